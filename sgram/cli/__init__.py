@@ -1,0 +1,63 @@
+"""The command line: one file a verb, nothing but flags, progress and printing.
+
+Verbs are imported when called, so that ``sgram --help`` needs none of their libraries.
+"""
+
+import os
+import sys
+
+import cyclopts
+
+from sgram.errors import SgramError
+
+EXIT_CODES = "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
+
+app = cyclopts.App(
+    name="sgram",
+    help="Find, prove, tag and train on the phrases that carry a reasoning model's plan.",
+    help_epilogue=EXIT_CODES,
+    version=lambda: __import__("sgram").__version__,
+    help_format="plaintext",
+    result_action="return_value",
+)
+app.command("sgram.cli.read:read", name="read")
+app.command("sgram.cli.mine:mine", name="mine")
+app.command("sgram.cli.lexicon:app", name="lexicon")
+app.command("sgram.cli.demo:demo", name="demo")
+app.register_install_completion_command()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb and leave with its exit code; a traceback only with ``--debug``."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        result = app(arguments, exit_on_error=False, print_error=True)
+    except SgramError as error:
+        if debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except cyclopts.CycloptsError:
+        return 2  # cyclopts has printed the sentence
+    except KeyboardInterrupt:
+        return _say("interrupted; the same command continues where it stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has left
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        return _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    from sgram.cli.console import printable
+
+    print(f"sgram: {printable(message)}", file=sys.stderr)
+    return code
