@@ -29,5 +29,5 @@ class QuarantineError(SgramError):
     exit_code = 4
 
 
-class MissingExtra(SgramError):
+class MissingExtraError(SgramError):
     """An optional library is not installed (exit code 1); the message holds the pip command."""

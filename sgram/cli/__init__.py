@@ -10,7 +10,9 @@ import cyclopts
 
 from sgram.errors import SgramError
 
-EXIT_CODES = "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
+EXIT_CODES = (
+    "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
+)
 
 app = cyclopts.App(
     name="sgram",
@@ -52,7 +54,9 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        return _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1)
+        return _say(
+            f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1
+        )
     return result if isinstance(result, int) else 0
 
 

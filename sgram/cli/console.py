@@ -22,7 +22,9 @@ def printable(text: str) -> str:
     """`text` with control, format and bidi characters shown as visible escapes; newline becomes a space."""
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     return "".join(
-        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNSAFE else character
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNSAFE
+        else character
         for character in text
     )
 
