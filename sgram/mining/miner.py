@@ -1,0 +1,289 @@
+"""From traces to a lexicon: the one place that knows the order of the steps.
+
+read -> encode -> count -> candidates -> score -> embed -> cluster -> select -> lexicon. Both methods share every
+step; what differs is `_by_contrast` and `_by_cluster_df`. Knows nothing about files' dialects or printing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sgram import __version__
+from sgram.errors import InputError
+from sgram.files import canonical_json
+from sgram.lexicon import Cluster, Gram, Lexicon
+from sgram.mining.candidates import Candidates, find_candidates, model_contrast
+from sgram.mining.cluster import communities, medoids
+from sgram.mining.config import MiningConfig, Resources
+from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Corpus, Document, encode
+from sgram.mining.count import GramTable, count_grams
+from sgram.mining.embed import embed_texts, get_embedder
+from sgram.mining.examples import Example, find_examples
+from sgram.mining.moves import cluster_move
+from sgram.mining.score import Background, ContrastScorer, Scorer
+from sgram.mining.select import keep_top, reading_list
+from sgram.mining.store import ArrayStore
+from sgram.mining.walk import walk
+from sgram.traces import Trace
+
+Progress = Callable[[str, int, int], None]
+"""Hears (stage, done, total in the stage's unit; 0 where not known)."""
+
+EXTENSION_SHARE = 4
+"""Grams are counted down to a quarter of `min_df`: a rarer one can still show that a frequent one is a fragment."""
+
+
+def mine(
+    traces: Iterable[Trace], config: MiningConfig | None = None, *, workers: int = 1, seed: int | None = None
+) -> Lexicon:
+    """Mine a lexicon of Strategic Grams from `traces`, which are read once.
+
+    The result depends on the set of traces and on `config` only. Raises `InputError` when there are too few traces
+    to find anything.
+    """
+    config = config or MiningConfig()
+    if seed is not None:
+        from dataclasses import replace
+
+        config = replace(config, seed=seed)
+    return Miner(config, Resources(workers=workers)).fit(traces).lexicon_
+
+
+@dataclass(slots=True)
+class Found:
+    """What a fit leaves beside the lexicon."""
+
+    candidates: Candidates
+    scores: np.ndarray
+    """Score of each candidate."""
+    kept: np.ndarray
+    """Rows of the candidates that are grams of the lexicon."""
+    clusters: np.ndarray
+    """Cluster id of each kept row."""
+    core: np.ndarray
+    """Whether each kept row is in the pruned list."""
+    examples: Mapping[int, list[Example]] = field(default_factory=dict)
+    """Cluster id -> uses of its medoid."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Miner:
+    """Mines traces: ``Miner(config).fit(traces).lexicon_``.
+
+    Constructor arguments are only stored; what is learnt ends in an underscore: `lexicon_`, `found_`.
+    """
+
+    def __init__(
+        self,
+        config: MiningConfig | None = None,
+        resources: Resources | None = None,
+        *,
+        scorer: Scorer | None = None,
+        scratch: Path | None = None,
+        progress: Progress | None = None,
+    ):
+        self.config = config or MiningConfig()
+        self.resources = resources or Resources()
+        self.scorer = scorer
+        self.scratch = scratch
+        self.progress = progress
+
+    def fit(self, traces: Iterable[Trace]) -> "Miner":
+        """Mine `traces`; see `mine`."""
+        digests = _DigestSum()
+        corpus = self._encode(traces, digests)
+        n_docs = int(corpus.n_docs.sum())
+        settings = self.config.resolved(n_docs)
+        if not n_docs:
+            raise InputError(_no_traces(self.config, settings))
+        source = {"sgram": __version__, "config": settings, "inputs": digests.summary()}
+        table = self._count(corpus, settings)
+        candidates = find_candidates(
+            corpus, table, lengths=(settings["min_words"], settings["max_words"]), min_df=settings["min_df"],
+            explained=settings["explained"], workers=self.resources.workers,
+        )  # fmt: skip
+        if self.config.contrast_models:
+            candidates.model_contrast = model_contrast(corpus, table, candidates, self.config.contrast_models)
+        if not len(candidates):
+            raise InputError(
+                f"no phrase is in {settings['min_df']} of the {n_docs} traces; give more traces or a lower min_df"
+            )
+        self._tell("candidates", len(candidates), len(candidates))
+        choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
+        self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
+        self._tell("examples", 0, len(self.lexicon_.clusters))
+        self.found_.examples = self._examples(corpus, table)
+        return self
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+    def _encode(self, traces: Iterable[Trace], digests: "_DigestSum") -> Corpus:
+        store = ArrayStore(self.scratch, limit=self.resources.held())
+        settings = self.config.resolved(0)
+        documents = _documents(traces, settings["correct_only"], settings["max_chars"], digests)
+        return encode(
+            documents, store, workers=self.resources.workers, keep_text=True,
+            progress=lambda docs, size: self._tell("read", docs, 0),
+        )  # fmt: skip
+
+    def _count(self, corpus: Corpus, settings: Mapping) -> GramTable:
+        return count_grams(
+            corpus, max(2, settings["min_df"] // EXTENSION_SHARE), settings["max_words"] + 1, self.resources.workers,
+            progress=lambda done, total: self._tell("count", done, total),
+        )  # fmt: skip
+
+    def _cluster(self, texts: list[str], similarity: float) -> tuple[np.ndarray, list[str], str]:
+        """Cluster of each text, the medoid of each cluster, the embedder's name; what stands alone has its own."""
+        embedder = get_embedder(self.config.embedder, self.config.seed)
+        cache = self.scratch / "vectors" if self.scratch else None
+        vectors = embed_texts(
+            texts, embedder, cache, progress=lambda done, total: self._tell("embed", done, total)
+        )
+        self._tell("cluster", 0, len(texts))
+        labels = communities(vectors, threshold=similarity, min_size=2, keys=texts)
+        centres = medoids(vectors, labels, keys=texts)
+        names = [texts[row] for row in np.asarray(centres).tolist()]
+        for row in sorted(np.flatnonzero(labels < 0).tolist(), key=lambda row: texts[row]):
+            labels[row] = len(names)
+            names.append(texts[row])
+        self._tell("cluster", len(texts), len(texts))
+        return labels, names, embedder.name
+
+    def _by_contrast(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
+        """Grams by score, then clusters to name them."""
+        settings = source["config"]
+        scorer = self.scorer or ContrastScorer(Background.packaged())
+        scores = scorer.score(candidates)
+        kept, edge = keep_top(scores, candidates.texts, settings["top"], floor=0.0)
+        if not len(kept):
+            raise InputError(
+                "no phrase is more frequent here than in the background; these traces show no planning language "
+                "that the background lacks (give another one with --background, or use --method paper)"
+            )
+        grams = candidates.take(kept)
+        labels, names, embedder = self._cluster(grams.texts, settings["similarity"])
+        tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers)
+        source |= {
+            "scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance},
+            "embedder": embedder,
+        }
+        return self._finish(candidates, scores, kept, labels, names, tally.df.sum(axis=1), source)
+
+    def _by_cluster_df(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
+        """HICRA §2.1: cluster every gram, rank clusters by ClusterDF, keep the top share with all their grams.
+
+        What the paper leaves open: the embedder, the clustering rule and its threshold, the least df. A
+        gram that joins no community is a cluster of its own.
+        """
+        settings = source["config"]
+        labels, names, embedder = self._cluster(candidates.texts, settings["similarity"])
+        tally = walk(corpus, table, candidates.labels(table, labels), self.resources.workers)
+        df = tally.df.sum(axis=1)
+        top, _ = keep_top(df.astype(float), names, settings["top"])
+        place = np.full(len(names), -1)
+        place[top] = np.arange(len(top))
+        kept = np.flatnonzero(place[labels] >= 0)
+        source |= {"scorer": {"name": "cluster-df", "clusters": len(names)}, "embedder": embedder}
+        scores = df[labels] / max(int(table.n_docs.sum()), 1)
+        names = [names[cluster] for cluster in top.tolist()]
+        return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source)
+
+    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source) -> tuple[Lexicon, Found]:
+        """Build the lexicon of the kept grams."""
+        grams = candidates.take(kept)
+        core = reading_list(grams)
+        members: list[list[Gram]] = [[] for _ in names]
+        df = grams.df_total.tolist()
+        for row, text in enumerate(grams.texts):
+            members[labels[row]].append(
+                Gram(
+                    tuple(text.split(" ")), df=df[row], count=int(grams.count[row]),
+                    df_correct=int(grams.df[row, CORRECT]), df_wrong=int(grams.df[row, WRONG]),
+                    score=float(scores[kept[row]]), core=bool(core[row]),
+                )
+            )  # fmt: skip
+        clusters = [
+            Cluster(
+                id=0, grams=tuple(own), df=int(cluster_df[place]), medoid=names[place],
+                move=cluster_move((gram.words, gram.df) for gram in own),
+                score=sum(gram.score for gram in sorted(own, key=lambda gram: gram.text)) / len(own),
+            )
+            for place, own in enumerate(members)
+        ]  # fmt: skip
+        counts = {
+            "candidates": len(candidates), "grams": len(kept), "core": int(core.sum()), "clusters": len(clusters)
+        }  # fmt: skip
+        lexicon = Lexicon.build(self.config.name, clusters, source | {"counts": counts})
+        rank = {cluster.medoid: cluster.id for cluster in lexicon.clusters}
+        of_row = np.array([rank[names[label]] for label in labels])
+        return lexicon, Found(candidates, scores, kept, of_row, core, counts=counts)
+
+    def _examples(self, corpus: Corpus, table: GramTable) -> dict[int, list[Example]]:
+        """Uses of each cluster's medoid."""
+        candidates = self.found_.candidates
+        row_of = {text: row for row, text in enumerate(candidates.texts)}
+        medoid_texts = [cluster.medoid for cluster in self.lexicon_.clusters]
+        label = np.full(len(candidates), -1, np.int32)
+        label[[row_of[text] for text in medoid_texts]] = np.arange(len(medoid_texts))
+        uses = find_examples(corpus, table, candidates.labels(table, label), medoid_texts)
+        return dict(enumerate(uses))
+
+
+class _DigestSum:
+    """Digest of a multiset of traces: the sum of their digests modulo 2**256, so that order cannot matter."""
+
+    def __init__(self):
+        self.total, self.n = 0, 0
+
+    def add(self, trace: Trace) -> int:
+        """Take in a trace; returns 64 bits of its own digest."""
+        facts = [trace.id, trace.text, trace.prompt, trace.group, trace.model, trace.correct, _dataset(trace)]
+        own = hashlib.sha256(canonical_json(facts)).digest()
+        self.total = (self.total + int.from_bytes(own, "big")) % (1 << 256)
+        self.n += 1
+        return int.from_bytes(own[:8], "big")
+
+    def summary(self) -> dict[str, object]:
+        """For a lexicon's source."""
+        return {"traces": self.n, "digest": f"{self.total:064x}"}
+
+
+def _dataset(trace: Trace) -> str | None:
+    value = trace.meta.get("dataset") if trace.meta else None
+    return value if isinstance(value, str) else None
+
+
+def _documents(
+    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _DigestSum
+) -> Iterator[Document]:
+    """Traces as documents: cut to `max_chars` at a space, outcome, facets."""
+    for trace in traces:
+        if correct_only and trace.correct is not True:
+            continue
+        key = digests.add(trace)
+        outcome = UNKNOWN if trace.correct is None else CORRECT if trace.correct else WRONG
+        problem = trace.prompt if trace.prompt is not None else trace.group
+        if problem is not None and len(problem) > 32:
+            problem = hashlib.blake2b(problem.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        yield Document(
+            _cut(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key
+        )
+
+
+def _cut(text: str, max_chars: int) -> str:
+    """The first `max_chars` characters, ending at a space so that no word is cut in two."""
+    if len(text) <= max_chars:
+        return text
+    space = max(text.rfind(" ", 0, max_chars), text.rfind("\n", 0, max_chars))
+    return text[: space if space > 0 else max_chars]
+
+
+def _no_traces(config: MiningConfig, settings: Mapping) -> str:
+    if settings["correct_only"]:
+        return f"no trace is known to be correct, and method {config.method!r} mines correct ones only"
+    return "there are no traces to mine"

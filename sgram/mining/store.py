@@ -1,0 +1,63 @@
+"""Arrays in memory while they fit, on disk beyond. Knows nothing about what the arrays mean."""
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def peak_rss() -> int:
+    """Most memory this process has held so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class ArrayStore:
+    """Named arrays: the first `limit` bytes stay in memory, the rest are files under `directory`.
+
+    Without a directory everything stays in memory. Files are scratch: written once, read by the same
+    process, removed by `drop` or by the owner of the directory.
+    """
+
+    def __init__(self, directory: Path | None = None, limit: int = 1 << 62):
+        self.directory, self.limit, self.held, self.spilled = directory, limit, 0, 0
+        self._arrays: dict[str, np.ndarray | Path] = {}
+
+    def put(self, name: str, array: np.ndarray) -> None:
+        """Keep `array` under `name`, replacing what was there."""
+        self.drop(name)
+        if self.directory is None or self.held + array.nbytes <= self.limit:
+            self._arrays[name] = array
+            self.held += array.nbytes
+            return
+        path = self.directory / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, array, allow_pickle=False)
+        self._arrays[name] = path
+        self.spilled += array.nbytes
+
+    def get(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """The array under `name`, or its rows ``[start, stop)`` only."""
+        held = self._arrays[name]
+        if isinstance(held, np.ndarray):
+            return held[start:stop]
+        # The offset is read from the header, so that a slice costs one seek and no mapping: mapped pages
+        # would count as resident memory.
+        with held.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = np.lib.format.read_array_header_1_0
+            shape, _fortran, dtype = read_header(file) if version == (1, 0) else (None, None, None)
+            stop = shape[0] if stop is None else min(stop, shape[0])
+            per_row = int(np.prod(shape[1:], dtype=np.int64))
+            file.seek(start * per_row * dtype.itemsize, 1)
+            flat = np.fromfile(file, dtype, max(0, stop - start) * per_row)
+        return flat.reshape(-1, *shape[1:])
+
+    def drop(self, name: str) -> None:
+        """Forget `name`, if it is there."""
+        held = self._arrays.pop(name, None)
+        if isinstance(held, np.ndarray):
+            self.held -= held.nbytes
+        elif held is not None:
+            held.unlink(missing_ok=True)

@@ -1,0 +1,239 @@
+"""``sgram lexicon``, run as a user runs it: through `main`, with what it prints and its exit code."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from sgram.cli import main
+from sgram.lexicon import Cluster, Gram, Lexicon
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main(["lexicon", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return left.value.code, printed.out, printed.err
+
+    return call
+
+
+def made(name="made", **source):
+    doubt = (Gram(("wait",), 1500, count=1700, score=-0.25), Gram(("hold", "on"), 4, core=False))
+    clusters = [
+        Cluster(0, doubt, 1502, "wait", "backtracking", 1.5),
+        Cluster(0, (Gram(("let", "me", "check")),), None, "let me check", "verification"),
+    ]
+    return Lexicon.build(name, clusters, source)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "made.json"
+    made().save(path)
+    return path
+
+
+def test_show_prints_a_row_a_cluster_and_the_digest(run, file):
+    code, out, err = run("show", file)
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0] == ["rank", "move", "df", "medoid", "members"]
+    assert rows[1] == ["0", "backtracking", "1,502", "wait", "hold", "on"]
+    assert rows[2] == ["1", "verification", "-", "let", "me", "check"]
+    assert out.splitlines()[-1] == f"made: 2 clusters, 3 grams (2 core), digest {made().digest}"
+    assert (code, err) == (0, "")
+
+
+def test_show_takes_top_move_and_grams(run, file):
+    _, out, err = run("show", "wang2025", "--top", 3)
+    assert len(out.splitlines()) == 1 + 3 + 1
+    assert "71 more rows" in err  # of 74 clusters
+    _, out, err = run("show", "wang2025", "--move", "verification", "--grams", "--top", 0)
+    assert len(out.splitlines()) == 1 + 19 + 1
+    assert err == ""
+    _, out, _ = run("show", file, "--grams")
+    assert [line.split()[0] for line in out.splitlines()] == ["gram", "wait", "hold", "let", "made:"]
+
+
+def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, file):
+    code, out, _ = run("show", "wang2025", "--json")
+    shown = json.loads(out)
+    assert (code, shown["format"], shown["version"]) == (0, "sgram-lexicon-show", 1)
+    assert (len(shown["clusters"]), shown["n_grams"], shown["n_core"]) == (74, 249, 249)
+    assert shown["digest"] == Lexicon.load("wang2025").digest
+    shown = json.loads(run("show", file, "--grams", "--top", 1, "--json")[1])
+    assert shown["n_rows"] == 3
+    assert shown["grams"] == [
+        {"text": "wait", "cluster": 0, "medoid": "wait", "move": "backtracking", "df": 1500, "count": 1700,
+         "df_correct": None, "df_wrong": None, "score": -0.25, "core": True}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("show", "wang2026"), 2, "did you mean wang2025?"),
+        (("show", "missing.json"), 3, "cannot read missing.json"),
+        (("show", "wang2025", "--move", "backtracing"), 2, "Invalid value"),
+        (("show", "wang2025", "--top", "-1"), 2, "--top -1 means nothing"),
+        (("show",), 2, "LEXICON"),
+        (("merge", "wang2025", "-o", "x.json"), 2, "merge joins two or more lexicons; 1 given"),
+        (("merge", "wang2025", "wang2025"), 2, "--output"),
+        (("export", "wang2025", "--format", "xml"), 2, "Invalid value"),
+        (("export", "wang2025", "-o", "--full"), 2, "names no file"),
+        (("export", "wang2025", "--ful"), 2, "--ful"),
+        (("merge", "wang2025", "made", "--nmae", "x", "-o", "x.json"), 2, "no lexicon"),
+        (("shew", "wang2025"), 2, "Unknown command"),
+    ],
+)
+def test_a_wrong_call_ends_with_its_exit_code_and_one_sentence(run, arguments, code, told):
+    left, out, err = run(*arguments)
+    assert left == code
+    assert told in out + err
+    assert "Traceback" not in out + err
+
+
+def test_a_damaged_file_is_named_and_cannot_move_the_terminal(run, tmp_path):
+    bad = tmp_path / "bad.json"
+    document = made().to_json()
+    document["clusters"][0]["grams"][0]["text"] = "\x1b[2J\u202ewait"
+    bad.write_text(json.dumps(document))
+    code, out, err = run("show", bad)
+    assert (code, out) == (3, "")
+    assert f"{bad}, cluster 0: gram" in err
+    assert "\x1b" not in err
+    assert "\u202e" not in err
+
+
+def test_a_hostile_name_or_word_is_printed_as_escapes(run, tmp_path):
+    # U+061C, an Arabic letter mark, counts as a letter in the normal form but is invisible on a terminal
+    hostile = Lexicon.build(
+        "\x1b[2J\nname", [Cluster(0, (Gram(("wait\u061cx",)),), None, "wait\u061cx", "other")], {"p": "\x9b"}
+    )
+    path = tmp_path / "hostile.json"
+    hostile.save(path)
+    for arguments in (
+        ("show", path), ("show", path, "--grams"), ("show", path, "--json"), ("diff", path, "wang2025"),
+        ("check", path), ("export", path), ("export", path, "--format", "csv"),
+        ("merge", path, path, "-o", "-"),
+    ):  # fmt: skip
+        code, out, err = run(*arguments)
+        assert code == 0
+        assert not {"\x1b", "\x9b", "\u061c"} & set(out + err)
+
+
+def test_diff_prints_the_changes_and_ends_with_0(run, file, tmp_path):
+    other = tmp_path / "other.json"
+    Lexicon.build("other", [Cluster(0, (Gram(("wait",), 9),), 9, "wait", "branching")], {}).save(other)
+    code, out, _ = run("diff", file, other)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert code == 0
+    assert "removed hold on 4" in lines
+    assert "moved wait wait (backtracking) wait (branching)" in lines
+    assert "df wait 1,500 9" in lines
+    assert "0 added, 2 removed, 1 moved, 3 numbers changed" in lines  # df, count and score of 'wait'
+    told = json.loads(run("diff", file, other, "--json")[1])
+    assert told["format"] == "sgram-lexicon-diff"
+    assert told["removed"] == ["hold on", "let me check"]
+    assert told["old"]["digest"] == made().digest
+
+
+def test_diff_of_a_lexicon_with_itself_says_identical(run, file):
+    assert "0 numbers changed, identical" in run("diff", file, file)[1]
+
+
+def test_merge_writes_the_union_named_after_its_file(run, file, tmp_path):
+    target = tmp_path / "deep" / "union.json"
+    code, out, err = run("merge", file, "wang2025", "-o", target)
+    merged = Lexicon.load(target)
+    assert (code, out) == (0, "")
+    assert err.startswith("union: ")
+    assert merged.name == "union"
+    assert len(merged.grams) == 250  # of the made three, 'let me check' is not published
+    assert merged.find("wait")[1].df == 1500
+    code, out, _ = run("merge", file, "wang2025", "-o", "-", "--name", "union")
+    assert Lexicon.from_json(json.loads(out)) == merged
+
+
+def test_check_warns_and_ends_with_0(run):
+    code, out, _ = run("check", "wang2025")
+    assert code == 0
+    assert "common-word: 6 grams are one common word" in out
+    told = json.loads(run("check", "wang2025", "--json")[1])
+    assert (told["format"], told["version"]) == ("sgram-lexicon-check", 1)
+    assert [each["rule"] for each in told["findings"]] == [
+        "common-word", "contained", "fragment", "singleton", "no-df",
+    ]  # fmt: skip
+
+
+def test_export_writes_the_pruned_list_by_default_and_the_full_one_on_demand(run, file, tmp_path):
+    assert run("export", file)[1] == "wait\nlet me check\n"
+    assert run("export", file, "--pruned")[1] == "wait\nlet me check\n"
+    assert run("export", file, "--full")[1] == "wait\nhold on\nlet me check\n"
+    target = tmp_path / "list.txt"
+    code, out, err = run("export", file, "--full", "-o", target)
+    assert (code, out) == (0, "")
+    assert str(target) in err
+    assert target.read_bytes() == b"wait\nhold on\nlet me check\n"
+
+
+def test_export_of_a_list_without_core_grams_is_empty(run, tmp_path):
+    path = tmp_path / "made.json"
+    Lexicon.build("made", [Cluster(0, (Gram(("wait",), core=False),), None, "wait", "other")], {}).save(path)
+    assert run("export", path)[:2] == (0, "")
+
+
+def test_export_csv_can_be_read_back_and_its_numbers_stay_numbers(run, file):
+    rows = list(csv.DictReader(io.StringIO(run("export", file, "--format", "csv", "--full")[1])))
+    assert rows[0] == {
+        "text": "wait", "cluster": "0", "medoid": "wait", "move": "backtracking", "df": "1500",
+        "count": "1700", "df_correct": "", "df_wrong": "", "score": "-0.25", "core": "true",
+    }  # fmt: skip
+    assert [row["text"] for row in rows] == ["wait", "hold on", "let me check"]
+
+
+def test_a_csv_cell_that_a_spreadsheet_would_run_is_made_text():
+    from sgram.cli.lexicon import _csv_cell
+
+    for cell in ("=1+1", "+1", "-x", "@a", "\tx", "\rx"):
+        assert _csv_cell(cell) == "'" + cell
+    assert [_csv_cell("wait"), _csv_cell(-0.5), _csv_cell(None)] == ["wait", -0.5, None]
+
+
+def test_export_jsonl_has_one_object_a_gram_without_what_is_not_known(run, file):
+    rows = [json.loads(line) for line in run("export", file, "--format", "jsonl")[1].splitlines()]
+    assert rows[1] == {
+        "text": "let me check", "cluster": 1, "medoid": "let me check", "move": "verification", "core": True
+    }  # fmt: skip
+    assert Lexicon.from_grams(row["text"] for row in rows).find("wait")
+
+
+def test_presets_are_listed_with_their_source(run):
+    code, out, _ = run("presets")
+    assert code == 0
+    assert "wang2025" in out
+    assert "arXiv 2509.03646v3" in out
+    told = json.loads(run("presets", "--json")[1])
+    assert told["presets"][0]["n_grams"] == 249
+
+
+def test_a_lexicon_is_read_from_standard_input(run, file, monkeypatch):
+    with Path(file).open("rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        assert run("export", "-")[1] == "wait\nlet me check\n"
+
+
+def test_the_help_of_the_verb_lists_its_verbs(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(verb in out for verb in ("show", "diff", "merge", "check", "export", "presets"))
