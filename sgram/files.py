@@ -40,8 +40,9 @@ _FOREIGN = (
     (b"BZh", "bzip2 data; unpack it first (bunzip2)"),
     (b"\xfd7zXZ", "xz data; unpack it first (unxz)"),
     (b"PK\x03\x04", "a zip archive; unpack it first (unzip)"),
-    (b"\xff\xfe", "UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)"),
-    (b"\xfe\xff", "UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)"),
+    (b"PAR1", "Parquet; give it a name that ends in .parquet"),
+    *((mark, "UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)") for mark in (b"\xff\xfe", b"\xfe\xff")),
+    *((b"\x80" + bytes([version]), "a pickle, which can run code; save JSONL") for version in range(2, 6)),
 )
 
 
@@ -303,14 +304,13 @@ def open_input(path: str | os.PathLike[str], caps: Caps | None = None) -> Iterat
             raise InputError("stdin is closed; name a file")
         yield InputStream(sys.stdin.buffer, "stdin", caps)
         return
-    name = excerpt(path)
     try:
         raw = open(path, "rb", buffering=1 << 17)  # noqa: SIM115  the with below closes it
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {name}: {reason}; check the path") from error
+        raise InputError(f"cannot read {excerpt(path)}: {reason}; check the path") from error
     with raw:
-        yield InputStream(raw, name, caps)
+        yield InputStream(raw, excerpt(path), caps)
 
 
 class Line(NamedTuple):
@@ -377,7 +377,7 @@ class Quarantine:
         """Rows set aside for each kind of reason: what stands before its first colon."""
         self._writing = self._file = None
 
-    def add(self, file: str, line: int, byte: int, reason: str, data: bytes | str) -> None:
+    def add(self, file: str, line: int, byte: int | None, reason: str, data: bytes | str) -> None:
         """Set one row aside; `data` is the row or its beginning."""
         self.reasons[reason.partition(":")[0]] += 1
         if self.path is None:

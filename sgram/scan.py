@@ -7,7 +7,18 @@ The GIL is released while scanning, so that shards can be scanned by threads.
 import numpy as np
 from numba import njit
 
-from sgram.text import APOSTROPHE, BMP_CLASSES, DIGIT, ESCAPE, LETTER, NON_LETTERS, PASS, STOP, Word
+from sgram.text import (
+    APOSTROPHE,
+    BMP_CLASSES,
+    DIGIT,
+    ESCAPE,
+    LETTER,
+    NON_LETTERS,
+    PASS,
+    STOP,
+    Word,
+    normal_word,
+)
 
 BREAK = -1
 """Sentence end in the word ids of a shard; documents begin and end with one."""
@@ -123,17 +134,21 @@ def _word_offsets(buffer):
         n += 1
 
 
-def find_words(text: str) -> list[Word]:
-    """Words of `text` with character offsets, equal to `sgram.text.find_words`."""
-    from sgram.text import normal_word
-
+def word_offsets(text: str) -> np.ndarray:
+    """Start, end (characters) and sentence of each word of `text`, int64 (n, 3)."""
     buffer = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
     offsets = _word_offsets(buffer)
     if not text.isascii():  # byte offsets to character offsets: count the bytes that begin a character
         starts = np.concatenate(([0], np.cumsum((buffer & 0xC0) != 0x80)))
         offsets[:, :2] = starts[offsets[:, :2]]
+    return offsets
+
+
+def find_words(text: str) -> list[Word]:
+    """Words of `text` with character offsets, equal to `sgram.text.find_words`."""
     return [
-        Word(normal_word(text[start:end]), start, end, sentence) for start, end, sentence in offsets.tolist()
+        Word(normal_word(text[start:end]), start, end, sentence)
+        for start, end, sentence in word_offsets(text).tolist()
     ]
 
 

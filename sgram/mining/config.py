@@ -18,10 +18,13 @@ class MiningConfig:
 
     method: str = "sgram"
     """"sgram": grams scored by contrast with a background. "paper": HICRA's ClusterDF (Wang et al. 2025, §2.1)."""
-    top: float | int | None = None
+    top: int | float | None = None
     """What is kept: a share (0.27) or a number (500); of grams (sgram, 0.27) or of clusters (paper, 0.20)."""
     min_df: int | None = None
     """Fewest traces that hold a gram. Method's own: 0.5 % of the traces, at least 4."""
+    min_problems: int | None = None
+    """Fewest problems whose traces hold a gram, against words of a topic (sgram 0.5 % of the problems, at least 4,
+    but no more than half of them; paper 1)."""
     min_words: int | None = None
     """Shortest gram (sgram 1, paper 3)."""
     max_words: int | None = None
@@ -49,7 +52,13 @@ class MiningConfig:
         whole = isinstance(self.top, int) and not isinstance(self.top, bool)
         if self.top is not None and not (self.top >= 1 if whole else 0 < self.top <= 1):
             raise UsageError(f"top is a share in (0, 1] or a number of at least 1, not {self.top!r}")
-        for name, least in (("min_df", 1), ("min_words", 1), ("max_words", 1), ("max_chars", 1)):
+        for name, least in (
+            ("min_df", 1),
+            ("min_problems", 1),
+            ("min_words", 1),
+            ("max_words", 1),
+            ("max_chars", 1),
+        ):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} is at least {least}, not {value}")
@@ -62,12 +71,13 @@ class MiningConfig:
             if value is not None and not 0 < value <= 1:
                 raise UsageError(f"{name} lies in (0, 1], not {value}")
 
-    def resolved(self, n_traces: int) -> dict[str, Any]:
-        """Every setting with its value for `n_traces` traces, as JSON."""
+    def resolved(self, n_traces: int, n_problems: int = 0) -> dict[str, Any]:
+        """Every setting with its value for so many traces and known problems, as JSON."""
         paper = self.method == "paper"
         own = {
             "top": 0.20 if paper else 0.27,
             "min_df": max(4, -(-n_traces // 200)),
+            "min_problems": 1 if paper else max(1, min(n_problems // 2, max(4, -(-n_problems // 200)))),
             "min_words": 3 if paper else 1,
             "max_words": 5 if paper else MAX_WORDS,
             "correct_only": paper,

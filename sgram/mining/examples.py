@@ -12,7 +12,7 @@ from numba import njit
 from sgram.mining.corpus import Corpus
 from sgram.mining.count import GramTable
 from sgram.mining.walk import Trie, _step, word_map
-from sgram.scan import BREAK, find_words
+from sgram.scan import BREAK, word_offsets
 
 NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -108,8 +108,8 @@ def _shown(corpus: Corpus, best: np.ndarray, texts: Sequence[str]) -> list[list[
 
 def _in_context(gram: str, trace: str, text: str, word: int, around: int = 90) -> Example:
     """The gram that begins at word number `word` of `text`, with about `around` characters on either side."""
-    words = find_words(text)
-    start, end = words[word].start, words[word + gram.count(" ")].end
+    offsets = word_offsets(text)
+    start, end = int(offsets[word, 0]), int(offsets[word + gram.count(" "), 1])
     first = max(0, start - around)
     last = min(len(text), end + around)
     line = text.rfind("\n", first, start)

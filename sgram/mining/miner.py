@@ -18,13 +18,13 @@ from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
 from sgram.mining.cluster import communities, medoids
 from sgram.mining.config import MiningConfig, Resources
-from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Corpus, Document, encode
+from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode
 from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import Example, find_examples
 from sgram.mining.moves import cluster_move
 from sgram.mining.score import Background, ContrastScorer, Scorer
-from sgram.mining.select import keep_top, reading_list
+from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
 from sgram.mining.store import ArrayStore
 from sgram.mining.walk import walk
 from sgram.traces import Trace
@@ -96,7 +96,7 @@ class Miner:
         digests = _DigestSum()
         corpus = self._encode(traces, digests)
         n_docs = int(corpus.n_docs.sum())
-        settings = self.config.resolved(n_docs)
+        settings = self.config.resolved(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
         if not n_docs:
             raise InputError(_no_traces(self.config, settings))
         source = {"sgram": __version__, "config": settings, "inputs": digests.summary()}
@@ -107,9 +107,11 @@ class Miner:
         )  # fmt: skip
         if self.config.contrast_models:
             candidates.model_contrast = model_contrast(corpus, table, candidates, self.config.contrast_models)
+        candidates = candidates.take(np.flatnonzero(candidates.problems >= settings["min_problems"]))
         if not len(candidates):
             raise InputError(
-                f"no phrase is in {settings['min_df']} of the {n_docs} traces; give more traces or a lower min_df"
+                f"no phrase is in {settings['min_df']} of the {n_docs} traces and {settings['min_problems']} problems; "
+                "give more traces, or a lower --min-df or --min-problems"
             )
         self._tell("candidates", len(candidates), len(candidates))
         choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
@@ -137,8 +139,15 @@ class Miner:
             progress=lambda done, total: self._tell("count", done, total),
         )  # fmt: skip
 
-    def _cluster(self, texts: list[str], similarity: float) -> tuple[np.ndarray, list[str], str]:
-        """Cluster of each text, the medoid of each cluster, the embedder's name; what stands alone has its own."""
+    def _cluster(
+        self, grams: Candidates, similarity: float, core: np.ndarray | None = None
+    ) -> tuple[np.ndarray, list[str], str]:
+        """Cluster of each gram, the medoid of each cluster, the embedder's name; what stands alone has its own.
+
+        A medoid is the cluster's name: it is taken among the `core` grams of a cluster if it has any, else
+        among its complete phrases, else among all.
+        """
+        texts = grams.texts
         embedder = get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
         vectors = embed_texts(
@@ -146,8 +155,7 @@ class Miner:
         )
         self._tell("cluster", 0, len(texts))
         labels = communities(vectors, threshold=similarity, min_size=2, keys=texts)
-        centres = medoids(vectors, labels, keys=texts)
-        names = [texts[row] for row in np.asarray(centres).tolist()]
+        names = [texts[row] for row in _centres(vectors, labels, grams, core)]
         for row in sorted(np.flatnonzero(labels < 0).tolist(), key=lambda row: texts[row]):
             labels[row] = len(names)
             names.append(texts[row])
@@ -166,7 +174,8 @@ class Miner:
                 "that the background lacks (give another one with --background, or use --method paper)"
             )
         grams = candidates.take(kept)
-        labels, names, embedder = self._cluster(grams.texts, settings["similarity"])
+        core = reading_list(grams)
+        labels, names, embedder = self._cluster(grams, settings["similarity"], core)
         tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers)
         source |= {
             "scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance},
@@ -181,7 +190,7 @@ class Miner:
         gram that joins no community is a cluster of its own.
         """
         settings = source["config"]
-        labels, names, embedder = self._cluster(candidates.texts, settings["similarity"])
+        labels, names, embedder = self._cluster(candidates, settings["similarity"])
         tally = walk(corpus, table, candidates.labels(table, labels), self.resources.workers)
         df = tally.df.sum(axis=1)
         top, _ = keep_top(df.astype(float), names, settings["top"])
@@ -232,6 +241,19 @@ class Miner:
         label[[row_of[text] for text in medoid_texts]] = np.arange(len(medoid_texts))
         uses = find_examples(corpus, table, candidates.labels(table, label), medoid_texts)
         return dict(enumerate(uses))
+
+
+def _centres(
+    vectors: np.ndarray, labels: np.ndarray, grams: Candidates, core: np.ndarray | None
+) -> list[int]:
+    """Row of each cluster's medoid among the members that read best."""
+    rules = ReadingRules()
+    reads = np.array([is_complete(grams, row, rules) for row in range(len(grams))], np.int8)
+    if core is not None:
+        reads += core
+    best = np.zeros(int(labels.max(initial=-1)) + 2, np.int8)  # the last entry is for label -1
+    np.maximum.at(best, labels, reads)
+    return medoids(vectors, np.where(reads == best[labels], labels, -1), keys=grams.texts).tolist()
 
 
 class _DigestSum:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sgram.errors import InputError
 from sgram.files import data_path
-from sgram.mining.candidates import Candidates
+from sgram.mining.candidates import Candidates, is_wordy
 from sgram.mining.corpus import Document, encode
 from sgram.mining.count import count_grams
 from sgram.text import MAX_WORDS, NORMAL_FORM
@@ -52,13 +52,15 @@ class Background:
 
     @classmethod
     def count(cls, texts: Iterable[str], about: Mapping[str, object], workers: int = 1) -> "Background":
-        """Count the background of `texts`, grams of 1 to 6 words in at least 2 of them."""
+        """Count the background of `texts`: grams of 1 to 6 words in at least 2 of them that can be candidates."""
         corpus = encode((Document(text) for text in texts), workers=workers)
         table = count_grams(corpus, 2, MAX_WORDS, workers)
         n_docs = int(table.n_docs.sum())
         if not n_docs:
             raise InputError("the background holds no traces; give it short chains of thought")
-        return cls({" ".join(gram): df for gram, df, _ in table.items()}, n_docs, 2, about)
+        wordy = {word for word, fit in zip(table.words, is_wordy(table.words), strict=True) if fit}
+        df = {" ".join(gram): df for gram, df, _ in table.items() if wordy.issuperset(gram)}
+        return cls(df, n_docs, 2, about)
 
     @classmethod
     def load(cls, path: Path) -> "Background":

@@ -27,6 +27,9 @@ DANGLING = frozenset(
 LATE_STARTS = frozenset(
     "of in that like would and is are which for with as by than or was be would could".split()
 )
+WHOLE = frozenset({"hold on", "what if", "what about", "how about", "how so"})
+"""Phrases that stand by themselves though they end in a dangling word."""
+CLAUSE_OPENERS = frozenset({"since", "because", "given", "if", "unless", "although", "while", "whether"})
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class ReadingRules:
 
     single_word_initial: float = 0.05
     """A single word must begin a sentence in at least this share of its occurrences."""
-    torn: float = 0.6
+    torn: float = 0.75
     """A gram is a fragment when this share of its occurrences follow, or lead to, one and the same word."""
     late_start: float = 0.1
     """A gram that begins with a word such as "of" must begin a sentence in at least this share."""
+    open_clause: float = 0.05
+    """A gram that opens a clause with "since" or its like must end a sentence in at least this share."""
     named_share: float = 0.1
     """When cues name the move of fewer grams than this share (another language), moves are not asked for."""
 
@@ -64,7 +69,9 @@ def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
     words = candidates.texts[row].split(" ")
     if len(words) == 1:
         return bool(candidates.initial[row] >= rules.single_word_initial)
-    if words[-1] in DANGLING:
+    if words[-1] in DANGLING and candidates.texts[row] not in WHOLE:
+        return False
+    if not CLAUSE_OPENERS.isdisjoint(words[:2]) and candidates.final[row] < rules.open_clause:
         return False
     if candidates.follows[row] >= rules.torn or candidates.leads[row] >= rules.torn:
         return False

@@ -175,9 +175,7 @@ class TraceReader:
                 yield trace
         self._warn(odd.warnings())
         if file.rows_quarantined and self.options.quarantine is None:
-            log.warning(
-                "%s: %d rows set aside; first: %s", file.file, file.rows_quarantined, file.first_fault
-            )
+            log.warning("%s: rows set aside: %d; %s", file.file, file.rows_quarantined, file.first_fault)
 
     def _fields(self, row: Row, source: Source, file: FileReport) -> list[Fields]:
         if row.fault:
@@ -240,7 +238,8 @@ class TraceReader:
             raise InputError(f"no rows in {names}; check that these are the right files")
         if report.rows_quarantined == report.rows_in:
             raise InputError(
-                f"not one of {report.rows_in} rows can be used; first: {report.first_fault}; see docs/formats.md"
+                f"none of the rows can be used ({report.rows_in} read); first: {report.first_fault}; "
+                "see docs/formats.md"
             )
         if report.rows_quarantined > self.options.max_bad * report.rows_in:
             share = 100 * report.rows_quarantined / report.rows_in

@@ -183,7 +183,7 @@ def _line_rows(stream: "InputStream | _Replay", caps: Caps) -> Iterator[Row]:
             try:
                 record = orjson.loads(data)
             except orjson.JSONDecodeError as error:
-                yield Row(number, offset, None, f"not valid JSON: {error}", data)
+                yield Row(number, offset, None, f"not valid JSON: {error.msg}, column {error.colno}", data)
             else:
                 yield Row(number, offset, record, "", data)
 

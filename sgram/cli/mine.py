@@ -1,0 +1,224 @@
+"""``sgram mine``: rollouts in, lexicon out. Nothing but flags, progress and printing."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sgram.cli.console import Meter, note, printable
+from sgram.errors import UsageError
+from sgram.files import parse_size
+from sgram.mining.config import MiningConfig, Resources
+
+if TYPE_CHECKING:
+    from sgram.mining.job import Job, Outcome, Progress
+
+# stage: (what is said, unit, how many of the stage's own counts make one)
+_STAGES = {
+    "look": ("checking inputs", "MB", 1e6),
+    "read": ("reading", "MB", 1e6),
+    "count": ("counting", "shards", 1),
+    "candidates": ("measuring", "grams", 1),
+    "embed": ("embedding", "grams", 1),
+    "cluster": ("clustering", "grams", 1),
+    "examples": ("finding examples", "clusters", 1),
+}
+
+
+def mine(
+    paths: Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)],
+    /,
+    *,
+    output: Annotated[
+        str | None,
+        Parameter(
+            name=["--output", "-o"], help="Where the lexicon goes; - for stdout.", allow_leading_hyphen=True
+        ),
+    ] = None,
+    config: Annotated[MiningConfig, Parameter(name="*")] = MiningConfig(),  # noqa: B008
+    background: Annotated[
+        list[str] | None,
+        Parameter(help="Traces of short chains of thought to contrast with; default: packaged."),
+    ] = None,
+    where: Annotated[
+        list[str] | None, Parameter(help="Mine only such traces: correct=true, model=..., step>=100.")
+    ] = None,
+    dialect: Annotated[str, Parameter(help="How rows are read; see docs/formats.md.")] = "auto",
+    max_bad: Annotated[float, Parameter(help="Largest share of rows that may be set aside.")] = 0.01,
+    workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
+    memory: Annotated[str, Parameter(help="Memory to stay within, such as 1GiB.")] = "2GiB",
+    runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
+    rows: Annotated[int, Parameter(help="Clusters in the table at the end.")] = 20,
+    fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and stop.")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+) -> int:
+    """Mine a lexicon of Strategic Grams from rollouts.
+
+    sgram mine rollouts/*.jsonl.gz -o lexicon.json
+
+    sgram mine rollouts/ --where correct=true --min-df 20 --top 500
+
+    sgram mine rollouts.parquet --method paper -o paper.json
+    """  # fmt: skip
+    from sgram.mining.job import Job
+
+    if output is not None and output.startswith("-") and output != "-":
+        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
+    job = Job(
+        paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
+        background=tuple(background or ()), where=tuple(where or ()), dialect=dialect, max_bad=max_bad, runs=runs,
+    )  # fmt: skip
+    if dry_run:
+        return _show_plan(job, output, as_json)
+    with _talking() as progress:
+        outcome = job.run(progress, fresh=fresh)
+    if output == "-":
+        sys.stdout.buffer.write(outcome.lexicon.to_bytes())
+    elif output is not None:
+        job.export(outcome, Path(output))
+    show_outcome(outcome, output, rows, as_json)
+    return 0
+
+
+@contextmanager
+def _talking() -> Iterator["Progress"]:
+    """Progress on stderr, one meter a stage."""
+    current: list[Meter] = []
+
+    def tell(stage: str, done: int, total: int, remark: str) -> None:
+        said, unit, per = _STAGES[stage]
+        if not current or current[0].stage != said:
+            if current:
+                current.pop().close()
+            current.append(Meter(said, total / per if total else None, unit))
+        current[0].update(done / per, remark)
+
+    try:
+        yield tell
+    finally:
+        if current:
+            current.pop().close()
+
+
+def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
+    """What a run would do: it reads no trace and writes nothing."""
+    files = job.files()
+    size = sum(bytes_ or 0 for _, bytes_ in files)
+    packed = sum(
+        (bytes_ or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, bytes_ in files
+    )
+    settings = job.config.resolved(0)
+    plan = {
+        "format": "sgram-mining-plan", "version": 1, "files": len(files), "bytes": size,
+        "text_bytes_about": packed, "seconds_about": round(15 + packed / 20e6 / job.resources.workers),
+        "memory": job.resources.memory, "workers": job.resources.workers, "runs": str(job.runs), "output": output,
+        "config": settings | {"min_df": job.config.min_df or "0.5 % of the traces, at least 4"},
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps(plan, sort_keys=True))
+        return 0
+    print(f"inputs   {len(files):,} files, {size / 1e6:,.1f} MB, about {packed / 1e6:,.0f} MB of text")
+    for name, bytes_ in files[:10]:
+        print(f"         {printable(name)}" + (f"  {bytes_ / 1e6:,.1f} MB" if bytes_ is not None else ""))
+    if len(files) > 10:
+        print(f"         ... and {len(files) - 10:,} more")
+    print(
+        "config   "
+        + ", ".join(f"{key}={value}" for key, value in plan["config"].items() if value not in (None, []))
+    )
+    print(
+        f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run"
+    )
+    print(f"memory   {job.resources.memory / 2**30:.1f} GiB; more is spilled to the run's directory")
+    print(
+        f"output   {printable(output or '(none: the run keeps it)')}; run directory under {printable(str(job.runs))}/"
+    )
+    return 0
+
+
+def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: bool) -> None:
+    """The table of the top clusters, or one JSON object; talk goes to stderr."""
+    lexicon = outcome.lexicon
+    count = outcome.summary["rows"]
+    if as_json and output != "-":
+        print(json.dumps(_as_json(outcome, output, rows), sort_keys=True))
+    elif output != "-":
+        _show_clusters(outcome, rows)
+    if outcome.reused:
+        note("This run was finished before; --fresh does it again.")
+    aside = f", {count['quarantined']:,} set aside (see {outcome.directory}/quarantine.jsonl)"
+    note(
+        f"{count['kept']:,} traces of {count['in']:,} rows{aside if count['quarantined'] else ''}; "
+        f"{len(lexicon.grams):,} grams in {len(lexicon.clusters):,} clusters, {len(lexicon.core):,} for reading"
+    )
+    for warning in outcome.summary["warnings"]:
+        note(f"warning: {warning}")
+    settings = lexicon.source
+    note(
+        f"embedder {settings['embedder']}, scorer {settings['scorer']['name']}, digest {lexicon.digest[:16]}"
+    )
+    note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
+
+
+def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, object]:
+    lexicon = outcome.lexicon
+    clusters = [cluster for cluster in lexicon.clusters if any(gram.core for gram in cluster.grams)]
+    return {
+        "format": "sgram-mine", "version": 1, "lexicon": output, "run": str(outcome.directory),
+        "digest": lexicon.digest, "rows": outcome.summary["rows"], "warnings": outcome.summary["warnings"],
+        "grams": len(lexicon.grams), "core": [gram.text for gram in lexicon.core],
+        "n_clusters": len(lexicon.clusters),
+        "clusters": [
+            {"id": cluster.id, "move": cluster.move, "df": cluster.df, "medoid": cluster.medoid,
+             "core": [gram.text for gram in cluster.grams if gram.core], "grams": len(cluster.grams)}
+            for cluster in clusters[:rows]
+        ],
+    }  # fmt: skip
+
+
+def _show_clusters(outcome: "Outcome", rows: int) -> None:
+    """Top clusters that hold something to read: move, ClusterDF, medoid, members, an example in context."""
+    clusters = [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
+    example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
+    for name, options in (
+        ("move", {}), ("traces", {"justify": "right"}), ("medoid", {"style": "bold", "max_width": 30}),
+        ("members", {"ratio": 2, "overflow": "ellipsis"}), ("in context", {"ratio": 3, "overflow": "ellipsis"}),
+    ):  # fmt: skip
+        table.add_column(name, no_wrap=True, **options)
+    for cluster in clusters[:rows]:
+        core = [gram.text for gram in cluster.grams if gram.core and gram.text != cluster.medoid]
+        rest = [gram.text for gram in cluster.grams if not gram.core and gram.text != cluster.medoid]
+        members = ", ".join((core + rest)[:4])
+        more = len(core) + len(rest) - 4
+        table.add_row(
+            cluster.move, f"{cluster.df:,}", Text(cluster.medoid), Text(members + (f" +{more}" if more > 0 else "")),
+            _in_context(example_of.get(cluster.id)),
+        )  # fmt: skip
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+    console.print(table)
+    if len(clusters) > rows:
+        left = len(outcome.lexicon.clusters) - len(clusters)
+        note(f"... {len(clusters) - rows:,} more clusters to read (--rows), {left:,} that only serve masks")
+
+
+def _in_context(example: dict | None, around: int = 30) -> Text:
+    if example is None:
+        return Text("")
+    text, start = example["text"], example["start"]
+    first = max(0, start - around)
+    if first and (space := text.find(" ", first, start)) >= 0:  # do not begin inside a word
+        first = space + 1
+    before = printable(text[first:start])
+    gram = printable(example["text"][example["start"] : example["end"]])
+    after = printable(example["text"][example["end"] : example["end"] + around])
+    return Text.assemble(before, (gram, "bold underline"), after)

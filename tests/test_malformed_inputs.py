@@ -1,0 +1,497 @@
+"""Malformed inputs, run through the real command: each ends in one sentence with the right exit code, or in
+quarantined rows with exact file, line and byte; no traceback, no lost row."""
+
+import gzip
+import io
+import json
+import os
+import pickle
+import re
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from sgram.cli import main
+
+FIRST = b'{"id":"a","text":"wait, let me see"}'
+LAST = b'{"id":"z","text":"so it is four"}'
+NATIVE = '{"id":"b","text":"t",%s}'
+
+
+def run(arguments: list[str], capfd: pytest.CaptureFixture) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["read", *arguments])
+    out, err = capfd.readouterr()
+    assert "Traceback" not in err + out
+    assert "internal error" not in err + out
+    return left.value.code, out, err
+
+
+def read_aside(folder: Path) -> list[dict]:
+    aside = folder / "aside" / "q.jsonl"
+    return [json.loads(line) for line in aside.read_bytes().splitlines()] if aside.exists() else []
+
+
+def run_counted(path: Path, folder: Path, capfd: pytest.CaptureFixture) -> tuple[int, dict | None, str]:
+    """Exit code, the JSON summary (with the invariant asserted) and stderr."""
+    arguments = [str(path), "--json", "--quarantine", str(folder / "aside" / "q.jsonl"), "--max-bad", "1"]
+    code, out, err = run(arguments, capfd)
+    if code:
+        assert out == ""
+        assert err.startswith("sgram: ")
+        assert err.count("\n") == 1
+        return code, None, err
+    told = json.loads(out)
+    assert told["rows_in"] == told["rows_kept"] + told["rows_skipped"] + told["rows_quarantined"]
+    assert told["rows_kept"] == told["n_traces"]
+    assert told["rows_quarantined"] == len(read_aside(folder))
+    return code, told, err
+
+
+# -- one bad row between two good ones: the row is set aside, the others are kept -----------------------
+
+BAD_ROWS: dict[str, tuple[bytes, str]] = {
+    "broken_json": (b'{"id":"b","text":"t"', "not valid JSON"),
+    "single_quotes": (b"{'id':'b','text':'t'}", "not valid JSON"),
+    "trailing_comma": (b'{"id":"b","text":"t",}', "not valid JSON"),
+    "two_objects_on_a_line": (FIRST + FIRST, "not valid JSON"),
+    "words": (b"hello there", "not valid JSON"),
+    "nan": (b'{"id":"b","text":"t","reward":NaN}', "not valid JSON"),
+    "infinity": (b'{"id":"b","text":"t","reward":Infinity}', "not valid JSON"),
+    "minus_infinity": (b'{"id":"b","text":"t","reward":-Infinity}', "not valid JSON"),
+    "number_too_large": (b'{"id":"b","text":"t","reward":1e999}', "not valid JSON"),
+    "integer_of_5000_digits": (b'{"id":"b","text":"t","step":' + b"9" * 5000 + b"}", "not valid JSON"),
+    "integer_of_20_digits": (b'{"id":"b","text":"t","step":' + b"9" * 20 + b"}", "field step is a number"),
+    "lone_surrogate": (rb'{"id":"b","text":"\ud800"}', "not valid JSON"),
+    "reversed_surrogates": (rb'{"id":"b","text":"\udc00\ud800"}', "not valid JSON"),
+    "nesting_200000_deep": (b"[" * 200_000, "not valid JSON"),
+    "closed_nesting_200000_deep": (
+        b'{"id":"b","text":"t","x":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        "not valid JSON",
+    ),
+    "latin_1": ('{"id":"b","text":"café"}'.encode("latin-1"), "not valid JSON"),
+    "byte_ff": (b'{"id":"b","text":"\xff"}', "not valid JSON"),
+    "overlong_utf8": (b'{"id":"b","text":"\xc0\x80"}', "not valid JSON"),
+    "nul_byte_in_a_string": (b'{"id":"b","text":"a\x00b"}', "not valid JSON"),
+    "nul_bytes_alone": (b"\x00" * 100, "not valid JSON"),
+    "control_character": (b'{"id":"b","text":"a\x1bb"}', "not valid JSON"),
+    "bad_escape": (rb'{"id":"b","text":"\x41"}', "not valid JSON"),
+    "form_feed_alone": (b"\x0c{}", "not valid JSON"),
+    "byte_order_mark_in_the_middle": (b'\xef\xbb\xbf{"id":"b","text":"t"}', "not valid JSON"),
+    "array": (b'["id","text"]', "row is an array, not an object"),
+    "string": (b'"text"', "row is a string, not an object"),
+    "number": (b"42", "row is a number, not an object"),
+    "null": (b"null", "row is null, not an object"),
+    "true": (b"true", "row is a boolean, not an object"),
+    "empty_object": (b"{}", "field text is missing"),
+    "no_text": (b'{"id":"b","prompt":"p"}', "field text is missing"),
+    "null_text": (b'{"id":"b","text":null}', "field text is missing"),
+    "text_is_a_number": (b'{"id":"b","text":4}', "field text is a number, not a string"),
+    "text_is_an_array": (b'{"id":"b","text":["t"]}', "field text is an array, not a string"),
+    "text_is_an_object": (b'{"id":"b","text":{"t":1}}', "field text is an object, not a string"),
+    "id_is_a_boolean": (b'{"id":true,"text":"t"}', "field id is a boolean, not a string"),
+    "id_is_an_object": (b'{"id":{},"text":"t"}', "field id is an object, not a string"),
+    "id_is_empty": (b'{"id":"","text":"t"}', "field id is empty"),
+    "group_is_an_array": (NATIVE % '"group":[1]', "field group is an array, not a string"),
+    "prompt_is_a_number": (NATIVE % '"prompt":5', "prompt is a number, not a string or messages"),
+    "prompt_holds_numbers": (NATIVE % '"prompt":[5]', "a message is a number, not an object"),
+    "reward_is_a_string": (NATIVE % '"reward":"1.0"', "field reward is a string, not a number"),
+    "reward_is_an_array": (NATIVE % '"reward":[1]', "field reward is an array, not a number"),
+    "correct_is_a_string": (NATIVE % '"correct":"yes"', "field correct is a string, not true or false"),
+    "correct_is_two": (NATIVE % '"correct":2', "field correct is a number, not true or false"),
+    "answer_is_an_object": (NATIVE % '"answer":{}', "field answer is an object, not a string"),
+    "reference_is_a_boolean": (NATIVE % '"reference":false', "field reference is a boolean, not a string"),
+    "step_is_a_half": (NATIVE % '"step":1.5', "field step is a number, not a whole number"),
+    "step_is_huge": (NATIVE % '"step":1e300', "field step is a number, not a whole number"),
+    "step_is_a_word": (NATIVE % '"step":"ten"', "field step is a string, not a whole number"),
+    "model_is_an_array": (NATIVE % '"model":["m"]', "field model is an array, not a string"),
+    "token_ids_is_a_string": (NATIVE % '"token_ids":"1 2"', "field token_ids is a string, not an array"),
+    "token_ids_hold_a_fraction": (NATIVE % '"token_ids":[1,2.5]', "field token_ids holds something else"),
+    "token_ids_hold_true": (NATIVE % '"token_ids":[true]', "field token_ids holds something else"),
+    "logprobs_hold_null": (NATIVE % '"logprobs":[null]', "field logprobs is an array, not an array of numbers"),
+    "logprobs_of_other_length": (
+        NATIVE % '"token_ids":[1,2],"logprobs":[-0.5]',
+        "field logprobs has another length than token_ids: 1, not 2",
+    ),
+    "entropies_of_other_length": (
+        NATIVE % '"token_ids":[1],"entropies":[0.5,0.1]',
+        "field entropies has another length than token_ids: 2, not 1",
+    ),
+    "meta_is_an_array": (NATIVE % '"meta":[1]', "field meta is an array, not an object"),
+    "meta_is_a_word": (NATIVE % '"meta":"word"', "field meta is a string that is not JSON"),
+    "same_id_again": (b'{"id":"a","text":"another"}', "id was seen before: a"),
+    "escape_sequence_in_an_id": (rb'{"id":{"\u001b]8;;x":1},"text":"t"}', "field id is an object"),
+    "text_over_the_cap": (
+        b'{"id":"b","text":"' + b"x" * 10_000_001 + b'"}',
+        "text is longer than the cap of 10000000 characters",
+    ),
+    "line_over_the_cap": (
+        b'{"id":"b","text":"' + b"x" * (64 << 20) + b'"}',
+        "longer than the cap of 67108864 bytes a line",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_a_bad_row_is_set_aside_with_its_place_and_the_others_are_kept(name, tmp_path, capfd):
+    row, reason = BAD_ROWS[name]
+    row = row if isinstance(row, bytes) else row.encode()
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(FIRST + b"\n" + row + b"\n" + LAST + b"\n")
+    code, told, err = run_counted(path, tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert code == 0
+    assert (told["rows_in"], told["rows_kept"], told["rows_quarantined"]) == (3, 2, 1)
+    assert (aside["file"], aside["line"], aside["byte"]) == (str(path), 2, len(FIRST) + 1)
+    assert aside["reason"].startswith(reason)
+    assert len(aside["excerpt"]) <= 200
+    assert aside["excerpt"].isprintable()
+    assert f"{path}:2" in err.replace("\n", "")
+
+
+# -- odd but good: every row is kept ------------------------------------------------------------------
+
+GOOD_FILES: dict[str, tuple[bytes, int]] = {
+    "byte_order_mark": (b"\xef\xbb\xbf" + FIRST + b"\n" + LAST + b"\n", 2),
+    "crlf": (FIRST + b"\r\n" + LAST + b"\r\n", 2),
+    "no_end_of_the_last_line": (FIRST + b"\n" + LAST, 2),
+    "blank_lines": (b"\n \n" + FIRST + b"\n\n\t\n\r\n" + LAST + b"\n\n", 2),
+    "duplicate_keys_of_which_the_last_counts": (b'{"id":"a","text":1,"text":"t"}\n', 1),
+    "zero_padded_gzip": (gzip.compress(FIRST + b"\n") + b"\0" * 512, 1),
+    "gzip_of_two_members": (gzip.compress(FIRST + b"\n") + gzip.compress(LAST + b"\n"), 2),
+    "zstd_of_two_frames": (zstandard.compress(FIRST + b"\n") + zstandard.compress(LAST + b"\n"), 2),
+    "line_separators_inside_a_string": ('{"id":"a","text":"a\u2028b\u0085c"}\n'.encode(), 1),
+    "id_is_a_number": (b'{"id":7,"text":"t"}\n', 1),
+    "nesting_of_500": (b'{"id":"a","text":"t","x":' + b"[" * 500 + b"]" * 500 + b"}\n", 1),
+}
+
+
+@pytest.mark.parametrize("name", GOOD_FILES)
+def test_an_odd_but_good_file_loses_no_row(name, tmp_path, capfd):
+    content, n_rows = GOOD_FILES[name]
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(content)
+    code, told, _ = run_counted(path, tmp_path, capfd)
+    assert code == 0
+    assert (told["rows_in"], told["rows_kept"]) == (n_rows, n_rows)
+    assert not read_aside(tmp_path)
+
+
+# -- files that cannot be used: one sentence ------------------------------------------------------------
+
+Make = Callable[[Path], Path]
+
+
+def _file(name: str, content: bytes) -> Make:
+    def make(folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+def _parquet(**columns: list) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _zip(**members: bytes) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return sink.getvalue()
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "nothing.jsonl"
+
+
+def _through_a_file(folder: Path) -> Path:
+    _file("in.jsonl", FIRST)(folder)
+    return folder / "in.jsonl" / "more.jsonl"
+
+
+def _dangling(folder: Path) -> Path:
+    (folder / "in.jsonl").symlink_to(folder / "gone.jsonl")
+    return folder / "in.jsonl"
+
+
+def _dangling_inside(folder: Path) -> Path:
+    (folder / "runs").mkdir()
+    (folder / "runs" / "in.jsonl").symlink_to(folder / "gone.jsonl")
+    return folder / "runs"
+
+
+def _self_link(folder: Path) -> Path:
+    (folder / "in.jsonl").symlink_to(folder / "in.jsonl")
+    return folder / "in.jsonl"
+
+
+def _empty_folder(folder: Path) -> Path:
+    (folder / "runs").mkdir()
+    return folder / "runs"
+
+
+def _folder_of_others(folder: Path) -> Path:
+    (folder / "runs").mkdir()
+    for name in ("model.safetensors", "config.json", ".hidden.jsonl", "old.quarantine.jsonl", "run.pkl"):
+        _file(name, FIRST)(folder / "runs")
+    return folder / "runs"
+
+
+def _long_name(folder: Path) -> Path:
+    return folder / ("x" * 300)
+
+
+def _unfinished_step(folder: Path) -> Path:
+    step = folder / "token_exports" / "step_3"
+    step.mkdir(parents=True)
+    return _file("rank_0.jsonl", b'{"token_ids":[1],"loss_mask":[true]}\n')(step)
+
+
+def _token_export(folder: Path) -> Path:
+    path = _unfinished_step(folder)
+    (path.parent / "STABLE").touch()
+    return path
+
+
+ZEROS = bytes(64 << 20)
+GOOD_PARQUET = _parquet(id=["a", "b"], text=["one", "two"])
+
+UNUSABLE: dict[str, tuple[Make, int, str]] = {
+    "no_such_file": (_missing, 3, "cannot read .*nothing.jsonl: No such file or directory"),
+    "path_through_a_file": (_through_a_file, 3, "cannot read .*more.jsonl: Not a directory"),
+    "dangling_symlink": (_dangling, 3, "cannot read .*in.jsonl: No such file or directory"),
+    "dangling_symlink_in_a_folder": (_dangling_inside, 3, "cannot read .*in.jsonl: No such file"),
+    "symlink_to_itself": (_self_link, 3, "cannot read .*in.jsonl: Too many levels of symbolic links"),
+    "name_too_long": (_long_name, 3, "cannot read .*xxx: File name too long"),
+    "empty_folder": (_empty_folder, 3, "nothing to read in .*runs: it holds no file ending in .jsonl"),
+    "folder_of_other_things": (_folder_of_others, 3, "nothing to read in .*runs: it holds no file ending in"),
+    "empty_file": (_file("in.jsonl", b""), 3, "no rows in .*in.jsonl"),
+    "only_blank_lines": (_file("in.jsonl", b"\n\n  \n\r\n"), 3, "no rows in .*in.jsonl"),
+    "only_a_byte_order_mark": (_file("in.jsonl", b"\xef\xbb\xbf"), 3, "no rows in .*in.jsonl"),
+    "empty_gzip": (_file("in.jsonl.gz", gzip.compress(b"")), 3, "no rows in"),
+    "only_bad_rows": (_file("in.jsonl", b"x\ny\n"), 3, "none of the rows can be used .2 read.; first: .*in.jsonl:1: not"),
+    "keys_of_no_dialect": (_file("in.jsonl", b'{"foo":1,"bar":2}\n'), 3, "keys fit no dialect: bar, foo"),
+    "carriage_returns_alone": (_file("in.jsonl", FIRST + b"\r" + LAST + b"\r"), 3, "in.jsonl:1: not valid JSON"),
+    "binary": (_file("in.jsonl", bytes(range(256)) * 40), 3, "none of the rows can be used .41 read"),
+    "utf_16": (_file("in.jsonl", FIRST.decode().encode("utf-16")), 3, "is UTF-16; convert it first"),
+    "utf_16_without_mark": (_file("in.jsonl", FIRST.decode().encode("utf-16-le")), 3, "none of the rows can be used"),
+    "bzip2": (_file("in.jsonl", b"BZh91AY&SY\x00"), 3, "is bzip2 data; unpack it first"),
+    "xz": (_file("in.jsonl", b"\xfd7zXZ\x00\x00\x04"), 3, "is xz data; unpack it first"),
+    "zip": (_file("in.jsonl", _zip(a=FIRST)), 3, "is a zip archive; unpack it first"),
+    "pickle_by_name": (_file("in.pkl", pickle.dumps({"text": "t"})), 3, "looks like a pickle"),
+    "pickle_by_content": (_file("in.jsonl", pickle.dumps({"text": "t"})), 3, "is a pickle, which can run code"),
+    "torch_file": (_file("in.pt", b"PK\x03\x04"), 3, "looks like a pickle"),
+    "joblib_file": (_file("in.joblib", b"\x80\x04"), 3, "looks like a pickle"),
+    "gzip_header_alone": (_file("in.jsonl.gz", gzip.compress(FIRST)[:5]), 3, "in.jsonl.gz:1: corrupt gzip data"),
+    "gzip_of_garbage": (_file("in.jsonl.gz", b"\x1f\x8b" + b"\xff" * 50), 3, "corrupt gzip data after byte 0"),
+    "zstd_of_garbage": (_file("in.jsonl", b"\x28\xb5\x2f\xfd" + b"\xff" * 50), 3, "corrupt zstd data after"),
+    "gzip_bomb": (_file("in.jsonl.gz", gzip.compress(ZEROS, 9)), 3, "inflates more than 200 times"),
+    "zstd_bomb": (_file("in.jsonl.zst", zstandard.compress(ZEROS)), 3, "inflates more than 200 times"),
+    "bomb_in_a_bomb": (
+        _file("in.jsonl.gz", gzip.compress(gzip.compress(ZEROS, 9), 9)), 3, "none of the rows can be used",
+    ),
+    "json_array_cut_short": (_file("in.json", b"[" + FIRST + b","), 3, "in.json:1: not valid JSON"),
+    "json_array_of_numbers": (_file("in.json", b"[1,2]"), 3, "in.json:1: row is a number, not an object"),
+    "empty_json_array": (_file("in.json", b"[]"), 3, "no rows in"),
+    "no_parquet": (_file("in.parquet", b"hello"), 3, "in.parquet cannot be read as Parquet"),
+    "empty_parquet_file": (_file("in.parquet", b""), 3, "in.parquet cannot be read as Parquet"),
+    "parquet_cut_short": (_file("in.parquet", GOOD_PARQUET[:-20]), 3, "in.parquet cannot be read as Parquet"),
+    "parquet_with_a_wrong_footer": (
+        _file("in.parquet", GOOD_PARQUET[:-40] + b"\xff" * 32 + GOOD_PARQUET[-8:]), 3, "cannot be read as Parquet",
+    ),
+    "parquet_under_another_name": (_file("in.jsonl", GOOD_PARQUET), 3, "is Parquet; give it a name that ends"),
+    "parquet_of_other_columns": (
+        _file("in.parquet", _parquet(a=[1], b=[2])), 3, "in.parquet has the columns a, b, which fit no dialect",
+    ),
+    "parquet_of_wrong_types": (
+        _file("in.parquet", _parquet(id=["a"], text=[1.5])), 3, "field text is a number, not a string",
+    ),
+    "parquet_without_rows": (_file("in.parquet", _parquet(id=[], text=[])), 3, "no rows in"),
+    "parquet_bomb": (
+        _file("in.parquet", _parquet(id=["a"], text=["x" * (32 << 20)])), 3, "inflates from .*more than the cap",
+    ),
+    "no_inspect_log": (_file("in.eval", b"hello"), 3, "in.eval is no Inspect log: File is not a zip file"),
+    "inspect_log_bomb": (_file("in.eval", _zip(header=ZEROS)), 3, "in.eval inflates from .* more than the cap"),
+    "unfinished_token_export": (_unfinished_step, 3, "has no STABLE marker beside it yet"),
+    "token_export_without_tokenizer": (_token_export, 2, "holds token ids, not text; name the tokenizer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_input_ends_in_one_sentence(name, tmp_path, capfd):
+    make, wanted, sentence = UNUSABLE[name]
+    code, told, err = run_counted(make(tmp_path), tmp_path, capfd)
+    assert told is None
+    assert code == wanted, err
+    assert re.search(sentence, err), err
+
+
+# -- damage behind good rows ----------------------------------------------------------------------------
+
+MANY = b"".join(b'{"id":"%d","text":"wait, let me see %d"}\n' % (n, n * n) for n in range(1, 2001))
+
+
+def _ends(data: bytes) -> list[int]:
+    return [match.end() for match in re.finditer(rb"\n", data)]
+
+
+DAMAGED: dict[str, tuple[str, bytes, str]] = {
+    "truncated_gzip": ("in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-2000], "corrupt gzip data after byte"),
+    "gzip_without_its_end": ("in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-8], "corrupt gzip data after byte"),
+    "gzip_with_a_wrong_checksum": (
+        "in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-8] + bytes(8), "corrupt gzip data after byte",
+    ),
+    "gzip_with_garbage_after": (
+        "in.jsonl.gz", gzip.compress(MANY, mtime=0) + b"garbage", "corrupt gzip data after byte",
+    ),
+    "zstd_with_garbage_after": ("in.jsonl.zst", zstandard.compress(MANY) + b"garbage", "corrupt zstd data after"),
+    "bomb_behind_good_rows": (
+        "in.jsonl.gz", gzip.compress(MANY) + gzip.compress(ZEROS, 9), "inflates more than 200 times",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_rows_before_damage_are_kept_and_the_damage_is_one_row(name, tmp_path, capfd):
+    file, content, reason = DAMAGED[name]
+    path = tmp_path / file
+    path.write_bytes(content)
+    code, told, _ = run_counted(path, tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert code == 0
+    assert told["rows_quarantined"] == 1
+    assert told["rows_kept"] > 1000
+    # the faulty row stands where the last good one ends: line k + 1, byte after the k-th line feed
+    assert aside["line"] == told["rows_kept"] + 1
+    assert aside["byte"] == _ends(MANY)[told["rows_kept"] - 1]
+    assert aside["reason"].startswith(reason)
+    if name != "truncated_gzip":
+        assert told["rows_kept"] == 2000
+
+
+def test_a_truncated_zstd_keeps_the_frames_before_the_cut(tmp_path, capfd):
+    path = tmp_path / "in.jsonl.zst"
+    frame = zstandard.compress(MANY.replace(b'"id":"', b'"id":"again'))
+    path.write_bytes(zstandard.compress(MANY) + frame[: len(frame) // 2])
+    code, told, _ = run_counted(path, tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert (code, told["rows_kept"]) == (0, 2000)
+    assert (aside["line"], aside["byte"]) == (2001, len(MANY))
+    assert aside["reason"].startswith("corrupt zstd data after byte")
+
+
+def test_a_parquet_page_that_is_damaged_ends_the_file_after_the_rows_before_it(tmp_path, capfd):
+    rows = [f"{n} " + str(n * 7919) * 40 for n in range(5000)]
+    sink = io.BytesIO()
+    table = pa.table({"id": [str(n) for n in range(5000)], "text": rows})
+    pq.write_table(table, sink, row_group_size=1000, use_dictionary=False, compression="zstd")
+    content = bytearray(sink.getvalue())
+    third = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(3).column(1)
+    content[third.data_page_offset + 2000 : third.data_page_offset + 2100] = bytes(100)
+    path = tmp_path / "in.parquet"
+    path.write_bytes(content)
+    code, told, _ = run_counted(path, tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert code == 0
+    assert told["rows_kept"] >= 2900  # all of the groups before, as far as whole batches go
+    assert aside["line"] == told["rows_kept"] + 1
+    assert aside["byte"] is None
+    assert aside["reason"].startswith("corrupt Parquet data, the rest is not read")
+
+
+def test_bad_values_in_parquet_are_set_aside_by_row_number(tmp_path, capfd):
+    path = tmp_path / "in.parquet"
+    broken = pa.Array.from_buffers(
+        pa.string(), 3, [None, pa.array([0, 2, 4, 6], pa.int32()).buffers()[1], pa.py_buffer(b"ab\xff\xfecd")]
+    )
+    pq.write_table(
+        pa.table({"id": ["a", "b", "c"], "text": broken, "reward": [1.0, 2.0, float("inf")]}), path
+    )
+    code, told, _ = run_counted(path, tmp_path, capfd)
+    assert (code, told["rows_kept"]) == (0, 1)
+    assert [(row["line"], row["byte"]) for row in read_aside(tmp_path)] == [(2, None), (3, None)]
+    assert all(row["reason"].startswith("a value cannot be read") for row in read_aside(tmp_path))
+
+
+# -- limits, loops, streams -----------------------------------------------------------------------------
+
+
+def test_more_bad_rows_than_allowed_end_with_exit_code_4_and_leave_the_quarantine(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(MANY + b"x\n" * 21)  # 21 of 2021 rows are more than 1 %, 20 of 2020 are not
+    aside = tmp_path / "q.jsonl"
+    code, out, err = run([str(path), "--quarantine", str(aside)], capfd)
+    assert (code, out) == (4, "")
+    assert err.startswith("sgram: 21 of 2021 rows (1.0 %) were set aside, more than 1 %: not valid JSON (21)")
+    assert aside.read_bytes().count(b"\n") == 21
+    path.write_bytes(MANY + b"x\n" * 20)
+    assert run([str(path), "--quarantine", str(aside)], capfd)[0] == 0
+    assert aside.read_bytes().count(b"\n") == 20
+
+
+def test_a_thousand_bad_rows_stop_the_reading_at_once(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(FIRST + b"\n" + b"x\n" * 5000)
+    code, _, err = run([str(path), "--quarantine", str(tmp_path / "q.jsonl")], capfd)
+    assert code == 4
+    assert "1000 of 1001 rows" in err
+
+
+def test_a_folder_that_contains_itself_is_read_once(tmp_path, capfd):
+    runs = tmp_path / "runs"
+    (runs / "deep").mkdir(parents=True)
+    (runs / "deep" / "in.jsonl").write_bytes(FIRST + b"\n")
+    (runs / "deep" / "up").symlink_to(runs)
+    code, told, _ = run_counted(runs, tmp_path, capfd)
+    assert (code, told["rows_in"], told["rows_kept"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_stdin_is_judged_like_a_file(pack, tmp_path, capfd, monkeypatch):
+    content = tmp_path / "content"
+    content.write_bytes(pack(FIRST + b"\nx\n" + LAST + b"\n"))
+    with content.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        code, told, _ = run_counted(Path("-"), tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert (code, told["rows_kept"]) == (0, 2)
+    assert (aside["file"], aside["line"], aside["byte"]) == ("stdin", 2, len(FIRST) + 1)
+
+
+def test_a_file_name_cannot_drive_the_terminal(tmp_path, capfd):
+    path = tmp_path / "in\x1b]8;;http:x\x07\u202e\n.jsonl"
+    path.write_bytes(b"x\n")
+    code, _, err = run_counted(path, tmp_path, capfd)
+    assert code == 3
+    assert err.rstrip("\n").isprintable()
+
+
+def test_a_file_name_that_is_no_utf8_is_told_in_escapes(tmp_path, capfd):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in\xff.jsonl"))
+    path.write_bytes(FIRST + b"\nx\n")
+    code, _, _ = run_counted(path, tmp_path, capfd)
+    (aside,) = read_aside(tmp_path)
+    assert (code, aside["line"]) == (0, 2)
+    assert aside["file"].endswith("in\\udcff.jsonl")
+
+
+def test_a_quarantine_that_cannot_be_written_is_told(tmp_path, capfd):
+    path = _file("in.jsonl", FIRST + b"\nx\n")(tmp_path)
+    code, _, err = run([str(path), "--quarantine", str(path / "q.jsonl")], capfd)
+    assert code == 1
+    assert re.match(r"sgram: cannot write .*q.jsonl: (Not a directory|File exists)", err)
+
+
+def test_there_are_at_least_sixty_malformed_inputs():
+    assert len(BAD_ROWS) + len(UNUSABLE) + len(DAMAGED) >= 100
