@@ -1,0 +1,593 @@
+import gzip
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgram import files
+from sgram.errors import InputError, SgramError, UsageError
+from sgram.files import (
+    Caps,
+    DamagedInputError,
+    InputStream,
+    Quarantine,
+    RunDirectory,
+    canonical_json,
+    data_path,
+    digest,
+    excerpt,
+    iter_lines,
+    open_input,
+    parse_size,
+    pretty_json,
+    write_atomic,
+    write_bytes,
+)
+
+ROOT = Path(__file__).parents[1]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
+
+
+# -- excerpt, JSON, sizes, data --------------------------------------------------------------------------
+
+
+@given(st.one_of(st.text(max_size=400), st.binary(max_size=2000)))
+def test_an_excerpt_is_short_printable_and_encodable(value):
+    shown = excerpt(value)
+    assert len(shown) <= 200
+    assert shown.isprintable()
+    shown.encode()
+
+
+def test_an_excerpt_shows_what_cannot_be_printed_as_escapes():
+    assert excerpt("a\x1b[0m\u202eb\n") == "a\\x1b[0m\\u202eb\\n"
+    assert excerpt(b"caf\xe9") == "caf\\xe9"
+    assert excerpt("\ud800") == "\\ud800"
+    assert excerpt(Path("x/y z")) == "x/y z"
+    assert excerpt("é" * 500) == "é" * 200
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES)
+def test_canonical_and_pretty_json_hold_the_same_value(value):
+    assert json.loads(canonical_json(value)) == json.loads(pretty_json(value)) == value
+
+
+def test_canonical_json_does_not_depend_on_the_order_of_keys():
+    assert (
+        canonical_json({"b": 1, "a": {"d": "é", "c": [1.5, None]}})
+        == '{"a":{"c":[1.5,null],"d":"é"},"b":1}'.encode()
+    )
+    assert pretty_json({"b": 1, "a": []}) == b'{\n "a": [],\n "b": 1\n}\n'
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_canonical_json_refuses_what_json_cannot_hold(value):
+    with pytest.raises(ValueError, match=r"JSON compliant|surrogates not allowed"):
+        canonical_json([value])
+
+
+def test_digest_is_sha256_in_hex():
+    # the well-known digest of no bytes
+    assert digest(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4096", 4096), ("0", 0), ("1B", 1), ("2KB", 2000), ("2KiB", 2048), ("500MB", 500_000_000),
+        ("500 MB", 500_000_000), ("3MiB", 3 << 20), ("1GB", 10**9), ("2GiB", 2 << 30), ("1.5gib", 3 << 29),
+        (" 2gb ", 2 * 10**9),
+    ],
+)  # fmt: skip
+def test_sizes_are_read_with_their_unit(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "1.5", "1.5B", "2TiB", "2 G iB", "1e9", "٣MB", "1,000", "GiB", "9" * 40]
+)
+def test_what_is_no_size_is_told_in_a_sentence(text):
+    with pytest.raises(UsageError, match="is no size; write bytes or a unit"):
+        parse_size(text)
+
+
+def test_shipped_data_is_found_in_the_checkout():
+    assert data_path("schemas").is_dir()
+    assert data_path("schemas") == ROOT / "data" / "schemas"
+
+
+def test_missing_shipped_data_is_told_by_name():
+    with pytest.raises(SgramError, match=r"shipped file data/no/such\.json is missing"):
+        data_path("no", "such.json")
+
+
+def test_shipped_data_is_found_in_an_installed_package(tmp_path):
+    package = tmp_path / "site" / "sgram"
+    (package / "data" / "lexicons").mkdir(parents=True)
+    for name in ("__init__.py", "errors.py", "files.py"):
+        (package / name).write_bytes((ROOT / "sgram" / name).read_bytes())
+    (package / "data" / "lexicons" / "x.json").write_text("{}")
+    code = "from sgram.files import data_path; print(data_path('lexicons', 'x.json'))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True, check=True
+    )
+    assert Path(ran.stdout.strip()) == (package / "data" / "lexicons" / "x.json").resolve()
+
+
+# -- atomic writing ------------------------------------------------------------------------------------------
+
+
+def test_a_file_appears_only_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "new" / "folder" / "out.bin"
+    with write_atomic(path) as file:
+        file.write(b"half")
+        file.flush()
+        assert not path.exists()
+        file.write(b" whole")
+    assert path.read_bytes() == b"half whole"
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_failed_block_leaves_the_old_file_and_no_temporary_one(tmp_path, error):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with write_atomic(path) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert not leftovers(tmp_path)
+
+
+def test_the_mode_of_the_old_file_is_kept_and_a_new_one_follows_the_umask(tmp_path):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write_bytes(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    old = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "other.bin", b"")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "other.bin").stat().st_mode) == 0o640
+
+
+def test_a_symlink_is_followed_and_stays_a_symlink(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.bin"
+    link.symlink_to(tmp_path / "real" / "out.bin")
+    write_bytes(link, b"one")
+    write_bytes(link, b"two")
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "out.bin").read_bytes() == b"two"
+
+
+def test_a_device_is_written_in_place():
+    write_bytes("/dev/null", b"gone")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_a_directory_is_refused_as_output(tmp_path):
+    with pytest.raises(UsageError, match="it is a directory; name a file"):
+        write_bytes(tmp_path, b"")
+
+
+@pytest.mark.parametrize("name", ["file/out.bin", "a\0b", "x" * 300 + "/out.bin"])
+def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path, name):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SgramError, match=r"cannot write .*; name another place"):
+        write_bytes(f"{tmp_path}/{name}", b"")
+
+
+def test_errors_of_the_block_itself_keep_their_type(tmp_path):
+    with pytest.raises(FileNotFoundError), write_atomic(tmp_path / "out.bin"):
+        (tmp_path / "missing").read_bytes()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from sgram.errors import SgramError
+from sgram.files import write_atomic
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with write_atomic(sys.argv[1]) as file:
+        file.write(bytes(100_000))
+except SgramError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    command = [sys.executable, "-c", FULL_DISK, str(path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == f"cannot write {path}: File too large; name another place"
+    assert path.read_bytes() == b"old"
+    assert not leftovers(tmp_path)
+
+
+KILLED = """
+import os, signal, sys
+from sgram.files import write_atomic
+with write_atomic(sys.argv[1]) as file:
+    file.write(b"new")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    ran = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+    assert ran.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    assert len(leftovers(tmp_path)) == 1  # the accepted trade-off
+
+
+# -- run directories -----------------------------------------------------------------------------------------
+
+
+def test_a_run_directory_is_named_by_verb_and_identity(tmp_path):
+    identity = {"min_df": 5, "inputs": ["a", "b"]}
+    run = RunDirectory.open(tmp_path, "mine", identity)
+    assert run.path == tmp_path / f"mine-{digest(canonical_json(identity))[:12]}"
+    assert json.loads((run.path / "run.json").read_bytes()) == identity
+    assert RunDirectory.open(tmp_path, "mine", {**identity, "min_df": 6}).path != run.path
+
+
+def test_a_run_opened_again_finds_the_parts_of_the_earlier_try(tmp_path):
+    run = RunDirectory.open(tmp_path, "mine", {"a": 1})
+    assert not run.has("counts/0.parquet")
+    with run.write("counts/0.parquet") as file:
+        file.write(b"part")
+    with pytest.raises(RuntimeError), run.write("counts/1.parquet"):
+        raise RuntimeError
+    again = RunDirectory.open(tmp_path, "mine", {"a": 1})
+    assert again.has("counts/0.parquet")
+    assert not again.has("counts/1.parquet")
+    assert again.part("counts/0.parquet").read_bytes() == b"part"
+
+
+def test_a_run_directory_of_another_run_is_refused(tmp_path):
+    run = RunDirectory.open(tmp_path, "mine", {"a": 1})
+    (run.path / "run.json").write_text('{"a": 2}')
+    with pytest.raises(SgramError, match="describes another run than this one"):
+        RunDirectory.open(tmp_path, "mine", {"a": 1})
+
+
+@pytest.mark.parametrize("name", ["", "/x", "../x", "a/../b", "a//b", ".x", "a/.x", "a\0b", "a b", "x/"])
+def test_a_part_stays_inside_its_run(tmp_path, name):
+    with pytest.raises(ValueError, match="is no name for a part"):
+        RunDirectory(tmp_path).part(name)
+
+
+# -- reading -------------------------------------------------------------------------------------------------
+
+
+class Dribble(io.BytesIO):
+    """A stream that gives a few bytes at a time, as pipes do."""
+
+    def read1(self, size: int = -1) -> bytes:
+        return super().read1(min(7, size) if size > 0 else 7)
+
+
+def read_all(stream: InputStream) -> bytes:
+    blocks = []
+    while block := stream.read():
+        blocks.append(block)
+    return b"".join(blocks)
+
+
+def zstd_frames(*parts: bytes) -> bytes:
+    return b"".join(map(zstandard.compress, parts))
+
+
+PACKERS = {
+    "plain": lambda *parts: b"".join(parts),
+    "gzip": lambda *parts: b"".join(map(gzip.compress, parts)),
+    "zstd": zstd_frames,
+    "zstd with skippable frames": lambda *parts: b"\x50\x2a\x4d\x18\x03\0\0\0abc" + zstd_frames(*parts),
+}
+
+
+@given(
+    st.sampled_from(sorted(PACKERS)),
+    st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_whatever_was_packed_is_read_back_and_counted(name, parts, dribbles):
+    parts = [b"{" + part for part in parts]  # so that plain content does not look packed
+    packed = PACKERS[name](*parts)
+    stream = InputStream((Dribble if dribbles else io.BytesIO)(packed), "x", Caps())
+    assert read_all(stream) == b"".join(parts)
+    assert stream.bytes_read == len(packed)
+    assert stream.bytes_out == len(b"".join(parts))
+
+
+TEXT = b"".join(b"line %d of some text\n" % n for n in range(3000))
+
+
+@pytest.mark.parametrize("cut", [2, 5, 11, 40, 1000, -9, -8, -1])
+def test_a_cut_gzip_gives_what_stands_before_the_cut_and_then_says_so(cut):
+    stream = InputStream(io.BytesIO(gzip.compress(TEXT)[:cut]), "x", Caps())
+    got = []
+
+    def read() -> None:
+        while block := stream.read():
+            got.append(block)
+
+    with pytest.raises(DamagedInputError, match=r"corrupt gzip data after byte .*: the file is cut short"):
+        read()
+    whole = b"".join(got)
+    # an independent reader sees the same prefix
+    assert whole == zlib.decompressobj(31).decompress(gzip.compress(TEXT)[:cut])
+    assert stream.bytes_out == len(whole)
+
+
+@given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=255))
+@settings(max_examples=60)
+def test_a_flipped_byte_never_raises_anything_but_the_promised_error(place, flip):
+    for packed in (gzip.compress(TEXT), zstandard.compress(TEXT)):
+        broken = bytearray(packed)
+        broken[place % len(broken)] ^= flip
+        try:
+            stream = InputStream(io.BytesIO(bytes(broken)), "x", Caps())
+            for _ in iter_lines(stream):
+                pass
+        except InputError:
+            assert place % len(broken) < 6  # the magic itself is gone
+
+
+def test_lines_before_a_corrupt_block_survive():
+    packed = bytearray(gzip.compress(TEXT))
+    half = len(packed) // 2
+    packed[half] ^= 0xFF
+    lines = list(iter_lines(InputStream(io.BytesIO(bytes(packed)), "x", Caps())))
+    assert lines[-1].fault.startswith("corrupt gzip data")
+    # what the bytes before the damage hold, by an independent reader
+    before = zlib.decompressobj(31).decompress(bytes(packed[: half - 1])).split(b"\n")[:-1]
+    assert len(before) > 100
+    assert [line.data for line in lines[: len(before)]] == before
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_a_bomb_is_stopped_and_what_it_gave_until_then_is_kept(name):
+    packed = PACKERS[name](TEXT, bytes(50_000_000))
+    lines = list(iter_lines(InputStream(io.BytesIO(packed), "x", Caps())))
+    assert [line.data for line in lines[:3000]] == TEXT.splitlines()
+    assert len(lines) == 3001
+    assert "inflates more than 200 times" in lines[-1].fault
+    assert (lines[-1].number, lines[-1].offset) == (3001, len(TEXT))
+
+
+def test_the_ratio_is_not_judged_before_the_first_mebibyte():
+    for size, stopped in ((1 << 20, False), ((1 << 20) + 1, True)):
+        stream = InputStream(io.BytesIO(gzip.compress(bytes(size))), "x", Caps())
+        if stopped:
+            with pytest.raises(DamagedInputError, match="as a bomb does"):
+                read_all(stream)
+        else:
+            assert len(read_all(stream)) == size
+
+
+def test_inflated_bytes_are_capped_and_plain_ones_are_not():
+    caps = Caps(max_inflated_bytes=10_000)
+    with pytest.raises(DamagedInputError, match="inflates past the cap of 10000 bytes"):
+        read_all(InputStream(io.BytesIO(gzip.compress(TEXT)), "x", caps))
+    assert read_all(InputStream(io.BytesIO(TEXT), "x", caps)) == TEXT
+
+
+BOMB = """
+import resource, sys
+from sgram.files import iter_lines, open_input
+with open_input(sys.argv[1]) as stream:
+    (line,) = iter_lines(stream)
+print(line.fault.split(",")[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_a_gibibyte_of_zeros_is_refused_in_little_memory(name, tmp_path):
+    path = tmp_path / "bomb"
+    zeros = bytes(1 << 20)
+    if name == "gzip":
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    else:
+        packer = zstandard.ZstdCompressor().compressobj()
+    path.write_bytes(b"".join([*(packer.compress(zeros) for _ in range(1024)), packer.flush()]))
+    ran = subprocess.run(
+        [sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    told, kibibytes = ran.stdout.strip().rsplit(" ", 1)
+    assert told == "inflates more than 200 times"
+    assert int(kibibytes) < 300 * 1024
+
+
+LONG = """
+import resource, sys
+from sgram.files import iter_lines, open_input
+with open_input(sys.argv[1]) as stream:
+    lines = [(line.number, line.offset, len(line.data), line.fault) for line in iter_lines(stream)]
+print(lines)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_a_line_over_the_cap_is_passed_over_without_being_held(tmp_path):
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as file:
+        file.write(b"one\n")
+        file.seek(400 << 20, os.SEEK_CUR)  # a sparse line of 400 MiB
+        file.write(b"x\ntwo\n")
+    ran = subprocess.run(
+        [sys.executable, "-c", LONG, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines, kibibytes = ran.stdout.strip().split("\n")
+    size = (400 << 20) + 1
+    assert lines == str(
+        [
+            (1, 0, 3, ""),
+            (2, 4, 800, "longer than the cap of 67108864 bytes a line"),
+            (3, 4 + size + 1, 3, ""),
+        ]
+    )
+    assert int(kibibytes) < 250 * 1024
+
+
+def naive_lines(content: bytes, cap: int) -> list[tuple[int, int, bytes, bool]]:
+    """What `iter_lines` promises, one byte after the other."""
+    found, number, start = [], 1, 0
+    while start < len(content):
+        end = start
+        while end < len(content) and content[end] != 0x0A:
+            end += 1
+        data = content[start:end]
+        if data and data[-1] == 0x0D:
+            data = data[:-1]
+        if number == 1 and data.startswith(b"\xef\xbb\xbf"):
+            data = data[3:]
+        found.append((number, start, b"" if len(data) > cap else data, len(data) > cap))
+        number, start = number + 1, end + 1
+    return found
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf", b"0123456789"]), max_size=40
+    ),
+    st.integers(min_value=1, max_value=12),
+    st.booleans(),
+)
+@settings(max_examples=300)
+def test_lines_offsets_and_caps_are_those_of_a_naive_reader(pieces, cap, dribbles):
+    content = b"".join(pieces)
+    stream = InputStream((Dribble if dribbles else io.BytesIO)(content), "x", Caps())
+    got = [
+        (line.number, line.offset, b"" if line.fault else line.data, bool(line.fault))
+        for line in iter_lines(stream, Caps(max_line_bytes=cap))
+    ]
+    assert got == naive_lines(content, cap)
+
+
+def test_a_line_at_the_cap_passes_and_one_byte_more_does_not():
+    content = b"12345\n123456\r\n12345\r\n"
+    lines = list(iter_lines(InputStream(io.BytesIO(content), "x", Caps()), Caps(max_line_bytes=5)))
+    assert [bool(line.fault) for line in lines] == [False, True, False]
+
+
+def test_blocks_of_a_large_file_are_joined(tmp_path):
+    path = tmp_path / "in.jsonl"
+    content = b"".join(bytes([65 + n % 26]) * (n * 97_777 % 300_000) + b"\n" for n in range(60))
+    path.write_bytes(content)
+    assert len(content) > 4 * files.BLOCK
+    with open_input(path) as stream:
+        assert b"".join(line.data + b"\n" for line in iter_lines(stream)) == content
+        assert stream.bytes_read == len(content)
+
+
+def test_stdin_may_be_packed(monkeypatch):
+    for packed in PACKERS.values():
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed(TEXT))))
+        with open_input("-") as stream:
+            assert (read_all(stream), stream.name) == (TEXT, "stdin")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="stdin is closed"), open_input("-"):
+        pass
+
+
+def test_input_that_cannot_be_opened_is_told_in_a_sentence(tmp_path):
+    for path in (tmp_path / "missing", tmp_path, "a\0b"):
+        with pytest.raises(InputError, match=r"cannot read .*; check the path"), open_input(path):
+            pass
+
+
+def test_a_failing_disk_is_told_as_damage():
+    class Failing(io.BytesIO):
+        def read1(self, size: int = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    (line,) = iter_lines(InputStream(Failing(b"first bytes"), "x", Caps()))
+    assert line.fault == "reading fails after byte 6: [Errno 5] Input/output error"
+
+
+# -- quarantine ----------------------------------------------------------------------------------------------
+
+
+def test_quarantined_rows_appear_when_closed_and_are_counted_by_kind(tmp_path):
+    path = tmp_path / "q.jsonl"
+    quarantine = Quarantine(path)
+    quarantine.add("in.jsonl", 3, 120, "not valid JSON: expected value", b'{"x":\x1b\xff')
+    quarantine.add("in\x1b.jsonl", 4, None, "not valid JSON: something else", "y" * 500)
+    assert not path.exists()
+    quarantine.close()
+    first, second = map(json.loads, path.read_bytes().splitlines())
+    assert first == {
+        "file": "in.jsonl", "line": 3, "byte": 120, "reason": "not valid JSON: expected value",
+        "excerpt": '{"x":\\x1b\\xff',
+    }  # fmt: skip
+    assert (second["file"], second["byte"], len(second["excerpt"])) == ("in\\x1b.jsonl", None, 200)
+    assert quarantine.reasons == {"not valid JSON": 2}
+
+
+def test_without_rows_there_is_no_quarantine_file_and_an_old_one_goes(tmp_path):
+    path = tmp_path / "q.jsonl"
+    Quarantine(path).close()
+    assert not path.exists()
+    old = Quarantine(path)
+    old.add("in.jsonl", 1, 0, "bad", b"")
+    old.close()
+    assert path.exists()
+    Quarantine(path).close()
+    assert not path.exists()
+    path.write_text("a diary, not a quarantine\n")
+    Quarantine(path).close()
+    assert path.read_text() == "a diary, not a quarantine\n"
+
+
+def test_without_a_path_rows_are_only_counted():
+    quarantine = Quarantine()
+    quarantine.add("in.jsonl", 1, 0, "bad", b"")
+    quarantine.close()
+    assert quarantine.reasons == {"bad": 1}
+
+
+def test_importing_files_stays_light():
+    code = "import sys, sgram.files; print([m for m in ('pyarrow', 'numpy', 'pandas', 'torch') if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
