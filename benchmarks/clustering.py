@@ -95,10 +95,13 @@ def measure(method: str, vectors_path: str, labels_path: str) -> None:
 
 
 def same_rows(labels_path: str, reference_path: str) -> None:
-    """Share of rows whose community has the same members in both."""
+    """Share of rows whose community has the same members in both; a row in none is a community of its own."""
     import numpy as np
 
-    ours, theirs = np.load(labels_path), np.load(reference_path)
+    def alone(labels):
+        return np.where(labels < 0, labels.max() + 1 + np.arange(len(labels)), labels)
+
+    ours, theirs = alone(np.load(labels_path)), alone(np.load(reference_path))
     _, ours, our_sizes = np.unique(ours, return_inverse=True, return_counts=True)
     _, theirs, their_sizes = np.unique(theirs, return_inverse=True, return_counts=True)
     _, both, sizes = np.unique(ours * len(their_sizes) + theirs, return_inverse=True, return_counts=True)

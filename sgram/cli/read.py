@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,8 +26,11 @@ _PATHS = Parameter(
     help="Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.",
     allow_leading_hyphen=True,
 )
-
-
+_OUTPUT = Parameter(
+    name=["--output", "-o"],
+    help="File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.",
+    allow_leading_hyphen=True,
+)
 _AGAIN = Parameter(negative="", show_default=False)
 
 
@@ -74,11 +78,12 @@ def _weight(text: str) -> tuple[str, float]:
 
 def watched(reader: TraceReader, bar: Meter) -> Iterator[Trace]:
     """Traces of `reader`, telling `bar` how far it is."""
-    for number, trace in enumerate(reader):
-        if number % 256 == 0:
-            aside = reader.report.rows_quarantined
-            bar.update(reader.bytes_read / 1e6, f"{aside:,} rows set aside" if aside else "")
-        yield trace
+    with closing(iter(reader)) as traces:
+        for number, trace in enumerate(traces):
+            if number % 256 == 0:
+                aside = reader.report.rows_quarantined
+                bar.update(reader.bytes_read / 1e6, f"{aside:,} rows set aside" if aside else "")
+            yield trace
 
 
 class _Summary:
@@ -130,53 +135,33 @@ def read(
     paths: Annotated[list[str], _PATHS],
     /,
     *,
-    output: Annotated[str | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None,
+    output: Annotated[str | None, _OUTPUT] = None,
     flags: InputFlags | None = None,
-    limit: int | None = None,
-    show: int = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    limit: Annotated[int | None, Parameter(help="Stop after this many traces.")] = None,
+    show: Annotated[int, Parameter(help="Print this many traces.")] = 0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what rollouts hold, or convert them to JSONL or Parquet.
 
-    Examples: sgram read runs/ --show 2; sgram read dump.parquet -o traces.jsonl.gz --where correct=true
+    sgram read runs/ --show 2
 
-    Parameters
-    ----------
-    output
-        File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.
-    limit
-        Stop after this many traces.
-    show
-        Print this many traces.
-    as_json
-        Print one JSON object instead of tables.
+    sgram read dump.parquet -o traces.jsonl.gz --where correct=true
     """
+    _check_names(paths, output)
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
-    if output is not None and output != "-" and output.startswith("-"):
-        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
-    for path in paths:
-        if path.startswith("-") and path != "-":
-            raise UsageError(
-                f"there is no option {path}; see sgram read --help, or write ./{path} for a file"
-            )
     if show < 0 or (limit is not None and limit < 1):
         raise UsageError("--show and --limit take a number of traces")
     flags = flags or InputFlags()
-    options = flags.options(output)
-    reader = TraceReader(paths, flags.dialect, options=options)
-    summary = _Summary(show)
-    total = reader.bytes_total
-    with meter("reading", total / 1e6 if total else None, "MB") as bar:
-        traces = summary.passing(islice(watched(reader, bar), limit))
+    reader = TraceReader(paths, flags.dialect, options=flags.options(output))
+    summary, total = _Summary(show), reader.bytes_total
+    with meter("reading", total / 1e6 if total else None, "MB") as bar, closing(watched(reader, bar)) as seen:
+        traces = summary.passing(islice(seen, limit))
         if output is None:
-            for _ in traces:
-                pass
+            deque(traces, maxlen=0)
         else:
             write_traces(traces, output)
-    for warning in reader.report.warnings:
-        note(f"warning: {warning}")
-    _tell_set_aside(reader, options)
+    _tell(reader)
     if as_json:
         _print_json(reader, summary, output)
     elif output is None:
@@ -187,12 +172,22 @@ def read(
         note(f"{summary.n:,} traces written to {output}")
 
 
-def _tell_set_aside(reader: TraceReader, options: ReadOptions) -> None:
-    report = reader.report
+def _check_names(paths: list[str], output: str | None) -> None:
+    if output is not None and output != "-" and output.startswith("-"):
+        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
+    for path in paths:
+        if path != "-" and path.startswith("-"):
+            raise UsageError(
+                f"there is no option {path}; see sgram read --help, or write ./{path} for a file"
+            )
+
+
+def _tell(reader: TraceReader) -> None:
+    report, aside = reader.report, reader.options.quarantine
+    for warning in report.warnings:
+        note(f"warning: {warning}")
     if report.rows_quarantined:
-        place = (
-            f"see {options.quarantine}" if options.quarantine else "name a file for them with --quarantine"
-        )
+        place = f"see {aside}" if aside else "name a file for them with --quarantine"
         note(f"rows set aside: {report.rows_quarantined:,}; first: {report.first_fault}; {place}")
 
 

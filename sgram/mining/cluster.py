@@ -32,8 +32,8 @@ from numba import njit
 
 from sgram.errors import InputError, UsageError
 
-TOLERANCE = 1e-6
-"""A cosine this far below the threshold still reaches it: the rounding of single-precision unit rows."""
+TOLERANCE = 2.0**-22
+"""A cosine this far below the threshold still reaches it: twice the rounding of single-precision unit rows."""
 
 BLOCK = 1024
 """Rows and columns of one block of products: 4 MB, and twice as much for the pairs found in it."""
@@ -161,32 +161,46 @@ def _place_pairs(pairs, cursors, neighbours):
 
 
 @njit(nogil=True, cache=True)
+def _unclaimed_listed(listed, labels, members):
+    """Write the unclaimed of the listed neighbours to `members` after the centre; returns the size with it."""
+    size = 1
+    for row in listed:
+        if labels[row] < 0:
+            members[size] = row
+            size += 1
+    return size
+
+
+@njit(nogil=True, cache=True)
+def _unclaimed_found(centre, labels, unit, limit, members):
+    """The same without a list of neighbours."""
+    band = np.float32(unit.shape[1] * 2.0**-23)
+    size = 1
+    for row in range(unit.shape[0]):
+        if labels[row] >= 0 or row == centre:
+            continue
+        if _near(unit[centre], unit[row], _quick_dot(unit[centre], unit[row]), limit, band):
+            members[size] = row
+            size += 1
+    return size
+
+
+@njit(nogil=True, cache=True)
 def _claim(order, starts, neighbours, unit, limit, min_size):
     """Steps 3 and 4 of the rule, candidates in `order`; without `starts`, neighbours are found on the way."""
     labels = np.full(unit.shape[0], -1, dtype=np.int32)
     members = np.empty(unit.shape[0], dtype=np.int32)
-    band = np.float32(unit.shape[1] * 2.0**-23)
     made = 0
     for centre in order:
         if labels[centre] >= 0:
             continue
         members[0] = centre
-        size = 1
         if starts.shape[0]:
-            for place in range(starts[centre], starts[centre + 1]):
-                if labels[neighbours[place]] < 0:
-                    members[size] = neighbours[place]
-                    size += 1
+            size = _unclaimed_listed(neighbours[starts[centre] : starts[centre + 1]], labels, members)
         else:
-            for row in range(unit.shape[0]):
-                if labels[row] < 0 and row != centre:
-                    cosine = _quick_dot(unit[centre], unit[row])
-                    if _near(unit[centre], unit[row], cosine, limit, band):
-                        members[size] = row
-                        size += 1
+            size = _unclaimed_found(centre, labels, unit, limit, members)
         if size >= min_size:
-            for place in range(size):
-                labels[members[place]] = made
+            labels[members[:size]] = made
             made += 1
     return labels
 

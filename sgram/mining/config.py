@@ -42,7 +42,7 @@ class MiningConfig:
     contrast_models: tuple[str, ...] = ()
     """Parts of model names: adds to the statistics the contrast of these models' traces with the others'."""
     seed: int = 0
-    """Seed of whatever is random; nothing in either method is at present."""
+    """Seed of the hash embedder; nothing else is random at present."""
     name: str = "mined"
     """Name of the lexicon."""
 
@@ -65,7 +65,7 @@ class MiningConfig:
         if self.max_words is not None and self.max_words > MAX_WORDS:
             raise UsageError(f"max_words is at most {MAX_WORDS}, not {self.max_words}")
         if (self.min_words or 1) > (self.max_words or MAX_WORDS):
-            raise UsageError(f"min_words {self.min_words} is more than max_words {self.max_words}")
+            raise UsageError(f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}")
         for name in ("similarity", "explained"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:

@@ -64,12 +64,22 @@ class GramTable:
         words = self.words
         return [" ".join([words[place] for place in gram]) for gram in self.word_ids(n)[rows].tolist()]
 
-    def items(self) -> Iterator[tuple[tuple[str, ...], int, int]]:
-        """(words, df, count) of every gram."""
-        for n, level in enumerate(self.levels, 1):
-            df, count = level.df.sum(axis=1).tolist(), level.count.sum(axis=1).tolist()
-            for gram, in_docs, times in zip(self.word_ids(n).tolist(), df, count, strict=True):
-                yield tuple(self.words[place] for place in gram), in_docs, times
+    def all_texts(self) -> list[list[str]]:
+        """Texts of all grams, a list a level; far cheaper than `texts` when all are wanted."""
+        spaced = [f" {word}" for word in self.words]
+        levels = [list(self.words)]
+        for level in self.levels[1:]:
+            head = levels[-1]
+            pairs = zip(level.prefix.tolist(), level.last.tolist(), strict=True)
+            levels.append([head[prefix] + spaced[last] for prefix, last in pairs])
+        return levels
+
+    def items(self) -> Iterator[tuple[str, int, int]]:
+        """(text, df, count) of every gram."""
+        for texts, level in zip(self.all_texts(), self.levels, strict=True):
+            yield from zip(
+                texts, level.df.sum(axis=1).tolist(), level.count.sum(axis=1).tolist(), strict=True
+            )
 
 
 def count_grams(

@@ -17,7 +17,7 @@ safetensors only.
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import blake2b, file_digest
 from importlib import metadata
 from pathlib import Path
@@ -65,7 +65,8 @@ def get_embedder(name: str = "auto", seed: int = 0) -> Embedder:
     if name in (MINILM, MINILM.partition("/")[2]):
         return SentenceEmbedder(MINILM, _minilm_folder())
     if Path(name).is_dir():
-        return SentenceEmbedder(name, Path(name))
+        folder = Path(name).resolve()  # named by content: a path would tie what is made to this machine
+        return SentenceEmbedder(f"{folder.name}@{_model_digest(folder)[:12]}", folder)
     if "/" in name:
         return SentenceEmbedder(name, None)
     raise UsageError(
@@ -122,28 +123,22 @@ class SentenceEmbedder:
     @cached_property
     def version(self) -> str:
         """Versions of the libraries and digest of the model's files."""
-        digests = {}
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file() and path.suffix in MODEL_SUFFIXES:
-                with path.open("rb") as file:
-                    digests[path.relative_to(self.folder).as_posix()] = file_digest(
-                        file, "sha256"
-                    ).hexdigest()
-        libraries = [
-            f"{library} {metadata.version(library)}" for library in ("sentence-transformers", "torch")
-        ]
-        return ", ".join([*libraries, digest(canonical_json(digests))])
+        libraries = [f"{name} {metadata.version(name)}" for name in ("sentence-transformers", "torch")]
+        return ", ".join([*libraries, _model_digest(self.folder)])
 
     @cached_property
     def _model(self):
-        from sentence_transformers import SentenceTransformer
-
-        safe = {"use_safetensors": True}  # never a pickle
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtraError(
+                f"sentence-transformers is installed but fails to import ({_reason(error)}): "
+                "pip install --upgrade 'sgram[embed]'; or choose hash"
+            ) from error
+        load = partial(SentenceTransformer, device="cpu", local_files_only=True)
         with _no_progress_bars():
             try:
-                return SentenceTransformer(
-                    str(self.folder), device="cpu", local_files_only=True, model_kwargs=safe
-                )
+                return load(str(self.folder), model_kwargs={"use_safetensors": True})  # never a pickle
             except Exception as error:
                 raise SgramError(
                     f"{self.folder} holds no whole sentence-transformers model with safetensors weights "
@@ -155,6 +150,16 @@ class SentenceEmbedder:
         return self._model.encode(
             list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
         )
+
+
+def _model_digest(folder: Path) -> str:
+    """Digest of the names and bytes of the files that make up a model."""
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in MODEL_SUFFIXES:
+            with path.open("rb") as file:
+                digests[path.relative_to(folder).as_posix()] = file_digest(file, "sha256").hexdigest()
+    return digest(canonical_json(digests))
 
 
 def _cached_folder(name: str) -> Path | None:
@@ -175,11 +180,10 @@ def _fetched_folder(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     wanted = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
+    others = ["onnx/*", "openvino/*"]
     with _no_progress_bars():
         try:
-            return Path(
-                snapshot_download(name, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"])
-            )
+            return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=others))
         except Exception as error:
             raise SgramError(
                 f"model {name} is not in the local hub cache and could not be fetched ({_reason(error)}); go online "

@@ -5,6 +5,7 @@ step; what differs is `_by_contrast` and `_by_cluster_df`. Knows nothing about f
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sgram import __version__
-from sgram.errors import InputError
+from sgram.errors import InputError, SgramError
 from sgram.files import canonical_json
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
@@ -34,6 +35,8 @@ Progress = Callable[[str, int, int], None]
 
 EXTENSION_SHARE = 4
 """Grams are counted down to a quarter of `min_df`: a rarer one can still show that a frequent one is a fragment."""
+LONGEST_WORD = 200
+"""How far back a cut looks for a space, in characters."""
 
 
 def mine(
@@ -107,7 +110,8 @@ class Miner:
         )  # fmt: skip
         if self.config.contrast_models:
             candidates.model_contrast = model_contrast(corpus, table, candidates, self.config.contrast_models)
-        candidates = candidates.take(np.flatnonzero(candidates.problems >= settings["min_problems"]))
+        problems = np.maximum(candidates.problems, 1)  # whatever a trace holds is in a problem, known or not
+        candidates = candidates.take(np.flatnonzero(problems >= settings["min_problems"]))
         if not len(candidates):
             raise InputError(
                 f"no phrase is in {settings['min_df']} of the {n_docs} traces and {settings['min_problems']} problems; "
@@ -134,8 +138,11 @@ class Miner:
         )  # fmt: skip
 
     def _count(self, corpus: Corpus, settings: Mapping) -> GramTable:
+        least = max(2, settings["min_df"] // EXTENSION_SHARE)
+        if settings["explained"] is not None:  # an extension of this df explains a gram of `min_df`
+            least = min(least, math.ceil(settings["explained"] * settings["min_df"]))
         return count_grams(
-            corpus, max(2, settings["min_df"] // EXTENSION_SHARE), settings["max_words"] + 1, self.resources.workers,
+            corpus, min(least, settings["min_df"]), settings["max_words"] + 1, self.resources.workers,
             progress=lambda done, total: self._tell("count", done, total),
         )  # fmt: skip
 
@@ -166,7 +173,12 @@ class Miner:
         """Grams by score, then clusters to name them."""
         settings = source["config"]
         scorer = self.scorer or ContrastScorer(Background.packaged())
-        scores = scorer.score(candidates)
+        scores = np.asarray(scorer.score(candidates), np.float64)
+        if scores.shape != (len(candidates),) or not np.isfinite(scores).all():
+            raise SgramError(
+                f"scorer {scorer.name} gave shape {scores.shape}, or values that are not finite, for "
+                f"{len(candidates)} candidates; it must give one finite number a candidate"
+            )
         kept, edge = keep_top(scores, candidates.texts, settings["top"], floor=0.0)
         if not len(kept):
             raise InputError(
@@ -265,7 +277,13 @@ class _DigestSum:
     def add(self, trace: Trace) -> int:
         """Take in a trace; returns 64 bits of its own digest."""
         facts = [trace.id, trace.text, trace.prompt, trace.group, trace.model, trace.correct, _dataset(trace)]
-        own = hashlib.sha256(canonical_json(facts)).digest()
+        try:
+            own = hashlib.sha256(canonical_json(facts)).digest()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"trace {trace.id!r} holds a lone surrogate, which is no character; read it with read_traces, "
+                "which sets such rows aside, or decode its text again"
+            ) from None
         self.total = (self.total + int.from_bytes(own, "big")) % (1 << 256)
         self.n += 1
         return int.from_bytes(own[:8], "big")
@@ -298,10 +316,11 @@ def _documents(
 
 
 def _cut(text: str, max_chars: int) -> str:
-    """The first `max_chars` characters, ending at a space so that no word is cut in two."""
+    """The first `max_chars` characters, ending at a space if one is near, so that no word is cut in two."""
     if len(text) <= max_chars:
         return text
-    space = max(text.rfind(" ", 0, max_chars), text.rfind("\n", 0, max_chars))
+    near = max(0, max_chars - LONGEST_WORD)  # scripts without spaces must not lose more than a word
+    space = max(text.rfind(" ", near, max_chars), text.rfind("\n", near, max_chars))
     return text[: space if space > 0 else max_chars]
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from sgram.errors import InputError
-from sgram.files import data_path
+from sgram.files import data_path, excerpt
 from sgram.mining.candidates import Candidates, is_wordy
 from sgram.mining.corpus import Document, encode
 from sgram.mining.count import count_grams
@@ -59,7 +59,7 @@ class Background:
         if not n_docs:
             raise InputError("the background holds no traces; give it short chains of thought")
         wordy = {word for word, fit in zip(table.words, is_wordy(table.words), strict=True) if fit}
-        df = {" ".join(gram): df for gram, df, _ in table.items() if wordy.issuperset(gram)}
+        df = {text: df for text, df, _ in table.items() if wordy.issuperset(text.split(" "))}
         return cls(df, n_docs, 2, about)
 
     @classmethod
@@ -68,8 +68,13 @@ class Background:
         import orjson
         import pyarrow.parquet as parquet
 
-        table = parquet.read_table(path)
-        about = orjson.loads(table.schema.metadata[b"sgram-background"])
+        try:
+            table = parquet.read_table(path)
+            about = orjson.loads(table.schema.metadata[b"sgram-background"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: no background table ({excerpt(str(error))}); give a file that Background.save wrote"
+            ) from None
         if about["words"] != NORMAL_FORM:
             raise InputError(
                 f"{path}: counted in the normal form {about['words']}, not {NORMAL_FORM}; rebuild it"

@@ -33,7 +33,7 @@ class ArrayStore:
             return
         path = self.directory / f"{name}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, array, allow_pickle=False)
+        np.save(path, np.asarray(array, order="C"), allow_pickle=False)  # `get` reads rows
         self._arrays[name] = path
         self.spilled += array.nbytes
 
@@ -51,8 +51,9 @@ class ArrayStore:
             stop = shape[0] if stop is None else min(stop, shape[0])
             per_row = int(np.prod(shape[1:], dtype=np.int64))
             file.seek(start * per_row * dtype.itemsize, 1)
-            flat = np.fromfile(file, dtype, max(0, stop - start) * per_row)
-        return flat.reshape(-1, *shape[1:])
+            rows = max(0, stop - start)
+            flat = np.fromfile(file, dtype, rows * per_row)
+        return flat.reshape(rows, *shape[1:])
 
     def drop(self, name: str) -> None:
         """Forget `name`, if it is there."""

@@ -73,7 +73,7 @@ def parse_condition(text: str) -> Condition:
 
 def _ordered(text: str, get: Callable[[Trace], Any], compare: Callable, wanted: Any) -> Condition:
     try:
-        bound = float(wanted)
+        bound = float("" if isinstance(wanted, bool) else wanted)
     except (TypeError, ValueError):
         raise UsageError(f"condition {excerpt(text)!r}: {HOW}; an order needs a number") from None
 

@@ -67,7 +67,7 @@ def weighted_reward(columns: Mapping[str, Any], weights: Mapping[str, float]) ->
 
     Without weights: columns with "reward" in their name count once each, or else all of them.
     """
-    for name in weights:
+    for name in weights if columns else ():
         if name not in columns:
             known = ", ".join(name for name, value in columns.items() if is_number(value)) or "none"
             raise UsageError(f"no reward is called {name!r}; the numbers here are: {known}")
@@ -77,7 +77,7 @@ def weighted_reward(columns: Mapping[str, Any], weights: Mapping[str, float]) ->
     known = [
         weight * float(columns[name])
         for name, weight in weights.items()
-        if isinstance(columns[name], int | float) and math.isfinite(columns[name])
+        if isinstance(columns.get(name), int | float) and math.isfinite(columns[name])
     ]
     return sum(known) if known else None
 
@@ -260,21 +260,20 @@ def from_inspect(record: Record, options: DialectOptions) -> list[Fields]:
     text, parts = reply_text(reply)
     scores = record.get("scores") or {}
     graded = {name: _grade(score["value"]) for name, score in scores.items()}
-    numbers = {name: grade for name, grade in graded.items() if grade is not None}
     first = next(iter(scores), None)
     meta = {key: record[key] for key in ("task", "epoch", "error") if record.get(key) is not None}
     if scores:
         meta["scores"] = {name: score["value"] for name, score in scores.items()}
     if parts:
         meta["parts"] = parts
-    weights = options.rewards or dict.fromkeys(list(numbers)[:1], 1.0)
+    weights = options.rewards or dict.fromkeys(list(graded)[:1], 1.0)
     target = record.get("target")
     fields = {
         "id": record.get("uuid") or f"{record['run']}/{record['id']}/{record['epoch']}",
         "group": f"{record['task']}/{record['id']}",
         "prompt": prompt_text(record.get("input")),
         "text": text,
-        "reward": weighted_reward(numbers, weights) if weights else None,
+        "reward": weighted_reward(graded, weights) if weights else None,
         "correct": graded[first] if first and graded[first] in (0, 1) else None,
         "answer": scores[first].get("answer") if first else None,
         "reference": "\n".join(target) if isinstance(target, list) else target,
@@ -295,7 +294,7 @@ DIALECTS: dict[str, Callable[[Record, DialectOptions], list[Fields]]] = {
     "prime-rl": from_prime_rl, "lm-eval": from_lm_eval, "verifiers": from_verifiers,
 }  # fmt: skip
 
-_MARKS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
+MARKS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
     ("prime-rl", (frozenset({"token_ids", "loss_mask"}),)),
     ("lm-eval", (frozenset({"doc_id", "resps"}), frozenset({"doc_id", "filtered_resps"}))),
     ("verl", (frozenset({"input", "output", "score"}), frozenset({"input", "output", "gts"}))),
@@ -315,7 +314,7 @@ _MARKS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
 def detect(keys: Iterable[str]) -> str | None:
     """The dialect that a record with these `keys` is written in, or None."""
     present = set(keys)
-    for name, marks in _MARKS:
+    for name, marks in MARKS:
         if any(mark <= present for mark in marks):
             return name
     return None

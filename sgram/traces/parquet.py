@@ -43,7 +43,7 @@ def _opened(source: Source, caps: Caps) -> "pq.ParquetFile":
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(source.path, buffer_size=BLOCK)
+        file = pq.ParquetFile(source.path, buffer_size=BLOCK, pre_buffer=False)
         groups = range(file.metadata.num_row_groups)
         inflated = sum(file.metadata.row_group(group).total_byte_size for group in groups)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -105,7 +105,7 @@ def _walk(root: str) -> Iterator[str]:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in files:
             wanted = _suffix(name) in KNOWN_SUFFIXES and not name.lower().endswith(_SET_ASIDE)
             if wanted and not name.startswith("."):
@@ -143,7 +143,7 @@ def find_sources(paths: Paths) -> tuple[list[Source], list[str]]:
         if not inside:
             told = "; ".join(warnings[:1]) or f"it holds no file ending in {', '.join(KNOWN_SUFFIXES)}"
             raise InputError(f"nothing to read in {excerpt(path)}: {told}")
-        sources += [_source(file, _stat(file)) for file in inside]
+        sources += [_source(file, status) for file in inside if stat.S_ISREG((status := _stat(file)).st_mode)]
     return _without_repeats(sources, warnings), warnings
 
 

@@ -97,12 +97,16 @@ def check_trace(trace: Trace, max_text_chars: int | None = None) -> Trace:
         raise wrong_type("correct", trace.correct, "a boolean")
     if trace.step is not None and type(trace.step) is not int:
         raise wrong_type("step", trace.step, "a whole number")
+    if trace.step is not None and not -(1 << 63) <= trace.step < 1 << 63:
+        raise RowError("field step has more than 64 bits")
     if not isinstance(trace.meta, Mapping):
         raise wrong_type("meta", trace.meta, "an object")
     size = None
     if trace.token_ids is not None:
         _check_numbers("token_ids", trace.token_ids, (int,), None)
         size = len(trace.token_ids)
+        if size and not (min(trace.token_ids) >= 0 and max(trace.token_ids) < 1 << 31):
+            raise RowError("field token_ids holds a number that is no token id")
     for name in ("logprobs", "entropies"):
         values = getattr(trace, name)
         if values is not None:

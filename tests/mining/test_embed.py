@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -298,8 +299,10 @@ def minilm():
 
 
 @needs_minilm
-def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(minilm, tmp_path):
-    texts = phrases(300)  # a chunk of 256 and one of 44
+def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(
+    minilm, small_chunks, tmp_path
+):
+    texts = phrases(28)  # a chunk of 16 and one of 12
     expected = embed_texts(texts, minilm, tmp_path)
     order = np.random.default_rng(0).permutation(len(texts))
     permuted = embed_texts([texts[row] for row in order], minilm)
@@ -308,6 +311,17 @@ def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(
     assert len(others) == 1
     first.unlink()
     assert embed_texts(texts, minilm, tmp_path).tobytes() == expected.tobytes()
+
+
+@needs_minilm
+def test_a_folder_is_named_by_its_content_and_gives_its_models_vectors(minilm, tmp_path):
+    shutil.copytree(minilm.folder, tmp_path / "one" / "mine", copy_function=os.symlink)
+    shutil.copytree(minilm.folder, tmp_path / "other" / "mine", copy_function=os.symlink)
+    one, other = (get_embedder(str(tmp_path / name / "mine")) for name in ("one", "other"))
+    assert one.name == other.name
+    assert one.name.startswith("mine@")
+    assert one.version == minilm.version
+    assert one.encode(["let me check"]).tobytes() == minilm.encode(["let me check"]).tobytes()
 
 
 @needs_minilm

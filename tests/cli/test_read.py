@@ -1,0 +1,178 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sgram.cli import main
+from sgram.traces import Trace, read_traces, write_traces
+
+ROOT = Path(__file__).parents[2]
+TRACES = [
+    Trace(id="a", group="g", prompt="2+2?", text="Wait, 4", correct=True, reward=1.0, model="m1", step=1),
+    Trace(id="b", group="g", prompt="2+2?", text="It is five", correct=False, reward=0.0, model="m2", step=2),
+    Trace(id="c", group="h", text="Hm", model="m2", step=3, meta={"dataset": "d"}),
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_traces(TRACES, tmp_path / "in.jsonl")
+    return tmp_path / "in.jsonl"
+
+
+def run(capfd: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["read", *map(str, arguments)])
+    return left.value.code, *capfd.readouterr()
+
+
+def test_a_summary_tells_what_is_there(path, capfd):
+    code, out, err = run(capfd, path)
+    assert (code, err) == (0, "")
+    # (7 + 10 + 2) / 3 = 6.33 characters; 1 of 2 judged is correct
+    for words in ("sgram", "groups", "2", "6 characters", "50.0 % of 2 judged", "0.5", "m2 (2), m1 (1)"):
+        assert words in out
+
+
+def test_json_is_one_object_on_stdout(path, capfd):
+    code, out, _ = run(capfd, path, "--json")
+    told = json.loads(out)
+    assert (code, told["format"], told["version"]) == (0, "sgram-read", 1)
+    assert {name: told[name] for name in ("n_traces", "n_groups", "share_correct", "mean_reward", "models")} == {
+        "n_traces": 3, "n_groups": 2, "share_correct": 0.5, "mean_reward": 0.5, "models": {"m2": 2, "m1": 1},
+    }  # fmt: skip
+    assert told["files"] == [
+        {
+            "file": str(path), "dialect": "sgram", "rows_in": 3, "rows_kept": 3, "rows_skipped": 0,
+            "rows_quarantined": 0, "first_fault": None,
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "deep/out.jsonl.zst", "out.parquet"])
+def test_an_output_holds_the_same_traces(path, tmp_path, capfd, name):
+    code, out, err = run(capfd, path, "-o", tmp_path / name)
+    assert (code, out) == (0, "")
+    assert err.startswith("3 traces written to ")
+    assert list(read_traces(tmp_path / name)) == TRACES
+    assert not list(tmp_path.rglob("*.quarantine.jsonl"))
+
+
+def test_a_dash_writes_and_reads_through_pipes(path):
+    command = [sys.executable, "cli.py", "read"]
+    first = subprocess.run([*command, str(path), "-o", "-"], cwd=ROOT, capture_output=True, check=True)
+    assert [orjson.loads(line)["id"] for line in first.stdout.splitlines()] == ["a", "b", "c"]
+    second = subprocess.run(
+        [*command, "-", "--json"], cwd=ROOT, input=first.stdout, capture_output=True, check=True
+    )
+    assert json.loads(second.stdout)["n_traces"] == 3
+
+
+def test_conditions_and_a_limit_choose_traces(path, tmp_path, capfd):
+    output = tmp_path / "out.jsonl"
+    run(capfd, path, "-o", output, "--where", "step>=2", "--where", "model=m2", "--limit", "1")
+    assert [trace.id for trace in read_traces(output)] == ["b"]
+    code, out, _ = run(capfd, path, "--where", "correct=true", "--json")
+    assert (code, json.loads(out)["rows_skipped"]) == (0, 2)
+    run(capfd, path, "-o", output, "--where", "correct=none", "--correct-above", "0.5")
+    assert [trace.id for trace in read_traces(output)] == ["c"]
+
+
+def test_rows_set_aside_stand_beside_the_output(path, tmp_path, capfd):
+    with path.open("ab") as file:
+        file.write(b"oops\n")
+    output = tmp_path / "out.jsonl"
+    code, _, err = run(capfd, path, "-o", output, "--max-bad", "0.5")
+    aside = tmp_path / "out.jsonl.quarantine.jsonl"
+    assert code == 0
+    assert orjson.loads(aside.read_bytes())["line"] == 4
+    assert f"rows set aside: 1; first: {path}:4: not valid JSON" in err.replace("\n", " ")
+    code, _, err = run(capfd, path, "-o", tmp_path / "other.jsonl")
+    assert (code, (tmp_path / "other.jsonl").exists()) == (4, False)
+    assert err.count("\n") == 1
+
+
+def test_weights_of_rewards_are_taken(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    row = {
+        "step": 1,
+        "prompt": "q",
+        "completion": "r",
+        "accuracy_reward": 1,
+        "format_reward": 1,
+        "advantage": 0,
+    }
+    path.write_bytes(orjson.dumps(row))
+    assert json.loads(run(capfd, path, "--json")[1])["mean_reward"] == 2.0
+    weighted = run(capfd, path, "--json", "--reward", "accuracy_reward=1", "--reward", "format_reward=-0.5")
+    assert json.loads(weighted[1])["mean_reward"] == 0.5
+    code, _, err = run(capfd, path, "--reward", "acc=1")
+    assert (code, err) == (
+        2,
+        "sgram: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward\n",
+    )
+
+
+def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
+    evil = Trace(
+        id="a\x1b[2J", text="one\r\n\x1b]52;c;eA==\x07two\u202e [red]three[/red]", model="m\x9b", group="g\n\nh",
+        prompt="[link=http://x]p[/link]", answer="\x07",
+    )  # fmt: skip
+    write_traces([evil], tmp_path / "in.jsonl")
+    code, out, err = run(capfd, tmp_path / "in.jsonl", "--show", "5")
+    assert code == 0
+    assert all(line.isprintable() for line in (out + err).split("\n"))
+    assert "\\x1b]52;c;eA==\\x07two\\u202e [red]three[/red]" in out
+    assert "[link=http://x]p[/link]" in out
+    assert "a\\x1b[2J" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--whre", "x"], "there is no option --whre"),
+        (["--where", "colour=red"], "condition 'colour=red' is not understood"),
+        (["--reward", "acc"], "--reward 'acc' is not understood; write name=weight"),
+        (["--reward", "acc=much"], "--reward 'acc=much' is not understood"),
+        (["--show", "-1"], "--show and --limit take a number of traces"),
+        (["--limit", "0"], "--show and --limit take a number of traces"),
+        (["--max-bad", "2"], "max_bad is 2.0; it is a share of rows"),
+        (["-o", "-", "--json"], "stdout can hold the traces or the summary, not both"),
+        (["-o", "out.csv"], "out.csv says no format; end its name in .jsonl"),
+        (["-o", "--json"], "-o --json names no file"),
+        (["--dialect", "trl", "--tokenizer", "nothing.json"], "nothing.json cannot be read as a tokenizer"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_one_sentence(path, capfd, arguments, sentence):
+    code, out, err = run(capfd, path, *arguments)
+    assert (code, out) == (3 if "--tokenizer" in arguments else 2, "")
+    assert err.startswith(f"sgram: {sentence}")
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_flag_of_the_command_line_ends_with_code_2(path, capfd):
+    assert run(capfd, path, "--dialect", "foo")[0] == 2
+    assert run(capfd)[0] == 2
+
+
+def test_help_names_every_dialect(capfd):
+    code, out, _ = run(capfd, "--help")
+    assert code == 0
+    for dialect in ("sgram", "openai", "trl", "verl", "inspect", "prime-rl", "lm-eval", "verifiers"):
+        assert dialect in out
+
+
+def test_reading_needs_no_heavy_library(path):
+    code = (
+        "import sys\nfrom sgram.cli import main\n"
+        "try: main(['read', sys.argv[1], '--json'])\nexcept SystemExit: pass\n"
+        "heavy = ('pyarrow', 'numpy', 'numba', 'pandas', 'torch', 'inspect_ai', 'tokenizers')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,154 @@
+"""What a config refuses, and what it stands for."""
+
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from sgram.errors import UsageError
+from sgram.files import canonical_json
+from sgram.mining.config import MiningConfig, Resources
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"method": "hicra"}, "unknown method 'hicra'; one of sgram, paper"),
+        ({"top": 0}, r"top is a share in \(0, 1\] or a number of at least 1, not 0"),
+        ({"top": -3}, "top is a share .* not -3"),
+        ({"top": 0.0}, "top is a share .* not 0.0"),
+        ({"top": 1.5}, "top is a share .* not 1.5"),
+        ({"top": float("nan")}, "top is a share .* not nan"),
+        ({"min_df": 0}, "min_df is at least 1, not 0"),
+        ({"min_problems": 0}, "min_problems is at least 1, not 0"),
+        ({"min_words": 0}, "min_words is at least 1, not 0"),
+        ({"max_words": 0}, "max_words is at least 1, not 0"),
+        ({"max_words": 7}, "max_words is at most 6, not 7"),
+        ({"max_chars": 0}, "max_chars is at least 1, not 0"),
+        ({"min_words": 3, "max_words": 2}, "min_words 3 is more than max_words 2"),
+        ({"min_words": 7}, "min_words 7 is more than max_words 6"),
+        ({"similarity": 0.0}, r"similarity lies in \(0, 1\], not 0.0"),
+        ({"similarity": 1.01}, r"similarity lies in \(0, 1\], not 1.01"),
+        ({"explained": 0.0}, r"explained lies in \(0, 1\], not 0.0"),
+        ({"explained": float("nan")}, r"explained lies in \(0, 1\], not nan"),
+    ],
+)
+def test_a_config_that_cannot_be_meant_is_refused_with_a_sentence(given, sentence):
+    with pytest.raises(UsageError, match=f"^{sentence}$"):
+        MiningConfig(**given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"top": 1},
+        {"top": 1.0},
+        {"top": 500},
+        {"min_words": 6},
+        {"min_words": 2, "max_words": 2},
+        {"similarity": 1.0},
+        {"explained": 1.0},
+        {"max_chars": 1},
+    ],
+)
+def test_the_edges_of_a_range_are_taken(given):
+    assert MiningConfig(**given).resolved(10)[next(iter(given))] == next(iter(given.values()))
+
+
+def test_a_length_that_the_method_cannot_have_is_refused_when_it_is_resolved():
+    for given in ({"max_words": 2}, {"min_words": 6}):
+        config = MiningConfig(method="paper", **given)
+        with pytest.raises(UsageError, match=r"min_words \d is more than max_words \d"):
+            config.resolved(10)
+
+
+def test_the_values_of_method_sgram():
+    assert MiningConfig().resolved(10_000, 5_000) == {
+        "method": "sgram",
+        "top": 0.27,
+        "min_df": 50,  # 0.5 % of the traces
+        "min_problems": 25,  # 0.5 % of the problems
+        "min_words": 1,
+        "max_words": 6,
+        "correct_only": False,
+        "explained": 0.9,
+        "max_chars": 16_000,
+        "embedder": "auto",
+        "similarity": 0.70,
+        "contrast_models": [],
+        "seed": 0,
+    }
+
+
+def test_the_values_of_method_paper_are_those_of_the_paper():
+    # HICRA §2.1: n from 3 to 5, successful solutions, the top 20 % of the clusters; nothing on fragments or problems
+    assert MiningConfig(method="paper").resolved(10_000, 5_000) == {
+        "method": "paper",
+        "top": 0.20,
+        "min_df": 50,
+        "min_problems": 1,
+        "min_words": 3,
+        "max_words": 5,
+        "correct_only": True,
+        "explained": None,
+        "max_chars": 16_000,
+        "embedder": "auto",
+        "similarity": 0.60,
+        "contrast_models": [],
+        "seed": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("traces", "min_df"), [(0, 4), (1, 4), (800, 4), (801, 5), (1000, 5), (1001, 6), (20_000, 100)]
+)
+def test_min_df_is_half_a_percent_of_the_traces_and_at_least_four(traces, min_df):
+    for method in ("sgram", "paper"):
+        assert MiningConfig(method=method).resolved(traces)["min_df"] == min_df
+
+
+@pytest.mark.parametrize(
+    ("problems", "least"),
+    [(0, 1), (1, 1), (2, 1), (3, 1), (5, 2), (7, 3), (8, 4), (9, 4), (800, 4), (801, 5), (2000, 10)],
+)
+def test_min_problems_is_half_a_percent_at_least_four_but_no_more_than_half_of_them(problems, least):
+    assert MiningConfig().resolved(10_000, problems)["min_problems"] == least
+    assert MiningConfig(method="paper").resolved(10_000, problems)["min_problems"] == 1
+
+
+def test_what_is_given_stands_whatever_the_method():
+    given = {
+        "top": 7, "min_df": 9, "min_problems": 3, "min_words": 2, "max_words": 4, "correct_only": False,
+        "explained": 0.5, "max_chars": 100, "embedder": "hash", "similarity": 0.8, "seed": 5,
+    }  # fmt: skip
+    for method in ("sgram", "paper"):
+        resolved = MiningConfig(method=method, **given).resolved(10_000, 500)
+        assert {name: resolved[name] for name in given} == given
+
+
+def test_resolved_settings_are_json_of_every_field_but_the_name():
+    config = MiningConfig(contrast_models=("QwQ", "R1"), name="mine")
+    resolved = config.resolved(100)
+    canonical_json(resolved)
+    assert resolved["contrast_models"] == ["QwQ", "R1"]
+    assert resolved.keys() == {field.name for field in fields(config)} - {"name"}
+
+
+def test_a_config_is_a_value():
+    assert MiningConfig(top=5) == MiningConfig(top=5)
+    assert hash(MiningConfig()) == hash(MiningConfig())
+    with pytest.raises(FrozenInstanceError):
+        MiningConfig().top = 3
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [({"workers": 0}, "workers is at least 1, not 0"), ({"memory": 100}, "memory is at least 512MiB: .*")],
+)
+def test_resources_that_cannot_do_are_refused_with_a_sentence(given, sentence):
+    with pytest.raises(UsageError, match=f"^{sentence}$"):
+        Resources(**given)
+
+
+@pytest.mark.parametrize("memory", [512 << 20, 1 << 30, 2 << 30, 64 << 30])
+def test_a_corpus_may_hold_a_part_of_the_memory(memory):
+    assert 64 << 20 <= Resources(memory=memory).held() < memory / 2

@@ -1,0 +1,91 @@
+"""The move of a gram is that of the longest cue in it."""
+
+from collections import Counter
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.files import data_path
+from sgram.lexicon import MOVES
+from sgram.mining.moves import OTHER, cluster_move, move_of, packaged_cues
+from sgram.text import MAX_WORDS, gram_words
+
+TABLE = orjson.loads(data_path("moves.json").read_bytes())["cues"]
+PHRASES = [phrase for phrases in TABLE.values() for phrase in phrases]
+
+
+def test_every_cue_is_a_gram_in_normal_form():
+    assert [phrase for phrase in PHRASES if " ".join(gram_words(phrase)) != phrase] == []
+
+
+def test_every_move_of_the_table_is_a_known_one_with_cues():
+    assert set(TABLE) == set(MOVES) - {OTHER}
+    assert all(TABLE.values())
+
+
+def test_no_cue_is_listed_twice():
+    assert [phrase for phrase, times in Counter(PHRASES).items() if times > 1] == []
+
+
+def test_the_cues_are_those_of_the_table():
+    assert packaged_cues() == {
+        tuple(phrase.split(" ")): move for move, phrases in TABLE.items() for phrase in phrases
+    }
+
+
+@pytest.mark.parametrize("move", list(TABLE))
+def test_a_cue_by_itself_makes_its_own_move(move):
+    assert {phrase: move_of(phrase.split(" ")) for phrase in TABLE[move]} == dict.fromkeys(TABLE[move], move)
+
+
+@pytest.mark.parametrize(
+    ("gram", "move"),
+    [
+        ("wait let me see", "goal-setting"),  # "let me see" (3) is longer than "wait" (1)
+        ("wait maybe", "backtracking"),  # one word each: backtracking is listed before branching
+        ("maybe wait", "backtracking"),  # wherever they stand
+        ("check another", "verification"),  # verification is listed before branching
+        ("so we use the fact that", "deduction"),
+        ("sum of the squares", OTHER),
+        ("waiting", OTHER),  # a cue is whole words
+        ("let me", OTHER),
+        ("sense make", OTHER),  # in their order
+        ("make no sense", OTHER),  # side by side
+    ],
+)
+def test_the_longest_cue_decides_and_among_equals_the_move_listed_first(gram, move):
+    assert move_of(gram.split(" ")) == move
+
+
+@given(st.lists(st.sampled_from(sorted({word for phrase in PHRASES for word in phrase.split()})), max_size=8))
+def test_a_move_is_that_of_a_longest_cue_for_any_words(words):
+    held = {
+        (n, tuple(words[at : at + n])) for n in range(1, MAX_WORDS + 1) for at in range(len(words) - n + 1)
+    }
+    cues = packaged_cues()
+    longest = max((n for n, part in held if part in cues), default=0)
+    moves = {cues[part] for n, part in held if n == longest and part in cues}
+    assert move_of(words) == next((move for move in TABLE if move in moves), OTHER)
+
+
+def test_no_words_make_no_move():
+    assert move_of(()) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("grams", "move"),
+    [
+        ([("wait", 5), ("let me check", 7)], "verification"),
+        ([("wait", 5), ("hmm", 3), ("let me check", 7)], "backtracking"),  # 8 traces against 7
+        ([("wait", 7), ("let me check", 7)], "backtracking"),  # a tie goes to the move listed first
+        ([("let me check", 7), ("wait", 7)], "backtracking"),
+        ([("sum of", 900), ("wait", 1)], "backtracking"),  # grams without a cue have no say
+        ([("sum of", 900), ("the number", 3)], OTHER),
+        ([("wait", 0)], "backtracking"),
+        ([], OTHER),
+    ],
+)
+def test_a_clusters_move_has_the_most_df_behind_it(grams, move):
+    assert cluster_move((text.split(" "), df) for text, df in grams) == move

@@ -1,0 +1,225 @@
+"""What is kept by score, and which of it people read: each rule by hand-made candidates."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mining_examples import candidates
+
+from sgram.lexicon import MOVES
+from sgram.mining.moves import OTHER, move_of, packaged_cues
+from sgram.mining.select import (
+    CLAUSE_OPENERS,
+    DANGLING,
+    LATE_STARTS,
+    WHOLE,
+    ReadingRules,
+    is_complete,
+    keep_top,
+    reading_list,
+    summary,
+)
+
+scores = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0]), max_size=12)
+tops = st.integers(1, 15) | st.sampled_from([0.01, 0.27, 0.5, 1.0])
+
+
+def kept(scores, top, floor=-np.inf):
+    rows, edge = keep_top(np.array(scores, float), [f"gram {row:02d}" for row in range(len(scores))], top, floor)
+    return rows.tolist(), edge
+
+
+@pytest.mark.parametrize(
+    ("top", "rows"),
+    [
+        (1, [3]),
+        (2, [3, 0]),
+        (99, [3, 0, 2, 4, 1]),
+        (0.2, [3]),
+        (0.5, [3, 0]),  # 2.5 rounds to even: 2
+        (0.6, [3, 0, 2]),
+        (1.0, [3, 0, 2, 4, 1]),  # a share of everything, not one gram
+        (0.01, [3]),  # at least one
+    ],
+)
+def test_a_share_or_a_number_of_the_best_is_kept_best_first(top, rows):
+    assert kept([4, 1, 3, 5, 2], top)[0] == rows
+
+
+def test_ties_at_the_edge_are_all_kept_in_the_order_of_their_texts():
+    assert kept([1, 2, 3, 2, 2, 1], 2) == ([2, 1, 3, 4], 2.0)
+    assert kept([1, 1, 1, 1], 0.25) == ([0, 1, 2, 3], 1.0)
+    assert keep_top(np.array([1.0, 1.0]), ["b", "a"], 1)[0].tolist() == [1, 0]
+
+
+def test_scores_below_the_floor_never_pass():
+    assert kept([3, 1, -1, 0], 4, floor=0.0) == ([0, 1, 3], 0.0)
+    assert kept([3, 1, -1, 0], 2, floor=0.0) == ([0, 1], 1.0)
+    assert kept([-3, -1], 1.0, floor=0.0)[0] == []
+
+
+def test_nothing_to_choose_from_is_nothing_kept():
+    rows, edge = kept([], 0.5)
+    assert rows == []
+    assert np.isnan(edge)
+
+
+@given(scores, tops, st.sampled_from([-np.inf, 0.0, 1.0]), st.randoms(use_true_random=False))
+def test_what_is_kept_does_not_depend_on_the_order_of_the_rows(scores, top, floor, random):
+    texts = [f"gram {row}" for row in range(len(scores))]
+    order = list(range(len(scores)))
+    random.shuffle(order)
+    rows, edge = keep_top(np.array(scores), texts, top, floor)
+    shuffled, other = keep_top(
+        np.array([scores[row] for row in order]), [texts[row] for row in order], top, floor
+    )
+    assert [texts[row] for row in rows] == [texts[order[row]] for row in shuffled]
+    np.testing.assert_equal(edge, other)
+
+
+@given(scores, tops)
+def test_every_score_kept_is_at_least_every_score_left(scores, top):
+    rows, edge = kept(scores, top)
+    left = [score for row, score in enumerate(scores) if row not in rows]
+    if rows:
+        assert min(scores[row] for row in rows) == edge > max(left, default=-np.inf)
+        n = max(1, round(top * len(scores))) if isinstance(top, float) else min(top, len(scores))
+        assert len(rows) >= n
+        assert sum(scores[row] > edge for row in rows) < n, "no more than asked for, but for ties"
+
+
+def complete(text, **columns):
+    one = candidates([text], **{name: [value] for name, value in columns.items()})
+    return is_complete(one, 0, ReadingRules())
+
+
+def test_a_single_word_reads_if_it_begins_sentences():
+    assert complete("wait", initial=0.05, final=0.0, follows=1.0)
+    assert not complete("wait", initial=0.049)
+    assert complete("maybe", initial=0.5), "a word that would dangle at a phrase's end may stand alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("let me check", True),
+        ("let me check the", False),
+        ("let me check if", False),
+        ("we know that", False),
+        ("i'm not sure", True),
+        ("hold on", True),  # whole, though "on" dangles
+        ("wait hold on", False),  # only the phrase itself is whole
+        ("what if", True),
+        ("what about", True),
+        ("how about", True),
+        ("how so", True),
+        ("what so", False),
+    ],
+)
+def test_a_phrase_that_ends_in_a_hanging_word_does_not_read_unless_it_is_whole(text, reads):
+    assert complete(text) == reads
+
+
+@pytest.mark.parametrize("side", ["follows", "leads"])
+def test_a_phrase_torn_from_a_longer_one_does_not_read(side):
+    assert complete("double check", **{side: 0.749})
+    assert not complete("double check", **{side: 0.75})
+
+
+def test_a_phrase_without_its_start_reads_only_if_it_begins_sentences():
+    assert not complete("of the problem", initial=0.099)
+    assert complete("of the problem", initial=0.1)
+    assert complete("the problem says", initial=0.0), "other words may begin late"
+
+
+def test_an_opened_clause_reads_only_if_sentences_end_with_it():
+    assert not complete("since we know", final=0.049)
+    assert complete("since we know", final=0.05)
+    assert not complete("so if true", final=0.0), "the second word opens a clause too"
+    assert complete("check whether true", final=0.0) is False
+    assert complete("now check whether true", final=0.0), "later in the phrase it is inside"
+
+
+def test_the_rules_can_be_set():
+    one = candidates(["wait"], initial=[0.5])
+    assert is_complete(one, 0, ReadingRules(single_word_initial=0.5))
+    assert not is_complete(one, 0, ReadingRules(single_word_initial=0.6))
+
+
+def read(texts, **columns):
+    many = candidates(texts, **columns)
+    return [text for text, core in zip(texts, reading_list(many), strict=True) if core]
+
+
+def test_no_phrase_that_is_read_holds_another():
+    texts = ["let me check this again", "wait let me check", "let me check", "check", "let me verify"]
+    initial = [1.0, 1.0, 1.0, 0.0, 1.0]
+    # "check" hardly begins sentences, so it is not read; "let me check" is, and stands for the longer two
+    assert read(texts, initial=initial) == ["let me check", "let me verify"]
+    assert read(texts) == ["check", "let me verify"]
+
+
+def test_inside_means_whole_words_side_by_side():
+    assert read(["check", "double-check", "checks out"]) == ["check", "double-check", "checks out"]
+    assert read(["make sure", "make very sure that works", "wait sure"]) == ["make sure", "wait sure"]
+
+
+def test_a_phrase_that_is_not_read_keeps_nothing_out():
+    # "let me see the" hangs, so "now let me see the trick" is not inside anything that is read
+    assert read(["let me see the", "now let me see the trick"]) == ["now let me see the trick"]
+
+
+def test_a_phrase_without_a_cue_is_not_read():
+    assert read(["wait", "both sides", "sum of squares"]) == ["wait"]
+
+
+def test_when_hardly_any_phrase_has_a_cue_moves_are_not_asked_for():
+    # named_share is 10 %: one cue among 10 is enough to ask for cues, one among 11 is not
+    german = [f"warte {word} mal" for word in "eins zwei drei vier acht neun zehn elf zwölf hundert".split()]
+    assert read(["wait", *german[:9]]) == ["wait"]
+    assert read(["wait", *german]) == ["wait", *german]
+    assert read(german) == german
+
+
+def test_nothing_to_read_is_an_empty_list():
+    assert reading_list(candidates([])).tolist() == []
+
+
+cue_words = sorted({word for cue in packaged_cues() for word in cue})[:40]
+grams = st.lists(st.sampled_from([*cue_words, "the", "x-axis", "of"]), min_size=1, max_size=4).map(" ".join)
+
+
+@given(
+    st.lists(st.tuples(grams, st.sampled_from([0.0, 0.06, 1.0]), st.sampled_from([0.0, 0.8])), max_size=15),
+    st.randoms(use_true_random=False),
+)
+def test_the_reading_list_holds_what_its_rules_say_in_any_order(rows, random):
+    unique = {text: (initial, leads) for text, initial, leads in rows}
+    texts = list(unique)
+
+    def listed(texts):
+        columns = {name: [unique[text][at] for text in texts] for at, name in enumerate(("initial", "leads"))}
+        return set(read(texts, **columns)), candidates(texts, **columns)
+
+    found, many = listed(texts)
+    random.shuffle(texts)
+    assert listed(texts)[0] == found
+    moves = {text: move_of(text.split(" ")) for text in many.texts}
+    asked = sum(move != OTHER for move in moves.values()) >= 0.1 * len(moves)
+    for row, text in enumerate(many.texts):
+        fit = is_complete(many, row, ReadingRules()) and not (asked and moves[text] == OTHER)
+        inside = [other for other in found - {text} if f" {other} " in f" {text} "]
+        assert (text in found) == (fit and not inside)
+
+
+def test_the_word_lists_are_words_in_normal_form():
+    for word in DANGLING | LATE_STARTS | CLAUSE_OPENERS | {word for text in WHOLE for word in text.split()}:
+        assert word == word.lower()
+        assert " " not in word
+    assert all(text.split()[-1] in DANGLING for text in WHOLE), "else it needs no exception"
+    assert OTHER in MOVES
+
+
+def test_the_summary_counts_candidates_grams_and_core():
+    many = candidates(["wait", "hmm", "sum"])
+    assert summary(many, np.array([0, 2]), np.array([True, False])) == {"candidates": 3, "grams": 2, "core": 1}

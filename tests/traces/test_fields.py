@@ -1,0 +1,69 @@
+import pytest
+
+from sgram.traces.fields import FIELDS, as_text, coerced, need, rest, whole
+from sgram.traces.trace import RowError, Trace, check_trace
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "becomes"),
+    [
+        ("id", 7, "7"), ("id", 1.5, "1.5"), ("group", "g", "g"), ("model", 4, "4"), ("answer", 42, "42"),
+        ("reference", -0.5, "-0.5"), ("prompt", [{"content": "a"}, {"content": "b"}], "a\n\nb"),
+        ("reward", 1, 1.0), ("reward", True, 1.0), ("correct", 1, True), ("correct", 0.0, False), ("step", 3.0, 3),
+        ("step", "12", 12), ("token_ids", [1, 2], (1, 2)), ("logprobs", [-1, -0.5], (-1.0, -0.5)), ("meta", {}, {}),
+        ("meta", '{"x":1}', {"x": 1}),
+    ],
+)  # fmt: skip
+def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
+    found = coerced({"text": "t", name: value})[name]
+    assert found == becomes
+    assert type(found) is type(becomes)
+    check_trace(Trace(**{"id": "a", "text": "t", name: found}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", True), ("id", float("inf")), ("text", 5), ("reward", "1"), ("correct", 0.5), ("correct", "true"),
+        ("step", 1.5), ("step", "٣"), ("step", "-1"), ("step", 1e19), ("step", True), ("token_ids", "1"),
+        ("logprobs", [True]), ("entropies", [None]), ("meta", "x"), ("meta", "[1]"), ("meta", 5),
+    ],
+)  # fmt: skip
+def test_other_values_are_told_by_field(name, value):
+    with pytest.raises(RowError, match=f"^field {name} "):
+        coerced({"text": "t", name: value})
+
+
+def test_missing_values_are_left_out_and_text_must_be_there():
+    assert coerced({"text": "", "reward": None, "meta": {}}) == {"text": "", "meta": {}}
+    for fields in ({}, {"text": None}):
+        with pytest.raises(RowError, match=r"^field text is missing"):
+            coerced(fields)
+
+
+def test_what_is_needed_must_be_there():
+    need({"a": 0, "b": ""}, "a", "b")
+    with pytest.raises(RowError, match=r"^field b is missing"):
+        need({"a": 0, "b": None}, "a", "b")
+
+
+def test_known_names_are_fields_and_the_others_meta():
+    record = {"text": "t", "step": 1, "x": 2, "used": 3, "meta": {"x": 4, "y": 5}}
+    assert rest(record, ("used",)) == {"text": "t", "step": 1, "meta": {"x": 4, "y": 5}}
+    assert record["meta"] == {"x": 4, "y": 5}
+    assert set(rest(dict.fromkeys(FIELDS - {"meta"}, 1))) == FIELDS
+
+
+def test_whole_numbers_have_64_bits():
+    assert whole("step", (1 << 63) - 1) == (1 << 63) - 1
+    with pytest.raises(RowError, match="not a whole number"):
+        whole("step", 1 << 63)
+
+
+def test_text_of_a_value_is_the_string_itself_or_json():
+    assert (as_text(None), as_text("x"), as_text(["4", 4.5])) == (None, "x", '["4",4.5]')
+    deep = []
+    for _ in range(900):
+        deep = [deep]
+    with pytest.raises(RowError, match=r"^a value cannot be written as JSON"):
+        as_text(deep)

@@ -1,0 +1,43 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.traces.ids import IdGiver, IdSet, content_digest
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=300))
+def test_an_id_set_answers_as_a_set_does(names):
+    compact, plain = IdSet(), set()
+    for name in names:
+        assert compact.add(name) == (name not in plain)
+        plain.add(name)
+    assert len(compact) == len(plain)
+
+
+def test_an_id_set_grows_and_stays_small():
+    ids = IdSet()
+    assert all(ids.add(str(n)) for n in range(50_000))
+    assert not any(ids.add(str(n)) for n in range(50_000))
+    assert 50_000 * 8 <= ids._slots.itemsize * len(ids._slots) <= 50_000 * 22
+
+
+def test_made_ids_depend_on_the_content_alone_and_are_numbered_when_it_repeats():
+    ids = IdGiver()
+    made = [ids.make("p", "t", 1) for _ in range(3)]
+    digest = content_digest("p", "t", 1)
+    assert made == [digest, f"{digest}~2", f"{digest}~3"]
+    assert len(digest) == 16
+    assert ids.make("p", "t", 2) != digest
+    assert ids.make(None, "t", 1) != digest
+
+
+def test_a_given_id_is_accepted_once_and_made_ones_step_aside():
+    ids, digest = IdGiver(), content_digest("p", "t", None)
+    assert ids.accept("a")
+    assert not ids.accept("a")
+    assert ids.accept(digest)
+    assert ids.make("p", "t", None) == f"{digest}~2"
+
+
+def test_digests_cannot_be_confused_across_parts():
+    assert content_digest("ab", "c") != content_digest("a", "bc")
+    assert content_digest(None) != content_digest("null")

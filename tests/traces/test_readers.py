@@ -1,0 +1,409 @@
+import gzip
+import itertools
+import json
+import logging
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgram.errors import InputError, QuarantineError, SgramError, UsageError
+from sgram.files import Caps
+from sgram.traces import ReadOptions, TraceReader, read_traces
+from sgram.traces.ids import content_digest
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data" / "traces"
+
+
+def lines(*records: object) -> bytes:
+    return b"".join(
+        record if isinstance(record, bytes) else orjson.dumps(record) + b"\n" for record in records
+    )
+
+
+def put(folder: Path, name: str, *records: object) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(lines(*records), mtime=0) if name.endswith(".gz") else lines(*records))
+    return path
+
+
+def native(name: str, **more: object) -> dict:
+    return {"id": name, "text": f"text of {name}", **more}
+
+
+def check_counts(reader: TraceReader) -> None:
+    report = reader.report
+    for counts in (report, *report.files):
+        assert counts.rows_in == counts.rows_kept + counts.rows_skipped + counts.rows_quarantined
+    for name in ("rows_in", "rows_kept", "rows_skipped", "rows_quarantined"):
+        assert getattr(report, name) == sum(getattr(file, name) for file in report.files)
+
+
+# -- what is read, in which order -----------------------------------------------------------------------------
+
+
+def test_one_path_many_paths_and_folders_are_read(tmp_path):
+    put(tmp_path, "runs/b/2.jsonl", native("b2"))
+    put(tmp_path, "runs/a.jsonl.gz", native("a"))
+    put(tmp_path, "runs/b/10.jsonl", native("b10"))
+    put(tmp_path, "runs/.hidden/x.jsonl", native("hidden"))
+    put(tmp_path, "runs/config.json", {"lr": 1})
+    put(tmp_path, "runs/b/2.jsonl.quarantine.jsonl", {"file": "x"})
+    single = put(tmp_path, "single.txt", native("s"))
+    assert [trace.id for trace in read_traces(tmp_path / "runs")] == ["a", "b10", "b2"]
+    assert [trace.id for trace in read_traces(str(single))] == ["s"]
+    assert [trace.id for trace in read_traces([single, str(tmp_path / "runs")])] == ["s", "a", "b10", "b2"]
+
+
+def test_each_file_is_of_its_own_dialect(tmp_path):
+    put(tmp_path, "1.jsonl", native("a"))
+    put(
+        tmp_path,
+        "2.jsonl",
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]},
+    )
+    put(tmp_path, "3.jsonl", {"input": "q", "output": "r", "gts": "r", "score": 1.0, "step": 1})
+    reader = TraceReader(tmp_path)
+    assert [trace.text for trace in reader] == ["text of a", "r", "r"]
+    assert [file.dialect for file in reader.report.files] == ["sgram", "openai", "verl"]
+    assert reader.report.dialects == {"sgram": 1, "openai": 1, "verl": 1}
+
+
+def test_a_dialect_may_be_named(tmp_path):
+    path = put(tmp_path, "1.jsonl", {"prompt": "q", "completion": "r", "brevity": 0.5})
+    assert next(iter(read_traces(path))).reward is None
+    assert next(iter(read_traces(path, dialect="trl"))).reward == 0.5
+
+
+def test_a_file_named_twice_is_read_once_and_told(tmp_path):
+    path = put(tmp_path, "1.jsonl", native("a"))
+    (tmp_path / "link.jsonl").symlink_to(path)
+    reader = TraceReader([path, tmp_path])
+    assert len(list(reader)) == 1
+    assert len(reader.report.warnings) == 2
+    assert "is named more than once" in reader.report.warnings[0]
+
+
+def test_a_json_file_may_hold_one_array_or_one_record_or_lines(tmp_path):
+    records = [native("a"), {"id": 5}, native("b")]
+    path = put(tmp_path, "rows.json", b"\xef\xbb\xbf" + json.dumps(records, indent=1).encode())
+    reader = TraceReader(path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q.jsonl"))
+    assert [trace.id for trace in reader] == ["a", "b"]
+    (aside,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
+    assert (aside["line"], aside["byte"], aside["excerpt"]) == (2, None, '{"id":5}')
+    assert [trace.id for trace in read_traces(put(tmp_path, "one.json", native("c")))] == ["c"]
+    assert [trace.id for trace in read_traces(put(tmp_path, "two.json", native("c"), native("d")))] == [
+        "c",
+        "d",
+    ]
+    small = ReadOptions(caps=Caps(max_line_bytes=100))
+    many = put(tmp_path, "many.json", *(native(str(n)) for n in range(50)))
+    assert len(list(TraceReader(many, options=small))) == 50
+    with pytest.raises(InputError, match="longer than the cap of 100 bytes"):
+        list(TraceReader(put(tmp_path, "array.json", [native(str(n)) for n in range(50)]), options=small))
+
+
+# -- ids ----------------------------------------------------------------------------------------------------
+
+
+def test_rows_without_an_id_get_one_from_their_content(tmp_path):
+    row = {"prompt": "q", "text": "r"}
+    path = put(tmp_path, "1.jsonl", row, {**row, "text": "s"}, row, row)
+    ids = [trace.id for trace in read_traces(path)]
+    digest = content_digest("q", "r", None)
+    assert ids == [digest, content_digest("q", "s", None), f"{digest}~2", f"{digest}~3"]
+
+
+def test_a_given_id_that_comes_again_is_set_aside_even_in_another_file(tmp_path):
+    put(tmp_path, "1.jsonl", native("a"), native("b"))
+    put(tmp_path, "2.jsonl", native("a", reward=1), native("c"))
+    reader = TraceReader(tmp_path, options=ReadOptions(max_bad=0.5))
+    assert [(trace.id, trace.reward) for trace in reader] == [("a", None), ("b", None), ("c", None)]
+    assert reader.report.reasons == {"id was seen before": 1}
+    assert reader.report.first_fault == f"{tmp_path / '2.jsonl'}:1: id was seen before: a"
+
+
+# -- quarantine, limits -------------------------------------------------------------------------------------
+
+
+def test_a_truncated_gzip_keeps_the_rows_before_the_cut(tmp_path):
+    rows = [native(str(n), x=n * 7919) for n in range(2000)]
+    path = put(tmp_path, "in.jsonl.gz", *rows)
+    whole = path.read_bytes()
+    for cut in (len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        reader = TraceReader(path, options=ReadOptions(quarantine=tmp_path / "q.jsonl"))
+        kept = list(reader)
+        assert [trace.id for trace in kept] == [str(n) for n in range(len(kept))]
+        (aside,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
+        assert aside["byte"] == len(lines(*rows[: len(kept)]))
+        assert aside["line"] == len(kept) + 1
+        check_counts(reader)
+
+
+def test_bad_rows_can_raise_at_once(tmp_path):
+    path = put(tmp_path, "in.jsonl", native("a"), b"oops\n", native("b"))
+    read = read_traces(path, on_error="raise")
+    assert next(read).id == "a"
+    with pytest.raises(InputError, match=r"in\.jsonl:2: not valid JSON"):
+        next(read)
+
+
+def test_the_share_of_bad_rows_is_judged_at_the_end(tmp_path):
+    path = put(tmp_path, "in.jsonl", *(native(str(n)) for n in range(9)), b"oops\n")
+    assert len(list(TraceReader(path, options=ReadOptions(max_bad=0.1)))) == 9
+    reader, kept = TraceReader(path, options=ReadOptions(max_bad=0.09)), []
+    with pytest.raises(
+        QuarantineError, match=r"1 of 10 rows \(10\.0 %\) were set aside, more than 9 %"
+    ) as raised:
+        kept.extend(reader)
+    assert raised.value.exit_code == 4
+    assert reader.report.rows_kept == 9
+    check_counts(reader)
+
+
+def test_a_thousand_bad_rows_over_the_share_stop_the_reading(tmp_path):
+    path = put(
+        tmp_path, "in.jsonl", native("a"), *[b"oops\n"] * 1500, *(native(str(n)) for n in range(10**4))
+    )
+    reader = TraceReader(path)
+    with pytest.raises(QuarantineError, match="1000 of 1001 rows"):
+        list(reader)
+    generous = TraceReader(path, options=ReadOptions(max_bad=1))
+    assert len(list(generous)) == 10_001
+
+
+def test_nothing_but_bad_rows_is_an_unusable_input(tmp_path):
+    path = put(tmp_path, "in.jsonl", b"oops\n" * 1200)
+    with pytest.raises(
+        InputError, match=r"none of the rows can be used \(1000 read\); first: .*in\.jsonl:1: not"
+    ):
+        list(TraceReader(path))
+    with pytest.raises(InputError, match=r"no rows in .*empty\.jsonl"):
+        list(TraceReader(put(tmp_path, "empty.jsonl")))
+
+
+def test_rows_set_aside_are_logged_once_a_file(tmp_path, caplog):
+    put(tmp_path, "1.jsonl", native("a"), b"oops\n", b"oops\n")
+    put(tmp_path, "2.jsonl", native("b"))
+    with caplog.at_level(logging.WARNING, "sgram.traces"):
+        list(TraceReader(tmp_path, options=ReadOptions(max_bad=1)))
+    assert [record.message.split(": ", 1)[1].split(";")[0] for record in caplog.records] == [
+        "rows set aside: 2"
+    ]
+    caplog.clear()
+    list(TraceReader(tmp_path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q")))
+    assert not caplog.records
+
+
+def test_a_reading_left_early_still_leaves_its_quarantine(tmp_path):
+    path = put(tmp_path, "in.jsonl", b"oops\n", native("a"), native("b"))
+    reader = TraceReader(path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q.jsonl"))
+    reading = iter(reader)
+    assert next(reading).id == "a"
+    reading.close()
+    assert (tmp_path / "q.jsonl").read_bytes().count(b"\n") == 1
+    check_counts(reader)
+
+
+def test_the_quarantine_cannot_be_an_input(tmp_path):
+    path = put(tmp_path, "in.jsonl", native("a"))
+    with pytest.raises(UsageError, match="is an input; name another file for the quarantine"):
+        TraceReader(path, options=ReadOptions(quarantine=tmp_path / "." / "in.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"dialect": "verlx"}, "'verlx' is no dialect; there are: auto, sgram, openai"),
+        ({"on_error": "ignore"}, "on_error is 'ignore'; choose quarantine or raise"),
+        ({"options": ReadOptions(max_bad=1.5)}, "max_bad is 1.5; it is a share of rows"),
+        ({"options": ReadOptions(where=("colour=red",))}, "condition 'colour=red' is not understood"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_reading(tmp_path, arguments, sentence):
+    path = put(tmp_path, "in.jsonl", native("a"))
+    with pytest.raises(UsageError) as raised:
+        TraceReader(path, **arguments)
+    assert str(raised.value).startswith(sentence)
+    with pytest.raises(UsageError, match="nothing to read"):
+        TraceReader([])
+
+
+# -- conditions, report, progress -----------------------------------------------------------------------------
+
+
+def test_conditions_skip_rows_and_the_sum_stays_true(tmp_path):
+    rows = [native(str(n), correct=n % 2 == 0, step=n) for n in range(20)]
+    path = put(tmp_path, "in.jsonl", *rows, b"oops\n")
+    reader = TraceReader(path, options=ReadOptions(where=("correct=true", "step>=10"), max_bad=1))
+    assert [trace.step for trace in reader] == [10, 12, 14, 16, 18]
+    report = reader.report
+    assert (report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined) == (21, 5, 15, 1)
+    check_counts(reader)
+
+
+def test_correctness_may_be_told_by_the_reward(tmp_path):
+    rows = [native("a", reward=1), native("b", reward=0.5), native("c"), native("d", reward=1, correct=False)]
+    path = put(tmp_path, "in.jsonl", *rows)
+    reader = TraceReader(path, options=ReadOptions(correct_above=0.5))
+    assert [trace.correct for trace in reader] == [True, False, None, False]
+
+
+def test_a_reader_can_be_read_again_and_counts_anew(tmp_path):
+    path = put(tmp_path, "in.jsonl", native("a"), native("b"), b"oops\n")
+    reader = TraceReader(path, options=ReadOptions(max_bad=1))
+    assert list(reader) == list(reader)
+    assert reader.report.rows_in == 3
+
+
+def test_progress_ends_at_the_size_of_the_input(tmp_path):
+    put(tmp_path, "1.jsonl", *(native(f"a{n}") for n in range(5000)))
+    put(tmp_path, "2.jsonl.gz", *(native(f"b{n}") for n in range(5000)))
+    reader = TraceReader(tmp_path)
+    seen = [reader.bytes_read for _ in reader]
+    assert seen == sorted(seen)
+    assert reader.bytes_read == reader.bytes_total == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert TraceReader("-").bytes_total is None
+
+
+def test_unequal_groups_of_a_verl_dump_are_told(tmp_path):
+    rows = [{"input": f"q{n // 4}", "output": f"r{n}", "gts": "r", "score": 0, "step": 1} for n in range(11)]
+    reader = TraceReader(put(tmp_path, "1.jsonl", *rows))
+    groups = [trace.group for trace in reader]
+    assert [len(list(members)) for _, members in itertools.groupby(groups)] == [4, 4, 3]
+    (warning,) = reader.report.warnings
+    assert "groups hold 3 to 4 traces" in warning
+    even = TraceReader(put(tmp_path, "2.jsonl", *rows[:8]))
+    assert len(list(even)) == 8
+    assert not even.report.warnings
+
+
+def test_lm_eval_rows_of_a_second_answer_filter_are_skipped(tmp_path):
+    def row(doc: int, name: str) -> dict:
+        return {
+            "doc_id": doc,
+            "doc_hash": f"h{doc}",
+            "resps": [[f"It is {doc}"]],
+            "target": "1",
+            "filter": name,
+        }
+
+    path = put(
+        tmp_path,
+        "samples_x.jsonl",
+        row(1, "strict"),
+        row(1, "flexible"),
+        row(2, "strict"),
+        row(2, "flexible"),
+    )
+    reader = TraceReader(path)
+    assert [trace.group for trace in reader] == ["h1", "h2"]
+    assert (reader.report.rows_kept, reader.report.rows_skipped) == (2, 2)
+    assert "2 rows of other answer filters than strict were skipped" in reader.report.warnings[0]
+
+
+def test_a_row_that_holds_several_responses_counts_as_several(tmp_path):
+    row = {"doc_id": 1, "resps": [["one", "two", "three"]], "target": "1"}
+    reader = TraceReader(put(tmp_path, "samples_x.jsonl", row))
+    assert [trace.text for trace in reader] == ["one", "two", "three"]
+    assert reader.report.rows_in == 3
+    check_counts(reader)
+
+
+# -- properties ---------------------------------------------------------------------------------------------
+
+FRAGMENTS = [
+    b'{"id":"%d","text":"t"}', b'{"text":"t","step":%d}', b'{"id":"same","text":"t"}', b"", b"  ", b"[1]", b"{",
+    b'{"id":"x%d","text":"t","correct":"no"}', b'{"text":"\xff"}', b'{"id":"y%d","text":"\\ud800"}', b"null",
+    b'{"prompt":"q","completion":"r%d"}', b"\r", b'{"id":"long","text":"' + b"x" * 300 + b'"}',
+]  # fmt: skip
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(0, 20), st.sampled_from(FRAGMENTS)), max_size=30),
+    suffix=st.sampled_from(["", ".gz"]),
+)
+@settings(max_examples=200)
+def test_no_row_is_ever_lost(pieces, suffix, tmp_path_factory):
+    content = b"\n".join(piece.replace(b"%d", str(n).encode()) for n, piece in pieces)
+    folder = tmp_path_factory.mktemp("rows")
+    path, aside = folder / f"in.jsonl{suffix}", folder / "q.jsonl"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    n_rows = sum(1 for line in content.split(b"\n") if line.strip())
+    options = ReadOptions(max_bad=1, quarantine=aside, caps=Caps(max_line_bytes=200))
+    reader = TraceReader(path, options=options)
+    try:
+        kept = list(reader)
+    except InputError:
+        kept = []
+    check_counts(reader)
+    assert reader.report.rows_in == n_rows
+    assert reader.report.rows_kept == len(kept)
+    set_aside = [orjson.loads(line) for line in aside.read_bytes().splitlines()] if aside.exists() else []
+    assert len(set_aside) == reader.report.rows_quarantined
+    starts = [0]
+    for line in content.split(b"\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    assert all(row["byte"] == starts[row["line"] - 1] for row in set_aside)
+
+
+def test_fuzzed_lines_raise_nothing_but_our_own_errors(tmp_path):
+    chance = random.Random(7)  # noqa: S311
+    chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]
+    seeds = [
+        orjson.dumps(native("a", reward=0.5, meta={"x": [1, {"y": None}]}, token_ids=[1, 2])),
+        orjson.dumps({"input": "q", "output": "r", "gts": ["r"], "score": 1.0, "step": 3}),
+        orjson.dumps({"messages": chat}),
+    ]
+    rows = []
+    for _ in range(30_000):
+        row = bytearray(chance.choice(seeds))
+        for _ in range(chance.randrange(4)):
+            place = chance.randrange(len(row))
+            row[place : place + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        rows.append(bytes(row))
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"\n".join(rows))
+    for dialect in ("auto", "sgram", "openai", "trl", "verl", "lm-eval", "verifiers"):
+        reader = TraceReader(path, dialect, options=ReadOptions(max_bad=1))
+        try:
+            for _ in reader:
+                pass
+        except SgramError as error:
+            assert "none of the rows can be used" in str(error)  # noqa: PT017
+        check_counts(reader)
+
+
+# -- the real thing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared trace collection is not beside this checkout")
+def test_the_shared_traces_are_read_whole():
+    reader, models, right = TraceReader(SHARED), set(), 0
+    for trace in reader:
+        models.add(trace.model)
+        right += trace.correct is True
+    # its README says: 17,488 traces; the sum of its column "correct T" is 8,755
+    assert (reader.report.rows_kept, reader.report.rows_quarantined, right) == (17_488, 0, 8755)
+    assert len(models) == 46
+    kept = {Path(file.file).name: file.rows_kept for file in reader.report.files}
+    assert kept == {
+        path.name: gzip.decompress(path.read_bytes()).count(b"\n") for path in SHARED.glob("*.gz")
+    }
+
+
+def test_importing_traces_stays_light():
+    code = (
+        "import sys, sgram.traces; heavy = ('pyarrow', 'numpy', 'pandas', 'torch', 'tokenizers', 'inspect_ai', 'rich');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

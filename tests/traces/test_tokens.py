@@ -1,0 +1,86 @@
+"""prime-rl exports with a tokenizer trained here by the library itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sgram.errors import InputError, MissingExtraError
+from sgram.traces import ReadOptions, TraceReader
+from sgram.traces.tokens import load_decoder
+
+tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
+PROMPT, SAID = "What is 2+2?", "Wait, let me check: é 😀 it is 4.<|im_end|>"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<|im_end|>"], initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )  # fmt: skip
+    made.train_from_iterator([PROMPT, SAID] * 10, trainer)
+    folder = tmp_path_factory.mktemp("model")
+    made.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def export(folder: Path, tokenizer: object, step: int) -> Path:
+    prompt, said = tokenizer.encode(PROMPT).ids, tokenizer.encode(SAID).ids
+    ids, n = prompt + said, len(prompt)
+    row = {
+        "schema_version": 1, "step": step, "export_step": step, "rank": 0, "env_name": "math", "token_ids": ids,
+        "loss_mask": [False] * n + [True] * len(said), "inference_logprobs": [-0.5] * len(ids),
+        "entropy": [0.25] * len(ids), "rewards": [1.0] * len(ids), "advantages": [0.5] * len(ids),
+    }  # fmt: skip
+    path = folder / "token_exports" / f"step_{step}" / "rank_0.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(row) + "\n")
+    (path.parent / "STABLE").touch()
+    return path
+
+
+def test_an_export_is_read_with_the_model_s_tokenizer(folder, tmp_path):
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    export(tmp_path, tokenizer, 1)
+    export(tmp_path, tokenizer, 2)
+    (first, second) = TraceReader(tmp_path, options=ReadOptions(tokenizer=folder))
+    assert (first.prompt, first.text) == (PROMPT, SAID)
+    assert first.token_ids == tuple(tokenizer.encode(SAID).ids)
+    assert first.logprobs == (-0.5,) * len(first.token_ids)
+    assert first.entropies == (0.25,) * len(first.token_ids)
+    assert (first.step, second.step, first.reward) == (1, 2, 1.0)
+    assert first.group != second.group
+
+
+def test_a_tokenizer_is_a_file_or_a_model_s_folder_or_a_folder_of_the_hub_s_cache(folder, tmp_path):
+    hub = tmp_path / "models--org--name"
+    snapshot = hub / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("abc\n")
+    (snapshot / "tokenizer.json").symlink_to(folder / "tokenizer.json")
+    ids = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).encode(SAID).ids
+    for path in (folder, folder / "tokenizer.json", hub, snapshot):
+        assert load_decoder(path)(ids) == SAID
+
+
+def test_what_is_no_tokenizer_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"holds no tokenizer\.json; name the file itself"):
+        load_decoder(tmp_path)
+    with pytest.raises(InputError, match="cannot be read as a tokenizer"):
+        load_decoder(tmp_path / "missing.json")
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(
+        InputError, match=r"tokenizer\.json cannot be read as a tokenizer: .*; check the path"
+    ):
+        load_decoder(tmp_path)
+
+
+def test_a_missing_library_is_told_with_its_pip_line(folder, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
+    with pytest.raises(MissingExtraError, match="pip install tokenizers"):
+        load_decoder(folder)
