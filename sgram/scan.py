@@ -12,6 +12,7 @@ from sgram.text import (
     BMP_CLASSES,
     DIGIT,
     ESCAPE,
+    HYPHEN,
     LETTER,
     NON_LETTERS,
     PASS,
@@ -27,7 +28,10 @@ _CLASSES = np.frombuffer(BMP_CLASSES, dtype=np.uint8)
 _ASTRAL = np.array([row for row in NON_LETTERS if row[0] > 0xFFFF], dtype=np.int64)
 _WIDE = np.uint8(255)
 _ASCII_CLASSES = np.where(np.arange(256) < 0x80, _CLASSES[:256], _WIDE).astype(np.uint8)
-_FOLD = np.array([byte + 32 if 65 <= byte <= 90 else byte for byte in range(256)], dtype=np.uint8)
+_LETTERS = np.array(
+    [byte | 32 if _CLASSES[byte] == LETTER and byte < 0x80 else 0 for byte in range(256)], dtype=np.uint64
+)
+"""ASCII letters in lower case, 0 for every other byte."""
 _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
@@ -56,12 +60,45 @@ def _class_at(buffer, at, end):
 
 
 @njit(nogil=True, cache=True)
+def _finish_word(buffer, at, end, length, low, high, word):
+    """The rest of a word that is long, not ASCII, or has connectors; see `_next_word`."""
+    while at < end:
+        kind, width = _class_at(buffer, at, end)
+        last = at + width
+        if kind != LETTER:
+            if kind >= PASS or last >= end or _class_at(buffer, last, end)[0] != LETTER:
+                return at, length, low, high, kind
+            at = last - 1  # a wide apostrophe or hyphen becomes one byte
+        while at < last:
+            byte = _fold(buffer[at], kind)
+            if length < 8:
+                low |= np.uint64(byte) << np.uint64(8 * length)
+            elif length < 16:
+                high |= np.uint64(byte) << np.uint64(8 * length - 64)
+            else:
+                word[length] = byte
+            length += 1
+            at += 1
+    return at, length, low, high, np.uint8(PASS)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _fold(byte, kind):
+    """A byte of a word in normal form; `kind` is the class of its character."""
+    if kind == APOSTROPHE:
+        return np.uint8(39)
+    if kind == HYPHEN:
+        return np.uint8(45)
+    return byte | np.uint8(32) if 65 <= byte <= 90 else byte
+
+
+@njit(nogil=True, cache=True)
 def _next_word(buffer, at, end, word):
     """Find the next word in ``buffer[at:end]`` and write bytes 16 and later of its normal form into `word`.
 
     Returns (start, end, length of the normal form, its bytes 0-7 and 8-15 as little-endian integers,
     whether a sentence ended before it); start is -1 when there is no further word. `at` must not lie
-    inside a run of letters.
+    inside a run of letters, and a newline must stand at ``end - 1``.
     """
     broke = False
     before = np.uint8(PASS)
@@ -77,38 +114,29 @@ def _next_word(buffer, at, end, word):
                 before = kind
                 at += width
                 continue
-        start, length = at, 0
+        start = at
         low, high = np.uint64(0), np.uint64(0)
-        after = np.uint8(PASS)
-        while at < end:
-            byte = buffer[at]
-            kind = _ASCII_CLASSES[byte]
-            width = 1
-            if kind == _WIDE:
-                kind, width = _class_at(buffer, at, end)
-            if kind != LETTER:
-                after = kind
-                if kind >= PASS or at + width >= end or _class_at(buffer, at + width, end)[0] != LETTER:
-                    break
-                after = np.uint8(PASS)
-                byte = np.uint8(39) if kind == APOSTROPHE else np.uint8(45)
-                at += width - 1  # a wide apostrophe or hyphen becomes one byte
-                width = 1
-            else:
-                byte = _FOLD[byte]
-            while True:
-                if length < 8:
-                    low |= np.uint64(byte) << np.uint64(8 * length)
-                elif length < 16:
-                    high |= np.uint64(byte) << np.uint64(8 * length - 64)
-                else:
-                    word[length] = byte
-                length += 1
-                at += 1
-                width -= 1
-                if width == 0:
-                    break
-                byte = buffer[at]
+        # Nearly every word is a run of up to 16 ASCII letters: two loops with nothing else in them. They need
+        # no look at `end`, because a newline stands before it.
+        here, shift = np.uint64(at), np.uint64(0)
+        letter = _LETTERS[buffer[here]]
+        while letter != 0 and shift < np.uint64(64):
+            low |= letter << shift
+            shift += np.uint64(8)
+            here += np.uint64(1)
+            letter = _LETTERS[buffer[here]]
+        if letter != 0:
+            shift = np.uint64(0)
+            while letter != 0 and shift < np.uint64(64):
+                high |= letter << shift
+                shift += np.uint64(8)
+                here += np.uint64(1)
+                letter = _LETTERS[buffer[here]]
+        at = np.int64(here)
+        length = at - start
+        after = _ASCII_CLASSES[buffer[at]] if at < end else np.uint8(PASS)
+        if after < PASS or after == _WIDE:  # anything but the plain end of a plain word
+            at, length, low, high, after = _finish_word(buffer, at, end, length, low, high, word)
         if before == DIGIT or before == ESCAPE or after == DIGIT:
             broke = True
             before = np.uint8(LETTER)
@@ -136,7 +164,7 @@ def _word_offsets(buffer):
 
 def word_offsets(text: str) -> np.ndarray:
     """Start, end (characters) and sentence of each word of `text`, int64 (n, 3)."""
-    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
     offsets = _word_offsets(buffer)
     if not text.isascii():  # byte offsets to character offsets: count the bytes that begin a character
         starts = np.concatenate(([0], np.cumsum((buffer & 0xC0) != 0x80)))
@@ -160,7 +188,7 @@ def _slot(low, high, length, mask):
 
 @njit(nogil=True, cache=True)
 def scan_shard(buffer, doc_ends):
-    """Word ids of a shard: `buffer` holds its documents end to end, `doc_ends` their ends in bytes.
+    """Word ids of a shard: `buffer` holds its documents, each followed by a newline, `doc_ends` their ends.
 
     Returns ``(ids, id_ends, arena, word_ends, df, count)``: `ids` int32, each document a run of ids numbered
     by first appearance with `BREAK` between sentences and after the last; `id_ends` the end of each document in

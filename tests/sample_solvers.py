@@ -7,7 +7,7 @@ possible, and returns it as the traces box it.
 import datetime
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations, count, permutations, product
+from itertools import combinations, count, pairwise, permutations, product
 from math import gcd, isqrt
 
 
@@ -103,7 +103,7 @@ def b01():
         sum(
             1
             for s in product("ABC", repeat=5)
-            if set(s) == set("ABC") and all(x != y for x, y in zip(s, s[1:]))
+            if set(s) == set("ABC") and all(x != y for x, y in pairwise(s))
         )
     )
 
@@ -113,7 +113,7 @@ def b02():
         sum(
             1
             for c in combinations(range(1, 11), 4)
-            if all(y - x > 1 for x, y in zip(c, c[1:])) and (c[0] == 1 or c[-1] == 10)
+            if all(y - x > 1 for x, y in pairwise(c)) and (c[0] == 1 or c[-1] == 10)
         )
     )
 
@@ -138,7 +138,7 @@ def b04():
         seat = {"A": 0}
         seat.update((who, i) for i, who in enumerate(rest, 1))
 
-        def near(p, q):
+        def near(p, q, seat=seat):
             return (seat[p] - seat[q]) % 7 in (1, 6)
 
         count += near("A", "B") and not near("C", "D")
@@ -177,7 +177,7 @@ def b07():
         rows[i] = [v / rows[i][i] for v in rows[i]]
         for r in range(m):
             if r != i:
-                rows[r] = [v - rows[r][i] * w for v, w in zip(rows[r], rows[i])]
+                rows[r] = [v - rows[r][i] * w for v, w in zip(rows[r], rows[i], strict=True)]
     return str(rows[1][-1])
 
 

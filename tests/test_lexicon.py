@@ -283,7 +283,7 @@ def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (pickle.dumps(DOUBTS), "Python pickle, which sgram never loads"),
+        (pickle.dumps(DOUBTS), "is a pickle, which can run code"),
         (b"", "is not JSON: Expecting value .line 1, column 1."),
         (b'{"format":\n nonsense}', "line 2, column 2"),
         (b"[" * 100_000, "nested too deeply"),

@@ -22,7 +22,7 @@ def test_the_fast_scanner_equals_the_readable_one(sample):
 
 def shard_words(documents):
     """Decode a scanned shard back to sentences per document."""
-    raw = [document.encode() for document in documents]
+    raw = [document.encode() + b"\n" for document in documents]
     buffer = np.frombuffer(b"".join(raw), np.uint8)
     ids, id_ends, arena, word_ends, df, count = scan_shard(
         buffer, np.cumsum([len(part) for part in raw], dtype=np.int64)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import Meter, note, printable
+from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import parse_size
 from sgram.mining.config import MiningConfig, Resources
@@ -48,11 +49,7 @@ def mine(
         list[str] | None,
         Parameter(help="Traces of short chains of thought to contrast with; default: packaged."),
     ] = None,
-    where: Annotated[
-        list[str] | None, Parameter(help="Mine only such traces: correct=true, model=..., step>=100.")
-    ] = None,
-    dialect: Annotated[str, Parameter(help="How rows are read; see docs/formats.md.")] = "auto",
-    max_bad: Annotated[float, Parameter(help="Largest share of rows that may be set aside.")] = 0.01,
+    reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory to stay within, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
@@ -75,7 +72,7 @@ def mine(
         raise UsageError(f"-o {output} names no file; write ./{output} if it does")
     job = Job(
         paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
-        background=tuple(background or ()), where=tuple(where or ()), dialect=dialect, max_bad=max_bad, runs=runs,
+        background=tuple(background or ()), dialect=reading.dialect, options=reading.options(), runs=runs,
     )  # fmt: skip
     if dry_run:
         return _show_plan(job, output, as_json)

@@ -23,8 +23,7 @@ class MiningConfig:
     min_df: int | None = None
     """Fewest traces that hold a gram. Method's own: 0.5 % of the traces, at least 4."""
     min_problems: int | None = None
-    """Fewest problems whose traces hold a gram, against words of a topic (sgram 0.5 % of the problems, at least 4,
-    but no more than half of them; paper 1)."""
+    """Fewest problems that a gram is spread over (sgram: 0.5 %, at least 4, at most half of them; paper: 1)."""
     min_words: int | None = None
     """Shortest gram (sgram 1, paper 3)."""
     max_words: int | None = None
@@ -65,7 +64,9 @@ class MiningConfig:
         if self.max_words is not None and self.max_words > MAX_WORDS:
             raise UsageError(f"max_words is at most {MAX_WORDS}, not {self.max_words}")
         if (self.min_words or 1) > (self.max_words or MAX_WORDS):
-            raise UsageError(f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}")
+            raise UsageError(
+                f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}"
+            )
         for name in ("similarity", "explained"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:

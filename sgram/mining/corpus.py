@@ -113,8 +113,8 @@ class _Pending:
 
 
 def _scan(texts: list[bytes]) -> tuple:
-    buffer = np.frombuffer(b"".join(texts), np.uint8)
-    return scan_shard(buffer, np.cumsum([len(text) for text in texts], dtype=np.int64))
+    buffer = np.frombuffer(b"\n".join([*texts, b""]), np.uint8)
+    return scan_shard(buffer, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64))
 
 
 def encode(

@@ -163,7 +163,7 @@ def _merge_level(corpus: Corpus, min_df: int, pool, maps: dict[int, np.ndarray])
     for kept, _df, _count, places in merged:
         ranked = np.append(rank[offset : offset + len(kept)], np.int32(-1))  # place -1 is "not frequent"
         for row, shard in enumerate(corpus.shards):
-            parts[shard.number].append(ranked[places[row]])
+            parts[shard.number].append(ranked.take(places[row], mode="wrap"))
         offset += len(kept)
     for shard in corpus.shards:
         maps[shard.number] = np.concatenate(parts.pop(shard.number))
@@ -202,33 +202,36 @@ def _count_shard(ids, doc_ends, map_of, buckets):
     (df, count), and the first entry of each bucket.
     """
     n = ids.shape[0]
-    entries = np.full(n, -1, np.int32)
+    entries = np.empty(n, np.int32)  # first the renamed ids, then the entries
     sizes = np.zeros(buckets + 1, np.int64)
     mask = np.uint64(buckets - 1)
     top = np.uint64(48)
-    ahead = map_of[ids[0]] if ids[0] >= 0 else np.int32(-1)
-    for at in range(n - 1):
-        here = ahead
-        ahead = map_of[ids[at + 1]] if ids[at + 1] >= 0 else np.int32(-1)
+    here = np.int32(-1)
+    for at in range(n):
+        ahead = ids[at]
+        if ahead >= 0:
+            ahead = map_of[ahead]
+        entries[at] = ahead
         if here >= 0 and ahead >= 0:
             key = np.uint64(here) << np.uint64(32) | np.uint64(ahead)
             sizes[np.int64(_mix(key) >> top & mask) + 1] += 1
+        here = ahead
     starts = np.cumsum(sizes)
     total = starts[buckets]
-    scattered = np.empty(total, np.uint64)
-    places = np.empty(total, np.int32)
+    scattered = np.empty((total, 2), np.uint64)  # key and position together: one stream of writes a bucket
     fill = starts[:buckets].copy()
-    ahead = map_of[ids[0]] if ids[0] >= 0 else np.int32(-1)
-    for at in range(n - 1):
-        here = ahead
-        ahead = map_of[ids[at + 1]] if ids[at + 1] >= 0 else np.int32(-1)
+    here = np.int32(-1)
+    for at in range(n):
+        ahead = entries[at]
+        entries[at] = -1
         if here >= 0 and ahead >= 0:
             key = np.uint64(here) << np.uint64(32) | np.uint64(ahead)
             bucket = np.int64(_mix(key) >> top & mask)
             slot = fill[bucket]
-            scattered[slot] = key
-            places[slot] = at
+            scattered[slot, 0] = key
+            scattered[slot, 1] = at - 1
             fill[bucket] = slot + 1
+        here = ahead
     largest = np.int64(0)
     for bucket in range(buckets):
         largest = max(largest, starts[bucket + 1] - starts[bucket])
@@ -250,7 +253,7 @@ def _count_shard(ids, doc_ends, map_of, buckets):
         low = np.uint64(capacity - 1)
         first, doc = found, 0
         for row in range(starts[bucket], starts[bucket + 1]):
-            key, at = scattered[row], places[row]
+            key, at = scattered[row, 0], np.int64(scattered[row, 1])
             while at >= doc_ends[doc]:
                 doc += 1
             slot = np.int64(_mix(key) & low)

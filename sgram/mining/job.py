@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import orjson
 
 from sgram import __version__
 from sgram.errors import InputError, SgramError
-from sgram.files import RunDirectory, canonical_json, pretty_json, write_atomic
+from sgram.files import RunDirectory, canonical_json, pretty_json, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.embed import get_embedder
@@ -63,9 +63,9 @@ class Job:
     config: MiningConfig
     resources: Resources
     background: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
     dialect: str = "auto"
-    max_bad: float = 0.01
+    options: ReadOptions = field(default_factory=ReadOptions)
+    """How traces are read; without a quarantine file of its own, rows set aside go to the run's directory."""
     runs: Path = Path("reports")
 
     def files(self) -> list[tuple[str, int | None]]:
@@ -86,10 +86,12 @@ class Job:
             | {"embedder": get_embedder(self.config.embedder, self.config.seed).name},
             "inputs": inputs,
             "background": _file_digests(self.background) if self.background else "packaged",
-            "where": sorted(self.where),
-            "dialect": self.dialect,
-            "max_bad": self.max_bad,
-        }
+            "read": {
+                "dialect": self.dialect, "where": sorted(self.options.where), "max_bad": self.options.max_bad,
+                "rewards": dict(self.options.rewards), "correct_above": self.options.correct_above,
+                "tokenizer": None if self.options.tokenizer is None else str(self.options.tokenizer),
+            },
+        }  # fmt: skip
 
     def run(self, tell: Progress, fresh: bool = False) -> Outcome:
         """Do it, or what is left of it."""
@@ -114,9 +116,8 @@ class Job:
             return outcome
 
     def _mine(self, run: RunDirectory | None, scratch: Path, tell: Progress) -> Outcome:
-        aside = run.part(QUARANTINE) if run else scratch / QUARANTINE
-        options = ReadOptions(quarantine=aside, max_bad=self.max_bad, where=self.where)
-        reader = TraceReader(self.paths, self.dialect, options=options)
+        aside = self.options.quarantine or (run.part(QUARANTINE) if run else scratch / QUARANTINE)
+        reader = TraceReader(self.paths, self.dialect, options=replace(self.options, quarantine=aside))
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage == "read":
@@ -134,8 +135,8 @@ class Job:
             run = RunDirectory.open(
                 self.runs, "mine", self.identity([miner.lexicon_.source["inputs"]["digest"]])
             )
-            if aside.exists():
-                shutil.copyfile(aside, run.part(QUARANTINE))
+            if self.options.quarantine is None and aside.exists():
+                write_bytes(run.part(QUARANTINE), aside.read_bytes())
         _write_products(run, miner, _summary(reader))
         return _load(run, reused=False)
 
@@ -150,8 +151,7 @@ class Job:
     def export(self, outcome: Outcome, path: Path) -> Path:
         """Copy the lexicon to `path` and its examples beside it; returns the path of the examples."""
         beside = path.with_name(path.name.removesuffix(".json") + ".examples.jsonl")
-        with write_atomic(beside) as file:
-            file.write((outcome.directory / EXAMPLES).read_bytes())
+        write_bytes(beside, (outcome.directory / EXAMPLES).read_bytes())
         outcome.lexicon.save(path)
         return beside
 
@@ -216,15 +216,15 @@ def _write_candidates(run: RunDirectory, miner: Miner) -> None:
 
     found = miner.found_
     columns: dict[str, Any] = {"gram": found.candidates.texts, "score": found.scores}
-    for field in fields(found.candidates):
-        value = getattr(found.candidates, field.name)
-        if field.name in ("texts", "row", "n_docs") or value is None:
+    for column in fields(found.candidates):
+        value = getattr(found.candidates, column.name)
+        if column.name in ("texts", "row", "n_docs") or value is None:
             continue
-        if field.name == "df":
+        if column.name == "df":
             columns["df"] = value.sum(axis=1)
             columns |= {f"df_{name}": value[:, at] for at, name in enumerate(("unknown", "correct", "wrong"))}
         else:
-            columns[field.name] = value
+            columns[column.name] = value
     cluster = np.full(len(found.candidates), -1)
     cluster[found.kept] = found.clusters
     core = np.zeros(len(found.candidates), bool)

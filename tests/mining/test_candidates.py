@@ -65,7 +65,9 @@ class Naive:
     def cohesion(self, gram):
         if len(gram) == 1:
             return 1.0
-        p = {part: self.count[part] / self.n_words for part in (gram, gram[1:], gram[:-1], gram[:1], gram[-1:])}
+        p = {
+            part: self.count[part] / self.n_words for part in (gram, gram[1:], gram[:-1], gram[:1], gram[-1:])
+        }
         ends = [log(p[gram] / (p[gram[:-1]] * p[gram[-1:]])), log(p[gram] / (p[gram[:1]] * p[gram[1:]]))]
         return min(ends) / -log(p[gram])
 
@@ -182,7 +184,15 @@ def test_a_gram_longer_than_asked_for_still_explains():
 def test_one_letter_words_are_no_candidates_but_a_and_i():
     row, _ = found_in(["let x be a. i see. é"], explained=None)
     assert row.keys() == {"let", "be", "be a", "a", "i", "i see", "see"}
-    assert is_wordy(["a", "i", "x", "é", "ab", "等", "等等"]).tolist() == [True, True, False, False, True, False, True]
+    assert is_wordy(["a", "i", "x", "é", "ab", "等", "等等"]).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_follows_and_leads_tell_a_torn_phrase():
@@ -243,7 +253,9 @@ def test_model_contrast_names_the_models_when_a_side_is_empty():
 
 
 def test_taking_rows_takes_them_of_every_column():
-    many = candidates(["one", "two three", "four"], (1, 2, 3), count=[5, 6, 7], df=[[1, 0, 0], [0, 2, 0], [0, 0, 3]])
+    many = candidates(
+        ["one", "two three", "four"], (1, 2, 3), count=[5, 6, 7], df=[[1, 0, 0], [0, 2, 0], [0, 0, 3]]
+    )
     many.model_contrast = np.array([0.1, 0.2, 0.3])
     few = many.take(np.array([2, 0]))
     assert few.texts == ["four", "one"]

@@ -124,7 +124,9 @@ def test_no_documents_make_an_empty_corpus():
 
 
 def test_a_vocabulary_larger_than_its_first_table_is_whole():
-    names = [f"{left}{right}" for left in "abcdefghijklmnopqrstuvwxyz" for right in "abcdefghijklmnopqrstuvwxyz"]
+    names = [
+        f"{left}{right}" for left in "abcdefghijklmnopqrstuvwxyz" for right in "abcdefghijklmnopqrstuvwxyz"
+    ]
     samples = [Document(" ".join(f"{name}{last}" for name in names)) for last in names[:60]]
     corpus = encode(samples, shard_bytes=1)  # 60 shards of 676 words that no other shard holds
     assert len(corpus.words) == 60 * 676
@@ -132,7 +134,9 @@ def test_a_vocabulary_larger_than_its_first_table_is_whole():
 
 
 def test_a_spilled_corpus_reads_back_the_same(tmp_path):
-    samples = [Document("Wait. Let me see", CORRECT, ("p", None, "m"), f"t{place}", place) for place in range(5)]
+    samples = [
+        Document("Wait. Let me see", CORRECT, ("p", None, "m"), f"t{place}", place) for place in range(5)
+    ]
     held = encode(samples, shard_bytes=20, keep_text=True)
     spilled = encode(samples, ArrayStore(tmp_path, limit=0), shard_bytes=20, keep_text=True)
     assert list(tmp_path.iterdir())

@@ -160,7 +160,9 @@ def test_in_the_packaged_background_procedure_is_frequent_and_planning_is_rare(p
 
 
 def test_the_packaged_background_prefers_planning_at_equal_rates(packaged):
-    here = candidates(["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4)
+    here = candidates(
+        ["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4
+    )
     score = ContrastScorer(packaged).score(here)
     assert score[:2].min() > score[2:].max() + 1
     assert exp(score[:2].min()) > 5, "even its lower bound is several times more frequent"

@@ -17,7 +17,6 @@ from sgram.mining.select import (
     is_complete,
     keep_top,
     reading_list,
-    summary,
 )
 
 scores = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0]), max_size=12)
@@ -25,7 +24,9 @@ tops = st.integers(1, 15) | st.sampled_from([0.01, 0.27, 0.5, 1.0])
 
 
 def kept(scores, top, floor=-np.inf):
-    rows, edge = keep_top(np.array(scores, float), [f"gram {row:02d}" for row in range(len(scores))], top, floor)
+    rows, edge = keep_top(
+        np.array(scores, float), [f"gram {row:02d}" for row in range(len(scores))], top, floor
+    )
     return rows.tolist(), edge
 
 
@@ -218,8 +219,3 @@ def test_the_word_lists_are_words_in_normal_form():
         assert " " not in word
     assert all(text.split()[-1] in DANGLING for text in WHOLE), "else it needs no exception"
     assert OTHER in MOVES
-
-
-def test_the_summary_counts_candidates_grams_and_core():
-    many = candidates(["wait", "hmm", "sum"])
-    assert summary(many, np.array([0, 2]), np.array([True, False])) == {"candidates": 3, "grams": 2, "core": 1}

@@ -20,7 +20,9 @@ def filled(shape, kind=np.int64):
 
 
 @given(shapes, kinds, st.integers(0, 12), st.none() | st.integers(0, 12), st.booleans())
-def test_rows_of_a_spilled_array_are_the_rows_of_the_array(tmp_path_factory, shape, kind, start, stop, turned):
+def test_rows_of_a_spilled_array_are_the_rows_of_the_array(
+    tmp_path_factory, shape, kind, start, stop, turned
+):
     array = np.asfortranarray(filled(shape, kind)) if turned else filled(shape, kind)
     held, spilled = ArrayStore(), ArrayStore(tmp_path_factory.mktemp("store"), limit=-1)
     held.put("rows", array)

@@ -51,7 +51,9 @@ def naive(samples, frequent, label_of):
 
 def by_hand(samples, frequent, label_of, n_labels):
     held, places = naive(samples, frequent, label_of)
-    df = [[sum(samples[doc].outcome == side for doc in held[at]) for side in range(3)] for at in range(n_labels)]
+    df = [
+        [sum(samples[doc].outcome == side for doc in held[at]) for side in range(3)] for at in range(n_labels)
+    ]
     spread = [
         [len({samples[doc].facets[facet] for doc in held[at]} - {None}) for facet in range(3)]
         for at in range(n_labels)
@@ -140,7 +142,10 @@ def test_nothing_to_walk_is_an_empty_tally(samples):
 
 def test_thousands_of_problems_are_told_apart():
     # 5,000 problems and 4,096 places in the first table of pairs: it has to grow, with the pairs it holds
-    samples = [Document("wait" if place % 2 else "wait hmm", facets=(f"p{place}", None, "m")) for place in range(5000)]
+    samples = [
+        Document("wait" if place % 2 else "wait hmm", facets=(f"p{place}", None, "m"))
+        for place in range(5000)
+    ]
     corpus, table = counted([*samples, *samples[:100]], 1, 2)
     label = {"wait": 0, "hmm": 1, "wait hmm": 2}
     tally = walk(corpus, table, labels_for(table, label.__getitem__))
