@@ -3,6 +3,8 @@
 Verbs are imported when called, so that ``sgram --help`` needs none of their libraries.
 """
 
+import errno
+import io
 import os
 import sys
 
@@ -21,6 +23,7 @@ app = cyclopts.App(
     version=lambda: __import__("sgram").__version__,
     help_format="plaintext",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # it would leave without a word
 )
 app.command("sgram.cli.read:read", name="read")
 app.command("sgram.cli.mine:mine", name="mine")
@@ -34,30 +37,45 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 gets escapes
     sys.exit(_run(arguments, debug))
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        result = app(arguments, exit_on_error=False, print_error=True)
+        result = app(arguments, exit_on_error=False, print_error=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a fault can still be told
     except SgramError as error:
         if debug:
             raise
         return _say(str(error), error.exit_code)
-    except cyclopts.CycloptsError:
-        return 2  # cyclopts has printed the sentence
+    except cyclopts.CycloptsError as error:
+        return _say(str(error), 2)
     except KeyboardInterrupt:
         return _say("interrupted; the same command continues where it stopped", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has left
+        _forget_output()  # the reader (head, less) has left
         return 0
     except Exception as error:
         if debug:
             raise
-        return _say(
-            f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1
-        )
+        return _say_unexpected(error)
     return result if isinstance(result, int) else 0
+
+
+def _say_unexpected(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _forget_output()
+        return _say("no space left where output or scratch files go; make room and run again", 1)
+    return _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1)
+
+
+def _forget_output() -> None:
+    """Let what is left in stdout's buffer go nowhere, so that leaving meets no second error."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, code: int) -> int:

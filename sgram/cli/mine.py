@@ -3,12 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from rich.text import Text
 from sgram.cli.console import Meter, note, printable
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
-from sgram.files import parse_size
+from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
 
 if TYPE_CHECKING:
@@ -34,6 +35,22 @@ _STAGES = {
 }
 
 
+def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
+    """What ``--top`` says; left to itself, cyclopts would round a share to a whole number."""
+    text = tokens[0].value
+    try:
+        return int(text) if text.strip().isdecimal() else float(text)
+    except ValueError:
+        raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a number") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiningFlags(MiningConfig):
+    """`MiningConfig` as flags."""
+
+    top: Annotated[int | float | None, Parameter(converter=_share_or_number)] = None
+
+
 def mine(
     paths: Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)],
     /,
@@ -44,7 +61,7 @@ def mine(
             name=["--output", "-o"], help="Where the lexicon goes; - for stdout.", allow_leading_hyphen=True
         ),
     ] = None,
-    config: Annotated[MiningConfig, Parameter(name="*")] = MiningConfig(),  # noqa: B008
+    config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
     background: Annotated[
         list[str] | None,
         Parameter(help="Traces of short chains of thought to contrast with; default: packaged."),
@@ -68,12 +85,12 @@ def mine(
     """  # fmt: skip
     from sgram.mining.job import Job
 
-    if output is not None and output.startswith("-") and output != "-":
-        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
+    _check_flags(paths, output, rows)
     job = Job(
         paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
         background=tuple(background or ()), dialect=reading.dialect, options=reading.options(), runs=runs,
     )  # fmt: skip
+    job.check(output)
     if dry_run:
         return _show_plan(job, output, as_json)
     with _talking() as progress:
@@ -84,6 +101,18 @@ def mine(
         job.export(outcome, Path(output))
     show_outcome(outcome, output, rows, as_json)
     return 0
+
+
+def _check_flags(paths: list[str], output: str | None, rows: int) -> None:
+    if output is not None and output.startswith("-") and output != "-":
+        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
+    for path in paths:
+        if path != "-" and path.startswith("-"):
+            raise UsageError(
+                f"there is no option {path}; see sgram mine --help, or write ./{path} for a file"
+            )
+    if rows < 0:
+        raise UsageError(f"--rows {rows} means nothing; give a number of clusters")
 
 
 @contextmanager
@@ -113,12 +142,17 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
     packed = sum(
         (bytes_ or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, bytes_ in files
     )
-    settings = job.config.resolved(0)
+    paper = job.config.method == "paper"
+    of_problems = 1 if paper else "0.5 % of the problems, at least 4, at most half of them"
+    settings = job.config.resolved(0) | {
+        "min_df": job.config.min_df or "0.5 % of the traces, at least 4",
+        "min_problems": job.config.min_problems or of_problems,
+    }
     plan = {
         "format": "sgram-mining-plan", "version": 1, "files": len(files), "bytes": size,
         "text_bytes_about": packed, "seconds_about": round(15 + packed / 20e6 / job.resources.workers),
         "memory": job.resources.memory, "workers": job.resources.workers, "runs": str(job.runs), "output": output,
-        "config": settings | {"min_df": job.config.min_df or "0.5 % of the traces, at least 4"},
+        "config": settings,
     }  # fmt: skip
     if as_json:
         print(json.dumps(plan, sort_keys=True))
@@ -128,10 +162,8 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
         print(f"         {printable(name)}" + (f"  {bytes_ / 1e6:,.1f} MB" if bytes_ is not None else ""))
     if len(files) > 10:
         print(f"         ... and {len(files) - 10:,} more")
-    print(
-        "config   "
-        + ", ".join(f"{key}={value}" for key, value in plan["config"].items() if value not in (None, []))
-    )
+    told = ", ".join(f"{key}={value}" for key, value in settings.items() if value not in (None, []))
+    print(f"config   {printable(told)}")
     print(
         f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run"
     )

@@ -97,8 +97,8 @@ def find_candidates(
 ) -> Candidates:
     """Candidates of `lengths` (shortest, longest) with their statistics.
 
-    A gram is explained when one a word longer has at least `explained` of its df (None: none is). `table` may hold
-    levels longer than the longest: they only serve to explain.
+    A gram is explained when one a word longer, that may be a candidate itself, has at least `explained` of its df
+    (None: none is). `table` may hold a level longer than the longest: it only tells which grams are torn.
     """
     shortest, longest = lengths
     wordy = is_wordy(table.words)
@@ -106,8 +106,9 @@ def find_candidates(
     for n in range(shortest, min(longest, len(table.levels)) + 1):
         df = table.levels[n - 1].df.sum(axis=1)
         keep = (df >= min_df) & wordy[table.word_ids(n)].all(axis=1)
-        if explained is not None:
-            keep &= _largest_extension(table, n, df=True) < explained * df
+        if explained is not None and n < min(longest, len(table.levels)):
+            fit = wordy[table.word_ids(n + 1)].all(axis=1)
+            keep &= _largest_extension(table, n, table.levels[n].df.sum(axis=1) * fit) < explained * df
         chosen.append((n, np.flatnonzero(keep)))
     parts = [_of_level(table, n, rows) for n, rows in chosen if len(rows)]
     if not parts:
@@ -117,16 +118,14 @@ def find_candidates(
     return _measured(merged, corpus, table, workers)
 
 
-def _largest_extension(table: GramTable, n: int, df: bool, side: str = "both") -> np.ndarray:
-    """For each n-gram, the largest df (or count) of the grams one word longer on `side` ("left", "right")."""
+def _largest_extension(table: GramTable, n: int, value: np.ndarray, side: str = "both") -> np.ndarray:
+    """For each n-gram the largest `value` among the grams one word longer on `side` ("left", "right", "both")."""
     largest = np.zeros(len(table.levels[n - 1]), np.int64)
-    if n < len(table.levels):
-        longer = table.levels[n]
-        value = (longer.df if df else longer.count).sum(axis=1).astype(np.int64)
-        if side != "left":
-            np.maximum.at(largest, longer.prefix, value)
-        if side != "right":
-            np.maximum.at(largest, longer.suffix, value)
+    longer = table.levels[n]
+    if side != "left":
+        np.maximum.at(largest, longer.prefix, value)
+    if side != "right":
+        np.maximum.at(largest, longer.suffix, value)
     return largest
 
 
@@ -147,6 +146,12 @@ def _of_level(table: GramTable, n: int, rows: np.ndarray) -> dict:
     level = table.levels[n - 1]
     count = level.count.sum(axis=1)[rows]
     n_words = int(table.levels[0].count.sum())
+    torn = {}
+    for name, side in (("follows", "left"), ("leads", "right")):
+        if n < len(table.levels):
+            torn[name] = _largest_extension(table, n, table.levels[n].count.sum(axis=1), side)[rows] / count
+        else:
+            torn[name] = np.zeros(len(rows))
     return {
         "texts": table.texts(n, rows),
         "n": np.full(len(rows), n),
@@ -154,8 +159,7 @@ def _of_level(table: GramTable, n: int, rows: np.ndarray) -> dict:
         "df": level.df[rows].astype(np.int64),
         "count": count,
         "cohesion": _cohesion(table, n, rows, n_words),
-        "follows": _largest_extension(table, n, df=False, side="left")[rows] / count,
-        "leads": _largest_extension(table, n, df=False, side="right")[rows] / count,
+        **torn,
     }
 
 
@@ -201,7 +205,7 @@ def model_contrast(
         raise UsageError(
             f"contrast_models {list(models)} leaves one side without traces; models here: {known}"
         )
-    df = walk(corpus, table, candidates.labels(table), workers, sides="sides").df
+    df = walk(corpus, table, candidates.labels(table), workers, sides="sides", spread=False).df
     rate = np.log((df[:, :2] + 1) / (sizes + 1))
     return rate[:, 1] - rate[:, 0]
 

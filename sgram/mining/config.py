@@ -19,7 +19,7 @@ class MiningConfig:
     method: str = "sgram"
     """"sgram": grams scored by contrast with a background. "paper": HICRA's ClusterDF (Wang et al. 2025, §2.1)."""
     top: int | float | None = None
-    """What is kept: a share (0.27) or a number (500); of grams (sgram, 0.27) or of clusters (paper, 0.20)."""
+    """What is kept: a share (0.2) or a number (500), of grams (sgram) or of clusters (paper); both 0.2."""
     min_df: int | None = None
     """Fewest traces that hold a gram. Method's own: 0.5 % of the traces, at least 4."""
     min_problems: int | None = None
@@ -31,7 +31,7 @@ class MiningConfig:
     correct_only: bool | None = None
     """Mine correct traces only (sgram no, paper yes)."""
     explained: float | None = None
-    """Drop a gram when one a word longer has this share of its df (sgram 0.9, paper: none dropped)."""
+    """Drop a gram when one a word longer has this share of its df (sgram 0.9, paper off; above 1 is off)."""
     max_chars: int = 16_000
     """Read only the first so many characters of a trace, so that a loop cannot fill the table."""
     embedder: str = "auto"
@@ -48,7 +48,9 @@ class MiningConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(f"unknown method {self.method!r}; one of {', '.join(METHODS)}")
-        whole = isinstance(self.top, int) and not isinstance(self.top, bool)
+        if isinstance(self.top, bool):
+            raise UsageError("top is a share or a number, not true or false")
+        whole = isinstance(self.top, int)
         if self.top is not None and not (self.top >= 1 if whole else 0 < self.top <= 1):
             raise UsageError(f"top is a share in (0, 1] or a number of at least 1, not {self.top!r}")
         for name, least in (
@@ -67,16 +69,20 @@ class MiningConfig:
             raise UsageError(
                 f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}"
             )
-        for name in ("similarity", "explained"):
+        for name, most in (("similarity", 1), ("explained", 2)):
             value = getattr(self, name)
-            if value is not None and not 0 < value <= 1:
-                raise UsageError(f"{name} lies in (0, 1], not {value}")
+            if value is not None and not 0 < value <= most:
+                raise UsageError(f"{name} lies in (0, {most}], not {value}")
+        if not self.name:
+            raise UsageError("name is empty; a lexicon needs a name")
+        if isinstance(self.contrast_models, str):
+            raise UsageError(f"contrast_models is a tuple of names, not the text {self.contrast_models!r}")
 
     def resolved(self, n_traces: int, n_problems: int = 0) -> dict[str, Any]:
         """Every setting with its value for so many traces and known problems, as JSON."""
         paper = self.method == "paper"
         own = {
-            "top": 0.20 if paper else 0.27,
+            "top": 0.20,
             "min_df": max(4, -(-n_traces // 200)),
             "min_problems": 1 if paper else max(1, min(n_problems // 2, max(4, -(-n_problems // 200)))),
             "min_words": 3 if paper else 1,
@@ -113,4 +119,4 @@ class Resources:
 
     def held(self) -> int:
         """Bytes of arrays that a corpus may keep in memory, the rest of `memory` being for tables and libraries."""
-        return max(64 << 20, (self.memory - (400 << 20)) // 3)
+        return max(32 << 20, (self.memory - (512 << 20)) // 3)

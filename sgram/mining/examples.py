@@ -122,4 +122,6 @@ def _in_context(gram: str, trace: str, text: str, word: int, around: int = 90) -
         last = line
     elif last < len(text):
         last = max(text.rfind(" ", end, last), end)
+    if text[end:last].endswith("\r"):
+        last -= 1
     return Example(gram, trace, text[first:last], start - first, end - first)

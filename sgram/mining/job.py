@@ -7,6 +7,8 @@ finished. Vectors are kept chunk by chunk; reading and counting, minutes at most
 
 import fcntl
 import hashlib
+import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,15 +21,15 @@ import numpy as np
 import orjson
 
 from sgram import __version__
-from sgram.errors import InputError, SgramError
-from sgram.files import RunDirectory, canonical_json, pretty_json, write_bytes
+from sgram.errors import InputError, SgramError, UsageError
+from sgram.files import RunDirectory, canonical_json, excerpt, pretty_json, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.embed import get_embedder
 from sgram.mining.miner import Miner
 from sgram.mining.score import Background, ContrastScorer
 from sgram.traces import ReadOptions, TraceReader
-from sgram.traces.sources import find_sources
+from sgram.traces.sources import Source, find_sources
 
 Progress = Callable[[str, int, int, str], None]
 """Hears (stage, done, total or 0, remark)."""
@@ -38,6 +40,7 @@ LEXICON, EXAMPLES, CANDIDATES, SUMMARY = (
     "candidates.parquet",
     "summary.json",
 )
+PRODUCTS = (LEXICON, EXAMPLES, CANDIDATES, SUMMARY)
 QUARANTINE = "quarantine.jsonl"
 
 
@@ -72,11 +75,31 @@ class Job:
         """(name, bytes) of every input file."""
         return [(source.name, source.size) for source in find_sources(self.paths)[0]]
 
+    def check(self, output: str | None = None) -> None:
+        """Raise what can be told before anything is read or written; `output` is where the lexicon goes."""
+        TraceReader(self.paths, self.dialect, options=self.options)  # looks at paths and options only
+        weights = [self.options.correct_above or 0.0, *self.options.rewards.values()]
+        if not all(map(math.isfinite, weights)):
+            raise UsageError("--correct-above and the weights of --reward are finite numbers")
+        background = find_sources(self.background)[0] if self.background else []
+        for source in background:
+            if source.size is None:
+                raise UsageError(f"{source.name} can be read only once; keep the background in a file")
+        if output in (None, "-"):
+            return
+        if Path(output).is_dir():
+            raise UsageError(f"cannot write {excerpt(output)}: it is a directory; name a file")
+        targets = {Path(output).resolve(), _beside(Path(output)).resolve()}
+        for source in [*find_sources(self.paths)[0], *background]:
+            if source.path != "-" and Path(source.path).resolve() in targets:
+                raise UsageError(f"{source.name} is an input; name another file for the lexicon")
+
     def directory(self, tell: Progress | None = None) -> RunDirectory | None:
-        """The run's directory, made if need be; None for stdin, whose bytes are not known beforehand."""
-        if "-" in self.paths:
+        """The run's directory, made if need be; None for stdin and pipes, whose bytes are not known beforehand."""
+        sources = find_sources(self.paths)[0]
+        if any(source.size is None for source in sources):
             return None
-        return RunDirectory.open(self.runs, "mine", self.identity(_file_digests(self.paths, tell)))
+        return RunDirectory.open(self.runs, "mine", self.identity(_file_digests(sources, tell)))
 
     def identity(self, inputs: list[str]) -> dict[str, Any]:
         """Everything that decides the result."""
@@ -85,38 +108,45 @@ class Job:
             "config": asdict(self.config)
             | {"embedder": get_embedder(self.config.embedder, self.config.seed).name},
             "inputs": inputs,
-            "background": _file_digests(self.background) if self.background else "packaged",
+            "background": self._background() or "packaged",
             "read": {
                 "dialect": self.dialect, "where": sorted(self.options.where), "max_bad": self.options.max_bad,
                 "rewards": dict(self.options.rewards), "correct_above": self.options.correct_above,
-                "tokenizer": None if self.options.tokenizer is None else str(self.options.tokenizer),
+                "tokenizer": None if self.options.tokenizer is None else _tokenizer(self.options.tokenizer),
             },
         }  # fmt: skip
 
     def run(self, tell: Progress, fresh: bool = False) -> Outcome:
         """Do it, or what is left of it."""
+        self.check()
         run = self.directory(tell)
         if run is None:
             with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
                 return self._mine(None, Path(scratch), tell)
         with _locked(run):
             if fresh:
-                for name in (LEXICON, EXAMPLES, CANDIDATES, SUMMARY, QUARANTINE):
+                for name in (*PRODUCTS, QUARANTINE):
                     run.part(name).unlink(missing_ok=True)
                 shutil.rmtree(run.part("scratch"), ignore_errors=True)
-            if run.has(LEXICON):
+            if all(map(run.has, PRODUCTS)):
+                shutil.rmtree(run.part("scratch"), ignore_errors=True)  # of a try that was killed at its end
+                _copy(run.part(QUARANTINE), self.options.quarantine)
                 return _load(run)
             scratch = run.part("scratch")
-            for left in scratch.glob("*"):  # arrays of a killed try are worth nothing, its vectors are
-                if left.name != "vectors":
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-            scratch.mkdir(exist_ok=True)
-            outcome = self._mine(run, scratch, tell)
-            shutil.rmtree(scratch, ignore_errors=True)
+            for torn in run.path.glob(".sgram-*.tmp"):
+                torn.unlink()
+            try:
+                _clear(scratch)
+                outcome = self._mine(run, scratch, tell)
+                shutil.rmtree(scratch, ignore_errors=True)
+            finally:
+                _clear(scratch)
             return outcome
 
     def _mine(self, run: RunDirectory | None, scratch: Path, tell: Progress) -> Outcome:
-        aside = self.options.quarantine or (run.part(QUARANTINE) if run else scratch / QUARANTINE)
+        scratch.mkdir(exist_ok=True)
+        unnamed = self.runs / f"stdin-{os.getpid()}.{QUARANTINE}"  # a run from stdin has no directory yet
+        aside = self.options.quarantine or (run.part(QUARANTINE) if run else unnamed)
         reader = TraceReader(self.paths, self.dialect, options=replace(self.options, quarantine=aside))
 
         def progress(stage: str, done: int, total: int) -> None:
@@ -135,8 +165,9 @@ class Job:
             run = RunDirectory.open(
                 self.runs, "mine", self.identity([miner.lexicon_.source["inputs"]["digest"]])
             )
-            if self.options.quarantine is None and aside.exists():
-                write_bytes(run.part(QUARANTINE), aside.read_bytes())
+        if reader.report.rows_quarantined:
+            _copy(aside, run.part(QUARANTINE))
+            unnamed.unlink(missing_ok=True)
         _write_products(run, miner, _summary(reader))
         return _load(run, reused=False)
 
@@ -144,35 +175,68 @@ class Job:
         if not self.background:
             return None
         reader = TraceReader(self.background)
-        about = {"what": "traces given by the user", "digest": _file_digests(self.background)}
+        about = {"what": "traces given by the user", "digest": self._background()}
         texts = (trace.text[: self.config.max_chars] for trace in reader)
         return ContrastScorer(Background.count(texts, about, self.resources.workers))
 
+    def _background(self) -> list[str]:
+        return _file_digests(find_sources(self.background)[0]) if self.background else []
+
     def export(self, outcome: Outcome, path: Path) -> Path:
         """Copy the lexicon to `path` and its examples beside it; returns the path of the examples."""
-        beside = path.with_name(path.name.removesuffix(".json") + ".examples.jsonl")
+        beside = _beside(path)
         write_bytes(beside, (outcome.directory / EXAMPLES).read_bytes())
         outcome.lexicon.save(path)
         return beside
 
 
-def _file_digests(paths: tuple[str, ...], tell: Progress | None = None) -> list[str]:
+def _beside(path: Path) -> Path:
+    """Where the examples of the lexicon at `path` go."""
+    return path.with_name(path.name.removesuffix(".json") + ".examples.jsonl")
+
+
+def _copy(aside: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> None:
+    """Copy a quarantine file, if there is one and it is wanted elsewhere."""
+    if target is not None and Path(aside).exists() and Path(aside) != Path(target):
+        write_bytes(target, Path(aside).read_bytes())
+
+
+def _clear(scratch: Path) -> None:
+    """Remove what a stopped try left: its arrays are worth nothing, its vectors are."""
+    for left in scratch.glob("*"):
+        if left.name != "vectors":
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    if scratch.is_dir() and not any(scratch.iterdir()):
+        scratch.rmdir()
+
+
+def _file_digests(sources: list[Source], tell: Progress | None = None) -> list[str]:
     """SHA-256 of each input file, sorted: names and order do not matter."""
     digests = []
-    sources = find_sources(paths)[0]
     total, done = sum(source.size or 0 for source in sources), 0
     for source in sources:
-        try:
-            with open(source.path, "rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError as error:
-            raise InputError(
-                f"{source.name} cannot be read: {error.strerror}; check the path and its rights"
-            ) from None
+        digests.append(_file_digest(Path(source.path)))
         done += source.size or 0
         if tell is not None:
             tell("look", done, total, "")
     return sorted(digests)
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{excerpt(path, 1000)} cannot be read: {error.strerror}; check the path and its rights"
+        ) from None
+
+
+def _tokenizer(path: str | os.PathLike[str]) -> list[str]:
+    """Digests of a tokenizer's file, or of those in its directory: moving it changes nothing."""
+    place = Path(path)
+    inside = [*place.rglob("tokenizer.json"), *place.glob("refs/main")]
+    return sorted(map(_file_digest, inside if place.is_dir() else [place]))
 
 
 @contextmanager

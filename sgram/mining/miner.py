@@ -14,7 +14,6 @@ import numpy as np
 
 from sgram import __version__
 from sgram.errors import InputError, SgramError
-from sgram.files import canonical_json
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
 from sgram.mining.cluster import communities, medoids
@@ -32,6 +31,9 @@ from sgram.traces import Trace
 
 Progress = Callable[[str, int, int], None]
 """Hears (stage, done, total in the stage's unit; 0 where not known)."""
+
+ROOMY = 2 << 30
+"""With less memory than this, shards go to disk before a sentence encoder is loaded."""
 
 EXTENSION_SHARE = 4
 """Grams are counted down to a quarter of `min_df`: a rarer one can still show that a frequent one is a fragment."""
@@ -109,7 +111,9 @@ class Miner:
             explained=settings["explained"], workers=self.resources.workers,
         )  # fmt: skip
         if self.config.contrast_models:
-            candidates.model_contrast = model_contrast(corpus, table, candidates, self.config.contrast_models)
+            candidates.model_contrast = model_contrast(
+                corpus, table, candidates, self.config.contrast_models, self.resources.workers
+            )
         problems = np.maximum(candidates.problems, 1)  # whatever a trace holds is in a problem, known or not
         candidates = candidates.take(np.flatnonzero(problems >= settings["min_problems"]))
         if not len(candidates):
@@ -118,6 +122,8 @@ class Miner:
                 "give more traces, or a lower --min-df or --min-problems"
             )
         self._tell("candidates", len(candidates), len(candidates))
+        if self.resources.memory < ROOMY:
+            corpus.store.release()  # a sentence encoder needs the memory more than the shards do
         choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
         self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
         self._tell("examples", 0, len(self.lexicon_.clusters))
@@ -179,7 +185,7 @@ class Miner:
                 f"scorer {scorer.name} gave shape {scores.shape}, or values that are not finite, for "
                 f"{len(candidates)} candidates; it must give one finite number a candidate"
             )
-        kept, edge = keep_top(scores, candidates.texts, settings["top"], floor=0.0)
+        kept, edge = keep_top(scores, candidates.texts, settings["top"], scorer.floor)
         if not len(kept):
             raise InputError(
                 "no phrase is more frequent here than in the background; these traces show no planning language "
@@ -188,7 +194,7 @@ class Miner:
         grams = candidates.take(kept)
         core = reading_list(grams)
         labels, names, embedder = self._cluster(grams, settings["similarity"], core)
-        tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers)
+        tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers, spread=False)
         source |= {
             "scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance},
             "embedder": embedder,
@@ -203,7 +209,7 @@ class Miner:
         """
         settings = source["config"]
         labels, names, embedder = self._cluster(candidates, settings["similarity"])
-        tally = walk(corpus, table, candidates.labels(table, labels), self.resources.workers)
+        tally = walk(corpus, table, candidates.labels(table, labels), self.resources.workers, spread=False)
         df = tally.df.sum(axis=1)
         top, _ = keep_top(df.astype(float), names, settings["top"])
         place = np.full(len(names), -1)
@@ -276,14 +282,18 @@ class _DigestSum:
 
     def add(self, trace: Trace) -> int:
         """Take in a trace; returns 64 bits of its own digest."""
-        facts = [trace.id, trace.text, trace.prompt, trace.group, trace.model, trace.correct, _dataset(trace)]
-        try:
-            own = hashlib.sha256(canonical_json(facts)).digest()
-        except UnicodeEncodeError:
-            raise InputError(
-                f"trace {trace.id!r} holds a lone surrogate, which is no character; read it with read_traces, "
-                "which sets such rows aside, or decode its text again"
-            ) from None
+        own = hashlib.sha256()
+        for fact in (trace.id, trace.text, trace.prompt, trace.group, trace.model, _dataset(trace)):
+            try:
+                raw = b"" if fact is None else fact.encode()
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"trace {trace.id!r} holds a lone surrogate, which is no character; replace it or leave it out"
+                ) from None
+            own.update(b"%d:" % (-1 if fact is None else len(raw)))  # lengths keep neighbours apart
+            own.update(raw)
+        own.update(str(trace.correct).encode())
+        own = own.digest()
         self.total = (self.total + int.from_bytes(own, "big")) % (1 << 256)
         self.n += 1
         return int.from_bytes(own[:8], "big")

@@ -23,6 +23,8 @@ class Scorer(Protocol):
     """What the miner asks of a scorer."""
 
     name: str
+    floor: float
+    """Grams that score below it are never kept."""
 
     @property
     def provenance(self) -> Mapping[str, object]:
@@ -108,6 +110,8 @@ class ContrastScorer:
 
     background: Background
     name: str = "contrast"
+    floor: float = 0.0
+    """Less frequent here than in the background."""
 
     @property
     def provenance(self) -> Mapping[str, object]:

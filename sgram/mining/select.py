@@ -4,7 +4,6 @@ One selection, two exports. The **full** list makes masks: every gram whose scor
 is what people read and annotate: complete phrases with a move that can be named, none inside another.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +50,7 @@ class ReadingRules:
 def keep_top(
     scores: np.ndarray, texts: list[str], top: float | int, floor: float = -np.inf
 ) -> tuple[np.ndarray, float]:
-    """Rows of the best scores, and the score of the last of them.
+    """Rows of the best scores, and the edge: the least score that passes.
 
     `top` is a share in (0, 1] or a number of grams; ties at the edge are all kept, so that the
     result does not depend on the rows' order. Scores below `floor` never pass.
@@ -99,8 +98,3 @@ def reading_list(candidates: Candidates, rules: ReadingRules | None = None) -> n
             taken.add(words)
             core[row] = True
     return core
-
-
-def summary(candidates: Candidates, kept: np.ndarray, core: np.ndarray) -> Mapping[str, int]:
-    """Counts for the lexicon's source."""
-    return {"candidates": len(candidates), "grams": len(kept), "core": int(core.sum())}

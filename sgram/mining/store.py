@@ -1,16 +1,17 @@
 """Arrays in memory while they fit, on disk beyond. Knows nothing about what the arrays mean."""
 
-import resource
-import sys
+import ctypes
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 
-def peak_rss() -> int:
-    """Most memory this process has held so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def give_back_freed_memory() -> None:
+    """Ask the C library to return freed pages to the system; it keeps them otherwise. No effect but on glibc."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class ArrayStore:
@@ -23,19 +24,22 @@ class ArrayStore:
     def __init__(self, directory: Path | None = None, limit: int = 1 << 62):
         self.directory, self.limit, self.held, self.spilled = directory, limit, 0, 0
         self._arrays: dict[str, np.ndarray | Path] = {}
+        self._lock = Lock()  # threads put arrays at the same time
 
     def put(self, name: str, array: np.ndarray) -> None:
         """Keep `array` under `name`, replacing what was there."""
         self.drop(name)
-        if self.directory is None or self.held + array.nbytes <= self.limit:
-            self._arrays[name] = array
-            self.held += array.nbytes
-            return
+        with self._lock:
+            if self.directory is None or self.held + array.nbytes <= self.limit:
+                self._arrays[name] = array
+                self.held += array.nbytes
+                return
         path = self.directory / f"{name}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, np.asarray(array, order="C"), allow_pickle=False)  # `get` reads rows
         self._arrays[name] = path
-        self.spilled += array.nbytes
+        with self._lock:
+            self.spilled += array.nbytes
 
     def get(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """The array under `name`, or its rows ``[start, stop)`` only."""
@@ -55,10 +59,20 @@ class ArrayStore:
             flat = np.fromfile(file, dtype, rows * per_row)
         return flat.reshape(rows, *shape[1:])
 
+    def release(self) -> None:
+        """Move what is in memory to disk, for whoever needs the memory more; nothing without a directory."""
+        if self.directory is None:
+            return
+        self.limit = 0
+        for name in [name for name, held in self._arrays.items() if isinstance(held, np.ndarray)]:
+            self.put(name, self._arrays[name])
+        give_back_freed_memory()
+
     def drop(self, name: str) -> None:
         """Forget `name`, if it is there."""
         held = self._arrays.pop(name, None)
         if isinstance(held, np.ndarray):
-            self.held -= held.nbytes
+            with self._lock:
+                self.held -= held.nbytes
         elif held is not None:
             held.unlink(missing_ok=True)

@@ -5,6 +5,8 @@ The walker follows a trie of word ids from every position, so its cost hardly gr
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -14,6 +16,8 @@ from sgram.mining.count import GramTable, _mix
 from sgram.scan import BREAK
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+MOST_VALUES = 1 << 14
+"""Bits that a facet may take for each label: 2 KiB."""
 
 
 @dataclass(slots=True)
@@ -85,15 +89,16 @@ def _step(slots, nodes, node, word):
 
 
 @njit(nogil=True, cache=True)
-def _walk_shard(ids, doc_ends, map_of, trie, n_labels, sides, facets):
-    """Tally labels over one shard; see `Tally`. `facets` int32 (documents, F), `sides` int8 (documents,)."""
+def _walk_shard(ids, doc_ends, map_of, trie, sides, facets, first_bytes, tally):
+    """Add one shard to `tally`, arrays (df, places, seen, bits); see `Tally`.
+
+    `facets` int32 (documents, F): each document's value of each facet, -1 for none; `first_bytes` where each
+    facet's bits begin in a row of `bits`, uint8 (n, bytes).
+    """
     slots, nodes, label_of = trie
+    df, places, seen, bits = tally
+    seen[:] = -1
     n_facets = facets.shape[1]
-    df = np.zeros((n_labels, 3), np.int64)
-    places = np.zeros((n_labels, 3), np.int64)  # all, sentence-initial, sentence-final
-    seen = np.full(n_labels, -1, np.int32)
-    capacity, used = 1 << 12, 0
-    pairs = np.full(capacity, EMPTY, np.uint64)
     begin = 0
     for doc in range(doc_ends.shape[0]):
         end = doc_ends[doc]
@@ -114,21 +119,7 @@ def _walk_shard(ids, doc_ends, map_of, trie, n_labels, sides, facets):
                         for facet in range(n_facets):
                             value = facets[doc, facet]
                             if value >= 0:
-                                key = (
-                                    np.uint64(facet) << np.uint64(62)
-                                    | np.uint64(label) << np.uint64(32)
-                                    | np.uint64(value)
-                                )
-                                low = np.uint64(capacity - 1)
-                                slot = np.int64(_mix(key) & low)
-                                while pairs[slot] != EMPTY and pairs[slot] != key:
-                                    slot = (slot + 1) & np.int64(low)
-                                if pairs[slot] == EMPTY:
-                                    pairs[slot] = key
-                                    used += 1
-                                    if 2 * used > capacity:
-                                        pairs = _grow_pairs(pairs)
-                                        capacity *= 2
+                                bits[label, first_bytes[facet] + (value >> 3)] |= np.uint8(1 << (value & 7))
                 ahead += 1
                 if ahead >= end or ids[ahead] == BREAK:
                     break
@@ -137,20 +128,6 @@ def _walk_shard(ids, doc_ends, map_of, trie, n_labels, sides, facets):
                     break
                 node = _step(slots, nodes, node, word)
         begin = end
-    return df, places, np.sort(pairs[pairs != EMPTY])
-
-
-@njit(nogil=True, cache=True)
-def _grow_pairs(pairs):
-    larger = np.full(2 * pairs.shape[0], EMPTY, np.uint64)
-    low = np.uint64(larger.shape[0] - 1)
-    for key in pairs:
-        if key != EMPTY:
-            slot = np.int64(_mix(key) & low)
-            while larger[slot] != EMPTY:
-                slot = (slot + 1) & np.int64(low)
-            larger[slot] = key
-    return larger
 
 
 @dataclass(slots=True)
@@ -162,39 +139,76 @@ class Tally:
     places: np.ndarray
     """Occurrences: all, sentence-initial, sentence-final, int64 (n, 3)."""
     spread: np.ndarray
-    """Distinct values of each facet among those documents, int64 (n, F)."""
+    """Distinct values of each facet among those documents, int64 (n, F); exact up to `MOST_VALUES` values, beyond
+    that a lower bound (values share bits by hash)."""
 
 
 def walk(
-    corpus: Corpus, table: GramTable, labels: list[np.ndarray], workers: int = 1, sides: str | None = None
+    corpus: Corpus,
+    table: GramTable,
+    labels: list[np.ndarray],
+    workers: int = 1,
+    *,
+    sides: str | None = None,
+    spread: bool = True,
 ) -> Tally:
     """Tally the labelled grams of `table` over `corpus`.
 
     ``labels[n-1]`` gives each n-gram its label or -1. `sides` names the store's arrays ``{sides}-{shard}``
-    of each document's side (0, 1, 2); without it a document's side is its outcome.
+    of each document's side (0, 1, 2); without it a document's side is its outcome. Without
+    `spread` facets are left out.
     """
     trie = Trie.build(table, labels)
     n_labels = 1 + max((int(label.max(initial=-1)) for label in labels), default=-1)
     map_of = word_map(corpus, table)
+    renamed = [_bit_of(values) for values in corpus.facet_values] if spread else []
+    widths = [-(-int(rename.max(initial=-1) + 1) // 8) for rename in renamed]
+    first_bytes = np.cumsum([0, *widths])
     store = corpus.store
 
-    def tally(shard):
-        number = shard.number
-        side = store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8)
-        found = _walk_shard(
-            store.get(f"ids-{number}"), store.get(f"ends-{number}"),
-            map_of[store.get(f"words-map-{number}")], (trie.slots, trie.nodes, trie.label),
-            n_labels, side, store.get(f"facets-{number}"),
+    def tally_of(shards):
+        tally = (
+            np.zeros((n_labels, 3), np.int64), np.zeros((n_labels, 3), np.int64), np.empty(n_labels, np.int32),
+            np.zeros((n_labels, int(first_bytes[-1])), np.uint8),
         )  # fmt: skip
-        store.put(f"pairs-{number}", found[2])
-        return found[:2]
+        for shard in shards:
+            number = shard.number
+            side = store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8)
+            values = store.get(f"facets-{number}")
+            facets = np.full((shard.n_docs, len(renamed)), -1, np.int32)
+            for facet, rename in enumerate(renamed):
+                known = values[:, facet] >= 0
+                facets[known, facet] = rename[values[known, facet]]
+            _walk_shard(
+                store.get(f"ids-{number}"), store.get(f"ends-{number}"),
+                map_of[store.get(f"words-map-{number}")], (trie.slots, trie.nodes, trie.label),
+                side, facets, first_bytes, tally,
+            )  # fmt: skip
+        return tally
 
-    df, places = np.zeros((n_labels, 3), np.int64), np.zeros((n_labels, 3), np.int64)
     with ThreadPoolExecutor(workers) as pool:
-        for shard_df, shard_places in pool.map(tally, corpus.shards):
-            df += shard_df
-            places += shard_places
-    return Tally(df, places, _spread(corpus, n_labels))
+        tallies = list(pool.map(tally_of, [corpus.shards[part::workers] for part in range(workers)]))
+    df, places, _, bits = tallies[0]
+    for other in tallies[1:]:
+        df += other[0]
+        places += other[1]
+        bits |= other[3]
+    counts = [
+        np.bitwise_count(bits[:, first:last]).sum(axis=1, dtype=np.int64)
+        for first, last in pairwise(first_bytes)
+    ]
+    return Tally(df, places, np.stack(counts, axis=1) if counts else np.zeros((n_labels, 0), np.int64))
+
+
+def _bit_of(values: dict[str, int]) -> np.ndarray:
+    """Bit of each value of a facet: its own up to `MOST_VALUES` values, else a hash of the value."""
+    if len(values) <= MOST_VALUES:
+        return np.arange(len(values), dtype=np.int32)
+    hashes = [
+        int.from_bytes(blake2b(value.encode("utf-8", "surrogatepass"), digest_size=4).digest())
+        for value in values
+    ]
+    return (np.array(hashes) % MOST_VALUES).astype(np.int32)
 
 
 def word_map(corpus: Corpus, table: GramTable) -> np.ndarray:
@@ -204,23 +218,3 @@ def word_map(corpus: Corpus, table: GramTable) -> np.ndarray:
     for word, place in corpus.words.items():
         map_of[place] = rank.get(word, -1)
     return map_of
-
-
-def _spread(corpus: Corpus, n_labels: int, rows_at_once: int = 1 << 22) -> np.ndarray:
-    """Distinct facet values per label from the shards' sorted pairs, a range of labels at a time."""
-    n_facets = max(1, len(corpus.facet_values))
-    spread = np.zeros((n_labels, n_facets), np.int64)
-    shards = [corpus.store.get(f"pairs-{shard.number}") for shard in corpus.shards]
-    total = sum(len(pairs) for pairs in shards)
-    step = max(1, n_labels * rows_at_once // max(total, 1))
-    for facet in range(n_facets):
-        for first in range(0, n_labels, step):
-            low = np.uint64(facet) << np.uint64(62) | np.uint64(first) << np.uint64(32)
-            high = np.uint64(facet) << np.uint64(62) | np.uint64(min(first + step, n_labels)) << np.uint64(32)
-            ranges = [pairs[slice(*np.searchsorted(pairs, [low, high]))] for pairs in shards]
-            unique = np.unique(np.concatenate(ranges)) if ranges else np.zeros(0, np.uint64)
-            label = (unique >> np.uint64(32) & np.uint64(0x3FFFFFFF)).astype(np.int64)
-            spread[:, facet] += np.bincount(label, minlength=n_labels)
-    for shard in corpus.shards:
-        corpus.store.drop(f"pairs-{shard.number}")
-    return spread

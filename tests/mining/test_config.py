@@ -28,8 +28,8 @@ from sgram.mining.config import MiningConfig, Resources
         ({"min_words": 7}, "min_words 7 is more than max_words 6"),
         ({"similarity": 0.0}, r"similarity lies in \(0, 1\], not 0.0"),
         ({"similarity": 1.01}, r"similarity lies in \(0, 1\], not 1.01"),
-        ({"explained": 0.0}, r"explained lies in \(0, 1\], not 0.0"),
-        ({"explained": float("nan")}, r"explained lies in \(0, 1\], not nan"),
+        ({"explained": 0.0}, r"explained lies in \(0, 2\], not 0.0"),
+        ({"explained": float("nan")}, r"explained lies in \(0, 2\], not nan"),
     ],
 )
 def test_a_config_that_cannot_be_meant_is_refused_with_a_sentence(given, sentence):
@@ -64,7 +64,7 @@ def test_a_length_that_the_method_cannot_have_is_refused_when_it_is_resolved():
 def test_the_values_of_method_sgram():
     assert MiningConfig().resolved(10_000, 5_000) == {
         "method": "sgram",
-        "top": 0.27,
+        "top": 0.20,
         "min_df": 50,  # 0.5 % of the traces
         "min_problems": 25,  # 0.5 % of the problems
         "min_words": 1,
@@ -151,4 +151,4 @@ def test_resources_that_cannot_do_are_refused_with_a_sentence(given, sentence):
 
 @pytest.mark.parametrize("memory", [512 << 20, 1 << 30, 2 << 30, 64 << 30])
 def test_a_corpus_may_hold_a_part_of_the_memory(memory):
-    assert 64 << 20 <= Resources(memory=memory).held() < memory / 2
+    assert 32 << 20 <= Resources(memory=memory).held() < memory / 2

@@ -17,6 +17,7 @@ from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, Resour
 from sgram.mining.corpus import encode
 from sgram.mining.embed import CHUNK
 from sgram.mining.miner import _documents
+from sgram.mining.moves import cluster_move
 from sgram.mining.store import ArrayStore
 from sgram.text import gram_words
 
@@ -166,6 +167,7 @@ def test_every_number_of_a_lexicon_is_that_of_a_naive_count(sample, given):
         own = [gram.text for gram in cluster.grams]
         assert cluster.df == len(set().union(*(held[text] for text in own)))
         assert cluster.medoid in own
+        assert cluster.move == cluster_move((gram.words, len(held[gram.text])) for gram in cluster.grams)
         for gram in cluster.grams:
             outcomes = Counter(read[place].correct for place in held[gram.text])
             assert (gram.df, gram.count) == (len(held[gram.text]), count[gram.text])
@@ -218,6 +220,7 @@ def test_the_source_says_what_went_in_and_neither_when_nor_where(sample, method,
     assert source.keys() == {"sgram", "config", "inputs", "scorer", "embedder", "counts"}
     assert source["config"] == config(method=method).resolved(source["inputs"]["traces"], 36)
     assert re.fullmatch("[0-9a-f]{64}", source["inputs"]["digest"])
+    assert not source["inputs"]["digest"].startswith("0" * 16), "all of its bits are used"
     written = json.dumps(source)
     assert str(tmp_path) not in written
     assert str(SAMPLE.parent) not in written
@@ -256,6 +259,7 @@ class Shortest:
     """Scores by length only."""
 
     name = "shortest"
+    floor = 0.0
     provenance = {"labels": "none", "n": 3}  # noqa: RUF012
 
     def score(self, candidates):

@@ -105,6 +105,41 @@ def test_a_small_share_explains_however_rare_the_longer_gram_is():
         assert (lexicon.find("let me") is not None) == kept, explained
 
 
+def test_a_phrase_longer_than_asked_for_explains_nothing():
+    # "let me see" takes the place of "let me" and "me see" only where three words are asked for
+    texts = ["Wait. Let me see."] * 6
+    for max_words, kept in ((2, {"wait", "let me", "me see"}), (3, {"wait", "let me see"})):
+        lexicon = mine(traces_of(texts), config(max_words=max_words, top=1.0))
+        assert {gram.text for gram in lexicon.grams} == kept
+
+
+def test_a_phrase_rarer_than_min_df_still_shows_that_a_frequent_one_is_torn():
+    # "double check" is in all 8 traces, 28 times; 22 times, 79 %, it leads to "that", though in two traces only
+    texts = ["Double check that. " * 11] * 2 + ["Double check."] * 6
+    found = Miner(config(min_df=8, top=1.0)).fit(traces_of(texts)).found_
+    row = found.candidates.texts.index("double check")
+    assert (found.candidates.df_total[row], found.candidates.count[row]) == (8, 28)
+    assert found.candidates.leads[row] == 22 / 28
+    assert not found.core.any()
+
+
+def test_problems_are_told_apart_by_their_prompts_and_else_by_their_groups():
+    def n_problems(*pairs):
+        traces = [
+            Trace(id=f"t{place}", text="Wait.", prompt=prompt, group=group)
+            for place, (prompt, group) in enumerate(pairs)
+        ]
+        return (
+            Miner(config(min_df=1, min_problems=1, top=1.0)).fit(traces).found_.candidates.problems.tolist()
+        )
+
+    # long prompts are compared whole, though only their digests are kept
+    long = "Find the number of pairs of whole numbers that add up to "
+    assert n_problems(("p", "a"), ("p", "b"), ("q", "a")) == [2]
+    assert n_problems((long + "6", "a"), (long + "7", "a"), (long + "6", "a")) == [2]
+    assert n_problems((None, "a"), (None, "b"), ("p", "a"), (None, None)) == [3]
+
+
 def test_chinese_traces_are_mined():
     texts = [f"等等，让我再检查一遍。所以答案是{place}。" for place in range(8)]
     for method in METHODS:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.mining.store import ArrayStore, peak_rss
+from sgram.mining.store import ArrayStore
 
 shapes = st.one_of(
     st.tuples(st.integers(0, 9)),
@@ -91,5 +91,17 @@ def test_the_directory_is_made_when_the_first_array_spills(tmp_path):
     assert store.get("a", 1).tolist() == [[2, 3], [4, 5]]
 
 
-def test_peak_memory_is_that_of_a_process_with_numpy():
-    assert 10 << 20 < peak_rss() < 1 << 40
+def test_release_moves_everything_to_disk_and_changes_nothing(tmp_path):
+    store = ArrayStore(tmp_path, limit=1 << 20)
+    store.put("a", filled((3, 2)))
+    store.release()
+    assert store.held == 0
+    assert (tmp_path / "a.npy").exists()
+    assert store.get("a").tolist() == filled((3, 2)).tolist()
+
+
+def test_release_without_a_directory_keeps_what_is_held():
+    store = ArrayStore()
+    store.put("a", filled((3, 2)))
+    store.release()
+    assert store.get("a").tolist() == filled((3, 2)).tolist()

@@ -11,7 +11,7 @@ from mining_examples import counted, labels_for, uses
 
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document
 from sgram.mining.store import ArrayStore
-from sgram.mining.walk import _spread, walk
+from sgram.mining.walk import walk
 
 words = st.sampled_from(["a", "b", "c", "wait", "let", ".", ",", "7"])
 documents = st.lists(
@@ -153,15 +153,11 @@ def test_thousands_of_problems_are_told_apart():
     assert tally.df.sum(axis=1).tolist() == [5100, 2550, 2550]
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 3, 1000])
-def test_facets_are_merged_a_range_of_labels_at_a_time(rows_at_once):
-    corpus, _ = counted(["a", "b"], 1, 1, shard_bytes=1)
-    shards = [  # (facet, label, value), as the two shards found them
-        [(0, 0, 7), (0, 1, 7), (0, 4, 1), (2, 4, 2)],
-        [(0, 0, 7), (0, 0, 8), (1, 2, 0), (2, 4, 2)],
-    ]
-    for number, rows in enumerate(shards):
-        pairs = np.array([facet << 62 | label << 32 | value for facet, label, value in rows], np.uint64)
-        corpus.store.put(f"pairs-{number}", np.sort(pairs))
-    expected = [[2, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 1]]
-    assert _spread(corpus, 5, rows_at_once).tolist() == expected
+def test_a_facet_of_very_many_values_is_counted_from_below(monkeypatch):
+    # 40 problems share 8 bits: no gram can be in more than 8 of them, and one problem is still one
+    monkeypatch.setattr("sgram.mining.walk.MOST_VALUES", 8)
+    documents = [Document("a", UNKNOWN, (f"problem {at}", None, None)) for at in range(40)]
+    corpus, table = counted([*documents, Document("b", UNKNOWN, ("problem 0", None, None))], 1, 1)
+    spread = walk(corpus, table, [np.array([0, 1], np.int32)]).spread[:, 0].tolist()
+    assert 4 <= spread[0] <= 8
+    assert spread[1] == 1

@@ -1,0 +1,278 @@
+"""A mining run killed with SIGKILL before any one of its file operations, or at any moment, and run again: the same
+bytes as a run that was never killed, and never a torn file under a final name.
+
+The test runs this very file as a script. The script loads everything once, without starting a thread that stays, and
+forks a child for every run, so that a fault point costs two mining runs and no start of an interpreter.
+"""
+
+import gzip
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # jemalloc and mimalloc may start a thread of their own
+}  # fmt: skip
+
+
+# -- in the forked children: a file operation that kills ------------------------------------------------
+
+
+class Fault:
+    """Kills this process before its `at`-th file operation below `root`; `torn`: half of a flushed file is lost."""
+
+    def __init__(self, root: Path, at: int, torn: bool):
+        self.root, self.at, self.torn, self.seen = str(root), at, torn, 0
+        self.fsync = os.fsync
+
+    def arm(self) -> None:
+        """From here on, every operation counts."""
+        os.fsync = self.on_fsync
+        sys.addaudithook(self.on_event)
+
+    def on_event(self, event: str, details: tuple) -> None:
+        if event == "open":
+            path, mode, flags = details
+            writes = any(letter in (mode or "") for letter in "wax+") or flags & (os.O_WRONLY | os.O_RDWR)
+            if writes and isinstance(path, str | os.PathLike):
+                self.step("open", os.fspath(path))
+        elif event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"):
+            self.step(event, os.fspath(details[0]))
+
+    def on_fsync(self, descriptor: int) -> None:
+        file = not stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if self.torn and file and self.seen + 1 == self.at:
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+        self.step("fsync" if file else "fsync of a directory", self.root)
+        self.fsync(descriptor)
+
+    def step(self, event: str, path: str) -> None:
+        if not str(path).startswith(self.root) and event != "os.rmdir":  # rmtree names entries relatively
+            return
+        self.seen += 1
+        if self.seen == self.at:
+            os.write(2, f"\nkilled before {event}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+# -- in the script: runs in forked children -------------------------------------------------------------
+
+
+def _load() -> None:
+    """Import all and compile or load every kernel, leaving no thread behind (fork would lose it)."""
+    import sgram.cli.mine  # noqa: F401
+    import sgram.mining.job  # noqa: F401
+    from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
+    from sgram.traces import read_traces
+
+    scorer = ContrastScorer(Background({}, 10, 2, {}))  # the packaged one is read by Arrow, whose threads stay
+    Miner(MiningConfig(embedder="hash"), scorer=scorer).fit(read_traces(SAMPLE))
+    if sys.platform == "linux":
+        assert len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
+
+
+def _forked(place: Path, arguments: list[str], prepare: Callable[[], None] | None = None) -> int:
+    """Process id of a child that runs ``sgram`` with these arguments, talking into a log."""
+    child = os.fork()
+    if child:
+        return child
+    code = 99
+    try:
+        log = os.open(place / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        from sgram.cli import main
+        from sgram.mining.config import Resources
+
+        Resources.held = lambda self: 0  # every array is spilled
+        if prepare is not None:
+            prepare()
+        main(arguments)
+    except SystemExit as left:
+        code = left.code
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+class Trial:
+    """One place for a run's directory and its output, and what may be seen there."""
+
+    def __init__(self, place: Path, inputs: Path, truth: dict[str, bytes] | None = None):
+        self.place, self.truth = place, truth or {}
+        self.arguments = [
+            "mine", str(inputs), "--embedder", "hash", "--workers", "1", "--runs", str(place / "runs"),
+            "-o", str(place / "out" / "lexicon.json"),
+        ]  # fmt: skip
+        place.mkdir()
+
+    def run(self, prepare: Callable[[], None] | None = None) -> int:
+        """Run to the end, whatever it is: exit code, or minus the signal."""
+        return os.waitstatus_to_exitcode(os.waitpid(_forked(self.place, self.arguments, prepare), 0)[1])
+
+    def run_with_fault(self, at: int, torn: bool = False) -> int:
+        return self.run(Fault(self.place, at, torn).arm)
+
+    def killed_after(self, seconds: float) -> int:
+        child = _forked(self.place, self.arguments)
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def files(self) -> dict[str, bytes]:
+        """Content of every file but the log, by its path."""
+        found = (path for path in sorted(self.place.rglob("*")) if path.is_file() and path.name != "log")
+        return {str(path.relative_to(self.place)): path.read_bytes() for path in found}
+
+    def faults_seen(self) -> list[str]:
+        """What is wrong after a kill: nothing under a final name may differ from the truth."""
+        wrong = []
+        for name, content in self.files().items():
+            scratch = "/scratch/" in name and "/vectors/" not in name  # no final names there
+            if Path(name).name.startswith(".sgram-") or scratch:
+                continue
+            if self.truth.get(name) != content:
+                wrong.append(f"{name} is not what it should be ({len(content)} bytes)")
+        return wrong
+
+    def faults_left(self) -> list[str]:
+        """What is wrong after the run that was let go on: it must have come to the same end."""
+        code = self.run()
+        if code:
+            return [f"the next run left with {code}: {(self.place / 'log').read_text()[-2000:]}"]
+        files = self.files()
+        beside_output = {name for name in files if name.startswith("out/.sgram-")}  # write_atomic says so
+        wanted = {name: content for name, content in self.truth.items() if "/scratch/" not in name}
+        differing = {name for name in files.keys() | wanted.keys() if files.get(name) != wanted.get(name)}
+        return [f"{name} differs after the next run" for name in sorted(differing - beside_output)]
+
+
+def _truth(root: Path, inputs: Path) -> dict[str, bytes]:
+    """All files of a run that is never killed, and the vectors that it keeps on the way."""
+    plain = Trial(root / "plain", inputs)
+    assert plain.run() == 0, (plain.place / "log").read_text()
+    keeping = Trial(root / "keeping", inputs)
+
+    def keep() -> None:
+        from sgram.mining import job
+
+        job.shutil.rmtree = lambda *_, **__: None
+
+    assert keeping.run(keep) == 0
+    vectors = {name: content for name, content in keeping.files().items() if "/scratch/vectors/" in name}
+    assert vectors
+    return plain.files() | vectors
+
+
+def _operations(trial: Trial) -> list[str]:
+    log = (trial.place / "log").read_text()
+    return [line.removeprefix("killed before ") for line in log.splitlines() if line.startswith("killed ")]
+
+
+def _kill_everywhere(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[str, object]:
+    """Kill before the first operation, the second, ... until a run comes through."""
+    operations: list[str] = []
+    faults: list[str] = []
+    for at in range(1, 1000):
+        trial = Trial(root / f"at-{at}", inputs, truth)
+        code = trial.run_with_fault(at)
+        faults += [f"before operation {at}: {fault}" for fault in trial.faults_seen()]
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL, (trial.place / "log").read_text()
+        operations += _operations(trial)
+        faults += [f"before operation {at}: {fault}" for fault in trial.faults_left()]
+        if operations[-1] == "fsync":  # the same moment, had the disk kept half of the file only
+            trial = Trial(root / f"torn-{at}", inputs, truth)
+            assert trial.run_with_fault(at, torn=True) == -signal.SIGKILL
+            faults += [f"torn at {at}: {fault}" for fault in (*trial.faults_seen(), *trial.faults_left())]
+    return {"operations": Counter(operations), "came_through": code == 0, "faults": faults}
+
+
+def _kill_at_random(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[str, object]:
+    """Several kills of one and the same run, at random times, then the end; a few times over."""
+    draw = random.Random(5)  # noqa: S311
+    faults: list[str] = []
+    kills = 0
+    for series in range(4):
+        trial = Trial(root / f"random-{series}", inputs, truth)
+        for _ in range(4):
+            kills += trial.killed_after(draw.uniform(0.02, 0.4)) == -signal.SIGKILL
+            faults += [f"series {series}: {fault}" for fault in trial.faults_seen()]
+        faults += [f"series {series}: {fault}" for fault in trial.faults_left()]
+    return {"kills": kills, "faults": faults}
+
+
+def _main(root: Path, inputs: Path) -> None:
+    _load()
+    truth = _truth(root, inputs)
+    told = {"truth": sorted(truth)}
+    told["everywhere"] = _kill_everywhere(root, inputs, truth)
+    told["at_random"] = _kill_at_random(root, inputs, truth)
+    (root / "told.json").write_text(json.dumps(told))
+
+
+# -- the test -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the script found, on the sample in three shards with one row that cannot be read."""
+    root = tmp_path_factory.mktemp("killed")
+    inputs = root / "inputs"
+    inputs.mkdir()
+    lines = SAMPLE.read_bytes().splitlines(keepends=True)
+    (inputs / "a.jsonl").write_bytes(b"".join(lines[:40]) + b"oops\n")
+    (inputs / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[40:80]), mtime=0))
+    (inputs / "c.jsonl").write_bytes(b"".join(lines[80:]))
+    ran = subprocess.run(
+        [sys.executable, __file__, str(root), str(inputs)],
+        cwd=ROOT, env=os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return json.loads((root / "told.json").read_bytes())
+
+
+def test_a_run_killed_before_any_file_operation_ends_with_the_same_bytes_when_run_again(told):
+    everywhere = told["everywhere"]
+    assert everywhere["faults"] == []
+    assert everywhere["came_through"]
+
+
+def test_a_run_killed_at_random_times_ends_with_the_same_bytes(told):
+    assert told["at_random"]["faults"] == []
+    assert told["at_random"]["kills"] >= 8, "most kills come before the end"
+
+
+def test_the_faults_met_every_product_and_every_kind_of_operation(told):
+    names = {Path(name).name for name in told["truth"]}
+    assert names >= {
+        "run.json", "lexicon.json", "examples.jsonl", "candidates.parquet", "summary.json", "quarantine.jsonl",
+        "lexicon.examples.jsonl",
+    }  # fmt: skip
+    operations = told["everywhere"]["operations"]
+    # 8 files appear atomically (run, quarantine, vectors, examples, candidates, summary, lexicon) and 2 are exported:
+    # each is opened, synced, renamed and its directory synced; `truth` holds the lock file too
+    atomic = len(told["truth"]) - 1
+    assert operations["fsync"] == operations["fsync of a directory"] == operations["os.rename"] == atomic
+    assert operations["open"] > atomic, "arrays are spilled"
+    assert operations["os.mkdir"] >= 3
+    assert operations["os.remove"] > 0
+    assert operations["os.rmdir"] > 0
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), Path(sys.argv[2]))
