@@ -15,6 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+# Okabe and Ito's palette: told apart with any kind of colour vision, on light and dark ground.
+MOVE_COLOURS = {
+    "deduction": "#56b4e9", "branching": "#e69f00", "backtracking": "#d55e00", "verification": "#009e73",
+    "goal-setting": "#cc79a7", "other": "default",
+}  # fmt: skip
+
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 

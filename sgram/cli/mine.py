@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import Meter, note, printable
+from sgram.cli.console import MOVE_COLOURS, Meter, note, printable
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
 
 if TYPE_CHECKING:
+    from sgram.lexicon import Cluster
     from sgram.mining.job import Job, Outcome, Progress
 
 # stage: (what is said, unit, how many of the stage's own counts make one)
@@ -200,7 +201,6 @@ def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: boo
 
 def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, object]:
     lexicon = outcome.lexicon
-    clusters = [cluster for cluster in lexicon.clusters if any(gram.core for gram in cluster.grams)]
     return {
         "format": "sgram-mine", "version": 1, "lexicon": output, "run": str(outcome.directory),
         "digest": lexicon.digest, "rows": outcome.summary["rows"], "warnings": outcome.summary["warnings"],
@@ -209,14 +209,18 @@ def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, obj
         "clusters": [
             {"id": cluster.id, "move": cluster.move, "df": cluster.df, "medoid": cluster.medoid,
              "core": [gram.text for gram in cluster.grams if gram.core], "grams": len(cluster.grams)}
-            for cluster in clusters[:rows]
+            for cluster in _readable(outcome)[:rows]
         ],
     }  # fmt: skip
 
 
-def _show_clusters(outcome: "Outcome", rows: int) -> None:
+def _readable(outcome: "Outcome") -> list["Cluster"]:
+    """Clusters that hold something to read, in rank order."""
+    return [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
+
+
+def cluster_table(outcome: "Outcome", rows: int) -> Table:
     """Top clusters that hold something to read: move, ClusterDF, medoid, members, an example in context."""
-    clusters = [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
     for name, options in (
@@ -224,23 +228,28 @@ def _show_clusters(outcome: "Outcome", rows: int) -> None:
         ("members", {"ratio": 2, "overflow": "ellipsis"}), ("in context", {"ratio": 3, "overflow": "ellipsis"}),
     ):  # fmt: skip
         table.add_column(name, no_wrap=True, **options)
-    for cluster in clusters[:rows]:
-        core = [gram.text for gram in cluster.grams if gram.core and gram.text != cluster.medoid]
-        rest = [gram.text for gram in cluster.grams if not gram.core and gram.text != cluster.medoid]
-        members = ", ".join((core + rest)[:4])
-        more = len(core) + len(rest) - 4
+    for cluster in _readable(outcome)[:rows]:
+        others = sorted(
+            (gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core
+        )
+        more = f" +{len(others) - 4}" if len(others) > 4 else ""
+        colour, example = MOVE_COLOURS[cluster.move], example_of.get(cluster.id)
         table.add_row(
-            cluster.move, f"{cluster.df:,}", Text(cluster.medoid), Text(members + (f" +{more}" if more > 0 else "")),
-            _in_context(example_of.get(cluster.id)),
+            Text(cluster.move, colour), f"{cluster.df:,}", Text(cluster.medoid),
+            Text(", ".join(gram.text for gram in others[:4]) + more), _in_context(example, colour),
         )  # fmt: skip
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
-    console.print(table)
-    if len(clusters) > rows:
-        left = len(outcome.lexicon.clusters) - len(clusters)
-        note(f"... {len(clusters) - rows:,} more clusters to read (--rows), {left:,} that only serve masks")
+    return table
 
 
-def _in_context(example: dict | None, around: int = 30) -> Text:
+def _show_clusters(outcome: "Outcome", rows: int) -> None:
+    Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(cluster_table(outcome, rows))
+    readable = len(_readable(outcome))
+    if readable > rows:
+        left = len(outcome.lexicon.clusters) - readable
+        note(f"... {readable - rows:,} more clusters to read (--rows), {left:,} that only serve masks")
+
+
+def _in_context(example: dict | None, colour: str, around: int = 30) -> Text:
     if example is None:
         return Text("")
     text, start = example["text"], example["start"]
@@ -249,5 +258,5 @@ def _in_context(example: dict | None, around: int = 30) -> Text:
         first = space + 1
     before = printable(text[first:start])
     gram = printable(example["text"][example["start"] : example["end"]])
-    after = printable(example["text"][example["end"] : example["end"] + around])
-    return Text.assemble(before, (gram, "bold underline"), after)
+    after = printable(example["text"][example["end"] : example["end"] + 3 * around])
+    return Text.assemble(before, (gram, f"bold {colour}"), after)

@@ -78,7 +78,9 @@ def _load() -> None:
     from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
     from sgram.traces import read_traces
 
-    scorer = ContrastScorer(Background({}, 10, 2, {}))  # the packaged one is read by Arrow, whose threads stay
+    scorer = ContrastScorer(
+        Background({}, 10, 2, {})
+    )  # the packaged one is read by Arrow, whose threads stay
     Miner(MiningConfig(embedder="hash"), scorer=scorer).fit(read_traces(SAMPLE))
     if sys.platform == "linux":
         assert len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
