@@ -2,7 +2,7 @@
 
 The directory is named by the digest of everything that decides the result (inputs' bytes, config, version), so
 parts of another run can never mix in. Products appear atomically, ``lexicon.json`` last: it marks the run as
-finished. Vectors are kept chunk by chunk; reading and counting, minutes at most for gigabytes, start again.
+finished. A killed run keeps the encoded traces, once all are read, and its vectors, chunk by chunk.
 """
 
 import fcntl
@@ -27,8 +27,9 @@ from sgram.lexicon import Lexicon
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.embed import get_embedder
 from sgram.mining.miner import Miner
+from sgram.mining.saved import MANIFEST
 from sgram.mining.score import Background, ContrastScorer
-from sgram.traces import ReadOptions, TraceReader
+from sgram.traces import ReadOptions, Trace, TraceReader
 from sgram.traces.sources import Source, find_sources
 
 Progress = Callable[[str, int, int, str], None]
@@ -42,6 +43,8 @@ LEXICON, EXAMPLES, CANDIDATES, SUMMARY = (
 )
 PRODUCTS = (LEXICON, EXAMPLES, CANDIDATES, SUMMARY)
 QUARANTINE = "quarantine.jsonl"
+READ = "read.json"
+"""In the scratch folder: what was read, kept with the encoded corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Job:
 
         miner = Miner(
             self.config, self.resources, scorer=self._scorer(), scratch=scratch, progress=progress
-        ).fit(reader)  # fmt: skip
+        ).fit(_remembered(reader, scratch / READ))  # fmt: skip
         if run is None:  # now that stdin is read, its traces' own digest names the run
             run = RunDirectory.open(
                 self.runs, "mine", self.identity([miner.lexicon_.source["inputs"]["digest"]])
@@ -168,7 +171,7 @@ class Job:
         if reader.report.rows_quarantined:
             _copy(aside, run.part(QUARANTINE))
             unnamed.unlink(missing_ok=True)
-        _write_products(run, miner, _summary(reader))
+        _write_products(run, miner, orjson.loads((scratch / READ).read_bytes()))
         return _load(run, reused=False)
 
     def _scorer(self) -> ContrastScorer | None:
@@ -202,9 +205,9 @@ def _copy(aside: str | os.PathLike[str], target: str | os.PathLike[str] | None) 
 
 
 def _clear(scratch: Path) -> None:
-    """Remove what a stopped try left: its arrays are worth nothing, its vectors are."""
+    """Remove what a stopped try left: vectors are kept, arrays only if the whole corpus is there."""
     for left in scratch.glob("*"):
-        if left.name != "vectors":
+        if left.name != "vectors" and not (scratch / MANIFEST).exists():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     if scratch.is_dir() and not any(scratch.iterdir()):
         scratch.rmdir()
@@ -248,6 +251,12 @@ def _locked(run: RunDirectory) -> Iterator[None]:
         except BlockingIOError:
             raise SgramError(f"another process is working on this run ({run.path}); wait for it") from None
         yield
+
+
+def _remembered(reader: TraceReader, record: Path) -> Iterator[Trace]:
+    """Traces of `reader`; once all are read, what was read is told in `record`, for a run that goes on later."""
+    yield from reader
+    write_bytes(record, pretty_json(_summary(reader)))
 
 
 def _summary(reader: TraceReader) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import Example, find_examples
 from sgram.mining.moves import cluster_move
+from sgram.mining.saved import load_corpus, save_corpus
 from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
 from sgram.mining.store import ArrayStore
@@ -31,9 +32,6 @@ from sgram.traces import Trace
 
 Progress = Callable[[str, int, int], None]
 """Hears (stage, done, total in the stage's unit; 0 where not known)."""
-
-ROOMY = 2 << 30
-"""With less memory than this, shards go to disk before a sentence encoder is loaded."""
 
 EXTENSION_SHARE = 4
 """Grams are counted down to a quarter of `min_df`: a rarer one can still show that a frequent one is a fragment."""
@@ -98,13 +96,12 @@ class Miner:
 
     def fit(self, traces: Iterable[Trace]) -> "Miner":
         """Mine `traces`; see `mine`."""
-        digests = _DigestSum()
-        corpus = self._encode(traces, digests)
+        corpus, inputs = self._encode(traces)
         n_docs = int(corpus.n_docs.sum())
         settings = self.config.resolved(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
         if not n_docs:
             raise InputError(_no_traces(self.config, settings))
-        source = {"sgram": __version__, "config": settings, "inputs": digests.summary()}
+        source = {"sgram": __version__, "config": settings, "inputs": inputs}
         table = self._count(corpus, settings)
         candidates = find_candidates(
             corpus, table, lengths=(settings["min_words"], settings["max_words"]), min_df=settings["min_df"],
@@ -122,8 +119,6 @@ class Miner:
                 "give more traces, or a lower --min-df or --min-problems"
             )
         self._tell("candidates", len(candidates), len(candidates))
-        if self.resources.memory < ROOMY:
-            corpus.store.release()  # a sentence encoder needs the memory more than the shards do
         choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
         self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
         self._tell("examples", 0, len(self.lexicon_.clusters))
@@ -134,14 +129,20 @@ class Miner:
         if self.progress is not None:
             self.progress(stage, done, total)
 
-    def _encode(self, traces: Iterable[Trace], digests: "_DigestSum") -> Corpus:
-        store = ArrayStore(self.scratch, limit=self.resources.held())
-        settings = self.config.resolved(0)
+    def _encode(self, traces: Iterable[Trace]) -> tuple[Corpus, Mapping]:
+        """The corpus, and the count and digest of its traces; an earlier try's, if it got so far."""
+        limit = self.resources.held()
+        if self.scratch and (saved := load_corpus(self.scratch, limit)):
+            return saved
+        settings, digests = self.config.resolved(0), _DigestSum()
         documents = _documents(traces, settings["correct_only"], settings["max_chars"], digests)
-        return encode(
-            documents, store, workers=self.resources.workers, keep_text=True,
+        corpus = encode(
+            documents, ArrayStore(self.scratch, limit), workers=self.resources.workers, keep_text=True,
             progress=lambda docs, size: self._tell("read", docs, 0),
         )  # fmt: skip
+        if self.scratch:
+            save_corpus(corpus, digests.summary())
+        return corpus, digests.summary()
 
     def _count(self, corpus: Corpus, settings: Mapping) -> GramTable:
         least = max(2, settings["min_df"] // EXTENSION_SHARE)

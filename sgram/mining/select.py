@@ -28,6 +28,13 @@ LATE_STARTS = frozenset(
 )
 WHOLE = frozenset({"hold on", "what if", "what about", "how about", "how so"})
 """Phrases that stand by themselves though they end in a dangling word."""
+EXECUTION = frozenset(
+    """total totals sum sums add adding added subtract subtracting subtracted multiply multiplying multiplied divide
+    dividing divided calculate calculating calculated compute computing computed convert converting plug plugging
+    substitute substituting simplify simplifying number numbers equation equations formula plus minus times equals
+    zero half twice""".split()
+)
+"""Words that carry a calculation out: a phrase with one of them announces a step rather than a plan."""
 CLAUSE_OPENERS = frozenset({"since", "because", "given", "if", "unless", "although", "while", "whether"})
 
 
@@ -64,8 +71,10 @@ def keep_top(
 
 
 def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
-    """Whether the gram reads as a phrase rather than a piece of one."""
+    """Whether the gram reads as a phrase of a plan, rather than as a piece of one or as a calculation."""
     words = candidates.texts[row].split(" ")
+    if not EXECUTION.isdisjoint(words):
+        return False
     if len(words) == 1:
         return bool(candidates.initial[row] >= rules.single_word_initial)
     if words[-1] in DANGLING and candidates.texts[row] not in WHOLE:

@@ -1,6 +1,7 @@
 """Arrays in memory while they fit, on disk beyond. Knows nothing about what the arrays mean."""
 
 import ctypes
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
@@ -63,10 +64,20 @@ class ArrayStore:
         """Move what is in memory to disk, for whoever needs the memory more; nothing without a directory."""
         if self.directory is None:
             return
-        self.limit = 0
+        limit, self.limit = self.limit, 0
         for name in [name for name, held in self._arrays.items() if isinstance(held, np.ndarray)]:
             self.put(name, self._arrays[name])
+        self.limit = limit
         give_back_freed_memory()
+
+    def names(self) -> list[str]:
+        """Names of all arrays, sorted."""
+        return sorted(self._arrays)
+
+    def adopt(self, names: Iterable[str]) -> None:
+        """Take the files that an earlier store left in the directory under these names."""
+        for name in names:
+            self._arrays[name] = self.directory / f"{name}.npy"
 
     def drop(self, name: str) -> None:
         """Forget `name`, if it is there."""

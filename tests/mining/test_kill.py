@@ -22,9 +22,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+MEMORY = 280_000
+"""Bytes of arrays held in memory, so that some of the sample's are spilled to disk."""
 ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",  # jemalloc and mimalloc may start a thread of their own
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"
 }  # fmt: skip
 
 
@@ -49,8 +50,13 @@ class Fault:
             writes = any(letter in (mode or "") for letter in "wax+") or flags & (os.O_WRONLY | os.O_RDWR)
             if writes and isinstance(path, str | os.PathLike):
                 self.step("open", os.fspath(path))
+        elif event == "os.mkdir" and Path(details[0]).is_dir():
+            return  # changes nothing
         elif event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"):
-            self.step(event, os.fspath(details[0]))
+            inside = (
+                event in ("os.remove", "os.rmdir") and details[1] != -1
+            )  # rmtree names entries relatively
+            self.step(event, self.root if inside else os.fspath(details[0]))
 
     def on_fsync(self, descriptor: int) -> None:
         file = not stat.S_ISDIR(os.fstat(descriptor).st_mode)
@@ -60,7 +66,7 @@ class Fault:
         self.fsync(descriptor)
 
     def step(self, event: str, path: str) -> None:
-        if not str(path).startswith(self.root) and event != "os.rmdir":  # rmtree names entries relatively
+        if not path.startswith(self.root):
             return
         self.seen += 1
         if self.seen == self.at:
@@ -73,7 +79,9 @@ class Fault:
 
 def _load() -> None:
     """Import all and compile or load every kernel, leaving no thread behind (fork would lose it)."""
-    import sgram.cli.mine  # noqa: F401
+    import pyarrow.dataset  # noqa: F401  what reading Parquet loads, pandas with it
+
+    import sgram.cli.mine
     import sgram.mining.job  # noqa: F401
     from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
     from sgram.traces import read_traces
@@ -99,7 +107,7 @@ def _forked(place: Path, arguments: list[str], prepare: Callable[[], None] | Non
         from sgram.cli import main
         from sgram.mining.config import Resources
 
-        Resources.held = lambda self: 0  # every array is spilled
+        Resources.held = lambda self: MEMORY
         if prepare is not None:
             prepare()
         main(arguments)
@@ -205,16 +213,18 @@ def _kill_everywhere(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[
 
 
 def _kill_at_random(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[str, object]:
-    """Several kills of one and the same run, at random times, then the end; a few times over."""
+    """Runs killed at random times until one comes through, and then once more; for 40 starts in all."""
     draw = random.Random(5)  # noqa: S311
     faults: list[str] = []
-    kills = 0
-    for series in range(4):
-        trial = Trial(root / f"random-{series}", inputs, truth)
-        for _ in range(4):
-            kills += trial.killed_after(draw.uniform(0.02, 0.4)) == -signal.SIGKILL
-            faults += [f"series {series}: {fault}" for fault in trial.faults_seen()]
-        faults += [f"series {series}: {fault}" for fault in trial.faults_left()]
+    kills, trial = 0, None
+    for start in range(40):
+        trial = trial or Trial(root / f"random-{start}", inputs, truth)
+        killed = trial.killed_after(draw.uniform(0.0, 0.25)) == -signal.SIGKILL
+        faults += [f"start {start}: {fault}" for fault in trial.faults_seen()]
+        kills += killed
+        if not killed:
+            faults += [f"start {start}: {fault}" for fault in trial.faults_left()]
+            trial = None
     return {"kills": kills, "faults": faults}
 
 
@@ -256,7 +266,7 @@ def test_a_run_killed_before_any_file_operation_ends_with_the_same_bytes_when_ru
 
 def test_a_run_killed_at_random_times_ends_with_the_same_bytes(told):
     assert told["at_random"]["faults"] == []
-    assert told["at_random"]["kills"] >= 8, "most kills come before the end"
+    assert told["at_random"]["kills"] >= 3, "kills come before the end"
 
 
 def test_the_faults_met_every_product_and_every_kind_of_operation(told):

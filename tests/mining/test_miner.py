@@ -16,7 +16,7 @@ from sgram.errors import SgramError, UsageError
 from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, Resources
 from sgram.mining.corpus import encode
 from sgram.mining.embed import CHUNK
-from sgram.mining.miner import _documents
+from sgram.mining.miner import _DigestSum, _documents
 from sgram.mining.moves import cluster_move
 from sgram.mining.store import ArrayStore
 from sgram.text import gram_words
@@ -43,11 +43,12 @@ class SmallShards(Miner):
 
     shard_bytes = 5_000
 
-    def _encode(self, traces, digests):
-        settings = self.config.resolved(0)
+    def _encode(self, traces):
+        settings, digests = self.config.resolved(0), _DigestSum()
         documents = _documents(traces, settings["correct_only"], settings["max_chars"], digests)
         store = ArrayStore(self.scratch, limit=0)
-        return encode(documents, store, self.resources.workers, self.shard_bytes, keep_text=True)
+        corpus = encode(documents, store, self.resources.workers, self.shard_bytes, keep_text=True)
+        return corpus, digests.summary()
 
 
 @pytest.fixture(scope="module")
