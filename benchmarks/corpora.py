@@ -22,9 +22,10 @@ def real_texts(max_chars: int | None = None) -> list[str]:
 
 
 def recombined_texts(size: int, seed: int = 0) -> list[str]:
-    """Texts of `size` bytes in all: sentences of the real traces drawn at random, a tenth with a word changed.
+    """Texts of `size` bytes in all: sentences of the real traces drawn at random, each with one word changed.
 
-    Drawing with replacement keeps the skew of real text; changed words keep the tail of rare grams growing.
+    Drawing with replacement keeps the skew of real text; changed words keep its long tail of rare grams, which
+    mere repetition would cut off.
     """
     rng = random.Random(seed)
     sentences = [part for text in real_texts(4_000)[::7] for part in text.split(". ") if 20 < len(part) < 300]
@@ -32,8 +33,8 @@ def recombined_texts(size: int, seed: int = 0) -> list[str]:
     texts, held = [], 0
     while held < size:
         chosen = rng.choices(sentences, k=rng.randint(10, 60))
-        for place in range(0, len(chosen), 10):
-            parts = chosen[place].split(" ")
+        for place, sentence in enumerate(chosen):
+            parts = sentence.split(" ")
             parts[rng.randrange(len(parts))] = rng.choice(words)
             chosen[place] = " ".join(parts)
         text = ". ".join(chosen)

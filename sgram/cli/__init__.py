@@ -58,6 +58,10 @@ def _run(arguments: list[str], debug: bool) -> int:
     except BrokenPipeError:
         _forget_output()  # the reader (head, less) has left
         return 0
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # rich's way to say the same
+            return 0
+        raise
     except Exception as error:
         if debug:
             raise

@@ -18,7 +18,7 @@ from sgram.scan import scan_shard
 UNKNOWN, CORRECT, WRONG = range(3)
 N_OUTCOMES = 3
 FACETS = ("problem", "dataset", "model")
-SHARD_BYTES = 8 << 20
+SHARD_BYTES = 4 << 20
 """Text of a shard: small enough that a level's tables stay in the cache, large enough that few words repeat."""
 
 

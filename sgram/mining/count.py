@@ -17,7 +17,8 @@ from numba import njit
 from sgram.mining.corpus import N_OUTCOMES, Corpus
 from sgram.text import MAX_WORDS
 
-BUCKETS = 64
+BUCKETS = 32
+"""More would be more pages being written at once than a processor keeps track of; fewer, larger tables."""
 
 
 @dataclass(slots=True)

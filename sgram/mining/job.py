@@ -149,7 +149,7 @@ class Job:
     def _mine(self, run: RunDirectory | None, scratch: Path, tell: Progress) -> Outcome:
         scratch.mkdir(exist_ok=True)
         unnamed = self.runs / f"stdin-{os.getpid()}.{QUARANTINE}"  # a run from stdin has no directory yet
-        aside = self.options.quarantine or (run.part(QUARANTINE) if run else unnamed)
+        aside = run.part(QUARANTINE) if run else self.options.quarantine or unnamed
         reader = TraceReader(self.paths, self.dialect, options=replace(self.options, quarantine=aside))
 
         def progress(stage: str, done: int, total: int) -> None:
@@ -163,15 +163,20 @@ class Job:
 
         miner = Miner(
             self.config, self.resources, scorer=self._scorer(), scratch=scratch, progress=progress
-        ).fit(_remembered(reader, scratch / READ))  # fmt: skip
+        )  # fmt: skip
+        try:
+            miner.fit(_remembered(reader, scratch / READ))
+        finally:
+            _copy(aside, self.options.quarantine)
         if run is None:  # now that stdin is read, its traces' own digest names the run
             run = RunDirectory.open(
                 self.runs, "mine", self.identity([miner.lexicon_.source["inputs"]["digest"]])
             )
-        if reader.report.rows_quarantined:
+        summary = orjson.loads((scratch / READ).read_bytes())
+        if summary["rows"]["quarantined"]:
             _copy(aside, run.part(QUARANTINE))
             unnamed.unlink(missing_ok=True)
-        _write_products(run, miner, orjson.loads((scratch / READ).read_bytes()))
+        _write_products(run, miner, summary)
         return _load(run, reused=False)
 
     def _scorer(self) -> ContrastScorer | None:

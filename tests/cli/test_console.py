@@ -1,0 +1,178 @@
+import io
+import itertools
+import time
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.progress import Progress
+
+from sgram.cli import console
+from sgram.cli.console import Meter, meter, note, printable, show_table
+
+ANY = st.text(st.characters())  # surrogates included
+
+# what a terminal acts on, by name, apart from the categories that the code goes by
+DRIVERS = {
+    "escape": "\x1b", "bell": "\x07", "backspace": "\x08", "carriage return alone": "\r", "C1 CSI": "\x9b",
+    "C1 OSC": "\x9d", "delete": "\x7f", "null": "\x00", "form feed": "\x0c", "next line": "\x85",
+    "right-to-left override": "\u202e", "left-to-right override": "\u202d", "first strong isolate": "\u2068",
+    "pop isolate": "\u2069", "right-to-left mark": "\u200f", "arabic letter mark": "\u061c",
+    "zero-width space": "\u200b", "zero-width joiner": "\u200d", "byte order mark": "\ufeff",
+    "soft hyphen": "\xad", "line separator": "\u2028", "paragraph separator": "\u2029",
+    "tag": "\U000e0041", "lone surrogate": "\ud800", "private use": "\ue000", "interlinear anchor": "\ufff9",
+}  # fmt: skip
+
+
+# -- printable ------------------------------------------------------------------------------------------
+
+
+@given(ANY)
+@example("".join(DRIVERS.values()))
+def test_what_is_printable_holds_nothing_that_a_terminal_acts_on(text):
+    shown = printable(text)
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    shown.encode()  # no surrogate: any file takes it
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_each_driver_is_shown_as_an_escape(name):
+    shown = printable(f"a{DRIVERS[name]}b")
+    assert shown.startswith("a\\")
+    assert shown.endswith("b")
+    assert shown.isascii()
+
+
+@given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))
+def test_plain_text_stays_as_it_is(text):
+    assert printable(text) == text
+
+
+def test_line_breaks_and_tabs_become_spaces():
+    assert printable("one\ntwo\r\nthree\tfour\rfive") == "one two three four\\rfive"
+    assert printable("Ist \u2211 \u2264 \u00e9, \U0001f600?") == "Ist \u2211 \u2264 \u00e9, \U0001f600?"
+
+
+@given(ANY)
+def test_what_is_printable_is_printable_as_it_is(text):
+    assert printable(printable(text)) == printable(text)
+
+
+# -- notes and tables -----------------------------------------------------------------------------------
+
+
+def test_a_note_is_one_line_on_stderr_however_long(capsys):
+    note(f"[red]see[/red] \x1b[2J {'x' * 500}\nand :smile:")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"[red]see[/red] \\x1b[2J {'x' * 500} and :smile:\n")
+
+
+def test_a_table_has_its_numbers_to_the_right_with_commas(capsys):
+    show_table(("name", "rows", "share"), [("a", 1234567, 0.5), ("longer", 42, 12.25)])
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [line.rstrip() for line in out.splitlines()] == [
+        "name         rows  share",
+        "a       1,234,567    0.5",
+        "longer         42  12.25",
+    ]
+
+
+def test_a_column_with_one_word_in_it_is_no_column_of_numbers(capsys):
+    show_table(("n", "df"), [(1, 1000), (2, "-")])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["n  df", "1  1,000", "2  -"]
+
+
+def test_cells_of_a_table_are_plain_text(capsys):
+    show_table(("gram", "df"), [("[red]x[/red] \x1b[2J\n\u202e", 1), ("[link=http://x]y", 2)])
+    out = capsys.readouterr().out
+    assert "[red]x[/red] \\x1b[2J \\u202e" in out
+    assert "[link=http://x]y" in out
+    assert "\x1b" not in out
+
+
+def test_a_table_may_be_empty_or_have_a_title(capsys):
+    show_table(("cluster", "medoid"), [], title="Nothing")
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["Nothing", "cluster  medoid"]
+
+
+# -- progress -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test sets: ``clock[0] = seconds``."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_progress_without_a_terminal_speaks_at_most_every_30_seconds(clock, capsys):
+    with meter("reading", 2000, "MB") as bar:
+        for second in range(1, 95):
+            clock[0] = 100.0 + second
+            bar.update(10 * second, "3 rows set aside" if second > 60 else "")
+    # at 30, 60 and 90 seconds, 10 MB a second
+    assert capsys.readouterr() == (
+        "",
+        "reading: 300 of 2,000 MB, 10 MB/s\n"
+        "reading: 600 of 2,000 MB, 10 MB/s\n"
+        "reading: 900 of 2,000 MB, 10 MB/s 3 rows set aside\n",
+    )
+
+
+@given(st.lists(st.floats(0, 100), max_size=40))
+def test_however_the_time_goes_there_are_30_seconds_between_two_lines(steps):
+    spoken, now = [], [0.0]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: now[0])
+        patched.setattr(console, "note", lambda _: spoken.append(now[0]))
+        with meter("reading") as bar:
+            for step in steps:
+                now[0] += step
+                bar.update(1)
+    assert all(later - earlier >= 30 for earlier, later in itertools.pairwise([0.0, *spoken]))
+    assert len(spoken) <= sum(steps) / 30 + 1e-9
+
+
+def test_a_total_that_is_not_known_is_not_told(clock, capsys):
+    with meter("reading") as bar:
+        clock[0] += 40
+        bar.update(1234567)
+    assert capsys.readouterr().err == "reading: 1,234,567 rows, 30,864 rows/s\n"  # 1234567 / 40 = 30864.2
+
+
+def test_no_time_at_all_is_no_division_by_zero(clock):
+    made = Meter("reading", None, "rows")
+    made.update(5)
+    assert made.rate() == "5,000,000 rows/s"  # 5 in a millionth of a second, the least that is counted
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_on_a_terminal_is_gone_when_closed_whatever_happens(monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    bars: list[Progress] = []
+
+    def stop_early() -> None:
+        with meter("reading", 100, "MB") as bar:
+            bars.append(bar._bar)
+            bar.update(50, "1 row set aside")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_early()
+    assert bars[0].finished is False
+    assert not bars[0].live.is_started
+    shown = terminal.getvalue()
+    assert "reading" in shown
+    assert "MB/s" in shown
+    # the cursor is shown again and the line erased
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert "\x1b[2K" in shown

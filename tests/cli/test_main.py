@@ -1,0 +1,239 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sgram
+from sgram import errors
+from sgram.cli import app, main
+from sgram.mining.job import Job
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+EXPORT = ["lexicon", "export", "wang2025"]
+VERBS = [name for name in app if not name.startswith("-")]
+
+
+def run(capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    return left.value.code, *capsys.readouterr()
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "cli.py"), *arguments]
+
+
+@pytest.fixture
+def failing(monkeypatch, tmp_path):
+    """A function that makes ``sgram mine`` fail in the given way, and gives its arguments."""
+
+    def fail(error: BaseException) -> list[str]:
+        def raise_it(*_, **__):
+            raise error
+
+        monkeypatch.setattr(Job, "run", raise_it)
+        return ["mine", str(SAMPLE), "--runs", str(tmp_path)]
+
+    return fail
+
+
+# -- exit codes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SgramError("x"), 1), (errors.UsageError("x"), 2), (errors.InputError("x"), 3),
+        (errors.QuarantineError("x"), 4), (errors.MissingExtraError("x"), 1),
+    ],
+)  # fmt: skip
+def test_an_error_of_ours_is_one_sentence_and_its_exit_code(error, code, failing, capsys):
+    assert run(capsys, *failing(error)) == (code, "", "sgram: x\n")
+
+
+def test_every_kind_of_error_has_a_documented_exit_code(capsys):
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    assert {each.exit_code for each in kinds} == {1, 2, 3, 4}
+    shown = " ".join(run(capsys, "--help")[1].split())
+    for words in ("0 done", "1 our fault", "2 usage", "3 input unusable", "4 over the", "130 interrupted"):
+        assert words in shown
+
+
+def test_an_unexpected_error_is_one_sentence_without_a_traceback(failing, capsys):
+    code, out, err = run(capsys, *failing(RuntimeError("boom\x1b[2J\nand more")))
+    assert (code, out) == (1, "")
+    assert err == (
+        "sgram: internal error: RuntimeError: boom\\x1b[2J and more; run again with --debug and report it\n"
+    )
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), errors.InputError("boom")])
+@pytest.mark.parametrize("first", [True, False])
+def test_debug_lets_the_traceback_through(error, first, failing):
+    arguments = failing(error)
+    with pytest.raises(type(error), match="boom"):
+        main(["--debug", *arguments] if first else [*arguments, "--debug"])
+
+
+def test_debug_shows_the_traceback_on_stderr(tmp_path):
+    ran = subprocess.run(
+        command("read", str(tmp_path / "nothing.jsonl"), "--debug"), capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert "Traceback (most recent call last)" in ran.stderr
+    assert "InputError: cannot read" in ran.stderr
+
+
+def test_an_interrupted_command_says_that_it_goes_on(failing, capsys):
+    assert run(capsys, *failing(KeyboardInterrupt())) == (
+        130, "", "sgram: interrupted; the same command continues where it stopped\n",
+    )  # fmt: skip
+
+
+def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")  # nobody writes: the command waits in the middle of its work
+    with (
+        subprocess.Popen(
+            command("read", str(tmp_path / "pipe.jsonl")),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        (tmp_path / "pipe.jsonl").open("wb"),  # returns when the other side has opened it
+    ):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert err == "sgram: interrupted; the same command continues where it stopped\n"
+
+
+def test_a_full_disk_is_told_in_one_sentence(failing, capfd):
+    code, _, err = run(capfd, *failing(OSError(28, "No space left on device")))
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("sgram: no space left where output or scratch files go")
+
+
+# -- stdout that does not take it -----------------------------------------------------------------------
+
+
+def test_the_reader_of_a_pipe_may_leave():
+    ran = subprocess.run(
+        ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "-", *command(*EXPORT)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout.count("\n"), ran.stderr) == (0, 1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [EXPORT, ["lexicon", "show", "wang2025"], ["read", str(SAMPLE)], ["--help"], ["mine", "--help"]],
+)
+def test_a_pipe_that_nobody_reads_is_no_error(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(command(*arguments), stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_output_is_an_error_of_one_sentence():
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command(*EXPORT), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert ran.stderr.startswith("sgram: no space left where output or scratch files go")
+
+
+def test_a_closed_stdout_is_no_error():
+    ran = subprocess.run(
+        ["bash", "-c", '"$@" >&-', "-", *command(*EXPORT)], stderr=subprocess.PIPE, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id":"a","text":"wait \u2026 four"}\n', encoding="utf-8")
+    ran = subprocess.run(
+        command("read", str(path), "--show", "1"), env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert b"wait \\u2026 four" in ran.stdout
+    assert ran.stderr == b""
+
+
+# -- finding the way ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong", "meant"),
+    [(["mien"], "mien", "mine"), (["raed"], "raed", "read"), (["lexicon", "shwo"], "shwo", "show")],
+)
+def test_a_wrong_verb_is_answered_with_the_nearest(arguments, wrong, meant, capsys):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f'sgram: Unknown command "{wrong}". Did you mean "{meant}"?')
+
+
+def test_a_wrong_verb_cannot_drive_the_terminal(capsys):
+    code, _, err = run(capsys, "mi\x1b[2J\u202ene\n[red]")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "mi\\x1b[2J\\u202ene [red]" in err
+
+
+def test_the_version_is_the_packages(capsys):
+    assert run(capsys, "--version") == (0, f"{sgram.__version__}\n", "")
+
+
+def test_without_a_verb_the_help_is_shown(capsys):
+    code, out, err = run(capsys)
+    assert (code, err) == (0, "")
+    assert out == run(capsys, "--help")[1]
+    for verb in VERBS:
+        assert verb in out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    code, out, err = run(capsys, verb, "--help")
+    assert (code, err) == (0, "")
+    assert f"sgram {verb}" in out
+    # each flag is explained: its line goes on after name and type
+    assert len(out.split()) > 20
+
+
+def test_every_verb_of_lexicon_has_help(capsys):
+    verbs = [name for name in app["lexicon"] if not name.startswith("-")]
+    assert set(verbs) >= {"show", "diff", "merge", "check", "export", "presets"}
+    for verb in verbs:
+        code, out, _ = run(capsys, "lexicon", verb, "--help")
+        assert code == 0
+        assert f"sgram lexicon {verb}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], ("numpy", "numba", "pyarrow", "orjson", "torch", "sgram.traces", "sgram.mining")),
+        (["--version"], ("numpy", "numba", "pyarrow", "orjson", "torch", "sgram.traces", "sgram.mining")),
+        (["read", "--help"], ("numpy", "numba", "pyarrow", "torch")),
+        (["lexicon", "presets"], ("numpy", "numba", "pyarrow", "torch")),
+        (["mine", "--help"], ("pyarrow", "torch", "transformers", "sentence_transformers", "pandas")),
+        (["demo", "--help"], ("numba", "pyarrow", "torch")),
+    ],
+)
+def test_a_verb_loads_only_what_it_needs(arguments, absent):
+    code = (
+        "import sys\nfrom sgram.cli import main\n"
+        "try: main(sys.argv[2:])\nexcept SystemExit as left: assert not left.code\n"
+        "print([name for name in sys.argv[1].split(',') if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, ",".join(absent), *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.splitlines()[-1] == "[]"

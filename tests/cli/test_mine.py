@@ -1,0 +1,417 @@
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from sgram.cli import main
+from sgram.lexicon import Lexicon
+from sgram.traces import read_traces, write_traces
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+LINES = SAMPLE.read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Every run is in its own folder: runs go to ``reports`` in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mine(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["mine", *map(str, arguments), "--embedder", "hash"])
+    return left.value.code, *capsys.readouterr()
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def the_run(folder: Path) -> Path:
+    (found,) = (folder / "reports").iterdir()
+    return found
+
+
+# -- stdout carries data, stderr carries talk -----------------------------------------------------------
+
+
+def test_the_table_goes_to_stdout_and_the_talk_to_stderr(place, capsys):
+    code, out, err = mine(capsys, SAMPLE)
+    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    assert code == 0
+    first, *rows = out.splitlines()
+    assert first.split() == ["move", "traces", "medoid", "members", "in", "context"]
+    readable = [cluster for cluster in lexicon.clusters if any(gram.core for gram in cluster.grams)]
+    for row, cluster in zip(rows, readable, strict=False):
+        assert row.startswith(cluster.move)
+        assert row.split()[1] == str(cluster.df)
+        assert cluster.medoid in row
+    assert len(rows) == min(20, len(readable))
+    assert "108 traces of 108 rows; " in err
+    assert f"{len(lexicon.grams)} grams in {len(lexicon.clusters)} clusters" in err
+    assert f"embedder hash, scorer contrast, digest {lexicon.digest[:16]}" in err
+    assert f"run {the_run(Path())}" in err
+    assert "traces of" not in out
+
+
+def test_json_is_one_object_on_stdout(place, capsys):
+    code, out, _ = mine(capsys, SAMPLE, "--json", "--rows", "3", "-o", "my.json")
+    told = json.loads(out)
+    lexicon = Lexicon.load(place / "my.json")
+    assert (code, out.count("\n"), told["format"], told["version"]) == (0, 1, "sgram-mine", 1)
+    assert (told["lexicon"], told["digest"]) == ("my.json", lexicon.digest)
+    assert told["rows"] == {"in": 108, "kept": 108, "skipped": 0, "quarantined": 0}
+    assert (told["grams"], told["n_clusters"]) == (len(lexicon.grams), len(lexicon.clusters))
+    assert told["core"] == [gram.text for gram in lexicon.core]
+    assert len(told["clusters"]) == 3
+    assert Path(told["run"]) == the_run(Path())
+
+
+def test_a_dash_writes_the_lexicon_alone_to_stdout(place, capsysbinary):
+    with pytest.raises(SystemExit) as left:
+        main(["mine", str(SAMPLE), "--embedder", "hash", "-o", "-"])
+    out, err = capsysbinary.readouterr()
+    assert left.value.code == 0
+    assert out == (the_run(place) / "lexicon.json").read_bytes()
+    assert b"108 traces" in err
+
+
+def test_an_output_file_gets_the_lexicon_and_its_examples(place, capsys):
+    code, _, err = mine(capsys, SAMPLE, "-o", "deep/my.json")
+    assert code == 0
+    assert listing(place / "deep") == ["my.examples.jsonl", "my.json"]
+    assert (place / "deep" / "my.json").read_bytes() == (the_run(place) / "lexicon.json").read_bytes()
+    assert err.endswith(f"run {the_run(Path())}, lexicon deep/my.json\n")
+
+
+def test_rows_choose_how_much_of_the_table_is_shown(capsys):
+    _, all_rows, _ = mine(capsys, SAMPLE, "--rows", "1000")
+    n = all_rows.count("\n") - 1
+    _, three, err = mine(capsys, SAMPLE, "--rows", "3")
+    # columns are as wide as their rows ask for
+    assert [row.split()[:3] for row in three.splitlines()] == [
+        row.split()[:3] for row in all_rows.splitlines()[:4]
+    ]
+    assert f"... {n - 3} more clusters to read (--rows)" in err
+    assert mine(capsys, SAMPLE, "--rows", "0")[1].count("\n") == 1
+
+
+def test_a_finished_run_is_shown_again_and_said_to_be(capsys):
+    first = mine(capsys, SAMPLE)
+    again = mine(capsys, SAMPLE)
+    assert again[:2] == first[:2]
+    assert "This run was finished before; --fresh does it again." in again[2]
+    fresh = mine(capsys, SAMPLE, "--fresh")
+    assert fresh == first
+
+
+def test_stdin_is_mined_like_the_file(place, capsys, monkeypatch):
+    mine(capsys, SAMPLE, "-o", "from_file.json")
+    with SAMPLE.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        code, _, _ = mine(capsys, "-", "-o", "from_stdin.json")
+    assert code == 0
+    assert (place / "from_stdin.json").read_bytes() == (place / "from_file.json").read_bytes()
+
+
+# -- settings -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("top", "meant"), [("0.1", 0.1), (".1", 0.1), ("1.0", 1.0), ("7", 7), ("1", 1)])
+def test_top_is_a_share_or_a_number_as_it_is_written(top, meant, capsys, place):
+    code, _, _ = mine(capsys, SAMPLE, "--top", top, "--json")
+    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    assert code == 0
+    assert lexicon.source["config"]["top"] == meant
+    assert type(lexicon.source["config"]["top"]) is type(meant)
+
+
+def test_the_papers_method_is_one_setting(place, capsys):
+    code, _, err = mine(capsys, SAMPLE, "--method", "paper")
+    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    assert code == 0
+    assert "scorer cluster-df" in err
+    assert {len(gram.words) for gram in lexicon.grams} <= {3, 4, 5}  # HICRA §2.1: n from 3 to 5
+    correct = sum(trace.correct is True for trace in read_traces(SAMPLE))
+    assert lexicon.source["inputs"]["traces"] == correct  # successful traces only
+    assert all(gram.df_wrong == 0 for gram in lexicon.grams)
+
+
+def test_models_can_be_contrasted(place, capsys):
+    code, _, _ = mine(capsys, SAMPLE, "--contrast-models", "searcher")
+    assert code == 0
+    rows = pq.read_table(the_run(place) / "candidates.parquet").to_pylist()
+    contrast = {row["gram"]: row["model_contrast"] for row in rows}
+    # only the searcher's traces say "wait"; every style says "so"
+    assert contrast["wait"] > 0.5
+    assert contrast["wait"] > contrast["so"]
+    code, _, err = mine(capsys, SAMPLE, "--contrast-models", "zzz")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "models here: sample-searcher, sample-terse, sample-textbook" in err
+
+
+def test_conditions_and_a_background_are_taken(place, capsys):
+    terse = place / "terse.jsonl"
+    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-terse"), terse)
+    where = ("--where", "model!=sample-terse")
+    code, out, err = mine(capsys, SAMPLE, *where, "--background", terse, "--json", "-o", "my.json")
+    assert code == 0
+    assert json.loads(out)["rows"] == {"in": 108, "kept": 72, "skipped": 36, "quarantined": 0}
+    assert "72 traces of 108 rows" in err
+    source = Lexicon.load(place / "my.json").source
+    assert source["scorer"]["about"]["what"] == "traces given by the user"
+    assert source["inputs"]["traces"] == 72
+
+
+def test_the_name_is_the_lexicons(place, capsys):
+    mine(capsys, SAMPLE, "--name", "mine own", "-o", "my.json")
+    assert Lexicon.load(place / "my.json").name == "mine own"
+
+
+# -- a dry run ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--fresh", "-o", "my.json"), ("--method", "paper")])
+def test_a_dry_run_touches_nothing(more, place, capsys):
+    (place / "in.jsonl").write_bytes(b"".join(LINES))
+    before = listing(place)
+    code, out, err = mine(capsys, "in.jsonl", "--dry-run", *more)
+    assert (code, err) == (0, "")
+    assert listing(place) == before
+    if "--json" in more:
+        told = json.loads(out)
+        assert (told["format"], told["files"], told["bytes"]) == (
+            "sgram-mining-plan",
+            1,
+            SAMPLE.stat().st_size,
+        )
+    else:
+        assert "in.jsonl" in out
+
+
+def test_a_dry_run_on_stdin_reads_nothing(place, capsys, monkeypatch):
+    source = io.BytesIO(b"".join(LINES))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(source))
+    code, out, _ = mine(capsys, "-", "--dry-run")
+    assert (code, source.tell(), listing(place)) == (0, 0, [])
+    assert "stdin" in out
+
+
+def test_a_dry_run_says_what_depends_on_the_traces(capsys):
+    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json")[1])["config"]
+    assert told["min_df"] == "0.5 % of the traces, at least 4"
+    assert told["min_problems"] == "0.5 % of the problems, at least 4, at most half of them"
+    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", "--method", "paper")[1])["config"]
+    assert told["min_problems"] == 1
+    chosen = ("--min-df", "7", "--min-problems", "3")
+    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", *chosen)[1])["config"]
+    assert (told["min_df"], told["min_problems"]) == (7, 3)
+
+
+def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
+    assert mine(capsys, SAMPLE, "--dry-run", "--where", "colour=red")[0] == 2
+    assert mine(capsys, SAMPLE, "--dry-run", "-o", place)[0] == 2
+    assert mine(capsys, "nothing.jsonl", "--dry-run")[0] == 3
+
+
+# -- what goes wrong ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--whre", "x"], "there is no option --whre; see sgram mine --help"),
+        (["--method", "foo"], "unknown method 'foo'; one of sgram, paper"),
+        (["--top", "0"], "top is a share in (0, 1] or a number of at least 1, not 0"),
+        (["--top", "2.5"], "top is a share in (0, 1] or a number of at least 1, not 2.5"),
+        (["--top", "-1"], "top is a share in (0, 1] or a number of at least 1, not -1.0"),
+        (["--top", "nan"], "top is a share in (0, 1] or a number of at least 1, not nan"),
+        (["--top", "most"], "--top most is neither a share, such as 0.2, nor a number"),
+        (["--min-df", "0"], "min_df is at least 1, not 0"),
+        (["--min-words", "9"], "min_words 9 is more than max_words 6"),
+        (["--max-words", "9"], "max_words is at most 6, not 9"),
+        (["--similarity", "nan"], "similarity lies in (0, 1], not nan"),
+        (["--explained", "0"], "explained lies in (0, "),
+        (["--workers", "0"], "workers is at least 1, not 0"),
+        (["--memory", "huge"], "'huge' is no size; write bytes or a unit"),
+        (["--memory", "1MB"], "memory is at least 512MiB"),
+        (["--rows", "-3"], "--rows -3 means nothing"),
+        (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
+        (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
+        (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),
+        (["--where", "colour=red"], "condition 'colour=red' is not understood"),
+        (["--reward", "acc"], "--reward 'acc' is not understood"),
+        (["--max-bad", "nan"], "max_bad is nan; it is a share of rows"),
+        (["--correct-above", "nan"], "--correct-above and the weights of --reward are finite numbers"),
+        (["--quarantine", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the quarantine"),
+        (["-o", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the lexicon"),
+        (["-o", "--json"], "-o --json names no file"),
+        (["-o", "."], "cannot write .: it is a directory; name a file"),
+        (["--method"], 'Command "mine" parameter --method requires an argument.'),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, place, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["mine", str(SAMPLE), *arguments])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out) == (2, "")
+    assert err.startswith(f"sgram: {sentence}")
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
+    assert listing(place) == []
+
+
+def test_an_unknown_embedder_is_told_in_one_sentence(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["mine", str(SAMPLE), "--embedder", "nope"])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out) == (2, "")
+    assert err.startswith("sgram: no embedder is called 'nope'; use auto")
+    assert err.count("\n") == 1
+
+
+def test_nothing_to_mine_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["mine"])
+    assert left.value.code == 2
+    assert capsys.readouterr().err == 'sgram: Command "mine" parameter PATHS requires an argument.\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("nothing.jsonl", None, "cannot read nothing.jsonl: No such file or directory; check the path"),
+        ("in.jsonl", b"", "no rows in in.jsonl"),
+        ("in.jsonl", b"oops\n", "none of the rows can be used (1 read)"),
+        ("in.parquet", b"oops", "in.parquet cannot be read as Parquet"),
+        ("in.pkl", b"\x80\x04", "in.pkl looks like a pickle, and loading one can run any code"),
+        ("in.jsonl", b'{"text":"wait, let me see"}\n', "no phrase is in 4 of the 1 traces"),
+    ],
+)
+def test_an_input_that_cannot_be_used_ends_with_code_3(name, content, sentence, place, capsys):
+    if content is not None:
+        (place / name).write_bytes(content)
+    code, out, err = mine(capsys, name, "-o", "my.json")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(f"sgram: {sentence}")
+    assert not (place / "my.json").exists()
+
+
+def test_rows_set_aside_are_told_and_too_many_end_with_code_4(place, capsys):
+    path = place / "in.jsonl"
+    path.write_bytes(b"oops\n" + b"".join(LINES))
+    code, _, err = mine(capsys, path)
+    assert code == 0
+    aside = f"{the_run(Path())}/quarantine.jsonl"
+    assert f"108 traces of 109 rows, 1 set aside (see {aside});" in err
+    assert orjson.loads(Path(aside).read_bytes())["line"] == 1
+    path.write_bytes(b"oops\n" * 2 + b"".join(LINES))
+    code, out, err = mine(capsys, path, "--runs", "other", "-o", "my.json")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert err.startswith("sgram: 2 of 110 rows (1.8 %) were set aside, more than 1 %: not valid JSON (2)")
+    assert not list(place.rglob("my.json")) + list((place / "other").rglob("lexicon.json"))
+    (aside,) = (place / "other").rglob("quarantine.jsonl")
+    assert aside.read_bytes().count(b"\n") == 2
+
+
+# -- a trace cannot drive the terminal ------------------------------------------------------------------
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\u202e\u2066\x9b31m [red]x[/red] [link=http://x]y[/link]\r\n"
+
+
+@pytest.fixture
+def evil(place) -> Path:
+    """The sample, with what could drive a terminal in its texts, its ids and its models' names."""
+    path = place / "in.jsonl"
+    rows = [orjson.loads(line) for line in LINES]
+    for row in rows:
+        row["text"] = row["text"].replace("Hmm", "Hmm [red]\x1b[2J\u202e").replace("et me", f"et me{EVIL}")
+        row["id"] = f"\x1b[2J{row['id']}\u202e"
+        row["model"] = f"{row['model']}\x1b[2J[red]"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return path
+
+
+def test_texts_cannot_drive_the_terminal(evil, capsys):
+    code, out, err = mine(capsys, evil, "--rows", "1000")
+    assert code == 0
+    assert all(line.isprintable() for line in (out + err).split("\n"))
+    assert "Hmm [red]\\x1b[2J\\u202e" in out
+    code, out, _ = mine(capsys, evil, "--json")
+    assert code == 0
+    assert out.isascii()
+    assert out[:-1].isprintable()
+    _, _, err = mine(capsys, evil, "--contrast-models", "zzz")
+    assert "models here: sample-searcher\\x1b[2J[red], " in err
+
+
+@pytest.mark.parametrize("name", ["in\x1b[2J\u202e.jsonl", "in\n[red]x.jsonl", "\x1b]0;x\x07"])
+def test_a_file_name_cannot_drive_the_terminal(name, place, capsys):
+    (place / name).write_bytes(b"oops\n" + b"".join(LINES))
+    outputs = [
+        mine(capsys, name, "--dry-run"), mine(capsys, name, "-o", f"{name}.json", "--runs", name + "-runs"),
+        mine(capsys, name, "--max-bad", "0"), mine(capsys, name, "-o", name), mine(capsys, f"no{name}"),
+        mine(capsys, place, "--dry-run", "--json"),
+    ]  # fmt: skip
+    assert [code for code, *_ in outputs] == [0, 0, 4, 2, 3, 0]
+    for _, out, err in outputs:
+        assert all(line.isprintable() for line in (out + err).split("\n"))
+    told = outputs[1][2]
+    assert (place / f"{name}.json").exists()
+    assert ("in [red]x.jsonl.json" in told) == ("[red]" in name)
+
+
+def in_a_terminal(arguments: list[str], place: Path, **environment: str) -> str:
+    """What the command writes to a terminal of 160 columns."""
+    controller, terminal = pty.openpty()
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")
+    }
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), *arguments], cwd=place, stdout=terminal, stderr=terminal,
+        env=kept | {"TERM": "xterm-256color", "COLUMNS": "160", **environment},
+    ) as process:  # fmt: skip
+        os.close(terminal)
+        pieces = []
+        try:
+            while piece := os.read(controller, 1 << 16):
+                pieces.append(piece)
+        except OSError:  # how Linux says that the other side is closed
+            pass
+        assert process.wait() == 0
+    os.close(controller)
+    return b"".join(pieces).decode()
+
+
+def test_a_terminal_gets_colour_and_a_bar_but_nothing_from_the_traces(evil, place):
+    shown = in_a_terminal(["mine", str(evil), "--embedder", "hash"], place)
+    assert "\x1b[1" in shown  # bold
+    # rich's own: colours, cursor up and down, erase a line, hide and show the cursor
+    left = re.sub(r"\x1b\[(?:[\d;]*m|\d*[AB]|[012]?K|\?25[hl])", "", shown)
+    assert all(line.isprintable() for line in re.split(r"\r?\n|\r", left))
+    assert "Hmm [red]\\x1b[2J\\u202e" in left
+
+
+def test_no_color_means_no_colour(place):
+    coloured = r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]"
+    command = ["mine", str(SAMPLE), "--embedder", "hash"]
+    assert re.search(coloured, in_a_terminal(command, place))
+    assert not re.search(coloured, in_a_terminal([*command, "--fresh"], place, NO_COLOR="1"))
+
+
+def test_a_file_gets_no_escape_sequence(place):
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "mine", str(SAMPLE), "--embedder", "hash"],
+        cwd=place, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "\x1b" not in ran.stdout + ran.stderr

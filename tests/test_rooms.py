@@ -1,0 +1,283 @@
+"""Rules that every module of ``sgram/`` keeps, read off its syntax tree. What imports what is held by import-linter."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sgram
+from sgram.files import data_path
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "sgram").rglob("*.py"))
+NAMES = [str(path.relative_to(ROOT / "sgram")) for path in MODULES]
+
+# foreign library -> where it may be imported: a room (folder) or a module
+ROOMS_OF = {
+    "cyclopts": ["cli/"],
+    "rich": ["cli/"],
+    "numba": ["scan.py", "mining/"],
+    "numpy": ["scan.py", "mining/"],
+    "orjson": ["files.py", "traces/", "lexicon/", "mining/"],
+    "zstandard": ["files.py", "traces/"],
+    "pyarrow": ["traces/", "lexicon/", "mining/job.py", "mining/score.py"],
+    "tokenizers": ["traces/tokens.py", "mining/embed.py"],
+    "inspect_ai": ["traces/inspect_logs.py"],
+    "sentence_transformers": ["mining/embed.py"],
+    "transformers": ["mining/embed.py"],
+    "huggingface_hub": ["mining/embed.py"],
+    "safetensors": ["mining/embed.py"],
+}
+# imported when needed only: `import sgram.anything` must not load them
+LAZY = {
+    "pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors",
+    "torch", "pandas", "sklearn", "spacy", "matplotlib",
+}  # fmt: skip
+# traces/parquet.py is itself imported when needed only
+EAGER = {("traces/parquet.py", "pyarrow")}
+WRITERS = {
+    "files.py": "the one module that opens files for writing",
+    "mining/job.py": "the lock of a run, which holds nothing",
+    "mining/store.py": "scratch arrays, which no other process reads",
+}
+
+
+def parsed(name: str) -> ast.Module:
+    return ast.parse((ROOT / "sgram" / name).read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
+    """(top-level module, statement) of every import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.partition(".")[0], node
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0], node
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """(dotted name as it is written, or ``.method``, call) of every call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            written = ast.unparse(node.func)
+            yield written if re.fullmatch(r"[\w.]+", written) else f".{node.func.attr}", node
+
+
+def mode_of(call: ast.Call, place: int) -> str:
+    """The mode given to an ``open``; what is not written out counts as writing."""
+    given = call.args[place : place + 1] + [word.value for word in call.keywords if word.arg == "mode"]
+    if not given:
+        return "r"
+    return given[0].value if isinstance(given[0], ast.Constant) else "w"
+
+
+def writes(written: str, call: ast.Call) -> bool:
+    """Whether a call opens or writes a file by its path."""
+    method = written.rpartition(".")[2]
+    if written in ("open", "io.open", "gzip.open"):
+        return any(letter in mode_of(call, 1) for letter in "wax+")
+    if written in ("os.open", "tempfile.mkstemp"):
+        return True
+    if written in ("np.save", "np.savez"):
+        return ast.unparse(call.args[0]) != "file"  # a file that `write_atomic` has opened
+    if method == "open" and written not in ("RunDirectory.open", "np.lib.format.open_memmap"):
+        return any(letter in mode_of(call, 0) for letter in "wax+")
+    return "." in written and method in ("write_text", "write_bytes", "tofile", "NamedTemporaryFile")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_says_what_it_knows_nothing_about(name):
+    said = ast.get_docstring(parsed(name)) or ""
+    assert said.partition("\n\n")[0].endswith("."), "its first paragraph is a sentence"
+    if name != "__init__.py":  # the front door, which knows only names
+        assert re.search(r"[Kk]nows nothing|[Kk]nows no\b|does not know|[Nn]othing but", said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_is_short_enough_to_be_read(name):
+    assert len((ROOT / "sgram" / name).read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_command_line_prints(name):
+    if name.startswith("cli/"):
+        return
+    tree = parsed(name)
+    assert [call.lineno for written, call in calls(tree) if written in ("print", "pprint")] == []
+    streams = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_stream(node)]
+    assert streams == [] or name == "traces/writers.py"  # ``-`` names stdout there
+
+
+def _is_stream(node: ast.Attribute) -> bool:
+    return ast.unparse(node) in ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_one_module_opens_files_for_writing(name):
+    found = [
+        f"line {call.lineno}: {written}" for written, call in calls(parsed(name)) if writes(written, call)
+    ]
+    if name in WRITERS:
+        assert found, f"{name} writes nothing any more: take it off the list"
+    else:
+        # standing in for stdout when its reader has left
+        assert [one for one in found if not (name == "cli/__init__.py" and "os.open" in one)] == []
+
+
+def test_outside_files_only_a_lock_and_scratch_arrays_are_written():
+    locks = [call for written, call in calls(parsed("mining/job.py")) if writes(written, call)]
+    assert [ast.unparse(call) for call in locks] == ["open(run.part('lock'), 'w')"]
+    arrays = [call for written, call in calls(parsed("mining/store.py")) if writes(written, call)]
+    assert [ast.unparse(call.func) for call in arrays] == ["np.save"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_is_read_can_run_code(name):
+    tree = parsed(name)
+    loaders = {"pickle", "cPickle", "_pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+    assert not {library for library, _ in imports(tree)} & loaders
+    for written, call in calls(tree):
+        assert written not in ("eval", "exec", "compile", "torch.load", "os.system", "os.popen"), written
+        assert written.rpartition(".")[2] not in ("read_pickle", "to_pickle"), written
+        for word in call.keywords:
+            if word.arg in ("allow_pickle", "trust_remote_code", "shell"):
+                assert isinstance(word.value, ast.Constant)
+                assert word.value.value is False
+        if written in ("np.save", "np.load"):
+            assert any(word.arg == "allow_pickle" for word in call.keywords), ast.unparse(call)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_foreign_library_is_imported_in_its_own_room_only(name):
+    own = sys.stdlib_module_names | {"sgram"}
+    for library, statement in imports(parsed(name)):
+        if library not in own:
+            assert library in ROOMS_OF, f"line {statement.lineno}: {library} has no room"
+            places = ROOMS_OF[library]
+            assert any(
+                name == place or (place.endswith("/") and name.startswith(place)) for place in places
+            ), f"line {statement.lineno}: {library} belongs to {', '.join(places)}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_heavy_libraries_are_imported_when_needed(name):
+    for node in parsed(name).body:  # statements that run at import
+        for library, statement in imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            assert library not in LAZY or (name, library) in EAGER, f"line {statement.lineno}: {library}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_asks_the_global_generator_the_clock_or_the_current_folder(name):
+    forbidden = {
+        "random.seed", "np.random.seed", "time.time", "datetime.now", "datetime.utcnow", "datetime.datetime.now",
+        "date.today", "os.getcwd", "Path.cwd", "os.chdir", "warnings.filterwarnings", "logging.basicConfig",
+    }  # fmt: skip
+    assert not {written for written, _ in calls(parsed(name))} & forbidden
+    assert "random" not in {library for library, _ in imports(parsed(name))}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_error_is_swallowed_whole(name):
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.ExceptHandler):
+            broad = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            silent = all(isinstance(statement, ast.Pass | ast.Continue) for statement in node.body)
+            assert node.type is not None, f"line {node.lineno}: bare except"
+            assert not (broad and silent), f"line {node.lineno}: error swallowed"
+
+
+def test_no_room_is_a_drawer():
+    stems = {Path(name).stem for name in NAMES} | {Path(name).parent.name for name in NAMES}
+    assert not stems & {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base", "core"}
+
+
+# -- the contract of import-linter ----------------------------------------------------------------------
+
+
+def layers() -> list[list[str]]:
+    """Rooms of the contract, from the top."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    assert contract["type"] == "layers"
+    assert contract["exhaustive"]
+    return [re.findall(r"\w+", line) for line in contract["layers"]]
+
+
+def test_every_room_has_its_floor_and_nothing_is_imported_upward():
+    floor = {room: number for number, rooms in enumerate(layers()) for room in rooms}
+    for name in NAMES:
+        room = name.partition("/")[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for node in ast.walk(parsed(name)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sgram."):
+                other = node.module.split(".")[1]
+                assert other == room or floor[other] > floor[room], (
+                    f"{name}:{node.lineno} looks up to {other}"
+                )
+
+
+def test_the_floors_are_those_of_the_design():
+    order = [room for rooms in layers() for room in rooms]
+    for above, below in (
+        ("cli", "reports"), ("reports", "training"), ("training", "tagging"), ("validation", "mining"),
+        ("mining", "traces"), ("mining", "lexicon"), ("lexicon", "text"), ("traces", "files"), ("scan", "text"),
+        ("files", "errors"),
+    ):  # fmt: skip
+        assert order.index(above) < order.index(below)
+
+
+# -- the package as it is loaded ------------------------------------------------------------------------
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after `statement`."""
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{statement}\nprint(*sorted(sys.modules))"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(ran.stdout.split())
+
+
+def test_importing_sgram_is_light():
+    loaded = loaded_by("import sgram")
+    assert not {"numpy", "numba", "torch", "pyarrow", "cyclopts", "rich", "orjson", "zstandard"} & loaded
+    assert {name for name in loaded if name.startswith("sgram.")} == set()
+    assert len(loaded - loaded_by("import importlib")) <= 5
+
+
+def test_traces_and_lexicons_need_no_array_library():
+    loaded = loaded_by("from sgram import Trace, read_traces, write_traces, Lexicon, SgramError")
+    assert not {"numpy", "numba", "torch", "pyarrow", "cyclopts", "rich", "pandas"} & loaded
+
+
+def test_mining_loads_no_encoder_and_no_table_library():
+    loaded = loaded_by("from sgram import mine, MiningConfig\nimport sgram.mining.job, sgram.mining.embed")
+    heavy = {"torch", "transformers", "sentence_transformers", "pyarrow", "pandas", "sklearn", "rich"}
+    assert not heavy & loaded
+
+
+def test_every_public_name_is_there():
+    for name in sgram.__all__:
+        assert getattr(sgram, name) is not None
+        assert name in dir(sgram)
+    assert len(set(sgram.__all__)) == len(sgram.__all__)
+    for name in ("Trace", "read_traces", "write_traces", "Lexicon", "mine", "MiningConfig", "SgramError"):
+        assert name in sgram.__all__
+    with pytest.raises(AttributeError, match="module 'sgram' has no attribute 'nothing'"):
+        _ = sgram.nothing
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sample_traces.jsonl", "moves.json", "background_short_cot.parquet", "lexicons/wang2025.json",
+     "schemas/lexicon.schema.json"],
+)  # fmt: skip
+def test_the_data_needed_at_run_time_are_there(name):
+    assert data_path(*name.split("/")).stat().st_size > 0
