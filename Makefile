@@ -2,21 +2,27 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# The stamps hold what is installed: for the demo, and what the tests need besides.
 # torch first and by itself: a plain `torch` would pull gigabytes of GPU packages.
-$(VENV)/.done: pyproject.toml
+$(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[embed,test]"
+	$(PIP) "torch==2.13.0"
+	$(PIP) -e ".[embed]"
 	touch $@
 
-demo: $(VENV)/.done
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) -e ".[embed,inspect,static,test]"
+	touch $@
+
+demo: $(VENV)/.demo
 	$(BIN)/sgram demo
 
-test: $(VENV)/.done
+test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.done
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
