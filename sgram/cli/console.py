@@ -73,8 +73,10 @@ class Meter:
             self._bar.start()
 
     def rate(self) -> str:
-        """Units a second since the start."""
-        seconds = max(time.monotonic() - self.started, 1e-6)
+        """Units a second since the start; nothing in the first half second, when it would mislead."""
+        seconds = time.monotonic() - self.started
+        if seconds < 0.5 or not self.done:
+            return ""
         return f"{self.done / seconds:,.0f} {self.unit}/s"
 
     def update(self, done: float, extra: str = "") -> None:
@@ -85,7 +87,7 @@ class Meter:
         elif time.monotonic() - self.spoken >= 30:
             self.spoken = time.monotonic()
             of = f" of {self.total:,.0f}" if self.total else ""
-            note(f"{self.stage}: {self.done:,.0f}{of} {self.unit}, {self.rate()} {extra}".rstrip())
+            note(f"{self.stage}: {self.done:,.0f}{of} {self.unit}, {self.rate()} {extra}".rstrip(", "))
 
     def close(self) -> None:
         """Leave the terminal clean."""

@@ -87,6 +87,8 @@ def mine(
     from sgram.mining.job import Job
 
     _check_flags(paths, output, rows)
+    if as_json and output == "-":
+        raise UsageError("--json and -o - both want stdout; choose one")
     job = Job(
         paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
         background=tuple(background or ()), dialect=reading.dialect, options=reading.options(), runs=runs,

@@ -142,6 +142,9 @@ class Job:
                 _clear(scratch)
                 outcome = self._mine(run, scratch, tell)
                 shutil.rmtree(scratch, ignore_errors=True)
+            except SgramError:  # this run will never end well: nothing of it is worth the room
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
             finally:
                 _clear(scratch)
             return outcome

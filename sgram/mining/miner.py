@@ -103,6 +103,7 @@ class Miner:
             raise InputError(_no_traces(self.config, settings))
         source = {"sgram": __version__, "config": settings, "inputs": inputs}
         table = self._count(corpus, settings)
+        self._tell("candidates", 0, len(table))
         candidates = find_candidates(
             corpus, table, lengths=(settings["min_words"], settings["max_words"]), min_df=settings["min_df"],
             explained=settings["explained"], workers=self.resources.workers,
@@ -118,7 +119,7 @@ class Miner:
                 f"no phrase is in {settings['min_df']} of the {n_docs} traces and {settings['min_problems']} problems; "
                 "give more traces, or a lower --min-df or --min-problems"
             )
-        self._tell("candidates", len(candidates), len(candidates))
+        self._tell("candidates", len(table), len(table))
         choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
         self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
         self._tell("examples", 0, len(self.lexicon_.clusters))

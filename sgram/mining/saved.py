@@ -32,27 +32,33 @@ def save_corpus(corpus: Corpus, about: Mapping[str, Any]) -> None:
     for name, array in zip(_VOCABULARY, arrays, strict=True):
         store.put(name, array)
     store.release()
+    sizes = {name: (store.directory / f"{name}.npy").stat().st_size for name in store.names()}
     manifest = {
-        "about": about, "arrays": store.names(), "shards": [asdict(shard) for shard in corpus.shards],
+        "about": about, "arrays": sizes, "shards": [asdict(shard) for shard in corpus.shards],
         "facets": [list(values) for values in corpus.facet_values],
     }  # fmt: skip
     write_bytes(store.directory / MANIFEST, canonical_json(manifest))
 
 
 def load_corpus(directory: Path, limit: int) -> tuple[Corpus, Mapping[str, Any]] | None:
-    """The corpus that `save_corpus` left in `directory`, and its `about`; None if it was not finished.
+    """The corpus that `save_corpus` left in `directory`, and its `about`; None if it is not whole.
 
-    Whatever else a killed run left beside it is removed.
+    Sizes are compared, because a power cut may lose arrays that a killed process cannot. Whatever else a
+    killed run left beside them is removed.
     """
     manifest = directory / MANIFEST
     if not manifest.exists():
         return None
     saved = orjson.loads(manifest.read_bytes())
+    files = {name: directory / f"{name}.npy" for name in saved["arrays"]}
+    if any(not file.exists() or file.stat().st_size != saved["arrays"][name] for name, file in files.items()):
+        manifest.unlink()
+        return None
     for left in directory.glob("*.npy"):
-        if left.stem not in saved["arrays"]:
+        if left.stem not in files:
             left.unlink()
     store = ArrayStore(directory, limit)
-    store.adopt(saved["arrays"])
+    store.adopt(files)
     arena, ends, df, count, n_docs = (store.get(name) for name in _VOCABULARY)
     data, words, start = arena.tobytes(), {}, 0
     for place, end in enumerate(ends.tolist()):

@@ -71,7 +71,7 @@ class Background:
         import pyarrow.parquet as parquet
 
         try:
-            table = parquet.read_table(path)
+            table = parquet.ParquetFile(path).read()  # read_table would import pandas
             about = orjson.loads(table.schema.metadata[b"sgram-background"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(

@@ -17,7 +17,8 @@ KNOWN_SUFFIXES = (*LINE_SUFFIXES, ".parquet", ".eval")
 """What a directory is searched for; a ``.json`` file must be named itself, as most are settings."""
 _PACKED = (".gz", ".zst")
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill")
-_SET_ASIDE = ".quarantine.jsonl"
+_OURS = (".quarantine.jsonl", ".examples.jsonl")
+"""Written beside outputs by sgram itself; never traces."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -97,7 +98,10 @@ def _refuse(error: OSError) -> None:
 
 
 def _walk(root: str) -> Iterator[str]:
-    """Files with a known suffix below `root`; hidden ones are left out, links are followed, loops are not."""
+    """Files with a known suffix below `root`, without hidden ones and the directories of our own runs.
+
+    Links are followed, loops are not.
+    """
     seen = set()
     for folder, subfolders, files in os.walk(root, onerror=_refuse, followlinks=True):
         status = os.stat(folder)  # noqa: PTH116
@@ -105,9 +109,12 @@ def _walk(root: str) -> Iterator[str]:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        if "run.json" in files:
+            subfolders.clear()
+            continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in files:
-            wanted = _suffix(name) in KNOWN_SUFFIXES and not name.lower().endswith(_SET_ASIDE)
+            wanted = _suffix(name) in KNOWN_SUFFIXES and not name.lower().endswith(_OURS)
             if wanted and not name.startswith("."):
                 yield os.path.join(folder, name)  # noqa: PTH118
 

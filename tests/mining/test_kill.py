@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -86,9 +87,8 @@ def _load() -> None:
     from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
     from sgram.traces import read_traces
 
-    scorer = ContrastScorer(
-        Background({}, 10, 2, {})
-    )  # the packaged one is read by Arrow, whose threads stay
+    # not the packaged background: Arrow reads that, and its threads stay
+    scorer = ContrastScorer(Background({}, 10, 2, {}))
     Miner(MiningConfig(embedder="hash"), scorer=scorer).fit(read_traces(SAMPLE))
     if sys.platform == "linux":
         assert len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
@@ -113,6 +113,8 @@ def _forked(place: Path, arguments: list[str], prepare: Callable[[], None] | Non
         main(arguments)
     except SystemExit as left:
         code = left.code
+    except BaseException:
+        traceback.print_exc()  # into the log
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -45,6 +45,14 @@ def test_without_its_last_file_nothing_is_loaded(tmp_path):
     assert load_corpus(tmp_path, 1 << 20) is None
 
 
+def test_a_corpus_that_lost_a_part_of_an_array_is_not_loaded(tmp_path):
+    save_corpus(encoded(tmp_path), {})
+    ids = tmp_path / "ids-0.npy"
+    ids.write_bytes(ids.read_bytes()[:-4])
+    assert load_corpus(tmp_path, 1 << 20) is None
+    assert load_corpus(tmp_path, 1 << 20) is None, "nor later"
+
+
 def test_what_a_killed_run_left_beside_the_corpus_is_removed(tmp_path):
     save_corpus(encoded(tmp_path), {})
     np.save(tmp_path / "level-0.npy", np.zeros(3))

@@ -105,3 +105,15 @@ def test_rows_carry_line_byte_and_the_line_itself(tmp_path):
     assert rows[1].data == b"oops"
     assert rows[1].fault.startswith("not valid JSON: ")
     assert source.bytes_read == source.size
+
+
+def test_what_sgram_wrote_itself_is_not_taken_for_traces(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"{}\n")
+    (tmp_path / "a.examples.jsonl").write_bytes(b"{}\n")
+    (tmp_path / "a.quarantine.jsonl").write_bytes(b"{}\n")
+    run = tmp_path / "reports" / "mine-0123456789ab"
+    run.mkdir(parents=True)
+    (run / "run.json").write_bytes(b"{}")
+    (run / "candidates.parquet").write_bytes(b"x")
+    sources, _ = find_sources(tmp_path)
+    assert [Path(source.path).name for source in sources] == ["a.jsonl"]
