@@ -22,7 +22,7 @@ import orjson
 
 from sgram import __version__
 from sgram.errors import InputError, SgramError, UsageError
-from sgram.files import RunDirectory, canonical_json, excerpt, pretty_json, write_bytes
+from sgram.files import RunDirectory, canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.embed import get_embedder
@@ -186,9 +186,11 @@ class Job:
         if not self.background:
             return None
         reader = TraceReader(self.background)
-        about = {"what": "traces given by the user", "digest": self._background()}
         texts = (trace.text[: self.config.max_chars] for trace in reader)
-        return ContrastScorer(Background.count(texts, about, self.resources.workers))
+        counted = Background.count(texts, {}, self.resources.workers)
+        # The table's digest, not the files': the lexicon must not change with the order of their rows.
+        about = {"what": "traces given by the user", "digest": digest(canonical_json(dict(counted.df)))}
+        return ContrastScorer(replace(counted, about=about))
 
     def _background(self) -> list[str]:
         return _file_digests(find_sources(self.background)[0]) if self.background else []

@@ -1,5 +1,4 @@
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -375,10 +374,13 @@ def test_a_background_of_the_users_own_is_used_and_named(tmp_path, truth):
     write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-terse"), terse)
     outcome = run(SAMPLE, tmp_path / "runs", background=(str(terse),))
     scorer = outcome.lexicon.source["scorer"]
-    assert scorer["about"] == {
-        "what": "traces given by the user",
-        "digest": [hashlib.sha256(terse.read_bytes()).hexdigest()],
-    }
+    assert scorer["about"]["what"] == "traces given by the user"
+    turned = tmp_path / "turned.jsonl"
+    turned.write_bytes(b"".join(reversed(terse.read_bytes().splitlines(keepends=True))))
+    other = run(SAMPLE, tmp_path / "runs", background=(str(turned),))
+    assert (other.reused, other.lexicon.digest) == (False, outcome.lexicon.digest), (
+        "its order does not matter"
+    )
     assert scorer["n_docs"] == 36
     assert products(outcome)[LEXICON] != truth[LEXICON]
     held = documents_with([trace.text for trace in read_traces(terse)])
