@@ -10,6 +10,7 @@ Frequent n-grams are numbered in the order of their words: ids do not depend on 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -159,17 +160,21 @@ def _merge_level(corpus: Corpus, min_df: int, pool, maps: dict[int, np.ndarray])
     order = np.argsort(keys)
     rank = np.empty(len(keys), np.int32)
     rank[order] = np.arange(len(keys), dtype=np.int32)
-    parts: dict[int, list[np.ndarray]] = {shard.number: [] for shard in corpus.shards}
-    offset = 0
-    for kept, _df, _count, places in merged:
-        ranked = np.append(rank[offset : offset + len(kept)], np.int32(-1))  # place -1 is "not frequent"
-        for row, shard in enumerate(corpus.shards):
-            parts[shard.number].append(ranked.take(places[row], mode="wrap"))
-        offset += len(kept)
-    for shard in corpus.shards:
-        maps[shard.number] = np.concatenate(parts.pop(shard.number))
-        store.drop(f"keys-{shard.number}")
-        store.drop(f"facts-{shard.number}")
+    offsets = np.cumsum([0, *(len(bucket[0]) for bucket in merged)])
+    # place -1 is "not frequent": the last entry of each bucket's ranks
+    ranks = [np.append(rank[start:stop], np.int32(-1)) for start, stop in pairwise(offsets)]
+
+    def rename(row: int) -> None:
+        number = corpus.shards[row].number
+        own = [
+            of_bucket.take(bucket[3][row], mode="wrap")
+            for of_bucket, bucket in zip(ranks, merged, strict=True)
+        ]
+        maps[number] = np.concatenate(own)
+        store.drop(f"keys-{number}")
+        store.drop(f"facts-{number}")
+
+    list(pool.map(rename, range(len(corpus.shards))))
     df = np.concatenate([bucket[1] for bucket in merged])[order]
     count = np.concatenate([bucket[2] for bucket in merged])[order]
     return keys[order], df, count
