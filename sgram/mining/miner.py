@@ -26,7 +26,7 @@ from sgram.mining.moves import cluster_move
 from sgram.mining.saved import load_corpus, save_corpus
 from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
-from sgram.mining.store import ArrayStore
+from sgram.mining.store import ArrayStore, give_back_freed_memory
 from sgram.mining.walk import walk
 from sgram.traces import Trace
 
@@ -163,6 +163,7 @@ class Miner:
         among its complete phrases, else among all.
         """
         texts = grams.texts
+        give_back_freed_memory()  # what counting no longer needs, the sentence encoder does
         embedder = get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
         vectors = embed_texts(
