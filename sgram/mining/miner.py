@@ -23,7 +23,7 @@ from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import Example, find_examples
 from sgram.mining.moves import cluster_move
-from sgram.mining.saved import load_corpus, save_corpus
+from sgram.mining.saved import forget_corpus, load_corpus, save_corpus
 from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
 from sgram.mining.store import ArrayStore, give_back_freed_memory
@@ -76,7 +76,9 @@ class Found:
 class Miner:
     """Mines traces: ``Miner(config).fit(traces).lexicon_``.
 
-    Constructor arguments are only stored; what is learnt ends in an underscore: `lexicon_`, `found_`.
+    Constructor arguments are only stored; what is learnt ends in an underscore: `lexicon_`, `found_`. `scratch` is a
+    folder for this one fit: a fit that was killed goes on from what it left there, so never give the folder
+    of an unfinished fit to other traces (`sgram.mining.job` names folders by their inputs).
     """
 
     def __init__(
@@ -124,6 +126,8 @@ class Miner:
         self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
         self._tell("examples", 0, len(self.lexicon_.clusters))
         self.found_.examples = self._examples(corpus, table)
+        if self.scratch:
+            forget_corpus(self.scratch)
         return self
 
     def _tell(self, stage: str, done: int, total: int) -> None:

@@ -67,3 +67,8 @@ def load_corpus(directory: Path, limit: int) -> tuple[Corpus, Mapping[str, Any]]
     facets = tuple({value: place for place, value in enumerate(values)} for values in saved["facets"])
     shards = [Shard(**shard) for shard in saved["shards"]]
     return Corpus(store, shards, words, df, count, facets, n_docs), saved["about"]
+
+
+def forget_corpus(directory: Path) -> None:
+    """Let nobody load what `save_corpus` left in `directory`."""
+    (directory / MANIFEST).unlink(missing_ok=True)

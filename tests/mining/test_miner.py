@@ -343,3 +343,9 @@ def test_fitting_again_starts_anew(sample, plain):
     miner = Miner(config())
     miner.fit(sample[:54])
     assert miner.fit(sample).lexicon_ == plain["sgram"].lexicon_
+
+
+def test_a_finished_fit_leaves_nothing_for_the_next_one_in_its_folder(tmp_path, sample):
+    first = Miner(config(), scratch=tmp_path).fit(sample).lexicon_
+    other = Miner(config(), scratch=tmp_path).fit(sample[:60]).lexicon_
+    assert other == mine(sample[:60], config()) != first
