@@ -165,7 +165,8 @@ class Job:
                 tell(stage, done, total, "")
 
         miner = Miner(
-            self.config, self.resources, scorer=self._scorer(), scratch=scratch, progress=progress
+            self.config, self.resources, scorer=self._scorer(), scratch=scratch, keep_corpus=True,
+            progress=progress,
         )  # fmt: skip
         try:
             miner.fit(_remembered(reader, scratch / READ))

@@ -78,7 +78,8 @@ class Miner:
 
     Constructor arguments are only stored; what is learnt ends in an underscore: `lexicon_`, `found_`. `scratch` is a
     folder for this one fit: a fit that was killed goes on from what it left there, so never give the folder
-    of an unfinished fit to other traces (`sgram.mining.job` names folders by their inputs).
+    of an unfinished fit to other traces. `keep_corpus` leaves the encoded traces there even after the end, for
+    a folder that is named by its inputs (`sgram.mining.job`).
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class Miner:
         *,
         scorer: Scorer | None = None,
         scratch: Path | None = None,
+        keep_corpus: bool = False,
         progress: Progress | None = None,
     ):
         self.config = config or MiningConfig()
         self.resources = resources or Resources()
         self.scorer = scorer
         self.scratch = scratch
+        self.keep_corpus = keep_corpus
         self.progress = progress
 
     def fit(self, traces: Iterable[Trace]) -> "Miner":
@@ -126,7 +129,7 @@ class Miner:
         self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
         self._tell("examples", 0, len(self.lexicon_.clusters))
         self.found_.examples = self._examples(corpus, table)
-        if self.scratch:
+        if self.scratch and not self.keep_corpus:
             forget_corpus(self.scratch)
         return self
 
