@@ -11,9 +11,7 @@ same share of units (mean of 5 draws). Intervals: 95 %, bootstrap over documents
 
 import argparse
 import gzip
-import hashlib
 import random
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +21,8 @@ import numpy as np
 import orjson
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from build_background import labelled_problems
 from corpora import SHARED
 
 from sgram.lexicon import Lexicon
@@ -52,20 +52,14 @@ def grams_of(text: str) -> frozenset[str]:
     )
 
 
-def problem_id(problem: str) -> str:
-    """Key of a problem as the traces have it."""
-    return hashlib.sha1(re.sub("[^a-z0-9]", "", problem.lower()).encode()).hexdigest()[:12]  # noqa: S324
-
-
 def labelled() -> tuple[list[Unit], set[str]]:
     """Units of annotator D, and the problems to hold out."""
-    units, problems = [], set()
+    units = []
     path = SHARED / "labels" / "reasoningflow_human.jsonl.gz"
     if not path.exists():
         raise SystemExit(f"no labels at {path}: this benchmark needs them")
     with gzip.open(path) as lines:
         for record in map(orjson.loads, lines):
-            problems.add(problem_id(record["problem"]))
             if record["annotator"] != "D":
                 continue
             for node in record["nodes"]:
@@ -73,8 +67,7 @@ def labelled() -> tuple[list[Unit], set[str]]:
                     text = record["response"][node["start"] : node["end"]]
                     positive = node["label"] in ("planning", "reflection")
                     units.append(Unit(grams_of(text), positive, record["doc_id"]))
-    anchors = read_traces(SHARED / "traces" / "thought_anchors.jsonl.gz")
-    return units, problems | {trace.group for trace in anchors if trace.group}
+    return units, labelled_problems(SHARED)
 
 
 def traces_without(problems: set[str]) -> Iterator[Trace]:

@@ -7,19 +7,15 @@ them in a process of its own and prints its peak resident memory (VmHWM), CPU an
 """
 
 import argparse
-import os
-import re
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import orjson
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import recombined_texts
+from processes import measured_sgram
 
 from sgram.files import parse_size
 
@@ -51,28 +47,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traces.jsonl"
         size = write_traces(path, options.text << 20)
-        # The child reports its own high-water mark: ru_maxrss of a child starts at its parent's.
-        child = (
-            "import sys, re, atexit; from pathlib import Path; from sgram.cli import main;"
-            "atexit.register(lambda: print('VmHWM', re.search(r'VmHWM:\\s*(\\d+)',"
-            " Path('/proc/self/status').read_text())[1], file=sys.stderr)); main(sys.argv[1:])"
-        )
-        command = [sys.executable, "-c", child, "mine", str(path), "--memory", options.memory, "--json"]
-        command += ["--runs", folder, "--workers", options.workers, "--embedder", options.embedder]
-        start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-        wall = time.perf_counter() - start
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        peak = int(re.search(r"VmHWM (\d+)", done.stderr)[1]) * 1024
-    grams = orjson.loads(done.stdout)["grams"]
+        out, used = measured_sgram(
+            "mine", str(path), "--memory", options.memory, "--json", "--runs", folder, "--workers", options.workers,
+            "--embedder", options.embedder,
+        )  # fmt: skip
+    grams = orjson.loads(out)["grams"]
     asked = parse_size(options.memory)
     print("| text MiB | --memory | peak RSS MiB | share of --memory | wall s | CPU s | grams |")
     print("|---|---|---|---|---|---|---|")
     print(
-        f"| {size / 2**20:.0f} | {options.memory} | {peak / 2**20:.0f} | {peak / asked:.2f} | {wall:.0f} "
-        f"| {used.ru_utime + used.ru_stime:.0f} | {grams:,} |"
+        f"| {size / 2**20:.0f} | {options.memory} | {used['peak'] / 2**20:.0f} "
+        f"| {used['peak'] / asked:.2f} | {used['wall']:.0f} | {used['cpu']:.0f} | {grams:,} |"
     )
 
 

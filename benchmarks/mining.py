@@ -7,42 +7,28 @@ nothing compiled (an empty numba cache), then twice warm, with 2 workers and wit
 """
 
 import json
-import os
-import re
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED
-
-CHILD = (
-    "import sys, re, atexit; from pathlib import Path; from sgram.cli import main;"
-    "atexit.register(lambda: print('VmHWM', re.search(r'VmHWM:\\s*(\\d+)',"
-    " Path('/proc/self/status').read_text())[1], file=sys.stderr)); main(sys.argv[1:])"
-)
+from processes import measured_sgram
 
 
 def mined(folder: str, cache: str, workers: int) -> dict:
     """One run in a process of its own."""
-    command = [sys.executable, "-c", CHILD, "mine", str(SHARED / "traces"), "--json", "--runs", folder]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    environment = os.environ | {"NUMBA_CACHE_DIR": cache}
-    done = subprocess.run(
-        [*command, "--workers", str(workers)], capture_output=True, text=True, check=False, env=environment
-    )  # fmt: skip
-    wall = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    # The child reports its own high-water mark: ru_maxrss of a child starts at its parent's.
-    peak = int(re.search(r"VmHWM (\d+)", done.stderr)[1]) / 2**10
-    return json.loads(done.stdout) | {"wall": wall, "cpu": cpu, "peak": peak}
+    out, used = measured_sgram(
+        "mine",
+        str(SHARED / "traces"),
+        "--json",
+        "--runs",
+        folder,
+        "--workers",
+        str(workers),
+        NUMBA_CACHE_DIR=cache,
+    )
+    return json.loads(out) | used
 
 
 def main() -> None:
@@ -62,7 +48,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for name, run in runs.items():
         same = "yes" if run["digest"] == first["digest"] else "NO"
-        print(f"| {name} | {run['wall']:.1f} | {run['cpu']:.1f} | {run['peak']:.0f} | {same} |")
+        print(f"| {name} | {run['wall']:.1f} | {run['cpu']:.1f} | {run['peak'] / 2**20:.0f} | {same} |")
 
 
 if __name__ == "__main__":

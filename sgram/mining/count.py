@@ -95,8 +95,8 @@ def count_grams(
 
     `progress` hears (steps done, steps in all). The corpus's word ids are kept.
     """
-    levels = [_word_level(corpus, min_df)]
-    words, map_of = _rank_words(corpus, min_df)
+    words, level, map_of = _word_level(corpus, min_df)
+    levels = [level]
     maps = {shard.number: map_of[corpus.store.get(f"words-map-{shard.number}")] for shard in corpus.shards}
     steps = len(corpus.shards) * (max_n - 1)
     done = 0
@@ -120,24 +120,16 @@ def count_grams(
     return GramTable(words, levels, corpus.n_docs.copy())
 
 
-def _frequent_words(corpus: Corpus, min_df: int) -> list[tuple[bytes, int]]:
-    total = corpus.df[: len(corpus.words)].sum(axis=1)
-    frequent = (total >= min_df).tolist()
-    return sorted((word, place) for word, place in corpus.words.items() if frequent[place])
-
-
-def _rank_words(corpus: Corpus, min_df: int) -> tuple[list[str], np.ndarray]:
-    """Frequent words in byte order, and the map from a word's place in the vocabulary to its rank or -1."""
-    frequent = _frequent_words(corpus, min_df)
-    map_of = np.full(len(corpus.words), -1, np.int32)
-    map_of[[place for _, place in frequent]] = np.arange(len(frequent), dtype=np.int32)
-    return [word.decode("utf-8", "surrogatepass") for word, _ in frequent], map_of
-
-
-def _word_level(corpus: Corpus, min_df: int) -> Level:
-    places = [place for _, place in _frequent_words(corpus, min_df)]
+def _word_level(corpus: Corpus, min_df: int) -> tuple[list[str], Level, np.ndarray]:
+    """Frequent words in byte order, their level, and the map from a vocabulary's places to ranks (-1: not frequent)."""
+    frequent = (corpus.df[: len(corpus.words)].sum(axis=1) >= min_df).tolist()
+    ranked = sorted((word, place) for word, place in corpus.words.items() if frequent[place])
+    places = [place for _, place in ranked]
     own = np.arange(len(places), dtype=np.int32)
-    return Level(own, own, own, corpus.df[places], corpus.count[places])
+    map_of = np.full(len(corpus.words), -1, np.int32)
+    map_of[places] = own
+    words = [word.decode("utf-8", "surrogatepass") for word, _ in ranked]
+    return words, Level(own, own, own, corpus.df[places], corpus.count[places]), map_of
 
 
 def _count_level(corpus: Corpus, shard, source: str, maps: dict[int, np.ndarray]) -> None:

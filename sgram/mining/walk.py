@@ -24,7 +24,6 @@ MOST_VALUES = 1 << 14
 class Trie:
     """Chosen grams of a table as nodes; node w < len(words) is the one-word gram w."""
 
-    n_words: int
     slots: np.ndarray
     """Open-addressing table of (parent node << 32 | word) -> row in `nodes`."""
     nodes: np.ndarray
@@ -56,7 +55,7 @@ class Trie:
             next_node += len(rows)
         all_keys = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
         slots, nodes = _build_slots(all_keys, len(table.words))
-        return cls(len(table.words), slots, nodes, np.concatenate(label))
+        return cls(slots, nodes, np.concatenate(label))
 
 
 @njit(nogil=True, cache=True)
