@@ -16,6 +16,10 @@ _HOMES = {
     "Lexicon": "sgram.lexicon",
     "MiningConfig": "sgram.mining",
     "mine": "sgram.mining",
+    "Span": "sgram.tagging.spans",
+    "find_spans": "sgram.tagging.spans",
+    "SpanFinder": "sgram.tagging.finder",
+    "PlanningTagger": "sgram.tagging.tagger",
     "SgramError": "sgram.errors",
 }
 

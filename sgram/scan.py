@@ -1,6 +1,6 @@
 """The fast twin of `sgram.text`: words of UTF-8 bytes, compiled. Knows nothing about n-grams or traces.
 
-One loop (`_next_word`) holds the whole rule; `find_words` gives it to people, `scan_shard` to the miner.
+One loop (`next_word`) holds the whole rule; `find_words` gives it to people, `scan_shard` to the miner.
 The GIL is released while scanning, so that shards can be scanned by threads.
 """
 
@@ -36,7 +36,7 @@ _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _class_at(buffer, at, end):
+def class_at(buffer, at, end):
     """(class, width in bytes) of the character that begins at byte `at`."""
     first = buffer[at]
     if first < 0x80:
@@ -61,12 +61,12 @@ def _class_at(buffer, at, end):
 
 @njit(nogil=True, cache=True)
 def _finish_word(buffer, at, end, length, low, high, word):
-    """The rest of a word that is long, not ASCII, or has connectors; see `_next_word`."""
+    """The rest of a word that is long, not ASCII, or has connectors; see `next_word`."""
     while at < end:
-        kind, width = _class_at(buffer, at, end)
+        kind, width = class_at(buffer, at, end)
         last = at + width
         if kind != LETTER:
-            if kind >= PASS or last >= end or _class_at(buffer, last, end)[0] != LETTER:
+            if kind >= PASS or last >= end or class_at(buffer, last, end)[0] != LETTER:
                 return at, length, low, high, kind
             at = last - 1  # a wide apostrophe or hyphen becomes one byte
         while at < last:
@@ -93,7 +93,7 @@ def _fold(byte, kind):
 
 
 @njit(nogil=True, cache=True)
-def _next_word(buffer, at, end, word):
+def next_word(buffer, at, end, word):
     """Find the next word in ``buffer[at:end]`` and write bytes 16 and later of its normal form into `word`.
 
     Returns (start, end, length of the normal form, its bytes 0-7 and 8-15 as little-endian integers,
@@ -108,7 +108,7 @@ def _next_word(buffer, at, end, word):
         if kind != LETTER:
             width = 1
             if kind == _WIDE:
-                kind, width = _class_at(buffer, at, end)
+                kind, width = class_at(buffer, at, end)
             if kind != LETTER:
                 broke = broke | (kind >= STOP)
                 before = kind
@@ -153,7 +153,7 @@ def _word_offsets(buffer):
     scratch = np.empty(end + 1, np.uint8)
     n, at, sentence = 0, 0, 0
     while True:
-        start, at, _length, _low, _high, broke = _next_word(buffer, at, end, scratch)
+        start, at, _length, _low, _high, broke = next_word(buffer, at, end, scratch)
         if start < 0:
             return found[:n].copy()
         if broke and n:
@@ -212,7 +212,7 @@ def scan_shard(buffer, doc_ends):
         if end - at + 1 > scratch.shape[0]:
             scratch = np.empty(2 * (end - at) + 1, np.uint8)
         while True:
-            start, at, length, low, high, broke = _next_word(buffer, at, end, scratch)
+            start, at, length, low, high, broke = next_word(buffer, at, end, scratch)
             if broke and ids[n - 1] != BREAK:
                 ids[n] = BREAK
                 n += 1

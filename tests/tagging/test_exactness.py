@@ -1,0 +1,145 @@
+"""The one promise of tagging, for every family of tokenizers: the mask is that of the spelled text, however it was cut.
+
+For each family 10,000 cases of (lexicon, text, segmentation): 1,000 examples, each cut in ten ways.
+"""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mask_oracle import Cutter, cases, oracle_mask, texts
+from tokenizer_examples import (
+    TRAINED,
+    deepseek,
+    encode,
+    trained_bpe,
+    trained_sentencepiece_bpe,
+)
+
+from sgram import PlanningTagger
+from sgram.tagging.vocabulary import Vocabulary
+
+EXAMPLES, WAYS = 1_000, 10
+FAMILIES = {
+    "byte-level BPE": "trained_bpe",
+    "SentencePiece BPE": "trained_sentencepiece_bpe",
+    "SentencePiece BPE without a space in front": "trained_gemma",
+    "Unigram": "trained_unigram",
+    "Unigram with bytes": "exact_processor",
+    "WordPiece": "trained_wordpiece",
+    "BPE with a suffix": "trained_suffix_bpe",
+    "tiktoken": "tiny_encoding",
+}
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def check(tagger: PlanningTagger, ids: list[int]) -> None:
+    spelled = [tagger.vocabulary.tokens[each] for each in ids]
+    wanted = oracle_mask(spelled, tagger.lexicon)
+    assert tagger(np.array(ids)).tolist() == wanted, spelled
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_mask_is_that_of_the_spelled_text_however_it_was_cut(family):
+    tokenizer = TRAINED[FAMILIES[family]]()
+    vocabulary = Vocabulary.of(tokenizer)
+    cutter = Cutter(vocabulary.tokens)
+
+    @MANY
+    @given(cases(), st.integers(0, 2**32))
+    def holds(case, seed):
+        lexicon, text = case
+        tagger, rng = PlanningTagger(lexicon, vocabulary), random.Random(seed)
+        try:
+            ids = encode(tokenizer, text)
+        except BaseException as error:  # a character that a small vocabulary does not know; tiktoken panics
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            ids = []
+        spelled = b"".join(vocabulary.spell(ids))
+        if ids:
+            check(tagger, ids)
+        for way in range(WAYS):
+            ids = cutter.cut(spelled, rng, taste=way / WAYS)
+            if ids:
+                check(tagger, ids)
+
+    holds()
+
+
+@st.composite
+def vocabularies(draw) -> list[bytes | None]:
+    """Tokens of any bytes: parts of characters, several words in one token, nothing, special ones."""
+    odd = [None, b"", b" ", b"\xc2", b"\xa0", b"\xe2\x80", b"\x99", b"let", b" me", b"'", b"-", b"1", b"\\"]
+    made = st.one_of(st.binary(max_size=5), texts().map(str.encode), st.sampled_from(odd))
+    return draw(st.lists(made, min_size=1, max_size=6))
+
+
+@MANY
+@given(cases(), vocabularies(), st.integers(0, 2**32))
+def test_any_byte_strings_may_be_tokens(case, tokens, seed):
+    lexicon, text = case
+    rng, spelled = random.Random(seed), text.encode()
+    for _ in range(WAYS):  # pieces of the text itself, cut anywhere, with other tokens thrown in
+        cuts = sorted(rng.sample(range(len(spelled) + 1), min(len(spelled), rng.randint(0, 12))))
+        row = [spelled[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
+        for _ in range(rng.choice([0, 0, 1, 4])):
+            row.insert(rng.randint(0, len(row)), rng.choice(tokens))
+        if any(token is not None for token in row):
+            ids = list(range(len(row)))
+            check(PlanningTagger(lexicon, row), ids)
+            rng.shuffle(ids)
+            check(PlanningTagger(lexicon, row), ids)
+
+
+@MANY
+@given(cases(), st.integers(0, 2**32))
+def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_good(case, seed):
+    vocabulary = Vocabulary.of([bytes([byte]) for byte in range(256)] + [b"let me", None, b"", b" so "])
+    (lexicon, text), rng = case, random.Random(seed)
+    ids = Cutter(vocabulary.tokens).cut(text.encode(), rng, taste=0.5) or [65]
+    ids.insert(rng.randrange(len(ids)), rng.choice([257, 258, 65]))
+    tagger = PlanningTagger(lexicon, vocabulary)
+    stream, settled = tagger.stream(), []
+    for end in range(1, len(ids) + 1):
+        stream.feed(ids[end - 1])
+        mask = stream.mask
+        assert mask.tolist() == oracle_mask([vocabulary.tokens[each] for each in ids[:end]], lexicon)
+        settled.append(mask[: stream.settled].tolist())
+    final = stream.mask.tolist()
+    assert all(final[: len(early)] == early for early in settled)
+
+
+@pytest.mark.parametrize("family", [trained_bpe, trained_sentencepiece_bpe])
+def test_bpe_dropout_changes_the_ids_and_not_what_is_marked(family):
+    from tokenizers import Tokenizer
+
+    loose = Tokenizer.from_str(family().to_str())
+    loose.model.dropout = 0.4
+    vocabulary = Vocabulary.of(family())
+
+    @MANY
+    @given(cases())
+    def holds(case):
+        lexicon, text = case
+        tagger = PlanningTagger(lexicon, vocabulary)
+        for _ in range(WAYS):
+            ids = encode(loose, text)
+            if ids:
+                check(tagger, ids)
+
+    holds()
+
+
+def test_a_real_vocabulary_marks_any_segmentation_of_the_same_text_alike():
+    tagger = PlanningTagger("wang2025", deepseek())
+    text = (
+        "Wait, let’s double-check. “So we can’t” use the fact that x1 = 3. So wait—let me think…\n\nAlternatively, "
+        "maybe we could try another approach? 再想一想 🤔 but first, let me verify: \\frac{1}{2}so that's it."
+    )
+    rng, cutter = random.Random(0), Cutter(tagger.vocabulary.tokens)
+    check(tagger, encode(deepseek(), text))
+    for way in range(200):
+        check(tagger, cutter.cut(text.encode(), rng, taste=way / 200))
