@@ -21,25 +21,31 @@ NAMES = [str(path.relative_to(ROOT / "sgram")) for path in MODULES]
 ROOMS_OF = {
     "cyclopts": ["cli/"],
     "rich": ["cli/"],
-    "numba": ["scan.py", "mining/"],
-    "numpy": ["scan.py", "mining/"],
+    "jinja2": ["reports/"],
+    "pandas": ["tagging/frames.py"],
+    "numba": ["scan.py", "mining/", "tagging/"],
+    "torch": ["tagging/tagger.py", "tagging/gpu.py"],
+    "triton": ["tagging/gpu.py"],
+    "numpy": ["scan.py", "mining/", "tagging/"],
     "orjson": ["files.py", "traces/", "lexicon/", "mining/"],
     "zstandard": ["files.py", "traces/"],
-    "pyarrow": ["traces/", "lexicon/", "mining/job.py", "mining/score.py"],
+    "pyarrow": ["traces/", "lexicon/", "mining/job.py", "mining/score.py", "tagging/masks.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py"],
     "inspect_ai": ["traces/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["mining/embed.py"],
     "huggingface_hub": ["mining/embed.py"],
     "safetensors": ["mining/embed.py"],
+    "spacy": ["tagging/pipeline.py"],
 }
 # imported when needed only: `import sgram.anything` must not load them
 LAZY = {
     "pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors",
-    "torch", "pandas", "sklearn", "spacy", "matplotlib",
+    "torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2",
+    "triton",
 }  # fmt: skip
-# traces/parquet.py is itself imported when needed only
-EAGER = {("traces/parquet.py", "pyarrow")}
+# modules that are themselves imported when needed only; spaCy imports tagging/pipeline.py
+EAGER = {("traces/parquet.py", "pyarrow"), ("tagging/pipeline.py", "spacy"), ("tagging/gpu.py", "triton")}
 WRITERS = {
     "files.py": "the one module that opens files for writing",
     "mining/job.py": "the lock of a run, which holds nothing",
