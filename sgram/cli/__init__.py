@@ -28,6 +28,7 @@ app = cyclopts.App(
 app.command("sgram.cli.read:read", name="read")
 app.command("sgram.cli.mine:mine", name="mine")
 app.command("sgram.cli.lexicon:app", name="lexicon")
+app.command("sgram.cli.tag:tag", name="tag")
 app.command("sgram.cli.demo:demo", name="demo")
 app.register_install_completion_command()
 

@@ -48,7 +48,7 @@ class InputFlags:
     max_bad: float = 0.01
     """Largest share of such rows; more ends with exit code 4."""
     tokenizer: Path | None = None
-    """tokenizer.json (or its directory), for exports that hold token ids alone."""
+    """tokenizer.json (or its directory): for exports that hold token ids alone, and for masks of tokens."""
     reward: Annotated[tuple[str, ...], _AGAIN] = ()
     """Weight of one reward column, as name=weight; may be given again. By default all count once."""
     correct_above: float | None = None
@@ -161,7 +161,7 @@ def read(
             deque(traces, maxlen=0)
         else:
             write_traces(traces, output)
-    _tell(reader)
+    tell(reader)
     if as_json:
         _print_json(reader, summary, output)
     elif output is None:
@@ -182,7 +182,7 @@ def _check_names(paths: list[str], output: str | None) -> None:
             )
 
 
-def _tell(reader: TraceReader) -> None:
+def tell(reader: TraceReader) -> None:
     report, aside = reader.report, reader.options.quarantine
     for warning in report.warnings:
         note(f"warning: {warning}")

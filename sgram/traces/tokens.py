@@ -3,9 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sgram.errors import InputError, MissingExtraError
 from sgram.files import excerpt
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 def _tokenizer_file(path: Path) -> Path:
@@ -23,8 +27,19 @@ def _tokenizer_file(path: Path) -> Path:
     return found
 
 
-def load_decoder(path: str | os.PathLike[str]) -> Callable[[list[int]], str]:
-    """Function from token ids to their text, special tokens included, by the tokenizer at `path`."""
+def tokenizer_name(path: str | os.PathLike[str]) -> str:
+    """What the tokenizer at `path` is called: by its hub id, its directory, or its file's own name; never by a path."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100  a link is called by its own name
+    hub = next((part for part in reversed(path.parts) if part.startswith("models--")), "")
+    if hub:
+        return hub.removeprefix("models--").replace("--", "/")
+    if path.name == "tokenizer.json":
+        return path.parent.name
+    return path.name.removesuffix(".json")
+
+
+def load_tokenizer(path: str | os.PathLike[str]) -> "Tokenizer":
+    """The tokenizer at `path`, a tokenizer.json or its directory; it neither cuts nor pads what it encodes."""
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
@@ -37,6 +52,14 @@ def load_decoder(path: str | os.PathLike[str]) -> Callable[[list[int]], str]:
         raise InputError(
             f"{excerpt(file)} cannot be read as a tokenizer: {reason}; check the path"
         ) from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def load_decoder(path: str | os.PathLike[str]) -> Callable[[list[int]], str]:
+    """Function from token ids to their text, special tokens included, by the tokenizer at `path`."""
+    tokenizer = load_tokenizer(path)
 
     def decode(ids: list[int]) -> str:
         return tokenizer.decode(ids, skip_special_tokens=False)

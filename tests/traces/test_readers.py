@@ -356,7 +356,7 @@ def test_no_row_is_ever_lost(pieces, suffix, tmp_path_factory):
 
 
 def test_fuzzed_lines_raise_nothing_but_our_own_errors(tmp_path):
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]
     seeds = [
         orjson.dumps(native("a", reward=0.5, meta={"x": [1, {"y": None}]}, token_ids=[1, 2])),

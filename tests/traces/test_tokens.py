@@ -7,7 +7,7 @@ import pytest
 
 from sgram.errors import InputError, MissingExtraError
 from sgram.traces import ReadOptions, TraceReader
-from sgram.traces.tokens import load_decoder
+from sgram.traces.tokens import load_decoder, load_tokenizer, tokenizer_name
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
 PROMPT, SAID = "What is 2+2?", "Wait, let me check: é 😀 it is 4.<|im_end|>"
@@ -84,3 +84,26 @@ def test_a_missing_library_is_told_with_its_pip_line(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
     with pytest.raises(MissingExtraError, match="pip install tokenizers"):
         load_decoder(folder)
+
+
+def test_a_tokenizer_that_was_saved_to_cut_and_pad_does_neither_here(folder, tmp_path):
+    saved = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    saved.enable_truncation(2)
+    saved.enable_padding(length=64)
+    saved.save(str(tmp_path / "tokenizer.json"))
+    (short, long) = load_tokenizer(tmp_path).encode_batch(["a", SAID], add_special_tokens=False)
+    assert (len(short.ids), long.ids) == (1, load_tokenizer(folder).encode(SAID).ids)
+
+
+def test_a_tokenizer_is_called_by_its_model_and_never_by_a_path():
+    for path, name in (
+        ("/models/Qwen2.5-7B", "Qwen2.5-7B"), ("/models/Qwen2.5-7B/tokenizer.json", "Qwen2.5-7B"),
+        ("files/qwen.json", "qwen"), ("/hub/models--org--a-name", "org/a-name"),
+        ("/hub/models--org--a-name/snapshots/abc/tokenizer.json", "org/a-name"),
+    ):  # fmt: skip
+        assert tokenizer_name(path) == name
+
+
+def test_a_tokenizer_in_the_current_folder_is_called_by_that_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tokenizer_name(".") == tokenizer_name("tokenizer.json") == tmp_path.name

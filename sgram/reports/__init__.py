@@ -1,0 +1,1 @@
+"""Pages and figures for people. Knows nothing about how numbers came."""

@@ -1,0 +1,483 @@
+"""The command, with real tokenizers trained here, on the shipped sample traces."""
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sgram.cli import main
+from sgram.files import data_path
+from sgram.lexicon import Lexicon
+from sgram.tagging.masks import read_masks
+from sgram.tagging.projection import project
+from sgram.tagging.spans import find_spans
+from sgram.traces import Trace, read_traces, write_traces
+
+tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = data_path("sample_traces.jsonl")
+TRACES = list(read_traces(SAMPLE))
+UNKNOWN = "[UNK]"
+WANG = Lexicon.load("wang2025")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folder of two models' tokenizers: ``bpe`` keeps texts, ``wordpiece`` does not."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    folder = tmp_path_factory.mktemp("models")
+    bpe, wordpiece = Tokenizer(models.BPE()), Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder, wordpiece.decoder = decoders.ByteLevel(), decoders.WordPiece()
+    wordpiece.normalizer, wordpiece.pre_tokenizer = (
+        normalizers.BertNormalizer(),
+        pre_tokenizers.BertPreTokenizer(),
+    )
+    alphabet, texts = pre_tokenizers.ByteLevel.alphabet(), [trace.text for trace in TRACES]
+    common = {"vocab_size": 600, "show_progress": False}
+    bpe.train_from_iterator(
+        texts, trainers.BpeTrainer(**common, special_tokens=["<|im_end|>"], initial_alphabet=alphabet)
+    )
+    wordpiece.train_from_iterator(texts, trainers.WordPieceTrainer(**common, special_tokens=[UNKNOWN]))
+    for name, made in (("bpe", bpe), ("wordpiece", wordpiece)):
+        (folder / name).mkdir()
+        made.save(str(folder / name / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture
+def bpe(models):
+    return tokenizers.Tokenizer.from_file(str(models / "bpe" / "tokenizer.json"))
+
+
+def tag(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["tag", *map(str, arguments)])
+    return left.value.code, *capsys.readouterr()
+
+
+def told(capsys: pytest.CaptureFixture, *arguments: object) -> dict:
+    code, out, _ = tag(capsys, *arguments, "--json")
+    assert (code, out.count("\n")) == (0, 1)
+    return json.loads(out)
+
+
+def written(path: Path, *traces: Trace) -> Path:
+    write_traces(traces, path)
+    return path
+
+
+def ids(tokenizer, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+# -- masks ----------------------------------------------------------------------------------------------
+
+
+def test_masks_are_the_spans_of_the_text_as_the_encoder_cut_it(models, bpe, tmp_path, capsys):
+    output = tmp_path / "deep" / "masks.parquet"
+    code, out, err = tag(capsys, SAMPLE, "--tokenizer", models / "bpe", "-o", output)
+    assert code == 0
+    read = read_masks(output)
+    assert (read.metadata["lexicon"], read.metadata["lexicon_digest"]) == ("wang2025", WANG.digest)
+    assert read.metadata["tokenizer"] == "bpe"
+    for trace, row in zip(TRACES, read, strict=True):
+        encoding, spans = bpe.encode(trace.text, add_special_tokens=False), find_spans(trace.text, WANG)
+        assert (row.id, row.token_ids.tolist()) == (trace.id, encoding.ids)
+        assert row.planning_mask.tolist() == project(spans, trace.text, encoding.offsets).tolist()
+        assert [(each.start, each.end, each.label) for each in row.spans] == [
+            (each.start, each.end, each.label) for each in spans
+        ]
+    assert "token ids: 0 rollouts hold their own, 108 were encoded from their text" in err
+    assert f"masks of 108 traces written to {output}" in err.replace("\n", " ")
+    assert "traces of" in out
+    assert "written" not in out
+
+
+def test_equal_runs_write_equal_masks(models, tmp_path, capsys):
+    for name in ("one", "two"):
+        tag(
+            capsys,
+            SAMPLE,
+            "--tokenizer",
+            models / "bpe" / "tokenizer.json",
+            "-o",
+            tmp_path / f"{name}.parquet",
+        )
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_ids_of_a_rollout_are_used_and_strangers_among_them_told(models, bpe, tmp_path, capsys):
+    text = "Wait, let me see."
+    path = written(
+        tmp_path / "in.jsonl",
+        Trace(id="own", text=text, token_ids=(*ids(bpe, text), 0)),
+        Trace(id="other", text="Hmm. No", token_ids=ids(bpe, text)),
+        Trace(id="bare", text=text),
+    )
+    output = tmp_path / "masks.parquet"
+    code, _, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
+    assert code == 0
+    assert "token ids: 2 rollouts hold their own, 1 were encoded from their text" in err
+    assert (
+        "warning: 1 of 3 rollouts hold ids that do not spell their text; their mask follows the ids"
+        in err.replace("\n", " ")
+    )
+    own, other, bare = read_masks(output)
+    assert own.planning_mask.tolist() == [*bare.planning_mask.tolist(), False]  # the end token is no text
+    assert other.planning_mask.tolist() == bare.planning_mask.tolist()
+    assert [each.start for each in other.spans] == [0]  # "Hmm": spans are of the trace's own text
+    assert own.token_ids.tolist()[:-1] == bare.token_ids.tolist() == list(ids(bpe, text))
+
+
+def test_ids_beyond_the_tokenizer_end_the_run_and_name_the_trace(models, tmp_path, capsys):
+    path = written(tmp_path / "in.jsonl", TRACES[0], Trace(id="odd", text="x", token_ids=(1, 100_000)))
+    output = tmp_path / "masks.parquet"
+    output.write_text("old")
+    code, out, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
+    assert (code, out) == (3, "")
+    assert err == (
+        "sgram: trace 'odd' holds the token id 100000, but the tokenizer bpe has 600 ids; name the tokenizer of the "
+        "model that wrote it\n"
+    )
+    assert output.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.jsonl", "masks.parquet"]
+
+
+def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_path, capsys):
+    text = "Let me\nWAIT"
+    path = written(tmp_path / "in.jsonl", Trace(id="a", text=text))
+    output = tmp_path / "masks.parquet"
+    code, _, err = tag(capsys, path, "--tokenizer", models / "wordpiece", "-o", output)
+    assert code == 0
+    assert "the tokenizer wordpiece does not keep a text as it is, so 1 masks were projected" in err.replace(
+        "\n", " "
+    )
+    (row,) = read_masks(output)
+    assert row.planning_mask.all()
+
+
+def test_an_export_of_ids_alone_is_tagged_with_the_tokenizer_that_reads_it(models, bpe, tmp_path, capsys):
+    prompt, said = ids(bpe, "2+2?"), (*ids(bpe, "Wait, four."), 0)
+    row = {
+        "schema_version": 1, "step": 1, "token_ids": prompt + said,
+        "loss_mask": [False] * len(prompt) + [True] * len(said), "rewards": [1.0] * len(prompt + said),
+    }  # fmt: skip
+    path, output = tmp_path / "in.jsonl", tmp_path / "masks.parquet"
+    path.write_text(json.dumps(row) + "\n")
+    code, _, err = tag(capsys, path, "--dialect", "prime-rl", "--tokenizer", models / "bpe", "-o", output)
+    assert (code, "do not spell" in err) == (0, False)  # its text holds the end token, spelled out
+    (mask,) = read_masks(output)
+    assert mask.token_ids.tolist() == list(said)
+    assert bpe.decode(mask.token_ids[mask.planning_mask].tolist()) == "Wait"
+
+
+def test_rows_that_cannot_be_read_stand_beside_the_masks(models, tmp_path, capsys):
+    path, output = written(tmp_path / "in.jsonl", *TRACES[:3]), tmp_path / "masks.parquet"
+    with path.open("ab") as file:
+        file.write(b"oops\n")
+    flags = (path, "--tokenizer", models / "bpe", "-o", output)
+    code, _, err = tag(capsys, *flags, "--max-bad", "0.5")
+    assert (code, len(read_masks(output))) == (0, 3)
+    assert "rows set aside: 1; first: " in err
+    assert Path(f"{output}.quarantine.jsonl").exists()
+    output.unlink()
+    code, out, err = tag(capsys, *flags)
+    assert (code, out, output.exists()) == (4, "", False)
+    assert err.count("\n") == 1
+
+
+# -- numbers --------------------------------------------------------------------------------------------
+
+
+def test_json_tells_every_number(models, bpe, capsys, tmp_path):
+    output = tmp_path / "masks.parquet"
+    found = told(capsys, SAMPLE, "--tokenizer", models / "bpe", "-o", output)
+    assert (found["format"], found["version"], found["output"], found["html"]) == (
+        "sgram-tag",
+        1,
+        str(output),
+        None,
+    )
+    assert found["lexicon"] == {"name": "wang2025", "digest": WANG.digest, "n_grams": 249}
+    assert found["tokenizer"]["name"] == "bpe"
+    assert found["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0}
+    assert (found["unit"], found["n_traces"], found["rows_in"], found["rows_quarantined"]) == (
+        "tokens",
+        108,
+        108,
+        0,
+    )
+    everything = found["shares"][0]
+    masks = [row.planning_mask for row in read_masks(output)]
+    assert everything["n_units"] == sum(map(len, masks)) == sum(len(ids(bpe, trace.text)) for trace in TRACES)
+    assert everything["n_planning"] == sum(int(mask.sum()) for mask in masks)
+    assert everything["pooled"]["value"] == pytest.approx(np.concatenate(masks).mean())
+    assert everything["mean"]["value"] == pytest.approx(np.mean([mask.mean() for mask in masks]))
+    assert everything["n_groups"] == 36
+    assert everything["pooled"]["low"] < everything["pooled"]["value"] < everything["pooled"]["high"]
+    by = {(row["model"], row["outcome"]): row["n_traces"] for row in found["shares"]}
+    assert by[None, "correct"] == sum(trace.correct is True for trace in TRACES)
+    assert by["sample-terse", None] == 36
+    assert sum(row["share"] for row in found["moves"]) == pytest.approx(1)
+    assert len(found["grams"]) == 10
+
+
+def test_without_a_tokenizer_shares_are_of_characters(capsys):
+    code, out, err = tag(capsys, SAMPLE)
+    assert code == 0
+    assert out.split("\n")[0].split() == "traces of planning 95 % interval mean traces characters".split()
+    assert "no --tokenizer: shares are of the characters that are not space" in err.replace("\n", " ")
+    found = told(capsys, SAMPLE)
+    assert (found["unit"], found["tokenizer"]) == ("characters", None)
+    assert found["shares"][0]["n_units"] == sum(len("".join(trace.text.split())) for trace in TRACES)
+
+
+def test_the_tables_tell_shares_moves_and_grams(capsys):
+    _, out, _ = tag(capsys, SAMPLE)
+    shares, moves, grams = out.strip().split("\n\n")
+    assert [line.split()[0] for line in shares.splitlines()] == [
+        "traces", "all", "correct", "wrong", "sample-searcher", "sample-terse", "sample-textbook",
+    ]  # fmt: skip
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert [line.split()[0] for line in moves.splitlines()[1:]] == [
+        "deduction", "branching", "backtracking", "verification", "goal-setting", "other",
+    ]  # fmt: skip
+    assert grams.splitlines()[0].split() == ["most", "frequent", "grams", "move", "spans", "traces"]
+    assert len(grams.splitlines()) == 11
+
+
+def test_many_models_are_cut_in_the_table_and_kept_in_json(tmp_path, capsys):
+    path = written(
+        tmp_path / "in.jsonl", *(Trace(id=str(n), text="wait", model=f"m{n:02}") for n in range(15))
+    )
+    _, out, err = tag(capsys, path)
+    assert ("m11" in out, "m12" in out) == (True, False)
+    assert "3 more models; --json tells all" in err
+    assert len([row for row in told(capsys, path)["shares"] if row["model"] and not row["outcome"]]) == 15
+
+
+def test_the_seed_moves_intervals_and_nothing_else(capsys):
+    first, again, other = (told(capsys, SAMPLE, "--seed", seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first["shares"][0]["pooled"]["low"] != other["shares"][0]["pooled"]["low"]
+    assert first["shares"][0]["pooled"]["value"] == other["shares"][0]["pooled"]["value"]
+
+
+def test_traces_are_chosen_and_limited(capsys):
+    assert told(capsys, SAMPLE, "--where", "correct=true", "--limit", 5)["n_traces"] == 5
+    nothing = told(capsys, SAMPLE, "--where", "model=none-such")
+    assert (nothing["n_traces"], nothing["rows_skipped"], nothing["shares"][0]["pooled"]["value"]) == (
+        0,
+        108,
+        None,
+    )
+    code, out, _ = tag(capsys, SAMPLE, "--where", "model=none-such", "--show", 1)
+    assert (code, "most frequent" in out) == (0, False)
+
+
+def test_a_lexicon_of_one_s_own_comes_from_a_file_or_stdin(tmp_path, capsys, monkeypatch):
+    mine = tmp_path / "mine.json"
+    Lexicon.from_grams(["the"], name="mine").save(mine)
+    found = told(capsys, SAMPLE, "--lexicon", mine)
+    assert (found["lexicon"]["name"], [row["gram"] for row in found["grams"]]) == ("mine", ["the"])
+    with mine.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert told(capsys, SAMPLE, "--lexicon", "-") == found
+
+
+def test_traces_come_from_stdin(capsys, monkeypatch):
+    found = told(capsys, SAMPLE)
+    with SAMPLE.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert told(capsys, "-") == found
+
+
+# -- traces in the terminal -----------------------------------------------------------------------------
+
+SHOWN = Trace(
+    id="t\x1b1",
+    text="Wait, let me see.\r\n\n  x[0] = [red]1[/red]\x1b[2J\u202e; so \x07",
+    model="m",
+    correct=False,
+)
+
+
+def test_without_colour_spans_are_named_in_brackets(tmp_path, capsys):
+    path = written(tmp_path / "in.jsonl", SHOWN, replace(SHOWN, id="second"))
+    code, out, _ = tag(capsys, path, "--show", 1)
+    assert code == 0
+    assert out.split("\n\n", 3)[3] == (
+        "Planning spans are written [move: words]; moves: deduction, branching, backtracking, verification, \n"
+        "goal-setting, other.\n"
+        "\n"
+        "--- t\\x1b1  model m  wrong  27.5 % of 40 characters planning\n"
+        "  [backtracking: Wait], [goal-setting: let me] see.\n"
+        "\n"
+        "    x[0] = [red]1[/red]\\x1b[2J\\u202e; [other: so] \\x07\n"
+    )
+
+
+@pytest.mark.parametrize("no_colour", [False, True])
+def test_with_colour_spans_are_coloured_by_their_move(no_colour, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = tag(capsys, written(tmp_path / "in.jsonl", SHOWN), "--show", 1)
+    if no_colour:
+        assert "[backtracking: Wait], [goal-setting: let me] see." in out
+        assert "38;2" not in out
+    else:
+        # "#d55e00" and "#cc79a7" in bold; "other" has no colour and is underlined
+        assert "\x1b[1;38;2;213;94;0mWait\x1b[0m, \x1b[1;38;2;204;121;167mlet me\x1b[0m see." in out
+        assert "\x1b[1;4mso\x1b[0m" in out
+        assert "\x1b[1;38;2;213;94;0mbacktracking\x1b[0m" in out  # the legend
+    assert "\x1b[2J" not in out
+
+
+def test_a_long_trace_is_cut_and_the_rest_is_told(tmp_path, capsys):
+    path = written(tmp_path / "in.jsonl", Trace(id="a", text="\n".join(f"line {n}, so" for n in range(100))))
+    _, out, _ = tag(capsys, path, "--show", 1)
+    assert "  line 59, [other: so]\n  ... 40 more lines (--lines 0 shows all)\n" in out
+    _, out, _ = tag(capsys, path, "--show", 1, "--lines", 3)
+    assert "  line 2, [other: so]\n  ... 97 more lines" in out
+    _, out, _ = tag(capsys, path, "--show", 1, "--lines", 0)
+    assert out.endswith("  line 99, [other: so]\n")
+
+
+def test_long_lines_are_wrapped_and_every_word_is_there(tmp_path, capsys):
+    words = " ".join(f"word{n}" for n in range(200))
+    _, out, _ = tag(capsys, written(tmp_path / "in.jsonl", Trace(id="a", text=words)), "--show", 1)
+    body = out.rpartition("planning\n")[2]
+    assert body.split() == words.split()
+    assert max(map(len, body.splitlines())) <= 100
+
+
+# -- page -----------------------------------------------------------------------------------------------
+
+
+def test_a_page_shows_the_first_traces_and_the_numbers_of_all(models, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    code, _, err = tag(capsys, SAMPLE, "--tokenizer", models / "bpe", "--html", page, "--html-traces", 3)
+    html = page.read_text(encoding="utf-8")
+    assert code == 0
+    assert f"page of 3 traces written to {page}" in err.replace("\n", " ")
+    assert html.count("<details") == 3
+    for words in (
+        "108 traces, planning",
+        "first 3 traces",
+        "tokens (tokenizer bpe) are",
+        TRACES[0].prompt[:30],
+    ):
+        assert words in html
+    gram = "is there a simpler way"
+    cluster, _ = WANG.find(gram)
+    assert (
+        f'class="m-{cluster.move}" title="{cluster.move} · cluster {cluster.id} · &#39;{gram}&#39;"' in html
+    )
+    assert html.count("<details") == 3
+
+
+def test_long_names_of_models_are_cut_in_the_terminal_and_whole_on_the_page(tmp_path, capsys):
+    name = "an-organisation/a-model-with-a-long-name-7B"
+    path = written(tmp_path / "in.jsonl", Trace(id="a", text="wait", model=name))
+    _, out, _ = tag(capsys, path, "--html", tmp_path / "page.html")
+    assert "...del-with-a-long-name-7B " in out
+    assert f"<td>{name}</td>" in (tmp_path / "page.html").read_text()
+
+
+def test_fewer_traces_than_the_page_may_hold(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    code, _, err = tag(capsys, SAMPLE, "--limit", 2, "--html", page, "--show", 1)
+    assert (code, page.read_text().count("<details")) == (0, 2)
+    assert "page of 2 traces" in err
+    assert "Below are the first" not in page.read_text()
+
+
+def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
+    evil = Trace(
+        id="<script>x</script>", text='wait <img src=x onerror="y"> \u202e', prompt="<b>", model='"><i>'
+    )
+    code, _, _ = tag(capsys, written(tmp_path / "in.jsonl", evil), "--html", tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert code == 0
+    assert not any(bad in html for bad in ("<script", "<img", "<b>", "<i>", "\u202e"))
+
+
+# -- what cannot be meant -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-o", "masks.parquet"], "-o needs --tokenizer: a mask is of token ids"),
+        (["-o", "masks.jsonl"], "-o masks.jsonl: masks are written as Parquet; end the name in .parquet"),
+        (["-o", "-"], "masks and pages go to files, not to stdout"),
+        (["--html", "-"], 'Command "tag" parameter --html requires an argument'),
+        (["-o", "--json"], "--json names no file; write ./--json if it does"),
+        (["-o", "a.parquet", "--html", "./a.parquet"], "-o and --html both name a.parquet"),
+        (["--json", "--show", "1"], "stdout can hold the JSON or the traces, not both"),
+        (["--show", "-1"], "--show and --lines take a number from 0"),
+        (["--lines", "-1"], "--show and --lines take a number from 0"),
+        (["--html-traces", "0"], "--show and --lines take a number from 0, --html-traces one from 1"),
+        (["--limit", "0"], "--seed takes a whole number from 0, --limit a number of traces"),
+        (["--seed", "-1"], "--seed takes a whole number from 0"),
+        (["--whre", "x"], "there is no option --whre"),
+        (["--lexicon", "no-such"], "there is no lexicon 'no-such'; give a path, or a preset"),
+        (["-", "--lexicon", "-"], "the traces and the lexicon both want stdin"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = tag(capsys, SAMPLE, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"sgram: {sentence}")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_is_never_written_over(models, tmp_path, capsys):
+    path = written(tmp_path / "in.parquet", *TRACES[:2])
+    before = path.read_bytes()
+    flags = ("--tokenizer", models / "bpe")
+    for arguments, sentence in (
+        ((path, *flags, "-o", path), "in.parquet is an input; write to another file"),
+        ((path, "--html", path), "in.parquet is an input; write to another file"),
+        (
+            (tmp_path, *flags, "-o", tmp_path / "sub" / "m.parquet"),
+            "where the next run would read it as rollouts",
+        ),
+    ):
+        code, _, err = tag(capsys, *arguments)
+        assert (code, sentence in err) == (2, True)
+    assert path.read_bytes() == before
+    code, _, _ = tag(capsys, tmp_path, "--html", tmp_path / "page.html")  # no reader takes that for rollouts
+    assert code == 0
+
+
+def test_what_is_no_tokenizer_is_told(tmp_path, capsys):
+    code, _, err = tag(capsys, SAMPLE, "--tokenizer", tmp_path)
+    assert (code, "holds no tokenizer.json; name the file itself" in err) == (3, True)
+
+
+def test_help_needs_no_heavy_library():
+    code = (
+        "import sys\nfrom sgram.cli import main\n"
+        "try: main(['tag', '--help'])\nexcept SystemExit: pass\n"
+        "heavy = ('pyarrow', 'numpy', 'numba', 'pandas', 'torch', 'tokenizers', 'jinja2')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+    assert "--html-traces" in ran.stdout
+    assert "--tokenizer" in ran.stdout
