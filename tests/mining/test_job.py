@@ -68,7 +68,7 @@ def truth(tmp_path_factory) -> dict[str, bytes]:
 def shards(folder: Path, n: int, seed: int, pack=bytes, suffix=".jsonl") -> list[Path]:
     """The sample's rows in random order in `n` files."""
     rows = LINES.copy()
-    random.Random(seed).shuffle(rows)  # noqa: S311
+    random.Random(seed).shuffle(rows)
     folder.mkdir()
     paths = [folder / f"part-{number}{suffix}" for number in range(n)]
     for number, path in enumerate(paths):
@@ -82,7 +82,7 @@ def shards(folder: Path, n: int, seed: int, pack=bytes, suffix=".jsonl") -> list
 @pytest.mark.parametrize(("n", "seed"), [(1, 1), (7, 2), (7, 3)])
 def test_shards_and_the_order_of_rows_do_not_matter(n, seed, tmp_path, truth):
     paths = shards(tmp_path / "in", n, seed)
-    random.Random(seed).shuffle(paths)  # noqa: S311
+    random.Random(seed).shuffle(paths)
     assert products(run(paths, tmp_path / "runs")) == truth
 
 

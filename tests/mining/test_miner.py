@@ -68,7 +68,7 @@ def same(one, other):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_order_of_the_traces_does_not_matter(plain, sample, method, seed):
-    shuffled = random.Random(seed).sample(sample, len(sample))  # noqa: S311
+    shuffled = random.Random(seed).sample(sample, len(sample))
     same(plain[method], fitted(iter(shuffled), method=method))
 
 
