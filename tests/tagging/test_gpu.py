@@ -20,7 +20,15 @@ from sgram import Lexicon, PlanningTagger  # noqa: E402
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
 SOME = settings(max_examples=400 if ON_GPU else 15, deadline=None, suppress_health_check=list(HealthCheck))
-BYTES = [bytes([byte]) for byte in range(256)] + [None, b"", b"let me", b" so ", b"\xe2\x80", b"\xa0\xc2", b"'s"]
+BYTES = [bytes([byte]) for byte in range(256)] + [
+    None,
+    b"",
+    b"let me",
+    b" so ",
+    b"\xe2\x80",
+    b"\xa0\xc2",
+    b"'s",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +73,9 @@ def test_the_kernel_has_the_mask_of_the_host_whatever_the_tokens_and_wherever_ro
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_one_row_two_rows_and_either_kind_of_integers(gpu, dtype):
     tagger = PlanningTagger("wang2025", trained_bpe())
-    ids = np.array(encode(trained_bpe(), "Wait, let’s double-check. So x1 = 3; let me try “another” approach."), dtype)
+    ids = np.array(
+        encode(trained_bpe(), "Wait, let’s double-check. So x1 = 3; let me try “another” approach."), dtype
+    )
     wanted = tagger(ids)
     assert wanted.any()
     assert tagged(gpu, tagger, ids).tolist() == wanted.tolist()
@@ -84,7 +94,14 @@ def test_a_space_that_is_cut_into_bytes_is_no_planning_token(gpu):
     tokens = [b"let", b"\xc2", b"\xa0", b"me", b"\xc3", b"\xa9", b" "]
     tagger = PlanningTagger(Lexicon.from_grams(["let me", "let é me"]), tokens)
     assert tagged(gpu, tagger, np.array([0, 1, 2, 3])).tolist() == [True, False, False, True]
-    assert tagged(gpu, tagger, np.array([0, 6, 4, 5, 6, 3])).tolist() == [True, False, True, True, False, True]
+    assert tagged(gpu, tagger, np.array([0, 6, 4, 5, 6, 3])).tolist() == [
+        True,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_the_kernel_compiles_for_gpus_that_are_not_here():

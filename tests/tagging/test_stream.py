@@ -1,0 +1,89 @@
+"""A text that is still being written; that the mask is right at every step is held in test_exactness."""
+
+import numpy as np
+import pytest
+
+from sgram import Lexicon, PlanningTagger
+from sgram.errors import UsageError
+
+TOKENS = [b"wait", b"ing", b" let", b" me", b" see", b".", b" ", None, b"\xc3", b"\xa9", b"'", b"s"]
+WAIT, ING, LET, ME, SEE, DOT, SPACE, END, LEAD, REST, QUOTE, S = range(12)
+
+
+@pytest.fixture
+def stream():
+    return PlanningTagger(Lexicon.from_grams(["wait", "let me see", "me", "é", "let's"]), TOKENS).stream()
+
+
+def test_a_word_counts_as_it_stands_until_it_goes_on(stream):
+    stream.feed(WAIT)
+    assert stream.mask.tolist() == [True]  # "wait"
+    assert stream.settled == 0
+    stream.feed(ING)
+    assert stream.mask.tolist() == [False, False]  # "waiting"
+    stream.feed(DOT)
+    assert stream.mask.tolist() == [False, False, False]
+    assert stream.settled == 3
+
+
+def test_tokens_far_back_may_still_join_a_gram(stream):
+    assert stream.feed([DOT, LET, ME]) == 1  # "let me" may become "let me see"
+    assert stream.mask.tolist() == [False, False, True]
+    stream.feed([SPACE, SEE])
+    assert stream.mask.tolist() == [False, True, True, False, True]
+    assert stream.feed(END) == 6  # a special token ends the text
+    assert stream.mask.tolist() == [False, True, True, False, True, False]
+
+
+def test_half_a_character_settles_nothing_before_it_is_whole(stream):
+    assert stream.feed([DOT, LEAD]) == 1
+    assert stream.mask.tolist() == [False, False]
+    assert stream.feed(REST) == 1
+    assert stream.mask.tolist() == [False, True, True]
+
+
+def test_an_apostrophe_waits_for_what_follows(stream):
+    stream.feed([LET, QUOTE])
+    assert stream.mask.tolist() == [False, False]
+    stream.feed(S)
+    assert stream.mask.tolist() == [True, True, True]
+
+
+def test_nothing_fed_is_an_empty_mask(stream):
+    assert stream.mask.tolist() == []
+    assert stream.feed([]) == 0
+    assert len(stream) == 0
+
+
+def test_a_mask_that_was_handed_out_does_not_change(stream):
+    stream.feed(WAIT)
+    early = stream.mask
+    stream.feed([ING, DOT])
+    assert early.tolist() == [True]
+
+
+def test_long_sequences_are_carried_on():
+    tagger = PlanningTagger(Lexicon.from_grams(["let me see"]), TOKENS)
+    ids = np.tile([LET, ME, SEE, DOT, SPACE, WAIT], 500)
+    stream = tagger.stream()
+    for start in range(0, len(ids), 7):
+        stream.feed(ids[start : start + 7])
+    assert len(stream) == 3_000
+    assert stream.mask.tolist() == tagger(ids).tolist()
+
+
+@pytest.mark.parametrize("wrong", [12, -1, [WAIT, 99]])
+def test_an_id_out_of_range_is_refused_and_changes_nothing(stream, wrong):
+    stream.feed(WAIT)
+    with pytest.raises(
+        UsageError, match=r"id (12|-1|99) is out of range: the ids of tokenizer 'list of bytes' run from 0"
+    ):
+        stream.feed(wrong)
+    assert len(stream) == 1
+    assert stream.mask.tolist() == [True]
+
+
+@pytest.mark.parametrize("wrong", [[0.5], [[1, 2]], ["a"]])
+def test_what_is_no_id_is_refused(stream, wrong):
+    with pytest.raises(UsageError, match="feed takes one id or a sequence of ids"):
+        stream.feed(wrong)
