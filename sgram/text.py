@@ -81,6 +81,9 @@ NON_LETTERS = (
     (0x1D400, 0x1D7FF, STOP), (0x1F000, 0x1FAFF, STOP), (0xE0000, 0xE0FFF, PASS), (0xF0000, 0x10FFFF, STOP),
 )  # fmt: skip
 
+SPACES = (0x09, 0x0A, 0x0D, 0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
+"""White space among the characters that can stand inside a gram, and line ends: none of it makes a token planning."""
+
 
 def _bmp_classes() -> bytes:
     classes = bytearray(0x10000)  # LETTER is 0

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sgram.scan import class_at
-from sgram.text import APOSTROPHE, HYPHEN, LETTER, PASS, STOP
+from sgram.text import APOSTROPHE, HYPHEN, LETTER, PASS, SPACES, STOP
 
 GAP_RUN, RUN, GAP, JOIN_RUN, JOIN, GENERAL, EMPTY, NO_TEXT = range(8)
 """Kinds of tokens: a gap and a run, a run, a gap, a connector and a run, a connector, anything else, no bytes, none."""
@@ -21,7 +21,7 @@ RAW = 5
 """A piece that is one byte of a character not wholly inside the token; the other pieces are GAP, RUN and JOIN."""
 HIDDEN, SEEN, PERHAPS = range(3)
 """Whether a token holds a non-space character: no; yes; only if the character that it holds a part of is none."""
-_SPACES = np.array([9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], np.int64)
+_SPACES = np.array(SPACES, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from sgram.tagging.spans import Span, longest_first
-
-SPACES = (0x09, 0x0A, 0x0D, 0x20, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
-"""Characters that never make a token planning by themselves."""
+from sgram.text import SPACES
 
 
 def planning_characters(spans: Iterable[Span], text: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The kernel for GPUs, held against the machine on the host: on a GPU where there is one, else in Triton's interpreter."""
+"""The kernel for GPUs against the machine on the host: on a GPU where there is one, else in Triton's interpreter."""
 
 import os
 import random
@@ -90,7 +90,8 @@ def test_ids_out_of_range_hold_no_text(gpu):
 
 
 def test_a_space_that_is_cut_into_bytes_is_no_planning_token(gpu):
-    # "let", NO-BREAK SPACE as C2 + A0, "me": the two bytes stand inside the span, and are a space. "é" as C3 + A9 is not.
+    # "let", NO-BREAK SPACE as C2 + A0, "me": the two bytes stand inside the span, and are a space.
+    # "é" as C3 + A9 is none.
     tokens = [b"let", b"\xc2", b"\xa0", b"me", b"\xc3", b"\xa9", b" "]
     tagger = PlanningTagger(Lexicon.from_grams(["let me", "let é me"]), tokens)
     assert tagged(gpu, tagger, np.array([0, 1, 2, 3])).tolist() == [True, False, False, True]

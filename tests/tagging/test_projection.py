@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.lexicon import Lexicon
-from sgram.tagging.projection import SPACES, cut_pieces, planning_characters, project
+from sgram.tagging.projection import cut_pieces, planning_characters, project
 from sgram.tagging.spans import Span, find_spans, longest_first
+from sgram.text import SPACES
 
 TEXT = "So wait,  let me\tsee"
 SPANS = [Span(3, 7, "backtracking", 0, "wait"), Span(10, 16, "goal-setting", 1, "let me")]

@@ -1,4 +1,4 @@
-"""What one calls: shapes, kinds, padding, special tokens, labels, spans, and every refusal. Exactness has its own file."""
+"""What one calls: shapes, kinds, padding, special tokens, labels, spans, refusals. Exactness has its own file."""
 
 import random
 import threading
