@@ -37,7 +37,6 @@ from sgram.tagging.tables import (
     FAILS,
     FIRSTS,
     HEADS,
-    LEADS,
     LONGEST,
     N_IDS,
     PARTS,
@@ -54,7 +53,7 @@ from sgram.text import APOSTROPHE, BMP_CLASSES, DIGIT, ESCAPE, HYPHEN, LETTER, P
 if TYPE_CHECKING:
     import torch
 
-CLASSES = 18
+CLASSES = 19
 """Place in `DeviceTables.starts` that the tables on the host do not have."""
 CHUNK = 32
 """Tokens a program marks: few, for many programs at once; not fewer than it usually looks back."""
@@ -108,8 +107,8 @@ _RAW, _SEEN, _PERHAPS = map(tl.constexpr, (RAW, SEEN, PERHAPS))
 _LETTER, _APOSTROPHE, _HYPHEN, _PASS, _STOP, _DIGIT, _ESCAPE = map(
     tl.constexpr, (LETTER, APOSTROPHE, HYPHEN, PASS, STOP, DIGIT, ESCAPE)
 )
-_HEADS, _LEADS, _PLACES, _SIZES, _PARTS, _ENDS, _COLUMNS, _TRIE, _WORDS, _FIRSTS = map(
-    tl.constexpr, (HEADS, LEADS, PLACES, SIZES, PARTS, ENDS, COLUMNS, TRIE, WORDS, FIRSTS)
+_HEADS, _PLACES, _SIZES, _PARTS, _ENDS, _COLUMNS, _TRIE, _WORDS, _FIRSTS = map(
+    tl.constexpr, (HEADS, PLACES, SIZES, PARTS, ENDS, COLUMNS, TRIE, WORDS, FIRSTS)
 )
 _BASES, _EDGES, _FAILS, _LONGEST, _WIDTH, _N_IDS, _SPELLED, _CLASSES = map(
     tl.constexpr, (BASES, EDGES, FAILS, LONGEST, WIDTH, N_IDS, SPELLED, CLASSES)
@@ -131,7 +130,7 @@ def _what_at(ids, attended, numbers, starts, place, masked: tl.constexpr):
     if masked:
         is_text = is_text & (tl.load(attended + place) != 0)
     value = tl.where(is_text, value, 0).to(tl.int32)
-    return value, tl.where(is_text, _number(numbers, starts, _HEADS, value), _NO_TEXT)
+    return value, tl.where(is_text, _number(numbers, starts, _HEADS, 4 * value), _NO_TEXT)
 
 
 @triton.jit
@@ -204,7 +203,7 @@ def _mark(ids, mask, first, last, numbers, letters, starts):
     place = first
     while place <= last:
         value = tl.load(ids + place).to(tl.int32)
-        seen = _number(numbers, starts, _HEADS, value) >> 20 & 3
+        seen = _number(numbers, starts, _HEADS, 4 * value) >> 20 & 3
         marked = (seen == _SEEN) | (place == first) | (place == last)
         if (seen == _PERHAPS) & (not marked):
             marked = _is_seen(ids, place, numbers, letters, starts)
@@ -282,7 +281,7 @@ def _tag_chunk(
                 )
             else:
                 at, size = _number(numbers, starts, _PLACES, value), _number(numbers, starts, _SIZES, value)
-                lead = _number(numbers, starts, _LEADS, value)
+                lead = _number(numbers, starts, _HEADS, 4 * value + 1)
             piece = what & 0xFF
             part += 4
             n_parts -= 1

@@ -18,8 +18,8 @@ from sgram.tagging.machine import (
     STARTS,
     STATE,
     close_row,
-    tag_tokens,
 )
+from sgram.tagging.rows import tag_tokens
 from sgram.tagging.tables import Tables
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.text import PASS
@@ -58,8 +58,8 @@ class TaggingStream:
             self._mask = _longer(self._mask, 2 * end)
         self._ids[self._n : end] = new
         tag_tokens(
-            self._ids, np.zeros(0, np.bool_), self._n, end, self._registers, self._raw, *self._tables,
-            self._marks(self._mask),
+            self._ids, np.zeros(0, np.bool_), self._n, end, self._registers, self._raw,
+            np.empty((5, new.size + 1), np.int32), *self._tables, *self._marks(self._mask),
         )  # fmt: skip
         self._n = end
         return self.settled
@@ -71,7 +71,7 @@ class TaggingStream:
         It is the mask that the tagger gives for the same ids; the last tokens may yet change, see `settled`.
         """
         mask = self._mask[: self._n].copy()
-        close_row(self._ids, self._registers.copy(), *self._tables, self._marks(mask))
+        close_row(self._ids, self._registers.copy(), *self._tables, *self._marks(mask))
         return mask
 
     @property

@@ -14,8 +14,8 @@ from sgram.errors import UsageError
 from sgram.lexicon import Lexicon
 from sgram.tagging.automaton import Automaton
 from sgram.tagging.finder import SpanFinder
-from sgram.tagging.machine import tag_rows
 from sgram.tagging.pieces import Pieces
+from sgram.tagging.rows import tag_rows
 from sgram.tagging.spans import Span
 from sgram.tagging.stream import TaggingStream
 from sgram.tagging.tables import Tables
@@ -144,7 +144,7 @@ class PlanningTagger:
 
         def tag_block(block: int) -> int:
             return tag_rows(
-                flat, attended, row_ends[cuts[block] : cuts[block + 1] + 1], *self._tables, marks
+                flat, attended, row_ends[cuts[block] : cuts[block + 1] + 1], *self._tables, *marks
             )  # fmt: skip
 
         if n_blocks == 1:
