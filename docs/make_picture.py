@@ -1,8 +1,8 @@
-"""Draw docs/demo.svg: what ``make demo`` shows, as a picture for the README.
+"""Draw the README's pictures: docs/demo.svg, what ``make demo`` shows, and docs/tag.svg, what ``sgram tag --show`` does.
 
     python docs/make_picture.py
 
-Fonts are left to the viewer: the picture asks no host for anything.
+Fonts are left to the viewer: the pictures ask no host for anything.
 """
 
 import io
@@ -12,39 +12,63 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sgram import Lexicon, read_traces
+from sgram.cli import shown
 from sgram.cli.mine import cluster_table
 from sgram.files import data_path
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.job import Job
+from sgram.tagging.rollouts import RolloutTagger
 
-OUTPUT = Path(__file__).parent / "demo.svg"
+FOLDER = Path(__file__).parent
+SAMPLE = str(data_path("sample_traces.jsonl"))
 
 
-def main() -> None:
-    """Mine the sample, draw the table."""
-    with tempfile.TemporaryDirectory() as runs:
-        job = Job(
-            paths=(str(data_path("sample_traces.jsonl")),), config=MiningConfig(name="demo"), resources=Resources(),
-            runs=Path(runs),
-        )  # fmt: skip
-        outcome = job.run(lambda stage, done, total, remark: None)
-    console = Console(
+def console(width: int) -> Console:
+    """A console that keeps what is printed, in colour."""
+    return Console(
         record=True,
-        width=112,
+        width=width,
         force_terminal=True,
         color_system="truecolor",
         highlight=False,
         file=io.StringIO(),
     )
-    console.print("$ make demo", style="bold")
-    console.print(cluster_table(outcome, 14))
-    svg = console.export_svg(title="sgram", unique_id="demo")
+
+
+def draw(recorded: Console, name: str) -> None:
+    """Write what was printed as an SVG."""
+    svg = recorded.export_svg(title="sgram", unique_id=name)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
-    OUTPUT.write_text(svg)
-    print(f"{OUTPUT.name}: {len(svg):,} bytes")
+    (FOLDER / f"{name}.svg").write_text(svg)
+    print(f"{name}.svg: {len(svg):,} bytes")
+
+
+def draw_demo() -> None:
+    """Mine the sample, draw the table."""
+    with tempfile.TemporaryDirectory() as runs:
+        job = Job(
+            paths=(SAMPLE,), config=MiningConfig(name="demo"), resources=Resources(), runs=Path(runs),
+        )  # fmt: skip
+        outcome = job.run(lambda stage, done, total, remark: None)
+    recorded = console(112)
+    recorded.print("$ make demo", style="bold")
+    recorded.print(cluster_table(outcome, 14))
+    draw(recorded, "demo")
+
+
+def draw_tag() -> None:
+    """Tag the first trace of the sample, draw it."""
+    recorded = console(100)
+    recorded.print("$ sgram tag data/sample_traces.jsonl --show 1 --lines 18", style="bold")
+    shown.Console = lambda **_: recorded
+    tagger = RolloutTagger(Lexicon.load("wang2025"))
+    shown.show_traces([next(iter(tagger(read_traces([SAMPLE]))))], 18)
+    draw(recorded, "tag")
 
 
 if __name__ == "__main__":
-    main()
+    draw_demo()
+    draw_tag()
