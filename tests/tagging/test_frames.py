@@ -73,5 +73,5 @@ def test_one_trace_alone_is_told():
 
 def test_a_missing_library_is_told_with_its_pip_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match="pip install pandas"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sgram\[pandas\]'"):
         to_frame([])
