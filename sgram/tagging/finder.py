@@ -5,8 +5,11 @@ from numba import njit
 
 from sgram.lexicon import Lexicon
 from sgram.scan import next_word
-from sgram.tagging.automaton import DEAD, ROOT, Automaton
+from sgram.tagging.automaton import Automaton
 from sgram.tagging.spans import Span
+
+_BLOCK = 64
+"""Bytes whose characters are counted together."""
 
 
 class SpanFinder:
@@ -14,7 +17,11 @@ class SpanFinder:
 
     def __init__(self, lexicon: Lexicon):
         self.lexicon = lexicon
-        self._automaton = Automaton.of(lexicon)
+        tables = Automaton.of(lexicon)
+        self._tables = (
+            tables.columns, _flat(tables), np.uint64(tables.trie.shape[1]), _states(tables),
+            tables.first.astype(np.uint32), tables.edges.astype(np.uint32).ravel(),
+        )  # fmt: skip
         self._facts = [
             (cluster.move, cluster.id, gram.text) for cluster in lexicon.clusters for gram in cluster.grams
         ]
@@ -26,57 +33,103 @@ class SpanFinder:
 
     def offsets(self, text: str) -> np.ndarray:
         """Start, end (characters) and row in ``lexicon.grams`` of each occurrence, int64 (n, 3), in the same order."""
-        tables = self._automaton
         buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
-        found = _find(
-            buffer, tables.columns, tables.trie, tables.word_of, tables.first, tables.base, tables.edges,
-            tables.fail, tables.longest, tables.gram, tables.shorter,
-        )  # fmt: skip
-        if not text.isascii():  # byte offsets to character offsets: count the bytes that begin a character
-            starts = np.concatenate(([0], np.cumsum((buffer & 0xC0) != 0x80)))
-            found[:, :2] = starts[found[:, :2]]
-        return found[np.lexsort((-found[:, 1], found[:, 0]))]
+        found = _find(buffer, *self._tables)
+        if not text.isascii():
+            _to_characters(buffer, found)
+        return found
+
+
+def _flat(tables: Automaton) -> np.ndarray:
+    """The trie as uint32 in one row: where a byte leads to is the place of a row; the row ends with its word plus 1."""
+    rows = np.concatenate((tables.trie * (tables.trie.shape[1] + 1), tables.word_of[:, None] + 1), axis=1)
+    return rows.astype(np.uint32).ravel()
+
+
+def _states(tables: Automaton) -> np.ndarray:
+    """Eight uint32 a state, that lie together because they are asked for together.
+
+    Base, fail, row of its gram plus 1, shorter, words of the longest gram; the rest is 0.
+    """
+    states = np.zeros((len(tables.base), 8), np.uint32)
+    known = (tables.base, tables.fail, tables.gram + 1, tables.shorter, tables.longest)
+    states[:, :5] = np.stack(known, axis=1)
+    return states
 
 
 @njit(nogil=True, cache=True)
-def _find(buffer, columns, trie, word_of, first, base, edges, fail, longest, gram, shorter):
-    """(n, 3): byte start, byte end and gram of each occurrence, by end; `buffer` ends with a newline."""
+def _find(buffer, columns, trie, width, states, first, edges):
+    """(n, 3): byte start, byte end and gram of each occurrence, by start, then the longest first.
+
+    `buffer` ends in a newline; `trie` is that of `_flat`. What is walked is unsigned: a look into an array at a signed
+    place begins with the question whether it counts from the end.
+    """
     end = buffer.shape[0]
-    found, n_found = np.empty((end // 64 + 16, 3), np.int64), 0
+    found, n_found = np.empty((end // 16 + 16, 3), np.int64), 0
     scratch, begins = np.empty(end + 1, np.uint8), np.zeros(8, np.int64)
-    at, state, n_words = 0, np.int32(0), 0
+    at, n_words, state, one, two = 0, 0, np.uint64(0), np.uint64(1), np.uint64(2)
     while True:
         start, at, length, low, high, broke = next_word(buffer, at, end, scratch)
         if start < 0:
             return found[:n_found].copy()
-        node = np.int32(ROOT)
-        for step in range(length):
+        node = width + one  # the root is row 1
+        for step in range(length):  # written out here: as a function of its own it costs half as much again
             if step < 8:
                 byte = low >> np.uint64(8 * step) & np.uint64(255)
             elif step < 16:
                 byte = high >> np.uint64(8 * step - 64) & np.uint64(255)
             else:
                 byte = np.uint64(scratch[step])
-            node = trie[node, columns[byte]]
-            if node == DEAD:
+            node = np.uint64(trie[node + np.uint64(columns[byte])])
+            if node == 0:
                 break
-        word = word_of[node]
-        if broke or word < 0:
-            state = np.int32(0)
-        if word < 0:
+        word = np.uint64(trie[node + width])  # plus 1
+        if broke or word == 0:
+            state = np.uint64(0)
+        if word == 0:
             continue
-        while state != 0 and edges[base[state] + word, 0] != state:
-            state = fail[state]
-        state = first[word] if state == 0 else edges[base[state] + word, 1]
+        word -= one
+        while state != 0 and np.uint64(edges[two * (np.uint64(states[state, 0]) + word)]) != state:
+            state = np.uint64(states[state, 1])
+        if state == 0:
+            state = np.uint64(first[word])
+        else:
+            state = np.uint64(edges[two * (np.uint64(states[state, 0]) + word) + one])
+        if state == 0:
+            continue
         begins[n_words & 7] = start
         n_words += 1
-        ending = state if gram[state] >= 0 else shorter[state]
+        ending = state if states[state, 2] else np.uint64(states[state, 3])
         while ending != 0:
             if n_found == found.shape[0]:
                 larger = np.empty((2 * n_found, 3), np.int64)
                 larger[:n_found] = found
                 found = larger
-            found[n_found, 0] = begins[n_words - longest[ending] & 7]
-            found[n_found, 1], found[n_found, 2] = at, gram[ending]
+            begun, place = begins[n_words - np.int64(states[ending, 4]) & 7], n_found
+            # make room before those that began later, or there and ended earlier
+            while place > 0 and found[place - 1, 0] >= begun:
+                found[place, 0], found[place, 1] = found[place - 1, 0], found[place - 1, 1]
+                found[place, 2] = found[place - 1, 2]
+                place -= 1
+            found[place, 0], found[place, 1], found[place, 2] = begun, at, np.int64(states[ending, 2]) - 1
             n_found += 1
-            ending = shorter[ending]
+            ending = np.uint64(states[ending, 3])
+
+
+@njit(nogil=True, cache=True)
+def _to_characters(buffer, found):
+    """Turn byte offsets into character offsets, in place: less the bytes before that begin no character."""
+    size = buffer.shape[0]
+    inner = np.zeros(size // _BLOCK + 2, np.int64)  # bytes inside a character, before each block
+    for block in range(size // _BLOCK + 1):
+        count = 0
+        for at in range(block * _BLOCK, min(size, (block + 1) * _BLOCK)):
+            count += np.int64(buffer[at] & 0xC0 == 0x80)
+        inner[block + 1] = inner[block] + count
+    for row in range(found.shape[0]):
+        for side in range(2):
+            offset = found[row, side]
+            count = inner[offset // _BLOCK]
+            for at in range(offset // _BLOCK * _BLOCK, offset):
+                count += np.int64(buffer[at] & 0xC0 == 0x80)
+            found[row, side] = offset - count

@@ -53,7 +53,9 @@ def _frame(rows: Sequence[tuple[Any, ...]], kinds: dict[str, str]) -> "pd.DataFr
     try:
         import pandas as pd
     except ImportError as error:
-        raise MissingExtraError(f"a table of spans needs pandas ({error}); pip install 'sgram[pandas]'") from error
+        raise MissingExtraError(
+            f"a table of spans needs pandas ({error}); pip install 'sgram[pandas]'"
+        ) from error
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
     return pd.DataFrame(
         {name: pd.array(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)}
