@@ -47,12 +47,7 @@ def _take_plain(
     over. Signs cost time here: with a signed place each look into an array begins with the question whether it
     counts from the end.
     """
-    heads, words, n_ids, four = (
-        np.uint64(starts[HEADS]),
-        np.uint64(starts[WORDS]),
-        np.uint64(starts[N_IDS]),
-        np.uint64(4),
-    )
+    heads, words, n_ids = np.uint64(starts[HEADS]), np.uint64(starts[WORDS]), np.uint64(starts[N_IDS])
     bases, edges, fails = np.uint64(starts[BASES]), np.uint64(starts[EDGES]), np.uint64(starts[FAILS])
     firsts, longest, seven = np.uint64(starts[FIRSTS]), np.uint64(starts[LONGEST]), np.uint64(7)
     masked, one, four, to_come = attended.shape[0] > 0, np.uint64(1), np.uint64(4), np.uint64(at_place)
