@@ -3,11 +3,13 @@
 import numpy as np
 from numba import njit
 
+from sgram.errors import UsageError
 from sgram.lexicon import Lexicon
 from sgram.scan import next_word
 from sgram.tagging.automaton import Automaton
 from sgram.tagging.spans import Span
 
+_LONGEST = (1 << 31) - 1
 _BLOCK = 64
 """Bytes whose characters are counted together."""
 
@@ -32,8 +34,10 @@ class SpanFinder:
         return [Span(start, end, *facts[row]) for start, end, row in self.offsets(text).tolist()]
 
     def offsets(self, text: str) -> np.ndarray:
-        """Start, end (characters) and row in ``lexicon.grams`` of each occurrence, int64 (n, 3), in the same order."""
+        """Start, end (characters) and row in ``lexicon.grams`` of each occurrence, int32 (n, 3), in the same order."""
         buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
+        if len(buffer) > _LONGEST:
+            raise UsageError(f"a text of {len(buffer) - 1:,} bytes is longer than spans can say; cut it")
         found = _find(buffer, *self._tables)
         if not text.isascii():
             _to_characters(buffer, found)
@@ -58,6 +62,25 @@ def _states(tables: Automaton) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
+def _by_start(found, n_words):
+    """Columns 0 to 2 of `found`, which is by end, in the order of column 3, the number of the first word.
+
+    Of those that begin together the longest comes first: it ends last.
+    """
+    places = np.zeros(n_words + 1, np.int32)
+    for row in range(found.shape[0]):
+        places[found[row, 3] + 1] += 1
+    for word in range(n_words):
+        places[word + 1] += places[word]
+    ordered = np.empty((found.shape[0], 3), np.int32)
+    for row in range(found.shape[0] - 1, -1, -1):
+        place = places[found[row, 3]]
+        places[found[row, 3]] += 1
+        ordered[place, 0], ordered[place, 1], ordered[place, 2] = found[row, 0], found[row, 1], found[row, 2]
+    return ordered
+
+
+@njit(nogil=True, cache=True)
 def _find(buffer, columns, trie, width, states, first, edges):
     """(n, 3): byte start, byte end and gram of each occurrence, by start, then the longest first.
 
@@ -65,13 +88,13 @@ def _find(buffer, columns, trie, width, states, first, edges):
     place begins with the question whether it counts from the end.
     """
     end = buffer.shape[0]
-    found, n_found = np.empty((end // 16 + 16, 3), np.int64), 0
+    found, n_found = np.empty((end // 6 + 16, 4), np.int32), 0
     scratch, begins = np.empty(end + 1, np.uint8), np.zeros(8, np.int64)
     at, n_words, state, one, two = 0, 0, np.uint64(0), np.uint64(1), np.uint64(2)
     while True:
         start, at, length, low, high, broke = next_word(buffer, at, end, scratch)
         if start < 0:
-            return found[:n_found].copy()
+            return _by_start(found[:n_found], n_words)
         node = width + one  # the root is row 1
         for step in range(length):  # written out here: as a function of its own it costs half as much again
             if step < 8:
@@ -102,16 +125,12 @@ def _find(buffer, columns, trie, width, states, first, edges):
         ending = state if states[state, 2] else np.uint64(states[state, 3])
         while ending != 0:
             if n_found == found.shape[0]:
-                larger = np.empty((2 * n_found, 3), np.int64)
+                larger = np.empty((2 * n_found, 4), np.int32)
                 larger[:n_found] = found
                 found = larger
-            begun, place = begins[n_words - np.int64(states[ending, 4]) & 7], n_found
-            # make room before those that began later, or there and ended earlier
-            while place > 0 and found[place - 1, 0] >= begun:
-                found[place, 0], found[place, 1] = found[place - 1, 0], found[place - 1, 1]
-                found[place, 2] = found[place - 1, 2]
-                place -= 1
-            found[place, 0], found[place, 1], found[place, 2] = begun, at, np.int64(states[ending, 2]) - 1
+            begun = n_words - np.int64(states[ending, 4])
+            found[n_found, 0], found[n_found, 1] = begins[begun & 7], at
+            found[n_found, 2], found[n_found, 3] = np.int64(states[ending, 2]) - 1, begun
             n_found += 1
             ending = np.uint64(states[ending, 3])
 

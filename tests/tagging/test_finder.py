@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from mask_oracle import cases
 
 from sgram import Lexicon, SpanFinder, find_spans, read_traces
+from sgram.errors import UsageError
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample_traces.jsonl"
 
@@ -47,6 +48,14 @@ def test_many_spans_in_one_text_are_all_there():
     lexicon = Lexicon.from_grams(["so", "so so", "so so so"])
     n = 5_000  # n of one word, n - 1 of two, n - 2 of three
     assert len(SpanFinder(lexicon).offsets("so " * n)) == 3 * n - 3
+
+
+def test_a_text_too_long_for_its_offsets_is_refused(monkeypatch):
+    monkeypatch.setattr("sgram.tagging.finder._LONGEST", 10)
+    finder = SpanFinder(Lexicon.from_grams(["wait"]))
+    assert len(finder("wait, wai")) == 1  # nine characters and a line end
+    with pytest.raises(UsageError, match="a text of 10 bytes is longer than spans can say"):
+        finder("wait, wait")
 
 
 def test_words_longer_than_sixteen_bytes_are_told_apart():
