@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from sgram.tagging.gpu import DeviceTables
 
-_WORTH_A_THREAD = 1 << 15
-"""Tokens below which starting a thread takes longer than tagging them."""
+_WORTH_A_THREAD = 1 << 17
+"""Tokens a thread should have, about a millisecond of work: one that wakes late is then no loss."""
 _NOTHING = np.zeros(0, np.int8)
 
 Ids: TypeAlias = "np.ndarray | torch.Tensor | Sequence[int] | Sequence[Sequence[int]]"

@@ -67,7 +67,8 @@ def test_rows_of_any_lengths_are_tagged_each_by_itself(tagger):
     assert [mask.tolist() for mask in tagger.rows([[]])] == [[]]
 
 
-def test_the_host_and_any_number_of_threads_give_the_same_bits():
+def test_the_host_and_any_number_of_threads_give_the_same_bits(monkeypatch):
+    monkeypatch.setattr("sgram.tagging.tagger._WORTH_A_THREAD", 1 << 12)
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 11, (64, 4096))
     one, many = (PlanningTagger(LEXICON, TOKENS, workers=n) for n in (1, 7))
