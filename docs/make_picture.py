@@ -1,4 +1,4 @@
-"""Draw the README's pictures: docs/demo.svg, what ``make demo`` shows, and docs/tag.svg, what ``sgram tag --show`` does.
+"""Draw the README's pictures: docs/demo.svg, what ``make demo`` shows, docs/tag.svg, what ``sgram tag --show`` does.
 
     python docs/make_picture.py
 
