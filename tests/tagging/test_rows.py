@@ -67,3 +67,25 @@ def test_rows_know_nothing_of_each_other():
     # "let" at the end of one row, "me" at the beginning of the next; then half a character, and the other half
     rows = [[256], [257], [0xC3], [0xA9], [256, 257]]
     assert [mask.tolist() for mask in tagger.rows(rows)] == [[False], [False], [False], [False], [True, True]]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        (b"wait'", b"1"),
+        (b"wait", b"'", b"1"),
+        (b"wait", b"\xe2\x80", b"\x99", b"1"),  # a curly apostrophe in two parts
+        (b"wait", b"'", b"\xe2", b"\x82\x81"),  # U+2081, a digit
+        (b"wait", b"-", b"", b"1"),
+    ],
+)
+def test_a_digit_behind_an_apostrophe_does_not_spoil_the_word_before_it(tokens):
+    lexicon = Lexicon.from_grams(["wait"])
+    wanted = [True] + [False] * (len(tokens) - 1)
+    assert oracle_mask(tokens, lexicon) == wanted
+    assert PlanningTagger(lexicon, list(tokens))(np.arange(len(tokens))).tolist() == wanted
+
+
+def test_a_digit_right_behind_a_word_spoils_it():
+    tagger = PlanningTagger(Lexicon.from_grams(["wait"]), [b"wait", b"1"])
+    assert tagger(np.array([0, 1])).tolist() == [False, False]
