@@ -183,6 +183,7 @@ def _check_names(paths: list[str], output: str | None) -> None:
 
 
 def tell(reader: TraceReader) -> None:
+    """Say what `reader` warns of, and how many rows it set aside, where and why."""
     report, aside = reader.report, reader.options.quarantine
     for warning in report.warnings:
         note(f"warning: {warning}")

@@ -10,6 +10,7 @@ Two machines, both exact: there is no hash in them that could take one word for 
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,8 +49,9 @@ class Automaton:
     """(S,) int32: nearest state among the suffixes whose words are a gram, 0 for none."""
 
     @classmethod
+    @lru_cache(maxsize=4)
     def of(cls, lexicon: Lexicon) -> "Automaton":
-        """Tables of all grams of `lexicon`."""
+        """Tables of all grams of `lexicon`; kept, as a tagger and a finder of one lexicon both ask for them."""
         words = sorted({word for gram in lexicon.grams for word in gram.words})
         columns, trie, word_of = _byte_trie(words)
         states = _States.of(lexicon, {word: number for number, word in enumerate(words)})

@@ -59,9 +59,8 @@ def _take_plain(
         while np.uint64(places[to_come]) < token:
             to_come += one
         if state == 0 and np.uint64(places[to_come]) > token and (not opened or node == DEAD):
-            token = np.uint64(
-                places[to_come]
-            )  # all that is left of those between is what the last of them ends with
+            # all that is left of the tokens between is what the last of them ends with
+            token = np.uint64(places[to_come])
             what = numbers[heads + four * np.uint64(ids[token - one])]
             opened, sound, node = what & 0xFF != GAP, False, np.int32(DEAD)
             before = np.int64(what >> 16 & 0xF)

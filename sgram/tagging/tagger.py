@@ -186,20 +186,16 @@ class PlanningTagger:
             else:
                 stretches[-1].append(token)
         texts = [b"".join(stretch).decode("utf-8", "replace") for stretch in stretches]
-        spans, at = [], 0
+        joined = "".join(texts)
+        stripped = int(self.vocabulary.strips_first_space and joined.startswith(" "))
+        spans, at = [], -stripped
         for text in texts:
             found = self._finder(text) if text else []
             spans += [
                 Span(each.start + at, each.end + at, each.label, each.cluster, each.gram) for each in found
             ]
             at += len(text)
-        joined = "".join(texts)
-        if self.vocabulary.strips_first_space and joined.startswith(" "):
-            joined = joined[1:]
-            spans = [
-                Span(each.start - 1, each.end - 1, each.label, each.cluster, each.gram) for each in spans
-            ]
-        return joined, spans
+        return joined[stripped:], spans
 
     def _moved_to(self, device: "torch.device") -> "DeviceTables | None":
         """The tables on a CUDA device, None where there is no Triton: such ids are tagged on the host."""

@@ -126,6 +126,17 @@ for arch in (80, 90):
     assert done.stdout.split() == ["80", "True"] * 2 + ["90", "True"] * 2
 
 
+def test_the_kernel_has_the_characters_of_the_normal_form():
+    # The kernel spells these out, as it cannot read a table of Python's: they must change with the normal form.
+    from sgram.text import ESCAPE, NON_LETTERS, PASS, SPACES, STOP
+
+    assert [row for row in NON_LETTERS if row[1] > 0xFFFF] == [
+        (0x1D400, 0x1D7FF, STOP), (0x1F000, 0x1FAFF, STOP), (0xE0000, 0xE0FFF, PASS), (0xF0000, 0x10FFFF, STOP),
+    ]  # fmt: skip
+    assert set(SPACES) == {9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000}
+    assert max(PASS, STOP, ESCAPE) < 16  # a class has four bits of `what`
+
+
 @pytest.mark.skipif(not ON_GPU, reason="needs a CUDA device")
 def test_a_call_on_the_device_waits_for_nothing_and_can_be_captured():
     tagger = PlanningTagger("wang2025", trained_bpe(), device="cuda")
