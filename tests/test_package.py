@@ -18,9 +18,12 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 # module -> distribution, where their names differ
-DISTRIBUTIONS = {"inspect_ai": "inspect-ai", "sentence_transformers": "sentence-transformers"}
+DISTRIBUTIONS = {
+    "inspect_ai": "inspect-ai", "sentence_transformers": "sentence-transformers", "sklearn": "scikit-learn",
+}  # fmt: skip
 # distributions that come with one that is declared
 COMES_WITH = {
+    "scipy": "scikit-learn",
     "transformers": "sentence-transformers", "huggingface_hub": "sentence-transformers",
     "tokenizers": "sentence-transformers", "safetensors": "sentence-transformers",
 }  # fmt: skip

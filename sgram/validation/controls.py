@@ -1,0 +1,112 @@
+"""Placebos: random grams that mark as much as a lexicon does. Knows nothing about labels or how grams are scored.
+
+A list of common phrases finds much of the planning by chance, so a claim about a lexicon needs a list that marks the
+same share of units, or of words or tokens (as a mask does), and was chosen by nothing. Candidates are drawn in random
+order; one that would lead past the share is passed over; drawing ends once the share is met to within `TOLERANCE`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sgram.errors import UsageError
+from sgram.lexicon import Cluster, Gram, Lexicon
+from sgram.validation.units import Encoder, Occurrences, UnitIndex
+
+Level = Literal["units", "pieces"]
+TOLERANCE = 0.02
+"""How far a placebo's share may be from the share wanted, as a part of it (at least half a unit or piece)."""
+N_PLACEBOS = 5
+MIN_DF = 2
+"""Documents that must hold a gram of the texts themselves: what one text alone says is no phrase."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placebo:
+    """Random grams, as rows of the candidates, and how much they mark."""
+
+    rows: np.ndarray
+    share: float
+    wanted: float
+    met: bool
+    """Whether the share is within the tolerance of what was wanted; if not, the candidates cannot reach it."""
+
+
+def placebo_grams(
+    found: Occurrences, share: float, level: Level = "units", seed: int = 0, tolerance: float = TOLERANCE
+) -> Placebo:
+    """Random ones of the candidates that occur as `found`, which mark the `share` of units, or of words or tokens."""
+    if not 0 <= share <= 1:
+        raise UsageError(f"a placebo marks a share from 0 to 1, not {share}")
+    n_places = found.n_units if level == "units" else found.n_pieces
+    wanted = share * n_places
+    slack = max(0.5, tolerance * wanted)
+    starts, places = _places(found, level)
+    marked, n_marked, chosen = np.zeros(n_places, bool), 0, []
+    for row in np.random.default_rng([seed, 0x91ACEB0]).permutation(found.n_grams).tolist():
+        if n_marked >= wanted - slack:
+            break
+        held = places[starts[row] : starts[row + 1]]
+        new = held[~marked[held]]
+        if len(new) and n_marked + len(new) <= wanted + slack:
+            marked[new] = True
+            n_marked += len(new)
+            chosen.append(row)
+    reached = n_marked / n_places if n_places else 0.0
+    return Placebo(np.array(sorted(chosen), np.int64), reached, share, abs(n_marked - wanted) <= slack)
+
+
+def _places(found: Occurrences, level: Level) -> tuple[np.ndarray, np.ndarray]:
+    """(starts, places): gram g marks ``places[starts[g] : starts[g + 1]]``, each once."""
+    grams, places = found.gram, found.unit
+    n_places = found.n_units
+    if level == "pieces":
+        sizes = found.end - found.first
+        grams, n_places = np.repeat(grams, sizes), found.n_pieces
+        places = (
+            np.arange(sizes.sum())
+            - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            + np.repeat(found.first, sizes)
+        )
+    keys = np.unique(grams * max(1, n_places) + places)
+    counts = np.bincount(keys // max(1, n_places), minlength=found.n_grams)
+    return np.concatenate(([0], np.cumsum(counts))), keys % max(1, n_places)
+
+
+def placebo_lexicon(
+    lexicon: Lexicon,
+    texts: Iterable[str],
+    seed: int = 0,
+    *,
+    candidates: Sequence[str] | None = None,
+    tokenizer: Encoder | None = None,
+    tolerance: float = TOLERANCE,
+) -> Lexicon:
+    """A lexicon of random grams whose mask covers the same share of the words of `texts` as that of `lexicon`.
+
+    With a `tokenizer`, of its tokens. Drawn from `candidates`, or from the grams of 1 to 6 words that at least
+    `MIN_DF` of the texts hold; as a random list may, it can hold grams of `lexicon`. Every gram is a cluster of its
+    own, of the move "other"; the source tells both shares. `UsageError` where the share cannot be reached. The order
+    of texts and candidates does not matter.
+    """
+    index = UnitIndex.of_texts(sorted(texts), tokenizer)
+    covered = index.find([gram.text for gram in lexicon.grams]).covered_pieces()
+    if not covered.any():
+        raise UsageError(f"no gram of {lexicon.name} occurs in the texts: there is nothing to match")
+    drawn_from = index.grams(MIN_DF) if candidates is None else sorted(set(candidates))
+    placebo = placebo_grams(index.find(drawn_from), float(covered.mean()), "pieces", seed, tolerance)
+    if not placebo.met:
+        raise UsageError(
+            f"{len(drawn_from):,} candidates cover {placebo.share:.1%} of the {index.pieces}, {lexicon.name} covers "
+            f"{placebo.wanted:.1%}; give more candidates or more texts"
+        )
+    source = {
+        "method": "placebo", "of": {"name": lexicon.name, "digest": lexicon.digest}, "seed": seed,
+        "unit": index.pieces, "share": round(placebo.share, 6), "wanted": round(placebo.wanted, 6),
+        "candidates": "grams of the texts" if candidates is None else "given", "n_candidates": len(drawn_from),
+    }  # fmt: skip
+    texts_drawn = [drawn_from[row] for row in placebo.rows.tolist()]
+    clusters = [Cluster(0, (Gram(tuple(text.split(" "))),), None, text, "other") for text in texts_drawn]
+    return Lexicon.build(f"placebo of {lexicon.name}", clusters, source)
