@@ -67,6 +67,13 @@ def mine(
         list[str] | None,
         Parameter(help="Traces of short chains of thought to contrast with; default: packaged."),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        Parameter(
+            help="Classifier of grams, as sgram validate --train writes it; default: packaged.",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory to stay within, such as 1GiB.")] = "2GiB",
@@ -82,6 +89,8 @@ def mine(
 
     sgram mine rollouts/ --where correct=true --min-df 20 --top 500
 
+    sgram mine rollouts/ --setting f1 -o lexicon.json
+
     sgram mine rollouts.parquet --method paper -o paper.json
     """  # fmt: skip
     from sgram.mining.job import Job
@@ -91,7 +100,7 @@ def mine(
         raise UsageError("--json and -o - both want stdout; choose one")
     job = Job(
         paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
-        background=tuple(background or ()), dialect=reading.dialect, options=reading.options(), runs=runs,
+        background=tuple(background or ()), classifier=classifier, dialect=reading.dialect, options=reading.options(), runs=runs,
     )  # fmt: skip
     job.check(output)
     if dry_run:
@@ -195,10 +204,20 @@ def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: boo
     for warning in outcome.summary["warnings"]:
         note(f"warning: {warning}")
     settings = lexicon.source
-    note(
-        f"embedder {settings['embedder']}, scorer {settings['scorer']['name']}, digest {lexicon.digest[:16]}"
-    )
+    note(f"scorer {_scorer_told(settings['scorer'])}")
+    note(f"embedder {settings['embedder']}, digest {lexicon.digest[:16]}")
     note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
+
+
+def _scorer_told(scorer: dict) -> str:
+    """What chose the grams, in a few words."""
+    if scorer["name"] != "labels":
+        return scorer["name"]
+    sources = ", ".join(each["name"] for each in scorer["labels"])
+    return (
+        f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)}; setting {scorer['setting']}, "
+        f"grams from probability {scorer['threshold']:.2f} (for reading {scorer['clean_threshold']:.2f})"
+    )
 
 
 def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, object]:

@@ -7,6 +7,9 @@ from sgram.errors import UsageError
 from sgram.text import MAX_WORDS
 
 METHODS = ("sgram", "paper")
+SCORERS = ("labels", "contrast")
+SETTINGS = ("default", "f1", "clean")
+"""Named thresholds of a classifier of grams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +20,16 @@ class MiningConfig:
     """
 
     method: str = "sgram"
-    """"sgram": grams scored by contrast with a background. "paper": HICRA's ClusterDF (Wang et al. 2025, §2.1)."""
+    """"sgram": grams chosen one by one, by a scorer. "paper": HICRA's ClusterDF (Wang et al. 2025, §2.1)."""
+    scorer: str = "labels"
+    """"labels": a classifier trained on text that people labelled. "contrast": frequency against a background."""
+    setting: str = "default"
+    """Threshold of the classifier: default, f1 (more recall) or clean (more precision)."""
     top: int | float | None = None
-    """What is kept: a share (0.2) or a number (500), of grams (sgram) or of clusters (paper); both 0.2."""
+    """What is kept at most: a share (0.2) or a number (500), of grams, or of clusters (paper).
+
+    Left out: all that reach the threshold (labels), 0.2 (contrast, paper).
+    """
     min_df: int | None = None
     """Fewest traces that hold a gram. Method's own: 0.5 % of the traces, at least 4."""
     min_problems: int | None = None
@@ -48,6 +58,14 @@ class MiningConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(f"unknown method {self.method!r}; one of {', '.join(METHODS)}")
+        if self.scorer not in SCORERS:
+            raise UsageError(f"unknown scorer {self.scorer!r}; one of {', '.join(SCORERS)}")
+        if self.setting not in SETTINGS:
+            raise UsageError(f"unknown setting {self.setting!r}; one of {', '.join(SETTINGS)}")
+        if self.setting != "default" and (self.method == "paper" or self.scorer != "labels"):
+            raise UsageError(
+                f"setting {self.setting!r} is a threshold of the scorer labels; leave it out, or use that scorer"
+            )
         if isinstance(self.top, bool):
             raise UsageError("top is a share or a number, not true or false")
         whole = isinstance(self.top, int)
@@ -81,8 +99,9 @@ class MiningConfig:
     def resolved(self, n_traces: int, n_problems: int = 0) -> dict[str, Any]:
         """Every setting with its value for so many traces and known problems, as JSON."""
         paper = self.method == "paper"
+        by_labels = not paper and self.scorer == "labels"
         own = {
-            "top": 0.20,
+            "top": 1.0 if by_labels else 0.20,
             "min_df": max(4, -(-n_traces // 200)),
             "min_problems": 1 if paper else max(1, min(n_problems // 2, max(4, -(-n_problems // 200)))),
             "min_words": 3 if paper else 1,

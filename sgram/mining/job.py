@@ -24,11 +24,12 @@ from sgram import __version__
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.files import RunDirectory, canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.lexicon import Lexicon
+from sgram.mining.classifier import GramClassifier, make_scorer
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.embed import get_embedder
 from sgram.mining.miner import Miner
 from sgram.mining.saved import MANIFEST
-from sgram.mining.score import Background, ContrastScorer
+from sgram.mining.score import Background, Scorer
 from sgram.traces import ReadOptions, Trace, TraceReader
 from sgram.traces.sources import Source, find_sources
 
@@ -69,6 +70,8 @@ class Job:
     config: MiningConfig
     resources: Resources
     background: tuple[str, ...] = ()
+    classifier: str | None = None
+    """File of a classifier of grams, instead of the packaged one."""
     dialect: str = "auto"
     options: ReadOptions = field(default_factory=ReadOptions)
     """How traces are read; without a quarantine file of its own, rows set aside go to the run's directory."""
@@ -81,6 +84,9 @@ class Job:
     def check(self, output: str | None = None) -> None:
         """Raise what can be told before anything is read or written; `output` is where the lexicon goes."""
         TraceReader(self.paths, self.dialect, options=self.options)  # looks at paths and options only
+        if self.classifier is not None and (self.config.method == "paper" or self.config.scorer != "labels"):
+            raise UsageError("--classifier is for the scorer labels; leave it out, or use that scorer")
+        self._classifier()
         weights = [self.options.correct_above or 0.0, *self.options.rewards.values()]
         if not all(map(math.isfinite, weights)):
             raise UsageError("--correct-above and the weights of --reward are finite numbers")
@@ -112,6 +118,7 @@ class Job:
             | {"embedder": get_embedder(self.config.embedder, self.config.seed).name},
             "inputs": inputs,
             "background": self._background() or "packaged",
+            "classifier": classifier.digest if (classifier := self._classifier()) else None,
             "read": {
                 "dialect": self.dialect, "where": sorted(self.options.where), "max_bad": self.options.max_bad,
                 "rewards": dict(self.options.rewards), "correct_above": self.options.correct_above,
@@ -183,7 +190,18 @@ class Job:
         _write_products(run, miner, summary)
         return _load(run, reused=False)
 
-    def _scorer(self) -> ContrastScorer | None:
+    def _scorer(self) -> Scorer | None:
+        if self.config.method == "paper":
+            return None
+        return make_scorer(self.config, self._counted_background(), self._classifier())
+
+    def _classifier(self) -> GramClassifier | None:
+        """The classifier that scores, if one does."""
+        if self.config.method == "paper" or self.config.scorer != "labels":
+            return None
+        return GramClassifier.packaged() if self.classifier is None else GramClassifier.load(self.classifier)
+
+    def _counted_background(self) -> Background | None:
         if not self.background:
             return None
         reader = TraceReader(self.background)
@@ -191,7 +209,7 @@ class Job:
         counted = Background.count(texts, {}, self.resources.workers)
         # The table's digest, not the files': the lexicon must not change with the order of their rows.
         about = {"what": "traces given by the user", "digest": digest(canonical_json(dict(counted.df)))}
-        return ContrastScorer(replace(counted, about=about))
+        return replace(counted, about=about)
 
     def _background(self) -> list[str]:
         return _file_digests(find_sources(self.background)[0]) if self.background else []

@@ -1,7 +1,7 @@
 """From traces to a lexicon: the one place that knows the order of the steps.
 
 read -> encode -> count -> candidates -> score -> embed -> cluster -> select -> lexicon. Both methods share every
-step; what differs is `_by_contrast` and `_by_cluster_df`. Knows nothing about files' dialects or printing.
+step; what differs is `_by_score` and `_by_cluster_df`. Knows nothing about files' dialects or printing.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from sgram import __version__
 from sgram.errors import InputError, SgramError
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
+from sgram.mining.classifier import make_scorer
 from sgram.mining.cluster import communities, medoids
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode
@@ -24,7 +25,7 @@ from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import Example, find_examples
 from sgram.mining.moves import cluster_move
 from sgram.mining.saved import forget_corpus, load_corpus, save_corpus
-from sgram.mining.score import Background, ContrastScorer, Scorer
+from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
 from sgram.mining.store import ArrayStore, give_back_freed_memory
 from sgram.mining.walk import walk
@@ -101,6 +102,21 @@ class Miner:
 
     def fit(self, traces: Iterable[Trace]) -> "Miner":
         """Mine `traces`; see `mine`."""
+        corpus, table, candidates, source = self._measure(traces)
+        choose = self._by_cluster_df if self.config.method == "paper" else self._by_score
+        self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
+        self._tell("examples", 0, len(self.lexicon_.clusters))
+        self.found_.examples = self._examples(corpus, table)
+        if self.scratch and not self.keep_corpus:
+            forget_corpus(self.scratch)
+        return self
+
+    def candidates(self, traces: Iterable[Trace]) -> tuple[Candidates, Mapping]:
+        """The candidates of `traces` with their statistics, and the source that a lexicon of them would name."""
+        _, _, candidates, source = self._measure(traces)
+        return candidates, source
+
+    def _measure(self, traces: Iterable[Trace]) -> tuple[Corpus, GramTable, Candidates, dict]:
         corpus, inputs = self._encode(traces)
         n_docs = int(corpus.n_docs.sum())
         settings = self.config.resolved(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
@@ -125,13 +141,7 @@ class Miner:
                 "give more traces, or a lower --min-df or --min-problems"
             )
         self._tell("candidates", len(table), len(table))
-        choose = self._by_cluster_df if self.config.method == "paper" else self._by_contrast
-        self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
-        self._tell("examples", 0, len(self.lexicon_.clusters))
-        self.found_.examples = self._examples(corpus, table)
-        if self.scratch and not self.keep_corpus:
-            forget_corpus(self.scratch)
-        return self
+        return corpus, table, candidates, source
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -185,10 +195,10 @@ class Miner:
         self._tell("cluster", len(texts), len(texts))
         return labels, names, embedder.name
 
-    def _by_contrast(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
+    def _by_score(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
         """Grams by score, then clusters to name them."""
         settings = source["config"]
-        scorer = self.scorer or ContrastScorer(Background.packaged())
+        scorer = self.scorer or make_scorer(self.config)
         scores = np.asarray(scorer.score(candidates), np.float64)
         if scores.shape != (len(candidates),) or not np.isfinite(scores).all():
             raise SgramError(
@@ -198,18 +208,18 @@ class Miner:
         kept, edge = keep_top(scores, candidates.texts, settings["top"], scorer.floor)
         if not len(kept):
             raise InputError(
-                "no phrase is more frequent here than in the background; these traces show no planning language "
-                "that the background lacks (give another one with --background, or use --method paper)"
+                f"no phrase reaches {scorer.floor:g} with the scorer {scorer.name}; these traces show no planning "
+                "language that it knows (try --scorer contrast, another --background, or --method paper)"
             )
         grams = candidates.take(kept)
-        core = reading_list(grams)
+        core = reading_list(grams, scorer.reading, clean=scores[kept] >= scorer.clean)
         labels, names, embedder = self._cluster(grams, settings["similarity"], core)
         tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers, spread=False)
         source |= {
             "scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance},
             "embedder": embedder,
         }
-        return self._finish(candidates, scores, kept, labels, names, tally.df.sum(axis=1), source)
+        return self._finish(candidates, scores, kept, labels, names, tally.df.sum(axis=1), source, core)
 
     def _by_cluster_df(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
         """HICRA §2.1: cluster every gram, rank clusters by ClusterDF, keep the top share with all their grams.
@@ -228,12 +238,12 @@ class Miner:
         source |= {"scorer": {"name": "cluster-df", "clusters": len(names)}, "embedder": embedder}
         scores = df[labels] / max(int(table.n_docs.sum()), 1)
         names = [names[cluster] for cluster in top.tolist()]
-        return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source)
+        core = reading_list(candidates.take(kept))
+        return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source, core)
 
-    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source) -> tuple[Lexicon, Found]:
-        """Build the lexicon of the kept grams."""
+    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source, core) -> tuple[Lexicon, Found]:
+        """Build the lexicon of the kept grams; `core` marks those that are for reading."""
         grams = candidates.take(kept)
-        core = reading_list(grams)
         members: list[list[Gram]] = [[] for _ in names]
         df = grams.df_total.tolist()
         for row, text in enumerate(grams.texts):

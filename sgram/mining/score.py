@@ -1,9 +1,10 @@
 """Scores of candidates: the larger, the more strategic. Knows nothing about clusters or lexicons.
 
 A scorer is anything with a `name`, a `provenance` and ``score(candidates) -> float64 (m,)``: the contrast below,
-and whatever is trained on labels later.
+and what was trained on labels (`sgram.mining.classifier`).
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from sgram.files import data_path, excerpt
 from sgram.mining.candidates import Candidates, is_wordy
 from sgram.mining.corpus import Document, encode
 from sgram.mining.count import count_grams
+from sgram.mining.select import ReadingRules
 from sgram.text import MAX_WORDS, NORMAL_FORM
 
 
@@ -25,6 +27,10 @@ class Scorer(Protocol):
     name: str
     floor: float
     """Grams that score below it are never kept."""
+    clean: float
+    """Grams that score below it are kept for masks, but not shown to people."""
+    reading: ReadingRules
+    """Which of the others are fit to be read."""
 
     @property
     def provenance(self) -> Mapping[str, object]:
@@ -112,6 +118,8 @@ class ContrastScorer:
     name: str = "contrast"
     floor: float = 0.0
     """Less frequent here than in the background."""
+    clean: float = -math.inf
+    reading: ReadingRules = ReadingRules()
 
     @property
     def provenance(self) -> Mapping[str, object]:

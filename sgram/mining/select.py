@@ -26,6 +26,8 @@ DANGLING = frozenset(
 LATE_STARTS = frozenset(
     "of in that like would and is are which for with as by than or was be would could".split()
 )
+OPEN_ENDS = frozenset("i we should could can might to".split())
+"""Dangling words that may end a phrase which labels vouch for: "maybe i", "i should" open a plan."""
 WHOLE = frozenset({"hold on", "what if", "what about", "how about", "how so"})
 """Phrases that stand by themselves though they end in a dangling word."""
 EXECUTION = frozenset(
@@ -52,6 +54,16 @@ class ReadingRules:
     """A gram that opens a clause with "since" or its like must end a sentence in at least this share."""
     named_share: float = 0.1
     """When cues name the move of fewer grams than this share (another language), moves are not asked for."""
+    need_move: bool = True
+    """Whether a gram must have a move that cues name."""
+    open_ends: frozenset[str] = frozenset()
+    """Dangling words that may end a gram all the same."""
+    most: int = 250
+    """Longest list that people will read; the grams in most traces stay."""
+
+
+LABELLED = ReadingRules(need_move=False, open_ends=OPEN_ENDS)
+"""The rules where labels say which grams are strategic, so that words need not."""
 
 
 def keep_top(
@@ -76,8 +88,8 @@ def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
     if not EXECUTION.isdisjoint(words):
         return False
     if len(words) == 1:
-        return bool(candidates.initial[row] >= rules.single_word_initial)
-    if words[-1] in DANGLING and candidates.texts[row] not in WHOLE:
+        return words[0] not in DANGLING and bool(candidates.initial[row] >= rules.single_word_initial)
+    if words[-1] in DANGLING - rules.open_ends and candidates.texts[row] not in WHOLE:
         return False
     if not CLAUSE_OPENERS.isdisjoint(words[:2]) and candidates.final[row] < rules.open_clause:
         return False
@@ -86,16 +98,23 @@ def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
     return not (words[0] in LATE_STARTS and candidates.initial[row] < rules.late_start)
 
 
-def reading_list(candidates: Candidates, rules: ReadingRules | None = None) -> np.ndarray:
-    """For each candidate (all of them kept by score), whether the pruned list holds it."""
+def reading_list(
+    candidates: Candidates, rules: ReadingRules | None = None, clean: np.ndarray | None = None
+) -> np.ndarray:
+    """For each candidate (all of them kept by score), whether the pruned list holds it.
+
+    `clean`, (m,) bool, says which candidates may be on it at all.
+    """
     rules = rules or ReadingRules()
     moves = [move_of(text.split(" ")) for text in candidates.texts]
     named = sum(move != OTHER for move in moves)
-    need_move = named >= rules.named_share * len(moves)
+    need_move = rules.need_move and named >= rules.named_share * len(moves)
     fit = [
         row
         for row in range(len(candidates))
-        if is_complete(candidates, row, rules) and (moves[row] != OTHER or not need_move)
+        if (clean is None or clean[row])
+        and is_complete(candidates, row, rules)
+        and (moves[row] != OTHER or not need_move)
     ]
     fit.sort(key=lambda row: (int(candidates.n[row]), candidates.texts[row]))
     core = np.zeros(len(candidates), bool)
@@ -106,4 +125,8 @@ def reading_list(candidates: Candidates, rules: ReadingRules | None = None) -> n
         if inside.isdisjoint(taken):
             taken.add(words)
             core[row] = True
+    order = sorted(
+        np.flatnonzero(core).tolist(), key=lambda row: (-candidates.df_total[row], candidates.texts[row])
+    )
+    core[order[rules.most :]] = False
     return core

@@ -285,7 +285,7 @@ def _choose_grams(seen: _Seen, n: int, taken: _Taken) -> list[tuple[Stratum, Can
 
     def cost(stratum: Stratum) -> tuple[int, int, int]:
         cluster, gram, band, model = (uses[part] for part in parts(stratum))
-        return cluster, gram, model
+        return cluster, gram, band + model
 
     return _take_least(seen.grams, n, cost, lambda stratum: uses.update(parts(stratum)), taken)
 
