@@ -1,184 +1,245 @@
-"""Do mined grams find the sentences that people call planning? Against the published list and a placebo.
+"""Do mined grams find the sentences that people call planning? Against other lists and placebos, on two label sets.
 
-    python benchmarks/lexicon_quality.py [--embedder hash]
+    python benchmarks/lexicon_quality.py [--embedder hash] [--by problem]
 
-Units: the responses of ReasoningFlow's human labels (annotator D), 5,409 text units of 51 documents; positive are
-planning and reflection. A list marks a unit when one of its grams is inside; a scored list is
-read at the threshold where its recall first reaches that of the published list. Mined from the real traces
-without any problem that carries sentence labels. Placebo: random candidates, drawn until they mark the
-same share of units (mean of 5 draws). Intervals: 95 %, bootstrap over documents.
+Mined are the real traces of long chains of thought, less every problem that carries labels. The packaged classifier was
+fitted to these very labels, so what `sgram mine` gives is in-sample here and marked so. The honest rows are out of
+fold: for every fold a lexicon is selected as `sgram mine` does, by a classifier and thresholds that know nothing of
+the fold's problems, and judged on the fold's units only. Placebo: random candidates that mark the same share of units
+(mean of 5). Intervals: 95 %, bootstrap over documents, or with `--by problem` over problems; differences are paired.
 """
 
 import argparse
-import gzip
-import random
+import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import orjson
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from build_background import labelled_problems
+from build_classifier import held_out, long_traces
+from classifier import (
+    WORKERS,
+    Crossed,
+    Ground,
+    Judged,
+    chosen_rows,
+    cross,
+    interval,
+    measured,
+    placebos,
+    prepare,
+    use_newton,
+)
 from corpora import SHARED
 
 from sgram.lexicon import Lexicon
 from sgram.mining import Miner, MiningConfig, Resources
-from sgram.scan import find_words
-from sgram.traces import Trace, read_traces
+from sgram.mining.classifier import GramClassifier
+from sgram.mining.score import ContrastScorer
+from sgram.validation.curve import AtCoverage, chance_curve, compare_at_coverage
+from sgram.validation.evaluate import Measured, difference
+from sgram.validation.scores import by_frequency, lexicon_scores, unit_scores
+
+STEP = 0.05
+PUBLISHED, LONGER, PAPER, CONTRAST = (
+    "published list (Wang et al. 2025)", "its grams of two or more words", "method=paper", "scorer=contrast",
+)  # fmt: skip
+OURS = "**default, out of fold**"
 
 
-class Unit(NamedTuple):
-    """A labelled stretch of text."""
+def mine_all(ground: Ground, embedder: str | None) -> dict[str, Miner]:
+    """A miner for each method and setting, fitted to the same traces."""
+    minilm = importlib.util.find_spec("sentence_transformers") is not None
+    configs = {
+        "default": MiningConfig(embedder=embedder or "hash"),  # names clusters; chooses nothing
+        "f1": MiningConfig(setting="f1", embedder=embedder or "hash"),
+        CONTRAST: MiningConfig(scorer="contrast", embedder=embedder or "hash"),
+        PAPER: MiningConfig(method="paper", embedder=embedder or ("auto" if minilm else "hash")),
+    }
+    traces = list(held_out(ground.sets)(long_traces(SHARED)))
+    return {name: Miner(config, Resources(workers=WORKERS)).fit(traces) for name, config in configs.items()}
 
-    grams: frozenset[str]
-    positive: bool
-    document: str
+
+def check_selection(ground: Ground, miners: dict[str, Miner]) -> None:
+    """Stop unless the folds' way to select gives what the miner gave with the packaged classifier."""
+    classifier = GramClassifier.packaged()
+    probability = classifier.probability(ground.candidates, ground.background)
+    for setting in ("default", "f1"):
+        rows = chosen_rows(ground.candidates, probability, classifier.thresholds, setting)
+        made = miners[setting].lexicon_
+        for chosen, grams in zip(rows, (made.grams, made.core), strict=True):
+            if {ground.candidates.texts[row] for row in chosen.tolist()} != {gram.text for gram in grams}:
+                raise SystemExit(f"setting {setting}: the folds would not select as sgram mine does")
 
 
-def grams_of(text: str) -> frozenset[str]:
-    """All 1- to 6-grams inside the sentences of `text`."""
-    sentences: dict[int, list[str]] = {}
-    for word in find_words(text):
-        sentences.setdefault(word.sentence, []).append(word.text)
-    return frozenset(
-        " ".join(words[at : at + n])
-        for words in sentences.values()
-        for n in range(1, 7)
-        for at in range(len(words) - n + 1)
+def texts_of(lexicon: Lexicon) -> list[str]:
+    """Its grams."""
+    return [gram.text for gram in lexicon.grams]
+
+
+class Lists:
+    """Every list with its marks on one label set."""
+
+    def __init__(
+        self, one: Judged, ground: Ground, crossed: Crossed, lexicons: dict[str, Lexicon], longer: list[str]
+    ):
+        self.one = one
+        self.rows: list[tuple[str, float, np.ndarray]] = []
+        for name in (PUBLISHED, PAPER, CONTRAST):
+            self.add(name, texts_of(lexicons[name]))
+            if name == PUBLISHED:
+                self.add(LONGER, longer)
+        self.add("scorer=contrast, pruned", [gram.text for gram in lexicons[CONTRAST].core])
+        for setting in ("default", "f1"):
+            chosen = [
+                chosen_rows(ground.candidates, probability, thresholds, setting)
+                for probability, thresholds in zip(crossed.probabilities, crossed.nested, strict=True)
+            ]
+            for pruned, name in (
+                (0, f"**{setting}, out of fold**"),
+                (1, f"**{setting}, pruned, out of fold**"),
+            ):
+                if pruned and setting == "f1":  # what people read is as clean at every setting
+                    continue
+                marks = crossed.marks(one, lambda fold, at=pruned, chosen=chosen: chosen[fold][at])
+                self.rows.append((name, float(np.mean([len(each[pruned]) for each in chosen])), marks))
+        for setting in ("default", "f1"):
+            self.add(f"{setting}, packaged: in-sample", texts_of(lexicons[setting]))
+        self.add("default, pruned, packaged: in-sample", [gram.text for gram in lexicons["default"].core])
+
+    def add(self, name: str, grams: Sequence[str]) -> None:
+        """A list that is the same for all units."""
+        self.rows.append((name, float(len(grams)), self.one.index.find(list(grams)).marked_units()))
+
+
+def print_lists(lists: Lists) -> None:
+    """The table of lists, with gains of the default out of fold over each."""
+    one = lists.one
+    ours = measured(one, next(marks for name, _, marks in lists.rows if name == OURS))
+    print(
+        "| list | grams | marks | P | R | F1 | placebo P / R / F1 | default's gain in P | in F1 |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    )
+    for name, size, marks in lists.rows:
+        own, other = measured(one, marks), placebos(one, float(marks.mean())).values
+        rates = own.summary()
+        gains = "| |"
+        if name != OURS:
+            gains = (
+                " ".join(f"| {interval(difference(ours, own, rate), True)}" for rate in ("precision", "f1"))
+                + " |"
+            )
+        print(
+            f"| {name} | {size:,.0f} | {rates.coverage.value:.2f} | {interval(rates.precision)} "
+            f"| {interval(rates.recall)} | {interval(rates.f1)} "
+            f"| {other[0]:.2f} / {other[1]:.2f} / {other[2]:.2f} {gains}"
+        )
+    print()
+
+
+def print_placebo(one: Judged, share: float) -> None:
+    """Why a placebo lies above the base rate: what marks by length alone, and placebos on permuted units, give."""
+    index = one.index
+    words = np.bincount(index.piece_unit, minlength=index.n_units)
+    low, high = 0.0, 50.0
+    for _ in range(60):  # a word is a mark with a probability such that the share of units is as wished
+        rate = (low + high) / 2
+        low, high = (rate, high) if (1 - np.exp(-rate * words)).mean() < share else (low, rate)
+    chance = 1 - np.exp(-low * words)
+    alone = float((chance * index.positive).sum() / chance.sum())
+    other = placebos(one, share)
+    print(
+        f"Placebo of the default: P {interval(other.summary().precision)} at a base rate of "
+        f"{index.positive.mean():.3f}. Positive units have {words[index.positive].mean():.1f} words, others "
+        f"{words[~index.positive].mean():.1f}, and {(words[~index.positive] == 0).mean():.1%} of the others have none "
+        f"({(words[index.positive] == 0).mean():.1%} of the positive ones); marks that fall on words by chance, as many, "
+        f"have P {alone:.3f}.\n"
     )
 
 
-def labelled() -> tuple[list[Unit], set[str]]:
-    """Units of annotator D, and the problems to hold out."""
-    units = []
-    path = SHARED / "labels" / "reasoningflow_human.jsonl.gz"
-    if not path.exists():
-        raise SystemExit(f"no labels at {path}: this benchmark needs them")
-    with gzip.open(path) as lines:
-        for record in map(orjson.loads, lines):
-            if record["annotator"] != "D":
-                continue
-            for node in record["nodes"]:
-                if node["source"] == "response":
-                    text = record["response"][node["start"] : node["end"]]
-                    positive = node["label"] in ("planning", "reflection")
-                    units.append(Unit(grams_of(text), positive, record["doc_id"]))
-    return units, labelled_problems(SHARED)
-
-
-def traces_without(problems: set[str]) -> Iterator[Trace]:
-    """Real traces on other problems."""
-    return (trace for trace in read_traces(SHARED / "traces") if trace.group not in problems)
-
-
-class Judge:
-    """Precision and recall of marks on the units, with intervals over documents."""
-
-    def __init__(self, units: list[Unit]):
-        self.units = units
-        self.positive = np.array([unit.positive for unit in units])
-        documents = sorted({unit.document for unit in units})
-        place = {document: at for at, document in enumerate(documents)}
-        self.document = np.array([place[unit.document] for unit in units])
-        rng = np.random.default_rng(0)
-        self.draws = rng.multinomial(len(documents), [1 / len(documents)] * len(documents), size=1000)
-
-    def marks(self, grams: set[str]) -> np.ndarray:
-        """Which units hold one of `grams`."""
-        return np.array([not grams.isdisjoint(unit.grams) for unit in self.units])
-
-    def rates(self, marks: np.ndarray, weight: np.ndarray | None = None) -> tuple[float, float]:
-        """Precision and recall; `weight` counts each document so many times."""
-        each = np.ones(len(marks)) if weight is None else weight[self.document]
-        hit = (each * (marks & self.positive)).sum()
-        return hit / max((each * marks).sum(), 1e-9), hit / (each * self.positive).sum()
-
-    def interval(self, marks: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float]:
-        """95 % interval of the precision, or of its difference from another list's on the same draws."""
-        values = [self.rates(marks, draw)[0] for draw in self.draws]
-        if other is not None:
-            values = [
-                value - self.rates(other, draw)[0] for value, draw in zip(values, self.draws, strict=True)
-            ]
-        low, high = np.quantile(values, [0.025, 0.975])
-        return float(low), float(high)
-
-    def at_recall(self, scores: dict[str, float], recall: float) -> tuple[set[str], np.ndarray]:
-        """Grams above the highest threshold that reaches `recall`, and their marks."""
-        best = np.array(
-            [max((scores.get(gram, -np.inf) for gram in unit.grams), default=-np.inf) for unit in self.units]
+def print_coverages(
+    lists: Lists, ours: np.ndarray, rivals: dict[str, np.ndarray], chance: dict[float, float]
+) -> None:
+    """F1 at equal coverage, in steps, and where each rival ends."""
+    one = lists.one
+    made = {
+        name: compare_at_coverage(one.index, ours, theirs, one.resamples, STEP)
+        for name, theirs in rivals.items()
+    }
+    shares = sorted({round(at.coverage, 4) for each in made.values() for at in each[:-1]})
+    print(f"| coverage | ours | random | {' | '.join(f'{name} | gain' for name in made)} |")
+    print(f"|--:|--:|--:|{'--:|--:|' * len(made)}")
+    for share in shares:
+        at = {
+            name: next((row for row in each[:-1] if round(row.coverage, 4) == share), None)
+            for name, each in made.items()
+        }
+        own = next(row.ours for row in at.values() if row is not None)
+        print(
+            f"| {share:.2f} | {own:.3f} | {chance.get(share, np.nan):.3f} | {' | '.join(map(_cell, at.values()))} |"
         )
-        edge = np.sort(best[self.positive])[::-1][int(np.ceil(recall * self.positive.sum())) - 1]
-        return {gram for gram, score in scores.items() if score >= edge}, best >= edge
+    print()
+    for name, each in made.items():
+        better = sum(row.gain.value > 0 for row in each)
+        sure = sum(row.gain.low is not None and row.gain.low > 0 for row in each)
+        worse = sum(row.gain.high is not None and row.gain.high < 0 for row in each)
+        end = each[-1]
+        print(
+            f"- {name}: ours is better at {better} of {len(each)} coverages, its interval above 0 at {sure}, below 0 at "
+            f"{worse}; where that list ends (marks {end.coverage:.3f}) {end.ours:.3f} against {end.theirs:.3f}, "
+            f"{interval(end.gain, True)}"
+        )
+    print()
 
-    def placebo(self, candidates: list[str], share: float, draws: int = 5) -> tuple[float, float]:
-        """Mean precision and recall of random grams that mark about `share` of the units."""
-        holders: dict[str, list[int]] = {}
-        for at, unit in enumerate(self.units):
-            for gram in unit.grams:
-                holders.setdefault(gram, []).append(at)
-        found = []
-        for seed in range(draws):
-            order = candidates.copy()
-            random.Random(seed).shuffle(order)
-            marks = np.zeros(len(self.units), bool)
-            for gram in order:
-                if marks.mean() >= share:
-                    break
-                more = marks.copy()
-                more[holders.get(gram, [])] = True
-                if more.mean() <= share + 0.02:  # one very common word would overshoot
-                    marks = more
-            found.append(self.rates(marks))
-        return tuple(np.mean(found, axis=0).tolist())
+
+def _cell(row: AtCoverage | None) -> str:
+    return "| " if row is None else f"{row.theirs:.3f} | {interval(row.gain, True)}"
 
 
 def main() -> None:
-    """Mine twice, judge every list, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--embedder", default="auto")
-    options = parser.parse_args()
-    units, held_out = labelled()
-    judge = Judge(units)
-    miners = {}
-    for method in ("sgram", "paper"):
-        config = MiningConfig(method=method, embedder=options.embedder)
-        miners[method] = Miner(config, Resources(workers=2)).fit(traces_without(held_out))
-    found = miners["sgram"].found_
-    scores = dict(zip(found.candidates.texts, found.scores.tolist(), strict=True))
-    published = {gram.text for gram in Lexicon.load("wang2025").grams}
-    lists = {
-        "published list (Wang et al. 2025)": published,
-        "its grams of two or more words": {gram for gram in published if " " in gram},
-        "method=paper": {gram.text for gram in miners["paper"].lexicon_.grams},
-        "method=sgram, full (masks)": {gram.text for gram in miners["sgram"].lexicon_.grams},
-        "method=sgram, pruned (reading)": {gram.text for gram in miners["sgram"].lexicon_.core},
-    }
-    reference = judge.marks(published)
-    _, recall = judge.rates(reference)
-    same, same_marks = judge.at_recall(scores, recall)
-    print(
-        f"{len(units):,} units of {len(set(judge.document))} documents, {judge.positive.mean():.3f} of them positive\n"
+    """Mine, judge every list, print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print("| list | grams | marks | P [95 %] | R | placebo P / R |")
-    print("|---|---|---|---|---|---|")
-    rows = [(name, len(grams), judge.marks(grams)) for name, grams in lists.items()]
-    rows.append(("**contrast score at the published list's recall**", len(same), same_marks))
-    for name, size, marks in rows:
-        precision, reached = judge.rates(marks)
-        low, high = judge.interval(marks)
-        other = judge.placebo(found.candidates.texts, marks.mean())
-        print(
-            f"| {name} | {size:,} | {marks.mean():.2f} | {precision:.3f} [{low:.2f}, {high:.2f}] | {reached:.3f} "
-            f"| {other[0]:.2f} / {other[1]:.2f} |"
+    parser.add_argument(
+        "--embedder", help="by default hash, and for method=paper auto with sentence-transformers"
+    )
+    parser.add_argument("--by", choices=("document", "problem"), default="document")
+    options = parser.parse_args()
+    use_newton()
+    ground = prepare()
+    crossed = cross(ground, options.by)
+    miners = mine_all(ground, options.embedder)
+    check_selection(ground, miners)
+    lexicons = {name: miner.lexicon_ for name, miner in miners.items()}
+    lexicons[PUBLISHED] = Lexicon.load("wang2025")
+    longer = [gram.text for gram in lexicons[PUBLISHED].grams if len(gram.words) > 1]
+    contrast = ContrastScorer(ground.background).score(ground.candidates)
+    for one in crossed.sets:
+        lists = Lists(one, ground, crossed, lexicons, longer)
+        print(f"**{one.label}**\n")
+        print_lists(lists)
+        print_placebo(one, float(next(marks.mean() for name, _, marks in lists.rows if name == OURS)))
+        published = by_frequency(
+            lexicons[PUBLISHED], one.index, one.index.find(texts_of(lexicons[PUBLISHED]))
         )
-    low, high = judge.interval(same_marks, reference)
-    gain = judge.rates(same_marks)[0] - judge.rates(reference)[0]
-    print(f"\nprecision at equal recall: {gain:+.3f} [{low:+.3f}, {high:+.3f}] over the published list")
+        paper = dict(sorted(lexicon_scores(lexicons[PAPER]).items()))
+        rivals = {
+            PUBLISHED: unit_scores(published, one.index.find(list(published))),
+            LONGER: unit_scores({gram: published[gram] for gram in longer}, one.index.find(longer)),
+            PAPER: unit_scores(paper, one.index.find(list(paper))),
+            CONTRAST: one.found.best(contrast),
+        }
+        recall, precision, _ = chance_curve(one.index, one.found)
+        shares = recall * one.index.positive.sum() / np.maximum(precision * one.index.n_units, 1e-12)
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+        print_coverages(
+            lists, one.out.scores, rivals, dict(zip(np.round(shares, 4).tolist(), f1, strict=True))
+        )
 
 
 if __name__ == "__main__":

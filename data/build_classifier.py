@@ -61,6 +61,7 @@ def main(folder: Path) -> None:
         "sources": [
             "jinulee-v/reasoningflow (Apache-2.0)", "interp-reasoning/thought-anchors.com (MIT)",
             "tianyi-lab/MiP-Overthinking (MIT)", "NovaSky-AI/SkyThought (Apache-2.0)",
+            "markyx316/LLM-Reasoning-Trace-Topology (MIT)", "AIDC-AI/Marco-o1 (Apache-2.0)",
         ],
         "inputs": dict(source["inputs"]),
         "built_by": "data/build_classifier.py",

@@ -288,7 +288,8 @@ def test_every_public_name_is_there():
 
 @pytest.mark.parametrize(
     "name",
-    ["sample_traces.jsonl", "moves.json", "background_short_cot.parquet", "lexicons/wang2025.json",
+    ["sample_traces.jsonl", "sample_labels.jsonl", "moves.json", "background_short_cot.parquet", "sg_classifier.json",
+     "annotation_guideline.md", "lexicons/wang2025.json",
      "schemas/lexicon.schema.json"],
 )  # fmt: skip
 def test_the_data_needed_at_run_time_are_there(name):

@@ -100,7 +100,8 @@ def mine(
         raise UsageError("--json and -o - both want stdout; choose one")
     job = Job(
         paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
-        background=tuple(background or ()), classifier=classifier, dialect=reading.dialect, options=reading.options(), runs=runs,
+        background=tuple(background or ()), classifier=classifier, dialect=reading.dialect,
+        options=reading.options(), runs=runs,
     )  # fmt: skip
     job.check(output)
     if dry_run:
@@ -215,8 +216,9 @@ def _scorer_told(scorer: dict) -> str:
         return scorer["name"]
     sources = ", ".join(each["name"] for each in scorer["labels"])
     return (
-        f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)}; setting {scorer['setting']}, "
-        f"grams from probability {scorer['threshold']:.2f} (for reading {scorer['clean_threshold']:.2f})"
+        f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)}; setting "
+        f"{scorer['setting']}, grams from probability {scorer['threshold']:.2f}, for reading from "
+        f"{scorer['clean_threshold']:.2f}"
     )
 
 

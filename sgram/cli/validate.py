@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from sgram.cli.classifier import TrainFlags, train
 from sgram.cli.console import note, printable
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -110,13 +111,14 @@ _LABELS = Parameter(
 
 
 def validate(
-    lexicon: Annotated[str, _LEXICON],
+    lexicon: Annotated[str | None, _LEXICON] = None,
     /,
     *,
     labels: Annotated[list[str], _LABELS],
     reading: LabelFlags = LabelFlags(),
     comparing: CompareFlags = CompareFlags(),
     pruning: PruneFlags = PruneFlags(),
+    training: TrainFlags = TrainFlags(),  # noqa: B008
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
     """Tell how well a lexicon finds the units that people labelled as planning, beside other lists and placebos.
@@ -124,8 +126,17 @@ def validate(
     sgram validate lexicon.json --labels labels.jsonl --figure pr.svg
 
     sgram validate lexicon.json --labels labels.jsonl --min-precision 0.9 -o precise.json
+
+    sgram validate --train --labels labels.jsonl --traces rollouts/ -o classifier.json
     """
     comparing.check()
+    training.check(lexicon, pruning.output)
+    if lexicon is None:
+        _check_training(reading, comparing, pruning)
+        _check_names(None, labels, comparing, pruning)
+        return train(
+            labels, reading.annotator, reading.positive, training, pruning.output, comparing.seed, as_json
+        )
     pruning.check()
     _check_names(lexicon, labels, comparing, pruning)
     loaded, beside = Lexicon.load(lexicon), _beside(comparing.beside)
@@ -150,8 +161,22 @@ def validate(
     return 0
 
 
-def _check_names(lexicon: str, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
+def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags) -> None:
+    """Refuse flags that ask for a judgement of a lexicon."""
+    asked = {
+        "--beside": comparing.beside, "--candidates": comparing.candidates, "--figure": comparing.figure,
+        "--min-precision": pruning.min_precision, "--tokenizer": reading.tokenizer,
+    }  # fmt: skip
+    for flag, value in asked.items():
+        if value:
+            raise UsageError(f"{flag} is for judging a lexicon; leave it out with --train")
+
+
+def _check_names(
+    lexicon: str | None, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags
+) -> None:
     """Refuse names that cannot be meant, before anything is read."""
+    lexicon = lexicon or ""
     if [lexicon, *labels].count("-") > 1:
         raise UsageError(
             "only one of the lexicon and the labels can come from stdin; name files for the others"

@@ -114,6 +114,10 @@ class MiningConfig:
         settings = {key: own[key] if key in own and value is None else value for key, value in given.items()}
         settings.pop("name")
         settings["contrast_models"] = list(self.contrast_models)
+        if paper:
+            del settings["scorer"]
+        if not by_labels:
+            del settings["setting"]
         if settings["min_words"] > settings["max_words"]:
             raise UsageError(
                 f"min_words {settings['min_words']} is more than max_words {settings['max_words']}"

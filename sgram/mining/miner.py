@@ -207,9 +207,10 @@ class Miner:
             )
         kept, edge = keep_top(scores, candidates.texts, settings["top"], scorer.floor)
         if not len(kept):
+            others = "" if scorer.name == "contrast" else "--scorer contrast, "
             raise InputError(
-                f"no phrase reaches {scorer.floor:g} with the scorer {scorer.name}; these traces show no planning "
-                "language that it knows (try --scorer contrast, another --background, or --method paper)"
+                f"no phrase reaches a score of {scorer.floor:g} with the scorer {scorer.name}; these traces show no "
+                f"planning language that it knows (try {others}another --background, or --method paper)"
             )
         grams = candidates.take(kept)
         core = reading_list(grams, scorer.reading, clean=scores[kept] >= scorer.clean)

@@ -88,7 +88,8 @@ def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
     if not EXECUTION.isdisjoint(words):
         return False
     if len(words) == 1:
-        return words[0] not in DANGLING and bool(candidates.initial[row] >= rules.single_word_initial)
+        cut_off = "'" in words[0] and words[0] in DANGLING  # "i'm", "that's"
+        return not cut_off and bool(candidates.initial[row] >= rules.single_word_initial)
     if words[-1] in DANGLING - rules.open_ends and candidates.texts[row] not in WHOLE:
         return False
     if not CLAUSE_OPENERS.isdisjoint(words[:2]) and candidates.final[row] < rules.open_clause:

@@ -13,6 +13,16 @@ from sgram.mining.config import MiningConfig, Resources
     ("given", "sentence"),
     [
         ({"method": "hicra"}, "unknown method 'hicra'; one of sgram, paper"),
+        ({"scorer": "guess"}, "unknown scorer 'guess'; one of labels, contrast"),
+        ({"setting": "p70"}, "unknown setting 'p70'; one of default, f1, clean"),
+        (
+            {"scorer": "contrast", "setting": "f1"},
+            "setting 'f1' is a threshold of the scorer labels; leave it out, or use that scorer",
+        ),
+        (
+            {"method": "paper", "setting": "clean"},
+            "setting 'clean' is a threshold of the scorer labels; leave it out, or use that scorer",
+        ),
         ({"top": 0}, r"top is a share in \(0, 1\] or a number of at least 1, not 0"),
         ({"top": -3}, "top is a share .* not -3"),
         ({"top": 0.0}, "top is a share .* not 0.0"),
@@ -62,9 +72,11 @@ def test_a_length_that_the_method_cannot_have_is_refused_when_it_is_resolved():
 
 
 def test_the_values_of_method_sgram():
-    assert MiningConfig().resolved(10_000, 5_000) == {
+    values = {
         "method": "sgram",
-        "top": 0.20,
+        "scorer": "labels",
+        "setting": "default",
+        "top": 1.0,  # all that reach the classifier's threshold
         "min_df": 50,  # 0.5 % of the traces
         "min_problems": 25,  # 0.5 % of the problems
         "min_words": 1,
@@ -77,6 +89,10 @@ def test_the_values_of_method_sgram():
         "contrast_models": [],
         "seed": 0,
     }
+    assert MiningConfig().resolved(10_000, 5_000) == values
+    del values["setting"]  # without labels there is no threshold
+    by_contrast = MiningConfig(scorer="contrast").resolved(10_000, 5_000)
+    assert by_contrast == values | {"scorer": "contrast", "top": 0.20}
 
 
 def test_the_values_of_method_paper_are_those_of_the_paper():

@@ -21,6 +21,7 @@ from sgram.errors import InputError, QuarantineError, SgramError, UsageError
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, Resources
 from sgram.mining import job as job_module
+from sgram.mining.classifier import GramClassifier
 from sgram.mining.embed import HashEmbedder
 from sgram.mining.job import CANDIDATES, EXAMPLES, LEXICON, QUARANTINE, Job, Outcome
 from sgram.text import gram_words
@@ -29,7 +30,7 @@ from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 LINES = SAMPLE.read_bytes().splitlines(keepends=True)
-CONFIG = MiningConfig(embedder="hash")
+CONFIG = MiningConfig(embedder="hash", scorer="contrast")
 
 
 class Tight(Resources):
@@ -226,7 +227,8 @@ def test_one_changed_byte_is_another_run(tmp_path):
 
 
 OTHER = {
-    "method": "paper", "top": 0.5, "min_df": 6, "min_problems": 2, "min_words": 2, "max_words": 4,
+    "method": "paper", "scorer": "labels", "setting": "f1", "top": 0.5, "min_df": 6, "min_problems": 2,
+    "min_words": 2, "max_words": 4,
     "correct_only": True, "explained": 0.5, "max_chars": 900, "embedder": "static", "similarity": 0.5,
     "contrast_models": ("searcher",), "seed": 7, "name": "other",
 }  # fmt: skip
@@ -239,7 +241,12 @@ def test_every_setting_names_another_directory(tmp_path):
     for name, value in OTHER.items():
         if name == "embedder" and find_spec("wordllama") is None:
             continue
-        seen.append(replace(plain, config=replace(CONFIG, **{name: value})).identity([]))
+        scorer = {"scorer": "labels"} if name == "setting" else {}
+        seen.append(replace(plain, config=replace(CONFIG, **{name: value}, **scorer)).identity([]))
+    own = tmp_path / "own.json"
+    replace(GramClassifier.packaged(), shrink=99.0).save(own)
+    by_labels = replace(plain, config=replace(CONFIG, scorer="labels"))
+    seen.append(replace(by_labels, classifier=str(own)).identity([]))
     options = ReadOptions()
     for change in (
         {"max_bad": 0.5}, {"where": ("correct=true",)}, {"rewards": {"a": 1.0}}, {"correct_above": 0.5},
@@ -249,6 +256,22 @@ def test_every_setting_names_another_directory(tmp_path):
     seen.append(replace(plain, background=(str(SAMPLE),)).identity([]))
     seen.append(plain.identity(["00"]))
     assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == len(seen)
+
+
+def test_a_classifier_for_a_run_that_uses_none_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="--classifier is for the scorer labels"):
+        job(SAMPLE, tmp_path, classifier="own.json").check()
+
+
+def test_a_classifier_of_ones_own_scores_and_is_named(tmp_path):
+    own = tmp_path / "own.json"
+    strict = replace(GramClassifier.packaged(), thresholds={"default": 0.9, "f1": 0.9, "clean": 0.95})
+    strict.save(own)
+    config = MiningConfig(embedder="hash")
+    outcome = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(own))
+    assert outcome.lexicon.source["scorer"]["classifier"] == strict.digest
+    assert min(gram.score for gram in outcome.lexicon.grams) >= 0.9
+    assert 0 < len(outcome.lexicon.grams) < len(run(SAMPLE, tmp_path / "runs", config=config).lexicon.grams)
 
 
 def test_resources_and_quarantine_name_no_other_directory(tmp_path):
@@ -345,7 +368,8 @@ import sys
 from pathlib import Path
 from sgram.mining import MiningConfig, Resources
 from sgram.mining.job import Job, _locked
-job = Job(paths=(sys.argv[1],), config=MiningConfig(embedder="hash"), resources=Resources(), runs=Path(sys.argv[2]))
+config = MiningConfig(embedder="hash", scorer="contrast")
+job = Job(paths=(sys.argv[1],), config=config, resources=Resources(), runs=Path(sys.argv[2]))
 with _locked(job.directory()):
     print("held", flush=True)
     sys.stdin.read()

@@ -18,6 +18,7 @@ from sgram.mining.corpus import encode
 from sgram.mining.embed import CHUNK
 from sgram.mining.miner import _DigestSum, _documents
 from sgram.mining.moves import cluster_move
+from sgram.mining.select import ReadingRules
 from sgram.mining.store import ArrayStore
 from sgram.text import gram_words
 
@@ -31,7 +32,7 @@ def sample():
 
 
 def config(**given):
-    return MiningConfig(embedder="hash", **given)
+    return MiningConfig(**({"embedder": "hash", "scorer": "contrast"} | given))
 
 
 def fitted(traces, **given):
@@ -124,14 +125,18 @@ def test_no_setting_is_without_effect(sample):
     base = config(min_df=5)
     plain = Miner(base).fit(sample).lexicon_
     changes = {
-        "method": "paper", "top": 20, "min_df": 9, "min_problems": 15, "min_words": 2, "max_words": 3,
-        "correct_only": True, "explained": 0.3, "max_chars": 200, "similarity": 0.4, "seed": 3,
+        "method": "paper", "scorer": "labels", "top": 20, "min_df": 9, "min_problems": 15, "min_words": 2,
+        "max_words": 3, "correct_only": True, "explained": 0.3, "max_chars": 200, "similarity": 0.4, "seed": 3,
     }  # fmt: skip
-    elsewhere = {"embedder", "contrast_models", "name"}
+    elsewhere = {"embedder", "contrast_models", "name", "setting"}
     assert changes.keys() == {field.name for field in fields(MiningConfig)} - elsewhere
     for name, value in changes.items():
         other = Miner(replace(base, **{name: value})).fit(sample).lexicon_
         assert other.clusters != plain.clusters, name
+    settings = {
+        name: mine(sample, config(scorer="labels", setting=name)).clusters for name in ("default", "f1", "clean")
+    }
+    assert len(set(settings.values())) == 3
 
 
 def test_a_seed_given_to_mine_is_that_of_the_config(sample):
@@ -261,6 +266,8 @@ class Shortest:
 
     name = "shortest"
     floor = 0.0
+    clean = 0.0
+    reading = ReadingRules()
     provenance = {"labels": "none", "n": 3}  # noqa: RUF012
 
     def score(self, candidates):

@@ -19,7 +19,7 @@ def sample():
 
 
 def config(**given):
-    return MiningConfig(embedder="hash", **given)
+    return MiningConfig(**({"embedder": "hash", "scorer": "contrast"} | given))
 
 
 def traces_of(texts, **fields):
@@ -56,7 +56,7 @@ def test_too_few_traces_are_refused_with_what_to_change(sample):
 def test_nothing_above_the_background_is_refused_with_what_to_change(sample):
     own = ContrastScorer(Background.count((trace.text for trace in sample), {}))
     with pytest.raises(
-        InputError, match=r"no phrase is more frequent here than in the background; .* --background"
+        InputError, match=r"no phrase reaches a score of 0 with the scorer contrast; .*another --background"
     ):
         Miner(config(), scorer=own).fit(sample)
 

@@ -11,7 +11,10 @@ from sgram.mining.moves import OTHER, move_of, packaged_cues
 from sgram.mining.select import (
     CLAUSE_OPENERS,
     DANGLING,
+    EXECUTION,
+    LABELLED,
     LATE_STARTS,
+    OPEN_ENDS,
     WHOLE,
     ReadingRules,
     is_complete,
@@ -100,6 +103,13 @@ def test_a_single_word_reads_if_it_begins_sentences():
     assert complete("maybe", initial=0.5), "a word that would dangle at a phrase's end may stand alone"
 
 
+@pytest.mark.parametrize("word", ["i'm", "that's", "let's", "don't"])
+def test_a_single_word_that_is_cut_off_does_not_read(word):
+    assert word in DANGLING
+    assert not complete(word, initial=1.0)
+    assert not is_complete(candidates([word]), 0, LABELLED)
+
+
 @pytest.mark.parametrize(
     ("text", "reads"),
     [
@@ -119,6 +129,36 @@ def test_a_single_word_reads_if_it_begins_sentences():
 )
 def test_a_phrase_that_ends_in_a_hanging_word_does_not_read_unless_it_is_whole(text, reads):
     assert complete(text) == reads
+
+
+@pytest.mark.parametrize(
+    ("text", "plainly", "vouched_for"),
+    [
+        ("maybe i", False, True),
+        ("i should", False, True),
+        ("wait maybe we", False, True),
+        ("i need to", False, True),
+        ("let me check the", False, False),  # no word that opens a plan
+        ("i should be", False, False),
+        ("what if", True, True),
+    ],
+)
+def test_a_phrase_may_end_openly_only_where_labels_vouch_for_it(text, plainly, vouched_for):
+    assert complete(text) == plainly
+    assert is_complete(candidates([text]), 0, LABELLED) == vouched_for
+
+
+def test_an_open_end_does_not_excuse_other_faults():
+    assert not is_complete(candidates(["since we"], final=[0.0]), 0, LABELLED)
+    assert not is_complete(candidates(["that i"], initial=[0.0]), 0, LABELLED)
+    assert not is_complete(candidates(["maybe i"], leads=[0.75]), 0, LABELLED)
+
+
+@pytest.mark.parametrize("text", ["calculate", "let me calculate", "the equation says", "now add them up"])
+def test_a_phrase_that_carries_a_calculation_out_does_not_read(text):
+    assert not complete(text)
+    assert not is_complete(candidates([text]), 0, LABELLED)
+    assert complete("let me recalculate"), "the word itself, not a part of one"
 
 
 @pytest.mark.parametrize("side", ["follows", "leads"])
@@ -186,6 +226,59 @@ def test_nothing_to_read_is_an_empty_list():
     assert reading_list(candidates([])).tolist() == []
 
 
+def test_where_labels_vouch_for_phrases_moves_are_not_asked_for():
+    texts = ["wait", "both sides", "squares of primes"]
+    assert reading_list(candidates(texts), LABELLED).tolist() == [True, True, True]
+    assert reading_list(candidates(texts), ReadingRules(need_move=False)).tolist() == [True, True, True]
+
+
+def test_only_what_is_clean_may_be_read():
+    texts = ["let me check", "wait let me check", "alternatively", "hmm"]
+    # of the first two the shorter one is unclean, so the longer one holds nothing that is read
+    clean = np.array([False, True, True, False])
+    assert reading_list(candidates(texts), clean=clean).tolist() == [False, True, True, False]
+    assert reading_list(candidates(texts), clean=~clean).tolist() == [True, False, False, True]
+    assert not reading_list(candidates(texts), clean=np.zeros(4, bool)).any()
+
+
+def test_of_too_long_a_list_the_phrases_in_most_traces_stay():
+    texts = ["wait", "hmm", "alternatively", "let me check", "hold on"]
+    # traces: 3, 9 (2 + 3 + 4), 5, 5 and 1; at equal numbers the text decides: "alternatively" before "let me check"
+    df = [[3, 0, 0], [2, 3, 4], [0, 5, 0], [5, 0, 0], [1, 0, 0]]
+
+    def listed(most):
+        core = reading_list(candidates(texts, df=df), ReadingRules(most=most))
+        return [text for text, listed in zip(texts, core, strict=True) if listed]
+
+    assert listed(0) == []
+    assert listed(1) == ["hmm"]
+    assert listed(2) == ["hmm", "alternatively"]
+    assert listed(3) == ["hmm", "alternatively", "let me check"]
+    assert listed(5) == listed(99) == texts
+
+
+def test_a_phrase_that_too_long_a_list_loses_still_keeps_out_what_holds_it():
+    # "wait" is read first, and then lost; "wait let me check" says nothing that "wait" would not have said
+    texts = ["wait", "wait let me check", "hmm"]
+    core = reading_list(candidates(texts, df=[[1, 0, 0], [1, 0, 0], [9, 0, 0]]), ReadingRules(most=1))
+    assert core.tolist() == [False, False, True]
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    st.integers(0, 13),
+    st.randoms(use_true_random=False),
+)
+def test_the_longest_list_is_kept_in_any_order(df, most, random):
+    texts = [f"let me try way-{'abcdefghijkl'[row]}" for row in range(len(df))]
+    order = list(range(len(df)))
+    random.shuffle(order)
+    many = candidates([texts[row] for row in order], df=[[df[row], 0, 0] for row in order])
+    core = reading_list(many, ReadingRules(most=most))
+    best = sorted(range(len(df)), key=lambda row: (-df[row], texts[row]))[:most]
+    assert {texts[order[at]] for at in np.flatnonzero(core)} == {texts[row] for row in best}
+
+
 cue_words = sorted({word for cue in packaged_cues() for word in cue})[:40]
 grams = st.lists(st.sampled_from([*cue_words, "the", "x-axis", "of"]), min_size=1, max_size=4).map(" ".join)
 
@@ -214,8 +307,16 @@ def test_the_reading_list_holds_what_its_rules_say_in_any_order(rows, random):
 
 
 def test_the_word_lists_are_words_in_normal_form():
-    for word in DANGLING | LATE_STARTS | CLAUSE_OPENERS | {word for text in WHOLE for word in text.split()}:
+    for word in (
+        DANGLING
+        | LATE_STARTS
+        | CLAUSE_OPENERS
+        | EXECUTION
+        | {word for text in WHOLE for word in text.split()}
+    ):
         assert word == word.lower()
         assert " " not in word
     assert all(text.split()[-1] in DANGLING for text in WHOLE), "else it needs no exception"
+    assert OPEN_ENDS <= DANGLING, "else they need no exception"
+    assert DANGLING.isdisjoint(EXECUTION)
     assert OTHER in MOVES

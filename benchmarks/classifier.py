@@ -1,0 +1,550 @@
+"""How good is the classifier of grams on text that it has not seen, and what do its parts give?
+
+    python benchmarks/classifier.py [--only figures choices calibration shuffled moves] [--embedding] [--by problem]
+
+Labels, traces and settings are those of data/build_classifier.py. Every figure is out of fold: a unit is scored by a
+classifier fitted without any document on its problem. "Nested" means that the threshold, too, was chosen on the other
+folds. Placebo: random candidates that mark the same share of units (mean of 5). Intervals: 95 %, bootstrap over
+documents, or with `--by problem` over problems, which are wider: the Thought Anchors are 4 traces on each of 10.
+"""
+
+import argparse
+import functools
+import gzip
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from build_classifier import MACHINE_WEIGHT, held_out, label_sets, long_traces
+from corpora import SHARED
+
+from sgram.lexicon import MOVES
+from sgram.mining import Background, Miner, MiningConfig, Resources
+from sgram.mining.candidates import Candidates
+from sgram.mining.classifier import GramClassifier
+from sgram.mining.config import SETTINGS
+from sgram.mining.features import Features, find_features
+from sgram.mining.moves import OTHER, move_of
+from sgram.mining.select import LABELLED, keep_top, reading_list
+from sgram.scan import find_words
+from sgram.validation.controls import N_PLACEBOS, placebo_grams
+from sgram.validation.curve import chance_curve, summarise
+from sgram.validation.evaluate import By, Estimate, Measured, Resamples, difference, mean_of, measure_units
+from sgram.validation.fitting import (
+    CrossValidation,
+    FitConfig,
+    LabelSet,
+    OutOfFold,
+    Trainer,
+    choose_thresholds,
+    problem_of,
+)
+from sgram.validation.units import Occurrences, UnitIndex
+
+WORKERS = 2
+SEEDS = (0, 1, 2)
+"""Seeds of the folds over which choices are compared; 0 is that of the packaged figures."""
+N_SHUFFLES = 3
+PARTS = ("figures", "choices", "calibration", "shuffled", "moves")
+
+CHOICES: tuple[tuple[str, dict], ...] = (
+    ("statistics only", {"blocks": ("stats",)}),
+    ("words only", {"blocks": ("words",)}),
+    ("statistics, words, parts of speech", {"blocks": ("stats", "words", "pos")}),
+    ("statistics, words, embedding", {"blocks": ("stats", "words", "embedding")}),
+    ("one pass (softness without end)", {"softness": 1e9}),
+    *((f"softness {value:g}", {"softness": value}) for value in (0.5, 1.0, 2.0)),
+    *((f"model's labels count {value:g}", {"machine": value}) for value in (0.0, 0.25, 0.5, 1.0)),
+    *((f"shrink {value:g}", {"shrink": value}) for value in (2.0, 4.0, 8.0, 16.0, 30.0)),
+    *((f"penalty {value:g}", {"penalty": value}) for value in (0.01, 0.03, 0.1, 0.3, 1.0)),
+)
+"""What is changed in turn; a choice that is the packaged one anyway is left out of the table."""
+
+EXPECTED = {
+    "plan:verify": ("verification",),
+    "plan:backtrack": ("backtracking", "branching"),
+    "plan:decompose": ("goal-setting",),
+    "plan:proceed": ("goal-setting",),
+    "reflect:negative": ("backtracking",),
+    "reflect:uncertain": ("backtracking", "branching"),
+    "reflect:positive": ("verification",),
+    "plan_generation": ("goal-setting", "branching"),
+    "self_checking": ("verification",),
+    "uncertainty_management": ("backtracking", "branching"),
+}
+"""Label of a unit -> moves that mean the same, as far as two schemas can. Of several labels the first here counts."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What every fit rests on."""
+
+    sets: list[LabelSet]
+    candidates: Candidates
+    background: Background
+    features: dict[tuple[str, ...], Features]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One evaluated label set, scored out of fold."""
+
+    name: str
+    index: UnitIndex
+    found: Occurrences
+    """Of all candidates."""
+    out: OutOfFold
+    resamples: Resamples
+
+    @property
+    def label(self) -> str:
+        """Its name, size and base rate."""
+        problems = len({problem_of(document) for document in self.index.documents})
+        return (
+            f"{self.name}: {self.index.n_units:,} units of {len(self.index.documents)} documents on {problems} "
+            f"problems, {self.index.positive.mean():.3f} of them positive"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossed:
+    """A cross-validation with all that it fitted."""
+
+    sets: list[Judged]
+    probabilities: np.ndarray
+    """(folds, M) of each candidate by each fold's classifier."""
+    thresholds: Mapping[str, float]
+    nested: list[Mapping[str, float]]
+    """Per fold, the thresholds that the other folds choose."""
+
+    def cut(self, one: Judged, setting: str, nested: bool) -> np.ndarray:
+        """(U,) each unit's threshold."""
+        if not nested:
+            return np.full(one.index.n_units, self.thresholds[setting])
+        return np.array([chosen[setting] for chosen in self.nested])[one.out.fold]
+
+    def marks(self, one: Judged, rows_of_fold: Callable[[int], np.ndarray]) -> np.ndarray:
+        """Bool (U,): units marked by the candidates that their own fold chose."""
+        marks = np.zeros(one.index.n_units, bool)
+        for fold in range(len(self.probabilities)):
+            chosen = np.zeros(one.found.n_grams, bool)
+            chosen[rows_of_fold(fold)] = True
+            marks |= one.found.of(chosen).marked_units() & (one.out.fold == fold)
+        return marks
+
+
+def use_newton() -> None:
+    """Let scikit-learn fit by Newton steps: the same optimum (weights within 1e-4), seven times sooner."""
+    import sklearn.linear_model as linear
+
+    if not isinstance(linear.LogisticRegression, functools.partial):
+        linear.LogisticRegression = functools.partial(linear.LogisticRegression, solver="newton-cg")
+
+
+def prepare() -> Ground:
+    """Labels, candidates of the real traces, features of the packaged choice."""
+    if not (SHARED / "labels").exists():
+        raise SystemExit(f"no labels under {SHARED}: this benchmark needs them")
+    sets = label_sets(SHARED)
+    miner = Miner(MiningConfig(), Resources(workers=WORKERS))
+    candidates, _ = miner.candidates(held_out(sets)(long_traces(SHARED)))
+    ground = Ground(sets, candidates, Background.packaged(), {})
+    add_features(ground, FitConfig().blocks)
+    return ground
+
+
+def add_features(ground: Ground, blocks: tuple[str, ...]) -> None:
+    """See to it that the features of `blocks` are there."""
+    if blocks not in ground.features:
+        ground.features[blocks] = find_features(ground.candidates, ground.background, blocks)
+
+
+def trainer_of(
+    ground: Ground, config: FitConfig, machine: float | None = None, sets: Sequence[LabelSet] = ()
+) -> Trainer:
+    """A trainer; `machine` is the weight of labels by a model, `sets` stand for the ground's own."""
+    sets = [
+        one if one.evaluated or machine is None else replace(one, weight=machine)
+        for one in sets or ground.sets
+    ]
+    return Trainer(ground.candidates.texts, ground.features[config.blocks], sets, config)
+
+
+def cross(ground: Ground, by: By = "document") -> Crossed:
+    """The packaged choice's cross-validation, classifiers kept."""
+    trainer = trainer_of(ground, FitConfig())
+    config, unset = trainer.config, dict.fromkeys(SETTINGS, 0.5)
+    fitted = [trainer.fit(fold, unset, {}) for fold in range(config.n_folds)]
+    probabilities = np.stack([each.shrunk(trainer.texts, each.estimate(trainer.features)) for each in fitted])
+    judged = []
+    for one, index, found in zip(trainer.sets, trainer.indexes, trainer.found, strict=True):
+        if one.evaluated:
+            folds = np.array([trainer.folds[problem_of(document)] for document in index.documents])
+            folds = folds[index.document]
+            scores = np.full(index.n_units, -np.inf)
+            for fold in range(config.n_folds):
+                scores[folds == fold] = found.best(probabilities[fold])[folds == fold]
+            out = OutOfFold(one.name, scores, index.positive, folds)
+            judged.append(Judged(one.name, index, found, out, Resamples.of(index, by)))
+    aims = (config.min_precision, config.clean_precision)
+    nested = []
+    for fold in range(config.n_folds):
+        kept = [(one.out, one.out.fold != fold) for one in judged]
+        others = [
+            OutOfFold(out.name, out.scores[rows], out.positive[rows], out.fold[rows]) for out, rows in kept
+        ]
+        nested.append(choose_thresholds(others, *aims))
+    return Crossed(judged, probabilities, choose_thresholds([one.out for one in judged], *aims), nested)
+
+
+def chosen_rows(
+    candidates: Candidates, probability: np.ndarray, thresholds: Mapping[str, float], setting: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the candidates that `sgram mine` would keep at `setting`, and of those that people would read."""
+    scores = np.round(probability, 6)
+    kept, _ = keep_top(scores, candidates.texts, 1.0, thresholds[setting])
+    clean = scores[kept] >= max(thresholds[setting], thresholds["clean"])
+    return kept, kept[reading_list(candidates.take(kept), LABELLED, clean)]
+
+
+# -- figures --------------------------------------------------------------------------------------------
+
+
+def placebos(one: Judged, share: float) -> Measured:
+    """Mean of random candidates that mark the `share` of units."""
+    made = []
+    for seed in range(N_PLACEBOS):
+        rows = np.zeros(one.found.n_grams, bool)
+        rows[placebo_grams(one.found, share, "units", seed).rows] = True
+        made.append(measure_units(one.index, one.found.of(rows), one.resamples))
+    return mean_of(made)
+
+
+def interval(found: Estimate, signed: bool = False) -> str:
+    """A number with its interval."""
+    if found.value is None:
+        return "-"
+    form = "+.3f" if signed else ".3f"
+    return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
+
+
+def measured(one: Judged, marks: np.ndarray) -> Measured:
+    """Rates of marks of units."""
+    return Measured.of(marks, one.index.positive, one.index.document, one.resamples)
+
+
+def print_figures(ground: Ground, crossed: Crossed) -> None:
+    """The packaged choice at every setting, with thresholds and nested ones, beside placebos; the readable list."""
+    aims = (FitConfig().min_precision, FitConfig().clean_precision)
+    found = CrossValidation(
+        sets=tuple(one.out for one in crossed.sets), thresholds=crossed.thresholds, aims=aims
+    ).figures()
+    packaged = GramClassifier.packaged().source["out_of_fold"]
+    off = [
+        abs(found[name][setting][rate] - value)
+        for name, rows in packaged.items()
+        for setting, rates in rows.items()
+        if isinstance(rates, dict)
+        for rate, value in rates.items()
+    ]
+    print(f"largest difference from the figures in data/sg_classifier.json: {max(off):.4f}\n")
+    reads = {
+        nested: [
+            chosen_rows(
+                ground.candidates,
+                crossed.probabilities[fold],
+                chosen if nested else crossed.thresholds,
+                "default",
+            )
+            for fold, chosen in enumerate(crossed.nested)
+        ]
+        for nested in (False, True)
+    }
+    for one in crossed.sets:
+        area = summarise(one.index, one.out.scores, one.resamples).average_precision
+        chance = chance_curve(one.index, one.found)[2]
+        print(
+            f"**{one.label}**; average precision {interval(area)}, of random scores {chance.value:.3f}\n\n"
+            "| out of fold | threshold | grams | coverage | P | R | F1 | placebo P / R / F1 | P less placebo's |\n"
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+        )
+        for (name, setting), nested in product(
+            [*((name, name) for name in SETTINGS), ("readable", "clean")], (False, True)
+        ):
+            cut = crossed.cut(one, setting, nested)
+            marks = one.out.scores >= cut
+            grams = [
+                (row >= edge[setting]).sum()
+                for row, edge in zip(
+                    crossed.probabilities,
+                    crossed.nested if nested else [crossed.thresholds] * len(crossed.nested),
+                    strict=True,
+                )
+            ]
+            if name == "readable":
+                grams = [len(core) for _, core in reads[nested]]
+                marks = crossed.marks(one, lambda fold, nested=nested: reads[nested][fold][1])
+            told = f"{cut.min():.2f} to {cut.max():.2f}" if nested else f"{cut[0]:.2f}"
+            ours, other = measured(one, marks), placebos(one, float(marks.mean()))
+            rates, random_ones = ours.summary(), other.values
+            print(
+                f"| {name}{', nested' * nested} | {told} | {np.mean(grams):,.0f} | {rates.coverage.value:.3f} "
+                f"| {interval(rates.precision)} | {interval(rates.recall)} | {interval(rates.f1)} "
+                f"| {random_ones[0]:.2f} / {random_ones[1]:.2f} / {random_ones[2]:.2f} "
+                f"| {interval(difference(ours, other, 'precision'), signed=True)} |"
+            )
+        print()
+
+
+# -- choices --------------------------------------------------------------------------------------------
+
+_GROUND: list[Ground] = []
+"""For the processes of `fork`, which see what their parent held."""
+
+
+def _areas(task: tuple[dict, int]) -> list[float]:
+    """Average precision on each evaluated set of one choice with one seed of folds."""
+    changes, seed = task
+    changes = dict(changes)
+    machine = changes.pop("machine", None)
+    config = replace(FitConfig(), seed=seed, **changes)
+    return [out.average_precision for out in trainer_of(_GROUND[0], config, machine).cross_validate().sets]
+
+
+def _shuffled_areas(seed: int) -> list[tuple[float, float, float]]:
+    """After fits to permuted labels: average precision on these, of random scores on these, and on the true ones."""
+    rng, ground = np.random.default_rng([seed, 0x5AFF1E]), _GROUND[0]
+    trainer = trainer_of(ground, FitConfig(), sets=[_shuffled(one, rng) for one in ground.sets])
+    true = [UnitIndex.of(one.documents, one.positive).positive for one in ground.sets if one.evaluated]
+    at = [row for row, one in enumerate(trainer.sets) if one.evaluated]
+    rows = []
+    for row, out, positive in zip(at, trainer.cross_validate().sets, true, strict=True):
+        chance = chance_curve(trainer.indexes[row], trainer.found[row])[2].value
+        rows.append((out.average_precision, chance, replace(out, positive=positive).average_precision))
+    return rows
+
+
+def _shuffled(one: LabelSet, rng: np.random.Generator) -> LabelSet:
+    """The same units, the labels of each document permuted among them."""
+    made = []
+    for document in one.documents:
+        labels = [document.units[row].labels for row in rng.permutation(len(document.units)).tolist()]
+        units = (replace(unit, labels=own) for unit, own in zip(document.units, labels, strict=True))
+        made.append(replace(document, units=tuple(units)))
+    return replace(one, documents=tuple(made))
+
+
+def in_parallel(ground: Ground, work: Callable, tasks: Sequence) -> list:
+    """`work` on every task, in `WORKERS` processes that share the ground."""
+    _GROUND[:] = [ground]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
+        return list(pool.map(work, tasks))
+
+
+def print_choices(ground: Ground, embedding: bool) -> None:
+    """Mean out-of-fold average precision of other features and other fits, against the packaged choice."""
+    packaged = {name: getattr(FitConfig(), name) for name in ("blocks", "softness", "shrink", "penalty")}
+    packaged["machine"] = MACHINE_WEIGHT
+    rows = [("**packaged**", {})] + [
+        (name, changes)
+        for name, changes in CHOICES
+        if any(packaged[key] != value for key, value in changes.items())
+        and (embedding or "embedding" not in changes.get("blocks", ()))
+    ]
+    for _, changes in rows:
+        add_features(ground, changes.get("blocks", FitConfig().blocks))
+    tasks = [(changes, seed) for _, changes in rows for seed in SEEDS]
+    areas = np.array(in_parallel(ground, _areas, tasks)).reshape(len(rows), len(SEEDS), -1)
+    names = [one.name for one in ground.sets if one.evaluated]
+    told = ", ".join(f"{name} {value}" for name, value in packaged.items())
+    print(
+        f"packaged: {told}. Average precision, mean of {len(SEEDS)} seeds of folds; the last column is paired by "
+        f"seed, with the least and the largest\n\n| choice | {' | '.join(names)} | mean | less the packaged |\n"
+        f"|---|{'--:|' * (len(names) + 2)}"
+    )
+    for (name, _), own in zip(rows, areas, strict=True):
+        gain = (own - areas[0]).mean(axis=1)  # (seeds,)
+        told = f"{gain.mean():+.4f} [{gain.min():+.4f}, {gain.max():+.4f}]" if name != rows[0][0] else ""
+        each = " | ".join(f"{area:.3f}" for area in own.mean(axis=0))
+        print(f"| {name} | {each} | {own.mean():.3f} | {told} |")
+    print()
+
+
+def print_shuffled(ground: Ground) -> None:
+    """Labels permuted within documents: nothing may be left to learn."""
+    drawn = np.array(in_parallel(ground, _shuffled_areas, range(N_SHUFFLES)))  # (shuffles, sets, 3)
+    names = [one.name for one in ground.sets if one.evaluated]
+    print(
+        f"fitted to labels permuted within documents, mean of {N_SHUFFLES} (least, largest)\n\n"
+        "| average precision | on the permuted labels | random scores there | on the true labels |\n|---|--:|--:|--:|"
+    )
+    for at, name in enumerate(names):
+        cells = [f"{row.mean():.3f} ({row.min():.3f}, {row.max():.3f})" for row in drawn[:, at].T]
+        print(f"| {name} | {' | '.join(cells)} |")
+    print()
+
+
+# -- calibration ----------------------------------------------------------------------------------------
+
+
+def print_calibration(crossed: Crossed) -> None:
+    """The probability of a unit's best gram against the share of such units that are positive."""
+    print("| probability of the best gram | units | mean | positive | units | mean | positive |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    tables = [list(_bins(one.out)) for one in crossed.sets]
+    for row in zip(*tables, strict=True):
+        cells = [f"{n:,} | {mean:.2f} | {share:.2f}" if n else "0 | - | -" for _, n, mean, share in row]
+        print(f"| {row[0][0]:.1f} to {row[0][0] + 0.1:.1f} | {' | '.join(cells)} |")
+    for one, table in zip(crossed.sets, tables, strict=True):
+        n = sum(row[1] for row in table)
+        off = sum(row[1] * abs(row[2] - row[3]) for row in table if row[1]) / n
+        gap = sum(row[1] * (row[2] - row[3]) for row in table if row[1]) / n
+        print(
+            f"\n{one.name}: expected calibration error {off:.3f}, mean probability less share {gap:+.3f} (units with "
+            f"a gram: {n:,} of {one.index.n_units:,})",
+            end="",
+        )
+    print("\n")
+
+
+def _bins(out: OutOfFold) -> Iterator[tuple[float, int, float, float]]:
+    """(lower edge, units, mean score, share positive) of ten bins."""
+    number = np.minimum((out.scores * 10).clip(min=-1).astype(int), 9)
+    for at in range(10):
+        rows = (number == at) & (out.scores > -np.inf)
+        n = int(rows.sum())
+        yield (
+            at / 10, n, float(out.scores[rows].mean()) if n else 0.0, float(out.positive[rows].mean()) if n else 0.0
+        )  # fmt: skip
+
+
+# -- moves ----------------------------------------------------------------------------------------------
+
+
+def read_kinds() -> dict[tuple[str, int, int], set[str]]:
+    """(document, start, end) of ReasoningFlow's units -> labels of the planning and reflecting edges into them."""
+    kinds: dict[tuple[str, int, int], set[str]] = {}
+    with gzip.open(SHARED / "labels" / "reasoningflow_human.jsonl.gz") as lines:
+        for record in map(orjson.loads, lines):
+            if record["annotator"] != "D":
+                continue
+            into: dict[str, set[str]] = {}
+            for edge in record["edges"]:
+                into.setdefault(edge["d"], set()).add(edge["label"])
+            for node in record["nodes"]:
+                key = (record["doc_id"], node["start"], node["end"])
+                if node["source"] == "response":
+                    kinds[key] = into.get(node["id"], set())
+    return kinds
+
+
+def kind_of(labels: set[str]) -> str:
+    """The first of `EXPECTED` among the labels; "none of these" if there is none."""
+    return next((name for name in EXPECTED if name in labels), "none of these")
+
+
+def print_moves(ground: Ground, crossed: Crossed) -> None:
+    """Moves that cues name against what people's labels say of the same unit, on units that are found and positive."""
+    miner = Miner(MiningConfig(), Resources(workers=WORKERS))
+    lexicon = miner.fit(held_out(ground.sets)(long_traces(SHARED))).lexicon_
+    of_cluster = {gram.text: cluster.move for cluster in lexicon.clusters for gram in cluster.grams}
+    edges = read_kinds()
+    for one in crossed.sets:
+        best = best_grams(one, crossed)
+        units = [(document.id, unit) for document in one.index.documents for unit in document.units]
+        found = (one.out.scores >= crossed.cut(one, "default", nested=True)) & one.index.positive
+        kinds, by_gram, by_cluster, by_text = [], [], [], []
+        for row in np.flatnonzero(found).tolist():
+            document, unit = units[row]
+            labels = edges.get((document, unit.start, unit.end), set()) | set(unit.labels)
+            text = ground.candidates.texts[best[row]]
+            kinds.append(kind_of(labels))
+            by_gram.append(move_of(text.split(" ")))
+            by_cluster.append(of_cluster.get(text, by_gram[-1]))
+            by_text.append(move_of([word.text for word in find_words(one.index.unit_text(row))]))
+        print(f"**{one.name}**: {found.sum():,} units that are marked (default, nested) and positive\n")
+        moves = [move for move in (*(m for m in MOVES if m != OTHER), OTHER) if move in by_gram]
+        print(f"| label | units | {' | '.join(moves)} |\n|---|--:|{'--:|' * len(moves)}")
+        table = Counter(zip(kinds, by_gram, strict=True))
+        for kind in [*EXPECTED, "none of these"]:
+            total = sum(table[kind, move] for move in moves)
+            if total:
+                wanted = EXPECTED.get(kind, ())
+                cells = [
+                    f"**{table[kind, move]}**" if move in wanted else f"{table[kind, move]}" for move in moves
+                ]
+                print(f"| {kind} | {total} | {' | '.join(cells)} |")
+        print()
+        ways = (
+            ("best gram", by_gram),
+            ("cluster of the best gram", by_cluster),
+            ("longest cue of the whole unit", by_text),
+        )
+        for name, given in ways:
+            print(f"- {name}: {_agreement(kinds, given)}")
+        print()
+
+
+def best_grams(one: Judged, crossed: Crossed) -> np.ndarray:
+    """(U,) row of the candidate with the largest score of each unit in its fold, -1 for none; ties: the first row."""
+    best = np.full(one.index.n_units, -1)
+    grams, units = one.found.pairs()
+    scores = crossed.probabilities[one.out.fold[units], grams]
+    order = np.lexsort((-grams, scores, units))  # a unit's last one has its largest score, and its first row
+    best[units[order]] = grams[order]
+    return best
+
+
+def _agreement(kinds: Sequence[str], given: Sequence[str]) -> str:
+    """How often the move is one of those expected, and how often it would be if moves were dealt at random."""
+    pairs = [(kind, move) for kind, move in zip(kinds, given, strict=True) if kind in EXPECTED]
+    named = [(kind, move) for kind, move in pairs if move != OTHER]
+    if not named:
+        return "no unit has both"
+    hit = np.mean([move in EXPECTED[kind] for kind, move in named])
+    share = Counter(move for _, move in named)
+    chance = np.mean([sum(share[move] for move in EXPECTED[kind]) / len(named) for kind, _ in named])
+    return (
+        f"{hit:.2f} as expected, {chance:.2f} if moves were dealt at random, kappa {(hit - chance) / (1 - chance):.2f} "
+        f"({len(named):,} units with a label above and a move; {len(pairs) - len(named):,} have no move)"
+    )
+
+
+def main() -> None:
+    """Print the parts that are asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--embedding", action="store_true", help="compare sentence embeddings, too (minutes)")
+    parser.add_argument("--by", choices=("document", "problem"), default="document")
+    options = parser.parse_args()
+    use_newton()
+    ground = prepare()
+    crossed = cross(ground, options.by)
+    print(f"{len(ground.candidates):,} candidates of {int(ground.candidates.n_docs.sum()):,} traces\n")
+    work = {
+        "figures": lambda: print_figures(ground, crossed),
+        "choices": lambda: print_choices(ground, options.embedding),
+        "calibration": lambda: print_calibration(crossed),
+        "shuffled": lambda: print_shuffled(ground),
+        "moves": lambda: print_moves(ground, crossed),
+    }
+    for part in PARTS:
+        if part in options.only:
+            print(f"### {part}\n", flush=True)
+            work[part]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""What a classifier of grams looks at: each statistic worked out by hand, names of words and parts of speech."""
+
+import sys
+from math import log, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mining_examples import candidates, counted
+
+from sgram.errors import MissingExtraError, UsageError
+from sgram.mining import features
+from sgram.mining.candidates import find_candidates
+from sgram.mining.corpus import CORRECT, WRONG, Document
+from sgram.mining.embed import HashEmbedder
+from sgram.mining.features import (
+    BLOCKS,
+    SPACY_MODELS,
+    STATS,
+    find_features,
+    statistics,
+    tag_names,
+    tag_words,
+    word_names,
+)
+from sgram.mining.score import Background, ContrastScorer
+
+BACKGROUND = Background({"wait": 1, "the sum": 6}, 7, 2, {})
+
+
+def statistic(name, found, background=BACKGROUND):
+    return statistics(found, background)[:, STATS.index(name)]
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """ "wait", "let me" and all the rest of three traces, two correct and one wrong, on the problems p and q."""
+    corpus, table = counted(
+        [
+            Document("Wait, let me check. Wait.", CORRECT, ("p", None, None)),
+            Document("Let me check.", WRONG, ("p", None, None)),
+            Document("So wait.", CORRECT, ("q", None, None)),
+        ],
+        max_n=3,
+    )
+    return find_candidates(corpus, table, lengths=(1, 2), min_df=2, explained=None)
+
+
+def test_each_statistic_of_a_corpus_worked_out_by_hand(measured):
+    found = find_features(measured, BACKGROUND, ("stats",))
+    assert found.names == STATS
+    row_of = dict(zip(measured.texts, found.dense.tolist(), strict=True))
+    # Rates with +1: "wait" is in 2 of 3 traces here, 3/4, and in 1 of 7 there, 2/8; their ratio is 3. It occurs three
+    # times in two traces on two problems: 2/2. Two of three times it begins a sentence, two of three times it ends one.
+    # It is in both correct traces, 3/3, and not in the wrong one, 1/2. One in three follows "so", one leads to "let".
+    assert row_of["wait"] == pytest.approx(
+        [
+            log(3), log(3) - sqrt(1 / 3 + 1 / 2), log(1 / 4), log(3 / 4), log(3 / 2), log(2 / 2), 2 / 3, 2 / 3,
+            log(3 / 3) - log(1 / 2), 1.0, 1 / 3, 1 / 3,
+        ]
+    )  # fmt: skip
+    # "let me" is as frequent, and unknown there: 1/8. Once in each of two traces on one problem: 1/2. One begins a
+    # sentence, none ends one. In one of the two correct traces, 2/3, and in the wrong one, 2/2. "let", "me" and their
+    # pair are 2 each of 10 words: log(.2 / (.2 * .2)) / -log(.2) = 1. One follows "wait", both lead to "check".
+    assert row_of["let me"] == pytest.approx(
+        [
+            log(6), log(6) - sqrt(1 / 3 + 1), log(1 / 8), log(3 / 4), log(1), log(1 / 2), 1 / 2, 0.0,
+            log(2 / 3), 1.0, 1 / 2, 1.0,
+        ]
+    )  # fmt: skip
+
+
+def test_what_is_not_known_is_nought():
+    # outcome nan: one side has no trace; no problem known, though the gram is in 4 traces
+    found = candidates(["wait"], (9, 0, 0), df=[[4, 0, 0]], outcome_contrast=[np.nan], problems=[0])
+    assert statistic("outcome", found).tolist() == [0.0]
+    assert statistic("problems", found).tolist() == [0.0]
+    # known, and the same problem four times: log(1/4)
+    found = candidates(["wait"], (9, 0, 0), df=[[4, 0, 0]], problems=[1])
+    assert statistic("problems", found).tolist() == pytest.approx([log(1 / 4)])
+
+
+def test_the_low_contrast_is_the_contrast_scorers():
+    found = candidates(["wait", "the sum", "so"], (3, 6, 6), df=[[1, 5, 1], [3, 6, 5], [0, 0, 1]])
+    expected = ContrastScorer(BACKGROUND).score(found)
+    np.testing.assert_allclose(statistic("contrast_low", found), expected, rtol=1e-12)
+    assert (statistic("contrast", found) > expected).all()
+
+
+def test_contrast_is_frequency_less_background(measured):
+    dense = statistics(measured, BACKGROUND)
+    contrast, there, here = (dense[:, STATS.index(name)] for name in ("contrast", "background", "frequency"))
+    np.testing.assert_allclose(contrast, here - there, rtol=1e-12)
+
+
+grams = st.lists(st.sampled_from("wait let me check the sum i x-axis".split()), min_size=1, max_size=6).map(
+    " ".join
+)
+numbers = st.floats(0, 1)
+rows = st.dictionaries(
+    grams,
+    st.tuples(st.integers(1, 5), st.integers(0, 4), st.integers(1, 3), numbers, numbers),
+    min_size=1,
+    max_size=8,
+)
+
+
+def of_rows(made):
+    columns = [list(column) for column in zip(*made.values(), strict=True)]
+    df = np.zeros((len(made), 3), np.int64)
+    df[:, CORRECT], df[:, WRONG] = columns[0], columns[1]
+    return candidates(
+        list(made), (0, 10, 8), df=df, burstiness=columns[2], initial=columns[3], leads=columns[4],
+        outcome_contrast=np.array(columns[3]) - np.array(columns[4]),
+    )  # fmt: skip
+
+
+@given(rows, st.data())
+def test_features_do_not_depend_on_the_other_grams_nor_on_their_order(made, data):
+    everything = of_rows(made)
+    whole = find_features(everything, BACKGROUND)
+    chosen = np.array(data.draw(st.permutations(range(len(made))))[: data.draw(st.integers(1, len(made)))])
+    some = find_features(everything.take(chosen), BACKGROUND)
+    assert some.names == whole.names
+    np.testing.assert_array_equal(some.dense, whole.dense[chosen])
+    assert some.bags == [whole.bags[row] for row in chosen.tolist()]
+
+
+def test_no_gram_has_no_features():
+    none = candidates([], (5, 0, 0), df=np.zeros((0, 3), np.int64))
+    found = find_features(none, BACKGROUND)
+    assert found.dense.shape == (0, len(STATS))
+    assert found.bags == []
+
+
+def test_a_bag_names_the_words_the_first_the_last_and_the_length():
+    found = find_features(candidates(["let me let", "wait"]), BACKGROUND, ("words",))
+    assert found.names == ()
+    assert found.dense.shape == (2, 0)
+    assert found.bags == [
+        ("first=let", "last=let", "n=3", "w=let", "w=me"),  # sorted, each once
+        ("first=wait", "last=wait", "n=1", "w=wait"),
+    ]
+    assert word_names(["i", "am"]) == {"w=i", "w=am", "first=i", "last=am"}
+
+
+def test_without_words_only_the_length_is_named():
+    assert find_features(candidates(["let me", "wait"]), BACKGROUND, ("stats",)).bags == [("n=2",), ("n=1",)]
+
+
+def test_the_order_in_which_blocks_are_named_does_not_matter():
+    found = candidates(["let me check", "wait"])
+    one, other = (
+        find_features(found, BACKGROUND, blocks) for blocks in (("stats", "words"), ("words", "stats"))
+    )
+    assert one.names == other.names == STATS
+    np.testing.assert_array_equal(one.dense, other.dense)
+    assert one.bags == other.bags
+
+
+def test_an_unknown_block_is_refused():
+    with pytest.raises(
+        UsageError, match="unknown features shape, size; there are stats, words, pos, embedding"
+    ):
+        find_features(candidates(["wait"]), BACKGROUND, ("stats", "size", "shape"))
+    assert BLOCKS == ("stats", "words", "pos", "embedding")
+
+
+def test_names_of_parts_of_speech_are_the_tags_their_pairs_and_the_pattern():
+    assert tag_names(("VERB", "PRON", "VERB")) == {
+        "t=VERB", "t=PRON", "t2=VERB PRON", "t2=PRON VERB", "pattern=VERB PRON VERB",
+    }  # fmt: skip
+    assert tag_names(("VERB",)) == {"t=VERB", "pattern=VERB"}
+
+
+def test_parts_of_speech_are_those_of_each_text_in_its_place():
+    pytest.importorskip("spacy")
+    pytest.importorskip(SPACY_MODELS[0])
+    texts = ["let me check", "i should try", "the sum of", "wait"]
+    tags = tag_words(texts)
+    assert tags[0] == ("VERB", "PRON", "VERB")
+    assert tags[1] == ("PRON", "AUX", "VERB")
+    assert tags[2] == ("DET", "NOUN", "ADP")
+    assert tag_words(texts[::-1]) == tags[::-1]
+    assert tag_words(texts[1:2]) == tags[1:2], "whatever else is tagged"
+    bags = find_features(candidates(texts), BACKGROUND, ("pos",)).bags
+    assert bags[1] == tuple(sorted({*tag_names(("PRON", "AUX", "VERB")), "n=3"}))
+
+
+MODELS = set(SPACY_MODELS)
+SPACY = {"spacy", "spacy.util"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "forgotten"), [(MODELS, set()), (SPACY, MODELS)], ids=["no model", "a model without spaCy"]
+)
+def test_without_a_model_of_english_the_extra_is_named(monkeypatch, missing, forgotten):
+    for name in forgotten:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)  # importing it now fails
+    with pytest.raises(
+        MissingExtraError, match=r"pos needs spaCy .* pip install 'sgram\[pos\]', or leave the block"
+    ):
+        find_features(candidates(["wait"]), BACKGROUND, ("pos",))
+    assert find_features(candidates(["wait"]), BACKGROUND).names == STATS, "the other blocks need nothing"
+
+
+def test_an_embedding_adds_its_columns_behind_the_statistics(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        features, "get_embedder", lambda name, seed: asked.append((name, seed)) or HashEmbedder(seed)
+    )
+    texts = ["let me check", "wait", "let me"]
+    found = find_features(candidates(texts), BACKGROUND, ("embedding", "stats"))
+    assert asked == [("auto", 0)]
+    assert found.names == (*STATS, *(f"e{place}" for place in range(HashEmbedder.width)))
+    np.testing.assert_array_equal(found.dense[:, : len(STATS)], statistics(candidates(texts), BACKGROUND))
+    np.testing.assert_array_equal(found.dense[:, len(STATS) :], HashEmbedder().encode(texts))
+    alone = find_features(candidates(texts[1:2]), BACKGROUND, ("embedding",))
+    np.testing.assert_array_equal(alone.dense, found.dense[1:2, len(STATS) :])
