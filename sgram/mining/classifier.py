@@ -110,7 +110,8 @@ class GramClassifier:
                 "weights": _short(self.weights), "square_weights": _short(self.square_weights),
             },
             "bag": dict(zip(self.bag, _short(self.bag.values()), strict=True)),
-            "intercept": _short([self.intercept])[0], "shrink": self.shrink, "counts": {gram: _short(pair) for gram, pair in self.counts.items()},
+            "intercept": _short([self.intercept])[0], "shrink": self.shrink,
+            "counts": {gram: _short(pair) for gram, pair in self.counts.items()},
             "thresholds": dict(self.thresholds), "source": dict(self.source),
         }  # fmt: skip
 

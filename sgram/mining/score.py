@@ -17,7 +17,7 @@ from sgram.files import data_path, excerpt
 from sgram.mining.candidates import Candidates, is_wordy
 from sgram.mining.corpus import Document, encode
 from sgram.mining.count import count_grams
-from sgram.mining.select import ReadingRules
+from sgram.mining.select import PLAIN, ReadingRules
 from sgram.text import MAX_WORDS, NORMAL_FORM
 
 
@@ -119,7 +119,7 @@ class ContrastScorer:
     floor: float = 0.0
     """Less frequent here than in the background."""
     clean: float = -math.inf
-    reading: ReadingRules = ReadingRules()
+    reading: ReadingRules = PLAIN
 
     @property
     def provenance(self) -> Mapping[str, object]:

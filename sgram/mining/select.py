@@ -62,6 +62,7 @@ class ReadingRules:
     """Longest list that people will read; the grams in most traces stay."""
 
 
+PLAIN = ReadingRules()
 LABELLED = ReadingRules(need_move=False, open_ends=OPEN_ENDS)
 """The rules where labels say which grams are strategic, so that words need not."""
 
@@ -106,7 +107,7 @@ def reading_list(
 
     `clean`, (m,) bool, says which candidates may be on it at all.
     """
-    rules = rules or ReadingRules()
+    rules = rules or PLAIN
     moves = [move_of(text.split(" ")) for text in candidates.texts]
     named = sum(move != OTHER for move in moves)
     need_move = rules.need_move and named >= rules.named_share * len(moves)

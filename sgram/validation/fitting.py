@@ -1,12 +1,13 @@
 """Fits a classifier of grams to labelled text, and says how well it does on text that it has not seen. Knows no files.
 
-A gram's target is the share of its occurrences that lie in positive units. But a unit that is positive for the sake of
-one phrase makes every phrase in it look good. So grams are fitted twice: the second time an occurrence counts
-``exp((l - l_best) / softness)``, l being the first fit's log odds of its gram and l_best the largest in the unit; that is
-one step of the way from shares to a model of units by their best gram (multiple-instance learning).
+A gram's target is the share of its occurrences that lie in positive units. But a unit that is positive for the sake
+of one phrase makes every phrase in it look good. So grams are fitted twice: the second time an occurrence counts
+``exp((l - l_best) / softness)``, l being the first fit's log odds of its gram and l_best the largest in the unit; that
+is one step of the way from shares to a model of units by their best gram (multiple-instance learning).
 
 Everything that is chosen (thresholds) or reported comes from out-of-fold scores: units are scored by a classifier
-fitted without any document on their problem. Thresholds, with precision and recall over units that hold a gram of the list:
+fitted without any document on their problem. Thresholds, with precision and recall over units that hold a gram of the
+list:
 
 - ``default``: the lowest at which precision is at least .65 on every set of labels that is evaluated;
 - ``f1``: the middle of the range where the mean F1 over these sets is highest (a moving mean .1 wide);
