@@ -13,7 +13,6 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ from sgram.mining import Miner, MiningConfig, Resources
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.score import ContrastScorer
 from sgram.validation.curve import AtCoverage, chance_curve, compare_at_coverage
-from sgram.validation.evaluate import Measured, difference
+from sgram.validation.evaluate import difference
 from sgram.validation.scores import by_frequency, lexicon_scores, unit_scores
 
 STEP = 0.05
@@ -142,22 +141,22 @@ def print_lists(lists: Lists) -> None:
 
 
 def print_placebo(one: Judged, share: float) -> None:
-    """Why a placebo lies above the base rate: what marks by length alone, and placebos on permuted units, give."""
-    index = one.index
-    words = np.bincount(index.piece_unit, minlength=index.n_units)
+    """Why a placebo lies above the base rate: positive units hold more of what it is drawn from."""
+    positive, n_units = one.index.positive, one.index.n_units
+    words = np.bincount(one.index.piece_unit, minlength=n_units)
+    held = np.bincount(one.found.pairs()[1], minlength=n_units)
     low, high = 0.0, 50.0
-    for _ in range(60):  # a word is a mark with a probability such that the share of units is as wished
+    for _ in range(60):  # bisect for the rate of chosen candidates that marks as many units
         rate = (low + high) / 2
-        low, high = (rate, high) if (1 - np.exp(-rate * words)).mean() < share else (low, rate)
-    chance = 1 - np.exp(-low * words)
-    alone = float((chance * index.positive).sum() / chance.sum())
-    other = placebos(one, share)
+        low, high = (rate, high) if (1 - np.exp(-rate * held)).mean() < share else (low, rate)
+    chance = 1 - np.exp(-low * held)
+    found = placebos(one, share).summary().precision
     print(
-        f"Placebo of the default: P {interval(other.summary().precision)} at a base rate of "
-        f"{index.positive.mean():.3f}. Positive units have {words[index.positive].mean():.1f} words, others "
-        f"{words[~index.positive].mean():.1f}, and {(words[~index.positive] == 0).mean():.1%} of the others have none "
-        f"({(words[index.positive] == 0).mean():.1%} of the positive ones); marks that fall on words by chance, as many, "
-        f"have P {alone:.3f}.\n"
+        f"Placebo of the default: P {interval(found)} at a base rate of {positive.mean():.3f}. Positive units have "
+        f"{words[positive].mean():.1f} words and hold {held[positive].mean():.1f} candidates, others "
+        f"{words[~positive].mean():.1f} and {held[~positive].mean():.1f} ({(held[~positive] == 0).mean():.1%} of these "
+        f"hold none, {(held[positive] == 0).mean():.1%} of the positive ones). If every candidate marked with one and "
+        f"the same probability, P would be {(chance * positive).sum() / chance.sum():.3f}.\n"
     )
 
 
@@ -170,18 +169,15 @@ def print_coverages(
         name: compare_at_coverage(one.index, ours, theirs, one.resamples, STEP)
         for name, theirs in rivals.items()
     }
-    shares = sorted({round(at.coverage, 4) for each in made.values() for at in each[:-1]})
-    print(f"| coverage | ours | random | {' | '.join(f'{name} | gain' for name in made)} |")
-    print(f"|--:|--:|--:|{'--:|--:|' * len(made)}")
+    steps = {name: {round(row.coverage, 4): row for row in each[:-1]} for name, each in made.items()}
+    shares = sorted(set().union(*(each for name, each in steps.items() if name != CONTRAST)))
+    shown = [name for name in made if name != LONGER]  # which ends before the table has begun
+    print(f"| coverage | ours | random | {' | '.join(f'{name} | gain' for name in shown)} |")
+    print(f"|--:|--:|--:|{'--:|--:|' * len(shown)}")
     for share in shares:
-        at = {
-            name: next((row for row in each[:-1] if round(row.coverage, 4) == share), None)
-            for name, each in made.items()
-        }
-        own = next(row.ours for row in at.values() if row is not None)
-        print(
-            f"| {share:.2f} | {own:.3f} | {chance.get(share, np.nan):.3f} | {' | '.join(map(_cell, at.values()))} |"
-        )
+        own = next(each[share].ours for each in steps.values() if share in each)
+        cells = " | ".join(_cell(steps[name].get(share)) for name in shown)
+        print(f"| {share:.2f} | {own:.3f} | {chance[share]:.3f} | {cells} |")
     print()
     for name, each in made.items():
         better = sum(row.gain.value > 0 for row in each)
@@ -189,15 +185,25 @@ def print_coverages(
         worse = sum(row.gain.high is not None and row.gain.high < 0 for row in each)
         end = each[-1]
         print(
-            f"- {name}: ours is better at {better} of {len(each)} coverages, its interval above 0 at {sure}, below 0 at "
-            f"{worse}; where that list ends (marks {end.coverage:.3f}) {end.ours:.3f} against {end.theirs:.3f}, "
+            f"- {name}: ours is better at {better} of {len(each)} coverages, the interval above 0 at {sure}, below 0 "
+            f"at {worse}; where that list ends (marks {end.coverage:.3f}) {end.ours:.3f} against {end.theirs:.3f}, "
             f"{interval(end.gain, True)}"
         )
     print()
 
 
 def _cell(row: AtCoverage | None) -> str:
-    return "| " if row is None else f"{row.theirs:.3f} | {interval(row.gain, True)}"
+    return " | " if row is None else f"{row.theirs:.3f} | {interval(row.gain, True)}"
+
+
+def in_our_order(one: Judged, ground: Ground, crossed: Crossed, grams: list[str]) -> np.ndarray:
+    """(U,) score of each unit by those of `grams` alone, each with its out-of-fold probability; 0 if no candidate."""
+    row_of = {text: row for row, text in enumerate(ground.candidates.texts)}
+    found, best = one.index.find(grams), np.full(one.index.n_units, -np.inf)
+    for fold, probability in enumerate(crossed.probabilities):
+        own = np.array([probability[row_of[gram]] if gram in row_of else 0.0 for gram in grams])
+        best = np.where(one.out.fold == fold, found.best(own), best)
+    return best
 
 
 def main() -> None:
@@ -230,6 +236,7 @@ def main() -> None:
         paper = dict(sorted(lexicon_scores(lexicons[PAPER]).items()))
         rivals = {
             PUBLISHED: unit_scores(published, one.index.find(list(published))),
+            "the same in our order": in_our_order(one, ground, crossed, list(published)),
             LONGER: unit_scores({gram: published[gram] for gram in longer}, one.index.find(longer)),
             PAPER: unit_scores(paper, one.index.find(list(paper))),
             CONTRAST: one.found.best(contrast),

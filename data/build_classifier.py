@@ -70,7 +70,9 @@ def main(folder: Path) -> None:
     classifier.save(OUTPUT)
     for name, figures in found.figures().items():
         print(name, figures)
-    print(f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds)
+    print(
+        f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds
+    )
 
 
 if __name__ == "__main__":

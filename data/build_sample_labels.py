@@ -89,7 +89,8 @@ def labelled(trace: dict) -> dict:
         found = [begin for begin in begins if match.group().startswith(begin)]
         met.update(found)
         label = begins[found[0]] if found else "execution"
-        units.append({"start": match.start(), "end": match.end(), "label": label})
+        end = match.start() + len(match.group().rstrip())
+        units.append({"start": match.start(), "end": end, "label": label})
     if missing := begins.keys() - met:
         raise SystemExit(f"{trace['id']}: no sentence begins with {sorted(missing)}")
     return {"id": trace["id"], "problem": trace["group"], "text": trace["text"], "units": units}
@@ -102,7 +103,9 @@ def main() -> None:
     text = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     (HERE / "sample_labels.jsonl").write_bytes(text)
     units = [unit["label"] for row in rows for unit in row["units"]]
-    print(f"{len(rows)} documents, {len(units)} units, {sum(label != 'execution' for label in units)} with a move")
+    print(
+        f"{len(rows)} documents, {len(units)} units, {sum(label != 'execution' for label in units)} with a move"
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sgram.mining.classifier import GramClassifier
     from sgram.validation.fitting import CrossValidation, LabelSet
 
+_LONGEST_NAME = 18
 _AGAIN = {"negative": "", "allow_leading_hyphen": True, "show_default": False}
 
 
@@ -131,12 +132,21 @@ def _show(classifier: "GramClassifier", found: "CrossValidation") -> None:
         for setting, threshold in found.thresholds.items():
             at, nested = figures[setting], figures[f"{setting}_nested"]
             numbers = (
-                threshold, at["precision"], at["recall"], at["f1"], nested["precision"], nested["recall"],
-                figures["average_precision"], figures["base_rate"],
-            )  # fmt: skip
-            rows.append((name, setting, *(round(number, 3) for number in numbers)))
-    columns = ("labels", "setting", "from", "P", "R", "F1", "nested P", "nested R", "AP", "base rate")
-    show_table(columns, rows)
+                threshold,
+                at["precision"],
+                at["recall"],
+                at["f1"],
+                nested["precision"],
+                nested["recall"],
+            )
+            shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+            rows.append((shown, setting, *(round(number, 3) for number in numbers)))
+    show_table(("labels", "setting", "from", "P", "R", "F1", "nested P", "nested R"), rows)
+    for name, figures in found.figures().items():
+        note(
+            f"{name}: {figures['units']:,} units, base rate {figures['base_rate']:.3f}, average precision "
+            f"{figures['average_precision']:.3f}"
+        )
     note(
         "out of fold: units are judged by classifiers fitted without any text on their problem; nested: the threshold "
         "is chosen on the other folds, too"

@@ -214,9 +214,9 @@ def _scorer_told(scorer: dict) -> str:
     """What chose the grams, in a few words."""
     if scorer["name"] != "labels":
         return scorer["name"]
-    sources = ", ".join(each["name"] for each in scorer["labels"])
+    sources = "; ".join(each["name"] for each in scorer["labels"])
     return (
-        f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)}; setting "
+        f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)} | setting "
         f"{scorer['setting']}, grams from probability {scorer['threshold']:.2f}, for reading from "
         f"{scorer['clean_threshold']:.2f}"
     )

@@ -83,7 +83,9 @@ class GramClassifier:
     @classmethod
     def _of(cls, document: Mapping[str, Any]) -> "GramClassifier":
         dense = document["dense"]
-        columns = [np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")]
+        columns = [
+            np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")
+        ]
         counts = {gram: (float(k), float(n)) for gram, (k, n) in document["counts"].items()}
         made = cls(
             tuple(document["blocks"]), tuple(dense["names"]), *columns,
@@ -215,7 +217,9 @@ def _read(path: str | Path) -> bytes:
                 blocks.append(block)
                 size += len(block)
                 if size > MAX_BYTES:
-                    raise InputError(f"{excerpt(path)} is over {MAX_BYTES >> 20} MiB; a classifier is not that large")
+                    raise InputError(
+                        f"{excerpt(path)} is over {MAX_BYTES >> 20} MiB; a classifier is not that large"
+                    )
         except DamagedInputError as error:
             raise InputError(f"{excerpt(path)}: {error}") from None
     return b"".join(blocks)

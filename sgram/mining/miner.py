@@ -242,7 +242,9 @@ class Miner:
         core = reading_list(candidates.take(kept))
         return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source, core)
 
-    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source, core) -> tuple[Lexicon, Found]:
+    def _finish(
+        self, candidates, scores, kept, labels, names, cluster_df, source, core
+    ) -> tuple[Lexicon, Found]:
         """Build the lexicon of the kept grams; `core` marks those that are for reading."""
         grams = candidates.take(kept)
         members: list[list[Gram]] = [[] for _ in names]

@@ -304,7 +304,9 @@ def _folds(sets: Sequence[LabelSet], config: FitConfig) -> dict[str, int]:
     for each in sets:
         if not each.evaluated:
             continue
-        problems = sorted({problem_of(document) for document in each.documents}, key=lambda key: _hash(key, config))
+        problems = sorted(
+            {problem_of(document) for document in each.documents}, key=lambda key: _hash(key, config)
+        )
         if len(problems) < config.n_folds:
             raise InputError(
                 f"the labels {each.name} are on {len(problems)} problems; cross-validation in {config.n_folds} folds "
@@ -325,7 +327,9 @@ def _unit_folds(index: UnitIndex, each: LabelSet, folds: Mapping[str, int]) -> n
     return of_document[index.document]
 
 
-def _design(features: Features, min_grams: int) -> tuple[list[str], "csr_matrix", tuple[np.ndarray, np.ndarray]]:
+def _design(
+    features: Features, min_grams: int
+) -> tuple[list[str], "csr_matrix", tuple[np.ndarray, np.ndarray]]:
     """(names of the bag, matrix (M, dense + squares + bag), (mean, scale) of the dense columns)."""
     from scipy.sparse import csr_matrix, hstack
 

@@ -60,7 +60,7 @@ def test_the_table_goes_to_stdout_and_the_talk_to_stderr(place, capsys):
     assert "108 traces of 108 rows; " in err
     assert f"{len(lexicon.grams)} grams in {len(lexicon.clusters)} clusters" in err
     assert "scorer labels: classifier " in err
-    assert "setting default, grams from probability 0." in err
+    assert " | setting default, grams from probability 0." in err
     assert f"embedder hash, digest {lexicon.digest[:16]}" in err
     assert f"run {the_run(Path())}" in err
     assert "traces of" not in out

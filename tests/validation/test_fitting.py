@@ -75,10 +75,10 @@ def test_counts_are_occurrences_in_plans_and_in_all():
 def test_a_gram_that_a_unit_holds_twice_counts_twice():
     documents = (
         document("a", (PLAN, "wait wait"), problem="p"),
-        document("b", (STEP, "wait so"), problem="q"),
+        document("b", (STEP, "wait so so"), problem="q"),
     )
     made = trained(["wait", "so"], LabelSet("people", documents), softness=EVEN)
-    assert made.counts == about({"wait": (2, 3), "so": (0, 1)})
+    assert made.counts == about({"wait": (2, 3), "so": (0, 2)})
 
 
 def test_a_set_of_a_quarter_counts_a_quarter():
@@ -473,7 +473,6 @@ def test_where_nothing_is_marked_any_more_nothing_speaks_against_a_clean_thresho
     # first set has nothing marked.
     short = [(0.3, True)] * 2 + [(0.5, False)] * 3 + [(0.6, True)] * 5
     long = [(0.5, False)] * 2 + [(0.9, True)] * 9
-    assert choose_thresholds([out_of_fold(short), out_of_fold(long)])["default"] == 0.51
     assert choose_thresholds([out_of_fold(short), out_of_fold(long)])["clean"] == 0.51
 
 
