@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgram.lexicon.review import FUNCTION_WORDS
 from sgram.mining.candidates import Candidates
 from sgram.mining.moves import OTHER, move_of
 
@@ -19,7 +20,7 @@ DANGLING = frozenset(
     then there here can could would should will may might must shall do does did have has had just also some any
     each both all into about only very it's that's there's he's she's what's i'm we're they're you're isn't aren't
     wasn't don't doesn't didn't can't won't wouldn't couldn't haven't hasn't i've we've i'll we'll i'd let's let
-    seems seem looks sounds feels too more get gets getting use between like unless whether perhaps maybe another
+    seems seem looks sounds feels too more get gets getting use need between like unless whether perhaps maybe another
     other make makes being not no something""".split()
 )
 # Words that show the start to be missing when the gram hardly ever begins a sentence.
@@ -89,7 +90,7 @@ def is_complete(candidates: Candidates, row: int, rules: ReadingRules) -> bool:
     if not EXECUTION.isdisjoint(words):
         return False
     if len(words) == 1:
-        cut_off = "'" in words[0] and words[0] in DANGLING  # "i'm", "that's"
+        cut_off = words[0] in FUNCTION_WORDS or ("'" in words[0] and words[0] in DANGLING)  # "my"; "i'm"
         return not cut_off and bool(candidates.initial[row] >= rules.single_word_initial)
     if words[-1] in DANGLING - rules.open_ends and candidates.texts[row] not in WHOLE:
         return False
