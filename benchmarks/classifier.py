@@ -65,8 +65,8 @@ CHOICES: tuple[tuple[str, dict], ...] = (
     ("one pass (softness without end)", {"softness": 1e9}),
     *((f"softness {value:g}", {"softness": value}) for value in (0.5, 1.0, 2.0)),
     *((f"model's labels count {value:g}", {"machine": value}) for value in (0.0, 0.25, 0.5, 1.0)),
-    *((f"shrink {value:g}", {"shrink": value}) for value in (2.0, 4.0, 8.0, 16.0, 30.0)),
-    *((f"penalty {value:g}", {"penalty": value}) for value in (0.01, 0.03, 0.1, 0.3, 1.0)),
+    *((f"shrink {value:g}", {"shrink": value}) for value in (2.0, 8.0, 30.0)),
+    *((f"penalty {value:g}", {"penalty": value}) for value in (0.01, 0.1, 1.0)),
 )
 """What is changed in turn; a choice that is the packaged one anyway is left out of the table."""
 

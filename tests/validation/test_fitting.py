@@ -519,6 +519,18 @@ def test_nested_figures_use_the_threshold_that_the_other_folds_choose(sets):
             assert row[setting]["recall"] == pytest.approx(recall(units, threshold), abs=6e-5)
 
 
+@pytest.mark.xfail(
+    strict=True, reason="the figures fail where other folds reach no threshold", raises=InputError
+)
+def test_figures_are_given_even_where_the_other_folds_reach_no_threshold():
+    # whatever is precise stands in the fold 0; without it 6 of 12 are right at any threshold
+    units = [(0.9, True)] * 5 + [(0.4, True), (0.4, False)] * 6
+    outs = [out_of_fold(units, folds=[0] * 5 + [1] * 6 + [2] * 6)]
+    thresholds = choose_thresholds(outs)
+    assert thresholds["default"] == 0.41
+    assert CrossValidation(tuple(outs), thresholds).figures()["people"]["default"]["precision"] == 1.0
+
+
 # -- the whole way --------------------------------------------------------------------------------------
 
 BACKGROUND = Background({"the sum is": 5, "we get": 6, "so": 7}, 9, 2, {"what": "short answers"})
@@ -595,6 +607,18 @@ def test_the_order_of_the_documents_does_not_matter(mined, fitted, seed):
     ]
     again, _ = train_classifier(mined, BACKGROUND, sets, CONFIG, {"note": "of the test"})
     assert again.to_bytes() == fitted[0].to_bytes()
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="sums are taken in the order of the documents; on many labels the solver makes sixth digits of last bits",
+)
+def test_the_order_of_the_documents_does_not_move_the_last_bit():
+    sets = three_sets()
+    backwards = [replace(each, documents=each.documents[::-1]) for each in sets]
+    one, other = (trainer(*each).fit(None, UNSET, {}) for each in (sets, backwards))
+    assert one.counts == other.counts
+    assert one.bag == other.bag
 
 
 def test_other_labels_make_another_classifier(mined, fitted):

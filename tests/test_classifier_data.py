@@ -1,0 +1,168 @@
+"""The packaged classifier is what its script makes of the labels it names; keeps what it promises; holds no text."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sgram.mining.classifier import GramClassifier
+from sgram.mining.config import SETTINGS
+from sgram.mining.features import STATS
+from sgram.mining.score import Background
+from sgram.text import MAX_WORDS, gram_words
+from sgram.validation.labels import read_labels
+from sgram.validation.units import labels_digest
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+PACKAGED = ROOT / "data" / "sg_classifier.json"
+LABELS = {
+    "ReasoningFlow, people": "reasoningflow_human",
+    "Thought Anchors": "thought_anchors_chunks",
+    "ReasoningFlow, a model": "reasoningflow_llm",
+}
+needs_labels = pytest.mark.skipif(
+    not (SHARED / "labels").exists(), reason="the real labels (../shared/data) are not here"
+)
+
+
+@pytest.fixture(scope="module")
+def document():
+    return orjson.loads(PACKAGED.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    return GramClassifier.packaged()
+
+
+def texts_of(value):
+    """Every text of a JSON value, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            yield from texts_of(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts_of(each)
+
+
+def test_the_file_is_the_canonical_form_of_what_is_loaded_from_it(packaged):
+    data = PACKAGED.read_bytes()
+    assert packaged.to_bytes() == data
+    assert GramClassifier.load(PACKAGED).digest == packaged.digest
+    assert len(data) < 1 << 20
+
+
+def test_it_uses_what_needs_no_library(packaged):
+    assert packaged.blocks == ("stats", "words")
+    assert packaged.dense == STATS
+    assert packaged.source["config"]["blocks"] == list(packaged.blocks)
+
+
+def test_it_holds_no_text_longer_than_a_gram(document):
+    for gram in document["counts"]:
+        assert " ".join(gram_words(gram)) == gram
+        assert len(gram.split(" ")) <= MAX_WORDS
+    for name in document["bag"]:
+        assert re.fullmatch(r"(w|first|last)=\S+|n=[1-6]", name)
+    for text in texts_of(document["source"]):
+        assert len(text.split(" ")) <= 15
+        assert len(text) <= 100
+
+
+def test_its_counts_can_be_meant(packaged):
+    for gram, (k, n) in packaged.counts.items():
+        assert 0 <= k <= n * (1 + 1e-5), gram
+        assert n >= 1, gram
+    assert len(packaged.counts) > 1000
+    share = {gram: k / n for gram, (k, n) in packaged.counts.items()}
+    assert min(share[gram] for gram in ("maybe i", "let me check")) > 0.6
+    assert max(share[gram] for gram in ("the", "is", "equals")) < 0.3
+
+
+def test_its_thresholds_lie_between_0_and_1_and_the_clean_one_is_strictest(packaged):
+    assert packaged.thresholds.keys() == set(SETTINGS)
+    at = packaged.thresholds
+    assert 0 < at["f1"] <= at["default"] <= at["clean"] < 1
+
+
+def test_it_names_its_sources_their_licences_and_their_labels(packaged):
+    source = packaged.source
+    assert source["built_by"] == "data/build_classifier.py"
+    assert (ROOT / source["built_by"]).exists()
+    assert len(source["sources"]) >= 4
+    for each in source["sources"]:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+ \((MIT|Apache-2\.0)\)", each)
+    named = " ".join(source["sources"])
+    assert "jinulee-v/reasoningflow" in named
+    assert "interp-reasoning/thought-anchors.com" in named
+    facts = [
+        (each["name"], each["documents"], each["weight"], each["evaluated"]) for each in source["labels"]
+    ]
+    assert facts == [
+        ("ReasoningFlow, people", 51, 1.0, True),
+        ("Thought Anchors", 40, 1.0, True),
+        ("ReasoningFlow, a model", 235, 0.25, False),
+    ]
+    for each in (*source["labels"], source["inputs"]):
+        assert re.fullmatch("[0-9a-f]{64}", each["digest"])
+    assert source["inputs"]["traces"] == source["traces"] > 1000
+    assert source["candidates"] > len(packaged.counts)
+    assert source["background"] == dict(Background.packaged().about)
+
+
+@pytest.mark.parametrize("rates", ["default", "default_nested"])
+@pytest.mark.parametrize(
+    ("name", "least_precision", "least_recall"),
+    [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)],
+)
+def test_out_of_fold_it_finds_planning_as_well_as_it_promises(
+    packaged, name, least_precision, least_recall, rates
+):
+    found = packaged.source["out_of_fold"][name]
+    assert found[rates]["precision"] >= least_precision
+    assert found[rates]["recall"] >= least_recall
+    assert found[rates]["precision"] > 2 * found["base_rate"]
+    assert found["clean"]["precision"] > found["default"]["precision"]
+    assert found["f1"]["recall"] >= found["default"]["recall"]
+
+
+def test_figures_are_of_the_sets_that_are_evaluated(packaged):
+    evaluated = {each["name"] for each in packaged.source["labels"] if each["evaluated"]}
+    assert packaged.source["out_of_fold"].keys() == evaluated
+    for name, n_units in (("ReasoningFlow, people", 5408), ("Thought Anchors", 5814)):
+        assert packaged.source["out_of_fold"][name]["units"] == n_units
+
+
+@needs_labels
+def test_its_labels_are_those_of_the_files(packaged):
+    for each in packaged.source["labels"]:
+        documents = read_labels(SHARED / "labels" / f"{LABELS[each['name']]}.jsonl.gz")
+        assert (labels_digest(documents), len(documents)) == (each["digest"], each["documents"])
+
+
+@needs_labels
+def test_it_holds_no_line_of_the_labelled_texts(document):
+    held = set(texts_of(document))
+    for file in LABELS.values():
+        for each in read_labels(SHARED / "labels" / f"{file}.jsonl.gz"):
+            for unit in each.units:
+                text = each.text[unit.start : unit.end]
+                assert len(text.split()) <= MAX_WORDS or text not in held
+
+
+@needs_labels
+def test_building_the_classifier_again_gives_the_packaged_file(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "data")  # it shares rules with the script that builds the background
+    spec = importlib.util.spec_from_file_location("build_classifier", ROOT / "data" / "build_classifier.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert build.OUTPUT == PACKAGED
+    build.OUTPUT = tmp_path / "sg_classifier.json"
+    build.main(SHARED)
+    assert build.OUTPUT.read_bytes() == PACKAGED.read_bytes()
