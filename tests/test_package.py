@@ -99,7 +99,9 @@ def test_the_wheel_holds_the_package_and_its_data():
     assert not (ROOT / "sgram" / "data").exists(), "data would be there twice"
     for name in (
         "sample_traces.jsonl",
-        "annotation_guideline.md", "sg_classifier.json", "sample_labels.jsonl",
+        "annotation_guideline.md",
+        "sg_classifier.json",
+        "sample_labels.jsonl",
         "moves.json",
         "background_short_cot.parquet",
         "lexicons/wang2025.json",

@@ -29,9 +29,9 @@ CLIP = 4.0
 MAX_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GramClassifier:
-    """Weights and label counts; equal classifiers have equal digests."""
+    """Weights and label counts; equality is that of the digests."""
 
     blocks: tuple[str, ...]
     dense: tuple[str, ...]
@@ -70,8 +70,9 @@ class GramClassifier:
             )
         if document.get("version") != VERSION or document.get("words") != NORMAL_FORM:
             raise InputError(
-                f"{excerpt(path)}: version {document.get('version')!r} and words {document.get('words')!r}, this "
-                f"sgram reads {VERSION} and {NORMAL_FORM!r}; train it again with this one"
+                f"{excerpt(path)}: version {excerpt(str(document.get('version')), 40)} and words "
+                f"{excerpt(str(document.get('words')), 40)}, this sgram reads {VERSION} and {NORMAL_FORM}; train it "
+                "again with this one"
             )
         try:
             return cls._of(document)
@@ -99,6 +100,10 @@ class GramClassifier:
             raise ValueError("columns differ in length, or a number is not finite")
         if not (made.scale > 0).all() or made.shrink <= 0 or not set(made.blocks) <= set(BLOCKS):
             raise ValueError("a scale or shrink is not above 0, or a block is not known")
+        if not all(0 <= k <= n * (1 + 1e-5) for k, n in counts.values()):
+            raise ValueError("a count of planning occurrences is negative, or above that of all")
+        if not all(0 < value < 1 for value in made.thresholds.values()):
+            raise ValueError("a threshold is not between 0 and 1")
         if "stats" in made.blocks and made.dense[: len(STATS)] != STATS:
             raise ValueError("its statistics are others than this sgram's")
         return made
@@ -129,6 +134,12 @@ class GramClassifier:
     def digest(self) -> str:
         """SHA-256 of the canonical document."""
         return digest(canonical_json(self.to_json()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GramClassifier) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def threshold(self, setting: str) -> float:
         """Least probability of the named setting."""

@@ -16,8 +16,8 @@ list:
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,11 +128,14 @@ class CrossValidation:
         return rows
 
     def _nested(self, out: OutOfFold, setting: str) -> np.ndarray:
-        """For each unit the threshold that the other folds would have chosen."""
-        chosen = np.zeros(len(out.scores))
+        """For each unit the threshold that the other folds would have chosen; where none will do, that of all."""
+        chosen = np.full(len(out.scores), self.thresholds[setting])
         for fold in np.unique(out.fold):
             others = [_without(each, fold) for each in self.sets]
-            chosen[out.fold == fold] = choose_thresholds(others, *self.aims)[setting]
+            try:
+                chosen[out.fold == fold] = choose_thresholds(others, *self.aims)[setting]
+            except InputError:  # too few labels are left to reach the aim
+                continue
         return chosen
 
     aims: tuple[float, float] = (0.65, 0.75)
@@ -246,27 +249,36 @@ def choose_thresholds(
     """A threshold of the grid for each setting; the module says by which rule. Raises `InputError` if none will do."""
     rates = np.array([[out.rates(threshold) for threshold in GRID] for out in sets])  # (sets, grid, P and R)
     precision, recall = rates[..., 0], rates[..., 1]
+    marks = np.array([[(out.scores >= threshold).any() for threshold in GRID] for out in sets])
+    n_marking = marks.sum(axis=0)  # a set that nothing marks any more says nothing about precision
+    least = np.where(marks, precision, np.inf).min(axis=0)
+    mean = (precision * marks).sum(axis=0) / np.maximum(n_marking, 1)
     f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-12)).mean(axis=0)
     padded = np.pad(f1, F1_WINDOW, mode="edge")
     smooth = np.convolve(padded, np.full(2 * F1_WINDOW + 1, 1 / (2 * F1_WINDOW + 1)), mode="valid")
     return {
-        "default": _lowest(precision.min(axis=0), min_precision),
+        "default": _lowest(np.where(n_marking > 0, least, np.nan), min_precision),
         "f1": float(GRID[int(smooth.argmax())]),
-        "clean": _lowest(precision.mean(axis=0), clean_precision),
+        "clean": _lowest(np.where(n_marking > 0, mean, np.nan), clean_precision),
     }
 
 
 def _lowest(precision: np.ndarray, aim: float) -> float:
-    """The lowest threshold of the grid from which on precision stays at `aim` or above, as far as units are marked."""
-    short = np.flatnonzero((precision < aim) & (precision > 0))
-    at = 0 if not len(short) else int(short[-1]) + 1
-    fit = np.flatnonzero(precision >= aim)
+    """The lowest threshold of the grid from which on `precision` stays at `aim` or above.
+
+    Where nothing is marked (nan) it is as good as before; where it never stays, the lowest that reaches it.
+    """
+    known = ~np.isnan(precision)
+    fit = np.flatnonzero(known & (precision >= aim))
     if not len(fit):
+        most = max(precision[known].tolist(), default=0.0)
         raise InputError(
-            f"no threshold reaches a precision of {aim:.2f} out of fold (highest: {precision.max():.2f}); give "
-            "more labels, or a lower aim"
+            f"no threshold reaches a precision of {aim:.2f} out of fold (highest: {most:.2f}); give more labels, or a "
+            "lower aim"
         )
-    return float(GRID[at] if at < len(GRID) and precision[at] >= aim else GRID[fit[0]])
+    short = np.flatnonzero(known & (precision < aim))
+    at = int(short[-1]) + 1 if len(short) else 0
+    return float(GRID[at] if at < len(precision) and known[at] else GRID[fit[0]])
 
 
 def _without(out: OutOfFold, fold: int) -> OutOfFold:
@@ -280,7 +292,7 @@ def _rounded(precision: float, recall: float) -> dict[str, float]:
 
 
 def _disjoint(sets: Sequence[LabelSet]) -> list[LabelSet]:
-    """Without documents that an evaluated set holds too: what people labelled goes before what a model did."""
+    """Documents in order, extra sets without those that an evaluated set holds: people go before a model."""
     if not any(each.evaluated for each in sets):
         raise InputError("no set of labels is to be evaluated; a classifier needs one that it is judged by")
     if len({each.name for each in sets}) < len(sets):
@@ -288,8 +300,8 @@ def _disjoint(sets: Sequence[LabelSet]) -> list[LabelSet]:
     taken = {document.text for each in sets if each.evaluated for document in each.documents}
     made = []
     for each in sets:
-        own = each.documents if each.evaluated else [one for one in each.documents if one.text not in taken]
-        made.append(LabelSet(each.name, tuple(own), each.weight, each.evaluated, each.positive))
+        own = (one for one in each.documents if each.evaluated or one.text not in taken)
+        made.append(replace(each, documents=tuple(sorted(own, key=lambda one: (one.id, one.text)))))
     return made
 
 
@@ -299,22 +311,37 @@ def problem_of(document: LabelledDocument) -> str:
 
 
 def _folds(sets: Sequence[LabelSet], config: FitConfig) -> dict[str, int]:
-    """Fold of each problem of the evaluated sets: by turns, in the order of a seeded hash."""
+    """Fold of each problem of the evaluated sets: by turns, in the order of a seeded hash.
+
+    Problems that share a text, under whatever names, share a fold.
+    """
+    evaluated = [each for each in sets if each.evaluated]
+    joined = _joined(document for each in evaluated for document in each.documents)
     folds: dict[str, int] = {}
-    for each in sets:
-        if not each.evaluated:
-            continue
-        problems = sorted(
-            {problem_of(document) for document in each.documents}, key=lambda key: _hash(key, config)
-        )
-        if len(problems) < config.n_folds:
+    for each in evaluated:
+        groups = {joined[problem_of(document)] for document in each.documents}
+        if len(groups) < config.n_folds:
             raise InputError(
-                f"the labels {each.name} are on {len(problems)} problems; cross-validation in {config.n_folds} folds "
+                f"the labels {each.name} are on {len(groups)} problems; cross-validation in {config.n_folds} folds "
                 f"needs {config.n_folds}"
             )
-        for turn, problem in enumerate(problems):
-            folds.setdefault(problem, turn % config.n_folds)
-    return folds
+        for turn, group in enumerate(sorted(groups, key=lambda key: _hash(key, config))):
+            folds.setdefault(group, turn % config.n_folds)
+    return {problem: folds[group] for problem, group in joined.items()}
+
+
+def _joined(documents: Iterable[LabelledDocument]) -> dict[str, str]:
+    """For each problem the least name among those that it is joined to by a text they share."""
+    group: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for document in documents:
+        problem = problem_of(document)
+        ours = group.setdefault(problem, problem)
+        theirs = group[first.setdefault(document.text, problem)]
+        if ours != theirs:
+            kept, gone = sorted((ours, theirs))
+            group = {name: kept if its == gone else its for name, its in group.items()}
+    return group
 
 
 def _hash(key: str, config: FitConfig) -> bytes:

@@ -12,6 +12,7 @@ Read are three kinds of JSONL (also .gz, .zst), told apart by their fields:
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def _rows(path: str | Path) -> Iterator[tuple[dict[str, Any], str]]:
         try:
             for line in iter_lines(stream):
                 where = f"{excerpt(path)}, line {line.number}"
+                if line.fault:
+                    raise InputError(f"{where}: {line.fault}; mend the file, or fetch it again")
                 if not line.data.strip():
                     continue
                 try:
@@ -132,10 +135,14 @@ def _document(
             )
         made.append(Unit(start, end, tuple(sorted(set(labels)))))
     made.sort()
-    for one, other in zip(made, made[1:], strict=False):
+    for one, other in pairwise(made):
         if other.start < one.end:
             raise InputError(f"{where}: the units from {one.start} and from {other.start} overlap")
-    return LabelledDocument(name, text, tuple(made), problem if isinstance(problem, str) else "")
+    if type(problem) is int:
+        problem = str(problem)
+    if not (problem is None or isinstance(problem, str)):
+        raise InputError(f"{where}: the problem of a document is a text that names it, or left out")
+    return LabelledDocument(name, text, tuple(made), problem or "")
 
 
 def _own(rows: Iterable[tuple[dict, str]], annotator: str | None) -> Iterator[LabelledDocument]:
@@ -154,7 +161,7 @@ def _reasoningflow(rows: list[tuple[dict, str]], annotator: str | None) -> Itera
     chosen: dict[Any, tuple[tuple, dict, str]] = {}
     for row, where in rows:
         by, name = str(row.get("annotator")), str(row["doc_id"])
-        rank = (-labelled[by], by)
+        rank = (-labelled[by], by, orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
         if annotator in (None, by) and (name not in chosen or rank < chosen[name][0]):
             chosen[name] = (rank, row, where)
     for _, row, where in chosen.values():
@@ -174,13 +181,16 @@ def _reasoningflow(rows: list[tuple[dict, str]], annotator: str | None) -> Itera
 def _thought_anchors(rows: list[tuple[dict, str]], annotator: str | None) -> Iterator[LabelledDocument]:
     traces: dict[str, list[tuple[int, dict, str]]] = {}
     for row, where in rows:
-        try:
-            traces.setdefault(str(row["trace"]), []).append((int(row["chunk_idx"]), row, where))
-        except (TypeError, ValueError):
-            raise InputError(f"{where}: chunk_idx is the number of the sentence in its trace") from None
+        number = row["chunk_idx"]
+        if not (type(number) is int or (isinstance(number, str) and number.strip().isdecimal())):
+            raise InputError(f"{where}: chunk_idx is the number of the sentence in its trace")
+        traces.setdefault(str(row["trace"]), []).append((int(number), row, where))
     for name, chunks in traces.items():
         chunks.sort(key=lambda chunk: chunk[0])
         text, units = "", []
+        for (one, *_), (other, _, where) in pairwise(chunks):
+            if one == other:
+                raise InputError(f"{where}: sentence {other} of its trace stands twice; keep one of them")
         for _, row, where in chunks:
             if not isinstance(row["chunk"], str):
                 raise InputError(f"{where}: chunk is a text")

@@ -174,9 +174,6 @@ def test_whatever_differs_makes_another_digest(change):
     assert tiny(**change).digest != tiny().digest
 
 
-@pytest.mark.xfail(
-    strict=True, reason="dataclass equality asks arrays for one truth value", raises=ValueError
-)
 def test_two_classifiers_can_be_compared(tmp_path):
     tiny().save(tmp_path / "a.json")
     one, other = (GramClassifier.load(tmp_path / "a.json") for _ in range(2))
@@ -199,15 +196,12 @@ def changed(*path, to):
 
 
 DAMAGED = "is damaged .*; train it again"
-UNCHECKED = pytest.mark.xfail(
-    strict=True, reason="load does not ask whether counts and thresholds can be meant"
-)
 FAULTS = {
     "another format": (changed("format", to="sgram-lexicon"), 'is no classifier: wanted is .* "format": "sgram-class'),
     "no format": (changed("format", to=None), "is no classifier: wanted is a JSON object"),
-    "a newer version": (changed("version", to=2), r"version 2 and words 'sgram-words-1', this sgram reads 1 .* train"),
+    "a newer version": (changed("version", to=2), r"version 2 and words sgram-words-1, this sgram reads 1 .* train"),
     "no version": (changed("version", to=None), "version None .* this sgram reads 1"),
-    "other words": (changed("words", to="sgram-words-0"), "words 'sgram-words-0', this .* 'sgram-words-1'"),
+    "other words": (changed("words", to="sgram-words-0"), "words sgram-words-0, this .* sgram-words-1"),
     **{f"no {name}": (changed(name, to=None), DAMAGED) for name in (
         "blocks", "dense", "bag", "intercept", "shrink", "counts", "thresholds", "source")},
     **{f"no {name} of columns": (changed("dense", name, to=None), DAMAGED) for name in (
@@ -256,13 +250,11 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path, fault):
     refused(tmp_path / "classifier.json", *FAULTS[fault])
 
 
-@UNCHECKED
 @pytest.mark.parametrize("fault", SENSELESS)
 def test_numbers_that_cannot_be_meant_are_refused(tmp_path, fault):
     refused(tmp_path / "classifier.json", SENSELESS[fault], "classifier.json")
 
 
-@pytest.mark.xfail(strict=True, reason="the version is shown with repr, whole, rather than as an excerpt")
 def test_a_refusal_does_not_repeat_a_whole_file(tmp_path):
     said = refused(tmp_path / "classifier.json", changed("version", to="1" * 100_000), "version")
     assert len(said) < 1000

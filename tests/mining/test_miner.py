@@ -134,7 +134,8 @@ def test_no_setting_is_without_effect(sample):
         other = Miner(replace(base, **{name: value})).fit(sample).lexicon_
         assert other.clusters != plain.clusters, name
     settings = {
-        name: mine(sample, config(scorer="labels", setting=name)).clusters for name in ("default", "f1", "clean")
+        name: mine(sample, config(scorer="labels", setting=name)).clusters
+        for name in ("default", "f1", "clean")
     }
     assert len(set(settings.values())) == 3
 

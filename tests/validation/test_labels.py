@@ -76,9 +76,6 @@ def test_a_document_may_be_without_problem_and_without_units(read):
     [own(problem=17), flow(problem_id=17), anchor(0, problem_id=17)],
     ids=["sgram", "reasoningflow", "thought-anchors"],
 )
-@pytest.mark.xfail(
-    strict=True, reason="a problem that is a number is taken for none, so that folds tear it apart"
-)
 def test_documents_on_a_problem_with_a_number_stay_together(read, row):
     try:
         (found,) = read(row)
@@ -154,9 +151,6 @@ def test_an_annotator_may_be_asked_for(read):
         read(*rows, annotator="Z")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="of two records by one person the first is taken, so the order of lines decides"
-)
 def test_two_records_of_a_document_by_one_person_are_refused_or_told_apart_by_more_than_their_order(read):
     rows = [flow(nodes=[unit(0, 5)]), flow(nodes=[unit(6, 8)])]
     try:
@@ -194,7 +188,6 @@ def test_each_trace_of_thought_anchors_is_a_document(read):
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="a sentence that is there twice is put into the text twice")
 def test_a_sentence_that_is_there_twice_is_refused(read):
     with pytest.raises(InputError, match="twice"):
         read(anchor(0), anchor(1), anchor(0))
@@ -333,9 +326,6 @@ def test_compressed_labels_are_read(tmp_path, read, pack):
     assert len(read_labels(path)) == 200
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a line's fault is not asked for, so that damage passes, or passes for no JSON"
-)
 @pytest.mark.parametrize(
     "left", [-4, -9, 0.5], ids=["behind the last line", "in the check sum", "in the middle"]
 )
@@ -347,9 +337,6 @@ def test_damaged_labels_are_refused_as_damaged(tmp_path, left):
         read_labels(path)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a line's fault is not asked for, so that its first 800 bytes pass for the line"
-)
 def test_a_line_that_is_too_long_is_refused_as_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "iter_lines", lambda stream: iter_lines(stream, Caps(max_line_bytes=1000)))
     path = tmp_path / "labels.jsonl"
