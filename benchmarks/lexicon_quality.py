@@ -31,7 +31,6 @@ from classifier import (
     measured,
     placebos,
     prepare,
-    use_newton,
 )
 from corpora import SHARED
 
@@ -216,7 +215,6 @@ def main() -> None:
     )
     parser.add_argument("--by", choices=("document", "problem"), default="document")
     options = parser.parse_args()
-    use_newton()
     ground = prepare()
     crossed = cross(ground, options.by)
     miners = mine_all(ground, options.embedder)

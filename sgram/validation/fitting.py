@@ -17,12 +17,13 @@ list:
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgram.errors import InputError, MissingExtraError
+from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import CLIP, GramClassifier
 from sgram.mining.config import SETTINGS
@@ -73,6 +74,10 @@ class FitConfig:
     clean_precision: float = 0.75
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if min(self.penalty, self.shrink, self.softness) <= 0 or self.n_folds < 2:
+            raise UsageError("penalty, shrink and softness are above 0, n_folds is at least 2")
+
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {**asdict(self), "blocks": list(self.blocks)}
@@ -113,6 +118,8 @@ class CrossValidation:
 
     sets: tuple[OutOfFold, ...]
     thresholds: Mapping[str, float]
+    aims: tuple[float, float] = (0.65, 0.75)
+    """Precisions that the thresholds were chosen for."""
 
     def figures(self) -> dict[str, Any]:
         """For each set and setting precision, recall and F1, and the same with the threshold chosen on other folds."""
@@ -132,14 +139,9 @@ class CrossValidation:
         chosen = np.full(len(out.scores), self.thresholds[setting])
         for fold in np.unique(out.fold):
             others = [_without(each, fold) for each in self.sets]
-            try:
+            with suppress(InputError):  # too few labels may be left to reach the aim
                 chosen[out.fold == fold] = choose_thresholds(others, *self.aims)[setting]
-            except InputError:  # too few labels are left to reach the aim
-                continue
         return chosen
-
-    aims: tuple[float, float] = (0.65, 0.75)
-    """Precisions that the thresholds were chosen for."""
 
 
 def train_classifier(
@@ -391,7 +393,7 @@ def _logistic(matrix: "csr_matrix", k: np.ndarray, n: np.ndarray, penalty: float
     weight = np.sqrt(n[rows])
     weight /= weight.mean()
     target = np.repeat([1, 0], len(rows))  # each gram twice: planning with its share, else with the rest
-    fitted = LogisticRegression(C=penalty, max_iter=1000, tol=1e-6).fit(
+    fitted = LogisticRegression(C=penalty, solver="newton-cg", max_iter=1000, tol=1e-6).fit(
         vstack([matrix[rows], matrix[rows]]), target, np.concatenate([weight * share, weight * (1 - share)])
     )
     return fitted.coef_[0], float(fitted.intercept_[0])

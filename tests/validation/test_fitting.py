@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelled_examples import PLAN, STEP, document
 
-from sgram.errors import InputError, MissingExtraError
+from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.mining import Background, Miner, MiningConfig
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
@@ -707,3 +707,9 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
         MissingExtraError, match=r"training needs scikit-learn; pip install 'sgram\[validate\]'"
     ):
         made.fit(None, UNSET, {})
+
+
+@pytest.mark.parametrize("given", [{"penalty": 0}, {"shrink": 0}, {"softness": -1.0}, {"n_folds": 1}])
+def test_a_fit_that_cannot_be_meant_is_refused(given):
+    with pytest.raises(UsageError, match="are above 0, n_folds is at least 2"):
+        FitConfig(**given)
