@@ -17,6 +17,7 @@ from sgram.cli.agreement_tables import (
     question_of,
 )
 from sgram.cli.console import note, printable
+from sgram.cli.names import refuse_options
 from sgram.cli.shown import percent
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -96,9 +97,7 @@ def agreement(
 def _check_flags(
     paths: list[str], items: str | None, lexicon: str | None, top: int, draws: int, seed: int
 ) -> None:
-    for path in [*paths, *([] if items is None else [items])]:
-        if path != "-" and path.startswith("-"):
-            raise UsageError(f"there is no option {path}; see sgram agreement --help, or write ./{path}")
+    refuse_options([*paths, *([] if items is None else [items])], "agreement")
     if [*paths, items].count("-") > 1:
         raise UsageError("stdin can be read once; name files for the others")
     if top < 0 or draws < 1 or seed < 0:

@@ -10,6 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, show_table
+from sgram.cli.names import refuse_options
 from sgram.cli.read import InputFlags, tell, watched
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -121,11 +122,7 @@ def _format_of(output: str) -> str:
 
 def _check_names(lexicon: str, paths: list[str], output: str) -> None:
     """Refuse names that cannot be meant, before anything is read."""
-    for path in (lexicon, *paths):
-        if path != "-" and path.startswith("-"):
-            raise UsageError(
-                f"there is no option {path}; see sgram annotate export --help, or write ./{path} for a file"
-            )
+    refuse_options((lexicon, *paths), "annotate export")
     if lexicon == "-" and "-" in paths:
         raise UsageError("the traces and the lexicon both want stdin; name a file for one of them")
     if output.startswith("-"):
@@ -266,11 +263,7 @@ def import_(
 
 
 def _check_import(files: list[str], items: str, output: str, rater: str | None) -> None:
-    for path in files:
-        if path != "-" and path.startswith("-"):
-            raise UsageError(
-                f"there is no option {path}; see sgram annotate import --help, or write ./{path} for a file"
-            )
+    refuse_options(files, "annotate import")
     if [*files, items].count("-") > 1:
         raise UsageError("only one of the files can come from stdin")
     if output != "-" and output.startswith("-"):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLOURS, Meter, note, printable
+from sgram.cli.names import refuse_options
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
@@ -119,11 +120,7 @@ def mine(
 def _check_flags(paths: list[str], output: str | None, rows: int) -> None:
     if output is not None and output.startswith("-") and output != "-":
         raise UsageError(f"-o {output} names no file; write ./{output} if it does")
-    for path in paths:
-        if path != "-" and path.startswith("-"):
-            raise UsageError(
-                f"there is no option {path}; see sgram mine --help, or write ./{path} for a file"
-            )
+    refuse_options(paths, "mine")
     if rows < 0:
         raise UsageError(f"--rows {rows} means nothing; give a number of clusters")
 

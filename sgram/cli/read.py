@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import Meter, meter, note, printable, show_table
+from sgram.cli.names import refuse_options
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
@@ -175,11 +176,7 @@ def read(
 def _check_names(paths: list[str], output: str | None) -> None:
     if output is not None and output != "-" and output.startswith("-"):
         raise UsageError(f"-o {output} names no file; write ./{output} if it does")
-    for path in paths:
-        if path != "-" and path.startswith("-"):
-            raise UsageError(
-                f"there is no option {path}; see sgram read --help, or write ./{path} for a file"
-            )
+    refuse_options(paths, "read")
 
 
 def tell(reader: TraceReader) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, show_table
+from sgram.cli.names import refuse_options
 from sgram.cli.read import InputFlags, tell, watched
 from sgram.cli.shown import page_legend, page_table, page_traces, percent, share_table, show_traces
 from sgram.errors import UsageError
@@ -112,9 +113,7 @@ def tag(
 
 def _check_names(paths: list[str], lexicon: str, output: str | None, html: Path | None) -> None:
     """Refuse names that cannot be meant, before anything is read."""
-    for path in paths:
-        if path != "-" and path.startswith("-"):
-            raise UsageError(f"there is no option {path}; see sgram tag --help, or write ./{path} for a file")
+    refuse_options(paths, "tag")
     if lexicon == "-" and "-" in paths:
         raise UsageError("the traces and the lexicon both want stdin; name a file for one of them")
     written = [str(path) for path in (output, html) if path is not None]

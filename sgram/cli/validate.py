@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import TrainFlags, train
 from sgram.cli.console import note, printable
+from sgram.cli.names import refuse_options
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
@@ -188,11 +189,7 @@ def _check_names(
         str(comparing.candidates or ""),
     ]
     written = [path for path in (comparing.figure, pruning.output) if path is not None]
-    for path in [lexicon, *labels, *written]:
-        if path.startswith("-") and path != "-":
-            raise UsageError(
-                f"there is no option {path}; see sgram validate --help, or write ./{path} for a file"
-            )
+    refuse_options([lexicon, *labels, *written], "validate")
     inputs = {os.path.realpath(path) for path in read if path not in ("", "-")}
     for path in written:
         if os.path.realpath(path) in inputs:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sgram.errors import InputError, UsageError
-from sgram.files import DamagedInputError, data_path, excerpt, open_input
+from sgram.files import data_path, excerpt
 from sgram.text import NORMAL_FORM
+from sgram.whole import read_whole
 
 FORMAT = "sgram-lexicon"
 VERSION = 1
@@ -111,7 +112,7 @@ def _shown(value: Any) -> str:
 def read_document(path: str | os.PathLike[str]) -> Any:
     """The JSON value in the file `path` (``-``: stdin; gzip and zstd are unpacked), not yet checked."""
     where = shown_path(path)
-    data = _read_bytes(path, where)
+    data = read_whole(path, MAX_BYTES, "a lexicon is")
     if data[:1] == b"\x80":
         raise InputError(f"{where} is a Python pickle, which sgram never loads; save the lexicon as JSON")
     try:
@@ -128,20 +129,6 @@ def read_document(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"{where} is nested too deeply to be a lexicon") from None
     except ValueError as error:
         raise InputError(f"{where} is not JSON: {error}") from None
-
-
-def _read_bytes(path: str | os.PathLike[str], where: str) -> bytes:
-    blocks, size = [], 0
-    with open_input(path) as stream:
-        try:
-            while block := stream.read():
-                size += len(block)
-                if size > MAX_BYTES:
-                    raise InputError(f"{where} is over {MAX_BYTES >> 20} MiB; a lexicon is not that large")
-                blocks.append(block)
-        except DamagedInputError as error:
-            raise InputError(f"{where}: {error}") from None
-    return b"".join(blocks)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,13 +15,14 @@ import numpy as np
 import orjson
 
 from sgram.errors import InputError, UsageError
-from sgram.files import DamagedInputError, canonical_json, data_path, digest, excerpt, open_input, write_bytes
+from sgram.files import canonical_json, data_path, digest, excerpt, write_bytes
 from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
 from sgram.mining.features import BLOCKS, STATS, Features, find_features
 from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import LABELLED, ReadingRules
 from sgram.text import NORMAL_FORM
+from sgram.whole import read_whole
 
 FORMAT, VERSION = "sgram-classifier", 1
 CLIP = 4.0
@@ -60,7 +61,7 @@ class GramClassifier:
     def load(cls, path: str | Path) -> "GramClassifier":
         """Read a classifier written by `save`; raises `InputError` where the file is none, or is damaged."""
         try:
-            document = orjson.loads(_read(path))
+            document = orjson.loads(read_whole(path, MAX_BYTES, "a classifier is"))
         except orjson.JSONDecodeError as error:
             raise InputError(f"{excerpt(path)} is not JSON: {excerpt(str(error))}") from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -218,19 +219,3 @@ def make_scorer(
 def _short(values: Any) -> list[float]:
     """Numbers at 6 significant digits, so that the file is small and the same on every machine."""
     return [float(f"{value:.6g}") + 0.0 for value in values]
-
-
-def _read(path: str | Path) -> bytes:
-    blocks, size = [], 0
-    with open_input(path) as stream:
-        try:
-            while block := stream.read():
-                blocks.append(block)
-                size += len(block)
-                if size > MAX_BYTES:
-                    raise InputError(
-                        f"{excerpt(path)} is over {MAX_BYTES >> 20} MiB; a classifier is not that large"
-                    )
-        except DamagedInputError as error:
-            raise InputError(f"{excerpt(path)}: {error}") from None
-    return b"".join(blocks)

@@ -6,15 +6,14 @@ script shows them as text only, control and bidi characters as visible escapes. 
 (localStorage, under the digest of the items) until they are downloaded.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sgram.reports.parts import beside, policy_digest, template
 from sgram.reports.trace_page import visible
 from sgram.validation.guideline import Block
 from sgram.validation.items import ShownItem
@@ -53,9 +52,9 @@ class AnnotationPage:
 
 def annotation_page(page: AnnotationPage) -> bytes:
     """The file's bytes: UTF-8 HTML, the same for equal pages."""
-    style, script = _beside("annotation_page.css"), _beside("annotation_page.js")
+    style, script = beside("annotation_page.css"), beside("annotation_page.js")
     policy = (
-        f"default-src 'none'; script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(style)}'; "
+        f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     sample = {
@@ -71,20 +70,6 @@ def _json(value: dict | Sequence) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
 
 
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
 @cache
 def _template() -> "jinja2.Template":
-    import jinja2
-
-    made = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters["visible"] = visible
-    return made.from_string(_beside("annotation_page.html.jinja"))
+    return template("annotation_page.html.jinja", visible=visible)

@@ -5,14 +5,13 @@ policy that says so. Whatever comes from traces is untrusted: markup is escaped,
 overrides are shown as visible escapes, so that no trace can change what the rest of the page says.
 """
 
-import base64
-import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sgram.reports.parts import beside, policy_digest, template
 
 if TYPE_CHECKING:
     import jinja2
@@ -77,8 +76,8 @@ class TracePage:
 
 def trace_page(page: TracePage) -> bytes:
     """The file's bytes: UTF-8 HTML, the same for equal pages."""
-    style = _beside("trace_page.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = beside("trace_page.css")
+    digest = policy_digest(style)
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     made = _template().render(page=page, style=style, policy=policy)
     return made.encode()
@@ -115,16 +114,6 @@ def strip(pieces: Sequence[Piece]) -> list[tuple[str, int, int]]:
     return bars
 
 
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
 @cache
 def _template() -> "jinja2.Template":
-    import jinja2
-
-    made = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters |= {"visible": visible, "move_class": move_class, "strip": strip}
-    return made.from_string(_beside("trace_page.html.jinja"))
+    return template("trace_page.html.jinja", visible=visible, move_class=move_class, strip=strip)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgram.errors import InputError
-from sgram.files import DamagedInputError, excerpt, open_input
+from sgram.files import excerpt
 from sgram.validation.items import ShownItem, parse_json
+from sgram.whole import read_whole
 
 MARKS = ("⟦", "⟧")
 """Put around the phrase where a tool cannot highlight it."""
@@ -42,19 +43,7 @@ def marked(shown: ShownItem) -> str:
 
 def read_all(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file (``-``: stdin; gzip and zstd are unpacked), without a byte order mark."""
-    blocks, size = [], 0
-    with open_input(path) as stream:
-        try:
-            while block := stream.read():
-                size += len(block)
-                if size > MAX_BYTES:
-                    raise InputError(
-                        f"{stream.name} is over {MAX_BYTES >> 20} MiB; annotations are not that large"
-                    )
-                blocks.append(block)
-        except DamagedInputError as error:
-            raise InputError(f"{stream.name}: {error}") from None
-    return b"".join(blocks).removeprefix(b"\xef\xbb\xbf")
+    return read_whole(path, MAX_BYTES, "annotations are").removeprefix(b"\xef\xbb\xbf")
 
 
 def jsonl(rows: list[dict[str, Any]]) -> bytes:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from chromium import Chromium, find_chromium
 
-from sgram.reports import annotation_page as module
+from sgram.reports import parts
 from sgram.reports.annotation_page import AnnotationPage, Choice, annotation_page
 from sgram.reports.trace_page import visible
 from sgram.validation.exchange import import_answers
@@ -132,14 +132,14 @@ def test_the_guideline_and_every_label_with_its_key_are_on_the_page():
 
 
 def test_dark_and_small_screens_are_thought_of():
-    style = module._beside("annotation_page.css")
+    style = parts.beside("annotation_page.css")
     for part in ("prefers-color-scheme: dark", "max-width: 560px", "prefers-reduced-motion", "focus-visible"):
         assert part in style
 
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(ending):
-    held = module._beside(f"annotation_page.{ending}")
+    held = parts.beside(f"annotation_page.{ending}")
     assert held.endswith("\n")
     assert not held.endswith("\n\n")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sgram.cli.console import MOVE_COLOURS
 from sgram.lexicon import MOVES
+from sgram.reports import parts
 from sgram.reports import trace_page as module
 from sgram.reports.trace_page import (
     Move,
@@ -204,7 +205,7 @@ def test_equal_pages_are_equal_bytes():
 
 
 def test_every_move_has_the_colour_that_the_terminal_gives_it():
-    style = module._beside("trace_page.css")
+    style = parts.beside("trace_page.css")
     colours = dict(re.findall(r"^\.m-([a-z-]+) \{ --c: (#[0-9a-f]{6});", style, re.MULTILINE))
     assert list(colours) == list(MOVES) == list(module.MOVES)
     for move, colour in MOVE_COLOURS.items():
@@ -213,7 +214,7 @@ def test_every_move_has_the_colour_that_the_terminal_gives_it():
 
 
 def test_every_move_can_be_switched_off():
-    style = module._beside("trace_page.css")
+    style = parts.beside("trace_page.css")
     moves = tuple(Move(move, 1) for move in MOVES)
     found = read(page(moves=moves))
     assert [attrs["id"] for attrs in found.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
@@ -222,7 +223,7 @@ def test_every_move_can_be_switched_off():
 
 
 def test_dark_light_and_paper_are_all_thought_of():
-    style = module._beside("trace_page.css")
+    style = parts.beside("trace_page.css")
     for part in ("prefers-color-scheme: dark", "@media print", "color-scheme: light dark"):
         assert part in style
 
@@ -241,5 +242,5 @@ def test_the_strip_shows_where_marked_pieces_stand():
 
 @pytest.mark.parametrize("name", ["trace_page.css", "trace_page.html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(name):
-    assert module._beside(name).endswith("\n")
-    assert not module._beside(name).endswith("\n\n")
+    assert parts.beside(name).endswith("\n")
+    assert not parts.beside(name).endswith("\n\n")
