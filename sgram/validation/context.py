@@ -87,16 +87,29 @@ def is_boundary(text: str, at: int) -> bool:
         return not (before == "\r" and after == "\n") and "\xad" not in (before, after)
     if before in "\r\n":
         return True
-    kind = unicodedata.category(after)
-    if kind[0] == "M" or kind == "Cf" or after in _MODIFIERS:
+    if _extends(after):
         return False
     if unicodedata.category(before) == "Cf" or before in _PREPENDED:
         return False
-    if unicodedata.combining(before) in (7, 9):  # nukta and virama: the next consonant is drawn into the last
+    if _links(text, at):
         return False
     if "\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff":
         return False
     return not _one_syllable(before, after)
+
+
+def _extends(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind[0] == "M" or kind == "Cf" or char in _MODIFIERS
+
+
+def _links(text: str, at: int) -> bool:
+    """Whether a nukta or a virama among the marks before `at` may draw the next consonant into the last."""
+    while at > 0 and _extends(text[at - 1]):
+        if unicodedata.combining(text[at - 1]) in (7, 9):
+            return True
+        at -= 1
+    return False
 
 
 def _one_syllable(before: str, after: str) -> bool:

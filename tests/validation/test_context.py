@@ -92,7 +92,7 @@ def test_a_boundary_is_one_for_the_unicode_rules_too(text):
 @pytest.mark.parametrize(
     "whole",
     ["\u1100\u1100", "\u1100가", "\u1100\u1161", "가\u11a8", "각\u11a8", "🇩🇪", "👩\u200d💻", "❤\ufe0f", "\u0600ا",
-     "\U0001f44d\U0001f3fd", "क\u094dष", "ก\u0e33", "e\u0301", "1\ufe0f\u20e3", "\u0d4eക", "\r\n"],
+     "\U0001f44d\U0001f3fd", "क\u094dष", "क\u094d\u0301ष", "ก\u0e33", "e\u0301", "1\ufe0f\u20e3", "\u0d4eക", "\r\n"],
 )  # fmt: skip
 def test_one_character_of_several_parts_is_never_cut(whole):
     assert not any(is_boundary(whole, at) for at in range(1, len(whole)))
