@@ -1,0 +1,203 @@
+"""What a run needs before its first step: task, policy, lexicon, trainer. Knows nothing about its directory's parts."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback, TrainerCallback
+from transformers.utils import logging as transformers_logging
+
+from sgram.errors import UsageError
+from sgram.lexicon import Lexicon
+from sgram.training.config import HICRAConfig
+from sgram.training.evaluating import Policy, Sampled, evaluate
+from sgram.training.methods import method
+from sgram.training.rewards import TaskReward
+from sgram.training.rollouts import prompt_text
+from sgram.training.run_config import RunConfig
+from sgram.training.tasks.make import make_task
+from sgram.training.tasks.task import Task, TaskWithTruth
+from sgram.training.trainer import HICRATrainer
+
+if TYPE_CHECKING:
+    from sgram.training.run import _Log
+
+START_SAMPLES = 512
+"""Responses of the starting policy that a lexicon is mined from, and a placebo's share is matched on."""
+_RISING_STEPS = 5
+"""Steps over which the learning rate rises."""
+
+
+@contextmanager
+def opened_task(config: RunConfig) -> Iterator[Task]:
+    """The task, closed in the end."""
+    task = make_task(config.task, config.task_options)
+    try:
+        yield task
+    finally:
+        task.close()
+
+
+def load_policy(config: RunConfig, task: Task, tell: Callable[[Mapping], None]) -> tuple[Any, Any]:
+    """(model, tokenizer) to begin with."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    if config.model != "testbed":
+        from sgram.training.models import load_model
+
+        return tuple(load_model(config.model, device=device()))
+    from sgram.training.testbed import Testbed, WarmUpConfig, load_policy, warm_policy
+
+    if not isinstance(task, Testbed):
+        raise UsageError(f"the model testbed is warmed up on the task testbed; name a model for the task {config.task}")
+    steps = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
+    warm_up = WarmUpConfig(seed=config.warmup_seed, **steps)
+    folder = warm_policy(
+        task.config, warm_up,
+        tell=lambda row: tell({"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}),
+    )  # fmt: skip
+    model, tokenizer = load_policy(folder)
+    return model.to(device()), tokenizer
+
+
+def device() -> str:
+    """Where a run computes."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def policy_of(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
+    """The model as something to sample from."""
+    eos = model.generation_config.eos_token_id if model.generation_config is not None else None
+    eos = tokenizer.eos_token_id if eos is None else eos
+    return Policy(
+        model, tokenizer, max_tokens=config.max_tokens, temperature=config.temperature,
+        eos_ids=eos if isinstance(eos, list) else [eos],
+    )  # fmt: skip
+
+
+def start_samples(policy: Policy, task: Task, tell: Callable[[Mapping], None]) -> Sampled:
+    """What the starting policy says to training problems; the same for every arm and seed that starts from it."""
+    tell({"stage": "sampling", "done": 0, "of": START_SAMPLES})
+    return policy.sample(
+        task.problems("train"), START_SAMPLES, seed=1,
+        tell=lambda done: tell({"stage": "sampling", "done": done, "of": START_SAMPLES}),
+    )  # fmt: skip
+
+
+def lexicon_of(
+    config: RunConfig, task: Task, policy: Policy, directory: Path, tell: Callable[[Mapping], None]
+) -> Lexicon | None:
+    """The lexicon of a run, written beside its results; None for a task without phrases and a method without masks."""
+    path = directory / "lexicon.json"
+    if path.exists():
+        return Lexicon.load(path)
+    if config.lexicon == "mined":
+        from sgram.training.mined import mined_lexicon
+
+        lexicon = mined_lexicon(start_samples(policy, task, tell), task)
+    elif config.lexicon != "task":
+        lexicon = Lexicon.load(config.lexicon)
+    elif isinstance(task, TaskWithTruth):
+        lexicon = task.lexicon()
+    elif method(config.method).mask == "none":
+        return None
+    else:
+        raise UsageError(
+            f"the task {config.task} has no phrases of its own: give --lexicon mined, a file of sgram mine, or a preset "
+            "such as wang2025"
+        )
+    lexicon.save(path)
+    return lexicon
+
+
+def hicra_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
+    """A run's settings as the trainer's."""
+    rows = config.prompts * config.samples
+    return HICRAConfig(
+        output_dir=str(directory), method=config.method, alpha=config.alpha, placebo_draw=config.placebo_draw,
+        entropy_bonus=config.entropy_coef, siren_coef=config.siren_coef,
+        method_options=dict(config.method_options) or None, refresh_lexicon=config.refresh_lexicon,
+        drop_finished_rows=not on_gpu, success_reward=None, per_device_train_batch_size=rows // config.accumulation,
+        gradient_accumulation_steps=config.accumulation, steps_per_generation=config.accumulation,
+        num_generations=config.samples, num_iterations=config.iterations, max_completion_length=config.max_tokens,
+        temperature=config.temperature, learning_rate=config.learning_rate, lr_scheduler_type=config.schedule,
+        warmup_steps=_RISING_STEPS, max_steps=config.steps, loss_type=config.loss,
+        scale_rewards={"std": "group", "none": "none"}[config.scale], epsilon=config.clip_low,
+        epsilon_high=config.clip_high, beta=0.0, seed=config.seed, bf16=config.bf16, fp16=False,
+        gradient_checkpointing=False, logging_steps=1, save_steps=config.save_every, save_total_limit=1,
+        report_to="none", disable_tqdm=True, use_cpu=not on_gpu, dataloader_pin_memory=on_gpu,
+    )  # fmt: skip
+
+
+def make_trainer(
+    config: RunConfig, directory: Path, model: Any, tokenizer: Any, task: Task, lexicon: Lexicon | None,
+    policy: Policy, log: "_Log",
+) -> HICRATrainer:  # fmt: skip
+    """The trainer of a run."""
+    # TRL and transformers disagree on a field's name; nothing that a user of this could change
+    warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing` is deprecated", FutureWarning)
+
+    problems = task.problems("train")
+    rows = [
+        {"prompt": each.prompt if isinstance(each.prompt, str) else list(each.prompt), "problem": each.id}
+        for each in problems
+    ]
+    responses = None
+    if method(config.method).mask.startswith("placebo"):
+        responses = start_samples(policy, task, lambda row: None).ids
+    trainer = HICRATrainer(
+        model, TaskReward(task, problems), hicra_config(config, directory, torch.cuda.is_available()),
+        train_dataset=Dataset.from_list(rows), processing_class=tokenizer, lexicon=lexicon, placebo_responses=responses,
+        callbacks=[_Telling(log, config, task)], peft_config=_lora(config),
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _lora(config: RunConfig) -> Any:
+    if not config.lora_rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+class _Telling(TrainerCallback):
+    """Passes the log on, and measures on held-out problems on the way."""
+
+    def __init__(self, log: "_Log", config: RunConfig, task: Task):
+        self._log, self._config, self._task = log, config, task
+
+    def on_train_begin(self, args, state, control, **_):
+        """Take up what a checkpoint remembers."""
+        self._log.take_up(state.log_history)
+
+    def on_log(self, args, state, control, logs=None, **_):
+        """Pass a step's row on."""
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self._log.add({**logs, "step": state.global_step})
+
+    def on_step_end(self, args, state, control, model=None, processing_class=None, **_):
+        """Measure every `eval_every` steps; the random state of training is not touched."""
+        every = self._config.eval_every
+        if not every or state.global_step % every or state.global_step == state.max_steps:
+            return
+        policy = policy_of(model, processing_class, self._config)
+        found = evaluate(policy, self._task, None, self._config.eval_samples)
+        row = {"step": state.global_step, "evaluation": found.to_json()}
+        self._log.evaluations.append(row)
+        state.log_history.append(row)
+
+    def on_save(self, args, state, control, **_):
+        """Metrics are as far as the checkpoint."""
+        if state.is_world_process_zero:
+            self._log.write()
+
+
+def prompts_of(sampled: Sampled) -> list[str]:
+    """The prompts of responses as text."""
+    return [prompt_text(each.prompt) for each in sampled.problems]

@@ -1,0 +1,14 @@
+"""Settings of the tests that train: one thread, because two on a shared machine wait for each other."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """PyTorch's threads for the whole session; the last digits of a result depend on them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
