@@ -8,6 +8,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
+from test_rooms import EAGER
 
 import sgram
 
@@ -20,12 +21,13 @@ WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 # module -> distribution, where their names differ
 DISTRIBUTIONS = {
     "inspect_ai": "inspect-ai", "sentence_transformers": "sentence-transformers", "sklearn": "scikit-learn",
+    "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
 }  # fmt: skip
 # distributions that come with one that is declared
 COMES_WITH = {
     "scipy": "scikit-learn",
     "transformers": "sentence-transformers", "huggingface_hub": "sentence-transformers",
-    "tokenizers": "sentence-transformers", "safetensors": "sentence-transformers",
+    "tokenizers": "sentence-transformers", "safetensors": "sentence-transformers", "sympy": "math-verify",
 }  # fmt: skip
 
 
@@ -62,8 +64,9 @@ def test_every_library_that_is_imported_is_declared():
 
 def test_what_is_imported_at_once_is_no_extra():
     core = {name_of(each) for each in CORE}
-    # a kernel's module is itself imported for a tensor on a GPU only
-    own = {library: files - {"sgram/tagging/gpu.py"} for library, files in imported(at_import=True).items()}
+    # a kernel's module is itself imported for a tensor on a GPU only, a trainer's to train
+    late = {"sgram/tagging/gpu.py"} | {f"sgram/{name}" for name, _ in EAGER if name.startswith("training/")}
+    own = {library: files - late for library, files in imported(at_import=True).items()}
     assert {library for library, files in own.items() if files} <= core
 
 

@@ -32,6 +32,7 @@ app.command("sgram.cli.annotate:app", name="annotate")
 app.command("sgram.cli.agreement:agreement", name="agreement")
 app.command("sgram.cli.validate:validate", name="validate")
 app.command("sgram.cli.tag:tag", name="tag")
+app.command("sgram.cli.train:train", name="train")
 app.command("sgram.cli.demo:demo", name="demo")
 app.register_install_completion_command()
 

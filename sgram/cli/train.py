@@ -201,7 +201,7 @@ def _show_plan(asked: Asked, out: Path, as_json: bool) -> int:
         "a step": f"{asked.config.prompts} problems x {asked.config.samples} responses, at most "
         + (unknown if found.tokens_per_step is None else f"{found.tokens_per_step:,}") + " tokens",
         "time": unknown if total is None else
-        f"about {found.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and measuring",
+        f"at most about {found.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and measuring",
         "output": f"{out}/",
     }  # fmt: skip
     for name, told in lines.items():

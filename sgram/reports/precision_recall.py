@@ -4,25 +4,20 @@ One panel a label set, all on the same scale. Colours are Okabe and Ito's, told 
 lists differ in marker and line, too. Equal panels give equal bytes, as SVG, PNG or PDF.
 """
 
-import io
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from sgram.errors import MissingExtraError, UsageError
+from sgram.errors import UsageError
+from sgram.reports.canvas import COLOURS, FORMS, GREY, LINES, drawn, figure_form, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-FORMS = ("svg", "png", "pdf")
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
-_LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
+__all__ = ["FORMS", "Interval", "Panel", "PlottedList", "figure_form", "precision_recall_figure"]
+
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-_CHANCE = "#767676"
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-_LONGEST_NAME = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +63,14 @@ def precision_recall_figure(panels: Sequence[Panel], form: str = "svg") -> bytes
         raise UsageError(f"a figure is written as {', '.join(FORMS)}, not as {form!r}")
     if not panels:
         raise UsageError("a figure needs at least one panel")
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            f"a figure needs matplotlib ({error}); pip install 'sgram[figures]'"
-        ) from error
-    style = {
-        "svg.hashsalt": "sgram", "svg.fonttype": "path", "pdf.fonttype": 42, "font.family": "DejaVu Sans",
-        "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "text.usetex": False,
-        "text.parse_math": False, "axes.unicode_minus": False, "path.simplify": False,
-    }  # fmt: skip
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever a matplotlibrc says: the same bytes everywhere
-        mpl.rcParams.update(style)
-        rows = max(len(panel.lists) for panel in panels) + 1
-        figure = Figure(figsize=(5.0 * len(panels), 4.6 + 0.19 * rows), layout="constrained")
-        for place, (axes, panel) in enumerate(
-            zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True)
-        ):
+    rows = max(len(panel.lists) for panel in panels) + 1
+
+    def draw(figure: "Figure") -> None:
+        every = figure.subplots(1, len(panels), squeeze=False)[0]
+        for place, (axes, panel) in enumerate(zip(every, panels, strict=True)):
             _draw(axes, panel, _looks(panels), first=place == 0)
-        held = io.BytesIO()
-        about = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
-        figure.savefig(held, format=form, dpi=160, metadata=about)
-    return held.getvalue()
 
-
-def figure_form(path: str) -> str:
-    """Which of `FORMS` the name of a file asks for; `UsageError` for another."""
-    form = PurePath(path).suffix.lower().removeprefix(".")
-    if form not in FORMS:
-        raise UsageError(f"{path}: a figure's name ends in .{', .'.join(FORMS)}")
-    return form
+    return drawn((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
 
 
 def _looks(panels: Sequence[Panel]) -> dict[str, int]:
@@ -113,7 +83,7 @@ def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> Non
     rate = panel.base_rate
     axes.axhline(
         rate,
-        color=_CHANCE,
+        color=GREY,
         linewidth=0.8,
         linestyle=":",
         label=f"base rate {rate:.2f}: marks that know nothing",
@@ -121,15 +91,15 @@ def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> Non
     )
     for each in panel.lists:
         place = looks.get(each.name, 0)
-        colour = _CHANCE if each.is_control else _COLOURS[place % len(_COLOURS)]
-        label = _plain(each.name) + (f", {_plain(each.note)}" if each.note else "")
+        colour = GREY if each.is_control else COLOURS[place % len(COLOURS)]
+        name = _plain(each.name) + (f", {_plain(each.note)}" if each.note else "")
         if each.curve:
             axes.plot(
                 [recall for recall, _ in each.curve], [precision for _, precision in each.curve],
                 color=colour, linewidth=1.0 if each.is_control else 1.6,
-                linestyle=_LINES[1] if each.is_control else _LINES[place % len(_LINES)],
+                linestyle=LINES[1] if each.is_control else LINES[place % len(LINES)],
                 marker=None if each.precision is None else _MARKERS[place % len(_MARKERS)], markevery=[],
-                label=label, zorder=2,
+                label=name, zorder=2,
             )  # fmt: skip
         if each.precision is not None and each.recall is not None:
             marker = "*" if each.is_control else _MARKERS[place % len(_MARKERS)]
@@ -137,24 +107,19 @@ def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> Non
                 [each.recall.value], [each.precision.value], xerr=_reach(each.recall), yerr=_reach(each.precision),
                 color=colour, marker=marker, markersize=8 if each.is_control else 5.5, markeredgecolor="white",
                 markeredgewidth=0.6, elinewidth=1.0, linestyle="none",
-                label="_" if each.curve else label, zorder=4,
+                label="_" if each.curve else name, zorder=4,
             )  # fmt: skip
     axes.set(xlim=(0, 1.005), ylim=(0, 1.005))
     axes.set_xlabel("recall (share of the positive units that are marked)")
     if first:
         axes.set_ylabel("precision (share of the marked units that are positive)")
-    axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
     axes.set_title(
         f"{_plain(panel.title)}\n{panel.n_units:,} units of {panel.n_documents:,} documents; "
         f"bars: 95 % intervals over {panel.drawn_over}",
-        fontsize=9, loc="left",
-    )  # fmt: skip
+    )
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(0, -0.13),
-        frameon=False,
-        fontsize=8,
         borderaxespad=0,
         handlelength=2.6,
     )
@@ -168,14 +133,6 @@ def _reach(interval: Interval) -> list[list[float]] | None:
 
 
 def _plain(text: str) -> str:
-    """`text` as a label: short, no control or bidi characters, no formula."""
-    shown = "".join(
-        character.encode("unicode_escape", "surrogatepass").decode()
-        if unicodedata.category(character) in _UNSAFE
-        else character
-        for character in text
-    )
-    shown = shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 3] + "..."
-    return (
-        f" {shown}" if shown.startswith("_") else shown
-    )  # a legend leaves out what begins with an underscore
+    """`text` as an entry of a legend, which leaves out what begins with an underscore."""
+    shown = label(text)
+    return f" {shown}" if shown.startswith("_") else shown

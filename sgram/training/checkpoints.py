@@ -13,6 +13,8 @@ from sgram.files import excerpt
 
 _NAME = re.compile(r"checkpoint-(\d+)$")
 STAGING = ".checkpoint-being-written"
+_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
+_WORDS = (*map(os.strerror, _CODES - {errno.EACCES}), "file write failed", "PytorchStreamWriter failed")
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
@@ -41,8 +43,8 @@ def publish(directory: str | os.PathLike[str], keep: int | None) -> None:
     directory = Path(directory)
     for written in checkpoints(directory / STAGING):
         target = directory / written.name
-        if target.exists():  # of an earlier try that ended after this step: the same bytes
-            shutil.rmtree(target)
+        if target.exists():  # of an earlier try that ended after this step; moved at once, never half removed
+            target.replace(directory / STAGING / "replaced")
         written.replace(target)
     clear_staging(directory)
     for old in checkpoints(directory)[: -keep if keep else None] if keep else []:
@@ -54,20 +56,20 @@ def told_when_the_disk_is_full(directory: str | os.PathLike[str]) -> Iterator[No
     """Say in a sentence that a checkpoint could not be written, and from where the run can go on."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # torch and safetensors raise RuntimeError-likes for a full disk
+    except Exception as error:  # torch raises RuntimeError for a full disk, safetensors an error of its own
         if not _is_disk_fault(error):
             raise
         clear_staging(directory)
         last = latest_checkpoint(directory)
         place = f"the last whole one is {excerpt(last)}" if last else "there is none yet"
+        reason = error.__cause__ if isinstance(error, SgramError) else error
         raise SgramError(
-            f"cannot write a checkpoint in {excerpt(directory)}: {error}; {place}: make room and run the same "
+            f"cannot write a checkpoint in {excerpt(directory)}: {reason}; {place}: make room and run the same "
             "command again"
         ) from error
 
 
 def _is_disk_fault(error: BaseException) -> bool:
-    codes = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG}
-    if isinstance(error, OSError) and error.errno in codes:
+    if isinstance(error, OSError) and error.errno in _CODES:
         return True
-    return any(words in str(error) for words in ("No space left", "file write failed", "Disk quota"))
+    return any(words in str(error) for words in _WORDS)

@@ -21,6 +21,7 @@ _PARAMETERS = {
     "_generate_single_turn": ("prompt_ids", "images", "multimodal_fields", "num_generations"),
     "_calculate_rewards": ("inputs", "prompts", "completions", "completion_ids_list"),
     "_compute_loss": ("model", "inputs"),
+    "_get_train_sampler": ("dataset",),
     "_prepare_inputs": ("generation_batch",),
     "_save_checkpoint": ("model", "trial"),
     "_get_output_dir": ("trial",),

@@ -12,6 +12,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
 from sgram.errors import UsageError
+from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.training.config import HICRAConfig
 from sgram.training.evaluating import Policy, Sampled, evaluate
@@ -33,6 +34,14 @@ _RISING_STEPS = 5
 
 
 @contextmanager
+def without_future_warnings() -> Iterator[None]:
+    """TRL uses names that transformers is about to change; nobody who trains can do anything about it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+@contextmanager
 def opened_task(config: RunConfig) -> Iterator[Task]:
     """The task, closed in the end."""
     task = make_task(config.task, config.task_options)
@@ -50,10 +59,9 @@ def load_policy(config: RunConfig, task: Task, tell: Callable[[Mapping], None]) 
         from sgram.training.models import load_model
 
         return tuple(load_model(config.model, device=device()))
-    from sgram.training.testbed import Testbed, WarmUpConfig, load_policy, warm_policy
+    from sgram.training.testbed import WarmUpConfig, load_policy, warm_policy
 
-    if not isinstance(task, Testbed):
-        raise UsageError(f"the model testbed is warmed up on the task testbed; name a model for the task {config.task}")
+    check_testbed(task, config)
     steps = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
     warm_up = WarmUpConfig(seed=config.warmup_seed, **steps)
     folder = warm_policy(
@@ -62,6 +70,16 @@ def load_policy(config: RunConfig, task: Task, tell: Callable[[Mapping], None]) 
     )  # fmt: skip
     model, tokenizer = load_policy(folder)
     return model.to(device()), tokenizer
+
+
+def check_testbed(task: Task, config: RunConfig) -> None:
+    """`UsageError` for the tiny model on a task that it knows no word of."""
+    from sgram.training.testbed import Testbed
+
+    if not isinstance(task, Testbed):
+        raise UsageError(
+            f"the model testbed is warmed up on the task testbed; name a --model for the task {excerpt(config.task)}"
+        )
 
 
 def device() -> str:
@@ -138,9 +156,6 @@ def make_trainer(
     policy: Policy, log: "_Log",
 ) -> HICRATrainer:  # fmt: skip
     """The trainer of a run."""
-    # TRL and transformers disagree on a field's name; nothing that a user of this could change
-    warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing` is deprecated", FutureWarning)
-
     problems = task.problems("train")
     rows = [
         {"prompt": each.prompt if isinstance(each.prompt, str) else list(each.prompt), "problem": each.id}
@@ -155,6 +170,7 @@ def make_trainer(
         callbacks=[_Telling(log, config, task)], peft_config=_lora(config),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
+    trainer.create_model_card = lambda *_, **__: None  # of a run's directory nothing goes to a hub
     return trainer
 
 

@@ -7,7 +7,6 @@ A finished run is only read. One that was cut off goes on from its last whole ch
 """
 
 import gc
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -19,16 +18,18 @@ import orjson
 
 import sgram
 from sgram.errors import InputError, MissingExtraError
-from sgram.files import RunDirectory, excerpt, pretty_json, write_bytes
-from sgram.lexicon import Lexicon
+from sgram.files import RunDirectory, canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.training.run_config import RunConfig
 
 if TYPE_CHECKING:
+    from sgram.lexicon import Lexicon
+    from sgram.training.estimating import Estimate
     from sgram.training.evaluating import Evaluation
 
-__all__ = ["RunConfig", "RunResult", "finished", "identity", "train"]
+__all__ = ["RunConfig", "RunResult", "estimate", "finished", "identity", "train"]
 
 Tell = Callable[[Mapping[str, Any]], None]
+_WORDS = ("testbed", "task", "mined")
 _FORMAT = {"format": "sgram-training-result", "version": 1}
 
 
@@ -41,8 +42,8 @@ class RunResult:
     start: "Evaluation"
     final: "Evaluation"
     steps: tuple[Mapping[str, Any], ...]
-    """A row a step: `step` (from 1), `seconds`, `reward`, `pass_at_1`, `planning_share`, entropies, errors, `length`, and
-    all that TRL logs, under its own names. What a step did not measure is absent."""
+    """A row a step: `step` (from 1), `seconds`, `reward`, `pass_at_1`, `planning_share`, entropies, errors, `length`,
+    and all that TRL logs, under its own names. What a step did not measure is absent."""
     evaluations: tuple[Mapping[str, Any], ...] = ()
     """``{"step", "evaluation"}`` of each measurement on held-out problems on the way."""
 
@@ -58,17 +59,13 @@ def identity(config: RunConfig) -> dict[str, Any]:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
     given = config.identity()
     for name in ("task", "lexicon"):  # a file is what it holds, wherever it lies
-        if os.path.isfile(given[name]):
-            from sgram.files import digest
-
+        if given[name] not in _WORDS and Path(given[name]).is_file():
             given[name] = f"file {digest(Path(given[name]).read_bytes())}"
     return {"verb": "train", "config": given, "sgram": sgram.__version__, "versions": versions}
 
 
 def finished(config: RunConfig, root: Path) -> RunResult | None:
     """The result of a run that has ended, None where there is none."""
-    from sgram.files import canonical_json, digest
-
     directory = Path(root) / f"train-{digest(canonical_json(identity(config)))[:12]}"
     return _read(directory, config) if (directory / "result.json").exists() else None
 
@@ -98,11 +95,11 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
     from sgram.training.checkpoints import latest_checkpoint
     from sgram.training.evaluating import Evaluation, evaluate
 
-    with preparing.opened_task(config) as task:
+    with preparing.without_future_warnings(), preparing.opened_task(config) as task:
         model, tokenizer = preparing.load_policy(config, task, tell)
         policy = preparing.policy_of(model, tokenizer, config)
         lexicon = preparing.lexicon_of(config, task, policy, directory, tell)
-        measured = directory / "start.json"
+        measured = directory.parent / f"start-{_start_digest(config, lexicon)}.json"  # the same for many runs
         if measured.exists():
             start = Evaluation.from_json(orjson.loads(measured.read_bytes()))
         else:
@@ -130,6 +127,27 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
     return _read(directory, config)
 
 
+_STARTS = (
+    "task",
+    "task_options",
+    "model",
+    "warmup_seed",
+    "warmup_steps",
+    "max_tokens",
+    "temperature",
+    "eval_samples",
+    "threads",
+)
+
+
+def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
+    """Names the measurement of a policy before training by all that it depends on."""
+    named = identity(config)
+    shared = {name: named["config"][name] for name in _STARTS}
+    marks = None if lexicon is None else lexicon.digest
+    return digest(canonical_json({**named, "config": shared, "lexicon": marks}))[:12]
+
+
 class _Log:
     """The rows of metrics.jsonl, as the trainer tells them."""
 
@@ -150,7 +168,9 @@ class _Log:
 
     def write(self) -> None:
         """Write all rows, atomically."""
-        write_bytes(self._path, b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in self.rows))
+        write_bytes(
+            self._path, b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in self.rows)
+        )
 
 
 _NAMES = {
@@ -162,7 +182,7 @@ _NAMES = {
 
 
 def row_of(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """What a trainer logged of a step as a row of metrics.jsonl: numbers only, house names, nothing that is not finite."""
+    """What a trainer logged of a step as a row of metrics.jsonl: numbers only, house names, all finite."""
     row = {}
     for name, value in logs.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
@@ -177,7 +197,7 @@ def _measuring(config: RunConfig, tell: Tell) -> Callable[[int], None]:
 
 def _save_model(trainer: Any, tokenizer: Any, directory: Path) -> None:
     with whole_folder(directory / "model") as folder:
-        trainer.save_model(str(folder))
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
@@ -210,6 +230,8 @@ def _read(directory: Path, config: RunConfig) -> RunResult:
         ) from error
 
 
-def load_lexicon(directory: Path) -> Lexicon:
-    """The lexicon that a run was trained with."""
-    return Lexicon.load(directory / "lexicon.json")
+def estimate(config: RunConfig) -> "Estimate":
+    """What a run would take; see `sgram.training.estimating`."""
+    from sgram.training import estimating
+
+    return estimating.estimate(config)

@@ -9,7 +9,9 @@ import torch
 from sgram.errors import InputError
 from sgram.files import canonical_json, excerpt, write_bytes
 from sgram.lexicon import Lexicon
+from sgram.traces import read_traces
 from sgram.training.placebo import read_placebo
+from sgram.training.rollouts import Rollouts, write_rollouts
 
 if TYPE_CHECKING:
     from sgram.training.trainer import HICRATrainer
@@ -33,6 +35,8 @@ def save(trainer: "HICRATrainer", directory: str) -> None:
         }
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / f"sampled-{process:03d}.safetensors")
+        if trainer._rollouts is not None:  # not all rows have been seen by the loss, so they are not written yet
+            write_rollouts(target / f"rollouts-{process:03d}.jsonl.gz", trainer._rollouts)
     if not trainer.accelerator.is_main_process:
         return
     held = {
@@ -54,6 +58,8 @@ def load(trainer: "HICRATrainer", checkpoint: str) -> None:
     path = Path(checkpoint) / "sgram_state.json"
     try:
         held: dict[str, Any] = json.loads(path.read_bytes())
+        if not isinstance(held, dict):
+            raise ValueError("it is no JSON object")
     except (OSError, ValueError) as error:
         raise InputError(
             f"{excerpt(path)} cannot be read ({error}): this is no checkpoint of HICRATrainer; take another one"
@@ -79,6 +85,13 @@ def load(trainer: "HICRATrainer", checkpoint: str) -> None:
     sampled = Path(checkpoint) / f"sampled-{process:03d}.safetensors"
     if sampled.exists():
         trainer._buffered_inputs = _buffer(sampled, trainer.accelerator.device)
+    rollouts = Path(checkpoint) / f"rollouts-{process:03d}.jsonl.gz"
+    if rollouts.exists():
+        seen = trainer._buffered_inputs[: trainer._step % trainer.args.generate_every]
+        filled = {row for batch in seen for row in batch["row"].tolist()}
+        trainer._rollouts = Rollouts(list(read_traces([rollouts])), filled)
+    for _ in range(int(trainer.state.epoch or 0)):  # each epoch draws its order from one generator
+        next(iter(trainer._order), None)
 
 
 def _buffer(path: Path, device: torch.device) -> list[dict[str, torch.Tensor]]:

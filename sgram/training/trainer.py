@@ -80,6 +80,7 @@ class HICRATrainer(GRPOTrainer):
         self._sampled: dict[str, Any] = {}
         self._current: dict[str, Any] | None = None
         self._writing = False
+        self._order: Any = None
         if self.accelerator.is_main_process:
             clear_staging(args.output_dir)
 
@@ -92,6 +93,10 @@ class HICRATrainer(GRPOTrainer):
         return PlanningTagger(lexicon, self._tokenizer, vocab_size=self._vocab_size)
 
     # What is sampled
+
+    def _get_train_sampler(self, dataset=None):
+        self._order = super()._get_train_sampler(dataset)  # of the problems: `state.load` brings it to its epoch
+        return self._order
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *more, **named):
         if not self.args.drop_finished_rows:

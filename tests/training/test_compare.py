@@ -129,6 +129,19 @@ def test_start_models_make_pairs_too():
     assert made.difference("hicra", "grpo").interval.n == 6
 
 
+def test_all_arms_of_a_pair_run_before_the_next_pair():
+    ran = []
+
+    def note(config, root, tell):
+        ran.append((config.seed, config.warmup_seed, config.method))
+        return run(config, root, tell)
+
+    compared(
+        seeds=(1, 0), warmup_seeds=(1, 0), run=note
+    )  # a matrix that is cut off has whole pairs to compare
+    assert ran == [(seed, start, arm) for seed in (0, 1) for start in (0, 1) for arm in ("grpo", "hicra")]
+
+
 def test_the_order_of_seeds_does_not_matter():
     seeds = [0, 1, 2]
     expected = to_json(compared(seeds=seeds))

@@ -1,5 +1,6 @@
-"""The built-in testbed: a task of word problems, and a tiny policy that has learned to talk about them. Knows
-nothing about reinforcement learning. Names load what they need when first used.
+"""The built-in testbed: a task of word problems, and a tiny policy that has learned to talk about them.
+
+Names load what they need when first used. Knows nothing about learning by reward.
 """
 
 from importlib import import_module
@@ -22,3 +23,7 @@ def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'sgram.training.testbed' has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -29,6 +29,7 @@ operators = st.sampled_from("+-*")
         ((47, "*", 38), 2, "47 * 38: 47 * 30 = 1410, 47 * 8 = 376, 1410 + 376 = 1786, so 47 * 38 = 1786"),
         ((40, "*", 30), 2, "40 * 30: 4 * 3 = 12, so 40 * 30 = 1200"),
         ((100, "-", 100), 2, "100 - 100 = 0"),
+        ((1005, "-", 40), 3, "1005 - 40 = 965"),  # nothing at its place to begin with
     ],
 )  # fmt: skip
 def test_operations_are_written_as_on_paper(operation, depth, text):

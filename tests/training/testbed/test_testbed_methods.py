@@ -4,6 +4,7 @@ import itertools
 
 from sgram.text import gram_words
 from sgram.training.testbed.methods import BY_KEY, METHODS, OPERATORS
+from sgram.training.testbed.wording import PHRASES
 
 
 def test_the_methods_compute_what_their_names_say():
@@ -37,8 +38,19 @@ def test_a_clue_stands_in_its_own_story_only():
     assert len({story.clue for story, _ in stories}) == 2 * len(METHODS)
 
 
+def texts():
+    """All that is looked for in a response."""
+    phrases = [phrase for said in PHRASES.values() for phrase in said]
+    return [
+        *phrases,
+        *(method.name for method in METHODS),
+        *(s.clue for method in METHODS for s in method.stories),
+    ]
+
+
 def test_a_name_is_a_gram_and_part_of_no_other():
     for method in METHODS:
         assert " ".join(gram_words(method.name)) == method.name
         assert [method.name in other.name for other in METHODS].count(True) == 1
+    assert not [(one, other) for one, other in itertools.permutations(texts(), 2) if other.startswith(one)]
     assert len({method.name.split()[0] for method in METHODS[:5]}) == 5  # the first word decides

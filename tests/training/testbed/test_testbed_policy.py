@@ -1,5 +1,6 @@
 """Policies on disk: made once, whole or not at all, and made again when damaged."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -124,6 +125,14 @@ def test_makers_at_once_get_one_whole_policy(tmp_path):
     assert len(set(folders)) == 1
     assert module.is_whole(folders[0])
     assert [path.name for path in tmp_path.iterdir()] == [folders[0].name]
+
+
+def test_a_policy_that_another_process_has_finished_stays(tmp_path):
+    folder, _ = made(tmp_path)
+    late = tmp_path / "late"
+    shutil.copytree(folder, late)
+    module._publish(late, folder)
+    assert late.exists()  # not put in the place of the whole one, which others may be reading
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from sgram.tagging.finder import SpanFinder
 from sgram.training.testbed import Solver, Testbed, TestbedConfig
 from sgram.training.testbed.solver import HONEST, Habits
-from sgram.training.testbed.survey import survey
 
 SETTINGS = [
     TestbedConfig(), TestbedConfig(methods=8), TestbedConfig(methods=2), TestbedConfig(execution=2),
@@ -72,17 +71,3 @@ def test_tagging_by_the_lexicon_is_the_truth(config):
 def test_the_generator_alone_decides_what_is_written():
     assert written(TestbedConfig(), 50) == written(TestbedConfig(), 50)
     assert written(TestbedConfig(), 50) != written(TestbedConfig(), 50, seed=1)
-
-
-def test_the_knobs_bring_the_planning_share_from_two_fifths_to_less_than_a_tenth():
-    default, long = survey(TestbedConfig(), 200), survey(TestbedConfig(largest=99, execution=3), 100)
-    assert 0.36 < default.planning_share < 0.44
-    assert 45 < default.mean_tokens < 65
-    assert default.tokens_95 <= 125
-    assert long.planning_share < 0.1
-    assert long.mean_tokens > 4 * default.mean_tokens
-    assert (default.n_train, default.n_test) == (422, 120)
-    shares = [survey(TestbedConfig(execution=depth), 60).planning_share for depth in (1, 2, 3)]
-    assert shares == sorted(shares, reverse=True)
-    harder = survey(TestbedConfig(methods=8), 200).solver_pass_at_1
-    assert harder < default.solver_pass_at_1 - 0.05

@@ -92,11 +92,11 @@ def test_true_spans_are_the_phrases_and_the_announced_names():
 
 
 def test_a_name_that_nothing_announces_is_no_span():
-    spans = TESTBED.planning_spans(SQUARE, "Add both and then double. Let's try to, add both and then double")
+    response = "Add both and then double. Let's try to, add both and then double. To verify, add both and then double."
+    spans = TESTBED.planning_spans(SQUARE, response)
     assert [(span.start, span.gram) for span in spans] == [
-        (26, "let's try to"),
-        (40, "add both and then double"),
-    ]
+        (26, "let's try to"), (40, "add both and then double"), (66, "to verify"),
+    ]  # fmt: skip
 
 
 def test_the_longest_phrase_is_the_span():
@@ -136,6 +136,14 @@ def test_each_fault_inside_a_response_is_counted(old, new, slips, foreign, false
     assert TURNED.count(old) == 1
     reading = TESTBED.read(SQUARE, TURNED.replace(old, new))
     assert (reading.n_slips, reading.n_foreign, reading.n_false_verdicts) == (slips, foreign, false)
+
+
+def test_a_verdict_rests_on_the_clue_of_its_own_check():
+    response = TURNED.replace("the text says a square", "the text says two crates").replace(
+        "we are told a square, ", ""
+    )
+    reading = TESTBED.read(SQUARE, response)
+    assert (reading.n_checks, reading.n_false_verdicts) == (2, 1)  # the first alone
 
 
 def test_partial_results_belong_to_what_was_announced():

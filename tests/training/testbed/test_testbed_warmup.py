@@ -38,6 +38,17 @@ def test_the_same_settings_give_the_same_weights_bit_by_bit():
     assert not equal(first, weights(testbed=TestbedConfig(seed=1)))
 
 
+def test_it_runs_in_one_thread_and_gives_the_others_back():
+    threads, seen = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        warm_up(TestbedConfig(), TINY, tell=lambda row: seen.append(torch.get_num_threads()))
+        assert seen == [1, 1, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("change", [{"matrix_rate": 0.01}, {"other_rate": 1e-3}, {"batch": 5}, {"steps": 2}])
 def test_every_setting_of_learning_changes_the_weights(change):
     assert not equal(
@@ -50,6 +61,7 @@ def test_it_learns_and_tells_of_each_step():
     config = WarmUpConfig(steps=30, batch=8, layers=1, width=32)
     model = warm_up(TestbedConfig(), config, tell=rows.append)
     assert [row["step"] for row in rows] == list(range(30))
+    assert rows[0]["steps"] == 30
     assert rows[0]["loss"] == pytest.approx(math.log(640), abs=0.1)  # every token as likely as any other
     assert sum(row["loss"] for row in rows[-5:]) / 5 < 5
     assert not model.training
