@@ -14,7 +14,8 @@ from sgram.files import excerpt
 _NAME = re.compile(r"checkpoint-(\d+)$")
 STAGING = ".checkpoint-being-written"
 _CODES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
-_WORDS = (*map(os.strerror, _CODES - {errno.EACCES}), "file write failed", "PytorchStreamWriter failed")
+_WORDS = (*map(os.strerror, _CODES - {errno.EACCES}), "file write failed", "iostream error", "unexpected pos")
+"""What the libraries say, the last three those of torch.save."""
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[Path]:

@@ -68,6 +68,12 @@ def is_sharded(trainer: "HICRATrainer") -> bool:
 def check_combination(trainer: "HICRATrainer") -> None:
     """`UsageError` for what TRL, or this trainer, cannot do together."""
     args, chosen = trainer.args, trainer.method
+    wanted, dataset = args.generation_batch_size // args.num_generations, trainer.train_dataset
+    if hasattr(dataset, "__len__") and len(dataset) < wanted:  # TRL would take no step, and say nothing
+        raise UsageError(
+            f"responses to {wanted} problems are sampled at once, and there are {len(dataset)}: give more problems, or "
+            "make the batch, the accumulation or steps_per_generation smaller"
+        )
     if getattr(args, "use_liger_kernel", False):
         raise UsageError("use_liger_kernel computes losses of its own, which see no (B, T) advantages: leave it out")
     if chosen.penalty == "kl-cov" and args.loss_type not in _PER_TOKEN_LOSSES:

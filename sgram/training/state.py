@@ -98,7 +98,7 @@ def _buffer(path: Path, device: torch.device) -> list[dict[str, torch.Tensor]]:
     from safetensors.torch import load_file
 
     batches: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in load_file(path, device=str(device)).items():
+    for name, value in load_file(path).items():  # which knows no device by the name of cpu:0
         number, _, key = name.partition("/")
-        batches.setdefault(int(number), {})[key] = value
+        batches.setdefault(int(number), {})[key] = value.to(device)
     return [batches[number] for number in sorted(batches)]

@@ -281,6 +281,9 @@ class HICRATrainer(GRPOTrainer):
         if self.method.penalty == "siren":
             share = self.method_settings.siren_peak_share
             entropy = siren_entropy(self._probe.take(), trained_on(current), share)
+            if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
+                own = entropy.detach()
+                entropy = entropy + (self.accelerator.reduce(own, "mean") - own)
             self._metrics["train"]["siren/entropy"].append(entropy.item())
             self._metrics["train"]["siren/anchor"].append(self.anchor)
             return self.method_settings.siren_coef * anchored_loss(entropy, self.anchor) / accumulation
