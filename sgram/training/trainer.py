@@ -126,7 +126,8 @@ class HICRATrainer(GRPOTrainer):
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
         self._sampled = {
             "inputs": inputs, "prompts": prompts, "completions": completions, "ids": completion_ids_list,
-            "rewards": rewards, "verdicts": verdicts_of(self.reward_funcs, len(prompts)),
+            "rewards": rewards * self.reward_weights.to(rewards.device),
+            "verdicts": verdicts_of(self.reward_funcs, len(prompts)),
             "judging": time.perf_counter() - began,
         }  # fmt: skip
         return rewards

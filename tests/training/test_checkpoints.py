@@ -26,7 +26,14 @@ from sgram.training.checkpoints import (
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 KEEP = {"max_steps": 3, "save_strategy": "steps", "save_steps": 1, "save_total_limit": None}
-PARTS = {"model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "sgram_state.json"}
+PARTS = {
+    "model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+    "sgram_state.json",
+}
 
 
 def made(*folders: Path) -> None:
@@ -36,14 +43,21 @@ def made(*folders: Path) -> None:
 
 
 def test_checkpoints_are_ordered_by_step(tmp_path):
-    made(tmp_path / "checkpoint-9", tmp_path / "checkpoint-10", tmp_path / "checkpoint-x", tmp_path / STAGING / "checkpoint-11")
+    made(
+        tmp_path / "checkpoint-9",
+        tmp_path / "checkpoint-10",
+        tmp_path / "checkpoint-x",
+        tmp_path / STAGING / "checkpoint-11",
+    )
     (tmp_path / "checkpoint-12").write_text("a file")
     assert [step_of(each) for each in checkpoints(tmp_path)] == [9, 10]
     assert latest_checkpoint(tmp_path).name == "checkpoint-10"
     assert latest_checkpoint(tmp_path / "absent") is None
 
 
-@pytest.mark.parametrize(("keep", "left"), [(1, [11]), (2, [10, 11]), (9, [9, 10, 11]), (None, [9, 10, 11]), (0, [9, 10, 11])])
+@pytest.mark.parametrize(
+    ("keep", "left"), [(1, [11]), (2, [10, 11]), (9, [9, 10, 11]), (None, [9, 10, 11]), (0, [9, 10, 11])]
+)
 def test_publishing_keeps_the_newest(tmp_path, keep, left):
     made(tmp_path / "checkpoint-9", tmp_path / "checkpoint-10", tmp_path / STAGING / "checkpoint-11")
     publish(tmp_path, keep)
@@ -94,7 +108,11 @@ def files_up_to(size: int):
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
 
 
 def full_at(step: int, limit: int, of):
@@ -115,11 +133,19 @@ def test_a_disk_that_fills_up_leaves_whole_checkpoints_and_a_sentence(tmp_path):
     whole = trained(tmp_path / "whole", **KEEP)
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "whole" / "checkpoint-2").iterdir()}
     assert 60_000 < sizes["model.safetensors"] < sizes["optimizer.pt"]
-    expected = {name.split("/", 1)[1]: data for name, data in contents(tmp_path / "whole").items() if name.startswith("checkpoint-1/")}
+    expected = {
+        name.split("/", 1)[1]: data
+        for name, data in contents(tmp_path / "whole").items()
+        if name.startswith("checkpoint-1/")
+    }
     # in the middle of the weights, of the optimizer's state, of the last files
-    for number, limit in enumerate((sizes["model.safetensors"] // 2, sizes["optimizer.pt"] // 2, sizes["optimizer.pt"] - 1)):
+    for number, limit in enumerate(
+        (sizes["model.safetensors"] // 2, sizes["optimizer.pt"] // 2, sizes["optimizer.pt"] - 1)
+    ):
         directory = tmp_path / str(number)
-        with pytest.raises(SgramError, match=r"cannot write .*the last whole one is .*checkpoint-1: make room and run"):
+        with pytest.raises(
+            SgramError, match=r"cannot write .*the last whole one is .*checkpoint-1: make room and run"
+        ):
             full_at(2, limit, trainer(directory, **KEEP)).train()
         assert [step_of(each) for each in checkpoints(directory)] == [1]
         assert contents(directory / "checkpoint-1").keys() == expected.keys()
@@ -136,13 +162,20 @@ def test_a_disk_that_is_full_from_the_start_is_told(tmp_path):
     assert not checkpoints(tmp_path)
 
 
-@pytest.mark.parametrize("place", ["sgram.training.state.write_bytes", "torch.save", "transformers.trainer_callback.TrainerState.save_to_json"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sgram.training.state.write_bytes",
+        "torch.save",
+        "transformers.trainer_callback.TrainerState.save_to_json",
+    ],
+)
 def test_a_full_disk_is_told_whichever_file_does_not_fit(tmp_path, monkeypatch, place):
     def full(*given, **_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(place, full)
-    with pytest.raises(SgramError, match="No space left on device.*there is none yet: make room"):
+    with pytest.raises(SgramError, match=r"No space left on device.*there is none yet: make room"):
         trainer(tmp_path, **KEEP).train()
     assert not checkpoints(tmp_path)
     assert not (tmp_path / STAGING).exists()
@@ -214,7 +247,10 @@ def states_when_killed(monkeypatch, directory: Path, copies: Path, at_step: int,
 
 
 def test_killed_at_any_file_of_a_checkpoint_the_run_goes_on_from_a_whole_one(tmp_path, monkeypatch):
-    given = {"steps_per_generation": 4, "num_iterations": 2}  # sampled once for all steps: it is in the checkpoint
+    given = {
+        "steps_per_generation": 4,
+        "num_iterations": 2,
+    }  # sampled once for all steps: it is in the checkpoint
     whole = trained(tmp_path / "whole", **given, **KEEP)
     parts = {path.name for path in (tmp_path / "whole" / "checkpoint-2").iterdir()}
     assert parts >= PARTS | {"sampled-000.safetensors"}
@@ -224,7 +260,9 @@ def test_killed_at_any_file_of_a_checkpoint_the_run_goes_on_from_a_whole_one(tmp
     assert steps == sorted(steps)
     assert set(steps) == {1, 2}
     assert sum((state / STAGING).exists() for state in states) > len(PARTS)
-    for each in last:  # whole: the same files as in a run that nobody killed, byte by byte where no clock is in them
+    for (
+        each
+    ) in last:  # whole: the same files as in a run that nobody killed, byte by byte where no clock is in them
         for name in parts - {"trainer_state.json", "training_args.bin"}:
             assert (each / name).read_bytes() == (tmp_path / "whole" / each.name / name).read_bytes(), name
         assert (each / "trainer_state.json").stat().st_size > 500

@@ -23,7 +23,12 @@ def together(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     here = Path(__file__).parent
     paths = [str(here), str(here.parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
     commands = [
         [sys.executable, str(here / "two_processes.py"), str(folder), str(rank), "2", *two_processes.CASES]
         for rank in (0, 1)
@@ -71,7 +76,9 @@ def test_both_processes_leave_their_rollouts(together, tmp_path):
     assert [(each.id, each.group, each.prompt, each.token_ids, each.reward) for each in ours] == [
         (each.id, each.group, each.prompt, each.token_ids, each.reward) for each in theirs
     ]
-    shared = {each.group for each in list(read_traces(files[:1]))} & {each.group for each in list(read_traces(files[1:2]))}
+    shared = {each.group for each in list(read_traces(files[:1]))} & {
+        each.group for each in list(read_traces(files[1:2]))
+    }
     assert len(shared) == 1
     for own, their in zip(ours, theirs, strict=True):
         assert own.logprobs == pytest.approx(their.logprobs, abs=3e-5)

@@ -25,7 +25,9 @@ SETTINGS = {
     "two iterations": {"max_steps": 4, "num_iterations": 2},
     # one sampling, of 16 responses, lasts for two steps
     "sampled for two steps": {"max_steps": 4, "steps_per_generation": 4},
-    "sampled for three steps, twice": {"max_steps": 4, "gradient_accumulation_steps": 1, "steps_per_generation": 2, "num_iterations": 2},
+    "sampled for two steps, twice": {
+        "max_steps": 4, "gradient_accumulation_steps": 1, "steps_per_generation": 2, "num_iterations": 2,
+    },
     "siren": {"max_steps": 3, "method": "siren", "siren_coef": 5.0, "num_iterations": 2},
     "placebo": {"max_steps": 3, "method": "placebo", "alpha": 0.5},
     "placebo-execution": {"max_steps": 3, "method": "placebo-execution", "alpha": 0.5},
@@ -83,11 +85,15 @@ def test_a_run_goes_on_from_each_of_its_checkpoints_to_the_bit(tmp_path, given):
 def most_said(traces) -> Lexicon:
     """A lexicon that depends on what it is mined from, at no cost."""
     counts = Counter(word for trace in traces for word in trace.text.lower().split() if word.isalpha())
-    return Lexicon.from_grams([word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:6]])
+    return Lexicon.from_grams(
+        [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:6]]
+    )
 
 
 def test_a_lexicon_mined_on_the_way_goes_on_to_the_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr("sgram.training.trainer.refreshed_lexicon", partial(refreshed_lexicon, mine=most_said))
+    monkeypatch.setattr(
+        "sgram.training.trainer.refreshed_lexicon", partial(refreshed_lexicon, mine=most_said)
+    )
     given = {"max_steps": 4, "refresh_lexicon": 2, "alpha": 1.0}
     whole = begun(tmp_path, **given)
     whole.train()
@@ -120,7 +126,9 @@ def changed(checkpoint, directory, **state):
 
 
 def test_a_checkpoint_of_another_method_is_refused(checkpoint, tmp_path):
-    with pytest.raises(InputError, match=r"was trained by method hicra, not grpo-matched: give the same method"):
+    with pytest.raises(
+        InputError, match=r"was trained by method hicra, not grpo-matched: give the same method"
+    ):
         begun(tmp_path, method="grpo-matched").train(resume_from_checkpoint=str(checkpoint))
 
 
@@ -132,12 +140,16 @@ def test_a_checkpoint_of_another_lexicon_is_refused(checkpoint, tmp_path, grams)
         begun(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(other))
 
 
-@pytest.mark.parametrize("broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"])
+@pytest.mark.parametrize(
+    "broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"]
+)
 def test_a_checkpoint_of_another_trainer_is_refused(checkpoint, tmp_path, broken):
     other = changed(checkpoint, tmp_path)
     path = other / "sgram_state.json"
     path.unlink() if broken is None else path.write_bytes(broken)
-    with pytest.raises(InputError, match=r"sgram_state.json .*(no checkpoint of HICRATrainer|another version)"):
+    with pytest.raises(
+        InputError, match=r"sgram_state.json .*(no checkpoint of HICRATrainer|another version)"
+    ):
         begun(tmp_path).train(resume_from_checkpoint=str(other))
 
 
@@ -145,4 +157,3 @@ def test_a_checkpoint_of_another_version_is_refused(checkpoint, tmp_path):
     other = changed(checkpoint, tmp_path, version=2)
     with pytest.raises(InputError, match="is of another version of sgram"):
         begun(tmp_path).train(resume_from_checkpoint=str(other))
-

@@ -1,6 +1,6 @@
 """Trains the tiny policy on responses that are looked up, in one process or as one of several; run as a script.
 
-    python two_processes.py FOLDER RANK WORLD CASE...
+python two_processes.py FOLDER RANK WORLD CASE...
 """
 
 import os
@@ -37,7 +37,9 @@ CASES = {
 def response(prompt: list[int], place: int, step: int) -> list[int]:
     """Ids of a response of 3 to 9 words."""
     drawn = random.Random(f"{prompt} {place} {step}")
-    words = sorted({token[1:] for token in tiny.tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
+    words = sorted(
+        {token[1:] for token in tiny.tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()}
+    )
     return tiny.tokenizer()(" " + " ".join(drawn.choices(words, k=drawn.randint(3, 9))))["input_ids"][:12]
 
 
@@ -52,7 +54,9 @@ class Looking(HICRATrainer):
         return [response(ids, (first + row) % size, step) for row, ids in enumerate(prompt_ids)], None
 
     def _compute_loss(self, model, inputs):
-        for ids, kept, mask in zip(inputs["completion_ids"], inputs["completion_mask"], inputs["planning_mask"], strict=True):
+        for ids, kept, mask in zip(
+            inputs["completion_ids"], inputs["completion_mask"], inputs["planning_mask"], strict=True
+        ):
             alone = self.tagger(ids[None], kept[None].bool())[0] & kept.bool()
             assert torch.equal(alone, mask)
             type(self).rows += int(mask.any())
@@ -63,7 +67,14 @@ def train(case: str, folder: Path, world: int) -> HICRATrainer:
     """The trainer of a case, after training."""
     given = {"method": case, "max_steps": 2, "gradient_accumulation_steps": 1, **CASES[case]}
     size = ROWS // world // given["gradient_accumulation_steps"]
-    settings = {"per_device_train_batch_size": size, "optim": "sgd", "learning_rate": LR, "lr_scheduler_type": "constant", "max_grad_norm": 0.0, **given}
+    settings = {
+        "per_device_train_batch_size": size,
+        "optim": "sgd",
+        "learning_rate": LR,
+        "lr_scheduler_type": "constant",
+        "max_grad_norm": 0.0,
+        **given,
+    }
     sampled = tiny.responses() if case.startswith("placebo") else None
 
     def trainer() -> HICRATrainer:
@@ -92,7 +103,9 @@ def main(folder: Path, rank: int, world: int, cases: list[str]) -> None:
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",  # asked for, and not used: they meet in a file
     }  # fmt: skip
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world
+    )
     for case in cases:
         made = train(case, folder, world)
         assert made.accelerator.num_processes == world
