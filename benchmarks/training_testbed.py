@@ -51,7 +51,8 @@ def from_nothing(root: Path) -> Iterator[str]:
                 os.environ["SGRAM_CACHE"] = before
     total = time.perf_counter() - BEGAN
     yield f"imports and task        {stages['warm-up']:6.1f} s"
-    yield f"warm-up                 {stages['measuring'] - stages['warm-up']:6.1f} s, pass@1 {result.start.pass_at_1:.3f}"
+    warming = stages["measuring"] - stages["warm-up"]
+    yield f"warm-up                 {warming:6.1f} s, pass@1 {result.start.pass_at_1:.3f}"
     yield f"measuring 480 responses {stages['training'] - stages['measuring']:6.1f} s, with the first step"
     yield f"79 steps of GRPO        {stages['trained'] - stages['training']:6.1f} s"
     yield f"in all                  {total:6.1f} s, pass@1 {result.final.pass_at_1:.3f}"

@@ -70,8 +70,10 @@ EAGER = {
     ("training/config.py", "trl"), ("training/hooks.py", "trl"), ("training/trainer.py", "trl"),
     ("training/trainer.py", "torch"), ("training/siren.py", "torch"), ("training/guards.py", "torch"),
     ("training/guards.py", "transformers"), ("training/state.py", "torch"), ("training/sampler.py", "torch"),
-    ("training/placebo.py", "torch"), ("training/estimating.py", "torch"), ("training/step_metrics.py", "torch"), ("training/evaluating.py", "torch"),
-    ("training/preparing.py", "torch"), ("training/preparing.py", "datasets"), ("training/preparing.py", "transformers"),
+    ("training/placebo.py", "torch"), ("training/estimating.py", "torch"), ("training/step_metrics.py", "torch"),
+    ("training/evaluating.py", "torch"),
+    ("training/preparing.py", "torch"), ("training/preparing.py", "datasets"),
+    ("training/preparing.py", "transformers"),
     ("training/tasks/equality.py", "math_verify"), ("training/tasks/equality.py", "sympy"),
     ("training/tasks/generator.py", "reasoning_gym"),
 }  # fmt: skip

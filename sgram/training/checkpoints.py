@@ -20,7 +20,9 @@ _WORDS = (*map(os.strerror, _CODES - {errno.EACCES}), "file write failed", "iost
 
 def checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
     """The checkpoints of a run, by step."""
-    found = [path for path in Path(directory).glob("checkpoint-*") if _NAME.match(path.name) and path.is_dir()]
+    found = [
+        path for path in Path(directory).glob("checkpoint-*") if _NAME.match(path.name) and path.is_dir()
+    ]
     return sorted(found, key=step_of)
 
 

@@ -1,6 +1,7 @@
 """What a HICRA run is told, beside what TRL's GRPO is told. Knows nothing about how a step is made."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from trl import GRPOConfig
 
@@ -33,23 +34,27 @@ class HICRAConfig(GRPOConfig):
         default=None, metadata={"help": "Number of the placebo's draw; None: the seed of the run."}
     )
     refresh_lexicon: int = field(
-        default=0, metadata={"help": "Mine the lexicon anew from recent rollouts every so many steps; 0: never."}
+        default=0,
+        metadata={"help": "Mine the lexicon anew from recent rollouts every so many steps; 0: never."},
     )
     recent_rollouts: int = field(
         default=2048, metadata={"help": "Rollouts that a refreshed lexicon is mined from."}
     )
     success_reward: float | None = field(
-        default=1.0, metadata={"help": "Reward from which a response counts as correct in pass@k; None: not known."}
+        default=1.0,
+        metadata={"help": "Reward from which a response counts as correct in pass@k; None: not known."},
     )
     save_rollouts: bool = field(
         default=True, metadata={"help": "Write what was sampled to <output_dir>/rollouts/, as traces."}
     )
     drop_finished_rows: bool = field(
         default=False,
-        metadata={"help": "Sample with a loop that drops finished rows; for small models, where it is faster."},
+        metadata={
+            "help": "Sample with a loop that drops finished rows; for small models, where it is faster."
+        },
     )
 
-    _VALID_DICT_FIELDS = [*GRPOConfig._VALID_DICT_FIELDS, "method_options"]
+    _VALID_DICT_FIELDS: ClassVar = [*GRPOConfig._VALID_DICT_FIELDS, "method_options"]
 
     def __post_init__(self):
         if self.num_generations is not None and self.num_generations < 2:

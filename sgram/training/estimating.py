@@ -74,7 +74,9 @@ def _measured(config: RunConfig, model: Any, tokenizer: Any, task: Task) -> Esti
     model.zero_grad(set_to_none=True)
     seconds = sampling + learning * config.iterations
     longest = width + config.max_tokens
-    return Estimate(n_weights, _memory(config, model, n_weights, longest), n_rows * config.max_tokens, seconds)
+    return Estimate(
+        n_weights, _memory(config, model, n_weights, longest), n_rows * config.max_tokens, seconds
+    )
 
 
 def _memory(config: RunConfig, model: Any, n_weights: int, longest: int) -> int:

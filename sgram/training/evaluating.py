@@ -61,14 +61,16 @@ class Sampled:
 class Policy:
     """A model and its tokenizer, to sample from."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]):
+    def __init__(
+        self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]
+    ):
         self.model, self.tokenizer = model, tokenizer
         self.max_tokens, self.temperature, self.eos_ids = max_tokens, temperature, tuple(eos_ids)
 
     def sample(
         self, problems: Sequence[Problem], n: int, seed: int, tell: Callable[[int], None] | None = None
     ) -> Sampled:
-        """`n` responses, problem by problem in turns, drawn by `seed` alone; torch's own random state stays as it is."""
+        """`n` responses, problem by problem in turns, drawn by `seed`; torch's own random state stays as it is."""
         generator = torch.Generator(device=self.model.device).manual_seed(seed)
         asked = [problems[number % len(problems)] for number in range(n)]
         was_training = self.model.training
@@ -93,7 +95,9 @@ class Policy:
         """A prompt as token ids; messages go through the tokenizer's chat template."""
         if isinstance(problem.prompt, str):
             return self.tokenizer(problem.prompt)["input_ids"]
-        found = self.tokenizer.apply_chat_template(list(problem.prompt), add_generation_prompt=True, tokenize=True)
+        found = self.tokenizer.apply_chat_template(
+            list(problem.prompt), add_generation_prompt=True, tokenize=True
+        )
         return list(found["input_ids"] if isinstance(found, Mapping) else found)
 
     @torch.no_grad()
@@ -124,7 +128,9 @@ class Policy:
         device, pad = self.model.device, self.tokenizer.pad_token_id
         joined = [known[row][0] + known[row][1] for row in rows]
         ids = torch.tensor([each + [pad] * (width - len(each)) for each in joined], device=device)
-        attended = torch.tensor([[1] * len(each) + [0] * (width - len(each)) for each in joined], device=device)
+        attended = torch.tensor(
+            [[1] * len(each) + [0] * (width - len(each)) for each in joined], device=device
+        )
         logits = self.model(input_ids=ids, attention_mask=attended).logits.float() / self.temperature
         logps = logits.log_softmax(-1)
         values = -(logps.exp() * logps).sum(-1).cpu()
@@ -155,7 +161,9 @@ def _errors(judged: Sequence[Verdict]) -> dict[str, float]:
     counts = Counter(verdict.error for verdict in judged if verdict.error is not None)
     if not counts and not all(verdict.correct for verdict in judged):
         return {}  # the task cannot tell kinds apart
-    return {kind: counts[kind] / len(judged) for kind in ("strategic", "procedural", "format")} if judged else {}
+    return (
+        {kind: counts[kind] / len(judged) for kind in ("strategic", "procedural", "format")} if judged else {}
+    )
 
 
 def _by_problem(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> tuple[tuple[int, int], ...]:

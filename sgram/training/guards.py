@@ -75,17 +75,25 @@ def check_combination(trainer: "HICRATrainer") -> None:
             "make the batch, the accumulation or steps_per_generation smaller"
         )
     if getattr(args, "use_liger_kernel", False):
-        raise UsageError("use_liger_kernel computes losses of its own, which see no (B, T) advantages: leave it out")
+        raise UsageError(
+            "use_liger_kernel computes losses of its own, which see no (B, T) advantages: leave it out"
+        )
     if chosen.penalty == "kl-cov" and args.loss_type not in _PER_TOKEN_LOSSES:
-        raise UsageError(f"method kl-cov adds to losses per token ({', '.join(_PER_TOKEN_LOSSES)}), not to {args.loss_type}")
+        raise UsageError(
+            f"method kl-cov adds to losses per token ({', '.join(_PER_TOKEN_LOSSES)}), not to {args.loss_type}"
+        )
     if chosen.at_update is not None and args.importance_sampling_level == "sequence":
-        raise UsageError(f"method {chosen.name} weighs tokens, importance_sampling_level=sequence knows none: use token")
+        raise UsageError(
+            f"method {chosen.name} weighs tokens, importance_sampling_level=sequence knows none: use token"
+        )
     if args.refresh_lexicon and not args.save_rollouts:
         raise UsageError("refresh_lexicon reads the rollouts that save_rollouts=True writes: leave that on")
     if args.refresh_lexicon and trainer.lexicon is None:
         raise UsageError("refresh_lexicon needs a lexicon to begin with: pass lexicon=")
     if args.drop_finished_rows and (args.use_vllm or trainer.tools or is_sharded(trainer)):
-        raise UsageError("drop_finished_rows samples with the model itself: not with vLLM, tools or a sharded model")
+        raise UsageError(
+            "drop_finished_rows samples with the model itself: not with vLLM, tools or a sharded model"
+        )
 
 
 def check_groups(prompts: Sequence[Any], process: int, size: int) -> None:
@@ -99,10 +107,16 @@ def check_groups(prompts: Sequence[Any], process: int, size: int) -> None:
             )
 
 
-def check_loss(trainer: "HICRATrainer", loss: torch.Tensor, batch: dict[str, Any], mask: torch.Tensor) -> None:
+def check_loss(
+    trainer: "HICRATrainer", loss: torch.Tensor, batch: dict[str, Any], mask: torch.Tensor
+) -> None:
     """`SgramError` before a loss that is no number reaches the weights; it names the traces."""
     finite = torch.isfinite(loss.detach()).all()
-    worst = trainer.accelerator.reduce((~finite).float(), "sum") if trainer.accelerator.num_processes > 1 else ~finite
+    worst = (
+        trainer.accelerator.reduce((~finite).float(), "sum")
+        if trainer.accelerator.num_processes > 1
+        else ~finite
+    )
     if not bool(worst):
         return
     advantages = batch["advantages"]
@@ -117,7 +131,7 @@ def check_loss(trainer: "HICRATrainer", loss: torch.Tensor, batch: dict[str, Any
 def _stopped(trainer: "HICRATrainer", what: str, names: Sequence[str]) -> str:
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     return (
-        f"{what} of step {trainer.state.global_step + 1} is not finite; the weights are as they were before it. Traces: "
+        f"{what} of step {trainer.state.global_step + 1} is not finite; the weights are as before it. Traces: "
         f"{shown}. Lower the learning rate, or look at them in {excerpt(trainer.args.output_dir)}/rollouts"
     )
 

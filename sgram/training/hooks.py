@@ -30,7 +30,11 @@ _PARAMETERS = {
     "log": ("logs", "start_time"),
 }  # fmt: skip
 _PHRASES = {
-    "_compute_loss": ('inputs["advantages"]', "advantages.unsqueeze(1)", "_get_per_token_logps_and_entropies("),
+    "_compute_loss": (
+        'inputs["advantages"]',
+        "advantages.unsqueeze(1)",
+        "_get_per_token_logps_and_entropies(",
+    ),
     "_prepare_inputs": ("shuffle_sequence_dict", "split_tensor_dict", "_buffered_inputs", "self._step"),
     "_generate_and_score_completions": ('"advantages": advantages', '"completion_mask": completion_mask'),
 }

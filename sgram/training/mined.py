@@ -51,7 +51,9 @@ def mask_quality(lexicon: Lexicon, sampled: Sampled, task: TaskWithTruth) -> Mas
         truth = _covered(len(text), task.planning_spans(problem, text)) & solid
         right += int((found & truth).sum())
         marked, true, total = marked + int(found.sum()), true + int(truth.sum()), total + int(solid.sum())
-    return MaskQuality(right / marked if marked else None, right / true if true else None, true / max(1, total))
+    return MaskQuality(
+        right / marked if marked else None, right / true if true else None, true / max(1, total)
+    )
 
 
 def _covered(size: int, spans) -> np.ndarray:

@@ -88,7 +88,9 @@ def _draw_tokens(tagger: PlanningTagger, responses: Sequence[Sequence[int]], dra
     planning = np.concatenate(tagger.rows(responses))
     wanted = int(planning.sum())
     if not wanted:
-        raise UsageError(f"no gram of {tagger.lexicon.name} occurs in the responses: there is nothing to match")
+        raise UsageError(
+            f"no gram of {tagger.lexicon.name} occurs in the responses: there is nothing to match"
+        )
     known, inverse = np.unique(ids, return_inverse=True)
     counts = np.bincount(inverse[~planning], minlength=len(known))
     pairs = np.unique(inverse[~planning] * len(responses) + rows[~planning]) // len(responses)
@@ -123,4 +125,6 @@ def read_placebo(given: Mapping[str, Any], tokenizer: Any, vocab_size: int | Non
         placebo.source = dict(given["source"])
         return placebo
     except (KeyError, TypeError) as error:
-        raise InputError(f"the placebo of this checkpoint cannot be read: {error}; take another checkpoint") from error
+        raise InputError(
+            f"the placebo of this checkpoint cannot be read: {error}; take another checkpoint"
+        ) from error

@@ -125,8 +125,8 @@ def lexicon_of(
         return None
     else:
         raise UsageError(
-            f"the task {config.task} has no phrases of its own: give --lexicon mined, a file of sgram mine, or a preset "
-            "such as wang2025"
+            f"the task {config.task} has no phrases of its own: give --lexicon mined, a file of sgram mine, or a "
+            "preset such as wang2025"
         )
     lexicon.save(path)
     return lexicon
@@ -179,7 +179,12 @@ def _lora(config: RunConfig) -> Any:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(r=config.lora_rank, lora_alpha=2 * config.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=2 * config.lora_rank,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
 class _Telling(TrainerCallback):

@@ -15,7 +15,11 @@ _FILE = re.compile(r"step-(\d+)(\.\d+)?\.jsonl\.gz$")
 
 def recent_rollouts(directory: str | Path, before: int, most: int) -> list[Trace]:
     """The last `most` rollouts of steps before `before`, as they were written, oldest first."""
-    files = [(int(match[1]), path) for path in Path(directory).glob("rollouts/step-*") if (match := _FILE.search(path.name))]
+    files = [
+        (int(match[1]), path)
+        for path in Path(directory).glob("rollouts/step-*")
+        if (match := _FILE.search(path.name))
+    ]
     found: list[Trace] = []
     for _, path in sorted((each for each in files if each[0] < before), reverse=True):
         found = [*read_traces([path]), *found]
@@ -40,7 +44,7 @@ def refreshed_lexicon(
         traces = recent_rollouts(args.output_dir, step, args.recent_rollouts)
         try:
             lexicon = mine(traces)
-            made = [lexicon if lexicon.grams else None]
+            made = [lexicon]
         except (UsageError, InputError) as error:
             warnings.warn(f"step {step}: the lexicon stays as it is: {error}", RuntimeWarning, stacklevel=2)
     if accelerator.num_processes > 1:

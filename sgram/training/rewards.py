@@ -66,7 +66,9 @@ def completion_text(completion: Any) -> str:
     """A response as text: itself, or the contents of the messages that answer."""
     if isinstance(completion, str):
         return completion
-    return "".join(message.get("content") or "" for message in completion if message.get("role") == "assistant")
+    return "".join(
+        message.get("content") or "" for message in completion if message.get("role") == "assistant"
+    )
 
 
 def verdicts_of(rewards: Sequence[Callable], n_rows: int) -> list[Verdict] | None:
@@ -76,6 +78,8 @@ def verdicts_of(rewards: Sequence[Callable], n_rows: int) -> list[Verdict] | Non
         if verdicts is None:
             continue
         if len(verdicts) != n_rows:
-            raise UsageError(f"{len(verdicts)} verdicts for {n_rows} responses: a reward function keeps old ones")
+            raise UsageError(
+                f"{len(verdicts)} verdicts for {n_rows} responses: a reward function keeps old ones"
+            )
         return list(verdicts)
     return None

@@ -26,7 +26,9 @@ class Rollouts:
     traces: list[Trace]
     filled: set[int] = field(default_factory=set)
 
-    def fill(self, rows: Sequence[int], logprobs: np.ndarray, entropies: np.ndarray, mask: np.ndarray) -> None:
+    def fill(
+        self, rows: Sequence[int], logprobs: np.ndarray, entropies: np.ndarray, mask: np.ndarray
+    ) -> None:
         """Log-probabilities and entropies, (B, T), of the rows `rows`; only the first time that a row is seen.
 
         Positions outside `mask` (padding, words of tools) are left out where they end a row; a response whose
@@ -59,7 +61,9 @@ def as_traces(sampled: Mapping[str, Any], step: int, own: slice, success_reward:
     rewards = sampled["rewards"][own].nansum(1)
     missing = sampled["rewards"][own].isnan().all(1)
     verdicts = sampled["verdicts"] or [None] * len(rewards)
-    rows = zip(sampled["inputs"], sampled["prompts"], sampled["completions"], sampled["ids"], verdicts, strict=True)
+    rows = zip(
+        sampled["inputs"], sampled["prompts"], sampled["completions"], sampled["ids"], verdicts, strict=True
+    )
     traces = []
     for number, (given, prompt, completion, ids, verdict) in enumerate(rows):
         reward = None if missing[number] else rewards[number].item()

@@ -75,23 +75,27 @@ class RunConfig:
             if value is not None and not (math.isfinite(value) and value >= least):
                 raise UsageError(f"{name} is a number from {least}, not {value}")
         if self.samples < 2:
-            raise UsageError("samples is at least 2: an advantage compares a response with others to the same problem")
+            raise UsageError(
+                "samples is at least 2: an advantage compares a response with others to the same problem"
+            )
         if self.prompts * self.samples % self.accumulation:
             raise UsageError(
-                f"accumulation {self.accumulation} does not divide the {self.prompts * self.samples} responses of a step"
+                f"accumulation {self.accumulation} does not divide a step's {self.prompts * self.samples} responses"
             )
         if self.temperature <= 0 or self.learning_rate <= 0:
             raise UsageError("temperature and learning_rate are numbers above 0")
         for name in ("scale", "schedule"):
             known = get_args(Scale if name == "scale" else Schedule)
             if getattr(self, name) not in known:
-                raise UsageError(f"{name} is one of {', '.join(known)}, not {excerpt(str(getattr(self, name)))}")
+                raise UsageError(
+                    f"{name} is one of {', '.join(known)}, not {excerpt(str(getattr(self, name)))}"
+                )
         for name in ("task_options", "method_options"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], where: str = "") -> "RunConfig":
-        """The configuration that `given` writes down; `UsageError` names an unknown key or a wrong type, and `where`."""
+        """The configuration that `given` writes down; `UsageError` names a wrong key or type, and `where`."""
         known = {each.name: each.type for each in fields(cls)}
         at = f"{where}: " if where else ""
         values = {}
@@ -138,6 +142,12 @@ def _as(kind: Any, value: Any, where: str) -> Any:
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if wrong or not isinstance(value, kind):
-        names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Mapping: "a table"}
+        names = {
+            float: "a number",
+            int: "a whole number",
+            str: "a text",
+            bool: "true or false",
+            Mapping: "a table",
+        }
         raise UsageError(f"{where} is {names[kind]}, not {excerpt(repr(value))}")
     return value

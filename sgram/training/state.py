@@ -35,7 +35,9 @@ def save(trainer: "HICRATrainer", directory: str) -> None:
         }
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / f"sampled-{process:03d}.safetensors")
-        if trainer._rollouts is not None:  # not all rows have been seen by the loss, so they are not written yet
+        if (
+            trainer._rollouts is not None
+        ):  # not all rows have been seen by the loss, so they are not written yet
             write_rollouts(target / f"rollouts-{process:03d}.jsonl.gz", trainer._rollouts)
     if not trainer.accelerator.is_main_process:
         return
@@ -65,7 +67,9 @@ def load(trainer: "HICRATrainer", checkpoint: str) -> None:
             f"{excerpt(path)} cannot be read ({error}): this is no checkpoint of HICRATrainer; take another one"
         ) from error
     if {name: held.get(name) for name in _FORMAT} != _FORMAT:
-        raise InputError(f"{excerpt(path)} is of another version of sgram; go on with that one, or start anew")
+        raise InputError(
+            f"{excerpt(path)} is of another version of sgram; go on with that one, or start anew"
+        )
     if held["method"] != trainer.method.name:
         raise InputError(
             f"{excerpt(checkpoint)} was trained by method {held['method']}, not {trainer.method.name}: "

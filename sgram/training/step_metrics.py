@@ -49,7 +49,9 @@ class ClassSums:
         return found
 
 
-def success_metrics(correct: Sequence[bool | None], answers: Sequence[str | None], k: int) -> dict[str, float]:
+def success_metrics(
+    correct: Sequence[bool | None], answers: Sequence[str | None], k: int
+) -> dict[str, float]:
     """pass@1, pass@k and maj@k over groups of `k` rows that follow each other.
 
     Groups with a response that could not be judged are left out; maj@k is given where answers are known.
@@ -63,9 +65,7 @@ def success_metrics(correct: Sequence[bool | None], answers: Sequence[str | None
     if k > 1:
         found[f"pass@{k}"] = sum(float(pass_at_k(k, each, k)) for each in right) / len(known)
         if any(answer is not None for answer in answers):
-            votes = [
-                maj_at_k(answers[number * k : number * k + k], groups[number], k=k) for number in known
-            ]
+            votes = [maj_at_k(answers[number * k : number * k + k], groups[number], k=k) for number in known]
             found[f"maj@{k}"] = sum(votes) / len(votes)
     return found
 

@@ -67,7 +67,9 @@ class HICRATrainer(GRPOTrainer):
         super().__init__(model, [watched(each) for each in reward_funcs or []], args, *others, **named)
         guards.check_combination(self)
         self.add_callback(guards.FiniteGradients(self))
-        vocabulary = getattr(self.accelerator.unwrap_model(self.model).config.get_text_config(), "vocab_size", None)
+        vocabulary = getattr(
+            self.accelerator.unwrap_model(self.model).config.get_text_config(), "vocab_size", None
+        )
         self._vocab_size = vocabulary
         self._use(self.lexicon)
         self.anchor: float | None = None
@@ -95,7 +97,9 @@ class HICRATrainer(GRPOTrainer):
     # What is sampled
 
     def _get_train_sampler(self, dataset=None):
-        self._order = super()._get_train_sampler(dataset)  # of the problems: `state.load` brings it to its epoch
+        self._order = super()._get_train_sampler(
+            dataset
+        )  # of the problems: `state.load` brings it to its epoch
         return self._order
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *more, **named):
@@ -148,7 +152,9 @@ class HICRATrainer(GRPOTrainer):
         output["credit_mask"] = credit
         output["row"] = torch.arange(n_rows, device=mask.device)
         lengths = self.accelerator.gather(mask.sum(1).float())
-        longer = lengths > lengths.view(-1, self.num_generations).mean(1).repeat_interleave(self.num_generations)
+        longer = lengths > lengths.view(-1, self.num_generations).mean(1).repeat_interleave(
+            self.num_generations
+        )
         output["longer"] = longer[self._own(n_rows)]
         if self.method.at_rollout is not None:
             output["advantages"] = self._shaped(output["advantages"], credit, mask)
@@ -282,7 +288,9 @@ class HICRATrainer(GRPOTrainer):
         if self.method.penalty == "siren":
             share = self.method_settings.siren_peak_share
             entropy = siren_entropy(self._probe.take(), trained_on(current), share)
-            if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
+            if (
+                self.accelerator.num_processes > 1
+            ):  # the distance is that of all rows: gradients are averaged later
                 own = entropy.detach()
                 entropy = entropy + (self.accelerator.reduce(own, "mean") - own)
             self._metrics["train"]["siren/entropy"].append(entropy.item())
@@ -310,7 +318,9 @@ class HICRATrainer(GRPOTrainer):
         if self._rollouts is not None and self.args.save_rollouts:
             step = self._rollouts.traces[0].step
             accelerator = self.accelerator
-            path = rollouts_path(self.args.output_dir, step, accelerator.process_index, accelerator.num_processes)
+            path = rollouts_path(
+                self.args.output_dir, step, accelerator.process_index, accelerator.num_processes
+            )
             write_rollouts(path, self._rollouts)
         self._rollouts = None
 
@@ -341,7 +351,9 @@ class HICRATrainer(GRPOTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """TRL's log, with the means over planning and execution tokens."""
         if self.model.training:
-            for name, value in self._class_sums.take(lambda sums: self.accelerator.reduce(sums, "sum")).items():
+            for name, value in self._class_sums.take(
+                lambda sums: self.accelerator.reduce(sums, "sum")
+            ).items():
                 self._metrics["train"][name].append(value)
         super().log(logs, start_time)
 

@@ -4,7 +4,20 @@ import math
 
 import pytest
 import torch
-from tiny import PROMPTS, lexicon, losses, model, problems, responses, reward, same, tokenizer, trained, trainer, weights
+from tiny import (
+    PROMPTS,
+    lexicon,
+    losses,
+    model,
+    problems,
+    responses,
+    reward,
+    same,
+    tokenizer,
+    trained,
+    trainer,
+    weights,
+)
 from trl import GRPOConfig, GRPOTrainer
 
 from sgram.errors import InputError, SgramError, UsageError
@@ -223,7 +236,8 @@ def test_words_of_tools_get_no_credit(tmp_path):
 
     def rollouts(prompts, trainer):
         return {
-            "prompt_ids": [tokenizer()(prompt)["input_ids"] for prompt in prompts], "completion_ids": [ids] * len(prompts),
+            "prompt_ids": [tokenizer()(prompt)["input_ids"] for prompt in prompts],
+            "completion_ids": [ids] * len(prompts),
             "logprobs": [[0.0] * len(ids)] * len(prompts), "env_mask": [own] * len(prompts),
         }  # fmt: skip
 
@@ -250,7 +264,7 @@ def test_a_placebo_marks_as_much_as_it_was_matched_to(tmp_path):
         ours.train()
         source = ours.placebo.source
         assert source["share"] == pytest.approx(source["wanted"], rel=0.02)
-        ids = torch.tensor([sum(sampled, [])])
+        ids = torch.tensor([[each for row in sampled for each in row]])
         mask = torch.ones_like(ids, dtype=torch.bool)
         planning = ours.tagger(ids, mask)
         credit = ours.placebo(ids, mask, planning)

@@ -1,4 +1,4 @@
-"""A policy of two small layers that knows nothing yet, problems to ask it, and a reward that tells its responses apart."""
+"""A policy of two small layers that knows nothing yet, problems for it, and a reward that tells responses apart."""
 
 import random
 
