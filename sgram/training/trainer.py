@@ -79,6 +79,7 @@ class HICRATrainer(GRPOTrainer):
             self._probe = NucleusProbe(self.method_settings.siren_top_p, self.temperature)
         self._class_sums = ClassSums()
         self._rollouts: Rollouts | None = None
+        self._names: list[str] = []
         self._sampled: dict[str, Any] = {}
         self._current: dict[str, Any] | None = None
         self._writing = False
@@ -97,9 +98,8 @@ class HICRATrainer(GRPOTrainer):
     # What is sampled
 
     def _get_train_sampler(self, dataset=None):
-        self._order = super()._get_train_sampler(
-            dataset
-        )  # of the problems: `state.load` brings it to its epoch
+        # kept, so that `state.load` can bring the order of problems to the epoch it goes on in
+        self._order = super()._get_train_sampler(dataset)
         return self._order
 
     def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *more, **named):
@@ -163,6 +163,7 @@ class HICRATrainer(GRPOTrainer):
         if self._probe is not None and self.anchor is None:
             self.anchor = self._measured_anchor(output)
         self._rollouts = Rollouts(self._traces(self._own(n_rows)))
+        self._names = [trace.id for trace in self._rollouts.traces]
         self._log_sampled(masking)
         return output
 
@@ -171,11 +172,10 @@ class HICRATrainer(GRPOTrainer):
 
     def names_of(self, rows: list[int] | None) -> list[str]:
         """Ids of the traces in rows of the current batch, all of them for None; what is known is written first."""
-        if self._rollouts is None:
-            return ["those written last"]
-        names = [trace.id for trace in self._rollouts.traces]
         self._write_rollouts()
-        return names if rows is None else [names[row] for row in rows]
+        if not self._names:  # taken up from a checkpoint
+            return ["those written last"]
+        return self._names if rows is None else [self._names[row] for row in rows]
 
     def _before_sampling(self) -> None:
         step, every = self.state.global_step, self.args.refresh_lexicon

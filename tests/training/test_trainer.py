@@ -407,3 +407,18 @@ def test_rows_out_of_their_groups_are_noticed(tmp_path):
     ours._calculate_rewards = mixed
     with pytest.raises(SgramError, match="one group of 4, but have different prompts"):
         ours.train()
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_update_too(tmp_path):
+    ours = trainer(tmp_path)
+    before = weights(ours)
+    original = ours._compute_loss
+    # the loss is finite, its derivative is not: sqrt at 0
+    ours._compute_loss = lambda model, inputs: (
+        original(model, inputs) + (0 * next(model.parameters()).sum()).sqrt()
+    )
+    with pytest.raises(
+        SgramError, match=r"the gradient of step 1 is not finite; .*000000-00000, 000000-00001"
+    ):
+        ours.train()
+    assert same(before, weights(ours))
