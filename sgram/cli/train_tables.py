@@ -90,6 +90,8 @@ class Board:
             if run.stage != event["stage"] and self._live is None:
                 note(f"{run.labels}: {event['stage']}")
             run.stage = event["stage"]
+            if event.get("told"):
+                self._say(f"{run.labels}: {event['told']}")
         elif kind in ("finished", "failed"):
             del self._running[event["cell"]]
             self._end(run, event)

@@ -114,9 +114,7 @@ def lexicon_of(
     if path.exists():
         return Lexicon.load(path)
     if config.lexicon == "mined":
-        from sgram.training.mined import mined_lexicon
-
-        lexicon = mined_lexicon(start_samples(policy, task, tell), task)
+        lexicon = _mined(policy, task, tell)
     elif config.lexicon != "task":
         lexicon = Lexicon.load(config.lexicon)
     elif isinstance(task, TaskWithTruth):
@@ -130,6 +128,31 @@ def lexicon_of(
         )
     lexicon.save(path)
     return lexicon
+
+
+def _mined(policy: Policy, task: Task, tell: Callable[[Mapping], None]) -> Lexicon:
+    from sgram.training.mined import mask_quality, mined_lexicon
+
+    sampled = start_samples(policy, task, tell)
+    tell({"stage": "mining"})
+    lexicon = mined_lexicon(sampled, task)
+    told = f"{len(lexicon.grams):,} grams mined from {len(sampled.texts):,} responses"
+    if isinstance(task, TaskWithTruth):
+        found = mask_quality(lexicon, sampled, task)
+        shown = " and ".join(
+            f"{name} {value:.3f}" for name, value in (("precision", found.precision), ("recall", found.recall))
+            if value is not None
+        )  # fmt: skip
+        told += f"; against what truly plans: {shown or 'nothing is marked'}"
+    tell({"stage": "mining", "told": told})
+    return lexicon
+
+
+def told_of(task: Task) -> list[str]:
+    """Sentences on what a task has passed over and could not judge."""
+    read, unjudged = getattr(task, "read", None), getattr(task, "unjudged", None)
+    told = [read.note() if hasattr(read, "note") else "", unjudged() if unjudged is not None else ""]
+    return [each for each in told if each]
 
 
 def hicra_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:

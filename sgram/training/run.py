@@ -114,6 +114,8 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
         policy = preparing.policy_of(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
         final = evaluate(policy, task, lexicon, config.eval_samples, tell=_measuring(config, tell))
         log.write()
+        for told in preparing.told_of(task):
+            tell({"stage": "measuring", "told": told})
         _save_model(trainer, tokenizer, directory)
         result = {
             **_FORMAT, "start": start.to_json(), "final": final.to_json(), "evaluations": log.evaluations,

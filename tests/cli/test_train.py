@@ -320,7 +320,7 @@ def test_a_dry_run_says_what_would_be_run_and_runs_nothing(capsys, tmp_path, mad
     assert "memory   about 768 MiB a run" in out
     assert "a step   8 problems x 8 responses, at most 7,168 tokens" in out
     # 80 steps x 2.5 s x 4 runs / 2 at once = 400 s
-    assert "time     about 2.50 s a step, 6 min 40 s in all" in out
+    assert "time     at most about 2.50 s a step, 6 min 40 s in all" in out
 
 
 def test_a_dry_run_says_what_it_does_not_know(capsys, monkeypatch):

@@ -171,8 +171,7 @@ def kill_when(root: Path, reached) -> None:
         assert process.wait() == -signal.SIGKILL
 
 
-def test_a_run_that_is_killed_three_times_ends_in_the_same_bytes(done, tmp_path, monkeypatch):
-    kill_when(tmp_path, lambda row: row.get("stage") == "warm-up" and row["done"] >= 2)
+def test_a_run_that_is_killed_twice_ends_in_the_same_bytes(done, tmp_path, monkeypatch):
     kill_when(tmp_path, lambda row: row.get("step") == 2)
     kill_when(tmp_path, lambda row: row.get("step") == 4)
     monkeypatch.setenv("SGRAM_CACHE", str(tmp_path / "cache"))
@@ -181,10 +180,6 @@ def test_a_run_that_is_killed_three_times_ends_in_the_same_bytes(done, tmp_path,
     assert not [row for row in told if row.get("stage") == "warm-up"]
     assert len([row for row in told if "step" in row]) <= 2
     ours, theirs = contents(result.directory), contents(done.directory)
-    (
-        theirs.pop("model/training_args.bin", None),
-        ours.pop("model/training_args.bin", None),
-    )  # holds the directory's name
     assert without_clocks(ours.pop("metrics.jsonl")) == without_clocks(theirs.pop("metrics.jsonl"))
     assert {name for name in ours if not name.startswith(".")} == theirs.keys()
     for name in theirs:

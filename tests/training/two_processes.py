@@ -17,14 +17,12 @@ LR = 0.2
 ROWS = 12
 """Responses a step. Three groups of four, of which two processes of six rows share the middle one."""
 CASES = {
-    "grpo": {},
     "hicra": {"alpha": 0.5},
     "hicra-centered": {"alpha": 0.5},
     "grpo-matched": {"alpha": 0.5},
     "high-entropy": {"method_options": {"high_entropy_share": 0.3}},
     "siren": {"siren_coef": 1.0, "num_iterations": 2},
     "placebo-execution": {"alpha": 0.5},
-    "hicra-gated": {"alpha": 0.5},
     "accumulation": {"method": "hicra", "alpha": 0.5, "gradient_accumulation_steps": 2, "num_iterations": 2},
     "resumed": {
         "method": "hicra", "alpha": 0.5, "max_steps": 3, "num_iterations": 2, "save_strategy": "steps", "save_steps": 1,
