@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from sgram.lexicon import Lexicon
 from sgram.training import preparing
+from sgram.training.methods import method
 from sgram.training.run_config import RunConfig
 from sgram.training.sampler import sample_rows
 from sgram.training.tasks.task import Task
@@ -30,7 +32,13 @@ class Estimate:
 
 
 def estimate(config: RunConfig) -> Estimate:
-    """Try a part of a step with weights of the right shape; nothing is trained and nothing written."""
+    """Try a part of a step with weights of the right shape; nothing is trained and nothing written.
+
+    What the run would be refused for is refused here: an unknown method, a lexicon that cannot be read.
+    """
+    method(config.method)
+    if config.lexicon not in ("task", "mined"):
+        Lexicon.load(config.lexicon)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:

@@ -18,7 +18,7 @@ Schedule = Literal["linear", "constant", "cosine"]
 class RunConfig:
     """What shapes a run; the same configuration and seed give the same weights. Every field is a flag of `sgram train`.
 
-    The defaults train the built-in testbed in about three minutes on a laptop's CPU.
+    The defaults train the built-in testbed in about two minutes on a laptop's CPU.
     """
 
     task: str = "testbed"
