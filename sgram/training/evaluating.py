@@ -103,22 +103,22 @@ class Policy:
     @torch.no_grad()
     def entropies(self, sampled: Sampled) -> list[torch.Tensor]:
         """Entropy (nats) of the distribution that each response token was drawn from, a row a response."""
+        known = [
+            (self.prompt_ids(each), ids) for each, ids in zip(sampled.problems, sampled.ids, strict=True)
+        ]
+        widths = [len(prompt) + len(ids) for prompt, ids in known]
+        entropies: list[torch.Tensor | None] = [None] * len(known)
         was_training = self.model.training
         self.model.eval()
-        found = []
         try:
-            for problem, ids in zip(sampled.problems, sampled.ids, strict=True):
-                found.append((self.prompt_ids(problem), ids))
-            order = sorted(range(len(found)), key=lambda row: len(found[row][0]) + len(found[row][1]))
-            entropies: list[torch.Tensor | None] = [None] * len(found)
             batch: list[int] = []
-            for row in order:
-                width = len(found[row][0]) + len(found[row][1])
-                if batch and width * (len(batch) + 1) > _FORWARD_TOKENS:
-                    self._entropies_of(batch, found, entropies)
+            for row in sorted(range(len(known)), key=widths.__getitem__):
+                if batch and widths[row] * (len(batch) + 1) > _FORWARD_TOKENS:
+                    self._entropies_of(batch, known, entropies)
                     batch = []
                 batch.append(row)
-            self._entropies_of(batch, found, entropies)
+            if batch:
+                self._entropies_of(batch, known, entropies)
         finally:
             self.model.train(was_training)
         return entropies
