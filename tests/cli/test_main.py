@@ -102,6 +102,8 @@ def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # a shell that runs the tests in the background has it ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process,
         (tmp_path / "pipe.jsonl").open("wb"),  # returns when the other side has opened it
     ):

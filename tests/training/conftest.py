@@ -3,9 +3,9 @@
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """PyTorch's threads for the whole session; the last digits of a result depend on them."""
+    """PyTorch's threads in a file of these tests, and no other's: the last digits of a result depend on them."""
     import torch
 
     before = torch.get_num_threads()

@@ -161,8 +161,14 @@ def test_an_interrupt_leaves_no_process_behind(tmp_path, command):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        run_matrix(wanted, tmp_path, run=read_only, jobs=2, command=command)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell in the background has it ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_matrix(wanted, tmp_path, run=read_only, jobs=2, command=command)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not any(is_running(int(path.read_text())) for path in pids)
 
 

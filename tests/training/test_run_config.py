@@ -80,7 +80,10 @@ def test_a_wrong_setting_is_named_with_its_file(given, sentence):
         ({"temperature": 0.0}, "above 0"),
         ({"scale": "batch"}, "scale is one of none, std, not batch"),
         ({"schedule": "warm"}, "schedule is one of linear, constant, cosine"),
-        ({"prompts": 3, "samples": 4, "accumulation": 5}, "accumulation 5 does not divide the 12 responses"),
+        (
+            {"prompts": 3, "samples": 4, "accumulation": 5},
+            "accumulation 5 does not divide a step's 12 responses",
+        ),
         ({"placebo_draw": -1}, "placebo_draw"),
         ({"entropy_coef": -1.0}, "entropy_coef"),
     ],

@@ -23,16 +23,17 @@ SETTINGS = {
     # 4 problems, 2 a step: the third step begins the second epoch, with another order
     "plain": {"max_steps": 4},
     "two iterations": {"max_steps": 4, "num_iterations": 2},
-    # one sampling, of 16 responses, lasts for two steps
-    "sampled for two steps": {"max_steps": 4, "steps_per_generation": 4},
+    # one sampling, of 16 responses, lasts for two steps, which are made twice
     "sampled for two steps, twice": {
         "max_steps": 4, "gradient_accumulation_steps": 1, "steps_per_generation": 2, "num_iterations": 2,
     },
     "siren": {"max_steps": 3, "method": "siren", "siren_coef": 5.0, "num_iterations": 2},
     "placebo": {"max_steps": 3, "method": "placebo", "alpha": 0.5},
     "placebo-execution": {"max_steps": 3, "method": "placebo-execution", "alpha": 0.5},
-    "clip-cov": {"max_steps": 3, "method": "clip-cov", "method_options": {"clip_cov_ratio": 0.3, "clip_cov_low": 0.0}},
-    "drop finished rows": {"max_steps": 3, "drop_finished_rows": True},
+    "clip-cov": {
+        "max_steps": 3, "method": "clip-cov", "drop_finished_rows": True,
+        "method_options": {"clip_cov_ratio": 0.3, "clip_cov_low": 0.0},
+    },
 }  # fmt: skip
 
 
