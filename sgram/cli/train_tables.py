@@ -262,7 +262,9 @@ def _number(value: float | None) -> str:
 
 
 def _change(before: float | None, after: float | None) -> str:
-    return "-" if before is None or after is None else _signed(after - before)
+    if before is None or after is None:
+        return "-"
+    return f"{after - before:+.1f}" if abs(after) >= 10 else _signed(after - before)
 
 
 def _signed(value: float | None) -> str:
