@@ -40,7 +40,7 @@ ROOMS_OF = {
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "training/testbed/"],
     "inspect_ai": ["traces/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
-    "transformers": ["mining/embed.py", "training/"],
+    "transformers": ["mining/quiet.py", "training/"],
     "huggingface_hub": ["mining/embed.py", "training/models.py"],
     "safetensors": ["mining/embed.py", "training/"],
     "trl": ["training/"],

@@ -15,8 +15,7 @@ safetensors only.
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from hashlib import blake2b, file_digest
 from importlib import metadata
@@ -27,6 +26,7 @@ import numpy as np
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.files import canonical_json, digest, write_atomic
+from sgram.mining.quiet import no_progress_bars
 from sgram.text import find_sentences
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -90,21 +90,6 @@ def _has_minilm() -> bool:
     return importlib.util.find_spec("sentence_transformers") is not None and _minilm_folder() is not None
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Loading shows no bar; the setting is put back, since it belongs to the whole process."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    if shown:
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 class SentenceEmbedder:
     """A sentence-transformers model on the CPU, from a folder or by its name on the hub."""
 
@@ -136,7 +121,7 @@ class SentenceEmbedder:
                 "pip install --upgrade 'sgram[embed]'; or choose hash"
             ) from error
         load = partial(SentenceTransformer, device="cpu", local_files_only=True)
-        with _no_progress_bars():
+        with no_progress_bars():
             try:
                 return load(str(self.folder), model_kwargs={"use_safetensors": True})  # never a pickle
             except Exception as error:
@@ -181,7 +166,7 @@ def _fetched_folder(name: str) -> Path:
 
     wanted = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
     others = ["onnx/*", "openvino/*"]
-    with _no_progress_bars():
+    with no_progress_bars():
         try:
             return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=others))
         except Exception as error:

@@ -10,6 +10,7 @@ With alpha 0, or where all rewards of a group are equal, nothing changes; with a
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -77,12 +78,16 @@ def longer_than_group(response_mask: Array, groups: Any) -> Result:
     """(B,) bool: responses with more tokens than the mean of their group; `response_mask` is (B, T)."""
     space = Space.of(response_mask)
     mask = space.bools(response_mask, "the response mask")
-    lengths = [int(length) for length in mask.sum(1).tolist()]
+    return space.bools(longer_than_mean([int(size) for size in mask.sum(1).tolist()], groups), "longer")
+
+
+def longer_than_mean(lengths: Sequence[int], groups: Any) -> np.ndarray:
+    """(B,) bool: lengths above the mean of their group."""
     longer = np.zeros(len(lengths), bool)
     for rows in group_rows(groups, len(lengths)):
         total = sum(lengths[row] for row in rows)
         longer[rows] = [lengths[row] * len(rows) > total for row in rows]
-    return space.bools(longer, "longer")
+    return longer
 
 
 def _spread(advantages: Array, mask: Array, what: str = "the planning mask") -> tuple[Space, Result, Result]:

@@ -42,7 +42,7 @@ def estimate(config: RunConfig) -> Estimate:
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        with preparing.without_future_warnings(), preparing.opened_task(config) as task:
+        with preparing.quietly(), preparing.opened_task(config) as task:
             model, tokenizer = _shaped(config, task)
             return _measured(config, model, tokenizer, task)
     finally:

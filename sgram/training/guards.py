@@ -120,8 +120,7 @@ def check_loss(
     if not bool(worst):
         return
     advantages = batch["advantages"]
-    values = torch.nan_to_num(batch["logps"].detach(), 0.0, torch.nan, torch.nan)
-    per_row = torch.where(mask, batch["logps"].detach() + values * 0, 0.0).sum(1)
+    per_row = torch.where(mask, batch["logps"].detach(), 0.0).sum(1)
     per_row = per_row + (advantages if advantages.dim() == 1 else torch.where(mask, advantages, 0.0).sum(1))
     rows = batch["row"][~torch.isfinite(per_row)]
     rows = rows if len(rows) else batch["row"]

@@ -16,14 +16,14 @@ import difflib
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt, write_atomic
+from sgram.mining.quiet import no_progress_bars
 from sgram.training.testbed.policy import cache_folder
 
 if TYPE_CHECKING:
@@ -134,23 +134,9 @@ def _from_hub(name: str, dtype: Any) -> LoadedModel:
     ), hint)  # fmt: skip
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Reading and saving show no bar; the setting is put back, since it belongs to the whole process."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 def _read(where: str, read: Callable[[], LoadedModel], hint: str = "") -> LoadedModel:
     """What `read` gives; what the libraries raise becomes a sentence."""
-    with _no_progress_bars():
+    with no_progress_bars():
         try:
             return read()
         except Exception as error:
@@ -198,7 +184,7 @@ def save_whole(loaded: LoadedModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sgram-") as scratch:
         try:
-            with _no_progress_bars():
+            with no_progress_bars():
                 loaded.tokenizer.save_pretrained(scratch)
                 loaded.model.save_pretrained(scratch)
         except OSError as error:

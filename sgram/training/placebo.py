@@ -14,7 +14,7 @@ import torch
 from sgram.errors import InputError, UsageError
 from sgram.lexicon import Lexicon
 from sgram.tagging.tagger import PlanningTagger
-from sgram.validation.controls import MIN_DF, TOLERANCE, placebo_lexicon
+from sgram.validation.controls import MIN_DF, draw_to_share, placebo_lexicon
 
 
 class Placebo(Protocol):
@@ -95,14 +95,12 @@ def _draw_tokens(tagger: PlanningTagger, responses: Sequence[Sequence[int]], dra
     counts = np.bincount(inverse[~planning], minlength=len(known))
     pairs = np.unique(inverse[~planning] * len(responses) + rows[~planning]) // len(responses)
     candidates = np.flatnonzero(np.bincount(pairs, minlength=len(known)) >= MIN_DF)
-    slack, marked, chosen = max(0.5, TOLERANCE * wanted), 0, []
-    for number in np.random.default_rng([draw, 0x9E3C]).permutation(candidates).tolist():
-        if marked >= wanted - slack:
-            break
-        if marked + counts[number] <= wanted + slack:
-            marked += int(counts[number])
-            chosen.append(int(known[number]))
-    if abs(marked - wanted) > slack:
+    order = np.random.default_rng([draw, 0x9E3C]).permutation(candidates)
+    places = np.flatnonzero(~planning)
+    places = places[np.argsort(inverse[places], kind="stable")]
+    starts = np.concatenate(([0], np.cumsum(counts)))
+    chosen, marked, met = draw_to_share(order, starts, places, len(ids), wanted)
+    if not met:
         raise UsageError(
             f"{len(candidates):,} kinds of execution tokens cannot mark {wanted / len(ids):.1%} of the tokens of "
             f"{len(responses):,} responses, as {tagger.lexicon.name} does: give more responses, or another draw"
@@ -112,7 +110,7 @@ def _draw_tokens(tagger: PlanningTagger, responses: Sequence[Sequence[int]], dra
         "seed": draw, "unit": "tokens", "share": round(marked / len(ids), 6), "wanted": round(wanted / len(ids), 6),
         "n_candidates": len(candidates),
     }  # fmt: skip
-    return TokenPlacebo(tuple(sorted(chosen)), source)
+    return TokenPlacebo(tuple(known[chosen].tolist()), source)
 
 
 def read_placebo(given: Mapping[str, Any], tokenizer: Any, vocab_size: int | None) -> Placebo:

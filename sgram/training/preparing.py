@@ -14,11 +14,11 @@ from transformers.utils import logging as transformers_logging
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
+from sgram.mining.quiet import no_progress_bars
 from sgram.training.config import HICRAConfig
 from sgram.training.evaluating import Policy, Sampled, evaluate
 from sgram.training.methods import method
 from sgram.training.rewards import TaskReward
-from sgram.training.rollouts import prompt_text
 from sgram.training.run_config import RunConfig
 from sgram.training.tasks.make import make_task
 from sgram.training.tasks.task import Task, TaskWithTruth
@@ -34,11 +34,16 @@ _RISING_STEPS = 5
 
 
 @contextmanager
-def without_future_warnings() -> Iterator[None]:
-    """TRL uses names that transformers is about to change; nobody who trains can do anything about it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
+def quietly() -> Iterator[None]:
+    """Without the bars and warnings of TRL and transformers: of names about to change nobody who trains can think."""
+    said = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings(), no_progress_bars():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        transformers_logging.set_verbosity(said)
 
 
 @contextmanager
@@ -53,8 +58,6 @@ def opened_task(config: RunConfig) -> Iterator[Task]:
 
 def load_policy(config: RunConfig, task: Task, tell: Callable[[Mapping], None]) -> tuple[Any, Any]:
     """(model, tokenizer) to begin with."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     if config.model != "testbed":
         from sgram.training.models import load_model
 
@@ -107,14 +110,21 @@ def start_samples(policy: Policy, task: Task, tell: Callable[[Mapping], None]) -
 
 
 def lexicon_of(
-    config: RunConfig, task: Task, policy: Policy, directory: Path, tell: Callable[[Mapping], None]
+    config: RunConfig,
+    task: Task,
+    begun: Callable[[], Sampled],
+    directory: Path,
+    tell: Callable[[Mapping], None],
 ) -> Lexicon | None:
-    """The lexicon of a run, written beside its results; None for a task without phrases and a method without masks."""
+    """The lexicon of a run, written beside its results; None for a task without phrases and a method without masks.
+
+    `begun` gives what the starting policy says; it is asked only where the lexicon is mined from that.
+    """
     path = directory / "lexicon.json"
     if path.exists():
         return Lexicon.load(path)
     if config.lexicon == "mined":
-        lexicon = _mined(policy, task, tell)
+        lexicon = _mined(begun, task, tell)
     elif config.lexicon != "task":
         lexicon = Lexicon.load(config.lexicon)
     elif isinstance(task, TaskWithTruth):
@@ -130,10 +140,10 @@ def lexicon_of(
     return lexicon
 
 
-def _mined(policy: Policy, task: Task, tell: Callable[[Mapping], None]) -> Lexicon:
+def _mined(begun: Callable[[], Sampled], task: Task, tell: Callable[[Mapping], None]) -> Lexicon:
     from sgram.training.mined import mask_quality, mined_lexicon
 
-    sampled = start_samples(policy, task, tell)
+    sampled = begun()
     tell({"stage": "mining"})
     lexicon = mined_lexicon(sampled, task)
     told = f"{len(lexicon.grams):,} grams mined from {len(sampled.texts):,} responses"
@@ -176,17 +186,17 @@ def hicra_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfi
 
 def make_trainer(
     config: RunConfig, directory: Path, model: Any, tokenizer: Any, task: Task, lexicon: Lexicon | None,
-    policy: Policy, log: "_Log",
+    begun: Callable[[], Sampled], resumes: bool, log: "_Log",
 ) -> HICRATrainer:  # fmt: skip
-    """The trainer of a run."""
+    """The trainer of a run; a placebo is drawn on what `begun` gives, unless a checkpoint holds one already."""
     problems = task.problems("train")
     rows = [
         {"prompt": each.prompt if isinstance(each.prompt, str) else list(each.prompt), "problem": each.id}
         for each in problems
     ]
     responses = None
-    if method(config.method).mask.startswith("placebo"):
-        responses = start_samples(policy, task, lambda row: None).ids
+    if method(config.method).mask.startswith("placebo") and not resumes:
+        responses = begun().ids
     trainer = HICRATrainer(
         model, TaskReward(task, problems), hicra_config(config, directory, torch.cuda.is_available()),
         train_dataset=Dataset.from_list(rows), processing_class=tokenizer, lexicon=lexicon, placebo_responses=responses,
@@ -240,8 +250,3 @@ class _Telling(TrainerCallback):
         """Metrics are as far as the checkpoint."""
         if state.is_world_process_zero:
             self._log.write()
-
-
-def prompts_of(sampled: Sampled) -> list[str]:
-    """The prompts of responses as text."""
-    return [prompt_text(each.prompt) for each in sampled.problems]

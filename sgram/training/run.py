@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +96,11 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
     from sgram.training.checkpoints import latest_checkpoint
     from sgram.training.evaluating import Evaluation, evaluate
 
-    with preparing.without_future_warnings(), preparing.opened_task(config) as task:
+    with preparing.quietly(), preparing.opened_task(config) as task:
         model, tokenizer = preparing.load_policy(config, task, tell)
         policy = preparing.policy_of(model, tokenizer, config)
-        lexicon = preparing.lexicon_of(config, task, policy, directory, tell)
+        begun = cache(partial(preparing.start_samples, policy, task, tell))
+        lexicon = preparing.lexicon_of(config, task, begun, directory, tell)
         measured = directory.parent / f"start-{_start_digest(config, lexicon)}.json"  # the same for many runs
         if measured.exists():
             start = Evaluation.from_json(orjson.loads(measured.read_bytes()))
@@ -108,7 +110,9 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
             write_bytes(measured, pretty_json(start.to_json()))
         resume = latest_checkpoint(directory)
         log = _Log(directory, tell)
-        trainer = preparing.make_trainer(config, directory, model, tokenizer, task, lexicon, policy, log)
+        trainer = preparing.make_trainer(
+            config, directory, model, tokenizer, task, lexicon, begun, resume is not None, log
+        )
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
         tell({"stage": "measuring", "done": 0, "of": config.eval_samples})
         policy = preparing.policy_of(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)

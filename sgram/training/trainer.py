@@ -18,6 +18,7 @@ from sgram.lexicon import Lexicon
 from sgram.tagging.finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training import guards, state
+from sgram.training.advantages import longer_than_mean
 from sgram.training.checkpoints import STAGING, clear_staging, publish, told_when_the_disk_is_full
 from sgram.training.config import HICRAConfig
 from sgram.training.covariance import kl_cov_penalty
@@ -151,11 +152,9 @@ class HICRATrainer(GRPOTrainer):
         output["planning_mask"] = planning
         output["credit_mask"] = credit
         output["row"] = torch.arange(n_rows, device=mask.device)
-        lengths = self.accelerator.gather(mask.sum(1).float())
-        longer = lengths > lengths.view(-1, self.num_generations).mean(1).repeat_interleave(
-            self.num_generations
-        )
-        output["longer"] = longer[self._own(n_rows)]
+        lengths = self.accelerator.gather(mask.sum(1)).tolist()
+        longer = longer_than_mean(lengths, [row // self.num_generations for row in range(len(lengths))])
+        output["longer"] = torch.from_numpy(longer[self._own(n_rows)]).to(mask.device)
         if self.method.at_rollout is not None:
             output["advantages"] = self._shaped(output["advantages"], credit, mask)
         elif self.method.at_update is not None:

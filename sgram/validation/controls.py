@@ -42,10 +42,22 @@ def placebo_grams(
         raise UsageError(f"a placebo marks a share from 0 to 1, not {share}")
     n_places = found.n_units if level == "units" else found.n_pieces
     wanted = share * n_places
+    order = np.random.default_rng([seed, 0x91ACEB0]).permutation(found.n_grams)
+    rows, n_marked, met = draw_to_share(order, *_places(found, level), n_places, wanted, tolerance)
+    return Placebo(rows, n_marked / n_places if n_places else 0.0, share, met)
+
+
+def draw_to_share(
+    order: np.ndarray, starts: np.ndarray, places: np.ndarray, n_places: int, wanted: float,
+    tolerance: float = TOLERANCE,
+) -> tuple[np.ndarray, int, bool]:  # fmt: skip
+    """(rows, places marked, whether they are as many as `wanted`): candidates taken in `order` until it is reached.
+
+    Candidate g marks ``places[starts[g] : starts[g + 1]]``; one that marks nothing new, or too much, is passed over.
+    """
     slack = max(0.5, tolerance * wanted)
-    starts, places = _places(found, level)
     marked, n_marked, chosen = np.zeros(n_places, bool), 0, []
-    for row in np.random.default_rng([seed, 0x91ACEB0]).permutation(found.n_grams).tolist():
+    for row in order.tolist():
         if n_marked >= wanted - slack:
             break
         held = places[starts[row] : starts[row + 1]]
@@ -54,8 +66,7 @@ def placebo_grams(
             marked[new] = True
             n_marked += len(new)
             chosen.append(row)
-    reached = n_marked / n_places if n_places else 0.0
-    return Placebo(np.array(sorted(chosen), np.int64), reached, share, abs(n_marked - wanted) <= slack)
+    return np.array(sorted(chosen), np.int64), n_marked, abs(n_marked - wanted) <= slack
 
 
 def _places(found: Occurrences, level: Level) -> tuple[np.ndarray, np.ndarray]:

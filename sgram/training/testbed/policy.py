@@ -9,8 +9,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import sgram
 from sgram.errors import InputError, SgramError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.mining.quiet import no_progress_bars
 from sgram.training.testbed.problems import TestbedConfig
 from sgram.training.testbed.warmup import WarmUpConfig, warm_up
 
@@ -90,7 +90,7 @@ def _save(
     from sgram.training.testbed.tokenizer import make_tokenizer
 
     model = warm_up(testbed, config, tell=tell, device=device)
-    with _quietly():
+    with no_progress_bars():
         model.to("cpu").save_pretrained(folder)
     make_tokenizer(testbed, config.vocabulary).save_pretrained(folder)
     files = {path.name: digest(path.read_bytes()) for path in sorted(folder.iterdir())}
@@ -125,20 +125,6 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the progress bars of transformers, which are on again afterwards where they were on."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 def load_policy(path: str | os.PathLike[str]) -> tuple["LlamaForCausalLM", "PreTrainedTokenizerFast"]:
     """Model in fp32 and in eval mode, and tokenizer, of a folder that `warm_policy` has made."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -147,7 +133,7 @@ def load_policy(path: str | os.PathLike[str]) -> tuple["LlamaForCausalLM", "PreT
     if not (folder / "config.json").is_file():
         raise InputError(f"{excerpt(path)} holds no policy (config.json is missing); name a policy's folder")
     try:
-        with _quietly():
+        with no_progress_bars():
             model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32", local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
