@@ -22,11 +22,11 @@ ROOMS_OF = {
     "cyclopts": ["cli/"],
     "rich": ["cli/"],
     "jinja2": ["reports/"],
-    "pandas": ["tagging/frames.py"],
+    "pandas": ["tagging/frames.py", "analysis/table.py"],
     "numba": ["scan.py", "mining/", "tagging/"],
     "torch": ["tagging/tagger.py", "tagging/gpu.py", "training/"],
     "triton": ["tagging/gpu.py"],
-    "numpy": ["scan.py", "mining/", "tagging/", "validation/", "metrics/", "training/", "reports/"],
+    "numpy": ["scan.py", "mining/", "tagging/", "validation/", "metrics/", "training/", "reports/", "diagnosis/", "analysis/"],
     "orjson": ["files.py", "traces/", "lexicon/", "mining/", "validation/", "training/"],
     "zstandard": ["files.py", "traces/"],
     "pyarrow": [

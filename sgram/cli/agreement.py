@@ -25,8 +25,8 @@ from sgram.lexicon import Lexicon
 from sgram.validation.ratings import load_ratings
 
 if TYPE_CHECKING:
+    from sgram.metrics.bootstrap import Estimate
     from sgram.validation.agreement import Agreement
-    from sgram.validation.bootstrap import Estimate
     from sgram.validation.items import Sample
     from sgram.validation.judged import Judged
     from sgram.validation.ratings import RatingsRead

@@ -6,8 +6,8 @@ from sgram.cli.console import note, show_table
 from sgram.cli.shown import percent
 
 if TYPE_CHECKING:
+    from sgram.metrics.bootstrap import Estimate
     from sgram.validation.agreement import Agreement, Question
-    from sgram.validation.bootstrap import Estimate
     from sgram.validation.disputes import Dispute, RaterRow
     from sgram.validation.items import Item, Sample
     from sgram.validation.judged import Judged

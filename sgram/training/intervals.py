@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from sgram.errors import MissingExtraError
-from sgram.validation.bootstrap import Estimate, Resamples, Statistic
+from sgram.metrics.bootstrap import Estimate, Resamples, Statistic
 
 Verdict = Literal["higher", "lower", "cannot say"]
 LEVEL = 0.95

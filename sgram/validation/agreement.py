@@ -14,7 +14,7 @@ import numpy as np
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import MOVES
-from sgram.validation.bootstrap import N_DRAWS, Estimate, Resamples, rounded
+from sgram.metrics.bootstrap import N_DRAWS, Estimate, Resamples, rounded
 from sgram.validation.coefficients import (
     cohen_kappa,
     fleiss_kappa,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sgram.errors import MissingExtraError
-from sgram.validation.bootstrap import Statistic
+from sgram.metrics.bootstrap import Statistic
 from sgram.validation.rating_table import MISSING, count_labels
 
 ONE_RATER = "one rater, and agreement needs two"

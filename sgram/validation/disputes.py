@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sgram.validation.bootstrap import rounded
+from sgram.metrics.bootstrap import rounded
 from sgram.validation.rating_table import RatingTable, count_labels
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sgram.errors import InputError
 from sgram.files import excerpt
-from sgram.validation.bootstrap import rounded
+from sgram.metrics.bootstrap import rounded
 from sgram.validation.items import Item
 from sgram.validation.ratings import Rating
 

@@ -8,7 +8,7 @@ import rating_examples as examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgram.validation.bootstrap import Resamples
+from sgram.metrics.bootstrap import Resamples
 from sgram.validation.coefficients import (
     NO_TWO,
     ONE_LABEL,

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from sgram.validation import bootstrap
-from sgram.validation.bootstrap import Estimate, Resamples, Statistic, rounded
+from sgram.metrics import bootstrap
+from sgram.metrics.bootstrap import Estimate, Resamples, Statistic, rounded
 
 
 def mean_of(resamples: Resamples, rows: np.ndarray, undefined: str = "") -> Statistic:
