@@ -1,5 +1,21 @@
-"""Measures of rollouts, pure functions of numbers: entropies, success. Knows nothing but errors."""
+"""Measures of rollouts, pure functions of numbers: entropies, success, dynamics. Knows nothing but errors."""
 
+from sgram.metrics.architecture import Architecture, architecture
+from sgram.metrics.bootstrap import Estimate
+from sgram.metrics.by_problem import (
+    differences_by_problem,
+    mean_by_problem,
+    ratio_by_problem,
+    ratios_by_problem,
+)
+from sgram.metrics.change_point import ChangePoint, change_point
+from sgram.metrics.conditional import (
+    ConditionalEntropy,
+    conditional_entropy,
+    conditional_entropy_at_size,
+)
+from sgram.metrics.curve import Curve, curve_band, curve_draws, curve_of
+from sgram.metrics.dynamics import PhaseOrder, phase_order
 from sgram.metrics.entropy import (
     SemanticEntropy,
     TokenEntropy,
@@ -8,9 +24,18 @@ from sgram.metrics.entropy import (
     semantic_entropy,
     token_entropy,
 )
-from sgram.metrics.success import maj_at_k, pass_at_k
+from sgram.metrics.equal_size import entropy_at_size
+from sgram.metrics.growth import Growth, growth
+from sgram.metrics.jackknife import conditional_entropy_by_problem, entropy_by_problem
+from sgram.metrics.overlap import Overlap, high_entropy_weights, overlap
+from sgram.metrics.settling import Settling, settle
+from sgram.metrics.success import avg_at_k, maj_at_k, pass_at_k
 
 __all__ = [
-    "SemanticEntropy", "TokenEntropy", "maj_at_k", "measure_semantic_entropy", "pass_at_k", "perplexity",
-    "semantic_entropy", "token_entropy",
+    "Architecture", "ChangePoint", "ConditionalEntropy", "Curve", "Estimate", "Growth", "Overlap", "PhaseOrder",
+    "SemanticEntropy", "Settling", "TokenEntropy", "architecture", "avg_at_k", "change_point", "conditional_entropy",
+    "conditional_entropy_at_size", "conditional_entropy_by_problem", "curve_band", "curve_draws", "curve_of",
+    "differences_by_problem", "entropy_at_size", "entropy_by_problem", "growth", "high_entropy_weights", "maj_at_k",
+    "mean_by_problem", "measure_semantic_entropy", "overlap", "pass_at_k", "perplexity", "phase_order",
+    "ratio_by_problem", "ratios_by_problem", "semantic_entropy", "settle", "token_entropy",
 ]  # fmt: skip

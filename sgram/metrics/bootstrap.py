@@ -5,12 +5,14 @@ multinomial count. That makes a thousand draws of a statistic one product of mat
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 N_DRAWS = 1000
+NORMAL_95 = 1.959964
+"""95 % of a normal distribution lie within this many standard deviations of its mean."""
 _AT_ONCE = 1 << 24
 
 
@@ -30,6 +32,13 @@ class Estimate:
         """As plain values, numbers kept to 6 decimals."""
         told = {name: rounded(getattr(self, name)) for name in ("value", "low", "high")}
         return {**told, "undefined": self.undefined or None, "undefined_draws": self.n_undefined}
+
+    def mapped(self, function: Callable[[float], float]) -> "Estimate":
+        """The estimate of an increasing `function` of the statistic, such as exp for perplexities."""
+        value, low, high = (
+            None if each is None else float(function(each)) for each in (self.value, self.low, self.high)
+        )
+        return replace(self, value=value, low=low, high=high)
 
 
 def rounded(value: float | None) -> float | None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from sgram.errors import InputError, UsageError
 
-Correction = Literal["none", "miller-madow"]
+Correction = Literal["none", "miller-madow", "chao-shen"]
+CORRECTIONS = ("none", "miller-madow", "chao-shen")
 POSITIVE_LOGPROB = 0.01
 """Log-probabilities up to this are taken for rounded ones of sure tokens."""
 
@@ -42,7 +43,8 @@ def semantic_entropy(
 
     H = -sum_g p(g) log p(g), p(g) = c(g) / sum c, the plug-in estimate. Counts are a mapping such as a `Counter`, or
     numbers in an array or list; other values are labels, each one occurrence. "miller-madow" adds (bins - 1) / (2 n)
-    nats, the first term of the plug-in's bias (Miller 1955). The paper states neither base nor bins: report both, as
+    nats, the first term of the plug-in's bias (Miller 1955); "chao-shen" allows for labels that did not occur (Chao and
+    Shen 2003) and needs whole counts. The paper states neither base nor bins: report both, as
     `measure_semantic_entropy` does. The order of counts does not matter.
     """
     return measure_semantic_entropy(counts_or_labels, base, correction).value
@@ -54,20 +56,54 @@ def measure_semantic_entropy(
     correction: Correction = "none",
 ) -> SemanticEntropy:
     """`semantic_entropy` with its base, its number of occurrences and of bins."""
-    if correction not in ("none", "miller-madow"):
-        raise UsageError(f"a correction is 'none' or 'miller-madow', not {correction!r:.80}")
-    if not isinstance(base, int | float) or not 1 < base < math.inf:
-        raise UsageError(
-            f"the base of an entropy is a number above 1 (2 for bits, e for nats), not {base!r:.80}"
-        )
-    counts = [count for count in _counts(counts_or_labels) if count > 0]
+    check_base(base)
+    if correction not in CORRECTIONS:
+        raise UsageError(f"a correction is 'none', 'miller-madow' or 'chao-shen', not {correction!r:.80}")
+    counts = positive_counts(counts_or_labels)
     n = math.fsum(counts)
     if not counts:
         return SemanticEntropy(None, 0, 0, base, correction)
+    if correction == "chao-shen":
+        nats = _chao_shen(counts, int(n))
+        return SemanticEntropy(max(0.0, nats) / math.log(base), n, len(counts), base, correction)
     nats = -math.fsum(count / n * math.log(count / n) for count in counts)
     if correction == "miller-madow":
         nats += (len(counts) - 1) / (2 * n)
     return SemanticEntropy(max(0.0, nats) / math.log(base), n, len(counts), base, correction)
+
+
+def check_base(base: float) -> None:
+    """`UsageError` unless `base` can be that of a logarithm of an entropy."""
+    if not isinstance(base, int | float) or not 1 < base < math.inf:
+        raise UsageError(
+            f"the base of an entropy is a number above 1 (2 for bits, e for nats), not {base!r:.80}"
+        )
+
+
+def _chao_shen(counts: list[float], n: int) -> float:
+    """Nats: -sum C p log(C p) / (1 - (1 - C p)^n), with C = 1 - f1 / n the share of the distribution that was seen.
+
+    f1 labels occurred once. Where all did, C would be 0 and nothing could be said, so f1 is taken for n - 1.
+    """
+    check_whole(counts)
+    once = sum(count == 1 for count in counts)
+    seen = 1 - (once if once < n else n - 1) / n
+    shares = [seen * count / n for count in counts]
+    if n == 1:  # one occurrence: C is 1, and the one label is all there is
+        return 0.0
+    return -math.fsum(p * math.log(p) / -math.expm1(n * math.log1p(-p)) for p in shares if p < 1)
+
+
+def check_whole(counts: Iterable[float]) -> None:
+    """`InputError` unless all counts are whole."""
+    for count in counts:
+        if count != int(count):
+            raise InputError(f"this needs whole counts of occurrences, not {count!r:.80}")
+
+
+def positive_counts(given: Mapping[Hashable, float] | Iterable[Any]) -> list[float]:
+    """The counts above 0 of what `semantic_entropy` takes: of a mapping, of numbers, or of labels."""
+    return [count for count in _counts(given) if count > 0]
 
 
 def _counts(given: Any) -> list[float]:
@@ -101,6 +137,14 @@ def token_entropy(entropies: Any, planning_mask: Any, response_mask: Any = None)
     tokens are all response tokens that are not planning tokens; without `response_mask` every token is a response
     token. `InputError` where the entropy of a response token is missing or not finite.
     """
+    values, planning, response = token_arrays(entropies, planning_mask, response_mask)
+    return TokenEntropy(_mean(values[response & planning]), _mean(values[response & ~planning]))
+
+
+def token_arrays(
+    entropies: Any, planning_mask: Any, response_mask: Any = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(entropies, planning tokens, response tokens) as arrays of one shape; `InputError` as for `token_entropy`."""
     values = _array(entropies, "entropies")
     planning = _mask(planning_mask, values, "the planning mask")
     response = (
@@ -112,7 +156,7 @@ def token_entropy(entropies: Any, planning_mask: Any, response_mask: Any = None)
         raise InputError(
             "the entropy of a response token is missing or not finite; mask out what was not measured"
         )
-    return TokenEntropy(_mean(values[response & planning]), _mean(values[response & ~planning]))
+    return values, planning, response
 
 
 def perplexity(logprobs: Any, mask: Any = None) -> float | None:

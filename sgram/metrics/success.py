@@ -1,4 +1,4 @@
-"""How often samples succeed: pass@k, maj@k, without sampling error of their own. Knows nothing but errors."""
+"""How often samples succeed: pass@k, maj@k, avg@k, without sampling error of their own. Knows nothing but errors."""
 
 import math
 from collections import Counter
@@ -18,14 +18,21 @@ def pass_at_k(n: Any, c: Any, k: int) -> Any:
     whole numbers, giving a float, or arrays of them (one entry a problem), giving an array; the mean over problems is
     the caller's. `UsageError` where not 1 <= k <= n.
     """
-    total, correct = np.broadcast_arrays(_whole(n, "n"), _whole(c, "c"))
-    k = _draws(k, int(total.min()) if total.size else None)
-    if ((correct < 0) | (correct > total)).any():
-        raise InputError("the number of correct samples c must be from 0 to n; check what was counted")
+    total, correct = _samples(n, c, k)
     missed = np.ones(total.shape)
-    for drawn in range(k):  # a factor is 0 once there are no more wrong samples to draw
+    for drawn in range(int(k)):  # a factor is 0 once there are no more wrong samples to draw
         missed = missed * (total - correct - drawn) / (total - drawn)
     return float(1 - missed) if not missed.ndim else 1 - missed
+
+
+def avg_at_k(n: Any, c: Any, k: int) -> Any:
+    """Expected share of correct ones among k of n samples, drawn without replacement: c / n, whatever k is.
+
+    What papers print as avg@k is the mean over problems of this, measured on n = k samples; k says on how many it is
+    claimed to rest, so there must be as many. Takes and gives what `pass_at_k` does, and refuses the same.
+    """
+    total, correct = _samples(n, c, k)
+    return float(correct / total) if not total.ndim else correct / total
 
 
 def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int) -> float:
@@ -95,6 +102,15 @@ def _votes(answers: Sequence[Any], correct: Sequence[Any]) -> tuple[Counter, Cou
 
 def _listed(values: Any) -> list[Any]:
     return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _samples(n: Any, c: Any, k: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(samples, correct ones) of each problem; `UsageError`, `InputError` where k or c do not fit n."""
+    total, correct = np.broadcast_arrays(_whole(n, "n"), _whole(c, "c"))
+    _draws(k, int(total.min()) if total.size else None)
+    if ((correct < 0) | (correct > total)).any():
+        raise InputError("the number of correct samples c must be from 0 to n; check what was counted")
+    return total, correct
 
 
 def _whole(values: Any, what: str) -> np.ndarray:

@@ -49,6 +49,38 @@ def test_the_correction_brings_small_samples_nearer_to_the_truth():
     assert errors[1] < errors[0] / 3
 
 
+def test_chao_and_shen_by_hand():
+    # counts 2 1 1 of n = 4: two labels occurred once, C = 1 - 2/4 = 1/2; shares 1/4, 1/8, 1/8.
+    # -1/4 ln 1/4 / (1 - (3/4)^4) = 0.346574 / 0.683594 = 0.506987
+    # -1/8 ln 1/8 / (1 - (7/8)^4) = 0.259930 / 0.413818 = 0.628127, twice
+    assert semantic_entropy([2, 1, 1], correction="chao-shen") == pytest.approx(1.763241, abs=1e-6)
+    found = measure_semantic_entropy(["a", "a", "b", "c"], 2, "chao-shen")
+    assert found.value == pytest.approx(1.763241 / math.log(2), abs=1e-5)
+    assert (found.n, found.n_bins, found.correction) == (4, 3, "chao-shen")
+
+
+def test_chao_and_shen_where_all_or_nothing_occurred_once():
+    # 1 1 1: f1 is taken for n - 1 = 2, C = 1/3, shares 1/9: -3 * 1/9 ln 1/9 / (1 - (8/9)^3) = 0.732408 / 0.297668
+    assert semantic_entropy([1, 1, 1], correction="chao-shen") == pytest.approx(2.460487, abs=1e-5)
+    # 3 3: C = 1, shares 1/2: ln 2 / (1 - (1/2)^6) = 0.693147 / 0.984375
+    assert semantic_entropy([3, 3], correction="chao-shen") == pytest.approx(0.704149, abs=1e-6)
+    assert semantic_entropy([1], correction="chao-shen") == 0
+    assert semantic_entropy([7], correction="chao-shen") == 0
+    with pytest.raises(InputError, match=r"this needs whole counts of occurrences, not 1\.5"):
+        semantic_entropy([1.5, 2], correction="chao-shen")
+
+
+def test_chao_and_shen_find_most_of_what_did_not_occur():
+    # 200 labels, equally frequent, 100 occurrences: the plug-in knows at most ln 100 of ln 200
+    rng = np.random.default_rng(0)
+    draws = [Counter(rng.integers(200, size=100).tolist()) for _ in range(200)]
+    plug_in, corrected = (
+        np.mean([semantic_entropy(each, correction=name) for each in draws]) for name in ("none", "chao-shen")
+    )
+    assert math.log(200) - plug_in > 0.9
+    assert corrected == pytest.approx(math.log(200), abs=0.1)
+
+
 def test_the_details_say_how_to_read_it():
     found = measure_semantic_entropy({"a": 3, "b": 0, "c": 1}, base=2, correction="none")
     assert (found.n, found.n_bins, found.base, found.correction) == (4, 2, 2, "none")
@@ -88,7 +120,9 @@ def test_what_is_no_distribution_is_refused():
     for base in (1, 0, -2, math.inf, "e"):
         with pytest.raises(UsageError, match="the base of an entropy is a number above 1"):
             semantic_entropy([1], base)
-    with pytest.raises(UsageError, match="a correction is 'none' or 'miller-madow', not 'jackknife'"):
+    with pytest.raises(
+        UsageError, match="a correction is 'none', 'miller-madow' or 'chao-shen', not 'jackknife'"
+    ):
         semantic_entropy([1], correction="jackknife")
 
 

@@ -1,4 +1,4 @@
-"""pass@k and maj@k against every draw there is."""
+"""pass@k, avg@k and maj@k against every draw there is."""
 
 import math
 from collections import Counter
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import InputError, UsageError
-from sgram.metrics import maj_at_k, pass_at_k
+from sgram.metrics import avg_at_k, maj_at_k, pass_at_k
 
 
 def test_pass_at_k_is_the_chance_of_one_correct_sample():
@@ -56,6 +56,23 @@ def test_what_cannot_be_drawn_is_refused():
             pass_at_k(4, c, 1)
     with pytest.raises(UsageError, match="c must be whole numbers"):
         pass_at_k(4, 0.25, 1)
+
+
+@given(st.integers(1, 7), st.data())
+def test_avg_at_k_is_the_mean_over_every_draw(n, data):
+    c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
+    draws = list(combinations(range(n), k))
+    wanted = sum(sum(sample < c for sample in draw) / k for draw in draws) / len(draws)
+    assert avg_at_k(n, c, k) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_avg_at_k_takes_arrays_and_refuses_what_cannot_be_drawn():
+    assert avg_at_k([4, 8], [1, 8], 4).tolist() == [0.25, 1.0]
+    assert isinstance(avg_at_k(4, 1, 2), float)
+    with pytest.raises(UsageError, match="k is 8 and there are 4 samples"):
+        avg_at_k([4, 8], [1, 8], 8)
+    with pytest.raises(InputError, match="must be from 0 to n"):
+        avg_at_k(4, 5, 1)
 
 
 # -- majority -------------------------------------------------------------------------------------------
