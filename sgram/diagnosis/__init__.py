@@ -1,1 +1,1 @@
-"""Where and how a trace goes wrong: steps, equations, answers, kinds of errors. Knows nothing about HTML or training."""
+"""Where and how a trace goes wrong: steps, equations, answers, kinds of errors. Knows nothing about HTML."""
