@@ -1,5 +1,6 @@
 """A table with the meaning of its columns, as figures, pages and files take it. Knows nothing about what is in it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,5 +86,11 @@ def table_of(
         unknown = sorted(set(record) - set(names))
         if unknown:
             raise ValueError(f"{name} has no column {', '.join(unknown)}")
-        rows.append(tuple(record.get(each) for each in names))
+        rows.append(tuple(_plain(record.get(each)) for each in names))
     return Table(name, title, tuple(columns), tuple(rows), note)
+
+
+def _plain(cell: Any) -> Cell:
+    """A number of an array library as Python's own; one that is not finite is None."""
+    cell = cell.item() if hasattr(cell, "item") else cell
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

@@ -86,6 +86,57 @@ def _places(found: Occurrences, level: Level) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(([0], np.cumsum(counts))), keys % max(1, n_places)
 
 
+class PlaceboDraws:
+    """Lexicons of random grams whose masks cover the same share of the words of `texts` as that of `lexicon`.
+
+    With a `tokenizer`, of its tokens. Drawn from `candidates`, or from the grams of 1 to 6 words that at least
+    `MIN_DF` of the texts hold; as a random list may, it can hold grams of `lexicon`. `UsageError` where no gram of
+    `lexicon` occurs. The order of texts and candidates does not matter.
+    """
+
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        texts: Iterable[str],
+        *,
+        candidates: Sequence[str] | None = None,
+        tokenizer: Encoder | None = None,
+        tolerance: float = TOLERANCE,
+    ):
+        index = UnitIndex.of_texts(sorted(texts), tokenizer)
+        covered = index.find([gram.text for gram in lexicon.grams]).covered_pieces()
+        if not covered.any():
+            raise UsageError(f"no gram of {lexicon.name} occurs in the texts: there is nothing to match")
+        self._lexicon, self._tolerance, self._given = lexicon, tolerance, candidates is not None
+        self._drawn_from = index.grams(MIN_DF) if candidates is None else sorted(set(candidates))
+        self._found, self._share, self._unit = (
+            index.find(self._drawn_from),
+            float(covered.mean()),
+            index.pieces,
+        )
+
+    def draw(self, seed: int = 0) -> Lexicon:
+        """One of them: every gram is a cluster of its own, of the move "other"; the source tells both shares.
+
+        `UsageError` where the share cannot be reached.
+        """
+        placebo = placebo_grams(self._found, self._share, "pieces", seed, self._tolerance)
+        n_candidates, name = len(self._drawn_from), self._lexicon.name
+        if not placebo.met:
+            raise UsageError(
+                f"{n_candidates:,} candidates cover {placebo.share:.1%} of the {self._unit}, {name} covers "
+                f"{placebo.wanted:.1%}; give more candidates or more texts"
+            )
+        source = {
+            "method": "placebo", "of": {"name": name, "digest": self._lexicon.digest}, "seed": seed,
+            "unit": self._unit, "share": round(placebo.share, 6), "wanted": round(placebo.wanted, 6),
+            "candidates": "given" if self._given else "grams of the texts", "n_candidates": n_candidates,
+        }  # fmt: skip
+        drawn = [self._drawn_from[row] for row in placebo.rows.tolist()]
+        clusters = [Cluster(0, (Gram(tuple(text.split(" "))),), None, text, "other") for text in drawn]
+        return Lexicon.build(f"placebo of {name}", clusters, source)
+
+
 def placebo_lexicon(
     lexicon: Lexicon,
     texts: Iterable[str],
@@ -95,29 +146,6 @@ def placebo_lexicon(
     tokenizer: Encoder | None = None,
     tolerance: float = TOLERANCE,
 ) -> Lexicon:
-    """A lexicon of random grams whose mask covers the same share of the words of `texts` as that of `lexicon`.
-
-    With a `tokenizer`, of its tokens. Drawn from `candidates`, or from the grams of 1 to 6 words that at least
-    `MIN_DF` of the texts hold; as a random list may, it can hold grams of `lexicon`. Every gram is a cluster of its
-    own, of the move "other"; the source tells both shares. `UsageError` where the share cannot be reached. The order
-    of texts and candidates does not matter.
-    """
-    index = UnitIndex.of_texts(sorted(texts), tokenizer)
-    covered = index.find([gram.text for gram in lexicon.grams]).covered_pieces()
-    if not covered.any():
-        raise UsageError(f"no gram of {lexicon.name} occurs in the texts: there is nothing to match")
-    drawn_from = index.grams(MIN_DF) if candidates is None else sorted(set(candidates))
-    placebo = placebo_grams(index.find(drawn_from), float(covered.mean()), "pieces", seed, tolerance)
-    if not placebo.met:
-        raise UsageError(
-            f"{len(drawn_from):,} candidates cover {placebo.share:.1%} of the {index.pieces}, {lexicon.name} covers "
-            f"{placebo.wanted:.1%}; give more candidates or more texts"
-        )
-    source = {
-        "method": "placebo", "of": {"name": lexicon.name, "digest": lexicon.digest}, "seed": seed,
-        "unit": index.pieces, "share": round(placebo.share, 6), "wanted": round(placebo.wanted, 6),
-        "candidates": "grams of the texts" if candidates is None else "given", "n_candidates": len(drawn_from),
-    }  # fmt: skip
-    texts_drawn = [drawn_from[row] for row in placebo.rows.tolist()]
-    clusters = [Cluster(0, (Gram(tuple(text.split(" "))),), None, text, "other") for text in texts_drawn]
-    return Lexicon.build(f"placebo of {lexicon.name}", clusters, source)
+    """One draw of `PlaceboDraws`."""
+    draws = PlaceboDraws(lexicon, texts, candidates=candidates, tokenizer=tokenizer, tolerance=tolerance)
+    return draws.draw(seed)

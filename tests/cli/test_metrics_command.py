@@ -1,0 +1,163 @@
+"""``sgram metrics`` as people call it."""
+
+import csv
+import json
+
+import pytest
+
+from sgram.cli import main
+from sgram.files import data_path
+from sgram.traces import Trace, write_traces
+
+SAMPLES = str(data_path("sample_traces.jsonl"))
+
+
+def call(capsys, *arguments):
+    """(exit code, stdout, stderr)"""
+    with pytest.raises(SystemExit) as left:
+        main(["metrics", *map(str, arguments)])
+    told = capsys.readouterr()
+    return left.value.code, told.out, told.err
+
+
+@pytest.fixture
+def rollouts(tmp_path):
+    """Eight traces of two models, one with a name that is an escape sequence."""
+    texts = ["Wait, let me check. We have 2 + 2 = 5.", "So we add 2 + 2 = 4. So it is 4."]
+    traces = [
+        Trace(
+            id=f"{n}",
+            group=f"p{n // 2}",
+            text=texts[n % 2],
+            correct=n % 2 == 1,
+            model=["m", "evil\x1b[31m"][n // 4],
+        )
+        for n in range(8)
+    ]
+    write_traces(traces, tmp_path / "rollouts.jsonl")
+    return tmp_path / "rollouts.jsonl"
+
+
+def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
+    code, out, err = call(capsys, SAMPLES, "--placebos", 1)
+    assert code == 0
+    assert "108 traces of 3 sources" in out
+    assert "SGs [95 %]" in out
+    assert "placebo" in out
+    for told in (
+        "planning share",
+        "semantic entropy at equal size",
+        "kinds of errors",
+        "equations that do not hold",
+    ):
+        assert told in out
+    (line,) = [each for each in out.splitlines() if each.startswith("sample-searcher") and " all " in each]
+    share, low, high = (float(each) for each in line.replace(",", " ").replace("[", " ").replace("]", " ")
+                        .replace("%", " ").split()[3:6])  # fmt: skip
+    assert low < share < high
+    assert "sgram metrics --model" in err, "what is left out is told, with the way to it"
+
+
+def test_one_table_is_printed_whole(capsys):
+    code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--table", "corpus", "--table", "moves")
+    assert code == 0
+    assert out.count("sample-terse") > 6
+    assert "not_judged" in out
+    assert "planning share" not in out
+
+
+def test_a_table_that_is_not_there_is_told(capsys):
+    code, _, err = call(capsys, SAMPLES, "--table", "curve")
+    assert code == 2
+    assert "no table 'curve'; there are corpus, success" in err
+    code, _, err = call(capsys, SAMPLES, "--placebos", 0, "--table", "curves")
+    assert code == 2
+    assert "these inputs allow no table curves" in err
+
+
+def test_json_holds_every_table_and_says_its_format(capsys):
+    code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["format"], told["version"]) == ("sgram-metrics", 1)
+    names = [each["name"] for each in told["tables"]["corpus"]["columns"]]
+    assert dict(zip(names, told["tables"]["corpus"]["rows"][0], strict=True))["traces"] == 36
+    assert told["provenance"]["inputs"][0]["traces"] == 108
+    code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--json", "--table", "corpus")
+    assert list(json.loads(out)["tables"]) == ["corpus"]
+
+
+def test_tables_are_written_as_csv(capsys, tmp_path):
+    code, _, err = call(capsys, SAMPLES, "--placebos", 0, "--csv", tmp_path / "tables")
+    assert code == 0
+    with (tmp_path / "tables" / "corpus.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["traces"] for row in rows] == ["36", "36", "36"]
+    assert "tables written to" in err
+
+
+def test_the_same_command_prints_the_same_bytes(capsys, rollouts):
+    first = call(capsys, rollouts, "--json", "--seed", 5)
+    assert first == call(capsys, rollouts, "--json", "--seed", 5)
+
+
+def test_what_traces_hold_cannot_move_the_terminal(capsys, rollouts):
+    for more in ((), ("--table", "corpus"), ("--json",)):
+        code, out, err = call(capsys, rollouts, *more)
+        assert code == 0
+        assert "\x1b[31m" not in out + err
+    assert "evil\\x1b[31m" in call(capsys, rollouts)[1]
+
+
+def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
+    for arguments, told in (
+        ((rollouts, "-o", tmp_path / "x.jsonl"), "-o is for rollouts that --model scores"),
+        ((rollouts, "--model", "smollm2"), "--model needs -o"),
+        ((rollouts, "--model", "smollm2", "-o", rollouts), "is an input"),
+        ((tmp_path, "--model", "smollm2", "-o", tmp_path / "x.jsonl"), "lies in an input folder"),
+        ((rollouts, "--csv", rollouts), "is a file; name a folder"),
+        ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
+        (("-",), "read twice"),
+        (("--no-such",), "there is no option --no-such"),
+        ((rollouts, "--placebos", "-1"), "n_placebos is a number from 0"),
+    ):
+        code, _, err = call(capsys, *arguments)
+        assert (code, told in err) == (2, True), err
+    code, _, err = call(capsys, tmp_path / "missing.jsonl")
+    assert code == 3
+
+
+def test_a_dry_run_says_what_would_be_read(capsys, rollouts):
+    code, out, _ = call(capsys, rollouts, "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["inputs"] == [{"path": str(rollouts), "kind": "traces", "source": None}]
+    code, out, _ = call(capsys, rollouts, "--dry-run")
+    assert out.startswith("traces")
+
+
+def test_a_model_scores_rollouts_once_and_its_tokens_are_analysed(capsys, rollouts, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from sgram.training.models import LoadedModel, save_whole
+    from sgram.training.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
+    from sgram.training.testbed.warmup import new_model
+
+    tokenizer = make_tokenizer(TestbedConfig())
+    save_whole(LoadedModel(new_model(tokenizer, WarmUpConfig()), tokenizer), tmp_path / "model")
+    scored = tmp_path / "scored.jsonl.gz"
+    code, out, _ = call(capsys, rollouts, "--model", tmp_path / "model", "--dry-run", "--json")
+    assert code == 0
+    assert json.loads(out)["scoring"]["traces"] == 8
+    assert not scored.exists()
+    code, out, err = call(capsys, rollouts, "--model", tmp_path / "model", "-o", scored, "--placebos", 0)
+    assert code == 0
+    assert "8 of 8 traces scored" in err
+    assert "token entropy, nats" in out
+    again = call(capsys, scored, "--tokenizer", f"{scored}.tokenizer.json", "--placebos", 0)
+    assert again[1] == out, "nothing needs to be computed again"
+
+
+def test_help_needs_none_of_the_libraries(capsys):
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    assert "sgram metrics rollouts.jsonl --model smollm2" in out
