@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sgram.training.estimating import Estimate
     from sgram.training.evaluating import Evaluation
 
-__all__ = ["RunConfig", "RunResult", "estimate", "finished", "identity", "train"]
+__all__ = ["RunConfig", "RunResult", "directory_of", "estimate", "finished", "identity", "train"]
 
 Tell = Callable[[Mapping[str, Any]], None]
 _WORDS = ("testbed", "task", "mined")
@@ -65,9 +65,14 @@ def identity(config: RunConfig) -> dict[str, Any]:
     return {"verb": "train", "config": given, "sgram": sgram.__version__, "versions": versions}
 
 
+def directory_of(config: RunConfig, root: Path) -> Path:
+    """Where the run of `config` lies under `root`, or would."""
+    return Path(root) / f"train-{digest(canonical_json(identity(config)))[:12]}"
+
+
 def finished(config: RunConfig, root: Path) -> RunResult | None:
     """The result of a run that has ended, None where there is none."""
-    directory = Path(root) / f"train-{digest(canonical_json(identity(config)))[:12]}"
+    directory = directory_of(config, root)
     return _read(directory, config) if (directory / "result.json").exists() else None
 
 

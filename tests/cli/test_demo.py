@@ -1,4 +1,8 @@
+"""The demo: the whole chain on what is shipped."""
+
+import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,26 +19,47 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 
 
-def demo(capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
+def demo(capture: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as left:
-        main(["demo", "--embedder", "hash", *arguments])
-    return left.value.code, *capsys.readouterr()
+        main(["demo", "--embedder", "hash", "--steps", "0", *arguments])
+    return left.value.code, *capture.readouterr()
 
 
-def test_the_demo_mines_the_sample_and_shows_what_to_read(tmp_path, capsys):
-    code, out, err = demo(capsys, "--out", str(tmp_path / "demo"))
-    found = Lexicon.load(tmp_path / "demo" / "lexicon.json")
-    assert code == 0
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """(folder, stdout, stderr) of a demo that does not train."""
+    out = tmp_path_factory.mktemp("demo")
+    ran = subprocess.run(
+        [sys.executable, "-m", "cli", "demo", "--embedder", "hash", "--steps", "0", "--out", "shown"],
+        cwd=out, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return out / "shown", ran.stdout, ran.stderr
+
+
+def test_the_demo_ends_with_the_path_of_its_report(shown):
+    folder, out, err = shown
+    assert out.splitlines()[-1] == "shown/report.html"
+    assert (folder / "report.html").read_bytes().startswith(b"<!doctype html>")
+    assert "Open in a browser:" in err
+
+
+def test_what_the_demo_mines_is_what_mining_finds(shown):
+    found = Lexicon.load(shown[0] / "lexicon.json")
     assert found == mine(read_traces(SAMPLE), MiningConfig(embedder="hash", name="demo"))
-    assert out.splitlines()[-1] == "To read: " + " \u00b7 ".join(gram.text for gram in found.core)
-    assert "move" in out.splitlines()[0]
-    assert f"sgram lexicon show {tmp_path}/demo/lexicon.json" in err.replace("\n", "")
-    assert (tmp_path / "demo" / "lexicon.examples.jsonl").exists()
+    assert {"hold on", "let me verify", "let me start over"} <= {gram.text for gram in found.core}
 
 
-def test_what_the_demo_says_of_the_sample_is_true(tmp_path, capsys):
-    _, _, err = demo(capsys, "--out", str(tmp_path))
-    assert err.startswith("Mining 108 sample traces (36 problems, three styles) for Strategic Grams ...\n")
+def test_every_step_is_told_with_its_command(shown):
+    said = shown[2].splitlines()
+    steps = [line for line in said if re.match(r"\[\d/\d\]", line)]
+    assert [line[:5] for line in steps] == [f"[{at}/5]" for at in range(1, 6)]
+    verbs = [line.split()[2] for line in said if line.startswith("$ sgram ")]
+    assert verbs == ["mine", "validate", "tag", "metrics", "report"]
+
+
+def test_what_the_demo_says_of_the_sample_is_true(shown):
+    assert "Mining 108 sample traces (36 problems, three styles) for Strategic Grams" in shown[2]
     styles = Counter(trace.model for trace in read_traces(SAMPLE))
     assert sum(styles.values()) == 108
     assert set(styles.values()) == {36}
@@ -42,39 +67,50 @@ def test_what_the_demo_says_of_the_sample_is_true(tmp_path, capsys):
     assert len({trace.prompt for trace in read_traces(SAMPLE)}) == 36
 
 
-def test_the_demo_finds_phrases_that_everybody_would_name(tmp_path, capsys):
-    _, out, _ = demo(capsys, "--out", str(tmp_path))
-    told = out.splitlines()[-1].removeprefix("To read: ").split(" \u00b7 ")
-    assert {"hold on", "let me verify", "let me start over"} <= set(told)
+def test_the_demo_done_again_writes_the_same_bytes(shown, capsys, monkeypatch):
+    folder = shown[0]
+    before = {name: (folder / name).read_bytes() for name in ("lexicon.json", "report.html")}
+    monkeypatch.chdir(folder.parent)
+    code, out, _ = demo(capsys, "--out", "shown")
+    assert code == 0
+    assert out == shown[1]
+    assert {name: (folder / name).read_bytes() for name in before} == before
 
 
-def test_the_demo_done_again_writes_the_same_bytes(tmp_path, capsys):
-    outputs, bytes_ = [], []
-    for _ in range(2):
-        outputs.append(demo(capsys, "--out", str(tmp_path / "demo")))
-        bytes_.append((tmp_path / "demo" / "lexicon.json").read_bytes())
-    assert outputs[0] == outputs[1]
-    assert bytes_[0] == bytes_[1]
-
-
-def test_the_demo_needs_no_network_and_no_checkout_as_the_current_folder(tmp_path):
+def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path):
+    # two steps in place of sixty; the tiny policy is warmed up in full, in a cache of its own
     blocked = (
-        "import socket, sys\n"
+        "import socket\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
-        "from sgram.cli import main\nmain(['demo'])"
+        "from sgram.cli import main\nmain(['demo', '--steps', '2'])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "SGRAM_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert (tmp_path / "reports" / "demo" / "lexicon.json").exists()
-    assert "To read: " in ran.stdout
+    out = tmp_path / "reports" / "demo"
+    assert ran.stdout.splitlines()[-1] == "reports/demo/report.html"
+    runs = sorted((out / "training").glob("train-*"))
+    methods = [json.loads((run / "run.json").read_bytes())["config"]["method"] for run in runs]
+    assert sorted(methods) == ["grpo", "hicra", "placebo"]
+    page = (out / "report.html").read_text()
+    assert all(method in page for method in methods)
+    mined, own = Lexicon.load(out / "lexicon.json"), Lexicon.load(runs[0] / "lexicon.json")
+    both = Lexicon.load(out / "both.json")
+    assert {gram.text for gram in both.grams} == {gram.text for each in (mined, own) for gram in each.grams}
 
 
 def test_a_place_that_cannot_be_written_is_told_in_one_sentence(capsys):
     code, out, err = demo(capsys, "--out", str(SAMPLE))
     assert (code, out) == (1, "")
-    assert err.splitlines()[1].startswith("sgram: cannot write ")
-    assert err.count("\n") == 2
+    assert err.splitlines()[-1].startswith("sgram: cannot write ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("flags", [("--steps", "-1"), ("--jobs", "0")])
+def test_numbers_that_mean_nothing_are_refused(flags, capsys, tmp_path):
+    code, _, err = demo(capsys, "--out", str(tmp_path), *flags)
+    assert code == 2
+    assert "--steps takes a whole number from 0" in err

@@ -1,0 +1,71 @@
+"""What the tables of an analysis say, in plain sentences with numbers. Knows nothing about how numbers came.
+
+A sentence claims a difference only where its 95 % interval leaves out 0, and whatever it says of SGs it says beside the
+placebo. Where many things are compared (grams, moves, clusters), those are named that stand when all are judged
+together.
+"""
+
+from typing import TYPE_CHECKING
+
+from sgram.reports import sentences_dynamics as dynamics
+from sgram.reports import sentences_entropy as entropy
+from sgram.reports import sentences_errors as wrong
+from sgram.reports import sentences_shares as shares
+from sgram.reports.chosen import judged
+from sgram.reports.sentence import Sentence
+
+if TYPE_CHECKING:
+    from sgram.analysis import Analysis
+
+_MANY = 4
+_LEAST = 10
+"""Fewest correct and fewest wrong traces that are compared: a bootstrap of fewer knows too little."""
+__all__ = ["Sentence", "summary"]
+
+
+def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
+    """The findings of an analysis, the most asked for first; no sentence where the table that it needs is absent."""
+    tables, sources = analysis.tables, analysis.sources
+    found: list[Sentence] = []
+
+    def say(name: str, *makers: object) -> None:
+        for make in makers:
+            if name in tables:
+                found.extend(make(tables[name], sources))
+
+    say("corpus", lambda table, _: shares.corpus(table))
+    if len(sources) > _MANY:
+        found.append(Sentence(
+            "Intervals are of one source and one question each: where nothing is to be found, about one in twenty "
+            f"leaves out 0 all the same, and there are {len(sources):,} sources.", "caution", "corpus",
+        ))  # fmt: skip
+    say("curves", dynamics.outcomes, dynamics.exploration)
+    found += dynamics.orders(analysis.orders, analysis.placebo_orders, sources)
+    stepped = "curves" in tables and bool(said := dynamics.errors(tables["curves"], sources))
+    found += said if stepped else []
+    say("aha", dynamics.aha)
+    if "curves" not in tables:
+        say("success", shares.success)
+    counts = judged(tables.get("corpus"))
+    enough = [source for source in sources if min(counts.get(source, (_LEAST, _LEAST))) >= _LEAST]
+    few = [source for source in sources if source not in enough and any(counts[source])]
+    if few:
+        found.append(Sentence(
+            f"Correct and wrong traces are not compared where there are fewer than {_LEAST} of either: in "
+            f"{len(few):,} of {len(sources):,} sources.", "caution", "planning",
+        ))  # fmt: skip
+    say("shares", lambda table, names: shares.planning(table, names, enough))
+    say("placebo", lambda table, _: shares.placebo(table))
+    say("moves", lambda table, _: shares.moves(table, enough))
+    right, wrong_ones = (sum(each[side] for each in counts.values()) for side in (0, 1))
+    if not counts or min(right, wrong_ones) >= _LEAST:
+        say("grams", lambda table, names: shares.grams(table, names, right, wrong_ones))
+    say("semantic_entropy", lambda table, _: entropy.semantic_entropy(table, enough))
+    say("tokens", entropy.tokens)
+    say("overlap", entropy.overlap)
+    say("scaling", shares.scaling)
+    if not stepped:
+        say("errors", wrong.errors)
+    say("equations", lambda table, _: wrong.equations(table, enough))
+    say("architecture", wrong.architecture)
+    return tuple(found)

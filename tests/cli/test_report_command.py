@@ -1,0 +1,207 @@
+"""The command: a page and its files, what it refuses, what it says of odd inputs; on a few of the shipped traces."""
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="figures need matplotlib")
+pytest.importorskip("sympy", reason="checking equations needs sympy")
+
+from sgram.cli import main
+from sgram.files import data_path
+from sgram.traces import Trace, read_traces, write_traces
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The traces of six problems in the three styles."""
+    path = tmp_path_factory.mktemp("sample") / "few.jsonl"
+    write_traces(islice(read_traces(data_path("sample_traces.jsonl")), 18), path)
+    return path
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Two figures instead of all."""
+    from sgram.reports import figures
+
+    monkeypatch.setattr(
+        figures, "_BY_SOURCE", [each for each in figures._BY_SOURCE if each[0] in ("success", "shares")]
+    )
+
+
+def report(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(["report", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return left.value.code, out, err
+
+
+def test_a_report_is_a_page_with_its_tables_and_figures_beside_it(capsys, sample, tmp_path, few_figures):
+    page = tmp_path / "out" / "page.html"
+    beside = [
+        "--markdown",
+        tmp_path / "paper" / "r.md",
+        "--csv",
+        tmp_path / "csv",
+        "--figures",
+        tmp_path / "paper" / "figures",
+    ]
+    code, out, err = report(capsys, sample, "-o", page, *beside, "--title", "Six <problems>", "--traces", 3)
+    assert (code, out) == (0, f"{page}\n")
+    assert "figures" in err
+    html = page.read_text()
+    assert html.startswith("<!doctype html>")
+    assert "Six &lt;problems&gt;" in html
+    assert "data:image/svg+xml" in html
+    assert str(tmp_path) not in html  # no folder of this machine
+    text = (tmp_path / "paper" / "r.md").read_text()
+    assert text.startswith("# Six &lt;problems&gt;\n")
+    drawn = sorted(path.name for path in (tmp_path / "paper" / "figures").iterdir())
+    assert "planning-share.png" in drawn
+    assert all(f"](<figures/{name}>)" in text for name in drawn)
+    with (tmp_path / "csv" / "corpus.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["traces"]) for row in rows) == 18
+    assert {path.suffix for path in (tmp_path / "csv").iterdir()} == {".csv"}
+
+
+def test_the_same_inputs_give_the_same_page(capsys, sample, tmp_path, few_figures):
+    pages = []
+    for name in ("a.html", "b.html"):
+        assert report(capsys, sample, "-o", tmp_path / name, "--seed", 3)[0] == 0
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
+    assert report(capsys, sample, "-o", tmp_path / "c.html", "--seed", 4)[0] == 0
+    assert (tmp_path / "c.html").read_bytes() != pages[0]
+
+
+def test_json_is_one_object_of_sentences_and_tables(capsys, sample, tmp_path, monkeypatch, few_figures):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = report(capsys, sample, "--json", "--figure-form", "svg", "--figures", "drawn")
+    told = json.loads(out)
+    assert (code, told["format"], told["version"]) == (0, "sgram-report", 1)
+    assert told["files"][0] == "report.html"  # in the current folder
+    assert (tmp_path / "report.html").exists()
+    assert all((tmp_path / name).exists() for name in told["files"])
+    assert all(name.endswith(".svg") for name in told["files"][1:])
+    assert {"section", "kind", "text"} == set(told["sentences"][0])
+    assert sum(row["traces"] for row in told["tables"]["corpus"]) == 18
+
+
+def test_traces_that_nobody_judged_are_reported_as_far_as_can_be(capsys, tmp_path, few_figures):
+    path = tmp_path / "unjudged.jsonl"
+    write_traces([Trace(id="a", text="Wait, let me check. 2 + 2 = 5. So we can use the fact that it is."),
+                  Trace(id="b\x1b[31m", text="")], path)  # fmt: skip
+    code, out, err = report(capsys, path, "-o", tmp_path / "r.html", "--json")
+    assert code == 0
+    told = json.loads(out)["sentences"]
+    assert "none of them judged" in told[0]["text"]
+    assert told[1]["kind"] == "caution"
+    assert "\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("", "no rows in"), ("\n", "no rows in"), ("{nonsense\n", "few.jsonl"), ('{"a": 1}\n', "few.jsonl")],
+)
+def test_inputs_without_traces_end_with_a_sentence(capsys, tmp_path, content, said):
+    path = tmp_path / "few.jsonl"
+    path.write_text(content)
+    code, out, err = report(capsys, path, "-o", tmp_path / "r.html")
+    assert (code, out) == (3, "") or code == 4
+    assert said in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = tmp_path / "file.txt"
+    file.write_text("x")
+    before = sample.read_bytes()
+    for arguments, said in (
+        ([sample, "-o", sample], "is an input"),
+        ([sample, "--markdown", sample], "is an input"),
+        ([sample, "-o", "-"], "not to stdout"),
+        ([sample, "-o", "-x"], "names no file"),
+        ([sample, "-o", tmp_path / "r.jsonl"], "would be read as rollouts"),
+        ([sample, "-o", folder], "is a folder"),
+        ([sample, "--csv", file], "is a file; name a folder"),
+        ([sample, "-o", tmp_path / "r", "--markdown", tmp_path / "r"], "both name"),
+        ([sample, "--seed", "-1"], "--seed"),
+        (["--nonsense", sample], "no option"),
+        ([sample, "--quarantine", tmp_path / "q"], "read twice"),
+        ([sample, "--figure-form", "gif"], "gif"),
+    ):
+        code, out, err = report(capsys, *arguments)
+        assert (code, out) == (2, ""), arguments
+        assert said in err, arguments
+    assert sample.read_bytes() == before
+    code, _, err = report(capsys, tmp_path / "missing.jsonl", "-o", tmp_path / "r.html")
+    assert code in (2, 3)
+    assert "missing.jsonl" in err
+
+
+def test_a_dry_run_says_what_would_be_read_and_written(capsys, sample, tmp_path):
+    code, out, _ = report(capsys, sample, "-o", tmp_path / "r.html", "--csv", tmp_path / "csv", "--dry-run")
+    assert code == 0
+    assert out.splitlines() == [
+        f"read traces {sample}",
+        f"write {tmp_path / 'r.html'}",
+        f"write {tmp_path / 'csv'}",
+    ]
+    assert not (tmp_path / "r.html").exists()
+    _, out, _ = report(capsys, sample, "--dry-run", "--json")
+    assert json.loads(out)["inputs"] == [{"input": str(sample), "kind": "traces", "name": None}]
+
+
+def test_without_matplotlib_the_page_has_no_figures_and_says_why(capsys, sample, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = report(capsys, sample, "-o", tmp_path / "r.html")
+    assert code == 0
+    assert "the page has no figures" in err
+    assert "pip install 'sgram[figures]'" in err
+    assert b"data:image/svg" not in (tmp_path / "r.html").read_bytes()
+    code, _, err = report(capsys, sample, "-o", tmp_path / "s.html", "--figures", tmp_path / "f")
+    assert code != 0
+    assert "matplotlib" in err
+
+
+def test_a_model_scores_the_traces_first_and_keeps_them_beside_the_page(
+    capsys, sample, tmp_path, monkeypatch, few_figures
+):
+    """The model is stood in for: the scored file holds the same traces."""
+    from types import SimpleNamespace
+
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    made = tokenizers.Tokenizer(
+        tokenizers.models.BPE({each: at for at, each in enumerate(sorted(alphabet))}, [])
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    made.save(str(tmp_path / "tokenizer.json"))
+    asked = {}
+
+    def score(paths, reading, scoring):
+        asked.update(paths=paths, model=scoring.model, output=scoring.output)
+        write_traces(read_traces(sample), scoring.output)
+        return SimpleNamespace(path=scoring.output, tokenizer=tmp_path)
+
+    monkeypatch.setattr("sgram.cli.metrics._score", score)
+    code, out, _ = report(capsys, sample, "--model", "tiny", "-o", tmp_path / "r.html", "--traces", 0)
+    assert (code, out) == (0, f"{tmp_path / 'r.html'}\n")
+    assert asked == {"paths": [str(sample)], "model": "tiny", "output": tmp_path / "r.scored.jsonl.gz"}
+    assert b"r.scored.jsonl.gz" in (tmp_path / "r.html").read_bytes()
+
+
+def test_help_needs_none_of_the_libraries():
+    code = "import sys; from sgram.cli import app; app(['report', '--help'], result_action='return_value'); " \
+           "sys.exit(any(name in sys.modules for name in ('matplotlib', 'sympy', 'torch', 'jinja2')))"  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
