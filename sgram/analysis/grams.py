@@ -5,7 +5,7 @@ import numpy as np
 from sgram.analysis.columns import SHARE_INTERVAL, count, number, share, text
 from sgram.analysis.counted import Counted
 from sgram.analysis.table import Column, Table, table_of
-from sgram.metrics.by_problem import differences_by_problem
+from sgram.metrics.by_problem import stratified_differences_by_problem
 
 _INTERVALS = 400
 """Grams, the most frequent, whose difference has an interval."""
@@ -19,7 +19,8 @@ def grams_table(counted: Counted) -> Table:
         count("count", "spans, none inside another"), count("traces", "traces that hold one"),
         share("traces_share", "of all traces"), share("correct_share", "of the correct traces, those that hold one"),
         share("wrong_share", "of the wrong traces, those that hold one"),
-        share("difference", "correct_share less wrong_share"), *SHARE_INTERVAL,
+        share("difference", "correct_share less wrong_share within sources, weighted as Mantel and Haenszel have it"),
+        *SHARE_INTERVAL,
         number("entropy", "mean entropy of its first token, nats; empty where it is not known"),
     ]  # fmt: skip
     lexicon = counted.lexicons[0]
@@ -53,8 +54,7 @@ def grams_table(counted: Counted) -> Table:
             "gram": facts[row][2], "cluster": facts[row][0], "move": facts[row][1], "core": facts[row][3],
             "count": int(counts[row]), "traces": traces, "traces_share": traces / len(rows),
             "correct_share": correct, "wrong_share": wrong,
-            "difference": None if correct is None or wrong is None else correct - wrong,
-            "low": found and found.low, "high": found and found.high,
+            "difference": found and found.value, "low": found and found.low, "high": found and found.high,
             "entropy": float(np.sort(known).mean()) if len(known) else None,
         })  # fmt: skip
     return table_of(
@@ -67,16 +67,18 @@ def _note(counted: Counted, name: str, n_found: int, n_grams: int) -> str:
     if len(counted.lexicons) > 1:
         told += "Sources that were tagged by another lexicon do not count here. "
     if n_found > _INTERVALS:
-        told += f"The {_INTERVALS} most frequent have intervals. "
+        told += f"The {_INTERVALS} most frequent are compared. "
     return told + (
-        "Intervals are 95 % by problem, each for itself: of twenty grams that make no difference about one excludes 0."
+        "The difference is taken within sources, so that a source that is right more often and speaks otherwise adds "
+        "nothing to it. Intervals are 95 % by problem, each for itself: of twenty grams that make no difference about "
+        "one excludes 0."
     )
 
 
 def _differences(
     counted: Counted, rows: np.ndarray, of_gram: np.ndarray, of_trace: np.ndarray, chosen: list[int]
 ) -> dict:
-    """gram -> share of correct traces that hold it less share of wrong ones, over judged traces."""
+    """gram -> share of correct traces that hold it less share of wrong ones, over judged traces, within sources."""
     outcome = counted.columns.outcome[rows]
     judged = np.flatnonzero(outcome < 2)
     if not chosen or not (outcome == 0).any() or not (outcome == 1).any():
@@ -88,8 +90,8 @@ def _differences(
     holds = np.zeros((len(judged), len(chosen)), np.float32)
     kept = (place[of_trace] >= 0) & (column[of_gram] >= 0)
     holds[place[of_trace[kept]], column[of_gram[kept]]] = 1
-    found = differences_by_problem(
-        counted.columns.problem[rows][judged].tolist(), holds, np.ones(len(judged)), outcome[judged] == 0,
-        counted.config.n_draws, counted.config.seed,
+    found = stratified_differences_by_problem(
+        counted.columns.problem[rows][judged].tolist(), counted.columns.source[rows][judged].tolist(), holds,
+        outcome[judged] == 0, counted.config.n_draws, counted.config.seed,
     )  # fmt: skip
     return dict(zip(chosen, found, strict=True))

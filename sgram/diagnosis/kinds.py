@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from sgram.diagnosis.degenerate import Evidence, is_degenerate, is_unfinished, says_answer
+from sgram.diagnosis.locate import locate_error
 from sgram.diagnosis.operations import Checker, Work, work_of
 from sgram.diagnosis.siblings import MOST_SIBLINGS, Plan, announced, diverge
 from sgram.diagnosis.signals import (
@@ -40,7 +41,7 @@ FAIRLY = 0.7
 FEWEST_WORDS = 3
 """Words and equations without which there is nothing in a response that could be planned or carried out."""
 MAX_SPAN_CHARS = 40_000
-"""Longest text whose announced plans are compared: a longer one announces too many."""
+"""Longest text whose announced plans are compared, or whose likeliest step is looked for: a longer one has too many."""
 
 Spans = Callable[[str], Sequence[Span]]
 
@@ -52,7 +53,8 @@ class Diagnosis:
     trace_id: str
     kind: Kind
     step: int | None
-    """Index of the step at which it goes wrong, from 0; None where nothing points at one."""
+    """Index of the step at which it goes wrong, from 0: that of a sign for `kind`, or else where a first error is
+    likeliest (`sgram.diagnosis.locate`), which its evidence tells. None where it has one step only, or too many."""
     start: int | None
     """Character offsets of what the first evidence points at."""
     end: int | None
@@ -189,12 +191,27 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     if not speaking:
         evidence = (_nothing(work), *evidence)
     step = next((signal.step for signal in speaking if signal.step is not None), None)
+    if step is None and len(work.steps) > 1 and len(trace.text) <= MAX_SPAN_CHARS:
+        step, likely = _likeliest(trace, work)
+        evidence = (*evidence, likely)
     scores = dict.fromkeys(KINDS, 0.0) | {"strategic": 1 - procedural, "procedural": procedural}
     first = evidence[0]
     return Diagnosis(
         trace.id, kind, step, first.start, first.end, evidence, max(procedural, 1 - procedural),
         MappingProxyType(scores),
     )  # fmt: skip
+
+
+def _likeliest(trace: Trace, work: Work) -> tuple[int, Evidence]:
+    """The step of the first error by what people marked elsewhere: right in about a third of the cases."""
+    found = locate_error(
+        trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True
+    )
+    at = work.steps[found.step]
+    place = f"step {found.step + 1} of {len(work.steps)}"
+    by = f"{found.confidence:.0%}, by a model of people's marks: {found.reason}"
+    told = f"its first error is likeliest in {place} ({by})"
+    return found.step, Evidence(told, at.start, at.end)
 
 
 def _nothing(work: Work) -> Evidence:

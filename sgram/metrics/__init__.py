@@ -3,10 +3,10 @@
 from sgram.metrics.architecture import Architecture, architecture
 from sgram.metrics.bootstrap import Estimate
 from sgram.metrics.by_problem import (
-    differences_by_problem,
     mean_by_problem,
     ratio_by_problem,
     ratios_by_problem,
+    stratified_differences_by_problem,
 )
 from sgram.metrics.change_point import ChangePoint, change_point
 from sgram.metrics.conditional import (
@@ -32,10 +32,41 @@ from sgram.metrics.settling import Settling, settle
 from sgram.metrics.success import avg_at_k, maj_at_k, pass_at_k
 
 __all__ = [
-    "Architecture", "ChangePoint", "ConditionalEntropy", "Curve", "Estimate", "Growth", "Overlap", "PhaseOrder",
-    "SemanticEntropy", "Settling", "TokenEntropy", "architecture", "avg_at_k", "change_point", "conditional_entropy",
-    "conditional_entropy_at_size", "conditional_entropy_by_problem", "curve_band", "curve_draws", "curve_of",
-    "differences_by_problem", "entropy_at_size", "entropy_by_problem", "growth", "high_entropy_weights", "maj_at_k",
-    "mean_by_problem", "measure_semantic_entropy", "overlap", "pass_at_k", "perplexity", "phase_order",
-    "ratio_by_problem", "ratios_by_problem", "semantic_entropy", "settle", "token_entropy",
+    "Architecture",
+    "ChangePoint",
+    "ConditionalEntropy",
+    "Curve",
+    "Estimate",
+    "Growth",
+    "Overlap",
+    "PhaseOrder",
+    "SemanticEntropy",
+    "Settling",
+    "TokenEntropy",
+    "architecture",
+    "avg_at_k",
+    "change_point",
+    "conditional_entropy",
+    "conditional_entropy_at_size",
+    "conditional_entropy_by_problem",
+    "curve_band",
+    "curve_draws",
+    "curve_of",
+    "entropy_at_size",
+    "entropy_by_problem",
+    "growth",
+    "high_entropy_weights",
+    "maj_at_k",
+    "mean_by_problem",
+    "measure_semantic_entropy",
+    "overlap",
+    "pass_at_k",
+    "perplexity",
+    "phase_order",
+    "ratio_by_problem",
+    "ratios_by_problem",
+    "semantic_entropy",
+    "settle",
+    "stratified_differences_by_problem",
+    "token_entropy",
 ]  # fmt: skip

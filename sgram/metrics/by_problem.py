@@ -43,17 +43,68 @@ def ratios_by_problem(
     return _estimates(problems, (above, below), _divided, n_draws, seed)
 
 
-def differences_by_problem(
-    problems: Sequence[Hashable], above: Any, below: Any, first: Any, n_draws: int = N_DRAWS, seed: int = 0
-) -> list[Estimate]:
-    """Ratio over the rows where `first` is true less that over the other rows, as `ratios_by_problem` gives them.
+def stratified_differences_by_problem(
+    problems: Sequence[Hashable], strata: Sequence[Hashable], above: Any, first: Any, n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> list[Estimate]:  # fmt: skip
+    """Mean of each column of `above`, (rows, F), over the rows where `first` is true less that over the others, taken
+    within strata and averaged over them.
 
-    Problems are drawn with the rows of both kinds that they have: what makes a problem easy is in both ratios.
+    A stratum with n and m rows of the two kinds weighs n m / (n + m), as Mantel and Haenszel have it (1959; for
+    differences Greenland and Robins 1985): what strata differ in, such as models that are right more often and speak
+    otherwise, adds nothing. Strata with rows of one kind only say nothing and do not count. Problems
+    are drawn by the order in which they first come: the interval of rows in another order is another draw.
     """
-    above, below = _columns(problems, above, below)
-    chosen = np.asarray(first, bool)[:, None]
-    parts = (above * chosen, below * chosen, above * ~chosen, below * ~chosen)
-    return _estimates(problems, parts, lambda a, b, c, d: _divided(a, b) - _divided(c, d), n_draws, seed)
+    values, _ = _columns(problems, above, np.ones(len(problems)))
+    if len(strata) != len(values) or len(first) != len(values):
+        raise UsageError(
+            f"{len(values)} rows, {len(strata)} strata and {len(first)} kinds; give one of each a row"
+        )
+    if not len(values):
+        return [Estimate(None, undefined="there is no row")] * values.shape[1]
+    chosen, places = np.asarray(first, bool)[:, None], _codes(problems)
+    everything = np.concatenate([values * chosen, chosen, values * ~chosen, ~chosen], axis=1)
+    resamples = Resamples(np.arange(places.max() + 1)[:, None], n_draws, seed)
+    whole, drawn = np.zeros((2, 1, values.shape[1])), np.zeros((2, n_draws, values.shape[1]))
+    for rows in _by_label(strata):
+        kinds, within = np.unique(places[rows], return_inverse=True)
+        sums = _sums(within, everything[rows])  # (problems of the stratum, 2 F + 2)
+        whole += _weighted(sums.sum(axis=0)[None])
+        drawn += _weighted(resamples.sums(sums, kinds))
+    found = []
+    for value, weight, column in zip(
+        whole[0, 0], whole[1, 0], (drawn[0] / _positive(drawn[1])).T, strict=True
+    ):
+        if not weight:
+            found.append(Estimate(None, undefined="no stratum has rows of both kinds"))
+            continue
+        defined = column[~np.isnan(column)]
+        low, high = (
+            np.percentile(defined, (2.5, 97.5)) if resamples.n_items > 1 and len(defined) else (None, None)
+        )
+        found.append(Estimate(float(value / weight), low, high, n_undefined=len(column) - len(defined)))
+    return found
+
+
+def _weighted(sums: np.ndarray) -> np.ndarray:
+    """(2, draws, F) weight times difference of the means, and the weight, of sums (draws, 2 F + 2)."""
+    size = sums.shape[1] // 2
+    (a, n), (b, m) = ((half[:, :-1], half[:, -1:]) for half in (sums[:, :size], sums[:, size:]))
+    both = (n > 0) & (m > 0)
+    weight = np.divide(n * m, n + m, out=np.zeros(n.shape), where=both)
+    means = [np.divide(part, whole, out=np.zeros(part.shape), where=both) for part, whole in ((a, n), (b, m))]
+    return np.stack([weight * (means[0] - means[1]), np.broadcast_to(weight, a.shape)])
+
+
+def _positive(weights: np.ndarray) -> np.ndarray:
+    return np.where(weights > 0, weights, np.nan)
+
+
+def _by_label(labels: Sequence[Hashable]) -> list[np.ndarray]:
+    """Places of each label's rows."""
+    codes = _codes(labels)
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
 def _columns(problems: Sequence[Hashable], above: Any, below: Any) -> tuple[np.ndarray, np.ndarray]:

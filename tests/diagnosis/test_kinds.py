@@ -53,6 +53,22 @@ def test_equations_that_hold_and_a_wrong_answer_are_strategic():
     assert found.confidence == pytest.approx(1 - probability("equations hold"))
 
 
+def test_without_a_sign_the_likeliest_step_is_named_and_so_is_its_probability():
+    # no equation is wrong, but two claims about one order contradict each other
+    steps = [
+        "The oak is taller than the elm.",
+        "The elm is taller than the ash.",
+        "I assume the ash is a tree of 7 m.",
+    ]
+    found = diagnose(trace("\n\n".join([*steps, "The answer is 12."]), reference="3"))
+    assert found.step is not None
+    last = found.evidence[-1]
+    assert last.what.startswith(f"its first error is likeliest in step {found.step + 1} of 4 (")
+    assert (last.start, last.end) == (sum(len(each) + 2 for each in steps[: found.step]), last.end)
+    alone = diagnose(trace("The answer is 12.", reference="3"))
+    assert alone.step is None, "there is one step only, so there is nothing to choose"
+
+
 def test_siblings_that_do_something_else_make_it_surer():
     found = diagnose(trace(PLAN), SIBLINGS)
     assert found.confidence == pytest.approx(1 - probability("equations hold", "other operations"))

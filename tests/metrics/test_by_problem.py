@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sgram.errors import UsageError
 from sgram.metrics import (
     Estimate,
-    differences_by_problem,
     mean_by_problem,
     ratio_by_problem,
     ratios_by_problem,
+    stratified_differences_by_problem,
 )
 
 
@@ -72,18 +72,58 @@ def test_differences_pair_what_a_problem_has_on_both_sides():
     # a gram is in 1 of 2 correct and 0 of 1 wrong traces of each of 8 problems: 1/2 in every draw
     problems = np.repeat(np.arange(8), 3)
     holds, correct = np.tile([[1], [0], [0]], (8, 1)), np.tile([True, True, False], 8)
-    assert differences_by_problem(problems, holds, np.ones(24), correct) == [Estimate(0.5, 0.5, 0.5)]
-    (found,) = differences_by_problem([0, 1, 2], [[1], [0], [1]], np.ones(3), [True, True, True])
-    assert (found.value, found.undefined) == (None, "there is nothing to divide by")
+    assert stratified_differences_by_problem(problems, ["m"] * 24, holds, correct) == [
+        Estimate(0.5, 0.5, 0.5)
+    ]
+    (found,) = stratified_differences_by_problem([0, 1, 2], ["m"] * 3, [[1], [0], [1]], [True, True, True])
+    assert (found.value, found.undefined) == (None, "no stratum has rows of both kinds")
+    assert stratified_differences_by_problem([], [], np.zeros((0, 1)), [])[0].undefined == "there is no row"
+    with pytest.raises(UsageError, match="2 rows, 1 strata and 2 kinds"):
+        stratified_differences_by_problem([0, 1], ["m"], [[1], [0]], [True, False])
 
 
 def test_shared_difficulty_cancels_in_a_difference():
     rng = np.random.default_rng(2)
     problems, first = np.repeat(np.arange(50), 2), np.tile([True, False], 50)
     values = rng.normal(size=50)[problems] + 0.1 * rng.normal(size=100) + 0.2 * first
-    (found,) = differences_by_problem(problems, values[:, None], np.ones(100), first)
+    (found,) = stratified_differences_by_problem(problems, [0] * 100, values[:, None], first)
     assert found.value == pytest.approx(0.2, abs=0.06)
     assert found.low > 0.1  # the spread of problems alone is 0.2
+
+
+def test_what_strata_differ_in_adds_nothing_to_a_difference():
+    # strong says the gram in 3 of 4 traces and is right in 8 of 12, weak in 1 of 4 and is right in 4 of 12; within
+    # each of them right and wrong traces say it alike, so that the pooled difference, 7/12 - 5/12, is theirs alone
+    rows = [
+        ("strong", right, says) for right, n in ((True, 8), (False, 4)) for says in [1, 1, 1, 0] * (n // 4)
+    ]
+    rows += [
+        ("weak", right, says) for right, n in ((True, 4), (False, 8)) for says in [1, 0, 0, 0] * (n // 4)
+    ]
+    strata, right, says = (list(column) for column in zip(*rows, strict=True))
+    (found,) = stratified_differences_by_problem(range(24), strata, np.array(says)[:, None], right)
+    assert found.value == pytest.approx(0)
+    (pooled,) = stratified_differences_by_problem(range(24), ["all"] * 24, np.array(says)[:, None], right)
+    assert pooled.value == pytest.approx(7 / 12 - 5 / 12)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_strata_weigh_as_mantel_and_haenszel_have_it(seed, n_strata):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 30))
+    strata, first = rng.integers(n_strata, size=n).tolist(), (rng.random(n) < 0.5).tolist()
+    values, problems = rng.integers(0, 2, size=(n, 2)), rng.integers(5, size=n).tolist()
+    found = stratified_differences_by_problem(problems, strata, values, first, 20)
+    for column in range(2):
+        above, below = 0.0, 0.0
+        for stratum in set(strata):
+            one = [values[row, column] for row in range(n) if strata[row] == stratum and first[row]]
+            other = [values[row, column] for row in range(n) if strata[row] == stratum and not first[row]]
+            if one and other:
+                weight = len(one) * len(other) / (len(one) + len(other))
+                above += weight * (sum(one) / len(one) - sum(other) / len(other))
+                below += weight
+        assert found[column].value == (pytest.approx(above / below) if below else None)
 
 
 def test_what_has_no_value_says_why():
