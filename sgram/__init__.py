@@ -20,6 +20,8 @@ _HOMES = {
     "find_spans": "sgram.tagging.spans",
     "SpanFinder": "sgram.tagging.finder",
     "PlanningTagger": "sgram.tagging.tagger",
+    "analyse": "sgram.analysis",
+    "diagnose": "sgram.diagnosis.kinds",
     "SgramError": "sgram.errors",
 }
 

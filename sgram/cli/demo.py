@@ -51,10 +51,14 @@ def demo(
         inputs, lexicon = [*runs, sample], out / "both.json"
         chain.say("Merging what was mined from the traces and from the policy's own responses")
         chain.run("lexicon", "merge", mined, runs[0] / "lexicon.json", "-o", lexicon)
-    chain.say("Measuring")
-    chain.run("metrics", *inputs, "--lexicon", lexicon)
+    chain.say("Measuring: all tables go to files, one is shown")
+    shown = "tokens" if steps else "moves"
+    chain.run("metrics", *inputs, "--lexicon", lexicon, "--csv", out / "tables", "--table", shown)
     chain.say("Writing the report")
-    chain.run("report", *inputs, "--lexicon", lexicon, "-o", page, "--title", "sgram demo")
+    markdown = out / "report.md"
+    chain.run(
+        "report", *inputs, "--lexicon", lexicon, "-o", page, "--markdown", markdown, "--title", "sgram demo"
+    )
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     note(f"Done in {minutes} min {seconds} s. Next: sgram report YOUR_ROLLOUTS.jsonl -o report.html")
     note("Open in a browser:")
