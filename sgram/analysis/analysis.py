@@ -132,7 +132,7 @@ def _with_lexicons(
     known: dict[str, Lexicon] = {}
     lexicons = []
     for source in sources:
-        name = config.lexicon or source.lexicon or config.default_lexicon
+        name = config.lexicon if config.lexicon is not None else source.lexicon or config.default_lexicon
         if name not in known:
             known[name] = Lexicon.load(name)
         lexicons.append(known[name])

@@ -24,6 +24,9 @@ from sgram.traces.tokens import load_tokenizer
 Tell = Callable[[str, int, int], None]
 """Gets a stage, what is done and what there is in all."""
 RUNS = "training runs"
+MISSPELLED = 0.05
+"""Share of traces whose token ids do not spell their text from which that is told; a text cut within a character, or
+with special tokens in it, is no sign of another tokenizer."""
 
 
 @dataclass(slots=True)
@@ -188,6 +191,11 @@ def _count(
     home_of = {choice.names[name]: at for name, at in place.items()}
     tokens = tuple(sorted(counter.tokens, key=lambda each: (each.key, len(each.entropies))))
     counted = Counted(ledger.columns(), shown, tuple(home_of[name] for name in shown), draws, config, tokens)
+    if counter.misspelled > MISSPELLED * counter.with_ids:
+        notes.append(
+            f"In {counter.misspelled:,} of {counter.with_ids:,} traces the token ids do not spell the text by the "
+            "tokenizer given: it may be that of another model, and then nothing said of tokens holds."
+        )
     return Gathered(counted, choice, counter.held, tuple(readings), tuple(notes))
 
 
@@ -213,6 +221,7 @@ class _Counter:
         self._choice, self._ledger, self._place_of = choice, ledger, place_of
         self.held: dict[int, tuple[str, Trace]] = {}
         self.tokens: list[HeldTokens] = []
+        self.with_ids, self.misspelled = 0, 0
 
     def add(
         self, trace: Trace, name: str, markers: Sequence[Marker], token_marker: TokenMarker | None
@@ -229,7 +238,11 @@ class _Counter:
             n_tokens if tokens is None else len(tokens.ids), key_of(trace.answer) if trace.answer is not None else 0,
             told_kind(trace), (shape.kind, shape.similarity, shape.variation),
         )  # fmt: skip
-        first = None if token_marker is None else token_marker.first_entropies(trace, marks[0])
+        first = None
+        if token_marker is not None:
+            first = token_marker.first_entropies(trace, tokens, marks[0])
+            self.with_ids += tokens.spelled is not None
+            self.misspelled += not token_marker.spells(trace, tokens)
         self._ledger.add(row, marks, None if tokens is None else tokens.sums, first)
         known = tokens is not None and trace.token_ids is not None and trace.entropies is not None
         if known and key <= self._choice.token_limit:

@@ -139,7 +139,8 @@ def _exponential(made: Series) -> Series:
     """Mean negative log-probabilities as perplexities; their samples are left behind, as means do not carry over."""
 
     def exp(values: Sequence[float | None]) -> list[float | None]:
-        return [None if each is None else float(np.exp(each)) for each in values]
+        with np.errstate(over="ignore"):  # what is too large is infinite
+            return [None if each is None else float(np.exp(each)) for each in values]
 
     def mapped(curve: Curve) -> Curve:
         return Curve(curve.steps, tuple(exp(curve.values)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sgram
 from sgram.errors import UsageError
-from sgram.files import RunDirectory, canonical_json, digest, write_bytes
+from sgram.files import RunDirectory, canonical_json, digest, excerpt, write_bytes
 from sgram.traces import Trace, TraceReader, write_traces
 
 if TYPE_CHECKING:
@@ -62,11 +62,8 @@ def score_file(
     """
     from sgram.analysis.scoring import score_traces
 
+    check_format(output)
     name = str(output)
-    if not name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson", ".parquet")):
-        raise UsageError(
-            f"-o {name}: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
-        )
     folder = Path(f"{name}.parts")
     identity = {
         "verb": "score",
@@ -100,6 +97,15 @@ def score_file(
     write_bytes(tokenizer, loaded.tokenizer.backend_tokenizer.to_str().encode())
     shutil.rmtree(folder)
     return ScoredFile(output, tokenizer, total, scored, reused)
+
+
+def check_format(output: Path) -> None:
+    """`UsageError` for a name that says no format in which rollouts are written."""
+    plain = str(output).lower().removesuffix(".gz").removesuffix(".zst")
+    if not plain.endswith((".jsonl", ".ndjson", ".parquet")):
+        raise UsageError(
+            f"-o {excerpt(output)}: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
+        )
 
 
 def _cut(traces: TraceReader) -> Iterator[list[Trace]]:

@@ -66,10 +66,33 @@ def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source],
         if given == "-":
             raise UsageError("traces are read twice, so stdin cannot be analysed; save them in a file first")
         runs = _runs_in(Path(given), given, notes)
-        found += runs if runs is not None else [Source(None, "traces", given, (given,))]
-    runs = {each.paths: each for each in found if each.kind == "run"}  # the same run named twice is read once
+        if runs is None:
+            runs = [Source(None, "traces", given, (given,))]
+        found += runs
+    runs: dict[str, Source] = {}  # the same run named twice is read once
+    for each in sorted((each for each in found if each.kind == "run"), key=lambda each: each.shown):
+        runs.setdefault(os.path.realpath(each.paths[0]), each)
     rollouts = {os.path.realpath(each.shown): each for each in found if each.kind == "traces"}
-    return [*_named(list(runs.values())), *(rollouts[path] for path in sorted(rollouts))], notes
+    named = _named(list(runs.values()))
+    return [*named, *_apart([rollouts[path] for path in sorted(rollouts)], named, notes)], notes
+
+
+def _apart(rollouts: list[Source], runs: list[Source], notes: list[str]) -> list[Source]:
+    """The `rollouts` without those whose files are all read as part of another input; in their order."""
+    files = {id(each): _files(each) for each in (*runs, *rollouts)}
+    seen = set().union(*(files[id(run)] for run in runs))
+    kept = []
+    for each in sorted(rollouts, key=lambda each: -len(files[id(each)])):  # a folder before what lies in it
+        if files[id(each)] <= seen:
+            notes.append(f"{excerpt(each.shown)} is read as part of another input, and not again")
+        else:
+            kept.append(id(each))
+        seen |= files[id(each)]
+    return [each for each in rollouts if id(each) in kept]
+
+
+def _files(source: Source) -> set[str]:
+    return {os.path.realpath(each.path) for each in find_sources(source.paths)[0]}
 
 
 def _runs_in(place: Path, shown: str, notes: list[str]) -> list[Source] | None:
@@ -82,11 +105,18 @@ def _runs_in(place: Path, shown: str, notes: list[str]) -> list[Source] | None:
     if about is not None and about.get("verb") == "compare":
         return _compared(place, shown, notes)
     inside = sorted(each for each in place.iterdir() if each.is_dir() and each.name.startswith("train-"))
-    runs = [(each, _identity(each)) for each in inside]
-    runs = [(each, known) for each, known in runs if known is not None and known.get("verb") == "train"]
-    if not runs:
-        return None
-    return [_run(each, f"{shown.rstrip('/')}/{each.name}", known, notes) for each, known in runs]
+    runs, faults = [], []
+    for each in inside:
+        try:
+            known = _identity(each)
+            if known is not None and known.get("verb") == "train":
+                runs.append(_run(each, f"{shown.rstrip('/')}/{each.name}", known, notes))
+        except InputError as error:
+            faults.append(error)
+    if faults and not runs:
+        raise faults[0]
+    notes += [f"left out: {fault}" for fault in faults]
+    return runs or None
 
 
 def _compared(place: Path, shown: str, notes: list[str]) -> list[Source]:
@@ -131,17 +161,20 @@ def _run(place: Path, shown: str, about: Mapping[str, Any], notes: list[str]) ->
         raise InputError(
             f"{excerpt(place / _IDENTITY)} holds no configuration; name the run's rollouts instead"
         )
-    if not (place / "rollouts").is_dir():
+    rollouts = place / "rollouts"
+    if not rollouts.is_dir() or not any(rollouts.iterdir()):
         raise InputError(f"the run {excerpt(shown)} has no rollouts yet; let it take a step, or leave it out")
     if not (place / "result.json").is_file():
         notes.append(f"the run {excerpt(shown)} has not ended; the steps that it has taken are analysed")
+    if not (place / "lexicon.json").is_file():
+        notes.append(f"the run {excerpt(shown)} holds no lexicon of its own; the default one is taken for it")
     known = {
         "lexicon": str(place / "lexicon.json") if (place / "lexicon.json").is_file() else None,
         "tokenizer": str(place / "model") if (place / "model" / "tokenizer.json").is_file() else None,
     }
-    name = f"{config.get('method', 'run')}, seed {config.get('seed', '?')}"
+    name = f"{_short(config.get('method', 'run'))}, seed {_short(config.get('seed', '?'))}"
     facts = {"config": config, "sgram": about.get("sgram"), "versions": about.get("versions")}
-    return Source(name, "run", shown, (str(place / "rollouts"),), **known, facts=facts)
+    return Source(name, "run", shown, (str(rollouts),), **known, facts=facts)
 
 
 def _named(runs: list[Source]) -> list[Source]:
@@ -160,7 +193,13 @@ def _named(runs: list[Source]) -> list[Source]:
         run if alike[run.name] == 1 else replace(run, name=f"{run.name} ({Path(run.paths[0]).parent.name})")
         for run in made
     ]
-    return sorted(made, key=lambda run: (run.name, run.shown))
+    made.sort(key=lambda run: (run.name, run.shown))
+    before: Counter[str] = Counter()
+    for place, run in enumerate(made):
+        before[run.name] += 1
+        if before[run.name] > 1:  # a copy in another folder
+            made[place] = replace(run, name=f"{run.name}, {before[run.name]}")
+    return made
 
 
 def _short(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Planning and execution tokens of a trace, by several lists at once. Knows nothing about tables or files of traces."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,16 @@ from sgram.analysis.marks import Marks
 from sgram.errors import InputError
 from sgram.files import digest, excerpt
 from sgram.lexicon import Lexicon
+from sgram.metrics.entropy import POSITIVE_LOGPROB
 from sgram.tagging.finder import SpanFinder
 from sgram.tagging.projection import project
 from sgram.tagging.tagger import PlanningTagger
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 from sgram.traces.tokens import load_tokenizer
+
+LEAST_LOGPROB = -1e6
+"""Less is no logarithm of a probability; engines write -9999 for a token that they rule out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +35,8 @@ class TokenMarks:
     """bool (T,) of each list."""
     sums: tuple[TokenSums, ...]
     """Of each list."""
+    spelled: list[bytes] | None = None
+    """What each token spells; None where the trace has no ids of its own."""
 
 
 class TokenMarker:
@@ -68,18 +75,36 @@ class TokenMarker:
             np.array(values, np.float64) if known and values is not None else None
             for values in (trace.entropies, trace.logprobs)
         )
+        self._check(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
+        self._check(trace, "logprobs", nll, LEAST_LOGPROB, 0.0)
         sums = tuple(token_sums(mask, entropies, None if nll is None else -nll) for mask in masks)
-        return TokenMarks(ids, masks, sums)
+        return TokenMarks(ids, masks, sums, self.vocabulary.spell(ids.tolist()) if known else None)
 
-    def first_entropies(self, trace: Trace, marks: Marks) -> np.ndarray | None:
+    def _check(self, trace: Trace, name: str, values: np.ndarray | None, low: float, high: float) -> None:
+        """`InputError` for numbers that nothing recorded in nats can be."""
+        if values is None:
+            return
+        wrong = np.flatnonzero((values < low - POSITIVE_LOGPROB) | (values > high + POSITIVE_LOGPROB))
+        if len(wrong):
+            raise InputError(
+                f"trace '{excerpt(trace.id)}' holds {values[wrong[0]]:.6g} in its {name}, which are in nats, from "
+                f"{low:.6g} to {high:.6g} here; mend it, or take the field off"
+            )
+
+    def spells(self, trace: Trace, tokens: TokenMarks) -> bool:
+        """Whether the ids of `trace` spell its text, but for spaces at its ends; True where nothing can be said."""
+        if tokens.spelled is None or not self.vocabulary.keeps_text:
+            return True
+        return b"".join(tokens.spelled).strip() == trace.text.encode("utf-8", "surrogatepass").strip()
+
+    def first_entropies(self, trace: Trace, tokens: TokenMarks, marks: Marks) -> np.ndarray | None:
         """Entropy of the first token of each span, (spans,); None where entropies or places are not known."""
-        if trace.token_ids is None or trace.entropies is None:
+        if tokens.spelled is None or trace.entropies is None:
             return None
-        spelled = self.vocabulary.spell(trace.token_ids)
-        whole = b"".join(spelled)
+        whole = b"".join(tokens.spelled)
         if whole != trace.text.encode("utf-8", "surrogatepass"):
             return None
-        ends = np.cumsum([len(piece) for piece in spelled])
+        ends = np.cumsum([len(piece) for piece in tokens.spelled])
         starts = marks.starts if trace.text.isascii() else _bytes_at(whole, marks.starts)
         return np.array(trace.entropies)[np.searchsorted(ends, starts, "right")]
 

@@ -7,7 +7,7 @@ stdout carries data, stderr carries talk. Traces are untrusted: whatever comes f
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -103,3 +103,22 @@ def meter(stage: str, total: float | None = None, unit: str = "rows") -> Iterato
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def stages(units: Mapping[str, str] | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """A function that shows (stage, done, in all), one `Meter` a stage; `units` says what a stage counts."""
+    held: list[Meter] = []
+
+    def shown(stage: str, done: int, total: int) -> None:
+        if not held or held[0].stage != stage:
+            if held:
+                held.pop().close()
+            held.append(Meter(stage, total, (units or {}).get(stage, "parts")))
+        held[0].update(done)
+
+    try:
+        yield shown
+    finally:
+        if held:
+            held[0].close()

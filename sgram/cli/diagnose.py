@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note
 from sgram.cli.diagnose_tables import print_agreement, print_examples, print_kinds, tell_costs, write_csv
 from sgram.cli.judge_flags import JudgeFlags
-from sgram.cli.names import refuse_options
+from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags, tell, watched
 from sgram.errors import InputError, UsageError
 from sgram.files import digest
@@ -140,12 +140,12 @@ def _check_names(paths: list[str], output: str | None, csv: Path | None) -> None
     for path in written:
         if path.startswith("-"):
             raise UsageError(f"{path} names no file for diagnoses; write ./{path} if it does")
-        if any(each != "-" and os.path.realpath(each) == os.path.realpath(path) for each in paths):
-            raise UsageError(f"{path} is an input; write to another file")
     if len({os.path.realpath(path) for path in written}) < len(written):
         raise UsageError(f"-o and --csv both name {output}; give each a file of its own")
     if output is not None:
         writer_for(output)
+    refuse_inputs(written, paths)
+    refuse_places(written)
 
 
 class _Passes:

@@ -1,17 +1,15 @@
 """``sgram metrics``: rollouts and runs in; tables with intervals and placebos out. Nothing but flags and printing."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sgram.cli.console import Meter, meter, note, printable
-from sgram.cli.names import refuse_options
+from sgram.cli.console import meter, note, printable, stages
+from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags, tell
 from sgram.errors import UsageError
 from sgram.files import excerpt, write_bytes
@@ -34,7 +32,7 @@ class ScoringFlags:
 
     model: str | None = None
     """Compute them with this model: a folder, smollm2, or a name on the hub; needs -o."""
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None
     """File for the scored rollouts (.jsonl.gz); name it next time, and nothing is computed again."""
     max_length: int | None = None
     """Longest prompt and response in tokens that is scored; by default what the model allows."""
@@ -61,7 +59,9 @@ def metrics(
         tuple[str, ...],
         Parameter(help="Print this table, whole; may be given again.", negative="", show_default=False),
     ] = (),
-    csv: Annotated[Path | None, Parameter(help="Folder for all tables, a CSV file each.")] = None,
+    csv: Annotated[
+        Path | None, Parameter(help="Folder for all tables, a CSV file each.", allow_leading_hyphen=True)
+    ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
     dry_run: Annotated[
         bool, Parameter(negative="", help="Say what would be read and computed, and stop.")
@@ -93,10 +93,10 @@ def metrics(
     if dry_run:
         return _show_plan(inputs, config, reading, scoring, as_json)
     if scoring.model is not None:
-        scored = _score(inputs, reading, scoring)
+        scored = score(inputs, reading, scoring)
         inputs, config = [str(scored.path)], replace(config, tokenizer=str(scored.tokenizer))
         reading = replace(reading, dialect="sgram")
-    with _stages() as shown:
+    with stages(STAGES) as shown:
         made = analyse(inputs, config, shown, options=reading.options(), dialect=reading.dialect)
     written = [] if csv is None else _write_tables(made, csv)
     if as_json:
@@ -114,45 +114,33 @@ def metrics(
 
 def _check_names(inputs: list[str], scoring: ScoringFlags, csv: Path | None, dry_run: bool) -> None:
     """Refuse names that cannot be meant, before anything is read."""
+    from sgram.analysis.scored import check_format
+
     if scoring.model is None and scoring.output is not None:
         raise UsageError("-o is for rollouts that --model scores; name the model, or --csv for tables")
     if scoring.model is not None and scoring.output is None and not dry_run:
         raise UsageError(
             "--model needs -o scored.jsonl.gz: what it computes is kept, so that it is computed once"
         )
-    if csv is not None and csv.exists() and not csv.is_dir():
-        raise UsageError(f"{excerpt(csv)} is a file; name a folder for the tables")
-    if scoring.output is not None:
-        target = os.path.realpath(scoring.output)
-        if any(os.path.realpath(path) == target for path in inputs):
-            raise UsageError(f"{excerpt(scoring.output)} is an input; write to another file")
-        if any(Path(os.path.realpath(path)) in Path(target).parents for path in inputs):
+    for path in (scoring.output, csv):
+        if path is not None and str(path).startswith("-"):
             raise UsageError(
-                f"{excerpt(scoring.output)} lies in an input folder, where it would be read; name another"
+                f"tables and scored rollouts go to files, and {excerpt(path)} names none; write ./{excerpt(path)} "
+                "if it does"
             )
+    if csv is not None:
+        if csv.is_file():
+            raise UsageError(f"{excerpt(csv)} is a file; name a folder for the tables")
+        refuse_places([csv / "corpus.csv"])
+    if scoring.output is not None:
+        check_format(scoring.output)
+        refuse_inputs([scoring.output], inputs)
+        refuse_places([scoring.output])
 
 
-_UNITS = {"reading": "inputs", "drawing placebos": "lexicons", "counting": "inputs", "diagnosing": "traces",
+STAGES = {"reading": "inputs", "drawing placebos": "lexicons", "counting": "inputs", "diagnosing": "traces",
           "measuring": "tables"}  # fmt: skip
-
-
-@contextmanager
-def _stages() -> Iterator[Any]:
-    """A function that shows (stage, done, in all), one bar a stage."""
-    bars: list[tuple[str, Meter]] = []
-
-    def shown(stage: str, done: int, total: int) -> None:
-        if not bars or bars[-1][0] != stage:
-            if bars:
-                bars.pop()[1].close()
-            bars.append((stage, Meter(stage, total, _UNITS.get(stage, ""))))
-        bars[-1][1].update(done)
-
-    try:
-        yield shown
-    finally:
-        if bars:
-            bars[-1][1].close()
+"""What the stages of an analysis count."""
 
 
 def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
@@ -167,7 +155,8 @@ def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
     return TraceReader(inputs, reading.dialect, options=reading.options())
 
 
-def _score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "ScoredFile":
+def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "ScoredFile":
+    """Score the rollouts of `inputs` by a model, into the file that `scoring` names, and say what came of it."""
     from sgram.analysis.scored import score_file
     from sgram.analysis.scoring import Scoring
     from sgram.training.models import load_model

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import Meter, note, printable
-from sgram.cli.names import refuse_options
+from sgram.cli.console import note, printable, stages
+from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -89,6 +89,8 @@ def report(
     if seed < 0 or traces < 0:
         raise UsageError("--seed and --traces take a whole number from 0")
     _check_names(paths, output, beside, reading.quarantine)
+    if model is not None:
+        refuse_inputs([_scored_beside(output)], paths)
     config = AnalysisConfig(
         lexicon=lexicon, tokenizer=None if reading.tokenizer is None else str(reading.tokenizer), seed=seed,
         n_examples=traces, n_siblings=min(traces, AnalysisConfig().n_siblings),
@@ -135,19 +137,17 @@ def _check_names(paths: Sequence[str], output: Path, beside: BesideFlags, quaran
             raise UsageError("pages, tables and figures go to files, not to stdout; name a file")
         if str(path).startswith("-"):
             raise UsageError(f"{excerpt(path)} names no file; write ./{excerpt(path)} if it does")
-    inputs = {os.path.realpath(path) for path in paths}
+    refuse_inputs(written, paths)
     for path in written:
-        if os.path.realpath(path) in inputs:
-            raise UsageError(f"{excerpt(path)} is an input; write to another file")
         if path.suffix.lower() in _WRITTEN_LIKE_INPUT:
             raise UsageError(
                 f"{excerpt(path)} would be read as rollouts; end a page's name in .html, Markdown's in .md"
             )
-        if path.is_dir():
-            raise UsageError(f"{excerpt(path)} is a folder; name a file in it")
+    refuse_places(written)
     for path in folders:
-        if path.exists() and not path.is_dir():
+        if path.is_file():
             raise UsageError(f"{excerpt(path)} is a file; name a folder")
+    refuse_places(path / "table.csv" for path in folders)
     if len({os.path.realpath(path) for path in written}) < len(written):
         raise UsageError(f"-o and --markdown both name {excerpt(output)}; give each a file of its own")
 
@@ -156,10 +156,9 @@ def _scored(
     paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags, model: str, output: Path
 ) -> tuple[list[str], "AnalysisConfig", InputFlags]:
     """The same inputs with entropies by a local model, in a file beside the page, and how that file is read."""
-    from sgram.cli.metrics import ScoringFlags, _score
+    from sgram.cli.metrics import ScoringFlags, score
 
-    beside_page = output.with_name(f"{output.stem}.scored.jsonl.gz")
-    scored = _score(list(paths), reading, ScoringFlags(model=model, output=beside_page))
+    scored = score(list(paths), reading, ScoringFlags(model=model, output=_scored_beside(output)))
     return (
         [str(scored.path)],
         replace(config, tokenizer=str(scored.tokenizer)),
@@ -167,52 +166,33 @@ def _scored(
     )
 
 
+def _scored_beside(page: Path) -> Path:
+    return page.with_name(f"{page.stem}.scored.jsonl.gz")
+
+
 def _analysed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags) -> "Analysis":
     from sgram.analysis import analyse
+    from sgram.cli.metrics import STAGES
 
-    stages = _Stages()
-    try:
-        return analyse(paths, config, stages.tell, options=reading.options(), dialect=reading.dialect)
-    finally:
-        stages.close()
-
-
-class _Stages:
-    """Progress of one stage after another."""
-
-    def __init__(self) -> None:
-        self._meter: Meter | None = None
-
-    def tell(self, stage: str, done: int, total: int) -> None:
-        """Show how far `stage` is."""
-        if self._meter is None or self._meter.stage != stage:
-            self.close()
-            self._meter = Meter(stage, total, "parts")
-        self._meter.update(done)
-
-    def close(self) -> None:
-        """Leave the terminal clean."""
-        if self._meter is not None:
-            self._meter.close()
-            self._meter = None
+    with stages(STAGES) as shown:
+        return analyse(paths, config, shown, options=reading.options(), dialect=reading.dialect)
 
 
 def _figures(analysis: "Analysis", beside: BesideFlags) -> tuple[list["ShownFigure"], list["Figure"]]:
     """The figures as the page takes them, and as files are made of; none without matplotlib."""
     from sgram.reports.figures import figures
 
-    made, drawn, stages = figures(analysis), [], _Stages()
+    made, drawn = figures(analysis), []
     try:
-        for number, figure in enumerate(made, 1):
-            drawn.append(figure.shown())
-            stages.tell("drawing", number, len(made))
+        with stages({"drawing": "figures"}) as shown:
+            for number, figure in enumerate(made, 1):
+                drawn.append(figure.shown())
+                shown("drawing", number, len(made))
     except MissingExtraError as error:
         if beside.figures is not None:
             raise
         note(f"the page has no figures: {error}")
         return [], []
-    finally:
-        stages.close()
     return drawn, made
 
 

@@ -42,6 +42,11 @@ class Endpoint:
             raise UsageError(
                 f"the judge's URL holds a user or password; put the key into ${self.api_key_env} instead"
             )
+        if parts.query or parts.fragment:
+            raise UsageError(
+                "the judge's URL ends in ?... or #..., which would be lost; give the part before its "
+                "/chat/completions"
+            )
         if not (self.timeout > 0 and self.retries >= 0):
             raise UsageError("the judge's time limit is above 0 seconds, its retries a number from 0")
 
@@ -74,7 +79,8 @@ def _split(url: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         parts = SplitResult("", "", "", "", "")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise UsageError(
             f"{excerpt(url, 80)} is no http(s) URL of a judge; give one as http://localhost:8000/v1"
         )
@@ -95,7 +101,13 @@ def ask(endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], No
             status, headers, raw = 0, {}, b""
             why = f"{type(error).__name__}: {excerpt(str(error), 120)}"
         if status == 200:
-            return _read(raw, attempt)
+            answer = _read(raw, attempt)
+            if answer is None:
+                raise UnansweredError(
+                    f"what the judge at {excerpt(endpoint.base_url, 80)} sends is no chat completion "
+                    f"({excerpt(raw, 120)}); check its URL"
+                )
+            return answer
         if status:
             why = f"status {status}: {excerpt(raw, 160)}"
             _check(endpoint, status, raw, why)
@@ -157,14 +169,17 @@ def _post(endpoint: Endpoint, data: bytes) -> tuple[int, dict[str, str], bytes]:
         link.close()
 
 
-def _read(raw: bytes, n_again: int) -> Answer:
-    """The answer in the body of a reply; an empty one where it holds none."""
+def _read(raw: bytes, n_again: int) -> Answer | None:
+    """The answer in the body of a reply, empty where its message holds no text; None for another kind of body."""
     try:
         told = json.loads(raw)
-        content = told["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return Answer("", 0, 0, n_again)
+        content = told["choices"][0]["message"].get("content")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
     usage = told.get("usage") if isinstance(told.get("usage"), dict) else {}
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
     tokens = [count if type(count) is int and count >= 0 else 0 for count in counts]
-    return Answer(content if isinstance(content, str) else "", *tokens, n_again)
+    text = (
+        content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""
+    )  # no lone surrogates
+    return Answer(text, *tokens, n_again)

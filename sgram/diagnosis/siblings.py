@@ -12,8 +12,8 @@ from typing import Literal
 
 from sgram.diagnosis.operations import Operation, Work, resting, shown, work_of
 from sgram.files import excerpt
+from sgram.scan import find_words
 from sgram.tagging.spans import Span, longest_first
-from sgram.text import find_words
 from sgram.traces import Trace
 
 MOST_SIBLINGS = 8

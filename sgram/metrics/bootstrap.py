@@ -35,9 +35,10 @@ class Estimate:
 
     def mapped(self, function: Callable[[float], float]) -> "Estimate":
         """The estimate of an increasing `function` of the statistic, such as exp for perplexities."""
-        value, low, high = (
-            None if each is None else float(function(each)) for each in (self.value, self.low, self.high)
-        )
+        with np.errstate(over="ignore"):  # what is too large is infinite
+            value, low, high = (
+                None if each is None else float(function(each)) for each in (self.value, self.low, self.high)
+            )
         return replace(self, value=value, low=low, high=high)
 
 

@@ -100,3 +100,65 @@ def test_an_input_is_told_by_what_it_holds_not_by_where_it_lies(tmp_path):
     records = [find_inputs([path])[0][0].record() for path in paths]
     assert records[0]["digest"] == records[1]["digest"]
     assert records[0]["path"] != records[1]["path"]
+
+
+def test_a_run_is_read_once_by_whatever_path_it_is_named(tmp_path):
+    place = run(tmp_path, "a", STEP)
+    (tmp_path / "link").symlink_to(place)
+    found, _ = find_inputs([place, f"{place}/", tmp_path / "link", f"{tmp_path}/../{tmp_path.name}/train-a"])
+    assert names(found) == ["hicra, seed 0"]
+
+
+def test_copies_of_a_run_have_names_of_their_own(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        run(tmp_path / folder, "a", STEP)
+    found, _ = find_inputs([tmp_path / "y", tmp_path / "x"])
+    assert names(found) == ["hicra, seed 0 (train-a)", "hicra, seed 0 (train-a), 2"]
+    assert [each.shown for each in found] == [f"{tmp_path}/{folder}/train-a" for folder in ("x", "y")]
+
+
+def test_what_is_read_as_part_of_another_input_is_not_read_again(tmp_path):
+    folder = tmp_path / "rollouts"
+    folder.mkdir()
+    inside = rollouts(folder, [trace("a", "so")], "one.jsonl")
+    rollouts(folder, [trace("b", "so")], "two.jsonl")
+    beside = rollouts(tmp_path, [trace("c", "so")], "three.jsonl")
+    place = run(tmp_path, "a", STEP)
+    found, notes = find_inputs([inside, folder, beside, place, place / "rollouts"])
+    assert [each.shown for each in found] == [str(place), str(folder), beside]
+    assert sorted(notes) == [
+        f"{path} is read as part of another input, and not again" for path in (inside, f"{place}/rollouts")
+    ]
+
+
+def test_runs_of_a_folder_that_cannot_be_used_are_left_out_and_told(tmp_path):
+    run(tmp_path, "a", STEP)
+    begun = run(tmp_path, "b", STEP, method="grpo")
+    for file in (begun / "rollouts").iterdir():
+        file.unlink()
+    (run(tmp_path, "c", STEP) / "run.json").write_text("[]")
+    found, notes = find_inputs([tmp_path])
+    assert names(found) == ["hicra, seed 0"]
+    assert len(notes) == 2
+    assert f"left out: the run {begun} has no rollouts yet" in notes[0]
+    assert "does not describe a run" in notes[1]
+    with pytest.raises(InputError, match="no rollouts yet"):
+        find_inputs([begun])
+
+
+def test_a_run_without_its_lexicon_is_told(tmp_path):
+    place = run(tmp_path, "a", STEP)
+    (place / "lexicon.json").unlink()
+    assert "holds no lexicon of its own" in find_inputs([place])[1][0]
+
+
+def test_the_name_of_a_run_is_short_and_printable_whatever_its_configuration_holds(tmp_path):
+    (found,), _ = find_inputs([run(tmp_path, "a", STEP, method="\x1b[2J" + "x" * 9000)])
+    assert found.name.isprintable()
+    assert len(found.name) < 60
+
+
+def test_an_input_that_is_not_there_is_told_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*missing"):
+        find_inputs([tmp_path / "missing"])

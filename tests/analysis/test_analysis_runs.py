@@ -10,7 +10,7 @@ from hand_made import byte_ids, byte_tokenizer, lexicon, rollouts, run, trace
 from sgram.analysis import AnalysisConfig, analyse
 from sgram.analysis.counted import over_draws
 from sgram.analysis.entropies import conditional_at, equal_size, semantic_at
-from sgram.errors import InputError
+from sgram.errors import InputError, UsageError
 
 PLANNING, EXECUTION = ({"token_class": name} for name in ("planning", "execution"))
 CONFIG = AnalysisConfig(n_placebos=0, n_draws=100)
@@ -282,3 +282,50 @@ def test_a_placebos_range_is_that_of_its_draws():
     found = over_draws([1.0, 3.0, 2.0])
     assert (found.value, found.low, found.high) == (2, 1, 3)
     assert over_draws([1.0]).low is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("entropies", -3.0, "-3 in its entropies"),
+        ("entropies", 1e308, r"1e\+308 in its entropies"),
+        ("logprobs", 0.5, "0.5 in its logprobs"),
+        ("logprobs", -1e300, r"-1e\+300 in its logprobs"),
+    ],
+)
+def test_numbers_that_nothing_in_nats_can_be_are_told_with_the_trace(tmp_path, field, value, told):
+    byte_tokenizer(tmp_path / "tokenizer.json")
+    made = {"entropies": (0.5, 0.5), "logprobs": (-0.5, -0.5), field: (0.0, value)}
+    path = rollouts(tmp_path, [trace("odd", "so", token_ids=tuple(byte_ids("so")), **made)])
+    config = AnalysisConfig(tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0, n_draws=20)
+    with pytest.raises(InputError, match=f"trace 'odd' holds {told}, which are in nats"):
+        analyse([path], config)
+    # 2 * 256 ids: ln 512 = 6.24; -9999 is what engines write for a token that they rule out
+    fine = trace(
+        "1", "so", token_ids=tuple(byte_ids("so")), entropies=(6.2, -0.001), logprobs=(-9999.0, 0.001)
+    )
+    assert "tokens" in analyse([rollouts(tmp_path, [fine], "fine.jsonl")], config).tables
+
+
+def test_token_ids_that_do_not_spell_their_text_are_told(tmp_path):
+    byte_tokenizer(tmp_path / "tokenizer.json")
+    config = AnalysisConfig(tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0, n_draws=20)
+
+    def told(*texts):
+        made = [
+            trace(str(n), text, token_ids=tuple(byte_ids("so we go")), entropies=(0.5,) * 8)
+            for n, text in enumerate(texts)
+        ]
+        notes = analyse([rollouts(tmp_path, made)], config).notes
+        return [note for note in notes if "do not spell" in note]
+
+    assert told("so we go", "  so we go\n") == []  # spaces at the ends are cut off by many
+    assert told(*["so we go"] * 19, "wait") == []  # one in twenty
+    (note,) = told("so we go", "wait")
+    assert note.startswith("In 1 of 2 traces")
+
+
+def test_a_lexicon_without_a_name_is_no_lexicon(tmp_path):
+    path = rollouts(tmp_path, [trace("1", "so")])
+    with pytest.raises(UsageError, match="no lexicon ''"):
+        analyse([path], AnalysisConfig(lexicon=""))

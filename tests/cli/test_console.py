@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.progress import Progress
 
 from sgram.cli import console
-from sgram.cli.console import Meter, meter, note, printable, show_table
+from sgram.cli.console import Meter, meter, note, printable, show_table, stages
 
 ANY = st.text(st.characters())  # surrogates included
 
@@ -176,3 +176,34 @@ def test_a_bar_on_a_terminal_is_gone_when_closed_whatever_happens(monkeypatch):
     # the cursor is shown again and the line erased
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert "\x1b[2K" in shown
+
+
+def test_each_stage_has_a_meter_with_its_unit_that_is_closed_before_the_next(monkeypatch):
+    told = []
+
+    class Shown(Meter):
+        def __init__(self, stage, total, unit):
+            super().__init__(stage, total, unit)
+            told.append(("begins", stage, total, unit))
+
+        def update(self, done, extra=""):
+            told.append((self.stage, done))
+
+        def close(self):
+            told.append(("ends", self.stage))
+
+    monkeypatch.setattr(console, "Meter", Shown)
+
+    def work():
+        with stages({"reading": "inputs"}) as shown:
+            shown("reading", 1, 2)
+            shown("reading", 2, 2)
+            shown("drawing", 1, 3)
+            raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        work()
+    assert told == [
+        ("begins", "reading", 2, "inputs"), ("reading", 1), ("reading", 2), ("ends", "reading"),
+        ("begins", "drawing", 3, "parts"), ("drawing", 1), ("ends", "drawing"),
+    ]  # fmt: skip

@@ -139,6 +139,8 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
         (("--seed", "-1"), "--seed"),
         (("--limit", "0"), "--limit"),
         (("-o", "d.txt"), "JSONL or Parquet"),
+        (("-o", "/dev/null/d.jsonl"), "is no folder"),
+        (("--csv", "."), "it is a folder"),
         (("-o", "same.jsonl", "--csv", "same.jsonl"), "give each a file of its own"),
         (("--nonsense",), "option"),
         (("--judge-model", "m"), "give its URL with --judge"),
@@ -165,6 +167,9 @@ def test_an_input_is_never_written_over(tmp_path, capsys):
     code, _, err = diagnose(capsys, file, "-o", file)
     assert (code, file.read_bytes()) == (2, before)
     assert "is an input" in err
+    code, _, err = diagnose(capsys, tmp_path, "-o", tmp_path / "new.jsonl")
+    assert (code, list(tmp_path.iterdir())) == (2, [file])
+    assert "lies in an input folder" in err
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

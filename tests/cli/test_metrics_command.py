@@ -116,6 +116,11 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((rollouts, "--model", "smollm2", "-o", rollouts), "is an input"),
         ((tmp_path, "--model", "smollm2", "-o", tmp_path / "x.jsonl"), "lies in an input folder"),
         ((rollouts, "--csv", rollouts), "is a file; name a folder"),
+        ((rollouts, "--csv", rollouts / "x"), "is no folder; name another place"),
+        ((rollouts, "--csv", "-"), "write ./- if it does"),
+        ((rollouts, "--model", "smollm2", "-o", "-"), "write ./- if it does"),
+        ((rollouts, "--model", "smollm2", "-o", "x.txt"), "scored rollouts are written as .jsonl"),
+        ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "name another place"),
         ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
         (("-",), "read twice"),
         (("--no-such",), "there is no option --no-such"),
@@ -123,8 +128,9 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
     ):
         code, _, err = call(capsys, *arguments)
         assert (code, told in err) == (2, True), err
-    code, _, err = call(capsys, tmp_path / "missing.jsonl")
-    assert code == 3
+    for more in ((), ("--dry-run",)):
+        code, _, err = call(capsys, tmp_path / "missing.jsonl", *more)
+        assert (code, "cannot read" in err) == (3, True)
 
 
 def test_a_dry_run_says_what_would_be_read(capsys, rollouts):

@@ -123,12 +123,32 @@ def test_replies_in_other_forms_are_read_or_counted_as_malformed(tmp_path, conte
     assert one.report.malformed == (letter is None)
 
 
-def test_what_is_no_completion_is_malformed_not_fatal(tmp_path):
-    for data in (b"not json", b"[]", b'{"choices": []}', b'{"choices": [{"message": {"content": 5}}]}'):
+def test_a_completion_without_text_is_malformed_not_fatal(tmp_path):
+    for number, content in enumerate((5, None, {"a": 1})):
+        data = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
         found, one, _, _ = asked(
-            lambda body, number, data=data: (200, {}, data), tmp_path / data.hex(), TRACES[:1]
+            lambda body, asked, data=data: (200, {}, data), tmp_path / str(number), TRACES[:1]
         )
         assert (found[0].choice, one.report.malformed) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "data", [b"<html>sign in</html>", b"[]", b"null", b'{"choices": []}', b"[" * 100_000]
+)
+def test_what_is_no_completion_is_told_and_never_remembered(tmp_path, data):
+    found, one, _, _ = asked(lambda body, number: (200, {}, data), tmp_path, TRACES[:1])
+    assert (found[0].choice, one.report.unanswered, one.report.asked) == (None, 1, 0)
+    assert "no chat completion" in one.report.first_fault
+    (again,), _, _, _ = asked(lambda body, number: verdict("B"), tmp_path, TRACES[:1])
+    assert again.choice == "B"
+    with pytest.raises(SgramError, match="no chat completion"):
+        asked(lambda body, number: (200, {}, data), tmp_path / "other", TRACES)
+
+
+def test_half_a_character_in_a_reply_is_kept_as_a_question_mark(tmp_path):
+    said = '{"reason": "odd \ud800", "choice": "A"}'
+    (found,), _, _, _ = asked(lambda body, number: completion(said), tmp_path, TRACES[:1])
+    assert (found.choice, found.reason) == ("A", "odd ?")
 
 
 def test_too_many_requests_are_waited_out_as_long_as_the_server_asks(tmp_path):
@@ -292,6 +312,10 @@ def test_tokens_are_estimated_where_the_server_does_not_count(tmp_path):
         "http://",
         "http://u:p@host/v1",
         "http://h:port/v1",
+        "http://h/a b/v1",
+        "http://h/é/v1",
+        "http://h/v1?api-version=1",
+        "http://h/v1#x",
     ],
 )
 def test_what_is_no_address_is_refused_before_anything_is_sent(url):

@@ -140,3 +140,8 @@ def test_an_estimate_can_be_mapped():
     assert found.value == pytest.approx(np.e)
     assert found.low < found.value < found.high
     assert Estimate(None, undefined="no").mapped(np.exp) == Estimate(None, undefined="no")
+
+
+def test_what_is_too_large_for_a_number_is_infinite_without_a_warning(recwarn):
+    assert Estimate(5000.0, -5000.0, 5000.0).mapped(np.exp) == Estimate(np.inf, 0.0, np.inf)
+    assert not recwarn.list
