@@ -217,9 +217,10 @@ def _likeliest(trace: Trace, work: Work) -> tuple[int, Evidence]:
 def _nothing(work: Work) -> Evidence:
     right = sum(equation.verdict == "right" for equation in work.equations)
     total = len(work.equations)
-    told = (
-        f"{right} of its {total} equations hold, the others could not be checked"
-        if total
-        else "it holds no equation"
-    )
+    if not total:
+        told = "it holds no equation"
+    elif right == total:
+        told = "its equation holds" if total == 1 else f"all of its {total} equations hold"
+    else:
+        told = f"{right} of its {total} equations hold, the rest could not be checked"
     return Evidence(f"no slip was found ({told}), so a wrong plan is likelier", None, None)

@@ -6,6 +6,7 @@ PDF, whatever a matplotlibrc says.
 
 import io
 import unicodedata
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -47,8 +48,11 @@ def drawn(size: tuple[float, float], draw: Callable[["Figure"], None], form: str
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         held = io.BytesIO()
+        # letters that the font lacks are drawn as boxes, the page's text has them all: no news for a terminal
         about = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
-        figure.savefig(held, format=form, dpi=160, metadata=about)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            figure.savefig(held, format=form, dpi=160, metadata=about)
     return held.getvalue()
 
 

@@ -10,6 +10,8 @@ from sgram.reports.figure import Figure, ShownFigure
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
+SOURCES_IN_LINES = 24
+"""Most sources of a figure that has one line for each."""
 __all__ = ["Figure", "ShownFigure", "figures"]
 
 _BY_SOURCE = (
@@ -37,12 +39,13 @@ def figures(analysis: "Analysis") -> list[Figure]:
         sizes = {row["source"]: number(row["traces"]) or 0.0 for row in tables["corpus"].records()}
     found: list[Figure | None] = []
     for name, make in _BY_SOURCE:
-        if name == "aha" and "curves" in tables:
+        if name == "shares" and "curves" in tables:
             held = chosen(tables["curves"], analysis.sources, sizes, SOURCES_SHOWN)
             for make_curves in (figures_dynamics.dynamics, figures_dynamics.exploration):
                 found.append(make_curves(tables["curves"], tables.get("settling"), held))
         if name in tables:
-            found.append(make(tables[name], chosen(tables[name], analysis.sources, sizes, SOURCES_SHOWN)))
+            most = SOURCES_IN_LINES if name == "success" else SOURCES_SHOWN
+            found.append(make(tables[name], chosen(tables[name], analysis.sources, sizes, most)))
         if name == "moves" and "grams" in tables:
             counts = judged(tables.get("corpus")).values()
             n_correct, n_wrong = (sum(each[side] for each in counts) for side in (0, 1))

@@ -38,7 +38,7 @@ def semantic_entropy(table: "Table", chosen: Chosen) -> Figure | None:
     return dot_plot(
         "semantic-entropy", "Semantic entropy at equal size",
         f"Shannon entropy of which SGs, clusters or moves occur: {sampled}, so that more text does not look more "
-        f"diverse. {INTERVALS} {DRAWS} {chosen.said}".strip(),
+        f"diverse. {INTERVALS} {DRAWS} Random grams form no clusters and make no moves. {chosen.said}".strip(),
         PLACEBO_KEY, [Panel(f"over {each}", "nats", from_zero=False) for each in bins], rows,
     )  # fmt: skip
 

@@ -90,13 +90,17 @@ def moves(table: "Table", chosen: Chosen) -> Figure | None:
             rows.append(
                 DotRow(str(source), str(move), (dots,), f"{' + '.join(counts)} SGs" if counts else "")
             )
+            if counts and not any(number(row.get("count")) for _, row in found):
+                rows.pop()  # a move that is never made is no row of noughts
     if any(len(row.dots[0]) > 1 for row in rows):
         key = "blue dots: correct traces; orange squares: wrong traces; with 95 % intervals"
     else:
         key = "dots: all traces, with 95 % intervals"
     return dot_plot(
         "moves", "Moves, in correct and in wrong traces",
-        f"Strategic Grams of each move in 1,000 words; at the right how many were found. {INTERVALS} "
+        "Strategic Grams of each move in 1,000 words; at the right how many were found; moves that a source never "
+        f"makes are left out. {INTERVALS} "
+        "Random grams make no moves: no placebo stands beside these. "
         f"{chosen.said}".strip(),
         key, [Panel("", "SGs in 1,000 words")], rows,
     )  # fmt: skip
@@ -122,7 +126,8 @@ def grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
         f"differences of {len(held):,} grams compared. The intervals are of one gram each: chance alone would put "
         "one in twenty clear of 0. Filled are those that stand when all are judged together (Benjamini and "
         "Hochberg, 5 %). "
-        "All sources are pooled: what a source that is often right likes to say is in more correct traces.",
+        "Differences are taken within sources, weighted as Mantel and Haenszel have it. "
+        "No placebo stands beside single grams: random ones may differ as much.",
         "blue dots: more often in correct traces; orange squares: in wrong ones; hollow: does not stand among "
         f"{len(held):,} compared; 95 % intervals of one gram each",
         [Panel("", "share of correct less share of wrong traces, percentage points", chance=0.0, from_zero=False)],

@@ -51,6 +51,7 @@ class _Quantity:
     kind: Kind
     about: tuple[str, ...]
     wanted: Callable[[Row], bool] = lambda row: True
+    of_last_step: bool = False
 
 
 _QUANTITIES = (
@@ -71,6 +72,16 @@ _QUANTITIES = (
     _Quantity(
         "overlap", "Marked tokens that are of high entropy", "high_given_planning", "low", "high", "share", ("source",)
     ),
+    *(
+        _Quantity(
+            "curves", f"{name} at the last step", "value", "low", "high", kind, ("source",),
+            lambda row, series=series: row.get("series") == series, of_last_step=True,
+        )
+        for series, name, kind in (
+            ("planning share", "Share that is marked", "share"), ("semantic entropy", "Semantic entropy", "number"),
+            ("planning entropy", "Token entropy of the marked tokens", "number"),
+        )
+    ),
 )  # fmt: skip
 
 
@@ -89,6 +100,9 @@ def comparisons(tables: Mapping[str, Table], most_rows: int) -> list[Comparison]
 def _pairs(quantity: _Quantity, table: Table) -> Iterator[tuple[str, Row, Row]]:
     """(what it is of, the row of SGs, the row of placebos); without a placebo no line."""
     rows = [row for row in table.records() if quantity.wanted(row)]
+    if quantity.of_last_step:
+        last = {row["source"]: row["step"] for row in sorted(rows, key=lambda row: row["step"])}
+        rows = [row for row in rows if row["step"] == last[row["source"]]]
     found: dict[str, dict[bool, Row]] = {}
     for row in rows:
         about = " · ".join(str(row[name]) for name in quantity.about if row.get(name) is not None)

@@ -25,13 +25,14 @@
     body.append(...rows.map((each) => each.row));
     [...table.tHead.rows[0].cells].forEach((head, number) => {
       if (number === place) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      else head.setAttribute("aria-sort", "none");
+      else if (head.hasAttribute("aria-sort")) head.setAttribute("aria-sort", "none");
     });
   }
 
   function sortable(table) {
     [...table.tBodies[0].rows].forEach((row, at) => { row.dataset.at = at; });
     [...table.tHead.rows[0].cells].forEach((head, place) => {
+      if ("picture" in head.dataset) return;
       head.setAttribute("aria-sort", "none");
       const button = document.createElement("button");
       button.type = "button";

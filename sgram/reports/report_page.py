@@ -27,6 +27,7 @@ from sgram.reports.report_cells import cut, shown_table
 from sgram.reports.report_sections import arranged
 from sgram.reports.report_text import Gap, Run
 from sgram.reports.report_traces import ShownExample, shown_example, shown_siblings
+from sgram.reports.sentence import typeset
 from sgram.reports.trace_page import move_class, visible
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
     from sgram.analysis import Analysis
     from sgram.reports.sentences import Sentence
 
-# a quantity: with per cent, a sign, decimals or at least two digits; "seed 12" and "step 12" are names
+# a quantity: with per cent, a sign, decimals or at least two digits; "seed 12" and "step 12" are names, "1,000 words"
+# is a unit
 _WHOLE = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _NUMBER = re.compile(
-    rf"(?<![\w.])(?<!seed )(?<!step )(?:[+\-−]?{_WHOLE}(?:\.\d+)? ?%|[+\-−]{_WHOLE}(?:\.\d+)?|{_WHOLE}\.\d+|"
-    rf"\d{{1,3}}(?:,\d{{3}})+|\d{{2,}})(?![\w])"
+    rf"(?<![\w.])(?<!\d,)(?<!seed )(?<!step )(?:[+\-−]?{_WHOLE}(?:\.\d+)? ?%|[+\-−]{_WHOLE}(?:\.\d+)?|{_WHOLE}\.\d+|"
+    rf"(?!1,000 words)\d{{1,3}}(?:,\d{{3}})+|\d{{2,}})(?![\w])"
 )
 _BRACKETS = re.compile(r"(\([^()]*\d[^()]*\)|\[[^\[\]()]*\d[^\[\]()]*\])")
 _WIDE = 640
@@ -123,7 +125,8 @@ def _made(
     examples = [shown_example(each, chars) for each in analysis.examples[:n_examples]]
     page = {
         "title": cut(analysis.title, 160), "style": style, "script": script, "policy": policy,
-        "facts": _facts(analysis, tables), "findings": _grouped(list(sentences)[:_MOST_SENTENCES]),
+        "facts": _facts(analysis, tables), "short": _HEADINGS["summary"],
+        "findings": _grouped(list(sentences)[:_MOST_SENTENCES]),
         "sections": arranged(tables, figures), "figures_left": left[:_MOST_NOTES],
         "rows": lambda table: _rows(table.name, rows), "serial": count(1).__next__,
         "legend": _legend(tables), "comparisons": comparisons(tables, max(4, rows // 20)),
@@ -164,7 +167,8 @@ def _facts(analysis: "Analysis", tables: Mapping[str, Any]) -> list[tuple[str, s
     facts.append(
         (f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {cut(analysis.lexicon.name, 60)}")
     )
-    return facts
+    # what the title says already
+    return [(count, what) for count, what in facts if f"{count} {what}" not in analysis.title]
 
 
 def _legend(tables: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
@@ -226,6 +230,13 @@ def _grouped(sentences: Sequence["Sentence"]) -> list[tuple[str, list["Sentence"
     return list(groups.items())
 
 
+def exemplified(text: str) -> tuple[str, str]:
+    """A sentence that counts sources, and the one that it has as an example; "" where it has none."""
+    counted, found, example = text.partition(_EXAMPLE)
+    return (counted + ".", _EXAMPLE[2:] + example) if found else (text, "")
+
+
+_EXAMPLE = ". For example, "
 _HEADINGS = {
     "summary": "In short", "corpus": "What was read", "success": "Success", "planning": "Planning", "moves": "Moves",
     "entropy": "Variety", "tokens": "Tokens", "dynamics": "Over training", "errors": "Errors",
@@ -321,7 +332,8 @@ def whole(value: object) -> str:
 def _template() -> "jinja2.Template":
     return template(
         "report_page.html.jinja", visible=visible, cut=cut, move_class=move_class, emphasised=emphasised,
-        picture=picture, is_wide=is_wide, shown=shown_table, is_gap=lambda run: isinstance(run, Gap), look=look,
+        picture=picture, is_wide=is_wide, typeset=typeset,
+        exemplified=exemplified, shown=shown_table, is_gap=lambda run: isinstance(run, Gap), look=look,
         parted=parted,
         whole=whole, sentence_class=lambda kind: kind if kind in ("finding", "control", "caution") else "finding",
     )  # fmt: skip

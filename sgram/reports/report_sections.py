@@ -43,8 +43,8 @@ PLANS = (
     Plan(
         "lexicon", "The lexicon",
         "The phrases that count as planning here. A gram belongs to a cluster of phrases that say the same; a cluster "
-        "makes one move. The difference is the share of correct traces that hold the gram less that of wrong ones: it "
-        "says where a phrase occurs, not what it does.",
+        "makes one move. The difference is the share of correct traces that hold the gram less that of wrong ones, "
+        "within sources: it says where a phrase occurs, not what it does.",
         ("grams",), ("moves",), ("moves", "grams", "lexicon"), tables_first=True,
     ),
     Plan("traces", "Traces", "", figures=("traces",)),

@@ -130,6 +130,8 @@ def _joined(text: str, wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int
         if start >= end:
             continue
         start, end = _snapped(text, start), _snapped(text, end)
+        if start >= end:  # both have moved to the same place
+            continue
         if made and start - made[-1][1] < _TOO_SMALL:
             made[-1] = (made[-1][0], max(end, made[-1][1]))
         else:

@@ -1,5 +1,6 @@
 """A sentence of a summary, and how numbers and alike findings are put into words. Knows nothing about any table."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +10,14 @@ from sgram.reports.compared import Known, difference
 from sgram.reports.report_cells import number as written
 
 Said = Literal["finding", "control", "caution"]
+_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
 SOURCES_TOLD = 2
 """Most sources that have a sentence each; of more, the sentence counts them and tells of the largest."""
 
 _NAMED = 3
 """Most sources of one verdict that are named."""
+_LED = 3
+"""Most verdicts that a lead counts."""
 _MOST_DECIMALS = 4
 
 
@@ -27,6 +31,8 @@ class Sentence:
     """A control says what a placebo shows, a caution what cannot be concluded."""
     section: str = "summary"
     """The part of the report that it sums up: corpus, success, planning, entropy, tokens, dynamics, errors."""
+    lead: str = ""
+    """The finding without its numbers, for those who read no further; "" where others say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,18 @@ class Claim:
     text: str
 
 
-def told(claims: Sequence[Claim], section: str, kind: Said = "finding") -> list[Sentence]:
-    """A sentence a source, or for many sources their verdicts counted, with the first source as an example."""
+def told(
+    claims: Sequence[Claim], section: str, kind: Said = "finding", *, leads: bool = False
+) -> list[Sentence]:
+    """A sentence a source, or for many sources their verdicts counted, with the first source as an example.
+
+    If they are to be among those that a summary `leads` with, the first sentence has all verdicts as its lead.
+    """
+    lead = led(claims) if leads else ""
     if len(claims) <= SOURCES_TOLD:
-        return [Sentence(claim.text, kind, section) for claim in claims]
+        return [
+            Sentence(claim.text, kind, section, "" if place else lead) for place, claim in enumerate(claims)
+        ]
     counts = Counter(claim.verdict for claim in claims).most_common()
     if len(counts) == 1:
         text = f"In all {len(claims):,} sources {counts[0][0]}"
@@ -50,7 +64,25 @@ def told(claims: Sequence[Claim], section: str, kind: Said = "finding") -> list[
         text = (
             f"Of {len(claims):,} sources, {'; '.join(_counted(claims, verdict, n) for verdict, n in counts)}"
         )
-    return [Sentence(f"{text}. For example, {claims[0].text}", kind, section)]
+    return [Sentence(f"{text}. For example, {claims[0].text}", kind, section, lead)]
+
+
+def led(claims: Sequence[Claim]) -> str:
+    """What the claims come to, in one sentence without numbers of any source; "" where there is none."""
+    counts = Counter(claim.verdict for claim in claims).most_common()
+    if not counts:
+        return ""
+    (first, _), n = counts[0], len(claims)
+    if len(counts) == 1:
+        where = (
+            f"{claims[0].source}: " if n == 1 else "In both sources " if n == 2 else f"In all {n:,} sources "
+        )
+        return f"{where}{first}."
+    if n == 2:
+        return f"{'; '.join(f'{claim.source}: {claim.verdict}' for claim in claims)}."
+    parts = [f"in {count:,} {verdict}" for verdict, count in counts[:_LED]]
+    rest = sum(count for _, count in counts[_LED:])
+    return f"Of {n:,} sources, {'; '.join(parts)}{f'; in {rest:,} something else' if rest else ''}."
 
 
 def _counted(claims: Sequence[Claim], verdict: str, n: int) -> str:
@@ -65,6 +97,11 @@ def _joined(sources: Sequence[str]) -> str:
 def listed(parts: Sequence[str]) -> str:
     """Parts as a list in a sentence: a, b and c."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def typeset(text: str) -> str:
+    """Numbers below 0 in a sentence that another room wrote, with a true minus."""
+    return _MINUS.sub("\N{MINUS SIGN}", text)
 
 
 def amount(found: Known, decimals: int = 2, unit: str = "", scale: float = 1.0, signed: bool = False) -> str:
@@ -93,12 +130,18 @@ def points(found: Known) -> str:
     return amount(found, 1, "points", 100, signed=True)
 
 
+def as_with_chance(worth: str) -> str:
+    """What a verdict adds of random grams, for a verdict of `beside`."""
+    return f", {worth} with random grams" if worth else ""
+
+
 def beside(
     found: Known, chance: float | None, unit: str = "points", decimals: int = 1, scale: float = 100
 ) -> tuple[str, str]:
     """What a difference of SGs is worth beside that of random grams: (a verdict in two or three words, a sentence).
 
-    Both are "" where there is no placebo. The verdict is ``no more than`` where the two cannot be told apart, or the
+    Both are "" where there is no placebo. The verdict is ``more than`` where random grams do the same but less,
+    ``unlike`` where they do not, and ``no more than`` where the two cannot be told apart, or the
     placebo's lies beyond. As tables hold no interval of a placebo's difference, it is taken to be as wide as the SGs'.
     """
     if chance is None:
@@ -112,4 +155,5 @@ def beside(
         )
     if abs(chance) > abs(found.value) and (chance > 0) == (found.value > 0):
         return "no more than", f" {value}, which is more: random grams do so too, and SGs less than they."
-    return "unlike", f" {value}, which is clear of it."
+    worth = "more than" if chance * found.value > 0 else "unlike"
+    return worth, f" {value}, which is clear of it."

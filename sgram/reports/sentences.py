@@ -5,6 +5,7 @@ placebo. Where many things are compared (grams, moves, clusters), those are name
 together.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sgram.reports import sentences_dynamics as dynamics
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
 _MANY = 4
+_LEADS = 7
+"""Most findings that stand before all others, without their numbers."""
 _LEAST = 10
 """Fewest correct and fewest wrong traces that are compared: a bootstrap of fewer knows too little."""
 __all__ = ["Sentence", "summary"]
 
 
 def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
-    """The findings of an analysis, the most asked for first; no sentence where the table that it needs is absent."""
+    """The findings of an analysis, in short and then with their numbers, the most asked for first.
+
+    There is no sentence where the table that it needs is absent.
+    """
     tables, sources = analysis.tables, analysis.sources
     found: list[Sentence] = []
 
@@ -33,12 +39,6 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
             if name in tables:
                 found.extend(make(tables[name], sources))
 
-    say("corpus", lambda table, _: shares.corpus(table))
-    if len(sources) > _MANY:
-        found.append(Sentence(
-            "Intervals are of one source and one question each: where nothing is to be found, about one in twenty "
-            f"leaves out 0 all the same, and there are {len(sources):,} sources.", "caution", "corpus",
-        ))  # fmt: skip
     say("curves", dynamics.outcomes, dynamics.exploration)
     found += dynamics.orders(analysis.orders, analysis.placebo_orders, sources)
     stepped = "curves" in tables and bool(said := dynamics.errors(tables["curves"], sources))
@@ -49,13 +49,13 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
     counts = judged(tables.get("corpus"))
     enough = [source for source in sources if min(counts.get(source, (_LEAST, _LEAST))) >= _LEAST]
     few = [source for source in sources if source not in enough and any(counts[source])]
+    say("shares", lambda table, names: shares.planning(table, names, enough))
+    say("placebo", lambda table, _: shares.placebo(table))
     if few:
         found.append(Sentence(
             f"Correct and wrong traces are not compared where there are fewer than {_LEAST} of either: in "
             f"{len(few):,} of {len(sources):,} sources.", "caution", "planning",
         ))  # fmt: skip
-    say("shares", lambda table, names: shares.planning(table, names, enough))
-    say("placebo", lambda table, _: shares.placebo(table))
     say("moves", lambda table, _: shares.moves(table, enough))
     right, wrong_ones = (sum(each[side] for each in counts.values()) for side in (0, 1))
     if not counts or min(right, wrong_ones) >= _LEAST:
@@ -68,4 +68,20 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
         say("errors", wrong.errors)
     say("equations", lambda table, _: wrong.equations(table, enough))
     say("architecture", wrong.architecture)
-    return tuple(found)
+    read = shares.corpus(tables["corpus"]) if "corpus" in tables else []
+    found = [*found, *read] if right + wrong_ones else [*read, *found]  # that nothing is judged is news
+    leads = [Sentence(_alone(each.lead, sources)) for each in found if each.lead][:_LEADS]
+    if leads and len(sources) > _MANY:
+        leads.append(Sentence(
+            "Intervals are of one source and one question each: where nothing is to be found, about one in twenty "
+            f"leaves out 0 all the same, and there are {len(sources):,} sources.", "caution",
+        ))  # fmt: skip
+    return (*leads, *found)
+
+
+def _alone(lead: str, sources: Sequence[str]) -> str:
+    """A lead without the name of its source, where there is no other."""
+    if len(sources) != 1 or not lead.startswith(f"{sources[0]}: "):
+        return lead
+    said = lead.removeprefix(f"{sources[0]}: ")
+    return said[:1].upper() + said[1:]

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from sgram.reports.chosen import grouped
 from sgram.reports.compared import Known, difference, known, mean, standing
 from sgram.reports.dot_plot import number
-from sgram.reports.sentence import Claim, Sentence, amount, beside, listed, percent, plain, points, told
+from sgram.reports.sentence import (
+    Claim,
+    Sentence,
+    amount,
+    as_with_chance,
+    beside,
+    listed,
+    percent,
+    plain,
+    points,
+    told,
+    typeset,
+)
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -61,7 +73,7 @@ def outcomes(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             if (both := _series(held, source, series)) is not None:
                 chance = _change(held, source, series, "placebo") if series == "planning share" else None
                 claims.append(_outcome(source, name, both, is_share, chance))
-        found += told(claims, "dynamics")
+        found += told(claims, "dynamics", leads=series == "pass@1")
     return found
 
 
@@ -77,8 +89,7 @@ def _outcome(
         return Claim(source, f"no change of {name} can be claimed", text)
     worth, placebo_text = beside(change, chance)
     verdict = f"{name} {'rose' if change.value > 0 else 'fell'}"
-    return Claim(source, verdict + (", no more than with random grams" if worth == "no more than" else ""),
-                 f"{base}, {size}.{placebo_text}")  # fmt: skip
+    return Claim(source, verdict + as_with_chance(worth), f"{base}, {size}.{placebo_text}")
 
 
 def exploration(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -93,7 +104,7 @@ def exploration(table: "Table", sources: Sequence[str]) -> list[Sentence]:
         base = (f"{source}: the semantic entropy of SGs at equal size went from {plain(both[0].value)} to "
                 f"{plain(both[1].value)} nats, {amount(change, signed=True)}")  # fmt: skip
         claims.append(_explored(source, base, change, chance))
-    return told(claims, "dynamics")
+    return told(claims, "dynamics", leads=True)
 
 
 def _explored(source: str, base: str, change: Known, chance: float | None) -> Claim:
@@ -115,7 +126,9 @@ def _explored(source: str, base: str, change: Known, chance: float | None) -> Cl
             f"{base}. No placebo stands beside it.",
         )
     return Claim(
-        source, f"strategic exploration {way}", f"{base}.{placebo_text} Strategic exploration {way}."
+        source,
+        f"strategic exploration {way}{as_with_chance(worth)}",
+        f"{base}.{placebo_text} Strategic exploration {way}.",
     )
 
 
@@ -126,17 +139,22 @@ def orders(found: Mapping[str, Any], placebos: Mapping[str, Any], sources: Seque
         if source not in found:
             continue
         answer = found[source].answer
-        text = f"{source}: {found[source].sentence.rstrip('.')}."
+        text, verdict = (
+            f"{source}: {typeset(found[source].sentence.rstrip('.'))}.",
+            _ORDER.get(answer, _ORDER_UNKNOWN),
+        )
         if source in placebos:
             other = placebos[source].answer
+            if answer == "yes":
+                verdict += ", as with random grams" if other == "yes" else ", which random grams do not show"
             text += f" Asked of random grams in place of SGs: {_ORDER.get(other, _ORDER_UNKNOWN)}"
             text += ", so the order is not particular to planning." if other == answer == "yes" else "."
-        claims.append(Claim(source, _ORDER.get(answer, _ORDER_UNKNOWN), text))
-    return told(claims, "dynamics")
+        claims.append(Claim(source, verdict, text))
+    return told(claims, "dynamics", leads=True)
 
 
 _ORDER = {"yes": "execution settles first", "no": "execution does not settle first"}
-_ORDER_UNKNOWN = "which settles first cannot be told"
+_ORDER_UNKNOWN = "it cannot be told whether execution or planning settles first"
 
 
 def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -159,7 +177,7 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
                          f"judged traces ({points(changes[kind])}{relative})")  # fmt: skip
         verdict = _fell(changes, {kind: pair[0].value for kind, pair in both.items()})
         claims.append(Claim(source, verdict, f"{source}: {listed(parts)}: {verdict}."))
-    found = told(claims, "errors")
+    found = told(claims, "errors", leads=True)
     if found:
         found.append(Sentence(
             "Kinds of error are as the traces tell them (meta.error), or else guesses of an offline "

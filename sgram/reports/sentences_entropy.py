@@ -7,7 +7,7 @@ from sgram.reports.compared import Known, difference, known
 from sgram.reports.dot_plot import number
 from sgram.reports.figures_entropy import by_chance
 from sgram.reports.figures_shares import one
-from sgram.reports.sentence import Claim, Sentence, amount, beside, percent, plain, told
+from sgram.reports.sentence import Claim, Sentence, amount, as_with_chance, beside, percent, plain, told
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -28,7 +28,7 @@ def semantic_entropy(table: "Table", sources: Sequence[str]) -> list[Sentence]:
                 f"and {amount(ends[0])} in correct traces")  # fmt: skip
         chance = [number(one(rows, outcome=of, list="placebo").get("at_size")) for of in ("correct", "wrong")]
         claims.append(_claim(source, base, found, None if None in chance else chance[1] - chance[0]))
-    return told(claims, "entropy")
+    return told(claims, "entropy", leads=True)
 
 
 def _claim(source: str, base: str, found: Known, chance: float | None) -> Claim:
@@ -41,11 +41,13 @@ def _claim(source: str, base: str, found: Known, chance: float | None) -> Claim:
     if worth == "no more than":
         return Claim(
             source,
-            "wrong and correct traces differ no more than with random grams",
+            "wrong and correct traces differ in semantic entropy no more than with random grams",
             f"{base}, {said}.{placebo_text}",
         )
     return Claim(
-        source, f"wrong traces are {way} diverse in strategy", f"{base}: {way} diverse, {said}.{placebo_text}"
+        source,
+        f"wrong traces are {way} diverse in strategy{as_with_chance(worth)}",
+        f"{base}: {way} diverse, {said}.{placebo_text}",
     )
 
 
@@ -72,7 +74,7 @@ def tokens(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             (row for row in rows if (row["token_class"], row["list"]) == ("planning", "placebo")), {}
         )
         claims.append(_against_placebo(source, base, planning, found, placebo))
-    return told(claims, "tokens")
+    return told(claims, "tokens", leads=True)
 
 
 def _entropy(row: Mapping) -> Known | None:
@@ -89,13 +91,12 @@ def _against_placebo(source: str, base: str, planning: Known, found: Known, row:
     span = f"{plain(placebo.value)} nats ({plain(placebo.low)} to {plain(placebo.high)} over the draws)"
     if placebo.high < planning.low or placebo.low > planning.high:
         beyond = "above" if placebo.high < planning.low else "below"
-        return Claim(source, f"the entropy at planning tokens lies {beyond} that of every placebo",
+        return Claim(source, f"the entropy at planning tokens lies {beyond} that at tokens of random grams",
                      f"{base}; at the tokens of random grams it is {span}: planning tokens lie {beyond} every "
                      "draw.")  # fmt: skip
-    return Claim(source, "planning tokens differ no more than those of random grams",
-                 f"{base}; at the tokens of random grams it is {span}, which is not clear of the planning "
-                 "tokens: it need "
-                 "not be planning that makes the difference.")  # fmt: skip
+    return Claim(source, f"the model is {way} at planning tokens, but they cannot be told apart from those of "
+                 "random grams", f"{base}; at the tokens of random grams it is {span}, which is not clear of the "
+                 "planning tokens: it need not be planning that makes the difference.")  # fmt: skip
 
 
 def overlap(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -123,10 +124,12 @@ def _overlap_verdict(found: Known, chance: float, placebo: Known | None) -> str:
     often = "planning tokens are high-entropy tokens"
     if found.holds(chance):
         return f"{often} no more often than chance"
-    if found.value < chance:
-        return f"{often} less often than chance"
+    way, other = ("less", "more") if found.value < chance else ("more", "less")
     if placebo is None:
-        return f"{often} more often than chance"
-    if placebo.high >= found.low:
-        return f"{often} more often than chance, but not more than random grams"
-    return f"{often} more often than chance and than random grams"
+        return f"{often} {way} often than chance"
+    if placebo.low <= found.high and placebo.high >= found.low:
+        return f"{often} {way} often than chance, but cannot be told apart from those of random grams"
+    beyond = found.value < placebo.value if way == "less" else found.value > placebo.value
+    if beyond:
+        return f"{often} {way} often than chance and than those of random grams"
+    return f"{often} {way} often than chance, but {other} often than those of random grams"

@@ -36,7 +36,7 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             else:
                 verdict = f"{'strategic' if gap.value > 0 else 'procedural'} errors are the more frequent of the two"
         claims.append(Claim(source, verdict, text))
-    found = told(claims, "errors")
+    found = told(claims, "errors", leads=True)
     if found:
         found.append(Sentence("Kinds of error are as the traces tell them (meta.error), or else guesses of an "
                               "offline "
@@ -79,7 +79,7 @@ def architecture(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     if not total:
         return []
     ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    parts = [f"{plain(n / total, 0, 100)} % {kind}" for kind, n in ranked]
+    parts = [f"{plain(n / total, 0, 100)} % {kind}" for kind, n in ranked if n]
     return [Sentence(f"The lengths of text between SGs are, over {total:,} traces, {listed(parts)}: an "
                      "analogy to the "
-                     "order of planets, which explains nothing.", section="errors")]  # fmt: skip
+                     "order of planets, which explains nothing.", section="architecture")]  # fmt: skip

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 from sgram.reports.compared import Known, difference, known, of_shares, standing
 from sgram.reports.dot_plot import number
 from sgram.reports.figures_shares import one
-from sgram.reports.sentence import SOURCES_TOLD, Claim, Sentence, beside, listed, percent, plain, points, told
+from sgram.reports.sentence import (
+    SOURCES_TOLD,
+    Claim,
+    Sentence,
+    as_with_chance,
+    beside,
+    listed,
+    percent,
+    plain,
+    points,
+    told,
+)
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -72,15 +83,17 @@ def success(table: "Table", sources: Sequence[str]) -> list[Sentence]:
         if rows:
             parts = [f"{row['measure']} {percent(found)}" for row, found in rows]
             n = int(number(rows[0][0]["problems"]) or 0)
-            claims.append(
-                (rows[0][1].value, f"{source} reaches {listed(parts)} on {n:,} problem{'s' * (n != 1)}.")
-            )
-    if len(claims) > SOURCES_TOLD:
-        best, worst = max(claims, key=lambda claim: claim[0])[1], min(claims, key=lambda claim: claim[0])[1]
-        return [
-            Sentence(f"The best and the worst of {len(claims):,} sources: {best} {worst}", section="success")
-        ]
-    return [Sentence(text, section="success") for _, text in claims]
+            told_of = f"{source} reaches {listed(parts)} on {n:,} problem{'s' * (n != 1)}."
+            claims.append((rows[0][1], source, told_of))
+    if len(claims) <= SOURCES_TOLD:
+        return [Sentence(text, section="success") for *_, text in claims]
+    best, worst = (pick(claims, key=lambda claim: claim[0].value) for pick in (max, min))
+    apart = "" if not difference(best[0], worst[0]).holds_zero else "; even these two cannot be told apart"
+    lead = (f"Accuracy goes from {percent(worst[0])} in {worst[1]} to {percent(best[0])} in {best[1]}"
+            f"{apart}.")  # fmt: skip
+    text = (f"The best and the worst of {len(claims):,} sources, which need not have had the same problems: "
+            f"{best[2]} {worst[2]}")  # fmt: skip
+    return [Sentence(text, section="success", lead=lead)]
 
 
 def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> list[Sentence]:
@@ -92,7 +105,7 @@ def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> l
         if right is not None and wrong is not None:
             ends = [number(one(rows, outcome=of, list="placebo").get("value")) for of in ("correct", "wrong")]
             claims.append(_outcome_claim(source, right, wrong, None if None in ends else ends[1] - ends[0]))
-    return _levels(table, sources) + told(claims, "planning")
+    return _levels(table, sources) + told(claims, "planning", leads=True)
 
 
 def _levels(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -103,7 +116,9 @@ def _levels(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             found.append((level, source, row.get("unit") or "words"))
     if len(found) > SOURCES_TOLD:
         low, high = min(found, key=lambda each: each[0].value), max(found, key=lambda each: each[0].value)
-        text = f"Planning takes from {percent(low[0])} of the {low[2]} ({low[1]}) to {percent(high[0])} ({high[1]})."
+        unit = "" if high[2] == low[2] else f" of the {high[2]}"
+        text = (f"Planning takes from {percent(low[0])} of the {low[2]} ({low[1]}) to {percent(high[0])}{unit} "
+                f"({high[1]}).")  # fmt: skip
         return [Sentence(text, section="planning")]
     return [Sentence(f"{percent(level)} of the {unit} of {source} are planning.", section="planning")
             for level, source, unit in found]  # fmt: skip
@@ -114,13 +129,15 @@ def _outcome_claim(source: str, right: Known, wrong: Known, chance: float | None
     base = f"{source}: {percent(wrong)} of wrong and {percent(right)} of correct traces' text is planning"
     if found.holds_zero:
         text = f"{base}, {points(found)}; the interval holds 0, so no difference can be claimed."
-        return Claim(source, "no difference between wrong and correct traces can be claimed", text)
+        return Claim(source, "no difference in how much wrong and correct traces plan can be claimed", text)
     more = "more" if found.value > 0 else "less"
     worth, placebo_text = beside(found, chance)
     text = f"{base}: wrong traces plan {more}, {points(found)}.{placebo_text}"
     if worth == "no more than":
-        return Claim(source, "wrong and correct traces differ no more than with random grams", text)
-    return Claim(source, f"wrong traces plan {more}", text)
+        return Claim(
+            source, "wrong and correct traces differ in planning no more than with random grams", text
+        )
+    return Claim(source, f"wrong traces plan {more}{as_with_chance(worth)}", text)
 
 
 def moves(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -158,8 +175,9 @@ def _by_move(found: Sequence[tuple[str, str, Known, Known]]) -> list[str]:
     for move in dict.fromkeys(move for _, move, *_ in found):
         wrong = sum(each[3].value > each[2].value for each in found if each[1] == move)
         right = sum(each[3].value < each[2].value for each in found if each[1] == move)
-        counts = [f"when {way} in {n:,}" for n, way in ((wrong, "wrong"), (right, "correct")) if n]
-        parts.append(f"{move} is more frequent {listed(counts)} source{'s' * (max(wrong, right) != 1)}")
+        counts = [f"when {way} in {n:,} source{'s' * (n != 1)}"
+                  for n, way in ((wrong, "wrong"), (right, "correct")) if n]  # fmt: skip
+        parts.append(f"{move} is more frequent {listed(counts)}")
     return parts
 
 
@@ -183,17 +201,10 @@ def grams(table: "Table", sources: Sequence[str], n_correct: int, n_wrong: int) 
     parts = [f"{len(rows):,} more often in {side} traces ({listed([_gram(row) for row in rows[:GRAMS_TOLD // 2]])})"
              for side, rows in sides if rows]  # fmt: skip
     said = [Sentence(
-        f"Of {len(held):,} grams compared between correct and wrong traces {len(found):,} "
+        f"Of {len(held):,} grams compared between correct and wrong traces of the same source {len(found):,} "
         f"stand{'s' * (len(found) == 1)} "
         "when all are judged together (Benjamini and Hochberg, 5 %): "
         f"{listed(parts)}.", section="planning")]  # fmt: skip
-    if len(sources) > 1:
-        said.append(Sentence(
-            f"That comparison of grams pools {len(sources):,} sources: what a source that is often right "
-            "likes to say is in "
-            "more correct traces, whatever it does. Compare one source alone before believing "
-            "it.", "caution", "planning",
-        ))  # fmt: skip
     said.append(Sentence("A longer trace holds more of any gram: where wrong traces are longer, a gram in "
                          "more of them need "
                          "not mean anything; rates in 1,000 words do not depend on "
@@ -202,8 +213,8 @@ def grams(table: "Table", sources: Sequence[str], n_correct: int, n_wrong: int) 
 
 
 def _gram(row: Mapping) -> str:
-    return (f"“{row['gram']}”: {plain(row['correct_share'], 0, 100)} % of correct and "
-            f"{plain(row['wrong_share'], 0, 100)} % of wrong ones")  # fmt: skip
+    found = Known(row["difference"], row["low"], row["high"])
+    return f"“{row['gram']}” {points(found)}"
 
 
 def scaling(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -226,7 +237,6 @@ def scaling(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             continue
         way = "more" if found.value > 0 else "less"
         worth, placebo_text = beside(found, None if None in ends else ends[1] - ends[0])
-        same = ", no more so than with random grams" if worth == "no more than" else ""
-        verdict = f"longer traces plan {way}{same}"
+        verdict = f"longer traces plan {way}{as_with_chance(worth)}"
         claims.append(Claim(source, verdict, f"{base}: {points(found)}.{placebo_text}"))
     return told(claims, "planning")

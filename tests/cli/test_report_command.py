@@ -133,6 +133,10 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
         ([sample, "-o", tmp_path / "r.jsonl"], "would be read as rollouts"),
         ([sample, "-o", folder], "is a folder"),
         ([sample, "--csv", file], "is a file; name a folder"),
+        ([sample, "--csv", file / "x"], "is no folder"),
+        ([sample, "-o", file / "x.html"], "is no folder"),
+        ([sample, "-o", "a" * 300], "name another place"),
+        ([sample.parent, "--model", "m", "-o", sample.parent / "r.html"], "lies in an input folder"),
         ([sample, "-o", tmp_path / "r", "--markdown", tmp_path / "r"], "both name"),
         ([sample, "--seed", "-1"], "--seed"),
         (["--nonsense", sample], "no option"),
@@ -194,7 +198,7 @@ def test_a_model_scores_the_traces_first_and_keeps_them_beside_the_page(
         write_traces(read_traces(sample), scoring.output)
         return SimpleNamespace(path=scoring.output, tokenizer=tmp_path)
 
-    monkeypatch.setattr("sgram.cli.metrics._score", score)
+    monkeypatch.setattr("sgram.cli.metrics.score", score)
     code, out, _ = report(capsys, sample, "--model", "tiny", "-o", tmp_path / "r.html", "--traces", 0)
     assert (code, out) == (0, f"{tmp_path / 'r.html'}\n")
     assert asked == {"paths": [str(sample)], "model": "tiny", "output": tmp_path / "r.scored.jsonl.gz"}

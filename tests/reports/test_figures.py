@@ -21,8 +21,8 @@ from sgram.reports.dot_plot import SOURCES_SHOWN, Dot, dot, number
 from sgram.reports.figures import figures
 
 ALL = (
-    "success", "planning-share", "moves", "grams", "semantic-entropy", "conditional-entropy", "tokens", "overlap",
-    "dynamics", "exploration", "reflection", "length", "errors", "architecture",
+    "success", "dynamics", "exploration", "planning-share", "moves", "grams", "semantic-entropy",
+    "conditional-entropy", "tokens", "overlap", "reflection", "length", "errors", "architecture",
 )  # fmt: skip
 TABLE_OF = {
     "success": "success", "planning-share": "shares", "moves": "moves", "grams": "grams", "reflection": "aha",
@@ -256,7 +256,8 @@ def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
     for figure in figures(everything(names)):
         if figure.name == "grams":
             continue
-        assert "24 more are in the tables" in figure.caption, figure.name
+        left = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
+        assert f"{left} more are in the tables" in figure.caption, figure.name
     shares = figures_shares.planning_share(
         made.shares(names), chosen(made.shares(names), names, {"m07": 3, "m02": 9}, 2)
     )

@@ -35,7 +35,7 @@ TAGS = {
 ATTRIBUTES = {
     "alt", "aria-hidden", "aria-label", "aria-labelledby", "aria-live", "autocomplete", "charset", "checked",
     "class", "content", "cx", "cy", "data-column", "data-key", "data-none", "data-of", "data-outcome",
-    "data-source", "dir", "height", "hidden", "href", "http-equiv", "id", "lang", "name", "open",
+    "data-picture", "data-source", "dir", "height", "hidden", "href", "http-equiv", "id", "lang", "name", "open",
     "preserveaspectratio", "r", "role", "scope", "spellcheck", "src", "tabindex", "title", "type", "value",
     "viewbox", "width", "x", "y",
 }  # fmt: skip

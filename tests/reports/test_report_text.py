@@ -1,6 +1,6 @@
 """Texts cut to what can be read, with marks that overlap: nothing is lost, nothing is said twice."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sgram.reports.report_text import Gap, Mark, Run, cut_runs, readable
@@ -112,6 +112,7 @@ def test_windows_that_nearly_touch_become_one():
     assert len(readable(text, [(5000, 5001), (9000, 9001)], 1200)) == 4
 
 
+@example(480, [(238, 1)], 1)  # a window whose ends snap to the same place
 @given(
     st.integers(0, 5000),
     st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 300)), max_size=12),
