@@ -51,7 +51,9 @@ class Source:
         files = [Path(each.path) for each in find_sources(self.paths)[0]]
         digests = sorted(_file_digest(path) for path in files)
         whole = digests[0] if len(digests) == 1 else digest(canonical_json(digests))
-        return {"path": self.shown, "digest": whole, "bytes": sum(path.stat().st_size for path in files)}
+        typed = Path(self.shown)
+        place = typed.name if typed.is_absolute() else self.shown  # no folders of the machine
+        return {"path": place, "digest": whole, "bytes": sum(path.stat().st_size for path in files)}
 
 
 def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], list[str]]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
@@ -58,11 +59,14 @@ class InputFlags:
     def options(self, output: str | None = None) -> ReadOptions:
         """The same for the reader; `output` is what the quarantine file stands beside."""
         logging.getLogger("sgram.traces").addHandler(logging.NullHandler())  # the verb tells it itself
+        rewards = dict(map(_weight, self.reward))
+        if not all(map(math.isfinite, (self.correct_above or 0.0, *rewards.values()))):
+            raise UsageError("--correct-above and the weights of --reward are finite numbers")
         aside = self.quarantine
         if aside is None and output not in (None, "-"):
             aside = Path(f"{output}.quarantine.jsonl")
         return ReadOptions(
-            quarantine=aside, max_bad=self.max_bad, rewards=dict(map(_weight, self.reward)),
+            quarantine=aside, max_bad=self.max_bad, rewards=rewards,
             tokenizer=self.tokenizer, where=self.where, correct_above=self.correct_above,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,8 +118,9 @@ def report(
     note(
         f"{len(analysis.tables):,} tables, {len(drawn):,} figures, {len(sentences):,} sentences; {size / 1e6:.1f} MB"
     )
-    if len(files) > 1:
-        note(f"{len(files) - 1:,} more files: {', '.join(sorted({str(path.parent) for path in files[1:]}))}")
+    for folder, n in sorted(Counter(path.parent for path in files[1:]).items()):
+        names = [path.name for path in files[1:] if path.parent == folder]
+        note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
     print(printable(str(output)))
     return 0
 

@@ -47,10 +47,6 @@ class ReadOptions:
     correct_above: float | None = None
     """Where a trace says nothing of correctness but has a reward: correct if the reward is above this."""
 
-    def __post_init__(self) -> None:
-        if self.correct_above is not None and self.correct_above != self.correct_above:
-            raise UsageError("correct_above is not a number, so no reward is above it; give one, such as 0.5")
-
 
 @dataclass(slots=True)
 class Counts:

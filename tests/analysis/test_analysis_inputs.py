@@ -98,8 +98,15 @@ def test_an_input_is_told_by_what_it_holds_not_by_where_it_lies(tmp_path):
     (tmp_path / "y").mkdir()
     paths = [rollouts(tmp_path / name, [trace("a", "so")]) for name in ("x", "y")]
     records = [find_inputs([path])[0][0].record() for path in paths]
-    assert records[0]["digest"] == records[1]["digest"]
-    assert records[0]["path"] != records[1]["path"]
+    assert records[0] == records[1]
+    assert records[0]["path"] == "rollouts.jsonl", "a page that is passed on names no folders of the machine"
+
+
+def test_an_input_is_called_as_it_was_typed_where_that_names_no_machines_folders(tmp_path, monkeypatch):
+    (tmp_path / "x").mkdir()
+    rollouts(tmp_path / "x", [trace("a", "so")])
+    monkeypatch.chdir(tmp_path)
+    assert find_inputs(["x/rollouts.jsonl"])[0][0].record()["path"] == "x/rollouts.jsonl"
 
 
 def test_a_run_is_read_once_by_whatever_path_it_is_named(tmp_path):

@@ -21,7 +21,7 @@ SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 
 def demo(capture: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as left:
-        main(["demo", "--embedder", "hash", "--steps", "0", *arguments])
+        main(["demo", "--embedder", "hash", *arguments])
     return left.value.code, *capture.readouterr()
 
 
@@ -71,7 +71,7 @@ def test_the_demo_done_again_writes_the_same_bytes(shown, capsys, monkeypatch):
     folder = shown[0]
     before = {name: (folder / name).read_bytes() for name in ("lexicon.json", "report.html")}
     monkeypatch.chdir(folder.parent)
-    code, out, _ = demo(capsys, "--out", "shown")
+    code, out, _ = demo(capsys, "--steps", "0", "--out", "shown")
     assert code == 0
     assert out == shown[1]
     assert {name: (folder / name).read_bytes() for name in before} == before
@@ -103,7 +103,7 @@ def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_told_in_one_sentence(capsys):
-    code, out, err = demo(capsys, "--out", str(SAMPLE))
+    code, out, err = demo(capsys, "--steps", "0", "--out", str(SAMPLE))
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("sgram: cannot write ")
     assert "Traceback" not in err

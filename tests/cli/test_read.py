@@ -176,3 +176,12 @@ def test_reading_needs_no_heavy_library(path):
         [sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_threshold_that_is_no_number_is_refused(tmp_path, capfd):
+    path = tmp_path / "rollouts.jsonl"
+    path.write_text('{"id": "a", "text": "so", "reward": 1}\n')
+    with pytest.raises(SystemExit) as left:
+        main(["read", str(path), "--correct-above", "nan"])
+    assert left.value.code == 2
+    assert "--correct-above and the weights of --reward are finite numbers" in capfd.readouterr().err

@@ -400,11 +400,6 @@ def test_the_shared_traces_are_read_whole():
     }
 
 
-def test_a_threshold_that_is_no_number_is_refused():
-    with pytest.raises(UsageError, match="correct_above is not a number"):
-        ReadOptions(correct_above=float("nan"))
-
-
 def test_importing_traces_stays_light():
     code = (
         "import sys, sgram.traces; heavy = ('pyarrow', 'numpy', 'pandas', 'torch', 'tokenizers', 'inspect_ai', 'rich');"
