@@ -50,7 +50,7 @@ def demo(
         runs = _run_directories(training, steps, jobs)
         inputs, lexicon = [*runs, sample], out / "both.json"
         chain.say("Merging what was mined from the traces and from the policy's own responses")
-        chain.run("lexicon", "merge", mined, runs[0] / "lexicon.json", "-o", lexicon)
+        chain.run("lexicon", "merge", mined, runs[0] / "lexicon.json", "-o", lexicon, "--name", "demo")
     chain.say("Measuring: all tables go to files, one is shown")
     shown = "tokens" if steps else "moves"
     chain.run("metrics", *inputs, "--lexicon", lexicon, "--csv", out / "tables", "--table", shown)

@@ -5,7 +5,9 @@ placebo. Where many things are compared (grams, moves, clusters), those are name
 together.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sgram.reports import sentences_dynamics as dynamics
@@ -23,6 +25,7 @@ _LEADS = 7
 """Most findings that stand before all others, without their numbers."""
 _LEAST = 10
 """Fewest correct and fewest wrong traces that are compared: a bootstrap of fewer knows too little."""
+_COUNTED = re.compile(r"In all (\d+) sources |In both sources |Of (\d+) sources, ")
 __all__ = ["Sentence", "summary"]
 
 
@@ -69,6 +72,7 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
     say("equations", lambda table, _: wrong.equations(table, enough))
     say("architecture", wrong.architecture)
     read = shares.corpus(tables["corpus"]) if "corpus" in tables else []
+    found = [_some(each, len(sources)) for each in found]
     found = [*found, *read] if right + wrong_ones else [*read, *found]  # that nothing is judged is news
     leads = [Sentence(_alone(each.lead, sources)) for each in found if each.lead][:_LEADS]
     if leads and len(sources) > _MANY:
@@ -77,6 +81,18 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
             f"leaves out 0 all the same, and there are {len(sources):,} sources.", "caution",
         ))  # fmt: skip
     return (*leads, *found)
+
+
+def _some(sentence: Sentence, n_sources: int) -> Sentence:
+    """The same, saying where it counts only those sources that were measured."""
+
+    def counted(text: str) -> str:
+        found = _COUNTED.match(text)
+        if found is None or int(found[1] or found[2] or 2) == n_sources:
+            return text
+        return f"{found[0].rstrip(', ')} where this was measured, {text[found.end() :]}"
+
+    return replace(sentence, text=counted(sentence.text), lead=counted(sentence.lead))
 
 
 def _alone(lead: str, sources: Sequence[str]) -> str:

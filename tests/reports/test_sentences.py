@@ -14,7 +14,7 @@ from sgram.reports import compared, sentences_dynamics, sentences_entropy, sente
 from sgram.reports.compared import Known, difference, known, mean, p_value, standing
 from sgram.reports.figures_entropy import by_chance
 from sgram.reports.sentence import Claim, Sentence, amount, beside, led, listed, told, typeset
-from sgram.reports.sentences import summary
+from sgram.reports.sentences import _some, summary
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,21 @@ def test_many_sources_are_counted_and_one_is_the_example():
     assert told(claims[:3], "x")[0].text == "In all 3 sources it rose. For example, a: it moved."
     commas = [Claim(name, verdict, "t") for name, verdict in (("a, 1", "up"), ("a, 2", "up"), ("b", "down"))]
     assert "in 2 (a, 1; a, 2) up; in 1 (b) down" in told(commas, "x")[0].text
+
+
+def test_it_is_said_where_only_some_sources_can_tell():
+    sentence = Sentence(
+        "In all 3 sources it rose.", "finding", "x", "Of 3 sources, in 2 it rose; in 1 it fell."
+    )
+    assert _some(sentence, 3) == sentence
+    some = _some(sentence, 6)
+    assert some.text == "In all 3 sources where this was measured, it rose."
+    assert some.lead == "Of 3 sources where this was measured, in 2 it rose; in 1 it fell."
+    assert (
+        _some(Sentence("In both sources it rose."), 3).text
+        == "In both sources where this was measured, it rose."
+    )
+    assert _some(Sentence("a: in all 3 sources"), 6).text == "a: in all 3 sources"
 
 
 def test_a_lead_says_what_all_claims_come_to():
