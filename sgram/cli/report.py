@@ -98,11 +98,11 @@ def report(
     )  # fmt: skip
     if dry_run:
         return _show_plan(paths, output, beside, as_json)
-    command = shlex.join(Path(path).name for path in paths)  # without the machine's folders
+    command = _command(paths, lexicon, reading.tokenizer, model, seed, traces)
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
     analysis = _analysed(paths, config, reading)
-    told = {**analysis.provenance, "command": f"sgram report {command}"}
+    told = {**analysis.provenance, "command": command}
     analysis = replace(analysis, title=title or analysis.title, provenance=told)
     from sgram.reports.sentences import summary
 
@@ -123,6 +123,21 @@ def report(
         note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
     print(printable(str(output)))
     return 0
+
+
+def _command(
+    paths: Sequence[str],
+    lexicon: str | None,
+    tokenizer: Path | None,
+    model: str | None,
+    seed: int,
+    traces: int,
+) -> str:
+    """The command that makes the page again, without the machine's folders."""
+    words = ["sgram", "report", *(Path(path).name for path in paths)]
+    for flag, value in (("--lexicon", lexicon), ("--tokenizer", tokenizer), ("--model", model)):
+        words += [] if value is None else [flag, Path(value).name]
+    return shlex.join([*words, "--traces", str(traces), "--seed", str(seed)])
 
 
 def _check_names(paths: Sequence[str], output: Path, beside: BesideFlags, quarantine: Path | None) -> None:

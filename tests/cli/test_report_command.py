@@ -9,7 +9,6 @@ from itertools import islice
 import pytest
 
 pytest.importorskip("matplotlib", reason="figures need matplotlib")
-pytest.importorskip("sympy", reason="checking equations needs sympy")
 
 from sgram.cli import main
 from sgram.files import data_path
@@ -59,6 +58,7 @@ def test_a_report_is_a_page_with_its_tables_and_figures_beside_it(capsys, sample
     assert "Six &lt;problems&gt;" in html
     assert "data:image/svg+xml" in html
     assert str(tmp_path) not in html  # no folder of this machine
+    assert "sgram report few.jsonl --traces 3 --seed 0" in html  # what makes it again
     text = (tmp_path / "paper" / "r.md").read_text()
     assert text.startswith("# Six &lt;problems&gt;\n")
     drawn = sorted(path.name for path in (tmp_path / "paper" / "figures").iterdir())
