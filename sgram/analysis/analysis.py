@@ -105,7 +105,7 @@ def analyse(
     tables = {}
     for number, (name, make) in enumerate(zip(TABLES, made, strict=True)):
         table = make(counted)
-        if table is not None and len(table):
+        if len(table):
             tables[name] = table
         tell("measuring", number + 1, len(TABLES))
     orders, placebo_orders = (
@@ -143,8 +143,8 @@ def _with_lexicons(
     return Inputs(tuple(sources), tuple(lexicons), tokenizers, options or ReadOptions(), dialect)
 
 
-def placebo_table(counted: Counted) -> Table | None:
-    """The placebo draws, and how well they match; None where none was wanted."""
+def placebo_table(counted: Counted) -> Table:
+    """The placebo draws, and how well they match; empty where none was wanted."""
     columns = [
         Column("draw", "number of the draw; also its seed, counted from the analysis's", "count"),
         Column("texts", "what it is matched on: the training runs together, or a source by itself"),

@@ -41,8 +41,8 @@ def corpus_table(counted: Counted) -> Table:
     return table_of("corpus", "What was analysed", columns, records, note)
 
 
-def success_table(counted: Counted) -> Table | None:
-    """pass@k, maj@k and avg@k of each source, over problems with at least k judged samples; None if none is judged."""
+def success_table(counted: Counted) -> Table:
+    """pass@k, maj@k and avg@k of each source, over problems with at least k judged samples; empty if none is judged."""
     columns = [
         SOURCE, text("measure", "pass@k: at least one of k samples is correct; maj@k: their most frequent answer is; "
                      "avg@k: mean over all samples, of problems with at least k"),
@@ -54,7 +54,7 @@ def success_table(counted: Counted) -> Table | None:
         "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are "
         "those of one problem at one step, over all steps."
     )
-    return table_of("success", "How often traces are correct", columns, records, note) if records else None
+    return table_of("success", "How often traces are correct", columns, records, note)
 
 
 def _success(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

@@ -202,8 +202,8 @@ def _measured(steps: Sequence[int], found: Sequence[Estimate]) -> Curve:
 # -- tables ---------------------------------------------------------------------------------------------
 
 
-def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table | None:
-    """Every series of every source, step by step, beside the placebo's; None without steps."""
+def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
+    """Every series of every source, step by step, beside the placebo's; empty without steps."""
     columns = [
         SOURCE, STEP, text("series", "what is followed; entropies in nats, lengths in words, errors of judged traces"),
         LIST, number("value", "the value at this step"), *INTERVAL, count("n", "traces at this step"),
@@ -220,7 +220,7 @@ def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Ta
         "jackknife intervals; steps with fewer occurrences are left out. The list is empty where the lexicon decides "
         "nothing."
     )
-    return table_of("curves", "Over the steps of training", columns, records, note) if records else None
+    return table_of("curves", "Over the steps of training", columns, records, note)
 
 
 def _points(series: Series) -> Iterator[dict[str, Any]]:
@@ -253,8 +253,8 @@ def placebo_curve(series: Series) -> Curve | None:
     return Curve(tuple(steps), tuple(float(np.mean([each[step] for each in held])) for step in steps))
 
 
-def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table | None:
-    """When each series has made 90 % of its change, and where its slope changes; None without steps."""
+def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
+    """When each series has made 90 % of its change, and where its slope changes; empty without steps."""
     columns = [
         SOURCE, text("series", "what is followed"),
         number("total_change", "mean of the last fifth of the steps less the start"),
@@ -279,7 +279,7 @@ def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> 
     note = (
         "Series that depend on a list are the lexicon's. A change that its noise could have made has no step."
     )
-    return table_of("settling", "When curves settle", columns, records, note) if records else None
+    return table_of("settling", "When curves settle", columns, records, note)
 
 
 def order_of(counted: Counted, some: Sequence[Series], draw: int = 0) -> PhaseOrder | None:
@@ -299,8 +299,8 @@ def order_of(counted: Counted, some: Sequence[Series], draw: int = 0) -> PhaseOr
     )
 
 
-def aha_table(counted: Counted) -> Table | None:
-    """First appearance and growth of clusters of reflection; None without steps or such clusters."""
+def aha_table(counted: Counted) -> Table:
+    """First appearance and growth of clusters of reflection; empty without steps or such clusters."""
     columns = [
         SOURCE, count("cluster", "number of the cluster in the lexicon"), text("move", "what it does"),
         text("medoid", "the gram that names it"), count("first_step", "step at which it first occurs"),
@@ -314,7 +314,7 @@ def aha_table(counted: Counted) -> Table | None:
         f"Clusters of the moves {', '.join(REFLECTION)}; of a source at most the {_MOST_CLUSTERS} most frequent. "
         "Intervals are of rates of counts, widened for bursts, each for itself."
     )
-    return table_of("aha", "Growth of reflection", columns, records, note) if records else None
+    return table_of("aha", "Growth of reflection", columns, records, note)
 
 
 def _aha(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

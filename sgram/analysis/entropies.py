@@ -86,8 +86,8 @@ def binned(
     return place, bins[gram]
 
 
-def semantic_table(counted: Counted) -> Table | None:
-    """Semantic entropy by source, outcome and bins, beside the placebo's; None where nothing occurs."""
+def semantic_table(counted: Counted) -> Table:
+    """Semantic entropy by source, outcome and bins, beside the placebo's; empty where nothing occurs."""
     columns = [
         SOURCE, OUTCOME, text("bins", "what is counted: grams, their clusters, or their moves"), LIST,
         count("occurrences", "spans, none inside another"), count("n_bins", "different bins that occur"),
@@ -104,11 +104,7 @@ def semantic_table(counted: Counted) -> Table | None:
     )
     order = {name: place for place, name in enumerate(counted.names)}
     records.sort(key=lambda row: order[row["source"]])
-    return (
-        table_of("semantic_entropy", "How varied the planning is", columns, records, note)
-        if records
-        else None
-    )
+    return table_of("semantic_entropy", "How varied the planning is", columns, records, note)
 
 
 def _semantic_rows(counted: Counted, what: str) -> Iterator[dict[str, Any]]:
@@ -131,8 +127,8 @@ def _semantic_rows(counted: Counted, what: str) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def conditional_table(counted: Counted) -> Table | None:
-    """How open it is what follows a span, beside the placebo's; None where spans are too few."""
+def conditional_table(counted: Counted) -> Table:
+    """How open it is what follows a span, beside the placebo's; empty where spans are too few."""
     columns = [
         SOURCE, LIST, number("value", "sum over grams of p(gram) H(next word | gram), nats, at equal size"), *INTERVAL,
         count("occurrences", "spans"), count("size", "occurrences at which all rows are compared"),
@@ -158,11 +154,7 @@ def conditional_table(counted: Counted) -> Table | None:
         "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, "
         "a formula). The paper prints no formula for its conditional entropy; this is the usual one."
     )
-    return (
-        table_of("conditional_entropy", "What follows the planning", columns, records, note)
-        if records
-        else None
-    )
+    return table_of("conditional_entropy", "What follows the planning", columns, records, note)
 
 
 def equal_size(occurrences: Iterable[int]) -> int:

@@ -46,8 +46,8 @@ def kinds_of(counted: Counted, diagnoses: Mapping[int, Diagnosis]) -> np.ndarray
     return kinds
 
 
-def errors_table(counted: Counted, kinds: np.ndarray) -> Table | None:
-    """Kinds of errors by source, at each step and over all; None where no trace is wrong."""
+def errors_table(counted: Counted, kinds: np.ndarray) -> Table:
+    """Kinds of errors by source, at each step and over all; empty where no trace is wrong."""
     columns = [
         SOURCE, STEP, text("kind", "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
                            "or nothing to the point; unfinished: cut off; degenerate: a loop"),
@@ -59,7 +59,7 @@ def errors_table(counted: Counted, kinds: np.ndarray) -> Table | None:
         for step in (None, *counted.steps(source)):
             rows = counted.rows(source, step=step)
             records += [{"source": name, "step": step, **row} for row in _errors(counted, rows, kinds[rows])]
-    return table_of("errors", "Which errors wrong traces make", columns, records) if records else None
+    return table_of("errors", "Which errors wrong traces make", columns, records)
 
 
 def _errors(counted: Counted, rows: np.ndarray, kinds: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -75,7 +75,7 @@ def _errors(counted: Counted, rows: np.ndarray, kinds: np.ndarray) -> Iterator[d
                "high": found.high, "of_judged": found.value * wrong}  # fmt: skip
 
 
-def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table | None:
+def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table:
     """Each diagnosis with its evidence; `found` are (source, trace, diagnosis)."""
     columns = [
         text("trace", "id of the trace"), SOURCE, text("kind", "the kind of error that is likeliest"),
@@ -88,7 +88,7 @@ def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table | No
          "evidence": "; ".join(one.what for one in each.evidence[:3])}
         for source, trace, each in sorted(found, key=lambda one: (one[0], one[1].id, key_of(one[1].text)))
     ]  # fmt: skip
-    return table_of("diagnoses", "Wrong traces, one by one", columns, records) if records else None
+    return table_of("diagnoses", "Wrong traces, one by one", columns, records)
 
 
 def checked_trace(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> Checked:
@@ -96,8 +96,8 @@ def checked_trace(source: int, trace: Trace, outcome: int, equations: Sequence[E
     return Checked(source, outcome, key_of(problem_of(trace)), tuple(each.verdict for each in equations))
 
 
-def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table | None:
-    """Right, wrong and unchecked equations by source and outcome; None where there is none."""
+def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
+    """Right, wrong and unchecked equations by source and outcome; empty where there is none."""
     columns = [
         SOURCE, OUTCOME, count("right", "equations that hold"), count("wrong", "equations that do not hold"),
         count("unchecked", "equations that could not be worked out"),
@@ -127,4 +127,4 @@ def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table | Non
                 })  # fmt: skip
     most = counted.config.max_diagnosed
     note = f"Of {len(checked):,} traces, up to {most:,} of each outcome, chosen by the digest of their text."
-    return table_of("equations", "Do the equations hold", columns, records, note) if records else None
+    return table_of("equations", "Do the equations hold", columns, records, note)

@@ -112,8 +112,8 @@ def _moves(counted: Counted, source: int) -> np.ndarray:
     return np.array([MOVES.index(each.move) for each in lexicon.clusters for _ in each.grams], np.int64)
 
 
-def scaling_table(counted: Counted) -> Table | None:
-    """The planning share of traces of about equal length, beside the placebo's; None where traces are too few."""
+def scaling_table(counted: Counted) -> Table:
+    """The planning share of traces of about equal length, beside the placebo's; empty where traces are too few."""
     columns = [
         SOURCE, count("bin_low", "shortest trace of the bin, words"),
         count("bin_high", "longest trace of the bin, words"),
@@ -122,7 +122,7 @@ def scaling_table(counted: Counted) -> Table | None:
     ]  # fmt: skip
     records = [row for source in range(len(counted.names)) for row in _scaling(counted, source)]
     note = "Traces of each source in bins of equal numbers by their length in words; no cause is shown."
-    return table_of("scaling", "Length and planning", columns, records, note) if records else None
+    return table_of("scaling", "Length and planning", columns, records, note)
 
 
 def _scaling(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,8 @@ from sgram.analysis.table import Table, table_of
 from sgram.metrics.architecture import KINDS
 
 
-def architecture_table(counted: Counted) -> Table | None:
-    """How many traces of each source and outcome are of each class; None where no trace has one."""
+def architecture_table(counted: Counted) -> Table:
+    """How many traces of each source and outcome are of each class; empty where no trace has one."""
     columns = [
         SOURCE, OUTCOME, text("kind", "class of the lengths, in words, of the stretches between planning spans"),
         count("traces", "traces of the class"), share("share", "of the traces that have a class"),
@@ -25,11 +25,7 @@ def architecture_table(counted: Counted) -> Table | None:
         "An analogy with planetary systems (Mishra et al. 2023), no theory: ordered where C_S > 0.2, anti-ordered "
         "where C_S < -0.2, else similar or mixed by C_V. Traces with fewer than three stretches have no class."
     )
-    return (
-        table_of("architecture", "The lengths of work between plans", columns, records, note)
-        if records
-        else None
-    )
+    return table_of("architecture", "The lengths of work between plans", columns, records, note)
 
 
 def _rows(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

@@ -15,8 +15,8 @@ from sgram.metrics.overlap import high_entropy_weights, overlap
 CLASSES = ("planning", "execution")
 
 
-def tokens_table(counted: Counted) -> Table | None:
-    """Entropy and perplexity of both classes of tokens; None where neither was recorded."""
+def tokens_table(counted: Counted) -> Table:
+    """Entropy and perplexity of both classes of tokens; empty where neither was recorded."""
     columns = [
         SOURCE, text("token_class", "planning: the token shares a character with a gram; execution: every other"), LIST,
         number("entropy", "mean entropy of the next-token distribution, nats"),
@@ -30,11 +30,7 @@ def tokens_table(counted: Counted) -> Table | None:
         "Intervals are 95 % by problem; of placebos, the least and the greatest draw. Every token weighs the same, "
         "whatever the length of its trace."
     )
-    return (
-        table_of("tokens", "Entropy of planning and execution tokens", columns, records, note)
-        if records
-        else None
-    )
+    return table_of("tokens", "Entropy of planning and execution tokens", columns, records, note)
 
 
 def class_rows(held: ListColumns, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,8 +70,8 @@ def _tokens(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
             yield {"source": counted.names[source], "token_class": name, "list": which, **cell}
 
 
-def overlap_table(counted: Counted) -> Table | None:
-    """How far planning tokens are those of high entropy, both ways; None where entropies were not recorded."""
+def overlap_table(counted: Counted) -> Table:
+    """How far planning tokens are those of high entropy, both ways; empty where entropies were not recorded."""
     top = counted.config.top
     columns = [
         SOURCE, LIST,
@@ -89,11 +85,7 @@ def overlap_table(counted: Counted) -> Table | None:
         f"Of high entropy are the {top:.0%} of a source's tokens with the highest entropy; tokens tied at the "
         "threshold count in part. The interval is that of high_given_planning, with the threshold held."
     )
-    return (
-        table_of("overlap", "Planning tokens and tokens of high entropy", columns, records, note)
-        if records
-        else None
-    )
+    return table_of("overlap", "Planning tokens and tokens of high entropy", columns, records, note)
 
 
 def _overlap(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

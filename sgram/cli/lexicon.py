@@ -1,7 +1,5 @@
 """``sgram lexicon``: show, compare, merge, check and export. Nothing but flags and printing."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +28,6 @@ Move = Literal[MOVES]
 
 _NUMBERS = ("df", "count", "df_correct", "df_wrong", "score", "core")
 _SHOWN_MEMBERS = 6
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _say(line: str) -> None:
@@ -240,18 +237,12 @@ def _as_text(rows: list[dict[str, Any]]) -> str:
 
 
 def _as_csv(rows: list[dict[str, Any]]) -> str:
-    target = io.StringIO()
-    table = csv.writer(target, lineterminator="\n")
-    table.writerow(columns := ["text", "cluster", "medoid", "move", *_NUMBERS])
-    table.writerows([_csv_cell(row[column]) for column in columns] for row in rows)
-    return target.getvalue()
+    from sgram.analysis.table import Column, Table
+    from sgram.reports.exports import csv_bytes
 
-
-def _csv_cell(value: object) -> object:
-    """What a spreadsheet would take for a formula is made text; numbers stay numbers."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    names = ("text", "cluster", "medoid", "move", *_NUMBERS)
+    cells = tuple(tuple(row[name] for name in names) for row in rows)
+    return csv_bytes(Table("grams", "Grams", tuple(Column(name, name) for name in names), cells)).decode()
 
 
 def _as_jsonl(rows: list[dict[str, Any]]) -> str:

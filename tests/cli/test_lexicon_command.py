@@ -203,11 +203,16 @@ def test_export_csv_can_be_read_back_and_its_numbers_stay_numbers(run, file):
 
 
 def test_a_csv_cell_that_a_spreadsheet_would_run_is_made_text():
-    from sgram.cli.lexicon import _csv_cell
+    from sgram.cli.lexicon import _NUMBERS, _as_csv
+
+    def written(text: str) -> list[str]:
+        row = dict.fromkeys(("cluster", "medoid", "move", *_NUMBERS)) | {"text": text, "score": -0.5}
+        return list(csv.reader(io.StringIO(_as_csv([row]), newline="")))[1]
 
     for cell in ("=1+1", "+1", "-x", "@a", "\tx", "\rx"):
-        assert _csv_cell(cell) == "'" + cell
-    assert [_csv_cell("wait"), _csv_cell(-0.5), _csv_cell(None)] == ["wait", -0.5, None]
+        assert written(cell)[0] == "'" + cell
+    found = written("wait")
+    assert [found[0], found[4 + _NUMBERS.index("score")], found[1]] == ["wait", "-0.5", ""]
 
 
 def test_export_jsonl_has_one_object_a_gram_without_what_is_not_known(run, file):
