@@ -59,11 +59,15 @@ class Chromium:
         for each in (theirs_in, theirs_out, *low):
             os.close(each)
         self._in, self._out = ours_in, ours_out
+        self._allow_downloads()
+
+    def _allow_downloads(self, **where: str) -> None:
         self.send(
             "Browser.setDownloadBehavior",
             behavior="allowAndName",
             downloadPath=str(self.downloads),
             eventsEnabled=True,
+            **where,
         )
 
     def __enter__(self) -> "Chromium":
@@ -115,9 +119,15 @@ class Chromium:
         """Parameters of the events of one kind so far."""
         return [event["params"] for event in self.events if event["method"] == method]
 
-    def open(self, path: Path | str) -> "Page":
-        """A new page that shows a file."""
-        return Page(self, path)
+    def person(self) -> str:
+        """Somebody else at this browser: storage of their own, empty. To give to `open`."""
+        made = self.send("Target.createBrowserContext")["browserContextId"]
+        self._allow_downloads(browserContextId=made)
+        return made
+
+    def open(self, path: Path | str, person: str | None = None) -> "Page":
+        """A new page that shows a file, to one `person`, else to everybody who is not named."""
+        return Page(self, path, person)
 
     def downloaded(self, wait: float = 20) -> Path:
         """The file of the next download that was not asked for yet, once it is whole."""
@@ -138,9 +148,10 @@ class Chromium:
 class Page:
     """One tab."""
 
-    def __init__(self, browser: Chromium, path: Path | str):
+    def __init__(self, browser: Chromium, path: Path | str, person: str | None = None):
         self.browser = browser
-        self._target = browser.send("Target.createTarget", url="about:blank")["targetId"]
+        where = {} if person is None else {"browserContextId": person}
+        self._target = browser.send("Target.createTarget", url="about:blank", **where)["targetId"]
         self._session = browser.send("Target.attachToTarget", targetId=self._target, flatten=True)[
             "sessionId"
         ]

@@ -21,19 +21,34 @@
   let kept = true; // whether localStorage works
   let unsaved = false; // answers that are in no storage and no download
 
-  // -- storage: {raters: [[name, {answers: [[item, label]], at, undo}]]}, read again before each write ----
+  // -- storage: an entry for each answer and one for each rater. Tabs see each other's writes late: what is one
+  // -- entry for all answers would be written back without those of another tab ------------------------------
+
+  const entry = (...name) => STORE + ":" + JSON.stringify(name); // (rater) or (rater, item)
+
+  function parsed(text) {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      return null; // damaged, or not of this page
+    }
+  }
 
   function stored() {
     const raters = new Map();
-    try {
-      const found = JSON.parse(localStorage.getItem(STORE) || "{}");
-      for (const [name, state] of found.raters || []) {
-        const said = state.answers.filter(([item, label]) => known.has(item) && (labels.has(label) || label === SKIP));
-        const undone = (state.undo || []).filter(([item]) => known.has(item));
-        raters.set(name, {answers: new Map(said), at: Number(state.at) || 0, undo: undone});
+    const keys = Array.from({length: localStorage.length}, (_, place) => localStorage.key(place));
+    for (const key of keys.filter((each) => each !== null && each.startsWith(STORE + ":")).sort()) {
+      const [name, item] = parsed(key.slice(STORE.length + 1)) || [];
+      const value = parsed(localStorage.getItem(key));
+      if (typeof name !== "string" || value === null) continue;
+      if (!raters.has(name)) raters.set(name, {answers: new Map(), at: 0, undo: []});
+      const mine = raters.get(name);
+      if (item === undefined) {
+        mine.at = Number(value.at) || 0;
+        mine.undo = (Array.isArray(value.undo) ? value.undo : []).filter((each) => Array.isArray(each) && known.has(each[0]));
+      } else if (known.has(item) && (labels.has(value) || value === SKIP)) {
+        mine.answers.set(item, value);
       }
-    } catch (error) {
-      if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error; // what is stored is damaged
     }
     return raters;
   }
@@ -51,13 +66,12 @@
     unsaved = unsaved || changed.size > 0;
     if (!kept || rater === null) return;
     try {
-      const raters = stored();
-      const mine = raters.get(rater) || {answers: new Map()};
-      for (const [item, label] of changed) label === null ? mine.answers.delete(item) : mine.answers.set(item, label);
-      answers = mine.answers; // another tab may have added some
-      raters.set(rater, {answers, at, undo});
-      const plain = [...raters].map(([name, state]) => [name, {...state, answers: [...state.answers]}]);
-      localStorage.setItem(STORE, JSON.stringify({raters: plain}));
+      localStorage.setItem(entry(rater), JSON.stringify({at, undo}));
+      for (const [item, label] of changed) {
+        if (label === null) localStorage.removeItem(entry(rater, item));
+        else localStorage.setItem(entry(rater, item), JSON.stringify(label));
+      }
+      answers = stored().get(rater).answers; // another tab may have added some
       unsaved = false;
     } catch (error) {
       keepNothing();
@@ -196,7 +210,7 @@
     $("start").hidden = rater !== null;
     $("work").hidden = !working;
     $("done").hidden = rater === null || working;
-    if (rater === null) return showKnown();
+    if (rater === null) return showStart();
     const skipped = [...answers.values()].filter((each) => each === SKIP).length;
     const n = answers.size;
     $("count").textContent = `${working ? at + 1 : items.length} of ${items.length}`;
@@ -226,6 +240,12 @@
     mark.scrollIntoView({block: "nearest"}); // a long passage on a small screen
   }
 
+  function showStart() {
+    const found = showKnown();
+    document.querySelector("#start details").open = !found;
+    if (!matchMedia("(pointer: coarse)").matches) $("name").focus({preventScroll: true});
+  }
+
   function showKnown() {
     const raters = readStored();
     const line = $("known").querySelector(".line");
@@ -241,8 +261,7 @@
       line.append(button);
     }
     $("known").hidden = !raters.size;
-    document.querySelector("#start details").open = !raters.size;
-    if (!matchMedia("(pointer: coarse)").matches) $("name").focus({preventScroll: true});
+    return raters.size > 0;
   }
 
   function say(message) {
@@ -314,7 +333,8 @@
     event.target.value = "";
   });
   addEventListener("storage", (event) => {
-    if (event.key !== STORE || rater === null) return;
+    if (event.key !== null && !event.key.startsWith(STORE + ":")) return;
+    if (rater === null) return showKnown();
     const mine = readStored().get(rater); // another tab of this page has answered
     if (mine) answers = mine.answers;
     show();
@@ -324,8 +344,8 @@
   });
 
   try {
-    localStorage.setItem(STORE + ":try", "1");
-    localStorage.removeItem(STORE + ":try");
+    localStorage.setItem("sgram-annotation", "1");
+    localStorage.removeItem("sgram-annotation");
   } catch (error) {
     keepNothing();
   }
