@@ -3,9 +3,10 @@
 Runs in the worker process only: it may compute for ever (``9^{9^{9^9}}``), so whoever asks must be ready to kill it.
 math-verify's own limits are switched off, since they need signals.
 
-Both answers are read as the content of ``\\boxed{}``, an unmarked one by math-verify's search through the text. Two
-departures: words ("Evelyn", "\\text{odd}") are compared as words, not as products of letters; and a number followed by
-words ("18 dollars") is that number where the reference is a number.
+Both answers are read as the content of ``\\boxed{}``, an unmarked one by math-verify's search through the text. Three
+departures: words ("Evelyn", "\\text{odd}") are compared as words, not as products of letters; where the reference is a
+number, a sentence with one number in it ("18 dollars") is that number, and so is what an unmarked response ends on
+(`stated`).
 """
 
 import logging
@@ -16,12 +17,13 @@ from typing import Any
 
 from math_verify import parse, verify
 
+from sgram.training.tasks.stated import only_number, stated_number
+
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it says once that its limits are off
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'-]*(?: [A-Za-z][A-Za-z'-]*)*")
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|textit|mbox)\s*\{([^{}]*)\}")
-_NUMBER = r"[-+]?\s*(?:\\?\$)?\s*\d[\d,]*(?:\.\d+)?"
-_NUMBER_AND_WORDS = re.compile(rf"({_NUMBER})\s*(?:[A-Za-z]{{3,}}|\\text\s*\{{)[A-Za-z .{{}}]*")
+_IS_NUMBER = re.compile(r"[-+]?\s*(?:\\?\$)?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+|\d+/\d+|\\[dt]?frac\{\d+\}\{\d+\})")
 _MOST_OPERATIONS = 40
 _LARGEST_EXPONENT = 64
 _LONGEST = 200
@@ -34,22 +36,27 @@ def reply(question: Mapping[str, Any]) -> dict[str, Any]:
     ``{"fault": why}`` where the reference says nothing that could be compared.
     """
     reference, answer = _cleaned(question["reference"]), question["answer"]
-    if question["marked"]:
+    marked, is_number = question["marked"], _IS_NUMBER.fullmatch(reference)
+    if marked:
         answer = _cleaned(answer)
-        if re.fullmatch(_NUMBER, reference) and (number := _NUMBER_AND_WORDS.fullmatch(answer)):
-            answer = number[1]
+        if is_number and (number := only_number(answer)):
+            answer = number
+    elif is_number and (number := stated_number(answer)):
+        answer, marked = number, True
     words = _words(reference)
     if words is not None:
-        said = _words(answer, 1) if question["marked"] else None
-        if said is not None or not question["marked"]:
+        said = _words(answer, 1) if marked else None
+        if said is not None or not marked:
             return {"correct": said == words, "answer": said}
     expected = _parsed(reference)
     if not expected:
         return {"fault": "the reference cannot be read as mathematics"}
-    found = _parsed(answer) if question["marked"] else parse(answer, parsing_timeout=None)
+    found = _parsed(answer) if marked else parse(answer, parsing_timeout=None)
+    if answer != reference and all(isinstance(each, str) for each in expected):
+        return {"fault": "the reference cannot be read as mathematics"}
     if answer == reference or verify(expected, found, timeout_seconds=None):
         return {"correct": True, "answer": _canonical(expected, reference)}
-    told = _canonical(found, answer) if found or question["marked"] else None
+    told = _canonical(found, answer) if found or marked else None
     if told is not None and told == _canonical(expected, reference):
         told = f"not {told}"  # of the same look, but no match: a tuple for a set
     return {"correct": False, "answer": told}

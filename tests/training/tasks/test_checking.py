@@ -57,6 +57,13 @@ def verdicts(checker, *pairs):
         ("Evelyn", "\\boxed{levyEn}", False, "levyen"),  # not a product of letters
         ("\\text{odd}", "\\boxed{odd}", True, "odd"),
         ("11:30", "\\boxed{11:30}", True, "11/30"),
+        ("18", "\\boxed{Jean\\text{ is }18\\text{ years old}.}", True, "18"),
+        ("18", "\\boxed{\\text{18 or 20}}", False, "18,20"),  # two numbers are no number
+        ("8", "So the pens cost **\\$8.00**.", True, "8"),
+        ("8", "**8**.", True, "8"),
+        ("2/3", "The share is $\\frac{2}{3}$.", True, "2/3"),
+        ("5", "There are 5 + 4 = 9 of them.", False, "9"),
+        ("E_{1},E_{2}", "\\boxed{E_{1},E_{2}}", True, "E_{1},E_{2}"),
     ],
 )
 def test_answers_are_compared_as_mathematics(checker, reference, response, correct, answer):
@@ -92,6 +99,7 @@ def test_a_reference_that_says_nothing_gives_no_reward(checker):
     assert verdicts(checker, ("", "\\boxed{4}")) == [Verdict(None, None)]
     assert "1 failed" in unjudged(checker.pool)
     assert "the reference cannot be read as mathematics" in unjudged(checker.pool)
+    assert verdicts(checker, ("4:30p..", "\\boxed{5}"), ("\\frac{}{2}", "5")) == [Verdict(None, None)] * 2
 
 
 def test_nothing_is_asked_twice_and_order_is_kept(checker):
