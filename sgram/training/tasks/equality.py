@@ -23,7 +23,9 @@ logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it says once that
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'-]*(?: [A-Za-z][A-Za-z'-]*)*")
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|textit|mbox)\s*\{([^{}]*)\}")
-_IS_NUMBER = re.compile(r"[-+]?\s*(?:\\?\$)?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+|\d+/\d+|\\[dt]?frac\{\d+\}\{\d+\})")
+_IS_NUMBER = re.compile(
+    r"[-+]?\s*(?:\\?\$)?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+|\d+/\d+|\\[dt]?frac\{\d+\}\{\d+\})"
+)
 _MOST_OPERATIONS = 40
 _LARGEST_EXPONENT = 64
 _LONGEST = 200

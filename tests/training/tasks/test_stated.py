@@ -14,12 +14,21 @@ from sgram.training.tasks.stated import only_number, stated_number
     ("ending", "number"),
     [
         ("It is 7.", "7"),
-        ("First 3, then 4.\nSo there are 12 in all.\nThat is the answer.", "12"),  # the last line with a number
+        (
+            "First 3, then 4.\nSo there are 12 in all.\nThat is the answer.",
+            "12",
+        ),  # the last line with a number
         ("I had 5. Now she has 9. Done!", "9"),
         ("**Answer:** 8 pens will cost **\\$12.00**.", "12"),  # what is bold
         ("6 times 7:\n\\[\n6 \\times 7 = 42\\text{ cookies}\n\\]", "42"),
-        ("\\(2 + 2 = 4\\), in 3 steps.\nSo the two cars are 4 miles apart after 9 hours.", "4"),  # computed last
-        ("2 = 2 and 5 = 5. Then 2 * 5 = 10.\nWith 2 bags of 5 there are many.", "5"),  # of two computed, the later
+        (
+            "\\(2 + 2 = 4\\), in 3 steps.\nSo the two cars are 4 miles apart after 9 hours.",
+            "4",
+        ),  # computed last
+        (
+            "2 = 2 and 5 = 5. Then 2 * 5 = 10.\nWith 2 bags of 5 there are many.",
+            "5",
+        ),  # of two computed, the later
         ("It takes 160 minutes, which is 2 hours and 40 minutes.", "40"),  # nothing computed: the last one
         ("She earns $1,234.50 a week.", "1234.5"),
         ("She earns \\$1{,}234.", "1234"),
