@@ -305,18 +305,30 @@ def answer_tables(size: int = 1500) -> Iterator[str]:
     counts: dict[str, Counter] = defaultdict(Counter)
     with AnswerJudge() as judge:
         for trace, told in zip(traces, judge([replace(each, correct=None) for each in traces]), strict=True):
-            counts[trace.meta["source"].partition("@")[0]][trace.correct, told.correct] += 1
+            found = counts[trace.meta["source"].partition("@")[0]]
+            found[trace.correct, told.correct] += 1
+            found["alone"] += right_by_math_verify(trace) == trace.correct
     yield f"\n### Answers judged by reference against the sources' verdicts, {size:,} traces\n"
-    yield "| source | traces | same | judged right, source wrong | judged wrong, source right | not judged |"
-    yield "|---|---|---|---|---|---|"
+    yield (
+        "| source | traces | same | math-verify alone the same | judged right, source wrong | "
+        "judged wrong, source right | not judged |"
+    )
+    yield "|---|--:|--:|--:|--:|--:|--:|"
     total = sum(counts.values(), Counter())
     for name, found in (*sorted(counts.items()), ("all", total)):
-        same = found[True, True] + found[False, False]
-        lost = found[True, None] + found[False, None]
+        same, lost = found[True, True] + found[False, False], found[True, None] + found[False, None]
+        n_traces = found.total() - found["alone"]
         yield (
-            f"| {name} | {found.total():,} | {same / found.total():.1%} | {found[False, True]} | "
-            f"{found[True, False]} | {lost} |"
+            f"| {name} | {n_traces:,} | {same / n_traces:.1%} | {found['alone'] / n_traces:.1%} | "
+            f"{found[False, True]} | {found[True, False]} | {lost} |"
         )
+
+
+def right_by_math_verify(trace: Trace) -> bool:
+    """What its own search through the whole response, under its own time limits, makes of a trace."""
+    from math_verify import parse, verify
+
+    return verify(parse(f"\\boxed{{{trace.reference}}}"), parse(trace.text))
 
 
 def main() -> None:
