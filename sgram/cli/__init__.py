@@ -62,7 +62,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     except cyclopts.CycloptsError as error:
         return _say(str(error), 2)
     except KeyboardInterrupt:
-        return _say("interrupted; the same command continues where it stopped", 130)
+        return _say("interrupted; nothing is half written, and the same command takes up what was kept", 130)
     except BrokenPipeError:
         _forget_output()  # the reader (head, less) has left
         return 0

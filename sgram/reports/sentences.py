@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sgram.reports import sentences_arms
 from sgram.reports import sentences_dynamics as dynamics
 from sgram.reports import sentences_entropy as entropy
 from sgram.reports import sentences_errors as wrong
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
 _MANY = 4
-_LEADS = 7
+_LEADS = 8
 """Most findings that stand before all others, without their numbers."""
 _LEAST = 10
 """Fewest correct and fewest wrong traces that are compared: a bootstrap of fewer knows too little."""
@@ -42,7 +43,7 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
             if name in tables:
                 found.extend(make(tables[name], sources))
 
-    say("curves", dynamics.outcomes, dynamics.exploration)
+    say("curves", dynamics.outcomes, sentences_arms.arms, dynamics.exploration)
     found += dynamics.orders(analysis.orders, analysis.placebo_orders, sources)
     stepped = "curves" in tables and bool(said := dynamics.errors(tables["curves"], sources))
     found += said if stepped else []

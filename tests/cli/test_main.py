@@ -90,7 +90,7 @@ def test_debug_shows_the_traceback_on_stderr(tmp_path):
 
 def test_an_interrupted_command_says_that_it_goes_on(failing, capsys):
     assert run(capsys, *failing(KeyboardInterrupt())) == (
-        130, "", "sgram: interrupted; the same command continues where it stopped\n",
+        130, "", "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n",
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
-    assert err == "sgram: interrupted; the same command continues where it stopped\n"
+    assert err == "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n"
 
 
 def test_a_full_disk_is_told_in_one_sentence(failing, capfd):

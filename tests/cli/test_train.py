@@ -186,7 +186,11 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
             "the control siren is none of the arms, grpo, hicra",
         ),
         (("--alpha", "99"), 1, "the loss is not finite at step 3; lower the learning rate"),
-        (("--alpha", "98"), 130, "interrupted; the same command continues where it stopped"),
+        (
+            ("--alpha", "98"),
+            130,
+            "interrupted; nothing is half written, and the same command takes up what was kept",
+        ),
     ],
 )
 def test_faults_are_a_sentence_and_an_exit_code(capsys, arguments, code, said):

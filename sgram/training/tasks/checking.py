@@ -1,7 +1,8 @@
 """Verdicts on mathematical responses: an answer found, compared with the reference. Knows nothing about problem files.
 
 What the response marks as its answer counts (`answers`); without a mark, unless marks are demanded, the number that the
-response ends on (`stated`), or what else math-verify finds there. Comparing is left to worker processes under a time limit (`pool`).
+response ends on (`stated`), or what else math-verify finds there. Comparing is left to worker processes under a time
+limit (`pool`).
 """
 
 from collections.abc import Sequence
