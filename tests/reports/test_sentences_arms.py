@@ -27,7 +27,7 @@ def said(**last):
 
 
 def test_arms_are_compared_with_grpo_and_with_the_placebo():
-    """.6 less .5 is 10 points, give or take hypot(3, 4) = 5; .58 less .5 is 8, give or take as much; .6 less .58 is 2."""
+    """.6 less .5 is 10 points, give or take hypot(3, 4) = 5; .58 less .5 is 8, give or take 5; .6 less .58 is 2."""
     (text,) = said(hicra_0=(0.6, 0.03), grpo_0=(0.5, 0.04), placebo_0=(0.58, 0.03))
     assert text.startswith(
         "Accuracy (pass@1) over the last tenth of the steps: hicra less grpo +10.0 points [5.0, 15.0] and "
@@ -65,7 +65,7 @@ def test_arms_of_one_method_differ_by_what_their_names_add():
         {**row, "source": row["source"].replace("hicra, seed 0", "hicra, seed 0, alpha 0.4")}
         for row in rows.records()
     ]
-    (found,) = arms(table("curves", renamed), ("grpo, seed 0", added))
+    (found,) = arms(table("curves", renamed), ("grpo, seed 0", "hicra, seed 0, alpha 0.4"))
     assert "hicra, alpha 0.4 less grpo" in found.text
 
 
