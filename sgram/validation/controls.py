@@ -41,9 +41,15 @@ def placebo_grams(
     if not 0 <= share <= 1:
         raise UsageError(f"a placebo marks a share from 0 to 1, not {share}")
     n_places = found.n_units if level == "units" else found.n_pieces
-    wanted = share * n_places
-    order = np.random.default_rng([seed, 0x91ACEB0]).permutation(found.n_grams)
-    rows, n_marked, met = draw_to_share(order, *_places(found, level), n_places, wanted, tolerance)
+    return _drawn(_places(found, level), n_places, share, seed, tolerance)
+
+
+def _drawn(
+    where: tuple[np.ndarray, np.ndarray], n_places: int, share: float, seed: int, tolerance: float
+) -> Placebo:
+    """Random ones of the candidates that mark what `_places` says."""
+    order = np.random.default_rng([seed, 0x91ACEB0]).permutation(len(where[0]) - 1)
+    rows, n_marked, met = draw_to_share(order, *where, n_places, share * n_places, tolerance)
     return Placebo(rows, n_marked / n_places if n_places else 0.0, share, met)
 
 
@@ -109,18 +115,16 @@ class PlaceboDraws:
             raise UsageError(f"no gram of {lexicon.name} occurs in the texts: there is nothing to match")
         self._lexicon, self._tolerance, self._given = lexicon, tolerance, candidates is not None
         self._drawn_from = index.grams(MIN_DF) if candidates is None else sorted(set(candidates))
-        self._found, self._share, self._unit = (
-            index.find(self._drawn_from),
-            float(covered.mean()),
-            index.pieces,
-        )
+        found = index.find(self._drawn_from)
+        self._where, self._n_pieces = _places(found, "pieces"), found.n_pieces  # the same for every draw
+        self._share, self._unit = float(covered.mean()), index.pieces
 
     def draw(self, seed: int = 0) -> Lexicon:
         """One of them: every gram is a cluster of its own, of the move "other"; the source tells both shares.
 
         `UsageError` where the share cannot be reached.
         """
-        placebo = placebo_grams(self._found, self._share, "pieces", seed, self._tolerance)
+        placebo = _drawn(self._where, self._n_pieces, self._share, seed, self._tolerance)
         n_candidates, name = len(self._drawn_from), self._lexicon.name
         if not placebo.met:
             raise UsageError(
