@@ -13,7 +13,8 @@ from fractions import Fraction
 from sgram.diagnosis.equations import Equation, check_equations
 from sgram.diagnosis.steps import Step, split_steps
 from sgram.traces import Trace
-from sgram.training.tasks.answers import marked_answer
+from sgram.training.tasks.answers import marked_answer, tail
+from sgram.training.tasks.stated import stated_number
 
 MAX_OPERATIONS = 400
 """Operations of a response that are kept: the last ones, of which the answer is made."""
@@ -114,9 +115,10 @@ def resting(operations: Sequence[Operation], answer: Fraction | None) -> tuple[O
 
 
 def answered(trace: Trace) -> Fraction | None:
-    """The number that a response answers: told, marked, or said at its end."""
+    """The number that a response answers: told, marked, said to be the answer, or that of its last statement."""
     said = [found[1] for found in _SAID.finditer(trace.text[-_TAIL:])]
-    for told in (trace.answer, marked_answer(trace.text), said[-1] if said else None):
+    stated = stated_number(tail(trace.text) or "")
+    for told in (trace.answer, marked_answer(trace.text), said[-1] if said else None, stated):
         value = None if told is None else value_of(told)
         if value is not None:
             return value
