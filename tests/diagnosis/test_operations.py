@@ -77,10 +77,11 @@ def test_what_comes_after_is_not_what_an_answer_rests_on():
     assert [each.said for each in work_of(Trace(id="t", text=text)).behind_answer()] == ["2*15 = 30"]
 
 
-def test_the_answer_is_what_was_told_else_marked_else_said():
+def test_the_answer_is_what_was_told_else_marked_else_said_else_stated():
     assert answered(Trace(id="t", text="The answer is 5, \\boxed{6}.", answer="7")) == 7
     assert answered(Trace(id="t", text="The answer is 5, \\boxed{6}.")) == 6
     assert answered(Trace(id="t", text="The answer is 4. No, the answer is $1,005.")) == 1005
+    assert answered(Trace(id="t", text="4 * 5 = 20.\n\nSo she has **20 eggs** after 4 days.")) == 20
     assert answered(Trace(id="t", text="Nothing here.", answer="x+1")) is None
 
 
