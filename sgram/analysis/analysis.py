@@ -70,7 +70,7 @@ class Analysis:
 
 
 def analyse(
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     config: AnalysisConfig | None = None,
     tell: Tell = lambda stage, done, total: None,
     *,
@@ -84,7 +84,7 @@ def analyse(
     cannot be read or holds no trace.
     """
     config = config or AnalysisConfig()
-    sources, notes = find_inputs(inputs)
+    sources, notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
     given = _with_lexicons(sources, config, options, dialect)
     gathered = gather(given, config, tell)
     counted = gathered.counted

@@ -72,6 +72,10 @@ def _followed(counted: Counted, rows: np.ndarray, above: np.ndarray, below: np.n
     )
 
 
+_SHARES = frozenset({"pass@1", "strategic errors", "procedural errors", "planning share"})
+"""Series whose values lie from 0 to 1; a band of few problems, widened, may not."""
+
+
 def _series(
     counted: Counted,
     name: str,
@@ -84,6 +88,8 @@ def _series(
     if len(curve.steps) < MIN_STEPS:
         return
     band = curve_band(curve, counted.config.n_draws, counted.config.seed)
+    if band is not None and name in _SHARES:
+        band = np.clip(band[0], 0, 1), np.clip(band[1], 0, 1)
     low, high = ([None] * len(curve.steps),) * 2 if band is None else (each.tolist() for each in band)
     yield Series(name, curve, low, high, _sizes(counted, rows, curve.steps), tuple(others), by_list)
 

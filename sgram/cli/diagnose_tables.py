@@ -57,7 +57,8 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
 
 def _interval(row: "KindRow") -> str:
     share = row.share
-    return "-" if share.low is None else f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+    known = share.low is not None and share.low < share.high  # resamples of none hold none: no knowledge
+    return "-" if not known else f"{100 * share.low:.1f} to {100 * share.high:.1f}"
 
 
 def _short(name: str) -> str:

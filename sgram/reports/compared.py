@@ -74,16 +74,23 @@ def p_value(found: Known | None) -> float:
 def of_shares(row: Mapping[str, object], n_one: float, n_other: float) -> Known | None:
     """The difference of two shares of so many traces, ``correct_share`` less ``wrong_share``, with an honest interval.
 
-    A bootstrap of few traces takes 0 of 4 for never: the interval is at least as wide as that of Agresti and Caffo
-    (2000), which adds a trace with and one without the gram to either side. Where numbers of traces are not known it
-    is the bootstrap's.
+    It is `at_least`; where numbers of traces are not known it is the bootstrap's.
     """
     found = known(row, "difference")
     shares = [number(row.get(name)) for name in ("correct_share", "wrong_share")]
     if found is None or None in shares or not (n_one and n_other):
         return found
+    return at_least(found, list(zip(shares, (n_one, n_other), strict=True)))
+
+
+def at_least(found: Known, sides: Sequence[tuple[float, float]]) -> Known:
+    """A difference of shares, each (share, number of traces), with an interval that few traces cannot make too narrow.
+
+    A bootstrap takes 0 of 4 for never: the interval is at least as wide as that of Agresti and Caffo (2000), which adds
+    a trace with and one without what is counted to either side.
+    """
     variance = 0.0
-    for share, n in zip(shares, (n_one, n_other), strict=True):
+    for share, n in sides:
         corrected = (share * n + 1) / (n + 2)
         variance += corrected * (1 - corrected) / (n + 2)
     reach = _NORMAL * math.sqrt(variance)

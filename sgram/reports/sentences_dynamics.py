@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sgram.reports.chosen import grouped
-from sgram.reports.compared import Known, difference, known, mean, standing
+from sgram.reports.compared import Known, at_least, difference, known, mean, standing
 from sgram.reports.dot_plot import number
 from sgram.reports.sentence import (
     Claim,
@@ -36,18 +36,16 @@ _QUANTITIES = (("pass@1", "accuracy (pass@1)", True), ("length", "the length of 
 
 def ends(rows: Sequence[Mapping]) -> tuple[Known, Known] | None:
     """Means over the first and the last tenth of the steps of one series; None for fewer than two steps."""
-    found = sorted(
-        (
-            (step, one)
-            for row in rows
-            if (step := number(row["step"])) is not None and (one := known(row)) is not None
-        ),
-        key=lambda each: each[0],
-    )
-    if len(found) < 2:
-        return None
+    first, last = _tenths(rows)
+    return (mean([known(row) for row in first]), mean([known(row) for row in last])) if first else None
+
+
+def _tenths(rows: Sequence[Mapping]) -> tuple[Sequence[Mapping], Sequence[Mapping]]:
+    """Records of the first and of the last tenth of the steps, at least one each; none for fewer than two steps."""
+    found = [row for row in rows if number(row["step"]) is not None and known(row) is not None]
+    found.sort(key=lambda row: number(row["step"]))
     n = min(max(1, round(END * len(found))), len(found) // 2)
-    return mean([one for _, one in found[:n]]), mean([one for _, one in found[-n:]])
+    return found[:n], found[len(found) - n :]
 
 
 Series = Mapping[tuple, Sequence[Mapping]]
@@ -166,7 +164,7 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             continue
         parts, changes = [], {}
         for kind, (first, last) in both.items():
-            changes[kind] = difference(last, first)
+            changes[kind] = _change_of_shares(held[source, f"{kind} errors"], first, last)
             relative = (
                 f"; {plain(last.value / first.value - 1, 0, 100, signed=True)} % relative"
                 if first.value
@@ -187,6 +185,13 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return found
 
 
+def _change_of_shares(rows: Sequence[Mapping], first: Known, last: Known) -> Known:
+    """`last` less `first`; where traces are rare, as sure as their number allows."""
+    sizes = [sum(number(row.get("n")) or 0 for row in some) for some in _tenths(rows)]
+    change = difference(last, first)
+    return at_least(change, [(first.value, sizes[0]), (last.value, sizes[1])]) if all(sizes) else change
+
+
 def _fell(changes: Mapping[str, Known], firsts: Mapping[str, float]) -> str:
     """What may be said of which kind of error fell, and which fell more."""
     ways = {
@@ -194,7 +199,7 @@ def _fell(changes: Mapping[str, Known], firsts: Mapping[str, float]) -> str:
         for kind, each in changes.items()
     }
     if set(ways.values()) == {"unknown"}:
-        return "no change of either can be claimed"
+        return "no change of strategic or of procedural errors can be claimed"
     if set(ways.values()) != {"fell"}:
         said = {
             "unknown": "no change of {} errors can be claimed",

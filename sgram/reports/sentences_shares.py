@@ -45,7 +45,7 @@ def corpus(table: "Table") -> list[Sentence]:
     if not judged and totals["traces"]:
         found.append(Sentence(
             "As no trace says whether its answer is right, nothing can be said of what correct and wrong traces "
-            "differ in.", "caution", "corpus"))  # fmt: skip
+            "differ in. Where rewards tell it, give --correct-above.", "caution", "corpus"))  # fmt: skip
     return found
 
 
@@ -65,7 +65,8 @@ def placebo(table: "Table") -> list[Sentence]:
             f"Whatever is said of SGs stands beside {len(drawn):,} placebo{'s' * (len(drawn) != 1)}, lists of "
             "random grams "
             f"that mark as much text as the SGs of {names} ({span} % of the {unit}), to within "
-            f"{plain(apart, 2, 100)} points.",
+            f"{plain(apart, 2, 100)} points in the texts that they were drawn from; of longer corpora that is a "
+            "sample, and what they mark in all traces stands beside each figure.",
             "control", "planning"))  # fmt: skip
     missed = len(rows) - len(drawn)
     if missed:
@@ -81,9 +82,7 @@ def success(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     for source in sources:
         rows = [(row, found) for row in table.records(source=source) if (found := known(row))]
         if rows:
-            parts = [f"{row['measure']} {percent(found)}" for row, found in rows]
-            n = int(number(rows[0][0]["problems"]) or 0)
-            told_of = f"{source} reaches {listed(parts)} on {n:,} problem{'s' * (n != 1)}."
+            told_of = f"{source} reaches {_on_problems(rows)}."
             claims.append((rows[0][1], source, told_of))
     if len(claims) <= SOURCES_TOLD:
         return [Sentence(text, section="success") for *_, text in claims]
@@ -94,6 +93,15 @@ def success(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     text = (f"The best and the worst of {len(claims):,} sources, which need not have had the same problems: "
             f"{best[2]} {worst[2]}")  # fmt: skip
     return [Sentence(text, section="success", lead=lead)]
+
+
+def _on_problems(rows: Sequence[tuple[Mapping, Known]]) -> str:
+    """Measures with the number of problems, each its own where they differ: not every problem has k samples."""
+    sizes = [int(number(row["problems"]) or 0) for row, _ in rows]
+    parts = [f"{row['measure']} {percent(found)}" for row, found in rows]
+    if len(set(sizes)) > 1:
+        return listed([f"{part} on {n:,}" for part, n in zip(parts, sizes, strict=True)]) + " problems"
+    return f"{listed(parts)} on {sizes[0]:,} problem{'s' * (sizes[0] != 1)}"
 
 
 def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> list[Sentence]:

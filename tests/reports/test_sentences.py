@@ -248,7 +248,7 @@ def test_a_difference_is_worth_what_random_grams_do_not_show_too(chance, worth, 
 def curve(series, of_list, first, last, by=0.01):
     return [
         {"source": "m", "step": step, "series": series, "list": of_list, "value": value, "low": value - by,
-         "high": value + by, "n": 9, "relative": value / first}
+         "high": value + by, "n": 10**6, "relative": value / first}
         for step, value in ((0, first), (1, last))
     ]  # fmt: skip
 
@@ -304,7 +304,7 @@ def test_which_errors_fell_is_said_in_points_and_relative():
     [
         ((0.3, 0.1), (0.1, 0.09), "strategic errors fell and no change of procedural errors can be claimed"),
         ((0.3, 0.1), (0.1, 0.2), "strategic errors fell and procedural errors rose"),
-        ((0.3, 0.3), (0.1, 0.1), "no change of either can be claimed"),
+        ((0.3, 0.3), (0.1, 0.1), "no change of strategic or of procedural errors can be claimed"),
         ((0.3, 0.1), (0.2, 0.1), "strategic errors fell more, in points and relative to where they began"),
         (
             (0.3, 0.2),
@@ -317,6 +317,34 @@ def test_which_errors_fell_is_said_in_points_and_relative():
 def test_what_fell_is_claimed_only_where_intervals_allow_it(strategic, procedural, words):
     rows = curve("strategic errors", "SGs", *strategic) + curve("procedural errors", "SGs", *procedural)
     assert one_said("curves", rows, "errors went").endswith(f": {words}.")
+
+
+def test_two_wrong_traces_of_80_are_no_trend():
+    """2 of 80 to 0 of 80: an end without any has the interval [0, 0], yet (3/82, 1/82) allow -2.5 +- 4.7 points."""
+    rows = curve("strategic errors", "SGs", 0.3, 0.3) + curve("procedural errors", "SGs", 0.025, 0.0, by=0)
+    text = one_said("curves", [{**row, "n": 80} for row in rows], "errors went")
+    half = 100 * 1.959964 * math.sqrt((3 * 79 + 1 * 81) / 82**3)
+    assert f"−2.5 points [−{2.5 + half:.1f}, {half - 2.5:.1f}]" in text
+    assert text.endswith("no change of strategic or of procedural errors can be claimed.")
+
+
+def test_every_k_is_told_with_its_own_problems():
+    rows = [
+        {
+            "source": "m",
+            "measure": f"pass@{k}",
+            "value": 0.9,
+            "low": 0.8,
+            "high": 0.95,
+            "problems": n,
+            "samples": 99,
+        }
+        for k, n in ((1, 86), (8, 55))
+    ]
+    text = one_said("success", rows, "reaches")
+    assert text == (
+        "m reaches pass@1 90.0 % [80.0, 95.0] on 86 and pass@8 90.0 % [80.0, 95.0] on 55 problems."
+    )
 
 
 def test_the_order_of_phases_stands_beside_that_of_random_grams():
@@ -510,7 +538,8 @@ def test_placebos_are_told_with_what_they_mark_and_what_failed():
         "1 placebo, lists of random grams that mark as much text as the SGs of l (10.0 % of the words)"
         in control.text
     )
-    assert control.text.endswith("to within 0.10 points.")
+    assert control.text.startswith("Whatever is said of SGs")
+    assert "to within 0.10 points in the texts that they were drawn from" in control.text
     assert (caution.kind, caution.text[:14]) == ("caution", "1 of 2 placebo")
 
 
