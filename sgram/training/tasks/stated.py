@@ -59,5 +59,5 @@ def _digits(number: str) -> str:
     plain = number.replace("$", "").replace(",", "")
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
-        plain = re.sub(r"^(-?)\.", r"\g<1>0.", plain)
+        plain = re.sub(r"^(-?)(?=\.|$)", r"\g<1>0", plain)
     return plain

@@ -40,6 +40,7 @@ from sgram.training.tasks.stated import only_number, stated_number
         ("The change is \u22125 degrees.", "-5"),
         ("A 30\u2011day month.", "30"),
         ("About .50 of it", "0.5"),
+        ("About .0 of it", "0"),
         ("The 5-2 split", "2"),  # a hyphen between digits is no sign
         ("see x2 and a_3", None),
         ("", None),
