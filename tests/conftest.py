@@ -3,8 +3,33 @@
 import os
 
 import hypothesis
+import pytest
 
 # Compiled functions are built at their first use, inside whatever example comes first: no deadlines. Where a change
 # is judged (.ci/run), examples are the same every time; elsewhere they are new ones each time, and find what is left.
 hypothesis.settings.register_profile("sgram", deadline=None, derandomize="SGRAM_SAME_EXAMPLES" in os.environ)
 hypothesis.settings.load_profile("sgram")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Return the parameter's name as the id of a bytes value; pytest appends a number.
+
+    Bytes may hold the time (a gzip header, a pickle of a set), and pytest-xdist runs nothing if its workers collect
+    different ids.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture
+def collected_ids(request: pytest.FixtureRequest) -> list[str]:
+    """Ids of the tests that this session collected, before any were deselected or reordered."""
+    return sorted(request.config.stash[_COLLECTED])
+
+
+_COLLECTED = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note the ids of all collected tests for `collected_ids`."""
+    config.stash[_COLLECTED] = [item.nodeid for item in items]
