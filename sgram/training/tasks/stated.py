@@ -57,7 +57,7 @@ def _plain(text: str) -> str:
 def _digits(number: str) -> str:
     """One spelling for one value: no currency, no separators, no zeros behind a decimal point."""
     plain = number.replace("$", "").replace(",", "")
-    if "." in plain:
+    if "." in plain and "/" not in plain:
         plain = plain.rstrip("0").rstrip(".")
         plain = re.sub(r"^(-?)(?=\.|$)", r"\g<1>0", plain)
     return plain

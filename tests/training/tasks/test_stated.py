@@ -37,6 +37,7 @@ from sgram.training.tasks.stated import only_number, stated_number
         ("That makes 3,\\!000 of them.", "3000"),
         ("In 2005 100 came.", "100"),  # a plain space separates
         ("The probability is \\frac{3}{8}.", "3/8"),
+        ("The ratio is 1.5/20.", "1.5/20"),  # the zero belongs to the 20
         ("The change is \u22125 degrees.", "-5"),
         ("A 30\u2011day month.", "30"),
         ("About .50 of it", "0.5"),
