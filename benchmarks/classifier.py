@@ -27,19 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from build_classifier import MACHINE_WEIGHT, held_out, label_sets, long_traces
 from corpora import SHARED
 
-from sgram.lexicon import MOVES
-from sgram.mining import Background, Miner, MiningConfig, Resources
-from sgram.mining.candidates import Candidates
-from sgram.mining.classifier import GramClassifier
-from sgram.mining.config import SETTINGS
-from sgram.mining.features import Features, find_features
-from sgram.mining.moves import OTHER, move_of
-from sgram.mining.select import LABELLED, keep_top, reading_list
-from sgram.scan import find_words
-from sgram.validation.controls import N_PLACEBOS, placebo_grams
-from sgram.validation.curve import chance_curve, summarise
-from sgram.validation.evaluate import By, Estimate, Measured, Resamples, difference, mean_of, measure_units
-from sgram.validation.fitting import (
+from sgram.evaluation.label_index import Occurrences, UnitIndex
+from sgram.evaluation.placebo import N_PLACEBOS, placebo_grams
+from sgram.evaluation.pr_curve import chance_curve, summarize
+from sgram.evaluation.precision_recall import By, Estimate, Measured, Resamples, difference, mean_of, measure_units
+from sgram.evaluation.train_classifier import (
     CrossValidation,
     FitConfig,
     LabelSet,
@@ -48,7 +40,15 @@ from sgram.validation.fitting import (
     choose_thresholds,
     problem_of,
 )
-from sgram.validation.units import Occurrences, UnitIndex
+from sgram.lexicon import MOVES
+from sgram.mining import Background, Miner, MiningConfig, Resources
+from sgram.mining.candidates import Candidates
+from sgram.mining.classifier import GramClassifier
+from sgram.mining.config import SETTINGS
+from sgram.mining.features import Features, find_features
+from sgram.mining.moves import OTHER, move_of
+from sgram.mining.select import LABELED, keep_top, reading_list
+from sgram.scan import find_words
 
 WORKERS = 2
 SEEDS = (0, 1, 2)
@@ -172,10 +172,7 @@ def trainer_of(
     ground: Ground, config: FitConfig, machine: float | None = None, sets: Sequence[LabelSet] = ()
 ) -> Trainer:
     """A trainer; `machine` is the weight of labels by a model, `sets` stand for the ground's own."""
-    sets = [
-        one if one.evaluated or machine is None else replace(one, weight=machine)
-        for one in sets or ground.sets
-    ]
+    sets = [one if one.evaluated or machine is None else replace(one, weight=machine) for one in sets or ground.sets]
     return Trainer(ground.candidates.texts, ground.features[config.blocks], sets, config)
 
 
@@ -199,9 +196,7 @@ def cross(ground: Ground, by: By = "document") -> Crossed:
     nested = []
     for fold in range(config.n_folds):
         kept = [(one.out, one.out.fold != fold) for one in judged]
-        others = [
-            OutOfFold(out.name, out.scores[rows], out.positive[rows], out.fold[rows]) for out, rows in kept
-        ]
+        others = [OutOfFold(out.name, out.scores[rows], out.positive[rows], out.fold[rows]) for out, rows in kept]
         nested.append(choose_thresholds(others, *aims))
     return Crossed(judged, probabilities, choose_thresholds([one.out for one in judged], *aims), nested)
 
@@ -213,7 +208,7 @@ def chosen_rows(
     scores = np.round(probability, 6)
     kept, _ = keep_top(scores, candidates.texts, 1.0, thresholds[setting])
     clean = scores[kept] >= max(thresholds[setting], thresholds["clean"])
-    return kept, kept[reading_list(candidates.take(kept), LABELLED, clean)]
+    return kept, kept[reading_list(candidates.take(kept), LABELED, clean)]
 
 
 # -- figures --------------------------------------------------------------------------------------------
@@ -246,7 +241,7 @@ def print_figures(ground: Ground, crossed: Crossed) -> None:
     """The packaged choice at every setting, with thresholds and nested ones, beside placebos; the readable list."""
     print(f"largest difference from the figures in data/sg_classifier.json: {_drift(crossed):.4f}\n")
     for one in crossed.sets:
-        area = summarise(one.index, one.out.scores, one.resamples).average_precision
+        area = summarize(one.index, one.out.scores, one.resamples).average_precision
         chance = chance_curve(one.index, one.found)[2]
         print(
             f"**{one.label}**; average precision {interval(area)}, of random scores {chance.value:.3f}\n\n"
@@ -413,9 +408,7 @@ def _bins(out: OutOfFold) -> Iterator[tuple[float, int, float, float]]:
     for at in range(10):
         rows = (number == at) & (out.scores > -np.inf)
         n = int(rows.sum())
-        yield (
-            at / 10, n, float(out.scores[rows].mean()) if n else 0.0, float(out.positive[rows].mean()) if n else 0.0
-        )  # fmt: skip
+        yield (at / 10, n, float(out.scores[rows].mean()) if n else 0.0, float(out.positive[rows].mean()) if n else 0.0)
 
 
 # -- moves ----------------------------------------------------------------------------------------------
@@ -470,9 +463,7 @@ def print_moves(ground: Ground, crossed: Crossed) -> None:
             total = sum(table[kind, move] for move in moves)
             if total:
                 wanted = EXPECTED.get(kind, ())
-                cells = [
-                    f"**{table[kind, move]}**" if move in wanted else f"{table[kind, move]}" for move in moves
-                ]
+                cells = [f"**{table[kind, move]}**" if move in wanted else f"{table[kind, move]}" for move in moves]
                 print(f"| {kind} | {total} | {' | '.join(cells)} |")
         print()
         ways = (
@@ -512,13 +503,9 @@ def _agreement(kinds: Sequence[str], given: Sequence[str]) -> str:
 
 def main() -> None:
     """Print the parts that are asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument(
-        "--embedding", action="store_true", help="compare sentence embeddings, too (half an hour)"
-    )
+    parser.add_argument("--embedding", action="store_true", help="compare sentence embeddings, too (half an hour)")
     parser.add_argument("--by", choices=("document", "problem"), default="document")
     options = parser.parse_args()
     ground = prepare()

@@ -3,8 +3,8 @@
     python benchmarks/clustering.py            n = 10,000
     python benchmarks/clustering.py --large    n = 10,000 and 50,000
 
-Planted: 60 % of the rows in clusters of about 22, squared cosine to the centre uniform over .62 to .92; 30 % of
-the clusters in pairs whose centres have cosine .70, with bridge points (4 % of the rows) between them; the rest
+Planted: 60 % of the rows in clusters of about 22, squared cosine to the center uniform over .62 to .92; 30 % of
+the clusters in pairs whose centers have cosine .70, with bridge points (4 % of the rows) between them; the rest
 background. Each method runs in a process of its own with one thread; compiling and imports come before the clock.
 Rows are the keys, so that ties fall as they do in sentence-transformers, and the communities must be the same.
 Does not measure real phrases; `--vectors FILE.npy` does.
@@ -34,21 +34,21 @@ def planted(n: int, seed: int = 0, width: int = 384):
     def unit(rows):
         return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
-    def around(centre, size):
+    def around(center, size):
         squared = rng.uniform(0.62, 0.92, (size, 1))
         away = rng.standard_normal((size, width))
-        away = unit(away - (away @ centre)[:, None] * centre)
-        return np.sqrt(squared) * centre + np.sqrt(1 - squared) * away
+        away = unit(away - (away @ center)[:, None] * center)
+        return np.sqrt(squared) * center + np.sqrt(1 - squared) * away
 
     parts, bridges, planted_rows = [], [], 0
     while planted_rows < 0.6 * n:
-        centre = unit(rng.standard_normal(width))
-        centres = [centre]
+        center = unit(rng.standard_normal(width))
+        centers = [center]
         if rng.random() < 0.3 / (2 - 0.3):  # a draw makes one cluster or two
             away = rng.standard_normal(width)
-            centres.append(0.7 * centre + np.sqrt(1 - 0.49) * unit(away - (away @ centre) * centre))
-            bridges.append(unit(centres[0] + centres[1]))
-        for one in centres:
+            centers.append(0.7 * center + np.sqrt(1 - 0.49) * unit(away - (away @ center) * center))
+            bridges.append(unit(centers[0] + centers[1]))
+        for one in centers:
             size = 5 + int(rng.geometric(1 / 17))
             parts.append(around(one, size))
             planted_rows += size
@@ -66,16 +66,12 @@ def communities_of(method: str, vectors):
         from sentence_transformers.util import community_detection
 
         labels = np.full(len(vectors), -1, dtype=np.int64)
-        for label, members in enumerate(
-            community_detection(vectors, threshold=THRESHOLD, min_community_size=MIN_SIZE)
-        ):
+        for label, members in enumerate(community_detection(vectors, threshold=THRESHOLD, min_community_size=MIN_SIZE)):
             labels[members] = label
         return labels
     from sgram.mining.cluster import communities
 
-    limit = {"sgram exact": {"exact_limit": len(vectors)}, "sgram pruned": {"exact_limit": 0}, "sgram": {}}[
-        method
-    ]
+    limit = {"sgram exact": {"exact_limit": len(vectors)}, "sgram pruned": {"exact_limit": 0}, "sgram": {}}[method]
     return communities(vectors, threshold=THRESHOLD, min_size=MIN_SIZE, keys=range(len(vectors)), **limit)
 
 

@@ -61,15 +61,11 @@ def by_sgram(texts: list[str], workers: int) -> Found:
     from sgram.mining.count import count_grams
 
     start = time.perf_counter()
-    table = count_grams(
-        encode((Document(text) for text in texts), workers=workers), MIN_DF, LENGTHS[1], workers
-    )
+    table = count_grams(encode((Document(text) for text in texts), workers=workers), MIN_DF, LENGTHS[1], workers)
     seconds = time.perf_counter() - start
     grams = [gram for level in table.all_texts()[LENGTHS[0] - 1 :] for gram in level]
     levels = table.levels[LENGTHS[0] - 1 :]
-    df, count = (
-        np.concatenate([getattr(level, name).sum(axis=1) for level in levels]) for name in ("df", "count")
-    )
+    df, count = (np.concatenate([getattr(level, name).sum(axis=1) for level in levels]) for name in ("df", "count"))
     return Found(dict(zip(grams, range(len(grams)), strict=True)), df, count, seconds)
 
 
@@ -96,9 +92,13 @@ def by_polars(texts: list[str]) -> Found:
 
     words = (
         pl.DataFrame({"doc": range(len(texts)), "text": texts}, schema={"doc": pl.Int32, "text": pl.String})
-        .with_columns(pl.col("text").str.split("\n")).explode("text").with_row_index("line")
-        .with_columns(pl.col("text").str.split(" ")).explode("text").rename({"text": "word"})
-    )  # fmt: skip
+        .with_columns(pl.col("text").str.split("\n"))
+        .explode("text")
+        .with_row_index("line")
+        .with_columns(pl.col("text").str.split(" "))
+        .explode("text")
+        .rename({"text": "word"})
+    )
     levels = []
     for n in range(LENGTHS[0], LENGTHS[1] + 1):
         levels.append(
@@ -107,13 +107,13 @@ def by_polars(texts: list[str]) -> Found:
                 pl.concat_str([pl.col("word").shift(-step) for step in range(n)], separator=" ").alias("gram"),
                 (pl.col("line").shift(-(n - 1)) == pl.col("line")).alias("inside"),
             )
-            .filter("inside").group_by("gram")
-            .agg(pl.col("doc").n_unique().alias("df"), pl.len().alias("count")).filter(pl.col("df") >= MIN_DF)
-        )  # fmt: skip
+            .filter("inside")
+            .group_by("gram")
+            .agg(pl.col("doc").n_unique().alias("df"), pl.len().alias("count"))
+            .filter(pl.col("df") >= MIN_DF)
+        )
     found = pl.concat(levels)
-    return Found(
-        dict(zip(found["gram"].to_list(), range(len(found)), strict=True)), found["df"], found["count"]
-    )
+    return Found(dict(zip(found["gram"].to_list(), range(len(found)), strict=True)), found["df"], found["count"])
 
 
 def _resident() -> int:
@@ -130,13 +130,15 @@ def measured(work: Callable[[], Found]) -> dict:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     status = Path("/proc/self/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
-    facts = "\n".join(
-        f"{gram}\t{found.df[row]}\t{found.count[row]}" for gram, row in sorted(found.rows.items())
-    )
+    facts = "\n".join(f"{gram}\t{found.df[row]}\t{found.count[row]}" for gram, row in sorted(found.rows.items()))
     return {
-        "cpu": cpu, "wall": wall, "added": peak - before, "grams": len(found.rows), "seconds": found.seconds,
+        "cpu": cpu,
+        "wall": wall,
+        "added": peak - before,
+        "grams": len(found.rows),
+        "seconds": found.seconds,
         "digest": sha256(facts.encode()).hexdigest(),
-    }  # fmt: skip
+    }
 
 
 def run_one(method: str, size: int, real: bool, sentences: bool) -> None:

@@ -27,9 +27,12 @@ PLACES = {
     "logistic": {"early": 1 / 4, "both": 2 / 5, "late": 5 / 9},
 }
 ORDERS = {
-    "execution first": ("early", "late"), "planning first": ("late", "early"), "at once": ("both", "both"),
-    "neither moves": ("flat", "flat"), "only planning moves": ("flat", "both"),
-}  # fmt: skip
+    "execution first": ("early", "late"),
+    "planning first": ("late", "early"),
+    "at once": ("both", "both"),
+    "neither moves": ("flat", "flat"),
+    "only planning moves": ("flat", "both"),
+}
 
 
 def truth(shape: str, place: str, n: int) -> np.ndarray:
@@ -53,10 +56,7 @@ def verdicts(shape: str, order: str, n: int, noise: tuple[float, float], runs: i
     found = {"problems": Counter(), "residuals": Counter()}
     rng = np.random.default_rng([n, *(int(1000 * each) for each in noise), *order.encode(), *shape.encode()])
     for seed in range(runs):
-        curves = [
-            measured(truth(shape, place, n), own, rng)
-            for place, own in zip(ORDERS[order], noise, strict=True)
-        ]
+        curves = [measured(truth(shape, place, n), own, rng) for place, own in zip(ORDERS[order], noise, strict=True)]
         known = phase_order(*curves, seed=seed, n_draws=N_DRAWS)
         means = phase_order(*(Curve(each.steps, each.values) for each in curves), seed=seed, n_draws=N_DRAWS)
         found["problems"][known.answer] += 1
@@ -92,9 +92,7 @@ def main() -> None:
         if order != "neither moves":
             print(f"| {shape} | {order} | {noise[0]}; {noise[1]} | " + " | ".join(cells) + " |", flush=True)
     print("\nAll shapes, noises and numbers of steps:\n")
-    print(
-        "| order | drawn | pairs of curves | yes / no / cannot say | false verdicts |\n|---|---|--:|---|--:|"
-    )
+    print("| order | drawn | pairs of curves | yes / no / cannot say | false verdicts |\n|---|---|--:|---|--:|")
     for (order, kind), counts in totals.items():
         n = sum(counts.values())
         print(f"| {order} | {kind} | {n} | {shown(counts)} | {false(order, counts) / n:.3f} |")

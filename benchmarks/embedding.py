@@ -77,14 +77,10 @@ def agreement(vectors_path: str, reference_path: str) -> None:
 
 def child(*arguments: str) -> dict:
     """What a process of this file prints, run with one thread."""
-    one = dict.fromkeys(
-        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
-    )
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     environment = {**os.environ, **one, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, __file__, "--child", *arguments]
-    return json.loads(
-        subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-    )
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def main() -> None:
@@ -99,9 +95,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     phrases = phrases_of(options.traces, options.phrases)
     print(f"\n{len(phrases):,} phrases of {options.traces.name}\n")
-    print(
-        "| embedder | phrases a CPU s | times MiniLM | loading CPU s | peak MB | same nearest phrase as MiniLM |"
-    )
+    print("| embedder | phrases a CPU s | times MiniLM | loading CPU s | peak MB | same nearest phrase as MiniLM |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "phrases.json").write_text(json.dumps(phrases))

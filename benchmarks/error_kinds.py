@@ -28,19 +28,19 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED
 
-from sgram.diagnosis.answers import AnswerJudge
+from sgram.annotation.agreement import measure_agreement
+from sgram.annotation.ratings import Rating
 from sgram.diagnosis.degenerate import LONG_TEXT, LOOP_RATIO, is_degenerate
-from sgram.diagnosis.equations import check_equations
 from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, finder
 from sgram.diagnosis.operations import spoken
+from sgram.equations.equations import check_equations
 from sgram.files import data_path, digest
+from sgram.grading.fill_correct import AnswerJudge
 from sgram.lexicon import Lexicon
-from sgram.metrics.by_problem import mean_by_problem
+from sgram.statistics.by_problem import mean_by_problem
+from sgram.testbed.solver import Solver
+from sgram.testbed.task import PRESETS, Testbed
 from sgram.traces import Trace, read_traces
-from sgram.training.testbed.solver import Solver
-from sgram.training.testbed.task import PRESETS, Testbed
-from sgram.validation.agreement import measure_agreement
-from sgram.validation.ratings import Rating
 
 PARTS = ("testbed", "sample", "mr-ben", "loops", "answers")
 PROBLEMS, SAMPLES = 60, 8
@@ -107,11 +107,7 @@ def faulty_groups(preset: str, seed: int = 0) -> Iterator[tuple[list[Trace], dic
     solver, rng = Solver(task.config), np.random.default_rng([seed, 6])
     for number, problem in enumerate(task.problems("train")[:PROBLEMS]):
         texts = [solver(problem, rng) for _ in range(SAMPLES)]
-        right = [
-            text
-            for text, told in zip(texts, task.judge([problem] * SAMPLES, texts), strict=True)
-            if told.correct
-        ]
+        right = [text for text, told in zip(texts, task.judge([problem] * SAMPLES, texts), strict=True) if told.correct]
         faults = [None] * SAMPLES
         for at, fault in enumerate(FAULTS):
             if right and (number + at) % 2:
@@ -122,9 +118,7 @@ def faulty_groups(preset: str, seed: int = 0) -> Iterator[tuple[list[Trace], dic
         for place, (text, verdict, fault) in enumerate(zip(texts, verdicts, faults, strict=True)):
             wrong = fault in FORMAL or not verdict.correct
             name = f"{preset}-{problem.id}-{place}"
-            traces.append(
-                Trace(id=name, group=problem.id, prompt=problem.prompt, text=text, correct=not wrong)
-            )
+            traces.append(Trace(id=name, group=problem.id, prompt=problem.prompt, text=text, correct=not wrong))
             if wrong:
                 kind = FORMAL.get(fault, verdict.error)
                 truth[name] = "other" if kind == "format" else kind
@@ -148,13 +142,8 @@ def judged(groups, lexicon: Lexicon, names: Sequence[str]) -> list[Case]:
         for trace in traces:
             if trace.id in truth and (corrects or "alone" in names):
                 said = {"alone": alone[trace.id], "with siblings": beside[trace.id]}
-                said |= {
-                    "with siblings and lexicon": both[trace.id],
-                    "wrong equation or not": simple(trace.text),
-                }
-                cases.append(
-                    Case(trace.group or trace.id, truth[trace.id], {name: said[name] for name in names})
-                )
+                said |= {"with siblings and lexicon": both[trace.id], "wrong equation or not": simple(trace.text)}
+                cases.append(Case(trace.group or trace.id, truth[trace.id], {name: said[name] for name in names}))
     return cases
 
 
@@ -214,9 +203,7 @@ def tables(title: str, cases: Sequence[Case]) -> Iterator[str]:
         hits = [float(one == case.truth) for one, case in zip(said, cases, strict=True)]
         share = mean_by_problem(problems, hits)
         ratings = [Rating(str(at), "truth", case.truth) for at, case in enumerate(cases)]
-        found = measure_agreement(
-            ratings + [Rating(str(at), "said", one) for at, one in enumerate(said)]
-        ).overall
+        found = measure_agreement(ratings + [Rating(str(at), "said", one) for at, one in enumerate(said)]).overall
         kappa, alpha = found.pairs[0].kappa, found.alpha
         numbers = f"{share.value:.3f} | {share.low:.3f} to {share.high:.3f} | {number(kappa.value)} | "
         numbers += "-" if kappa.low is None else f"{kappa.low:.2f} to {kappa.high:.2f}"
@@ -254,10 +241,7 @@ def rollout_tables(folder: Path) -> Iterator[str]:
         for file in sorted(run.glob("rollouts/step-*.jsonl.gz"))[::11]:
             for trace in read_traces(file):
                 groups[f"{run.name} {trace.group}"].append(trace)
-    held = (
-        (traces, {each.id: _told(each) for each in traces if each.correct is False})
-        for traces in groups.values()
-    )
+    held = ((traces, {each.id: _told(each) for each in traces if each.correct is False}) for traces in groups.values())
     yield from tables("Rollouts of training", judged(held, lexicon, WAYS))
 
 
@@ -270,10 +254,7 @@ def sample_tables() -> Iterator[str]:
     groups = defaultdict(list)
     for trace in read_traces(data_path("sample_traces.jsonl")):
         groups[trace.group].append(trace)
-    held = [
-        (each, {one.id: one.meta["error"] for one in each if one.correct is False})
-        for each in groups.values()
-    ]
+    held = [(each, {one.id: one.meta["error"] for one in each if one.correct is False}) for each in groups.values()]
     yield from tables("Sample traces (weights set on them)", judged(held, Lexicon.load("wang2025"), WAYS))
 
 
@@ -333,18 +314,17 @@ def right_by_math_verify(trace: Trace) -> bool:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument(
-        "--rollouts", type=Path, help="folder of training runs on the testbed, to be told apart too"
-    )
+    parser.add_argument("--rollouts", type=Path, help="folder of training runs on the testbed, to be told apart too")
     asked = parser.parse_args()
     parts = {
-        "testbed": testbed_tables, "sample": sample_tables, "mr-ben": mr_ben_tables, "loops": loop_tables,
+        "testbed": testbed_tables,
+        "sample": sample_tables,
+        "mr-ben": mr_ben_tables,
+        "loops": loop_tables,
         "answers": answer_tables,
-    }  # fmt: skip
+    }
     for name in asked.only:
         if name in ("mr-ben", "loops", "answers") and not SHARED.exists():
             print(f"\n{name}: needs {SHARED.name} beside the checkout; left out")

@@ -22,10 +22,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from build_error_locator import WEIGHTS, marked
 
-from sgram.diagnosis.fitting import Solution, fit_locator
-from sgram.diagnosis.locate import Locator
+from sgram.diagnosis.error_locator import Locator
+from sgram.diagnosis.fit_locator import Solution, fit_locator
 from sgram.diagnosis.step_features import step_evidence
-from sgram.metrics.bootstrap import Resamples, Statistic
+from sgram.statistics.bootstrap import Resamples, Statistic
 
 FOLDS = 5
 LABELS = Path(__file__).parents[2] / "shared" / "data" / "labels"
@@ -59,9 +59,7 @@ def first_wrong_equation(_: int, solution: Solution) -> int:
 
 def first_wrong(at: int, solution: Solution) -> int:
     """The first step with a wrong equation or claim."""
-    claims = [
-        step for step, found in enumerate(solution.evidence.claims) if any(not each.right for each in found)
-    ]
+    claims = [step for step, found in enumerate(solution.evidence.claims) if any(not each.right for each in found)]
     equation = first_wrong_equation(at, solution)
     both = [step for step in (*claims[:1], equation) if step != NONE]
     return min(both, default=NONE)
@@ -74,9 +72,7 @@ def last(_: int, solution: Solution) -> int:
 
 def chance(solutions: Sequence[Solution]) -> Said:
     """A step drawn at random, as its exact expectation."""
-    return np.array(
-        [(each.mark is not None and 1 / len(each.evidence.steps), 0) for each in solutions], float
-    )
+    return np.array([(each.mark is not None and 1 / len(each.evidence.steps), 0) for each in solutions], float)
 
 
 def usual_place(training: Sequence[Solution]) -> float:
@@ -113,9 +109,7 @@ def methods(solutions: Sequence[Solution], source: str) -> tuple[list[Solution],
         "first wrong equation, else last step": said(
             ours,
             lambda at, each: (
-                max(first_wrong_equation(at, each), NONE)
-                if first_wrong_equation(at, each) != NONE
-                else last(at, each)
+                max(first_wrong_equation(at, each), NONE) if first_wrong_equation(at, each) != NONE else last(at, each)
             ),
         ),
         "last step": said(ours, last),
@@ -124,10 +118,7 @@ def methods(solutions: Sequence[Solution], source: str) -> tuple[list[Solution],
         "most frequent number": said(ours, lambda at, each: min(numbers[folds[at]], last(at, each))),
         "first wrong equation or claim": said(ours, first_wrong),
     }
-    for name, chosen in (
-        ("cross-validated", lambda at: fitted[folds[at]]),
-        ("transferred", lambda at: other),
-    ):
+    for name, chosen in (("cross-validated", lambda at: fitted[folds[at]]), ("transferred", lambda at: other)):
         found[f"sgram, {name}"] = said(ours, lambda at, each, chosen=chosen: step_of(chosen(at), each, False))
         found[f"sgram, {name}, known wrong"] = said(
             ours, lambda at, each, chosen=chosen: step_of(chosen(at), each, True)
@@ -228,12 +219,7 @@ def equations(solutions: Sequence[Solution]) -> None:
     """Print how equations are judged by where they stand."""
     counts = {
         name: np.zeros(3, int)
-        for name in (
-            "in solutions without an error",
-            "before the marked step",
-            "in the marked step",
-            "after it",
-        )
+        for name in ("in solutions without an error", "before the marked step", "in the marked step", "after it")
     }
     for each in solutions:
         for step, found in enumerate(each.evidence.equations):
@@ -241,13 +227,9 @@ def equations(solutions: Sequence[Solution]) -> None:
             name = list(counts)[place]
             for equation in found:
                 counts[name][("right", "wrong", "unchecked").index(equation.verdict)] += 1
-    print(
-        "\n| ProcessBench's equations | right | wrong | unchecked | wrong in 1,000 checked |\n|---|---|---|---|---|"
-    )
+    print("\n| ProcessBench's equations | right | wrong | unchecked | wrong in 1,000 checked |\n|---|---|---|---|---|")
     for name, (right, wrong, unchecked) in counts.items():
-        print(
-            f"| {name} | {right:,} | {wrong:,} | {unchecked:,} | {1000 * wrong / max(right + wrong, 1):.1f} |"
-        )
+        print(f"| {name} | {right:,} | {wrong:,} | {unchecked:,} | {1000 * wrong / max(right + wrong, 1):.1f} |")
 
 
 def main(labels: Path) -> None:
@@ -262,9 +244,7 @@ def main(labels: Path) -> None:
         for part in dict.fromkeys(parts):
             chosen = np.flatnonzero(parts == part)
             lines.append(
-                part_row(
-                    part, [ours[at] for at in chosen], {name: each[chosen] for name, each in found.items()}
-                )
+                part_row(part, [ours[at] for at in chosen], {name: each[chosen] for name, each in found.items()})
             )
         if len(lines) > 1:
             print(PART_HEAD, *lines, sep="\n")
@@ -272,8 +252,6 @@ def main(labels: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=Path, default=LABELS)
     main(parser.parse_args().labels)

@@ -20,32 +20,24 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from build_classifier import held_out, long_traces
-from classifier import (
-    WORKERS,
-    Crossed,
-    Ground,
-    Judged,
-    chosen_rows,
-    cross,
-    interval,
-    measured,
-    placebos,
-    prepare,
-)
+from classifier import WORKERS, Crossed, Ground, Judged, chosen_rows, cross, interval, measured, placebos, prepare
 from corpora import SHARED
 
+from sgram.evaluation.gram_scores import by_frequency, lexicon_scores, unit_scores
+from sgram.evaluation.pr_curve import AtCoverage, chance_curve, compare_at_coverage
+from sgram.evaluation.precision_recall import difference
 from sgram.lexicon import Lexicon
 from sgram.mining import Miner, MiningConfig, Resources
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.score import ContrastScorer
-from sgram.validation.curve import AtCoverage, chance_curve, compare_at_coverage
-from sgram.validation.evaluate import difference
-from sgram.validation.scores import by_frequency, lexicon_scores, unit_scores
 
 STEP = 0.05
 PUBLISHED, LONGER, PAPER, CONTRAST = (
-    "published list (Wang et al. 2025)", "its grams of two or more words", "method=paper", "scorer=contrast",
-)  # fmt: skip
+    "published list (Wang et al. 2025)",
+    "its grams of two or more words",
+    "method=paper",
+    "scorer=contrast",
+)
 OURS = "**default, out of fold**"
 
 
@@ -82,9 +74,7 @@ def texts_of(lexicon: Lexicon) -> list[str]:
 class Lists:
     """Every list with its marks on one label set."""
 
-    def __init__(
-        self, one: Judged, ground: Ground, crossed: Crossed, lexicons: dict[str, Lexicon], longer: list[str]
-    ):
+    def __init__(self, one: Judged, ground: Ground, crossed: Crossed, lexicons: dict[str, Lexicon], longer: list[str]):
         self.one = one
         self.rows: list[tuple[str, float, np.ndarray]] = []
         for name in (PUBLISHED, PAPER, CONTRAST):
@@ -97,10 +87,7 @@ class Lists:
                 chosen_rows(ground.candidates, probability, thresholds, setting)
                 for probability, thresholds in zip(crossed.probabilities, crossed.nested, strict=True)
             ]
-            for pruned, name in (
-                (0, f"**{setting}, out of fold**"),
-                (1, f"**{setting}, pruned, out of fold**"),
-            ):
+            for pruned, name in ((0, f"**{setting}, out of fold**"), (1, f"**{setting}, pruned, out of fold**")):
                 if pruned and setting == "f1":  # what people read is as clean at every setting
                     continue
                 marks = crossed.marks(one, lambda fold, at=pruned, chosen=chosen: chosen[fold][at])
@@ -127,10 +114,7 @@ def print_lists(lists: Lists) -> None:
         rates = own.summary()
         gains = "| |"
         if name != OURS:
-            gains = (
-                " ".join(f"| {interval(difference(ours, own, rate), True)}" for rate in ("precision", "f1"))
-                + " |"
-            )
+            gains = " ".join(f"| {interval(difference(ours, own, rate), True)}" for rate in ("precision", "f1")) + " |"
         print(
             f"| {name} | {size:,.0f} | {rates.coverage.value:.2f} | {interval(rates.precision)} "
             f"| {interval(rates.recall)} | {interval(rates.f1)} "
@@ -159,15 +143,10 @@ def print_placebo(one: Judged, share: float) -> None:
     )
 
 
-def print_coverages(
-    lists: Lists, ours: np.ndarray, rivals: dict[str, np.ndarray], chance: dict[float, float]
-) -> None:
+def print_coverages(lists: Lists, ours: np.ndarray, rivals: dict[str, np.ndarray], chance: dict[float, float]) -> None:
     """F1 at equal coverage, in steps, and where each rival ends."""
     one = lists.one
-    made = {
-        name: compare_at_coverage(one.index, ours, theirs, one.resamples, STEP)
-        for name, theirs in rivals.items()
-    }
+    made = {name: compare_at_coverage(one.index, ours, theirs, one.resamples, STEP) for name, theirs in rivals.items()}
     steps = {name: {round(row.coverage, 4): row for row in each[:-1]} for name, each in made.items()}
     shares = sorted(set().union(*(each for name, each in steps.items() if name != CONTRAST)))
     shown = [name for name in made if name != LONGER]  # which ends before the table has begun
@@ -207,12 +186,8 @@ def in_our_order(one: Judged, ground: Ground, crossed: Crossed, grams: list[str]
 
 def main() -> None:
     """Mine, judge every list, print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--embedder", help="by default hash, and for method=paper auto with sentence-transformers"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--embedder", help="by default hash, and for method=paper auto with sentence-transformers")
     parser.add_argument("--by", choices=("document", "problem"), default="document")
     options = parser.parse_args()
     ground = prepare()
@@ -228,9 +203,7 @@ def main() -> None:
         print(f"**{one.label}**\n")
         print_lists(lists)
         print_placebo(one, float(next(marks.mean() for name, _, marks in lists.rows if name == OURS)))
-        published = by_frequency(
-            lexicons[PUBLISHED], one.index, one.index.find(texts_of(lexicons[PUBLISHED]))
-        )
+        published = by_frequency(lexicons[PUBLISHED], one.index, one.index.find(texts_of(lexicons[PUBLISHED])))
         paper = dict(sorted(lexicon_scores(lexicons[PAPER]).items()))
         rivals = {
             PUBLISHED: unit_scores(published, one.index.find(list(published))),
@@ -242,9 +215,7 @@ def main() -> None:
         recall, precision, _ = chance_curve(one.index, one.found)
         shares = recall * one.index.positive.sum() / np.maximum(precision * one.index.n_units, 1e-12)
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-        print_coverages(
-            lists, one.out.scores, rivals, dict(zip(np.round(shares, 4).tolist(), f1, strict=True))
-        )
+        print_coverages(lists, one.out.scores, rivals, dict(zip(np.round(shares, 4).tolist(), f1, strict=True)))
 
 
 if __name__ == "__main__":

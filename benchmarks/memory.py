@@ -29,8 +29,11 @@ def write_traces(path: Path, size: int) -> int:
         for seed in range(-(-size // CHUNK)):
             for at, text in enumerate(recombined_texts(min(CHUNK, size - written), seed)):
                 row = {
-                    "id": f"{seed}-{at}", "prompt": f"problem {seed}-{at // 12}", "text": text, "correct": at % 2 == 0
-                }  # fmt: skip
+                    "id": f"{seed}-{at}",
+                    "prompt": f"problem {seed}-{at // 12}",
+                    "text": text,
+                    "correct": at % 2 == 0,
+                }
                 file.write(orjson.dumps(row) + b"\n")
                 written += len(text.encode())
     return written
@@ -48,9 +51,18 @@ def main() -> None:
         path = Path(folder) / "traces.jsonl"
         size = write_traces(path, options.text << 20)
         out, used = measured_sgram(
-            "mine", str(path), "--memory", options.memory, "--json", "--runs", folder, "--workers", options.workers,
-            "--embedder", options.embedder,
-        )  # fmt: skip
+            "mine",
+            str(path),
+            "--memory",
+            options.memory,
+            "--json",
+            "--runs",
+            folder,
+            "--workers",
+            options.workers,
+            "--embedder",
+            options.embedder,
+        )
     grams = orjson.loads(out)["grams"]
     asked = parse_size(options.memory)
     print("| text MiB | --memory | peak RSS MiB | share of --memory | wall s | CPU s | grams |")

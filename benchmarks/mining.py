@@ -19,14 +19,7 @@ from processes import measured_sgram
 def mined(folder: str, cache: str, workers: int) -> dict:
     """One run in a process of its own."""
     out, used = measured_sgram(
-        "mine",
-        str(SHARED / "traces"),
-        "--json",
-        "--runs",
-        folder,
-        "--workers",
-        str(workers),
-        NUMBA_CACHE_DIR=cache,
+        "mine", str(SHARED / "traces"), "--json", "--runs", folder, "--workers", str(workers), NUMBA_CACHE_DIR=cache
     )
     return json.loads(out) | used
 

@@ -27,11 +27,7 @@ _WIDE_BLANK = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x
 
 
 def id_sequences(
-    grams: Iterable[str],
-    encode: Callable[[str], Sequence[int]],
-    *,
-    spaced: bool = False,
-    capital: bool = False,
+    grams: Iterable[str], encode: Callable[[str], Sequence[int]], *, spaced: bool = False, capital: bool = False
 ) -> set[tuple[int, ...]]:
     """Token ids of the grams, and of their variants with a leading space and a capital first letter."""
     found = set()

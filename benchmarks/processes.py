@@ -21,8 +21,11 @@ def measured_sgram(*arguments: str, **environment: str) -> tuple[str, dict[str, 
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, *arguments],
-        capture_output=True, text=True, check=False, env=os.environ | environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
     wall = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -44,14 +44,12 @@ from tagging_inputs import (
 )
 
 from sgram.lexicon import Lexicon
-from sgram.tagging.finder import SpanFinder
+from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 
 ROWS, LENGTH = 64, 4096
 RUNS, SLOW, TOO_SLOW = 5, 15.0, 60.0
-TARGETS = {
-    "exact byte regex, one after the other": 80, "decode, regex, encode again": 200, "spaCy PhraseMatcher": 20,
-}  # fmt: skip
+TARGETS = {"exact byte regex, one after the other": 80, "decode, regex, encode again": 200, "spaCy PhraseMatcher": 20}
 
 
 class Clock:
@@ -162,9 +160,7 @@ def mask_part(texts: list[str], held: dict[int, Lexicon]) -> None:
     notes = {"": "same mask as sgram", "**sgram**": f"planning: {', '.join(shares)}"}
     notes |= {method: "yes" if all(found) else "NO" for method, found in same.items()}
     clock.table("**sgram**", list(held), notes)
-    rates = [
-        f"{ROWS * LENGTH / clock.seconds['**sgram**', size] / 1e6:.0f} M at {size:,} grams" for size in held
-    ]
+    rates = [f"{ROWS * LENGTH / clock.seconds['**sgram**', size] / 1e6:.0f} M at {size:,} grams" for size in held]
     print(f"tokens a second and core: {', '.join(rates)}\n")
     clock.judge("**sgram**", list(held))
     if not all(all(found) for found in same.values()):
@@ -207,9 +203,7 @@ def span_part(texts: list[str], held: dict[int, Lexicon], size_mb: float = 5.0) 
         finder = SpanFinder(lexicon)
         grams = [gram.text for gram in lexicon.grams]
         methods = {
-            "**sgram, offsets**": lambda finder=finder: (
-                lambda: sum(len(finder.offsets(text)) for text in chosen)
-            ),
+            "**sgram, offsets**": lambda finder=finder: lambda: sum(len(finder.offsets(text)) for text in chosen),
             "sgram, Span objects": lambda finder=finder: lambda: sum(len(finder(text)) for text in chosen),
             "spaCy PhraseMatcher": lambda grams=grams: phrase_matcher(grams, chosen),
             "`re` alternation": lambda grams=grams: alternation(grams, chosen),
@@ -291,9 +285,7 @@ def build_part(held: dict[int, Lexicon], folder: Path) -> None:
     size = 2000 if 2000 in held else max(held)
     path = folder / "lexicon.json"
     held[size].save(path)
-    print(
-        f"building a tagger of {size:,} grams, a process each, one core, compiled functions on disk: wall (CPU) s\n"
-    )
+    print(f"building a tagger of {size:,} grams, a process each, one core, compiled functions on disk: wall (CPU) s\n")
     print("| vocabulary | ids | first in a process | its first call | second | its first call |")
     print("|---|--:|--:|--:|--:|--:|")
     slowest = 0.0
@@ -306,9 +298,7 @@ def build_part(held: dict[int, Lexicon], folder: Path) -> None:
             cells.append(f"{wall:.3f} ({cpu:.3f})")
         slowest = max(slowest, median(run["first"][1] + run["first call"][1] for run in runs))
         print(f"| {which} | {runs[0]['ids']:,} | {' | '.join(cells)} |", flush=True)
-    print(
-        f"\ntarget < 2 s: {'reached' if slowest < 2 else 'MISSED'} ({slowest:.2f} CPU s with the first call)\n"
-    )
+    print(f"\ntarget < 2 s: {'reached' if slowest < 2 else 'MISSED'} ({slowest:.2f} CPU s with the first call)\n")
 
 
 def threads_once(batch_path: str, lexicon_path: str, workers: str) -> dict:

@@ -39,7 +39,7 @@ from tagging_inputs import (
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.scan import word_offsets
-from sgram.tagging.finder import SpanFinder
+from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import find_spans
 from sgram.tagging.tagger import PlanningTagger
 from sgram.tagging.vocabulary import Vocabulary
@@ -48,10 +48,13 @@ from sgram.traces import read_traces
 
 CHUNK = 32
 NAMES = {
-    "smollm2": "SmolLM2 (byte-level BPE, transformers)", "deepseek": "DeepSeek (byte-level BPE, tokenizers)",
-    "cl100k": "cl100k (tiktoken)", "llama2": "Llama 2 (SentencePiece BPE with byte fallback)",
-    "minilm": "MiniLM (WordPiece, lower-cased)", "unigram": "Unigram trained on the traces, 8,000 pieces",
-}  # fmt: skip
+    "smollm2": "SmolLM2 (byte-level BPE, transformers)",
+    "deepseek": "DeepSeek (byte-level BPE, tokenizers)",
+    "cl100k": "cl100k (tiktoken)",
+    "llama2": "Llama 2 (SentencePiece BPE with byte fallback)",
+    "minilm": "MiniLM (WordPiece, lower-cased)",
+    "unigram": "Unigram trained on the traces, 8,000 pieces",
+}
 
 
 # Tokenizers
@@ -103,9 +106,7 @@ def train_unigram(texts: list[str], path: Path) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     unknown = "<unk>"
-    trainer = trainers.UnigramTrainer(
-        vocab_size=8000, special_tokens=[unknown], unk_token=unknown, show_progress=False
-    )
+    trainer = trainers.UnigramTrainer(vocab_size=8000, special_tokens=[unknown], unk_token=unknown, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(path))
 
@@ -123,9 +124,7 @@ def encode(name: str, tokenizer, texts: list[str], with_offsets: bool) -> Encode
         return Encoded(tokenizer.encode_ordinary_batch(texts, num_threads=1), None)
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not with_offsets:
-        return Encoded(
-            [each.ids for each in backend.encode_batch_fast(texts, add_special_tokens=False)], None
-        )
+        return Encoded([each.ids for each in backend.encode_batch_fast(texts, add_special_tokens=False)], None)
     found = backend.encode_batch(texts, add_special_tokens=False)
     return Encoded([each.ids for each in found], [each.offsets for each in found])
 
@@ -167,10 +166,7 @@ def _normal(surface: str) -> str:
 
 def words_of(text: str) -> list[tuple[str, int, int, int]]:
     """Words in normal form, with offsets and sentence."""
-    return [
-        (_normal(text[start:end]), start, end, sentence)
-        for start, end, sentence in word_offsets(text).tolist()
-    ]
+    return [(_normal(text[start:end]), start, end, sentence) for start, end, sentence in word_offsets(text).tolist()]
 
 
 def check_lookup(texts: list[str], lookups: dict[str, Lookup], lexicons: dict[str, Lexicon]) -> int:
@@ -236,9 +232,7 @@ def compare(task: tuple[str, int]) -> Counter:
     for place, (text, row) in enumerate(zip(texts, encoded.ids, strict=True)):
         held = decoded(b"".join(vocabulary.spell(row)))[0]
         counts["back"] += held.removeprefix(" ") == text.removeprefix(" ")
-        words: dict[
-            str, list
-        ] = {}  # by text: a row without special tokens is one text, the same for both lexicons
+        words: dict[str, list] = {}  # by text: a row without special tokens is one text, the same for both lexicons
         for key, lookup in _lookups().items():
 
             def find(found: str, words=words, lookup=lookup) -> list[tuple[int, int]]:
@@ -333,9 +327,7 @@ def main() -> None:
     differing = sum(total[key, "differing"] for key in keys)
     tokens = f"{total['tokens']:,} tokens of {total['traces']:,} encoded traces, two lexicons"
     print(f"\n{tokens}: {differing:,} differing tokens")
-    print(
-        f"SpanFinder on the texts themselves: {spans['spans']:,} spans, {spans['differing']:,} texts differ"
-    )
+    print(f"SpanFinder on the texts themselves: {spans['spans']:,} spans, {spans['differing']:,} texts differ")
     if differing or spans["differing"]:
         raise SystemExit(1)
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tagging_inputs import batch, lexicons, machine, training_texts, training_tokenizer
 
 from sgram.lexicon import Lexicon
-from sgram.tagging.automaton import Automaton
+from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.tagger import PlanningTagger
 
 ROWS, LENGTHS = (1, 8, 64, 256, 512), (512, 4096, 16384)
@@ -73,9 +73,7 @@ def event_seconds(torch, work: Callable[[], object]) -> float:
     """Median seconds between events around `work`."""
     for _ in range(WARM_UP):
         work()
-    events = [
-        (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(RUNS)
-    ]
+    events = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(RUNS)]
     for start, end in events:
         start.record()
         work()
@@ -202,9 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="also write the markdown here")
     parser.add_argument("--grams", type=int, default=2000)
-    parser.add_argument(
-        "--largest", type=int, default=max(ROWS) * max(LENGTHS), help="most tokens of a batch"
-    )
+    parser.add_argument("--largest", type=int, default=max(ROWS) * max(LENGTHS), help="most tokens of a batch")
     options = parser.parse_args()
     torch = device_or_exit()
     texts, source = training_texts()
@@ -220,9 +216,7 @@ def main() -> None:
         for rows in ROWS:
             if rows * length > len(ids):
                 continue
-            shaped = [
-                np.ascontiguousarray(each[: rows * length].reshape(rows, length)) for each in (ids, other)
-            ]
+            shaped = [np.ascontiguousarray(each[: rows * length].reshape(rows, length)) for each in (ids, other)]
             timings.append((measure(torch, tagger, *shaped, table_bytes), cpu_seconds(tagger, shaped[0])))
             print(f"{rows} x {length}: {1e6 * timings[-1][0].eager:.1f} us", file=sys.stderr, flush=True)
     about = (

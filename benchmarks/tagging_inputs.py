@@ -38,7 +38,7 @@ def machine(*packages: str) -> str:
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
-    )  # fmt: skip
+    )
     found = [f"Python {platform.python_version()}"]
     for package in packages:
         try:
@@ -151,9 +151,7 @@ def batch(tokenizer, texts: list[str], rows: int, length: int) -> np.ndarray:
     return np.resize(np.array(ids, dtype=np.int64), (rows, length))
 
 
-def resegmented(
-    rows: list[list[int]], tokens: list[bytes | None], share: float, seed: int = 0
-) -> list[list[int]]:
+def resegmented(rows: list[list[int]], tokens: list[bytes | None], share: float, seed: int = 0) -> list[list[int]]:
     """The same bytes in other tokens, as sampling gives them: `share` of the tokens fall into two or more pieces.
 
     A token falls apart at a random byte; a part that is no token falls apart again.

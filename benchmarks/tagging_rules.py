@@ -124,10 +124,7 @@ def main() -> None:
     perfect = True
     for title, rows in (
         ("Ids as the tokenizer gives them", canonical),
-        (
-            f"{SPLIT_SHARE:.0%} of the tokens spelled in smaller ones",
-            resegmented(canonical, tokens, SPLIT_SHARE),
-        ),
+        (f"{SPLIT_SHARE:.0%} of the tokens spelled in smaller ones", resegmented(canonical, tokens, SPLIT_SHARE)),
     ):
         gold = [gold_mask(row, tokens, by_reference(lexicon)) for row in rows]
         perfect &= table(title, rows, gold, all_rules)

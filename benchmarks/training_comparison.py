@@ -15,7 +15,7 @@ entropy:entropy_coef=0.01,siren:siren_coef=0.5 and of --coefficients 0.02,0.1,0.
 strengths were chosen before any run, as round multiples of the papers'.
 
 Writes training_comparison.md and .json beside this file, with the curves and differences as pictures; with
---coefficients, instead, the uniform entropy bonus and SIREN at several strengths, as entropy_regularisers.md and .png.
+--coefficients, instead, the uniform entropy bonus and SIREN at several strengths, as entropy_regularizers.md and .png.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from typing import Any
 from sgram.cli.train_tables import board
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
-from sgram.reports.learning_curves import learning_curves
-from sgram.reports.paired_differences import comparison_figure
-from sgram.reports.regularisers import entropy_regularisers
-from sgram.training.arms import parse_arms
-from sgram.training.compare import Comparison, compare
-from sgram.training.comparison_files import to_json, to_markdown
-from sgram.training.run_config import RunConfig
+from sgram.reports.figures.entropy_regularizers import entropy_regularizers
+from sgram.reports.figures.learning_curves import learning_curves
+from sgram.reports.figures.paired_differences import comparison_figure
+from sgram.training.experiments.arms import parse_arms
+from sgram.training.experiments.compare import Comparison, compare
+from sgram.training.experiments.comparison_io import to_json, to_markdown
+from sgram.training.experiments.run_config import RunConfig
 
 HERE = Path(__file__).parent
 PICTURED = ("grpo", "hicra", "placebo")
@@ -56,26 +56,28 @@ def numbers(text: str) -> list[int]:
 
 def runs_of(arms: str, config: RunConfig, given: argparse.Namespace) -> Comparison:
     """The matrix, run or collected."""
-    from sgram.training.run import finished, train
+    from sgram.training.experiments.run import finished, train
 
     chosen = parse_arms(arms)
     shown = board(len(chosen) * len(given.seeds) * len(given.warmup_seeds))
     with shown.shown():
         return compare(
-            config, chosen, given.seeds, given.warmup_seeds, given.root, jobs=1 if given.collect else given.jobs,
-            run=not_run if given.collect else train, read=finished,
+            config,
+            chosen,
+            given.seeds,
+            given.warmup_seeds,
+            given.root,
+            jobs=1 if given.collect else given.jobs,
+            run=not_run if given.collect else train,
+            read=finished,
             tell=(lambda event: None) if given.collect else shown,
-        )  # fmt: skip
+        )
 
 
 def settings(config: RunConfig) -> Mapping[str, Any]:
     """What all arms share."""
     varied = ("method", "seed", "warmup_seed", "entropy_coef", "siren_coef")
-    return {
-        key: value
-        for key, value in config.identity().items()
-        if key not in varied and value not in (None, {})
-    }
+    return {key: value for key, value in config.identity().items() if key not in varied and value not in (None, {})}
 
 
 def write(made: Comparison, config: RunConfig, name: str, pictures: Mapping[str, str]) -> None:
@@ -89,9 +91,7 @@ def write(made: Comparison, config: RunConfig, name: str, pictures: Mapping[str,
 
 def main() -> int:
     """Run, write, and tell what is missing."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arms", default=ARMS)
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
     parser.add_argument("--warmup-seeds", type=numbers, default=[0, 1])
@@ -104,14 +104,12 @@ def main() -> int:
     config = RunConfig(steps=given.steps)
     if given.coefficients:
         strengths = given.coefficients.split(",")
-        arms = ["grpo"] + [
-            f"{kind}:{kind}_coef={each}" for kind in ("entropy", "siren") for each in strengths
-        ]
+        arms = ["grpo"] + [f"{kind}:{kind}_coef={each}" for kind in ("entropy", "siren") for each in strengths]
         made = runs_of(",".join(arms), config, given)
         runs = [run for results in made.results.values() for run in results]
         if runs:
-            entropy_regularisers(runs, HERE / "entropy_regularisers.png")
-            write(made, config, "entropy_regularisers", {"entropy_regularisers.png": "token entropy by step"})
+            entropy_regularizers(runs, HERE / "entropy_regularizers.png")
+            write(made, config, "entropy_regularizers", {"entropy_regularizers.png": "token entropy by step"})
     else:
         made = runs_of(given.arms, config, given)
         pictures = {"training_curves.png": "curves by arm", "training_differences.png": "paired differences"}

@@ -28,11 +28,11 @@ from corpora import SHARED
 
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
-from sgram.training.arms import choose_controls, parse_arms
-from sgram.training.compare import matrix_cells, summarise
-from sgram.training.comparison_files import to_json, to_markdown
-from sgram.training.matrix import Cell, Failure
-from sgram.training.run import RunConfig, RunResult, finished, train
+from sgram.training.experiments.arms import choose_controls, parse_arms
+from sgram.training.experiments.compare import matrix_cells, summarize
+from sgram.training.experiments.comparison_io import to_json, to_markdown
+from sgram.training.experiments.matrix import Cell, Failure
+from sgram.training.experiments.run import RunConfig, RunResult, finished, train
 
 ROOT = Path(__file__).parents[1] / "reports" / "training_gpu"
 ARMS = "grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,entropy,siren"
@@ -86,10 +86,20 @@ class Clock:
 def testbed(seeds: tuple[int, ...]) -> Study:
     """The larger comparison on the built-in task."""
     config = RunConfig(
-        task="testbed", task_options={"methods": 8, "largest": 99, "execution": 2}, model="testbed", steps=300,
-        prompts=32, samples=8, max_tokens=384, learning_rate=2e-4, schedule="constant", eval_samples=2000,
-        eval_every=50, save_every=10, threads=4,
-    )  # fmt: skip
+        task="testbed",
+        task_options={"methods": 8, "largest": 99, "execution": 2},
+        model="testbed",
+        steps=300,
+        prompts=32,
+        samples=8,
+        max_tokens=384,
+        learning_rate=2e-4,
+        schedule="constant",
+        eval_samples=2000,
+        eval_every=50,
+        save_every=10,
+        threads=4,
+    )
     return Study("testbed", config, ARMS, seeds, (0, 1, 2), POLICY)
 
 
@@ -97,19 +107,39 @@ def smollm2(seeds: tuple[int, ...], problems: Path, held_out: Path) -> Study:
     """A small real model on problems with checked answers."""
     options = {"test": str(held_out), "chat": True, "workers": 4}
     config = RunConfig(
-        task=str(problems), task_options=options, model="smollm2", lexicon="wang2025", steps=200, prompts=32,
-        samples=8, max_tokens=320, learning_rate=2e-6, schedule="constant", eval_samples=1319, eval_every=50,
-        save_every=5, accumulation=4, bf16=True, threads=4,
-    )  # fmt: skip
+        task=str(problems),
+        task_options=options,
+        model="smollm2",
+        lexicon="wang2025",
+        steps=200,
+        prompts=32,
+        samples=8,
+        max_tokens=320,
+        learning_rate=2e-6,
+        schedule="constant",
+        eval_samples=1319,
+        eval_every=50,
+        save_every=5,
+        accumulation=4,
+        bf16=True,
+        threads=4,
+    )
     return Study("smollm2", config, "grpo,hicra,hicra-symmetric,placebo,placebo-execution", seeds)
 
 
 def smoke() -> Study:
     """Two steps of next to nothing: the path from the list of runs to the table."""
     config = RunConfig(
-        task="testbed", task_options={"methods": 2, "largest": 4}, warmup_steps=5, steps=2, prompts=2, samples=2,
-        max_tokens=16, eval_samples=4, save_every=1,
-    )  # fmt: skip
+        task="testbed",
+        task_options={"methods": 2, "largest": 4},
+        warmup_steps=5,
+        steps=2,
+        prompts=2,
+        samples=2,
+        max_tokens=16,
+        eval_samples=4,
+        save_every=1,
+    )
     return Study("smoke", config, "grpo,hicra", (0, 1))
 
 
@@ -127,7 +157,7 @@ def cells_of(study: Study, root: Path, device: str = "cpu", make: bool = True) -
 
 def start_model(study: Study, warmup_seed: int, root: Path, device: str) -> Path:
     """Folder of the warm policy that a study's runs start from; made on the device at the first call."""
-    from sgram.training.testbed import TestbedConfig, WarmUpConfig, warm_policy
+    from sgram.testbed import TestbedConfig, WarmUpConfig, warm_policy
 
     config = WarmUpConfig(**study.policy, seed=warmup_seed)
     told = {"last": time.monotonic()}
@@ -137,9 +167,7 @@ def start_model(study: Study, warmup_seed: int, root: Path, device: str) -> Path
             told["last"] = time.monotonic()
             say(f"warm-up {warmup_seed}: {_shown(row)}")
 
-    return warm_policy(
-        TestbedConfig(**study.config.task_options), config, root / "policies", tell=tell, device=device
-    )
+    return warm_policy(TestbedConfig(**study.config.task_options), config, root / "policies", tell=tell, device=device)
 
 
 def say(text: str) -> None:
@@ -148,22 +176,10 @@ def say(text: str) -> None:
 
 
 def _shown(row: Mapping[str, Any]) -> str:
-    wanted = (
-        "stage",
-        "step",
-        "done",
-        "of",
-        "loss",
-        "reward",
-        "pass_at_1",
-        "planning_share",
-        "length",
-        "seconds",
-    )
+    wanted = ("stage", "step", "done", "of", "loss", "reward", "pass_at_1", "planning_share", "length", "seconds")
     numbers = {name: row[name] for name in wanted if name in row}
     return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in numbers.items()
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()
     )
 
 
@@ -217,14 +233,10 @@ def device_name() -> tuple[str, str]:
 def report(study: Study, cells: list[Cell], found: list[RunResult | Failure], root: Path, device: str) -> str:
     """The comparison of the pairs of runs that are finished, as markdown; also written as JSON beside the runs."""
     arms = parse_arms(study.arms)
-    comparison = summarise(arms, choose_controls(arms), cells, found, root)
+    comparison = summarize(arms, choose_controls(arms), cells, found, root)
     n_done = len(comparison.rows)
     seconds = [
-        row["seconds"]
-        for runs in comparison.results.values()
-        for run in runs
-        for row in run.steps
-        if "seconds" in row
+        row["seconds"] for runs in comparison.results.values() for run in runs for row in run.steps if "seconds" in row
     ]
     pace = f", {sum(seconds) / len(seconds):.2f} s a step" if seconds else ""
     write_bytes(root / f"{study.name}.json", pretty_json({"device": device, **to_json(comparison)}))

@@ -31,7 +31,7 @@ def numbers(text: str) -> list[int]:
 
 def from_nothing(root: Path) -> Iterator[str]:
     """Part 1."""
-    from sgram.training.run import RunConfig, train
+    from sgram.training.experiments.run import RunConfig, train
 
     stages: dict[str, float] = {}
 
@@ -60,7 +60,7 @@ def from_nothing(root: Path) -> Iterator[str]:
 
 def learning(root: Path, seeds: list[int]) -> Iterator[str]:
     """Part 2."""
-    from sgram.training.run import RunConfig, train
+    from sgram.training.experiments.run import RunConfig, train
 
     yield "method  seed  pass@1          gain  strategic errors"
     for method in ("grpo", "hicra"):
@@ -76,16 +76,14 @@ def learning(root: Path, seeds: list[int]) -> Iterator[str]:
 
 def cost() -> Iterator[str]:
     """Part 3."""
-    from sgram.training.run import RunConfig, train
+    from sgram.training.experiments.run import RunConfig, train
 
     ratios, shares = [], []
     with tempfile.TemporaryDirectory() as root:
         for repeat in range(REPEATS):
             seconds = {}
             for method in ("grpo", "hicra") if repeat % 2 else ("hicra", "grpo"):
-                config = RunConfig(
-                    method=method, seed=repeat, steps=STEPS, learning_rate=1e-12, eval_samples=1
-                )
+                config = RunConfig(method=method, seed=repeat, steps=STEPS, learning_rate=1e-12, eval_samples=1)
                 rows = train(config, Path(root)).steps[1:]
                 seconds[method] = [row["seconds"] for row in rows]
                 if method == "hicra":
@@ -98,16 +96,14 @@ def cost() -> Iterator[str]:
 def loop(root: Path) -> Iterator[str]:
     """Part 4."""
     from sgram.mining import MiningConfig
-    from sgram.training import preparing
-    from sgram.training.mined import mask_quality, mined_lexicon
-    from sgram.training.run import RunConfig, train
+    from sgram.training.experiments import setup as preparing
+    from sgram.training.experiments.mine_from_policy import mask_quality, mined_lexicon
+    from sgram.training.experiments.run import RunConfig, train
 
     config = RunConfig(lexicon="mined")
     with preparing.opened_task(config) as task:
         model, tokenizer = preparing.load_policy(config, task, lambda row: None)
-        sampled = preparing.start_samples(
-            preparing.policy_of(model, tokenizer, config), task, lambda row: None
-        )
+        sampled = preparing.start_samples(preparing.policy_of(model, tokenizer, config), task, lambda row: None)
         lexicons = {
             "sgram mine": mined_lexicon(sampled, task),
             "the paper's pipeline": mined_lexicon(sampled, task, MiningConfig(method="paper")),
@@ -123,9 +119,7 @@ def loop(root: Path) -> Iterator[str]:
 
 def main() -> int:
     """Run all parts and print them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
     parser.add_argument("--root", type=Path, default=HERE.parent / "reports" / "training_testbed")
     parser.add_argument("--out", type=Path)

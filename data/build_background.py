@@ -4,7 +4,7 @@
 
 The argument is a folder with ``traces/`` and ``labels/``. Counted are the answers of instruct models, of 2021's
 fine-tuned GPT-3 and of a model trained on short chains of thought: they carry a solution out and hardly plan.
-Left out: degenerate loops, and every problem on which people labelled sentences, so that a lexicon can be
+Left out: degenerate loops, and every problem on which people labeled sentences, so that a lexicon can be
 evaluated on those.
 """
 
@@ -36,7 +36,7 @@ def problem_id(problem: str) -> str:
     return hashlib.sha1(re.sub("[^a-z0-9]", "", problem.lower()).encode()).hexdigest()[:12]  # noqa: S324
 
 
-def labelled_problems(folder: Path) -> set[str]:
+def labeled_problems(folder: Path) -> set[str]:
     """Problems whose traces carry sentence labels."""
     import gzip
 
@@ -48,7 +48,7 @@ def labelled_problems(folder: Path) -> set[str]:
 
 def short_traces(folder: Path) -> Iterator[Trace]:
     """Traces of short chains of thought that are no loops and not held out."""
-    held_out = labelled_problems(folder)
+    held_out = labeled_problems(folder)
     for name in (*SHORT_FILES, *SHORT_MODELS):
         for trace in read_traces(folder / "traces" / f"{name}.jsonl.gz"):
             if name in SHORT_MODELS and trace.model not in SHORT_MODELS[name]:
@@ -65,14 +65,17 @@ def main(folder: Path) -> None:
     about = {
         "what": "document frequency of 1- to 6-grams in short chains of thought",
         "sources": [
-            "NovaSky-AI/SkyThought (Apache-2.0)", "openai/grade-school-math (MIT)", "QwenLM/Qwen2.5-Math (MIT)",
-            "tianyi-lab/MiP-Overthinking (MIT)", "jinulee-v/reasoningflow (Apache-2.0)",
+            "NovaSky-AI/SkyThought (Apache-2.0)",
+            "openai/grade-school-math (MIT)",
+            "QwenLM/Qwen2.5-Math (MIT)",
+            "tianyi-lab/MiP-Overthinking (MIT)",
+            "jinulee-v/reasoningflow (Apache-2.0)",
         ],
         "models": models,
         "max_chars": MAX_CHARS,
         "left_out": "loops; problems whose traces carry sentence labels",
         "built_by": "data/build_background.py",
-    }  # fmt: skip
+    }
     background = Background.count((trace.text[:MAX_CHARS] for trace in traces), about)
     background.save(OUTPUT)
     print(f"{OUTPUT.name}: {background.n_docs:,} traces, {len(background.df):,} grams")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from build_background import LOOP_CHARS, LOOP_RATIO, SHORT_MODELS
 
+from sgram.evaluation.held_out import HeldOut
+from sgram.evaluation.labels import read_labels
+from sgram.evaluation.train_classifier import LabelSet, train_classifier
 from sgram.mining import Background, Miner, MiningConfig, Resources
 from sgram.traces import Trace, read_traces
-from sgram.validation.fitting import LabelSet, train_classifier
-from sgram.validation.heldout import HeldOut
-from sgram.validation.labels import read_labels
 
 LONG_FILES = ("mip_overthinking", "skythought_longcot", "reasoningflow", "trace_topology", "marco_o1_demo")
 MACHINE_WEIGHT = 0.25
@@ -38,10 +38,7 @@ def long_traces(folder: Path) -> Iterator[Trace]:
 def label_sets(folder: Path) -> list[LabelSet]:
     """The labels, people's first."""
     names = {"ReasoningFlow, people": "reasoningflow_human", "Thought Anchors": "thought_anchors_chunks"}
-    sets = [
-        LabelSet(name, tuple(read_labels(folder / "labels" / f"{file}.jsonl.gz")))
-        for name, file in names.items()
-    ]
+    sets = [LabelSet(name, tuple(read_labels(folder / "labels" / f"{file}.jsonl.gz"))) for name, file in names.items()]
     machine = tuple(read_labels(folder / "labels" / "reasoningflow_llm.jsonl.gz"))
     return [*sets, LabelSet("ReasoningFlow, a model", machine, MACHINE_WEIGHT, evaluated=False)]
 
@@ -57,22 +54,23 @@ def main(folder: Path) -> None:
     miner = Miner(MiningConfig(), Resources(workers=2))
     candidates, source = miner.candidates(held_out(sets)(long_traces(folder)))
     about = {
-        "what": "share of a gram's occurrences that lead a unit labelled as planning",
+        "what": "share of a gram's occurrences that lead a unit labeled as planning",
         "sources": [
-            "jinulee-v/reasoningflow (Apache-2.0)", "interp-reasoning/thought-anchors.com (MIT)",
-            "tianyi-lab/MiP-Overthinking (MIT)", "NovaSky-AI/SkyThought (Apache-2.0)",
-            "markyx316/LLM-Reasoning-Trace-Topology (MIT)", "AIDC-AI/Marco-o1 (Apache-2.0)",
+            "jinulee-v/reasoningflow (Apache-2.0)",
+            "interp-reasoning/thought-anchors.com (MIT)",
+            "tianyi-lab/MiP-Overthinking (MIT)",
+            "NovaSky-AI/SkyThought (Apache-2.0)",
+            "markyx316/LLM-Reasoning-Trace-Topology (MIT)",
+            "AIDC-AI/Marco-o1 (Apache-2.0)",
         ],
         "inputs": dict(source["inputs"]),
         "built_by": "data/build_classifier.py",
-    }  # fmt: skip
+    }
     classifier, found = train_classifier(candidates, Background.packaged(), sets, about=about)
     classifier.save(OUTPUT)
     for name, figures in found.figures().items():
         print(name, figures)
-    print(
-        f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds
-    )
+    print(f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from sgram.diagnosis.fitting import Solution, fit_locator
+from sgram.diagnosis.fit_locator import Solution, fit_locator
 from sgram.diagnosis.step_features import step_evidence
 from sgram.files import digest, pretty_json, write_bytes
 
@@ -35,9 +35,7 @@ def marked(folder: Path) -> list[tuple[str, str, str, str, list[str], int | None
         found.append(("Mr-Ben", "math", row["problem_id"], problem, row["Model_Solution_Steps"], mark))
     for row in _rows(folder / "bigbench_mistake.jsonl.gz"):
         name = digest(row["input"].encode())
-        found.append(
-            ("BIG-Bench-Mistake", row["task"], name, row["input"], row["steps"], row["mistake_index"])
-        )
+        found.append(("BIG-Bench-Mistake", row["task"], name, row["input"], row["steps"], row["mistake_index"]))
     return [row for row in found if row[4]]
 
 

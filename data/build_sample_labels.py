@@ -18,8 +18,15 @@ GOAL, BRANCH, BACK, VERIFY, DEDUCE = "goal-setting", "branching", "backtracking"
 MOVES = {
     "a01-searcher": {
         GOAL: ["Okay, so the question is", "My first plan"],
-        BACK: ["Hmm, that", "Wait, the problem", "I left those", "Let me go back", "That gives 48", "Hold on",
-               "Which one"],
+        BACK: [
+            "Hmm, that",
+            "Wait, the problem",
+            "I left those",
+            "Let me go back",
+            "That gives 48",
+            "Hold on",
+            "Which one",
+        ],
         BRANCH: ["Let me keep a careful", "Is there a simpler", "Suppose that I look", "What if the order"],
         VERIFY: ["Let me double-check", "Let's check the chain", "To make sure"],
     },
@@ -28,8 +35,12 @@ MOVES = {
         BACK: ["No, of course not", "Is it too easy"],
         BRANCH: ["Another way", "Alternatively", "Perhaps the order"],
         VERIFY: [
-            "Okay, that's plausible", "Wait, let me check", "Good, that agrees", "That makes me",
-            "Let me see what else", "Let me verify",
+            "Okay, that's plausible",
+            "Wait, let me check",
+            "Good, that agrees",
+            "That makes me",
+            "Let me see what else",
+            "Let me verify",
         ],
     },
     "a09-searcher": {
@@ -43,7 +54,10 @@ MOVES = {
         GOAL: ["Okay, first"],
         BACK: ["Hmm, this is getting"],
         BRANCH: [
-            "Maybe I should split", "Consider the case", "Suppose that the counts", "Let me try a different",
+            "Maybe I should split",
+            "Consider the case",
+            "Suppose that the counts",
+            "Let me try a different",
             "Is there a simpler",
         ],
         VERIFY: ["Wait, let me double-check", "Both routes agree"],
@@ -54,7 +68,10 @@ MOVES = {
         BACK: ["It works, but"],
         BRANCH: ["On second thought", "Let me start over"],
         VERIFY: [
-            "Wait, let me double-check", "Is the third marble", "Does the draw-by-draw", "Nice, so combinations",
+            "Wait, let me double-check",
+            "Is the third marble",
+            "Does the draw-by-draw",
+            "Nice, so combinations",
             "Is the size",
         ],
     },
@@ -78,11 +95,11 @@ MOVES = {
         BRANCH: ["Alternatively"],
         VERIFY: ["A whole number", "Wait, let me double-check"],
     },
-}  # fmt: skip
+}
 
 
-def labelled(trace: dict) -> dict:
-    """The trace's text with its sentences as units; what makes no move is labelled "execution"."""
+def labeled(trace: dict) -> dict:
+    """The trace's text with its sentences as units; what makes no move is labeled "execution"."""
     begins = {begin: move for move, found in MOVES[trace["id"]].items() for begin in found}
     units, met = [], set()
     for match in UNIT.finditer(trace["text"]):
@@ -99,13 +116,11 @@ def labelled(trace: dict) -> dict:
 def main() -> None:
     """Write the file."""
     traces = [orjson.loads(line) for line in (HERE / "sample_traces.jsonl").read_bytes().splitlines()]
-    rows = [labelled(trace) for trace in traces if trace["id"] in MOVES]
+    rows = [labeled(trace) for trace in traces if trace["id"] in MOVES]
     text = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     (HERE / "sample_labels.jsonl").write_bytes(text)
     units = [unit["label"] for row in rows for unit in row["units"]]
-    print(
-        f"{len(rows)} documents, {len(units)} units, {sum(label != 'execution' for label in units)} with a move"
-    )
+    print(f"{len(rows)} documents, {len(units)} units, {sum(label != 'execution' for label in units)} with a move")
 
 
 if __name__ == "__main__":

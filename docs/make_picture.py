@@ -13,26 +13,21 @@ from pathlib import Path
 from rich.console import Console
 
 from sgram import Lexicon, read_traces
-from sgram.cli import shown
+from sgram.cli import tagged_view as shown
 from sgram.cli.mine import cluster_table
 from sgram.files import data_path
 from sgram.mining.config import MiningConfig, Resources
-from sgram.mining.job import Job
-from sgram.tagging.rollouts import RolloutTagger
+from sgram.mining.run import Job
+from sgram.tagging.tagged_rollouts import RolloutTagger
 
 FOLDER = Path(__file__).parent
 SAMPLE = str(data_path("sample_traces.jsonl"))
 
 
 def console(width: int) -> Console:
-    """A console that keeps what is printed, in colour."""
+    """A console that keeps what is printed, in color."""
     return Console(
-        record=True,
-        width=width,
-        force_terminal=True,
-        color_system="truecolor",
-        highlight=False,
-        file=io.StringIO(),
+        record=True, width=width, force_terminal=True, color_system="truecolor", highlight=False, file=io.StringIO()
     )
 
 
@@ -49,9 +44,7 @@ def draw(recorded: Console, name: str) -> None:
 def draw_demo() -> None:
     """Mine the sample, draw the table."""
     with tempfile.TemporaryDirectory() as runs:
-        job = Job(
-            paths=(SAMPLE,), config=MiningConfig(name="demo"), resources=Resources(), runs=Path(runs),
-        )  # fmt: skip
+        job = Job(paths=(SAMPLE,), config=MiningConfig(name="demo"), resources=Resources(), runs=Path(runs))
         outcome = job.run(lambda stage, done, total, remark: None)
     recorded = console(112)
     recorded.print("$ make demo", style="bold")

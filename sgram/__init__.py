@@ -18,9 +18,9 @@ _HOMES = {
     "mine": "sgram.mining",
     "Span": "sgram.tagging.spans",
     "find_spans": "sgram.tagging.spans",
-    "SpanFinder": "sgram.tagging.finder",
+    "SpanFinder": "sgram.tagging.span_finder",
     "PlanningTagger": "sgram.tagging.tagger",
-    "analyse": "sgram.analysis",
+    "analyze": "sgram.analysis",
     "diagnose": "sgram.diagnosis.kinds",
     "SgramError": "sgram.errors",
 }

@@ -398,3 +398,21 @@ class Quarantine:
             with open(self.path, "rb") as file:
                 if file.readline(1 << 16).startswith(b'{"file":'):
                     self.path.unlink()
+
+
+def read_whole(path: str | os.PathLike[str], max_bytes: int, such: str) -> bytes:
+    """The bytes of a file (``-``: stdin; gzip and zstd are unpacked).
+
+    Raises `InputError` for a damaged file, and past `max_bytes` with `such` ("a lexicon is") said to be smaller.
+    """
+    blocks, size = [], 0
+    with open_input(path) as stream:
+        try:
+            while block := stream.read():
+                size += len(block)
+                if size > max_bytes:
+                    raise InputError(f"{stream.name} is over {max_bytes >> 20} MiB; {such} not that large")
+                blocks.append(block)
+        except DamagedInputError as error:
+            raise InputError(f"{stream.name}: {error}") from None
+    return b"".join(blocks)

@@ -175,8 +175,7 @@ def word_offsets(text: str) -> np.ndarray:
 def find_words(text: str) -> list[Word]:
     """Words of `text` with character offsets, equal to `sgram.text.find_words`."""
     return [
-        Word(normal_word(text[start:end]), start, end, sentence)
-        for start, end, sentence in word_offsets(text).tolist()
+        Word(normal_word(text[start:end]), start, end, sentence) for start, end, sentence in word_offsets(text).tolist()
     ]
 
 

@@ -1,13 +1,12 @@
 """The packaged background is what its script makes of the traces it names."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 
 from sgram.mining import Background
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -30,8 +29,4 @@ def test_building_the_background_again_gives_the_packaged_table(tmp_path):
 
 def test_a_problem_is_known_by_its_letters_and_digits():
     # sha1 of "whatis2": case, spaces and punctuation do not count
-    assert (
-        script().problem_id("What is 2?")
-        == script().problem_id("what is (2)")
-        != script().problem_id("what is 3")
-    )
+    assert script().problem_id("What is 2?") == script().problem_id("what is (2)") != script().problem_id("what is 3")

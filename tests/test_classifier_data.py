@@ -2,20 +2,19 @@
 
 import importlib.util
 import re
-from pathlib import Path
 
 import orjson
 import pytest
 
+from sgram.evaluation.label_index import labels_digest
+from sgram.evaluation.labels import read_labels
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
 from sgram.mining.features import STATS
 from sgram.mining.score import Background
 from sgram.text import MAX_WORDS, gram_words
-from sgram.validation.labels import read_labels
-from sgram.validation.units import labels_digest
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 PACKAGED = ROOT / "data" / "sg_classifier.json"
 LABELS = {
@@ -101,9 +100,7 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
     named = " ".join(source["sources"])
     assert "jinulee-v/reasoningflow" in named
     assert "interp-reasoning/thought-anchors.com" in named
-    facts = [
-        (each["name"], each["documents"], each["weight"], each["evaluated"]) for each in source["labels"]
-    ]
+    facts = [(each["name"], each["documents"], each["weight"], each["evaluated"]) for each in source["labels"]]
     assert facts == [
         ("ReasoningFlow, people", 51, 1.0, True),
         ("Thought Anchors", 40, 1.0, True),
@@ -121,9 +118,7 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
     ("name", "least_precision", "least_recall"),
     [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)],
 )
-def test_out_of_fold_it_finds_planning_as_well_as_it_promises(
-    packaged, name, least_precision, least_recall, rates
-):
+def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, least_precision, least_recall, rates):
     found = packaged.source["out_of_fold"][name]
     assert found[rates]["precision"] >= least_precision
     assert found[rates]["recall"] >= least_recall
@@ -147,7 +142,7 @@ def test_its_labels_are_those_of_the_files(packaged):
 
 
 @needs_labels
-def test_it_holds_no_line_of_the_labelled_texts(document):
+def test_it_holds_no_line_of_the_labeled_texts(document):
     held = set(texts_of(document))
     for file in LABELS.values():
         for each in read_labels(SHARED / "labels" / f"{file}.jsonl.gz"):

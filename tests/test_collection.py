@@ -3,26 +3,15 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.builders.paths import ROOT
 
 
 def collect(*arguments: str, hash_seed: str) -> list[str]:
     """Collect tests in a fresh interpreter and return their ids, sorted."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--collect-only",
-        "-q",
-        "-o",
-        "addopts=",
-        "--disable-socket",
-        *arguments,
-    ]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "--disable-socket", *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTEST_ADDOPTS": ""}
     environment = {name: text for name, text in environment.items() if not name.startswith("PYTEST_XDIST")}
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
@@ -40,9 +29,7 @@ def test_a_later_process_with_another_hash_seed_collects_the_same_ids(request, c
 def test_an_id_that_holds_the_time_would_be_noticed(tmp_path):
     """The comparison fails where it must: ids with the time in them differ between two processes."""
     (tmp_path / "test_clock.py").write_text(
-        "import time, pytest\n"
-        "@pytest.mark.parametrize('text', [str(time.time_ns())])\n"
-        "def test_text(text): pass\n"
+        "import time, pytest\n@pytest.mark.parametrize('text', [str(time.time_ns())])\ndef test_text(text): pass\n"
     )
     first, second = (collect(str(tmp_path), hash_seed=seed) for seed in ("1", "2"))
     assert len(first) == len(second) == 1

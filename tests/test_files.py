@@ -23,8 +23,7 @@ from sgram.files import (
     write_atomic,
     write_bytes,
 )
-
-ROOT = Path(__file__).parents[1]
+from tests.builders.paths import ROOT
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -71,8 +70,7 @@ def test_canonical_and_pretty_json_hold_the_same_value(value):
 
 def test_canonical_json_does_not_depend_on_the_order_of_keys():
     assert (
-        canonical_json({"b": 1, "a": {"d": "é", "c": [1.5, None]}})
-        == '{"a":{"c":[1.5,null],"d":"é"},"b":1}'.encode()
+        canonical_json({"b": 1, "a": {"d": "é", "c": [1.5, None]}}) == '{"a":{"c":[1.5,null],"d":"é"},"b":1}'.encode()
     )
     assert pretty_json({"b": 1, "a": []}) == b'{\n "a": [],\n "b": 1\n}\n'
 
@@ -91,11 +89,20 @@ def test_digest_is_sha256_in_hex():
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("4096", 4096), ("0", 0), ("1B", 1), ("2KB", 2000), ("2KiB", 2048), ("500MB", 500_000_000),
-        ("500 MB", 500_000_000), ("3MiB", 3 << 20), ("1GB", 10**9), ("2GiB", 2 << 30), ("1.5gib", 3 << 29),
+        ("4096", 4096),
+        ("0", 0),
+        ("1B", 1),
+        ("2KB", 2000),
+        ("2KiB", 2048),
+        ("500MB", 500_000_000),
+        ("500 MB", 500_000_000),
+        ("3MiB", 3 << 20),
+        ("1GB", 10**9),
+        ("2GiB", 2 << 30),
+        ("1.5gib", 3 << 29),
         (" 2gb ", 2 * 10**9),
     ],
-)  # fmt: skip
+)
 def test_sizes_are_read_with_their_unit(text, size):
     assert parse_size(text) == size
 
@@ -299,9 +306,12 @@ def test_quarantined_rows_appear_when_closed_and_are_counted_by_kind(tmp_path):
     quarantine.close()
     first, second = map(json.loads, path.read_bytes().splitlines())
     assert first == {
-        "file": "in.jsonl", "line": 3, "byte": 120, "reason": "not valid JSON: expected value",
+        "file": "in.jsonl",
+        "line": 3,
+        "byte": 120,
+        "reason": "not valid JSON: expected value",
         "excerpt": '{"x":\\x1b\\xff',
-    }  # fmt: skip
+    }
     assert (second["file"], second["byte"], len(second["excerpt"])) == ("in\\x1b.jsonl", None, 200)
     assert quarantine.reasons == {"not valid JSON": 2}
 

@@ -16,13 +16,11 @@ from hypothesis import strategies as st
 from sgram import files
 from sgram.errors import InputError
 from sgram.files import Caps, DamagedInputError, InputStream, iter_lines, open_input
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 # The peak of this process alone: ru_maxrss of a child begins at its parent's.
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"
-)
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 
 
 class Dribble(io.BytesIO):
@@ -157,9 +155,7 @@ def test_a_gibibyte_of_zeros_is_refused_in_little_memory(name, tmp_path):
     else:
         packer = zstandard.ZstdCompressor().compressobj()
     path.write_bytes(b"".join([*(packer.compress(zeros) for _ in range(1024)), packer.flush()]))
-    ran = subprocess.run(
-        [sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     told, kibibytes = ran.stdout.strip().rsplit(" ", 1)
     assert told == "inflates more than 200 times"
     assert int(kibibytes) < 300 * 1024
@@ -182,17 +178,11 @@ def test_a_line_over_the_cap_is_passed_over_without_being_held(tmp_path):
         file.write(b"one\n")
         file.seek(400 << 20, os.SEEK_CUR)  # a sparse line of 400 MiB
         file.write(b"x\ntwo\n")
-    ran = subprocess.run(
-        [sys.executable, "-c", LONG, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", LONG, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     lines, kibibytes = ran.stdout.strip().split("\n")
     size = (400 << 20) + 1
     assert lines == str(
-        [
-            (1, 0, 3, ""),
-            (2, 4, 800, "longer than the cap of 67108864 bytes a line"),
-            (3, 4 + size + 1, 3, ""),
-        ]
+        [(1, 0, 3, ""), (2, 4, 800, "longer than the cap of 67108864 bytes a line"), (3, 4 + size + 1, 3, "")]
     )
     assert int(kibibytes) < 250 * 1024
 
@@ -215,9 +205,7 @@ def naive_lines(content: bytes, cap: int) -> list[tuple[int, int, bytes, bool]]:
 
 
 @given(
-    st.lists(
-        st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf", b"0123456789"]), max_size=40
-    ),
+    st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf", b"0123456789"]), max_size=40),
     st.integers(min_value=1, max_value=12),
     st.booleans(),
 )

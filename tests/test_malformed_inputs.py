@@ -135,7 +135,7 @@ BAD_ROWS: dict[str, tuple[bytes, str]] = {
         b'{"id":"b","text":"' + b"x" * (64 << 20) + b'"}',
         "longer than the cap of 67108864 bytes a line",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
@@ -299,7 +299,9 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "gzip_bomb": (_file("in.jsonl.gz", gzip.compress(ZEROS, 9)), 3, "inflates more than 200 times"),
     "zstd_bomb": (_file("in.jsonl.zst", zstandard.compress(ZEROS)), 3, "inflates more than 200 times"),
     "bomb_in_a_bomb": (
-        _file("in.jsonl.gz", gzip.compress(gzip.compress(ZEROS, 9), 9)), 3, "none of the rows can be used",
+        _file("in.jsonl.gz", gzip.compress(gzip.compress(ZEROS, 9), 9)),
+        3,
+        "none of the rows can be used",
     ),
     "json_array_cut_short": (_file("in.json", b"[" + FIRST + b","), 3, "in.json:1: not valid JSON"),
     "json_array_of_numbers": (_file("in.json", b"[1,2]"), 3, "in.json:1: row is a number, not an object"),
@@ -308,24 +310,32 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "empty_parquet_file": (_file("in.parquet", b""), 3, "in.parquet cannot be read as Parquet"),
     "parquet_cut_short": (_file("in.parquet", GOOD_PARQUET[:-20]), 3, "in.parquet cannot be read as Parquet"),
     "parquet_with_a_wrong_footer": (
-        _file("in.parquet", GOOD_PARQUET[:-40] + b"\xff" * 32 + GOOD_PARQUET[-8:]), 3, "cannot be read as Parquet",
+        _file("in.parquet", GOOD_PARQUET[:-40] + b"\xff" * 32 + GOOD_PARQUET[-8:]),
+        3,
+        "cannot be read as Parquet",
     ),
     "parquet_under_another_name": (_file("in.jsonl", GOOD_PARQUET), 3, "is Parquet; give it a name that ends"),
     "parquet_of_other_columns": (
-        _file("in.parquet", _parquet(a=[1], b=[2])), 3, "in.parquet has the columns a, b, which fit no dialect",
+        _file("in.parquet", _parquet(a=[1], b=[2])),
+        3,
+        "in.parquet has the columns a, b, which fit no dialect",
     ),
     "parquet_of_wrong_types": (
-        _file("in.parquet", _parquet(id=["a"], text=[1.5])), 3, "field text is a number, not a string",
+        _file("in.parquet", _parquet(id=["a"], text=[1.5])),
+        3,
+        "field text is a number, not a string",
     ),
     "parquet_without_rows": (_file("in.parquet", _parquet(id=[], text=[])), 3, "no rows in"),
     "parquet_bomb": (
-        _file("in.parquet", _parquet(id=["a"], text=["x" * (32 << 20)])), 3, "inflates from .*more than the cap",
+        _file("in.parquet", _parquet(id=["a"], text=["x" * (32 << 20)])),
+        3,
+        "inflates from .*more than the cap",
     ),
     "no_inspect_log": (_file("in.eval", b"hello"), 3, "in.eval is no Inspect log: File is not a zip file"),
     "inspect_log_bomb": (_file("in.eval", _zip(header=ZEROS)), 3, "in.eval inflates from .* more than the cap"),
     "unfinished_token_export": (_unfinished_step, 3, "has no STABLE marker beside it yet"),
     "token_export_without_tokenizer": (_token_export, 2, "holds token ids, not text; name the tokenizer"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
@@ -350,16 +360,22 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
     "truncated_gzip": ("in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-2000], "corrupt gzip data after byte"),
     "gzip_without_its_end": ("in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-8], "corrupt gzip data after byte"),
     "gzip_with_a_wrong_checksum": (
-        "in.jsonl.gz", gzip.compress(MANY, mtime=0)[:-8] + bytes(8), "corrupt gzip data after byte",
+        "in.jsonl.gz",
+        gzip.compress(MANY, mtime=0)[:-8] + bytes(8),
+        "corrupt gzip data after byte",
     ),
     "gzip_with_garbage_after": (
-        "in.jsonl.gz", gzip.compress(MANY, mtime=0) + b"garbage", "corrupt gzip data after byte",
+        "in.jsonl.gz",
+        gzip.compress(MANY, mtime=0) + b"garbage",
+        "corrupt gzip data after byte",
     ),
     "zstd_with_garbage_after": ("in.jsonl.zst", zstandard.compress(MANY) + b"garbage", "corrupt zstd data after"),
     "bomb_behind_good_rows": (
-        "in.jsonl.gz", gzip.compress(MANY) + gzip.compress(ZEROS, 9), "inflates more than 200 times",
+        "in.jsonl.gz",
+        gzip.compress(MANY) + gzip.compress(ZEROS, 9),
+        "inflates more than 200 times",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", DAMAGED)
@@ -415,9 +431,7 @@ def test_bad_values_in_parquet_are_set_aside_by_row_number(tmp_path, capfd):
     broken = pa.Array.from_buffers(
         pa.string(), 3, [None, pa.array([0, 2, 4, 6], pa.int32()).buffers()[1], pa.py_buffer(b"ab\xff\xfecd")]
     )
-    pq.write_table(
-        pa.table({"id": ["a", "b", "c"], "text": broken, "reward": [1.0, 2.0, float("inf")]}), path
-    )
+    pq.write_table(pa.table({"id": ["a", "b", "c"], "text": broken, "reward": [1.0, 2.0, float("inf")]}), path)
     code, told, _ = run_counted(path, tmp_path, capfd)
     assert (code, told["rows_kept"]) == (0, 1)
     assert [(row["line"], row["byte"]) for row in read_aside(tmp_path)] == [(2, None), (3, None)]

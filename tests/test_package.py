@@ -5,14 +5,13 @@ import re
 import sys
 import tomllib
 from importlib import import_module, metadata
-from pathlib import Path
 
 import pytest
-from test_rooms import EAGER
 
 import sgram
+from tests.builders.paths import ROOT
+from tests.test_rooms import EAGER
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -20,15 +19,21 @@ WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 # module -> distribution, where their names differ
 DISTRIBUTIONS = {
-    "inspect_ai": "inspect-ai", "sentence_transformers": "sentence-transformers", "sklearn": "scikit-learn",
-    "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
-}  # fmt: skip
+    "inspect_ai": "inspect-ai",
+    "sentence_transformers": "sentence-transformers",
+    "sklearn": "scikit-learn",
+    "math_verify": "math-verify",
+    "reasoning_gym": "reasoning-gym",
+}
 # distributions that come with one that is declared
 COMES_WITH = {
     "scipy": "scikit-learn",
-    "transformers": "sentence-transformers", "huggingface_hub": "sentence-transformers",
-    "tokenizers": "sentence-transformers", "safetensors": "sentence-transformers", "sympy": "math-verify",
-}  # fmt: skip
+    "transformers": "sentence-transformers",
+    "huggingface_hub": "sentence-transformers",
+    "tokenizers": "sentence-transformers",
+    "safetensors": "sentence-transformers",
+    "sympy": "math-verify",
+}
 
 
 def name_of(requirement: str) -> str:
@@ -57,16 +62,14 @@ def test_every_library_that_is_imported_is_declared():
         declared |= {name_of(each) for each in requirements}
     for library, files in imported().items():
         distribution = DISTRIBUTIONS.get(library, library)
-        assert distribution in declared or COMES_WITH.get(library) in declared, (
-            f"{library} in {sorted(files)}"
-        )
+        assert distribution in declared or COMES_WITH.get(library) in declared, f"{library} in {sorted(files)}"
 
 
 def test_what_is_imported_at_once_is_no_extra():
     core = {name_of(each) for each in CORE}
     # a kernel's module is itself imported for a tensor on a GPU only, a trainer's to train, a scorer's to score
-    late = {"sgram/tagging/gpu.py", "sgram/analysis/scoring.py"}
-    late |= {f"sgram/{name}" for name, _ in EAGER if name.startswith("training/")}
+    late = {"sgram/tagging/kernel/gpu.py", "sgram/scoring/log_probs.py"}
+    late |= {f"sgram/{name}" for name, _ in EAGER if name.startswith(("training/", "grading/"))}
     own = {library: files - late for library, files in imported(at_import=True).items()}
     assert {library for library, files in own.items() if files} <= core
 
@@ -124,9 +127,7 @@ def test_data_are_found_where_the_wheel_puts_them(tmp_path, monkeypatch):
 
     assert data_path("moves.json") == tmp_path / "sgram" / "data" / "moves.json"
     assert data_path("only_here.json") == tmp_path / "data" / "only_here.json"
-    with pytest.raises(
-        sgram.SgramError, match=r"^shipped file data/nothing.json is missing; install sgram again"
-    ):
+    with pytest.raises(sgram.SgramError, match=r"^shipped file data/nothing.json is missing; install sgram again"):
         data_path("nothing.json")
 
 
@@ -135,9 +136,7 @@ def test_the_version_is_in_one_place():
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "sgram/__init__.py"
     # what hatchling looks for in that file
     found = re.findall(
-        r'^__version__ = "([^"]+)"$',
-        (ROOT / "sgram" / "__init__.py").read_text(encoding="utf-8"),
-        re.MULTILINE,
+        r'^__version__ = "([^"]+)"$', (ROOT / "sgram" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert found == [sgram.__version__]
 
@@ -156,9 +155,9 @@ def test_the_file_at_the_top_is_two_lines_of_code():
 def test_lint_and_tests_are_one_command_each():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     lint = makefile.partition("\nlint:")[2].partition("\n\n")[0]
-    for tool in ("ruff check .", "ruff format --check .", "lint-imports"):
+    for tool in ("ruff check .", "ruff format --check .", "lint-imports", "mypy"):
         assert tool in lint
     assert "python -m pytest" in makefile.partition("\ntest:")[2].partition("\n\n")[0]
     tools = {name_of(each) for each in EXTRAS["test"]}
-    assert tools >= {"ruff", "import-linter", "pytest", "hypothesis", "pytest-socket", "pytest-timeout"}
+    assert tools >= {"ruff", "mypy", "import-linter", "pytest", "hypothesis", "pytest-socket", "pytest-timeout"}
     assert "--disable-socket" in PROJECT["tool"]["pytest"]["ini_options"]["addopts"]

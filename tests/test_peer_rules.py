@@ -2,22 +2,16 @@
 
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from peer_rules import (
-    ByteRegex,
-    DecodeSearchEncode,
-    IdSequences,
-    WindowRegex,
-    blank_bytes,
-    id_sequences,
-)
+from tests.builders.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from peer_rules import ByteRegex, DecodeSearchEncode, IdSequences, WindowRegex, blank_bytes, id_sequences
 
 from sgram.lexicon import Lexicon
 from sgram.tagging.spans import find_spans
@@ -104,8 +98,11 @@ def test_variants_of_ids_add_a_leading_space_and_a_capital():
     both = IdSequences(id_sequences(["wait"], encode, spaced=True) | {(C_WAIT,)})
     assert marked(both, [WAIT, S_WAIT, C_WAIT, S_LET, S_ME]) == [[0, 1, 2]]
     assert id_sequences(["ab"], lambda text: [ord(each) for each in text], spaced=True, capital=True) == {
-        (97, 98), (32, 97, 98), (65, 98), (32, 65, 98),
-    }  # fmt: skip
+        (97, 98),
+        (32, 97, 98),
+        (65, 98),
+        (32, 65, 98),
+    }
 
 
 def test_a_sequence_inside_or_across_another_is_found():
@@ -195,9 +192,33 @@ def test_grams_that_overlap_are_all_marked(plain):
 
 
 CHARACTERS = [
-    "a", "A", "b", " ", ",", "'", "’", "-", "‐", "\n", ".", "7", "_", "\\", "<", "é", "中", "²", "—", "\u00a0",
-    "\u3000", "ʼ", "′", "😀", "𝐱", "\u200b",
-]  # fmt: skip
+    "a",
+    "A",
+    "b",
+    " ",
+    ",",
+    "'",
+    "’",
+    "-",
+    "‐",
+    "\n",
+    ".",
+    "7",
+    "_",
+    "\\",
+    "<",
+    "é",
+    "中",
+    "²",
+    "—",
+    "\u00a0",
+    "\u3000",
+    "ʼ",
+    "′",
+    "😀",
+    "𝐱",
+    "\u200b",
+]
 PIECES = st.one_of(
     st.lists(st.sampled_from(CHARACTERS), max_size=3).map(lambda each: "".join(each).encode()),
     st.binary(max_size=2),

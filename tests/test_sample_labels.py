@@ -1,15 +1,15 @@
-"""The labelled sample: sound, about the sample traces, and as its builder makes it."""
+"""The labeled sample: sound, about the sample traces, and as its builder makes it."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 
 from sgram import read_traces
+from sgram.evaluation.labels import read_labels
 from sgram.lexicon import MOVES
-from sgram.validation.labels import read_labels
+from tests.builders.paths import ROOT
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = ROOT / "data"
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import orjson
 import pytest
-from sample_solvers import SOLVERS
 
-ROWS = [
-    orjson.loads(line)
-    for line in (Path(__file__).parent.parent / "data" / "sample_traces.jsonl").read_bytes().splitlines()
-]
+from tests.builders.paths import ROOT
+from tests.builders.sample_solvers import SOLVERS
+
+ROWS = [orjson.loads(line) for line in (ROOT / "data" / "sample_traces.jsonl").read_bytes().splitlines()]
 LENGTHS = {"searching": (250, 600), "terse": (30, 90), "textbook": (90, 220)}
 
 

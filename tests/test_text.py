@@ -42,13 +42,11 @@ def test_words_and_sentences_follow_the_table(text, sentences):
 
 def test_offsets_point_at_the_words_as_written():
     # "Wait" 0-4, "let’s" 6-11, sentence end at 11, "go" 13-15
-    assert find_words("Wait, let’s. Go") == [
-        Word("wait", 0, 4, 0), Word("let's", 6, 11, 0), Word("go", 13, 15, 1)
-    ]  # fmt: skip
+    assert find_words("Wait, let’s. Go") == [Word("wait", 0, 4, 0), Word("let's", 6, 11, 0), Word("go", 13, 15, 1)]
 
 
 @given(st.text(alphabet=ODD, max_size=60))
-def test_the_text_under_a_word_normalises_to_the_word(text):
+def test_the_text_under_a_word_normalizes_to_the_word(text):
     for word in find_words(text):
         assert [found.text for found in find_words(text[word.start : word.end])] == [word.text]
 
@@ -82,8 +80,7 @@ def test_a_phrase_becomes_one_gram():
 
 
 @pytest.mark.parametrize(
-    ("phrase", "reason"),
-    [("12", "holds no word"), ("wait. no", "sentence end"), ("a b c d e f g", "7 words")],
+    ("phrase", "reason"), [("12", "holds no word"), ("wait. no", "sentence end"), ("a b c d e f g", "7 words")]
 )
 def test_a_phrase_that_is_no_gram_is_refused_with_the_reason(phrase, reason):
     with pytest.raises(UsageError, match=reason):

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from sgram.errors import InputError
-from sgram.whole import read_whole
+from sgram.files import read_whole
 
 
 def test_a_file_comes_whole_and_unpacked(tmp_path):

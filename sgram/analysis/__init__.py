@@ -7,18 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sgram.analysis.analysis import TABLES, Analysis, analyse
+    from sgram.analysis.analysis import TABLES, Analysis, analyze
     from sgram.analysis.config import AnalysisConfig
     from sgram.analysis.examples import Example, Siblings
     from sgram.analysis.table import Column, Table, table_of
 
 _HOMES = {
-    "TABLES": "analysis", "Analysis": "analysis", "analyse": "analysis", "AnalysisConfig": "config",
-    "Example": "examples", "Siblings": "examples", "Column": "table", "Table": "table", "table_of": "table",
-}  # fmt: skip
-__all__ = [
-    "TABLES", "Analysis", "AnalysisConfig", "Column", "Example", "Siblings", "Table", "analyse", "table_of",
-]  # fmt: skip
+    "TABLES": "analysis",
+    "Analysis": "analysis",
+    "analyze": "analysis",
+    "AnalysisConfig": "config",
+    "Example": "examples",
+    "Siblings": "examples",
+    "Column": "table",
+    "Table": "table",
+    "table_of": "table",
+}
+__all__ = ["TABLES", "Analysis", "AnalysisConfig", "Column", "Example", "Siblings", "Table", "analyze", "table_of"]
 
 
 def __getattr__(name: str):

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import sgram
+from sgram.analysis.architecture import architecture_table
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.corpus import corpus_table, success_table
-from sgram.analysis.counted import Counted
-from sgram.analysis.counting import Gathered, Inputs, Reading, Tell, gather
-from sgram.analysis.diagnosing import diagnose_held
+from sgram.analysis.diagnoses import diagnose_held
 from sgram.analysis.dynamics import aha_table, curves_table, order_of, series_of, settling_table
 from sgram.analysis.entropies import conditional_table, semantic_table
 from sgram.analysis.errors import diagnoses_table, equations_table, errors_table, kinds_of
 from sgram.analysis.examples import Example, Showing, Siblings
 from sgram.analysis.grams import grams_table
 from sgram.analysis.planning import moves_table, scaling_table, shares_table
-from sgram.analysis.shapes import architecture_table
 from sgram.analysis.sources import OTHERS, Source, find_inputs
 from sgram.analysis.table import Column, Table, table_of
 from sgram.analysis.token_tables import overlap_table, tokens_table
+from sgram.analysis.trace_counts import Counted
+from sgram.analysis.two_passes import Gathered, Inputs, Reading, Tell, gather
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.errors import UsageError
 from sgram.files import excerpt
@@ -33,9 +33,25 @@ from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
 
 TABLES = (
-    "corpus", "success", "shares", "moves", "grams", "semantic_entropy", "conditional_entropy", "tokens", "overlap",
-    "curves", "settling", "aha", "scaling", "errors", "diagnoses", "equations", "architecture", "placebo",
-)  # fmt: skip
+    "corpus",
+    "success",
+    "shares",
+    "moves",
+    "grams",
+    "semantic_entropy",
+    "conditional_entropy",
+    "tokens",
+    "overlap",
+    "curves",
+    "settling",
+    "aha",
+    "scaling",
+    "errors",
+    "diagnoses",
+    "equations",
+    "architecture",
+    "placebo",
+)
 """All tables, in the order of a report; one that the inputs do not allow is absent."""
 
 
@@ -69,7 +85,7 @@ class Analysis:
         return self.tables[name].frame()
 
 
-def analyse(
+def analyze(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     config: AnalysisConfig | None = None,
     tell: Tell = lambda stage, done, total: None,
@@ -91,17 +107,29 @@ def analyse(
     diagnoses, checked = diagnose_held(gathered, tell)
     kinds = kinds_of(counted, diagnoses)
     tell("measuring", 0, len(TABLES))
-    series = {
-        source: made for source in range(len(counted.names)) if (made := series_of(counted, source, kinds))
-    }
+    series = {source: made for source in range(len(counted.names)) if (made := series_of(counted, source, kinds))}
     held = gathered.held
     by_source = [(held[key][0], held[key][1], found) for key, found in diagnoses.items()]
     made = (
-        corpus_table, success_table, shares_table, moves_table, grams_table, semantic_table, conditional_table,
-        tokens_table, overlap_table, lambda of: curves_table(of, series), lambda of: settling_table(of, series),
-        aha_table, scaling_table, lambda of: errors_table(of, kinds), lambda of: diagnoses_table(by_source),
-        lambda of: equations_table(of, checked), architecture_table, placebo_table,
-    )  # fmt: skip
+        corpus_table,
+        success_table,
+        shares_table,
+        moves_table,
+        grams_table,
+        semantic_table,
+        conditional_table,
+        tokens_table,
+        overlap_table,
+        lambda of: curves_table(of, series),
+        lambda of: settling_table(of, series),
+        aha_table,
+        scaling_table,
+        lambda of: errors_table(of, kinds),
+        lambda of: diagnoses_table(by_source),
+        lambda of: equations_table(of, checked),
+        architecture_table,
+        placebo_table,
+    )
     tables = {}
     for number, (name, make) in enumerate(zip(TABLES, made, strict=True)):
         table = make(counted)
@@ -109,20 +137,23 @@ def analyse(
             tables[name] = table
         tell("measuring", number + 1, len(TABLES))
     orders, placebo_orders = (
-        {
-            counted.names[source]: order
-            for source, some in series.items()
-            if (order := order_of(counted, some, draw))
-        }
+        {counted.names[source]: order for source, some in series.items() if (order := order_of(counted, some, draw))}
         for draw in (0, 1)
     )
     home = {name: counted.lexicon(place) for place, name in enumerate(counted.names)}
     showing = Showing(held, home.__getitem__, diagnoses)
     return Analysis(
-        _title(gathered), counted.lexicons[0], counted.names, tables, orders,
-        showing.examples(gathered.choice), showing.siblings(gathered.choice),
-        _provenance(gathered, given, config), (*notes, *_notes(gathered, given, diagnoses)), placebo_orders,
-    )  # fmt: skip
+        _title(gathered),
+        counted.lexicons[0],
+        counted.names,
+        tables,
+        orders,
+        showing.examples(gathered.choice),
+        showing.siblings(gathered.choice),
+        _provenance(gathered, given, config),
+        (*notes, *_notes(gathered, given, diagnoses)),
+        placebo_orders,
+    )
 
 
 def _with_lexicons(
@@ -137,8 +168,7 @@ def _with_lexicons(
             known[name] = Lexicon.load(name)
         lexicons.append(known[name])
     tokenizers = tuple(
-        source.tokenizer or config.tokenizer if source.kind == "run" else config.tokenizer
-        for source in sources
+        source.tokenizer or config.tokenizer if source.kind == "run" else config.tokenizer for source in sources
     )
     return Inputs(tuple(sources), tuple(lexicons), tokenizers, options or ReadOptions(), dialect)
 
@@ -148,18 +178,27 @@ def placebo_table(counted: Counted) -> Table:
     columns = [
         Column("draw", "number of the draw; also its seed, counted from the analysis's", "count"),
         Column("texts", "what it is matched on: the training runs together, or a source by itself"),
-        Column("lexicon", "what it is a placebo of"), Column("grams", "random grams in it", "count"),
+        Column("lexicon", "what it is a placebo of"),
+        Column("grams", "random grams in it", "count"),
         Column("unit", "what was matched: words, or tokens where all sources have a tokenizer"),
         Column("share_wanted", "of these, in the sampled texts, those that the lexicon marks", "share"),
         Column("share", "of the same, those that the draw marks", "share"),
         Column("met", "whether the two are within 2 % of each other", "flag"),
-    ]  # fmt: skip
+    ]
     records = [
-        {"draw": number + 1, "texts": one.of, "lexicon": one.lexicon.name, "grams": len(each.grams),
-         "unit": each.source["unit"], "share_wanted": each.source["wanted"], "share": each.source["share"], "met": True}
+        {
+            "draw": number + 1,
+            "texts": one.of,
+            "lexicon": one.lexicon.name,
+            "grams": len(each.grams),
+            "unit": each.source["unit"],
+            "share_wanted": each.source["wanted"],
+            "share": each.source["share"],
+            "met": True,
+        }
         for one in counted.draws
         for number, each in enumerate(one.placebos)
-    ]  # fmt: skip
+    ]
     records += [
         {"draw": len(one.placebos) + number + 1, "texts": one.of, "lexicon": one.lexicon.name, "met": False}
         for one in counted.draws
@@ -194,9 +233,7 @@ def _notes(gathered: Gathered, given: Inputs, diagnoses: Mapping[int, Diagnosis]
         )
     others = sorted(each.name for each in counted.lexicons[1:])
     if others:
-        notes.append(
-            f"Sources were tagged by different lexicons; the table grams is without {', '.join(others)}."
-        )
+        notes.append(f"Sources were tagged by different lexicons; the table grams is without {', '.join(others)}.")
     if len(diagnoses) < choice.n_wrong:
         notes.append(
             f"{len(diagnoses):,} of {choice.n_wrong:,} wrong traces were diagnosed, chosen by the digest of their text."
@@ -246,25 +283,27 @@ def _provenance(gathered: Gathered, given: Inputs, config: AnalysisConfig) -> di
     inputs = []
     for source in given.sources:
         reading: Reading = readings[id(source)]
-        told = {
-            **source.record(),
-            "kind": source.kind,
-            "traces": reading.traces,
-            "set_aside": reading.set_aside,
-        }
+        told = {**source.record(), "kind": source.kind, "traces": reading.traces, "set_aside": reading.set_aside}
         if source.kind == "run":
             told |= {"source": source.name, **(source.facts or {})}
         inputs.append(told)
     counted = gathered.counted
     return {
-        "inputs": inputs, "versions": _versions(), "seed": config.seed,
+        "inputs": inputs,
+        "versions": _versions(),
+        "seed": config.seed,
         "lexicons": [
-            {"name": each.lexicon.name, "digest": each.lexicon.digest, "grams": len(each.lexicon.grams),
-             "placebos_of": each.of, "placebos": [one.digest for one in each.placebos]}
+            {
+                "name": each.lexicon.name,
+                "digest": each.lexicon.digest,
+                "grams": len(each.lexicon.grams),
+                "placebos_of": each.of,
+                "placebos": [one.digest for one in each.placebos],
+            }
             for each in counted.draws
         ],
         "config": _named(asdict(config)),
-    }  # fmt: skip
+    }
 
 
 def _named(settings: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sgram.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class AnalysisConfig:
-    """Settings of `analyse`; the defaults are what `sgram metrics` takes."""
+    """Settings of `analyze`; the defaults are what `sgram metrics` takes."""
 
     lexicon: str | None = None
     """A lexicon file or preset for all inputs; None: a run's own, and `default_lexicon` for traces."""
@@ -39,9 +39,18 @@ class AnalysisConfig:
     """Take the kind of an error from ``meta.error`` where a checker has told it, and diagnose the rest."""
 
     def __post_init__(self) -> None:
-        least = {"seed": 0, "n_placebos": 0, "n_draws": 10, "max_sources": 1,
-                 "max_diagnosed": 0, "n_examples": 0, "n_siblings": 0, "placebo_chars": 1, "max_kept_chars": 0,
-                 "max_tokens": 0}  # fmt: skip
+        least = {
+            "seed": 0,
+            "n_placebos": 0,
+            "n_draws": 10,
+            "max_sources": 1,
+            "max_diagnosed": 0,
+            "n_examples": 0,
+            "n_siblings": 0,
+            "placebo_chars": 1,
+            "max_kept_chars": 0,
+            "max_tokens": 0,
+        }
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise UsageError(f"{name} is a number from {smallest}, not {getattr(self, name)}")

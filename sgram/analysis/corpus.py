@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
-from sgram.analysis.counted import Counted
 from sgram.analysis.table import Table, table_of
+from sgram.analysis.table_columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
+from sgram.analysis.trace_counts import Counted
 from sgram.metrics import maj_at_k, pass_at_k
-from sgram.metrics.bootstrap import Estimate
+from sgram.statistics.bootstrap import Estimate
 
 _SIZES = (4, 8, 16, 32, 64, 128, 256)
 
@@ -18,37 +18,52 @@ _SIZES = (4, 8, 16, 32, 64, 128, 256)
 def corpus_table(counted: Counted) -> Table:
     """Traces, problems, outcomes and lengths of each source."""
     columns = [
-        SOURCE, count("traces", "traces read"), count("problems", "different problems"),
-        count("correct", "traces that are correct"), count("wrong", "traces that are wrong"),
-        count("not_judged", "traces of which it is not known"), count("words", "words in all"),
+        SOURCE,
+        count("traces", "traces read"),
+        count("problems", "different problems"),
+        count("correct", "traces that are correct"),
+        count("wrong", "traces that are wrong"),
+        count("not_judged", "traces of which it is not known"),
+        count("words", "words in all"),
         count("tokens", "tokens in all; empty where token ids are not known"),
         number("length", "mean words of a trace"),
-    ]  # fmt: skip
+    ]
     records = []
     for source, name in enumerate(counted.names):
         rows, held = counted.rows(source), counted.columns
         outcome = np.bincount(held.outcome[rows], minlength=3).tolist()
         tokens = held.tokens[rows]
-        records.append({
-            "source": name, "traces": len(rows), "problems": len(np.unique(held.problem[rows])),
-            "correct": outcome[0], "wrong": outcome[1], "not_judged": outcome[2],
-            "words": int(held.words[rows].sum()), "tokens": int(tokens.sum()) if (tokens >= 0).all() else None,
-            "length": float(held.words[rows].mean()),
-        })  # fmt: skip
-    note = (
-        "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words."
-    )
-    return table_of("corpus", "What was analysed", columns, records, note)
+        records.append(
+            {
+                "source": name,
+                "traces": len(rows),
+                "problems": len(np.unique(held.problem[rows])),
+                "correct": outcome[0],
+                "wrong": outcome[1],
+                "not_judged": outcome[2],
+                "words": int(held.words[rows].sum()),
+                "tokens": int(tokens.sum()) if (tokens >= 0).all() else None,
+                "length": float(held.words[rows].mean()),
+            }
+        )
+    note = "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words."
+    return table_of("corpus", "What was analyzed", columns, records, note)
 
 
 def success_table(counted: Counted) -> Table:
     """pass@k, maj@k and avg@k of each source, over problems with at least k judged samples; empty if none is judged."""
     columns = [
-        SOURCE, text("measure", "pass@k: at least one of k samples is correct; maj@k: their most frequent answer is; "
-                     "avg@k: mean over all samples, of problems with at least k"),
-        share("value", "mean over problems"), *SHARE_INTERVAL, count("problems", "problems with at least k samples"),
+        SOURCE,
+        text(
+            "measure",
+            "pass@k: at least one of k samples is correct; maj@k: their most frequent answer is; "
+            "avg@k: mean over all samples, of problems with at least k",
+        ),
+        share("value", "mean over problems"),
+        *SHARE_INTERVAL,
+        count("problems", "problems with at least k samples"),
         count("samples", "judged traces of these"),
-    ]  # fmt: skip
+    ]
     records = [row for source in range(len(counted.names)) for row in _success(counted, source)]
     note = (
         "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are "
@@ -74,8 +89,7 @@ def _success(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
         enough = [each for _, each in sorted(samples.items()) if len(each) >= k]
         problem = held.problem[[each[0] for each in enough]]
         by_problem = counted.by_problem(np.array([each[0] for each in enough]))
-        told = {"source": counted.names[source], "problems": len(np.unique(problem)),
-                "samples": sum(map(len, enough))}  # fmt: skip
+        told = {"source": counted.names[source], "problems": len(np.unique(problem)), "samples": sum(map(len, enough))}
         for measure, found in _at(counted, enough, k, by_problem):
             yield {**told, "measure": f"{measure}@{k}", **interval(found)}
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
-from sgram.analysis.counted import PLACEBO, SGS, Counted
+from sgram.analysis.columns_store import NO_STEP, ListColumns
 from sgram.analysis.entropies import binned, conditional_at, equal_size, semantic_at
-from sgram.analysis.ledger import NO_STEP, ListColumns
 from sgram.analysis.planning import planning_of, unit_of
 from sgram.analysis.table import Table, table_of
+from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
 from sgram.analysis.token_tables import CLASSES
+from sgram.analysis.trace_counts import PLACEBO, SGS, Counted
 from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import (
     Curve,
@@ -25,7 +25,7 @@ from sgram.metrics import (
     phase_order,
     settle,
 )
-from sgram.metrics.bootstrap import Estimate
+from sgram.statistics.bootstrap import Estimate
 
 REFLECTION = ("backtracking", "verification", "branching")
 """Moves whose growth is told as "aha moments"."""
@@ -58,8 +58,12 @@ def series_of(counted: Counted, source: int, kinds: np.ndarray) -> list[Series]:
         return []
     rows = counted.rows(source)
     rows = rows[counted.columns.step[rows] != NO_STEP]
-    return [*_outcomes(counted, source, rows, kinds), *_planning(counted, source, rows),
-            *_varied(counted, source, rows), *_classes(counted, source, rows)]  # fmt: skip
+    return [
+        *_outcomes(counted, source, rows, kinds),
+        *_planning(counted, source, rows),
+        *_varied(counted, source, rows),
+        *_classes(counted, source, rows),
+    ]
 
 
 def _followed(counted: Counted, rows: np.ndarray, above: np.ndarray, below: np.ndarray) -> Curve:
@@ -77,12 +81,7 @@ _SHARES = frozenset({"pass@1", "strategic errors", "procedural errors", "plannin
 
 
 def _series(
-    counted: Counted,
-    name: str,
-    rows: np.ndarray,
-    curve: Curve,
-    others: Sequence[Curve] = (),
-    by_list: bool = False,
+    counted: Counted, name: str, rows: np.ndarray, curve: Curve, others: Sequence[Curve] = (), by_list: bool = False
 ) -> Iterator[Series]:
     """The series with its band, unless it has too few steps."""
     if len(curve.steps) < MIN_STEPS:
@@ -117,9 +116,7 @@ def _outcomes(counted: Counted, source: int, rows: np.ndarray, kinds: np.ndarray
 
 def _planning(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]:
     unit = unit_of(counted, rows)
-    curves = [
-        _followed(counted, rows, *planning_of(counted, each, rows, unit)) for each in counted.lists(source)
-    ]
+    curves = [_followed(counted, rows, *planning_of(counted, each, rows, unit)) for each in counted.lists(source)]
     yield from _series(counted, "planning share", rows, curves[0], curves[1:], True)
 
 
@@ -152,13 +149,7 @@ def _exponential(made: Series) -> Series:
         return Curve(curve.steps, tuple(exp(curve.values)))
 
     return Series(
-        made.name,
-        mapped(made.curve),
-        exp(made.low),
-        exp(made.high),
-        made.n,
-        tuple(map(mapped, made.placebos)),
-        True,
+        made.name, mapped(made.curve), exp(made.low), exp(made.high), made.n, tuple(map(mapped, made.placebos)), True
     )
 
 
@@ -167,11 +158,7 @@ def _varied(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]
     steps = counted.steps(source)
     by_step = [rows[counted.columns.step[rows] == step] for step in steps]
     lists = range(len(counted.lists(source)))
-    for name, what in (
-        ("semantic entropy", "grams"),
-        ("cluster entropy", "clusters"),
-        ("conditional entropy", None),
-    ):
+    for name, what in (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None)):
         drawn = []
         for draw in lists:
             if what is None:
@@ -184,9 +171,7 @@ def _varied(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]
         measure = conditional_at if what is None else semantic_at
         found = [
             [
-                measure(counted.columns.problem[some], each, size, not draw)
-                if len(each[1]) >= size
-                else Estimate(None)
+                measure(counted.columns.problem[some], each, size, not draw) if len(each[1]) >= size else Estimate(None)
                 for some, each in zip(by_step, spans, strict=True)
             ]
             for draw, spans in enumerate(drawn)
@@ -211,10 +196,15 @@ def _measured(steps: Sequence[int], found: Sequence[Estimate]) -> Curve:
 def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
     """Every series of every source, step by step, beside the placebo's; empty without steps."""
     columns = [
-        SOURCE, STEP, text("series", "what is followed; entropies in nats, lengths in words, errors of judged traces"),
-        LIST, number("value", "the value at this step"), *INTERVAL, count("n", "traces at this step"),
+        SOURCE,
+        STEP,
+        text("series", "what is followed; entropies in nats, lengths in words, errors of judged traces"),
+        LIST,
+        number("value", "the value at this step"),
+        *INTERVAL,
+        count("n", "traces at this step"),
         number("relative", "value by the value at the first step"),
-    ]  # fmt: skip
+    ]
     records = [
         {"source": counted.names[source], **row}
         for source, some in series.items()
@@ -233,17 +223,30 @@ def _points(series: Series) -> Iterator[dict[str, Any]]:
     curve = series.curve
     for place, (step, value) in enumerate(zip(curve.steps, curve.values, strict=True)):
         yield {
-            "step": step, "series": series.name, "list": SGS if series.by_list else None, "value": value,
-            "low": series.low[place], "high": series.high[place], "n": series.n[place],
+            "step": step,
+            "series": series.name,
+            "list": SGS if series.by_list else None,
+            "value": value,
+            "low": series.low[place],
+            "high": series.high[place],
+            "n": series.n[place],
             "relative": _relative(value, curve.values[0]),
-        }  # fmt: skip
+        }
     mean = placebo_curve(series)
     sizes = dict(zip(curve.steps, series.n, strict=True))
     for step, value in zip(mean.steps, mean.values, strict=True) if mean else ():
         at = [each.values[each.steps.index(step)] for each in series.placebos if step in each.steps]
         low, high = (min(at), max(at)) if len(at) > 1 else (None, None)
-        yield {"step": step, "series": series.name, "list": PLACEBO, "value": value, "low": low, "high": high,
-               "n": sizes.get(step), "relative": _relative(value, mean.values[0])}  # fmt: skip
+        yield {
+            "step": step,
+            "series": series.name,
+            "list": PLACEBO,
+            "value": value,
+            "low": low,
+            "high": high,
+            "n": sizes.get(step),
+            "relative": _relative(value, mean.values[0]),
+        }
 
 
 def _relative(value: float, first: float) -> float | None:
@@ -262,14 +265,17 @@ def placebo_curve(series: Series) -> Curve | None:
 def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
     """When each series has made 90 % of its change, and where its slope changes; empty without steps."""
     columns = [
-        SOURCE, text("series", "what is followed"),
+        SOURCE,
+        text("series", "what is followed"),
         number("total_change", "mean of the last fifth of the steps less the start"),
         count("step90", "step from which 90 % of the change is made for good; empty where no change can be told"),
-        number("low", "lower end of its 95 % interval"), number("high", "upper end"),
+        number("low", "lower end of its 95 % interval"),
+        number("high", "upper end"),
         count("change_point", "step at which the slope changes most"),
         number("change_low", "lower end of its 95 % interval"),
-        number("change_high", "upper end"), number("p_value", "of the curve being one line with noise"),
-    ]  # fmt: skip
+        number("change_high", "upper end"),
+        number("p_value", "of the curve being one line with noise"),
+    ]
     seed, n_draws, records = counted.config.seed, counted.config.n_draws, []
     for source, some in series.items():
         for each in some:
@@ -277,14 +283,21 @@ def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> 
             drawn = None if curve.samples is None else curve_draws(curve, n_draws, seed)
             found = settle(curve.steps, curve.values, resamples=drawn, seed=seed)
             bend = change_point(curve.steps, curve.values, seed, n_draws)
-            records.append({
-                "source": counted.names[source], "series": each.name, "total_change": found.total_change,
-                "step90": found.step, "low": found.low, "high": found.high, "change_point": bend.step,
-                "change_low": bend.low, "change_high": bend.high, "p_value": bend.p_value,
-            })  # fmt: skip
-    note = (
-        "Series that depend on a list are the lexicon's. A change that its noise could have made has no step."
-    )
+            records.append(
+                {
+                    "source": counted.names[source],
+                    "series": each.name,
+                    "total_change": found.total_change,
+                    "step90": found.step,
+                    "low": found.low,
+                    "high": found.high,
+                    "change_point": bend.step,
+                    "change_low": bend.low,
+                    "change_high": bend.high,
+                    "p_value": bend.p_value,
+                }
+            )
+    note = "Series that depend on a list are the lexicon's. A change that its noise could have made has no step."
     return table_of("settling", "When curves settle", columns, records, note)
 
 
@@ -308,13 +321,17 @@ def order_of(counted: Counted, some: Sequence[Series], draw: int = 0) -> PhaseOr
 def aha_table(counted: Counted) -> Table:
     """First appearance and growth of clusters of reflection; empty without steps or such clusters."""
     columns = [
-        SOURCE, count("cluster", "number of the cluster in the lexicon"), text("move", "what it does"),
-        text("medoid", "the gram that names it"), count("first_step", "step at which it first occurs"),
+        SOURCE,
+        count("cluster", "number of the cluster in the lexicon"),
+        text("move", "what it does"),
+        text("medoid", "the gram that names it"),
+        count("first_step", "step at which it first occurs"),
         number("start_rate", "spans per 1,000 words over the first fifth of the steps"),
         number("end_rate", "the same over the last fifth"),
         number("ratio", "end by start; empty where it starts from 0"),
-        number("low", "lower end of the 95 % interval of the ratio"), number("high", "upper end"),
-    ]  # fmt: skip
+        number("low", "lower end of the 95 % interval of the ratio"),
+        number("high", "upper end"),
+    ]
     records = [row for source in range(len(counted.names)) for row in _aha(counted, source)]
     note = (
         f"Clusters of the moves {', '.join(REFLECTION)}; of a source at most the {_MOST_CLUSTERS} most frequent. "
@@ -340,7 +357,14 @@ def _aha(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
     for each in chosen:
         found = growth(steps, counts[each.id].tolist(), words.tolist())
         yield {
-            "source": counted.names[source], "cluster": each.id, "move": each.move, "medoid": each.medoid,
-            "first_step": found.first_step, "start_rate": found.start_rate, "end_rate": found.end_rate,
-            "ratio": found.ratio, "low": found.low, "high": found.high,
-        }  # fmt: skip
+            "source": counted.names[source],
+            "cluster": each.id,
+            "move": each.move,
+            "medoid": each.medoid,
+            "first_step": found.first_step,
+            "start_rate": found.start_rate,
+            "end_rate": found.end_rate,
+            "ratio": found.ratio,
+            "low": found.low,
+            "high": found.high,
+        }

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import INTERVAL, LIST, OUTCOME, SOURCE, count, number, text
-from sgram.analysis.counted import ALL, PLACEBO, SGS, Counted, over_draws
 from sgram.analysis.planning import outcomes_of
 from sgram.analysis.table import Table, table_of
+from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, number, text
+from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, Counted, over_draws
 from sgram.lexicon import MOVES
-from sgram.metrics.bootstrap import Estimate
 from sgram.metrics.conditional import conditional_entropy_at_size
 from sgram.metrics.entropy import measure_semantic_entropy
 from sgram.metrics.equal_size import entropy_at_size
 from sgram.metrics.jackknife import MAX_PARTS, conditional_entropy_by_problem, entropy_by_problem
+from sgram.statistics.bootstrap import Estimate
 
 MIN_SIZE = 100
 """Occurrences below which an entropy says little."""
@@ -40,9 +40,7 @@ def bins_of(counted: Counted, source: int, draw: int, what: str) -> np.ndarray |
     return np.array(clusters, np.int64)[:, 0 if what == "clusters" else 1]
 
 
-def semantic_at(
-    problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool
-) -> Estimate:
+def semantic_at(problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool) -> Estimate:
     """Semantic entropy at `size` occurrences, or of all; `spans` are (trace, bin) of each, `problem` of each trace."""
     trace, bins = spans[:2]
     if not interval:
@@ -50,9 +48,7 @@ def semantic_at(
     return entropy_by_problem(_by_part(problem[trace], bins.tolist()), size)
 
 
-def conditional_at(
-    problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool
-) -> Estimate:
+def conditional_at(problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool) -> Estimate:
     """sum_g p(g) H(next word | g) at `size` occurrences, or of all; `spans` are (trace, gram, what follows) of each."""
     trace, gram, following = spans
     pairs = list(zip(gram.tolist(), following.tolist(), strict=True))
@@ -89,14 +85,18 @@ def binned(
 def semantic_table(counted: Counted) -> Table:
     """Semantic entropy by source, outcome and bins, beside the placebo's; empty where nothing occurs."""
     columns = [
-        SOURCE, OUTCOME, text("bins", "what is counted: grams, their clusters, or their moves"), LIST,
-        count("occurrences", "spans, none inside another"), count("n_bins", "different bins that occur"),
+        SOURCE,
+        OUTCOME,
+        text("bins", "what is counted: grams, their clusters, or their moves"),
+        LIST,
+        count("occurrences", "spans, none inside another"),
+        count("n_bins", "different bins that occur"),
         number("plugin", "plug-in entropy of all occurrences, nats: too low where they are few"),
         number("corrected", "entropy by Chao and Shen's estimate for finite samples, nats"),
         count("size", "occurrences at which the row is compared with all others of the same bins"),
         number("at_size", "expected entropy of so many of the occurrences, nats; empty where there are fewer"),
         *INTERVAL,
-    ]  # fmt: skip
+    ]
     records = [row for what in BINS for row in _semantic_rows(counted, what)]
     note = (
         f"Nats. Compare at_size only: entropies at one number of occurrences, the smallest of a source, list and "
@@ -112,27 +112,36 @@ def _semantic_rows(counted: Counted, what: str) -> Iterator[dict[str, Any]]:
     size = equal_size(len(spans[1]) for _, _, _, drawn in cells for spans in drawn)
     for source, outcome, rows, drawn in cells:
         problem = counted.columns.problem[rows]
-        for which, found, spans in _beside(
-            drawn, lambda each, first, of=problem: semantic_at(of, each, size, first)
-        ):
+        for which, found, spans in _beside(drawn, lambda each, first, of=problem: semantic_at(of, each, size, first)):
             counts = [_counts(each[1]) for each in spans]
             measured = [measure_semantic_entropy(each) for each in counts]
             corrected = [measure_semantic_entropy(each, correction=CORRECTION).value for each in counts]
             yield {
-                "source": counted.names[source], "outcome": outcome, "bins": what, "list": which,
+                "source": counted.names[source],
+                "outcome": outcome,
+                "bins": what,
+                "list": which,
                 "occurrences": round(_mean([each.n for each in measured])),
                 "n_bins": round(_mean([each.n_bins for each in measured])),
-                "plugin": _mean([each.value for each in measured]), "corrected": _mean(corrected), "size": size,
-                "at_size": found.value, "low": found.low, "high": found.high,
-            }  # fmt: skip
+                "plugin": _mean([each.value for each in measured]),
+                "corrected": _mean(corrected),
+                "size": size,
+                "at_size": found.value,
+                "low": found.low,
+                "high": found.high,
+            }
 
 
 def conditional_table(counted: Counted) -> Table:
     """How open it is what follows a span, beside the placebo's; empty where spans are too few."""
     columns = [
-        SOURCE, LIST, number("value", "sum over grams of p(gram) H(next word | gram), nats, at equal size"), *INTERVAL,
-        count("occurrences", "spans"), count("size", "occurrences at which all rows are compared"),
-    ]  # fmt: skip
+        SOURCE,
+        LIST,
+        number("value", "sum over grams of p(gram) H(next word | gram), nats, at equal size"),
+        *INTERVAL,
+        count("occurrences", "spans"),
+        count("size", "occurrences at which all rows are compared"),
+    ]
 
     def spans_of(source: int, draw: int, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         return counted.spans(counted.lists(source)[draw], rows)
@@ -145,10 +154,17 @@ def conditional_table(counted: Counted) -> Table:
         for which, found, spans in _beside(
             drawn, lambda each, first, of=problem: conditional_at(of, each, size, first)
         ):
-            records.append({
-                "source": counted.names[source], "list": which, "value": found.value, "low": found.low,
-                "high": found.high, "occurrences": round(_mean([len(each[1]) for each in spans])), "size": size,
-            })  # fmt: skip
+            records.append(
+                {
+                    "source": counted.names[source],
+                    "list": which,
+                    "value": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "occurrences": round(_mean([len(each[1]) for each in spans])),
+                    "size": size,
+                }
+            )
     records = [row for row in records if row["value"] is not None]
     note = (
         "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, "

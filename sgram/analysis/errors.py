@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, number, share, text
-from sgram.analysis.counted import Counted
-from sgram.analysis.ledger import OUTCOMES
-from sgram.analysis.survey import key_of, problem_of
+from sgram.analysis.columns_store import OUTCOMES
+from sgram.analysis.sample_plan import key_of, problem_of
 from sgram.analysis.table import Table, table_of
-from sgram.diagnosis.equations import Equation
+from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, number, share, text
+from sgram.analysis.trace_counts import Counted
 from sgram.diagnosis.kinds import KINDS, Diagnosis
+from sgram.equations.equations import Equation
 from sgram.traces import Trace
 
-TOLD = {"strategic": "strategic", "procedural": "procedural", "format": "other", "other": "other",
-        "unfinished": "unfinished", "degenerate": "degenerate"}  # fmt: skip
+TOLD = {
+    "strategic": "strategic",
+    "procedural": "procedural",
+    "format": "other",
+    "other": "other",
+    "unfinished": "unfinished",
+    "degenerate": "degenerate",
+}
 """Kinds of errors as checkers write them to ``meta.error``, and what they are here."""
 
 
@@ -49,11 +55,18 @@ def kinds_of(counted: Counted, diagnoses: Mapping[int, Diagnosis]) -> np.ndarray
 def errors_table(counted: Counted, kinds: np.ndarray) -> Table:
     """Kinds of errors by source, at each step and over all; empty where no trace is wrong."""
     columns = [
-        SOURCE, STEP, text("kind", "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
-                           "or nothing to the point; unfinished: cut off; degenerate: a loop"),
-        count("count", "wrong traces of the kind"), share("share", "of the wrong traces whose kind is known"),
-        *SHARE_INTERVAL, share("of_judged", "share, times the share of wrong traces among those judged"),
-    ]  # fmt: skip
+        SOURCE,
+        STEP,
+        text(
+            "kind",
+            "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
+            "or nothing to the point; unfinished: cut off; degenerate: a loop",
+        ),
+        count("count", "wrong traces of the kind"),
+        share("share", "of the wrong traces whose kind is known"),
+        *SHARE_INTERVAL,
+        share("of_judged", "share, times the share of wrong traces among those judged"),
+    ]
     records = []
     for source, name in enumerate(counted.names):
         for step in (None, *counted.steps(source)):
@@ -71,23 +84,37 @@ def _errors(counted: Counted, rows: np.ndarray, kinds: np.ndarray) -> Iterator[d
     wrong = float((counted.columns.outcome[rows] == 1).sum() / judged.sum())
     for place, kind in enumerate(KINDS):
         found = by_problem.ratio((kinds == place).astype(float), known.astype(float))
-        yield {"kind": kind, "count": int((kinds == place).sum()), "share": found.value, "low": found.low,
-               "high": found.high, "of_judged": found.value * wrong}  # fmt: skip
+        yield {
+            "kind": kind,
+            "count": int((kinds == place).sum()),
+            "share": found.value,
+            "low": found.low,
+            "high": found.high,
+            "of_judged": found.value * wrong,
+        }
 
 
 def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table:
     """Each diagnosis with its evidence; `found` are (source, trace, diagnosis)."""
     columns = [
-        text("trace", "id of the trace"), SOURCE, text("kind", "the kind of error that is likeliest"),
+        text("trace", "id of the trace"),
+        SOURCE,
+        text("kind", "the kind of error that is likeliest"),
         count("step", "step of the trace at which it goes wrong, from 0; empty where nothing points at one"),
         number("confidence", "probability of the kind by its signals; not fitted to anything"),
         text("evidence", "what speaks for the kind, strongest first"),
-    ]  # fmt: skip
+    ]
     records = [
-        {"trace": trace.id, "source": source, "kind": each.kind, "step": each.step, "confidence": each.confidence,
-         "evidence": "; ".join(one.what for one in each.evidence[:3])}
+        {
+            "trace": trace.id,
+            "source": source,
+            "kind": each.kind,
+            "step": each.step,
+            "confidence": each.confidence,
+            "evidence": "; ".join(one.what for one in each.evidence[:3]),
+        }
         for source, trace, each in sorted(found, key=lambda one: (one[0], one[1].id, key_of(one[1].text)))
-    ]  # fmt: skip
+    ]
     return table_of("diagnoses", "Wrong traces, one by one", columns, records)
 
 
@@ -99,10 +126,14 @@ def checked_trace(source: int, trace: Trace, outcome: int, equations: Sequence[E
 def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
     """Right, wrong and unchecked equations by source and outcome; empty where there is none."""
     columns = [
-        SOURCE, OUTCOME, count("right", "equations that hold"), count("wrong", "equations that do not hold"),
+        SOURCE,
+        OUTCOME,
+        count("right", "equations that hold"),
+        count("wrong", "equations that do not hold"),
         count("unchecked", "equations that could not be worked out"),
-        share("wrong_share", "wrong ones, of those right or wrong"), *SHARE_INTERVAL,
-    ]  # fmt: skip
+        share("wrong_share", "wrong ones, of those right or wrong"),
+        *SHARE_INTERVAL,
+    ]
     records = []
     for source, name in enumerate(counted.names):
         for outcome in range(len(OUTCOMES)):
@@ -111,20 +142,24 @@ def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
             if not some:
                 continue
             counts = np.array(
-                [
-                    [each.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")]
-                    for each in some
-                ],
-                float,
+                [[each.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")] for each in some], float
             )
             by_problem = counted.resamples(np.array([each.problem for each in some]))
             found = by_problem.ratio(counts[:, 1], counts[:, :2].sum(axis=1))
             right, wrong, unchecked = counts.sum(axis=0).astype(int).tolist()
             if right + wrong + unchecked:
-                records.append({
-                    "source": name, "outcome": OUTCOMES[outcome], "right": right, "wrong": wrong,
-                    "unchecked": unchecked, "wrong_share": found.value, "low": found.low, "high": found.high,
-                })  # fmt: skip
+                records.append(
+                    {
+                        "source": name,
+                        "outcome": OUTCOMES[outcome],
+                        "right": right,
+                        "wrong": wrong,
+                        "unchecked": unchecked,
+                        "wrong_share": found.value,
+                        "low": found.low,
+                        "high": found.high,
+                    }
+                )
     most = counted.config.max_diagnosed
     note = f"Of {len(checked):,} traces, up to {most:,} of each outcome, chosen by the digest of their text."
     return table_of("equations", "Do the equations hold", columns, records, note)

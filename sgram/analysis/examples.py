@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sgram.analysis.survey import Choice
-from sgram.diagnosis.equations import Equation, check_equations
+from sgram.analysis.sample_plan import Choice
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence, divergence
+from sgram.equations.equations import Equation, check_equations
 from sgram.lexicon import Lexicon
-from sgram.tagging.finder import SpanFinder
+from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import Span, longest_first
 from sgram.traces import Trace
 
@@ -41,9 +41,11 @@ class Showing:
     """Makes examples of held traces; `lexicon_of` gives the lexicon of a source by its name."""
 
     def __init__(
-        self, held: Mapping[int, tuple[str, Trace]], lexicon_of: Callable[[str], Lexicon],
+        self,
+        held: Mapping[int, tuple[str, Trace]],
+        lexicon_of: Callable[[str], Lexicon],
         diagnoses: Mapping[int, Diagnosis],
-    ):  # fmt: skip
+    ):
         self._held, self._diagnoses = held, diagnoses
         self._lexicon_of, self._finders = lexicon_of, {}
 

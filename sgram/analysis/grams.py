@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sgram.analysis.columns import SHARE_INTERVAL, count, number, share, text
-from sgram.analysis.counted import Counted
 from sgram.analysis.table import Column, Table, table_of
-from sgram.metrics.by_problem import stratified_differences_by_problem
+from sgram.analysis.table_columns import SHARE_INTERVAL, count, number, share, text
+from sgram.analysis.trace_counts import Counted
+from sgram.statistics.by_problem import stratified_differences_by_problem
 
 _INTERVALS = 400
 """Grams, the most frequent, whose difference has an interval."""
@@ -14,15 +14,19 @@ _INTERVALS = 400
 def grams_table(counted: Counted) -> Table:
     """The grams of the main lexicon that occur in the traces tagged by it, the most frequent first."""
     columns = [
-        text("gram", "the words"), count("cluster", "number of its cluster in the lexicon"),
-        text("move", "what it does for the reasoning"), Column("core", "in the lexicon's pruned list", "flag"),
-        count("count", "spans, none inside another"), count("traces", "traces that hold one"),
-        share("traces_share", "of all traces"), share("correct_share", "of the correct traces, those that hold one"),
+        text("gram", "the words"),
+        count("cluster", "number of its cluster in the lexicon"),
+        text("move", "what it does for the reasoning"),
+        Column("core", "in the lexicon's pruned list", "flag"),
+        count("count", "spans, none inside another"),
+        count("traces", "traces that hold one"),
+        share("traces_share", "of all traces"),
+        share("correct_share", "of the correct traces, those that hold one"),
         share("wrong_share", "of the wrong traces, those that hold one"),
         share("difference", "correct_share less wrong_share within sources, weighted as Mantel and Haenszel have it"),
         *SHARE_INTERVAL,
         number("entropy", "mean entropy of its first token, nats; empty where it is not known"),
-    ]  # fmt: skip
+    ]
     lexicon = counted.lexicons[0]
     sources = [place for place in range(len(counted.names)) if counted.lexicon(place) == lexicon]
     rows = np.flatnonzero(np.isin(counted.columns.source, sources))
@@ -36,11 +40,7 @@ def grams_table(counted: Counted) -> Table:
     outcome = counted.columns.outcome[rows]
     df = [np.bincount(of_gram[outcome[of_trace] == each], minlength=n_grams) for each in range(3)]
     n_correct, n_wrong = int((outcome == 0).sum()), int((outcome == 1).sum())
-    facts = [
-        (cluster.id, cluster.move, each.text, each.core)
-        for cluster in lexicon.clusters
-        for each in cluster.grams
-    ]
+    facts = [(cluster.id, cluster.move, each.text, each.core) for cluster in lexicon.clusters for each in cluster.grams]
     ranked = sorted(np.flatnonzero(counts).tolist(), key=lambda row: (-counts[row], facts[row][2]))
     differences = _differences(counted, rows, of_gram, of_trace, ranked[:_INTERVALS])
     records = []
@@ -50,13 +50,23 @@ def grams_table(counted: Counted) -> Table:
         traces = int(sum(each[row] for each in df))
         correct = df[0][row] / n_correct if n_correct else None
         wrong = df[1][row] / n_wrong if n_wrong else None
-        records.append({
-            "gram": facts[row][2], "cluster": facts[row][0], "move": facts[row][1], "core": facts[row][3],
-            "count": int(counts[row]), "traces": traces, "traces_share": traces / len(rows),
-            "correct_share": correct, "wrong_share": wrong,
-            "difference": found and found.value, "low": found and found.low, "high": found and found.high,
-            "entropy": float(np.sort(known).mean()) if len(known) else None,
-        })  # fmt: skip
+        records.append(
+            {
+                "gram": facts[row][2],
+                "cluster": facts[row][0],
+                "move": facts[row][1],
+                "core": facts[row][3],
+                "count": int(counts[row]),
+                "traces": traces,
+                "traces_share": traces / len(rows),
+                "correct_share": correct,
+                "wrong_share": wrong,
+                "difference": found and found.value,
+                "low": found and found.low,
+                "high": found and found.high,
+                "entropy": float(np.sort(known).mean()) if len(known) else None,
+            }
+        )
     return table_of(
         "grams", "The grams that occur", columns, records, _note(counted, lexicon.name, len(ranked), n_grams)
     )
@@ -91,7 +101,11 @@ def _differences(
     kept = (place[of_trace] >= 0) & (column[of_gram] >= 0)
     holds[place[of_trace[kept]], column[of_gram[kept]]] = 1
     found = stratified_differences_by_problem(
-        counted.columns.problem[rows][judged].tolist(), counted.columns.source[rows][judged].tolist(), holds,
-        outcome[judged] == 0, counted.config.n_draws, counted.config.seed,
-    )  # fmt: skip
+        counted.columns.problem[rows][judged].tolist(),
+        counted.columns.source[rows][judged].tolist(),
+        holds,
+        outcome[judged] == 0,
+        counted.config.n_draws,
+        counted.config.seed,
+    )
     return dict(zip(chosen, found, strict=True))

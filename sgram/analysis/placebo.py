@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
+from sgram.evaluation.placebo import PlaceboDraws
 from sgram.lexicon import Lexicon
-from sgram.validation.controls import PlaceboDraws
 
 if TYPE_CHECKING:
     from sgram.traces.tokens import Tokenizer

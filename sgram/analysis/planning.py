@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import (
+from sgram.analysis.columns_store import OUTCOMES, ListColumns
+from sgram.analysis.table import Table, table_of
+from sgram.analysis.table_columns import (
     INTERVAL,
     LIST,
     OUTCOME,
@@ -17,11 +19,9 @@ from sgram.analysis.columns import (
     share,
     text,
 )
-from sgram.analysis.counted import ALL, Counted
-from sgram.analysis.ledger import OUTCOMES, ListColumns
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.trace_counts import ALL, Counted
 from sgram.lexicon import MOVES
-from sgram.metrics.bootstrap import Estimate
+from sgram.statistics.bootstrap import Estimate
 
 N_BINS = 8
 """Bins of length, of equally many traces each, where there are enough."""
@@ -34,9 +34,7 @@ def unit_of(counted: Counted, rows: np.ndarray) -> str:
     return "tokens" if len(rows) and (counted.columns.lists[0].tokens[rows, 0] >= 0).all() else "words"
 
 
-def planning_of(
-    counted: Counted, held: ListColumns, rows: np.ndarray, unit: str
-) -> tuple[np.ndarray, np.ndarray]:
+def planning_of(counted: Counted, held: ListColumns, rows: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray]:
     """(planning, all) words or tokens of each trace, as floats."""
     if unit == "tokens":
         tokens = held.tokens[rows].astype(float)
@@ -57,21 +55,29 @@ def outcomes_of(counted: Counted, source: int, judged_only: bool = False) -> Ite
 def shares_table(counted: Counted) -> Table:
     """The planning share by source and outcome, beside the placebo's."""
     columns = [
-        SOURCE, OUTCOME, LIST, share("value", "planning words or tokens, of all of them pooled"), *SHARE_INTERVAL,
-        count("traces", "traces"), count("problems", "problems, which are resampled"),
+        SOURCE,
+        OUTCOME,
+        LIST,
+        share("value", "planning words or tokens, of all of them pooled"),
+        *SHARE_INTERVAL,
+        count("traces", "traces"),
+        count("problems", "problems, which are resampled"),
         text("unit", "what is counted: words or tokens"),
-    ]  # fmt: skip
+    ]
     records = []
     for source, name in enumerate(counted.names):
         unit = unit_of(counted, counted.rows(source))
         for outcome, rows in outcomes_of(counted, source):
             by_problem = counted.by_problem(rows)
-            told = {"source": name, "outcome": outcome, "traces": len(rows), "unit": unit,
-                    "problems": by_problem.n_problems}  # fmt: skip
+            told = {
+                "source": name,
+                "outcome": outcome,
+                "traces": len(rows),
+                "unit": unit,
+                "problems": by_problem.n_problems,
+            }
 
-            def share_of(
-                held: ListColumns, rows: Any = rows, by: Any = by_problem, unit: str = unit
-            ) -> Estimate:
+            def share_of(held: ListColumns, rows: Any = rows, by: Any = by_problem, unit: str = unit) -> Estimate:
                 return by.ratio(*planning_of(counted, held, rows, unit))
 
             for which, found in counted.beside(source, share_of):
@@ -82,11 +88,14 @@ def shares_table(counted: Counted) -> Table:
 def moves_table(counted: Counted) -> Table:
     """Spans of each move by source and outcome; a placebo's grams have no move, so it has no row here."""
     columns = [
-        SOURCE, text("move", "what a span does for the reasoning"), OUTCOME,
+        SOURCE,
+        text("move", "what a span does for the reasoning"),
+        OUTCOME,
         count("count", "spans, none inside another"),
-        number("per_1000_words", "spans per 1,000 words"), *INTERVAL,
+        number("per_1000_words", "spans per 1,000 words"),
+        *INTERVAL,
         share("traces_share", "traces that hold at least one"),
-    ]  # fmt: skip
+    ]
     records = []
     for source, name in enumerate(counted.names):
         move_of = _moves(counted, source)
@@ -97,11 +106,18 @@ def moves_table(counted: Counted) -> Table:
             for code, move in enumerate(MOVES):
                 spans = np.bincount(place[move_of[gram] == code], minlength=len(rows)).astype(float)
                 found = by_problem.ratio(1000 * spans, words)
-                records.append({
-                    "source": name, "move": move, "outcome": outcome, "count": int(spans.sum()),
-                    "per_1000_words": found.value, "low": found.low, "high": found.high,
-                    "traces_share": float((spans > 0).mean()),
-                })  # fmt: skip
+                records.append(
+                    {
+                        "source": name,
+                        "move": move,
+                        "outcome": outcome,
+                        "count": int(spans.sum()),
+                        "per_1000_words": found.value,
+                        "low": found.low,
+                        "high": found.high,
+                        "traces_share": float((spans > 0).mean()),
+                    }
+                )
     note = "Random grams make no moves, so a placebo has no rows here; its share of words is in the table shares."
     return table_of("moves", "Which moves the planning makes", columns, records, note)
 
@@ -115,11 +131,14 @@ def _moves(counted: Counted, source: int) -> np.ndarray:
 def scaling_table(counted: Counted) -> Table:
     """The planning share of traces of about equal length, beside the placebo's; empty where traces are too few."""
     columns = [
-        SOURCE, count("bin_low", "shortest trace of the bin, words"),
+        SOURCE,
+        count("bin_low", "shortest trace of the bin, words"),
         count("bin_high", "longest trace of the bin, words"),
-        count("traces", "traces in the bin"), share("value", "planning words or tokens, of all of them pooled"),
-        *SHARE_INTERVAL, LIST,
-    ]  # fmt: skip
+        count("traces", "traces in the bin"),
+        share("value", "planning words or tokens, of all of them pooled"),
+        *SHARE_INTERVAL,
+        LIST,
+    ]
     records = [row for source in range(len(counted.names)) for row in _scaling(counted, source)]
     note = "Traces of each source in bins of equal numbers by their length in words; no cause is shown."
     return table_of("scaling", "Length and planning", columns, records, note)
@@ -138,8 +157,12 @@ def _scaling(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
         chosen = rows[bins == place]
         by_problem = counted.by_problem(chosen)
         held_words = counted.columns.words[chosen]
-        told = {"source": counted.names[source], "bin_low": int(held_words.min()), "bin_high": int(held_words.max()),
-                "traces": len(chosen)}  # fmt: skip
+        told = {
+            "source": counted.names[source],
+            "bin_low": int(held_words.min()),
+            "bin_high": int(held_words.max()),
+            "traces": len(chosen),
+        }
 
         def share_of(held: ListColumns, rows: np.ndarray = chosen, by: Any = by_problem) -> Estimate:
             return by.ratio(*planning_of(counted, held, rows, unit))

@@ -62,11 +62,11 @@ def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source],
     A folder that holds runs gives all of them, the directory of a comparison those that it compares.
     """
     if not inputs:
-        raise UsageError("there is nothing to analyse; name rollouts, or the directories of training runs")
+        raise UsageError("there is nothing to analyze; name rollouts, or the directories of training runs")
     found, notes = [], []
     for given in map(os.fspath, inputs):
         if given == "-":
-            raise UsageError("traces are read twice, so stdin cannot be analysed; save them in a file first")
+            raise UsageError("traces are read twice, so stdin cannot be analyzed; save them in a file first")
         runs = _runs_in(Path(given), given, notes)
         if runs is None:
             runs = [Source(None, "traces", given, (given,))]
@@ -134,9 +134,7 @@ def _compared(place: Path, shown: str, notes: list[str]) -> list[Source]:
         else:
             runs.append(_run(place.parent / name, f"{shown.rstrip('/')}:{name}", about, notes))
     if not runs:
-        raise InputError(
-            f"{excerpt(shown)} is a comparison, but none of its runs lie beside it; name the runs"
-        )
+        raise InputError(f"{excerpt(shown)} is a comparison, but none of its runs lie beside it; name the runs")
     return runs
 
 
@@ -149,9 +147,7 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         held = orjson.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{excerpt(file)} cannot be read: {excerpt(str(error))}; name its traces instead"
-        ) from error
+        raise InputError(f"{excerpt(file)} cannot be read: {excerpt(str(error))}; name its traces instead") from error
     if not isinstance(held, dict):
         raise InputError(f"{excerpt(file)} does not describe a run; name its traces instead")
     return held
@@ -160,14 +156,12 @@ def _json(file: Path) -> dict[str, Any]:
 def _run(place: Path, shown: str, about: Mapping[str, Any], notes: list[str]) -> Source:
     config = about.get("config")
     if not isinstance(config, dict):
-        raise InputError(
-            f"{excerpt(place / _IDENTITY)} holds no configuration; name the run's rollouts instead"
-        )
+        raise InputError(f"{excerpt(place / _IDENTITY)} holds no configuration; name the run's rollouts instead")
     rollouts = place / "rollouts"
     if not rollouts.is_dir() or not any(rollouts.iterdir()):
         raise InputError(f"the run {excerpt(shown)} has no rollouts yet; let it take a step, or leave it out")
     if not (place / "result.json").is_file():
-        notes.append(f"the run {excerpt(shown)} has not ended; the steps that it has taken are analysed")
+        notes.append(f"the run {excerpt(shown)} has not ended; the steps that it has taken are analyzed")
     if not (place / "lexicon.json").is_file():
         notes.append(f"the run {excerpt(shown)} holds no lexicon of its own; the default one is taken for it")
     known = {
@@ -185,9 +179,7 @@ def _named(runs: list[Source]) -> list[Source]:
     made = []
     for run in runs:
         others = [other.facts["config"] for other in runs if other.name == run.name]
-        differing = sorted(
-            key for key in run.facts["config"] if len({repr(config.get(key)) for config in others}) > 1
-        )
+        differing = sorted(key for key in run.facts["config"] if len({repr(config.get(key)) for config in others}) > 1)
         told = "".join(f", {key} {_short(run.facts['config'][key])}" for key in differing)
         made.append(replace(run, name=run.name + told) if alike[run.name] > 1 else run)
     alike = Counter(run.name for run in made)

@@ -65,19 +65,12 @@ class Table:
         except ImportError as error:
             raise MissingExtraError(f"a frame needs pandas ({error}); pip install 'sgram[pandas]'") from error
         kinds = {"count": "Int64", "share": "float64", "number": "float64", "flag": "boolean", "text": "str"}
-        made = {
-            column.name: pd.Series(self.column(column.name), dtype=kinds[column.kind])
-            for column in self.columns
-        }
+        made = {column.name: pd.Series(self.column(column.name), dtype=kinds[column.kind]) for column in self.columns}
         return pd.DataFrame(made, columns=list(self.names))
 
 
 def table_of(
-    name: str,
-    title: str,
-    columns: Sequence[Column],
-    records: Iterable[Mapping[str, Any]],
-    note: str = "",
+    name: str, title: str, columns: Sequence[Column], records: Iterable[Mapping[str, Any]], note: str = ""
 ) -> Table:
     """The table of `records`, each with a value for every column or without those that it does not know."""
     names = [column.name for column in columns]

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns import LIST, SHARE_INTERVAL, SOURCE, count, number, share, text
-from sgram.analysis.counted import PLACEBO, SGS, Counted, over_draws
-from sgram.analysis.ledger import ListColumns
+from sgram.analysis.columns_store import ListColumns
 from sgram.analysis.table import Table, table_of
-from sgram.metrics.bootstrap import Estimate
+from sgram.analysis.table_columns import LIST, SHARE_INTERVAL, SOURCE, count, number, share, text
+from sgram.analysis.trace_counts import PLACEBO, SGS, Counted, over_draws
 from sgram.metrics.overlap import high_entropy_weights, overlap
+from sgram.statistics.bootstrap import Estimate
 
 CLASSES = ("planning", "execution")
 
@@ -18,13 +18,17 @@ CLASSES = ("planning", "execution")
 def tokens_table(counted: Counted) -> Table:
     """Entropy and perplexity of both classes of tokens; empty where neither was recorded."""
     columns = [
-        SOURCE, text("token_class", "planning: the token shares a character with a gram; execution: every other"), LIST,
+        SOURCE,
+        text("token_class", "planning: the token shares a character with a gram; execution: every other"),
+        LIST,
         number("entropy", "mean entropy of the next-token distribution, nats"),
-        number("entropy_low", "lower end of its interval"), number("entropy_high", "upper end"),
+        number("entropy_low", "lower end of its interval"),
+        number("entropy_high", "upper end"),
         number("perplexity", "exp of the mean negative log-probability of the tokens"),
-        number("perplexity_low", "lower end of its interval"), number("perplexity_high", "upper end"),
+        number("perplexity_low", "lower end of its interval"),
+        number("perplexity_high", "upper end"),
         count("tokens", "tokens of the class; of placebos the mean"),
-    ]  # fmt: skip
+    ]
     records = [row for source in range(len(counted.names)) for row in _tokens(counted, source)]
     note = (
         "Intervals are 95 % by problem; of placebos, the least and the greatest draw. Every token weighs the same, "
@@ -50,11 +54,7 @@ def _tokens(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
             by_problem = counted.by_problem(rows)
 
             def mean(
-                held: ListColumns,
-                what: str = what,
-                rows: Any = rows,
-                by: Any = by_problem,
-                place: int = place,
+                held: ListColumns, what: str = what, rows: Any = rows, by: Any = by_problem, place: int = place
             ) -> Estimate:
                 values = held.entropy if what == "entropy" else held.nll
                 found = by.ratio(values[rows, place], held.tokens[rows, place].astype(float))
@@ -74,12 +74,14 @@ def overlap_table(counted: Counted) -> Table:
     """How far planning tokens are those of high entropy, both ways; empty where entropies were not recorded."""
     top = counted.config.top
     columns = [
-        SOURCE, LIST,
+        SOURCE,
+        LIST,
         share("high_given_planning", f"of the planning tokens, those of high entropy; {top:.0%} by chance"),
-        *SHARE_INTERVAL, share("planning_given_high", "of the tokens of high entropy, those that are planning"),
+        *SHARE_INTERVAL,
+        share("planning_given_high", "of the tokens of high entropy, those that are planning"),
         share("chance", "planning tokens of all tokens: planning_given_high by chance"),
         count("tokens", "tokens whose entropy is known and held"),
-    ]  # fmt: skip
+    ]
     records = [row for source in range(len(counted.names)) for row in _overlap(counted, source)]
     note = (
         f"Of high entropy are the {top:.0%} of a source's tokens with the highest entropy; tokens tied at the "
@@ -107,8 +109,12 @@ def _overlap(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
             continue
         found = known[0][0] if which == SGS else over_draws([one.value for one, _ in known])
         yield {
-            "source": counted.names[source], "list": which, "high_given_planning": found.value, "low": found.low,
+            "source": counted.names[source],
+            "list": which,
+            "high_given_planning": found.value,
+            "low": found.low,
             "high": found.high,
             "planning_given_high": float(np.mean([each.planning_given_high for _, each in known])),
-            "chance": float(np.mean([each.planning_share for _, each in known])), "tokens": len(entropies),
-        }  # fmt: skip
+            "chance": float(np.mean([each.planning_share for _, each in known])),
+            "tokens": len(entropies),
+        }

@@ -12,9 +12,7 @@ import cyclopts
 
 from sgram.errors import SgramError
 
-EXIT_CODES = (
-    "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
-)
+EXIT_CODES = "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
 
 app = cyclopts.App(
     name="sgram",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sgram.annotation.ratings import load_ratings
 from sgram.cli.agreement_tables import (
     interval,
     print_coefficients,
@@ -17,19 +18,18 @@ from sgram.cli.agreement_tables import (
     question_of,
 )
 from sgram.cli.console import note, printable
-from sgram.cli.names import refuse_options
-from sgram.cli.shown import percent
+from sgram.cli.path_checks import refuse_options
+from sgram.cli.tagged_view import percent
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
-from sgram.validation.ratings import load_ratings
 
 if TYPE_CHECKING:
-    from sgram.metrics.bootstrap import Estimate
-    from sgram.validation.agreement import Agreement
-    from sgram.validation.items import Sample
-    from sgram.validation.judged import Judged
-    from sgram.validation.ratings import RatingsRead
+    from sgram.annotation.agreement import Agreement
+    from sgram.annotation.items import Sample
+    from sgram.annotation.ratings import RatingsRead
+    from sgram.annotation.strategic_share import Judged
+    from sgram.statistics.bootstrap import Estimate
 
 # Krippendorff 2004, Content Analysis, 11.4: below the second, data are not to be relied on.
 _RELIABLE, _TENTATIVE = 0.8, 0.667
@@ -40,8 +40,7 @@ _ITEMS = Parameter(
 )
 _LEXICON = Parameter(help="The lexicon that must have been exported, a file or a preset.")
 _STRATEGIC = Parameter(
-    help="A label that means a strategic phrase; again for more. Default: the moves and strategic.",
-    negative="",
+    help="A label that means a strategic phrase; again for more. Default: the moves and strategic.", negative=""
 )
 
 
@@ -64,7 +63,7 @@ def agreement(
 
     sgram agreement ratings.jsonl --items items.jsonl --lexicon lexicon.json
     """
-    from sgram.validation.agreement import measure_agreement
+    from sgram.annotation.agreement import measure_agreement
 
     _check_flags(paths, items, lexicon, top, draws, seed)
     sample = None if items is None else _sample(items, lexicon)
@@ -74,10 +73,14 @@ def agreement(
     verdicts, warnings = list(_verdicts(found, judged)), list(_warnings(read, found, sample))
     if as_json:
         told = {
-            "format": "sgram-agreement", "version": 1, **found.to_json(),
+            "format": "sgram-agreement",
+            "version": 1,
+            **found.to_json(),
             "judged_strategic": None if judged is None else judged.to_json(),
-            "lexicon": None if sample is None else sample.lexicon, "verdicts": verdicts, "warnings": warnings,
-        }  # fmt: skip
+            "lexicon": None if sample is None else sample.lexicon,
+            "verdicts": verdicts,
+            "warnings": warnings,
+        }
         print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
         return 0
     for warning in warnings:
@@ -94,9 +97,7 @@ def agreement(
     return 0
 
 
-def _check_flags(
-    paths: list[str], items: str | None, lexicon: str | None, top: int, draws: int, seed: int
-) -> None:
+def _check_flags(paths: list[str], items: str | None, lexicon: str | None, top: int, draws: int, seed: int) -> None:
     refuse_options([*paths, *([] if items is None else [items])], "agreement")
     if [*paths, items].count("-") > 1:
         raise UsageError("stdin can be read once; name files for the others")
@@ -107,7 +108,7 @@ def _check_flags(
 
 
 def _sample(items: str, lexicon: str | None) -> "Sample":
-    from sgram.validation.items import read_items
+    from sgram.annotation.items import read_items
 
     sample = read_items(items)
     if lexicon is not None and (wanted := Lexicon.load(lexicon)).digest != sample.lexicon:
@@ -119,8 +120,8 @@ def _sample(items: str, lexicon: str | None) -> "Sample":
 
 
 def _judged(read: "RatingsRead", found: "Agreement", sample: "Sample") -> "Judged":
-    from sgram.validation.items import PROCEDURAL
-    from sgram.validation.judged import judged_strategic
+    from sgram.annotation.items import PROCEDURAL
+    from sgram.annotation.strategic_share import judged_strategic
 
     labels = [question.name for question in found.by_label]
     if found.strategic is None and labels != [PROCEDURAL]:
@@ -128,9 +129,7 @@ def _judged(read: "RatingsRead", found: "Agreement", sample: "Sample") -> "Judge
             f"which of the labels ({excerpt(', '.join(labels))}) mean a strategic phrase? Name each with "
             "--strategic LABEL"
         )
-    return judged_strategic(
-        read.ratings, () if found.strategic is None else found.strategic.labels, sample.items
-    )
+    return judged_strategic(read.ratings, () if found.strategic is None else found.strategic.labels, sample.items)
 
 
 # -- sentences ------------------------------------------------------------------------------------------
@@ -139,18 +138,14 @@ def _judged(read: "RatingsRead", found: "Agreement", sample: "Sample") -> "Judge
 def _verdicts(found: "Agreement", judged: "Judged | None") -> Iterator[str]:
     """What the numbers come to, a sentence each."""
     questions = [found.overall]
-    if (
-        found.strategic is not None
-        and len(found.overall.labels) > 2
-        and found.strategic.alpha.value is not None
-    ):
+    if found.strategic is not None and len(found.overall.labels) > 2 and found.strategic.alpha.value is not None:
         questions.append(found.strategic)
     for question in questions:
         alpha, what = question.alpha, question_of(question)
         if alpha.value is None:
             yield f"Agreement on {what} cannot be told: {alpha.undefined}."
         else:
-            yield f"Agreement on {what}: Krippendorff's alpha is {_spoken(alpha)}, {_judgement(alpha)}."
+            yield f"Agreement on {what}: Krippendorff's alpha is {_spoken(alpha)}, {_judgment(alpha)}."
     if judged is not None:
         yield from _judged_verdict(judged)
 
@@ -159,7 +154,7 @@ def _spoken(estimate: "Estimate") -> str:
     return f"{estimate.value:.3f}" + (f" ({interval(estimate)})" if estimate.low is not None else "")
 
 
-def _judgement(alpha: "Estimate") -> str:
+def _judgment(alpha: "Estimate") -> str:
     if alpha.value < _TENTATIVE:
         return f"too low to build on (below {_TENTATIVE})"
     least, words = (
@@ -167,9 +162,7 @@ def _judgement(alpha: "Estimate") -> str:
         if alpha.value >= _RELIABLE
         else (_TENTATIVE, f"enough for tentative conclusions ({_TENTATIVE} to {_RELIABLE})")
     )
-    return words + (
-        ", though the interval reaches below" if alpha.low is not None and alpha.low < least else ""
-    )
+    return words + (", though the interval reaches below" if alpha.low is not None and alpha.low < least else "")
 
 
 def _judged_verdict(judged: "Judged") -> Iterator[str]:
@@ -210,6 +203,4 @@ def _alike(labels: list[str]) -> str:
     groups = defaultdict(list)
     for label in labels:
         groups["".join(label.casefold().split())].append(label)
-    return next(
-        (" and ".join(f"'{label}'" for label in same) for same in groups.values() if len(same) > 1), ""
-    )
+    return next((" and ".join(f"'{label}'" for label in same) for same in groups.values() if len(same) > 1), "")

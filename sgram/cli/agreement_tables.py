@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from sgram.cli.console import note, show_table
-from sgram.cli.shown import percent
+from sgram.cli.tagged_view import percent
 
 if TYPE_CHECKING:
-    from sgram.metrics.bootstrap import Estimate
-    from sgram.validation.agreement import Agreement, Question
-    from sgram.validation.disputes import Dispute, RaterRow
-    from sgram.validation.items import Item, Sample
-    from sgram.validation.judged import Judged
+    from sgram.annotation.agreement import Agreement, Question
+    from sgram.annotation.disputes import Dispute, RaterRow
+    from sgram.annotation.items import Item, Sample
+    from sgram.annotation.strategic_share import Judged
+    from sgram.statistics.bootstrap import Estimate
 
 _PAIRS_SHOWN = 10
 _RATERS_SHOWN = 20
@@ -47,9 +47,11 @@ def print_coefficients(found: "Agreement") -> None:
     )
     every = found.overall
     named = (
-        ("percent agreement", every.agreement), ("Krippendorff's alpha", every.alpha),
-        ("Gwet's AC1", every.ac1), ("Fleiss' kappa", every.fleiss),
-    )  # fmt: skip
+        ("percent agreement", every.agreement),
+        ("Krippendorff's alpha", every.alpha),
+        ("Gwet's AC1", every.ac1),
+        ("Fleiss' kappa", every.fleiss),
+    )
     rows = [(name, _number(one), interval(one), _remark(one, found.n_draws)) for name, one in named]
     columns = (question_of(every), "value", "95 % interval", "")
     used = 4 if any(row[3] for row in rows) else 3
@@ -59,12 +61,17 @@ def print_coefficients(found: "Agreement") -> None:
         ("against the rest", "share", "agree", "alpha", "95 % interval", "AC1", "95 % interval"),
         [
             (
-                one.name, percent(one.share, 6), _number(one.agreement), _number(one.alpha), interval(one.alpha),
-                _number(one.ac1), interval(one.ac1),
+                one.name,
+                percent(one.share, 6),
+                _number(one.agreement),
+                _number(one.alpha),
+                interval(one.alpha),
+                _number(one.ac1),
+                interval(one.ac1),
             )
             for one in _questions(found)
         ],
-    )  # fmt: skip
+    )
 
 
 def _questions(found: "Agreement") -> list["Question"]:
@@ -88,9 +95,7 @@ def print_pairs(found: "Agreement") -> None:
     pairs = found.overall.pairs
     if not pairs:
         return
-    strategic = (
-        {} if found.strategic is None else {(one.first, one.second): one for one in found.strategic.pairs}
-    )
+    strategic = {} if found.strategic is None else {(one.first, one.second): one for one in found.strategic.pairs}
     columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval"]
     columns += ["strategic or not"] if strategic and len(found.overall.labels) > 2 else []
     rows = []
@@ -119,9 +124,7 @@ def print_raters(found: "Agreement") -> None:
     )
     rows = []
     for row in found.raters[:_RATERS_SHOWN]:
-        lean = (
-            (percent(row.strategic.share, 6), _points(row.strategic.bias)) if known else (_largest_bias(row),)
-        )
+        lean = (percent(row.strategic.share, 6), _points(row.strategic.bias)) if known else (_largest_bias(row),)
         of = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
         rows.append((row.rater, row.n_items, *lean, of, row.n_tied))
     print()
@@ -147,9 +150,7 @@ def print_judged(judged: "Judged") -> None:
     rows = []
     for name, one in (("SGs", judged.sg), ("controls", judged.control)):
         ends = "-" if one.low is None else f"{100 * one.low:.1f} to {100 * one.high:.1f}"
-        rows.append(
-            (name, percent(one.share, 7), ends, f"{one.n_rated:,} of {one.n_items:,}", f"{one.n_tied:,}")
-        )
+        rows.append((name, percent(one.share, 7), ends, f"{one.n_rated:,} of {one.n_items:,}", f"{one.n_tied:,}"))
     if judged.difference is not None:
         ends = f"{100 * judged.low:.1f} to {100 * judged.high:.1f}"
         rows.append(("difference", f"{_points(judged.difference):>5}", ends, "", ""))

@@ -10,7 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, show_table
-from sgram.cli.names import refuse_options
+from sgram.cli.path_checks import refuse_options
 from sgram.cli.read import InputFlags, tell, watched
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -18,9 +18,9 @@ from sgram.lexicon import Lexicon
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
-    from sgram.validation.exchange import Imported
-    from sgram.validation.items import Sample
-    from sgram.validation.sampling import Draw, SamplingConfig
+    from sgram.annotation.exchange import Imported
+    from sgram.annotation.items import Sample
+    from sgram.annotation.sampling import Draw, SamplingConfig
 
 app = cyclopts.App(
     name="annotate",
@@ -28,18 +28,14 @@ app = cyclopts.App(
 )
 
 # allow_leading_hyphen lets "-" through
-_LEXICON = Parameter(
-    help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True
-)
+_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _PATHS = Parameter(help="Rollouts: files, folders, or - for stdin.", allow_leading_hyphen=True)
 _OUT = Parameter(
     name=["--output", "-o"],
     help="File for the annotators; beside it come its key (.items.jsonl, keep it from them) and the guideline.",
     allow_leading_hyphen=True,
 )
-_FORMAT = Parameter(
-    name="--format", help="By default what the name ends in: .html (one offline page), .json, .csv."
-)
+_FORMAT = Parameter(name="--format", help="By default what the name ends in: .html (one offline page), .json, .csv.")
 _N = Parameter(name=["--n", "-n"], help="Items in all.")
 _CONTROLS = Parameter(help="Share of the items that are random grams.")
 _SEED = Parameter(help="Another seed, another sample.")
@@ -50,9 +46,7 @@ _FILES = Parameter(help="What the annotators filled in, - for stdin.", allow_lea
 _ITEMS = Parameter(name="--items", help="The .items.jsonl file of the export.", allow_leading_hyphen=True)
 _RATER = Parameter(help="Who rated, where the file does not tell; by default the file's name.")
 _CHECKED = Parameter(
-    name="--lexicon",
-    help="Refuse items of another lexicon than this (file or preset).",
-    allow_leading_hyphen=True,
+    name="--lexicon", help="Refuse items of another lexicon than this (file or preset).", allow_leading_hyphen=True
 )
 _RATINGS = Parameter(
     name=["--output", "-o"], help="JSONL file for the ratings; - for stdout.", allow_leading_hyphen=True
@@ -85,7 +79,7 @@ def export(
 
     sgram annotate export lexicon.json runs/ --format label-studio -o tasks.json
     """
-    from sgram.validation.sampling import SamplingConfig, draw_sample
+    from sgram.annotation.sampling import SamplingConfig, draw_sample
 
     _check_names(lexicon, paths, output)
     format_name = format_name or _format_of(output)
@@ -93,10 +87,7 @@ def export(
     loaded = Lexicon.load(lexicon)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
     total = reader.bytes_total
-    with (
-        meter("sampling", total / 1e6 if total else None, "MB") as bar,
-        closing(watched(reader, bar)) as traces,
-    ):
+    with meter("sampling", total / 1e6 if total else None, "MB") as bar, closing(watched(reader, bar)) as traces:
         draw = draw_sample(traces, loaded, config)
     tell(reader)
     written = _write(draw, loaded, format_name, output)
@@ -130,10 +121,7 @@ def _check_names(lexicon: str, paths: list[str], output: str) -> None:
             f"-o {output}: an export is several files, so it needs the name of one; write ./{output} if it is one"
         )
     stem = _stem(output)
-    for written in (
-        output,
-        *(f"{stem}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")),
-    ):
+    for written in (output, *(f"{stem}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md"))):
         for path in (lexicon, *paths):
             if path != "-" and os.path.realpath(path) == os.path.realpath(written):
                 raise UsageError(f"{written} is an input; write to another file")
@@ -146,8 +134,8 @@ def _stem(output: str) -> str:
 
 def _write(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> list[tuple[str, str]]:
     """Write the export, what stands beside it and the key; (path, what it is) of each."""
-    from sgram.validation.exchange import export_files
-    from sgram.validation.items import items_bytes
+    from sgram.annotation.exchange import export_files
+    from sgram.annotation.items import items_bytes
 
     key, stem = f"{_stem(output)}.items.jsonl", _stem(output)
     data = items_bytes(draw.sample)
@@ -157,8 +145,11 @@ def _write(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> lis
         )
     shown = draw.sample.shown
     files = {"": _page(shown, lexicon)} if format_name == "html" else export_files(format_name, shown)
-    told = {"": f"{len(shown):,} items for the annotators", ".config.xml": "labelling config",
-            ".guideline.md": "guideline for them"}  # fmt: skip
+    told = {
+        "": f"{len(shown):,} items for the annotators",
+        ".config.xml": "labeling config",
+        ".guideline.md": "guideline for them",
+    }
     written = []
     for ending, content in files.items():
         path = f"{stem}{ending}" if ending else output
@@ -169,9 +160,9 @@ def _write(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> lis
 
 
 def _page(shown: tuple, lexicon: Lexicon) -> bytes:
-    from sgram.reports.annotation_page import AnnotationPage, Choice, annotation_page
-    from sgram.validation.guideline import QUESTION, guideline_text, parse_guideline
-    from sgram.validation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS
+    from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
+    from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS
+    from sgram.reports.pages.annotation_page import AnnotationPage, Choice, annotation_page
 
     choices = tuple(Choice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
     guideline = parse_guideline(guideline_text())
@@ -208,12 +199,22 @@ def _kinds(draw: "Draw") -> list[tuple[object, ...]]:
 def _print_json(draw: "Draw", format_name: str, written: list[tuple[str, str]]) -> None:
     sample, found = draw.sample, draw.found
     told = {
-        "format": "sgram-annotate-export", "version": 1, "files": [path for path, _ in written],
-        "export_format": format_name, "lexicon": sample.lexicon, "seed": sample.seed, "digest": sample.digest,
-        "n": len(sample.items), "n_sg": draw.n_drawn("sg"), "n_controls": draw.n_drawn("control"),
-        "n_wanted": list(draw.n_wanted), "n_traces": found.n_traces, "n_models": found.n_models,
-        "n_occurrences": found.n_occurrences, "n_grams": found.n_grams,
-    }  # fmt: skip
+        "format": "sgram-annotate-export",
+        "version": 1,
+        "files": [path for path, _ in written],
+        "export_format": format_name,
+        "lexicon": sample.lexicon,
+        "seed": sample.seed,
+        "digest": sample.digest,
+        "n": len(sample.items),
+        "n_sg": draw.n_drawn("sg"),
+        "n_controls": draw.n_drawn("control"),
+        "n_wanted": list(draw.n_wanted),
+        "n_traces": found.n_traces,
+        "n_models": found.n_models,
+        "n_occurrences": found.n_occurrences,
+        "n_grams": found.n_grams,
+    }
     print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
 
 
@@ -233,9 +234,9 @@ def import_(
 
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
     """
-    from sgram.validation.exchange import import_answers
-    from sgram.validation.items import read_items
-    from sgram.validation.ratings import write_ratings
+    from sgram.annotation.exchange import import_answers
+    from sgram.annotation.items import read_items
+    from sgram.annotation.ratings import write_ratings
 
     if as_json and output == "-":
         raise UsageError("stdout can hold the ratings or the summary, not both; write -o FILE")
@@ -281,8 +282,14 @@ def _by_rater(imported: "Imported") -> list[tuple[str, int]]:
 
 def _print_import(imported: "Imported", sample: "Sample", output: str) -> None:
     told = {
-        "format": "sgram-annotate-import", "version": 1, "output": output, "n_items": len(sample.items),
-        "n_ratings": len(imported.ratings), "n_unanswered": imported.n_unanswered, "n_repeated": imported.n_repeated,
-        "raters": dict(_by_rater(imported)), "lexicon": sample.lexicon,
-    }  # fmt: skip
+        "format": "sgram-annotate-import",
+        "version": 1,
+        "output": output,
+        "n_items": len(sample.items),
+        "n_ratings": len(imported.ratings),
+        "n_unanswered": imported.n_unanswered,
+        "n_repeated": imported.n_repeated,
+        "raters": dict(_by_rater(imported)),
+        "lexicon": sample.lexicon,
+    }
     print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it

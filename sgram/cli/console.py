@@ -15,11 +15,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-# Okabe and Ito's palette: told apart with any kind of colour vision, on light and dark ground.
-MOVE_COLOURS = {
-    "deduction": "#56b4e9", "branching": "#e69f00", "backtracking": "#d55e00", "verification": "#009e73",
-    "goal-setting": "#cc79a7", "other": "default",
-}  # fmt: skip
+# Okabe and Ito's palette: told apart with any kind of color vision, on light and dark ground.
+MOVE_COLORS = {
+    "deduction": "#56b4e9",
+    "branching": "#e69f00",
+    "backtracking": "#d55e00",
+    "verification": "#009e73",
+    "goal-setting": "#cc79a7",
+    "other": "default",
+}
 
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -28,9 +32,7 @@ def printable(text: str) -> str:
     """`text` with control, format and bidi characters shown as visible escapes; newline becomes a space."""
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _UNSAFE
-        else character
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNSAFE else character
         for character in text
     )
 
@@ -65,9 +67,12 @@ class Meter:
         self._bar = self._task = None
         if sys.stderr.isatty():
             columns = (
-                TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(), TextColumn("{task.fields[extra]}"),
-            )  # fmt: skip
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[extra]}"),
+            )
             self._bar = Progress(*columns, console=talk(), transient=True)
             self._task = self._bar.add_task(stage, total=total, rate="", extra="")
             self._bar.start()

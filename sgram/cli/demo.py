@@ -35,18 +35,16 @@ def demo(
     chain = _Chain(7 if steps else 5)
     chain.say("Mining 108 sample traces (36 problems, three styles) for Strategic Grams")
     chain.run("mine", sample, "-o", mined, "--embedder", embedder, "--name", "demo", "--runs", out, "--fresh")
-    chain.say("Validating: do they find the sentences that a reader labelled as planning?")
+    chain.say("Validating: do they find the sentences that a reader labeled as planning?")
     chain.run("validate", mined, "--labels", labels, "--top", 5)
-    chain.say("Tagging: the same problem, planning words in the colours of their moves")
+    chain.say("Tagging: the same problem, planning words in the colors of their moves")
     chain.run("tag", sample, "--lexicon", mined, "--show", 1, "--lines", 14)
     inputs: list[Path | str] = [sample]
     lexicon = mined
     if steps:
         chain.say("Training a tiny policy: GRPO, HICRA, and HICRA with random grams in place of its own")
         training = out / "training"
-        chain.run(
-            "train", "--compare", ARMS, "--steps", steps, "--lexicon", "mined", "--jobs", jobs, "-o", training
-        )
+        chain.run("train", "--compare", ARMS, "--steps", steps, "--lexicon", "mined", "--jobs", jobs, "-o", training)
         runs = _run_directories(training, steps, jobs)
         inputs, lexicon = [*runs, sample], out / "both.json"
         chain.say("Merging what was mined from the traces and from the policy's own responses")
@@ -56,9 +54,7 @@ def demo(
     chain.run("metrics", *inputs, "--lexicon", lexicon, "--csv", out / "tables", "--table", shown)
     chain.say("Writing the report")
     markdown = out / "report.md"
-    chain.run(
-        "report", *inputs, "--lexicon", lexicon, "-o", page, "--markdown", markdown, "--title", "sgram demo"
-    )
+    chain.run("report", *inputs, "--lexicon", lexicon, "-o", page, "--markdown", markdown, "--title", "sgram demo")
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     note(f"Done in {minutes} min {seconds} s. Next: sgram report YOUR_ROLLOUTS.jsonl -o report.html")
     note("Open in a browser:")
@@ -93,7 +89,7 @@ class _Chain:
 def _run_directories(root: Path, steps: int, jobs: int) -> Sequence[Path]:
     """Where the runs of the demo lie; the folder may hold those of other demos."""
     from sgram.cli.train_config import MatrixFlags, TrainFlags, asked_for
-    from sgram.training.run import directory_of
+    from sgram.training.experiments.run import directory_of
 
     asked = asked_for(None, TrainFlags(steps=steps, lexicon="mined"), MatrixFlags(compare=ARMS, jobs=jobs))
     return [directory_of(arm.apply(asked.config, seed=0, warmup_seed=0), root) for arm in asked.arms]

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note
 from sgram.cli.diagnose_tables import print_agreement, print_examples, print_kinds, tell_costs, write_csv
 from sgram.cli.judge_flags import JudgeFlags
-from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
+from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags, tell, watched
 from sgram.errors import InputError, UsageError
 from sgram.files import digest
@@ -23,22 +23,16 @@ from sgram.lexicon import Lexicon
 from sgram.traces import Trace, TraceReader
 
 if TYPE_CHECKING:
-    from sgram.diagnosis.corpus import CorpusDiagnosis, CorpusReport
-    from sgram.diagnosis.judge import Judgement
+    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
+    from sgram.diagnosis.judge import Judgment
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import Diagnosis
 
-_LEXICON = Parameter(
-    help="A lexicon file, or a preset: its goal-setting and branching phrases announce plans."
-)
+_LEXICON = Parameter(help="A lexicon file, or a preset: its goal-setting and branching phrases announce plans.")
 _OUTPUT = Parameter(
-    name=["--output", "-o"],
-    help="File for the diagnoses, one a row: .jsonl or .parquet.",
-    allow_leading_hyphen=True,
+    name=["--output", "-o"], help="File for the diagnoses, one a row: .jsonl or .parquet.", allow_leading_hyphen=True
 )
-_ANSWERS = Parameter(
-    help="Whether a rollout that does not say if it is right is compared with its reference answer."
-)
+_ANSWERS = Parameter(help="Whether a rollout that does not say if it is right is compared with its reference answer.")
 
 
 @dataclass
@@ -99,10 +93,10 @@ def diagnose(
 
     sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-32b --dry-run
     """
-    from sgram.diagnosis.answers import AnswerJudge
-    from sgram.diagnosis.corpus import CorpusDiagnosis
+    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
+    from sgram.grading.fill_correct import AnswerJudge
 
     if seed < 0 or show < 0 or (limit is not None and limit < 1):
         raise UsageError("--seed and --show take a whole number from 0, --limit a number of traces")
@@ -133,7 +127,7 @@ def diagnose(
 
 
 def _check_names(paths: list[str], output: str | None, csv: Path | None) -> None:
-    from sgram.diagnosis.saved import writer_for
+    from sgram.diagnosis.diagnosis_files import writer_for
 
     refuse_options(paths, "diagnose")
     written = [str(path) for path in (output, csv) if path is not None]
@@ -174,15 +168,12 @@ class _Passes:
 
     def _read(self, reader: TraceReader, stage: str) -> Iterator[Trace]:
         total = reader.bytes_total
-        with (
-            meter(stage, total / 1e6 if total else None, "MB") as bar,
-            closing(watched(reader, bar)) as found,
-        ):
+        with meter(stage, total / 1e6 if total else None, "MB") as bar, closing(watched(reader, bar)) as found:
             yield from islice(found, self._limit)
 
 
 def _write(rows: Iterator[tuple[Trace, "Diagnosis"]], output: str | None) -> None:
-    from sgram.diagnosis.saved import write_diagnoses
+    from sgram.diagnosis.diagnosis_files import write_diagnoses
 
     if output is None:
         for _ in rows:
@@ -218,7 +209,7 @@ def _because(parts: list[str]) -> str:
 
 def _ask_judge(
     sample: list[tuple[Trace, "Diagnosis"]], judging: JudgeFlags
-) -> list[tuple["Judgement", "Diagnosis"]] | None:
+) -> list[tuple["Judgment", "Diagnosis"]] | None:
     """What the judge says of each trace of the sample, beside its diagnosis; None where it is not asked."""
     from sgram.diagnosis.judge import Judge, estimate
 
@@ -230,8 +221,8 @@ def _ask_judge(
     judge = Judge(config, judging.judge_dir)
     with meter("judging", len(traces), "traces") as bar:
         found = []
-        for number, judgement in enumerate(judge(traces), 1):
-            found.append(judgement)
+        for number, judgment in enumerate(judge(traces), 1):
+            found.append(judgment)
             bar.update(number)
     tell_costs(judge.report, config)
     return list(zip(found, (diagnosis for _, diagnosis in sample), strict=True))
@@ -241,23 +232,32 @@ def _print_json(
     reader: TraceReader,
     corpus: "CorpusDiagnosis",
     seen: _Seen,
-    judged: list[tuple["Judgement", "Diagnosis"]] | None,
+    judged: list[tuple["Judgment", "Diagnosis"]] | None,
     flags: dict[str, Any],
 ) -> None:
     from sgram.cli.diagnose_tables import agreement_of, row_json
 
     report, read = corpus.report, reader.report
     told = {
-        "format": "sgram-diagnose", "version": 1,
-        "output": flags["output"], "csv": None if flags["csv"] is None else str(flags["csv"]),
-        "n_traces": report.traces, "n_correct": report.correct, "n_wrong": report.wrong,
-        "n_not_judged": report.not_judged, "n_wrong_with_siblings": report.with_siblings,
+        "format": "sgram-diagnose",
+        "version": 1,
+        "output": flags["output"],
+        "csv": None if flags["csv"] is None else str(flags["csv"]),
+        "n_traces": report.traces,
+        "n_correct": report.correct,
+        "n_wrong": report.wrong,
+        "n_not_judged": report.not_judged,
+        "n_wrong_with_siblings": report.with_siblings,
         "kinds": [row_json(row) for row in seen.counts.rows(seed=flags["seed"])],
         "models": [row_json(row) for row in seen.counts.rows(by_model=True, seed=flags["seed"])],
-        "judge": None if judged is None else {
-            "judgements": [judgement.to_json() for judgement, _ in judged],
+        "judge": None
+        if judged is None
+        else {
+            "judgements": [judgment.to_json() for judgment, _ in judged],
             "agreement": agreement_of(judged, flags["seed"]).to_json() if any(j.kind for j, _ in judged) else None,
         },
-        "rows_in": read.rows_in, "rows_skipped": read.rows_skipped, "rows_quarantined": read.rows_quarantined,
-    }  # fmt: skip
+        "rows_in": read.rows_in,
+        "rows_skipped": read.rows_skipped,
+        "rows_quarantined": read.rows_quarantined,
+    }
     print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it

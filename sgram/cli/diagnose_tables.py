@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.cli.agreement_tables import interval
 from sgram.cli.console import note, printable, show_table
-from sgram.cli.shown import percent
+from sgram.cli.tagged_view import percent
 from sgram.files import write_bytes
 from sgram.traces import Trace
 
 if TYPE_CHECKING:
-    from sgram.diagnosis.corpus import CorpusReport
-    from sgram.diagnosis.judge import JudgeConfig, Judgement, JudgeReport
+    from sgram.annotation.agreement import Agreement
+    from sgram.diagnosis.diagnose_traces import CorpusReport
+    from sgram.diagnosis.judge import JudgeConfig, JudgeReport, Judgment
     from sgram.diagnosis.kind_shares import KindCounts, KindRow
     from sgram.diagnosis.kinds import Diagnosis
-    from sgram.validation.agreement import Agreement
 
-    Judged = Sequence[tuple[Judgement, Diagnosis]]
+    Judged = Sequence[tuple[Judgment, Diagnosis]]
 
 _MODELS_SHOWN = 12
 _NAME = 18
@@ -43,11 +43,7 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
         show_table(
             ("model", "wrong", *kinds),
             [
-                (
-                    _short(group[0].model or ""),
-                    group[0].wrong,
-                    *(percent(row.share.value, 6) for row in group),
-                )
+                (_short(group[0].model or ""), group[0].wrong, *(percent(row.share.value, 6) for row in group))
                 for group in groups[:_MODELS_SHOWN]
             ],
         )
@@ -84,16 +80,21 @@ def row_json(row: "KindRow") -> dict[str, Any]:
     numbers = {name: getattr(row.share, name) for name in ("value", "low", "high")}
     rounded = {name: None if value is None else round(value, 6) for name, value in numbers.items()}
     return {
-        **named, "kind": row.kind, "count": row.count, "n_wrong": row.wrong, "share": rounded["value"],
-        "low": rounded["low"], "high": rounded["high"],
-    }  # fmt: skip
+        **named,
+        "kind": row.kind,
+        "count": row.count,
+        "n_wrong": row.wrong,
+        "share": rounded["value"],
+        "low": rounded["low"],
+        "high": rounded["high"],
+    }
 
 
 def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
     """The diagnoses as CSV."""
     from sgram.analysis.table import Column, Table
-    from sgram.diagnosis.saved import COLUMNS, flat
-    from sgram.reports.exports import csv_bytes
+    from sgram.diagnosis.diagnosis_files import COLUMNS, flat
+    from sgram.reports.pages.exports import csv_bytes
 
     columns = tuple(Column(name, name) for name in COLUMNS)
     cells = tuple(tuple(flat(*row).values()) for row in rows)
@@ -117,36 +118,34 @@ def tell_costs(report: "JudgeReport", config: "JudgeConfig", planned: bool = Fal
     if report.malformed:
         note(f"{report.malformed:,} replies name none of the choices A to D; they count for nothing")
     if report.unanswered:
-        note(
-            f"{report.unanswered:,} questions stay without an answer; the first: {report.first_fault}; run again"
-        )
+        note(f"{report.unanswered:,} questions stay without an answer; the first: {report.first_fault}; run again")
 
 
 def agreement_of(judged: "Judged", seed: int) -> "Agreement":
     """How far the judge and the offline kinds agree, on the traces that the judge gives a kind."""
-    from sgram.validation.agreement import measure_agreement
-    from sgram.validation.ratings import Rating
+    from sgram.annotation.agreement import measure_agreement
+    from sgram.annotation.ratings import Rating
 
     ratings = []
-    for place, (judgement, diagnosis) in enumerate(judged):
-        if judgement.kind is not None:
+    for place, (judgment, diagnosis) in enumerate(judged):
+        if judgment.kind is not None:
             kind = diagnosis.kind if diagnosis.kind in ("strategic", "procedural") else "other"
-            item = f"{place} {judgement.trace_id}"
-            ratings += [Rating(item, "offline", kind), Rating(item, "judge", judgement.kind)]
+            item = f"{place} {judgment.trace_id}"
+            ratings += [Rating(item, "offline", kind), Rating(item, "judge", judgment.kind)]
     return measure_agreement(ratings, seed=seed)
 
 
 def print_agreement(judged: "Judged", model: str, seed: int) -> None:
     """What the judge chose against the offline kinds, and how far they agree."""
-    told = [(judgement, diagnosis) for judgement, diagnosis in judged if judgement.kind is not None]
+    told = [(judgment, diagnosis) for judgment, diagnosis in judged if judgment.kind is not None]
     if not told:
         note("the judge gave no kind to compare with")
         return
     kinds = ("strategic", "procedural", "other")
     counts = dict.fromkeys(((theirs, ours) for theirs in kinds for ours in kinds), 0)
-    for judgement, diagnosis in told:
+    for judgment, diagnosis in told:
         ours = diagnosis.kind if diagnosis.kind in kinds else "other"
-        counts[judgement.kind, ours] += 1
+        counts[judgment.kind, ours] += 1
     print()
     show_table(
         (f"{_short(model)} says", *(f"offline {kind}" for kind in kinds)),
@@ -160,6 +159,6 @@ def print_agreement(judged: "Judged", model: str, seed: int) -> None:
         (f"{len(told):,} traces", "value", "95 % interval"),
         [(name, "-" if one.value is None else f"{one.value:.3f}", interval(one)) for name, one in rows],
     )
-    shares = [judgement.share for judgement, _ in told if len(judgement.letters) > 1]
+    shares = [judgment.share for judgment, _ in told if len(judgment.letters) > 1]
     if shares:
         note(f"the judge agrees with itself in {percent(sum(shares) / len(shares)).strip()} of its repeats")

@@ -57,6 +57,10 @@ class JudgeFlags:
 
         return JudgeConfig(
             endpoint=Endpoint(self.judge or "", self.judge_key_env),
-            model=self.judge_model, repeats=self.judge_repeats, temperature=self.judge_temperature,
-            parallel=self.judge_parallel, price_in=self.price_in, price_out=self.price_out,
-        )  # fmt: skip
+            model=self.judge_model,
+            repeats=self.judge_repeats,
+            temperature=self.judge_temperature,
+            parallel=self.judge_parallel,
+            price_in=self.price_in,
+            price_out=self.price_out,
+        )

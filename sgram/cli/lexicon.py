@@ -46,9 +46,12 @@ def _check_target(output: str) -> None:
 
 def _identity(lexicon: Lexicon) -> dict[str, Any]:
     return {
-        "name": lexicon.name, "digest": lexicon.digest, "n_clusters": len(lexicon.clusters),
-        "n_grams": len(lexicon.grams), "n_core": len(lexicon.core),
-    }  # fmt: skip
+        "name": lexicon.name,
+        "digest": lexicon.digest,
+        "n_clusters": len(lexicon.clusters),
+        "n_grams": len(lexicon.grams),
+        "n_core": len(lexicon.core),
+    }
 
 
 def _identity_line(lexicon: Lexicon) -> str:
@@ -76,9 +79,7 @@ def show(
     lexicon: Source,
     /,
     *,
-    top: Annotated[
-        int | None, Parameter(help="Rows to show, 0 for all. By default 20; all with --json.")
-    ] = None,
+    top: Annotated[int | None, Parameter(help="Rows to show, 0 for all. By default 20; all with --json.")] = None,
     grams: Annotated[bool, Parameter(negative="", help="One row a gram instead of one a cluster.")] = False,
     move: Annotated[Move | None, Parameter(help="Only clusters that make this move.")] = None,
     as_json: AsJson = False,
@@ -94,12 +95,8 @@ def show(
     if as_json:
         rows = places if grams else clusters
         shown = rows[: limit or None]
-        fields = (
-            {"grams": [_gram_row(*row) for row in shown]} if grams else {"clusters": _cluster_rows(shown)}
-        )
-        _say_json(
-            "lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": len(rows), **fields}
-        )
+        fields = {"grams": [_gram_row(*row) for row in shown]} if grams else {"clusters": _cluster_rows(shown)}
+        _say_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": len(rows), **fields})
         return
     if grams:
         _show_grams(places[: limit or None])
@@ -130,18 +127,25 @@ def _show_grams(places: Sequence[tuple[Cluster, Gram]]) -> None:
 def _cluster_rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
     return [
         {
-            "rank": cluster.id, "move": cluster.move, "df": cluster.df, "score": cluster.score,
-            "medoid": cluster.medoid, "grams": [gram.text for gram in cluster.grams],
+            "rank": cluster.id,
+            "move": cluster.move,
+            "df": cluster.df,
+            "score": cluster.score,
+            "medoid": cluster.medoid,
+            "grams": [gram.text for gram in cluster.grams],
         }
         for cluster in clusters
-    ]  # fmt: skip
+    ]
 
 
 def _gram_row(cluster: Cluster, gram: Gram) -> dict[str, Any]:
     return {
-        "text": gram.text, "cluster": cluster.id, "medoid": cluster.medoid, "move": cluster.move,
+        "text": gram.text,
+        "cluster": cluster.id,
+        "medoid": cluster.medoid,
+        "move": cluster.move,
         **{name: getattr(gram, name) for name in _NUMBERS},
-    }  # fmt: skip
+    }
 
 
 @app.command
@@ -197,9 +201,7 @@ def check(lexicon: Source, /, *, as_json: AsJson = False) -> None:
     loaded = Lexicon.load(lexicon)
     findings = check_lexicon(loaded)
     if as_json:
-        _say_json(
-            "lexicon-check", {**_identity(loaded), "findings": [finding.to_json() for finding in findings]}
-        )
+        _say_json("lexicon-check", {**_identity(loaded), "findings": [finding.to_json() for finding in findings]})
         return
     for finding in findings:
         _say(f"{finding.rule}: {finding.message}")
@@ -213,12 +215,9 @@ def export(
     lexicon: Source,
     /,
     *,
-    form: Annotated[
-        Literal["txt", "csv", "jsonl"], Parameter(name="--format", help="Form of the list.")
-    ] = "txt",
+    form: Annotated[Literal["txt", "csv", "jsonl"], Parameter(name="--format", help="Form of the list.")] = "txt",
     full: Annotated[
-        bool,
-        Parameter(negative="--pruned", help="Every gram (as masks use), or the core list that people read."),
+        bool, Parameter(negative="--pruned", help="Every gram (as masks use), or the core list that people read.")
     ] = False,
     output: Target = "-",
 ) -> None:
@@ -238,7 +237,7 @@ def _as_text(rows: list[dict[str, Any]]) -> str:
 
 def _as_csv(rows: list[dict[str, Any]]) -> str:
     from sgram.analysis.table import Column, Table
-    from sgram.reports.exports import csv_bytes
+    from sgram.reports.pages.exports import csv_bytes
 
     names = ("text", "cluster", "medoid", "move", *_NUMBERS)
     cells = tuple(tuple(row[name] for name in names) for row in rows)
@@ -265,19 +264,12 @@ def presets(*, as_json: AsJson = False) -> None:
     """List the lexicons that come with sgram."""
     loaded = [Lexicon.load(name) for name in Lexicon.presets()]
     if as_json:
-        _say_json(
-            "lexicon-presets", {"presets": [{**_identity(each), "source": each.source} for each in loaded]}
-        )
+        _say_json("lexicon-presets", {"presets": [{**_identity(each), "source": each.source} for each in loaded]})
         return
     show_table(
         ("name", "clusters", "grams", "source"),
         [
-            (
-                each.name,
-                len(each.clusters),
-                len(each.grams),
-                each.source.get("citation", each.source.get("method", "")),
-            )
+            (each.name, len(each.clusters), len(each.grams), each.source.get("citation", each.source.get("method", "")))
             for each in loaded
         ],
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, printable, stages
-from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
+from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags, tell
 from sgram.errors import UsageError
 from sgram.files import excerpt, write_bytes
@@ -17,11 +17,10 @@ from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
-    from sgram.analysis.scored import ScoredFile
+    from sgram.scoring.scored_file import ScoredFile
 
 _INPUTS = Parameter(
-    help="Directories of training runs or comparisons, or files and folders of rollouts.",
-    allow_leading_hyphen=True,
+    help="Directories of training runs or comparisons, or files and folders of rollouts.", allow_leading_hyphen=True
 )
 
 
@@ -49,23 +48,19 @@ def metrics(
     /,
     *,
     lexicon: Annotated[
-        str | None,
-        Parameter(help="A lexicon file or preset; by default a run's own, and wang2025 for rollouts."),
+        str | None, Parameter(help="A lexicon file or preset; by default a run's own, and wang2025 for rollouts.")
     ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     scoring: ScoringFlags = ScoringFlags(),
     placebos: Annotated[int, Parameter(help="Random lexicons that the lexicon is compared with.")] = 3,
     table: Annotated[
-        tuple[str, ...],
-        Parameter(help="Print this table, whole; may be given again.", negative="", show_default=False),
+        tuple[str, ...], Parameter(help="Print this table, whole; may be given again.", negative="", show_default=False)
     ] = (),
     csv: Annotated[
         Path | None, Parameter(help="Folder for all tables, a CSV file each.", allow_leading_hyphen=True)
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
-    dry_run: Annotated[
-        bool, Parameter(negative="", help="Say what would be read and computed, and stop.")
-    ] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be read and computed, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
     """Measure what rollouts or training runs show about planning; every number with its interval and its placebo.
@@ -76,19 +71,19 @@ def metrics(
 
     sgram metrics rollouts.jsonl --model smollm2 -o scored.jsonl.gz
     """
-    from sgram.analysis import AnalysisConfig, analyse
+    from sgram.analysis import AnalysisConfig, analyze
     from sgram.cli.metrics_tables import check_tables, show_analysis, show_tables
 
     refuse_options(inputs, "metrics")
     check_tables(table)
     if reading.quarantine is not None:
-        raise UsageError(
-            "rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file"
-        )
+        raise UsageError("rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file")
     config = AnalysisConfig(
-        lexicon=lexicon, tokenizer=None if reading.tokenizer is None else str(reading.tokenizer), seed=seed,
+        lexicon=lexicon,
+        tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
+        seed=seed,
         n_placebos=placebos,
-    )  # fmt: skip
+    )
     _check_names(inputs, scoring, csv, dry_run)
     if dry_run:
         return _show_plan(inputs, config, reading, scoring, as_json)
@@ -97,7 +92,7 @@ def metrics(
         inputs, config = [str(scored.path)], replace(config, tokenizer=str(scored.tokenizer))
         reading = replace(reading, dialect="sgram")
     with stages(STAGES) as shown:
-        made = analyse(inputs, config, shown, options=reading.options(), dialect=reading.dialect)
+        made = analyze(inputs, config, shown, options=reading.options(), dialect=reading.dialect)
     written = [] if csv is None else _write_tables(made, csv)
     if as_json:
         print(json.dumps(_told(made, table, written), sort_keys=True, allow_nan=False))  # ASCII
@@ -114,14 +109,12 @@ def metrics(
 
 def _check_names(inputs: list[str], scoring: ScoringFlags, csv: Path | None, dry_run: bool) -> None:
     """Refuse names that cannot be meant, before anything is read."""
-    from sgram.analysis.scored import check_format
+    from sgram.scoring.scored_file import check_format
 
     if scoring.model is None and scoring.output is not None:
         raise UsageError("-o is for rollouts that --model scores; name the model, or --csv for tables")
     if scoring.model is not None and scoring.output is None and not dry_run:
-        raise UsageError(
-            "--model needs -o scored.jsonl.gz: what it computes is kept, so that it is computed once"
-        )
+        raise UsageError("--model needs -o scored.jsonl.gz: what it computes is kept, so that it is computed once")
     for path in (scoring.output, csv):
         if path is not None and str(path).startswith("-"):
             raise UsageError(
@@ -138,8 +131,13 @@ def _check_names(inputs: list[str], scoring: ScoringFlags, csv: Path | None, dry
         refuse_places([scoring.output])
 
 
-STAGES = {"reading": "inputs", "drawing placebos": "lexicons", "counting": "inputs", "diagnosing": "traces",
-          "measuring": "tables"}  # fmt: skip
+STAGES = {
+    "reading": "inputs",
+    "drawing placebos": "lexicons",
+    "counting": "inputs",
+    "diagnosing": "traces",
+    "measuring": "tables",
+}
 """What the stages of an analysis count."""
 
 
@@ -149,36 +147,28 @@ def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
 
     runs = [source.shown for source in find_inputs(inputs)[0] if source.kind == "run"]
     if runs:
-        raise UsageError(
-            f"the rollouts of the run {excerpt(runs[0])} hold their entropies already; leave out --model"
-        )
+        raise UsageError(f"the rollouts of the run {excerpt(runs[0])} hold their entropies already; leave out --model")
     return TraceReader(inputs, reading.dialect, options=reading.options())
 
 
 def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "ScoredFile":
     """Score the rollouts of `inputs` by a model, into the file that `scoring` names, and say what came of it."""
-    from sgram.analysis.scored import score_file
-    from sgram.analysis.scoring import Scoring
+    from sgram.scoring.log_probs import Scoring
+    from sgram.scoring.scored_file import score_file
     from sgram.training.models import load_model
 
     reader = _rollouts(inputs, reading)
     loaded = load_model(scoring.model, scoring.dtype, scoring.device)
     with meter("scoring", None, "traces") as bar:
         scored = score_file(
-            reader,
-            loaded,
-            scoring.output,
-            Scoring(scoring.max_length, scoring.chat),
-            lambda done: bar.update(done),
+            reader, loaded, scoring.output, Scoring(scoring.max_length, scoring.chat), lambda done: bar.update(done)
         )
     tell(reader)
     note(f"{scored.scored:,} of {scored.traces:,} traces scored by {scoring.model}, written to {scored.path}")
     if scored.reused:
         note(f"{scored.reused:,} of them had been scored before the last try was cut off")
     if scored.scored < scored.traces:
-        note(
-            f"{scored.traces - scored.scored:,} were empty or too long (--max-length); they have no entropies"
-        )
+        note(f"{scored.traces - scored.scored:,} were empty or too long (--max-length); they have no entropies")
     note(f"next time: sgram metrics {scored.path} --tokenizer {scored.tokenizer}")
     return scored
 
@@ -191,12 +181,14 @@ def _show_plan(
 
     sources, notes = find_inputs(inputs)
     plan: dict[str, Any] = {
-        "format": "sgram-metrics-plan", "version": 1, "lexicon": config.lexicon,
+        "format": "sgram-metrics-plan",
+        "version": 1,
+        "lexicon": config.lexicon,
         "inputs": [{"path": each.shown, "kind": each.kind, "source": each.name} for each in sources],
-    }  # fmt: skip
+    }
     if scoring.model is not None:
-        from sgram.analysis.scored import estimate
-        from sgram.analysis.scoring import Scoring
+        from sgram.scoring.log_probs import Scoring
+        from sgram.scoring.scored_file import estimate
         from sgram.training.models import load_model
 
         reader = _rollouts(inputs, reading)
@@ -211,9 +203,7 @@ def _show_plan(
     if scoring.model is not None:
         found = plan["scoring"]
         seconds = "unknown" if found["seconds"] is None else f"about {found['seconds']:,.0f} s"
-        print(
-            f"scoring  {found['traces']:,} traces, {found['tokens']:,} tokens, {found['too_long']:,} too long"
-        )
+        print(f"scoring  {found['traces']:,} traces, {found['tokens']:,} tokens, {found['too_long']:,} too long")
         print(f"         {seconds} on {scoring.device}, about {found['memory'] / 2**20:,.0f} MiB")
     for said in notes:
         note(said)
@@ -221,7 +211,7 @@ def _show_plan(
 
 
 def _write_tables(made: "Analysis", folder: Path) -> list[Path]:
-    from sgram.reports.exports import csv_bytes
+    from sgram.reports.pages.exports import csv_bytes
 
     written = []
     for name, table in made.tables.items():
@@ -233,18 +223,26 @@ def _write_tables(made: "Analysis", folder: Path) -> list[Path]:
 def _told(made: "Analysis", wanted: tuple[str, ...], written: list[Path]) -> dict[str, Any]:
     tables = {
         name: {
-            "title": table.title, "note": table.note, "columns": [asdict(column) for column in table.columns],
+            "title": table.title,
+            "note": table.note,
+            "columns": [asdict(column) for column in table.columns],
             "rows": [list(row) for row in table.rows],
         }
         for name, table in made.tables.items()
         if not wanted or name in wanted
-    }  # fmt: skip
+    }
     orders = {
         which: {name: {"answer": order.answer, "sentence": order.sentence} for name, order in held.items()}
         for which, held in (("lexicon", made.orders), ("placebo", made.placebo_orders))
     }
     return {
-        "format": "sgram-metrics", "version": 1, "title": made.title, "sources": list(made.sources), "tables": tables,
-        "execution_settles_first": orders, "notes": list(made.notes), "provenance": dict(made.provenance),
+        "format": "sgram-metrics",
+        "version": 1,
+        "title": made.title,
+        "sources": list(made.sources),
+        "tables": tables,
+        "execution_settles_first": orders,
+        "notes": list(made.notes),
+        "provenance": dict(made.provenance),
         "files": [path.name for path in written],
-    }  # fmt: skip
+    }

@@ -42,25 +42,39 @@ _VIEWS = (
     _View("success", "how often they are correct", ("source", "measure"), more=("problems", "samples")),
     _View("shares", "planning share", ("source", "outcome", "unit"), more=("traces",)),
     _View(
-        "semantic_entropy", "semantic entropy at equal size, nats", ("source", "bins"), "at_size",
-        where=(("outcome", "all"),), more=("size", "occurrences"),
+        "semantic_entropy",
+        "semantic entropy at equal size, nats",
+        ("source", "bins"),
+        "at_size",
+        where=(("outcome", "all"),),
+        more=("size", "occurrences"),
     ),
     _View("conditional_entropy", "entropy of what follows a span, nats", ("source",), more=("size", "occurrences")),
     _View("tokens", "token entropy, nats", ("source", "token_class"), "entropy", "entropy_low", "entropy_high"),
     _View("tokens", "perplexity", ("source", "token_class"), "perplexity", "perplexity_low", "perplexity_high"),
     _View(
-        "overlap", "planning tokens that are of high entropy", ("source",), "high_given_planning",
+        "overlap",
+        "planning tokens that are of high entropy",
+        ("source",),
+        "high_given_planning",
         more=("planning_given_high", "chance"),
     ),
     _View(
-        "errors", "kinds of errors, of wrong traces", ("source", "kind"), "share", where=(("step", None),),
+        "errors",
+        "kinds of errors, of wrong traces",
+        ("source", "kind"),
+        "share",
+        where=(("step", None),),
         more=("count",),
     ),
     _View(
-        "equations", "equations that do not hold", ("source", "outcome"), "wrong_share",
+        "equations",
+        "equations that do not hold",
+        ("source", "outcome"),
+        "wrong_share",
         more=("right", "wrong", "unchecked"),
     ),
-)  # fmt: skip
+)
 
 
 def show_analysis(made: "Analysis") -> None:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLOURS, Meter, note, printable
-from sgram.cli.names import refuse_options
+from sgram.cli.console import MOVE_COLORS, Meter, note, printable
+from sgram.cli.path_checks import refuse_options
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
@@ -23,7 +23,7 @@ from sgram.mining.config import MiningConfig, Resources
 
 if TYPE_CHECKING:
     from sgram.lexicon import Cluster
-    from sgram.mining.job import Job, Outcome, Progress
+    from sgram.mining.run import Job, Outcome, Progress
 
 # stage: (what is said, unit, how many of the stage's own counts make one)
 _STAGES = {
@@ -59,14 +59,11 @@ def mine(
     *,
     output: Annotated[
         str | None,
-        Parameter(
-            name=["--output", "-o"], help="Where the lexicon goes; - for stdout.", allow_leading_hyphen=True
-        ),
+        Parameter(name=["--output", "-o"], help="Where the lexicon goes; - for stdout.", allow_leading_hyphen=True),
     ] = None,
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
     background: Annotated[
-        list[str] | None,
-        Parameter(help="Traces of short chains of thought to contrast with; default: packaged."),
+        list[str] | None, Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
     ] = None,
     classifier: Annotated[
         str | None,
@@ -93,17 +90,22 @@ def mine(
     sgram mine rollouts/ --setting f1 -o lexicon.json
 
     sgram mine rollouts.parquet --method paper -o paper.json
-    """  # fmt: skip
-    from sgram.mining.job import Job
+    """
+    from sgram.mining.run import Job
 
     _check_flags(paths, output, rows)
     if as_json and output == "-":
         raise UsageError("--json and -o - both want stdout; choose one")
     job = Job(
-        paths=tuple(paths), config=config, resources=Resources(workers=workers, memory=parse_size(memory)),
-        background=tuple(background or ()), classifier=classifier, dialect=reading.dialect,
-        options=reading.options(), runs=runs,
-    )  # fmt: skip
+        paths=tuple(paths),
+        config=config,
+        resources=Resources(workers=workers, memory=parse_size(memory)),
+        background=tuple(background or ()),
+        classifier=classifier,
+        dialect=reading.dialect,
+        options=reading.options(),
+        runs=runs,
+    )
     job.check(output)
     if dry_run:
         return _show_plan(job, output, as_json)
@@ -149,9 +151,7 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
     """What a run would do: it reads no trace and writes nothing."""
     files = job.files()
     size = sum(bytes_ or 0 for _, bytes_ in files)
-    packed = sum(
-        (bytes_ or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, bytes_ in files
-    )
+    packed = sum((bytes_ or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, bytes_ in files)
     paper = job.config.method == "paper"
     of_problems = 1 if paper else "0.5 % of the problems, at least 4, at most half of them"
     settings = job.config.resolved(0) | {
@@ -159,11 +159,18 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
         "min_problems": job.config.min_problems or of_problems,
     }
     plan = {
-        "format": "sgram-mining-plan", "version": 1, "files": len(files), "bytes": size,
-        "text_bytes_about": packed, "seconds_about": round(15 + packed / 20e6 / job.resources.workers),
-        "memory": job.resources.memory, "workers": job.resources.workers, "runs": str(job.runs), "output": output,
+        "format": "sgram-mining-plan",
+        "version": 1,
+        "files": len(files),
+        "bytes": size,
+        "text_bytes_about": packed,
+        "seconds_about": round(15 + packed / 20e6 / job.resources.workers),
+        "memory": job.resources.memory,
+        "workers": job.resources.workers,
+        "runs": str(job.runs),
+        "output": output,
         "config": settings,
-    }  # fmt: skip
+    }
     if as_json:
         print(json.dumps(plan, sort_keys=True))
         return 0
@@ -174,9 +181,7 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
         print(f"         ... and {len(files) - 10:,} more")
     told = ", ".join(f"{key}={value}" for key, value in settings.items() if value not in (None, []))
     print(f"config   {printable(told)}")
-    print(
-        f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run"
-    )
+    print(f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run")
     print(f"memory   {job.resources.memory / 2**30:.1f} GiB; more is spilled to the run's directory")
     print(
         f"output   {printable(output or '(none: the run keeps it)')}; run directory under {printable(str(job.runs))}/"
@@ -222,16 +227,28 @@ def _scorer_told(scorer: dict) -> str:
 def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, object]:
     lexicon = outcome.lexicon
     return {
-        "format": "sgram-mine", "version": 1, "lexicon": output, "run": str(outcome.directory),
-        "digest": lexicon.digest, "rows": outcome.summary["rows"], "warnings": outcome.summary["warnings"],
-        "grams": len(lexicon.grams), "core": [gram.text for gram in lexicon.core],
+        "format": "sgram-mine",
+        "version": 1,
+        "lexicon": output,
+        "run": str(outcome.directory),
+        "digest": lexicon.digest,
+        "rows": outcome.summary["rows"],
+        "warnings": outcome.summary["warnings"],
+        "grams": len(lexicon.grams),
+        "core": [gram.text for gram in lexicon.core],
         "n_clusters": len(lexicon.clusters),
         "clusters": [
-            {"id": cluster.id, "move": cluster.move, "df": cluster.df, "medoid": cluster.medoid,
-             "core": [gram.text for gram in cluster.grams if gram.core], "grams": len(cluster.grams)}
+            {
+                "id": cluster.id,
+                "move": cluster.move,
+                "df": cluster.df,
+                "medoid": cluster.medoid,
+                "core": [gram.text for gram in cluster.grams if gram.core],
+                "grams": len(cluster.grams),
+            }
             for cluster in _readable(outcome)[:rows]
         ],
-    }  # fmt: skip
+    }
 
 
 def _readable(outcome: "Outcome") -> list["Cluster"]:
@@ -244,20 +261,24 @@ def cluster_table(outcome: "Outcome", rows: int) -> Table:
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
     for name, options in (
-        ("move", {}), ("traces", {"justify": "right"}), ("medoid", {"style": "bold", "max_width": 30}),
-        ("members", {"ratio": 2, "overflow": "ellipsis"}), ("in context", {"ratio": 3, "overflow": "ellipsis"}),
-    ):  # fmt: skip
+        ("move", {}),
+        ("traces", {"justify": "right"}),
+        ("medoid", {"style": "bold", "max_width": 30}),
+        ("members", {"ratio": 2, "overflow": "ellipsis"}),
+        ("in context", {"ratio": 3, "overflow": "ellipsis"}),
+    ):
         table.add_column(name, no_wrap=True, **options)
     for cluster in _readable(outcome)[:rows]:
-        others = sorted(
-            (gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core
-        )
+        others = sorted((gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core)
         more = f" +{len(others) - 4}" if len(others) > 4 else ""
-        colour, example = MOVE_COLOURS[cluster.move], example_of.get(cluster.id)
+        color, example = MOVE_COLORS[cluster.move], example_of.get(cluster.id)
         table.add_row(
-            Text(cluster.move, colour), f"{cluster.df:,}", Text(cluster.medoid),
-            Text(", ".join(gram.text for gram in others[:4]) + more), _in_context(example, colour),
-        )  # fmt: skip
+            Text(cluster.move, color),
+            f"{cluster.df:,}",
+            Text(cluster.medoid),
+            Text(", ".join(gram.text for gram in others[:4]) + more),
+            _in_context(example, color),
+        )
     return table
 
 
@@ -269,7 +290,7 @@ def _show_clusters(outcome: "Outcome", rows: int) -> None:
         note(f"... {readable - rows:,} more clusters to read (--rows), {left:,} that only serve masks")
 
 
-def _in_context(example: dict | None, colour: str, around: int = 30) -> Text:
+def _in_context(example: dict | None, color: str, around: int = 30) -> Text:
     if example is None:
         return Text("")
     text, start = example["text"], example["start"]
@@ -279,4 +300,4 @@ def _in_context(example: dict | None, colour: str, around: int = 30) -> Text:
     before = printable(text[first:start])
     gram = printable(example["text"][example["start"] : example["end"]])
     after = printable(example["text"][example["end"] : example["end"] + 3 * around])
-    return Text.assemble(before, (gram, f"bold {colour}"), after)
+    return Text.assemble(before, (gram, f"bold {color}"), after)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import Meter, meter, note, printable, show_table
-from sgram.cli.names import refuse_options
+from sgram.cli.path_checks import refuse_options
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
@@ -25,8 +25,7 @@ Dialect = Literal[("auto", *DIALECTS)]
 _MODELS_SHOWN = 8
 _MODELS_HELD = 10_000
 _PATHS = Parameter(
-    help="Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.",
-    allow_leading_hyphen=True,
+    help="Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.", allow_leading_hyphen=True
 )
 _OUTPUT = Parameter(
     name=["--output", "-o"],
@@ -66,9 +65,13 @@ class InputFlags:
         if aside is None and output not in (None, "-"):
             aside = Path(f"{output}.quarantine.jsonl")
         return ReadOptions(
-            quarantine=aside, max_bad=self.max_bad, rewards=rewards,
-            tokenizer=self.tokenizer, where=self.where, correct_above=self.correct_above,
-        )  # fmt: skip
+            quarantine=aside,
+            max_bad=self.max_bad,
+            rewards=rewards,
+            tokenizer=self.tokenizer,
+            where=self.where,
+            correct_above=self.correct_above,
+        )
 
 
 def _weight(text: str) -> tuple[str, float]:
@@ -196,19 +199,30 @@ def tell(reader: TraceReader) -> None:
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
     value = {
-        "format": "sgram-read", "version": 1, "output": output, **summary.numbers(),
-        "rows_in": report.rows_in, "rows_kept": report.rows_kept, "rows_skipped": report.rows_skipped,
-        "rows_quarantined": report.rows_quarantined, "dialects": dict(report.dialects),
-        "reasons": dict(report.reasons), "warnings": report.warnings,
+        "format": "sgram-read",
+        "version": 1,
+        "output": output,
+        **summary.numbers(),
+        "rows_in": report.rows_in,
+        "rows_kept": report.rows_kept,
+        "rows_skipped": report.rows_skipped,
+        "rows_quarantined": report.rows_quarantined,
+        "dialects": dict(report.dialects),
+        "reasons": dict(report.reasons),
+        "warnings": report.warnings,
         "files": [
             {
-                "file": file.file, "dialect": file.dialect, "rows_in": file.rows_in,
-                "rows_kept": file.rows_kept, "rows_skipped": file.rows_skipped,
-                "rows_quarantined": file.rows_quarantined, "first_fault": file.first_fault or None,
+                "file": file.file,
+                "dialect": file.dialect,
+                "rows_in": file.rows_in,
+                "rows_kept": file.rows_kept,
+                "rows_skipped": file.rows_skipped,
+                "rows_quarantined": file.rows_quarantined,
+                "first_fault": file.first_fault or None,
             }
             for file in report.files
         ],
-    }  # fmt: skip
+    }
     print(json.dumps(value, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
 
 

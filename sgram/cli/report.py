@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import note, printable, stages
-from sgram.cli.names import refuse_inputs, refuse_options, refuse_places
+from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
 from sgram.cli.read import InputFlags
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
-    from sgram.reports.figure import Figure, ShownFigure
-    from sgram.reports.sentence import Sentence
+    from sgram.reports.figures.figure import Figure, ShownFigure
+    from sgram.reports.findings.wording import Sentence
 
 _PATHS = Parameter(
-    help="Training runs (or folders of them, or a comparison), files or folders of rollouts.",
-    allow_leading_hyphen=True,
+    help="Training runs (or folders of them, or a comparison), files or folders of rollouts.", allow_leading_hyphen=True
 )
 _OUTPUT = Parameter(name=["--output", "-o"], help="The page.", allow_leading_hyphen=True)
 _LEXICON = Parameter(help="A lexicon file, or a preset; by default a run's own, and wang2025 for traces.")
@@ -33,17 +32,7 @@ _MODEL = Parameter(
     "they are kept "
     "beside the page in .scored.jsonl.gz."
 )
-_MAIN_TABLES = (
-    "corpus",
-    "success",
-    "shares",
-    "moves",
-    "semantic_entropy",
-    "tokens",
-    "overlap",
-    "settling",
-    "errors",
-)
+_MAIN_TABLES = ("corpus", "success", "shares", "moves", "semantic_entropy", "tokens", "overlap", "settling", "errors")
 _WRITTEN_LIKE_INPUT = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
 
@@ -74,9 +63,7 @@ def report(
     title: Annotated[str | None, Parameter(help="The page's title.")] = None,
     traces: Annotated[int, Parameter(help="Traces shown in full on the page.")] = 12,
     seed: Annotated[int, Parameter(help="Seed of placebos and of bootstrap intervals.")] = 0,
-    dry_run: Annotated[
-        bool, Parameter(negative="", help="Say what would be read and written, and stop.")
-    ] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be read and written, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
     """Measure runs or traces and write one page that says what was found; traces alone are tagged first.
@@ -93,18 +80,21 @@ def report(
     if model is not None:
         refuse_inputs([_scored_beside(output)], paths)
     config = AnalysisConfig(
-        lexicon=lexicon, tokenizer=None if reading.tokenizer is None else str(reading.tokenizer), seed=seed,
-        n_examples=traces, n_siblings=min(traces, AnalysisConfig().n_siblings),
-    )  # fmt: skip
+        lexicon=lexicon,
+        tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
+        seed=seed,
+        n_examples=traces,
+        n_siblings=min(traces, AnalysisConfig().n_siblings),
+    )
     if dry_run:
         return _show_plan(paths, output, beside, as_json)
     command = _command(paths, lexicon, reading.tokenizer, model, seed, traces)
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
-    analysis = _analysed(paths, config, reading)
+    analysis = _analyzed(paths, config, reading)
     told = {**analysis.provenance, "command": command}
     analysis = replace(analysis, title=title or analysis.title, provenance=told)
-    from sgram.reports.sentences import summary
+    from sgram.reports.findings.summary import summary
 
     sentences = summary(analysis)
     drawn, made = _figures(analysis, beside)
@@ -115,9 +105,7 @@ def report(
         return 0
     for said in analysis.notes:
         note(said)
-    note(
-        f"{len(analysis.tables):,} tables, {len(drawn):,} figures, {len(sentences):,} sentences; {size / 1e6:.1f} MB"
-    )
+    note(f"{len(analysis.tables):,} tables, {len(drawn):,} figures, {len(sentences):,} sentences; {size / 1e6:.1f} MB")
     for folder, n in sorted(Counter(path.parent for path in files[1:]).items()):
         names = [path.name for path in files[1:] if path.parent == folder]
         note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
@@ -126,12 +114,7 @@ def report(
 
 
 def _command(
-    paths: Sequence[str],
-    lexicon: str | None,
-    tokenizer: Path | None,
-    model: str | None,
-    seed: int,
-    traces: int,
+    paths: Sequence[str], lexicon: str | None, tokenizer: Path | None, model: str | None, seed: int, traces: int
 ) -> str:
     """The command that makes the page again, without the machine's folders."""
     words = ["sgram", "report", *(Path(path).name for path in paths)]
@@ -144,9 +127,7 @@ def _check_names(paths: Sequence[str], output: Path, beside: BesideFlags, quaran
     """Refuse names that cannot be meant, before anything is read."""
     refuse_options(paths, "report")
     if quarantine is not None:
-        raise UsageError(
-            "rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file"
-        )
+        raise UsageError("rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file")
     written = [path for path in (output, beside.markdown) if path is not None]
     folders = [path for path in (beside.csv, beside.figures) if path is not None]
     for path in written + folders:
@@ -176,28 +157,24 @@ def _scored(
     from sgram.cli.metrics import ScoringFlags, score
 
     scored = score(list(paths), reading, ScoringFlags(model=model, output=_scored_beside(output)))
-    return (
-        [str(scored.path)],
-        replace(config, tokenizer=str(scored.tokenizer)),
-        replace(reading, dialect="sgram"),
-    )
+    return ([str(scored.path)], replace(config, tokenizer=str(scored.tokenizer)), replace(reading, dialect="sgram"))
 
 
 def _scored_beside(page: Path) -> Path:
     return page.with_name(f"{page.stem}.scored.jsonl.gz")
 
 
-def _analysed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags) -> "Analysis":
-    from sgram.analysis import analyse
+def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags) -> "Analysis":
+    from sgram.analysis import analyze
     from sgram.cli.metrics import STAGES
 
     with stages(STAGES) as shown:
-        return analyse(paths, config, shown, options=reading.options(), dialect=reading.dialect)
+        return analyze(paths, config, shown, options=reading.options(), dialect=reading.dialect)
 
 
 def _figures(analysis: "Analysis", beside: BesideFlags) -> tuple[list["ShownFigure"], list["Figure"]]:
     """The figures as the page takes them, and as files are made of; none without matplotlib."""
-    from sgram.reports.figures import figures
+    from sgram.reports.figures.report_figures import figures
 
     made, drawn = figures(analysis), []
     try:
@@ -216,7 +193,7 @@ def _figures(analysis: "Analysis", beside: BesideFlags) -> tuple[list["ShownFigu
 def _write_page(
     analysis: "Analysis", drawn: Sequence["ShownFigure"], sentences: Sequence["Sentence"], output: Path
 ) -> int:
-    from sgram.reports.report_page import ReportConfig, report_page
+    from sgram.reports.pages.report_page import ReportConfig, report_page
 
     config = ReportConfig(max_examples=max(ReportConfig().max_examples, len(analysis.examples)))
     page = report_page(analysis, drawn, sentences, config)
@@ -228,7 +205,7 @@ def _write_beside(
     analysis: "Analysis", made: Sequence["Figure"], sentences: Sequence["Sentence"], beside: BesideFlags
 ) -> Iterable[Path]:
     """Write the files beside the page; their paths."""
-    from sgram.reports.exports import csv_bytes, markdown
+    from sgram.reports.pages.exports import csv_bytes, markdown
 
     files: list[Path] = []
     if beside.csv is not None:
@@ -244,9 +221,7 @@ def _write_beside(
                 shown[figure.name] = os.path.relpath(files[-1], beside.markdown.parent)
     if beside.markdown is not None:
         files.append(beside.markdown)
-        write_bytes(
-            files[-1], markdown(analysis, sentences, made, shown or None).encode("utf-8", "backslashreplace")
-        )
+        write_bytes(files[-1], markdown(analysis, sentences, made, shown or None).encode("utf-8", "backslashreplace"))
     return files
 
 
@@ -256,9 +231,7 @@ def _show_plan(paths: Sequence[str], output: Path, beside: BesideFlags, as_json:
 
     sources, notes = find_inputs(paths)
     told = [{"input": each.shown, "kind": each.kind, "name": each.name} for each in sources]
-    written = [
-        str(path) for path in (output, beside.markdown, beside.csv, beside.figures) if path is not None
-    ]
+    written = [str(path) for path in (output, beside.markdown, beside.csv, beside.figures) if path is not None]
     if as_json:
         plan = {"inputs": told, "writes": written, "notes": notes}
         print(json.dumps({"format": "sgram-report-plan", "version": 1, **plan}, sort_keys=True))
@@ -275,9 +248,13 @@ def _show_plan(paths: Sequence[str], output: Path, beside: BesideFlags, as_json:
 
 def _print_json(analysis: "Analysis", sentences: Sequence["Sentence"], files: Iterable[Path]) -> None:
     told = {
-        "format": "sgram-report", "version": 1, "title": analysis.title, "files": [str(path) for path in files],
-        "sources": list(analysis.sources), "notes": list(analysis.notes),
+        "format": "sgram-report",
+        "version": 1,
+        "title": analysis.title,
+        "files": [str(path) for path in files],
+        "sources": list(analysis.sources),
+        "notes": list(analysis.notes),
         "sentences": [{"section": each.section, "kind": each.kind, "text": each.text} for each in sentences],
         "tables": {name: analysis.tables[name].records() for name in _MAIN_TABLES if name in analysis.tables},
-    }  # fmt: skip
+    }
     print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it

@@ -1,4 +1,4 @@
-"""``sgram tag``: rollouts in; masks, planning shares, coloured traces out. Nothing but flags, progress and printing."""
+"""``sgram tag``: rollouts in; masks, planning shares, colored traces out. Nothing but flags, progress and printing."""
 
 import json
 import os
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, show_table
-from sgram.cli.names import refuse_options
+from sgram.cli.path_checks import refuse_options
 from sgram.cli.read import InputFlags, tell, watched
-from sgram.cli.shown import page_legend, page_table, page_traces, percent, share_table, show_traces
+from sgram.cli.tagged_view import page_legend, page_table, page_traces, percent, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
-    from sgram.tagging.rollouts import RolloutTagger
-    from sgram.tagging.shares import ShareRow
+    from sgram.tagging.planning_shares import ShareRow
     from sgram.tagging.summary import TagSummary
+    from sgram.tagging.tagged_rollouts import RolloutTagger
 
 _GRAMS_SHOWN = 10
 _MODELS_SHOWN = 12
@@ -35,11 +35,11 @@ class ShowFlags:
     """What people are shown of the traces."""
 
     show: int = 0
-    """Print this many traces, planning spans in their move's colour."""
+    """Print this many traces, planning spans in their move's color."""
     lines: int = 60
     """Most lines of each printed trace; 0 for all."""
     html: Path | None = None
-    """Page of traces to write: one HTML file, planning spans in their move's colour."""
+    """Page of traces to write: one HTML file, planning spans in their move's color."""
     html_traces: int = 50
     """Traces on that page, the first of the input."""
 
@@ -54,13 +54,9 @@ class ShowFlags:
             raise UsageError("--show and --lines take a number from 0, --html-traces one from 1")
 
 
-_LEXICON = Parameter(
-    help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True
-)
+_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _OUTPUT = Parameter(
-    name=["--output", "-o"],
-    help="Parquet file for the masks; needs --tokenizer.",
-    allow_leading_hyphen=True,
+    name=["--output", "-o"], help="Parquet file for the masks; needs --tokenizer.", allow_leading_hyphen=True
 )
 
 
@@ -151,7 +147,7 @@ def _check_masks(output: str, reading: InputFlags) -> None:
 
 
 def _tagger(lexicon: Lexicon, reading: InputFlags) -> "RolloutTagger":
-    from sgram.tagging.rollouts import RolloutTagger
+    from sgram.tagging.tagged_rollouts import RolloutTagger
 
     if reading.tokenizer is None:
         return RolloutTagger(lexicon)
@@ -161,11 +157,7 @@ def _tagger(lexicon: Lexicon, reading: InputFlags) -> "RolloutTagger":
 
 
 def _pass(
-    reader: TraceReader,
-    tagger: "RolloutTagger",
-    summary: "TagSummary",
-    output: str | None,
-    limit: int | None,
+    reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", output: str | None, limit: int | None
 ) -> None:
     """Let the traces through once, writing masks on the way."""
     total = reader.bytes_total
@@ -185,9 +177,7 @@ def _tell_ids(tagger: "RolloutTagger", n_traces: int) -> None:
     if tagger.vocabulary is None:
         note("no --tokenizer: shares are of the characters that are not space; masks of tokens need one")
         return
-    note(
-        f"token ids: {told.n_given:,} rollouts hold their own, {told.n_encoded:,} were encoded from their text"
-    )
+    note(f"token ids: {told.n_given:,} rollouts hold their own, {told.n_encoded:,} were encoded from their text")
     if told.n_unlike_text:
         note(
             f"warning: {told.n_unlike_text:,} of {n_traces:,} rollouts hold ids that do not spell their text; "
@@ -211,20 +201,26 @@ def _unit(tagger: "RolloutTagger") -> str:
     return "characters" if tagger.vocabulary is None else "tokens"
 
 
-def _print_json(
-    reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, object]
-) -> None:
+def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, object]) -> None:
     made, ids, report, html = tagger.vocabulary, tagger.report, reader.report, flags["html"]
     told = {
-        "format": "sgram-tag", "version": 1, "output": flags["output"], "html": None if html is None else str(html),
+        "format": "sgram-tag",
+        "version": 1,
+        "output": flags["output"],
+        "html": None if html is None else str(html),
         "tokenizer": None if made is None else {"name": made.name, "digest": made.digest},
-        "unit": _unit(tagger), **summary.to_json(flags["seed"], _GRAMS_SHOWN),
+        "unit": _unit(tagger),
+        **summary.to_json(flags["seed"], _GRAMS_SHOWN),
         "ids": {
-            "given": ids.n_given, "encoded": ids.n_encoded, "unlike_text": ids.n_unlike_text,
+            "given": ids.n_given,
+            "encoded": ids.n_encoded,
+            "unlike_text": ids.n_unlike_text,
             "projected": ids.n_projected,
         },
-        "rows_in": report.rows_in, "rows_skipped": report.rows_skipped, "rows_quarantined": report.rows_quarantined,
-    }  # fmt: skip
+        "rows_in": report.rows_in,
+        "rows_skipped": report.rows_skipped,
+        "rows_quarantined": report.rows_quarantined,
+    }
     print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
 
 
@@ -242,9 +238,7 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
     if left:
         note(f"{left:,} more models; --json tells all")
     print()
-    show_table(
-        ("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()]
-    )
+    show_table(("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()])
     grams = summary.grams(_GRAMS_SHOWN)
     if grams:
         print()
@@ -252,16 +246,14 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
 
 
 def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, most: int) -> bytes:
-    from sgram.reports.trace_page import TracePage, trace_page
+    from sgram.reports.pages.trace_page import TracePage, trace_page
 
     rows, _ = _chosen_rows(summary, seed)
     everything, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
     shown = summary.kept[:most]
     by = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = everything.pooled
-    interval = (
-        "" if share.low is None else f" (95 % interval {100 * share.low:.1f} to {100 * share.high:.1f})"
-    )
+    interval = "" if share.low is None else f" (95 % interval {100 * share.low:.1f} to {100 * share.high:.1f})"
     page = TracePage(
         title=f"{n_traces:,} traces, planning words marked",
         summary=(

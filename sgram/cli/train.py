@@ -15,8 +15,8 @@ from sgram.errors import MissingExtraError, UsageError
 from sgram.files import RunDirectory, excerpt
 
 if TYPE_CHECKING:
-    from sgram.training.compare import Comparison
-    from sgram.training.run import RunResult
+    from sgram.training.experiments.compare import Comparison
+    from sgram.training.experiments.run import RunResult
 
 
 def train(
@@ -25,9 +25,7 @@ def train(
     *,
     settings: Annotated[TrainFlags, Parameter(name="*")] = TrainFlags(),  # noqa: B008
     matrix: Annotated[MatrixFlags, Parameter(name="*")] = MatrixFlags(),  # noqa: B008
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path(
-        "reports"
-    ),
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path("reports"),
     dry_run: Annotated[bool, Parameter(negative="", help="Say what would be run, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
@@ -50,8 +48,8 @@ def train(
 
 
 def _one_run(asked: Asked, out: Path, as_json: bool) -> int:
-    from sgram.training.run import finished
-    from sgram.training.run import train as run
+    from sgram.training.experiments.run import finished
+    from sgram.training.experiments.run import train as run
 
     arm, seed, warmup_seed = asked.arms[0], asked.seeds[0], asked.warmup_seeds[0]
     config = arm.apply(asked.config, seed=seed, warmup_seed=warmup_seed)
@@ -68,9 +66,7 @@ def _one_run(asked: Asked, out: Path, as_json: bool) -> int:
         }
         with board(1).shown() as shown:
             result = run(
-                config,
-                out,
-                lambda row: shown({**row, **labels, "event": "stage" if "stage" in row else "step"}),
+                config, out, lambda row: shown({**row, **labels, "event": "stage" if "stage" in row else "step"})
             )
     drawn = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
     if as_json:
@@ -88,16 +84,22 @@ def _one_run(asked: Asked, out: Path, as_json: bool) -> int:
 
 
 def _many_runs(asked: Asked, out: Path, as_json: bool) -> int:
-    from sgram.training.compare import compare
-    from sgram.training.comparison_files import failure_line, to_json, write_comparison
+    from sgram.training.experiments.compare import compare
+    from sgram.training.experiments.comparison_io import failure_line, to_json, write_comparison
 
     shown = board(asked.n_runs)
     note(f"{asked.n_runs} runs of {asked.config.steps} steps, {asked.jobs} at once, under {out}/")
     with shown.shown():
         made = compare(
-            asked.config, asked.arms, asked.seeds, asked.warmup_seeds, out, jobs=asked.jobs, controls=asked.controls,
+            asked.config,
+            asked.arms,
+            asked.seeds,
+            asked.warmup_seeds,
+            out,
+            jobs=asked.jobs,
+            controls=asked.controls,
             tell=shown,
-        )  # fmt: skip
+        )
     directory = comparison_directory(asked, out)
     written = write_comparison(made, directory)
     written += _draw(made, directory)
@@ -117,9 +119,13 @@ def comparison_directory(asked: Asked, out: Path) -> Path:
     """The directory of a comparison: named by what is compared, not by which of its runs are there."""
     shared = {key: value for key, value in asked.config.identity().items() if key not in _VARIED}
     identity = {
-        "verb": "compare", "arms": [arm.name for arm in asked.arms], "config": shared, "seeds": list(asked.seeds),
-        "controls": None if asked.controls is None else list(asked.controls), "warmup_seeds": list(asked.warmup_seeds),
-    }  # fmt: skip
+        "verb": "compare",
+        "arms": [arm.name for arm in asked.arms],
+        "config": shared,
+        "seeds": list(asked.seeds),
+        "controls": None if asked.controls is None else list(asked.controls),
+        "warmup_seeds": list(asked.warmup_seeds),
+    }
     return RunDirectory.open(out, "compare", identity).path
 
 
@@ -132,7 +138,7 @@ def _draw(made: "Comparison", directory: Path) -> list[Path]:
     if made.rows and _draw_curves(made.results, directory / "curves.svg"):
         drawn.append(directory / "curves.svg")
     if drawn and any(each.measure == "pass_at_1" and each.interval.n for each in made.differences):
-        from sgram.reports.paired_differences import comparison_figure
+        from sgram.reports.figures.paired_differences import comparison_figure
 
         comparison_figure(made, directory / "differences.svg")
         drawn.append(directory / "differences.svg")
@@ -141,7 +147,7 @@ def _draw(made: "Comparison", directory: Path) -> list[Path]:
 
 def _draw_curves(results: Any, path: Path) -> bool:
     """Whether the curves could be drawn: there may be no matplotlib, or nothing logged to draw."""
-    from sgram.reports.learning_curves import learning_curves
+    from sgram.reports.figures.learning_curves import learning_curves
 
     try:
         learning_curves(results, path)
@@ -153,57 +159,67 @@ def _draw_curves(results: Any, path: Path) -> bool:
 
 def _run_json(result: "RunResult", reused: bool, drawn: bool) -> dict[str, Any]:
     return {
-        "format": "sgram-train", "version": 1, "run": str(result.directory), "reused": reused,
-        "config": result.config.identity(), "start": asdict(result.start), "final": asdict(result.final),
-        "steps": len(result.steps), "curves": "curves.svg" if drawn else None,
-    }  # fmt: skip
+        "format": "sgram-train",
+        "version": 1,
+        "run": str(result.directory),
+        "reused": reused,
+        "config": result.config.identity(),
+        "start": asdict(result.start),
+        "final": asdict(result.final),
+        "steps": len(result.steps),
+        "curves": "curves.svg" if drawn else None,
+    }
 
 
 def _print_json(told: dict[str, Any]) -> None:
-    print(
-        printable(json.dumps(told, sort_keys=True, allow_nan=False))
-    )  # ASCII: no terminal can be moved by it
+    print(printable(json.dumps(told, sort_keys=True, allow_nan=False)))  # ASCII: no terminal can be moved by it
 
 
 def _show_plan(asked: Asked, out: Path, as_json: bool) -> int:
     """What would be run: it writes nothing."""
-    from sgram.training.compare import matrix_cells
-    from sgram.training.run import estimate
+    from sgram.training.experiments.compare import matrix_cells
+    from sgram.training.experiments.run import estimate
 
     cells = matrix_cells(asked.config, asked.arms, asked.seeds, asked.warmup_seeds)
     found = estimate(cells[0].config)
     each = None if found.seconds_per_step is None else found.seconds_per_step * asked.config.steps
     total = None if each is None else each * len(cells) / min(asked.jobs, len(cells))
     plan = {
-        "format": "sgram-training-plan", "version": 1, "runs": len(cells), "steps": asked.config.steps,
-        "arms": [arm.name for arm in asked.arms], "seeds": list(asked.seeds), "jobs": asked.jobs,
-        "warmup_seeds": list(asked.warmup_seeds), "out": str(out), "parameters": found.parameters,
-        "memory": found.memory, "tokens_per_step": found.tokens_per_step, "seconds_per_step": found.seconds_per_step,
-        "seconds": total, "config": cells[0].config.identity(),
-    }  # fmt: skip
+        "format": "sgram-training-plan",
+        "version": 1,
+        "runs": len(cells),
+        "steps": asked.config.steps,
+        "arms": [arm.name for arm in asked.arms],
+        "seeds": list(asked.seeds),
+        "jobs": asked.jobs,
+        "warmup_seeds": list(asked.warmup_seeds),
+        "out": str(out),
+        "parameters": found.parameters,
+        "memory": found.memory,
+        "tokens_per_step": found.tokens_per_step,
+        "seconds_per_step": found.seconds_per_step,
+        "seconds": total,
+        "config": cells[0].config.identity(),
+    }
     if as_json:
         _print_json(plan)
         return 0
     unknown = "unknown"
-    many = (
-        f"{len(cells)} runs: {', '.join(plan['arms'])}; seeds {_joined(asked.seeds)}, "
-        if len(cells) > 1
-        else ""
-    )
-    settings = ", ".join(
-        f"{key}={value}" for key, value in plan["config"].items() if value not in (None, {}, "")
-    )
+    many = f"{len(cells)} runs: {', '.join(plan['arms'])}; seeds {_joined(asked.seeds)}, " if len(cells) > 1 else ""
+    settings = ", ".join(f"{key}={value}" for key, value in plan["config"].items() if value not in (None, {}, ""))
     lines = {
         "runs": many + f"warm-up seeds {_joined(asked.warmup_seeds)}; {asked.jobs} at once" if many else cells[0].arm,
         "config": settings,
         "model": unknown if found.parameters is None else f"{found.parameters:,} parameters",
         "memory": unknown if found.memory is None else f"about {found.memory / 2**20:,.0f} MiB a run",
         "a step": f"{asked.config.prompts} problems x {asked.config.samples} responses, at most "
-        + (unknown if found.tokens_per_step is None else f"{found.tokens_per_step:,}") + " tokens",
-        "time": unknown if total is None else
-        f"at most about {found.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and measuring",
+        + (unknown if found.tokens_per_step is None else f"{found.tokens_per_step:,}")
+        + " tokens",
+        "time": unknown
+        if total is None
+        else f"at most about {found.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and measuring",
         "output": f"{out}/",
-    }  # fmt: skip
+    }
     for name, told in lines.items():
         print(f"{name:<8} {printable(told)}")
     return 0

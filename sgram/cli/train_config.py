@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
-from sgram.training.arms import Arm, did_you_mean, parse_arms
-from sgram.training.run_config import RunConfig
+from sgram.training.experiments.arms import Arm, did_you_mean, parse_arms
+from sgram.training.experiments.run_config import RunConfig
 
 VERB_KEYS = ("seeds", "warmup_seeds", "compare", "controls", "jobs")
 """Keys of a file that say how many runs there are; all others are settings of a run."""
@@ -26,7 +26,7 @@ HELP = {
     "lexicon": "task (the task's own phrases), mined, a preset, or a file.",
     "placebo_draw": "Number of the placebo's draw; by default the seed.",
     "seed": "Seed of sampling and of everything else after the warm-up.",
-    "steps": "Optimiser steps.",
+    "steps": "Optimizer steps.",
     "prompts": "Problems a step.",
     "samples": "Responses to each problem: the size of a group.",
     "max_tokens": "Most tokens of a response.",
@@ -59,11 +59,7 @@ def _flag(each: Field, hints: Mapping[str, Any]) -> tuple[str, Any, Any]:
     told = HELP.get(each.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
     if each.name in _TABLES:
         parameter = Parameter(
-            name=f"--{_TABLES[each.name]}",
-            help=told,
-            negative="",
-            show_default=False,
-            allow_leading_hyphen=True,
+            name=f"--{_TABLES[each.name]}", help=told, negative="", show_default=False, allow_leading_hyphen=True
         )
         return each.name, Annotated[tuple[str, ...], parameter], ()
     parameter = Parameter(help=told, show_default=False, allow_leading_hyphen=True)
@@ -129,9 +125,7 @@ def asked_for(file: Path | None, flags: Any, matrix: MatrixFlags) -> Asked:
         if given[one] is not None:
             verb[many] = None
     arms = (
-        parse_arms(_names(verb["compare"], "compare"))
-        if verb["compare"] is not None
-        else parse_arms([config.method])
+        parse_arms(_names(verb["compare"], "compare")) if verb["compare"] is not None else parse_arms([config.method])
     )
     jobs = 1 if verb["jobs"] is None else verb["jobs"]
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
@@ -139,12 +133,7 @@ def asked_for(file: Path | None, flags: Any, matrix: MatrixFlags) -> Asked:
     controls = None if verb["controls"] is None else tuple(_names(verb["controls"], "controls"))
     seeds = _numbers(verb["seeds"], "seeds", config.seed)
     return Asked(
-        config,
-        tuple(arms),
-        controls,
-        seeds,
-        _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed),
-        jobs,
+        config, tuple(arms), controls, seeds, _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed), jobs
     )
 
 
@@ -203,7 +192,5 @@ def _numbers(given: Any, what: str, default: int) -> tuple[int, ...]:
     texts = [str(part).strip() for part in parts]
     numbers = [int(text) for text in texts if text.isdecimal() and text.isascii()]
     if not numbers or len(numbers) < len(texts) or len(set(numbers)) < len(numbers):
-        raise UsageError(
-            f"{what} are different whole numbers from 0, as 0,1,2, not {excerpt(', '.join(texts))}"
-        )
+        raise UsageError(f"{what} are different whole numbers from 0, as 0,1,2, not {excerpt(', '.join(texts))}")
     return tuple(sorted(numbers))

@@ -14,17 +14,23 @@ from rich.text import Text
 from sgram.cli.console import note, printable, show_table, talk
 
 if TYPE_CHECKING:
-    from sgram.training.compare import Comparison, Difference
-    from sgram.training.evaluating import Evaluation
-    from sgram.training.run import RunResult
+    from sgram.training.experiments.compare import Comparison, Difference
+    from sgram.training.experiments.evaluate import Evaluation
+    from sgram.training.experiments.run import RunResult
 
 EVERY = 10
 """Steps between lines."""
 _HISTORY = 10
 _COLUMNS = (
-    ("reward", "reward"), ("pass_at_1", "accuracy"), ("planning_share", "planning"), ("entropy_planning", "H plan"),
-    ("entropy_execution", "H exec"), ("semantic_entropy", "H sem"), ("length", "tokens"), ("seconds", "s/step"),
-)  # fmt: skip
+    ("reward", "reward"),
+    ("pass_at_1", "accuracy"),
+    ("planning_share", "planning"),
+    ("entropy_planning", "H plan"),
+    ("entropy_execution", "H exec"),
+    ("semantic_entropy", "H sem"),
+    ("length", "tokens"),
+    ("seconds", "s/step"),
+)
 
 
 def duration(seconds: float) -> str:
@@ -33,9 +39,7 @@ def duration(seconds: float) -> str:
     if whole < 90:
         return f"{whole} s"
     return (
-        f"{whole // 60} min {whole % 60:02d} s"
-        if whole < 5400
-        else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        f"{whole // 60} min {whole % 60:02d} s" if whole < 5400 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     )
 
 
@@ -70,7 +74,7 @@ class _Shown:
 class Board:
     """Progress of one run or many: a live table on a terminal, else a line every ten steps of a run.
 
-    Rows are those that `sgram.training.matrix.run_matrix` tells.
+    Rows are those that `sgram.training.experiments.matrix.run_matrix` tells.
     """
 
     def __init__(self, n_runs: int, live: bool):
@@ -122,11 +126,7 @@ class Board:
             self._live.console.print(Text(printable(text)), soft_wrap=True)
 
     def _line(self, run: _Shown) -> str:
-        told = [
-            f"{title} {cell(name, run.row[name])}"
-            for name, title in _COLUMNS
-            if run.row.get(name) is not None
-        ]
+        told = [f"{title} {cell(name, run.row[name])}" for name, title in _COLUMNS if run.row.get(name) is not None]
         left = run.left()
         if left and run.step < run.steps:
             told.append(f"{duration(left)} left")
@@ -134,9 +134,7 @@ class Board:
 
     def table(self) -> Table:
         """Steps on the way and the newest one; of several runs, those that go on."""
-        told = f"{self.n_finished} of {self.n_runs} runs ended" + (
-            f", {self.n_failed} failed" if self.n_failed else ""
-        )
+        told = f"{self.n_finished} of {self.n_runs} runs ended" + (f", {self.n_failed} failed" if self.n_failed else "")
         made = Table(box=None, pad_edge=False, header_style="bold", caption=told if self.n_runs > 1 else None)
         made.caption_justify = "left"
         made.add_column("run", no_wrap=True, overflow="ellipsis")
@@ -167,7 +165,7 @@ class Board:
 
 
 def board(n_runs: int) -> Board:
-    """A live board where stderr is a terminal that may have colours, else one of plain lines."""
+    """A live board where stderr is a terminal that may have colors, else one of plain lines."""
     return Board(n_runs, live=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
 
 
@@ -177,8 +175,12 @@ def board(n_runs: int) -> Board:
 def show_run(result: "RunResult") -> None:
     """Start and end of one run side by side, and the curve between them."""
     start, final = result.start, result.final
-    print(printable(f"{result.config.method} on {result.config.task}, {result.config.steps} steps, "
-                    f"seed {result.config.seed}, warm-up seed {result.config.warmup_seed}"))  # fmt: skip
+    print(
+        printable(
+            f"{result.config.method} on {result.config.task}, {result.config.steps} steps, "
+            f"seed {result.config.seed}, warm-up seed {result.config.warmup_seed}"
+        )
+    )
     print()
     rows = [("pass@1 [95 %]", _pass(start), _pass(final), _change(start.pass_at_1, final.pass_at_1))]
     for kind in ("strategic", "procedural", "format"):
@@ -186,9 +188,11 @@ def show_run(result: "RunResult") -> None:
         if before is not None or after is not None:
             rows.append((f"{kind} errors", _number(before), _number(after), _change(before, after)))
     for name, told in (
-        ("planning_entropy", "planning entropy, nats"), ("semantic_entropy", "semantic entropy, nats"),
-        ("execution_entropy", "execution entropy, nats"), ("length", "tokens a response"),
-    ):  # fmt: skip
+        ("planning_entropy", "planning entropy, nats"),
+        ("semantic_entropy", "semantic entropy, nats"),
+        ("execution_entropy", "execution entropy, nats"),
+        ("length", "tokens a response"),
+    ):
         before, after = getattr(start, name), getattr(final, name)
         if before is not None or after is not None:
             rows.append((told, _number(before), _number(after), _change(before, after)))
@@ -208,10 +212,16 @@ def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def show_comparison(comparison: "Comparison") -> None:
     """The arms, then every arm less every control in pass@1; the files of the comparison hold the other measures."""
-    from sgram.training.comparison_files import NOTES, arm_means
+    from sgram.training.experiments.comparison_io import NOTES, arm_means
 
-    columns = {"start": "start", "pass_at_1": "pass@1", "accuracy": "of run", "strategic": "strategic",
-               "planning_entropy": "H plan", "execution_entropy": "H exec"}  # fmt: skip
+    columns = {
+        "start": "start",
+        "pass_at_1": "pass@1",
+        "accuracy": "of run",
+        "strategic": "strategic",
+        "planning_entropy": "H plan",
+        "execution_entropy": "H exec",
+    }
     means = arm_means(comparison)
     show_table(
         ("arm", "runs", *columns.values()),
@@ -243,11 +253,11 @@ def _pass(found: "Evaluation") -> str:
 
 
 def _ends(found: "Evaluation") -> tuple[float | None, float | None]:
-    from sgram.validation.judged import wilson
+    from sgram.annotation.strategic_share import wilson
 
     if len(found.by_problem) < 2:
         return wilson(found.pass_at_1 * found.n, found.n)
-    from sgram.training.intervals import problem_interval
+    from sgram.statistics.intervals import problem_interval
 
     drawn = problem_interval(found.by_problem)
     if drawn.low == drawn.high:  # all solved or none: draws cannot tell how sure that is

@@ -1,4 +1,4 @@
-"""``sgram validate``: a lexicon on text that people labelled. Nothing but flags, progress and printing."""
+"""``sgram validate``: a lexicon on text that people labeled. Nothing but flags, progress and printing."""
 
 import json
 import os
@@ -11,16 +11,16 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import TrainFlags, train
 from sgram.cli.console import note, printable
-from sgram.cli.names import refuse_options
+from sgram.cli.path_checks import refuse_options
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
-    from sgram.validation.comparison import Comparison
-    from sgram.validation.labels import LabelledDocument
-    from sgram.validation.prune import Pruned
-    from sgram.validation.units import Encoder, UnitIndex
+    from sgram.evaluation.comparison import Comparison
+    from sgram.evaluation.label_index import Encoder, UnitIndex
+    from sgram.evaluation.labels import LabeledDocument
+    from sgram.evaluation.prune import Pruned
 
 _AGAIN = {"negative": "", "allow_leading_hyphen": True}
 
@@ -30,7 +30,7 @@ class LabelSet:
     """One file of labels, read and indexed."""
 
     name: str
-    documents: "list[LabelledDocument]"
+    documents: "list[LabeledDocument]"
     index: "UnitIndex"
     positive: tuple[str, ...]
     """Positive labels that occur."""
@@ -74,7 +74,7 @@ class CompareFlags:
         if self.draws < 1 or self.seed < 0 or self.top < 0:
             raise UsageError("--draws takes a number from 1, --seed and --top take one from 0")
         if self.figure is not None:
-            from sgram.reports.precision_recall import figure_form
+            from sgram.reports.figures.precision_recall import figure_form
 
             figure_form(self.figure)
 
@@ -93,9 +93,7 @@ class PruneFlags:
         """Refuse a cut that cannot be meant."""
         if self.min_precision is None:
             if self.output is not None:
-                raise UsageError(
-                    "-o is for the cut lexicon; say how precise it is to be with --min-precision"
-                )
+                raise UsageError("-o is for the cut lexicon; say how precise it is to be with --min-precision")
             return
         if not 0 < self.min_precision < 1:
             raise UsageError(f"--min-precision lies between 0 and 1, not at {self.min_precision:g}")
@@ -103,11 +101,9 @@ class PruneFlags:
             raise UsageError("stdout holds the tables; name a file for the cut lexicon")
 
 
-_LEXICON = Parameter(
-    help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True
-)
+_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _LABELS = Parameter(
-    help="JSONL of labelled texts (docs/validation.md); may be given again, each is told by itself.", **_AGAIN
+    help="JSONL of labeled texts (docs/validation.md); may be given again, each is told by itself.", **_AGAIN
 )
 
 
@@ -122,7 +118,7 @@ def validate(
     training: TrainFlags = TrainFlags(),  # noqa: B008
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
-    """Tell how well a lexicon finds the units that people labelled as planning, beside other lists and placebos.
+    """Tell how well a lexicon finds the units that people labeled as planning, beside other lists and placebos.
 
     sgram validate lexicon.json --labels labels.jsonl --figure pr.svg
 
@@ -135,9 +131,7 @@ def validate(
     if lexicon is None:
         _check_training(reading, comparing, pruning)
         _check_names(None, labels, comparing, pruning)
-        return train(
-            labels, reading.annotator, reading.positive, training, pruning.output, comparing.seed, as_json
-        )
+        return train(labels, reading.annotator, reading.positive, training, pruning.output, comparing.seed, as_json)
     pruning.check()
     _check_names(lexicon, labels, comparing, pruning)
     loaded, beside = Lexicon.load(lexicon), _beside(comparing.beside)
@@ -163,31 +157,25 @@ def validate(
 
 
 def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags) -> None:
-    """Refuse flags that ask for a judgement of a lexicon."""
+    """Refuse flags that ask for a judgment of a lexicon."""
     asked = {
-        "--beside": comparing.beside, "--candidates": comparing.candidates, "--figure": comparing.figure,
-        "--min-precision": pruning.min_precision, "--tokenizer": reading.tokenizer,
-    }  # fmt: skip
+        "--beside": comparing.beside,
+        "--candidates": comparing.candidates,
+        "--figure": comparing.figure,
+        "--min-precision": pruning.min_precision,
+        "--tokenizer": reading.tokenizer,
+    }
     for flag, value in asked.items():
         if value:
             raise UsageError(f"{flag} is for judging a lexicon; leave it out with --train")
 
 
-def _check_names(
-    lexicon: str | None, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags
-) -> None:
+def _check_names(lexicon: str | None, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
     """Refuse names that cannot be meant, before anything is read."""
     lexicon = lexicon or ""
     if [lexicon, *labels].count("-") > 1:
-        raise UsageError(
-            "only one of the lexicon and the labels can come from stdin; name files for the others"
-        )
-    read = [
-        lexicon,
-        *labels,
-        *(each.partition("=")[2] for each in comparing.beside),
-        str(comparing.candidates or ""),
-    ]
+        raise UsageError("only one of the lexicon and the labels can come from stdin; name files for the others")
+    read = [lexicon, *labels, *(each.partition("=")[2] for each in comparing.beside), str(comparing.candidates or "")]
     written = [path for path in (comparing.figure, pruning.output) if path is not None]
     refuse_options([lexicon, *labels, *written], "validate")
     inputs = {os.path.realpath(path) for path in read if path not in ("", "-")}
@@ -203,9 +191,7 @@ def _beside(given: Sequence[str]) -> dict[str, Lexicon]:
     for each in given:
         name, sign, path = each.partition("=")
         if not (name and sign and path) or path == "-":
-            raise UsageError(
-                f"--beside {excerpt(each)} is not understood; write name=lexicon, as paper=paper.json"
-            )
+            raise UsageError(f"--beside {excerpt(each)} is not understood; write name=lexicon, as paper=paper.json")
         if name in beside:
             raise UsageError(f"--beside names {excerpt(name)} twice; give each lexicon a name of its own")
         beside[name] = Lexicon.load(path)
@@ -217,14 +203,14 @@ def _beside(given: Sequence[str]) -> dict[str, Lexicon]:
 
 def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[LabelSet]:
     """The files of labels, indexed; `InputError` for one without anything positive."""
-    from sgram.validation.labels import POSITIVE_LABELS, read_labels
+    from sgram.evaluation.labels import POSITIVE_LABELS, read_labels
 
     documents = [read_labels(path, flags.annotator) for path in paths]
     present = [_label_counts(each) for each in documents]
     everywhere = set().union(*present)
     for label in flags.positive:
         if label not in everywhere:
-            raise InputError(f"no unit is labelled '{excerpt(label, 60)}'; there are {_some_labels(present)}")
+            raise InputError(f"no unit is labeled '{excerpt(label, 60)}'; there are {_some_labels(present)}")
     tokenizer = _tokenizer(flags.tokenizer)
     positive = frozenset(flags.positive) or POSITIVE_LABELS
     return [
@@ -234,14 +220,17 @@ def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[LabelSet]:
 
 
 def _label_set(
-    path: str, documents: "list[LabelledDocument]", counts: dict[str, int], positive: frozenset[str],
+    path: str,
+    documents: "list[LabeledDocument]",
+    counts: dict[str, int],
+    positive: frozenset[str],
     tokenizer: "Encoder | None",
-) -> LabelSet:  # fmt: skip
-    from sgram.validation.units import UnitIndex
+) -> LabelSet:
+    from sgram.evaluation.label_index import UnitIndex
 
     name = "stdin" if path == "-" else Path(path).name
     if not counts:
-        raise InputError(f"{excerpt(path)} holds no labelled unit; each document has units with a label")
+        raise InputError(f"{excerpt(path)} holds no labeled unit; each document has units with a label")
     found = tuple(sorted(positive & counts.keys(), key=lambda label: (-counts[label], label)))
     if not found:
         raise InputError(
@@ -251,7 +240,7 @@ def _label_set(
     return LabelSet(name, documents, UnitIndex.of(documents, positive, tokenizer), found)
 
 
-def _label_counts(documents: "Sequence[LabelledDocument]") -> dict[str, int]:
+def _label_counts(documents: "Sequence[LabeledDocument]") -> dict[str, int]:
     counts: dict[str, int] = {}
     for label in (label for each in documents for unit in each.units for label in unit.labels):
         counts[label] = counts.get(label, 0) + 1
@@ -264,10 +253,7 @@ def _some_labels(counts: Sequence[dict[str, int]], limit: int = 12) -> str:
         total[label] = total.get(label, 0) + times
     ranked = sorted(total, key=lambda label: (-total[label], label))
     more = f" and {len(ranked) - limit} more" if len(ranked) > limit else ""
-    return (
-        ", ".join(f"{excerpt(label, 60)} ({total[label]:,})" for label in ranked[:limit]) + more
-        or "no labels"
-    )
+    return ", ".join(f"{excerpt(label, 60)} ({total[label]:,})" for label in ranked[:limit]) + more or "no labels"
 
 
 def _tokenizer(path: Path | None) -> "Encoder | None":
@@ -284,8 +270,8 @@ def _tokenizer(path: Path | None) -> "Encoder | None":
 def _compare(
     lexicon: Lexicon, sets: Sequence[LabelSet], beside: dict[str, Lexicon], flags: CompareFlags
 ) -> "list[Comparison]":
-    from sgram.validation.comparison import ComparisonConfig, compare
-    from sgram.validation.scores import read_candidates
+    from sgram.evaluation.comparison import ComparisonConfig, compare
+    from sgram.evaluation.gram_scores import read_candidates
 
     candidates = None if flags.candidates is None else read_candidates(flags.candidates)
     if candidates is not None:
@@ -321,13 +307,11 @@ def _warn(one: LabelSet, made: "Comparison", lexicon: Lexicon) -> None:
         )
 
 
-def _prune(
-    lexicon: Lexicon, sets: Sequence[LabelSet], comparing: CompareFlags, flags: PruneFlags
-) -> "Pruned | None":
+def _prune(lexicon: Lexicon, sets: Sequence[LabelSet], comparing: CompareFlags, flags: PruneFlags) -> "Pruned | None":
     if flags.min_precision is None:
         return None
-    from sgram.validation.evaluate import Resamples
-    from sgram.validation.prune import prune
+    from sgram.evaluation.precision_recall import Resamples
+    from sgram.evaluation.prune import prune
 
     drawn = [Resamples.of(one.index, comparing.by, comparing.draws, comparing.seed) for one in sets]
     return prune(lexicon, [one.index for one in sets], flags.min_precision, comparing.seed, drawn)
@@ -335,32 +319,41 @@ def _prune(
 
 def _figure(sets: Sequence[LabelSet], comparisons: "Sequence[Comparison]", path: str) -> bytes:
     from sgram.cli.validation_tables import panel
-    from sgram.reports.precision_recall import figure_form, precision_recall_figure
+    from sgram.reports.figures.precision_recall import figure_form, precision_recall_figure
 
     panels = [panel(one.name, made) for one, made in zip(sets, comparisons, strict=True)]
     return precision_recall_figure(panels, figure_form(path))
 
 
 def _print_json(
-    lexicon: Lexicon, sets: Sequence[LabelSet], comparisons: "Sequence[Comparison]", pruned: "Pruned | None",
+    lexicon: Lexicon,
+    sets: Sequence[LabelSet],
+    comparisons: "Sequence[Comparison]",
+    pruned: "Pruned | None",
     flags: CompareFlags,
-) -> None:  # fmt: skip
+) -> None:
     told: dict[str, Any] = {
-        "format": "sgram-validation", "version": 1, "seed": flags.seed, "draws": flags.draws,
+        "format": "sgram-validation",
+        "version": 1,
+        "seed": flags.seed,
+        "draws": flags.draws,
         "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
         "label_sets": [
             {"name": one.name, "positive": list(one.positive), **made.to_json()}
             for one, made in zip(sets, comparisons, strict=True)
         ],
         "pruned": None,
-    }  # fmt: skip
+    }
     if pruned is not None:
         told["pruned"] = {
-            "order": pruned.order, "aim": pruned.aim, "threshold": pruned.threshold, "n_folds": pruned.n_folds,
-            "digest": pruned.lexicon.digest, "n_dropped": pruned.n_dropped,
-            "n_unseen": pruned.n_unseen, "n_grams": len(pruned.lexicon.grams),
+            "order": pruned.order,
+            "aim": pruned.aim,
+            "threshold": pruned.threshold,
+            "n_folds": pruned.n_folds,
+            "digest": pruned.lexicon.digest,
+            "n_dropped": pruned.n_dropped,
+            "n_unseen": pruned.n_unseen,
+            "n_grams": len(pruned.lexicon.grams),
             "label_sets": [asdict(each) for each in pruned.rates],
-        }  # fmt: skip
-    print(
-        printable(json.dumps(told, sort_keys=True, allow_nan=False))
-    )  # ASCII: no terminal can be moved by it
+        }
+    print(printable(json.dumps(told, sort_keys=True, allow_nan=False)))  # ASCII: no terminal can be moved by it

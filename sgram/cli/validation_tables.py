@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from sgram.cli.console import printable, show_table
 
 if TYPE_CHECKING:
-    from sgram.reports.precision_recall import Interval, Panel
-    from sgram.validation.comparison import Comparison, OrderRow, PlaceboRow, ScoredList
-    from sgram.validation.evaluate import Estimate, Rates
-    from sgram.validation.harm import GramEffect
-    from sgram.validation.prune import Pruned
+    from sgram.evaluation.comparison import Comparison, OrderRow, PlaceboRow, ScoredList
+    from sgram.evaluation.gram_effects import GramEffect
+    from sgram.evaluation.precision_recall import Estimate, Rates
+    from sgram.evaluation.prune import Pruned
+    from sgram.reports.figures.precision_recall import Interval, Panel
 
 _LONGEST_NAME = 18
 _EXAMPLE = 34
@@ -58,14 +58,10 @@ def print_comparison(name: str, positive: Sequence[str], made: "Comparison") -> 
     )
     _say()
     units, pieces = made.placebos
-    _print_rates(
-        "units", ((row.name, row.evaluation.n_grams, row.evaluation.units) for row in made.rows), units
-    )
+    _print_rates("units", ((row.name, row.evaluation.n_grams, row.evaluation.units) for row in made.rows), units)
     _say()
     _print_rates(
-        first.piece_name,
-        ((row.name, row.evaluation.n_grams, row.evaluation.pieces) for row in made.rows),
-        pieces,
+        first.piece_name, ((row.name, row.evaluation.n_grams, row.evaluation.pieces) for row in made.rows), pieces
     )
     if len(made.curves) > 1:
         _say()
@@ -89,9 +85,7 @@ def print_comparison(name: str, positive: Sequence[str], made: "Comparison") -> 
 
 
 def _print_rates(what: str, rows: Iterable[tuple[str, int, "Rates"]], placebo: "PlaceboRow") -> None:
-    told = [
-        (_short(name), n_grams, *_cells(rates)) for name, n_grams, rates in rows
-    ]  # fmt: skip
+    told = [(_short(name), n_grams, *_cells(rates)) for name, n_grams, rates in rows]
     told.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
     show_table((what, "grams", "% marked", "precision", "recall", "F1"), told)
     if not placebo.met:
@@ -132,11 +126,14 @@ def _order_line(order: "OrderRow", name: str) -> str:
 def _print_effects(title: str, what: str, effects: "Sequence[GramEffect]", *, alone: str, total: str) -> None:
     rows = [
         (
-            each.gram, getattr(each, total), getattr(each, alone), number(each.precision),
+            each.gram,
+            getattr(each, total),
+            getattr(each, alone),
+            number(each.precision),
             _around(each.example, each.start, each.end),
         )
         for each in effects
-    ]  # fmt: skip
+    ]
     show_table((title, what, "alone", "precision", "example"), rows)
 
 
@@ -181,16 +178,16 @@ def print_pruned(names: Sequence[str], pruned: "Pruned", wished: float) -> None:
         f"cut to a precision of {number(wished)}: {left:,} grams kept, by {by} (threshold {pruned.threshold:.3g}, "
         f"chosen for {number(pruned.aim)})"
     )
-    _say(f"of the {pruned.n_dropped:,} dropped, {pruned.n_unseen:,} occur in no labelled unit")
+    _say(f"of the {pruned.n_dropped:,} dropped, {pruned.n_unseen:,} occur in no labeled unit")
     for name, each in zip(names, pruned.rates, strict=True):
         measured = (
-            (_short(name), each.whole), (f"out of {pruned.n_folds} folds", each.out_of_fold),
+            (_short(name), each.whole),
+            (f"out of {pruned.n_folds} folds", each.out_of_fold),
             ("in-sample", each.in_sample),
-        )  # fmt: skip
+        )
         _say()
         show_table(
-            ("labels", "% marked", "precision", "recall", "F1"),
-            [(what, *_cells(rates)) for what, rates in measured],
+            ("labels", "% marked", "precision", "recall", "F1"), [(what, *_cells(rates)) for what, rates in measured]
         )
     _say()
     _say("Believe the figures out of fold: the grams were chosen on other documents than they are judged on.")
@@ -201,27 +198,25 @@ def print_pruned(names: Sequence[str], pruned: "Pruned", wished: float) -> None:
 
 def panel(name: str, made: "Comparison") -> "Panel":
     """One label set as plain data for the figure."""
-    from sgram.reports.precision_recall import Panel, PlottedList
+    from sgram.reports.figures.precision_recall import Panel, PlottedList
 
     curves = {(each.kind, each.name): each for each in made.curves}
     lists: list[PlottedList] = []
     for row in made.rows:
         curve = curves.get((row.kind, row.name))
         rates, note = row.evaluation.units, "" if curve is None else _area(curve)
-        lists.append(
-            PlottedList(row.name, _plotted(rates.precision), _plotted(rates.recall), _points(curve), note)
-        )
+        lists.append(PlottedList(row.name, _plotted(rates.precision), _plotted(rates.recall), _points(curve), note))
     units = made.placebos[0].rates
     lists.append(
         PlottedList(
             f"placebo, mean of {made.placebos[0].n_draws} (bars: all of them)",
-            _plotted(units.precision), _plotted(units.recall), is_control=True,
+            _plotted(units.precision),
+            _plotted(units.recall),
+            is_control=True,
         )
-    )  # fmt: skip
+    )
     chance = made.curves[-1]
-    lists.append(
-        PlottedList(chance.name, curve=_points(chance), note=_area(chance), is_control=True)
-    )  # fmt: skip
+    lists.append(PlottedList(chance.name, curve=_points(chance), note=_area(chance), is_control=True))
     first = made.rows[0].evaluation
     return Panel(name, made.n_documents, first.units.n, first.base_rate, f"{made.by}s", tuple(lists))
 
@@ -232,7 +227,7 @@ def _area(curve: "ScoredList") -> str:
 
 
 def _plotted(found: "Estimate") -> "Interval | None":
-    from sgram.reports.precision_recall import Interval
+    from sgram.reports.figures.precision_recall import Interval
 
     return None if found.value is None else Interval(found.value, found.low, found.high)
 

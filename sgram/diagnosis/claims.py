@@ -1,6 +1,6 @@
 """Claims that plain text makes about states and orders, checked by their own rules. Knows nothing about numbers.
 
-Three kinds, each recognised by its form only: words in alphabetical order ("ash" < "birch"), two holders who swap
+Three kinds, each recognized by its form only: words in alphabetical order ("ash" < "birch"), two holders who swap
 what they hold ("Ann and Bob swap: Ann: pen, Bob: cup"), and a stack of brackets after one more ("] ; stack: ( <").
 """
 
@@ -73,11 +73,7 @@ def _letters(text: str) -> list[Claim]:
     for word, letter, number in _LETTER.findall(text):
         right = word[place : place + 1].lower() == letter.lower()
         numbered = not number or ord(letter.lower()) - 96 == int(number)
-        why = (
-            f"letter {place + 1} of '{word}' is not '{letter}'"
-            if not right
-            else f"'{letter}' is not letter {number}"
-        )
+        why = f"letter {place + 1} of '{word}' is not '{letter}'" if not right else f"'{letter}' is not letter {number}"
         claims.append(Claim(right and numbered, "" if right and numbered else why))
     return claims
 
@@ -85,9 +81,7 @@ def _letters(text: str) -> list[Claim]:
 # -- who holds what ------------------------------------------------------------------------------------
 
 _HOLDS = re.compile(r"\b([A-Z][a-z]{1,20}): ([^,:;.\n]{1,60}?)(?=, [A-Z][a-z]{1,20}: |[.;\n]|$)")
-_SWAP = re.compile(
-    r"\b([A-Z][a-z]{1,20}) and ([A-Z][a-z]{1,20}) (?:swap|trade|switch|exchange)", re.IGNORECASE
-)
+_SWAP = re.compile(r"\b([A-Z][a-z]{1,20}) and ([A-Z][a-z]{1,20}) (?:swap|trade|switch|exchange)", re.IGNORECASE)
 
 
 def _state(text: str) -> dict[str, str] | None:

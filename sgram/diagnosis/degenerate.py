@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass
 
 from sgram.files import excerpt
+from sgram.grading.answers import marked_answer
 from sgram.traces import Trace
-from sgram.training.tasks.answers import marked_answer
 
 MIN_RUN = 200
 """Fewest characters of a loop."""
@@ -54,9 +54,7 @@ def is_degenerate(text: str) -> Evidence | None:
     `LONG_RUN` long); else, of a text of more than `LONG_TEXT` characters, a compression to less than `LOOP_RATIO`.
     """
     run = longest_run(text)
-    if run is not None and (
-        run.end - run.start >= max(MIN_SHARE * len(text), MIN_RUN) or run.size >= LONG_RUN
-    ):
+    if run is not None and (run.end - run.start >= max(MIN_SHARE * len(text), MIN_RUN) or run.size >= LONG_RUN):
         where = "last" if run.end >= len(text.rstrip()) - run.period else f"{run.size:,} of its {len(text):,}"
         size = f" {run.size:,} characters" if where == "last" else " characters"
         unit = excerpt(" ".join(text[run.start : run.start + run.period].split()), 60)
@@ -120,9 +118,7 @@ def _agree(text: str, first: int, second: int, backward: bool = False) -> int:
             fits = low >= 0 and text[low : first - same] == text[second - same - step : second - same]
         else:
             high = second + same + step
-            fits = (
-                high <= len(text) and text[first + same : first + same + step] == text[second + same : high]
-            )
+            fits = high <= len(text) and text[first + same : first + same + step] == text[second + same : high]
         if fits:
             same += step
             step *= 2

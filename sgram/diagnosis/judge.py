@@ -54,9 +54,7 @@ class JudgeConfig:
         if not self.model:
             raise UsageError("a judge needs the name of its model; give --judge-model")
         if not (self.repeats >= 1 and self.parallel >= 1 and self.max_tokens >= 16):
-            raise UsageError(
-                "a judge is asked 1 time or more, 1 question or more at once, for 16 tokens or more"
-            )
+            raise UsageError("a judge is asked 1 time or more, 1 question or more at once, for 16 tokens or more")
         if not 0 <= self.temperature <= 2:
             raise UsageError(f"temperature is from 0 to 2, not {self.temperature}")
         for price in (self.price_in, self.price_out):
@@ -66,13 +64,15 @@ class JudgeConfig:
     def identity(self) -> dict[str, Any]:
         """What a reply depends on, besides the response that is judged."""
         return {
-            "model": self.model, "prompt": PROMPT_NAME, "temperature": self.temperature,
+            "model": self.model,
+            "prompt": PROMPT_NAME,
+            "temperature": self.temperature,
             "max_tokens": self.max_tokens,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """What the judge says of one response."""
 
     trace_id: str
@@ -93,9 +93,13 @@ class Judgement:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
-            "id": self.trace_id, "choice": self.choice, "kind": self.kind, "share": self.share,
-            "letters": list(self.letters), "reason": self.reason,
-        }  # fmt: skip
+            "id": self.trace_id,
+            "choice": self.choice,
+            "kind": self.kind,
+            "share": self.share,
+            "letters": list(self.letters),
+            "reason": self.reason,
+        }
 
 
 @dataclass(slots=True)
@@ -154,8 +158,8 @@ class Judge:
     _refused: UsageError | None = None
     """What no question after it can be asked for."""
 
-    def __call__(self, traces: Iterable[Trace]) -> Iterator[Judgement]:
-        """One judgement a trace, in their order, asking for what is not remembered.
+    def __call__(self, traces: Iterable[Trace]) -> Iterator[Judgment]:
+        """One judgment a trace, in their order, asking for what is not remembered.
 
         `UsageError` where the endpoint refuses the key or the request; `SgramError` where it answers nothing from
         the start. What was answered is kept in every case.
@@ -205,9 +209,7 @@ class Judge:
                 report.unanswered += 1
                 report.first_fault = report.first_fault or str(error)
             if report.unanswered >= MOST_FAILURES and not report.asked:
-                raise SgramError(
-                    f"{report.first_fault}; nothing is lost, run again when it answers"
-                ) from error
+                raise SgramError(f"{report.first_fault}; nothing is lost, run again when it answers") from error
             return None
         with self._counting:
             report.asked += 1
@@ -238,31 +240,31 @@ class Judge:
 
     def _body(self, messages: Sequence[dict[str, str]], dialect: _Dialect) -> dict[str, Any]:
         body = {
-            "model": self.config.model, "messages": list(messages), "temperature": self.config.temperature,
+            "model": self.config.model,
+            "messages": list(messages),
+            "temperature": self.config.temperature,
             dialect.limit: self.config.max_tokens,
-        }  # fmt: skip
+        }
         if dialect.schema:
             schema = {"name": "verdict", "strict": True, "schema": dict(SCHEMA)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
 
-def judge(
-    traces: Iterable[Trace], config: JudgeConfig, folder: str | Path
-) -> tuple[list[Judgement], JudgeReport]:
-    """(one judgement a trace, what it took): see `Judge`."""
+def judge(traces: Iterable[Trace], config: JudgeConfig, folder: str | Path) -> tuple[list[Judgment], JudgeReport]:
+    """(one judgment a trace, what it took): see `Judge`."""
     asked = Judge(config, folder)
     return list(asked(traces)), asked.report
 
 
-def _majority(trace_id: str, replies: Sequence[tuple[str | None, str]]) -> Judgement:
+def _majority(trace_id: str, replies: Sequence[tuple[str | None, str]]) -> Judgment:
     """The letter that more replies give than any other."""
     letters = tuple(letter for letter, _ in replies)
     votes = Counter(letter for letter in letters if letter is not None)
     if not votes:
-        return Judgement(trace_id, None, None, letters, "")
+        return Judgment(trace_id, None, None, letters, "")
     (letter, most), *others = votes.most_common()
     if others and others[0][1] == most:
-        return Judgement(trace_id, None, most / votes.total(), letters, "no majority")
+        return Judgment(trace_id, None, most / votes.total(), letters, "no majority")
     reason = next(reason for given, reason in replies if given == letter)
-    return Judgement(trace_id, letter, most / votes.total(), letters, reason)
+    return Judgment(trace_id, letter, most / votes.total(), letters, reason)

@@ -39,13 +39,10 @@ class Endpoint:
     def __post_init__(self) -> None:
         parts = _split(self.base_url)
         if parts.username is not None or parts.password is not None:
-            raise UsageError(
-                f"the judge's URL holds a user or password; put the key into ${self.api_key_env} instead"
-            )
+            raise UsageError(f"the judge's URL holds a user or password; put the key into ${self.api_key_env} instead")
         if parts.query or parts.fragment:
             raise UsageError(
-                "the judge's URL ends in ?... or #..., which would be lost; give the part before its "
-                "/chat/completions"
+                "the judge's URL ends in ?... or #..., which would be lost; give the part before its /chat/completions"
             )
         if not (self.timeout > 0 and self.retries >= 0):
             raise UsageError("the judge's time limit is above 0 seconds, its retries a number from 0")
@@ -81,9 +78,7 @@ def _split(url: str) -> SplitResult:
         parts = SplitResult("", "", "", "", "")
     plain = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        raise UsageError(
-            f"{excerpt(url, 80)} is no http(s) URL of a judge; give one as http://localhost:8000/v1"
-        )
+        raise UsageError(f"{excerpt(url, 80)} is no http(s) URL of a judge; give one as http://localhost:8000/v1")
     return parts
 
 
@@ -114,9 +109,7 @@ def ask(endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], No
         if attempt < endpoint.retries:
             sleep(_wait(headers.get("retry-after"), attempt))
     tries = endpoint.retries + 1
-    raise UnansweredError(
-        f"the judge at {excerpt(endpoint.base_url, 80)} gave no answer in {tries} tries ({why})"
-    )
+    raise UnansweredError(f"the judge at {excerpt(endpoint.base_url, 80)} gave no answer in {tries} tries ({why})")
 
 
 def _check(endpoint: Endpoint, status: int, raw: bytes, why: str) -> None:
@@ -154,9 +147,7 @@ def _post(endpoint: Endpoint, data: bytes) -> tuple[int, dict[str, str], bytes]:
     key = os.environ.get(endpoint.api_key_env, "").strip()
     if key:
         if not (key.isascii() and key.isprintable()):
-            raise UsageError(
-                f"${endpoint.api_key_env} holds no key: it has characters that no header may hold"
-            )
+            raise UsageError(f"${endpoint.api_key_env} holds no key: it has characters that no header may hold")
         headers["Authorization"] = f"Bearer {key}"
     try:
         link.request("POST", parts.path.rstrip("/") + "/chat/completions", data, headers)
@@ -179,7 +170,5 @@ def _read(raw: bytes, n_again: int) -> Answer | None:
     usage = told.get("usage") if isinstance(told.get("usage"), dict) else {}
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
     tokens = [count if type(count) is int and count >= 0 else 0 for count in counts]
-    text = (
-        content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""
-    )  # no lone surrogates
+    text = content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""  # no lone surrogates
     return Answer(text, *tokens, n_again)

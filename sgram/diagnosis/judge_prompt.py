@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from sgram.files import digest, excerpt
+from sgram.grading.answers import marked_answer
 from sgram.traces import Trace
-from sgram.training.tasks.answers import marked_answer
 
 PROMPT_NAME = "sgram-judge-1"
 """Changes with the wording, so that replies to another wording are not taken for replies to this one."""
@@ -27,9 +27,7 @@ CHOICES: Mapping[str, str] = MappingProxyType(
         "D": "The final answer is acceptable after all.",
     }
 )
-KIND_OF: Mapping[str, str] = MappingProxyType(
-    {"A": "other", "B": "procedural", "C": "strategic", "D": "other"}
-)
+KIND_OF: Mapping[str, str] = MappingProxyType({"A": "other", "B": "procedural", "C": "strategic", "D": "other"})
 """Kind of error that each choice stands for; the paper counts C as planning and the rest as others."""
 MAX_CHARS = 24_000
 """Most characters of a problem or response that are shown; of a longer one its beginning and its end."""
@@ -89,9 +87,7 @@ def choice_of(reply: str) -> tuple[str | None, str]:
         return (letter if letter in CHOICES else None), excerpt(str(told.get("reason", "")), _REASON_CHARS)
     boxed = marked_answer(reply, hashes=False) or ""
     letter = re.sub(r"\\text\{(.*)\}", r"\1", boxed).strip().strip("()").upper()
-    return (letter if letter in CHOICES else None), excerpt(
-        reply.partition("\\boxed")[0].strip(), _REASON_CHARS
-    )
+    return (letter if letter in CHOICES else None), excerpt(reply.partition("\\boxed")[0].strip(), _REASON_CHARS)
 
 
 def _object(reply: str) -> Mapping[str, Any] | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.diagnosis.kinds import KINDS, Kind
-from sgram.metrics.bootstrap import N_DRAWS, Estimate
-from sgram.metrics.by_problem import ratios_by_problem
-from sgram.tagging.shares import NO_MODEL
+from sgram.statistics.bootstrap import N_DRAWS, Estimate
+from sgram.statistics.by_problem import ratios_by_problem
+from sgram.tagging.planning_shares import NO_MODEL
 from sgram.traces import Trace
 
 
@@ -61,7 +61,6 @@ class KindCounts:
             name = None if code is None else names[code]
             counts = held.sum(axis=0).tolist()
             rows += [
-                KindRow(name, *each)
-                for each in zip(KINDS, counts, [len(chosen)] * len(KINDS), shares, strict=True)
+                KindRow(name, *each) for each in zip(KINDS, counts, [len(chosen)] * len(KINDS), shares, strict=True)
             ]
         return rows

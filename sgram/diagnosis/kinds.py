@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from sgram.diagnosis.degenerate import Evidence, is_degenerate, is_unfinished, says_answer
-from sgram.diagnosis.locate import locate_error
+from sgram.diagnosis.error_locator import locate_error
 from sgram.diagnosis.operations import Checker, Work, work_of
 from sgram.diagnosis.siblings import MOST_SIBLINGS, Plan, announced, diverge
 from sgram.diagnosis.signals import (
@@ -54,7 +54,7 @@ class Diagnosis:
     kind: Kind
     step: int | None
     """Index of the step at which it goes wrong, from 0: that of a sign for `kind`, or else where a first error is
-    likeliest (`sgram.diagnosis.locate`), which its evidence tells. None where it has one step only, or too many."""
+    likeliest (`sgram.diagnosis.error_locator`), which its evidence tells. None where it has one step only, or too many."""
     start: int | None
     """Character offsets of what the first evidence points at."""
     end: int | None
@@ -68,11 +68,15 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """As JSON values, numbers kept to 6 decimals."""
         return {
-            "id": self.trace_id, "kind": self.kind, "step": self.step, "start": self.start, "end": self.end,
+            "id": self.trace_id,
+            "kind": self.kind,
+            "step": self.step,
+            "start": self.start,
+            "end": self.end,
             "confidence": round(self.confidence, 6),
             "scores": {kind: round(score, 6) for kind, score in self.scores.items()},
             "evidence": [{"what": each.what, "start": each.start, "end": each.end} for each in self.evidence],
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,13 @@ def finder(lexicon: Lexicon | Spans | None) -> Spans | None:
     """What finds the spans of `lexicon`."""
     if not isinstance(lexicon, Lexicon):
         return lexicon
-    from sgram.tagging.finder import SpanFinder
+    from sgram.tagging.span_finder import SpanFinder
 
     return SpanFinder(lexicon)
 
 
 def diagnose(
-    trace: Trace,
-    siblings: Sequence[Trace] = (),
-    lexicon: Lexicon | Spans | None = None,
-    check: Checker | None = None,
+    trace: Trace, siblings: Sequence[Trace] = (), lexicon: Lexicon | Spans | None = None, check: Checker | None = None
 ) -> Diagnosis:
     """What is wrong with `trace`, which is wrong; `siblings` are responses to the same problem, the correct ones count.
 
@@ -174,9 +175,7 @@ def _formal(trace: Trace, work: Work, kind: Kind, found: Evidence, confidence: f
     rest = (1 - confidence) / (len(KINDS) - 1)
     scores = {each: confidence if each == kind else rest for each in KINDS}
     step = work.step_of(found.start)
-    return Diagnosis(
-        trace.id, kind, step, found.start, found.end, (found,), confidence, MappingProxyType(scores)
-    )
+    return Diagnosis(trace.id, kind, step, found.start, found.end, (found,), confidence, MappingProxyType(scores))
 
 
 def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
@@ -197,16 +196,20 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     scores = dict.fromkeys(KINDS, 0.0) | {"strategic": 1 - procedural, "procedural": procedural}
     first = evidence[0]
     return Diagnosis(
-        trace.id, kind, step, first.start, first.end, evidence, max(procedural, 1 - procedural),
+        trace.id,
+        kind,
+        step,
+        first.start,
+        first.end,
+        evidence,
+        max(procedural, 1 - procedural),
         MappingProxyType(scores),
-    )  # fmt: skip
+    )
 
 
 def _likeliest(trace: Trace, work: Work) -> tuple[int, Evidence]:
     """The step of the first error by what people marked elsewhere: right in about a third of the cases."""
-    found = locate_error(
-        trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True
-    )
+    found = locate_error(trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True)
     at = work.steps[found.step]
     place = f"step {found.step + 1} of {len(work.steps)}"
     by = f"{found.confidence:.0%}, by a model of people's marks: {found.reason}"

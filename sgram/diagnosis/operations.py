@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sgram.diagnosis.equations import Equation, check_equations
 from sgram.diagnosis.steps import Step, split_steps
+from sgram.equations.equations import Equation, check_equations
+from sgram.grading.answers import marked_answer, tail
+from sgram.grading.stated import stated_number
 from sgram.traces import Trace
-from sgram.training.tasks.answers import marked_answer, tail
-from sgram.training.tasks.stated import stated_number
 
 MAX_OPERATIONS = 400
 """Operations of a response that are kept: the last ones, of which the answer is made."""
@@ -22,14 +22,25 @@ _TAIL = 600
 _RELATION = re.compile(r"==?|≈|\\approx\b|\\simeq\b|\\doteq\b|≃")
 _NOTE = re.compile(r"<<[^<>\n]*>>")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([^{}]{1,40})\s*\}\s*\{\s*([^{}]{1,40})\s*\}|(\d)\s*(\d))")
-_WORDS = re.compile(
-    r"\\(?:text|textbf|mathrm|mbox)\s*\{[^{}]*\}|[A-Za-z]{2,}/[A-Za-z]+|(?<![\\A-Za-z])[A-Za-z]{2,}"
-)
+_WORDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{[^{}]*\}|[A-Za-z]{2,}/[A-Za-z]+|(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MARKS = re.compile(r"\\(?:left|right|boxed|displaystyle|quad|[$%()\[\],!;: ])|[$%°€£]")
 _SIGNS = {
-    "\\times": "*", "\\cdot": "*", "\\div": "/", "×": "*", "·": "*", "∙": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-",
-    "**": "^", "{": "(", "}": ")", "[": "(", "]": ")",
-}  # fmt: skip
+    "\\times": "*",
+    "\\cdot": "*",
+    "\\div": "/",
+    "×": "*",
+    "·": "*",
+    "∙": "*",
+    "⋅": "*",
+    "÷": "/",
+    "−": "-",
+    "–": "-",
+    "**": "^",
+    "{": "(",
+    "}": ")",
+    "[": "(",
+    "]": ")",
+}
 _SIGN = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
 _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\}|\\,)(?=\d{3}(?!\d))")
 _DIGITS = r"(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})"

@@ -23,9 +23,12 @@ SHORTEST_NAME = 3
 ANNOUNCING = ("goal-setting", "branching")
 """Moves that announce a plan."""
 _OPERATORS = {
-    "+": ("add", "adds"), "-": ("subtract", "subtracts"), "*": ("multiply", "multiplies"), "/": ("divide", "divides"),
+    "+": ("add", "adds"),
+    "-": ("subtract", "subtracts"),
+    "*": ("multiply", "multiplies"),
+    "/": ("divide", "divides"),
     "^": ("raise to a power", "raises to a power"),
-}  # fmt: skip
+}
 """What one does with several siblings, and with one."""
 
 _FEW = 2
@@ -79,9 +82,7 @@ def diverge(wrong: Work, corrects: Sequence[Work]) -> Divergence | None:
             if last is not None:
                 told = f"the answer is {last[0].said} here and {last[1].said} in {_siblings(corrects)}"
                 return _diverged(wrong, operation, last[1], "number", told)
-            return _diverged(
-                wrong, operation, placed, "operation", _told_operation(operation, near, corrects)
-            )
+            return _diverged(wrong, operation, placed, "operation", _told_operation(operation, near, corrects))
         placed = next((each for each in near.operations if each.value == operation.value), placed)
     return _other_answer(wrong, near, corrects)
 
@@ -123,9 +124,7 @@ def nearest(wrong: Work, corrects: Sequence[Work]) -> int:
     return max(range(len(corrects)), key=lambda place: (shares[place], -place))
 
 
-def _diverged(
-    wrong: Work, operation: Operation, other: Operation | None, kind: Kind, told: str
-) -> Divergence:
+def _diverged(wrong: Work, operation: Operation, other: Operation | None, kind: Kind, told: str) -> Divergence:
     place = None if other is None else other.start
     return Divergence(operation.start, place, wrong.step_of(operation.start), kind, told)
 
@@ -137,11 +136,7 @@ def _told_operation(operation: Operation, near: Work, corrects: Sequence[Work]) 
     mine = _operator(operation.key)
     if len(signs) == 1 and mine not in signs:
         several, one = _OPERATORS[next(iter(signs))]
-        they = (
-            f"the correct sibling {one}"
-            if len(corrects) == 1
-            else f"all {len(corrects)} correct siblings {several}"
-        )
+        they = f"the correct sibling {one}" if len(corrects) == 1 else f"all {len(corrects)} correct siblings {several}"
         return f"{they} first; this response computes {excerpt(operation.said, 80)}"
     instead = (resting(near.operations, near.answer) or near.operations)[0]
     mine, theirs = excerpt(operation.said, 80), excerpt(instead.said, 80)

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from sgram.diagnosis.claims import check_claims
 from sgram.diagnosis.degenerate import Evidence
-from sgram.diagnosis.equations import Equation
 from sgram.diagnosis.operations import Operation, Work, key_of, shown, value_of
 from sgram.diagnosis.siblings import Divergence, Plan
+from sgram.equations.equations import Equation
 from sgram.files import excerpt
 
 PRIOR = -0.5
@@ -109,17 +109,11 @@ def answer_signals(work: Work, reference: Fraction | None) -> list[Signal]:
     last = work.operations[-1]
     if reference is not None and last.value == reference != work.answer:
         told = f"{excerpt(last.said, 60)} is the right result, but the response answers {shown(work.answer)}"
-        return [
-            Signal(
-                "right result not answered", Evidence(told, last.start, last.end), work.step_of(last.start)
-            )
-        ]
+        return [Signal("right result not answered", Evidence(told, last.start, last.end), work.step_of(last.start))]
     if work.answer not in {operation.value for operation in work.operations}:
         said = excerpt(last.said, 60)
         told = f"the answer {shown(work.answer)} is the result of none of its equations; the last is {said}"
-        return [
-            Signal("answer from nowhere", Evidence(told, last.start, last.end), work.step_of(last.end - 1))
-        ]
+        return [Signal("answer from nowhere", Evidence(told, last.start, last.end), work.step_of(last.end - 1))]
     return []
 
 

@@ -12,24 +12,64 @@ from fractions import Fraction
 
 import numpy as np
 
-from sgram.diagnosis.arithmetic import values
-from sgram.diagnosis.chains import Chain, find_chains
 from sgram.diagnosis.claims import Claim, check_claims
-from sgram.diagnosis.equations import DIFFERS, Equation, Limits, check_equations
-from sgram.diagnosis.expressions import NotUnderstoodError, free_symbols, parse
+from sgram.equations.arithmetic import values
+from sgram.equations.chains import Chain, find_chains
+from sgram.equations.equations import DIFFERS, Equation, Limits, check_equations
+from sgram.equations.expressions import NotUnderstoodError, free_symbols, parse
 
 STEP_FEATURES = (
-    "wrong", "first wrong", "sides differ", "slip in solving",
-    "after a wrong one", "right equations", "new numbers", "words", "words of mean", "first", "second", "third",
-    "late squared", "place", "last", "next to last", "hedge", "doubt later", "doubt before", "answer",
-    "words of problem", "no mathematics", "setting up", "theorem", "extreme", "mathematics", "text before",
-    "counting", "conclusion", "claims: text before", "claims: last", "claims: answer",
-    "first: setting up", "first: words", "first: mathematics", "first: words of problem",
-)  # fmt: skip
+    "wrong",
+    "first wrong",
+    "sides differ",
+    "slip in solving",
+    "after a wrong one",
+    "right equations",
+    "new numbers",
+    "words",
+    "words of mean",
+    "first",
+    "second",
+    "third",
+    "late squared",
+    "place",
+    "last",
+    "next to last",
+    "hedge",
+    "doubt later",
+    "doubt before",
+    "answer",
+    "words of problem",
+    "no mathematics",
+    "setting up",
+    "theorem",
+    "extreme",
+    "mathematics",
+    "text before",
+    "counting",
+    "conclusion",
+    "claims: text before",
+    "claims: last",
+    "claims: answer",
+    "first: setting up",
+    "first: words",
+    "first: mathematics",
+    "first: words of problem",
+)
 NONE_FEATURES = (
-    "one", "any wrong", "any differ", "steps", "all words", "problem words", "any doubt", "hedges", "share right",
-    "decimal answer", "equations a step", "claims",
-)  # fmt: skip
+    "one",
+    "any wrong",
+    "any differ",
+    "steps",
+    "all words",
+    "problem words",
+    "any doubt",
+    "hedges",
+    "share right",
+    "decimal answer",
+    "equations a step",
+    "claims",
+)
 
 _LABEL = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?(?:Step\s*\d+|\d{1,2})\s*[:.)]\s*(?:\*\*)?", re.IGNORECASE)
 """What a step is called, which says nothing."""
@@ -59,8 +99,7 @@ _THEOREM = re.compile(
     r"\b(?:theorem|formula|identity|inequality|propert\w+|rule|lemma|definition|law of|criterion)\b", re.I
 )
 _EXTREME = re.compile(
-    r"\b(?:only|always|every|never|unique|maxim\w+|minim\w+|at most|at least|smallest|largest|greatest|must)\b",
-    re.I,
+    r"\b(?:only|always|every|never|unique|maxim\w+|minim\w+|at most|at least|smallest|largest|greatest|must)\b", re.I
 )
 _MATHS = re.compile(r"[\d=+*/^\\<>-]")
 
@@ -130,11 +169,7 @@ def step_evidence(problem: str | None, steps: Sequence[str], limits: Limits | No
         "mathematics": np.log1p([len(_MATHS.findall(step)) for step in steps]) - 2,
         "text before": (np.cumsum(lengths) - lengths) / lengths.sum(),
         "counting": [
-            bool(
-                re.search(
-                    r"\b(?:ways|choose|combinations?|permut\w+|probabilit\w+|arrange\w*|cases?)\b", step, re.I
-                )
-            )
+            bool(re.search(r"\b(?:ways|choose|combinations?|permut\w+|probabilit\w+|arrange\w*|cases?)\b", step, re.I))
             for step in steps
         ],
     }

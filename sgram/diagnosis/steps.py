@@ -24,9 +24,7 @@ _PARAGRAPH = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?])[\"')\]*]{0,3}\s+(?=[\"'(\[*]{0,3}[A-Z\\$0-9])|(?<=[。！？])|\n+")
-_NO_END = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Eq|Fig|No|Dr|Mr|Mrs|St|approx)|\b[A-Z]|(?:^|\n)\s*\d{1,3})\.$"
-)
+_NO_END = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Eq|Fig|No|Dr|Mr|Mrs|St|approx)|\b[A-Z]|(?:^|\n)\s*\d{1,3})\.$")
 _FORMULA_FIRST = re.compile(r"\s*(?:\\\[|\$\$|\\begin\{|=|```)")
 
 
@@ -45,9 +43,7 @@ def split_steps(text: str) -> list[Step]:
     A formula that stands by itself belongs to the step before it.
     """
     cuts = _cuts(text)
-    pieces = [
-        span for start, end in zip(cuts, cuts[1:], strict=False) if (span := _stripped(text, start, end))
-    ]
+    pieces = [span for start, end in zip(cuts, cuts[1:], strict=False) if (span := _stripped(text, start, end))]
     joined: list[tuple[int, int]] = []
     for start, end in pieces:
         belongs = joined and _FORMULA_FIRST.match(text, start, end) and start - joined[-1][0] < 4 * LONG
@@ -99,11 +95,7 @@ def _sentence_cuts(text: str, start: int, end: int, whole: list[tuple[int, int]]
     inside = [span for span in whole if span[1] > start and span[0] < end]
     cuts, begun = [], start
     for at in _outside(_SENTENCE.finditer(text, start, end), inside):
-        if (
-            at - begun >= AIM
-            and end - at >= AIM // 4
-            and not _NO_END.search(text[max(0, at - 12) : at].rstrip())
-        ):
+        if at - begun >= AIM and end - at >= AIM // 4 and not _NO_END.search(text[max(0, at - 12) : at].rstrip()):
             cuts.append(at)
             begun = at
     return cuts
@@ -118,9 +110,7 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int] | None:
     return start, start + len(body)
 
 
-_HEADING = re.compile(
-    r"(?:#{1,6}\s[^\n]*|\*\*[^*\n]{1,80}\*\*:?|(?:Step|Case|Part)\s+\w{1,4}\s*[:.)]?)", re.IGNORECASE
-)
+_HEADING = re.compile(r"(?:#{1,6}\s[^\n]*|\*\*[^*\n]{1,80}\*\*:?|(?:Step|Case|Part)\s+\w{1,4}\s*[:.)]?)", re.IGNORECASE)
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:

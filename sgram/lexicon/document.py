@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sgram.errors import InputError, UsageError
-from sgram.files import data_path, excerpt
+from sgram.files import data_path, excerpt, read_whole
 from sgram.text import NORMAL_FORM
-from sgram.whole import read_whole
 
 FORMAT = "sgram-lexicon"
 VERSION = 1
@@ -42,17 +41,30 @@ ANY = Kind(lambda value: True, "anything")
 
 # name: (kind, whether it must be there)
 _LEXICON = {
-    "format": (ANY, True), "version": (ANY, True), "name": (TEXT, True), "words": (ANY, True),
-    "source": (OBJECT, True), "clusters": (LIST, True),
-}  # fmt: skip
+    "format": (ANY, True),
+    "version": (ANY, True),
+    "name": (TEXT, True),
+    "words": (ANY, True),
+    "source": (OBJECT, True),
+    "clusters": (LIST, True),
+}
 _CLUSTER = {
-    "id": (COUNT, True), "move": (TEXT, True), "medoid": (TEXT, True), "grams": (LIST, True),
-    "df": (COUNT, False), "score": (NUMBER, False),
-}  # fmt: skip
+    "id": (COUNT, True),
+    "move": (TEXT, True),
+    "medoid": (TEXT, True),
+    "grams": (LIST, True),
+    "df": (COUNT, False),
+    "score": (NUMBER, False),
+}
 _GRAM = {
-    "text": (TEXT, True), "df": (COUNT, False), "count": (COUNT, False), "df_correct": (COUNT, False),
-    "df_wrong": (COUNT, False), "score": (NUMBER, False), "core": (FLAG, False),
-}  # fmt: skip
+    "text": (TEXT, True),
+    "df": (COUNT, False),
+    "count": (COUNT, False),
+    "df_correct": (COUNT, False),
+    "df_wrong": (COUNT, False),
+    "score": (NUMBER, False),
+    "core": (FLAG, False),
+}
 
 
 def check_document(document: Any, where: str) -> None:
@@ -122,9 +134,7 @@ def read_document(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"{where} is not UTF-8 (byte {error.start}); a lexicon is UTF-8 JSON") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(
-            f"{where} is not JSON: {error.msg} ({place}); a lexicon is one JSON object"
-        ) from None
+        raise InputError(f"{where} is not JSON: {error.msg} ({place}); a lexicon is one JSON object") from None
     except RecursionError:
         raise InputError(f"{where} is nested too deeply to be a lexicon") from None
     except ValueError as error:
@@ -160,6 +170,4 @@ def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return name
     near = difflib.get_close_matches(name.lower(), presets, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
-    raise UsageError(
-        f"there is no lexicon {_shown(name)}{meant}; give a path, or a preset ({', '.join(presets)})"
-    )
+    raise UsageError(f"there is no lexicon {_shown(name)}{meant}; give a path, or a preset ({', '.join(presets)})")

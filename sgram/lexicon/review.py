@@ -101,9 +101,7 @@ def _singletons(lexicon: Lexicon) -> Iterator[Finding]:
 def _without_df(lexicon: Lexicon) -> Iterator[Finding]:
     found = [gram for gram in lexicon.grams if gram.df is None]
     if found:
-        message = (
-            f"{len(found)} of {len(lexicon.grams)} grams have no df: ranks and dfs of clusters say little"
-        )
+        message = f"{len(found)} of {len(lexicon.grams)} grams have no df: ranks and dfs of clusters say little"
         yield Finding("no-df", _texts(found), message)
 
 

@@ -76,9 +76,7 @@ class Gram:
                 raise UsageError(f"gram {self.text!r}: count {self.count} is below df {self.df}")
             judged = (self.df_correct or 0) + (self.df_wrong or 0)
             if judged > self.df:
-                raise UsageError(
-                    f"gram {self.text!r}: df_correct and df_wrong make {judged}, more than df {self.df}"
-                )
+                raise UsageError(f"gram {self.text!r}: df_correct and df_wrong make {judged}, more than df {self.df}")
 
     @property
     def text(self) -> str:
@@ -150,13 +148,9 @@ class Cluster:
         if not grams:
             raise UsageError(f"{shown} holds no gram; leave it out")
         if self.medoid not in {gram.text for gram in grams}:
-            raise UsageError(
-                f"{shown}: the medoid is not one of its grams ({excerpt(grams[0].text, 80)}, ...)"
-            )
+            raise UsageError(f"{shown}: the medoid is not one of its grams ({excerpt(grams[0].text, 80)}, ...)")
         if self.move not in MOVE_MEANINGS:
-            raise UsageError(
-                f"{shown}: unknown move {excerpt(repr(self.move), 80)}; one of {', '.join(MOVES)}"
-            )
+            raise UsageError(f"{shown}: unknown move {excerpt(repr(self.move), 80)}; one of {', '.join(MOVES)}")
         object.__setattr__(self, "grams", grams)
         object.__setattr__(self, "id", _whole(self.id, "id", self.medoid))
         object.__setattr__(self, "df", _whole(self.df, "df", self.medoid))
@@ -196,9 +190,7 @@ class Lexicon:
     def build(cls, name: str, clusters: Iterable[Cluster], source: Mapping[str, Any]) -> "Lexicon":
         """Lexicon of `clusters` in rank order, whatever order and ids they come with."""
         ranked = sorted(clusters, key=lambda cluster: cluster.rank)
-        return cls(
-            name, tuple(replace(cluster, id=rank) for rank, cluster in enumerate(ranked)), dict(source)
-        )
+        return cls(name, tuple(replace(cluster, id=rank) for rank, cluster in enumerate(ranked)), dict(source))
 
     @classmethod
     def from_grams(cls, texts: Iterable[str], name: str = "custom", move: str = "other") -> "Lexicon":
@@ -239,9 +231,13 @@ class Lexicon:
     def to_json(self) -> dict[str, Any]:
         """The document of format version 1; what is None is left out."""
         return {
-            "format": FORMAT, "version": VERSION, "name": self.name, "words": NORMAL_FORM,
-            "source": deepcopy(self.source), "clusters": [_cluster_json(each) for each in self.clusters],
-        }  # fmt: skip
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "words": NORMAL_FORM,
+            "source": deepcopy(self.source),
+            "clusters": [_cluster_json(each) for each in self.clusters],
+        }
 
     @classmethod
     def from_json(cls, document: Any, where: str = "the document") -> "Lexicon":
@@ -317,18 +313,18 @@ def _known(**fields: Any) -> dict[str, Any]:
 def _cluster_json(cluster: Cluster) -> dict[str, Any]:
     grams = [
         _known(
-            text=gram.text, df=gram.df, count=gram.count, df_correct=gram.df_correct,
-            df_wrong=gram.df_wrong, score=gram.score, core=gram.core,
+            text=gram.text,
+            df=gram.df,
+            count=gram.count,
+            df_correct=gram.df_correct,
+            df_wrong=gram.df_wrong,
+            score=gram.score,
+            core=gram.core,
         )
         for gram in cluster.grams
-    ]  # fmt: skip
+    ]
     return _known(
-        id=cluster.id,
-        move=cluster.move,
-        df=cluster.df,
-        score=cluster.score,
-        medoid=cluster.medoid,
-        grams=grams,
+        id=cluster.id, move=cluster.move, df=cluster.df, score=cluster.score, medoid=cluster.medoid, grams=grams
     )
 
 

@@ -1,19 +1,8 @@
 """Measures of rollouts, pure functions of numbers: entropies, success, dynamics. Knows nothing but errors."""
 
 from sgram.metrics.architecture import Architecture, architecture
-from sgram.metrics.bootstrap import Estimate
-from sgram.metrics.by_problem import (
-    mean_by_problem,
-    ratio_by_problem,
-    ratios_by_problem,
-    stratified_differences_by_problem,
-)
 from sgram.metrics.change_point import ChangePoint, change_point
-from sgram.metrics.conditional import (
-    ConditionalEntropy,
-    conditional_entropy,
-    conditional_entropy_at_size,
-)
+from sgram.metrics.conditional import ConditionalEntropy, conditional_entropy, conditional_entropy_at_size
 from sgram.metrics.curve import Curve, curve_band, curve_draws, curve_of
 from sgram.metrics.dynamics import PhaseOrder, phase_order
 from sgram.metrics.entropy import (
@@ -30,6 +19,13 @@ from sgram.metrics.jackknife import conditional_entropy_by_problem, entropy_by_p
 from sgram.metrics.overlap import Overlap, high_entropy_weights, overlap
 from sgram.metrics.settling import Settling, settle
 from sgram.metrics.success import avg_at_k, maj_at_k, pass_at_k
+from sgram.statistics.bootstrap import Estimate
+from sgram.statistics.by_problem import (
+    mean_by_problem,
+    ratio_by_problem,
+    ratios_by_problem,
+    stratified_differences_by_problem,
+)
 
 __all__ = [
     "Architecture",
@@ -69,4 +65,4 @@ __all__ = [
     "settle",
     "stratified_differences_by_problem",
     "token_entropy",
-]  # fmt: skip
+]

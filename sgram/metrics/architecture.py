@@ -1,7 +1,7 @@
 """The order in a sequence of lengths, as of the execution spans between planning spans. Knows nothing about traces.
 
 An analogy, no physics: Mishra, Alibert, Udry and Mordasini (2023, arXiv 2301.02374) sort planetary systems by how the
-masses of neighbouring planets compare, and the same two numbers say whether the stretches of work between planning
+masses of neighboring planets compare, and the same two numbers say whether the stretches of work between planning
 grow along a trace, shrink, stay alike or mix. The bounds are those for masses; nothing says that they suit lengths.
 """
 
@@ -15,7 +15,7 @@ from sgram.errors import InputError
 Kind = Literal["ordered", "anti-ordered", "similar", "mixed"]
 KINDS: tuple[Kind, ...] = ("ordered", "anti-ordered", "similar", "mixed")
 ORDERED = 0.2
-"""Bound of the coefficient of similarity: neighbours grow by 10^0.2, 58 %, on the mean."""
+"""Bound of the coefficient of similarity: neighbors grow by 10^0.2, 58 %, on the mean."""
 MIN_LENGTHS = 3
 """Two could never be mixed: C_V > 1/2 needs one to be over three times the other, and then they are ordered."""
 

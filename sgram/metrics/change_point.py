@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgram.metrics.bootstrap import N_DRAWS
 from sgram.metrics.curve import Curve, noise_like
 from sgram.metrics.settling import interval
+from sgram.statistics.bootstrap import N_DRAWS
 
 MIN_STEPS = 8
 N_FITTED = 4
@@ -38,9 +38,7 @@ class ChangePoint:
     """Why there is no step; "" where there is one."""
 
 
-def change_point(
-    steps: Sequence[int], values: Sequence[float], seed: int = 0, n_draws: int = N_DRAWS
-) -> ChangePoint:
+def change_point(steps: Sequence[int], values: Sequence[float], seed: int = 0, n_draws: int = N_DRAWS) -> ChangePoint:
     """The step where the slope changes most, from the third step to the third last, with interval and p value.
 
     The interval is that of the change points of the fitted broken line with its noise drawn anew. It does not depend

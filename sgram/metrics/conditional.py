@@ -32,9 +32,7 @@ class ConditionalEntropy:
     correction: Correction
 
 
-def conditional_entropy(
-    pairs: Pairs, base: float = math.e, correction: Correction = "none"
-) -> ConditionalEntropy:
+def conditional_entropy(pairs: Pairs, base: float = math.e, correction: Correction = "none") -> ConditionalEntropy:
     """sum_g p(g) H(next | g) over counts of pairs (g, next), p(g) = n(g) / n: the share of pairs that g begins.
 
     A correction is that of `semantic_entropy`, of each H by itself. The order of pairs does not matter.
@@ -49,13 +47,9 @@ def conditional_entropy(
     n = math.fsum(each.n for each in measured)
     if not measured:
         # also checks base and correction
-        return ConditionalEntropy(
-            measure_semantic_entropy((), base, correction).value, 0, 0, 0, base, correction
-        )
+        return ConditionalEntropy(measure_semantic_entropy((), base, correction).value, 0, 0, 0, base, correction)
     value = math.fsum(each.n * each.value for each in measured) / n
-    return ConditionalEntropy(
-        value, n, len(measured), sum(each.n_bins for each in measured), base, correction
-    )
+    return ConditionalEntropy(value, n, len(measured), sum(each.n_bins for each in measured), base, correction)
 
 
 def conditional_entropy_at_size(pairs: Pairs, m: int, base: float = math.e) -> float | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.metrics.bootstrap import N_DRAWS
+from sgram.statistics.bootstrap import N_DRAWS
 
 _AT_ONCE = 1 << 22
 MAX_CORRELATION = 0.95
@@ -47,9 +47,7 @@ class Curve:
             if given is not None and [len(each) for each in given] != shape:
                 raise UsageError(f"{name} of a curve must be one for each sample of each step")
         if shape is not None and len(shape) != len(self.steps):
-            raise UsageError(
-                f"{len(self.steps)} steps and samples of {len(shape)}; give samples for each step"
-            )
+            raise UsageError(f"{len(self.steps)} steps and samples of {len(shape)}; give samples for each step")
         if shape:
             samples, weights = _flat(self)
             if not (np.isfinite(weights) & (weights >= 0)).all():
@@ -66,10 +64,7 @@ class Curve:
 
 
 def curve_of(
-    steps: Sequence[int],
-    problems: Sequence[str],
-    above: Sequence[float],
-    below: Sequence[float] | None = None,
+    steps: Sequence[int], problems: Sequence[str], above: Sequence[float], below: Sequence[float] | None = None
 ) -> Curve:
     """The curve of sum(`above`) / sum(`below`) by step, from rows such as traces; `below` is 1 where not given.
 
@@ -129,9 +124,7 @@ def curve_draws(
     for first in range(0, n_draws, at_once):
         chance = rng.standard_exponential((min(at_once, n_draws - first), n_names))
         chance = (chance if each_once else chance[:, slot]) * weights  # (some draws, slots)
-        drawn.append(
-            np.add.reduceat(chance * samples, firsts, axis=1) / np.add.reduceat(chance, firsts, axis=1)
-        )
+        drawn.append(np.add.reduceat(chance * samples, firsts, axis=1) / np.add.reduceat(chance, firsts, axis=1))
     means = np.add.reduceat(weights * samples, firsts) / np.add.reduceat(weights, firsts)
     return values + (np.concatenate(drawn) - means) * widened
 
@@ -171,7 +164,7 @@ def _flat(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
 def smoothed(values: np.ndarray, half: int) -> tuple[np.ndarray, float]:
     """(values smoothed by lines fitted in windows, their degrees of freedom).
 
-    Local linear, tricube weights (Cleveland 1979), `half` neighbours on each side. Steps count by their rank.
+    Local linear, tricube weights (Cleveland 1979), `half` neighbors on each side. Steps count by their rank.
     """
     n = len(values)
     found, freedom, places = np.empty(n), 0.0, np.arange(n)

@@ -18,9 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from sgram.metrics.bootstrap import N_DRAWS, Estimate
 from sgram.metrics.curve import Curve, curve_draws, has_samples, problem_names
 from sgram.metrics.settling import MIN_STEPS, SHARE, Settling, interval, settle_drawn
+from sgram.statistics.bootstrap import N_DRAWS, Estimate
 
 Answer = Literal["yes", "no", "cannot say"]
 
@@ -82,12 +82,7 @@ def phase_order(
 
 
 def _sentence(
-    answer: Answer,
-    execution: Settling,
-    planning: Settling,
-    difference: Estimate,
-    share: float,
-    resampled: str,
+    answer: Answer, execution: Settling, planning: Settling, difference: Estimate, share: float, resampled: str
 ) -> str:
     why = {
         "yes": "the interval lies above 0",

@@ -35,9 +35,7 @@ class SemanticEntropy:
 
 
 def semantic_entropy(
-    counts_or_labels: Mapping[Hashable, float] | Iterable[Any],
-    base: float = math.e,
-    correction: Correction = "none",
+    counts_or_labels: Mapping[Hashable, float] | Iterable[Any], base: float = math.e, correction: Correction = "none"
 ) -> float | None:
     """Shannon entropy of a frequency distribution of Strategic Grams or clusters (HICRA §2.2.2); None of nothing.
 
@@ -51,9 +49,7 @@ def semantic_entropy(
 
 
 def measure_semantic_entropy(
-    counts_or_labels: Mapping[Hashable, float] | Iterable[Any],
-    base: float = math.e,
-    correction: Correction = "none",
+    counts_or_labels: Mapping[Hashable, float] | Iterable[Any], base: float = math.e, correction: Correction = "none"
 ) -> SemanticEntropy:
     """`semantic_entropy` with its base, its number of occurrences and of bins."""
     check_base(base)
@@ -75,9 +71,7 @@ def measure_semantic_entropy(
 def check_base(base: float) -> None:
     """`UsageError` unless `base` can be that of a logarithm of an entropy."""
     if not isinstance(base, int | float) or not 1 < base < math.inf:
-        raise UsageError(
-            f"the base of an entropy is a number above 1 (2 for bits, e for nats), not {base!r:.80}"
-        )
+        raise UsageError(f"the base of an entropy is a number above 1 (2 for bits, e for nats), not {base!r:.80}")
 
 
 def _chao_shen(counts: list[float], n: int) -> float:
@@ -148,14 +142,10 @@ def token_arrays(
     values = _array(entropies, "entropies")
     planning = _mask(planning_mask, values, "the planning mask")
     response = (
-        np.ones(values.shape, bool)
-        if response_mask is None
-        else _mask(response_mask, values, "the response mask")
+        np.ones(values.shape, bool) if response_mask is None else _mask(response_mask, values, "the response mask")
     )
     if not np.isfinite(values[response]).all():
-        raise InputError(
-            "the entropy of a response token is missing or not finite; mask out what was not measured"
-        )
+        raise InputError("the entropy of a response token is missing or not finite; mask out what was not measured")
     return values, planning, response
 
 
@@ -185,17 +175,13 @@ def _array(values: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        raise UsageError(
-            f"{what} must be an array of numbers with rows of equal length; pad the rows"
-        ) from None
+        raise UsageError(f"{what} must be an array of numbers with rows of equal length; pad the rows") from None
 
 
 def _mask(mask: Any, like: np.ndarray, what: str) -> np.ndarray:
     flags = _array(mask, what) != 0
     if flags.shape != like.shape:
-        raise UsageError(
-            f"{what} is of shape {flags.shape}, the values of {like.shape}; give arrays of one shape"
-        )
+        raise UsageError(f"{what} is of shape {flags.shape}, the values of {like.shape}; give arrays of one shape")
     return flags
 
 

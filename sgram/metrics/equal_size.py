@@ -32,17 +32,14 @@ def entropy_at_size(
     n = int(math.fsum(counts))
     if n < m:
         return None
-    terms = [
-        how_many * _expected_k_log_k(int(count), n, int(m))
-        for count, how_many in sorted(Counter(counts).items())
-    ]
+    terms = [how_many * _expected_k_log_k(int(count), n, int(m)) for count, how_many in sorted(Counter(counts).items())]
     return max(0.0, math.log(m) - math.fsum(terms) / m) / math.log(base)
 
 
 def _expected_k_log_k(count: int, n: int, m: int) -> float:
     """E[k log k] of the k of `count` marked ones among m drawn of n.
 
-    The chances follow from the ratio of neighbours and their sum, 1: no factorial, so nothing is lost for large n.
+    The chances follow from the ratio of neighbors and their sum, 1: no factorial, so nothing is lost for large n.
     """
     low, high = max(0, m - (n - count)), min(count, m)
     k = np.arange(low, high + 1, dtype=np.float64)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.errors import InputError, UsageError
-from sgram.metrics.bootstrap import NORMAL_95
+from sgram.statistics.bootstrap import NORMAL_95
 
 PART = 1 / 5
 """Of the steps, at the start and at the end."""
@@ -43,16 +43,12 @@ def growth(steps: Sequence[int], counts: Sequence[float], totals: Sequence[float
     """First step and growth of `counts` among `totals` (words, tokens, traces), one of each a step, in any order.
 
     The interval is that of the log ratio of two Poisson rates with 1/2 added to each count (Gart 1966), widened by the
-    dispersion of the counts of neighbouring steps. Where there is none at the start it has a lower end only, where
+    dispersion of the counts of neighboring steps. Where there is none at the start it has a lower end only, where
     there is none at the end the ratio is 0.
     """
     if not len(steps) == len(counts) == len(totals):
-        raise UsageError(
-            f"{len(steps)} steps, {len(counts)} counts and {len(totals)} totals; give one a step"
-        )
-    rows = sorted(
-        (step, count, total) for step, count, total in zip(steps, counts, totals, strict=True) if total > 0
-    )
+        raise UsageError(f"{len(steps)} steps, {len(counts)} counts and {len(totals)} totals; give one a step")
+    rows = sorted((step, count, total) for step, count, total in zip(steps, counts, totals, strict=True) if total > 0)
     if any(count < 0 or not math.isfinite(count) for _, count, _ in rows):
         raise InputError("a count is a number of at least 0; check what was counted")
     first_step = next((int(step) for step, count, _ in rows if count > 0), None)
@@ -69,15 +65,19 @@ def growth(steps: Sequence[int], counts: Sequence[float], totals: Sequence[float
     middle = math.log((after + 0.5) / over_after) - math.log((before + 0.5) / over_before)
     reach = NORMAL_95 * math.sqrt(dispersion * (1 / (before + 0.5) + 1 / (after + 0.5)))
     return Growth(
-        first_step, *rates, rates[1] / rates[0] if before else None,
-        math.exp(middle - reach) if after else 0.0, math.exp(middle + reach) if before else None, dispersion,
-    )  # fmt: skip
+        first_step,
+        *rates,
+        rates[1] / rates[0] if before else None,
+        math.exp(middle - reach) if after else 0.0,
+        math.exp(middle + reach) if before else None,
+        dispersion,
+    )
 
 
 def _dispersion(c: np.ndarray, t: np.ndarray) -> float:
-    """Mean over neighbouring steps of what is chi-square with 1 degree of freedom for Poisson counts; at least 1.
+    """Mean over neighboring steps of what is chi-square with 1 degree of freedom for Poisson counts; at least 1.
 
-    Neighbours have nearly the same rate, so a trend does not count as dispersion.
+    Neighbors have nearly the same rate, so a trend does not count as dispersion.
     """
     both = c[:-1] + c[1:] > 0
     c0, c1, t0, t1 = c[:-1][both], c[1:][both], t[:-1][both], t[1:][both]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
-from sgram.metrics.bootstrap import NORMAL_95, Estimate
 from sgram.metrics.entropy import Correction, semantic_entropy
 from sgram.metrics.equal_size import entropy_at_size
+from sgram.statistics.bootstrap import NORMAL_95, Estimate
 
 MAX_PARTS = 50
 
@@ -85,9 +85,7 @@ def _jackknife(
     whole = value(total, size)
     if whole is None:
         n = int(total.sum())
-        return Estimate(
-            None, undefined=f"there are {n} occurrences, not {size}" if n else "nothing was counted"
-        )
+        return Estimate(None, undefined=f"there are {n} occurrences, not {size}" if n else "nothing was counted")
     left = total - parts
     at = size if size is None or n_parts < 2 else min(size, int(left.sum(axis=1).min()))
     if n_parts < 2 or at == 0:

@@ -48,9 +48,14 @@ def overlap(entropies: Any, planning_mask: Any, response_mask: Any = None, top: 
         return Overlap(None, None, None, 0, 0, None, top)
     both = float(weights[planning].sum())
     return Overlap(
-        both / n_planning if n_planning else None, both / n_high, n_planning / len(values), len(values), n_planning,
-        threshold, top,
-    )  # fmt: skip
+        both / n_planning if n_planning else None,
+        both / n_high,
+        n_planning / len(values),
+        len(values),
+        n_planning,
+        threshold,
+        top,
+    )
 
 
 def high_entropy_weights(entropies: Any, response_mask: Any = None, top: float = TOP) -> np.ndarray:

@@ -3,7 +3,7 @@
 The rule, in full. The start is the mean of the first twentieth of the steps, the end that of the last fifth (at least
 one step each), the total change their difference. The step is the first from which the curve stays at 90 % of the total
 change or past it. Noise crosses any level often, so with noise it is the step that splits the curve best: the one that
-maximises the sum over earlier steps of what is missing to the level, plus the sum over later steps of what is above it.
+maximizes the sum over earlier steps of what is missing to the level, plus the sum over later steps of what is above it.
 That is the inverse of the monotone least-squares curve at the level (Groeneboom 1985); of a monotone curve without
 noise it is just the first step from which the curve stays.
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.metrics.bootstrap import N_DRAWS
 from sgram.metrics.curve import Curve, curve_draws, smoothed
+from sgram.statistics.bootstrap import N_DRAWS
 
 SHARE = 0.9
 MIN_STEPS = 5

@@ -65,15 +65,11 @@ def _ways(counts: Sequence[int], silent: int, top: int, size: int) -> list[int]:
     `counts` are the samples of each answer; of the `silent` ones any number may be drawn.
     """
     rare = silent + sum(count for count in counts if count < top)
-    ways = [
-        [math.comb(rare, drawn) for drawn in range(size + 1)]
-    ]  # [answers with `top` votes][samples drawn]
+    ways = [[math.comb(rare, drawn) for drawn in range(size + 1)]]  # [answers with `top` votes][samples drawn]
     for count in counts:
         if count >= top:
             fewer = [math.comb(count, votes) for votes in range(min(top, size + 1))]
-            with_one_more = [
-                [0] * top + [math.comb(count, top) * n for n in row[: size + 1 - top]] for row in ways
-            ]
+            with_one_more = [[0] * top + [math.comb(count, top) * n for n in row[: size + 1 - top]] for row in ways]
             ways = [_product(row, fewer, size) for row in ways] + [[0] * (size + 1)]
             for row, more in zip(ways[1:], with_one_more, strict=True):
                 row[:] = [a + b for a, b in zip(row, more[: size + 1], strict=True)]
@@ -93,9 +89,7 @@ def _product(first: Sequence[int], second: Sequence[int], degree: int) -> list[i
 def _votes(answers: Sequence[Any], correct: Sequence[Any]) -> tuple[Counter, Counter]:
     """Answer -> its samples; answer -> its correct samples, of those that have any."""
     if None in correct:
-        raise InputError(
-            f"it is not known whether sample {correct.index(None)} is correct; leave such samples out"
-        )
+        raise InputError(f"it is not known whether sample {correct.index(None)} is correct; leave such samples out")
     given = [(answer, right) for answer, right in zip(answers, correct, strict=True) if answer is not None]
     return Counter(answer for answer, _ in given), Counter(answer for answer, right in given if right)
 

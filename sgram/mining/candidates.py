@@ -11,7 +11,7 @@ import numpy as np
 from sgram.errors import UsageError
 from sgram.mining.corpus import CORRECT, FACETS, WRONG, Corpus
 from sgram.mining.count import GramTable
-from sgram.mining.walk import walk
+from sgram.mining.occurrences import walk
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Candidates:
     models: np.ndarray
     """Distinct models, 0 where none is known."""
     cohesion: np.ndarray
-    """Normalised pointwise mutual information of its weaker end with the rest, in [-1, 1]; 1 for one word."""
+    """Normalized pointwise mutual information of its weaker end with the rest, in [-1, 1]; 1 for one word."""
     follows: np.ndarray
     """Share of occurrences that follow the same word: near 1, the gram is the tail of a longer phrase."""
     leads: np.ndarray
@@ -202,9 +202,7 @@ def model_contrast(
         sizes += np.bincount(sides, minlength=2)
     if not sizes.all():
         known = ", ".join(sorted(names)[:10]) or "none"
-        raise UsageError(
-            f"contrast_models {list(models)} leaves one side without traces; models here: {known}"
-        )
+        raise UsageError(f"contrast_models {list(models)} leaves one side without traces; models here: {known}")
     df = walk(corpus, table, candidates.labels(table), workers, sides="sides", spread=False).df
     rate = np.log((df[:, :2] + 1) / (sizes + 1))
     return rate[:, 1] - rate[:, 0]

@@ -1,7 +1,7 @@
 """A fitted classifier of grams, as a value: how likely a gram guides the reasoning. Knows nothing about fitting.
 
 The model is linear: a logistic function of weighted features (`sgram.mining.features`) estimates which share of a
-gram's occurrences lies in text that was labelled as planning. Where occurrences of the gram itself were labelled, the
+gram's occurrences lies in text that was labeled as planning. Where occurrences of the gram itself were labeled, the
 estimate gives way to their share: ``(k + shrink * estimate) / (n + shrink)`` for k planning ones of n.
 It is kept as JSON: numbers, names, where they come from; no code.
 """
@@ -15,14 +15,13 @@ import numpy as np
 import orjson
 
 from sgram.errors import InputError, UsageError
-from sgram.files import canonical_json, data_path, digest, excerpt, write_bytes
+from sgram.files import canonical_json, data_path, digest, excerpt, read_whole, write_bytes
 from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
 from sgram.mining.features import BLOCKS, STATS, Features, find_features
 from sgram.mining.score import Background, ContrastScorer, Scorer
-from sgram.mining.select import LABELLED, ReadingRules
+from sgram.mining.select import LABELED, ReadingRules
 from sgram.text import NORMAL_FORM
-from sgram.whole import read_whole
 
 FORMAT, VERSION = "sgram-classifier", 1
 CLIP = 4.0
@@ -46,9 +45,9 @@ class GramClassifier:
     intercept: float
     shrink: float
     counts: Mapping[str, tuple[float, float]]
-    """Gram -> (k, n): of its n labelled occurrences (weighted by their source), k are planning."""
+    """Gram -> (k, n): of its n labeled occurrences (weighted by their source), k are planning."""
     thresholds: Mapping[str, float]
-    """Setting -> least probability of a Strategic Gram; `sgram.validation.fitting` says how they are chosen."""
+    """Setting -> least probability of a Strategic Gram; `sgram.evaluation.train_classifier` says how they are chosen."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """Labels, traces and figures of the fit."""
 
@@ -85,16 +84,19 @@ class GramClassifier:
     @classmethod
     def _of(cls, document: Mapping[str, Any]) -> "GramClassifier":
         dense = document["dense"]
-        columns = [
-            np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")
-        ]
+        columns = [np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")]
         counts = {gram: (float(k), float(n)) for gram, (k, n) in document["counts"].items()}
         made = cls(
-            tuple(document["blocks"]), tuple(dense["names"]), *columns,
-            {name: float(weight) for name, weight in document["bag"].items()}, float(document["intercept"]),
-            float(document["shrink"]), counts, {name: float(document["thresholds"][name]) for name in SETTINGS},
+            tuple(document["blocks"]),
+            tuple(dense["names"]),
+            *columns,
+            {name: float(weight) for name, weight in document["bag"].items()},
+            float(document["intercept"]),
+            float(document["shrink"]),
+            counts,
+            {name: float(document["thresholds"][name]) for name in SETTINGS},
             dict(document["source"]),
-        )  # fmt: skip
+        )
         single = [made.intercept, made.shrink, *made.bag.values(), *made.thresholds.values()]
         numbers = np.concatenate([*columns, single, *counts.values()])
         if any(len(column) != len(made.dense) for column in columns) or not np.isfinite(numbers).all():
@@ -112,16 +114,24 @@ class GramClassifier:
     def to_json(self) -> dict[str, Any]:
         """The document, numbers at 6 significant digits."""
         return {
-            "format": FORMAT, "version": VERSION, "words": NORMAL_FORM, "blocks": list(self.blocks),
+            "format": FORMAT,
+            "version": VERSION,
+            "words": NORMAL_FORM,
+            "blocks": list(self.blocks),
             "dense": {
-                "names": list(self.dense), "mean": _short(self.mean), "scale": _short(self.scale),
-                "weights": _short(self.weights), "square_weights": _short(self.square_weights),
+                "names": list(self.dense),
+                "mean": _short(self.mean),
+                "scale": _short(self.scale),
+                "weights": _short(self.weights),
+                "square_weights": _short(self.square_weights),
             },
             "bag": dict(zip(self.bag, _short(self.bag.values()), strict=True)),
-            "intercept": _short([self.intercept])[0], "shrink": self.shrink,
+            "intercept": _short([self.intercept])[0],
+            "shrink": self.shrink,
             "counts": {gram: _short(pair) for gram, pair in self.counts.items()},
-            "thresholds": dict(self.thresholds), "source": dict(self.source),
-        }  # fmt: skip
+            "thresholds": dict(self.thresholds),
+            "source": dict(self.source),
+        }
 
     def to_bytes(self) -> bytes:
         """The file's bytes: canonical JSON and a line end."""
@@ -162,7 +172,7 @@ class GramClassifier:
         return 1.0 / (1.0 + np.exp(-logit))
 
     def shrunk(self, texts: list[str], estimate: np.ndarray) -> np.ndarray:
-        """The estimates, drawn to the labelled share where a gram was labelled; float64 (M,)."""
+        """The estimates, drawn to the labeled share where a gram was labeled; float64 (M,)."""
         pairs = np.array([self.counts.get(text, (0.0, 0.0)) for text in texts]).reshape(-1, 2)
         return (pairs[:, 0] + self.shrink * estimate) / (pairs[:, 1] + self.shrink)
 
@@ -180,7 +190,7 @@ class LabelScorer:
     background: Background
     setting: str = "default"
     name: str = "labels"
-    reading: ReadingRules = LABELLED
+    reading: ReadingRules = LABELED
 
     @property
     def floor(self) -> float:
@@ -196,10 +206,14 @@ class LabelScorer:
     def provenance(self) -> Mapping[str, object]:
         """Which classifier at which threshold, on what it was trained, and the background's provenance."""
         return {
-            "setting": self.setting, "threshold": self.floor, "clean_threshold": self.clean,
-            "classifier": self.classifier.digest, "labels": self.classifier.source.get("labels", []),
-            "about": dict(self.background.about), "n_docs": self.background.n_docs,
-        }  # fmt: skip
+            "setting": self.setting,
+            "threshold": self.floor,
+            "clean_threshold": self.clean,
+            "classifier": self.classifier.digest,
+            "labels": self.classifier.source.get("labels", []),
+            "about": dict(self.background.about),
+            "n_docs": self.background.n_docs,
+        }
 
     def score(self, candidates: Candidates) -> np.ndarray:
         """Probabilities, float64 (M,), to the 6 decimals that a lexicon keeps."""

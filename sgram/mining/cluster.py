@@ -2,10 +2,10 @@
 
 The rule is the greedy one of sentence-transformers' ``util.community_detection`` (6.2):
 
-1. a point is a candidate centre if at least `min_size` points, itself among them, reach the threshold;
-2. candidates go by number of neighbours, largest first;
+1. a point is a candidate center if at least `min_size` points, itself among them, reach the threshold;
+2. candidates go by number of neighbors, largest first;
 3. a candidate that an earlier community has claimed is passed over;
-4. its community is its neighbours less those already claimed, kept if `min_size` of them are left.
+4. its community is its neighbors less those already claimed, kept if `min_size` of them are left.
 
 Where it departs from there:
 
@@ -13,12 +13,12 @@ Where it departs from there:
 2. "reaches the threshold" is a fixed property of two rows (`_near`), whatever the machine, the blocks or
    the number of threads: a single-precision product decides only where its error cannot matter, and a
    double-precision sum in index order decides the rest;
-3. never is an n x n matrix made: blocks of fixed size, and lists of neighbours up to `PAIRS_KEPT`.
+3. never is an n x n matrix made: blocks of fixed size, and lists of neighbors up to `PAIRS_KEPT`.
 
 Pruning, beyond `exact_limit` rows. Rotate the rows so that the first k axes carry most of the energy. With h
 the first k coordinates and t the length of the rest, x.y <= h(x).h(y) + t(x) t(y), by Cauchy and Schwarz. The
 right side is one product of the (k + 1)-wide rows (h, t); only pairs whose bound reaches the threshold are
-looked at in full. No neighbour is missed, so the labels are those of the exact path. On 30,000 phrases at
+looked at in full. No neighbor is missed, so the labels are those of the exact path. On 30,000 phrases at
 cosine 0.7 it leaves 0.5 % of the pairs at a quarter of the multiplications; the triangle inequality over 173
 to 3,000 cells of k-means, the usual way, leaves 35 to 91 %.
 """
@@ -42,7 +42,7 @@ CHUNK = 32
 """Products of a row that are looked at together; most chunks hold nothing."""
 
 PAIRS_KEPT = 1 << 25
-"""Neighbour pairs held (8 bytes each, twice while sorting); beyond, a centre's neighbours are found anew."""
+"""Neighbor pairs held (8 bytes each, twice while sorting); beyond, a center's neighbors are found anew."""
 
 SAMPLE_ROWS = 1024
 """Rows on which the width of the bound is chosen."""
@@ -52,7 +52,7 @@ VERIFY_COST = 8000
 
 
 class _Rule(NamedTuple):
-    """How a block of products is read: neighbours have cosine `limit`, products below `floor` exclude it."""
+    """How a block of products is read: neighbors have cosine `limit`, products below `floor` exclude it."""
 
     limit: float
     floor: float
@@ -61,7 +61,7 @@ class _Rule(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _normalise(vectors, unit):
+def _normalize(vectors, unit):
     """Fill `unit` with rows of length one; zeros stay. Returns the first row that is not finite, or -1."""
     for row in range(vectors.shape[0]):
         largest = 0.0
@@ -103,7 +103,7 @@ def _quick_dot(one, other):
 
 @njit(nogil=True, cache=True)
 def _near(one, other, cosine, limit, band):
-    """Whether two rows are neighbours; `cosine` is their product up to less than `band`."""
+    """Whether two rows are neighbors; `cosine` is their product up to less than `band`."""
     if cosine >= limit + band:
         return True
     return cosine > limit - band and _dot(one, other) >= limit
@@ -113,7 +113,7 @@ def _near(one, other, cosine, limit, band):
 def _any_reaches(values, floor):
     found = np.uint32(0)
     for place in range(values.shape[0]):
-        found += np.uint32(values[place] >= floor)  # no early exit: this form is vectorised
+        found += np.uint32(values[place] >= floor)  # no early exit: this form is vectorized
     return found > 0
 
 
@@ -132,7 +132,7 @@ def _survivors(values, begin, floor, places):
 
 @njit(nogil=True, cache=True)
 def _scan(block, corner, unit, rule, degrees, pairs):
-    """Write the neighbour pairs of one block (above the diagonal) to `pairs`, count them in `degrees`."""
+    """Write the neighbor pairs of one block (above the diagonal) to `pairs`, count them in `degrees`."""
     places = np.empty(block.shape[1] + 1, dtype=np.int64)
     band = np.float32(unit.shape[1] * 2.0**-23)
     found = 0
@@ -151,18 +151,18 @@ def _scan(block, corner, unit, rule, degrees, pairs):
 
 
 @njit(nogil=True, cache=True)
-def _place_pairs(pairs, cursors, neighbours):
+def _place_pairs(pairs, cursors, neighbors):
     for place in range(pairs.shape[0]):
         one, other = pairs[place]
-        neighbours[cursors[one]] = other
+        neighbors[cursors[one]] = other
         cursors[one] += 1
-        neighbours[cursors[other]] = one
+        neighbors[cursors[other]] = one
         cursors[other] += 1
 
 
 @njit(nogil=True, cache=True)
 def _unclaimed_listed(listed, labels, members):
-    """Write the unclaimed of the listed neighbours to `members` after the centre; returns the size with it."""
+    """Write the unclaimed of the listed neighbors to `members` after the center; returns the size with it."""
     size = 1
     for row in listed:
         if labels[row] < 0:
@@ -172,33 +172,33 @@ def _unclaimed_listed(listed, labels, members):
 
 
 @njit(nogil=True, cache=True)
-def _unclaimed_found(centre, labels, unit, limit, members):
-    """The same without a list of neighbours."""
+def _unclaimed_found(center, labels, unit, limit, members):
+    """The same without a list of neighbors."""
     band = np.float32(unit.shape[1] * 2.0**-23)
     size = 1
     for row in range(unit.shape[0]):
-        if labels[row] >= 0 or row == centre:
+        if labels[row] >= 0 or row == center:
             continue
-        if _near(unit[centre], unit[row], _quick_dot(unit[centre], unit[row]), limit, band):
+        if _near(unit[center], unit[row], _quick_dot(unit[center], unit[row]), limit, band):
             members[size] = row
             size += 1
     return size
 
 
 @njit(nogil=True, cache=True)
-def _claim(order, starts, neighbours, unit, limit, min_size):
-    """Steps 3 and 4 of the rule, candidates in `order`; without `starts`, neighbours are found on the way."""
+def _claim(order, starts, neighbors, unit, limit, min_size):
+    """Steps 3 and 4 of the rule, candidates in `order`; without `starts`, neighbors are found on the way."""
     labels = np.full(unit.shape[0], -1, dtype=np.int32)
     members = np.empty(unit.shape[0], dtype=np.int32)
     made = 0
-    for centre in order:
-        if labels[centre] >= 0:
+    for center in order:
+        if labels[center] >= 0:
             continue
-        members[0] = centre
+        members[0] = center
         if starts.shape[0]:
-            size = _unclaimed_listed(neighbours[starts[centre] : starts[centre + 1]], labels, members)
+            size = _unclaimed_listed(neighbors[starts[center] : starts[center + 1]], labels, members)
         else:
-            size = _unclaimed_found(centre, labels, unit, limit, members)
+            size = _unclaimed_found(center, labels, unit, limit, members)
         if size >= min_size:
             labels[members[:size]] = made
             made += 1
@@ -216,7 +216,7 @@ def _unit_rows(vectors: np.ndarray) -> np.ndarray:
         vectors = vectors.astype(np.float64)
     vectors = np.ascontiguousarray(vectors)
     unit = np.empty(vectors.shape, dtype=np.float32)
-    bad = _normalise(vectors, unit)
+    bad = _normalize(vectors, unit)
     if bad >= 0:
         raise InputError(f"vector {bad} holds NaN or infinity; embed that item again or leave it out")
     return unit
@@ -279,8 +279,8 @@ def _corners(n: int) -> Iterator[tuple[int, int]]:
             yield first_row, first_column
 
 
-def _neighbours(unit: np.ndarray, rows: np.ndarray, rule: _Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of neighbours of each row; their lists (starts, neighbours), empty if too many to keep."""
+def _neighbors(unit: np.ndarray, rows: np.ndarray, rule: _Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of neighbors of each row; their lists (starts, neighbors), empty if too many to keep."""
     degrees = np.zeros(len(unit), dtype=np.int64)
     product = np.empty(BLOCK * BLOCK, dtype=np.float32)
     pairs = np.empty((BLOCK * BLOCK, 2), dtype=np.int32)
@@ -300,11 +300,11 @@ def _neighbours(unit: np.ndarray, rows: np.ndarray, rule: _Rule) -> tuple[np.nda
         return degrees, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
     starts = np.zeros(len(unit) + 1, dtype=np.int64)
     np.cumsum(degrees, out=starts[1:])
-    neighbours = np.empty(2 * total, dtype=np.int32)
+    neighbors = np.empty(2 * total, dtype=np.int32)
     cursors = starts[:-1].copy()
     while kept:
-        _place_pairs(kept.pop(), cursors, neighbours)
-    return degrees, starts, neighbours
+        _place_pairs(kept.pop(), cursors, neighbors)
+    return degrees, starts, neighbors
 
 
 def _ranked(labels: np.ndarray) -> np.ndarray:
@@ -329,7 +329,7 @@ def communities(
     int32 of shape (n,). Rows are scaled to length one; a row of zeros has no direction, so no community.
     `keys` (strings or numbers, one a row) break ties; without them a digest of the row does. Permuted rows
     give permuted labels. Beyond `exact_limit` rows pairs are pruned; the labels are the same. Memory grows
-    with n and, up to `PAIRS_KEPT`, with the pairs of neighbours.
+    with n and, up to `PAIRS_KEPT`, with the pairs of neighbors.
     """
     if not 0 < threshold <= 1:
         raise UsageError(f"threshold is {threshold}; a cosine threshold lies above 0 and at most at 1")
@@ -343,10 +343,10 @@ def communities(
         return labels
     unit = unit[order]
     limit = threshold - TOLERANCE
-    degrees, starts, neighbours = _neighbours(unit, *_bounds(unit, limit, exact_limit))
+    degrees, starts, neighbors = _neighbors(unit, *_bounds(unit, limit, exact_limit))
     candidates = np.argsort(-degrees, kind="stable")
     candidates = candidates[degrees[candidates] + 1 >= min_size]
-    labels[order] = _ranked(_claim(candidates, starts, neighbours, unit, limit, min_size))
+    labels[order] = _ranked(_claim(candidates, starts, neighbors, unit, limit, min_size))
     return labels
 
 

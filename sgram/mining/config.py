@@ -22,7 +22,7 @@ class MiningConfig:
     method: str = "sgram"
     """"sgram": grams chosen one by one, by a scorer. "paper": HICRA's ClusterDF (Wang et al. 2025, §2.1)."""
     scorer: str = "labels"
-    """"labels": a classifier trained on text that people labelled. "contrast": frequency against a background."""
+    """"labels": a classifier trained on text that people labeled. "contrast": frequency against a background."""
     setting: str = "default"
     """Threshold of the classifier: default, f1 (more recall) or clean (more precision)."""
     top: int | float | None = None
@@ -47,7 +47,7 @@ class MiningConfig:
     embedder: str = "auto"
     """auto, sentence-transformers/all-MiniLM-L6-v2, static, hash, or a sentence-transformers model."""
     similarity: float | None = None
-    """Least cosine between a cluster's centre and its members (sgram 0.70, paper 0.60)."""
+    """Least cosine between a cluster's center and its members (sgram 0.70, paper 0.60)."""
     contrast_models: tuple[str, ...] = ()
     """Parts of model names: adds to the statistics the contrast of these models' traces with the others'."""
     seed: int = 0
@@ -71,22 +71,14 @@ class MiningConfig:
         whole = isinstance(self.top, int)
         if self.top is not None and not (self.top >= 1 if whole else 0 < self.top <= 1):
             raise UsageError(f"top is a share in (0, 1] or a number of at least 1, not {self.top!r}")
-        for name, least in (
-            ("min_df", 1),
-            ("min_problems", 1),
-            ("min_words", 1),
-            ("max_words", 1),
-            ("max_chars", 1),
-        ):
+        for name, least in (("min_df", 1), ("min_problems", 1), ("min_words", 1), ("max_words", 1), ("max_chars", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} is at least {least}, not {value}")
         if self.max_words is not None and self.max_words > MAX_WORDS:
             raise UsageError(f"max_words is at most {MAX_WORDS}, not {self.max_words}")
         if (self.min_words or 1) > (self.max_words or MAX_WORDS):
-            raise UsageError(
-                f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}"
-            )
+            raise UsageError(f"min_words {self.min_words} is more than max_words {self.max_words or MAX_WORDS}")
         for name, most in (("similarity", 1), ("explained", 2)):
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
@@ -119,9 +111,7 @@ class MiningConfig:
         if not by_labels:
             del settings["setting"]
         if settings["min_words"] > settings["max_words"]:
-            raise UsageError(
-                f"min_words {settings['min_words']} is more than max_words {settings['max_words']}"
-            )
+            raise UsageError(f"min_words {settings['min_words']} is more than max_words {settings['max_words']}")
         return settings
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgram.mining.store import ArrayStore
+from sgram.mining.array_store import ArrayStore
 from sgram.scan import scan_shard
 
 UNKNOWN, CORRECT, WRONG = range(3)
@@ -72,9 +72,7 @@ class Corpus:
         if len(known) > len(self.df):
             grown = max(len(known), 2 * len(self.df))
             self.df = np.concatenate([self.df, np.zeros((grown - len(self.df), N_OUTCOMES), np.int32)])
-            self.count = np.concatenate(
-                [self.count, np.zeros((grown - len(self.count), N_OUTCOMES), np.int64)]
-            )
+            self.count = np.concatenate([self.count, np.zeros((grown - len(self.count), N_OUTCOMES), np.int64)])
         self.df[places, outcome] += df
         self.count[places, outcome] += count
         self.n_docs[outcome] += shard.n_docs

@@ -79,9 +79,7 @@ class GramTable:
     def items(self) -> Iterator[tuple[str, int, int]]:
         """(text, df, count) of every gram."""
         for texts, level in zip(self.all_texts(), self.levels, strict=True):
-            yield from zip(
-                texts, level.df.sum(axis=1).tolist(), level.count.sum(axis=1).tolist(), strict=True
-            )
+            yield from zip(texts, level.df.sum(axis=1).tolist(), level.count.sum(axis=1).tolist(), strict=True)
 
 
 def count_grams(
@@ -158,10 +156,7 @@ def _merge_level(corpus: Corpus, min_df: int, pool, maps: dict[int, np.ndarray])
 
     def rename(row: int) -> None:
         number = corpus.shards[row].number
-        own = [
-            of_bucket.take(bucket[3][row], mode="wrap")
-            for of_bucket, bucket in zip(ranks, merged, strict=True)
-        ]
+        own = [of_bucket.take(bucket[3][row], mode="wrap") for of_bucket, bucket in zip(ranks, merged, strict=True)]
         maps[number] = np.concatenate(own)
         store.drop(f"keys-{number}")
         store.drop(f"facts-{number}")
@@ -193,7 +188,7 @@ def _mix(key):
 
 @njit(nogil=True, cache=True)
 def _count_shard(ids, doc_ends, map_of, buckets):
-    """Count pairs of neighbouring ids in a shard.
+    """Count pairs of neighboring ids in a shard.
 
     `ids` int32 with negative values for "no gram begins here"; `map_of` renames them (-1: not frequent).
     Returns ``(entries, keys, facts, bounds)``: the entry of each position or -1, each entry's key, its

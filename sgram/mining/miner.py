@@ -15,20 +15,20 @@ import numpy as np
 from sgram import __version__
 from sgram.errors import InputError, SgramError
 from sgram.lexicon import Cluster, Gram, Lexicon
+from sgram.mining.array_store import ArrayStore, give_back_freed_memory
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
 from sgram.mining.classifier import make_scorer
 from sgram.mining.cluster import communities, medoids
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode
+from sgram.mining.corpus_cache import forget_corpus, load_corpus, save_corpus
 from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import Example, find_examples
 from sgram.mining.moves import cluster_move
-from sgram.mining.saved import forget_corpus, load_corpus, save_corpus
+from sgram.mining.occurrences import walk
 from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
-from sgram.mining.store import ArrayStore, give_back_freed_memory
-from sgram.mining.walk import walk
 from sgram.traces import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -77,10 +77,10 @@ class Found:
 class Miner:
     """Mines traces: ``Miner(config).fit(traces).lexicon_``.
 
-    Constructor arguments are only stored; what is learnt ends in an underscore: `lexicon_`, `found_`. `scratch` is a
+    Constructor arguments are only stored; what is learned ends in an underscore: `lexicon_`, `found_`. `scratch` is a
     folder for this one fit: a fit that was killed goes on from what it left there, so never give the folder
     of an unfinished fit to other traces. `keep_corpus` leaves the encoded traces there even after the end, for
-    a folder that is named by its inputs (`sgram.mining.job`).
+    a folder that is named by its inputs (`sgram.mining.run`).
     """
 
     def __init__(
@@ -126,9 +126,13 @@ class Miner:
         table = self._count(corpus, settings)
         self._tell("candidates", 0, len(table))
         candidates = find_candidates(
-            corpus, table, lengths=(settings["min_words"], settings["max_words"]), min_df=settings["min_df"],
-            explained=settings["explained"], workers=self.resources.workers,
-        )  # fmt: skip
+            corpus,
+            table,
+            lengths=(settings["min_words"], settings["max_words"]),
+            min_df=settings["min_df"],
+            explained=settings["explained"],
+            workers=self.resources.workers,
+        )
         if self.config.contrast_models:
             candidates.model_contrast = model_contrast(
                 corpus, table, candidates, self.config.contrast_models, self.resources.workers
@@ -155,9 +159,12 @@ class Miner:
         settings, digests = self.config.resolved(0), _DigestSum()
         documents = _documents(traces, settings["correct_only"], settings["max_chars"], digests)
         corpus = encode(
-            documents, ArrayStore(self.scratch, limit), workers=self.resources.workers, keep_text=True,
+            documents,
+            ArrayStore(self.scratch, limit),
+            workers=self.resources.workers,
+            keep_text=True,
             progress=lambda docs, size: self._tell("read", docs, 0),
-        )  # fmt: skip
+        )
         if self.scratch:
             save_corpus(corpus, digests.summary())
         return corpus, digests.summary()
@@ -167,9 +174,12 @@ class Miner:
         if settings["explained"] is not None:  # an extension of this df explains a gram of `min_df`
             least = min(least, math.ceil(settings["explained"] * settings["min_df"]))
         return count_grams(
-            corpus, min(least, settings["min_df"]), settings["max_words"] + 1, self.resources.workers,
+            corpus,
+            min(least, settings["min_df"]),
+            settings["max_words"] + 1,
+            self.resources.workers,
             progress=lambda done, total: self._tell("count", done, total),
-        )  # fmt: skip
+        )
 
     def _cluster(
         self, grams: Candidates, similarity: float, core: np.ndarray | None = None
@@ -183,12 +193,10 @@ class Miner:
         give_back_freed_memory()  # what counting no longer needs, the sentence encoder does
         embedder = get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
-        vectors = embed_texts(
-            texts, embedder, cache, progress=lambda done, total: self._tell("embed", done, total)
-        )
+        vectors = embed_texts(texts, embedder, cache, progress=lambda done, total: self._tell("embed", done, total))
         self._tell("cluster", 0, len(texts))
         labels = communities(vectors, threshold=similarity, min_size=2, keys=texts)
-        names = [texts[row] for row in _centres(vectors, labels, grams, core)]
+        names = [texts[row] for row in _centers(vectors, labels, grams, core)]
         for row in sorted(np.flatnonzero(labels < 0).tolist(), key=lambda row: texts[row]):
             labels[row] = len(names)
             names.append(texts[row])
@@ -216,10 +224,7 @@ class Miner:
         core = reading_list(grams, scorer.reading, clean=scores[kept] >= scorer.clean)
         labels, names, embedder = self._cluster(grams, settings["similarity"], core)
         tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers, spread=False)
-        source |= {
-            "scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance},
-            "embedder": embedder,
-        }
+        source |= {"scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance}, "embedder": embedder}
         return self._finish(candidates, scores, kept, labels, names, tally.df.sum(axis=1), source, core)
 
     def _by_cluster_df(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
@@ -242,9 +247,7 @@ class Miner:
         core = reading_list(candidates.take(kept))
         return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source, core)
 
-    def _finish(
-        self, candidates, scores, kept, labels, names, cluster_df, source, core
-    ) -> tuple[Lexicon, Found]:
+    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source, core) -> tuple[Lexicon, Found]:
         """Build the lexicon of the kept grams; `core` marks those that are for reading."""
         grams = candidates.take(kept)
         members: list[list[Gram]] = [[] for _ in names]
@@ -252,22 +255,27 @@ class Miner:
         for row, text in enumerate(grams.texts):
             members[labels[row]].append(
                 Gram(
-                    tuple(text.split(" ")), df=df[row], count=int(grams.count[row]),
-                    df_correct=int(grams.df[row, CORRECT]), df_wrong=int(grams.df[row, WRONG]),
-                    score=float(scores[kept[row]]), core=bool(core[row]),
+                    tuple(text.split(" ")),
+                    df=df[row],
+                    count=int(grams.count[row]),
+                    df_correct=int(grams.df[row, CORRECT]),
+                    df_wrong=int(grams.df[row, WRONG]),
+                    score=float(scores[kept[row]]),
+                    core=bool(core[row]),
                 )
-            )  # fmt: skip
+            )
         clusters = [
             Cluster(
-                id=0, grams=tuple(own), df=int(cluster_df[place]), medoid=names[place],
+                id=0,
+                grams=tuple(own),
+                df=int(cluster_df[place]),
+                medoid=names[place],
                 move=cluster_move((gram.words, gram.df) for gram in own),
                 score=sum(gram.score for gram in sorted(own, key=lambda gram: gram.text)) / len(own),
             )
             for place, own in enumerate(members)
-        ]  # fmt: skip
-        counts = {
-            "candidates": len(candidates), "grams": len(kept), "core": int(core.sum()), "clusters": len(clusters)
-        }  # fmt: skip
+        ]
+        counts = {"candidates": len(candidates), "grams": len(kept), "core": int(core.sum()), "clusters": len(clusters)}
         lexicon = Lexicon.build(self.config.name, clusters, source | {"counts": counts})
         rank = {cluster.medoid: cluster.id for cluster in lexicon.clusters}
         of_row = np.array([rank[names[label]] for label in labels])
@@ -284,9 +292,7 @@ class Miner:
         return dict(enumerate(uses))
 
 
-def _centres(
-    vectors: np.ndarray, labels: np.ndarray, grams: Candidates, core: np.ndarray | None
-) -> list[int]:
+def _centers(vectors: np.ndarray, labels: np.ndarray, grams: Candidates, core: np.ndarray | None) -> list[int]:
     """Row of each cluster's medoid among the members that read best."""
     rules = ReadingRules()
     reads = np.array([is_complete(grams, row, rules) for row in range(len(grams))], np.int8)
@@ -313,7 +319,7 @@ class _DigestSum:
                 raise InputError(
                     f"trace {trace.id!r} holds a lone surrogate, which is no character; replace it or leave it out"
                 ) from None
-            own.update(b"%d:" % (-1 if fact is None else len(raw)))  # lengths keep neighbours apart
+            own.update(b"%d:" % (-1 if fact is None else len(raw)))  # lengths keep neighbors apart
             own.update(raw)
         own.update(str(trace.correct).encode())
         own = own.digest()
@@ -331,9 +337,7 @@ def _dataset(trace: Trace) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _documents(
-    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _DigestSum
-) -> Iterator[Document]:
+def _documents(traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _DigestSum) -> Iterator[Document]:
     """Traces as documents: cut to `max_chars` at a space, outcome, facets."""
     for trace in traces:
         if correct_only and trace.correct is not True:
@@ -343,9 +347,7 @@ def _documents(
         problem = trace.prompt if trace.prompt is not None else trace.group
         if problem is not None and len(problem) > 32:
             problem = hashlib.blake2b(problem.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        yield Document(
-            _cut(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key
-        )
+        yield Document(_cut(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key)
 
 
 def _cut(text: str, max_chars: int) -> str:

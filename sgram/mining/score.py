@@ -84,9 +84,7 @@ class Background:
                 f"{path}: no background table ({excerpt(str(error))}); give a file that Background.save wrote"
             ) from None
         if about["words"] != NORMAL_FORM:
-            raise InputError(
-                f"{path}: counted in the normal form {about['words']}, not {NORMAL_FORM}; rebuild it"
-            )
+            raise InputError(f"{path}: counted in the normal form {about['words']}, not {NORMAL_FORM}; rebuild it")
         df = dict(zip(table["gram"].to_pylist(), table["df"].to_pylist(), strict=True))
         return cls(df, about["n_docs"], about["min_df"], about["about"])
 

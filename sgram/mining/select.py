@@ -24,9 +24,7 @@ DANGLING = frozenset(
     other make makes being not no something""".split()
 )
 # Words that show the start to be missing when the gram hardly ever begins a sentence.
-LATE_STARTS = frozenset(
-    "of in that like would and is are which for with as by than or was be would could".split()
-)
+LATE_STARTS = frozenset("of in that like would and is are which for with as by than or was be would could".split())
 OPEN_ENDS = frozenset("i we should could can might to".split())
 """Dangling words that may end a phrase which labels vouch for: "maybe i", "i should" open a plan."""
 WHOLE = frozenset({"hold on", "what if", "what about", "how about", "how so"})
@@ -64,7 +62,7 @@ class ReadingRules:
 
 
 PLAIN = ReadingRules()
-LABELLED = ReadingRules(need_move=False, open_ends=OPEN_ENDS)
+LABELED = ReadingRules(need_move=False, open_ends=OPEN_ENDS)
 """The rules where labels say which grams are strategic, so that words need not."""
 
 
@@ -128,8 +126,6 @@ def reading_list(
         if inside.isdisjoint(taken):
             taken.add(words)
             core[row] = True
-    order = sorted(
-        np.flatnonzero(core).tolist(), key=lambda row: (-candidates.df_total[row], candidates.texts[row])
-    )
+    order = sorted(np.flatnonzero(core).tolist(), key=lambda row: (-candidates.df_total[row], candidates.texts[row]))
     core[order[rules.most :]] = False
     return core

@@ -50,9 +50,11 @@ def _schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
 
     span = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
     columns = [
-        ("id", pa.string()), ("token_ids", pa.list_(pa.int32())), ("planning_mask", pa.list_(pa.bool_())),
+        ("id", pa.string()),
+        ("token_ids", pa.list_(pa.int32())),
+        ("planning_mask", pa.list_(pa.bool_())),
         ("spans", pa.list_(span)),
-    ]  # fmt: skip
+    ]
     return pa.schema(columns, metadata=metadata)
 
 
@@ -72,9 +74,7 @@ def _checked(row: MaskRow, number: int) -> MaskRow:
         fault = "a span does not start before its end"
     if fault:
         raise UsageError(f"row {number} (trace '{excerpt(str(row.id))}') is no row of masks: {fault}")
-    return MaskRow(
-        row.id, ids.astype(np.int32, copy=False), mask.astype(np.bool_, copy=False), tuple(row.spans)
-    )
+    return MaskRow(row.id, ids.astype(np.int32, copy=False), mask.astype(np.bool_, copy=False), tuple(row.spans))
 
 
 def _table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
@@ -87,8 +87,7 @@ def _table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
     spans = [span for row in rows for span in row.spans]
     kind = schema.field("spans").type.value_type
     parts = [
-        pa.array([getattr(span, name) for span in spans], kind.field(name).type)
-        for name in ("start", "end", "label")
+        pa.array([getattr(span, name) for span in spans], kind.field(name).type) for name in ("start", "end", "label")
     ]
     columns = [
         pa.array([row.id for row in rows], pa.string()),
@@ -112,9 +111,14 @@ def write_masks(
     if not os.fspath(path).lower().endswith(".parquet"):
         raise UsageError(f"{excerpt(path)}: masks are written as Parquet; end the name in .parquet")
     told = {
-        "format": FORMAT, "version": VERSION, "lexicon": lexicon.name, "lexicon_digest": lexicon.digest,
-        "tokenizer": vocabulary.name, "tokenizer_digest": vocabulary.digest, "sgram": __version__,
-    }  # fmt: skip
+        "format": FORMAT,
+        "version": VERSION,
+        "lexicon": lexicon.name,
+        "lexicon_digest": lexicon.digest,
+        "tokenizer": vocabulary.name,
+        "tokenizer_digest": vocabulary.digest,
+        "sgram": __version__,
+    }
     schema = _schema({name: value.encode("utf-8", "backslashreplace") for name, value in told.items()})
     count, size, held = 0, 0, []
     with write_atomic(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -9,7 +9,7 @@ Rules, which every other part of this room keeps to the letter (docs/tagging.md 
 3. `find_spans` gives every occurrence, nested and overlapping ones too. A mask is their union. What people look at
    is `longest_first`: of two that overlap, the one with more words stays, then the one that begins first.
 
-`sgram.tagging.finder` is the fast twin; tests hold the two equal.
+`sgram.tagging.span_finder` is the fast twin; tests hold the two equal.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class Span:
 def find_spans(text: str, lexicon: Lexicon) -> list[Span]:
     """Every occurrence of the lexicon's grams in `text`, by start, of those that start together the longest first.
 
-    ``text[span.start:span.end]`` normalises to the gram, always. Pure Python, for reading and for a text now
+    ``text[span.start:span.end]`` normalizes to the gram, always. Pure Python, for reading and for a text now
     and then; `SpanFinder` finds the same at the speed of a corpus.
     """
     homes = {gram.words: cluster for cluster in lexicon.clusters for gram in cluster.grams}

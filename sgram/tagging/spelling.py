@@ -119,9 +119,7 @@ def _read_byte_fallback(options: Mapping[str, Any], spelling: Spelling) -> None:
 
 def _read_word_piece(options: Mapping[str, Any], spelling: Spelling) -> None:
     prefix = options.get("prefix", "##")
-    spelling.steps.append(
-        lambda piece: piece.removeprefix(prefix) if piece.startswith(prefix) else " " + piece
-    )
+    spelling.steps.append(lambda piece: piece.removeprefix(prefix) if piece.startswith(prefix) else " " + piece)
     spelling.strips_first_space = True
     spelling.moves_spaces = bool(options.get("cleanup", True))
 
@@ -189,7 +187,7 @@ def decoder_settings(tokenizer: Any) -> bytes | None:
 def read_decoder(decoder: Mapping[str, Any] | None) -> Spelling:
     """The rule that the decoder with these settings follows; `None` is a tokenizer without one.
 
-    Raises `CannotSpellError` where the bytes of a token depend on its neighbours, and for a decoder that is not known.
+    Raises `CannotSpellError` where the bytes of a token depend on its neighbors, and for a decoder that is not known.
     """
     spelling = Spelling()
     if decoder is None:  # the library then writes the tokens with a space between them

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.tagging.automaton import Automaton
-from sgram.tagging.machine import (
+from sgram.tagging.kernel.automaton import Automaton
+from sgram.tagging.kernel.machine import (
     BEFORE,
     FIRST,
     N_RAW,
@@ -19,8 +19,8 @@ from sgram.tagging.machine import (
     STATE,
     close_row,
 )
-from sgram.tagging.rows import tag_tokens
-from sgram.tagging.tables import Tables
+from sgram.tagging.kernel.rows import tag_tokens
+from sgram.tagging.kernel.tables import Tables
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.text import PASS
 
@@ -58,9 +58,16 @@ class TaggingStream:
             self._mask = _longer(self._mask, 2 * end)
         self._ids[self._n : end] = new
         tag_tokens(
-            self._ids, np.zeros(0, np.bool_), self._n, end, self._registers, self._raw,
-            np.empty((5, new.size + 1), np.int32), *self._tables, *self._marks(self._mask),
-        )  # fmt: skip
+            self._ids,
+            np.zeros(0, np.bool_),
+            self._n,
+            end,
+            self._registers,
+            self._raw,
+            np.empty((5, new.size + 1), np.int32),
+            *self._tables,
+            *self._marks(self._mask),
+        )
         self._n = end
         return self.settled
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sgram.lexicon import MOVES, Lexicon
-from sgram.tagging.rollouts import TaggedTrace
-from sgram.tagging.shares import ShareCounts, ShareRow
+from sgram.tagging.planning_shares import ShareCounts, ShareRow
 from sgram.tagging.spans import longest_first
+from sgram.tagging.tagged_rollouts import TaggedTrace
 
 
 class MoveRow(NamedTuple):
@@ -63,16 +63,13 @@ class TagSummary:
     def moves(self) -> list[MoveRow]:
         """Every move, in the moves' fixed order."""
         total = sum(self._moves.values())
-        return [
-            MoveRow(move, self._moves[move], self._moves[move] / total if total else None) for move in MOVES
-        ]
+        return [MoveRow(move, self._moves[move], self._moves[move] / total if total else None) for move in MOVES]
 
     def grams(self, most: int) -> list[GramRow]:
         """The most frequent grams, by their spans."""
         ranked = sorted(self._spans, key=lambda gram: (-self._spans[gram], gram))[:most]
         return [
-            GramRow(gram, self.lexicon.find(gram)[0].move, self._spans[gram], self._traces[gram])
-            for gram in ranked
+            GramRow(gram, self.lexicon.find(gram)[0].move, self._spans[gram], self._traces[gram]) for gram in ranked
         ]
 
     def to_json(self, seed: int = 0, most_grams: int = 10) -> dict[str, Any]:
@@ -80,8 +77,9 @@ class TagSummary:
         lexicon = self.lexicon
         return {
             "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
-            "n_traces": len(self.counts), "seed": seed,
+            "n_traces": len(self.counts),
+            "seed": seed,
             "shares": [row.to_json() for row in self.shares(seed)],
             "moves": [row._asdict() for row in self.moves()],
             "grams": [row._asdict() for row in self.grams(most_grams)],
-        }  # fmt: skip
+        }

@@ -12,19 +12,19 @@ import numpy as np
 
 from sgram.errors import UsageError
 from sgram.lexicon import Lexicon
-from sgram.tagging.automaton import Automaton
-from sgram.tagging.finder import SpanFinder
-from sgram.tagging.pieces import Pieces
-from sgram.tagging.rows import tag_rows
+from sgram.tagging.kernel.automaton import Automaton
+from sgram.tagging.kernel.pieces import Pieces
+from sgram.tagging.kernel.rows import tag_rows
+from sgram.tagging.kernel.tables import Tables
+from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import Span
 from sgram.tagging.stream import TaggingStream
-from sgram.tagging.tables import Tables
 from sgram.tagging.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
 
-    from sgram.tagging.gpu import DeviceTables
+    from sgram.tagging.kernel.gpu import DeviceTables
 
 _WORTH_A_THREAD = 1 << 17
 """Tokens a thread should have, about a millisecond of work: one that wakes late is then no loss."""
@@ -59,9 +59,7 @@ class PlanningTagger:
         if isinstance(lexicon, str | os.PathLike):
             lexicon = Lexicon.load(lexicon)
         if not isinstance(lexicon, Lexicon):
-            raise UsageError(
-                f"a tagger needs a Lexicon, not {type(lexicon).__name__}; see Lexicon.from_grams"
-            )
+            raise UsageError(f"a tagger needs a Lexicon, not {type(lexicon).__name__}; see Lexicon.from_grams")
         if workers is not None and workers < 1:
             raise UsageError(f"workers is a number from 1, not {workers}")
         self.lexicon = lexicon
@@ -143,9 +141,7 @@ class PlanningTagger:
         cuts = [n_rows * block // n_blocks for block in range(n_blocks + 1)]
 
         def tag_block(block: int) -> int:
-            return tag_rows(
-                flat, attended, row_ends[cuts[block] : cuts[block + 1] + 1], *self._tables, *marks
-            )  # fmt: skip
+            return tag_rows(flat, attended, row_ends[cuts[block] : cuts[block + 1] + 1], *self._tables, *marks)
 
         if n_blocks == 1:
             wrong = [tag_block(0)]
@@ -191,9 +187,7 @@ class PlanningTagger:
         spans, at = [], -stripped
         for text in texts:
             found = self._finder(text) if text else []
-            spans += [
-                Span(each.start + at, each.end + at, each.label, each.cluster, each.gram) for each in found
-            ]
+            spans += [Span(each.start + at, each.end + at, each.label, each.cluster, each.gram) for each in found]
             at += len(text)
         return joined[stripped:], spans
 
@@ -202,7 +196,7 @@ class PlanningTagger:
         name = str(device)
         if name not in self._on_devices:
             try:
-                from sgram.tagging.gpu import DeviceTables
+                from sgram.tagging.kernel.gpu import DeviceTables
             except ImportError as error:
                 warnings.warn(
                     f"ids on {name} are copied to the host and tagged there, because Triton is missing ({error}); "
@@ -216,9 +210,7 @@ class PlanningTagger:
         return self._on_devices[name]
 
     def __repr__(self) -> str:
-        return (
-            f"PlanningTagger({self.lexicon!r}, {self.vocabulary.name!r}, {len(self.vocabulary.tokens)} ids)"
-        )
+        return f"PlanningTagger({self.lexicon!r}, {self.vocabulary.name!r}, {len(self.vocabulary.tokens)} ids)"
 
 
 @lru_cache(maxsize=4)
@@ -259,9 +251,7 @@ def _check_shapes(shape: tuple[int, ...], mask_shape: tuple[int, ...] | None, ma
         raise UsageError(f"attention_mask has shape ({other}), input_ids have {shown}; they must be the same")
 
 
-def _checked_arrays(
-    input_ids: Any, attention_mask: Any, may_be_empty: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def _checked_arrays(input_ids: Any, attention_mask: Any, may_be_empty: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Ids as int64, and where they hold text as bool, or empty for everywhere."""
     ids = _as_array(input_ids, "input_ids")
     attended = None if attention_mask is None else _as_array(attention_mask, "attention_mask")
@@ -290,17 +280,13 @@ def _owned(values: np.ndarray, dtype: type) -> np.ndarray:
     return values if values.flags.writeable else values.copy()
 
 
-def _checked_tensors(
-    input_ids: "torch.Tensor", attention_mask: Any
-) -> "tuple[torch.Tensor, torch.Tensor | None]":
+def _checked_tensors(input_ids: "torch.Tensor", attention_mask: Any) -> "tuple[torch.Tensor, torch.Tensor | None]":
     """The same for tensors that stay where they are; nothing here looks at a value."""
     import torch
 
     if input_ids.is_floating_point() or input_ids.is_complex() or input_ids.dtype == torch.bool:
         raise UsageError(f"input_ids are whole numbers, not {input_ids.dtype}")
-    if attention_mask is not None and not (
-        _is_tensor(attention_mask) and attention_mask.device == input_ids.device
-    ):
+    if attention_mask is not None and not (_is_tensor(attention_mask) and attention_mask.device == input_ids.device):
         raise UsageError(f"attention_mask must be a tensor on {input_ids.device}, like input_ids")
     shape = None if attention_mask is None else tuple(attention_mask.shape)
     _check_shapes(tuple(input_ids.shape), shape, may_be_empty=False)

@@ -209,9 +209,7 @@ def _state(tokenizer: Any) -> Hashable:
     own = (_name(tokenizer, ""), tuple(getattr(tokenizer, "all_special_ids", ())))
     if backend is not None:
         size, text_of = backend.get_vocab_size(with_added_tokens=True), backend.id_to_token
-        added = frozenset(
-            (i, each.content, each.special) for i, each in backend.get_added_tokens_decoder().items()
-        )
+        added = frozenset((i, each.content, each.special) for i, each in backend.get_added_tokens_decoder().items())
         own = (*own, added, decoder_settings(backend))
     elif hasattr(pieces, "id_to_piece"):
         size, text_of = pieces.get_piece_size(), pieces.id_to_piece
@@ -254,9 +252,7 @@ def _checked(name: str, source: _Source) -> bool:
             keeps = False
             continue
         if max(encoded, default=0) >= len(source.tokens):
-            raise _unrecoverable(
-                name, f"it encodes to the id {max(encoded)}, which is none of its vocabulary's"
-            )
+            raise _unrecoverable(name, f"it encodes to the id {max(encoded)}, which is none of its vocabulary's")
         ids = [each for each in encoded if source.tokens[each] is not None]
         spelled = b"".join(source.tokens[each] for each in ids).decode(errors="replace")
         if spelled.removeprefix(" ") != probe:
@@ -320,9 +316,7 @@ def _from_ranks(given: Mapping[bytes, int]) -> _Source:
                 " id (where it came from a tokenizer's get_vocab(), give the tokenizer itself)"
             )
         if not isinstance(place, Integral) or isinstance(place, bool):
-            raise UsageError(
-                f"the rank of {excerpt(token)!r} is {excerpt(repr(place), 40)}; a rank is a whole number"
-            )
+            raise UsageError(f"the rank of {excerpt(token)!r} is {excerpt(repr(place), 40)}; a rank is a whole number")
     return _Source("dict of ranks", _table((int(place), token) for token, place in given.items()))
 
 
@@ -335,9 +329,7 @@ def _without(tokens: list[bytes | None], ids: Iterable[int | None]) -> None:
 def _spelling(backend: Any, name: str) -> Spelling:
     settings = decoder_settings(backend)
     if settings is None and type(backend.model).__name__ != "WordLevel":
-        raise _unrecoverable(
-            name, "it has no decoder (set tokenizer.decoder to the one that it is meant for)"
-        )
+        raise _unrecoverable(name, "it has no decoder (set tokenizer.decoder to the one that it is meant for)")
     try:
         return read_decoder(json.loads(settings) if settings else None)
     except CannotSpellError as error:
@@ -391,6 +383,10 @@ def _from_pieces(tokenizer: Any, pieces: Any) -> _Source:
     _without(tokens, getattr(tokenizer, "all_special_ids", ()))
     encode, decode = _hub_calls(tokenizer)
     return _Source(
-        source.kind, tokens, source.strips_first_space, encode, lambda ids: spell_byte_pieces(decode(ids)),
+        source.kind,
+        tokens,
+        source.strips_first_space,
+        encode,
+        lambda ids: spell_byte_pieces(decode(ids)),
         moves_spaces=True,
-    )  # fmt: skip
+    )

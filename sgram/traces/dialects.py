@@ -28,9 +28,7 @@ class DialectOptions:
     """Token ids to text, for exports that hold ids alone."""
 
 
-_ALIASES = {
-    "response": "text", "problem": "prompt", "problem_id": "group", "reference_answer": "reference",
-}  # fmt: skip
+_ALIASES = {"response": "text", "problem": "prompt", "problem_id": "group", "reference_answer": "reference"}
 
 
 def from_sgram(record: Record, options: DialectOptions) -> list[Fields]:
@@ -205,9 +203,7 @@ def from_prime_rl(record: Record, options: DialectOptions) -> list[Fields]:
     """A line of a prime-rl token export: the response is the tokens whose `loss_mask` is true."""
     need(record, "token_ids", "loss_mask")
     if options.decode is None:
-        raise UsageError(
-            "prime-rl exports hold token ids, not text; name the tokenizer (--tokenizer tokenizer.json)"
-        )
+        raise UsageError("prime-rl exports hold token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
     ids, mask = record["token_ids"], record["loss_mask"]
     if type(ids) is not list or type(mask) is not list or len(ids) != len(mask):
         raise RowError("token_ids and loss_mask are not two arrays of one length")
@@ -290,9 +286,15 @@ def _grade(value: Any) -> float | None:
 
 
 DIALECTS: dict[str, Callable[[Record, DialectOptions], list[Fields]]] = {
-    "sgram": from_sgram, "openai": from_openai, "trl": from_trl, "verl": from_verl, "inspect": from_inspect,
-    "prime-rl": from_prime_rl, "lm-eval": from_lm_eval, "verifiers": from_verifiers,
-}  # fmt: skip
+    "sgram": from_sgram,
+    "openai": from_openai,
+    "trl": from_trl,
+    "verl": from_verl,
+    "inspect": from_inspect,
+    "prime-rl": from_prime_rl,
+    "lm-eval": from_lm_eval,
+    "verifiers": from_verifiers,
+}
 
 MARKS: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = (
     ("prime-rl", (frozenset({"token_ids", "loss_mask"}),)),

@@ -89,10 +89,21 @@ def _meta(name: str, value: Any) -> Record:
 
 
 _COERCE: dict[str, Callable[[str, Any], Any]] = {
-    "id": _string, "group": _string, "prompt": lambda name, value: prompt_text(value), "text": _text,
-    "reward": _number, "correct": _flag, "answer": _string, "reference": _string, "step": whole,
-    "model": _string, "token_ids": _ids, "logprobs": _floats, "entropies": _floats, "meta": _meta,
-}  # fmt: skip
+    "id": _string,
+    "group": _string,
+    "prompt": lambda name, value: prompt_text(value),
+    "text": _text,
+    "reward": _number,
+    "correct": _flag,
+    "answer": _string,
+    "reference": _string,
+    "step": whole,
+    "model": _string,
+    "token_ids": _ids,
+    "logprobs": _floats,
+    "entropies": _floats,
+    "meta": _meta,
+}
 
 
 def coerced(fields: Fields) -> Fields:

@@ -36,9 +36,7 @@ def _look_over(source: Source, caps: Caps) -> None:
         raise InputError(f"{source.name} is no Inspect log: {error}; check the file") from error
     bomb = sum(inflated) > max(BLOCK, caps.max_inflation * stored)
     if bomb or sum(inflated) > caps.max_inflated_bytes or max(inflated, default=0) > 4 * caps.max_line_bytes:
-        raise InputError(
-            f"{source.name} inflates from {stored} to {sum(inflated)} bytes, more than the cap allows"
-        )
+        raise InputError(f"{source.name} inflates from {stored} to {sum(inflated)} bytes, more than the cap allows")
 
 
 def _record(sample: Any, header: Any) -> dict[str, Any]:
@@ -47,15 +45,21 @@ def _record(sample: Any, header: Any) -> dict[str, Any]:
             return [one.model_dump(exclude_none=True) for one in value]
         return value
 
-    scores = {
-        name: {"value": score.value, "answer": score.answer} for name, score in (sample.scores or {}).items()
-    }
+    scores = {name: {"value": score.value, "answer": score.answer} for name, score in (sample.scores or {}).items()}
     return {
-        "id": str(sample.id), "epoch": sample.epoch, "uuid": sample.uuid, "run": header.eval.run_id,
-        "task": header.eval.task, "model": header.eval.model, "input": plain(sample.input),
-        "messages": plain(sample.messages), "completion": sample.output.completion, "target": sample.target,
-        "scores": scores, "error": sample.error.message if sample.error else None,
-    }  # fmt: skip
+        "id": str(sample.id),
+        "epoch": sample.epoch,
+        "uuid": sample.uuid,
+        "run": header.eval.run_id,
+        "task": header.eval.task,
+        "model": header.eval.model,
+        "input": plain(sample.input),
+        "messages": plain(sample.messages),
+        "completion": sample.output.completion,
+        "target": sample.target,
+        "scores": scores,
+        "error": sample.error.message if sample.error else None,
+    }
 
 
 def iter_samples(source: Source, caps: Caps) -> Iterator[Row]:
@@ -71,9 +75,13 @@ def iter_samples(source: Source, caps: Caps) -> Iterator[Row]:
     for number, summary in enumerate(summaries, 1):
         try:
             sample = log.read_eval_log_sample(
-                source.path, summary.id, summary.epoch, resolve_attachments="core", format=kind,
+                source.path,
+                summary.id,
+                summary.epoch,
+                resolve_attachments="core",
+                format=kind,
                 exclude_fields=_NOT_NEEDED,
-            )  # fmt: skip
+            )
             record = orjson.loads(orjson.dumps(_record(sample, header)))
         except Exception as error:
             yield Row(number, None, None, f"sample cannot be read: {_one_line(error)}")

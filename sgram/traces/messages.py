@@ -71,11 +71,7 @@ def reply_text(reply: Any) -> tuple[str, list[dict[str, Any]]]:
         reply = [reply]
     if not isinstance(reply, list):
         raise RowError(f"completion is {kind_of(reply)}, not a string or messages")
-    said = [
-        message
-        for message in reply
-        if not isinstance(message, dict) or message.get("role") in (None, "assistant")
-    ]
+    said = [message for message in reply if not isinstance(message, dict) or message.get("role") in (None, "assistant")]
     if not said:
         raise RowError("no assistant message in the completion")
     pieces = [piece for message in said for piece in _message_texts(message)]

@@ -48,15 +48,11 @@ def _opened(source: Source, caps: Caps) -> "pq.ParquetFile":
         inflated = sum(file.metadata.row_group(group).total_byte_size for group in groups)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{source.name} cannot be read as Parquet: {reason}; check or write it again"
-        ) from error
+        raise InputError(f"{source.name} cannot be read as Parquet: {reason}; check or write it again") from error
     stored = os.path.getsize(source.path)  # noqa: PTH202
     if inflated > caps.max_inflated_bytes or inflated > max(BLOCK, caps.max_inflation * stored):
         file.close()
-        raise InputError(
-            f"{source.name} inflates from {stored} to {inflated} bytes, more than the cap allows"
-        )
+        raise InputError(f"{source.name} inflates from {stored} to {inflated} bytes, more than the cap allows")
     return file
 
 
@@ -99,10 +95,21 @@ def _schema() -> "pa.Schema":
 
     text, numbers = pa.string(), pa.list_(pa.float64())
     kinds = {
-        "id": text, "group": text, "prompt": text, "text": text, "reward": pa.float64(),
-        "correct": pa.bool_(), "answer": text, "reference": text, "step": pa.int64(), "model": text,
-        "token_ids": pa.list_(pa.int64()), "logprobs": numbers, "entropies": numbers, "meta": text,
-    }  # fmt: skip
+        "id": text,
+        "group": text,
+        "prompt": text,
+        "text": text,
+        "reward": pa.float64(),
+        "correct": pa.bool_(),
+        "answer": text,
+        "reference": text,
+        "step": pa.int64(),
+        "model": text,
+        "token_ids": pa.list_(pa.int64()),
+        "logprobs": numbers,
+        "entropies": numbers,
+        "meta": text,
+    }
     return pa.schema(list(kinds.items()), metadata={"format": "sgram-traces", "version": "1"})
 
 

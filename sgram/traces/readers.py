@@ -90,11 +90,7 @@ class TraceReader:
     """An iterable of the traces in `paths`, with a report and progress; each iteration starts anew."""
 
     def __init__(
-        self,
-        paths: Paths,
-        dialect: str = "auto",
-        on_error: str = "quarantine",
-        options: ReadOptions | None = None,
+        self, paths: Paths, dialect: str = "auto", on_error: str = "quarantine", options: ReadOptions | None = None
     ):
         if dialect != "auto" and dialect not in DIALECTS:
             raise UsageError(f"{excerpt(dialect)!r} is no dialect; there are: auto, {', '.join(DIALECTS)}")
@@ -188,9 +184,7 @@ class TraceReader:
         dialect = detect(row.record)
         keys = excerpt(", ".join(sorted(row.record)))
         if dialect is None and source.kind == "parquet":
-            raise InputError(
-                f"{source.name} has the columns {keys}, which fit no dialect; see docs/formats.md"
-            )
+            raise InputError(f"{source.name} has the columns {keys}, which fit no dialect; see docs/formats.md")
         if dialect is None:
             raise RowError(f"keys fit no dialect: {keys}")
         if dialect == "prime-rl" and self._dialect_options.decode is None:
@@ -244,9 +238,7 @@ class TraceReader:
         if report.rows_quarantined > self.options.max_bad * report.rows_in:
             share = 100 * report.rows_quarantined / report.rows_in
             reasons = ", ".join(f"{reason} ({count})" for reason, count in report.reasons.most_common(3))
-            where = (
-                f"see {excerpt(self.options.quarantine)}" if self.options.quarantine else report.first_fault
-            )
+            where = f"see {excerpt(self.options.quarantine)}" if self.options.quarantine else report.first_fault
             raise QuarantineError(
                 f"{report.rows_quarantined} of {report.rows_in} rows ({share:.1f} %) were set aside, more than "
                 f"{100 * self.options.max_bad:g} %: {reasons}; {where}; mend them or raise --max-bad"

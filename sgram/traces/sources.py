@@ -81,9 +81,7 @@ def _source(path: str, status: os.stat_result | None) -> Source:
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> InputError:
-    return InputError(
-        f"cannot read {excerpt(path)}: {getattr(error, 'strerror', None) or error}; check the path"
-    )
+    return InputError(f"cannot read {excerpt(path)}: {getattr(error, 'strerror', None) or error}; check the path")
 
 
 def _stat(path: str) -> os.stat_result:

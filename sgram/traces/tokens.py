@@ -49,9 +49,7 @@ def load_tokenizer(path: str | os.PathLike[str]) -> "Tokenizer":
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises Exception itself
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{excerpt(file)} cannot be read as a tokenizer: {reason}; check the path"
-        ) from error
+        raise InputError(f"{excerpt(file)} cannot be read as a tokenizer: {reason}; check the path") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -22,7 +22,7 @@ class Trace:
     """Key shared by the traces sampled for one prompt at one step."""
     prompt: str | None = None
     text: str
-    """The model's words exactly, never normalised."""
+    """The model's words exactly, never normalized."""
     reward: float | None = None
     correct: bool | None = None
     answer: str | None = None

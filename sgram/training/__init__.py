@@ -1,18 +1,18 @@
 """Training with credit on planning tokens, and the controls that tell whether it was they. Knows nothing about HTML.
 
-Names load what they need when first used; `sgram.training.advantages` needs numpy alone.
+Names load what they need when first used; `sgram.training.credit.advantages` needs numpy alone.
 """
 
 from importlib import import_module
 
 _HOMES = {
-    "HICRAConfig": "config",
-    "HICRATrainer": "trainer",
-    "METHODS": "methods",
-    "RunConfig": "run_config",
-    "group_advantages": "advantages",
-    "hicra_advantages": "advantages",
-    "train": "run",
+    "HICRAConfig": "trainer.config",
+    "HICRATrainer": "trainer.trainer",
+    "METHODS": "credit.registry",
+    "RunConfig": "experiments.run_config",
+    "group_advantages": "credit.advantages",
+    "hicra_advantages": "credit.advantages",
+    "train": "experiments.run",
 }
 __all__ = sorted(_HOMES)
 _NEEDS = ("trl", "transformers", "accelerate", "datasets", "torch")

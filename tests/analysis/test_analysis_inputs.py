@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hand_made import rollouts, run, trace
 
 from sgram.analysis.sources import OTHERS, find_inputs, largest
 from sgram.errors import InputError, UsageError
+from tests.builders.analysis_examples import rollouts, run, trace
 
 STEP = [trace("a", "so", step=0, model=None)]
 
@@ -33,9 +33,11 @@ def test_a_folder_of_runs_gives_all_of_them_under_unique_names(tmp_path):
     (tmp_path / "compare-x").mkdir()
     found, _ = find_inputs([tmp_path])
     assert names(found) == [
-        "grpo, seed 0 (train-c)", "grpo, seed 0 (train-d)", "hicra, seed 0, warmup_seed 0",
+        "grpo, seed 0 (train-c)",
+        "grpo, seed 0 (train-d)",
+        "hicra, seed 0, warmup_seed 0",
         "hicra, seed 0, warmup_seed 1",
-    ]  # fmt: skip
+    ]
     assert found[0].shown == f"{tmp_path}/train-c"
 
 
@@ -45,9 +47,7 @@ def test_a_comparison_gives_the_runs_that_it_compares(tmp_path):
     place = tmp_path / "compare-x"
     place.mkdir()
     (place / "run.json").write_text(json.dumps({"verb": "compare", "config": {}}))
-    (place / "comparison.json").write_text(
-        json.dumps({"runs": [{"directory": "train-b"}, {"directory": "train-z"}]})
-    )
+    (place / "comparison.json").write_text(json.dumps({"runs": [{"directory": "train-b"}, {"directory": "train-z"}]}))
     found, notes = find_inputs([place])
     assert names(found) == ["grpo, seed 0"]
     assert "train-z" in notes[0]
@@ -63,13 +63,13 @@ def test_the_same_input_named_twice_is_read_once_and_the_order_does_not_matter(t
     assert [each.kind for each in again] == ["run", "traces", "traces"]
 
 
-def test_a_run_that_has_not_ended_is_analysed_and_told(tmp_path):
+def test_a_run_that_has_not_ended_is_analyzed_and_told(tmp_path):
     _, notes = find_inputs([run(tmp_path, "a", STEP, ended=False)])
     assert "has not ended" in notes[0]
 
 
 def test_inputs_that_cannot_be_used_are_refused_with_a_sentence(tmp_path):
-    with pytest.raises(UsageError, match="nothing to analyse"):
+    with pytest.raises(UsageError, match="nothing to analyze"):
         find_inputs([])
     with pytest.raises(UsageError, match="read twice"):
         find_inputs(["-"])

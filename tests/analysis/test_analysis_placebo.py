@@ -3,27 +3,21 @@
 import numpy as np
 import pytest
 
-from sgram.analysis import AnalysisConfig, analyse
-from sgram.analysis.counting import RUNS, Inputs, _homes
+from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.placebo import draw_placebos
 from sgram.analysis.sources import Source
+from sgram.analysis.two_passes import RUNS, Inputs, _homes
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, write_traces
 
-WORDS = [
-    f"{first}{second}"
-    for first in ("ba", "ce", "di", "fo", "gu")
-    for second in ("ka", "le", "mi", "no", "pu")
-]
+WORDS = [f"{first}{second}" for first in ("ba", "ce", "di", "fo", "gu") for second in ("ka", "le", "mi", "no", "pu")]
 LEXICON = Lexicon.from_grams(["wait", "let me check"])
 
 
 def texts(share: float, seed: int, n: int = 60) -> list[str]:
     """`n` texts of 40 words, of which about that share are "wait"."""
     rng = np.random.default_rng(seed)
-    drawn = [
-        ["wait" if rng.random() < share else WORDS[at] for at in rng.integers(25, size=40)] for _ in range(n)
-    ]
+    drawn = [["wait" if rng.random() < share else WORDS[at] for at in rng.integers(25, size=40)] for _ in range(n)]
     return [" ".join(words) for words in drawn]
 
 
@@ -36,7 +30,7 @@ def test_a_source_that_plans_much_and_one_that_plans_little_have_placebos_of_the
     write_traces(traces, tmp_path / "rollouts.jsonl")
     LEXICON.save(tmp_path / "lexicon.json")
     config = AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=2, n_draws=20)
-    made = analyse([tmp_path / "rollouts.jsonl"], config)
+    made = analyze([tmp_path / "rollouts.jsonl"], config)
     for source in ("much", "little"):
         sgs, placebo = (
             made.tables["shares"].records(source=source, outcome="all", list=each)[0]["value"]

@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from hand_made import byte_ids, byte_tokenizer, lexicon, rollouts, run, trace
 
-from sgram.analysis import AnalysisConfig, analyse
-from sgram.analysis.counted import over_draws
+from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.entropies import conditional_at, equal_size, semantic_at
+from sgram.analysis.trace_counts import over_draws
 from sgram.errors import InputError, UsageError
+from tests.builders.analysis_examples import byte_ids, byte_tokenizer, lexicon, rollouts, run, trace
 
 PLANNING, EXECUTION = ({"token_class": name} for name in ("planning", "execution"))
 CONFIG = AnalysisConfig(n_placebos=0, n_draws=100)
@@ -27,9 +27,16 @@ def sampled(id, text, step, entropies, logprobs, **known):  # noqa: A002
             at = text.find(gram, at + 1)
     values = [[pair[0] if each else pair[1] for each in planning] for pair in (entropies, logprobs)]
     return trace(
-        id, text, step=step, model=None, prompt=known.pop("prompt", "p"), token_ids=ids, entropies=tuple(values[0]),
-        logprobs=tuple(values[1]), **known,
-    )  # fmt: skip
+        id,
+        text,
+        step=step,
+        model=None,
+        prompt=known.pop("prompt", "p"),
+        token_ids=ids,
+        entropies=tuple(values[0]),
+        logprobs=tuple(values[1]),
+        **known,
+    )
 
 
 def curve_traces(n_steps=12):
@@ -41,17 +48,26 @@ def curve_traces(n_steps=12):
             text = "so it" if problem == "p" else "so we wait"
             correct = step >= n_steps / 2 or problem == "p"
             made.append(
-                sampled(f"{step}-{problem}", text, step, (2 - step / n_steps, 0.5), (-1 - step / 10, -0.25),
-                        prompt=problem, group=f"{step}-{problem}", correct=correct, reward=float(correct),
-                        meta={} if correct else {"error": "strategic"})
-            )  # fmt: skip
+                sampled(
+                    f"{step}-{problem}",
+                    text,
+                    step,
+                    (2 - step / n_steps, 0.5),
+                    (-1 - step / 10, -0.25),
+                    prompt=problem,
+                    group=f"{step}-{problem}",
+                    correct=correct,
+                    reward=float(correct),
+                    meta={} if correct else {"error": "strategic"},
+                )
+            )
     return made
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    return analyse([run(folder, "a", curve_traces(), tokenizer=True)], CONFIG)
+    return analyze([run(folder, "a", curve_traces(), tokenizer=True)], CONFIG)
 
 
 def row(made, table, **wanted):
@@ -81,7 +97,7 @@ def test_high_entropy_tokens_are_the_planning_ones_here(made):
 def test_high_entropy_tokens_beyond_the_planning_ones_are_shared_among_ties(tmp_path):
     # the top 60 % are 108 tokens: all 96 planning ones, and 12 of the 84 execution tokens, which are tied
     place = run(tmp_path, "a", curve_traces(), tokenizer=True)
-    found = row(analyse([place], AnalysisConfig(n_placebos=0, n_draws=20, top=0.6)), "overlap")
+    found = row(analyze([place], AnalysisConfig(n_placebos=0, n_draws=20, top=0.6)), "overlap")
     assert found["high_given_planning"] == 1
     assert found["planning_given_high"] == pytest.approx(96 / 108)
 
@@ -89,7 +105,7 @@ def test_high_entropy_tokens_beyond_the_planning_ones_are_shared_among_ties(tmp_
 def test_of_too_many_tokens_whole_traces_are_sampled_and_told(tmp_path):
     # 180 tokens in traces of 5 and 10: of these at most 50 are held
     place = run(tmp_path, "a", curve_traces(), tokenizer=True)
-    made = analyse([place], AnalysisConfig(n_placebos=0, n_draws=20, max_tokens=50))
+    made = analyze([place], AnalysisConfig(n_placebos=0, n_draws=20, max_tokens=50))
     held = row(made, "overlap")["tokens"]
     assert 40 < held <= 50
     assert any(f"among {held} of 180 tokens" in said for said in made.notes)
@@ -103,23 +119,15 @@ def test_the_first_token_of_a_gram_has_an_entropy(made):
 
 def test_curves_follow_every_step(made):
     found = {each["step"]: each for each in made.tables["curves"].records(series="planning entropy")}
-    assert [found[step]["value"] for step in range(12)] == pytest.approx(
-        [2 - step / 12 for step in range(12)]
-    )
+    assert [found[step]["value"] for step in range(12)] == pytest.approx([2 - step / 12 for step in range(12)])
     assert found[6]["relative"] == pytest.approx((2 - 6 / 12) / 2)
     assert found[6]["n"] == 2
     accuracy = {each["step"]: each["value"] for each in made.tables["curves"].records(series="pass@1")}
     assert [accuracy[step] for step in (0, 5, 6, 11)] == [0.5, 0.5, 1, 1]
-    errors = {
-        each["step"]: each["value"] for each in made.tables["curves"].records(series="strategic errors")
-    }
+    errors = {each["step"]: each["value"] for each in made.tables["curves"].records(series="strategic errors")}
     assert [errors[step] for step in (0, 5, 6, 11)] == [0.5, 0.5, 0, 0]
-    assert {each["value"] for each in made.tables["curves"].records(series="length")} == {2.5}, (
-        "words: 2 and 3"
-    )
-    surprise = [
-        math.log(each["value"]) for each in made.tables["curves"].records(series="planning perplexity")
-    ]
+    assert {each["value"] for each in made.tables["curves"].records(series="length")} == {2.5}, "words: 2 and 3"
+    surprise = [math.log(each["value"]) for each in made.tables["curves"].records(series="planning perplexity")]
     assert surprise == pytest.approx([1 + step / 10 for step in range(12)])
     perplexity = made.tables["curves"].records(series="execution perplexity", step=3)
     assert perplexity[0]["value"] == pytest.approx(math.exp(0.25))
@@ -149,11 +157,17 @@ def test_growth_is_that_of_reflection_only(made):
 def test_traces_that_tell_steps_have_curves_without_a_run(tmp_path):
     lexicon().save(tmp_path / "lexicon.json")
     path = rollouts(tmp_path, curve_traces(4))
-    made = analyse([path], AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=0, n_draws=50))
+    made = analyze([path], AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=0, n_draws=50))
     assert {each["series"] for each in made.tables["curves"].records()} == {
-        "pass@1", "length", "planning share", "strategic errors", "procedural errors", "semantic entropy",
-        "cluster entropy", "conditional entropy",
-    }, "all but those of tokens"  # fmt: skip
+        "pass@1",
+        "length",
+        "planning share",
+        "strategic errors",
+        "procedural errors",
+        "semantic entropy",
+        "cluster entropy",
+        "conditional entropy",
+    }, "all but those of tokens"
     assert any("--tokenizer" in said for said in made.notes), "the ids are there, and what they spell is not"
     assert made.tables["corpus"].column("tokens") == [15 * 4]
 
@@ -164,12 +178,9 @@ def test_texts_without_ids_are_encoded_by_the_tokenizer_that_is_given(tmp_path):
     lexicon().save(tmp_path / "lexicon.json")
     path = rollouts(tmp_path, [trace("1", "so we go"), trace("2", "we go on")])
     config = AnalysisConfig(
-        lexicon=str(tmp_path / "lexicon.json"),
-        tokenizer=str(tmp_path / "tokenizer.json"),
-        n_placebos=0,
-        n_draws=20,
+        lexicon=str(tmp_path / "lexicon.json"), tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0, n_draws=20
     )
-    made = analyse([path], config)
+    made = analyze([path], config)
     found = row(made, "shares", outcome="all")
     assert (found["value"], found["unit"]) == (2 / 16, "tokens")
     assert made.tables["corpus"].column("tokens") == [16]
@@ -179,16 +190,14 @@ def test_texts_without_ids_are_encoded_by_the_tokenizer_that_is_given(tmp_path):
 def test_ids_that_the_tokenizer_does_not_have_are_told_with_the_trace(tmp_path):
     byte_tokenizer(tmp_path / "tokenizer.json")
     path = rollouts(tmp_path, [trace("odd", "so", token_ids=(1, 5000))])
-    with pytest.raises(
-        InputError, match=r"trace 'odd' holds the token id 5000, but the tokenizer has 256 ids"
-    ):
-        analyse([path], AnalysisConfig(tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0))
+    with pytest.raises(InputError, match=r"trace 'odd' holds the token id 5000, but the tokenizer has 256 ids"):
+        analyze([path], AnalysisConfig(tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0))
 
 
 def test_runs_are_sources_of_their_own(tmp_path):
     run(tmp_path, "a", curve_traces(3), tokenizer=True)
     run(tmp_path, "b", curve_traces(3), tokenizer=True, method="grpo")
-    made = analyse([tmp_path], CONFIG)
+    made = analyze([tmp_path], CONFIG)
     assert made.sources == ("grpo, seed 0", "hicra, seed 0")
     assert made.tables["corpus"].column("traces") == [6, 6]
     assert [each["source"] for each in made.provenance["inputs"]] == list(made.sources)
@@ -196,26 +205,24 @@ def test_runs_are_sources_of_their_own(tmp_path):
 
 def test_the_order_of_inputs_and_of_rows_changes_nothing(tmp_path):
     lexicon().save(tmp_path / "lexicon.json")
-    texts = [
-        "so we add it up",
-        "wait no let me check it",
-        "we go",
-        "so so it is",
-        "wait we see",
-        "let me check",
-    ]
+    texts = ["so we add it up", "wait no let me check it", "we go", "so so it is", "wait we see", "let me check"]
     traces = [
-        trace(f"{n}", f"{texts[n % 6]}. {texts[n % 5]}", group=f"g{n % 7}", correct=n % 3 != 0, model="ab"[n % 2],
-              answer=str(n % 4), step=n % 4)
+        trace(
+            f"{n}",
+            f"{texts[n % 6]}. {texts[n % 5]}",
+            group=f"g{n % 7}",
+            correct=n % 3 != 0,
+            model="ab"[n % 2],
+            answer=str(n % 4),
+            step=n % 4,
+        )
         for n in range(60)
-    ]  # fmt: skip
+    ]
     first, second = rollouts(tmp_path, traces[:30], "a.jsonl"), rollouts(tmp_path, traces[30:], "b.jsonl")
     (tmp_path / "other").mkdir()
     back = rollouts(tmp_path / "other", traces[29::-1], "a.jsonl")
-    config = AnalysisConfig(
-        lexicon=str(tmp_path / "lexicon.json"), n_placebos=2, n_draws=50, placebo_chars=700
-    )
-    one, two = analyse([first, second], config), analyse([second, back], config)
+    config = AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=2, n_draws=50, placebo_chars=700)
+    one, two = analyze([first, second], config), analyze([second, back], config)
     assert one.tables == two.tables
     assert "placebo" in one.tables
     assert [each.trace for each in one.examples] == [each.trace for each in two.examples]
@@ -230,22 +237,18 @@ def test_what_is_said_of_a_lexicon_stands_beside_its_placebo(tmp_path):
     lexicon().save(tmp_path / "lexicon.json")
     words = "so we add it up then we go on and let me check the sum of two by three times".split()
     traces = [
-        trace(
-            f"{n}", " ".join(words[(n * k) % 17] for k in range(1, 14)), group=f"g{n % 5}", correct=n % 2 == 0
-        )
+        trace(f"{n}", " ".join(words[(n * k) % 17] for k in range(1, 14)), group=f"g{n % 5}", correct=n % 2 == 0)
         for n in range(40)
     ]
     config = AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=3, n_draws=50)
-    made = analyse([rollouts(tmp_path, traces)], config)
+    made = analyze([rollouts(tmp_path, traces)], config)
     found = row(made, "shares", source="m", outcome="all", list="placebo")
     real = row(made, "shares", source="m", outcome="all", list="SGs")
     assert found["value"] == pytest.approx(real["value"], rel=0.1), "it is matched"
     assert found["low"] <= found["value"] <= found["high"]
     assert len(made.tables["placebo"]) == 3
     assert {each["list"] for each in made.tables["scaling"].records()} == {"SGs", "placebo"}
-    by_bins = {
-        (each["bins"], each["list"]) for each in made.tables["semantic_entropy"].records(outcome="all")
-    }
+    by_bins = {(each["bins"], each["list"]) for each in made.tables["semantic_entropy"].records(outcome="all")}
     assert by_bins == {("grams", "SGs"), ("grams", "placebo"), ("clusters", "SGs"), ("moves", "SGs")}
     assert made.provenance["lexicons"][0]["placebos"][0] != made.provenance["lexicons"][0]["placebos"][1]
 
@@ -299,12 +302,10 @@ def test_numbers_that_nothing_in_nats_can_be_are_told_with_the_trace(tmp_path, f
     path = rollouts(tmp_path, [trace("odd", "so", token_ids=tuple(byte_ids("so")), **made)])
     config = AnalysisConfig(tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0, n_draws=20)
     with pytest.raises(InputError, match=f"trace 'odd' holds {told}, which are in nats"):
-        analyse([path], config)
+        analyze([path], config)
     # 2 * 256 ids: ln 512 = 6.24; -9999 is what engines write for a token that they rule out
-    fine = trace(
-        "1", "so", token_ids=tuple(byte_ids("so")), entropies=(6.2, -0.001), logprobs=(-9999.0, 0.001)
-    )
-    assert "tokens" in analyse([rollouts(tmp_path, [fine], "fine.jsonl")], config).tables
+    fine = trace("1", "so", token_ids=tuple(byte_ids("so")), entropies=(6.2, -0.001), logprobs=(-9999.0, 0.001))
+    assert "tokens" in analyze([rollouts(tmp_path, [fine], "fine.jsonl")], config).tables
 
 
 def test_token_ids_that_do_not_spell_their_text_are_told(tmp_path):
@@ -316,7 +317,7 @@ def test_token_ids_that_do_not_spell_their_text_are_told(tmp_path):
             trace(str(n), text, token_ids=tuple(byte_ids("so we go")), entropies=(0.5,) * 8)
             for n, text in enumerate(texts)
         ]
-        notes = analyse([rollouts(tmp_path, made)], config).notes
+        notes = analyze([rollouts(tmp_path, made)], config).notes
         return [note for note in notes if "do not spell" in note]
 
     assert told("so we go", "  so we go\n") == []  # spaces at the ends are cut off by many
@@ -328,4 +329,4 @@ def test_token_ids_that_do_not_spell_their_text_are_told(tmp_path):
 def test_a_lexicon_without_a_name_is_no_lexicon(tmp_path):
     path = rollouts(tmp_path, [trace("1", "so")])
     with pytest.raises(UsageError, match="no lexicon ''"):
-        analyse([path], AnalysisConfig(lexicon=""))
+        analyze([path], AnalysisConfig(lexicon=""))

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from hand_made import lexicon, rollouts, trace
 
-from sgram.analysis import AnalysisConfig, analyse
+from sgram.analysis import AnalysisConfig, analyze
 from sgram.errors import InputError, UsageError
 from sgram.traces import ReadOptions
+from tests.builders.analysis_examples import lexicon, rollouts, trace
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,7 @@ def held(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hand")
     lexicon().save(folder / "lexicon.json")
     traces = [
-        trace(
-            "1", "so we add. wait no that is bad", group="p", correct=True, answer="4"
-        ),  # 8 words, 3 planning
+        trace("1", "so we add. wait no that is bad", group="p", correct=True, answer="4"),  # 8 words, 3 planning
         trace("2", "we add and add", group="p", correct=False, answer="5"),  # 4 words, 0 planning
         trace("3", "let me check it. so so", group="q", correct=True, answer="7"),  # 6 words, 5 planning
         trace("4", "so it is", group="q", correct=True, answer="7"),  # 3 words, 1 planning
@@ -31,7 +29,7 @@ def held(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(held):
     config = AnalysisConfig(lexicon=str(held / "lexicon.json"), n_placebos=0, n_draws=200)
-    return analyse([held / "rollouts.jsonl"], config)
+    return analyze([held / "rollouts.jsonl"], config)
 
 
 def row(made, table, **wanted):
@@ -57,10 +55,8 @@ def test_success_is_a_mean_over_problems_and_votes_count(made):
 
 def test_a_sample_without_an_answer_casts_no_vote(tmp_path):
     # of three samples two answer nothing: the only vote is right
-    traces = [
-        trace(f"{n}", "so", group="g", correct=n == 0, answer="4" if n == 0 else None) for n in range(3)
-    ]
-    made = analyse([rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=20))
+    traces = [trace(f"{n}", "so", group="g", correct=n == 0, answer="4" if n == 0 else None) for n in range(3)]
+    made = analyze([rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=20))
     assert row(made, "success", measure="maj@3")["value"] == 1
     assert row(made, "success", measure="pass@1")["value"] == pytest.approx(1 / 3)
 
@@ -105,9 +101,7 @@ def test_semantic_entropy_of_the_whole_is_that_of_the_counts(made):
     assert found["plugin"] == pytest.approx(entropy)
     assert (found["occurrences"], found["n_bins"], found["size"]) == (6, 3, 6)
     assert found["at_size"] == pytest.approx(entropy), "at its own size"
-    assert row(made, "semantic_entropy", source="m", outcome="all", bins="moves")["plugin"] == pytest.approx(
-        entropy
-    )
+    assert row(made, "semantic_entropy", source="m", outcome="all", bins="moves")["plugin"] == pytest.approx(entropy)
 
 
 def test_conditional_entropy_is_of_the_word_that_follows(made):
@@ -130,11 +124,9 @@ def test_a_wrong_trace_is_diagnosed_and_its_equations_are_checked(tmp_path):
         trace("1", "We have 17 * 3 = 52. The answer is 52.", group="p", correct=False, answer="52"),
         trace("2", "We have 17 * 3 = 51. The answer is 51.", group="p", correct=True, answer="51"),
         trace("3", "We say 4.", group="q", correct=False, meta={"error": "format"}),
-        trace(
-            "4", "We say 7.", group="r", correct=True, meta={"error": "strategic"}
-        ),  # a correct trace makes none
+        trace("4", "We say 7.", group="r", correct=True, meta={"error": "strategic"}),  # a correct trace makes none
     ]
-    made = analyse([rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=50))
+    made = analyze([rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=50))
     # trace 1 is diagnosed: a slip; trace 3 was told to be of a wrong form, which is "other" here
     kinds = {each["kind"]: each["count"] for each in made.tables["errors"].records(source="m")}
     assert kinds == {"strategic": 0, "procedural": 1, "other": 1, "unfinished": 0, "degenerate": 0}
@@ -148,16 +140,19 @@ def test_a_wrong_trace_is_diagnosed_and_its_equations_are_checked(tmp_path):
     assert (pair.correct.trace.id, pair.wrong.trace.id) == ("2", "1")
     assert pair.divergence.kind == "result"
     assert {each.trace.id: each.equations[0].verdict for each in made.examples if each.equations} == {
-        "1": "wrong", "2": "right"
-    }  # fmt: skip
+        "1": "wrong",
+        "2": "right",
+    }
 
 
 def test_told_kinds_can_be_left_aside(tmp_path):
-    traces = [trace("1", "17 * 3 = 52. The answer is 52.", correct=False, meta={"error": "strategic"}),
-              trace("2", "so", correct=True)]  # fmt: skip
+    traces = [
+        trace("1", "17 * 3 = 52. The answer is 52.", correct=False, meta={"error": "strategic"}),
+        trace("2", "so", correct=True),
+    ]
     path = rollouts(tmp_path, traces)
     told, own = (
-        analyse([path], AnalysisConfig(n_placebos=0, n_draws=20, told_errors=told)).tables["errors"]
+        analyze([path], AnalysisConfig(n_placebos=0, n_draws=20, told_errors=told)).tables["errors"]
         for told in (True, False)
     )
     assert told.records(kind="strategic")[0]["count"] == 1
@@ -168,7 +163,7 @@ def test_lengths_between_plans_are_classed(tmp_path):
     # execution words between the plans: 1, 3, 9: C_S = log10(9) / 2 = 0.477 > 0.2, ordered
     text = "so " + "we " + "so " + "we " * 3 + "so " + "we " * 9 + "so"
     path = rollouts(tmp_path, [trace("1", text, correct=True)])
-    made = analyse([path], AnalysisConfig(n_placebos=0, n_draws=20))
+    made = analyze([path], AnalysisConfig(n_placebos=0, n_draws=20))
     found = row(made, "architecture", outcome="all", kind="ordered")
     assert (found["traces"], found["share"]) == (1, 1)
     assert found["similarity"] == pytest.approx(math.log10(9) / 2)
@@ -178,7 +173,7 @@ def test_lengths_between_plans_are_classed(tmp_path):
 def test_no_traces_at_all_is_an_error_with_a_way_out(tmp_path):
     path = rollouts(tmp_path, [trace("1", "so")])
     with pytest.raises(InputError, match="hold no trace"):
-        analyse([path], options=ReadOptions(where=("correct=true",)))
+        analyze([path], options=ReadOptions(where=("correct=true",)))
 
 
 def test_settings_that_mean_nothing_are_refused():

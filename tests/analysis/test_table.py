@@ -4,11 +4,7 @@ import pytest
 
 from sgram.analysis.table import Column, Table, table_of
 
-COLUMNS = (
-    Column("gram", "the words"),
-    Column("count", "occurrences", "count"),
-    Column("share", "of traces", "share"),
-)
+COLUMNS = (Column("gram", "the words"), Column("count", "occurrences", "count"), Column("share", "of traces", "share"))
 
 
 def test_what_a_record_does_not_know_is_none_and_what_no_column_knows_is_refused():

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from sgram.annotation.items import Item, Sample, items_bytes
+from sgram.annotation.ratings import Rating, write_ratings
 from sgram.cli import main
 from sgram.lexicon import Lexicon
-from sgram.validation.items import Item, Sample, items_bytes
-from sgram.validation.ratings import Rating, write_ratings
 
 pytest.importorskip("krippendorff", reason="krippendorff comes with the extra validate")
 pytest.importorskip("statsmodels", reason="statsmodels comes with the extra validate")
@@ -95,28 +95,18 @@ def test_the_share_judged_strategic_stands_beside_the_paper_s(run, ratings, item
     assert line(out, "SGs")[1:] == ["90.0", "%", "46.3", "to", "98.9", "5", "of", "5", "1"]
     assert line(out, "controls")[1:3] == ["20.0", "%"]
     assert line(out, "difference")[1] == "+70.0"
-    assert (
-        "90.0 % of the SGs and 20.0 % of the controls. The paper (HICRA, its ICLR 2026 version) states 86 %"
-        in out
-    )
+    assert "90.0 % of the SGs and 20.0 % of the controls. The paper (HICRA, its ICLR 2026 version) states 86 %" in out
 
 
 def test_items_in_dispute_are_shown_in_context_with_nothing_that_moves_a_terminal(run, ratings, items):
     _, out, err = run(ratings, "--items", items, "--top", 1)
     shown = out[out.index("disputed item") :].splitlines()
     # one bit each: s3 (b, p); thirds, .918 bits: s1, s4, c3
-    assert shown[1].startswith(
-        "s3             1.00  branching 1, procedural 1  First, \\x1b[31m[wait] a moment"
-    )
+    assert shown[1].startswith("s3             1.00  branching 1, procedural 1  First, \\x1b[31m[wait] a moment")
     assert "\x1b" not in out
     assert "3 more items in dispute; --disputes shows all" in err
     _, out, err = run(ratings, "--disputes")
-    assert [row.split()[0] for row in out[out.index("disputed item") :].splitlines()[1:5]] == [
-        "s3",
-        "c3",
-        "s1",
-        "s4",
-    ]
+    assert [row.split()[0] for row in out[out.index("disputed item") :].splitlines()[1:5]] == ["s3", "c3", "s1", "s4"]
     assert "more items" not in err
     assert "disputed item" not in run(ratings, "--top", 0)[1]
 
@@ -153,19 +143,14 @@ def test_other_people_s_labels_are_named(run, tmp_path):
     path.write_text(
         "".join(
             json.dumps({"doc_id": "d", "start": n, "end": n + 1, "labels": {"A": first, "D": second}}) + "\n"
-            for n, (first, second) in enumerate(
-                [("planning", "planning"), ("fact", "other"), ("other", "planning")]
-            )
+            for n, (first, second) in enumerate([("planning", "planning"), ("fact", "other"), ("other", "planning")])
         )
     )
     assert "strategic" not in run(path)[1]
     _, out, _ = run(path, "--strategic", "planning", "--strategic", "other")
     assert line(out, "strategic ")[1:3] == ["83.3", "%"]
     code, _, err = run(path, "--strategic", "plan")
-    assert (code, err) == (
-        2,
-        "sgram: no rating has the label 'plan'; labels are 'fact', 'other', 'planning'\n",
-    )
+    assert (code, err) == (2, "sgram: no rating has the label 'plan'; labels are 'fact', 'other', 'planning'\n")
 
 
 # -- what is wrong with ratings -------------------------------------------------------------------------
@@ -175,10 +160,7 @@ def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_
     path = tmp_path / "r.jsonl"
     for rows, said in (
         ({"anna": "bdp"}, "Agreement on 3 labels cannot be told: one rater, and agreement needs two."),
-        (
-            {"anna": "ppp", "ben": "ppp"},
-            "Agreement on the one label cannot be told: all ratings are the same label.",
-        ),
+        ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label cannot be told: all ratings are the same label."),
         ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels cannot be told: no item has two ratings."),
     ):
         write_ratings(path, rated(rows))
@@ -216,10 +198,7 @@ def test_bad_input_is_a_sentence_and_exit_code_3(run, ratings, items, tmp_path):
     for text, said in (
         ("", "no ratings in"),
         ("{", "r.jsonl:1 is not valid JSON"),
-        (
-            ratings.read_text() + '{"item": "s0", "rater": "anna", "label": "x"}',
-            "as 'branching' and as 'x'; keep",
-        ),
+        (ratings.read_text() + '{"item": "s0", "rater": "anna", "label": "x"}', "as 'branching' and as 'x'; keep"),
         (items.read_text(), "not of ratings; give it with --items"),
     ):
         path.write_text(text)

@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
-from annotation_examples import ANNOTATORS
 
+from sgram.annotation.items import read_items
+from sgram.annotation.ratings import read_ratings
 from sgram.cli import main
 from sgram.files import data_path
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, read_traces, write_traces
-from sgram.validation.items import read_items
-from sgram.validation.ratings import read_ratings
+from tests.builders.annotation_examples import ANNOTATORS
 
 SAMPLE = data_path("sample_traces.jsonl")
 WANG = Lexicon.load("wang2025")
@@ -41,9 +41,7 @@ def exported(run, tmp_path):
 
 
 def downloaded(path: Path, items, rater="ada", label="other") -> Path:
-    path.write_text(
-        "".join(json.dumps({"item": each.item, "rater": rater, "label": label}) + "\n" for each in items)
-    )
+    path.write_text("".join(json.dumps({"item": each.item, "rater": rater, "label": label}) + "\n" for each in items))
     return path
 
 
@@ -52,17 +50,9 @@ def test_export_annotators_and_import_give_ratings(name, run, tmp_path):
     out = tmp_path / f"tasks{ENDINGS[name]}"
     code, said, _ = run("export", "wang2025", SAMPLE, "-n", 20, "--format", name, "-o", out, "--json")
     told = json.loads(said)
-    assert (code, told["n"], told["n_sg"], told["n_controls"], told["lexicon"]) == (
-        0,
-        20,
-        10,
-        10,
-        WANG.digest,
-    )
+    assert (code, told["n"], told["n_sg"], told["n_controls"], told["lexicon"]) == (0, 20, 10, 10, WANG.digest)
     beside = ".config.xml" if name == "label-studio" else ".guideline.md"
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(
-        [out.name, f"tasks{beside}", "tasks.items.jsonl"]
-    )
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out.name, f"tasks{beside}", "tasks.items.jsonl"])
     assert told["files"] == [str(out), str(tmp_path / f"tasks{beside}"), str(tmp_path / "tasks.items.jsonl")]
     sample = read_items(tmp_path / "tasks.items.jsonl")
     labels = {item.item: item.move or "procedural" for item in sample.items}
@@ -119,17 +109,9 @@ def test_import_tells_in_json(exported, run, tmp_path):
     first = downloaded(tmp_path / "a.jsonl", items[:2])
     second = downloaded(tmp_path / "b.jsonl", items[1:4])
     key, out = tmp_path / "page.items.jsonl", tmp_path / "r.jsonl"
-    code, said, err = run(
-        "import", first, second, "--items", key, "-o", out, "--json", "--lexicon", "wang2025"
-    )
+    code, said, err = run("import", first, second, "--items", key, "-o", out, "--json", "--lexicon", "wang2025")
     told = json.loads(said)
-    assert (code, told["n_ratings"], told["raters"], told["n_repeated"], told["n_items"]) == (
-        0,
-        4,
-        {"ada": 4},
-        1,
-        20,
-    )
+    assert (code, told["n_ratings"], told["raters"], told["n_repeated"], told["n_items"]) == (0, 4, {"ada": 4}, 1, 20)
     assert "1 answers repeat others by the same rater and were passed over" in err
 
 
@@ -171,12 +153,17 @@ def test_the_key_of_another_sample_is_never_overwritten(exported, run, tmp_path)
     ("arguments", "says"),
     [
         (("-o", "tasks.jsonl"), "tasks.jsonl may be of several formats; name one: --format label-studio"),
-        (("-o", "-"), "an export is several files"), (("-o", "-x.html"), "write ./-x.html"),
-        (("-o", "p.html", "-n", "0"), "n is 0"), (("-o", "p.html", "--controls", "1"), "controls is 1.0"),
-        (("-o", "p.html", "--context", "9999"), "context is 9999"), (("-o", "p.html", "--seed", "-1"), "seed is -1"),
-        (("-o", "p.html", "--format", "excel"), "excel"), (("--bad", "-o", "p.html"), "--bad"), ((), "--output"),
+        (("-o", "-"), "an export is several files"),
+        (("-o", "-x.html"), "write ./-x.html"),
+        (("-o", "p.html", "-n", "0"), "n is 0"),
+        (("-o", "p.html", "--controls", "1"), "controls is 1.0"),
+        (("-o", "p.html", "--context", "9999"), "context is 9999"),
+        (("-o", "p.html", "--seed", "-1"), "seed is -1"),
+        (("-o", "p.html", "--format", "excel"), "excel"),
+        (("--bad", "-o", "p.html"), "--bad"),
+        ((), "--output"),
     ],
-)  # fmt: skip
+)
 def test_an_export_that_cannot_be_meant_is_refused(arguments, says, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = run("export", "wang2025", SAMPLE, *arguments)
@@ -215,8 +202,9 @@ def test_what_cannot_be_imported_is_told_in_one_line(exported, run, tmp_path):
         ((good, "--items", key, "--json"), 2, "stdout can hold the ratings or the summary"),
         ((good, "--items", key, "--rater", " "), 2, "--rater is empty"),
         (("-", "--items", "-"), 2, "only one of the files can come from stdin"),
-        (("--what", "--items", key), 2, "--what"), ((good,), 2, "--items"),
-    ):  # fmt: skip
+        (("--what", "--items", key), 2, "--what"),
+        ((good,), 2, "--items"),
+    ):
         got, out, err = run("import", *arguments)
         assert (got, out, says in err, err.count("\n")) == (code, "", True, 1), err
 

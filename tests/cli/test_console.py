@@ -15,14 +15,33 @@ ANY = st.text(st.characters())  # surrogates included
 
 # what a terminal acts on, by name, apart from the categories that the code goes by
 DRIVERS = {
-    "escape": "\x1b", "bell": "\x07", "backspace": "\x08", "carriage return alone": "\r", "C1 CSI": "\x9b",
-    "C1 OSC": "\x9d", "delete": "\x7f", "null": "\x00", "form feed": "\x0c", "next line": "\x85",
-    "right-to-left override": "\u202e", "left-to-right override": "\u202d", "first strong isolate": "\u2068",
-    "pop isolate": "\u2069", "right-to-left mark": "\u200f", "arabic letter mark": "\u061c",
-    "zero-width space": "\u200b", "zero-width joiner": "\u200d", "byte order mark": "\ufeff",
-    "soft hyphen": "\xad", "line separator": "\u2028", "paragraph separator": "\u2029",
-    "tag": "\U000e0041", "lone surrogate": "\ud800", "private use": "\ue000", "interlinear anchor": "\ufff9",
-}  # fmt: skip
+    "escape": "\x1b",
+    "bell": "\x07",
+    "backspace": "\x08",
+    "carriage return alone": "\r",
+    "C1 CSI": "\x9b",
+    "C1 OSC": "\x9d",
+    "delete": "\x7f",
+    "null": "\x00",
+    "form feed": "\x0c",
+    "next line": "\x85",
+    "right-to-left override": "\u202e",
+    "left-to-right override": "\u202d",
+    "first strong isolate": "\u2068",
+    "pop isolate": "\u2069",
+    "right-to-left mark": "\u200f",
+    "arabic letter mark": "\u061c",
+    "zero-width space": "\u200b",
+    "zero-width joiner": "\u200d",
+    "byte order mark": "\ufeff",
+    "soft hyphen": "\xad",
+    "line separator": "\u2028",
+    "paragraph separator": "\u2029",
+    "tag": "\U000e0041",
+    "lone surrogate": "\ud800",
+    "private use": "\ue000",
+    "interlinear anchor": "\ufff9",
+}
 
 
 # -- printable ------------------------------------------------------------------------------------------
@@ -204,6 +223,11 @@ def test_each_stage_has_a_meter_with_its_unit_that_is_closed_before_the_next(mon
     with pytest.raises(ValueError, match=r"^$"):
         work()
     assert told == [
-        ("begins", "reading", 2, "inputs"), ("reading", 1), ("reading", 2), ("ends", "reading"),
-        ("begins", "drawing", 3, "parts"), ("drawing", 1), ("ends", "drawing"),
-    ]  # fmt: skip
+        ("begins", "reading", 2, "inputs"),
+        ("reading", 1),
+        ("reading", 2),
+        ("ends", "reading"),
+        ("begins", "drawing", 3, "parts"),
+        ("drawing", 1),
+        ("ends", "drawing"),
+    ]

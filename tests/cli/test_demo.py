@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ from sgram.cli import main
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.traces import read_traces
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 
 
@@ -31,8 +30,11 @@ def shown(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     ran = subprocess.run(
         [sys.executable, "-m", "cli", "demo", "--embedder", "hash", "--steps", "0", "--out", "shown"],
-        cwd=out, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        cwd=out,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert ran.returncode == 0, ran.stderr
     return out / "shown", ran.stdout, ran.stderr
 
@@ -86,9 +88,12 @@ def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path)
         "from sgram.cli import main\nmain(['demo', '--steps', '2'])"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", blocked], cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, "-c", blocked],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT), "SGRAM_CACHE": str(tmp_path / "cache")},
-    )  # fmt: skip
+    )
     assert ran.returncode == 0, ran.stderr
     out = tmp_path / "reports" / "demo"
     assert ran.stdout.splitlines()[-1] == "reports/demo/report.html"

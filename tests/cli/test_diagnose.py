@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from judge_endpoint import serving, verdict
 
 from sgram.cli import main
 from sgram.files import data_path
 from sgram.traces import Trace, write_traces
+from tests.builders.judge_endpoint import serving, verdict
 
 SAMPLE = data_path("sample_traces.jsonl")
 RIGHT = "We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 30."
@@ -125,7 +125,7 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
     traces = [
         Trace(id="a" + evil, text=f"[bold]{evil} So 6 + 9 = 16. The answer is 16.", correct=False, model=f"m{evil}"),
         Trace(id="b", group="g", text=f"loop {evil}x " * 40, correct=False, model="=1+1"),
-    ]  # fmt: skip
+    ]
     code, out, err = diagnose(capsys, rollouts(tmp_path, *traces), "--csv", tmp_path / "d.csv")
     assert code == 0
     assert "\x1b" not in out + err
@@ -151,9 +151,7 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
         (("--lexicon", "no-such-lexicon"), "no-such-lexicon"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_read(
-    tmp_path, capsys, monkeypatch, arguments, words
-):
+def test_what_cannot_be_meant_is_refused_before_anything_is_read(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     code, out, err = diagnose(capsys, SAMPLE, *arguments)
     assert code in (2, 3)
@@ -178,9 +176,7 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
         return verdict("B" if "16" in body["messages"][1]["content"] else "C")
 
     file = rollouts(
-        tmp_path,
-        *PAIR,
-        Trace(id="p", group="g", text="6 * 9 = 54, 54 - 6 = 48. The answer is 48.", correct=False),
+        tmp_path, *PAIR, Trace(id="p", group="g", text="6 * 9 = 54, 54 - 6 = 48. The answer is 48.", correct=False)
     )
     with serving(reply) as endpoint:
         flags = ("--judge", endpoint.url, "--judge-model", "small", "--judge-dir", tmp_path / "runs")
@@ -197,5 +193,5 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
 
         told = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
         assert len(endpoint.bodies) == 2  # remembered
-        (judgement,) = told["judge"]["judgements"]
-        assert judgement["kind"] == {"w": "procedural", "p": "strategic"}[judgement["id"]]
+        (judgment,) = told["judge"]["judgements"]
+        assert judgment["kind"] == {"w": "procedural", "p": "strategic"}[judgment["id"]]

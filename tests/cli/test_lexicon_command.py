@@ -74,9 +74,19 @@ def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, fi
     shown = json.loads(run("show", file, "--grams", "--top", 1, "--json")[1])
     assert shown["n_rows"] == 3
     assert shown["grams"] == [
-        {"text": "wait", "cluster": 0, "medoid": "wait", "move": "backtracking", "df": 1500, "count": 1700,
-         "df_correct": None, "df_wrong": None, "score": -0.25, "core": True}
-    ]  # fmt: skip
+        {
+            "text": "wait",
+            "cluster": 0,
+            "medoid": "wait",
+            "move": "backtracking",
+            "df": 1500,
+            "count": 1700,
+            "df_correct": None,
+            "df_wrong": None,
+            "score": -0.25,
+            "core": True,
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,10 +133,15 @@ def test_a_hostile_name_or_word_is_printed_as_escapes(run, tmp_path):
     path = tmp_path / "hostile.json"
     hostile.save(path)
     for arguments in (
-        ("show", path), ("show", path, "--grams"), ("show", path, "--json"), ("diff", path, "wang2025"),
-        ("check", path), ("export", path), ("export", path, "--format", "csv"),
+        ("show", path),
+        ("show", path, "--grams"),
+        ("show", path, "--json"),
+        ("diff", path, "wang2025"),
+        ("check", path),
+        ("export", path),
+        ("export", path, "--format", "csv"),
         ("merge", path, path, "-o", "-"),
-    ):  # fmt: skip
+    ):
         code, out, err = run(*arguments)
         assert code == 0
         assert not {"\x1b", "\x9b", "\u180e"} & set(out + err)
@@ -171,9 +186,7 @@ def test_check_warns_and_ends_with_0(run):
     assert "common-word: 6 grams are one common word" in out
     told = json.loads(run("check", "wang2025", "--json")[1])
     assert (told["format"], told["version"]) == ("sgram-lexicon-check", 1)
-    assert [each["rule"] for each in told["findings"]] == [
-        "common-word", "contained", "fragment", "singleton", "no-df",
-    ]  # fmt: skip
+    assert [each["rule"] for each in told["findings"]] == ["common-word", "contained", "fragment", "singleton", "no-df"]
 
 
 def test_export_writes_the_pruned_list_by_default_and_the_full_one_on_demand(run, file, tmp_path):
@@ -196,9 +209,17 @@ def test_export_of_a_list_without_core_grams_is_empty(run, tmp_path):
 def test_export_csv_can_be_read_back_and_its_numbers_stay_numbers(run, file):
     rows = list(csv.DictReader(io.StringIO(run("export", file, "--format", "csv", "--full")[1])))
     assert rows[0] == {
-        "text": "wait", "cluster": "0", "medoid": "wait", "move": "backtracking", "df": "1500",
-        "count": "1700", "df_correct": "", "df_wrong": "", "score": "-0.25", "core": "true",
-    }  # fmt: skip
+        "text": "wait",
+        "cluster": "0",
+        "medoid": "wait",
+        "move": "backtracking",
+        "df": "1500",
+        "count": "1700",
+        "df_correct": "",
+        "df_wrong": "",
+        "score": "-0.25",
+        "core": "true",
+    }
     assert [row["text"] for row in rows] == ["wait", "hold on", "let me check"]
 
 
@@ -218,8 +239,12 @@ def test_a_csv_cell_that_a_spreadsheet_would_run_is_made_text():
 def test_export_jsonl_has_one_object_a_gram_without_what_is_not_known(run, file):
     rows = [json.loads(line) for line in run("export", file, "--format", "jsonl")[1].splitlines()]
     assert rows[1] == {
-        "text": "let me check", "cluster": 1, "medoid": "let me check", "move": "verification", "core": True
-    }  # fmt: skip
+        "text": "let me check",
+        "cluster": 1,
+        "medoid": "let me check",
+        "move": "verification",
+        "core": True,
+    }
     assert Lexicon.from_grams(row["text"] for row in rows).find("wait")
 
 

@@ -9,9 +9,9 @@ import pytest
 import sgram
 from sgram import errors
 from sgram.cli import app, main
-from sgram.mining.job import Job
+from sgram.mining.run import Job
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 EXPORT = ["lexicon", "export", "wang2025"]
 VERBS = [name for name in app if not name.startswith("-")]
@@ -47,10 +47,13 @@ def failing(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.SgramError("x"), 1), (errors.UsageError("x"), 2), (errors.InputError("x"), 3),
-        (errors.QuarantineError("x"), 4), (errors.MissingExtraError("x"), 1),
+        (errors.SgramError("x"), 1),
+        (errors.UsageError("x"), 2),
+        (errors.InputError("x"), 3),
+        (errors.QuarantineError("x"), 4),
+        (errors.MissingExtraError("x"), 1),
     ],
-)  # fmt: skip
+)
 def test_an_error_of_ours_is_one_sentence_and_its_exit_code(error, code, failing, capsys):
     assert run(capsys, *failing(error)) == (code, "", "sgram: x\n")
 
@@ -66,9 +69,7 @@ def test_every_kind_of_error_has_a_documented_exit_code(capsys):
 def test_an_unexpected_error_is_one_sentence_without_a_traceback(failing, capsys):
     code, out, err = run(capsys, *failing(RuntimeError("boom\x1b[2J\nand more")))
     assert (code, out) == (1, "")
-    assert err == (
-        "sgram: internal error: RuntimeError: boom\\x1b[2J and more; run again with --debug and report it\n"
-    )
+    assert err == ("sgram: internal error: RuntimeError: boom\\x1b[2J and more; run again with --debug and report it\n")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), errors.InputError("boom")])
@@ -80,9 +81,7 @@ def test_debug_lets_the_traceback_through(error, first, failing):
 
 
 def test_debug_shows_the_traceback_on_stderr(tmp_path):
-    ran = subprocess.run(
-        command("read", str(tmp_path / "nothing.jsonl"), "--debug"), capture_output=True, text=True
-    )
+    ran = subprocess.run(command("read", str(tmp_path / "nothing.jsonl"), "--debug"), capture_output=True, text=True)
     assert ran.returncode == 1
     assert "Traceback (most recent call last)" in ran.stderr
     assert "InputError: cannot read" in ran.stderr
@@ -90,8 +89,10 @@ def test_debug_shows_the_traceback_on_stderr(tmp_path):
 
 def test_an_interrupted_command_says_that_it_goes_on(failing, capsys):
     assert run(capsys, *failing(KeyboardInterrupt())) == (
-        130, "", "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n",
-    )  # fmt: skip
+        130,
+        "",
+        "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n",
+    )
 
 
 def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
@@ -124,15 +125,13 @@ def test_a_full_disk_is_told_in_one_sentence(failing, capfd):
 
 def test_the_reader_of_a_pipe_may_leave():
     ran = subprocess.run(
-        ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "-", *command(*EXPORT)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "-", *command(*EXPORT)], capture_output=True, text=True
+    )
     assert (ran.returncode, ran.stdout.count("\n"), ran.stderr) == (0, 1, "")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [EXPORT, ["lexicon", "show", "wang2025"], ["read", str(SAMPLE)], ["--help"], ["mine", "--help"]],
+    "arguments", [EXPORT, ["lexicon", "show", "wang2025"], ["read", str(SAMPLE)], ["--help"], ["mine", "--help"]]
 )
 def test_a_pipe_that_nobody_reads_is_no_error(arguments):
     reading, writing = os.pipe()
@@ -151,9 +150,7 @@ def test_a_full_output_is_an_error_of_one_sentence():
 
 
 def test_a_closed_stdout_is_no_error():
-    ran = subprocess.run(
-        ["bash", "-c", '"$@" >&-', "-", *command(*EXPORT)], stderr=subprocess.PIPE, text=True
-    )
+    ran = subprocess.run(["bash", "-c", '"$@" >&-', "-", *command(*EXPORT)], stderr=subprocess.PIPE, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
@@ -161,9 +158,11 @@ def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_text('{"id":"a","text":"wait \u2026 four"}\n', encoding="utf-8")
     ran = subprocess.run(
-        command("read", str(path), "--show", "1"), env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        capture_output=True, check=True,
-    )  # fmt: skip
+        command("read", str(path), "--show", "1"),
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
     assert b"wait \\u2026 four" in ran.stdout
     assert ran.stderr == b""
 
@@ -235,7 +234,6 @@ def test_a_verb_loads_only_what_it_needs(arguments, absent):
         "print([name for name in sys.argv[1].split(',') if name in sys.modules])"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, ",".join(absent), *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, ",".join(absent), *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout.splitlines()[-1] == "[]"

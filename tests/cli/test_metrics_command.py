@@ -25,13 +25,7 @@ def rollouts(tmp_path):
     """Eight traces of two models, one with a name that is an escape sequence."""
     texts = ["Wait, let me check. We have 2 + 2 = 5.", "So we add 2 + 2 = 4. So it is 4."]
     traces = [
-        Trace(
-            id=f"{n}",
-            group=f"p{n // 2}",
-            text=texts[n % 2],
-            correct=n % 2 == 1,
-            model=["m", "evil\x1b[31m"][n // 4],
-        )
+        Trace(id=f"{n}", group=f"p{n // 2}", text=texts[n % 2], correct=n % 2 == 1, model=["m", "evil\x1b[31m"][n // 4])
         for n in range(8)
     ]
     write_traces(traces, tmp_path / "rollouts.jsonl")
@@ -44,16 +38,13 @@ def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
     assert "108 traces of 3 sources" in out
     assert "SGs [95 %]" in out
     assert "placebo" in out
-    for told in (
-        "planning share",
-        "semantic entropy at equal size",
-        "kinds of errors",
-        "equations that do not hold",
-    ):
+    for told in ("planning share", "semantic entropy at equal size", "kinds of errors", "equations that do not hold"):
         assert told in out
     (line,) = [each for each in out.splitlines() if each.startswith("sample-searcher") and " all " in each]
-    share, low, high = (float(each) for each in line.replace(",", " ").replace("[", " ").replace("]", " ")
-                        .replace("%", " ").split()[3:6])  # fmt: skip
+    share, low, high = (
+        float(each)
+        for each in line.replace(",", " ").replace("[", " ").replace("]", " ").replace("%", " ").split()[3:6]
+    )
     assert low < share < high
     assert "sgram metrics --model" in err, "what is left out is told, with the way to it"
 
@@ -141,12 +132,12 @@ def test_a_dry_run_says_what_would_be_read(capsys, rollouts):
     assert out.startswith("traces")
 
 
-def test_a_model_scores_rollouts_once_and_its_tokens_are_analysed(capsys, rollouts, tmp_path, monkeypatch):
+def test_a_model_scores_rollouts_once_and_its_tokens_are_analyzed(capsys, rollouts, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
+    from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
+    from sgram.testbed.warmup import new_model
     from sgram.training.models import LoadedModel, save_whole
-    from sgram.training.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
-    from sgram.training.testbed.warmup import new_model
 
     tokenizer = make_tokenizer(TestbedConfig())
     save_whole(LoadedModel(new_model(tokenizer, WarmUpConfig()), tokenizer), tmp_path / "model")

@@ -14,8 +14,8 @@ import pytest
 from sgram.cli import main
 from sgram.lexicon import Lexicon
 from sgram.traces import read_traces, write_traces
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 LINES = SAMPLE.read_bytes().splitlines(keepends=True)
 
@@ -101,9 +101,7 @@ def test_rows_choose_how_much_of_the_table_is_shown(capsys):
     n = all_rows.count("\n") - 1
     _, three, err = mine(capsys, SAMPLE, "--rows", "3")
     # columns are as wide as their rows ask for
-    assert [row.split()[:3] for row in three.splitlines()] == [
-        row.split()[:3] for row in all_rows.splitlines()[:4]
-    ]
+    assert [row.split()[:3] for row in three.splitlines()] == [row.split()[:3] for row in all_rows.splitlines()[:4]]
     assert f"... {n - 3} more clusters to read (--rows)" in err
     assert mine(capsys, SAMPLE, "--rows", "0")[1].count("\n") == 1
 
@@ -192,11 +190,7 @@ def test_a_dry_run_touches_nothing(more, place, capsys):
     assert listing(place) == before
     if "--json" in more:
         told = json.loads(out)
-        assert (told["format"], told["files"], told["bytes"]) == (
-            "sgram-mining-plan",
-            1,
-            SAMPLE.stat().st_size,
-        )
+        assert (told["format"], told["files"], told["bytes"]) == ("sgram-mining-plan", 1, SAMPLE.stat().st_size)
     else:
         assert "in.jsonl" in out
 
@@ -221,7 +215,7 @@ def test_a_dry_run_says_what_depends_on_the_traces(capsys):
 
 
 def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
-    assert mine(capsys, SAMPLE, "--dry-run", "--where", "colour=red")[0] == 2
+    assert mine(capsys, SAMPLE, "--dry-run", "--where", "color=red")[0] == 2
     assert mine(capsys, SAMPLE, "--dry-run", "-o", place)[0] == 2
     assert mine(capsys, "nothing.jsonl", "--dry-run")[0] == 3
 
@@ -251,7 +245,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
         (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
         (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
         (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),
-        (["--where", "colour=red"], "condition 'colour=red' is not understood"),
+        (["--where", "color=red"], "condition 'color=red' is not understood"),
         (["--reward", "acc"], "--reward 'acc' is not understood"),
         (["--max-bad", "nan"], "max_bad is nan; it is a share of rows"),
         (["--correct-above", "nan"], "--correct-above and the weights of --reward are finite numbers"),
@@ -361,10 +355,13 @@ def test_texts_cannot_drive_the_terminal(evil, capsys):
 def test_a_file_name_cannot_drive_the_terminal(name, place, capsys):
     (place / name).write_bytes(b"oops\n" + b"".join(LINES))
     outputs = [
-        mine(capsys, name, "--dry-run"), mine(capsys, name, "-o", f"{name}.json", "--runs", name + "-runs"),
-        mine(capsys, name, "--max-bad", "0"), mine(capsys, name, "-o", name), mine(capsys, f"no{name}"),
+        mine(capsys, name, "--dry-run"),
+        mine(capsys, name, "-o", f"{name}.json", "--runs", name + "-runs"),
+        mine(capsys, name, "--max-bad", "0"),
+        mine(capsys, name, "-o", name),
+        mine(capsys, f"no{name}"),
         mine(capsys, place, "--dry-run", "--json"),
-    ]  # fmt: skip
+    ]
     in_folder = 0 if name.endswith(".jsonl") else 3  # only known suffixes are looked for in a folder
     assert [code for code, *_ in outputs] == [0, 0, 4, 2, 3, in_folder]
     for _, out, err in outputs:
@@ -377,13 +374,14 @@ def test_a_file_name_cannot_drive_the_terminal(name, place, capsys):
 def in_a_terminal(arguments: list[str], place: Path, **environment: str) -> str:
     """What the command writes to a terminal of 160 columns."""
     controller, terminal = pty.openpty()
-    kept = {
-        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")
-    }
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")}
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), *arguments], cwd=place, stdout=terminal, stderr=terminal,
+        [sys.executable, str(ROOT / "cli.py"), *arguments],
+        cwd=place,
+        stdout=terminal,
+        stderr=terminal,
         env=kept | {"TERM": "xterm-256color", "COLUMNS": "160", **environment},
-    ) as process:  # fmt: skip
+    ) as process:
         os.close(terminal)
         pieces = []
         try:
@@ -396,25 +394,28 @@ def in_a_terminal(arguments: list[str], place: Path, **environment: str) -> str:
     return b"".join(pieces).decode()
 
 
-def test_a_terminal_gets_colour_and_a_bar_but_nothing_from_the_traces(evil, place):
+def test_a_terminal_gets_color_and_a_bar_but_nothing_from_the_traces(evil, place):
     shown = in_a_terminal(["mine", str(evil), "--embedder", "hash"], place)
     assert "\x1b[1" in shown  # bold
-    # rich's own: colours, cursor up and down, erase a line, hide and show the cursor
+    # rich's own: colors, cursor up and down, erase a line, hide and show the cursor
     left = re.sub(r"\x1b\[(?:[\d;]*m|\d*[AB]|[012]?K|\?25[hl])", "", shown)
     assert all(line.isprintable() for line in re.split(r"\r?\n|\r", left))
     assert "Hmm [red]\\x1b[2J\\u202e" in left
 
 
-def test_no_color_means_no_colour(place):
-    coloured = r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]"
+def test_no_color_means_no_color(place):
+    colored = r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]"
     command = ["mine", str(SAMPLE), "--embedder", "hash"]
-    assert re.search(coloured, in_a_terminal(command, place))
-    assert not re.search(coloured, in_a_terminal([*command, "--fresh"], place, NO_COLOR="1"))
+    assert re.search(colored, in_a_terminal(command, place))
+    assert not re.search(colored, in_a_terminal([*command, "--fresh"], place, NO_COLOR="1"))
 
 
 def test_a_file_gets_no_escape_sequence(place):
     ran = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), "mine", str(SAMPLE), "--embedder", "hash"],
-        cwd=place, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "\x1b" not in ran.stdout + ran.stderr

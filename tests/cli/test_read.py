@@ -1,15 +1,14 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import orjson
 import pytest
 
 from sgram.cli import main
 from sgram.traces import Trace, read_traces, write_traces
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TRACES = [
     Trace(id="a", group="g", prompt="2+2?", text="Wait, 4", correct=True, reward=1.0, model="m1", step=1),
     Trace(id="b", group="g", prompt="2+2?", text="It is five", correct=False, reward=0.0, model="m2", step=2),
@@ -42,14 +41,23 @@ def test_json_is_one_object_on_stdout(path, capfd):
     told = json.loads(out)
     assert (code, told["format"], told["version"]) == (0, "sgram-read", 1)
     assert {name: told[name] for name in ("n_traces", "n_groups", "share_correct", "mean_reward", "models")} == {
-        "n_traces": 3, "n_groups": 2, "share_correct": 0.5, "mean_reward": 0.5, "models": {"m2": 2, "m1": 1},
-    }  # fmt: skip
+        "n_traces": 3,
+        "n_groups": 2,
+        "share_correct": 0.5,
+        "mean_reward": 0.5,
+        "models": {"m2": 2, "m1": 1},
+    }
     assert told["files"] == [
         {
-            "file": str(path), "dialect": "sgram", "rows_in": 3, "rows_kept": 3, "rows_skipped": 0,
-            "rows_quarantined": 0, "first_fault": None,
+            "file": str(path),
+            "dialect": "sgram",
+            "rows_in": 3,
+            "rows_kept": 3,
+            "rows_skipped": 0,
+            "rows_quarantined": 0,
+            "first_fault": None,
         }
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "deep/out.jsonl.zst", "out.parquet"])
@@ -65,9 +73,7 @@ def test_a_dash_writes_and_reads_through_pipes(path):
     command = [sys.executable, "cli.py", "read"]
     first = subprocess.run([*command, str(path), "-o", "-"], cwd=ROOT, capture_output=True, check=True)
     assert [orjson.loads(line)["id"] for line in first.stdout.splitlines()] == ["a", "b", "c"]
-    second = subprocess.run(
-        [*command, "-", "--json"], cwd=ROOT, input=first.stdout, capture_output=True, check=True
-    )
+    second = subprocess.run([*command, "-", "--json"], cwd=ROOT, input=first.stdout, capture_output=True, check=True)
     assert json.loads(second.stdout)["n_traces"] == 3
 
 
@@ -97,14 +103,7 @@ def test_rows_set_aside_stand_beside_the_output(path, tmp_path, capfd):
 
 def test_weights_of_rewards_are_taken(tmp_path, capfd):
     path = tmp_path / "in.jsonl"
-    row = {
-        "step": 1,
-        "prompt": "q",
-        "completion": "r",
-        "accuracy_reward": 1,
-        "format_reward": 1,
-        "advantage": 0,
-    }
+    row = {"step": 1, "prompt": "q", "completion": "r", "accuracy_reward": 1, "format_reward": 1, "advantage": 0}
     path.write_bytes(orjson.dumps(row))
     assert json.loads(run(capfd, path, "--json")[1])["mean_reward"] == 2.0
     weighted = run(capfd, path, "--json", "--reward", "accuracy_reward=1", "--reward", "format_reward=-0.5")
@@ -118,9 +117,13 @@ def test_weights_of_rewards_are_taken(tmp_path, capfd):
 
 def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
     evil = Trace(
-        id="a\x1b[2J", text="one\r\n\x1b]52;c;eA==\x07two\u202e [red]three[/red]", model="m\x9b", group="g\n\nh",
-        prompt="[link=http://x]p[/link]", answer="\x07",
-    )  # fmt: skip
+        id="a\x1b[2J",
+        text="one\r\n\x1b]52;c;eA==\x07two\u202e [red]three[/red]",
+        model="m\x9b",
+        group="g\n\nh",
+        prompt="[link=http://x]p[/link]",
+        answer="\x07",
+    )
     write_traces([evil], tmp_path / "in.jsonl")
     code, out, err = run(capfd, tmp_path / "in.jsonl", "--show", "5")
     assert code == 0
@@ -134,7 +137,7 @@ def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
     ("arguments", "sentence"),
     [
         (["--whre", "x"], "there is no option --whre"),
-        (["--where", "colour=red"], "condition 'colour=red' is not understood"),
+        (["--where", "color=red"], "condition 'color=red' is not understood"),
         (["--reward", "acc"], "--reward 'acc' is not understood; write name=weight"),
         (["--reward", "acc=much"], "--reward 'acc=much' is not understood"),
         (["--show", "-1"], "--show and --limit take a number of traces"),
@@ -172,9 +175,7 @@ def test_reading_needs_no_heavy_library(path):
         "heavy = ('pyarrow', 'numpy', 'numba', 'pandas', 'torch', 'inspect_ai', 'tokenizers')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
 
 

@@ -26,7 +26,7 @@ def sample(tmp_path_factory):
 @pytest.fixture
 def few_figures(monkeypatch):
     """Two figures instead of all."""
-    from sgram.reports import figures
+    from sgram.reports.figures import report_figures as figures
 
     monkeypatch.setattr(
         figures, "_BY_SOURCE", [each for each in figures._BY_SOURCE if each[0] in ("success", "shares")]
@@ -95,8 +95,13 @@ def test_json_is_one_object_of_sentences_and_tables(capsys, sample, tmp_path, mo
 
 def test_traces_that_nobody_judged_are_reported_as_far_as_can_be(capsys, tmp_path, few_figures):
     path = tmp_path / "unjudged.jsonl"
-    write_traces([Trace(id="a", text="Wait, let me check. 2 + 2 = 5. So we can use the fact that it is."),
-                  Trace(id="b\x1b[31m", text="")], path)  # fmt: skip
+    write_traces(
+        [
+            Trace(id="a", text="Wait, let me check. 2 + 2 = 5. So we can use the fact that it is."),
+            Trace(id="b\x1b[31m", text=""),
+        ],
+        path,
+    )
     code, out, err = report(capsys, path, "-o", tmp_path / "r.html", "--json")
     assert code == 0
     told = json.loads(out)["sentences"]
@@ -155,11 +160,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
 def test_a_dry_run_says_what_would_be_read_and_written(capsys, sample, tmp_path):
     code, out, _ = report(capsys, sample, "-o", tmp_path / "r.html", "--csv", tmp_path / "csv", "--dry-run")
     assert code == 0
-    assert out.splitlines() == [
-        f"read traces {sample}",
-        f"write {tmp_path / 'r.html'}",
-        f"write {tmp_path / 'csv'}",
-    ]
+    assert out.splitlines() == [f"read traces {sample}", f"write {tmp_path / 'r.html'}", f"write {tmp_path / 'csv'}"]
     assert not (tmp_path / "r.html").exists()
     _, out, _ = report(capsys, sample, "--dry-run", "--json")
     assert json.loads(out)["inputs"] == [{"input": str(sample), "kind": "traces", "name": None}]
@@ -185,9 +186,7 @@ def test_a_model_scores_the_traces_first_and_keeps_them_beside_the_page(
 
     tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
     alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    made = tokenizers.Tokenizer(
-        tokenizers.models.BPE({each: at for at, each in enumerate(sorted(alphabet))}, [])
-    )
+    made = tokenizers.Tokenizer(tokenizers.models.BPE({each: at for at, each in enumerate(sorted(alphabet))}, []))
     made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = tokenizers.decoders.ByteLevel()
     made.save(str(tmp_path / "tokenizer.json"))
@@ -206,6 +205,8 @@ def test_a_model_scores_the_traces_first_and_keeps_them_beside_the_page(
 
 
 def test_help_needs_none_of_the_libraries():
-    code = "import sys; from sgram.cli import app; app(['report', '--help'], result_action='return_value'); " \
-           "sys.exit(any(name in sys.modules for name in ('matplotlib', 'sympy', 'torch', 'jinja2')))"  # fmt: skip
+    code = (
+        "import sys; from sgram.cli import app; app(['report', '--help'], result_action='return_value'); "
+        "sys.exit(any(name in sys.modules for name in ('matplotlib', 'sympy', 'torch', 'jinja2')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -17,10 +17,10 @@ from sgram.tagging.masks import read_masks
 from sgram.tagging.projection import project
 from sgram.tagging.spans import find_spans
 from sgram.traces import Trace, read_traces, write_traces
+from tests.builders.paths import ROOT
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = data_path("sample_traces.jsonl")
 TRACES = list(read_traces(SAMPLE))
 UNKNOWN = "[UNK]"
@@ -36,10 +36,7 @@ def models(tmp_path_factory):
     bpe, wordpiece = Tokenizer(models.BPE()), Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder, wordpiece.decoder = decoders.ByteLevel(), decoders.WordPiece()
-    wordpiece.normalizer, wordpiece.pre_tokenizer = (
-        normalizers.BertNormalizer(),
-        pre_tokenizers.BertPreTokenizer(),
-    )
+    wordpiece.normalizer, wordpiece.pre_tokenizer = (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer())
     alphabet, texts = pre_tokenizers.ByteLevel.alphabet(), [trace.text for trace in TRACES]
     common = {"vocab_size": 600, "show_progress": False}
     bpe.train_from_iterator(
@@ -103,14 +100,7 @@ def test_masks_are_the_spans_of_the_text_as_the_encoder_cut_it(models, bpe, tmp_
 
 def test_equal_runs_write_equal_masks(models, tmp_path, capsys):
     for name in ("one", "two"):
-        tag(
-            capsys,
-            SAMPLE,
-            "--tokenizer",
-            models / "bpe" / "tokenizer.json",
-            "-o",
-            tmp_path / f"{name}.parquet",
-        )
+        tag(capsys, SAMPLE, "--tokenizer", models / "bpe" / "tokenizer.json", "-o", tmp_path / f"{name}.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
@@ -126,9 +116,8 @@ def test_ids_of_a_rollout_are_used_and_strangers_among_them_told(models, bpe, tm
     code, _, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
     assert code == 0
     assert "token ids: 2 rollouts hold their own, 1 were encoded from their text" in err
-    assert (
-        "warning: 1 of 3 rollouts hold ids that do not spell their text; their mask follows the ids"
-        in err.replace("\n", " ")
+    assert "warning: 1 of 3 rollouts hold ids that do not spell their text; their mask follows the ids" in err.replace(
+        "\n", " "
     )
     own, other, bare = read_masks(output)
     assert own.planning_mask.tolist() == [*bare.planning_mask.tolist(), False]  # the end token is no text
@@ -157,9 +146,7 @@ def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_pat
     output = tmp_path / "masks.parquet"
     code, _, err = tag(capsys, path, "--tokenizer", models / "wordpiece", "-o", output)
     assert code == 0
-    assert "the tokenizer wordpiece does not keep a text as it is, so 1 masks were projected" in err.replace(
-        "\n", " "
-    )
+    assert "the tokenizer wordpiece does not keep a text as it is, so 1 masks were projected" in err.replace("\n", " ")
     (row,) = read_masks(output)
     assert row.planning_mask.all()
 
@@ -167,9 +154,12 @@ def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_pat
 def test_an_export_of_ids_alone_is_tagged_with_the_tokenizer_that_reads_it(models, bpe, tmp_path, capsys):
     prompt, said = ids(bpe, "2+2?"), (*ids(bpe, "Wait, four."), 0)
     row = {
-        "schema_version": 1, "step": 1, "token_ids": prompt + said,
-        "loss_mask": [False] * len(prompt) + [True] * len(said), "rewards": [1.0] * len(prompt + said),
-    }  # fmt: skip
+        "schema_version": 1,
+        "step": 1,
+        "token_ids": prompt + said,
+        "loss_mask": [False] * len(prompt) + [True] * len(said),
+        "rewards": [1.0] * len(prompt + said),
+    }
     path, output = tmp_path / "in.jsonl", tmp_path / "masks.parquet"
     path.write_text(json.dumps(row) + "\n")
     code, _, err = tag(capsys, path, "--dialect", "prime-rl", "--tokenizer", models / "bpe", "-o", output)
@@ -200,21 +190,11 @@ def test_rows_that_cannot_be_read_stand_beside_the_masks(models, tmp_path, capsy
 def test_json_tells_every_number(models, bpe, capsys, tmp_path):
     output = tmp_path / "masks.parquet"
     found = told(capsys, SAMPLE, "--tokenizer", models / "bpe", "-o", output)
-    assert (found["format"], found["version"], found["output"], found["html"]) == (
-        "sgram-tag",
-        1,
-        str(output),
-        None,
-    )
+    assert (found["format"], found["version"], found["output"], found["html"]) == ("sgram-tag", 1, str(output), None)
     assert found["lexicon"] == {"name": "wang2025", "digest": WANG.digest, "n_grams": 249}
     assert found["tokenizer"]["name"] == "bpe"
     assert found["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0}
-    assert (found["unit"], found["n_traces"], found["rows_in"], found["rows_quarantined"]) == (
-        "tokens",
-        108,
-        108,
-        0,
-    )
+    assert (found["unit"], found["n_traces"], found["rows_in"], found["rows_quarantined"]) == ("tokens", 108, 108, 0)
     everything = found["shares"][0]
     masks = [row.planning_mask for row in read_masks(output)]
     assert everything["n_units"] == sum(map(len, masks)) == sum(len(ids(bpe, trace.text)) for trace in TRACES)
@@ -244,20 +224,29 @@ def test_the_tables_tell_shares_moves_and_grams(capsys):
     _, out, _ = tag(capsys, SAMPLE)
     shares, moves, grams = out.strip().split("\n\n")
     assert [line.split()[0] for line in shares.splitlines()] == [
-        "traces", "all", "correct", "wrong", "sample-searcher", "sample-terse", "sample-textbook",
-    ]  # fmt: skip
+        "traces",
+        "all",
+        "correct",
+        "wrong",
+        "sample-searcher",
+        "sample-terse",
+        "sample-textbook",
+    ]
     assert all(len(line) <= 80 for line in out.splitlines())
     assert [line.split()[0] for line in moves.splitlines()[1:]] == [
-        "deduction", "branching", "backtracking", "verification", "goal-setting", "other",
-    ]  # fmt: skip
+        "deduction",
+        "branching",
+        "backtracking",
+        "verification",
+        "goal-setting",
+        "other",
+    ]
     assert grams.splitlines()[0].split() == ["most", "frequent", "grams", "move", "spans", "traces"]
     assert len(grams.splitlines()) == 11
 
 
 def test_many_models_are_cut_in_the_table_and_kept_in_json(tmp_path, capsys):
-    path = written(
-        tmp_path / "in.jsonl", *(Trace(id=str(n), text="wait", model=f"m{n:02}") for n in range(15))
-    )
+    path = written(tmp_path / "in.jsonl", *(Trace(id=str(n), text="wait", model=f"m{n:02}") for n in range(15)))
     _, out, err = tag(capsys, path)
     assert ("m11" in out, "m12" in out) == (True, False)
     assert "3 more models; --json tells all" in err
@@ -274,11 +263,7 @@ def test_the_seed_moves_intervals_and_nothing_else(capsys):
 def test_traces_are_chosen_and_limited(capsys):
     assert told(capsys, SAMPLE, "--where", "correct=true", "--limit", 5)["n_traces"] == 5
     nothing = told(capsys, SAMPLE, "--where", "model=none-such")
-    assert (nothing["n_traces"], nothing["rows_skipped"], nothing["shares"][0]["pooled"]["value"]) == (
-        0,
-        108,
-        None,
-    )
+    assert (nothing["n_traces"], nothing["rows_skipped"], nothing["shares"][0]["pooled"]["value"]) == (0, 108, None)
     code, out, _ = tag(capsys, SAMPLE, "--where", "model=none-such", "--show", 1)
     assert (code, "most frequent" in out) == (0, False)
 
@@ -303,14 +288,11 @@ def test_traces_come_from_stdin(capsys, monkeypatch):
 # -- traces in the terminal -----------------------------------------------------------------------------
 
 SHOWN = Trace(
-    id="t\x1b1",
-    text="Wait, let me see.\r\n\n  x[0] = [red]1[/red]\x1b[2J\u202e; so \x07",
-    model="m",
-    correct=False,
+    id="t\x1b1", text="Wait, let me see.\r\n\n  x[0] = [red]1[/red]\x1b[2J\u202e; so \x07", model="m", correct=False
 )
 
 
-def test_without_colour_spans_are_named_in_brackets(tmp_path, capsys):
+def test_without_color_spans_are_named_in_brackets(tmp_path, capsys):
     path = written(tmp_path / "in.jsonl", SHOWN, replace(SHOWN, id="second"))
     code, out, _ = tag(capsys, path, "--show", 1)
     assert code == 0
@@ -325,20 +307,20 @@ def test_without_colour_spans_are_named_in_brackets(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("no_colour", [False, True])
-def test_with_colour_spans_are_coloured_by_their_move(no_colour, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("no_color", [False, True])
+def test_with_color_spans_are_colored_by_their_move(no_color, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    if no_colour:
+    if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     _, out, _ = tag(capsys, written(tmp_path / "in.jsonl", SHOWN), "--show", 1)
-    if no_colour:
+    if no_color:
         assert "[backtracking: Wait], [goal-setting: let me] see." in out
         assert "38;2" not in out
     else:
-        # "#d55e00" and "#cc79a7" in bold; "other" has no colour and is underlined
+        # "#d55e00" and "#cc79a7" in bold; "other" has no color and is underlined
         assert "\x1b[1;38;2;213;94;0mWait\x1b[0m, \x1b[1;38;2;204;121;167mlet me\x1b[0m see." in out
         assert "\x1b[1;4mso\x1b[0m" in out
         assert "\x1b[1;38;2;213;94;0mbacktracking\x1b[0m" in out  # the legend
@@ -373,23 +355,16 @@ def test_a_page_shows_the_first_traces_and_the_numbers_of_all(models, tmp_path, 
     assert code == 0
     assert f"page of 3 traces written to {page}" in err.replace("\n", " ")
     assert html.count("<details") == 3
-    for words in (
-        "108 traces, planning",
-        "first 3 traces",
-        "tokens (tokenizer bpe) are",
-        TRACES[0].prompt[:30],
-    ):
+    for words in ("108 traces, planning", "first 3 traces", "tokens (tokenizer bpe) are", TRACES[0].prompt[:30]):
         assert words in html
     gram = "is there a simpler way"
     cluster, _ = WANG.find(gram)
-    assert (
-        f'class="m-{cluster.move}" title="{cluster.move} · cluster {cluster.id} · &#39;{gram}&#39;"' in html
-    )
+    assert f'class="m-{cluster.move}" title="{cluster.move} · cluster {cluster.id} · &#39;{gram}&#39;"' in html
     assert html.count("<details") == 3
 
 
 def test_long_names_of_models_are_cut_in_the_terminal_and_whole_on_the_page(tmp_path, capsys):
-    name = "an-organisation/a-model-with-a-long-name-7B"
+    name = "an-organization/a-model-with-a-long-name-7B"
     path = written(tmp_path / "in.jsonl", Trace(id="a", text="wait", model=name))
     _, out, _ = tag(capsys, path, "--html", tmp_path / "page.html")
     assert "...del-with-a-long-name-7B " in out
@@ -405,9 +380,7 @@ def test_fewer_traces_than_the_page_may_hold(tmp_path, capsys):
 
 
 def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
-    evil = Trace(
-        id="<script>x</script>", text='wait <img src=x onerror="y"> \u202e', prompt="<b>", model='"><i>'
-    )
+    evil = Trace(id="<script>x</script>", text='wait <img src=x onerror="y"> \u202e', prompt="<b>", model='"><i>')
     code, _, _ = tag(capsys, written(tmp_path / "in.jsonl", evil), "--html", tmp_path / "page.html")
     html = (tmp_path / "page.html").read_text()
     assert code == 0
@@ -453,10 +426,7 @@ def test_an_input_is_never_written_over(models, tmp_path, capsys):
     for arguments, sentence in (
         ((path, *flags, "-o", path), "in.parquet is an input; write to another file"),
         ((path, "--html", path), "in.parquet is an input; write to another file"),
-        (
-            (tmp_path, *flags, "-o", tmp_path / "sub" / "m.parquet"),
-            "where the next run would read it as rollouts",
-        ),
+        ((tmp_path, *flags, "-o", tmp_path / "sub" / "m.parquet"), "where the next run would read it as rollouts"),
     ):
         code, _, err = tag(capsys, *arguments)
         assert (code, sentence in err) == (2, True)

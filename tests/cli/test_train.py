@@ -14,16 +14,15 @@ import pytest
 
 pytest.importorskip("scipy", reason="intervals need scipy")
 
-from run_examples import config, result, step_row
-
-import sgram.training.run as runs
+import sgram.training.experiments.run as runs
 from sgram.cli import app, main, train_tables
 from sgram.cli.train_config import HELP, VERB_KEYS, MatrixFlags, TrainFlags, asked_for, read_config
 from sgram.cli.train_tables import Board, curve, duration
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
-from sgram.training.run_config import RunConfig
+from sgram.training.experiments.run_config import RunConfig
+from tests.builders.paths import ROOT
+from tests.builders.run_examples import config, result, step_row
 
-ROOT = Path(__file__).parents[2]
 FINALS = {"grpo": 0.5, "hicra": 0.6, "placebo": 0.55}
 if "train" not in list(app):  # registered with the other verbs
     app.command("sgram.cli.train:train", name="train")
@@ -45,11 +44,7 @@ def made(tmp_path, monkeypatch):
     ran = []
 
     def answer(config, root):
-        at = (
-            config.seed * 0.011
-            + config.warmup_seed * 0.02
-            + (config.seed == 1) * (config.method == "hicra") * 0.03
-        )
+        at = config.seed * 0.011 + config.warmup_seed * 0.02 + (config.seed == 1) * (config.method == "hicra") * 0.03
         return result(config, root, FINALS.get(config.method, 0.4) + at)
 
     def train(config, root, tell):
@@ -114,8 +109,13 @@ def test_flags_override_the_file_and_the_file_the_defaults(tmp_path):
 def test_values_of_options_are_read_as_toml_reads_them(tmp_path):
     given = ("a=5", "b=0.5", "c=true", 'd="5"', "e=two words", "f=[1, 2]")
     assert asked(tmp_path, task_options=given).config.task_options == {
-        "a": 5, "b": 0.5, "c": True, "d": "5", "e": "two words", "f": [1, 2],
-    }  # fmt: skip
+        "a": 5,
+        "b": 0.5,
+        "c": True,
+        "d": "5",
+        "e": "two words",
+        "f": [1, 2],
+    }
 
 
 def test_a_file_says_how_many_runs_there_are_too(tmp_path):
@@ -154,9 +154,7 @@ def test_what_a_file_cannot_mean_is_said_with_its_name(tmp_path, text, said):
 
 
 def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
-    with pytest.raises(
-        InputError, match=r"cannot read .*none\.toml: No such file or directory; check the path"
-    ):
+    with pytest.raises(InputError, match=r"cannot read .*none\.toml: No such file or directory; check the path"):
         read_config(tmp_path / "none.toml")
     (tmp_path / "a.toml").write_bytes(b"steps = \xff")
     with pytest.raises(InputError, match=r"a\.toml is not UTF-8"):
@@ -174,23 +172,11 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
         (("none.toml",), 3, "cannot read none.toml"),
         (("--seed", "1", "--seeds", "1,2"), 2, "--seeds and --seed say the same; give one of them"),
         (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed say the same"),
-        (
-            ("--task-option", "methods"),
-            2,
-            "--task-option methods is not understood; write --task-option key=value",
-        ),
+        (("--task-option", "methods"), 2, "--task-option methods is not understood; write --task-option key=value"),
         (("--compare", "grpo,hicra:steps=5"), 2, "sets steps, which all arms share"),
-        (
-            ("--compare", "grpo,hicra", "--controls", "siren"),
-            2,
-            "the control siren is none of the arms, grpo, hicra",
-        ),
+        (("--compare", "grpo,hicra", "--controls", "siren"), 2, "the control siren is none of the arms, grpo, hicra"),
         (("--alpha", "99"), 1, "the loss is not finite at step 3; lower the learning rate"),
-        (
-            ("--alpha", "98"),
-            130,
-            "interrupted; nothing is half written, and the same command takes up what was kept",
-        ),
+        (("--alpha", "98"), 130, "interrupted; nothing is half written, and the same command takes up what was kept"),
     ],
 )
 def test_faults_are_a_sentence_and_an_exit_code(capsys, arguments, code, said):
@@ -230,8 +216,7 @@ def test_one_run_shows_start_and_end_and_where_to_go_on(capsys, tmp_path, made):
     assert lines[0] == "hicra, seed 0, start 0: warm-up"
     assert [re.search(r"step (\d+)/30", line)[1] for line in lines if "step " in line] == ["10", "20", "30"]
     assert re.search(
-        r"accuracy 0\.33, planning 39 %, H plan 0\.\d\d, H exec 0\.\d\d, H sem 3\.\d\d, tokens 45, s/step 2\.00",
-        err,
+        r"accuracy 0\.33, planning 39 %, H plan 0\.\d\d, H exec 0\.\d\d, H sem 3\.\d\d, tokens 45, s/step 2\.00", err
     )
     assert "40 s left" in err  # 20 steps of 2 s
     assert "run my runs/train-hicra-0.2-0-0, curves.svg in it" in err
@@ -267,22 +252,19 @@ def the_comparison(root):
 
 
 def test_a_comparison_is_shown_and_written(capsys, tmp_path, made):
-    arguments = (
-        "--steps",
-        "30",
-        "--compare",
-        "grpo,hicra,placebo",
-        "--seeds",
-        "0,1,2",
-        "--warmup-seeds",
-        "0,1",
-    )
+    arguments = ("--steps", "30", "--compare", "grpo,hicra,placebo", "--seeds", "0,1,2", "--warmup-seeds", "0,1")
     code, out, err = call(capsys, *arguments)
     assert (code, len(made)) == (0, 18)
     directory = the_comparison("reports")
     assert sorted(path.name for path in directory.iterdir()) == [
-        "comparison.json", "comparison.md", "curves.svg", "differences.csv", "differences.svg", "run.json", "runs.csv",
-    ]  # fmt: skip
+        "comparison.json",
+        "comparison.md",
+        "curves.svg",
+        "differences.csv",
+        "differences.svg",
+        "run.json",
+        "runs.csv",
+    ]
     # hicra - grpo: .1 for seeds 0 and 2, .13 for seed 1, from both start models: mean .11, sd .0155, +- 2.571 * .0063
     assert re.search(r"hicra +grpo +\+0\.110 \[\+0\.094 \+0\.126\] +6 of 6 +higher *\n", out)
     assert re.search(r"placebo +grpo +\+0\.050, no interval +6 of 6 +cannot say", out)
@@ -366,22 +348,20 @@ def test_a_board_of_many_shows_those_that_go_on_and_counts_the_others():
     board = Board(3, live=False)
     for event in events(3, 12):
         board(event)
-    board(
-        {"arm": "grpo", "seed": 1, "warmup_seed": 0, "cell": 1, "cells": 3, "steps": 12, "event": "started"}
-    )
+    board({"arm": "grpo", "seed": 1, "warmup_seed": 0, "cell": 1, "cells": 3, "steps": 12, "event": "started"})
+    board({"arm": "x\x1b[31m", "seed": 1, "warmup_seed": 0, "cell": 2, "cells": 3, "steps": 12, "event": "started"})
     board(
         {
-            "arm": "x\x1b[31m",
+            "arm": "grpo",
             "seed": 1,
             "warmup_seed": 0,
-            "cell": 2,
+            "cell": 1,
             "cells": 3,
             "steps": 12,
-            "event": "started",
+            "event": "failed",
+            "message": "no",
         }
     )
-    board({"arm": "grpo", "seed": 1, "warmup_seed": 0, "cell": 1, "cells": 3, "steps": 12, "event": "failed",
-           "message": "no"})  # fmt: skip
     console = Console(file=io.StringIO(), width=150)
     console.print(board.table())
     told = console.file.getvalue()
@@ -391,12 +371,11 @@ def test_a_board_of_many_shows_those_that_go_on_and_counts_the_others():
     assert "0 of 3 runs ended, 1 failed" in told
 
 
-@pytest.mark.parametrize(("colour", "live"), [(None, True), ("1", False)])
-def test_a_terminal_gets_a_live_table_unless_colours_are_off(colour, live):
+@pytest.mark.parametrize(("color", "live"), [(None, True), ("1", False)])
+def test_a_terminal_gets_a_live_table_unless_colors_are_off(color, live):
     script = (
-        "import sys; sys.path.insert(0, 'tests'); sys.path.insert(0, 'tests/cli')\n"
         "from sgram.cli.train_tables import board\n"
-        "from run_examples import step_row\n"
+        "from tests.builders.run_examples import step_row\n"
         "made = board(1)\n"
         "with made.shown():\n"
         "    for step in range(1, 13):\n"
@@ -405,10 +384,8 @@ def test_a_terminal_gets_a_live_table_unless_colours_are_off(colour, live):
     )
     ours, theirs = pty.openpty()
     environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
-    environment |= {"TERM": "xterm", "COLUMNS": "150", **({"NO_COLOR": colour} if colour else {})}
-    subprocess.run(
-        [sys.executable, "-c", script], stderr=theirs, cwd=ROOT, env=environment, check=True, timeout=60
-    )
+    environment |= {"TERM": "xterm", "COLUMNS": "150", **({"NO_COLOR": color} if color else {})}
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, cwd=ROOT, env=environment, check=True, timeout=60)
     os.close(theirs)
     seen = b""
     try:
@@ -435,8 +412,12 @@ def test_pass_at_1_has_an_interval_over_problems_and_one_where_none_was_solved()
 
 def test_durations_and_curves_by_hand():
     assert [duration(seconds) for seconds in (0.4, 89, 90, 3600, 7260)] == [
-        "0 s", "89 s", "1 min 30 s", "60 min 00 s", "2 h 01 min",
-    ]  # fmt: skip
+        "0 s",
+        "89 s",
+        "1 min 30 s",
+        "60 min 00 s",
+        "2 h 01 min",
+    ]
     rows = [{"pass_at_1": 0.1 * (step > 10)} for step in range(1, 21)] + [{"pass_at_1": 0.5}, {}]
     assert curve(rows) == [0.0, pytest.approx(0.1), 0.5]
     assert train_tables.cell("planning_share", 0.404) == "40 %"

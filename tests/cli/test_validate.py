@@ -1,12 +1,12 @@
-"""The command on labelled texts made here, and on those of people where they are present."""
+"""The command on labeled texts made here, and on those of people where they are present."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from sgram.cli import main
 from sgram.lexicon import Lexicon
+from tests.builders.paths import ROOT
 
 PLANS = ["Wait, let me check.", "Hmm, maybe not.", "Alternatively, let me see.", "Let me check that."]
 UNKNOWN = "[UNK]"
@@ -23,11 +23,7 @@ def row(name, parts, problem=""):
 
 def rows(n=12, plan="planning", step="fact"):
     return [
-        row(
-            f"d{at:02}",
-            [(plan, PLANS[at % 4]), *((step, STEPS[(at + k) % 5]) for k in range(3))],
-            f"p{at // 2}",
-        )
+        row(f"d{at:02}", [(plan, PLANS[at % 4]), *((step, STEPS[(at + k) % 5]) for k in range(3))], f"p{at // 2}")
         for at in range(n)
     ]
 
@@ -44,9 +40,7 @@ def labels(tmp_path):
 
 @pytest.fixture
 def mine(tmp_path):
-    Lexicon.from_grams(["let me", "hmm", "alternatively", "so", "wait"], name="mine").save(
-        tmp_path / "mine.json"
-    )
+    Lexicon.from_grams(["let me", "hmm", "alternatively", "so", "wait"], name="mine").save(tmp_path / "mine.json")
     return tmp_path / "mine.json"
 
 
@@ -113,8 +107,9 @@ def test_label_sets_are_told_one_after_the_other(capsys, mine, labels, tmp_path)
     more = written(tmp_path / "more.jsonl", rows(6, "strategic", "procedural"))
     made = told(capsys, mine, "--labels", labels, "--labels", more)
     assert [(each["name"], each["positive"], each["n_documents"]) for each in made["label_sets"]] == [
-        ("labels.jsonl", ["planning"], 12), ("more.jsonl", ["strategic"], 6),
-    ]  # fmt: skip
+        ("labels.jsonl", ["planning"], 12),
+        ("more.jsonl", ["strategic"], 6),
+    ]
 
 
 def test_other_labels_can_be_the_positive_ones(capsys, mine, labels):
@@ -124,9 +119,7 @@ def test_other_labels_can_be_the_positive_ones(capsys, mine, labels):
 
 def test_lists_stand_beside(capsys, mine, labels, tmp_path):
     Lexicon.from_grams(["the sum"]).save(tmp_path / "sums.json")
-    (one,) = told(capsys, mine, "--labels", labels, "--beside", f"sums={tmp_path / 'sums.json'}")[
-        "label_sets"
-    ]
+    (one,) = told(capsys, mine, "--labels", labels, "--beside", f"sums={tmp_path / 'sums.json'}")["label_sets"]
     assert one["rows"][-1]["name"] == "sums"
     assert one["rows"][-1]["units"]["precision"]["value"] == 0.0
 
@@ -184,7 +177,7 @@ def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
         (["--figure", "pr.gif"], 2, "pr.gif: a figure's name ends in .svg, .png, .pdf"),
         (["--beside", "paper"], 2, "write name=lexicon"),
         (["--beside", "a=wang2025", "--beside", "a=wang2025"], 2, "--beside names a twice"),
-        (["--positive", "plan"], 3, "no unit is labelled 'plan'; there are fact (36), planning (12)"),
+        (["--positive", "plan"], 3, "no unit is labeled 'plan'; there are fact (36), planning (12)"),
         (["--candidates", "missing.parquet"], 3, "cannot read missing.parquet"),
         (["--by", "model"], 2, "--by"),
     ],
@@ -203,7 +196,7 @@ def test_labels_that_cannot_be_used_are_refused(capsys, mine, labels, tmp_path):
     empty.write_text("")
     assert refused(capsys, mine, "--labels", empty)[0] == 3
     bare = written(tmp_path / "bare.jsonl", [row("a", [])])
-    assert "holds no labelled unit" in refused(capsys, mine, "--labels", bare)[1]
+    assert "holds no labeled unit" in refused(capsys, mine, "--labels", bare)[1]
     code, err = refused(capsys, mine, "--labels", written(tmp_path / "f.jsonl", rows(3, "fact", "result")))
     assert (code, "holds nothing positive; its labels are result (9), fact (3)" in err) == (3, True)
     Lexicon.from_grams(["so"], name="steps").save(mine)
@@ -224,10 +217,10 @@ def test_inputs_are_not_written_over(capsys, mine, labels):
     assert (code, "only one of the lexicon and the labels" in err) == (2, True)
 
 
-PEOPLE = Path(__file__).parents[2].parent / "shared" / "data" / "labels" / "reasoningflow_human.jsonl.gz"
+PEOPLE = ROOT.parent / "shared" / "data" / "labels" / "reasoningflow_human.jsonl.gz"
 
 
-@pytest.mark.skipif(not PEOPLE.exists(), reason="the labelled sets are not here")
+@pytest.mark.skipif(not PEOPLE.exists(), reason="the labeled sets are not here")
 def test_the_published_list_on_labels_of_people(capsys):
     code, out, _ = validate(capsys, "wang2025", "--labels", PEOPLE)
     assert code == 0

@@ -8,8 +8,9 @@ import pytest
 from sgram.cli import main
 from sgram.lexicon import Lexicon
 from sgram.mining.classifier import GramClassifier
+from tests.builders.paths import ROOT
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = ROOT / "data"
 LABELS, TRACES = str(DATA / "sample_labels.jsonl"), str(DATA / "sample_traces.jsonl")
 TRAIN = ["--train", "--labels", LABELS, "--traces", TRACES]
 
@@ -38,15 +39,13 @@ def test_a_classifier_is_written_described_and_used(place, capsys):
     assert head.split()[:6] == ["labels", "setting", "from", "P", "R", "F1"]
     assert [row.split()[1] for row in rows] == ["default", "f1", "clean"]
     assert "out of fold: units are judged by classifiers fitted without any text on their problem" in err
-    # the ten labelled texts are traces of ten problems, each with three traces: none of these 30 is counted
-    assert "30 traces are on labelled problems" in err
+    # the ten labeled texts are traces of ten problems, each with three traces: none of these 30 is counted
+    assert "30 traces are on labeled problems" in err
     assert own.source["traces"] == 108 - 30
     assert [(each["name"], each["weight"], each["evaluated"]) for each in own.source["labels"]] == [
         ("sample_labels.jsonl", 1.0, True)
     ]
-    code, _, err = sgram(
-        capsys, "mine", TRACES, "--classifier", "own.json", "-o", "mined.json", "--embedder", "hash"
-    )
+    code, _, err = sgram(capsys, "mine", TRACES, "--classifier", "own.json", "-o", "mined.json", "--embedder", "hash")
     assert code == 0
     assert Lexicon.load("mined.json").source["scorer"]["classifier"] == own.digest
     assert f"classifier {own.digest[:16]}, trained on sample_labels.jsonl" in err
@@ -100,7 +99,7 @@ def test_labels_that_only_add_are_not_evaluated(place, capsys):
         ([*TRAIN, "-o", "x.json", "--features", "tea"], 2, "unknown features tea"),
         ([*TRAIN, "-o", "x.json", "--positive", "tea"], 3, "holds nothing positive"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_meant_is_refused_with_a_sentence(place, capsys, arguments, code, sentence):
     left, _, err = sgram(capsys, "validate", *arguments)
     assert (left, sentence in err) == (code, True), err

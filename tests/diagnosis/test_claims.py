@@ -7,10 +7,7 @@ from sgram.diagnosis.claims import check_claims
 
 def reasons(*steps):
     """The reasons of what is wrong, for each step; None where nothing could be checked."""
-    return [
-        [claim.reason for claim in found if not claim.right] if found else None
-        for found in check_claims(steps)
-    ]
+    return [[claim.reason for claim in found if not claim.right] if found else None for found in check_claims(steps)]
 
 
 def test_words_in_order():

@@ -68,19 +68,13 @@ def test_a_long_enumeration_that_is_small_beside_the_response_is_no_loop():
 
 
 def test_a_text_that_says_the_same_with_changing_numbers_is_told_by_its_compression():
-    text = "".join(
-        f"{number} is not it, so we try the number after it and see again. " for number in range(400)
-    )
+    text = "".join(f"{number} is not it, so we try the number after it and see again. " for number in range(400))
     assert longest_run(text) is None
     assert compression(text) < 0.12
     assert "compresses to" in is_degenerate(text).what
 
 
-@given(
-    st.text(alphabet="ab c1.", max_size=40),
-    st.text(alphabet="xyz 2,", min_size=1, max_size=60),
-    st.integers(4, 60),
-)
+@given(st.text(alphabet="ab c1.", max_size=40), st.text(alphabet="xyz 2,", min_size=1, max_size=60), st.integers(4, 60))
 def test_every_run_that_is_reported_has_its_period(before, unit, times):
     text = before + unit * times
     run = longest_run(text)
@@ -108,11 +102,17 @@ def test_a_response_that_was_cut_off_is_unfinished(text, why):
 @pytest.mark.parametrize(
     "text",
     [
-        "So both crates hold 30 pens.", "<think>hm</think> It is \\boxed{30}", "The answer is 45", "Solution: Choice_C",
-        "", "It follows that x = 5", "<think> we get \\boxed{30}", "A proof by induction. QED.",
+        "So both crates hold 30 pens.",
+        "<think>hm</think> It is \\boxed{30}",
+        "The answer is 45",
+        "Solution: Choice_C",
+        "",
+        "It follows that x = 5",
+        "<think> we get \\boxed{30}",
+        "A proof by induction. QED.",
         "First \\[ x = 1 \\] then $$ y = 2 $$ and so it is done.",
     ],
-)  # fmt: skip
+)
 def test_a_response_that_ends_is_finished(text):
     assert unfinished(text) is None
 

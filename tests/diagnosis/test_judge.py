@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge_endpoint import Reply, completion, serving, verdict
 
-from sgram.diagnosis.judge import MOST_FAILURES, Judge, JudgeConfig, Judgement, estimate, judge
+from sgram.diagnosis.judge import MOST_FAILURES, Judge, JudgeConfig, Judgment, estimate, judge
 from sgram.diagnosis.judge_client import Endpoint
 from sgram.diagnosis.judge_prompt import characters, messages_of
 from sgram.errors import SgramError, UsageError
 from sgram.traces import Trace
+from tests.builders.judge_endpoint import Reply, completion, serving, verdict
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 KEY = "sk-very-secret-0123456789"
 TRACES = [
-    Trace(
-        id=f"t{number}",
-        prompt=f"What is {number} + 1?",
-        text=f"It is {number + 2}.",
-        reference=str(number + 1),
-    )
+    Trace(id=f"t{number}", prompt=f"What is {number} + 1?", text=f"It is {number + 2}.", reference=str(number + 1))
     for number in range(4)
 ]
 
@@ -34,7 +29,7 @@ def config(url: str, **settings: Any) -> JudgeConfig:
 
 def asked(
     reply: Callable[[dict, int], Reply], folder: Path, traces=TRACES, **settings: Any
-) -> tuple[list[Judgement], Judge, Any, list[float]]:
+) -> tuple[list[Judgment], Judge, Any, list[float]]:
     waits: list[float] = []
     with serving(reply) as endpoint:
         one = Judge(config(endpoint.url, **settings), folder, sleep=waits.append)
@@ -44,13 +39,15 @@ def asked(
 def test_each_choice_becomes_its_kind(tmp_path):
     found, one, endpoint, _ = asked(lambda body, number: verdict("ABCD"[number], f"r{number}"), tmp_path)
     assert [(each.trace_id, each.choice, each.kind, each.reason) for each in found] == [
-        ("t0", "A", "other", "r0"), ("t1", "B", "procedural", "r1"), ("t2", "C", "strategic", "r2"),
+        ("t0", "A", "other", "r0"),
+        ("t1", "B", "procedural", "r1"),
+        ("t2", "C", "strategic", "r2"),
         ("t3", "D", "other", "r3"),
-    ]  # fmt: skip
+    ]
     assert set(endpoint.paths) == {"/v1/chat/completions"}
-    assert endpoint.bodies[0]["response_format"]["json_schema"]["schema"]["properties"]["choice"][
-        "enum"
-    ] == list("ABCD")
+    assert endpoint.bodies[0]["response_format"]["json_schema"]["schema"]["properties"]["choice"]["enum"] == list(
+        "ABCD"
+    )
     assert (one.report.asked, one.report.tokens_in, one.report.tokens_out) == (4, 400, 80)
 
 
@@ -86,15 +83,13 @@ def test_a_run_that_breaks_off_keeps_what_was_answered(tmp_path):
 def test_repeats_are_asked_apart_and_the_majority_counts(tmp_path):
     letters = "BCB" + "CBD" + "CCC"
     found, _one, _endpoint, _ = asked(
-        lambda body, number: verdict(letters[number], str(number)),
-        tmp_path,
-        TRACES[:3],
-        repeats=3,
-        temperature=1.0,
+        lambda body, number: verdict(letters[number], str(number)), tmp_path, TRACES[:3], repeats=3, temperature=1.0
     )
     assert [(each.choice, each.letters) for each in found] == [
-        ("B", ("B", "C", "B")), (None, ("C", "B", "D")), ("C", ("C", "C", "C")),
-    ]  # fmt: skip
+        ("B", ("B", "C", "B")),
+        (None, ("C", "B", "D")),
+        ("C", ("C", "C", "C")),
+    ]
     assert [each.share for each in found] == [pytest.approx(2 / 3), pytest.approx(1 / 3), 1.0]
     assert found[0].reason == "0"
     assert found[1].kind is None
@@ -111,12 +106,18 @@ def test_many_questions_at_once_give_the_same_in_the_same_order(tmp_path):
 @pytest.mark.parametrize(
     ("content", "letter"),
     [
-        ("The plan fails. \\boxed{C}", "C"), ("\\boxed{\\text{B}}", "B"),
+        ("The plan fails. \\boxed{C}", "C"),
+        ("\\boxed{\\text{B}}", "B"),
         ('so: {"reason": "x", "choice": "d"} ok', "D"),
-        ('{"choice": "(A)"}', "A"), ("I cannot say.", None), ('{"choice": "E"}', None), ("", None), (None, None),
-        ('{"choice": ', None), ("[" * 5000, None),
+        ('{"choice": "(A)"}', "A"),
+        ("I cannot say.", None),
+        ('{"choice": "E"}', None),
+        ("", None),
+        (None, None),
+        ('{"choice": ', None),
+        ("[" * 5000, None),
     ],
-)  # fmt: skip
+)
 def test_replies_in_other_forms_are_read_or_counted_as_malformed(tmp_path, content, letter):
     found, one, _, _ = asked(lambda body, number: completion(content), tmp_path, TRACES[:1])
     assert found[0].choice == letter
@@ -126,15 +127,11 @@ def test_replies_in_other_forms_are_read_or_counted_as_malformed(tmp_path, conte
 def test_a_completion_without_text_is_malformed_not_fatal(tmp_path):
     for number, content in enumerate((5, None, {"a": 1})):
         data = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
-        found, one, _, _ = asked(
-            lambda body, asked, data=data: (200, {}, data), tmp_path / str(number), TRACES[:1]
-        )
+        found, one, _, _ = asked(lambda body, asked, data=data: (200, {}, data), tmp_path / str(number), TRACES[:1])
         assert (found[0].choice, one.report.malformed) == (None, 1)
 
 
-@pytest.mark.parametrize(
-    "data", [b"<html>sign in</html>", b"[]", b"null", b'{"choices": []}', b"[" * 100_000]
-)
+@pytest.mark.parametrize("data", [b"<html>sign in</html>", b"[]", b"null", b'{"choices": []}', b"[" * 100_000])
 def test_what_is_no_completion_is_told_and_never_remembered(tmp_path, data):
     found, one, _, _ = asked(lambda body, number: (200, {}, data), tmp_path, TRACES[:1])
     assert (found[0].choice, one.report.unanswered, one.report.asked) == (None, 1, 0)
@@ -229,9 +226,7 @@ def test_what_will_never_work_ends_at_once(tmp_path, status, words):
         with pytest.raises(UsageError, match=words):
             list(Judge(config(endpoint.url), tmp_path, sleep=waits.append)(TRACES))
         assert waits == []
-        assert len(endpoint.bodies) == (
-            2 if status == 422 else 1
-        )  # a refused form is tried without its schema
+        assert len(endpoint.bodies) == (2 if status == 422 else 1)  # a refused form is tried without its schema
 
 
 def test_one_question_that_is_refused_spoils_neither_the_others_nor_their_form(tmp_path):
@@ -340,7 +335,7 @@ def test_settings_that_mean_nothing_are_refused(bad):
         config("http://127.0.0.1:1/v1", **bad)
 
 
-def test_the_function_gives_judgements_and_what_they_took(tmp_path):
+def test_the_function_gives_judgments_and_what_they_took(tmp_path):
     with serving(lambda body, number: verdict("C")) as endpoint:
         found, report = judge(TRACES, config(endpoint.url), tmp_path)
     assert [each.to_json()["kind"] for each in found] == ["strategic"] * 4

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sgram.diagnosis.kinds import KINDS, chosen_siblings, diagnose, diagnose_group
 from sgram.diagnosis.signals import PRIOR, WEIGHTS
 from sgram.files import data_path
+from sgram.testbed.solver import Solver
+from sgram.testbed.task import Testbed
 from sgram.traces import Trace, read_traces
-from sgram.training.testbed.solver import Solver
-from sgram.training.testbed.task import Testbed
 
 PROMPT = "In each of two crates are 6 old and 9 new pens. How many pens?"
 RIGHT = "Let's try to add both and then double. We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 30."
@@ -36,11 +36,7 @@ def probability(*names: str) -> float:
 
 def test_a_wrong_equation_that_the_answer_rests_on_is_procedural_with_its_place():
     found = diagnose(trace(SLIP))
-    assert (found.kind, found.start, found.end) == (
-        "procedural",
-        SLIP.index("6 + 9"),
-        SLIP.index("6 + 9") + 10,
-    )
+    assert (found.kind, found.start, found.end) == ("procedural", SLIP.index("6 + 9"), SLIP.index("6 + 9") + 10)
     assert found.evidence[0].what == "6 + 9 is 15, not 16 (step 1), and the answer rests on it"
     assert found.step == 0
     assert found.scores["procedural"] == pytest.approx(probability("slip behind the answer"))
@@ -55,11 +51,7 @@ def test_equations_that_hold_and_a_wrong_answer_are_strategic():
 
 def test_without_a_sign_the_likeliest_step_is_named_and_so_is_its_probability():
     # no equation is wrong, but two claims about one order contradict each other
-    steps = [
-        "The oak is taller than the elm.",
-        "The elm is taller than the ash.",
-        "I assume the ash is a tree of 7 m.",
-    ]
+    steps = ["The oak is taller than the elm.", "The elm is taller than the ash.", "I assume the ash is a tree of 7 m."]
     found = diagnose(trace("\n\n".join([*steps, "The answer is 12."]), reference="3"))
     assert found.step is not None
     last = found.evidence[-1]
@@ -72,9 +64,7 @@ def test_without_a_sign_the_likeliest_step_is_named_and_so_is_its_probability():
 def test_siblings_that_do_something_else_make_it_surer():
     found = diagnose(trace(PLAN), SIBLINGS)
     assert found.confidence == pytest.approx(1 - probability("equations hold", "other operations"))
-    assert "all 2 correct siblings add first; this response computes 6*9 = 54" in {
-        e.what for e in found.evidence
-    }
+    assert "all 2 correct siblings add first; this response computes 6*9 = 54" in {e.what for e in found.evidence}
 
 
 def test_a_plan_by_another_name_is_strategic_whatever_the_arithmetic():
@@ -160,13 +150,7 @@ def test_wrong_siblings_count_for_nothing():
 
 
 def test_a_group_gives_a_diagnosis_for_each_wrong_trace_in_order():
-    group = [
-        trace(SLIP, False, "s"),
-        SIBLINGS[0],
-        trace(PLAN, False, "p"),
-        SIBLINGS[1],
-        trace(PLAN, None, "n"),
-    ]
+    group = [trace(SLIP, False, "s"), SIBLINGS[0], trace(PLAN, False, "p"), SIBLINGS[1], trace(PLAN, None, "n")]
     found = diagnose_group(group, LEXICON)
     assert [(each.trace_id, each.kind) for each in found] == [("s", "procedural"), ("p", "strategic")]
     assert found[0] == diagnose(group[0], group, LEXICON)
@@ -189,9 +173,7 @@ def test_any_text_gets_a_kind_with_evidence_inside_it(noise, body):
     assert found.evidence
     for each in found.evidence:
         assert each.what
-        assert each.start is None or 0 <= each.start <= (
-            each.end if each.end is not None else len(text)
-        ) <= len(text)
+        assert each.start is None or 0 <= each.start <= (each.end if each.end is not None else len(text)) <= len(text)
 
 
 def test_most_strategic_errors_of_the_testbeds_solver_are_told_so():

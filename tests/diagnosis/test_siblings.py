@@ -4,8 +4,8 @@ from sgram.diagnosis.operations import work_of
 from sgram.diagnosis.siblings import announced, diverge, divergence, nearest
 from sgram.lexicon import Lexicon
 from sgram.tagging.spans import find_spans
+from sgram.testbed.task import Testbed
 from sgram.traces import Trace
-from sgram.training.testbed.task import Testbed
 
 RIGHT = "We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 30."
 AGAIN = "First 9 + 6 = 15. Then 2 * 15 = 30. The answer is 30."
@@ -18,11 +18,7 @@ def work(text: str):
 def test_the_same_operation_with_another_result_is_told_with_both():
     wrong = "We get 6 + 9 = 14, so 14 * 2 = 28. The answer is 28."
     found = divergence(wrong, RIGHT)
-    assert (found.kind, found.start_wrong, found.start_correct) == (
-        "result",
-        wrong.index("6"),
-        RIGHT.index("6"),
-    )
+    assert (found.kind, found.start_wrong, found.start_correct) == ("result", wrong.index("6"), RIGHT.index("6"))
     assert found.evidence == "6+9 is 14 here and 15 in the correct sibling"
 
 

@@ -2,13 +2,13 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.diagnosis.steps import LONG, split_steps
+from tests.builders.paths import ROOT
 
 
 def texts(text):
@@ -69,7 +69,7 @@ def test_all_ink_is_in_exactly_one_step(text):
     assert exact(long)
 
 
-TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces" / "reasoningflow.jsonl.gz"
+TRACES = ROOT.parent / "shared" / "data" / "traces" / "reasoningflow.jsonl.gz"
 
 
 @pytest.mark.skipif(not TRACES.exists(), reason="needs the shared traces beside the checkout")

@@ -19,10 +19,7 @@ def test_the_four_classes_by_hand():
     # 4 5 6: C_S = log10(1.5) / 2 = 0.088; C_V = sqrt(2/3) / 5 = 0.163 <= sqrt(2) / 2
     found = architecture([4, 5, 6])
     assert (found.kind, found.n) == ("similar", 3)
-    assert (found.similarity, found.variation) == (
-        pytest.approx(0.08805, abs=1e-5),
-        pytest.approx(0.1633, abs=1e-4),
-    )
+    assert (found.similarity, found.variation) == (pytest.approx(0.08805, abs=1e-5), pytest.approx(0.1633, abs=1e-4))
     # 1 100 1: C_S = 0; mean 34, sd sqrt((2 * 33^2 + 66^2) / 3) = 46.67; C_V = 1.373 > sqrt(2) / 2
     assert architecture([1, 100, 1]).kind == "mixed"
 
@@ -37,9 +34,7 @@ def test_the_coefficients_are_their_definitions(lengths):
     assert found.variation == pytest.approx(variation, abs=1e-9)
     if abs(abs(similarity) - 0.2) > 1e-9 and abs(variation - math.sqrt(len(lengths) - 1) / 2) > 1e-9:
         wanted = "similar" if variation <= math.sqrt(len(lengths) - 1) / 2 else "mixed"
-        assert found.kind == (
-            "ordered" if similarity > 0.2 else "anti-ordered" if similarity < -0.2 else wanted
-        )
+        assert found.kind == ("ordered" if similarity > 0.2 else "anti-ordered" if similarity < -0.2 else wanted)
 
 
 def test_the_bound_itself_is_similar():

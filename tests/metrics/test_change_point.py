@@ -61,8 +61,7 @@ def test_a_short_curve_has_a_wide_enough_interval():
 def test_a_straight_line_seems_bent_about_as_seldom_as_it_should(again, n, most):
     rng, steps = np.random.default_rng(1), np.arange(n)
     ps = [
-        change_point(steps, 0.1 * steps + correlated(rng, again, n), seed, n_draws=200).p_value
-        for seed in range(150)
+        change_point(steps, 0.1 * steps + correlated(rng, again, n), seed, n_draws=200).p_value for seed in range(150)
     ]
     assert np.mean(np.array(ps) < 0.05) <= most  # 0.05, standard error 0.018
     assert np.mean(np.array(ps) < 0.5) >= 0.3  # and it does not always say no
@@ -70,10 +69,7 @@ def test_a_straight_line_seems_bent_about_as_seldom_as_it_should(again, n, most)
 
 def test_a_bend_in_noise_is_found():
     rng = np.random.default_rng(2)
-    ps = [
-        change_point(T, 0.1 * np.maximum(0, T - 30) + correlated(rng, 0.3), n_draws=200).p_value
-        for _ in range(40)
-    ]
+    ps = [change_point(T, 0.1 * np.maximum(0, T - 30) + correlated(rng, 0.3), n_draws=200).p_value for _ in range(40)]
     assert np.mean(np.array(ps) < 0.05) >= 0.8
 
 
@@ -89,9 +85,7 @@ def test_it_does_not_depend_on_scale_and_is_the_same_every_time():
 
 def test_long_curves_are_tried_at_fewer_places():
     x = np.arange(3000)
-    found = change_point(
-        x, np.maximum(0, x - 1000) / 100 + np.random.default_rng(4).normal(size=3000), n_draws=50
-    )
+    found = change_point(x, np.maximum(0, x - 1000) / 100 + np.random.default_rng(4).normal(size=3000), n_draws=50)
     assert abs(found.step - 1000) < 60
 
 

@@ -55,9 +55,7 @@ def test_what_follows_independently_has_its_own_entropy():
 def test_a_correction_is_of_each_label_by_itself():
     # Miller-Madow adds (2 - 1) / (2 * 4) nats after a, weighted by 4/6, and nothing after b
     counts = {("a", "x"): 2, ("a", "y"): 2, ("b", "x"): 2}
-    plain, corrected = (
-        conditional_entropy(counts, correction=name).value for name in ("none", "miller-madow")
-    )
+    plain, corrected = (conditional_entropy(counts, correction=name).value for name in ("none", "miller-madow"))
     assert corrected - plain == pytest.approx(4 / 6 / 8)
     chao_shen = conditional_entropy(counts, correction="chao-shen").value
     assert chao_shen == pytest.approx(4 / 6 * semantic_entropy([2, 2], correction="chao-shen"))

@@ -13,17 +13,13 @@ STEPS, PROBLEMS = [2, 1, 1, 2, 1], ["p", "p", "q", "p", "p"]
 
 
 def sampled(values, problems=None, weights=None):
-    return Curve(
-        tuple(range(len(values))), tuple(map(float, np.mean(values, axis=1))), values, weights, problems
-    )
+    return Curve(tuple(range(len(values))), tuple(map(float, np.mean(values, axis=1))), values, weights, problems)
 
 
 def test_rows_of_a_step_and_problem_are_joined():
     # step 1: p has 1 + 3 of 2 + 2 tokens, q 1 of 4: 5 of 8; step 2: p 2 + 4 of 2 + 1
     found = curve_of(STEPS, PROBLEMS, [2.0, 1.0, 1.0, 4.0, 3.0], [2, 2, 4, 1, 2])
-    assert found == Curve(
-        (1, 2), (5 / 8, 2.0), ((1.0, 0.25), (2.0,)), ((4.0, 4.0), (3.0,)), (("p", "q"), ("p",))
-    )
+    assert found == Curve((1, 2), (5 / 8, 2.0), ((1.0, 0.25), (2.0,)), ((4.0, 4.0), (3.0,)), (("p", "q"), ("p",)))
     # without tokens rows weigh the same: step 1 (1 + 1 + 3) / 3
     assert curve_of(STEPS, PROBLEMS, [2.0, 1.0, 1.0, 4.0, 3.0]).values == (5 / 3, 3.0)
 
@@ -37,9 +33,7 @@ def test_what_has_no_tokens_has_no_value():
 @given(st.permutations(range(5)))
 def test_the_order_of_rows_does_not_matter(order):
     above = [0.1, 0.2, 0.3, 0.4, 0.7]
-    given_so = curve_of(
-        [STEPS[at] for at in order], [PROBLEMS[at] for at in order], [above[at] for at in order]
-    )
+    given_so = curve_of([STEPS[at] for at in order], [PROBLEMS[at] for at in order], [above[at] for at in order])
     assert given_so == curve_of(STEPS, PROBLEMS, above)
 
 

@@ -52,7 +52,7 @@ def verdicts(execution, planning, noise, planning_noise=None, by_problem=True, r
         (logistic(20, 4), logistic(45, 4), 0.05, 0.75),
         (exponential(5), logistic(45, 4, end=1.9), 0.03, 0.9),  # one falls, the other rises
     ],
-)  # fmt: skip
+)
 def test_the_order_is_found_whichever_it_is(early, late, noise, at_least, by_problem):
     found = verdicts(early, late, noise, by_problem=by_problem)
     assert found["yes"] >= at_least
@@ -72,7 +72,7 @@ def test_the_order_is_found_whichever_it_is(early, late, noise, at_least, by_pro
         (logistic(35, 5), 0.02, 0.02),
         (logistic(35, 5), 0.02, 0.1),
     ],
-)  # fmt: skip
+)
 def test_classes_that_settle_at_once_get_no_verdict(both, noise, planning_noise, by_problem):
     found = verdicts(both, both, noise, planning_noise, by_problem)
     assert found["cannot say"] >= 0.87  # at most 2 of 20 wrong; 5 % are 1
@@ -112,14 +112,15 @@ def test_scales_do_not_matter():
 def test_the_sentence_says_what_it_rests_on():
     rng = np.random.default_rng(3)
     found = phase_order(measured(exponential(5), 0.01, rng), measured(exponential(20), 0.01, rng))
-    assert found.sentence.startswith(
-        "Execution settles first: yes. Execution tokens have made 90 % of their total"
-    )
+    assert found.sentence.startswith("Execution settles first: yes. Execution tokens have made 90 % of their total")
     for number in (
         f"{found.execution.end / found.execution.start:.2f} of the start",
-        f"by step {found.execution.step} [", f"by step {found.planning.step} [",
-        f"the difference is {found.difference.value:g} [", "the interval lies above 0", "problems drawn",
-    ):  # fmt: skip
+        f"by step {found.execution.step} [",
+        f"by step {found.planning.step} [",
+        f"the difference is {found.difference.value:g} [",
+        "the interval lies above 0",
+        "problems drawn",
+    ):
         assert number in found.sentence
     assert (found.n_steps, found.resampled) == (N, "problems")
     turned_round = phase_order(measured(exponential(20), 0.01, rng), measured(exponential(5), 0.01, rng))

@@ -22,11 +22,18 @@ def test_semantic_entropy_is_shannons():
 @pytest.mark.parametrize(
     "given_as",
     [
-        Counter(wait=2, so=1, then=1), [2, 1, 1], np.array([2, 0, 1, 1]), torch.tensor([1, 2, 1]), (1.0, 1.0, 2.0),
-        ["wait", "so", "wait", "then"], [("let", "me"), ("so",), ("so",), ("wait",)], iter(["a", "b", "c", "a"]),
-        np.array(["a", "b", "a", "c"]), [True, None, True, "x"],
+        Counter(wait=2, so=1, then=1),
+        [2, 1, 1],
+        np.array([2, 0, 1, 1]),
+        torch.tensor([1, 2, 1]),
+        (1.0, 1.0, 2.0),
+        ["wait", "so", "wait", "then"],
+        [("let", "me"), ("so",), ("so",), ("wait",)],
+        iter(["a", "b", "c", "a"]),
+        np.array(["a", "b", "a", "c"]),
+        [True, None, True, "x"],
     ],
-)  # fmt: skip
+)
 def test_counts_and_labels_give_the_same(given_as):
     assert semantic_entropy(given_as, base=2) == 1.5
 
@@ -120,9 +127,7 @@ def test_what_is_no_distribution_is_refused():
     for base in (1, 0, -2, math.inf, "e"):
         with pytest.raises(UsageError, match="the base of an entropy is a number above 1"):
             semantic_entropy([1], base)
-    with pytest.raises(
-        UsageError, match="a correction is 'none', 'miller-madow' or 'chao-shen', not 'jackknife'"
-    ):
+    with pytest.raises(UsageError, match="a correction is 'none', 'miller-madow' or 'chao-shen', not 'jackknife'"):
         semantic_entropy([1], correction="jackknife")
 
 

@@ -58,9 +58,7 @@ def test_large_counts_agree_with_drawing():
     drawn = rng.multivariate_hypergeometric(counts, 1000, size=4000, method="marginals")
     plug_in = [semantic_entropy(each) for each in drawn]
     # standard error of the mean: below 0.0005
-    assert entropy_at_size(counts, 1000) == pytest.approx(
-        np.mean(plug_in), abs=4 * np.std(plug_in) / 4000**0.5
-    )
+    assert entropy_at_size(counts, 1000) == pytest.approx(np.mean(plug_in), abs=4 * np.std(plug_in) / 4000**0.5)
 
 
 def test_a_longer_text_does_not_look_richer():

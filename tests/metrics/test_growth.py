@@ -18,10 +18,7 @@ def test_rates_and_their_ratio_by_hand():
     assert found.dispersion == 1
     # log(24.5 / 4000) - log(6.5 / 2000), reach 1.96 * sqrt(1 / 24.5 + 1 / 6.5)
     middle, reach = math.log(24.5 / 6.5 / 2), 1.959964 * math.sqrt(1 / 24.5 + 1 / 6.5)
-    assert (found.low, found.high) == (
-        pytest.approx(math.exp(middle - reach)),
-        pytest.approx(math.exp(middle + reach)),
-    )
+    assert (found.low, found.high) == (pytest.approx(math.exp(middle - reach)), pytest.approx(math.exp(middle + reach)))
 
 
 def test_zeros_leave_the_ends_open_that_nothing_is_known_of():

@@ -19,10 +19,7 @@ from sgram.metrics import (
 def problems(rng, n, shares):
     """Counts of each of n problems, 20 occurrences each."""
     drawn = rng.multinomial(20, shares, size=n)
-    return {
-        f"p{at}": {place: int(count) for place, count in enumerate(row) if count}
-        for at, row in enumerate(drawn)
-    }
+    return {f"p{at}": {place: int(count) for place, count in enumerate(row) if count} for at, row in enumerate(drawn)}
 
 
 def test_the_value_is_that_of_all_counts():
@@ -64,17 +61,14 @@ def test_a_bootstrap_over_problems_would_lie_below_its_value():
     given = list(problems(rng, 20, np.ones(200) / 200).values())
     value = entropy_by_problem(dict(enumerate(given)))
     drawn = [
-        semantic_entropy(sum((Counter(given[at]) for at in rng.integers(20, size=20)), Counter()))
-        for _ in range(200)
+        semantic_entropy(sum((Counter(given[at]) for at in rng.integers(20, size=20)), Counter())) for _ in range(200)
     ]
     assert np.percentile(drawn, 97.5) < value.value
     assert value.low < value.value < value.high
 
 
 def test_conditional_entropies_have_intervals_too():
-    given = {
-        at: {("wait", "so"): 1 + at % 3, ("wait", "let"): 1, ("so", f"x{at % 4}"): 2} for at in range(12)
-    }
+    given = {at: {("wait", "so"): 1 + at % 3, ("wait", "let"): 1, ("so", f"x{at % 4}"): 2} for at in range(12)}
     total = Counter()
     for counts in given.values():
         total.update(counts)

@@ -18,20 +18,12 @@ def test_by_hand():
     found = overlap(range(10), [0, 1, 0, 0, 0, 0, 0, 0, 1, 1])
     assert found.high_given_planning == pytest.approx(2 / 3)
     assert found.planning_given_high == pytest.approx(2 / 3)
-    assert (found.planning_share, found.n_tokens, found.n_planning, found.threshold, found.top) == (
-        0.3,
-        10,
-        3,
-        7,
-        0.3,
-    )
+    assert (found.planning_share, found.n_tokens, found.n_planning, found.threshold, found.top) == (0.3, 10, 3, 7, 0.3)
 
 
 def test_ties_at_the_threshold_share_what_is_left():
     # top half of 4: the 5 is in, and one place is left for three 2s, a third each
-    assert high_entropy_weights([2.0, 5.0, 2.0, 2.0], top=0.5).tolist() == pytest.approx(
-        [1 / 3, 1, 1 / 3, 1 / 3]
-    )
+    assert high_entropy_weights([2.0, 5.0, 2.0, 2.0], top=0.5).tolist() == pytest.approx([1 / 3, 1, 1 / 3, 1 / 3])
     found = overlap([2.0, 5.0, 2.0, 2.0], [1, 0, 1, 0], top=0.5)
     assert found.high_given_planning == pytest.approx(1 / 3)
     assert found.planning_given_high == pytest.approx(2 / 3 / 2)

@@ -160,9 +160,7 @@ def test_few_steps_have_none_and_what_does_not_fit_is_refused():
     assert settle([], []).total_change is None
     for level in (2.0, 0.1, -1 / 3, 0.0):
         for n in (6, 40):
-            assert settle(range(n), [level] * n).undefined.startswith(
-                "the total change cannot be told from 0 ("
-            )
+            assert settle(range(n), [level] * n).undefined.startswith("the total change cannot be told from 0 (")
     with pytest.raises(UsageError, match="the share of the change is a number between 0 and 1, not 1"):
         settle(T, exponential(5), 1)
     with pytest.raises(UsageError, match="give one value a step"):

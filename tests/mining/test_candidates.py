@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mining_examples import candidates, counted, uses
 
 from sgram.errors import UsageError
+from sgram.mining.array_store import ArrayStore
 from sgram.mining.candidates import find_candidates, is_wordy, model_contrast, outcome_contrast
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document
-from sgram.mining.store import ArrayStore
+from tests.builders.mining_examples import candidates, counted, uses
 
 words = st.sampled_from(["a", "i", "x", "wait", "let", "me", "so", ".", ",", "7"])
 documents = st.lists(
@@ -70,30 +70,34 @@ class Naive:
     def cohesion(self, gram):
         if len(gram) == 1:
             return 1.0
-        p = {
-            part: self.count[part] / self.n_words for part in (gram, gram[1:], gram[:-1], gram[:1], gram[-1:])
-        }
+        p = {part: self.count[part] / self.n_words for part in (gram, gram[1:], gram[:-1], gram[:1], gram[-1:])}
         ends = [log(p[gram] / (p[gram[:-1]] * p[gram[-1:]])), log(p[gram] / (p[gram[:1]] * p[gram[1:]]))]
         return min(ends) / -log(p[gram])
 
     def row(self, gram):
         df = [sum(self.samples[doc].outcome == side for doc in self.held[gram]) for side in range(3)]
         count = self.count[gram]
-        neighbour = {
-            side: max((self.count[other] for other in self.longer(gram, side)), default=0)
-            for side in ("left", "right")
+        neighbor = {
+            side: max((self.count[other] for other in self.longer(gram, side)), default=0) for side in ("left", "right")
         }
         sizes = Counter(doc.outcome for doc in self.samples)
         rates = [log((df[side] + 1) / (sizes[side] + 1)) for side in (CORRECT, WRONG)]
         both = sizes[CORRECT] and sizes[WRONG]
         return {
-            "n": len(gram), "df": df, "count": count, "burstiness": count / sum(df),
-            "initial": self.initial[gram] / count, "final": self.final[gram] / count,
-            "problems": len(self.values(0, gram)), "datasets": len(self.values(1, gram)),
-            "models": len(self.values(2, gram)), "cohesion": self.cohesion(gram),
-            "follows": neighbour["left"] / count, "leads": neighbour["right"] / count,
+            "n": len(gram),
+            "df": df,
+            "count": count,
+            "burstiness": count / sum(df),
+            "initial": self.initial[gram] / count,
+            "final": self.final[gram] / count,
+            "problems": len(self.values(0, gram)),
+            "datasets": len(self.values(1, gram)),
+            "models": len(self.values(2, gram)),
+            "cohesion": self.cohesion(gram),
+            "follows": neighbor["left"] / count,
+            "leads": neighbor["right"] / count,
             "outcome_contrast": rates[0] - rates[1] if both else float("nan"),
-        }  # fmt: skip
+        }
 
 
 @given(
@@ -125,18 +129,12 @@ def test_every_statistic_is_what_its_definition_says(samples, least, min_df, len
 
 
 def columns(found):
-    return {
-        name: getattr(found, name) for name in found.__dataclass_fields__ if getattr(found, name) is not None
-    }
+    return {name: getattr(found, name) for name in found.__dataclass_fields__ if getattr(found, name) is not None}
 
 
 @settings(max_examples=30)
 @given(
-    documents,
-    st.randoms(use_true_random=False),
-    st.sampled_from([1, 40, 1000]),
-    st.sampled_from([1, 3]),
-    st.booleans(),
+    documents, st.randoms(use_true_random=False), st.sampled_from([1, 40, 1000]), st.sampled_from([1, 3]), st.booleans()
 )
 def test_candidates_do_not_depend_on_order_shards_workers_or_spilling(
     tmp_path_factory, samples, random, shard_bytes, workers, spill
@@ -147,8 +145,10 @@ def test_candidates_do_not_depend_on_order_shards_workers_or_spilling(
     plain = find_candidates(*counted(samples, 1, 4), lengths=(1, 3), min_df=2)
     other = find_candidates(
         *counted(shuffled, 1, 4, store=store, shard_bytes=shard_bytes, workers=workers),
-        lengths=(1, 3), min_df=2, workers=workers,
-    )  # fmt: skip
+        lengths=(1, 3),
+        min_df=2,
+        workers=workers,
+    )
     one, two = columns(plain), columns(other)
     assert one.keys() == two.keys()
     for name, column in one.items():
@@ -189,15 +189,7 @@ def test_a_gram_that_cannot_be_a_candidate_explains_nothing():
 def test_one_letter_words_are_no_candidates_but_a_and_i():
     row, _ = found_in(["let x be a. i see. é"], explained=None)
     assert row.keys() == {"let", "be", "be a", "a", "i", "i see", "see"}
-    assert is_wordy(["a", "i", "x", "é", "ab", "等", "等等"]).tolist() == [
-        True,
-        True,
-        False,
-        False,
-        True,
-        False,
-        True,
-    ]
+    assert is_wordy(["a", "i", "x", "é", "ab", "等", "等等"]).tolist() == [True, True, False, False, True, False, True]
 
 
 def test_follows_and_leads_tell_a_torn_phrase():
@@ -232,9 +224,7 @@ def test_model_contrast_is_what_its_definition_says(samples, models, shard_bytes
     for text in found.texts:
         held = naive.held[tuple(text.split(" "))]
         inside, outside = sum(chosen[doc] for doc in held), sum(not chosen[doc] for doc in held)
-        expected.append(
-            log((inside + 1) / (sum(chosen) + 1)) - log((outside + 1) / (len(chosen) - sum(chosen) + 1))
-        )
+        expected.append(log((inside + 1) / (sum(chosen) + 1)) - log((outside + 1) / (len(chosen) - sum(chosen) + 1)))
     np.testing.assert_allclose(model_contrast(corpus, table, found, models), expected, atol=1e-12)
 
 
@@ -258,9 +248,7 @@ def test_model_contrast_names_the_models_when_a_side_is_empty():
 
 
 def test_taking_rows_takes_them_of_every_column():
-    many = candidates(
-        ["one", "two three", "four"], (1, 2, 3), count=[5, 6, 7], df=[[1, 0, 0], [0, 2, 0], [0, 0, 3]]
-    )
+    many = candidates(["one", "two three", "four"], (1, 2, 3), count=[5, 6, 7], df=[[1, 0, 0], [0, 2, 0], [0, 0, 3]])
     many.model_contrast = np.array([0.1, 0.2, 0.3])
     few = many.take(np.array([2, 0]))
     assert few.texts == ["four", "one"]

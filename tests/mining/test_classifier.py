@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mining_examples import candidates
 
 from sgram import read_traces
 from sgram.errors import InputError, UsageError
@@ -21,10 +20,12 @@ from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, classi
 from sgram.mining.classifier import CLIP, FORMAT, VERSION, GramClassifier, LabelScorer, make_scorer
 from sgram.mining.config import SETTINGS
 from sgram.mining.features import STATS, Features
-from sgram.mining.select import LABELLED, ReadingRules
+from sgram.mining.select import LABELED, ReadingRules
 from sgram.text import NORMAL_FORM
+from tests.builders.mining_examples import candidates
+from tests.builders.paths import ROOT
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample_traces.jsonl"
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 BACKGROUND = Background({"wait": 1}, 7, 2, {"what": "short answers"})
 
 
@@ -32,21 +33,38 @@ def tiny(**other):
     """Two dense columns, two weighted names, one counted gram."""
     return replace(
         GramClassifier(
-            ("embedding", "words"), ("x", "y"), np.array([1.0, 0.0]), np.array([2.0, 1.0]), np.array([0.5, -1.0]),
-            np.array([0.25, 0.0]), {"w=wait": 1.5, "first=the": -2.0}, -0.5, 8.0, {"wait": (3.0, 4.0)},
-            {"default": 0.5, "f1": 0.4, "clean": 0.7}, {"labels": [{"name": "people"}], "note": "é"},
+            ("embedding", "words"),
+            ("x", "y"),
+            np.array([1.0, 0.0]),
+            np.array([2.0, 1.0]),
+            np.array([0.5, -1.0]),
+            np.array([0.25, 0.0]),
+            {"w=wait": 1.5, "first=the": -2.0},
+            -0.5,
+            8.0,
+            {"wait": (3.0, 4.0)},
+            {"default": 0.5, "f1": 0.4, "clean": 0.7},
+            {"labels": [{"name": "people"}], "note": "é"},
         ),
         **other,
-    )  # fmt: skip
+    )
 
 
 def of_words(**other):
     """A classifier that weighs words only: "wait" much, "so" a little, everything else not."""
     none = np.zeros(0)
     return tiny(
-        blocks=("words",), dense=(), mean=none, scale=none, weights=none, square_weights=none,
-        bag={"w=wait": 2.0, "w=so": 0.5}, intercept=-1.0, counts={}, **other,
-    )  # fmt: skip
+        blocks=("words",),
+        dense=(),
+        mean=none,
+        scale=none,
+        weights=none,
+        square_weights=none,
+        bag={"w=wait": 2.0, "w=so": 0.5},
+        intercept=-1.0,
+        counts={},
+        **other,
+    )
 
 
 def logistic(logit):
@@ -74,8 +92,8 @@ def test_a_name_without_a_weight_weighs_nothing():
     assert tiny().estimate(features).tolist() == pytest.approx([logistic(-0.5)] * 2)
 
 
-def test_the_estimate_gives_way_to_the_share_of_what_was_labelled():
-    # 3 of 4 occurrences of "wait" are planning: (3 + 8 * 0.5) / (4 + 8); "so" was not labelled
+def test_the_estimate_gives_way_to_the_share_of_what_was_labeled():
+    # 3 of 4 occurrences of "wait" are planning: (3 + 8 * 0.5) / (4 + 8); "so" was not labeled
     assert tiny().shrunk(["wait", "so"], np.array([0.5, 0.3])).tolist() == pytest.approx([7 / 12, 0.3])
     # 300 of 400 outweigh any estimate
     much = tiny(counts={"wait": (300.0, 400.0)}).shrunk(["wait"], np.array([0.01]))
@@ -84,7 +102,7 @@ def test_the_estimate_gives_way_to_the_share_of_what_was_labelled():
 
 
 def test_the_probability_is_the_shrunk_estimate_of_the_grams_features():
-    # -1 + 2 for "wait", -1 + 2 + 0.5 for both, -1 for others; of 8 labelled "let me" none is planning: halved
+    # -1 + 2 for "wait", -1 + 2 + 0.5 for both, -1 for others; of 8 labeled "let me" none is planning: halved
     made = replace(of_words(), counts={"let me": (0.0, 8.0)})
     found = made.probability(candidates(["wait", "so wait", "let me", "the sum"]), BACKGROUND)
     assert found.tolist() == pytest.approx([logistic(1), logistic(1.5), logistic(-1) / 2, logistic(-1)])
@@ -98,9 +116,7 @@ def test_no_grams_have_no_probabilities():
 
 def test_other_features_than_those_of_the_training_are_refused():
     features = Features(("x",), np.zeros((1, 1)), [()])
-    with pytest.raises(
-        UsageError, match="trained on 2 dense features, these are 1 others; the same embedder must"
-    ):
+    with pytest.raises(UsageError, match="trained on 2 dense features, these are 1 others; the same embedder must"):
         tiny().estimate(features)
 
 
@@ -125,20 +141,28 @@ def test_a_saved_classifier_comes_back(tmp_path):
 values = st.floats(-1e6, 1e6, allow_subnormal=False)
 
 
-@given(st.lists(st.tuples(values, st.floats(1e-6, 1e6), values, values), max_size=5), st.dictionaries(
-    st.sampled_from(["w=a", "w=b", "first=a", "n=2"]), values), values, st.floats(0.1, 100))  # fmt: skip
+@given(
+    st.lists(st.tuples(values, st.floats(1e-6, 1e6), values, values), max_size=5),
+    st.dictionaries(st.sampled_from(["w=a", "w=b", "first=a", "n=2"]), values),
+    values,
+    st.floats(0.1, 100),
+)
 def test_saving_loses_nothing_after_six_digits_and_nothing_the_second_time(columns, bag, intercept, shrink):
     columns = np.array(columns).reshape(-1, 4).T
     made = GramClassifier(
-        ("embedding", "words"), tuple(f"e{at}" for at in range(columns.shape[1])), *columns, bag, intercept, shrink,
-        {"wait": (1 / 3, 2 / 3)}, dict.fromkeys(SETTINGS, 0.5),
-    )  # fmt: skip
+        ("embedding", "words"),
+        tuple(f"e{at}" for at in range(columns.shape[1])),
+        *columns,
+        bag,
+        intercept,
+        shrink,
+        {"wait": (1 / 3, 2 / 3)},
+        dict.fromkeys(SETTINGS, 0.5),
+    )
     again = GramClassifier._of(json.loads(made.to_bytes()))
     assert again.to_bytes() == made.to_bytes()
     assert again.digest == made.digest
-    for kept, full in zip(
-        (again.mean, again.scale, again.weights, again.square_weights), columns, strict=True
-    ):
+    for kept, full in zip((again.mean, again.scale, again.weights, again.square_weights), columns, strict=True):
         np.testing.assert_allclose(kept, full, rtol=5.1e-6)
     assert again.counts == {"wait": (0.333333, 0.666667)}
 
@@ -146,9 +170,12 @@ def test_saving_loses_nothing_after_six_digits_and_nothing_the_second_time(colum
 def test_the_file_does_not_depend_on_the_order_of_its_names():
     made = tiny(counts={"wait": (3.0, 4.0), "a": (1.0, 2.0)})
     other = replace(
-        made, bag=dict(reversed(made.bag.items())), counts=dict(reversed(made.counts.items())),
-        thresholds=dict(reversed(made.thresholds.items())), source=dict(reversed(made.source.items())),
-    )  # fmt: skip
+        made,
+        bag=dict(reversed(made.bag.items())),
+        counts=dict(reversed(made.counts.items())),
+        thresholds=dict(reversed(made.thresholds.items())),
+        source=dict(reversed(made.source.items())),
+    )
     assert made.to_bytes() == other.to_bytes()
 
 
@@ -202,10 +229,14 @@ FAULTS = {
     "a newer version": (changed("version", to=2), r"version 2 and words sgram-words-1, this sgram reads 1 .* train"),
     "no version": (changed("version", to=None), "version None .* this sgram reads 1"),
     "other words": (changed("words", to="sgram-words-0"), "words sgram-words-0, this .* sgram-words-1"),
-    **{f"no {name}": (changed(name, to=None), DAMAGED) for name in (
-        "blocks", "dense", "bag", "intercept", "shrink", "counts", "thresholds", "source")},
-    **{f"no {name} of columns": (changed("dense", name, to=None), DAMAGED) for name in (
-        "names", "mean", "scale", "weights", "square_weights")},
+    **{
+        f"no {name}": (changed(name, to=None), DAMAGED)
+        for name in ("blocks", "dense", "bag", "intercept", "shrink", "counts", "thresholds", "source")
+    },
+    **{
+        f"no {name} of columns": (changed("dense", name, to=None), DAMAGED)
+        for name in ("names", "mean", "scale", "weights", "square_weights")
+    },
     **{f"no threshold {name}": (changed("thresholds", name, to=None), DAMAGED) for name in SETTINGS},
     "a null for a number": (changed("dense", "mean", to=[None, 0.0]), "a number is not finite"),
     "nan as a text": (changed("intercept", to="nan"), "not finite"),
@@ -225,7 +256,7 @@ FAULTS = {
     "three counts of two": (changed("counts", "wait", to=[3.0, 4.0, 5.0]), DAMAGED),
     "a null count": (changed("counts", "wait", to=[3.0, None]), DAMAGED),
     "a text for its source": (changed("source", to="people"), DAMAGED),
-}  # fmt: skip
+}
 SENSELESS = {
     "more planning ones than occurrences": changed("counts", "wait", to=[9.0, 4.0]),
     "fewer occurrences than none": changed("counts", "wait", to=[0.0, -8.0]),
@@ -273,9 +304,7 @@ def test_a_refusal_does_not_repeat_a_whole_file(tmp_path):
         (b"[]", "is no classifier"),
         (b"null", "is no classifier"),
         (b'"sgram-classifier"', "is no classifier"),
-        pytest.param(
-            gzip.compress(tiny().to_bytes(), mtime=0)[:-6], "corrupt gzip data", id="gzip-cut-short"
-        ),
+        pytest.param(gzip.compress(tiny().to_bytes(), mtime=0)[:-6], "corrupt gzip data", id="gzip-cut-short"),
     ],
 )
 def test_a_file_that_is_no_classifier_is_refused(tmp_path, data, match):
@@ -336,11 +365,7 @@ def test_the_format_is_named_in_the_file():
 
 def test_a_scorers_floor_is_the_settings_threshold():
     scorers = {setting: LabelScorer(tiny(), BACKGROUND, setting) for setting in SETTINGS}
-    assert {setting: each.floor for setting, each in scorers.items()} == {
-        "default": 0.5,
-        "f1": 0.4,
-        "clean": 0.7,
-    }
+    assert {setting: each.floor for setting, each in scorers.items()} == {"default": 0.5, "f1": 0.4, "clean": 0.7}
     with pytest.raises(UsageError, match="there is no setting 'best'; one of default, f1, clean"):
         _ = LabelScorer(tiny(), BACKGROUND, "best").floor
 
@@ -353,11 +378,16 @@ def test_people_are_shown_what_is_clean_and_never_what_is_not_kept():
 
 def test_a_scorer_says_which_classifier_at_which_threshold():
     scorer = LabelScorer(tiny(), BACKGROUND, "f1")
-    assert (scorer.name, scorer.reading) == ("labels", LABELLED)
+    assert (scorer.name, scorer.reading) == ("labels", LABELED)
     assert scorer.provenance == {
-        "setting": "f1", "threshold": 0.4, "clean_threshold": 0.7, "classifier": tiny().digest,
-        "labels": [{"name": "people"}], "about": {"what": "short answers"}, "n_docs": 7,
-    }  # fmt: skip
+        "setting": "f1",
+        "threshold": 0.4,
+        "clean_threshold": 0.7,
+        "classifier": tiny().digest,
+        "labels": [{"name": "people"}],
+        "about": {"what": "short answers"},
+        "n_docs": 7,
+    }
     assert LabelScorer(tiny(source={}), BACKGROUND).provenance["labels"] == []
 
 
@@ -403,9 +433,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def mined(sample):
-    return {
-        setting: Miner(MiningConfig(embedder="hash", setting=setting)).fit(sample) for setting in SETTINGS
-    }
+    return {setting: Miner(MiningConfig(embedder="hash", setting=setting)).fit(sample) for setting in SETTINGS}
 
 
 def test_the_miner_scores_with_the_packaged_classifier_unless_told_otherwise(sample, mined):
@@ -416,9 +444,7 @@ def test_the_miner_scores_with_the_packaged_classifier_unless_told_otherwise(sam
     assert said["classifier"] == PACKAGED.digest
     assert said["threshold"] == PACKAGED.thresholds["default"] <= said["edge"]
     assert said["clean_threshold"] == max(PACKAGED.thresholds["default"], PACKAGED.thresholds["clean"])
-    assert [each["digest"] for each in said["labels"]] == [
-        each["digest"] for each in PACKAGED.source["labels"]
-    ]
+    assert [each["digest"] for each in said["labels"]] == [each["digest"] for each in PACKAGED.source["labels"]]
     for setting, miner in mined.items():
         said = miner.lexicon_.source["scorer"]
         assert (said["setting"], said["threshold"]) == (setting, PACKAGED.thresholds[setting])
@@ -427,9 +453,7 @@ def test_the_miner_scores_with_the_packaged_classifier_unless_told_otherwise(sam
 def test_every_gram_that_reaches_the_threshold_is_kept_and_no_other(mined):
     for setting, miner in mined.items():
         found, floor = miner.found_, PACKAGED.thresholds[setting]
-        expected = {
-            text for text, score in zip(found.candidates.texts, found.scores, strict=True) if score >= floor
-        }
+        expected = {text for text, score in zip(found.candidates.texts, found.scores, strict=True) if score >= floor}
         assert {gram.text for gram in miner.lexicon_.grams} == expected
         assert expected
 
@@ -452,9 +476,7 @@ def test_scores_do_not_depend_on_the_order_of_the_traces(sample):
     scores = []
     for order in (sample, random.Random(3).sample(sample, len(sample))):
         found, _ = Miner(MiningConfig()).candidates(order)
-        scores.append(
-            dict(zip(found.texts, LabelScorer(PACKAGED, BACKGROUND).score(found).tolist(), strict=True))
-        )
+        scores.append(dict(zip(found.texts, LabelScorer(PACKAGED, BACKGROUND).score(found).tolist(), strict=True)))
     assert scores[0] == scores[1]
 
 
@@ -482,4 +504,4 @@ def test_the_packaged_classifier_prefers_planning_to_procedure():
     assert score[:3].min() > score[3:].max()
     assert ((score > 0) & (score < 1)).all()
     assert PACKAGED.dense[: len(STATS)] == STATS
-    assert isinstance(LABELLED, ReadingRules)
+    assert isinstance(LABELED, ReadingRules)

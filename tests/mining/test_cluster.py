@@ -21,8 +21,8 @@ def plane(*degrees):
 def planted(n_clusters, size, width=64, seed=0):
     """Clusters of `size` points around random directions, and as many lone points; rows shuffled."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((n_clusters, width))
-    points = np.repeat(centres, size, axis=0) + 0.45 * rng.standard_normal((n_clusters * size, width))
+    centers = rng.standard_normal((n_clusters, width))
+    points = np.repeat(centers, size, axis=0) + 0.45 * rng.standard_normal((n_clusters * size, width))
     rows = np.concatenate([points, rng.standard_normal((n_clusters * size, width))])
     return rng.permutation(rows).astype(np.float32)
 
@@ -32,16 +32,14 @@ def cosine(one, other):
 
 
 def naive(vectors, threshold, min_size, keys):
-    """The rule in plain Python: neighbours, candidates by size then key, claim, rank."""
+    """The rule in plain Python: neighbors, candidates by size then key, claim, rank."""
     unit = [[x / math.sqrt(sum(y * y for y in row)) if x else 0.0 for x in row] for row in vectors]
     rows = [row for row in range(len(unit)) if any(unit[row])]
-    near = {
-        one: [row for row in rows if cosine(unit[one], unit[row]) >= threshold - 2.0**-22] for one in rows
-    }
+    near = {one: [row for row in rows if cosine(unit[one], unit[row]) >= threshold - 2.0**-22] for one in rows}
     claimed, found = set(), []
-    for centre in sorted(rows, key=lambda row: (-len(near[row]), keys[row])):
-        members = [row for row in near[centre] if row not in claimed]
-        if centre not in claimed and len(members) >= min_size:
+    for center in sorted(rows, key=lambda row: (-len(near[row]), keys[row])):
+        members = [row for row in near[center] if row not in claimed]
+        if center not in claimed and len(members) >= min_size:
             claimed.update(members)
             found.append(members)
     found.sort(key=lambda members: (-len(members), min(keys[row] for row in members)))
@@ -57,19 +55,14 @@ SMALL_ROWS = st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), max_
 
 @settings(max_examples=300, deadline=None)
 @given(
-    rows=SMALL_ROWS,
-    threshold=st.sampled_from([0.3, 0.5, 0.7, 0.9, 1.0]),
-    min_size=st.integers(1, 4),
-    data=st.data(),
+    rows=SMALL_ROWS, threshold=st.sampled_from([0.3, 0.5, 0.7, 0.9, 1.0]), min_size=st.integers(1, 4), data=st.data()
 )
 def test_labels_equal_those_of_the_naive_twin_with_duplicates_and_ties(rows, threshold, min_size, data):
     keys = data.draw(st.permutations(range(len(rows))))
     vectors = np.array(rows, dtype=np.float64).reshape(-1, 3)
     expected = naive(rows, threshold, min_size, keys)
     for exact_limit in (0, 100):
-        labels = communities(
-            vectors, threshold=threshold, min_size=min_size, keys=keys, exact_limit=exact_limit
-        )
+        labels = communities(vectors, threshold=threshold, min_size=min_size, keys=keys, exact_limit=exact_limit)
         assert labels.dtype == np.int32
         assert labels.tolist() == expected
 
@@ -99,8 +92,8 @@ def test_labels_are_the_partition_that_sentence_transformers_finds():
     # Cluster sizes 40, 39, ... 11 keep the degrees apart, so that no tie is left to the order of rows.
     rng = np.random.default_rng(3)
     sizes = range(40, 10, -1)
-    centres = rng.standard_normal((len(sizes), 64))
-    members = [c + 0.15 * rng.standard_normal((size, 64)) for c, size in zip(centres, sizes, strict=True)]
+    centers = rng.standard_normal((len(sizes), 64))
+    members = [c + 0.15 * rng.standard_normal((size, 64)) for c, size in zip(centers, sizes, strict=True)]
     vectors = np.concatenate([*members, rng.standard_normal((300, 64))]).astype(np.float32)
     vectors = rng.permutation(vectors)
     theirs = util.community_detection(vectors, threshold=0.7, min_community_size=5)
@@ -126,7 +119,7 @@ def test_the_pruned_path_prunes():
     assert rows.shape[1] < vectors.shape[1]
 
 
-def test_no_neighbour_is_below_its_bound():
+def test_no_neighbor_is_below_its_bound():
     unit = cluster._unit_rows(planted(30, 10, seed=7))
     axes = np.linalg.eigh((unit.T @ unit).astype(np.float64))[1][:, ::-1]
     for k in (1, 15, 40):
@@ -134,7 +127,7 @@ def test_no_neighbour_is_below_its_bound():
         assert (rows @ rows.T >= unit @ unit.T - (k + 16) * 2.0**-23).all()
 
 
-def test_neighbours_found_anew_give_the_same_labels_as_neighbours_kept(monkeypatch):
+def test_neighbors_found_anew_give_the_same_labels_as_neighbors_kept(monkeypatch):
     vectors = planted(60, 10)
     expected = communities(vectors)
     monkeypatch.setattr(cluster, "PAIRS_KEPT", 100)
@@ -149,8 +142,8 @@ def test_blocks_smaller_than_the_table_change_nothing(monkeypatch):
     assert (communities(vectors, exact_limit=0) == expected).all()
 
 
-def test_the_point_with_most_neighbours_claims_first():
-    # Cosine 0.7 is 45.6 degrees. Neighbours: 0 -> {0, 40}; 40 -> {0, 40, 80}; 80 -> {40, 80, 120}; 120 -> {80, 120}.
+def test_the_point_with_most_neighbors_claims_first():
+    # Cosine 0.7 is 45.6 degrees. Neighbors: 0 -> {0, 40}; 40 -> {0, 40, 80}; 80 -> {40, 80, 120}; 120 -> {80, 120}.
     # 40 and 80 tie with three; by key 40 comes first and claims 0, 40, 80. 80 is claimed; 120 is left alone.
     vectors = plane(0, 40, 80, 120)
     assert communities(vectors, keys=[0, 1, 2, 3]).tolist() == [0, 0, 0, -1]
@@ -158,8 +151,8 @@ def test_the_point_with_most_neighbours_claims_first():
     assert communities(vectors, keys=[3, 2, 1, 0]).tolist() == [-1, 0, 0, 0]
 
 
-def test_a_candidate_whose_centre_is_claimed_is_passed_over():
-    # 0 has neighbours -40, -20, 0, 20, 40 and claims them. 40 has 0, 20, 40, 70, 80 -> also five, but a larger key.
+def test_a_candidate_whose_center_is_claimed_is_passed_over():
+    # 0 has neighbors -40, -20, 0, 20, 40 and claims them. 40 has 0, 20, 40, 70, 80 -> also five, but a larger key.
     # Were 40 not passed over, 70 and 80 would join it; so they form their own pair.
     vectors = plane(-40, -20, 0, 20, 40, 70, 80)
     assert communities(vectors, keys=[1, 2, 0, 3, 4, 5, 6]).tolist() == [0, 0, 0, 0, 0, 1, 1]

@@ -133,9 +133,18 @@ def test_min_problems_is_half_a_percent_at_least_four_but_no_more_than_half_of_t
 
 def test_what_is_given_stands_whatever_the_method():
     given = {
-        "top": 7, "min_df": 9, "min_problems": 3, "min_words": 2, "max_words": 4, "correct_only": False,
-        "explained": 0.5, "max_chars": 100, "embedder": "hash", "similarity": 0.8, "seed": 5,
-    }  # fmt: skip
+        "top": 7,
+        "min_df": 9,
+        "min_problems": 3,
+        "min_words": 2,
+        "max_words": 4,
+        "correct_only": False,
+        "explained": 0.5,
+        "max_chars": 100,
+        "embedder": "hash",
+        "similarity": 0.8,
+        "seed": 5,
+    }
     for method in ("sgram", "paper"):
         resolved = MiningConfig(method=method, **given).resolved(10_000, 500)
         assert {name: resolved[name] for name in given} == given

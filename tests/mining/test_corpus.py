@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document, encode
-from sgram.mining.store import ArrayStore
 from sgram.scan import BREAK
 from sgram.text import find_sentences
 
@@ -81,9 +81,7 @@ def test_text_names_and_keys_are_kept_with_the_documents(samples, shard_bytes):
     corpus = encode(iter(samples), shard_bytes=shard_bytes, keep_text=True)
     found = []
     for shard in corpus.shards:
-        raw, ends, keys = (
-            corpus.store.get(f"{kind}-{shard.number}") for kind in ("text", "text-ends", "keys-of")
-        )
+        raw, ends, keys = (corpus.store.get(f"{kind}-{shard.number}") for kind in ("text", "text-ends", "keys-of"))
         names = corpus.names(shard.number)
         assert len(ends) == len(keys) == len(names) == shard.n_docs
         begin = 0
@@ -124,9 +122,7 @@ def test_no_documents_make_an_empty_corpus():
 
 
 def test_a_vocabulary_larger_than_its_first_table_is_whole():
-    names = [
-        f"{left}{right}" for left in "abcdefghijklmnopqrstuvwxyz" for right in "abcdefghijklmnopqrstuvwxyz"
-    ]
+    names = [f"{left}{right}" for left in "abcdefghijklmnopqrstuvwxyz" for right in "abcdefghijklmnopqrstuvwxyz"]
     samples = [Document(" ".join(f"{name}{last}" for name in names)) for last in names[:60]]
     corpus = encode(samples, shard_bytes=1)  # 60 shards of 676 words that no other shard holds
     assert len(corpus.words) == 60 * 676
@@ -134,9 +130,7 @@ def test_a_vocabulary_larger_than_its_first_table_is_whole():
 
 
 def test_a_spilled_corpus_reads_back_the_same(tmp_path):
-    samples = [
-        Document("Wait. Let me see", CORRECT, ("p", None, "m"), f"t{place}", place) for place in range(5)
-    ]
+    samples = [Document("Wait. Let me see", CORRECT, ("p", None, "m"), f"t{place}", place) for place in range(5)]
     held = encode(samples, shard_bytes=20, keep_text=True)
     spilled = encode(samples, ArrayStore(tmp_path, limit=0), shard_bytes=20, keep_text=True)
     assert list(tmp_path.iterdir())

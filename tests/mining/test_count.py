@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document, encode
 from sgram.mining.count import count_grams
-from sgram.mining.store import ArrayStore
 from sgram.text import find_sentences
 
 words = st.sampled_from(["a", "b", "c", "wait", "let", "me", ".", ",", "7"])
@@ -60,9 +60,11 @@ def test_the_table_does_not_depend_on_order_shards_workers_or_spilling(samples, 
     shuffled = list(samples)
     random.shuffle(shuffled)
     other = count_grams(
-        encode((Document(*sample) for sample in shuffled), workers=workers, shard_bytes=shard_bytes), 2, 4,
+        encode((Document(*sample) for sample in shuffled), workers=workers, shard_bytes=shard_bytes),
+        2,
+        4,
         workers=workers,
-    )  # fmt: skip
+    )
     assert plain.words == other.words
     assert len(plain.levels) == len(other.levels)
     for one, two in zip(plain.levels, other.levels, strict=True):
@@ -85,8 +87,13 @@ def test_counts_worked_out_by_hand():
     table = count_grams(encode([Document("Let me see. Let me see"), Document("let me, see")]), 1, 3)
     found = {" ".join(gram): (sum(df), sum(count)) for gram, (df, count) in as_dict(table).items()}
     assert found == {
-        "let": (2, 3), "me": (2, 3), "see": (2, 3), "let me": (2, 3), "me see": (2, 3), "let me see": (2, 3)
-    }  # fmt: skip
+        "let": (2, 3),
+        "me": (2, 3),
+        "see": (2, 3),
+        "let me": (2, 3),
+        "me see": (2, 3),
+        "let me see": (2, 3),
+    }
 
 
 def test_grams_come_in_the_order_of_their_words():

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +18,10 @@ from hypothesis import strategies as st
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.mining import embed
 from sgram.mining.embed import HashEmbedder, embed_texts, get_embedder
-
-ROOT = Path(__file__).parents[2]
+from tests.builders.paths import ROOT
 
 needs_minilm = pytest.mark.skipif(
-    not embed._has_minilm(),
-    reason="sentence-transformers or its packaged model is not installed (sgram[embed])",
+    not embed._has_minilm(), reason="sentence-transformers or its packaged model is not installed (sgram[embed])"
 )
 needs_static = pytest.mark.skipif(
     importlib.util.find_spec("wordllama") is None, reason="wordllama is not installed (sgram[static])"
@@ -186,13 +183,7 @@ def test_an_embedder_that_gives_no_finite_row_a_text_is_refused(rows):
 
 
 def test_hash_vectors_are_the_same_on_every_platform_and_in_every_process():
-    texts = [
-        "let me check",
-        "let me double-check",
-        "wait, what if we try x = 2",
-        "Übung macht den Meister",
-        "",
-    ]
+    texts = ["let me check", "let me double-check", "wait, what if we try x = 2", "Übung macht den Meister", ""]
     expected = "b165957f8616088fddf0251e4630b33f530ce900f87fc65e1023cae4d3af981d"
     assert embed.digest(HashEmbedder().encode(texts).astype("<f4").tobytes()) == expected
 
@@ -299,9 +290,7 @@ def minilm():
 
 
 @needs_minilm
-def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(
-    minilm, small_chunks, tmp_path
-):
+def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(minilm, small_chunks, tmp_path):
     texts = phrases(28)  # a chunk of 16 and one of 12
     expected = embed_texts(texts, minilm, tmp_path)
     order = np.random.default_rng(0).permutation(len(texts))
@@ -326,9 +315,7 @@ def test_a_folder_is_named_by_its_content_and_gives_its_models_vectors(minilm, t
 
 @needs_minilm
 def test_minilm_puts_paraphrases_together(minilm):
-    rows = minilm.encode(
-        ["let's try a different approach", "let us attempt another method", "the sum of 3 and 4 is 7"]
-    )
+    rows = minilm.encode(["let's try a different approach", "let us attempt another method", "the sum of 3 and 4 is 7"])
     cosines = rows @ rows.T
     assert rows.shape == (3, 384)
     assert rows.dtype == np.float32
@@ -375,9 +362,13 @@ def test_a_model_in_the_local_hub_cache_is_used_without_asking_the_hub(minilm, t
         "print(json.dumps([made.name, made.version, made.encode(['let me check']).tolist()]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "HF_HUB_CACHE": str(tmp_path)},
-    )  # fmt: skip
+    )
     name, version, rows = json.loads(done.stdout)
     assert (name, version) == ("some/model", minilm.version)
     assert np.array(rows, dtype=np.float32).tobytes() == minilm.encode(["let me check"]).tobytes()

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mining_examples import counted, documents_with, labels_for
 
+from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document
 from sgram.mining.examples import Example, find_examples
-from sgram.mining.store import ArrayStore
 from sgram.text import find_words, gram_words
+from tests.builders.mining_examples import counted, documents_with, labels_for
 
 words = st.sampled_from(
     [
@@ -51,16 +51,14 @@ def one(text, gram):
 
 
 @given(
-    st.lists(st.tuples(texts, st.sampled_from([UNKNOWN, CORRECT, WRONG])), min_size=1, max_size=8),
-    st.integers(1, 3),
+    st.lists(st.tuples(texts, st.sampled_from([UNKNOWN, CORRECT, WRONG])), min_size=1, max_size=8), st.integers(1, 3)
 )
-def test_the_text_shown_normalises_to_the_gram_in_the_traces_of_smallest_key(samples, each):
+def test_the_text_shown_normalizes_to_the_gram_in_the_traces_of_smallest_key(samples, each):
     held = documents_with([text for text, _ in samples], 3)
     grams = sorted(held)
     keys = [(place * 7919) % 1000 for place in range(len(samples))]
     documents = [
-        Document(text, outcome, name=f"t{place}", key=keys[place])
-        for place, (text, outcome) in enumerate(samples)
+        Document(text, outcome, name=f"t{place}", key=keys[place]) for place, (text, outcome) in enumerate(samples)
     ]
     for gram, uses in zip(grams, found(documents, grams, each), strict=True):
         chosen = sorted(held[gram], key=keys.__getitem__)[:each]
@@ -79,12 +77,9 @@ def test_the_text_shown_normalises_to_the_gram_in_the_traces_of_smallest_key(sam
     st.sampled_from([1, 60, 1000]),
     st.booleans(),
 )
-def test_the_choice_does_not_depend_on_order_shards_or_spilling(
-    tmp_path_factory, samples, random, shard_bytes, spill
-):
+def test_the_choice_does_not_depend_on_order_shards_or_spilling(tmp_path_factory, samples, random, shard_bytes, spill):
     documents = [
-        Document(text, place % 3, name=f"t{place}", key=(place * 7919) % 1000)
-        for place, text in enumerate(samples)
+        Document(text, place % 3, name=f"t{place}", key=(place * 7919) % 1000) for place, text in enumerate(samples)
     ]
     grams = sorted(documents_with(samples, 2))
     plain = found(documents, grams, 2)
@@ -94,9 +89,7 @@ def test_the_choice_does_not_depend_on_order_shards_or_spilling(
 
 
 def test_the_first_use_in_a_trace_is_shown():
-    assert one("Hmm. Wait, no. And wait, yes", "wait") == Example(
-        "wait", "t0", "Hmm. Wait, no. And wait, yes", 5, 9
-    )
+    assert one("Hmm. Wait, no. And wait, yes", "wait") == Example("wait", "t0", "Hmm. Wait, no. And wait, yes", 5, 9)
 
 
 def test_keys_of_64_bits_are_compared_as_they_are():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mining_examples import candidates, counted
 
 from sgram.errors import MissingExtraError, UsageError
 from sgram.mining import features
@@ -25,6 +24,7 @@ from sgram.mining.features import (
     word_names,
 )
 from sgram.mining.score import Background, ContrastScorer
+from tests.builders.mining_examples import candidates, counted
 
 BACKGROUND = Background({"wait": 1, "the sum": 6}, 7, 2, {})
 
@@ -56,19 +56,39 @@ def test_each_statistic_of_a_corpus_worked_out_by_hand(measured):
     # It is in both correct traces, 3/3, and not in the wrong one, 1/2. One in three follows "so", one leads to "let".
     assert row_of["wait"] == pytest.approx(
         [
-            log(3), log(3) - sqrt(1 / 3 + 1 / 2), log(1 / 4), log(3 / 4), log(3 / 2), log(2 / 2), 2 / 3, 2 / 3,
-            log(3 / 3) - log(1 / 2), 1.0, 1 / 3, 1 / 3,
+            log(3),
+            log(3) - sqrt(1 / 3 + 1 / 2),
+            log(1 / 4),
+            log(3 / 4),
+            log(3 / 2),
+            log(2 / 2),
+            2 / 3,
+            2 / 3,
+            log(3 / 3) - log(1 / 2),
+            1.0,
+            1 / 3,
+            1 / 3,
         ]
-    )  # fmt: skip
+    )
     # "let me" is as frequent, and unknown there: 1/8. Once in each of two traces on one problem: 1/2. One begins a
     # sentence, none ends one. In one of the two correct traces, 2/3, and in the wrong one, 2/2. "let", "me" and their
     # pair are 2 each of 10 words: log(.2 / (.2 * .2)) / -log(.2) = 1. One follows "wait", both lead to "check".
     assert row_of["let me"] == pytest.approx(
         [
-            log(6), log(6) - sqrt(1 / 3 + 1), log(1 / 8), log(3 / 4), log(1), log(1 / 2), 1 / 2, 0.0,
-            log(2 / 3), 1.0, 1 / 2, 1.0,
+            log(6),
+            log(6) - sqrt(1 / 3 + 1),
+            log(1 / 8),
+            log(3 / 4),
+            log(1),
+            log(1 / 2),
+            1 / 2,
+            0.0,
+            log(2 / 3),
+            1.0,
+            1 / 2,
+            1.0,
         ]
-    )  # fmt: skip
+    )
 
 
 def test_what_is_not_known_is_nought():
@@ -94,15 +114,10 @@ def test_contrast_is_frequency_less_background(measured):
     np.testing.assert_allclose(contrast, here - there, rtol=1e-12)
 
 
-grams = st.lists(st.sampled_from("wait let me check the sum i x-axis".split()), min_size=1, max_size=6).map(
-    " ".join
-)
+grams = st.lists(st.sampled_from("wait let me check the sum i x-axis".split()), min_size=1, max_size=6).map(" ".join)
 numbers = st.floats(0, 1)
 rows = st.dictionaries(
-    grams,
-    st.tuples(st.integers(1, 5), st.integers(0, 4), st.integers(1, 3), numbers, numbers),
-    min_size=1,
-    max_size=8,
+    grams, st.tuples(st.integers(1, 5), st.integers(0, 4), st.integers(1, 3), numbers, numbers), min_size=1, max_size=8
 )
 
 
@@ -111,9 +126,14 @@ def of_rows(made):
     df = np.zeros((len(made), 3), np.int64)
     df[:, CORRECT], df[:, WRONG] = columns[0], columns[1]
     return candidates(
-        list(made), (0, 10, 8), df=df, burstiness=columns[2], initial=columns[3], leads=columns[4],
+        list(made),
+        (0, 10, 8),
+        df=df,
+        burstiness=columns[2],
+        initial=columns[3],
+        leads=columns[4],
         outcome_contrast=np.array(columns[3]) - np.array(columns[4]),
-    )  # fmt: skip
+    )
 
 
 @given(rows, st.data())
@@ -151,26 +171,26 @@ def test_without_words_only_the_length_is_named():
 
 def test_the_order_in_which_blocks_are_named_does_not_matter():
     found = candidates(["let me check", "wait"])
-    one, other = (
-        find_features(found, BACKGROUND, blocks) for blocks in (("stats", "words"), ("words", "stats"))
-    )
+    one, other = (find_features(found, BACKGROUND, blocks) for blocks in (("stats", "words"), ("words", "stats")))
     assert one.names == other.names == STATS
     np.testing.assert_array_equal(one.dense, other.dense)
     assert one.bags == other.bags
 
 
 def test_an_unknown_block_is_refused():
-    with pytest.raises(
-        UsageError, match="unknown features shape, size; there are stats, words, pos, embedding"
-    ):
+    with pytest.raises(UsageError, match="unknown features shape, size; there are stats, words, pos, embedding"):
         find_features(candidates(["wait"]), BACKGROUND, ("stats", "size", "shape"))
     assert BLOCKS == ("stats", "words", "pos", "embedding")
 
 
 def test_names_of_parts_of_speech_are_the_tags_their_pairs_and_the_pattern():
     assert tag_names(("VERB", "PRON", "VERB")) == {
-        "t=VERB", "t=PRON", "t2=VERB PRON", "t2=PRON VERB", "pattern=VERB PRON VERB",
-    }  # fmt: skip
+        "t=VERB",
+        "t=PRON",
+        "t2=VERB PRON",
+        "t2=PRON VERB",
+        "pattern=VERB PRON VERB",
+    }
     assert tag_names(("VERB",)) == {"t=VERB", "pattern=VERB"}
 
 
@@ -200,18 +220,14 @@ def test_without_a_model_of_english_the_extra_is_named(monkeypatch, missing, for
         monkeypatch.delitem(sys.modules, name, raising=False)
     for name in missing:
         monkeypatch.setitem(sys.modules, name, None)  # importing it now fails
-    with pytest.raises(
-        MissingExtraError, match=r"pos needs spaCy .* pip install 'sgram\[pos\]', or leave the block"
-    ):
+    with pytest.raises(MissingExtraError, match=r"pos needs spaCy .* pip install 'sgram\[pos\]', or leave the block"):
         find_features(candidates(["wait"]), BACKGROUND, ("pos",))
     assert find_features(candidates(["wait"]), BACKGROUND).names == STATS, "the other blocks need nothing"
 
 
 def test_an_embedding_adds_its_columns_behind_the_statistics(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        features, "get_embedder", lambda name, seed: asked.append((name, seed)) or HashEmbedder(seed)
-    )
+    monkeypatch.setattr(features, "get_embedder", lambda name, seed: asked.append((name, seed)) or HashEmbedder(seed))
     texts = ["let me check", "wait", "let me"]
     found = find_features(candidates(texts), BACKGROUND, ("embedding", "stats"))
     assert asked == [("auto", 0)]

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.builders.paths import ROOT
+
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 MEMORY = 280_000
 """Bytes of arrays held in memory, so that some of the sample's are spilled to disk."""
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"
-}  # fmt: skip
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 # -- in the forked children: a file operation that kills ------------------------------------------------
@@ -54,9 +53,7 @@ class Fault:
         elif event == "os.mkdir" and Path(details[0]).is_dir():
             return  # changes nothing
         elif event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"):
-            inside = (
-                event in ("os.remove", "os.rmdir") and details[1] != -1
-            )  # rmtree names entries relatively
+            inside = event in ("os.remove", "os.rmdir") and details[1] != -1  # rmtree names entries relatively
             self.step(event, self.root if inside else os.fspath(details[0]))
 
     def on_fsync(self, descriptor: int) -> None:
@@ -83,7 +80,7 @@ def _load() -> None:
     import pyarrow.dataset  # noqa: F401  what reading Parquet loads, pandas with it
 
     import sgram.cli.mine
-    import sgram.mining.job  # noqa: F401
+    import sgram.mining.run  # noqa: F401
     from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
     from sgram.traces import read_traces
 
@@ -126,9 +123,17 @@ class Trial:
     def __init__(self, place: Path, inputs: Path, truth: dict[str, bytes] | None = None):
         self.place, self.truth = place, truth or {}
         self.arguments = [
-            "mine", str(inputs), "--embedder", "hash", "--workers", "1", "--runs", str(place / "runs"),
-            "-o", str(place / "out" / "lexicon.json"),
-        ]  # fmt: skip
+            "mine",
+            str(inputs),
+            "--embedder",
+            "hash",
+            "--workers",
+            "1",
+            "--runs",
+            str(place / "runs"),
+            "-o",
+            str(place / "out" / "lexicon.json"),
+        ]
         place.mkdir()
 
     def run(self, prepare: Callable[[], None] | None = None) -> int:
@@ -179,7 +184,7 @@ def _truth(root: Path, inputs: Path) -> dict[str, bytes]:
     keeping = Trial(root / "keeping", inputs)
 
     def keep() -> None:
-        from sgram.mining import job
+        from sgram.mining import run as job
 
         job.shutil.rmtree = lambda *_, **__: None
 
@@ -254,8 +259,11 @@ def told(tmp_path_factory):
     (inputs / "c.jsonl").write_bytes(b"".join(lines[80:]))
     ran = subprocess.run(
         [sys.executable, __file__, str(root), str(inputs)],
-        cwd=ROOT, env=os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     return json.loads((root / "told.json").read_bytes())
 
@@ -274,9 +282,14 @@ def test_a_run_killed_at_random_times_ends_with_the_same_bytes(told):
 def test_the_faults_met_every_product_and_every_kind_of_operation(told):
     names = {Path(name).name for name in told["truth"]}
     assert names >= {
-        "run.json", "lexicon.json", "examples.jsonl", "candidates.parquet", "summary.json", "quarantine.jsonl",
+        "run.json",
+        "lexicon.json",
+        "examples.jsonl",
+        "candidates.parquet",
+        "summary.json",
+        "quarantine.jsonl",
         "lexicon.examples.jsonl",
-    }  # fmt: skip
+    }
     operations = told["everywhere"]["operations"]
     # each file but the lock and the spilled arrays appears atomically: opened, synced, renamed, directory synced
     vectors = [name for name in told["truth"] if "/vectors/" in name]

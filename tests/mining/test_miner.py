@@ -5,24 +5,24 @@ import random
 import re
 from collections import Counter
 from dataclasses import fields, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from mining_examples import documents_with, times
 
 from sgram import Lexicon, mine, read_traces
 from sgram.errors import SgramError, UsageError
 from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, Resources
+from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import encode
 from sgram.mining.embed import CHUNK
 from sgram.mining.miner import _DigestSum, _documents
 from sgram.mining.moves import cluster_move
 from sgram.mining.select import ReadingRules
-from sgram.mining.store import ArrayStore
 from sgram.text import gram_words
+from tests.builders.mining_examples import documents_with, times
+from tests.builders.paths import ROOT
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample_traces.jsonl"
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 METHODS = ("sgram", "paper")
 
 
@@ -84,10 +84,7 @@ def test_the_number_of_workers_does_not_matter(plain, sample, method):
 def test_shards_and_spilling_do_not_matter(plain, sample, method, workers, tmp_path):
     heard = []
     miner = SmallShards(
-        config(method=method),
-        Resources(workers=workers),
-        scratch=tmp_path,
-        progress=lambda *said: heard.append(said),
+        config(method=method), Resources(workers=workers), scratch=tmp_path, progress=lambda *said: heard.append(said)
     )
     same(plain[method], miner.fit(sample[::-1]))
     assert len(list(tmp_path.glob("ids-*.npy"))) > 10
@@ -98,11 +95,7 @@ def test_vectors_of_an_earlier_run_are_used_or_made_anew(sample, method, tmp_pat
     settings = config(method=method, min_df=2, top=1.0)
     whole = Miner(settings, scratch=tmp_path).fit(sample)
     chunks = sorted((tmp_path / "vectors").glob("*.npy"))
-    assert (
-        len(chunks)
-        == -(-len(whole.found_.kept if method == "sgram" else whole.found_.candidates) // CHUNK)
-        > 1
-    )
+    assert len(chunks) == -(-len(whole.found_.kept if method == "sgram" else whole.found_.candidates) // CHUNK) > 1
     chunks[0].unlink()  # a run killed half way
     chunks[1].write_bytes(chunks[1].read_bytes()[:-100])  # or by a full disk
     same(whole, Miner(settings, scratch=tmp_path).fit(sample))
@@ -125,17 +118,26 @@ def test_no_setting_is_without_effect(sample):
     base = config(min_df=5)
     plain = Miner(base).fit(sample).lexicon_
     changes = {
-        "method": "paper", "scorer": "labels", "top": 20, "min_df": 9, "min_problems": 15, "min_words": 2,
-        "max_words": 3, "correct_only": True, "explained": 0.3, "max_chars": 200, "similarity": 0.4, "seed": 3,
-    }  # fmt: skip
+        "method": "paper",
+        "scorer": "labels",
+        "top": 20,
+        "min_df": 9,
+        "min_problems": 15,
+        "min_words": 2,
+        "max_words": 3,
+        "correct_only": True,
+        "explained": 0.3,
+        "max_chars": 200,
+        "similarity": 0.4,
+        "seed": 3,
+    }
     elsewhere = {"embedder", "contrast_models", "name", "setting"}
     assert changes.keys() == {field.name for field in fields(MiningConfig)} - elsewhere
     for name, value in changes.items():
         other = Miner(replace(base, **{name: value})).fit(sample).lexicon_
         assert other.clusters != plain.clusters, name
     settings = {
-        name: mine(sample, config(scorer="labels", setting=name)).clusters
-        for name in ("default", "f1", "clean")
+        name: mine(sample, config(scorer="labels", setting=name)).clusters for name in ("default", "f1", "clean")
     }
     assert len(set(settings.values())) == 3
 
@@ -197,9 +199,11 @@ def test_a_lexicon_and_what_was_found_agree(sample, given):
         assert place[text][1].score == pytest.approx(found.scores[row], abs=1e-6)
     assert lexicon.source["counts"] == found.counts
     assert found.counts == {
-        "candidates": len(found.candidates), "grams": len(kept), "core": len(lexicon.core),
+        "candidates": len(found.candidates),
+        "grams": len(kept),
+        "core": len(lexicon.core),
         "clusters": len(lexicon.clusters),
-    }  # fmt: skip
+    }
     ranks = [(-cluster.df, cluster.medoid) for cluster in lexicon.clusters]
     assert ranks == sorted(ranks)
 
@@ -306,9 +310,7 @@ def test_a_scorer_that_does_not_score_is_named(sample, scores):
 def test_contrast_models_add_a_statistic_and_change_no_gram(sample, plain):
     found = fitted(sample, contrast_models=("search",))
     assert plain["sgram"].found_.candidates.model_contrast is None
-    contrast = dict(
-        zip(found.found_.candidates.texts, found.found_.candidates.model_contrast.tolist(), strict=True)
-    )
+    contrast = dict(zip(found.found_.candidates.texts, found.found_.candidates.model_contrast.tolist(), strict=True))
     held = documents_with([trace.text for trace in sample], 1)["wait"]
     models = [trace.model for trace in sample]
     inside = sum("search" in models[place] for place in held)
@@ -323,12 +325,7 @@ def test_contrast_models_add_a_statistic_and_change_no_gram(sample, plain):
 def test_a_miner_only_stores_what_it_is_given(tmp_path):
     settings, resources, scorer = config(), Resources(), Shortest()
     miner = Miner(settings, resources, scorer=scorer, scratch=tmp_path)
-    assert (miner.config, miner.resources, miner.scorer, miner.scratch) == (
-        settings,
-        resources,
-        scorer,
-        tmp_path,
-    )
+    assert (miner.config, miner.resources, miner.scorer, miner.scratch) == (settings, resources, scorer, tmp_path)
     assert not hasattr(miner, "lexicon_")
     assert not list(tmp_path.iterdir())
     assert Miner().config == MiningConfig()
@@ -338,8 +335,13 @@ def test_progress_hears_every_stage_in_order(sample):
     heard = []
     Miner(config(), progress=lambda *said: heard.append(said)).fit(sample)
     assert list(dict.fromkeys(stage for stage, _, _ in heard)) == [
-        "read", "count", "candidates", "embed", "cluster", "examples"
-    ]  # fmt: skip
+        "read",
+        "count",
+        "candidates",
+        "embed",
+        "cluster",
+        "examples",
+    ]
     assert [done for stage, done, _ in heard if stage == "read"][-1] == len(sample)
     for stage in ("count", "embed", "cluster"):
         last = [(done, total) for name, done, total in heard if name == stage][-1]

@@ -1,15 +1,15 @@
 """Input that cannot be mined is refused with a sentence; unusual input is mined."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from sgram import Trace, mine, read_traces
 from sgram.errors import InputError, UsageError
 from sgram.mining import Background, ContrastScorer, Miner, MiningConfig
+from tests.builders.paths import ROOT
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample_traces.jsonl"
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 METHODS = ("sgram", "paper")
 
 
@@ -34,9 +34,7 @@ def test_no_traces_are_refused_with_a_sentence(method):
 
 def test_no_correct_traces_are_refused_by_the_paper_only(sample):
     unknown = [replace(trace, correct=None) for trace in sample]
-    with pytest.raises(
-        InputError, match="no trace is known to be correct, and method 'paper' mines correct ones only"
-    ):
+    with pytest.raises(InputError, match="no trace is known to be correct, and method 'paper' mines correct ones only"):
         mine(unknown, config(method="paper"))
     assert mine(unknown, config(method="paper", correct_only=False)).grams
     assert mine(unknown, config()).grams
@@ -80,9 +78,7 @@ def test_traces_of_no_known_problem_can_be_mined():
     texts = ["Wait, let me check. Hmm, so 4."] * 8
     known = mine(traces_of(texts), config(min_problems=1))
     unknown = mine([Trace(id=f"t{place}", text=text) for place, text in enumerate(texts)], config())
-    assert (
-        {gram.text for gram in unknown.grams} == {gram.text for gram in known.grams} >= {"wait let me check"}
-    )
+    assert {gram.text for gram in unknown.grams} == {gram.text for gram in known.grams} >= {"wait let me check"}
     with pytest.raises(InputError, match="and 2 problems"):
         mine([Trace(id=f"t{place}", text=text) for place, text in enumerate(texts)], config(min_problems=2))
 
@@ -129,9 +125,7 @@ def test_problems_are_told_apart_by_their_prompts_and_else_by_their_groups():
             Trace(id=f"t{place}", text="Wait.", prompt=prompt, group=group)
             for place, (prompt, group) in enumerate(pairs)
         ]
-        return (
-            Miner(config(min_df=1, min_problems=1, top=1.0)).fit(traces).found_.candidates.problems.tolist()
-        )
+        return Miner(config(min_df=1, min_problems=1, top=1.0)).fit(traces).found_.candidates.problems.tolist()
 
     # long prompts are compared whole, though only their digests are kept
     long = "Find the number of pairs of whole numbers that add up to "
@@ -158,9 +152,7 @@ def test_german_traces_are_mined_and_read_without_cues():
     ]
     lexicon = mine(traces_of(texts, correct=True), config(top=1.0))
     assert "moment ich prüfe das" in {gram.text for gram in lexicon.core}
-    assert lexicon.find("Überlegen wir noch einmal") is not None, (
-        "Ü is not lower-cased, in the text or the question"
-    )
+    assert lexicon.find("Überlegen wir noch einmal") is not None, "Ü is not lower-cased, in the text or the question"
     assert {cluster.move for cluster in lexicon.clusters} == {"other"}
 
 
@@ -187,9 +179,7 @@ def test_a_text_is_cut_between_words():
     texts = ["wait. maybe. alternatively"] * 5  # spaces at characters 5 and 12
     for max_chars, kept in ((26, 3), (25, 2), (13, 2), (12, 1), (6, 1), (5, 1), (4, 1)):
         lexicon = mine(traces_of(texts), config(max_chars=max_chars, top=1.0))
-        assert {gram.text for gram in lexicon.grams} == set(["wait", "maybe", "alternatively"][:kept]), (
-            max_chars
-        )
+        assert {gram.text for gram in lexicon.grams} == set(["wait", "maybe", "alternatively"][:kept]), max_chars
 
 
 def test_a_text_without_spaces_is_not_cut_to_its_first_word():

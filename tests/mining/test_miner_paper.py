@@ -2,17 +2,17 @@
 
 import itertools
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import pytest
-from mining_examples import documents_with
 
 from sgram import Trace, __version__, read_traces
 from sgram.mining import Miner, MiningConfig
 from sgram.mining.embed import HashEmbedder
+from tests.builders.mining_examples import documents_with
+from tests.builders.paths import ROOT
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample_traces.jsonl"
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 
 
 def fitted(traces, **given):
@@ -43,9 +43,15 @@ OUTCOME = {"w": False, "v": False, "u": None} | dict.fromkeys("123456", True)
 CHECKS = ("let me check", "let me check that", "let me check this", "me check that", "me check this")
 FACTS = ("the fact that", "use the fact", "use the fact that")
 ALONE = (
-    "both sides vanish", "is equal to", "it follows that", "nothing else remains", "numbers stay prime",
-    "pairs come twice", "sum is even", "try another way",
-)  # fmt: skip
+    "both sides vanish",
+    "is equal to",
+    "it follows that",
+    "nothing else remains",
+    "numbers stay prime",
+    "pairs come twice",
+    "sum is even",
+    "try another way",
+)
 
 
 def hand_made():
@@ -94,20 +100,20 @@ def test_paper_keeps_the_top_clusters_by_cluster_df_with_ties(paper):
     lexicon = paper.lexicon_
     assert lexicon.source["scorer"] == {"name": "cluster-df", "clusters": 10}
     assert lexicon.source["counts"] == {"candidates": 16, "grams": 9, "core": 1, "clusters": 3}
-    clusters = [
-        (cluster.id, cluster.df, {gram.text for gram in cluster.grams}) for cluster in lexicon.clusters
-    ]
+    clusters = [(cluster.id, cluster.df, {gram.text for gram in cluster.grams}) for cluster in lexicon.clusters]
     assert clusters == [(0, 6, set(CHECKS)), (1, 5, {"it follows that"}), (2, 5, set(FACTS))]
 
 
-def test_paper_clusters_are_named_by_what_reads_best_and_then_by_the_centre(paper):
+def test_paper_clusters_are_named_by_what_reads_best_and_then_by_the_center(paper):
     # "let me check" alone of its cluster does not end in "this" or "that". No fact reads (torn: "use the fact" leads to
-    # "that" always; the others hang), so the centre names them: mean cosines .91 for the longest, .86 and .82 for the
+    # "that" always; the others hang), so the center names them: mean cosines .91 for the longest, .86 and .82 for the
     # others, as below. Cues: "let me check" holds "check"; the other two hold "follows" and "use the fact".
     named = [(cluster.medoid, cluster.move) for cluster in paper.lexicon_.clusters]
     assert named == [
-        ("let me check", "verification"), ("it follows that", "deduction"), ("use the fact that", "deduction")
-    ]  # fmt: skip
+        ("let me check", "verification"),
+        ("it follows that", "deduction"),
+        ("use the fact that", "deduction"),
+    ]
     vectors = HashEmbedder(0).encode(FACTS).astype(np.float64)
     assert FACTS[(vectors @ vectors.T).mean(axis=1).argmax()] == "use the fact that"
 
@@ -115,9 +121,7 @@ def test_paper_clusters_are_named_by_what_reads_best_and_then_by_the_centre(pape
 def test_paper_grams_carry_their_own_numbers_and_their_clusters_score(paper):
     grams = {gram.text: gram for gram in paper.lexicon_.grams}
     assert (grams["let me check"].df, grams["let me check"].count) == (6, 8)
-    assert (grams["me check this"].df, grams["me check this"].df_correct) == (4, 4), (
-        "the wrong traces are not mined"
-    )
+    assert (grams["me check this"].df, grams["me check this"].df_correct) == (4, 4), "the wrong traces are not mined"
     assert {text for text, gram in grams.items() if gram.core} == {"let me check"}
     assert {gram.score for gram in paper.lexicon_.clusters[0].grams} == {1.0}  # ClusterDF 6 of 6 traces
     assert grams["it follows that"].score == round(5 / 6, 6)
@@ -135,8 +139,10 @@ def test_paper_with_a_cosine_of_one_has_a_cluster_a_gram():
     # let me check 6, it follows that 5, the fact that 5
     lexicon = fitted(hand_made(), similarity=1.0).lexicon_
     assert [(cluster.medoid, cluster.df) for cluster in lexicon.clusters] == [
-        ("let me check", 6), ("it follows that", 5), ("the fact that", 5)
-    ]  # fmt: skip
+        ("let me check", 6),
+        ("it follows that", 5),
+        ("the fact that", 5),
+    ]
 
 
 def test_paper_on_all_traces_counts_the_others_too():
@@ -158,9 +164,7 @@ def test_paper_on_the_sample_obeys_the_rule():
     frequent = {
         gram
         for gram, traces in held.items()
-        if len(traces) >= 4
-        and gram.count(" ") >= 2
-        and all(len(word) > 1 or word in "ai" for word in gram.split())
+        if len(traces) >= 4 and gram.count(" ") >= 2 and all(len(word) > 1 or word in "ai" for word in gram.split())
     }
     assert set(found.found_.candidates.texts) == frequent
     n_clusters, kept = source["scorer"]["clusters"], len(lexicon.clusters)

@@ -30,9 +30,7 @@ def test_no_cue_is_listed_twice():
 
 
 def test_the_cues_are_those_of_the_table():
-    assert packaged_cues() == {
-        tuple(phrase.split(" ")): move for move, phrases in TABLE.items() for phrase in phrases
-    }
+    assert packaged_cues() == {tuple(phrase.split(" ")): move for move, phrases in TABLE.items() for phrase in phrases}
 
 
 @pytest.mark.parametrize("move", list(TABLE))
@@ -61,9 +59,7 @@ def test_the_longest_cue_decides_and_among_equals_the_move_listed_first(gram, mo
 
 @given(st.lists(st.sampled_from(sorted({word for phrase in PHRASES for word in phrase.split()})), max_size=8))
 def test_a_move_is_that_of_a_longest_cue_for_any_words(words):
-    held = {
-        (n, tuple(words[at : at + n])) for n in range(1, MAX_WORDS + 1) for at in range(len(words) - n + 1)
-    }
+    held = {(n, tuple(words[at : at + n])) for n in range(1, MAX_WORDS + 1) for at in range(len(words) - n + 1)}
     cues = packaged_cues()
     longest = max((n for n, part in held if part in cues), default=0)
     moves = {cues[part] for n, part in held if n == longest and part in cues}

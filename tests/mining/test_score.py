@@ -8,12 +8,12 @@ import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mining_examples import candidates, documents_with
 
 from sgram.errors import InputError
 from sgram.files import canonical_json
 from sgram.mining.score import Background, ContrastScorer
 from sgram.text import NORMAL_FORM, gram_words
+from tests.builders.mining_examples import candidates, documents_with
 
 words = st.sampled_from(["a", "i", "x", "wait", "let", "me", ".", ",", "7"])
 texts = st.lists(st.lists(words, max_size=20).map(" ".join), min_size=1, max_size=8)
@@ -160,9 +160,7 @@ def test_in_the_packaged_background_procedure_is_frequent_and_planning_is_rare(p
 
 
 def test_the_packaged_background_prefers_planning_at_equal_rates(packaged):
-    here = candidates(
-        ["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4
-    )
+    here = candidates(["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4)
     score = ContrastScorer(packaged).score(here)
     assert score[:2].min() > score[2:].max() + 1
     assert exp(score[:2].min()) > 5, "even its lower bound is several times more frequent"

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mining_examples import candidates
 
 from sgram.lexicon import MOVES
 from sgram.mining.moves import OTHER, move_of, packaged_cues
@@ -12,7 +11,7 @@ from sgram.mining.select import (
     CLAUSE_OPENERS,
     DANGLING,
     EXECUTION,
-    LABELLED,
+    LABELED,
     LATE_STARTS,
     OPEN_ENDS,
     WHOLE,
@@ -21,15 +20,14 @@ from sgram.mining.select import (
     keep_top,
     reading_list,
 )
+from tests.builders.mining_examples import candidates
 
 scores = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0]), max_size=12)
 tops = st.integers(1, 15) | st.sampled_from([0.01, 0.27, 0.5, 1.0])
 
 
 def kept(scores, top, floor=-np.inf):
-    rows, edge = keep_top(
-        np.array(scores, float), [f"gram {row:02d}" for row in range(len(scores))], top, floor
-    )
+    rows, edge = keep_top(np.array(scores, float), [f"gram {row:02d}" for row in range(len(scores))], top, floor)
     return rows.tolist(), edge
 
 
@@ -74,9 +72,7 @@ def test_what_is_kept_does_not_depend_on_the_order_of_the_rows(scores, top, floo
     order = list(range(len(scores)))
     random.shuffle(order)
     rows, edge = keep_top(np.array(scores), texts, top, floor)
-    shuffled, other = keep_top(
-        np.array([scores[row] for row in order]), [texts[row] for row in order], top, floor
-    )
+    shuffled, other = keep_top(np.array([scores[row] for row in order]), [texts[row] for row in order], top, floor)
     assert [texts[row] for row in rows] == [texts[order[row]] for row in shuffled]
     np.testing.assert_equal(edge, other)
 
@@ -107,7 +103,7 @@ def test_a_single_word_reads_if_it_begins_sentences():
 def test_a_single_word_that_is_cut_off_does_not_read(word):
     assert word in DANGLING
     assert not complete(word, initial=1.0)
-    assert not is_complete(candidates([word]), 0, LABELLED)
+    assert not is_complete(candidates([word]), 0, LABELED)
 
 
 @pytest.mark.parametrize(
@@ -145,19 +141,19 @@ def test_a_phrase_that_ends_in_a_hanging_word_does_not_read_unless_it_is_whole(t
 )
 def test_a_phrase_may_end_openly_only_where_labels_vouch_for_it(text, plainly, vouched_for):
     assert complete(text) == plainly
-    assert is_complete(candidates([text]), 0, LABELLED) == vouched_for
+    assert is_complete(candidates([text]), 0, LABELED) == vouched_for
 
 
 def test_an_open_end_does_not_excuse_other_faults():
-    assert not is_complete(candidates(["since we"], final=[0.0]), 0, LABELLED)
-    assert not is_complete(candidates(["that i"], initial=[0.0]), 0, LABELLED)
-    assert not is_complete(candidates(["maybe i"], leads=[0.75]), 0, LABELLED)
+    assert not is_complete(candidates(["since we"], final=[0.0]), 0, LABELED)
+    assert not is_complete(candidates(["that i"], initial=[0.0]), 0, LABELED)
+    assert not is_complete(candidates(["maybe i"], leads=[0.75]), 0, LABELED)
 
 
 @pytest.mark.parametrize("text", ["calculate", "let me calculate", "the equation says", "now add them up"])
 def test_a_phrase_that_carries_a_calculation_out_does_not_read(text):
     assert not complete(text)
-    assert not is_complete(candidates([text]), 0, LABELLED)
+    assert not is_complete(candidates([text]), 0, LABELED)
     assert complete("let me recalculate"), "the word itself, not a part of one"
 
 
@@ -228,7 +224,7 @@ def test_nothing_to_read_is_an_empty_list():
 
 def test_where_labels_vouch_for_phrases_moves_are_not_asked_for():
     texts = ["wait", "both sides", "squares of primes"]
-    assert reading_list(candidates(texts), LABELLED).tolist() == [True, True, True]
+    assert reading_list(candidates(texts), LABELED).tolist() == [True, True, True]
     assert reading_list(candidates(texts), ReadingRules(need_move=False)).tolist() == [True, True, True]
 
 
@@ -264,11 +260,7 @@ def test_a_phrase_that_too_long_a_list_loses_still_keeps_out_what_holds_it():
     assert core.tolist() == [False, False, True]
 
 
-@given(
-    st.lists(st.integers(1, 9), min_size=1, max_size=12),
-    st.integers(0, 13),
-    st.randoms(use_true_random=False),
-)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(0, 13), st.randoms(use_true_random=False))
 def test_the_longest_list_is_kept_in_any_order(df, most, random):
     texts = [f"let me try way-{'abcdefghijkl'[row]}" for row in range(len(df))]
     order = list(range(len(df)))
@@ -307,13 +299,7 @@ def test_the_reading_list_holds_what_its_rules_say_in_any_order(rows, random):
 
 
 def test_the_word_lists_are_words_in_normal_form():
-    for word in (
-        DANGLING
-        | LATE_STARTS
-        | CLAUSE_OPENERS
-        | EXECUTION
-        | {word for text in WHOLE for word in text.split()}
-    ):
+    for word in DANGLING | LATE_STARTS | CLAUSE_OPENERS | EXECUTION | {word for text in WHOLE for word in text.split()}:
         assert word == word.lower()
         assert " " not in word
     assert all(text.split()[-1] in DANGLING for text in WHOLE), "else it needs no exception"

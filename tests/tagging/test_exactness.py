@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mask_oracle import Cutter, cases, oracle_mask, texts
-from tokenizer_examples import (
-    TRAINED,
-    deepseek,
-    encode,
-    trained_bpe,
-    trained_sentencepiece_bpe,
-)
 
 from sgram import PlanningTagger
 from sgram.tagging.vocabulary import Vocabulary
+from tests.builders.mask_oracle import Cutter, cases, oracle_mask, texts
+from tests.builders.tokenizer_examples import TRAINED, deepseek, encode, trained_bpe, trained_sentencepiece_bpe
 
 EXAMPLES, WAYS = 1_000, 10
 FAMILIES = {

@@ -23,9 +23,12 @@ ROWS = [
     MaskRow("é\n😀", [2**31 - 1], [False], (Span(3, 9, "branching"), Span(3, 5, "deduction"))),
 ]
 METADATA = {
-    "lexicon": "two grams", "lexicon_digest": LEXICON.digest, "tokenizer": "a/tokenizer",
-    "tokenizer_digest": VOCABULARY.digest, "sgram": sgram.__version__,
-}  # fmt: skip
+    "lexicon": "two grams",
+    "lexicon_digest": LEXICON.digest,
+    "tokenizer": "a/tokenizer",
+    "tokenizer_digest": VOCABULARY.digest,
+    "sgram": sgram.__version__,
+}
 
 
 def written(path, rows=ROWS) -> object:
@@ -46,8 +49,10 @@ def folder(tmp_path_factory):
 
 spans = st.builds(
     lambda start, size, label: Span(start, start + size, label),
-    st.integers(0, 10**6), st.integers(1, 99), st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
-)  # fmt: skip
+    st.integers(0, 10**6),
+    st.integers(1, 99),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
 tokens = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.booleans()), max_size=6)
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
 
@@ -93,16 +98,14 @@ def test_a_name_that_is_no_unicode_is_written_as_escapes(tmp_path):
 def test_other_tools_read_plain_columns(tmp_path):
     path = written(tmp_path / "masks.parquet")
     first = {
-        "id": "a", "token_ids": [0, 1, 2], "planning_mask": [True, False, False],
+        "id": "a",
+        "token_ids": [0, 1, 2],
+        "planning_mask": [True, False, False],
         "spans": [{"start": 0, "end": 4, "label": "other"}],
-    }  # fmt: skip
+    }
     table = pq.read_table(path)
     assert table.to_pylist()[0] == first
-    assert [str(field.type) for field in table.schema][:3] == [
-        "string",
-        "list<element: int32>",
-        "list<element: bool>",
-    ]
+    assert [str(field.type) for field in table.schema][:3] == ["string", "list<element: int32>", "list<element: bool>"]
     frame = pd.read_parquet(path)
     assert frame.id.tolist() == ["a", "b", "é\n😀"]
     assert frame.planning_mask[0].tolist() == [True, False, False]
@@ -170,9 +173,7 @@ def test_a_row_that_is_none_is_told_by_number_and_trace(row, fault, tmp_path):
 
 
 def test_another_ending_than_parquet_is_refused(tmp_path):
-    with pytest.raises(
-        UsageError, match=r"masks\.jsonl: masks are written as Parquet; end the name in \.parquet"
-    ):
+    with pytest.raises(UsageError, match=r"masks\.jsonl: masks are written as Parquet; end the name in \.parquet"):
         write_masks(tmp_path / "masks.jsonl", ROWS, LEXICON, VOCABULARY)
 
 
@@ -186,9 +187,7 @@ def stored(path, metadata=None, **columns):
     kinds = {"spans": pa.list_(pa.struct({"start": pa.int32(), "end": pa.int32(), "label": pa.string()}))}
     arrays = {name: pa.array(values, kinds.get(name)) for name, values in kept.items()}
     told = {"format": "sgram-masks", "version": "1", **METADATA} | (metadata or {})
-    table = pa.table(arrays).replace_schema_metadata(
-        {key: one for key, one in told.items() if one is not None}
-    )
+    table = pa.table(arrays).replace_schema_metadata({key: one for key, one in told.items() if one is not None})
     pq.write_table(table, path)
     return path
 
@@ -228,7 +227,7 @@ def test_another_file_is_told_when_it_is_opened(metadata, columns, fault, tmp_pa
         ({"token_ids": [[2**40]]}, "cannot be read as planning masks: .*after row 0"),
         ({"planning_mask": [["yes"]]}, "cannot be read as planning masks: .*after row 0"),
     ],
-)  # fmt: skip
+)
 def test_a_row_at_fault_is_told_with_its_number(columns, fault, tmp_path):
     read = read_masks(stored(tmp_path / "masks.parquet", **columns))
     with pytest.raises(InputError, match=rf"masks\.parquet.*{fault}"):
@@ -238,9 +237,7 @@ def test_a_row_at_fault_is_told_with_its_number(columns, fault, tmp_path):
 def test_the_number_of_a_row_counts_from_the_file_s_start(tmp_path):
     n = 150  # more than are read at a time
     mask = [[True]] * (n - 1) + [[True, False]]
-    path = stored(
-        tmp_path / "masks.parquet", id=["a"] * n, token_ids=[[1]] * n, planning_mask=mask, spans=[[]] * n
-    )
+    path = stored(tmp_path / "masks.parquet", id=["a"] * n, token_ids=[[1]] * n, planning_mask=mask, spans=[[]] * n)
     with pytest.raises(InputError, match=f"row {n}: 1 token ids"):
         list(read_masks(path))
 
@@ -259,9 +256,7 @@ def test_wider_types_are_read_as_ours(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"not Parquet", b"PAR1 cut PAR1"])
 def test_what_is_no_parquet_is_told(content, tmp_path):
     (tmp_path / "masks.parquet").write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"masks\.parquet cannot be read as planning masks: .*; check the path"
-    ):
+    with pytest.raises(InputError, match=r"masks\.parquet cannot be read as planning masks: .*; check the path"):
         read_masks(tmp_path / "masks.parquet")
     with pytest.raises(InputError, match=r"missing\.parquet cannot be read"):
         read_masks(tmp_path / "missing.parquet")
@@ -269,8 +264,7 @@ def test_what_is_no_parquet_is_told(content, tmp_path):
 
 def test_damage_in_the_middle_is_told(tmp_path):
     path = written(
-        tmp_path / "masks.parquet",
-        [MaskRow(str(n), np.arange(999) + n, np.arange(999) % n == 0) for n in range(1, 99)],
+        tmp_path / "masks.parquet", [MaskRow(str(n), np.arange(999) + n, np.arange(999) % n == 0) for n in range(1, 99)]
     )
     data = bytearray(path.read_bytes())
     data[1000:3000] = bytes(2000)

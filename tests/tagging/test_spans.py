@@ -2,7 +2,6 @@
 
 import random
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.tagging.spans import Span, find_spans, longest_first
 from sgram.text import gram_words
+from tests.builders.paths import ROOT
 
 
 def found(text: str, *grams: str) -> list[str]:
@@ -52,22 +52,7 @@ def test_a_gram_is_found_whatever_stands_between_its_words(text, surface):
 
 
 @pytest.mark.parametrize(
-    "end",
-    [
-        *".?!;\n0_=+$%&@|~^#>\\</²½",
-        "…",
-        "。",
-        "？",
-        "！",
-        "；",
-        "😀",
-        "×",
-        "→",
-        "≤",
-        "\u2028",
-        "\x00",
-        "\ufffd",
-    ],
+    "end", [*".?!;\n0_=+$%&@|~^#>\\</²½", "…", "。", "？", "！", "；", "😀", "×", "→", "≤", "\u2028", "\x00", "\ufffd"]
 )
 def test_a_sentence_end_between_two_words_separates_them(end):
     assert found(f"wait {end} let me", "wait let", "let me", "wait") == ["wait", "let me"]
@@ -82,13 +67,42 @@ def test_a_line_end_is_a_sentence_end_and_a_lone_carriage_return_is_not(line_end
 @pytest.mark.parametrize(
     "text",
     [
-        r"\wait", r"\frac\wait", "<wait>", "</wait>", "a/wait", "wait1", "1wait", "wait_x", "x_wait", "wait²",
-        "x2wait", "wait0.5", "wait__",
-        "awaiting", "waits", "wait's", "re-wait", "wait-list", "wait’s", "wait‑list", "o'wait",
-        "waité", "éwait", "wait\u0301", "等等wait", "waitは", "שwait", "ｗait", "wаit",  # the last has a Cyrillic а
-        "ＷＡＩＴ", "w a i t", "wai t", "wa-it", "",
+        r"\wait",
+        r"\frac\wait",
+        "<wait>",
+        "</wait>",
+        "a/wait",
+        "wait1",
+        "1wait",
+        "wait_x",
+        "x_wait",
+        "wait²",
+        "x2wait",
+        "wait0.5",
+        "wait__",
+        "awaiting",
+        "waits",
+        "wait's",
+        "re-wait",
+        "wait-list",
+        "wait’s",
+        "wait‑list",
+        "o'wait",
+        "waité",
+        "éwait",
+        "wait\u0301",
+        "等等wait",
+        "waitは",
+        "שwait",
+        "ｗait",
+        "wаit",  # the last has a Cyrillic а
+        "ＷＡＩＴ",
+        "w a i t",
+        "wai t",
+        "wa-it",
+        "",
     ],
-)  # fmt: skip
+)
 def test_no_gram_is_found_in_code_markup_or_a_longer_word(text):
     assert found(text, "wait") == []
 
@@ -163,11 +177,7 @@ def test_a_text_without_a_gram_has_no_span():
 def test_a_gram_may_be_the_whole_text_or_stand_at_either_end():
     assert found("wait", "wait") == ["wait"]
     assert found("wait then wait", "wait") == ["wait", "wait"]
-    assert found("let me check", "let me", "me check", "let me check") == [
-        "let me check",
-        "let me",
-        "me check",
-    ]
+    assert found("let me check", "let me", "me check", "let me check") == ["let me check", "let me", "me check"]
 
 
 def test_a_gram_cut_by_the_end_of_the_text_is_not_found():
@@ -184,9 +194,7 @@ def test_every_occurrence_is_given_nested_and_overlapping_ones_too():
     text = "so let me check if"
     grams = ["so let", "let me check", "let", "let me", "me", "check if", "check"]
     spans = find_spans(text, Lexicon.from_grams(grams))
-    assert [(span.start, span.end) for span in spans] == [
-        (0, 6), (3, 15), (3, 9), (3, 6), (7, 9), (10, 18), (10, 15),
-    ]  # fmt: skip
+    assert [(span.start, span.end) for span in spans] == [(0, 6), (3, 15), (3, 9), (3, 6), (7, 9), (10, 18), (10, 15)]
 
 
 def test_a_gram_that_overlaps_itself_is_found_each_time():
@@ -196,9 +204,7 @@ def test_a_gram_that_overlaps_itself_is_found_each_time():
 def test_a_span_carries_the_move_the_cluster_and_the_gram():
     waits = Cluster(0, (Gram(("wait",)), Gram(("hold", "on"))), 7, "wait", "backtracking")
     checks = Cluster(0, (Gram(("let", "me", "check")),), 9, "let me check", "verification")
-    lexicon = Lexicon.build(
-        "made", [waits, checks], {}
-    )  # by df: the checks are cluster 0, the waits cluster 1
+    lexicon = Lexicon.build("made", [waits, checks], {})  # by df: the checks are cluster 0, the waits cluster 1
     # "Hold — on" 0-9, "LET me check" 12-24
     assert find_spans("Hold — on…: LET me check", lexicon) == [
         Span(0, 9, "backtracking", 1, "hold on"),
@@ -223,9 +229,7 @@ def test_a_span_is_a_value():
 
 
 TABLE = re.findall(
-    r"^\| `(.+?)` \| `(.+?)` \| (yes|no) \|",
-    (Path(__file__).parents[2] / "docs" / "tagging.md").read_text(encoding="utf-8"),
-    re.MULTILINE,
+    r"^\| `(.+?)` \| `(.+?)` \| (yes|no) \|", (ROOT / "docs" / "tagging.md").read_text(encoding="utf-8"), re.MULTILINE
 )
 
 
@@ -259,15 +263,71 @@ def searched(text: str, grams: set[str]) -> set[tuple[int, int, str]]:
 
 
 PIECES = [
-    "wait", "Wait", "let", "LET", "me", "a", "let's", "let’s", "re-do", "re‑do", "don''t", "me-", "-a", "'a", "a'",
-    " ", " ", " ", ", ", ",", ":", "—", "–", "“", "”", "\"", "(", ")", "*", "`", "[", "{", "\t", "\r",
-    ".", "?", ";", "\n", "\r\n", "=", "+", "$", "%", ">", "#", "1", "_", "x1", "f_", "\\", "\\frac", "<", "</", "/",
-    "<think>", "'", "’", "‘", "-", "‐", "--", "''",
-]  # fmt: skip
+    "wait",
+    "Wait",
+    "let",
+    "LET",
+    "me",
+    "a",
+    "let's",
+    "let’s",
+    "re-do",
+    "re‑do",
+    "don''t",
+    "me-",
+    "-a",
+    "'a",
+    "a'",
+    " ",
+    " ",
+    " ",
+    ", ",
+    ",",
+    ":",
+    "—",
+    "–",
+    "“",
+    "”",
+    '"',
+    "(",
+    ")",
+    "*",
+    "`",
+    "[",
+    "{",
+    "\t",
+    "\r",
+    ".",
+    "?",
+    ";",
+    "\n",
+    "\r\n",
+    "=",
+    "+",
+    "$",
+    "%",
+    ">",
+    "#",
+    "1",
+    "_",
+    "x1",
+    "f_",
+    "\\",
+    "\\frac",
+    "<",
+    "</",
+    "/",
+    "<think>",
+    "'",
+    "’",
+    "‘",
+    "-",
+    "‐",
+    "--",
+    "''",
+]
 texts = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
-phrases = st.lists(
-    st.sampled_from(["wait", "let", "me", "a", "let's", "re-do", "don", "t"]), min_size=1, max_size=6
-)
+phrases = st.lists(st.sampled_from(["wait", "let", "me", "a", "let's", "re-do", "don", "t"]), min_size=1, max_size=6)
 grams = st.sets(phrases.map(" ".join), min_size=1, max_size=12)
 
 
@@ -282,8 +342,10 @@ def test_the_spans_are_those_of_a_search_by_regular_expressions(text, grams):
 def test_the_second_search_finds_what_a_reader_finds():
     text = "Wait — let’s re‑do: \\let me; x1 let me"
     assert searched(text, {"wait let's re-do", "let me", "wait"}) == {
-        (0, 18, "wait let's re-do"), (0, 4, "wait"), (32, 38, "let me"),
-    }  # fmt: skip
+        (0, 18, "wait let's re-do"),
+        (0, 4, "wait"),
+        (32, 38, "let me"),
+    }
 
 
 TRICKY = [
@@ -308,7 +370,7 @@ any_texts = st.lists(st.sampled_from(TRICKY) | st.text(max_size=3), max_size=30)
 
 
 @given(any_texts, grams)
-def test_the_text_under_a_span_normalises_to_its_gram(text, grams):
+def test_the_text_under_a_span_normalizes_to_its_gram(text, grams):
     for span in find_spans(text, Lexicon.from_grams(grams)):
         assert " ".join(gram_words(text[span.start : span.end])) == span.gram
         assert span.gram in grams
@@ -346,9 +408,7 @@ def test_words_count_not_characters():
 
 def test_of_equals_the_one_that_begins_first_stays():
     assert shown("a b c", "b c", "a b") == ["a b"]
-    assert longest_first(find_spans("no no no", Lexicon.from_grams(["no no"]))) == [
-        Span(0, 5, "other", 0, "no no")
-    ]
+    assert longest_first(find_spans("no no no", Lexicon.from_grams(["no no"]))) == [Span(0, 5, "other", 0, "no no")]
     # "let me" goes before "me check", so "check it" has room
     assert shown("let me check it", "me check", "let me", "check it") == ["let me", "check it"]
 

@@ -1,5 +1,4 @@
 import pytest
-import tokenizer_examples as examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Regex, decoders
@@ -14,6 +13,7 @@ from sgram.tagging.spelling import (
     spell_byte_pieces,
     unknown_ids,
 )
+from tests.builders import tokenizer_examples as examples
 
 
 class Tokenizer:
@@ -43,12 +43,20 @@ def test_every_byte_has_its_character_in_the_map():
 @pytest.mark.parametrize(
     ("token", "spelled"),
     [
-        ("ĠWait", b" Wait"), ("ĊĊ", b"\n\n"), ("âĢĻ", "’".encode()), ("é", b"\xe9"), ("", b""),
-        ("<think>", b"<think>"), ("<｜User｜>", "<｜User｜>".encode()),
+        ("ĠWait", b" Wait"),
+        ("ĊĊ", b"\n\n"),
+        ("âĢĻ", "’".encode()),
+        ("é", b"\xe9"),
+        ("", b""),
+        ("<think>", b"<think>"),
+        ("<｜User｜>", "<｜User｜>".encode()),
         # a space, a no-break space and a soft hyphen are outside the map, so the whole token is its own UTF-8
-        ("Ġ x", "Ġ x".encode()), ("\xa0", b"\xc2\xa0"), ("é\xad", "é\xad".encode()), ("Ġ▁", "Ġ▁".encode()),
+        ("Ġ x", "Ġ x".encode()),
+        ("\xa0", b"\xc2\xa0"),
+        ("é\xad", "é\xad".encode()),
+        ("Ġ▁", "Ġ▁".encode()),
     ],
-)  # fmt: skip
+)
 def test_a_byte_level_token_is_its_bytes(token, spelled):
     assert byte_level(token) == spelled
     assert decoders.ByteLevel().decode([token]) == spelled.decode(errors="replace")
@@ -76,7 +84,7 @@ CASES = [
     (decoders.Sequence([decoders.Fuse(), decoders.Replace("▁", " ")]), ["▁a▁"], [b" a "], False),
     (decoders.Sequence([decoders.Sequence([LLAMA]), decoders.Fuse()]), ["▁a"], [b" a"], True),
     (decoders.Sequence([decoders.Fuse(), decoders.Strip(" ", 0, 0)]), [" a"], [b" a"], False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("decoder", "tokens", "spelled", "strips"), CASES)
@@ -89,11 +97,14 @@ def test_a_decoder_spells_each_token(decoder, tokens, spelled, strips):
 # A `Strip` at the end is left out: the library itself panics at a token shorter than what may be stripped.
 LETTERS = st.text("aé▁Ġ’ #x<", min_size=1, max_size=4)
 SPELLED = [
-    decoders.Metaspace(prepend_scheme="never"), LLAMA, decoders.WordPiece(cleanup=False), decoders.ByteLevel(),
+    decoders.Metaspace(prepend_scheme="never"),
+    LLAMA,
+    decoders.WordPiece(cleanup=False),
+    decoders.ByteLevel(),
     decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]),
     decoders.Strip("x", 2, 0),
     decoders.Sequence([decoders.Strip("▁", 1, 0), decoders.Replace("a▁", "Ġ"), decoders.Fuse()]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("decoder", SPELLED)
@@ -102,9 +113,7 @@ SPELLED = [
 @example(tokens=["▁", "##a"])
 def test_the_bytes_of_tokens_joined_are_what_the_decoder_makes_of_the_row(decoder, tokens):
     found = spelling(decoder)
-    if (
-        tokens[0].startswith("##") and found.strips_first_space
-    ):  # WordPiece leaves the marks on a row's first token
+    if tokens[0].startswith("##") and found.strips_first_space:  # WordPiece leaves the marks on a row's first token
         tokens = ["a", *tokens]
     text = b"".join(found(tokens)).decode(errors="replace")
     if found.strips_first_space:
@@ -146,8 +155,8 @@ class Backwards:
         (decoders.Sequence([decoders.Fuse(), decoders.Strip("x", 1, 0)]), "strips 'x' off the whole text"),
         (decoders.Decoder.custom(Backwards()), "decoder written in Python does not work token by token"),
     ],
-)  # fmt: skip
-def test_a_decoder_that_looks_at_neighbours_is_refused(decoder, reason):
+)
+def test_a_decoder_that_looks_at_neighbors_is_refused(decoder, reason):
     with pytest.raises(CannotSpellError, match=reason):
         spelling(decoder)
 
@@ -215,10 +224,13 @@ def test_an_encoding_has_the_bytes_themselves():
 @pytest.mark.parametrize(
     ("made", "token"),
     [
-        (examples.trained_unigram, "<unk>"), (examples.trained_wordpiece, "[UNK]"), (examples.trained_words, "<unk>"),
-        (examples.trained_sentencepiece_bpe, "<unk>"), (examples.trained_bpe, None),
+        (examples.trained_unigram, "<unk>"),
+        (examples.trained_wordpiece, "[UNK]"),
+        (examples.trained_words, "<unk>"),
+        (examples.trained_sentencepiece_bpe, "<unk>"),
+        (examples.trained_bpe, None),
     ],
-)  # fmt: skip
+)
 def test_the_unknown_token_is_found_in_every_model(made, token):
     tokenizer = made()
     assert unknown_ids(tokenizer.model) == ([] if token is None else [tokenizer.token_to_id(token)])

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from sgram.lexicon import MOVES, Cluster, Gram, Lexicon
-from sgram.tagging.rollouts import RolloutTagger
 from sgram.tagging.summary import TagSummary
+from sgram.tagging.tagged_rollouts import RolloutTagger
 from sgram.traces import Trace
 
 LEXICON = Lexicon.build(
@@ -33,9 +33,11 @@ def summed(to_keep: int = 0, traces=TRACES) -> TagSummary:
 def test_grams_are_counted_as_people_see_them():
     # the "wait" inside "wait a minute" is not seen
     assert summed().grams(10) == [
-        ("so", "other", 3, 2), ("let me", "goal-setting", 1, 1), ("wait", "backtracking", 1, 1),
+        ("so", "other", 3, 2),
+        ("let me", "goal-setting", 1, 1),
+        ("wait", "backtracking", 1, 1),
         ("wait a minute", "backtracking", 1, 1),
-    ]  # fmt: skip
+    ]
     assert [row.gram for row in summed().grams(1)] == ["so"]
 
 
@@ -53,10 +55,14 @@ def test_shares_are_of_all_then_by_outcome_by_model_by_both():
     # characters that are not space: 17 of 19 ("." and "!" not), 9 of 11, 0 of 1
     assert [(row.model, row.outcome, row.n_planning, row.n_units) for row in rows] == [
         (None, None, 26, 31),
-        (None, "correct", 17, 19), (None, "wrong", 9, 11), (None, "not judged", 0, 1),
+        (None, "correct", 17, 19),
+        (None, "wrong", 9, 11),
+        (None, "not judged", 0, 1),
         ("not told", None, 26, 31),
-        ("not told", "correct", 17, 19), ("not told", "wrong", 9, 11), ("not told", "not judged", 0, 1),
-    ]  # fmt: skip
+        ("not told", "correct", 17, 19),
+        ("not told", "wrong", 9, 11),
+        ("not told", "not judged", 0, 1),
+    ]
 
 
 def test_the_first_traces_are_kept():

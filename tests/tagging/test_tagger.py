@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mask_oracle import Cutter, cases, characters, oracle_mask
-from tokenizer_examples import encode, trained_bpe, trained_sentencepiece_bpe, trained_wordpiece
 
 from sgram import Lexicon, PlanningTagger, find_spans
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.lexicon import MOVES, Cluster, Gram
 from sgram.tagging.vocabulary import Vocabulary
+from tests.builders.mask_oracle import Cutter, cases, characters, oracle_mask
+from tests.builders.tokenizer_examples import encode, trained_bpe, trained_sentencepiece_bpe, trained_wordpiece
 
 TOKENS = [b"wait", b" let", b" me", b",", b" see", None, b".", b" x", b"1", b"let", b"\xc2\xa0"]
 WAIT, LET, ME, COMMA, SEE, END, DOT, X, ONE, BARE, SPACE = range(11)
@@ -188,9 +188,7 @@ def test_labels_are_those_of_the_spans_whatever_the_tokens(case, seed):
     lexicon, text = case
     rng = random.Random(seed)
     moves = rng.choices(MOVES, k=len(lexicon.clusters))
-    lexicon = with_moves(
-        *((cluster.medoid, move) for cluster, move in zip(lexicon.clusters, moves, strict=True))
-    )
+    lexicon = with_moves(*((cluster.medoid, move) for cluster, move in zip(lexicon.clusters, moves, strict=True)))
     tagger = PlanningTagger(lexicon, [*BYTES, b"let me", b" so ", "’s".encode(), b"e, w"])
     ids = Cutter(tagger.vocabulary.tokens).cut(text.encode(), rng, taste=0.5)
     if ids:
@@ -332,9 +330,7 @@ def test_no_workers_are_refused():
 
 def test_without_triton_ids_on_a_gpu_are_tagged_on_the_host_and_that_is_said_once(tagger, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setitem(
-        __import__("sys").modules, "sgram.tagging.gpu", None
-    )  # as where it cannot be imported
+    monkeypatch.setitem(__import__("sys").modules, "sgram.tagging.kernel.gpu", None)  # as where it cannot be imported
     with pytest.warns(
         RuntimeWarning, match="tagged on the host, because Triton is missing|tagged there, because Triton"
     ):

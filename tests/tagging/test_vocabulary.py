@@ -7,27 +7,55 @@ import weakref
 from collections import OrderedDict
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tokenizer_examples as examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tokenizer_examples import decode, encode
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from sgram.errors import InputError, UsageError
 from sgram.tagging.vocabulary import MAX_IDS, PROBES, Vocabulary
+from tests.builders import tokenizer_examples as examples
+from tests.builders.paths import ROOT
+from tests.builders.tokenizer_examples import decode, encode
 
 EVERY = {**examples.TRAINED, **examples.REAL}
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.lists(
     st.sampled_from(
-        ["wait", "Let me", "  ", "\n", "\n\n", "\t", "’", "“so”", "don't", "é", "e\u0301", "x²", "🤔", "👩‍🔬", "再想",
-         "▁", "<0x0A>", "##ing", "</w>", "<think>", "<|endoftext|>", "12", "3.5", "Ġ", "\ufffd", "\xa0", " ,", "\x00"]
+        [
+            "wait",
+            "Let me",
+            "  ",
+            "\n",
+            "\n\n",
+            "\t",
+            "’",
+            "“so”",
+            "don't",
+            "é",
+            "e\u0301",
+            "x²",
+            "🤔",
+            "👩‍🔬",
+            "再想",
+            "▁",
+            "<0x0A>",
+            "##ing",
+            "</w>",
+            "<think>",
+            "<|endoftext|>",
+            "12",
+            "3.5",
+            "Ġ",
+            "\ufffd",
+            "\xa0",
+            " ,",
+            "\x00",
+        ]
     ),
     max_size=12,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 def spelled(vocabulary, ids):
@@ -75,15 +103,7 @@ def test_byte_level_tokenizers_give_the_text_back(name, text):
 @settings(max_examples=60)
 def test_byte_fallback_gives_the_text_back(name, text):
     tokenizer = EVERY[name]()
-    for token in (
-        "▁",
-        "<unk>",
-        "<s>",
-        "</s>",
-        "<control>",
-        "\x00",
-        "<0x0A>",
-    ):  # a space, or special, or a byte's name
+    for token in ("▁", "<unk>", "<s>", "</s>", "<control>", "\x00", "<0x0A>"):  # a space, or special, or a byte's name
         text = text.replace(token, "")
     assert spelled(Vocabulary.of(tokenizer), encode(tokenizer, text)) == text
 
@@ -91,14 +111,25 @@ def test_byte_fallback_gives_the_text_back(name, text):
 @pytest.mark.parametrize(
     ("name", "strips", "keeps"),
     [
-        ("trained_bpe", False, True), ("trained_sentencepiece_bpe", True, True), ("trained_gemma", False, True),
-        ("trained_unigram", True, False), ("trained_wordpiece", True, False), ("trained_suffix_bpe", False, False),
-        ("trained_words", True, False), ("processor", True, False), ("exact_processor", True, True),
-        ("tiny_encoding", False, True), ("deepseek", False, True), ("cl100k", False, True), ("o200k", False, True),
-        ("llama2", True, True), ("minilm", True, False), ("smollm2", False, True),
+        ("trained_bpe", False, True),
+        ("trained_sentencepiece_bpe", True, True),
+        ("trained_gemma", False, True),
+        ("trained_unigram", True, False),
+        ("trained_wordpiece", True, False),
+        ("trained_suffix_bpe", False, False),
+        ("trained_words", True, False),
+        ("processor", True, False),
+        ("exact_processor", True, True),
+        ("tiny_encoding", False, True),
+        ("deepseek", False, True),
+        ("cl100k", False, True),
+        ("o200k", False, True),
+        ("llama2", True, True),
+        ("minilm", True, False),
+        ("smollm2", False, True),
         ("anthropic", False, False),  # NFKC: "x²" becomes "x2"
     ],
-)  # fmt: skip
+)
 def test_what_happens_to_spaces_and_texts_is_known(name, strips, keeps):
     vocabulary = Vocabulary.of(EVERY[name]())
     assert (vocabulary.strips_first_space, vocabulary.keeps_text) == (strips, keeps)
@@ -144,9 +175,7 @@ def test_bert_has_words_and_parts_of_words():
     tokens = Vocabulary.of(tokenizer).tokens
     assert tokens[tokenizer.token_to_id("wait")] == b" wait"
     assert tokens[tokenizer.token_to_id("##ing")] == b"ing"
-    assert [tokens[tokenizer.token_to_id(each)] for each in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")] == [
-        None
-    ] * 4
+    assert [tokens[tokenizer.token_to_id(each)] for each in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")] == [None] * 4
 
 
 def test_smollm_is_read_through_transformers():
@@ -299,11 +328,7 @@ def test_a_list_of_bytes_is_taken_as_it_is():
         vocabulary = Vocabulary.of(given_)
         assert vocabulary.tokens == (b"a", None, b"", b"b\xff")
         assert {type(token) for token in vocabulary.tokens} == {bytes, type(None)}
-        assert (vocabulary.name, vocabulary.strips_first_space, vocabulary.keeps_text) == (
-            "list of bytes",
-            False,
-            True,
-        )
+        assert (vocabulary.name, vocabulary.strips_first_space, vocabulary.keeps_text) == ("list of bytes", False, True)
 
 
 def test_ids_that_no_rank_has_are_none():
@@ -330,12 +355,13 @@ def test_ids_that_no_rank_has_are_none():
         ({b"a": 0, b"b": 0}, "two tokens, 'a' and 'b', have the id 0"),
         (None, "a NoneType is no tokenizer; give a transformers, tokenizers, tiktoken or sentencepiece tokenizer"),
         ("gpt2", r"a str is no tokenizer; load it first \(AutoTokenizer.from_pretrained\); give"),
-        (b"gpt2", "a bytes is no tokenizer"), (42, "a int is no tokenizer"),
+        (b"gpt2", "a bytes is no tokenizer"),
+        (42, "a int is no tokenizer"),
         (Tokenizer, "Tokenizer is a class; give"),
         (object(), "a object is no tokenizer"),
         (np.zeros(3), "a ndarray is no tokenizer"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_vocabulary_is_refused_with_the_reason(given_, message):
     with pytest.raises(UsageError, match=message):
         Vocabulary.of(given_)
@@ -350,9 +376,7 @@ def with_decoder(decoder):
     return tokenizer
 
 
-LIST_INSTEAD = (
-    r"cannot be recovered: .*give a list of byte strings instead \(index = id, None for special tokens\)"
-)
+LIST_INSTEAD = r"cannot be recovered: .*give a list of byte strings instead \(index = id, None for special tokens\)"
 
 
 @pytest.mark.parametrize(
@@ -374,9 +398,7 @@ def test_a_decoder_written_in_python_is_refused():
         def decode_chain(self, tokens):
             return [token.upper() for token in tokens]
 
-    with pytest.raises(
-        InputError, match="decoder written in Python does not work token by token; give a list"
-    ):
+    with pytest.raises(InputError, match="decoder written in Python does not work token by token; give a list"):
         Vocabulary.of(with_decoder(decoders.Decoder.custom(Shouting())))
 
 
@@ -476,9 +498,7 @@ def test_spell_takes_any_row_of_ids():
 
 @pytest.mark.parametrize("ids", [[-1], [0, 2], [[0]], np.array([[0, 1]])])
 def test_spell_refuses_what_is_no_id(ids):
-    with pytest.raises(
-        UsageError, match="no id of the vocabulary list of bytes, which has 0 to 1; give one row"
-    ):
+    with pytest.raises(UsageError, match="no id of the vocabulary list of bytes, which has 0 to 1; give one row"):
         Vocabulary.of([b"a", b"b"]).spell(ids)
 
 
@@ -486,10 +506,7 @@ def test_a_larger_table_of_the_model_is_filled_with_none():
     vocabulary = Vocabulary.of([b"a", b"b"], vocab_size=5)
     assert vocabulary.tokens == (b"a", b"b", None, None, None)
     assert len(vocabulary) == 5
-    assert (
-        Vocabulary.of(examples.trained_bpe(), 512).tokens[:402]
-        == Vocabulary.of(examples.trained_bpe()).tokens
-    )
+    assert Vocabulary.of(examples.trained_bpe(), 512).tokens[:402] == Vocabulary.of(examples.trained_bpe()).tokens
     assert Vocabulary.of(Vocabulary.of([b"a"]), 2).tokens == (b"a", None)
     assert Vocabulary.of(examples.trained_gemma(), np.int64(600)).strips_first_space is False
     assert Vocabulary.of(examples.minilm(), 30_528).keeps_text is False
@@ -510,12 +527,20 @@ def test_the_vocabulary_of_a_vocabulary_is_itself():
 @pytest.mark.parametrize(
     ("given_", "name"),
     [
-        ("Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B"), ("gpt2", "gpt2"), ("/home/someone/models/tiny/", "models/tiny"),
-        (r"C:\Users\someone\tiny", "someone/tiny"), ("./tiny", "./tiny"), ("", "tokenizers BPE"),
-        ("/", "tokenizers BPE"), (None, "tokenizers BPE"), (7, "tokenizers BPE"), ("a\nb", r"a\nb"),
-        ("/x/hub/models--Qwen--Qwen3-8B/snapshots/0123abc", "Qwen/Qwen3-8B"), ("n" * 300, "n" * 200),
+        ("Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B"),
+        ("gpt2", "gpt2"),
+        ("/home/someone/models/tiny/", "models/tiny"),
+        (r"C:\Users\someone\tiny", "someone/tiny"),
+        ("./tiny", "./tiny"),
+        ("", "tokenizers BPE"),
+        ("/", "tokenizers BPE"),
+        (None, "tokenizers BPE"),
+        (7, "tokenizers BPE"),
+        ("a\nb", r"a\nb"),
+        ("/x/hub/models--Qwen--Qwen3-8B/snapshots/0123abc", "Qwen/Qwen3-8B"),
+        ("n" * 300, "n" * 200),
     ],
-)  # fmt: skip
+)
 def test_a_name_holds_no_path_of_the_machine(given_, name):
     tokenizer = byte_level_copy()
     tokenizer.name_or_path = given_
@@ -525,11 +550,15 @@ def test_a_name_holds_no_path_of_the_machine(given_, name):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ([b"a", b"b"], [b"a", b"c"]), ([b"a", None], [b"a", b""]), ([b"a", b"b"], [b"b", b"a"]),
-        ([b"ab", b"c"], [b"a", b"bc"]), ([b"a"], [b"a", None]), ([b"", b"a"], [b"a", b""]),
+        ([b"a", b"b"], [b"a", b"c"]),
+        ([b"a", None], [b"a", b""]),
+        ([b"a", b"b"], [b"b", b"a"]),
+        ([b"ab", b"c"], [b"a", b"bc"]),
+        ([b"a"], [b"a", None]),
+        ([b"", b"a"], [b"a", b""]),
         ([None, b"a"], [b"a", None]),
     ],
-)  # fmt: skip
+)
 def test_other_tokens_have_another_digest(one, other):
     assert Vocabulary.of(one).digest != Vocabulary.of(other).digest
 
@@ -603,9 +632,11 @@ def test_a_model_trained_anew_is_seen():
     tokenizer = byte_level_copy()
     before = Vocabulary.of(tokenizer)
     trainer = trainers.BpeTrainer(
-        vocab_size=len(before), show_progress=False, special_tokens=["<|endoftext|>"],
+        vocab_size=len(before),
+        show_progress=False,
+        special_tokens=["<|endoftext|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
+    )
     tokenizer.train_from_iterator([" ".join(examples.SENTENCES)[::-1]], trainer)
     tokens = Vocabulary.of(tokenizer).tokens
     assert tokens != before.tokens
@@ -675,11 +706,5 @@ def test_no_tokenizer_library_is_loaded():
         "import sys; from sgram.tagging.vocabulary import Vocabulary; Vocabulary.of([b'a']); Vocabulary.of({b'a': 0});"
         "print({'tokenizers', 'transformers', 'tiktoken', 'sentencepiece', 'numpy', 'torch'} & {*sys.modules})"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"

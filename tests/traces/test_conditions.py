@@ -5,27 +5,51 @@ from sgram.traces.conditions import parse_condition, parse_conditions
 from sgram.traces.trace import Trace
 
 TRACE = Trace(
-    id="a", text="four words are here", reward=0.5, correct=True, step=100, model="deepseek-ai/DeepSeek-R1",
+    id="a",
+    text="four words are here",
+    reward=0.5,
+    correct=True,
+    step=100,
+    model="deepseek-ai/DeepSeek-R1",
     meta={"dataset": "gsm8k", "epoch": 2, "looped": False},
-)  # fmt: skip
+)
 BARE = Trace(id="b", text="")
 
 
 @pytest.mark.parametrize(
     ("condition", "meets", "bare_meets"),
     [
-        ("correct=true", True, False), ("correct=false", False, False), ("correct=none", False, True),
-        ("correct!=none", True, False), ("correct != false", True, True), ("correct==TRUE", True, False),
-        ("step>=100", True, False), ("step>100", False, False), ("step<100.5", True, False),
-        ("step<=99", False, False), ("step=100", True, False), ("reward=0.5", True, False),
-        ("reward!=1", True, True), ("reward=none", False, True), ("length=19", True, False),
-        ("length<1", False, True), ("model=deepseek-ai/DeepSeek-R1", True, False), ("model~R1", True, False),
-        ("model~r1", False, False), ("model!=x", True, True), ("id=a", True, False),
-        ("meta.dataset=gsm8k", True, False), ("meta.epoch=2", True, False), ("meta.epoch>=2", True, False),
-        ("meta.epoch=x", False, False), ("meta.looped=false", True, False), ("meta.other=none", True, True),
-        ("text~=four", False, False), ("text~words", True, False),
+        ("correct=true", True, False),
+        ("correct=false", False, False),
+        ("correct=none", False, True),
+        ("correct!=none", True, False),
+        ("correct != false", True, True),
+        ("correct==TRUE", True, False),
+        ("step>=100", True, False),
+        ("step>100", False, False),
+        ("step<100.5", True, False),
+        ("step<=99", False, False),
+        ("step=100", True, False),
+        ("reward=0.5", True, False),
+        ("reward!=1", True, True),
+        ("reward=none", False, True),
+        ("length=19", True, False),
+        ("length<1", False, True),
+        ("model=deepseek-ai/DeepSeek-R1", True, False),
+        ("model~R1", True, False),
+        ("model~r1", False, False),
+        ("model!=x", True, True),
+        ("id=a", True, False),
+        ("meta.dataset=gsm8k", True, False),
+        ("meta.epoch=2", True, False),
+        ("meta.epoch>=2", True, False),
+        ("meta.epoch=x", False, False),
+        ("meta.looped=false", True, False),
+        ("meta.other=none", True, True),
+        ("text~=four", False, False),
+        ("text~words", True, False),
     ],
-)  # fmt: skip
+)
 def test_a_condition_means_what_it_says(condition, meets, bare_meets):
     test = parse_condition(condition)
     assert (test(TRACE), test(BARE)) == (meets, bare_meets)
@@ -33,9 +57,22 @@ def test_a_condition_means_what_it_says(condition, meets, bare_meets):
 
 @pytest.mark.parametrize(
     "condition",
-    ["", "correct", "=true", "colour=red", "step>=many", "step=ten", "correct=yes", "model>5x", "correct>=true",
-     "reward~1", "meta.=3", "model~none", "token_ids=1"],
-)  # fmt: skip
+    [
+        "",
+        "correct",
+        "=true",
+        "color=red",
+        "step>=many",
+        "step=ten",
+        "correct=yes",
+        "model>5x",
+        "correct>=true",
+        "reward~1",
+        "meta.=3",
+        "model~none",
+        "token_ids=1",
+    ],
+)
 def test_a_condition_that_cannot_be_meant_is_told_with_how_to_write_one(condition):
     with pytest.raises(UsageError, match=r"^condition '.*"):
         parse_condition(condition)

@@ -7,13 +7,25 @@ from sgram.traces.trace import RowError, Trace, check_trace
 @pytest.mark.parametrize(
     ("name", "value", "becomes"),
     [
-        ("id", 7, "7"), ("id", 1.5, "1.5"), ("group", "g", "g"), ("model", 4, "4"), ("answer", 42, "42"),
-        ("reference", -0.5, "-0.5"), ("prompt", [{"content": "a"}, {"content": "b"}], "a\n\nb"),
-        ("reward", 1, 1.0), ("reward", True, 1.0), ("correct", 1, True), ("correct", 0.0, False), ("step", 3.0, 3),
-        ("step", "12", 12), ("token_ids", [1, 2], (1, 2)), ("logprobs", [-1, -0.5], (-1.0, -0.5)), ("meta", {}, {}),
+        ("id", 7, "7"),
+        ("id", 1.5, "1.5"),
+        ("group", "g", "g"),
+        ("model", 4, "4"),
+        ("answer", 42, "42"),
+        ("reference", -0.5, "-0.5"),
+        ("prompt", [{"content": "a"}, {"content": "b"}], "a\n\nb"),
+        ("reward", 1, 1.0),
+        ("reward", True, 1.0),
+        ("correct", 1, True),
+        ("correct", 0.0, False),
+        ("step", 3.0, 3),
+        ("step", "12", 12),
+        ("token_ids", [1, 2], (1, 2)),
+        ("logprobs", [-1, -0.5], (-1.0, -0.5)),
+        ("meta", {}, {}),
         ("meta", '{"x":1}', {"x": 1}),
     ],
-)  # fmt: skip
+)
 def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
     found = coerced({"text": "t", name: value})[name]
     assert found == becomes
@@ -24,11 +36,25 @@ def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("id", True), ("id", float("inf")), ("text", 5), ("reward", "1"), ("correct", 0.5), ("correct", "true"),
-        ("step", 1.5), ("step", "٣"), ("step", "-1"), ("step", 1e19), ("step", True), ("token_ids", "1"),
-        ("logprobs", [True]), ("entropies", [None]), ("meta", "x"), ("meta", "[1]"), ("meta", 5),
+        ("id", True),
+        ("id", float("inf")),
+        ("text", 5),
+        ("reward", "1"),
+        ("correct", 0.5),
+        ("correct", "true"),
+        ("step", 1.5),
+        ("step", "٣"),
+        ("step", "-1"),
+        ("step", 1e19),
+        ("step", True),
+        ("token_ids", "1"),
+        ("logprobs", [True]),
+        ("entropies", [None]),
+        ("meta", "x"),
+        ("meta", "[1]"),
+        ("meta", 5),
     ],
-)  # fmt: skip
+)
 def test_other_values_are_told_by_field(name, value):
     with pytest.raises(RowError, match=f"^field {name} "):
         coerced({"text": "t", name: value})

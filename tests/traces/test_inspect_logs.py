@@ -5,45 +5,35 @@ import pytest
 from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.traces import ReadOptions, TraceReader, read_traces
 
-SAID = {
-    ("sum", 1): ("C", "4"),
-    ("sum", 2): ("I", "5"),
-    ("pair", 1): ("P", None),
-    ("pair", 2): (None, None),
-}
+SAID = {("sum", 1): ("C", "4"), ("sum", 2): ("I", "5"), ("pair", 1): ("P", None), ("pair", 2): (None, None)}
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
     pytest.importorskip("inspect_ai", reason="inspect-ai is an extra")
     from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
-    from inspect_ai.model import (
-        ChatMessageAssistant,
-        ChatMessageUser,
-        ContentReasoning,
-        ContentText,
-        ModelOutput,
-    )
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ContentReasoning, ContentText, ModelOutput
     from inspect_ai.scorer import Score
 
     def sample(name: str, epoch: int) -> EvalSample:
         value, answer = SAID[name, epoch]
-        content = [
-            ContentReasoning(reasoning=f"Hmm, {name} {epoch}."),
-            ContentText(text=f"So it is {answer}."),
-        ]
+        content = [ContentReasoning(reasoning=f"Hmm, {name} {epoch}."), ContentText(text=f"So it is {answer}.")]
         asked, said = ChatMessageUser(content=f"{name}?"), ChatMessageAssistant(content=content)
         output = ModelOutput.from_content("m", "")
         output.choices[0].message = said
         scores = {} if value is None else {"match": Score(value=value, answer=answer)}
         return EvalSample(
             id=name, epoch=epoch, input=[asked], target="4", messages=[asked, said], output=output, scores=scores
-        )  # fmt: skip
+        )
 
     spec = EvalSpec(
-        run_id="run", created="2026-01-01T00:00:00+00:00", task="arith", model="openai/gpt-oss-20b",
-        dataset=EvalDataset(name="d", samples=2, sample_ids=["sum", "pair"]), config=EvalConfig(epochs=2),
-    )  # fmt: skip
+        run_id="run",
+        created="2026-01-01T00:00:00+00:00",
+        task="arith",
+        model="openai/gpt-oss-20b",
+        dataset=EvalDataset(name="d", samples=2, sample_ids=["sum", "pair"]),
+        config=EvalConfig(epochs=2),
+    )
     written = EvalLog(status="success", eval=spec, samples=[sample(*key) for key in SAID])
     folder = tmp_path_factory.mktemp("logs")
     for name in ("arith.eval", "arith.json"):
@@ -58,14 +48,14 @@ def test_samples_epochs_and_scores_are_read(log):
     assert (first.group, first.prompt, first.text) == ("arith/sum", "sum?", "Hmm, sum 1.\n\nSo it is 4.")
     assert (first.reward, first.correct, first.answer, first.reference) == (1.0, True, "4", "4")
     assert first.model == "openai/gpt-oss-20b"
-    assert [first.text[part["start"] : part["end"]] for part in first.meta["parts"]] == [
-        "Hmm, sum 1.",
-        "So it is 4.",
-    ]
+    assert [first.text[part["start"] : part["end"]] for part in first.meta["parts"]] == ["Hmm, sum 1.", "So it is 4."]
     assert (first.meta["task"], first.meta["epoch"], first.meta["scores"]) == ("arith", 1, {"match": "C"})
     assert [(trace.reward, trace.correct) for trace in traces.values()] == [
-        (1.0, True), (0.0, False), (0.5, None), (None, None),
-    ]  # fmt: skip
+        (1.0, True),
+        (0.0, False),
+        (0.5, None),
+        (None, None),
+    ]
 
 
 def test_a_folder_of_logs_is_searched_and_progress_is_told(log):

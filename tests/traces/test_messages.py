@@ -18,11 +18,7 @@ def test_a_prompt_is_a_string_or_the_contents_of_messages():
 
 
 def test_contents_may_be_arrays_of_parts_and_pictures_hold_no_text():
-    parts = [
-        {"type": "image_url", "image_url": {"url": "x"}},
-        {"type": "text", "text": "What is this?"},
-        "Say.",
-    ]
+    parts = [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "What is this?"}, "Say."]
     assert prompt_text([{"role": "user", "content": parts}]) == "What is this?\n\nSay."
 
 
@@ -78,11 +74,7 @@ def test_messages_are_split_behind_the_last_user_message():
         (reply_text, 4, "completion is a number"),
         (reply_text, [], "no assistant message in the completion"),
         (reply_text, [USER], "no assistant message in the completion"),
-        (
-            reply_text,
-            [{"role": "assistant", "content": "4", "reasoning": 5}],
-            "reasoning of a message is a number",
-        ),
+        (reply_text, [{"role": "assistant", "content": "4", "reasoning": 5}], "reasoning of a message is a number"),
         (split_messages, "text", "messages is a string, not an array"),
         (split_messages, [USER], "no assistant message after the last user message"),
         (split_messages, [REPLY, USER], "no assistant message after the last user message"),

@@ -39,18 +39,29 @@ def test_values_that_json_does_not_know_become_strings(tmp_path):
     path = tmp_path / "in.parquet"
     table = pa.table(
         {
-            "text": ["t"], "when": [datetime.datetime(2026, 1, 2, 3, 4)], "day": [datetime.date(2026, 1, 2)],
-            "price": [Decimal("1.50")], "raw": [b"a\xffb"], "nested": [{"x": [1.0, float("nan")], "y": None}],
+            "text": ["t"],
+            "when": [datetime.datetime(2026, 1, 2, 3, 4)],
+            "day": [datetime.date(2026, 1, 2)],
+            "price": [Decimal("1.50")],
+            "raw": [b"a\xffb"],
+            "nested": [{"x": [1.0, float("nan")], "y": None}],
             "pairs": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())),
-            "kind": pa.array(["x"]).dictionary_encode(), "lasted": [datetime.timedelta(seconds=90)],
+            "kind": pa.array(["x"]).dictionary_encode(),
+            "lasted": [datetime.timedelta(seconds=90)],
         }
-    )  # fmt: skip
+    )
     pq.write_table(table, path)
     (trace,) = read_traces(path)
     assert trace.meta == {
-        "when": "2026-01-02T03:04:00", "day": "2026-01-02", "price": "1.50", "raw": "a\\xffb",
-        "nested": {"x": [1.0, None], "y": None}, "pairs": [["k", 1]], "kind": "x", "lasted": "0:01:30",
-    }  # fmt: skip
+        "when": "2026-01-02T03:04:00",
+        "day": "2026-01-02",
+        "price": "1.50",
+        "raw": "a\\xffb",
+        "nested": {"x": [1.0, None], "y": None},
+        "pairs": [["k", 1]],
+        "kind": "x",
+        "lasted": "0:01:30",
+    }
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])

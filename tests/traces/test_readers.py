@@ -16,15 +16,13 @@ from sgram.errors import InputError, QuarantineError, SgramError, UsageError
 from sgram.files import Caps
 from sgram.traces import ReadOptions, TraceReader, read_traces
 from sgram.traces.ids import content_digest
+from tests.builders.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "traces"
 
 
 def lines(*records: object) -> bytes:
-    return b"".join(
-        record if isinstance(record, bytes) else orjson.dumps(record) + b"\n" for record in records
-    )
+    return b"".join(record if isinstance(record, bytes) else orjson.dumps(record) + b"\n" for record in records)
 
 
 def put(folder: Path, name: str, *records: object) -> Path:
@@ -64,11 +62,7 @@ def test_one_path_many_paths_and_folders_are_read(tmp_path):
 
 def test_each_file_is_of_its_own_dialect(tmp_path):
     put(tmp_path, "1.jsonl", native("a"))
-    put(
-        tmp_path,
-        "2.jsonl",
-        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]},
-    )
+    put(tmp_path, "2.jsonl", {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]})
     put(tmp_path, "3.jsonl", {"input": "q", "output": "r", "gts": "r", "score": 1.0, "step": 1})
     reader = TraceReader(tmp_path)
     assert [trace.text for trace in reader] == ["text of a", "r", "r"]
@@ -99,10 +93,7 @@ def test_a_json_file_may_hold_one_array_or_one_record_or_lines(tmp_path):
     (aside,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
     assert (aside["line"], aside["byte"], aside["excerpt"]) == (2, None, '{"id":5}')
     assert [trace.id for trace in read_traces(put(tmp_path, "one.json", native("c")))] == ["c"]
-    assert [trace.id for trace in read_traces(put(tmp_path, "two.json", native("c"), native("d")))] == [
-        "c",
-        "d",
-    ]
+    assert [trace.id for trace in read_traces(put(tmp_path, "two.json", native("c"), native("d")))] == ["c", "d"]
     small = ReadOptions(caps=Caps(max_line_bytes=100))
     many = put(tmp_path, "many.json", *(native(str(n)) for n in range(50)))
     assert len(list(TraceReader(many, options=small))) == 50
@@ -160,9 +151,7 @@ def test_the_share_of_bad_rows_is_judged_at_the_end(tmp_path):
     path = put(tmp_path, "in.jsonl", *(native(str(n)) for n in range(9)), b"oops\n")
     assert len(list(TraceReader(path, options=ReadOptions(max_bad=0.1)))) == 9
     reader, kept = TraceReader(path, options=ReadOptions(max_bad=0.09)), []
-    with pytest.raises(
-        QuarantineError, match=r"1 of 10 rows \(10\.0 %\) were set aside, more than 9 %"
-    ) as raised:
+    with pytest.raises(QuarantineError, match=r"1 of 10 rows \(10\.0 %\) were set aside, more than 9 %") as raised:
         kept.extend(reader)
     assert raised.value.exit_code == 4
     assert reader.report.rows_kept == 9
@@ -170,9 +159,7 @@ def test_the_share_of_bad_rows_is_judged_at_the_end(tmp_path):
 
 
 def test_a_thousand_bad_rows_over_the_share_stop_the_reading(tmp_path):
-    path = put(
-        tmp_path, "in.jsonl", native("a"), *[b"oops\n"] * 1500, *(native(str(n)) for n in range(10**4))
-    )
+    path = put(tmp_path, "in.jsonl", native("a"), *[b"oops\n"] * 1500, *(native(str(n)) for n in range(10**4)))
     reader = TraceReader(path)
     with pytest.raises(QuarantineError, match="1000 of 1001 rows"):
         list(reader)
@@ -182,9 +169,7 @@ def test_a_thousand_bad_rows_over_the_share_stop_the_reading(tmp_path):
 
 def test_nothing_but_bad_rows_is_an_unusable_input(tmp_path):
     path = put(tmp_path, "in.jsonl", b"oops\n" * 1200)
-    with pytest.raises(
-        InputError, match=r"none of the rows can be used \(1000 read\); first: .*in\.jsonl:1: not"
-    ):
+    with pytest.raises(InputError, match=r"none of the rows can be used \(1000 read\); first: .*in\.jsonl:1: not"):
         list(TraceReader(path))
     with pytest.raises(InputError, match=r"no rows in .*empty\.jsonl"):
         list(TraceReader(put(tmp_path, "empty.jsonl")))
@@ -195,9 +180,7 @@ def test_rows_set_aside_are_logged_once_a_file(tmp_path, caplog):
     put(tmp_path, "2.jsonl", native("b"))
     with caplog.at_level(logging.WARNING, "sgram.traces"):
         list(TraceReader(tmp_path, options=ReadOptions(max_bad=1)))
-    assert [record.message.split(": ", 1)[1].split(";")[0] for record in caplog.records] == [
-        "rows set aside: 2"
-    ]
+    assert [record.message.split(": ", 1)[1].split(";")[0] for record in caplog.records] == ["rows set aside: 2"]
     caplog.clear()
     list(TraceReader(tmp_path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q")))
     assert not caplog.records
@@ -225,7 +208,7 @@ def test_the_quarantine_cannot_be_an_input(tmp_path):
         ({"dialect": "verlx"}, "'verlx' is no dialect; there are: auto, sgram, openai"),
         ({"on_error": "ignore"}, "on_error is 'ignore'; choose quarantine or raise"),
         ({"options": ReadOptions(max_bad=1.5)}, "max_bad is 1.5; it is a share of rows"),
-        ({"options": ReadOptions(where=("colour=red",))}, "condition 'colour=red' is not understood"),
+        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is not understood"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_reading(tmp_path, arguments, sentence):
@@ -288,22 +271,9 @@ def test_unequal_groups_of_a_verl_dump_are_told(tmp_path):
 
 def test_lm_eval_rows_of_a_second_answer_filter_are_skipped(tmp_path):
     def row(doc: int, name: str) -> dict:
-        return {
-            "doc_id": doc,
-            "doc_hash": f"h{doc}",
-            "resps": [[f"It is {doc}"]],
-            "target": "1",
-            "filter": name,
-        }
+        return {"doc_id": doc, "doc_hash": f"h{doc}", "resps": [[f"It is {doc}"]], "target": "1", "filter": name}
 
-    path = put(
-        tmp_path,
-        "samples_x.jsonl",
-        row(1, "strict"),
-        row(1, "flexible"),
-        row(2, "strict"),
-        row(2, "flexible"),
-    )
+    path = put(tmp_path, "samples_x.jsonl", row(1, "strict"), row(1, "flexible"), row(2, "strict"), row(2, "flexible"))
     reader = TraceReader(path)
     assert [trace.group for trace in reader] == ["h1", "h2"]
     assert (reader.report.rows_kept, reader.report.rows_skipped) == (2, 2)
@@ -321,10 +291,21 @@ def test_a_row_that_holds_several_responses_counts_as_several(tmp_path):
 # -- properties ---------------------------------------------------------------------------------------------
 
 FRAGMENTS = [
-    b'{"id":"%d","text":"t"}', b'{"text":"t","step":%d}', b'{"id":"same","text":"t"}', b"", b"  ", b"[1]", b"{",
-    b'{"id":"x%d","text":"t","correct":"no"}', b'{"text":"\xff"}', b'{"id":"y%d","text":"\\ud800"}', b"null",
-    b'{"prompt":"q","completion":"r%d"}', b"\r", b'{"id":"long","text":"' + b"x" * 300 + b'"}',
-]  # fmt: skip
+    b'{"id":"%d","text":"t"}',
+    b'{"text":"t","step":%d}',
+    b'{"id":"same","text":"t"}',
+    b"",
+    b"  ",
+    b"[1]",
+    b"{",
+    b'{"id":"x%d","text":"t","correct":"no"}',
+    b'{"text":"\xff"}',
+    b'{"id":"y%d","text":"\\ud800"}',
+    b"null",
+    b'{"prompt":"q","completion":"r%d"}',
+    b"\r",
+    b'{"id":"long","text":"' + b"x" * 300 + b'"}',
+]
 
 
 @given(
@@ -395,9 +376,7 @@ def test_the_shared_traces_are_read_whole():
     assert (reader.report.rows_kept, reader.report.rows_quarantined, right) == (17_488, 0, 8755)
     assert len(models) == 46
     kept = {Path(file.file).name: file.rows_kept for file in reader.report.files}
-    assert kept == {
-        path.name: gzip.decompress(path.read_bytes()).count(b"\n") for path in SHARED.glob("*.gz")
-    }
+    assert kept == {path.name: gzip.decompress(path.read_bytes()).count(b"\n") for path in SHARED.glob("*.gz")}
 
 
 def test_importing_traces_stays_light():

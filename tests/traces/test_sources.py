@@ -23,23 +23,22 @@ def found(paths: object) -> list[tuple[str, str]]:
 
 def test_the_kind_follows_from_the_name_and_the_packing_does_not_matter(tmp_path):
     names = {
-        "a.jsonl": "lines", "b.ndjson": "lines", "c.jsonl.gz": "lines", "d.JSONL.ZST": "lines", "e.json": "json",
-        "f.json.gz": "json", "g.parquet": "parquet", "h.eval": "inspect", "i.txt": "lines", "j": "lines",
-    }  # fmt: skip
+        "a.jsonl": "lines",
+        "b.ndjson": "lines",
+        "c.jsonl.gz": "lines",
+        "d.JSONL.ZST": "lines",
+        "e.json": "json",
+        "f.json.gz": "json",
+        "g.parquet": "parquet",
+        "h.eval": "inspect",
+        "i.txt": "lines",
+        "j": "lines",
+    }
     assert found([put(tmp_path / name) for name in names]) == list(names.items())
 
 
 def test_a_folder_gives_known_files_sorted_by_parts(tmp_path):
-    for name in (
-        "b.jsonl",
-        "a/z.jsonl",
-        "a.jsonl",
-        "a/b/c.parquet",
-        "x.txt",
-        "y.json",
-        ".h.jsonl",
-        ".git/q.jsonl",
-    ):
+    for name in ("b.jsonl", "a/z.jsonl", "a.jsonl", "a/b/c.parquet", "x.txt", "y.json", ".h.jsonl", ".git/q.jsonl"):
         put(tmp_path / name)
     sources, warnings = find_sources(tmp_path)
     names = [os.path.relpath(source.path, tmp_path) for source in sources]
@@ -97,11 +96,7 @@ def test_rows_carry_line_byte_and_the_line_itself(tmp_path):
     rows = list(iter_rows(source, Caps()))
     record = {"id": "a", "text": "t"}
     # line 1 is blank; line 2 starts at 1; line 3 at 1 + 22 = 23; line 4 is blank; line 5 at 23 + 6 + 1 = 30
-    assert [(row.line, row.byte, row.record) for row in rows] == [
-        (2, 1, record),
-        (3, 23, None),
-        (5, 30, record),
-    ]
+    assert [(row.line, row.byte, row.record) for row in rows] == [(2, 1, record), (3, 23, None), (5, 30, record)]
     assert rows[1].data == b"oops"
     assert rows[1].fault.startswith("not valid JSON: ")
     assert source.bytes_read == source.size

@@ -19,9 +19,11 @@ def folder(tmp_path_factory):
     made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<|im_end|>"], initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=300,
+        special_tokens=["<|im_end|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
-    )  # fmt: skip
+    )
     made.train_from_iterator([PROMPT, SAID] * 10, trainer)
     folder = tmp_path_factory.mktemp("model")
     made.save(str(folder / "tokenizer.json"))
@@ -32,10 +34,18 @@ def export(folder: Path, tokenizer: object, step: int) -> Path:
     prompt, said = tokenizer.encode(PROMPT).ids, tokenizer.encode(SAID).ids
     ids, n = prompt + said, len(prompt)
     row = {
-        "schema_version": 1, "step": step, "export_step": step, "rank": 0, "env_name": "math", "token_ids": ids,
-        "loss_mask": [False] * n + [True] * len(said), "inference_logprobs": [-0.5] * len(ids),
-        "entropy": [0.25] * len(ids), "rewards": [1.0] * len(ids), "advantages": [0.5] * len(ids),
-    }  # fmt: skip
+        "schema_version": 1,
+        "step": step,
+        "export_step": step,
+        "rank": 0,
+        "env_name": "math",
+        "token_ids": ids,
+        "loss_mask": [False] * n + [True] * len(said),
+        "inference_logprobs": [-0.5] * len(ids),
+        "entropy": [0.25] * len(ids),
+        "rewards": [1.0] * len(ids),
+        "advantages": [0.5] * len(ids),
+    }
     path = folder / "token_exports" / f"step_{step}" / "rank_0.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(row) + "\n")
@@ -74,9 +84,7 @@ def test_what_is_no_tokenizer_is_told(tmp_path):
     with pytest.raises(InputError, match="cannot be read as a tokenizer"):
         load_decoder(tmp_path / "missing.json")
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(
-        InputError, match=r"tokenizer\.json cannot be read as a tokenizer: .*; check the path"
-    ):
+    with pytest.raises(InputError, match=r"tokenizer\.json cannot be read as a tokenizer: .*; check the path"):
         load_decoder(tmp_path)
 
 
@@ -97,10 +105,12 @@ def test_a_tokenizer_that_was_saved_to_cut_and_pad_does_neither_here(folder, tmp
 
 def test_a_tokenizer_is_called_by_its_model_and_never_by_a_path():
     for path, name in (
-        ("/models/Qwen2.5-7B", "Qwen2.5-7B"), ("/models/Qwen2.5-7B/tokenizer.json", "Qwen2.5-7B"),
-        ("files/qwen.json", "qwen"), ("/hub/models--org--a-name", "org/a-name"),
+        ("/models/Qwen2.5-7B", "Qwen2.5-7B"),
+        ("/models/Qwen2.5-7B/tokenizer.json", "Qwen2.5-7B"),
+        ("files/qwen.json", "qwen"),
+        ("/hub/models--org--a-name", "org/a-name"),
         ("/hub/models--org--a-name/snapshots/abc/tokenizer.json", "org/a-name"),
-    ):  # fmt: skip
+    ):
         assert tokenizer_name(path) == name
 
 

@@ -6,9 +6,21 @@ from sgram.errors import InputError
 from sgram.traces.trace import RowError, Trace, check_trace
 
 FULL = Trace(
-    id="a", group="g", prompt="p", text="t", reward=0.5, correct=True, answer="4", reference="4", step=3, model="m",
-    token_ids=(1, 2), logprobs=(-0.5, -0.25), entropies=(0.1, 0.2), meta={"dataset": "d"},
-)  # fmt: skip
+    id="a",
+    group="g",
+    prompt="p",
+    text="t",
+    reward=0.5,
+    correct=True,
+    answer="4",
+    reference="4",
+    step=3,
+    model="m",
+    token_ids=(1, 2),
+    logprobs=(-0.5, -0.25),
+    entropies=(0.1, 0.2),
+    meta={"dataset": "d"},
+)
 
 
 def test_only_id_and_text_are_required_and_the_rest_is_missing():
@@ -23,9 +35,21 @@ def test_only_id_and_text_are_required_and_the_rest_is_missing():
 
 def test_fields_stand_in_the_agreed_order():
     assert [field.name for field in dataclasses.fields(Trace)] == [
-        "id", "group", "prompt", "text", "reward", "correct", "answer", "reference", "step", "model", "token_ids",
-        "logprobs", "entropies", "meta",
-    ]  # fmt: skip
+        "id",
+        "group",
+        "prompt",
+        "text",
+        "reward",
+        "correct",
+        "answer",
+        "reference",
+        "step",
+        "model",
+        "token_ids",
+        "logprobs",
+        "entropies",
+        "meta",
+    ]
 
 
 def test_traces_are_values():

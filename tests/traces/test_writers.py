@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sgram.errors import SgramError, UsageError
 from sgram.traces import Trace, read_traces, write_traces
+from tests.builders.paths import ROOT
 
 SUFFIXES = [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"]
 CHARACTERS = st.characters(exclude_categories=["Cs"])
@@ -33,12 +34,21 @@ def traces(draw: st.DrawFn, number: int) -> Trace:
     n_tokens = draw(st.integers(0, 3))
     numbers = st.lists(FLOATS, min_size=n_tokens, max_size=n_tokens).map(tuple)
     return Trace(
-        id=f"{number}{draw(STRINGS)}", group=maybe(STRINGS), prompt=maybe(STRINGS), text=draw(STRINGS),
-        reward=maybe(FLOATS), correct=maybe(st.booleans()), answer=maybe(STRINGS), reference=maybe(STRINGS),
-        step=maybe(st.integers(-(2**63), 2**63 - 1)), model=maybe(STRINGS),
+        id=f"{number}{draw(STRINGS)}",
+        group=maybe(STRINGS),
+        prompt=maybe(STRINGS),
+        text=draw(STRINGS),
+        reward=maybe(FLOATS),
+        correct=maybe(st.booleans()),
+        answer=maybe(STRINGS),
+        reference=maybe(STRINGS),
+        step=maybe(st.integers(-(2**63), 2**63 - 1)),
+        model=maybe(STRINGS),
         token_ids=maybe(st.lists(st.integers(0, 2**31 - 1), min_size=n_tokens, max_size=n_tokens).map(tuple)),
-        logprobs=maybe(numbers), entropies=maybe(numbers), meta=draw(st.dictionaries(STRINGS, JSON, max_size=3)),
-    )  # fmt: skip
+        logprobs=maybe(numbers),
+        entropies=maybe(numbers),
+        meta=draw(st.dictionaries(STRINGS, JSON, max_size=3)),
+    )
 
 
 @st.composite
@@ -61,12 +71,7 @@ def test_what_is_written_is_read_back_equal(suffix, made, folder):
 
 
 EXACT = [
-    Trace(
-        id="a",
-        text="wait\r\n\u2028 let me\t\x00é😀",
-        reward=0.1,
-        meta={"deep": {"list": [1, 2.5, None, "x"]}},
-    ),
+    Trace(id="a", text="wait\r\n\u2028 let me\t\x00é😀", reward=0.1, meta={"deep": {"list": [1, 2.5, None, "x"]}}),
     Trace(id="b", text="", correct=False, step=-1, token_ids=(0, 2**31 - 1), logprobs=(-1e-300, 5e-324)),
 ]
 
@@ -146,7 +151,7 @@ def test_a_source_that_fails_leaves_the_old_file(suffix, tmp_path):
         (Trace(id="a", text="t", meta={"x": 1 << 70}), "meta of trace 'a' cannot be written as JSON"),
         (Trace(id="a\x1b", text=5), r"trace 'a\\x1b' cannot be written: field text is a number"),
     ],
-)  # fmt: skip
+)
 def test_a_trace_that_cannot_be_written_is_told_by_id(suffix, trace, reason, tmp_path):
     with pytest.raises(SgramError) as raised:
         write_traces([trace], tmp_path / f"traces{suffix}")
@@ -167,9 +172,7 @@ def test_meta_may_nest_as_deep_as_rows_that_can_be_read(tmp_path):
         write_traces([Trace(id="a", text="t", meta={"deep": deep})], tmp_path / "traces.jsonl")
 
 
-@pytest.mark.parametrize(
-    "name", ["traces", "traces.csv", "traces.json", "traces.jsonl.bz2", "traces.parquet.gz"]
-)
+@pytest.mark.parametrize("name", ["traces", "traces.csv", "traces.json", "traces.jsonl.bz2", "traces.parquet.gz"])
 def test_a_name_that_says_no_format_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match=r"says no format; end its name in \.jsonl"):
         write_traces(EXACT, tmp_path / name)
@@ -184,9 +187,7 @@ def test_a_dash_is_stdout(monkeypatch):
 
 # The peak of this process alone: ru_maxrss of a child begins at its parent's.
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"
-)
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 MEMORY = f"""
 import random, sys
 from sgram.traces import Trace, TraceReader, write_traces
@@ -206,9 +207,7 @@ print({PEAK})
 def test_memory_does_not_grow_with_the_number_of_traces(suffix, tmp_path):
     def peak(n_traces: int) -> int:
         command = [sys.executable, "-c", MEMORY, str(n_traces), str(tmp_path / f"{n_traces}{suffix}")]
-        ran = subprocess.run(
-            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
-        )
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         return int(ran.stdout)
 
     # 10 MB of text against 120 MB: a peak that grew with it would differ by 110 MB

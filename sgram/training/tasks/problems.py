@@ -21,10 +21,10 @@ from typing import Any
 
 from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import Caps, Quarantine, canonical_json, digest, excerpt
+from sgram.grading.answers import MAX_ANSWER, marked_answer
+from sgram.grading.outcome import Problem, Split
 from sgram.traces.sources import Row, Source, find_sources, iter_rows
-from sgram.training.tasks.answers import MAX_ANSWER, marked_answer
 from sgram.training.tasks.prompts import Prompt
-from sgram.training.tasks.task import Problem, Split
 
 PROBLEM_FIELDS = ("problem", "question", "prompt")
 ANSWER_FIELDS = ("answer", "reference", "solution")
@@ -93,16 +93,12 @@ class _Reading:
     asked: dict[str, Problem] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
-    def read(
-        self, path: str | os.PathLike[str], split: Split | None
-    ) -> Iterator[tuple[Problem, Split | None]]:
+    def read(self, path: str | os.PathLike[str], split: Split | None) -> Iterator[tuple[Problem, Split | None]]:
         """New problems of a file, each with the split that is given or that its row gives."""
         sources, _ = find_sources(path)
         for source in sources:
             if source.kind == "inspect":
-                raise InputError(
-                    f"{source.name} is an Inspect log, not a file of problems; give JSONL or Parquet"
-                )
+                raise InputError(f"{source.name} is an Inspect log, not a file of problems; give JSONL or Parquet")
             for row in iter_rows(source, Caps()):
                 self.found.rows_in += 1
                 try:

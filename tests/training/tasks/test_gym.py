@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 
 from sgram.errors import UsageError
-from sgram.training.tasks.checking import unjudged
+from sgram.grading.checking import unjudged
+from sgram.grading.outcome import TaskOutcome
 from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset
-from sgram.training.tasks.task import Verdict
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs sgram[gym]")
 
@@ -53,9 +53,7 @@ def test_problems_depend_on_the_seed_alone(make):
 
 def test_too_few_different_questions_are_refused(make):
     task = make("chain_sum", size=400, dataset=FEW)
-    with pytest.raises(
-        UsageError, match=r"gym:chain_sum makes only \d+ different questions .* of 500 wanted; ask for"
-    ):
+    with pytest.raises(UsageError, match=r"gym:chain_sum makes only \d+ different questions .* of 500 wanted; ask for"):
         task.problems("train")
 
 
@@ -64,14 +62,18 @@ def test_answers_are_taken_from_tags_boxes_and_last_lines(make):
     (problem,) = task.problems("train")
     right = problem.reference
     responses = [
-        f"<answer>{right}</answer>", f"\\boxed{{{right}}}", f"so it is\n{right}\n", f"{right}\n<answer>no</answer>",
-        "", f"#### {right} apples",
-    ]  # fmt: skip
+        f"<answer>{right}</answer>",
+        f"\\boxed{{{right}}}",
+        f"so it is\n{right}\n",
+        f"{right}\n<answer>no</answer>",
+        "",
+        f"#### {right} apples",
+    ]
     found = task.judge([problem] * 6, responses)
     assert [verdict.correct for verdict in found] == [True, True, True, False, False, False]
     assert {verdict.answer for verdict in found[:3]} == {right}
-    assert found[3] == Verdict(0.0, False, "no")
-    assert found[4] == Verdict(0.0, False, None, "format")
+    assert found[3] == TaskOutcome(0.0, False, "no")
+    assert found[4] == TaskOutcome(0.0, False, None, "format")
     # the library gives 1 / 10 of the characters, or so: a part, but not correct
     assert 0 < found[5].reward < 1
 
@@ -79,34 +81,34 @@ def test_answers_are_taken_from_tags_boxes_and_last_lines(make):
 def test_where_marks_are_demanded_the_last_line_is_no_answer(make):
     task = make("chain_sum", size=1, test_size=0, marked_only=True)
     (problem,) = task.problems("train")
-    assert task.judge([problem], [problem.reference]) == [Verdict(0.0, False, None, "format")]
+    assert task.judge([problem], [problem.reference]) == [TaskOutcome(0.0, False, None, "format")]
 
 
 def test_a_score_above_nothing_is_not_yet_correct(make):
-    graded, binary = (
-        make("countdown", size=1, test_size=0),
-        make("countdown", size=1, test_size=0, binary=True),
-    )
+    graded, binary = (make("countdown", size=1, test_size=0), make("countdown", size=1, test_size=0, binary=True))
     (problem,) = graded.problems("train")
     wrong = "<answer>1</answer>"
-    assert graded.judge([problem], [wrong]) == [Verdict(0.05, False, "1")]
-    assert binary.judge([problem], [wrong]) == [Verdict(0.0, False, "1")]
+    assert graded.judge([problem], [wrong]) == [TaskOutcome(0.05, False, "1")]
+    assert binary.judge([problem], [wrong]) == [TaskOutcome(0.0, False, "1")]
     (right,) = binary.judge([problem], [f"<answer>{problem.reference}</answer>"])
-    assert right == Verdict(1.0, True, problem.reference)
+    assert right == TaskOutcome(1.0, True, problem.reference)
 
 
 def test_an_answer_that_trips_the_scorer_is_wrong(make):
     task = make("prime_factorization", size=1, test_size=0)  # its scorer raises ValueError here
-    assert task.judge(task.problems("train"), ["<answer>zzz</answer>"]) == [Verdict(0.0, False, "zzz")]
+    assert task.judge(task.problems("train"), ["<answer>zzz</answer>"]) == [TaskOutcome(0.0, False, "zzz")]
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "open('{path}', 'w')", "__import__('os').system('touch {path}')", "__import__('os').mkdir('{path}')",
-        "__import__('subprocess').run(['touch', '{path}'])", "__import__('pathlib').Path('{path}').touch()",
+        "open('{path}', 'w')",
+        "__import__('os').system('touch {path}')",
+        "__import__('os').mkdir('{path}')",
+        "__import__('subprocess').run(['touch', '{path}'])",
+        "__import__('pathlib').Path('{path}').touch()",
     ],
-)  # fmt: skip
+)
 def test_code_in_an_answer_does_nothing(make, tmp_path, code):
     """Countdown evaluates the answer."""
     task = make("countdown", size=1, test_size=0)
@@ -120,12 +122,10 @@ def test_code_in_an_answer_is_really_evaluated(make):
     """Without this, the test above could not fail."""
     task = make("countdown", size=1, test_size=0)
     (problem,) = task.problems("train")
-    (found,) = task.judge(
-        [problem], [f"<answer>({problem.reference})*len(str())+({problem.reference})</answer>"]
-    )
+    (found,) = task.judge([problem], [f"<answer>({problem.reference})*len(str())+({problem.reference})</answer>"])
     assert found.reward is not None
     (ended,) = task.judge([problem], ["<answer>__import__('os')._exit(3)</answer>"])
-    assert ended == Verdict(None, None)
+    assert ended == TaskOutcome(None, None)
     assert "the worker ended while it checked" in unjudged(task.pool)
 
 

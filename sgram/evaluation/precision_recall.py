@@ -1,0 +1,200 @@
+"""Precision, recall, F1 and coverage of marks, with intervals over documents. Knows nothing about grams or files.
+
+Marked and positive is a hit. Precision is hits of marked, recall is hits of positive, F1 = 2 hits / (marked +
+positive), coverage is marked of all. What is undefined (precision where nothing is marked, ...) is None, with the
+reason. Intervals are 95 % percentile intervals of a bootstrap over documents, or over problems: the units of one
+document are no independent samples. Lists that are compared share their draws.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sgram.evaluation.label_index import Occurrences, UnitIndex
+
+By = Literal["document", "problem"]
+N_DRAWS = 1000
+MEASURES = ("precision", "recall", "f1", "coverage")
+_WHY_UNDEFINED = ("nothing is marked", "nothing is positive", "nothing is marked or positive", "there is nothing")
+_WHY_NO_INTERVAL = "an interval needs two documents or more"
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval; what is undefined is None, and `why` says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How marks meet labels."""
+
+    n: int
+    n_marked: int
+    n_positive: int
+    n_hits: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    coverage: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resamples:
+    """Draws of documents, or of problems, with replacement; the same for whatever is measured with them."""
+
+    group: np.ndarray
+    """(D,) number of each document's group."""
+    n_groups: int
+    by: By
+    n_draws: int
+    seed: int
+
+    @classmethod
+    def of(cls, index: UnitIndex, by: By = "document", n_draws: int = N_DRAWS, seed: int = 0) -> "Resamples":
+        """Draws of the documents of `index`; a document without a problem is a problem of its own."""
+        keys = group_keys(index, by)
+        numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+        return cls(np.array([numbers[key] for key in keys], np.int64), len(numbers), by, n_draws, seed)
+
+    def blocks(self, width: int = 1) -> Iterator[np.ndarray]:
+        """How often each group is drawn, (some draws, G), block by block: about 4 M / width rows a block."""
+        if self.n_groups < 2:
+            return
+        rng = np.random.default_rng([self.seed, self.n_groups])
+        size = max(1, _BLOCK // max(width, self.n_groups))
+        for first in range(0, self.n_draws, size):
+            shares = np.full(self.n_groups, 1 / self.n_groups)
+            yield rng.multinomial(self.n_groups, shares, size=min(size, self.n_draws - first))
+
+    def sums(self, of_groups: np.ndarray) -> np.ndarray:
+        """(draws, C): the columns of `of_groups`, (G, C), added up over the groups of each draw."""
+        parts = [block @ of_groups for block in self.blocks()]
+        return np.concatenate(parts) if parts else np.zeros((0, of_groups.shape[1]))
+
+
+def group_keys(index: UnitIndex, by: By) -> list[tuple[str, str]]:
+    """What each document is drawn with."""
+    return [
+        ("problem", each.problem) if by == "problem" and each.problem else ("document", each.id)
+        for each in index.documents
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One list's rates, in the order of `MEASURES`: as they are, (4,), and in each draw, (draws, 4); NaN: undefined."""
+
+    counts: np.ndarray
+    """(4,) hits, marked, positive, all."""
+    values: np.ndarray
+    drawn: np.ndarray
+
+    @classmethod
+    def of(cls, marks: np.ndarray, positive: np.ndarray, document: np.ndarray, resamples: Resamples) -> "Measured":
+        """Rates of `marks` against `positive`, both bool (N,); `document` is the number of each one's document."""
+        groups = resamples.group[document]
+        columns = (marks & positive, marks, positive, np.ones(len(marks)))
+        counts = [np.bincount(groups, column, minlength=resamples.n_groups) for column in columns]
+        of_groups = np.stack(counts, axis=1)  # (G, 4)
+        totals = of_groups.sum(axis=0)
+        return cls(totals, rates(totals[None])[0], rates(resamples.sums(of_groups)))
+
+    def summary(self) -> Rates:
+        """The rates with their intervals."""
+        estimates = [estimate(*row) for row in zip(self.values, self.drawn.T, _WHY_UNDEFINED, strict=True)]
+        hits, marked, positive, n = (int(count) for count in self.counts)
+        return Rates(n, marked, positive, hits, *estimates)
+
+
+def rates(counts: np.ndarray) -> np.ndarray:
+    """(N, 4) hits, marked, positive, all -> (N, 4) precision, recall, F1, coverage; NaN where undefined."""
+    hits, marked, positive, n = counts.T.astype(np.float64)
+    above = np.stack((hits, hits, 2 * hits, marked), axis=1)
+    below = np.stack((marked, positive, marked + positive, n), axis=1)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def estimate(value: float, drawn: np.ndarray, why: str) -> Estimate:
+    """`value` with the 2.5th and 97.5th percentile of `drawn`; draws in which it is undefined (NaN) are left out."""
+    if np.isnan(value):
+        return Estimate(None, why=why)
+    defined = drawn[~np.isnan(drawn)]
+    if not len(defined):
+        return Estimate(float(value), why=_WHY_NO_INTERVAL)
+    low, high = np.percentile(defined, (2.5, 97.5))
+    return Estimate(float(value), float(low), float(high))
+
+
+def difference(ours: Measured, theirs: Measured, measure: str) -> Estimate:
+    """`measure` of `ours` less that of `theirs`, with the interval of the paired draws."""
+    at = MEASURES.index(measure)
+    value = ours.values[at] - theirs.values[at]
+    return estimate(value, ours.drawn[:, at] - theirs.drawn[:, at], _WHY_UNDEFINED[at])
+
+
+def mean_of(measured: list[Measured]) -> Measured:
+    """The mean of several lists' rates, draw by draw; the counts are rounded."""
+    return Measured(
+        np.round(np.mean([each.counts for each in measured], axis=0)),
+        np.mean([each.values for each in measured], axis=0),
+        np.mean([each.drawn for each in measured], axis=0),
+    )
+
+
+def measure_units(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Measured:
+    """Rates of a list of grams as marks of whole units."""
+    return Measured.of(found.marked_units(), index.positive, index.document, resamples)
+
+
+def measure_pieces(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Measured:
+    """Rates of the same list as marks of words or tokens; a word is positive where its unit is."""
+    positive, document = index.positive[index.piece_unit], index.document[index.piece_unit]
+    return Measured.of(found.covered_pieces(), positive, document, resamples)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A list of grams on labeled texts."""
+
+    n_documents: int
+    n_groups: int
+    """Documents, or problems: what the intervals are drawn over."""
+    n_grams: int
+    n_occurring: int
+    """Grams that occur at all."""
+    base_rate: float | None
+    """Share of the units that are positive: the precision of marks that know nothing."""
+    units: Rates
+    pieces: Rates
+    piece_name: str
+    """What pieces are: "words" or "tokens"."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def evaluate(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Evaluation:
+    """Rates of the list whose occurrences are `found`, on units and on pieces."""
+    return Evaluation(
+        len(index.documents),
+        resamples.n_groups,
+        found.n_grams,
+        len(np.unique(found.gram)),
+        float(index.positive.mean()) if index.n_units else None,
+        measure_units(index, found, resamples).summary(),
+        measure_pieces(index, found, resamples).summary(),
+        index.pieces,
+    )

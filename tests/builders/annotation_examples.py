@@ -1,0 +1,143 @@
+"""Items by hand and at random, and annotators who fill in what a tool was given, for the tests of annotation."""
+
+import csv
+import io
+import json
+
+from hypothesis import strategies as st
+
+from sgram.annotation.items import LABELS, Item, Sample
+
+NASTY = (
+    "Wait, let me check.",
+    "=1+1",
+    "+cmd",
+    "-5",
+    "@SUM(A1)",
+    "\ttab",
+    "\rreturn",
+    "'quoted",
+    "''twice",
+    'he said "so"',
+    "a,b;c\td",
+    "line\nbreak",
+    "windows\r\nbreak",
+    "old\rmac",
+    "👩\u200d💻 🇩🇪 \U0001f44d\U0001f3fd",
+    "e\u0301 \u0915\u094d\u0937",
+    "שלום עולם",
+    "مرحبا \u202eabc\u202c",
+    "⟦marked⟧",
+    "a\x00b\x1b[2J",
+    "\u2028\u2029\x85",
+    "\ufeffbom",
+    "<b>&amp;</b>",
+    "\\u202e",
+)
+texts = st.lists(st.sampled_from(NASTY) | st.text(max_size=12), min_size=1, max_size=5).map("".join).filter(bool)
+
+
+def item(name="a1", text="But wait, is it?", gram="wait", kind="sg", **fields):
+    start = text.index(gram)
+    known = {"cluster": 0, "move": "backtracking"} if kind == "sg" else {"cluster": None, "move": None}
+    told = {"trace": "t1", "model": None, "start": start, "end": start + len(gram), **known, **fields}
+    return Item(item=name, kind=kind, gram=gram, text=text, **told)
+
+
+def sample(*items, lexicon="d" * 64, seed=0, **source):
+    return Sample(lexicon, seed, items, source)
+
+
+@st.composite
+def samples(draw):
+    """Samples of up to five items of any text."""
+    made = []
+    for number in range(draw(st.integers(1, 5))):
+        text = draw(texts)
+        start = draw(st.integers(0, len(text) - 1))
+        end = draw(st.integers(start + 1, len(text)))
+        kind = draw(st.sampled_from(["sg", "control"]))
+        made.append(item(f"{number:012x}", text, text[start:end], kind, start=start, end=end))
+    return sample(*made)
+
+
+@st.composite
+def filled_samples(draw):
+    """(sample, {item: label, None for a skipped one}) with at least one label."""
+    made = draw(samples())
+    labels = [draw(st.sampled_from(LABELS)), *(draw(st.sampled_from((*LABELS, None))) for _ in made.items[1:])]
+    return made, dict(zip([each.item for each in made.items], labels, strict=True))
+
+
+# -- annotators: (bytes of an export, labels by item, rater) to the bytes that the tool exports ---------------------
+
+
+def in_label_studio(data, labels, rater):
+    tasks = json.loads(data)
+    for number, task in enumerate(tasks):
+        label = labels[task["data"]["item"]]
+        value = {"choices": [label]}
+        result = [{"value": value, "id": "x", "from_name": "label", "to_name": "text", "type": "choices"}]
+        task |= {
+            "id": 100 + number,
+            "drafts": [],
+            "predictions": [],
+            "meta": {},
+            "annotations": [
+                {
+                    "id": number,
+                    "completed_by": {"id": 3, "email": rater},
+                    "was_cancelled": label is None,
+                    "result": result if label else [],
+                    "lead_time": 1.5,
+                }
+            ],
+        }
+    return json.dumps(tasks).encode()
+
+
+def in_prodigy(data, labels, rater):
+    rows = []
+    for line in data.decode().split("\n")[:-1]:
+        row = json.loads(line)
+        label = labels[row["item"]]
+        told = {"accept": [label], "answer": "accept"} if label else {"accept": [], "answer": "ignore"}
+        hashes = {"_input_hash": -5, "_task_hash": 7, "_view_id": "choice", "_timestamp": 1}
+        rows.append(json.dumps({**row, **told, **hashes, "_annotator_id": rater, "_session_id": rater}))
+    return ("\n".join(rows) + "\n").encode()
+
+
+def in_doccano(data, labels, rater):
+    """Sequence labeling: the span of the phrase gets the label."""
+    rows = []
+    for number, line in enumerate(data.decode().split("\n")[:-1]):
+        row = json.loads(line)
+        label, ((start, end, _),) = labels[row["item"]], row["label"]
+        rows.append({**row, "id": number, "label": [[start, end, label]] if label else row["label"], "user": rater})
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def in_doccano_documents(data, labels, rater):
+    """Classification: the document gets the label."""
+    rows = [json.loads(line) for line in data.decode().split("\n")[:-1]]
+    told = [{**row, "label": [labels[row["item"]]] if labels[row["item"]] else [], "user": rater} for row in rows]
+    return "".join(json.dumps(row) + "\n" for row in told).encode()
+
+
+def in_a_spreadsheet(data, labels, rater, delimiter=","):
+    """Read as a table, filled in, saved again: quotes only where they are needed."""
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    saved = io.StringIO(newline="")
+    table = csv.DictWriter(saved, rows[0], delimiter=delimiter)
+    table.writeheader()
+    for row in rows:
+        table.writerow({**row, "label": labels[row["item"]] or "", "rater": rater})
+    return saved.getvalue().encode()
+
+
+ANNOTATORS = {
+    "label-studio": [in_label_studio],
+    "prodigy": [in_prodigy],
+    "doccano": [in_doccano, in_doccano_documents],
+    "csv": [in_a_spreadsheet, lambda *given: in_a_spreadsheet(*given, delimiter=";")],
+}

@@ -1,0 +1,432 @@
+"""Tables of an analysis made by hand, in the shapes that figures, sentences and files are made from."""
+
+import math
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from sgram.analysis.table import Column, Table, table_of
+
+SHARES = {"share", "traces_share", "correct_share", "wrong_share", "difference", "chance", "of_judged"}
+
+
+def kind_of(name, cells):
+    """A column's kind by what is in it."""
+    known = [cell for cell in cells if cell is not None]
+    if any(isinstance(cell, str) for cell in known):
+        return "text"
+    if known and all(isinstance(cell, bool) for cell in known):
+        return "flag"
+    if name in SHARES:
+        return "share"
+    return "count" if known and all(isinstance(cell, int) for cell in known) else "number"
+
+
+def table(name, records):
+    """A table of the keys of its records."""
+    names = list(dict.fromkeys(key for record in records for key in record))
+    columns = [Column(each, f"the {each}", kind_of(each, [record.get(each) for record in records])) for each in names]
+    return table_of(name, f"Table of {name}", columns, records, "A note.")
+
+
+@dataclass
+class Made:
+    """What an analysis shows of itself to reports."""
+
+    tables: dict[str, Table]
+    sources: tuple[str, ...]
+    title: str = "A report"
+    orders: dict = field(default_factory=dict)
+    placebo_orders: dict = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    provenance: dict = field(default_factory=dict)
+    lexicon: object = field(default_factory=lambda: SimpleNamespace(name="tiny", grams=("wait", "so")))
+
+
+def ends(value, by=0.1):
+    return {"value": value, "low": value * (1 - by), "high": value * (1 + by)}
+
+
+def corpus(sources):
+    return table(
+        "corpus",
+        [
+            {
+                "source": name,
+                "traces": 100 + at,
+                "problems": 20,
+                "correct": 60,
+                "wrong": 35,
+                "not_judged": 5,
+                "words": 12345,
+                "tokens": 23456,
+                "length": 123.4,
+            }
+            for at, name in enumerate(sources)
+        ],
+    )
+
+
+def success(sources):
+    return table(
+        "success",
+        [
+            {"source": name, "measure": measure, **ends(value - 0.03 * at), "problems": 20, "samples": 8}
+            for at, name in enumerate(sources)
+            for measure, value in (("pass@1", 0.6), ("pass@4", 0.8), ("maj@4", 0.7))
+        ],
+    )
+
+
+def shares(sources, outcomes=("all", "correct", "wrong"), placebo=0.8):
+    rows = []
+    for at, name in enumerate(sources):
+        for place, outcome in enumerate(outcomes):
+            value = 0.1 + 0.01 * at + 0.02 * place
+            for of, factor in (("SGs", 1.0), ("placebo", placebo)):
+                rows.append(
+                    {
+                        "source": name,
+                        "outcome": outcome,
+                        "list": of,
+                        **ends(value * factor),
+                        "traces": 100,
+                        "problems": 20,
+                        "unit": "words",
+                    }
+                )
+    return table("shares", rows)
+
+
+def moves(sources, outcomes=("all", "correct", "wrong")):
+    rows = []
+    for at, name in enumerate(sources):
+        for move, rate in (("deduction", 12.0), ("branching", 3.0), ("backtracking", 1.0), ("verification", 2.0)):
+            for place, outcome in enumerate(outcomes):
+                per = rate * (1 + 0.3 * place) + at
+                rows.append(
+                    {
+                        "source": name,
+                        "move": move,
+                        "outcome": outcome,
+                        "count": int(10 * per),
+                        "per_1000_words": per,
+                        "low": 0.8 * per,
+                        "high": 1.2 * per,
+                        "traces_share": 0.4,
+                    }
+                )
+    return table("moves", rows)
+
+
+def grams(n=30):
+    return table(
+        "grams",
+        [
+            {
+                "gram": f"gram number {at}",
+                "cluster": at % 5,
+                "move": "branching",
+                "core": True,
+                "count": 90,
+                "traces": 40,
+                "traces_share": 0.4,
+                "correct_share": 0.4 + 0.01 * at,
+                "wrong_share": 0.5,
+                "difference": 0.01 * at - 0.1,
+                "low": 0.01 * at - 0.18,
+                "high": 0.01 * at - 0.02,
+                "entropy": 1.2,
+            }
+            for at in range(n)
+        ],
+    )
+
+
+def semantic_entropy(sources, outcomes=("all", "correct", "wrong")):
+    rows = []
+    for at, name in enumerate(sources):
+        for place, outcome in enumerate(outcomes):
+            for bins, top in (("grams", 4.0), ("clusters", 2.5), ("moves", 1.2)):
+                for of, factor in (("SGs", 1.0), ("placebo", 1.1)):
+                    value = (top + 0.1 * place + 0.05 * at) * factor
+                    rows.append(
+                        {
+                            "source": name,
+                            "outcome": outcome,
+                            "bins": bins,
+                            "list": of,
+                            "occurrences": 500,
+                            "n_bins": 80,
+                            "plugin": value + 0.1,
+                            "corrected": value + 0.2,
+                            "size": 200,
+                            "at_size": value,
+                            "low": 0.97 * value,
+                            "high": 1.03 * value,
+                        }
+                    )
+    return table("semantic_entropy", rows)
+
+
+def conditional_entropy(sources):
+    return table(
+        "conditional_entropy",
+        [
+            {"source": name, "list": of, **ends(value), "occurrences": 500, "size": 200}
+            for name in sources
+            for of, value in (("SGs", 2.0), ("placebo", 2.2))
+        ],
+    )
+
+
+def tokens(sources):
+    rows = []
+    for name in sources:
+        for token_class, of, value in (
+            ("planning", "SGs", 0.9),
+            ("execution", "SGs", 0.3),
+            ("planning", "placebo", 0.5),
+            ("execution", "placebo", 0.34),
+        ):
+            rows.append(
+                {
+                    "source": name,
+                    "token_class": token_class,
+                    "list": of,
+                    "entropy": value,
+                    "entropy_low": 0.9 * value,
+                    "entropy_high": 1.1 * value,
+                    "perplexity": math.exp(value),
+                    "perplexity_low": math.exp(0.9 * value),
+                    "perplexity_high": math.exp(1.1 * value),
+                    "tokens": 2345,
+                }
+            )
+    return table("tokens", rows)
+
+
+def overlap(sources):
+    return table(
+        "overlap",
+        [
+            {
+                "source": name,
+                "list": of,
+                "high_given_planning": value,
+                "low": 0.9 * value,
+                "high": 1.1 * value,
+                "planning_given_high": value / 6,
+                "chance": 0.05,
+                "tokens": 9000,
+            }
+            for name in sources
+            for of, value in (("SGs", 0.55), ("placebo", 0.35))
+        ],
+    )
+
+
+SERIES = {
+    "pass@1": (0.3, 0.7),
+    "length": (120, 180),
+    "planning share": (0.1, 0.14),
+    "planning entropy": (0.9, 0.5),
+    "execution entropy": (0.5, 0.2),
+    "planning perplexity": (2.5, 1.7),
+    "execution perplexity": (1.6, 1.2),
+    "semantic entropy": (3.0, 3.4),
+    "cluster entropy": (2.0, 2.3),
+    "conditional entropy": (1.5, 1.5),
+}
+NO_LIST = ("pass@1", "length")
+
+
+def curves(sources, steps=range(0, 81, 5)):
+    rows = []
+    for at, name in enumerate(sources):
+        for series, (first, last) in SERIES.items():
+            for of in ("SGs",) if series in NO_LIST else ("SGs", "placebo"):
+                for step in steps:
+                    rate = 15 + 5 * at + (10 if of == "placebo" else 0)
+                    value = last + (first - last) * math.exp(-step / rate)
+                    rows.append(
+                        {
+                            "source": name,
+                            "step": step,
+                            "series": series,
+                            "list": of,
+                            **ends(value, 0.06),
+                            "n": 64,
+                            "relative": value / first,
+                        }
+                    )
+    return table("curves", rows)
+
+
+def settling(sources):
+    return table(
+        "settling",
+        [
+            {
+                "source": name,
+                "series": series,
+                "total_change": last - first,
+                "step90": 30.0 + 4 * at,
+                "low": 20.0,
+                "high": 45.0 + 4 * at,
+                "change_point": 15.0,
+                "change_low": 10.0,
+                "change_high": 20.0,
+                "p_value": 0.01,
+            }
+            for at, name in enumerate(sources)
+            for series, (first, last) in SERIES.items()
+        ],
+    )
+
+
+def aha(sources, n=5):
+    return table(
+        "aha",
+        [
+            {
+                "source": name,
+                "cluster": at,
+                "move": "backtracking",
+                "medoid": f"wait let me check {at}",
+                "first_step": 3 * at,
+                "start_rate": 0.5 + at,
+                "end_rate": 2.0 + 0.2 * at,
+                "ratio": (2.0 + 0.2 * at) / (0.5 + at),
+                "low": 0.3,
+                "high": 4.5,
+            }
+            for name in sources
+            for at in range(n)
+        ],
+    )
+
+
+def scaling(sources, n=4):
+    return table(
+        "scaling",
+        [
+            {
+                "source": name,
+                "bin_low": 50 * 2**at,
+                "bin_high": 100 * 2**at,
+                "traces": 25,
+                "list": of,
+                **ends((0.1 + 0.01 * at) * factor),
+            }
+            for name in sources
+            for at in range(n)
+            for of, factor in (("SGs", 1.0), ("placebo", 0.9))
+        ],
+    )
+
+
+def placebo(sources=()):
+    return table(
+        "placebo",
+        [
+            {
+                "draw": at,
+                "lexicon": "wang2025",
+                "grams": 40,
+                "share_wanted": 0.1,
+                "share": 0.099 + 0.001 * at,
+                "met": True,
+            }
+            for at in (1, 2, 3)
+        ],
+    )
+
+
+def equations(sources):
+    return table(
+        "equations",
+        [
+            {
+                "source": name,
+                "outcome": outcome,
+                "right": 90,
+                "wrong": 10,
+                "unchecked": 5,
+                "wrong_share": value,
+                "low": value - 0.02,
+                "high": value + 0.02,
+            }
+            for name in sources
+            for outcome, value in (("correct", 0.02), ("wrong", 0.1))
+        ],
+    )
+
+
+KINDS = ("strategic", "procedural", "other", "unfinished", "degenerate")
+
+
+def errors(sources, steps=(None,)):
+    rows = []
+    for name in sources:
+        for place, step in enumerate(steps):
+            wrong = 40 - place if step is not None else 40
+            for kind, part in zip(KINDS, (0.5, 0.3, 0.1, 0.06, 0.04), strict=True):
+                rows.append(
+                    {
+                        "source": name,
+                        "step": step,
+                        "kind": kind,
+                        "count": round(part * wrong),
+                        "share": part,
+                        "low": max(0.0, part - 0.04),
+                        "high": part + 0.05,
+                        "of_judged": part * wrong / 100,
+                    }
+                )
+    return table("errors", rows)
+
+
+def architecture(sources, outcomes=("all", "correct", "wrong")):
+    return table(
+        "architecture",
+        [
+            {
+                "source": name,
+                "outcome": outcome,
+                "kind": kind,
+                "traces": int(100 * share),
+                "share": share,
+                "similarity": 0.1,
+                "variation": 0.9,
+            }
+            for name in sources
+            for outcome in outcomes
+            for kind, share in (("ordered", 0.2), ("anti-ordered", 0.15), ("similar", 0.6), ("mixed", 0.05))
+        ],
+    )
+
+
+def everything(sources=("model-a", "model-b"), steps=range(0, 81, 5)):
+    """An analysis with every table that figures are drawn from."""
+    sources = tuple(sources)
+    makers = (
+        corpus,
+        success,
+        shares,
+        moves,
+        semantic_entropy,
+        conditional_entropy,
+        tokens,
+        overlap,
+        aha,
+        scaling,
+        architecture,
+        equations,
+        placebo,
+    )
+    made = [make(sources) for make in makers] + [grams()]
+    if steps:
+        made += [curves(sources, steps), settling(sources), errors(sources, steps)]
+    else:
+        made += [errors(sources)]
+    return Made({each.name: each for each in made}, sources)

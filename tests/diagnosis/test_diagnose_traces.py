@@ -1,0 +1,139 @@
+"""A corpus diagnosed in passes is what its groups are, each by itself; and what is written of it."""
+
+import random
+
+import orjson
+import pytest
+
+from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
+from sgram.diagnosis.diagnosis_files import COLUMNS, flat, write_diagnoses
+from sgram.diagnosis.kind_shares import KindCounts
+from sgram.diagnosis.kinds import KINDS, diagnose_group
+from sgram.errors import UsageError
+from sgram.files import data_path
+from sgram.grading.fill_correct import AnswerJudge
+from sgram.traces import Trace, read_traces
+
+SAMPLE = list(read_traces(data_path("sample_traces.jsonl")))
+ROWS = list(CorpusDiagnosis(lambda stage: SAMPLE))
+
+
+def test_the_passes_give_what_each_group_gives_by_itself():
+    groups: dict[str, list[Trace]] = {}
+    for trace in SAMPLE:
+        groups.setdefault(trace.group, []).append(trace)
+    wanted = {each.trace_id: each for group in groups.values() for each in diagnose_group(group)}
+    assert {trace.id: diagnosis for trace, diagnosis in ROWS} == wanted
+    assert len(ROWS) == 40
+
+
+def test_the_order_of_the_traces_changes_nothing_but_the_order_of_the_rows():
+    mixed = SAMPLE[:]
+    random.Random(5).shuffle(mixed)
+    found = list(CorpusDiagnosis(lambda stage: mixed))
+    assert sorted((t.id, d.to_json()) for t, d in found) == sorted((t.id, d.to_json()) for t, d in ROWS)
+
+
+def test_of_many_siblings_the_same_few_are_held_as_in_a_group():
+    right = [
+        Trace(id=f"r{number}", group="g", text=f"We get {number} + 1 = {number + 1}. The answer is 30.", correct=True)
+        for number in range(20)
+    ]
+    wrong = Trace(id="w", group="g", text="We get 3 + 1 = 5. So 5 * 2 = 10. The answer is 10.", correct=False)
+    traces = [*right, wrong]
+    corpus = CorpusDiagnosis(lambda stage: traces)
+    ((_, found),) = corpus
+    assert found == diagnose_group(traces)[0]
+    assert (corpus.report.correct, corpus.report.wrong, corpus.report.with_siblings) == (20, 1, 1)
+
+
+def test_groups_are_kept_apart_and_a_trace_without_one_has_no_siblings():
+    sibling = "We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 30."
+    text = "We get 6 * 9 = 54, so 54 - 6 = 48. The answer is 48."
+    traces = [
+        Trace(id="a", group="one", text=sibling, correct=True),
+        Trace(id="b", group="two", text=text, correct=False),
+        Trace(id="c", text=text, correct=False),
+        Trace(id="d", text=sibling, correct=True),
+        Trace(id="e", group="one", text=text, correct=False),
+        Trace(id="f", group="one", text=text),
+    ]
+    corpus = CorpusDiagnosis(lambda stage: traces)
+    told = {trace.id: len(diagnosis.evidence) for trace, diagnosis in corpus}
+    assert told == {"b": 1, "c": 1, "e": 2}  # only e is compared with a sibling
+    assert (corpus.report.not_judged, corpus.report.without_reference) == (1, 1)
+
+
+def test_nothing_is_read_again_where_nothing_is_wrong():
+    stages = []
+    corpus = CorpusDiagnosis(lambda stage: stages.append(stage) or [Trace(id="a", text="x", correct=True)])
+    assert list(corpus) == []
+    assert stages == ["judging"]
+
+
+def test_answers_are_judged_first_where_that_is_wanted():
+    pytest.importorskip("math_verify", reason="answers are compared with sgram[train]")
+    traces = [Trace(id="a", text="\\boxed{3}", reference="4"), Trace(id="b", text="\\boxed{4}", reference="4")]
+    assert list(CorpusDiagnosis(lambda stage: traces)) == []
+    with AnswerJudge(workers=1) as answers:
+        ((trace, _),) = CorpusDiagnosis(lambda stage: traces, answers=answers)
+    assert (trace.id, trace.correct) == ("a", False)
+
+
+def test_shares_of_kinds_are_counted_by_model_and_drawn_by_group():
+    counts = KindCounts()
+    # group x: two strategic of one model; group y: one procedural of it; one trace of another model
+    for name, group, model, kind in (
+        ("1", "x", "m", "strategic"),
+        ("2", "x", "m", "strategic"),
+        ("3", "y", "m", "procedural"),
+        ("4", None, None, "other"),
+    ):
+        counts.add(Trace(id=name, group=group, model=model, text=""), kind)
+    rows = {row.kind: row for row in counts.rows()}
+    assert [(kind, rows[kind].count, rows[kind].share.value) for kind in KINDS] == [
+        ("strategic", 2, 0.5),
+        ("procedural", 1, 0.25),
+        ("other", 1, 0.25),
+        ("unfinished", 0, 0.0),
+        ("degenerate", 0, 0.0),
+    ]
+    models = counts.rows(by_model=True)
+    assert [row.model for row in models] == ["m"] * 5 + ["not told"] * 5
+    # of m: groups x (2 of 2) and y (0 of 1): a draw of x twice gives 1, of y twice 0
+    assert (models[0].share.value, models[0].share.low, models[0].share.high) == (pytest.approx(2 / 3), 0.0, 1.0)
+    assert KindCounts().rows() == KindCounts().rows(by_model=True) == []
+
+
+def test_lines_hold_all_that_is_known(tmp_path):
+    path = tmp_path / "d.jsonl"
+    assert write_diagnoses(iter(ROWS), path) == 40
+    lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line["id"] for line in lines] == [trace.id for trace, _ in ROWS]
+    trace, diagnosis = ROWS[0]
+    assert lines[0]["evidence"] == [{"what": e.what, "start": e.start, "end": e.end} for e in diagnosis.evidence]
+    assert (lines[0]["group"], lines[0]["model"]) == (trace.group, trace.model)
+    assert "training_step" not in lines[0]
+
+
+def test_parquet_holds_a_row_a_diagnosis(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
+    path = tmp_path / "d.parquet"
+    write_diagnoses(iter(ROWS), path)
+    table = pq.read_table(path)
+    assert tuple(table.column_names) == COLUMNS
+    assert table.to_pylist()[3] == flat(*ROWS[3])
+    write_diagnoses(iter(()), tmp_path / "none.parquet")
+    assert pq.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+def test_nothing_is_left_of_a_file_that_breaks_off(tmp_path):
+    def rows():
+        yield ROWS[0]
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError):
+        write_diagnoses(rows(), tmp_path / "d.jsonl")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match=r"JSONL or Parquet"):
+        write_diagnoses([], tmp_path / "d.txt")

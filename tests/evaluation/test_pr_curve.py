@@ -1,0 +1,160 @@
+"""Curves by hand, against scikit-learn, and against counting units again and again."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.evaluation.label_index import UnitIndex
+from sgram.evaluation.pr_curve import Curve, chance_curve, compare_at_coverage, summarize
+from sgram.evaluation.precision_recall import Resamples
+from tests.builders.labeled_examples import PLAN, STEP, document
+
+NONE = -np.inf
+
+
+def labeled(positive, documents=None):
+    """An index of units with the labels given; document d holds the units whose number is d."""
+    homes = documents or range(len(positive))
+    made = [
+        document(
+            f"d{home:03}", *[(PLAN if p else STEP, "so") for p, at in zip(positive, homes, strict=True) if at == home]
+        )
+        for home in sorted(set(homes))
+    ]
+    return UnitIndex.of(made)
+
+
+def summary(scores, positive, documents=None, n_draws=50):
+    index = labeled(positive, documents)
+    return summarize(index, np.array(scores, float), Resamples.of(index, n_draws=n_draws))
+
+
+def test_a_curve_has_one_point_for_each_distinct_score():
+    curve = Curve.of(np.array([0.9, 0.5, 0.9, NONE]), np.array([True, True, False, True]))
+    # above .9: 1 of 2; above .5: 2 of 3; all: 3 of 4
+    assert curve.thresholds.tolist() == [0.9, 0.5, NONE]
+    assert curve.precision.tolist() == [0.5, pytest.approx(2 / 3), 0.75]
+    assert curve.recall.tolist() == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
+    assert curve.coverage.tolist() == [0.5, 0.75, 1.0]
+    assert curve.is_list.tolist() == [True, True, False]
+
+
+def test_the_summary_by_hand():
+    found = summary([4, 3, 2, 1, NONE], [True, True, False, True, True])
+    # precisions 1, 1, 2/3, 3/4, then all: 4/5; each positive unit is a quarter of the recall
+    assert found.average_precision.value == pytest.approx((1 + 1 + 0.75 + 0.8) / 4)
+    assert [(at, each.value) for at, each in found.recall_at] == [(0.9, 0.5), (0.8, 0.5), (0.7, 0.75)]
+    # F1 at the four lists: 2/5, 4/6, 4/7, 6/8; marking all is no list
+    assert (found.best.threshold, found.best.precision, found.best.recall) == (1.0, 0.75, 0.75)
+    assert found.best.f1.value == pytest.approx(0.75)
+    assert found.to_json()["recall_at"]["0.9"]["value"] == 0.5
+
+
+def test_a_precision_that_is_never_reached_is_undefined():
+    found = summary([2, 1], [False, True])
+    assert [each.value for _, each in found.recall_at] == [None] * 3
+    assert found.recall_at[0][1].why == "no threshold reaches it"
+    nothing = summary([NONE, NONE], [False, True])
+    assert nothing.best.f1.value is None
+    assert nothing.average_precision.value == 0.5
+    assert summary([1, 2], [False, False]).average_precision.why == "nothing is positive"
+
+
+cases = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9, NONE]), st.booleans()), min_size=1, max_size=14)
+
+
+@given(rows=cases)
+def test_average_precision_is_that_of_scikit_learn(rows):
+    metrics = pytest.importorskip("sklearn.metrics")
+    scores, positive = np.array([score for score, _ in rows]), [label for _, label in rows]
+    if any(positive):
+        expected = metrics.average_precision_score(positive, np.where(scores == NONE, -1.0, scores))
+        assert summary(scores, positive, n_draws=1).average_precision.value == pytest.approx(expected)
+
+
+@given(rows=cases, times=st.lists(st.integers(0, 3), min_size=14, max_size=14))
+def test_a_weight_counts_a_unit_so_many_times(rows, times):
+    scores, positive = np.array([score for score, _ in rows]), np.array([label for _, label in rows])
+    weights = np.array(times[: len(rows)])
+    again = np.repeat(np.arange(len(rows)), weights)
+    ours, theirs = Curve.of(scores, positive, weights), Curve.of(scores[again], positive[again])
+    seen = np.isin(ours.thresholds, theirs.thresholds)
+    assert ours.marked[seen].tolist() == theirs.marked.tolist()
+    assert ours.hits[seen].tolist() == theirs.hits.tolist()
+
+
+def test_intervals_are_those_of_drawn_documents():
+    scores = np.array([0.9, 0.8, 0.8, 0.3, NONE, 0.5])
+    positive = np.array([True, False, True, True, False, False])
+    homes = [0, 0, 1, 1, 2, 2]
+    found = summary(scores, positive, homes, n_draws=40)
+    drawn = []
+    rng = np.random.default_rng([0, 3])
+    for _ in range(40):
+        times = rng.multinomial(3, [1 / 3] * 3)
+        rows = [
+            unit for home in range(3) for _ in range(times[home]) for unit in np.flatnonzero(np.array(homes) == home)
+        ]
+        if positive[rows].any():
+            curve = Curve.of(scores[rows], positive[rows])
+            drawn.append(float(np.sum(np.diff(curve.recall, prepend=0) * curve.precision)))
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    assert (found.average_precision.low, found.average_precision.high) == pytest.approx((low, high))
+
+
+def test_a_list_is_as_good_as_itself_at_every_coverage():
+    index = labeled([True, False] * 10)
+    scores = np.arange(20.0)
+    rows = compare_at_coverage(index, scores, scores, Resamples.of(index, n_draws=20))
+    assert [row.coverage for row in rows] == pytest.approx(np.arange(1, 21) * 0.05)
+    assert all((row.gain.value, row.gain.low, row.gain.high) == (0, 0, 0) for row in rows)
+
+
+def test_the_better_order_gains_until_both_mark_all():
+    index = labeled([True] * 4 + [False] * 4)
+    up, down = np.arange(8.0), -np.arange(8.0)
+    rows = compare_at_coverage(index, down, up, Resamples.of(index, n_draws=20), step=0.25)
+    # 2 marked: 2 hits against 0, F1 4/6; 4: 8/8 against 0; 6: 8/10 against 4/10; 8: equal
+    assert [(row.ours, row.theirs) for row in rows] == [
+        (pytest.approx(4 / 6), 0),
+        (1.0, 0.0),
+        (pytest.approx(0.8), pytest.approx(0.4)),
+        (pytest.approx(2 / 3),) * 2,
+    ]
+    assert rows[1].gain.low > 0
+
+
+def test_orders_are_compared_as_far_as_the_shorter_list_reaches():
+    index = labeled([True, False, True, False])
+    short, long = np.array([1.0, NONE, NONE, NONE]), np.array([1.0, 2.0, 3.0, 4.0])
+    rows = compare_at_coverage(index, short, long, Resamples.of(index, n_draws=5), step=0.1)
+    assert [row.coverage for row in rows] == pytest.approx([0.1, 0.2, 0.25])
+    assert compare_at_coverage(index, np.full(4, NONE), long, Resamples.of(index)) == []
+
+
+def test_tied_units_count_in_part():
+    index = labeled([True, True, False, False])
+    tied, sorted_out = np.zeros(4), np.array([4.0, 3.0, 2.0, 1.0])
+    (first, *_) = compare_at_coverage(index, sorted_out, tied, Resamples.of(index, n_draws=5), step=0.5)
+    # 2 of the 4 tied units, half of them positive: 1 hit, F1 = 2 / (2 + 2)
+    assert (first.ours, first.theirs) == (1.0, 0.5)
+
+
+def test_random_scores_give_the_base_rate():
+    rng = np.random.default_rng(1)
+    words = [chr(97 + a) * 2 + chr(97 + b) for a in range(20) for b in range(20)]
+    made = [document(f"d{at}", (PLAN if rng.random() < 0.3 else STEP, word)) for at, word in enumerate(words)]
+    index = UnitIndex.of(made)
+    recall, precision, area = chance_curve(index, index.find(index.grams(1)), n_draws=20)
+    assert area.value == pytest.approx(index.positive.mean(), abs=0.03)
+    assert area.low <= area.value <= area.high
+    assert precision[-1] == pytest.approx(index.positive.mean())
+    assert recall[-1] == pytest.approx(1)
+    assert np.all(np.diff(recall) >= 0)
+
+
+def test_without_a_gram_there_is_no_chance_curve():
+    index = labeled([True, False])
+    recall, precision, area = chance_curve(index, index.find([]))
+    assert (len(recall), len(precision), area.value) == (0, 0, 0.5)

@@ -1,0 +1,50 @@
+"""Right and wrong by the reference answer, where nobody has said."""
+
+import pytest
+
+from sgram.grading.fill_correct import AnswerJudge
+from sgram.traces import Trace
+
+pytest.importorskip("math_verify", reason="answers are compared with sgram[train]")
+
+
+def trace(name: str, text: str, reference: str | None, correct: bool | None = None, answer: str | None = None) -> Trace:
+    return Trace(id=name, text=text, reference=reference, correct=correct, answer=answer)
+
+
+def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
+    traces = [
+        trace("right", "So \\boxed{1/2}", "0.5"),
+        trace("wrong", "So \\boxed{3}", "4"),
+        trace("told", "So \\boxed{3}", "4", True),
+        trace("alone", "So \\boxed{3}", None),
+        trace("silent", "", "4"),
+        trace("unread", "So \\boxed{3}", "$"),
+    ]
+    with AnswerJudge(workers=1) as judge:
+        found = list(judge(iter(traces)))
+    assert [(each.id, each.correct) for each in found] == [
+        ("right", True),
+        ("wrong", False),
+        ("told", True),
+        ("alone", None),
+        ("silent", False),
+        ("unread", None),
+    ]
+    assert found[0].answer is not None
+    assert [each.text for each in found] == [each.text for each in traces]
+    report = judge.report
+    assert (report.judged, report.right, report.unverifiable, report.differing) == (3, 1, 1, 0)
+
+    # asked again, what was told stays and is compared
+    with AnswerJudge(workers=1, again=True) as judge:
+        again = list(judge([trace("told", "So \\boxed{3}", "4", True, "3"), trace("same", "\\boxed{4}", "4", True)]))
+    assert [each.correct for each in again] == [True, True]
+    assert again[0].answer == "3"
+    assert (judge.report.agreeing, judge.report.differing) == (1, 1)
+
+
+def test_no_worker_starts_where_nothing_is_to_be_compared():
+    with AnswerJudge() as judge:
+        assert list(judge([trace("a", "x", None), trace("b", "x", "1", False)])) != []
+        assert judge._checker is None

@@ -1,0 +1,414 @@
+"""Gram, Cluster and Lexicon; their file; the presets."""
+
+import copy
+import gzip
+import hashlib
+import importlib.util
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.errors import InputError, UsageError
+from sgram.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon, document
+from sgram.text import gram_words
+from tests.builders.lexicon_examples import cluster, doubts, gram, lexicon, lexicons, patient
+from tests.builders.paths import ROOT
+
+PUBLISHED = ROOT.parent / "shared" / "data" / "lexicons" / "wang2025_listing1.json"
+
+DOUBTS = {  # the document of doubts(), written by hand
+    "format": "sgram-lexicon",
+    "version": 1,
+    "name": "made",
+    "words": "sgram-words-1",
+    "source": {"seed": 1},
+    "clusters": [
+        {
+            "id": 0,
+            "move": "verification",
+            "df": 9,
+            "medoid": "let me check",
+            "grams": [{"text": "let me check", "df": 9, "core": True}],
+        },
+        {
+            "id": 1,
+            "move": "backtracking",
+            "df": 7,
+            "score": 1.5,
+            "medoid": "wait",
+            "grams": [
+                {"text": "wait", "df": 5, "count": 8, "df_correct": 3, "df_wrong": 1, "score": 0.25, "core": True},
+                {"text": "hold on", "df": 4, "core": False},
+            ],
+        },
+    ],
+}
+
+# values
+
+
+@pytest.mark.parametrize(
+    ("given_words", "told"),
+    [
+        (("Wait",), "write 'wait'"),
+        (("wait,",), "write 'wait'"),
+        (("let me",), "not in the normal form"),
+        (("let’s",), "write 'let's'"),
+        (("x1",), "holds no word"),
+        ((), "holds no word"),
+        (("so", "", "what"), "not in the normal form"),
+        (("a.b",), "spans a sentence end"),
+        (("a",) * 7, "at most 6"),
+        (["wait"], "tuple of texts"),
+        ((3,), "tuple of texts"),
+    ],
+)
+def test_words_outside_the_normal_form_are_refused_with_a_sentence(given_words, told):
+    with pytest.raises(UsageError, match=told):
+        Gram(given_words)
+
+
+@patient
+@given(st.lists(st.text("abZ'-’ é1,.", max_size=4), max_size=7).map(tuple))
+def test_the_quick_check_of_words_agrees_with_gram_words(given_words):
+    try:
+        sound = gram_words(" ".join(given_words)) == given_words
+    except UsageError:
+        sound = False
+    try:
+        accepted = Gram(given_words).words == given_words
+    except UsageError:
+        accepted = False
+    assert accepted == sound
+
+
+def test_numbers_of_a_gram_become_plain_and_scores_keep_six_decimals():
+    made = gram("wait", np.int64(3), count=np.int32(4), score=np.float64(-1e-9))
+    assert (made.df, made.count, repr(made.score)) == (3, 4, "0.0")
+    assert (type(made.df), type(made.score)) == (int, float)
+    assert gram("wait", score=2 / 3).score == 0.666667
+    assert gram("wait", score=1).score == 1.0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"df": -1},
+        {"df": 1.0},
+        {"df": True},
+        {"df": 2**63},
+        {"count": "3"},
+        {"score": float("nan")},
+        {"score": float("inf")},
+        {"score": "1"},
+        {"score": True},
+        {"score": [1]},
+        {"score": 10**400},
+        {"df": 3, "count": 2},
+        {"df": 3, "df_correct": 2, "df_wrong": 2},
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_and_name_the_gram(fields):
+    with pytest.raises(UsageError, match="wait"):
+        Gram(("wait",), **fields)
+
+
+def test_grams_of_a_cluster_stand_by_df_then_text():
+    made = cluster(gram("now", 2), gram("but", 9), gram("also"), gram("hmm", 2))
+    assert [each.text for each in made.grams] == ["but", "hmm", "now", "also"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"medoid": "hold on"}, "medoid is not one of its grams"),
+        ({"move": "backtracing"}, "unknown move 'backtracing'; one of deduction, branching, backtracking"),
+        ({"grams": ()}, "holds no gram"),
+        ({"df": -4}, "df must be a whole number"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused(fields, told):
+    with pytest.raises(UsageError, match=told):
+        Cluster(**{"id": 0, "grams": (gram("wait"),), "df": 1, "medoid": "wait", "move": "other"} | fields)
+
+
+def test_ids_are_ranks_by_df_then_medoid():
+    made = lexicon(cluster("wait", df=2), cluster("so"), cluster("but", df=2), cluster("hmm", df=30))
+    assert [(each.id, each.medoid) for each in made.clusters] == [(0, "hmm"), (1, "but"), (2, "wait"), (3, "so")]
+
+
+@patient
+@given(lexicons(), st.randoms(use_true_random=False))
+def test_the_order_in_which_clusters_and_grams_come_does_not_matter(made, rng):
+    clusters = []
+    for each in rng.sample(made.clusters, len(made.clusters)):
+        grams = tuple(rng.sample(each.grams, len(each.grams)))
+        clusters.append(Cluster(7, grams, each.df, each.medoid, each.move, each.score))
+    again = Lexicon.build(made.name, clusters, made.source)
+    assert (again, hash(again)) == (made, hash(made))
+    assert again.to_bytes() == made.to_bytes()
+
+
+def test_a_lexicon_without_grams_or_with_a_gram_twice_is_refused():
+    with pytest.raises(UsageError, match="at least one gram"):
+        lexicon()
+    with pytest.raises(UsageError, match="'hold on' is in clusters 0 and 1"):
+        lexicon(cluster("wait", "hold on", df=2), cluster("hmm", "hold on", df=1))
+    with pytest.raises(UsageError, match="'wait' is twice in cluster 0"):
+        lexicon(cluster("wait", "wait"))
+
+
+def test_equality_is_the_digest_of_the_canonical_json():
+    # sha256 of the hand-written document, keys sorted, no spaces
+    canonical = json.dumps(DOUBTS, sort_keys=True, separators=(",", ":")).encode()
+    assert doubts().digest == hashlib.sha256(canonical).hexdigest()
+    assert doubts() == doubts() == copy.deepcopy(doubts())
+    assert doubts() != lexicon(cluster("wait"))
+    assert doubts() != "made"
+    assert len({doubts(), doubts()}) == 1
+    assert doubts().digest[:12] in repr(doubts())
+
+
+def test_a_lexicon_does_not_change_with_the_dicts_it_was_given_or_gives():
+    source = {"config": {"sizes": (1, 6)}}
+    made = Lexicon.build("made", [cluster("wait")], source)
+    before = made.to_bytes()
+    source["config"]["sizes"] = None
+    made.to_json()["source"]["config"].clear()
+    assert made.to_bytes() == before
+    assert made.source == {"config": {"sizes": [1, 6]}}
+
+
+@pytest.mark.parametrize("source", [{"p": float("nan")}, {"p": object()}, {"p": "\ud800"}, None, [1]])
+def test_a_source_that_is_no_json_is_refused(source):
+    with pytest.raises(UsageError, match="source is no JSON"):
+        Lexicon("made", (cluster("wait"),), source)
+
+
+def test_grams_core_and_find_give_the_lists_that_masks_and_people_use():
+    made = doubts()
+    assert [each.text for each in made.grams] == ["let me check", "wait", "hold on"]
+    assert [each.text for each in made.core] == ["let me check", "wait"]
+    home, found = made.find("  Hold ON, ")
+    assert (home.medoid, found.df) == ("wait", 4)
+    assert made.find("hold") is None
+    assert made.find("1 + 1") is None
+
+
+def test_from_grams_normalizes_joins_equal_texts_and_forgets_their_order():
+    made = Lexicon.from_grams(["Wait, no!", "hold on", "wait no"], name="mine", move="backtracking")
+    assert [each.medoid for each in made.clusters] == ["hold on", "wait no"]
+    assert {each.move for each in made.clusters} == {"backtracking"}
+    assert made == Lexicon.from_grams(["wait no", "hold on"], name="mine", move="backtracking")
+
+
+@pytest.mark.parametrize(
+    ("given_texts", "told"),
+    [
+        (["wait", "so. then"], "text 2 of the list .* 'so. then' spans a sentence end"),
+        (["wait", "3"], "text 2 .* holds no word"),
+        (["wait", None], "text 2 of the list is NoneType"),
+        ("wait", "a list of texts, not one text"),
+        ([], "at least one gram"),
+    ],
+)
+def test_from_grams_names_the_text_that_is_no_gram(given_texts, told):
+    with pytest.raises(UsageError, match=told):
+        Lexicon.from_grams(given_texts)
+
+
+# files
+
+
+def test_the_document_is_the_one_of_format_version_1():
+    assert doubts().to_json() == DOUBTS
+    assert Lexicon.from_json(DOUBTS) == doubts()
+
+
+@patient
+@given(made=lexicons())
+def test_saving_and_loading_is_identity_and_byte_stable(made, tmp_path_factory):
+    path = tmp_path_factory.mktemp("lexicon") / "made.json"
+    made.save(path)
+    again = Lexicon.load(path)
+    assert (again, again.clusters) == (made, made.clusters)
+    assert again.to_bytes() == path.read_bytes() == made.to_bytes()
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def change(path, value):
+    """DOUBTS with the value at `path` put in, or taken out where it is `...`."""
+    changed = copy.deepcopy(DOUBTS)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    if value is ...:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return changed
+
+
+WAIT = ("clusters", 1, "grams", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("format",), "sgram-mask", "bad.json is no lexicon"),
+        (("version",), 2, "made by a newer sgram .*format version 2.* upgrade"),
+        (("version",), "1", "version must be 1, not '1'"),
+        (("version",), True, "version must be 1, not true"),
+        (("words",), "sgram-words-2", "normal form 'sgram-words-2', this sgram knows 'sgram-words-1'"),
+        (("name",), "", "name must be a text that is not empty"),
+        (("name",), ..., "the field 'name' is missing"),
+        (("source",), [], "source must be an object, not a list"),
+        (("source", "p"), float("nan"), "source is no JSON"),
+        (("clusters",), [], "clusters must be a list that is not empty"),
+        (("clusters", 1), 3, "bad.json, cluster 1: must be an object, not 3"),
+        (("clusters", 1, "id"), 2, "ids run 0, 1, 2, ...; id 2 stands where 1 is due"),
+        (("clusters", 1, "df"), 10, "cluster 1 .'wait'. ranks before cluster 0"),
+        (("clusters", 1, "move"), "backtracing", "cluster 1: .*unknown move 'backtracing'"),
+        (("clusters", 1, "medoid"), "hmm", "cluster 1: .*medoid is not one of its grams"),
+        (("clusters", 1, "grams"), [], "cluster 1: grams must be a list that is not empty"),
+        (("clusters", 1, "size"), 2, "cluster 1: unknown field 'size'; known are id, move"),
+        ((*WAIT, "text"), "Wait", "cluster 1: gram 'Wait' is not in the normal form"),
+        ((*WAIT, "text"), "let me check", "medoid is not one of its grams"),
+        (("clusters", 1, "grams", 1, "text"), "let me check", "'let me check' is in clusters 0 and 1"),
+        ((*WAIT, "text"), "a b c d e f g", "cluster 1: gram 'a b c d e f g' .*at most 6"),
+        ((*WAIT, "text"), None, "cluster 1, gram number 0: text must be"),
+        ((*WAIT, "text"), "\x1b[31m", r"cluster 1: gram '\\x1b\[31m'"),
+        ((*WAIT, "df"), "5", "cluster 1, gram 'wait': df must be a whole number from 0, not '5'"),
+        ((*WAIT, "df"), None, "df must be .*, not null; leave it out where it is not known"),
+        ((*WAIT, "df"), -1, "cluster 1, gram 'wait': df must be a whole number from 0, not -1"),
+        ((*WAIT, "count"), 4, "cluster 1: gram 'wait': count 4 is below df 5"),
+        ((*WAIT, "score"), float("nan"), "cluster 1, gram 'wait': score must be a finite number, not nan"),
+        ((*WAIT, "score"), float("-inf"), "cluster 1, gram 'wait': score must be a finite number"),
+        ((*WAIT, "core"), 1, "cluster 1, gram 'wait': core must be true or false, not 1"),
+        ((*WAIT, "cores"), True, "cluster 1, gram 'wait': unknown field 'cores'"),
+    ],
+)
+def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value, told):
+    file = tmp_path / "bad.json"
+    file.write_text(json.dumps(change(path, value)))
+    with pytest.raises(InputError, match=told) as caught:
+        Lexicon.load(file)
+    assert str(caught.value).startswith(str(file))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        pytest.param(pickle.dumps(DOUBTS), "is a pickle, which can run code", id="pickle"),
+        (b"", "is not JSON: Expecting value .line 1, column 1."),
+        (b'{"format":\n nonsense}', "line 2, column 2"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"format":"sgram-lexicon","format":"x"}', "the field 'format' stands twice"),
+        (b"\x00\xff", "not UTF-8 .byte 1."),
+        (b"9" * 5000, "is not JSON"),
+        (b"[]", "is no lexicon"),
+        pytest.param(gzip.compress(b"{}", mtime=0)[:-3], "cut short", id="gzip-cut-short"),
+    ],
+)
+def test_a_file_that_holds_no_lexicon_is_refused_by_name(tmp_path, data, told):
+    file = tmp_path / "bad.json"
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=told) as caught:
+        Lexicon.load(file)
+    assert "bad.json" in str(caught.value)
+
+
+def test_a_file_over_the_size_limit_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "large.json"
+    doubts().save(file)
+    monkeypatch.setattr(document, "MAX_BYTES", file.stat().st_size)
+    assert Lexicon.load(file) == doubts()
+    monkeypatch.setattr(document, "MAX_BYTES", file.stat().st_size - 1)
+    with pytest.raises(InputError, match=r"large\.json is over"):
+        Lexicon.load(file)
+
+
+def test_compressed_files_and_a_byte_order_mark_are_read(tmp_path):
+    file = tmp_path / "made.json.gz"
+    file.write_bytes(gzip.compress(b"\xef\xbb\xbf" + doubts().to_bytes()))
+    assert Lexicon.load(str(file)) == doubts()
+
+
+@patient
+@given(st.data())
+def test_any_change_of_one_value_gives_a_lexicon_or_an_input_error(data):
+    junk = st.none() | st.booleans() | st.integers(-2, 10) | st.floats() | st.text(max_size=8)
+    keys = st.sampled_from(["id", "text", "df", "grams", "clusters", "score", "name", "zzz"])
+    values = st.recursive(junk, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2))
+    place, path = DOUBTS, []
+    while isinstance(place, dict | list) and (not path or data.draw(st.booleans())):
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        path.append(key)
+        place = place[key]
+    try:
+        made = Lexicon.from_json(change(path, data.draw(values)))
+    except InputError:
+        return
+    assert Lexicon.from_json(json.loads(made.to_bytes())) == made
+
+
+def test_the_json_schema_takes_what_we_write_and_refuses_what_we_refuse():
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    schema = json.loads((ROOT / "data/schemas/lexicon.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert schema["$defs"]["cluster"]["properties"]["move"]["enum"] == list(MOVES)
+    for good in (DOUBTS, Lexicon.load("wang2025").to_json()):
+        validator.validate(good)
+    for path, value in [(("version",), 2), (("clusters",), []), ((*WAIT, "df"), -1), ((*WAIT, "cores"), True)]:
+        assert not validator.is_valid(change(path, value))
+
+
+def test_a_bare_name_is_a_preset_and_an_unknown_one_is_told_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    doubts().save("wang2025")
+    assert len(Lexicon.load("wang2025").grams) == 249
+    assert Lexicon.load("./wang2025") == Lexicon.load(Path("wang2025")) == doubts()
+    with pytest.raises(UsageError, match=r"no lexicon 'Wang2052' .did you mean wang2025\?.*preset .wang2025"):
+        Lexicon.load("Wang2052")
+    with pytest.raises(UsageError, match="no lexicon ''"):
+        Lexicon.load("")
+    with pytest.raises(InputError, match=r"cannot read missing\.json"):
+        Lexicon.load("missing.json")
+
+
+# the preset
+
+
+def test_the_preset_is_what_its_list_builds(tmp_path):
+    spec = importlib.util.spec_from_file_location("build_presets", ROOT / "data/build_presets.py")
+    build_presets = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build_presets)
+    build_presets.main(tmp_path)
+    assert (tmp_path / "wang2025.json").read_bytes() == (ROOT / "data/lexicons/wang2025.json").read_bytes()
+
+
+def test_the_preset_holds_every_published_string():
+    if not PUBLISHED.exists():
+        pytest.skip("the published list is not in this checkout's surroundings (shared/data/lexicons)")
+    published = json.loads(PUBLISHED.read_text())["grams"]
+    rows = (ROOT / "data/lexicons/wang2025.txt").read_text().splitlines()
+    assert [row.split("\t")[0] for row in rows if "\t" in row] == published
+    preset = Lexicon.load("wang2025")
+    assert {each.words for each in preset.grams} == {gram_words(text) for text in published}
+
+
+def test_the_preset_has_all_moves_readable_clusters_and_no_invented_numbers():
+    preset = Lexicon.load("wang2025")
+    assert Lexicon.presets() == ["wang2025"]
+    assert len(preset.grams) == len(preset.core) == 249  # normalized, all 249 strings stay different
+    assert 50 <= len(preset.clusters) <= 80
+    assert {each.move for each in preset.clusters} == set(MOVES) == set(MOVE_MEANINGS)
+    assert {(each.df, each.score) for each in preset.clusters} == {(None, None)}
+    assert preset.find("Does this hold true?")[0].move == "verification"
+    assert preset.find("## Step")[1].text == "step"

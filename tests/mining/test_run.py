@@ -1,0 +1,564 @@
+import gzip
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from dataclasses import fields, replace
+from importlib.util import find_spec
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from sgram.errors import InputError, QuarantineError, SgramError, UsageError
+from sgram.lexicon import Lexicon
+from sgram.mining import MiningConfig, Resources
+from sgram.mining import run as job_module
+from sgram.mining.classifier import GramClassifier
+from sgram.mining.embed import HashEmbedder
+from sgram.mining.run import CANDIDATES, EXAMPLES, LEXICON, QUARANTINE, Job, Outcome
+from sgram.text import gram_words
+from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
+from tests.builders.mining_examples import documents_with
+from tests.builders.paths import ROOT
+
+SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+LINES = SAMPLE.read_bytes().splitlines(keepends=True)
+CONFIG = MiningConfig(embedder="hash", scorer="contrast")
+
+
+class Tight(Resources):
+    """Memory for no array at all: every one is spilled to disk."""
+
+    def held(self) -> int:
+        return 0
+
+
+def silent(*_: object) -> None:
+    pass
+
+
+def job(paths, runs, **more) -> Job:
+    given = [paths] if isinstance(paths, str | Path) else paths
+    return Job(
+        **{"paths": tuple(map(str, given)), "config": CONFIG, "resources": Resources(), "runs": Path(runs), **more}
+    )
+
+
+def run(paths, runs, fresh=False, **more) -> Outcome:
+    return job(paths, runs, **more).run(silent, fresh)
+
+
+def products(outcome: Outcome) -> dict[str, bytes]:
+    """What a run is for; its summary and its record tell of the files and may differ."""
+    return {name: (outcome.directory / name).read_bytes() for name in (LEXICON, EXAMPLES, CANDIDATES)}
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory) -> dict[str, bytes]:
+    """Products of a plain run on the sample."""
+    return products(run(SAMPLE, tmp_path_factory.mktemp("truth")))
+
+
+def shards(folder: Path, n: int, seed: int, pack=bytes, suffix=".jsonl") -> list[Path]:
+    """The sample's rows in random order in `n` files."""
+    rows = LINES.copy()
+    random.Random(seed).shuffle(rows)
+    folder.mkdir()
+    paths = [folder / f"part-{number}{suffix}" for number in range(n)]
+    for number, path in enumerate(paths):
+        path.write_bytes(pack(b"".join(rows[number::n])))
+    return paths
+
+
+# -- the same traces give the same bytes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "seed"), [(1, 1), (7, 2), (7, 3)])
+def test_shards_and_the_order_of_rows_do_not_matter(n, seed, tmp_path, truth):
+    paths = shards(tmp_path / "in", n, seed)
+    random.Random(seed).shuffle(paths)
+    assert products(run(paths, tmp_path / "runs")) == truth
+
+
+def test_a_folder_is_the_files_in_it(tmp_path, truth):
+    shards(tmp_path / "in", 7, 4, pack=gzip.compress, suffix=".jsonl.gz")
+    assert products(run(tmp_path / "in", tmp_path / "runs")) == truth
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.jsonl.gz", "in.jsonl.zst", "in.parquet"])
+def test_the_form_of_the_files_does_not_matter(name, tmp_path, truth):
+    write_traces(read_traces(SAMPLE), tmp_path / name)
+    assert products(run(tmp_path / name, tmp_path / "runs")) == truth
+
+
+@pytest.mark.parametrize("resources", [Resources(workers=2), Tight(), Tight(workers=2, memory=512 << 20)])
+def test_workers_and_memory_do_not_matter(resources, tmp_path, truth):
+    assert products(run(shards(tmp_path / "in", 3, 5), tmp_path / "runs", resources=resources)) == truth
+
+
+def test_stdin_gives_what_the_file_gives(tmp_path, truth, monkeypatch):
+    outcomes = []
+    for _ in range(2):
+        with SAMPLE.open("rb") as file:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+            outcomes.append(run("-", tmp_path / "runs"))
+    assert [products(outcome) for outcome in outcomes] == [truth, truth]
+    # the directory is named by the traces, so the second run is in the first one's place
+    assert outcomes[0].directory == outcomes[1].directory
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [outcomes[0].directory.name]
+
+
+def test_a_pipe_is_read_once_and_gives_what_the_file_gives(tmp_path, truth):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"".join(LINES),))
+    writer.start()
+    outcome = run(pipe, tmp_path / "runs")
+    writer.join()
+    assert products(outcome) == truth
+
+
+def test_conditions_leave_traces_out_as_if_they_were_not_there(tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-searcher"), kept)
+    alone = run(kept, tmp_path / "runs")
+    chosen = run(SAMPLE, tmp_path / "runs", options=ReadOptions(where=("model=sample-searcher",)))
+    assert products(chosen) == products(alone)
+    assert chosen.directory != alone.directory
+    # 36 problems in three styles
+    assert chosen.summary["rows"] == {"in": 108, "kept": 36, "skipped": 72, "quarantined": 0}
+
+
+# -- what a run leaves ----------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_its_products_and_no_scratch(tmp_path):
+    outcome = run(SAMPLE, tmp_path / "runs")
+    assert sorted(path.name for path in outcome.directory.iterdir()) == [
+        "candidates.parquet",
+        "examples.jsonl",
+        "lexicon.json",
+        "lock",
+        "run.json",
+        "summary.json",
+    ]
+    assert outcome.lexicon == Lexicon.load(outcome.directory / LEXICON)
+    assert not outcome.reused
+
+
+def test_the_candidates_tell_what_became_of_each(tmp_path):
+    outcome = run(SAMPLE, tmp_path / "runs")
+    rows = pq.read_table(outcome.directory / CANDIDATES).to_pylist()
+    lexicon, counts = outcome.lexicon, outcome.lexicon.source["counts"]
+    assert len(rows) == counts["candidates"] > counts["grams"]
+    kept = {row["gram"]: row for row in rows if row["cluster"] is not None}
+    assert kept.keys() == {gram.text for gram in lexicon.grams}
+    for cluster in lexicon.clusters:
+        for gram in cluster.grams:
+            row = kept[gram.text]
+            assert (row["cluster"], row["df"], row["count"]) == (cluster.id, gram.df, gram.count)
+            assert (row["df_correct"], row["df_wrong"], row["core"]) == (gram.df_correct, gram.df_wrong, gram.core)
+            assert np.isclose(row["score"], gram.score, atol=1e-6)
+    assert not any(row["core"] for row in rows if row["cluster"] is None)
+
+
+def test_examples_show_medoids_in_traces(tmp_path):
+    outcome = run(SAMPLE, tmp_path / "runs")
+    texts = {trace.id: trace.text for trace in read_traces(SAMPLE)}
+    medoids = {cluster.id: cluster.medoid for cluster in outcome.lexicon.clusters}
+    assert {example["cluster"] for example in outcome.examples} == medoids.keys()
+    for example in outcome.examples:
+        assert example["gram"] == medoids[example["cluster"]]
+        assert gram_words(example["text"][example["start"] : example["end"]]) == tuple(example["gram"].split())
+        assert example["text"] in texts[example["trace"]]
+
+
+def test_progress_goes_through_the_stages_in_order(tmp_path):
+    told = []
+    job(SAMPLE, tmp_path / "runs").run(lambda *heard: told.append(heard))
+    stages = list(dict.fromkeys(stage for stage, *_ in told))
+    assert stages == ["look", "read", "count", "candidates", "embed", "cluster", "examples"]
+    size = SAMPLE.stat().st_size
+    assert ("look", size, size, "") in told
+    assert ("read", size, size, "108 rows") in told
+    assert all(done <= total for _, done, total, _ in told)
+
+
+def test_the_examples_go_beside_an_exported_lexicon(tmp_path):
+    asked = job(SAMPLE, tmp_path / "runs")
+    outcome = asked.run(silent)
+    assert asked.export(outcome, tmp_path / "deep" / "my.json") == tmp_path / "deep" / "my.examples.jsonl"
+    assert (tmp_path / "deep" / "my.json").read_bytes() == (outcome.directory / LEXICON).read_bytes()
+    assert (tmp_path / "deep" / "my.examples.jsonl").read_bytes() == (outcome.directory / EXAMPLES).read_bytes()
+    assert asked.export(outcome, tmp_path / "plain").name == "plain.examples.jsonl"
+
+
+# -- the directory is named by what decides the result --------------------------------------------------
+
+
+def test_moving_renaming_or_reordering_files_finds_the_finished_run(tmp_path):
+    paths = shards(tmp_path / "in", 3, 6)
+    first = run(paths, tmp_path / "runs")
+    moved = [paths[place].rename(tmp_path / f"{place}.jsonl") for place in (2, 0, 1)]
+    second = run(moved, tmp_path / "runs", resources=Resources(workers=2, memory=1 << 30))
+    assert (second.directory, second.reused) == (first.directory, True)
+    assert second.lexicon == first.lexicon
+
+
+def test_one_changed_byte_is_another_run(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"".join(LINES))
+    first = job(path, tmp_path / "runs").directory()
+    path.write_bytes(b"".join(LINES).replace(b"36", b"37", 1))
+    second = job(path, tmp_path / "runs").directory()
+    path.write_bytes(b"".join(LINES[:-1]))
+    third = job(path, tmp_path / "runs").directory()
+    assert len({first.path, second.path, third.path}) == 3
+
+
+OTHER = {
+    "method": "paper",
+    "scorer": "labels",
+    "setting": "f1",
+    "top": 0.5,
+    "min_df": 6,
+    "min_problems": 2,
+    "min_words": 2,
+    "max_words": 4,
+    "correct_only": True,
+    "explained": 0.5,
+    "max_chars": 900,
+    "embedder": "static",
+    "similarity": 0.5,
+    "contrast_models": ("searcher",),
+    "seed": 7,
+    "name": "other",
+}
+
+
+def test_every_setting_names_another_directory(tmp_path):
+    assert OTHER.keys() == {each.name for each in fields(MiningConfig)}
+    plain = job(SAMPLE, tmp_path)
+    seen = [plain.identity([])]
+    for name, value in OTHER.items():
+        if name == "embedder" and find_spec("wordllama") is None:
+            continue
+        scorer = {"scorer": "labels"} if name == "setting" else {}
+        seen.append(replace(plain, config=replace(CONFIG, **{name: value}, **scorer)).identity([]))
+    own = tmp_path / "own.json"
+    replace(GramClassifier.packaged(), shrink=99.0).save(own)
+    by_labels = replace(plain, config=replace(CONFIG, scorer="labels"))
+    seen.append(replace(by_labels, classifier=str(own)).identity([]))
+    options = ReadOptions()
+    for change in ({"max_bad": 0.5}, {"where": ("correct=true",)}, {"rewards": {"a": 1.0}}, {"correct_above": 0.5}):
+        seen.append(replace(plain, options=replace(options, **change)).identity([]))
+    seen.append(replace(plain, dialect="sgram").identity([]))
+    seen.append(replace(plain, background=(str(SAMPLE),)).identity([]))
+    seen.append(plain.identity(["00"]))
+    assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == len(seen)
+
+
+def test_a_classifier_for_a_run_that_uses_none_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="--classifier is for the scorer labels"):
+        job(SAMPLE, tmp_path, classifier="own.json").check()
+
+
+def test_a_classifier_of_ones_own_scores_and_is_named(tmp_path):
+    own = tmp_path / "own.json"
+    strict = replace(GramClassifier.packaged(), thresholds={"default": 0.9, "f1": 0.9, "clean": 0.95})
+    strict.save(own)
+    config = MiningConfig(embedder="hash")
+    outcome = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(own))
+    assert outcome.lexicon.source["scorer"]["classifier"] == strict.digest
+    assert min(gram.score for gram in outcome.lexicon.grams) >= 0.9
+    assert 0 < len(outcome.lexicon.grams) < len(run(SAMPLE, tmp_path / "runs", config=config).lexicon.grams)
+
+
+def test_resources_and_quarantine_name_no_other_directory(tmp_path):
+    plain = job(SAMPLE, tmp_path)
+    other = replace(
+        plain,
+        resources=Resources(workers=2, memory=1 << 30),
+        options=ReadOptions(quarantine=tmp_path / "q"),
+        runs=tmp_path / "elsewhere",
+    )
+    assert plain.identity([]) == other.identity([])
+
+
+def test_another_version_of_sgram_is_another_run(tmp_path, monkeypatch):
+    before = job(SAMPLE, tmp_path).directory()
+    monkeypatch.setattr(job_module, "__version__", "0.0.0")
+    assert job(SAMPLE, tmp_path).directory() != before
+
+
+def test_a_tokenizer_counts_by_its_content(tmp_path):
+    def identity(path):
+        return job(SAMPLE, tmp_path, options=ReadOptions(tokenizer=path)).identity([])
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "tokenizer.json").write_text("{}")
+    (tmp_path / "b.json").write_text("{}")
+    assert identity(tmp_path / "a") == identity(tmp_path / "b.json")
+    (tmp_path / "b.json").write_text("{ }")
+    assert identity(tmp_path / "a") != identity(tmp_path / "b.json")
+
+
+# -- what is done stays done ----------------------------------------------------------------------------
+
+
+def stamps(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in directory.iterdir() if path.name != "lock"}
+
+
+def test_a_finished_run_is_reused_without_reading_a_trace(tmp_path, truth, monkeypatch):
+    before = stamps(run(SAMPLE, tmp_path / "runs").directory)
+
+    def refuse(*_, **__):
+        raise AssertionError("mined again")
+
+    monkeypatch.setattr(TraceReader, "__iter__", refuse)
+    monkeypatch.setattr(job_module, "Miner", refuse)
+    again = run(SAMPLE, tmp_path / "runs")
+    assert again.reused
+    assert products(again) == truth
+    assert stamps(again.directory) == before
+    assert again.summary["rows"]["kept"] == 108
+
+
+def test_fresh_does_a_finished_run_again_with_the_same_bytes(tmp_path, truth):
+    before = stamps(run(SAMPLE, tmp_path / "runs").directory)
+    again = run(SAMPLE, tmp_path / "runs", fresh=True)
+    assert not again.reused
+    assert products(again) == truth
+    after = stamps(again.directory)
+    assert {name for name in before if after[name] == before[name]} == {"run.json"}
+
+
+@pytest.mark.parametrize("name", [LEXICON, EXAMPLES, CANDIDATES, "summary.json"])
+def test_a_product_that_was_deleted_is_made_again(name, tmp_path, truth):
+    first = run(SAMPLE, tmp_path / "runs")
+    (first.directory / name).unlink()
+    again = run(SAMPLE, tmp_path / "runs")
+    assert not again.reused
+    assert products(again) == truth
+
+
+def test_an_interrupted_run_goes_on_without_reading_or_embedding_again(tmp_path, truth, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def refuse(*_):
+        raise AssertionError("done again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job_module, "_write_products", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(SAMPLE, tmp_path / "runs")
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert not (directory / LEXICON).exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(TraceReader, "__iter__", refuse)
+        patched.setattr(HashEmbedder, "encode", refuse)
+        outcome = run(SAMPLE, tmp_path / "runs")
+    assert products(outcome) == truth
+    assert outcome.summary["rows"] == {"in": 108, "kept": 108, "skipped": 0, "quarantined": 0}
+    assert not (directory / "scratch").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from sgram.mining import MiningConfig, Resources
+from sgram.mining.run import Job, _locked
+config = MiningConfig(embedder="hash", scorer="contrast")
+job = Job(paths=(sys.argv[1],), config=config, resources=Resources(), runs=Path(sys.argv[2]))
+with _locked(job.directory()):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_process_on_a_run_is_told_and_the_lock_goes_with_the_first(tmp_path, truth):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(SAMPLE), str(tmp_path / "runs")],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(SgramError, match=r"^another process is working on this run \(.*\); wait for it$"):
+            run(SAMPLE, tmp_path / "runs")
+        with pytest.raises(SgramError, match="another process is working on this run"):
+            run(SAMPLE, tmp_path / "runs", fresh=True)
+        first.kill()
+    assert products(run(SAMPLE, tmp_path / "runs")) == truth
+
+
+# -- the user's own background --------------------------------------------------------------------------
+
+
+def test_a_background_of_the_users_own_is_used_and_named(tmp_path, truth):
+    terse = tmp_path / "terse.jsonl"
+    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-terse"), terse)
+    outcome = run(SAMPLE, tmp_path / "runs", background=(str(terse),))
+    scorer = outcome.lexicon.source["scorer"]
+    assert scorer["about"]["what"] == "traces given by the user"
+    turned = tmp_path / "turned.jsonl"
+    turned.write_bytes(b"".join(reversed(terse.read_bytes().splitlines(keepends=True))))
+    other = run(SAMPLE, tmp_path / "runs", background=(str(turned),))
+    assert (other.reused, other.lexicon.digest) == (False, outcome.lexicon.digest), "its order does not matter"
+    assert scorer["n_docs"] == 36
+    assert products(outcome)[LEXICON] != truth[LEXICON]
+    held = documents_with([trace.text for trace in read_traces(terse)])
+    for gram in outcome.lexicon.grams:
+        there = len(held[gram.text]) if len(held[gram.text]) >= 2 else 0
+        ratio = log((gram.df + 1) / (108 + 1)) - log((there + 1) / (36 + 1))
+        score = ratio - sqrt(1 / (gram.df + 1) + 1 / (there + 1))
+        assert gram.score == pytest.approx(score, abs=1e-5), gram.text
+
+
+def test_the_background_is_known_by_content(tmp_path):
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    for path in (first, second):
+        path.write_bytes(b"".join(LINES[:50]))
+    one, two = (job(SAMPLE, tmp_path, background=(str(path),)).identity([]) for path in (first, second))
+    assert one == two
+    second.write_bytes(b"".join(LINES[:51]))
+    assert job(SAMPLE, tmp_path, background=(str(second),)).identity([]) != one
+
+
+# -- rows set aside -------------------------------------------------------------------------------------
+
+
+def with_bad_rows(path: Path, n: int) -> Path:
+    path.write_bytes(b"oops\n" * n + b"".join(LINES))
+    return path
+
+
+def test_rows_set_aside_are_counted_and_kept_with_the_run(tmp_path):
+    path = with_bad_rows(tmp_path / "in.jsonl", 1)
+    outcome = run(path, tmp_path / "runs")
+    assert outcome.summary["rows"] == {"in": 109, "kept": 108, "skipped": 0, "quarantined": 1}
+    (row,) = map(orjson.loads, (outcome.directory / QUARANTINE).read_bytes().splitlines())
+    assert (row["file"], row["line"], row["byte"]) == (str(path), 1, 0)
+    assert outcome.lexicon.source["inputs"]["traces"] == 108
+
+
+def test_more_bad_rows_than_allowed_end_the_run_and_leave_no_lexicon(tmp_path, truth):
+    path = with_bad_rows(tmp_path / "in.jsonl", 2)  # 2 of 110 rows are 1.8 %
+    with pytest.raises(QuarantineError, match=r"^2 of 110 rows \(1\.8 %\) were set aside, more than 1 %"):
+        run(path, tmp_path / "runs")
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert not (directory / LEXICON).exists()
+    assert (directory / QUARANTINE).read_bytes().count(b"\n") == 2
+    assert products(run(path, tmp_path / "runs", options=ReadOptions(max_bad=0.02))) == truth
+
+
+def test_a_quarantine_file_is_written_by_a_new_run_a_refused_one_and_a_reused_one(tmp_path):
+    aside = tmp_path / "aside.jsonl"
+    options = ReadOptions(quarantine=aside)
+    path = with_bad_rows(tmp_path / "in.jsonl", 1)
+    first = run(path, tmp_path / "runs", options=options)
+    assert aside.read_bytes() == (first.directory / QUARANTINE).read_bytes() != b""
+    aside.unlink()
+    assert run(path, tmp_path / "runs", options=options).reused
+    assert aside.read_bytes() == (first.directory / QUARANTINE).read_bytes()
+    with pytest.raises(QuarantineError):
+        run(with_bad_rows(path, 3), tmp_path / "runs", options=options)
+    assert aside.read_bytes().count(b"\n") == 3
+
+
+def test_a_file_at_the_quarantines_place_is_left_alone_when_no_row_is_bad(tmp_path):
+    aside = tmp_path / "aside.txt"
+    aside.write_text("mine\n")
+    outcome = run(SAMPLE, tmp_path / "runs", options=ReadOptions(quarantine=aside))
+    assert aside.read_text() == "mine\n"
+    assert not (outcome.directory / QUARANTINE).exists()
+
+
+def test_rows_of_stdin_that_are_set_aside_can_be_looked_at(tmp_path, monkeypatch):
+    def from_stdin(n_bad: int) -> Outcome:
+        with with_bad_rows(tmp_path / "in.jsonl", n_bad).open("rb") as file:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+            return run("-", tmp_path / "runs")
+
+    outcome = from_stdin(1)
+    assert (outcome.directory / QUARANTINE).read_bytes().count(b"\n") == 1
+    assert list((tmp_path / "runs").iterdir()) == [outcome.directory]
+    with pytest.raises(QuarantineError, match=r"; see .*; mend them") as refused:
+        from_stdin(3)
+    named = Path(str(refused.value).partition("; see ")[2].partition("; mend")[0])
+    assert named.read_bytes().count(b"\n") == 3
+
+
+# -- what cannot be meant -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"options": ReadOptions(max_bad=float("nan"))}, "max_bad is nan; it is a share of rows"),
+        ({"options": ReadOptions(correct_above=float("nan"))}, "--correct-above and .* finite numbers"),
+        ({"options": ReadOptions(rewards={"a": float("inf")})}, "weights of --reward are finite numbers"),
+        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is not understood"),
+        ({"options": ReadOptions(quarantine=SAMPLE)}, "is an input; name another file for the quarantine"),
+        ({"dialect": "klingon"}, "'klingon' is no dialect"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_written(change, sentence, tmp_path):
+    with pytest.raises(UsageError, match=sentence):
+        run(SAMPLE, tmp_path / "runs", **change)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_lexicon_never_takes_the_place_of_an_input(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(LINES[0])
+    (tmp_path / "link.json").symlink_to(path)
+    (tmp_path / "my.examples.jsonl").write_bytes(LINES[1])
+    for paths, background, output in (
+        (path, (), path),
+        (path, (), tmp_path / "link.json"),
+        (SAMPLE, (str(path),), path),
+        (tmp_path / "my.examples.jsonl", (), tmp_path / "my.json"),
+    ):
+        with pytest.raises(UsageError, match="is an input; name another file for the lexicon"):
+            job(paths, tmp_path / "runs", background=background).check(str(output))
+    job(path, tmp_path / "runs").check(str(tmp_path / "in.json"))
+    job(path, tmp_path / "runs").check("-")
+
+
+def test_a_directory_is_no_place_for_a_lexicon(tmp_path):
+    with pytest.raises(UsageError, match="is a directory; name a file"):
+        job(SAMPLE, tmp_path / "runs").check(str(tmp_path))
+
+
+def test_a_background_that_can_be_read_only_once_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("-", str(tmp_path / "pipe")):
+        with pytest.raises(UsageError, match="can be read only once; keep the background in a file"):
+            run(SAMPLE, tmp_path / "runs", background=(name,))
+
+
+def test_inputs_that_cannot_be_used_end_in_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"^cannot read .*nothing.jsonl: No such file"):
+        run(tmp_path / "nothing.jsonl", tmp_path / "runs")
+    with pytest.raises(InputError, match=r"^no phrase is in 1000 of the 108 traces"):
+        run(SAMPLE, tmp_path / "runs", config=replace(CONFIG, min_df=1000))
+    with pytest.raises(SgramError, match=r"^cannot write .*run.json: Not a directory"):
+        run(SAMPLE, SAMPLE)
+
+
+def test_a_run_of_another_kind_under_the_same_name_is_refused(tmp_path):
+    directory = job(SAMPLE, tmp_path / "runs").directory()
+    directory.part("run.json").write_text("{}\n")
+    with pytest.raises(SgramError, match="describes another run than this one"):
+        run(SAMPLE, tmp_path / "runs")

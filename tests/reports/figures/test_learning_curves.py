@@ -1,0 +1,342 @@
+"""Figures of runs: numbers of the bands by hand, the same bytes for the same runs, names as text."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib", reason="figures need matplotlib")
+pytest.importorskip("scipy", reason="intervals need scipy")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.errors import UsageError
+from sgram.reports.figures import entropy_regularizers as regularizers
+from sgram.reports.figures import learning_curves as curves
+from sgram.reports.figures import paired_differences
+from sgram.reports.figures.canvas import FORMS, drawn, figure_form, label, spread
+from sgram.reports.figures.entropy_regularizers import entropy_regularizers, peak_entropy, token_entropy
+from sgram.reports.figures.learning_curves import band, learning_curves, running_means
+from sgram.reports.figures.paired_differences import comparison_figure
+from sgram.training.experiments.arms import parse_arms
+from sgram.training.experiments.compare import compare
+from tests.builders.run_examples import METHODS, SETTINGS, config, result, step_row
+
+
+def arms_of(*methods, seeds=(0, 1), steps=14, **settings):
+    return {
+        method: tuple(
+            result(config(method=method, seed=seed, steps=steps, **settings), final=0.5 + 0.1 * seed) for seed in seeds
+        )
+        for method in methods
+    }
+
+
+def short(name="hicra"):
+    """An arm of which only the accuracy was logged: one panel."""
+    (runs,) = arms_of("hicra").values()
+    kept = tuple(
+        replace(run, steps=tuple({"step": row["step"], "pass_at_1": row["pass_at_1"]} for row in run.steps))
+        for run in runs
+    )
+    return {name: kept}
+
+
+def drawing(tmp_path, draw, *what, form="svg"):
+    path = tmp_path / f"figure.{form}"
+    draw(*what, path)
+    return path.read_bytes()
+
+
+# -- numbers --------------------------------------------------------------------------------------------
+
+
+def rows(*values):
+    return [{"step": step, "x": value} for step, value in enumerate(values, 1)]
+
+
+def test_a_point_of_a_curve_is_the_mean_of_its_step_and_those_before():
+    value = lambda row: row["x"]  # noqa: E731
+    assert running_means(rows(1, 2, 3, 6), value, 2) == {2: 1.5, 3: 2.5, 4: 4.5}
+    assert running_means(rows(1, None, 3), value, 2) == {3: 2.0}  # what was not measured is passed over
+    assert running_means(rows(1, 2, 6), value, 10) == {3: 3.0}  # fewer steps than a window
+    assert running_means(rows(None, None), value) == running_means([], value) == {}
+
+
+def test_a_band_reaches_from_the_least_to_the_greatest_run_over_shared_steps():
+    first = replace(result(config(steps=3)), steps=tuple(rows(1, 2, 3)))
+    second = replace(result(config(steps=3, seed=1)), steps=tuple(rows(3, 2)))
+    found = band([first, second], lambda row: row["x"], window=1)
+    assert (found.steps, found.mean, found.low, found.high, found.n) == ((1, 2), (2, 2), (1, 2), (3, 2), 2)
+    assert band([], lambda row: row["x"]).steps == ()
+
+
+def test_token_entropy_is_as_logged_or_put_together_from_both_kinds():
+    row = {"planning_share": 0.25, "entropy_planning": 0.8, "entropy_execution": 0.4}
+    assert token_entropy(row) == pytest.approx(0.25 * 0.8 + 0.75 * 0.4)
+    assert token_entropy(row | {"entropy": 0.7}) == 0.7
+    assert token_entropy({"planning_share": 0.25}) is None
+    assert peak_entropy({"siren/entropy": 1.5}) == 1.5
+
+
+@given(st.lists(st.floats(-5, 5), max_size=8), st.floats(0.01, 2), st.floats(-3, 3))
+def test_labels_are_moved_apart_and_no_further_than_they_need_to_be(wanted, gap, least):
+    found = spread(wanted, gap, least)
+    order = sorted(range(len(wanted)), key=lambda place: (wanted[place], place))
+    for below, above in zip(order, order[1:], strict=False):
+        assert found[above] - found[below] >= gap - 1e-9
+    assert all(each >= least - 1e-9 for each in found)
+    apart = all(wanted[b] - wanted[a] >= gap for a, b in zip(order, order[1:], strict=False))
+    if apart and all(each >= least for each in wanted):
+        assert found == pytest.approx(wanted)
+
+
+def test_labels_that_touch_are_spread_about_their_middle():
+    # 1.0 and 1.1 with a gap of .5: their middle 1.05 stays, at .8 and 1.3; 5 is not touched
+    assert spread([1.1, 5.0, 1.0], 0.5) == pytest.approx([1.3, 5.0, 0.8])
+    assert spread([1.0, 1.1], 0.5, least=1.0) == pytest.approx([1.0, 1.5])
+
+
+# -- pictures -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """What the figures hold, without the time that it takes to lay them out and save them."""
+    from matplotlib.figure import Figure
+
+    made = []
+
+    def sketch(size, draw, form):
+        made.append(Figure(figsize=size))
+        draw(made[-1])
+        return b""
+
+    for module in (curves, paired_differences, regularizers):
+        monkeypatch.setattr(module, "drawn", sketch)
+    return made
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def lines(axes):
+    """(x, y) of every line."""
+    return [tuple(zip(*np.asarray(line.get_data(), float).round(9).tolist(), strict=True)) for line in axes.lines]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_runs_give_equal_bytes_without_a_date(tmp_path, form):
+    first, again = (drawing(tmp_path, learning_curves, short(), form=form) for _ in range(2))
+    assert first == again
+    assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[form])
+    assert not any(word in first for word in (b"CreationDate", b"dc:date", b"Creation Time"))
+
+
+def test_settings_of_the_process_neither_count_nor_change(tmp_path):
+    import matplotlib as mpl
+
+    expected = drawing(tmp_path, learning_curves, short())
+    with mpl.rc_context({"font.size": 30, "axes.grid": False, "svg.hashsalt": None}):
+        assert drawing(tmp_path, learning_curves, short()) == expected
+        assert mpl.rcParams["font.size"] == 30
+
+
+PANELS = {
+    "accuracy, sampled problems": "pass_at_1",
+    "strategic errors, share": "error_strategic",
+    "procedural errors, share": "error_procedural",
+    "entropy of planning tokens, nats": "entropy_planning",
+    "entropy of execution tokens, nats": "entropy_execution",
+    "semantic entropy, nats": "semantic_entropy",
+    "length of a response, tokens": "length",
+}
+
+
+def test_every_panel_shows_what_it_is_named_after(tmp_path, sketched):
+    arms = arms_of("hicra", steps=11)
+    learning_curves(arms, tmp_path / "x.svg")
+    assert titles(sketched[0]) == list(PANELS)
+    for axes, key in zip(sketched[0].axes, PANELS.values(), strict=True):
+        by_run = [[row[key] for row in run.steps] for run in arms["hicra"]]
+        means = [sum(values[first : first + 10]) / 10 for first in (0, 1) for values in by_run]
+        # steps 10 and 11, each the mean of two runs
+        expected = [(10, sum(means[:2]) / 2), (11, sum(means[2:]) / 2)]
+        assert any(np.allclose(axes_line, expected) for axes_line in lines(axes) if len(axes_line) == 2), key
+    assert "mean of 2 runs an arm; bands: least and greatest run" in sketched[0].get_suptitle()
+
+
+def test_many_arms_get_a_column_each_and_few_share_theirs(tmp_path, sketched):
+    learning_curves(arms_of(*METHODS[:4]), tmp_path / "four.svg")
+    learning_curves(arms_of(*METHODS[:5], seeds=(0,)), tmp_path / "five.svg")
+    few, many = sketched
+    assert titles(few) == list(PANELS)
+    named = [text.get_text() for text in few.axes[0].texts]
+    assert named == ["grpo (n=2)", "grpo-matched (n=2)", "hicra (n=2)", "hicra-symmetric (n=2)"]
+    assert len(many.axes) == 7 * 5
+    assert titles(many)[:5] == [
+        "grpo\n(n=1)",
+        "grpo-\nmatched\n(n=1)",
+        "hicra\n(n=1)",
+        "hicra-\nsymmetric\n(n=1)",
+        "hicra-\ncentered\n(n=1)",
+    ]
+    assert "one run an arm" in many.get_suptitle()
+    # its own line and the four others behind it, and two rings
+    assert len(many.axes[0].lines) == 5 + 2
+
+
+def test_rings_are_held_out_pass_at_1_before_and_after(tmp_path, sketched):
+    learning_curves(arms_of("hicra"), tmp_path / "x.svg")
+    # both runs start at .2; they end at .5 and .6
+    assert [line for line in lines(sketched[0].axes[0]) if len(line) == 1] == [((0.0, 0.2),), ((14.0, 0.55),)]
+
+
+def test_panels_of_what_was_not_measured_are_left_out_and_nothing_at_all_is_said(tmp_path, sketched):
+    learning_curves(short(), tmp_path / "x.svg")
+    assert titles(sketched[0]) == ["accuracy, sampled problems"]
+    (run,) = arms_of("hicra", seeds=(0,))["hicra"]
+    with pytest.raises(UsageError, match="logged nothing that could be drawn"):
+        learning_curves({"hicra": (replace(run, steps=({"step": 1},)),)}, tmp_path / "x.svg")
+    with pytest.raises(UsageError, match="need at least one run that ended"):
+        learning_curves({"hicra": ()}, tmp_path / "x.svg")
+
+
+@pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
+def test_a_name_is_text_whatever_it_holds(tmp_path, name):
+    made = drawing(tmp_path, learning_curves, short(name))
+    ET.fromstring(made)  # noqa: S314
+    assert b"<script" not in made
+    assert b"\x1b" not in made
+    assert len(label(name)) <= 48
+
+
+def test_a_figure_has_a_form_and_the_old_file_stays_where_it_cannot_be_drawn(tmp_path):
+    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name ends in \.svg, \.png, \.pdf"):
+        learning_curves(arms_of("hicra"), "a.jpg")
+    assert figure_form("x/y.PNG") == "png"
+    with pytest.raises(UsageError, match="not as 'gif'"):
+        drawn((1, 1), lambda figure: None, "gif")
+
+
+# -- paired differences ---------------------------------------------------------------------------------
+
+
+def compared(text="grpo,hicra,placebo", seeds=(0, 1, 2), ends=(0.4, 0.55, 0.5)):
+    def run(config, root, tell):
+        methods = text.split(",")
+        wobble = 0.02 * ((config.seed * 7 + 3 * methods.index(config.method)) % 5)
+        return result(config, root, ends[methods.index(config.method)] + wobble)
+
+    return compare(config(steps=12), parse_arms(text, METHODS, SETTINGS), seeds, (0,), Path("reports"), run=run)
+
+
+def points(figure):
+    """Title -> (place, mean, low, high, count) of every difference in a panel."""
+    found = {}
+    for axes in figure.axes:
+        dots = {y: x for ((x, y),) in (line for line in lines(axes) if len(line) == 1)}
+        bars = {line[0][1]: (line[0][0], line[1][0]) for line in lines(axes)[1:] if len(line) == 2}
+        counts = {float(text.xy[1]): text.get_text() for text in axes.texts}
+        found[axes.get_title()] = {y: (x, *bars.get(y, (None, None)), counts[y]) for y, x in dots.items()}
+    return found
+
+
+def test_a_panel_a_control_holds_the_differences_of_the_other_arms(tmp_path, sketched):
+    made = compared()
+    comparison_figure(made, tmp_path / "x.svg")
+    found = points(sketched[0])
+    assert list(found) == ["less grpo", "less placebo"]
+    assert [tick.get_text() for tick in sketched[0].axes[0].get_yticklabels()] == ["grpo", "hicra", "placebo"]
+    for control, panel in (("grpo", found["less grpo"]), ("placebo", found["less placebo"])):
+        others = [arm for arm in made.arms if arm != control]
+        assert sorted(panel) == [made.arms.index(arm) for arm in others]  # nothing in the control's own row
+        for arm in others:
+            interval = made.difference(arm, control).interval
+            mean, low, high, count = panel[made.arms.index(arm)]
+            assert (mean, low, high) == pytest.approx((interval.mean, interval.low, interval.high), abs=1e-6)
+            assert count == f"{interval.n_above}/3"
+
+
+def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
+    made = compared(ends=(0.2, 0.55, 0.5))
+    comparison_figure(made, tmp_path / "x.svg")
+    dots = [line for axes in sketched[0].axes for line in axes.lines if len(line.get_xdata()) == 1]
+    filled = sum(line.get_markerfacecolor() != "white" for line in dots)
+    decided = sum(each.verdict != "cannot say" for each in made.differences if each.measure == "pass_at_1")
+    assert 0 < filled == decided < len(dots)
+
+
+def test_a_difference_without_an_interval_is_a_point_and_one_without_pairs_is_said(tmp_path, sketched):
+    comparison_figure(compared(seeds=(0,)), tmp_path / "x.svg")
+    (mean, low, high, count) = points(sketched[0])["less grpo"][1.0]
+    assert (mean, low, high, count) == (pytest.approx(0.21), None, None, "1/1")  # .55 + 3 * .02 - .4
+    with pytest.raises(UsageError, match="no difference to draw"):
+        comparison_figure(compared("hicra", ends=(0.5,)), tmp_path / "x.svg")
+
+
+def test_differences_are_drawn_with_the_same_bytes_whatever_the_order_of_seeds(tmp_path):
+    expected = drawing(tmp_path, comparison_figure, compared("grpo,hicra", ends=(0.4, 0.5)))
+    assert drawing(tmp_path, comparison_figure, compared("grpo,hicra", (2, 0, 1), (0.4, 0.5))) == expected
+    assert expected.startswith(b"<?xml")
+
+
+# -- regularizers ---------------------------------------------------------------------------------------
+
+
+def regularized():
+    """Token entropy begins at .4 + c and grows by c a step, for two coefficients of each method."""
+    runs = []
+    for method in ("entropy", "siren"):
+        own = {"siren/entropy": 1.0, "siren/anchor": 1.1} if method == "siren" else {}
+        for c in (0.001, 0.1):
+            grown = tuple(step_row(step, 0.3, entropy=0.4 + c * step, **own) for step in range(1, 7))
+            settings = {"method": method, f"{method}_coef": c, "steps": 6}
+            runs.append(replace(result(config(**settings)), steps=grown))
+    return runs
+
+
+def test_regularizers_are_drawn_by_coefficient_on_one_scale_about_the_entropy_before(tmp_path, sketched):
+    entropy_regularizers(regularized()[::-1], tmp_path / "x.svg")
+    uniform, siren, own = sketched[0].axes
+    assert titles(sketched[0]) == [
+        "uniform bonus: token entropy, nats",
+        "SIREN: token entropy, nats",
+        "SIREN: nucleus entropy at the peaks, nats",
+    ]
+    assert [text.get_text() for text in uniform.texts] == ["0.001 (n=1)", "0.1 (n=1)"]
+    # first steps: .401, .5, .401, .5, their mean .4505; SIREN's own anchor is 1.1
+    assert [axes.lines[0].get_ydata()[0] for axes in (uniform, siren, own)] == pytest.approx([0.4505, 0.4505, 1.1])
+    assert lines(uniform)[2] == tuple((step, pytest.approx(0.4 + 0.1 * step)) for step in range(1, 7))
+    assert {value for _, value in lines(own)[1]} == {1.0}
+    assert uniform.get_ylim() == siren.get_ylim() != own.get_ylim()
+
+
+def test_plain_runs_stand_beside_both(tmp_path, sketched):
+    entropy_regularizers([*regularized(), result(config(method="grpo", steps=6))], tmp_path / "x.svg")
+    uniform, siren, own = sketched[0].axes
+    assert uniform.texts[0].get_text() == siren.texts[0].get_text() == "without"
+    assert len(own.texts) == 2
+
+
+def test_a_run_that_ended_early_ends_in_a_cross(tmp_path, sketched):
+    runs = regularized()
+    entropy_regularizers([replace(runs[1], steps=runs[1].steps[:4]), *runs[2:]], tmp_path / "x.svg")
+    crosses = [line for axes in sketched[0].axes for line in axes.lines if line.get_marker() == "x"]
+    assert [line.get_data() for line in crosses] == [([4], [pytest.approx(0.8)])]
+
+
+def test_the_picture_of_regularizers_has_the_same_bytes_again(tmp_path):
+    first = drawing(tmp_path, entropy_regularizers, regularized()[:2])
+    assert drawing(tmp_path, entropy_regularizers, regularized()[1::-1]) == first
+    assert first.startswith(b"<?xml")
+
+
+def test_runs_without_a_regularizer_or_without_entropies_are_refused(tmp_path):
+    for runs in ([], [result(config(method="grpo"))], [replace(regularized()[0], steps=())]):
+        with pytest.raises(UsageError, match="needs runs of the methods entropy or siren that log token entropies"):
+            entropy_regularizers(runs, tmp_path / "x.svg")

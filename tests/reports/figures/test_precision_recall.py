@@ -1,0 +1,79 @@
+"""The figure: the same bytes for the same panels, nothing of the clock in it, names as text."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="figures need matplotlib")
+
+from sgram.errors import UsageError
+from sgram.reports.figures.precision_recall import (
+    FORMS,
+    Interval,
+    Panel,
+    PlottedList,
+    figure_form,
+    precision_recall_figure,
+)
+
+POINT = PlottedList("published", Interval(0.4, 0.35, 0.5), Interval(0.6, 0.5, 0.7))
+CURVE = PlottedList("mined", Interval(0.7), Interval(0.5), ((0.1, 0.9), (0.3, 0.8), (0.5, 0.7)), note="AP 0.66")
+CHANCE = PlottedList("random scores", curve=((0.1, 0.3), (1.0, 0.3)), is_control=True)
+
+
+def panel(*lists, title="labels"):
+    return Panel(title, 51, 5408, 0.31, "documents", lists or (CURVE, POINT, CHANCE))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_panels_give_equal_bytes_without_a_date(form):
+    first, again = (precision_recall_figure([panel(), panel(title="others")], form) for _ in range(2))
+    assert first == again
+    assert not any(word in first for word in (b"CreationDate", b"dc:date", b"Creation Time"))
+    assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[form])
+
+
+def test_settings_of_the_process_neither_count_nor_change():
+    import matplotlib as mpl
+
+    expected = precision_recall_figure([panel()])
+    with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": None}):
+        assert precision_recall_figure([panel()]) == expected
+        assert mpl.rcParams["font.size"] == 30
+
+
+def test_every_number_changes_the_picture():
+    expected = precision_recall_figure([panel()])
+    others = [
+        panel(CURVE, PlottedList("published", Interval(0.4, 0.3, 0.5), POINT.recall), CHANCE),
+        panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
+        Panel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
+        Panel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
+    ]
+    assert len({expected, *(precision_recall_figure([each]) for each in others)}) == 5
+
+
+@pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
+def test_a_name_is_text_whatever_it_holds(name):
+    made = precision_recall_figure([panel(PlottedList(name, Interval(0.5), Interval(0.5)), title=name)])
+    ET.fromstring(made)  # noqa: S314
+    assert b"<script" not in made
+    assert b"\x1b" not in made
+    shown = precision_recall_figure([panel(PlottedList("y", Interval(0.5), Interval(0.5)), title=name)])
+    assert made != shown  # the legend tells the name, one that begins with an underscore, too
+
+
+def test_a_list_keeps_its_color_from_panel_to_panel():
+    made = precision_recall_figure([panel(CURVE, POINT), panel(POINT)]).decode()
+    assert "#d55e00" in made  # the second color is the published list's in both
+    assert precision_recall_figure([panel(POINT)]).decode().count("#d55e00") == 0
+
+
+def test_the_name_of_the_file_tells_its_form():
+    assert [figure_form(name) for name in ("a.svg", "b.PNG", "c/d.pdf")] == ["svg", "png", "pdf"]
+    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name ends in \.svg, \.png, \.pdf"):
+        figure_form("a.jpg")
+    with pytest.raises(UsageError, match="not as 'gif'"):
+        precision_recall_figure([panel()], "gif")
+    with pytest.raises(UsageError, match="at least one panel"):
+        precision_recall_figure([])

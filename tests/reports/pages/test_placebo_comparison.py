@@ -1,0 +1,78 @@
+"""SGs beside placebos: which rows stand together, what is said of them, and the sources at a glance."""
+
+from sgram.analysis.table import table_of
+from sgram.reports.pages.placebo_comparison import comparisons, glance
+from tests.builders.report_analyses import column, low_high, tables
+
+
+def overlap(*rows: tuple):
+    columns = [column("source"), column("list"), column("high_given_planning", "share"), *low_high("share")]
+    names = ("source", "list", "high_given_planning", "low", "high")
+    return {"overlap": table_of("overlap", "t", columns, [dict(zip(names, row, strict=True)) for row in rows])}
+
+
+def verdict(sgs: tuple, placebo: tuple) -> str:
+    ((found,),) = [each.rows for each in comparisons(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)]
+    return found.verdict
+
+
+def test_the_interval_of_sgs_is_told_from_the_range_of_placebos_only_where_they_share_no_point():
+    assert verdict((0.5, 0.4, 0.6), (0.3, 0.2, 0.39)) == "above the placebos"
+    assert verdict((0.1, 0.05, 0.15), (0.3, 0.2, 0.39)) == "below the placebos"
+    assert verdict((0.5, 0.4, 0.6), (0.3, 0.2, 0.4)) == "not told apart"
+    assert verdict((0.3, 0.2, 0.4), (0.5, 0.4, 0.6)) == "not told apart"
+    assert verdict((0.5, None, None), (0.3, 0.2, 0.39)) == "no interval"
+
+
+def test_numbers_and_places_are_those_of_the_table():
+    made = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
+    (found,) = comparisons(made, 9)
+    (row,) = found.rows
+    assert (row.about, row.sgs, row.interval, row.placebo, row.reach) == (
+        "a",
+        "50.0",
+        "40.0 – 60.0",
+        "30.0",
+        "20.0 – 35.0",
+    )
+    # from 0.2 to 0.6 with 6 % of that at either end: 0.176 to 0.624; 0.4 is (0.4 - 0.176) / 0.448 = 0.5 of it
+    assert row.places == (500, 723, 946, 54, 277, 388)
+    assert found.unit == "%"
+
+
+def test_a_line_without_its_placebo_is_not_shown():
+    assert comparisons(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("b", "placebo", 0.3, 0.2, 0.4)), 9) == []
+    assert comparisons(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", None, None, None)), 9) == []
+    assert comparisons({}, 9) == []
+
+
+def test_equal_numbers_have_places_too():
+    (found,) = comparisons(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
+    assert set(found.rows[0].places) == {500}
+
+
+def test_lines_beyond_the_most_are_counted():
+    rows = [(name, each, 0.5, 0.4, 0.6) for name in "abcde" for each in ("SGs", "placebo")]
+    (found,) = comparisons(overlap(*rows), 2)
+    assert ([row.about for row in found.rows], found.n_left) == (["a", "b"], 3)
+
+
+def test_every_quantity_that_is_known_of_both_is_compared():
+    found = {each.title: [row.about for row in each.rows] for each in comparisons(tables(), 9)}
+    source = "grpo, seed 0"
+    assert found == {
+        "Share of words or tokens that are marked": [f"{source} · all", f"{source} · wrong"],
+        "Semantic entropy at equal size": [f"{source} · all · grams"],
+        "Conditional entropy of what follows": [source],
+        "Token entropy of the marked tokens": [source],
+        "Marked tokens that are of high entropy": [source],
+    }
+
+
+def test_the_sources_at_a_glance():
+    (row,) = glance(tables()).records()
+    assert (row["traces"], row["problems"], row["correct"], row["words_a_trace"]) == (1200, 36, 300 / 1200, 102.88)
+    assert (row["planning"], row["low"], row["high"], row["placebo"]) == (0.123, 0.113, 0.133, 0.121)
+    assert glance({}) is None
+    few = {"corpus": tables()["corpus"]}
+    assert glance(few).records()[0]["planning"] is None

@@ -1,0 +1,440 @@
+"""The report's page: what it says and where, that it is one file under its policy, that it stays small."""
+
+import base64
+import dataclasses
+import hashlib
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+
+from sgram.analysis.table import table_of
+from sgram.errors import UsageError
+from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.findings.summary import Sentence
+from sgram.reports.pages import templates as parts
+from sgram.reports.pages.report_page import ReportConfig, emphasized, is_wide, look, parted, report_page
+from sgram.reports.pages.report_sections import PLANS
+from sgram.reports.pages.report_text import Gap, Mark, Run
+from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, sentences, tables
+
+VOID = {"meta", "input", "img", "br", "link", "hr", "rect", "circle"}
+
+
+class Reader(HTMLParser):
+    """Elements with attributes and text of a page; refuses tags that do not nest."""
+
+    def __init__(self, source: str):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.texts, self._open = [], [], []
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        assert len(attrs) == len(dict(attrs)), f"{tag} has an attribute twice"
+        self.elements.append((tag, dict(attrs), tuple(each.get("id") for _, each in self._open)))
+        if tag not in VOID:
+            self._open.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs), ()))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data):
+        self.texts.append((tuple((tag, attrs.get("id"), attrs.get("class") or "") for tag, attrs in self._open), data))
+
+    def of(self, tag: str, **wanted: str) -> list[dict]:
+        return [
+            attrs
+            for name, attrs, _ in self.elements
+            if name == tag and all(attrs.get(k) == v for k, v in wanted.items())
+        ]
+
+    def text(self, *, tag: str = "body", of_id: str | None = None, of_class: str | None = None) -> str:
+        """All text inside elements of a kind; without the script and the style sheet."""
+        found = (
+            data
+            for where, data in self.texts
+            if not {name for name, _, _ in where} & {"script", "style"}
+            and any(
+                name == tag and of_id in (None, its_id) and (of_class is None or of_class in its_class.split())
+                for name, its_id, its_class in where
+            )
+        )
+        return " ".join("".join(found).split())
+
+
+def read(made=None, config=None, drawn=None, said=None) -> Reader:
+    shown = report_page(
+        analysis() if made is None else made,
+        figures() if drawn is None else drawn,
+        sentences() if said is None else said,
+        config,
+    )
+    return Reader(shown.decode())
+
+
+@pytest.fixture(scope="module")
+def page() -> Reader:
+    return read()
+
+
+def digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+# -- what the page is -----------------------------------------------------------------------------------
+
+
+def test_the_policy_allows_the_one_script_the_one_style_sheet_and_pictures_inside_the_page():
+    source = report_page(analysis(), figures(), sentences()).decode()
+    (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
+    (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
+    found = Reader(source)
+    (policy,) = found.of("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy["content"] == (
+        f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    assert not {name for _, attrs, _ in found.elements for name in attrs if name.startswith("on") or name == "style"}
+    assert not re.search(
+        r"https?://|url\(|@import|innerHTML|insertAdjacent|eval\(|fetch\(|XMLHttp|localStorage", source
+    )
+    links = [attrs["href"] for attrs in found.of("a")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in found.of("img"))
+
+
+def test_every_link_has_its_place_and_no_id_stands_twice(page):
+    ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    wanted = {attrs["href"][1:] for attrs in page.of("a")} | {
+        attrs["aria-labelledby"] for _, attrs, _ in page.elements if "aria-labelledby" in attrs
+    }
+    assert wanted <= set(ids)
+
+
+def test_equal_analyses_are_equal_bytes():
+    assert report_page(analysis(), figures(), sentences()) == report_page(analysis(), figures(), sentences())
+
+
+@pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
+def test_files_beside_the_module_end_with_one_line_end(ending):
+    held = parts.beside(f"report_page.{ending}")
+    assert held.endswith("\n")
+    assert not held.endswith("\n\n")
+
+
+def test_dark_light_small_screens_and_paper_are_all_thought_of():
+    style = parts.beside("report_page.css")
+    for part in (
+        "prefers-color-scheme: dark",
+        "max-width: 560px",
+        "@media print",
+        "focus-visible",
+        "prefers-reduced-motion",
+    ):
+        assert part in style
+
+
+def test_moves_have_the_hues_that_the_page_of_traces_gives_them():
+    rule = re.compile(r"^\.(m-[a-z-]+) \{ (--c: #[0-9a-f]{6}; --s: \w+;) \}", re.MULTILINE)
+    hues = dict(rule.findall(parts.beside("report_page.css")))
+    assert len(hues) == 6
+    assert hues == dict(rule.findall(parts.beside("trace_page.css")))
+    for move in hues:
+        assert f":root:has(#{move}:not(:checked)) details .{move}" in parts.beside("report_page.css")
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of #rgb or #rrggbb, by the definition of WCAG 2."""
+    long = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    linear = [
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (int(long[place : place + 2], 16) / 255 for place in (0, 2, 4))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_can_be_told_from_its_ground_in_every_theme():
+    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", parts.beside("report_page.css"))
+    assert len(blocks) == 4  # light; dark by the system's wish and by the reader's; paper
+    for block in blocks:
+        colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", block))
+        for ink in ("ink", "quiet", "faint", "link", "good", "bad", "warn"):
+            for ground in ("ground", "card", "sunk"):
+                assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground, colors)
+        for ink, ground in (
+            ("good", "good-ground"),
+            ("bad", "bad-ground"),
+            ("warn", "warn-ground"),
+            ("ink", "ev"),
+            ("ink", "step"),
+            ("card", "bad"),
+            ("ground", "ink"),
+        ):
+            assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground, colors)
+
+
+# -- what the page says ---------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_told_first_what_everything_is_about(page):
+    said = page.text(tag="section", of_id="summary")
+    assert said.index("planning tokens") < said.index("Strategic Gram") < said.index("placebo")
+    assert said.index("placebo") < said.index("The planning share is 12.3 %")
+    assert "Control A placebo marks 12.1 %." in said
+    assert "Caution Nothing follows for other models." in said
+    head = page.text(tag="header")
+    for fact in ("1,200 traces", "123,456 words", "25.0 % of the judged traces correct", "2 sources", "3 grams"):
+        assert fact in head
+
+
+def test_every_section_is_there_and_in_the_contents(page):
+    sections = [attrs["id"] for attrs in page.of("section")]
+    assert sections == [plan.id for plan in PLANS]
+    links = [attrs["href"] for attrs in page.of("a")]
+    assert [link for link in links if link[1:] in sections][1:] == [f"#{plan.id}" for plan in PLANS]
+    assert len(page.of("h1")) == 1
+
+
+def test_numbers_of_a_sentence_are_told_from_its_words():
+    assert emphasized("Planning is 12.3 % (95 % interval 11 to 13) of 123,456 words, −0.5 points [−1, 0.2].") == [
+        ("", "Planning is "),
+        ("number", "12.3 %"),
+        ("", " "),
+        ("aside", "(95 % interval 11 to 13)"),
+        ("", " of "),
+        ("number", "123,456"),
+        ("", " words, "),
+        ("number", "−0.5"),
+        ("", " points "),
+        ("aside", "[−1, 0.2]"),
+        ("", "."),
+    ]
+    # what names a source or a step, and small numbers of things, are words
+    assert emphasized("In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1") == [
+        ("", "In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1")
+    ]
+
+
+def test_sentences_are_grouped_by_what_they_sum_up():
+    said = [
+        Sentence("First.", section="errors"),
+        Sentence("Second.", section="tokens"),
+        Sentence("Third.", section="errors"),
+    ]
+    text = read(said=said).text(tag="section", of_id="summary")
+    assert "Errors First. Third. Tokens Second." in text
+
+
+def test_a_table_is_captioned_has_units_in_its_head_and_numbers_to_the_right(page):
+    assert "The table grams" in [page.text(tag="caption", of_id=attrs["id"]) for attrs in page.of("caption")]
+    heads = page.of("th", scope="col")
+    assert len(heads) == len(page.of("th"))
+    assert "traces share, %" in page.text(tag="th")
+    cells = [attrs for attrs in page.of("td") if "data-key" in attrs]
+    assert cells
+    assert all("n" in attrs["class"].split() or attrs["class"] == "f" for attrs in cells)
+    assert {attrs["title"] for attrs in heads if "title" in attrs} >= {"what entropy means"}
+
+
+def test_rows_of_placebos_are_quiet(page):
+    assert len(page.of("tr", **{"class": "placebo"})) == sum(
+        row["list"] == "placebo" for table in tables().values() for row in table.records() if "list" in row
+    )
+
+
+def test_an_equation_that_is_wrong_says_why_to_the_eye_the_pointer_and_the_ear(page):
+    wrong = [attrs for attrs in page.of("span") if "wrong" in (attrs.get("class") or "").split() and "title" in attrs]
+    assert {attrs["title"] for attrs in wrong} >= {
+        "the step with the error · 3 * 17 is 51, not 52 · the product is wrong"
+    }
+    notes = page.text(tag="ul", of_class="notes")
+    assert "1 3 * 17 = 52 3 * 17 is 51, not 52" in notes
+    assert "wrong, note 1" in page.text(tag="sup")
+    assert "evidence a" in page.text(tag="sup")
+
+
+def test_siblings_stand_side_by_side_with_the_place_where_they_part(page):
+    assert len(page.of("article")) == 2
+    before = page.text(tag="span", of_class="before")
+    assert before.startswith("We have 3 boxes of 17 pens. S")
+    assert page.text(tag="span", of_class="fork") == "here the two part" * 2
+    assert "it says 52 where the other says 51" in page.text(tag="p", of_class="parting")
+
+
+def test_the_order_of_the_phases_stands_beside_its_control():
+    made = analysis(placebo_orders={"grpo, seed 0": SimpleNamespace(answer="no", sentence="Planning settles at 12.")})
+    text = read(made).text(tag="section", of_id="dynamics")
+    assert "cannot say Execution settles at step 40" in text
+    assert "Control With the tokens of random grams in place of the planning tokens: Planning settles at 12." in text
+
+
+def test_controls_stand_beside_the_sgs_and_are_missed_where_there_are_none(page):
+    text = page.text(tag="section", of_id="controls")
+    assert "not told apart" in text
+    assert "No placebo stands beside the SGs" not in text
+    bare = read(analysis(tables={}))
+    assert "No placebo stands beside the SGs" in bare.text(tag="section", of_id="controls")
+
+
+def test_what_was_not_measured_says_what_to_give():
+    text = read(analysis(tables={}, orders={}, examples=(), siblings=()), drawn=[], said=[]).text(tag="main")
+    assert "Not measured here" in text
+    assert "give a run of `sgram train`" in text
+    assert "No trace is shown here." in text
+
+
+def test_provenance_is_told(page):
+    text = page.text(tag="section", of_id="provenance")
+    for said in (
+        "runs/a.jsonl",
+        "12,345",
+        "ab" * 32,
+        "sgram report runs -o report.html",
+        "python 3.11",
+        "Of 1,200 traces 3 are shown.",
+    ):
+        assert said in text
+
+
+def test_what_is_nested_in_the_provenance_is_json():
+    made = analysis(provenance={"lexicons": [{"b": 1, "a": None}], "config": {"seed": 0, "tokenizer": None}})
+    text = read(made).text(tag="section", of_id="provenance")
+    assert 'lexicons show[ { "a": null, "b": 1 } ]' in text
+    assert "config seed 0tokenizer none" in text
+
+
+def test_the_wrong_example_with_most_kinds_of_moves_is_open_at_first():
+    wide = example("but wait, let me try. so then", False, name="t9")
+    wide.spans = tuple(
+        dataclasses.replace(span, label=label)
+        for span, label in zip(wide.spans, ("deduction", "branching", "other"), strict=True)
+    )
+    found = read(analysis(examples=(example(WRONG, True), example(WRONG, False), wide)))
+    opened = [attrs["id"] for attrs in found.of("details") if attrs.get("class") == "trace" and "open" in attrs]
+    assert opened == ["t3"]
+
+
+def test_a_figure_is_a_picture_with_words_and_its_title_ends_once(page):
+    pictures = page.of("img")
+    assert len(pictures) == 5
+    assert all(attrs["alt"].endswith("Bars are 95 % intervals of 36 problems.") for attrs in pictures)
+    found = read(drawn=[ShownFigure("dynamics", "Does it grow?", "It may.", SVG)])
+    assert found.text(tag="figcaption") == "Does it grow? It may."
+
+
+def test_a_picture_that_a_phone_cannot_show_whole_is_wide():
+    assert [is_wide(b'<svg height="9pt" width="%dpt">' % points) for points in (300, 481)] == [False, True]
+    assert not is_wide(b"<svg/>")
+
+
+def test_runs_are_elements_by_their_marks():
+    move, wrong = Mark(0, 9, "move", "branching", "a"), Mark(0, 9, "equation", "wrong", "b", 1)
+    assert dataclasses.astuple(look(Run("x"))) == ("", "", "")
+    assert dataclasses.astuple(look(Run("x", (move,), (), (move,)))) == ("mark", "m-branching", "a")
+    assert dataclasses.astuple(look(Run("x", (wrong, move), (), (wrong,)))) == (
+        "mark",
+        "eq wrong last m-branching",
+        "b · a",
+    )
+    assert look(Run("x", (wrong,))).classes == "eq wrong"
+    fork = Mark(3, 9, "fork", "fork")
+    assert look(Run("x", (fork,))).tag == ""
+    runs = (Run("a"), Gap(3), Run("b", (fork,), (fork,)), Run("c", (fork,)))
+    assert parted(runs).before == runs[:2]
+    assert parted(runs).forked
+    assert not parted(runs[:2]).forked
+    assert parted(runs[:2]).after == runs[:2]
+
+
+# -- that it stays small --------------------------------------------------------------------------------
+
+
+def test_a_long_trace_says_how_much_of_it_is_left_out():
+    long = "word " * 4000 + WRONG
+    found = read(analysis(examples=(example(long, False),), siblings=()), ReportConfig(trace_chars=2000))
+    gaps = re.findall(r"… ([\d,]+) characters left out …", found.text(tag="span", of_class="gap"))
+    shown = len(
+        "".join(
+            data
+            for where, data in found.texts
+            if where and where[-1][0] != "span" and any("text" in c for _, _, c in where)
+        )
+    )
+    assert gaps
+    assert sum(int(gap.replace(",", "")) for gap in gaps) + shown >= len(long) - 100
+    assert "more than 2,000 characters" in found.text(tag="section", of_id="traces")
+
+
+def huge(n: int, text: str) -> object:
+    one = example(text, False)
+    return analysis(
+        examples=(one,) * n, siblings=(SimpleNamespace(prompt=text, wrong=one, correct=one, divergence=None),) * 30
+    )
+
+
+@pytest.mark.parametrize("text", ["but wait let me try so then " * 500, '"\x00&' * 40_000], ids=["marks", "escapes"])
+def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
+    made = huge(8, text)
+    config = ReportConfig(max_bytes=250_000, trace_chars=8_000, max_examples=8, max_siblings=2)
+    shown = report_page(made, figures(), sentences(), config)
+    assert len(shown) < 250_000
+    found = Reader(shown.decode())
+    assert "So that this file stays small" in found.text(tag="section", of_id="summary")
+    assert "left out so that this file stays small" in found.text(tag="section", of_id="traces")
+
+
+def test_by_default_a_page_is_smaller_than_ten_million_bytes():
+    shown = report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
+    assert len(shown) < 10_000_000
+
+
+def test_a_page_stays_under_its_size_whatever_the_tables_are():
+    rows = [{"gram": f"{'w' * 300} {number}", "note": "<" * 900} for number in range(30_000)]
+    made = tables() | {"grams": table_of("grams", "t", [column("gram"), column("note")], rows)}
+    made |= {name: table_of(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
+    shown = report_page(analysis(tables=made), figures(), sentences(), ReportConfig(max_bytes=700_000))
+    assert len(shown) < 700_000
+    assert "of 30,000 rows" in shown.decode()
+
+
+def test_figures_that_do_not_fit_are_named():
+    large = ShownFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
+    shown = report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
+    found = Reader(shown.decode())
+    assert len(found.of("img")) == 5
+    assert "The figure “A large one” is too large for this page." in found.text(tag="section", of_id="provenance")
+
+
+def test_names_and_notes_without_end_are_cut():
+    endless = analysis(
+        lambda word: word * 2000,
+        sources=("s" * 900_000,),
+        notes=("n" * 900_000,) * 99,
+        provenance={
+            "inputs": [],
+            "command": "c" * 900_000,
+            "versions": {"v" * 9000: "x" * 900_000},
+            "more": [["y" * 900_000]],
+        },
+    )
+    assert len(report_page(endless, figures(lambda word: word * 9000), sentences(lambda word: word * 9000))) < 1_000_000
+
+
+def test_sizes_that_make_no_page_are_refused():
+    with pytest.raises(UsageError, match="max_bytes is a number from 200,000, not 5"):
+        ReportConfig(max_bytes=5)
+    with pytest.raises(UsageError, match="trace_chars is a number from 0, not -1"):
+        ReportConfig(trace_chars=-1)

@@ -1,0 +1,53 @@
+"""Sections of a page: every table and figure has one home, and what is absent says what to give."""
+
+from sgram.analysis.table import table_of
+from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.pages.report_sections import PLANS, arranged
+from tests.builders.report_analyses import SVG, column, tables
+
+
+def names(sections) -> dict[str, tuple[list[str], list[str]]]:
+    return {
+        each.plan.id: ([table.name for table in each.tables], [table.name for table in each.folded])
+        for each in sections
+    }
+
+
+def test_the_sections_are_those_that_are_announced():
+    assert [plan.id for plan in PLANS] == [
+        "summary",
+        "lexicon",
+        "traces",
+        "dynamics",
+        "errors",
+        "controls",
+        "architecture",
+        "provenance",
+    ]
+
+
+def test_every_table_has_one_home():
+    found = names(arranged(tables(), []))
+    placed = [name for shown, folded in found.values() for name in (*shown, *folded)]
+    assert sorted(placed) == sorted(tables())
+    assert found["lexicon"] == (["grams"], ["moves"])
+
+
+def test_a_table_that_no_section_knows_stands_with_the_dynamics():
+    new = table_of("new", "A new table", [column("x")], [])
+    assert names(arranged({"new": new}, []))["dynamics"] == ([], ["new"])
+
+
+def test_what_is_absent_says_what_to_give():
+    missing = {each.plan.id: each.missing for each in arranged({}, [])}
+    assert any("step" in said for said in missing["dynamics"])
+    assert any("correct or wrong" in said for said in missing["summary"])
+    assert missing["traces"] == missing["provenance"] == ()
+    present = {each.plan.id: each.missing for each in arranged(tables(), [])}
+    assert set(present.values()) == {()}
+
+
+def test_a_figure_stands_in_its_section_or_with_the_dynamics():
+    figures = [ShownFigure(name, name, "", SVG) for name in ("errors", "errors-by-step", "semantic-entropy", "moves")]
+    homes = {figure.name: each.plan.id for each in arranged({}, figures) for figure in each.figures}
+    assert homes == {"errors": "errors", "errors-by-step": "errors", "semantic-entropy": "dynamics", "moves": "lexicon"}

@@ -1,0 +1,262 @@
+"""The page of traces: what it says, that nothing in a trace can act on it, that it loads and runs nothing."""
+
+import base64
+import hashlib
+import re
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgram.cli.console import MOVE_COLORS
+from sgram.lexicon import MOVES
+from sgram.reports.pages import templates as parts
+from sgram.reports.pages import trace_page as module
+from sgram.reports.pages.trace_page import (
+    Move,
+    Piece,
+    ShownTrace,
+    Table,
+    TracePage,
+    move_class,
+    strip,
+    trace_page,
+    visible,
+)
+
+EVIL = (
+    "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x {{ 7*7 }} &lt;b&gt; "
+    "\x00\x1b[2J\u202eevil\u2066"
+)
+DIRECTORS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+VOID = {"meta", "input", "img", "br", "link", "hr"}
+
+
+class Reader(HTMLParser):
+    """Elements with attributes and text of a page; refuses tags that do not nest."""
+
+    def __init__(self, source: str):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.texts, self._open = [], [], []
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((tuple(self._open), data))
+
+    def of(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+        return [
+            attrs
+            for name, attrs in self.elements
+            if name == tag and all(attrs.get(key) == value for key, value in wanted.items())
+        ]
+
+    def text_in(self, tag: str) -> str:
+        return "".join(text for where, text in self.texts if tag in where)
+
+
+def page(*pieces: Piece, prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
+    told = {
+        "title": "2 traces",
+        "summary": ("12.0 % of 50 tokens are planning.",),
+        "moves": (Move("branching", 1234, "takes another path"),),
+        "tables": (Table(("traces of", "planning"), (("all", "12.0 %"), ("m", "-"))),),
+        "traces": (ShownTrace(trace_id, facts, pieces, prompt),),
+    }
+    return TracePage(**told | fields)
+
+
+def read(made: TracePage) -> Reader:
+    return Reader(trace_page(made).decode())
+
+
+TEXT = (
+    Piece("So\n\n  x < 1 & "),
+    Piece("let me try", "branching", "branching · cluster 12 · 'let me try'"),
+    Piece(".\t"),
+)
+
+
+def test_the_page_says_what_it_was_given():
+    found = read(page(*TEXT, prompt="What is x?"))
+    body = found.text_in("body")
+    for words in ("2 traces", "12.0 % of 50 tokens are planning.", "1,234", "t1", "model m", "correct", "What is x?"):
+        assert words in body
+    assert "So\n\n  x < 1 & let me try.\t\n" in body  # spaces and line breaks as they are
+    assert found.text_in("td") == "all12.0 %m-"
+    assert found.text_in("th") == "traces ofplanning"
+    (mark,) = [attrs for attrs in found.of("mark") if "title" in attrs]
+    assert mark == {"class": "m-branching", "title": "branching · cluster 12 · 'let me try'"}
+    assert found.of("label")[0]["title"] == "takes another path"
+
+
+def test_a_trace_without_a_prompt_has_no_place_for_one():
+    assert not read(page(*TEXT)).of("div", **{"class": "prompt"})
+    assert read(page(*TEXT, prompt="")).of("div", **{"class": "prompt"})
+
+
+def test_only_the_first_trace_is_open():
+    traces = tuple(ShownTrace(str(number), (), ()) for number in range(3))
+    details = read(page(traces=traces)).of("details")
+    assert [("open" in attrs, attrs["id"]) for attrs in details] == [
+        (True, "trace-1"),
+        (False, "trace-2"),
+        (False, "trace-3"),
+    ]
+
+
+def test_a_page_of_nothing_is_a_page():
+    found = read(TracePage("0 traces", (), (), (), ()))
+    assert found.text_in("h1") == "0 traces"
+    assert not found.of("table")
+
+
+# -- what a trace cannot do -----------------------------------------------------------------------------
+
+
+def evil_page() -> TracePage:
+    return page(
+        Piece(EVIL),
+        Piece(EVIL, EVIL, EVIL),
+        Piece(EVIL, "branching", EVIL),
+        prompt=EVIL,
+        trace_id=EVIL,
+        facts=(EVIL, EVIL),
+        title=EVIL,
+        summary=(EVIL,),
+        moves=(Move(EVIL, 1, EVIL),),
+        tables=(Table((EVIL,), ((EVIL,),)),),
+    )
+
+
+def test_markup_in_anything_given_is_text():
+    found = read(evil_page())
+    tags = {tag for tag, _ in found.elements}
+    assert not tags & {"script", "img", "b", "iframe", "object", "link", "base", "form", "a"}
+    names = {name for _, attrs in found.elements for name in attrs}
+    assert not {name for name in names if name.startswith("on")}
+    assert names <= {
+        "lang",
+        "charset",
+        "http-equiv",
+        "content",
+        "name",
+        "class",
+        "title",
+        "type",
+        "checked",
+        "id",
+        "dir",
+        "open",
+        "aria-label",
+        "aria-hidden",
+        "viewbox",
+        "preserveaspectratio",
+        "x",
+        "width",
+        "height",
+        "scope",
+    }
+    assert "{{ 7*7 }}" in found.text_in("h1")
+
+
+def test_what_could_hide_or_turn_text_is_shown_as_escapes():
+    source = trace_page(evil_page()).decode()
+    assert not set(source) & set("\x00\x1b\u202e\u2066")
+    # title twice, sentence, column, cell, legend's name and meaning, id, 2 facts, prompt, 3 pieces, 2 titles
+    assert source.count("\\x00\\x1b[2J\\u202eevil\\u2066") == 16
+
+
+def test_a_move_that_is_none_of_ours_looks_like_other():
+    assert [move_class(move) for move in MOVES] == [f"m-{move}" for move in MOVES]
+    assert move_class('x" onload="') == "m-other"
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=100)
+def test_any_text_is_shown_as_its_visible_form(text):
+    pieces = (Piece(text), Piece(text, "other", text))
+    found = read(page(tables=(), traces=(ShownTrace(text, (text,), pieces, text),)))
+    shown = visible(text)
+    kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}
+    assert not kinds & {"Cc", "Cs", "Zl"}
+    assert not {unicodedata.bidirectional(character) for character in shown} & DIRECTORS
+    assert found.of("mark", title=shown)
+    divs = "".join(part for where, part in found.texts if where[-1:] == ("div",))
+    assert divs == shown + shown  # prompt, and the piece that is not marked
+
+
+def test_line_ends_of_windows_are_line_ends():
+    assert visible("a\r\nb\rc\td") == "a\nb\\rc\td"
+    assert visible("e\u0301 \u00a0 👩\u200d🚀 مرحبا") == "e\u0301 \u00a0 👩\u200d🚀 مرحبا"
+    assert visible("\ud800\u2028\x85\u200f\ufeff\xad") == "\\ud800\\u2028\\x85\\u200f\\ufeff\\xad"
+
+
+# -- what the page is -----------------------------------------------------------------------------------
+
+
+def test_the_page_loads_and_runs_nothing_and_its_policy_says_so():
+    source = trace_page(page(*TEXT)).decode()
+    (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (policy,) = [attrs["content"] for attrs in Reader(source).of("meta", **{"http-equiv": "Content-Security-Policy"})]
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert not re.search(r"url\(|@import|https?:|src=|href=|<script|style=", source)
+
+
+def test_equal_pages_are_equal_bytes():
+    assert trace_page(page(*TEXT)) == trace_page(page(*TEXT))
+
+
+def test_every_move_has_the_color_that_the_terminal_gives_it():
+    style = parts.beside("trace_page.css")
+    colors = dict(re.findall(r"^\.m-([a-z-]+) \{ --c: (#[0-9a-f]{6});", style, re.MULTILINE))
+    assert list(colors) == list(MOVES) == list(module.MOVES)
+    for move, color in MOVE_COLORS.items():
+        assert colors[move] == color or color == "default"
+    assert len(set(colors.values())) == len(MOVES)
+
+
+def test_every_move_can_be_switched_off():
+    style = parts.beside("trace_page.css")
+    moves = tuple(Move(move, 1) for move in MOVES)
+    found = read(page(moves=moves))
+    assert [attrs["id"] for attrs in found.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
+    for move in MOVES:
+        assert f":root:has(#m-{move}:not(:checked)) main .m-{move}" in style
+
+
+def test_dark_light_and_paper_are_all_thought_of():
+    style = parts.beside("trace_page.css")
+    for part in ("prefers-color-scheme: dark", "@media print", "color-scheme: light dark"):
+        assert part in style
+
+
+def test_the_strip_shows_where_marked_pieces_stand():
+    # 40 + 10 + 50 characters: the marked ones begin at 400 of 1000 and are 100 wide
+    assert strip((Piece("x" * 40), Piece("y" * 10, "deduction"), Piece("z" * 50))) == [("m-deduction", 400, 100)]
+    # one character of 10,000 is still 2 wide, and at the very end stays inside
+    assert strip((Piece("x" * 9999), Piece("y", "other"))) == [("m-other", 998, 2)]
+    assert strip(()) == []
+    rects = read(page(*TEXT)).of("rect")
+    assert [(attrs["class"], int(attrs["x"]), int(attrs["width"])) for attrs in rects] == strip(TEXT)
+
+
+@pytest.mark.parametrize("name", ["trace_page.css", "trace_page.html.jinja"])
+def test_files_beside_the_module_end_with_one_line_end(name):
+    assert parts.beside(name).endswith("\n")
+    assert not parts.beside(name).endswith("\n\n")

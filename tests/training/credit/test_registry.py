@@ -1,0 +1,251 @@
+"""The registry: every method does what its name says, and nothing where there is nothing to do."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from sgram.errors import UsageError
+from sgram.training.credit.registry import METHODS, MethodSettings, RolloutBatch, UpdateBatch, method
+from tests.builders.paths import ROOT
+
+NAMES = [
+    "grpo",
+    "dr-grpo",
+    "hicra",
+    "hicra-symmetric",
+    "hicra-centered",
+    "hicra-gated",
+    "placebo",
+    "placebo-execution",
+    "grpo-matched",
+    "high-entropy",
+    "entropy-advantage",
+    "clip-cov",
+    "kl-cov",
+    "entropy",
+    "siren",
+]
+A = torch.tensor([1.5, -0.5, -0.5, -0.5])
+PLANNING = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 0, 0]], dtype=torch.bool)
+MASK = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 0]], dtype=torch.bool)
+GROUPS = torch.tensor([0, 0, 0, 0])
+ENTROPIES = torch.tensor([[0.1, 0.9, 0.2], [0.5, 0.4, 9.0], [0.3, 0.8, 0.0], [0.2, 0.6, 9.0]])
+LOGPS = torch.tensor([[-0.1, -2.0, -0.2], [-0.5, -3.0, -9.0], [-0.1, -0.7, -1.0], [-0.2, -4.0, -9.0]])
+LONG = torch.tensor([True, False, True, False])
+ROLLOUT = RolloutBatch(A, PLANNING, MASK, GROUPS)
+PLAIN = A[:, None].expand(4, 3)
+SETTINGS = MethodSettings(clip_cov_ratio=1.0, clip_cov_low=0.3)
+
+
+def update(**given):
+    batch = {
+        "advantages": PLAIN,
+        "planning": PLANNING,
+        "mask": MASK,
+        "entropies": ENTROPIES,
+        "logps": LOGPS,
+        "old_logps": LOGPS,
+        "long": LONG,
+        "generator": torch.Generator().manual_seed(0),
+    }
+    return UpdateBatch(**batch | given)
+
+
+def shaped(name, settings=SETTINGS, rollout=ROLLOUT, **given):
+    """(B, T) advantages as a trainer gets them: once at sampling, once in the loss."""
+    chosen = method(name)
+    found = rollout.advantages[:, None].expand(rollout.mask.shape)
+    if chosen.at_rollout:
+        found = chosen.at_rollout(rollout, settings)
+    if chosen.at_update:
+        found = chosen.at_update(update(**{"advantages": found, "mask": rollout.mask} | given), settings)
+    return found
+
+
+def test_the_methods_are_these():
+    assert list(METHODS) == NAMES
+    for name, each in METHODS.items():
+        assert each.name == name
+        assert each.summary
+        assert "\n" not in each.summary
+        assert len(each.summary) < 80
+        assert each.source
+    with pytest.raises(TypeError):
+        METHODS["mine"] = METHODS["grpo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        # HICRA, alpha 0.2: 1.5 -> 1.8, -0.5 -> -0.4; token (1, 2) plans outside the response
+        ("hicra", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
+        ("placebo", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
+        ("placebo-execution", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
+        ("hicra-symmetric", [[1.8, 1.5, 1.8], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
+        # bonuses 0.3, 0.3, 0.1, 0.1, mean 0.2: pushes 0.1 and -0.1
+        ("hicra-centered", [[1.6, 1.5, 1.6], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
+        # row 0 alone is correct and long; the 0.7 quantile of 0.1, 0.2, 0.9 is 0.48: token 1 is high, 0 and 2 plan
+        ("hicra-gated", [[1.8, 1.8, 1.8], [-0.5] * 3, [-0.5] * 3, [-0.5] * 3]),
+        # 10 response tokens 0 .1 .2 .2 .3 .4 .5 .6 .8 .9: place 7.2 is 0.64, so 0.9 and 0.8
+        ("high-entropy", [[0, 1.5, 0], [0, 0, -0.5], [0, -0.5, 0], [0, 0, -0.5]]),
+        # 0.4 H, at most |A| / 2
+        ("entropy-advantage", [[1.54, 1.86, 1.58], [-0.3, -0.34, -0.5], [-0.38, -0.25, -0.5], [-0.42, -0.26, -0.5]]),
+        # mean A = (4.5 - 3.5) / 10 = 0.1, mean log pi = -11.8 / 10 = -1.18; covariances 1.4 (1.08, -0.82, 0.98) and
+        # -0.6 (0.68, -1.82 | 1.08, 0.48, 0.18 | 0.98, -2.82): above 0.3 and below 5 are tokens 0 and 2 of row 0 (1.512,
+        # 1.372), (1, 1) with 1.092 and (3, 1) with 1.692; a ratio of 1 takes all
+        ("clip-cov", [[0, 1.5, 0], [-0.5, 0, -0.5], [-0.5] * 3, [-0.5, 0, -0.5]]),
+    ],
+)
+def test_a_method_shapes_advantages_as_worked_out_by_hand(name, wanted):
+    torch.testing.assert_close(shaped(name), torch.tensor(wanted))
+
+
+def test_the_matched_control_scales_all_of_the_response():
+    # ||A||^2 = 3 * 2.25 + 7 * 0.25 = 8.5; HICRA's: 2 * 3.24 + 2.25 + 2 * 0.16 + 5 * 0.25 = 10.3
+    scale = math.sqrt(10.3 / 8.5)
+    torch.testing.assert_close(shaped("grpo-matched")[MASK], (PLAIN * scale)[MASK])
+    assert torch.equal(shaped("grpo-matched")[~MASK], PLAIN[~MASK])
+
+
+@pytest.mark.parametrize("name", ["grpo", "dr-grpo", "kl-cov", "entropy", "siren"])
+def test_what_works_in_the_loss_leaves_advantages_alone(name):
+    assert method(name).at_rollout is None
+    assert method(name).at_update is None
+    assert method(name).mask == "none"
+
+
+def test_what_a_trainer_must_know_of_each():
+    assert {name: each.penalty for name, each in METHODS.items() if each.penalty != "none"} == {
+        "kl-cov": "kl-cov",
+        "entropy": "entropy",
+        "siren": "siren",
+    }
+    assert {name: each.mask for name, each in METHODS.items() if each.mask != "none"} == {
+        "hicra": "planning",
+        "hicra-symmetric": "planning",
+        "hicra-centered": "planning",
+        "hicra-gated": "planning",
+        "grpo-matched": "planning",
+        "placebo": "placebo",
+        "placebo-execution": "placebo-execution",
+    }
+    assert {name for name, each in METHODS.items() if each.scale_rewards or each.loss} == {"dr-grpo"}
+    assert (METHODS["dr-grpo"].scale_rewards, METHODS["dr-grpo"].loss) == ("none", "dr_grpo")
+
+
+def test_a_method_that_needs_no_entropies_reads_none():
+    for name, each in METHODS.items():
+        if each.at_update:
+            if each.needs_entropies:
+                with pytest.raises((TypeError, AttributeError, UsageError)):
+                    shaped(name, entropies=None)
+            else:
+                shaped(name, entropies=None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_changes_where_all_advantages_are_0(name):
+    nothing = dataclasses.replace(ROLLOUT, advantages=torch.zeros(4))
+    assert (shaped(name, rollout=nothing) == 0).all()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if METHODS[name].mask != "none"])
+def test_nothing_changes_at_alpha_0(name):
+    assert torch.equal(shaped(name, MethodSettings(alpha=0.0)), PLAIN)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_changes_outside_the_response_nor_in_place(name):
+    before = [each.clone() for each in (A, PLANNING, MASK, ENTROPIES, LOGPS)]
+    assert torch.equal(shaped(name)[~MASK], PLAIN[~MASK])
+    for each, was in zip((A, PLANNING, MASK, ENTROPIES, LOGPS), before, strict=True):
+        assert torch.equal(each, was)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_rows_does_not_matter(name):
+    order = torch.tensor([2, 0, 3, 1])
+    rollout = RolloutBatch(A[order], PLANNING[order], MASK[order], GROUPS[order])
+    found = shaped(
+        name,
+        rollout=rollout,
+        planning=PLANNING[order],
+        entropies=ENTROPIES[order],
+        logps=LOGPS[order],
+        old_logps=LOGPS[order],
+        long=LONG[order],
+    )
+    torch.testing.assert_close(found, shaped(name)[order])
+
+
+def test_high_entropy_can_be_that_of_all_processes():
+    # with ten tokens of 0.85 elsewhere the 0.8 quantile of 20 is at place 15.2: 0.85
+    found = shaped("high-entropy", gather=lambda mine: torch.cat([mine, torch.full((10,), 0.85)]))
+    assert found[MASK].nonzero().flatten().tolist() == [1]
+
+
+def test_clip_cov_needs_something_to_draw_with():
+    with pytest.raises(UsageError, match=r"give the batch a torch\.Generator or a seed"):
+        shaped("clip-cov", generator=None)
+    some = MethodSettings(clip_cov_ratio=0.1, clip_cov_low=0.3)
+    drawn = {tuple((shaped("clip-cov", some, generator=seed) == 0).flatten().tolist()) for seed in range(20)}
+    assert len(drawn) == 4
+
+
+def test_each_setting_is_read_by_a_method():
+    text = (ROOT / "sgram/training/credit/registry.py").read_text(encoding="utf-8")
+    for name in MethodSettings.__dataclass_fields__:
+        if not name.startswith(("entropy_coef", "siren_", "kl_cov_")):  # those are read where the loss is made
+            assert f"settings.{name}" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("alpha", -0.1, "alpha is a number of at least 0, not -0.1"),
+        ("alpha", math.nan, "alpha is a number"),
+        ("high_entropy_share", 0, "high_entropy_share is a number above 0, at most 1"),
+        ("gate_quantile", 1.5, "at most 1"),
+        ("entropy_kappa", 0.5, "entropy_kappa is a number of at least 1"),
+        ("siren_top_p", 0, "siren_top_p is a number above 0"),
+        ("siren_coef", "1", "siren_coef is a number"),
+        ("clip_cov_low", 5.0, "clip_cov_low is 5 and clip_cov_high 5; no covariance is between them"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused(name, value, wanted):
+    with pytest.raises(UsageError, match=wanted):
+        MethodSettings(**{name: value})
+
+
+def test_the_defaults_are_those_of_the_papers():
+    assert dataclasses.asdict(MethodSettings()) == {
+        "alpha": 0.2,
+        "high_entropy_share": 0.2,
+        "gate_quantile": 0.7,
+        "entropy_alpha": 0.4,
+        "entropy_kappa": 2.0,
+        "entropy_coef": 0.001,
+        "siren_coef": 0.005,
+        "siren_top_p": 0.8,
+        "siren_peak_share": 0.2,
+        "clip_cov_ratio": 2e-4,
+        "clip_cov_low": 1.0,
+        "clip_cov_high": 5.0,
+        "epsilon_low": 0.2,
+        "epsilon_high": 0.2,
+        "kl_cov_ratio": 2e-4,
+        "kl_cov_coef": 1.0,
+    }
+
+
+def test_a_wrong_name_meets_the_nearest_ones():
+    with pytest.raises(UsageError, match=r"there is no method 'hicra-centred' \(did you mean hicra-centered"):
+        method("hicra-centred")
+    with pytest.raises(UsageError, match=r"did you mean .*dr-grpo.*; the methods are grpo, dr-grpo, hicra"):
+        method("DR_GRPO")
+    with pytest.raises(UsageError, match="there is no method 'zzz'; the methods are"):
+        method("zzz")
+    with pytest.raises(UsageError, match="there is no method"):
+        method(None)

@@ -1,0 +1,84 @@
+"""Arms as they are written on a command line."""
+
+import pytest
+
+from sgram.errors import UsageError
+from sgram.training.experiments.arms import Arm, choose_controls, parse_arms
+from tests.builders.run_examples import METHODS, SETTINGS, config
+
+
+def arms(text):
+    return parse_arms(text, METHODS, SETTINGS)
+
+
+def test_an_arm_is_a_method_with_settings_after_colons():
+    found = arms("grpo, hicra,hicra:alpha=0.5,placebo:placebo-draw=3:alpha=1,grpo:learning_rate=7e-4")
+    assert found == [
+        Arm("grpo"),
+        Arm("hicra"),
+        Arm("hicra", (("alpha", 0.5),)),
+        Arm("placebo", (("alpha", 1), ("placebo_draw", 3))),
+        Arm("grpo", (("learning_rate", 7e-4),)),
+    ]
+    assert [arm.name for arm in found] == [
+        "grpo",
+        "hicra",
+        "hicra:alpha=0.5",
+        "placebo:alpha=1:placebo_draw=3",
+        "grpo:learning_rate=0.0007",
+    ]
+
+
+def test_a_name_reads_back_as_the_same_arm():
+    found = arms("hicra:alpha=.50,siren:siren_coef=5e-3:learning_rate=some/where,entropy:alpha=true")
+    assert arms(",".join(arm.name for arm in found)) == found
+    assert dict(found[0].overrides) == {"alpha": 0.5}
+    assert dict(found[1].overrides) == {"siren_coef": 0.005, "learning_rate": "some/where"}
+    assert dict(found[2].overrides) == {"alpha": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hicra,hicr", "there is no method hicr; did you mean hicra"),
+        ("zzzz", "there is no method zzzz; there are entropy, grpo, grpo-matched"),
+        ("hicra:alhpa=1", "arm hicra:alhpa=1: there is no setting alhpa; did you mean alpha?"),
+        ("hicra:alpha", "the setting 'alpha' of arm hicra:alpha is not understood; write hicra:alpha=0.5"),
+        ("hicra:alpha=", "is not understood"),
+        ("hicra:alpha=1:alpha=2", "sets alpha twice"),
+        ("hicra:alpha=NaN", "NaN is no finite number"),
+        ("hicra:steps=5", "sets steps, which all arms share; set it for all of them"),
+        ("grpo:seed=5", "sets seed, which all arms share"),
+        ("grpo:method=hicra", "sets method, which all arms share"),
+        ("grpo:task=gym", "sets task, which all arms share"),
+        ("hicra:alpha=.5,hicra:alpha=.5", "the arm hicra:alpha=0.5 is named twice"),
+        ("grpo,grpo", "the arm grpo is named twice"),
+        ("hicra:alpha=0.5,hicra:alpha=0.50", "the arm hicra:alpha=0.5 is named twice"),
+        ("grpo,,hicra", "an arm without a method"),
+        ("", "an arm without a method"),
+        ("gr\x1b[31mpo", r"there is no method gr\x1b[31mpo"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(text, said):
+    with pytest.raises(UsageError) as raised:
+        arms(text)
+    assert said in str(raised.value)
+
+
+def test_an_arm_changes_its_own_settings_and_those_of_the_run_only():
+    base = config(alpha=0.3, placebo_draw=None, task_options={"methods": 5})
+    arm = arms("placebo:alpha=0.5")[0]
+    made = arm.apply(base, seed=4, warmup_seed=1)
+    assert made == config(method="placebo", alpha=0.5, seed=4, warmup_seed=1, task_options={"methods": 5})
+    assert base.method == "hicra"  # untouched
+    with pytest.raises(UsageError, match="arm hicra:alpha=big: alpha is a number, not 'big'"):
+        arms("hicra:alpha=big")[0].apply(base)
+
+
+def test_controls_are_the_methods_that_are_controls_else_the_first_arm_else_those_named():
+    found = arms("hicra,grpo,siren,placebo:placebo_draw=2,hicra-centered")
+    assert [arm.name for arm in choose_controls(found)] == ["grpo", "placebo:placebo_draw=2", "hicra-centered"]
+    assert choose_controls(arms("hicra,siren")) == arms("hicra")
+    assert choose_controls(found, ["siren", "siren"]) == arms("siren")
+    with pytest.raises(UsageError, match="the control entropy is none of the arms, hicra, grpo"):
+        choose_controls(found, ["entropy"])

@@ -1,0 +1,150 @@
+"""How good a policy is: sampled by a seed alone, judged problem by problem."""
+
+import json
+
+import pytest
+import torch
+
+from sgram.grading.outcome import Problem, TaskOutcome
+from sgram.tagging.spans import find_spans
+from sgram.training.experiments import evaluate as evaluating
+from sgram.training.experiments.evaluate import Evaluation, Policy, evaluate
+from tests.builders.tiny_policy import PROMPTS, lexicon, model, tokenizer
+
+PROBLEMS = [Problem(f"p{number}", text) for number, text in enumerate(PROMPTS)]
+
+
+class Vowels:
+    """A response is right if it has an even number of letters a; without letters it cannot be judged."""
+
+    def __init__(self, kinds=("strategic", "format")):
+        self.kinds, self.asked = kinds, []
+
+    def problems(self, split):
+        assert split == "test"
+        return PROBLEMS
+
+    def judge(self, problems, responses):
+        self.asked += [problem.id for problem in problems]
+        found = []
+        for text in responses:
+            if not any(char.isalpha() for char in text):
+                found.append(TaskOutcome(None, None))
+                continue
+            right = text.count("a") % 2 == 0
+            error = None if right or not self.kinds else self.kinds[len(text) % len(self.kinds)]
+            found.append(TaskOutcome(float(right), right, error=error))
+        return found
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return Policy(model().train(), tokenizer(), max_tokens=10, temperature=0.8, eos_ids=[tokenizer().eos_token_id])
+
+
+def test_problems_are_asked_in_turns(policy):
+    sampled = policy.sample(PROBLEMS[:3], 7, seed=1)
+    assert [each.id for each in sampled.problems] == ["p0", "p1", "p2", "p0", "p1", "p2", "p0"]
+    assert sampled.texts == [tokenizer().decode(ids, skip_special_tokens=True) for ids in sampled.ids]
+
+
+def test_the_seed_alone_decides_and_nothing_else_changes(policy):
+    before = torch.random.get_rng_state()
+    first = policy.sample(PROBLEMS, 9, seed=1)
+    torch.rand(5)
+    assert policy.sample(PROBLEMS, 9, seed=1) == first
+    assert policy.sample(PROBLEMS, 9, seed=2) != first
+    torch.random.set_rng_state(before)
+    policy.sample(PROBLEMS, 9, seed=1)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert policy.model.training  # as it was
+
+
+def test_progress_is_told_batch_by_batch(policy, monkeypatch):
+    monkeypatch.setattr(evaluating, "_SAMPLED_TOKENS", 40)  # four responses of ten tokens
+    told = []
+    assert len(policy.sample(PROBLEMS, 9, seed=1, tell=told.append).ids) == 9
+    assert told == [4, 8, 9]
+
+
+@pytest.mark.parametrize("held", [1, 60, 4096], ids=["one by one", "some", "all"])
+def test_entropies_are_those_of_a_plain_forward_pass(policy, monkeypatch, held):
+    monkeypatch.setattr(evaluating, "_FORWARD_TOKENS", held)
+    sampled = policy.sample(PROBLEMS, 6, seed=3)
+    found = policy.entropies(sampled)
+    with torch.no_grad():
+        for problem, ids, values in zip(sampled.problems, sampled.ids, found, strict=True):
+            prompt = tokenizer()(problem.prompt)["input_ids"]
+            logits = policy.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1] / 0.8
+            probabilities = logits.softmax(-1)
+            expected = -(probabilities * probabilities.log()).sum(-1)
+            assert torch.allclose(values, expected, atol=1e-4)
+
+
+def test_an_evaluation_counts_what_was_judged(policy):
+    task = Vowels()
+    found = evaluate(policy, task, lexicon(), 30, seed=4)
+    sampled = policy.sample(PROBLEMS, 30, 4)
+    verdicts = Vowels().judge(sampled.problems, sampled.texts)
+    judged = [each for each in verdicts if each.correct is not None]
+    assert 0 < sum(each.correct for each in judged) < len(judged)
+    assert found.n == len(judged)
+    assert found.pass_at_1 == pytest.approx(sum(each.correct for each in judged) / len(judged))
+    assert found.length == pytest.approx(sum(map(len, sampled.ids)) / 30)
+    assert found.errors["procedural"] == 0
+    assert sum(found.errors.values()) == pytest.approx(1 - found.pass_at_1)
+    assert sum(n for n, _ in found.by_problem) == found.n
+    assert sum(right for _, right in found.by_problem) / found.n == pytest.approx(found.pass_at_1)
+    assert found.n_problems == 4
+    assert task.asked == [f"p{number % 4}" for number in range(30)]
+
+
+def test_entropies_and_share_are_by_kind_of_token(policy):
+    found = evaluate(policy, Vowels(), lexicon(), 24, seed=4)
+    sampled = policy.sample(PROBLEMS, 24, 4)
+    sums = {True: [], False: []}
+    for text, ids, values in zip(sampled.texts, sampled.ids, policy.entropies(sampled), strict=True):
+        spans = find_spans(text, lexicon())
+        start = 0
+        for count, value in enumerate(values.tolist(), 1):
+            end = len(tokenizer().decode(ids[:count], skip_special_tokens=True))
+            solid = [at for at in range(start, end) if not text[at].isspace()]
+            sums[any(span.start <= at < span.end for span in spans for at in solid)].append(value)
+            start = end
+    n = len(sums[True]) + len(sums[False])
+    assert found.planning_share == pytest.approx(len(sums[True]) / n)
+    assert 0 < found.planning_share < 1
+    assert found.planning_entropy == pytest.approx(sum(sums[True]) / len(sums[True]), rel=1e-5)
+    assert found.execution_entropy == pytest.approx(sum(sums[False]) / len(sums[False]), rel=1e-5)
+    assert found.semantic_entropy > 0
+
+
+def test_without_a_lexicon_or_kinds_of_errors_nothing_is_said_of_them(policy):
+    found = evaluate(policy, Vowels(kinds=()), None, 12)
+    assert found.errors == {}
+    assert found.planning_entropy is found.execution_entropy is found.planning_share is found.semantic_entropy is None
+
+
+def test_what_nobody_can_judge_has_no_success(policy):
+    class Nobody(Vowels):
+        def judge(self, problems, responses):
+            return [TaskOutcome(None, None)] * len(responses)
+
+    found = evaluate(policy, Nobody(), None, 4)
+    assert (found.n, found.pass_at_1, found.errors, found.by_problem) == (0, None, {}, ())
+
+
+def test_an_evaluation_is_read_back_as_it_was(policy):
+    found = evaluate(policy, Vowels(), lexicon(), 9)
+    assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_messages_go_through_the_chat_template():
+    class Chat:
+        def apply_chat_template(self, messages, add_generation_prompt, tokenize):
+            assert add_generation_prompt
+            assert tokenize
+            return {"input_ids": [len(messages), 7]}
+
+    asked = Policy(None, Chat(), max_tokens=1, temperature=1.0, eos_ids=[0])
+    assert asked.prompt_ids(Problem("a", ({"role": "user", "content": "How many?"},))) == [1, 7]

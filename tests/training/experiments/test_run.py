@@ -1,0 +1,234 @@
+"""A run: whole in its directory, read when it is finished, and the same to the bit however often it was killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sgram.errors import InputError, UsageError
+from sgram.files import canonical_json
+from sgram.lexicon import Lexicon
+from sgram.mining import MiningConfig, mine
+from sgram.traces import read_traces
+from sgram.training.experiments.run import finished, identity, row_of, train, whole_folder
+from sgram.training.experiments.run_config import RunConfig
+from tests.builders.paths import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+# a policy warmed up for three steps earns nothing: the entropy bonus is what moves its weights
+CONFIG = RunConfig(
+    warmup_steps=3,
+    steps=4,
+    save_every=1,
+    prompts=2,
+    samples=4,
+    max_tokens=24,
+    eval_samples=16,
+    eval_every=2,
+    method="entropy",
+    entropy_coef=0.5,
+)
+
+
+class Done:
+    """A run that nobody disturbed."""
+
+    def __init__(self, root: Path):
+        self.root, self.told = root, []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("SGRAM_CACHE", str(root / "cache"))
+            self.result = train(CONFIG, root / "runs", self.told.append)
+        self.directory = self.result.directory
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return Done(tmp_path_factory.mktemp("done"))
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()
+    }
+
+
+def without_clocks(data: bytes) -> list[dict]:
+    rows = [json.loads(line) for line in data.splitlines()]
+    return [{name: value for name, value in row.items() if "time" not in name and "second" not in name} for row in rows]
+
+
+def test_a_run_is_whole_in_its_directory(done):
+    result = done.result
+    assert result.config == CONFIG
+    assert result.directory.parent == done.root / "runs"
+    assert [row["step"] for row in result.steps] == [1, 2, 3, 4]
+    assert [row["step"] for row in done.told if "step" in row] == [1, 2, 3, 4]
+    assert [each["step"] for each in result.evaluations] == [2]  # the last is the final one
+    for measured in (result.start, result.final):
+        assert measured.n == 16
+        assert 0 <= measured.pass_at_1 <= 1
+        assert measured.length <= 24
+        assert measured.planning_share is not None
+    for row in result.steps:
+        assert {"reward", "pass_at_1", "planning_share", "entropy_execution", "length", "seconds", "loss"} <= row.keys()
+    lines = (done.directory / "metrics.jsonl").read_bytes().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+    names = {path.name for path in done.directory.iterdir()}
+    assert {"run.json", "lexicon.json", "metrics.jsonl", "result.json", "model", "rollouts"} <= names
+    assert not [name for name in names if name.startswith((".", "checkpoint-"))]
+    assert {"warm-up", "measuring"} <= {row.get("stage") for row in done.told}
+
+
+def test_its_rollouts_can_be_read_and_mined(done):
+    files = sorted((done.directory / "rollouts").iterdir())
+    assert len(files) == 4
+    traces = list(read_traces(files))
+    assert len(traces) == 4 * 8
+    assert {trace.step for trace in traces} == {0, 1, 2, 3}
+    assert len({trace.group for trace in traces}) == 4 * 2
+    assert len({trace.id for trace in traces}) == len(traces)
+    assert all(trace.correct is not None and len(trace.entropies) == len(trace.token_ids) for trace in traces)
+    lexicon = mine(traces, MiningConfig(scorer="contrast", embedder="hash", min_df=1, min_problems=1))
+    assert isinstance(lexicon, Lexicon)
+
+
+def test_its_model_can_be_loaded_and_is_another_than_at_the_start(done):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = done.directory / "model"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    warm = AutoModelForCausalLM.from_pretrained(next((done.root / "cache").glob("policy-*")))
+    assert tokenizer.decode(tokenizer("Two crates")["input_ids"]).strip() == "Two crates"
+    changes = [float((a - b).abs().max()) for a, b in zip(model.parameters(), warm.parameters(), strict=True)]
+    assert max(changes) > 1e-4
+    assert all(torch.isfinite(each).all() for each in model.parameters())
+
+
+def test_a_finished_run_is_only_read(done):
+    before = contents(done.root / "runs")
+    told = []
+    again = train(CONFIG, done.root / "runs", told.append)
+    assert again == done.result == finished(CONFIG, done.root / "runs")
+    assert told == []
+    assert contents(done.root / "runs") == before
+    assert finished(RunConfig(seed=5), done.root / "runs") is None
+
+
+@pytest.mark.parametrize("name", ["result.json", "metrics.jsonl"])
+def test_a_finished_run_that_is_damaged_is_told(done, tmp_path, name):
+    import shutil
+
+    copy = tmp_path / "runs" / done.directory.name
+    shutil.copytree(done.directory, copy)
+    (copy / name).write_bytes((copy / name).read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"cannot be read .* delete the directory and run again"):
+        train(CONFIG, tmp_path / "runs")
+
+
+def start(root: Path) -> subprocess.Popen:
+    """The run as a process, with a cache of its own."""
+    here = ROOT
+    environment = {**os.environ, "SGRAM_CACHE": str(root / "cache"), "PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sgram.training.experiments.run_process", str(root / "runs")],
+        env=environment,
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=(root / "talk").open("wb"),
+    )
+    process.stdin.write(canonical_json(CONFIG.identity()))
+    process.stdin.close()
+    return process
+
+
+def kill_when(root: Path, reached) -> None:
+    """Start the run, and SIGKILL it at the first row for which `reached`."""
+    process = start(root)
+    try:
+        for line in process.stdout:
+            if reached(json.loads(line)["row"]):
+                process.send_signal(signal.SIGKILL)
+                break
+        else:
+            pytest.fail(f"the run ended first: {(root / 'talk').read_text()[-2000:]}")
+    finally:
+        process.kill()
+        process.stdout.close()
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_a_run_that_is_killed_ends_in_the_same_bytes(done, tmp_path, monkeypatch):
+    kill_when(tmp_path, lambda row: row.get("step") == 3)
+    monkeypatch.setenv("SGRAM_CACHE", str(tmp_path / "cache"))
+    told = []
+    result = train(CONFIG, tmp_path / "runs", told.append)
+    assert not [row for row in told if row.get("stage") == "warm-up"]
+    assert len([row for row in told if "step" in row]) <= 2
+    ours, theirs = contents(result.directory), contents(done.directory)
+    assert without_clocks(ours.pop("metrics.jsonl")) == without_clocks(theirs.pop("metrics.jsonl"))
+    assert {name for name in ours if not name.startswith(".")} == theirs.keys()
+    for name in theirs:
+        assert ours[name] == theirs[name], name
+    assert (result.start, result.final, result.evaluations) == (
+        done.result.start,
+        done.result.final,
+        done.result.evaluations,
+    )
+
+
+def test_what_names_a_run_is_what_shapes_it(tmp_path):
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1+1", "answer": "2"}\n')
+    first = identity(RunConfig(task=str(problems)))
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(problems.read_bytes())
+    assert identity(RunConfig(task=str(copy))) == first  # a file is what it holds
+    copy.write_text("another")
+    assert identity(RunConfig(task=str(copy))) != first
+    assert identity(RunConfig(seed=1)) != identity(RunConfig())
+    assert json.loads(canonical_json(first)) == first
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "model"
+    with contextlib.suppress(KeyboardInterrupt), whole_folder(target) as folder:
+        (folder / "part").write_text("half")
+        raise KeyboardInterrupt
+    assert not target.exists()
+    for text in ("first", "second"):
+        with whole_folder(target) as folder:
+            assert list(folder.iterdir()) == []  # nothing of an earlier try
+            (folder / text).write_text(text)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert [path.name for path in target.iterdir()] == ["second"]
+
+
+def test_a_row_holds_finite_numbers_by_the_names_of_the_house():
+    logs = {
+        "step": 3,
+        "pass@1": 0.5,
+        "step_time": 2.0,
+        "planning/share": float("nan"),
+        "x": float("inf"),
+        "y": "text",
+        "z": True,
+        "n": None,
+        "loss": -0.0,
+    }
+    assert row_of(logs) == {"step": 3, "pass_at_1": 0.5, "seconds": 2.0, "loss": 0.0}
+
+
+def test_the_tiny_model_is_for_the_testbed_alone(tmp_path):
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text('{"problem": "1+1", "answer": "2"}\n')
+    with pytest.raises(UsageError, match="warmed up on the task testbed"):
+        train(RunConfig(task=str(problems)), tmp_path / "runs")

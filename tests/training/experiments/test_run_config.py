@@ -1,0 +1,102 @@
+"""A run as a value: written down, read back, and refused in a sentence where it contradicts itself."""
+
+import json
+import math
+import tomllib
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.errors import UsageError
+from sgram.training.experiments.run_config import RunConfig
+
+
+def test_the_defaults_are_a_run():
+    config = RunConfig()
+    assert config.task == config.model == "testbed"
+    assert set(config.identity()) == {each.name for each in fields(RunConfig)}
+
+
+@given(
+    st.integers(0, 99),
+    st.integers(1, 99),
+    st.floats(0, 9),
+    st.sampled_from(["none", "std"]),
+    st.booleans(),
+    st.dictionaries(st.sampled_from(["methods", "largest"]), st.integers(1, 9)),
+    st.none() | st.integers(1, 500),
+)
+def test_what_is_written_down_is_read_back(seed, steps, alpha, scale, bf16, options, warmup):
+    config = RunConfig(
+        seed=seed, steps=steps, alpha=alpha, scale=scale, bf16=bf16, task_options=options, warmup_steps=warmup
+    )
+    again = RunConfig.from_mapping(json.loads(json.dumps(config.identity())))
+    assert again == config
+    assert list(again.task_options) == sorted(options)  # in whatever order they were given
+
+
+def test_a_file_of_settings_is_read():
+    text = 'method = "grpo"\nlearning-rate = 1\nsteps = 5.0\nplacebo_draw = 3\n'
+    text += "[task-options]\nmethods = 5\nlargest = 9\n"
+    config = RunConfig.from_mapping(tomllib.loads(text), "config.toml")
+    assert config == RunConfig(
+        method="grpo", learning_rate=1.0, steps=5, placebo_draw=3, task_options={"largest": 9, "methods": 5}
+    )
+    assert isinstance(config.learning_rate, float)
+    assert isinstance(config.steps, int)
+
+
+def test_nothing_given_is_the_default():
+    assert RunConfig.from_mapping({"seed": None, "entropy_coef": None}) == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"stepz": 3}, r"^config\.toml: there is no setting stepz; did you mean .*steps"),
+        ({"qqqqqq": 3}, "there is no setting qqqqqq; there are task,"),
+        ({"bad\x1b[2J": 3}, r"no setting bad\\x1b"),
+        ({"steps": "3"}, r"^config\.toml: steps is a whole number, not \"?'3'"),
+        ({"steps": True}, "steps is a whole number, not True"),
+        ({"steps": 2.5}, "steps is a whole number, not 2.5"),
+        ({"alpha": "x"}, "alpha is a number"),
+        ({"bf16": 1}, "bf16 is true or false"),
+        ({"method": 3}, "method is a text"),
+        ({"task_options": [1]}, "task_options is a table"),
+        ({"scale": 3}, "scale is a text"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(given, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        RunConfig.from_mapping(given, "config.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"samples": 1}, "samples is at least 2"),
+        ({"steps": 0}, "steps is a number from 1, not 0"),
+        ({"alpha": -0.1}, "alpha is a number from 0"),
+        ({"alpha": math.nan}, "alpha is a number from 0, not nan"),
+        ({"learning_rate": math.inf}, "learning_rate"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"temperature": 0.0}, "above 0"),
+        ({"scale": "batch"}, "scale is one of none, std, not batch"),
+        ({"schedule": "warm"}, "schedule is one of linear, constant, cosine"),
+        ({"prompts": 3, "samples": 4, "accumulation": 5}, "accumulation 5 does not divide a step's 12 responses"),
+        ({"placebo_draw": -1}, "placebo_draw"),
+        ({"entropy_coef": -1.0}, "entropy_coef"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(given, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        RunConfig(**given)
+
+
+def test_every_number_has_a_bound():
+    numbers = {each.name for each in fields(RunConfig) if any(word in str(each.type) for word in ("int", "float"))}
+    for name in numbers:
+        with pytest.raises(UsageError, match=name):
+            RunConfig(**{name: -1})

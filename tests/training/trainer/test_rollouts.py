@@ -1,0 +1,149 @@
+"""What was sampled becomes traces, filled in row by row and in any order."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.grading.outcome import TaskOutcome
+from sgram.traces import read_traces
+from sgram.training.trainer.rollouts import DIGITS, Rollouts, as_traces, prompt_text, rollouts_path, write_rollouts
+
+IDS = [[5, 6, 7], [8], [9, 9]]
+
+
+def sampled(verdicts=None, rewards=((1.0,), (0.0,), (float("nan"),))):
+    return {
+        "inputs": [{"problem": "a"}, {"problem": "a"}, {"id": 7}],
+        "prompts": ["p", "p", "q"],
+        "completions": ["x", "y", "z"],
+        "ids": IDS,
+        "verdicts": verdicts,
+        "rewards": torch.tensor([[9.0]] * 3 + [list(each) for each in rewards]),  # those of another process come first
+    }
+
+
+OWN = slice(3, 6)
+
+
+def test_each_response_is_a_trace_of_its_step_and_group():
+    traces = as_traces(sampled(), 12, OWN, 1.0)
+    assert [each.id for each in traces] == ["000012-00003", "000012-00004", "000012-00005"]
+    assert [each.group for each in traces] == ["000012-a", "000012-a", "000012-7"]
+    assert [each.text for each in traces] == ["x", "y", "z"]
+    assert [each.token_ids for each in traces] == [(5, 6, 7), (8,), (9, 9)]
+    assert [each.reward for each in traces] == [1.0, 0.0, None]
+    assert [each.correct for each in traces] == [True, False, None]  # a missing reward says nothing
+    assert {each.step for each in traces} == {12}
+
+
+def test_a_verdict_says_what_is_correct_whatever_the_reward():
+    verdicts = [TaskOutcome(1.0, False, "4", "procedural"), TaskOutcome(0.0, True, "5"), TaskOutcome(None, None)]
+    traces = as_traces(sampled(verdicts), 0, OWN, 1.0)
+    assert [each.correct for each in traces] == [False, True, None]
+    assert [each.answer for each in traces] == ["4", "5", None]
+    assert [dict(each.meta) for each in traces] == [{"error": "procedural"}, {}, {}]
+
+
+def test_without_a_reward_of_success_nothing_is_called_correct():
+    assert [each.correct for each in as_traces(sampled(), 0, OWN, None)] == [None, None, None]
+
+
+def test_several_rewards_add_up():
+    nan = float("nan")
+    given = {**sampled(), "rewards": torch.tensor([[1.0, 0.5], [nan, 0.25], [nan, nan]])}
+    assert [each.reward for each in as_traces(given, 0, slice(0, 3), 1.0)] == [1.5, 0.25, None]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_a_trace_has_the_reward_that_was_trained_on(tmp_path):
+    from tests.builders.tiny_policy import reward, trained
+
+    def length(completions, **_):
+        return [len(text) for text in completions]
+
+    trained(tmp_path, max_steps=1, rewards=[reward, length], reward_weights=[2.0, 0.5])
+    for trace in read_traces(sorted((tmp_path / "rollouts").iterdir())):
+        assert trace.reward == pytest.approx(2 * reward([trace.text])[0] + 0.5 * len(trace.text))
+
+
+def test_a_problem_without_a_name_is_named_by_its_prompt():
+    given = {**sampled(), "inputs": [{}, {}, {}]}
+    first, second, third = (each.group for each in as_traces(given, 0, OWN, None))
+    assert first == second != third
+
+
+@given(st.permutations([0, 1, 2]), st.integers(1, 3))
+def test_rows_may_come_in_any_order_and_number(order, size):
+    rollouts = Rollouts(as_traces(sampled(), 0, OWN, 1.0))
+    for start in range(0, 3, size):
+        rows = order[start : start + size]
+        assert not rollouts.complete
+        values = np.array([[-(row + 1) - place / 10 for place in range(3)] for row in rows], np.float32)
+        mask = np.array([[place < len(IDS[row]) for place in range(3)] for row in rows])
+        rollouts.fill(rows, values, -values, mask)
+    assert rollouts.complete
+    for row, trace in enumerate(rollouts.traces):
+        expected = [-(row + 1) - place / 10 for place in range(len(IDS[row]))]
+        assert trace.logprobs == pytest.approx(expected)
+        assert trace.entropies == pytest.approx([-each for each in expected])
+
+
+def filled(values, mask, rows=(0,)):
+    rollouts = Rollouts(as_traces(sampled(), 0, OWN, 1.0))
+    values = np.array([values], np.float32)
+    rollouts.fill(list(rows), values, values, np.array([mask]))
+    return rollouts
+
+
+def test_only_the_policy_that_sampled_is_written_down():
+    rollouts = filled([-1.0, -2.0, -3.0], [True] * 3)
+    later = np.array([[-9.0] * 3], np.float32)
+    rollouts.fill([0], later, later, np.ones((1, 3), bool))  # the next iteration
+    assert rollouts.traces[0].logprobs == (-1.0, -2.0, -3.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "mask"),
+    [
+        ([-1.0, -2.0, -3.0], [True, False, True]),  # a tool's words in between
+        ([-1.0, float("nan"), -3.0], [True] * 3),
+        ([-1.0, float("-inf"), -3.0], [True] * 3),
+        ([-1.0, -2.0], [True] * 2),  # cut off
+    ],
+)
+def test_a_response_that_is_not_known_whole_keeps_neither(values, mask):
+    rollouts = filled(values, mask)
+    assert rollouts.traces[0].logprobs is None
+    assert rollouts.traces[0].entropies is None
+    assert rollouts.filled == {0}  # it has been seen: nothing waits for it
+
+
+def test_numbers_are_rounded_and_never_minus_zero():
+    rollouts = filled([-1e-9, -0.123456789, -1.0], [True] * 3)
+    assert rollouts.traces[0].logprobs == (0.0, round(-0.123456789, DIGITS), -1.0)
+    assert str(rollouts.traces[0].logprobs[0]) == "0.0"
+
+
+def test_written_traces_are_read_as_they_were(tmp_path):
+    rollouts = filled([-1.25, -2.5, -3.0], [True] * 3)
+    path = rollouts_path(tmp_path, 4)
+    assert path == tmp_path / "rollouts" / "step-000004.jsonl.gz"
+    assert rollouts_path(tmp_path, 4, 1, 2).name == "step-000004.001.jsonl.gz"
+    write_rollouts(path, rollouts)
+    assert list(read_traces([path])) == rollouts.traces
+    first = path.read_bytes()
+    write_rollouts(path, rollouts)
+    assert path.read_bytes() == first
+
+
+def test_a_chat_is_the_words_of_its_messages():
+    chat = [
+        {"role": "system", "content": "Think."},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "How many?"}]},
+        {"role": "user", "content": None},
+        "no message",
+    ]
+    assert prompt_text(chat) == "Think.\n\nHow many?"
+    assert prompt_text("How many?") == "How many?"

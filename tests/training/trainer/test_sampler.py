@@ -1,0 +1,198 @@
+"""Sampling that drops finished rows draws what `generate` would draw."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from sgram.training.trainer import sampler
+from sgram.training.trainer.sampler import sample_rows
+from tests.builders.tiny_policy import PROMPTS, model, tokenizer
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+
+@pytest.fixture(scope="module")
+def policy():
+    """One whose layers say more than its last token does: what is forgotten, or attended to wrongly, shows."""
+    made = model().eval()
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if "layers" in name and weight.dim() == 2:
+                weight.mul_(8)
+    return made
+
+
+def prompts() -> list[list[int]]:
+    return [tokenizer()(text)["input_ids"] for text in PROMPTS + [text[::-1] for text in PROMPTS]]
+
+
+def greedy(policy, ends, **given):
+    settings = {"max_new_tokens": 14, "eos_ids": ends, "pad_id": tokenizer().pad_token_id, "temperature": 0.0}
+    return sample_rows(policy, prompts(), **{**settings, **given})
+
+
+def ends_of(policy) -> list[int]:
+    """Two tokens at which some rows end, at different places."""
+    rows = greedy(policy, [-1])
+    return [rows[0][2], rows[1][6], rows[3][4]]
+
+
+@pytest.mark.parametrize("shrink", [0, 0.8, 1], ids=["rows stay", "usual", "rows leave at once"])
+def test_greedy_responses_are_those_of_generate(policy, monkeypatch, shrink):
+    monkeypatch.setattr(sampler, "SHRINK", shrink)
+    ends = ends_of(policy)
+    found = greedy(policy, ends)
+    rows, pad = prompts(), tokenizer().pad_token_id
+    assert len({len(row) for row in rows}) > 2  # padded on the left
+    width = max(map(len, rows))
+    ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
+    attended = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    theirs = policy.generate(
+        input_ids=ids, attention_mask=attended, max_new_tokens=14, do_sample=False, eos_token_id=ends, pad_token_id=pad
+    )[:, width:].tolist()
+    for row, other in zip(found, theirs, strict=True):
+        assert row == other[: len(row)]
+        assert row[-1] in ends or len(row) == 14
+        assert not set(row[:-1]) & set(ends)
+        assert set(other[len(row) :]) <= {pad}
+    assert len({len(row) for row in found}) >= 3
+    assert max(map(len, found)) == 14
+
+
+def test_each_greedy_response_is_that_of_its_prompt_alone(policy):
+    ends = ends_of(policy)
+    together = greedy(policy, ends)
+    for prompt, row in zip(prompts(), together, strict=True):
+        ids = list(prompt)
+        for token in row:  # no cache, no padding
+            assert int(policy(torch.tensor([ids])).logits[0, -1].argmax()) == token
+            ids.append(token)
+
+
+def test_padding_does_not_move_positions():
+    # a model that knows absolute positions, where the tiny one only knows distances
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    made = GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer()), n_embd=32, n_layer=2, n_head=2, n_positions=64)
+    ).eval()
+    with torch.no_grad():
+        made.transformer.wpe.weight.mul_(60)
+    for prompt, row in zip(prompts(), greedy(made, [-1]), strict=True):
+        alone = sample_rows(made, [prompt], max_new_tokens=14, eos_ids=[-1], pad_id=0, temperature=0.0)
+        assert alone == [row]
+        ids = torch.tensor([prompt + row[:-1]])
+        assert made(ids).logits[0, len(prompt) - 1 :].argmax(-1).tolist() == row
+
+
+class Fixed(torch.nn.Module):
+    """A policy whose next token never depends on anything."""
+
+    def __init__(self, logits: list[float]):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.tensor(logits))
+        self.config = model().config
+
+    def forward(self, input_ids, past_key_values, **_):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(logits=self.logits.expand(len(input_ids), 1, -1))
+
+
+LOGITS = [2.0, 1.0, 1.0, 0.0, -1.0, -3.0]
+
+
+def drawn(n: int, seed: int = 5, **given) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    rows = sample_rows(Fixed(LOGITS), [[1]] * n, max_new_tokens=1, eos_ids=[99], pad_id=0, generator=generator, **given)
+    return [row[0] for row in rows]
+
+
+def shares(logits, temperature=1.0, top_p=1.0, top_k=0) -> list[float]:
+    """What each token is drawn with, in plain Python. All logits differ, or none is cut between equals."""
+    weights = [math.exp(each / temperature) for each in logits]
+    ranked = sorted(range(len(weights)), key=lambda each: -weights[each])
+    if top_k:
+        least = weights[ranked[min(top_k, len(ranked)) - 1]]
+        ranked = [each for each in ranked if weights[each] >= least]
+    total, kept, reached = sum(weights[each] for each in ranked), [], 0.0
+    for each in ranked:
+        if reached >= top_p:
+            break
+        kept.append(each)
+        reached += weights[each] / total
+    total = sum(weights[each] for each in kept)
+    return [weights[each] / total if each in kept else 0.0 for each in range(len(weights))]
+
+
+CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
+"""Chi-square by degrees of freedom, exceeded once in a thousand; the seed is fixed."""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"temperature": 0.5},
+        {"temperature": 2.0},
+        {"top_k": 3},
+        {"top_p": 0.9},
+        {"top_p": 0.8, "top_k": 4, "temperature": 1.5},
+    ],
+)
+def test_tokens_are_drawn_as_often_as_they_should(given):
+    n, expected = 4000, shares(LOGITS, **given)
+    tokens = drawn(n, **given)
+    counts = [tokens.count(each) for each in range(len(LOGITS))]
+    possible = [each for each in range(len(LOGITS)) if expected[each] > 0]
+    assert sum(counts[each] for each in possible) == n
+    distance = sum((counts[each] - n * expected[each]) ** 2 / (n * expected[each]) for each in possible)
+    assert distance < CRITICAL[len(possible) - 1]
+
+
+@given(
+    st.lists(st.integers(-40, 40), min_size=2, max_size=12, unique=True),
+    st.sampled_from([1.0, 0.95, 0.6, 0.3, 0.01]),
+    st.integers(0, 13),
+    st.sampled_from([0.5, 1.0, 1.7]),
+)
+def test_what_can_be_drawn_is_the_nucleus_of_the_likeliest(values, top_p, top_k, temperature):
+    logits = [value / 10 for value in values]
+    expected = shares(logits, temperature, top_p, top_k)
+    whole = shares(logits, temperature, 1.0, top_k)
+    assume(
+        abs(sum(whole[each] for each in range(len(logits)) if expected[each] > 0) - top_p) > 1e-5
+    )  # or rounding decides
+    generator = torch.Generator().manual_seed(0)
+    tokens = sampler._drawn(torch.tensor(logits).expand(300, -1), temperature, top_p, top_k, generator)
+    assert all(expected[token] > 0 for token in tokens.tolist())
+    likely = {each for each in range(len(logits)) if expected[each] > 0.06}  # missed in 300 draws: 1e-8
+    assert likely <= set(tokens.tolist())
+
+
+def test_the_random_state_of_torch_is_left_alone(policy):
+    before = torch.random.get_rng_state()
+    first = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.rand(3)
+    again = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(1))
+    other = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(2))
+    assert first == again != other
+
+
+def test_without_a_generator_the_state_of_torch_decides(policy):
+    found = []
+    for seed in (4, 4, 5):
+        torch.manual_seed(seed)
+        found.append(greedy(policy, [-1], temperature=1.0))
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_response_may_end_with_its_first_token(policy):
+    first = [row[0] for row in greedy(policy, [-1])]
+    assert greedy(policy, first) == [[token] for token in first]
+    assert greedy(policy, [-1], max_new_tokens=1) == [[token] for token in first]

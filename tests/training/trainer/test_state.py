@@ -1,0 +1,155 @@
+"""A run that is cut off goes on to the bit, and a checkpoint of another run is refused."""
+
+import json
+import shutil
+from collections import Counter
+from functools import partial
+
+import pytest
+import torch
+
+from sgram.errors import InputError
+from sgram.files import canonical_json
+from sgram.lexicon import Lexicon
+from sgram.traces import read_traces
+from sgram.training.trainer.checkpoints import checkpoints
+from sgram.training.trainer.refresh_lexicon import refreshed_lexicon
+from tests.builders.tiny_policy import lexicon, losses, responses, same, trainer, weights
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+KEEP = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": None}
+SETTINGS = {
+    # 4 problems, 2 a step: the third step begins the second epoch, with another order
+    "plain": {"max_steps": 4},
+    "two iterations": {"max_steps": 4, "num_iterations": 2},
+    # one sampling, of 16 responses, lasts for two steps, which are made twice
+    "sampled for two steps, twice": {
+        "max_steps": 4,
+        "gradient_accumulation_steps": 1,
+        "steps_per_generation": 2,
+        "num_iterations": 2,
+    },
+    "siren": {"max_steps": 3, "method": "siren", "siren_coef": 5.0, "num_iterations": 2},
+    "placebo": {"max_steps": 3, "method": "placebo", "alpha": 0.5},
+    "placebo-execution": {"max_steps": 3, "method": "placebo-execution", "alpha": 0.5},
+    "clip-cov": {
+        "max_steps": 3,
+        "method": "clip-cov",
+        "drop_finished_rows": True,
+        "method_options": {"clip_cov_ratio": 0.3, "clip_cov_low": 0.0},
+    },
+}
+
+
+def begun(directory, **given):
+    """A trainer with what a placebo is matched on; resumed ones get other responses, which may not matter."""
+    draw = given.pop("draw", 0)
+    sampled = responses(seed=draw) if given.get("method", "").startswith("placebo") else None
+    return trainer(directory, placebo_responses=sampled, **{**KEEP, **given})
+
+
+def rollouts_of(directory) -> dict[int, list]:
+    """The traces of each file by the step at which they were sampled."""
+    return {int(path.name[5:11]): list(read_traces([path])) for path in directory.glob("rollouts/step-*")}
+
+
+def logged(of) -> list[dict]:
+    """What was logged, without what a clock says."""
+    clocks = ("time", "second", "runtime")
+    return [
+        {name: value for name, value in row.items() if not any(each in name for each in clocks)}
+        for row in of.state.log_history
+        if "loss" in row
+    ]
+
+
+@pytest.mark.parametrize("given", SETTINGS.values(), ids=SETTINGS)
+def test_a_run_goes_on_from_each_of_its_checkpoints_to_the_bit(tmp_path, given):
+    whole = begun(tmp_path / "whole", **given)
+    whole.train()
+    found = checkpoints(tmp_path / "whole")
+    assert len(found) == given["max_steps"]
+    assert all(norm > 1e-4 for _, norm in losses(whole))
+    for number, checkpoint in enumerate(found[:-1], 1):
+        again = tmp_path / f"again-{number}"
+        shutil.copytree(checkpoint, again / checkpoint.name)
+        torch.manual_seed(99 + number)
+        resumed = begun(again, draw=1, **given)
+        resumed.train(resume_from_checkpoint=str(again / checkpoint.name))
+        assert same(weights(whole), weights(resumed))
+        assert losses(resumed) == losses(whole)  # the earlier ones are remembered
+        assert logged(resumed) == logged(whole)
+        assert resumed.anchor == whole.anchor
+        assert (resumed.placebo and resumed.placebo.to_json()) == (whole.placebo and whole.placebo.to_json())
+        # rollouts are written when the loss has seen them all; those that were not, by then, are written now
+        steps = given.get("steps_per_generation", 1) // given.get("gradient_accumulation_steps", 2) or 1
+        written = rollouts_of(tmp_path / "whole")
+        assert rollouts_of(again) == {at: each for at, each in written.items() if at + steps > number}
+
+
+def most_said(traces) -> Lexicon:
+    """A lexicon that depends on what it is mined from, at no cost."""
+    counts = Counter(word for trace in traces for word in trace.text.lower().split() if word.isalpha())
+    return Lexicon.from_grams([word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:6]])
+
+
+def test_a_lexicon_mined_on_the_way_goes_on_to_the_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("sgram.training.trainer.trainer.refreshed_lexicon", partial(refreshed_lexicon, mine=most_said))
+    given = {"max_steps": 4, "refresh_lexicon": 2, "alpha": 1.0}
+    whole = begun(tmp_path, **given)
+    whole.train()
+    assert whole.lexicon.digest not in ("", lexicon().digest)
+    bytes_of = {path.name: path.read_bytes() for path in (tmp_path / "rollouts").iterdir()}
+    for checkpoint in checkpoints(tmp_path)[:-1]:  # in the same directory: later rollouts lie there already
+        resumed = begun(tmp_path, **given)
+        resumed.train(resume_from_checkpoint=str(checkpoint))
+        assert resumed.lexicon.digest == whole.lexicon.digest
+        assert same(weights(whole), weights(resumed))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "rollouts").iterdir()} == bytes_of
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """One of a run of two steps of HICRA."""
+    directory = tmp_path_factory.mktemp("refused")
+    begun(directory, max_steps=1).train()
+    return directory / "checkpoint-1"
+
+
+def changed(checkpoint, directory, **state):
+    """A copy of a checkpoint that says something else of itself; None: it says nothing."""
+    copy = directory / checkpoint.name
+    shutil.copytree(checkpoint, copy)
+    path = copy / "sgram_state.json"
+    held = json.loads(path.read_bytes())
+    path.write_bytes(canonical_json({**held, **state}))
+    return copy
+
+
+def test_a_checkpoint_of_another_method_is_refused(checkpoint, tmp_path):
+    with pytest.raises(InputError, match=r"was trained by method hicra, not grpo-matched: give the same method"):
+        begun(tmp_path, method="grpo-matched").train(resume_from_checkpoint=str(checkpoint))
+
+
+@pytest.mark.parametrize("grams", [["wait", "so"], None], ids=["another", "none"])
+def test_a_checkpoint_of_another_lexicon_is_refused(checkpoint, tmp_path, grams):
+    method, grams = ("hicra", Lexicon.from_grams(grams)) if grams else ("grpo", None)
+    other = changed(checkpoint, tmp_path, method=method)
+    with pytest.raises(InputError, match="was trained with another lexicon: give the same one"):
+        begun(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(other))
+
+
+@pytest.mark.parametrize("broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"])
+def test_a_checkpoint_of_another_trainer_is_refused(checkpoint, tmp_path, broken):
+    other = changed(checkpoint, tmp_path)
+    path = other / "sgram_state.json"
+    path.unlink() if broken is None else path.write_bytes(broken)
+    with pytest.raises(InputError, match=r"sgram_state.json .*(no checkpoint of HICRATrainer|another version)"):
+        begun(tmp_path).train(resume_from_checkpoint=str(other))
+
+
+def test_a_checkpoint_of_another_version_is_refused(checkpoint, tmp_path):
+    other = changed(checkpoint, tmp_path, version=2)
+    with pytest.raises(InputError, match="is of another version of sgram"):
+        begun(tmp_path).train(resume_from_checkpoint=str(other))
