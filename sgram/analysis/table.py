@@ -1,89 +1,135 @@
-"""A table with the meaning of its columns, as figures, pages and files take it. Knows nothing about what is in it."""
+"""A table whose columns say what their cells mean; figures, pages and exports read it."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sgram.errors import MissingExtraError
+from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     import pandas
 
-Kind = Literal["text", "count", "share", "number", "flag"]
-Cell = str | int | float | bool | None
+ColumnKind = Literal["text", "count", "share", "number", "flag"]
+Cell: TypeAlias = str | int | float | bool | None
+"""What a table may hold. Read cells with the typed accessors of `Record` and `Table`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: what its cells are, in words with their unit, and how they are to be shown."""
+    """A column: its name, the meaning of its cells with their unit, and how the cells are formatted."""
 
     name: str
     meaning: str
-    kind: Kind = "text"
-    """A share lies from 0 to 1 and is shown as per cent; a count is whole."""
+    kind: ColumnKind = "text"
+    """A share lies between 0 and 1 and is shown as per cent; a count is an integer."""
+
+
+class Record(dict[str, Cell]):
+    """A row of a table as a mapping from column names to cells, with typed accessors.
+
+    >>> record = Record(source="gpt", traces=12, share=None)
+    >>> record.text("source"), record.number("traces"), record.number("share")
+    ('gpt', 12.0, None)
+    """
+
+    def text(self, name: str) -> str:
+        """Return the cell of column `name` as text; "" if it is missing."""
+        cell = self.get(name)
+        return "" if cell is None else str(cell)
+
+    def number(self, name: str) -> float | None:
+        """Return the cell of column `name` as a finite float; None if it is missing, text, a flag or not finite."""
+        return finite_number(self.get(name))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells under columns; None is what was not measured or is undefined."""
+    """Rows of cells under columns. None marks a cell that was not measured or is undefined.
+
+    >>> table = build_table("counts", "Counts", [Column("gram", "the words"), Column("n", "spans", "count")],
+    ...                     [{"gram": "wait", "n": 3}, {"gram": "so"}])
+    >>> table.texts("gram"), table.numbers("n")
+    (['wait', 'so'], [3.0, None])
+    >>> table.records(gram="so")
+    [{'gram': 'so', 'n': None}]
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
-    """What a reader must know of how the table came to be: sampling, intervals, units."""
+    """What a reader must know about the table: sampling, intervals, units."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ValueError(f"{self.name}: a row of {len(row)} cells under {len(self.columns)} columns")
+                raise ValueError(f"table {self.name}: a row has {len(row)} cells, expected {len(self.columns)}")
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
+        """Names of the columns."""
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> list[Cell]:
-        """The cells of one column."""
-        place = self.names.index(name)
-        return [row[place] for row in self.rows]
+        """Return the cells of one column. Raise `ValueError` if the column is unknown."""
+        position = self.names.index(name)
+        return [row[position] for row in self.rows]
 
-    def records(self, **wanted: Cell) -> list[dict[str, Cell]]:
-        """The rows as mappings; of those only that hold the `wanted` cells."""
-        found = (dict(zip(self.names, row, strict=True)) for row in self.rows)
-        return [row for row in found if all(row[name] == cell for name, cell in wanted.items())]
+    def texts(self, name: str) -> list[str]:
+        """Return one column as texts; "" for a missing cell. Raise `ValueError` if the column is unknown."""
+        return ["" if cell is None else str(cell) for cell in self.column(name)]
+
+    def numbers(self, name: str) -> list[float | None]:
+        """Return one column as finite floats; None for any other cell. Raise `ValueError` if the column is unknown."""
+        return [finite_number(cell) for cell in self.column(name)]
+
+    def records(self, **cells: Cell) -> list[Record]:
+        """Return the rows as mappings; if `cells` are named, only rows that hold these cells."""
+        records = (Record(zip(self.names, row, strict=True)) for row in self.rows)
+        return [record for record in records if all(record[name] == cell for name, cell in cells.items())]
 
     def frame(self) -> "pandas.DataFrame":
-        """The table for a notebook; whole numbers with gaps are pandas' nullable Int64."""
+        """Return the table as a pandas DataFrame; counts become the nullable type Int64.
+
+        Raise `MissingExtraError` if pandas is not installed.
+        """
         try:
             import pandas as pd
         except ImportError as error:
-            raise MissingExtraError(f"a frame needs pandas ({error}); pip install 'sgram[pandas]'") from error
-        kinds = {"count": "Int64", "share": "float64", "number": "float64", "flag": "boolean", "text": "str"}
-        made = {column.name: pd.Series(self.column(column.name), dtype=kinds[column.kind]) for column in self.columns}
-        return pd.DataFrame(made, columns=list(self.names))
+            raise MissingExtraError(f"a data frame needs pandas ({error}); pip install 'sgram[pandas]'") from error
+        dtypes = {"count": "Int64", "share": "float64", "number": "float64", "flag": "boolean", "text": "str"}
+        series = {column.name: pd.Series(self.column(column.name), dtype=dtypes[column.kind]) for column in self.columns}
+        return pd.DataFrame(series, columns=list(self.names))
 
 
-def table_of(
+def build_table(
     name: str, title: str, columns: Sequence[Column], records: Iterable[Mapping[str, Any]], note: str = ""
 ) -> Table:
-    """The table of `records`, each with a value for every column or without those that it does not know."""
+    """Return the table of `records`. A column that a record lacks is None in its row.
+
+    NumPy scalars become Python numbers; NaN and infinities become None. Raise `ValueError` if a record has a column
+    that is not in `columns`.
+
+    >>> build_table("shares", "Shares", [Column("share", "of all words", "share")], [{"share": float("nan")}]).rows
+    ((None,),)
+    """
     names = [column.name for column in columns]
     rows = []
     for record in records:
-        unknown = sorted(set(record) - set(names))
-        if unknown:
-            raise ValueError(f"{name} has no column {', '.join(unknown)}")
-        rows.append(tuple(_plain(record.get(each)) for each in names))
+        unknown_names = sorted(set(record) - set(names))
+        if unknown_names:
+            raise ValueError(f"table {name} has no column {', '.join(unknown_names)}")
+        rows.append(tuple(_python_cell(record.get(column)) for column in names))
     return Table(name, title, tuple(columns), tuple(rows), note)
 
 
-def _plain(cell: Any) -> Cell:
-    """A number of an array library as Python's own; one that is not finite is None."""
-    cell = cell.item() if hasattr(cell, "item") else cell
-    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
+def _python_cell(cell: Any) -> Cell:
+    """Return a NumPy scalar as a Python value; None for a float that is not finite."""
+    python_cell: Cell = cell.item() if hasattr(cell, "item") else cell
+    return None if isinstance(python_cell, float) and not math.isfinite(python_cell) else python_cell

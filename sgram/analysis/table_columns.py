@@ -1,7 +1,7 @@
-"""Columns that several tables share, and short ways to write them. Knows nothing about the cells."""
+"""Columns that several tables share, and short constructors for columns."""
 
 from sgram.analysis.table import Column
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 SOURCE = Column("source", "what the traces come from: a run by method and seed, or the model that wrote them")
 OUTCOME = Column("outcome", "all traces, or those that are correct, wrong, or not judged")
@@ -13,29 +13,33 @@ INTERVAL = (
     Column("low", "lower end of the 95 % bootstrap interval by problem; of placebos the smallest draw", "number"),
     Column("high", "upper end of the interval; of placebos the largest draw", "number"),
 )
-SHARE_INTERVAL = tuple(Column(each.name, each.meaning, "share") for each in INTERVAL)
+SHARE_INTERVAL = tuple(Column(column.name, column.meaning, "share") for column in INTERVAL)
 
 
 def count(name: str, meaning: str) -> Column:
-    """A column of whole numbers."""
+    """Return a column of integers."""
     return Column(name, meaning, "count")
 
 
 def number(name: str, meaning: str) -> Column:
-    """A column of numbers."""
+    """Return a column of numbers."""
     return Column(name, meaning, "number")
 
 
 def share(name: str, meaning: str) -> Column:
-    """A column of shares, from 0 to 1."""
+    """Return a column of shares, from 0 to 1."""
     return Column(name, meaning, "share")
 
 
 def text(name: str, meaning: str) -> Column:
-    """A column of words."""
+    """Return a column of text."""
     return Column(name, meaning)
 
 
-def interval(found: Estimate) -> dict[str, float | None]:
-    """The cells `value`, `low` and `high`."""
-    return {"value": found.value, "low": found.low, "high": found.high}
+def interval(estimate: Estimate) -> dict[str, float | None]:
+    """Return the cells `value`, `low` and `high` of an estimate.
+
+    >>> interval(Estimate(0.5, 0.4, 0.6))
+    {'value': 0.5, 'low': 0.4, 'high': 0.6}
+    """
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

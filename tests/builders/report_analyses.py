@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
-from sgram.analysis.table import Column, Table, table_of
+from sgram.analysis.table import Column, Table, build_table
 from sgram.diagnosis.degenerate import Evidence
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence
@@ -553,7 +553,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
         ),
     )
     return {
-        name: table_of(name, word(f"The table {name}"), columns, records, word(f"A note on {name}."))
+        name: build_table(name, word(f"The table {name}"), columns, records, word(f"A note on {name}."))
         for name, columns, records in made
     }
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from sgram.analysis.table import Column, Table, table_of
+from sgram.analysis.table import Column, Table, build_table
 
 SHARES = {"share", "traces_share", "correct_share", "wrong_share", "difference", "chance", "of_judged"}
 
@@ -25,7 +25,7 @@ def table(name, records):
     """A table of the keys of its records."""
     names = list(dict.fromkeys(key for record in records for key in record))
     columns = [Column(each, f"the {each}", kind_of(each, [record.get(each) for record in records])) for each in names]
-    return table_of(name, f"Table of {name}", columns, records, "A note.")
+    return build_table(name, f"Table of {name}", columns, records, "A note.")
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgram.analysis.table import Column, Kind, Table, table_of
+from sgram.analysis.table import Column, ColumnKind, Table, build_table
 from sgram.reports.pages.table_cells import decimals_for, is_number, number
 
 _WIDTH = 1000
@@ -48,7 +48,7 @@ class _Quantity:
     value: str
     low: str
     high: str
-    kind: Kind
+    kind: ColumnKind
     about: tuple[str, ...]
     wanted: Callable[[Row], bool] = lambda row: True
     of_last_step: bool = False
@@ -219,4 +219,4 @@ def glance(tables: Mapping[str, Table]) -> Table | None:
                 "placebo": placebo.get("value"),
             }
         )
-    return table_of("glance", "The sources at a glance", _GLANCE, records)
+    return build_table("glance", "The sources at a glance", _GLANCE, records)
