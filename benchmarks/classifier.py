@@ -30,7 +30,7 @@ from corpora import SHARED
 from sgram.evaluation.label_index import Occurrences, UnitIndex
 from sgram.evaluation.placebo import N_PLACEBOS, placebo_grams
 from sgram.evaluation.pr_curve import chance_curve, summarize
-from sgram.evaluation.precision_recall import By, Estimate, Measured, Resamples, difference, mean_of, measure_units
+from sgram.evaluation.precision_recall import By, DocumentResamples, Measured, difference, mean_of, measure_units
 from sgram.evaluation.train_classifier import (
     CrossValidation,
     FitConfig,
@@ -49,6 +49,7 @@ from sgram.mining.features import Features, find_features
 from sgram.mining.moves import OTHER, move_of
 from sgram.mining.select import LABELED, keep_top, reading_list
 from sgram.scan import find_words
+from sgram.statistics import Estimate
 
 WORKERS = 2
 SEEDS = (0, 1, 2)
@@ -103,7 +104,7 @@ class Judged:
     found: Occurrences
     """Of all candidates."""
     out: OutOfFold
-    resamples: Resamples
+    resamples: DocumentResamples
 
     @property
     def label(self) -> str:
@@ -191,7 +192,7 @@ def cross(ground: Ground, by: By = "document") -> Crossed:
             for fold in range(config.n_folds):
                 scores[folds == fold] = found.best(probabilities[fold])[folds == fold]
             out = OutOfFold(one.name, scores, index.positive, folds)
-            judged.append(Judged(one.name, index, found, out, Resamples.of(index, by)))
+            judged.append(Judged(one.name, index, found, out, DocumentResamples.of(index, by)))
     aims = (config.min_precision, config.clean_precision)
     nested = []
     for fold in range(config.n_folds):

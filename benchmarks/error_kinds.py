@@ -37,7 +37,7 @@ from sgram.equations.equations import check_equations
 from sgram.files import data_path, digest
 from sgram.grading.fill_correct import AnswerJudge
 from sgram.lexicon import Lexicon
-from sgram.statistics.by_problem import mean_by_problem
+from sgram.statistics import mean_by_problem
 from sgram.testbed.solver import Solver
 from sgram.testbed.task import PRESETS, Testbed
 from sgram.traces import Trace, read_traces

@@ -25,7 +25,7 @@ from build_error_locator import WEIGHTS, marked
 from sgram.diagnosis.error_locator import Locator
 from sgram.diagnosis.fit_locator import Solution, fit_locator
 from sgram.diagnosis.step_features import step_evidence
-from sgram.statistics.bootstrap import Resamples, Statistic
+from sgram.statistics import Resamples, Statistic
 
 FOLDS = 5
 LABELS = Path(__file__).parents[2] / "shared" / "data" / "labels"
@@ -164,7 +164,7 @@ def shares(totals: np.ndarray, method: int) -> tuple[np.ndarray, np.ndarray, np.
 def told(rows: np.ndarray, value: Callable[[np.ndarray], np.ndarray], digits: int = 1) -> str:
     """A figure in per cent with its interval."""
     resamples = Resamples(rows)
-    estimate = resamples.estimate(Statistic(rows[resamples.firsts], value))
+    estimate = resamples.estimate(Statistic(rows[resamples.representatives], value))
     if estimate.value is None or np.isnan(estimate.value):
         return "-"
     each = [100 * x for x in (estimate.value, estimate.low, estimate.high)]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sgram.analysis.analysis import TABLES, Analysis, analyze
     from sgram.analysis.config import AnalysisConfig
     from sgram.analysis.examples import Example, Siblings
-    from sgram.analysis.table import Column, Table, table_of
+    from sgram.analysis.table import Column, Table, build_table
 
 _HOMES = {
     "TABLES": "analysis",
@@ -21,9 +21,9 @@ _HOMES = {
     "Siblings": "examples",
     "Column": "table",
     "Table": "table",
-    "table_of": "table",
+    "build_table": "table",
 }
-__all__ = ["TABLES", "Analysis", "AnalysisConfig", "Column", "Example", "Siblings", "Table", "analyze", "table_of"]
+__all__ = ["TABLES", "Analysis", "AnalysisConfig", "Column", "Example", "Siblings", "Table", "analyze", "build_table"]
 
 
 def __getattr__(name: str):

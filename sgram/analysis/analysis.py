@@ -21,7 +21,7 @@ from sgram.analysis.examples import Example, Showing, Siblings
 from sgram.analysis.grams import grams_table
 from sgram.analysis.planning import moves_table, scaling_table, shares_table
 from sgram.analysis.sources import OTHERS, Source, find_inputs
-from sgram.analysis.table import Column, Table, table_of
+from sgram.analysis.table import Column, Table, build_table
 from sgram.analysis.token_tables import overlap_table, tokens_table
 from sgram.analysis.trace_counts import Counted
 from sgram.analysis.two_passes import Gathered, Inputs, Reading, Tell, gather
@@ -208,7 +208,7 @@ def placebo_table(counted: Counted) -> Table:
         "Grams that occur in at least two of the sampled texts, drawn at random until they mark as much of these texts "
         "as the lexicon does; in one outcome or at one step the shares differ, as the tables tell."
     )
-    return table_of("placebo", "The controls", columns, records, note)
+    return build_table("placebo", "The controls", columns, records, note)
 
 
 def _title(gathered: Gathered) -> str:

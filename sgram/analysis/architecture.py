@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.planning import outcomes_of
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import OUTCOME, SOURCE, count, number, share, text
 from sgram.analysis.trace_counts import Counted
 from sgram.metrics.architecture import KINDS
@@ -28,7 +28,7 @@ def architecture_table(counted: Counted) -> Table:
         "An analogy with planetary systems (Mishra et al. 2023), no theory: ordered where C_S > 0.2, anti-ordered "
         "where C_S < -0.2, else similar or mixed by C_V. Traces with fewer than three stretches have no class."
     )
-    return table_of("architecture", "The lengths of work between plans", columns, records, note)
+    return build_table("architecture", "The lengths of work between plans", columns, records, note)
 
 
 def _rows(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Counts of traces that pass by, a few hundred bytes each, never their texts. Knows nothing about tables.
+"""Counts of traces that pass by, a few hundred bytes each, never their texts.
 
 Rows are brought into one order at the end, so that nothing depends on the order in which traces came.
 """
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sgram.analysis.text_marker import Marks
+from sgram.analysis.text_marker import TextMarks
+from sgram.array_types import FloatArray, IntArray
 
 OUTCOMES = ("correct", "wrong", "not judged")
 NO_STEP = -(1 << 62)
@@ -50,13 +51,13 @@ class TraceRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Occurrences:
+class SpanColumns:
     """The spans of one list in many traces, (n,) each, trace by trace."""
 
-    trace: np.ndarray
-    gram: np.ndarray
-    following: np.ndarray
-    entropy: np.ndarray
+    trace: IntArray
+    gram: IntArray
+    following: IntArray
+    entropy: FloatArray
     """Nats, of the first token of each; NaN where it is not known."""
 
 
@@ -64,32 +65,32 @@ class Occurrences:
 class ListColumns:
     """What one list, the lexicon or a placebo draw, marks in each trace; (traces,) or (traces, 2)."""
 
-    words: np.ndarray
-    tokens: np.ndarray
+    words: IntArray
+    tokens: IntArray
     """(traces, 2) planning and execution tokens, -1 where tokens are not known."""
-    entropy: np.ndarray
+    entropy: FloatArray
     """(traces, 2) sums of entropies, NaN where they are not known."""
-    nll: np.ndarray
+    nll: FloatArray
     """(traces, 2) the same of negative log-probabilities."""
-    spans: Occurrences
+    spans: SpanColumns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """All traces, (traces,) each, in an order of their own."""
 
-    key: np.ndarray
-    source: np.ndarray
-    outcome: np.ndarray
-    problem: np.ndarray
-    group: np.ndarray
-    step: np.ndarray
+    key: IntArray
+    source: IntArray
+    outcome: IntArray
+    problem: IntArray
+    group: IntArray
+    step: IntArray
     """`NO_STEP` where there is none."""
-    words: np.ndarray
-    tokens: np.ndarray
+    words: IntArray
+    tokens: IntArray
     """-1 where they are not known."""
-    answer: np.ndarray
-    told: np.ndarray
+    answer: IntArray
+    told: IntArray
     """-1 where no kind of error was told."""
     shape: tuple[tuple[str | None, float | None, float | None], ...]
     lists: tuple[ListColumns, ...]
@@ -101,14 +102,14 @@ class Columns:
 
 @dataclass(slots=True)
 class _ListLog:
-    words: array = field(default_factory=lambda: array("q"))
-    tokens: array = field(default_factory=lambda: array("q"))
-    entropy: array = field(default_factory=lambda: array("d"))
-    nll: array = field(default_factory=lambda: array("d"))
-    n_spans: array = field(default_factory=lambda: array("q"))
-    gram: array = field(default_factory=lambda: array("i"))
-    following: array = field(default_factory=lambda: array("q"))
-    first: array = field(default_factory=lambda: array("d"))
+    words: "array[int]" = field(default_factory=lambda: array("q"))
+    tokens: "array[int]" = field(default_factory=lambda: array("q"))
+    entropy: "array[float]" = field(default_factory=lambda: array("d"))
+    nll: "array[float]" = field(default_factory=lambda: array("d"))
+    n_spans: "array[int]" = field(default_factory=lambda: array("q"))
+    gram: "array[int]" = field(default_factory=lambda: array("i"))
+    following: "array[int]" = field(default_factory=lambda: array("q"))
+    first: "array[float]" = field(default_factory=lambda: array("d"))
 
 
 _NUMBERS = ("key", "source", "outcome", "problem", "group", "step", "words", "tokens", "answer", "told")
@@ -128,9 +129,9 @@ class Ledger:
     def add(
         self,
         row: TraceRow,
-        marks: Sequence[Marks],
+        marks: Sequence[TextMarks],
         sums: Sequence[TokenSums] | None = None,
-        first: np.ndarray | None = None,
+        first: FloatArray | None = None,
     ) -> None:
         """Count one trace: its marks by each list, and where its tokens are known, their sums by each list.
 
@@ -161,8 +162,7 @@ class Ledger:
             if known is not None:
                 log.gram.extend(known.grams.tolist())
                 log.following.extend(known.following.tolist())
-                unknown = first is None or place
-                log.first.extend([np.nan] * len(known.grams) if unknown else first.tolist())
+                log.first.extend([np.nan] * len(known.grams) if first is None or place else first.tolist())
             found = sums[place] if sums is not None and place < len(sums) else None
             log.tokens.extend((-1, -1) if found is None else found.tokens)
             log.entropy.extend(_or_nan(None if found is None else found.entropy))
@@ -181,14 +181,14 @@ def _or_nan(values: tuple[float, float] | None) -> tuple[float, float]:
     return (np.nan, np.nan) if values is None else values
 
 
-def _ordered(log: _ListLog, order: np.ndarray) -> ListColumns:
+def _ordered(log: _ListLog, order: IntArray) -> ListColumns:
     sizes = np.array(log.n_spans, np.int64)
     starts = np.cumsum(sizes) - sizes
     taken = sizes[order]
     trace = np.repeat(np.arange(len(order)), taken)
     within = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
     places = np.repeat(starts[order], taken) + within
-    spans = Occurrences(
+    spans = SpanColumns(
         trace,
         np.array(log.gram, np.int64)[places],
         np.array(log.following, np.int64)[places],

@@ -1,4 +1,4 @@
-"""What decides an analysis, beside its inputs. Knows nothing about how any of it is computed."""
+"""Settings of an analysis."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,37 +9,44 @@ from sgram.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class AnalysisConfig:
-    """Settings of `analyze`; the defaults are what `sgram metrics` takes."""
+    """Settings of `analyze`. The defaults are those of `sgram metrics`.
+
+    Raise `UsageError` if a setting is out of range.
+
+    >>> AnalysisConfig(n_placebos=-1)
+    Traceback (most recent call last):
+    sgram.errors.UsageError: n_placebos must be >= 0 (got -1)
+    """
 
     lexicon: str | None = None
-    """A lexicon file or preset for all inputs; None: a run's own, and `default_lexicon` for traces."""
+    """Lexicon file or preset for all inputs. If None, a run uses its own lexicon and other traces `default_lexicon`."""
     default_lexicon: str = "wang2025"
     tokenizer: str | None = None
-    """tokenizer.json, or its directory, of the model that wrote the traces; a run brings its own."""
+    """tokenizer.json, or its folder, of the model that wrote the traces. A run brings its own tokenizer."""
     seed: int = 0
     n_placebos: int = 3
-    """Random lexicons that everything said about SGs is compared with; 0 for none."""
+    """Random lexicons that every statement about SGs is compared with; 0 for none."""
     placebo_chars: int = 1_500_000
-    """Characters of text that placebos are drawn from and matched on; of more, traces are sampled."""
+    """Most characters of text that placebos are drawn from and matched on; of longer corpora traces are sampled."""
     n_draws: int = 1000
-    """Resamples of problems behind an interval."""
+    """Bootstrap draws of problems behind an interval."""
     max_sources: int = 24
-    """Sources shown by name; traces of smaller ones are put together."""
+    """Most sources with a name of their own; traces of smaller sources are pooled."""
     max_diagnosed: int = 2000
-    """Wrong traces that are diagnosed, and traces of each outcome whose equations are checked."""
+    """Most wrong traces that are diagnosed, and most traces of each outcome whose equations are checked."""
     max_kept_chars: int = 24_000_000
-    """Characters of text that may be held for diagnosing and as examples."""
+    """Most characters of text in memory, for diagnoses and examples."""
     max_tokens: int = 4_000_000
-    """Tokens whose entropies are held to find the highest of each source."""
+    """Most tokens whose entropies are in memory, to find the tokens of highest entropy of each source."""
     n_examples: int = 12
     n_siblings: int = 8
     top: float = 0.3
-    """Share of the tokens that count as those of high entropy (HICRA Fig. 10)."""
+    """Share of the tokens that count as tokens of high entropy (HICRA Fig. 10)."""
     told_errors: bool = True
-    """Take the kind of an error from ``meta.error`` where a checker has told it, and diagnose the rest."""
+    """Use the error kind in ``meta.error`` if a checker recorded one, and diagnose the other wrong traces."""
 
     def __post_init__(self) -> None:
-        least = {
+        minimums = {
             "seed": 0,
             "n_placebos": 0,
             "n_draws": 10,
@@ -51,12 +58,12 @@ class AnalysisConfig:
             "max_kept_chars": 0,
             "max_tokens": 0,
         }
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise UsageError(f"{name} is a number from {smallest}, not {getattr(self, name)}")
+        for name, minimum in minimums.items():
+            if getattr(self, name) < minimum:
+                raise UsageError(f"{name} must be >= {minimum} (got {getattr(self, name)})")
         if not 0 < self.top < 1:
-            raise UsageError(f"top is a share between 0 and 1, not {self.top}")
+            raise UsageError(f"top must be between 0 and 1 (got {self.top})")
 
     def to_json(self) -> Mapping[str, Any]:
-        """As JSON values."""
+        """Return the settings as JSON values."""
         return asdict(self)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
 from sgram.analysis.trace_counts import Counted
 from sgram.metrics import maj_at_k, pass_at_k
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 _SIZES = (4, 8, 16, 32, 64, 128, 256)
 
@@ -47,7 +47,7 @@ def corpus_table(counted: Counted) -> Table:
             }
         )
     note = "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words."
-    return table_of("corpus", "What was analyzed", columns, records, note)
+    return build_table("corpus", "What was analyzed", columns, records, note)
 
 
 def success_table(counted: Counted) -> Table:
@@ -69,7 +69,7 @@ def success_table(counted: Counted) -> Table:
         "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are "
         "those of one problem at one step, over all steps."
     )
-    return table_of("success", "How often traces are correct", columns, records, note)
+    return build_table("success", "How often traces are correct", columns, records, note)
 
 
 def _success(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

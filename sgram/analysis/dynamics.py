@@ -9,7 +9,7 @@ import numpy as np
 from sgram.analysis.columns_store import NO_STEP, ListColumns
 from sgram.analysis.entropies import binned, conditional_at, equal_size, semantic_at
 from sgram.analysis.planning import planning_of, unit_of
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
 from sgram.analysis.token_tables import CLASSES
 from sgram.analysis.trace_counts import PLACEBO, SGS, Counted
@@ -25,7 +25,7 @@ from sgram.metrics import (
     phase_order,
     settle,
 )
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 REFLECTION = ("backtracking", "verification", "branching")
 """Moves whose growth is told as "aha moments"."""
@@ -216,7 +216,7 @@ def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Ta
         "jackknife intervals; steps with fewer occurrences are left out. The list is empty where the lexicon decides "
         "nothing."
     )
-    return table_of("curves", "Over the steps of training", columns, records, note)
+    return build_table("curves", "Over the steps of training", columns, records, note)
 
 
 def _points(series: Series) -> Iterator[dict[str, Any]]:
@@ -298,7 +298,7 @@ def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> 
                 }
             )
     note = "Series that depend on a list are the lexicon's. A change that its noise could have made has no step."
-    return table_of("settling", "When curves settle", columns, records, note)
+    return build_table("settling", "When curves settle", columns, records, note)
 
 
 def order_of(counted: Counted, some: Sequence[Series], draw: int = 0) -> PhaseOrder | None:
@@ -337,7 +337,7 @@ def aha_table(counted: Counted) -> Table:
         f"Clusters of the moves {', '.join(REFLECTION)}; of a source at most the {_MOST_CLUSTERS} most frequent. "
         "Intervals are of rates of counts, widened for bursts, each for itself."
     )
-    return table_of("aha", "Growth of reflection", columns, records, note)
+    return build_table("aha", "Growth of reflection", columns, records, note)
 
 
 def _aha(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

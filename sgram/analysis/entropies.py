@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.planning import outcomes_of
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, number, text
 from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, Counted, over_draws
 from sgram.lexicon import MOVES
@@ -21,7 +21,7 @@ from sgram.metrics.conditional import conditional_entropy_at_size
 from sgram.metrics.entropy import measure_semantic_entropy
 from sgram.metrics.equal_size import entropy_at_size
 from sgram.metrics.jackknife import MAX_PARTS, conditional_entropy_by_problem, entropy_by_problem
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 MIN_SIZE = 100
 """Occurrences below which an entropy says little."""
@@ -104,7 +104,7 @@ def semantic_table(counted: Counted) -> Table:
     )
     order = {name: place for place, name in enumerate(counted.names)}
     records.sort(key=lambda row: order[row["source"]])
-    return table_of("semantic_entropy", "How varied the planning is", columns, records, note)
+    return build_table("semantic_entropy", "How varied the planning is", columns, records, note)
 
 
 def _semantic_rows(counted: Counted, what: str) -> Iterator[dict[str, Any]]:
@@ -170,7 +170,7 @@ def conditional_table(counted: Counted) -> Table:
         "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, "
         "a formula). The paper prints no formula for its conditional entropy; this is the usual one."
     )
-    return table_of("conditional_entropy", "What follows the planning", columns, records, note)
+    return build_table("conditional_entropy", "What follows the planning", columns, records, note)
 
 
 def equal_size(occurrences: Iterable[int]) -> int:

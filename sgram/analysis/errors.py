@@ -8,7 +8,7 @@ import numpy as np
 
 from sgram.analysis.columns_store import OUTCOMES
 from sgram.analysis.sample_plan import key_of, problem_of
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, number, share, text
 from sgram.analysis.trace_counts import Counted
 from sgram.diagnosis.kinds import KINDS, Diagnosis
@@ -72,7 +72,7 @@ def errors_table(counted: Counted, kinds: np.ndarray) -> Table:
         for step in (None, *counted.steps(source)):
             rows = counted.rows(source, step=step)
             records += [{"source": name, "step": step, **row} for row in _errors(counted, rows, kinds[rows])]
-    return table_of("errors", "Which errors wrong traces make", columns, records)
+    return build_table("errors", "Which errors wrong traces make", columns, records)
 
 
 def _errors(counted: Counted, rows: np.ndarray, kinds: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -115,7 +115,7 @@ def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table:
         }
         for source, trace, each in sorted(found, key=lambda one: (one[0], one[1].id, key_of(one[1].text)))
     ]
-    return table_of("diagnoses", "Wrong traces, one by one", columns, records)
+    return build_table("diagnoses", "Wrong traces, one by one", columns, records)
 
 
 def checked_trace(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> Checked:
@@ -162,4 +162,4 @@ def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
                 )
     most = counted.config.max_diagnosed
     note = f"Of {len(checked):,} traces, up to {most:,} of each outcome, chosen by the digest of their text."
-    return table_of("equations", "Do the equations hold", columns, records, note)
+    return build_table("equations", "Do the equations hold", columns, records, note)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sgram.analysis.table import Column, Table, table_of
+from sgram.analysis.table import Column, Table, build_table
 from sgram.analysis.table_columns import SHARE_INTERVAL, count, number, share, text
 from sgram.analysis.trace_counts import Counted
-from sgram.statistics.by_problem import stratified_differences_by_problem
+from sgram.statistics import stratified_differences_by_problem
 
 _INTERVALS = 400
 """Grams, the most frequent, whose difference has an interval."""
@@ -67,7 +67,7 @@ def grams_table(counted: Counted) -> Table:
                 "entropy": float(np.sort(known).mean()) if len(known) else None,
             }
         )
-    return table_of(
+    return build_table(
         "grams", "The grams that occur", columns, records, _note(counted, lexicon.name, len(ranked), n_grams)
     )
 

@@ -1,4 +1,4 @@
-"""Placebo lexicons for an analysis, matched to how much a lexicon marks. Knows nothing about tables."""
+"""Placebo lexicons of an analysis, matched to the share of text that a lexicon marks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,37 +9,49 @@ from sgram.evaluation.placebo import PlaceboDraws
 from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
-    from sgram.traces.tokens import Tokenizer
+    from tokenizers import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
-    """The placebos of one lexicon for texts of one kind."""
+class PlaceboSet:
+    """A lexicon with its placebos, matched on the texts of one scope."""
 
     lexicon: Lexicon
-    of: str
-    """The texts that they are matched on: training runs together, or one other source."""
+    scope: str
+    """Texts that the placebos are matched on: "training runs", all runs together, or the name of another source."""
     placebos: tuple[Lexicon, ...]
-    """One a seed, from the first seed on; fewer where a share could not be met."""
+    """One for each seed; fewer than requested if a share could not be matched."""
     failures: tuple[str, ...]
-    """Why the others could not be drawn."""
+    """For each placebo that could not be drawn, the reason."""
 
 
 def draw_placebos(
-    lexicon: Lexicon, of: str, texts: Sequence[str], n: int, seed: int, tokenizer: "Tokenizer | None" = None
-) -> Draws:
-    """`n` random lexicons that cover the same share of the words of `texts`, with the seeds `seed`, `seed` + 1, ...
+    lexicon: Lexicon,
+    scope: str,
+    texts: Sequence[str],
+    n_placebos: int,
+    seed: int,
+    tokenizer: "Tokenizer | None" = None,
+) -> PlaceboSet:
+    """Draw random lexicons that mark the same share of the words of `texts` as `lexicon`.
 
-    With a `tokenizer`, of its tokens. The reason is told once where all fail alike.
+    The seeds are `seed`, `seed` + 1, ... With a `tokenizer`, the share is one of its tokens. A placebo that cannot be
+    drawn becomes an entry of `failures`; no error is raised.
+
+    >>> lexicon = Lexicon.from_grams(["wait"])
+    >>> draw_placebos(lexicon, "training runs", ["so it goes"], 2, seed=0).placebos
+    ()
     """
-    drawn, failures = [], []
+    if not n_placebos:
+        return PlaceboSet(lexicon, scope, (), ())
     try:
-        draws = PlaceboDraws(lexicon, texts, tokenizer=tokenizer) if n else None
-    except UsageError as error:
-        return Draws(lexicon, of, (), (str(error),) * n)
-    for draw in range(n):
+        draws = PlaceboDraws(lexicon, texts, tokenizer=tokenizer)
+    except UsageError as error:  # every seed fails for the same reason
+        return PlaceboSet(lexicon, scope, (), (str(error),) * n_placebos)
+    placebos, failures = [], []
+    for draw in range(n_placebos):
         try:
-            drawn.append(draws.draw(seed + draw))
+            placebos.append(draws.draw(seed + draw))
         except UsageError as error:
             failures.append(str(error))
-    return Draws(lexicon, of, tuple(drawn), tuple(failures))
+    return PlaceboSet(lexicon, scope, tuple(placebos), tuple(failures))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.columns_store import OUTCOMES, ListColumns
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import (
     INTERVAL,
     LIST,
@@ -21,7 +21,7 @@ from sgram.analysis.table_columns import (
 )
 from sgram.analysis.trace_counts import ALL, Counted
 from sgram.lexicon import MOVES
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 N_BINS = 8
 """Bins of length, of equally many traces each, where there are enough."""
@@ -82,7 +82,7 @@ def shares_table(counted: Counted) -> Table:
 
             for which, found in counted.beside(source, share_of):
                 records.append({**told, "list": which, **interval(found)})
-    return table_of("shares", "How much is planning", columns, records)
+    return build_table("shares", "How much is planning", columns, records)
 
 
 def moves_table(counted: Counted) -> Table:
@@ -119,7 +119,7 @@ def moves_table(counted: Counted) -> Table:
                     }
                 )
     note = "Random grams make no moves, so a placebo has no rows here; its share of words is in the table shares."
-    return table_of("moves", "Which moves the planning makes", columns, records, note)
+    return build_table("moves", "Which moves the planning makes", columns, records, note)
 
 
 def _moves(counted: Counted, source: int) -> np.ndarray:
@@ -141,7 +141,7 @@ def scaling_table(counted: Counted) -> Table:
     ]
     records = [row for source in range(len(counted.names)) for row in _scaling(counted, source)]
     note = "Traces of each source in bins of equal numbers by their length in words; no cause is shown."
-    return table_of("scaling", "Length and planning", columns, records, note)
+    return build_table("scaling", "Length and planning", columns, records, note)
 
 
 def _scaling(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

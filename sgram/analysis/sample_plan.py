@@ -1,14 +1,14 @@
-"""The first look at all traces: which of them are sampled, held or shown later. Knows nothing about grams or metrics.
+"""First pass over all traces: which of them are diagnosed, checked or shown as examples in the second pass.
 
-Whatever is chosen is chosen by the smallest keys, which are digests of source, id and text: the choice is random with
-respect to what traces are like, and does not depend on the order in which they come.
+Traces are selected by the smallest keys. A key is a digest of source, id and text, so the selection is random with
+respect to what a trace is like, and does not depend on the order in which traces come.
 """
 
 import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
@@ -17,82 +17,125 @@ from sgram.analysis.columns_store import OUTCOMES
 from sgram.analysis.config import AnalysisConfig
 from sgram.traces import Trace
 
-CANDIDATES = 4
-"""Most traces held for each example; the one with the most kinds of moves is shown."""
+MAX_CANDIDATES = 4
+"""Most candidates for one example; the one with the most kinds of moves is shown."""
+MAX_SIBLINGS = 4
+"""Most correct traces that a wrong trace is compared with."""
 _CORRECT, _WRONG = 0, 1
+_MAX_KEY = 1 << 62
+_MAX_PEERS = 32
+"""Correct traces of a group that a wrong trace is paired with on trial."""
+_MAX_RANKED = 400
+"""Traces of each source and outcome that examples are selected from."""
 
 
-def key_of(*parts: str | None) -> int:
-    """62 bits, never 0, that stand for the parts, the same in every process."""
-    held = hashlib.blake2b(digest_size=8)
+def stable_key(*parts: str | None) -> int:
+    """Return 62 bits, never 0, that identify the parts; the same in every process.
+
+    >>> stable_key("ab", "c") == stable_key("a", "bc"), stable_key(None) == stable_key("")
+    (False, False)
+    """
+    digest = hashlib.blake2b(digest_size=8)
     for part in parts:
-        data = b"\0" if part is None else b"\1" + part.encode("utf-8", "surrogatepass")
-        held.update(len(data).to_bytes(8, "little") + data)
-    return (int.from_bytes(held.digest(), "little") >> 2) or 1
+        encoded = b"\0" if part is None else b"\1" + part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return (int.from_bytes(digest.digest(), "little") >> 2) or 1
 
 
-def problem_of(trace: Trace) -> str:
-    """What resampling takes for one problem: of a run, the prompt at whatever step; else the group."""
+def problem_name(trace: Trace) -> str:
+    """Return what identifies the problem of a trace in a bootstrap over problems.
+
+    For a trace of a run it is the prompt, whatever the step; else the group; else the trace itself.
+
+    >>> problem_name(Trace(id="1", text="so", group="g", prompt="p"))
+    'group g'
+    >>> problem_name(Trace(id="1", text="so", group="g", prompt="p", step=3))
+    'prompt p'
+    """
+    identifiers: Sequence[tuple[str, str | None]]
     if trace.step is None:
-        known = (("group", trace.group), ("prompt", trace.prompt))
+        identifiers = (("group", trace.group), ("prompt", trace.prompt))
     else:
-        known = (("prompt", trace.prompt), ("group", trace.group))
-    return next((f"{kind} {value}" for kind, value in known if value is not None), f"trace {trace.id}")
+        identifiers = (("prompt", trace.prompt), ("group", trace.group))
+    return next((f"{kind} {name}" for kind, name in identifiers if name is not None), f"trace {trace.id}")
 
 
-def group_of(trace: Trace) -> str:
-    """What makes samples comparable: the problem, at one step."""
+def group_name(trace: Trace) -> str:
+    """Return what identifies the samples of one problem at one step.
+
+    >>> group_name(Trace(id="1", text="so", prompt="p", step=3))
+    '3 prompt p'
+    """
     if trace.group is not None:
         return f"{trace.step} group {trace.group}"
-    return f"{trace.step} {problem_of(trace)}"
+    return f"{trace.step} {problem_name(trace)}"
 
 
-def outcome_of(trace: Trace) -> int:
-    """Place in `OUTCOMES`."""
+def outcome_index(trace: Trace) -> int:
+    """Return the index in `OUTCOMES` of the outcome of a trace.
+
+    >>> OUTCOMES[outcome_index(Trace(id="1", text="so", correct=False))]
+    'wrong'
+    """
     return 2 if trace.correct is None else int(not trace.correct)
 
 
-class SmallestKeys:
-    """Texts with the smallest keys, until they hold `budget` characters; the others are let go on the way."""
+class TextSample:
+    """The texts with the smallest keys, as many as reach a budget of characters.
 
-    def __init__(self, budget: int):
-        self._budget, self._held, self._size, self.n_seen, self.chars_seen = budget, [], 0, 0, 0
+    >>> sample = TextSample(budget=5)
+    >>> for key, text in ((3, "third"), (1, "one"), (2, "two")):
+    ...     sample.add(key, text)
+    >>> sample.texts, sample.n_offered
+    (['one', 'two'], 3)
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._heap: list[tuple[int, str]] = []  # (negative key, text): the largest key comes first
+        self._n_chars = 0
+        self.n_offered = 0
+        """Texts offered so far."""
+        self.n_offered_chars = 0
+        """Characters of the texts offered so far."""
 
     def add(self, key: int, text: str) -> None:
         """Offer one text."""
-        self.n_seen += 1
-        self.chars_seen += len(text)
-        heappush(self._held, (-key, text))
-        self._size += len(text)
-        while self._size - len(self._held[0][1]) >= self._budget:
-            self._size -= len(heappop(self._held)[1])
+        self.n_offered += 1
+        self.n_offered_chars += len(text)
+        heappush(self._heap, (-key, text))
+        self._n_chars += len(text)
+        while self._n_chars - len(self._heap[0][1]) >= self._budget:
+            self._n_chars -= len(heappop(self._heap)[1])
 
-    def take(self, other: "SmallestKeys") -> None:
-        """Offer what another holds; what it let go counts as seen."""
-        for key, text in other._held:
-            self.add(-key, text)
-        self.n_seen += other.n_seen - len(other._held)
-        self.chars_seen += other.chars_seen - other._size
+    def merge(self, sample: "TextSample") -> None:
+        """Offer the texts of another sample; texts that it dropped count as offered."""
+        for negative_key, text in sample._heap:
+            self.add(-negative_key, text)
+        self.n_offered += sample.n_offered - len(sample._heap)
+        self.n_offered_chars += sample.n_offered_chars - sample._n_chars
 
     @property
     def texts(self) -> list[str]:
-        """Those held, smallest key first."""
-        return [text for _, text in sorted(self._held, reverse=True)]
+        """The sampled texts, smallest key first."""
+        return [text for _, text in sorted(self._heap, reverse=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _SurveyRow:
+    """What the first pass stores about one trace."""
+
     key: int
     source: str
     outcome: int
     group: int
-    chars: int
+    n_chars: int
     n_entropies: int
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for an example: one of the candidates will be shown."""
+    """An example to be shown: one of the candidates is selected in the second pass."""
 
     source: str
     outcome: int
@@ -100,157 +143,169 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What will be held, by keys."""
+class SamplePlan:
+    """Keys of the traces whose texts the second pass keeps, and for what."""
 
-    names: dict[str, str]
-    """What each source is called."""
+    display_names: dict[str, str]
+    """Source -> the name under which it is shown."""
     diagnosed: tuple[int, ...]
     n_wrong: int
     siblings: dict[int, tuple[int, ...]]
-    """Of each that is diagnosed, correct traces of its group; the one of the nearest length first."""
-    checked: dict[int, frozenset[int]]
-    """Outcome -> those whose equations are checked."""
+    """Key of a diagnosed trace -> correct traces of its group, the nearest in length first."""
+    equation_keys: dict[int, frozenset[int]]
+    """Outcome -> traces whose equations are checked."""
     slots: tuple[Slot, ...]
     pairs: tuple[tuple[int, int], ...]
-    """(correct, wrong) of one group and source, with about equal lengths."""
-    token_limit: int
-    """Entropies of traces with larger keys are not held."""
-    n_of: Counter
-    """Traces of each source, by its own name."""
-    held: frozenset[int] = field(default=frozenset())
+    """(correct, wrong) traces of one group and source with about equal lengths."""
+    max_entropy_key: int
+    """Entropies of traces with larger keys are not kept."""
+    source_sizes: Counter[str]
+    """Source -> number of its traces."""
+    sampled_keys: frozenset[int] = frozenset()
+    """Traces whose texts are kept, for any of the purposes above."""
 
     @property
     def n_checked(self) -> int:
-        """Traces whose equations are checked."""
-        return sum(map(len, self.checked.values()))
+        """Number of traces whose equations are checked."""
+        return sum(map(len, self.equation_keys.values()))
 
 
-class Survey:
-    """What the first pass remembers: about 150 bytes a trace, and the texts that placebos are drawn from."""
+class TraceSurvey:
+    """Counts of the first pass, about 150 bytes a trace, and the texts from which placebos are drawn."""
 
-    def __init__(self, config: AnalysisConfig):
-        self._config, self._seen = config, []
-        self.texts: dict[str, SmallestKeys] = defaultdict(lambda: SmallestKeys(config.placebo_chars))
-        self.n_of: Counter[str] = Counter()
+    def __init__(self, config: AnalysisConfig) -> None:
+        self._config = config
+        self._rows: list[_SurveyRow] = []
+        self.texts: dict[str, TextSample] = defaultdict(lambda: TextSample(config.placebo_chars))
+        self.source_sizes: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._rows)
 
     def add(self, trace: Trace, source: str) -> None:
-        """Note one trace of the source of that name."""
-        key = key_of(source, trace.id, trace.text)
+        """Add one trace of the source with that name."""
+        key = stable_key(source, trace.id, trace.text)
         n_entropies = len(trace.entropies or ())
-        self._seen.append(_Seen(key, source, outcome_of(trace), key_of(group_of(trace)), len(trace.text), n_entropies))
+        group = stable_key(group_name(trace))
+        self._rows.append(_SurveyRow(key, source, outcome_index(trace), group, len(trace.text), n_entropies))
         self.texts[source].add(key, trace.text)
-        self.n_of[source] += 1
+        self.source_sizes[source] += 1
 
-    def choose(self, names: dict[str, str]) -> Choice:
-        """Decide what is held; `names` is what each source is called."""
-        config, seen = self._config, sorted(self._seen, key=lambda each: each.key)
+    def plan(self, display_names: dict[str, str]) -> SamplePlan:
+        """Decide which traces are kept; `display_names` maps each source to the name under which it is shown."""
+        config, rows = self._config, sorted(self._rows, key=lambda row: row.key)
         budget = config.max_kept_chars * 2 // 3
-        by_group: dict[int, list[_Seen]] = defaultdict(list)
-        for each in seen:
-            if each.outcome == _CORRECT:
-                by_group[each.group].append(each)
-        wrong = [each for each in seen if each.outcome == _WRONG]
-        diagnosed, siblings = [], {}
-        for each in wrong[: config.max_diagnosed]:
-            near = _nearest(each, by_group[each.group])[:4]
-            budget -= each.chars + sum(other.chars for other in near)
+        correct_by_group: dict[int, list[_SurveyRow]] = defaultdict(list)
+        for row in rows:
+            if row.outcome == _CORRECT:
+                correct_by_group[row.group].append(row)
+        wrong_rows = [row for row in rows if row.outcome == _WRONG]
+        diagnosed: list[int] = []
+        siblings: dict[int, tuple[int, ...]] = {}
+        for wrong in wrong_rows[: config.max_diagnosed]:
+            nearest = _rank_siblings(wrong, correct_by_group[wrong.group])[:MAX_SIBLINGS]
+            budget -= wrong.n_chars + sum(sibling.n_chars for sibling in nearest)
             if budget < 0 and diagnosed:
                 break
-            diagnosed.append(each.key)
-            siblings[each.key] = tuple(other.key for other in near)
-        checked = {}
+            diagnosed.append(wrong.key)
+            siblings[wrong.key] = tuple(sibling.key for sibling in nearest)
+        equation_keys = {}
         for outcome in range(len(OUTCOMES)):
-            of = [each for each in seen if each.outcome == outcome]
-            few = min(config.max_diagnosed, len(diagnosed) if outcome == _WRONG else len(of))
-            checked[outcome] = _within(of[:few], config.max_kept_chars // 9)
-        slots = _slots(seen, names, config.n_examples)
-        pairs = _pairs(seen, by_group, config.n_siblings)
-        held = {*diagnosed, *(key for keys in siblings.values() for key in keys)}
-        held |= {key for keys in checked.values() for key in keys}
-        held |= {key for slot in slots for key in slot.candidates} | {key for pair in pairs for key in pair}
-        return Choice(
-            names,
-            tuple(diagnosed),
-            len(wrong),
-            siblings,
-            checked,
-            slots,
-            pairs,
-            _limit(seen, config.max_tokens),
-            self.n_of,
-            frozenset(held),
+            outcome_rows = [row for row in rows if row.outcome == outcome]
+            n_rows = min(config.max_diagnosed, len(diagnosed) if outcome == _WRONG else len(outcome_rows))
+            equation_keys[outcome] = _keys_within_budget(outcome_rows[:n_rows], config.max_kept_chars // 9)
+        slots = _plan_slots(rows, display_names, config.n_examples)
+        pairs = _pair_outcomes(rows, correct_by_group, config.n_siblings)
+        sampled_keys = {*diagnosed, *(key for keys in siblings.values() for key in keys)}
+        sampled_keys |= {key for keys in equation_keys.values() for key in keys}
+        sampled_keys |= {key for slot in slots for key in slot.candidates} | {key for pair in pairs for key in pair}
+        return SamplePlan(
+            display_names=display_names,
+            diagnosed=tuple(diagnosed),
+            n_wrong=len(wrong_rows),
+            siblings=siblings,
+            equation_keys=equation_keys,
+            slots=slots,
+            pairs=pairs,
+            max_entropy_key=_max_entropy_key(rows, config.max_tokens),
+            source_sizes=self.source_sizes,
+            sampled_keys=frozenset(sampled_keys),
         )
 
 
-def _within(seen: Sequence[_Seen], budget: int) -> frozenset[int]:
-    kept = []
-    for each in seen:
-        budget -= each.chars
-        if budget < 0 and kept:
+def _keys_within_budget(rows: Sequence[_SurveyRow], budget: int) -> frozenset[int]:
+    """Return the keys of the first rows whose texts fit into `budget` characters; at least one if there is a row."""
+    keys: list[int] = []
+    for row in rows:
+        budget -= row.n_chars
+        if budget < 0 and keys:
             break
-        kept.append(each.key)
-    return frozenset(kept)
+        keys.append(row.key)
+    return frozenset(keys)
 
 
-def _nearest(wrong: _Seen, correct: Iterable[_Seen]) -> list[_Seen]:
-    """Correct traces of its group, those of its own source first, then by how near their lengths are."""
-    return sorted(correct, key=lambda each: (each.source != wrong.source, abs(each.chars - wrong.chars), each.key))
+def _rank_siblings(wrong: _SurveyRow, correct_rows: Iterable[_SurveyRow]) -> list[_SurveyRow]:
+    """Return correct traces of the group of `wrong`: those of its source first, then by difference in length."""
+    return sorted(
+        correct_rows, key=lambda row: (row.source != wrong.source, abs(row.n_chars - wrong.n_chars), row.key)
+    )
 
 
-def _slots(seen: Sequence[_Seen], names: dict[str, str], most: int) -> tuple[Slot, ...]:
-    """Places for examples: correct and wrong ones of each source in turn, larger sources first."""
-    held: dict[tuple[str, int], list[_Seen]] = defaultdict(list)
-    for each in seen:
-        held[names[each.source], each.outcome].append(each)
-    sizes = Counter(names[each.source] for each in seen)
-    ranked = sorted(sizes, key=lambda name: (-sizes[name], name))
-    queues = {kind: [each.key for each in _of_common_length(of)] for kind, of in held.items()}
-    each_kind = -(-most // max(1, len(queues)))
-    sizes_of = {kind: max(1, min(CANDIDATES, len(queue) // max(1, each_kind))) for kind, queue in queues.items()}
+def _plan_slots(rows: Sequence[_SurveyRow], display_names: dict[str, str], max_slots: int) -> tuple[Slot, ...]:
+    """Return slots for examples: each source and outcome in turn, larger sources first."""
+    by_kind: dict[tuple[str, int], list[_SurveyRow]] = defaultdict(list)  # kind: (source, outcome)
+    for row in rows:
+        by_kind[display_names[row.source], row.outcome].append(row)
+    sizes = Counter(display_names[row.source] for row in rows)
+    ranked_sources = sorted(sizes, key=lambda name: (-sizes[name], name))
+    queues = {kind: [row.key for row in _of_common_length(kind_rows)] for kind, kind_rows in by_kind.items()}
+    slots_per_kind = -(-max_slots // max(1, len(queues)))
+    n_candidates = {
+        kind: max(1, min(MAX_CANDIDATES, len(queue) // max(1, slots_per_kind))) for kind, queue in queues.items()
+    }
     slots: list[Slot] = []
-    while len(slots) < most and any(queues.values()):
-        for name in ranked:
+    while len(slots) < max_slots and any(queues.values()):
+        for source in ranked_sources:
             for outcome in range(len(OUTCOMES)):
-                queue = queues.get((name, outcome))
-                if queue and len(slots) < most:
-                    size = sizes_of[name, outcome]
-                    slots.append(Slot(name, outcome, tuple(queue[:size])))
+                queue = queues.get((source, outcome))
+                if queue and len(slots) < max_slots:
+                    size = n_candidates[source, outcome]
+                    slots.append(Slot(source, outcome, tuple(queue[:size])))
                     del queue[:size]
     return tuple(slots)
 
 
-def _of_common_length(seen: Sequence[_Seen]) -> list[_Seen]:
-    """Those of neither very small nor very great length, of the first few hundred."""
-    if len(seen) < 2 * CANDIDATES:
-        return list(seen)
-    first = seen[:400]
-    low, high = np.percentile([each.chars for each in first], (25, 75))
-    return [each for each in first if low <= each.chars <= high]
+def _of_common_length(rows: Sequence[_SurveyRow]) -> list[_SurveyRow]:
+    """Return the rows with lengths between the quartiles, of the first `_MAX_RANKED`; all rows if they are few."""
+    if len(rows) < 2 * MAX_CANDIDATES:
+        return list(rows)
+    first_rows = rows[:_MAX_RANKED]
+    low, high = np.percentile([row.n_chars for row in first_rows], (25, 75))
+    return [row for row in first_rows if low <= row.n_chars <= high]
 
 
-def _pairs(seen: Sequence[_Seen], by_group: dict[int, list[_Seen]], most: int) -> tuple[tuple[int, int], ...]:
-    """Correct and wrong traces of one group and source that are about equally long, one pair a group."""
-    best: dict[int, tuple[float, int, int, int]] = {}
-    for each in seen:
-        if each.outcome != _WRONG or not each.chars:
+def _pair_outcomes(
+    rows: Sequence[_SurveyRow], correct_by_group: dict[int, list[_SurveyRow]], max_pairs: int
+) -> tuple[tuple[int, int], ...]:
+    """Return (correct, wrong) traces of one group and source with about equal lengths, one pair a group."""
+    best_pairs: dict[int, tuple[float, int, int, int]] = {}  # group -> (distance, wrong, correct, group)
+    for wrong in rows:
+        if wrong.outcome != _WRONG or not wrong.n_chars:
             continue
-        same = [other for other in by_group[each.group] if other.source == each.source and other.chars]
-        for other in same[:32]:
-            apart = round(abs(math.log(other.chars / each.chars)), 1)
-            found = (apart, each.key, other.key, each.group)
-            if each.group not in best or found < best[each.group]:
-                best[each.group] = found
-    return tuple((correct, wrong) for _, wrong, correct, _ in sorted(best.values())[:most])
+        peers = [row for row in correct_by_group[wrong.group] if row.source == wrong.source and row.n_chars]
+        for correct in peers[:_MAX_PEERS]:
+            distance = round(abs(math.log(correct.n_chars / wrong.n_chars)), 1)
+            pair = (distance, wrong.key, correct.key, wrong.group)
+            if wrong.group not in best_pairs or pair < best_pairs[wrong.group]:
+                best_pairs[wrong.group] = pair
+    return tuple((correct_key, wrong_key) for _, wrong_key, correct_key, _ in sorted(best_pairs.values())[:max_pairs])
 
 
-def _limit(seen: Sequence[_Seen], most: int) -> int:
-    total = 0
-    for each in seen:
-        total += each.n_entropies
-        if total > most:
-            return each.key - 1
-    return 1 << 62
+def _max_entropy_key(rows: Sequence[_SurveyRow], max_tokens: int) -> int:
+    """Return the largest key such that traces up to it have at most `max_tokens` entropies; `rows` are by key."""
+    n_tokens = 0
+    for row in rows:
+        n_tokens += row.n_entropies
+        if n_tokens > max_tokens:
+            return row.key - 1
+    return _MAX_KEY

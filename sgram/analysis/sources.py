@@ -1,9 +1,9 @@
-"""What an analysis reads: training runs, comparisons of them, rollouts. Knows nothing about what is measured."""
+"""Inputs of an analysis: training runs, comparisons of runs, and rollouts."""
 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,189 +15,216 @@ from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
 from sgram.traces.sources import find_sources
 
-NOT_TOLD = "not told"
-OTHERS = "other sources"
-_IDENTITY = "run.json"
+UNKNOWN_MODEL = "not told"
+"""Name of the source of traces that name no model."""
+POOLED_SOURCES = "other sources"
+"""Name of the pooled small sources."""
+_RUN_FILE = "run.json"
+_MAX_NAME = 24
+"""Characters of a configured setting in the name of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where traces come from: a training run, or rollouts, whose traces tell their models."""
+    """A training run, or rollouts whose traces name their models."""
 
     name: str | None
-    """What the traces are called together; None: by each trace's model."""
+    """Name of all its traces together; None if each trace belongs to the source named by its model."""
     kind: Literal["run", "traces"]
-    shown: str
-    """The input as the user typed it; for a run in a folder of runs, with its directory's name."""
+    typed_path: str
+    """The input as the user typed it; for a run in a folder of runs, followed by its directory."""
     paths: tuple[str, ...]
     """Files and folders to read."""
     lexicon: str | None = None
     """The run's own lexicon file."""
     tokenizer: str | None = None
     """Folder of the run's model."""
-    facts: Mapping[str, Any] | None = None
-    """The run's configuration, and its versions."""
+    run_record: Mapping[str, Any] | None = None
+    """The run's `config` and versions, as provenance reports them."""
 
     def reader(self, options: ReadOptions | None = None, dialect: str = "auto") -> TraceReader:
-        """A reader of its traces; bad rows are set aside."""
+        """Return a reader of its traces that sets invalid rows aside."""
         return TraceReader(self.paths, "sgram" if self.kind == "run" else dialect, options=options)
 
-    def name_of(self, trace: Trace) -> str:
-        """What the source of `trace` is called."""
-        return self.name or trace.model or NOT_TOLD
+    def source_name(self, trace: Trace) -> str:
+        """Return the name of the source of `trace`.
 
-    def record(self) -> dict[str, Any]:
-        """The input's name, digest and bytes, as provenance tells them; the digest does not depend on names."""
-        files = [Path(each.path) for each in find_sources(self.paths)[0]]
+        >>> Source(None, "traces", "rollouts.jsonl", ()).source_name(Trace(id="1", text="so", model="gpt"))
+        'gpt'
+        """
+        return self.name or trace.model or UNKNOWN_MODEL
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the input's name, digest and size in bytes. The digest does not depend on the names of files."""
+        files = [Path(file.path) for file in find_sources(self.paths)[0]]
         digests = sorted(_file_digest(path) for path in files)
-        whole = digests[0] if len(digests) == 1 else digest(canonical_json(digests))
-        typed = Path(self.shown)
-        place = typed.name if typed.is_absolute() else self.shown  # no folders of the machine
-        return {"path": place, "digest": whole, "bytes": sum(path.stat().st_size for path in files)}
+        input_digest = digests[0] if len(digests) == 1 else digest(canonical_json(digests))
+        typed_path = Path(self.typed_path)
+        path = typed_path.name if typed_path.is_absolute() else self.typed_path  # no folders of the machine
+        return {"path": path, "digest": input_digest, "bytes": sum(path.stat().st_size for path in files)}
 
 
 def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], list[str]]:
-    """(sources, what must be said of them); runs have unique names, in the order of these.
+    """Return the sources that `inputs` name, and notes for the user.
 
-    A folder that holds runs gives all of them, the directory of a comparison those that it compares.
+    A folder of runs yields all its runs, the directory of a comparison the runs that it compares. Runs come first,
+    in the order of their names, which are unique; an input that is named twice is read once.
+
+    Raise `UsageError` if there is no input or an input is stdin, `InputError` if an input cannot be read.
     """
     if not inputs:
-        raise UsageError("there is nothing to analyze; name rollouts, or the directories of training runs")
-    found, notes = [], []
-    for given in map(os.fspath, inputs):
-        if given == "-":
-            raise UsageError("traces are read twice, so stdin cannot be analyzed; save them in a file first")
-        runs = _runs_in(Path(given), given, notes)
-        if runs is None:
-            runs = [Source(None, "traces", given, (given,))]
-        found += runs
-    runs: dict[str, Source] = {}  # the same run named twice is read once
-    for each in sorted((each for each in found if each.kind == "run"), key=lambda each: each.shown):
-        runs.setdefault(os.path.realpath(each.paths[0]), each)
-    rollouts = {os.path.realpath(each.shown): each for each in found if each.kind == "traces"}
-    named = _named(list(runs.values()))
-    return [*named, *_apart([rollouts[path] for path in sorted(rollouts)], named, notes)], notes
+        raise UsageError("nothing to analyze; name rollout files or directories of training runs")
+    sources: list[Source] = []
+    notes: list[str] = []
+    for path in map(_path_text, inputs):
+        if path == "-":
+            raise UsageError("cannot analyze stdin, because traces are read twice; save them in a file first")
+        runs = _find_runs(Path(path), path, notes)
+        sources += [Source(None, "traces", path, (path,))] if runs is None else runs
+    runs_by_path: dict[str, Source] = {}
+    for source in sorted((source for source in sources if source.kind == "run"), key=lambda source: source.typed_path):
+        runs_by_path.setdefault(os.path.realpath(source.paths[0]), source)
+    rollouts_by_path = {os.path.realpath(source.typed_path): source for source in sources if source.kind == "traces"}
+    named_runs = _name_runs(list(runs_by_path.values()))
+    rollouts = [rollouts_by_path[path] for path in sorted(rollouts_by_path)]
+    return [*named_runs, *_drop_repeated(rollouts, named_runs, notes)], notes
 
 
-def _apart(rollouts: list[Source], runs: list[Source], notes: list[str]) -> list[Source]:
-    """The `rollouts` without those whose files are all read as part of another input; in their order."""
-    files = {id(each): _files(each) for each in (*runs, *rollouts)}
-    seen = set().union(*(files[id(run)] for run in runs))
-    kept = []
-    for each in sorted(rollouts, key=lambda each: -len(files[id(each)])):  # a folder before what lies in it
-        if files[id(each)] <= seen:
-            notes.append(f"{excerpt(each.shown)} is read as part of another input, and not again")
+def _path_text(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path)
+
+
+def _drop_repeated(rollouts: list[Source], runs: list[Source], notes: list[str]) -> list[Source]:
+    """Return `rollouts` without those whose files are all part of another input; the order stays."""
+    run_files = [_source_files(run) for run in runs]
+    rollout_files = [_source_files(source) for source in rollouts]
+    read_files = set[str]().union(*run_files)
+    new_rows = set()
+    for row in sorted(range(len(rollouts)), key=lambda row: -len(rollout_files[row])):  # a folder before its files
+        if rollout_files[row] <= read_files:
+            notes.append(f"{excerpt(rollouts[row].typed_path)} is read as part of another input, and not again")
         else:
-            kept.append(id(each))
-        seen |= files[id(each)]
-    return [each for each in rollouts if id(each) in kept]
+            new_rows.add(row)
+        read_files |= rollout_files[row]
+    return [source for row, source in enumerate(rollouts) if row in new_rows]
 
 
-def _files(source: Source) -> set[str]:
-    return {os.path.realpath(each.path) for each in find_sources(source.paths)[0]}
+def _source_files(source: Source) -> set[str]:
+    return {os.path.realpath(file.path) for file in find_sources(source.paths)[0]}
 
 
-def _runs_in(place: Path, shown: str, notes: list[str]) -> list[Source] | None:
-    """The runs that `place` is or holds; None where it is no directory of runs."""
-    if not place.is_dir():
+def _find_runs(directory: Path, typed_path: str, notes: list[str]) -> list[Source] | None:
+    """Return the runs that `directory` is or contains; None if it is no directory of runs."""
+    if not directory.is_dir():
         return None
-    about = _identity(place)
-    if about is not None and about.get("verb") == "train":
-        return [_run(place, shown, about, notes)]
-    if about is not None and about.get("verb") == "compare":
-        return _compared(place, shown, notes)
-    inside = sorted(each for each in place.iterdir() if each.is_dir() and each.name.startswith("train-"))
-    runs, faults = [], []
-    for each in inside:
+    run_file = _read_run_file(directory)
+    if run_file is not None and run_file.get("verb") == "train":
+        return [_run_source(directory, typed_path, run_file, notes)]
+    if run_file is not None and run_file.get("verb") == "compare":
+        return _find_compared_runs(directory, typed_path, notes)
+    subdirectories = sorted(path for path in directory.iterdir() if path.is_dir() and path.name.startswith("train-"))
+    runs, errors = [], []
+    for subdirectory in subdirectories:
         try:
-            known = _identity(each)
-            if known is not None and known.get("verb") == "train":
-                runs.append(_run(each, f"{shown.rstrip('/')}/{each.name}", known, notes))
+            run_file = _read_run_file(subdirectory)
+            if run_file is not None and run_file.get("verb") == "train":
+                path = f"{typed_path.rstrip('/')}/{subdirectory.name}"
+                runs.append(_run_source(subdirectory, path, run_file, notes))
         except InputError as error:
-            faults.append(error)
-    if faults and not runs:
-        raise faults[0]
-    notes += [f"left out: {fault}" for fault in faults]
+            errors.append(error)
+    if errors and not runs:
+        raise errors[0]
+    notes += [f"left out: {error}" for error in errors]
     return runs or None
 
 
-def _compared(place: Path, shown: str, notes: list[str]) -> list[Source]:
-    """The runs of a comparison, which lie beside it."""
-    held = _json(place / "comparison.json")
-    names = [row.get("directory") for row in held.get("runs", ())] if isinstance(held, dict) else []
-    names = [Path(name).name for name in names if isinstance(name, str)]
+def _find_compared_runs(directory: Path, typed_path: str, notes: list[str]) -> list[Source]:
+    """Return the runs of a comparison, which are in the same parent directory."""
+    rows = _read_json_object(directory / "comparison.json").get("runs", ())
+    compared = [row.get("directory") for row in rows]
+    names = {Path(name).name for name in compared if isinstance(name, str)}
     runs = []
-    for name in sorted(set(names)):
-        about = _identity(place.parent / name)
-        if about is None:
-            notes.append(f"{excerpt(shown)} compares {excerpt(name)}, which does not lie beside it; left out")
+    for name in sorted(names):
+        run_file = _read_run_file(directory.parent / name)
+        if run_file is None:
+            notes.append(f"{excerpt(typed_path)} compares {excerpt(name)}, which does not lie beside it; left out")
         else:
-            runs.append(_run(place.parent / name, f"{shown.rstrip('/')}:{name}", about, notes))
+            path = f"{typed_path.rstrip('/')}:{name}"
+            runs.append(_run_source(directory.parent / name, path, run_file, notes))
     if not runs:
-        raise InputError(f"{excerpt(shown)} is a comparison, but none of its runs lie beside it; name the runs")
+        raise InputError(
+            f"{excerpt(typed_path)} is a comparison, but its parent directory contains none of its runs; name the runs"
+        )
     return runs
 
 
-def _identity(place: Path) -> dict[str, Any] | None:
-    file = place / _IDENTITY
-    return _json(file) if file.is_file() else None
+def _read_run_file(directory: Path) -> dict[str, Any] | None:
+    file = directory / _RUN_FILE
+    return _read_json_object(file) if file.is_file() else None
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _read_json_object(file: Path) -> dict[str, Any]:
     try:
-        held = orjson.loads(file.read_bytes())
+        document = orjson.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{excerpt(file)} cannot be read: {excerpt(str(error))}; name its traces instead") from error
-    if not isinstance(held, dict):
-        raise InputError(f"{excerpt(file)} does not describe a run; name its traces instead")
-    return held
+        raise InputError(f"cannot read {excerpt(file)}: {excerpt(str(error))}; name the run's traces instead") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{excerpt(file)} does not describe a run; name the run's traces instead")
+    return document
 
 
-def _run(place: Path, shown: str, about: Mapping[str, Any], notes: list[str]) -> Source:
-    config = about.get("config")
+def _run_source(directory: Path, typed_path: str, run_file: Mapping[str, Any], notes: list[str]) -> Source:
+    """Return the source of one training run; `run_file` is the content of its run.json."""
+    config = run_file.get("config")
     if not isinstance(config, dict):
-        raise InputError(f"{excerpt(place / _IDENTITY)} holds no configuration; name the run's rollouts instead")
-    rollouts = place / "rollouts"
+        raise InputError(f"{excerpt(directory / _RUN_FILE)} has no `config`; name the run's rollouts instead")
+    rollouts = directory / "rollouts"
     if not rollouts.is_dir() or not any(rollouts.iterdir()):
-        raise InputError(f"the run {excerpt(shown)} has no rollouts yet; let it take a step, or leave it out")
-    if not (place / "result.json").is_file():
-        notes.append(f"the run {excerpt(shown)} has not ended; the steps that it has taken are analyzed")
-    if not (place / "lexicon.json").is_file():
-        notes.append(f"the run {excerpt(shown)} holds no lexicon of its own; the default one is taken for it")
-    known = {
-        "lexicon": str(place / "lexicon.json") if (place / "lexicon.json").is_file() else None,
-        "tokenizer": str(place / "model") if (place / "model" / "tokenizer.json").is_file() else None,
-    }
-    name = f"{_short(config.get('method', 'run'))}, seed {_short(config.get('seed', '?'))}"
-    facts = {"config": config, "sgram": about.get("sgram"), "versions": about.get("versions")}
-    return Source(name, "run", shown, (str(rollouts),), **known, facts=facts)
+        raise InputError(f"the run {excerpt(typed_path)} has no rollouts yet; wait for its first step, or leave it out")
+    if not (directory / "result.json").is_file():
+        notes.append(f"the run {excerpt(typed_path)} has not ended; the steps that it has taken are analyzed")
+    lexicon, model = directory / "lexicon.json", directory / "model"
+    if not lexicon.is_file():
+        notes.append(f"the run {excerpt(typed_path)} holds no lexicon of its own; the default one is taken for it")
+    return Source(
+        f"{_short(config.get('method', 'run'))}, seed {_short(config.get('seed', '?'))}",
+        "run",
+        typed_path,
+        (str(rollouts),),
+        lexicon=str(lexicon) if lexicon.is_file() else None,
+        tokenizer=str(model) if (model / "tokenizer.json").is_file() else None,
+        run_record={"config": config, "sgram": run_file.get("sgram"), "versions": run_file.get("versions")},
+    )
 
 
-def _named(runs: list[Source]) -> list[Source]:
-    """`runs` with unique names, by what their configurations differ in, in the order of their names."""
-    alike = Counter(run.name for run in runs)
-    made = []
-    for run in runs:
-        others = [other.facts["config"] for other in runs if other.name == run.name]
-        differing = sorted(key for key in run.facts["config"] if len({repr(config.get(key)) for config in others}) > 1)
-        told = "".join(f", {key} {_short(run.facts['config'][key])}" for key in differing)
-        made.append(replace(run, name=run.name + told) if alike[run.name] > 1 else run)
-    alike = Counter(run.name for run in made)
-    made = [
-        run if alike[run.name] == 1 else replace(run, name=f"{run.name} ({Path(run.paths[0]).parent.name})")
-        for run in made
+def _name_runs(runs: list[Source]) -> list[Source]:
+    """Return `runs` with unique names, in the order of the names.
+
+    Runs of the same method and seed are named by the settings in which they differ, then by their directories, then
+    by a number.
+    """
+    names = [run.name or "" for run in runs]
+    configs = [dict((run.run_record or {}).get("config", {})) for run in runs]
+    name_counts = Counter(names)
+    for row, (name, config) in enumerate(zip(tuple(names), configs, strict=True)):
+        if name_counts[name] > 1:
+            same_named = [configs[peer] for peer, run in enumerate(runs) if run.name == name]
+            differing = sorted(key for key in config if len({repr(peer.get(key)) for peer in same_named}) > 1)
+            names[row] = name + "".join(f", {key} {_short(config[key])}" for key in differing)
+    name_counts = Counter(names)
+    names = [
+        name if name_counts[name] == 1 else f"{name} ({Path(run.paths[0]).parent.name})"
+        for name, run in zip(names, runs, strict=True)
     ]
-    made.sort(key=lambda run: (run.name, run.shown))
-    before: Counter[str] = Counter()
-    for place, run in enumerate(made):
-        before[run.name] += 1
-        if before[run.name] > 1:  # a copy in another folder
-            made[place] = replace(run, name=f"{run.name}, {before[run.name]}")
-    return made
+    named_runs, copies = [], Counter[str]()
+    for name, run in sorted(zip(names, runs, strict=True), key=lambda pair: (pair[0], pair[1].typed_path)):
+        copies[name] += 1  # a copy of a run in another folder
+        named_runs.append(replace(run, name=name if copies[name] == 1 else f"{name}, {copies[name]}"))
+    return named_runs
 
 
-def _short(value: Any) -> str:
-    return excerpt(str(value), 24)
+def _short(setting: object) -> str:
+    return excerpt(str(setting), _MAX_NAME)
 
 
 def _file_digest(path: Path) -> str:
@@ -205,19 +232,15 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def largest(names: Iterable[tuple[str, int]], most: int) -> dict[str, str]:
-    """What each source is called: its name where it is one of the `most` with the most traces, else `OTHERS`."""
-    ranked = sorted(names, key=lambda pair: (-pair[1], pair[0]))
-    kept = ranked if len(ranked) <= most else ranked[: most - 1]
-    shown = {name for name, _ in kept}
-    return {name: name if name in shown else OTHERS for name, _ in ranked}
+def pool_small_sources(sizes: Iterable[tuple[str, int]], max_sources: int) -> dict[str, str]:
+    """Return the name under which each source is shown: its own, or `POOLED_SOURCES` for the smallest sources.
 
+    `sizes` are (source, number of traces). At most `max_sources` different names are returned.
 
-def all_traces(
-    sources: Iterable[Source], options: ReadOptions | None = None, dialect: str = "auto"
-) -> Iterator[tuple[Source, TraceReader, Trace]]:
-    """Every trace of every source, one pass."""
-    for source in sources:
-        reader = source.reader(options, dialect)
-        for trace in reader:
-            yield source, reader, trace
+    >>> pool_small_sources([("a", 9), ("b", 5), ("c", 1)], 2)
+    {'a': 'a', 'b': 'other sources', 'c': 'other sources'}
+    """
+    ranked = sorted(sizes, key=lambda pair: (-pair[1], pair[0]))
+    largest = ranked if len(ranked) <= max_sources else ranked[: max_sources - 1]
+    large_names = {name for name, _ in largest}
+    return {name: name if name in large_names else POOLED_SOURCES for name, _ in ranked}

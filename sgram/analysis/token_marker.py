@@ -1,16 +1,16 @@
-"""Planning and execution tokens of a trace, by several lists at once. Knows nothing about tables or files of traces."""
+"""Planning and execution tokens of a trace by several lexicons at once, with sums of their entropies."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 
 from sgram.analysis.columns_store import TokenSums
-from sgram.analysis.text_marker import Marks
+from sgram.analysis.text_marker import TextMarks
+from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.errors import InputError
 from sgram.files import digest, excerpt
 from sgram.lexicon import Lexicon
@@ -22,45 +22,50 @@ from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 from sgram.traces.tokens import load_tokenizer
 
-LEAST_LOGPROB = -1e6
-"""Less is no logarithm of a probability; engines write -9999 for a token that they rule out."""
+MIN_LOGPROB = -1e6
+"""Smallest number accepted as a log-probability. Engines write -9999 for a token that they rule out."""
+_MAX_VOCAB_SIZE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenMarks:
     """The tokens of one trace."""
 
-    ids: np.ndarray
-    masks: tuple[np.ndarray, ...]
-    """bool (T,) of each list."""
+    ids: IntArray
+    """(T,)"""
+    masks: tuple[BoolArray, ...]
+    """(T,) planning mask of each lexicon."""
     sums: tuple[TokenSums, ...]
-    """Of each list."""
-    spelled: list[bytes] | None = None
-    """What each token spells; None where the trace has no ids of its own."""
+    """Sums over planning and execution tokens of each lexicon."""
+    pieces: list[bytes] | None = None
+    """Bytes of each token; None if the trace has no token ids and its text was encoded."""
 
 
 class TokenMarker:
-    """Marks tokens by lexicons, with the tokenizer of the model that wrote them: a file, or its folder."""
+    """Marks tokens by lexicons. `tokenizer` is the tokenizer.json, or its folder, of the model that wrote them."""
 
-    def __init__(self, tokenizer: str, lexicons: Sequence[Lexicon]):
+    def __init__(self, tokenizer: str, lexicons: Sequence[Lexicon]) -> None:
         self._tokenizer = load_tokenizer(tokenizer)
-        known = Vocabulary.of(self._tokenizer)
-        padded = _model_ids(Path(tokenizer))
-        if padded is not None and padded > len(known.tokens):
-            known = Vocabulary.of(self._tokenizer, padded)
-        self.vocabulary = known
-        self._taggers = [PlanningTagger(lexicon, known) for lexicon in lexicons]
+        vocabulary = Vocabulary.of(self._tokenizer)
+        model_size = _model_vocab_size(Path(tokenizer))
+        if model_size is not None and model_size > len(vocabulary.tokens):
+            vocabulary = Vocabulary.of(self._tokenizer, model_size)
+        self.vocabulary = vocabulary
+        self._taggers = [PlanningTagger(lexicon, vocabulary) for lexicon in lexicons]
         self._finders = [SpanFinder(lexicon) for lexicon in lexicons]
 
     def __call__(self, trace: Trace) -> TokenMarks:
-        """The tokens of `trace` as sampled, or else of its text encoded; `InputError` for ids that there are not."""
+        """Return the tokens of `trace` as sampled; if it has no token ids, the tokens of its text.
+
+        Raise `InputError` if a token id is not in the tokenizer, or if an entropy or log-probability is out of range.
+        """
         offsets = None
         if trace.token_ids is not None:
-            ids = np.array(trace.token_ids, np.int64)
+            ids: IntArray = np.array(trace.token_ids, np.int64)
             if len(ids) and ids.max() >= len(self.vocabulary.tokens):
                 raise InputError(
-                    f"trace '{excerpt(trace.id)}' holds the token id {ids.max()}, but the tokenizer has "
-                    f"{len(self.vocabulary.tokens):,} ids; name the tokenizer of the model that wrote it"
+                    f"trace '{excerpt(trace.id)}' contains the token id {ids.max()}, but the tokenizer has "
+                    f"{len(self.vocabulary.tokens):,} ids; name the tokenizer of the model that wrote the trace"
                 )
         else:
             encoding = self._tokenizer.encode(trace.text, add_special_tokens=False)
@@ -70,75 +75,94 @@ class TokenMarker:
             masks = tuple(tagger.rows([ids])[0] for tagger in self._taggers)
         else:
             masks = tuple(project(find(trace.text), trace.text, offsets) for find in self._finders)
-        known = trace.token_ids is not None
-        entropies, nll = (
-            np.array(values, np.float64) if known and values is not None else None
-            for values in (trace.entropies, trace.logprobs)
+        if trace.token_ids is None:
+            return TokenMarks(ids, masks, tuple(token_sums(mask, None, None) for mask in masks))
+        entropies, logprobs = (
+            None if numbers is None else np.array(numbers, np.float64) for numbers in (trace.entropies, trace.logprobs)
         )
-        self._check(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
-        self._check(trace, "logprobs", nll, LEAST_LOGPROB, 0.0)
-        sums = tuple(token_sums(mask, entropies, None if nll is None else -nll) for mask in masks)
-        return TokenMarks(ids, masks, sums, self.vocabulary.spell(ids.tolist()) if known else None)
-
-    def _check(self, trace: Trace, name: str, values: np.ndarray | None, low: float, high: float) -> None:
-        """`InputError` for numbers that nothing recorded in nats can be."""
-        if values is None:
-            return
-        wrong = np.flatnonzero((values < low - POSITIVE_LOGPROB) | (values > high + POSITIVE_LOGPROB))
-        if len(wrong):
-            raise InputError(
-                f"trace '{excerpt(trace.id)}' holds {values[wrong[0]]:.6g} in its {name}, which are in nats, from "
-                f"{low:.6g} to {high:.6g} here; mend it, or take the field off"
-            )
+        _check_range(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
+        _check_range(trace, "logprobs", logprobs, MIN_LOGPROB, 0.0)
+        surprisals = None if logprobs is None else -logprobs
+        sums = tuple(token_sums(mask, entropies, surprisals) for mask in masks)
+        return TokenMarks(ids, masks, sums, self.vocabulary.spell(ids.tolist()))
 
     def spells(self, trace: Trace, tokens: TokenMarks) -> bool:
-        """Whether the ids of `trace` spell its text, but for spaces at its ends; True where nothing can be said."""
-        if tokens.spelled is None or not self.vocabulary.keeps_text:
+        """Return whether the token ids of `trace` spell its text, apart from spaces at its ends.
+
+        True if the trace has no ids, or the tokenizer does not keep the text.
+        """
+        if tokens.pieces is None or not self.vocabulary.keeps_text:
             return True
-        return b"".join(tokens.spelled).strip() == trace.text.encode("utf-8", "surrogatepass").strip()
+        return b"".join(tokens.pieces).strip() == trace.text.encode("utf-8", "surrogatepass").strip()
 
-    def first_entropies(self, trace: Trace, tokens: TokenMarks, marks: Marks) -> np.ndarray | None:
-        """Entropy of the first token of each span, (spans,); None where entropies or places are not known."""
-        if tokens.spelled is None or trace.entropies is None:
+    def first_entropies(self, trace: Trace, tokens: TokenMarks, marks: TextMarks) -> FloatArray | None:
+        """Return the entropy of the first token of each span, (spans,), in nats.
+
+        None if the trace has no entropies, or its ids do not spell its text.
+        """
+        if tokens.pieces is None or trace.entropies is None:
             return None
-        whole = b"".join(tokens.spelled)
-        if whole != trace.text.encode("utf-8", "surrogatepass"):
+        text_bytes = b"".join(tokens.pieces)
+        if text_bytes != trace.text.encode("utf-8", "surrogatepass"):
             return None
-        ends = np.cumsum([len(piece) for piece in tokens.spelled])
-        starts = marks.starts if trace.text.isascii() else _bytes_at(whole, marks.starts)
-        return np.array(trace.entropies)[np.searchsorted(ends, starts, "right")]
+        token_ends = np.cumsum([len(piece) for piece in tokens.pieces])
+        starts = marks.starts if trace.text.isascii() else _byte_offsets(text_bytes, marks.starts)
+        entropies: FloatArray = np.array(trace.entropies)[np.searchsorted(token_ends, starts, "right")]
+        return entropies
 
 
-def token_sums(mask: np.ndarray, entropies: np.ndarray | None, nll: np.ndarray | None) -> TokenSums:
-    """Sums over planning and execution tokens; sums of nothing are 0."""
-    n = int(mask.sum())
-    return TokenSums((n, len(mask) - n), _by_class(mask, entropies), _by_class(mask, nll))
+def _check_range(trace: Trace, field: str, numbers: FloatArray | None, low: float, high: float) -> None:
+    """Raise `InputError` if a number, in nats, lies outside [low, high]."""
+    if numbers is None:
+        return
+    invalid = np.flatnonzero((numbers < low - POSITIVE_LOGPROB) | (numbers > high + POSITIVE_LOGPROB))
+    if len(invalid):
+        raise InputError(
+            f"trace '{excerpt(trace.id)}' has {numbers[invalid[0]]:.6g} in `{field}`, which must be in nats, from "
+            f"{low:.6g} to {high:.6g} here; correct it or remove the field"
+        )
 
 
-def _by_class(mask: np.ndarray, values: np.ndarray | None) -> tuple[float, float] | None:
-    return None if values is None else (float(values[mask].sum()), float(values[~mask].sum()))
+def token_sums(mask: BoolArray, entropies: FloatArray | None, surprisals: FloatArray | None) -> TokenSums:
+    """Return the sums over the planning and over the execution tokens of one trace.
+
+    `mask` is its planning mask, (T,); `entropies` and `surprisals` (negative log-probabilities) are (T,) in nats, or
+    None if they were not recorded.
+
+    >>> token_sums(np.array([True, False, False]), np.array([2.0, 0.5, 0.25]), None)
+    TokenSums(tokens=(1, 2), entropy=(2.0, 0.75), nll=None)
+    """
+    n_planning = int(mask.sum())
+    return TokenSums((n_planning, len(mask) - n_planning), _class_sums(mask, entropies), _class_sums(mask, surprisals))
 
 
-def _bytes_at(data: bytes, characters: np.ndarray) -> np.ndarray:
-    """Byte offsets of characters: of those bytes that begin one."""
-    begins = np.flatnonzero((np.frombuffer(data, np.uint8) & 0xC0) != 0x80)
-    return begins[characters]
+def _class_sums(mask: BoolArray, numbers: FloatArray | None) -> tuple[float, float] | None:
+    return None if numbers is None else (float(numbers[mask].sum()), float(numbers[~mask].sum()))
 
 
-def tokenizer_digest(place: str) -> str:
-    """What stands for a tokenizer and its model's number of ids, wherever they lie; the name for what is no folder."""
-    path = Path(place)
+def _byte_offsets(text_bytes: bytes, characters: IntArray) -> IntArray:
+    """Return the byte offsets of `characters`, which are character offsets into the UTF-8 text."""
+    first_bytes: IntArray = np.flatnonzero((np.frombuffer(text_bytes, np.uint8) & 0xC0) != 0x80)
+    return first_bytes[characters]
+
+
+def tokenizer_digest(tokenizer: str) -> str:
+    """Return a digest of a tokenizer and of its model's number of ids; it does not depend on where they are stored.
+
+    A `tokenizer` that is neither a file nor a folder with tokenizer.json is identified by its name.
+    """
+    path = Path(tokenizer)
     file = path / "tokenizer.json" if path.is_dir() else path
-    held = file.read_bytes() if file.is_file() else place.encode()
-    return digest(held + f" {_model_ids(path)}".encode())
+    identity = file.read_bytes() if file.is_file() else tokenizer.encode()
+    return digest(identity + f" {_model_vocab_size(path)}".encode())
 
 
-def _model_ids(place: Path) -> int | None:
-    """Rows of the model whose configuration lies beside the tokenizer."""
-    file = (place if place.is_dir() else place.parent) / "config.json"
+def _model_vocab_size(tokenizer: Path) -> int | None:
+    """Return `vocab_size` in the model's config.json beside the tokenizer; None if it is missing or invalid."""
+    file = (tokenizer if tokenizer.is_dir() else tokenizer.parent) / "config.json"
     try:
-        held: Any = orjson.loads(file.read_bytes())
+        config = orjson.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-    size = held.get("vocab_size") if isinstance(held, dict) else None
-    return size if isinstance(size, int) and 0 < size < 1 << 24 else None
+    size = config.get("vocab_size") if isinstance(config, dict) else None
+    return size if isinstance(size, int) and 0 < size < _MAX_VOCAB_SIZE else None

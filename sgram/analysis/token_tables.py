@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.columns_store import ListColumns
-from sgram.analysis.table import Table, table_of
+from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import LIST, SHARE_INTERVAL, SOURCE, count, number, share, text
 from sgram.analysis.trace_counts import PLACEBO, SGS, Counted, over_draws
 from sgram.metrics.overlap import high_entropy_weights, overlap
-from sgram.statistics.bootstrap import Estimate
+from sgram.statistics import Estimate
 
 CLASSES = ("planning", "execution")
 
@@ -34,7 +34,7 @@ def tokens_table(counted: Counted) -> Table:
         "Intervals are 95 % by problem; of placebos, the least and the greatest draw. Every token weighs the same, "
         "whatever the length of its trace."
     )
-    return table_of("tokens", "Entropy of planning and execution tokens", columns, records, note)
+    return build_table("tokens", "Entropy of planning and execution tokens", columns, records, note)
 
 
 def class_rows(held: ListColumns, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +58,7 @@ def _tokens(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
             ) -> Estimate:
                 values = held.entropy if what == "entropy" else held.nll
                 found = by.ratio(values[rows, place], held.tokens[rows, place].astype(float))
-                return found if what == "entropy" else found.mapped(np.exp)
+                return found if what == "entropy" else found.transform(np.exp)
 
             for which, found in counted.beside(source, mean):
                 cell = cells.setdefault(which, {})
@@ -87,7 +87,7 @@ def overlap_table(counted: Counted) -> Table:
         f"Of high entropy are the {top:.0%} of a source's tokens with the highest entropy; tokens tied at the "
         "threshold count in part. The interval is that of high_given_planning, with the threshold held."
     )
-    return table_of("overlap", "Planning tokens and tokens of high entropy", columns, records, note)
+    return build_table("overlap", "Planning tokens and tokens of high entropy", columns, records, note)
 
 
 def _overlap(counted: Counted, source: int) -> Iterator[dict[str, Any]]:

@@ -1,148 +1,189 @@
-"""Traces as counts, by source, outcome, step and list, with resamples by problem. Knows nothing about tables or files.
+"""Traces as counts, by source, outcome, step and gram list, with bootstrap resamples of problems.
 
-Lists are the lexicon ("SGs", number 0) and the draws of its placebo (1, 2, ...). What is said of SGs has a 95 %
-bootstrap interval by problem; what is said of the placebo is the mean over draws, between the least and the greatest.
+A gram list is the lexicon ("SGs", list 0) or one draw of its placebo (lists 1, 2, ...). An estimate of SGs has a 95 %
+bootstrap interval over problems; that of the placebo is the mean over its draws, from the smallest to the largest.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from sgram.analysis.columns_store import NO_STEP, Columns, ListColumns
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.placebo import Draws
+from sgram.analysis.placebo import PlaceboSet
+from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.lexicon import Lexicon
-from sgram.statistics.bootstrap import Estimate, Resamples, Statistic
-from sgram.traces import Trace
+from sgram.statistics import Estimate, Resamples, Statistic
 
 SGS, PLACEBO = "SGs", "placebo"
 ALL = "all"
+_MAX_CACHED_RESAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldTokens:
-    """The entropies of one trace's tokens, and which of them each list marks."""
+class TokenSample:
+    """Entropies of the tokens of one trace, and its planning mask by each gram list."""
 
     key: int
     source: int
     problem: int
-    entropies: np.ndarray
-    masks: tuple[np.ndarray, ...]
+    entropies: AnyArray
+    """(T,) float32, nats."""
+    masks: tuple[BoolArray, ...]
+    """(T,) for each list."""
 
 
-class ByProblem:
-    """Resamples of the problems of some traces; the same resamples for everything that is asked of them."""
+class ProblemResamples:
+    """Bootstrap resamples of the problems of some traces, the same resamples for every statistic.
 
-    def __init__(self, problem: np.ndarray, n_draws: int, seed: int):
-        known, self._codes = np.unique(problem, return_inverse=True)
-        self.n_problems = len(known)
-        self._resamples = Resamples(np.arange(len(known))[:, None], n_draws, seed) if len(known) else None
+    >>> resamples = ProblemResamples(np.array([1, 1, 2]), n_draws=100, seed=0)
+    >>> estimate = resamples.ratio(np.array([3.0, 1.0, 5.0]), np.array([10.0, 10.0, 20.0]))
+    >>> estimate.value, estimate.low, estimate.high
+    (0.225, 0.2, 0.25)
+    """
 
-    def sums(self, *values: np.ndarray) -> np.ndarray:
-        """(problems, F) sums of the `values`, (traces,) each, over the traces of each problem."""
-        columns = [np.bincount(self._codes, each, self.n_problems) for each in values]
+    def __init__(self, problems: IntArray, n_draws: int, seed: int) -> None:
+        """`problems`, (traces,), is the problem of each trace."""
+        distinct, self._codes = np.unique(problems, return_inverse=True)
+        self.n_problems = len(distinct)
+        self._resamples = Resamples(np.arange(len(distinct))[:, None], n_draws, seed) if len(distinct) else None
+
+    def sums(self, *features: AnyArray) -> FloatArray:
+        """Return the sums of each feature, (traces,), over the traces of each problem: (problems, features)."""
+        columns = [np.bincount(self._codes, feature, self.n_problems) for feature in features]
         return np.stack(columns, axis=1)
 
-    def ratio(self, above: np.ndarray, below: np.ndarray, undefined: str = "nothing to share") -> Estimate:
-        """Sum of `above` by sum of `below`, (traces,) each; no interval where every problem has the same ratio.
+    def ratio(self, numerators: FloatArray, denominators: FloatArray, undefined: str = "nothing to share") -> Estimate:
+        """Return the sum of `numerators`, (traces,), divided by the sum of `denominators`, with its interval.
 
-        There a bootstrap has nothing to draw from: that 0 of 14 were seen does not say that there are none.
+        `undefined` is the reason given if the denominators sum to 0. If every problem has the same ratio, there is no
+        interval: a bootstrap of 0 out of 14 would claim that the true share is 0.
         """
-        if self._resamples is None or not below.sum() > 0:
+        if self._resamples is None or not denominators.sum() > 0:
             return Estimate(None, undefined=undefined)
-        found = self._resamples.estimate(Statistic(self.sums(above, below), _ratio))
-        return Estimate(found.value) if found.low == found.high else found
+        estimate = self._resamples.estimate(Statistic(self.sums(numerators, denominators), _ratio_of_sums))
+        return Estimate(estimate.value) if estimate.low == estimate.high else estimate
 
 
-def _ratio(sums: np.ndarray) -> np.ndarray:
-    return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
+def _ratio_of_sums(sums: FloatArray) -> FloatArray:
+    ratios: FloatArray = np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
+    return ratios
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Counted:
-    """All traces of an analysis, counted."""
+class TraceCounts:
+    """Counts of all traces of an analysis."""
 
     columns: Columns
-    names: tuple[str, ...]
-    """Of the sources, largest first within their kind; row numbers are those of ``columns.source``."""
-    lexicon_of: tuple[int, ...]
-    """Of each source, the place in `draws`."""
-    draws: tuple[Draws, ...]
-    """A lexicon with its placebos for each kind of texts: several hold the same lexicon."""
+    source_names: tuple[str, ...]
+    """Runs, then models, the largest first; ``columns.source`` holds their indices."""
+    placebo_set_of_source: tuple[int, ...]
+    """For each source, the index of its lexicon and placebos in `placebo_sets`."""
+    placebo_sets: tuple[PlaceboSet, ...]
+    """A lexicon with its placebos for each scope of texts; several may have the same lexicon."""
     config: AnalysisConfig
-    tokens: tuple[HeldTokens, ...] = ()
-    held: Mapping[int, Trace] = field(default_factory=dict)
-    """Texts that are held, by key."""
-    _resampled: dict = field(default_factory=dict)
+    token_samples: tuple[TokenSample, ...] = ()
+    _cached_resamples: dict[bytes, ProblemResamples] = field(default_factory=dict)
+
+    @property
+    def n_sources(self) -> int:
+        """Number of sources."""
+        return len(self.source_names)
 
     @property
     def lexicons(self) -> tuple[Lexicon, ...]:
-        """The different lexicons, the one that tags most traces first."""
-        sizes = np.bincount(np.array(self.lexicon_of)[self.columns.source], minlength=len(self.draws))
+        """The distinct lexicons, the one that tags most traces first."""
+        sizes = np.bincount(
+            np.array(self.placebo_set_of_source)[self.columns.source], minlength=len(self.placebo_sets)
+        )
         totals: dict[str, int] = {}
-        for each, size in zip(self.draws, sizes.tolist(), strict=True):
-            totals[each.lexicon.digest] = totals.get(each.lexicon.digest, 0) + size
-        known = {each.lexicon.digest: each.lexicon for each in self.draws}
-        return tuple(known[digest] for digest in sorted(totals, key=lambda each: (-totals[each], each)))
+        for placebo_set, size in zip(self.placebo_sets, sizes.tolist(), strict=True):
+            digest = placebo_set.lexicon.digest
+            totals[digest] = totals.get(digest, 0) + size
+        lexicons = {placebo_set.lexicon.digest: placebo_set.lexicon for placebo_set in self.placebo_sets}
+        return tuple(lexicons[digest] for digest in sorted(totals, key=lambda digest: (-totals[digest], digest)))
+
+    def placebo_set(self, source: int) -> PlaceboSet:
+        """Return the lexicon that tags a source, with its placebos."""
+        return self.placebo_sets[self.placebo_set_of_source[source]]
 
     def lexicon(self, source: int) -> Lexicon:
-        """The lexicon that tags a source."""
-        return self.draws[self.lexicon_of[source]].lexicon
+        """Return the lexicon that tags a source."""
+        return self.placebo_set(source).lexicon
 
-    def rows(self, source: int, outcome: int | None = None, step: int | None = None) -> np.ndarray:
-        """Places of the traces of a source; of one outcome or step only, where it is given."""
-        chosen = self.columns.source == source
+    def rows(self, source: int, outcome: int | None = None, step: int | None = None) -> IntArray:
+        """Return the rows of the traces of a source, optionally of one outcome or one step only."""
+        selected = self.columns.source == source
         if outcome is not None:
-            chosen &= self.columns.outcome == outcome
+            selected &= self.columns.outcome == outcome
         if step is not None:
-            chosen &= self.columns.step == step
-        return np.flatnonzero(chosen)
+            selected &= self.columns.step == step
+        return np.flatnonzero(selected)
+
+    def rows_with_step(self, source: int) -> IntArray:
+        """Return the rows of the traces of a source that have a training step."""
+        rows = self.rows(source)
+        return rows[self.columns.step[rows] != NO_STEP]
 
     def steps(self, source: int) -> list[int]:
-        """Training steps of a source, in order."""
+        """Return the training steps of a source, in order."""
         steps = np.unique(self.columns.step[self.rows(source)])
         return [step for step in steps.tolist() if step != NO_STEP]
 
-    def by_problem(self, rows: np.ndarray) -> ByProblem:
-        """Resamples of the problems of these traces."""
+    def row_resamples(self, rows: IntArray) -> ProblemResamples:
+        """Return resamples of the problems of the traces in `rows`; recent ones are cached."""
         key = rows.tobytes()
-        if key not in self._resampled:
-            if len(self._resampled) >= 4:  # those of one source are asked for one after the other
-                self._resampled.clear()
-            self._resampled[key] = self.resamples(self.columns.problem[rows])
-        return self._resampled[key]
+        if key not in self._cached_resamples:
+            if len(self._cached_resamples) >= _MAX_CACHED_RESAMPLES:  # callers go from source to source
+                self._cached_resamples.clear()
+            self._cached_resamples[key] = self.resample(self.columns.problem[rows])
+        return self._cached_resamples[key]
 
-    def resamples(self, problem: np.ndarray) -> ByProblem:
-        """Resamples of the different values of `problem`."""
-        return ByProblem(problem, self.config.n_draws, self.config.seed)
+    def resample(self, problems: IntArray) -> ProblemResamples:
+        """Return resamples of the distinct `problems`; `problems`, (traces,), is the problem of each trace."""
+        return ProblemResamples(problems, self.config.n_draws, self.config.seed)
 
-    def lists(self, source: int) -> tuple[ListColumns, ...]:
-        """The lexicon's columns, then those of each placebo that there is for this source."""
-        return self.columns.lists[: 1 + len(self.draws[self.lexicon_of[source]].placebos)]
+    def gram_lists(self, source: int) -> tuple[ListColumns, ...]:
+        """Return the columns of the lexicon, then those of each placebo of this source."""
+        return self.columns.lists[: 1 + len(self.placebo_set(source).placebos)]
 
-    def spans(self, held: ListColumns, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(place in `rows`, gram, what follows) of the spans of these traces, which are in order."""
-        place = np.full(len(self.columns), -1)
-        place[rows] = np.arange(len(rows))
-        at = place[held.spans.trace]
-        kept = at >= 0
-        return at[kept], held.spans.gram[kept], held.spans.following[kept]
+    def spans(self, gram_list: ListColumns, rows: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the spans of a list in the traces in `rows`, which are sorted.
 
-    def beside(self, source: int, estimate: Callable[[ListColumns], Estimate | None]) -> Iterator[tuple[str, Estimate]]:
-        """("SGs", its estimate) and ("placebo", mean, least and greatest of its draws), where they have a value."""
-        first, *others = self.lists(source)
-        found = estimate(first)
-        if found is None or found.value is None:
+        Three arrays, (spans,): index of the trace in `rows`, gram, key of the following word.
+        """
+        index_of_row = np.full(len(self.columns), -1)
+        index_of_row[rows] = np.arange(len(rows))
+        traces = index_of_row[gram_list.spans.trace]
+        selected = traces >= 0
+        return traces[selected], gram_list.spans.gram[selected], gram_list.spans.following[selected]
+
+    def estimate_lists(
+        self, source: int, estimate: Callable[[ListColumns], Estimate | None]
+    ) -> Iterator[tuple[str, Estimate]]:
+        """Yield (list name, estimate) for the lexicon and for its placebo, the mean of its draws.
+
+        Nothing is yielded if the lexicon's estimate is undefined.
+        """
+        lexicon_list, *placebo_lists = self.gram_lists(source)
+        lexicon_estimate = estimate(lexicon_list)
+        if lexicon_estimate is None or lexicon_estimate.value is None:
             return
-        yield SGS, found
-        values = [each.value for each in map(estimate, others) if each is not None and each.value is not None]
-        if values:
-            yield PLACEBO, over_draws(values)
+        yield SGS, lexicon_estimate
+        placebo_estimates = [estimate(placebo_list) for placebo_list in placebo_lists]
+        draws = [draw.value for draw in placebo_estimates if draw is not None and draw.value is not None]
+        if draws:
+            yield PLACEBO, summarize_draws(draws)
 
 
-def over_draws(values: list[float]) -> Estimate:
-    """The mean of placebo draws with the least and the greatest; no range for one draw."""
-    if len(values) == 1:
-        return Estimate(values[0])
-    return Estimate(float(np.mean(values)), min(values), max(values))
+def summarize_draws(draws: Sequence[float]) -> Estimate:
+    """Return the mean of placebo draws with the smallest and the largest as its range; no range for one draw.
+
+    >>> estimate = summarize_draws([1.0, 3.0, 2.0])
+    >>> estimate.value, estimate.low, estimate.high
+    (2.0, 1.0, 3.0)
+    """
+    if len(draws) == 1:
+        return Estimate(draws[0])
+    return Estimate(float(np.mean(draws)), min(draws), max(draws))

@@ -11,7 +11,7 @@ from sgram.analysis.errors import told_kind
 from sgram.analysis.placebo import Draws, draw_placebos
 from sgram.analysis.sample_plan import Choice, SmallestKeys, Survey, group_of, key_of, outcome_of, problem_of
 from sgram.analysis.sources import Source, largest
-from sgram.analysis.text_marker import Marker
+from sgram.analysis.text_marker import TextMarker
 from sgram.analysis.token_marker import TokenMarker, tokenizer_digest
 from sgram.analysis.trace_counts import Counted, HeldTokens
 from sgram.errors import InputError
@@ -172,7 +172,7 @@ def _count(
 ) -> Gathered:
     place_of = {(each.lexicon.digest, each.of): place for place, each in enumerate(draws)}
     place = {name: place_of[home.digest, home.of] for name, home in homes.items()}
-    markers = [[Marker(each) for each in (one.lexicon, *one.placebos)] for one in draws]
+    markers = [[TextMarker(each) for each in (one.lexicon, *one.placebos)] for one in draws]
     ledger = Ledger(max(map(len, markers)))
     shown = _ranked(readings, choice, inputs, homes)
     counter = _Counter(choice, ledger, {name: place for place, name in enumerate(shown)})
@@ -221,7 +221,7 @@ class _Counter:
         self.tokens: list[HeldTokens] = []
         self.with_ids, self.misspelled = 0, 0
 
-    def add(self, trace: Trace, name: str, markers: Sequence[Marker], token_marker: TokenMarker | None) -> None:
+    def add(self, trace: Trace, name: str, markers: Sequence[TextMarker], token_marker: TokenMarker | None) -> None:
         shown, key = self._choice.names[name], key_of(name, trace.id, trace.text)
         words = word_offsets(trace.text)
         marks = [marker(trace.text, words) for marker in markers]

@@ -1,7 +1,7 @@
-"""How far raters agree: every coefficient with its interval, for all labels and for each against the rest.
+"""Measure inter-rater agreement: every coefficient with its interval, for all labels and for each label.
 
-Knows nothing about files or about what was judged. Intervals are 95 % percentile bootstrap intervals over items, the
-same draws for all of them; draws in which a coefficient is undefined are left out and counted.
+Intervals are 95 % percentile bootstrap intervals over items, with the same draws for all coefficients. Draws in which a
+coefficient is undefined are left out and counted.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,54 +21,61 @@ from sgram.annotation.coefficients import (
     library_fleiss,
     percent_agreement,
 )
-from sgram.annotation.disputes import Dispute, RaterRow, disputed_items, rater_rows
+from sgram.annotation.disputes import Dispute, RaterRow, compare_raters, find_disputes
 from sgram.annotation.items import PROCEDURAL, STRATEGIC
-from sgram.annotation.rating_table import MISSING, RatingTable
+from sgram.annotation.rating_table import MISSING, CodeArray, RatingTable
 from sgram.annotation.ratings import Rating
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import MOVES
-from sgram.statistics.bootstrap import N_DRAWS, Estimate, Resamples, rounded
+from sgram.statistics import N_DRAWS, Estimate, Resamples, round_number
 
 SKEWED = (0.2, 0.8)
-"""Outside these shares of strategic ratings, kappa and alpha say little."""
+"""If the share of strategic ratings lies outside this range, kappa and alpha say little."""
 
 
 @dataclass(frozen=True, slots=True)
-class PairRow:
-    """Two raters on the items that both rated."""
+class RaterPair:
+    """Agreement of two raters on the items that both rated."""
 
     first: str
     second: str
     n_items: int
     agreement: Estimate
     kappa: Estimate
-    """Cohen's."""
+    """Cohen's kappa."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Agreement on one choice: between all labels, or between one (or several) and the rest."""
+class LabelAgreement:
+    """Agreement on all labels, or on whether a rating is one of some labels."""
 
     name: str
     labels: tuple[str, ...]
-    """The labels that are told apart from the rest; all of them where each is its own."""
+    """The labels that are contrasted with all others; every label if all are distinguished."""
     share: float | None
-    """Share of the ratings that are one of `labels`; None for the choice between all."""
+    """Share of the ratings that have one of `labels`; None if all labels are distinguished."""
     agreement: Estimate
+    """Share of pairs of raters who agree."""
     alpha: Estimate
+    """Krippendorff's alpha."""
     fleiss: Estimate
+    """Fleiss' kappa."""
     ac1: Estimate
-    pairs: tuple[PairRow, ...]
+    """Gwet's AC1."""
+    pairs: tuple[RaterPair, ...]
     """Pairs of raters with an item that both rated, most items first, then by name."""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the coefficients as JSON values, rounded to 6 decimals."""
         return {
             "name": self.name,
             "labels": list(self.labels),
-            "share": rounded(self.share),
-            **{name: getattr(self, name).to_json() for name in ("agreement", "alpha", "fleiss", "ac1")},
+            "share": round_number(self.share),
+            "agreement": self.agreement.to_json(),
+            "alpha": self.alpha.to_json(),
+            "fleiss": self.fleiss.to_json(),
+            "ac1": self.ac1.to_json(),
             "pairs": [
                 {
                     "raters": [pair.first, pair.second],
@@ -83,22 +90,23 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the ratings of one set of items show."""
+    """Agreement of the raters of one set of items."""
 
     n_items: int
     n_raters: int
     n_ratings: int
-    n_paired: int
-    """Items with two ratings or more, those that agreement is measured on."""
-    n_complete: int
-    """Items that every rater rated, those of Fleiss' kappa."""
-    n_pairs_apart: int
-    """Pairs of raters without an item that both rated; no pair stands for them."""
-    overall: Question
-    strategic: Question | None
-    """Strategic or not; None where no label is known to be strategic."""
-    by_label: tuple[Question, ...]
-    """Each label against the rest, by name."""
+    n_items_with_two: int
+    """Items with at least two ratings; agreement is measured on these."""
+    n_items_with_all: int
+    """Items that every rater rated; Fleiss' kappa is measured on these."""
+    n_pairs_without_common_item: int
+    """Pairs of raters without an item that both rated; they are not among the pairs."""
+    overall: LabelAgreement
+    """Agreement on all labels."""
+    strategic: LabelAgreement | None
+    """Agreement on strategic or not; None if no label is known to be strategic."""
+    by_label: tuple[LabelAgreement, ...]
+    """Agreement on each label against all others, sorted by label."""
     raters: tuple[RaterRow, ...]
     disputes: tuple[Dispute, ...]
     """Items whose ratings differ, most disputed first."""
@@ -107,118 +115,144 @@ class Agreement:
 
     @property
     def missing(self) -> float:
-        """Share of items x raters without a rating."""
+        """Share of (item, rater) pairs without a rating."""
         return 1 - self.n_ratings / (self.n_items * self.n_raters)
 
     @property
     def is_skewed(self) -> bool:
         """Whether nearly all, or nearly none, of the ratings are strategic."""
-        return self.strategic is not None and not SKEWED[0] <= self.strategic.share <= SKEWED[1]
+        share = None if self.strategic is None else self.strategic.share
+        return share is not None and not SKEWED[0] <= share <= SKEWED[1]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, numbers kept to 6 decimals."""
+        """Return the agreement as JSON values, rounded to 6 decimals."""
         return {
             "n_items": self.n_items,
             "n_raters": self.n_raters,
             "n_ratings": self.n_ratings,
-            "n_items_with_two": self.n_paired,
-            "n_items_with_all": self.n_complete,
-            "n_pairs_without_common_item": self.n_pairs_apart,
-            "missing": rounded(self.missing),
-            "prevalence": {question.name: rounded(question.share) for question in self.by_label},
+            "n_items_with_two": self.n_items_with_two,
+            "n_items_with_all": self.n_items_with_all,
+            "n_pairs_without_common_item": self.n_pairs_without_common_item,
+            "missing": round_number(self.missing),
+            "prevalence": {label.name: round_number(label.share) for label in self.by_label},
             "overall": self.overall.to_json(),
             "strategic": None if self.strategic is None else self.strategic.to_json(),
-            "by_label": [question.to_json() for question in self.by_label],
+            "by_label": [label.to_json() for label in self.by_label],
             "raters": [row.to_json() for row in self.raters],
-            "disputes": [row.to_json() for row in self.disputes],
+            "disputes": [dispute.to_json() for dispute in self.disputes],
             "draws": self.n_draws,
             "seed": self.seed,
         }
 
 
 def strategic_labels(labels: Collection[str], named: Iterable[str] = ()) -> tuple[str, ...]:
-    """Those of `labels` that mean a strategic phrase, sorted: the `named`, else what annotation calls so.
+    """Return the labels that mean a strategic phrase, sorted.
 
-    Annotation's labels are the moves (each strategic), "strategic" and "procedural". Where any other is among
-    `labels` and none is named, nothing is known of what they mean: (). `UsageError` for a name that is no label.
+    These are the labels in `named`. If none is named and all `labels` are labels of the annotation export (moves,
+    "strategic", "procedural"), they are the moves and "strategic"; otherwise (). Raise `UsageError` if a named label is
+    not among `labels`.
+
+    >>> strategic_labels({"branching", "procedural"})
+    ('branching',)
+    >>> strategic_labels({"plan", "other text"}, ["plan"])
+    ('plan',)
     """
     named = tuple(sorted(set(named)))
     for name in named:
         if name not in labels:
-            known = ", ".join(f"'{excerpt(label, 40)}'" for label in sorted(labels)[:12])
-            raise UsageError(f"no rating has the label '{excerpt(name, 60)}'; labels are {known}")
+            label_list = ", ".join(f"'{excerpt(label, 40)}'" for label in sorted(labels)[:12])
+            raise UsageError(f"no rating has the label '{excerpt(name, 60)}'; the labels are {label_list}")
     if named:
         return named
-    ours = {*MOVES, STRATEGIC}
-    return tuple(sorted(set(labels) & ours)) if set(labels) <= ours | {PROCEDURAL} else ()
+    strategic = {*MOVES, STRATEGIC}
+    return tuple(sorted(set(labels) & strategic)) if set(labels) <= strategic | {PROCEDURAL} else ()
 
 
 def measure_agreement(
     ratings: Iterable[Rating], strategic: Iterable[str] = (), n_draws: int = N_DRAWS, seed: int = 0
 ) -> Agreement:
-    """The agreement of `ratings`, `strategic` naming the labels that mean a strategic phrase (`strategic_labels`).
+    """Measure the agreement of `ratings`; `strategic` names the labels that mean a strategic phrase.
 
-    The order of the ratings does not matter; equal ratings, draws and seed give an equal result.
+    The order of the ratings does not matter; equal ratings, draws and seed give equal numbers. Raise `InputError` if
+    there are no ratings, or if a rater gives an item two labels. Raise `UsageError` as `strategic_labels`.
+
+    >>> rows = ["1 ada branching", "1 bob branching", "2 ada procedural", "2 bob branching"]
+    >>> ratings = [Rating(*row.split()) for row in rows]
+    >>> agreement = measure_agreement(ratings, n_draws=10)
+    >>> agreement.overall.agreement.value, agreement.strategic.share
+    (0.5, 0.75)
     """
-    table = RatingTable.of(ratings)
-    guiding = strategic_labels(table.labels, strategic)
+    table = RatingTable.from_ratings(ratings)
+    strategic = strategic_labels(table.labels, strategic)
     resamples = Resamples(table.codes, n_draws, seed)
-    overall = _question(table, resamples, "all labels", table.labels, None)
-    pairs = len(table.raters) * (len(table.raters) - 1) // 2
+    overall = _measure_table(table, resamples, "all labels", table.labels, None)
+    n_pairs = len(table.raters) * (len(table.raters) - 1) // 2
+    is_rated = table.codes != MISSING
     return Agreement(
         n_items=len(table.items),
         n_raters=len(table.raters),
-        n_ratings=int((table.codes != MISSING).sum()),
-        n_paired=int(((table.codes != MISSING).sum(axis=1) > 1).sum()),
-        n_complete=int((table.codes != MISSING).all(axis=1).sum()),
-        n_pairs_apart=pairs - len(overall.pairs),
+        n_ratings=int(is_rated.sum()),
+        n_items_with_two=int((is_rated.sum(axis=1) > 1).sum()),
+        n_items_with_all=int(is_rated.all(axis=1).sum()),
+        n_pairs_without_common_item=n_pairs - len(overall.pairs),
         overall=overall,
-        strategic=_against_rest(table, resamples, STRATEGIC, guiding) if guiding else None,
-        by_label=tuple(_against_rest(table, resamples, label, (label,)) for label in table.labels),
-        raters=rater_rows(table, guiding),
-        disputes=disputed_items(table),
+        strategic=_measure_against_rest(table, resamples, STRATEGIC, strategic) if strategic else None,
+        by_label=tuple(_measure_against_rest(table, resamples, label, (label,)) for label in table.labels),
+        raters=compare_raters(table, strategic),
+        disputes=find_disputes(table),
         n_draws=n_draws,
         seed=seed,
     )
 
 
-def _against_rest(table: RatingTable, resamples: Resamples, name: str, labels: tuple[str, ...]) -> Question:
+def _measure_against_rest(
+    table: RatingTable, resamples: Resamples, name: str, labels: tuple[str, ...]
+) -> LabelAgreement:
     binary = table.against_rest(name, labels)
     share = float((binary.codes == 0).sum() / (binary.codes != MISSING).sum())
-    return _question(binary, resamples, name, labels, share)
+    return _measure_table(binary, resamples, name, labels, share)
 
 
-def _question(
+def _measure_table(
     table: RatingTable, resamples: Resamples, name: str, labels: tuple[str, ...], share: float | None
-) -> Question:
-    kinds, n_labels, counts = table.codes[resamples.firsts], len(table.labels), table.counts
-    complete = (table.codes != MISSING).all(axis=1)
+) -> LabelAgreement:
+    kinds, n_labels, counts = table.codes[resamples.representatives], len(table.labels), table.counts
+    is_complete = (table.codes != MISSING).all(axis=1)
     alpha, fleiss = krippendorff_alpha(kinds, n_labels), fleiss_kappa(kinds, n_labels)
-    return Question(
+    return LabelAgreement(
         name=name,
         labels=labels,
         share=share,
         agreement=resamples.estimate(percent_agreement(kinds, n_labels)),
         alpha=resamples.estimate(alpha, None if alpha.undefined else library_alpha(counts)),
-        fleiss=resamples.estimate(fleiss, None if fleiss.undefined else library_fleiss(counts[complete])),
+        fleiss=resamples.estimate(fleiss, None if fleiss.undefined else library_fleiss(counts[is_complete])),
         ac1=resamples.estimate(gwet_ac1(kinds, n_labels)),
-        pairs=_pairs(table, resamples, kinds),
+        pairs=_measure_pairs(table, resamples, kinds),
     )
 
 
-def _pairs(table: RatingTable, resamples: Resamples, kinds: np.ndarray) -> tuple[PairRow, ...]:
-    rows, n_labels = [], len(table.labels)
-    for pair in combinations(range(len(table.raters)), 2):
-        codes = table.codes[:, pair]
-        shared = codes[(codes != MISSING).all(axis=1)]
-        if not len(shared):
+def _measure_pairs(table: RatingTable, resamples: Resamples, kinds: CodeArray) -> tuple[RaterPair, ...]:
+    """Measure all pairs of raters; `kinds`, (kinds, raters), are the codes of the distinct items."""
+    pairs, n_labels = [], len(table.labels)
+    for columns in combinations(range(len(table.raters)), 2):
+        codes = table.codes[:, columns]
+        common_codes = codes[(codes != MISSING).all(axis=1)]
+        if not len(common_codes):
             continue
-        chosen = np.flatnonzero((kinds[:, pair] != MISSING).all(axis=1))
-        both = kinds[chosen][:, pair]
-        kappa = cohen_kappa(both, n_labels)
-        value = None if kappa.undefined else library_cohen(shared, n_labels)
-        every = None if len(chosen) == len(kinds) else chosen
-        agreement = resamples.estimate(percent_agreement(both, n_labels), kinds=every)
-        names = (table.raters[place] for place in pair)
-        rows.append(PairRow(*names, len(shared), agreement, resamples.estimate(kappa, value, every)))
-    return tuple(sorted(rows, key=lambda row: (-row.n_items, row.first, row.second)))
+        common_kinds = np.flatnonzero((kinds[:, columns] != MISSING).all(axis=1))
+        kind_codes = kinds[common_kinds][:, columns]
+        kappa = cohen_kappa(kind_codes, n_labels)
+        kinds_or_all = None if len(common_kinds) == len(kinds) else common_kinds
+        first, second = columns
+        pairs.append(
+            RaterPair(
+                table.raters[first],
+                table.raters[second],
+                len(common_codes),
+                resamples.estimate(percent_agreement(kind_codes, n_labels), kinds=kinds_or_all),
+                resamples.estimate(
+                    kappa, None if kappa.undefined else library_cohen(common_codes, n_labels), kinds_or_all
+                ),
+            )
+        )
+    return tuple(sorted(pairs, key=lambda pair: (-pair.n_items, pair.first, pair.second)))

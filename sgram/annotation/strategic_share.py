@@ -1,11 +1,10 @@
-"""The share of items judged strategic, Strategic Grams and controls apart. Knows nothing about agreement or files.
+"""Share of items rated strategic, separately for Strategic Grams and for controls.
 
-An item is judged strategic where more than half of its ratings are; where exactly half are it counts as half an
-item. Intervals are Wilson's (1927), that of the difference Newcombe's (1998, method 10): both hold where a share is
-near 0 or 1, where resampling would say that there is no doubt. They take items for independent.
+An item counts as strategic if more than half of its ratings are strategic, and as half an item if exactly half are.
+Intervals are Wilson's (1927), that of the difference is Newcombe's (1998, method 10). Both are valid for shares near 0
+or 1, where a bootstrap interval would have no width. They treat items as independent.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -15,16 +14,15 @@ from sgram.annotation.items import Item
 from sgram.annotation.ratings import Rating
 from sgram.errors import InputError
 from sgram.files import excerpt
-from sgram.statistics.bootstrap import rounded
-
-_Z = 1.959963984540054  # 97.5th percentile of the normal distribution
+from sgram.statistics import Interval, difference, read_interval, round_number, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedShare:
-    """Items of one kind: how many, and the share judged strategic with its 95 % interval (None without any rated)."""
+class StrategicShare:
+    """Share of the items of one kind that are rated strategic, with its 95 % interval; None if no item is rated."""
 
     kind: str
+    """"sg" or "control"."""
     n_items: int
     n_rated: int
     n_tied: int
@@ -35,72 +33,76 @@ class JudgedShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Strategic Grams beside controls."""
+class StrategicShares:
+    """Shares of the Strategic Grams and of the controls that are rated strategic."""
 
-    sg: JudgedShare
-    control: JudgedShare
+    sg: StrategicShare
+    control: StrategicShare
     difference: float | None
-    """Share of SGs minus share of controls, with its 95 % interval; None where one of the two has none."""
+    """Share of Strategic Grams minus share of controls, with its 95 % interval; None if one of them is None."""
     low: float | None
     high: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, numbers kept to 6 decimals."""
-        told = {
-            one.kind: {
-                "n_items": one.n_items,
-                "n_rated": one.n_rated,
-                "n_tied": one.n_tied,
-                **_interval(one.share, one.low, one.high),
+        """Return the shares as JSON values, rounded to 6 decimals."""
+        shares = {
+            share.kind: {
+                "n_items": share.n_items,
+                "n_rated": share.n_rated,
+                "n_tied": share.n_tied,
+                **_interval_json(share.share, share.low, share.high),
             }
-            for one in (self.sg, self.control)
+            for share in (self.sg, self.control)
         }
-        return {**told, "difference": _interval(self.difference, self.low, self.high)}
+        return {**shares, "difference": _interval_json(self.difference, self.low, self.high)}
 
 
-def _interval(value: float | None, low: float | None, high: float | None) -> dict[str, float | None]:
-    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}
+def _interval_json(point: float | None, low: float | None, high: float | None) -> dict[str, float | None]:
+    return {"value": round_number(point), "low": round_number(low), "high": round_number(high)}
 
 
-def judged_strategic(ratings: Iterable[Rating], strategic: Collection[str], items: Iterable[Item]) -> Judged:
-    """The shares of `items` that the `ratings` judge strategic: give one of the labels `strategic`.
+def measure_strategic_shares(
+    ratings: Iterable[Rating], strategic: Collection[str], items: Iterable[Item]
+) -> StrategicShares:
+    """Measure which share of `items` is rated strategic, that is with one of the labels `strategic`.
 
-    `InputError` for ratings of other items.
+    Raise `InputError` if a rating is of an item that is not among `items`.
+
+    >>> items = [Item("a1", "sg", "wait", 3, "backtracking", "trace-7", None, "But wait, is it?", 4, 8)]
+    >>> shares = measure_strategic_shares([Rating("a1", "ada", "backtracking")], ["backtracking"], items)
+    >>> shares.sg.share, shares.control.share
+    (1.0, None)
     """
-    votes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for each in ratings:
-        votes[each.item][0] += each.label in strategic
-        votes[each.item][1] += 1
-    kinds = {one.item: one.kind for one in items}
-    if unknown := sorted(votes.keys() - kinds.keys()):
-        shown = ", ".join(f"'{excerpt(item, 60)}'" for item in unknown[:3])
+    votes: dict[str, list[int]] = defaultdict(lambda: [0, 0])  # item -> [strategic ratings, ratings]
+    for rating in ratings:
+        votes[rating.item][0] += rating.label in strategic
+        votes[rating.item][1] += 1
+    kinds = {item.item: item.kind for item in items}
+    if unknown_items := sorted(votes.keys() - kinds.keys()):
+        first_items = ", ".join(f"'{excerpt(item, 60)}'" for item in unknown_items[:3])
         raise InputError(
-            f"{len(unknown)} of the {len(votes)} rated items are not in the items file ({shown}"
-            f"{', ...' if len(unknown) > 3 else ''}); give the items file of the export that was rated"
+            f"{len(unknown_items)} of the {len(votes)} rated items are not in the items file ({first_items}"
+            f"{', ...' if len(unknown_items) > 3 else ''}); give the items file of the export that was rated"
         )
-    sg, control = (_share(kind, votes, kinds) for kind in ("sg", "control"))
-    if sg.share is None or control.share is None:
-        return Judged(sg, control, None, None, None)
-    difference = sg.share - control.share
-    low = difference - math.hypot(sg.share - sg.low, control.high - control.share)
-    high = difference + math.hypot(sg.high - sg.share, control.share - control.low)
-    return Judged(sg, control, difference, low, high)
+    sg, control = (_measure_kind(kind, votes, kinds) for kind in ("sg", "control"))
+    sg_interval, control_interval = _to_interval(sg), _to_interval(control)
+    if sg_interval is None or control_interval is None:
+        return StrategicShares(sg, control, None, None, None)
+    gap = difference(sg_interval, control_interval)
+    return StrategicShares(sg, control, gap.value, gap.low, gap.high)
 
 
-def _share(kind: str, votes: dict[str, list[int]], kinds: dict[str, str]) -> JudgedShare:
-    items = [item for item, its_kind in kinds.items() if its_kind == kind]
-    rated = [votes[item] for item in items if item in votes]
-    tied = sum(2 * strategic == n for strategic, n in rated)
-    judged = sum(2 * strategic > n for strategic, n in rated) + tied / 2
-    if not rated:
-        return JudgedShare(kind, len(items), 0, 0, None, None, None)
-    return JudgedShare(kind, len(items), len(rated), tied, judged / len(rated), *wilson(judged, len(rated)))
+def _to_interval(share: StrategicShare) -> Interval | None:
+    return read_interval({"value": share.share, "low": share.low, "high": share.high})
 
 
-def wilson(n_yes: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of the share `n_yes` of `n`."""
-    share, spread = n_yes / n, _Z**2 / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
+def _measure_kind(kind: str, votes: dict[str, list[int]], kinds: dict[str, str]) -> StrategicShare:
+    items = [item for item, item_kind in kinds.items() if item_kind == kind]
+    item_votes = [votes[item] for item in items if item in votes]
+    if not item_votes:
+        return StrategicShare(kind, len(items), 0, 0, None, None, None)
+    n_rated = len(item_votes)
+    n_tied = sum(2 * n_strategic == n for n_strategic, n in item_votes)
+    n_successes = sum(2 * n_strategic > n for n_strategic, n in item_votes) + n_tied / 2
+    share = n_successes / n_rated
+    return StrategicShare(kind, len(items), n_rated, n_tied, share, *wilson_interval(n_successes, n_rated))

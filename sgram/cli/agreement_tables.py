@@ -1,31 +1,31 @@
-"""What ``sgram agreement`` prints for people to read. Nothing but tables."""
+"""Tables that ``sgram agreement`` prints."""
 
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, show_table
+from sgram.cli.console import note, print_table
 from sgram.cli.tagged_view import percent
 
 if TYPE_CHECKING:
-    from sgram.annotation.agreement import Agreement, Question
+    from sgram.annotation.agreement import Agreement, LabelAgreement
     from sgram.annotation.disputes import Dispute, RaterRow
     from sgram.annotation.items import Item, Sample
-    from sgram.annotation.strategic_share import Judged
-    from sgram.statistics.bootstrap import Estimate
+    from sgram.annotation.strategic_share import StrategicShares
+    from sgram.statistics import Estimate
 
 _PAIRS_SHOWN = 10
 _RATERS_SHOWN = 20
 _CONTEXT = 50
 
 
-def question_of(question: "Question") -> str:
-    """What a question chooses between, in words."""
+def question_of(question: "LabelAgreement") -> str:
+    """Return what raters choose between, in words."""
     if question.share is None:
         return f"{len(question.labels)} labels" if len(question.labels) > 1 else "the one label"
     return "strategic or not"
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _number(estimate: "Estimate") -> str:
@@ -33,55 +33,58 @@ def _number(estimate: "Estimate") -> str:
 
 
 def interval(estimate: "Estimate") -> str:
-    """The ends of an interval; "-" where there is none."""
+    """Return the ends of an interval; "-" means no interval."""
     return "-" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
-def print_coefficients(found: "Agreement") -> None:
-    """What there is, the coefficients for all labels, and those of each label against the rest."""
+def print_coefficients(measured: "Agreement") -> None:
+    """Print the numbers of items and ratings, the coefficients of all labels, and those of each label alone."""
     print(
-        f"{_count(found.n_items, 'item')}, {_count(found.n_raters, 'rater')}, {_count(found.n_ratings, 'rating')}; "
-        f"{percent(found.missing)} of items x raters missing.\n"
-        f"Items with two ratings or more: {found.n_paired:,}; rated by all: {found.n_complete:,}. "
-        f"95 % intervals from {found.n_draws:,} draws of items, seed {found.seed}.\n"
+        f"{_count(measured.n_items, 'item')}, {_count(measured.n_raters, 'rater')}, {_count(measured.n_ratings, 'rating')}; "
+        f"{percent(measured.missing)} of items x raters missing.\n"
+        f"Items with two ratings or more: {measured.n_items_with_two:,}; rated by all: {measured.n_items_with_all:,}. "
+        f"95 % intervals from {measured.n_draws:,} draws of items, seed {measured.seed}.\n"
     )
-    every = found.overall
-    named = (
-        ("percent agreement", every.agreement),
-        ("Krippendorff's alpha", every.alpha),
-        ("Gwet's AC1", every.ac1),
-        ("Fleiss' kappa", every.fleiss),
+    overall = measured.overall
+    coefficients = (
+        ("percent agreement", overall.agreement),
+        ("Krippendorff's alpha", overall.alpha),
+        ("Gwet's AC1", overall.ac1),
+        ("Fleiss' kappa", overall.fleiss),
     )
-    rows = [(name, _number(one), interval(one), _remark(one, found.n_draws)) for name, one in named]
-    columns = (question_of(every), "value", "95 % interval", "")
-    used = 4 if any(row[3] for row in rows) else 3
-    show_table(columns[:used], [row[:used] for row in rows])
+    rows = [
+        (name, _number(estimate), interval(estimate), _remark(estimate, measured.n_draws))
+        for name, estimate in coefficients
+    ]
+    columns = (question_of(overall), "value", "95 % interval", "")
+    n_columns = 4 if any(row[3] for row in rows) else 3
+    print_table(columns[:n_columns], [row[:n_columns] for row in rows])
     print()
-    show_table(
+    print_table(
         ("against the rest", "share", "agree", "alpha", "95 % interval", "AC1", "95 % interval"),
         [
             (
-                one.name,
-                percent(one.share, 6),
-                _number(one.agreement),
-                _number(one.alpha),
-                interval(one.alpha),
-                _number(one.ac1),
-                interval(one.ac1),
+                question.name,
+                percent(question.share, 6),
+                _number(question.agreement),
+                _number(question.alpha),
+                interval(question.alpha),
+                _number(question.ac1),
+                interval(question.ac1),
             )
-            for one in _questions(found)
+            for question in _questions(measured)
         ],
     )
 
 
-def _questions(found: "Agreement") -> list["Question"]:
-    """Strategic or not, then each label by its share; nothing that only says the same again."""
-    guiding = () if found.strategic is None else found.strategic.labels
-    labels = sorted(found.by_label, key=lambda each: (-each.share, each.name))
-    if len(guiding) < 2:
-        return labels
-    others = [one for one in labels if one.name not in guiding]
-    return [found.strategic, *(one for one in labels if len(others) > 1 or one.name in guiding)]
+def _questions(measured: "Agreement") -> list["LabelAgreement"]:
+    """Return strategic or not, then each label by its share, without questions that repeat another."""
+    strategic = measured.strategic
+    by_share = sorted(measured.by_label, key=lambda question: (-(question.share or 0.0), question.name))
+    if strategic is None or len(strategic.labels) < 2:
+        return by_share
+    n_procedural = sum(question.name not in strategic.labels for question in by_share)
+    return [strategic, *(question for question in by_share if n_procedural > 1 or question.name in strategic.labels)]
 
 
 def _remark(estimate: "Estimate", n_draws: int) -> str:
@@ -90,47 +93,54 @@ def _remark(estimate: "Estimate", n_draws: int) -> str:
     return f"undefined in {estimate.n_undefined:,} of {n_draws:,} draws" if estimate.n_undefined else ""
 
 
-def print_pairs(found: "Agreement") -> None:
-    """Cohen's kappa of each pair of raters, of at most ten."""
-    pairs = found.overall.pairs
+def print_pairs(measured: "Agreement") -> None:
+    """Print Cohen's kappa of at most ten pairs of raters."""
+    pairs = measured.overall.pairs
     if not pairs:
         return
-    strategic = {} if found.strategic is None else {(one.first, one.second): one for one in found.strategic.pairs}
+    strategic = (
+        {} if measured.strategic is None else {(pair.first, pair.second): pair for pair in measured.strategic.pairs}
+    )
     columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval"]
-    columns += ["strategic or not"] if strategic and len(found.overall.labels) > 2 else []
+    columns += ["strategic or not"] if strategic and len(measured.overall.labels) > 2 else []
     rows = []
-    for one in pairs[:_PAIRS_SHOWN]:
-        row = [f"{one.first}, {one.second}", one.n_items, _number(one.agreement), _number(one.kappa)]
-        row += [interval(one.kappa) if one.kappa.value is not None else one.kappa.undefined]
-        row += [_number(strategic[one.first, one.second].kappa)] if len(columns) > 5 else []
+    for pair in pairs[:_PAIRS_SHOWN]:
+        row: list[object] = [
+            f"{pair.first}, {pair.second}",
+            pair.n_items,
+            _number(pair.agreement),
+            _number(pair.kappa),
+        ]
+        row += [interval(pair.kappa) if pair.kappa.value is not None else pair.kappa.undefined]
+        row += [_number(strategic[pair.first, pair.second].kappa)] if len(columns) > 5 else []
         rows.append(row)
     print()
-    show_table(columns, rows)
+    print_table(columns, rows)
     if len(pairs) > _PAIRS_SHOWN:
-        note(f"{len(pairs) - _PAIRS_SHOWN:,} more pairs; --json tells all")
-    if found.n_pairs_apart:
-        note(f"pairs of raters without a common item: {found.n_pairs_apart:,}")
+        note(f"{len(pairs) - _PAIRS_SHOWN:,} more pairs; --json lists all")
+    if measured.n_pairs_without_common_item:
+        note(f"pairs of raters without a common item: {measured.n_pairs_without_common_item:,}")
 
 
-def print_raters(found: "Agreement") -> None:
-    """Each rater beside the others, of at most twenty."""
-    known = found.strategic is not None
+def print_raters(measured: "Agreement") -> None:
+    """Print at most twenty raters, each compared with the others."""
+    has_strategic = measured.strategic is not None
     columns = (
         "rater",
         "items",
-        *(("strategic", "bias (points)") if known else ("largest bias",)),
+        *(("strategic", "bias (points)") if has_strategic else ("largest bias",)),
         "with majority",
         "tied",
     )
     rows = []
-    for row in found.raters[:_RATERS_SHOWN]:
-        lean = (percent(row.strategic.share, 6), _points(row.strategic.bias)) if known else (_largest_bias(row),)
-        of = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
-        rows.append((row.rater, row.n_items, *lean, of, row.n_tied))
+    for row in measured.raters[:_RATERS_SHOWN]:
+        bias = (percent(row.strategic.share, 6), _points(row.strategic.bias)) if has_strategic else (_largest_bias(row),)
+        majority = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
+        rows.append((row.rater, row.n_items, *bias, majority, row.n_tied))
     print()
-    show_table(columns, rows)
-    if len(found.raters) > _RATERS_SHOWN:
-        note(f"{len(found.raters) - _RATERS_SHOWN:,} more raters; --json tells all")
+    print_table(columns, rows)
+    if len(measured.raters) > _RATERS_SHOWN:
+        note(f"{len(measured.raters) - _RATERS_SHOWN:,} more raters; --json lists all")
 
 
 def _points(difference: float | None) -> str:
@@ -138,47 +148,51 @@ def _points(difference: float | None) -> str:
 
 
 def _largest_bias(row: "RaterRow") -> str:
-    biases = [(label, lean.bias) for label, lean in row.labels if lean.bias is not None]
+    biases = [(label, label_bias.bias) for label, label_bias in row.labels if label_bias.bias is not None]
     if not biases:
         return "-"
-    label, bias = max(biases, key=lambda each: abs(each[1]))
+    label, bias = max(biases, key=lambda pair: abs(pair[1]))
     return f"{label} {_points(bias)}"
 
 
-def print_judged(judged: "Judged") -> None:
-    """The shares judged strategic, and their difference."""
+def print_strategic_shares(shares: "StrategicShares") -> None:
+    """Print the shares judged strategic, and their difference."""
     rows = []
-    for name, one in (("SGs", judged.sg), ("controls", judged.control)):
-        ends = "-" if one.low is None else f"{100 * one.low:.1f} to {100 * one.high:.1f}"
-        rows.append((name, percent(one.share, 7), ends, f"{one.n_rated:,} of {one.n_items:,}", f"{one.n_tied:,}"))
-    if judged.difference is not None:
-        ends = f"{100 * judged.low:.1f} to {100 * judged.high:.1f}"
-        rows.append(("difference", f"{_points(judged.difference):>5}", ends, "", ""))
+    for name, share in (("SGs", shares.sg), ("controls", shares.control)):
+        n_rated, n_tied = f"{share.n_rated:,} of {share.n_items:,}", f"{share.n_tied:,}"
+        rows.append((name, percent(share.share, 7), _percent_interval(share.low, share.high), n_rated, n_tied))
+    if shares.difference is not None:
+        ends = _percent_interval(shares.low, shares.high)
+        rows.append(("difference", f"{_points(shares.difference):>5}", ends, "", ""))
     print()
-    show_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
+    print_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
 
 
-def print_disputes(disputes: tuple["Dispute", ...], most: int, sample: "Sample | None") -> None:
-    """The `most` disputed items, in context where the sample is known."""
-    shown, contexts = disputes[:most], {}
+def _percent_interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: "Sample | None") -> None:
+    """Print the first `n_printed` disputed items, in context if the sample is known."""
+    printed, contexts = disputes[:n_printed], {}
     if sample is not None:
-        contexts = {one.item: _in_context(one) for one in sample.items}
-    if shown:
+        contexts = {item.item: _in_context(item) for item in sample.items}
+    if printed:
         print()
         columns = ("disputed item", "bits", "ratings", *(("in context",) if contexts else ()))
-        show_table(columns, [_dispute(one, contexts) for one in shown])
-    if len(disputes) > len(shown):
-        note(f"{len(disputes) - len(shown):,} more items in dispute; --disputes shows all")
+        print_table(columns, [_dispute_row(dispute, contexts) for dispute in printed])
+    if len(disputes) > len(printed):
+        note(f"{len(disputes) - len(printed):,} more items in dispute; --disputes shows all")
 
 
-def _dispute(one: "Dispute", contexts: dict[str, str]) -> tuple[str, ...]:
-    counts = ", ".join(f"{label} {n}" for label, n in one.counts)
-    return (one.item, f"{one.entropy:.2f}", counts, *((contexts[one.item],) if contexts else ()))
+def _dispute_row(dispute: "Dispute", contexts: dict[str, str]) -> tuple[str, ...]:
+    counts = ", ".join(f"{label} {n}" for label, n in dispute.counts)
+    return (dispute.item, f"{dispute.entropy:.2f}", counts, *((contexts[dispute.item],) if contexts else ()))
 
 
 def _in_context(item: "Item") -> str:
-    """The gram in brackets, with a little of what stands around it."""
+    """Return the gram in brackets with up to 50 characters of context on either side."""
     before, after = item.text[: item.start], item.text[item.end :]
     before = before if len(before) <= _CONTEXT else f"...{before[-_CONTEXT:]}"
     after = after if len(after) <= _CONTEXT else f"{after[:_CONTEXT]}..."
-    return f"{before}[{item.shown.gram}]{after}"
+    return f"{before}[{item.blinded.gram}]{after}"

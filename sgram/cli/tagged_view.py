@@ -1,4 +1,4 @@
-"""Tagged traces as people see them, in a terminal and on a page. Nothing but printing, and plain data for the page."""
+"""Tagged traces for people: printed in a terminal, and as plain data for the HTML page."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,8 @@ from sgram.lexicon import MOVE_MEANINGS, MOVES
 
 if TYPE_CHECKING:
     from sgram.reports.pages.trace_page import Move, ShownTrace, Table
-    from sgram.tagging.planning_shares import Share, ShareRow
+    from sgram.statistics import Estimate
+    from sgram.tagging.planning_shares import ShareRow
     from sgram.tagging.summary import MoveRow
     from sgram.tagging.tagged_rollouts import TaggedTrace
 
@@ -22,14 +23,14 @@ _WIDTH = 100
 
 
 def percent(share: float | None, width: int = 0) -> str:
-    """A share for people, at least so wide; "-" where it is undefined."""
+    """Return a share as text of at least `width` characters; "-" if it is undefined."""
     return ("-" if share is None else f"{100 * share:.1f} %").rjust(width)
 
 
 def share_table(
     rows: Sequence["ShareRow"], unit: str, whole_names: bool = False
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    """Columns and cells of a table of shares; narrow enough for 80 characters, but for whole names of models."""
+    """Return columns and cells of a table of planning shares, 80 characters wide unless names are whole."""
     columns = ("traces of", "planning", "95 % interval", "mean", "traces", unit)
     cells = [
         (
@@ -47,21 +48,21 @@ def share_table(
 
 
 def _short(name: str, limit: int = 26) -> str:
-    """The end of a long model name, which tells models apart."""
+    """Return the end of a long model name, which is what differs between models."""
     return name if len(name) <= limit else f"...{name[3 - limit :]}"
 
 
-def _interval(share: "Share") -> str:
+def _interval(share: "Estimate") -> str:
     return "-" if share.low is None else f"{100 * share.low:.1f} to {100 * share.high:.1f}"
 
 
 # -- terminal -------------------------------------------------------------------------------------------
 
 
-def show_traces(tagged: Iterable["TaggedTrace"], most_lines: int) -> None:
-    """Print a legend and the traces, planning spans in their move's color, at most so many lines each (0: all).
+def show_traces(tagged_traces: Iterable["TaggedTrace"], max_lines: int) -> None:
+    """Print a legend and the traces, planning spans in their move's color, at most `max_lines` lines each (0: all).
 
-    Where there is no color (NO_COLOR, a pipe), a span is written [move: words], so that nothing is lost.
+    Without color (NO_COLOR, a pipe), a span is written [move: words].
     """
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     in_color = console.is_terminal and not console.no_color and console.color_system is not None
@@ -69,10 +70,10 @@ def show_traces(tagged: Iterable["TaggedTrace"], most_lines: int) -> None:
         console.print(Text("  ").join(Text(move, _style(move)) for move in MOVES))
     else:
         console.print(f"Planning spans are written [move: words]; moves: {', '.join(MOVES)}.", markup=False)
-    for one in tagged:
+    for tagged in tagged_traces:
         console.print()
-        console.print(Text(f"--- {printable('  '.join((one.trace.id, *_facts(one))))}"), soft_wrap=True)
-        _show_text(one, console, in_color, most_lines)
+        console.print(Text(f"--- {printable('  '.join((tagged.trace.id, *_facts(tagged))))}"), soft_wrap=True)
+        _show_text(tagged, console, in_color, max_lines)
 
 
 def _style(move: str) -> str:
@@ -80,22 +81,22 @@ def _style(move: str) -> str:
     return "bold underline" if color == "default" else f"bold {color}"
 
 
-def _facts(one: "TaggedTrace") -> tuple[str, ...]:
-    """What is known of a trace, each a few words."""
-    trace, (planning, total) = one.trace, one.counts()
-    unit = "characters" if one.planning_mask is None else "tokens"
-    named = (("group", trace.group), ("model", trace.model), ("step", trace.step))
-    known = [f"{name} {value}" for name, value in named if value is not None]
-    share = f"{percent(planning / total if total else None)} of {total:,} {unit} planning"
-    return (*known, _OUTCOMES[trace.correct], share)
+def _facts(tagged: "TaggedTrace") -> tuple[str, ...]:
+    """Return what is known of a trace besides its text, a few words for each fact."""
+    trace, (n_planning, total) = tagged.trace, tagged.counts()
+    unit = "characters" if tagged.planning_mask is None else "tokens"
+    fields = (("group", trace.group), ("model", trace.model), ("step", trace.step))
+    facts = [f"{name} {field}" for name, field in fields if field is not None]
+    share = f"{percent(n_planning / total if total else None)} of {total:,} {unit} planning"
+    return (*facts, _OUTCOMES[trace.correct], share)
 
 
-def _lines(one: "TaggedTrace", in_color: bool) -> Iterator[Text]:
-    """The trace's own lines, marked; each is made when it is asked for."""
+def _marked_lines(tagged: "TaggedTrace", in_color: bool) -> Iterator[Text]:
+    """Yield the lines of the trace with its spans marked."""
     from sgram.tagging.projection import cut_pieces
 
     line = Text()
-    for text, span in cut_pieces(one.trace.text, one.spans):
+    for text, span in cut_pieces(tagged.trace.text, tagged.spans):
         for number, part in enumerate(text.replace("\r\n", "\n").split("\n")):
             if number:
                 yield line
@@ -109,47 +110,47 @@ def _lines(one: "TaggedTrace", in_color: bool) -> Iterator[Text]:
     yield line
 
 
-def _show_text(one: "TaggedTrace", console: Console, in_color: bool, most_lines: int) -> None:
+def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_lines: int) -> None:
     wrapped = (
-        part for line in _lines(one, in_color) for part in (line.wrap(console, console.width - 2) if line else [line])
+        part for line in _marked_lines(tagged, in_color) for part in (line.wrap(console, console.width - 2) if line else [line])
     )
-    for line in islice(wrapped, most_lines or None):
+    for line in islice(wrapped, max_lines or None):
         console.print(Text("  ") + line if line else "", soft_wrap=True)
-    left = sum(1 for _ in wrapped)
-    if left:
-        console.print(f"  ... {left:,} more lines (--lines 0 shows all)")
+    n_hidden = sum(1 for _ in wrapped)
+    if n_hidden:
+        console.print(f"  ... {n_hidden:,} more lines (--lines 0 shows all)")
 
 
 # -- page -----------------------------------------------------------------------------------------------
 
 
 def page_legend(moves: Iterable["MoveRow"]) -> tuple["Move", ...]:
-    """The page's legend: every move with its number of spans in all traces."""
+    """Return the page's legend: each move with its number of spans in all traces."""
     from sgram.reports.pages.trace_page import Move
 
     return tuple(Move(row.move, row.spans, MOVE_MEANINGS[row.move]) for row in moves)
 
 
 def page_table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> "Table":
-    """A table of the page; whole numbers get their commas."""
+    """Return a table for the page; whole numbers get thousands separators."""
     from sgram.reports.pages.trace_page import Table
 
-    shown = tuple(tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in cells)
-    return Table(tuple(columns), shown)
+    texts = tuple(tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in cells)
+    return Table(tuple(columns), texts)
 
 
-def page_traces(tagged: Iterable["TaggedTrace"]) -> tuple["ShownTrace", ...]:
-    """The traces as plain data for the page."""
+def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["ShownTrace", ...]:
+    """Return the traces as plain data for the page."""
     from sgram.reports.pages.trace_page import Piece, ShownTrace
     from sgram.tagging.projection import cut_pieces
 
-    shown = []
-    for one in tagged:
+    page = []
+    for tagged in tagged_traces:
         pieces = tuple(
             Piece(text)
             if span is None
             else Piece(text, span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
-            for text, span in cut_pieces(one.trace.text, one.spans)
+            for text, span in cut_pieces(tagged.trace.text, tagged.spans)
         )
-        shown.append(ShownTrace(one.trace.id, _facts(one), pieces, one.trace.prompt))
-    return tuple(shown)
+        page.append(ShownTrace(tagged.trace.id, _facts(tagged), pieces, tagged.trace.prompt))
+    return tuple(page)

@@ -1,4 +1,4 @@
-"""What ``sgram train`` shows: a live table, or lines without a terminal; tables at the end. Nothing but printing."""
+"""Output of ``sgram train``: a live table, or lines without a terminal; result tables at the end."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import note, printable, show_table, talk
+from sgram.cli.console import note, print_table, printable, stderr_console
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import Comparison, Difference
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sgram.training.experiments.run import RunResult
 
 EVERY = 10
-"""Steps between lines."""
+"""Steps between two progress lines."""
 _HISTORY = 10
 _COLUMNS = (
     ("reward", "reward"),
@@ -34,27 +34,26 @@ _COLUMNS = (
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    return (
-        f"{whole // 60} min {whole % 60:02d} s" if whole < 5400 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    )
+    """Return a duration as text, such as 12 min 05 s."""
+    rounded = round(seconds)
+    if rounded < 90:
+        return f"{rounded} s"
+    minutes, rest = divmod(rounded, 60)
+    return f"{minutes} min {rest:02d} s" if rounded < 5400 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def cell(name: str, value: Any) -> str:
-    """A number of a step, as wide as it needs to be; "-" where it was not measured."""
-    if value is None:
+def cell(name: str, number: float | None) -> str:
+    """Return a number of a step as text; "-" means not measured."""
+    if number is None:
         return "-"
     if name == "planning_share":
-        return f"{100 * value:.0f} %"
-    return f"{value:.0f}" if name == "length" else f"{value:.2f}"
+        return f"{100 * number:.0f} %"
+    return f"{number:.0f}" if name == "length" else f"{number:.2f}"
 
 
 @dataclass(slots=True)
-class _Shown:
-    """What is known of one run that goes on."""
+class _RunProgress:
+    """Progress of one running run."""
 
     labels: str
     steps: int
@@ -64,45 +63,46 @@ class _Shown:
 
     @property
     def step(self) -> int:
+        """Return the last finished step; 0 before the first."""
         return int(self.row.get("step", 0))
 
-    def left(self) -> float | None:
-        """Seconds to the last step, as the last ten went."""
+    def seconds_left(self) -> float | None:
+        """Return the estimated seconds to the last step, from the last ten steps; None before the first step."""
         return (self.steps - self.step) * sum(self.times) / len(self.times) if self.times else None
 
 
 class Board:
-    """Progress of one run or many: a live table on a terminal, else a line every ten steps of a run.
+    """Progress of one or several runs: a live table on a terminal, else a line every ten steps of a run.
 
-    Rows are those that `sgram.training.experiments.matrix.run_matrix` tells.
+    Events are the rows of `sgram.training.experiments.matrix.run_matrix`.
     """
 
     def __init__(self, n_runs: int, live: bool):
         self.n_runs, self.n_finished, self.n_failed = n_runs, 0, 0
-        self._running: dict[int, _Shown] = {}
+        self._running: dict[int, _RunProgress] = {}
         self._history: list[tuple[str, Mapping[str, Any]]] = []
-        self._live = Live(console=talk(), transient=True, auto_refresh=False) if live else None
+        self._live = Live(console=stderr_console(), transient=True, auto_refresh=False) if live else None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take note of what happened, and show it."""
+        """Update the board with one event."""
         labels = f"{event['arm']}, seed {event['seed']}, start {event['warmup_seed']}"
-        run = self._running.setdefault(event["cell"], _Shown(labels, event["steps"]))
+        run = self._running.setdefault(event["cell"], _RunProgress(labels, event["steps"]))
         kind = event["event"]
         if kind == "step":
-            self._step(run, event)
+            self._record_step(run, event)
         elif kind == "stage":
             if run.stage != event["stage"] and self._live is None:
                 note(f"{run.labels}: {event['stage']}")
             run.stage = event["stage"]
             if event.get("told"):
-                self._say(f"{run.labels}: {event['told']}")
+                self._print(f"{run.labels}: {event['told']}")
         elif kind in ("finished", "failed"):
             del self._running[event["cell"]]
-            self._end(run, event)
+            self._record_end(run, event)
         if self._live is not None:
             self._live.update(self.table(), refresh=True)
 
-    def _step(self, run: _Shown, event: Mapping[str, Any]) -> None:
+    def _record_step(self, run: _RunProgress, event: Mapping[str, Any]) -> None:
         run.row, run.stage = event, ""
         if event.get("seconds"):
             run.times = [*run.times[1 - EVERY :], event["seconds"]]
@@ -111,44 +111,44 @@ class Board:
             if self._live is None:
                 note(self._line(run))
 
-    def _end(self, run: _Shown, event: Mapping[str, Any]) -> None:
+    def _record_end(self, run: _RunProgress, event: Mapping[str, Any]) -> None:
         self.n_finished += event["event"] == "finished"
         self.n_failed += event["event"] == "failed"
         if event["event"] == "failed":
-            self._say(f"{run.labels} failed: {event['message']}")
+            self._print(f"{run.labels} failed: {event['message']}")
         elif self.n_runs > 1:
-            self._say(f"{run.labels}: finished ({self.n_finished + self.n_failed} of {self.n_runs})")
+            self._print(f"{run.labels}: finished ({self.n_finished + self.n_failed} of {self.n_runs})")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._live is None:
             note(text)
         else:
             self._live.console.print(Text(printable(text)), soft_wrap=True)
 
-    def _line(self, run: _Shown) -> str:
-        told = [f"{title} {cell(name, run.row[name])}" for name, title in _COLUMNS if run.row.get(name) is not None]
-        left = run.left()
-        if left and run.step < run.steps:
-            told.append(f"{duration(left)} left")
-        return f"{run.labels}: step {run.step}/{run.steps}  {', '.join(told)}"
+    def _line(self, run: _RunProgress) -> str:
+        numbers = [f"{title} {cell(name, run.row[name])}" for name, title in _COLUMNS if run.row.get(name) is not None]
+        seconds_left = run.seconds_left()
+        if seconds_left and run.step < run.steps:
+            numbers.append(f"{duration(seconds_left)} left")
+        return f"{run.labels}: step {run.step}/{run.steps}  {', '.join(numbers)}"
 
     def table(self) -> Table:
-        """Steps on the way and the newest one; of several runs, those that go on."""
-        told = f"{self.n_finished} of {self.n_runs} runs ended" + (f", {self.n_failed} failed" if self.n_failed else "")
-        made = Table(box=None, pad_edge=False, header_style="bold", caption=told if self.n_runs > 1 else None)
-        made.caption_justify = "left"
-        made.add_column("run", no_wrap=True, overflow="ellipsis")
+        """Return the live table: of one run its last steps, of several runs those that are running."""
+        caption = f"{self.n_finished} of {self.n_runs} runs ended" + (f", {self.n_failed} failed" if self.n_failed else "")
+        table = Table(box=None, pad_edge=False, header_style="bold", caption=caption if self.n_runs > 1 else None)
+        table.caption_justify = "left"
+        table.add_column("run", no_wrap=True, overflow="ellipsis")
         for title in ("step", *(title for _, title in _COLUMNS), "left"):
-            made.add_column(title, justify="right", no_wrap=True)
+            table.add_column(title, justify="right", no_wrap=True)
         newest = [run.row for run in self._running.values()]
         for labels, row in self._history if self.n_runs == 1 else ():
             if row not in newest:
-                made.add_row(printable(labels), *self._cells(row), "", style="dim")
+                table.add_row(Text(printable(labels)), *self._cells(row), "", style="dim")
         for run in self._running.values():
-            left = run.left()
-            state = run.stage or (duration(left) if left is not None else "")
-            made.add_row(printable(run.labels), *self._cells(run.row, run.steps), printable(state))
-        return made
+            seconds_left = run.seconds_left()
+            state = run.stage or (duration(seconds_left) if seconds_left is not None else "")
+            table.add_row(Text(printable(run.labels)), *self._cells(run.row, run.steps), Text(printable(state)))
+        return table
 
     def _cells(self, row: Mapping[str, Any], steps: int | None = None) -> list[str]:
         step = f"{int(row.get('step', 0))}" + (f"/{steps}" if steps else "")
@@ -156,7 +156,7 @@ class Board:
 
     @contextmanager
     def shown(self) -> Iterator["Board"]:
-        """The board on the terminal, which is left clean whatever happens."""
+        """Show the board on the terminal, and remove it at the end, also if an error is raised."""
         if self._live is None:
             yield self
         else:
@@ -165,7 +165,7 @@ class Board:
 
 
 def board(n_runs: int) -> Board:
-    """A live board where stderr is a terminal that may have colors, else one of plain lines."""
+    """Return a live board if stderr is a terminal and NO_COLOR is not set, else one of plain lines."""
     return Board(n_runs, live=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
 
 
@@ -173,7 +173,7 @@ def board(n_runs: int) -> Board:
 
 
 def show_run(result: "RunResult") -> None:
-    """Start and end of one run side by side, and the curve between them."""
+    """Print start and end of one run side by side, and the accuracy between them."""
     start, final = result.start, result.final
     print(
         printable(
@@ -182,21 +182,21 @@ def show_run(result: "RunResult") -> None:
         )
     )
     print()
-    rows = [("pass@1 [95 %]", _pass(start), _pass(final), _change(start.pass_at_1, final.pass_at_1))]
+    rows = [("pass@1 [95 %]", _pass_at_1(start), _pass_at_1(final), _change(start.pass_at_1, final.pass_at_1))]
     for kind in ("strategic", "procedural", "format"):
         before, after = start.errors.get(kind), final.errors.get(kind)
         if before is not None or after is not None:
             rows.append((f"{kind} errors", _number(before), _number(after), _change(before, after)))
-    for name, told in (
+    for name, title in (
         ("planning_entropy", "planning entropy, nats"),
         ("semantic_entropy", "semantic entropy, nats"),
         ("execution_entropy", "execution entropy, nats"),
-        ("length", "tokens a response"),
+        ("length", "tokens in a response"),
     ):
         before, after = getattr(start, name), getattr(final, name)
         if before is not None or after is not None:
-            rows.append((told, _number(before), _number(after), _change(before, after)))
-    show_table(("held-out problems", "start", "end", "change"), rows)
+            rows.append((title, _number(before), _number(after), _change(before, after)))
+    print_table(("held-out problems", "start", "end", "change"), rows)
     means = curve(result.steps)
     if means:
         print()
@@ -204,14 +204,14 @@ def show_run(result: "RunResult") -> None:
 
 
 def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Accuracy on the sampled problems, mean of every ten steps."""
+    """Return the accuracy on the sampled problems, as means over blocks of ten steps."""
     blocks = [rows[first : first + EVERY] for first in range(0, len(rows), EVERY)]
-    known = [[row["pass_at_1"] for row in block if row.get("pass_at_1") is not None] for block in blocks]
-    return [sum(block) / len(block) for block in known if block]
+    accuracies = [[row["pass_at_1"] for row in block if row.get("pass_at_1") is not None] for block in blocks]
+    return [sum(block) / len(block) for block in accuracies if block]
 
 
 def show_comparison(comparison: "Comparison") -> None:
-    """The arms, then every arm less every control in pass@1; the files of the comparison hold the other measures."""
+    """Print the arms, then the differences in pass@1 of arms and controls; the files contain the other measures."""
     from sgram.training.experiments.comparison_io import NOTES, arm_means
 
     columns = {
@@ -222,53 +222,52 @@ def show_comparison(comparison: "Comparison") -> None:
         "planning_entropy": "H plan",
         "execution_entropy": "H exec",
     }
-    means = arm_means(comparison)
-    show_table(
+    print_table(
         ("arm", "runs", *columns.values()),
-        [(arm, n_runs, *(_number(found[name]) for name in columns)) for arm, n_runs, found in means],
+        [(arm, n_runs, *(_number(means[name]) for name in columns)) for arm, n_runs, means in arm_means(comparison)],
     )
-    rows = [_difference_row(each) for each in comparison.differences if each.measure == "pass_at_1"]
+    rows = [_difference_row(row) for row in comparison.differences if row.measure == "pass_at_1"]
     if rows:
         print()
-        show_table(("pass@1 of", "less", "difference [95 %]", "above 0", "verdict"), rows)
+        print_table(("pass@1 of", "less", "difference [95 %]", "above 0", "verdict"), rows)
         note(NOTES)
 
 
-def _difference_row(each: "Difference") -> tuple[str, ...]:
-    found = each.interval
-    told = f"{_signed(found.mean)}, no interval"
-    if found.low is not None:
-        told = f"{_signed(found.mean)} [{_signed(found.low)} {_signed(found.high)}]"
-    alone = each.verdict != "cannot say" and each.holm_verdict == "cannot say"
-    verdict = f"{each.verdict}, not among all" if alone else each.verdict
-    return each.arm, each.control, told, f"{found.n_above} of {found.n}", verdict
+def _difference_row(difference: "Difference") -> tuple[str, ...]:
+    interval = difference.interval
+    text = f"{_signed(interval.mean)}, no interval"
+    if interval.low is not None:
+        text = f"{_signed(interval.mean)} [{_signed(interval.low)} {_signed(interval.high)}]"
+    only_alone = difference.verdict != "cannot say" and difference.holm_verdict == "cannot say"
+    verdict = f"{difference.verdict}, not among all" if only_alone else difference.verdict
+    return difference.arm, difference.control, text, f"{interval.n_above} of {interval.n}", verdict
 
 
-def _pass(found: "Evaluation") -> str:
-    """pass@1 with an interval over problems, else over responses."""
-    if found.pass_at_1 is None:
+def _pass_at_1(evaluation: "Evaluation") -> str:
+    """Return pass@1 with its interval over problems; over responses if there are fewer than two problems."""
+    if evaluation.pass_at_1 is None:
         return "-"
-    low, high = _ends(found)
-    return f"{_number(found.pass_at_1)} [{_number(low)} {_number(high)}]"
+    low, high = _interval(evaluation)
+    return f"{_number(evaluation.pass_at_1)} [{_number(low)} {_number(high)}]"
 
 
-def _ends(found: "Evaluation") -> tuple[float | None, float | None]:
-    from sgram.annotation.strategic_share import wilson
+def _interval(evaluation: "Evaluation") -> tuple[float | None, float | None]:
+    from sgram.statistics import wilson_interval
 
-    if len(found.by_problem) < 2:
-        return wilson(found.pass_at_1 * found.n, found.n)
-    from sgram.statistics.intervals import problem_interval
+    if len(evaluation.by_problem) < 2:
+        return wilson_interval(evaluation.pass_at_1 * evaluation.n, evaluation.n)
+    from sgram.training.experiments.pass_rate import pass_rate_by_problem
 
-    drawn = problem_interval(found.by_problem)
-    if drawn.low == drawn.high:  # all solved or none: draws cannot tell how sure that is
-        return wilson(found.pass_at_1 * len(found.by_problem), len(found.by_problem))
-    return drawn.low, drawn.high
+    estimate = pass_rate_by_problem(evaluation.by_problem)
+    if estimate.low == estimate.high:  # all solved or none: the bootstrap gives an interval of width 0
+        return wilson_interval(evaluation.pass_at_1 * len(evaluation.by_problem), len(evaluation.by_problem))
+    return estimate.low, estimate.high
 
 
-def _number(value: float | None) -> str:
-    if value is None:
+def _number(number: float | None) -> str:
+    if number is None:
         return "-"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{number:.1f}" if abs(number) >= 10 else f"{number:.3f}"
 
 
 def _change(before: float | None, after: float | None) -> str:
@@ -277,6 +276,6 @@ def _change(before: float | None, after: float | None) -> str:
     return f"{after - before:+.1f}" if abs(after) >= 10 else _signed(after - before)
 
 
-def _signed(value: float | None) -> str:
-    text = _number(value)
+def _signed(number: float | None) -> str:
+    text = _number(number)
     return text if text.startswith("-") else f"+{text}"

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import TrainFlags, train
 from sgram.cli.console import note, printable
-from sgram.cli.path_checks import refuse_options
+from sgram.cli.path_checks import check_no_options
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
@@ -177,7 +177,7 @@ def _check_names(lexicon: str | None, labels: Sequence[str], comparing: CompareF
         raise UsageError("only one of the lexicon and the labels can come from stdin; name files for the others")
     read = [lexicon, *labels, *(each.partition("=")[2] for each in comparing.beside), str(comparing.candidates or "")]
     written = [path for path in (comparing.figure, pruning.output) if path is not None]
-    refuse_options([lexicon, *labels, *written], "validate")
+    check_no_options([lexicon, *labels, *written], "validate")
     inputs = {os.path.realpath(path) for path in read if path not in ("", "-")}
     for path in written:
         if os.path.realpath(path) in inputs:
@@ -310,10 +310,10 @@ def _warn(one: LabelSet, made: "Comparison", lexicon: Lexicon) -> None:
 def _prune(lexicon: Lexicon, sets: Sequence[LabelSet], comparing: CompareFlags, flags: PruneFlags) -> "Pruned | None":
     if flags.min_precision is None:
         return None
-    from sgram.evaluation.precision_recall import Resamples
+    from sgram.evaluation.precision_recall import DocumentResamples
     from sgram.evaluation.prune import prune
 
-    drawn = [Resamples.of(one.index, comparing.by, comparing.draws, comparing.seed) for one in sets]
+    drawn = [DocumentResamples.of(one.index, comparing.by, comparing.draws, comparing.seed) for one in sets]
     return prune(lexicon, [one.index for one in sets], flags.min_precision, comparing.seed, drawn)
 
 
@@ -332,6 +332,8 @@ def _print_json(
     pruned: "Pruned | None",
     flags: CompareFlags,
 ) -> None:
+    from sgram.evaluation.precision_recall import plain_record
+
     told: dict[str, Any] = {
         "format": "sgram-validation",
         "version": 1,
@@ -354,6 +356,6 @@ def _print_json(
             "n_dropped": pruned.n_dropped,
             "n_unseen": pruned.n_unseen,
             "n_grams": len(pruned.lexicon.grams),
-            "label_sets": [asdict(each) for each in pruned.rates],
+            "label_sets": [plain_record(each) for each in pruned.rates],
         }
     print(printable(json.dumps(told, sort_keys=True, allow_nan=False)))  # ASCII: no terminal can be moved by it

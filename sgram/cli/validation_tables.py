@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import printable, show_table
+from sgram.cli.console import print_table, printable
 
 if TYPE_CHECKING:
     from sgram.evaluation.comparison import Comparison, OrderRow, PlaceboRow, ScoredList
     from sgram.evaluation.gram_effects import GramEffect
-    from sgram.evaluation.precision_recall import Estimate, Rates
+    from sgram.evaluation.precision_recall import Rates
     from sgram.evaluation.prune import Pruned
     from sgram.reports.figures.precision_recall import Interval, Panel
+    from sgram.statistics import Estimate
 
 _LONGEST_NAME = 18
 _EXAMPLE = 34
@@ -65,7 +66,7 @@ def print_comparison(name: str, positive: Sequence[str], made: "Comparison") -> 
     )
     if len(made.curves) > 1:
         _say()
-        show_table(
+        print_table(
             ("curve", "average precision", "R at P .9", ".8", ".7", "best F1 (P, R)"),
             [_curve_row(each) for each in made.curves],
         )
@@ -87,7 +88,7 @@ def print_comparison(name: str, positive: Sequence[str], made: "Comparison") -> 
 def _print_rates(what: str, rows: Iterable[tuple[str, int, "Rates"]], placebo: "PlaceboRow") -> None:
     told = [(_short(name), n_grams, *_cells(rates)) for name, n_grams, rates in rows]
     told.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
-    show_table((what, "grams", "% marked", "precision", "recall", "F1"), told)
+    print_table((what, "grams", "% marked", "precision", "recall", "F1"), told)
     if not placebo.met:
         _say(
             f"the placebo marks {100 * placebo.share:.1f} % rather than {100 * placebo.wanted:.1f} %: more cannot be "
@@ -134,7 +135,7 @@ def _print_effects(title: str, what: str, effects: "Sequence[GramEffect]", *, al
         )
         for each in effects
     ]
-    show_table((title, what, "alone", "precision", "example"), rows)
+    print_table((title, what, "alone", "precision", "example"), rows)
 
 
 def _around(text: str, start: int, end: int) -> str:
@@ -186,7 +187,7 @@ def print_pruned(names: Sequence[str], pruned: "Pruned", wished: float) -> None:
             ("in-sample", each.in_sample),
         )
         _say()
-        show_table(
+        print_table(
             ("labels", "% marked", "precision", "recall", "F1"), [(what, *_cells(rates)) for what, rates in measured]
         )
     _say()

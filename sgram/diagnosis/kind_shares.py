@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.diagnosis.kinds import KINDS, Kind
-from sgram.statistics.bootstrap import N_DRAWS, Estimate
-from sgram.statistics.by_problem import ratios_by_problem
+from sgram.statistics import N_DRAWS, Estimate, ratios_by_problem
 from sgram.tagging.planning_shares import NO_MODEL
 from sgram.traces import Trace
 

@@ -1,7 +1,7 @@
 """A lexicon on labeled texts, beside the published list, other lists and placebos. Knows nothing about printing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,20 @@ from sgram.evaluation.placebo import MIN_DF, N_PLACEBOS, Level, Placebo, placebo
 from sgram.evaluation.pr_curve import AtCoverage, Curve, CurveSummary, chance_curve, compare_at_coverage, summarize
 from sgram.evaluation.precision_recall import (
     MEASURES,
-    N_DRAWS,
     By,
-    Estimate,
+    DocumentResamples,
     Evaluation,
     Measured,
     Rates,
-    Resamples,
     difference,
     evaluate,
     mean_of,
     measure_pieces,
     measure_units,
+    plain_record,
 )
 from sgram.lexicon import Lexicon
+from sgram.statistics import N_DRAWS, Estimate
 
 PUBLISHED = "wang2025"
 """Preset that every lexicon is compared with: the published list."""
@@ -58,7 +58,7 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        gain = {measure: asdict(found) for measure, found in self.gain}
+        gain = {measure: plain_record(found) for measure, found in self.gain}
         return {"name": self.name, "kind": self.kind, "gain": gain, **self.evaluation.to_json()}
 
 
@@ -82,7 +82,7 @@ class PlaceboRow:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {**asdict(self), "gap": {measure: asdict(found) for measure, found in self.gap}}
+        return {**plain_record(self), "gap": {measure: plain_record(found) for measure, found in self.gap}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ class ScoredList:
         return {
             "name": self.name,
             "kind": self.kind,
-            "average_precision": asdict(self.average_precision),
+            "average_precision": plain_record(self.average_precision),
             "summary": None if self.summary is None else self.summary.to_json(),
             "points": [[round(float(self.recall[i]), 6), round(float(self.precision[i]), 6)] for i in at],
         }
@@ -122,7 +122,8 @@ class OrderRow:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self)
+        plain: dict[str, Any] = plain_record(self)
+        return plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +166,7 @@ def compare(
     it, and placebos are drawn from them rather than from the texts' own grams.
     """
     config, published = config or ComparisonConfig(), Lexicon.load(PUBLISHED)
-    resamples = Resamples.of(index, config.by, config.n_draws, config.seed)
+    resamples = DocumentResamples.of(index, config.by, config.n_draws, config.seed)
     longer = [gram.text for gram in published.grams if len(gram.words) > 1]
     lists: list[tuple[str, str, list[str], Lexicon | None]] = [("lexicon", lexicon.name, _texts(lexicon), lexicon)]
     if published != lexicon:
@@ -235,14 +236,14 @@ def _order(
     return "frequency", unit_scores(by_frequency(lexicon, index, found), found)
 
 
-def _curve(index: UnitIndex, name: str, kind: str, units: np.ndarray, resamples: Resamples) -> ScoredList:
+def _curve(index: UnitIndex, name: str, kind: str, units: np.ndarray, resamples: DocumentResamples) -> ScoredList:
     curve, summary = Curve.of(units, index.positive), summarize(index, units, resamples)
     kept = curve.is_list
     return ScoredList(name, kind, curve.recall[kept], curve.precision[kept], summary, summary.average_precision)
 
 
 def _placebos(
-    index: UnitIndex, ours: Occurrences, drawn_from: Occurrences, level: Level, resamples: Resamples, seed: int
+    index: UnitIndex, ours: Occurrences, drawn_from: Occurrences, level: Level, resamples: DocumentResamples, seed: int
 ) -> PlaceboRow:
     measure = measure_units if level == "units" else measure_pieces
     wanted = float((ours.marked_units() if level == "units" else ours.covered_pieces()).mean())
@@ -279,7 +280,7 @@ def _spread(measured: Sequence[Measured], mean: Measured) -> Rates:
     estimates = []
     for at in range(len(MEASURES)):
         if np.isnan(values[:, at]).any():
-            estimates.append(Estimate(None, why="a placebo marks nothing"))
+            estimates.append(Estimate(None, undefined="a placebo marks nothing"))
         else:
             column = values[:, at]
             estimates.append(Estimate(float(column.mean()), float(column.min()), float(column.max())))

@@ -5,13 +5,14 @@ come last, all together; they count in the average precision (as in scikit-learn
 Average precision is the sum over thresholds of precision x the gain in recall.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sgram.evaluation.label_index import Occurrences, UnitIndex
-from sgram.evaluation.precision_recall import Estimate, Resamples, estimate
+from sgram.evaluation.precision_recall import DocumentResamples, estimate, plain_record
+from sgram.statistics import Estimate
 
 PRECISIONS = (0.9, 0.8, 0.7)
 """Precisions at which the recall is told."""
@@ -77,8 +78,8 @@ class CurveSummary:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        fields = asdict(self)
-        fields["recall_at"] = {f"{precision:g}": asdict(found) for precision, found in self.recall_at}
+        fields: dict[str, Any] = plain_record(self)
+        fields["recall_at"] = {f"{precision:g}": plain_record(found) for precision, found in self.recall_at}
         return fields
 
 
@@ -89,7 +90,7 @@ def _ranked(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
 
 
-def summarize(index: UnitIndex, scores: np.ndarray, resamples: Resamples) -> CurveSummary:
+def summarize(index: UnitIndex, scores: np.ndarray, resamples: DocumentResamples) -> CurveSummary:
     """The curve of the units' `scores`, with intervals."""
     order, ends = _ranked(scores)
     is_list = scores[order][ends] > -np.inf
@@ -98,8 +99,8 @@ def summarize(index: UnitIndex, scores: np.ndarray, resamples: Resamples) -> Cur
     drawn = [_facts(block[:, group], positive, ends, is_list) for block in resamples.blocks(4 * len(scores))]
     drawn = np.concatenate(drawn) if drawn else np.zeros((0, len(once)))
     found = [
-        estimate(value, column, why)
-        for value, column, why in zip(
+        estimate(value, column, resamples.n_groups, reason)
+        for value, column, reason in zip(
             once, drawn.T, ["nothing is positive", *[_NEVER] * len(PRECISIONS), _NEVER], strict=True
         )
     ]
@@ -143,7 +144,7 @@ class AtCoverage:
 
 
 def compare_at_coverage(
-    index: UnitIndex, ours: np.ndarray, theirs: np.ndarray, resamples: Resamples, step: float = 0.05
+    index: UnitIndex, ours: np.ndarray, theirs: np.ndarray, resamples: DocumentResamples, step: float = 0.05
 ) -> list[AtCoverage]:
     """F1 of two scores of units at every coverage that both reach, in steps, the last at the end of the shorter one.
 
@@ -160,7 +161,7 @@ def compare_at_coverage(
     drawn = [_f1_at(grid, block[:, document], index, ours, theirs) for block in blocks]
     gains = np.concatenate([each[:, 0] - each[:, 1] for each in drawn]) if drawn else np.zeros((0, len(grid)))
     return [
-        AtCoverage(float(share), float(a), float(b), estimate(a - b, column, ""))
+        AtCoverage(float(share), float(a), float(b), estimate(a - b, column, resamples.n_groups, ""))
         for share, a, b, column in zip(grid, *once, gains.T, strict=True)
     ]
 

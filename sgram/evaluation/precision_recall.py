@@ -7,29 +7,34 @@ document are no independent samples. Lists that are compared share their draws.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from sgram.evaluation.label_index import Occurrences, UnitIndex
+from sgram.statistics import N_DRAWS, Estimate, draw_counts, estimate_from_draws
 
 By = Literal["document", "problem"]
-N_DRAWS = 1000
 MEASURES = ("precision", "recall", "f1", "coverage")
 _WHY_UNDEFINED = ("nothing is marked", "nothing is positive", "nothing is marked or positive", "there is nothing")
 _WHY_NO_INTERVAL = "an interval needs two documents or more"
 _BLOCK = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with its interval; what is undefined is None, and `why` says why."""
+def plain_record(record: Any) -> Any:
+    """Return a dataclass as JSON values, as `dataclasses.asdict` does.
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    why: str = ""
+    An `Estimate` has the keys `value`, `low`, `high` and `why`, the names in the JSON of `sgram validate`.
+
+    >>> plain_record((Estimate(0.5, 0.25, 1.0, n=9), Estimate(None, undefined="nothing is marked")))[1]
+    {'value': None, 'low': None, 'high': None, 'why': 'nothing is marked'}
+    """
+    if isinstance(record, Estimate):
+        return {"value": record.value, "low": record.low, "high": record.high, "why": record.undefined}
+    if is_dataclass(record):
+        return {field.name: plain_record(getattr(record, field.name)) for field in fields(record)}
+    return tuple(map(plain_record, record)) if isinstance(record, tuple) else record
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ class Rates:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self)
+        plain: dict[str, Any] = plain_record(self)
+        return plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resamples:
+class DocumentResamples:
     """Draws of documents, or of problems, with replacement; the same for whatever is measured with them."""
 
     group: np.ndarray
@@ -62,7 +68,7 @@ class Resamples:
     seed: int
 
     @classmethod
-    def of(cls, index: UnitIndex, by: By = "document", n_draws: int = N_DRAWS, seed: int = 0) -> "Resamples":
+    def of(cls, index: UnitIndex, by: By = "document", n_draws: int = N_DRAWS, seed: int = 0) -> "DocumentResamples":
         """Draws of the documents of `index`; a document without a problem is a problem of its own."""
         keys = group_keys(index, by)
         numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
@@ -75,8 +81,7 @@ class Resamples:
         rng = np.random.default_rng([self.seed, self.n_groups])
         size = max(1, _BLOCK // max(width, self.n_groups))
         for first in range(0, self.n_draws, size):
-            shares = np.full(self.n_groups, 1 / self.n_groups)
-            yield rng.multinomial(self.n_groups, shares, size=min(size, self.n_draws - first))
+            yield draw_counts(rng, np.ones(self.n_groups, np.int64), min(size, self.n_draws - first))
 
     def sums(self, of_groups: np.ndarray) -> np.ndarray:
         """(draws, C): the columns of `of_groups`, (G, C), added up over the groups of each draw."""
@@ -100,20 +105,27 @@ class Measured:
     """(4,) hits, marked, positive, all."""
     values: np.ndarray
     drawn: np.ndarray
+    n_groups: int
+    """Documents, or problems: what the intervals are drawn over."""
 
     @classmethod
-    def of(cls, marks: np.ndarray, positive: np.ndarray, document: np.ndarray, resamples: Resamples) -> "Measured":
+    def of(
+        cls, marks: np.ndarray, positive: np.ndarray, document: np.ndarray, resamples: DocumentResamples
+    ) -> "Measured":
         """Rates of `marks` against `positive`, both bool (N,); `document` is the number of each one's document."""
         groups = resamples.group[document]
         columns = (marks & positive, marks, positive, np.ones(len(marks)))
         counts = [np.bincount(groups, column, minlength=resamples.n_groups) for column in columns]
         of_groups = np.stack(counts, axis=1)  # (G, 4)
         totals = of_groups.sum(axis=0)
-        return cls(totals, rates(totals[None])[0], rates(resamples.sums(of_groups)))
+        return cls(totals, rates(totals[None])[0], rates(resamples.sums(of_groups)), resamples.n_groups)
 
     def summary(self) -> Rates:
         """The rates with their intervals."""
-        estimates = [estimate(*row) for row in zip(self.values, self.drawn.T, _WHY_UNDEFINED, strict=True)]
+        estimates = [
+            estimate(value, drawn, self.n_groups, reason)
+            for value, drawn, reason in zip(self.values, self.drawn.T, _WHY_UNDEFINED, strict=True)
+        ]
         hits, marked, positive, n = (int(count) for count in self.counts)
         return Rates(n, marked, positive, hits, *estimates)
 
@@ -126,22 +138,21 @@ def rates(counts: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def estimate(value: float, drawn: np.ndarray, why: str) -> Estimate:
-    """`value` with the 2.5th and 97.5th percentile of `drawn`; draws in which it is undefined (NaN) are left out."""
+def estimate(value: float, draws: np.ndarray, n_groups: int, reason: str) -> Estimate:
+    """Return `value` with its percentile interval over `draws` of `n_groups` documents or problems.
+
+    NaN is undefined: such draws are left out, and such a value is None for this `reason`.
+    """
     if np.isnan(value):
-        return Estimate(None, why=why)
-    defined = drawn[~np.isnan(drawn)]
-    if not len(defined):
-        return Estimate(float(value), why=_WHY_NO_INTERVAL)
-    low, high = np.percentile(defined, (2.5, 97.5))
-    return Estimate(float(value), float(low), float(high))
+        return Estimate(None, n=n_groups, undefined=reason)
+    return estimate_from_draws(value, draws, n_groups, _WHY_NO_INTERVAL)
 
 
 def difference(ours: Measured, theirs: Measured, measure: str) -> Estimate:
     """`measure` of `ours` less that of `theirs`, with the interval of the paired draws."""
     at = MEASURES.index(measure)
     value = ours.values[at] - theirs.values[at]
-    return estimate(value, ours.drawn[:, at] - theirs.drawn[:, at], _WHY_UNDEFINED[at])
+    return estimate(value, ours.drawn[:, at] - theirs.drawn[:, at], ours.n_groups, _WHY_UNDEFINED[at])
 
 
 def mean_of(measured: list[Measured]) -> Measured:
@@ -150,15 +161,16 @@ def mean_of(measured: list[Measured]) -> Measured:
         np.round(np.mean([each.counts for each in measured], axis=0)),
         np.mean([each.values for each in measured], axis=0),
         np.mean([each.drawn for each in measured], axis=0),
+        measured[0].n_groups,
     )
 
 
-def measure_units(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Measured:
+def measure_units(index: UnitIndex, found: Occurrences, resamples: DocumentResamples) -> Measured:
     """Rates of a list of grams as marks of whole units."""
     return Measured.of(found.marked_units(), index.positive, index.document, resamples)
 
 
-def measure_pieces(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Measured:
+def measure_pieces(index: UnitIndex, found: Occurrences, resamples: DocumentResamples) -> Measured:
     """Rates of the same list as marks of words or tokens; a word is positive where its unit is."""
     positive, document = index.positive[index.piece_unit], index.document[index.piece_unit]
     return Measured.of(found.covered_pieces(), positive, document, resamples)
@@ -183,10 +195,11 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self)
+        plain: dict[str, Any] = plain_record(self)
+        return plain
 
 
-def evaluate(index: UnitIndex, found: Occurrences, resamples: Resamples) -> Evaluation:
+def evaluate(index: UnitIndex, found: Occurrences, resamples: DocumentResamples) -> Evaluation:
     """Rates of the list whose occurrences are `found`, on units and on pieces."""
     return Evaluation(
         len(index.documents),

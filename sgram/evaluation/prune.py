@@ -19,7 +19,7 @@ import numpy as np
 from sgram.errors import InputError, UsageError
 from sgram.evaluation.gram_scores import lexicon_scores
 from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.precision_recall import Measured, Rates, Resamples, group_keys
+from sgram.evaluation.precision_recall import DocumentResamples, Measured, Rates, group_keys
 from sgram.lexicon import Cluster, Lexicon
 
 N_FOLDS = 5
@@ -121,7 +121,7 @@ def prune(
     indexes: Sequence[UnitIndex],
     min_precision: float,
     seed: int = 0,
-    resamples: Sequence[Resamples] = (),
+    resamples: Sequence[DocumentResamples] = (),
 ) -> Pruned:
     """`lexicon` without the grams that keep it below `min_precision` on units of every one of the `indexes`.
 
@@ -151,7 +151,7 @@ def prune(
     if threshold is None:
         raise InputError(f"no cut of {lexicon.name} has a precision of {aim:g} on all labels; wish for less")
     kept = of_grams >= threshold
-    resamples = resamples or [Resamples.of(index, n_draws=0) for index in indexes]
+    resamples = resamples or [DocumentResamples.of(index, n_draws=0) for index in indexes]
     rates = tuple(
         _rates(index, drawn, index.find(grams), kept, marks[pool.label_set == number])
         for number, (index, drawn) in enumerate(zip(indexes, resamples, strict=True))
@@ -243,7 +243,7 @@ def _recall(pool: _Pool, marks: np.ndarray) -> float:
     return float((hits / np.bincount(pool.label_set[pool.positive], minlength=pool.n_sets)).mean())
 
 
-def _rates(index: UnitIndex, drawn: Resamples, found: Any, kept: np.ndarray, marks: np.ndarray) -> PrunedRates:
+def _rates(index: UnitIndex, drawn: DocumentResamples, found: Any, kept: np.ndarray, marks: np.ndarray) -> PrunedRates:
     measured = [
         Measured.of(each, index.positive, index.document, drawn).summary()
         for each in (marks, found.of(kept).marked_units(), found.marked_units())

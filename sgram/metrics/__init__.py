@@ -19,8 +19,8 @@ from sgram.metrics.jackknife import conditional_entropy_by_problem, entropy_by_p
 from sgram.metrics.overlap import Overlap, high_entropy_weights, overlap
 from sgram.metrics.settling import Settling, settle
 from sgram.metrics.success import avg_at_k, maj_at_k, pass_at_k
-from sgram.statistics.bootstrap import Estimate
-from sgram.statistics.by_problem import (
+from sgram.statistics import (
+    Estimate,
     mean_by_problem,
     ratio_by_problem,
     ratios_by_problem,

@@ -13,7 +13,7 @@ import numpy as np
 
 from sgram.metrics.curve import Curve, noise_like
 from sgram.metrics.settling import interval
-from sgram.statistics.bootstrap import N_DRAWS
+from sgram.statistics import N_DRAWS
 
 MIN_STEPS = 8
 N_FITTED = 4

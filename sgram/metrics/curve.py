@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.statistics.bootstrap import N_DRAWS
+from sgram.statistics import N_DRAWS
 
 _AT_ONCE = 1 << 22
 MAX_CORRELATION = 0.95

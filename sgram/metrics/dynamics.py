@@ -20,7 +20,7 @@ import numpy as np
 
 from sgram.metrics.curve import Curve, curve_draws, has_samples, problem_names
 from sgram.metrics.settling import MIN_STEPS, SHARE, Settling, interval, settle_drawn
-from sgram.statistics.bootstrap import N_DRAWS, Estimate
+from sgram.statistics import N_DRAWS, Estimate
 
 Answer = Literal["yes", "no", "cannot say"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.errors import InputError, UsageError
-from sgram.statistics.bootstrap import NORMAL_95
+from sgram.statistics import NORMAL_95
 
 PART = 1 / 5
 """Of the steps, at the start and at the end."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from sgram.metrics.entropy import Correction, semantic_entropy
 from sgram.metrics.equal_size import entropy_at_size
-from sgram.statistics.bootstrap import NORMAL_95, Estimate
+from sgram.statistics import NORMAL_95, Estimate
 
 MAX_PARTS = 50
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from sgram.errors import UsageError
 from sgram.metrics.curve import Curve, curve_draws, smoothed
-from sgram.statistics.bootstrap import N_DRAWS
+from sgram.statistics import N_DRAWS
 
 SHARE = 0.9
 MIN_STEPS = 5

@@ -14,20 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sgram.array_types import FloatArray
+from sgram.statistics import N_DRAWS, Estimate, draw_group_sums, estimate_from_draws
 from sgram.traces import Trace
 
 OUTCOMES = ("correct", "wrong", "not judged")
-N_BOOTSTRAP = 1000
-_BLOCK = 1 << 22
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share with its interval; each None where it is undefined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +32,16 @@ class ShareRow:
     n_units: int
     """Tokens, or whatever was counted."""
     n_planning: int
-    pooled: Share
-    mean: Share
+    pooled: Estimate
+    mean: Estimate
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON values."""
-        return asdict(self)
+        shares = {
+            name: {"value": share.value, "low": share.low, "high": share.high}
+            for name, share in (("pooled", self.pooled), ("mean", self.mean))
+        }
+        return {**asdict(self), **shares}
 
 
 NO_MODEL = "not told"
@@ -74,7 +69,7 @@ class ShareCounts:
         self._units.append(n_units)
 
     def table(
-        self, by: Sequence[Literal["model", "outcome"]] = (), seed: int = 0, n_bootstrap: int = N_BOOTSTRAP
+        self, by: Sequence[Literal["model", "outcome"]] = (), seed: int = 0, n_bootstrap: int = N_DRAWS
     ) -> list[ShareRow]:
         """One row for each model, outcome or pair of them that occurs, as `by` says; one of all traces for ().
 
@@ -123,19 +118,14 @@ def group_sums(groups: np.ndarray, planning: np.ndarray, units: np.ndarray) -> n
     return np.add.reduceat(columns, firsts) if len(groups) else np.zeros((0, 4))
 
 
-def bootstrap_shares(sums: np.ndarray, rng: np.random.Generator, n_bootstrap: int) -> tuple[Share, Share]:
-    """(pooled, mean over traces) of `group_sums`, each with the 2.5th and 97.5th percentile of its resamples."""
-    n_groups = len(sums)
-    values = _ratios(sums.sum(axis=0, keepdims=True))[0]  # (2,)
-    if n_groups < 2:
-        return tuple(Share(_known(value), None, None) for value in values)
-    drawn, at_once = [], max(1, _BLOCK // n_groups)
-    for first in range(0, n_bootstrap, at_once):
-        size = (min(at_once, n_bootstrap - first), n_groups)
-        picks = rng.integers(n_groups, size=size)  # (resamples, G)
-        drawn.append(np.stack([column[picks].sum(axis=1) for column in sums.T], axis=1))
-    ratios = _ratios(np.concatenate(drawn))  # (n_bootstrap, 2)
-    return tuple(_share(value, column) for value, column in zip(values, ratios.T, strict=True))
+def bootstrap_shares(
+    sums: FloatArray, rng: np.random.Generator, n_bootstrap: int = N_DRAWS
+) -> tuple[Estimate, Estimate]:
+    """Return the (pooled, mean over traces) share of `group_sums`, each with its percentile interval over groups."""
+    pooled, mean = _ratios(sums.sum(axis=0, keepdims=True))[0]
+    drawn_sums = draw_group_sums(rng, sums, n_bootstrap) if len(sums) > 1 else np.zeros((0, 4))
+    pooled_draws, mean_draws = _ratios(drawn_sums).T
+    return _share(pooled, pooled_draws, len(sums)), _share(mean, mean_draws, len(sums))
 
 
 def _ratios(sums: np.ndarray) -> np.ndarray:
@@ -144,13 +134,7 @@ def _ratios(sums: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def _share(value: float, resampled: np.ndarray) -> Share:
-    defined = resampled[~np.isnan(resampled)]
-    if np.isnan(value) or not len(defined):
-        return Share(_known(value), None, None)
-    low, high = np.percentile(defined, (2.5, 97.5))
-    return Share(float(value), float(low), float(high))
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _share(share: float, draws: FloatArray, n_groups: int) -> Estimate:
+    if np.isnan(share):
+        return Estimate(None, n=n_groups, undefined="nothing was counted")
+    return estimate_from_draws(share, draws, n_groups)

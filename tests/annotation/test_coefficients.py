@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.annotation.coefficients import (
-    NO_TWO,
+    NO_TWO_RATINGS,
     ONE_LABEL,
     ONE_RATER,
     cohen_kappa,
@@ -21,7 +21,7 @@ from sgram.annotation.coefficients import (
     percent_agreement,
 )
 from sgram.annotation.rating_table import MISSING, RatingTable
-from sgram.statistics.bootstrap import Resamples
+from sgram.statistics import Resamples
 from tests.builders import rating_examples as examples
 
 pytest.importorskip("krippendorff", reason="krippendorff comes with the extra validate")
@@ -31,11 +31,11 @@ pytest.importorskip("statsmodels", reason="statsmodels comes with the extra vali
 def value(coefficient, codes, n_labels):
     """The coefficient of the items as they are; the reason where it has none."""
     made = coefficient(codes, n_labels)
-    return made.undefined or float(made.value(made.features.sum(axis=0)[None])[0])
+    return made.undefined or float(made.compute(made.features.sum(axis=0)[None])[0])
 
 
 def of(coefficient, ratings):
-    table = RatingTable.of(ratings)
+    table = RatingTable.from_ratings(ratings)
     return value(coefficient, table.codes, len(table.labels))
 
 
@@ -124,7 +124,7 @@ def test_each_coefficient_is_its_definition(items):
     ):
         found, expected = of(coefficient, ratings), definition(ratings)
         assert isinstance(found, str) if expected is None else found == pytest.approx(expected, abs=1e-9)
-    table = RatingTable.of(ratings)
+    table = RatingTable.from_ratings(ratings)
     for pair in [(0, 1), (1, 0), (0, 2)] if len(table.raters) > 2 else []:
         found = value(cohen_kappa, table.codes[:, pair], len(table.labels))
         expected = examples.cohen(ratings, *(table.raters[place] for place in pair))
@@ -134,13 +134,13 @@ def test_each_coefficient_is_its_definition(items):
 @given(rows_of)
 @settings(max_examples=100)
 def test_resampled_values_are_those_of_the_libraries(items):
-    table = RatingTable.of(ratings_of(items))
+    table = RatingTable.from_ratings(ratings_of(items))
     n_labels = len(table.labels)
     resamples = Resamples(table.codes, 5)
-    kinds = table.codes[resamples.firsts]
+    kinds = table.codes[resamples.representatives]
     n_raters = kinds.shape[1]
     alpha, fleiss, ac1 = (make(kinds, n_labels) for make in (krippendorff_alpha, fleiss_kappa, gwet_ac1))
-    drawn = {made: made.value(resamples.sums(made.features)) for made in (alpha, fleiss, ac1)}
+    drawn = {made: made.compute(resamples.sums(made.features)) for made in (alpha, fleiss, ac1)}
     for draw, sizes in enumerate(resamples.sums(np.eye(len(kinds))).astype(int)):
         codes = np.repeat(kinds, sizes, axis=0)
         counts = np.stack([(codes == label).sum(axis=1) for label in range(n_labels)], axis=1)
@@ -179,7 +179,7 @@ def test_cohen_s_kappa_is_that_of_the_library(pairs):
     ("rows", "percent", "alpha", "fleiss", "ac1"),
     [
         (["aab"], ONE_RATER, ONE_RATER, ONE_RATER, ONE_RATER),
-        (["a*b*", "*b*a"], NO_TWO, NO_TWO, "no item was rated by all 2 raters", NO_TWO),
+        (["a*b*", "*b*a"], NO_TWO_RATINGS, NO_TWO_RATINGS, "no item was rated by all 2 raters", NO_TWO_RATINGS),
         (["aaa", "aaa"], 1, ONE_LABEL, ONE_LABEL, ONE_LABEL),
         # a and b, but only a's where two rated: chance is corrected for by AC1 from all ratings, by the others not
         (["aab", "aa*"], 1, ONE_LABEL, ONE_LABEL, 1),

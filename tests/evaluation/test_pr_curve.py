@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sgram.evaluation.label_index import UnitIndex
 from sgram.evaluation.pr_curve import Curve, chance_curve, compare_at_coverage, summarize
-from sgram.evaluation.precision_recall import Resamples
+from sgram.evaluation.precision_recall import DocumentResamples
 from tests.builders.labeled_examples import PLAN, STEP, document
 
 NONE = -np.inf
@@ -27,7 +27,7 @@ def labeled(positive, documents=None):
 
 def summary(scores, positive, documents=None, n_draws=50):
     index = labeled(positive, documents)
-    return summarize(index, np.array(scores, float), Resamples.of(index, n_draws=n_draws))
+    return summarize(index, np.array(scores, float), DocumentResamples.of(index, n_draws=n_draws))
 
 
 def test_a_curve_has_one_point_for_each_distinct_score():
@@ -54,11 +54,11 @@ def test_the_summary_by_hand():
 def test_a_precision_that_is_never_reached_is_undefined():
     found = summary([2, 1], [False, True])
     assert [each.value for _, each in found.recall_at] == [None] * 3
-    assert found.recall_at[0][1].why == "no threshold reaches it"
+    assert found.recall_at[0][1].undefined == "no threshold reaches it"
     nothing = summary([NONE, NONE], [False, True])
     assert nothing.best.f1.value is None
     assert nothing.average_precision.value == 0.5
-    assert summary([1, 2], [False, False]).average_precision.why == "nothing is positive"
+    assert summary([1, 2], [False, False]).average_precision.undefined == "nothing is positive"
 
 
 cases = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9, NONE]), st.booleans()), min_size=1, max_size=14)
@@ -106,7 +106,7 @@ def test_intervals_are_those_of_drawn_documents():
 def test_a_list_is_as_good_as_itself_at_every_coverage():
     index = labeled([True, False] * 10)
     scores = np.arange(20.0)
-    rows = compare_at_coverage(index, scores, scores, Resamples.of(index, n_draws=20))
+    rows = compare_at_coverage(index, scores, scores, DocumentResamples.of(index, n_draws=20))
     assert [row.coverage for row in rows] == pytest.approx(np.arange(1, 21) * 0.05)
     assert all((row.gain.value, row.gain.low, row.gain.high) == (0, 0, 0) for row in rows)
 
@@ -114,7 +114,7 @@ def test_a_list_is_as_good_as_itself_at_every_coverage():
 def test_the_better_order_gains_until_both_mark_all():
     index = labeled([True] * 4 + [False] * 4)
     up, down = np.arange(8.0), -np.arange(8.0)
-    rows = compare_at_coverage(index, down, up, Resamples.of(index, n_draws=20), step=0.25)
+    rows = compare_at_coverage(index, down, up, DocumentResamples.of(index, n_draws=20), step=0.25)
     # 2 marked: 2 hits against 0, F1 4/6; 4: 8/8 against 0; 6: 8/10 against 4/10; 8: equal
     assert [(row.ours, row.theirs) for row in rows] == [
         (pytest.approx(4 / 6), 0),
@@ -128,15 +128,15 @@ def test_the_better_order_gains_until_both_mark_all():
 def test_orders_are_compared_as_far_as_the_shorter_list_reaches():
     index = labeled([True, False, True, False])
     short, long = np.array([1.0, NONE, NONE, NONE]), np.array([1.0, 2.0, 3.0, 4.0])
-    rows = compare_at_coverage(index, short, long, Resamples.of(index, n_draws=5), step=0.1)
+    rows = compare_at_coverage(index, short, long, DocumentResamples.of(index, n_draws=5), step=0.1)
     assert [row.coverage for row in rows] == pytest.approx([0.1, 0.2, 0.25])
-    assert compare_at_coverage(index, np.full(4, NONE), long, Resamples.of(index)) == []
+    assert compare_at_coverage(index, np.full(4, NONE), long, DocumentResamples.of(index)) == []
 
 
 def test_tied_units_count_in_part():
     index = labeled([True, True, False, False])
     tied, sorted_out = np.zeros(4), np.array([4.0, 3.0, 2.0, 1.0])
-    (first, *_) = compare_at_coverage(index, sorted_out, tied, Resamples.of(index, n_draws=5), step=0.5)
+    (first, *_) = compare_at_coverage(index, sorted_out, tied, DocumentResamples.of(index, n_draws=5), step=0.5)
     # 2 of the 4 tied units, half of them positive: 1 hit, F1 = 2 / (2 + 2)
     assert (first.ours, first.theirs) == (1.0, 0.5)
 

@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 from sgram.evaluation.label_index import UnitIndex
 from sgram.evaluation.precision_recall import (
     MEASURES,
-    Estimate,
+    DocumentResamples,
     Measured,
-    Resamples,
     difference,
     evaluate,
     mean_of,
     measure_units,
     rates,
 )
+from sgram.statistics import Estimate
 from tests.builders.labeled_examples import GRAMS, PLAN, STEP, document, documents, two_documents
 
 
 def measured(marks, positive, groups, n_draws=200, seed=0):
     marks, positive, groups = np.array(marks, bool), np.array(positive, bool), np.array(groups)
     n = int(groups.max()) + 1
-    return Measured.of(marks, positive, groups, Resamples(np.arange(n), n, "document", n_draws, seed))
+    return Measured.of(marks, positive, groups, DocumentResamples(np.arange(n), n, "document", n_draws, seed))
 
 
 def judged(grams, made=None, **options):
     index = UnitIndex.of(made or two_documents())
-    return evaluate(index, index.find(grams), Resamples.of(index, **options))
+    return evaluate(index, index.find(grams), DocumentResamples.of(index, **options))
 
 
 def test_the_rates_of_a_list_by_hand():
@@ -54,16 +54,16 @@ def test_the_rates_of_a_list_by_hand():
 
 def test_what_is_undefined_is_none_with_its_reason():
     nothing = judged(["absent"])
-    assert nothing.units.precision == Estimate(None, why="nothing is marked")
+    assert nothing.units.precision == Estimate(None, n=2, undefined="nothing is marked")
     assert nothing.units.recall.value == nothing.units.f1.value == nothing.units.coverage.value == 0.0
     unplanned = judged(["wait"], [document("a", (STEP, "wait")), document("b", (STEP, "so"))])
-    assert unplanned.units.recall == Estimate(None, why="nothing is positive")
+    assert unplanned.units.recall == Estimate(None, n=2, undefined="nothing is positive")
     assert unplanned.units.precision.value == 0.0
     neither = judged(["absent"], [document("a", (STEP, "wait"))])
-    assert neither.units.f1 == Estimate(None, why="nothing is marked or positive")
+    assert neither.units.f1 == Estimate(None, n=1, undefined="nothing is marked or positive")
     alone = judged(["wait"], two_documents()[:1])
     assert (alone.units.precision.value, alone.units.precision.low) == (0.5, None)
-    assert alone.units.precision.why == "an interval needs two documents or more"
+    assert alone.units.precision.undefined == "an interval needs two documents or more"
 
 
 def test_an_evaluation_is_json():
@@ -118,10 +118,10 @@ def test_documents_of_one_problem_are_drawn_together():
 
 def test_a_difference_is_drawn_in_pairs():
     index = UnitIndex.of([document(name, (PLAN, "wait so"), (STEP, "so it is")) for name in "abcde"])
-    drawn = Resamples.of(index)
+    drawn = DocumentResamples.of(index)
     ours, theirs = (measure_units(index, index.find([gram]), drawn) for gram in ("wait", "so"))
-    assert difference(ours, theirs, "precision") == Estimate(0.5, 0.5, 0.5)  # 1 against 1/2 in every draw
-    assert difference(ours, ours, "f1") == Estimate(0.0, 0.0, 0.0)
+    assert difference(ours, theirs, "precision") == Estimate(0.5, 0.5, 0.5, n=5)  # 1 against 1/2 in every draw
+    assert difference(ours, ours, "f1") == Estimate(0.0, 0.0, 0.0, n=5)
     none = measure_units(index, index.find(["absent"]), drawn)
     assert difference(ours, none, "precision").value is None
 

@@ -6,7 +6,7 @@ import pytest
 from sgram.errors import InputError, UsageError
 from sgram.evaluation.comparison import made_with
 from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.precision_recall import Resamples
+from sgram.evaluation.precision_recall import DocumentResamples
 from sgram.evaluation.prune import prune
 from sgram.lexicon import Cluster, Gram, Lexicon
 from tests.builders.labeled_examples import PLAN, STEP, document
@@ -142,7 +142,7 @@ def test_the_wish_holds_for_every_label_set():
 def test_intervals_are_drawn_where_draws_are_given():
     index = UnitIndex.of(MADE)
     assert prune(SCORED, [index], 0.9).rates[0].whole.precision.low is None
-    (rates,) = prune(SCORED, [index], 0.9, resamples=[Resamples.of(index)]).rates
+    (rates,) = prune(SCORED, [index], 0.9, resamples=[DocumentResamples.of(index)]).rates
     assert rates.whole.precision.low == pytest.approx(0.4)
 
 

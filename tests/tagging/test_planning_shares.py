@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgram.tagging.planning_shares import OUTCOMES, Share, ShareCounts, bootstrap_shares, group_sums
+from sgram.statistics import Estimate
+from sgram.tagging.planning_shares import OUTCOMES, ShareCounts, bootstrap_shares, group_sums
 from sgram.traces import Trace
 
 # (group, model, correct, planning, tokens)
@@ -73,13 +74,13 @@ def test_models_go_by_size_and_outcomes_in_their_order():
 
 def test_what_is_undefined_is_none():
     (empty,) = ShareCounts().table()
-    nothing = Share(None, None, None)
+    nothing = Estimate(None, n=0, undefined="nothing was counted")
     assert (empty.n_traces, empty.pooled, empty.mean) == (0, nothing, nothing)
     assert ShareCounts().table(("model",)) == []
     (one,) = counted(numbered(ROWS[:2])).table()  # a single group says nothing of others
-    assert (one.n_groups, one.pooled) == (1, Share(pytest.approx(0.2), None, None))
+    assert (one.n_groups, one.pooled) == (1, Estimate(pytest.approx(0.2), n=1))
     (blank,) = counted(numbered([(None, None, None, 0, 0)] * 3)).table()
-    assert blank.pooled == blank.mean == nothing
+    assert blank.pooled == blank.mean == Estimate(None, n=3, undefined="nothing was counted")
 
 
 def test_rows_are_json():
@@ -90,13 +91,13 @@ def test_rows_are_json():
 def test_two_groups_give_the_three_resamples_there_are():
     # shares 0 and 1: a resample is 0, 1/2 or 1 with 1/4, 1/2, 1/4, so the percentiles are the ends
     (row,) = counted(numbered([("a", None, None, 0, 5), ("b", None, None, 5, 5)])).table()
-    assert row.pooled == row.mean == Share(0.5, 0.0, 1.0)
+    assert row.pooled == row.mean == Estimate(0.5, 0.0, 1.0, n=2)
 
 
 def test_equal_groups_leave_no_doubt():
     rows = [(f"g{number}", None, None, 2, 8) for number in range(9)]
     (row,) = counted(numbered(rows)).table()
-    assert row.pooled == row.mean == Share(0.25, 0.25, 0.25)
+    assert row.pooled == row.mean == Estimate(0.25, 0.25, 0.25, n=9)
 
 
 def test_the_interval_is_the_normal_one_where_there_are_many_groups():
@@ -178,7 +179,7 @@ def test_resamples_in_blocks_are_those_of_the_plain_loop(monkeypatch):
     pooled = np.percentile([each[0] / each[1] for each in drawn], (2.5, 97.5))
     mean = np.percentile([each[2] / each[3] for each in drawn], (2.5, 97.5))
     for block in (1, 7, 1 << 22):
-        monkeypatch.setattr("sgram.tagging.planning_shares._BLOCK", block)
+        monkeypatch.setattr("sgram.statistics.bootstrap._MAX_INDICES", block)
         found = bootstrap_shares(sums, np.random.default_rng(5), 200)
         for share, value, ends in zip(found, (8 / 18, 1.25 / 3), (pooled, mean), strict=True):
             assert (share.value, share.low, share.high) == pytest.approx((value, *ends))

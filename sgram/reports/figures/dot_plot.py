@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sgram.reports.figures.canvas import COLORS, GRAY
 from sgram.reports.figures.figure import Figure, say_key
 from sgram.reports.figures.source_selection import fitted, short_names
-from sgram.statistics.comparisons import finite_number
+from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from sgram.reports.figures.canvas import COLORS, GRAY, PALE, spread
 from sgram.reports.figures.dot_plot import NEAR_ZERO, Dot, DotRow, Panel, dot, dot_plot
 from sgram.reports.figures.figure import Figure, say_key
 from sgram.reports.figures.source_selection import Chosen, fitted, headings
-from sgram.statistics.comparisons import Known, finite_number, mean
+from sgram.statistics import Interval, finite_number, mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def smoothed(found: Points) -> Points:
     made = []
     for place, (step, *_) in enumerate(found):
         near = found[max(0, place - half) : place + half + 1]
-        known_ones = [Known(*point[1:]) for point in near if None not in point]
+        known_ones = [Interval(*point[1:]) for point in near if None not in point]
         value = sum(point[1] for point in near) / len(near)
         band = mean(known_ones) if known_ones else None
         made.append((step, value, band and value - band.value + band.low, band and value - band.value + band.high))

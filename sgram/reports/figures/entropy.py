@@ -7,7 +7,7 @@ from sgram.reports.figures.dot_plot import DotRow, Panel, dot, dot_plot
 from sgram.reports.figures.figure import Figure
 from sgram.reports.figures.shares import DRAWS, INTERVALS, PLACEBO_KEY, one, outcomes_of
 from sgram.reports.figures.source_selection import Chosen
-from sgram.statistics.comparisons import finite_number
+from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table

@@ -9,7 +9,7 @@ from sgram.reports.figures.dynamics import points, smoothed
 from sgram.reports.figures.figure import Figure, say_key
 from sgram.reports.figures.shares import INTERVALS, one, outcomes_of
 from sgram.reports.figures.source_selection import Chosen, headings, short_names
-from sgram.statistics.comparisons import finite_number
+from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from sgram.reports.figures import shares as figures_shares
 from sgram.reports.figures.dot_plot import SOURCES_SHOWN
 from sgram.reports.figures.figure import Figure, ShownFigure
 from sgram.reports.figures.source_selection import chosen, judged
-from sgram.statistics.comparisons import finite_number
+from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis

@@ -7,7 +7,7 @@ from sgram.reports.figures.canvas import COLORS, GRAY, label
 from sgram.reports.figures.dot_plot import DotRow, Panel, dot, dot_plot
 from sgram.reports.figures.figure import Figure, say_key
 from sgram.reports.figures.source_selection import Chosen, short_names
-from sgram.statistics.comparisons import finite_number, of_shares, standing
+from sgram.statistics import finite_number, select_discoveries, share_difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,7 @@ def grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
     """The grams whose share of traces differs most between correct and wrong traces."""
     held = [row for row in table.records() if finite_number(row["difference"]) is not None]
     largest = sorted(held, key=lambda row: (-abs(row["difference"]), str(row["gram"])))[:GRAMS_SHOWN]
-    found = {row["gram"] for row in standing(held, lambda row: of_shares(row, n_correct, n_wrong))}
+    found = {row["gram"] for row in select_discoveries(held, lambda row: share_difference(row, n_correct, n_wrong))}
     rows = []
     for row in sorted(largest, key=lambda row: (-row["difference"], str(row["gram"]))):
         of = "correct" if row["difference"] > 0 else "wrong"

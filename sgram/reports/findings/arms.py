@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sgram.reports.figures.source_selection import grouped
 from sgram.reports.findings.dynamics import ends
 from sgram.reports.findings.wording import Sentence, listed, points
-from sgram.statistics.comparisons import Known, difference, mean, standing
+from sgram.statistics import Interval, difference, mean, select_discoveries
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -28,7 +28,7 @@ class _Pair:
     one: str
     other: str
     n_seeds: int
-    found: Known
+    found: Interval
 
     def __str__(self) -> str:
         return f"{self.one} less {self.other} {points(self.found)}"
@@ -37,7 +37,7 @@ class _Pair:
 def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Whether any arm ends with another accuracy than the one that it is to be compared with."""
     held = grouped(table, "source", "series")
-    by_arm: dict[str, dict[str, Known]] = {}
+    by_arm: dict[str, dict[str, Interval]] = {}
     for source in sources:
         name, both = _RUN.fullmatch(source), ends(held.get((source, "pass@1"), ()))
         if name is not None and both is not None:
@@ -45,7 +45,7 @@ def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     pairs = _pairs(by_arm)
     if not pairs:
         return []
-    stand = standing(pairs, lambda pair: pair.found)
+    stand = select_discoveries(pairs, lambda pair: pair.found)
     told = stand[:_MOST] if stand else pairs[:_MOST]
     text = f"Accuracy (pass@1) over the last tenth of the steps: {listed([str(pair) for pair in told])}"
     if len(told) < len(pairs):
@@ -66,7 +66,7 @@ def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     ]
 
 
-def _pairs(by_arm: Mapping[str, Mapping[str, Known]]) -> list[_Pair]:
+def _pairs(by_arm: Mapping[str, Mapping[str, Interval]]) -> list[_Pair]:
     """Arms with the first one that stands for no method, then with the control, each over the seeds of both."""
     base = _BASE if _BASE in by_arm else next(iter(by_arm), "")
     beside = [base] + [_CONTROL] * (_CONTROL in by_arm and base != _CONTROL)

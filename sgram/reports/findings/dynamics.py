@@ -21,7 +21,15 @@ from sgram.reports.findings.wording import (
     told,
     typeset,
 )
-from sgram.statistics.comparisons import Known, at_least, difference, finite_number, known, mean, standing
+from sgram.statistics import (
+    Interval,
+    difference,
+    finite_number,
+    mean,
+    read_interval,
+    select_discoveries,
+    widen_share_difference,
+)
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -36,15 +44,15 @@ _QUANTITIES = (
 )
 
 
-def ends(rows: Sequence[Mapping]) -> tuple[Known, Known] | None:
+def ends(rows: Sequence[Mapping]) -> tuple[Interval, Interval] | None:
     """Means over the first and the last tenth of the steps of one series; None for fewer than two steps."""
     first, last = _tenths(rows)
-    return (mean([known(row) for row in first]), mean([known(row) for row in last])) if first else None
+    return (mean([read_interval(row) for row in first]), mean([read_interval(row) for row in last])) if first else None
 
 
 def _tenths(rows: Sequence[Mapping]) -> tuple[Sequence[Mapping], Sequence[Mapping]]:
     """Records of the first and of the last tenth of the steps, at least one each; none for fewer than two steps."""
-    found = [row for row in rows if finite_number(row["step"]) is not None and known(row) is not None]
+    found = [row for row in rows if finite_number(row["step"]) is not None and read_interval(row) is not None]
     found.sort(key=lambda row: finite_number(row["step"]))
     n = min(max(1, round(END * len(found))), len(found) // 2)
     return found[:n], found[len(found) - n :]
@@ -54,7 +62,7 @@ Series = Mapping[tuple, Sequence[Mapping]]
 """(source, series) -> records."""
 
 
-def _series(held: Series, source: str, series: str, of_list: str = "SGs") -> tuple[Known, Known] | None:
+def _series(held: Series, source: str, series: str, of_list: str = "SGs") -> tuple[Interval, Interval] | None:
     return ends([row for row in held.get((source, series), ()) if (row["list"] or "SGs") == of_list])
 
 
@@ -77,12 +85,12 @@ def outcomes(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return found
 
 
-def _outcome(source: str, name: str, both: tuple[Known, Known], is_share: bool, chance: float | None) -> Claim:
+def _outcome(source: str, name: str, both: tuple[Interval, Interval], is_share: bool, chance: float | None) -> Claim:
     change = difference(both[1], both[0])
     first, last = (percent(each) if is_share else amount(each, 0) for each in both)
     size = points(change) if is_share else amount(change, 0, signed=True)
     base = f"{source}: {name} went from {first} to {last}"
-    if change.holds_zero:
+    if change.contains_zero:
         text = f"{base}, {size}; the interval holds 0, so no change can be claimed."
         return Claim(source, f"no change of {name} can be claimed", text)
     worth, placebo_text = beside(change, chance)
@@ -107,9 +115,9 @@ def exploration(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return told(claims, "dynamics", leads=True)
 
 
-def _explored(source: str, base: str, change: Known, chance: float | None) -> Claim:
+def _explored(source: str, base: str, change: Interval, chance: float | None) -> Claim:
     worth, placebo_text = beside(change, chance, "nats", 2, 1)
-    if change.holds_zero:
+    if change.contains_zero:
         also = "" if chance is None else f" With random grams it is {plain(chance, signed=True)} nats."
         return Claim(
             source,
@@ -188,17 +196,17 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return found
 
 
-def _change_of_shares(rows: Sequence[Mapping], first: Known, last: Known) -> Known:
+def _change_of_shares(rows: Sequence[Mapping], first: Interval, last: Interval) -> Interval:
     """`last` less `first`; where traces are rare, as sure as their number allows."""
     sizes = [sum(finite_number(row.get("n")) or 0 for row in some) for some in _tenths(rows)]
     change = difference(last, first)
-    return at_least(change, [(first.value, sizes[0]), (last.value, sizes[1])]) if all(sizes) else change
+    return widen_share_difference(change, [(first.value, sizes[0]), (last.value, sizes[1])]) if all(sizes) else change
 
 
-def _fell(changes: Mapping[str, Known], firsts: Mapping[str, float]) -> str:
+def _fell(changes: Mapping[str, Interval], firsts: Mapping[str, float]) -> str:
     """What may be said of which kind of error fell, and which fell more."""
     ways = {
-        kind: "unknown" if each.holds_zero else "fell" if each.value < 0 else "rose" for kind, each in changes.items()
+        kind: "unknown" if each.contains_zero else "fell" if each.value < 0 else "rose" for kind, each in changes.items()
     }
     if set(ways.values()) == {"unknown"}:
         return "no change of strategic or of procedural errors can be claimed"
@@ -208,7 +216,7 @@ def _fell(changes: Mapping[str, Known], firsts: Mapping[str, float]) -> str:
     gap = difference(changes["strategic"], changes["procedural"])
     relative = {kind: changes[kind].value / firsts[kind] if firsts[kind] else 0.0 for kind in changes}
     steeper = min(relative, key=lambda kind: (relative[kind], kind))
-    if gap.holds_zero:
+    if gap.contains_zero:
         return f"both fell, which more cannot be told in points; relative to where they began {steeper} ones"
     more = "strategic" if gap.value < 0 else "procedural"
     if more == steeper:
@@ -221,7 +229,7 @@ def aha(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     rows = [row for row in table.records() if row["source"] in sources and _log_ratio(row) is not None]
     if not rows:
         return []
-    found = standing(rows, _log_ratio)
+    found = select_discoveries(rows, _log_ratio)
     n = f"{len(rows):,} reflection cluster{'s' * (len(rows) != 1)} (backtracking, verification, branching)"
     if not found:
         return [
@@ -248,8 +256,8 @@ def aha(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     ]
 
 
-def _log_ratio(row: Mapping) -> Known | None:
-    found = known(row, "ratio")
+def _log_ratio(row: Mapping) -> Interval | None:
+    found = read_interval(row, "ratio")
     if found is None or min(found.value, found.low) <= 0:
         return None
-    return Known(*(math.log(each) for each in (found.value, found.low, found.high)))
+    return Interval(*(math.log(each) for each in (found.value, found.low, found.high)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sgram.reports.figures.entropy import by_chance
 from sgram.reports.figures.shares import one
 from sgram.reports.findings.wording import Claim, Sentence, amount, as_with_chance, beside, percent, plain, told
-from sgram.statistics.comparisons import Known, difference, finite_number, known
+from sgram.statistics import Interval, difference, finite_number, read_interval
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -18,7 +18,7 @@ def semantic_entropy(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     for source in sources:
         rows = table.records(source=source, bins="grams")
         right, wrong = (one(rows, outcome=outcome, list="SGs") for outcome in ("correct", "wrong"))
-        ends = known(right, "at_size"), known(wrong, "at_size")
+        ends = read_interval(right, "at_size"), read_interval(wrong, "at_size")
         if None in ends or right.get("size") != wrong.get("size"):
             continue
         found = difference(ends[1], ends[0])
@@ -32,9 +32,9 @@ def semantic_entropy(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return told(claims, "entropy", leads=True)
 
 
-def _claim(source: str, base: str, found: Known, chance: float | None) -> Claim:
+def _claim(source: str, base: str, found: Interval, chance: float | None) -> Claim:
     said = amount(found, unit="nats", signed=True)
-    if found.holds_zero:
+    if found.contains_zero:
         return Claim(
             source,
             "no difference of semantic entropy between wrong and correct traces can be claimed",
@@ -69,7 +69,7 @@ def tokens(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             f"{amount(execution)} at "
             "execution tokens"
         )
-        if found.holds_zero:
+        if found.contains_zero:
             claims.append(
                 Claim(
                     source,
@@ -83,11 +83,11 @@ def tokens(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return told(claims, "tokens", leads=True)
 
 
-def _entropy(row: Mapping) -> Known | None:
-    return known(row, "entropy", "entropy_low", "entropy_high")
+def _entropy(row: Mapping) -> Interval | None:
+    return read_interval(row, "entropy", "entropy_low", "entropy_high")
 
 
-def _against_placebo(source: str, base: str, planning: Known, found: Known, row: Mapping) -> Claim:
+def _against_placebo(source: str, base: str, planning: Interval, found: Interval, row: Mapping) -> Claim:
     way = "less sure" if found.value > 0 else "surer"
     placebo = _entropy(row)
     if placebo is None:
@@ -113,8 +113,8 @@ def overlap(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source)
-        own, placebo = one(rows, list="SGs"), known(one(rows, list="placebo"), "high_given_planning")
-        found, chance = known(own, "high_given_planning"), by_chance(own)
+        own, placebo = one(rows, list="SGs"), read_interval(one(rows, list="placebo"), "high_given_planning")
+        found, chance = read_interval(own, "high_given_planning"), by_chance(own)
         if found is None or chance is None:
             continue
         text = (
@@ -135,9 +135,9 @@ def overlap(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return told(claims, "tokens")
 
 
-def _overlap_verdict(found: Known, chance: float, placebo: Known | None) -> str:
+def _overlap_verdict(found: Interval, chance: float, placebo: Interval | None) -> str:
     often = "planning tokens are high-entropy tokens"
-    if found.holds(chance):
+    if found.contains(chance):
         return f"{often} no more often than chance"
     way, other = ("less", "more") if found.value < chance else ("more", "less")
     if placebo is None:

@@ -16,7 +16,7 @@ from sgram.reports.findings.wording import (
     points,
     told,
 )
-from sgram.statistics.comparisons import Known, difference, finite_number, known, of_shares, standing
+from sgram.statistics import Interval, difference, finite_number, read_interval, select_discoveries, share_difference
 
 if TYPE_CHECKING:
     from sgram.analysis.table import Table
@@ -95,14 +95,14 @@ def success(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """How often the answers are right."""
     claims = []
     for source in sources:
-        rows = [(row, found) for row in table.records(source=source) if (found := known(row))]
+        rows = [(row, found) for row in table.records(source=source) if (found := read_interval(row))]
         if rows:
             told_of = f"{source} reaches {_on_problems(rows)}."
             claims.append((rows[0][1], source, told_of))
     if len(claims) <= SOURCES_TOLD:
         return [Sentence(text, section="success") for *_, text in claims]
     best, worst = (pick(claims, key=lambda claim: claim[0].value) for pick in (max, min))
-    apart = "" if not difference(best[0], worst[0]).holds_zero else "; even these two cannot be told apart"
+    apart = "" if not difference(best[0], worst[0]).contains_zero else "; even these two cannot be told apart"
     lead = f"Accuracy goes from {percent(worst[0])} in {worst[1]} to {percent(best[0])} in {best[1]}{apart}."
     text = (
         f"The best and the worst of {len(claims):,} sources, which need not have had the same problems: "
@@ -111,7 +111,7 @@ def success(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     return [Sentence(text, section="success", lead=lead)]
 
 
-def _on_problems(rows: Sequence[tuple[Mapping, Known]]) -> str:
+def _on_problems(rows: Sequence[tuple[Mapping, Interval]]) -> str:
     """Measures with the number of problems, each its own where they differ: not every problem has k samples."""
     sizes = [int(finite_number(row["problems"]) or 0) for row, _ in rows]
     parts = [f"{row['measure']} {percent(found)}" for row, found in rows]
@@ -125,7 +125,7 @@ def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> l
     claims = []
     for source in enough:
         rows = table.records(source=source)
-        right, wrong = (known(one(rows, outcome=outcome, list="SGs")) for outcome in ("correct", "wrong"))
+        right, wrong = (read_interval(one(rows, outcome=outcome, list="SGs")) for outcome in ("correct", "wrong"))
         if right is not None and wrong is not None:
             ends = [finite_number(one(rows, outcome=of, list="placebo").get("value")) for of in ("correct", "wrong")]
             claims.append(_outcome_claim(source, right, wrong, None if None in ends else ends[1] - ends[0]))
@@ -136,7 +136,7 @@ def _levels(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     found = []
     for source in sources:
         row = one(table.records(source=source), outcome="all", list="SGs")
-        if (level := known(row)) is not None:
+        if (level := read_interval(row)) is not None:
             found.append((level, source, row.get("unit") or "words"))
     if len(found) > SOURCES_TOLD:
         low, high = min(found, key=lambda each: each[0].value), max(found, key=lambda each: each[0].value)
@@ -151,10 +151,10 @@ def _levels(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     ]
 
 
-def _outcome_claim(source: str, right: Known, wrong: Known, chance: float | None) -> Claim:
+def _outcome_claim(source: str, right: Interval, wrong: Interval, chance: float | None) -> Claim:
     found = difference(wrong, right)
     base = f"{source}: {percent(wrong)} of wrong and {percent(right)} of correct traces' text is planning"
-    if found.holds_zero:
+    if found.contains_zero:
         text = f"{base}, {points(found)}; the interval holds 0, so no difference can be claimed."
         return Claim(source, "no difference in how much wrong and correct traces plan can be claimed", text)
     more = "more" if found.value > 0 else "less"
@@ -176,7 +176,7 @@ def moves(table: "Table", sources: Sequence[str]) -> list[Sentence]:
                 compared.append((source, str(move), right, wrong))
     if not compared:
         return []
-    found = standing(compared, lambda each: difference(each[3], each[2]))
+    found = select_discoveries(compared, lambda each: difference(each[3], each[2]))
     n = f"{len(compared):,} comparison{'s' * (len(compared) != 1)} of a move's rate in wrong and correct traces"
     if not found:
         return [
@@ -206,7 +206,7 @@ def moves(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     ]
 
 
-def _by_move(found: Sequence[tuple[str, str, Known, Known]]) -> list[str]:
+def _by_move(found: Sequence[tuple[str, str, Interval, Interval]]) -> list[str]:
     """In how many sources each move is more frequent in wrong, and in how many in correct traces."""
     parts = []
     for move in dict.fromkeys(move for _, move, *_ in found):
@@ -219,16 +219,16 @@ def _by_move(found: Sequence[tuple[str, str, Known, Known]]) -> list[str]:
     return parts
 
 
-def _rate(row: Mapping) -> Known | None:
-    return known(row, "per_1000_words")
+def _rate(row: Mapping) -> Interval | None:
+    return read_interval(row, "per_1000_words")
 
 
 def grams(table: "Table", sources: Sequence[str], n_correct: int, n_wrong: int) -> list[Sentence]:
     """The grams that correct and wrong traces differ in, all judged together."""
-    held = [row for row in table.records() if known(row, "difference") is not None]
+    held = [row for row in table.records() if read_interval(row, "difference") is not None]
     if not held:
         return []
-    found = standing(held, lambda row: of_shares(row, n_correct, n_wrong))
+    found = select_discoveries(held, lambda row: share_difference(row, n_correct, n_wrong))
     if not found:
         return [
             Sentence(
@@ -269,7 +269,7 @@ def grams(table: "Table", sources: Sequence[str], n_correct: int, n_wrong: int) 
 
 
 def _gram(row: Mapping) -> str:
-    found = Known(row["difference"], row["low"], row["high"])
+    found = Interval(row["difference"], row["low"], row["high"])
     return f"“{row['gram']}” {points(found)}"
 
 
@@ -278,22 +278,22 @@ def scaling(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = sorted(
-            (row for row in table.records(source=source, list="SGs") if known(row)),
+            (row for row in table.records(source=source, list="SGs") if read_interval(row)),
             key=lambda row: finite_number(row["bin_low"]) or 0.0,
         )
         if len(rows) < 2:
             continue
         first, last = rows[0], rows[-1]
-        found = difference(known(last), known(first))
+        found = difference(read_interval(last), read_interval(first))
         ends = [
             finite_number(one(table.records(source=source, list="placebo"), bin_low=row["bin_low"]).get("value"))
             for row in (first, last)
         ]
         base = (
-            f"{source}: planning goes from {percent(known(first))} in the shortest traces to "
-            f"{percent(known(last))} in the longest"
+            f"{source}: planning goes from {percent(read_interval(first))} in the shortest traces to "
+            f"{percent(read_interval(last))} in the longest"
         )
-        if found.holds_zero:
+        if found.contains_zero:
             text = f"{base}, {points(found)}; the interval holds 0, so no change with length can be claimed."
             claims.append(Claim(source, "no change of the planning share with length can be claimed", text))
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sgram.reports.pages.table_cells import number as written
-from sgram.statistics.comparisons import Known, difference
+from sgram.statistics import Interval, difference
 
 Said = Literal["finding", "control", "caution"]
 _MINUS = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
@@ -96,7 +96,7 @@ def typeset(text: str) -> str:
     return _MINUS.sub("\N{MINUS SIGN}", text)
 
 
-def amount(found: Known, decimals: int = 2, unit: str = "", scale: float = 1.0, signed: bool = False) -> str:
+def amount(found: Interval, decimals: int = 2, unit: str = "", scale: float = 1.0, signed: bool = False) -> str:
     """An estimate with its interval, as in 12.3 % [10.1, 14.2]; more decimals where an end would seem to be 0."""
     nearest = min(abs(end) * scale for end in (found.low, found.high))
     while 0 < nearest < 0.5 * 10**-decimals and decimals < _MOST_DECIMALS:
@@ -112,12 +112,12 @@ def plain(value: float, decimals: int = 2, scale: float = 1.0, signed: bool = Fa
     return f"+{said}" if signed and value > 0 else said
 
 
-def percent(found: Known) -> str:
+def percent(found: Interval) -> str:
     """A share with its interval, in per cent."""
     return amount(found, 1, "%", 100)
 
 
-def points(found: Known) -> str:
+def points(found: Interval) -> str:
     """A difference of shares with its interval, in percentage points."""
     return amount(found, 1, "points", 100, signed=True)
 
@@ -128,7 +128,7 @@ def as_with_chance(worth: str) -> str:
 
 
 def beside(
-    found: Known, chance: float | None, unit: str = "points", decimals: int = 1, scale: float = 100
+    found: Interval, chance: float | None, unit: str = "points", decimals: int = 1, scale: float = 100
 ) -> tuple[str, str]:
     """What a difference of SGs is worth beside that of random grams: (a verdict in two or three words, a sentence).
 
@@ -140,7 +140,7 @@ def beside(
         return "", ""
     value = f"With random grams it is {plain(chance, decimals, scale, signed=True)} {unit}"
     shift = chance - found.value
-    if difference(found, Known(chance, found.low + shift, found.high + shift)).holds_zero:
+    if difference(found, Interval(chance, found.low + shift, found.high + shift)).contains_zero:
         return ("no more than", f" {value}; the two cannot be told apart, so nothing here is particular to planning.")
     if abs(chance) > abs(found.value) and (chance > 0) == (found.value > 0):
         return "no more than", f" {value}, which is more: random grams do so too, and SGs less than they."

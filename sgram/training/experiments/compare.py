@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.statistics.intervals import LEVEL, MeanInterval, Verdict, holm, t_interval
+from sgram.statistics import LEVEL, Direction, MeanInterval, holm, t_interval
 from sgram.training.experiments.arms import Arm, choose_controls
 from sgram.training.experiments.matrix import Cell, Failure, Read, Run, Tell, run_matrix
 
@@ -78,15 +78,15 @@ class Difference:
     """The p value as it stands among all pairs of arms that are compared in this measure."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Direction:
         """higher or lower where the 95 % interval excludes 0, by itself."""
-        return self.interval.verdict
+        return self.interval.direction
 
     @property
-    def holm_verdict(self) -> Verdict:
+    def holm_verdict(self) -> Direction:
         """The same where it holds up among all that was compared."""
         holds = self.holm_p is not None and self.holm_p < 1 - LEVEL
-        return self.interval.verdict if holds else "cannot say"
+        return self.interval.direction if holds else "cannot say"
 
 
 @dataclass(frozen=True, slots=True)

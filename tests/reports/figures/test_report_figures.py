@@ -20,7 +20,7 @@ from sgram.reports.figures import shares as figures_shares
 from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, dot
 from sgram.reports.figures.report_figures import figures
 from sgram.reports.figures.source_selection import Chosen, chosen, fitted, headings, short_names
-from sgram.statistics.comparisons import finite_number
+from sgram.statistics import finite_number
 from tests.builders import report_tables as made
 from tests.builders.report_tables import Made, everything, table
 

@@ -5,8 +5,6 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sgram.reports.figures.entropy import by_chance
 from sgram.reports.findings import dynamics as sentences_dynamics
@@ -14,8 +12,7 @@ from sgram.reports.findings import entropy as sentences_entropy
 from sgram.reports.findings import shares as sentences_shares
 from sgram.reports.findings.summary import _some, summary
 from sgram.reports.findings.wording import Claim, Sentence, amount, beside, led, listed, told, typeset
-from sgram.statistics import comparisons as compared
-from sgram.statistics.comparisons import Known, difference, known, mean, p_value, standing
+from sgram.statistics import Interval, share_difference
 from tests.builders import report_tables as made
 from tests.builders.report_tables import Made, everything, table
 
@@ -41,81 +38,15 @@ def one_said(name, records, pattern, sources=("m",)):
     return found
 
 
-# -- intervals ------------------------------------------------------------------------------------------
-
-
-def test_the_interval_of_a_difference_joins_those_of_both():
-    """5 [4, 7] less 2 [1, 5]: down by hypot(1, 3), up by hypot(2, 1)."""
-    found = difference(Known(5, 4, 7), Known(2, 1, 5))
-    assert (found.value, found.low, found.high) == (3, 3 - math.sqrt(10), 3 + math.sqrt(5))
-    assert found.holds_zero
-    assert not difference(Known(5, 4, 7), Known(1, 0.5, 1.5)).holds_zero
-
-
-@given(st.lists(st.tuples(st.floats(-9, 9), st.floats(0, 3), st.floats(0, 3)), min_size=2, max_size=5))
-def test_differences_turn_round_and_means_lie_between(numbers):
-    each = [Known(value, value - down, value + up) for value, down, up in numbers]
-    one, other = difference(each[0], each[1]), difference(each[1], each[0])
-    assert one.low == pytest.approx(-other.high)
-    assert one.value == -other.value
-    found = mean(each)
-    assert min(k.value for k in each) - 1e-9 <= found.value <= max(k.value for k in each) + 1e-9
-    assert found.high - found.value <= max(k.high - k.value for k in each) + 1e-9
-
-
-def test_a_mean_of_four_alike_has_half_the_interval():
-    found = mean([Known(1, 0.5, 2)] * 4)
-    assert (found.value, found.low, found.high) == (1, 0.75, 1.5)
-
-
-def test_p_values_are_those_of_the_normal_law():
-    assert p_value(Known(1.959964, 0, 9)) == pytest.approx(0.05, abs=1e-6)  # the nearer end decides
-    assert p_value(Known(-1.959964, -9, 0)) == pytest.approx(0.05, abs=1e-6)
-    assert p_value(Known(3, 2, 4)) == pytest.approx(4.1e-9, rel=0.02)  # z = 3 * 1.96 = 5.88
-    assert [p_value(each) for each in (None, Known(0, -1, 1), Known(2, 2, 2))] == [1, 1, 1]
-
-
-def by_hand(p_values, rate=0.05):
-    """Benjamini and Hochberg: the largest k with p(k) <= rate k / m."""
-    ranked = sorted(p_values)
-    kept = [k for k in range(1, len(ranked) + 1) if ranked[k - 1] <= rate * k / len(ranked)]
-    return ranked[: max(kept, default=0)]
-
-
-@given(st.lists(st.floats(1e-6, 1), max_size=12))
-def test_what_stands_is_what_benjamini_and_hochberg_keep(p_values):
-    rows = list(enumerate(p_values))
-    held = dict(rows)
-    found = _standing_by(rows, held)
-    assert [p for _, p in found] == by_hand(p_values)
-
-
-def _standing_by(rows, held):
-    """`standing`, with p-values given for estimates."""
-    kept = compared.p_value
-    compared.p_value = lambda found: held[int(found.value)]
-    try:
-        return standing(rows, lambda row: Known(row[0], 0, 0))
-    finally:
-        compared.p_value = kept
-
-
-def test_a_record_with_a_gap_is_no_estimate():
-    assert known({"value": 1, "low": 0, "high": 2}) == Known(1, 0, 2)
-    assert known({"value": 1, "low": None, "high": 2}) is None
-    assert known({"value": float("nan"), "low": 0, "high": 2}) is None
-    assert known({}) is None
-
-
 # -- words -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (Known(0.1234, 0.101, 0.142), "12.3 % [10.1, 14.2]"),
-        (Known(-0.1234, -0.2, -0.0001), "−12.34 % [−20.00, −0.01]"),  # no end that is not 0 seems to be 0
-        (Known(0.02, 0.0, 0.04), "2.0 % [0.0, 4.0]"),
+        (Interval(0.1234, 0.101, 0.142), "12.3 % [10.1, 14.2]"),
+        (Interval(-0.1234, -0.2, -0.0001), "−12.34 % [−20.00, −0.01]"),  # no end that is not 0 seems to be 0
+        (Interval(0.02, 0.0, 0.04), "2.0 % [0.0, 4.0]"),
     ],
 )
 def test_amounts_are_rounded_with_their_intervals(found, text):
@@ -176,15 +107,23 @@ def test_a_minus_is_set_as_one_and_a_hyphen_stays():
 @pytest.mark.parametrize(
     ("found", "placebo", "words"),
     [
-        (Known(0.3, 0.2, 0.4), None, "no more often than chance"),
-        (Known(0.5, 0.4, 0.6), None, "more often than chance"),
-        (Known(0.1, 0.05, 0.2), None, "less often than chance"),
-        (Known(0.5, 0.4, 0.6), Known(0.45, 0.3, 0.5), "more often than chance, but cannot be told apart from"),
-        (Known(0.1, 0.05, 0.2), Known(0.25, 0.2, 0.4), "less often than chance, but cannot be told apart from"),
-        (Known(0.5, 0.4, 0.6), Known(0.3, 0.2, 0.39), "more often than chance and than those of random grams"),
-        (Known(0.1, 0.05, 0.2), Known(0.3, 0.21, 0.4), "less often than chance and than those of random grams"),
-        (Known(0.5, 0.4, 0.6), Known(0.7, 0.61, 0.8), "more often than chance, but less often than those of random"),
-        (Known(0.2, 0.15, 0.25), Known(0.1, 0.05, 0.14), "less often than chance, but more often than those of random"),
+        (Interval(0.3, 0.2, 0.4), None, "no more often than chance"),
+        (Interval(0.5, 0.4, 0.6), None, "more often than chance"),
+        (Interval(0.1, 0.05, 0.2), None, "less often than chance"),
+        (Interval(0.5, 0.4, 0.6), Interval(0.45, 0.3, 0.5), "more often than chance, but cannot be told apart from"),
+        (Interval(0.1, 0.05, 0.2), Interval(0.25, 0.2, 0.4), "less often than chance, but cannot be told apart from"),
+        (Interval(0.5, 0.4, 0.6), Interval(0.3, 0.2, 0.39), "more often than chance and than those of random grams"),
+        (Interval(0.1, 0.05, 0.2), Interval(0.3, 0.21, 0.4), "less often than chance and than those of random grams"),
+        (
+            Interval(0.5, 0.4, 0.6),
+            Interval(0.7, 0.61, 0.8),
+            "more often than chance, but less often than those of random",
+        ),
+        (
+            Interval(0.2, 0.15, 0.25),
+            Interval(0.1, 0.05, 0.14),
+            "less often than chance, but more often than those of random",
+        ),
     ],
 )
 def test_an_overlap_is_judged_against_chance_of_30_per_cent_and_the_placebo_either_way(found, placebo, words):
@@ -204,7 +143,7 @@ def test_an_overlap_is_judged_against_chance_of_30_per_cent_and_the_placebo_eith
 )
 def test_a_difference_is_worth_what_random_grams_do_not_show_too(chance, worth, words):
     """0.1 with 0.06 at each side: apart from a placebo that is as sure where they are hypot(.06, .06) = .085 apart."""
-    found = beside(Known(0.1, 0.04, 0.16), chance)
+    found = beside(Interval(0.1, 0.04, 0.16), chance)
     assert found[0] == worth
     assert words in found[1]
 
@@ -452,9 +391,9 @@ def test_a_handful_of_wrong_traces_proves_nothing():
     """Of 16 correct traces 4 hold a gram, of 4 wrong ones none. Agresti and Caffo: 5/18 and 1/6; the variance is
     .2778 * .7222 / 18 + .1667 * .8333 / 6 = .0343 and the interval .25 -+ 1.96 * .1852 = .363, which holds 0."""
     row = {"gram": "so", "difference": 0.25, "low": 0.1, "high": 0.4, "correct_share": 0.25, "wrong_share": 0.0}
-    found = compared.of_shares(row, 16, 4)
+    found = share_difference(row, 16, 4)
     assert (found.low, found.high) == (pytest.approx(-0.113, abs=0.001), pytest.approx(0.613, abs=0.001))
-    assert compared.of_shares(row, 10**6, 10**6) == Known(0.25, 0.1, 0.4)
+    assert share_difference(row, 10**6, 10**6) == Interval(0.25, 0.1, 0.4)
     counts = {**made.corpus(("m",)).records()[0], "correct": 16, "wrong": 4}
     whole = everything(("m",), steps=())
     few = replace(whole, tables={**whole.tables, "corpus": table("corpus", [counts])})
