@@ -1,31 +1,31 @@
-"""A stretch of text around a gram, cut where people would cut it. Knows nothing about grams or samples.
+"""Cut a readable context around a gram.
 
-A cut falls between sentences if it can, else between words, and never inside what people see as one character: a
-letter with its accents, an emoji of several parts, a flag, a Korean syllable, a CRLF.
+A cut falls between sentences if possible, otherwise between words. It never falls inside a user-perceived character
+(extended grapheme cluster): a letter with its accents, an emoji sequence, a flag, a Hangul syllable, CR LF.
 """
 
 import re
 import unicodedata
 from typing import NamedTuple
 
-_SENTENCE = re.compile(r"([.?!…][\"')\]*”’]*)\s+|\n\s*")
+_SENTENCE_END = re.compile(r"([.?!…][\"')\]*”’]*)\s+|\n\s*")
 _SPACE = re.compile(r"\s+")
-_LONGEST_WORD = 40
-"""Characters; a longer run without a space is cut."""
-_FREE = 0.4
-"""Share of the width, next to the gram, in which no sentence's end is looked for: a context is not one word."""
-_MOST_BEYOND = 256
-"""Characters beyond the width that a context may take on a side so as not to cut a character."""
+_MAX_WORD_CHARS = 40
+"""A longer run without a space may be cut."""
+_MIN_CONTEXT_SHARE = 0.4
+"""No sentence end is searched within this share of the width next to the gram, so that a context is never one word."""
+_MAX_EXTRA_CHARS = 256
+"""Characters beyond the width that a side may take to avoid cutting a character."""
 
 _MODIFIERS = frozenset(map(chr, (0x200C, 0x200D, 0x0E33, 0x0EB3, 0xFF9E, 0xFF9F, *range(0x1F3FB, 0x1F400))))
-# Lo that belong to what follows them (Grapheme_Cluster_Break=Prepend); the others are Cf
+# characters of category Lo with Grapheme_Cluster_Break=Prepend; those of category Cf are tested by category
 _PREPENDED = frozenset(
     map(chr, (0x0D4E, 0x111C2, 0x111C3, 0x1193F, 0x11941, 0x11A3A, *range(0x11A84, 0x11A8A), 0x11D46, 0x11F02))
 )
 
 
 class Context(NamedTuple):
-    """A stretch of a text; ``text[start:end]`` is what it was cut around."""
+    """A part of a text; ``text[start:end]`` is the gram that it surrounds (half-open character offsets)."""
 
     text: str
     start: int
@@ -33,87 +33,99 @@ class Context(NamedTuple):
 
 
 def cut_context(text: str, start: int, end: int, width: int) -> Context | None:
-    """``text[start:end]`` with at most about `width` characters on either side.
+    """Return ``text[start:end]`` with at most about `width` characters on either side.
 
-    A side is longer, by up to 256, only where the nearest place to cut is farther; None where it is farther still,
-    as in a letter that carries thousands of accents.
+    If the nearest place to cut is farther away, a side may exceed `width` by up to 256 characters. If it is farther
+    still (for example a letter with thousands of combining marks), return None.
+
+    >>> cut_context("It is 12. But wait, is it? Let me check this. Done.", 14, 18, 12)
+    Context(text='But wait, is it?', start=4, end=8)
     """
-    first, last = _left(text, start, width), _right(text, end, width)
+    first, last = _find_left_cut(text, start, width), _find_right_cut(text, end, width)
     if first is None or last is None:
         return None
     return Context(text[first:last], start - first, end - first)
 
 
-def _left(text: str, start: int, width: int) -> int | None:
-    least = max(0, start - width)
-    if least == 0:
-        first = 0
+def _find_left_cut(text: str, start: int, width: int) -> int | None:
+    leftmost = max(0, start - width)
+    if leftmost == 0:
+        cut = 0
     else:
-        sentence = _SENTENCE.search(text, least, start - int(_FREE * width))
-        space = sentence or _SPACE.search(text, least, min(start, least + _LONGEST_WORD))
-        first = space.end() if space else least
-    while first < start and (text[first].isspace() or not is_boundary(text, first)):
-        first += 1
-    while first >= least - _MOST_BEYOND and not is_boundary(text, first):
-        first -= 1
-    return first if first >= least - _MOST_BEYOND else None
+        sentence_end = _SENTENCE_END.search(text, leftmost, start - int(_MIN_CONTEXT_SHARE * width))
+        space = sentence_end or _SPACE.search(text, leftmost, min(start, leftmost + _MAX_WORD_CHARS))
+        cut = space.end() if space else leftmost
+    while cut < start and (text[cut].isspace() or not is_boundary(text, cut)):
+        cut += 1
+    while cut >= leftmost - _MAX_EXTRA_CHARS and not is_boundary(text, cut):
+        cut -= 1
+    return cut if cut >= leftmost - _MAX_EXTRA_CHARS else None
 
 
-def _right(text: str, end: int, width: int) -> int | None:
-    most = min(len(text), end + width)
-    last = most
-    if most < len(text):
-        after = end + int(_FREE * width)
-        ends = [match.end(1) if match[1] else match.start() for match in _SENTENCE.finditer(text, after, most)]
-        if not ends:
-            near = max(end, most - _LONGEST_WORD)
-            ends = [match.start() for match in _SPACE.finditer(text, near, most)]
-        last = max(ends, default=most)
-    while last > end and (text[last - 1].isspace() or not is_boundary(text, last)):
-        last -= 1
-    while last <= most + _MOST_BEYOND and not is_boundary(text, last):
-        last += 1
-    return last if last <= most + _MOST_BEYOND else None
+def _find_right_cut(text: str, end: int, width: int) -> int | None:
+    rightmost = min(len(text), end + width)
+    cut = rightmost
+    if rightmost < len(text):
+        search_start = end + int(_MIN_CONTEXT_SHARE * width)
+        cuts = [
+            match.end(1) if match[1] else match.start()
+            for match in _SENTENCE_END.finditer(text, search_start, rightmost)
+        ]
+        if not cuts:
+            search_start = max(end, rightmost - _MAX_WORD_CHARS)
+            cuts = [match.start() for match in _SPACE.finditer(text, search_start, rightmost)]
+        cut = max(cuts, default=rightmost)
+    while cut > end and (text[cut - 1].isspace() or not is_boundary(text, cut)):
+        cut -= 1
+    while cut <= rightmost + _MAX_EXTRA_CHARS and not is_boundary(text, cut):
+        cut += 1
+    return cut if cut <= rightmost + _MAX_EXTRA_CHARS else None
 
 
-def is_boundary(text: str, at: int) -> bool:
-    """Whether `text` may be cut at `at`; in doubt it may not."""
-    if at <= 0 or at >= len(text):
+def is_boundary(text: str, index: int) -> bool:
+    """Return whether `text` may be cut before ``text[index]`` without splitting a user-perceived character.
+
+    Conservative: every boundary is one by the rules of Unicode (UAX 29), but not the other way round.
+
+    >>> [index for index in range(4) if is_boundary("ae\\u0301", index)]
+    [0, 1, 3]
+    """
+    if index <= 0 or index >= len(text):
         return True
-    before, after = text[at - 1], text[at]
-    if before < "\u0300" and after < "\u0300":  # Latin-1 and the like: only CR LF and the soft hyphen join
+    before, after = text[index - 1], text[index]
+    if before < "\u0300" and after < "\u0300":  # below U+0300 only CR LF and the soft hyphen join
         return not (before == "\r" and after == "\n") and "\xad" not in (before, after)
     if before in "\r\n":
         return True
-    if _extends(after):
+    if _is_extender(after):
         return False
     if unicodedata.category(before) == "Cf" or before in _PREPENDED:
         return False
-    if _links(text, at):
+    if _has_linker_before(text, index):
         return False
     if "\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff":
         return False
-    return not _one_syllable(before, after)
+    return not _is_within_hangul_syllable(before, after)
 
 
-def _extends(char: str) -> bool:
-    kind = unicodedata.category(char)
-    return kind[0] == "M" or kind == "Cf" or char in _MODIFIERS
+def _is_extender(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] == "M" or category == "Cf" or char in _MODIFIERS
 
 
-def _links(text: str, at: int) -> bool:
-    """Whether a nukta or a virama among the marks before `at` may draw the next consonant into the last."""
-    while at > 0 and _extends(text[at - 1]):
-        if unicodedata.combining(text[at - 1]) in (7, 9):
+def _has_linker_before(text: str, index: int) -> bool:
+    """Return whether the marks before `index` contain a nukta or a virama, which may join two consonants."""
+    while index > 0 and _is_extender(text[index - 1]):
+        if unicodedata.combining(text[index - 1]) in (7, 9):
             return True
-        at -= 1
+        index -= 1
     return False
 
 
-def _one_syllable(before: str, after: str) -> bool:
-    """Whether two characters are parts of one syllable of Hangul."""
-    leads = "\u1100" <= before <= "\u115f" or "\ua960" <= before <= "\ua97c"
+def _is_within_hangul_syllable(before: str, after: str) -> bool:
+    """Return whether two adjacent characters may be parts of one Hangul syllable."""
+    is_lead = "\u1100" <= before <= "\u115f" or "\ua960" <= before <= "\ua97c"
     if "\u1160" <= after <= "\u11ff" or "\ud7b0" <= after <= "\ud7fb":
         return True
-    begins = "\u1100" <= after <= "\u115f" or "\ua960" <= after <= "\ua97c" or "\uac00" <= after <= "\ud7a3"
-    return leads and begins
+    continues_lead = "\u1100" <= after <= "\u115f" or "\ua960" <= after <= "\ua97c" or "\uac00" <= after <= "\ud7a3"
+    return is_lead and continues_lead

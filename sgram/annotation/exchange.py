@@ -1,4 +1,4 @@
-"""Annotations out to tools and back as ratings. Knows nothing about what a tool's file looks like inside."""
+"""Export items for annotation tools, and import the answers as ratings."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,106 +7,130 @@ from pathlib import Path
 
 from sgram.annotation import formats_csv, formats_doccano, formats_label_studio, formats_prodigy
 from sgram.annotation.guideline import guideline_text, parse_guideline
-from sgram.annotation.items import LABELS, STRATEGIC, Item, Sample, ShownItem, parse_json
+from sgram.annotation.items import LABELS, STRATEGIC, BlindedItem, Item, Sample, parse_json
 from sgram.annotation.ratings import Rating
-from sgram.annotation.tool_answers import Answer, item_of, jsonl_rows, name_of, read_all, text_of
+from sgram.annotation.tool_answers import ToolAnswer, get_item_id, get_text, parse_jsonl, parse_rater, read_export
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 
-Reader = Callable[[bytes, str], Iterator[Answer]]
+AnswerParser = Callable[[bytes, str], Iterator[ToolAnswer]]
+"""Function of (content, file name for messages)."""
 
 
-def _read_ratings(data: bytes, name: str) -> Iterator[Answer]:
-    """Rows of ratings, as the page's download has them."""
-    for place, row in jsonl_rows(data, name):
-        yield Answer(place, item_of(row, place), text_of(row, place, "label"), name_of(row.get("rater")))
+def _parse_page_download(content: bytes, file_name: str) -> Iterator[ToolAnswer]:
+    """Yield the answers of the ratings file that the HTML page downloads."""
+    for location, row in parse_jsonl(content, file_name):
+        yield ToolAnswer(
+            location, get_item_id(row, location), get_text(row, location, "label"), parse_rater(row.get("rater"))
+        )
 
 
-READERS: dict[str, Reader] = {
-    "label-studio": formats_label_studio.read,
-    "prodigy": formats_prodigy.read,
-    "doccano": formats_doccano.read,
-    "csv": formats_csv.read,
-    "html": _read_ratings,
+PARSERS: dict[str, AnswerParser] = {
+    "label-studio": formats_label_studio.parse_answers,
+    "prodigy": formats_prodigy.parse_answers,
+    "doccano": formats_doccano.parse_answers,
+    "csv": formats_csv.parse_answers,
+    "html": _parse_page_download,
 }
-FORMATS = tuple(READERS)
+FORMATS = tuple(PARSERS)
 SUFFIXES = {"label-studio": ".json", "prodigy": ".jsonl", "doccano": ".jsonl", "csv": ".csv", "html": ".html"}
-"""How the name of an export ends."""
-_MOST_RATER = 200
+"""File name suffix of an export in each format."""
+_MAX_RATER_CHARS = 200
 
 
-def export_files(format_name: str, shown: Sequence[ShownItem]) -> dict[str, bytes]:
-    """The files of an export but for the page: by ending of their name, "" for the export itself."""
+def encode_export(format_name: str, items: Sequence[BlindedItem]) -> dict[str, bytes]:
+    """Return the files of an export by file name suffix; the suffix of the tasks is "".
+
+    The HTML page is not built here (`sgram.reports.pages.annotation_page`). Raise `UsageError` if the format is
+    unknown.
+
+    >>> sorted(encode_export("csv", [BlindedItem("a1", "But wait, is it?", 4, 8)]))
+    ['', '.guideline.md']
+    """
     guideline = guideline_text()
     if format_name == "label-studio":
-        config = formats_label_studio.config(parse_guideline(guideline))
-        return {"": formats_label_studio.write(shown), ".config.xml": config}
-    writers = {"prodigy": formats_prodigy, "doccano": formats_doccano, "csv": formats_csv}
-    if format_name not in writers:
-        raise UsageError(f"{excerpt(format_name, 40)!r} is no format; there are: {', '.join(FORMATS)}")
-    return {"": writers[format_name].write(shown), ".guideline.md": guideline.encode()}
+        config = formats_label_studio.encode_labeling_config(parse_guideline(guideline))
+        return {"": formats_label_studio.encode_tasks(items), ".config.xml": config}
+    encoders = {
+        "prodigy": formats_prodigy.encode_tasks,
+        "doccano": formats_doccano.encode_tasks,
+        "csv": formats_csv.encode_tasks,
+    }
+    if format_name not in encoders:
+        raise UsageError(f"unknown format {excerpt(format_name, 40)!r}; must be one of {', '.join(FORMATS)}")
+    return {"": encoders[format_name](items), ".guideline.md": guideline.encode()}
 
 
-def detect(data: bytes, name: str) -> str:
-    """Which tool a file is from, by its beginning."""
-    head = data.lstrip()
+def detect_format(content: bytes, file_name: str) -> str:
+    """Return the format of an annotated file, detected from its beginning.
+
+    Raise `InputError` if the file is empty or the format is unknown.
+
+    >>> detect_format(b"item,label\\na1,deduction\\n", "filled.csv")
+    'csv'
+    """
+    head = content.lstrip()
     if not head:
-        raise InputError(f"{name} is empty; give the file that the annotation tool exported")
+        raise InputError(f"{file_name} is empty; give the file that the annotation tool exported")
     if head[:1] == b"[":
         return "label-studio"
     if head[:1] != b"{":
-        if formats_csv.is_table(head[:4096].decode("utf-8", "replace")):
+        if formats_csv.is_annotation_table(head[:4096].decode("utf-8", "replace")):
             return "csv"
         raise InputError(
-            f"{name} is of no known format: neither JSON nor a table whose first row names item and label; name it "
-            "with --format"
+            f"{file_name}: unknown format; neither JSON nor a table whose first row names item and label; name the "
+            "format with --format"
         )
-    line = head.partition(b"\n")[0]
-    row = parse_json(line, f"{name}:1")
-    keys = row.keys() if type(row) is dict else ()
-    if {"format", "lexicon"} <= set(keys):
-        raise InputError(f"{name} is the items file of an export, not what an annotator filled in")
-    if {"options", "accept", "answer"} & set(keys):
+    first_line = head.partition(b"\n")[0]
+    row = parse_json(first_line, f"{file_name}:1")
+    keys = set(row) if isinstance(row, dict) else set()
+    if {"format", "lexicon"} <= keys:
+        raise InputError(f"{file_name} is the items file of an export; give the file that an annotator filled in")
+    if {"options", "accept", "answer"} & keys:
         return "prodigy"
-    if "text" in keys and {"label", "entities", "cats"} & set(keys):
+    if "text" in keys and {"label", "entities", "cats"} & keys:
         return "doccano"
-    if {"item", "label"} <= set(keys):
+    if {"item", "label"} <= keys:
         return "html"
+    key_list = excerpt(", ".join(row) if isinstance(row, dict) else "", 80)
     raise InputError(
-        f"{name} is of no known format: its first row has the keys {excerpt(', '.join(keys), 80)}; name it with "
-        "--format"
+        f"{file_name}: unknown format; its first row has the keys {key_list}; name the format with --format"
     )
 
 
-def read_answers(path: str | os.PathLike[str], format_name: str = "auto") -> list[Answer]:
-    """The answers in one tool's file; the rater, where the file does not tell, stays None."""
-    data = read_all(path)
-    name = "stdin" if os.fspath(path) == "-" else excerpt(path)
-    found = detect(data, name)  # an empty file is told of whatever the format
-    return list(READERS[found if format_name == "auto" else format_name](data, name))
+def read_answers(path: str | os.PathLike[str], format_name: str = "auto") -> list[ToolAnswer]:
+    """Return the answers in a file; the rater is None if the file does not name one.
+
+    Raise `InputError` if the file is invalid.
+    """
+    content = read_export(path)
+    file_name = "stdin" if os.fspath(path) == "-" else excerpt(path)
+    detected = detect_format(content, file_name)  # also refuses an empty file, whatever the format
+    return list(PARSERS[detected if format_name == "auto" else format_name](content, file_name))
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """The ratings that files gave."""
+class ImportedRatings:
+    """Ratings imported from files."""
 
     ratings: tuple[Rating, ...]
-    """Sorted, each (item, rater) once."""
+    """Sorted, one per (item, rater)."""
     n_unanswered: int
-    """Answers without a label: skipped, or not reached."""
+    """Answers without a label: skipped, or not answered."""
     n_repeated: int
-    """Answers that say again what the same rater said of the same item."""
+    """Answers that repeat an answer of the same rater for the same item."""
 
 
-def import_answers(
+def import_ratings(
     paths: Iterable[str | os.PathLike[str]], sample: Sample, *, format_name: str = "auto", rater: str | None = None
-) -> Imported:
-    """The ratings in `paths` of the items of `sample`; the rater is the file's, else `rater`, else the file's name.
+) -> ImportedRatings:
+    """Return the ratings in `paths` of the items of `sample`.
 
-    `InputError` names the place of an item that is not in the sample or whose text was changed, of an unknown label,
-    and of two labels by one rater for one item.
+    A rating's rater is the one that the file names, else `rater`, else the file's name. Raise `InputError`, with the
+    location, if an item is not in the sample, if its text was changed, if a label is unknown, or if a rater gives an
+    item two labels; also if there is no label at all.
     """
-    homes: dict[tuple[str, str], Answer] = {}
+    answers: dict[tuple[str, str], tuple[ToolAnswer, str]] = {}
     items = {item.item: item for item in sample.items}
     n_unanswered = n_repeated = 0
     paths = list(paths)
@@ -116,65 +140,65 @@ def import_answers(
             if answer.label is None:
                 n_unanswered += 1
                 continue
-            key = (answer.item, _rater(answer, rater, path))
-            first = homes.setdefault(key, answer)
-            if first is not answer:
-                _check_same(first, answer, key[1])
+            key = (answer.item, _choose_rater(answer, rater, path))
+            first_answer, first_label = answers.setdefault(key, (answer, answer.label))
+            if first_answer is not answer:
+                if first_label != answer.label:
+                    raise InputError(
+                        f"{first_answer.location} and {answer.location}: rater '{excerpt(key[1], 60)}' gives item "
+                        f"'{excerpt(answer.item, 40)}' the labels '{first_label}' and '{answer.label}'; keep the "
+                        "intended one"
+                    )
                 n_repeated += 1
-    if not homes:
+    if not answers:
         names = ", ".join(excerpt(path) for path in paths[:3])
         raise InputError(
-            f"no item in {names} has a label yet ({n_unanswered:,} answers are empty or skipped); import what was "
-            "filled in"
+            f"no item in {names} has a label ({n_unanswered:,} answers are empty or skipped); import files that "
+            "annotators filled in"
         )
-    ratings = sorted(Rating(item, name, answer.label) for (item, name), answer in homes.items())
-    return Imported(tuple(ratings), n_unanswered, n_repeated)
+    ratings = sorted(Rating(item, name, label) for (item, name), (_, label) in answers.items())
+    return ImportedRatings(tuple(ratings), n_unanswered, n_repeated)
 
 
-def check_answer(answer: Answer, items: dict[str, Item]) -> None:
-    """Refuse an answer about another item, another text or with another label than the export's."""
-    shown, place = f"item '{excerpt(answer.item, 40)}'", answer.place
+def check_answer(answer: ToolAnswer, items: dict[str, Item]) -> None:
+    """Raise `InputError` if an answer's item, text, span or label does not match the export."""
+    name, location = f"item '{excerpt(answer.item, 40)}'", answer.location
     item = items.get(answer.item)
     if item is None:
         raise InputError(
-            f"{place}: {shown} is not in the items file; give the .items.jsonl of the export that was annotated"
+            f"{location}: {name} is not in the items file; give the .items.jsonl of the export that was annotated"
         )
-    if answer.text is not None and _line_ends(answer.text) != _line_ends(item.text):
+    if answer.text is not None and _normalize_line_ends(answer.text) != _normalize_line_ends(item.text):
         raise InputError(
-            f"{place}: the text of {shown} was changed since the export, so that its label says nothing of the "
-            "phrase; restore the text"
+            f"{location}: the text of {name} was changed after the export, so its label does not apply to the phrase; "
+            "restore the text"
         )
     span = answer.span
     if span is not None and not (span[0] < item.end and item.start < span[1]):
         raise InputError(
-            f"{place}: {shown} is labeled from {span[0]} to {span[1]}, but the phrase stands from {item.start} to "
+            f"{location}: {name} is labeled from {span[0]} to {span[1]}, but its phrase is at {item.start} to "
             f"{item.end}; label the phrase"
         )
     if answer.label is not None and answer.label not in (*LABELS, STRATEGIC):
         raise InputError(
-            f"{place}: {shown} has the unknown label '{excerpt(answer.label, 60)}'; one of {', '.join(LABELS)}"
+            f"{location}: {name} has the unknown label '{excerpt(answer.label, 60)}'; must be one of "
+            f"{', '.join(LABELS)}"
         )
 
 
-def _line_ends(text: str) -> str:
-    """A text with LF line ends: tools and spreadsheets change them."""
+def _normalize_line_ends(text: str) -> str:
+    """Return the text with LF line ends, because tools and spreadsheets change them."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _rater(answer: Answer, given: str | None, path: str | os.PathLike[str]) -> str:
-    name = answer.rater or given
+def _choose_rater(answer: ToolAnswer, default_rater: str | None, path: str | os.PathLike[str]) -> str:
+    name = answer.rater or default_rater
     if name is None:
         if os.fspath(path) == "-":
-            raise InputError(f"{answer.place} does not say who rated; name the rater (--rater NAME)")
+            raise InputError(f"{answer.location}: missing rater; name the rater (--rater NAME)")
         name = Path(path).name.partition(".")[0] or Path(path).name
-    if len(name) > _MOST_RATER:
-        raise InputError(f"{answer.place}: a rater's name has at most {_MOST_RATER} characters")
-    return name
-
-
-def _check_same(first: Answer, again: Answer, rater: str) -> None:
-    if first.label != again.label:
+    if len(name) > _MAX_RATER_CHARS:
         raise InputError(
-            f"{first.place} and {again.place}: rater '{excerpt(rater, 60)}' labels item '{excerpt(first.item, 40)}' "
-            f"'{first.label}' and '{again.label}'; keep the one that is meant"
+            f"{answer.location}: a rater's name must have at most {_MAX_RATER_CHARS} characters (got {len(name)})"
         )
+    return name

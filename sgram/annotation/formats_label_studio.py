@@ -1,7 +1,7 @@
-"""Items as tasks of Label Studio, and its JSON export back. Knows nothing about other tools.
+"""Write items as Label Studio tasks with a labeling config, and read Label Studio's JSON export.
 
-Written: a JSON list of tasks, and the labeling config for it. Read: the "JSON" export, one answer for each
-annotation; ``was_cancelled`` (Skip) and an annotation without a choice are no answers.
+Tasks are a JSON list. The export is read in the format "JSON", which gives one answer per annotation; an annotation
+that was skipped (``was_cancelled``) or has no choice gives an answer without a label.
 """
 
 import json
@@ -10,43 +10,43 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from sgram.annotation.guideline import QUESTION, Block
-from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, ShownItem, parse_json
+from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, parse_json
 from sgram.annotation.tool_answers import (
-    Answer,
-    a_list,
-    a_span,
-    an_object,
-    item_of,
-    marked,
-    name_of,
-    only_label,
-    text_of,
+    ToolAnswer,
+    get_item_id,
+    get_text,
+    mark_phrase,
+    parse_rater,
+    parse_span,
+    require_list,
+    require_object,
+    require_single_label,
 )
 from sgram.errors import InputError
 from sgram.files import excerpt
 
 
-def write(shown: Sequence[ShownItem]) -> bytes:
-    """The tasks. ``data.marked`` is what the config shows: the text with marks around the phrase."""
+def encode_tasks(items: Sequence[BlindedItem]) -> bytes:
+    """Return the tasks as JSON. The labeling config shows ``data.marked``, the text with marks around the phrase."""
     tasks = [
         {
             "data": {
-                "item": each.item,
-                "text": each.text,
-                "start": each.start,
-                "end": each.end,
-                "gram": each.gram,
-                "marked": marked(each),
+                "item": item.item,
+                "text": item.text,
+                "start": item.start,
+                "end": item.end,
+                "gram": item.gram,
+                "marked": mark_phrase(item),
             }
         }
-        for each in shown
+        for item in items
     ]
     return (json.dumps(tasks, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def config(guideline: Sequence[Block]) -> bytes:
-    """The labeling config: the guideline folded above, the text, a choice with a key for each label."""
-    told = [
+def encode_labeling_config(guideline: Sequence[Block]) -> bytes:
+    """Return the labeling config as XML: the collapsed guideline, the text, and a choice with a hotkey per label."""
+    headers = [
         f'      <Header size="{4 if block.kind == "heading" else 6}" value={quoteattr(line)}/>'
         for block in guideline
         for line in block.plain
@@ -60,7 +60,7 @@ def config(guideline: Sequence[Block]) -> bytes:
         "  <Collapse>",
         '    <Panel value="Guideline: read this first">',
         "      <View>",
-        *told,
+        *headers,
         "      </View>",
         "    </Panel>",
         "  </Collapse>",
@@ -74,36 +74,42 @@ def config(guideline: Sequence[Block]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def read(data: bytes, name: str) -> Iterator[Answer]:
-    """The answers of an export."""
-    tasks = parse_json(data, name)
-    if type(tasks) is not list:
-        raise InputError(f"{name} is no list of tasks; export from Label Studio as JSON (not JSON-MIN or JSONL)")
+def parse_answers(content: bytes, file_name: str) -> Iterator[ToolAnswer]:
+    """Yield the answers of an export, one per annotation of each task.
+
+    Raise `InputError` if the export is invalid.
+    """
+    tasks = parse_json(content, file_name)
+    if not isinstance(tasks, list):
+        raise InputError(
+            f"{file_name} is not a list of tasks; export from Label Studio as JSON (not as JSON-MIN or JSONL)"
+        )
     for number, task in enumerate(tasks, start=1):
-        place = f"{name}, task {number}"
-        task = an_object(task, place)
-        item = item_of(task, place)
-        shown = an_object(task.get("data"), f"{place}, data")
-        span = a_span(shown.get("start"), shown.get("end"))
-        for annotation in a_list(task.get("annotations"), "annotations", place):
-            annotation = an_object(annotation, f"{place}, annotation")
-            label = None if annotation.get("was_cancelled") is True else _label(annotation, place)
-            yield Answer(place, item, label, _rater(annotation.get("completed_by")), text_of(shown, place), span)
+        location = f"{file_name}, task {number}"
+        task = require_object(task, location)
+        item = get_item_id(task, location)
+        task_data = require_object(task.get("data"), f"{location}, data")
+        span = parse_span(task_data.get("start"), task_data.get("end"))
+        for annotation in require_list(task.get("annotations"), "annotations", location):
+            annotation = require_object(annotation, f"{location}, annotation")
+            label = None if annotation.get("was_cancelled") is True else _parse_label(annotation, location)
+            rater = _parse_completed_by(annotation.get("completed_by"))
+            yield ToolAnswer(location, item, label, rater, get_text(task_data, location), span)
 
 
-def _label(annotation: dict[str, Any], place: str) -> str | None:
+def _parse_label(annotation: dict[str, Any], location: str) -> str | None:
     labels: list[Any] = []
-    for result in a_list(annotation.get("result"), "result", place):
-        value = an_object(result, f"{place}, result").get("value")
-        if type(value) is dict:
-            for kind in ("choices", "labels"):
-                labels += a_list(value.get(kind), kind, place)
-    return only_label(labels, place)
+    for region in require_list(annotation.get("result"), "result", location):
+        answer = require_object(region, f"{location}, result").get("value")
+        if isinstance(answer, dict):
+            for key in ("choices", "labels"):
+                labels += require_list(answer.get(key), key, location)
+    return require_single_label(labels, location)
 
 
-def _rater(told: Any) -> str | None:
-    """Label Studio writes a number, or an object with an e-mail address."""
-    if type(told) is dict:
-        names = (name_of(told.get(key)) for key in ("email", "username", "id"))
-        return next((found for found in names if found), None)
-    return None if told is None else name_of(told) or excerpt(str(told), 80)
+def _parse_completed_by(field: Any) -> str | None:
+    """Return the rater; Label Studio writes a user id, or an object with an e-mail address."""
+    if isinstance(field, dict):
+        names = (parse_rater(field.get(key)) for key in ("email", "username", "id"))
+        return next((name for name in names if name), None)
+    return None if field is None else parse_rater(field) or excerpt(str(field), 80)

@@ -1,23 +1,23 @@
-"""Items as tasks for Prodigy's choice interface, and its JSONL back. Knows nothing about other tools.
+"""Write items as tasks for Prodigy's choice interface, and read the JSONL of ``prodigy db-out``.
 
-The phrase is a span, the labels are options. Read back: ``accept`` where ``answer`` is "accept"; "reject", "ignore" and
-an accepted task without a choice are no answers.
+The phrase is a span, the labels are options. The label is the option in ``accept`` if ``answer`` is "accept". A task
+that was rejected or ignored, or accepted without a choice, gives an answer without a label.
 """
 
 from collections.abc import Iterator, Sequence
 
-from sgram.annotation.items import LABEL_MEANINGS, LABELS, ShownItem
+from sgram.annotation.items import LABEL_MEANINGS, LABELS, BlindedItem
 from sgram.annotation.tool_answers import (
     PLACEHOLDER,
-    Answer,
-    a_list,
-    a_span,
-    item_of,
-    jsonl,
-    jsonl_rows,
-    name_of,
-    only_label,
-    text_of,
+    ToolAnswer,
+    encode_jsonl,
+    get_item_id,
+    get_text,
+    parse_jsonl,
+    parse_rater,
+    parse_span,
+    require_list,
+    require_single_label,
 )
 from sgram.errors import InputError
 from sgram.files import excerpt
@@ -25,37 +25,50 @@ from sgram.files import excerpt
 ANSWERS = ("accept", "reject", "ignore")
 
 
-def write(shown: Sequence[ShownItem]) -> bytes:
-    """The tasks, one a line."""
+def encode_tasks(items: Sequence[BlindedItem]) -> bytes:
+    """Return the tasks as JSONL."""
     options = [{"id": label, "text": f"{label}: {LABEL_MEANINGS[label]}"} for label in LABELS]
-    return jsonl(
+    return encode_jsonl(
         [
             {
-                "text": each.text,
-                "spans": [{"start": each.start, "end": each.end, "label": PLACEHOLDER}],
+                "text": item.text,
+                "spans": [{"start": item.start, "end": item.end, "label": PLACEHOLDER}],
                 "options": options,
-                "item": each.item,
-                "meta": {"item": each.item},
+                "item": item.item,
+                "meta": {"item": item.item},
             }
-            for each in shown
+            for item in items
         ]
     )
 
 
-def read(data: bytes, name: str) -> Iterator[Answer]:
-    """The answers of ``prodigy db-out``."""
-    for place, row in jsonl_rows(data, name):
-        given = row.get("answer", "accept")
-        if given not in ANSWERS:
+def parse_answers(content: bytes, file_name: str) -> Iterator[ToolAnswer]:
+    """Yield the answers of an export, one per task.
+
+    Raise `InputError` if a task is invalid.
+
+    >>> row = b'{"item": "a1", "answer": "accept", "accept": ["deduction"], "_annotator_id": "ada"}'
+    >>> [(answer.item, answer.label, answer.rater) for answer in parse_answers(row, "out.jsonl")]
+    [('a1', 'deduction', 'ada')]
+    """
+    for location, row in parse_jsonl(content, file_name):
+        answer = row.get("answer", "accept")
+        if answer not in ANSWERS:
             raise InputError(
-                f"{place}: answer is {excerpt(str(given), 40)!r}; Prodigy writes one of {', '.join(ANSWERS)}"
+                f"{location}: invalid answer {excerpt(str(answer), 40)!r}; Prodigy writes one of {', '.join(ANSWERS)}"
             )
-        rater = name_of(row.get("_annotator_id")) or name_of(row.get("_session_id"))
-        label = only_label(a_list(row.get("accept"), "accept", place), place) if given == "accept" else None
-        spans = [
-            each
-            for each in a_list(row.get("spans"), "spans", place)
-            if type(each) is dict and each.get("label") == PLACEHOLDER
+        rater = parse_rater(row.get("_annotator_id")) or parse_rater(row.get("_session_id"))
+        accepted = require_list(row.get("accept"), "accept", location) if answer == "accept" else []
+        phrase_spans = [
+            span
+            for span in require_list(row.get("spans"), "spans", location)
+            if isinstance(span, dict) and span.get("label") == PLACEHOLDER
         ]
-        span = a_span(spans[0].get("start"), spans[0].get("end")) if spans else None
-        yield Answer(place, item_of(row, place), label, rater, text_of(row, place), span)
+        yield ToolAnswer(
+            location,
+            get_item_id(row, location),
+            require_single_label(accepted, location),
+            rater,
+            get_text(row, location),
+            parse_span(phrase_spans[0].get("start"), phrase_spans[0].get("end")) if phrase_spans else None,
+        )

@@ -1,6 +1,7 @@
-"""The guideline for annotators, read from its Markdown. Knows nothing about how it is shown.
+"""Load and parse the annotation guideline.
 
-Only what the guideline uses is understood: headings, paragraphs, lists, tables; ``**strong**``, ``*emphasis*``.
+The guideline is Markdown. Only the syntax that it uses is parsed: headings, paragraphs, lists, tables, ``**strong**``
+and ``*emphasis*``.
 """
 
 import re
@@ -13,11 +14,11 @@ from sgram.files import data_path
 
 QUESTION = "What does the marked phrase do here?"
 
-_RUN = re.compile(r"\*\*(.+?)\*\*|\*(.+?)\*")
+_STYLED_TEXT = re.compile(r"\*\*(.+?)\*\*|\*(.+?)\*")
 
 
-class Run(NamedTuple):
-    """Some words in one style: "strong", "em" or ""."""
+class StyledText(NamedTuple):
+    """A piece of text in one style: "strong", "em" or ""."""
 
     style: str
     text: str
@@ -25,55 +26,68 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading, paragraph, list or table: rows of cells of runs; the first row of a table names its columns."""
+    """A heading, paragraph, list or table.
+
+    Rows contain cells, which contain styled text. The first row of a table is its header.
+    """
 
     kind: str
-    rows: tuple[tuple[tuple[Run, ...], ...], ...]
+    """"heading", "paragraph", "list" or "table"."""
+    rows: tuple[tuple[tuple[StyledText, ...], ...], ...]
     level: int = 0
-    """Of a heading, from 1."""
+    """Level of a heading, from 1; 0 for other blocks."""
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """Its lines as plain text; what names the columns of a table is left out."""
+        """Lines of plain text, without the header of a table.
+
+        >>> parse_guideline("- mark the *phrase*\\n- choose a label")[0].plain
+        ('• mark the phrase', '• choose a label')
+        """
         rows = self.rows[1:] if self.kind == "table" else self.rows
-        lines = (" — ".join("".join(run.text for run in cell) for cell in row) for row in rows)
+        lines = (" — ".join("".join(piece.text for piece in cell) for cell in row) for row in rows)
         return tuple(f"• {line}" if self.kind in ("list", "table") else line for line in lines)
 
 
 def guideline_text() -> str:
-    """The guideline as Markdown."""
+    """Return the guideline as Markdown."""
     return data_path("annotation_guideline.md").read_text(encoding="utf-8")
 
 
 def parse_guideline(text: str) -> tuple[Block, ...]:
-    """The blocks of a guideline."""
-    blocks = []
-    for blank, lines in groupby(text.splitlines(), key=lambda line: not line.strip()):
-        if not blank:
-            blocks += _blocks(list(lines))
+    """Parse Markdown into blocks.
+
+    >>> [block.kind for block in parse_guideline("# Labels\\n\\nRead *all* of it.\\n")]
+    ['heading', 'paragraph']
+    """
+    blocks: list[Block] = []
+    for is_blank, lines in groupby(text.splitlines(), key=lambda line: not line.strip()):
+        if not is_blank:
+            blocks += _parse_blocks(list(lines))
     return tuple(blocks)
 
 
-def _blocks(lines: list[str]) -> Iterator[Block]:
+def _parse_blocks(lines: list[str]) -> Iterator[Block]:
     if lines[0].startswith("#"):
-        marks, _, title = lines[0].partition(" ")
-        yield Block("heading", ((_runs(title),),), len(marks))
+        hashes, _, title = lines[0].partition(" ")
+        yield Block("heading", ((_parse_styles(title),),), len(hashes))
         if lines[1:]:
-            yield from _blocks(lines[1:])
+            yield from _parse_blocks(lines[1:])
     elif lines[0].startswith("|"):
         rows = [line.strip().strip("|").split("|") for line in lines]
-        yield Block("table", tuple(tuple(_runs(cell) for cell in row) for row in (rows[0], *rows[2:])))
+        yield Block("table", tuple(tuple(_parse_styles(cell) for cell in row) for row in (rows[0], *rows[2:])))
     elif lines[0].startswith("- "):
         points = " ".join(line.strip() for line in lines)[2:].split(" - ")
-        yield Block("list", tuple((_runs(point),) for point in points))
+        yield Block("list", tuple((_parse_styles(point),) for point in points))
     else:
-        yield Block("paragraph", ((_runs(" ".join(lines)),),))
+        yield Block("paragraph", ((_parse_styles(" ".join(lines)),),))
 
 
-def _runs(text: str) -> tuple[Run, ...]:
-    runs, at, text = [], 0, text.strip()
-    for match in _RUN.finditer(text):
-        runs.append(Run("", text[at : match.start()]))
-        runs.append(Run("strong", match[1]) if match[1] else Run("em", match[2]))
-        at = match.end()
-    return tuple(run for run in (*runs, Run("", text[at:])) if run.text)
+def _parse_styles(text: str) -> tuple[StyledText, ...]:
+    pieces: list[StyledText] = []
+    end, text = 0, text.strip()
+    for match in _STYLED_TEXT.finditer(text):
+        pieces.append(StyledText("", text[end : match.start()]))
+        pieces.append(StyledText("strong", match[1]) if match[1] else StyledText("em", match[2]))
+        end = match.end()
+    return tuple(piece for piece in (*pieces, StyledText("", text[end:])) if piece.text)

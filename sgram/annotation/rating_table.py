@@ -1,75 +1,94 @@
-"""Ratings as a table of items by raters, in numbers. Knows nothing about statistics or what labels mean."""
+"""Table of items by raters that holds label codes as integers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sgram.annotation.ratings import Rating
+from sgram.array_types import IntArray
 from sgram.errors import InputError
 from sgram.files import excerpt
 
+CodeArray = npt.NDArray[np.int16]
+"""Label codes, (items, raters) unless said otherwise: indices of labels, `MISSING` where there is no rating."""
 MAX_LABELS = 32
-"""Most labels that are taken for labels: more are free text, whose agreement means nothing."""
+"""More different labels are taken for free text, for which agreement is not meaningful."""
 MISSING = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RatingTable:
-    """Who gave which item which label, independent of the order of the ratings."""
+    """Labels by item and rater, independent of the order of the ratings."""
 
     items: tuple[str, ...]
+    """Sorted."""
     raters: tuple[str, ...]
+    """Sorted."""
     labels: tuple[str, ...]
-    """Each sorted."""
-    codes: np.ndarray
-    """(items, raters) places in `labels`, `MISSING` where there is no rating."""
+    """Sorted."""
+    codes: CodeArray
+    """(items, raters) indices in `labels`, `MISSING` where there is no rating."""
 
     @classmethod
-    def of(cls, ratings: Iterable[Rating]) -> "RatingTable":
-        """The table of `ratings`, of which no two are by one rater of one item.
+    def from_ratings(cls, ratings: Iterable[Rating]) -> "RatingTable":
+        """Build the table of `ratings`.
 
-        `InputError` for none at all, for two labels in one cell, and for more labels than `MAX_LABELS`.
+        Raise `InputError` if there are none, if a rater gives an item two labels, or if there are more than
+        `MAX_LABELS` different labels.
+
+        >>> table = RatingTable.from_ratings([Rating("item1", "ada", "yes"), Rating("item2", "bob", "no")])
+        >>> table.labels
+        ('no', 'yes')
+        >>> table.codes.tolist()
+        [[1, -1], [-1, 0]]
         """
         ratings = list(ratings)
         if not ratings:
-            raise InputError("there are no ratings; give some")
+            raise InputError("there are no ratings; give at least one")
         items, raters, labels = (
-            tuple(sorted({getattr(each, name) for each in ratings})) for name in ("item", "rater", "label")
+            tuple(sorted({getattr(rating, name) for rating in ratings})) for name in ("item", "rater", "label")
         )
         if len(labels) > MAX_LABELS:
-            shown = ", ".join(f"'{excerpt(label, 30)}'" for label in labels[:3])
+            first_labels = ", ".join(f"'{excerpt(label, 30)}'" for label in labels[:3])
             raise InputError(
-                f"{len(labels)} different labels ({shown}, ...) are more than {MAX_LABELS}; agreement is of labels "
-                "that are chosen from a list, so check what the ratings hold as label"
+                f"too many different labels: {len(labels)} ({first_labels}, ...), at most {MAX_LABELS} are allowed; "
+                "agreement is measured for labels from a fixed list, so check the label column of the ratings"
             )
-        row, column, code = ({name: place for place, name in enumerate(names)} for names in (items, raters, labels))
+        rows, columns, codes_by_label = (
+            {name: index for index, name in enumerate(names)} for names in (items, raters, labels)
+        )
         codes = np.full((len(items), len(raters)), MISSING, np.int16)
-        for each in ratings:
-            cell, found = (row[each.item], column[each.rater]), code[each.label]
-            if codes[cell] not in (MISSING, found):
+        for rating in ratings:
+            cell, code = (rows[rating.item], columns[rating.rater]), codes_by_label[rating.label]
+            if codes[cell] not in (MISSING, code):
                 raise InputError(
-                    f"rater '{excerpt(each.rater, 60)}' gives item '{excerpt(each.item, 80)}' two labels; keep one"
+                    f"rater '{excerpt(rating.rater, 60)}' gives item '{excerpt(rating.item, 80)}' two labels; keep one"
                 )
-            codes[cell] = found
+            codes[cell] = code
         return cls(items, raters, labels, codes)
 
     @property
-    def counts(self) -> np.ndarray:
-        """(items, labels) how many raters gave each label."""
+    def counts(self) -> IntArray:
+        """(items, labels) number of raters who gave each label."""
         return count_labels(self.codes, len(self.labels))
 
     def against_rest(self, name: str, labels: Iterable[str]) -> "RatingTable":
-        """The table of one question, whether a rating is one of `labels`: its labels are `name` and "rest"."""
-        inside = set(labels)
-        binary = np.array([int(label not in inside) for label in self.labels] + [MISSING], np.int16)
+        """Return the binary table in which `labels` are merged into `name` and all other labels into "rest"."""
+        merged_labels = set(labels)
+        binary = np.array([int(label not in merged_labels) for label in self.labels] + [MISSING], np.int16)
         return RatingTable(self.items, self.raters, (name, "rest"), binary[self.codes])
 
 
-def count_labels(codes: np.ndarray, n_labels: int) -> np.ndarray:
-    """(items, raters) codes to (items, labels) counts."""
+def count_labels(codes: CodeArray, n_labels: int) -> IntArray:
+    """Return the (items, labels) counts of the (items, raters) `codes`.
+
+    >>> count_labels(np.array([[0, 1, 1], [2, MISSING, 2]], np.int16), 3).tolist()
+    [[1, 2, 0], [0, 0, 2]]
+    """
     counts = np.zeros((len(codes), n_labels), np.int64)
     for column in codes.T:
-        given = np.flatnonzero(column != MISSING)
-        counts[given, column[given]] += 1
+        rated_rows = np.flatnonzero(column != MISSING)
+        counts[rated_rows, column[rated_rows]] += 1
     return counts

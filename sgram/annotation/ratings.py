@@ -1,13 +1,13 @@
-"""Ratings in and out: who gave which item which label. Knows nothing about what was judged or what labels mean.
+"""Read and write ratings: one rater's label of one item.
 
-Three forms are read, plain, gzip or zstd, and told apart by their content:
+Three layouts are read, plain or compressed with gzip or zstd, and detected by content:
 
-* JSONL, one rating a line: ``{"item": ..., "rater": ..., "label": ...}``;
-* JSONL, one item a line: ``{"item": ..., "labels": {rater: label}}``, where ``id``, or ``doc_id``, ``start`` and
-  ``end`` together, may stand for ``item``;
-* CSV (or ; or tab) with a header that names item, rater and label.
+* JSONL, one rating per line: ``{"item": ..., "rater": ..., "label": ...}``;
+* JSONL, one item per line: ``{"item": ..., "labels": {rater: label}}``; instead of ``item``, the line may have ``id``,
+  or ``doc_id``, ``start`` and ``end``;
+* CSV (comma, semicolon or tab) with a header that names item, rater and label.
 
-Other keys and columns are passed over. A label that is null or empty is a rating not given: an absent row.
+Other keys and columns are ignored. A null or empty label means that there is no rating.
 """
 
 import csv
@@ -22,234 +22,244 @@ from typing import Any
 import orjson
 
 from sgram.errors import InputError, UsageError
-from sgram.files import InputStream, Line, excerpt, iter_lines, open_input, write_bytes
+from sgram.files import excerpt, write_bytes
+from sgram.safe_reading import InputStream, Line, iter_lines, open_input
 
 _COLUMNS = ("item", "rater", "label")
-_FORMS = (
-    'a row is {"item", "rater", "label"}, or {"item", "labels": {rater: label}}, or a CSV line under the header '
+_LAYOUTS = (
+    'a row must be {"item", "rater", "label"}, or {"item", "labels": {rater: label}}, or a CSV line under the header '
     "item,rater,label"
 )
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rating:
-    """One rater's label of one item; a rating that was not given is an absent row."""
+    """One rater's label of one item; a missing rating is an absent row."""
 
     item: str
-    """Id of what was judged."""
+    """Id of the rated item."""
     rater: str
     label: str
 
 
 @dataclass(frozen=True, slots=True)
-class RatingsRead:
-    """The ratings of some files, sorted, each (item, rater) once; and what was passed over."""
+class LoadedRatings:
+    """Ratings of some files, sorted, one per (item, rater), and counts of ignored rows."""
 
     ratings: tuple[Rating, ...]
     n_repeated: int
-    """Rows that gave an (item, rater) the same label again."""
+    """Rows that repeat a rating with the same label."""
     first_repeated: str
-    """The first of them, as a sentence; "" where there is none."""
+    """Description of the first repeated row; "" if there is none."""
     n_blank: int
-    """Ratings whose label was null or empty."""
+    """Ratings whose label is null or empty."""
 
 
 def read_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[Rating]:
-    """The ratings in the files `paths` (``-``: stdin), sorted; `load_ratings` also tells what was passed over."""
+    """Return the ratings in the files `paths` (``-``: stdin), sorted.
+
+    Raise `InputError` as `load_ratings`, which also counts ignored rows.
+    """
     return list(load_ratings(paths).ratings)
 
 
-def load_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> RatingsRead:
-    """The ratings in the files `paths` (``-``: stdin), whatever their order, and what was passed over.
+def load_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> LoadedRatings:
+    """Load the ratings in the files `paths` (``-``: stdin); the order of files and rows does not matter.
 
-    `InputError`, with file and line, for a row that is no rating, for a rater who gives one item two labels, and
-    where there is no rating at all.
+    Raise `InputError`, with file and line, if a row is invalid, if a rater gives an item two labels, or if there is no
+    rating at all.
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    homes: dict[tuple[str, str], tuple[str, str, int]] = {}
+    first_rows: dict[tuple[str, str], tuple[str, str]] = {}  # (item, rater) -> (label, location)
     n_repeated, first_repeated, n_blank = 0, "", 0
     for path in paths:
         with open_input(path) as stream:
-            for number, item, rater, label in _rows(stream):
+            for number, item, rater, label in _read_rows(stream):
                 if label is None:
                     n_blank += 1
                     continue
-                known = homes.get((item, rater))
-                if known is None:
-                    homes[item, rater] = (label, stream.name, number)
+                location = f"{stream.name}:{number}"
+                first_row = first_rows.get((item, rater))
+                if first_row is None:
+                    first_rows[item, rater] = (label, location)
                     continue
-                where = _said_twice(item, rater, label, known, f"{stream.name}:{number}")
-                n_repeated, first_repeated = n_repeated + 1, first_repeated or where
-    if not homes:
+                repetition = _describe_repetition(item, rater, label, first_row, location)
+                n_repeated, first_repeated = n_repeated + 1, first_repeated or repetition
+    if not first_rows:
         names = ", ".join("stdin" if os.fspath(path) == "-" else excerpt(path) for path in paths[:3])
         blank = f" (all {n_blank} labels are empty)" if n_blank else ""
-        raise InputError(f"no ratings in {names or 'no files'}{blank}; {_FORMS}")
-    ratings = sorted(Rating(item, rater, found[0]) for (item, rater), found in homes.items())
-    return RatingsRead(tuple(ratings), n_repeated, first_repeated, n_blank)
+        raise InputError(f"no ratings in {names or 'no files'}{blank}; {_LAYOUTS}")
+    ratings = sorted(Rating(item, rater, label) for (item, rater), (label, _) in first_rows.items())
+    return LoadedRatings(tuple(ratings), n_repeated, first_repeated, n_blank)
 
 
-def _said_twice(item: str, rater: str, label: str, known: tuple[str, str, int], place: str) -> str:
-    """The sentence on a rating that is there twice; `InputError` where the two contradict each other."""
-    first = f"{known[1]}:{known[2]}"
-    who = f"rater '{excerpt(rater, 60)}' judges item '{excerpt(item, 80)}'"
-    if known[0] != label:
+def _describe_repetition(item: str, rater: str, label: str, first_row: tuple[str, str], location: str) -> str:
+    """Describe a rating that occurs twice; raise `InputError` if the two labels differ."""
+    first_label, first_location = first_row
+    subject = f"{first_location} and {location}: rater '{excerpt(rater, 60)}' labels item '{excerpt(item, 80)}'"
+    if first_label != label:
         raise InputError(
-            f"{first} and {place}: {who} as '{excerpt(known[0], 60)}' and as '{excerpt(label, 60)}'; "
-            "keep the one that is meant"
+            f"{subject} as '{excerpt(first_label, 60)}' and as '{excerpt(label, 60)}'; keep the intended one"
         )
-    return f"{first} and {place}: {who} twice, as '{excerpt(label, 60)}'"
+    return f"{subject} twice, as '{excerpt(label, 60)}'"
 
 
 def write_ratings(path: str | os.PathLike[str], ratings: Iterable[Rating]) -> None:
-    """Write `ratings` as JSONL, sorted, one a line, whole or not at all; ``-`` is stdout.
+    """Write `ratings` as sorted JSONL, atomically; ``-`` is stdout.
 
-    `read_ratings` gives them back as they were. Equal ratings in any order give equal bytes.
+    Equal ratings in any order give equal bytes, and `read_ratings` returns them unchanged. Raise `UsageError` if the
+    file name promises another format.
     """
     if os.fspath(path).lower().endswith((".csv", ".gz", ".zst", ".parquet")):
-        raise UsageError(f"{excerpt(path)}: ratings are written as plain JSONL; end the name in .jsonl")
-    rows = [{"item": each.item, "label": each.label, "rater": each.rater} for each in sorted(set(ratings))]
-    data = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+        raise UsageError(f"{excerpt(path)}: ratings are written as plain JSONL; use a file name that ends in .jsonl")
+    rows = [{"item": rating.item, "label": rating.label, "rater": rating.rater} for rating in sorted(set(ratings))]
+    content = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     if os.fspath(path) == "-":
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        write_bytes(path, data)
+        write_bytes(path, content)
 
 
 # -- rows -----------------------------------------------------------------------------------------------
 
 _Row = tuple[int, str, str, str | None]
+"""(line number, item, rater, label or None)."""
 
 
-def _rows(stream: InputStream) -> Iterator[_Row]:
-    """(line, item, rater, label or None) of every rating in `stream`."""
-    lines = _sound(stream)
-    first = next((line for line in lines if line.data.strip()), None)
-    if first is None:
+def _read_rows(stream: InputStream) -> Iterator[_Row]:
+    """Yield every rating in `stream`."""
+    lines = _read_lines(stream)
+    first_line = next((line for line in lines if line.data.strip()), None)
+    if first_line is None:
         return
-    head = first.data.lstrip()[:1]
-    if head == b"[":
+    first_byte = first_line.data.lstrip()[:1]
+    if first_byte == b"[":
         raise InputError(
-            f"{stream.name} is one JSON array, as Label Studio exports; sgram annotate import makes ratings of it"
+            f"{stream.name} is a JSON array, as Label Studio exports; convert it to ratings with sgram annotate import"
         )
-    rest = chain([first], lines)
-    yield from _json_rows(rest, stream.name) if head == b"{" else _csv_rows(rest, stream.name)
+    all_lines = chain([first_line], lines)
+    yield from (_read_json_rows if first_byte == b"{" else _read_csv_rows)(all_lines, stream.name)
 
 
-def _sound(stream: InputStream) -> Iterator[Line]:
+def _read_lines(stream: InputStream) -> Iterator[Line]:
     for line in iter_lines(stream):
         if line.fault:
             raise InputError(f"{stream.name}:{line.number}: {line.fault}")
         yield line
 
 
-def _json_rows(lines: Iterable[Line], name: str) -> Iterator[_Row]:
+def _read_json_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
     for line in lines:
         if not line.data.strip():
             continue
-        place = f"{name}:{line.number}"
+        location = f"{file_name}:{line.number}"
         try:
             record = orjson.loads(line.data)
         except orjson.JSONDecodeError as error:
-            raise InputError(f"{place} is not valid JSON ({excerpt(str(error))}); {_FORMS}") from None
-        if type(record) is not dict:
-            raise InputError(f"{place} is no object; {_FORMS}")
-        for item, rater, label in _ratings_of(record, place):
+            raise InputError(f"{location} is not valid JSON ({excerpt(str(error))}); {_LAYOUTS}") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{location} is not a JSON object; {_LAYOUTS}")
+        for item, rater, label in _parse_record(record, location):
             yield line.number, item, rater, label
 
 
-def _ratings_of(record: dict[str, Any], place: str) -> Iterator[tuple[str, str, str | None]]:
+def _parse_record(record: dict[str, Any], location: str) -> Iterator[tuple[str, str, str | None]]:
+    """Yield (item, rater, label or None) of every rating in a JSON object."""
     if "format" in record and "item" not in record:
-        shown = excerpt(str(record["format"]), 40)
-        hint = "; give it with --items" if shown == "sgram-annotation" else ""
-        raise InputError(f"{place} is the header of a file of the format '{shown}', not of ratings{hint}")
-    item = _item(record, place)
+        format_name = excerpt(str(record["format"]), 40)
+        hint = "; give it with --items" if format_name == "sgram-annotation" else ""
+        raise InputError(f"{location} is the header of a file of the format '{format_name}', not of ratings{hint}")
+    item = _parse_item(record, location)
     if "labels" in record and "label" in record:
-        raise InputError(f"{place} has both label and labels; keep one of them")
+        raise InputError(f"{location} has both label and labels; keep one of them")
     if "labels" not in record:
         if missing := [name for name in _COLUMNS if name not in record]:
-            raise InputError(f"{place} has no {' and no '.join(missing)}; {_FORMS}")
-        yield item, *_given(record["rater"], record["label"], place)
+            raise InputError(f"{location}: missing {' and '.join(missing)}; {_LAYOUTS}")
+        yield item, *_parse_rating(record["rater"], record["label"], location)
         return
-    if type(record["labels"]) is not dict:
-        raise InputError(f"{place}: labels must be an object {{rater: label}}, not {_shown(record['labels'])}")
-    for rater, label in record["labels"].items():
-        yield item, *_given(rater, label, place)
+    labels = record["labels"]
+    if not isinstance(labels, dict):
+        raise InputError(f"{location}: labels must be an object {{rater: label}} (got {_excerpt_json(labels)})")
+    for rater, label in labels.items():
+        yield item, *_parse_rating(rater, label, location)
 
 
-def _item(record: dict[str, Any], place: str) -> str:
+def _parse_item(record: dict[str, Any], location: str) -> str:
     for name in ("item", "id"):
         if name in record:
-            return _text(record[name], name, place)
+            return _parse_name(record[name], name, location)
     if all(name in record for name in ("doc_id", "start", "end")):
-        return "{}:{}-{}".format(*(_text(record[name], name, place) for name in ("doc_id", "start", "end")))
-    raise InputError(f"{place} names no item; {_FORMS}")
+        return "{}:{}-{}".format(*(_parse_name(record[name], name, location) for name in ("doc_id", "start", "end")))
+    raise InputError(f"{location}: missing item; {_LAYOUTS}")
 
 
-def _csv_rows(lines: Iterable[Line], name: str) -> Iterator[_Row]:
-    starts: list[int] = []  # number of each line handed to the reader
-    texts = _decoded(lines, name, starts)
+def _read_csv_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
+    line_numbers: list[int] = []  # of the lines passed to the CSV reader so far
+    texts = _decode_lines(lines, file_name, line_numbers)
     header = next(texts)
-    delimiter = next((mark for mark in ",;\t" if set(_COLUMNS) <= set(_cells(header, mark))), None)
+    delimiter = next((mark for mark in ",;\t" if set(_COLUMNS) <= set(_split_header(header, mark))), None)
     if delimiter is None:
         raise InputError(
-            f"{name}:{starts[0]}: the header '{excerpt(header.strip(), 80)}' does not name item, rater and label; "
-            f"{_FORMS}"
+            f"{file_name}:{line_numbers[0]}: the header '{excerpt(header.strip(), 80)}' does not name item, rater and "
+            f"label; {_LAYOUTS}"
         )
-    columns = _cells(header, delimiter)
-    places = [columns.index(column) for column in _COLUMNS]
-    reader, before = csv.reader(texts, delimiter=delimiter, strict=True), 1
+    columns = _split_header(header, delimiter)
+    item_column, rater_column, label_column = (columns.index(column) for column in _COLUMNS)
+    reader, n_lines_before = csv.reader(texts, delimiter=delimiter, strict=True), 1
     while True:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise InputError(f"{name}:{starts[min(before, len(starts) - 1)]} is not valid CSV: {error}") from None
+            number = line_numbers[min(n_lines_before, len(line_numbers) - 1)]
+            raise InputError(f"{file_name}:{number} is not valid CSV: {error}") from None
         if cells is None:
             return
-        number = starts[before]
-        before = len(starts)
+        number = line_numbers[n_lines_before]
+        n_lines_before = len(line_numbers)
         if not any(cell.strip() for cell in cells):
             continue
+        location = f"{file_name}:{number}"
         if len(cells) != len(columns):
             raise InputError(
-                f"{name}:{number} has {len(cells)} cells, the header {len(columns)}; put quotes around a cell "
-                f"that holds {'a tab' if delimiter == chr(9) else delimiter}"
+                f"{location} has {len(cells)} cells, the header has {len(columns)}; put quotes around a cell that "
+                f"contains {'a tab' if delimiter == chr(9) else delimiter}"
             )
-        item, rater, label = (cells[at] for at in places)
-        place = f"{name}:{number}"
-        yield number, _text(item, "item", place), *_given(rater, label, place)
+        item = _parse_name(cells[item_column], "item", location)
+        yield number, item, *_parse_rating(cells[rater_column], cells[label_column], location)
 
 
-def _decoded(lines: Iterable[Line], name: str, starts: list[int]) -> Iterator[str]:
+def _decode_lines(lines: Iterable[Line], file_name: str, line_numbers: list[int]) -> Iterator[str]:
+    """Yield each line as text, and append its number to `line_numbers`."""
     for line in lines:
-        starts.append(line.number)
+        line_numbers.append(line.number)
         try:
             yield line.data.decode() + "\n"
         except UnicodeDecodeError:
-            raise InputError(f"{name}:{line.number} is not UTF-8; save the table as UTF-8") from None
+            raise InputError(f"{file_name}:{line.number} is not UTF-8; save the table as UTF-8") from None
 
 
-def _cells(header: str, delimiter: str) -> list[str]:
+def _split_header(header: str, delimiter: str) -> list[str]:
     try:
         return [cell.strip().lower() for cell in next(csv.reader([header], delimiter=delimiter))]
     except csv.Error:
         return []
 
 
-def _text(value: Any, name: str, place: str) -> str:
-    """An item's or a rater's name; whole numbers are names too."""
-    text = str(value) if type(value) is int else value
-    if type(text) is not str or not text.strip():
-        raise InputError(f"{place}: {name} must be a text that is not empty, not {_shown(value)}")
+def _parse_name(field: Any, name: str, location: str) -> str:
+    """Return the name of an item, rater or label; integers are accepted."""
+    text = str(field) if type(field) is int else field
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{location}: {name} must be a non-empty string (got {_excerpt_json(field)})")
     return text
 
 
-def _given(rater: Any, label: Any, place: str) -> tuple[str, str | None]:
-    """Rater and label; a label that is null or empty is None, and then the rater may be missing too."""
+def _parse_rating(rater: Any, label: Any, location: str) -> tuple[str, str | None]:
+    """Return (rater, label); ("", None) if the label is null or empty, whatever the rater."""
     if label is None or (type(label) is str and not label.strip()):
         return "", None
-    return _text(rater, "rater", place), _text(label, "label", place)
+    return _parse_name(rater, "rater", location), _parse_name(label, "label", location)
 
 
-def _shown(value: Any) -> str:
-    return excerpt(json.dumps(value), 60)
+def _excerpt_json(field: Any) -> str:
+    return excerpt(json.dumps(field), 60)

@@ -1,29 +1,33 @@
-"""Which occurrences of grams people are asked about, and which controls. Knows nothing about files, tools or ratings.
+"""Draw the items of an annotation: occurrences of a lexicon's grams, and random grams as controls.
 
-An item is an occurrence of a gram of the lexicon or a control: a run of as many words inside one sentence, at a random
-place, that overlaps no occurrence of any gram of the lexicon. One pass over the traces, in memory that does not grow
-with them, and a result that does not depend on their order:
+An item is an occurrence of a gram of the lexicon or a control: a random run of as many words inside one sentence that
+overlaps no occurrence of any gram of the lexicon. The traces are read once, in memory that does not grow with them, and
+the sample does not depend on their order:
 
-1. Every occurrence has a key from a hash of (seed, trace, place). For each (gram, model) the occurrences of smallest
-   key are held, no trace's second one before every trace's first; for each (length, model) likewise the controls.
-2. Then items are taken one by one, always from a stratum whose cluster, gram, frequency band and model were taken
-   least so far: a common cluster or model counts no more than a rare one. A band is the number of digits of the
-   gram's document frequency in these traces.
-3. Each item gets a control of its length, of its model where there is one.
+1. Every occurrence gets a key from a hash of (seed, trace, offset). For each (gram, model) the occurrences of smallest
+   key are kept, where the first occurrences of all traces precede any second one; for each (length, model) likewise
+   the controls.
+2. Items are drawn one by one, always from a stratum whose cluster, gram, frequency band and model were drawn least so
+   far, so that a common cluster or model counts no more than a rare one. The band is the number of digits of the gram's
+   document frequency in these traces.
+3. Each item gets a control of its length, and of its model if there is one.
 
-A trace gives one item, two only when all else is used up, and those never overlap.
+A trace gives one item. It gives another one only after all other candidates are used up, and the two never overlap.
 """
 
 import heapq
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sgram.annotation.candidate_pools import Candidate, Pools, Stratum, hash_name, mix
 from sgram.annotation.context import Context, cut_context
 from sgram.annotation.items import Item, Sample
+from sgram.array_types import BoolArray, IntArray
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest
 from sgram.lexicon import Lexicon
@@ -33,281 +37,317 @@ from sgram.text import normal_word
 from sgram.traces import Trace
 from sgram.traces.ids import IdSet
 
-MOST_ITEMS = 100_000
-_CONTROLS_A_TRACE = 16
-_LONGEST_GRAM = 400
-"""Characters; a "word" may be a megabyte of letters, which nobody wants to read."""
+MAX_ITEMS = 100_000
+_MAX_CONTROLS_PER_TRACE = 16
+_MAX_GRAM_CHARS = 400
+"""Longer occurrences are not sampled: a "word" may be a megabyte of letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingConfig:
-    """What is drawn; the same traces, lexicon and config give the same items."""
+    """Options of a sample; the same traces, lexicon and options give the same items.
+
+    Raise `UsageError` if an option is out of range.
+
+    >>> SamplingConfig(n=100, controls=0.25).seed
+    0
+    """
 
     n: int = 200
-    """Items in all."""
+    """Number of items, controls included."""
     controls: float = 0.5
-    """Share of the items that are controls. Half, so that chance agreement (kappa) is not inflated by prevalence."""
+    """Share of the items that are controls. At one half, prevalence does not lower kappa."""
     seed: int = 0
     context: int = 240
-    """Characters of context on either side, at most."""
+    """Maximum number of characters of context on either side."""
     all_grams: bool = False
-    """Sample the full list, not only the core."""
+    """Sample all grams instead of the core grams only."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n <= MOST_ITEMS:
-            raise UsageError(f"n is {self.n}; a sample has 1 to {MOST_ITEMS:,} items")
+        if not 1 <= self.n <= MAX_ITEMS:
+            raise UsageError(f"n must be between 1 and {MAX_ITEMS:,} (got {self.n})")
         if not 0 <= self.controls < 1:
-            raise UsageError(f"controls is {self.controls}; it is a share of the items, from 0 to below 1")
+            raise UsageError(f"controls must be >= 0 and < 1 (got {self.controls})")
         if not 0 <= self.context <= 2000:
-            raise UsageError(f"context is {self.context}; it is a number of characters, from 0 to 2000")
+            raise UsageError(f"context must be between 0 and 2000 characters (got {self.context})")
         if not 0 <= self.seed < 1 << 63:
-            raise UsageError(f"seed is {self.seed}; it is a whole number from 0")
+            raise UsageError(f"seed must be >= 0 and < 2^63 (got {self.seed})")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What there was to draw from."""
+class CandidateCounts:
+    """Size of the corpus that a sample was drawn from."""
 
     n_traces: int
     n_models: int
     n_occurrences: int
-    """Of the grams that are sampled."""
+    """Occurrences of the sampled grams."""
     n_grams: int
-    """Of them, how many occur."""
+    """Sampled grams that occur."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A sample, and what it was drawn from."""
+    """A sample, and the corpus that it was drawn from."""
 
     sample: Sample
-    found: Found
-    n_wanted: tuple[int, int]
-    """Strategic Grams and controls that were asked for; the sample may hold fewer."""
+    candidate_counts: CandidateCounts
+    n_requested: tuple[int, int]
+    """Requested numbers of Strategic Grams and of controls; the sample may have fewer."""
 
     def n_drawn(self, kind: str) -> int:
-        """Items of a kind in the sample."""
+        """Return the number of items of a kind ("sg" or "control") in the sample."""
         return sum(item.kind == kind for item in self.sample.items)
 
 
 def draw_sample(
     traces: Iterable[Trace], lexicon: Lexicon, config: SamplingConfig | None = None, *, budget: int | None = None
 ) -> Draw:
-    """Draw the items of an annotation; `InputError` where no gram occurs at all.
+    """Draw the items of an annotation from `traces`.
 
-    About `budget` candidates are held at a time, by default 16,384 and 8 an item, each with its context.
+    About `budget` candidates are kept in memory, by default 16,384 and 8 per item, each with its context.
+    Raise `InputError` if no gram of the lexicon occurs in the traces.
+
+    >>> from sgram.lexicon import Lexicon
+    >>> traces = [Trace(id=name, text=f"Wait, let me check {name} again.") for name in ("one", "two")]
+    >>> draw = draw_sample(traces, Lexicon.load("wang2025"), SamplingConfig(n=2, controls=0))
+    >>> sorted((item.trace, item.gram) for item in draw.sample.items)
+    [('one', 'let me'), ('two', 'wait')]
     """
     config = config or SamplingConfig()
     budget = budget or (1 << 14) + 8 * config.n
-    seen = _Seen(lexicon, config, budget)
+    corpus = _CorpusPass(lexicon, config, budget)
     for trace in traces:
-        seen.add(trace)
-    found = Found(seen.n_traces, len(seen.models), int(seen.counts.sum()), int((seen.counts > 0).sum()))
+        corpus.add(trace)
+    candidate_counts = CandidateCounts(
+        corpus.n_traces, len(corpus.models), int(corpus.counts.sum()), int((corpus.counts > 0).sum())
+    )
     n_controls = round(config.n * config.controls)
-    wanted = (config.n - n_controls, n_controls)
-    taken = _Taken()
-    chosen = _choose_grams(seen, wanted[0], taken)
-    if not chosen:
-        listed = "gram" if config.all_grams else "core gram"
+    n_requested = (config.n - n_controls, n_controls)
+    used = _UsedSpans()
+    gram_draws = _draw_grams(corpus, n_requested[0], used)
+    if not gram_draws:
+        gram_kind = "gram" if config.all_grams else "core gram"
         raise InputError(
-            f"no {listed} of the lexicon {lexicon.name} occurs in the {found.n_traces:,} traces; look at them with "
-            "sgram tag, or give other traces"
+            f"no {gram_kind} of the lexicon {lexicon.name} occurs in the {candidate_counts.n_traces:,} traces; look at "
+            "them with sgram tag, or give other traces"
         )
-    ratio = config.controls / (1 - config.controls)
-    fewer = min(n_controls, round(len(chosen) * ratio)) if len(chosen) < wanted[0] else n_controls
-    controls = _choose_controls(seen, chosen, fewer, taken)
-    items = [_item(seen, candidate, row, model) for (row, model), candidate in chosen]
-    items += [_item(seen, candidate, None, model) for (_, model), candidate in controls]
+    if len(gram_draws) < n_requested[0]:  # too few occurrences: keep the share of controls
+        ratio = config.controls / (1 - config.controls)
+        n_controls = min(n_controls, round(len(gram_draws) * ratio))
+    control_draws = _draw_controls(corpus, gram_draws, n_controls, used)
+    items = [_build_item(corpus, candidate, row, model) for (row, model), candidate in gram_draws]
+    items += [_build_item(corpus, candidate, None, model) for (_, model), candidate in control_draws]
     source = {
         "name": lexicon.name,
         "asked": config.n,
         "controls": config.controls,
         "context": config.context,
         "all_grams": config.all_grams,
-        "n_traces": found.n_traces,
+        "n_traces": candidate_counts.n_traces,
     }
-    return Draw(Sample(lexicon.digest, config.seed, tuple(items), source), found, wanted)
+    return Draw(Sample(lexicon.digest, config.seed, tuple(items), source), candidate_counts, n_requested)
 
 
-class _Seen:
-    """What a pass over the traces leaves."""
+class _CorpusPass:
+    """Counts and candidates collected in one pass over the traces."""
 
     def __init__(self, lexicon: Lexicon, config: SamplingConfig, budget: int):
         grams = lexicon.grams
         self.lexicon, self.config = lexicon, config
-        self.homes = [(cluster, gram) for cluster in lexicon.clusters for gram in cluster.grams]
-        self.sampled = np.array([config.all_grams or gram.core for gram in grams])
+        self.clusters_and_grams = [(cluster, gram) for cluster in lexicon.clusters for gram in cluster.grams]
+        self.is_sampled: BoolArray = np.array([config.all_grams or gram.core for gram in grams])
         self.lengths = sorted({len(gram.words) for gram in grams if config.all_grams or gram.core})
-        self.counts, self.dfs = np.zeros(len(grams), np.int64), np.zeros(len(grams), np.int64)
+        self.counts: IntArray = np.zeros(len(grams), np.int64)
+        self.dfs: IntArray = np.zeros(len(grams), np.int64)
         self.n_traces, self.models = 0, IdSet()
-        self.grams = Pools(budget, config.seed)
-        self.controls = Pools(max(1, budget // 2), config.seed)
-        self._find = SpanFinder(lexicon)
+        self.gram_pools = Pools(budget, config.seed)
+        self.control_pools = Pools(max(1, budget // 2), config.seed)
+        self._finder = SpanFinder(lexicon)
 
     def add(self, trace: Trace) -> None:
-        """Offer the occurrences and the controls of one trace."""
+        """Count one trace, and offer its occurrences and controls to the pools."""
         self.n_traces += 1
         model = trace.model or ""
         self.models.add(model)
-        spans = self._find.offsets(trace.text)
-        key = np.uint64(hash_name(self.config.seed, trace.id))
-        self._add_grams(trace, model, spans[self.sampled[spans[:, 2]]], key)
+        spans = self._finder.offsets(trace.text)
+        trace_key = np.uint64(hash_name(self.config.seed, trace.id))
+        self._add_grams(trace, model, spans[self.is_sampled[spans[:, 2]]], trace_key)
         if self.config.controls:
-            self._add_controls(trace, model, spans, key)
+            self._add_controls(trace, model, spans, trace_key)
 
-    def _add_grams(self, trace: Trace, model: str, spans: np.ndarray, key: np.uint64) -> None:
+    def _add_grams(self, trace: Trace, model: str, spans: npt.NDArray[Any], trace_key: np.uint64) -> None:
         rows, counts = np.unique(spans[:, 2], return_counts=True)
         self.counts[rows] += counts
         self.dfs[rows] += 1
-        hashes = mix(key + spans[:, 0].astype(np.uint64))
+        hashes = mix(trace_key + spans[:, 0].astype(np.uint64))
         order, ends = np.lexsort((hashes, spans[:, 2])), np.cumsum(counts)
-        for row, first, last in zip(rows.tolist(), (ends - counts).tolist(), ends.tolist(), strict=True):
-            found = ((spans[at, :2].tolist(), int(hashes[at])) for at in order[first:last])
-            self._offer(self.grams, (row, model), trace, found)
+        for row, first, end in zip(rows.tolist(), (ends - counts).tolist(), ends.tolist(), strict=True):
+            occurrences = (
+                (int(spans[index, 0]), int(spans[index, 1]), int(hashes[index])) for index in order[first:end]
+            )
+            self._offer(self.gram_pools, (row, model), trace, occurrences)
 
-    def _add_controls(self, trace: Trace, model: str, spans: np.ndarray, key: np.uint64) -> None:
+    def _add_controls(self, trace: Trace, model: str, spans: npt.NDArray[Any], trace_key: np.uint64) -> None:
         words = word_offsets(trace.text)
-        free = _free_words(words, spans)
+        is_free = _find_free_words(words, spans)
         for length in self.lengths:
-            starts = _runs(words, free, length)
-            hashes = mix(key + starts.astype(np.uint64) + np.uint64(length << 40))
-            order = _smallest(hashes, _CONTROLS_A_TRACE)
-            places = ((words[starts[at], 0], words[starts[at] + length - 1, 1]) for at in order)
-            found = zip((map(int, place) for place in places), hashes[order].tolist(), strict=True)
-            self._offer(self.controls, (length, model), trace, found)
+            first_words = _find_runs(words, is_free, length)
+            hashes = mix(trace_key + first_words.astype(np.uint64) + np.uint64(length << 40))
+            controls = (
+                (int(words[first_words[row], 0]), int(words[first_words[row] + length - 1, 1]), int(hashes[row]))
+                for row in _smallest(hashes, _MAX_CONTROLS_PER_TRACE)
+            )
+            self._offer(self.control_pools, (length, model), trace, controls)
 
-    def _offer(self, pools: Pools, stratum: Stratum, trace: Trace, found: Iterable[tuple[Iterable[int], int]]) -> None:
-        """Offer places ((start, end), hash) of one trace, by hash."""
-        for rank, (place, hashed) in enumerate(found):
-            if not pools.wants(stratum, rank, hashed):
-                return  # nor will it want those that follow
-            start, end = place
+    def _offer(self, pools: Pools, stratum: Stratum, trace: Trace, spans: Iterable[tuple[int, int, int]]) -> None:
+        """Offer spans (start, end, hash) of one trace, sorted by hash."""
+        for rank, (start, end, span_hash) in enumerate(spans):
+            if not pools.accepts(stratum, rank, span_hash):
+                return  # the following spans have larger keys
             context = None
-            if end - start <= _LONGEST_GRAM:
+            if end - start <= _MAX_GRAM_CHARS:
                 context = cut_context(trace.text, start, end, self.config.context)
             if context is not None:
-                pools.put(stratum, Candidate(rank, hashed, trace.id, start, end, context))
+                pools.add(stratum, Candidate(rank, span_hash, trace.id, start, end, context))
 
 
-def _free_words(words: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """Whether each word, (n, 3) of `word_offsets`, is outside every span; bool (n,)."""
+def _find_free_words(words: IntArray, spans: npt.NDArray[Any]) -> BoolArray:
+    """Return whether each word, (n, 3) of `word_offsets`, lies outside every span; bool (n,)."""
     depth = np.zeros(len(words) + 1, np.int64)
     np.add.at(depth, np.searchsorted(words[:, 0], spans[:, 0]), 1)
     np.add.at(depth, np.searchsorted(words[:, 1], spans[:, 1]) + 1, -1)
-    return np.cumsum(depth)[:-1] == 0
+    is_free: BoolArray = np.cumsum(depth)[:-1] == 0
+    return is_free
 
 
-def _runs(words: np.ndarray, free: np.ndarray, length: int) -> np.ndarray:
-    """First words of the runs of `length` free words inside one sentence."""
+def _find_runs(words: IntArray, is_free: BoolArray, length: int) -> IntArray:
+    """Return the first words of all runs of `length` free words inside one sentence."""
     n_runs = len(words) - length + 1
     if n_runs < 1:
         return np.zeros(0, np.int64)
-    taken = np.concatenate(([0], np.cumsum(~free)))
-    inside = words[:n_runs, 2] == words[length - 1 :, 2]
-    return np.flatnonzero(inside & (taken[length:] == taken[:n_runs]))
+    n_covered = np.concatenate(([0], np.cumsum(~is_free)))
+    same_sentence = words[:n_runs, 2] == words[length - 1 :, 2]
+    return np.flatnonzero(same_sentence & (n_covered[length:] == n_covered[:n_runs]))
 
 
-def _smallest(hashes: np.ndarray, n: int) -> np.ndarray:
-    """Places of the `n` smallest, in order."""
+def _smallest(hashes: npt.NDArray[np.uint64], n: int) -> IntArray:
+    """Return the indices of the `n` smallest hashes, in ascending order of hash."""
     if len(hashes) > n:
-        few = np.argpartition(hashes, n)[:n]
-        return few[np.argsort(hashes[few])]
+        indices = np.argpartition(hashes, n)[:n]
+        return indices[np.argsort(hashes[indices])]
     return np.argsort(hashes)
 
 
-# -- choosing -------------------------------------------------------------------------------------------
+# -- drawing --------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class _Taken:
-    """What the items taken so far use up."""
+class _UsedSpans:
+    """Spans and contexts of the items drawn so far."""
 
-    places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    """Offsets in each trace."""
+    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """Character offsets by trace id."""
     contexts: set[Context] = field(default_factory=set)
 
-    def take(self, candidate: Candidate, *, again: bool) -> bool:
-        """Take a candidate if its trace is not used yet, or `again` if nothing overlaps it; whether it was taken."""
-        places = self.places.get(candidate.trace, [])
-        overlaps = any(start < candidate.end and candidate.start < end for start, end in places)
-        if (places and not again) or overlaps or candidate.context in self.contexts:
+    def claim(self, candidate: Candidate, *, reuse_traces: bool) -> bool:
+        """Claim a candidate's span and return True, or return False if the candidate must not be used.
+
+        A candidate must not be used if its context was used or its span overlaps a used one, nor, unless
+        `reuse_traces`, if its trace was used.
+        """
+        spans = self.spans.get(candidate.trace, [])
+        overlaps = any(start < candidate.end and candidate.start < end for start, end in spans)
+        if (spans and not reuse_traces) or overlaps or candidate.context in self.contexts:
             return False
-        self.places[candidate.trace] = [*places, (candidate.start, candidate.end)]
+        self.spans[candidate.trace] = [*spans, (candidate.start, candidate.end)]
         self.contexts.add(candidate.context)
         return True
 
 
-def _take_least(
-    pools: Pools, n: int, cost: Callable[[Stratum], tuple | None], mark: Callable[[Stratum], None], taken: _Taken
+Cost = tuple[int, ...]
+
+
+def _draw_cheapest(
+    pools: Pools,
+    n: int,
+    cost: Callable[[Stratum], Cost | None],
+    record_use: Callable[[Stratum], None],
+    used: _UsedSpans,
 ) -> list[tuple[Stratum, Candidate]]:
-    """At most `n` candidates, one after the other from the stratum that costs least; None closes a stratum.
+    """Draw at most `n` candidates one by one, always from the stratum of least cost.
 
-    A cost may only rise; `mark` is told what is taken.
+    A cost may only rise; the cost None closes a stratum. `record_use` is called with the stratum of each draw.
     """
-    chosen = []
-    for again in (False, True):
-        heap = [(cost(stratum), pool[0], stratum, 0, pool) for stratum, pool in pools.items() if pool]
-        heap = [entry for entry in heap if entry[0] is not None]
-        heapq.heapify(heap)  # no two candidates are equal, so that strata and pools are never compared
-        while heap and len(chosen) < n:
-            known, candidate, stratum, at, pool = heapq.heappop(heap)
-            now = cost(stratum)
-            if now == known:
-                if taken.take(candidate, again=again):
-                    mark(stratum)
-                    chosen.append((stratum, candidate))
-                at += 1
-                if at == len(pool):
+    draws: list[tuple[Stratum, Candidate]] = []
+    for reuse_traces in (False, True):
+        heap: list[tuple[Cost, Candidate, Stratum, int, list[Candidate]]] = []
+        for stratum, pool in pools.items():
+            if pool and (first_cost := cost(stratum)) is not None:
+                heap.append((first_cost, pool[0], stratum, 0, pool))
+        heapq.heapify(heap)  # no two candidates are equal, so strata and pools are never compared
+        while heap and len(draws) < n:
+            queued_cost, candidate, stratum, index, pool = heapq.heappop(heap)
+            current_cost = cost(stratum)
+            if current_cost == queued_cost:
+                if used.claim(candidate, reuse_traces=reuse_traces):
+                    record_use(stratum)
+                    draws.append((stratum, candidate))
+                index += 1
+                if index == len(pool):
                     continue
-            if now is not None:
-                heapq.heappush(heap, (now, pool[at], stratum, at, pool))
-    return chosen
+            if current_cost is not None:
+                heapq.heappush(heap, (current_cost, pool[index], stratum, index, pool))
+    return draws
 
 
-def _choose_grams(seen: _Seen, n: int, taken: _Taken) -> list[tuple[Stratum, Candidate]]:
-    """At most `n` occurrences, strata are (row of the gram, model)."""
+def _draw_grams(corpus: _CorpusPass, n: int, used: _UsedSpans) -> list[tuple[Stratum, Candidate]]:
+    """Draw at most `n` occurrences; strata are (row of the gram, model)."""
     uses: Counter[Hashable] = Counter()
 
-    def parts(stratum: Stratum) -> tuple[Hashable, ...]:
+    def balanced_factors(stratum: Stratum) -> tuple[Hashable, ...]:
         row, model = stratum
-        return (("cluster", seen.homes[row][0].id), ("gram", row), ("band", len(str(seen.dfs[row]))), ("model", model))
+        cluster, _ = corpus.clusters_and_grams[row]
+        return (("cluster", cluster.id), ("gram", row), ("band", len(str(corpus.dfs[row]))), ("model", model))
 
-    def cost(stratum: Stratum) -> tuple[int, int, int]:
-        cluster, gram, band, model = (uses[part] for part in parts(stratum))
+    def cost(stratum: Stratum) -> Cost:
+        cluster, gram, band, model = (uses[factor] for factor in balanced_factors(stratum))
         return cluster, gram, band + model
 
-    return _take_least(seen.grams, n, cost, lambda stratum: uses.update(parts(stratum)), taken)
+    return _draw_cheapest(corpus.gram_pools, n, cost, lambda stratum: uses.update(balanced_factors(stratum)), used)
 
 
-def _choose_controls(
-    seen: _Seen, chosen: list[tuple[Stratum, Candidate]], n: int, taken: _Taken
+def _draw_controls(
+    corpus: _CorpusPass, gram_draws: list[tuple[Stratum, Candidate]], n: int, used: _UsedSpans
 ) -> list[tuple[Stratum, Candidate]]:
-    """At most `n` controls, strata are (length, model): as many of each length as `chosen` asks."""
-    pairs = [(len(seen.homes[row][1].words), model) for (row, model), _ in sorted(chosen, key=lambda each: each[1])]
-    pairs = [pairs[number % len(pairs)] for number in range(n)]
-    wanted, lengths = Counter(pairs), Counter(length for length, _ in pairs)
+    """Draw at most `n` controls with the lengths and models of `gram_draws`; strata are (length, model)."""
+    sorted_draws = sorted(gram_draws, key=lambda draw: draw[1])
+    strata = [(len(corpus.clusters_and_grams[row][1].words), model) for (row, model), _ in sorted_draws]
+    strata = [strata[number % len(strata)] for number in range(n)]
+    n_by_stratum, n_by_length = Counter(strata), Counter(length for length, _ in strata)
     uses: Counter[Hashable] = Counter()
 
-    def cost(stratum: Stratum) -> tuple[bool, int] | None:
+    def cost(stratum: Stratum) -> Cost | None:
         length, model = stratum
-        if uses["length", length] >= lengths[length]:
+        if uses["length", length] >= n_by_length[length]:
             return None
-        return uses[stratum] >= wanted[stratum], uses["model", model]
+        return uses[stratum] >= n_by_stratum[stratum], uses["model", model]
 
-    def mark(stratum: Stratum) -> None:
+    def record_use(stratum: Stratum) -> None:
         uses.update((stratum, ("length", stratum[0]), ("model", stratum[1])))
 
-    return _take_least(seen.controls, n, cost, mark, taken)
+    return _draw_cheapest(corpus.control_pools, n, cost, record_use, used)
 
 
-def _item(seen: _Seen, candidate: Candidate, row: int | None, model: str) -> Item:
-    cluster, gram = (None, None) if row is None else seen.homes[row]
+def _build_item(corpus: _CorpusPass, candidate: Candidate, row: int | None, model: str) -> Item:
+    """Build the item of an occurrence of the gram in `row`, or of a control if `row` is None."""
+    cluster, gram = (None, None) if row is None else corpus.clusters_and_grams[row]
     context = candidate.context
-    name = [seen.lexicon.digest, seen.config.seed, candidate.trace, candidate.start, candidate.end]
+    identity = [corpus.lexicon.digest, corpus.config.seed, candidate.trace, candidate.start, candidate.end]
     return Item(
-        item=digest(canonical_json(name))[:12],
+        item=digest(canonical_json(identity))[:12],
         kind="control" if cluster is None else "sg",
-        gram=_words(context.text[context.start : context.end]) if gram is None else gram.text,
+        gram=_normalize(context.text[context.start : context.end]) if gram is None else gram.text,
         cluster=None if cluster is None else cluster.id,
         move=None if cluster is None else cluster.move,
         trace=candidate.trace,
@@ -318,5 +358,5 @@ def _item(seen: _Seen, candidate: Candidate, row: int | None, model: str) -> Ite
     )
 
 
-def _words(surface: str) -> str:
+def _normalize(surface: str) -> str:
     return " ".join(normal_word(surface[start:end]) for start, end, _ in word_offsets(surface).tolist())

@@ -1,4 +1,4 @@
-"""What comes back from an annotation tool, before it is believed. Knows nothing about any one tool."""
+"""Answers of annotators as annotation tools export them, and helpers to parse these exports."""
 
 import json
 import os
@@ -6,110 +6,138 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sgram.annotation.items import ShownItem, parse_json
+from sgram.annotation.items import BlindedItem, parse_json
 from sgram.errors import InputError
-from sgram.files import excerpt, read_whole
+from sgram.files import excerpt
+from sgram.safe_reading import read_bytes
 
 MARKS = ("⟦", "⟧")
-"""Put around the phrase where a tool cannot highlight it."""
+"""Marks around the phrase, for tools that cannot highlight it."""
 PLACEHOLDER = "phrase"
-"""Label of the span that a tool highlights; it is no answer."""
+"""Label of the span that a tool highlights; it is not an answer."""
 MAX_BYTES = 256 << 20
-"""Largest file that is read."""
+"""Size of the largest export file that is read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one rater said of one item, as the tool tells it; what it does not tell is None."""
+class ToolAnswer:
+    """One rater's answer for one item, not yet checked; a field that the export lacks is None."""
 
-    place: str
-    """Where it stands, for messages."""
+    location: str
+    """File and line (or row, or task), for error messages."""
     item: str
     label: str | None
-    """None: no answer, or skipped."""
+    """None: not answered, or skipped."""
     rater: str | None
     text: str | None = None
-    """The text that was shown."""
+    """The text that the tool showed."""
     span: tuple[int, int] | None = None
-    """Where the phrase stood in it."""
+    """Character offsets of the phrase in `text`."""
 
 
-def marked(shown: ShownItem) -> str:
-    """The text with marks around the phrase."""
-    text, (before, after) = shown.text, MARKS
-    return f"{text[: shown.start]}{before}{shown.gram}{after}{text[shown.end :]}"
+def mark_phrase(item: BlindedItem) -> str:
+    """Return the text of an item with marks around the phrase.
+
+    >>> mark_phrase(BlindedItem("a1", "But wait, is it?", 4, 8))
+    'But ⟦wait⟧, is it?'
+    """
+    before, after = MARKS
+    return f"{item.text[: item.start]}{before}{item.gram}{after}{item.text[item.end :]}"
 
 
-def read_all(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file (``-``: stdin; gzip and zstd are unpacked), without a byte order mark."""
-    return read_whole(path, MAX_BYTES, "annotations are").removeprefix(b"\xef\xbb\xbf")
+def read_export(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a file without a byte order mark; ``-`` is stdin, gzip and zstd are decompressed."""
+    return read_bytes(path, MAX_BYTES, "annotations").removeprefix(b"\xef\xbb\xbf")
 
 
-def jsonl(rows: list[dict[str, Any]]) -> bytes:
-    """Rows as JSONL, keys in their order."""
+def encode_jsonl(rows: list[dict[str, Any]]) -> bytes:
+    """Encode rows as JSONL, keys in their order."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
-def jsonl_rows(data: bytes, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) of every line that is not blank."""
-    for number, line in enumerate(data.split(b"\n"), start=1):
+def parse_jsonl(content: bytes, file_name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (location, JSON object) of every line that is not blank.
+
+    Raise `InputError` if a line is not a JSON object.
+
+    >>> list(parse_jsonl(b'{"item": "a1"}\\n', "ratings.jsonl"))
+    [('ratings.jsonl:1', {'item': 'a1'})]
+    """
+    for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
-            place = f"{name}:{number}"
-            yield place, an_object(parse_json(line, place), place)
+            location = f"{file_name}:{number}"
+            yield location, require_object(parse_json(line, location), location)
 
 
-def an_object(value: Any, place: str) -> dict[str, Any]:
-    """`value`, if it is a JSON object."""
-    if type(value) is not dict:
-        raise InputError(f"{place} is no JSON object, but {excerpt(json.dumps(value), 60)}")
-    return value
+def require_object(field: Any, location: str) -> dict[str, Any]:
+    """Return `field`; raise `InputError` if it is not a JSON object."""
+    if not isinstance(field, dict):
+        raise InputError(f"{location} must be a JSON object (got {excerpt(json.dumps(field), 60)})")
+    return field
 
 
-def a_list(value: Any, what: str, place: str) -> list[Any]:
-    """`value`, if it is a list; null counts as an empty one."""
-    if value is not None and type(value) is not list:
-        raise InputError(f"{place}: {what} must be a list, not {excerpt(json.dumps(value), 60)}")
-    return value or []
+def require_list(field: Any, name: str, location: str) -> list[Any]:
+    """Return `field`, or an empty list if it is null; raise `InputError` if it is not a list."""
+    if field is None:
+        return []
+    if not isinstance(field, list):
+        raise InputError(f"{location}: {name} must be a list (got {excerpt(json.dumps(field), 60)})")
+    return field
 
 
-def item_of(row: Mapping[str, Any], place: str) -> str:
-    """The id that traveled with a row: its own key, or in ``meta`` or ``data``."""
-    for home in (row, row.get("meta"), row.get("data")):
-        if type(home) is dict and type(home.get("item")) is str and home["item"]:
-            return home["item"]
+def get_item_id(row: Mapping[str, Any], location: str) -> str:
+    """Return the item id of an exported row: its key ``item``, else that of its ``meta`` or ``data``.
+
+    Raise `InputError` if the row has no item id.
+    """
+    for parent in (row, row.get("meta"), row.get("data")):
+        if isinstance(parent, Mapping):
+            item = parent.get("item")
+            if isinstance(item, str) and item:
+                return item
     raise InputError(
-        f'{place} has no "item", the id that the export gave it; take what the tool exports from the imported file'
+        f'{location}: missing "item", the id that sgram annotate export wrote; import the tool\'s export of that file'
     )
 
 
-def text_of(row: Mapping[str, Any], place: str, key: str = "text") -> str | None:
-    """A text of a row, None where it has none."""
-    value = row.get(key)
-    if value is not None and type(value) is not str:
-        raise InputError(f"{place}: {key} must be a text, not {excerpt(json.dumps(value), 60)}")
-    return value
+def get_text(row: Mapping[str, Any], location: str, key: str = "text") -> str | None:
+    """Return a string of a row, None if it is missing or null; raise `InputError` if it is not a string."""
+    text = row.get(key)
+    if text is not None and not isinstance(text, str):
+        raise InputError(f"{location}: {key} must be a string (got {excerpt(json.dumps(text), 60)})")
+    return text
 
 
-def name_of(value: Any) -> str | None:
-    """A rater as tools write them: a text or a number; None for anything else."""
-    if type(value) is int:
-        return str(value)
-    return (value.strip() or None) if type(value) is str else None
+def parse_rater(field: Any) -> str | None:
+    """Return a rater's name, which tools write as a string or an integer; None for anything else.
+
+    >>> parse_rater(" ada "), parse_rater(3), parse_rater(None)
+    ('ada', '3', None)
+    """
+    if type(field) is int:
+        return str(field)
+    return (field.strip() or None) if isinstance(field, str) else None
 
 
-def only_label(labels: list[Any], place: str) -> str | None:
-    """The one label among `labels`, the placeholder passed over; None if there is none."""
+def require_single_label(labels: list[Any], location: str) -> str | None:
+    """Return the only label apart from the placeholder; None if there is none.
+
+    Raise `InputError` if there are several, or if one is not a string.
+
+    >>> require_single_label(["phrase", "deduction"], "tasks.jsonl:1")
+    'deduction'
+    """
     for label in labels:
         if type(label) is not str:
-            raise InputError(f"{place}: a label must be a text, not {excerpt(json.dumps(label), 60)}")
-    told = sorted(set(labels) - {PLACEHOLDER})
-    if len(told) > 1:
+            raise InputError(f"{location}: a label must be a string (got {excerpt(json.dumps(label), 60)})")
+    answers = sorted(set(labels) - {PLACEHOLDER})
+    if len(answers) > 1:
         raise InputError(
-            f"{place} has {len(told)} labels ({excerpt(', '.join(told), 120)}); keep the one that is meant"
+            f"{location} has {len(answers)} labels ({excerpt(', '.join(answers), 120)}); keep the intended one"
         )
-    return told[0] if told else None
+    return answers[0] if answers else None
 
 
-def a_span(start: Any, end: Any) -> tuple[int, int] | None:
-    """Offsets as a pair, None where they are not whole numbers."""
+def parse_span(start: Any, end: Any) -> tuple[int, int] | None:
+    """Return offsets as a pair, None if they are not integers."""
     return (start, end) if type(start) is int and type(end) is int else None

@@ -1,4 +1,4 @@
-"""``sgram annotate``: items out to annotators, their answers back. Nothing but flags, progress and printing."""
+"""``sgram annotate``: export items to annotators, and import their ratings."""
 
 import json
 import os
@@ -9,49 +9,51 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, show_table
-from sgram.cli.path_checks import refuse_options
-from sgram.cli.read import InputFlags, tell, watched
+from sgram.cli.console import meter, note, print_table
+from sgram.cli.path_checks import check_no_options
+from sgram.cli.read import InputFlags, report_reading, with_progress
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
-    from sgram.annotation.exchange import Imported
-    from sgram.annotation.items import Sample
-    from sgram.annotation.sampling import Draw, SamplingConfig
+    from sgram.annotation.exchange import ImportedRatings
+    from sgram.annotation.items import BlindedItem, Sample
+    from sgram.annotation.sampling import Draw
 
 app = cyclopts.App(
     name="annotate",
-    help="Have people judge the grams of a lexicon in context, blindly among random ones: docs/annotation.md.",
+    help="Let people judge the grams of a lexicon in context, blindly mixed with random grams: docs/annotation.md.",
 )
 
-# allow_leading_hyphen lets "-" through
+# allow_leading_hyphen permits "-"
 _LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _PATHS = Parameter(help="Rollouts: files, folders, or - for stdin.", allow_leading_hyphen=True)
 _OUT = Parameter(
     name=["--output", "-o"],
-    help="File for the annotators; beside it come its key (.items.jsonl, keep it from them) and the guideline.",
+    help="File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it.",
     allow_leading_hyphen=True,
 )
-_FORMAT = Parameter(name="--format", help="By default what the name ends in: .html (one offline page), .json, .csv.")
-_N = Parameter(name=["--n", "-n"], help="Items in all.")
+_FORMAT = Parameter(
+    name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
+)
+_N = Parameter(name=["--n", "-n"], help="Number of items.")
 _CONTROLS = Parameter(help="Share of the items that are random grams.")
-_SEED = Parameter(help="Another seed, another sample.")
-_CONTEXT = Parameter(help="Most characters of context on either side.")
-_ALL = Parameter(negative="", help="Sample the full list, not only the core.")
+_SEED = Parameter(help="Seed of the sample.")
+_CONTEXT = Parameter(help="Maximum characters of context on either side.")
+_ALL = Parameter(negative="", help="Sample from all grams, not only from the core.")
 _AS_JSON = Parameter(name="--json", negative="", help="Print one JSON object.")
-_FILES = Parameter(help="What the annotators filled in, - for stdin.", allow_leading_hyphen=True)
+_FILES = Parameter(help="Files that the annotators filled in; - for stdin.", allow_leading_hyphen=True)
 _ITEMS = Parameter(name="--items", help="The .items.jsonl file of the export.", allow_leading_hyphen=True)
-_RATER = Parameter(help="Who rated, where the file does not tell; by default the file's name.")
+_RATER = Parameter(help="Name of the rater if the file contains none; default: the file's name.")
 _CHECKED = Parameter(
-    name="--lexicon", help="Refuse items of another lexicon than this (file or preset).", allow_leading_hyphen=True
+    name="--lexicon", help="Check that the items are of this lexicon (file or preset).", allow_leading_hyphen=True
 )
 _RATINGS = Parameter(
     name=["--output", "-o"], help="JSONL file for the ratings; - for stdout.", allow_leading_hyphen=True
 )
-_FROM = Parameter(name="--format", help="Which tool wrote the files; auto tells it by their content.")
+_FROM = Parameter(name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
 FORMATS = ("label-studio", "prodigy", "doccano", "csv", "html")
 Format = Literal[FORMATS]
 AnyFormat = Literal[("auto", *FORMATS)]
@@ -87,103 +89,103 @@ def export(
     loaded = Lexicon.load(lexicon)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
     total = reader.bytes_total
-    with meter("sampling", total / 1e6 if total else None, "MB") as bar, closing(watched(reader, bar)) as traces:
+    with meter("sampling", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
         draw = draw_sample(traces, loaded, config)
-    tell(reader)
-    written = _write(draw, loaded, format_name, output)
-    _tell_draw(draw, config)
+    report_reading(reader)
+    files = _write_export(draw, loaded, format_name, output)
+    _report_draw(draw)
     if as_json:
-        _print_json(draw, format_name, written)
+        _print_json(draw, format_name, files)
     else:
-        show_table(("kind", "items", "grams", "clusters", "models"), _kinds(draw))
-    for path, what in written:
-        note(f"{what}: {path}")
+        print_table(("kind", "items", "grams", "clusters", "models"), _kinds(draw))
+    for path, description in files:
+        note(f"{description}: {path}")
     return 0
 
 
 def _format_of(output: str) -> str:
-    known = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "label-studio"}
+    formats = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "label-studio"}
     suffix = Path(output).suffix.lower()
-    if suffix not in known:
+    if suffix not in formats:
         raise UsageError(
-            f"-o {output} may be of several formats; name one: --format label-studio, prodigy, doccano, csv or html"
+            f"-o {output} does not determine the format; name it: --format label-studio, prodigy, doccano, csv or html"
         )
-    return known[suffix]
+    return formats[suffix]
 
 
 def _check_names(lexicon: str, paths: list[str], output: str) -> None:
-    """Refuse names that cannot be meant, before anything is read."""
-    refuse_options((lexicon, *paths), "annotate export")
+    """Raise `UsageError` for invalid file names, before anything is read."""
+    check_no_options((lexicon, *paths), "annotate export")
     if lexicon == "-" and "-" in paths:
-        raise UsageError("the traces and the lexicon both want stdin; name a file for one of them")
+        raise UsageError("stdin cannot hold both the traces and the lexicon; name a file for one of them")
     if output.startswith("-"):
         raise UsageError(
-            f"-o {output}: an export is several files, so it needs the name of one; write ./{output} if it is one"
+            f"-o {output} is not a file name, and an export is several files; write ./{output} if it is one"
         )
     stem = _stem(output)
-    for written in (output, *(f"{stem}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md"))):
+    for target in (output, *(f"{stem}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md"))):
         for path in (lexicon, *paths):
-            if path != "-" and os.path.realpath(path) == os.path.realpath(written):
-                raise UsageError(f"{written} is an input; write to another file")
+            if path != "-" and os.path.realpath(path) == os.path.realpath(target):
+                raise UsageError(f"{target} is an input; write to another file")
 
 
 def _stem(output: str) -> str:
-    """The name of an export without its ending."""
+    """Return the file name of an export without its suffix."""
     return str(Path(output).with_suffix(""))
 
 
-def _write(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> list[tuple[str, str]]:
-    """Write the export, what stands beside it and the key; (path, what it is) of each."""
-    from sgram.annotation.exchange import export_files
-    from sgram.annotation.items import items_bytes
+def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> list[tuple[str, str]]:
+    """Write the export, the files beside it and the key; return (path, description) of each."""
+    from sgram.annotation.exchange import encode_export
+    from sgram.annotation.items import encode_sample
 
     key, stem = f"{_stem(output)}.items.jsonl", _stem(output)
-    data = items_bytes(draw.sample)
-    if Path(key).exists() and Path(key).read_bytes() != data:
-        raise UsageError(
-            f"{key} is the key of another sample, without which its annotations say nothing; give -o another name"
-        )
-    shown = draw.sample.shown
-    files = {"": _page(shown, lexicon)} if format_name == "html" else export_files(format_name, shown)
-    told = {
-        "": f"{len(shown):,} items for the annotators",
+    key_bytes = encode_sample(draw.sample)
+    if Path(key).exists() and Path(key).read_bytes() != key_bytes:
+        raise UsageError(f"{key} is the key of another sample and must not be overwritten; give -o another name")
+    blinded_items = draw.sample.blinded_items
+    contents = (
+        {"": _page(blinded_items, lexicon)} if format_name == "html" else encode_export(format_name, blinded_items)
+    )
+    descriptions = {
+        "": f"{len(blinded_items):,} items for the annotators",
         ".config.xml": "labeling config",
         ".guideline.md": "guideline for them",
     }
-    written = []
-    for ending, content in files.items():
+    files = []
+    for ending, content in contents.items():
         path = f"{stem}{ending}" if ending else output
         write_bytes(path, content)
-        written.append((path, told[ending]))
-    write_bytes(key, data)
-    return [*written, (key, "key to the blind, not for them")]
+        files.append((path, descriptions[ending]))
+    write_bytes(key, key_bytes)
+    return [*files, (key, "key of the blinded items, not for them")]
 
 
-def _page(shown: tuple, lexicon: Lexicon) -> bytes:
+def _page(blinded_items: "tuple[BlindedItem, ...]", lexicon: Lexicon) -> bytes:
     from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
     from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS
     from sgram.reports.pages.annotation_page import AnnotationPage, Choice, annotation_page
 
     choices = tuple(Choice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
     guideline = parse_guideline(guideline_text())
-    return annotation_page(AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, shown))
+    return annotation_page(AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, blinded_items))
 
 
-def _tell_draw(draw: "Draw", config: "SamplingConfig") -> None:
-    """Say what there was, and whether it was enough."""
-    found = draw.found
+def _report_draw(draw: "Draw") -> None:
+    """Print the number of candidates, and warn if there were too few."""
+    counts = draw.candidate_counts
     note(
-        f"{found.n_occurrences:,} occurrences of {found.n_grams:,} grams in {found.n_traces:,} traces of "
-        f"{found.n_models:,} models"
+        f"{counts.n_occurrences:,} occurrences of {counts.n_grams:,} grams in {counts.n_traces:,} traces of "
+        f"{counts.n_models:,} models"
     )
-    for kind, name, wanted in zip(("sg", "control"), ("grams", "controls"), draw.n_wanted, strict=True):
-        drawn = draw.n_drawn(kind)
-        if drawn < wanted:
-            note(f"warning: {drawn:,} {name} drawn, not {wanted:,}: there are no more without overlap")
+    for kind, name, n_requested in zip(("sg", "control"), ("grams", "controls"), draw.n_requested, strict=True):
+        n_drawn = draw.n_drawn(kind)
+        if n_drawn < n_requested:
+            note(f"warning: {n_drawn:,} {name} instead of {n_requested:,}: there are no more without overlap")
 
 
 def _kinds(draw: "Draw") -> list[tuple[object, ...]]:
-    """A row a kind of item: how many, and of how many grams, clusters and models."""
+    """Return a row for each kind of item: the numbers of items, grams, clusters and models."""
     rows = []
     for kind, name in (("sg", "of the lexicon"), ("control", "controls")):
         items = [item for item in draw.sample.items if item.kind == kind]
@@ -196,12 +198,12 @@ def _kinds(draw: "Draw") -> list[tuple[object, ...]]:
     return rows
 
 
-def _print_json(draw: "Draw", format_name: str, written: list[tuple[str, str]]) -> None:
-    sample, found = draw.sample, draw.found
-    told = {
+def _print_json(draw: "Draw", format_name: str, files: list[tuple[str, str]]) -> None:
+    sample, counts = draw.sample, draw.candidate_counts
+    document = {
         "format": "sgram-annotate-export",
         "version": 1,
-        "files": [path for path, _ in written],
+        "files": [path for path, _ in files],
         "export_format": format_name,
         "lexicon": sample.lexicon,
         "seed": sample.seed,
@@ -209,13 +211,13 @@ def _print_json(draw: "Draw", format_name: str, written: list[tuple[str, str]]) 
         "n": len(sample.items),
         "n_sg": draw.n_drawn("sg"),
         "n_controls": draw.n_drawn("control"),
-        "n_wanted": list(draw.n_wanted),
-        "n_traces": found.n_traces,
-        "n_models": found.n_models,
-        "n_occurrences": found.n_occurrences,
-        "n_grams": found.n_grams,
+        "n_wanted": list(draw.n_requested),
+        "n_traces": counts.n_traces,
+        "n_models": counts.n_models,
+        "n_occurrences": counts.n_occurrences,
+        "n_grams": counts.n_grams,
     }
-    print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
+    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
 
 
 @app.command(name="import")
@@ -230,58 +232,58 @@ def import_(
     output: Annotated[str, _RATINGS] = "-",
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> int:
-    """Turn what annotators filled in into ratings: item, rater, label.
+    """Convert the annotators' answers to ratings: item, rater, label.
 
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
     """
-    from sgram.annotation.exchange import import_answers
-    from sgram.annotation.items import read_items
+    from sgram.annotation.exchange import import_ratings
+    from sgram.annotation.items import read_sample
     from sgram.annotation.ratings import write_ratings
 
     if as_json and output == "-":
-        raise UsageError("stdout can hold the ratings or the summary, not both; write -o FILE")
+        raise UsageError("--json and the ratings both go to stdout; write -o FILE")
     _check_import(files, items, output, rater)
-    sample = read_items(items)
+    sample = read_sample(items)
     if lexicon is not None and Lexicon.load(lexicon).digest != sample.lexicon:
         raise InputError(
-            f"{excerpt(items)} holds items of the lexicon {excerpt(sample.lexicon, 12)} "
+            f"{excerpt(items)} has items of the lexicon {excerpt(sample.lexicon, 12)} "
             f"({excerpt(str(sample.source.get('name', 'no name')), 40)}), not of {excerpt(lexicon)}; name the lexicon "
             "that was exported"
         )
-    imported = import_answers(files, sample, format_name=format_name, rater=rater)
+    imported = import_ratings(files, sample, format_name=format_name, rater=rater)
     write_ratings(output, imported.ratings)
     if as_json:
         _print_import(imported, sample, output)
     elif output != "-":
-        show_table(("rater", "items", "of"), [(*each, len(sample.items)) for each in _by_rater(imported)])
+        print_table(("rater", "items", "of"), [(rater, n, len(sample.items)) for rater, n in _by_rater(imported)])
     if imported.n_repeated:
-        note(f"{imported.n_repeated:,} answers repeat others by the same rater and were passed over")
+        note(f"{imported.n_repeated:,} answers repeat an answer of the same rater and were left out")
     if imported.n_unanswered:
-        note(f"{imported.n_unanswered:,} answers are empty or skipped: no rating")
+        note(f"{imported.n_unanswered:,} answers are empty or skipped and give no rating")
     if output != "-":
         note(f"{len(imported.ratings):,} ratings written to {output}")
     return 0
 
 
 def _check_import(files: list[str], items: str, output: str, rater: str | None) -> None:
-    refuse_options(files, "annotate import")
+    check_no_options(files, "annotate import")
     if [*files, items].count("-") > 1:
         raise UsageError("only one of the files can come from stdin")
     if output != "-" and output.startswith("-"):
-        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
+        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
     if any(output != "-" and os.path.realpath(path) == os.path.realpath(output) for path in (*files, items)):
         raise UsageError(f"{output} is an input; write to another file")
     if rater is not None and not rater.strip():
         raise UsageError("--rater is empty; give a name")
 
 
-def _by_rater(imported: "Imported") -> list[tuple[str, int]]:
+def _by_rater(imported: "ImportedRatings") -> list[tuple[str, int]]:
     raters = sorted({rating.rater for rating in imported.ratings})
     return [(name, sum(rating.rater == name for rating in imported.ratings)) for name in raters]
 
 
-def _print_import(imported: "Imported", sample: "Sample", output: str) -> None:
-    told = {
+def _print_import(imported: "ImportedRatings", sample: "Sample", output: str) -> None:
+    document = {
         "format": "sgram-annotate-import",
         "version": 1,
         "output": output,
@@ -292,4 +294,4 @@ def _print_import(imported: "Imported", sample: "Sample", output: str) -> None:
         "raters": dict(_by_rater(imported)),
         "lexicon": sample.lexicon,
     }
-    print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
+    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
