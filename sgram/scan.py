@@ -5,8 +5,8 @@ The GIL is released while scanning, so that shards can be scanned by threads.
 """
 
 import numpy as np
-from numba import njit
 
+from sgram.compiling import kernel
 from sgram.text import (
     APOSTROPHE,
     BMP_CLASSES,
@@ -35,7 +35,7 @@ _LETTERS = np.array(
 _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@kernel(inline="always")
 def class_at(buffer, at, end):
     """(class, width in bytes) of the character that begins at byte `at`."""
     first = buffer[at]
@@ -59,7 +59,7 @@ def class_at(buffer, at, end):
     return np.uint8(LETTER), width
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _finish_word(buffer, at, end, length, low, high, word):
     """The rest of a word that is long, not ASCII, or has connectors; see `next_word`."""
     while at < end:
@@ -82,7 +82,7 @@ def _finish_word(buffer, at, end, length, low, high, word):
     return at, length, low, high, np.uint8(PASS)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@kernel(inline="always")
 def _fold(byte, kind):
     """A byte of a word in normal form; `kind` is the class of its character."""
     if kind == APOSTROPHE:
@@ -92,7 +92,7 @@ def _fold(byte, kind):
     return byte | np.uint8(32) if 65 <= byte <= 90 else byte
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def next_word(buffer, at, end, word):
     """Find the next word in ``buffer[at:end]`` and write bytes 16 and later of its normal form into `word`.
 
@@ -145,7 +145,7 @@ def next_word(buffer, at, end, word):
     return -1, end, 0, np.uint64(0), np.uint64(0), broke
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _word_offsets(buffer):
     """(n, 3) array of byte start, byte end and sentence number of each word."""
     end = buffer.shape[0]
@@ -179,13 +179,13 @@ def find_words(text: str) -> list[Word]:
     ]
 
 
-@njit(nogil=True, cache=True, inline="always")
+@kernel(inline="always")
 def _slot(low, high, length, mask):
     mixed = (low + np.uint64(length)) * _PRIMES[0] ^ high * _PRIMES[1]
     return np.int64((mixed ^ (mixed >> np.uint64(32))) & mask)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def scan_shard(buffer, doc_ends):
     """Word ids of a shard: `buffer` holds its documents, each followed by a newline, `doc_ends` their ends.
 
@@ -272,14 +272,14 @@ def scan_shard(buffer, doc_ends):
     return ids[:n].copy(), id_ends, arena[:used].copy(), word_ends[:words].copy(), df, count
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _resized(values, size):
     larger = np.empty(size, values.dtype)
     larger[: values.shape[0]] = values
     return larger
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _taller(rows):
     larger = np.empty((2 * rows.shape[0], rows.shape[1]), rows.dtype)
     larger[: rows.shape[0]] = rows

@@ -24,7 +24,7 @@ ROOMS_OF = {
     "rich": ["cli/"],
     "jinja2": ["reports/"],
     "pandas": ["tagging/span_frames.py", "analysis/table.py"],
-    "numba": ["scan.py", "mining/", "tagging/"],
+    "numba": ["compiling.py"],
     "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/"],
     "triton": ["tagging/kernel/gpu.py"],
     "numpy": [
@@ -44,7 +44,7 @@ ROOMS_OF = {
         "reports/",
     ],
     "orjson": [
-        "files.py",
+        "quarantine.py",
         "traces/",
         "grading/",
         "lexicon/",
@@ -55,7 +55,7 @@ ROOMS_OF = {
         "training/",
         "analysis/",
     ],
-    "zstandard": ["files.py", "traces/"],
+    "zstandard": ["safe_reading.py", "traces/"],
     "pyarrow": [
         "traces/",
         "lexicon/",
@@ -300,7 +300,8 @@ def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *("scan", "progress_bars", "text", "files", "array_types", "errors"),
+        *("scan", "compiling", "progress_bars", "text", "quarantine", "run_directory", "safe_reading", "files"),
+        *("array_types", "errors"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""``sgram train``: a policy, trained; or arms, compared. Nothing but flags, progress and printing."""
+"""``sgram train``: train a policy, or compare several methods."""
 
 import json
 import shlex
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import note, printable
-from sgram.cli.train_config import Asked, MatrixFlags, TrainFlags, asked_for
+from sgram.cli.train_config import MatrixFlags, RequestedRuns, TrainFlags, requested_runs
 from sgram.cli.train_tables import board, duration, show_comparison, show_run
 from sgram.errors import MissingExtraError, UsageError
-from sgram.files import RunDirectory, excerpt
+from sgram.files import excerpt
+from sgram.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import Comparison
@@ -26,10 +27,10 @@ def train(
     settings: Annotated[TrainFlags, Parameter(name="*")] = TrainFlags(),  # noqa: B008
     matrix: Annotated[MatrixFlags, Parameter(name="*")] = MatrixFlags(),  # noqa: B008
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path("reports"),
-    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be run, and stop.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
-    """Train a policy with HICRA, or with one of its controls; a run that was cut off goes on where it stopped.
+    """Train a policy with HICRA, or with one of its controls; an interrupted run resumes where it stopped.
 
     sgram train
 
@@ -39,20 +40,20 @@ def train(
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{excerpt(out)} is a file; name a folder for the runs with -o")
-    asked = asked_for(config, settings, matrix)
+    requested = requested_runs(config, settings, matrix)
     if dry_run:
-        return _show_plan(asked, out, as_json)
-    if asked.n_runs == 1:
-        return _one_run(asked, out, as_json)
-    return _many_runs(asked, out, as_json)
+        return _show_plan(requested, out, as_json)
+    if requested.n_runs == 1:
+        return _one_run(requested, out, as_json)
+    return _many_runs(requested, out, as_json)
 
 
-def _one_run(asked: Asked, out: Path, as_json: bool) -> int:
+def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     from sgram.training.experiments.run import finished
     from sgram.training.experiments.run import train as run
 
-    arm, seed, warmup_seed = asked.arms[0], asked.seeds[0], asked.warmup_seeds[0]
-    config = arm.apply(asked.config, seed=seed, warmup_seed=warmup_seed)
+    arm, seed, warmup_seed = requested.arms[0], requested.seeds[0], requested.warmup_seeds[0]
+    config = arm.apply(requested.config, seed=seed, warmup_seed=warmup_seed)
     result = finished(config, out)
     reused = result is not None
     if result is None:
@@ -64,67 +65,67 @@ def _one_run(asked: Asked, out: Path, as_json: bool) -> int:
             "cells": 1,
             "steps": config.steps,
         }
-        with board(1).shown() as shown:
+        with board(1).shown() as update:
             result = run(
-                config, out, lambda row: shown({**row, **labels, "event": "stage" if "stage" in row else "step"})
+                config, out, lambda row: update({**row, **labels, "event": "stage" if "stage" in row else "step"})
             )
-    drawn = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
+    has_curves = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
     if as_json:
-        _print_json(_run_json(result, reused, drawn))
+        _print_json(_run_json(result, reused, has_curves))
     else:
         show_run(result)
     if reused:
-        note("This run was finished before; it was only read.")
-    place = str(result.directory)
-    note(f"run {place}" + (", curves.svg in it" if drawn else ""))
-    rollouts = shlex.quote(f"{place}/rollouts")
+        note("This run was already finished; its result was read.")
+    directory = str(result.directory)
+    note(f"run {directory}" + (", curves.svg in it" if has_curves else ""))
+    rollouts = shlex.quote(f"{directory}/rollouts")
     note(f"next: sgram mine {rollouts} -o lexicon.json")
     note(f"      sgram tag {rollouts} --lexicon lexicon.json --show 1")
     return 0
 
 
-def _many_runs(asked: Asked, out: Path, as_json: bool) -> int:
+def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     from sgram.training.experiments.compare import compare
     from sgram.training.experiments.comparison_io import failure_line, to_json, write_comparison
 
-    shown = board(asked.n_runs)
-    note(f"{asked.n_runs} runs of {asked.config.steps} steps, {asked.jobs} at once, under {out}/")
-    with shown.shown():
-        made = compare(
-            asked.config,
-            asked.arms,
-            asked.seeds,
-            asked.warmup_seeds,
+    progress = board(requested.n_runs)
+    note(f"{requested.n_runs} runs of {requested.config.steps} steps, {requested.jobs} at once, under {out}/")
+    with progress.shown():
+        comparison = compare(
+            requested.config,
+            requested.arms,
+            requested.seeds,
+            requested.warmup_seeds,
             out,
-            jobs=asked.jobs,
-            controls=asked.controls,
-            tell=shown,
+            jobs=requested.jobs,
+            controls=requested.controls,
+            tell=progress,
         )
-    directory = comparison_directory(asked, out)
-    written = write_comparison(made, directory)
-    written += _draw(made, directory)
+    directory = comparison_directory(requested, out)
+    written = write_comparison(comparison, directory)
+    written += _draw(comparison, directory)
     if as_json:
-        _print_json({**to_json(made), "directory": str(directory), "files": [path.name for path in written]})
+        _print_json({**to_json(comparison), "directory": str(directory), "files": [path.name for path in written]})
     else:
-        show_comparison(made)
-    for failure in made.failures:
+        show_comparison(comparison)
+    for failure in comparison.failures:
         note(f"failed: {failure_line(failure)}")
     note(f"written to {directory}: {', '.join(path.name for path in written)}")
-    if made.failures:
-        note(f"{len(made.failures)} of {asked.n_runs} runs failed; run the same command to try them again")
-    return 1 if made.failures else 0
+    if comparison.failures:
+        note(f"{len(comparison.failures)} of {requested.n_runs} runs failed; run the same command to try them again")
+    return 1 if comparison.failures else 0
 
 
-def comparison_directory(asked: Asked, out: Path) -> Path:
-    """The directory of a comparison: named by what is compared, not by which of its runs are there."""
-    shared = {key: value for key, value in asked.config.identity().items() if key not in _VARIED}
+def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
+    """Return the directory of a comparison; its name depends on the runs requested, not on those finished."""
+    shared = {name: setting for name, setting in requested.config.identity().items() if name not in _VARIED}
     identity = {
         "verb": "compare",
-        "arms": [arm.name for arm in asked.arms],
+        "arms": [arm.name for arm in requested.arms],
         "config": shared,
-        "seeds": list(asked.seeds),
-        "controls": None if asked.controls is None else list(asked.controls),
-        "warmup_seeds": list(asked.warmup_seeds),
+        "seeds": list(requested.seeds),
+        "controls": None if requested.controls is None else list(requested.controls),
+        "warmup_seeds": list(requested.warmup_seeds),
     }
     return RunDirectory.open(out, "compare", identity).path
 
@@ -132,21 +133,22 @@ def comparison_directory(asked: Asked, out: Path) -> Path:
 _VARIED = ("method", "seed", "warmup_seed")
 
 
-def _draw(made: "Comparison", directory: Path) -> list[Path]:
-    """The figures of a comparison, as far as there is something to draw and something to draw with."""
-    drawn = []
-    if made.rows and _draw_curves(made.results, directory / "curves.svg"):
-        drawn.append(directory / "curves.svg")
-    if drawn and any(each.measure == "pass_at_1" and each.interval.n for each in made.differences):
+def _draw(comparison: "Comparison", directory: Path) -> list[Path]:
+    """Draw the figures of a comparison, and return their paths; none without matplotlib or without data."""
+    figures = []
+    if comparison.rows and _draw_curves(comparison.results, directory / "curves.svg"):
+        figures.append(directory / "curves.svg")
+    differences = comparison.differences
+    if figures and any(difference.measure == "pass_at_1" and difference.interval.n for difference in differences):
         from sgram.reports.figures.paired_differences import comparison_figure
 
-        comparison_figure(made, directory / "differences.svg")
-        drawn.append(directory / "differences.svg")
-    return drawn
+        comparison_figure(comparison, directory / "differences.svg")
+        figures.append(directory / "differences.svg")
+    return figures
 
 
 def _draw_curves(results: Any, path: Path) -> bool:
-    """Whether the curves could be drawn: there may be no matplotlib, or nothing logged to draw."""
+    """Draw the training curves; return False without matplotlib, or if no step is logged."""
     from sgram.reports.figures.learning_curves import learning_curves
 
     try:
@@ -157,7 +159,7 @@ def _draw_curves(results: Any, path: Path) -> bool:
     return True
 
 
-def _run_json(result: "RunResult", reused: bool, drawn: bool) -> dict[str, Any]:
+def _run_json(result: "RunResult", reused: bool, has_curves: bool) -> dict[str, Any]:
     return {
         "format": "sgram-train",
         "version": 1,
@@ -167,37 +169,37 @@ def _run_json(result: "RunResult", reused: bool, drawn: bool) -> dict[str, Any]:
         "start": asdict(result.start),
         "final": asdict(result.final),
         "steps": len(result.steps),
-        "curves": "curves.svg" if drawn else None,
+        "curves": "curves.svg" if has_curves else None,
     }
 
 
-def _print_json(told: dict[str, Any]) -> None:
-    print(printable(json.dumps(told, sort_keys=True, allow_nan=False)))  # ASCII: no terminal can be moved by it
+def _print_json(document: dict[str, Any]) -> None:
+    print(printable(json.dumps(document, sort_keys=True, allow_nan=False)))  # ASCII: no escape sequence
 
 
-def _show_plan(asked: Asked, out: Path, as_json: bool) -> int:
-    """What would be run: it writes nothing."""
+def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
+    """Print what would be run, without writing a file; return the exit code."""
     from sgram.training.experiments.compare import matrix_cells
     from sgram.training.experiments.run import estimate
 
-    cells = matrix_cells(asked.config, asked.arms, asked.seeds, asked.warmup_seeds)
-    found = estimate(cells[0].config)
-    each = None if found.seconds_per_step is None else found.seconds_per_step * asked.config.steps
-    total = None if each is None else each * len(cells) / min(asked.jobs, len(cells))
+    cells = matrix_cells(requested.config, requested.arms, requested.seeds, requested.warmup_seeds)
+    cost = estimate(cells[0].config)
+    run_seconds = None if cost.seconds_per_step is None else cost.seconds_per_step * requested.config.steps
+    total = None if run_seconds is None else run_seconds * len(cells) / min(requested.jobs, len(cells))
     plan = {
         "format": "sgram-training-plan",
         "version": 1,
         "runs": len(cells),
-        "steps": asked.config.steps,
-        "arms": [arm.name for arm in asked.arms],
-        "seeds": list(asked.seeds),
-        "jobs": asked.jobs,
-        "warmup_seeds": list(asked.warmup_seeds),
+        "steps": requested.config.steps,
+        "arms": [arm.name for arm in requested.arms],
+        "seeds": list(requested.seeds),
+        "jobs": requested.jobs,
+        "warmup_seeds": list(requested.warmup_seeds),
         "out": str(out),
-        "parameters": found.parameters,
-        "memory": found.memory,
-        "tokens_per_step": found.tokens_per_step,
-        "seconds_per_step": found.seconds_per_step,
+        "parameters": cost.parameters,
+        "memory": cost.memory,
+        "tokens_per_step": cost.tokens_per_step,
+        "seconds_per_step": cost.seconds_per_step,
         "seconds": total,
         "config": cells[0].config.identity(),
     }
@@ -205,23 +207,30 @@ def _show_plan(asked: Asked, out: Path, as_json: bool) -> int:
         _print_json(plan)
         return 0
     unknown = "unknown"
-    many = f"{len(cells)} runs: {', '.join(plan['arms'])}; seeds {_joined(asked.seeds)}, " if len(cells) > 1 else ""
-    settings = ", ".join(f"{key}={value}" for key, value in plan["config"].items() if value not in (None, {}, ""))
+    matrix = (
+        f"{len(cells)} runs: {', '.join(plan['arms'])}; seeds {_joined(requested.seeds)}, " if len(cells) > 1 else ""
+    )
+    settings = ", ".join(
+        f"{name}={setting}" for name, setting in plan["config"].items() if setting not in (None, {}, "")
+    )
     lines = {
-        "runs": many + f"warm-up seeds {_joined(asked.warmup_seeds)}; {asked.jobs} at once" if many else cells[0].arm,
+        "runs": matrix + f"warm-up seeds {_joined(requested.warmup_seeds)}; {requested.jobs} at once"
+        if matrix
+        else cells[0].arm,
         "config": settings,
-        "model": unknown if found.parameters is None else f"{found.parameters:,} parameters",
-        "memory": unknown if found.memory is None else f"about {found.memory / 2**20:,.0f} MiB a run",
-        "a step": f"{asked.config.prompts} problems x {asked.config.samples} responses, at most "
-        + (unknown if found.tokens_per_step is None else f"{found.tokens_per_step:,}")
+        "model": unknown if cost.parameters is None else f"{cost.parameters:,} parameters",
+        "memory": unknown if cost.memory is None else f"about {cost.memory / 2**20:,.0f} MiB a run",
+        "a step": f"{requested.config.prompts} problems x {requested.config.samples} responses, at most "
+        + (unknown if cost.tokens_per_step is None else f"{cost.tokens_per_step:,}")
         + " tokens",
         "time": unknown
         if total is None
-        else f"at most about {found.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and measuring",
+        else f"at most about {cost.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and "
+        "measuring",
         "output": f"{out}/",
     }
-    for name, told in lines.items():
-        print(f"{name:<8} {printable(told)}")
+    for name, line in lines.items():
+        print(f"{name:<8} {printable(line)}")
     return 0
 
 

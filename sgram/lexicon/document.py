@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sgram.errors import InputError, UsageError
-from sgram.files import data_path, excerpt, read_whole
+from sgram.files import data_path, excerpt
+from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
 
 FORMAT = "sgram-lexicon"
@@ -124,7 +125,7 @@ def _shown(value: Any) -> str:
 def read_document(path: str | os.PathLike[str]) -> Any:
     """The JSON value in the file `path` (``-``: stdin; gzip and zstd are unpacked), not yet checked."""
     where = shown_path(path)
-    data = read_whole(path, MAX_BYTES, "a lexicon is")
+    data = read_bytes(path, MAX_BYTES, "a lexicon")
     if data[:1] == b"\x80":
         raise InputError(f"{where} is a Python pickle, which sgram never loads; save the lexicon as JSON")
     try:

@@ -28,8 +28,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from sgram.compiling import kernel
 from sgram.errors import InputError, UsageError
 
 TOLERANCE = 2.0**-22
@@ -60,7 +60,7 @@ class _Rule(NamedTuple):
     """Whether the products are the cosines, or bounds from above."""
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _normalize(vectors, unit):
     """Fill `unit` with rows of length one; zeros stay. Returns the first row that is not finite, or -1."""
     for row in range(vectors.shape[0]):
@@ -84,7 +84,7 @@ def _normalize(vectors, unit):
     return -1
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _dot(one, other):
     """Product of two rows in double precision, summed in index order: the same bits everywhere."""
     total = 0.0
@@ -93,7 +93,7 @@ def _dot(one, other):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@kernel(fastmath=True)
 def _quick_dot(one, other):
     total = np.float32(0.0)
     for column in range(one.shape[0]):
@@ -101,7 +101,7 @@ def _quick_dot(one, other):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _near(one, other, cosine, limit, band):
     """Whether two rows are neighbors; `cosine` is their product up to less than `band`."""
     if cosine >= limit + band:
@@ -109,7 +109,7 @@ def _near(one, other, cosine, limit, band):
     return cosine > limit - band and _dot(one, other) >= limit
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _any_reaches(values, floor):
     found = np.uint32(0)
     for place in range(values.shape[0]):
@@ -117,7 +117,7 @@ def _any_reaches(values, floor):
     return found > 0
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _survivors(values, begin, floor, places):
     """Write the places from `begin` on whose value reaches `floor`; returns how many."""
     n_places = 0
@@ -130,7 +130,7 @@ def _survivors(values, begin, floor, places):
     return n_places
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _scan(block, corner, unit, rule, degrees, pairs):
     """Write the neighbor pairs of one block (above the diagonal) to `pairs`, count them in `degrees`."""
     places = np.empty(block.shape[1] + 1, dtype=np.int64)
@@ -150,7 +150,7 @@ def _scan(block, corner, unit, rule, degrees, pairs):
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _place_pairs(pairs, cursors, neighbors):
     for place in range(pairs.shape[0]):
         one, other = pairs[place]
@@ -160,7 +160,7 @@ def _place_pairs(pairs, cursors, neighbors):
         cursors[other] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _unclaimed_listed(listed, labels, members):
     """Write the unclaimed of the listed neighbors to `members` after the center; returns the size with it."""
     size = 1
@@ -171,7 +171,7 @@ def _unclaimed_listed(listed, labels, members):
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _unclaimed_found(center, labels, unit, limit, members):
     """The same without a list of neighbors."""
     band = np.float32(unit.shape[1] * 2.0**-23)
@@ -185,7 +185,7 @@ def _unclaimed_found(center, labels, unit, limit, members):
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _claim(order, starts, neighbors, unit, limit, min_size):
     """Steps 3 and 4 of the rule, candidates in `order`; without `starts`, neighbors are found on the way."""
     labels = np.full(unit.shape[0], -1, dtype=np.int32)
@@ -350,7 +350,7 @@ def communities(
     return labels
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _closeness(unit, labels, n_labels):
     """Product of each row with the sum of its community, summed in row order."""
     totals = np.zeros((n_labels, unit.shape[1]))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
+from sgram.compiling import kernel
 from sgram.mining.corpus import N_OUTCOMES, Corpus
 from sgram.text import MAX_WORDS
 
@@ -180,13 +180,13 @@ def _merge_bucket(corpus: Corpus, bounds: np.ndarray, bucket: int, min_df: int) 
     return kept, df, count, np.split(places, np.cumsum(sizes)[:-1])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@kernel(inline="always")
 def _mix(key):
     key = (key ^ (key >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
     return key ^ (key >> np.uint64(29))
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _count_shard(ids, doc_ends, map_of, buckets):
     """Count pairs of neighboring ids in a shard.
 
@@ -271,7 +271,7 @@ def _count_shard(ids, doc_ends, map_of, buckets):
     return entries, keys[:found].copy(), facts[:found].copy(), bounds
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _merge_entries(keys, facts, sizes, outcomes, min_df):
     """Add up equal keys of several shards (entries shard by shard, `sizes` each); see `_merge_bucket`."""
     n = keys.shape[0]

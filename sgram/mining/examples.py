@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from sgram.compiling import kernel
 from sgram.mining.corpus import Corpus
 from sgram.mining.count import GramTable
 from sgram.mining.occurrences import Trie, _step, word_map
@@ -28,7 +28,7 @@ class Example:
     end: int
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def _first_uses(ids, doc_ends, map_of, trie, keys, best):
     """Offer each label's first occurrence in each document to `best`, (n, k, 3): key, document, word."""
     slots, nodes, label_of = trie

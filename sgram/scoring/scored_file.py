@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sgram
 from sgram.errors import UsageError
-from sgram.files import RunDirectory, canonical_json, digest, excerpt, write_bytes
+from sgram.files import canonical_json, digest, excerpt, write_bytes
+from sgram.run_directory import RunDirectory
 from sgram.traces import Trace, TraceReader, write_traces
 
 if TYPE_CHECKING:

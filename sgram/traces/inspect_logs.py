@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sgram.errors import InputError, MissingExtraError
-from sgram.files import BLOCK, Caps
+from sgram.safe_reading import BLOCK, Caps
 from sgram.traces.sources import Row, Source
 
 _NOT_NEEDED = {"events", "store", "timelines", "events_data"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sgram.errors import InputError
-from sgram.files import BLOCK, Caps
+from sgram.safe_reading import BLOCK, Caps
 from sgram.traces.sources import Row, Source
 from sgram.traces.trace import Trace
 

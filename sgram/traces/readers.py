@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgram.errors import InputError, QuarantineError, UsageError
-from sgram.files import Caps, Quarantine, excerpt
+from sgram.files import excerpt
+from sgram.quarantine import Quarantine
+from sgram.safe_reading import Caps
 from sgram.traces.conditions import parse_conditions
 from sgram.traces.dialects import DIALECTS, DialectOptions, detect, fields_of
 from sgram.traces.fields import Fields, as_text

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from sgram.errors import InputError, UsageError
-from sgram.files import Caps, DamagedInputError, InputStream, excerpt, iter_lines, open_input
+from sgram.files import excerpt
+from sgram.safe_reading import Caps, DamagedInputError, InputStream, iter_lines, open_input
 
 LINE_SUFFIXES = (".jsonl", ".ndjson")
 KNOWN_SUFFIXES = (*LINE_SUFFIXES, ".parquet", ".eval")

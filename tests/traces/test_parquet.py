@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sgram.errors import InputError
-from sgram.files import Caps
+from sgram.safe_reading import Caps
 from sgram.traces import ReadOptions, TraceReader, read_traces
 
 

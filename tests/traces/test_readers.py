@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.errors import InputError, QuarantineError, SgramError, UsageError
-from sgram.files import Caps
+from sgram.safe_reading import Caps
 from sgram.traces import ReadOptions, TraceReader, read_traces
 from sgram.traces.ids import content_digest
 from tests.builders.paths import ROOT

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sgram.errors import InputError, UsageError
-from sgram.files import Caps
+from sgram.safe_reading import Caps
 from sgram.traces.sources import find_sources, is_unfinished, iter_rows
 
 ROW = b'{"id":"a","text":"t"}\n'

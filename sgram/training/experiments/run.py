@@ -19,7 +19,8 @@ import orjson
 
 import sgram
 from sgram.errors import InputError, MissingExtraError
-from sgram.files import RunDirectory, canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.run_directory import RunDirectory
 from sgram.training.experiments.run_config import RunConfig
 
 if TYPE_CHECKING:

@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgram.errors import InputError, QuarantineError, UsageError
-from sgram.files import Caps, Quarantine, canonical_json, digest, excerpt
+from sgram.files import canonical_json, digest, excerpt
 from sgram.grading.answers import MAX_ANSWER, marked_answer
 from sgram.grading.outcome import Problem, Split
+from sgram.quarantine import Quarantine
+from sgram.safe_reading import Caps
 from sgram.traces.sources import Row, Source, find_sources, iter_rows
 from sgram.training.tasks.prompts import Prompt
 

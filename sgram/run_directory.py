@@ -1,0 +1,58 @@
+"""Run directories: the parts of one run, in a folder named after a digest of the run's identity."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sgram.errors import SgramError
+from sgram.files import canonical_json, digest, excerpt, pretty_json, write_atomic, write_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Folder of one run, named by verb and digest of the run's identity.
+
+    Another identity gives another folder, so parts of an earlier run with another configuration never mix in.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = RunDirectory.open(folder, "mine", {"min_df": 5})
+    ...     print(run.path.name, run.has("counts.json"))
+    mine-b3948bebc82c False
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, root: str | os.PathLike[str], verb: str, identity: Mapping[str, Any]) -> "RunDirectory":
+        """Return the directory ``root/<verb>-<12 hex>/``, created with ``run.json`` or as an earlier run left it.
+
+        Raise `SgramError` if the directory's ``run.json`` describes another identity.
+        """
+        run = cls(Path(root) / f"{verb}-{digest(canonical_json(identity))[:12]}")
+        description, description_path = pretty_json(identity), run.path / "run.json"
+        if not description_path.exists():
+            write_bytes(description_path, description)
+        elif description_path.read_bytes() != description:
+            raise SgramError(
+                f"{excerpt(description_path)} describes another run; delete its directory or use another one"
+            )
+        return run
+
+    def part(self, name: str) -> Path:
+        """Return the path of the part `name`, whether it exists or not. Raise `ValueError` if `name` is unsafe."""
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*(/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*", name):
+            raise ValueError(f"invalid name for a part of a run: {name!r}")
+        return self.path / name
+
+    def has(self, name: str) -> bool:
+        """Return whether the part `name` is finished."""
+        return self.part(name).exists()
+
+    def write(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Return a context manager: a binary file that becomes the part `name` when the block ends without an error."""
+        return write_atomic(self.part(name))
