@@ -17,7 +17,7 @@ from itertools import accumulate, groupby
 
 import numpy as np
 
-from sgram.text import APOSTROPHE, DIGIT, ESCAPE, HYPHEN, LETTER, PASS, char_class
+from sgram.text import APOSTROPHE, DIGIT, ESCAPE, HYPHEN, LETTER, PASS, character_class
 
 Rows = Sequence[Sequence[int]]
 Rule = Callable[[Rows], list[np.ndarray]]
@@ -201,7 +201,7 @@ def _folded(found: re.Match[bytes]) -> bytes:
         width = 2 if run[at] < 0xE0 else 3 if run[at] < 0xF0 else 4
         surface = run[at : at + width]
         try:
-            kind = char_class(surface.decode())
+            kind = character_class(surface.decode())
         except UnicodeDecodeError:
             kept.append(b"\n")
             at += 1

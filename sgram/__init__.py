@@ -1,13 +1,14 @@
-"""sgram: mine, prove, tag and train on Strategic Grams, the phrases that carry a reasoning model's plan.
+"""sgram: mine, validate, tag and train on Strategic Grams, the phrases that carry a reasoning model's plan.
 
-Importing it is light: public names load what they need when first used.
+The import is light: a public name loads its module when it is first used.
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "Trace": "sgram.traces",
     "read_traces": "sgram.traces",
     "write_traces": "sgram.traces",
@@ -25,13 +26,13 @@ _HOMES = {
     "SgramError": "sgram.errors",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str):
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
         raise AttributeError(f"module 'sgram' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Short names for the types of numpy arrays; shapes stand in docstrings."""
+"""Short names for the types of numpy arrays. Shapes are documented where the arrays are used."""
 
 from typing import Any, TypeAlias
 
@@ -9,7 +9,13 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 """float64, any shape."""
 IntArray: TypeAlias = npt.NDArray[np.int64]
 """int64, any shape."""
+Int32Array: TypeAlias = npt.NDArray[np.int32]
+"""int32, any shape."""
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+"""uint8, any shape."""
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 """bool, any shape."""
 AnyArray: TypeAlias = npt.NDArray[Any]
 """Any dtype, any shape."""
+Integer: TypeAlias = Any
+"""Integer of compiled code. The compiler infers its width, which Python's types cannot express."""

@@ -1,33 +1,45 @@
-"""The errors a user may meet. Knows nothing about what went wrong, only how to say it.
+"""Errors that users meet.
 
-A message says what is wrong, where (file and line, or trace id) and what to do next.
-Every error carries the exit code that the command line ends with.
+A message says what is wrong, where (file and line, or trace id) and what to do next. Every error carries the exit
+code of the command line.
 """
 
 
 class SgramError(Exception):
-    """Something failed on our side of the line (exit code 1)."""
+    """Failure of the program or of its environment (exit code 1).
+
+    >>> SgramError("cannot write out.jsonl: No space left on device").exit_code
+    1
+    """
 
     exit_code = 1
 
 
 class UsageError(SgramError):
-    """The command or call cannot be meant this way (exit code 2)."""
+    """Invalid argument or combination of arguments (exit code 2).
+
+    >>> UsageError("--judge-traces must be >= 1 (got 0)").exit_code
+    2
+    """
 
     exit_code = 2
 
 
 class InputError(SgramError):
-    """The input cannot be used at all (exit code 3)."""
+    """Unusable input (exit code 3).
+
+    >>> InputError("no rows in rollouts.jsonl").exit_code
+    3
+    """
 
     exit_code = 3
 
 
 class QuarantineError(SgramError):
-    """More rows than allowed were set aside (exit code 4)."""
+    """More rows were rejected than the limit allows (exit code 4)."""
 
     exit_code = 4
 
 
 class MissingExtraError(SgramError):
-    """An optional library is not installed (exit code 1); the message holds the pip command."""
+    """A library of an optional extra is not installed (exit code 1). The message holds the pip command."""

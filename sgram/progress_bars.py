@@ -1,4 +1,4 @@
-"""Loading and saving models without a word on the terminal. Knows nothing about which models, or what for."""
+"""Loading and saving of models without progress bars."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_progress_bars() -> Iterator[None]:
-    """Loading and saving show no bar; the setting is put back, since it belongs to the whole process."""
+    """Hide the progress bars of ``transformers`` during the block, then restore the setting.
+
+    The setting belongs to the whole process, so it must not stay changed.
+    """
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    if shown:
+    is_enabled = logging.is_progress_bar_enabled()
+    if is_enabled:
         logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if is_enabled:
             logging.enable_progress_bar()

@@ -1,10 +1,10 @@
-"""The one definition of a word and a sentence. Knows nothing about counting, tokens or traces.
+"""Words and sentences of a text: the only definition, shared by miner, span finder and tagger.
 
 Normal form ``sgram-words-1``
 -----------------------------
-A text is a row of characters; each has one class, and what it does depends on that class and on its
-two neighbors, never on a delimiter farther away. So the miner, the span finder and a parallel token
-tagger can share the rule, and TeX needs no parser.
+Each character of a text has one class. Its effect depends on that class and on its two neighbors, never on a
+delimiter farther away. So the miner, the span finder and a parallel token tagger can share the rule, and TeX needs
+no parser.
 
 =============  ====================================================================  =====================
 class          characters                                                            effect
@@ -17,20 +17,21 @@ PASS           space, tab, CR, comma, colon, dashes, quotes, backtick, brackets,
                                                                                      one sentence
 STOP           . ? ! ; newline, ellipsis, operators, every other symbol              ends the sentence
 DIGIT          0-9, underscore, super- and subscripts, fractions                     ends the sentence;
-                                                                                     a word touching it on
-                                                                                     either side is no word
-ESCAPE         backslash, <, /                                                       ends the sentence; a
-                                                                                     word right after it is
-                                                                                     no word
+                                                                                     letters that touch it on
+                                                                                     either side are not a word
+ESCAPE         backslash, <, /                                                       ends the sentence;
+                                                                                     letters right after it are
+                                                                                     not a word
 =============  ====================================================================  =====================
 
-So "wait, let me" is "wait let me"; ``\\frac``, ``x1``, ``f_x`` and the tag names of ``<think>`` and
-``</think>`` are no words but sentence ends. A word is lower-cased in ASCII only ("É" stays "É"), curly
-apostrophes become ', U+2010 and U+2011 become -. Letters of any script are letters: Chinese and
-Japanese text is not segmented, a run of its letters is one long "word" and its own punctuation
-(。，「」) works as . , and quotes do; grams over it are therefore rarely useful.
+"wait, let me" therefore reads "wait let me". ``\\frac``, ``x1``, ``f_x`` and the tag names of ``<think>`` and
+``</think>`` are not words but sentence ends. ASCII letters are lower-cased, others are not ("É" stays "É"). Curly
+apostrophes become ', U+2010 and U+2011 become -.
 
-`find_words` here is the readable twin; ``sgram.scan`` is the fast one, and tests hold them equal.
+Letters of any script are letters. Chinese and Japanese text is not segmented: a run of its letters is one long
+"word", and its own punctuation (。，「」) works as . , and quotes do. Grams over it are therefore rarely useful.
+
+`find_words` in this module is the readable implementation, ``sgram.scan`` is the fast one; tests hold them equal.
 """
 
 from typing import NamedTuple
@@ -52,8 +53,8 @@ _ASCII = {
     ESCAPE: "\\</",
 }  # every other ASCII character is STOP
 
-# (first, last, class), sorted and disjoint. Fixed here rather than taken from unicodedata, so that the
-# normal form does not change with the Python version.
+# (first, last, class), sorted and disjoint. Listed here instead of taken from unicodedata, so that the normal form
+# does not change with the Python version.
 NON_LETTERS = (
     (0x0080, 0x009F, STOP),
     (0x00A0, 0x00A0, PASS),
@@ -151,18 +152,18 @@ NON_LETTERS = (
 )
 
 SPACES = (0x09, 0x0A, 0x0D, 0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
-"""White space among the characters that can stand inside a gram, and line ends: none of it makes a token planning."""
+"""Code points of white space and line ends. A token whose bytes in a span are all white space is no planning token."""
 
 
 def _bmp_classes() -> bytes:
     classes = bytearray(0x10000)  # LETTER is 0
     classes[:0x80] = bytes([STOP]) * 0x80
-    for kind, characters in _ASCII.items():
+    for char_class, characters in _ASCII.items():
         for character in characters:
-            classes[ord(character)] = kind
-    for first, last, kind in NON_LETTERS:
+            classes[ord(character)] = char_class
+    for first, last, char_class in NON_LETTERS:
         if last < 0x10000:
-            classes[first : last + 1] = bytes([kind]) * (last + 1 - first)
+            classes[first : last + 1] = bytes([char_class]) * (last + 1 - first)
     return bytes(classes)
 
 
@@ -170,16 +171,20 @@ BMP_CLASSES = _bmp_classes()
 """Class of each code point below 0x10000; the few ranges above it are in `NON_LETTERS`."""
 
 
-def char_class(character: str) -> int:
-    """Class of one character."""
+def character_class(character: str) -> int:
+    """Return the class of one character.
+
+    >>> character_class("a") == LETTER, character_class(",") == PASS, character_class("7") == DIGIT
+    (True, True, True)
+    """
     code = ord(character)
     if code < 0x10000:
         return BMP_CLASSES[code]
-    return next((kind for first, last, kind in NON_LETTERS if first <= code <= last), LETTER)
+    return next((char_class for first, last, char_class in NON_LETTERS if first <= code <= last), LETTER)
 
 
 class Word(NamedTuple):
-    """A word of a text: normal form, character offsets ``[start, end)``, number of its sentence."""
+    """Word of a text: normal form, character offsets ``[start, end)``, number of its sentence from 0."""
 
     text: str
     start: int
@@ -187,55 +192,72 @@ class Word(NamedTuple):
     sentence: int
 
 
-def _run_end(classes: list[int], start: int) -> int:
-    """End of the run of letters, and connectors between two letters, that begins at `start`."""
+def _word_end(classes: list[int], start: int) -> int:
+    """Return the end of the run of letters, and of connectors between two letters, that begins at `start`."""
     end = start
     while end < len(classes):
-        connects = classes[end] in (APOSTROPHE, HYPHEN) and end + 1 < len(classes) and classes[end + 1] == LETTER
-        if classes[end] != LETTER and not connects:
+        is_connector = classes[end] in (APOSTROPHE, HYPHEN) and end + 1 < len(classes) and classes[end + 1] == LETTER
+        if classes[end] != LETTER and not is_connector:
             break
         end += 1
     return end
 
 
 def normal_word(surface: str) -> str:
-    """Normal form of the characters of one word."""
-    kept = []
+    """Return the normal form of the characters of one word.
+
+    >>> normal_word("Let\u2019s")
+    "let's"
+    """
+    characters = []
     for character in surface:
-        kind = char_class(character)
-        if kind == APOSTROPHE:
-            kept.append("'")
-        elif kind == HYPHEN:
-            kept.append("-")
+        char_class = character_class(character)
+        if char_class == APOSTROPHE:
+            characters.append("'")
+        elif char_class == HYPHEN:
+            characters.append("-")
         else:
-            kept.append(character.lower() if character.isascii() else character)
-    return "".join(kept)
+            characters.append(character.lower() if character.isascii() else character)
+    return "".join(characters)
 
 
 def find_words(text: str) -> list[Word]:
-    """Words of `text` in order, sentences numbered from 0 without holes. Readable, slow; see `sgram.scan`."""
-    classes = [char_class(character) for character in text]
+    """Return the words of `text` in order, their sentences numbered from 0 without gaps.
+
+    This is the readable reference; `sgram.scan.find_words` is fast and equal.
+
+    >>> for word in find_words("Wait, let me. x1 = 2"):
+    ...     print(word)
+    Word(text='wait', start=0, end=4, sentence=0)
+    Word(text='let', start=6, end=9, sentence=0)
+    Word(text='me', start=10, end=12, sentence=0)
+    """
+    classes = [character_class(character) for character in text]
     words: list[Word] = []
-    sentence, at = 0, 0
-    while at < len(text):
-        if classes[at] != LETTER:
-            stops = classes[at] in (STOP, DIGIT, ESCAPE)
-            at += 1
+    sentence, position = 0, 0
+    while position < len(text):
+        if classes[position] != LETTER:
+            ends_sentence = classes[position] in (STOP, DIGIT, ESCAPE)
+            position += 1
         else:
-            end = _run_end(classes, at)
-            before = classes[at - 1] if at else PASS
+            end = _word_end(classes, position)
+            before = classes[position - 1] if position else PASS
             after = classes[end] if end < len(text) else PASS
-            stops = before in (DIGIT, ESCAPE) or after == DIGIT
-            if not stops:
-                words.append(Word(normal_word(text[at:end]), at, end, sentence))
-            at = end
-        if stops and words and words[-1].sentence == sentence:
+            ends_sentence = before in (DIGIT, ESCAPE) or after == DIGIT
+            if not ends_sentence:
+                words.append(Word(normal_word(text[position:end]), position, end, sentence))
+            position = end
+        if ends_sentence and words and words[-1].sentence == sentence:
             sentence += 1
     return words
 
 
 def find_sentences(text: str) -> list[tuple[str, ...]]:
-    """Sentences of `text`, each a tuple of its words."""
+    """Return the sentences of `text` as tuples of words.
+
+    >>> find_sentences("Wait. Let me check: 3 + 4")
+    [('wait',), ('let', 'me', 'check')]
+    """
     sentences: list[list[str]] = []
     for word in find_words(text):
         if word.sentence == len(sentences):
@@ -245,16 +267,19 @@ def find_sentences(text: str) -> list[tuple[str, ...]]:
 
 
 def gram_words(phrase: str) -> tuple[str, ...]:
-    """Words of `phrase` as one gram: 1 to 6 words of a single sentence.
+    """Return the words of `phrase` as one gram: 1 to 6 words of one sentence.
 
-    Raises `UsageError` when the phrase holds no word, spans a sentence end, or is too long.
+    Raise `UsageError` if the phrase has no word, spans a sentence end, or has more than 6 words.
+
+    >>> gram_words("Wait, let me check")
+    ('wait', 'let', 'me', 'check')
     """
     sentences = find_sentences(phrase)
     if not sentences:
         raise UsageError(f"{phrase!r} holds no word; a gram is 1 to {MAX_WORDS} words")
     if len(sentences) > 1:
-        parts = " | ".join(" ".join(sentence) for sentence in sentences)
-        raise UsageError(f"{phrase!r} spans a sentence end ({parts}); a gram lies inside one sentence")
+        sentence_texts = " | ".join(" ".join(sentence) for sentence in sentences)
+        raise UsageError(f"{phrase!r} spans a sentence end ({sentence_texts}); a gram lies inside one sentence")
     if len(sentences[0]) > MAX_WORDS:
         raise UsageError(f"{phrase!r} has {len(sentences[0])} words; a gram has at most {MAX_WORDS}")
     return sentences[0]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
-from sgram.text import NON_LETTERS, Word, char_class, find_sentences, find_words, gram_words
+from sgram.text import NON_LETTERS, Word, character_class, find_sentences, find_words, gram_words
 
 ODD = "aB'’- ,.;?!\n\t0_²\\</—“”…é漢。，😀*()[]{}$=\u00a0\u200b\u2011`:"
 
@@ -70,9 +70,9 @@ def test_ranges_of_non_letters_are_sorted_and_disjoint():
 
 
 def test_characters_above_the_basic_plane_have_classes():
-    assert char_class("😀") == char_class(".")
-    assert char_class("𠀀") == char_class("a")  # a rare Han character
-    assert char_class("𝑥") == char_class("=")  # mathematical italic x is a symbol, not a letter
+    assert character_class("😀") == character_class(".")
+    assert character_class("𠀀") == character_class("a")  # a rare Han character
+    assert character_class("𝑥") == character_class("=")  # mathematical italic x is a symbol, not a letter
 
 
 def test_a_phrase_becomes_one_gram():
