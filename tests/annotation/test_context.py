@@ -1,4 +1,4 @@
-"""Contexts around a gram: where they are cut, and that no character is cut."""
+"""Contexts around a gram: where they are cut, and that no user-perceived character is cut."""
 
 import pytest
 from hypothesis import given
@@ -17,16 +17,16 @@ texts = st.text(st.sampled_from(ALPHABET), max_size=60)
 
 
 def cut(text: str, gram: str, width: int):
-    at = text.index(gram)
-    return cut_context(text, at, at + len(gram), width)
+    start = text.index(gram)
+    return cut_context(text, start, start + len(gram), width)
 
 
-def test_a_short_text_is_shown_whole_but_for_the_space_around_it():
+def test_a_short_text_is_returned_without_surrounding_space():
     assert cut("\n\n  Well, wait a bit.\r\n", "wait", 100) == ("Well, wait a bit.", 6, 10)
     assert cut("wait", "wait", 0) == ("wait", 0, 4)
 
 
-def test_a_context_begins_and_ends_with_sentences_where_it_can():
+def test_a_context_begins_and_ends_with_sentences_if_possible():
     text = "One thing here. Two things there. But wait, the sign is off. Three is odd. Four is even."
     # 30 on the left reach back to "here. Two", and the second sentence begins more than 0.4 * 30 = 12 before the gram;
     # 30 on the right reach to "Three is", and the sentence of the gram ends 22 after it
@@ -39,7 +39,7 @@ def test_without_a_sentence_it_is_cut_between_words():
     assert cut(text, "wait", 0) == ("wait", 0, 4)
 
 
-def test_a_sentence_close_to_the_gram_is_no_place_to_cut():
+def test_a_sentence_boundary_close_to_the_gram_is_not_used():
     # the sentence begins 4 before the gram, less than 0.4 * 40 = 16, so that the context goes back to a word
     text = "all of the many words before it end here. But wait there are more of them. Then nothing at all comes."
     assert cut(text, "wait", 40).text.startswith("the many words before it end here. But wait")

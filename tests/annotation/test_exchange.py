@@ -1,4 +1,4 @@
-"""Export, annotators, import: the ratings are exactly theirs, and what cannot be meant is said in a sentence."""
+"""Export, annotate, import: the ratings are exactly those of the annotators, and invalid files are refused."""
 
 import json
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sgram.annotation.exchange import FORMATS, READERS, SUFFIXES, check_answer, detect, export_files, import_answers
+from sgram.annotation.exchange import (
+    FORMATS,
+    PARSERS,
+    SUFFIXES,
+    check_answer,
+    detect_format,
+    encode_export,
+    import_ratings,
+)
 from sgram.annotation.items import LABELS
 from sgram.annotation.ratings import Rating
 from sgram.errors import InputError, UsageError
@@ -23,10 +31,10 @@ def ratings_rows(labels, rater):
 
 
 @pytest.fixture
-def given_file(tmp_path):
-    def write(data: bytes, name="filled.jsonl"):
+def write_file(tmp_path):
+    def write(content: bytes, name="filled.jsonl"):
         path = tmp_path / name
-        path.write_bytes(data)
+        path.write_bytes(content)
         return path
 
     return write
@@ -34,13 +42,13 @@ def given_file(tmp_path):
 
 @given(filled_samples(), st.sampled_from(["ada", "Zoë 👩‍💻", "3", "=cmd", "'t Hooft"]))
 @settings(max_examples=60)
-def test_export_and_import_give_the_ratings_back_and_touch_no_text(made, rater):
-    sampled, labels = made
-    items = {each.item: each for each in sampled.items}
+def test_export_and_import_preserve_ratings_and_texts(sampled_labels, rater):
+    sampled, labels = sampled_labels
+    items = {sampled_item.item: sampled_item for sampled_item in sampled.items}
     for name, fill in EXPORTS:
-        data = fill(export_files(name, sampled.shown)[""], labels, rater)
-        assert detect(data, "here") == name
-        answers = list(READERS[name](data, "here"))
+        data = fill(encode_export(name, sampled.blinded_items)[""], labels, rater)
+        assert detect_format(data, "here") == name
+        answers = list(PARSERS[name](data, "here"))
         assert {answer.item: answer.label for answer in answers} == labels
         assert {answer.rater for answer in answers} == {rater}
         for answer in answers:
@@ -51,13 +59,13 @@ def test_export_and_import_give_the_ratings_back_and_touch_no_text(made, rater):
 
 
 @pytest.mark.parametrize(("name", "fill"), EXPORTS)
-def test_files_become_ratings(name, fill, given_file):
-    made = sample(item("a1"), item("b2"), item("c3", kind="control"))
-    data = export_files(name, made.shown)[""]
+def test_files_become_ratings(name, fill, write_file):
+    sampled = sample(item("a1"), item("b2"), item("c3", kind="control"))
+    data = encode_export(name, sampled.blinded_items)[""]
     labels = {"a1": "backtracking", "b2": None, "c3": "procedural"}
-    files = [given_file(fill(data, labels, rater), f"{rater}{SUFFIXES[name]}") for rater in ("ada", "bob")]
-    for told in (name, "auto"):
-        imported = import_answers(files, made, format_name=told)
+    files = [write_file(fill(data, labels, rater), f"{rater}{SUFFIXES[name]}") for rater in ("ada", "bob")]
+    for format_name in (name, "auto"):
+        imported = import_ratings(files, sampled, format_name=format_name)
         assert imported.ratings == (
             Rating("a1", "ada", "backtracking"),
             Rating("a1", "bob", "backtracking"),
@@ -67,124 +75,131 @@ def test_files_become_ratings(name, fill, given_file):
         assert (imported.n_unanswered, imported.n_repeated) == (2, 0)
 
 
-def test_the_page_s_download_is_read_as_it_is(given_file):
-    path = given_file(ratings_rows({"a1": "other"}, "ada"))
-    assert import_answers([path], ONE).ratings == (Rating("a1", "ada", "other"),)
+def test_the_download_of_the_page_is_imported(write_file):
+    path = write_file(ratings_rows({"a1": "other"}, "ada"))
+    assert import_ratings([path], ONE).ratings == (Rating("a1", "ada", "other"),)
 
 
-def test_strategic_without_a_move_is_a_label_too(given_file):
-    path = given_file(ratings_rows({"a1": "strategic"}, "ada"))
-    assert import_answers([path], ONE).ratings == (Rating("a1", "ada", "strategic"),)
+def test_strategic_without_a_move_is_a_label(write_file):
+    path = write_file(ratings_rows({"a1": "strategic"}, "ada"))
+    assert import_ratings([path], ONE).ratings == (Rating("a1", "ada", "strategic"),)
 
 
-def test_the_rater_is_the_file_s_else_the_one_named_else_the_file_s_name(given_file):
+def test_the_rater_comes_from_the_file_the_argument_or_the_file_name(write_file):
     row = b'{"item": "a1", "label": "other"%s}\n'
-    anonymous, told = given_file(row % b"", "eve.jsonl"), given_file(row % b', "rater": "bob"', "x.jsonl")
-    assert import_answers([anonymous], ONE).ratings[0].rater == "eve"
-    assert import_answers([anonymous], ONE, rater="zoe").ratings[0].rater == "zoe"
-    assert import_answers([told], ONE, rater="zoe").ratings[0].rater == "bob"
+    anonymous, named = write_file(row % b"", "eve.jsonl"), write_file(row % b', "rater": "bob"', "x.jsonl")
+    assert import_ratings([anonymous], ONE).ratings[0].rater == "eve"
+    assert import_ratings([anonymous], ONE, rater="zoe").ratings[0].rater == "zoe"
+    assert import_ratings([named], ONE, rater="zoe").ratings[0].rater == "bob"
 
 
-def test_no_export_tells_what_annotators_must_not_know():
-    made = sample(
+def test_no_export_reveals_what_annotators_must_not_know():
+    sampled = sample(
         item("a1", "But wait, is it?", trace="TRACE-ID", model="MODEL-NAME", cluster=777),
         item("b2", "But wait, is it?", kind="control", trace="TRACE-ID", model="MODEL-NAME"),
     )
     for name in ANNOTATORS:
-        data = export_files(name, made.shown)[""].decode("utf-8-sig")
-        assert not [told for told in ("TRACE-ID", "MODEL-NAME", "777", '"sg"', "control", "cluster") if told in data]
-        # but for their ids the two are alike
-        a, b = (data.replace(each.item, "ID").count("ID") for each in made.items)
+        data = encode_export(name, sampled.blinded_items)[""].decode("utf-8-sig")
+        assert not [
+            secret for secret in ("TRACE-ID", "MODEL-NAME", "777", '"sg"', "control", "cluster") if secret in data
+        ]
+        # apart from their ids the two are alike
+        a, b = (data.replace(sampled_item.item, "ID").count("ID") for sampled_item in sampled.items)
         assert a == b
 
 
 def test_the_guideline_goes_with_every_export():
     for name in ANNOTATORS:
-        (beside,) = [data for ending, data in export_files(name, ONE.shown).items() if ending]
-        assert "procedural" in beside.decode()
-    with pytest.raises(UsageError, match="'excel' is no format; there are: label-studio, prodigy, doccano, csv, html"):
-        export_files("excel", ONE.shown)
+        (guideline,) = [data for ending, data in encode_export(name, ONE.blinded_items).items() if ending]
+        assert "procedural" in guideline.decode()
+    with pytest.raises(
+        UsageError, match="unknown format 'excel'; must be one of label-studio, prodigy, doccano, csv, html"
+    ):
+        encode_export("excel", ONE.blinded_items)
     assert set(FORMATS) == set(SUFFIXES) == {*ANNOTATORS, "html"}
 
 
-PRODIGY = export_files("prodigy", ONE.shown)[""]
+PRODIGY = encode_export("prodigy", ONE.blinded_items)[""]
 PRODIGY_OTHER = in_prodigy(PRODIGY, {"a1": "other"}, "ada")
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("content", "message"),
     [
         (b"", r"filled.jsonl is empty; give the file that the annotation tool exported"),
         (b" \n\n", "is empty"),
-        (b"hello, world\n1,2\n", "of no known format: neither JSON nor a table"),
-        (b'{"a": 1}\n', "its first row has the keys a; name it with --format"),
-        (b'{"format": "sgram-annotation", "lexicon": "d"}\n', "is the items file of an export"),
-        (b"[1]", "task 1 is no JSON object"),
+        (b"hello, world\n1,2\n", "unknown format; neither JSON nor a table"),
+        (b'{"a": 1}\n', "its first row has the keys a; name the format with --format"),
+        (
+            b'{"format": "sgram-annotation", "lexicon": "d"}\n',
+            "is the items file of an export; give the file that an annotator filled in",
+        ),
+        (b"[1]", "task 1 must be a JSON object \\(got 1\\)"),
         (b"[", "is not valid JSON"),
         (b'{"item": ', ":1 is not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (ratings_rows({"zz": "other"}, "ada"), "item 'zz' is not in the items file; give the .items.jsonl of"),
-        (ratings_rows({"a1": "guess"}, "ada"), "item 'a1' has the unknown label 'guess'; one of deduction, branching"),
+        (ratings_rows({"a1": "guess"}, "ada"), "item 'a1' has the unknown label 'guess'; must be one of deduction"),
         (ratings_rows({"a1": "\u202e"}, "ada"), r"unknown label '\\u202e'"),
-        (b'{"item": "a1", "label": 3}\n', ":1: label must be a text, not 3"),
-        (b'{"item": 5, "label": "other"}\n', ':1 has no "item"'),
+        (b'{"item": "a1", "label": 3}\n', r":1: label must be a string \(got 3\)"),
+        (b'{"item": 5, "label": "other"}\n', ':1: missing "item"'),
         (
             ratings_rows({"a1": "other"}, "ada") + ratings_rows({"a1": "deduction"}, "ada"),
-            r":1 and .*:2: rater 'ada' labels item 'a1' 'other' and 'deduction'; keep the one that is meant",
+            r":1 and .*:2: rater 'ada' gives item 'a1' the labels 'other' and 'deduction'; keep the intended",
         ),
-        (PRODIGY_OTHER.replace(b"But wait", b"So, wait"), "the text of item 'a1' was changed since the export"),
-        (in_prodigy(PRODIGY, {"a1": None}, "ada"), r"no item in .* has a label yet \(1 answers are empty or skipped\)"),
+        (PRODIGY_OTHER.replace(b"But wait", b"So, wait"), "the text of item 'a1' was changed after the export"),
+        (in_prodigy(PRODIGY, {"a1": None}, "ada"), r"no item in .* has a label \(1 answers are empty or skipped\)"),
         (
             PRODIGY_OTHER.replace(b'"answer": "accept"', b'"answer": "maybe"'),
-            "answer is 'maybe'; Prodigy writes one of accept, reject, ignore",
+            "invalid answer 'maybe'; Prodigy writes one of accept, reject, ignore",
         ),
         (
             PRODIGY_OTHER.replace(b'"accept": ["other"]', b'"accept": ["other", "deduction"]'),
-            r"has 2 labels \(deduction, other\); keep the one that is meant",
+            r"has 2 labels \(deduction, other\); keep the intended one",
         ),
         (
             PRODIGY_OTHER.replace(b'"start": 4, "end": 8', b'"start": 10, "end": 12'),
-            "labeled from 10 to 12, but the phrase stands from 4 to 8",
+            "labeled from 10 to 12, but its phrase is at 4 to 8",
         ),
-        (ratings_rows({"a1": "other"}, "x" * 201), "a rater's name has at most 200 characters"),
+        (ratings_rows({"a1": "other"}, "x" * 201), "a rater's name must have at most 200 characters \\(got 201\\)"),
     ],
 )
-def test_what_cannot_be_meant_is_said(data, says, given_file):
-    with pytest.raises(InputError, match=says):
-        import_answers([given_file(data)], ONE)
+def test_an_invalid_file_is_refused(content, message, write_file):
+    with pytest.raises(InputError, match=message):
+        import_ratings([write_file(content)], ONE)
 
 
-def test_the_same_answer_again_is_counted_not_refused(given_file):
+def test_a_repeated_answer_is_counted_and_not_refused(write_file):
     once = ratings_rows({"a1": "other"}, "ada")
-    imported = import_answers([given_file(once, "a.jsonl"), given_file(once * 2, "b.jsonl")], ONE)
+    imported = import_ratings([write_file(once, "a.jsonl"), write_file(once * 2, "b.jsonl")], ONE)
     assert (imported.ratings, imported.n_repeated) == ((Rating("a1", "ada", "other"),), 2)
 
 
-def test_line_ends_that_a_tool_changed_are_no_change_of_the_text(given_file):
-    made = sample(item(text="One.\r\nBut wait\rnow"))
-    data = in_prodigy(export_files("prodigy", made.shown)[""], {"a1": "other"}, "ada")
-    path = given_file(data.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n"))
-    assert len(import_answers([path], made).ratings) == 1
+def test_changed_line_ends_do_not_change_the_text(write_file):
+    sampled = sample(item(text="One.\r\nBut wait\rnow"))
+    data = in_prodigy(encode_export("prodigy", sampled.blinded_items)[""], {"a1": "other"}, "ada")
+    path = write_file(data.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n"))
+    assert len(import_ratings([path], sampled).ratings) == 1
 
 
-def said(read, data):
-    """(answers, what the refusal says)."""
+def parse_or_fault(parse, data):
+    """(answers, error message)."""
     try:
-        return list(read(data, "here")), ""
+        return list(parse(data, "here")), ""
     except InputError as error:
         return [], str(error)
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 @settings(max_examples=100)
-def test_any_bytes_are_read_or_refused_with_a_sentence(data):
-    for read in READERS.values():
-        found, fault = said(read, data)
+def test_any_bytes_are_parsed_or_refused_with_their_file(data):
+    for parse in PARSERS.values():
+        answers, fault = parse_or_fault(parse, data)
         assert not fault or "here" in fault
-        assert all(answer.item for answer in found)
+        assert all(answer.item for answer in answers)
 
 
-TOP = ["item", "label", "text", "data", "annotations", "accept", "answer", "spans", "entities", "cats", "rater"]
+TOP_KEYS = ["item", "label", "text", "data", "annotations", "accept", "answer", "spans", "entities", "cats", "rater"]
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from(["a1", "other", "phrase", ""]),
     lambda inner: (
@@ -219,15 +234,15 @@ values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(TOP), values))
+@given(st.dictionaries(st.sampled_from(TOP_KEYS), values))
 @settings(max_examples=200)
-def test_any_json_is_read_or_refused_with_a_sentence(row):
-    for name, read in READERS.items():
+def test_any_json_is_parsed_or_refused_with_its_file(row):
+    for name, parse in PARSERS.items():
         data = json.dumps([row] if name == "label-studio" else row).encode()
-        found, fault = said(read, data)
+        answers, fault = parse_or_fault(parse, data)
         assert not fault or "here" in fault
-        assert all(type(answer.label) in (str, type(None)) for answer in found)
+        assert all(type(answer.label) in (str, type(None)) for answer in answers)
 
 
-def test_labels_have_one_spelling():
+def test_labels_differ_in_any_case():
     assert len(set(LABELS)) == len(LABELS) == len({label.lower() for label in LABELS})

@@ -1,4 +1,4 @@
-"""Items and the file that is their key: what is written is read, and whatever was changed is refused."""
+"""Items and the items file: the file round-trips, and a changed file is refused."""
 
 import json
 import tempfile
@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, ShownItem, items_bytes, parse_json, read_items
+from sgram.annotation.items import (
+    LABEL_KEYS,
+    LABEL_MEANINGS,
+    LABELS,
+    BlindedItem,
+    encode_sample,
+    parse_json,
+    read_sample,
+)
 from sgram.errors import InputError, UsageError
 from sgram.lexicon import MOVES
 from tests.builders.annotation_examples import item, sample, samples
@@ -16,20 +24,20 @@ TWO = sample(item("b2", "So let me see.", "let me", "control"), item("a1", clust
 
 
 @pytest.fixture
-def written(tmp_path):
-    def write(data: bytes):
+def write_file(tmp_path):
+    def write(content: bytes):
         path = tmp_path / "key.items.jsonl"
-        path.write_bytes(data)
+        path.write_bytes(content)
         return path
 
     return write
 
 
-def rows_of(made):
-    return [json.loads(line) for line in items_bytes(made).decode().split("\n")[:-1]]
+def rows_of(sampled):
+    return [json.loads(line) for line in encode_sample(sampled).decode().split("\n")[:-1]]
 
 
-def with_rows(rows) -> bytes:
+def encode_rows(rows) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
@@ -61,23 +69,23 @@ def test_the_file_is_a_header_and_a_row_an_item_by_id():
 
 
 @given(samples())
-def test_what_is_written_is_read(made):
+def test_the_items_file_round_trips(sampled):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key"
-        path.write_bytes(items_bytes(made))
-        assert read_items(path) == made
+        path.write_bytes(encode_sample(sampled))
+        assert read_sample(path) == sampled
 
 
-def test_it_comes_back_from_the_file(written):
-    back = read_items(written(items_bytes(TWO)))
-    assert back == TWO
-    assert back.source == {"name": "made", "asked": 9}
+def test_the_source_round_trips(write_file):
+    reread = read_sample(write_file(encode_sample(TWO)))
+    assert reread == TWO
+    assert reread.source == {"name": "made", "asked": 9}
 
 
-def test_what_annotators_see_has_no_place_for_the_rest():
-    assert TWO.shown == (ShownItem("a1", "But wait, is it?", 4, 8), ShownItem("b2", "So let me see.", 3, 9))
-    assert TWO.shown[1].gram == "let me"
-    assert set(ShownItem.__dataclass_fields__) == {"item", "text", "start", "end"}
+def test_blinded_items_have_no_other_fields():
+    assert TWO.blinded_items == (BlindedItem("a1", "But wait, is it?", 4, 8), BlindedItem("b2", "So let me see.", 3, 9))
+    assert TWO.blinded_items[1].gram == "let me"
+    assert set(BlindedItem.__dataclass_fields__) == {"item", "text", "start", "end"}
 
 
 def test_labels_are_the_moves_and_procedural_each_with_a_key():
@@ -96,55 +104,55 @@ def test_the_digest_changes_with_any_field():
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "message"),
     [
-        ({"kind": "other"}, "kind is 'other'; one of sg, control"),
-        ({"cluster": None}, "an sg has a cluster and a move"),
-        ({"kind": "control", "cluster": 1}, "a control has none"),
-        ({"move": "guess"}, "an sg has a cluster and a move"),
-        ({"start": -1}, "-1 to 8 is no stretch"),
-        ({"end": 99}, "4 to 99 is no stretch"),
-        ({"start": 8}, "8 to 8"),
-        ({"start": True}, "no stretch"),
+        ({"kind": "other"}, "unknown kind 'other'; must be one of sg, control"),
+        ({"cluster": None}, "an item of kind sg must have a cluster and a move"),
+        ({"kind": "control", "cluster": 1}, "a control must have none"),
+        ({"move": "guess"}, "an item of kind sg must have a cluster and a move"),
+        ({"start": -1}, "invalid span -1 to 8"),
+        ({"end": 99}, "invalid span 4 to 99"),
+        ({"start": 8}, "invalid span 8 to 8"),
+        ({"start": True}, "invalid span True to 8"),
         ({"trace": ""}, "trace must be"),
         ({"name": 5}, "item must be"),
-        ({"model": 5}, "model must be a text"),
+        ({"model": 5}, "model must be a string"),
     ],
 )
-def test_an_item_that_cannot_be_is_refused(fields, says):
-    with pytest.raises(UsageError, match=says):
+def test_an_invalid_item_is_refused(fields, message):
+    with pytest.raises(UsageError, match=message):
         item(**fields)
 
 
-def test_an_item_twice_is_refused():
-    with pytest.raises(UsageError, match="the item a1 is there twice"):
+def test_a_duplicate_item_is_refused():
+    with pytest.raises(UsageError, match="duplicate item a1"):
         sample(item(), item())
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda rows: [], "is empty; give the .items.jsonl file"),
-        (lambda rows: rows[1:], 'no items file: its first row has no "format"'),
-        (lambda rows: [{**rows[0], "version": 2}, *rows[1:]], "version is 2, this sgram reads 1"),
-        (lambda rows: [{**rows[0], "seed": "x"}, *rows[1:]], "seed a whole number"),
-        (lambda rows: rows[:2], r"was changed or cut since the export \(1 rows, the header says 2\)"),
-        (lambda rows: [rows[0], rows[1], {**rows[2], "gram": "let us"}], "was changed or cut"),
-        (lambda rows: [rows[0], rows[1], rows[1]], "the item a1 is there twice"),
-        (lambda rows: [rows[0], {**rows[1], "extra": 1}], ":2: a row has the fields item, kind"),
-        (lambda rows: [rows[0], {**rows[1], "start": 99}], ":2: 99 to 8 is no stretch of the text"),
-        (lambda rows: [rows[0], [1]], ":2 is no JSON object"),
+        (lambda rows: rows[1:], 'is not an items file: its first row lacks "format"'),
+        (lambda rows: [{**rows[0], "version": 2}, *rows[1:]], r"unsupported version 2 \(this sgram reads 1\)"),
+        (lambda rows: [{**rows[0], "seed": "x"}, *rows[1:]], "seed an integer"),
+        (lambda rows: rows[:2], r"was changed or truncated after the export \(1 rows, the header says 2\)"),
+        (lambda rows: [rows[0], rows[1], {**rows[2], "gram": "let us"}], "was changed or truncated"),
+        (lambda rows: [rows[0], rows[1], rows[1]], "duplicate item a1"),
+        (lambda rows: [rows[0], {**rows[1], "extra": 1}], ":2: a row must have exactly the fields item, kind"),
+        (lambda rows: [rows[0], {**rows[1], "start": 99}], ":2: invalid span 99 to 8 in a text of 16 characters"),
+        (lambda rows: [rows[0], [1]], ":2 is not a JSON object"),
     ],
 )
-def test_a_file_that_was_changed_is_refused_with_its_place(change, says, written):
-    with pytest.raises(InputError, match=says):
-        read_items(written(with_rows(change(rows_of(TWO)))))
+def test_a_changed_file_is_refused_with_the_line(change, message, write_file):
+    with pytest.raises(InputError, match=message):
+        read_sample(write_file(encode_rows(change(rows_of(TWO)))))
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("content", "message"),
     [
-        (b'{"a": NaN}', "NaN is no JSON number"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": 1e999', "not valid JSON"),
         (b"\xff", "not UTF-8"),
         (b'"\\ud800"', "lone surrogate"),
@@ -152,7 +160,7 @@ def test_a_file_that_was_changed_is_refused_with_its_place(change, says, written
         (b"1" * 5000, "not valid JSON"),
     ],
 )
-def test_json_that_is_none_is_refused(data, says):
-    with pytest.raises(InputError, match=f"here.*{says}"):
-        parse_json(data, "here")
+def test_invalid_json_is_refused(content, message):
+    with pytest.raises(InputError, match=f"here.*{message}"):
+        parse_json(content, "here")
     assert parse_json(b'\xef\xbb\xbf"\\ud83d\\ude00"', "here") == "😀"

@@ -1,4 +1,4 @@
-"""Items by hand and at random, and annotators who fill in what a tool was given, for the tests of annotation."""
+"""Items by hand and at random, and simulated annotators who fill in the exports of each tool."""
 
 import csv
 import io
@@ -39,9 +39,10 @@ texts = st.lists(st.sampled_from(NASTY) | st.text(max_size=12), min_size=1, max_
 
 def item(name="a1", text="But wait, is it?", gram="wait", kind="sg", **fields):
     start = text.index(gram)
-    known = {"cluster": 0, "move": "backtracking"} if kind == "sg" else {"cluster": None, "move": None}
-    told = {"trace": "t1", "model": None, "start": start, "end": start + len(gram), **known, **fields}
-    return Item(item=name, kind=kind, gram=gram, text=text, **told)
+    cluster_and_move = {"cluster": 0, "move": "backtracking"} if kind == "sg" else {"cluster": None, "move": None}
+    offsets = {"start": start, "end": start + len(gram)}
+    fields = {"trace": "t1", "model": None, **offsets, **cluster_and_move, **fields}
+    return Item(item=name, kind=kind, gram=gram, text=text, **fields)
 
 
 def sample(*items, lexicon="d" * 64, seed=0, **source):
@@ -51,33 +52,33 @@ def sample(*items, lexicon="d" * 64, seed=0, **source):
 @st.composite
 def samples(draw):
     """Samples of up to five items of any text."""
-    made = []
+    items = []
     for number in range(draw(st.integers(1, 5))):
         text = draw(texts)
         start = draw(st.integers(0, len(text) - 1))
         end = draw(st.integers(start + 1, len(text)))
         kind = draw(st.sampled_from(["sg", "control"]))
-        made.append(item(f"{number:012x}", text, text[start:end], kind, start=start, end=end))
-    return sample(*made)
+        items.append(item(f"{number:012x}", text, text[start:end], kind, start=start, end=end))
+    return sample(*items)
 
 
 @st.composite
 def filled_samples(draw):
-    """(sample, {item: label, None for a skipped one}) with at least one label."""
-    made = draw(samples())
-    labels = [draw(st.sampled_from(LABELS)), *(draw(st.sampled_from((*LABELS, None))) for _ in made.items[1:])]
-    return made, dict(zip([each.item for each in made.items], labels, strict=True))
+    """(sample, {item: label, None if skipped}) with at least one label."""
+    sampled = draw(samples())
+    labels = [draw(st.sampled_from(LABELS)), *(draw(st.sampled_from((*LABELS, None))) for _ in sampled.items[1:])]
+    return sampled, dict(zip([sampled_item.item for sampled_item in sampled.items], labels, strict=True))
 
 
-# -- annotators: (bytes of an export, labels by item, rater) to the bytes that the tool exports ---------------------
+# -- annotators: functions of (exported bytes, labels by item, rater) to the bytes that the tool exports ---------------
 
 
 def in_label_studio(data, labels, rater):
     tasks = json.loads(data)
     for number, task in enumerate(tasks):
         label = labels[task["data"]["item"]]
-        value = {"choices": [label]}
-        result = [{"value": value, "id": "x", "from_name": "label", "to_name": "text", "type": "choices"}]
+        choice = {"choices": [label]}
+        result = [{"value": choice, "id": "x", "from_name": "label", "to_name": "text", "type": "choices"}]
         task |= {
             "id": 100 + number,
             "drafts": [],
@@ -101,9 +102,9 @@ def in_prodigy(data, labels, rater):
     for line in data.decode().split("\n")[:-1]:
         row = json.loads(line)
         label = labels[row["item"]]
-        told = {"accept": [label], "answer": "accept"} if label else {"accept": [], "answer": "ignore"}
+        answer = {"accept": [label], "answer": "accept"} if label else {"accept": [], "answer": "ignore"}
         hashes = {"_input_hash": -5, "_task_hash": 7, "_view_id": "choice", "_timestamp": 1}
-        rows.append(json.dumps({**row, **told, **hashes, "_annotator_id": rater, "_session_id": rater}))
+        rows.append(json.dumps({**row, **answer, **hashes, "_annotator_id": rater, "_session_id": rater}))
     return ("\n".join(rows) + "\n").encode()
 
 
@@ -120,12 +121,14 @@ def in_doccano(data, labels, rater):
 def in_doccano_documents(data, labels, rater):
     """Classification: the document gets the label."""
     rows = [json.loads(line) for line in data.decode().split("\n")[:-1]]
-    told = [{**row, "label": [labels[row["item"]]] if labels[row["item"]] else [], "user": rater} for row in rows]
-    return "".join(json.dumps(row) + "\n" for row in told).encode()
+    filled_rows = [
+        {**row, "label": [labels[row["item"]]] if labels[row["item"]] else [], "user": rater} for row in rows
+    ]
+    return "".join(json.dumps(row) + "\n" for row in filled_rows).encode()
 
 
 def in_a_spreadsheet(data, labels, rater, delimiter=","):
-    """Read as a table, filled in, saved again: quotes only where they are needed."""
+    """Fill in the table and save it again, with quotes only where needed."""
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
     saved = io.StringIO(newline="")
     table = csv.DictWriter(saved, rows[0], delimiter=delimiter)
@@ -139,5 +142,5 @@ ANNOTATORS = {
     "label-studio": [in_label_studio],
     "prodigy": [in_prodigy],
     "doccano": [in_doccano, in_doccano_documents],
-    "csv": [in_a_spreadsheet, lambda *given: in_a_spreadsheet(*given, delimiter=";")],
+    "csv": [in_a_spreadsheet, lambda *annotation: in_a_spreadsheet(*annotation, delimiter=";")],
 }

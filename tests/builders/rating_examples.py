@@ -1,4 +1,4 @@
-"""Ratings that the literature works out, and agreement by its definitions: pure Python, a loop a sum."""
+"""Ratings from worked examples of the literature, and literal definitions of agreement in pure Python."""
 
 from collections import Counter
 from itertools import combinations, permutations
@@ -23,23 +23,23 @@ FOURTEEN = (
 
 
 def of_rows(*rows: str) -> list[Rating]:
-    """A row a rater, a character an item, * for a missing rating."""
+    """Ratings of rows of labels: one row per rater, one character per item, * for a missing rating."""
     return [
-        Rating(f"item{place:05}", f"rater{number:02}", label)
-        for number, row in enumerate(rows)
-        for place, label in enumerate(row)
+        Rating(f"item{column:05}", f"rater{row:02}", label)
+        for row, labels in enumerate(rows)
+        for column, label in enumerate(labels)
         if label != "*"
     ]
 
 
 def of_counts(counts) -> list[Rating]:
-    """A row an item, how many gave each label; which rater gave which is made up."""
-    chosen = ["".join(str(label) * n for label, n in enumerate(row)) for row in counts]
-    return of_rows(*map("".join, zip(*chosen, strict=True)))
+    """Ratings with these counts: one row per item, one column per label; raters are assigned arbitrarily."""
+    labels_by_item = ["".join(str(label) * n for label, n in enumerate(row)) for row in counts]
+    return of_rows(*map("".join, zip(*labels_by_item, strict=True)))
 
 
 def of_table(table) -> list[Rating]:
-    """A square table of two raters, how many items got (row, column)."""
+    """Ratings of two raters, whose contingency table is this square table."""
     pairs = [(a, b) for a, row in enumerate(table) for b, n in enumerate(row) for _ in range(n)]
     return of_rows("".join(str(a) for a, _ in pairs), "".join(str(b) for _, b in pairs))
 
@@ -49,13 +49,13 @@ def of_table(table) -> list[Rating]:
 
 def by_item(ratings) -> dict[str, list[str]]:
     items: dict[str, list[str]] = {}
-    for each in ratings:
-        items.setdefault(each.item, []).append(each.label)
+    for rating in ratings:
+        items.setdefault(rating.item, []).append(rating.label)
     return items
 
 
-def _over(above, below):
-    return above / below if below else None
+def _ratio(numerator, denominator):
+    return numerator / denominator if denominator else None
 
 
 def percent(ratings):
@@ -64,7 +64,7 @@ def percent(ratings):
         pairs = list(combinations(labels, 2))
         if pairs:
             shares.append(sum(a == b for a, b in pairs) / len(pairs))
-    return _over(sum(shares), len(shares))
+    return _ratio(sum(shares), len(shares))
 
 
 def alpha(ratings):
@@ -85,38 +85,40 @@ def alpha(ratings):
 
 
 def fleiss(ratings):
-    n_raters = len({each.rater for each in ratings})
+    n_raters = len({rating.rater for rating in ratings})
     items = [labels for labels in by_item(ratings).values() if len(labels) == n_raters > 1]
-    everything = [label for labels in items for label in labels]
-    if len(set(everything)) < 2:
+    all_labels = [label for labels in items for label in labels]
+    if len(set(all_labels)) < 2:
         return None
     observed = sum(sum(a == b for a, b in permutations(labels, 2)) for labels in items)
     observed /= len(items) * n_raters * (n_raters - 1)
-    chance = sum((everything.count(label) / len(everything)) ** 2 for label in set(everything))
+    chance = sum((all_labels.count(label) / len(all_labels)) ** 2 for label in set(all_labels))
     return (observed - chance) / (1 - chance)
 
 
 def ac1(ratings, n_labels=None):
-    labels = sorted({each.label for each in ratings})
+    labels = sorted({rating.label for rating in ratings})
     observed, items = percent(ratings), by_item(ratings).values()
     if observed is None or len(labels) < 2:
         return None
     chance = 0.0
     for label in labels:
-        pi = sum(found.count(label) / len(found) for found in items) / len(items)
+        pi = sum(item_labels.count(label) / len(item_labels) for item_labels in items) / len(items)
         chance += pi * (1 - pi)
     chance /= (n_labels or len(labels)) - 1
     return (observed - chance) / (1 - chance)
 
 
 def cohen(ratings, first, second):
-    given = {name: {each.item: each.label for each in ratings if each.rater == name} for name in (first, second)}
-    items = given[first].keys() & given[second].keys()
-    ours, theirs = ([given[name][item] for item in items] for name in (first, second))
-    if len({*ours, *theirs}) < 2:
+    labels = {
+        rater: {rating.item: rating.label for rating in ratings if rating.rater == rater} for rater in (first, second)
+    }
+    items = labels[first].keys() & labels[second].keys()
+    first_labels, second_labels = ([labels[rater][item] for item in items] for rater in (first, second))
+    if len({*first_labels, *second_labels}) < 2:
         return None
     n = len(items)
-    chance = sum(ours.count(label) * theirs.count(label) for label in set(ours)) / n**2
+    chance = sum(first_labels.count(label) * second_labels.count(label) for label in set(first_labels)) / n**2
     if chance == 1:
         return None
-    return (sum(a == b for a, b in zip(ours, theirs, strict=True)) / n - chance) / (1 - chance)
+    return (sum(a == b for a, b in zip(first_labels, second_labels, strict=True)) / n - chance) / (1 - chance)
