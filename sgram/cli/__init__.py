@@ -1,6 +1,6 @@
-"""The command line: one file a verb, nothing but flags, progress and printing.
+"""The command line: one file for each verb, with its flags, progress and printing.
 
-Verbs are imported when called, so that ``sgram --help`` needs none of their libraries.
+A verb is imported when it is called, so that ``sgram --help`` needs none of its libraries.
 """
 
 import errno
@@ -12,7 +12,9 @@ import cyclopts
 
 from sgram.errors import SgramError
 
-EXIT_CODES = "exit codes: 0 done, 1 our fault, 2 usage, 3 input unusable, 4 over the quarantine limit, 130 interrupted"
+EXIT_CODES = (
+    "exit codes: 0 done, 1 internal error, 2 usage, 3 unusable input, 4 over the quarantine limit, 130 interrupted"
+)
 
 app = cyclopts.App(
     name="sgram",
@@ -21,7 +23,7 @@ app = cyclopts.App(
     version=lambda: __import__("sgram").__version__,
     help_format="plaintext",
     result_action="return_value",
-    suppress_keyboard_interrupt=False,  # it would leave without a word
+    suppress_keyboard_interrupt=False,  # cyclopts would exit without a message
 )
 app.command("sgram.cli.read:read", name="read")
 app.command("sgram.cli.mine:mine", name="mine")
@@ -39,7 +41,7 @@ app.register_install_completion_command()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one verb and leave with its exit code; a traceback only with ``--debug``."""
+    """Run one verb and exit with its exit code; print a traceback only with ``--debug``."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -52,43 +54,44 @@ def _run(arguments: list[str], debug: bool) -> int:
     try:
         result = app(arguments, exit_on_error=False, print_error=False)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a fault can still be told
+            sys.stdout.flush()  # here, where an error can still be reported
     except SgramError as error:
         if debug:
             raise
-        return _say(str(error), error.exit_code)
+        return _report(str(error), error.exit_code)
     except cyclopts.CycloptsError as error:
-        return _say(str(error), 2)
+        return _report(str(error), 2)
     except KeyboardInterrupt:
-        return _say("interrupted; nothing is half written, and the same command takes up what was kept", 130)
+        return _report("interrupted; no file is half written, and the same command resumes from finished parts", 130)
     except BrokenPipeError:
-        _forget_output()  # the reader (head, less) has left
+        _discard_output()  # the reader (head, less) has exited
         return 0
-    except SystemExit as left:
-        if isinstance(left.__context__, BrokenPipeError):  # rich's way to say the same
+    except SystemExit as exit_request:
+        if isinstance(exit_request.__context__, BrokenPipeError):  # rich exits this way on a broken pipe
             return 0
         raise
     except Exception as error:
         if debug:
             raise
-        return _say_unexpected(error)
+        return _report_unexpected(error)
     return result if isinstance(result, int) else 0
 
 
-def _say_unexpected(error: Exception) -> int:
+def _report_unexpected(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        _forget_output()
-        return _say("no space left where output or scratch files go; make room and run again", 1)
-    return _say(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1)
+        _discard_output()
+        return _report("no space left on the disk for output or scratch files; free some space and run again", 1)
+    return _report(f"internal error: {type(error).__name__}: {error}; run again with --debug and report it", 1)
 
 
-def _forget_output() -> None:
-    """Let what is left in stdout's buffer go nowhere, so that leaving meets no second error."""
+def _discard_output() -> None:
+    """Discard the rest of stdout's buffer, so that exiting does not raise a second error."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(message: str, code: int) -> int:
+def _report(message: str, code: int) -> int:
+    """Print an error on stderr and return the exit code."""
     from sgram.cli.console import printable
 
     print(f"sgram: {printable(message)}", file=sys.stderr)

@@ -36,7 +36,8 @@ _RELIABLE, _TENTATIVE = 0.8, 0.667
 
 _RATINGS = Parameter(help="Files of ratings, JSONL or CSV, or - for stdin.", allow_leading_hyphen=True)
 _ITEMS = Parameter(
-    help="The items file of the rated export; it says which items are SGs and which are controls.", allow_leading_hyphen=True
+    help="The items file of the rated export; it says which items are SGs and which are controls.",
+    allow_leading_hyphen=True,
 )
 _LEXICON = Parameter(help="Check that this lexicon (file or preset) was exported.")
 _STRATEGIC = Parameter(
@@ -128,9 +129,11 @@ def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "S
     labels = [question.name for question in measured.by_label]
     if measured.strategic is None and labels != [PROCEDURAL]:
         raise UsageError(
-            f"unknown which of the labels ({excerpt(', '.join(labels))}) are strategic; name each with --strategic LABEL"
+            f"unknown which of the labels ({excerpt(', '.join(labels))}) are strategic; name them with --strategic"
         )
-    return measure_strategic_shares(loaded.ratings, () if measured.strategic is None else measured.strategic.labels, sample.items)
+    return measure_strategic_shares(
+        loaded.ratings, () if measured.strategic is None else measured.strategic.labels, sample.items
+    )
 
 
 # -- sentences ------------------------------------------------------------------------------------------
@@ -139,7 +142,11 @@ def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "S
 def _verdicts(measured: "Agreement", shares: "StrategicShares | None") -> Iterator[str]:
     """Yield the conclusions, one sentence each."""
     questions = [measured.overall]
-    if measured.strategic is not None and len(measured.overall.labels) > 2 and measured.strategic.alpha.value is not None:
+    if (
+        measured.strategic is not None
+        and len(measured.overall.labels) > 2
+        and measured.strategic.alpha.value is not None
+    ):
         questions.append(measured.strategic)
     for question in questions:
         alpha, subject = question.alpha, question_of(question)
@@ -193,9 +200,9 @@ def _warnings(loaded: "LoadedRatings", measured: "Agreement", sample: "Sample | 
         yield f"{unrated:,} of the {len(sample.items):,} items of the items file have no rating"
     if measured.is_skewed and measured.strategic.alpha.value is not None:
         yield (
-            f"{percent(measured.strategic.share)} of the ratings are strategic. Kappa and alpha are lower if one answer is frequent, "
-            "even if raters are equally good (three raters who are right 9 times of 10, with 50, 86 or 95 % of "
-            "the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1, and rate as many "
+            f"{percent(measured.strategic.share)} of the ratings are strategic. Kappa and alpha are lower if one "
+            "answer is frequent, even if raters are equally good (three raters who are right 9 times of 10, with 50, 86 or "
+            "95 % of the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1, and rate as many "
             "controls as SGs"
         )
 

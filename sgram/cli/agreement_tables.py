@@ -40,8 +40,8 @@ def interval(estimate: "Estimate") -> str:
 def print_coefficients(measured: "Agreement") -> None:
     """Print the numbers of items and ratings, the coefficients of all labels, and those of each label alone."""
     print(
-        f"{_count(measured.n_items, 'item')}, {_count(measured.n_raters, 'rater')}, {_count(measured.n_ratings, 'rating')}; "
-        f"{percent(measured.missing)} of items x raters missing.\n"
+        f"{_count(measured.n_items, 'item')}, {_count(measured.n_raters, 'rater')}, "
+        f"{_count(measured.n_ratings, 'rating')}; {percent(measured.missing)} of items x raters missing.\n"
         f"Items with two ratings or more: {measured.n_items_with_two:,}; rated by all: {measured.n_items_with_all:,}. "
         f"95 % intervals from {measured.n_draws:,} draws of items, seed {measured.seed}.\n"
     )
@@ -105,12 +105,7 @@ def print_pairs(measured: "Agreement") -> None:
     columns += ["strategic or not"] if strategic and len(measured.overall.labels) > 2 else []
     rows = []
     for pair in pairs[:_PAIRS_SHOWN]:
-        row: list[object] = [
-            f"{pair.first}, {pair.second}",
-            pair.n_items,
-            _number(pair.agreement),
-            _number(pair.kappa),
-        ]
+        row: list[object] = [f"{pair.first}, {pair.second}", pair.n_items, _number(pair.agreement), _number(pair.kappa)]
         row += [interval(pair.kappa) if pair.kappa.value is not None else pair.kappa.undefined]
         row += [_number(strategic[pair.first, pair.second].kappa)] if len(columns) > 5 else []
         rows.append(row)
@@ -134,7 +129,9 @@ def print_raters(measured: "Agreement") -> None:
     )
     rows = []
     for row in measured.raters[:_RATERS_SHOWN]:
-        bias = (percent(row.strategic.share, 6), _points(row.strategic.bias)) if has_strategic else (_largest_bias(row),)
+        bias = (
+            (percent(row.strategic.share, 6), _points(row.strategic.bias)) if has_strategic else (_largest_bias(row),)
+        )
         majority = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
         rows.append((row.rater, row.n_items, *bias, majority, row.n_tied))
     print()

@@ -1,7 +1,8 @@
-"""What every verb needs to talk: safe text, tables, progress. Knows nothing about grams or traces.
+"""Safe text, tables and progress bars for all verbs.
 
-stdout carries data, stderr carries talk. Traces are untrusted: whatever comes from them passes
-`printable` first, so that no escape sequence, bidi override or line break reaches the terminal.
+stdout carries data, stderr carries messages. Traces are untrusted: `printable` escapes every text that comes from
+data, so that no escape sequence, bidi override or line break reaches the terminal, and rich gets `Text` objects,
+never strings that it would parse as markup.
 """
 
 import sys
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-# Okabe and Ito's palette: told apart with any kind of color vision, on light and dark ground.
+# Okabe and Ito's palette: told apart with any kind of color vision, on light and dark backgrounds.
 MOVE_COLORS = {
     "deduction": "#56b4e9",
     "branching": "#e69f00",
@@ -25,105 +26,117 @@ MOVE_COLORS = {
     "other": "default",
 }
 
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_LOG_INTERVAL = 30
+"""Seconds between two progress lines where stderr is not a terminal."""
 
 
 def printable(text: str) -> str:
-    """`text` with control, format and bidi characters shown as visible escapes; newline becomes a space."""
+    r"""Return `text` with control, format and bidi characters as visible escapes; a line break becomes a space.
+
+    >>> printable("wait\x1b[31m,\nlet me check")
+    'wait\\x1b[31m, let me check'
+    """
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     return "".join(
-        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNSAFE else character
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _UNSAFE_CATEGORIES
+        else character
         for character in text
     )
 
 
-def talk() -> Console:
-    """Console on stderr; honours NO_COLOR."""
+def stderr_console() -> Console:
+    """Return a console on stderr; it honors NO_COLOR."""
     return Console(stderr=True, highlight=False)
 
 
 def note(message: str) -> None:
-    """One line of talk on stderr."""
-    talk().print(Text(printable(message)), soft_wrap=True)
+    """Print one line on stderr."""
+    stderr_console().print(Text(printable(message)), soft_wrap=True)
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print a table on stdout; numbers to the right, text as plain text (never markup)."""
-    table = Table(title=title or None, box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for place, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print a table on stdout, numbers aligned right; title, headers and cells are plain text, never markup."""
+    heading = Text(printable(title)) if title else None
+    table = Table(title=heading, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for index, column in enumerate(columns):
+        is_numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(Text(printable(column)), justify="right" if is_numeric else "left", no_wrap=is_numeric)
     for row in rows:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else printable(str(cell))) for cell in row))
     Console(highlight=False).print(table)
 
 
 class Meter:
-    """Progress of one stage: bar, rate, ETA on a terminal; a plain line every 30 s elsewhere."""
+    """Progress of one stage: bar, rate and remaining time on a terminal; elsewhere a plain line every 30 s."""
 
     def __init__(self, stage: str, total: float | None, unit: str):
         self.stage, self.total, self.unit = stage, total, unit
-        self.done, self.started, self.spoken, self.extra = 0.0, time.monotonic(), time.monotonic(), ""
-        self._bar = self._task = None
+        self.done, self.suffix = 0.0, ""
+        self.started = self.last_logged = time.monotonic()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
         if sys.stderr.isatty():
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[rate]}"),
+                TextColumn("{task.fields[rate]}", markup=False),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[extra]}"),
+                TextColumn("{task.fields[suffix]}", markup=False),
             )
-            self._bar = Progress(*columns, console=talk(), transient=True)
-            self._task = self._bar.add_task(stage, total=total, rate="", extra="")
+            self._bar = Progress(*columns, console=stderr_console(), transient=True)
+            self._task = self._bar.add_task(printable(stage), total=total, rate="", suffix="")
             self._bar.start()
 
     def rate(self) -> str:
-        """Units a second since the start; nothing in the first half second, when it would mislead."""
+        """Return units a second since the start; "" in the first half second, when it would mislead."""
         seconds = time.monotonic() - self.started
         if seconds < 0.5 or not self.done:
             return ""
         return f"{self.done / seconds:,.0f} {self.unit}/s"
 
-    def update(self, done: float, extra: str = "") -> None:
-        """Set how much is `done` in all."""
-        self.done, self.extra = done, extra
+    def update(self, done: float, suffix: str = "") -> None:
+        """Set how many units are done in all; `suffix` stands behind the bar."""
+        self.done, self.suffix = done, printable(suffix)
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, rate=self.rate(), extra=extra)
-        elif time.monotonic() - self.spoken >= 30:
-            self.spoken = time.monotonic()
-            of = f" of {self.total:,.0f}" if self.total else ""
-            note(f"{self.stage}: {self.done:,.0f}{of} {self.unit}, {self.rate()} {extra}".rstrip(", "))
+            self._bar.update(self._task, completed=done, rate=self.rate(), suffix=self.suffix)
+        elif time.monotonic() - self.last_logged >= _LOG_INTERVAL:
+            self.last_logged = time.monotonic()
+            total = f" of {self.total:,.0f}" if self.total else ""
+            note(f"{self.stage}: {self.done:,.0f}{total} {self.unit}, {self.rate()} {suffix}".rstrip(", "))
 
     def close(self) -> None:
-        """Leave the terminal clean."""
+        """Remove the bar from the terminal."""
         if self._bar is not None:
             self._bar.stop()
 
 
 @contextmanager
 def meter(stage: str, total: float | None = None, unit: str = "rows") -> Iterator[Meter]:
-    """A `Meter` that is closed whatever happens."""
-    made = Meter(stage, total, unit)
+    """Yield a `Meter`, and close it also if an error is raised."""
+    stage_meter = Meter(stage, total, unit)
     try:
-        yield made
+        yield stage_meter
     finally:
-        made.close()
+        stage_meter.close()
 
 
 @contextmanager
-def stages(units: Mapping[str, str] | None = None) -> Iterator[Callable[[str, int, int], None]]:
-    """A function that shows (stage, done, in all), one `Meter` a stage; `units` says what a stage counts."""
-    held: list[Meter] = []
+def stage_meters(units: Mapping[str, str] | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function of (stage, done, total) that shows one `Meter` a stage; `units` names the unit of each stage."""
+    current: Meter | None = None
 
-    def shown(stage: str, done: int, total: int) -> None:
-        if not held or held[0].stage != stage:
-            if held:
-                held.pop().close()
-            held.append(Meter(stage, total, (units or {}).get(stage, "parts")))
-        held[0].update(done)
+    def update(stage: str, done: int, total: int) -> None:
+        nonlocal current
+        if current is None or current.stage != stage:
+            if current is not None:
+                current.close()
+            current = Meter(stage, total, (units or {}).get(stage, "parts"))
+        current.update(done)
 
     try:
-        yield shown
+        yield update
     finally:
-        if held:
-            held[0].close()
+        if current is not None:
+            current.close()

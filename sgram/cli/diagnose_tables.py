@@ -1,11 +1,11 @@
-"""What ``sgram diagnose`` prints for people to read, and its CSV file. Nothing but tables and sentences."""
+"""Tables and sentences that ``sgram diagnose`` prints, and its CSV file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgram.cli.agreement_tables import interval
-from sgram.cli.console import note, printable, show_table
+from sgram.cli.console import note, print_table, printable
 from sgram.cli.tagged_view import percent
 from sgram.files import write_bytes
 from sgram.traces import Trace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sgram.diagnosis.kind_shares import KindCounts, KindRow
     from sgram.diagnosis.kinds import Diagnosis
 
-    Judged = Sequence[tuple[Judgment, Diagnosis]]
+    JudgmentPairs = Sequence[tuple[Judgment, Diagnosis]]
 
 _MODELS_SHOWN = 12
 _NAME = 18
@@ -25,7 +25,7 @@ _EVIDENCE_SHOWN = 3
 
 
 def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None:
-    """The kinds of all wrong traces with intervals, then of each model."""
+    """Print the kinds of all wrong traces with intervals, then by model."""
     if not len(counts):
         return
     print(
@@ -34,13 +34,13 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
     )
     rows = counts.rows(seed=seed)
     cells = [(row.kind, row.count, percent(row.share.value, 6), _interval(row)) for row in rows]
-    show_table(("kind of error", "traces", "of the wrong", "95 % interval"), cells)
+    print_table(("kind of error", "traces", "of the wrong", "95 % interval"), cells)
     kinds = [row.kind for row in rows]
     by_model = counts.rows(by_model=True, seed=seed)
     groups = [by_model[at : at + len(kinds)] for at in range(0, len(by_model), len(kinds))]
     if len(groups) > 1:
         print()
-        show_table(
+        print_table(
             ("model", "wrong", *kinds),
             [
                 (_short(group[0].model or ""), group[0].wrong, *(percent(row.share.value, 6) for row in group))
@@ -48,13 +48,14 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
             ],
         )
         if len(groups) > _MODELS_SHOWN:
-            note(f"{len(groups) - _MODELS_SHOWN:,} more models; --json tells all")
+            note(f"{len(groups) - _MODELS_SHOWN:,} more models; --json lists all")
 
 
 def _interval(row: "KindRow") -> str:
     share = row.share
-    known = share.low is not None and share.low < share.high  # resamples of none hold none: no knowledge
-    return "-" if not known else f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+    if share.low is None or share.low >= share.high:  # the bootstrap of a share of 0 is always 0
+        return "-"
+    return f"{100 * share.low:.1f} to {100 * share.high:.1f}"
 
 
 def _short(name: str) -> str:
@@ -62,25 +63,25 @@ def _short(name: str) -> str:
 
 
 def print_examples(examples: Mapping[str, Sequence[tuple[Trace, "Diagnosis"]]]) -> None:
-    """A few diagnoses of each kind with their evidence."""
+    """Print example diagnoses of each kind with their evidence."""
     from sgram.diagnosis.kinds import KINDS
 
     for kind in KINDS:
         for trace, diagnosis in examples.get(kind, ()):
             step = "" if diagnosis.step is None else f", step {diagnosis.step + 1}"
             print(f"\n--- {kind} ({percent(diagnosis.confidence).strip()}{step})  {printable(trace.id)}")
-            for each in diagnosis.evidence[:_EVIDENCE_SHOWN]:
-                place = "" if each.start is None else f"  [at {each.start:,}]"
-                print(f"  {printable(each.what)}{place}")
+            for evidence in diagnosis.evidence[:_EVIDENCE_SHOWN]:
+                position = "" if evidence.start is None else f"  [at {evidence.start:,}]"
+                print(f"  {printable(evidence.what)}{position}")
 
 
 def row_json(row: "KindRow") -> dict[str, Any]:
-    """One row as JSON values."""
-    named = {} if row.model is None else {"model": row.model}
+    """Return one row as JSON, numbers rounded to 6 decimals."""
+    model = {} if row.model is None else {"model": row.model}
     numbers = {name: getattr(row.share, name) for name in ("value", "low", "high")}
-    rounded = {name: None if value is None else round(value, 6) for name, value in numbers.items()}
+    rounded = {name: None if number is None else round(number, 6) for name, number in numbers.items()}
     return {
-        **named,
+        **model,
         "kind": row.kind,
         "count": row.count,
         "n_wrong": row.wrong,
@@ -91,7 +92,7 @@ def row_json(row: "KindRow") -> dict[str, Any]:
 
 
 def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
-    """The diagnoses as CSV."""
+    """Write the diagnoses as CSV."""
     from sgram.analysis.table import Column, Table
     from sgram.diagnosis.diagnosis_files import COLUMNS, flat
     from sgram.reports.pages.exports import csv_bytes
@@ -104,61 +105,64 @@ def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
 # -- the judge ------------------------------------------------------------------------------------------
 
 
-def tell_costs(report: "JudgeReport", config: "JudgeConfig", planned: bool = False) -> None:
-    """Say what judging took, or would take."""
+def print_costs(report: "JudgeReport", config: "JudgeConfig", planned: bool = False) -> None:
+    """Print the requests, tokens and price of judging, or of a planned judging."""
     cost = report.cost(config)
-    money = "" if cost is None else f", {cost:,.4f} at the prices given"
+    money = "" if cost is None else f", {cost:,.4f} at --price-in and --price-out"
     tokens = f"{report.tokens_in:,} tokens in, {report.tokens_out:,} out"
     if planned:
-        note(f"the judge would be asked {report.asked:,} times: about {tokens}{money}; nothing was asked")
+        note(f"the judge would be asked {report.asked:,} times: about {tokens}{money}; no request was sent")
         return
-    note(f"judge asked {report.asked:,} times, {report.remembered:,} replies remembered: {tokens}{money}")
+    note(f"judge asked {report.asked:,} times, {report.remembered:,} replies taken from the cache: {tokens}{money}")
     if report.again:
-        note(f"{report.again:,} further tries were needed")
+        note(f"{report.again:,} requests were repeated")
     if report.malformed:
-        note(f"{report.malformed:,} replies name none of the choices A to D; they count for nothing")
+        note(f"{report.malformed:,} replies name none of the choices A to D and are left out")
     if report.unanswered:
-        note(f"{report.unanswered:,} questions stay without an answer; the first: {report.first_fault}; run again")
+        note(f"{report.unanswered:,} requests have no reply (first error: {report.first_fault}); run again")
 
 
-def agreement_of(judged: "Judged", seed: int) -> "Agreement":
-    """How far the judge and the offline kinds agree, on the traces that the judge gives a kind."""
+def agreement_of(judgments: "JudgmentPairs", seed: int) -> "Agreement":
+    """Return the agreement of judge and offline kinds, on the traces to which the judge gives a kind."""
     from sgram.annotation.agreement import measure_agreement
     from sgram.annotation.ratings import Rating
 
     ratings = []
-    for place, (judgment, diagnosis) in enumerate(judged):
+    for number, (judgment, diagnosis) in enumerate(judgments):
         if judgment.kind is not None:
             kind = diagnosis.kind if diagnosis.kind in ("strategic", "procedural") else "other"
-            item = f"{place} {judgment.trace_id}"
+            item = f"{number} {judgment.trace_id}"
             ratings += [Rating(item, "offline", kind), Rating(item, "judge", judgment.kind)]
     return measure_agreement(ratings, seed=seed)
 
 
-def print_agreement(judged: "Judged", model: str, seed: int) -> None:
-    """What the judge chose against the offline kinds, and how far they agree."""
-    told = [(judgment, diagnosis) for judgment, diagnosis in judged if judgment.kind is not None]
-    if not told:
-        note("the judge gave no kind to compare with")
+def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
+    """Print the judge's kinds against the offline kinds, and their agreement."""
+    pairs = [(judgment, diagnosis) for judgment, diagnosis in judgments if judgment.kind is not None]
+    if not pairs:
+        note("the judge gave no kind, so there is no agreement")
         return
     kinds = ("strategic", "procedural", "other")
     counts = dict.fromkeys(((theirs, ours) for theirs in kinds for ours in kinds), 0)
-    for judgment, diagnosis in told:
+    for judgment, diagnosis in pairs:
         ours = diagnosis.kind if diagnosis.kind in kinds else "other"
         counts[judgment.kind, ours] += 1
     print()
-    show_table(
+    print_table(
         (f"{_short(model)} says", *(f"offline {kind}" for kind in kinds)),
         [(theirs, *(counts[theirs, ours] for ours in kinds)) for theirs in kinds],
     )
-    found = agreement_of(judged, seed).overall
-    kappa = found.pairs[0].kappa
-    rows = [("agreement", found.agreement), ("Cohen's kappa", kappa), ("Krippendorff's alpha", found.alpha)]
+    overall = agreement_of(judgments, seed).overall
+    kappa = overall.pairs[0].kappa
+    rows = [("agreement", overall.agreement), ("Cohen's kappa", kappa), ("Krippendorff's alpha", overall.alpha)]
     print()
-    show_table(
-        (f"{len(told):,} traces", "value", "95 % interval"),
-        [(name, "-" if one.value is None else f"{one.value:.3f}", interval(one)) for name, one in rows],
+    print_table(
+        (f"{len(pairs):,} traces", "value", "95 % interval"),
+        [
+            (name, "-" if estimate.value is None else f"{estimate.value:.3f}", interval(estimate))
+            for name, estimate in rows
+        ],
     )
-    shares = [judgment.share for judgment, _ in told if len(judgment.letters) > 1]
+    shares = [judgment.share for judgment, _ in pairs if len(judgment.letters) > 1]
     if shares:
         note(f"the judge agrees with itself in {percent(sum(shares) / len(shares)).strip()} of its repeats")

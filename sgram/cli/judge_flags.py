@@ -1,4 +1,4 @@
-"""Flags of a model that judges wrong rollouts. Knows nothing about diagnosing."""
+"""Flags of the model that judges wrong rollouts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,43 +15,43 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class JudgeFlags:
-    """Asking a model too; it is asked only where --judge is given."""
+    """Ask a model as well; without --judge no model is asked."""
 
     judge: str | None = None
     """URL of an OpenAI-compatible endpoint, such as http://localhost:8000/v1."""
     judge_model: str = ""
-    """Model to ask, as the endpoint calls it."""
+    """Name of the model at the endpoint."""
     judge_traces: int = 100
-    """Wrong traces that it is asked about, drawn by --seed."""
+    """Number of wrong traces that it judges, sampled by --seed."""
     judge_repeats: int = 1
-    """Times that it judges each; the majority counts."""
+    """Judgments for each trace; the majority counts."""
     judge_temperature: float = 0.0
-    """Temperature of its sampling."""
+    """Sampling temperature of the judge."""
     judge_key_env: str = "SGRAM_JUDGE_KEY"
-    """Environment variable that holds the key."""
+    """Environment variable with the API key."""
     judge_parallel: int = 4
-    """Questions that are open at a time."""
+    """Requests in flight at the same time."""
     judge_dir: Path = Path("reports")
-    """Folder that remembers the replies, so that running again asks only for what is missing."""
+    """Folder for the replies; a second run asks only for missing ones."""
     price_in: float | None = None
-    """Price of a million tokens that it reads."""
+    """Price of a million input tokens."""
     price_out: float | None = None
-    """Price of a million tokens that it writes."""
+    """Price of a million output tokens."""
     dry_run: Annotated[bool, Parameter(negative="")] = False
-    """Say what asking it would take, and do not ask."""
+    """Print requests, tokens and price without asking."""
 
     def check(self) -> None:
-        """Refuse flags that cannot be meant, before anything is read."""
+        """Raise `UsageError` for invalid flags, before anything is read."""
         if self.judge is None:
             if self.judge_model or self.dry_run:
-                raise UsageError("--judge-model and --dry-run are for a judge; give its URL with --judge")
+                raise UsageError("--judge-model and --dry-run need a judge; give its URL with --judge")
             return
         if self.judge_traces < 1:
-            raise UsageError("--judge-traces takes a number of traces from 1")
+            raise UsageError(f"--judge-traces must be >= 1 (got {self.judge_traces})")
         self.config()
 
     def config(self) -> "JudgeConfig":
-        """The same for the judge."""
+        """Return these flags as the judge's configuration; raise `UsageError` if it refuses them."""
         from sgram.diagnosis.judge import JudgeConfig
         from sgram.diagnosis.judge_client import Endpoint
 

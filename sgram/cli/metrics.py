@@ -1,4 +1,4 @@
-"""``sgram metrics``: rollouts and runs in; tables with intervals and placebos out. Nothing but flags and printing."""
+"""``sgram metrics``: print tables about rollouts and training runs, with intervals and placebos."""
 
 import json
 from contextlib import closing
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, printable, stages
-from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
-from sgram.cli.read import InputFlags, tell
+from sgram.cli.console import meter, note, printable, stage_meters
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
+from sgram.cli.read import InputFlags, report_reading
 from sgram.errors import UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.traces import TraceReader
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from sgram.scoring.scored_file import ScoredFile
 
 _INPUTS = Parameter(
-    help="Directories of training runs or comparisons, or files and folders of rollouts.", allow_leading_hyphen=True
+    help="Directories of training runs or comparisons; files and folders of rollouts.", allow_leading_hyphen=True
 )
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ScoringFlags:
-    """Log-probabilities and entropies by a local model, for rollouts that hold none."""
+    """Compute log-probabilities and entropies with a local model, for rollouts without them."""
 
     model: str | None = None
     """Compute them with this model: a folder, smollm2, or a name on the hub; needs -o."""
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None
-    """File for the scored rollouts (.jsonl.gz); name it next time, and nothing is computed again."""
+    """File for the scored rollouts (.jsonl.gz); use it as input next time."""
     max_length: int | None = None
-    """Longest prompt and response in tokens that is scored; by default what the model allows."""
+    """Maximum tokens of prompt and response; default: the model's limit."""
     chat: Annotated[bool, Parameter(negative="")] = False
-    """Put prompts through the model's chat template."""
+    """Apply the model's chat template to prompts."""
     device: str = "cpu"
-    """Where the model computes: cpu, cuda or cuda:0."""
+    """Device of the model: cpu, cuda or cuda:0."""
     dtype: str = "float32"
-    """Numbers that it computes in: float32, bfloat16 or float16."""
+    """Precision: float32, bfloat16 or float16."""
 
 
 def metrics(
@@ -48,22 +48,22 @@ def metrics(
     /,
     *,
     lexicon: Annotated[
-        str | None, Parameter(help="A lexicon file or preset; by default a run's own, and wang2025 for rollouts.")
+        str | None, Parameter(help="A lexicon file or preset; default: a run's own, and wang2025 for rollouts.")
     ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     scoring: ScoringFlags = ScoringFlags(),
-    placebos: Annotated[int, Parameter(help="Random lexicons that the lexicon is compared with.")] = 3,
+    placebos: Annotated[int, Parameter(help="Number of placebo lexicons of random grams.")] = 3,
     table: Annotated[
-        tuple[str, ...], Parameter(help="Print this table, whole; may be given again.", negative="", show_default=False)
+        tuple[str, ...], Parameter(help="Print this table in full; may be repeated.", negative="", show_default=False)
     ] = (),
     csv: Annotated[
-        Path | None, Parameter(help="Folder for all tables, a CSV file each.", allow_leading_hyphen=True)
+        Path | None, Parameter(help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
-    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be read and computed, and stop.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Print what would be read and computed, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
-    """Measure what rollouts or training runs show about planning; every number with its interval and its placebo.
+    """Measure the planning of rollouts or training runs, with intervals and placebos.
 
     sgram metrics reports/train-1a2b3c4d5e6f
 
@@ -72,12 +72,12 @@ def metrics(
     sgram metrics rollouts.jsonl --model smollm2 -o scored.jsonl.gz
     """
     from sgram.analysis import AnalysisConfig, analyze
-    from sgram.cli.metrics_tables import check_tables, show_analysis, show_tables
+    from sgram.cli.metrics_tables import check_tables, print_analysis, print_tables
 
-    refuse_options(inputs, "metrics")
+    check_no_options(inputs, "metrics")
     check_tables(table)
     if reading.quarantine is not None:
-        raise UsageError("rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file")
+        raise UsageError("--quarantine is invalid here, as rollouts are read twice; use sgram read --quarantine")
     config = AnalysisConfig(
         lexicon=lexicon,
         tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
@@ -91,44 +91,41 @@ def metrics(
         scored = score(inputs, reading, scoring)
         inputs, config = [str(scored.path)], replace(config, tokenizer=str(scored.tokenizer))
         reading = replace(reading, dialect="sgram")
-    with stages(STAGES) as shown:
-        made = analyze(inputs, config, shown, options=reading.options(), dialect=reading.dialect)
-    written = [] if csv is None else _write_tables(made, csv)
+    with stage_meters(STAGES) as update:
+        analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
+    files = [] if csv is None else _write_tables(analysis, csv)
     if as_json:
-        print(json.dumps(_told(made, table, written), sort_keys=True, allow_nan=False))  # ASCII
+        print(json.dumps(_to_json(analysis, table, files), sort_keys=True, allow_nan=False))  # ASCII
     elif table:
-        show_tables(made, table)
+        print_tables(analysis, table)
     else:
-        show_analysis(made)
-    for said in made.notes:
-        note(said)
-    if written:
-        note(f"{len(written)} tables written to {csv}")
+        print_analysis(analysis)
+    for remark in analysis.notes:
+        note(remark)
+    if files:
+        note(f"{len(files)} tables written to {csv}")
     return 0
 
 
 def _check_names(inputs: list[str], scoring: ScoringFlags, csv: Path | None, dry_run: bool) -> None:
-    """Refuse names that cannot be meant, before anything is read."""
+    """Raise `UsageError` for invalid file names, before anything is read."""
     from sgram.scoring.scored_file import check_format
 
     if scoring.model is None and scoring.output is not None:
         raise UsageError("-o is for rollouts that --model scores; name the model, or --csv for tables")
     if scoring.model is not None and scoring.output is None and not dry_run:
-        raise UsageError("--model needs -o scored.jsonl.gz: what it computes is kept, so that it is computed once")
+        raise UsageError("--model needs -o scored.jsonl.gz, the file for the scored rollouts")
     for path in (scoring.output, csv):
         if path is not None and str(path).startswith("-"):
-            raise UsageError(
-                f"tables and scored rollouts go to files, and {excerpt(path)} names none; write ./{excerpt(path)} "
-                "if it does"
-            )
+            raise UsageError(f"{excerpt(path)} is not a file name; write ./{excerpt(path)} if it is one")
     if csv is not None:
         if csv.is_file():
             raise UsageError(f"{excerpt(csv)} is a file; name a folder for the tables")
-        refuse_places([csv / "corpus.csv"])
+        check_writable([csv / "corpus.csv"])
     if scoring.output is not None:
         check_format(scoring.output)
-        refuse_inputs([scoring.output], inputs)
-        refuse_places([scoring.output])
+        check_not_inputs([scoring.output], inputs)
+        check_writable([scoring.output])
 
 
 STAGES = {
@@ -138,21 +135,21 @@ STAGES = {
     "diagnosing": "traces",
     "measuring": "tables",
 }
-"""What the stages of an analysis count."""
+"""Units that the stages of an analysis count."""
 
 
 def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
-    """The rollouts to be scored; a run's have all that could be computed."""
+    """Return a reader of the rollouts to score; raise `UsageError` for runs, whose rollouts have entropies."""
     from sgram.analysis.sources import find_inputs
 
     runs = [source.shown for source in find_inputs(inputs)[0] if source.kind == "run"]
     if runs:
-        raise UsageError(f"the rollouts of the run {excerpt(runs[0])} hold their entropies already; leave out --model")
+        raise UsageError(f"the rollouts of the run {excerpt(runs[0])} already have entropies; leave out --model")
     return TraceReader(inputs, reading.dialect, options=reading.options())
 
 
 def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "ScoredFile":
-    """Score the rollouts of `inputs` by a model, into the file that `scoring` names, and say what came of it."""
+    """Score the rollouts of `inputs` with a model into `scoring.output`, and print how many were scored."""
     from sgram.scoring.log_probs import Scoring
     from sgram.scoring.scored_file import score_file
     from sgram.training.models import load_model
@@ -163,12 +160,12 @@ def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "Sco
         scored = score_file(
             reader, loaded, scoring.output, Scoring(scoring.max_length, scoring.chat), lambda done: bar.update(done)
         )
-    tell(reader)
+    report_reading(reader)
     note(f"{scored.scored:,} of {scored.traces:,} traces scored by {scoring.model}, written to {scored.path}")
     if scored.reused:
-        note(f"{scored.reused:,} of them had been scored before the last try was cut off")
+        note(f"{scored.reused:,} of them were scored by an earlier, interrupted run")
     if scored.scored < scored.traces:
-        note(f"{scored.traces - scored.scored:,} were empty or too long (--max-length); they have no entropies")
+        note(f"{scored.traces - scored.scored:,} are empty or too long (--max-length) and have no entropies")
     note(f"next time: sgram metrics {scored.path} --tokenizer {scored.tokenizer}")
     return scored
 
@@ -176,7 +173,7 @@ def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "Sco
 def _show_plan(
     inputs: list[str], config: "AnalysisConfig", reading: InputFlags, scoring: ScoringFlags, as_json: bool
 ) -> int:
-    """What would be read, and what a model would take: nothing is written."""
+    """Print what would be read, and the cost of scoring, without writing a file; return the exit code."""
     from sgram.analysis.sources import find_inputs
 
     sources, notes = find_inputs(inputs)
@@ -184,7 +181,7 @@ def _show_plan(
         "format": "sgram-metrics-plan",
         "version": 1,
         "lexicon": config.lexicon,
-        "inputs": [{"path": each.shown, "kind": each.kind, "source": each.name} for each in sources],
+        "inputs": [{"path": source.shown, "kind": source.kind, "source": source.name} for source in sources],
     }
     if scoring.model is not None:
         from sgram.scoring.log_probs import Scoring
@@ -198,29 +195,29 @@ def _show_plan(
     if as_json:
         print(json.dumps(plan, sort_keys=True, allow_nan=False))
         return 0
-    for each in sources:
-        print(printable(f"{each.kind:<8} {each.shown}" + (f"  ({each.name})" if each.name else "")))
+    for source in sources:
+        print(printable(f"{source.kind:<8} {source.shown}" + (f"  ({source.name})" if source.name else "")))
     if scoring.model is not None:
-        found = plan["scoring"]
-        seconds = "unknown" if found["seconds"] is None else f"about {found['seconds']:,.0f} s"
-        print(f"scoring  {found['traces']:,} traces, {found['tokens']:,} tokens, {found['too_long']:,} too long")
-        print(f"         {seconds} on {scoring.device}, about {found['memory'] / 2**20:,.0f} MiB")
-    for said in notes:
-        note(said)
+        cost = plan["scoring"]
+        seconds = "unknown" if cost["seconds"] is None else f"about {cost['seconds']:,.0f} s"
+        print(f"scoring  {cost['traces']:,} traces, {cost['tokens']:,} tokens, {cost['too_long']:,} too long")
+        print(f"         {seconds} on {scoring.device}, about {cost['memory'] / 2**20:,.0f} MiB")
+    for remark in notes:
+        note(remark)
     return 0
 
 
-def _write_tables(made: "Analysis", folder: Path) -> list[Path]:
+def _write_tables(analysis: "Analysis", folder: Path) -> list[Path]:
     from sgram.reports.pages.exports import csv_bytes
 
-    written = []
-    for name, table in made.tables.items():
+    files = []
+    for name, table in analysis.tables.items():
         write_bytes(folder / f"{name}.csv", csv_bytes(table))
-        written.append(folder / f"{name}.csv")
-    return written
+        files.append(folder / f"{name}.csv")
+    return files
 
 
-def _told(made: "Analysis", wanted: tuple[str, ...], written: list[Path]) -> dict[str, Any]:
+def _to_json(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:
     tables = {
         name: {
             "title": table.title,
@@ -228,21 +225,21 @@ def _told(made: "Analysis", wanted: tuple[str, ...], written: list[Path]) -> dic
             "columns": [asdict(column) for column in table.columns],
             "rows": [list(row) for row in table.rows],
         }
-        for name, table in made.tables.items()
-        if not wanted or name in wanted
+        for name, table in analysis.tables.items()
+        if not names or name in names
     }
     orders = {
-        which: {name: {"answer": order.answer, "sentence": order.sentence} for name, order in held.items()}
-        for which, held in (("lexicon", made.orders), ("placebo", made.placebo_orders))
+        marks: {name: {"answer": order.answer, "sentence": order.sentence} for name, order in source_orders.items()}
+        for marks, source_orders in (("lexicon", analysis.orders), ("placebo", analysis.placebo_orders))
     }
     return {
         "format": "sgram-metrics",
         "version": 1,
-        "title": made.title,
-        "sources": list(made.sources),
+        "title": analysis.title,
+        "sources": list(analysis.sources),
         "tables": tables,
         "execution_settles_first": orders,
-        "notes": list(made.notes),
-        "provenance": dict(made.provenance),
-        "files": [path.name for path in written],
+        "notes": list(analysis.notes),
+        "provenance": dict(analysis.provenance),
+        "files": [path.name for path in files],
     }

@@ -1,10 +1,10 @@
-"""The tables of an analysis as a terminal shows them, placebos beside what they control. Nothing but printing."""
+"""Tables of an analysis printed on a terminal, placebos beside the numbers that they control."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sgram.cli.console import note, printable, show_table
+from sgram.cli.console import note, print_table, printable
 from sgram.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ _WIDTH = 30
 
 
 def check_tables(names: Iterable[str]) -> None:
-    """Refuse names of tables that there never are."""
+    """Raise `UsageError` for an unknown table name."""
     from sgram.analysis import TABLES
 
     for name in names:
         if name not in TABLES:
-            raise UsageError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+            raise UsageError(f"unknown table {name!r}; the tables are {', '.join(TABLES)}")
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How a table is shown: the rows of the lexicon, each with the placebo's value beside it."""
+    """View of a table: the rows of the lexicon, each beside the placebo's number."""
 
     name: str
     title: str
@@ -34,22 +34,22 @@ class _View:
     low: str = "low"
     high: str = "high"
     where: tuple[tuple[str, Any], ...] = ()
-    more: tuple[str, ...] = ()
-    """Columns of the same row, shown after."""
+    extra: tuple[str, ...] = ()
+    """Further columns of the same row."""
 
 
 _VIEWS = (
-    _View("success", "how often they are correct", ("source", "measure"), more=("problems", "samples")),
-    _View("shares", "planning share", ("source", "outcome", "unit"), more=("traces",)),
+    _View("success", "how often they are correct", ("source", "measure"), extra=("problems", "samples")),
+    _View("shares", "planning share", ("source", "outcome", "unit"), extra=("traces",)),
     _View(
         "semantic_entropy",
         "semantic entropy at equal size, nats",
         ("source", "bins"),
         "at_size",
         where=(("outcome", "all"),),
-        more=("size", "occurrences"),
+        extra=("size", "occurrences"),
     ),
-    _View("conditional_entropy", "entropy of what follows a span, nats", ("source",), more=("size", "occurrences")),
+    _View("conditional_entropy", "entropy of what follows a span, nats", ("source",), extra=("size", "occurrences")),
     _View("tokens", "token entropy, nats", ("source", "token_class"), "entropy", "entropy_low", "entropy_high"),
     _View("tokens", "perplexity", ("source", "token_class"), "perplexity", "perplexity_low", "perplexity_high"),
     _View(
@@ -57,7 +57,7 @@ _VIEWS = (
         "planning tokens that are of high entropy",
         ("source",),
         "high_given_planning",
-        more=("planning_given_high", "chance"),
+        extra=("planning_given_high", "chance"),
     ),
     _View(
         "errors",
@@ -65,62 +65,64 @@ _VIEWS = (
         ("source", "kind"),
         "share",
         where=(("step", None),),
-        more=("count",),
+        extra=("count",),
     ),
     _View(
         "equations",
         "equations that do not hold",
         ("source", "outcome"),
         "wrong_share",
-        more=("right", "wrong", "unchecked"),
+        extra=("right", "wrong", "unchecked"),
     ),
 )
 
 
-def show_analysis(made: "Analysis") -> None:
-    """Print the main tables, of the first sources where there are many."""
-    shown = made.sources[:_SOURCES_SHOWN]
-    corpus = made.tables["corpus"]
-    _show(corpus.names, [row for row in corpus.rows if row[0] in shown], corpus, made.title)
+def print_analysis(analysis: "Analysis") -> None:
+    """Print the main tables, of at most 12 sources."""
+    sources = analysis.sources[:_SOURCES_SHOWN]
+    corpus = analysis.tables["corpus"]
+    _print_rows(corpus.names, [row for row in corpus.rows if row[0] in sources], corpus, analysis.title)
     for view in _VIEWS:
-        if view.name in made.tables:
-            _show_view(made.tables[view.name], view, shown)
-    _show_orders(made, shown)
-    if len(made.sources) > len(shown):
-        note(f"{len(made.sources) - len(shown)} more sources; --csv, --table and --json tell all")
-    if "grams" in made.tables:
-        note(f"tables: {', '.join(made.tables)}; --table NAME prints one whole")
+        if view.name in analysis.tables:
+            _print_view(analysis.tables[view.name], view, sources)
+    _print_orders(analysis, sources)
+    if len(analysis.sources) > len(sources):
+        note(f"{len(analysis.sources) - len(sources)} more sources; --csv, --table and --json contain all")
+    if "grams" in analysis.tables:
+        note(f"tables: {', '.join(analysis.tables)}; --table NAME prints one in full")
 
 
-def _show_view(table: "Table", view: _View, shown: Sequence[str]) -> None:
-    rows = [row for row in table.records(**dict(view.where)) if row["source"] in shown]
-    held = {column.name: column.kind for column in table.columns}
-    lists = {"list"} & set(table.names)
-    first = [row for row in rows if not lists or row["list"] != "placebo"]
-    beside = {tuple(row[key] for key in view.keys): row for row in rows if lists and row["list"] == "placebo"}
+def _print_view(table: "Table", view: _View, sources: Sequence[str]) -> None:
+    rows = [row for row in table.records(**dict(view.where)) if row["source"] in sources]
+    kinds = {column.name: column.kind for column in table.columns}
+    has_placebos = "list" in table.names
+    lexicon_rows = [row for row in rows if not has_placebos or row["list"] != "placebo"]
+    placebo_rows = {
+        tuple(row[key] for key in view.keys): row for row in rows if has_placebos and row["list"] == "placebo"
+    }
     cells = []
-    for row in first:
+    for row in lexicon_rows:
         if row.get("count") == 0:
             continue
-        placebo = beside.get(tuple(row[key] for key in view.keys))
-        values = [_estimate(row, view, held[view.value])]
-        if lists:
-            values.append("-" if placebo is None else _estimate(placebo, view, held[view.value]))
-        more = (_cell(row[key], held[key]) for key in view.more)
-        cells.append([*(_short(row[key]) for key in view.keys), *values, *more])
+        placebo = placebo_rows.get(tuple(row[key] for key in view.keys))
+        estimates = [_estimate(row, view, kinds[view.value])]
+        if has_placebos:
+            estimates.append("-" if placebo is None else _estimate(placebo, view, kinds[view.value]))
+        extra = (_cell(row[key], kinds[key]) for key in view.extra)
+        cells.append([*(_short(row[key]) for key in view.keys), *estimates, *extra])
     if not cells:
         return
-    names = [*view.keys, *(("SGs [95 %]", "placebo [draws]") if lists else ("value [95 %]",)), *view.more]
+    names = [*view.keys, *(("SGs [95 %]", "placebo [draws]") if has_placebos else ("value [95 %]",)), *view.extra]
     print()
-    show_table(names, cells, view.title)
+    print_table(names, cells, view.title)
 
 
 def _estimate(row: dict[str, Any], view: _View, kind: str) -> str:
     value, low, high = (row[name] for name in (view.value, view.low, view.high))
-    told = _number(value, kind)
+    text = _number(value, kind)
     if low is None or high is None:
-        return told
-    return f"{told} [{_number(low, kind, False)}, {_number(high, kind, False)}]"
+        return text
+    return f"{text} [{_number(low, kind, False)}, {_number(high, kind, False)}]"
 
 
 def _number(value: float | None, kind: str, unit: bool = True) -> str:
@@ -146,43 +148,43 @@ def _short(value: Any) -> str:
     return text if len(text) <= _WIDTH else f"...{text[3 - _WIDTH :]}"
 
 
-def _show(names: Sequence[str], rows: Iterable[Sequence[Any]], table: "Table", title: str) -> None:
+def _print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], table: "Table", title: str) -> None:
     kinds = [column.kind for column in table.columns]
     cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows]
-    show_table(names, cells, printable(title))
+    print_table(names, cells, printable(title))
 
 
-def _show_orders(made: "Analysis", shown: Sequence[str]) -> None:
-    """The verdict on the order of settling, each beside the placebo's."""
-    for source, order in made.orders.items():
-        if source not in shown:
+def _print_orders(analysis: "Analysis", sources: Sequence[str]) -> None:
+    """Print which settles first, execution or planning, beside the placebo's answer."""
+    for source, order in analysis.orders.items():
+        if source not in sources:
             continue
         print(f"\n{printable(source)}. {printable(order.sentence)}")
-        placebo = made.placebo_orders.get(source)
+        placebo = analysis.placebo_orders.get(source)
         if placebo is not None:
-            print(f"Of a placebo's tokens and the others, the same question: {placebo.answer}.")
+            print(f"The same question for a placebo's tokens and the other tokens: {placebo.answer}.")
 
 
-def show_tables(made: "Analysis", names: Iterable[str]) -> None:
-    """Print whole tables; `UsageError` for one that these inputs do not allow."""
-    for place, name in enumerate(names):
-        if name not in made.tables:
-            raise UsageError(f"these inputs allow no table {name}; there are {', '.join(made.tables)}")
-        table = made.tables[name]
-        if place:
+def print_tables(analysis: "Analysis", names: Iterable[str]) -> None:
+    """Print tables in full; raise `UsageError` for a table that these inputs do not give."""
+    for index, name in enumerate(names):
+        if name not in analysis.tables:
+            raise UsageError(f"these inputs give no table {name}; they give {', '.join(analysis.tables)}")
+        table = analysis.tables[name]
+        if index:
             print()
-        _print_whole(table)
+        _print_in_full(table)
         if table.note:
             note(table.note)
 
 
-def _print_whole(table: "Table") -> None:
-    """Every cell in full, whatever the terminal's width: a pipe gets all of it."""
+def _print_in_full(table: "Table") -> None:
+    """Print all cells in full, whatever the terminal's width."""
     kinds = [column.kind for column in table.columns]
     rows = [[str(_cell(value, kind)) for value, kind in zip(row, kinds, strict=True)] for row in table.rows]
-    shown = [list(table.names), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in shown) for place in range(len(kinds))]
-    for row in shown:
+    lines = [list(table.names), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(kinds))]
+    for row in lines:
         cells = (
             cell.ljust(width) if kind == "text" else cell.rjust(width)
             for cell, width, kind in zip(row, widths, kinds, strict=True)

@@ -1,13 +1,13 @@
-"""``sgram mine``: rollouts in, lexicon out. Nothing but flags, progress and printing."""
+"""``sgram mine``: mine a lexicon from rollouts."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, Token
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, Meter, note, printable
-from sgram.cli.path_checks import refuse_options
+from sgram.cli.path_checks import check_no_options
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sgram.lexicon import Cluster
     from sgram.mining.run import Job, Outcome, Progress
 
-# stage: (what is said, unit, how many of the stage's own counts make one)
+# stage: (its title, unit shown, how many counts of the stage make one unit)
 _STAGES = {
     "look": ("checking inputs", "MB", 1e6),
     "read": ("reading", "MB", 1e6),
@@ -38,12 +38,12 @@ _STAGES = {
 
 
 def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
-    """What ``--top`` says; left to itself, cyclopts would round a share to a whole number."""
+    """Parse ``--top``; cyclopts alone would round a share to a whole number."""
     text = tokens[0].value
     try:
         return int(text) if text.strip().isdecimal() else float(text)
     except ValueError:
-        raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a number") from None
+        raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def mine(
     *,
     output: Annotated[
         str | None,
-        Parameter(name=["--output", "-o"], help="Where the lexicon goes; - for stdout.", allow_leading_hyphen=True),
+        Parameter(name=["--output", "-o"], help="File for the lexicon; - for stdout.", allow_leading_hyphen=True),
     ] = None,
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
     background: Annotated[
@@ -74,11 +74,11 @@ def mine(
     ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
-    memory: Annotated[str, Parameter(help="Memory to stay within, such as 1GiB.")] = "2GiB",
+    memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
     rows: Annotated[int, Parameter(help="Clusters in the table at the end.")] = 20,
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
-    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and stop.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
     """Mine a lexicon of Strategic Grams from rollouts.
@@ -95,7 +95,7 @@ def mine(
 
     _check_flags(paths, output, rows)
     if as_json and output == "-":
-        raise UsageError("--json and -o - both want stdout; choose one")
+        raise UsageError("--json and -o - both write to stdout; choose one")
     job = Job(
         paths=tuple(paths),
         config=config,
@@ -109,7 +109,7 @@ def mine(
     job.check(output)
     if dry_run:
         return _show_plan(job, output, as_json)
-    with _talking() as progress:
+    with _progress_meters() as progress:
         outcome = job.run(progress, fresh=fresh)
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
@@ -121,50 +121,52 @@ def mine(
 
 def _check_flags(paths: list[str], output: str | None, rows: int) -> None:
     if output is not None and output.startswith("-") and output != "-":
-        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
-    refuse_options(paths, "mine")
+        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
+    check_no_options(paths, "mine")
     if rows < 0:
-        raise UsageError(f"--rows {rows} means nothing; give a number of clusters")
+        raise UsageError(f"--rows must be >= 0 (got {rows})")
 
 
 @contextmanager
-def _talking() -> Iterator["Progress"]:
-    """Progress on stderr, one meter a stage."""
-    current: list[Meter] = []
+def _progress_meters() -> Iterator["Progress"]:
+    """Yield a progress function that shows one meter for each stage on stderr."""
+    current: Meter | None = None
 
-    def tell(stage: str, done: int, total: int, remark: str) -> None:
-        said, unit, per = _STAGES[stage]
-        if not current or current[0].stage != said:
-            if current:
-                current.pop().close()
-            current.append(Meter(said, total / per if total else None, unit))
-        current[0].update(done / per, remark)
+    def update(stage: str, done: int, total: int, remark: str) -> None:
+        nonlocal current
+        title, unit, counts_per_unit = _STAGES[stage]
+        if current is None or current.stage != title:
+            if current is not None:
+                current.close()
+            current = Meter(title, total / counts_per_unit if total else None, unit)
+        current.update(done / counts_per_unit, remark)
 
     try:
-        yield tell
+        yield update
     finally:
-        if current:
-            current.pop().close()
+        if current is not None:
+            current.close()
 
 
 def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
-    """What a run would do: it reads no trace and writes nothing."""
+    """Print what a run would do, without reading a trace or writing a file; return the exit code."""
     files = job.files()
-    size = sum(bytes_ or 0 for _, bytes_ in files)
-    packed = sum((bytes_ or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, bytes_ in files)
-    paper = job.config.method == "paper"
-    of_problems = 1 if paper else "0.5 % of the problems, at least 4, at most half of them"
+    size = sum(n_bytes or 0 for _, n_bytes in files)
+    text_size = sum(
+        (n_bytes or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, n_bytes in files
+    )
+    min_problems = 1 if job.config.method == "paper" else "0.5 % of the problems, at least 4, at most half of them"
     settings = job.config.resolved(0) | {
         "min_df": job.config.min_df or "0.5 % of the traces, at least 4",
-        "min_problems": job.config.min_problems or of_problems,
+        "min_problems": job.config.min_problems or min_problems,
     }
     plan = {
         "format": "sgram-mining-plan",
         "version": 1,
         "files": len(files),
         "bytes": size,
-        "text_bytes_about": packed,
-        "seconds_about": round(15 + packed / 20e6 / job.resources.workers),
+        "text_bytes_about": text_size,
+        "seconds_about": round(15 + text_size / 20e6 / job.resources.workers),
         "memory": job.resources.memory,
         "workers": job.resources.workers,
         "runs": str(job.runs),
@@ -174,13 +176,13 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(plan, sort_keys=True))
         return 0
-    print(f"inputs   {len(files):,} files, {size / 1e6:,.1f} MB, about {packed / 1e6:,.0f} MB of text")
-    for name, bytes_ in files[:10]:
-        print(f"         {printable(name)}" + (f"  {bytes_ / 1e6:,.1f} MB" if bytes_ is not None else ""))
+    print(f"inputs   {len(files):,} files, {size / 1e6:,.1f} MB, about {text_size / 1e6:,.0f} MB of text")
+    for name, n_bytes in files[:10]:
+        print(f"         {printable(name)}" + (f"  {n_bytes / 1e6:,.1f} MB" if n_bytes is not None else ""))
     if len(files) > 10:
         print(f"         ... and {len(files) - 10:,} more")
-    told = ", ".join(f"{key}={value}" for key, value in settings.items() if value not in (None, []))
-    print(f"config   {printable(told)}")
+    config_text = ", ".join(f"{name}={setting}" for name, setting in settings.items() if setting not in (None, []))
+    print(f"config   {printable(config_text)}")
     print(f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run")
     print(f"memory   {job.resources.memory / 2**30:.1f} GiB; more is spilled to the run's directory")
     print(
@@ -190,7 +192,7 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
 
 
 def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: bool) -> None:
-    """The table of the top clusters, or one JSON object; talk goes to stderr."""
+    """Print the table of the top clusters, or one JSON object; notes go to stderr."""
     lexicon = outcome.lexicon
     count = outcome.summary["rows"]
     if as_json and output != "-":
@@ -198,25 +200,25 @@ def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: boo
     elif output != "-":
         _show_clusters(outcome, rows)
     if outcome.reused:
-        note("This run was finished before; --fresh does it again.")
-    aside = f", {count['quarantined']:,} set aside (see {outcome.directory}/quarantine.jsonl)"
+        note("This run is already finished; --fresh repeats it.")
+    set_aside = f", {count['quarantined']:,} set aside (see {outcome.directory}/quarantine.jsonl)"
     note(
-        f"{count['kept']:,} traces of {count['in']:,} rows{aside if count['quarantined'] else ''}; "
+        f"{count['kept']:,} traces of {count['in']:,} rows{set_aside if count['quarantined'] else ''}; "
         f"{len(lexicon.grams):,} grams in {len(lexicon.clusters):,} clusters, {len(lexicon.core):,} for reading"
     )
     for warning in outcome.summary["warnings"]:
         note(f"warning: {warning}")
     settings = lexicon.source
-    note(f"scorer {_scorer_told(settings['scorer'])}")
+    note(f"scorer {_scorer_description(settings['scorer'])}")
     note(f"embedder {settings['embedder']}, digest {lexicon.digest[:16]}")
     note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
 
 
-def _scorer_told(scorer: dict) -> str:
-    """What chose the grams, in a few words."""
+def _scorer_description(scorer: Mapping[str, Any]) -> str:
+    """Return what scored the grams, in a few words."""
     if scorer["name"] != "labels":
         return scorer["name"]
-    sources = "; ".join(each["name"] for each in scorer["labels"])
+    sources = "; ".join(label_set["name"] for label_set in scorer["labels"])
     return (
         f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)} | setting "
         f"{scorer['setting']}, grams from probability {scorer['threshold']:.2f}, for reading from "
@@ -252,12 +254,12 @@ def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, obj
 
 
 def _readable(outcome: "Outcome") -> list["Cluster"]:
-    """Clusters that hold something to read, in rank order."""
+    """Return the clusters with at least one core gram, in rank order."""
     return [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
 
 
 def cluster_table(outcome: "Outcome", rows: int) -> Table:
-    """Top clusters that hold something to read: move, ClusterDF, medoid, members, an example in context."""
+    """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context."""
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
     for name, options in (
@@ -269,14 +271,16 @@ def cluster_table(outcome: "Outcome", rows: int) -> Table:
     ):
         table.add_column(name, no_wrap=True, **options)
     for cluster in _readable(outcome)[:rows]:
-        others = sorted((gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core)
-        more = f" +{len(others) - 4}" if len(others) > 4 else ""
+        members = sorted(
+            (gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core
+        )
+        ellipsis = f" +{len(members) - 4}" if len(members) > 4 else ""
         color, example = MOVE_COLORS[cluster.move], example_of.get(cluster.id)
         table.add_row(
             Text(cluster.move, color),
             f"{cluster.df:,}",
             Text(cluster.medoid),
-            Text(", ".join(gram.text for gram in others[:4]) + more),
+            Text(", ".join(gram.text for gram in members[:4]) + ellipsis),
             _in_context(example, color),
         )
     return table
@@ -286,16 +290,16 @@ def _show_clusters(outcome: "Outcome", rows: int) -> None:
     Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(cluster_table(outcome, rows))
     readable = len(_readable(outcome))
     if readable > rows:
-        left = len(outcome.lexicon.clusters) - readable
-        note(f"... {readable - rows:,} more clusters to read (--rows), {left:,} that only serve masks")
+        n_mask_only = len(outcome.lexicon.clusters) - readable
+        note(f"... {readable - rows:,} more clusters to read (--rows), {n_mask_only:,} that only serve masks")
 
 
-def _in_context(example: dict | None, color: str, around: int = 30) -> Text:
+def _in_context(example: Mapping[str, Any] | None, color: str, around: int = 30) -> Text:
     if example is None:
         return Text("")
     text, start = example["text"], example["start"]
     first = max(0, start - around)
-    if first and (space := text.find(" ", first, start)) >= 0:  # do not begin inside a word
+    if first and (space := text.find(" ", first, start)) >= 0:  # begin at a word boundary
         first = space + 1
     before = printable(text[first:start])
     gram = printable(example["text"][example["start"] : example["end"]])

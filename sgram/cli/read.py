@@ -1,4 +1,4 @@
-"""``sgram read``: look at rollouts of any known format, or convert them. Nothing but flags and printing."""
+"""``sgram read``: summarize rollouts of any known format, or convert them."""
 
 import json
 import logging
@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import Meter, meter, note, printable, show_table
-from sgram.cli.path_checks import refuse_options
+from sgram.cli.console import Meter, meter, note, print_table, printable
+from sgram.cli.path_checks import check_no_options
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
@@ -23,7 +23,7 @@ from sgram.traces.readers import Counts
 
 Dialect = Literal[("auto", *DIALECTS)]
 _MODELS_SHOWN = 8
-_MODELS_HELD = 10_000
+_MODELS_COUNTED = 10_000
 _PATHS = Parameter(
     help="Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.", allow_leading_hyphen=True
 )
@@ -38,34 +38,34 @@ _AGAIN = Parameter(negative="", show_default=False)
 @Parameter(name="*")
 @dataclass(frozen=True)
 class InputFlags:
-    """How traces are read; every verb that reads traces takes these."""
+    """How traces are read; all verbs that read traces have these flags."""
 
     dialect: Dialect = "auto"
-    """Who wrote the rows; auto tells it by their keys."""
+    """Tool that wrote the rows; auto recognizes it by their keys."""
     where: Annotated[tuple[str, ...], _AGAIN] = ()
-    """Condition that a trace must meet, such as correct=true, model~R1 or step>=100; may be given again."""
+    """Condition on traces, such as correct=true, model~R1 or step>=100; may be repeated."""
     quarantine: Path | None = None
-    """File for the rows that cannot be read; by default beside the output, if there is one."""
+    """File for the rows that cannot be read; default: beside the output, if there is one."""
     max_bad: float = 0.01
-    """Largest share of such rows; more ends with exit code 4."""
+    """Largest allowed share of such rows; a larger share ends with exit code 4."""
     tokenizer: Path | None = None
-    """tokenizer.json (or its directory): for exports that hold token ids alone, and for masks of tokens."""
+    """tokenizer.json (or its folder): for exports with token ids and no text, and for token masks."""
     reward: Annotated[tuple[str, ...], _AGAIN] = ()
-    """Weight of one reward column, as name=weight; may be given again. By default all count once."""
+    """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
-    """Call a trace correct if its reward is above this, where nothing else tells."""
+    """If a row does not say whether it is correct: correct means a reward above this."""
 
     def options(self, output: str | None = None) -> ReadOptions:
-        """The same for the reader; `output` is what the quarantine file stands beside."""
-        logging.getLogger("sgram.traces").addHandler(logging.NullHandler())  # the verb tells it itself
+        """Return these flags as options of the reader; the quarantine file is written beside `output`."""
+        logging.getLogger("sgram.traces").addHandler(logging.NullHandler())  # the verb prints the warnings itself
         rewards = dict(map(_weight, self.reward))
         if not all(map(math.isfinite, (self.correct_above or 0.0, *rewards.values()))):
-            raise UsageError("--correct-above and the weights of --reward are finite numbers")
-        aside = self.quarantine
-        if aside is None and output not in (None, "-"):
-            aside = Path(f"{output}.quarantine.jsonl")
+            raise UsageError("--correct-above and the weights of --reward must be finite numbers")
+        quarantine = self.quarantine
+        if quarantine is None and output not in (None, "-"):
+            quarantine = Path(f"{output}.quarantine.jsonl")
         return ReadOptions(
-            quarantine=aside,
+            quarantine=quarantine,
             max_bad=self.max_bad,
             rewards=rewards,
             tokenizer=self.tokenizer,
@@ -81,61 +81,61 @@ def _weight(text: str) -> tuple[str, float]:
             raise ValueError
         return name, float(weight)
     except ValueError:
-        raise UsageError(f"--reward {text!r} is not understood; write name=weight, as accuracy=1") from None
+        raise UsageError(f"invalid --reward {text!r}; write name=weight, such as accuracy=1") from None
 
 
-def watched(reader: TraceReader, bar: Meter) -> Iterator[Trace]:
-    """Traces of `reader`, telling `bar` how far it is."""
+def with_progress(reader: TraceReader, bar: Meter) -> Iterator[Trace]:
+    """Yield the traces of `reader` and update `bar`."""
     with closing(iter(reader)) as traces:
         for number, trace in enumerate(traces):
             if number % 256 == 0:
-                aside = reader.report.rows_quarantined
-                bar.update(reader.bytes_read / 1e6, f"{aside:,} rows set aside" if aside else "")
+                n_bad = reader.report.rows_quarantined
+                bar.update(reader.bytes_read / 1e6, f"{n_bad:,} rows set aside" if n_bad else "")
             yield trace
 
 
 class _Summary:
-    """What is told of the traces that pass by."""
+    """Counts and means over the traces of one read."""
 
-    def __init__(self, to_show: int):
-        self.n, self.chars, self.right, self.judged = 0, 0, 0, 0
-        self.rewards, self.rewarded = 0.0, 0
+    def __init__(self, n_shown: int):
+        self.n_traces, self.n_chars, self.n_correct, self.n_judged = 0, 0, 0, 0
+        self.reward_sum, self.n_rewarded = 0.0, 0
         self.models: Counter[str] = Counter()
         self.groups = IdSet()
         self.first: list[Trace] = []
-        self._to_show = to_show
+        self._n_shown = n_shown
 
-    def passing(self, traces: Iterator[Trace]) -> Iterator[Trace]:
-        """The same traces, counted."""
+    def count(self, traces: Iterator[Trace]) -> Iterator[Trace]:
+        """Yield the same traces and count them."""
         for trace in traces:
-            self.n += 1
-            self.chars += len(trace.text)
+            self.n_traces += 1
+            self.n_chars += len(trace.text)
             if trace.correct is not None:
-                self.judged += 1
-                self.right += trace.correct
+                self.n_judged += 1
+                self.n_correct += trace.correct
             if trace.reward is not None:
-                self.rewarded += 1
-                self.rewards += trace.reward
+                self.n_rewarded += 1
+                self.reward_sum += trace.reward
             if trace.group is not None:
                 self.groups.add(trace.group)
             model = trace.model or "not told"
-            if model in self.models or len(self.models) < _MODELS_HELD:
+            if model in self.models or len(self.models) < _MODELS_COUNTED:
                 self.models[model] += 1
-            if len(self.first) < self._to_show:
+            if len(self.first) < self._n_shown:
                 self.first.append(trace)
             yield trace
 
     def numbers(self) -> dict[str, Any]:
-        """Counts and means; None where nothing is known."""
+        """Return counts and means; None means unknown."""
         return {
-            "n_traces": self.n,
+            "n_traces": self.n_traces,
             "n_groups": len(self.groups),
-            "mean_chars": self.chars / self.n if self.n else None,
-            "n_judged": self.judged,
-            "share_correct": self.right / self.judged if self.judged else None,
-            "n_rewarded": self.rewarded,
-            "mean_reward": self.rewards / self.rewarded if self.rewarded else None,
-            "models": dict(sorted(self.models.items(), key=lambda item: (-item[1], item[0]))),
+            "mean_chars": self.n_chars / self.n_traces if self.n_traces else None,
+            "n_judged": self.n_judged,
+            "share_correct": self.n_correct / self.n_judged if self.n_judged else None,
+            "n_rewarded": self.n_rewarded,
+            "mean_reward": self.reward_sum / self.n_rewarded if self.n_rewarded else None,
+            "models": dict(sorted(self.models.items(), key=lambda pair: (-pair[1], pair[0]))),
         }
 
 
@@ -149,7 +149,7 @@ def read(
     show: Annotated[int, Parameter(help="Print this many traces.")] = 0,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what rollouts hold, or convert them to JSONL or Parquet.
+    """Summarize rollouts, or convert them to JSONL or Parquet.
 
     sgram read runs/ --show 2
 
@@ -158,18 +158,23 @@ def read(
     _check_names(paths, output)
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
-    if show < 0 or (limit is not None and limit < 1):
-        raise UsageError("--show and --limit take a number of traces")
+    if show < 0:
+        raise UsageError(f"--show must be >= 0 (got {show})")
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be >= 1 (got {limit})")
     flags = flags or InputFlags()
     reader = TraceReader(paths, flags.dialect, options=flags.options(output))
     summary, total = _Summary(show), reader.bytes_total
-    with meter("reading", total / 1e6 if total else None, "MB") as bar, closing(watched(reader, bar)) as seen:
-        traces = summary.passing(islice(seen, limit))
+    with (
+        meter("reading", total / 1e6 if total else None, "MB") as bar,
+        closing(with_progress(reader, bar)) as all_traces,
+    ):
+        traces = summary.count(islice(all_traces, limit))
         if output is None:
             deque(traces, maxlen=0)
         else:
             write_traces(traces, output)
-    tell(reader)
+    report_reading(reader)
     if as_json:
         _print_json(reader, summary, output)
     elif output is None:
@@ -177,28 +182,28 @@ def read(
     for trace in summary.first:
         _print_trace(trace)
     if output not in (None, "-"):
-        note(f"{summary.n:,} traces written to {output}")
+        note(f"{summary.n_traces:,} traces written to {output}")
 
 
 def _check_names(paths: list[str], output: str | None) -> None:
     if output is not None and output != "-" and output.startswith("-"):
-        raise UsageError(f"-o {output} names no file; write ./{output} if it does")
-    refuse_options(paths, "read")
+        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
+    check_no_options(paths, "read")
 
 
-def tell(reader: TraceReader) -> None:
-    """Say what `reader` warns of, and how many rows it set aside, where and why."""
-    report, aside = reader.report, reader.options.quarantine
+def report_reading(reader: TraceReader) -> None:
+    """Print the warnings of `reader`, and how many rows it set aside, where and why."""
+    report, quarantine = reader.report, reader.options.quarantine
     for warning in report.warnings:
         note(f"warning: {warning}")
     if report.rows_quarantined:
-        place = f"see {aside}" if aside else "name a file for them with --quarantine"
-        note(f"rows set aside: {report.rows_quarantined:,}; first: {report.first_fault}; {place}")
+        hint = f"see {quarantine}" if quarantine else "name a file for them with --quarantine"
+        note(f"rows set aside: {report.rows_quarantined:,}; first: {report.first_fault}; {hint}")
 
 
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
-    value = {
+    document = {
         "format": "sgram-read",
         "version": 1,
         "output": output,
@@ -223,7 +228,7 @@ def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> N
             for file in report.files
         ],
     }
-    print(json.dumps(value, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
+    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
 
 
 def _print_tables(reader: TraceReader, summary: _Summary) -> None:
@@ -231,28 +236,28 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     rows = [(_short(file.file), file.dialect or "-", *_counts(file)) for file in report.files]
     if len(rows) > 1:
         rows.append(("all", "", *_counts(report)))
-    show_table(("file", "dialect", "rows", "kept", "skipped", "set aside"), rows)
+    print_table(("file", "dialect", "rows", "kept", "skipped", "set aside"), rows)
     numbers = summary.numbers()
     models = [f"{name} ({count:,})" for name, count in list(numbers["models"].items())[:_MODELS_SHOWN]]
     if len(numbers["models"]) > _MODELS_SHOWN:
         models.append(f"{len(numbers['models']) - _MODELS_SHOWN} more")
     facts = [
-        ("groups", f"{numbers['n_groups']:,}" if numbers["n_groups"] else "not told"),
-        ("mean length", f"{numbers['mean_chars']:,.0f} characters" if summary.n else "-"),
-        ("correct", _share(numbers["share_correct"], summary.judged)),
-        ("mean reward", f"{numbers['mean_reward']:.4g}" if summary.rewarded else "not told"),
+        ("groups", f"{numbers['n_groups']:,}" if numbers["n_groups"] else "unknown"),
+        ("mean length", f"{numbers['mean_chars']:,.0f} characters" if summary.n_traces else "-"),
+        ("correct", _share(numbers["share_correct"], summary.n_judged)),
+        ("mean reward", f"{numbers['mean_reward']:.4g}" if summary.n_rewarded else "unknown"),
         ("models", ", ".join(models) or "-"),
     ]
     print()
-    show_table(("kept traces", ""), facts)
+    print_table(("kept traces", ""), facts)
 
 
 def _counts(report: Counts) -> tuple[int, int, int, int]:
     return report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined
 
 
-def _share(share: float | None, judged: int) -> str:
-    return "not told" if share is None else f"{100 * share:.1f} % of {judged:,} judged"
+def _share(share: float | None, n_judged: int) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} % of {n_judged:,} judged"
 
 
 def _short(name: str, limit: int = 34) -> str:
@@ -260,12 +265,12 @@ def _short(name: str, limit: int = 34) -> str:
 
 
 def _print_trace(trace: Trace) -> None:
-    known = {
+    fields = {
         name: getattr(trace, name)
         for name in ("group", "model", "step", "reward", "correct", "answer", "reference")
         if getattr(trace, name) is not None
     }
-    facts = "  ".join(f"{name}={printable(str(value))}" for name, value in known.items())
+    facts = "  ".join(f"{name}={printable(str(value))}" for name, value in fields.items())
     print(f"\n--- {printable(trace.id)}  {facts}")
     for title, text in (("prompt", trace.prompt), ("text", trace.text)):
         if text is not None:

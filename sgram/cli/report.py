@@ -1,4 +1,4 @@
-"""``sgram report``: runs or traces in, one page out, with tables and figures beside it. Nothing but flags and talk."""
+"""``sgram report``: write one HTML page about runs or traces, with tables and figures beside it."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import note, printable, stages
-from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
+from sgram.cli.console import note, printable, stage_meters
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -25,30 +25,29 @@ if TYPE_CHECKING:
 _PATHS = Parameter(
     help="Training runs (or folders of them, or a comparison), files or folders of rollouts.", allow_leading_hyphen=True
 )
-_OUTPUT = Parameter(name=["--output", "-o"], help="The page.", allow_leading_hyphen=True)
-_LEXICON = Parameter(help="A lexicon file, or a preset; by default a run's own, and wang2025 for traces.")
+_OUTPUT = Parameter(name=["--output", "-o"], help="File for the page.", allow_leading_hyphen=True)
+_LEXICON = Parameter(help="A lexicon file, or a preset; default: a run's own, and wang2025 for traces.")
 _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
-    "they are kept "
-    "beside the page in .scored.jsonl.gz."
+    "they are written beside the page in .scored.jsonl.gz."
 )
 _MAIN_TABLES = ("corpus", "success", "shares", "moves", "semantic_entropy", "tokens", "overlap", "settling", "errors")
-_WRITTEN_LIKE_INPUT = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
+_INPUT_SUFFIXES = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class BesideFlags:
-    """What is written beside the page."""
+class ExtraFiles:
+    """Files that are written beside the page."""
 
     markdown: Path | None = None
     """Markdown file of the summary and the tables, for a paper."""
     csv: Path | None = None
-    """Folder for every table as CSV."""
+    """Folder for all tables as CSV."""
     figures: Path | None = None
-    """Folder for every figure as a file."""
+    """Folder for all figures as files."""
     figure_form: Literal["png", "pdf", "svg"] = "png"
-    """What those files are."""
+    """Format of the figure files."""
 
 
 def report(
@@ -59,14 +58,14 @@ def report(
     lexicon: Annotated[str | None, _LEXICON] = None,
     model: Annotated[str | None, _MODEL] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
-    beside: BesideFlags = BesideFlags(),
+    extra: ExtraFiles = ExtraFiles(),
     title: Annotated[str | None, Parameter(help="The page's title.")] = None,
     traces: Annotated[int, Parameter(help="Traces shown in full on the page.")] = 12,
     seed: Annotated[int, Parameter(help="Seed of placebos and of bootstrap intervals.")] = 0,
-    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be read and written, and stop.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Print what would be read and written, and stop.")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
-    """Measure runs or traces and write one page that says what was found; traces alone are tagged first.
+    """Measure runs or traces and write the results as one page; traces are tagged first.
 
     sgram report rollouts.jsonl -o report.html
 
@@ -74,11 +73,12 @@ def report(
     """
     from sgram.analysis.config import AnalysisConfig
 
-    if seed < 0 or traces < 0:
-        raise UsageError("--seed and --traces take a whole number from 0")
-    _check_names(paths, output, beside, reading.quarantine)
+    for flag, number in (("seed", seed), ("traces", traces)):
+        if number < 0:
+            raise UsageError(f"--{flag} must be >= 0 (got {number})")
+    _check_names(paths, output, extra, reading.quarantine)
     if model is not None:
-        refuse_inputs([_scored_beside(output)], paths)
+        check_not_inputs([_scored_path(output)], paths)
     config = AnalysisConfig(
         lexicon=lexicon,
         tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
@@ -87,25 +87,28 @@ def report(
         n_siblings=min(traces, AnalysisConfig().n_siblings),
     )
     if dry_run:
-        return _show_plan(paths, output, beside, as_json)
+        return _show_plan(paths, output, extra, as_json)
     command = _command(paths, lexicon, reading.tokenizer, model, seed, traces)
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
     analysis = _analyzed(paths, config, reading)
-    told = {**analysis.provenance, "command": command}
-    analysis = replace(analysis, title=title or analysis.title, provenance=told)
+    provenance = {**analysis.provenance, "command": command}
+    analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
     from sgram.reports.findings.summary import summary
 
     sentences = summary(analysis)
-    drawn, made = _figures(analysis, beside)
-    size = _write_page(analysis, drawn, sentences, output)
-    files = [output, *_write_beside(analysis, made, sentences, beside)]
+    page_figures, figures = _figures(analysis, extra)
+    size = _write_page(analysis, page_figures, sentences, output)
+    files = [output, *_write_extra(analysis, figures, sentences, extra)]
     if as_json:
         _print_json(analysis, sentences, files)
         return 0
-    for said in analysis.notes:
-        note(said)
-    note(f"{len(analysis.tables):,} tables, {len(drawn):,} figures, {len(sentences):,} sentences; {size / 1e6:.1f} MB")
+    for remark in analysis.notes:
+        note(remark)
+    note(
+        f"{len(analysis.tables):,} tables, {len(page_figures):,} figures, {len(sentences):,} sentences; "
+        f"{size / 1e6:.1f} MB"
+    )
     for folder, n in sorted(Counter(path.parent for path in files[1:]).items()):
         names = [path.name for path in files[1:] if path.parent == folder]
         note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
@@ -116,51 +119,51 @@ def report(
 def _command(
     paths: Sequence[str], lexicon: str | None, tokenizer: Path | None, model: str | None, seed: int, traces: int
 ) -> str:
-    """The command that makes the page again, without the machine's folders."""
+    """Return the command that writes the page again, without folders of this machine."""
     words = ["sgram", "report", *(Path(path).name for path in paths)]
-    for flag, value in (("--lexicon", lexicon), ("--tokenizer", tokenizer), ("--model", model)):
-        words += [] if value is None else [flag, Path(value).name]
+    for flag, argument in (("--lexicon", lexicon), ("--tokenizer", tokenizer), ("--model", model)):
+        words += [] if argument is None else [flag, Path(argument).name]
     return shlex.join([*words, "--traces", str(traces), "--seed", str(seed)])
 
 
-def _check_names(paths: Sequence[str], output: Path, beside: BesideFlags, quarantine: Path | None) -> None:
-    """Refuse names that cannot be meant, before anything is read."""
-    refuse_options(paths, "report")
+def _check_names(paths: Sequence[str], output: Path, extra: ExtraFiles, quarantine: Path | None) -> None:
+    """Raise `UsageError` for invalid file names, before anything is read."""
+    check_no_options(paths, "report")
     if quarantine is not None:
-        raise UsageError("rollouts are read twice here; sgram read --quarantine sets bad rows aside in a file")
-    written = [path for path in (output, beside.markdown) if path is not None]
-    folders = [path for path in (beside.csv, beside.figures) if path is not None]
-    for path in written + folders:
+        raise UsageError("--quarantine is invalid here, as rollouts are read twice; use sgram read --quarantine")
+    files = [path for path in (output, extra.markdown) if path is not None]
+    folders = [path for path in (extra.csv, extra.figures) if path is not None]
+    for path in files + folders:
         if str(path) == "-":
-            raise UsageError("pages, tables and figures go to files, not to stdout; name a file")
+            raise UsageError("pages, tables and figures cannot go to stdout; name a file")
         if str(path).startswith("-"):
-            raise UsageError(f"{excerpt(path)} names no file; write ./{excerpt(path)} if it does")
-    refuse_inputs(written, paths)
-    for path in written:
-        if path.suffix.lower() in _WRITTEN_LIKE_INPUT:
+            raise UsageError(f"{excerpt(path)} is not a file name; write ./{excerpt(path)} if it is one")
+    check_not_inputs(files, paths)
+    for path in files:
+        if path.suffix.lower() in _INPUT_SUFFIXES:
             raise UsageError(
                 f"{excerpt(path)} would be read as rollouts; end a page's name in .html, Markdown's in .md"
             )
-    refuse_places(written)
+    check_writable(files)
     for path in folders:
         if path.is_file():
             raise UsageError(f"{excerpt(path)} is a file; name a folder")
-    refuse_places(path / "table.csv" for path in folders)
-    if len({os.path.realpath(path) for path in written}) < len(written):
+    check_writable(path / "table.csv" for path in folders)
+    if len({os.path.realpath(path) for path in files}) < len(files):
         raise UsageError(f"-o and --markdown both name {excerpt(output)}; give each a file of its own")
 
 
 def _scored(
     paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags, model: str, output: Path
 ) -> tuple[list[str], "AnalysisConfig", InputFlags]:
-    """The same inputs with entropies by a local model, in a file beside the page, and how that file is read."""
+    """Score the inputs with a local model into a file beside the page; return that file and how to read it."""
     from sgram.cli.metrics import ScoringFlags, score
 
-    scored = score(list(paths), reading, ScoringFlags(model=model, output=_scored_beside(output)))
+    scored = score(list(paths), reading, ScoringFlags(model=model, output=_scored_path(output)))
     return ([str(scored.path)], replace(config, tokenizer=str(scored.tokenizer)), replace(reading, dialect="sgram"))
 
 
-def _scored_beside(page: Path) -> Path:
+def _scored_path(page: Path) -> Path:
     return page.with_name(f"{page.stem}.scored.jsonl.gz")
 
 
@@ -168,93 +171,97 @@ def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlag
     from sgram.analysis import analyze
     from sgram.cli.metrics import STAGES
 
-    with stages(STAGES) as shown:
-        return analyze(paths, config, shown, options=reading.options(), dialect=reading.dialect)
+    with stage_meters(STAGES) as update:
+        return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect)
 
 
-def _figures(analysis: "Analysis", beside: BesideFlags) -> tuple[list["ShownFigure"], list["Figure"]]:
-    """The figures as the page takes them, and as files are made of; none without matplotlib."""
+def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["ShownFigure"], list["Figure"]]:
+    """Return the figures drawn for the page, and the figures to draw as files; none without matplotlib."""
     from sgram.reports.figures.report_figures import figures
 
-    made, drawn = figures(analysis), []
+    all_figures, page_figures = figures(analysis), []
     try:
-        with stages({"drawing": "figures"}) as shown:
-            for number, figure in enumerate(made, 1):
-                drawn.append(figure.shown())
-                shown("drawing", number, len(made))
+        with stage_meters({"drawing": "figures"}) as update:
+            for number, figure in enumerate(all_figures, 1):
+                page_figures.append(figure.shown())
+                update("drawing", number, len(all_figures))
     except MissingExtraError as error:
-        if beside.figures is not None:
+        if extra.figures is not None:
             raise
         note(f"the page has no figures: {error}")
         return [], []
-    return drawn, made
+    return page_figures, all_figures
 
 
 def _write_page(
-    analysis: "Analysis", drawn: Sequence["ShownFigure"], sentences: Sequence["Sentence"], output: Path
+    analysis: "Analysis", figures: Sequence["ShownFigure"], sentences: Sequence["Sentence"], output: Path
 ) -> int:
     from sgram.reports.pages.report_page import ReportConfig, report_page
 
     config = ReportConfig(max_examples=max(ReportConfig().max_examples, len(analysis.examples)))
-    page = report_page(analysis, drawn, sentences, config)
+    page = report_page(analysis, figures, sentences, config)
     write_bytes(output, page)
     return len(page)
 
 
-def _write_beside(
-    analysis: "Analysis", made: Sequence["Figure"], sentences: Sequence["Sentence"], beside: BesideFlags
+def _write_extra(
+    analysis: "Analysis", figures: Sequence["Figure"], sentences: Sequence["Sentence"], extra: ExtraFiles
 ) -> Iterable[Path]:
-    """Write the files beside the page; their paths."""
+    """Write the files beside the page; return their paths."""
     from sgram.reports.pages.exports import csv_bytes, markdown
 
     files: list[Path] = []
-    if beside.csv is not None:
+    if extra.csv is not None:
         for table in analysis.tables.values():
-            files.append(beside.csv / f"{table.name}.csv")
+            files.append(extra.csv / f"{table.name}.csv")
             write_bytes(files[-1], csv_bytes(table))
-    shown: dict[str, str] = {}
-    if beside.figures is not None:
-        for figure in made:
-            files.append(beside.figures / f"{figure.name}.{beside.figure_form}")
-            write_bytes(files[-1], figure.bytes(beside.figure_form))
-            if beside.markdown is not None:
-                shown[figure.name] = os.path.relpath(files[-1], beside.markdown.parent)
-    if beside.markdown is not None:
-        files.append(beside.markdown)
-        write_bytes(files[-1], markdown(analysis, sentences, made, shown or None).encode("utf-8", "backslashreplace"))
+    figure_paths: dict[str, str] = {}
+    if extra.figures is not None:
+        for figure in figures:
+            files.append(extra.figures / f"{figure.name}.{extra.figure_form}")
+            write_bytes(files[-1], figure.bytes(extra.figure_form))
+            if extra.markdown is not None:
+                figure_paths[figure.name] = os.path.relpath(files[-1], extra.markdown.parent)
+    if extra.markdown is not None:
+        files.append(extra.markdown)
+        write_bytes(
+            files[-1], markdown(analysis, sentences, figures, figure_paths or None).encode("utf-8", "backslashreplace")
+        )
     return files
 
 
-def _show_plan(paths: Sequence[str], output: Path, beside: BesideFlags, as_json: bool) -> int:
-    """Say what would be read and written."""
+def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: bool) -> int:
+    """Print what would be read and written; return the exit code."""
     from sgram.analysis.sources import find_inputs
 
     sources, notes = find_inputs(paths)
-    told = [{"input": each.shown, "kind": each.kind, "name": each.name} for each in sources]
-    written = [str(path) for path in (output, beside.markdown, beside.csv, beside.figures) if path is not None]
+    inputs = [{"input": source.shown, "kind": source.kind, "name": source.name} for source in sources]
+    outputs = [str(path) for path in (output, extra.markdown, extra.csv, extra.figures) if path is not None]
     if as_json:
-        plan = {"inputs": told, "writes": written, "notes": notes}
+        plan = {"inputs": inputs, "writes": outputs, "notes": notes}
         print(json.dumps({"format": "sgram-report-plan", "version": 1, **plan}, sort_keys=True))
         return 0
-    for each in told:
-        name = f" ({each['name']})" if each["name"] else ""
-        print(printable(f"read {each['kind']} {each['input']}{name}"))
-    for path in written:
+    for source in sources:
+        name = f" ({source.name})" if source.name else ""
+        print(printable(f"read {source.kind} {source.shown}{name}"))
+    for path in outputs:
         print(printable(f"write {path}"))
-    for said in notes:
-        note(said)
+    for remark in notes:
+        note(remark)
     return 0
 
 
 def _print_json(analysis: "Analysis", sentences: Sequence["Sentence"], files: Iterable[Path]) -> None:
-    told = {
+    document = {
         "format": "sgram-report",
         "version": 1,
         "title": analysis.title,
         "files": [str(path) for path in files],
         "sources": list(analysis.sources),
         "notes": list(analysis.notes),
-        "sentences": [{"section": each.section, "kind": each.kind, "text": each.text} for each in sentences],
+        "sentences": [
+            {"section": sentence.section, "kind": sentence.kind, "text": sentence.text} for sentence in sentences
+        ],
         "tables": {name: analysis.tables[name].records() for name in _MAIN_TABLES if name in analysis.tables},
     }
-    print(json.dumps(told, sort_keys=True, allow_nan=False))  # ASCII: no terminal can be moved by it
+    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal

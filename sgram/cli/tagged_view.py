@@ -112,7 +112,9 @@ def _marked_lines(tagged: "TaggedTrace", in_color: bool) -> Iterator[Text]:
 
 def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_lines: int) -> None:
     wrapped = (
-        part for line in _marked_lines(tagged, in_color) for part in (line.wrap(console, console.width - 2) if line else [line])
+        part
+        for line in _marked_lines(tagged, in_color)
+        for part in (line.wrap(console, console.width - 2) if line else [line])
     )
     for line in islice(wrapped, max_lines or None):
         console.print(Text("  ") + line if line else "", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What ``sgram train`` is told by flags and by a file, as one configuration. Nothing but reading what was asked for."""
+"""Flags and TOML file of ``sgram train``, read into one configuration."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,86 +14,86 @@ from sgram.training.experiments.arms import Arm, did_you_mean, parse_arms
 from sgram.training.experiments.run_config import RunConfig
 
 VERB_KEYS = ("seeds", "warmup_seeds", "compare", "controls", "jobs")
-"""Keys of a file that say how many runs there are; all others are settings of a run."""
+"""Keys of a file that set the number of runs; all others are settings of a run."""
 HELP = {
     "task": "testbed, gym:DATASET, or a file of JSONL problems.",
-    "task_options": "A setting of the task, as key=value; may be given again.",
+    "task_options": "A setting of the task, as key=value; may be repeated.",
     "model": "testbed (a tiny model warmed up on the task), smollm2, or a Hugging Face folder or name.",
     "warmup_seed": "Seed of the tiny model that training starts from.",
-    "warmup_steps": "Supervised steps of the tiny model; by default as many as it takes to begin to solve problems.",
+    "warmup_steps": "Supervised steps of the tiny model; default: until it begins to solve problems.",
     "method": "How advantages are shaped: grpo, hicra, siren, placebo, ...",
     "alpha": "How much planning tokens are amplified.",
     "lexicon": "task (the task's own phrases), mined, a preset, or a file.",
-    "placebo_draw": "Number of the placebo's draw; by default the seed.",
-    "seed": "Seed of sampling and of everything else after the warm-up.",
+    "placebo_draw": "Number of the placebo draw; default: the seed.",
+    "seed": "Seed of sampling and of all else after the warm-up.",
     "steps": "Optimizer steps.",
-    "prompts": "Problems a step.",
+    "prompts": "Problems in each step.",
     "samples": "Responses to each problem: the size of a group.",
-    "max_tokens": "Most tokens of a response.",
+    "max_tokens": "Maximum tokens of a response.",
     "learning_rate": "Learning rate.",
-    "schedule": "How the learning rate falls.",
-    "temperature": "Temperature of sampling.",
+    "schedule": "Schedule of the learning rate.",
+    "temperature": "Sampling temperature.",
     "scale": "Whether a group's advantages are divided by their standard deviation.",
     "loss": "TRL's loss_type.",
     "clip_low": "How far below 1 the ratio of policies is clipped.",
     "clip_high": "How far above 1 the ratio of policies is clipped.",
     "iterations": "Updates with each batch of responses.",
-    "accumulation": "Parts that a batch is computed in, to save memory.",
+    "accumulation": "Number of parts that a batch is split into to save memory.",
     "entropy_coef": "Coefficient of the uniform entropy bonus, for method entropy.",
     "siren_coef": "Coefficient of SIREN's squared distance, for method siren.",
-    "method_options": "Another setting of the method, as key=value; may be given again.",
+    "method_options": "Another setting of the method, as key=value; may be repeated.",
     "lora_rank": "Rank of LoRA adapters; 0: all weights are trained.",
     "bf16": "Compute in bfloat16.",
-    "refresh_lexicon": "Steps after which the lexicon is mined anew from recent rollouts; 0: never.",
+    "refresh_lexicon": "Mine the lexicon again from recent rollouts every so many steps; 0: never.",
     "eval_samples": "Responses to held-out problems, before and after.",
     "eval_every": "Steps between measurements on held-out problems; 0: only before and after.",
-    "save_every": "Steps between checkpoints, from which an interrupted run goes on.",
-    "threads": "CPU threads of PyTorch; the last digits of a result depend on it.",
+    "save_every": "Steps between checkpoints, from which an interrupted run resumes.",
+    "threads": "CPU threads of PyTorch; the last digits of results depend on it.",
 }
 _TABLES = {"task_options": "task-option", "method_options": "method-option"}
 
 
-def _flag(each: Field, hints: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    """A setting as an optional flag: None where it is not given, so that a file can say it."""
-    default = each.default if each.default is not MISSING else None
-    told = HELP.get(each.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
-    if each.name in _TABLES:
+def _flag(field: "Field[Any]", hints: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    """Return a setting as an optional flag: (name, type, default); None means that the file decides."""
+    default = field.default if field.default is not MISSING else None
+    help_text = HELP.get(field.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
+    if field.name in _TABLES:
         parameter = Parameter(
-            name=f"--{_TABLES[each.name]}", help=told, negative="", show_default=False, allow_leading_hyphen=True
+            name=f"--{_TABLES[field.name]}", help=help_text, negative="", show_default=False, allow_leading_hyphen=True
         )
-        return each.name, Annotated[tuple[str, ...], parameter], ()
-    parameter = Parameter(help=told, show_default=False, allow_leading_hyphen=True)
-    return each.name, Annotated[hints[each.name] | None, parameter], None
+        return field.name, Annotated[tuple[str, ...], parameter], ()
+    parameter = Parameter(help=help_text, show_default=False, allow_leading_hyphen=True)
+    return field.name, Annotated[hints[field.name] | None, parameter], None
 
 
 TrainFlags = make_dataclass(
     "TrainFlags",
-    [_flag(each, get_type_hints(RunConfig)) for each in fields(RunConfig)],
-    namespace={"__module__": __name__},  # cyclopts takes what the standard library makes for a plain value
+    [_flag(field, get_type_hints(RunConfig)) for field in fields(RunConfig)],
+    namespace={"__module__": __name__},  # otherwise cyclopts takes the class for one from the standard library
     frozen=True,
 )
-"""Every field of `RunConfig` as a flag."""
+"""All fields of `RunConfig` as flags."""
 
 
 @dataclass(frozen=True)
 class MatrixFlags:
-    """How many runs, and which."""
+    """Number and choice of runs."""
 
     compare: str | None = None
     """Arms to run and compare: grpo,hicra,hicra:alpha=0.5,placebo."""
     controls: str | None = None
-    """Arms that the others are held against; by default those whose methods are controls."""
+    """Arms that the others are compared with; default: those whose methods are controls."""
     seeds: str | None = None
-    """Several seeds, as 0,1,2: a run for each."""
+    """Several seeds, such as 0,1,2: one run for each."""
     warmup_seeds: str | None = None
-    """Several seeds of the tiny model: all other runs from each."""
+    """Several seeds of the tiny model: all runs from each of them."""
     jobs: int | None = None
-    """Runs at once. [default: 1]"""
+    """Runs at the same time. [default: 1]"""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be run."""
+class RequestedRuns:
+    """The runs that the flags and the file ask for."""
 
     config: RunConfig
     arms: tuple[Arm, ...]
@@ -104,93 +104,95 @@ class Asked:
 
     @property
     def n_runs(self) -> int:
-        """Runs in all."""
+        """Return the number of runs."""
         return len(self.arms) * len(self.seeds) * len(self.warmup_seeds)
 
 
-def asked_for(file: Path | None, flags: Any, matrix: MatrixFlags) -> Asked:
-    """What the file and the flags ask for; flags override the file. `UsageError` for what cannot be meant."""
-    held = {} if file is None else read_config(file)
-    given = {each.name: getattr(flags, each.name) for each in fields(flags)}
-    tables = {name: {**held.get(name, {}), **_table(given.pop(name), flag)} for name, flag in _TABLES.items()}
-    settings = {key: value for key, value in held.items() if key not in VERB_KEYS}
-    settings |= {key: value for key, value in given.items() if value is not None} | tables
+def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> RequestedRuns:
+    """Return the runs that the file and the flags ask for; flags override the file. Raise `UsageError` if invalid."""
+    file_settings = {} if file is None else read_config(file)
+    flag_settings = {field.name: getattr(flags, field.name) for field in fields(flags)}
+    tables = {
+        name: {**file_settings.get(name, {}), **_table(flag_settings.pop(name), flag)} for name, flag in _TABLES.items()
+    }
+    settings = {name: setting for name, setting in file_settings.items() if name not in VERB_KEYS}
+    settings |= {name: setting for name, setting in flag_settings.items() if setting is not None} | tables
     config = RunConfig.from_mapping(settings, "" if file is None else excerpt(file))
-    verb = {key: held.get(key) for key in VERB_KEYS}
-    verb |= {key: value for key in VERB_KEYS if (value := getattr(matrix, key)) is not None}
-    for many, one in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
-        if getattr(matrix, many) is not None and given[one] is not None:
-            flag = many.replace("_", "-")
-            raise UsageError(f"--{flag} and --{one.replace('_', '-')} say the same; give one of them")
-        if given[one] is not None:
-            verb[many] = None
+    verb = {key: file_settings.get(key) for key in VERB_KEYS}
+    verb |= {key: setting for key in VERB_KEYS if (setting := getattr(matrix, key)) is not None}
+    for plural, singular in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
+        if flag_settings[singular] is None:
+            continue
+        if getattr(matrix, plural) is not None:
+            raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
+        verb[plural] = None
     arms = (
         parse_arms(_names(verb["compare"], "compare")) if verb["compare"] is not None else parse_arms([config.method])
     )
     jobs = 1 if verb["jobs"] is None else verb["jobs"]
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise UsageError(f"jobs is a whole number from 1, not {excerpt(str(jobs))}")
+        raise UsageError(f"jobs must be a whole number >= 1 (got {excerpt(str(jobs))})")
     controls = None if verb["controls"] is None else tuple(_names(verb["controls"], "controls"))
     seeds = _numbers(verb["seeds"], "seeds", config.seed)
-    return Asked(
+    return RequestedRuns(
         config, tuple(arms), controls, seeds, _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed), jobs
     )
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The settings that a TOML file writes down, under the names of fields."""
-    shown = excerpt(path)
+    """Return the settings of a TOML file, by field name; raise `InputError` or `UsageError` if it is invalid."""
+    name_of_file = excerpt(path)
     try:
-        held = tomllib.loads(path.read_bytes().decode("utf-8"))
+        document = tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {shown}: {error.strerror}; check the path") from error
+        raise InputError(f"cannot read {name_of_file}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{shown} is not UTF-8 ({error}); save it as UTF-8") from error
+        raise InputError(f"{name_of_file} is not UTF-8 ({error}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{shown} is no TOML: {error}; write settings as steps = 80") from error
-    known = [each.name for each in fields(RunConfig)] + list(VERB_KEYS)
-    found: dict[str, Any] = {}
-    for key, value in held.items():
+        raise InputError(f"{name_of_file} is not valid TOML: {error}; write settings as steps = 80") from error
+    names = [field.name for field in fields(RunConfig)] + list(VERB_KEYS)
+    settings: dict[str, Any] = {}
+    for key, setting in document.items():
         name = key.replace("-", "_")
-        if name not in known:
-            raise UsageError(f"{shown}: there is no setting {excerpt(key)}; {did_you_mean(name, known)}")
-        if name in found:
-            raise UsageError(f"{shown} says {name} twice, as {excerpt(key)} too; leave one out")
-        if name in _TABLES and not isinstance(value, dict):
-            raise UsageError(f"{shown}: {name} is a table, written below [{name}]")
-        found[name] = value
-    return found
+        if name not in names:
+            raise UsageError(f"{name_of_file}: unknown setting {excerpt(key)}; {did_you_mean(name, names)}")
+        if name in settings:
+            raise UsageError(f"{name_of_file} sets {name} twice, also as {excerpt(key)}; leave one out")
+        if name in _TABLES and not isinstance(setting, dict):
+            raise UsageError(f"{name_of_file}: {name} must be a table, written below [{name}]")
+        settings[name] = setting
+    return settings
 
 
 def _table(pairs: Sequence[str], flag: str) -> dict[str, Any]:
-    """``key=value`` pairs; values are read as TOML reads them, else as text."""
-    found: dict[str, Any] = {}
-    for each in pairs:
-        key, sign, value = (part.strip() for part in each.partition("="))
+    """Return ``key=value`` pairs as a dict; right sides are parsed as TOML, or else taken as text."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, text = (part.strip() for part in pair.partition("="))
         if not (key and sign):
-            raise UsageError(f"--{flag} {excerpt(each)} is not understood; write --{flag} key=value")
+            raise UsageError(f"invalid --{flag} {excerpt(pair)}; write --{flag} key=value")
         try:
-            found[key] = tomllib.loads(f"value = {value}")["value"]
+            settings[key] = tomllib.loads(f"setting = {text}")["setting"]
         except (tomllib.TOMLDecodeError, KeyError):
-            found[key] = value
-    return found
+            settings[key] = text
+    return settings
 
 
-def _names(given: Any, what: str) -> list[str]:
-    """Names separated by commas, or a list of them."""
-    names = given.split(",") if isinstance(given, str) else given
+def _names(setting: Any, key: str) -> list[str]:
+    """Return names separated by commas, or a list of names, as a list."""
+    names = setting.split(",") if isinstance(setting, str) else setting
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{what} is a list of arms, as grpo,hicra,placebo")
+        raise UsageError(f"{key} must be a list of arms, such as grpo,hicra,placebo")
     return [name.strip() for name in names]
 
 
-def _numbers(given: Any, what: str, default: int) -> tuple[int, ...]:
-    """Different whole numbers from 0, sorted: ``0,1,2`` or a list of them."""
-    if given is None:
+def _numbers(setting: Any, key: str, default: int) -> tuple[int, ...]:
+    """Return different whole numbers >= 0, sorted, from ``0,1,2`` or a list."""
+    if setting is None:
         return (default,)
-    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else [given]
+    parts = setting.split(",") if isinstance(setting, str) else setting if isinstance(setting, list) else [setting]
     texts = [str(part).strip() for part in parts]
     numbers = [int(text) for text in texts if text.isdecimal() and text.isascii()]
     if not numbers or len(numbers) < len(texts) or len(set(numbers)) < len(numbers):
-        raise UsageError(f"{what} are different whole numbers from 0, as 0,1,2, not {excerpt(', '.join(texts))}")
+        raise UsageError(f"{key} must be different whole numbers >= 0, such as 0,1,2 (got {excerpt(', '.join(texts))})")
     return tuple(sorted(numbers))

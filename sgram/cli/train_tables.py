@@ -38,8 +38,8 @@ def duration(seconds: float) -> str:
     rounded = round(seconds)
     if rounded < 90:
         return f"{rounded} s"
-    minutes, rest = divmod(rounded, 60)
-    return f"{minutes} min {rest:02d} s" if rounded < 5400 else f"{minutes // 60} h {minutes % 60:02d} min"
+    minutes, remainder = divmod(rounded, 60)
+    return f"{minutes} min {remainder:02d} s" if rounded < 5400 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def cell(name: str, number: float | None) -> str:
@@ -134,7 +134,9 @@ class Board:
 
     def table(self) -> Table:
         """Return the live table: of one run its last steps, of several runs those that are running."""
-        caption = f"{self.n_finished} of {self.n_runs} runs ended" + (f", {self.n_failed} failed" if self.n_failed else "")
+        caption = f"{self.n_finished} of {self.n_runs} runs ended" + (
+            f", {self.n_failed} failed" if self.n_failed else ""
+        )
         table = Table(box=None, pad_edge=False, header_style="bold", caption=caption if self.n_runs > 1 else None)
         table.caption_justify = "left"
         table.add_column("run", no_wrap=True, overflow="ellipsis")

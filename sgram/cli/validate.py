@@ -1,4 +1,4 @@
-"""``sgram validate``: a lexicon on text that people labeled. Nothing but flags, progress and printing."""
+"""``sgram validate``: measure precision and recall of a lexicon on labeled text."""
 
 import json
 import os
@@ -26,53 +26,54 @@ _AGAIN = {"negative": "", "allow_leading_hyphen": True}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelSet:
+class IndexedLabels:
     """One file of labels, read and indexed."""
 
     name: str
     documents: "list[LabeledDocument]"
     index: "UnitIndex"
     positive: tuple[str, ...]
-    """Positive labels that occur."""
+    """Positive labels that occur, the most frequent first."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class LabelFlags:
-    """Which labels are read, and how."""
+    """Choice of labels and units."""
 
     positive: Annotated[tuple[str, ...], Parameter(**_AGAIN, show_default=False)] = ()
-    """Label that counts as planning; may be given again. By default those of the known schemas."""
+    """Label that means planning; may be repeated. Default: those of the known schemas."""
     annotator: str | None = None
-    """Whose labels are read, where a file holds those of several people."""
+    """Annotator whose labels are read, if a file has several."""
     tokenizer: Path | None = None
-    """tokenizer.json (or its directory): count its tokens rather than words."""
+    """tokenizer.json (or its folder): count its tokens instead of words."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class CompareFlags:
-    """What the lexicon is compared with."""
+    """Lists that the lexicon is compared with."""
 
     beside: Annotated[tuple[str, ...], Parameter(**_AGAIN, show_default=False)] = ()
-    """Another lexicon, as name=lexicon; may be given again."""
+    """Another lexicon, as name=lexicon; may be repeated."""
     candidates: Path | None = None
-    """candidates.parquet of the mining run: its scores carry the curve beyond the lexicon."""
+    """candidates.parquet of the mining run: its scores extend the curve beyond the lexicon."""
     by: Literal["document", "problem"] = "document"
-    """What the intervals are drawn over."""
+    """Unit of the bootstrap intervals."""
     draws: int = 1000
-    """Draws of the bootstrap."""
+    """Bootstrap draws."""
     seed: int = 0
     """Seed of draws, placebos and folds."""
     top: int = 10
-    """Grams to show that hurt most, and that help most."""
+    """Number of most harmful and of most helpful grams to print."""
     figure: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Precision-recall figure to write: .svg, .png or .pdf."""
 
     def check(self) -> None:
-        """Refuse numbers and names that mean nothing."""
-        if self.draws < 1 or self.seed < 0 or self.top < 0:
-            raise UsageError("--draws takes a number from 1, --seed and --top take one from 0")
+        """Raise `UsageError` for numbers out of range and unknown figure formats."""
+        for flag, number, minimum in (("draws", self.draws, 1), ("seed", self.seed, 0), ("top", self.top, 0)):
+            if number < minimum:
+                raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
         if self.figure is not None:
             from sgram.reports.figures.precision_recall import figure_form
 
@@ -82,28 +83,28 @@ class CompareFlags:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class PruneFlags:
-    """A cut to a wished precision."""
+    """Prune the lexicon to a target precision."""
 
     min_precision: float | None = None
-    """Precision on units that the lexicon is cut down to, measured on documents that the cut has not seen."""
+    """Target precision on units, measured on documents that were not used for pruning."""
     output: Annotated[str | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None
-    """File for the cut lexicon."""
+    """File for the pruned lexicon, or for the classifier with --train."""
 
     def check(self) -> None:
-        """Refuse a cut that cannot be meant."""
+        """Raise `UsageError` for invalid flags."""
         if self.min_precision is None:
             if self.output is not None:
-                raise UsageError("-o is for the cut lexicon; say how precise it is to be with --min-precision")
+                raise UsageError("-o is the pruned lexicon; give its precision with --min-precision")
             return
         if not 0 < self.min_precision < 1:
-            raise UsageError(f"--min-precision lies between 0 and 1, not at {self.min_precision:g}")
+            raise UsageError(f"--min-precision must be between 0 and 1 (got {self.min_precision:g})")
         if self.output == "-":
-            raise UsageError("stdout holds the tables; name a file for the cut lexicon")
+            raise UsageError("-o -: stdout is for the tables; name a file for the pruned lexicon")
 
 
 _LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _LABELS = Parameter(
-    help="JSONL of labeled texts (docs/validation.md); may be given again, each is told by itself.", **_AGAIN
+    help="JSONL of labeled texts (docs/validation.md); may be repeated; each file is evaluated separately.", **_AGAIN
 )
 
 
@@ -118,7 +119,7 @@ def validate(
     training: TrainFlags = TrainFlags(),  # noqa: B008
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
-    """Tell how well a lexicon finds the units that people labeled as planning, beside other lists and placebos.
+    """Measure how well a lexicon finds units labeled as planning, beside other lists and placebos.
 
     sgram validate lexicon.json --labels labels.jsonl --figure pr.svg
 
@@ -134,19 +135,19 @@ def validate(
         return train(labels, reading.annotator, reading.positive, training, pruning.output, comparing.seed, as_json)
     pruning.check()
     _check_names(lexicon, labels, comparing, pruning)
-    loaded, beside = Lexicon.load(lexicon), _beside(comparing.beside)
+    loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
     sets = read_label_sets(labels, reading)
-    comparisons = _compare(loaded, sets, beside, comparing)
+    comparisons = _compare(loaded, sets, other_lexicons, comparing)
     pruned = _prune(loaded, sets, comparing, pruning)
     if as_json:
         _print_json(loaded, sets, comparisons, pruned, comparing)
     else:
         from sgram.cli.validation_tables import print_comparison, print_pruned
 
-        for one, made in zip(sets, comparisons, strict=True):
-            print_comparison(one.name, one.positive, made)
-        if pruned is not None:
-            print_pruned([one.name for one in sets], pruned, pruning.min_precision)
+        for label_set, comparison in zip(sets, comparisons, strict=True):
+            print_comparison(label_set.name, label_set.positive, comparison)
+        if pruned is not None and pruning.min_precision is not None:
+            print_pruned([label_set.name for label_set in sets], pruned, pruning.min_precision)
     if comparing.figure is not None:
         write_bytes(comparing.figure, _figure(sets, comparisons, comparing.figure))
         note(f"figure written to {comparing.figure}")
@@ -157,65 +158,67 @@ def validate(
 
 
 def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags) -> None:
-    """Refuse flags that ask for a judgment of a lexicon."""
-    asked = {
+    """Raise `UsageError` for flags that need a lexicon."""
+    lexicon_flags = {
         "--beside": comparing.beside,
         "--candidates": comparing.candidates,
         "--figure": comparing.figure,
         "--min-precision": pruning.min_precision,
         "--tokenizer": reading.tokenizer,
     }
-    for flag, value in asked.items():
-        if value:
-            raise UsageError(f"{flag} is for judging a lexicon; leave it out with --train")
+    for flag, argument in lexicon_flags.items():
+        if argument:
+            raise UsageError(f"{flag} needs a lexicon; leave it out with --train")
 
 
 def _check_names(lexicon: str | None, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
-    """Refuse names that cannot be meant, before anything is read."""
+    """Raise `UsageError` for invalid file names, before anything is read."""
     lexicon = lexicon or ""
     if [lexicon, *labels].count("-") > 1:
         raise UsageError("only one of the lexicon and the labels can come from stdin; name files for the others")
-    read = [lexicon, *labels, *(each.partition("=")[2] for each in comparing.beside), str(comparing.candidates or "")]
-    written = [path for path in (comparing.figure, pruning.output) if path is not None]
-    check_no_options([lexicon, *labels, *written], "validate")
-    inputs = {os.path.realpath(path) for path in read if path not in ("", "-")}
-    for path in written:
-        if os.path.realpath(path) in inputs:
+    compared = [pair.partition("=")[2] for pair in comparing.beside]
+    inputs = [lexicon, *labels, *compared, str(comparing.candidates or "")]
+    outputs = [path for path in (comparing.figure, pruning.output) if path is not None]
+    check_no_options([lexicon, *labels, *outputs], "validate")
+    input_paths = {os.path.realpath(path) for path in inputs if path not in ("", "-")}
+    for path in outputs:
+        if os.path.realpath(path) in input_paths:
             raise UsageError(f"{path} is an input; write to another file")
-    if len({os.path.realpath(path) for path in written}) < len(written):
+    if len({os.path.realpath(path) for path in outputs}) < len(outputs):
         raise UsageError(f"--figure and -o both name {pruning.output}; give each a file of its own")
 
 
-def _beside(given: Sequence[str]) -> dict[str, Lexicon]:
-    beside: dict[str, Lexicon] = {}
-    for each in given:
-        name, sign, path = each.partition("=")
+def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
+    """Return the lexicons of --beside by their names."""
+    lexicons: dict[str, Lexicon] = {}
+    for pair in pairs:
+        name, sign, path = pair.partition("=")
         if not (name and sign and path) or path == "-":
-            raise UsageError(f"--beside {excerpt(each)} is not understood; write name=lexicon, as paper=paper.json")
-        if name in beside:
-            raise UsageError(f"--beside names {excerpt(name)} twice; give each lexicon a name of its own")
-        beside[name] = Lexicon.load(path)
-    return beside
+            raise UsageError(f"invalid --beside {excerpt(pair)}; write name=lexicon, such as paper=paper.json")
+        if name in lexicons:
+            raise UsageError(f"--beside has the name {excerpt(name)} twice; give each lexicon a name of its own")
+        lexicons[name] = Lexicon.load(path)
+    return lexicons
 
 
 # -- labels ---------------------------------------------------------------------------------------------
 
 
-def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[LabelSet]:
-    """The files of labels, indexed; `InputError` for one without anything positive."""
+def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabels]:
+    """Return the files of labels, read and indexed; raise `InputError` for a file without a positive unit."""
     from sgram.evaluation.labels import POSITIVE_LABELS, read_labels
 
     documents = [read_labels(path, flags.annotator) for path in paths]
-    present = [_label_counts(each) for each in documents]
-    everywhere = set().union(*present)
+    label_counts = [_label_counts(file_documents) for file_documents in documents]
+    labels = set().union(*label_counts)
     for label in flags.positive:
-        if label not in everywhere:
-            raise InputError(f"no unit is labeled '{excerpt(label, 60)}'; there are {_some_labels(present)}")
+        if label not in labels:
+            raise InputError(f"no unit is labeled '{excerpt(label, 60)}'; the labels are {_list_labels(label_counts)}")
     tokenizer = _tokenizer(flags.tokenizer)
     positive = frozenset(flags.positive) or POSITIVE_LABELS
     return [
-        _label_set(path, each, counts, positive, tokenizer)
-        for path, each, counts in zip(paths, documents, present, strict=True)
+        _label_set(path, file_documents, counts, positive, tokenizer)
+        for path, file_documents, counts in zip(paths, documents, label_counts, strict=True)
     ]
 
 
@@ -225,35 +228,36 @@ def _label_set(
     counts: dict[str, int],
     positive: frozenset[str],
     tokenizer: "Encoder | None",
-) -> LabelSet:
+) -> IndexedLabels:
     from sgram.evaluation.label_index import UnitIndex
 
     name = "stdin" if path == "-" else Path(path).name
     if not counts:
-        raise InputError(f"{excerpt(path)} holds no labeled unit; each document has units with a label")
-    found = tuple(sorted(positive & counts.keys(), key=lambda label: (-counts[label], label)))
-    if not found:
+        raise InputError(f"{excerpt(path)} has no labeled unit; each document needs units with a label")
+    positive_labels = tuple(sorted(positive & counts.keys(), key=lambda label: (-counts[label], label)))
+    if not positive_labels:
         raise InputError(
-            f"{excerpt(path)} holds nothing positive; its labels are {_some_labels([counts])}: name those that mean "
+            f"{excerpt(path)} has no positive unit; its labels are {_list_labels([counts])}: name those that mean "
             "planning with --positive"
         )
-    return LabelSet(name, documents, UnitIndex.of(documents, positive, tokenizer), found)
+    return IndexedLabels(name, documents, UnitIndex.of(documents, positive, tokenizer), positive_labels)
 
 
 def _label_counts(documents: "Sequence[LabeledDocument]") -> dict[str, int]:
     counts: dict[str, int] = {}
-    for label in (label for each in documents for unit in each.units for label in unit.labels):
+    for label in (label for document in documents for unit in document.units for label in unit.labels):
         counts[label] = counts.get(label, 0) + 1
     return counts
 
 
-def _some_labels(counts: Sequence[dict[str, int]], limit: int = 12) -> str:
+def _list_labels(counts: Sequence[dict[str, int]], limit: int = 12) -> str:
+    """Return the most frequent labels with their counts as text."""
     total: dict[str, int] = {}
-    for label, times in (item for each in counts for item in each.items()):
-        total[label] = total.get(label, 0) + times
+    for label, n in (pair for file_counts in counts for pair in file_counts.items()):
+        total[label] = total.get(label, 0) + n
     ranked = sorted(total, key=lambda label: (-total[label], label))
-    more = f" and {len(ranked) - limit} more" if len(ranked) > limit else ""
-    return ", ".join(f"{excerpt(label, 60)} ({total[label]:,})" for label in ranked[:limit]) + more or "no labels"
+    ellipsis = f" and {len(ranked) - limit} more" if len(ranked) > limit else ""
+    return ", ".join(f"{excerpt(label, 60)} ({total[label]:,})" for label in ranked[:limit]) + ellipsis or "no labels"
 
 
 def _tokenizer(path: Path | None) -> "Encoder | None":
@@ -268,7 +272,7 @@ def _tokenizer(path: Path | None) -> "Encoder | None":
 
 
 def _compare(
-    lexicon: Lexicon, sets: Sequence[LabelSet], beside: dict[str, Lexicon], flags: CompareFlags
+    lexicon: Lexicon, sets: Sequence[IndexedLabels], other_lexicons: dict[str, Lexicon], flags: CompareFlags
 ) -> "list[Comparison]":
     from sgram.evaluation.comparison import ComparisonConfig, compare
     from sgram.evaluation.gram_scores import read_candidates
@@ -278,76 +282,81 @@ def _compare(
         missing = [gram.text for gram in lexicon.grams if gram.text not in candidates]
         if missing:
             note(
-                f"warning: {len(missing):,} of the lexicon's {len(lexicon.grams):,} grams are no candidates "
-                f"({missing[0]}, ...); are they of the same mining run?"
+                f"warning: {len(missing):,} of the lexicon's {len(lexicon.grams):,} grams are missing in the "
+                f"candidates ({missing[0]}, ...); are both of the same mining run?"
             )
     config = ComparisonConfig(flags.by, flags.draws, flags.seed, flags.top)
-    made = []
-    for one in sets:
-        if not len(one.index.find([gram.text for gram in lexicon.grams]).gram):
+    comparisons = []
+    for label_set in sets:
+        if not len(label_set.index.find([gram.text for gram in lexicon.grams]).gram):
             raise InputError(
-                f"none of the {len(lexicon.grams):,} grams of {excerpt(lexicon.name, 60)} occurs in {one.name}, so "
-                "there is nothing to judge; are text and lexicon in one language?"
+                f"none of the {len(lexicon.grams):,} grams of {excerpt(lexicon.name, 60)} occurs in {label_set.name}, "
+                "so nothing can be measured; are text and lexicon in the same language?"
             )
-        made.append(compare(lexicon, one.index, beside, config, candidates))
-        _warn(one, made[-1], lexicon)
-    return made
+        comparisons.append(compare(lexicon, label_set.index, other_lexicons, config, candidates))
+        _warn(label_set, comparisons[-1], lexicon)
+    return comparisons
 
 
-def _warn(one: LabelSet, made: "Comparison", lexicon: Lexicon) -> None:
-    if made.in_sample:
+def _warn(label_set: IndexedLabels, comparison: "Comparison", lexicon: Lexicon) -> None:
+    if comparison.in_sample:
         note(
-            f"warning: {lexicon.name} was made with these very labels ({one.name}), so its figures are in-sample and "
-            "too good; judge it on labels that it has not seen"
+            f"warning: {lexicon.name} was made with these labels ({label_set.name}), so its figures are in-sample and "
+            "too high; validate it on other labels"
         )
-    if made.by == "document" and made.n_problems < made.n_documents:
+    if comparison.by == "document" and comparison.n_problems < comparison.n_documents:
         note(
-            f"{one.name}: {made.n_documents:,} documents answer {made.n_problems:,} problems; --by problem gives "
-            "intervals that respect it"
+            f"{label_set.name}: {comparison.n_documents:,} documents answer {comparison.n_problems:,} problems; --by "
+            "problem gives intervals over problems"
         )
 
 
-def _prune(lexicon: Lexicon, sets: Sequence[LabelSet], comparing: CompareFlags, flags: PruneFlags) -> "Pruned | None":
+def _prune(
+    lexicon: Lexicon, sets: Sequence[IndexedLabels], comparing: CompareFlags, flags: PruneFlags
+) -> "Pruned | None":
     if flags.min_precision is None:
         return None
     from sgram.evaluation.precision_recall import DocumentResamples
     from sgram.evaluation.prune import prune
 
-    drawn = [DocumentResamples.of(one.index, comparing.by, comparing.draws, comparing.seed) for one in sets]
-    return prune(lexicon, [one.index for one in sets], flags.min_precision, comparing.seed, drawn)
+    resamples = [
+        DocumentResamples.of(label_set.index, comparing.by, comparing.draws, comparing.seed) for label_set in sets
+    ]
+    indexes = [label_set.index for label_set in sets]
+    return prune(lexicon, indexes, flags.min_precision, comparing.seed, resamples)
 
 
-def _figure(sets: Sequence[LabelSet], comparisons: "Sequence[Comparison]", path: str) -> bytes:
+def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[Comparison]", path: str) -> bytes:
     from sgram.cli.validation_tables import panel
     from sgram.reports.figures.precision_recall import figure_form, precision_recall_figure
 
-    panels = [panel(one.name, made) for one, made in zip(sets, comparisons, strict=True)]
+    panels = [panel(label_set.name, comparison) for label_set, comparison in zip(sets, comparisons, strict=True)]
     return precision_recall_figure(panels, figure_form(path))
 
 
 def _print_json(
     lexicon: Lexicon,
-    sets: Sequence[LabelSet],
+    sets: Sequence[IndexedLabels],
     comparisons: "Sequence[Comparison]",
     pruned: "Pruned | None",
     flags: CompareFlags,
 ) -> None:
     from sgram.evaluation.precision_recall import plain_record
 
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "format": "sgram-validation",
         "version": 1,
         "seed": flags.seed,
         "draws": flags.draws,
         "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
         "label_sets": [
-            {"name": one.name, "positive": list(one.positive), **made.to_json()}
-            for one, made in zip(sets, comparisons, strict=True)
+            {"name": label_set.name, "positive": list(label_set.positive), **comparison.to_json()}
+            for label_set, comparison in zip(sets, comparisons, strict=True)
         ],
         "pruned": None,
     }
     if pruned is not None:
-        told["pruned"] = {
+        document["pruned"] = {
             "order": pruned.order,
             "aim": pruned.aim,
             "threshold": pruned.threshold,
@@ -356,6 +365,8 @@ def _print_json(
             "n_dropped": pruned.n_dropped,
             "n_unseen": pruned.n_unseen,
             "n_grams": len(pruned.lexicon.grams),
-            "label_sets": [plain_record(each) for each in pruned.rates],
+            "label_sets": [plain_record(rates) for rates in pruned.rates],
         }
-    print(printable(json.dumps(told, sort_keys=True, allow_nan=False)))  # ASCII: no terminal can be moved by it
+    print(
+        printable(json.dumps(document, sort_keys=True, allow_nan=False))
+    )  # ASCII: no escape sequence reaches a terminal

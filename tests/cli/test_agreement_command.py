@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sgram.annotation.items import Item, Sample, items_bytes
+from sgram.annotation.items import Item, Sample, encode_sample
 from sgram.annotation.ratings import Rating, write_ratings
 from sgram.cli import main
 from sgram.lexicon import Lexicon
@@ -61,7 +61,7 @@ def items(tmp_path):
         for n in range(5)
     ]
     path = tmp_path / "items.jsonl"
-    path.write_bytes(items_bytes(Sample(DIGEST, 0, tuple(made))))
+    path.write_bytes(encode_sample(Sample(DIGEST, 0, tuple(made))))
     return path
 
 
@@ -132,10 +132,10 @@ def test_many_pairs_and_raters_are_cut_and_told(run, tmp_path):
     write_ratings(path, rated({f"r{n}": "bdpbd" for n in range(6)} | {"s0": "*****bpd"}))
     _, out, err = run(path)
     assert sum(one.startswith("r") and ", r" in one for one in out.splitlines()) == 10
-    assert "5 more pairs; --json tells all" in err
+    assert "5 more pairs; --json lists all" in err
     assert "pairs of raters without a common item: 6" in err
     write_ratings(path, rated({f"r{n:02}": "bdpbd" for n in range(23)}))
-    assert "3 more raters; --json tells all" in run(path, "--draws", 2)[2]
+    assert "3 more raters; --json lists all" in run(path, "--draws", 2)[2]
 
 
 def test_other_people_s_labels_are_named(run, tmp_path):
@@ -159,7 +159,7 @@ def test_other_people_s_labels_are_named(run, tmp_path):
 def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_path):
     path = tmp_path / "r.jsonl"
     for rows, said in (
-        ({"anna": "bdp"}, "Agreement on 3 labels cannot be told: one rater, and agreement needs two."),
+        ({"anna": "bdp"}, "Agreement on 3 labels is undefined: one rater, and agreement needs two."),
         ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label cannot be told: all ratings are the same label."),
         ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels cannot be told: no item has two ratings."),
     ):
@@ -176,14 +176,16 @@ def test_items_that_all_call_procedural_are_judged_so(run, items, tmp_path):
     write_ratings(path, rated({"anna": "ppppp ppppp", "ben": "ppppp ppppp"}))
     _, out, _ = run(path, "--items", items)
     assert line(out, "SGs")[1:3] == ["0.0", "%"]
-    assert "The interval of the difference holds 0: these SGs cannot be told from random grams." in out
+    assert (
+        "contains 0: no difference between these SGs and random grams is shown." in out
+    )
 
 
 def test_what_a_reader_must_know_is_a_warning(run, ratings, items, tmp_path):
     path = tmp_path / "r.jsonl"
     write_ratings(path, rated({"anna": "bbbbb b", "ben": "bbbbb p"}))
     _, _, err = run(path, path, "--items", items)
-    assert "warning: ratings given twice count once:" in err
+    assert "warning: repeated ratings count once:" in err
     assert "and 11 more" in err
     assert "warning: 4 of the 10 items of the items file have no rating" in err
     assert "warning: 91.7 % of the ratings are strategic. Kappa and alpha fall" in err
@@ -222,7 +224,7 @@ def test_ratings_of_another_lexicon_are_refused(run, ratings, items, tmp_path):
 
 def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
     for arguments, said in (
-        ((ratings, "--bogus"), "there is no option --bogus"),
+        ((ratings, "--bogus"), "unknown option --bogus"),
         (("-", "-"), "stdin can be read once"),
         (("-", "--items", "-"), "stdin can be read once"),
         ((ratings, "--top", -1), "--top and --seed take a whole number from 0"),
@@ -241,5 +243,5 @@ def test_labels_that_say_nothing_of_strategy_must_be_named_for_the_items(run, it
     path.write_text("item,rater,label\ns0,x,yes\nc0,x,no\n")
     code, _, err = run(path, "--items", items)
     assert code == 2
-    assert "which of the labels (no, yes) mean a strategic phrase? Name each with --strategic LABEL" in err
+    assert "unknown which of the labels (no, yes) are strategic; name them with --strategic" in err
     assert line(run(path, "--items", items, "--strategic", "yes")[1], "SGs")[1:3] == ["100.0", "%"]

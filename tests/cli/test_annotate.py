@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sgram.annotation.items import read_items
+from sgram.annotation.items import read_sample
 from sgram.annotation.ratings import read_ratings
 from sgram.cli import main
 from sgram.files import data_path
@@ -37,7 +37,7 @@ def exported(run, tmp_path):
     """(items, path of the page) of 20 items of the sample traces."""
     path = tmp_path / "page.html"
     assert run("export", "wang2025", SAMPLE, "-n", 20, "-o", path)[0] == 0
-    return read_items(tmp_path / "page.items.jsonl").items, path
+    return read_sample(tmp_path / "page.items.jsonl").items, path
 
 
 def downloaded(path: Path, items, rater="ada", label="other") -> Path:
@@ -54,7 +54,7 @@ def test_export_annotators_and_import_give_ratings(name, run, tmp_path):
     beside = ".config.xml" if name == "label-studio" else ".guideline.md"
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out.name, f"tasks{beside}", "tasks.items.jsonl"])
     assert told["files"] == [str(out), str(tmp_path / f"tasks{beside}"), str(tmp_path / "tasks.items.jsonl")]
-    sample = read_items(tmp_path / "tasks.items.jsonl")
+    sample = read_sample(tmp_path / "tasks.items.jsonl")
     labels = {item.item: item.move or "procedural" for item in sample.items}
     files = []
     for rater in ("ada", "bob"):
@@ -78,7 +78,7 @@ def test_the_page_holds_the_items_and_says_nothing_of_their_kind(exported):
 def test_a_table_tells_what_was_drawn(run, tmp_path):
     code, out, err = run("export", "wang2025", SAMPLE, "-n", 20, "-o", tmp_path / "page.html")
     lines = [line.split() for line in out.splitlines()]
-    items = read_items(tmp_path / "page.items.jsonl").items
+    items = read_sample(tmp_path / "page.items.jsonl").items
     controls = [item for item in items if item.kind == "control"]
     assert (code, lines[0]) == (0, ["kind", "items", "grams", "clusters", "models"])
     assert lines[1][:6] == ["of", "the", "lexicon", "10", "10", "10"]
@@ -90,7 +90,7 @@ def test_a_table_tells_what_was_drawn(run, tmp_path):
         str(len({item.model for item in controls})),
     ]
     assert lines[2] == told
-    assert f"key to the blind, not for them: {tmp_path / 'page.items.jsonl'}" in err
+    assert f"key of the blinded items, not for them: {tmp_path / 'page.items.jsonl'}" in err
 
 
 def test_ratings_go_to_stdout_by_default(exported, run, tmp_path):
@@ -112,7 +112,7 @@ def test_import_tells_in_json(exported, run, tmp_path):
     code, said, err = run("import", first, second, "--items", key, "-o", out, "--json", "--lexicon", "wang2025")
     told = json.loads(said)
     assert (code, told["n_ratings"], told["raters"], told["n_repeated"], told["n_items"]) == (0, 4, {"ada": 4}, 1, 20)
-    assert "1 answers repeat others by the same rater and were passed over" in err
+    assert "1 answers repeat an answer of the same rater and were left out" in err
 
 
 def test_equal_exports_are_equal_bytes_whatever_the_order_of_files(run, tmp_path):
@@ -212,4 +212,4 @@ def test_what_cannot_be_imported_is_told_in_one_line(exported, run, tmp_path):
 def test_the_reading_flags_choose_the_traces(run, tmp_path):
     out = tmp_path / "page.html"
     assert run("export", "wang2025", SAMPLE, "-n", 10, "-o", out, "--where", "model=sample-searcher")[0] == 0
-    assert {item.model for item in read_items(tmp_path / "page.items.jsonl").items} == {"sample-searcher"}
+    assert {item.model for item in read_sample(tmp_path / "page.items.jsonl").items} == {"sample-searcher"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.progress import Progress
 
 from sgram.cli import console
-from sgram.cli.console import Meter, meter, note, printable, show_table, stages
+from sgram.cli.console import Meter, meter, note, print_table, printable, stage_meters
 
 ANY = st.text(st.characters())  # surrogates included
 
@@ -88,7 +88,7 @@ def test_a_note_is_one_line_on_stderr_however_long(capsys):
 
 
 def test_a_table_has_its_numbers_to_the_right_with_commas(capsys):
-    show_table(("name", "rows", "share"), [("a", 1234567, 0.5), ("longer", 42, 12.25)])
+    print_table(("name", "rows", "share"), [("a", 1234567, 0.5), ("longer", 42, 12.25)])
     out, err = capsys.readouterr()
     assert err == ""
     assert [line.rstrip() for line in out.splitlines()] == [
@@ -99,20 +99,28 @@ def test_a_table_has_its_numbers_to_the_right_with_commas(capsys):
 
 
 def test_a_column_with_one_word_in_it_is_no_column_of_numbers(capsys):
-    show_table(("n", "df"), [(1, 1000), (2, "-")])
+    print_table(("n", "df"), [(1, 1000), (2, "-")])
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["n  df", "1  1,000", "2  -"]
 
 
 def test_cells_of_a_table_are_plain_text(capsys):
-    show_table(("gram", "df"), [("[red]x[/red] \x1b[2J\n\u202e", 1), ("[link=http://x]y", 2)])
+    print_table(("gram", "df"), [("[red]x[/red] \x1b[2J\n\u202e", 1), ("[link=http://x]y", 2)])
     out = capsys.readouterr().out
     assert "[red]x[/red] \\x1b[2J \\u202e" in out
     assert "[link=http://x]y" in out
     assert "\x1b" not in out
 
 
+def test_title_and_headers_of_a_table_are_plain_text(capsys):
+    print_table(("[link=http://x]y", "[/b]"), [(1, 2)], title="[/red] \x1b[2J [bold]mine")
+    out = capsys.readouterr().out
+    assert "[/red] \\x1b[2J [bold]mine" in " ".join(out.split())  # a title wraps at the width of its table
+    assert "[link=http://x]y  [/b]" in out
+    assert "\x1b" not in out
+
+
 def test_a_table_may_be_empty_or_have_a_title(capsys):
-    show_table(("cluster", "medoid"), [], title="Nothing")
+    print_table(("cluster", "medoid"), [], title="Nothing")
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["Nothing", "cluster  medoid"]
 
 
@@ -143,29 +151,29 @@ def test_progress_without_a_terminal_speaks_at_most_every_30_seconds(clock, caps
 
 @given(st.lists(st.floats(0, 100), max_size=40))
 def test_however_the_time_goes_there_are_30_seconds_between_two_lines(steps):
-    spoken, now = [], [0.0]
+    log_times, now = [], [0.0]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "monotonic", lambda: now[0])
-        patched.setattr(console, "note", lambda _: spoken.append(now[0]))
+        patched.setattr(console, "note", lambda _: log_times.append(now[0]))
         with meter("reading") as bar:
             for step in steps:
                 now[0] += step
                 bar.update(1)
-    assert all(later - earlier >= 30 for earlier, later in itertools.pairwise([0.0, *spoken]))
-    assert len(spoken) <= sum(steps) / 30 + 1e-9
+    assert all(later - earlier >= 30 for earlier, later in itertools.pairwise([0.0, *log_times]))
+    assert len(log_times) <= sum(steps) / 30 + 1e-9
 
 
-def test_a_total_that_is_not_known_is_not_told(clock, capsys):
+def test_an_unknown_total_is_left_out(clock, capsys):
     with meter("reading") as bar:
         clock[0] += 40
         bar.update(1234567)
     assert capsys.readouterr().err == "reading: 1,234,567 rows, 30,864 rows/s\n"  # 1234567 / 40 = 30864.2
 
 
-def test_a_rate_is_not_told_before_it_means_something(clock):
-    made = Meter("reading", None, "rows")
-    made.update(5)
-    assert made.rate() == ""
+def test_there_is_no_rate_in_the_first_half_second(clock):
+    stage_meter = Meter("reading", None, "rows")
+    stage_meter.update(5)
+    assert stage_meter.rate() == ""
 
 
 class Terminal(io.StringIO):
@@ -198,31 +206,31 @@ def test_a_bar_on_a_terminal_is_gone_when_closed_whatever_happens(monkeypatch):
 
 
 def test_each_stage_has_a_meter_with_its_unit_that_is_closed_before_the_next(monkeypatch):
-    told = []
+    calls = []
 
-    class Shown(Meter):
+    class RecordingMeter(Meter):
         def __init__(self, stage, total, unit):
             super().__init__(stage, total, unit)
-            told.append(("begins", stage, total, unit))
+            calls.append(("begins", stage, total, unit))
 
-        def update(self, done, extra=""):
-            told.append((self.stage, done))
+        def update(self, done, suffix=""):
+            calls.append((self.stage, done))
 
         def close(self):
-            told.append(("ends", self.stage))
+            calls.append(("ends", self.stage))
 
-    monkeypatch.setattr(console, "Meter", Shown)
+    monkeypatch.setattr(console, "Meter", RecordingMeter)
 
     def work():
-        with stages({"reading": "inputs"}) as shown:
-            shown("reading", 1, 2)
-            shown("reading", 2, 2)
-            shown("drawing", 1, 3)
+        with stage_meters({"reading": "inputs"}) as update:
+            update("reading", 1, 2)
+            update("reading", 2, 2)
+            update("drawing", 1, 3)
             raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):
         work()
-    assert told == [
+    assert calls == [
         ("begins", "reading", 2, "inputs"),
         ("reading", 1),
         ("reading", 2),

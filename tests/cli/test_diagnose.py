@@ -79,7 +79,7 @@ def test_traces_of_which_nothing_is_known_are_said_to_be_so(tmp_path, capsys):
     blank = rollouts(tmp_path, *(Trace(id=str(number), text="x") for number in range(3)))
     code, out, err = diagnose(capsys, blank)
     assert (code, out) == (3, "")
-    assert "none says whether it is right (field correct), and none holds a reference answer" in err
+    assert "none has a verdict (field correct), and none has a reference answer" in err
     some = rollouts(tmp_path, *PAIR, Trace(id="u", text="x"))
     code, _, err = diagnose(capsys, some)
     assert code == 0
@@ -139,7 +139,7 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
         (("--seed", "-1"), "--seed"),
         (("--limit", "0"), "--limit"),
         (("-o", "d.txt"), "JSONL or Parquet"),
-        (("-o", "/dev/null/d.jsonl"), "is no folder"),
+        (("-o", "/dev/null/d.jsonl"), "is not a folder"),
         (("--csv", "."), "it is a folder"),
         (("-o", "same.jsonl", "--csv", "same.jsonl"), "give each a file of its own"),
         (("--nonsense",), "option"),
@@ -183,7 +183,7 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
         code, _, err = diagnose(capsys, file, *flags, "--dry-run", "--price-in", 2, "--price-out", 8)
         assert (code, endpoint.bodies) == (0, [])
         assert "the judge would be asked 2 times" in err
-        assert "at the prices given; nothing was asked" in err
+        assert "at --price-in and --price-out; no request was sent" in err
 
         code, out, err = diagnose(capsys, file, *flags)
         assert (code, len(endpoint.bodies)) == (0, 2)

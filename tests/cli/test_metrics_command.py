@@ -107,14 +107,14 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((rollouts, "--model", "smollm2", "-o", rollouts), "is an input"),
         ((tmp_path, "--model", "smollm2", "-o", tmp_path / "x.jsonl"), "lies in an input folder"),
         ((rollouts, "--csv", rollouts), "is a file; name a folder"),
-        ((rollouts, "--csv", rollouts / "x"), "is no folder; name another place"),
+        ((rollouts, "--csv", rollouts / "x"), "is not a folder; name another path"),
         ((rollouts, "--csv", "-"), "write ./- if it does"),
         ((rollouts, "--model", "smollm2", "-o", "-"), "write ./- if it does"),
         ((rollouts, "--model", "smollm2", "-o", "x.txt"), "scored rollouts are written as .jsonl"),
-        ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "name another place"),
+        ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "choose another path"),
         ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
         (("-",), "read twice"),
-        (("--no-such",), "there is no option --no-such"),
+        (("--no-such",), "unknown option --no-such"),
         ((rollouts, "--placebos", "-1"), "n_placebos is a number from 0"),
     ):
         code, _, err = call(capsys, *arguments)

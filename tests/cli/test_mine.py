@@ -110,7 +110,7 @@ def test_a_finished_run_is_shown_again_and_said_to_be(capsys):
     first = mine(capsys, SAMPLE)
     again = mine(capsys, SAMPLE)
     assert again[:2] == first[:2]
-    assert "This run was finished before; --fresh does it again." in again[2]
+    assert "This run is already finished; --fresh repeats it." in again[2]
     fresh = mine(capsys, SAMPLE, "--fresh")
     assert fresh == first
 
@@ -226,7 +226,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--whre", "x"], "there is no option --whre; see sgram mine --help"),
+        (["--whre", "x"], "unknown option --whre; see sgram mine --help"),
         (["--method", "foo"], "unknown method 'foo'; one of sgram, paper"),
         (["--top", "0"], "top is a share in (0, 1] or a number of at least 1, not 0"),
         (["--top", "2.5"], "top is a share in (0, 1] or a number of at least 1, not 2.5"),
@@ -239,19 +239,19 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
         (["--similarity", "nan"], "similarity lies in (0, 1], not nan"),
         (["--explained", "0"], "explained lies in (0, "),
         (["--workers", "0"], "workers is at least 1, not 0"),
-        (["--memory", "huge"], "'huge' is no size; write bytes or a unit"),
+        (["--memory", "huge"], "invalid size 'huge': write bytes or a unit"),
         (["--memory", "1MB"], "memory is at least 512MiB"),
         (["--rows", "-3"], "--rows -3 means nothing"),
         (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
         (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
         (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),
-        (["--where", "color=red"], "condition 'color=red' is not understood"),
-        (["--reward", "acc"], "--reward 'acc' is not understood"),
+        (["--where", "color=red"], "condition 'color=red' is invalid"),
+        (["--reward", "acc"], "--reward 'acc' is invalid"),
         (["--max-bad", "nan"], "max_bad is nan; it is a share of rows"),
-        (["--correct-above", "nan"], "--correct-above and the weights of --reward are finite numbers"),
+        (["--correct-above", "nan"], "--correct-above and the weights of --reward must be finite numbers"),
         (["--quarantine", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the quarantine"),
         (["-o", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the lexicon"),
-        (["-o", "--json"], "-o --json names no file"),
+        (["-o", "--json"], "-o --json is not a file name"),
         (["-o", "."], "cannot write .: it is a directory; name a file"),
         (["--method"], 'Command "mine" parameter --method requires an argument.'),
     ],

@@ -1,18 +1,16 @@
 import pytest
 
-from sgram.cli.path_checks import refuse_inputs, refuse_options, refuse_places
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.errors import UsageError
 
 
-def test_files_and_stdin_are_let_through():
-    refuse_options(["a.jsonl", "./-b", "-", ""], "mine")
+def test_files_and_stdin_are_accepted():
+    check_no_options(["a.jsonl", "./-b", "-", ""], "mine")
 
 
-def test_an_option_that_is_not_there_is_named_with_what_to_do():
-    with pytest.raises(
-        UsageError, match=r"^there is no option --x; see sgram mine --help, or write \./--x for a file$"
-    ):
-        refuse_options(["a.jsonl", "--x"], "mine")
+def test_an_unknown_option_is_named_with_what_to_do():
+    with pytest.raises(UsageError, match=r"^unknown option --x; see sgram mine --help, or write \./--x for a file$"):
+        check_no_options(["a.jsonl", "--x"], "mine")
 
 
 def test_an_input_is_not_written_over_by_whatever_name(tmp_path):
@@ -21,35 +19,35 @@ def test_an_input_is_not_written_over_by_whatever_name(tmp_path):
     (tmp_path / "link").symlink_to(file)
     for path in (file, tmp_path / "link", f"{tmp_path}/./a.csv"):
         with pytest.raises(UsageError, match="is an input; write to another file"):
-            refuse_inputs([path], [str(file)])
-    refuse_inputs([tmp_path / "b.csv"], [str(file), "-"])
+            check_not_inputs([path], [str(file)])
+    check_not_inputs([tmp_path / "b.csv"], [str(file), "-"])
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "in/o.jsonl.gz", "in/o.JSONL.zst", "o.parquet", "o.ndjson"])
 def test_rows_are_not_written_where_they_would_be_read_the_next_time(tmp_path, name):
     with pytest.raises(UsageError, match="lies in an input folder, where it would be read; name another"):
-        refuse_inputs([tmp_path / name], [str(tmp_path)])
-    refuse_inputs([tmp_path / name], [str(tmp_path / "other")])
-    refuse_inputs([tmp_path / "o.html", tmp_path / "o.csv"], [str(tmp_path)])
+        check_not_inputs([tmp_path / name], [str(tmp_path)])
+    check_not_inputs([tmp_path / name], [str(tmp_path / "other")])
+    check_not_inputs([tmp_path / "o.html", tmp_path / "o.csv"], [str(tmp_path)])
 
 
-def test_what_can_be_written_is_let_through_and_nothing_is_made(tmp_path):
+def test_writable_paths_are_accepted_and_nothing_is_created(tmp_path):
     (tmp_path / "old.html").write_text("x")
-    refuse_places([tmp_path / "new.html", tmp_path / "old.html", tmp_path / "a" / "b" / "c.html", "/dev/null"])
-    assert [each.name for each in tmp_path.iterdir()] == ["old.html"]
+    check_writable([tmp_path / "new.html", tmp_path / "old.html", tmp_path / "a" / "b" / "c.html", "/dev/null"])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.html"]
 
 
-def test_what_cannot_be_written_is_refused_with_the_reason(tmp_path, monkeypatch):
+def test_an_unwritable_path_is_refused_with_the_reason(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
-    for path, told in (
+    for path, reason in (
         (tmp_path, "it is a folder"),
-        (tmp_path / "file" / "x.html", "file is no folder"),
-        (tmp_path / "file" / "x" / "y.html", "file is no folder"),
+        (tmp_path / "file" / "x.html", "file is not a folder"),
+        (tmp_path / "file" / "x" / "y.html", "file is not a folder"),
         (tmp_path / ("a" * 300), "name too long"),
         (tmp_path / "new" / ("a" * 300), "name too long"),
     ):
-        with pytest.raises(UsageError, match=rf"(?i)^cannot write .*: .*{told}; name another place$"):
-            refuse_places([path])
+        with pytest.raises(UsageError, match=rf"(?i)^cannot write .*: .*{reason}; name another path$"):
+            check_writable([path])
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(UsageError, match="nothing may be written in"):
-        refuse_places([tmp_path / "x.html"])
+    with pytest.raises(UsageError, match="no permission to write in"):
+        check_writable([tmp_path / "x.html"])

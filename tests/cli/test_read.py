@@ -136,16 +136,16 @@ def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--whre", "x"], "there is no option --whre"),
-        (["--where", "color=red"], "condition 'color=red' is not understood"),
-        (["--reward", "acc"], "--reward 'acc' is not understood; write name=weight"),
-        (["--reward", "acc=much"], "--reward 'acc=much' is not understood"),
+        (["--whre", "x"], "unknown option --whre"),
+        (["--where", "color=red"], "condition 'color=red' is invalid"),
+        (["--reward", "acc"], "--reward 'acc' is invalid; write name=weight"),
+        (["--reward", "acc=much"], "--reward 'acc=much' is invalid"),
         (["--show", "-1"], "--show and --limit take a number of traces"),
         (["--limit", "0"], "--show and --limit take a number of traces"),
         (["--max-bad", "2"], "max_bad is 2.0; it is a share of rows"),
         (["-o", "-", "--json"], "stdout can hold the traces or the summary, not both"),
         (["-o", "out.csv"], "out.csv says no format; end its name in .jsonl"),
-        (["-o", "--json"], "-o --json names no file"),
+        (["-o", "--json"], "-o --json is not a file name"),
         (["--dialect", "trl", "--tokenizer", "nothing.json"], "nothing.json cannot be read as a tokenizer"),
     ],
 )
@@ -185,4 +185,4 @@ def test_a_threshold_that_is_no_number_is_refused(tmp_path, capfd):
     with pytest.raises(SystemExit) as left:
         main(["read", str(path), "--correct-above", "nan"])
     assert left.value.code == 2
-    assert "--correct-above and the weights of --reward are finite numbers" in capfd.readouterr().err
+    assert "--correct-above and the weights of --reward must be finite numbers" in capfd.readouterr().err

@@ -92,7 +92,7 @@ def test_masks_are_the_spans_of_the_text_as_the_encoder_cut_it(models, bpe, tmp_
         assert [(each.start, each.end, each.label) for each in row.spans] == [
             (each.start, each.end, each.label) for each in spans
         ]
-    assert "token ids: 0 rollouts hold their own, 108 were encoded from their text" in err
+    assert "token ids: 0 rollouts contain them, 108 were encoded from their text" in err
     assert f"masks of 108 traces written to {output}" in err.replace("\n", " ")
     assert "traces of" in out
     assert "written" not in out
@@ -115,7 +115,7 @@ def test_ids_of_a_rollout_are_used_and_strangers_among_them_told(models, bpe, tm
     output = tmp_path / "masks.parquet"
     code, _, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
     assert code == 0
-    assert "token ids: 2 rollouts hold their own, 1 were encoded from their text" in err
+    assert "token ids: 2 rollouts contain them, 1 were encoded from their text" in err
     assert "warning: 1 of 3 rollouts hold ids that do not spell their text; their mask follows the ids" in err.replace(
         "\n", " "
     )
@@ -214,7 +214,7 @@ def test_without_a_tokenizer_shares_are_of_characters(capsys):
     code, out, err = tag(capsys, SAMPLE)
     assert code == 0
     assert out.split("\n")[0].split() == "traces of planning 95 % interval mean traces characters".split()
-    assert "no --tokenizer: shares are of the characters that are not space" in err.replace("\n", " ")
+    assert "no --tokenizer: shares are shares of non-space characters" in err.replace("\n", " ")
     found = told(capsys, SAMPLE)
     assert (found["unit"], found["tokenizer"]) == ("characters", None)
     assert found["shares"][0]["n_units"] == sum(len("".join(trace.text.split())) for trace in TRACES)
@@ -249,7 +249,7 @@ def test_many_models_are_cut_in_the_table_and_kept_in_json(tmp_path, capsys):
     path = written(tmp_path / "in.jsonl", *(Trace(id=str(n), text="wait", model=f"m{n:02}") for n in range(15)))
     _, out, err = tag(capsys, path)
     assert ("m11" in out, "m12" in out) == (True, False)
-    assert "3 more models; --json tells all" in err
+    assert "3 more models; --json lists all" in err
     assert len([row for row in told(capsys, path)["shares"] if row["model"] and not row["outcome"]]) == 15
 
 
@@ -397,7 +397,7 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["-o", "masks.jsonl"], "-o masks.jsonl: masks are written as Parquet; end the name in .parquet"),
         (["-o", "-"], "masks and pages go to files, not to stdout"),
         (["--html", "-"], 'Command "tag" parameter --html requires an argument'),
-        (["-o", "--json"], "--json names no file; write ./--json if it does"),
+        (["-o", "--json"], "--json is not a file name; write ./--json if it does"),
         (["-o", "a.parquet", "--html", "./a.parquet"], "-o and --html both name a.parquet"),
         (["--json", "--show", "1"], "stdout can hold the JSON or the traces, not both"),
         (["--show", "-1"], "--show and --lines take a number from 0"),
@@ -405,7 +405,7 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["--html-traces", "0"], "--show and --lines take a number from 0, --html-traces one from 1"),
         (["--limit", "0"], "--seed takes a whole number from 0, --limit a number of traces"),
         (["--seed", "-1"], "--seed takes a whole number from 0"),
-        (["--whre", "x"], "there is no option --whre"),
+        (["--whre", "x"], "unknown option --whre"),
         (["--lexicon", "no-such"], "there is no lexicon 'no-such'; give a path, or a preset"),
         (["-", "--lexicon", "-"], "the traces and the lexicon both want stdin"),
     ],

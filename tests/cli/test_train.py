@@ -16,7 +16,7 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 
 import sgram.training.experiments.run as runs
 from sgram.cli import app, main, train_tables
-from sgram.cli.train_config import HELP, VERB_KEYS, MatrixFlags, TrainFlags, asked_for, read_config
+from sgram.cli.train_config import HELP, VERB_KEYS, MatrixFlags, TrainFlags, read_config, requested_runs
 from sgram.cli.train_tables import Board, curve, duration
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.training.experiments.run_config import RunConfig
@@ -92,7 +92,7 @@ def test_every_setting_of_a_run_is_a_flag_with_a_line_of_help():
 def asked(tmp_path, text="", matrix=None, **flags):
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
-    return asked_for(path, TrainFlags(**flags), matrix or MatrixFlags())
+    return requested_runs(path, TrainFlags(**flags), matrix or MatrixFlags())
 
 
 def test_flags_override_the_file_and_the_file_the_defaults(tmp_path):
@@ -103,7 +103,7 @@ def test_flags_override_the_file_and_the_file_the_defaults(tmp_path):
     )
     assert (found.n_runs, found.seeds, found.warmup_seeds, found.jobs) == (1, (0,), (0,), 1)
     assert [arm.name for arm in found.arms] == ["hicra"]
-    assert asked_for(None, TrainFlags(), MatrixFlags()).config == RunConfig()
+    assert requested_runs(None, TrainFlags(), MatrixFlags()).config == RunConfig()
 
 
 def test_values_of_options_are_read_as_toml_reads_them(tmp_path):
@@ -131,8 +131,8 @@ def test_a_file_says_how_many_runs_there_are_too(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("stesp = 5", "config.toml: there is no setting stesp; did you mean steps"),
-        ("sedes = [1]", "config.toml: there is no setting sedes; did you mean seeds"),
+        ("stesp = 5", "config.toml: unknown setting stesp; did you mean steps"),
+        ("sedes = [1]", "config.toml: unknown setting sedes; did you mean seeds"),
         ('steps = "many"', "config.toml: steps is a whole number, not 'many'"),
         ("bf16 = 1", "config.toml: bf16 is true or false, not 1"),
         ("steps = 0", "steps is a number from 1, not 0"),
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
         (("none.toml",), 3, "cannot read none.toml"),
         (("--seed", "1", "--seeds", "1,2"), 2, "--seeds and --seed say the same; give one of them"),
         (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed say the same"),
-        (("--task-option", "methods"), 2, "--task-option methods is not understood; write --task-option key=value"),
+        (("--task-option", "methods"), 2, "--task-option methods is invalid; write --task-option key=value"),
         (("--compare", "grpo,hicra:steps=5"), 2, "sets steps, which all arms share"),
         (("--compare", "grpo,hicra", "--controls", "siren"), 2, "the control siren is none of the arms, grpo, hicra"),
         (("--alpha", "99"), 1, "the loss is not finite at step 3; lower the learning rate"),
@@ -229,7 +229,7 @@ def test_a_finished_run_is_only_read(capsys, made):
     first = call(capsys, "--steps", "30")
     again = call(capsys, "--steps", "30")
     assert again[:2] == first[:2]
-    assert "This run was finished before; it was only read." in again[2]
+    assert "This run is already finished; its result was read." in again[2]
     assert "step 10/30" not in again[2]
     assert len(made) == 1
 

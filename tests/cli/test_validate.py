@@ -169,14 +169,14 @@ def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        (["--min-precision", "1"], 2, "--min-precision lies between 0 and 1, not at 1"),
-        (["--min-precision", "nan"], 2, "--min-precision lies between 0 and 1"),
-        (["-o", "x.json"], 2, "say how precise it is to be with --min-precision"),
-        (["--min-precision", "0.9", "-o", "-"], 2, "name a file for the cut lexicon"),
+        (["--min-precision", "1"], 2, "--min-precision must be between 0 and 1, not at 1"),
+        (["--min-precision", "nan"], 2, "--min-precision must be between 0 and 1"),
+        (["-o", "x.json"], 2, "give its precision with --min-precision"),
+        (["--min-precision", "0.9", "-o", "-"], 2, "name a file for the pruned lexicon"),
         (["--draws", "0"], 2, "--draws takes a number from 1"),
         (["--figure", "pr.gif"], 2, "pr.gif: a figure's name ends in .svg, .png, .pdf"),
         (["--beside", "paper"], 2, "write name=lexicon"),
-        (["--beside", "a=wang2025", "--beside", "a=wang2025"], 2, "--beside names a twice"),
+        (["--beside", "a=wang2025", "--beside", "a=wang2025"], 2, "--beside has the name a twice"),
         (["--positive", "plan"], 3, "no unit is labeled 'plan'; there are fact (36), planning (12)"),
         (["--candidates", "missing.parquet"], 3, "cannot read missing.parquet"),
         (["--by", "model"], 2, "--by"),
@@ -196,9 +196,9 @@ def test_labels_that_cannot_be_used_are_refused(capsys, mine, labels, tmp_path):
     empty.write_text("")
     assert refused(capsys, mine, "--labels", empty)[0] == 3
     bare = written(tmp_path / "bare.jsonl", [row("a", [])])
-    assert "holds no labeled unit" in refused(capsys, mine, "--labels", bare)[1]
+    assert "has no labeled unit" in refused(capsys, mine, "--labels", bare)[1]
     code, err = refused(capsys, mine, "--labels", written(tmp_path / "f.jsonl", rows(3, "fact", "result")))
-    assert (code, "holds nothing positive; its labels are result (9), fact (3)" in err) == (3, True)
+    assert (code, "has no positive unit; its labels are result (9), fact (3)" in err) == (3, True)
     Lexicon.from_grams(["so"], name="steps").save(mine)
     code, _, err = validate(capsys, mine, "--labels", labels, "--min-precision", "0.99")
     assert (code, "no cut of steps reaches a precision of 0.99" in err) == (3, True)

@@ -38,7 +38,7 @@ def test_a_classifier_is_written_described_and_used(place, capsys):
     head, *rows = out.splitlines()
     assert head.split()[:6] == ["labels", "setting", "from", "P", "R", "F1"]
     assert [row.split()[1] for row in rows] == ["default", "f1", "clean"]
-    assert "out of fold: units are judged by classifiers fitted without any text on their problem" in err
+    assert "out of fold: units are scored by classifiers trained without any text on their problem" in err
     # the ten labeled texts are traces of ten problems, each with three traces: none of these 30 is counted
     assert "30 traces are on labeled problems" in err
     assert own.source["traces"] == 108 - 30
@@ -55,7 +55,7 @@ def test_a_lexicon_mined_with_a_classifier_of_these_labels_is_in_sample(place, c
     assert train(capsys, "-o", "own.json")[0] == 0
     sgram(capsys, "mine", TRACES, "--classifier", "own.json", "-o", "mined.json", "--embedder", "hash")
     _, _, err = sgram(capsys, "validate", "mined.json", "--labels", LABELS)
-    assert "made with these very labels" in err
+    assert "made with these labels" in err
 
 
 def test_training_again_writes_the_same_bytes(place, capsys):
@@ -97,7 +97,7 @@ def test_labels_that_only_add_are_not_evaluated(place, capsys):
         ([*TRAIN, "-o", "x.json", "--figure", "x.svg"], 2, "--figure is for"),
         ([*TRAIN, "-o", "x.json", "--also-weight", "0"], 2, "is above 0"),
         ([*TRAIN, "-o", "x.json", "--features", "tea"], 2, "unknown features tea"),
-        ([*TRAIN, "-o", "x.json", "--positive", "tea"], 3, "holds nothing positive"),
+        ([*TRAIN, "-o", "x.json", "--positive", "tea"], 3, "has no positive unit"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_a_sentence(place, capsys, arguments, code, sentence):
