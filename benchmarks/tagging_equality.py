@@ -205,7 +205,7 @@ _work: Work | None = None
 @cache
 def _prepared(name: str) -> tuple:
     tokenizer = tokenizer_of(name, _work.folder)
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     taggers = {key: PlanningTagger(lexicon, vocabulary, workers=1) for key, lexicon in _work.lexicons.items()}
     return tokenizer, vocabulary, taggers
 
@@ -228,7 +228,7 @@ def compare(task: tuple[str, int]) -> Counter:
     encoded = encode(name, tokenizer, texts, with_offsets=not vocabulary.keeps_text)
     counts = Counter(traces=len(texts), tokens=sum(map(len, encoded.ids)))
     counts["lossy"] = int(encoded.offsets is not None)
-    masks = {key: tagger.rows(encoded.ids) for key, tagger in taggers.items()}
+    masks = {key: tagger.tag_rows(encoded.ids) for key, tagger in taggers.items()}
     for place, (text, row) in enumerate(zip(texts, encoded.ids, strict=True)):
         held = decoded(b"".join(vocabulary.spell(row)))[0]
         counts["back"] += held.removeprefix(" ") == text.removeprefix(" ")

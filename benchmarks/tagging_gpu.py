@@ -161,7 +161,7 @@ def cpu_seconds(tagger: PlanningTagger, ids: np.ndarray) -> float:
 
 def table_size(lexicon: Lexicon) -> int:
     """Bytes of the lexicon's tables."""
-    automaton = Automaton.of(lexicon)
+    automaton = Automaton.from_lexicon(lexicon)
     return sum(getattr(automaton, each.name).nbytes for each in fields(automaton))
 
 

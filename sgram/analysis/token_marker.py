@@ -46,10 +46,10 @@ class TokenMarker:
 
     def __init__(self, tokenizer: str, lexicons: Sequence[Lexicon]) -> None:
         self._tokenizer = load_tokenizer(tokenizer)
-        vocabulary = Vocabulary.of(self._tokenizer)
+        vocabulary = Vocabulary.from_tokenizer(self._tokenizer)
         model_size = _model_vocab_size(Path(tokenizer))
         if model_size is not None and model_size > len(vocabulary.tokens):
-            vocabulary = Vocabulary.of(self._tokenizer, model_size)
+            vocabulary = Vocabulary.from_tokenizer(self._tokenizer, model_size)
         self.vocabulary = vocabulary
         self._taggers = [PlanningTagger(lexicon, vocabulary) for lexicon in lexicons]
         self._finders = [SpanFinder(lexicon) for lexicon in lexicons]
@@ -72,7 +72,7 @@ class TokenMarker:
             ids = np.array(encoding.ids, np.int64)
             offsets = None if self.vocabulary.keeps_text else encoding.offsets
         if offsets is None:
-            masks = tuple(tagger.rows([ids])[0] for tagger in self._taggers)
+            masks = tuple(tagger.tag_rows([ids])[0] for tagger in self._taggers)
         else:
             masks = tuple(project(find(trace.text), trace.text, offsets) for find in self._finders)
         if trace.token_ids is None:

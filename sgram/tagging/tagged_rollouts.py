@@ -81,7 +81,7 @@ class RolloutTagger:
             from sgram.tagging import vocabulary
             from sgram.tagging.tagger import PlanningTagger
 
-            found = vocabulary.Vocabulary.of(tokenizer)
+            found = vocabulary.Vocabulary.from_tokenizer(tokenizer)
             self.vocabulary = replace(found, name=name) if name else found
             self._tag = PlanningTagger(lexicon, self.vocabulary)
 
@@ -109,7 +109,7 @@ class RolloutTagger:
                 masks[place] = project(found[place], trace.text, encoding.offsets)
                 self.report.n_projected += 1
         left = [place for place in range(len(batch)) if place not in masks]
-        masks |= dict(zip(left, self._tag.rows([ids[place] for place in left]), strict=True))
+        masks |= dict(zip(left, self._tag.tag_rows([ids[place] for place in left]), strict=True))
         for place, trace in enumerate(batch):
             yield TaggedTrace(trace, found[place], ids[place], masks[place])
 

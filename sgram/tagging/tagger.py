@@ -1,18 +1,21 @@
-"""Lexicon x token ids -> planning mask, exact under any tokenizer. Knows nothing about files or how to tokenize."""
+"""Token ids to planning masks: exact for any tokenizer, on the host or on a GPU."""
 
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 
 import numpy as np
+import numpy.typing as npt
 
+from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.errors import UsageError
 from sgram.lexicon import Lexicon
 from sgram.tagging.kernel.automaton import Automaton
+from sgram.tagging.kernel.compiled_types import Int8Array
 from sgram.tagging.kernel.pieces import Pieces
 from sgram.tagging.kernel.rows import tag_rows
 from sgram.tagging.kernel.tables import Tables
@@ -26,25 +29,36 @@ if TYPE_CHECKING:
 
     from sgram.tagging.kernel.gpu import DeviceTables
 
-_WORTH_A_THREAD = 1 << 17
-"""Tokens a thread should have, about a millisecond of work: one that wakes late is then no loss."""
-_NOTHING = np.zeros(0, np.int8)
+_MIN_TOKENS_PER_THREAD = 1 << 17
+"""About a millisecond of work, so that a thread that wakes up late costs little."""
 
-Ids: TypeAlias = "np.ndarray | torch.Tensor | Sequence[int] | Sequence[Sequence[int]]"
+HostIds: TypeAlias = AnyArray | Sequence[int] | Sequence[Sequence[int]] | Sequence[AnyArray]
+Ids: TypeAlias = "HostIds | torch.Tensor"
+_T = TypeVar("_T")
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class PlanningTagger:
-    """Marks the tokens that spell grams of a lexicon, for the ids as they were sampled.
+    """Tagger that marks the tokens that spell grams of a lexicon, for token ids as they were sampled.
 
-    The mask is that of `find_spans` on the text that the ids spell, projected by byte offsets, whatever the
-    tokenizer and however the text was cut into tokens: a token is a planning token when it holds at least one byte of a
-    non-space character inside a span. Special tokens, positions where `attention_mask` is 0 and ids that no
-    token has hold no text: they are never planning tokens, and the text after them starts anew.
+    The mask equals `find_spans` on the text that the ids spell, projected by byte offsets, whatever the tokenizer and
+    wherever it split the text. A token is a planning token if at least one of its bytes belongs to a non-space
+    character inside a span. Special tokens, positions where `attention_mask` is 0, and ids without a token have no
+    text: they are never planning tokens, and the text after them begins anew.
 
-    `tokenizer` is one of transformers, tokenizers, tiktoken or sentencepiece, a list of byte strings by id (None:
-    no text), a dict of byte strings to ids, or a `Vocabulary`. `vocab_size` is that of the model, where it is
-    padded beyond the tokenizer's. `device` says where tables are put beforehand; they follow the ids anyway. Made once,
-    a tagger is never changed: threads may share it.
+    - `lexicon`: a `Lexicon`, its path, or the name of a preset.
+    - `tokenizer`: a tokenizer of transformers, tokenizers, tiktoken or sentencepiece, a list of byte strings by id
+      (None: no text), a dict of byte strings to ids, or a `Vocabulary`.
+    - `device`: where to put tables in advance. They follow the ids in any case.
+    - `vocab_size`: the model's, if it is padded beyond the tokenizer's.
+    - `workers`: number of threads, by default the number of cores.
+
+    A tagger never changes, so threads can share it. Raise `UsageError` if an argument is invalid, `InputError` if the
+    lexicon cannot be read or the tokenizer's bytes cannot be recovered.
+
+    >>> tag = PlanningTagger(Lexicon.from_grams(["let me", "wait"]), [b"wait", b",", b" let", b" me", b" see"])
+    >>> tag([0, 1, 2, 3, 4]).tolist()
+    [True, False, True, True, False]
     """
 
     def __init__(
@@ -59,142 +73,178 @@ class PlanningTagger:
         if isinstance(lexicon, str | os.PathLike):
             lexicon = Lexicon.load(lexicon)
         if not isinstance(lexicon, Lexicon):
-            raise UsageError(f"a tagger needs a Lexicon, not {type(lexicon).__name__}; see Lexicon.from_grams")
+            raise UsageError(f"lexicon must be a Lexicon (got {type(lexicon).__name__}); see Lexicon.from_grams")
         if workers is not None and workers < 1:
-            raise UsageError(f"workers is a number from 1, not {workers}")
+            raise UsageError(f"workers must be >= 1 (got {workers})")
         self.lexicon = lexicon
-        self.vocabulary = Vocabulary.of(tokenizer, vocab_size)
-        self.workers = workers or _cores()
-        self._automaton = Automaton.of(lexicon)
-        self._tables = Tables.of(_pieces(self.vocabulary), self._automaton)
+        self.vocabulary = Vocabulary.from_tokenizer(tokenizer, vocab_size)
+        self.workers = workers or _count_cores()
+        self._automaton = Automaton.from_lexicon(lexicon)
+        self._tables = Tables.build(_build_pieces(self.vocabulary), self._automaton)
         self._finder = SpanFinder(lexicon)
-        self._on_devices: dict[str, DeviceTables | None] = {}
+        self._device_tables: dict[str, DeviceTables | None] = {}
         if device is not None:
             import torch
 
             if torch.device(device).type == "cuda":
-                self._moved_to(torch.zeros(0, device=device).device)  # "cuda" is the current one of several
+                self._tables_on(torch.zeros(0, device=device).device)  # "cuda" is the current one of several devices
 
-    def __call__(self, input_ids: Ids, attention_mask: Any = None) -> "np.ndarray | torch.Tensor":
-        """The planning mask: bool, of the shape ``(B, T)`` or ``(T,)``, kind and device of `input_ids`.
+    @overload
+    def __call__(self, input_ids: "torch.Tensor", attention_mask: Any = None) -> "torch.Tensor": ...
 
-        On a CUDA device nothing is copied to the host and nothing waits, so the call can be captured in a CUDA
-        graph; there ids out of range are not an error but hold no text. Elsewhere they raise `UsageError`, like
-        ids that are no integers, an empty batch, or an `attention_mask` of another shape.
+    @overload
+    def __call__(self, input_ids: HostIds, attention_mask: Any = None) -> BoolArray: ...
+
+    def __call__(self, input_ids: Ids, attention_mask: Any = None) -> "AnyArray | torch.Tensor":
+        """Return the planning mask, bool ``(B, T)`` or ``(T,)`` like `input_ids`; for a tensor, on the same device.
+
+        Raise `UsageError` if an id is out of range or no integer, the batch is empty, or `attention_mask` has another
+        shape. On a CUDA device nothing is copied to the host and nothing waits, so that a CUDA graph can capture the
+        call; there an id out of range is no error: it has no text.
         """
         if _is_tensor(input_ids) and input_ids.device.type == "cuda":
-            tables = self._moved_to(input_ids.device)
-            if tables is not None:
-                return tables.tag(*_checked_tensors(input_ids, attention_mask))
-        ids, attended = _checked_arrays(input_ids, attention_mask)
-        return _like(input_ids, self._marked(ids, attended, False)[0].reshape(ids.shape))
+            device_tables = self._tables_on(input_ids.device)
+            if device_tables is not None:
+                return device_tables.tag(*_check_tensors(input_ids, attention_mask))
+        ids, attention = _check_arrays(input_ids, attention_mask)
+        return _convert_like(input_ids, self._tag(ids, attention, with_moves=False)[0].reshape(ids.shape))
 
-    def labels(self, input_ids: Ids, attention_mask: Any = None) -> "np.ndarray | torch.Tensor":
-        """The move of each token, int8 of the shape of `input_ids`: its place in `MOVES`, -1 on execution tokens.
+    @overload
+    def labels(self, input_ids: "torch.Tensor", attention_mask: Any = None) -> "torch.Tensor": ...
 
-        A token in several spans has the move of the one with the most words, of equals of the one that begins first.
-        Tagged on the host, wherever the ids are.
+    @overload
+    def labels(self, input_ids: HostIds, attention_mask: Any = None) -> Int8Array: ...
+
+    def labels(self, input_ids: Ids, attention_mask: Any = None) -> "AnyArray | torch.Tensor":
+        """Return the move of each token, int8, shape of `input_ids`: its index in `MOVES`, -1 for execution tokens.
+
+        A token in several spans has the move of the span with the most words, of equals the one that begins first.
+        The host does the work, wherever the ids are. Raise `UsageError` as a call does.
         """
-        ids, attended = _checked_arrays(input_ids, attention_mask)
-        return _like(input_ids, self._marked(ids, attended, True)[1].reshape(ids.shape))
+        ids, attention = _check_arrays(input_ids, attention_mask)
+        return _convert_like(input_ids, self._tag(ids, attention, with_moves=True)[1].reshape(ids.shape))
 
-    def rows(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """The planning masks of rows of any lengths, also of none: a bool array for each."""
+    def tag_rows(self, rows: Sequence[Sequence[int] | AnyArray]) -> list[BoolArray]:
+        """Return the planning masks of rows of any lengths (also 0), one bool array per row.
+
+        Raise `UsageError` if a row is no sequence of integers or an id is out of range.
+
+        >>> tag = PlanningTagger(Lexicon.from_grams(["let me"]), [b"let", b" me"])
+        >>> [mask.tolist() for mask in tag.tag_rows([[0, 1], [1]])]
+        [[True, True], [False]]
+        """
         arrays = [_as_array(row, "a row of ids") for row in rows]
-        for place, array in enumerate(arrays):
+        for index, array in enumerate(arrays):
             if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-                raise UsageError(f"row {place} is no sequence of token ids, which are whole numbers")
+                raise UsageError(f"invalid row {index}: token ids must be a sequence of integers")
         if not arrays:
             return []
-        ends = np.cumsum([0, *(array.size for array in arrays)], dtype=np.int64)
+        row_ends = np.cumsum([0, *(array.size for array in arrays)], dtype=np.int64)
         ids = np.concatenate(arrays, dtype=np.int64, casting="unsafe")
-        mask = self._marked(ids, np.zeros(0, np.bool_), False, ends)[0]
-        return np.split(mask, ends[1:-1])
+        mask = self._tag(ids, np.zeros(0, np.bool_), with_moves=False, row_ends=row_ends)[0]
+        return np.split(mask, row_ends[1:-1])
 
     def spans(self, ids: Ids, attention_mask: Any = None) -> list[Span] | list[list[Span]]:
-        """Every occurrence of the lexicon's grams, a list for 1-D ids, a list a row for 2-D.
+        """Return every occurrence of the lexicon's grams: a list for 1-D ids, a list per row for 2-D ids.
 
         Offsets are characters of `decode` of the same ids.
         """
-        return self._by_row(ids, attention_mask, lambda row, kept: self._read(row, kept)[1])
+
+        def read_spans(row: IntArray, attention: BoolArray) -> list[Span]:
+            return self._read_row(row, attention)[1]
+
+        spans = self._map_rows(ids, attention_mask, read_spans)
+        return spans
 
     def decode(self, ids: Ids, attention_mask: Any = None) -> str | list[str]:
-        """The text that ids spell, special tokens and masked positions left out; a text for 1-D ids, a list for 2-D."""
-        return self._by_row(ids, attention_mask, lambda row, kept: self._read(row, kept)[0])
+        """Return the text that the ids spell, without special tokens and masked positions: one text per row.
+
+        >>> PlanningTagger(Lexicon.from_grams(["let me"]), [b"let", b" me", None]).decode([0, 2, 1])
+        'let me'
+        """
+        return self._map_rows(ids, attention_mask, lambda row, attention: self._read_row(row, attention)[0])
 
     def stream(self) -> TaggingStream:
-        """A tagger of one sequence whose ids come a few at a time."""
+        """Return a tagger of one sequence whose ids arrive a few at a time."""
         return TaggingStream(self._tables, self._automaton, self.vocabulary)
 
-    def _marked(
-        self, ids: np.ndarray, attended: np.ndarray, want_moves: bool, row_ends: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(mask, moves) of flat rows; of the shape of `ids` where no `row_ends` are given."""
-        flat, attended = ids.reshape(-1), attended.reshape(-1)
+    def _tag(
+        self, ids: IntArray, attention_mask: BoolArray, *, with_moves: bool, row_ends: IntArray | None = None
+    ) -> tuple[BoolArray, Int8Array]:
+        """Return flat (mask, moves) of `ids`. Without `row_ends` the rows are those of the last axis of `ids`."""
+        flat_ids, attention_mask = ids.reshape(-1), attention_mask.reshape(-1)
         if row_ends is None:
             row_ends = np.arange(0, ids.size + 1, ids.shape[-1], dtype=np.int64)
-        mask = np.zeros(flat.size, np.bool_)
-        moves = np.full(flat.size, -1, np.int8) if want_moves else _NOTHING.copy()
-        marks = (mask, moves, np.zeros(moves.size, np.int8))
+        mask = np.zeros(flat_ids.size, np.bool_)
+        moves = np.full(flat_ids.size, -1, np.int8) if with_moves else np.zeros(0, np.int8)
+        outputs = (mask, moves, np.zeros(moves.size, np.int8))
         n_rows = len(row_ends) - 1
-        n_blocks = max(1, min(self.workers, n_rows, flat.size // _WORTH_A_THREAD))
+        n_blocks = max(1, min(self.workers, n_rows, flat_ids.size // _MIN_TOKENS_PER_THREAD))
         cuts = [n_rows * block // n_blocks for block in range(n_blocks + 1)]
+        all_ends = row_ends
 
         def tag_block(block: int) -> int:
-            return tag_rows(flat, attended, row_ends[cuts[block] : cuts[block + 1] + 1], *self._tables, *marks)
+            block_ends = all_ends[cuts[block] : cuts[block + 1] + 1]
+            return int(tag_rows(flat_ids, attention_mask, block_ends, *self._tables, *outputs))
 
         if n_blocks == 1:
-            wrong = [tag_block(0)]
+            invalid_indices = [tag_block(0)]
         else:
             with ThreadPoolExecutor(n_blocks) as pool:
-                wrong = list(pool.map(tag_block, range(n_blocks)))
-        place = next((each for each in wrong if each >= 0), None)
-        if place is not None:
-            raise self._out_of_range(int(flat[place]), int(place), row_ends)
+                invalid_indices = list(pool.map(tag_block, range(n_blocks)))
+        invalid_index = next((index for index in invalid_indices if index >= 0), None)
+        if invalid_index is not None:
+            raise self._out_of_range_error(int(flat_ids[invalid_index]), invalid_index, row_ends)
         return mask, moves
 
-    def _out_of_range(self, value: int, place: int, row_ends: np.ndarray) -> UsageError:
-        row = int(np.searchsorted(row_ends, place, side="right")) - 1
+    def _out_of_range_error(self, token_id: int, index: int, row_ends: IntArray) -> UsageError:
+        row = int(np.searchsorted(row_ends, index, side="right")) - 1
         return UsageError(
-            f"id {value} in row {row}, position {place - int(row_ends[row])}, is out of range: the ids of tokenizer "
-            f"'{self.vocabulary.name}' run from 0 to {len(self.vocabulary.tokens) - 1}; tag with the tokenizer that "
-            "made the ids, pass vocab_size= if the model's vocabulary is padded, mask padding with attention_mask"
+            f"id {token_id} in row {row}, position {index - int(row_ends[row])}, is out of range: the ids of tokenizer "
+            f"'{self.vocabulary.name}' are 0 to {len(self.vocabulary.tokens) - 1}; tag with the tokenizer that "
+            "encoded the text, pass vocab_size= if the model's vocabulary is padded, mask padding with attention_mask"
         )
 
-    def _by_row(self, input_ids: Ids, attention_mask: Any, read: Any) -> Any:
+    def _map_rows(
+        self, input_ids: Ids, attention_mask: Any, read: Callable[[IntArray, BoolArray], _T]
+    ) -> _T | list[_T]:
+        """Return ``read(ids, attention_mask)`` of each row, or of the only row of 1-D ids."""
         if isinstance(input_ids, Sequence) and not len(input_ids):
             input_ids = np.zeros(0, np.int64)
-        ids, attended = _checked_arrays(input_ids, attention_mask, may_be_empty=True)
-        attended = attended if attended.size else np.ones(ids.shape, np.bool_)
-        rows = [read(*row) for row in zip(np.atleast_2d(ids), np.atleast_2d(attended), strict=True)]
+        ids, attention = _check_arrays(input_ids, attention_mask, may_be_empty=True)
+        attention = attention if attention.size else np.ones(ids.shape, np.bool_)
+        rows = [read(*row) for row in zip(np.atleast_2d(ids), np.atleast_2d(attention), strict=True)]
         return rows if ids.ndim == 2 else rows[0]
 
-    def _read(self, ids: np.ndarray, attended: np.ndarray) -> tuple[str, list[Span]]:
-        """Text and spans of one row: each stretch between tokens without text is a text of its own."""
+    def _read_row(self, ids: IntArray, attention_mask: BoolArray) -> tuple[str, list[Span]]:
+        """Return (text, spans) of one row. Each stretch between tokens without text is a text of its own."""
         tokens = self.vocabulary.tokens
         stretches: list[list[bytes]] = [[]]
-        for place, (value, kept) in enumerate(zip(ids.tolist(), attended.tolist(), strict=True)):
-            if kept and not 0 <= value < len(tokens):
-                raise self._out_of_range(value, place, np.array([0, len(ids)]))
-            token = tokens[value] if kept else None
+        for position, (token_id, is_attended) in enumerate(zip(ids.tolist(), attention_mask.tolist(), strict=True)):
+            if is_attended and not 0 <= token_id < len(tokens):
+                raise self._out_of_range_error(token_id, position, np.array([0, len(ids)]))
+            token = tokens[token_id] if is_attended else None
             if token is None:
                 stretches.append([])
             else:
                 stretches[-1].append(token)
         texts = [b"".join(stretch).decode("utf-8", "replace") for stretch in stretches]
-        joined = "".join(texts)
-        stripped = int(self.vocabulary.strips_first_space and joined.startswith(" "))
-        spans, at = [], -stripped
+        row_text = "".join(texts)
+        n_stripped = int(self.vocabulary.strips_first_space and row_text.startswith(" "))
+        spans: list[Span] = []
+        offset = -n_stripped
         for text in texts:
-            found = self._finder(text) if text else []
-            spans += [Span(each.start + at, each.end + at, each.label, each.cluster, each.gram) for each in found]
-            at += len(text)
-        return joined[stripped:], spans
+            text_spans = self._finder(text) if text else []
+            spans += [
+                Span(span.start + offset, span.end + offset, span.label, span.cluster, span.gram) for span in text_spans
+            ]
+            offset += len(text)
+        return row_text[n_stripped:], spans
 
-    def _moved_to(self, device: "torch.device") -> "DeviceTables | None":
-        """The tables on a CUDA device, None where there is no Triton: such ids are tagged on the host."""
+    def _tables_on(self, device: "torch.device") -> "DeviceTables | None":
+        """Return the tables on a CUDA device, None if Triton is missing: the host then tags such ids."""
         name = str(device)
-        if name not in self._on_devices:
+        if name not in self._device_tables:
             try:
                 from sgram.tagging.kernel.gpu import DeviceTables
             except ImportError as error:
@@ -204,88 +254,87 @@ class PlanningTagger:
                     RuntimeWarning,
                     stacklevel=3,
                 )
-                self._on_devices[name] = None
+                self._device_tables[name] = None
             else:
-                self._on_devices[name] = DeviceTables.of(self._tables, device)
-        return self._on_devices[name]
+                self._device_tables[name] = DeviceTables.from_tables(self._tables, device)
+        return self._device_tables[name]
 
     def __repr__(self) -> str:
         return f"PlanningTagger({self.lexicon!r}, {self.vocabulary.name!r}, {len(self.vocabulary.tokens)} ids)"
 
 
 @lru_cache(maxsize=4)
-def _pieces(vocabulary: Vocabulary) -> Pieces:
-    """Pieces of a vocabulary, kept for the next lexicon."""
-    return Pieces.of(vocabulary.tokens)
+def _build_pieces(vocabulary: Vocabulary) -> Pieces:
+    """Return the pieces of a vocabulary, cached for the next lexicon."""
+    return Pieces.from_tokens(vocabulary.tokens)
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
+def _count_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _is_tensor(values: Any) -> bool:
-    torch = sys.modules.get("torch")  # whoever holds a tensor has imported it
-    return torch is not None and isinstance(values, torch.Tensor)
+def _is_tensor(candidate: object) -> "TypeGuard[torch.Tensor]":
+    torch = sys.modules.get("torch")  # if `candidate` is a tensor, torch is imported
+    return torch is not None and isinstance(candidate, torch.Tensor)
 
 
-def _like(input_ids: Any, result: np.ndarray) -> Any:
-    """`result` as a tensor on the device of `input_ids`, if that is a tensor."""
+def _convert_like(input_ids: Ids, array: AnyArray) -> "AnyArray | torch.Tensor":
+    """Return `array`, as a tensor on the device of `input_ids` if these are a tensor."""
     if not _is_tensor(input_ids):
-        return result
+        return array
     import torch
 
-    return torch.from_numpy(result).to(input_ids.device)
+    return torch.from_numpy(array).to(input_ids.device)
 
 
 def _check_shapes(shape: tuple[int, ...], mask_shape: tuple[int, ...] | None, may_be_empty: bool) -> None:
-    shown = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    """Raise `UsageError` if the shape of the ids or of the attention mask is invalid."""
     if len(shape) not in (1, 2):
-        raise UsageError(f"input_ids have shape (B, T) or (T,), not {shown}")
+        raise UsageError(f"input_ids must have shape (B, T) or (T,) (got {shape})")
     if 0 in shape and not may_be_empty:
-        raise UsageError(f"input_ids of shape {shown} are an empty batch: there is no token to tag")
+        raise UsageError(f"input_ids must have at least one token (got shape {shape})")
     if mask_shape is not None and mask_shape != shape:
-        other = ", ".join(map(str, mask_shape))
-        raise UsageError(f"attention_mask has shape ({other}), input_ids have {shown}; they must be the same")
+        raise UsageError(f"attention_mask must have the shape of input_ids, {shape} (got {mask_shape})")
 
 
-def _checked_arrays(input_ids: Any, attention_mask: Any, may_be_empty: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Ids as int64, and where they hold text as bool, or empty for everywhere."""
+def _check_arrays(input_ids: Ids, attention_mask: Any, may_be_empty: bool = False) -> tuple[IntArray, BoolArray]:
+    """Return the ids as int64 and the attention mask as bool, empty if it is None. Raise `UsageError` if invalid."""
     ids = _as_array(input_ids, "input_ids")
-    attended = None if attention_mask is None else _as_array(attention_mask, "attention_mask")
+    attention = None if attention_mask is None else _as_array(attention_mask, "attention_mask")
     if ids.size and (ids.dtype.kind not in "iu"):
-        raise UsageError(f"input_ids are whole numbers, not {ids.dtype}")
-    _check_shapes(ids.shape, None if attended is None else attended.shape, may_be_empty)
-    if attended is None:
-        return _owned(ids, np.int64), np.zeros(0, np.bool_)
-    return _owned(ids, np.int64), _owned(attended != 0, np.bool_)
+        raise UsageError(f"input_ids must be integers (got {ids.dtype})")
+    _check_shapes(ids.shape, None if attention is None else attention.shape, may_be_empty)
+    if attention is None:
+        return _make_writable(ids, np.int64), np.zeros(0, np.bool_)
+    return _make_writable(ids, np.int64), _make_writable(attention != 0, np.bool_)
 
 
-def _as_array(values: Any, name: str) -> np.ndarray:
-    if _is_tensor(values):
-        return values.detach().cpu().numpy()
+def _as_array(array_like: Any, name: str) -> AnyArray:
+    if _is_tensor(array_like):
+        return np.asarray(array_like.detach().cpu().numpy())
     try:
-        return np.asarray(values)
+        return np.asarray(array_like)
     except ValueError:
         raise UsageError(
-            f"{name} must be rectangular, (B, T) or (T,); for rows of different lengths use PlanningTagger.rows"
+            f"{name} must be rectangular, (B, T) or (T,); for rows of different lengths use PlanningTagger.tag_rows"
         ) from None
 
 
-def _owned(values: np.ndarray, dtype: type) -> np.ndarray:
-    """Contiguous and writable: compiled code exists for such arrays only."""
-    values = np.ascontiguousarray(values, dtype)
-    return values if values.flags.writeable else values.copy()
+def _make_writable(array: AnyArray, dtype: type[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Return `array` contiguous and writable: the compiled code exists only for such arrays."""
+    contiguous = np.ascontiguousarray(array, dtype)
+    return contiguous if contiguous.flags.writeable else contiguous.copy()
 
 
-def _checked_tensors(input_ids: "torch.Tensor", attention_mask: Any) -> "tuple[torch.Tensor, torch.Tensor | None]":
-    """The same for tensors that stay where they are; nothing here looks at a value."""
+def _check_tensors(input_ids: "torch.Tensor", attention_mask: Any) -> "tuple[torch.Tensor, torch.Tensor | None]":
+    """Do the same as `_check_arrays` for tensors on a CUDA device, without reading a number of them."""
     import torch
 
     if input_ids.is_floating_point() or input_ids.is_complex() or input_ids.dtype == torch.bool:
-        raise UsageError(f"input_ids are whole numbers, not {input_ids.dtype}")
+        raise UsageError(f"input_ids must be integers (got {input_ids.dtype})")
     if attention_mask is not None and not (_is_tensor(attention_mask) and attention_mask.device == input_ids.device):
         raise UsageError(f"attention_mask must be a tensor on {input_ids.device}, like input_ids")
     shape = None if attention_mask is None else tuple(attention_mask.shape)

@@ -61,7 +61,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Vocabulary:
-    """The bytes of each token of a tokenizer; ``Vocabulary.of(tokenizer)`` reads them."""
+    """The bytes of each token of a tokenizer; ``Vocabulary.from_tokenizer(tokenizer)`` reads them."""
 
     name: str
     """For people and for what is written: never a path of the machine, at most 200 characters."""
@@ -82,7 +82,7 @@ class Vocabulary:
         return len(self.tokens)
 
     @classmethod
-    def of(cls, tokenizer: Any, vocab_size: int | None = None) -> "Vocabulary":
+    def from_tokenizer(cls, tokenizer: Any, vocab_size: int | None = None) -> "Vocabulary":
         """The vocabulary of `tokenizer`, with `None` up to `vocab_size` where the model's own table is larger.
 
         Read once for each tokenizer object, and again when it has got other tokens since; no tokenizer is kept

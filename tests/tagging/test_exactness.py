@@ -38,7 +38,7 @@ def check(tagger: PlanningTagger, ids: list[int]) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_mask_is_that_of_the_spelled_text_however_it_was_cut(family):
     tokenizer = TRAINED[FAMILIES[family]]()
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     cutter = Cutter(vocabulary.tokens)
 
     @MANY
@@ -91,7 +91,7 @@ def test_any_byte_strings_may_be_tokens(case, tokens, seed):
 @MANY
 @given(cases(), st.integers(0, 2**32))
 def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_good(case, seed):
-    vocabulary = Vocabulary.of([bytes([byte]) for byte in range(256)] + [b"let me", None, b"", b" so "])
+    vocabulary = Vocabulary.from_tokenizer([bytes([byte]) for byte in range(256)] + [b"let me", None, b"", b" so "])
     (lexicon, text), rng = case, random.Random(seed)
     ids = Cutter(vocabulary.tokens).cut(text.encode(), rng, taste=0.5) or [65]
     ids.insert(rng.randrange(len(ids)), rng.choice([257, 258, 65]))
@@ -101,7 +101,7 @@ def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_
         stream.feed(ids[end - 1])
         mask = stream.mask
         assert mask.tolist() == oracle_mask([vocabulary.tokens[each] for each in ids[:end]], lexicon)
-        settled.append(mask[: stream.settled].tolist())
+        n_settled.append(mask[: stream.n_settled].tolist())
     final = stream.mask.tolist()
     assert all(final[: len(early)] == early for early in settled)
 
@@ -112,7 +112,7 @@ def test_bpe_dropout_changes_the_ids_and_not_what_is_marked(family):
 
     loose = Tokenizer.from_str(family().to_str())
     loose.model.dropout = 0.4
-    vocabulary = Vocabulary.of(family())
+    vocabulary = Vocabulary.from_tokenizer(family())
 
     @MANY
     @given(cases())

@@ -18,12 +18,12 @@ def stream():
 def test_a_word_counts_as_it_stands_until_it_goes_on(stream):
     stream.feed(WAIT)
     assert stream.mask.tolist() == [True]  # "wait"
-    assert stream.settled == 0
+    assert stream.n_settled == 0
     stream.feed(ING)
     assert stream.mask.tolist() == [False, False]  # "waiting"
     stream.feed(DOT)
     assert stream.mask.tolist() == [False, False, False]
-    assert stream.settled == 3
+    assert stream.n_settled == 3
 
 
 def test_tokens_far_back_may_still_join_a_gram(stream):

@@ -61,10 +61,10 @@ def test_arrays_that_may_not_be_written_or_lie_apart_are_read_all_the_same(tagge
 
 
 def test_rows_of_any_lengths_are_tagged_each_by_itself(tagger):
-    masks = tagger.rows([[LET], [], [ME, WAIT], np.array([LET, ME], np.int32), (LET, ME)])
+    masks = tagger.tag_rows([[LET], [], [ME, WAIT], np.array([LET, ME], np.int32), (LET, ME)])
     assert [mask.tolist() for mask in masks] == [[False], [], [False, False], [True, True], [True, True]]
-    assert tagger.rows([]) == []
-    assert [mask.tolist() for mask in tagger.rows([[]])] == [[]]
+    assert tagger.tag_rows([]) == []
+    assert [mask.tolist() for mask in tagger.tag_rows([[]])] == [[]]
 
 
 def test_the_host_and_any_number_of_threads_give_the_same_bits(monkeypatch):
@@ -269,7 +269,7 @@ def test_bytes_that_are_no_text_are_shown_as_such_and_end_a_sentence():
         (
             [[LET, ME], [LET]],
             None,
-            r"input_ids must be rectangular, .*; for rows of different lengths use PlanningTagger.rows",
+            r"input_ids must be rectangular, .*; for rows of different lengths use PlanningTagger.tag_rows",
         ),
     ],
 )
@@ -281,12 +281,12 @@ def test_ids_that_cannot_be_tagged_are_refused_with_the_reason(tagger, ids, mask
 @pytest.mark.parametrize("rows", [[[0.5]], [[[1]]], ["ab"], [[LET], 3]])
 def test_rows_that_are_no_rows_are_refused(tagger, rows):
     with pytest.raises(UsageError, match=r"row \d is no sequence of token ids"):
-        tagger.rows(rows)
+        tagger.tag_rows(rows)
 
 
 def test_an_id_out_of_range_is_told_with_its_row_among_rows_of_any_lengths(tagger):
     with pytest.raises(UsageError, match="id 77 in row 2, position 1, is out of range"):
-        tagger.rows([[LET, ME], [], [LET, 77]])
+        tagger.tag_rows([[LET, ME], [], [LET, 77]])
     with pytest.raises(UsageError, match="id 77 in row 0, position 1"):
         tagger.decode([LET, 77])
 
@@ -345,8 +345,8 @@ def test_without_triton_ids_on_a_gpu_are_tagged_on_the_host_and_that_is_said_onc
 def test_tables_of_a_vocabulary_are_made_once_for_all_lexicons(monkeypatch):
     from sgram.tagging import tagger as module
 
-    vocabulary, made = Vocabulary.of([b"a", b"b", b"only here"]), []
-    of = module.Pieces.of
+    vocabulary, made = Vocabulary.from_tokenizer([b"a", b"b", b"only here"]), []
+    of = module.Pieces.from_tokens
     monkeypatch.setattr(module.Pieces, "of", lambda tokens: made.append(tokens) or of(tokens))
     PlanningTagger(LEXICON, vocabulary)
     PlanningTagger("wang2025", vocabulary)

@@ -74,7 +74,7 @@ def spelled(vocabulary, ids):
 @example(text="  two spaces first")
 def test_the_bytes_of_a_row_are_what_the_tokenizer_decodes(name, text):
     tokenizer = EVERY[name]()
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     # Special tokens spell nothing; the unknown token, which a decoder may write out, neither.
     ids = [each for each in encode(tokenizer, text) if vocabulary.tokens[each] is not None]
     ours, theirs = spelled(vocabulary, ids), decode(tokenizer, ids)
@@ -95,7 +95,7 @@ def test_byte_level_tokenizers_give_the_text_back(name, text):
     tokenizer = EVERY[name]()
     text = text.replace("<|endoftext|>", "")  # which `tokenizers` encodes as the special token
     normal = unicodedata.normalize("NFC", text) if name == "trained_bpe" else text
-    assert b"".join(Vocabulary.of(tokenizer).spell(encode(tokenizer, text))) == normal.encode()
+    assert b"".join(Vocabulary.from_tokenizer(tokenizer).spell(encode(tokenizer, text))) == normal.encode()
 
 
 @pytest.mark.parametrize("name", ["trained_sentencepiece_bpe", "trained_gemma", "exact_processor", "llama2"])
@@ -105,7 +105,7 @@ def test_byte_fallback_gives_the_text_back(name, text):
     tokenizer = EVERY[name]()
     for token in ("▁", "<unk>", "<s>", "</s>", "<control>", "\x00", "<0x0A>"):  # a space, or special, or a byte's name
         text = text.replace(token, "")
-    assert spelled(Vocabulary.of(tokenizer), encode(tokenizer, text)) == text
+    assert spelled(Vocabulary.from_tokenizer(tokenizer), encode(tokenizer, text)) == text
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_byte_fallback_gives_the_text_back(name, text):
     ],
 )
 def test_what_happens_to_spaces_and_texts_is_known(name, strips, keeps):
-    vocabulary = Vocabulary.of(EVERY[name]())
+    vocabulary = Vocabulary.from_tokenizer(EVERY[name]())
     assert (vocabulary.strips_first_space, vocabulary.keeps_text) == (strips, keeps)
 
 
@@ -145,7 +145,7 @@ def test_probes_are_texts_that_nfc_leaves_alone():
 
 def test_deepseek_has_its_tokens_where_they_are_known_to_be():
     tokenizer = examples.deepseek()
-    tokens = Vocabulary.of(tokenizer).tokens
+    tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     assert len(tokens) == 129_280
     assert tokens[tokenizer.token_to_id("ĠWait")] == b" Wait"
     assert tokens[tokenizer.token_to_id("ĊĊ")] == b"\n\n"
@@ -155,16 +155,16 @@ def test_deepseek_has_its_tokens_where_they_are_known_to_be():
 
 
 def test_encodings_have_holes_and_special_tokens():
-    tokens = Vocabulary.of(examples.cl100k()).tokens
+    tokens = Vocabulary.from_tokenizer(examples.cl100k()).tokens
     # 100,256 ranks, then <|endoftext|> (100257) and four more special tokens; 100256 is no token's id
     assert len(tokens) == 100_277
     assert all(token is not None for token in tokens[:100_256])
     assert tokens[100_256:] == (None,) * 21
-    assert Vocabulary.of(examples.cl100k()).name == "cl100k_base"
+    assert Vocabulary.from_tokenizer(examples.cl100k()).name == "cl100k_base"
 
 
 def test_llama_has_byte_tokens():
-    tokens = Vocabulary.of(examples.llama2()).tokens
+    tokens = Vocabulary.from_tokenizer(examples.llama2()).tokens
     assert tokens[:3] == (None, None, None)  # <unk>, <s>, </s>
     assert tokens[3:259] == tuple(bytes([byte]) for byte in range(256))
     assert tokens[examples.llama2().token_to_id("▁the")] == b" the"
@@ -172,7 +172,7 @@ def test_llama_has_byte_tokens():
 
 def test_bert_has_words_and_parts_of_words():
     tokenizer = examples.minilm()
-    tokens = Vocabulary.of(tokenizer).tokens
+    tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     assert tokens[tokenizer.token_to_id("wait")] == b" wait"
     assert tokens[tokenizer.token_to_id("##ing")] == b"ing"
     assert [tokens[tokenizer.token_to_id(each)] for each in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")] == [None] * 4
@@ -180,7 +180,7 @@ def test_bert_has_words_and_parts_of_words():
 
 def test_smollm_is_read_through_transformers():
     tokenizer = examples.smollm2()
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     assert len(vocabulary) == 49_152
     assert vocabulary.tokens[tokenizer.eos_token_id] is None
     assert vocabulary.tokens[tokenizer.convert_tokens_to_ids("Ġwait")] == b" wait"
@@ -198,7 +198,7 @@ def test_special_tokens_spell_nothing_and_other_added_tokens_are_text():
     tokenizer = byte_level_copy()
     tokenizer.add_special_tokens(["<tool>", "<|im_end|>"])
     tokenizer.add_tokens(["né Ġx", AddedToken("<plan>", normalized=False)])
-    tokens = Vocabulary.of(tokenizer).tokens
+    tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     by_name = {token: tokens[tokenizer.token_to_id(token)] for token in tokenizer.get_vocab()}
     assert [by_name[each] for each in ("<|endoftext|>", "<tool>", "<|im_end|>")] == [None] * 3
     assert by_name["<think>"] == b"<think>"
@@ -211,7 +211,7 @@ def test_an_added_token_that_the_decoder_itself_garbles_is_still_its_text():
     tokenizer.add_tokens(["café"])
     ids = tokenizer.encode("a café").ids
     assert tokenizer.decode(ids) == "a caf\ufffd"  # "é" taken for the byte E9
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     assert b"".join(vocabulary.spell(ids)) == "a café".encode()
     assert vocabulary.keeps_text
 
@@ -220,21 +220,21 @@ def test_an_added_token_that_the_model_had_before_keeps_its_spelling():
     tokenizer = Tokenizer.from_str(examples.trained_gemma().to_str())
     assert tokenizer.token_to_id("▁the") is not None
     tokenizer.add_tokens([AddedToken("▁the", normalized=False)])
-    assert Vocabulary.of(tokenizer).tokens[tokenizer.token_to_id("▁the")] == b" the"
+    assert Vocabulary.from_tokenizer(tokenizer).tokens[tokenizer.token_to_id("▁the")] == b" the"
 
 
 def test_an_ordinary_token_marked_as_special_spells_nothing():
     tokenizer = byte_level_copy()
-    assert Vocabulary.of(tokenizer).tokens[tokenizer.token_to_id("Ġthe")] == b" the"
+    assert Vocabulary.from_tokenizer(tokenizer).tokens[tokenizer.token_to_id("Ġthe")] == b" the"
     tokenizer.add_special_tokens(["Ġthe"])
-    assert Vocabulary.of(tokenizer).tokens[tokenizer.token_to_id("Ġthe")] is None
+    assert Vocabulary.from_tokenizer(tokenizer).tokens[tokenizer.token_to_id("Ġthe")] is None
 
 
 def test_the_unknown_token_spells_nothing():
     pieces = [("[unknown]", 0.0), ("▁", -1.0), ("a", -1.0), ("▁a", -1.0)]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     assert vocabulary.tokens == (None, b" ", b"a", b" a")
     assert not vocabulary.keeps_text
 
@@ -246,7 +246,7 @@ def test_transformers_says_which_tokens_are_special():
     )
     tokenizer.eos_token = "<|endoftext|>"
     tokenizer.pad_token = "Ġthe"  # an ordinary token of the model, special by this alone
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     special = [tokenizer.convert_tokens_to_ids(each) for each in ("<|endoftext|>", "<tool>", "Ġthe")]
     assert [vocabulary.tokens[each] for each in special] == [None] * 3
     assert vocabulary.tokens[tokenizer.convert_tokens_to_ids("<think>")] == b"<think>"
@@ -262,7 +262,7 @@ def test_slow_transformers_around_sentencepiece_are_read(tmp_path):
         tokenizer = backend.SentencePieceBackend(vocab_file=str(path), unk_token=examples.UNKNOWN)
         tokenizer.add_tokens(["<tool_call>"])
         tokenizer.add_tokens(["<|im_end|>"], special_tokens=True)
-        vocabulary, inner = Vocabulary.of(tokenizer), Vocabulary.of(processor)
+        vocabulary, inner = Vocabulary.from_tokenizer(tokenizer), Vocabulary.from_tokenizer(processor)
         assert vocabulary.tokens == (*inner.tokens, b"<tool_call>", None)
         assert vocabulary.strips_first_space is inner.strips_first_space
         assert vocabulary.keeps_text is inner.keeps_text
@@ -296,8 +296,8 @@ def test_slow_transformers_around_tiktoken_are_read():
             return self.model.decode([int(token) for token in tokens])
 
     added = {320: AddedToken("<|end|>", special=True), 322: AddedToken("<think>", special=False)}
-    vocabulary = Vocabulary.of(Wrapped(added_tokens_decoder=added))
-    assert vocabulary.tokens == (*Vocabulary.of(examples.tiny_encoding()).tokens, None, b"<think>")
+    vocabulary = Vocabulary.from_tokenizer(Wrapped(added_tokens_decoder=added))
+    assert vocabulary.tokens == (*Vocabulary.from_tokenizer(examples.tiny_encoding()).tokens, None, b"<think>")
     assert vocabulary.keeps_text
 
 
@@ -307,7 +307,7 @@ def test_a_tokenizer_inside_another_object_is_found():
 
         tokenizer = examples.trained_bpe()
 
-    assert Vocabulary.of(Processor()) is Vocabulary.of(examples.trained_bpe())
+    assert Vocabulary.from_tokenizer(Processor()) is Vocabulary.from_tokenizer(examples.trained_bpe())
 
 
 def test_the_wrappers_of_tokenizers_are_read():
@@ -315,7 +315,7 @@ def test_the_wrappers_of_tokenizers_are_read():
 
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(examples.SENTENCES, vocab_size=300, show_progress=False)
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     text = "Wait, let’s see 🤔"
     assert b"".join(vocabulary.spell(tokenizer.encode(text).ids)) == text.encode()
 
@@ -325,14 +325,14 @@ def test_the_wrappers_of_tokenizers_are_read():
 
 def test_a_list_of_bytes_is_taken_as_it_is():
     for given_ in ([b"a", None, b"", bytearray(b"b\xff")], (b"a", None, b"", b"b\xff")):
-        vocabulary = Vocabulary.of(given_)
+        vocabulary = Vocabulary.from_tokenizer(given_)
         assert vocabulary.tokens == (b"a", None, b"", b"b\xff")
         assert {type(token) for token in vocabulary.tokens} == {bytes, type(None)}
         assert (vocabulary.name, vocabulary.strips_first_space, vocabulary.keeps_text) == ("list of bytes", False, True)
 
 
 def test_ids_that_no_rank_has_are_none():
-    vocabulary = Vocabulary.of({b"a": 3, b"b": 0, b"": np.int64(1)})
+    vocabulary = Vocabulary.from_tokenizer({b"a": 3, b"b": 0, b"": np.int64(1)})
     assert vocabulary.tokens == (b"b", b"", None, b"a")
     assert vocabulary.name == "dict of ranks"
 
@@ -364,7 +364,7 @@ def test_ids_that_no_rank_has_are_none():
 )
 def test_what_is_no_vocabulary_is_refused_with_the_reason(given_, message):
     with pytest.raises(UsageError, match=message):
-        Vocabulary.of(given_)
+        Vocabulary.from_tokenizer(given_)
 
 
 # -- bytes that cannot be recovered ----------------------------------------------------------------------
@@ -389,7 +389,7 @@ LIST_INSTEAD = r"cannot be recovered: .*give a list of byte strings instead \(in
 )
 def test_a_decoder_without_a_rule_for_single_tokens_is_refused(decoder, reason):
     with pytest.raises(InputError, match=f"tokens of tokenizers BPE {LIST_INSTEAD}") as raised:
-        Vocabulary.of(with_decoder(decoder))
+        Vocabulary.from_tokenizer(with_decoder(decoder))
     assert reason in str(raised.value)
 
 
@@ -399,13 +399,13 @@ def test_a_decoder_written_in_python_is_refused():
             return [token.upper() for token in tokens]
 
     with pytest.raises(InputError, match="decoder written in Python does not work token by token; give a list"):
-        Vocabulary.of(with_decoder(decoders.Decoder.custom(Shouting())))
+        Vocabulary.from_tokenizer(with_decoder(decoders.Decoder.custom(Shouting())))
 
 
 def test_a_tokenizer_of_no_known_kind_is_refused():
     transformers = pytest.importorskip("transformers")
     with pytest.raises(InputError, match=f"ByT5Tokenizer {LIST_INSTEAD}") as raised:
-        Vocabulary.of(transformers.ByT5Tokenizer())
+        Vocabulary.from_tokenizer(transformers.ByT5Tokenizer())
     assert "a ByT5Tokenizer is of no known kind" in str(raised.value)
 
 
@@ -420,10 +420,10 @@ def test_bytes_that_the_tokenizer_decodes_otherwise_are_refused():
 
     tokenizer = byte_level_copy()
     # Bytes that are the probes themselves need no other proof.
-    assert Vocabulary.of(Shouting(tokenizer_object=tokenizer)).keeps_text
+    assert Vocabulary.from_tokenizer(Shouting(tokenizer_object=tokenizer)).keeps_text
     tokenizer.normalizer = normalizers.Replace(",", ";")
     with pytest.raises(InputError, match=r'they spell "Wait; let me .*" where it decodes "WAIT; LET ME'):
-        Vocabulary.of(Shouting(tokenizer_object=tokenizer))
+        Vocabulary.from_tokenizer(Shouting(tokenizer_object=tokenizer))
 
 
 def test_ids_that_are_shifted_against_the_pieces_are_refused(tmp_path):
@@ -441,7 +441,7 @@ def test_ids_that_are_shifted_against_the_pieces_are_refused(tmp_path):
     path = tmp_path / "spiece.model"
     path.write_bytes(examples.processor().serialized_model_proto())
     with pytest.raises(InputError, match=LIST_INSTEAD):
-        Vocabulary.of(Shifted(vocab_file=str(path), unk_token=examples.UNKNOWN))
+        Vocabulary.from_tokenizer(Shifted(vocab_file=str(path), unk_token=examples.UNKNOWN))
 
 
 class Broken:
@@ -459,14 +459,14 @@ class Broken:
 
 def test_a_tokenizer_that_cannot_be_asked_is_refused():
     with pytest.raises(InputError, match="it encodes to the id 9999, which is none of its vocabulary's"):
-        Vocabulary.of(Broken())
+        Vocabulary.from_tokenizer(Broken())
     broken = Broken()
     broken.encode = lambda text: [97]
     with pytest.raises(InputError, match="its encode cannot be called"):
-        Vocabulary.of(broken)
+        Vocabulary.from_tokenizer(broken)
     broken.encode = lambda text, add_special_tokens: [97]
     with pytest.raises(InputError, match=r"its decode fails \(no such thing\)"):
-        Vocabulary.of(broken)
+        Vocabulary.from_tokenizer(broken)
 
 
 def test_a_character_that_the_tokenizer_refuses_is_no_error():
@@ -474,7 +474,7 @@ def test_a_character_that_the_tokenizer_refuses_is_no_error():
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     with pytest.raises(Exception, match="Missing"):
         tokenizer.encode("hold on")
-    vocabulary = Vocabulary.of(tokenizer)
+    vocabulary = Vocabulary.from_tokenizer(tokenizer)
     assert vocabulary.tokens == (b" wait", b" a")
     assert not vocabulary.keeps_text
 
@@ -482,7 +482,7 @@ def test_a_character_that_the_tokenizer_refuses_is_no_error():
 def test_two_strings_with_one_id_are_refused():
     tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 0, "c": 1}, unk_token="c"))  # noqa: S106
     with pytest.raises(UsageError, match="have the id 0; give each its own"):
-        Vocabulary.of(tokenizer)
+        Vocabulary.from_tokenizer(tokenizer)
 
 
 # -- spell, size, name, digest ---------------------------------------------------------------------------
@@ -490,7 +490,7 @@ def test_two_strings_with_one_id_are_refused():
 
 def test_spell_takes_any_row_of_ids():
     torch = pytest.importorskip("torch")
-    vocabulary = Vocabulary.of([b"a", None, b"", b"bc"])
+    vocabulary = Vocabulary.from_tokenizer([b"a", None, b"", b"bc"])
     for row in ([0, 1, 2, 3], np.array([0, 1, 2, 3]), torch.tensor([0, 1, 2, 3]), iter([0, 1, 2, 3])):
         assert vocabulary.spell(row) == [b"a", b"", b"", b"bc"]
     assert vocabulary.spell([]) == []
@@ -499,29 +499,29 @@ def test_spell_takes_any_row_of_ids():
 @pytest.mark.parametrize("ids", [[-1], [0, 2], [[0]], np.array([[0, 1]])])
 def test_spell_refuses_what_is_no_id(ids):
     with pytest.raises(UsageError, match="no id of the vocabulary list of bytes, which has 0 to 1; give one row"):
-        Vocabulary.of([b"a", b"b"]).spell(ids)
+        Vocabulary.from_tokenizer([b"a", b"b"]).spell(ids)
 
 
 def test_a_larger_table_of_the_model_is_filled_with_none():
-    vocabulary = Vocabulary.of([b"a", b"b"], vocab_size=5)
+    vocabulary = Vocabulary.from_tokenizer([b"a", b"b"], vocab_size=5)
     assert vocabulary.tokens == (b"a", b"b", None, None, None)
     assert len(vocabulary) == 5
-    assert Vocabulary.of(examples.trained_bpe(), 512).tokens[:402] == Vocabulary.of(examples.trained_bpe()).tokens
-    assert Vocabulary.of(Vocabulary.of([b"a"]), 2).tokens == (b"a", None)
-    assert Vocabulary.of(examples.trained_gemma(), np.int64(600)).strips_first_space is False
-    assert Vocabulary.of(examples.minilm(), 30_528).keeps_text is False
+    assert Vocabulary.from_tokenizer(examples.trained_bpe(), 512).tokens[:402] == Vocabulary.from_tokenizer(examples.trained_bpe()).tokens
+    assert Vocabulary.from_tokenizer(Vocabulary.from_tokenizer([b"a"]), 2).tokens == (b"a", None)
+    assert Vocabulary.from_tokenizer(examples.trained_gemma(), np.int64(600)).strips_first_space is False
+    assert Vocabulary.from_tokenizer(examples.minilm(), 30_528).keeps_text is False
 
 
 @pytest.mark.parametrize("size", [1, 0, -1, 2.5, "3", MAX_IDS + 1])
 def test_a_size_that_cannot_be_is_refused(size):
     with pytest.raises(UsageError, match=r"vocab_size is .*, but list of bytes has 2 ids; give the"):
-        Vocabulary.of([b"a", b"b"], vocab_size=size)
+        Vocabulary.from_tokenizer([b"a", b"b"], vocab_size=size)
 
 
 def test_the_vocabulary_of_a_vocabulary_is_itself():
-    vocabulary = Vocabulary.of([b"a"])
-    assert Vocabulary.of(vocabulary) is vocabulary
-    assert Vocabulary.of(vocabulary, 1) is vocabulary
+    vocabulary = Vocabulary.from_tokenizer([b"a"])
+    assert Vocabulary.from_tokenizer(vocabulary) is vocabulary
+    assert Vocabulary.from_tokenizer(vocabulary, 1) is vocabulary
 
 
 @pytest.mark.parametrize(
@@ -544,7 +544,7 @@ def test_the_vocabulary_of_a_vocabulary_is_itself():
 def test_a_name_holds_no_path_of_the_machine(given_, name):
     tokenizer = byte_level_copy()
     tokenizer.name_or_path = given_
-    assert Vocabulary.of(tokenizer).name == name
+    assert Vocabulary.from_tokenizer(tokenizer).name == name
 
 
 @pytest.mark.parametrize(
@@ -560,7 +560,7 @@ def test_a_name_holds_no_path_of_the_machine(given_, name):
     ],
 )
 def test_other_tokens_have_another_digest(one, other):
-    assert Vocabulary.of(one).digest != Vocabulary.of(other).digest
+    assert Vocabulary.from_tokenizer(one).digest != Vocabulary.from_tokenizer(other).digest
 
 
 TABLES = st.lists(st.none() | st.binary(max_size=3), min_size=1, max_size=4).filter(any)
@@ -568,24 +568,24 @@ TABLES = st.lists(st.none() | st.binary(max_size=3), min_size=1, max_size=4).fil
 
 @given(TABLES, TABLES)
 def test_digests_are_equal_where_tokens_are(one, other):
-    assert (Vocabulary.of(one).digest == Vocabulary.of(other).digest) == (one == other)
+    assert (Vocabulary.from_tokenizer(one).digest == Vocabulary.from_tokenizer(other).digest) == (one == other)
 
 
 def test_the_digest_is_what_it_is_said_to_be():
     # 3 tokens (8 bytes), their lengths 1, -1, 2 (4 bytes each), their bytes; little endian
     whole = bytes([3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 255, 255, 255, 255, 2, 0, 0, 0]) + b"abc"
-    assert Vocabulary.of([b"a", None, b"bc"]).digest == sha256(whole).hexdigest()
-    assert Vocabulary.of({b"a": 0, b"bc": 2}).digest == sha256(whole).hexdigest()
+    assert Vocabulary.from_tokenizer([b"a", None, b"bc"]).digest == sha256(whole).hexdigest()
+    assert Vocabulary.from_tokenizer({b"a": 0, b"bc": 2}).digest == sha256(whole).hexdigest()
 
 
 def test_another_name_leaves_the_digest():
-    vocabulary = Vocabulary.of([b"a"])
+    vocabulary = Vocabulary.from_tokenizer([b"a"])
     named = replace(vocabulary, name="mine")
     assert (named.name, named.digest, named.tokens) == ("mine", vocabulary.digest, vocabulary.tokens)
 
 
 def test_a_vocabulary_shows_itself_in_one_line():
-    assert len(repr(Vocabulary.of(examples.trained_bpe()))) < 250
+    assert len(repr(Vocabulary.from_tokenizer(examples.trained_bpe()))) < 250
 
 
 # -- read once -------------------------------------------------------------------------------------------
@@ -593,44 +593,44 @@ def test_a_vocabulary_shows_itself_in_one_line():
 
 @pytest.mark.parametrize("made", [examples.trained_bpe, examples.processor, examples.tiny_encoding])
 def test_a_tokenizer_is_read_once(made):
-    assert Vocabulary.of(made()) is Vocabulary.of(made())
-    assert Vocabulary.of(made(), 1000) is Vocabulary.of(made(), 1000)
-    assert Vocabulary.of(made(), 1000) is not Vocabulary.of(made())
+    assert Vocabulary.from_tokenizer(made()) is Vocabulary.from_tokenizer(made())
+    assert Vocabulary.from_tokenizer(made(), 1000) is Vocabulary.from_tokenizer(made(), 1000)
+    assert Vocabulary.from_tokenizer(made(), 1000) is not Vocabulary.from_tokenizer(made())
 
 
 def test_two_tokenizers_that_are_equal_are_read_each():
     one, other = byte_level_copy(), byte_level_copy()
-    assert Vocabulary.of(one) is not Vocabulary.of(other)
-    assert Vocabulary.of(one).digest == Vocabulary.of(other).digest
+    assert Vocabulary.from_tokenizer(one) is not Vocabulary.from_tokenizer(other)
+    assert Vocabulary.from_tokenizer(one).digest == Vocabulary.from_tokenizer(other).digest
 
 
 def test_tokens_added_later_are_seen():
     tokenizer = byte_level_copy()
-    before = Vocabulary.of(tokenizer)
-    padded = Vocabulary.of(tokenizer, 500)
+    before = Vocabulary.from_tokenizer(tokenizer)
+    padded = Vocabulary.from_tokenizer(tokenizer, 500)
     tokenizer.add_tokens(["<plan>"])
-    after = Vocabulary.of(tokenizer)
+    after = Vocabulary.from_tokenizer(tokenizer)
     assert after.tokens == (*before.tokens, b"<plan>")
     assert padded.tokens[402] is None
-    assert Vocabulary.of(tokenizer, 500).tokens[402] == b"<plan>"
+    assert Vocabulary.from_tokenizer(tokenizer, 500).tokens[402] == b"<plan>"
 
 
 def test_other_changes_of_a_tokenizer_are_seen():
     tokenizer = byte_level_copy()
     think = tokenizer.token_to_id("<think>")
-    assert Vocabulary.of(tokenizer).tokens[think] == b"<think>"
+    assert Vocabulary.from_tokenizer(tokenizer).tokens[think] == b"<think>"
     tokenizer.add_special_tokens(["<think>"])  # the size stays
-    assert Vocabulary.of(tokenizer).tokens[think] is None
+    assert Vocabulary.from_tokenizer(tokenizer).tokens[think] is None
     tokenizer.decoder = decoders.CTC()
     with pytest.raises(InputError, match="CTC"):
-        Vocabulary.of(tokenizer)
+        Vocabulary.from_tokenizer(tokenizer)
 
 
 def test_a_model_trained_anew_is_seen():
     from tokenizers import trainers
 
     tokenizer = byte_level_copy()
-    before = Vocabulary.of(tokenizer)
+    before = Vocabulary.from_tokenizer(tokenizer)
     trainer = trainers.BpeTrainer(
         vocab_size=len(before),
         show_progress=False,
@@ -638,7 +638,7 @@ def test_a_model_trained_anew_is_seen():
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator([" ".join(examples.SENTENCES)[::-1]], trainer)
-    tokens = Vocabulary.of(tokenizer).tokens
+    tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     assert tokens != before.tokens
     ids = tokenizer.encode("sdrawkcab neht").ids
     assert any(place > 256 for place in ids)
@@ -648,10 +648,10 @@ def test_a_model_trained_anew_is_seen():
 def test_tokens_added_later_to_a_transformers_tokenizer_are_seen():
     transformers = pytest.importorskip("transformers")
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=byte_level_copy())
-    before = Vocabulary.of(tokenizer)
+    before = Vocabulary.from_tokenizer(tokenizer)
     tokenizer.add_tokens(["<plan>"])
     tokenizer.add_special_tokens({"eos_token": "<end>"})
-    assert Vocabulary.of(tokenizer).tokens == (*before.tokens, b"<plan>", None)
+    assert Vocabulary.from_tokenizer(tokenizer).tokens == (*before.tokens, b"<plan>", None)
 
 
 def test_a_dict_or_list_that_changes_is_read_again():
@@ -659,20 +659,20 @@ def test_a_dict_or_list_that_changes_is_read_again():
         """Unlike a plain list, it can be referred to weakly."""
 
     for ranks in ({b"a": 0}, OrderedDict({b"a": 0})):
-        assert Vocabulary.of(ranks).tokens == (b"a",)
+        assert Vocabulary.from_tokenizer(ranks).tokens == (b"a",)
         ranks[b"b"] = 1
-        assert Vocabulary.of(ranks).tokens == (b"a", b"b")
+        assert Vocabulary.from_tokenizer(ranks).tokens == (b"a", b"b")
     listed = Listed([b"a"])
-    assert Vocabulary.of(listed).tokens == (b"a",)
+    assert Vocabulary.from_tokenizer(listed).tokens == (b"a",)
     listed[0] = b"b"
-    assert Vocabulary.of(listed).tokens == (b"b",)
+    assert Vocabulary.from_tokenizer(listed).tokens == (b"b",)
 
 
 def test_no_tokenizer_is_kept_alive():
     from sgram.tagging import vocabulary
 
     tokenizer = byte_level_copy()
-    made = Vocabulary.of(tokenizer)
+    made = Vocabulary.from_tokenizer(tokenizer)
     ref, key = weakref.ref(tokenizer), id(tokenizer)
     assert key in vocabulary._KNOWN
     del tokenizer
@@ -689,7 +689,7 @@ def test_a_tokenizer_without_weak_references_is_read_each_time():
 
     slotted = Slotted()
     slotted.tokenizer_ = byte_level_copy()
-    assert Vocabulary.of(slotted).tokens == Vocabulary.of(examples.trained_bpe()).tokens
+    assert Vocabulary.from_tokenizer(slotted).tokens == Vocabulary.from_tokenizer(examples.trained_bpe()).tokens
 
 
 def test_the_tokenizer_is_left_as_it_was():
@@ -697,13 +697,13 @@ def test_the_tokenizer_is_left_as_it_was():
     tokenizer.enable_truncation(5)
     tokenizer.enable_padding(pad_id=0, pad_token="<|endoftext|>", length=7)  # noqa: S106
     before = copy.deepcopy(tokenizer.to_str())
-    Vocabulary.of(tokenizer)
+    Vocabulary.from_tokenizer(tokenizer)
     assert tokenizer.to_str() == before
 
 
 def test_no_tokenizer_library_is_loaded():
     code = (
-        "import sys; from sgram.tagging.vocabulary import Vocabulary; Vocabulary.of([b'a']); Vocabulary.of({b'a': 0});"
+        "import sys; from sgram.tagging.vocabulary import Vocabulary; Vocabulary.from_tokenizer([b'a']); Vocabulary.from_tokenizer({b'a': 0});"
         "print({'tokenizers', 'transformers', 'tiktoken', 'sentencepiece', 'numpy', 'torch'} & {*sys.modules})"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

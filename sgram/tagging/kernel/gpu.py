@@ -1,11 +1,11 @@
-"""`sgram.tagging.kernel.machine` as one GPU kernel, a chunk of a row at a time. Knows nothing about lexicons.
+"""`sgram.tagging.kernel.machine` as one GPU kernel, written in Triton. One program marks one chunk of a row.
 
-Every chunk of a row is a program of its own. It looks back to the last token that holds a sentence end (or no text),
-after which the machine's state does not depend on what came before, and runs the machine from there; what it
-marks before its chunk, another program marks too. Nothing is read by the host and no size depends on the ids, so the
-launch does not wait and can be captured in a CUDA graph. Ids out of range hold no text here.
+A program first looks back to the last token that contains a sentence end (or has no text). The machine's state after
+that token does not depend on earlier ones, so the program runs the machine from there. Tokens that it marks before its
+chunk are marked by another program, too. The host reads nothing and no size depends on the ids, so the launch does not
+wait and can be captured in a CUDA graph. Unlike on the host, an id out of range is no error: it has no text.
 
-The kernel is written in Triton, which comes with PyTorch's CUDA builds; its interpreter runs it without a GPU.
+Triton comes with PyTorch's CUDA builds; its interpreter runs the kernel without a GPU. Names are those of `machine`.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,43 @@ import triton
 import triton.language as tl
 
 from sgram.tagging.kernel.automaton import DEAD, ROOT
-from sgram.tagging.kernel.pieces import EMPTY, GAP, GAP_RUN, GENERAL, JOIN, JOIN_RUN, NO_TEXT, PERHAPS, RAW, RUN, SEEN
+from sgram.tagging.kernel.pieces import (
+    BREAK_SHIFT,
+    CLASS_MASK,
+    CONNECTOR,
+    CONNECTOR_RUN,
+    EMPTY,
+    FIRST_CLASS_SHIFT,
+    GAP,
+    GAP_RUN,
+    GENERAL,
+    KIND_MASK,
+    LAST_CLASS_SHIFT,
+    NO_TEXT,
+    PARTIAL,
+    RAW_BYTE,
+    RUN,
+    VISIBILITY_MASK,
+    VISIBILITY_SHIFT,
+    VISIBLE,
+)
 from sgram.tagging.kernel.tables import (
-    BASES,
-    COLUMNS,
+    BYTE_COLUMNS,
+    BYTE_ENDS,
+    EDGE_BASES,
     EDGES,
-    ENDS,
-    FAILS,
-    FIRSTS,
+    FAILURE_LINKS,
+    FIRST_STATES,
     HEADS,
-    LONGEST,
+    LONGEST_GRAMS,
     N_IDS,
+    NODE_WORDS,
+    OPERANDS,
     PARTS,
-    PLACES,
     SIZES,
-    SPELLED,
+    TOKEN_BYTES,
     TRIE,
-    WIDTH,
-    WORDS,
+    TRIE_WIDTH,
     Tables,
 )
 from sgram.text import APOSTROPHE, BMP_CLASSES, DIGIT, ESCAPE, HYPHEN, LETTER, PASS, STOP
@@ -42,9 +61,9 @@ if TYPE_CHECKING:
     import torch
 
 CLASSES = 19
-"""Place in `DeviceTables.starts` that the tables on the host do not have."""
+"""Index into `DeviceTables.starts`, after those of the host's tables: where the classes of characters begin."""
 CHUNK = 32
-"""Tokens a program marks: few, for many programs at once; not fewer than it usually looks back."""
+"""Tokens that one program marks. Few, so that many programs run at once; not fewer than it usually looks back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,27 +73,27 @@ class DeviceTables:
     numbers: "torch.Tensor"
     """int32."""
     letters: "torch.Tensor"
-    """uint8: the tables' letters, then the class of each character below 0x10000."""
+    """uint8: the host tables' letters, then the class of each character below 0x10000."""
     starts: "torch.Tensor"
-    """int32: the tables' starts, then where those classes begin."""
+    """int32: the host tables' starts, then where those classes begin."""
 
     @classmethod
-    def of(cls, tables: Tables, device: "torch.device | str") -> "DeviceTables":
-        """A copy of `tables` on `device`."""
+    def from_tables(cls, tables: Tables, device: "torch.device | str") -> "DeviceTables":
+        """Copy `tables` to `device`. Raise `ValueError` if a start does not fit into 31 bits."""
         import torch
 
         letters = np.concatenate((tables.letters, np.frombuffer(BMP_CLASSES, np.uint8)))
         starts = np.append(tables.starts, len(tables.letters))
         if max(starts.max(), len(tables.numbers)) >= 1 << 31:
-            raise ValueError("tables of more than 2**31 numbers")
+            raise ValueError("tables of 2**31 or more numbers do not fit the GPU kernel")
         return cls(
             torch.from_numpy(tables.numbers).to(device),
             torch.from_numpy(letters).to(device),
             torch.from_numpy(starts.astype(np.int32)).to(device),
         )
 
-    def tag(self, ids: "torch.Tensor", attended: "torch.Tensor | None") -> "torch.Tensor":
-        """The planning mask of `ids`, (B, T) or (T,), contiguous, on the tables' device."""
+    def tag(self, ids: "torch.Tensor", attention_mask: "torch.Tensor | None") -> "torch.Tensor":
+        """Return the planning mask of `ids`, (B, T) or (T,), contiguous, on the tables' device."""
         import torch
 
         mask = torch.zeros(ids.shape, dtype=torch.uint8, device=ids.device)
@@ -83,7 +102,7 @@ class DeviceTables:
         with torch.cuda.device_of(ids):  # a launch goes to the current device, whatever its arguments
             _tag_chunk[(ids.numel() // n_tokens * n_chunks,)](
                 ids,
-                ids if attended is None else attended.view(torch.uint8),
+                ids if attention_mask is None else attention_mask.view(torch.uint8),
                 mask,
                 self.numbers,
                 self.letters,
@@ -91,288 +110,328 @@ class DeviceTables:
                 n_tokens,
                 n_chunks,
                 chunk_size=CHUNK,
-                masked=attended is not None,
+                has_attention_mask=attention_mask is not None,
                 num_warps=1,
             )
         return mask.view(torch.bool)
 
 
-# Kernels may read no Python number of a module but a constexpr: the names of `machine`, `pieces` and `text`, again.
-_GAP_RUN, _RUN, _GAP, _JOIN_RUN, _JOIN, _GENERAL, _EMPTY, _NO_TEXT = map(
-    tl.constexpr, (GAP_RUN, RUN, GAP, JOIN_RUN, JOIN, GENERAL, EMPTY, NO_TEXT)
+# A kernel can read a module's number only if it is a constexpr: the constants of `automaton`, `pieces`, `tables` and
+# `text` again, with an underscore.
+_GAP_RUN, _RUN, _GAP, _CONNECTOR_RUN, _CONNECTOR, _GENERAL, _EMPTY, _NO_TEXT = map(
+    tl.constexpr, (GAP_RUN, RUN, GAP, CONNECTOR_RUN, CONNECTOR, GENERAL, EMPTY, NO_TEXT)
 )
-_RAW, _SEEN, _PERHAPS = map(tl.constexpr, (RAW, SEEN, PERHAPS))
+_RAW_BYTE, _VISIBLE, _PARTIAL = map(tl.constexpr, (RAW_BYTE, VISIBLE, PARTIAL))
+_KIND_MASK, _CLASS_MASK, _VISIBILITY_MASK = map(tl.constexpr, (KIND_MASK, CLASS_MASK, VISIBILITY_MASK))
+_FIRST_CLASS_SHIFT, _BREAK_SHIFT, _LAST_CLASS_SHIFT, _VISIBILITY_SHIFT = map(
+    tl.constexpr, (FIRST_CLASS_SHIFT, BREAK_SHIFT, LAST_CLASS_SHIFT, VISIBILITY_SHIFT)
+)
 _LETTER, _APOSTROPHE, _HYPHEN, _PASS, _STOP, _DIGIT, _ESCAPE = map(
     tl.constexpr, (LETTER, APOSTROPHE, HYPHEN, PASS, STOP, DIGIT, ESCAPE)
 )
-_HEADS, _PLACES, _SIZES, _PARTS, _ENDS, _COLUMNS, _TRIE, _WORDS, _FIRSTS = map(
-    tl.constexpr, (HEADS, PLACES, SIZES, PARTS, ENDS, COLUMNS, TRIE, WORDS, FIRSTS)
+_HEADS, _OPERANDS, _SIZES, _PARTS, _BYTE_ENDS, _BYTE_COLUMNS, _TRIE, _NODE_WORDS, _FIRST_STATES = map(
+    tl.constexpr, (HEADS, OPERANDS, SIZES, PARTS, BYTE_ENDS, BYTE_COLUMNS, TRIE, NODE_WORDS, FIRST_STATES)
 )
-_BASES, _EDGES, _FAILS, _LONGEST, _WIDTH, _N_IDS, _SPELLED, _CLASSES = map(
-    tl.constexpr, (BASES, EDGES, FAILS, LONGEST, WIDTH, N_IDS, SPELLED, CLASSES)
+_EDGE_BASES, _EDGES, _FAILURE_LINKS, _LONGEST_GRAMS, _TRIE_WIDTH, _N_IDS, _TOKEN_BYTES, _CLASSES = map(
+    tl.constexpr, (EDGE_BASES, EDGES, FAILURE_LINKS, LONGEST_GRAMS, TRIE_WIDTH, N_IDS, TOKEN_BYTES, CLASSES)
 )
 _DEAD, _ROOT = tl.constexpr(DEAD), tl.constexpr(ROOT)
 
 
 @triton.jit
-def _number(numbers, starts, table, place):
-    """Element `place` of one of the tables."""
-    return tl.load(numbers + tl.load(starts + table) + place)
+def _read_number(numbers: tl.tensor, starts: tl.tensor, table: tl.tensor, index: tl.tensor) -> tl.tensor:
+    """Return number `index` of one of the tables."""
+    return tl.load(numbers + tl.load(starts + table) + index)
 
 
 @triton.jit
-def _what_at(ids, attended, numbers, starts, place, masked: tl.constexpr):
-    """(id, `what`) of a position; id 0 and NO_TEXT where it holds no text."""
-    value = tl.load(ids + place).to(tl.int64)
-    is_text = (value >= 0) & (value < tl.load(starts + _N_IDS))
-    if masked:
-        is_text = is_text & (tl.load(attended + place) != 0)
-    value = tl.where(is_text, value, 0).to(tl.int32)
-    return value, tl.where(is_text, _number(numbers, starts, _HEADS, 4 * value), _NO_TEXT)
+def _read_token(
+    ids: tl.tensor,
+    attention_mask: tl.tensor,
+    numbers: tl.tensor,
+    starts: tl.tensor,
+    token: tl.tensor,
+    has_attention_mask: tl.constexpr,
+) -> tl.tensor:
+    """Return (token id, flags) of a token; id 0 and NO_TEXT if it has no text."""
+    token_id = tl.load(ids + token).to(tl.int64)
+    has_text = (token_id >= 0) & (token_id < tl.load(starts + _N_IDS))
+    if has_attention_mask:
+        has_text = has_text & (tl.load(attention_mask + token) != 0)
+    token_id = tl.where(has_text, token_id, 0).to(tl.int32)
+    return token_id, tl.where(has_text, _read_number(numbers, starts, _HEADS, 4 * token_id), _NO_TEXT)
 
 
 @triton.jit
-def _class_of(code, letters, starts):
-    """Class of a character by its code point."""
-    kind = tl.load(letters + tl.load(starts + _CLASSES) + tl.where(code < 0x10000, code, 0)).to(tl.int32)
-    kind = tl.where(code >= 0x10000, _LETTER, kind)
+def _char_class(code: tl.tensor, letters: tl.tensor, starts: tl.tensor) -> tl.tensor:
+    """Return the class of a character by its code point."""
+    char_class = tl.load(letters + tl.load(starts + _CLASSES) + tl.where(code < 0x10000, code, 0)).to(tl.int32)
+    char_class = tl.where(code >= 0x10000, _LETTER, char_class)
     stops = (code >= 0x1D400) & (code <= 0x1D7FF) | (code >= 0x1F000) & (code <= 0x1FAFF) | (code >= 0xF0000)
-    kind = tl.where(stops, _STOP, kind)
-    return tl.where((code >= 0xE0000) & (code <= 0xE0FFF), _PASS, kind)
+    char_class = tl.where(stops, _STOP, char_class)
+    return tl.where((code >= 0xE0000) & (code <= 0xE0FFF), _PASS, char_class)
 
 
 @triton.jit
-def _is_space(code):
-    """Whether a character of a span is white space."""
-    few = (code == 0x20) | (code == 9) | (code == 10) | (code == 13) | (code == 0xA0) | (code == 0x1680)
-    return few | (code >= 0x2000) & (code <= 0x200A) | (code == 0x202F) | (code == 0x205F) | (code == 0x3000)
+def _is_space(code: tl.tensor) -> tl.tensor:
+    """Return whether a character is white space, by its code point."""
+    single = (code == 0x20) | (code == 9) | (code == 10) | (code == 13) | (code == 0xA0) | (code == 0x1680)
+    return single | (code >= 0x2000) & (code <= 0x200A) | (code == 0x202F) | (code == 0x205F) | (code == 0x3000)
 
 
 @triton.jit
-def _width(lead):
-    """Bytes of a character that begins with `lead`."""
+def _character_width(lead: tl.tensor) -> tl.tensor:
+    """Return the number of bytes of a character that begins with `lead`."""
     return tl.where(lead < 0x80, 1, tl.where(lead < 0xE0, 2, tl.where(lead < 0xF0, 3, 4)))
 
 
 @triton.jit
-def _low_bits(lead):
-    """What a first byte says of its character's code point."""
+def _lead_bits(lead: tl.tensor) -> tl.tensor:
+    """Return the bits of the code point that the first byte of a character holds."""
     return lead & tl.where(lead < 0x80, 0x7F, tl.where(lead < 0xE0, 0x1F, tl.where(lead < 0xF0, 0x0F, 0x07)))
 
 
 @triton.jit
-def _is_seen(ids, place, numbers, letters, starts):
-    """See `machine._is_seen`: the token at `place` stands strictly inside a span."""
-    value = tl.load(ids + place).to(tl.int32)
-    spelled = tl.load(starts + _SPELLED)
-    begin, end = _number(numbers, starts, _ENDS, value), _number(numbers, starts, _ENDS, value + 1)
-    here, at = place, begin
-    byte = tl.load(letters + spelled + at).to(tl.int32)
+def _is_visible(
+    ids: tl.tensor, token: tl.tensor, numbers: tl.tensor, letters: tl.tensor, starts: tl.tensor
+) -> tl.tensor:
+    """Do the same as `machine._is_visible`, for a token strictly inside a span."""
+    token_id = tl.load(ids + token).to(tl.int32)
+    token_bytes = tl.load(starts + _TOKEN_BYTES)
+    begin = _read_number(numbers, starts, _BYTE_ENDS, token_id)
+    end = _read_number(numbers, starts, _BYTE_ENDS, token_id + 1)
+    neighbor, at = token, begin
+    byte = tl.load(letters + token_bytes + at).to(tl.int32)
     while (byte & 0xC0) == 0x80:  # back to the byte that begins the character
-        while at == _number(numbers, starts, _ENDS, tl.load(ids + here).to(tl.int32)):
-            here -= 1
-            at = _number(numbers, starts, _ENDS, tl.load(ids + here).to(tl.int32) + 1)
+        while at == _read_number(numbers, starts, _BYTE_ENDS, tl.load(ids + neighbor).to(tl.int32)):
+            neighbor -= 1
+            at = _read_number(numbers, starts, _BYTE_ENDS, tl.load(ids + neighbor).to(tl.int32) + 1)
         at -= 1
-        byte = tl.load(letters + spelled + at).to(tl.int32)
-    found = False
-    left, code, inside = 0, 0, False
-    going = True
-    while going:  # byte by byte to the end of the last character that the token holds a part of
-        stop = _number(numbers, starts, _ENDS, tl.load(ids + here).to(tl.int32) + 1)
+        byte = tl.load(letters + token_bytes + at).to(tl.int32)
+    is_visible = False
+    n_missing, code, is_inside = 0, 0, False
+    running = True
+    while running:  # byte by byte to the end of the last character of which the token contains a part
+        stop = _read_number(numbers, starts, _BYTE_ENDS, tl.load(ids + neighbor).to(tl.int32) + 1)
         while at == stop:
-            here += 1
-            at = _number(numbers, starts, _ENDS, tl.load(ids + here).to(tl.int32))
-            stop = _number(numbers, starts, _ENDS, tl.load(ids + here).to(tl.int32) + 1)
-        byte = tl.load(letters + spelled + at).to(tl.int32)
-        if left == 0:
-            left, code, inside = _width(byte) - 1, _low_bits(byte), here == place
+            neighbor += 1
+            at = _read_number(numbers, starts, _BYTE_ENDS, tl.load(ids + neighbor).to(tl.int32))
+            stop = _read_number(numbers, starts, _BYTE_ENDS, tl.load(ids + neighbor).to(tl.int32) + 1)
+        byte = tl.load(letters + token_bytes + at).to(tl.int32)
+        if n_missing == 0:
+            n_missing, code, is_inside = _character_width(byte) - 1, _lead_bits(byte), neighbor == token
         else:
-            left, code, inside = left - 1, code << 6 | byte & 0x3F, inside | (here == place)
+            n_missing, code, is_inside = n_missing - 1, code << 6 | byte & 0x3F, is_inside | (neighbor == token)
         at += 1
-        found = found | ((left == 0) & inside & (not _is_space(code)))
-        past = (here > place) | ((here == place) & (at == end))
-        going = (not found) & ((left > 0) | (not past))
-    return found
+        is_visible = is_visible | ((n_missing == 0) & is_inside & (not _is_space(code)))
+        past = (neighbor > token) | ((neighbor == token) & (at == end))
+        running = (not is_visible) & ((n_missing > 0) | (not past))
+    return is_visible
 
 
 @triton.jit
-def _mark(ids, mask, first, last, numbers, letters, starts):
-    """Mark the tokens of a gram; the first and the last hold letters of it."""
-    place = first
-    while place <= last:
-        value = tl.load(ids + place).to(tl.int32)
-        seen = _number(numbers, starts, _HEADS, 4 * value) >> 20 & 3
-        marked = (seen == _SEEN) | (place == first) | (place == last)
-        if (seen == _PERHAPS) & (not marked):
-            marked = _is_seen(ids, place, numbers, letters, starts)
-        if marked:
-            tl.store(mask + place, 1)
-        place += 1
+def _mark_gram(
+    ids: tl.tensor,
+    mask: tl.tensor,
+    first_token: tl.tensor,
+    last_token: tl.tensor,
+    numbers: tl.tensor,
+    letters: tl.tensor,
+    starts: tl.tensor,
+) -> None:
+    """Mark the tokens of a gram. The first and the last contain letters of it."""
+    token = first_token
+    while token <= last_token:
+        token_id = tl.load(ids + token).to(tl.int32)
+        visibility = _read_number(numbers, starts, _HEADS, 4 * token_id) >> _VISIBILITY_SHIFT & _VISIBILITY_MASK
+        is_marked = (visibility == _VISIBLE) | (token == first_token) | (token == last_token)
+        if (visibility == _PARTIAL) & (not is_marked):
+            is_marked = _is_visible(ids, token, numbers, letters, starts)
+        if is_marked:
+            tl.store(mask + token, 1)
+        token += 1
 
 
 @triton.jit
-def _step(numbers, starts, node, byte):
-    """Trie node after one byte."""
-    column = _number(numbers, starts, _COLUMNS, byte)
-    return _number(numbers, starts, _TRIE, node * tl.load(starts + _WIDTH) + column)
+def _step_trie(numbers: tl.tensor, starts: tl.tensor, node: tl.tensor, byte: tl.tensor) -> tl.tensor:
+    """Return the trie node after one byte."""
+    column = _read_number(numbers, starts, _BYTE_COLUMNS, byte)
+    return _read_number(numbers, starts, _TRIE, node * tl.load(starts + _TRIE_WIDTH) + column)
 
 
 @triton.jit
-def _next_state(numbers, starts, state, word):
-    """Automaton state after a word that the lexicon knows."""
+def _next_state(numbers: tl.tensor, starts: tl.tensor, state: tl.tensor, word: tl.tensor) -> tl.tensor:
+    """Return the state after `word`, a word of the lexicon, in `state`."""
     searching = state != 0
     following = 0
     while searching:
-        slot = 2 * (_number(numbers, starts, _BASES, state) + word)
-        if _number(numbers, starts, _EDGES, slot) == state:
-            following = _number(numbers, starts, _EDGES, slot + 1)
+        slot = 2 * (_read_number(numbers, starts, _EDGE_BASES, state) + word)
+        if _read_number(numbers, starts, _EDGES, slot) == state:
+            following = _read_number(numbers, starts, _EDGES, slot + 1)
             searching = False
         else:
-            state = _number(numbers, starts, _FAILS, state)
+            state = _read_number(numbers, starts, _FAILURE_LINKS, state)
             searching = state != 0
-    return tl.where(following != 0, following, _number(numbers, starts, _FIRSTS, word))
+    return tl.where(following != 0, following, _read_number(numbers, starts, _FIRST_STATES, word))
 
 
 @triton.jit
 def _tag_chunk(
-    ids, attended, mask, numbers, letters, starts, n_tokens, n_chunks, chunk_size: tl.constexpr, masked: tl.constexpr
-):
-    """Run the machine over one chunk of one row; registers and pieces are those of `sgram.tagging.kernel.machine`."""
+    ids: tl.tensor,
+    attention_mask: tl.tensor,
+    mask: tl.tensor,
+    numbers: tl.tensor,
+    letters: tl.tensor,
+    starts: tl.tensor,
+    n_tokens: tl.tensor,
+    n_chunks: tl.tensor,
+    chunk_size: tl.constexpr,
+    has_attention_mask: tl.constexpr,
+) -> None:
+    """Run the machine over one chunk of one row; variables are the registers of `sgram.tagging.kernel.machine`."""
     row, chunk = (tl.program_id(0) // n_chunks).to(tl.int64), tl.program_id(0) % n_chunks
-    ids, attended, mask = ids + row * n_tokens, attended + row * n_tokens, mask + row * n_tokens
+    ids, attention_mask, mask = ids + row * n_tokens, attention_mask + row * n_tokens, mask + row * n_tokens
     token = chunk * chunk_size
     end = tl.minimum(token + chunk_size, n_tokens)
     searching = token > 0
-    while searching:  # back to where the state is known
+    while searching:  # back to a token after which the state does not depend on earlier tokens
         token -= 1
-        value, what = _what_at(ids, attended, numbers, starts, token, masked)
-        kind = what & 0xFF
-        known = (kind == _NO_TEXT) | ((kind == _GAP) | (kind == _GAP_RUN)) & ((what >> 12 & 1) != 0)
-        searching = (token > 0) & (not known)
+        token_id, flags = _read_token(ids, attention_mask, numbers, starts, token, has_attention_mask)
+        kind = flags & _KIND_MASK
+        is_reset = (kind == _NO_TEXT) | ((kind == _GAP) | (kind == _GAP_RUN)) & ((flags >> _BREAK_SHIFT & 1) != 0)
+        searching = (token > 0) & (not is_reset)
     passing, stop = tl.full((), _PASS, tl.int32), tl.full((), _STOP, tl.int32)
     no_text = tl.full((), _NO_TEXT, tl.int32)
-    opened, sound, joiner, node, first, last, before = False, False, 0, 0, 0, 0, passing
-    state, raw, n_raw, raw_first = 0, 0, 0, 0
-    first_0, first_1, first_2, first_3, first_4, first_5 = 0, 0, 0, 0, 0, 0  # first tokens of the last words
+    word_open, word_valid, connector_byte, node = False, False, 0, 0
+    first_token, last_token, previous_class = 0, 0, passing
+    state, raw_bytes, n_raw_bytes, raw_first_token = 0, 0, 0, 0
+    # first tokens of the last six words, the last word first
+    start_0, start_1, start_2, start_3, start_4, start_5 = 0, 0, 0, 0, 0, 0
     while token <= end:
-        # the end of the row is taken like a token without text; the end of another chunk is left to the next one
+        # the end of the row is taken like a token without text; the end of another chunk is left to the next program
         at_end = token == end
         if at_end:
-            value, what = 0, no_text
+            token_id, flags = 0, no_text
         else:
-            value, what = _what_at(ids, attended, numbers, starts, token, masked)
-        kind = what & 0xFF
+            token_id, flags = _read_token(ids, attention_mask, numbers, starts, token, has_attention_mask)
+        kind = flags & _KIND_MASK
         part, n_parts = 0, 1
         if kind == _GENERAL:
-            part = tl.load(starts + _PARTS) + 4 * _number(numbers, starts, _PLACES, value)
-            n_parts = _number(numbers, starts, _SIZES, value)
+            part = tl.load(starts + _PARTS) + 4 * _read_number(numbers, starts, _OPERANDS, token_id)
+            n_parts = _read_number(numbers, starts, _SIZES, token_id)
         if (kind == _EMPTY) | (at_end & (end < n_tokens)):
             n_parts = 0
         while n_parts > 0:
-            at, size, lead = 0, 0, 0
+            operand, size, run_node = 0, 0, 0
             if kind == _GENERAL:
-                what = tl.load(numbers + part)
-                at, size, lead = (tl.load(numbers + part + 1), tl.load(numbers + part + 2), tl.load(numbers + part + 3))
+                flags = tl.load(numbers + part)
+                operand, size, run_node = (
+                    tl.load(numbers + part + 1),
+                    tl.load(numbers + part + 2),
+                    tl.load(numbers + part + 3),
+                )
             else:
-                at, size = _number(numbers, starts, _PLACES, value), _number(numbers, starts, _SIZES, value)
-                lead = _number(numbers, starts, _HEADS, 4 * value + 1)
-            piece = what & 0xFF
+                operand = _read_number(numbers, starts, _OPERANDS, token_id)
+                size = _read_number(numbers, starts, _SIZES, token_id)
+                run_node = _read_number(numbers, starts, _HEADS, 4 * token_id + 1)
+            piece_kind = flags & _KIND_MASK
             part += 4
             n_parts -= 1
 
-            # What the piece does: close a word and perhaps a sentence (a gap), hold a connector, go on with a run.
-            gap, gap_first, gap_breaks, gap_last = False, passing, False, passing
-            join, run, from_raw, run_first = 0, False, False, token
-            if piece == _NO_TEXT:
-                gap, gap_first, gap_breaks, gap_last, n_raw = True, passing, True, passing, 0
-            elif piece == _RAW:
-                broken = False
-                if n_raw > 0:
-                    lead_byte = raw & 0xFF
-                    low = tl.where(lead_byte == 0xE0, 0xA0, tl.where(lead_byte == 0xF0, 0x90, 0x80))
-                    high = tl.where(lead_byte == 0xED, 0x9F, tl.where(lead_byte == 0xF4, 0x8F, 0xBF))
-                    later = n_raw > 1
-                    broken = (at < tl.where(later, 0x80, low)) | (at > tl.where(later, 0xBF, high))
-                if broken:
-                    gap, gap_first, gap_breaks, gap_last, n_raw = True, stop, True, stop, 0
-                if n_raw > 0:
-                    raw, n_raw = raw | at << 8 * n_raw, n_raw + 1
-                    if n_raw == _width(raw & 0xFF):
-                        code, step = _low_bits(raw & 0xFF), 1
-                        while step < n_raw:
-                            code = code << 6 | (raw >> 8 * step) & 0x3F
+            # Work out what the piece does: take a gap, then a connector, then a run; any of them may be missing.
+            gap, gap_first_class, gap_breaks, gap_last_class = False, passing, False, passing
+            connector, run, run_is_raw, run_first_token = 0, False, False, token
+            if piece_kind == _NO_TEXT:
+                gap, gap_first_class, gap_breaks, gap_last_class, n_raw_bytes = True, passing, True, passing, 0
+            elif piece_kind == _RAW_BYTE:
+                is_invalid = False
+                if n_raw_bytes > 0:
+                    lead = raw_bytes & 0xFF
+                    low = tl.where(lead == 0xE0, 0xA0, tl.where(lead == 0xF0, 0x90, 0x80))
+                    high = tl.where(lead == 0xED, 0x9F, tl.where(lead == 0xF4, 0x8F, 0xBF))
+                    later = n_raw_bytes > 1
+                    is_invalid = (operand < tl.where(later, 0x80, low)) | (operand > tl.where(later, 0xBF, high))
+                if is_invalid:
+                    gap, gap_first_class, gap_breaks, gap_last_class, n_raw_bytes = True, stop, True, stop, 0
+                if n_raw_bytes > 0:
+                    raw_bytes, n_raw_bytes = raw_bytes | operand << 8 * n_raw_bytes, n_raw_bytes + 1
+                    if n_raw_bytes == _character_width(raw_bytes & 0xFF):
+                        code, step = _lead_bits(raw_bytes & 0xFF), 1
+                        while step < n_raw_bytes:
+                            code = code << 6 | (raw_bytes >> 8 * step) & 0x3F
                             step += 1
-                        sort = _class_of(code, letters, starts)
-                        size, n_raw = n_raw, 0
-                        if sort == _LETTER:
-                            run, from_raw, run_first = True, True, raw_first
-                        elif sort == _APOSTROPHE:
-                            join = 39
-                        elif sort == _HYPHEN:
-                            join = 45
+                        char_class = _char_class(code, letters, starts)
+                        size, n_raw_bytes = n_raw_bytes, 0
+                        if char_class == _LETTER:
+                            run, run_is_raw, run_first_token = True, True, raw_first_token
+                        elif char_class == _APOSTROPHE:
+                            connector = 39
+                        elif char_class == _HYPHEN:
+                            connector = 45
                         else:
-                            gap, gap_first, gap_breaks, gap_last = True, sort, sort >= _STOP, sort
-                elif (at >= 0xC2) & (at <= 0xF4):
-                    raw, n_raw, raw_first = at, 1, token
+                            gap, gap_first_class = True, char_class
+                            gap_breaks, gap_last_class = char_class >= _STOP, char_class
+                elif (operand >= 0xC2) & (operand <= 0xF4):
+                    raw_bytes, n_raw_bytes, raw_first_token = operand, 1, token
                 else:
-                    gap, gap_first, gap_breaks, gap_last = True, stop, True, stop
+                    gap, gap_first_class, gap_breaks, gap_last_class = True, stop, True, stop
             else:
-                if n_raw > 0:
-                    gap, gap_first, gap_breaks, gap_last, n_raw = True, stop, True, stop, 0
-                if (piece == _GAP) | (piece == _GAP_RUN):
-                    gap_first = tl.where(gap, gap_first, what >> 8 & 0xF)
-                    gap_breaks = gap_breaks | ((what >> 12 & 1) != 0)
-                    gap, gap_last = True, what >> 16 & 0xF
-                elif piece == _JOIN:
-                    join = at
-                elif piece == _JOIN_RUN:
-                    join = tl.load(letters + at).to(tl.int32)
-                    at, size = at + 1, size - 1
-                run = (piece == _RUN) | (piece == _GAP_RUN) | (piece == _JOIN_RUN)
-            if join > 0:
-                if opened & (joiner == 0) & (not gap):
-                    joiner = join
+                if n_raw_bytes > 0:
+                    gap, gap_first_class, gap_breaks, gap_last_class, n_raw_bytes = True, stop, True, stop, 0
+                if (piece_kind == _GAP) | (piece_kind == _GAP_RUN):
+                    gap_first_class = tl.where(gap, gap_first_class, flags >> _FIRST_CLASS_SHIFT & _CLASS_MASK)
+                    gap_breaks = gap_breaks | ((flags >> _BREAK_SHIFT & 1) != 0)
+                    gap, gap_last_class = True, flags >> _LAST_CLASS_SHIFT & _CLASS_MASK
+                elif piece_kind == _CONNECTOR:
+                    connector = operand
+                elif piece_kind == _CONNECTOR_RUN:
+                    connector = tl.load(letters + operand).to(tl.int32)
+                    operand, size = operand + 1, size - 1
+                run = (piece_kind == _RUN) | (piece_kind == _GAP_RUN) | (piece_kind == _CONNECTOR_RUN)
+            if connector > 0:
+                if word_open & (connector_byte == 0) & (not gap):
+                    connector_byte = connector
                 else:
-                    gap_first = tl.where(gap, gap_first, passing)
-                    gap, gap_last = True, passing
+                    gap_first_class = tl.where(gap, gap_first_class, passing)
+                    gap, gap_last_class = True, passing
 
             if gap:
-                if opened:
+                if word_open:
                     word = -1
-                    if sound & ((joiner != 0) | (gap_first != _DIGIT)):
-                        word = _number(numbers, starts, _WORDS, node)
+                    if word_valid & ((connector_byte != 0) | (gap_first_class != _DIGIT)):
+                        word = _read_number(numbers, starts, _NODE_WORDS, node)
                     if word < 0:
                         state = 0
                     else:
                         state = _next_state(numbers, starts, state, word)
-                        first_5, first_4, first_3 = first_4, first_3, first_2
-                        first_2, first_1, first_0 = first_1, first_0, first
-                        length = _number(numbers, starts, _LONGEST, state)
+                        start_5, start_4, start_3 = start_4, start_3, start_2
+                        start_2, start_1, start_0 = start_1, start_0, first_token
+                        length = _read_number(numbers, starts, _LONGEST_GRAMS, state)
                         if length > 0:
-                            begun = tl.where(length == 1, first_0, tl.where(length == 2, first_1, first_2))
-                            begun = tl.where(length == 4, first_3, tl.where(length == 5, first_4, begun))
-                            begun = tl.where(length == 6, first_5, begun)
-                            _mark(ids, mask, begun, last, numbers, letters, starts)
-                    opened, joiner = False, 0
+                            gram_token = tl.where(length == 1, start_0, tl.where(length == 2, start_1, start_2))
+                            gram_token = tl.where(length == 4, start_3, tl.where(length == 5, start_4, gram_token))
+                            gram_token = tl.where(length == 6, start_5, gram_token)
+                            _mark_gram(ids, mask, gram_token, last_token, numbers, letters, starts)
+                    word_open, connector_byte = False, 0
                 if gap_breaks:
                     state = 0
-                before = gap_last
+                previous_class = gap_last_class
             if run:
-                walked = opened | from_raw
-                if opened:
-                    if joiner != 0:
-                        node = _step(numbers, starts, node, joiner)
-                        joiner = 0
+                walks_run = word_open | run_is_raw
+                if word_open:
+                    if connector_byte != 0:
+                        node = _step_trie(numbers, starts, node, connector_byte)
+                        connector_byte = 0
                 else:
-                    opened, first = True, run_first
-                    sound = (before != _DIGIT) & (before != _ESCAPE)
-                    node = tl.where(from_raw, _ROOT, lead)
-                last = token
+                    word_open, first_token = True, run_first_token
+                    word_valid = (previous_class != _DIGIT) & (previous_class != _ESCAPE)
+                    node = tl.where(run_is_raw, _ROOT, run_node)
+                last_token = token
                 step = 0
-                while walked & (step < size) & (node != _DEAD):
-                    if from_raw:
-                        node = _step(numbers, starts, node, (raw >> 8 * step) & 0xFF)
+                while walks_run & (step < size) & (node != _DEAD):
+                    if run_is_raw:
+                        node = _step_trie(numbers, starts, node, (raw_bytes >> 8 * step) & 0xFF)
                     else:
-                        node = _step(numbers, starts, node, tl.load(letters + at + step).to(tl.int32))
+                        node = _step_trie(numbers, starts, node, tl.load(letters + operand + step).to(tl.int32))
                     step += 1
         token += 1

@@ -1,92 +1,132 @@
-"""Which tokens a gram may begin in: a first look at a row, without branches. Knows nothing about masks.
+"""A first pass over a row, without branches, that finds the tokens in which a gram may begin.
 
-Most tokens begin nothing, and to ask each of them in turn costs more in branches that no processor can predict than
-all the rest of tagging. So a few plain loops, which compilers turn into vector instructions, sift the tokens first.
-They let pass whatever may begin a gram, and some more: of a token followed by the beginning of another word, the pair
-is looked up in a bitmap of hashes. What they let pass is read exactly (`sgram.tagging.kernel.machine`), so that a hash may
-cost time and never a bit of the mask.
+Most tokens begin no gram, and testing each in turn costs more in mispredicted branches than the rest of tagging. So a
+few plain loops, which compilers turn into vector instructions, sift the tokens first. They keep every token that may
+begin a gram, and some others: for a token followed by the beginning of another word, the pair is looked up in a bitmap
+of hashes. `sgram.tagging.kernel.machine` then reads the candidates exactly, so a hash collision costs time and never
+changes the mask.
 """
 
 import numpy as np
-from numba import njit
 
+from sgram.array_types import BoolArray, IntArray
+from sgram.compiling import kernel
 from sgram.tagging.kernel.automaton import DEAD
-from sgram.tagging.kernel.pieces import GAP, GAP_RUN, JOIN_RUN, NO_TEXT, RUN
-from sgram.tagging.kernel.tables import ALONE, BEGINS, HEADS, N_IDS, N_PAIRS, PAIRS, mixed_pair
+from sgram.tagging.kernel.compiled_types import IdArray, Int32Array, Integer
+from sgram.tagging.kernel.pieces import (
+    BREAK_SHIFT,
+    CLASS_MASK,
+    CONNECTOR_RUN,
+    FIRST_CLASS_SHIFT,
+    GAP,
+    GAP_RUN,
+    KIND_MASK,
+    LAST_CLASS_SHIFT,
+    NO_TEXT,
+    RUN,
+)
+from sgram.tagging.kernel.tables import ALONE_SHIFT, BEGINS_SHIFT, HEADS, N_IDS, N_PAIR_NUMBERS, PAIR_BITS, hash_pair
 from sgram.text import DIGIT, ESCAPE
 
-_NOTHING = np.int32(NO_TEXT | 1 << BEGINS)
+FLAGS, NODES, STATES, PASSES, CANDIDATES = range(5)
+"""Rows of `scratch`: flags, run node and state of each token; whether it passes, as 0 or 1; the candidates."""
+N_SCRATCH_ROWS = 5
+_NO_TEXT_FLAGS = np.int32(NO_TEXT | 1 << BEGINS_SHIFT)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _is_fair(before):
-    """Whether a word may follow a character of class `before`, as 0 or 1."""
-    return np.int32(before != DIGIT) & np.int32(before != ESCAPE)
+@kernel(inline="always")
+def _may_precede_word(char_class: Integer) -> Integer:
+    """Return whether a word may follow a character of class `char_class`, as 0 or 1."""
+    return np.int32(char_class != DIGIT) & np.int32(char_class != ESCAPE)
 
 
-@njit(nogil=True, cache=True)
-def sift(ids, attended, begin, end, numbers, starts, scratch, mask, marks_alone):
-    """Write the places ``begin <= t < end`` where a gram may begin to ``scratch[4]``, then `end`; how many they are.
+@kernel()
+def sift(
+    ids: IdArray,
+    attention_mask: BoolArray,
+    begin: Integer,
+    end: Integer,
+    numbers: Int32Array,
+    starts: IntArray,
+    scratch: Int32Array,
+    mask: BoolArray,
+    marks_alone: Integer,
+) -> Integer:
+    """Write the tokens in ``[begin, end)`` in which a gram may begin to ``scratch[CANDIDATES]``; return their number.
 
-    Among them are all tokens that are no plain gap or run, or hold no text, or have an id out of range. If
-    `marks_alone`, a word that is a gram and begins no longer one is marked in `mask` at once, and not written
-    where one token holds it whole. `scratch` is int32 (5, > end - begin).
+    `end` itself is written after the last of them. The candidates include all tokens that are no plain gap or run,
+    have no text, or have an id out of range. If `marks_alone` is 1, a gram of one word that is one whole token, and
+    with which no longer gram begins here, is marked in `mask` at once and is no candidate. `scratch` is int32
+    (`N_SCRATCH_ROWS`, > end - begin).
     """
-    size, heads_at, n_ids = end - begin, starts[HEADS], np.uint64(starts[N_IDS])
-    what, node, state, places = scratch[0], scratch[1], scratch[2], scratch[4]
+    size, heads_start, n_ids = end - begin, starts[HEADS], np.uint64(starts[N_IDS])
+    flags, nodes, states, candidates = scratch[FLAGS], scratch[NODES], scratch[STATES], scratch[CANDIDATES]
     for t in range(size):
-        value = np.uint64(ids[begin + t])
-        row = heads_at + np.int64(4) * np.int64(value if value < n_ids else np.uint64(0))
-        what[t] = numbers[row] if value < n_ids else _NOTHING
-        node[t] = numbers[row + 1]
-        state[t] = numbers[row + 2]
-    if attended.shape[0]:
+        token_id = np.uint64(ids[begin + t])
+        head = heads_start + np.int64(4) * np.int64(token_id if token_id < n_ids else np.uint64(0))
+        flags[t] = numbers[head] if token_id < n_ids else _NO_TEXT_FLAGS
+        nodes[t] = numbers[head + 1]
+        states[t] = numbers[head + 2]
+    if attention_mask.shape[0]:
         for t in range(size):
-            what[t] = what[t] if attended[begin + t] else _NOTHING
-    what[size] = _NOTHING  # the last token may be followed by anything
-    node[size] = 0
-    keep = scratch[3]
+            flags[t] = flags[t] if attention_mask[begin + t] else _NO_TEXT_FLAGS
+    flags[size] = _NO_TEXT_FLAGS  # the last token may be followed by anything
+    nodes[size] = 0
+    passes = scratch[PASSES]
     for t in range(size):
-        here, following = what[t], what[t + 1]
-        kind, next_kind = here & 0xFF, following & 0xFF
-        ends = np.int32(next_kind == GAP_RUN) | np.int32(next_kind == GAP)
-        can_follow = np.int32(node[t + 1] != DEAD) | np.int32(next_kind == GAP)
-        goes_on = np.int32(state[t] != 0) & (1 - (following >> 12 & 1)) & can_follow
-        may = np.int32(kind > JOIN_RUN) | (1 - ends) | (here >> ALONE & 1) | goes_on
-        keep[t] = here >> BEGINS & 1 & may
-    n = 0
+        token_flags, next_flags = flags[t], flags[t + 1]
+        kind, next_kind = token_flags & KIND_MASK, next_flags & KIND_MASK
+        word_ends = np.int32(next_kind == GAP_RUN) | np.int32(next_kind == GAP)
+        can_follow = np.int32(nodes[t + 1] != DEAD) | np.int32(next_kind == GAP)
+        gram_continues = np.int32(states[t] != 0) & (1 - (next_flags >> BREAK_SHIFT & 1)) & can_follow
+        may_begin = np.int32(kind > CONNECTOR_RUN) | (1 - word_ends) | (token_flags >> ALONE_SHIFT & 1) | gram_continues
+        passes[t] = token_flags >> BEGINS_SHIFT & 1 & may_begin
+    n_passing: Integer = 0
     for t in range(size):
-        places[n] = t
-        n += keep[t]
-    return _sift_pairs(begin, end, n, numbers, starts, scratch, mask, marks_alone)
+        candidates[n_passing] = t
+        n_passing += passes[t]
+    return _sift_pairs(begin, end, n_passing, numbers, starts, scratch, mask, marks_alone)
 
 
-@njit(nogil=True, cache=True)
-def _sift_pairs(begin, end, n, numbers, starts, scratch, mask, marks_alone):
-    """The second half of `sift`: look at the few that are left together with what stands beside them."""
-    what, node, state, places = scratch[0], scratch[1], scratch[2], scratch[4]
-    pairs, pair_mask, size, kept = starts[PAIRS], np.uint32(starts[N_PAIRS] - 1), end - begin, 0
-    for row in range(n):
-        t = places[row]
-        here, following, earlier = what[t], what[t + 1], what[max(t - 1, 0)]
-        kind, next_kind = here & 0xFF, following & 0xFF
-        ends = np.int32(next_kind == GAP_RUN) | np.int32(next_kind == GAP)
-        # the token that holds the next word: the following one, or behind a mere comma the one after it
-        ahead = min(t + 1 + np.int64(next_kind == GAP), size)
-        far = what[ahead]
-        far_kind = far & 0xFF
-        mixed = mixed_pair(np.uint32(state[t]), np.uint32(node[ahead]))
-        word = np.uint32(numbers[pairs + np.int64((mixed >> np.uint32(5)) & pair_mask)])
-        is_pair = np.int32(word >> (mixed & np.uint32(31)) & np.uint32(1))
-        is_near = (1 - (following >> 12 & 1)) & (1 - (far >> 12 & 1))
-        unknown = np.int32(far_kind > JOIN_RUN) | np.int32(far_kind == GAP)
-        goes_on = np.int32(state[t] != 0) & is_near & (is_pair | unknown)
-        after_gap = np.int32(kind == RUN) & np.int32(t > 0) & np.int32(earlier & 0xFF == GAP)
-        begins = np.int32(kind == GAP_RUN) & _is_fair(here >> 16 & 0xF) | after_gap & _is_fair(earlier >> 16 & 0xF)
-        alone = here >> ALONE & 1
-        whole = alone & begins & ends & np.int32(following >> 8 & 0xF != DIGIT) & marks_alone
-        mask[begin + t] |= whole != 0
-        places[kept] = begin + t
-        kept += np.int32(kind > JOIN_RUN) | (1 - ends) | goes_on | alone & (1 - whole)
-    places[kept] = end
-    return kept
+@kernel()
+def _sift_pairs(
+    begin: Integer,
+    end: Integer,
+    n_passing: Integer,
+    numbers: Int32Array,
+    starts: IntArray,
+    scratch: Int32Array,
+    mask: BoolArray,
+    marks_alone: Integer,
+) -> Integer:
+    """Do the second half of `sift`: check the `n_passing` tokens together with their neighbors."""
+    flags, nodes, states, candidates = scratch[FLAGS], scratch[NODES], scratch[STATES], scratch[CANDIDATES]
+    pairs_start, number_mask, size = starts[PAIR_BITS], np.uint32(starts[N_PAIR_NUMBERS] - 1), end - begin
+    n_candidates: Integer = 0
+    for row in range(n_passing):
+        t = candidates[row]
+        token_flags, next_flags, previous_flags = flags[t], flags[t + 1], flags[max(t - 1, 0)]
+        kind, next_kind = token_flags & KIND_MASK, next_flags & KIND_MASK
+        word_ends = np.int32(next_kind == GAP_RUN) | np.int32(next_kind == GAP)
+        # the token of the next word: the next token or, after a token that is only a gap, the one after it
+        next_word = min(t + 1 + np.int64(next_kind == GAP), size)
+        next_word_flags = flags[next_word]
+        next_word_kind = next_word_flags & KIND_MASK
+        pair_hash = hash_pair(np.uint32(states[t]), np.uint32(nodes[next_word]))
+        bits = np.uint32(numbers[pairs_start + np.int64((pair_hash >> np.uint32(5)) & number_mask)])
+        is_pair = np.int32(bits >> (pair_hash & np.uint32(31)) & np.uint32(1))
+        same_sentence = (1 - (next_flags >> BREAK_SHIFT & 1)) & (1 - (next_word_flags >> BREAK_SHIFT & 1))
+        is_undecided = np.int32(next_word_kind > CONNECTOR_RUN) | np.int32(next_word_kind == GAP)
+        gram_continues = np.int32(states[t] != 0) & same_sentence & (is_pair | is_undecided)
+        after_gap = np.int32(kind == RUN) & np.int32(t > 0) & np.int32(previous_flags & KIND_MASK == GAP)
+        word_begins = np.int32(kind == GAP_RUN) & _may_precede_word(
+            token_flags >> LAST_CLASS_SHIFT & CLASS_MASK
+        ) | after_gap & _may_precede_word(previous_flags >> LAST_CLASS_SHIFT & CLASS_MASK)
+        alone = token_flags >> ALONE_SHIFT & 1
+        no_digit_after = np.int32(next_flags >> FIRST_CLASS_SHIFT & CLASS_MASK != DIGIT)
+        is_marked = alone & word_begins & word_ends & no_digit_after & marks_alone
+        mask[begin + t] |= is_marked != 0
+        candidates[n_candidates] = begin + t
+        n_candidates += np.int32(kind > CONNECTOR_RUN) | (1 - word_ends) | gram_continues | alone & (1 - is_marked)
+    candidates[n_candidates] = end
+    return n_candidates

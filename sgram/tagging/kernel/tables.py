@@ -1,156 +1,174 @@
-"""A vocabulary and a lexicon as two arrays, in the shape that any device can hold. Knows nothing about rows of ids."""
+"""A vocabulary and a lexicon as two flat arrays, a form that any device can hold."""
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from sgram.array_types import BoolArray, IntArray
+from sgram.compiling import kernel
 from sgram.tagging.kernel.automaton import DEAD, ROOT, Automaton
-from sgram.tagging.kernel.pieces import GAP, GAP_RUN, JOIN_RUN, RUN, Pieces
+from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array, Integer
+from sgram.tagging.kernel.pieces import CONNECTOR_RUN, GAP, GAP_RUN, KIND_MASK, RUN, Pieces
 
 (
     HEADS,
-    PLACES,
+    OPERANDS,
     SIZES,
     PARTS,
-    ENDS,
-    COLUMNS,
+    BYTE_ENDS,
+    BYTE_COLUMNS,
     TRIE,
-    WORDS,
-    FIRSTS,
-    BASES,
+    NODE_WORDS,
+    FIRST_STATES,
+    EDGE_BASES,
     EDGES,
-    FAILS,
-    LONGEST,
-    MOVE,
-    PAIRS,
-    WIDTH,
+    FAILURE_LINKS,
+    LONGEST_GRAMS,
+    GRAM_MOVES,
+    PAIR_BITS,
+    TRIE_WIDTH,
     N_IDS,
-    SPELLED,
-    N_PAIRS,
+    TOKEN_BYTES,
+    N_PAIR_NUMBERS,
 ) = range(19)
-"""Places in `Tables.starts`. Up to PAIRS: where a table begins in `numbers` (HEADS: four numbers a token, see `_heads`;
-PLACES and SIZES: `at` and `size` of each token, as `Pieces` has them; ENDS: begin and end of its bytes; PAIRS: see
-`_pair_bits`). Then: columns of the trie, size of the vocabulary, where the tokens' bytes begin in `letters`, size
-of PAIRS."""
-BEGINS, ALONE = 22, 23
-"""Bits of `what`: a gram may begin here, or this is no plain gap or run; a gram of one word may stand here."""
+"""Indices into `Tables.starts`.
+
+Up to PAIR_BITS: where a table begins in `numbers`. HEADS: four numbers per token, see `_token_heads`. OPERANDS, SIZES
+and PARTS: as in `Pieces`. BYTE_ENDS: begin and end of each token's bytes. PAIR_BITS: see `_pair_bits`. The others: as
+in `Automaton`. After PAIR_BITS: number of columns of the trie; size of the vocabulary; where the tokens' bytes begin
+in `letters`; size of PAIR_BITS in numbers."""
+BEGINS_SHIFT, ALONE_SHIFT = 22, 23
+"""Two more bits of `flags` in HEADS. BEGINS: a gram may begin in this token, or the token is no plain gap or run.
+ALONE: the token's run is a gram of one word."""
 
 
 class Tables(NamedTuple):
-    """One vocabulary and one lexicon in two arrays.
+    """One vocabulary and one lexicon in two arrays, and where their tables begin.
 
-    Two, because to pass fifteen arrays from one compiled function to the next costs more than what they do.
+    There are two arrays because passing fifteen from one compiled function to the next costs more than their work.
     """
 
-    numbers: np.ndarray
-    """int32."""
-    letters: np.ndarray
-    """uint8: runs of letters, then the tokens' bytes."""
-    starts: np.ndarray
-    """(19,) int64."""
+    numbers: Int32Array
+    """All int32 tables, concatenated."""
+    letters: ByteArray
+    """Runs of letters, then the tokens' bytes."""
+    starts: IntArray
+    """(19,): offsets and sizes, see `HEADS` and the names after it."""
 
     @classmethod
-    def of(cls, pieces: Pieces, automaton: Automaton) -> "Tables":
-        """Tables of the pair."""
+    def build(cls, pieces: Pieces, automaton: Automaton) -> "Tables":
+        """Return the tables of a vocabulary's `pieces` and a lexicon's `automaton`.
+
+        >>> from sgram.lexicon import Lexicon
+        >>> automaton = Automaton.from_lexicon(Lexicon.from_grams(["let me"]))
+        >>> tables = Tables.build(Pieces.from_tokens((b"let", b" me")), automaton)
+        >>> int(tables.starts[N_IDS]), bytes(tables.letters)
+        (2, b'letmelet me\\n')
+        """
         rows, parts = pieces.rows.copy(), pieces.parts.copy()
         for table in (rows, parts):
-            _lead(table, pieces.letters, automaton.columns, automaton.trie)
+            _write_run_nodes(table, pieces.letters, automaton.byte_columns, automaton.trie)
         tables = [
-            _heads(rows, automaton),
+            _token_heads(rows, automaton),
             rows[:, 1],
             rows[:, 2],
             parts,
-            np.concatenate(([0], pieces.ends)),
-            automaton.columns,
+            np.concatenate(([0], pieces.byte_ends)),
+            automaton.byte_columns,
             automaton.trie,
-            automaton.word_of,
-            automaton.first,
-            automaton.base,
+            automaton.node_words,
+            automaton.first_states,
+            automaton.edge_bases,
             automaton.edges,
-            automaton.fail,
-            automaton.longest,
-            automaton.move,
+            automaton.failure_links,
+            automaton.longest_grams,
+            automaton.gram_moves,
             _pair_bits(automaton),
         ]
         starts = np.cumsum([0, *(table.size for table in tables[:-1])])
         sizes = [automaton.trie.shape[1], len(rows), len(pieces.letters), tables[-1].size]
         starts = np.append(starts, sizes).astype(np.int64)
         numbers = np.concatenate([table.ravel() for table in tables]).astype(np.int32)
-        return cls(numbers, np.concatenate((pieces.letters, pieces.spelled)), starts)
+        return cls(numbers, np.concatenate((pieces.letters, pieces.token_bytes)), starts)
 
 
-def _heads(rows: np.ndarray, automaton: Automaton) -> np.ndarray:
-    """(V, 4) int32 of the tokens of `Pieces.rows`, whose column 3 is the trie node of the run.
+def _token_heads(rows: Int32Array, automaton: Automaton) -> Int32Array:
+    """Return (V, 4) heads of the tokens of `Pieces.rows`, whose column 3 is the trie node of the run.
 
-    A row is `what`, with the bits BEGINS and ALONE; the node; the state after the run, if that is a word that some
-    gram begins with, else 0; 0.
+    A head is (flags, node, state, 0): `flags` with the bits BEGINS and ALONE; the trie node of the run; the state
+    after the run, if that is a word with which some gram begins, else 0.
     """
-    kind, node = rows[:, 0] & 0xFF, rows[:, 3]
-    plain_run = (kind <= JOIN_RUN) & (kind != GAP)
-    word = np.where(plain_run, automaton.word_of[node], -1)
-    state = np.where(word >= 0, automaton.first[word], 0)
-    begins = (kind > JOIN_RUN) | (plain_run & _leads_on(automaton)[node])
-    what = rows[:, 0] | begins.astype(np.int32) << BEGINS | (automaton.longest[state] > 0).astype(np.int32) << ALONE
-    return np.stack([what, node, state, np.zeros_like(node)], axis=1).astype(np.int32)
+    kinds, nodes = rows[:, 0] & KIND_MASK, rows[:, 3]
+    is_plain_run = (kinds <= CONNECTOR_RUN) & (kinds != GAP)
+    words = np.where(is_plain_run, automaton.node_words[nodes], -1)
+    states = np.where(words >= 0, automaton.first_states[words], 0)
+    begins = (kinds > CONNECTOR_RUN) | (is_plain_run & _nodes_toward_first_words(automaton)[nodes])
+    is_gram = automaton.longest_grams[states] > 0
+    flags = rows[:, 0] | begins.astype(np.int32) << BEGINS_SHIFT | is_gram.astype(np.int32) << ALONE_SHIFT
+    return np.stack([flags, nodes, states, np.zeros_like(nodes)], axis=1).astype(np.int32)
 
 
-def _leads_on(automaton: Automaton) -> np.ndarray:
-    """(N,) bool: whether a node of the trie is, or leads to, a word that some gram begins with."""
-    known = automaton.word_of >= 0
-    leads = np.zeros(len(known), np.bool_)
-    leads[known] = automaton.first[automaton.word_of[known]] > 0
-    for node in range(len(leads) - 1, ROOT, -1):  # children have larger numbers than their parent
-        leads[node] = leads[node] or leads[automaton.trie[node]].any()
-    leads[DEAD] = False
-    return leads
+def _nodes_toward_first_words(automaton: Automaton) -> BoolArray:
+    """Return (N,): whether a trie node is, or leads to, a word with which some gram begins."""
+    ends_word = automaton.node_words >= 0
+    leads_on = np.zeros(len(ends_word), np.bool_)
+    leads_on[ends_word] = automaton.first_states[automaton.node_words[ends_word]] > 0
+    for node in range(len(leads_on) - 1, ROOT, -1):  # children have larger numbers than their parent
+        leads_on[node] = leads_on[node] or leads_on[automaton.trie[node]].any()
+    leads_on[DEAD] = False
+    return leads_on
 
 
-def _pair_bits(automaton: Automaton) -> np.ndarray:
-    """int32 bitmap, a power of two long, of pairs: state after a first word, trie node on the way to a second one."""
-    n_words, parent = len(automaton.first), np.zeros(len(automaton.trie), np.int64)
+def _pair_bits(automaton: Automaton) -> Int32Array:
+    """Return a bitmap of the hashes of pairs: state after a first word, trie node on the way to a second word.
+
+    Its length in numbers is a power of two.
+    """
+    n_words, parents = len(automaton.first_states), np.zeros(len(automaton.trie), np.int64)
     nodes, columns = np.nonzero(automaton.trie)
-    parent[automaton.trie[nodes, columns]] = nodes
-    node_of = np.zeros(n_words, np.int64)
-    known = np.flatnonzero(automaton.word_of >= 0)
-    node_of[automaton.word_of[known]] = known
+    parents[automaton.trie[nodes, columns]] = nodes
+    word_nodes = np.zeros(n_words, np.int64)
+    ends_word = np.flatnonzero(automaton.node_words >= 0)
+    word_nodes[automaton.node_words[ends_word]] = ends_word
     pairs = []
-    for state in automaton.first[automaton.first > 0].tolist():
-        row = automaton.edges[automaton.base[state] : automaton.base[state] + n_words, 0]
-        for word in np.flatnonzero(row == state).tolist():
-            node = node_of[word]
+    for state in automaton.first_states[automaton.first_states > 0].tolist():
+        base = automaton.edge_bases[state]
+        for word_id in np.flatnonzero(automaton.edges[base : base + n_words, 0] == state).tolist():
+            node = word_nodes[word_id]
             while node > ROOT:
                 pairs.append((state, node))
-                node = parent[node]
+                node = parents[node]
     size = 64
     while size < len(pairs):
         size *= 2
-    return _with_bits(np.array(pairs, np.int64).reshape(-1, 2), np.zeros(size, np.int32))
-
-
-@njit(nogil=True, cache=True)
-def _with_bits(pairs, bits):
-    for row in range(pairs.shape[0]):
-        mixed = mixed_pair(np.uint32(pairs[row, 0]), np.uint32(pairs[row, 1]))
-        place = np.int64((mixed >> np.uint32(5)) & np.uint32(bits.shape[0] - 1))
-        bits[place] |= np.int32(1) << np.int32(mixed & np.uint32(31))
+    bits = np.zeros(size, np.int32)
+    _set_pair_bits(np.array(pairs, np.int64).reshape(-1, 2), bits)
     return bits
 
 
-@njit(nogil=True, cache=True, inline="always")
-def mixed_pair(state, node):
-    """Hash of a pair, uint32: bits 0-4 say which bit of a number of the bitmap, the rest which number."""
+@kernel()
+def _set_pair_bits(pairs: IntArray, bits: Int32Array) -> None:
+    """Set the bit of each of `pairs` in the bitmap `bits`, in place."""
+    for row in range(pairs.shape[0]):
+        pair_hash = hash_pair(np.uint32(pairs[row, 0]), np.uint32(pairs[row, 1]))
+        index = np.int64((pair_hash >> np.uint32(5)) & np.uint32(bits.shape[0] - 1))
+        bits[index] |= np.int32(1) << np.int32(pair_hash & np.uint32(31))
+
+
+@kernel(inline="always")
+def hash_pair(state: Integer, node: Integer) -> Integer:
+    """Return the hash of a pair, uint32: bits 0-4 give the bit in a number of the bitmap, the others the number."""
     mixed = state * np.uint32(0x9E3779B1) ^ node * np.uint32(0x85EBCA6B)
     return mixed ^ mixed >> np.uint32(15)
 
 
-@njit(nogil=True, cache=True)
-def _lead(table, letters, columns, trie):
-    """Write to column 3 the trie node that each run leads to from the root, its connector left out."""
+@kernel()
+def _write_run_nodes(table: Int32Array, letters: ByteArray, byte_columns: ByteArray, trie: Int32Array) -> None:
+    """Write to column 3 of `table` the trie node to which each run leads from the root, without its connector."""
     for row in range(table.shape[0]):
-        kind = table[row, 0] & 0xFF
-        if kind == GAP_RUN or kind == RUN or kind == JOIN_RUN:
-            node = ROOT
-            for at in range(table[row, 1] + (kind == JOIN_RUN), table[row, 1] + table[row, 2]):
-                node = trie[node, columns[letters[at]]]
+        kind = table[row, 0] & KIND_MASK
+        if kind == GAP_RUN or kind == RUN or kind == CONNECTOR_RUN:
+            node: Integer = ROOT
+            for at in range(table[row, 1] + (kind == CONNECTOR_RUN), table[row, 1] + table[row, 2]):
+                node = trie[node, byte_columns[letters[at]]]
             table[row, 3] = node

@@ -20,7 +20,7 @@ from sgram import Lexicon, PlanningTagger  # noqa: E402
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
-SOME = settings(max_examples=400 if ON_GPU else 15, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=400 if ON_GPU else 15, deadline=None, suppress_health_check=list(HealthCheck))
 BYTES = [bytes([byte]) for byte in range(256)] + [None, b"", b"let me", b" so ", b"\xe2\x80", b"\xa0\xc2", b"'s"]
 
 
@@ -35,16 +35,16 @@ def gpu():
         yield module
 
 
-def tagged(gpu, tagger, ids, attended=None):
-    """The kernel's mask of `ids`, an array (B, T)."""
-    tables = gpu.DeviceTables.of(tagger._tables, DEVICE)
-    kept = None if attended is None else torch.from_numpy(attended).to(DEVICE)
-    return tables.tag(torch.from_numpy(ids).to(DEVICE), kept).cpu().numpy()
+def tag_on_device(gpu, tagger, ids, attention_mask=None):
+    """Return the kernel's mask of `ids`, an array (B, T)."""
+    tables = gpu.DeviceTables.from_tables(tagger._tables, DEVICE)
+    attention = None if attention_mask is None else torch.from_numpy(attention_mask).to(DEVICE)
+    return tables.tag(torch.from_numpy(ids).to(DEVICE), attention).cpu().numpy()
 
 
-@SOME
+@SETTINGS
 @given(cases(), st.integers(0, 2**32), st.sampled_from([3, 8, 32]))
-def test_the_kernel_has_the_mask_of_the_host_whatever_the_tokens_and_wherever_rows_are_cut(case, seed, size):
+def test_the_kernel_has_the_mask_of_the_host_for_any_tokens_and_chunks(case, seed, chunk):
     import sgram.tagging.kernel.gpu as gpu
 
     (lexicon, text), rng = case, np.random.default_rng(seed)
@@ -54,28 +54,28 @@ def test_the_kernel_has_the_mask_of_the_host_whatever_the_tokens_and_wherever_ro
     for _ in range(rng.integers(0, 3)):
         ids = np.insert(ids, rng.integers(0, len(ids) + 1), rng.choice([256, 257, 10, 49]))
     batch = np.stack([ids, ids[::-1]])
-    attended = rng.random(batch.shape) < 0.9 if rng.random() < 0.5 else None
+    attention_mask = rng.random(batch.shape) < 0.9 if rng.random() < 0.5 else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gpu, "CHUNK", size)
-        mask = tagged(gpu, tagger, batch, attended)
-    assert (mask == tagger(batch, attended)).all()
-    if attended is None:
-        assert mask[0].tolist() == oracle_mask([BYTES[each] for each in ids], lexicon)
+        patch.setattr(gpu, "CHUNK", chunk)
+        mask = tag_on_device(gpu, tagger, batch, attention_mask)
+    assert (mask == tagger(batch, attention_mask)).all()
+    if attention_mask is None:
+        assert mask[0].tolist() == oracle_mask([BYTES[token_id] for token_id in ids], lexicon)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_one_row_two_rows_and_either_kind_of_integers(gpu, dtype):
     tagger = PlanningTagger("wang2025", trained_bpe())
     ids = np.array(encode(trained_bpe(), "Wait, let’s double-check. So x1 = 3; let me try “another” approach."), dtype)
-    wanted = tagger(ids)
-    assert wanted.any()
-    assert tagged(gpu, tagger, ids).tolist() == wanted.tolist()
-    assert tagged(gpu, tagger, np.stack([ids, ids])).tolist() == [wanted.tolist()] * 2
+    expected = tagger(ids)
+    assert expected.any()
+    assert tag_on_device(gpu, tagger, ids).tolist() == expected.tolist()
+    assert tag_on_device(gpu, tagger, np.stack([ids, ids])).tolist() == [expected.tolist()] * 2
 
 
 def test_ids_out_of_range_hold_no_text(gpu):
     tagger = PlanningTagger(Lexicon.from_grams(["let me"]), [b"let", b" me"])
-    assert tagged(gpu, tagger, np.array([0, 1, 7, 1, -100, 0, 1])).tolist() == [
+    assert tag_on_device(gpu, tagger, np.array([0, 1, 7, 1, -100, 0, 1])).tolist() == [
         True,
         True,
         False,
@@ -91,33 +91,34 @@ def test_a_space_that_is_cut_into_bytes_is_no_planning_token(gpu):
     # "é" as C3 + A9 is none.
     tokens = [b"let", b"\xc2", b"\xa0", b"me", b"\xc3", b"\xa9", b" "]
     tagger = PlanningTagger(Lexicon.from_grams(["let me", "let é me"]), tokens)
-    assert tagged(gpu, tagger, np.array([0, 1, 2, 3])).tolist() == [True, False, False, True]
-    assert tagged(gpu, tagger, np.array([0, 6, 4, 5, 6, 3])).tolist() == [True, False, True, True, False, True]
+    assert tag_on_device(gpu, tagger, np.array([0, 1, 2, 3])).tolist() == [True, False, False, True]
+    assert tag_on_device(gpu, tagger, np.array([0, 6, 4, 5, 6, 3])).tolist() == [True, False, True, True, False, True]
 
 
-def test_the_kernel_compiles_for_gpus_that_are_not_here():
+def test_the_kernel_compiles_for_gpus_that_this_machine_lacks():
     program = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from sgram.tagging.kernel import gpu
-types = {"ids": "*i64", "attended": "*u8", "mask": "*u8", "numbers": "*i32", "letters": "*u8", "starts": "*i32",
-         "n_tokens": "i32", "n_chunks": "i32", "chunk_size": "constexpr", "masked": "constexpr"}
+types = {"ids": "*i64", "attention_mask": "*u8", "mask": "*u8", "numbers": "*i32", "letters": "*u8", "starts": "*i32",
+         "n_tokens": "i32", "n_chunks": "i32", "chunk_size": "constexpr", "has_attention_mask": "constexpr"}
 for arch in (80, 90):
-    for masked in (False, True):
-        source = ASTSource(fn=gpu._tag_chunk, signature=types, constexprs={"chunk_size": gpu.CHUNK, "masked": masked})
-        made = triton.compile(source, target=GPUTarget("cuda", arch, 32), options={"num_warps": 1})
-        assert "st.local" not in made.asm["ptx"]
-        print(arch, len(made.asm["cubin"]) > 0)
+    for has_mask in (False, True):
+        constants = {"chunk_size": gpu.CHUNK, "has_attention_mask": has_mask}
+        source = ASTSource(fn=gpu._tag_chunk, signature=types, constexprs=constants)
+        compiled = triton.compile(source, target=GPUTarget("cuda", arch, 32), options={"num_warps": 1})
+        assert "st.local" not in compiled.asm["ptx"]
+        print(arch, len(compiled.asm["cubin"]) > 0)
 """
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["80", "True"] * 2 + ["90", "True"] * 2
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["80", "True"] * 2 + ["90", "True"] * 2
 
 
 def test_the_kernel_has_the_characters_of_the_normal_form():
-    # The kernel spells these out, as it cannot read a table of Python's: they must change with the normal form.
+    # The kernel repeats these numbers because it cannot read a Python table: they must change with the normal form.
     from sgram.text import ESCAPE, NON_LETTERS, PASS, SPACES, STOP
 
     assert [row for row in NON_LETTERS if row[1] > 0xFFFF] == [
@@ -127,7 +128,7 @@ def test_the_kernel_has_the_characters_of_the_normal_form():
         (0xF0000, 0x10FFFF, STOP),
     ]
     assert set(SPACES) == {9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000}
-    assert max(PASS, STOP, ESCAPE) < 16  # a class has four bits of `what`
+    assert max(PASS, STOP, ESCAPE) < 16  # a class has four bits of `flags`
 
 
 @pytest.mark.skipif(not ON_GPU, reason="needs a CUDA device")
@@ -143,9 +144,9 @@ def test_a_call_on_the_device_waits_for_nothing_and_can_be_captured():
         torch.cuda.set_sync_debug_mode("default")
     assert mask.device.type == "cuda"
     assert (mask.cpu().numpy() == tagger(np.array([row]))).all()
-    held, graph = ids.clone(), torch.cuda.CUDAGraph()
+    graph_ids, graph = ids.clone(), torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        captured = tagger(held)
-    held.copy_(other)
+        captured = tagger(graph_ids)
+    graph_ids.copy_(other)
     graph.replay()
     assert (captured.cpu().numpy() == tagger(np.array([row[::-1]]))).all()

@@ -1,4 +1,4 @@
-"""What a token is made of, by hand for every kind, and against Python's own decoder."""
+"""The pieces of a token: by hand for every kind, and compared with Python's decoder."""
 
 import numpy as np
 import pytest
@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.tagging.kernel.pieces import (
+    BLANK,
+    CONNECTOR,
+    CONNECTOR_RUN,
     EMPTY,
     GAP,
     GAP_RUN,
     GENERAL,
-    HIDDEN,
-    JOIN,
-    JOIN_RUN,
     NO_TEXT,
-    PERHAPS,
-    RAW,
+    PARTIAL,
+    RAW_BYTE,
     RUN,
-    SEEN,
+    VISIBLE,
     Pieces,
     character_width,
     code_point,
@@ -27,26 +27,26 @@ from sgram.text import DIGIT, ESCAPE, PASS, STOP
 from tests.builders.mask_oracle import characters
 
 
-def taken_apart(token: bytes | None) -> tuple[int, int, list]:
-    """(kind, whether seen, pieces) of one token; a gap as (first class, breaks, last class), a run as its letters."""
-    pieces = Pieces.of((token,))
-    what, at, size, _ = pieces.rows[0].tolist()
-    kind = what & 0xFF
-    rows = pieces.parts[at : at + size].tolist() if kind == GENERAL else [pieces.rows[0].tolist()]
-    found = []
-    for what_, at_, size_, _ in rows:
-        sort = what_ & 0xFF
-        if sort in (GAP, GAP_RUN):
-            found.append((what_ >> 8 & 0xF, what_ >> 12 & 1, what_ >> 16 & 0xF))
-        if sort in (RUN, GAP_RUN, JOIN_RUN):
-            found.append(bytes(pieces.letters[at_ : at_ + size_]))
-        if sort in (JOIN, RAW):
-            found.append(at_)
-    return kind, what >> 20 & 3, found
+def split_token(token: bytes | None) -> tuple[int, int, list]:
+    """Return (kind, visibility, pieces) of a token; a gap is (first class, breaks, last class), a run its letters."""
+    tables = Pieces.from_tokens((token,))
+    token_flags, first_part, n_parts, _ = tables.rows[0].tolist()
+    token_kind = token_flags & 0xFF
+    rows = tables.parts[first_part : first_part + n_parts] if token_kind == GENERAL else tables.rows
+    pieces = []
+    for flags, operand, size, _ in rows.tolist():
+        kind = flags & 0xFF
+        if kind in (GAP, GAP_RUN):
+            pieces.append((flags >> 8 & 0xF, flags >> 12 & 1, flags >> 16 & 0xF))
+        if kind in (RUN, GAP_RUN, CONNECTOR_RUN):
+            pieces.append(bytes(tables.letters[operand : operand + size]))
+        if kind in (CONNECTOR, RAW_BYTE):
+            pieces.append(operand)
+    return token_kind, token_flags >> 20 & 3, pieces
 
 
 @pytest.mark.parametrize(
-    ("token", "kind", "found"),
+    ("token", "kind", "pieces"),
     [
         (b"wait", RUN, [b"wait"]),
         (b"Wait", RUN, [b"wait"]),
@@ -62,11 +62,11 @@ def taken_apart(token: bytes | None) -> tuple[int, int, list]:
         (b", ", GAP, [(PASS, 0, PASS)]),
         (b"\n\n", GAP, [(STOP, 1, STOP)]),
         (b" 12", GAP, [(PASS, 1, DIGIT)]),
-        (b"'s", JOIN_RUN, [b"'s"]),
-        ("’s".encode(), JOIN_RUN, [b"'s"]),
-        (b"-check", JOIN_RUN, [b"-check"]),
-        (b"'", JOIN, [39]),
-        ("‑".encode(), JOIN, [45]),  # U+2011
+        (b"'s", CONNECTOR_RUN, [b"'s"]),
+        ("’s".encode(), CONNECTOR_RUN, [b"'s"]),
+        (b"-check", CONNECTOR_RUN, [b"-check"]),
+        (b"'", CONNECTOR, [39]),
+        ("‑".encode(), CONNECTOR, [45]),  # U+2011
         (b" -", GAP, [(PASS, 0, PASS)]),  # a connector after a gap joins nothing
         (b"--", GENERAL, [39 + 6, (PASS, 0, PASS)]),  # the first may join what came before, the second may not
         (b"don'", GENERAL, [b"don", 39]),
@@ -82,47 +82,47 @@ def taken_apart(token: bytes | None) -> tuple[int, int, list]:
         (None, NO_TEXT, []),
     ],
 )
-def test_a_token_is_taken_apart(token, kind, found):
+def test_a_token_is_split_into_pieces(token, kind, pieces):
     if kind in (EMPTY, NO_TEXT):
-        assert Pieces.of((token, b"x")).rows[0].tolist() == [kind, 0, 0, 0]
+        assert Pieces.from_tokens((token, b"x")).rows[0].tolist() == [kind, 0, 0, 0]
     else:
-        assert (taken_apart(token)[0], taken_apart(token)[2]) == (kind, found)
+        assert (split_token(token)[0], split_token(token)[2]) == (kind, pieces)
 
 
 @pytest.mark.parametrize(
-    ("token", "seen"),
+    ("token", "visibility"),
     [
-        (b" ", HIDDEN),
-        (b"\t\n", HIDDEN),
-        ("\u00a0\u3000\u2009".encode(), HIDDEN),
-        (b",", SEEN),
-        (b" x", SEEN),
-        ("\u200b".encode(), SEEN),
-        (b"\xc2", PERHAPS),
-        (b" \xe3\x80", PERHAPS),
-        (b"\xa0,", SEEN),
+        (b" ", BLANK),
+        (b"\t\n", BLANK),
+        ("\u00a0\u3000\u2009".encode(), BLANK),
+        (b",", VISIBLE),
+        (b" x", VISIBLE),
+        ("\u200b".encode(), VISIBLE),
+        (b"\xc2", PARTIAL),
+        (b" \xe3\x80", PARTIAL),
+        (b"\xa0,", VISIBLE),
     ],
 )
-def test_a_token_tells_whether_it_holds_more_than_spaces(token, seen):
-    assert taken_apart(token)[1] == seen
+def test_visibility_says_whether_a_token_has_more_than_spaces(token, visibility):
+    assert split_token(token)[1] == visibility
 
 
 @given(st.lists(st.one_of(st.binary(max_size=6), st.text(max_size=4).map(str.encode), st.none()), min_size=1))
-def test_tokens_keep_their_bytes_and_their_places(tokens):
-    pieces = Pieces.of(tuple(tokens))
-    begins = [0, *pieces.ends[:-1].tolist()]
-    kept = [bytes(pieces.spelled[start:end]) for start, end in zip(begins, pieces.ends.tolist(), strict=True)]
-    assert kept == [token or b"" for token in tokens]
-    together = [Pieces.of((token,)).rows[0, 0] for token in tokens if token is not None]
-    assert pieces.rows[[token is not None for token in tokens], 0].tolist() == together
+def test_tokens_keep_their_bytes_in_order(tokens):
+    pieces = Pieces.from_tokens(tuple(tokens))
+    ends = pieces.byte_ends.tolist()
+    stored = [bytes(pieces.token_bytes[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    assert stored == [token or b"" for token in tokens]
+    alone = [Pieces.from_tokens((token,)).rows[0, 0] for token in tokens if token is not None]
+    assert pieces.rows[[token is not None for token in tokens], 0].tolist() == alone
 
 
 @given(st.binary(max_size=8))
-def test_characters_are_those_of_pythons_decoder(spelled):
-    buffer = np.frombuffer(spelled + b"\n", np.uint8)
-    for character, start, end in characters(spelled):
-        width = character_width(buffer, start, len(spelled))
-        if character == "\ufffd" and spelled[start:end] != b"\xef\xbf\xbd":
+def test_characters_are_those_of_pythons_decoder(text_bytes):
+    buffer = np.frombuffer(text_bytes + b"\n", np.uint8)
+    for character, start, end in characters(text_bytes):
+        width = character_width(buffer, start, len(text_bytes))
+        if character == "\ufffd" and text_bytes[start:end] != b"\xef\xbf\xbd":
             assert width == 0
         else:
             assert (width, code_point(buffer, start, width)) == (end - start, ord(character))
