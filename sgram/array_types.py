@@ -7,10 +7,14 @@ import numpy.typing as npt
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 """float64, any shape."""
+Float32Array: TypeAlias = npt.NDArray[np.float32]
+"""float32, any shape."""
 IntArray: TypeAlias = npt.NDArray[np.int64]
 """int64, any shape."""
 Int32Array: TypeAlias = npt.NDArray[np.int32]
 """int32, any shape."""
+UInt64Array: TypeAlias = npt.NDArray[np.uint64]
+"""uint64, any shape."""
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 """uint8, any shape."""
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
