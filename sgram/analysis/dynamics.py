@@ -1,4 +1,4 @@
-"""Curves over training steps, when they settle, what grows: `curves`, `settling`, `aha`. Knows nothing about runs."""
+"""Tables `curves`, `settling` and `aha`: quantities over training steps, when they settle, and what grows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,21 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns_store import NO_STEP, ListColumns
-from sgram.analysis.entropies import binned, conditional_at, equal_size, semantic_at
-from sgram.analysis.planning import planning_of, unit_of
+from sgram.analysis.entropies import (
+    LabeledSpans,
+    binned_spans,
+    comparison_size,
+    conditional_entropy_at,
+    gram_spans,
+    semantic_entropy_at,
+)
+from sgram.analysis.planning import planning_sizes, planning_unit
 from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
-from sgram.analysis.token_tables import CLASSES
-from sgram.analysis.trace_counts import PLACEBO, SGS, Counted
+from sgram.analysis.token_tables import CLASSES, TOKEN_MEASURES, measure_sums, measured_rows
+from sgram.analysis.trace_counts import PLACEBO, SGS, TraceCounts
+from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import (
     Curve,
     PhaseOrder,
+    build_curve,
     change_point,
     curve_band,
     curve_draws,
-    curve_of,
     growth,
     phase_order,
     settle,
@@ -28,173 +35,222 @@ from sgram.metrics import (
 from sgram.statistics import Estimate
 
 REFLECTION = ("backtracking", "verification", "branching")
-"""Moves whose growth is told as "aha moments"."""
+"""Moves whose growth is called an "aha moment"."""
 MIN_STEPS = 2
-_MOST_CLUSTERS = 30
+_MAX_CLUSTERS = 30
+_SHARES = frozenset({"pass@1", "strategic errors", "procedural errors", "planning share"})
+"""Series between 0 and 1. Their bands are clipped, because a band from few problems is widened and may leave it."""
+_ENTROPY_SERIES = (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None))
+"""Series with the bins that are counted; None for the words that follow grams."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """One quantity of one source over its steps, of one list."""
+class StepSeries:
+    """One quantity of one source over its training steps."""
 
     name: str
     curve: Curve
-    """Of the lexicon, or of what has nothing to do with lists."""
+    """By the lexicon, or of a quantity that does not depend on a gram list."""
     low: Sequence[float | None]
     high: Sequence[float | None]
-    n: Sequence[int]
+    n_traces: Sequence[int]
     """Traces at each step."""
-    placebos: tuple[Curve, ...] = ()
-    by_list: bool = False
-    """Whether the lexicon decides the values."""
+    placebo_curves: tuple[Curve, ...] = ()
+    depends_on_lexicon: bool = False
 
 
-def series_of(counted: Counted, source: int, kinds: np.ndarray) -> list[Series]:
-    """All that can be followed over the steps of a source; empty where it has fewer than `MIN_STEPS`.
+def build_series(counts: TraceCounts, source: int, error_kinds: IntArray) -> list[StepSeries]:
+    """Return every quantity of a source over its steps; nothing if it has fewer than `MIN_STEPS` steps.
 
-    `kinds` are those of errors (`sgram.analysis.errors.kinds_of`).
+    `error_kinds`, (traces,), are those of `sgram.analysis.errors.error_kinds`.
     """
-    if len(counted.steps(source)) < MIN_STEPS:
+    if len(counts.steps(source)) < MIN_STEPS:
         return []
-    rows = counted.rows(source)
-    rows = rows[counted.columns.step[rows] != NO_STEP]
+    rows = counts.rows_with_step(source)
     return [
-        *_outcomes(counted, source, rows, kinds),
-        *_planning(counted, source, rows),
-        *_varied(counted, source, rows),
-        *_classes(counted, source, rows),
+        *_outcome_series(counts, rows, error_kinds),
+        *_planning_share_series(counts, source, rows),
+        *_entropy_series(counts, source, rows),
+        *_token_series(counts, source, rows),
     ]
 
 
-def _followed(counted: Counted, rows: np.ndarray, above: np.ndarray, below: np.ndarray) -> Curve:
-    held = counted.columns
-    return curve_of(
-        held.step[rows].tolist(),
-        [f"{each:016x}" for each in held.problem[rows].tolist()],
-        above.tolist(),
-        below.tolist(),
+def _ratio_curve(counts: TraceCounts, rows: IntArray, numerators: FloatArray, denominators: FloatArray) -> Curve:
+    """Return the curve of sum(numerators) / sum(denominators) by step; both are (rows,)."""
+    return build_curve(
+        counts.columns.step[rows].tolist(),
+        [f"{problem:016x}" for problem in counts.columns.problem[rows].tolist()],
+        numerators.tolist(),
+        denominators.tolist(),
     )
 
 
-_SHARES = frozenset({"pass@1", "strategic errors", "procedural errors", "planning share"})
-"""Series whose values lie from 0 to 1; a band of few problems, widened, may not."""
-
-
-def _series(
-    counted: Counted, name: str, rows: np.ndarray, curve: Curve, others: Sequence[Curve] = (), by_list: bool = False
-) -> Iterator[Series]:
-    """The series with its band, unless it has too few steps."""
+def _series_with_band(
+    counts: TraceCounts,
+    name: str,
+    rows: IntArray,
+    curve: Curve,
+    placebo_curves: Sequence[Curve] = (),
+    depends_on_lexicon: bool = False,
+) -> Iterator[StepSeries]:
+    """Yield the series of `curve` with its band, unless it has too few steps."""
     if len(curve.steps) < MIN_STEPS:
         return
-    band = curve_band(curve, counted.config.n_draws, counted.config.seed)
-    if band is not None and name in _SHARES:
-        band = np.clip(band[0], 0, 1), np.clip(band[1], 0, 1)
-    low, high = ([None] * len(curve.steps),) * 2 if band is None else (each.tolist() for each in band)
-    yield Series(name, curve, low, high, _sizes(counted, rows, curve.steps), tuple(others), by_list)
+    band = curve_band(curve, counts.config.n_draws, counts.config.seed)
+    low: Sequence[float | None] = [None] * len(curve.steps)
+    high = low
+    if band is not None:
+        lower, upper = (np.clip(bound, 0, 1) for bound in band) if name in _SHARES else band
+        low, high = lower.tolist(), upper.tolist()
+    n_traces = _traces_at_steps(counts, rows, curve.steps)
+    yield StepSeries(name, curve, low, high, n_traces, tuple(placebo_curves), depends_on_lexicon)
 
 
-def _sizes(counted: Counted, rows: np.ndarray, steps: Sequence[int]) -> list[int]:
-    known, sizes = np.unique(counted.columns.step[rows], return_counts=True)
-    of_step = dict(zip(known.tolist(), sizes.tolist(), strict=True))
-    return [of_step.get(step, 0) for step in steps]
+def _traces_at_steps(counts: TraceCounts, rows: IntArray, steps: Sequence[int]) -> list[int]:
+    """Return the number of traces of `rows` at each of `steps`."""
+    distinct, sizes = np.unique(counts.columns.step[rows], return_counts=True)
+    size_of_step = dict(zip(distinct.tolist(), sizes.tolist(), strict=True))
+    return [size_of_step.get(step, 0) for step in steps]
 
 
-def _outcomes(counted: Counted, source: int, rows: np.ndarray, kinds: np.ndarray) -> Iterator[Series]:
-    held = counted.columns
-    judged = rows[held.outcome[rows] < 2]
+def _outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) -> Iterator[StepSeries]:
+    outcomes = counts.columns.outcome[rows]
+    judged = rows[outcomes < 2]
     ones = np.ones(len(judged))
-    right = (held.outcome[judged] == 0).astype(float)
+    correct = (counts.columns.outcome[judged] == 0).astype(float)
     if len(judged):
-        yield from _series(counted, "pass@1", judged, _followed(counted, judged, right, ones))
-    words = held.words[rows].astype(float)
-    yield from _series(counted, "length", rows, _followed(counted, rows, words, np.ones(len(rows))))
-    if len(judged) and (kinds[judged][right == 0] >= 0).all():
+        yield from _series_with_band(counts, "pass@1", judged, _ratio_curve(counts, judged, correct, ones))
+    words = counts.columns.words[rows].astype(float)
+    length_curve = _ratio_curve(counts, rows, words, np.ones(len(rows)))
+    yield from _series_with_band(counts, "length", rows, length_curve)
+    if len(judged) and (error_kinds[judged][correct == 0] >= 0).all():
         for kind in ("strategic", "procedural"):
-            made = (kinds[judged] == KINDS.index(kind)).astype(float)
-            yield from _series(counted, f"{kind} errors", judged, _followed(counted, judged, made, ones))
+            is_kind = (error_kinds[judged] == KINDS.index(kind)).astype(float)
+            kind_curve = _ratio_curve(counts, judged, is_kind, ones)
+            yield from _series_with_band(counts, f"{kind} errors", judged, kind_curve)
 
 
-def _planning(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]:
-    unit = unit_of(counted, rows)
-    curves = [_followed(counted, rows, *planning_of(counted, each, rows, unit)) for each in counted.lists(source)]
-    yield from _series(counted, "planning share", rows, curves[0], curves[1:], True)
+def _planning_share_series(counts: TraceCounts, source: int, rows: IntArray) -> Iterator[StepSeries]:
+    unit = planning_unit(counts, rows)
+    curve, *placebo_curves = [
+        _ratio_curve(counts, rows, *planning_sizes(counts, gram_list, rows, unit))
+        for gram_list in counts.gram_lists(source)
+    ]
+    yield from _series_with_band(counts, "planning share", rows, curve, placebo_curves, True)
 
 
-def _classes(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]:
-    for what in ("entropy", "perplexity"):
-
-        def values(held: ListColumns, what: str = what) -> np.ndarray:
-            return held.entropy if what == "entropy" else held.nll
-
-        known = rows[~np.isnan(values(counted.columns.lists[0])[rows, 0])]
-        if not len(known):
+def _token_series(counts: TraceCounts, source: int, rows: IntArray) -> Iterator[StepSeries]:
+    """Yield the entropy and the perplexity of each token class, if they were recorded."""
+    for measure in TOKEN_MEASURES:
+        measured = measured_rows(counts, rows, measure)
+        if not len(measured):
             continue
-        for place, name in enumerate(CLASSES):
-            curves = [
-                _followed(counted, known, values(each)[known, place], each.tokens[known, place].astype(float))
-                for each in counted.lists(source)
+        for class_index, class_name in enumerate(CLASSES):
+            curve, *placebo_curves = [
+                _ratio_curve(
+                    counts,
+                    measured,
+                    measure_sums(gram_list, measure)[measured, class_index],
+                    gram_list.tokens[measured, class_index].astype(float),
+                )
+                for gram_list in counts.gram_lists(source)
             ]
-            for made in _series(counted, f"{name} {what}", known, curves[0], curves[1:], True):
-                yield made if what == "entropy" else _exponential(made)
+            name = f"{class_name} {measure}"
+            for series in _series_with_band(counts, name, measured, curve, placebo_curves, True):
+                yield series if measure == "entropy" else _perplexity_series(series)
 
 
-def _exponential(made: Series) -> Series:
-    """Mean negative log-probabilities as perplexities; their samples are left behind, as means do not carry over."""
+def _perplexity_series(series: StepSeries) -> StepSeries:
+    """Return mean negative log-probabilities as perplexities.
 
-    def exp(values: Sequence[float | None]) -> list[float | None]:
-        with np.errstate(over="ignore"):  # what is too large is infinite
-            return [None if each is None else float(np.exp(each)) for each in values]
+    The samples of the curve are dropped: the mean of the exponentials is not the exponential of the mean.
+    """
 
-    def mapped(curve: Curve) -> Curve:
-        return Curve(curve.steps, tuple(exp(curve.values)))
+    def exponential(number: float) -> float:
+        with np.errstate(over="ignore"):  # a number that is too large becomes infinite
+            return float(np.exp(number))
 
-    return Series(
-        made.name, mapped(made.curve), exp(made.low), exp(made.high), made.n, tuple(map(mapped, made.placebos)), True
+    def bounds(numbers: Sequence[float | None]) -> list[float | None]:
+        return [None if number is None else exponential(number) for number in numbers]
+
+    def perplexities(curve: Curve) -> Curve:
+        return Curve(curve.steps, tuple(exponential(number) for number in curve.values))
+
+    return StepSeries(
+        series.name,
+        perplexities(series.curve),
+        bounds(series.low),
+        bounds(series.high),
+        series.n_traces,
+        tuple(map(perplexities, series.placebo_curves)),
+        True,
     )
 
 
-def _varied(counted: Counted, source: int, rows: np.ndarray) -> Iterator[Series]:
-    """Entropies at one number of occurrences a step, the same for the lexicon and its placebos."""
-    steps = counted.steps(source)
-    by_step = [rows[counted.columns.step[rows] == step] for step in steps]
-    lists = range(len(counted.lists(source)))
-    for name, what in (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None)):
-        drawn = []
-        for draw in lists:
-            if what is None:
-                spans = [counted.spans(counted.lists(source)[draw], some) for some in by_step]
-            else:
-                spans = [binned(counted, source, draw, what, some) for some in by_step]
-            if spans[0] is not None:
-                drawn.append(spans)
-        size = equal_size(len(each[1]) for spans in drawn for each in spans)
-        measure = conditional_at if what is None else semantic_at
-        found = [
+def _entropy_series(counts: TraceCounts, source: int, rows: IntArray) -> Iterator[StepSeries]:
+    """Yield entropies at one number of occurrences for all steps, the lexicon and its placebos."""
+    steps = counts.steps(source)
+    rows_by_step = [rows[counts.columns.step[rows] == step] for step in steps]
+    for name, bins in _ENTROPY_SERIES:
+        spans_by_list = _spans_by_list_and_step(counts, source, bins, rows_by_step)
+        size = comparison_size(len(spans) for list_spans in spans_by_list for spans in list_spans)
+        entropy_at = conditional_entropy_at if bins is None else semantic_entropy_at
+        estimates_by_list = [
             [
-                measure(counted.columns.problem[some], each, size, not draw) if len(each[1]) >= size else Estimate(None)
-                for some, each in zip(by_step, spans, strict=True)
+                entropy_at(counts.columns.problem[step_rows], spans, size, list_index == 0)
+                if len(spans) >= size
+                else Estimate(None)
+                for step_rows, spans in zip(rows_by_step, list_spans, strict=True)
             ]
-            for draw, spans in enumerate(drawn)
+            for list_index, list_spans in enumerate(spans_by_list)
         ]
-        known = [place for place, each in enumerate(found[0]) if each.value is not None]
-        if len(known) < MIN_STEPS:
+        lexicon_estimates = estimates_by_list[0]
+        defined = [index for index, estimate in enumerate(lexicon_estimates) if estimate.value is not None]
+        if len(defined) < MIN_STEPS:
             continue
-        curves = [_measured(steps, estimates) for estimates in found]
-        low, high = ([getattr(found[0][place], side) for place in known] for side in ("low", "high"))
-        sizes = [len(by_step[place]) for place in known]
-        yield Series(name, curves[0], low, high, sizes, tuple(curves[1:]), True)
+        curve, *placebo_curves = [_estimate_curve(steps, estimates) for estimates in estimates_by_list]
+        yield StepSeries(
+            name,
+            curve,
+            [lexicon_estimates[index].low for index in defined],
+            [lexicon_estimates[index].high for index in defined],
+            [len(rows_by_step[index]) for index in defined],
+            tuple(placebo_curves),
+            True,
+        )
 
 
-def _measured(steps: Sequence[int], found: Sequence[Estimate]) -> Curve:
-    known = [(step, each.value) for step, each in zip(steps, found, strict=True) if each.value is not None]
-    return Curve(tuple(step for step, _ in known), tuple(value for _, value in known))
+def _spans_by_list_and_step(
+    counts: TraceCounts, source: int, bins: str | None, rows_by_step: Sequence[IntArray]
+) -> list[list[LabeledSpans]]:
+    """Return the spans at each step, of each list that has the bins; labeled by gram if `bins` is None."""
+    spans_by_list = []
+    for list_index in range(len(counts.gram_lists(source))):
+        spans_by_step = [
+            gram_spans(counts, source, list_index, rows)
+            if bins is None
+            else binned_spans(counts, source, list_index, bins, rows)
+            for rows in rows_by_step
+        ]
+        with_bins = [spans for spans in spans_by_step if spans is not None]
+        if with_bins:
+            spans_by_list.append(with_bins)
+    return spans_by_list
+
+
+def _estimate_curve(steps: Sequence[int], estimates: Sequence[Estimate]) -> Curve:
+    """Return the curve of the estimates at the steps where they are defined."""
+    points = [
+        (step, estimate.value) for step, estimate in zip(steps, estimates, strict=True) if estimate.value is not None
+    ]
+    return Curve(tuple(step for step, _ in points), tuple(height for _, height in points))
 
 
 # -- tables ---------------------------------------------------------------------------------------------
 
 
-def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
-    """Every series of every source, step by step, beside the placebo's; empty without steps."""
+def curves_table(counts: TraceCounts, series_by_source: Mapping[int, Sequence[StepSeries]]) -> Table:
+    """Return every series of every source, step by step, beside its placebo; empty if no trace has a step."""
     columns = [
         SOURCE,
         STEP,
@@ -206,10 +262,10 @@ def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Ta
         number("relative", "value by the value at the first step"),
     ]
     records = [
-        {"source": counted.names[source], **row}
-        for source, some in series.items()
-        for each in some
-        for row in _points(each)
+        {"source": counts.source_names[source], **record}
+        for source, source_series in series_by_source.items()
+        for series in source_series
+        for record in (*_curve_records(series), *_placebo_curve_records(series))
     ]
     note = (
         "Semantic, cluster and conditional entropy are at one number of occurrences for all steps of a source, with "
@@ -219,51 +275,59 @@ def curves_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Ta
     return build_table("curves", "Over the steps of training", columns, records, note)
 
 
-def _points(series: Series) -> Iterator[dict[str, Any]]:
+def _curve_records(series: StepSeries) -> Iterator[dict[str, Any]]:
     curve = series.curve
-    for place, (step, value) in enumerate(zip(curve.steps, curve.values, strict=True)):
+    for index, (step, height) in enumerate(zip(curve.steps, curve.values, strict=True)):
         yield {
             "step": step,
             "series": series.name,
-            "list": SGS if series.by_list else None,
-            "value": value,
-            "low": series.low[place],
-            "high": series.high[place],
-            "n": series.n[place],
-            "relative": _relative(value, curve.values[0]),
+            "list": SGS if series.depends_on_lexicon else None,
+            "value": height,
+            "low": series.low[index],
+            "high": series.high[index],
+            "n": series.n_traces[index],
+            "relative": _relative_to_first(height, curve.values[0]),
         }
-    mean = placebo_curve(series)
-    sizes = dict(zip(curve.steps, series.n, strict=True))
-    for step, value in zip(mean.steps, mean.values, strict=True) if mean else ():
-        at = [each.values[each.steps.index(step)] for each in series.placebos if step in each.steps]
-        low, high = (min(at), max(at)) if len(at) > 1 else (None, None)
+
+
+def _placebo_curve_records(series: StepSeries) -> Iterator[dict[str, Any]]:
+    mean_curve = placebo_curve(series)
+    if mean_curve is None:
+        return
+    n_traces = dict(zip(series.curve.steps, series.n_traces, strict=True))
+    for step, height in zip(mean_curve.steps, mean_curve.values, strict=True):
+        draws = [curve.values[curve.steps.index(step)] for curve in series.placebo_curves if step in curve.steps]
+        low, high = (min(draws), max(draws)) if len(draws) > 1 else (None, None)
         yield {
             "step": step,
             "series": series.name,
             "list": PLACEBO,
-            "value": value,
+            "value": height,
             "low": low,
             "high": high,
-            "n": sizes.get(step),
-            "relative": _relative(value, mean.values[0]),
+            "n": n_traces.get(step),
+            "relative": _relative_to_first(height, mean_curve.values[0]),
         }
 
 
-def _relative(value: float, first: float) -> float | None:
-    return value / first if first else None
+def _relative_to_first(height: float, first_height: float) -> float | None:
+    return height / first_height if first_height else None
 
 
-def placebo_curve(series: Series) -> Curve | None:
-    """The mean of the draws at each step that all of them have; None without draws."""
-    if not series.placebos:
+def placebo_curve(series: StepSeries) -> Curve | None:
+    """Return the mean of the placebo draws at the steps that all draws have; None if there is no draw."""
+    if not series.placebo_curves:
         return None
-    steps = sorted(set.intersection(*(set(each.steps) for each in series.placebos)))
-    held = [dict(zip(each.steps, each.values, strict=True)) for each in series.placebos]
-    return Curve(tuple(steps), tuple(float(np.mean([each[step] for each in held])) for step in steps))
+    steps = sorted(set.intersection(*(set(curve.steps) for curve in series.placebo_curves)))
+    height_at_step = [dict(zip(curve.steps, curve.values, strict=True)) for curve in series.placebo_curves]
+    return Curve(tuple(steps), tuple(float(np.mean([heights[step] for heights in height_at_step])) for step in steps))
 
 
-def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> Table:
-    """When each series has made 90 % of its change, and where its slope changes; empty without steps."""
+def settling_table(counts: TraceCounts, series_by_source: Mapping[int, Sequence[StepSeries]]) -> Table:
+    """Return the step by which each series has made 90 % of its change, and the step at which its slope changes.
+
+    The table is empty if no trace has a step.
+    """
     columns = [
         SOURCE,
         text("series", "what is followed"),
@@ -276,21 +340,21 @@ def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> 
         number("change_high", "upper end"),
         number("p_value", "of the curve being one line with noise"),
     ]
-    seed, n_draws, records = counted.config.seed, counted.config.n_draws, []
-    for source, some in series.items():
-        for each in some:
-            curve = each.curve
-            drawn = None if curve.samples is None else curve_draws(curve, n_draws, seed)
-            found = settle(curve.steps, curve.values, resamples=drawn, seed=seed)
+    seed, n_draws, records = counts.config.seed, counts.config.n_draws, []
+    for source, source_series in series_by_source.items():
+        for series in source_series:
+            curve = series.curve
+            draws = None if curve.samples is None else curve_draws(curve, n_draws, seed)
+            settling = settle(curve.steps, curve.values, resamples=draws, seed=seed)
             bend = change_point(curve.steps, curve.values, seed, n_draws)
             records.append(
                 {
-                    "source": counted.names[source],
-                    "series": each.name,
-                    "total_change": found.total_change,
-                    "step90": found.step,
-                    "low": found.low,
-                    "high": found.high,
+                    "source": counts.source_names[source],
+                    "series": series.name,
+                    "total_change": settling.total_change,
+                    "step90": settling.step,
+                    "low": settling.low,
+                    "high": settling.high,
                     "change_point": bend.step,
                     "change_low": bend.low,
                     "change_high": bend.high,
@@ -301,25 +365,27 @@ def settling_table(counted: Counted, series: Mapping[int, Sequence[Series]]) -> 
     return build_table("settling", "When curves settle", columns, records, note)
 
 
-def order_of(counted: Counted, some: Sequence[Series], draw: int = 0) -> PhaseOrder | None:
-    """Whether execution settles before planning, by token entropy, of the lexicon or of a placebo (`draw` from 1)."""
+def find_phase_order(
+    counts: TraceCounts, source_series: Sequence[StepSeries], list_index: int = 0
+) -> PhaseOrder | None:
+    """Return whether execution tokens settle before planning tokens, by their entropy.
+
+    List 0 is the lexicon, lists 1, 2, ... are the draws of its placebo. None if the series of a class is missing.
+    """
     curves = {}
-    for each in some:
-        held = (each.curve, *each.placebos)
-        if each.name in ("planning entropy", "execution entropy") and draw < len(held):
-            curves[each.name] = held[draw]
+    for series in source_series:
+        list_curves = (series.curve, *series.placebo_curves)
+        if series.name in ("planning entropy", "execution entropy") and list_index < len(list_curves):
+            curves[series.name] = list_curves[list_index]
     if len(curves) < 2:
         return None
     return phase_order(
-        curves["execution entropy"],
-        curves["planning entropy"],
-        seed=counted.config.seed,
-        n_draws=counted.config.n_draws,
+        curves["execution entropy"], curves["planning entropy"], seed=counts.config.seed, n_draws=counts.config.n_draws
     )
 
 
-def aha_table(counted: Counted) -> Table:
-    """First appearance and growth of clusters of reflection; empty without steps or such clusters."""
+def aha_table(counts: TraceCounts) -> Table:
+    """Return the first step and the growth of clusters of reflection; empty without steps or such clusters."""
     columns = [
         SOURCE,
         count("cluster", "number of the cluster in the lexicon"),
@@ -332,39 +398,40 @@ def aha_table(counted: Counted) -> Table:
         number("low", "lower end of the 95 % interval of the ratio"),
         number("high", "upper end"),
     ]
-    records = [row for source in range(len(counted.names)) for row in _aha(counted, source)]
+    records = [record for source in range(counts.n_sources) for record in _growth_records(counts, source)]
     note = (
-        f"Clusters of the moves {', '.join(REFLECTION)}; of a source at most the {_MOST_CLUSTERS} most frequent. "
+        f"Clusters of the moves {', '.join(REFLECTION)}; of a source at most the {_MAX_CLUSTERS} most frequent. "
         "Intervals are of rates of counts, widened for bursts, each for itself."
     )
     return build_table("aha", "Growth of reflection", columns, records, note)
 
 
-def _aha(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
-    steps = counted.steps(source)
+def _growth_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
+    steps = counts.steps(source)
     if len(steps) < MIN_STEPS:
         return
-    rows = counted.rows(source)
-    rows = rows[counted.columns.step[rows] != NO_STEP]
-    place, bins = binned(counted, source, 0, "clusters", rows)
-    at = np.searchsorted(steps, counted.columns.step[rows])
-    words = np.bincount(at, counted.columns.words[rows], len(steps)) / 1000
-    clusters = counted.lexicon(source).clusters
-    counts = np.zeros((len(clusters), len(steps)))
-    np.add.at(counts, (bins, at[place]), 1)
-    chosen = [each for each in clusters if each.move in REFLECTION and counts[each.id].any()]
-    chosen = sorted(chosen, key=lambda each: (-counts[each.id].sum(), each.id))[:_MOST_CLUSTERS]
-    for each in chosen:
-        found = growth(steps, counts[each.id].tolist(), words.tolist())
+    rows = counts.rows_with_step(source)
+    spans = binned_spans(counts, source, 0, "clusters", rows)
+    if spans is None:  # only grams of a placebo have no clusters
+        return
+    step_of_trace = np.searchsorted(steps, counts.columns.step[rows])
+    kilowords = np.bincount(step_of_trace, counts.columns.words[rows], len(steps)) / 1000
+    clusters = counts.lexicon(source).clusters
+    span_counts = np.zeros((len(clusters), len(steps)))
+    np.add.at(span_counts, (spans.labels, step_of_trace[spans.traces]), 1)
+    reflection = [cluster for cluster in clusters if cluster.move in REFLECTION and span_counts[cluster.id].any()]
+    reflection.sort(key=lambda cluster: (-span_counts[cluster.id].sum(), cluster.id))
+    for cluster in reflection[:_MAX_CLUSTERS]:
+        cluster_growth = growth(steps, span_counts[cluster.id].tolist(), kilowords.tolist())
         yield {
-            "source": counted.names[source],
-            "cluster": each.id,
-            "move": each.move,
-            "medoid": each.medoid,
-            "first_step": found.first_step,
-            "start_rate": found.start_rate,
-            "end_rate": found.end_rate,
-            "ratio": found.ratio,
-            "low": found.low,
-            "high": found.high,
+            "source": counts.source_names[source],
+            "cluster": cluster.id,
+            "move": cluster.move,
+            "medoid": cluster.medoid,
+            "first_step": cluster_growth.first_step,
+            "start_rate": cluster_growth.start_rate,
+            "end_rate": cluster_growth.end_rate,
+            "ratio": cluster_growth.ratio,
+            "low": cluster_growth.low,
+            "high": cluster_growth.high,
         }

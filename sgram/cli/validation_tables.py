@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from sgram.cli.console import print_table, printable
 
 if TYPE_CHECKING:
-    from sgram.evaluation.comparison import Comparison, OrderRow, PlaceboRow, ScoredList
     from sgram.evaluation.gram_effects import GramEffect
+    from sgram.evaluation.lexicon_comparison import LexiconComparison, ListCurve, OrderRow, PlaceboRow
     from sgram.evaluation.precision_recall import Rates
-    from sgram.evaluation.prune import Pruned
+    from sgram.evaluation.pruning import PrunedLexicon
     from sgram.reports.figures.precision_recall import Panel, PlottedNumber
     from sgram.statistics import Estimate
 
@@ -48,7 +48,7 @@ def _print(line: str = "") -> None:
 # -- one label set --------------------------------------------------------------------------------------
 
 
-def print_comparison(name: str, positive: Sequence[str], comparison: "Comparison") -> None:
+def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconComparison") -> None:
     """Print the tables of one label set, then the verdict."""
     ours = comparison.rows[0].evaluation
     groups = f"{comparison.n_documents:,} documents" + (
@@ -105,7 +105,7 @@ def _cells(rates: "Rates") -> tuple[str, ...]:
     return marked, interval(rates.precision), interval(rates.recall), interval(rates.f1)
 
 
-def _curve_row(curve: "ScoredList") -> tuple[str, ...]:
+def _curve_row(curve: "ListCurve") -> tuple[str, ...]:
     row = (_short(curve.name), interval(curve.average_precision))
     if curve.summary is None:
         return (*row, "", "", "", "")
@@ -150,7 +150,7 @@ def _context(text: str, start: int, end: int) -> str:
     return ("..." if first else "") + cut + ("..." if first + _EXAMPLE < len(text) else "")
 
 
-def verdict(comparison: "Comparison") -> str:
+def verdict(comparison: "LexiconComparison") -> str:
     """Return one sentence that compares the lexicon with chance and with the published list."""
     ours, units = comparison.rows[0], comparison.placebos[0]
     gap = dict(units.gap)["precision"]
@@ -177,7 +177,7 @@ def _caveat(estimate: "Estimate") -> str:
 # -- cut ------------------------------------------------------------------------------------------------
 
 
-def print_pruned(names: Sequence[str], pruned: "Pruned", min_precision: float) -> None:
+def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: float) -> None:
     """Print the precision and recall of a pruned lexicon, out of fold first."""
     order = "their own scores" if pruned.order == "score" else "the labels of their units"
     n_grams = len(pruned.lexicon.grams)
@@ -204,7 +204,7 @@ def print_pruned(names: Sequence[str], pruned: "Pruned", min_precision: float) -
 # -- figure ---------------------------------------------------------------------------------------------
 
 
-def panel(name: str, comparison: "Comparison") -> "Panel":
+def panel(name: str, comparison: "LexiconComparison") -> "Panel":
     """Return one label set as plain data for the figure."""
     from sgram.reports.figures.precision_recall import Panel, PlottedList
 
@@ -229,7 +229,7 @@ def panel(name: str, comparison: "Comparison") -> "Panel":
     return Panel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", tuple(lists))
 
 
-def _area(curve: "ScoredList") -> str:
+def _area(curve: "ListCurve") -> str:
     average_precision = curve.average_precision.value
     return "" if average_precision is None else f"AP {average_precision:.2f}"
 
@@ -240,7 +240,7 @@ def _plotted(estimate: "Estimate") -> "PlottedNumber | None":
     return None if estimate.value is None else PlottedNumber(estimate.value, estimate.low, estimate.high)
 
 
-def _points(curve: "ScoredList | None") -> tuple[tuple[float, float], ...]:
+def _points(curve: "ListCurve | None") -> tuple[tuple[float, float], ...]:
     if curve is None:
         return ()
     return tuple(zip(curve.recall.tolist(), curve.precision.tolist(), strict=True))

@@ -1,9 +1,17 @@
-"""Measures of rollouts, pure functions of numbers: entropies, success, dynamics. Knows nothing but errors."""
+"""Measures of rollouts as pure functions of arrays: entropies, perplexities, success rates, dynamics over training.
+
+The functions take counts, arrays or tensors, not traces. An undefined number is None, with a reason where a result has
+the field `undefined`. Intervals over problems come from `sgram.statistics`.
+
+>>> from sgram.metrics import pass_at_k, semantic_entropy
+>>> semantic_entropy({"wait": 2, "let me": 1, "so": 1}, base=2), pass_at_k(4, 1, 2)
+(1.5, 0.5)
+"""
 
 from sgram.metrics.architecture import Architecture, architecture
 from sgram.metrics.change_point import ChangePoint, change_point
 from sgram.metrics.conditional import ConditionalEntropy, conditional_entropy, conditional_entropy_at_size
-from sgram.metrics.curve import Curve, curve_band, curve_draws, curve_of
+from sgram.metrics.curve import Curve, build_curve, curve_band, curve_draws
 from sgram.metrics.dynamics import PhaseOrder, phase_order
 from sgram.metrics.entropy import (
     SemanticEntropy,
@@ -41,13 +49,13 @@ __all__ = [
     "TokenEntropy",
     "architecture",
     "avg_at_k",
+    "build_curve",
     "change_point",
     "conditional_entropy",
     "conditional_entropy_at_size",
     "conditional_entropy_by_problem",
     "curve_band",
     "curve_draws",
-    "curve_of",
     "entropy_at_size",
     "entropy_by_problem",
     "growth",

@@ -1,7 +1,7 @@
-"""How far planning tokens are the high-entropy tokens. Knows nothing about tokens but entropies and masks.
+"""Overlap of planning tokens with high-entropy tokens.
 
-High-entropy tokens are the top 30 % by entropy (HICRA Fig. 10). A planning token would be among them with that chance
-if the two had nothing to do with each other, so a share of 0.45 is no majority but half as much again as chance.
+High-entropy tokens are the top 30 % by entropy (HICRA Fig. 10). If the two were unrelated, a planning token would be
+among them with that probability. So a share of 0.45 is not "fewer than half" but 1.5 times chance.
 """
 
 import math
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sgram.array_types import FloatArray
 from sgram.errors import UsageError
 from sgram.metrics.entropy import token_arrays
 
 TOP = 0.3
-"""HICRA Fig. 10."""
+"""Share of tokens that are high-entropy in HICRA Fig. 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,63 +23,72 @@ class Overlap:
     """Planning against high-entropy tokens, both ways; a share of nothing is None."""
 
     high_given_planning: float | None
-    """Share of planning tokens that are high-entropy; by chance it is `top`."""
+    """Share of planning tokens that are high-entropy; `top` by chance."""
     planning_given_high: float | None
-    """Share of high-entropy tokens that are planning; by chance it is `planning_share`."""
+    """Share of high-entropy tokens that are planning; `planning_share` by chance."""
     planning_share: float | None
     n_tokens: int
     n_planning: int
     threshold: float | None
-    """The least entropy of a high-entropy token."""
+    """The smallest entropy of a high-entropy token."""
     top: float
 
 
 def overlap(entropies: Any, planning_mask: Any, response_mask: Any = None, top: float = TOP) -> Overlap:
-    """Overlap of planning tokens with the `top` share of response tokens by entropy (HICRA §4.3, Fig. 10).
+    """Return the overlap of planning tokens with the `top` share of response tokens by entropy (HICRA §4.3, Fig. 10).
 
-    Arrays of one shape, (T,) or (B, T), of everything that is to be ranked together. Exactly ``top * tokens`` tokens
-    are high-entropy: those tied at the threshold share equally in what is left for them, each a fraction of one.
-    `InputError` where the entropy of a response token is missing or not finite.
+    The arrays have one shape, (T,) or (B, T), and hold all tokens that are ranked together. Exactly ``top * tokens``
+    tokens are high-entropy: those tied at the threshold share the remaining places equally, each as a fraction of one.
+    Raise `InputError` if the entropy of a response token is missing or not finite, `UsageError` unless 0 < top < 1.
+
+    >>> shares = overlap([0.1, 0.2, 0.3, 0.4, 0.5], planning_mask=[1, 0, 0, 0, 1], top=0.4)
+    >>> shares.high_given_planning, shares.planning_given_high, shares.planning_share
+    (0.5, 0.5, 0.4)
     """
-    values, planning, response = token_arrays(entropies, planning_mask, response_mask)
-    values, planning = values[response], planning[response]  # (tokens,)
-    weights, threshold = _weights(values, top)
-    n_planning, n_high = int(planning.sum()), top * len(values)
-    if not len(values):
+    token_entropies, planning, response = token_arrays(entropies, planning_mask, response_mask)
+    token_entropies, planning = token_entropies[response], planning[response]  # (tokens,)
+    weights, threshold = _high_weights(token_entropies, top)
+    n_tokens, n_planning = len(token_entropies), int(planning.sum())
+    if not n_tokens:
         return Overlap(None, None, None, 0, 0, None, top)
-    both = float(weights[planning].sum())
+    n_high_planning = float(weights[planning].sum())
     return Overlap(
-        both / n_planning if n_planning else None,
-        both / n_high,
-        n_planning / len(values),
-        len(values),
+        n_high_planning / n_planning if n_planning else None,
+        n_high_planning / (top * n_tokens),
+        n_planning / n_tokens,
+        n_tokens,
         n_planning,
         threshold,
         top,
     )
 
 
-def high_entropy_weights(entropies: Any, response_mask: Any = None, top: float = TOP) -> np.ndarray:
-    """How far each token is a high-entropy one: 1, 0, or a fraction for those tied at the threshold; as `entropies`.
+def high_entropy_weights(entropies: Any, response_mask: Any = None, top: float = TOP) -> FloatArray:
+    """Return how far each token is a high-entropy token, in the shape of `entropies`.
 
-    They sum to ``top * response tokens``: with them, the shares of `overlap` are ratios of sums that a bootstrap over
-    problems can take.
+    A weight is 1, 0, or a fraction for tokens tied at the threshold. The weights sum to ``top * response tokens``, so
+    the shares of `overlap` are ratios of sums, which a bootstrap over problems can resample. Raise the errors of
+    `overlap`.
+
+    >>> high_entropy_weights([2.0, 5.0, 2.0], top=0.5).tolist()
+    [0.25, 1.0, 0.25]
     """
-    values, _, response = token_arrays(entropies, entropies, response_mask)
-    weights = np.zeros(values.shape)
-    weights[response] = _weights(values[response], top)[0]
+    token_entropies, _, response = token_arrays(entropies, entropies, response_mask)
+    weights = np.zeros(token_entropies.shape)
+    weights[response] = _high_weights(token_entropies[response], top)[0]
     return weights
 
 
-def _weights(values: np.ndarray, top: float) -> tuple[np.ndarray, float | None]:
+def _high_weights(token_entropies: FloatArray, top: object) -> tuple[FloatArray, float | None]:
+    """Return the weights of `high_entropy_weights`, (tokens,), and the threshold."""
     if not isinstance(top, int | float) or not 0 < top < 1:
-        raise UsageError(f"the top share is a number between 0 and 1, not {top!r:.80}")
-    if not len(values):
+        raise UsageError(f"the top share must be a number between 0 and 1 (got {top!r:.80})")
+    if not len(token_entropies):
         return np.zeros(0), None
-    n_high = top * len(values)
-    place = len(values) - math.ceil(n_high)
-    threshold = np.partition(values, place)[place]
-    tied = values == threshold
-    weights = (values > threshold).astype(np.float64)
-    weights[tied] = (n_high - weights.sum()) / tied.sum()
+    n_high = top * len(token_entropies)
+    rank = len(token_entropies) - math.ceil(n_high)
+    threshold = np.partition(token_entropies, rank)[rank]
+    is_tied = token_entropies == threshold
+    weights = (token_entropies > threshold).astype(np.float64)
+    weights[is_tied] = (n_high - weights.sum()) / is_tied.sum()
     return weights, float(threshold)

@@ -171,4 +171,5 @@ def _sum_by_code(codes: IntArray, columns: FloatArray) -> FloatArray:
 def _ratio(sums: FloatArray) -> FloatArray:
     """Return column 0 by column 1 of `sums`, (draws, 2), NaN where the latter is 0."""
     above, below = sums.T
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    ratios: FloatArray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratios

@@ -14,45 +14,45 @@ from sgram.metrics import conditional_entropy, conditional_entropy_at_size, sema
 PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=1, max_size=8)
 
 
-def brute(pairs):
+def entropy_by_definition(pairs):
     """sum_g p(g) H(next | g), of a list of pairs."""
     following = defaultdict(list)
-    for given_label, after in pairs:
-        following[given_label].append(after)
+    for given_label, following_label in pairs:
+        following[given_label].append(following_label)
     total = 0.0
-    for after in following.values():
-        shares = [count / len(after) for count in Counter(after).values()]
-        total += len(after) / len(pairs) * -sum(p * math.log(p) for p in shares)
+    for following_label in following.values():
+        shares = [count / len(following_label) for count in Counter(following_label).values()]
+        total += len(following_label) / len(pairs) * -sum(p * math.log(p) for p in shares)
     return total
 
 
 def test_by_hand():
     # after a: x x y y, 1 bit, of 4 in 6 pairs; after b: x, x, 0 bits
-    found = conditional_entropy({("a", "x"): 2, ("a", "y"): 2, ("b", "x"): 2}, base=2)
-    assert found.value == pytest.approx(4 / 6)
-    assert (found.n, found.n_given, found.n_pairs, found.base) == (6, 2, 3, 2)
+    entropy = conditional_entropy({("a", "x"): 2, ("a", "y"): 2, ("b", "x"): 2}, base=2)
+    assert entropy.value == pytest.approx(4 / 6)
+    assert (entropy.n, entropy.n_contexts, entropy.n_pairs, entropy.base) == (6, 2, 3, 2)
 
 
 @given(PAIRS)
-def test_it_is_the_definition(pairs):
-    assert conditional_entropy(Counter(pairs)).value == pytest.approx(brute(pairs), abs=1e-12)
+def test_it_equals_its_definition(pairs):
+    assert conditional_entropy(Counter(pairs)).value == pytest.approx(entropy_by_definition(pairs), abs=1e-12)
 
 
 @given(PAIRS, st.data())
 def test_at_equal_size_it_is_the_mean_over_every_subset(pairs, data):
     m = data.draw(st.integers(1, len(pairs)))
     draws = list(combinations(pairs, m))
-    wanted = sum(brute(draw) for draw in draws) / len(draws)
-    assert conditional_entropy_at_size(Counter(pairs), m) == pytest.approx(wanted, abs=1e-12)
+    expected = sum(entropy_by_definition(draw) for draw in draws) / len(draws)
+    assert conditional_entropy_at_size(Counter(pairs), m) == pytest.approx(expected, abs=1e-12)
     assert conditional_entropy_at_size(Counter(pairs), len(pairs) + 1) is None
 
 
 def test_what_follows_independently_has_its_own_entropy():
-    counts = {(given_label, after): 3 for given_label in range(4) for after in range(5)}
+    counts = {(given_label, following_label): 3 for given_label in range(4) for following_label in range(5)}
     assert conditional_entropy(counts).value == pytest.approx(math.log(5))
 
 
-def test_a_correction_is_of_each_label_by_itself():
+def test_a_correction_applies_to_each_label_by_itself():
     # Miller-Madow adds (2 - 1) / (2 * 4) nats after a, weighted by 4/6, and nothing after b
     counts = {("a", "x"): 2, ("a", "y"): 2, ("b", "x"): 2}
     plain, corrected = (conditional_entropy(counts, correction=name).value for name in ("none", "miller-madow"))
@@ -61,12 +61,12 @@ def test_a_correction_is_of_each_label_by_itself():
     assert chao_shen == pytest.approx(4 / 6 * semantic_entropy([2, 2], correction="chao-shen"))
 
 
-def test_nothing_has_none_and_what_is_no_pair_is_refused():
+def test_nothing_has_no_entropy_and_an_invalid_key_is_refused():
     assert conditional_entropy({}).value is None
     assert conditional_entropy({("a", "x"): 0}) == conditional_entropy({})
-    with pytest.raises(InputError, match="a pair is what is given and what follows it, not 'ab'"):
+    with pytest.raises(InputError, match=r"a key must be a pair \(gram, what follows it\) \(got 'ab'\)"):
         conditional_entropy({"ab": 1})
-    with pytest.raises(InputError, match="a count is a number of at least 0"):
+    with pytest.raises(InputError, match="a count must be a number >= 0"):
         conditional_entropy({("a", "x"): -1})
-    with pytest.raises(UsageError, match="a correction is"):
+    with pytest.raises(UsageError, match="the correction must be"):
         conditional_entropy({}, correction="no")

@@ -20,7 +20,7 @@ def test_semantic_entropy_is_shannons():
 
 
 @pytest.mark.parametrize(
-    "given_as",
+    "counts_or_labels",
     [
         Counter(wait=2, so=1, then=1),
         [2, 1, 1],
@@ -34,11 +34,11 @@ def test_semantic_entropy_is_shannons():
         [True, None, True, "x"],
     ],
 )
-def test_counts_and_labels_give_the_same(given_as):
-    assert semantic_entropy(given_as, base=2) == 1.5
+def test_counts_and_labels_give_the_same(counts_or_labels):
+    assert semantic_entropy(counts_or_labels, base=2) == 1.5
 
 
-def test_the_correction_of_miller_and_madow_adds_what_few_occurrences_hide():
+def test_the_correction_of_miller_and_madow_adds_the_first_term_of_the_bias():
     # 3 bins, 4 occurrences: (3 - 1) / (2 * 4) = 0.25 nats
     plain = 1.5 * math.log(2)
     assert semantic_entropy([2, 1, 1], correction="miller-madow") == pytest.approx(plain + 0.25)
@@ -50,7 +50,7 @@ def test_the_correction_brings_small_samples_nearer_to_the_truth():
     draws = [Counter(rng.integers(20, size=40).tolist()) for _ in range(200)]
     truth = math.log(20)
     errors = [
-        abs(np.mean([semantic_entropy(each, correction=name) for each in draws]) - truth)
+        abs(np.mean([semantic_entropy(draw, correction=name) for draw in draws]) - truth)
         for name in ("none", "miller-madow")
     ]
     assert errors[1] < errors[0] / 3
@@ -61,9 +61,9 @@ def test_chao_and_shen_by_hand():
     # -1/4 ln 1/4 / (1 - (3/4)^4) = 0.346574 / 0.683594 = 0.506987
     # -1/8 ln 1/8 / (1 - (7/8)^4) = 0.259930 / 0.413818 = 0.628127, twice
     assert semantic_entropy([2, 1, 1], correction="chao-shen") == pytest.approx(1.763241, abs=1e-6)
-    found = measure_semantic_entropy(["a", "a", "b", "c"], 2, "chao-shen")
-    assert found.value == pytest.approx(1.763241 / math.log(2), abs=1e-5)
-    assert (found.n, found.n_bins, found.correction) == (4, 3, "chao-shen")
+    entropy = measure_semantic_entropy(["a", "a", "b", "c"], 2, "chao-shen")
+    assert entropy.value == pytest.approx(1.763241 / math.log(2), abs=1e-5)
+    assert (entropy.n, entropy.n_bins, entropy.correction) == (4, 3, "chao-shen")
 
 
 def test_chao_and_shen_where_all_or_nothing_occurred_once():
@@ -73,28 +73,28 @@ def test_chao_and_shen_where_all_or_nothing_occurred_once():
     assert semantic_entropy([3, 3], correction="chao-shen") == pytest.approx(0.704149, abs=1e-6)
     assert semantic_entropy([1], correction="chao-shen") == 0
     assert semantic_entropy([7], correction="chao-shen") == 0
-    with pytest.raises(InputError, match=r"this needs whole counts of occurrences, not 1\.5"):
+    with pytest.raises(InputError, match=r"a count must be a whole number of occurrences \(got 1\.5\)"):
         semantic_entropy([1.5, 2], correction="chao-shen")
 
 
-def test_chao_and_shen_find_most_of_what_did_not_occur():
+def test_chao_and_shen_allow_for_labels_that_did_not_occur():
     # 200 labels, equally frequent, 100 occurrences: the plug-in knows at most ln 100 of ln 200
     rng = np.random.default_rng(0)
     draws = [Counter(rng.integers(200, size=100).tolist()) for _ in range(200)]
     plug_in, corrected = (
-        np.mean([semantic_entropy(each, correction=name) for each in draws]) for name in ("none", "chao-shen")
+        np.mean([semantic_entropy(draw, correction=name) for draw in draws]) for name in ("none", "chao-shen")
     )
     assert math.log(200) - plug_in > 0.9
     assert corrected == pytest.approx(math.log(200), abs=0.1)
 
 
-def test_the_details_say_how_to_read_it():
-    found = measure_semantic_entropy({"a": 3, "b": 0, "c": 1}, base=2, correction="none")
-    assert (found.n, found.n_bins, found.base, found.correction) == (4, 2, 2, "none")
-    assert found.value == semantic_entropy([3, 1], base=2)
+def test_a_measured_entropy_has_its_numbers():
+    entropy = measure_semantic_entropy({"a": 3, "b": 0, "c": 1}, base=2, correction="none")
+    assert (entropy.n, entropy.n_bins, entropy.base, entropy.correction) == (4, 2, 2, "none")
+    assert entropy.value == semantic_entropy([3, 1], base=2)
 
 
-def test_nothing_has_no_entropy_and_one_bin_has_none_to_speak_of():
+def test_nothing_has_no_entropy_and_one_bin_has_entropy_0():
     assert semantic_entropy([]) is None
     assert semantic_entropy({"a": 0}) is None
     assert measure_semantic_entropy([]).n == 0
@@ -109,25 +109,27 @@ def test_truth_values_are_labels():
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30), st.randoms())
 def test_semantic_entropy_is_that_of_plain_python_in_any_order(counts, random):
-    found = semantic_entropy(counts, 2)
+    entropy = semantic_entropy(counts, 2)
     total = sum(counts)
     if not total:
-        assert found is None
+        assert entropy is None
         return
-    assert found == pytest.approx(-sum(c / total * math.log2(c / total) for c in counts if c), abs=1e-9)
+    assert entropy == pytest.approx(-sum(c / total * math.log2(c / total) for c in counts if c), abs=1e-9)
     shuffled = list(counts)
     random.shuffle(shuffled)
-    assert semantic_entropy(shuffled, 2) == found  # to the bit
+    assert semantic_entropy(shuffled, 2) == entropy  # to the bit
 
 
-def test_what_is_no_distribution_is_refused():
+def test_an_invalid_distribution_is_refused():
     for counts in ([1, -1], [1, math.nan], [math.inf], {"a": None}, {"a": "3"}):
-        with pytest.raises(InputError, match="a count is a number of at least 0, not"):
+        with pytest.raises(InputError, match=r"a count must be a number >= 0 \(got"):
             semantic_entropy(counts)
     for base in (1, 0, -2, math.inf, "e"):
-        with pytest.raises(UsageError, match="the base of an entropy is a number above 1"):
+        with pytest.raises(UsageError, match="the base of an entropy must be a number > 1"):
             semantic_entropy([1], base)
-    with pytest.raises(UsageError, match="a correction is 'none', 'miller-madow' or 'chao-shen', not 'jackknife'"):
+    with pytest.raises(
+        UsageError, match=r"the correction must be 'none', 'miller-madow' or 'chao-shen' \(got 'jackknife'\)"
+    ):
         semantic_entropy([1], correction="jackknife")
 
 
@@ -140,11 +142,11 @@ MASK = [[1, 1, 0], [1, 1, 1]]
 
 def test_token_entropy_is_the_mean_of_each_class():
     # planning 0.5, 3.0: 1.75; execution 1, 2, 4: 7/3; the 9 is outside the response
-    found = token_entropy(VALUES, PLANNING, MASK)
-    assert found == (1.75, pytest.approx(7 / 3))
-    assert (found.planning, found.execution) == found
-    assert token_entropy(torch.tensor(VALUES), torch.tensor(PLANNING), torch.tensor(MASK)) == found
-    assert token_entropy(torch.tensor(VALUES).bfloat16(), np.array(PLANNING, bool), MASK) == found
+    entropy = token_entropy(VALUES, PLANNING, MASK)
+    assert entropy == (1.75, pytest.approx(7 / 3))
+    assert (entropy.planning, entropy.execution) == entropy
+    assert token_entropy(torch.tensor(VALUES), torch.tensor(PLANNING), torch.tensor(MASK)) == entropy
+    assert token_entropy(torch.tensor(VALUES).bfloat16(), np.array(PLANNING, bool), MASK) == entropy
     # without a mask: planning 0.5, 9, 3; execution 1, 2, 4
     assert token_entropy(VALUES, PLANNING) == (pytest.approx(12.5 / 3), pytest.approx(7 / 3))
 
@@ -156,9 +158,9 @@ def test_a_class_without_tokens_has_no_mean():
     assert token_entropy([], []) == (None, None)
 
 
-def test_an_entropy_that_is_missing_is_refused_unless_it_is_masked():
+def test_a_missing_entropy_is_refused_unless_it_is_masked():
     for missing in (math.nan, math.inf, None):
-        with pytest.raises(InputError, match="missing or not finite; mask out what was not measured"):
+        with pytest.raises(InputError, match="missing or not finite; mask out unmeasured tokens"):
             token_entropy([1.0, missing], [1, 0])
         assert token_entropy([1.0, missing], [1, 0], [1, 0]) == (1.0, None)
 
@@ -179,14 +181,14 @@ def test_the_perplexity_of_nothing_and_of_the_impossible():
     assert perplexity([-1000.0]) == math.inf
 
 
-def test_what_is_no_log_probability_is_refused():
+def test_an_invalid_log_probability_is_refused():
     for wrong in (0.5, math.nan, None):
         with pytest.raises(InputError, match="a log-probability is missing or above 0"):
             perplexity([-1.0, wrong])
         assert perplexity([-1.0, wrong], [1, 0]) == pytest.approx(math.e)
-    with pytest.raises(UsageError, match=r"the mask is of shape \(1,\), the values of \(2,\)"):
+    with pytest.raises(UsageError, match=r"the mask has the shape \(1,\), the values have \(2,\)"):
         perplexity([-1.0, -2.0], [1])
     with pytest.raises(UsageError, match="rows of equal length; pad the rows"):
         token_entropy([[1.0], [1.0, 2.0]], [[1], [1, 0]])
-    with pytest.raises(UsageError, match="the response mask is of shape"):
+    with pytest.raises(UsageError, match="the response mask has the shape"):
         token_entropy(VALUES, PLANNING, MASK[0])

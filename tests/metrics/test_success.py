@@ -27,29 +27,29 @@ def test_pass_at_k_is_the_chance_of_one_correct_sample():
 def test_pass_at_k_counts_every_draw(n, data):
     c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
     draws = list(combinations(range(n), k))
-    wanted = sum(any(sample < c for sample in draw) for draw in draws) / len(draws)
-    assert pass_at_k(n, c, k) == pytest.approx(wanted, abs=1e-12)
+    expected = sum(any(sample < c for sample in draw) for draw in draws) / len(draws)
+    assert pass_at_k(n, c, k) == pytest.approx(expected, abs=1e-12)
 
 
 def test_arrays_hold_a_problem_an_entry():
-    found = pass_at_k(np.array([4, 10, 4]), [1, 3, 0], 2)
+    probability = pass_at_k(np.array([4, 10, 4]), [1, 3, 0], 2)
     # 10 samples, 3 correct: 1 - (7 * 6) / (10 * 9) = 8/15
-    assert found.tolist() == pytest.approx([0.5, 8 / 15, 0])
+    assert probability.tolist() == pytest.approx([0.5, 8 / 15, 0])
     assert pass_at_k(8, np.array([[0, 8], [4, 1]]), 8).tolist() == [[0, 1], [1, 1]]
     assert pass_at_k(8, [], 8).shape == (0,)
 
 
 def test_pass_at_k_holds_for_many_samples():
     # 1 - C(9000, 1000) / C(10000, 1000), by exact whole numbers
-    wanted = 1 - math.comb(9990, 1000) / math.comb(10000, 1000)
-    assert pass_at_k(10_000, 10, 1000) == pytest.approx(wanted, abs=1e-12)
+    expected = 1 - math.comb(9990, 1000) / math.comb(10000, 1000)
+    assert pass_at_k(10_000, 10, 1000) == pytest.approx(expected, abs=1e-12)
 
 
-def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(UsageError, match="k is 5 and there are 4 samples"):
+def test_invalid_numbers_of_samples_are_refused():
+    with pytest.raises(UsageError, match="k is 5, but there are 4 samples"):
         pass_at_k([8, 4], 1, 5)
     for k in (0, -1, 1.0, True):
-        with pytest.raises(UsageError, match="k must be a whole number of at least 1, not"):
+        with pytest.raises(UsageError, match=r"k must be a whole number >= 1 \(got"):
             pass_at_k(4, 1, k)
     for c in (5, -1):
         with pytest.raises(InputError, match="must be from 0 to n"):
@@ -62,14 +62,14 @@ def test_what_cannot_be_drawn_is_refused():
 def test_avg_at_k_is_the_mean_over_every_draw(n, data):
     c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
     draws = list(combinations(range(n), k))
-    wanted = sum(sum(sample < c for sample in draw) / k for draw in draws) / len(draws)
-    assert avg_at_k(n, c, k) == pytest.approx(wanted, abs=1e-12)
+    expected = sum(sum(sample < c for sample in draw) / k for draw in draws) / len(draws)
+    assert avg_at_k(n, c, k) == pytest.approx(expected, abs=1e-12)
 
 
-def test_avg_at_k_takes_arrays_and_refuses_what_cannot_be_drawn():
+def test_avg_at_k_takes_arrays_and_refuses_invalid_numbers():
     assert avg_at_k([4, 8], [1, 8], 4).tolist() == [0.25, 1.0]
     assert isinstance(avg_at_k(4, 1, 2), float)
-    with pytest.raises(UsageError, match="k is 8 and there are 4 samples"):
+    with pytest.raises(UsageError, match="k is 8, but there are 4 samples"):
         avg_at_k([4, 8], [1, 8], 8)
     with pytest.raises(InputError, match="must be from 0 to n"):
         avg_at_k(4, 5, 1)
@@ -78,7 +78,7 @@ def test_avg_at_k_takes_arrays_and_refuses_what_cannot_be_drawn():
 # -- majority -------------------------------------------------------------------------------------------
 
 
-def counted(answers, correct, k):
+def maj_by_enumeration(answers, correct, k):
     """Every draw, every vote."""
     draws = list(combinations(range(len(answers)), k))
     total = 0.0
@@ -112,13 +112,13 @@ def test_a_sample_without_an_answer_has_no_vote():
 def test_maj_at_k_counts_every_draw(answers, right, data):
     k = data.draw(st.integers(1, len(answers)))
     correct = [answer in right for answer in answers]
-    found = maj_at_k(answers, correct, k)
-    assert found == pytest.approx(counted(answers, correct, k), abs=1e-12)
+    probability = maj_at_k(answers, correct, k)
+    assert probability == pytest.approx(maj_by_enumeration(answers, correct, k), abs=1e-12)
     order = data.draw(st.permutations(range(len(answers))))
-    assert maj_at_k([answers[at] for at in order], [correct[at] for at in order], k) == found
+    assert maj_at_k([answers[sample] for sample in order], [correct[sample] for sample in order], k) == probability
 
 
-def test_answers_judged_unlike_count_by_their_share():
+def test_equal_answers_with_different_verdicts_count_by_their_share():
     # a is right in one of two samples: half of maj@2 of a a
     assert maj_at_k(["a", "a"], [True, False], 2) == 0.5
 
@@ -130,14 +130,14 @@ def test_arrays_are_taken_too():
 def test_many_samples_are_counted_exactly():
     # 60 % of 200 samples are right, the rest agree on one wrong answer: k = 101 is odd, so no ties
     answers, k = ["right"] * 120 + ["wrong"] * 80, 101
-    wanted = sum(math.comb(120, j) * math.comb(80, k - j) for j in range(51, k + 1)) / math.comb(200, k)
-    assert maj_at_k(answers, [True] * 120 + [False] * 80, k) == pytest.approx(wanted, abs=1e-12)
+    expected = sum(math.comb(120, j) * math.comb(80, k - j) for j in range(51, k + 1)) / math.comb(200, k)
+    assert maj_at_k(answers, [True] * 120 + [False] * 80, k) == pytest.approx(expected, abs=1e-12)
 
 
-def test_votes_that_cannot_be_counted_are_refused():
+def test_invalid_votes_are_refused():
     with pytest.raises(UsageError, match="2 answers and 1 verdicts; give one verdict an answer"):
         maj_at_k(["a", "b"], [True], 1)
-    with pytest.raises(InputError, match="not known whether sample 1 is correct; leave such samples out"):
+    with pytest.raises(InputError, match="the verdict of sample 1 is missing; leave such samples out"):
         maj_at_k(["a", "b"], [True, None], 1)
-    with pytest.raises(UsageError, match="k is 3 and there are 2 samples"):
+    with pytest.raises(UsageError, match="k is 3, but there are 2 samples"):
         maj_at_k(["a", "b"], [True, False], 3)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMS", "Interval", "Panel", "PlottedList", "figure_form", "precision_recall_figure"]
+__all__ = ["FORMS", "PlottedNumber", "Panel", "PlottedList", "figure_form", "precision_recall_figure"]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class PlottedNumber:
     """A number from 0 to 1 with its 95 % interval, if it has one."""
 
     value: float
@@ -34,8 +34,8 @@ class PlottedList:
     """One list of grams: a point, a curve over the thresholds of its scores, or both."""
 
     name: str
-    precision: Interval | None = None
-    recall: Interval | None = None
+    precision: PlottedNumber | None = None
+    recall: PlottedNumber | None = None
     curve: tuple[tuple[float, float], ...] = ()
     """(recall, precision), by recall."""
     note: str = ""
@@ -128,7 +128,7 @@ def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> Non
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), borderaxespad=0, handlelength=2.6)
 
 
-def _reach(interval: Interval) -> list[list[float]] | None:
+def _reach(interval: PlottedNumber) -> list[list[float]] | None:
     """How far the interval reaches below and above its value."""
     if interval.low is None or interval.high is None:
         return None

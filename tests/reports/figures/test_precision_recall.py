@@ -9,15 +9,15 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from sgram.errors import UsageError
 from sgram.reports.figures.precision_recall import (
     FORMS,
-    Interval,
+    PlottedNumber,
     Panel,
     PlottedList,
     figure_form,
     precision_recall_figure,
 )
 
-POINT = PlottedList("published", Interval(0.4, 0.35, 0.5), Interval(0.6, 0.5, 0.7))
-CURVE = PlottedList("mined", Interval(0.7), Interval(0.5), ((0.1, 0.9), (0.3, 0.8), (0.5, 0.7)), note="AP 0.66")
+POINT = PlottedList("published", PlottedNumber(0.4, 0.35, 0.5), PlottedNumber(0.6, 0.5, 0.7))
+CURVE = PlottedList("mined", PlottedNumber(0.7), PlottedNumber(0.5), ((0.1, 0.9), (0.3, 0.8), (0.5, 0.7)), note="AP 0.66")
 CHANCE = PlottedList("random scores", curve=((0.1, 0.3), (1.0, 0.3)), is_control=True)
 
 
@@ -45,7 +45,7 @@ def test_settings_of_the_process_neither_count_nor_change():
 def test_every_number_changes_the_picture():
     expected = precision_recall_figure([panel()])
     others = [
-        panel(CURVE, PlottedList("published", Interval(0.4, 0.3, 0.5), POINT.recall), CHANCE),
+        panel(CURVE, PlottedList("published", PlottedNumber(0.4, 0.3, 0.5), POINT.recall), CHANCE),
         panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
         Panel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
         Panel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
@@ -55,11 +55,11 @@ def test_every_number_changes_the_picture():
 
 @pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
 def test_a_name_is_text_whatever_it_holds(name):
-    made = precision_recall_figure([panel(PlottedList(name, Interval(0.5), Interval(0.5)), title=name)])
+    made = precision_recall_figure([panel(PlottedList(name, PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
     ET.fromstring(made)  # noqa: S314
     assert b"<script" not in made
     assert b"\x1b" not in made
-    shown = precision_recall_figure([panel(PlottedList("y", Interval(0.5), Interval(0.5)), title=name)])
+    shown = precision_recall_figure([panel(PlottedList("y", PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
     assert made != shown  # the legend tells the name, one that begins with an underscore, too
 
 
