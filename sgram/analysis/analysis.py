@@ -1,36 +1,42 @@
-"""Inputs in, an analysis out: every table that they allow, beside its placebos. Knows nothing about HTML or figures."""
+"""`analyze`: from inputs to an `Analysis`, every table that the inputs allow, beside its placebos."""
 
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import sgram
 from sgram.analysis.architecture import architecture_table
+from sgram.analysis.collect_traces import AnalysisInputs, CollectedTraces, Progress, collect_traces
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.corpus import corpus_table, success_table
-from sgram.analysis.diagnoses import diagnose_held
-from sgram.analysis.dynamics import aha_table, curves_table, order_of, series_of, settling_table
+from sgram.analysis.diagnoses import diagnose_sampled_traces
+from sgram.analysis.dynamics import aha_table, build_series, curves_table, find_phase_order, settling_table
 from sgram.analysis.entropies import conditional_table, semantic_table
-from sgram.analysis.errors import diagnoses_table, equations_table, errors_table, kinds_of
-from sgram.analysis.examples import Example, Showing, Siblings
+from sgram.analysis.errors import TraceDiagnosis, diagnoses_table, equations_table, error_kinds, errors_table
+from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
 from sgram.analysis.grams import grams_table
 from sgram.analysis.planning import moves_table, scaling_table, shares_table
-from sgram.analysis.sources import OTHERS, Source, find_inputs
+from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs
 from sgram.analysis.table import Column, Table, build_table
 from sgram.analysis.token_tables import overlap_table, tokens_table
-from sgram.analysis.trace_counts import Counted
-from sgram.analysis.two_passes import Gathered, Inputs, Reading, Tell, gather
+from sgram.analysis.trace_counts import TraceCounts
+from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
+
+if TYPE_CHECKING:
+    import pandas
 
 TABLES = (
     "corpus",
@@ -52,129 +58,152 @@ TABLES = (
     "architecture",
     "placebo",
 )
-"""All tables, in the order of a report; one that the inputs do not allow is absent."""
+"""Names of all tables, in the order of a report. A table that the inputs do not allow is absent."""
+_LIBRARIES = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
+_MAX_NAMED_SOURCES = 40
+"""Pooled sources that a note names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What the inputs show, as tables, with what is needed to judge it."""
+    """The tables of some inputs, with examples, provenance and notes."""
 
     title: str
     lexicon: Lexicon
-    """The one that tags most traces."""
+    """The lexicon that tags most traces."""
     sources: tuple[str, ...]
     tables: Mapping[str, Table]
     """By name, in the order of `TABLES`."""
-    orders: Mapping[str, PhaseOrder]
+    phase_orders: Mapping[str, PhaseOrder]
     """Source -> whether execution settles before planning; empty without steps and entropies."""
-    examples: tuple[Example, ...]
-    siblings: tuple[Siblings, ...]
+    examples: tuple[TraceExample, ...]
+    sibling_pairs: tuple[SiblingPair, ...]
     provenance: Mapping[str, Any]
-    """Inputs with digests, versions, seeds, lexicons, settings: JSON values without paths of the machine."""
+    """Inputs with digests, versions, seeds, lexicons and settings: JSON values without folders of the machine."""
     notes: tuple[str, ...]
     """What was sampled, left out or set aside."""
-    placebo_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
-    """The same as `orders` for the first placebo draw."""
+    placebo_phase_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
+    """`phase_orders` by the first placebo draw."""
 
-    def frame(self, name: str) -> Any:
-        """A table as a pandas DataFrame; `UsageError` for one that there is not."""
+    def frame(self, name: str) -> "pandas.DataFrame":
+        """Return a table as a pandas DataFrame.
+
+        Raise `UsageError` if the analysis has no such table, `MissingExtraError` if pandas is not installed.
+        """
         if name not in self.tables:
-            raise UsageError(
-                f"there is no table {excerpt(name, 60)!r} in this analysis; there are {', '.join(self.tables)}"
-            )
+            raise UsageError(f"no table {excerpt(name, 60)!r} in this analysis; it has {', '.join(self.tables)}")
         return self.tables[name].frame()
+
+
+def _ignore_progress(stage: str, done: int, total: int) -> None:
+    """Do nothing."""
 
 
 def analyze(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     config: AnalysisConfig | None = None,
-    tell: Tell = lambda stage, done, total: None,
+    progress: Progress = _ignore_progress,
     *,
     options: ReadOptions | None = None,
     dialect: str = "auto",
 ) -> Analysis:
-    """Everything that the `inputs` allow: directories of training runs or comparisons, or rollouts of any format.
+    """Return every table that `inputs` allow.
 
-    `tell` gets (stage, done, in all). `options` and `dialect` say how rollouts are read. The result depends on what is
-    read, on `config` and on the versions of what computes, not on the order of inputs. `InputError` where an input
-    cannot be read or holds no trace.
+    `inputs` are directories of training runs or comparisons, or rollouts of any format; `options` and `dialect` say how
+    rollouts are read. `progress` is called with (stage, parts done, parts in all). The analysis depends on the traces,
+    on `config` and on the versions of `sgram` and its libraries, not on the order of the inputs.
+
+    Raise `InputError` if an input cannot be read or no trace is found, `UsageError` if there is no input.
+
+    >>> import tempfile
+    >>> from sgram.traces import Trace, write_traces
+    >>> path = Path(tempfile.mkdtemp(), "rollouts.jsonl")
+    >>> _ = write_traces([Trace(id="1", text="wait, so it is 4", model="gpt", correct=True)], path)
+    >>> analyze(path, AnalysisConfig(n_placebos=0, n_draws=10)).title
+    '1 traces of gpt'
     """
     config = config or AnalysisConfig()
-    sources, notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
-    given = _with_lexicons(sources, config, options, dialect)
-    gathered = gather(given, config, tell)
-    counted = gathered.counted
-    diagnoses, checked = diagnose_held(gathered, tell)
-    kinds = kinds_of(counted, diagnoses)
-    tell("measuring", 0, len(TABLES))
-    series = {source: made for source in range(len(counted.names)) if (made := series_of(counted, source, kinds))}
-    held = gathered.held
-    by_source = [(held[key][0], held[key][1], found) for key, found in diagnoses.items()]
-    made = (
-        corpus_table,
-        success_table,
-        shares_table,
-        moves_table,
-        grams_table,
-        semantic_table,
-        conditional_table,
-        tokens_table,
-        overlap_table,
-        lambda of: curves_table(of, series),
-        lambda of: settling_table(of, series),
-        aha_table,
-        scaling_table,
-        lambda of: errors_table(of, kinds),
-        lambda of: diagnoses_table(by_source),
-        lambda of: equations_table(of, checked),
-        architecture_table,
-        placebo_table,
+    sources, input_notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
+    analysis_inputs = _load_lexicons(sources, config, options or ReadOptions(), dialect)
+    collected = collect_traces(analysis_inputs, config, progress)
+    counts, plan = collected.counts, collected.plan
+    diagnoses, checks = diagnose_sampled_traces(collected, progress)
+    kinds = error_kinds(counts, diagnoses)
+    progress("measuring", 0, len(TABLES))
+    all_series = {source: build_series(counts, source, kinds) for source in range(counts.n_sources)}
+    series_by_source = {source: series for source, series in all_series.items() if series}
+    trace_diagnoses = [
+        TraceDiagnosis(*collected.sampled_traces[key], diagnosis) for key, diagnosis in diagnoses.items()
+    ]
+    builders: tuple[Callable[[], Table], ...] = (
+        lambda: corpus_table(counts),
+        lambda: success_table(counts),
+        lambda: shares_table(counts),
+        lambda: moves_table(counts),
+        lambda: grams_table(counts),
+        lambda: semantic_table(counts),
+        lambda: conditional_table(counts),
+        lambda: tokens_table(counts),
+        lambda: overlap_table(counts),
+        lambda: curves_table(counts, series_by_source),
+        lambda: settling_table(counts, series_by_source),
+        lambda: aha_table(counts),
+        lambda: scaling_table(counts),
+        lambda: errors_table(counts, kinds),
+        lambda: diagnoses_table(trace_diagnoses),
+        lambda: equations_table(counts, checks),
+        lambda: architecture_table(counts),
+        lambda: placebo_table(counts),
     )
     tables = {}
-    for number, (name, make) in enumerate(zip(TABLES, made, strict=True)):
-        table = make(counted)
+    for number, (name, build) in enumerate(zip(TABLES, builders, strict=True), 1):
+        table = build()
         if len(table):
             tables[name] = table
-        tell("measuring", number + 1, len(TABLES))
-    orders, placebo_orders = (
-        {counted.names[source]: order for source, some in series.items() if (order := order_of(counted, some, draw))}
-        for draw in (0, 1)
+        progress("measuring", number, len(TABLES))
+    phase_orders, placebo_phase_orders = (
+        {
+            counts.source_names[source]: order
+            for source, series in series_by_source.items()
+            if (order := find_phase_order(counts, series, list_index))
+        }
+        for list_index in (0, 1)
     )
-    home = {name: counted.lexicon(place) for place, name in enumerate(counted.names)}
-    showing = Showing(held, home.__getitem__, diagnoses)
+    lexicon_of_source = {name: counts.lexicon(source) for source, name in enumerate(counts.source_names)}
+    example_builder = ExampleBuilder(collected.sampled_traces, lexicon_of_source.__getitem__, diagnoses)
     return Analysis(
-        _title(gathered),
-        counted.lexicons[0],
-        counted.names,
-        tables,
-        orders,
-        showing.examples(gathered.choice),
-        showing.siblings(gathered.choice),
-        _provenance(gathered, given, config),
-        (*notes, *_notes(gathered, given, diagnoses)),
-        placebo_orders,
+        title=_title(counts),
+        lexicon=counts.lexicons[0],
+        sources=counts.source_names,
+        tables=tables,
+        phase_orders=phase_orders,
+        examples=example_builder.build_examples(plan),
+        sibling_pairs=example_builder.build_sibling_pairs(plan),
+        provenance=_provenance(collected, analysis_inputs, config),
+        notes=(*input_notes, *_notes(collected, analysis_inputs, diagnoses)),
+        placebo_phase_orders=placebo_phase_orders,
     )
 
 
-def _with_lexicons(
-    sources: Sequence[Source], config: AnalysisConfig, options: ReadOptions | None, dialect: str
-) -> Inputs:
-    """The inputs, each with its lexicon and tokenizer."""
-    known: dict[str, Lexicon] = {}
+def _load_lexicons(
+    sources: Sequence[Source], config: AnalysisConfig, options: ReadOptions, dialect: str
+) -> AnalysisInputs:
+    """Return the inputs, each source with its lexicon and its tokenizer."""
+    lexicon_of_name: dict[str, Lexicon] = {}
     lexicons = []
     for source in sources:
         name = config.lexicon if config.lexicon is not None else source.lexicon or config.default_lexicon
-        if name not in known:
-            known[name] = Lexicon.load(name)
-        lexicons.append(known[name])
+        if name not in lexicon_of_name:
+            lexicon_of_name[name] = Lexicon.load(name)
+        lexicons.append(lexicon_of_name[name])
     tokenizers = tuple(
         source.tokenizer or config.tokenizer if source.kind == "run" else config.tokenizer for source in sources
     )
-    return Inputs(tuple(sources), tuple(lexicons), tokenizers, options or ReadOptions(), dialect)
+    return AnalysisInputs(tuple(sources), tuple(lexicons), tokenizers, options, dialect)
 
 
-def placebo_table(counted: Counted) -> Table:
-    """The placebo draws, and how well they match; empty where none was wanted."""
+def placebo_table(counts: TraceCounts) -> Table:
+    """Return the placebo draws and how well they match; empty if `config.n_placebos` is 0."""
     columns = [
         Column("draw", "number of the draw; also its seed, counted from the analysis's", "count"),
         Column("texts", "what it is matched on: the training runs together, or a source by itself"),
@@ -185,71 +214,81 @@ def placebo_table(counted: Counted) -> Table:
         Column("share", "of the same, those that the draw marks", "share"),
         Column("met", "whether the two are within 2 % of each other", "flag"),
     ]
-    records = [
+    matched = [
         {
-            "draw": number + 1,
-            "texts": one.of,
-            "lexicon": one.lexicon.name,
-            "grams": len(each.grams),
-            "unit": each.source["unit"],
-            "share_wanted": each.source["wanted"],
-            "share": each.source["share"],
+            "draw": draw,
+            "texts": placebo_set.scope,
+            "lexicon": placebo_set.lexicon.name,
+            "grams": len(placebo.grams),
+            "unit": placebo.source["unit"],
+            "share_wanted": placebo.source["wanted"],
+            "share": placebo.source["share"],
             "met": True,
         }
-        for one in counted.draws
-        for number, each in enumerate(one.placebos)
+        for placebo_set in counts.placebo_sets
+        for draw, placebo in enumerate(placebo_set.placebos, 1)
     ]
-    records += [
-        {"draw": len(one.placebos) + number + 1, "texts": one.of, "lexicon": one.lexicon.name, "met": False}
-        for one in counted.draws
-        for number in range(len(one.failures))
+    failed = [
+        {"draw": draw, "texts": placebo_set.scope, "lexicon": placebo_set.lexicon.name, "met": False}
+        for placebo_set in counts.placebo_sets
+        for draw, _ in enumerate(placebo_set.failures, len(placebo_set.placebos) + 1)
     ]
     note = (
         "Grams that occur in at least two of the sampled texts, drawn at random until they mark as much of these texts "
         "as the lexicon does; in one outcome or at one step the shares differ, as the tables tell."
     )
-    return build_table("placebo", "The controls", columns, records, note)
+    return build_table("placebo", "The controls", columns, [*matched, *failed], note)
 
 
-def _title(gathered: Gathered) -> str:
-    names, n = gathered.counted.names, len(gathered.counted.columns)
-    told = names[0] if len(names) == 1 else f"{len(names)} sources"
-    return f"{n:,} traces of {told}"
+def _title(counts: TraceCounts) -> str:
+    names = counts.source_names
+    source_text = names[0] if len(names) == 1 else f"{len(names)} sources"
+    return f"{len(counts.columns):,} traces of {source_text}"
 
 
-def _notes(gathered: Gathered, given: Inputs, diagnoses: Mapping[int, Diagnosis]) -> list[str]:
-    choice, counted, notes = gathered.choice, gathered.counted, []
-    for reading in gathered.readings:
-        if reading.set_aside:
+# -- notes ----------------------------------------------------------------------------------------------
+
+
+def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mapping[int, Diagnosis]) -> list[str]:
+    """Return what was sampled, left out or set aside."""
+    plan, counts, notes = collected.plan, collected.counts, []
+    for summary in collected.input_summaries:
+        if summary.n_set_aside:
             notes.append(
-                f"{reading.set_aside:,} rows of {reading.source.shown} could not be read; first: {reading.first_fault}."
+                f"{summary.n_set_aside:,} rows of {summary.source.typed_path} could not be read; first: "
+                f"{summary.first_fault}."
             )
-        notes += [f"{reading.source.shown}: {warning}" for warning in reading.warnings]
-    notes += gathered.notes
-    merged = sorted(name for name, shown in choice.names.items() if name != shown)
-    if merged:
+        notes += [f"{summary.source.typed_path}: {warning}" for warning in summary.warnings]
+    notes += collected.notes
+    pooled = sorted(name for name, display_name in plan.display_names.items() if name != display_name)
+    if pooled:
         notes.append(
-            f"{len(merged)} sources with the fewest traces are put together as {OTHERS!r}: {', '.join(merged[:40])}."
+            f"{len(pooled)} sources with the fewest traces are put together as {POOLED_SOURCES!r}: "
+            f"{', '.join(pooled[:_MAX_NAMED_SOURCES])}."
         )
-    others = sorted(each.name for each in counted.lexicons[1:])
-    if others:
-        notes.append(f"Sources were tagged by different lexicons; the table grams is without {', '.join(others)}.")
-    if len(diagnoses) < choice.n_wrong:
+    minor_lexicons = sorted(lexicon.name for lexicon in counts.lexicons[1:])
+    if minor_lexicons:
         notes.append(
-            f"{len(diagnoses):,} of {choice.n_wrong:,} wrong traces were diagnosed, chosen by the digest of their text."
+            f"Sources were tagged by different lexicons; the table grams is without {', '.join(minor_lexicons)}."
         )
-    if counted.config.told_errors and (counted.columns.told[counted.columns.outcome == 1] >= 0).any():
+    if len(diagnoses) < plan.n_wrong:
+        notes.append(
+            f"{len(diagnoses):,} of {plan.n_wrong:,} wrong traces were diagnosed, chosen by the digest of their text."
+        )
+    has_recorded_kind = counts.columns.told[counts.columns.outcome == 1] >= 0
+    if counts.config.told_errors and has_recorded_kind.any():
         notes.append(
             "Where the traces tell the kind of an error (meta.error), errors are counted as told; diagnoses are ours."
         )
-    return notes + _token_notes(gathered, given)
+    return notes + _token_notes(counts, inputs)
 
 
-def _token_notes(gathered: Gathered, given: Inputs) -> list[str]:
-    counted, notes = gathered.counted, []
-    known = ~_nan(counted)
-    if not known.any():
-        if any(tokenizer is None for tokenizer in given.tokenizers) and (counted.columns.tokens >= 0).any():
+def _token_notes(counts: TraceCounts, inputs: AnalysisInputs) -> list[str]:
+    """Return what is missing for entropies of tokens, and what was sampled of them."""
+    notes = []
+    has_entropies = _has_entropies(counts)
+    if not has_entropies.any():
+        if any(tokenizer is None for tokenizer in inputs.tokenizers) and (counts.columns.tokens >= 0).any():
             notes.append(
                 "Entropies of planning and execution tokens are left out: only a tokenizer knows what token ids are; "
                 "name the tokenizer.json of the model that wrote the traces (--tokenizer)."
@@ -259,67 +298,75 @@ def _token_notes(gathered: Gathered, given: Inputs) -> list[str]:
                 "Entropies of planning and execution tokens are left out: the traces hold none. Compute them with the "
                 "model that wrote them (sgram metrics --model)."
             )
-    elif not known.all():
+    elif not has_entropies.all():
         notes.append(
-            f"{int((~known).sum()):,} of {len(known):,} traces hold no entropies that could be assigned to tokens."
+            f"{int((~has_entropies).sum()):,} of {len(has_entropies):,} traces hold no entropies that could be "
+            "assigned to tokens."
         )
-    held = sum(len(each.entropies) for each in counted.tokens)
-    total = int(counted.columns.lists[0].tokens[known].sum())
-    if held < total:
+    n_sampled = sum(len(sample.entropies) for sample in counts.token_samples)
+    n_tokens = int(counts.columns.lists[0].tokens[has_entropies].sum())
+    if n_sampled < n_tokens:
         notes.append(
-            f"The tokens of high entropy were found among {held:,} of {total:,} tokens: whole traces, chosen by the "
-            "digest of their text."
+            f"The tokens of high entropy were found among {n_sampled:,} of {n_tokens:,} tokens: whole traces, chosen "
+            "by the digest of their text."
         )
     return notes
 
 
-def _nan(counted: Counted) -> Any:
-    entropy = counted.columns.lists[0].entropy[:, 0]
-    return entropy != entropy
+def _has_entropies(counts: TraceCounts) -> BoolArray:
+    """Return whether each trace has entropies of planning and execution tokens, (traces,)."""
+    return ~np.isnan(counts.columns.lists[0].entropy[:, 0])
 
 
-def _provenance(gathered: Gathered, given: Inputs, config: AnalysisConfig) -> dict[str, Any]:
-    readings = {id(each.source): each for each in gathered.readings}
-    inputs = []
-    for source in given.sources:
-        reading: Reading = readings[id(source)]
-        told = {**source.record(), "kind": source.kind, "traces": reading.traces, "set_aside": reading.set_aside}
+# -- provenance -----------------------------------------------------------------------------------------
+
+
+def _provenance(collected: CollectedTraces, inputs: AnalysisInputs, config: AnalysisConfig) -> dict[str, Any]:
+    summary_of_source = {id(summary.source): summary for summary in collected.input_summaries}
+    input_records = []
+    for source in inputs.sources:
+        summary = summary_of_source[id(source)]
+        record = {
+            **source.provenance(),
+            "kind": source.kind,
+            "traces": summary.n_traces,
+            "set_aside": summary.n_set_aside,
+        }
         if source.kind == "run":
-            told |= {"source": source.name, **(source.facts or {})}
-        inputs.append(told)
-    counted = gathered.counted
+            record |= {"source": source.name, **(source.run_record or {})}
+        input_records.append(record)
     return {
-        "inputs": inputs,
+        "inputs": input_records,
         "versions": _versions(),
         "seed": config.seed,
         "lexicons": [
             {
-                "name": each.lexicon.name,
-                "digest": each.lexicon.digest,
-                "grams": len(each.lexicon.grams),
-                "placebos_of": each.of,
-                "placebos": [one.digest for one in each.placebos],
+                "name": placebo_set.lexicon.name,
+                "digest": placebo_set.lexicon.digest,
+                "grams": len(placebo_set.lexicon.grams),
+                "placebos_of": placebo_set.scope,
+                "placebos": [placebo.digest for placebo in placebo_set.placebos],
             }
-            for each in counted.draws
+            for placebo_set in collected.counts.placebo_sets
         ],
-        "config": _named(asdict(config)),
+        "config": _without_folders(asdict(config)),
     }
 
 
-def _named(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without the machine's folders."""
+def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return `settings` with paths cut to their last part."""
     return {
-        name: Path(value).name if isinstance(value, str) and os.sep in value else value
-        for name, value in settings.items()
+        name: Path(setting).name if isinstance(setting, str) and os.sep in setting else setting
+        for name, setting in settings.items()
     }
 
 
 def _versions() -> dict[str, str]:
-    names = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
-    found = {"sgram": sgram.__version__, "python": platform.python_version(), "platform": sys.platform}
-    for name in names:
+    """Return the versions of `sgram`, Python, the platform and the installed libraries that computations use."""
+    versions = {"sgram": sgram.__version__, "python": platform.python_version(), "platform": sys.platform}
+    for library in _LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -1,22 +1,23 @@
-"""What was read, and how often it is right: the tables `corpus` and `success`. Knows nothing about planning."""
+"""Tables `corpus` and `success`: what was read, and how often it is correct."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
-from sgram.analysis.trace_counts import Counted
+from sgram.analysis.trace_counts import ProblemResamples, TraceCounts
 from sgram.metrics import maj_at_k, pass_at_k
 from sgram.statistics import Estimate
 
-_SIZES = (4, 8, 16, 32, 64, 128, 256)
+_SAMPLE_SIZES = (4, 8, 16, 32, 64, 128, 256)
+"""Values of k beside 1 and the median number of samples of a problem."""
 
 
-def corpus_table(counted: Counted) -> Table:
-    """Traces, problems, outcomes and lengths of each source."""
+def corpus_table(counts: TraceCounts) -> Table:
+    """Return the traces, problems, outcomes and lengths of each source."""
     columns = [
         SOURCE,
         count("traces", "traces read"),
@@ -29,29 +30,32 @@ def corpus_table(counted: Counted) -> Table:
         number("length", "mean words of a trace"),
     ]
     records = []
-    for source, name in enumerate(counted.names):
-        rows, held = counted.rows(source), counted.columns
-        outcome = np.bincount(held.outcome[rows], minlength=3).tolist()
-        tokens = held.tokens[rows]
+    for source, source_name in enumerate(counts.source_names):
+        rows = counts.rows(source)
+        outcome_counts = np.bincount(counts.columns.outcome[rows], minlength=3).tolist()
+        tokens = counts.columns.tokens[rows]
         records.append(
             {
-                "source": name,
+                "source": source_name,
                 "traces": len(rows),
-                "problems": len(np.unique(held.problem[rows])),
-                "correct": outcome[0],
-                "wrong": outcome[1],
-                "not_judged": outcome[2],
-                "words": int(held.words[rows].sum()),
+                "problems": len(np.unique(counts.columns.problem[rows])),
+                "correct": outcome_counts[0],
+                "wrong": outcome_counts[1],
+                "not_judged": outcome_counts[2],
+                "words": int(counts.columns.words[rows].sum()),
                 "tokens": int(tokens.sum()) if (tokens >= 0).all() else None,
-                "length": float(held.words[rows].mean()),
+                "length": float(counts.columns.words[rows].mean()),
             }
         )
     note = "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words."
     return build_table("corpus", "What was analyzed", columns, records, note)
 
 
-def success_table(counted: Counted) -> Table:
-    """pass@k, maj@k and avg@k of each source, over problems with at least k judged samples; empty if none is judged."""
+def success_table(counts: TraceCounts) -> Table:
+    """Return pass@k, maj@k and avg@k of each source, over problems with at least k judged samples.
+
+    The table is empty if no trace is judged.
+    """
     columns = [
         SOURCE,
         text(
@@ -64,7 +68,7 @@ def success_table(counted: Counted) -> Table:
         count("problems", "problems with at least k samples"),
         count("samples", "judged traces of these"),
     ]
-    records = [row for source in range(len(counted.names)) for row in _success(counted, source)]
+    records = [record for source in range(counts.n_sources) for record in _success_records(counts, source)]
     note = (
         "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are "
         "those of one problem at one step, over all steps."
@@ -72,38 +76,47 @@ def success_table(counted: Counted) -> Table:
     return build_table("success", "How often traces are correct", columns, records, note)
 
 
-def _success(counted: Counted, source: int) -> Iterator[dict[str, Any]]:
-    held = counted.columns
-    rows = counted.rows(source)
-    rows = rows[held.outcome[rows] < 2]
-    samples: dict[int, list[int]] = defaultdict(list)
-    for row, group in zip(rows.tolist(), held.group[rows].tolist(), strict=True):
-        samples[group].append(row)
-    if not samples:
+def _success_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
+    rows = counts.rows(source)
+    rows = rows[counts.columns.outcome[rows] < 2]
+    group_rows: dict[int, list[int]] = defaultdict(list)
+    for row, group in zip(rows.tolist(), counts.columns.group[rows].tolist(), strict=True):
+        group_rows[group].append(row)
+    if not group_rows:
         return
-    usual = int(np.median([len(each) for each in samples.values()]))
-    sizes = [1, *(size for size in _SIZES if size <= usual)]
-    if usual > 1 and usual not in sizes:
-        sizes.append(usual)
-    for k in sizes:
-        enough = [each for _, each in sorted(samples.items()) if len(each) >= k]
-        problem = held.problem[[each[0] for each in enough]]
-        by_problem = counted.by_problem(np.array([each[0] for each in enough]))
-        told = {"source": counted.names[source], "problems": len(np.unique(problem)), "samples": sum(map(len, enough))}
-        for measure, found in _at(counted, enough, k, by_problem):
-            yield {**told, "measure": f"{measure}@{k}", **interval(found)}
+    median_size = int(np.median([len(samples) for samples in group_rows.values()]))
+    sample_sizes = [1, *(size for size in _SAMPLE_SIZES if size <= median_size)]
+    if median_size > 1 and median_size not in sample_sizes:
+        sample_sizes.append(median_size)
+    for k in sample_sizes:
+        groups = [samples for _, samples in sorted(group_rows.items()) if len(samples) >= k]
+        first_rows = np.array([samples[0] for samples in groups])
+        resamples = counts.row_resamples(first_rows)
+        sizes = {
+            "source": counts.source_names[source],
+            "problems": len(np.unique(counts.columns.problem[first_rows])),
+            "samples": sum(map(len, groups)),
+        }
+        for measure, estimate in _success_at_k(counts, groups, k, resamples):
+            yield {**sizes, "measure": f"{measure}@{k}", **interval(estimate)}
 
 
-def _at(counted: Counted, enough: list[list[int]], k: int, by_problem: Any) -> Iterator[tuple[str, Estimate]]:
-    held, ones = counted.columns, np.ones(len(enough))
-    right = [(held.outcome[each] == 0) for each in enough]
-    n = np.array([len(each) for each in enough])
-    c = np.array([int(each.sum()) for each in right])
-    yield "pass", by_problem.ratio(pass_at_k(n, c, k), ones)
+def _success_at_k(
+    counts: TraceCounts, groups: Sequence[list[int]], k: int, resamples: ProblemResamples
+) -> Iterator[tuple[str, Estimate]]:
+    """Yield "pass", "maj" and "avg" with their estimates; `groups` are the rows of the samples of each problem."""
+    ones = np.ones(len(groups))
+    is_correct = [counts.columns.outcome[samples] == 0 for samples in groups]
+    n_samples = np.array([len(samples) for samples in groups])
+    n_correct = np.array([int(correct.sum()) for correct in is_correct])
+    yield "pass", resamples.ratio(pass_at_k(n_samples, n_correct, k), ones)
     if k == 1:
         return
-    answers = [[value or None for value in held.answer[each].tolist()] for each in enough]
-    if any(value is not None for each in answers for value in each):
-        votes = [maj_at_k(each, list(ok), k) for each, ok in zip(answers, right, strict=True)]
-        yield "maj", by_problem.ratio(np.array(votes), ones)
-    yield "avg", by_problem.ratio(c / n, ones)
+    answers = [[answer or None for answer in counts.columns.answer[samples].tolist()] for samples in groups]
+    if any(answer is not None for group_answers in answers for answer in group_answers):
+        votes = [
+            maj_at_k(group_answers, list(correct), k)
+            for group_answers, correct in zip(answers, is_correct, strict=True)
+        ]
+        yield "maj", resamples.ratio(np.array(votes), ones)
+    yield "avg", resamples.ratio(n_correct / n_samples, ones)

@@ -1,89 +1,125 @@
-"""How varied the planning is, at equal numbers of occurrences. Knows nothing about how spans were found.
+"""Tables `semantic_entropy` and `conditional_entropy`: how varied the planning is, at equal numbers of occurrences.
 
-The plug-in entropy of few occurrences is too low, so whatever is compared (the outcomes of a source and all of it, the
-lexicon and its placebo; sources with each other) is compared at one number of occurrences: the smallest of them, but
-at least `MIN_SIZE`; what has fewer has no value there. The value is exact (`entropy_at_size`); its interval is that of
-the jackknife over problems, as a bootstrap loses bins and with them entropy (`sgram.metrics.jackknife`).
+The plug-in entropy of few occurrences is too low. So whatever is compared (the outcomes of a source, the lexicon and
+its placebo, sources with each other) is compared at one number of occurrences: the smallest that is at least
+`MIN_SIZE`. Where there are fewer occurrences, the entropy at that size is undefined. The expected entropy is exact
+(`entropy_at_size`); its interval is a jackknife over problems, because a bootstrap loses bins and with them entropy
+(`sgram.metrics.jackknife`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from sgram.analysis.planning import outcomes_of
+from sgram.analysis.planning import outcome_rows
 from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, number, text
-from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, Counted, over_draws
+from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, TraceCounts, summarize_draws
+from sgram.array_types import IntArray
 from sgram.lexicon import MOVES
 from sgram.metrics.conditional import conditional_entropy_at_size
-from sgram.metrics.entropy import measure_semantic_entropy
+from sgram.metrics.entropy import Correction, measure_semantic_entropy
 from sgram.metrics.equal_size import entropy_at_size
 from sgram.metrics.jackknife import MAX_PARTS, conditional_entropy_by_problem, entropy_by_problem
 from sgram.statistics import Estimate
 
 MIN_SIZE = 100
-"""Occurrences below which an entropy says little."""
+"""Fewest occurrences at which entropies are compared, if there are that many."""
 BINS = ("grams", "clusters", "moves")
-CORRECTION = "chao-shen"
+CORRECTION: Correction = "chao-shen"
+_Label = TypeVar("_Label", bound=Hashable)
 
 
-def bins_of(counted: Counted, source: int, draw: int, what: str) -> np.ndarray | None:
-    """The bin of each gram of a list; None for clusters and moves of a placebo, whose grams have neither."""
-    draws = counted.draws[counted.lexicon_of[source]]
-    if what == "grams":
-        return np.arange(len((draws.lexicon if not draw else draws.placebos[draw - 1]).grams))
-    if draw:
+@dataclass(frozen=True, slots=True, eq=False)
+class LabeledSpans:
+    """The spans of one gram list in some traces."""
+
+    traces: IntArray
+    """(spans,) index of the trace of each span."""
+    labels: IntArray
+    """(spans,) gram, cluster or move of each span."""
+    following: IntArray
+    """(spans,) key of the word that follows each span."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def gram_bins(counts: TraceCounts, source: int, list_index: int, bins: str) -> IntArray | None:
+    """Return the bin of each gram of a list, where `bins` is one of `BINS`.
+
+    List 0 is the lexicon. None for clusters and moves of a placebo, whose grams have neither.
+    """
+    placebo_set = counts.placebo_set(source)
+    if bins == "grams":
+        lexicon = placebo_set.placebos[list_index - 1] if list_index else placebo_set.lexicon
+        return np.arange(len(lexicon.grams))
+    if list_index:
         return None
-    clusters = [(each.id, MOVES.index(each.move)) for each in draws.lexicon.clusters for _ in each.grams]
-    return np.array(clusters, np.int64)[:, 0 if what == "clusters" else 1]
+    clusters = [cluster for cluster in placebo_set.lexicon.clusters for _ in cluster.grams]
+    if bins == "clusters":
+        return np.array([cluster.id for cluster in clusters], np.int64)
+    return np.array([MOVES.index(cluster.move) for cluster in clusters], np.int64)
 
 
-def semantic_at(problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool) -> Estimate:
-    """Semantic entropy at `size` occurrences, or of all; `spans` are (trace, bin) of each, `problem` of each trace."""
-    trace, bins = spans[:2]
-    if not interval:
-        return Estimate(entropy_at_size(_counts(bins), len(bins) if size is None else size))
-    return entropy_by_problem(_by_part(problem[trace], bins.tolist()), size)
+def semantic_entropy_at(problems: IntArray, spans: LabeledSpans, size: int | None, with_interval: bool) -> Estimate:
+    """Return the semantic entropy of the labels of `spans` at `size` occurrences (None: at all occurrences), in nats.
+
+    `problems`, (traces,), is the problem of each trace; the jackknife interval is over problems.
+    """
+    if not with_interval:
+        return Estimate(entropy_at_size(_bin_sizes(spans.labels), len(spans) if size is None else size))
+    return entropy_by_problem(_counts_by_part(problems[spans.traces], spans.labels.tolist()), size)
 
 
-def conditional_at(problem: np.ndarray, spans: tuple[np.ndarray, ...], size: int | None, interval: bool) -> Estimate:
-    """sum_g p(g) H(next word | g) at `size` occurrences, or of all; `spans` are (trace, gram, what follows) of each."""
-    trace, gram, following = spans
-    pairs = list(zip(gram.tolist(), following.tolist(), strict=True))
-    if not interval:
+def conditional_entropy_at(problems: IntArray, spans: LabeledSpans, size: int | None, with_interval: bool) -> Estimate:
+    """Return sum_g p(g) H(following word | g) of `spans` at `size` occurrences (None: at all occurrences), in nats.
+
+    `problems`, (traces,), is the problem of each trace; the jackknife interval is over problems.
+    """
+    pairs: list[tuple[Hashable, Hashable]] = list(zip(spans.labels.tolist(), spans.following.tolist(), strict=True))
+    if not with_interval:
         return Estimate(conditional_entropy_at_size(Counter(pairs), len(pairs) if size is None else size))
-    return conditional_entropy_by_problem(_by_part(problem[trace], pairs), size)
+    return conditional_entropy_by_problem(_counts_by_part(problems[spans.traces], pairs), size)
 
 
-def _counts(bins: np.ndarray) -> np.ndarray:
-    counts = np.bincount(bins)
-    return counts[counts > 0]
+def _bin_sizes(labels: IntArray) -> IntArray:
+    """Return the number of occurrences of each label that occurs."""
+    sizes = np.bincount(labels)
+    return sizes[sizes > 0]
 
 
-def _by_part(problem: np.ndarray, labels: list[Any]) -> dict[int, Counter]:
-    """Counts of the labels by problem; of more than `MAX_PARTS` problems, by parts, as a jackknife takes them."""
-    known, codes = np.unique(problem, return_inverse=True)
-    parts: dict[int, Counter] = {part: Counter() for part in range(min(len(known), MAX_PARTS))}
+def _counts_by_part(problems: IntArray, labels: Sequence[_Label]) -> dict[Hashable, Counter[_Label]]:
+    """Return the counts of labels in each part of a jackknife: a problem, or several if there are over `MAX_PARTS`.
+
+    `problems` and `labels` are those of each span.
+    """
+    distinct, codes = np.unique(problems, return_inverse=True)
+    parts: dict[Hashable, Counter[_Label]] = {part: Counter() for part in range(min(len(distinct), MAX_PARTS))}
     for part, label in zip((codes % MAX_PARTS).tolist(), labels, strict=True):
         parts[part][label] += 1
     return parts
 
 
-def binned(
-    counted: Counted, source: int, draw: int, what: str, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """(trace, bin) of each span of a list in these traces; None where its grams have no such bins."""
-    bins = bins_of(counted, source, draw, what)
-    if bins is None:
+def binned_spans(counts: TraceCounts, source: int, list_index: int, bins: str, rows: IntArray) -> LabeledSpans | None:
+    """Return the spans of a list in the traces in `rows`, labeled by bin; None if its grams have no such bins."""
+    bin_of_gram = gram_bins(counts, source, list_index, bins)
+    if bin_of_gram is None:
         return None
-    place, gram, _ = counted.spans(counted.lists(source)[draw], rows)
-    return place, bins[gram]
+    traces, grams, following = counts.spans(counts.gram_lists(source)[list_index], rows)
+    return LabeledSpans(traces, bin_of_gram[grams], following)
 
 
-def semantic_table(counted: Counted) -> Table:
-    """Semantic entropy by source, outcome and bins, beside the placebo's; empty where nothing occurs."""
+def gram_spans(counts: TraceCounts, source: int, list_index: int, rows: IntArray) -> LabeledSpans:
+    """Return the spans of a list in the traces in `rows`, labeled by gram."""
+    return LabeledSpans(*counts.spans(counts.gram_lists(source)[list_index], rows))
+
+
+def semantic_table(counts: TraceCounts) -> Table:
+    """Return the semantic entropy by source, outcome and bins, beside the placebo's; empty if no gram occurs."""
     columns = [
         SOURCE,
         OUTCOME,
@@ -97,43 +133,42 @@ def semantic_table(counted: Counted) -> Table:
         number("at_size", "expected entropy of so many of the occurrences, nats; empty where there are fewer"),
         *INTERVAL,
     ]
-    records = [row for what in BINS for row in _semantic_rows(counted, what)]
+    records = [record for bins in BINS for record in _semantic_records(counts, bins)]
     note = (
         f"Nats. Compare at_size only: entropies at one number of occurrences, the smallest of a source, list and "
         f"outcome with at least {MIN_SIZE}. A placebo's grams have neither clusters nor moves."
     )
-    order = {name: place for place, name in enumerate(counted.names)}
-    records.sort(key=lambda row: order[row["source"]])
+    source_order = {name: source for source, name in enumerate(counts.source_names)}
+    records.sort(key=lambda record: source_order[record["source"]])
     return build_table("semantic_entropy", "How varied the planning is", columns, records, note)
 
 
-def _semantic_rows(counted: Counted, what: str) -> Iterator[dict[str, Any]]:
-    cells = list(_cells(counted, lambda source, draw, rows: binned(counted, source, draw, what, rows)))
-    size = equal_size(len(spans[1]) for _, _, _, drawn in cells for spans in drawn)
-    for source, outcome, rows, drawn in cells:
-        problem = counted.columns.problem[rows]
-        for which, found, spans in _beside(drawn, lambda each, first, of=problem: semantic_at(of, each, size, first)):
-            counts = [_counts(each[1]) for each in spans]
-            measured = [measure_semantic_entropy(each) for each in counts]
-            corrected = [measure_semantic_entropy(each, correction=CORRECTION).value for each in counts]
+def _semantic_records(counts: TraceCounts, bins: str) -> Iterator[dict[str, Any]]:
+    cells = list(_span_cells(counts, lambda source, index, rows: binned_spans(counts, source, index, bins, rows)))
+    size = comparison_size(len(spans) for cell in cells for spans in cell.list_spans)
+    for cell in cells:
+        for comparison in _compare_lists(counts, cell, size, semantic_entropy_at):
+            bin_sizes = [_bin_sizes(spans.labels) for spans in comparison.list_spans]
+            plugin = [measure_semantic_entropy(sizes) for sizes in bin_sizes]
+            corrected = [measure_semantic_entropy(sizes, correction=CORRECTION).value for sizes in bin_sizes]
             yield {
-                "source": counted.names[source],
-                "outcome": outcome,
-                "bins": what,
-                "list": which,
-                "occurrences": round(_mean([each.n for each in measured])),
-                "n_bins": round(_mean([each.n_bins for each in measured])),
-                "plugin": _mean([each.value for each in measured]),
+                "source": counts.source_names[cell.source],
+                "outcome": cell.outcome,
+                "bins": bins,
+                "list": comparison.list_name,
+                "occurrences": round(_mean([entropy.n for entropy in plugin])),
+                "n_bins": round(_mean([entropy.n_bins for entropy in plugin])),
+                "plugin": _mean([entropy.value for entropy in plugin]),
                 "corrected": _mean(corrected),
                 "size": size,
-                "at_size": found.value,
-                "low": found.low,
-                "high": found.high,
+                "at_size": comparison.estimate.value,
+                "low": comparison.estimate.low,
+                "high": comparison.estimate.high,
             }
 
 
-def conditional_table(counted: Counted) -> Table:
-    """How open it is what follows a span, beside the placebo's; empty where spans are too few."""
+def conditional_table(counts: TraceCounts) -> Table:
+    """Return the entropy of the word after a span, beside the placebo's; empty if spans are too few."""
     columns = [
         SOURCE,
         LIST,
@@ -142,30 +177,24 @@ def conditional_table(counted: Counted) -> Table:
         count("occurrences", "spans"),
         count("size", "occurrences at which all rows are compared"),
     ]
-
-    def spans_of(source: int, draw: int, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        return counted.spans(counted.lists(source)[draw], rows)
-
-    cells = [cell for cell in _cells(counted, spans_of) if cell[1] == ALL]
-    size = equal_size(len(spans[1]) for _, _, _, drawn in cells for spans in drawn)
+    cells = _span_cells(counts, lambda source, index, rows: gram_spans(counts, source, index, rows))
+    cells_of_all = [cell for cell in cells if cell.outcome == ALL]
+    size = comparison_size(len(spans) for cell in cells_of_all for spans in cell.list_spans)
     records = []
-    for source, _, rows, drawn in cells:
-        problem = counted.columns.problem[rows]
-        for which, found, spans in _beside(
-            drawn, lambda each, first, of=problem: conditional_at(of, each, size, first)
-        ):
-            records.append(
-                {
-                    "source": counted.names[source],
-                    "list": which,
-                    "value": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "occurrences": round(_mean([len(each[1]) for each in spans])),
-                    "size": size,
-                }
-            )
-    records = [row for row in records if row["value"] is not None]
+    for cell in cells_of_all:
+        for comparison in _compare_lists(counts, cell, size, conditional_entropy_at):
+            if comparison.estimate.value is not None:
+                records.append(
+                    {
+                        "source": counts.source_names[cell.source],
+                        "list": comparison.list_name,
+                        "value": comparison.estimate.value,
+                        "low": comparison.estimate.low,
+                        "high": comparison.estimate.high,
+                        "occurrences": round(_mean([len(spans) for spans in comparison.list_spans])),
+                        "size": size,
+                    }
+                )
     note = (
         "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, "
         "a formula). The paper prints no formula for its conditional entropy; this is the usual one."
@@ -173,34 +202,69 @@ def conditional_table(counted: Counted) -> Table:
     return build_table("conditional_entropy", "What follows the planning", columns, records, note)
 
 
-def equal_size(occurrences: Iterable[int]) -> int:
-    """The smallest number of occurrences that is at least `MIN_SIZE`, or half the largest where that is below it."""
-    known = [each for each in occurrences if each]
-    floor = min(MIN_SIZE, max(known, default=1) / 2)
-    return min((each for each in known if each >= floor), default=1)
+def comparison_size(occurrences: Iterable[int]) -> int:
+    """Return the number of occurrences at which entropies are compared.
+
+    It is the smallest of `occurrences` that is at least `MIN_SIZE`; if all are below it, the smallest that is at
+    least half the largest.
+
+    >>> comparison_size([500, 120, 40]), comparison_size([40, 12, 24])
+    (120, 24)
+    """
+    positive = [n_spans for n_spans in occurrences if n_spans]
+    minimum = min(MIN_SIZE, max(positive, default=1) / 2)
+    return min((n_spans for n_spans in positive if n_spans >= minimum), default=1)
 
 
-def _cells(
-    counted: Counted, spans_of: Callable[[int, int, np.ndarray], Any]
-) -> Iterator[tuple[int, str, np.ndarray, list[Any]]]:
-    """(source, outcome, its traces, spans of each list that has such bins and occurs); the lexicon's come first."""
-    for source in range(len(counted.names)):
-        for outcome, rows in outcomes_of(counted, source, judged_only=True):
-            drawn = [spans_of(source, draw, rows) for draw in range(len(counted.lists(source)))]
-            if len(drawn[0][1]):
-                yield source, outcome, rows, [each for each in drawn if each is not None and len(each[1])]
+class _SpanCell(NamedTuple):
+    """The spans of a source and outcome."""
+
+    source: int
+    outcome: str
+    rows: IntArray
+    list_spans: list[LabeledSpans]
+    """Spans of the lexicon, then of each placebo that has the bins and occurs."""
 
 
-def _beside(
-    drawn: Sequence[Any], estimate: Callable[[Any, bool], Estimate]
-) -> Iterator[tuple[str, Estimate, Sequence[Any]]]:
-    """(list, estimate, the spans that it is of): the lexicon resampled, then the placebo's draws together."""
-    yield SGS, estimate(drawn[0], True), drawn[:1]
-    if len(drawn) > 1:
-        values = [estimate(each, False).value for each in drawn[1:]]
-        known = [value for value in values if value is not None]
-        yield PLACEBO, over_draws(known) if known else Estimate(None), drawn[1:]
+class _ListComparison(NamedTuple):
+    """The entropy of the lexicon, or of its placebo, with the spans that it is of."""
+
+    list_name: Literal["SGs", "placebo"]
+    estimate: Estimate
+    list_spans: list[LabeledSpans]
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    return float(np.mean([value for value in values if value is not None]))
+def _span_cells(
+    counts: TraceCounts, find_spans: Callable[[int, int, IntArray], LabeledSpans | None]
+) -> Iterator[_SpanCell]:
+    """Yield the spans of each source and outcome in which a gram of the lexicon occurs.
+
+    `find_spans` maps (source, list index, rows) to spans, or None if the list has no such bins.
+    """
+    for source in range(counts.n_sources):
+        for outcome, rows in outcome_rows(counts, source, judged_only=True):
+            list_spans = [find_spans(source, index, rows) for index in range(len(counts.gram_lists(source)))]
+            if list_spans[0]:
+                yield _SpanCell(source, outcome, rows, [spans for spans in list_spans if spans])
+
+
+def _compare_lists(
+    counts: TraceCounts,
+    cell: _SpanCell,
+    size: int,
+    entropy_at: Callable[[IntArray, LabeledSpans, int | None, bool], Estimate],
+) -> Iterator[_ListComparison]:
+    """Yield the lexicon's entropy with its interval, then the placebo's: the mean of its draws."""
+    problems = counts.columns.problem[cell.rows]
+    lexicon_spans, *placebo_spans = cell.list_spans
+    yield _ListComparison(SGS, entropy_at(problems, lexicon_spans, size, True), [lexicon_spans])
+    if placebo_spans:
+        draws = [entropy_at(problems, spans, size, False).value for spans in placebo_spans]
+        defined = [draw for draw in draws if draw is not None]
+        estimate = summarize_draws(defined) if defined else Estimate(None)
+        yield _ListComparison(PLACEBO, estimate, placebo_spans)
+
+
+def _mean(measures: Sequence[float | None]) -> float:
+    """Return the mean of the measures that are not None."""
+    return float(np.mean([measure for measure in measures if measure is not None]))

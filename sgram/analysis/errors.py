@@ -1,21 +1,22 @@
-"""Which errors wrong traces make, and whether equations hold: three tables. Knows nothing about how errors are told."""
+"""Tables `errors`, `diagnoses` and `equations`: which errors wrong traces make, and whether equations hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sgram.analysis.columns_store import OUTCOMES
-from sgram.analysis.sample_plan import key_of, problem_of
+from sgram.analysis.sample_plan import problem_name, stable_key
 from sgram.analysis.table import Table, build_table
 from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, number, share, text
-from sgram.analysis.trace_counts import Counted
+from sgram.analysis.trace_counts import TraceCounts
+from sgram.array_types import IntArray
 from sgram.diagnosis.kinds import KINDS, Diagnosis
 from sgram.equations.equations import Equation
 from sgram.traces import Trace
 
-TOLD = {
+RECORDED_KINDS = {
     "strategic": "strategic",
     "procedural": "procedural",
     "format": "other",
@@ -23,12 +24,14 @@ TOLD = {
     "unfinished": "unfinished",
     "degenerate": "degenerate",
 }
-"""Kinds of errors as checkers write them to ``meta.error``, and what they are here."""
+"""Error kinds as checkers write them to ``meta.error``, and the kind of `sgram.diagnosis` that each stands for."""
+_MAX_EVIDENCE = 3
+"""Most pieces of evidence that a row of the table `diagnoses` names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A trace whose equations were looked at."""
+class EquationCheck:
+    """A trace with the verdicts on its equations."""
 
     source: int
     outcome: int
@@ -36,24 +39,43 @@ class Checked:
     verdicts: tuple[str, ...]
 
 
-def told_kind(trace: Trace) -> int:
-    """Place in `KINDS` of the kind of error that a checker told; -1 where it told none."""
-    told = trace.meta.get("error")
-    return KINDS.index(TOLD[told]) if isinstance(told, str) and told in TOLD else -1
+class TraceDiagnosis(NamedTuple):
+    """A wrong trace with its diagnosis."""
+
+    source: str
+    trace: Trace
+    diagnosis: Diagnosis
 
 
-def kinds_of(counted: Counted, diagnoses: Mapping[int, Diagnosis]) -> np.ndarray:
-    """(traces,) place in `KINDS`: as told, or else as diagnosed; -1 for what is not wrong or not known."""
-    held = counted.columns
-    kinds = np.where(held.outcome == 1, held.told if counted.config.told_errors else -1, -1)
-    for row in np.flatnonzero((held.outcome == 1) & (kinds < 0)).tolist():
-        found = diagnoses.get(int(held.key[row]))
-        kinds[row] = -1 if found is None else KINDS.index(found.kind)
+def recorded_error_kind(trace: Trace) -> int:
+    """Return the index in `KINDS` of the error kind that a checker wrote to ``meta.error``; -1 if there is none.
+
+    >>> KINDS[recorded_error_kind(Trace(id="1", text="so", meta={"error": "format"}))]
+    'other'
+    """
+    kind = trace.meta.get("error")
+    return KINDS.index(RECORDED_KINDS[kind]) if isinstance(kind, str) and kind in RECORDED_KINDS else -1
+
+
+def error_kinds(counts: TraceCounts, diagnoses: Mapping[int, Diagnosis]) -> IntArray:
+    """Return the index in `KINDS` of the error of each trace, (traces,).
+
+    The recorded kind counts first (unless `config.told_errors` is off), then the diagnosis by the key of the trace.
+    -1 for a trace that is not wrong, or whose error is unknown.
+    """
+    columns = counts.columns
+    kinds: IntArray = np.where(columns.outcome == 1, columns.told if counts.config.told_errors else -1, -1)
+    for row in np.flatnonzero((columns.outcome == 1) & (kinds < 0)).tolist():
+        diagnosis = diagnoses.get(int(columns.key[row]))
+        kinds[row] = -1 if diagnosis is None else KINDS.index(diagnosis.kind)
     return kinds
 
 
-def errors_table(counted: Counted, kinds: np.ndarray) -> Table:
-    """Kinds of errors by source, at each step and over all; empty where no trace is wrong."""
+def errors_table(counts: TraceCounts, kinds: IntArray) -> Table:
+    """Return the error kinds by source, over all steps and at each step; empty if no trace is wrong.
+
+    `kinds` are the `error_kinds`.
+    """
     columns = [
         SOURCE,
         STEP,
@@ -68,34 +90,37 @@ def errors_table(counted: Counted, kinds: np.ndarray) -> Table:
         share("of_judged", "share, times the share of wrong traces among those judged"),
     ]
     records = []
-    for source, name in enumerate(counted.names):
-        for step in (None, *counted.steps(source)):
-            rows = counted.rows(source, step=step)
-            records += [{"source": name, "step": step, **row} for row in _errors(counted, rows, kinds[rows])]
+    for source, source_name in enumerate(counts.source_names):
+        for step in (None, *counts.steps(source)):
+            rows = counts.rows(source, step=step)
+            for record in _error_records(counts, rows, kinds[rows]):
+                records.append({"source": source_name, "step": step, **record})
     return build_table("errors", "Which errors wrong traces make", columns, records)
 
 
-def _errors(counted: Counted, rows: np.ndarray, kinds: np.ndarray) -> Iterator[dict[str, Any]]:
-    judged = counted.columns.outcome[rows] < 2
-    known = kinds >= 0
-    if not known.any():
+def _error_records(counts: TraceCounts, rows: IntArray, kinds: IntArray) -> Iterator[dict[str, Any]]:
+    """Yield one record for each error kind; `kinds` are those of the traces in `rows`."""
+    outcomes = counts.columns.outcome[rows]
+    is_judged, has_kind = outcomes < 2, kinds >= 0
+    if not has_kind.any():
         return
-    by_problem = counted.by_problem(rows)
-    wrong = float((counted.columns.outcome[rows] == 1).sum() / judged.sum())
-    for place, kind in enumerate(KINDS):
-        found = by_problem.ratio((kinds == place).astype(float), known.astype(float))
+    resamples = counts.row_resamples(rows)
+    wrong_share = float((outcomes == 1).sum() / is_judged.sum())
+    for kind_index, kind in enumerate(KINDS):
+        is_kind = kinds == kind_index
+        kind_share = resamples.ratio(is_kind.astype(float), has_kind.astype(float))
         yield {
             "kind": kind,
-            "count": int((kinds == place).sum()),
-            "share": found.value,
-            "low": found.low,
-            "high": found.high,
-            "of_judged": found.value * wrong,
+            "count": int(is_kind.sum()),
+            "share": kind_share.value,
+            "low": kind_share.low,
+            "high": kind_share.high,
+            "of_judged": None if kind_share.value is None else kind_share.value * wrong_share,
         }
 
 
-def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table:
-    """Each diagnosis with its evidence; `found` are (source, trace, diagnosis)."""
+def diagnoses_table(diagnoses: Sequence[TraceDiagnosis]) -> Table:
+    """Return each diagnosis with its evidence, by source and trace id."""
     columns = [
         text("trace", "id of the trace"),
         SOURCE,
@@ -104,27 +129,29 @@ def diagnoses_table(found: Sequence[tuple[str, Trace, Diagnosis]]) -> Table:
         number("confidence", "probability of the kind by its signals; not fitted to anything"),
         text("evidence", "what speaks for the kind, strongest first"),
     ]
+    ordered = sorted(diagnoses, key=lambda row: (row.source, row.trace.id, stable_key(row.trace.text)))
     records = [
         {
             "trace": trace.id,
             "source": source,
-            "kind": each.kind,
-            "step": each.step,
-            "confidence": each.confidence,
-            "evidence": "; ".join(one.what for one in each.evidence[:3]),
+            "kind": diagnosis.kind,
+            "step": diagnosis.step,
+            "confidence": diagnosis.confidence,
+            "evidence": "; ".join(evidence.what for evidence in diagnosis.evidence[:_MAX_EVIDENCE]),
         }
-        for source, trace, each in sorted(found, key=lambda one: (one[0], one[1].id, key_of(one[1].text)))
+        for source, trace, diagnosis in ordered
     ]
     return build_table("diagnoses", "Wrong traces, one by one", columns, records)
 
 
-def checked_trace(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> Checked:
-    """What is kept of a trace whose equations were checked."""
-    return Checked(source, outcome, key_of(problem_of(trace)), tuple(each.verdict for each in equations))
+def equation_check(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> EquationCheck:
+    """Return the counts that are kept of a trace whose `equations` were checked."""
+    verdicts = tuple(equation.verdict for equation in equations)
+    return EquationCheck(source, outcome, stable_key(problem_name(trace)), verdicts)
 
 
-def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
-    """Right, wrong and unchecked equations by source and outcome; empty where there is none."""
+def equations_table(counts: TraceCounts, checks: Sequence[EquationCheck]) -> Table:
+    """Return right, wrong and unchecked equations by source and outcome; empty if there is no equation."""
     columns = [
         SOURCE,
         OUTCOME,
@@ -135,31 +162,32 @@ def equations_table(counted: Counted, checked: Sequence[Checked]) -> Table:
         *SHARE_INTERVAL,
     ]
     records = []
-    for source, name in enumerate(counted.names):
-        for outcome in range(len(OUTCOMES)):
-            some = [each for each in checked if (each.source, each.outcome) == (source, outcome)]
-            some.sort(key=lambda each: (each.problem, each.verdicts))
-            if not some:
+    for source, source_name in enumerate(counts.source_names):
+        for outcome, outcome_name in enumerate(OUTCOMES):
+            selected = [check for check in checks if (check.source, check.outcome) == (source, outcome)]
+            selected.sort(key=lambda check: (check.problem, check.verdicts))
+            if not selected:
                 continue
-            counts = np.array(
-                [[each.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")] for each in some], float
+            verdict_counts = np.array(
+                [[check.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")] for check in selected],
+                float,
             )
-            by_problem = counted.resamples(np.array([each.problem for each in some]))
-            found = by_problem.ratio(counts[:, 1], counts[:, :2].sum(axis=1))
-            right, wrong, unchecked = counts.sum(axis=0).astype(int).tolist()
+            resamples = counts.resample(np.array([check.problem for check in selected]))
+            wrong_share = resamples.ratio(verdict_counts[:, 1], verdict_counts[:, :2].sum(axis=1))
+            right, wrong, unchecked = verdict_counts.sum(axis=0).astype(int).tolist()
             if right + wrong + unchecked:
                 records.append(
                     {
-                        "source": name,
-                        "outcome": OUTCOMES[outcome],
+                        "source": source_name,
+                        "outcome": outcome_name,
                         "right": right,
                         "wrong": wrong,
                         "unchecked": unchecked,
-                        "wrong_share": found.value,
-                        "low": found.low,
-                        "high": found.high,
+                        "wrong_share": wrong_share.value,
+                        "low": wrong_share.low,
+                        "high": wrong_share.high,
                     }
                 )
-    most = counted.config.max_diagnosed
-    note = f"Of {len(checked):,} traces, up to {most:,} of each outcome, chosen by the digest of their text."
+    max_checked = counts.config.max_diagnosed
+    note = f"Of {len(checks):,} traces, up to {max_checked:,} of each outcome, chosen by the digest of their text."
     return build_table("equations", "Do the equations hold", columns, records, note)

@@ -1,84 +1,97 @@
-"""Traces to look at, with all that is known of their texts. Knows nothing about how they are shown."""
+"""Example traces and pairs of sibling traces, with their spans, equations and diagnoses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sgram.analysis.sample_plan import Choice
+from sgram.analysis.sample_plan import SamplePlan
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence, divergence
 from sgram.equations.equations import Equation, check_equations
 from sgram.lexicon import Lexicon
 from sgram.tagging.span_finder import SpanFinder
-from sgram.tagging.spans import Span, longest_first
+from sgram.tagging.spans import Span, remove_overlaps
 from sgram.traces import Trace
+
+_MAX_RANKED_SPANS = 40
+"""Spans of a candidate that count in its favor; longer traces have more spans and are not better examples."""
+
+
+class SampledTrace(NamedTuple):
+    """A trace whose text is kept, with the name of its source."""
+
+    source: str
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A trace, whole, with its planning spans and its equations."""
+class TraceExample:
+    """A whole trace with its planning spans and its equations."""
 
     trace: Trace
     source: str
     spans: tuple[Span, ...]
-    """None overlapping another, by start."""
+    """Spans that do not overlap, by start."""
     equations: tuple[Equation, ...]
     diagnosis: Diagnosis | None = None
-    """None where the trace is not wrong, or was not among those diagnosed."""
+    """None if the trace is not wrong or was not diagnosed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Siblings:
-    """A correct and a wrong trace of one group, of about equal lengths."""
+class SiblingPair:
+    """A correct and a wrong trace of one group, with about equal lengths."""
 
     prompt: str
-    correct: Example
-    wrong: Example
+    correct: TraceExample
+    wrong: TraceExample
     divergence: Divergence | None
-    """Where the wrong one leaves the correct one; None where nothing can be compared."""
+    """Where the wrong trace leaves the correct one; None if they have nothing to compare."""
 
 
-class Showing:
-    """Makes examples of held traces; `lexicon_of` gives the lexicon of a source by its name."""
+class ExampleBuilder:
+    """Builds examples of sampled traces, which are mapped by their keys."""
 
     def __init__(
         self,
-        held: Mapping[int, tuple[str, Trace]],
-        lexicon_of: Callable[[str], Lexicon],
+        sampled_traces: Mapping[int, SampledTrace],
+        lexicon_of_source: Callable[[str], Lexicon],
         diagnoses: Mapping[int, Diagnosis],
-    ):
-        self._held, self._diagnoses = held, diagnoses
-        self._lexicon_of, self._finders = lexicon_of, {}
+    ) -> None:
+        self._sampled_traces, self._diagnoses = sampled_traces, diagnoses
+        self._lexicon_of_source = lexicon_of_source
+        self._finders: dict[str, SpanFinder] = {}
 
-    def _spans(self, key: int) -> tuple[Span, ...]:
-        source, trace = self._held[key]
-        lexicon = self._lexicon_of(source)
+    def _find_spans(self, key: int) -> tuple[Span, ...]:
+        source, trace = self._sampled_traces[key]
+        lexicon = self._lexicon_of_source(source)
         if lexicon.digest not in self._finders:
             self._finders[lexicon.digest] = SpanFinder(lexicon)
-        return tuple(longest_first(self._finders[lexicon.digest](trace.text)))
+        return tuple(remove_overlaps(self._finders[lexicon.digest](trace.text)))
 
-    def example(self, key: int) -> Example:
-        """The trace of that key."""
-        source, trace = self._held[key]
+    def build_example(self, key: int) -> TraceExample:
+        """Return the example of the trace with that key."""
+        source, trace = self._sampled_traces[key]
         equations = tuple(check_equations(trace.text))
-        return Example(trace, source, self._spans(key), equations, self._diagnoses.get(key))
+        return TraceExample(trace, source, self._find_spans(key), equations, self._diagnoses.get(key))
 
-    def examples(self, choice: Choice) -> tuple[Example, ...]:
-        """One for each slot: of its candidates the one with the most kinds of moves, then the most spans."""
-        made = []
-        for slot in choice.slots:
+    def build_examples(self, plan: SamplePlan) -> tuple[TraceExample, ...]:
+        """Return one example for each slot: the candidate with the most kinds of moves, then the most spans."""
+        examples = []
+        for slot in plan.slots:
             ranked = []
             for key in slot.candidates:
-                spans = self._spans(key)
-                ranked.append((-len({span.label for span in spans}), -min(len(spans), 40), key))
-            made.append(self.example(min(ranked)[2]))
-        return tuple(made)
+                spans = self._find_spans(key)
+                n_moves = len({span.label for span in spans})
+                ranked.append((-n_moves, -min(len(spans), _MAX_RANKED_SPANS), key))
+            *_, best_key = min(ranked)
+            examples.append(self.build_example(best_key))
+        return tuple(examples)
 
-    def siblings(self, choice: Choice) -> tuple[Siblings, ...]:
-        """Pairs of traces of one group."""
-        made = []
-        for correct, wrong in choice.pairs:
-            pair = self.example(correct), self.example(wrong)
-            prompt = pair[1].trace.prompt or pair[0].trace.prompt or ""
-            apart = divergence(pair[1].trace.text, pair[0].trace.text)
-            made.append(Siblings(prompt, *pair, apart))
-        return tuple(made)
+    def build_sibling_pairs(self, plan: SamplePlan) -> tuple[SiblingPair, ...]:
+        """Return the pairs of a correct and a wrong trace of one group."""
+        pairs = []
+        for correct_key, wrong_key in plan.pairs:
+            correct, wrong = self.build_example(correct_key), self.build_example(wrong_key)
+            prompt = wrong.trace.prompt or correct.trace.prompt or ""
+            pairs.append(SiblingPair(prompt, correct, wrong, divergence(wrong.trace.text, correct.trace.text)))
+        return tuple(pairs)

@@ -1,18 +1,21 @@
-"""Every gram that occurs: how often, in correct and in wrong traces. Knows nothing about how grams were chosen."""
+"""Table `grams`: every gram that occurs, and how often correct and wrong traces contain it."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from sgram.analysis.table import Column, Table, build_table
 from sgram.analysis.table_columns import SHARE_INTERVAL, count, number, share, text
-from sgram.analysis.trace_counts import Counted
-from sgram.statistics import stratified_differences_by_problem
+from sgram.analysis.trace_counts import TraceCounts
+from sgram.array_types import IntArray
+from sgram.statistics import Estimate, stratified_differences_by_problem
 
-_INTERVALS = 400
-"""Grams, the most frequent, whose difference has an interval."""
+_MAX_COMPARED = 400
+"""Most frequent grams whose difference between outcomes has an interval."""
 
 
-def grams_table(counted: Counted) -> Table:
-    """The grams of the main lexicon that occur in the traces tagged by it, the most frequent first."""
+def grams_table(counts: TraceCounts) -> Table:
+    """Return the grams of the main lexicon that occur in the traces tagged by it, the most frequent first."""
     columns = [
         text("gram", "the words"),
         count("cluster", "number of its cluster in the lexicon"),
@@ -27,85 +30,92 @@ def grams_table(counted: Counted) -> Table:
         *SHARE_INTERVAL,
         number("entropy", "mean entropy of its first token, nats; empty where it is not known"),
     ]
-    lexicon = counted.lexicons[0]
-    sources = [place for place in range(len(counted.names)) if counted.lexicon(place) == lexicon]
-    rows = np.flatnonzero(np.isin(counted.columns.source, sources))
-    held = counted.columns.lists[0]
-    place, gram, _ = counted.spans(held, rows)
-    entropy = held.spans.entropy[np.isin(held.spans.trace, rows)]
+    lexicon = counts.lexicons[0]
+    sources = [source for source in range(counts.n_sources) if counts.lexicon(source) == lexicon]
+    rows = np.flatnonzero(np.isin(counts.columns.source, sources))
+    lexicon_list = counts.columns.lists[0]
+    traces, grams, _ = counts.spans(lexicon_list, rows)
+    first_entropies = lexicon_list.spans.entropy[np.isin(lexicon_list.spans.trace, rows)]
     n_grams = len(lexicon.grams)
-    counts = np.bincount(gram, minlength=n_grams)
-    pairs = np.unique(gram * len(rows) + place)
-    of_gram, of_trace = pairs // max(1, len(rows)), pairs % max(1, len(rows))
-    outcome = counted.columns.outcome[rows]
-    df = [np.bincount(of_gram[outcome[of_trace] == each], minlength=n_grams) for each in range(3)]
-    n_correct, n_wrong = int((outcome == 0).sum()), int((outcome == 1).sum())
-    facts = [(cluster.id, cluster.move, each.text, each.core) for cluster in lexicon.clusters for each in cluster.grams]
-    ranked = sorted(np.flatnonzero(counts).tolist(), key=lambda row: (-counts[row], facts[row][2]))
-    differences = _differences(counted, rows, of_gram, of_trace, ranked[:_INTERVALS])
+    span_counts = np.bincount(grams, minlength=n_grams)
+    pairs = np.unique(grams * len(rows) + traces)  # each (gram, trace) once
+    pair_grams, pair_traces = pairs // max(1, len(rows)), pairs % max(1, len(rows))
+    outcomes = counts.columns.outcome[rows]
+    df_by_outcome = [
+        np.bincount(pair_grams[outcomes[pair_traces] == outcome], minlength=n_grams) for outcome in range(3)
+    ]
+    n_correct, n_wrong = int((outcomes == 0).sum()), int((outcomes == 1).sum())
+    labels = [
+        (gram.text, cluster.id, cluster.move, gram.core) for cluster in lexicon.clusters for gram in cluster.grams
+    ]
+    ranked = sorted(np.flatnonzero(span_counts).tolist(), key=lambda gram: (-span_counts[gram], labels[gram][0]))
+    differences = _outcome_differences(counts, rows, pair_grams, pair_traces, ranked[:_MAX_COMPARED])
+    no_difference = Estimate(None)
     records = []
-    for row in ranked:
-        known = entropy[(gram == row) & ~np.isnan(entropy)] if len(entropy) else entropy
-        found = differences.get(row)
-        traces = int(sum(each[row] for each in df))
-        correct = df[0][row] / n_correct if n_correct else None
-        wrong = df[1][row] / n_wrong if n_wrong else None
+    for gram in ranked:
+        gram_text, cluster_id, move, core = labels[gram]
+        entropies = first_entropies[(grams == gram) & ~np.isnan(first_entropies)]
+        difference = differences.get(gram, no_difference)
+        n_traces = int(sum(df[gram] for df in df_by_outcome))
         records.append(
             {
-                "gram": facts[row][2],
-                "cluster": facts[row][0],
-                "move": facts[row][1],
-                "core": facts[row][3],
-                "count": int(counts[row]),
-                "traces": traces,
-                "traces_share": traces / len(rows),
-                "correct_share": correct,
-                "wrong_share": wrong,
-                "difference": found and found.value,
-                "low": found and found.low,
-                "high": found and found.high,
-                "entropy": float(np.sort(known).mean()) if len(known) else None,
+                "gram": gram_text,
+                "cluster": cluster_id,
+                "move": move,
+                "core": core,
+                "count": int(span_counts[gram]),
+                "traces": n_traces,
+                "traces_share": n_traces / len(rows),
+                "correct_share": df_by_outcome[0][gram] / n_correct if n_correct else None,
+                "wrong_share": df_by_outcome[1][gram] / n_wrong if n_wrong else None,
+                "difference": difference.value,
+                "low": difference.low,
+                "high": difference.high,
+                "entropy": float(np.sort(entropies).mean()) if len(entropies) else None,
             }
         )
-    return build_table(
-        "grams", "The grams that occur", columns, records, _note(counted, lexicon.name, len(ranked), n_grams)
-    )
+    note = _table_note(counts, lexicon.name, len(ranked), n_grams)
+    return build_table("grams", "The grams that occur", columns, records, note)
 
 
-def _note(counted: Counted, name: str, n_found: int, n_grams: int) -> str:
-    told = f"{n_found:,} of the {n_grams:,} grams of {name} occur. "
-    if len(counted.lexicons) > 1:
-        told += "Sources that were tagged by another lexicon do not count here. "
-    if n_found > _INTERVALS:
-        told += f"The {_INTERVALS} most frequent are compared. "
-    return told + (
+def _table_note(counts: TraceCounts, lexicon_name: str, n_occurring: int, n_grams: int) -> str:
+    note = f"{n_occurring:,} of the {n_grams:,} grams of {lexicon_name} occur. "
+    if len(counts.lexicons) > 1:
+        note += "Sources that were tagged by another lexicon do not count here. "
+    if n_occurring > _MAX_COMPARED:
+        note += f"The {_MAX_COMPARED} most frequent are compared. "
+    return note + (
         "The difference is taken within sources, so that a source that is right more often and speaks otherwise adds "
         "nothing to it. Intervals are 95 % by problem, each for itself: of twenty grams that make no difference about "
         "one excludes 0."
     )
 
 
-def _differences(
-    counted: Counted, rows: np.ndarray, of_gram: np.ndarray, of_trace: np.ndarray, chosen: list[int]
-) -> dict:
-    """gram -> share of correct traces that hold it less share of wrong ones, over judged traces, within sources."""
-    outcome = counted.columns.outcome[rows]
-    judged = np.flatnonzero(outcome < 2)
-    if not chosen or not (outcome == 0).any() or not (outcome == 1).any():
+def _outcome_differences(
+    counts: TraceCounts, rows: IntArray, pair_grams: IntArray, pair_traces: IntArray, compared: Sequence[int]
+) -> dict[int, Estimate]:
+    """Return, for each gram in `compared`, the share of correct traces that contain it minus that of wrong traces.
+
+    Shares are over judged traces, within sources. `pair_grams` and `pair_traces`, (pairs,), say which gram occurs in
+    which trace (an index into `rows`). The mapping is empty if one outcome does not occur.
+    """
+    outcomes = counts.columns.outcome[rows]
+    judged = np.flatnonzero(outcomes < 2)
+    if not compared or not (outcomes == 0).any() or not (outcomes == 1).any():
         return {}
-    place = np.full(len(rows), -1)
-    place[judged] = np.arange(len(judged))
-    column = np.full(int(of_gram.max()) + 1, -1)
-    column[chosen] = np.arange(len(chosen))
-    holds = np.zeros((len(judged), len(chosen)), np.float32)
-    kept = (place[of_trace] >= 0) & (column[of_gram] >= 0)
-    holds[place[of_trace[kept]], column[of_gram[kept]]] = 1
-    found = stratified_differences_by_problem(
-        counted.columns.problem[rows][judged].tolist(),
-        counted.columns.source[rows][judged].tolist(),
-        holds,
-        outcome[judged] == 0,
-        counted.config.n_draws,
-        counted.config.seed,
+    index_of_trace = np.full(len(rows), -1)
+    index_of_trace[judged] = np.arange(len(judged))
+    column_of_gram = np.full(int(pair_grams.max()) + 1, -1)
+    column_of_gram[compared] = np.arange(len(compared))
+    contains = np.zeros((len(judged), len(compared)), np.float32)
+    selected = (index_of_trace[pair_traces] >= 0) & (column_of_gram[pair_grams] >= 0)
+    contains[index_of_trace[pair_traces[selected]], column_of_gram[pair_grams[selected]]] = 1
+    differences = stratified_differences_by_problem(
+        counts.columns.problem[rows][judged].tolist(),
+        counts.columns.source[rows][judged].tolist(),
+        contains,
+        outcomes[judged] == 0,
+        counts.config.n_draws,
+        counts.config.seed,
     )
-    return dict(zip(chosen, found, strict=True))
+    return dict(zip(compared, differences, strict=True))

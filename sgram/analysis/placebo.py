@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
-from sgram.evaluation.placebo import PlaceboDraws
+from sgram.evaluation.placebo_lexicons import PlaceboDraws
 from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ class PlaceboSet:
 
 
 def draw_placebos(
-    lexicon: Lexicon,
-    scope: str,
-    texts: Sequence[str],
-    n_placebos: int,
-    seed: int,
-    tokenizer: "Tokenizer | None" = None,
+    lexicon: Lexicon, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: "Tokenizer | None" = None
 ) -> PlaceboSet:
     """Draw random lexicons that mark the same share of the words of `texts` as `lexicon`.
 

@@ -246,9 +246,7 @@ def _keys_within_budget(rows: Sequence[_SurveyRow], budget: int) -> frozenset[in
 
 def _rank_siblings(wrong: _SurveyRow, correct_rows: Iterable[_SurveyRow]) -> list[_SurveyRow]:
     """Return correct traces of the group of `wrong`: those of its source first, then by difference in length."""
-    return sorted(
-        correct_rows, key=lambda row: (row.source != wrong.source, abs(row.n_chars - wrong.n_chars), row.key)
-    )
+    return sorted(correct_rows, key=lambda row: (row.source != wrong.source, abs(row.n_chars - wrong.n_chars), row.key))
 
 
 def _plan_slots(rows: Sequence[_SurveyRow], display_names: dict[str, str], max_slots: int) -> tuple[Slot, ...]:

@@ -13,7 +13,7 @@ import orjson
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
-from sgram.traces.sources import find_sources
+from sgram.traces.input_files import find_input_files
 
 UNKNOWN_MODEL = "not told"
 """Name of the source of traces that name no model."""
@@ -56,7 +56,7 @@ class Source:
 
     def provenance(self) -> dict[str, Any]:
         """Return the input's name, digest and size in bytes. The digest does not depend on the names of files."""
-        files = [Path(file.path) for file in find_sources(self.paths)[0]]
+        files = [Path(file.path) for file in find_input_files(self.paths)[0]]
         digests = sorted(_file_digest(path) for path in files)
         input_digest = digests[0] if len(digests) == 1 else digest(canonical_json(digests))
         typed_path = Path(self.typed_path)
@@ -110,7 +110,7 @@ def _drop_repeated(rollouts: list[Source], runs: list[Source], notes: list[str])
 
 
 def _source_files(source: Source) -> set[str]:
-    return {os.path.realpath(file.path) for file in find_sources(source.paths)[0]}
+    return {os.path.realpath(file.path) for file in find_input_files(source.paths)[0]}
 
 
 def _find_runs(directory: Path, typed_path: str, notes: list[str]) -> list[Source] | None:
@@ -167,7 +167,9 @@ def _read_json_object(file: Path) -> dict[str, Any]:
     try:
         document = orjson.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {excerpt(file)}: {excerpt(str(error))}; name the run's traces instead") from error
+        raise InputError(
+            f"cannot read {excerpt(file)}: {excerpt(str(error))}; name the run's traces instead"
+        ) from error
     if not isinstance(document, dict):
         raise InputError(f"{excerpt(file)} does not describe a run; name the run's traces instead")
     return document

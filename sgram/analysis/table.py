@@ -104,7 +104,9 @@ class Table:
         except ImportError as error:
             raise MissingExtraError(f"a data frame needs pandas ({error}); pip install 'sgram[pandas]'") from error
         dtypes = {"count": "Int64", "share": "float64", "number": "float64", "flag": "boolean", "text": "str"}
-        series = {column.name: pd.Series(self.column(column.name), dtype=dtypes[column.kind]) for column in self.columns}
+        series = {
+            column.name: pd.Series(self.column(column.name), dtype=dtypes[column.kind]) for column in self.columns
+        }
         return pd.DataFrame(series, columns=list(self.names))
 
 

@@ -1,6 +1,6 @@
 """Planning words and spans of one text by the grams of a lexicon, and the word that follows each span.
 
-Counted spans do not overlap (`longest_first`); every occurrence of a gram marks its words as planning.
+Counted spans do not overlap (`remove_overlaps`); every occurrence of a gram marks its words as planning.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from sgram.array_types import BoolArray, IntArray
 from sgram.lexicon import Lexicon
 from sgram.tagging.span_finder import SpanFinder
-from sgram.tagging.spans import Span, longest_first
+from sgram.tagging.spans import Span, remove_overlaps
 from sgram.text import normal_word
 
 BREAK = 0
@@ -75,7 +75,7 @@ class TextMarker:
 
 
 def disjoint_rows(occurrences: IntArray, gram_lengths: IntArray) -> IntArray:
-    """Return the rows of `occurrences` that `longest_first` keeps, in order.
+    """Return the rows of `occurrences` that `remove_overlaps` keeps, in order.
 
     `occurrences` are (n, 3) start, end, gram, sorted by start; `gram_lengths` are (grams,) words.
 
@@ -101,7 +101,7 @@ def disjoint_rows(occurrences: IntArray, gram_lengths: IntArray) -> IntArray:
             )
             for row in range(int(bounds[stretch]), int(bounds[stretch + 1]))
         }
-        row_arrays.append(np.array([span.cluster for span in longest_first(spans)], np.int64))
+        row_arrays.append(np.array([span.cluster for span in remove_overlaps(spans)], np.int64))
     return np.sort(np.concatenate(row_arrays))
 
 

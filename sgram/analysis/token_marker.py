@@ -15,7 +15,7 @@ from sgram.errors import InputError
 from sgram.files import digest, excerpt
 from sgram.lexicon import Lexicon
 from sgram.metrics.entropy import POSITIVE_LOGPROB
-from sgram.tagging.projection import project
+from sgram.tagging.projection import project_spans
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.tagging.vocabulary import Vocabulary
@@ -74,7 +74,7 @@ class TokenMarker:
         if offsets is None:
             masks = tuple(tagger.tag_rows([ids])[0] for tagger in self._taggers)
         else:
-            masks = tuple(project(find(trace.text), trace.text, offsets) for find in self._finders)
+            masks = tuple(project_spans(find(trace.text), trace.text, offsets) for find in self._finders)
         if trace.token_ids is None:
             return TokenMarks(ids, masks, tuple(token_sums(mask, None, None) for mask in masks))
         entropies, logprobs = (

@@ -6,6 +6,7 @@ bootstrap interval over problems; that of the placebo is the mean over its draws
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.lexicon import Lexicon
 from sgram.statistics import Estimate, Resamples, Statistic
 
-SGS, PLACEBO = "SGs", "placebo"
-ALL = "all"
+SGS: Final = "SGs"
+PLACEBO: Final = "placebo"
+ALL: Final = "all"
 _MAX_CACHED_RESAMPLES = 4
 
 
@@ -94,9 +96,7 @@ class TraceCounts:
     @property
     def lexicons(self) -> tuple[Lexicon, ...]:
         """The distinct lexicons, the one that tags most traces first."""
-        sizes = np.bincount(
-            np.array(self.placebo_set_of_source)[self.columns.source], minlength=len(self.placebo_sets)
-        )
+        sizes = np.bincount(np.array(self.placebo_set_of_source)[self.columns.source], minlength=len(self.placebo_sets))
         totals: dict[str, int] = {}
         for placebo_set, size in zip(self.placebo_sets, sizes.tolist(), strict=True):
             digest = placebo_set.lexicon.digest
@@ -124,7 +124,8 @@ class TraceCounts:
     def rows_with_step(self, source: int) -> IntArray:
         """Return the rows of the traces of a source that have a training step."""
         rows = self.rows(source)
-        return rows[self.columns.step[rows] != NO_STEP]
+        has_step: BoolArray = self.columns.step[rows] != NO_STEP
+        return rows[has_step]
 
     def steps(self, source: int) -> list[int]:
         """Return the training steps of a source, in order."""

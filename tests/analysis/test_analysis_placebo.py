@@ -1,12 +1,12 @@
-"""Placebos of an analysis: matched on the texts that they are beside."""
+"""Placebos of an analysis: matched on the texts of their scope."""
 
 import numpy as np
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
+from sgram.analysis.collect_traces import RUNS_SCOPE, AnalysisInputs, _placebo_scopes
 from sgram.analysis.placebo import draw_placebos
 from sgram.analysis.sources import Source
-from sgram.analysis.two_passes import RUNS, Inputs, _homes
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, write_traces
 
@@ -15,10 +15,12 @@ LEXICON = Lexicon.from_grams(["wait", "let me check"])
 
 
 def texts(share: float, seed: int, n: int = 60) -> list[str]:
-    """`n` texts of 40 words, of which about that share are "wait"."""
+    """Return `n` texts of 40 words, of which about the share `share` are "wait"."""
     rng = np.random.default_rng(seed)
-    drawn = [["wait" if rng.random() < share else WORDS[at] for at in rng.integers(25, size=40)] for _ in range(n)]
-    return [" ".join(words) for words in drawn]
+    word_lists = [
+        ["wait" if rng.random() < share else WORDS[index] for index in rng.integers(25, size=40)] for _ in range(n)
+    ]
+    return [" ".join(words) for words in word_lists]
 
 
 def test_a_source_that_plans_much_and_one_that_plans_little_have_placebos_of_their_own(tmp_path):
@@ -30,36 +32,36 @@ def test_a_source_that_plans_much_and_one_that_plans_little_have_placebos_of_the
     write_traces(traces, tmp_path / "rollouts.jsonl")
     LEXICON.save(tmp_path / "lexicon.json")
     config = AnalysisConfig(lexicon=str(tmp_path / "lexicon.json"), n_placebos=2, n_draws=20)
-    made = analyze([tmp_path / "rollouts.jsonl"], config)
+    analysis = analyze([tmp_path / "rollouts.jsonl"], config)
     for source in ("much", "little"):
         sgs, placebo = (
-            made.tables["shares"].records(source=source, outcome="all", list=each)[0]["value"]
-            for each in ("SGs", "placebo")
+            analysis.tables["shares"].records(source=source, outcome="all", list=list_name)[0]["value"]
+            for list_name in ("SGs", "placebo")
         )
         # matched to within 2 % of the share; all words of a source are sampled here
         assert placebo == pytest.approx(sgs, rel=0.021)
-    assert {(row["texts"], row["met"]) for row in made.tables["placebo"].records()} == {
+    assert {(row["texts"], row["met"]) for row in analysis.tables["placebo"].records()} == {
         ("much", True),
         ("little", True),
     }
 
 
 def test_training_runs_share_their_placebos_and_other_sources_do_not():
-    run = {"kind": "run", "shown": "", "paths": ()}
+    run = {"kind": "run", "typed_path": "", "paths": ()}
     sources = (Source("hicra", **run), Source("grpo", **run), Source(None, "traces", "rollouts.jsonl", ()))
-    inputs = Inputs(sources, (LEXICON,) * 3, (None,) * 3)
+    inputs = AnalysisInputs(sources, (LEXICON,) * 3, (None,) * 3)
     names = {"hicra": "hicra", "grpo": "grpo", "m": "m", "n": "other sources", "o": "other sources"}
-    homes = _homes(inputs, names, dict.fromkeys(names, LEXICON))
-    assert [homes[name].of for name in names] == [RUNS, RUNS, "m", "other sources", "other sources"]
-    assert len({homes[name] for name in names}) == 3
+    scopes = _placebo_scopes(inputs, names, dict.fromkeys(names, LEXICON))
+    assert [scopes[name].texts for name in names] == [RUNS_SCOPE, RUNS_SCOPE, "m", "other sources", "other sources"]
+    assert len({scopes[name] for name in names}) == 3
 
 
-def test_why_a_placebo_cannot_be_drawn_is_told():
-    made = draw_placebos(LEXICON, "m", texts(0.0, 1), 3, 0)
-    assert (made.placebos, len(made.failures)) == ((), 3)
-    assert "there is nothing to match" in made.failures[0]
+def test_failures_say_why_a_placebo_cannot_be_drawn():
+    placebo_set = draw_placebos(LEXICON, "m", texts(0.0, 1), 3, 0)
+    assert (placebo_set.placebos, len(placebo_set.failures)) == ((), 3)
+    assert "there is no share to match" in placebo_set.failures[0]
     # every word occurs in one text only, so that no gram is a candidate
-    made = draw_placebos(LEXICON, "m", ["wait ba", "ce di"], 2, 0)
-    assert made.placebos == ()
-    assert "give more candidates or more texts" in made.failures[0]
+    placebo_set = draw_placebos(LEXICON, "m", ["wait ba", "ce di"], 2, 0)
+    assert placebo_set.placebos == ()
+    assert "give more candidates or more texts" in placebo_set.failures[0]
     assert draw_placebos(LEXICON, "m", [], 0, 0).failures == ()

@@ -1,4 +1,4 @@
-"""Traces, lexicons, runs and tokenizers made by hand, small enough to count on fingers."""
+"""Small traces, lexicons, runs and tokenizers whose counts can be checked by hand."""
 
 import json
 from pathlib import Path
@@ -8,32 +8,36 @@ from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.traces import Trace, write_traces
 
 
-def lexicon(*clusters: tuple[str, tuple[str, ...]]) -> Lexicon:
-    """A lexicon of (move, grams); by default three clusters of backtracking, verification and deduction."""
-    given = clusters or (
+def build_lexicon(*clusters: tuple[str, tuple[str, ...]]) -> Lexicon:
+    """Return a lexicon of (move, grams); by default three clusters of backtracking, verification and deduction."""
+    clusters = clusters or (
         ("backtracking", ("wait", "wait no")),
         ("verification", ("let me check",)),
         ("deduction", ("so",)),
     )
-    made = [
-        Cluster(0, tuple(Gram(tuple(gram.split(" "))) for gram in grams), None, grams[0], move) for move, grams in given
-    ]
-    return Lexicon.build("by hand", made, {})
+    return Lexicon.build(
+        "by hand",
+        [
+            Cluster(0, tuple(Gram(tuple(gram.split(" "))) for gram in grams), None, grams[0], move)
+            for move, grams in clusters
+        ],
+        {},
+    )
 
 
-def trace(id: str, text: str, **known: Any) -> Trace:  # noqa: A002
-    """A trace of a problem and a model of its own name."""
-    return Trace(id=id, text=text, **{"model": "m", **known})
+def build_trace(id: str, text: str, **fields: Any) -> Trace:  # noqa: A002
+    """Return a trace of the model "m"; without a group or prompt it has a problem of its own."""
+    return Trace(id=id, text=text, **{"model": "m", **fields})
 
 
-def rollouts(folder: Path, traces: list[Trace], name: str = "rollouts.jsonl") -> str:
-    """A file of traces."""
+def write_rollouts(folder: Path, traces: list[Trace], name: str = "rollouts.jsonl") -> str:
+    """Write traces to a file and return its path."""
     path = folder / name
     write_traces(traces, path)
     return str(path)
 
 
-def run(
+def write_run(
     root: Path,
     name: str,
     traces: list[Trace],
@@ -44,37 +48,38 @@ def run(
     ended: bool = True,
     **config: Any,
 ) -> Path:
-    """The directory of a training run with these rollouts, a file a step."""
-    place = root / f"train-{name}"
-    (place / "rollouts").mkdir(parents=True)
-    about = {"verb": "train", "config": {"method": method, "seed": seed, **config}, "sgram": "0", "versions": {}}
-    (place / "run.json").write_text(json.dumps(about))
-    lexicon().save(place / "lexicon.json")
+    """Write the directory of a training run with these rollouts, one file a step, and return its path."""
+    directory = root / f"train-{name}"
+    (directory / "rollouts").mkdir(parents=True)
+    run_file = {"verb": "train", "config": {"method": method, "seed": seed, **config}, "sgram": "0", "versions": {}}
+    (directory / "run.json").write_text(json.dumps(run_file))
+    build_lexicon().save(directory / "lexicon.json")
     if ended:
-        (place / "result.json").write_text("{}")
-    for step in sorted({each.step for each in traces}):
-        write_traces([each for each in traces if each.step == step], place / f"rollouts/step-{step:06d}.jsonl.gz")
+        (directory / "result.json").write_text("{}")
+    for step in sorted({trace.step for trace in traces}):
+        step_traces = [trace for trace in traces if trace.step == step]
+        write_traces(step_traces, directory / f"rollouts/step-{step:06d}.jsonl.gz")
     if tokenizer:
-        (place / "model").mkdir()
-        byte_tokenizer(place / "model" / "tokenizer.json")
-    return place
+        (directory / "model").mkdir()
+        write_byte_tokenizer(directory / "model" / "tokenizer.json")
+    return directory
 
 
-def byte_tokenizer(path: Path) -> None:
-    """A tokenizer whose tokens are the bytes of a text, the id of an ASCII character being its place below."""
+def write_byte_tokenizer(path: Path) -> None:
+    """Write a tokenizer whose tokens are the bytes of a text; `byte_ids` returns their ids."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    made = Tokenizer(models.BPE(vocab={letter: place for place, letter in enumerate(alphabet)}, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.save(str(path))
+    tokenizer = Tokenizer(models.BPE(vocab={letter: id_ for id_, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(path))
 
 
 def byte_ids(text: str) -> tuple[int, ...]:
-    """The ids of an ASCII `text` under `byte_tokenizer`."""
+    """Return the ids of an ASCII `text` under the tokenizer of `write_byte_tokenizer`."""
     from tokenizers import pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    spelled = "".join(piece for piece, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text))
-    return tuple(alphabet.index(letter) for letter in spelled)
+    pieces = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text)
+    return tuple(alphabet.index(letter) for piece, _ in pieces for letter in piece)

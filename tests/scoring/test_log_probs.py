@@ -13,7 +13,7 @@ from sgram.scoring import scored_file as scored  # noqa: E402
 from sgram.scoring.log_probs import Scoring, encode, score_traces  # noqa: E402
 from sgram.traces import TraceReader, write_traces  # noqa: E402
 from sgram.training.models import LoadedModel  # noqa: E402
-from tests.builders.analysis_examples import trace  # noqa: E402
+from tests.builders.analysis_examples import build_trace  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def loaded():
 
 
 TRACES = [
-    trace("1", "My first idea is to add both and then double.", prompt="How many pens?\n"),
-    trace("2", "That gives 4 + 3 = 7, so 7 * 2 = 14. The answer is 14. " * 3, prompt="In a square are pens.\n"),
-    trace("3", "so", prompt=None),
-    trace("4", "The answer is 3.", token_ids=(5, 9, 9, 2, 77, 31), prompt="How?"),
+    build_trace("1", "My first idea is to add both and then double.", prompt="How many pens?\n"),
+    build_trace("2", "That gives 4 + 3 = 7, so 7 * 2 = 14. The answer is 14. " * 3, prompt="In a square are pens.\n"),
+    build_trace("3", "so", prompt=None),
+    build_trace("4", "The answer is 3.", token_ids=(5, 9, 9, 2, 77, 31), prompt="How?"),
 ]
 
 
@@ -83,7 +83,7 @@ def test_logits_of_a_window_fit_into_their_memory(loaded, monkeypatch):
 
 
 def test_what_is_too_long_or_empty_comes_back_as_it_was(loaded):
-    long, short, empty = TRACES[1], TRACES[2], trace("5", "")
+    long, short, empty = TRACES[1], TRACES[2], build_trace("5", "")
     found = score_traces([long, short, empty], loaded, Scoring(max_length=12))
     assert found[0] == long
     assert found[1].entropies is not None
@@ -91,8 +91,8 @@ def test_what_is_too_long_or_empty_comes_back_as_it_was(loaded):
 
 
 def test_the_prompt_is_part_of_the_context(loaded):
-    one = trace("1", "so we add", prompt="How many pens?\n")
-    other = trace("1", "so we add", prompt="In a square are 4 by 4 pens.\n")
+    one = build_trace("1", "so we add", prompt="How many pens?\n")
+    other = build_trace("1", "so we add", prompt="In a square are 4 by 4 pens.\n")
     assert score_traces([one], loaded)[0].entropies != score_traces([other], loaded)[0].entropies
 
 
@@ -100,16 +100,16 @@ def test_settings_and_ids_that_cannot_be_are_refused(loaded):
     with pytest.raises(UsageError, match="window is a number of tokens from 1"):
         Scoring(window=0)
     with pytest.raises(InputError, match=r"trace '4' holds the token id 900000, but the model's tokenizer has"):
-        score_traces([trace("4", "x", token_ids=(900_000,))], loaded)
+        score_traces([build_trace("4", "x", token_ids=(900_000,))], loaded)
     with pytest.raises(UsageError, match="no chat template"):
-        score_traces([trace("1", "so", prompt="How?")], loaded, Scoring(chat=True))
+        score_traces([build_trace("1", "so", prompt="How?")], loaded, Scoring(chat=True))
 
 
 # -- files ----------------------------------------------------------------------------------------------
 
 
 def many():
-    return [trace(f"{n}", f"The answer is {n}.", prompt="How many pens?\n") for n in range(150)]
+    return [build_trace(f"{n}", f"The answer is {n}.", prompt="How many pens?\n") for n in range(150)]
 
 
 def test_a_scored_file_holds_what_was_computed_and_the_tokenizer_lies_beside_it(loaded, tmp_path):

@@ -1,0 +1,309 @@
+"""Two passes over all traces: the first draws samples and placebos, the second counts by every gram list."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sgram.analysis.columns_store import Ledger, TraceRow
+from sgram.analysis.config import AnalysisConfig
+from sgram.analysis.errors import recorded_error_kind
+from sgram.analysis.examples import SampledTrace
+from sgram.analysis.placebo import PlaceboSet, draw_placebos
+from sgram.analysis.sample_plan import (
+    SamplePlan,
+    TextSample,
+    TraceSurvey,
+    group_name,
+    outcome_index,
+    problem_name,
+    stable_key,
+)
+from sgram.analysis.sources import Source, pool_small_sources
+from sgram.analysis.text_marker import TextMarker
+from sgram.analysis.token_marker import TokenMarker, TokenMarks, tokenizer_digest
+from sgram.analysis.trace_counts import TokenSample, TraceCounts
+from sgram.errors import InputError
+from sgram.lexicon import Lexicon
+from sgram.metrics.architecture import architecture
+from sgram.scan import word_offsets
+from sgram.traces import ReadOptions, Trace
+from sgram.traces.tokens import load_tokenizer
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, the number of its parts that are done, and their total."""
+RUNS_SCOPE = "training runs"
+"""Scope of the placebos of all training runs, which are compared with each other."""
+MAX_MISSPELLED = 0.05
+"""Largest share of traces whose token ids do not spell their text that needs no note. A text that is cut within a
+character, or has special tokens in it, is no sign of another tokenizer."""
+
+
+@dataclass(slots=True)
+class InputSummary:
+    """What reading one input yielded."""
+
+    source: Source
+    n_traces: int = 0
+    n_set_aside: int = 0
+    """Rows that could not be read."""
+    first_fault: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CollectedTraces:
+    """Everything that the two passes collect."""
+
+    counts: TraceCounts
+    plan: SamplePlan
+    sampled_traces: dict[int, SampledTrace]
+    """Key -> trace whose text is kept."""
+    input_summaries: tuple[InputSummary, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisInputs:
+    """What is read, and how."""
+
+    sources: tuple[Source, ...]
+    lexicons: tuple[Lexicon, ...]
+    """Lexicon of each source."""
+    tokenizers: tuple[str | None, ...]
+    """Tokenizer of each source."""
+    options: ReadOptions = field(default_factory=ReadOptions)
+    dialect: str = "auto"
+
+
+def collect_traces(inputs: AnalysisInputs, config: AnalysisConfig, progress: Progress) -> CollectedTraces:
+    """Read all traces twice: first to sample them and to draw placebos, then to count.
+
+    Raise `InputError` if an input cannot be read, or if the inputs have no trace.
+    """
+    survey = TraceSurvey(config)
+    summaries: list[InputSummary] = []
+    lexicon_of_source: dict[str, Lexicon] = {}
+    for number, (source, lexicon) in enumerate(zip(inputs.sources, inputs.lexicons, strict=True), 1):
+        reader = source.reader(inputs.options, inputs.dialect)
+        for trace in reader:
+            name = source.source_name(trace)
+            lexicon_of_source.setdefault(name, lexicon)
+            survey.add(trace, name)
+        report = reader.report
+        summaries.append(
+            InputSummary(source, report.rows_kept, report.rows_quarantined, report.first_fault, tuple(report.warnings))
+        )
+        progress("reading", number, len(inputs.sources))
+    if not len(survey):
+        raise InputError("the inputs contain no trace; name files with rollouts, or drop conditions such as --where")
+    display_names = _display_names(survey, lexicon_of_source, config)
+    plan = survey.plan(display_names)
+    scopes = _placebo_scopes(inputs, display_names, lexicon_of_source)
+    tokenizers = _shared_tokenizers(inputs, scopes)
+    placebo_sets, notes = _draw_placebo_sets(survey, scopes, tokenizers, config, progress)
+    return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes)
+
+
+def _display_names(
+    survey: TraceSurvey, lexicon_of_source: dict[str, Lexicon], config: AnalysisConfig
+) -> dict[str, str]:
+    """Return the name under which each source is shown; only sources of the most used lexicon are pooled."""
+    n_traces: dict[str, int] = {}
+    for name, size in survey.source_sizes.items():
+        digest = lexicon_of_source[name].digest
+        n_traces[digest] = n_traces.get(digest, 0) + size
+    main_digest = min(n_traces, key=lambda digest: (-n_traces[digest], digest))
+    pooled = pool_small_sources(survey.source_sizes.items(), config.max_sources)
+    return {
+        name: pooled_name if lexicon_of_source[name].digest == main_digest else name
+        for name, pooled_name in pooled.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _PlaceboScope:
+    """What sources with the same placebos share: the lexicon, and the texts that placebos are matched on."""
+
+    digest: str
+    texts: str
+    """All training runs together, because they are compared with each other; any other source by itself."""
+    lexicon: Lexicon = field(compare=False)
+
+
+def _placebo_scopes(
+    inputs: AnalysisInputs, display_names: dict[str, str], lexicon_of_source: dict[str, Lexicon]
+) -> dict[str, _PlaceboScope]:
+    """Return the placebo scope of each source."""
+    runs = {source.name for source in inputs.sources if source.kind == "run"}
+    return {
+        name: _PlaceboScope(lexicon.digest, RUNS_SCOPE if name in runs else display_names[name], lexicon)
+        for name, lexicon in lexicon_of_source.items()
+    }
+
+
+def _shared_tokenizers(inputs: AnalysisInputs, scopes: dict[str, _PlaceboScope]) -> dict[_PlaceboScope, str]:
+    """Return a tokenizer for matching placebos, for each scope in which every source has one."""
+    pairs = list(zip(inputs.sources, inputs.tokenizers, strict=True))
+    tokenizer_of_source = {source.name: tokenizer for source, tokenizer in pairs}
+    rollout_tokenizers = [tokenizer for source, tokenizer in pairs if source.kind == "traces"]
+    scope_tokenizers: dict[_PlaceboScope, list[str | None]] = {}
+    for name, scope in scopes.items():
+        tokenizers = [tokenizer_of_source[name]] if name in tokenizer_of_source else rollout_tokenizers
+        scope_tokenizers.setdefault(scope, []).extend(tokenizers)
+    shared = {}
+    for scope, tokenizers in scope_tokenizers.items():
+        named = [tokenizer for tokenizer in tokenizers if tokenizer is not None]
+        if len(named) == len(tokenizers):
+            shared[scope] = min(named)
+    return shared
+
+
+def _draw_placebo_sets(
+    survey: TraceSurvey,
+    scopes: dict[str, _PlaceboScope],
+    tokenizers: dict[_PlaceboScope, str],
+    config: AnalysisConfig,
+    progress: Progress,
+) -> tuple[tuple[PlaceboSet, ...], list[str]]:
+    """Return the placebos of each scope, and notes for the user."""
+    notes, placebo_sets, sampled_texts = [], [], []
+    distinct_scopes = sorted(set(scopes.values()))
+    for number, scope in enumerate(distinct_scopes, 1):
+        sample = TextSample(config.placebo_chars)
+        for name in sorted(scopes):
+            if scopes[name] == scope:
+                sample.merge(survey.texts[name])
+        texts = sample.texts
+        tokenizer = load_tokenizer(tokenizers[scope]) if scope in tokenizers else None
+        placebo_set = draw_placebos(scope.lexicon, scope.texts, texts, config.n_placebos, config.seed, tokenizer)
+        placebo_sets.append(placebo_set)
+        if len(texts) < sample.n_offered:
+            sampled_texts.append(f"{len(texts):,} of the {sample.n_offered:,} traces of {scope.texts}")
+        if placebo_set.failures:
+            notes.append(
+                f"{len(placebo_set.failures)} of {config.n_placebos} placebos of {scope.lexicon.name} could not be "
+                f"drawn for {scope.texts}: {placebo_set.failures[0]}."
+            )
+        progress("drawing placebos", number, len(distinct_scopes))
+    if sampled_texts and config.n_placebos:
+        notes.insert(0, f"Placebos were matched on {', '.join(sampled_texts)}, chosen by the digest of their text.")
+    return tuple(placebo_sets), notes
+
+
+def _count_traces(
+    inputs: AnalysisInputs,
+    config: AnalysisConfig,
+    progress: Progress,
+    plan: SamplePlan,
+    scopes: dict[str, _PlaceboScope],
+    placebo_sets: tuple[PlaceboSet, ...],
+    summaries: list[InputSummary],
+    notes: list[str],
+) -> CollectedTraces:
+    """Run the second pass."""
+    index_of_scope = {
+        (placebo_set.lexicon.digest, placebo_set.scope): index for index, placebo_set in enumerate(placebo_sets)
+    }
+    placebo_set_of_source = {name: index_of_scope[scope.digest, scope.texts] for name, scope in scopes.items()}
+    lexicon_lists = [(placebo_set.lexicon, *placebo_set.placebos) for placebo_set in placebo_sets]
+    text_markers = [[TextMarker(lexicon) for lexicon in lexicons] for lexicons in lexicon_lists]
+    ledger = Ledger(max(map(len, text_markers)))
+    source_names = _order_names(plan, inputs, scopes)
+    counter = _TraceCounter(plan, ledger, {name: source for source, name in enumerate(source_names)})
+    token_markers: dict[tuple[str, int], TokenMarker] = {}
+    tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
+    for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
+        for trace in source.reader(inputs.options, inputs.dialect):
+            name = source.source_name(trace)
+            set_index = placebo_set_of_source[name]
+            token_marker = None
+            if tokenizer is not None:
+                key = tokenizer_digests[tokenizer], set_index
+                if key not in token_markers:
+                    token_markers[key] = TokenMarker(tokenizer, lexicon_lists[set_index])
+                token_marker = token_markers[key]
+            counter.add(trace, name, text_markers[set_index], token_marker)
+        progress("counting", number, len(inputs.sources))
+    set_of_display_name = {plan.display_names[name]: index for name, index in placebo_set_of_source.items()}
+    counts = TraceCounts(
+        ledger.columns(),
+        source_names,
+        tuple(set_of_display_name[name] for name in source_names),
+        placebo_sets,
+        config,
+        tuple(sorted(counter.token_samples, key=lambda sample: (sample.key, len(sample.entropies)))),
+    )
+    if counter.n_misspelled > MAX_MISSPELLED * counter.n_with_ids:
+        notes.append(
+            f"In {counter.n_misspelled:,} of {counter.n_with_ids:,} traces the token ids do not spell the text by the "
+            "tokenizer given: it may be that of another model, and then nothing said of tokens holds."
+        )
+    return CollectedTraces(counts, plan, counter.sampled_traces, tuple(summaries), tuple(notes))
+
+
+def _order_names(plan: SamplePlan, inputs: AnalysisInputs, scopes: dict[str, _PlaceboScope]) -> tuple[str, ...]:
+    """Return the display names of sources: runs in their order, then models by size, then the pooled sources."""
+    runs = [source.name for source in inputs.sources if source.kind == "run"]
+    run_order = {plan.display_names[name]: index for index, name in enumerate(runs) if name in plan.display_names}
+    sizes: dict[str, int] = {}
+    for name in scopes:
+        display_name = plan.display_names[name]
+        sizes[display_name] = sizes.get(display_name, 0) + plan.source_sizes[name]
+    pooled = {display_name for name, display_name in plan.display_names.items() if name != display_name}
+    return tuple(
+        sorted(sizes, key=lambda name: (name in pooled, run_order.get(name, len(run_order)), -sizes[name], name))
+    )
+
+
+class _TraceCounter:
+    """Counts traces one by one, and keeps the sampled ones."""
+
+    def __init__(self, plan: SamplePlan, ledger: Ledger, source_index: dict[str, int]) -> None:
+        self._plan, self._ledger, self._source_index = plan, ledger, source_index
+        self.sampled_traces: dict[int, SampledTrace] = {}
+        self.token_samples: list[TokenSample] = []
+        self.n_with_ids = 0
+        """Traces with token ids and a tokenizer."""
+        self.n_misspelled = 0
+        """Of these, traces whose ids do not spell their text."""
+
+    def add(
+        self, trace: Trace, name: str, text_markers: Sequence[TextMarker], token_marker: TokenMarker | None
+    ) -> None:
+        """Count one trace of the source `name`."""
+        source_name, key = self._plan.display_names[name], stable_key(name, trace.id, trace.text)
+        words = word_offsets(trace.text)
+        marks = [marker(trace.text, words) for marker in text_markers]
+        shape = architecture(marks[0].gaps())
+        tokens: TokenMarks | None = None
+        first_entropies = None
+        n_tokens = None if trace.token_ids is None else len(trace.token_ids)
+        if token_marker is not None:
+            tokens = token_marker(trace)
+            n_tokens = len(tokens.ids)
+            first_entropies = token_marker.first_entropies(trace, tokens, marks[0])
+            self.n_with_ids += tokens.pieces is not None
+            self.n_misspelled += not token_marker.spells(trace, tokens)
+        problem = stable_key(problem_name(trace))
+        row = TraceRow(
+            key,
+            self._source_index[source_name],
+            outcome_index(trace),
+            problem,
+            stable_key(group_name(trace)),
+            trace.step,
+            len(words),
+            n_tokens,
+            stable_key(trace.answer) if trace.answer is not None else 0,
+            recorded_error_kind(trace),
+            (shape.kind, shape.similarity, shape.variation),
+        )
+        self._ledger.add(row, marks, None if tokens is None else tokens.sums, first_entropies)
+        is_sampled = key <= self._plan.max_entropy_key
+        if is_sampled and tokens is not None and trace.token_ids is not None and trace.entropies is not None:
+            entropies = np.array(trace.entropies, np.float32)
+            self.token_samples.append(TokenSample(key, row.source, problem, entropies, tokens.masks))
+        if key in self._plan.sampled_keys:
+            text_only = replace(trace, token_ids=None, logprobs=None, entropies=None)
+            self.sampled_traces[key] = SampledTrace(source_name, text_only)
