@@ -19,7 +19,7 @@ from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
 from sgram.traces.ids import IdSet
-from sgram.traces.readers import Counts
+from sgram.traces.readers import RowCounts
 
 Dialect = Literal[("auto", *DIALECTS)]
 _MODELS_SHOWN = 8
@@ -252,7 +252,7 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     print_table(("kept traces", ""), facts)
 
 
-def _counts(report: Counts) -> tuple[int, int, int, int]:
+def _counts(report: RowCounts) -> tuple[int, int, int, int]:
     return report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined
 
 

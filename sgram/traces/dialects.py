@@ -1,7 +1,6 @@
 """How each tool writes a rollout, as one pure function a dialect: record -> fields of traces.
 
-Knows nothing about files, compression or ids that must be made up. What is missing stays missing; what
-has no field of its own goes to `meta`. docs/formats.md is the same in prose.
+What is missing stays missing; what has no field of its own goes to `meta`. docs/formats.md is the same in prose.
 """
 
 import math
@@ -12,10 +11,19 @@ from typing import Any
 import orjson
 
 from sgram.errors import UsageError
-from sgram.traces.fields import Fields, Record, as_text, coerced, is_number, need, rest, whole
+from sgram.traces.fields import (
+    Fields,
+    Record,
+    as_text,
+    convert_fields,
+    is_number,
+    require_fields,
+    split_meta,
+    whole_number,
+)
 from sgram.traces.ids import content_digest
 from sgram.traces.messages import prompt_text, reply_text, split_messages
-from sgram.traces.trace import RowError, kind_of
+from sgram.traces.trace import RowError, json_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +41,24 @@ _ALIASES = {"response": "text", "problem": "prompt", "problem_id": "group", "ref
 
 def from_sgram(record: Record, options: DialectOptions) -> list[Fields]:
     """Our own fields, four of which may go by the names in `_ALIASES`."""
-    fields = rest(record)
+    fields = split_meta(record)
     meta = fields["meta"]
     for alias, name in _ALIASES.items():
-        if alias in meta and name not in fields:
-            fields[name] = meta.pop(alias)
-    return [coerced(fields)]
+        if alias in record and name not in fields:  # not in the record's own `meta`, which is read back as it was
+            fields[name] = record[alias]
+            meta.pop(alias)
+    return [convert_fields(fields)]
 
 
 def from_openai(record: Record, options: DialectOptions) -> list[Fields]:
     """`messages`, or `prompt` and `completion`, each a string or messages."""
-    fields = rest(record, ("messages", "prompt", "completion", "reasoning_content"))
+    fields = split_meta(record, ("messages", "prompt", "completion", "reasoning_content"))
+    asked: Any
+    reply: Any
     if record.get("messages") is not None:
         asked, reply = split_messages(record["messages"])
     else:
-        need(record, "completion")
+        require_fields(record, "completion")
         asked, reply = record.get("prompt"), record["completion"]
         if record.get("reasoning_content") is not None:
             reply = {"content": reply, "reasoning_content": record["reasoning_content"]}
@@ -57,7 +68,7 @@ def from_openai(record: Record, options: DialectOptions) -> list[Fields]:
         fields["meta"]["parts"] = parts
     if fields.get("group") is None and fields["prompt"] is not None:
         fields["group"] = _group(fields.get("step"), fields["prompt"])
-    return [coerced(fields)]
+    return [convert_fields(fields)]
 
 
 def weighted_reward(columns: Mapping[str, Any], weights: Mapping[str, float]) -> float | None:
@@ -72,19 +83,19 @@ def weighted_reward(columns: Mapping[str, Any], weights: Mapping[str, float]) ->
     if not weights:
         named = [name for name in columns if "reward" in name.lower()]
         weights = dict.fromkeys(named or columns, 1.0)
-    known = [
+    terms = [
         weight * float(columns[name])
         for name, weight in weights.items()
         if isinstance(columns.get(name), int | float) and math.isfinite(columns[name])
     ]
-    return sum(known) if known else None
+    return sum(terms) if terms else None
 
 
 def _group(step: Any, prompt: str | None, *more: Any) -> str | None:
     """The group of traces sampled for `prompt` at `step`, where the tool wrote none."""
     if prompt is None:
         return None
-    return content_digest(None if step is None else whole("step", step), prompt, *more)
+    return content_digest(None if step is None else whole_number("step", step), prompt, *more)
 
 
 _TRL = ("step", "prompt", "completion")
@@ -92,7 +103,7 @@ _TRL = ("step", "prompt", "completion")
 
 def from_trl(record: Record, options: DialectOptions) -> list[Fields]:
     """A row of a TRL completions file: `step, prompt, completion, <reward functions>, advantage`."""
-    need(record, "completion")
+    require_fields(record, "completion")
     meta = {key: value for key, value in record.items() if key not in _TRL}
     text, parts = reply_text(record["completion"])
     if parts:
@@ -112,12 +123,12 @@ def from_trl(record: Record, options: DialectOptions) -> list[Fields]:
         "correct": accuracy if accuracy in (0, 1) else None,
         "meta": {name: None if value != value else value for name, value in meta.items()},
     }
-    return [coerced({**fields, "group": _group(step, prompt)})]
+    return [convert_fields({**fields, "group": _group(step, prompt)})]
 
 
 def from_verl(record: Record, options: DialectOptions) -> list[Fields]:
     """A line of a verl rollout dump: `input, output, gts, score, step`, reward extras."""
-    need(record, "input", "output")
+    require_fields(record, "input", "output")
     fields = {
         "prompt": prompt_text(record["input"]),
         "text": record["output"],
@@ -133,7 +144,7 @@ def from_verl(record: Record, options: DialectOptions) -> list[Fields]:
         fields["answer"] = answer
     if options.rewards:
         fields["reward"] = weighted_reward({**fields["meta"], "score": record.get("score")}, options.rewards)
-    return [coerced({**fields, "group": _group(record.get("step"), fields["prompt"])})]
+    return [convert_fields({**fields, "group": _group(record.get("step"), fields["prompt"])})]
 
 
 _VERL = ("input", "output", "gts", "score", "step")
@@ -141,8 +152,8 @@ _VERL = ("input", "output", "gts", "score", "step")
 
 def from_verifiers(record: Record, options: DialectOptions) -> list[Fields]:
     """A line of a verifiers results file: `example_id, prompt, completion, answer, reward, ...`."""
-    need(record, "completion")
-    fields = rest(record, ("prompt", "completion", "answer", "reward"))
+    require_fields(record, "completion")
+    fields = split_meta(record, ("prompt", "completion", "answer", "reward"))
     fields["prompt"] = prompt_text(record.get("prompt"))
     fields["text"], parts = reply_text(record["completion"])
     fields["reference"] = record.get("answer")
@@ -153,9 +164,9 @@ def from_verifiers(record: Record, options: DialectOptions) -> list[Fields]:
     if options.rewards:
         fields["reward"] = weighted_reward({**meta, "reward": record.get("reward")}, options.rewards)
     if fields.get("group") is None:
-        key = [as_text(meta.get(name)) for name in ("task", "example_id") if meta.get(name) is not None]
+        key = [as_text(meta[name]) or "" for name in ("task", "example_id") if meta.get(name) is not None]
         fields["group"] = "/".join(key) if "example_id" in meta else _group(None, fields["prompt"])
-    return [coerced(fields)]
+    return [convert_fields(fields)]
 
 
 def _lm_eval_prompt(arguments: Any) -> str | None:
@@ -178,8 +189,9 @@ def from_lm_eval(record: Record, options: DialectOptions) -> list[Fields]:
     responses = [one for some in nested for one in (some if isinstance(some, list) else [some])]
     if not responses or not all(isinstance(one, str) for one in responses):
         raise RowError("resps holds no text: a row of a loglikelihood task")
-    listed = record.get("metrics") if isinstance(record.get("metrics"), list) else ["exact_match"]
-    scores = [record[name] for name in listed if isinstance(name, str) and is_number(record.get(name))]
+    listed = record.get("metrics")
+    names = listed if isinstance(listed, list) else ["exact_match"]
+    scores = [record[name] for name in names if isinstance(name, str) and is_number(record.get(name))]
     score = scores[0] if scores and len(responses) == 1 else None
     answers = record.get("filtered_resps")
     answer = answers[0] if isinstance(answers, list) and answers and len(responses) == 1 else None
@@ -193,7 +205,7 @@ def from_lm_eval(record: Record, options: DialectOptions) -> list[Fields]:
         "model": record.get("model"),
         "meta": {key: value for key, value in record.items() if key not in _LM_EVAL},
     }
-    return [coerced({**fields, "text": text}) for text in responses]
+    return [convert_fields({**fields, "text": text}) for text in responses]
 
 
 _LM_EVAL = ("arguments", "resps", "filtered_resps", "target", "model")
@@ -201,7 +213,7 @@ _LM_EVAL = ("arguments", "resps", "filtered_resps", "target", "model")
 
 def from_prime_rl(record: Record, options: DialectOptions) -> list[Fields]:
     """A line of a prime-rl token export: the response is the tokens whose `loss_mask` is true."""
-    need(record, "token_ids", "loss_mask")
+    require_fields(record, "token_ids", "loss_mask")
     if options.decode is None:
         raise UsageError("prime-rl exports hold token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
     ids, mask = record["token_ids"], record["loss_mask"]
@@ -231,7 +243,7 @@ def from_prime_rl(record: Record, options: DialectOptions) -> list[Fields]:
         "entropies": _at(record, "entropy", chosen, len(ids)),
         "meta": meta,
     }
-    return [coerced(fields)]
+    return [convert_fields(fields)]
 
 
 def _at(record: Record, name: str, chosen: list[int], length: int) -> list[float] | None:
@@ -276,7 +288,7 @@ def from_inspect(record: Record, options: DialectOptions) -> list[Fields]:
         "model": record.get("model"),
         "meta": meta,
     }
-    return [coerced(fields)]
+    return [convert_fields(fields)]
 
 
 def _grade(value: Any) -> float | None:
@@ -325,5 +337,5 @@ def detect(keys: Iterable[str]) -> str | None:
 def fields_of(record: Any, dialect: str, options: DialectOptions) -> list[Fields]:
     """Fields of the traces that `record` holds; `RowError` when it is none of this dialect."""
     if type(record) is not dict:
-        raise RowError(f"row is {kind_of(record)}, not an object")
+        raise RowError(f"row is {json_type(record)}, not an object")
     return DIALECTS[dialect](record, options)

@@ -1,4 +1,4 @@
-"""Ids for traces that have none, and duplicates among those that have. Knows nothing about files."""
+"""Ids of traces: digests for traces without an id, and a compact set that finds repeated ids."""
 
 import hashlib
 from array import array
@@ -7,14 +7,22 @@ import orjson
 
 
 def content_digest(*parts: str | int | None) -> str:
-    """16 hex digits that stand for `parts`."""
+    """Return 16 hex digits that identify `parts`.
+
+    >>> content_digest("2+2?", "4", None)
+    'b5b2c47ace7d3387'
+    """
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
 
 
 class IdSet:
-    """A set of ids in 11 to 21 bytes each: only 64 bits of a hash of an id are held.
+    """Set of ids in 11 to 21 bytes each: it stores 64 bits of a hash of each id.
 
-    Two ids of 10 million are taken for one with a probability of about 3 in a million.
+    With 10 million ids, the probability that any two are confused is about 3 in a million.
+
+    >>> ids = IdSet()
+    >>> ids.add("a"), ids.add("a"), len(ids)
+    (True, False, 1)
     """
 
     def __init__(self) -> None:
@@ -24,46 +32,51 @@ class IdSet:
         return self._count
 
     def add(self, name: str) -> bool:
-        """Hold `name`; whether it is new."""
+        """Add the id `name`; return whether it is new."""
         key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
         if not self._insert(self._slots, key):
             return False
         self._count += 1
         if self._count * 4 > len(self._slots) * 3:
             larger = array("Q", bytes(16 * len(self._slots)))
-            for held in self._slots:
-                if held:
-                    self._insert(larger, held)
+            for old_key in self._slots:
+                if old_key:
+                    self._insert(larger, old_key)
             self._slots = larger
         return True
 
     @staticmethod
-    def _insert(slots: array, key: int) -> bool:
+    def _insert(slots: "array[int]", key: int) -> bool:
         mask = len(slots) - 1
-        at = key & mask
-        while slots[at]:
-            if slots[at] == key:
+        slot = key & mask
+        while slots[slot]:
+            if slots[slot] == key:
                 return False
-            at = (at + 1) & mask
-        slots[at] = key
+            slot = (slot + 1) & mask
+        slots[slot] = key
         return True
 
 
-class IdGiver:
-    """Keeps the ids of one reading unique: made ones get ``~2``, ``~3`` when they repeat."""
+class IdRegistry:
+    """Keeps the ids of one pass over an input unique: repeated digests get the suffix ``~2``, ``~3``, ...
+
+    >>> ids = IdRegistry()
+    >>> ids.register("a"), ids.register("a")
+    (True, False)
+    """
 
     def __init__(self) -> None:
-        self._seen = IdSet()
+        self._ids = IdSet()
         self._repeats: dict[str, int] = {}
 
-    def accept(self, given: str) -> bool:
-        """Whether the `given` id was not seen before."""
-        return self._seen.add(given)
+    def register(self, name: str) -> bool:
+        """Register an id that the input holds; return whether it is new."""
+        return self._ids.add(name)
 
-    def make(self, prompt: str | None, text: str, step: int | None) -> str:
-        """An id from the content; the same content again gives another id, in order of arrival."""
-        made = name = content_digest(prompt, text, step)
-        while not self._seen.add(name):
-            self._repeats[made] = self._repeats.get(made, 1) + 1
-            name = f"{made}~{self._repeats[made]}"
+    def create(self, prompt: str | None, text: str, step: int | None) -> str:
+        """Return a new id made of the content. Equal content gives numbered ids, in order of arrival."""
+        content_id = name = content_digest(prompt, text, step)
+        while not self._ids.add(name):
+            self._repeats[content_id] = self._repeats.get(content_id, 1) + 1
+            name = f"{content_id}~{self._repeats[content_id]}"
         return name

@@ -1,6 +1,6 @@
-"""Rows out of Inspect logs (``.eval``), by the library that writes them. Knows nothing about traces.
+"""Rows of Inspect logs (``.eval``), read with the inspect-ai library.
 
-The archive is looked over before the library inflates it, as it comes from somebody else.
+The archive's sizes are checked before the library decompresses it, because a log may come from anyone.
 """
 
 import os
@@ -12,9 +12,9 @@ import orjson
 
 from sgram.errors import InputError, MissingExtraError
 from sgram.safe_reading import BLOCK, Caps
-from sgram.traces.sources import Row, Source
+from sgram.traces.rows import InputFile, Row
 
-_NOT_NEEDED = {"events", "store", "timelines", "events_data"}
+_EXCLUDED_FIELDS = {"events", "store", "timelines", "events_data"}
 
 
 def _library() -> Any:
@@ -27,23 +27,27 @@ def _library() -> Any:
     return inspect_ai.log
 
 
-def _look_over(source: Source, caps: Caps) -> None:
+def _check_archive(file: InputFile, caps: Caps) -> None:
+    """Raise `InputError` if the log is not a zip archive or inflates past a cap."""
     try:
-        with zipfile.ZipFile(source.path) as archive:
-            inflated = [member.file_size for member in archive.infolist()]
-        stored = os.path.getsize(source.path)  # noqa: PTH202
+        with zipfile.ZipFile(file.path) as archive:
+            member_sizes = [member.file_size for member in archive.infolist()]
+        stored = os.path.getsize(file.path)  # noqa: PTH202
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(f"{source.name} is no Inspect log: {error}; check the file") from error
-    bomb = sum(inflated) > max(BLOCK, caps.max_inflation * stored)
-    if bomb or sum(inflated) > caps.max_inflated_bytes or max(inflated, default=0) > 4 * caps.max_line_bytes:
-        raise InputError(f"{source.name} inflates from {stored} to {sum(inflated)} bytes, more than the cap allows")
+        raise InputError(f"{file.name} is no Inspect log: {error}; check the file") from error
+    inflated = sum(member_sizes)
+    is_bomb = inflated > max(BLOCK, caps.max_inflation * stored)
+    if is_bomb or inflated > caps.max_inflated_bytes or max(member_sizes, default=0) > 4 * caps.max_line_bytes:
+        raise InputError(f"{file.name} inflates from {stored} to {inflated} bytes, more than the cap allows")
 
 
 def _record(sample: Any, header: Any) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [one.model_dump(exclude_none=True) for one in value]
-        return value
+    """Return a sample as a JSON record, as the dialect ``inspect`` expects it."""
+
+    def plain(messages: Any) -> Any:
+        if isinstance(messages, list):
+            return [message.model_dump(exclude_none=True) for message in messages]
+        return messages
 
     scores = {name: {"value": score.value, "answer": score.answer} for name, score in (sample.scores or {}).items()}
     return {
@@ -62,32 +66,35 @@ def _record(sample: Any, header: Any) -> dict[str, Any]:
     }
 
 
-def iter_samples(source: Source, caps: Caps) -> Iterator[Row]:
-    """Samples of the log `source` as records, one in memory at a time; one that cannot be read is a fault."""
-    log, kind = _library(), "json" if source.path.lower().endswith(".json") else "eval"
-    if kind == "eval":
-        _look_over(source, caps)
+def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
+    """Yield the samples of a log as rows, one in memory at a time; an unreadable sample is a row with a fault.
+
+    Raise `InputError` if the log itself cannot be read, `MissingExtraError` if inspect-ai is not installed.
+    """
+    log, log_format = _library(), "json" if file.path.lower().endswith(".json") else "eval"
+    if log_format == "eval":
+        _check_archive(file, caps)
     try:
-        header = log.read_eval_log(source.path, header_only=True, format=kind)
-        summaries = log.read_eval_log_sample_summaries(source.path, format=kind)
+        header = log.read_eval_log(file.path, header_only=True, format=log_format)
+        summaries = log.read_eval_log_sample_summaries(file.path, format=log_format)
     except Exception as error:  # the library promises no kind of error
-        raise InputError(f"{source.name} cannot be read as an Inspect log: {_one_line(error)}") from error
+        raise InputError(f"{file.name} cannot be read as an Inspect log: {_one_line(error)}") from error
     for number, summary in enumerate(summaries, 1):
         try:
             sample = log.read_eval_log_sample(
-                source.path,
+                file.path,
                 summary.id,
                 summary.epoch,
                 resolve_attachments="core",
-                format=kind,
-                exclude_fields=_NOT_NEEDED,
+                format=log_format,
+                exclude_fields=_EXCLUDED_FIELDS,
             )
             record = orjson.loads(orjson.dumps(_record(sample, header)))
         except Exception as error:
             yield Row(number, None, None, f"sample cannot be read: {_one_line(error)}")
         else:
             yield Row(number, None, record)
-        source.share_read = number / len(summaries)
+        file.share_read = number / len(summaries)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Token ids back to text, for exports that hold ids alone. Knows nothing about traces."""
+"""Tokenizers: their files, names and decoders, for exports that hold token ids without text."""
 
 import os
 from collections.abc import Callable
@@ -13,22 +13,26 @@ if TYPE_CHECKING:
 
 
 def _tokenizer_file(path: Path) -> Path:
-    """``tokenizer.json`` behind `path`: the file, a model's directory, or a directory of the hub's cache."""
+    """Return the ``tokenizer.json`` of `path`: the file itself, a model's directory, or one of the hub's cache."""
     if not path.is_dir():
         return path
     snapshots = sorted(path.glob("snapshots/*/tokenizer.json"))
     current = path / "refs" / "main"
     if current.is_file():
         snapshots.append(path / "snapshots" / current.read_text().strip() / "tokenizer.json")
-    choices = [path / "tokenizer.json", *reversed(snapshots)]
-    found = next((choice for choice in choices if choice.is_file()), None)
-    if found is None:
+    candidates = [path / "tokenizer.json", *reversed(snapshots)]
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
         raise InputError(f"{excerpt(path)} holds no tokenizer.json; name the file itself")
-    return found
+    return file
 
 
 def tokenizer_name(path: str | os.PathLike[str]) -> str:
-    """What the tokenizer at `path` is called: by its hub id, its directory, or its file's own name; never by a path."""
+    """Return the name of the tokenizer at `path`: its hub id, its directory's or its file's name, never a path.
+
+    >>> tokenizer_name("/models/Qwen2.5-7B/tokenizer.json"), tokenizer_name("/hub/models--org--name")
+    ('Qwen2.5-7B', 'org/name')
+    """
     path = Path(os.path.abspath(path))  # noqa: PTH100  a link is called by its own name
     hub = next((part for part in reversed(path.parts) if part.startswith("models--")), "")
     if hub:
@@ -39,7 +43,10 @@ def tokenizer_name(path: str | os.PathLike[str]) -> str:
 
 
 def load_tokenizer(path: str | os.PathLike[str]) -> "Tokenizer":
-    """The tokenizer at `path`, a tokenizer.json or its directory; it neither cuts nor pads what it encodes."""
+    """Return the tokenizer at `path`, a tokenizer.json or its directory, without truncation and padding.
+
+    Raise `InputError` if it cannot be read, `MissingExtraError` if the library is not installed.
+    """
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
@@ -56,10 +63,13 @@ def load_tokenizer(path: str | os.PathLike[str]) -> "Tokenizer":
 
 
 def load_decoder(path: str | os.PathLike[str]) -> Callable[[list[int]], str]:
-    """Function from token ids to their text, special tokens included, by the tokenizer at `path`."""
+    """Return a function from token ids to their text, with special tokens, by the tokenizer at `path`.
+
+    Errors are those of `load_tokenizer`.
+    """
     tokenizer = load_tokenizer(path)
 
-    def decode(ids: list[int]) -> str:
-        return tokenizer.decode(ids, skip_special_tokens=False)
+    def decode(token_ids: list[int]) -> str:
+        return tokenizer.decode(token_ids, skip_special_tokens=False)
 
     return decode

@@ -1,4 +1,4 @@
-"""The trace: one sampled response and what is known about it. Knows nothing about files or words."""
+"""The trace: one sampled response to a prompt, with its metadata."""
 
 import math
 from collections.abc import Mapping
@@ -9,53 +9,62 @@ from sgram.errors import InputError
 
 
 class RowError(InputError):
-    """One row cannot be a trace; the message says why, its kind first, before any colon."""
+    """A row that cannot become a trace. The message names the kind of reason before its first colon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One sampled response to a prompt; whatever is not known is None, never 0 or an empty string."""
+    """One sampled response to a prompt. A missing field is None, never 0 or an empty string.
+
+    >>> trace = Trace(id="a", text="Wait, 2 + 2 is 4.", correct=True)
+    >>> trace.correct, trace.reward
+    (True, None)
+    """
 
     id: str
-    """Unique within what is read together."""
+    """Unique among the traces that are read together."""
     group: str | None = None
     """Key shared by the traces sampled for one prompt at one step."""
     prompt: str | None = None
     text: str
-    """The model's words exactly, never normalized."""
+    """The model's words exactly as sampled, never normalized."""
     reward: float | None = None
     correct: bool | None = None
     answer: str | None = None
-    """The answer taken from the response."""
+    """Answer that the response gives."""
     reference: str | None = None
-    """The answer it should have given."""
+    """Answer that is expected."""
     step: int | None = None
-    """Training step of the model that wrote it."""
+    """Training step of the model that wrote the response."""
     model: str | None = None
     token_ids: tuple[int, ...] | None = None
     """Ids of the response's tokens as sampled."""
     logprobs: tuple[float, ...] | None = None
-    """Log-probability of each sampled token, nats."""
+    """Log-probability of each sampled token, in nats."""
     entropies: tuple[float, ...] | None = None
-    """Entropy of the next-token distribution that each token was drawn from, nats."""
+    """Entropy of the next-token distribution at each sampled token, in nats."""
     meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Everything else, as JSON values."""
+    """All other fields of the record, as JSON values."""
 
 
-_STRINGS = ("group", "prompt", "answer", "reference", "model")
-_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+_STRING_FIELDS = ("group", "prompt", "answer", "reference", "model")
+_JSON_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
-def kind_of(value: object) -> str:
-    """What `value` is in the words of JSON."""
+def json_type(value: object) -> str:
+    """Return the JSON name of the type of `value`, for messages.
+
+    >>> json_type([1]), json_type(0.5), json_type(None)
+    ('an array', 'a number', 'null')
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "a number"
-    return _KINDS.get(type(value), f"a {type(value).__name__}")
+    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
 
 
-def wrong_type(name: str, value: object, wanted: str) -> RowError:
-    """The error for a field of the wrong type."""
-    return RowError(f"field {name} is {kind_of(value)}, not {wanted}")
+def wrong_type(name: str, value: object, expected: str) -> RowError:
+    """Return the error for a field of the wrong type."""
+    return RowError(f"field {name} is {json_type(value)}, not {expected}")
 
 
 def _check_string(name: str, value: object) -> None:
@@ -68,29 +77,36 @@ def _check_string(name: str, value: object) -> None:
             raise RowError(f"field {name} holds a lone surrogate, which is no character") from None
 
 
-def _check_numbers(name: str, values: object, kinds: tuple[type, ...], size: int | None) -> None:
-    if type(values) is not tuple:
-        raise wrong_type(name, values, "a tuple of numbers")
-    if any(type(value) not in kinds for value in values):
+def _check_numbers(name: str, numbers: object, types: tuple[type, ...], length: int | None) -> None:
+    """Raise `RowError` unless `numbers` is a tuple of finite numbers of these types and of this length."""
+    if type(numbers) is not tuple:
+        raise wrong_type(name, numbers, "a tuple of numbers")
+    if any(type(number) not in types for number in numbers):
         raise RowError(f"field {name} holds something else than numbers")
-    if float in kinds and not all(map(math.isfinite, values)):
+    if float in types and not all(map(math.isfinite, numbers)):
         raise RowError(f"field {name} holds a number that is not finite")
-    if size is not None and len(values) != size:
-        raise RowError(f"field {name} has another length than token_ids: {len(values)}, not {size}")
+    if length is not None and len(numbers) != length:
+        raise RowError(f"field {name} has another length than token_ids: {len(numbers)}, not {length}")
 
 
 def check_trace(trace: Trace, max_text_chars: int | None = None) -> Trace:
-    """`trace` itself, if every field keeps its promise; else `RowError`. Does not look inside `meta`."""
+    """Return `trace` if every field is valid; else raise `RowError`. The content of `meta` is not checked.
+
+    >>> check_trace(Trace(id="a", text="wait", reward=float("nan")))
+    Traceback (most recent call last):
+    ...
+    sgram.traces.trace.RowError: field reward is no finite number: nan
+    """
     _check_string("id", trace.id)
     if not trace.id:
         raise RowError("field id is empty")
     _check_string("text", trace.text)
     if max_text_chars is not None and len(trace.text) > max_text_chars:
         raise RowError(f"text is longer than the cap of {max_text_chars} characters")
-    for name in _STRINGS:
-        value = getattr(trace, name)
-        if value is not None:
-            _check_string(name, value)
+    for name in _STRING_FIELDS:
+        text = getattr(trace, name)
+        if text is not None:
+            _check_string(name, text)
     if trace.reward is not None and (type(trace.reward) is not float or not math.isfinite(trace.reward)):
         raise RowError(f"field reward is no finite number: {trace.reward!r:.40}")
     if trace.correct is not None and type(trace.correct) is not bool:
@@ -101,14 +117,14 @@ def check_trace(trace: Trace, max_text_chars: int | None = None) -> Trace:
         raise RowError("field step has more than 64 bits")
     if not isinstance(trace.meta, Mapping):
         raise wrong_type("meta", trace.meta, "an object")
-    size = None
+    n_tokens = None
     if trace.token_ids is not None:
         _check_numbers("token_ids", trace.token_ids, (int,), None)
-        size = len(trace.token_ids)
-        if size and not (min(trace.token_ids) >= 0 and max(trace.token_ids) < 1 << 31):
+        n_tokens = len(trace.token_ids)
+        if n_tokens and not (min(trace.token_ids) >= 0 and max(trace.token_ids) < 1 << 31):
             raise RowError("field token_ids holds a number that is no token id")
     for name in ("logprobs", "entropies"):
-        values = getattr(trace, name)
-        if values is not None:
-            _check_numbers(name, values, (float,), size)
+        numbers = getattr(trace, name)
+        if numbers is not None:
+            _check_numbers(name, numbers, (float,), n_tokens)
     return trace

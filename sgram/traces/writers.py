@@ -1,4 +1,4 @@
-"""Traces into files, streaming and atomically; reading them back gives the same traces. Knows no words."""
+"""Writers of traces: streaming and atomic; reading the file back gives the same traces."""
 
 import gzip
 import json
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 
@@ -17,7 +17,14 @@ from sgram.traces.trace import RowError, Trace, check_trace
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _FIELDS = tuple(name for name in Trace.__dataclass_fields__ if name != "meta")
-HOW = "end its name in .jsonl, .jsonl.gz, .jsonl.zst or .parquet, or write - for stdout"
+FORMAT_HINT = "end its name in .jsonl, .jsonl.gz, .jsonl.zst or .parquet, or write - for stdout"
+"""How the name of an output chooses its format, for messages."""
+
+
+class _ByteSink(Protocol):
+    """Anything that takes bytes: a file, or the compressor in front of it."""
+
+    def write(self, data: bytes, /) -> int: ...
 
 
 def _has_non_finite(value: Any) -> bool:
@@ -29,7 +36,7 @@ def _has_non_finite(value: Any) -> bool:
 
 
 def _meta_json(trace: Trace) -> bytes:
-    """`meta` as JSON; orjson nests 254 deep only, the standard library somewhat deeper."""
+    """Return `trace.meta` as JSON. orjson nests 254 deep only, the standard library somewhat deeper."""
     try:
         if _has_non_finite(trace.meta):
             raise ValueError("it holds NaN or an infinite number")
@@ -45,7 +52,8 @@ def _meta_json(trace: Trace) -> bytes:
         ) from error
 
 
-def _checked(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
+def _check_traces(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
+    """Yield each trace with its `meta` as JSON. Raise `SgramError` if one cannot be written."""
     for trace in traces:
         try:
             yield check_trace(trace), _meta_json(trace)
@@ -53,50 +61,56 @@ def _checked(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
             raise SgramError(f"trace {excerpt(str(trace.id))!r} cannot be written: {error}") from error
 
 
-def _write_lines(rows: Iterable[tuple[Trace, bytes]], file: BinaryIO) -> int:
-    count = 0
-    for trace, meta in rows:
+def _write_lines(traces: Iterable[tuple[Trace, bytes]], file: _ByteSink) -> int:
+    n_traces = 0
+    for trace, meta in traces:
         fields = {name: value for name in _FIELDS if (value := getattr(trace, name)) is not None}
         if trace.meta:
             fields["meta"] = orjson.Fragment(meta)
         file.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
-        count += 1
-    return count
+        n_traces += 1
+    return n_traces
 
 
 @contextmanager
-def _packed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """`file` behind the compression that `name` asks for; the same bytes for the same content."""
+def _compressed(file: BinaryIO, name: str) -> Iterator[_ByteSink]:
+    """Yield `file` behind the compression of the suffix of `name`. Equal content gives equal bytes."""
     if name.endswith(".gz"):
-        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-            yield packed
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as gzip_file:
+            yield gzip_file
     elif name.endswith(".zst"):
         import zstandard
 
         compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
-        with compressor.stream_writer(file, closefd=False) as packed:
-            yield packed
+        with compressor.stream_writer(file, closefd=False) as zstd_file:
+            yield zstd_file
     else:
         yield file
 
 
 def write_traces(traces: Iterable[Trace], path: str | os.PathLike[str]) -> int:
-    """Write `traces` to `path` in the format that its name ends in, ``-`` for JSONL on stdout; their number.
+    """Write `traces` to `path` in the format of its suffix, or as JSONL to stdout for ``-``; return their number.
 
-    The file appears when all are written. Tuples inside `meta` become lists; all else comes back as it was.
+    The file appears when all traces are written. Tuples inside `meta` become lists; everything else is read back as
+    it was. Raise `UsageError` if the suffix names no format, `SgramError` if a trace or the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_traces([Trace(id="a", text="wait")], f"{folder}/traces.jsonl.gz")
+    1
     """
     name = os.fspath(path).lower()
     if name == "-":
-        count = _write_lines(_checked(traces), sys.stdout.buffer)
+        n_traces = _write_lines(_check_traces(traces), sys.stdout.buffer)
         sys.stdout.buffer.flush()
-        return count
-    lines = name.removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson"))
-    if not lines and not name.endswith(".parquet"):
-        raise UsageError(f"{excerpt(path)} says no format; {HOW}")
+        return n_traces
+    is_lines = name.removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson"))
+    if not is_lines and not name.endswith(".parquet"):
+        raise UsageError(f"the name {excerpt(path)} has no known format; {FORMAT_HINT}")
     with write_atomic(path) as file:
-        if lines:
-            with _packed(file, name) as packed:
-                return _write_lines(_checked(traces), packed)
+        if is_lines:
+            with _compressed(file, name) as compressed:
+                return _write_lines(_check_traces(traces), compressed)
         from sgram.traces.parquet import write_parquet
 
-        return write_parquet(_checked(traces), file)
+        return write_parquet(_check_traces(traces), file)

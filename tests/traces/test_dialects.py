@@ -177,6 +177,12 @@ def test_another_name_never_hides_the_field_itself():
     assert fields == {"id": "1", "text": "t", "correct": True, "meta": {"response": "r"}}
 
 
+@pytest.mark.parametrize("meta", [{"problem": 5, "response": None}, '{"problem":5,"response":null}'])
+def test_the_meta_of_a_record_is_read_back_as_it_was_written(meta):
+    fields = only({"text": "t", "meta": meta}, "sgram")
+    assert fields == {"text": "t", "meta": {"problem": 5, "response": None}}
+
+
 def test_chat_messages_become_prompt_and_text():
     fields = only({**MESSAGES, "id": "a", "model": "m", "source": "s"}, "openai")
     assert fields == {

@@ -1,6 +1,6 @@
 import pytest
 
-from sgram.traces.fields import FIELDS, as_text, coerced, need, rest, whole
+from sgram.traces.fields import TRACE_FIELDS, as_text, convert_fields, require_fields, split_meta, whole_number
 from sgram.traces.trace import RowError, Trace, check_trace
 
 
@@ -27,7 +27,7 @@ from sgram.traces.trace import RowError, Trace, check_trace
     ],
 )
 def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
-    found = coerced({"text": "t", name: value})[name]
+    found = convert_fields({"text": "t", name: value})[name]
     assert found == becomes
     assert type(found) is type(becomes)
     check_trace(Trace(**{"id": "a", "text": "t", name: found}))
@@ -57,33 +57,33 @@ def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
 )
 def test_other_values_are_told_by_field(name, value):
     with pytest.raises(RowError, match=f"^field {name} "):
-        coerced({"text": "t", name: value})
+        convert_fields({"text": "t", name: value})
 
 
 def test_missing_values_are_left_out_and_text_must_be_there():
-    assert coerced({"text": "", "reward": None, "meta": {}}) == {"text": "", "meta": {}}
+    assert convert_fields({"text": "", "reward": None, "meta": {}}) == {"text": "", "meta": {}}
     for fields in ({}, {"text": None}):
         with pytest.raises(RowError, match=r"^field text is missing"):
-            coerced(fields)
+            convert_fields(fields)
 
 
 def test_what_is_needed_must_be_there():
-    need({"a": 0, "b": ""}, "a", "b")
+    require_fields({"a": 0, "b": ""}, "a", "b")
     with pytest.raises(RowError, match=r"^field b is missing"):
-        need({"a": 0, "b": None}, "a", "b")
+        require_fields({"a": 0, "b": None}, "a", "b")
 
 
 def test_known_names_are_fields_and_the_others_meta():
     record = {"text": "t", "step": 1, "x": 2, "used": 3, "meta": {"x": 4, "y": 5}}
-    assert rest(record, ("used",)) == {"text": "t", "step": 1, "meta": {"x": 4, "y": 5}}
+    assert split_meta(record, ("used",)) == {"text": "t", "step": 1, "meta": {"x": 4, "y": 5}}
     assert record["meta"] == {"x": 4, "y": 5}
-    assert set(rest(dict.fromkeys(FIELDS - {"meta"}, 1))) == FIELDS
+    assert set(split_meta(dict.fromkeys(TRACE_FIELDS - {"meta"}, 1))) == TRACE_FIELDS
 
 
 def test_whole_numbers_have_64_bits():
-    assert whole("step", (1 << 63) - 1) == (1 << 63) - 1
+    assert whole_number("step", (1 << 63) - 1) == (1 << 63) - 1
     with pytest.raises(RowError, match="not a whole number"):
-        whole("step", 1 << 63)
+        whole_number("step", 1 << 63)
 
 
 def test_text_of_a_value_is_the_string_itself_or_json():

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.traces.ids import IdGiver, IdSet, content_digest
+from sgram.traces.ids import IdRegistry, IdSet, content_digest
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=300))
@@ -21,21 +21,21 @@ def test_an_id_set_grows_and_stays_small():
 
 
 def test_made_ids_depend_on_the_content_alone_and_are_numbered_when_it_repeats():
-    ids = IdGiver()
-    made = [ids.make("p", "t", 1) for _ in range(3)]
+    ids = IdRegistry()
+    made = [ids.create("p", "t", 1) for _ in range(3)]
     digest = content_digest("p", "t", 1)
     assert made == [digest, f"{digest}~2", f"{digest}~3"]
     assert len(digest) == 16
-    assert ids.make("p", "t", 2) != digest
-    assert ids.make(None, "t", 1) != digest
+    assert ids.create("p", "t", 2) != digest
+    assert ids.create(None, "t", 1) != digest
 
 
 def test_a_given_id_is_accepted_once_and_made_ones_step_aside():
-    ids, digest = IdGiver(), content_digest("p", "t", None)
-    assert ids.accept("a")
-    assert not ids.accept("a")
-    assert ids.accept(digest)
-    assert ids.make("p", "t", None) == f"{digest}~2"
+    ids, digest = IdRegistry(), content_digest("p", "t", None)
+    assert ids.register("a")
+    assert not ids.register("a")
+    assert ids.register(digest)
+    assert ids.create("p", "t", None) == f"{digest}~2"
 
 
 def test_digests_cannot_be_confused_across_parts():

@@ -205,10 +205,10 @@ def test_the_quarantine_cannot_be_an_input(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"dialect": "verlx"}, "'verlx' is no dialect; there are: auto, sgram, openai"),
-        ({"on_error": "ignore"}, "on_error is 'ignore'; choose quarantine or raise"),
-        ({"options": ReadOptions(max_bad=1.5)}, "max_bad is 1.5; it is a share of rows"),
-        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is not understood"),
+        ({"dialect": "verlx"}, "unknown dialect 'verlx'; known: auto, sgram, openai"),
+        ({"on_error": "ignore"}, "on_error must be quarantine or raise (got 'ignore')"),
+        ({"options": ReadOptions(max_bad=1.5)}, "max_bad must be a share of rows from 0 to 1 (got 1.5)"),
+        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is invalid"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_reading(tmp_path, arguments, sentence):

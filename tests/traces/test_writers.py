@@ -174,7 +174,7 @@ def test_meta_may_nest_as_deep_as_rows_that_can_be_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["traces", "traces.csv", "traces.json", "traces.jsonl.bz2", "traces.parquet.gz"])
 def test_a_name_that_says_no_format_is_refused(name, tmp_path):
-    with pytest.raises(UsageError, match=r"says no format; end its name in \.jsonl"):
+    with pytest.raises(UsageError, match=r"has no known format; end its name in \.jsonl"):
         write_traces(EXACT, tmp_path / name)
 
 

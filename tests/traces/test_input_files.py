@@ -5,7 +5,7 @@ import pytest
 
 from sgram.errors import InputError, UsageError
 from sgram.safe_reading import Caps
-from sgram.traces.sources import find_sources, is_unfinished, iter_rows
+from sgram.traces.input_files import find_input_files, is_unfinished, iter_rows
 
 ROW = b'{"id":"a","text":"t"}\n'
 
@@ -17,7 +17,7 @@ def put(path: Path, content: bytes = ROW) -> Path:
 
 
 def found(paths: object) -> list[tuple[str, str]]:
-    sources, _ = find_sources(paths)
+    sources, _ = find_input_files(paths)
     return [(Path(source.path).name, source.kind) for source in sources]
 
 
@@ -40,7 +40,7 @@ def test_the_kind_follows_from_the_name_and_the_packing_does_not_matter(tmp_path
 def test_a_folder_gives_known_files_sorted_by_parts(tmp_path):
     for name in ("b.jsonl", "a/z.jsonl", "a.jsonl", "a/b/c.parquet", "x.txt", "y.json", ".h.jsonl", ".git/q.jsonl"):
         put(tmp_path / name)
-    sources, warnings = find_sources(tmp_path)
+    sources, warnings = find_input_files(tmp_path)
     names = [os.path.relpath(source.path, tmp_path) for source in sources]
     assert names == ["a/b/c.parquet", "a/z.jsonl", "a.jsonl", "b.jsonl"]
     assert not warnings
@@ -60,14 +60,14 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
 def test_pipes_in_a_folder_are_not_waited_for(tmp_path):
     put(tmp_path / "in.jsonl")
     os.mkfifo(tmp_path / "pipe.jsonl")
-    sources, _ = find_sources(tmp_path)
+    sources, _ = find_input_files(tmp_path)
     assert [Path(source.path).name for source in sources] == ["in.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["model.pt", "x.PKL", "x.pickle", "x.joblib", "x.pkl.gz", "x.pth"])
 def test_pickles_are_refused(name, tmp_path):
     with pytest.raises(InputError, match="looks like a pickle, and loading one can run any code"):
-        find_sources(put(tmp_path / name))
+        find_input_files(put(tmp_path / name))
 
 
 def test_token_exports_wait_for_their_marker(tmp_path):
@@ -75,24 +75,24 @@ def test_token_exports_wait_for_their_marker(tmp_path):
     done, open_ = put(steps / "step_1" / "rank_0.jsonl"), put(steps / "step_2" / "rank_0.jsonl")
     (steps / "step_1" / "STABLE").touch()
     assert (is_unfinished(str(done)), is_unfinished(str(open_))) == (False, True)
-    sources, warnings = find_sources(steps)
+    sources, warnings = find_input_files(steps)
     assert [source.path for source in sources] == [str(done)]
     assert warnings == [f"{open_} is left out: its step has no STABLE marker yet"]
     with pytest.raises(InputError, match="has no STABLE marker beside it yet"):
-        find_sources(open_)
+        find_input_files(open_)
     (steps / "step_1" / "STABLE").unlink()
     with pytest.raises(InputError, match=r"nothing to read in .*: .* is left out: its step has no STABLE"):
-        find_sources(steps)
+        find_input_files(steps)
 
 
 def test_nothing_named_is_a_wrong_call():
     with pytest.raises(UsageError, match="nothing to read: name files, directories, or - for stdin"):
-        find_sources([])
+        find_input_files([])
 
 
 def test_rows_carry_line_byte_and_the_line_itself(tmp_path):
     path = put(tmp_path / "in.jsonl", b"\n" + ROW + b"oops\r\n\n" + ROW[:-1])
-    (source,), _ = find_sources(path)
+    (source,), _ = find_input_files(path)
     rows = list(iter_rows(source, Caps()))
     record = {"id": "a", "text": "t"}
     # line 1 is blank; line 2 starts at 1; line 3 at 1 + 22 = 23; line 4 is blank; line 5 at 23 + 6 + 1 = 30
@@ -110,5 +110,5 @@ def test_what_sgram_wrote_itself_is_not_taken_for_traces(tmp_path):
     run.mkdir(parents=True)
     (run / "run.json").write_bytes(b"{}")
     (run / "candidates.parquet").write_bytes(b"x")
-    sources, _ = find_sources(tmp_path)
+    sources, _ = find_input_files(tmp_path)
     assert [Path(source.path).name for source in sources] == ["a.jsonl"]
