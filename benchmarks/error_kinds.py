@@ -30,10 +30,10 @@ from corpora import SHARED
 
 from sgram.annotation.agreement import measure_agreement
 from sgram.annotation.ratings import Rating
-from sgram.diagnosis.degenerate import LONG_TEXT, LOOP_RATIO, is_degenerate
+from sgram.diagnosis.degenerate import LONG_TEXT, LOOP_RATIO, find_loop
 from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, finder
-from sgram.diagnosis.operations import spoken
-from sgram.equations.equations import check_equations
+from sgram.diagnosis.operations import replace_operator_words
+from sgram.equations import check_equations
 from sgram.files import data_path, digest
 from sgram.grading.fill_correct import AnswerJudge
 from sgram.lexicon import Lexicon
@@ -127,7 +127,7 @@ def faulty_groups(preset: str, seed: int = 0) -> Iterator[tuple[list[Trace], dic
 
 def simple(text: str) -> str:
     """The baseline: a wrong equation anywhere says procedural."""
-    wrong = any(each.verdict == "wrong" for each in check_equations(spoken(text)))
+    wrong = any(each.verdict == "wrong" for each in check_equations(replace_operator_words(text)))
     return "procedural" if wrong else "strategic"
 
 
@@ -264,12 +264,12 @@ def mr_ben_tables() -> Iterator[str]:
 
 
 def loop_tables() -> Iterator[str]:
-    """Exact loops and compression on the shared traces."""
+    """Exact loops and compression_ratio on the shared traces."""
     counts = Counter()
     for trace in read_traces(SHARED / "traces"):
         small = len(trace.text) > LONG_TEXT and trace.meta["zlib_ratio"] < LOOP_RATIO
-        found = is_degenerate(trace.text)
-        counts[small, found is not None and "compresses" not in found.what, trace.correct] += 1
+        found = find_loop(trace.text)
+        counts[small, found is not None and "compresses" not in found.sentence, trace.correct] += 1
     yield "\n### Loops: exact runs against zlib_ratio < 0.12\n"
     yield "| zlib says loop | exact run found | wrong | right | not judged |"
     yield "|---|---|---|---|---|"

@@ -13,7 +13,7 @@ from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, 
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import IntArray
 from sgram.diagnosis.kinds import KINDS, Diagnosis
-from sgram.equations.equations import Equation
+from sgram.equations import Equation
 from sgram.traces import Trace
 
 RECORDED_KINDS = {
@@ -137,7 +137,7 @@ def diagnoses_table(diagnoses: Sequence[TraceDiagnosis]) -> Table:
             "kind": diagnosis.kind,
             "step": diagnosis.step,
             "confidence": diagnosis.confidence,
-            "evidence": "; ".join(evidence.what for evidence in diagnosis.evidence[:_MAX_EVIDENCE]),
+            "evidence": "; ".join(evidence.sentence for evidence in diagnosis.evidence[:_MAX_EVIDENCE]),
         }
         for source, trace, diagnosis in ordered
     ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sgram.analysis.sample_plan import SamplePlan
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence, divergence
-from sgram.equations.equations import Equation, check_equations
+from sgram.equations import Equation, check_equations
 from sgram.lexicon import Lexicon
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import Span, remove_overlaps

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from sgram.diagnosis.step_features import NONE_FEATURES, STEP_FEATURES, StepEvidence, step_evidence
-from sgram.equations.equations import Equation, Limits
+from sgram.equations import Equation, EquationLimits
 from sgram.errors import InputError
-from sgram.files import data_path, excerpt, read_whole
+from sgram.files import data_path, excerpt
+from sgram.safe_reading import read_bytes
 
 FORMAT, VERSION = "sgram-error-locator", 1
 MAX_BYTES = 1 << 20
@@ -73,7 +74,7 @@ class Locator:
     def load(cls, path: str | Path) -> "Locator":
         """Read weights written from `to_json`; `InputError` where the file holds none."""
         try:
-            document = json.loads(read_whole(path, MAX_BYTES, "weights of an error locator are"))
+            document = json.loads(read_bytes(path, MAX_BYTES, "weights of an error locator"))
         except ValueError as error:
             raise InputError(f"{excerpt(path)} is not JSON: {excerpt(str(error))}") from None
         return cls.of(document, excerpt(path))
@@ -102,7 +103,7 @@ def packaged_locator() -> Locator:
 def locate_error(
     problem: str | None,
     steps: Sequence[str],
-    limits: Limits | None = None,
+    limits: EquationLimits | None = None,
     *,
     known_wrong: bool = False,
     locator: Locator | None = None,

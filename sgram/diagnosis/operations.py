@@ -1,7 +1,7 @@
-"""What a response computes: its equations as operations with results, and those that its answer rests on.
+"""What a response computes: its equations as operations with results, and the operations behind its answer.
 
-Knows nothing about siblings or kinds of errors. An operation is told by its key, the left side in one form of writing;
-its result by its value. Small numbers meet by chance, so that what the answer rests on is a good guess, no proof.
+An operation is identified by its key, the left side in one notation; its result is a number. Small numbers coincide by
+chance, so the operations behind an answer are a good guess and no proof.
 """
 
 import re
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sgram.diagnosis.steps import Step, split_steps
-from sgram.equations.equations import Equation, check_equations
+from sgram.equations import Equation, check_equations
 from sgram.grading.answers import marked_answer, tail
 from sgram.grading.stated import stated_number
 from sgram.traces import Trace
 
 MAX_OPERATIONS = 400
-"""Operations of a response that are kept: the last ones, of which the answer is made."""
-_TAIL = 600
+"""Most operations of a response; of more, the last ones, because the answer follows from them."""
+_TAIL_CHARS = 600
+"""Characters at the end of a response in which the answer is named."""
 _RELATION = re.compile(r"==?|≈|\\approx\b|\\simeq\b|\\doteq\b|≃")
 _NOTE = re.compile(r"<<[^<>\n]*>>")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([^{}]{1,40})\s*\}\s*\{\s*([^{}]{1,40})\s*\}|(\d)\s*(\d))")
@@ -46,20 +47,21 @@ _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\}|\\,)(?=\d{3}(?!\d))")
 _DIGITS = r"(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})"
 _NUMBER = re.compile(rf"[\s()]*(-?)[\s()]*({_DIGITS})[\s()]*(?:/[\s()]*({_DIGITS})[\s()]*)?[.:;]?\s*")
 _PLAIN = re.compile(rf"(?<![\w.]){_DIGITS}(?!\w)")
-_KEPT = re.compile(r"[0-9.+\-*/^()!%A-Za-z]|\\sqrt|\\binom")
+_KEY_CHARACTERS = re.compile(r"[0-9.+\-*/^()!%A-Za-z]|\\sqrt|\\binom")
 _OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
-_PAIR = re.compile(r"([0-9.]+)([+*])([0-9.]+)")
-_SPOKEN = re.compile(
+_COMMUTATIVE = re.compile(r"([0-9.]+)([+*])([0-9.]+)")
+_OPERATOR_WORDS = re.compile(
     r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<is>is|equals)) "
     r"(?=-?[$£€]?\d)",
     re.IGNORECASE,
 )
-_SPOKEN_SIGNS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "is": "="}
-_SAID = re.compile(
+_SIGN_OF_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "is": "="}
+_NAMED_ANSWER = re.compile(
     r"\banswer\b(?: is| was|:| =| are)*[^0-9\n-]{0,40}(-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?)", re.IGNORECASE
 )
 
-Checker = Callable[[str], Sequence[Equation]]
+EquationFinder = Callable[[str], Sequence[Equation]]
+"""Finds and checks the equations of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,18 @@ class Operation:
     start: int
     end: int
     key: str
-    """The left side in one form of writing; equal keys are the same operation."""
+    """The left side in one notation; equal keys are the same operation."""
     numbers: tuple[Fraction, ...]
     """The numbers of the left side."""
-    value: Fraction
+    result: Fraction
     """The result that is claimed."""
     verdict: str
     """right, wrong or unchecked."""
 
     @property
-    def said(self) -> str:
-        """Operation and result in one form of writing."""
-        return f"{self.key} = {shown(self.value)}"
+    def text(self) -> str:
+        """Operation and result in one notation, such as "6+9 = 15"."""
+        return f"{self.key} = {format_fraction(self.result)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,118 +92,148 @@ class Work:
     steps: tuple[Step, ...]
     equations: tuple[Equation, ...]
     operations: tuple[Operation, ...]
-    """Those of the equations that are an operation on numbers and its result."""
+    """The equations that are an operation on numbers with its result."""
     answer: Fraction | None
-    """The number that it answers, None where it answers none."""
+    """The number that it answers; None if its answer is no number."""
 
-    def step_of(self, place: int | None) -> int | None:
-        """Index of the step that holds the character at `place`."""
-        if place is None or not self.steps:
+    def step_of(self, position: int | None) -> int | None:
+        """Return the index of the step that contains the character at `position`; None if there is none."""
+        if position is None or not self.steps:
             return None
-        return max(0, bisect_right([step.start for step in self.steps], place) - 1)
+        return max(0, bisect_right([step.start for step in self.steps], position) - 1)
 
     def behind_answer(self) -> tuple[Operation, ...]:
-        """The operations that the answer rests on, in order: those that give it, those that give their numbers, ..."""
-        return resting(self.operations, self.answer)
+        """Return the operations behind the answer, in order."""
+        return operations_behind(self.operations, self.answer)
 
 
-def work_of(trace: Trace, check: Checker | None = None) -> Work:
-    """The work in a response; `check` finds its equations, by default `check_equations`."""
-    equations = tuple((check or check_equations)(spoken(trace.text)))
-    operations = [each for equation in equations for each in _operations(equation)]
+def extract_work(trace: Trace, find_equations: EquationFinder | None = None) -> Work:
+    """Return the work in a response; `find_equations` is `check_equations` by default.
+
+    >>> work = extract_work(Trace(id="1", text="We get 6 + 9 = 15, so 15 times 2 is 30. The answer is 30."))
+    >>> [operation.text for operation in work.operations], work.answer
+    (['6+9 = 15', '2*15 = 30'], Fraction(30, 1))
+    """
+    equations = tuple((find_equations or check_equations)(replace_operator_words(trace.text)))
+    operations = [operation for equation in equations for operation in _operations(equation)]
     steps = tuple(split_steps(trace.text))
-    return Work(steps, equations, tuple(operations[-MAX_OPERATIONS:]), answered(trace))
+    return Work(steps, equations, tuple(operations[-MAX_OPERATIONS:]), final_answer(trace))
 
 
-def resting(operations: Sequence[Operation], answer: Fraction | None) -> tuple[Operation, ...]:
-    """The `operations` that `answer` rests on, in order."""
+def operations_behind(operations: Sequence[Operation], answer: Fraction | None) -> tuple[Operation, ...]:
+    """Return the `operations` that `answer` follows from, in order.
+
+    These are the operations whose result is the answer, those whose results are their numbers, and so on.
+    """
     if answer is None:
         return ()
-    needed, found = {answer}, []
+    needed, behind = {answer}, []
     for operation in reversed(operations):
-        if operation.value in needed:
-            found.append(operation)
+        if operation.result in needed:
+            behind.append(operation)
             needed.update(operation.numbers)
-    return tuple(reversed(found))
+    return tuple(reversed(behind))
 
 
-def answered(trace: Trace) -> Fraction | None:
-    """The number that a response answers: told, marked, said to be the answer, or that of its last statement."""
-    said = [found[1] for found in _SAID.finditer(trace.text[-_TAIL:])]
+def final_answer(trace: Trace) -> Fraction | None:
+    """Return the number that a response answers; None if it answers none.
+
+    The first of these that is a number: the recorded answer, the marked answer, the number after "the answer is", the
+    number in the last statement.
+
+    >>> final_answer(Trace(id="1", text="The answer is 4. No, the answer is $1,005."))
+    Fraction(1005, 1)
+    """
+    named = [match[1] for match in _NAMED_ANSWER.finditer(trace.text[-_TAIL_CHARS:])]
     stated = stated_number(tail(trace.text) or "")
-    for told in (trace.answer, marked_answer(trace.text), said[-1] if said else None, stated):
-        value = None if told is None else value_of(told)
-        if value is not None:
-            return value
+    for answer in (trace.answer, marked_answer(trace.text), named[-1] if named else None, stated):
+        number = None if answer is None else parse_number(answer)
+        if number is not None:
+            return number
     return None
 
 
-def spoken(text: str) -> str:
-    """`text` with operations that are said in words written in signs, all other characters in their place.
+def replace_operator_words(text: str) -> str:
+    """Return `text` with operators written as words replaced by signs; every other character keeps its position.
 
-    "6 times 6 is 36" becomes "6 *     6 =  36".
+    >>> replace_operator_words("so 6 times 6 is 36.")
+    'so 6 *     6 =  36.'
     """
-    return _SPOKEN.sub(_signed, text)
+    return _OPERATOR_WORDS.sub(_sign_of_match, text)
 
 
-def _signed(found: re.Match[str]) -> str:
-    return f" {_SPOKEN_SIGNS[found.lastgroup]} ".ljust(found.end() - found.start())
+def _sign_of_match(match: re.Match[str]) -> str:
+    sign = _SIGN_OF_WORDS[match.lastgroup or ""]
+    return f" {sign} ".ljust(match.end() - match.start())
 
 
-def value_of(text: str) -> Fraction | None:
-    """The number that `text` is, words, units and marks around it passed over; None where it is anything else.
+def parse_number(text: str) -> Fraction | None:
+    """Return the number that `text` is, without the words, units and marks around it; None if it is anything else.
 
-    Of a text with relation signs the last side counts: "x = 5" is 5.
+    Of a text with relation signs the last side counts.
+
+    >>> parse_number("x = 1,234 apples"), parse_number("\\\\frac{1}{2}"), parse_number("2x")
+    (Fraction(1234, 1), Fraction(1, 2), None)
     """
     plain = _MARKS.sub(" ", _plain(_RELATION.split(text[-200:])[-1]))
-    found = _NUMBER.fullmatch(plain)
-    if found is None:
+    match = _NUMBER.fullmatch(plain)
+    if match is None:
         return None
-    sign, above, below = found.groups()
-    if below is not None and not Fraction(below):
+    sign, numerator, denominator = match.groups()
+    if denominator is not None and not Fraction(denominator):
         return None
-    value = Fraction(above) / Fraction(below or 1)
-    return -value if sign else value
+    number = Fraction(numerator) / Fraction(denominator or 1)
+    return -number if sign else number
 
 
-def shown(value: Fraction) -> str:
-    """A number for people: 1/3, 2.5, 12."""
-    if value.denominator > 1 and 10**6 % value.denominator == 0 and abs(value) < 10**6:
-        return f"{float(value):.10g}"
-    return str(value)
+def format_fraction(number: Fraction) -> str:
+    """Return a number as people write it.
+
+    >>> format_fraction(Fraction(1, 3)), format_fraction(Fraction(5, 2)), format_fraction(Fraction(12))
+    ('1/3', '2.5', '12')
+    """
+    if number.denominator > 1 and 10**6 % number.denominator == 0 and abs(number) < 10**6:
+        return f"{float(number):.10g}"
+    return str(number)
 
 
 def _operations(equation: Equation) -> list[Operation]:
-    """The operations of an equation, a chain of which holds several; one with symbols is none."""
+    """Return the operations of an equation: several if it is a chain, none if it has symbols."""
     sides = _RELATION.split(_NOTE.sub(" ", equation.text))
-    found = []
+    operations = []
     for left, right in zip(sides, sides[1:], strict=False):
-        value, key = value_of(right), key_of(left)
-        if value is not None and _OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
+        result, key = parse_number(right), operation_key(left)
+        if result is not None and _OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
             numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left))))
-            found.append(Operation(equation.start, equation.end, key, numbers, value, equation.verdict))
-    return found
+            operations.append(Operation(equation.start, equation.end, key, numbers, result, equation.verdict))
+    return operations
 
 
 def _plain(text: str) -> str:
-    """`text` with words and units left out, fractions and signs in one form."""
-    text = _THOUSANDS.sub("", _FRACTION.sub(_fraction, _WORDS.sub(" ", spoken(text))))
-    return _SIGN.sub(lambda found: _SIGNS[found[0]], text)
+    """Return `text` without words and units, with fractions and signs in one notation."""
+    text = _THOUSANDS.sub("", _FRACTION.sub(_division, _WORDS.sub(" ", replace_operator_words(text))))
+    return _SIGN.sub(lambda match: _SIGNS[match[0]], text)
 
 
-def _fraction(found: re.Match[str]) -> str:
-    above, below = (found[1], found[2]) if found[1] is not None else (found[3], found[4])
-    return f"({above})/({below})"
+def _division(match: re.Match[str]) -> str:
+    numerator, denominator = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
+    return f"({numerator})/({denominator})"
 
 
-def key_of(text: str) -> str:
-    """The one form of an operation: signs for words and commands, no spaces and units, 3+2 as 2+3."""
-    key = "".join(_KEPT.findall(_MARKS.sub("", _plain(text)))).replace("()", "")
+def operation_key(text: str) -> str:
+    """Return an operation in one notation: signs for words and commands, no spaces, units or needless brackets.
+
+    The numbers of a sum or product of two are sorted.
+
+    >>> operation_key("16 \\\\text{ pens} \\\\cdot 2"), operation_key("(4) + 5")
+    ('2*16', '4+5')
+    """
+    key = "".join(_KEY_CHARACTERS.findall(_MARKS.sub("", _plain(text)))).replace("()", "")
     while key.startswith("(") and key.endswith(")") and not set("()") & set(key[1:-1]):
         key = key[1:-1]
     key = re.sub(r"(?<![A-Za-z])\((\.?\d+(?:\.\d+)?)\)", r"\1", key)
-    pair = _PAIR.fullmatch(key)
-    if pair:
-        first, second = sorted((pair[1], pair[3]), key=lambda number: (len(number), number))
-        return f"{first}{pair[2]}{second}"
+    match = _COMMUTATIVE.fullmatch(key)
+    if match:
+        first, second = sorted((match[1], match[3]), key=lambda number: (len(number), number))
+        return f"{first}{match[2]}{second}"
     return key

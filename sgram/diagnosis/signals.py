@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from sgram.diagnosis.claims import check_claims
 from sgram.diagnosis.degenerate import Evidence
-from sgram.diagnosis.operations import Operation, Work, key_of, shown, value_of
+from sgram.diagnosis.operations import Operation, Work, operation_key, format_fraction, parse_number
 from sgram.diagnosis.siblings import Divergence, Plan
-from sgram.equations.equations import Equation
+from sgram.equations import Equation
 from sgram.files import excerpt
 
 PRIOR = -0.5
@@ -23,7 +23,7 @@ WEIGHTS = {
     "slip elsewhere": 1.0,
     "false claim": 2.0,
     "another result than a sibling": 2.5,
-    "right result not answered": 2.5,
+    "right result not final_answer": 2.5,
     "work of a sibling": 2.5,
     "one other number": 2.0,
     "answer from nowhere": 0.5,
@@ -61,7 +61,7 @@ def slips(work: Work) -> list[Equation]:
     found = []
     for equation in work.equations:
         if equation.verdict == "wrong":
-            keys = [key_of(side) for side in equation.text.split("=")[:-1]]
+            keys = [operation_key(side) for side in equation.text.split("=")[:-1]]
             if not any(right.get(key, -1) > equation.start for key in keys):
                 found.append(equation)
     return found
@@ -108,11 +108,11 @@ def answer_signals(work: Work, reference: Fraction | None) -> list[Signal]:
         return []
     last = work.operations[-1]
     if reference is not None and last.value == reference != work.answer:
-        told = f"{excerpt(last.said, 60)} is the right result, but the response answers {shown(work.answer)}"
-        return [Signal("right result not answered", Evidence(told, last.start, last.end), work.step_of(last.start))]
+        told = f"{excerpt(last.said, 60)} is the right result, but the response answers {format_fraction(work.answer)}"
+        return [Signal("right result not final_answer", Evidence(told, last.start, last.end), work.step_of(last.start))]
     if work.answer not in {operation.value for operation in work.operations}:
         said = excerpt(last.said, 60)
-        told = f"the answer {shown(work.answer)} is the result of none of its equations; the last is {said}"
+        told = f"the answer {format_fraction(work.answer)} is the result of none of its equations; the last is {said}"
         return [Signal("answer from nowhere", Evidence(told, last.start, last.end), work.step_of(last.end - 1))]
     return []
 
@@ -150,7 +150,7 @@ def plan_signals(plan: Plan | None, plans: Sequence[Plan]) -> list[Signal]:
 
 def reference_value(reference: str | None) -> Fraction | None:
     """The number that a reference answer is, None where it is none."""
-    return None if reference is None else value_of(reference)
+    return None if reference is None else parse_number(reference)
 
 
 def _feeds(equation: Equation, work: Work, behind: Sequence[Operation]) -> bool:

@@ -13,10 +13,18 @@ from fractions import Fraction
 import numpy as np
 
 from sgram.diagnosis.claims import Claim, check_claims
-from sgram.equations.arithmetic import values
-from sgram.equations.chains import Chain, find_chains
-from sgram.equations.equations import DIFFERS, Equation, Limits, check_equations
-from sgram.equations.expressions import NotUnderstoodError, free_symbols, parse
+from sgram.equations import (
+    SIDES_DIFFER,
+    Chain,
+    Equation,
+    EquationLimits,
+    ExpressionError,
+    check_equations,
+    evaluate,
+    find_chains,
+    free_symbols,
+    parse_expression,
+)
 
 STEP_FEATURES = (
     "wrong",
@@ -119,7 +127,7 @@ class StepEvidence:
     claims: tuple[tuple[Claim, ...], ...]
 
 
-def step_evidence(problem: str | None, steps: Sequence[str], limits: Limits | None = None) -> StepEvidence:
+def step_evidence(problem: str | None, steps: Sequence[str], limits: EquationLimits | None = None) -> StepEvidence:
     """The features of `steps`, of which there is at least one, in the time that checking equations takes."""
     steps = [_LABEL.sub("", step) for step in steps]
     equations = tuple(tuple(check_equations(step, limits)) for step in steps)
@@ -128,7 +136,7 @@ def step_evidence(problem: str | None, steps: Sequence[str], limits: Limits | No
     claimed = any(claims)
     false = np.array([any(not each.right for each in found) for found in claims])
     wrong = false | [any(each.verdict == "wrong" for each in found) for found in equations]
-    differs = np.array([any(each.reason == DIFFERS for each in found) for found in equations])
+    differs = np.array([any(each.reason == SIDES_DIFFER for each in found) for found in equations])
     right = np.array([sum(each.verdict == "right" for each in found) for found in equations], float)
     number = np.array([len(found) for found in equations], float)
     slips = np.array([_slipped(step) for step in steps])
@@ -239,7 +247,7 @@ def _slipped(step: str) -> bool:
                     scale = abs(before[1](root + 1) - before[1](root)) or 1
                     if size / scale > 0.02 * max(1, abs(root)):
                         return True
-            except (NotUnderstoodError, OverflowError, ZeroDivisionError):
+            except (ExpressionError, OverflowError, ZeroDivisionError):
                 pass
         before = unknown
     return False
@@ -251,8 +259,8 @@ def _unknown(chain: Chain) -> tuple[str, object] | None:
     if left.opaque or right.opaque or not left.pieces or not right.pieces:
         return None
     try:
-        trees = parse(left.pieces), parse(right.pieces)
-    except NotUnderstoodError:
+        trees = parse_expression(left.pieces), parse_expression(right.pieces)
+    except ExpressionError:
         return None
     names = free_symbols(trees[0]) | free_symbols(trees[1])
     if len(names) != 1 or names & {"i", "e"}:
@@ -260,7 +268,7 @@ def _unknown(chain: Chain) -> tuple[str, object] | None:
     (name,) = names
 
     def gap(value: Fraction) -> float:
-        ours, theirs = (values(tree, {name: value})[0] for tree in trees)
+        ours, theirs = (evaluate(tree, {name: value})[0] for tree in trees)
         return ours - theirs
 
     return name, gap

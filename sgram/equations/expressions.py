@@ -1,82 +1,95 @@
-"""Expressions parsed into trees. Knows nothing about their values, or where they were found.
+"""Parser of expressions into trees.
 
 A tree is a tuple: ("number", value, decimals), ("symbol", name), ("pi",), ("negative", x), ("degrees", x),
 ("add" | "subtract" | "multiply" | "divide" | "power", x, y), ("root", degree, x), ("call", name, x), ("choose", n, k),
-("factorial", x) or ("either", x, y), where the notation has two readings: 2 1/2 is a mixed number or a product, -3^2
-is -9 or 9, 5! may be an exclamation.
+("factorial", x) or ("either", x, y) if the notation has two readings: 2 1/2 is a mixed number or a product, -3^2 is -9
+or 9, 5! may be an exclamation.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, TypeAlias
 
-from sgram.equations.notation import BINOMIALS, CLOSING, FRACTIONS, OPENING, Piece
+from sgram.equations.notation import BINOMIALS, CLOSING, FRACTIONS, OPENING, NotationPiece
 
-Tree = tuple
+Tree: TypeAlias = tuple[Any, ...]
 MAX_SIDE = 160
-"""Most pieces of an expression."""
+"""Pieces of an expression."""
 MAX_DEPTH = 24
-"""Most brackets, signs and exponents inside one another."""
+"""Brackets, signs and exponents inside one another."""
 
 
-class NotUnderstoodError(ValueError):
-    """What is written is no expression, or one past the limits, or has no value."""
+class ExpressionError(ValueError):
+    """The notation is not an expression, exceeds the limits, or has no number."""
 
 
-def parse(pieces: Sequence[Piece]) -> Tree:
-    """The tree of an expression; `NotUnderstoodError` where it is none or too large. Brackets without a partner at its
-    ends are passed over."""
-    pieces = _trimmed(pieces)
+def parse_expression(pieces: Sequence[NotationPiece]) -> Tree:
+    """Return the tree of an expression.
+
+    Brackets without a partner at either end are ignored. Raise `ExpressionError` if the pieces are not an expression
+    or exceed the limits.
+
+    >>> from sgram.equations import find_chains
+    >>> (chain,) = find_chains("2x + 1 = 7")
+    >>> parse_expression(chain.sides[0].pieces)[0], parse_expression(chain.sides[1].pieces)
+    ('add', ('number', Fraction(7, 1), 0))
+    """
+    pieces = _strip_brackets(pieces)
     if not 0 < len(pieces) <= MAX_SIDE:
-        raise NotUnderstoodError(f"{len(pieces)} pieces")
+        raise ExpressionError(f"{len(pieces)} pieces")
     parser = _Parser(pieces)
     tree = parser.sum()
-    if parser.at < len(pieces):
-        raise NotUnderstoodError(f"'{pieces[parser.at].text}' is not expected")
+    if parser.index < len(pieces):
+        raise ExpressionError(f"'{pieces[parser.index].text}' is not expected")
     return tree
 
 
-def _trimmed(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    opened, loose = [], []
-    for place, piece in enumerate(pieces):
+def _strip_brackets(pieces: Sequence[NotationPiece]) -> Sequence[NotationPiece]:
+    """Return `pieces` without brackets that have no partner at the start or the end."""
+    open_indices: list[int] = []
+    unmatched_indices: list[int] = []
+    for index, piece in enumerate(pieces):
         if piece.text in OPENING:
-            opened.append(place)
+            open_indices.append(index)
         elif piece.text in CLOSING:
-            if opened:
-                opened.pop()
+            if open_indices:
+                open_indices.pop()
             else:
-                loose.append(place)
-    first, last = 0, len(pieces)
-    while opened and opened[0] == first:
-        opened.pop(0)
-        first += 1
-    while loose and loose[-1] == last - 1:
-        loose.pop()
-        last -= 1
-    return pieces[first:last]
+                unmatched_indices.append(index)
+    start, end = 0, len(pieces)
+    while open_indices and open_indices[0] == start:
+        open_indices.pop(0)
+        start += 1
+    while unmatched_indices and unmatched_indices[-1] == end - 1:
+        unmatched_indices.pop()
+        end -= 1
+    return pieces[start:end]
 
 
 class _Parser:
-    """Recursive descent; the grammar's levels are its methods."""
+    """Recursive descent parser with one method for each level of the grammar."""
 
-    def __init__(self, pieces: Sequence[Piece]):
-        self.pieces, self.at, self.depth = pieces, 0, 0
+    def __init__(self, pieces: Sequence[NotationPiece]) -> None:
+        self.pieces, self.index, self.depth = pieces, 0, 0
 
     def text(self, ahead: int = 0) -> str:
-        place = self.at + ahead
-        return self.pieces[place].text if place < len(self.pieces) else ""
+        """Return the text of the piece `ahead` of the current one; "" after the last."""
+        index = self.index + ahead
+        return self.pieces[index].text if index < len(self.pieces) else ""
 
     def kind(self, ahead: int = 0) -> str:
-        place = self.at + ahead
-        return self.pieces[place].kind if place < len(self.pieces) else ""
+        """Return the kind of the piece `ahead` of the current one; "" after the last."""
+        index = self.index + ahead
+        return self.pieces[index].kind if index < len(self.pieces) else ""
 
     def sum(self) -> Tree:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise NotUnderstoodError("nested too deeply")
+            raise ExpressionError("nested too deeply")
         tree = self.product()
         while self.text() in ("+", "-"):
             name = "add" if self.text() == "+" else "subtract"
-            self.at += 1
+            self.index += 1
             tree = (name, tree, self.product())
         self.depth -= 1
         return tree
@@ -85,67 +98,67 @@ class _Parser:
         tree = self.signed()
         while True:
             if self.text() == "*":
-                self.at += 1
+                self.index += 1
                 tree = ("multiply", tree, self.signed())
             elif self.text() == "/":
-                self.at += 1
-                below = self.signed()
+                self.index += 1
+                denominator = self.signed()
                 if self._starts_operand():
-                    after = self.signed()  # 12/2(3)
-                    both = ("multiply", ("divide", tree, below), after)
-                    tree = ("either", both, ("divide", tree, ("multiply", below, after)))
+                    factor = self.signed()  # 12/2(3)
+                    left_to_right = ("multiply", ("divide", tree, denominator), factor)
+                    tree = ("either", left_to_right, ("divide", tree, ("multiply", denominator, factor)))
                 else:
-                    tree = ("divide", tree, below)
+                    tree = ("divide", tree, denominator)
             elif self._starts_operand():
-                mixed = self._mixed(tree)
+                mixed = self._mixed_number(tree)
                 tree = mixed if mixed else ("multiply", tree, self.powered())
             else:
                 return tree
 
     def _starts_operand(self) -> bool:
         if self.kind() == "number":
-            touches = self.pieces[self.at].tight and self.pieces[self.at - 1].text in (")", "}", "]")
+            touches = self.pieces[self.index].tight and self.pieces[self.index - 1].text in (")", "}", "]")
             return touches or self._is_mixed()
         return self.kind() in ("symbol", "command", "function") or self.text() in ("(", "[", "√", "{")
 
     def _is_mixed(self) -> bool:
-        """Whether a fraction as 1/2 stands after a whole number: 2 1/2."""
-        before = self.pieces[self.at - 1]
+        """Return whether the current piece starts a fraction after a whole number, as in 2 1/2."""
+        previous = self.pieces[self.index - 1]
         return (
-            before.kind == "number"
-            and before.text.isdigit()
+            previous.kind == "number"
+            and previous.text.isdigit()
             and self.text().isdigit()
             and self.text(1) == "/"
             and self.kind(2) == "number"
-            and not self.pieces[self.at].tight
+            and not self.pieces[self.index].tight
             and int(self.text()[:9]) < int(self.text(2).partition(".")[0][:9] or 0)
         )
 
-    def _mixed(self, whole: Tree) -> Tree | None:
+    def _mixed_number(self, whole: Tree) -> Tree | None:
         if self._is_mixed():
-            part = ("divide", self._number(), self._after("/"))
-        elif self.text() in FRACTIONS and self.pieces[self.at - 1].kind == "number" and whole[0] == "number":
+            part: Tree = ("divide", self._number(), self._number_after("/"))
+        elif self.text() in FRACTIONS and self.pieces[self.index - 1].kind == "number" and whole[0] == "number":
             part = self.powered()
         else:
             return None
         return ("either", ("add", whole, part), ("multiply", whole, part))
 
-    def _after(self, sign: str) -> Tree:
+    def _number_after(self, sign: str) -> Tree:
         if self.text() != sign:
-            raise NotUnderstoodError(f"{sign} is missing")
-        self.at += 1
+            raise ExpressionError(f"{sign} is missing")
+        self.index += 1
         return self._number()
 
     def signed(self) -> Tree:
         if self.text() in ("-", "+"):
-            negative = self.text() == "-"
-            self.at += 1
+            is_negative = self.text() == "-"
+            self.index += 1
             self.depth += 1
             if self.depth > MAX_DEPTH:
-                raise NotUnderstoodError("nested too deeply")
+                raise ExpressionError("nested too deeply")
             tree = self.signed()
             self.depth -= 1
-            if not negative:
+            if not is_negative:
                 return tree
             if tree[0] == "power" and tree[1][0] == "number":
                 return ("either", ("negative", tree), ("power", ("negative", tree[1]), tree[2]))
@@ -156,29 +169,29 @@ class _Parser:
         base = self.suffixed()
         if self.text() == "^" or self.text() in ("²", "³"):
             if self.text() in ("²", "³"):
-                exponent = ("number", Fraction(2 if self.text() == "²" else 3), 0)
-                self.at += 1
+                exponent: Tree = ("number", Fraction(2 if self.text() == "²" else 3), 0)
+                self.index += 1
             else:
-                self.at += 1
-                if self._degree_mark():
+                self.index += 1
+                if self._skip_degree_sign():
                     return ("degrees", base)
                 self.depth += 1
-                exponent = self.signed() if self.depth < MAX_DEPTH else self._deep()
+                if self.depth >= MAX_DEPTH:
+                    raise ExpressionError("nested too deeply")
+                exponent = self.signed()
                 self.depth -= 1
             base = ("power", base, exponent)
             if self.text() == "!":
-                raise NotUnderstoodError("a factorial of a power")
+                raise ExpressionError("a factorial of a power")
         return base
 
-    def _deep(self) -> Tree:
-        raise NotUnderstoodError("nested too deeply")
-
-    def _degree_mark(self) -> bool:
+    def _skip_degree_sign(self) -> bool:
+        """Move past a degree sign in an exponent; return whether there is one."""
         if self.text() == "°":
-            self.at += 1
+            self.index += 1
             return True
         if self.text() == "{" and self.text(1) == "°" and self.text(2) == "}":
-            self.at += 3
+            self.index += 3
             return True
         return False
 
@@ -186,14 +199,14 @@ class _Parser:
         tree = self.primary()
         while self.text() in ("!", "%", "°"):
             sign = self.text()
-            self.at += 1
+            self.index += 1
             if sign == "%":
                 tree = ("either", ("divide", tree, ("number", Fraction(100), 0)), tree)
             elif sign == "°":
                 tree = ("degrees", tree)
             else:
-                whole = ("factorial", tree)
-                tree = ("either", whole, tree) if self.at == len(self.pieces) else whole
+                factorial = ("factorial", tree)
+                tree = ("either", factorial, tree) if self.index == len(self.pieces) else factorial
         return tree
 
     def primary(self) -> Tree:
@@ -201,89 +214,91 @@ class _Parser:
         if kind == "number":
             return self._number()
         if kind == "symbol":
-            self.at += 1
+            self.index += 1
             return ("symbol", text)
         if text in ("(", "[", "{"):
             return self._bracketed()
         if kind == "function" or text == "√":
             return self._function()
         if text in FRACTIONS or text in BINOMIALS:
-            self.at += 1
-            above = self._group()
-            return ("divide" if text in FRACTIONS else "choose", above, self._group())
+            self.index += 1
+            upper = self._group()
+            return ("divide" if text in FRACTIONS else "choose", upper, self._group())
         if text == r"\sqrt":
-            self.at += 1
+            self.index += 1
             degree = self._bracketed() if self.text() == "[" else ("number", Fraction(2), 0)
             return ("root", degree, self._group())
         if text == r"\pi":
-            self.at += 1
+            self.index += 1
             return ("pi",)
-        raise NotUnderstoodError(f"'{text}' is not expected")
+        raise ExpressionError(f"'{text}' is not expected")
 
     def _number(self) -> Tree:
         if self.kind() != "number":
-            raise NotUnderstoodError("a number is missing")
-        written = self.text()
-        self.at += 1
-        if len(written) > 60:
-            raise NotUnderstoodError("a very long number")
-        plain = "".join(each for each in written if each.isdigit() or each == ".")
-        return ("number", Fraction(plain), len(plain.partition(".")[2]))
+            raise ExpressionError("a number is missing")
+        text = self.text()
+        self.index += 1
+        if len(text) > 60:
+            raise ExpressionError("a very long number")
+        digits = "".join(character for character in text if character.isdigit() or character == ".")
+        return ("number", Fraction(digits), len(digits.partition(".")[2]))
 
     def _bracketed(self) -> Tree:
         close = {"(": ")", "[": "]", "{": "}"}[self.text()]
-        self.at += 1
+        self.index += 1
         tree = self.sum()
         if self.text() != close:
-            raise NotUnderstoodError(f"{close} is missing")
-        self.at += 1
+            raise ExpressionError(f"{close} is missing")
+        self.index += 1
         return tree
 
     def _group(self) -> Tree:
-        """The argument of a TeX command: braces, or the one digit or letter that stands there."""
+        """Return the argument of a TeX command: a group in braces, or a single digit or letter."""
         if self.text() == "{":
             return self._bracketed()
-        written = self.text()
-        if self.kind() == "number" and written.isdigit() and len(written) <= 2:
-            if len(written) == 1:
+        text = self.text()
+        if self.kind() == "number" and text.isdigit() and len(text) <= 2:
+            if len(text) == 1:
                 return self._number()
-            piece = self.pieces[self.at]  # \frac12
-            self.pieces = list(self.pieces)
-            self.pieces[self.at] = piece._replace(text=written[1], tight=True)
-            return ("number", Fraction(int(written[0])), 0)
-        if self.kind() == "symbol" and len(written) == 1:
-            self.at += 1
-            return ("symbol", written)
-        raise NotUnderstoodError("an argument is missing")
+            second_digit = self.pieces[self.index]._replace(text=text[1], tight=True)  # \frac12
+            self.pieces = [*self.pieces[: self.index], second_digit, *self.pieces[self.index + 1 :]]
+            return ("number", Fraction(int(text[0])), 0)
+        if self.kind() == "symbol" and len(text) == 1:
+            self.index += 1
+            return ("symbol", text)
+        raise ExpressionError("an argument is missing")
 
     def _function(self) -> Tree:
         name = self.text()
-        self.at += 1
-        power = None
+        self.index += 1
+        power: Tree | None = None
         if self.text() == "^" and name in ("sin", "cos", "tan"):
-            self.at += 1
+            self.index += 1
             power = self._group()
             if power[0] == "negative":
-                raise NotUnderstoodError("the inverse of a function")
+                raise ExpressionError("the inverse of a function")
         if self.text() in ("²", "³") and name in ("sin", "cos", "tan"):
             power = ("number", Fraction(2 if self.text() == "²" else 3), 0)
-            self.at += 1
+            self.index += 1
         if self.text() == "^" or self.text() == "_":
-            raise NotUnderstoodError("a base or power of a function")
+            raise ExpressionError("a base or power of a function")
         if self.text() in ("(", "[", "{"):
             argument = self._bracketed()
             if name not in ("√", "sqrt") and self.text() == "°":
-                self.at += 1
+                self.index += 1
                 argument = ("degrees", argument)
         elif name in ("√", "sqrt"):
             argument = self.primary()
         else:
             argument = self._plain_argument()
-        made = ("root", ("number", Fraction(2), 0), argument) if name in ("√", "sqrt") else ("call", name, argument)
-        return made if power is None else ("power", made, power)
+        if name in ("√", "sqrt"):
+            tree: Tree = ("root", ("number", Fraction(2), 0), argument)
+        else:
+            tree = ("call", name, argument)
+        return tree if power is None else ("power", tree, power)
 
     def _plain_argument(self) -> Tree:
-        """sin 2x: numbers and symbols up to the next sign."""
+        """Return an argument without brackets, as in sin 2x: numbers and symbols up to the next sign."""
         tree = self.powered()
         while self.kind() == "symbol" or self.text() == r"\pi":
             tree = ("multiply", tree, self.powered())
@@ -291,13 +306,20 @@ class _Parser:
 
 
 def free_symbols(tree: Tree) -> frozenset[str]:
-    """The names of the symbols in `tree`."""
+    """Return the names of the symbols in `tree`.
+
+    >>> sorted(free_symbols(("add", ("symbol", "x"), ("multiply", ("symbol", "y"), ("symbol", "x")))))
+    ['x', 'y']
+    """
     if tree[0] == "symbol":
         return frozenset((tree[1],))
-    below = [free_symbols(each) for each in tree[1:] if isinstance(each, tuple)]
-    return frozenset().union(*below)
+    return frozenset[str]().union(*(free_symbols(operand) for operand in tree[1:] if isinstance(operand, tuple)))
 
 
-def holds(tree: Tree, *kinds: str) -> bool:
-    """Whether a node of one of `kinds` is in `tree`."""
-    return tree[0] in kinds or any(holds(each, *kinds) for each in tree[1:] if isinstance(each, tuple))
+def contains_node(tree: Tree, *kinds: str) -> bool:
+    """Return whether `tree` contains a node of one of `kinds`.
+
+    >>> contains_node(("negative", ("pi",)), "pi", "root")
+    True
+    """
+    return tree[0] in kinds or any(contains_node(operand, *kinds) for operand in tree[1:] if isinstance(operand, tuple))

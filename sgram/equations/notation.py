@@ -1,17 +1,16 @@
-"""Pieces of expressions as they are written, in TeX or plain text, and what they stand for. Knows nothing about how
-they belong together."""
+"""Pieces of mathematical notation in TeX or plain text, and what they stand for."""
 
 import re
 from typing import NamedTuple
 
-PIECE = re.compile(
+NOTATION = re.compile(
     r"""
     (?P<calc><<[^<>\n]{1,300}>>)
   | (?P<block>\\begin\{(?P<env>[a-zA-Z]?matrix|array|cases|tabular)\*?\}.{0,800}?\\end\{(?P=env)\*?\})
   | (?P<number>(?<![A-Za-z0-9_.])(?:\d{1,3}(?:(?:,|\{,\}|\\,|\\!,|,\\!)\d{3})+(?![\d])|\d{1,60})(?:\.\d{1,60})?
       (?!\d|\.\d)
       |(?<![\w.)])\.\d{1,60}(?!\d|\.\d)|(?<=\\frac|\\cdot|\\sqrt)\d{1,60}|(?<=\\dfrac|\\tfrac|\\times)\d{1,60})
-  | (?P<deaf>\\(?:left|right|[bB]ig+[lr]?|displaystyle|textstyle|limits|quad|qquad|mathrm|mathbf|rm|bf|boxed|\$
+  | (?P<ignored>\\(?:left|right|[bB]ig+[lr]?|displaystyle|textstyle|limits|quad|qquad|mathrm|mathbf|rm|bf|boxed|\$
       |[,;:!>\ ])
       (?![A-Za-z])(?:\{\})?|~(?!\s*[$\d]))
   | (?P<text>\\(?:text|textbf|textit|mbox|operatorname\*?|hbox)\s*\{[^{}\n]{0,120}\})
@@ -110,7 +109,7 @@ GLUE = frozenset(
     "as by at on be has have had he she it they her his their not but i you thus hence therefore while until after "
     "before into than more less means yields makes makes it's let let's also next now each".split()
 )
-"""Words that no unit holds."""
+"""Words that are not part of a unit."""
 SHORT_UNITS = frozenset("cm mm km kg mg ml ft hr hrs min mins sec secs oz lb lbs mph kph gb mb usd".split())
 
 
@@ -122,13 +121,13 @@ SPOILERS = frozenset(
 OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
 
 
-class Piece(NamedTuple):
+class NotationPiece(NamedTuple):
     """A piece of an expression at `[start, end)`."""
 
     kind: str
-    """number, symbol, sign, command, function, relation."""
+    """Group of `NOTATION` as matched, or number, symbol, sign, command or function in a side."""
     text: str
     start: int
     end: int
     tight: bool
-    """No space stands before it."""
+    """Whether there is no space before it."""

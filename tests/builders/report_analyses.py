@@ -7,11 +7,11 @@ from sgram.analysis.table import Column, Table, build_table
 from sgram.diagnosis.degenerate import Evidence
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence
-from sgram.equations.equations import Equation
+from sgram.equations import Equation
 from sgram.lexicon import Lexicon
-from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.summary import Sentence
-from sgram.tagging.spans import find_spans, longest_first
+from sgram.tagging.spans import find_spans, remove_overlaps
 from sgram.traces import Trace
 
 SVG = (
@@ -58,7 +58,7 @@ def example(
         end = min(len(text), at + 11)
         evidence = (Evidence(word("the product is wrong"), at, end), Evidence(word("its sibling says 51")))
         diagnosis = Diagnosis(word(name), "procedural", 1, max(0, at - 8), end, evidence, 0.83, {"procedural": 0.83})
-    spans = tuple(longest_first(find_spans(text, LEXICON)))
+    spans = tuple(remove_overlaps(find_spans(text, LEXICON)))
     trace = Trace(
         id=word(name),
         group=word("g1"),
@@ -566,13 +566,13 @@ def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamesp
         "lexicon": LEXICON,
         "sources": (word("grpo, seed 0"), word("hicra, seed 0")),
         "tables": tables(word),
-        "orders": {
+        "phase_orders": {
             word("grpo, seed 0"): SimpleNamespace(
                 answer="cannot say", sentence=word("Execution settles at step 40 (30 to 55), planning at 44.")
             )
         },
         "examples": (wrong, correct, example(word("let me try 10 * 3 = 30"), None, word, "t3")),
-        "siblings": (
+        "sibling_pairs": (
             SimpleNamespace(
                 prompt=word("How many pens?"),
                 wrong=wrong,
@@ -591,9 +591,9 @@ def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamesp
     return SimpleNamespace(**{**told, **fields})
 
 
-def figures(word: Callable[[str], str] = str) -> list[ShownFigure]:
+def figures(word: Callable[[str], str] = str) -> list[RenderedFigure]:
     return [
-        ShownFigure(name, word(f"The figure {name}"), word("Bars are 95 % intervals of 36 problems."), SVG)
+        RenderedFigure(name, word(f"The figure {name}"), word("Bars are 95 % intervals of 36 problems."), SVG)
         for name in ("success", "moves", "dynamics", "errors", "architecture")
     ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from sgram.diagnosis.error_locator import Locator, locate_error, packaged_locator
 from sgram.diagnosis.step_features import NONE_FEATURES, STEP_FEATURES, step_evidence
-from sgram.equations.equations import Limits
+from sgram.equations import EquationLimits
 from sgram.errors import InputError
 
 PROBLEM = "Ann has 12 pens, gives 5 away and buys 3 boxes of 8. How many has she?"
@@ -46,7 +46,7 @@ def test_nothing_to_look_at():
 
 
 def test_limits_reach_the_equations():
-    assert locate_error(PROBLEM, WRONG, Limits(characters=2), known_wrong=True).equation is None
+    assert locate_error(PROBLEM, WRONG, EquationLimits(characters=2), known_wrong=True).equation is None
 
 
 def weights(step=0.0, none=0.0):

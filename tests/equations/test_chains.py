@@ -1,14 +1,15 @@
-"""Chains: where sides begin and end, and which are not understood."""
+"""Chains: where sides start and end, and which are opaque."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.equations.chains import MAX_PARAGRAPH, find_chains
+from sgram.equations import find_chains
+from sgram.equations.chains import MAX_PARAGRAPH
 
 
 def sides(text):
-    """The sides of the only chain, as written; None for one that is not understood."""
+    """The sides of the only chain, as written; None for an opaque one."""
     (chain,) = find_chains(text)
     return [None if side.opaque else text[side.start : side.end] if side.pieces else "" for side in chain.sides]
 
@@ -36,7 +37,7 @@ def test_words_and_ends_of_sentences_part_sides(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "index"),
     [
         ("Total - 5 + 3 = 8", 0),  # the word belongs to it
         ("half of 6 + 4 = 7", 0),
@@ -53,14 +54,14 @@ def test_words_and_ends_of_sentences_part_sides(text, expected):
         ("2 + 3 = 5 mod 7", 0),
     ],
 )
-def test_what_is_not_understood_makes_its_side_opaque(text, place):
-    assert sides(text)[place] is None
+def test_unsupported_notation_makes_its_side_opaque(text, index):
+    assert sides(text)[index] is None
 
 
 def test_a_calculator_note_is_a_chain_of_its_own():
-    found = list(find_chains("48/2 = <<48/2=24>>24 clips"))
-    assert len(found) == 2
-    assert [len(chain.sides) for chain in found] == [2, 2]
+    chains = list(find_chains("48/2 = <<48/2=24>>24 clips"))
+    assert len(chains) == 2
+    assert [len(chain.sides) for chain in chains] == [2, 2]
 
 
 def test_code_a_blank_line_and_a_very_long_line_hold_no_chain_together():
@@ -75,4 +76,4 @@ def test_sides_lie_in_the_text_in_order(text):
         assert len(chain.signs) == len(chain.sides) - 1
         pieces = [piece for side in chain.sides for piece in side.pieces]
         assert all(0 <= piece.start < piece.end <= len(text) for piece in pieces)
-        assert all(one.end <= other.start for one, other in zip(pieces, pieces[1:], strict=False))
+        assert all(piece.end <= following.start for piece, following in zip(pieces, pieces[1:], strict=False))

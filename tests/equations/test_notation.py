@@ -1,12 +1,12 @@
-"""Pieces of expressions: what one regular expression tells apart."""
+"""Pieces of expressions: the groups of the regular expression."""
 
 import pytest
 
-from sgram.equations.notation import PIECE
+from sgram.equations.notation import NOTATION
 
 
 def pieces(text):
-    return [(found.lastgroup, found[0]) for found in PIECE.finditer(text) if found.lastgroup != "space"]
+    return [(match.lastgroup, match[0]) for match in NOTATION.finditer(text) if match.lastgroup != "space"]
 
 
 @pytest.mark.parametrize("number", ["1,234,567", "1{,}000", r"1\,000", r"14,\!400", "3.14", ".5", "007"])
@@ -27,7 +27,7 @@ def test_a_list_of_numbers_is_not_one_number():
 
 def test_every_character_lies_in_a_piece():
     text = "Das \\frac{1}{2} ≈ 0,5 \x00 “so” — 三 = 3\n\\begin{pmatrix} 1 & 2 \\end{pmatrix}"
-    assert "".join(found[0] for found in PIECE.finditer(text)) == text
+    assert "".join(match[0] for match in NOTATION.finditer(text)) == text
 
 
 def test_a_matrix_is_one_piece_and_a_calculator_note_too():

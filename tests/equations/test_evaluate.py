@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.equations.arithmetic import rounding_slack, values
-from sgram.equations.chains import find_chains
-from sgram.equations.expressions import NotUnderstoodError, parse
+from sgram.equations import ExpressionError, evaluate, find_chains, parse_expression, rounding_slack
 
 
 def tree(written):
     (chain,) = find_chains(f"{written} = 0")
-    return parse(chain.sides[0].pieces)
+    return parse_expression(chain.sides[0].pieces)
 
 
-def work_out(written):
-    return values(tree(written))
+def evaluate_text(written):
+    return evaluate(tree(written))
 
 
 @pytest.mark.parametrize(
@@ -45,24 +43,24 @@ def work_out(written):
     ],
 )
 def test_values_are_exact(written, value):
-    assert work_out(written)[0] == value
-    assert isinstance(work_out(written)[0], Fraction)
+    assert evaluate_text(written)[0] == value
+    assert isinstance(evaluate_text(written)[0], Fraction)
 
 
-def test_every_reading_has_its_value():
-    assert set(work_out("2 1/2")) == {Fraction(5, 2), 1}
-    assert set(work_out("-3^2")) == {-9, 9}
-    assert set(work_out("5!")) == {120, 5}
-    assert set(work_out("50%")) == {Fraction(1, 2), 50}
-    assert set(work_out("6/2(3)")) == {9, 1}
+def test_every_reading_has_its_number():
+    assert set(evaluate_text("2 1/2")) == {Fraction(5, 2), 1}
+    assert set(evaluate_text("-3^2")) == {-9, 9}
+    assert set(evaluate_text("5!")) == {120, 5}
+    assert set(evaluate_text("50%")) == {Fraction(1, 2), 50}
+    assert set(evaluate_text("6/2(3)")) == {9, 1}
 
 
-def test_what_is_irrational_is_a_float():
-    assert work_out(r"\sqrt{2}") == [pytest.approx(math.sqrt(2))]
-    assert work_out(r"2\pi") == [pytest.approx(2 * math.pi)]
-    assert any(value == pytest.approx(0.5) for value in work_out(r"\sin(30^\circ)"))
-    assert any(value == pytest.approx(0.25) for value in work_out("sin²(30°)"))
-    assert any(value == pytest.approx(3) for value in work_out(r"\log(1000)"))
+def test_an_irrational_number_is_a_float():
+    assert evaluate_text(r"\sqrt{2}") == [pytest.approx(math.sqrt(2))]
+    assert evaluate_text(r"2\pi") == [pytest.approx(2 * math.pi)]
+    assert any(value == pytest.approx(0.5) for value in evaluate_text(r"\sin(30^\circ)"))
+    assert any(value == pytest.approx(0.25) for value in evaluate_text("sin²(30°)"))
+    assert any(value == pytest.approx(3) for value in evaluate_text(r"\log(1000)"))
 
 
 @pytest.mark.parametrize(
@@ -83,24 +81,24 @@ def test_what_is_irrational_is_a_float():
         r"\sqrt[99]{2}",
     ],
 )
-def test_what_has_no_value_or_too_large_a_one_is_refused(written):
-    with pytest.raises(NotUnderstoodError):
-        work_out(written)
+def test_an_expression_without_a_number_or_with_too_large_a_one_is_refused(written):
+    with pytest.raises(ExpressionError):
+        evaluate_text(written)
 
 
-def test_symbols_take_the_values_given():
-    assert values(tree("2x + y"), {"x": Fraction(3), "y": Fraction(1, 2)}) == [Fraction(13, 2)]
+def test_symbols_have_the_numbers_passed():
+    assert evaluate(tree("2x + y"), {"x": Fraction(3), "y": Fraction(1, 2)}) == [Fraction(13, 2)]
 
 
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
-def by_python(node):
+def evaluate_python(node):
     """The value of a Python expression of numbers, in fractions."""
     if isinstance(node, ast.BinOp):
-        return OPERATORS[type(node.op)](by_python(node.left), by_python(node.right))
+        return OPERATORS[type(node.op)](evaluate_python(node.left), evaluate_python(node.right))
     if isinstance(node, ast.UnaryOp):
-        return -by_python(node.operand)
+        return -evaluate_python(node.operand)
     return Fraction(str(node.value))
 
 
@@ -116,15 +114,15 @@ written_expressions = st.recursive(
 def test_values_are_those_of_python(parts, signs):
     written = parts[0] + "".join(f" {sign} {part}" for sign, part in zip(signs, parts[1:], strict=False))
     try:
-        expected = by_python(ast.parse(written, mode="eval").body)
+        expected = evaluate_python(ast.parse(written, mode="eval").body)
     except ZeroDivisionError:
-        with pytest.raises(NotUnderstoodError):
-            work_out(written)
+        with pytest.raises(ExpressionError):
+            evaluate_text(written)
         return
-    assert work_out(written) == [expected]
+    assert evaluate_text(written) == [expected]
 
 
-def test_the_rounding_of_decimals_is_told():
+def test_the_slack_is_half_a_unit_of_the_last_digit():
     # 0.33 * 300: each of the last digits may be half a unit off: 0.005 * 300 = 1.5
     assert rounding_slack(tree("0.33 * 300")) == pytest.approx(1.5, rel=0.05)
     assert rounding_slack(tree("33 * 3")) == 0

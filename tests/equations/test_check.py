@@ -1,14 +1,16 @@
 """Verdicts on equations: wrong only where no reading, rounding, unit or context explains it."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.equations.equations import DIFFERS, Limits, check_equations, number_text
+from sgram.equations import SIDES_DIFFER, EquationLimits, check_equations, format_number
 
 
-def verdicts(text):
-    return [equation.verdict for equation in check_equations(text)]
+def verdicts(text, limits=None):
+    return [equation.verdict for equation in check_equations(text, limits)]
 
 
 @pytest.mark.parametrize(
@@ -109,28 +111,28 @@ def test_wrong_equations_with_their_reason(text, reason):
         "e^2 = e + 1 - 3",
     ],
 )
-def test_what_is_no_plain_claim_is_unchecked(text):
+def test_an_equation_that_may_not_be_a_claim_is_unchecked(text):
     assert "wrong" not in verdicts(text)
     assert "right" not in verdicts(text)
 
 
-def test_a_chain_is_one_equation_and_a_rewriting_that_is_not_announced_stays_unchecked():
+def test_a_chain_is_one_equation_and_an_unannounced_rewriting_stays_unchecked():
     (equation,) = check_equations("y = (x+1)^2 = x^2 + x + 1")
-    assert (equation.verdict, equation.reason) == ("unchecked", DIFFERS)
+    assert (equation.verdict, equation.reason) == ("unchecked", SIDES_DIFFER)
 
 
-def test_equations_stand_in_order_and_apart():
+def test_equations_are_in_order_and_do_not_overlap():
     text = "48/2 = <<48/2=24>>24. Then 1 + 1 = 3, and 2 + 2 = 4."
-    found = check_equations(text)
-    assert [each.verdict for each in found] == ["right", "wrong", "right"]
-    assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    equations = check_equations(text)
+    assert [equation.verdict for equation in equations] == ["right", "wrong", "right"]
+    assert all(equation.end <= following.start for equation, following in zip(equations, equations[1:], strict=False))
 
 
 def test_limits_leave_equations_unchecked():
     text = "1 + 1 = 3. 2 + 2 = 5."
-    assert [each.verdict for each in check_equations(text, Limits(equations=1))] == ["wrong", "unchecked"]
-    assert [each.verdict for each in check_equations(text, Limits(text=10))] == ["wrong"]
-    assert [each.verdict for each in check_equations(text, Limits(characters=4))] == ["unchecked", "unchecked"]
+    assert verdicts(text, EquationLimits(equations=1)) == ["wrong", "unchecked"]
+    assert verdicts(text, EquationLimits(text=10)) == ["wrong"]
+    assert verdicts(text, EquationLimits(characters=4)) == ["unchecked", "unchecked"]
 
 
 @pytest.mark.parametrize(
@@ -154,23 +156,21 @@ def test_huge_and_deep_notation_is_refused(text):
 
 
 @given(st.integers(-99, 99), st.sampled_from("+-*"), st.integers(0, 99), st.integers(-3, 3))
-def test_whole_numbers_are_judged_as_python_does(a, sign, b, off):
-    value = {"+": a + b, "-": a - b, "*": a * b}[sign] + off
+def test_verdicts_on_whole_numbers_agree_with_python(a, sign, b, error):
+    value = {"+": a + b, "-": a - b, "*": a * b}[sign] + error
     (equation,) = check_equations(f"so {a} {sign} {b} = {value}.")
-    assert equation.verdict == ("wrong" if off else "right")
+    assert equation.verdict == ("wrong" if error else "right")
 
 
 @given(st.text(alphabet="0123456789+-*/=≈()[]{}\\frac sqrt$,.:<>x\n%!^_é三", max_size=80))
-def test_no_text_breaks_it_and_offsets_are_exact(text):
+def test_every_text_is_checked_and_offsets_are_exact(text):
     for equation in check_equations(text):
         assert text[equation.start : equation.end] == equation.text
         assert bool(equation.reason) == (equation.verdict != "right")
 
 
 def test_values_are_written_as_a_person_would():
-    from fractions import Fraction
-
-    assert [number_text(value) for value in (Fraction(51), Fraction(1, 8), Fraction(1, 3), 2**0.5)] == [
+    assert [format_number(number) for number in (Fraction(51), Fraction(1, 8), Fraction(1, 3), 2**0.5)] == [
         "51",
         "0.125",
         "1/3",

@@ -1,0 +1,319 @@
+"""Equations of a text, each right, wrong or unchecked.
+
+An equation is "wrong" only if every reading of the notation is wrong, rounding to the digits written does not explain
+it, and nothing nearby says that it is a condition, a question or refuted. It is "right" if one reading is right or
+rounding explains the difference. Everything else, such as an equation to be solved, is "unchecked".
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from sgram.equations.chains import Chain, Side, find_chains
+from sgram.equations.evaluate import Number, evaluate, rounding_slack
+from sgram.equations.expressions import ExpressionError, Tree, contains_node, free_symbols, parse_expression
+from sgram.equations.identities import check_identity
+from sgram.equations.notation import OPENING
+from sgram.files import excerpt
+
+SIDES_DIFFER = "the sides differ for some values"
+"""Reason of an unchecked equation that is wrong if the right side was meant to rewrite the left one."""
+EquationVerdict: TypeAlias = Literal["right", "wrong", "unchecked"]
+
+
+@dataclass(frozen=True, slots=True)
+class EquationLimits:
+    """Limits beyond which equations are skipped or unchecked."""
+
+    text: int = 4_000_000
+    """Characters of a text that are searched for equations."""
+    equations: int = 20_000
+    """Equations of a text that are checked."""
+    characters: int = 600
+    """Characters of a side that is evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two or more sides with = or ≈ between them, `text[start:end]`."""
+
+    start: int
+    end: int
+    text: str
+    verdict: EquationVerdict
+    reason: str
+    """Why it is wrong or unchecked, such as "17 * 3 is 51, not 52"; "" if it is right."""
+
+
+def check_equations(text: str, limits: EquationLimits | None = None) -> list[Equation]:
+    """Return the equations of `text` in order, without overlaps: a chain a = b = c is one.
+
+    A chain is wrong if two neighboring sides are, and right if none is wrong and two neighboring sides are right.
+
+    >>> check_equations("So 2 + 3 = 5.")
+    [Equation(start=3, end=12, text='2 + 3 = 5', verdict='right', reason='')]
+    """
+    limits = limits or EquationLimits()
+    equations: list[Equation] = []
+    for chain in find_chains(text[: limits.text]):
+        if not any(sign != "?" for sign in chain.signs):
+            continue
+        sides = [side for side in chain.sides if side.pieces]
+        start, end = sides[0].start, max(side.end for side in sides)
+        verdict: EquationVerdict = "unchecked"
+        reason = "too many equations"
+        if len(equations) < limits.equations:
+            verdict, reason = _check_chain(text, chain, limits)
+        equations.append(Equation(start, end, text[start:end], verdict, reason))
+    equations.sort(key=lambda equation: (equation.start, -equation.end))
+    separate: list[Equation] = []
+    for equation in equations:  # a calculator's note may lie inside the equation that it belongs to
+        if not separate or equation.start >= separate[-1].end:
+            separate.append(equation)
+    return separate
+
+
+def _check_chain(text: str, chain: Chain, limits: EquationLimits) -> tuple[EquationVerdict, str]:
+    trees = [_parse_side(side, limits) for side in chain.sides]
+    is_right, unchecked_reason = False, "holds what cannot be worked out"
+    for index, sign in enumerate(chain.signs):
+        left, right = trees[index], trees[index + 1]
+        if sign == "?" or left is None or right is None or (sign == "≈" and "?" in chain.signs):
+            continue
+        sides = chain.sides[index], chain.sides[index + 1]
+        verdict, reason = _compare_sides(text, sides, (left, right), sign, index)
+        if verdict == "wrong":
+            excuse = _find_excuse(text, chain, sides)
+            if not excuse:
+                return "wrong", reason
+            verdict, reason = "unchecked", excuse
+        is_right = is_right or verdict == "right"
+        unchecked_reason = reason if verdict == "unchecked" else unchecked_reason
+    return ("right", "") if is_right else ("unchecked", unchecked_reason)
+
+
+def _parse_side(side: Side, limits: EquationLimits) -> Tree | None:
+    if side.opaque or not side.pieces or side.end - side.start > limits.characters:
+        return None
+    try:
+        return parse_expression(side.pieces)
+    except ExpressionError:
+        return None
+
+
+# -- two sides -----------------------------------------------------------------------------------------
+
+
+def _compare_sides(
+    text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], sign: str, index: int
+) -> tuple[EquationVerdict, str]:
+    """Return the verdict on two neighboring sides and its reason; `index` is the place of the left one in its chain."""
+    left, right = trees
+    if free_symbols(left) | free_symbols(right):
+        return _compare_symbolic(text, sides, trees, index)
+    are_bare = (_is_bare(left), _is_bare(right))
+    if all(are_bare):
+        return "unchecked", "two numbers"
+    if (sides[0].units or sides[0].named) and (are_bare[0] or (index == 0 and _is_proper_fraction(left))):
+        return "unchecked", "a quantity is named"  # 15 liters of juice = 15 * 3/5
+    try:
+        left_numbers, right_numbers = evaluate(left), evaluate(right)
+    except ExpressionError as error:
+        return "unchecked", str(error)
+    if any(_are_same(x, y) for x in left_numbers for y in right_numbers):
+        return "right", ""
+    slack = _slack(trees)
+    gaps = [(abs(float(x) - float(y)), x, y) for x in left_numbers for y in right_numbers]
+    gap, x, y = min(gaps, key=lambda candidate: candidate[0])
+    scale = max(abs(float(x)), abs(float(y)), 1e-9)
+    n_decimals = max((_n_decimals(tree) for tree, is_bare in zip(trees, are_bare, strict=True) if is_bare), default=0)
+    if n_decimals and gap <= 1.001 * 10.0**-n_decimals:
+        return "right", ""
+    if sign == "≈":
+        if gap <= 0.51 or gap <= 0.01 * scale:
+            return "right", ""
+        if gap > max(slack, 0.1 * scale):
+            return "wrong", _mismatch_text(text, sides, x, y, are_bare)
+        return "unchecked", "rough"
+    if contains_node(left, "pi") != contains_node(right, "pi") and gap <= 2e-3 * scale:
+        return "right", ""
+    if gap <= slack * 1.001:
+        return "unchecked", "rounded"
+    is_rounded_whole = any(
+        is_bare and float(number).is_integer() for is_bare, number in zip(are_bare, (x, y), strict=True)
+    )
+    if gap < 1 and is_rounded_whole and not (float(x).is_integer() and float(y).is_integer()):
+        return "unchecked", "rounded to a whole number"
+    if any(side.units for side in sides) and _is_conversion(x, y):
+        return "unchecked", "units may differ"
+    if _is_running_calculation(sides, trees, left_numbers):
+        return "unchecked", "a calculation in passing"
+    return "wrong", _mismatch_text(text, sides, x, y, are_bare)
+
+
+def _is_bare(tree: Tree) -> bool:
+    """Return whether `tree` is one number, perhaps with a sign or as a percentage."""
+    if tree[0] == "either":
+        return bool(tree[2][0] == "number" and tree[1][0] == "divide")
+    return tree[0] == "number" or (tree[0] in ("negative", "degrees") and _is_bare(tree[1]))
+
+
+def _is_proper_fraction(tree: Tree) -> bool:
+    """Return whether `tree` is a fraction of whole numbers below 1, as in "rent 1/4 = 1500"."""
+    if tree[0] != "divide" or tree[1][0] != "number" or tree[2][0] != "number":
+        return False
+    return bool(tree[1][1] < tree[2][1])
+
+
+def _are_same(x: Number, y: Number) -> bool:
+    if isinstance(x, Fraction) and isinstance(y, Fraction):
+        return x == y
+    return abs(float(x) - float(y)) <= 1e-9 * max(abs(float(x)), abs(float(y)), 1e-3)
+
+
+def _n_decimals(tree: Tree) -> int:
+    """Return the largest number of decimals written in `tree`."""
+    if tree[0] == "number":
+        return int(tree[2])
+    return max((_n_decimals(operand) for operand in tree[1:] if isinstance(operand, tuple)), default=0)
+
+
+def _slack(trees: tuple[Tree, Tree]) -> float:
+    """Return how far apart the sides may be because the decimals in them are rounded.
+
+    If a side is irrational and no decimal is written, the other may be rounded to a whole number.
+    """
+    try:
+        slack = sum(rounding_slack(tree) for tree in trees)
+    except (ExpressionError, OverflowError):
+        return float("inf")
+    is_irrational = any(contains_node(tree, "root", "pi", "call") for tree in trees)
+    return slack * 2 + (0.51 if is_irrational and not any(_n_decimals(tree) for tree in trees) else 0.0)
+
+
+_CONVERSIONS = frozenset(
+    Fraction(factor)
+    for factor in (60, 3600, 24, 7, 12, 52, 365, 30, 31, 100, 1000, 10, 3, 36, 16, 2, 4, 8, 20, 14, 1440, 168)
+)
+
+
+def _is_conversion(x: Number, y: Number) -> bool:
+    """Return whether one number may be the other in another common unit, such as minutes and hours."""
+    if not (isinstance(x, Fraction) and isinstance(y, Fraction)) or not x or not y:
+        return False
+    ratio = max(abs(x / y), abs(y / x))
+    is_power_of_ten = ratio.denominator == 1 and str(ratio.numerator).strip("0") == "1"
+    return ratio in _CONVERSIONS or is_power_of_ten
+
+
+def _is_running_calculation(sides: tuple[Side, Side], trees: tuple[Tree, Tree], left_numbers: list[Number]) -> bool:
+    """Return whether = only shows what was typed next: 2 * 3 = 6 + 1 = 7, or 2 - 18 + 4 = 2 - 18 = -16."""
+    left_texts, right_texts = ([piece.text for piece in side.pieces] for side in sides)
+    if _is_bare(trees[1]) or right_texts[0] in OPENING:
+        return False
+    first_operand = trees[1]
+    while first_operand[0] in ("add", "subtract", "multiply", "divide"):
+        first_operand = first_operand[1]
+    repeats_result = any(_are_same(x, y) for x in evaluate(first_operand) for y in left_numbers)
+    if repeats_result and len(left_texts) > 1:
+        return True
+    return len(right_texts) < len(left_texts) and left_texts[: len(right_texts)] == right_texts
+
+
+# -- symbols -------------------------------------------------------------------------------------------
+
+_REWRITING = re.compile(
+    r"expand|simplif|factor(?!ial)|rewrit|re-writ|distribut|combin(?:e|ing) like|multiply(?:ing)? out|rationaliz|foil",
+    re.IGNORECASE,
+)
+
+
+def _compare_symbolic(
+    text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], index: int
+) -> tuple[EquationVerdict, str]:
+    """Return "right" for an identity in the same symbols; "wrong" if it fails and the text announces a rewriting."""
+    left, right = trees
+    if left[0] == "symbol" or right[0] == "symbol" or any(_has_call(side) for side in sides):
+        return "unchecked", "has symbols"
+    answer = check_identity(left, right)
+    if answer == "yes":
+        return "right", ""
+    before = text[max(0, sides[0].start - 160) : sides[0].start]
+    sentence = re.split(r"[.!?]\s", before)[-1]
+    if answer != "no" or index == 0 or free_symbols(left) & {"i", "e", "j"}:
+        return "unchecked", "has symbols"
+    if _REWRITING.search(sentence):
+        return "wrong", f"{_side_text(text, sides[0])} is not {_side_text(text, sides[1])} for all values"
+    return "unchecked", SIDES_DIFFER
+
+
+def _has_call(side: Side) -> bool:
+    """Return whether a symbol touches an opening bracket, as in f(x)."""
+    pairs = zip(side.pieces, side.pieces[1:], strict=False)
+    return any(piece.kind == "symbol" and following.text == "(" and following.tight for piece, following in pairs)
+
+
+# -- context -------------------------------------------------------------------------------------------
+
+_BEFORE = re.compile(
+    r"\b(?:if|suppose|supposing|assum\w+|whether|not|cannot|can't|isn't|doesn't|n't|instead of|test\w*|try\w*|guess\w*|"
+    r"hypothe\w+|would|imagine|wrong|incorrect\w*|mistake\w*|contradict\w*|mod|modulo|base|remainder|claim\w*|different)\b",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    r"^[^.\n]{0,60}?(?:n't|\bnot\b|absurd|never|wrong|cannot|\?|✗|✘|mod\b|base\b|"
+    r"remainder|\bonly if\b|approximat|round)",
+    re.IGNORECASE,
+)
+_REFUTED = re.compile(
+    r"contradict|impossible|not true|\bfalse|incorrect|"
+    r"not (?:correct|hold|work|satisf|equal|possible|a solution|valid|match)|"
+    r"n't (?:hold|work|satisf|equal|match)|no solution|inconsistent|≠|\\neq?\b|discard|extraneous|reject",
+    re.IGNORECASE,
+)
+_INTO = re.compile(r"into (?:the |this |our |each )?(?:\w+ )?equation|satisf|verif|check", re.IGNORECASE)
+_TRIAL = re.compile(r"substitut|plug|check|verif|satisf|equation|when |for ", re.IGNORECASE)
+
+
+def _find_excuse(text: str, chain: Chain, sides: tuple[Side, Side]) -> str:
+    """Return why a mismatch may be no mistake; "" if the context does not suggest it."""
+    chain_sides = [side for side in chain.sides if side.pieces]
+    start, end = chain_sides[0].start, chain_sides[-1].end
+    before = re.split(r"[.!?]\s|\n\n", text[max(0, start - 120) : start])[-1]
+    if _BEFORE.search(before):
+        return "perhaps a condition or refuted"
+    if _AFTER.search(text[end : end + 100]) or _REFUTED.search(text[start : end + 200]):
+        return "perhaps a condition or refuted"
+    has_bare_side = any(_is_bare(parse_expression(side.pieces)) for side in sides)
+    if (not has_bare_side and len(chain_sides) == 2 and _TRIAL.search(before)) or _INTO.search(before):
+        return "perhaps a condition that is tried"
+    return ""
+
+
+def _side_text(text: str, side: Side) -> str:
+    return excerpt(" ".join(text[side.start : side.end].split()), 60)
+
+
+def _mismatch_text(text: str, sides: tuple[Side, Side], x: Number, y: Number, are_bare: tuple[bool, bool]) -> str:
+    if are_bare[0] and not are_bare[1]:
+        return f"{_side_text(text, sides[1])} is {format_number(y)}, not {format_number(x)}"
+    if are_bare[1]:
+        return f"{_side_text(text, sides[0])} is {format_number(x)}, not {format_number(y)}"
+    return f"{_side_text(text, sides[0])} is {format_number(x)}, {_side_text(text, sides[1])} is {format_number(y)}"
+
+
+def format_number(number: Number) -> str:
+    """Return a number as a person would write it: whole, a short decimal, a fraction, or with six digits.
+
+    >>> [format_number(number) for number in (Fraction(51), Fraction(1, 8), Fraction(1, 3), 2**0.5)]
+    ['51', '0.125', '1/3', '1.41421']
+    """
+    if isinstance(number, Fraction):
+        if number.denominator == 1:
+            return str(number.numerator) if abs(number) < 10**20 else f"{float(number):.6g}"
+        if 10**6 % number.denominator == 0:
+            return f"{float(number):.10g}"
+        if number.denominator < 1000:
+            return f"{number.numerator}/{number.denominator}"
+    return f"{float(number):.6g}"
