@@ -31,7 +31,7 @@ from sgram.reports.figures.entropy_regularizers import entropy_regularizers
 from sgram.reports.figures.learning_curves import learning_curves
 from sgram.reports.figures.paired_differences import comparison_figure
 from sgram.training.experiments.arms import parse_arms
-from sgram.training.experiments.compare import Comparison, compare
+from sgram.training.experiments.compare import ArmComparison, compare
 from sgram.training.experiments.comparison_io import to_json, to_markdown
 from sgram.training.experiments.run_config import RunConfig
 
@@ -54,9 +54,9 @@ def numbers(text: str) -> list[int]:
     return [int(each) for each in text.split(",")]
 
 
-def runs_of(arms: str, config: RunConfig, given: argparse.Namespace) -> Comparison:
+def runs_of(arms: str, config: RunConfig, given: argparse.Namespace) -> ArmComparison:
     """The matrix, run or collected."""
-    from sgram.training.experiments.run import finished, train
+    from sgram.training.experiments.run import read_finished_run, train
 
     chosen = parse_arms(arms)
     shown = board(len(chosen) * len(given.seeds) * len(given.warmup_seeds))
@@ -69,8 +69,8 @@ def runs_of(arms: str, config: RunConfig, given: argparse.Namespace) -> Comparis
             given.root,
             jobs=1 if given.collect else given.jobs,
             run=not_run if given.collect else train,
-            read=finished,
-            tell=(lambda event: None) if given.collect else shown,
+            read_finished=read_finished_run,
+            on_progress=(lambda event: None) if given.collect else shown,
         )
 
 
@@ -80,7 +80,7 @@ def settings(config: RunConfig) -> Mapping[str, Any]:
     return {key: value for key, value in config.identity().items() if key not in varied and value not in (None, {})}
 
 
-def write(made: Comparison, config: RunConfig, name: str, pictures: Mapping[str, str]) -> None:
+def write(made: ArmComparison, config: RunConfig, name: str, pictures: Mapping[str, str]) -> None:
     """Tables and numbers beside this file."""
     shared = ", ".join(f"{key} {value}" for key, value in settings(config).items())
     head = f"Made by `benchmarks/training_comparison.py`. Shared settings: {shared}.\n"

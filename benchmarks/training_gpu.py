@@ -29,10 +29,11 @@ from corpora import SHARED
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
 from sgram.training.experiments.arms import choose_controls, parse_arms
-from sgram.training.experiments.compare import matrix_cells, summarize
+from sgram.training.experiments.compare import matrix_cells, summarize_matrix
 from sgram.training.experiments.comparison_io import to_json, to_markdown
 from sgram.training.experiments.matrix import Cell, Failure
-from sgram.training.experiments.run import RunConfig, RunResult, finished, train
+from sgram.training.experiments.run import RunResult, read_finished_run, train
+from sgram.training.experiments.run_config import RunConfig
 
 ROOT = Path(__file__).parents[1] / "reports" / "training_gpu"
 ARMS = "grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,entropy,siren"
@@ -187,7 +188,7 @@ def outcomes(cells: list[Cell], root: Path, clock: Clock) -> Iterator[RunResult 
     """What came of each run; those that time does not allow are told as not made yet."""
     for number, cell in enumerate(cells, 1):
         label = f"{number}/{len(cells)} {cell.slug}"
-        result = finished(cell.config, root)
+        result = read_finished_run(cell.config, root)
         if result is None and clock.is_over():
             yield Failure(**cell.labels, message="not made yet")
             continue
@@ -233,7 +234,7 @@ def device_name() -> tuple[str, str]:
 def report(study: Study, cells: list[Cell], found: list[RunResult | Failure], root: Path, device: str) -> str:
     """The comparison of the pairs of runs that are finished, as markdown; also written as JSON beside the runs."""
     arms = parse_arms(study.arms)
-    comparison = summarize(arms, choose_controls(arms), cells, found, root)
+    comparison = summarize_matrix(arms, choose_controls(arms), cells, found, root)
     n_done = len(comparison.rows)
     seconds = [
         row["seconds"] for runs in comparison.results.values() for run in runs for row in run.steps if "seconds" in row

@@ -31,7 +31,8 @@ def numbers(text: str) -> list[int]:
 
 def from_nothing(root: Path) -> Iterator[str]:
     """Part 1."""
-    from sgram.training.experiments.run import RunConfig, train
+    from sgram.training.experiments.run import train
+    from sgram.training.experiments.run_config import RunConfig
 
     stages: dict[str, float] = {}
 
@@ -60,7 +61,8 @@ def from_nothing(root: Path) -> Iterator[str]:
 
 def learning(root: Path, seeds: list[int]) -> Iterator[str]:
     """Part 2."""
-    from sgram.training.experiments.run import RunConfig, train
+    from sgram.training.experiments.run import train
+    from sgram.training.experiments.run_config import RunConfig
 
     yield "method  seed  pass@1          gain  strategic errors"
     for method in ("grpo", "hicra"):
@@ -76,7 +78,8 @@ def learning(root: Path, seeds: list[int]) -> Iterator[str]:
 
 def cost() -> Iterator[str]:
     """Part 3."""
-    from sgram.training.experiments.run import RunConfig, train
+    from sgram.training.experiments.run import train
+    from sgram.training.experiments.run_config import RunConfig
 
     ratios, shares = [], []
     with tempfile.TemporaryDirectory() as root:
@@ -97,20 +100,21 @@ def loop(root: Path) -> Iterator[str]:
     """Part 4."""
     from sgram.mining import MiningConfig
     from sgram.training.experiments import setup as preparing
-    from sgram.training.experiments.mine_from_policy import mask_quality, mined_lexicon
-    from sgram.training.experiments.run import RunConfig, train
+    from sgram.training.experiments.mine_from_policy import measure_mask_quality, mine_from_responses
+    from sgram.training.experiments.run import train
+    from sgram.training.experiments.run_config import RunConfig
 
     config = RunConfig(lexicon="mined")
-    with preparing.opened_task(config) as task:
-        model, tokenizer = preparing.load_policy(config, task, lambda row: None)
-        sampled = preparing.start_samples(preparing.policy_of(model, tokenizer, config), task, lambda row: None)
+    with preparing.open_task(config) as task:
+        model, tokenizer = preparing.load_start_model(config, task, lambda row: None)
+        sampled = preparing.sample_start_policy(preparing.make_policy(model, tokenizer, config), task, lambda row: None)
         lexicons = {
-            "sgram mine": mined_lexicon(sampled, task),
-            "the paper's pipeline": mined_lexicon(sampled, task, MiningConfig(method="paper")),
+            "sgram mine": mine_from_responses(sampled, task),
+            "the paper's pipeline": mine_from_responses(sampled, task, MiningConfig(method="paper")),
             "the phrases themselves": task.lexicon(),
         }
         for name, lexicon in lexicons.items():
-            found = mask_quality(lexicon, sampled, task)
+            found = measure_mask_quality(lexicon, sampled, task)
             yield f"{name:22}  {len(lexicon.grams):4} grams  precision {found.precision:.3f}  recall {found.recall:.3f}"
         yield f"a mask of everything                precision {found.share:.3f}  recall 1.000"
     result = train(config, root)

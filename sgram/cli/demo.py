@@ -91,7 +91,7 @@ class _Chain:
 def _run_directories(root: Path, steps: int, jobs: int) -> Sequence[Path]:
     """Return the directories of this demo's runs; `root` may also contain runs of other demos."""
     from sgram.cli.train_config import MatrixFlags, TrainFlags, requested_runs
-    from sgram.training.experiments.run import directory_of
+    from sgram.training.experiments.run import run_directory
 
     requested = requested_runs(None, TrainFlags(steps=steps, lexicon="mined"), MatrixFlags(compare=ARMS, jobs=jobs))
-    return [directory_of(arm.apply(requested.config, seed=0, warmup_seed=0), root) for arm in requested.arms]
+    return [run_directory(arm.apply(requested.config, seed=0, warmup_seed=0), root) for arm in requested.arms]

@@ -16,7 +16,7 @@ from sgram.files import excerpt
 from sgram.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from sgram.training.experiments.compare import Comparison
+    from sgram.training.experiments.compare import ArmComparison
     from sgram.training.experiments.run import RunResult
 
 
@@ -49,12 +49,12 @@ def train(
 
 
 def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
-    from sgram.training.experiments.run import finished
+    from sgram.training.experiments.run import read_finished_run
     from sgram.training.experiments.run import train as run
 
     arm, seed, warmup_seed = requested.arms[0], requested.seeds[0], requested.warmup_seeds[0]
     config = arm.apply(requested.config, seed=seed, warmup_seed=warmup_seed)
-    result = finished(config, out)
+    result = read_finished_run(config, out)
     reused = result is not None
     if result is None:
         labels = {
@@ -99,7 +99,7 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             out,
             jobs=requested.jobs,
             controls=requested.controls,
-            tell=progress,
+            on_progress=progress,
         )
     directory = comparison_directory(requested, out)
     written = write_comparison(comparison, directory)
@@ -133,7 +133,7 @@ def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
 _VARIED = ("method", "seed", "warmup_seed")
 
 
-def _draw(comparison: "Comparison", directory: Path) -> list[Path]:
+def _draw(comparison: "ArmComparison", directory: Path) -> list[Path]:
     """Draw the figures of a comparison, and return their paths; none without matplotlib or without data."""
     figures = []
     if comparison.rows and _draw_curves(comparison.results, directory / "curves.svg"):
@@ -180,10 +180,10 @@ def _print_json(document: dict[str, Any]) -> None:
 def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     """Print what would be run, without writing a file; return the exit code."""
     from sgram.training.experiments.compare import matrix_cells
-    from sgram.training.experiments.run import estimate
+    from sgram.training.experiments.estimate import estimate_run_cost
 
     cells = matrix_cells(requested.config, requested.arms, requested.seeds, requested.warmup_seeds)
-    cost = estimate(cells[0].config)
+    cost = estimate_run_cost(cells[0].config)
     run_seconds = None if cost.seconds_per_step is None else cost.seconds_per_step * requested.config.steps
     total = None if run_seconds is None else run_seconds * len(cells) / min(requested.jobs, len(cells))
     plan = {

@@ -14,8 +14,8 @@ from rich.text import Text
 from sgram.cli.console import note, print_table, printable, stderr_console
 
 if TYPE_CHECKING:
-    from sgram.training.experiments.compare import Comparison, Difference
-    from sgram.training.experiments.evaluate import Evaluation
+    from sgram.training.experiments.compare import ArmComparison, Difference
+    from sgram.training.experiments.evaluate import PolicyEvaluation
     from sgram.training.experiments.run import RunResult
 
 EVERY = 10
@@ -212,7 +212,7 @@ def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
     return [sum(block) / len(block) for block in accuracies if block]
 
 
-def show_comparison(comparison: "Comparison") -> None:
+def show_comparison(comparison: "ArmComparison") -> None:
     """Print the arms, then the differences in pass@1 of arms and controls; the files contain the other measures."""
     from sgram.training.experiments.comparison_io import NOTES, arm_means
 
@@ -245,7 +245,7 @@ def _difference_row(difference: "Difference") -> tuple[str, ...]:
     return difference.arm, difference.control, text, f"{interval.n_above} of {interval.n}", verdict
 
 
-def _pass_at_1(evaluation: "Evaluation") -> str:
+def _pass_at_1(evaluation: "PolicyEvaluation") -> str:
     """Return pass@1 with its interval over problems; over responses if there are fewer than two problems."""
     if evaluation.pass_at_1 is None:
         return "-"
@@ -253,7 +253,7 @@ def _pass_at_1(evaluation: "Evaluation") -> str:
     return f"{_number(evaluation.pass_at_1)} [{_number(low)} {_number(high)}]"
 
 
-def _interval(evaluation: "Evaluation") -> tuple[float | None, float | None]:
+def _interval(evaluation: "PolicyEvaluation") -> tuple[float | None, float | None]:
     from sgram.statistics import wilson_interval
 
     if len(evaluation.by_problem) < 2:

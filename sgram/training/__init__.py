@@ -1,11 +1,15 @@
-"""Training with credit on planning tokens, and the controls that tell whether it was they. Knows nothing about HTML.
+"""Training with credit on planning tokens, and the controls that any claim about planning tokens needs.
 
-Names load what they need when first used; `sgram.training.credit.advantages` needs numpy alone.
+`credit` computes advantages from arrays, `trainer` puts them into TRL, `tasks` holds problems and judges of responses,
+`experiments` runs and compares whole training runs, and `models` loads language models.
+
+Public names load lazily; `sgram.training.credit.advantages` needs numpy alone.
 """
 
 from importlib import import_module
+from typing import Any
 
-_HOMES = {
+_MODULES = {
     "HICRAConfig": "trainer.config",
     "HICRATrainer": "trainer.trainer",
     "METHODS": "credit.registry",
@@ -14,17 +18,17 @@ _HOMES = {
     "hicra_advantages": "credit.advantages",
     "train": "experiments.run",
 }
-__all__ = sorted(_HOMES)
-_NEEDS = ("trl", "transformers", "accelerate", "datasets", "torch")
+__all__ = sorted(_MODULES)
+_OPTIONAL_LIBRARIES = ("trl", "transformers", "accelerate", "datasets", "torch")
 
 
-def __getattr__(name: str):
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
         raise AttributeError(f"module 'sgram.training' has no attribute {name!r}")
     try:
-        return getattr(import_module(f"sgram.training.{_HOMES[name]}"), name)
+        return getattr(import_module(f"sgram.training.{_MODULES[name]}"), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _NEEDS:
+        if (error.name or "").partition(".")[0] not in _OPTIONAL_LIBRARIES:
             raise
         from sgram.errors import MissingExtraError
 

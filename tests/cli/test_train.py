@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,8 +68,9 @@ def made(tmp_path, monkeypatch):
         return found if (found.directory / "result.json").exists() else None
 
     monkeypatch.setattr(runs, "train", train)
-    monkeypatch.setattr(runs, "finished", finished)
-    monkeypatch.setattr(runs, "estimate", lambda config: Plan(), raising=False)
+    monkeypatch.setattr(runs, "read_finished_run", finished)
+    estimate = SimpleNamespace(estimate_run_cost=lambda config: Plan())  # the real module loads torch and TRL
+    monkeypatch.setitem(sys.modules, "sgram.training.experiments.estimate", estimate)
     return ran
 
 
@@ -133,10 +135,10 @@ def test_a_file_says_how_many_runs_there_are_too(tmp_path):
     [
         ("stesp = 5", "config.toml: unknown setting stesp; did you mean steps"),
         ("sedes = [1]", "config.toml: unknown setting sedes; did you mean seeds"),
-        ('steps = "many"', "config.toml: steps is a whole number, not 'many'"),
-        ("bf16 = 1", "config.toml: bf16 is true or false, not 1"),
-        ("steps = 0", "steps is a number from 1, not 0"),
-        ('method = "hicr"', "there is no method hicr; did you mean hicra"),
+        ('steps = "many"', "config.toml: steps must be an integer (got 'many')"),
+        ("bf16 = 1", "config.toml: bf16 must be true or false (got 1)"),
+        ("steps = 0", "steps must be a finite number >= 1 (got 0)"),
+        ('method = "hicr"', "unknown method hicr; did you mean hicra"),
         ("task_options = 5", "config.toml: task_options is a table, written below [task_options]"),
         ("learning-rate = 1.0\nlearning_rate = 1.0", "config.toml says learning_rate twice"),
         ("seeds = [0, 0]", "seeds are different whole numbers from 0, as 0,1,2, not 0, 0"),
@@ -196,7 +198,7 @@ def test_a_missing_library_is_a_sentence_with_its_command(capsys, monkeypatch):
     def missing(config, root):
         raise MissingExtraError("training needs trl: pip install 'sgram[train]'")
 
-    monkeypatch.setattr(runs, "finished", missing)
+    monkeypatch.setattr(runs, "read_finished_run", missing)
     assert call(capsys) == (1, "", "sgram: training needs trl: pip install 'sgram[train]'\n")
 
 

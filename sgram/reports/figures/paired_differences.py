@@ -1,4 +1,4 @@
-"""Arms less their controls as a figure: means and intervals about a line at zero. Knows nothing about how they ran."""
+"""Figure of the differences between arms and their controls, with intervals and a line at zero."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.reports.figures.canvas import COLORS, GRAY, drawn, figure_form, label
+from sgram.reports.figures.canvas import COLORS, GRAY, figure_format, label, render_figure
 from sgram.training.experiments.compare import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sgram.training.experiments.compare import Comparison, Difference
+    from sgram.training.experiments.compare import ArmComparison, Difference
 
 
-def comparison_figure(comparison: "Comparison", path: str | Path, measure: str = "pass_at_1") -> None:
-    """Draw every arm less every control in one measure, with 95 % intervals, into `path`; one panel a control."""
+def comparison_figure(comparison: "ArmComparison", path: str | Path, measure: str = "pass_at_1") -> None:
+    """Draw the differences of arms and controls in one measure, with 95 % intervals, into `path`; a panel a control."""
     controls = [
         (control, rows)
         for control in comparison.controls
         if (
             rows := [
-                each
-                for each in comparison.differences
-                if (each.control, each.measure) == (control, measure) and each.interval.n
+                difference
+                for difference in comparison.differences
+                if (difference.control, difference.measure) == (control, measure) and difference.interval.n
             ]
         )
     ]
@@ -33,20 +33,20 @@ def comparison_figure(comparison: "Comparison", path: str | Path, measure: str =
         raise UsageError("no two arms have runs of the same seed, so there is no difference to draw")
     columns = min(3, len(controls))
     n_rows = -(-len(controls) // columns)
-    arms = list(dict.fromkeys(each.arm for _, rows in controls for each in rows))
+    arms = list(dict.fromkeys(difference.arm for _, rows in controls for difference in rows))
     arms.sort(key=comparison.arms.index)
     size = (max(6.2, 2.2 + 2.6 * columns), 0.9 + n_rows * (0.7 + 0.23 * len(arms)))
 
     def draw(figure: "Figure") -> None:
         grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
-        places = [axes for row in grid for axes in row]
-        for axes in places[len(controls) :]:
+        panels = [axes for row in grid for axes in row]
+        for axes in panels[len(controls) :]:
             axes.remove()
-        left, right = _reach(controls)
-        grid[0][0].set_xlim(left, right)  # shared by all
-        for place, (axes, (control, rows)) in enumerate(zip(places, controls, strict=False)):
+        x_min, x_max = _x_range(controls)
+        grid[0][0].set_xlim(x_min, x_max)  # shared by all
+        for index, (axes, (control, rows)) in enumerate(zip(panels, controls, strict=False)):
             _draw_differences(axes, control, rows, arms)
-            if place + columns >= len(controls):
+            if index + columns >= len(controls):
                 axes.tick_params(labelbottom=True)
                 axes.set_xlabel("difference", fontsize=8)
         figure.suptitle(
@@ -58,39 +58,47 @@ def comparison_figure(comparison: "Comparison", path: str | Path, measure: str =
             color=GRAY,
         )
 
-    write_bytes(path, drawn(size, draw, figure_form(str(path))))
+    write_bytes(path, render_figure(size, draw, figure_format(str(path))))
 
 
-def _reach(controls: Sequence[tuple[str, Sequence["Difference"]]]) -> tuple[float, float]:
-    """From where to where the panels reach: all intervals and 0, and room for the counts at the right."""
-    found = [each.interval for _, rows in controls for each in rows]
-    ends = [0.0, *(value for each in found for value in (each.mean, each.low, each.high) if value is not None)]
+def _x_range(controls: Sequence[tuple[str, Sequence["Difference"]]]) -> tuple[float, float]:
+    """Return the range of the x axis: all intervals and 0, with room for the counts at the right."""
+    intervals = [difference.interval for _, rows in controls for difference in rows]
+    ends = [
+        0.0,
+        *(
+            end
+            for difference in intervals
+            for end in (difference.mean, difference.low, difference.high)
+            if end is not None
+        ),
+    ]
     width = max(ends) - min(ends) or 0.1
     return min(ends) - 0.05 * width, max(ends) + 0.22 * width
 
 
 def _draw_differences(axes: "Axes", control: str, rows: Sequence["Difference"], arms: Sequence[str]) -> None:
     axes.axvline(0, color=GRAY, linewidth=0.9, zorder=1)
-    for each in rows:
-        place = arms.index(each.arm)
-        found, decided = each.interval, each.verdict != "cannot say"
-        color = {"higher": COLORS[0], "lower": COLORS[1]}.get(each.verdict, GRAY)
-        if found.low is not None:
-            axes.plot([found.low, found.high], [place, place], color=color, linewidth=1.4, zorder=2)
+    for difference in rows:
+        y = arms.index(difference.arm)
+        interval, excludes_zero = difference.interval, difference.verdict != "cannot say"
+        color = {"higher": COLORS[0], "lower": COLORS[1]}.get(difference.verdict, GRAY)
+        if interval.low is not None:
+            axes.plot([interval.low, interval.high], [y, y], color=color, linewidth=1.4, zorder=2)
         axes.plot(
-            [found.mean],
-            [place],
+            [interval.mean],
+            [y],
             marker="o",
             markersize=5,
             markeredgecolor=color,
             markeredgewidth=1.2,
-            markerfacecolor=color if decided else "white",
+            markerfacecolor=color if excludes_zero else "white",
             zorder=3,
             linestyle="none",
         )
         axes.annotate(
-            f"{found.n_above}/{found.n}",
-            (0.99, place),
+            f"{interval.n_above}/{interval.n}",
+            (0.99, y),
             xycoords=axes.get_yaxis_transform(),
             fontsize=7,
             va="center",

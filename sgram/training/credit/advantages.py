@@ -1,12 +1,12 @@
-"""Advantages: what a token's probability is to rise or fall by. Knows nothing about models, losses or trainers.
+"""Per-token advantages as pure functions of arrays.
 
-Pure functions of arrays: numpy arrays and lists give numpy float64, torch tensors give tensors of their device and
-floating type. B rows (responses), T tokens. Rows may come in any order: groups go by key, never by position. Masks are
-bool (or 0 and 1); a position outside the mask that a function is given keeps its advantage. Advantages of shape (B,)
-hold for every token of their row.
+numpy arrays and lists give numpy float64 arrays, torch tensors give tensors on their device and of their floating type.
+B is the number of rows (responses), T the number of tokens. Rows may come in any order: groups are found by key, never
+by position. Masks are bool (or 0 and 1); positions outside the mask keep their advantage. Advantages of shape (B,) hold
+for every token of their row.
 
-With alpha 0, or where all rewards of a group are equal, nothing changes; with an empty planning mask only
-`gated_advantages` changes anything (its tokens of high entropy).
+With ``alpha=0``, or if all rewards of a group are equal, nothing changes. With an empty planning mask only
+`gated_advantages` changes anything (tokens of high entropy).
 """
 
 import math
@@ -15,250 +15,330 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sgram.array_types import BoolArray
 from sgram.errors import InputError, UsageError
-from sgram.training.credit.array_backend import Array, Result, Space, group_rows, is_tensor, number_in, same_shape
+from sgram.training.credit.array_backend import (
+    Array,
+    ArrayBackend,
+    ArrayLike,
+    check_number,
+    check_shape,
+    group_rows,
+    is_tensor,
+)
 
 EPSILON = 1e-4
 """Added to a group's standard deviation, as TRL does."""
 LARGEST_REWARD = 1e30
-"""Beyond it squares and differences leave the range of 32-bit floats."""
+"""Larger rewards overflow the squares and differences of 32-bit floats."""
 
 
-def group_advantages(rewards: Array, groups: Any, scale: Literal["none", "std"] = "none") -> Result:
-    """(B,) rewards less the mean of their group; `scale="std"` also divides by the group's standard deviation.
+def group_advantages(rewards: ArrayLike, groups: Any, scale: Literal["none", "std"] = "none") -> Array:
+    """Return (B,) rewards less the mean of their group; `scale="std"` also divides by the group's standard deviation.
 
-    "none" is A_i = R_i - mean_j R_j (HICRA §3, printed without a division; Dr.GRPO, 2503.20783); "std" is GRPO's
-    (R_i - mean) / (std + 1e-4) (2402.03300) with the divisor n - 1, as TRL 1.16 has it. `groups` holds one hashable key
-    a row. A missing reward (None, NaN) counts in no mean and its advantage is 0, as is that of a row alone in its
-    group; rewards that are all equal give exactly 0. `InputError` for a reward that is infinite or no number.
+    "none" is A_i = R_i - mean_j R_j (HICRA §3, printed without a division; Dr.GRPO, 2503.20783). "std" is GRPO's
+    (R_i - mean) / (std + 1e-4) (2402.03300) with the divisor n - 1, as in TRL 1.16. `groups` holds one hashable key a
+    row. A missing reward (None, NaN) counts in no mean and gets advantage 0, like a row alone in its group. Equal
+    rewards give exactly 0. Raise `InputError` if a reward is infinite or not a number.
+
+    >>> group_advantages([1.0, 0.0, 1.0, None], ["p", "p", "q", "q"])
+    array([ 0.5, -0.5,  0. ,  0. ])
     """
     if scale not in ("none", "std"):
-        raise UsageError(f"a scale is 'none' or 'std', not {scale!r:.80}")
-    space = Space.of(rewards)
-    known = _rewards(rewards)
-    advantages = np.zeros(len(known))
-    for rows in group_rows(groups, len(known)):
-        rows = [row for row in rows if not math.isnan(known[row])]
-        values = [known[row] for row in rows]
-        if not rows or min(values) == max(values):
+        raise UsageError(f"scale must be 'none' or 'std' (got {scale!r:.80})")
+    backend = ArrayBackend.of(rewards)
+    reward_by_row = _rewards_as_floats(rewards)
+    advantages = np.zeros(len(reward_by_row))
+    for group in group_rows(groups, len(reward_by_row)):
+        rows = [row for row in group if not math.isnan(reward_by_row[row])]
+        group_rewards = [reward_by_row[row] for row in rows]
+        if not rows or min(group_rewards) == max(group_rewards):
             continue  # a mean of equal numbers may be off by a rounding, and a rounding divided by 1e-4 is not small
-        mean = math.fsum(values) / len(values)  # exact sums do not depend on the order of rows
-        centered = [value - mean for value in values]
-        spread = 1.0
+        mean = math.fsum(group_rewards) / len(group_rewards)  # exact sums do not depend on the order of rows
+        centered = [reward - mean for reward in group_rewards]
+        divisor = 1.0
         if scale == "std":
-            spread = math.sqrt(math.fsum(each * each for each in centered) / (len(values) - 1)) + EPSILON
-        advantages[rows] = [each / spread for each in centered]
-    return space.floats(advantages, "advantages")
+            variance = math.fsum(deviation * deviation for deviation in centered) / (len(group_rewards) - 1)
+            divisor = math.sqrt(variance) + EPSILON
+        advantages[rows] = [deviation / divisor for deviation in centered]
+    tensor_or_array: Array = backend.to_floats(advantages, "advantages")
+    return tensor_or_array
 
 
-def _rewards(rewards: Any) -> list[float]:
-    """Rewards as floats, NaN where missing."""
-    values = rewards.tolist() if is_tensor(rewards) or isinstance(rewards, np.ndarray) else list(rewards)
-    if not isinstance(values, list):
-        raise UsageError("rewards are a row of numbers, one a response, not a single number")
-    known = []
-    for row, value in enumerate(values):
+def _rewards_as_floats(rewards: Any) -> list[float]:
+    """Return rewards as floats; a missing one is NaN."""
+    raw_rewards = rewards.tolist() if is_tensor(rewards) or isinstance(rewards, np.ndarray) else list(rewards)
+    if not isinstance(raw_rewards, list):
+        raise UsageError("rewards must be a sequence with one number a response (got a single number)")
+    floats = []
+    for row, raw_reward in enumerate(raw_rewards):
         try:
-            reward = math.nan if value is None else float(value)
+            reward = math.nan if raw_reward is None else float(raw_reward)
         except (TypeError, ValueError):
             raise InputError(
-                f"the reward of row {row} is a {type(value).__name__}, not a number; give one number a response, "
-                "or None where there is none"
+                f"the reward of row {row} is a {type(raw_reward).__name__}, not a number; give one number a response, "
+                "or None if it is missing"
             ) from None
         if abs(reward) > LARGEST_REWARD:
             raise InputError(
-                f"the reward of row {row} is {reward:g}; correct the reward function, or give None where a response "
+                f"the reward of row {row} is {reward:g}; correct the reward function, or return None if a response "
                 "cannot be judged"
             )
-        known.append(reward)
-    return known
+        floats.append(reward)
+    return floats
 
 
-def longer_than_group(response_mask: Array, groups: Any) -> Result:
-    """(B,) bool: responses with more tokens than the mean of their group; `response_mask` is (B, T)."""
-    space = Space.of(response_mask)
-    mask = space.bools(response_mask, "the response mask")
-    return space.bools(longer_than_mean([int(size) for size in mask.sum(1).tolist()], groups), "longer")
+def long_response_mask(response_mask: ArrayLike, groups: Any) -> Array:
+    """Return (B,) bool: responses with more tokens than the mean of their group. `response_mask` is (B, T).
+
+    >>> long_response_mask([[1, 1, 1], [1, 0, 0]], ["p", "p"])
+    array([ True, False])
+    """
+    backend = ArrayBackend.of(response_mask)
+    mask = backend.to_bools(response_mask, "the response mask")
+    is_long = longer_than_group_mean([int(length) for length in mask.sum(1).tolist()], groups)
+    tensor_or_array: Array = backend.to_bools(is_long, "long responses")
+    return tensor_or_array
 
 
-def longer_than_mean(lengths: Sequence[int], groups: Any) -> np.ndarray:
-    """(B,) bool: lengths above the mean of their group."""
-    longer = np.zeros(len(lengths), bool)
+def longer_than_group_mean(lengths: Sequence[int], groups: Any) -> BoolArray:
+    """Return (B,) bool: whether each length is above the mean of its group."""
+    is_long = np.zeros(len(lengths), bool)
     for rows in group_rows(groups, len(lengths)):
         total = sum(lengths[row] for row in rows)
-        longer[rows] = [lengths[row] * len(rows) > total for row in rows]
-    return longer
+        is_long[rows] = [lengths[row] * len(rows) > total for row in rows]
+    return is_long
 
 
-def _spread(advantages: Array, mask: Array, what: str = "the planning mask") -> tuple[Space, Result, Result]:
-    """Space, advantages as (B, T), mask as bool (B, T)."""
-    space = Space.of(advantages)
-    marked = space.bools(mask, what)
-    if marked.ndim != 2:
-        raise UsageError(f"{what} is of shape {tuple(marked.shape)}; a mask has a row a response and a column a token")
-    return space, _by_token(space, advantages, marked), marked
+def _token_arrays(
+    advantages: ArrayLike, mask: ArrayLike, name: str = "the planning mask"
+) -> tuple[ArrayBackend, Any, Any]:
+    """Return the backend, the advantages as (B, T) and the mask as bool (B, T)."""
+    backend = ArrayBackend.of(advantages)
+    token_mask = backend.to_bools(mask, name)
+    if token_mask.ndim != 2:
+        raise UsageError(f"{name} has shape {tuple(token_mask.shape)}; it must be (responses, tokens)")
+    return backend, _expand_to_tokens(backend, advantages, token_mask), token_mask
 
 
-def _by_token(space: Space, advantages: Array, like: Result) -> Result:
-    """Advantages (B,) or (B, T) as (B, T), the shape of `like`."""
-    given = space.floats(advantages, "advantages")
-    if given.ndim == 1 and len(given) == len(like):
-        given = given[:, None] + space.xp.zeros_like(like, dtype=given.dtype)
-    same_shape(given, like.shape, "the array of advantages", "the mask")
-    return given  # (B, T)
+def _expand_to_tokens(backend: ArrayBackend, advantages: ArrayLike, mask: Any) -> Any:
+    """Return advantages (B,) or (B, T) in the shape (B, T) of `mask`."""
+    floats = backend.to_floats(advantages, "advantages")
+    if floats.ndim == 1 and len(floats) == len(mask):
+        floats = floats[:, None] + backend.xp.zeros_like(mask, dtype=floats.dtype)
+    check_shape(floats, mask.shape, "the array of advantages", "the mask")
+    return floats  # (B, T)
 
 
-def _also(space: Space, value: Array, like: Result, what: str) -> Result:
-    """Another mask of the shape of `like`."""
-    mask = space.bools(value, what)
-    same_shape(mask, like.shape, what, "the planning mask")
-    return mask
+def _second_mask(backend: ArrayBackend, mask: ArrayLike, planning_mask: Any, name: str) -> Any:
+    """Return another mask as bool, of the shape of `planning_mask`."""
+    second_mask = backend.to_bools(mask, name)
+    check_shape(second_mask, planning_mask.shape, name, "the planning mask")
+    return second_mask
 
 
-def _entropies(space: Space, value: Array, like: Result) -> Result:
-    """Entropies of the shape of `like`, without gradient; a rounding below 0 is 0."""
-    entropies = space.floats(value, "entropies")
-    same_shape(entropies, like.shape, "the array of entropies", "the mask")
-    entropies = entropies if space.xp is np else entropies.detach()
-    return entropies.clip(0)
+def _constant_entropies(backend: ArrayBackend, entropies: ArrayLike, mask: Any) -> Any:
+    """Return entropies of the shape of `mask`, without gradient; a rounding below 0 becomes 0."""
+    floats = backend.to_floats(entropies, "entropies")
+    check_shape(floats, mask.shape, "the array of entropies", "the mask")
+    floats = floats if backend.xp is np else floats.detach()
+    return floats.clip(0)
 
 
-def hicra_advantages(advantages: Array, planning_mask: Array, alpha: float = 0.2) -> Result:
-    """(B, T) A + alpha |A| on planning tokens, A elsewhere (HICRA §3, equation of A^H; there 0 < alpha < 1).
+def hicra_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: float = 0.2) -> Array:
+    """Return (B, T): A + alpha |A| on planning tokens, A elsewhere (HICRA §3, equation of A^H; there 0 < alpha < 1).
 
-    A planning token's credit grows by the factor 1 + alpha where A > 0, its penalty shrinks by 1 - alpha where A < 0.
-    `advantages` are (B,) or (B, T), `planning_mask` (B, T).
+    Where A > 0, the credit of a planning token grows by the factor 1 + alpha. Where A < 0, its penalty shrinks by the
+    factor 1 - alpha. `advantages` are (B,) or (B, T), `planning_mask` is (B, T).
+
+    >>> hicra_advantages([1.0, -1.0], [[1, 0], [0, 1]], alpha=0.5)
+    array([[ 1.5,  1. ],
+           [-1. , -0.5]])
     """
-    alpha = number_in(alpha, "alpha", 0)
-    space, plain, planning = _spread(advantages, planning_mask)
-    return space.xp.where(planning, plain + alpha * abs(plain), plain)
+    alpha = check_number(alpha, "alpha", 0)
+    backend, plain, planning = _token_arrays(advantages, planning_mask)
+    amplified: Array = backend.where(planning, plain + alpha * abs(plain), plain)
+    return amplified
 
 
-def symmetric_advantages(advantages: Array, planning_mask: Array, alpha: float = 0.2) -> Result:
-    """(B, T) (1 + alpha) A on planning tokens: credit and penalty both grow. A control of `hicra_advantages`."""
-    alpha = number_in(alpha, "alpha", 0)
-    space, plain, planning = _spread(advantages, planning_mask)
-    return space.xp.where(planning, plain + alpha * plain, plain)
+def symmetric_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: float = 0.2) -> Array:
+    """Return (B, T): (1 + alpha) A on planning tokens, so that credit and penalty both grow.
+
+    A control of `hicra_advantages`.
+
+    >>> symmetric_advantages([1.0, -1.0], [[1, 0], [0, 1]], alpha=0.5)
+    array([[ 1.5,  1. ],
+           [-1. , -1.5]])
+    """
+    alpha = check_number(alpha, "alpha", 0)
+    backend, plain, planning = _token_arrays(advantages, planning_mask)
+    amplified: Array = backend.where(planning, plain + alpha * plain, plain)
+    return amplified
 
 
 def centered_advantages(
-    advantages: Array, planning_mask: Array, groups: Any, response_mask: Array, alpha: float = 0.2
-) -> Result:
-    """(B, T) HICRA without its mean push: from the bonus alpha |A| its mean over the group's planning tokens is taken.
+    advantages: ArrayLike, planning_mask: ArrayLike, groups: Any, response_mask: ArrayLike, alpha: float = 0.2
+) -> Array:
+    """Return (B, T): HICRA less the mean of its bonus alpha |A| over the planning tokens of the group.
 
-    HICRA's bonus is never negative, so it favors planning tokens whatever the outcome. Here a group's bonuses add up
-    to 0 over its planning tokens in the response: those of rows with a large |A| are pushed up, those of rows with a
-    small |A| down, and what is left of HICRA is that difference (nothing, where half of a group is right: all |A| are
-    equal then). Every row of a group must be given. A control of `hicra_advantages`.
+    HICRA's bonus is never negative, so it favors planning tokens whatever the outcome. Here the bonuses of a group sum
+    to 0 over its planning tokens in the response: rows with a large |A| are pushed up and rows with a small |A| down.
+    If half of a group is correct, all |A| are equal and nothing remains. Pass every row of a group. A control of
+    `hicra_advantages`.
+
+    >>> centered_advantages([3.0, -1.0], [[1, 0], [1, 0]], ["p", "p"], [[1, 1], [1, 1]], alpha=0.5)
+    array([[ 3.5,  3. ],
+           [-1.5, -1. ]])
     """
-    alpha = number_in(alpha, "alpha", 0)
-    space, plain, planning = _spread(advantages, planning_mask)
-    planning = planning & _also(space, response_mask, planning, "the response mask")
-    bonus = space.xp.where(planning, alpha * abs(plain), 0.0)
-    sums, counts = bonus.sum(1).tolist(), planning.sum(1).tolist()
-    means = np.zeros(len(sums))
-    for rows in group_rows(groups, len(sums)):
-        n_tokens = sum(counts[row] for row in rows)
-        means[rows] = math.fsum(sums[row] for row in rows) / n_tokens if n_tokens else 0.0
-    push = bonus - space.floats(means, "means")[:, None]
-    return space.xp.where(planning, plain + push, plain)
+    alpha = check_number(alpha, "alpha", 0)
+    backend, plain, planning = _token_arrays(advantages, planning_mask)
+    planning = planning & _second_mask(backend, response_mask, planning, "the response mask")
+    bonus = backend.where(planning, alpha * abs(plain), 0.0)
+    bonus_sums, token_counts = bonus.sum(1).tolist(), planning.sum(1).tolist()
+    means = np.zeros(len(bonus_sums))
+    for rows in group_rows(groups, len(bonus_sums)):
+        n_tokens = sum(token_counts[row] for row in rows)
+        means[rows] = math.fsum(bonus_sums[row] for row in rows) / n_tokens if n_tokens else 0.0
+    push = bonus - backend.to_floats(means, "means")[:, None]
+    centered: Array = backend.where(planning, plain + push, plain)
+    return centered
 
 
 def gated_advantages(
-    advantages: Array,
-    planning_mask: Array,
-    entropies: Array,
-    response_mask: Array,
-    long: Array,
+    advantages: ArrayLike,
+    planning_mask: ArrayLike,
+    entropies: ArrayLike,
+    response_mask: ArrayLike,
+    is_long: ArrayLike,
     alpha: float = 0.2,
     quantile: float = 0.7,
-) -> Result:
-    """(B, T) HICRA on correct, long responses only, there on planning tokens and tokens of high entropy.
+) -> Array:
+    """Return (B, T): HICRA on correct, long responses only, on planning tokens and tokens of high entropy.
 
-    The variant that the comments of an unofficial trainer (huggingface/trl#4997) quote as the authors' code; the
-    paper does not describe it. A + alpha |A| where A > 0, the response is `long` ((B,) bool, see `longer_than_group`)
-    and the token is a planning token or its entropy is above the `quantile` of its own response. (As quoted, the
-    planning mask might also be meant to act on other responses; here the gate holds for both.)
+    The variant that the comments of an unofficial trainer (huggingface/trl#4997) quote as the authors' code; the paper
+    does not describe it. The advantage is A + alpha |A| if A > 0, the response is long (`is_long`, (B,) bool, see
+    `long_response_mask`), and the token is a planning token or its entropy is above the `quantile` of its own response.
+    (As quoted, the planning mask might also be meant to act on all responses; here the gate holds for both.)
     """
-    alpha, quantile = number_in(alpha, "alpha", 0), number_in(quantile, "the quantile", 0, 1)
-    space, plain, planning = _spread(advantages, planning_mask)
-    response = _also(space, response_mask, planning, "the response mask")
-    entropy = _entropies(space, entropies, planning)
-    gate = space.bools(long, "long")
-    same_shape(gate, planning.shape[:1], "the array of long responses", "a column of the planning mask")
-    high = entropy > space.row_quantiles(entropy, response, quantile)[:, None]
-    chosen = (planning | high) & response & gate[:, None] & (plain > 0)
-    return space.xp.where(chosen, plain + alpha * abs(plain), plain)
+    alpha, quantile = check_number(alpha, "alpha", 0), check_number(quantile, "the quantile", 0, 1)
+    backend, plain, planning = _token_arrays(advantages, planning_mask)
+    response = _second_mask(backend, response_mask, planning, "the response mask")
+    token_entropies = _constant_entropies(backend, entropies, planning)
+    gate = backend.to_bools(is_long, "is_long")
+    check_shape(gate, planning.shape[:1], "the array of long responses", "a column of the planning mask")
+    is_high = token_entropies > backend.row_quantiles(token_entropies, response, quantile)[:, None]
+    amplified_mask = (planning | is_high) & response & gate[:, None] & (plain > 0)
+    gated: Array = backend.where(amplified_mask, plain + alpha * abs(plain), plain)
+    return gated
 
 
-def norm_squares(advantages: Array, planning_mask: Array, response_mask: Array, alpha: float = 0.2) -> tuple[Any, Any]:
-    """Sums of A^2 and of HICRA's (A^H)^2 over the tokens of the response, as numbers of the space (0-dim tensors).
+def squared_norms(
+    advantages: ArrayLike, planning_mask: ArrayLike, response_mask: ArrayLike, alpha: float = 0.2
+) -> tuple[Any, Any]:
+    """Return the sums of A^2 and of HICRA's (A^H)^2 over the response tokens, as floats or 0-dim tensors.
 
-    Where rows are spread over processes, add each of the two up over them and give the totals to `norm_ratio`.
+    If rows are spread over processes, add up each of the two sums over them and pass the totals to `norm_ratio`.
     """
-    space, plain, _ = _spread(advantages, planning_mask)
+    backend, plain, _ = _token_arrays(advantages, planning_mask)
     amplified = hicra_advantages(plain, planning_mask, alpha)
-    response = _also(space, response_mask, plain, "the response mask")
-    wide = [each if space.xp is np or each.itemsize >= 4 else each.float() for each in (plain, amplified)]
-    first, second = (space.xp.where(response, each * each, 0.0).sum() for each in wide)
-    return first, second
+    response = _second_mask(backend, response_mask, plain, "the response mask")
+    plain_sum, hicra_sum = (
+        backend.where(response, wide * wide, 0.0).sum() for wide in map(_at_least_32_bits, (plain, amplified))
+    )
+    return plain_sum, hicra_sum
+
+
+def _at_least_32_bits(array: Any) -> Any:
+    """Return a tensor of half precision as float32, anything else as it is."""
+    return array.float() if is_tensor(array) and array.itemsize < 4 else array
 
 
 def norm_ratio(plain_squares: Any, hicra_squares: Any) -> float:
-    """||A^H|| / ||A|| (L2) from the sums of squares of `norm_squares`; 1 where the advantages are all 0."""
+    """Return ||A^H|| / ||A|| (L2) from the two sums of `squared_norms`; 1 if all advantages are 0.
+
+    >>> norm_ratio(4.0, 9.0)
+    1.5
+    """
     plain, amplified = float(plain_squares), float(hicra_squares)
     return math.sqrt(amplified / plain) if plain > 0 else 1.0
 
 
 def matched_advantages(
-    advantages: Array, planning_mask: Array, response_mask: Array, alpha: float = 0.2, ratio: float | None = None
-) -> Result:
-    """(B, T) plain A, scaled to the L2 norm that HICRA's advantages have over all tokens of the responses.
+    advantages: ArrayLike,
+    planning_mask: ArrayLike,
+    response_mask: ArrayLike,
+    alpha: float = 0.2,
+    ratio: float | None = None,
+) -> Array:
+    """Return (B, T): plain A, scaled to the L2 norm of HICRA's advantages over all response tokens.
 
-    HICRA changes the size of the update as well as its direction; this control has the size alone. `ratio` is the
-    scale where it has been worked out over more rows than these (`norm_ratio`).
+    HICRA changes the size of the update as well as its direction; this control changes the size alone. `ratio` is the
+    scale if it was computed over more rows than these (`norm_ratio`).
     """
-    space, plain, _ = _spread(advantages, planning_mask)
-    response = _also(space, response_mask, plain, "the response mask")
+    backend, plain, _ = _token_arrays(advantages, planning_mask)
+    response = _second_mask(backend, response_mask, plain, "the response mask")
     if ratio is None:
-        ratio = norm_ratio(*norm_squares(plain, planning_mask, response_mask, alpha))
-    ratio = number_in(ratio, "the ratio of norms", 0)
-    return space.xp.where(response, plain * ratio, plain)
+        ratio = norm_ratio(*squared_norms(plain, planning_mask, response_mask, alpha))
+    ratio = check_number(ratio, "the ratio of norms", 0)
+    matched: Array = backend.where(response, plain * ratio, plain)
+    return matched
 
 
 def entropy_advantages(
-    advantages: Array, entropies: Array, alpha: float = 0.4, kappa: float = 2.0, response_mask: "Array | None" = None
-) -> Result:
-    """(B, T) A + psi(H), psi(H) = min(alpha H, |A| / kappa), H the token's entropy without gradient (2506.14758).
+    advantages: ArrayLike,
+    entropies: ArrayLike,
+    alpha: float = 0.4,
+    kappa: float = 2.0,
+    response_mask: "ArrayLike | None" = None,
+) -> Array:
+    """Return (B, T): A + psi(H) with psi(H) = min(alpha H, |A| / kappa) (2506.14758).
 
-    With kappa > 1 no advantage changes its sign. Where `response_mask` is given, only its tokens change.
+    H is the token's entropy without gradient. With kappa > 1 no advantage changes its sign. With `response_mask`, only
+    its tokens change.
+
+    >>> entropy_advantages([1.0], [[0.5, 3.0]])
+    array([[1.2, 1.5]])
     """
-    alpha, kappa = number_in(alpha, "alpha", 0), number_in(kappa, "kappa", 1)
-    mask = np.ones(tuple(entropies.shape) if hasattr(entropies, "shape") else np.shape(entropies))
-    space, plain, everywhere = _spread(advantages, mask if response_mask is None else response_mask, "the mask")
-    bonus = space.xp.minimum(alpha * _entropies(space, entropies, everywhere), abs(plain) / kappa)
-    return space.xp.where(everywhere, plain + bonus, plain)
+    alpha, kappa = check_number(alpha, "alpha", 0), check_number(kappa, "kappa", 1)
+    all_tokens = np.ones(tuple(entropies.shape) if hasattr(entropies, "shape") else np.shape(entropies))
+    backend, plain, mask = _token_arrays(advantages, all_tokens if response_mask is None else response_mask, "the mask")
+    bonus = backend.xp.minimum(alpha * _constant_entropies(backend, entropies, mask), abs(plain) / kappa)
+    raised: Array = backend.where(mask, plain + bonus, plain)
+    return raised
 
 
 def high_entropy_mask(
-    entropies: Array, response_mask: Array, share: float = 0.2, pooled: "Array | None" = None
-) -> Result:
-    """(B, T) bool: tokens of the response with entropy of at least the (1 - share) quantile (80/20, 2506.01939).
+    entropies: ArrayLike, response_mask: ArrayLike, share: float = 0.2, pooled_entropies: "ArrayLike | None" = None
+) -> Array:
+    """Return (B, T) bool: response tokens with an entropy >= the (1 - share) quantile (80/20, 2506.01939).
 
-    The quantile is that of the whole batch, as in the paper and in TRL, not of each response; a token whose entropy
-    equals it is in. `pooled` are the entropies to take it over where these rows are not the whole batch: those of
-    the response tokens of all processes, in any shape, without padding.
+    The quantile is that of the whole batch, as in the paper and in TRL, not that of each response. `pooled_entropies`
+    are the entropies to take it over if these rows are not the whole batch: those of the response tokens of all
+    processes, in any shape, without padding.
+
+    >>> high_entropy_mask([[0.1, 0.9, 0.2, 0.3, 5.0]], [[1, 1, 1, 1, 0]], share=0.25)
+    array([[False,  True, False, False, False]])
     """
-    share = number_in(share, "the share of tokens", 0, 1, above=True)
-    space = Space.of(entropies)
-    response = space.bools(response_mask, "the response mask")
-    entropy = _entropies(space, entropies, response)
-    drawn = entropy[response] if pooled is None else space.floats(pooled, "pooled entropies").reshape(-1).clip(0)
-    row = drawn[None, :]
-    return (entropy >= space.row_quantiles(row, row >= 0, 1 - share)) & response
+    share = check_number(share, "the share of tokens", 0, 1, above=True)
+    backend = ArrayBackend.of(entropies)
+    response = backend.to_bools(response_mask, "the response mask")
+    token_entropies = _constant_entropies(backend, entropies, response)
+    if pooled_entropies is None:
+        batch_entropies = token_entropies[response]
+    else:
+        batch_entropies = backend.to_floats(pooled_entropies, "pooled entropies").reshape(-1).clip(0)
+    row = batch_entropies[None, :]
+    mask: Array = (token_entropies >= backend.row_quantiles(row, row >= 0, 1 - share)) & response
+    return mask
 
 
-def only_on(advantages: Array, mask: Array) -> Result:
-    """(B, T) advantages of the tokens in `mask`, 0 elsewhere: what the loss of the others is multiplied by."""
-    space, plain, kept = _spread(advantages, mask, "the mask")
-    return space.xp.where(kept, plain, 0.0)
+def mask_advantages(advantages: ArrayLike, mask: ArrayLike) -> Array:
+    """Return (B, T): the advantages of the tokens in `mask`, and 0 elsewhere, which gives no gradient.
+
+    >>> mask_advantages([2.0, -1.0], [[1, 0], [0, 1]])
+    array([[ 2.,  0.],
+           [ 0., -1.]])
+    """
+    backend, plain, token_mask = _token_arrays(advantages, mask, "the mask")
+    masked: Array = backend.where(token_mask, plain, 0.0)
+    return masked

@@ -1,7 +1,7 @@
-"""One way to write formulas for numpy arrays and torch tensors. Knows nothing about what the numbers mean.
+"""One notation for formulas over numpy arrays and torch tensors.
 
-The first array of a call decides: a tensor gives tensors of its device and floating type, anything else gives numpy
-float64. torch is never imported here; whoever holds a tensor has imported it.
+The first array of a call decides: a tensor gives tensors on its device and of its floating type, anything else gives
+numpy float64 arrays. torch is never imported here; a caller that holds a tensor has imported it already.
 """
 
 import math
@@ -13,109 +13,139 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from sgram.array_types import AnyArray, FloatArray, IntArray
 from sgram.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import torch
 
-Array: TypeAlias = "np.ndarray | torch.Tensor | Sequence[Any]"
-Result: TypeAlias = "np.ndarray | torch.Tensor"
+Array: TypeAlias = "AnyArray | torch.Tensor"
+"""A numpy array, or a torch tensor. Code that computes with either annotates it with Any: they share no base type."""
+ArrayLike: TypeAlias = "AnyArray | torch.Tensor | Sequence[Any]"
+"""What a formula accepts for an array."""
 
 
-def is_tensor(value: Any) -> bool:
-    """Whether `value` is a tensor of torch."""
+def is_tensor(array: object) -> bool:
+    """Return whether `array` is a torch tensor."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    return torch is not None and isinstance(array, torch.Tensor)
 
 
-def number_in(value: float, what: str, low: float, high: float = math.inf, *, above: bool = False) -> float:
-    """`value` as a finite float from `low` (not `low` itself where `above`) to `high`; `UsageError` where it is not."""
-    known = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
-    if known and low <= value <= high and not (above and value == low):
-        return float(value)
-    bounds = f"{'above' if above else 'of at least'} {low:g}" + ("" if high == math.inf else f", at most {high:g}")
-    raise UsageError(f"{what} is a number {bounds}, not {value!r:.80}")
+def check_number(number: Any, name: str, low: float, high: float = math.inf, *, above: bool = False) -> float:
+    """Return `number` as a float. Raise `UsageError` unless it is finite, >= `low` and <= `high`.
+
+    With `above`, `number` must be > `low`. `name` is how the message calls the number.
+
+    >>> check_number(1, "alpha", 0)
+    1.0
+    """
+    is_finite = isinstance(number, int | float | np.number) and not isinstance(number, bool) and math.isfinite(number)
+    if is_finite and low <= number <= high and not (above and number == low):
+        return float(number)
+    bounds = f"{'>' if above else '>='} {low:g}" + ("" if high == math.inf else f" and <= {high:g}")
+    raise UsageError(f"{name} must be a finite number {bounds} (got {number!r:.80})")
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
-    """Where the arrays of one call live: numpy, or torch on a device in a type."""
+class ArrayBackend:
+    """The library, device and floating type of the arrays of one call."""
 
     xp: ModuleType
+    """numpy or torch."""
     device: Any
     dtype: Any
 
     @classmethod
-    def of(cls, value: Any) -> "Space":
-        """The space of `value`: a tensor's own (torch's default type for whole numbers), else numpy float64."""
-        if not is_tensor(value):
+    def of(cls, array: object) -> "ArrayBackend":
+        """Return the backend of `array`: a tensor's own, else numpy float64.
+
+        A tensor of whole numbers gives torch's default floating type.
+        """
+        if not is_tensor(array):
             return cls(np, None, np.float64)
         torch = sys.modules["torch"]
-        dtype = value.dtype if value.is_floating_point() else torch.get_default_dtype()
-        return cls(torch, value.device, dtype)
+        tensor: Any = array
+        dtype = tensor.dtype if tensor.is_floating_point() else torch.get_default_dtype()
+        return cls(torch, tensor.device, dtype)
 
-    def floats(self, value: Any, what: str) -> Result:
-        """`value` as floats of this space; a tensor of this space keeps its gradient."""
+    def to_floats(self, array: Any, name: str) -> Any:
+        """Return `array` as floats of this backend. A tensor of this backend keeps its gradient.
+
+        Raise `UsageError`, which calls the array `name`, if it holds no numbers or has rows of unequal length.
+        """
         if self.xp is not np:
-            tensor = value if is_tensor(value) else self.xp.as_tensor(_numpy(value, what))
+            tensor = array if is_tensor(array) else self.xp.as_tensor(_to_numpy(array, name))
             return tensor.to(self.device, self.dtype)
-        return _numpy(value, what)
+        return _to_numpy(array, name)
 
-    def bools(self, value: Any, what: str) -> Result:
-        """`value` as a mask: whatever is not 0 is in it."""
-        if self.xp is not np and is_tensor(value):
-            return value.to(self.device) != 0
-        mask = _numpy(value, what) != 0
+    def to_bools(self, array: Any, name: str) -> Any:
+        """Return `array` as a bool mask that is true where `array` is not 0."""
+        if self.xp is not np and is_tensor(array):
+            return array.to(self.device) != 0
+        mask = _to_numpy(array, name) != 0
         return mask if self.xp is np else self.xp.as_tensor(mask, device=self.device)
 
-    def row_quantiles(self, values: Result, mask: Result, share: float) -> Result:
-        """(B,) quantile `share` of each row's values in `mask`, between neighbors as torch and numpy do by default.
+    def where(self, mask: Any, inside: Any, outside: Any) -> Any:
+        """Return `inside` where `mask` is true and `outside` elsewhere."""
+        return self.xp.where(mask, inside, outside)
 
-        `values` and `mask` are (B, T); +inf for a row that has none in the mask.
+    def row_quantiles(self, rows: Any, mask: Any, quantile: float) -> Any:
+        """Return the (B,) `quantile` of the entries of each row that are in `mask`.
+
+        `rows` and `mask` are (B, T). Between two neighbors the quantile is interpolated linearly, as numpy and torch do
+        by default. A row without any entry in the mask gives +inf.
         """
-        filled = self.xp.where(mask, values, math.inf)  # (B, T), those outside go last
+        filled = self.xp.where(mask, rows, math.inf)  # (B, T), entries outside the mask sort last
         if not filled.shape[1]:
             return filled.sum(1) + math.inf
         ordered = np.sort(filled, axis=1) if self.xp is np else filled.sort(dim=1).values
         counts = mask.sum(1)
         last = np.maximum((counts if self.xp is np else counts.cpu().numpy()) - 1, 0)
-        place = share * last  # in float64 whatever the space: it must be exact where it is a whole number
-        lower = np.floor(place + 1e-9).astype(np.int64)
-        part = np.clip(place - lower, 0, 1)
-        known = counts > 0
+        position = quantile * last  # float64 in every backend, because a whole number must stay exact
+        lower = np.floor(position + 1e-9).astype(np.int64)
+        fraction = np.clip(position - lower, 0, 1)
+        has_entries = counts > 0
         low, high = (
-            self.xp.where(known, self._picked(ordered, column), 0.0) for column in (lower, np.minimum(lower + 1, last))
+            self.xp.where(has_entries, self._gather_columns(ordered, columns), 0.0)
+            for columns in (lower, np.minimum(lower + 1, last))
         )
-        return self.xp.where(known, low + (high - low) * self.floats(part, "quantile"), math.inf)
+        return self.xp.where(has_entries, low + (high - low) * self.to_floats(fraction, "quantile"), math.inf)
 
-    def _picked(self, rows: Result, columns: np.ndarray) -> Result:
-        """(B,) ``rows[i, columns[i]]``."""
+    def _gather_columns(self, rows: Any, columns: IntArray) -> Any:
+        """Return the (B,) array of ``rows[i, columns[i]]``."""
         if self.xp is np:
             return np.take_along_axis(rows, columns[:, None], axis=1)[:, 0]
         return rows.gather(1, self.xp.as_tensor(columns, device=self.device)[:, None])[:, 0]
 
 
-def _numpy(value: Any, what: str) -> np.ndarray:
-    """`value` as float64; None counts as NaN."""
+def _to_numpy(array: Any, name: str) -> FloatArray:
+    """Return `array` as float64; None becomes NaN."""
     try:
-        if is_tensor(value):
-            return value.detach().cpu().double().numpy()
-        return np.asarray(value, np.float64)
+        if is_tensor(array):
+            copied: FloatArray = array.detach().cpu().double().numpy()
+            return copied
+        return np.asarray(array, np.float64)
     except (TypeError, ValueError):
-        raise UsageError(f"{what} must be an array of numbers with rows of equal length; pad the rows") from None
+        raise UsageError(f"{name} must be an array of numbers with rows of equal length; pad the rows") from None
 
 
-def same_shape(array: Result, shape: Sequence[int], what: str, of: str) -> None:
-    """`UsageError` unless `array` has the `shape` of what is called `of`."""
+def check_shape(array: Any, shape: Sequence[int], name: str, reference_name: str) -> None:
+    """Raise `UsageError` unless `array` has `shape`, the shape of the array called `reference_name`."""
     if tuple(array.shape) != tuple(shape):
-        raise UsageError(f"{what} is of shape {tuple(array.shape)}, {of} of {tuple(shape)}; give arrays of one shape")
+        raise UsageError(
+            f"{name} has shape {tuple(array.shape)}, but {reference_name} has shape {tuple(shape)}; "
+            "give arrays of one shape"
+        )
 
 
 def group_rows(groups: Any, n_rows: int) -> list[list[int]]:
-    """The rows of each group; equal keys are one group, wherever their rows are.
+    """Return the row numbers of each group. Rows with equal keys are one group, wherever they are.
 
-    Keys are any hashable values, in a list, an array or a tensor. `UsageError` for another number of keys than
-    `n_rows`; `InputError` for a row whose key is missing (None, NaN): it would silently be a group of its own.
+    `groups` holds one hashable key a row, in a list, an array or a tensor. Raise `UsageError` if their number is not
+    `n_rows`. Raise `InputError` if a key is missing (None or NaN): its row would silently be a group of its own.
+
+    >>> group_rows(["p", "q", "p"], 3)
+    [[0, 2], [1]]
     """
     keys = groups.tolist() if is_tensor(groups) or isinstance(groups, np.ndarray) else list(groups)
     if not isinstance(keys, list) or len(keys) != n_rows:
@@ -126,8 +156,8 @@ def group_rows(groups: Any, n_rows: int) -> list[list[int]]:
         if is_tensor(key) and not key.dim():
             key = key.item()  # equal tensors are not equal keys
         if not isinstance(key, Hashable) or is_tensor(key):
-            raise UsageError(f"the group key of row {row} is a {type(key).__name__}; keys are strings or numbers")
+            raise UsageError(f"the group key of row {row} is a {type(key).__name__}; keys must be strings or numbers")
         if key is None or key != key:
-            raise InputError(f"row {row} has no group; name the prompt that each row answers")
+            raise InputError(f"the group key of row {row} is missing; name the prompt that each row answers")
         rows.setdefault(key, []).append(row)
     return list(rows.values())

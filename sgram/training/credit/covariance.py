@@ -1,49 +1,47 @@
-"""Tokens that drive entropy down, by the covariance of log-probability and advantage. Knows nothing about planning.
+"""Tokens that lower the policy's entropy, found by the covariance of log-probability and advantage.
 
-The Entropy Mechanism of RL (2505.22617): the policy's entropy falls with Cov(log pi, A), and few tokens make most of
-it. Clip-Cov takes the gradient from some of them, KL-Cov holds them to the sampling policy. All arrays are tensors of
-shape (B, T), advantages also (B,); covariances are worked out in float64 on the CPU, so a choice does not depend on
-the device.
+The Entropy Mechanism of RL (2505.22617): the policy's entropy falls with Cov(log pi, A), and a few tokens contribute
+most of it. Clip-Cov removes the gradient of some of these tokens, KL-Cov holds them to the sampling policy. Arrays are
+tensors of shape (B, T), advantages also (B,). Covariances are computed in float64 on the CPU, so that the selection
+does not depend on the device.
 """
 
 from typing import TYPE_CHECKING
 
-from sgram.training.credit.array_backend import number_in, same_shape
+from sgram.training.credit.array_backend import check_number, check_shape
+from sgram.training.credit.method import COVARIANCE_RATIO, MethodSettings, UpdateBatch
 
 if TYPE_CHECKING:
     import torch
-
-    from sgram.training.credit.registry import MethodSettings, UpdateBatch
-
-RATIO = 2e-4
-"""Part of the response tokens that is chosen (at least one), in both methods."""
 
 
 def token_covariances(
     advantages: "torch.Tensor", logps: "torch.Tensor", response_mask: "torch.Tensor"
 ) -> "torch.Tensor":
-    """(n,) (A_t - mean A)(log pi_t - mean log pi) of the n response tokens, row by row, float64 on the CPU.
+    """Return (n,) (A_t - mean A)(log pi_t - mean log pi) of the n response tokens, row by row, float64 on the CPU.
 
-    The means are over the response tokens of these rows. Exactly 0 where all advantages are equal.
+    The means are over the response tokens of these rows. If all advantages are equal, every covariance is exactly 0.
     """
-    advantages = _by_token(advantages, response_mask)
-    same_shape(logps, response_mask.shape, "the array of log-probabilities", "the response mask")
-    chosen = response_mask != 0
-    first, second = (_deviations(each.detach()[chosen].cpu().double()) for each in (advantages, logps))
-    return first * second
+    advantages = _expand_to_tokens(advantages, response_mask)
+    check_shape(logps, response_mask.shape, "the array of log-probabilities", "the response mask")
+    is_response = response_mask != 0
+    advantage_deviations, logp_deviations = (
+        _deviations(tensor.detach()[is_response].cpu().double()) for tensor in (advantages, logps)
+    )
+    return advantage_deviations * logp_deviations
 
 
-def _by_token(advantages: "torch.Tensor", response_mask: "torch.Tensor") -> "torch.Tensor":
-    """Advantages (B,) or (B, T) as (B, T)."""
+def _expand_to_tokens(advantages: "torch.Tensor", response_mask: "torch.Tensor") -> "torch.Tensor":
+    """Return advantages (B,) or (B, T) as (B, T)."""
     if advantages.dim() == 1 and len(advantages) == len(response_mask):
         advantages = advantages[:, None].expand(response_mask.shape)
-    same_shape(advantages, response_mask.shape, "the array of advantages", "the response mask")
+    check_shape(advantages, response_mask.shape, "the array of advantages", "the response mask")
     return advantages
 
 
-def _deviations(values: "torch.Tensor") -> "torch.Tensor":
-    """Values less their mean; exactly 0 where all are equal, whatever the rounding of the mean."""
-    return values - (values[0] if len(values) and (values == values[0]).all() else values.mean())
+def _deviations(numbers: "torch.Tensor") -> "torch.Tensor":
+    """Return numbers less their mean; exactly 0 if all are equal, whatever the rounding of the mean."""
+    return numbers - (numbers[0] if len(numbers) and (numbers == numbers[0]).all() else numbers.mean())
 
 
 def clip_cov_mask(
@@ -53,75 +51,78 @@ def clip_cov_mask(
     response_mask: "torch.Tensor",
     generator: "torch.Generator | int",
     *,
-    ratio: float = RATIO,
+    ratio: float = COVARIANCE_RATIO,
     low: float = 1.0,
     high: float = 5.0,
     epsilon_low: float = 0.2,
     epsilon_high: float = 0.2,
 ) -> "torch.Tensor":
-    """(B, T) bool: tokens whose gradient Clip-Cov takes away (2505.22617, Clip-Cov).
+    """Return (B, T) bool: tokens whose gradient Clip-Cov removes (2505.22617, Clip-Cov).
 
-    Drawn at random from the response tokens whose covariance is strictly between `low` and `high` and which PPO's
-    clipping leaves alone: `ratio` times the number of response tokens, at least one, or as many as there are. The
-    `generator` (or seed) decides; the order of rows does not, but for tokens of equal covariance.
+    They are drawn at random from the response tokens whose covariance is strictly between `low` and `high` and which
+    PPO's clipping does not clip: `ratio` times the number of response tokens, at least one, or as many as there are.
+    The `generator` (or seed) decides the draw. The order of rows matters only between tokens of equal covariance.
     """
     import torch
 
-    ratio = number_in(ratio, "the ratio of Clip-Cov", 0, 1)
-    advantages = _by_token(advantages, response_mask)
-    same_shape(old_logps, logps.shape, "the array of old log-probabilities", "that of new ones")
+    ratio = check_number(ratio, "the ratio of Clip-Cov", 0, 1)
+    advantages = _expand_to_tokens(advantages, response_mask)
+    check_shape(old_logps, logps.shape, "the array of old log-probabilities", "that of new ones")
     if isinstance(generator, int):
         generator = torch.Generator().manual_seed(generator)
     covariances = token_covariances(advantages, logps, response_mask)
-    step = (logps.detach() - old_logps.detach()).exp()
-    clipped = ((advantages > 0) & (step > 1 + epsilon_high)) | ((advantages < 0) & (step < 1 - epsilon_low))
-    free = ~clipped[response_mask != 0].cpu()
-    (candidates,) = ((covariances > low) & (covariances < high) & free).nonzero(as_tuple=True)
+    policy_ratio = (logps.detach() - old_logps.detach()).exp()
+    is_clipped = ((advantages > 0) & (policy_ratio > 1 + epsilon_high)) | (
+        (advantages < 0) & (policy_ratio < 1 - epsilon_low)
+    )
+    is_free = ~is_clipped[response_mask != 0].cpu()
+    (candidates,) = ((covariances > low) & (covariances < high) & is_free).nonzero(as_tuple=True)
     candidates = candidates[covariances[candidates].argsort(stable=True)]
-    drawn = torch.randperm(len(candidates), generator=generator, device=generator.device).cpu()
-    n_wanted = _n_of(ratio, len(covariances))
-    return _marked(response_mask, candidates[drawn[:n_wanted]])
+    order = torch.randperm(len(candidates), generator=generator, device=generator.device).cpu()
+    n_selected = _selection_size(ratio, len(covariances))
+    return _mask_from_indices(response_mask, candidates[order[:n_selected]])
 
 
 def kl_cov_mask(
-    advantages: "torch.Tensor", logps: "torch.Tensor", response_mask: "torch.Tensor", *, ratio: float = RATIO
+    advantages: "torch.Tensor", logps: "torch.Tensor", response_mask: "torch.Tensor", *, ratio: float = COVARIANCE_RATIO
 ) -> "torch.Tensor":
-    """(B, T) bool: the tokens with the largest covariance, `ratio` of the response tokens and at least one.
+    """Return (B, T) bool: the tokens with the largest covariance, `ratio` of the response tokens and at least one.
 
-    2505.22617, KL-Cov. Only tokens with a covariance above 0 count, so equal advantages mark none; of equal ones
-    the first are taken.
+    2505.22617, KL-Cov. Only tokens with a covariance > 0 are selected, so equal advantages select none. Between equal
+    covariances the first token wins.
     """
-    ratio = number_in(ratio, "the ratio of KL-Cov", 0, 1)
+    ratio = check_number(ratio, "the ratio of KL-Cov", 0, 1)
     covariances = token_covariances(advantages, logps, response_mask)
-    chosen = covariances.argsort(descending=True, stable=True)[: _n_of(ratio, len(covariances))]
-    return _marked(response_mask, chosen[covariances[chosen] > 0])
+    largest = covariances.argsort(descending=True, stable=True)[: _selection_size(ratio, len(covariances))]
+    return _mask_from_indices(response_mask, largest[covariances[largest] > 0])
 
 
-def kl_cov_penalty(logps: "torch.Tensor", batch: "UpdateBatch", settings: "MethodSettings") -> "torch.Tensor":
-    """(B, T) coef * |log pi - log pi_old| on the tokens of `kl_cov_mask`, 0 elsewhere; the gradient is in `logps`.
+def kl_cov_penalty(logps: "torch.Tensor", batch: UpdateBatch, settings: MethodSettings) -> "torch.Tensor":
+    """Return (B, T): coef * |log pi - log pi_old| on the tokens of `kl_cov_mask`, 0 elsewhere.
 
-    What KL-Cov's loss of a token has beside -A pi / pi_old (2505.22617): a caller aggregates it as its policy loss. The
-    paper's loss has no clipping; whoever wants it as printed switches PPO's off. At the first update of a batch the
-    policies are equal, so the penalty and its gradient are 0: it acts from the second update of a batch on.
+    The gradient flows through `logps` alone. This is the term that KL-Cov adds to a token's loss -A pi / pi_old
+    (2505.22617); the caller reduces it like its policy loss. The paper's loss has no clipping; to train it as printed,
+    switch PPO's clipping off. At the first update of a batch the policies are equal, so the penalty and its gradient
+    are 0: it acts from the second update on.
     """
-    same_shape(batch.old_logps, logps.shape, "the array of old log-probabilities", "that of new ones")
-    chosen = kl_cov_mask(batch.advantages, logps, batch.mask, ratio=settings.kl_cov_ratio)
-    away = (logps - batch.old_logps.detach()).masked_fill(~chosen, 0.0)
-    return settings.kl_cov_coef * away.abs()
+    check_shape(batch.old_logps, logps.shape, "the array of old log-probabilities", "that of new ones")
+    is_selected = kl_cov_mask(batch.advantages, logps, batch.response_mask, ratio=settings.kl_cov_ratio)
+    distance: torch.Tensor = (logps - batch.old_logps.detach()).masked_fill(~is_selected, 0.0)
+    return settings.kl_cov_coef * distance.abs()
 
 
-def _n_of(ratio: float, n_tokens: int) -> int:
-    """How many tokens a ratio is, at least one where it is above 0; whole numbers survive the rounding of floats."""
+def _selection_size(ratio: float, n_tokens: int) -> int:
+    """Return how many of `n_tokens` a `ratio` selects, at least one if it is > 0; tolerates float rounding."""
     return max(1, int(ratio * n_tokens + 1e-9)) if ratio else 0
 
 
-def _marked(response_mask: "torch.Tensor", chosen: "torch.Tensor") -> "torch.Tensor":
-    """(B, T) bool with the response tokens that are numbered `chosen`, counted row by row."""
+def _mask_from_indices(response_mask: "torch.Tensor", indices: "torch.Tensor") -> "torch.Tensor":
+    """Return (B, T) bool: the response tokens with these `indices`, counted row by row."""
     import torch
 
-    response = response_mask != 0
-    flags = torch.zeros(int(response.sum()), dtype=torch.bool)
-    flags[chosen] = True
-    marked = torch.zeros_like(response)
-    marked[response] = flags.to(response.device)
-    return marked
+    is_response = response_mask != 0
+    flags = torch.zeros(int(is_response.sum()), dtype=torch.bool)
+    flags[indices] = True
+    mask = torch.zeros_like(is_response)
+    mask[is_response] = flags.to(is_response.device)
+    return mask

@@ -1,67 +1,61 @@
-"""Terms of a loss that keep a policy from becoming too sure: a uniform bonus, SIREN. Knows nothing about models.
+"""Terms of a loss that keep a policy from becoming too certain: a uniform entropy bonus, and SIREN.
 
-SIREN (2509.25133): the nucleus entropies of the positions where a response is least sure, averaged, are held near the
-value that they had at the start. (B, T) tensors in, scalars with gradient out, except where it is said that none flows.
+SIREN (2509.25133) takes the nucleus entropies of the positions at which a response is least certain, averages them and
+holds the average near its value at the start. Functions take (B, T) tensors and return scalars with gradient, unless
+they say otherwise.
 """
 
 import math
 from typing import TYPE_CHECKING
 
 from sgram.errors import InputError
-from sgram.training.credit.array_backend import Space, number_in, same_shape
-from sgram.training.credit.nucleus import nucleus_entropy, nucleus_entropy_of_hidden
+from sgram.training.credit.array_backend import ArrayBackend, check_number, check_shape
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "anchored_loss",
-    "entropy_bonus",
-    "nucleus_entropy",
-    "nucleus_entropy_of_hidden",
-    "peak_mask",
-    "siren_entropy",
-]
-
 
 def entropy_bonus(entropies: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
-    """Mean entropy of the tokens in `mask`, 0 where there is none; a loss subtracts it times a coefficient."""
-    same_shape(mask, entropies.shape, "the mask", "the array of entropies")
-    chosen = mask != 0
-    return _only(entropies, chosen).sum() / chosen.sum().clamp(min=1)
+    """Return the mean entropy of the tokens in `mask`, 0 if it is empty. A loss subtracts it times a coefficient."""
+    check_shape(mask, entropies.shape, "the mask", "the array of entropies")
+    in_mask = mask != 0
+    return _zero_outside(entropies, in_mask).sum() / in_mask.sum().clamp(min=1)
 
 
 def peak_mask(entropies: "torch.Tensor", mask: "torch.Tensor", share: float = 0.2) -> "torch.Tensor":
-    """(B, T) bool: tokens of `mask` whose entropy is above the (1 - share) quantile of their own response.
+    """Return (B, T) bool: tokens of `mask` whose entropy is above the (1 - share) quantile of their own response.
 
-    SIREN's mask of peak entropy (2509.25133, Eq. 9 by its reviews). No gradient flows through it. Strictly above: a
-    response of one token, or of tokens that are all equally unsure, has no peak. Share 1 is the mask itself.
+    SIREN's mask of peak entropy (2509.25133, Eq. 9 by its reviews). No gradient flows through it. The entropy must be
+    strictly above: a response of one token, or of equal entropies, has no peak. Share 1 is the mask itself.
     """
-    share = number_in(share, "the share of peaks", 0, 1, above=True)
-    same_shape(mask, entropies.shape, "the mask", "the array of entropies")
-    chosen, values = mask != 0, entropies.detach()
+    share = check_number(share, "the share of peaks", 0, 1, above=True)
+    check_shape(mask, entropies.shape, "the mask", "the array of entropies")
+    in_mask, constants = mask != 0, entropies.detach()
     if share == 1:
-        return chosen
-    return (values > Space.of(values).row_quantiles(values, chosen, 1 - share)[:, None]) & chosen
+        return in_mask
+    thresholds = ArrayBackend.of(constants).row_quantiles(constants, in_mask, 1 - share)
+    peaks: torch.Tensor = (constants > thresholds[:, None]) & in_mask
+    return peaks
 
 
 def siren_entropy(entropies: "torch.Tensor", mask: "torch.Tensor", share: float = 0.2) -> "torch.Tensor":
-    """Mean over responses of the mean entropy at their peaks (seq-mean-token-mean of the SIREN authors' code).
+    """Return the mean over responses of the mean entropy at their peaks (seq-mean-token-mean of the SIREN code).
 
-    1/B sum_i [sum_t M_it H_it / sum_t M_it] with M the `peak_mask`; a response without a peak counts 0. `entropies`
+    1/B sum_i [sum_t M_it H_it / sum_t M_it] with M the `peak_mask`. A response without a peak counts as 0. `entropies`
     are those of `nucleus_entropy`.
     """
     peaks = peak_mask(entropies, mask, share)
-    means = _only(entropies, peaks).sum(1) / peaks.sum(1).clamp(min=1)  # (B,)
+    means = _zero_outside(entropies, peaks).sum(1) / peaks.sum(1).clamp(min=1)  # (B,)
     return means.sum() / max(1, len(means))
 
 
 def anchored_loss(entropy: "torch.Tensor", anchor: "float | torch.Tensor") -> "torch.Tensor":
-    """(entropy - anchor)^2; the gradient flows through `entropy` alone.
+    """Return (entropy - anchor)^2; the gradient flows through `entropy` alone.
 
     SIREN's self-anchored loss: the anchor is `siren_entropy` of the initial policy and constant. A loss adds it times a
-    coefficient (0.005 in the paper). It pulls entropy back from above as well as from below. Where a batch is split,
-    each part is held to the anchor: the mean over the parts is not smaller than the loss of the whole.
+    coefficient (0.005 in the paper). It pulls entropy back from above as well as from below. If a batch is split, each
+    part is held to the anchor: the mean over the parts is not smaller than the loss of the whole. Raise `InputError` if
+    the anchor is not finite.
     """
     if isinstance(anchor, int | float):
         if not math.isfinite(anchor):
@@ -70,6 +64,6 @@ def anchored_loss(entropy: "torch.Tensor", anchor: "float | torch.Tensor") -> "t
     return (entropy - anchor.detach()) ** 2
 
 
-def _only(values: "torch.Tensor", chosen: "torch.Tensor") -> "torch.Tensor":
-    """`values` where `chosen`, 0 elsewhere, whatever stands there."""
-    return values.masked_fill(~chosen, 0.0)
+def _zero_outside(numbers: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
+    """Return `numbers` in `mask` and 0 elsewhere, also where a number is NaN."""
+    return numbers.masked_fill(~mask, 0.0)

@@ -1,4 +1,4 @@
-"""Arms of a comparison: a method, and the settings in which it differs from the others. Knows nothing about runs."""
+"""Arms of a comparison: a method, and the settings in which it differs from other arms."""
 
 import json
 import math
@@ -30,121 +30,135 @@ SHARED = (
     "eval_every",
     "threads",
 )
-"""Settings that every arm shares: what is trained on, how much of it, from where, and how it is judged."""
+"""Settings that every arm shares: the task, the start model, the amount of training and the evaluation."""
 CONTROL_METHODS = ("grpo", "grpo-matched", "hicra-symmetric", "hicra-centered", "placebo", "placebo-execution")
-"""Methods that a claim about planning tokens has to be held against."""
+"""Methods that a claim about planning tokens must be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A method and its own settings, sorted by name."""
+    """A method and its own settings, sorted by name.
+
+    >>> Arm("hicra", (("alpha", 0.5),)).name
+    'hicra:alpha=0.5'
+    """
 
     method: str
     overrides: tuple[tuple[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
-        """As one writes it: ``hicra:alpha=0.5``."""
-        return ":".join((self.method, *(f"{key}={_written(value)}" for key, value in self.overrides)))
+        """The arm in the notation of `parse_arms`, such as ``hicra:alpha=0.5``."""
+        return ":".join((self.method, *(f"{key}={_format_setting(setting)}" for key, setting in self.overrides)))
 
     @property
     def is_control(self) -> bool:
-        """Whether claims are held against this arm unless other controls are named."""
+        """Whether the arm is a control unless other controls are named."""
         return self.method in CONTROL_METHODS
 
-    def apply(self, config: "RunConfig", **shared: Any) -> "RunConfig":
-        """`config` as this arm runs it, with the `shared` settings of the run, such as its seed."""
-        given = {each.name: getattr(config, each.name) for each in fields(config)}
-        wanted = given | shared | {"method": self.method} | dict(self.overrides)
-        return type(config).from_mapping(wanted, f"arm {self.name}")
+    def apply(self, config: "RunConfig", **run_settings: Any) -> "RunConfig":
+        """Return `config` with the settings of this arm and `run_settings`, such as the seed of the run."""
+        settings = {field.name: getattr(config, field.name) for field in fields(config)}
+        arm_settings = {"method": self.method} | dict(self.overrides)
+        return type(config).from_mapping(settings | run_settings | arm_settings, f"arm {self.name}")
 
 
 def parse_arms(
     text: str | Sequence[str], methods: Collection[str] | None = None, settings: Collection[str] | None = None
 ) -> list[Arm]:
-    """The arms that `text` names: ``grpo,hicra,hicra:alpha=0.5,placebo:placebo_draw=3:scale=none``.
+    """Return the arms in `text`, such as ``grpo,hicra,hicra:alpha=0.5,placebo:placebo_draw=3:scale=none``.
 
-    An arm is a method and its settings after colons; a value is a number, true or false, else text.
-    `UsageError` for an unknown method or setting, one that all arms share, and an arm that is named twice.
-    `methods` and `settings` are those of `sgram.training.credit.registry` and `RunConfig` unless given.
+    An arm is a method and its settings after colons. A setting is a number, true or false, else text. Raise
+    `UsageError` if a method or setting is unknown, if all arms share the setting, or if an arm is named twice.
+    `methods` and `settings` default to those of `sgram.training.credit.registry` and `RunConfig`.
+
+    >>> parse_arms("grpo,hicra:alpha=0.5")
+    [Arm(method='grpo', overrides=()), Arm(method='hicra', overrides=(('alpha', 0.5),))]
     """
-    methods = _methods() if methods is None else methods
-    settings = _settings() if settings is None else settings
-    given = text.split(",") if isinstance(text, str) else list(text)
-    arms = [_parse(each.strip(), methods, settings) for each in given]
+    methods = _method_names() if methods is None else methods
+    settings = _setting_names() if settings is None else settings
+    parts = text.split(",") if isinstance(text, str) else list(text)
+    arms = [_parse_arm(part.strip(), methods, settings) for part in parts]
     names = [arm.name for arm in arms]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"the arm {excerpt(twice)} is named twice; name each once, and more seeds with --seeds")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"the arm {excerpt(repeated)} is named twice; name each arm once, and add seeds with --seeds")
     return arms
 
 
 def choose_controls(arms: Sequence[Arm], names: Sequence[str] | None = None) -> list[Arm]:
-    """The arms that the others are held against: those of `names`, else every control, else the first arm."""
+    """Return the arms that are compared with: those called `names`, else every control, else the first arm.
+
+    >>> [arm.name for arm in choose_controls(parse_arms("hicra,grpo"))]
+    ['grpo']
+    """
     if names is None:
         return [arm for arm in arms if arm.is_control] or list(arms[:1])
-    known = {arm.name: arm for arm in arms}
+    arms_by_name = {arm.name: arm for arm in arms}
     for name in names:
-        if name not in known:
-            raise UsageError(f"the control {excerpt(name)} is none of the arms, {', '.join(known)}")
-    return [known[name] for name in dict.fromkeys(names)]
+        if name not in arms_by_name:
+            raise UsageError(f"the control {excerpt(name)} is not among the arms, {', '.join(arms_by_name)}")
+    return [arms_by_name[name] for name in dict.fromkeys(names)]
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """What was probably meant by an unknown `word`, as the end of a sentence."""
-    close = get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(known))}"
+def did_you_mean(word: str, names: Collection[str]) -> str:
+    """Return the end of an error message: the `names` nearest to an unknown `word`, or all of them.
+
+    >>> did_you_mean("alhpa", ["alpha", "steps"])
+    'did you mean alpha?'
+    """
+    near = get_close_matches(word, list(names), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"the names are {', '.join(sorted(names))}"
 
 
-def _parse(text: str, methods: Collection[str], settings: Collection[str]) -> Arm:
-    method, *rest = text.split(":")
+def _parse_arm(text: str, methods: Collection[str], settings: Collection[str]) -> Arm:
+    method, *parts = text.split(":")
     if not method:
-        raise UsageError("an arm without a method; write arms as grpo,hicra,hicra:alpha=0.5")
+        raise UsageError("an arm has no method; write arms as grpo,hicra,hicra:alpha=0.5")
     if method not in methods:
-        raise UsageError(f"there is no method {excerpt(method)}; {did_you_mean(method, methods)}")
+        raise UsageError(f"unknown method {excerpt(method)}; {did_you_mean(method, methods)}")
     overrides: dict[str, Any] = {}
-    for each in rest:
-        key, sign, value = (part.strip() for part in each.partition("="))
+    for part in parts:
+        key, sign, setting = (piece.strip() for piece in part.partition("="))
         key = key.replace("-", "_")
-        if not (key and sign and value):
-            raise UsageError(
-                f"the setting {excerpt(each)!r} of arm {excerpt(text)} is not understood; write hicra:alpha=0.5"
-            )
+        if not (key and sign and setting):
+            raise UsageError(f"invalid setting {excerpt(part)!r} of arm {excerpt(text)}; write hicra:alpha=0.5")
         if key in SHARED or key == "method":
             raise UsageError(f"arm {excerpt(text)} sets {key}, which all arms share; set it for all of them")
         if key not in settings:
-            known = set(settings) - set(SHARED) - {"method"}
-            raise UsageError(f"arm {excerpt(text)}: there is no setting {excerpt(key)}; {did_you_mean(key, known)}")
+            arm_settings = set(settings) - set(SHARED) - {"method"}
+            raise UsageError(f"arm {excerpt(text)}: unknown setting {excerpt(key)}; {did_you_mean(key, arm_settings)}")
         if key in overrides:
             raise UsageError(f"arm {excerpt(text)} sets {key} twice")
-        overrides[key] = _read(value)
+        overrides[key] = _parse_setting(setting)
     return Arm(method, tuple(sorted(overrides.items())))
 
 
-def _read(text: str) -> Any:
-    """A number, true, false or null; else the text itself."""
-    for read in (json.loads, float):  # float: JSON knows no .5
+def _parse_setting(text: str) -> Any:
+    """Return a number, true, false or null as a JSON value, anything else as text."""
+    for parse in (json.loads, float):  # float, because .5 is not JSON
         try:
-            value = read(text)
+            setting = parse(text)
         except ValueError:
             continue
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{excerpt(text)} is no finite number")
-        return text if isinstance(value, dict | list) else value
+        if isinstance(setting, float) and not math.isfinite(setting):
+            raise UsageError(f"{excerpt(text)} is not a finite number")
+        return text if isinstance(setting, dict | list) else setting
     return text
 
 
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _format_setting(setting: Any) -> str:
+    return setting if isinstance(setting, str) else json.dumps(setting)
 
 
-def _methods() -> Mapping[str, Any]:
+def _method_names() -> Collection[str]:
     from sgram.training.credit.registry import METHODS
 
-    return METHODS
+    methods: Mapping[str, Any] = METHODS
+    return methods.keys()
 
 
-def _settings() -> list[str]:
+def _setting_names() -> list[str]:
     from sgram.training.experiments.run_config import RunConfig
 
-    return [each.name for each in fields(RunConfig)]
+    return [field.name for field in fields(RunConfig)]

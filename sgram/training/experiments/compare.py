@@ -1,8 +1,8 @@
-"""Arms against controls over the same seeds and start models, with paired intervals. Knows nothing about one run.
+"""Compare arms with controls over the same seeds and start models, with paired intervals.
 
 Every arm runs with every seed from every start model (warm-up seed), for equally many steps. Two arms are compared
-within each pair of (seed, warm-up seed), so that what a seed or a start model does to both does not count. Pairs that
-share a start model are not independent of it: the intervals speak of runs from the start models that were used.
+within each pair of (seed, warm-up seed), which removes what a seed or a start model does to both. Pairs with the same
+start model are not independent of it: the intervals are about runs from the start models that were used.
 """
 
 import math
@@ -16,7 +16,8 @@ from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.statistics import LEVEL, Direction, MeanInterval, holm, t_interval
 from sgram.training.experiments.arms import Arm, choose_controls
-from sgram.training.experiments.matrix import Cell, Failure, Read, Run, Tell, run_matrix
+from sgram.training.experiments.matrix import Cell, Failure, ReadFunction, RunFunction, run_matrix
+from sgram.training.experiments.step_log import ProgressCallback
 
 if TYPE_CHECKING:
     from sgram.training.experiments.run import RunResult
@@ -33,19 +34,19 @@ MEASURES = {
     "semantic_entropy": "semantic entropy at the end, nats",
     "length": "tokens a response, at the end",
 }
-"""What arms are compared in; the first is what a verdict is about unless it says otherwise."""
+"""Measure of a run -> its title. The first one is the default measure of a difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What one run came to; None where it was not measured."""
+    """Measurements of one run; None if a measure is missing."""
 
     arm: str
     seed: int
     warmup_seed: int
     steps: int
     n: int
-    """Held-out samples behind `pass_at_1`."""
+    """Held-out samples of `pass_at_1`."""
     start: float | None
     """pass@1 before the first step."""
     pass_at_1: float | None
@@ -58,40 +59,40 @@ class RunRow:
     semantic_entropy: float | None
     length: float | None
     directory: str
-    """Of the run, under the root of the matrix."""
+    """Directory of the run, relative to the root of the matrix."""
 
     @property
     def pair(self) -> tuple[int, int]:
-        """What the run shares with those of the other arms."""
+        """Seed and warm-up seed, by which the runs of different arms are paired."""
         return self.seed, self.warmup_seed
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An arm less a control in one measure, over the pairs of runs that have it."""
+    """An arm less a control in one measure, over the pairs of runs that both have."""
 
     arm: str
     control: str
     measure: str
     interval: MeanInterval
     holm_p: float | None
-    """The p value as it stands among all pairs of arms that are compared in this measure."""
+    """Holm's p-value among all pairs of arms that are compared in this measure."""
 
     @property
     def verdict(self) -> Direction:
-        """higher or lower where the 95 % interval excludes 0, by itself."""
+        """The side of 0 on which this 95 % interval lies, by itself."""
         return self.interval.direction
 
     @property
     def holm_verdict(self) -> Direction:
-        """The same where it holds up among all that was compared."""
-        holds = self.holm_p is not None and self.holm_p < 1 - LEVEL
-        return self.interval.direction if holds else "cannot say"
+        """`verdict`, if it holds after Holm's correction for all comparisons in this measure."""
+        is_significant = self.holm_p is not None and self.holm_p < 1 - LEVEL
+        return self.interval.direction if is_significant else "cannot say"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A matrix of runs and what it says; the same runs give the same comparison, in whatever order they ended."""
+class ArmComparison:
+    """A matrix of runs and their paired differences. The order in which runs end does not matter."""
 
     arms: tuple[str, ...]
     controls: tuple[str, ...]
@@ -102,12 +103,16 @@ class Comparison:
     differences: tuple[Difference, ...]
     failures: tuple[Failure, ...]
     results: Mapping[str, tuple["RunResult", ...]]
-    """The runs of each arm, for who draws them."""
+    """The runs of each arm, for figures."""
 
     def difference(self, arm: str, control: str, measure: str = "pass_at_1") -> Difference:
-        """One of `differences`."""
-        wanted = (arm, control, measure)
-        return next(each for each in self.differences if (each.arm, each.control, each.measure) == wanted)
+        """Return the difference between `arm` and `control` in `measure`."""
+        key = (arm, control, measure)
+        return next(
+            difference
+            for difference in self.differences
+            if (difference.arm, difference.control, difference.measure) == key
+        )
 
 
 def compare(
@@ -119,134 +124,162 @@ def compare(
     *,
     jobs: int = 1,
     controls: Sequence[str] | None = None,
-    tell: Tell = lambda event: None,
-    run: Run | None = None,
-    read: Read | None = None,
+    on_progress: ProgressCallback = lambda event: None,
+    run: RunFunction | None = None,
+    read_finished: ReadFunction | None = None,
     command: Sequence[str] | None = None,
-) -> Comparison:
+) -> ArmComparison:
     """Run every arm with every seed and warm-up seed, `jobs` runs at once, and compare them.
 
-    Runs lie in directories of their own under `root`; finished ones are only read. `controls` are names of arms: by
-    default those whose methods are controls, or else the first arm. A failing run is told in `failures`, and its pair
-    is left out where its arm is compared. `UsageError` for seeds given twice or two arms that are the same run.
-    `tell`, `run`, `read` and `command` are as in `run_matrix`; by default runs are those of `sgram.training.experiments.run`.
+    Runs have their own directories under `root`; finished ones are only read. `controls` are names of arms; by default
+    they are the arms whose methods are controls, or else the first arm. A failed run is listed in `failures`, and its
+    pair is left out of the differences of its arm. `on_progress`, `run`, `read_finished` and `command` are as in
+    `run_matrix`; by default runs are those of `sgram.training.experiments.run`. Raise `UsageError` if a seed is given
+    twice or two arms are the same run.
     """
     if jobs < 1:
-        raise UsageError(f"--jobs takes a number from 1, not {jobs}")
-    chosen = choose_controls(arms, controls)
+        raise UsageError(f"--jobs must be >= 1 (got {jobs})")
+    control_arms = choose_controls(arms, controls)
     cells = matrix_cells(config, arms, seeds, warmup_seeds)
     if run is None:
-        from sgram.training.experiments.run import finished as read
-        from sgram.training.experiments.run import train as run
-    outcomes = run_matrix(cells, Path(root), run=run, read=read, jobs=jobs, tell=tell, command=command)
-    return summarize(arms, chosen, cells, outcomes, Path(root))
+        from sgram.training.experiments.run import read_finished_run, train
+
+        run, read_finished = train, read_finished_run
+    outcomes = run_matrix(
+        cells, Path(root), run=run, read_finished=read_finished, jobs=jobs, on_progress=on_progress, command=command
+    )
+    return summarize_matrix(arms, control_arms, cells, outcomes, Path(root))
 
 
 def matrix_cells(
     config: "RunConfig", arms: Sequence[Arm], seeds: Sequence[int], warmup_seeds: Sequence[int]
 ) -> list[Cell]:
-    """The runs of a matrix, by seed, warm-up seed and arm: all arms of one pair before the next pair."""
+    """Return the runs of a matrix, by seed, warm-up seed and arm: all arms of one pair before the next pair.
+
+    Raise `UsageError` if there is no arm or seed, a seed is given twice, or two arms are the same run.
+    """
     if not arms:
         raise UsageError("a comparison needs at least one arm")
-    for name, given in (("seeds", seeds), ("warm-up seeds", warmup_seeds)):
-        if not given or len(set(given)) < len(given) or min(given) < 0:
-            raise UsageError(f"{name} are different whole numbers from 0, not {', '.join(map(str, given)) or 'none'}")
+    for name, numbers in (("seeds", seeds), ("warm-up seeds", warmup_seeds)):
+        if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
+            listed = ", ".join(map(str, numbers)) or "none"
+            raise UsageError(f"{name} must be different integers >= 0 (got {listed})")
     cells = []
     for seed in sorted(seeds):
         for warmup_seed in sorted(warmup_seeds):
             configs = [arm.apply(config, seed=seed, warmup_seed=warmup_seed) for arm in arms]
-            for (one, first), (other, second) in combinations(zip(arms, configs, strict=True), 2):
-                if first == second:
+            for (arm, arm_config), (second_arm, second_config) in combinations(zip(arms, configs, strict=True), 2):
+                if arm_config == second_config:
                     raise UsageError(
-                        f"the arms {excerpt(one.name)} and {excerpt(other.name)} are the same run; leave one out"
+                        f"the arms {excerpt(arm.name)} and {excerpt(second_arm.name)} are the same run; leave one out"
                     )
-            cells += [Cell(arm.name, each) for arm, each in zip(arms, configs, strict=True)]
+            cells += [Cell(arm.name, arm_config) for arm, arm_config in zip(arms, configs, strict=True)]
     return cells
 
 
-def summarize(
+def summarize_matrix(
     arms: Sequence[Arm],
     controls: Sequence[Arm],
     cells: Sequence[Cell],
     outcomes: Sequence["RunResult | Failure"],
     root: Path,
-) -> Comparison:
-    """What came of the cells, as a comparison."""
-    order = {arm.name: place for place, arm in enumerate(arms)}
+) -> ArmComparison:
+    """Return the comparison of the runs that `run_matrix` returned for `cells`."""
+    arm_order = {arm.name: index for index, arm in enumerate(arms)}
     steps = cells[0].config.steps
-    runs, failures = [], []
+    runs: list[tuple[Cell, RunResult]] = []
+    failures: list[tuple[Cell, Failure]] = []
     for cell, outcome in zip(cells, outcomes, strict=True):
         if not isinstance(outcome, Failure):
-            outcome = _enough(cell, outcome, steps)
-        (failures if isinstance(outcome, Failure) else runs).append((cell, outcome))
-    runs.sort(key=lambda pair: (order[pair[0].arm], pair[0].config.seed, pair[0].config.warmup_seed))
-    failures.sort(key=lambda pair: (order[pair[0].arm], pair[0].config.seed, pair[0].config.warmup_seed))
-    rows = tuple(_row(cell, result, root) for cell, result in runs)
-    results = {name: tuple(result for cell, result in runs if cell.arm == name) for name in order}
-    names = tuple(control.name for control in controls)
-    return Comparison(
-        tuple(order),
-        names,
-        tuple(sorted({cell.config.seed for cell in cells})),
-        tuple(sorted({cell.config.warmup_seed for cell in cells})),
-        steps,
-        rows,
-        tuple(each for measure in MEASURES for each in differences(rows, tuple(order), names, measure)),
-        tuple(failure for _, failure in failures),
-        results,
+            outcome = _fail_if_short(cell, outcome, steps)
+        if isinstance(outcome, Failure):
+            failures.append((cell, outcome))
+        else:
+            runs.append((cell, outcome))
+
+    def sort_key(cell: Cell) -> tuple[int, int, int]:
+        return arm_order[cell.arm], cell.config.seed, cell.config.warmup_seed
+
+    runs.sort(key=lambda pair: sort_key(pair[0]))
+    failures.sort(key=lambda pair: sort_key(pair[0]))
+    rows = tuple(_make_row(cell, result, root) for cell, result in runs)
+    control_names = tuple(control.name for control in controls)
+    return ArmComparison(
+        arms=tuple(arm_order),
+        controls=control_names,
+        seeds=tuple(sorted({cell.config.seed for cell in cells})),
+        warmup_seeds=tuple(sorted({cell.config.warmup_seed for cell in cells})),
+        steps=steps,
+        rows=rows,
+        differences=tuple(
+            difference
+            for measure in MEASURES
+            for difference in paired_differences(rows, tuple(arm_order), control_names, measure)
+        ),
+        failures=tuple(failure for _, failure in failures),
+        results={name: tuple(result for cell, result in runs if cell.arm == name) for name in arm_order},
     )
 
 
-def differences(rows: Sequence[RunRow], arms: Sequence[str], controls: Sequence[str], measure: str) -> list[Difference]:
-    """Every arm less every control in one measure, over the pairs of (seed, warm-up seed) that both have it for.
+def paired_differences(
+    rows: Sequence[RunRow], arms: Sequence[str], controls: Sequence[str], measure: str
+) -> list[Difference]:
+    """Return every arm less every control in one measure, over the pairs of (seed, warm-up seed) that both have.
 
-    Between two controls there are two differences, one the other turned round; Holm's correction counts them once.
+    Two controls have two differences that are each other's negative; Holm's correction counts them once.
     """
-    values: dict[str, dict[tuple[int, int], float]] = {arm: {} for arm in arms}
+    numbers: dict[str, dict[tuple[int, int], float]] = {arm: {} for arm in arms}
     for row in sorted(rows, key=lambda row: row.pair):
-        if (value := getattr(row, measure)) is not None:
-            values[row.arm][row.pair] = value
-    found: dict[tuple[str, str], MeanInterval] = {}
+        if (number := getattr(row, measure)) is not None:
+            numbers[row.arm][row.pair] = number
+    intervals: dict[tuple[str, str], MeanInterval] = {}
     for control in controls:
         for arm in arms:
             if arm != control:
-                shared = [pair for pair in values[arm] if pair in values[control]]
-                found[arm, control] = t_interval([values[arm][pair] - values[control][pair] for pair in shared])
-    once = {frozenset(pair): interval.p for pair, interval in found.items()}
-    adjusted = dict(zip(once, holm(list(once.values())), strict=True))
+                pairs = [pair for pair in numbers[arm] if pair in numbers[control]]
+                intervals[arm, control] = t_interval([numbers[arm][pair] - numbers[control][pair] for pair in pairs])
+    p_values = {frozenset(arm_pair): interval.p for arm_pair, interval in intervals.items()}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return [
         Difference(arm, control, measure, interval, adjusted[frozenset((arm, control))])
-        for (arm, control), interval in found.items()
+        for (arm, control), interval in intervals.items()
     ]
 
 
-def _enough(cell: Cell, result: "RunResult", steps: int) -> "RunResult | Failure":
-    """The result, if its run made all of its steps."""
-    made = max((row["step"] for row in result.steps), default=0)
-    if made == steps:
+def _fail_if_short(cell: Cell, result: "RunResult", steps: int) -> "RunResult | Failure":
+    """Return the result if its run has all of its steps, else a failure."""
+    n_steps = max((row["step"] for row in result.steps), default=0)
+    if n_steps == steps:
         return result
-    return Failure(**cell.labels, message=f"made {made} of {steps} steps, so it cannot stand beside the others")
+    message = f"the run has {n_steps} of {steps} steps, so it cannot be compared with the other runs"
+    return Failure(**cell.labels, message=message)
 
 
-def _row(cell: Cell, result: "RunResult", root: Path) -> RunRow:
-    final, place = result.final, Path(result.directory)
+def _make_row(cell: Cell, result: "RunResult", root: Path) -> RunRow:
+    final, directory = result.final, Path(result.directory)
     return RunRow(
         **cell.labels,
         steps=cell.config.steps,
         n=final.n,
         start=result.start.pass_at_1,
         pass_at_1=final.pass_at_1,
-        accuracy=mean_of(row.get("pass_at_1") for row in result.steps),
-        **{kind: final.errors.get(kind) for kind in ("strategic", "procedural", "format")},
+        accuracy=mean_or_none(row.get("pass_at_1") for row in result.steps),
+        strategic=final.errors.get("strategic"),
+        procedural=final.errors.get("procedural"),
+        format=final.errors.get("format"),
         planning_entropy=final.planning_entropy,
         execution_entropy=final.execution_entropy,
         semantic_entropy=final.semantic_entropy,
         length=final.length,
-        directory=str(place.relative_to(root)) if place.is_relative_to(root) else place.name,
+        directory=str(directory.relative_to(root)) if directory.is_relative_to(root) else directory.name,
     )
 
 
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """The mean of those that are known, None where none is."""
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
+def mean_or_none(numbers: Iterable[float | None]) -> float | None:
+    """Return the mean of the numbers that are not None, or None if there is none.
+
+    >>> mean_or_none([1.0, None, 2.0])
+    1.5
+    """
+    present = [number for number in numbers if number is not None]
+    return math.fsum(present) / len(present) if present else None

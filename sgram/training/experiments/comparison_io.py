@@ -1,16 +1,17 @@
-"""A comparison of arms as JSON, Markdown and CSV. Knows nothing about how runs are made or numbers found."""
+"""A comparison of arms as JSON, Markdown and CSV files."""
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from sgram.files import pretty_json, write_bytes
-from sgram.training.experiments.compare import MEASURES, Comparison, Difference, RunRow, mean_of
+from sgram.training.experiments.compare import MEASURES, ArmComparison, Difference, RunRow, mean_or_none
+from sgram.training.experiments.matrix import Failure
 
-_COLUMNS = {
+ARM_COLUMNS = {
     "start": "start",
     "pass_at_1": "pass@1",
     "accuracy": "mean of run",
@@ -22,6 +23,7 @@ _COLUMNS = {
     "semantic_entropy": "H semantic",
     "length": "tokens",
 }
+"""Field of `RunRow` -> title of its column in the table of arms."""
 NOTES = (
     "Differences are taken within pairs of runs of one seed and one start model; brackets are Student's 95 % intervals "
     'over these pairs. "higher" and "lower" are said where an interval excludes 0, "cannot say" where it does not; '
@@ -30,21 +32,21 @@ NOTES = (
 )
 
 
-def write_comparison(comparison: Comparison, directory: str | Path) -> list[Path]:
-    """Write comparison.json, comparison.md, runs.csv and differences.csv, each atomically; their paths."""
-    made = {
+def write_comparison(comparison: ArmComparison, directory: str | Path) -> list[Path]:
+    """Write comparison.json, comparison.md, runs.csv and differences.csv, each atomically, and return their paths."""
+    contents = {
         "comparison.json": pretty_json(to_json(comparison)),
         "comparison.md": to_markdown(comparison).encode(),
         "runs.csv": runs_csv(comparison.rows).encode(),
         "differences.csv": differences_csv(comparison.differences).encode(),
     }
-    for name, data in made.items():
-        write_bytes(Path(directory) / name, data)
-    return [Path(directory) / name for name in made]
+    for name, content in contents.items():
+        write_bytes(Path(directory) / name, content)
+    return [Path(directory) / name for name in contents]
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
-    """As plain values, numbers kept to 6 decimals."""
+def to_json(comparison: ArmComparison) -> dict[str, Any]:
+    """Return the comparison as JSON values; numbers have 6 decimals."""
     return {
         "format": "sgram-comparison",
         "version": 1,
@@ -54,36 +56,36 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "warmup_seeds": list(comparison.warmup_seeds),
         "steps": comparison.steps,
         "measures": dict(MEASURES),
-        "runs": [_plain(asdict(row)) for row in comparison.rows],
-        "differences": [difference_row(each) for each in comparison.differences],
-        "failures": [asdict(each) for each in comparison.failures],
+        "runs": [_round_floats(asdict(row)) for row in comparison.rows],
+        "differences": [difference_row(difference) for difference in comparison.differences],
+        "failures": [asdict(failure) for failure in comparison.failures],
         "notes": NOTES,
     }
 
 
-def difference_row(each: Difference) -> dict[str, Any]:
-    """A difference as flat plain values."""
-    return _plain(
+def difference_row(difference: Difference) -> dict[str, Any]:
+    """Return a difference as one flat row."""
+    return _round_floats(
         {
-            "arm": each.arm,
-            "control": each.control,
-            "measure": each.measure,
-            **asdict(each.interval),
-            "holm_p": each.holm_p,
-            "verdict": each.verdict,
-            "holm_verdict": each.holm_verdict,
+            "arm": difference.arm,
+            "control": difference.control,
+            "measure": difference.measure,
+            **asdict(difference.interval),
+            "holm_p": difference.holm_p,
+            "verdict": difference.verdict,
+            "holm_verdict": difference.holm_verdict,
         }
     )
 
 
 def runs_csv(rows: Sequence[RunRow]) -> str:
-    """One line a run; what was not measured is empty."""
-    return _csv([each.name for each in fields(RunRow)], (_plain(asdict(row)) for row in rows))
+    """Return CSV with one line a run; a missing measure is empty."""
+    return _csv([column.name for column in fields(RunRow)], (_round_floats(asdict(row)) for row in rows))
 
 
 def differences_csv(differences: Sequence[Difference]) -> str:
-    """One line a difference."""
-    rows = [difference_row(each) for each in differences]
+    """Return CSV with one line a difference."""
+    rows = [difference_row(difference) for difference in differences]
     names = (
         "arm",
         "control",
@@ -102,12 +104,12 @@ def differences_csv(differences: Sequence[Difference]) -> str:
     return _csv(names, rows)
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """The tables that people read: the arms, each difference in pass@1, the other measures, what failed."""
-    seeds, starts = (", ".join(map(str, each)) for each in (comparison.seeds, comparison.warmup_seeds))
+def to_markdown(comparison: ArmComparison) -> str:
+    """Return the tables of a comparison: arms, differences in pass@1, other measures, failed runs."""
+    seeds, warmup_seeds = (", ".join(map(str, numbers)) for numbers in (comparison.seeds, comparison.warmup_seeds))
     lines = [
-        f"{_number_of(len(comparison.arms), 'arm')}, {comparison.steps} steps each; seeds {seeds}, "
-        f"start models {starts}: {_number_of(len(comparison.rows), 'run')}.",
+        f"{_count(len(comparison.arms), 'arm')}, {comparison.steps} steps each; seeds {seeds}, "
+        f"start models {warmup_seeds}: {_count(len(comparison.rows), 'run')}.",
         "",
         *_arm_table(comparison),
         "",
@@ -118,134 +120,146 @@ def to_markdown(comparison: Comparison) -> str:
         lines += _measure_table(comparison, measure)
     if comparison.failures:
         lines += ["### Runs that failed", ""]
-        lines += [f"- {_cell(failure_line(each))}" for each in comparison.failures] + [""]
+        lines += [f"- {_cell(failure_line(failure))}" for failure in comparison.failures] + [""]
     if comparison.differences:
         lines += [NOTES, ""]
     return "\n".join(lines)
 
 
-def failure_line(failure: Any) -> str:
-    """A failed run in a sentence."""
+def failure_line(failure: Failure) -> str:
+    """Return one line about a failed run.
+
+    >>> failure_line(Failure("hicra", 0, 1, "the loss is not finite"))
+    'hicra, seed 0, warm-up seed 1: the loss is not finite'
+    """
     log = f"; see {failure.log}" if failure.log else ""
     return f"{failure.arm}, seed {failure.seed}, warm-up seed {failure.warmup_seed}: {failure.message}{log}"
 
 
-def arm_means(comparison: Comparison) -> list[tuple[str, int, dict[str, float | None]]]:
-    """(arm, runs, mean of each column) for every arm."""
-    told = []
+def arm_means(comparison: ArmComparison) -> list[tuple[str, int, dict[str, float | None]]]:
+    """Return (arm, number of runs, mean of each column of `ARM_COLUMNS`) for every arm."""
+    means = []
     for arm in comparison.arms:
         rows = [row for row in comparison.rows if row.arm == arm]
-        told.append((arm, len(rows), {name: mean_of(getattr(row, name) for row in rows) for name in _COLUMNS}))
-    return told
+        column_means = {name: mean_or_none(getattr(row, name) for row in rows) for name in ARM_COLUMNS}
+        means.append((arm, len(rows), column_means))
+    return means
 
 
-def number(value: float | None, signed: bool = False) -> str:
-    """A number as tables hold it: three decimals, one above 10, "-" where it is not known."""
-    if value is None:
+def format_number(number: float | None, signed: bool = False) -> str:
+    """Return a number for a table: three decimals, one if it is >= 10, "-" if it is missing.
+
+    >>> format_number(0.12345), format_number(12.34), format_number(None), format_number(0.1, signed=True)
+    ('0.123', '12.3', '-', '+0.100')
+    """
+    if number is None:
         return "-"
-    text = f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    text = f"{number:.1f}" if abs(number) >= 10 else f"{number:.3f}"
     text = text.removeprefix("-") if float(text) == 0 else text
     return f"+{text}" if signed and not text.startswith("-") else text
 
 
-def p_text(value: float | None) -> str:
-    """A p value; one too small for three decimals is said to be so."""
-    return "<.001" if value is not None and value < 0.0005 else number(value)
+def format_p_value(p_value: float | None) -> str:
+    """Return a p-value for a table; one that three decimals would round to 0 becomes "<.001"."""
+    return "<.001" if p_value is not None and p_value < 0.0005 else format_number(p_value)
 
 
-def interval_text(each: Difference) -> str:
-    """The mean with its interval, or with the reason why it has none."""
-    found = each.interval
-    if found.low is None:
-        return f"{number(found.mean, True)} ({found.undefined})"
-    return f"{number(found.mean, True)} [{number(found.low, True)}, {number(found.high, True)}]"
+def format_interval(difference: Difference) -> str:
+    """Return the mean of a difference with its interval, or with the reason why it has none."""
+    interval = difference.interval
+    mean = format_number(interval.mean, True)
+    if interval.low is None:
+        return f"{mean} ({interval.undefined})"
+    return f"{mean} [{format_number(interval.low, True)}, {format_number(interval.high, True)}]"
 
 
-def _arm_table(comparison: Comparison) -> list[str]:
+def _arm_table(comparison: ArmComparison) -> list[str]:
     lines = ["### Arms: means over runs, least and greatest pass@1 in brackets", ""]
-    lines += _table_head(["arm", "runs", *_COLUMNS.values()])
+    lines += _table_head(["arm", "runs", *ARM_COLUMNS.values()])
     for arm, n_runs, means in arm_means(comparison):
-        ends = [row.pass_at_1 for row in comparison.rows if row.arm == arm and row.pass_at_1 is not None]
-        cells = {name: number(mean) for name, mean in means.items()}
-        if len(ends) > 1:
-            cells["pass_at_1"] += f" [{number(min(ends))}, {number(max(ends))}]"
+        rates = [row.pass_at_1 for row in comparison.rows if row.arm == arm and row.pass_at_1 is not None]
+        cells = {name: format_number(mean) for name, mean in means.items()}
+        if len(rates) > 1:
+            cells["pass_at_1"] += f" [{format_number(min(rates))}, {format_number(max(rates))}]"
         lines.append(_line([arm, n_runs, *cells.values()]))
     return lines
 
 
-def _control_table(comparison: Comparison, control: str) -> list[str]:
-    rows = [each for each in comparison.differences if (each.measure, each.control) == ("pass_at_1", control)]
-    if not rows:
+def _control_table(comparison: ArmComparison, control: str) -> list[str]:
+    differences = [
+        difference
+        for difference in comparison.differences
+        if (difference.measure, difference.control) == ("pass_at_1", control)
+    ]
+    if not differences:
         return []
     lines = [f"### pass@1 at the end, less that of {_cell(control)}", ""]
     lines += _table_head(["arm", "difference", "above 0", "p", "Holm's p", "by itself", "among all"])
-    for each in rows:
-        found = each.interval
-        lines.append(
-            _line(
-                [
-                    each.arm,
-                    interval_text(each),
-                    f"{found.n_above} of {found.n}",
-                    p_text(found.p),
-                    p_text(each.holm_p),
-                    each.verdict,
-                    each.holm_verdict,
-                ]
-            )
-        )
+    for difference in differences:
+        interval = difference.interval
+        cells = [
+            difference.arm,
+            format_interval(difference),
+            f"{interval.n_above} of {interval.n}",
+            format_p_value(interval.p),
+            format_p_value(difference.holm_p),
+            difference.verdict,
+            difference.holm_verdict,
+        ]
+        lines.append(_line(cells))
     return [*lines, ""]
 
 
-def _measure_table(comparison: Comparison, measure: str) -> list[str]:
-    rows = [each for each in comparison.differences if each.measure == measure]
-    if not any(each.interval.n for each in rows):
+def _measure_table(comparison: ArmComparison, measure: str) -> list[str]:
+    differences = [difference for difference in comparison.differences if difference.measure == measure]
+    if not any(difference.interval.n for difference in differences):
         return []
     lines = [f"### {MEASURES[measure][0].upper()}{MEASURES[measure][1:]}: arm less control", ""]
     lines += _table_head(["arm", *(f"less {control}" for control in comparison.controls)])
     for arm in comparison.arms:
-        cells = {each.control: _short_cell(each) for each in rows if each.arm == arm}
+        cells = {difference.control: _short_cell(difference) for difference in differences if difference.arm == arm}
         if cells:
             lines.append(_line([arm, *(cells.get(control, "") for control in comparison.controls)]))
     return [*lines, ""]
 
 
-def _short_cell(each: Difference) -> str:
-    found = each.interval
-    if found.low is None:
-        return number(found.mean, True)
-    told = f"{number(found.mean, True)} ± {number((found.high - found.low) / 2)}"
-    return told if each.verdict == "cannot say" else f"{told}, {each.verdict}"
+def _short_cell(difference: Difference) -> str:
+    interval = difference.interval
+    mean = format_number(interval.mean, True)
+    if interval.low is None or interval.high is None:
+        return mean
+    text = f"{mean} ± {format_number((interval.high - interval.low) / 2)}"
+    return text if difference.verdict == "cannot say" else f"{text}, {difference.verdict}"
 
 
 def _table_head(names: Sequence[str]) -> list[str]:
     return [_line(names), "|" + "|".join(["---"] + ["--:"] * (len(names) - 1)) + "|"]
 
 
-def _line(cells: Iterable[Any]) -> str:
+def _line(cells: Iterable[object]) -> str:
     return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
 
 
 def _cell(text: str) -> str:
-    """Text that cannot leave its cell or become a tag."""
+    """Return text that stays in its table cell and holds no HTML tag."""
     text = " ".join(text.split())
-    for character, shown in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*")):
-        text = text.replace(character, shown)
+    for character, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*")):
+        text = text.replace(character, escaped)
     return text
 
 
-def _number_of(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    held = io.StringIO()
-    writer = csv.DictWriter(held, names, lineterminator="\n")
+def _csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)  # None is written as nothing
-    return held.getvalue()
+    writer.writerows(rows)  # None is written as an empty cell
+    return text.getvalue()
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Numbers to 6 decimals: what is left does not depend on the machine's order of sums."""
-    return {name: round(value, 6) + 0.0 if isinstance(value, float) else value for name, value in values.items()}
+def _round_floats(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with floats of 6 decimals, which do not depend on a machine's order of sums."""
+    return {name: round(cell, 6) + 0.0 if isinstance(cell, float) else cell for name, cell in row.items()}

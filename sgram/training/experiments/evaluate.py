@@ -1,4 +1,4 @@
-"""How good a policy is on held-out problems. Knows nothing about how it was trained."""
+"""Sample from a policy, and measure it on held-out problems."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,42 +16,47 @@ from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
 
 _SAMPLED_TOKENS = 1 << 15
-"""Most tokens that are sampled together, prompts not counted."""
+"""Upper bound of the tokens sampled in one batch, without prompts."""
 _FORWARD_TOKENS = 4096
-"""Tokens whose logits are held at once."""
+"""Upper bound of the tokens whose logits are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What a policy did on held-out problems. Shares are of the `n` responses that were judged; entropies in nats."""
+class PolicyEvaluation:
+    """Measurements of a policy on held-out problems. Shares are of the `n` judged responses; entropies are in nats."""
 
     n: int
     pass_at_1: float | None
     errors: Mapping[str, float]
-    """Share of strategic, procedural and format errors; empty where the task cannot tell."""
+    """Share of strategic, procedural and format errors; empty if the task does not tell them apart."""
     planning_entropy: float | None = None
     execution_entropy: float | None = None
     planning_share: float | None = None
     semantic_entropy: float | None = None
     length: float | None = None
-    """Tokens of a response, mean."""
+    """Mean number of tokens of a response."""
     n_problems: int = 0
     by_problem: tuple[tuple[int, int], ...] = ()
-    """(responses, correct ones) of each problem, in the task's order: for intervals over problems."""
+    """(responses, correct responses) of each problem, in the task's order: for intervals over problems."""
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the evaluation as JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> "Evaluation":
-        """Back from `to_json`."""
-        pairs = tuple((int(n), int(right)) for n, right in given["by_problem"])
-        return cls(**{**given, "by_problem": pairs})
+    def from_json(cls, document: Mapping[str, Any]) -> "PolicyEvaluation":
+        """Return the evaluation that `to_json` wrote.
+
+        >>> evaluation = PolicyEvaluation(2, 0.5, {}, by_problem=((2, 1),))
+        >>> PolicyEvaluation.from_json(evaluation.to_json()) == evaluation
+        True
+        """
+        by_problem = tuple((int(n_responses), int(n_correct)) for n_responses, n_correct in document["by_problem"])
+        return cls(**{**document, "by_problem": by_problem})
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
+class SampledResponses:
     """Responses to problems: row i answers ``problems[i]``."""
 
     problems: list[Problem]
@@ -60,80 +65,91 @@ class Sampled:
 
 
 class Policy:
-    """A model and its tokenizer, to sample from."""
+    """A model and its tokenizer with fixed sampling settings."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]):
+    def __init__(
+        self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]
+    ) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.max_tokens, self.temperature, self.eos_ids = max_tokens, temperature, tuple(eos_ids)
 
     def sample(
-        self, problems: Sequence[Problem], n: int, seed: int, tell: Callable[[int], None] | None = None
-    ) -> Sampled:
-        """`n` responses, problem by problem in turns, drawn by `seed`; torch's own random state stays as it is."""
+        self, problems: Sequence[Problem], n: int, seed: int, on_sampled: Callable[[int], None] | None = None
+    ) -> SampledResponses:
+        """Return `n` responses, drawn by `seed`; each problem gets one in turn until there are `n`.
+
+        torch's own random state does not change. `on_sampled` gets the number of responses so far, batch by batch.
+        """
         generator = torch.Generator(device=self.model.device).manual_seed(seed)
-        asked = [problems[number % len(problems)] for number in range(n)]
+        sampled_problems = [problems[number % len(problems)] for number in range(n)]
         was_training = self.model.training
         self.model.eval()
         ids: list[list[int]] = []
         try:
             size = max(1, _SAMPLED_TOKENS // self.max_tokens)
             for start in range(0, n, size):
-                batch = asked[start : start + size]
                 ids += sample_rows(
                     self.model,
-                    [self.prompt_ids(each) for each in batch],
+                    [self.prompt_ids(problem) for problem in sampled_problems[start : start + size]],
                     max_new_tokens=self.max_tokens,
                     eos_ids=self.eos_ids,
                     pad_id=self.tokenizer.pad_token_id,
                     temperature=self.temperature,
                     generator=generator,
                 )
-                if tell is not None:
-                    tell(len(ids))
+                if on_sampled is not None:
+                    on_sampled(len(ids))
         finally:
             self.model.train(was_training)
-        return Sampled(asked, ids, self.tokenizer.batch_decode(ids, skip_special_tokens=True))
+        return SampledResponses(sampled_problems, ids, self.tokenizer.batch_decode(ids, skip_special_tokens=True))
 
     def prompt_ids(self, problem: Problem) -> list[int]:
-        """A prompt as token ids; messages go through the tokenizer's chat template."""
+        """Return a prompt as token ids; messages go through the tokenizer's chat template."""
         if isinstance(problem.prompt, str):
-            return self.tokenizer(problem.prompt)["input_ids"]
-        found = self.tokenizer.apply_chat_template(list(problem.prompt), add_generation_prompt=True, tokenize=True)
-        return list(found["input_ids"] if isinstance(found, Mapping) else found)
+            return list(self.tokenizer(problem.prompt)["input_ids"])
+        encoding = self.tokenizer.apply_chat_template(list(problem.prompt), add_generation_prompt=True, tokenize=True)
+        return list(encoding["input_ids"] if isinstance(encoding, Mapping) else encoding)
 
     @torch.no_grad()
-    def entropies(self, sampled: Sampled) -> list[torch.Tensor]:
-        """Entropy (nats) of the distribution that each response token was drawn from, a row a response."""
-        known = [(self.prompt_ids(each), ids) for each, ids in zip(sampled.problems, sampled.ids, strict=True)]
-        widths = [len(prompt) + len(ids) for prompt, ids in known]
-        entropies: list[torch.Tensor | None] = [None] * len(known)
+    def entropies(self, sampled: SampledResponses) -> list[torch.Tensor]:
+        """Return, for each response, the entropies (nats) of the distributions that its tokens were drawn from."""
+        pairs = [(self.prompt_ids(problem), ids) for problem, ids in zip(sampled.problems, sampled.ids, strict=True)]
+        widths = [len(prompt) + len(ids) for prompt, ids in pairs]
+        entropies: dict[int, torch.Tensor] = {}
         was_training = self.model.training
         self.model.eval()
         try:
             batch: list[int] = []
-            for row in sorted(range(len(known)), key=widths.__getitem__):
+            for row in sorted(range(len(pairs)), key=widths.__getitem__):
                 if batch and widths[row] * (len(batch) + 1) > _FORWARD_TOKENS:
-                    self._entropies_of(batch, known, entropies)
+                    entropies |= self._batch_entropies(batch, pairs)
                     batch = []
                 batch.append(row)
             if batch:
-                self._entropies_of(batch, known, entropies)
+                entropies |= self._batch_entropies(batch, pairs)
         finally:
             self.model.train(was_training)
-        return entropies
+        return [entropies[row] for row in range(len(pairs))]
 
-    def _entropies_of(self, rows: list[int], known: list, entropies: list) -> None:
-        width = max(len(known[row][0]) + len(known[row][1]) for row in rows)
-        device, pad = self.model.device, self.tokenizer.pad_token_id
-        joined = [known[row][0] + known[row][1] for row in rows]
-        ids = torch.tensor([each + [pad] * (width - len(each)) for each in joined], device=device)
-        attended = torch.tensor([[1] * len(each) + [0] * (width - len(each)) for each in joined], device=device)
-        logits = self.model(input_ids=ids, attention_mask=attended).logits.float() / self.temperature
+    def _batch_entropies(
+        self, rows: Sequence[int], pairs: Sequence[tuple[list[int], list[int]]]
+    ) -> dict[int, torch.Tensor]:
+        """Return row -> entropies of its response, by one forward pass over these rows of (prompt, response) ids."""
+        width = max(len(pairs[row][0]) + len(pairs[row][1]) for row in rows)
+        device, pad_id = self.model.device, self.tokenizer.pad_token_id
+        sequences = [pairs[row][0] + pairs[row][1] for row in rows]
+        ids = torch.tensor([sequence + [pad_id] * (width - len(sequence)) for sequence in sequences], device=device)
+        attention_mask = torch.tensor(
+            [[1] * len(sequence) + [0] * (width - len(sequence)) for sequence in sequences], device=device
+        )
+        logits = self.model(input_ids=ids, attention_mask=attention_mask).logits.float() / self.temperature
         logps = logits.log_softmax(-1)
-        values = -(logps.exp() * logps).sum(-1).cpu()
-        for place, row in enumerate(rows):
-            first = len(known[row][0]) - 1
-            entropies[row] = values[place, first : first + len(known[row][1])]
+        entropies = -(logps.exp() * logps).sum(-1).cpu()
+        by_row = {}
+        for index, row in enumerate(rows):
+            first = len(pairs[row][0]) - 1
+            by_row[row] = entropies[index, first : first + len(pairs[row][1])]
+        return by_row
 
 
 def evaluate(
@@ -142,55 +158,65 @@ def evaluate(
     lexicon: Lexicon | None,
     n: int,
     seed: int = 0,
-    tell: Callable[[int], None] | None = None,
-) -> Evaluation:
-    """Sample `n` responses to the held-out problems and judge them."""
+    on_sampled: Callable[[int], None] | None = None,
+) -> PolicyEvaluation:
+    """Sample `n` responses to the held-out problems, judge them and return the measurements.
+
+    Without a `lexicon` the entropies and the planning share are None.
+    """
     problems = task.problems("test")
-    sampled = policy.sample(problems, n, seed, tell)
-    verdicts = task.judge(sampled.problems, sampled.texts)
-    judged = [verdict for verdict in verdicts if verdict.correct is not None]
-    right = sum(bool(verdict.correct) for verdict in judged)
+    sampled = policy.sample(problems, n, seed, on_sampled)
+    outcomes = task.judge(sampled.problems, sampled.texts)
+    judged = [outcome for outcome in outcomes if outcome.correct is not None]
+    n_correct = sum(bool(outcome.correct) for outcome in judged)
     lengths = [len(ids) for ids in sampled.ids]
-    return Evaluation(
+    return PolicyEvaluation(
         n=len(judged),
-        pass_at_1=right / len(judged) if judged else None,
-        errors=_errors(judged),
+        pass_at_1=n_correct / len(judged) if judged else None,
+        errors=_error_shares(judged),
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
-        by_problem=_by_problem(sampled.problems, verdicts),
-        **_entropies(policy, sampled, lexicon),
+        by_problem=_count_by_problem(sampled.problems, outcomes),
+        **_entropy_measures(policy, sampled, lexicon),
     )
 
 
-def _errors(judged: Sequence[TaskOutcome]) -> dict[str, float]:
-    counts = Counter(verdict.error for verdict in judged if verdict.error is not None)
-    if not counts and not all(verdict.correct for verdict in judged):
-        return {}  # the task cannot tell kinds apart
-    return {kind: counts[kind] / len(judged) for kind in ("strategic", "procedural", "format")} if judged else {}
+def _error_shares(judged: Sequence[TaskOutcome]) -> dict[str, float]:
+    counts = Counter(outcome.error for outcome in judged if outcome.error is not None)
+    if not counts and not all(outcome.correct for outcome in judged):
+        return {}  # the task does not tell error kinds apart
+    if not judged:
+        return {}
+    return {
+        "strategic": counts["strategic"] / len(judged),
+        "procedural": counts["procedural"] / len(judged),
+        "format": counts["format"] / len(judged),
+    }
 
 
-def _by_problem(problems: Sequence[Problem], verdicts: Sequence[TaskOutcome]) -> tuple[tuple[int, int], ...]:
-    found: dict[str, list[int]] = {}
-    for problem, verdict in zip(problems, verdicts, strict=True):
-        if verdict.correct is not None:
-            pair = found.setdefault(problem.id, [0, 0])
-            pair[0] += 1
-            pair[1] += verdict.correct
-    return tuple((n, right) for n, right in found.values())
+def _count_by_problem(problems: Sequence[Problem], outcomes: Sequence[TaskOutcome]) -> tuple[tuple[int, int], ...]:
+    counts: dict[str, tuple[int, int]] = {}
+    for problem, outcome in zip(problems, outcomes, strict=True):
+        if outcome.correct is not None:
+            n_responses, n_correct = counts.get(problem.id, (0, 0))
+            counts[problem.id] = n_responses + 1, n_correct + outcome.correct
+    return tuple(counts.values())
 
 
-def _entropies(policy: Policy, sampled: Sampled, lexicon: Lexicon | None) -> dict[str, float]:
+def _entropy_measures(policy: Policy, sampled: SampledResponses, lexicon: Lexicon | None) -> dict[str, float]:
     if lexicon is None:
         return {}
-    finder = SpanFinder(lexicon)
-    grams = Counter(span.gram for text in sampled.texts for span in finder(text))
-    found = {"semantic_entropy": float(semantic_entropy(grams))} if grams else {}
-    size = getattr(policy.model.config.get_text_config(), "vocab_size", None)
-    masks = PlanningTagger(lexicon, policy.tokenizer, vocab_size=size).rows(sampled.ids)
-    planning = torch.cat([torch.from_numpy(mask) for mask in masks])
-    values = torch.cat(policy.entropies(sampled)).double()
-    found["planning_share"] = planning.double().mean().item()
-    for name, kind in (("planning_entropy", planning), ("execution_entropy", ~planning)):
-        if kind.any():
-            found[name] = values[kind].mean().item()
-    return found
+    find_spans = SpanFinder(lexicon)
+    gram_counts = Counter(span.gram for text in sampled.texts for span in find_spans(text))
+    measures: dict[str, float] = {}
+    if (entropy := semantic_entropy(gram_counts)) is not None:
+        measures["semantic_entropy"] = float(entropy)
+    vocab_size = getattr(policy.model.config.get_text_config(), "vocab_size", None)
+    masks = PlanningTagger(lexicon, policy.tokenizer, vocab_size=vocab_size).tag_rows(sampled.ids)
+    is_planning = torch.cat([torch.from_numpy(mask) for mask in masks])
+    entropies = torch.cat(policy.entropies(sampled)).double()
+    measures["planning_share"] = is_planning.double().mean().item()
+    for name, mask in (("planning_entropy", is_planning), ("execution_entropy", ~is_planning)):
+        if mask.any():
+            measures[name] = entropies[mask].mean().item()
+    return measures

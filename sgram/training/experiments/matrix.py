@@ -1,8 +1,8 @@
-"""Many training runs, one after the other or several at once. Knows nothing about what is compared or concluded.
+"""Run many training runs, one after the other or several at once.
 
-Every run has its own resumable directory, so a matrix that was cut off goes on where it stopped, and a finished run is
-only read. Runs at once are processes of their own with one thread each (`sgram.training.experiments.run_process`): they answer in lines of
-JSON, and end when this process does.
+Every run has its own resumable directory, so an interrupted matrix continues where it stopped, and a finished run is
+only read. Runs at once are separate processes with one thread each (`sgram.training.experiments.run_process`). They
+write lines of JSON, and end when this process ends.
 """
 
 import json
@@ -18,18 +18,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sgram.errors import MissingExtraError, SgramError
 from sgram.files import canonical_json, write_bytes
+from sgram.training.experiments.step_log import ProgressCallback
 
 if TYPE_CHECKING:
     from sgram.training.experiments.run import RunResult
     from sgram.training.experiments.run_config import RunConfig
 
-Run = Callable[["RunConfig", Path, Callable[[Mapping], None]], "RunResult"]
-Read = Callable[["RunConfig", Path], "RunResult | None"]
-Tell = Callable[[Mapping[str, Any]], None]
+RunFunction = Callable[["RunConfig", Path, ProgressCallback], "RunResult"]
+"""Function that carries out a run, like `sgram.training.experiments.run.train`."""
+ReadFunction = Callable[["RunConfig", Path], "RunResult | None"]
+"""Function that returns a finished run, like `sgram.training.experiments.run.read_finished_run`."""
 
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -46,14 +48,14 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """One run of a matrix; no other cell is equal to it."""
+    """One run of a matrix. A cell is equal to itself only."""
 
     arm: str
     config: "RunConfig"
 
     @property
     def labels(self) -> dict[str, Any]:
-        """What tells the run apart from the others."""
+        """Arm, seed and warm-up seed, which tell the run apart from the other runs."""
         return {"arm": self.arm, "seed": self.config.seed, "warmup_seed": self.config.warmup_seed}
 
     @property
@@ -65,131 +67,143 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that did not end well."""
+    """A run that failed."""
 
     arm: str
     seed: int
     warmup_seed: int
     message: str
     log: str = ""
-    """Where the end of what it said lies, under the root; "" where it said nothing more."""
+    """Path of the end of its log, relative to the root; "" if it logged nothing."""
 
 
-Outcomes = dict[Cell, "RunResult | Failure"]
+Outcomes: TypeAlias = "dict[Cell, RunResult | Failure]"
 
 
 def run_matrix(
     cells: Sequence[Cell],
     root: Path,
     *,
-    run: Run,
-    read: Read | None = None,
+    run: RunFunction,
+    read_finished: ReadFunction | None = None,
     jobs: int = 1,
-    tell: Tell = lambda event: None,
+    on_progress: ProgressCallback = lambda event: None,
     command: Sequence[str] | None = None,
 ) -> list["RunResult | Failure"]:
-    """Run all `cells`, `jobs` at once; what came of each, in their order.
+    """Run all `cells`, `jobs` at once, and return their results or failures in the order of `cells`.
 
-    One failing run does not keep the others from running. `read` gives a finished run without running it, None where
-    there is none. `tell` gets a row for everything that happens: the labels of the cell, its ``cell`` number of
-    ``cells``, ``event`` (started, stage, step, finished, failed), and what the run itself told. `command` starts the
-    process of one run where there are several; the root follows as its last argument, the configuration on its stdin.
+    A failed run does not stop the others. `read_finished` returns a finished run without running it, or None.
+    `on_progress` gets a row for each event: the labels of the cell, its ``cell`` number of ``cells``, ``event``
+    (started, stage, step, finished, failed), and the row of the run itself. `command` starts the process of one run if
+    there are several at once; the root is appended as its last argument, the configuration is written to its stdin.
     """
-    root, told = Path(root), _Telling(tell, {cell: place for place, cell in enumerate(cells)})
-    done: Outcomes = {}
+    root = Path(root)
+    forwarder = _RowForwarder(on_progress, {cell: index for index, cell in enumerate(cells)})
+    outcomes: Outcomes = {}
     for cell in cells:
-        found = None if read is None else read(cell.config, root)
-        if found is not None:
-            done[cell] = found
-            told(cell, "finished")
-    waiting = [cell for cell in cells if cell not in done]
-    if jobs == 1 or len(waiting) < 2:
-        for cell in waiting:
-            done[cell] = _run_here(cell, root, run, told)
+        result = None if read_finished is None else read_finished(cell.config, root)
+        if result is not None:
+            outcomes[cell] = result
+            forwarder.send(cell, "finished")
+    pending = [cell for cell in cells if cell not in outcomes]
+    if jobs == 1 or len(pending) < 2:
+        for cell in pending:
+            outcomes[cell] = _run_here(cell, root, run, forwarder)
     else:
-        prefix = tuple(command or (sys.executable, "-m", "sgram.training.experiments.run_process"))
-        _run_at_once(waiting, root, run, told, jobs, prefix, done)
-    return [done[cell] for cell in cells]
+        process_command = tuple(command or (sys.executable, "-m", "sgram.training.experiments.run_process"))
+        _run_in_processes(pending, root, run, forwarder, jobs, process_command, outcomes)
+    return [outcomes[cell] for cell in cells]
 
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """Rows for whoever listens."""
+class _RowForwarder:
+    """A forwarder of rows to `on_progress`, with the labels and numbers of their cell."""
 
-    tell: Tell
-    places: Mapping[Cell, int]
+    on_progress: ProgressCallback
+    indices: Mapping[Cell, int]
 
-    def __call__(self, cell: Cell, event: str, row: Mapping[str, Any] | None = None) -> None:
-        event = event or ("stage" if "stage" in row else "step")
-        place = {"cell": self.places[cell], "cells": len(self.places)}
-        self.tell({**(row or {}), **cell.labels, **place, "steps": cell.config.steps, "event": event})
+    def send(self, cell: Cell, event: str, row: Mapping[str, Any] | None = None) -> None:
+        numbers = {"cell": self.indices[cell], "cells": len(self.indices), "steps": cell.config.steps}
+        self.on_progress({**(row or {}), **cell.labels, **numbers, "event": event})
 
-
-def _failed(cell: Cell, root: Path, told: _Telling, message: str, log: str) -> Failure:
-    place = f"logs/{cell.slug}.log" if log.strip() else ""
-    if place:
-        write_bytes(root / place, log.encode("utf-8", "backslashreplace"))
-    told(cell, "failed", {"message": message})
-    return Failure(**cell.labels, message=message, log=place)
+    def send_row(self, cell: Cell, row: Mapping[str, Any]) -> None:
+        """Send a row of the run itself, which belongs to a stage or to a step."""
+        self.send(cell, "stage" if "stage" in row else "step", row)
 
 
-def _run_here(cell: Cell, root: Path, run: Run, told: _Telling) -> "RunResult | Failure":
-    told(cell, "started")
+def _report_failure(cell: Cell, root: Path, forwarder: _RowForwarder, message: str, log: str) -> Failure:
+    """Write the log of a failed run, report the failure and return it."""
+    path = f"logs/{cell.slug}.log" if log.strip() else ""
+    if path:
+        write_bytes(root / path, log.encode("utf-8", "backslashreplace"))
+    forwarder.send(cell, "failed", {"message": message})
+    return Failure(**cell.labels, message=message, log=path)
+
+
+def _run_here(cell: Cell, root: Path, run: RunFunction, forwarder: _RowForwarder) -> "RunResult | Failure":
+    forwarder.send(cell, "started")
     try:
-        result = run(cell.config, root, lambda row: told(cell, "", row))
+        result = run(cell.config, root, lambda row: forwarder.send_row(cell, row))
     except MissingExtraError:
-        raise  # no run can do without
+        raise  # every run needs the library
     except SgramError as error:
-        return _failed(cell, root, told, str(error), "")
+        return _report_failure(cell, root, forwarder, str(error), "")
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {error}"
-        return _failed(cell, root, told, message, traceback.format_exc())
-    told(cell, "finished")
+        return _report_failure(cell, root, forwarder, message, traceback.format_exc())
+    forwarder.send(cell, "finished")
     return result
 
 
 # -- several at once ------------------------------------------------------------------------------------
 
+StreamName = Literal["row", "log"]
+"""stdout of a process holds rows, stderr its log."""
+
 
 @dataclass(slots=True, eq=False)
-class _Child:
-    """The process of one run; two threads read what it says into a queue, None when it has ended."""
+class _RunProcess:
+    """The process of one run. Two threads read its output into a queue, line by line, and None at the end."""
 
     cell: Cell
-    process: subprocess.Popen
+    process: "subprocess.Popen[bytes]"
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
     message: str = ""
-    open_streams: int = 2
+    n_open_streams: int = 2
 
     @classmethod
-    def start(cls, cell: Cell, root: Path, prefix: Sequence[str], said: queue.Queue) -> "_Child":
-        """Start the run and hand it its configuration."""
-        given = {each.name: getattr(cell.config, each.name) for each in fields(cell.config)}
-        process = subprocess.Popen(  # noqa: S603  our own interpreter; nothing of the input is in the command
-            [*prefix, str(root)],
+    def start(cls, cell: Cell, root: Path, command: Sequence[str], lines: "_LineQueue") -> "_RunProcess":
+        """Start the run and write its configuration to its stdin."""
+        settings = {setting.name: getattr(cell.config, setting.name) for setting in fields(cell.config)}
+        process = subprocess.Popen(  # noqa: S603  our own interpreter; the command holds no input
+            [*command, str(root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **_ONE_THREAD},
         )
+        stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+        if stdin is None or stdout is None or stderr is None:
+            raise SgramError("a process was started without pipes")
         child = cls(cell, process)
-        for stream, name in ((process.stdout, "row"), (process.stderr, "log")):
-            threading.Thread(target=child._listen, args=(stream, name, said), daemon=True).start()
+        streams: tuple[tuple[IO[bytes], StreamName], ...] = ((stdout, "row"), (stderr, "log"))
+        for stream, name in streams:
+            threading.Thread(target=child._listen, args=(stream, name, lines), daemon=True).start()
         try:
-            process.stdin.write(canonical_json(given))
-            process.stdin.close()
+            stdin.write(canonical_json(settings))
+            stdin.close()
         except BrokenPipeError:
             child.log.append("ended before it read its configuration")
         return child
 
-    def _listen(self, stream: Any, name: str, said: queue.Queue) -> None:
+    def _listen(self, stream: IO[bytes], name: StreamName, lines: "_LineQueue") -> None:
         with stream:
             for line in stream:
-                said.put((self, name, line.decode("utf-8", "backslashreplace")))
-        said.put((self, name, None))
+                lines.put((self, name, line.decode("utf-8", "backslashreplace")))
+        lines.put((self, name, None))
 
     def end(self) -> None:
-        """End the process if it still runs, gently first."""
+        """End the process if it still runs: first ask it, then kill it."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -199,80 +213,89 @@ class _Child:
                 self.process.wait()
 
 
+_LineQueue: TypeAlias = "queue.Queue[tuple[_RunProcess, StreamName, str | None]]"
+
+
 @contextmanager
-def _ended_whatever_happens(children: list[_Child]) -> Iterator[None]:
+def _ending_all(children: list[_RunProcess]) -> Iterator[None]:
+    """End the processes that still run when the block ends, also by an error."""
     try:
         yield
     finally:
         for child in children:
             if child.process.poll() is None:
-                child.process.terminate()  # all at once, so that they end side by side
+                child.process.terminate()  # ask all of them first, so that they end side by side
         for child in children:
             child.end()
 
 
-def _run_at_once(
-    waiting: list[Cell], root: Path, run: Run, told: _Telling, jobs: int, prefix: Sequence[str], done: Outcomes
+def _run_in_processes(
+    pending: list[Cell],
+    root: Path,
+    run: RunFunction,
+    forwarder: _RowForwarder,
+    jobs: int,
+    command: Sequence[str],
+    outcomes: Outcomes,
 ) -> None:
-    said: queue.Queue = queue.Queue()
-    children: list[_Child] = []
-    warm: set[Any] = set()  # start models that are there already
-    with _ended_whatever_happens(children):
-        while waiting or children:
-            while len(children) < jobs and (cell := _next(waiting, children, warm)) is not None:
-                waiting.remove(cell)
-                told(cell, "started")
-                children.append(_Child.start(cell, root, prefix, said))
-            child, stream, line = said.get()
+    lines: _LineQueue = queue.Queue()
+    children: list[_RunProcess] = []
+    ready_models: set[Any] = set()  # start models that exist already
+    with _ending_all(children):
+        while pending or children:
+            while len(children) < jobs and (cell := _next_cell(pending, children, ready_models)) is not None:
+                pending.remove(cell)
+                forwarder.send(cell, "started")
+                children.append(_RunProcess.start(cell, root, command, lines))
+            child, stream, line = lines.get()
             if line is None:
-                child.open_streams -= 1
-                if not child.open_streams:
+                child.n_open_streams -= 1
+                if not child.n_open_streams:
                     children.remove(child)
-                    done[child.cell] = _outcome(child, root, run, told)
-                    if not isinstance(done[child.cell], Failure):
-                        warm.add(_start_model(child.cell))
+                    outcomes[child.cell] = _finish(child, root, run, forwarder)
+                    if not isinstance(outcomes[child.cell], Failure):
+                        ready_models.add(_start_model(child.cell))
             elif stream == "log":
                 child.log.append(line)
-            elif (row := _row(child, line)) is not None:
+            elif (row := _parse_row(child, line)) is not None:
                 if row.get("stage") != "warm-up":
-                    warm.add(_start_model(child.cell))
-                told(child.cell, "", row)
+                    ready_models.add(_start_model(child.cell))
+                forwarder.send_row(child.cell, row)
 
 
 def _start_model(cell: Cell) -> tuple[Any, ...]:
     return cell.config.model, cell.config.warmup_seed
 
 
-def _next(waiting: Sequence[Cell], children: Sequence[_Child], warm: set[Any]) -> Cell | None:
-    """The next run to start: not one that would make a start model that another is making just now."""
-    making = {_start_model(child.cell) for child in children} - warm
-    return next((cell for cell in waiting if _start_model(cell) not in making), None)
+def _next_cell(pending: Sequence[Cell], children: Sequence[_RunProcess], ready_models: set[Any]) -> Cell | None:
+    """Return the next run to start, but none that needs a start model which another run is making."""
+    models_in_work = {_start_model(child.cell) for child in children} - ready_models
+    return next((cell for cell in pending if _start_model(cell) not in models_in_work), None)
 
 
-def _row(child: _Child, line: str) -> Mapping[str, Any] | None:
-    """The metrics in a line of a run, if it holds some."""
+def _parse_row(child: _RunProcess, line: str) -> Mapping[str, Any] | None:
+    """Return the row in a line of a run, or None. A failure or any other line is stored in `child`."""
     try:
-        told = json.loads(line)
+        message = json.loads(line)
     except ValueError:
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("row"), dict):
-        return told["row"]
-    if isinstance(told, dict) and isinstance(told.get("failed"), str):
-        child.message = told["failed"]
+        message = None
+    if isinstance(message, dict) and isinstance(message.get("row"), dict):
+        row: dict[str, Any] = message["row"]
+        return row
+    if isinstance(message, dict) and isinstance(message.get("failed"), str):
+        child.message = message["failed"]
     else:
         child.log.append(line)
     return None
 
 
-def _outcome(child: _Child, root: Path, run: Run, told: _Telling) -> "RunResult | Failure":
+def _finish(child: _RunProcess, root: Path, run: RunFunction, forwarder: _RowForwarder) -> "RunResult | Failure":
+    """Return the result of a process that has closed its streams, or its failure."""
     code = child.process.wait()
     log = "".join(child.log)
     if code == 0:
-        result = run(child.cell.config, root, lambda row: None)  # finished: it is only read
-        told(child.cell, "finished")
+        result = run(child.cell.config, root, lambda row: None)  # the run is finished, so it is only read
+        forwarder.send(child.cell, "finished")
         return result
-    if code < 0:
-        message = f"its process was ended by signal {-code}"
-    else:
-        message = f"its process ended with code {code}"
-    return _failed(child.cell, root, told, child.message or message, log)
+    reason = f"its process was ended by signal {-code}" if code < 0 else f"its process ended with code {code}"
+    return _report_failure(child.cell, root, forwarder, child.message or reason, log)

@@ -1,67 +1,74 @@
-"""The loop closed: a lexicon mined from what the starting policy samples. Knows nothing about training."""
+"""Mine a lexicon from responses sampled from the policy before training."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
+from sgram.array_types import BoolArray
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.tagging.span_finder import SpanFinder
+from sgram.tagging.spans import Span
 from sgram.traces import Trace
-from sgram.training.experiments.evaluate import Sampled
+from sgram.training.experiments.evaluate import SampledResponses
 from sgram.training.tasks.task import Task, TaskWithTruth
 from sgram.training.trainer.rollouts import prompt_text
 
 
 class MaskQuality(NamedTuple):
-    """How well a lexicon marks the words that truly plan, by non-space characters."""
+    """How well a lexicon marks the true planning spans, counted in non-space characters."""
 
     precision: float | None
     recall: float | None
     share: float
-    """Characters that truly plan."""
+    """Share of the characters that are in true planning spans."""
 
 
-def sampled_traces(sampled: Sampled, task: Task) -> list[Trace]:
-    """Responses as traces, judged."""
-    verdicts = task.judge(sampled.problems, sampled.texts)
+def make_start_traces(sampled: SampledResponses, task: Task) -> list[Trace]:
+    """Judge responses and return them as traces."""
+    outcomes = task.judge(sampled.problems, sampled.texts)
     return [
         Trace(
             id=f"start-{row:05d}",
             group=problem.id,
             prompt=prompt_text(problem.prompt),
             text=text,
-            reward=verdict.reward,
-            correct=verdict.correct,
-            answer=verdict.answer,
+            reward=outcome.reward,
+            correct=outcome.correct,
+            answer=outcome.answer,
             token_ids=tuple(ids),
         )
-        for row, (problem, text, ids, verdict) in enumerate(
-            zip(sampled.problems, sampled.texts, sampled.ids, verdicts, strict=True)
+        for row, (problem, text, ids, outcome) in enumerate(
+            zip(sampled.problems, sampled.texts, sampled.ids, outcomes, strict=True)
         )
     ]
 
 
-def mined_lexicon(sampled: Sampled, task: Task, config: MiningConfig | None = None) -> Lexicon:
-    """The lexicon that `sgram mine` finds in these responses."""
-    return mine(sampled_traces(sampled, task), config or MiningConfig())
+def mine_from_responses(sampled: SampledResponses, task: Task, config: MiningConfig | None = None) -> Lexicon:
+    """Return the lexicon that `sgram mine` finds in these responses. Raise `SgramError` if they hold too little."""
+    return mine(make_start_traces(sampled, task), config or MiningConfig())
 
 
-def mask_quality(lexicon: Lexicon, sampled: Sampled, task: TaskWithTruth) -> MaskQuality:
-    """Precision and recall of a lexicon's spans against the true planning spans."""
-    finder = SpanFinder(lexicon)
-    right = marked = true = total = 0
+def measure_mask_quality(lexicon: Lexicon, sampled: SampledResponses, task: TaskWithTruth) -> MaskQuality:
+    """Return precision and recall of a lexicon's spans against the true planning spans."""
+    find_spans = SpanFinder(lexicon)
+    n_right = n_marked = n_true = n_characters = 0
     for problem, text in zip(sampled.problems, sampled.texts, strict=True):
-        solid = np.array([not char.isspace() for char in text], bool)
-        found = _covered(len(text), finder(text)) & solid
-        truth = _covered(len(text), task.planning_spans(problem, text)) & solid
-        right += int((found & truth).sum())
-        marked, true, total = marked + int(found.sum()), true + int(truth.sum()), total + int(solid.sum())
-    return MaskQuality(right / marked if marked else None, right / true if true else None, true / max(1, total))
+        is_solid = np.array([not char.isspace() for char in text], bool)
+        is_marked = _cover(len(text), find_spans(text)) & is_solid
+        is_true = _cover(len(text), task.planning_spans(problem, text)) & is_solid
+        n_right += int((is_marked & is_true).sum())
+        n_marked, n_true = n_marked + int(is_marked.sum()), n_true + int(is_true.sum())
+        n_characters += int(is_solid.sum())
+    return MaskQuality(
+        n_right / n_marked if n_marked else None, n_right / n_true if n_true else None, n_true / max(1, n_characters)
+    )
 
 
-def _covered(size: int, spans) -> np.ndarray:
-    marks = np.zeros(size, bool)
+def _cover(size: int, spans: Iterable[Span]) -> BoolArray:
+    """Return bool (size,): characters inside a span."""
+    mask = np.zeros(size, bool)
     for span in spans:
-        marks[span.start : span.end] = True
-    return marks
+        mask[span.start : span.end] = True
+    return mask

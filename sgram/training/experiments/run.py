@@ -1,14 +1,14 @@
-"""One training run from nothing to a trained policy, in a directory that it can be resumed from. Knows no other run.
+"""Train one run in a directory from which it can be resumed.
 
     train-<digest>/
       run.json  metrics.jsonl  rollouts/step-000000.jsonl.gz ...  checkpoint-80/  model/  result.json
 
-A finished run is only read. One that was cut off goes on from its last whole checkpoint and ends in the same bytes.
+A finished run is only read. An interrupted run continues from its last complete checkpoint and ends in the same bytes.
 """
 
 import gc
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,36 +22,39 @@ from sgram.errors import InputError, MissingExtraError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.run_directory import RunDirectory
 from sgram.training.experiments.run_config import RunConfig
+from sgram.training.experiments.step_log import ProgressCallback, StepLog
 
 if TYPE_CHECKING:
     from sgram.lexicon import Lexicon
-    from sgram.training.experiments.estimate import Estimate
-    from sgram.training.experiments.evaluate import Evaluation
+    from sgram.training.experiments.evaluate import Policy, PolicyEvaluation
+    from sgram.training.tasks.task import Task
+    from sgram.training.trainer.trainer import HICRATrainer
 
-__all__ = ["RunConfig", "RunResult", "directory_of", "estimate", "finished", "identity", "train"]
-
-Tell = Callable[[Mapping[str, Any]], None]
-_WORDS = ("testbed", "task", "mined")
+_BUILT_IN = ("testbed", "task", "mined")
+"""Values of the settings task and lexicon that name no file."""
 _FORMAT = {"format": "sgram-training-result", "version": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What came of a run."""
+    """A finished run, as its directory holds it."""
 
     directory: Path
     config: RunConfig
-    start: "Evaluation"
-    final: "Evaluation"
+    start: "PolicyEvaluation"
+    final: "PolicyEvaluation"
     steps: tuple[Mapping[str, Any], ...]
-    """A row a step: `step` (from 1), `seconds`, `reward`, `pass_at_1`, `planning_share`, entropies, errors, `length`,
-    and all that TRL logs, under its own names. What a step did not measure is absent."""
+    """One row a step: `step` (from 1), `seconds`, `reward`, `pass_at_1`, `planning_share`, entropies, errors, `length`,
+    and all that TRL logs, under TRL's names. A quantity that a step did not measure is absent."""
     evaluations: tuple[Mapping[str, Any], ...] = ()
-    """``{"step", "evaluation"}`` of each measurement on held-out problems on the way."""
+    """``{"step", "evaluation"}`` of each measurement on held-out problems during training."""
 
 
-def identity(config: RunConfig) -> dict[str, Any]:
-    """What names a run's directory: the configuration, and the versions of what computes."""
+def run_identity(config: RunConfig) -> dict[str, Any]:
+    """Return what the name of a run's directory is the digest of: configuration and library versions.
+
+    A file among the settings counts by its content, not by its path. Raise `MissingExtraError` if a library is missing.
+    """
     try:
         import torch
         import transformers
@@ -59,75 +62,67 @@ def identity(config: RunConfig) -> dict[str, Any]:
     except ImportError as error:
         raise MissingExtraError(f"training needs {error.name}: pip install 'sgram[train]'") from error
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
-    given = config.identity()
-    for name in ("task", "lexicon"):  # a file is what it holds, wherever it lies
-        if given[name] not in _WORDS and Path(given[name]).is_file():
-            given[name] = f"file {digest(Path(given[name]).read_bytes())}"
-    return {"verb": "train", "config": given, "sgram": sgram.__version__, "versions": versions}
+    settings = config.identity()
+    for name in ("task", "lexicon"):
+        if settings[name] not in _BUILT_IN and Path(settings[name]).is_file():
+            settings[name] = f"file {digest(Path(settings[name]).read_bytes())}"
+    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
 
 
-def directory_of(config: RunConfig, root: Path) -> Path:
-    """Where the run of `config` lies under `root`, or would."""
-    return Path(root) / f"train-{digest(canonical_json(identity(config)))[:12]}"
+def run_directory(config: RunConfig, root: Path) -> Path:
+    """Return the directory of the run of `config` under `root`, whether it exists or not."""
+    return Path(root) / f"train-{digest(canonical_json(run_identity(config)))[:12]}"
 
 
-def finished(config: RunConfig, root: Path) -> RunResult | None:
-    """The result of a run that has ended, None where there is none."""
-    directory = directory_of(config, root)
-    return _read(directory, config) if (directory / "result.json").exists() else None
+def read_finished_run(config: RunConfig, root: Path) -> RunResult | None:
+    """Return the result of a finished run, or None. Raise `InputError` if the result cannot be read."""
+    directory = run_directory(config, root)
+    return _read_result(directory, config) if (directory / "result.json").exists() else None
 
 
-def train(config: RunConfig, root: Path, tell: Tell = lambda row: None) -> RunResult:
-    """Carry out a run, or go on with it, in its directory under `root`; `tell` gets each step's row, and what is done.
+def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda row: None) -> RunResult:
+    """Train the run of `config`, or continue it, in its directory under `root`, and return its result.
 
-    Rows of steps hold ``"step"``; other rows ``{"stage": ..., ...}``: "warm-up", "mining", "measuring". A run that was
-    cut off before tells nothing of its earlier steps.
+    `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
+    "warm-up", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
     """
-    directory = RunDirectory.open(root, "train", identity(config)).path
+    directory = RunDirectory.open(root, "train", run_identity(config)).path
     if (directory / "result.json").exists():
-        return _read(directory, config)
+        return _read_result(directory, config)
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        return _train(config, directory, tell)
+        return _train(config, directory, on_progress)
     finally:
         torch.set_num_threads(threads)
         gc.collect()
 
 
-def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
-    from sgram.training.experiments import setup as preparing
-    from sgram.training.experiments.evaluate import Evaluation, evaluate
+def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> RunResult:
+    from sgram.training.experiments import setup
     from sgram.training.trainer.checkpoints import latest_checkpoint
 
-    with preparing.quietly(), preparing.opened_task(config) as task:
-        model, tokenizer = preparing.load_policy(config, task, tell)
-        policy = preparing.policy_of(model, tokenizer, config)
-        begun = cache(partial(preparing.start_samples, policy, task, tell))
-        lexicon = preparing.lexicon_of(config, task, begun, directory, tell)
-        measured = directory.parent / f"start-{_start_digest(config, lexicon)}.json"  # the same for many runs
-        if measured.exists():
-            start = Evaluation.from_json(orjson.loads(measured.read_bytes()))
-        else:
-            tell({"stage": "measuring", "done": 0, "of": config.eval_samples})
-            start = evaluate(policy, task, lexicon, config.eval_samples, tell=_measuring(config, tell))
-            write_bytes(measured, pretty_json(start.to_json()))
-        resume = latest_checkpoint(directory)
-        log = _Log(directory, tell)
-        trainer = preparing.make_trainer(
-            config, directory, model, tokenizer, task, lexicon, begun, resume is not None, log
+    with setup.quiet_libraries(), setup.open_task(config) as task:
+        model, tokenizer = setup.load_start_model(config, task, on_progress)
+        policy = setup.make_policy(model, tokenizer, config)
+        start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
+        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress)
+        start = _evaluate_start(config, policy, task, lexicon, directory.parent, on_progress)
+        checkpoint = latest_checkpoint(directory)
+        log = StepLog(directory, on_progress)
+        trainer = setup.make_trainer(
+            config, directory, model, tokenizer, task, lexicon, start_responses, checkpoint is not None, log
         )
-        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
-        tell({"stage": "measuring", "done": 0, "of": config.eval_samples})
-        policy = preparing.policy_of(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
-        final = evaluate(policy, task, lexicon, config.eval_samples, tell=_measuring(config, tell))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        policy = setup.make_policy(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
+        final = _evaluate(config, policy, task, lexicon, on_progress)
         log.write()
-        for told in preparing.told_of(task):
-            tell({"stage": "measuring", "told": told})
+        for note in setup.task_notes(task):
+            on_progress({"stage": "measuring", "told": note})
         _save_model(trainer, tokenizer, directory)
-        result = {
+        document = {
             **_FORMAT,
             "start": start.to_json(),
             "final": final.to_json(),
@@ -137,13 +132,13 @@ def _train(config: RunConfig, directory: Path, tell: Tell) -> RunResult:
             "lexicon": None if trainer.lexicon is None else trainer.lexicon.digest,
             "placebo": None if trainer.placebo is None else dict(trainer.placebo.source),
         }
-        write_bytes(directory / "result.json", pretty_json(result))
-        for checkpoint in directory.glob("checkpoint-*"):  # the model is saved: nothing goes on from here
-            shutil.rmtree(checkpoint, ignore_errors=True)
-    return _read(directory, config)
+        write_bytes(directory / "result.json", pretty_json(document))
+        for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
+            shutil.rmtree(path, ignore_errors=True)
+    return _read_result(directory, config)
 
 
-_STARTS = (
+_START_SETTINGS = (
     "task",
     "task_options",
     "model",
@@ -154,107 +149,82 @@ _STARTS = (
     "eval_samples",
     "threads",
 )
+"""Settings that the evaluation of the starting policy depends on."""
 
 
 def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
-    """Names the measurement of a policy before training by all that it depends on."""
-    named = identity(config)
-    shared = {name: named["config"][name] for name in _STARTS}
-    marks = None if lexicon is None else lexicon.digest
-    return digest(canonical_json({**named, "config": shared, "lexicon": marks}))[:12]
+    """Return a digest of everything that the evaluation of the starting policy depends on."""
+    identity = run_identity(config)
+    settings = {name: identity["config"][name] for name in _START_SETTINGS}
+    lexicon_digest = None if lexicon is None else lexicon.digest
+    return digest(canonical_json({**identity, "config": settings, "lexicon": lexicon_digest}))[:12]
 
 
-class _Log:
-    """The rows of metrics.jsonl, as the trainer tells them."""
+def _evaluate_start(
+    config: RunConfig,
+    policy: "Policy",
+    task: "Task",
+    lexicon: "Lexicon | None",
+    root: Path,
+    on_progress: ProgressCallback,
+) -> "PolicyEvaluation":
+    """Return the evaluation of the starting policy, stored in `root` because many runs share it."""
+    from sgram.training.experiments.evaluate import PolicyEvaluation
 
-    def __init__(self, directory: Path, tell: Tell):
-        self._path, self._tell = directory / "metrics.jsonl", tell
-        self.rows: list[dict[str, Any]] = []
-        self.evaluations: list[dict[str, Any]] = []
-
-    def take_up(self, history: list[dict[str, Any]]) -> None:
-        """Go on after the steps that a checkpoint remembers."""
-        self.rows = [row_of(each) for each in history if "step" in each and "loss" in each]
-        self.evaluations = [each for each in history if "evaluation" in each]
-
-    def add(self, logs: Mapping[str, Any]) -> None:
-        row = row_of(logs)
-        self.rows.append(row)
-        self._tell(row)
-
-    def write(self) -> None:
-        """Write all rows, atomically."""
-        write_bytes(self._path, b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in self.rows))
+    path = root / f"start-{_start_digest(config, lexicon)}.json"
+    if path.exists():
+        return PolicyEvaluation.from_json(orjson.loads(path.read_bytes()))
+    evaluation = _evaluate(config, policy, task, lexicon, on_progress)
+    write_bytes(path, pretty_json(evaluation.to_json()))
+    return evaluation
 
 
-_NAMES = {
-    "step_time": "seconds",
-    "pass@1": "pass_at_1",
-    "planning/share": "planning_share",
-    "planning/entropy": "entropy_planning",
-    "execution/entropy": "entropy_execution",
-    "completions/mean_length": "length",
-    "error/strategic": "error_strategic",
-    "error/procedural": "error_procedural",
-    "error/format": "error_format",
-}
+def _evaluate(
+    config: RunConfig, policy: "Policy", task: "Task", lexicon: "Lexicon | None", on_progress: ProgressCallback
+) -> "PolicyEvaluation":
+    from sgram.training.experiments.evaluate import evaluate
+
+    def report(n_sampled: int) -> None:
+        on_progress({"stage": "measuring", "done": n_sampled, "of": config.eval_samples})
+
+    report(0)
+    return evaluate(policy, task, lexicon, config.eval_samples, on_sampled=report)
 
 
-def row_of(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """What a trainer logged of a step as a row of metrics.jsonl: numbers only, house names, all finite."""
-    row = {}
-    for name, value in logs.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
-            continue
-        row[_NAMES.get(name, name)] = value
-    return row
-
-
-def _measuring(config: RunConfig, tell: Tell) -> Callable[[int], None]:
-    return lambda done: tell({"stage": "measuring", "done": done, "of": config.eval_samples})
-
-
-def _save_model(trainer: Any, tokenizer: Any, directory: Path) -> None:
-    with whole_folder(directory / "model") as folder:
+def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
+    with replace_folder(directory / "model") as folder:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
 @contextmanager
-def whole_folder(target: Path):
-    """A folder that is there whole or not at all."""
-    making = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    yield making
+def replace_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder that replaces `target` if the block ends without an error; one process at a time."""
+    staging = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    yield staging
     shutil.rmtree(target, ignore_errors=True)
-    making.rename(target)
+    staging.rename(target)
 
 
-def _read(directory: Path, config: RunConfig) -> RunResult:
-    from sgram.training.experiments.evaluate import Evaluation
+def _read_result(directory: Path, config: RunConfig) -> RunResult:
+    from sgram.training.experiments.evaluate import PolicyEvaluation
 
     try:
-        held = orjson.loads((directory / "result.json").read_bytes())
+        document = orjson.loads((directory / "result.json").read_bytes())
         steps = [orjson.loads(line) for line in (directory / "metrics.jsonl").read_bytes().splitlines()]
-        if {name: held.get(name) for name in _FORMAT} != _FORMAT:
-            raise ValueError("it is of another version")
+        if {name: document.get(name) for name in _FORMAT} != _FORMAT:
+            raise ValueError("it was written by another version")
         return RunResult(
             directory,
             config,
-            Evaluation.from_json(held["start"]),
-            Evaluation.from_json(held["final"]),
+            PolicyEvaluation.from_json(document["start"]),
+            PolicyEvaluation.from_json(document["final"]),
             tuple(steps),
-            tuple(held["evaluations"]),
+            tuple(document["evaluations"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"the result in {excerpt(directory)} cannot be read ({error}); delete the directory and run again"
+            f"cannot read the result in {excerpt(directory)} ({error}); delete the directory and run again"
         ) from error
-
-
-def estimate(config: RunConfig) -> "Estimate":
-    """What a run would take; see `sgram.training.experiments.estimate`."""
-    from sgram.training.experiments import estimate as estimating
-
-    return estimating.estimate(config)

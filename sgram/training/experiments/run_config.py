@@ -1,4 +1,4 @@
-"""One training run, as a value that can be written down and read back. Knows nothing about how it is carried out."""
+"""`RunConfig`: everything that determines one training run, as a value with a JSON and TOML form."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,13 @@ Schedule = Literal["linear", "constant", "cosine"]
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """What shapes a run; the same configuration and seed give the same weights. Every field is a flag of `sgram train`.
+    """Configuration of one run; the same configuration and seed give the same weights.
 
-    The defaults train the built-in testbed in about two minutes on a laptop's CPU.
+    Every field is a flag of `sgram train`. The defaults train the built-in testbed in about two minutes on a laptop's
+    CPU. Raise `UsageError` if a setting is out of its bounds or contradicts another one.
+
+    >>> RunConfig(method="grpo", steps=5).identity()["steps"]
+    5
     """
 
     task: str = "testbed"
@@ -28,13 +32,13 @@ class RunConfig:
     """"testbed" (a tiny model, warmed up on the task), "smollm2", or a Hugging Face folder or name."""
     warmup_seed: int = 0
     warmup_steps: int | None = None
-    """Supervised steps of the tiny model; None: as many as it takes to begin to solve problems."""
+    """Supervised steps of the tiny model; None: as many as it needs to solve some problems."""
     method: str = "hicra"
     alpha: float = 0.2
     lexicon: str = "task"
-    """"task" (the task's own phrases), "mined" (from what the starting policy samples), a preset or a file."""
+    """"task" (the task's own phrases), "mined" (from responses of the starting policy), a preset or a file."""
     placebo_draw: int | None = None
-    """Number of the placebo's draw; None: the seed."""
+    """Number of the placebo draw; None: the seed."""
     seed: int = 0
     steps: int = 80
     prompts: int = 8
@@ -60,57 +64,67 @@ class RunConfig:
     """Rank of LoRA adapters; 0: all weights are trained."""
     bf16: bool = False
     refresh_lexicon: int = 0
-    """Steps after which the lexicon is mined anew from recent rollouts; 0: never."""
+    """Number of steps after which the lexicon is mined again from recent rollouts; 0: never."""
     eval_samples: int = 480
-    """Responses to held-out problems, before and after."""
+    """Responses to held-out problems, before and after training."""
     eval_every: int = 0
-    """Steps between measurements on held-out problems; 0: only before and after."""
+    """Steps between measurements on held-out problems; 0: only before and after training."""
     save_every: int = 10
     threads: int = 1
     """CPU threads of PyTorch. The last digits of a result depend on it."""
 
-    def __post_init__(self):
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= least):
-                raise UsageError(f"{name} is a number from {least}, not {value}")
+    def __post_init__(self) -> None:
+        for name, low in _LOWER_BOUNDS.items():
+            number = getattr(self, name)
+            if number is not None and not (math.isfinite(number) and number >= low):
+                raise UsageError(f"{name} must be a finite number >= {low} (got {number})")
         if self.samples < 2:
-            raise UsageError("samples is at least 2: an advantage compares a response with others to the same problem")
-        if self.prompts * self.samples % self.accumulation:
             raise UsageError(
-                f"accumulation {self.accumulation} does not divide a step's {self.prompts * self.samples} responses"
+                f"samples must be >= 2 (got {self.samples}): an advantage compares a response with other responses to "
+                "the same problem"
             )
-        if self.temperature <= 0 or self.learning_rate <= 0:
-            raise UsageError("temperature and learning_rate are numbers above 0")
+        n_responses = self.prompts * self.samples
+        if n_responses % self.accumulation:
+            raise UsageError(f"accumulation {self.accumulation} does not divide the {n_responses} responses of a step")
+        for name in ("temperature", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"{name} must be > 0 (got {getattr(self, name)})")
         for name in ("scale", "schedule"):
-            known = get_args(Scale if name == "scale" else Schedule)
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} is one of {', '.join(known)}, not {excerpt(str(getattr(self, name)))}")
+            choices = get_args(Scale if name == "scale" else Schedule)
+            choice = getattr(self, name)
+            if choice not in choices:
+                raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
         for name in ("task_options", "method_options"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
 
     @classmethod
-    def from_mapping(cls, given: Mapping[str, Any], where: str = "") -> "RunConfig":
-        """The configuration that `given` writes down; `UsageError` names a wrong key or type, and `where`."""
-        known = {each.name: each.type for each in fields(cls)}
-        at = f"{where}: " if where else ""
-        values = {}
-        for key, value in given.items():
+    def from_mapping(cls, settings: Mapping[str, Any], where: str = "") -> "RunConfig":
+        """Return the configuration with these `settings`; keys may have hyphens, None means the default.
+
+        Raise `UsageError` if a key is unknown or a setting has the wrong type; the message begins with `where`.
+
+        >>> RunConfig.from_mapping({"learning-rate": 1}).learning_rate
+        1.0
+        """
+        types = {setting.name: setting.type for setting in fields(cls)}
+        prefix = f"{where}: " if where else ""
+        converted = {}
+        for key, setting in settings.items():
             name = key.replace("-", "_")
-            if name not in known:
-                close = get_close_matches(name, list(known), n=3, cutoff=0.5)
-                hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-                raise UsageError(f"{at}there is no setting {excerpt(key)}; {hint}")
-            if value is not None or _is_optional(known[name]):
-                values[name] = _as(known[name], value, f"{at}{name}")
-        return cls(**values)
+            if name not in types:
+                near = get_close_matches(name, list(types), n=3, cutoff=0.5)
+                hint = f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(types)}"
+                raise UsageError(f"{prefix}unknown setting {excerpt(key)}; {hint}")
+            if setting is not None or _is_optional(types[name]):
+                converted[name] = _convert(types[name], setting, f"{prefix}{name}")
+        return cls(**converted)
 
     def identity(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """Return all settings as JSON values."""
         return asdict(self)
 
 
-_LEAST = {
+_LOWER_BOUNDS = {
     "warmup_seed": 0,
     "warmup_steps": 1,
     "alpha": 0,
@@ -134,28 +148,28 @@ _LEAST = {
     "temperature": 0,
     "learning_rate": 0,
 }
+_TYPE_NAMES = {float: "a number", int: "an integer", str: "a string", bool: "true or false", Mapping: "a table"}
 
 
-def _is_optional(kind: Any) -> bool:
-    return get_origin(kind) is UnionType and type(None) in get_args(kind)
+def _is_optional(annotation: Any) -> bool:
+    return get_origin(annotation) is UnionType and type(None) in get_args(annotation)
 
 
-def _as(kind: Any, value: Any, where: str) -> Any:
-    """`value` as a field of type `kind`."""
-    if _is_optional(kind):
-        if value is None:
+def _convert(annotation: Any, setting: Any, where: str) -> Any:
+    """Return `setting` in the type of a field's `annotation`. Raise `UsageError` if it has another type."""
+    if _is_optional(annotation):
+        if setting is None:
             return None
-        kind = next(each for each in get_args(kind) if each is not type(None))
-    if get_origin(kind) is Literal:
-        kind = str
-    if get_origin(kind) is not None:
-        kind = Mapping
-    wrong = isinstance(value, bool) if kind is not bool else False
-    if kind is float and isinstance(value, int) and not wrong:
-        return float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if wrong or not isinstance(value, kind):
-        names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", Mapping: "a table"}
-        raise UsageError(f"{where} is {names[kind]}, not {excerpt(repr(value))}")
-    return value
+        annotation = next(member for member in get_args(annotation) if member is not type(None))
+    if get_origin(annotation) is Literal:
+        annotation = str
+    if get_origin(annotation) is not None:
+        annotation = Mapping
+    is_wrong_bool = isinstance(setting, bool) and annotation is not bool
+    if annotation is float and isinstance(setting, int) and not is_wrong_bool:
+        return float(setting)
+    if annotation is int and isinstance(setting, float) and setting.is_integer():
+        return int(setting)
+    if is_wrong_bool or not isinstance(setting, annotation):
+        raise UsageError(f"{where} must be {_TYPE_NAMES[annotation]} (got {excerpt(repr(setting))})")
+    return setting

@@ -1,9 +1,9 @@
-"""One training run as a process: its configuration on stdin, its metrics as lines of JSON. Knows no other run.
+"""Process of one training run: reads its configuration from stdin and writes its progress as lines of JSON.
 
     python -m sgram.training.experiments.run_process ROOT < config.json
 
-Lines are ``{"row": {...}}`` for each step, and ``{"failed": "..."}`` before a process that failed ends with the exit
-code of its error. Whatever libraries print goes where errors go, so that it cannot be taken for a line.
+A line is ``{"row": {...}}`` for each row of progress, and ``{"failed": "..."}`` before a failed process ends with the
+exit code of its error. Whatever libraries print to stdout goes to stderr, so that it is not read as a line.
 """
 
 import json
@@ -18,31 +18,31 @@ from sgram.files import canonical_json
 
 
 def main(root: str) -> int:
-    """Run, and leave the run's directory under `root`; the exit code."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Run, write the run's directory under `root`, and return the exit code."""
+    stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with answers:
+    with stream:
         try:
-            return _run(root, answers)
+            return _run(root, stream)
         except SgramError as error:
-            _answer(answers, {"failed": str(error)})
+            _write_line(stream, {"failed": str(error)})
             return error.exit_code
         except KeyboardInterrupt:
             return 130
 
 
-def _run(root: str, answers: BinaryIO) -> int:
+def _run(root: str, stream: BinaryIO) -> int:
     from sgram.training.experiments.run import train
     from sgram.training.experiments.run_config import RunConfig
 
     config = RunConfig.from_mapping(json.load(sys.stdin.buffer))
-    train(config, Path(root), lambda row: _answer(answers, {"row": dict(row)}))
+    train(config, Path(root), lambda row: _write_line(stream, {"row": dict(row)}))
     return 0
 
 
-def _answer(answers: BinaryIO, told: Mapping[str, Any]) -> None:
-    answers.write(canonical_json(told) + b"\n")
-    answers.flush()  # where nobody listens any more, this ends the run
+def _write_line(stream: BinaryIO, message: Mapping[str, Any]) -> None:
+    stream.write(canonical_json(message) + b"\n")
+    stream.flush()  # raises if the reader has ended, which ends the run
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a run needs before its first step: task, policy, lexicon, trainer. Knows nothing about its directory's parts."""
+"""Parts of a run that are made before its first step: task, start model, lexicon and trainer."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.progress_bars import no_progress_bars
-from sgram.training.credit.registry import method
-from sgram.training.experiments.evaluate import Policy, Sampled, evaluate
+from sgram.training.credit.registry import find_method
+from sgram.training.experiments.evaluate import Policy, SampledResponses, evaluate
 from sgram.training.experiments.run_config import RunConfig
+from sgram.training.experiments.step_log import ProgressCallback, StepLog
 from sgram.training.tasks.task import Task, TaskWithTruth
 from sgram.training.tasks.task_names import make_task
 from sgram.training.trainer.config import HICRAConfig
@@ -25,30 +26,30 @@ from sgram.training.trainer.rewards import TaskReward
 from sgram.training.trainer.trainer import HICRATrainer
 
 if TYPE_CHECKING:
-    from sgram.training.experiments.run import _Log
+    from sgram.testbed.task import Testbed
 
 START_SAMPLES = 512
-"""Responses of the starting policy that a lexicon is mined from, and a placebo's share is matched on."""
+"""Responses of the starting policy from which a lexicon is mined, and on which a placebo's share is matched."""
 _RISING_STEPS = 5
 """Steps over which the learning rate rises."""
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Without the bars and warnings of TRL and transformers: of names about to change nobody who trains can think."""
-    said = transformers_logging.get_verbosity()
+def quiet_libraries() -> Iterator[None]:
+    """Hide the progress bars of TRL and transformers, and their warnings of future renames, inside the block."""
+    verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
         with warnings.catch_warnings(), no_progress_bars():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        transformers_logging.set_verbosity(said)
+        transformers_logging.set_verbosity(verbosity)
 
 
 @contextmanager
-def opened_task(config: RunConfig) -> Iterator[Task]:
-    """The task, closed in the end."""
+def open_task(config: RunConfig) -> Iterator[Task]:
+    """Yield the task of a run and close it at the end of the block."""
     task = make_task(config.task, config.task_options)
     try:
         yield task
@@ -56,121 +57,131 @@ def opened_task(config: RunConfig) -> Iterator[Task]:
         task.close()
 
 
-def load_policy(config: RunConfig, task: Task, tell: Callable[[Mapping], None]) -> tuple[Any, Any]:
-    """(model, tokenizer) to begin with."""
+def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallback) -> tuple[Any, Any]:
+    """Return the (model, tokenizer) that training starts from; the tiny model is warmed up if it is not cached."""
     if config.model != "testbed":
         from sgram.training.models import load_model
 
-        return tuple(load_model(config.model, device=device()))
+        loaded = load_model(config.model, device=compute_device())
+        return loaded.model, loaded.tokenizer
     from sgram.testbed import WarmUpConfig, load_policy, warm_policy
 
-    check_testbed(task, config)
-    steps = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
-    warm_up = WarmUpConfig(seed=config.warmup_seed, **steps)
+    testbed = check_testbed(task, config)
+    step_settings = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
+    warm_up = WarmUpConfig(seed=config.warmup_seed, **step_settings)
     folder = warm_policy(
-        task.config,
+        testbed.config,
         warm_up,
-        tell=lambda row: tell({"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}),
+        tell=lambda row: on_progress(
+            {"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}
+        ),
     )
     model, tokenizer = load_policy(folder)
-    return model.to(device()), tokenizer
+    return model.to(compute_device()), tokenizer
 
 
-def check_testbed(task: Task, config: RunConfig) -> None:
-    """`UsageError` for the tiny model on a task that it knows no word of."""
-    from sgram.testbed import Testbed
+def check_testbed(task: Task, config: RunConfig) -> "Testbed":
+    """Return `task` as the testbed. Raise `UsageError` for another task: the tiny model knows none of its words."""
+    from sgram.testbed.task import Testbed
 
     if not isinstance(task, Testbed):
         raise UsageError(
             f"the model testbed is warmed up on the task testbed; name a --model for the task {excerpt(config.task)}"
         )
+    return task
 
 
-def device() -> str:
-    """Where a run computes."""
+def compute_device() -> str:
+    """Return the device of a run: "cuda" if there is one, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def policy_of(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
-    """The model as something to sample from."""
-    eos = model.generation_config.eos_token_id if model.generation_config is not None else None
-    eos = tokenizer.eos_token_id if eos is None else eos
+def make_policy(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
+    """Return the model as a policy with the sampling settings of the run."""
+    eos_id = model.generation_config.eos_token_id if model.generation_config is not None else None
+    eos_id = tokenizer.eos_token_id if eos_id is None else eos_id
     return Policy(
         model,
         tokenizer,
         max_tokens=config.max_tokens,
         temperature=config.temperature,
-        eos_ids=eos if isinstance(eos, list) else [eos],
+        eos_ids=eos_id if isinstance(eos_id, list) else [eos_id],
     )
 
 
-def start_samples(policy: Policy, task: Task, tell: Callable[[Mapping], None]) -> Sampled:
-    """What the starting policy says to training problems; the same for every arm and seed that starts from it."""
-    tell({"stage": "sampling", "done": 0, "of": START_SAMPLES})
-    return policy.sample(
-        task.problems("train"),
-        START_SAMPLES,
-        seed=1,
-        tell=lambda done: tell({"stage": "sampling", "done": done, "of": START_SAMPLES}),
-    )
+def sample_start_policy(policy: Policy, task: Task, on_progress: ProgressCallback) -> SampledResponses:
+    """Sample from the starting policy on training problems; equal for every arm and seed with this start model."""
+
+    def report(n_sampled: int) -> None:
+        on_progress({"stage": "sampling", "done": n_sampled, "of": START_SAMPLES})
+
+    report(0)
+    return policy.sample(task.problems("train"), START_SAMPLES, seed=1, on_sampled=report)
 
 
-def lexicon_of(
-    config: RunConfig, task: Task, begun: Callable[[], Sampled], directory: Path, tell: Callable[[Mapping], None]
+def make_lexicon(
+    config: RunConfig,
+    task: Task,
+    start_responses: Callable[[], SampledResponses],
+    directory: Path,
+    on_progress: ProgressCallback,
 ) -> Lexicon | None:
-    """The lexicon of a run, written beside its results; None for a task without phrases and a method without masks.
+    """Return the lexicon of a run, and write it to `directory`; None if the task has none and the method needs none.
 
-    `begun` gives what the starting policy says; it is asked only where the lexicon is mined from that.
+    `start_responses` returns responses of the starting policy; it is called only if the lexicon is mined from them.
+    Raise `UsageError` if the method needs a lexicon that the task does not have.
     """
     path = directory / "lexicon.json"
     if path.exists():
         return Lexicon.load(path)
     if config.lexicon == "mined":
-        lexicon = _mined(begun, task, tell)
+        lexicon = _mine_lexicon(start_responses, task, on_progress)
     elif config.lexicon != "task":
         lexicon = Lexicon.load(config.lexicon)
     elif isinstance(task, TaskWithTruth):
         lexicon = task.lexicon()
-    elif method(config.method).mask == "none":
+    elif find_method(config.method).mask == "none":
         return None
     else:
         raise UsageError(
-            f"the task {config.task} has no phrases of its own: give --lexicon mined, a file of sgram mine, or a "
+            f"the task {config.task} has no lexicon of its own: pass --lexicon mined, a file of sgram mine, or a "
             "preset such as wang2025"
         )
     lexicon.save(path)
     return lexicon
 
 
-def _mined(begun: Callable[[], Sampled], task: Task, tell: Callable[[Mapping], None]) -> Lexicon:
-    from sgram.training.experiments.mine_from_policy import mask_quality, mined_lexicon
+def _mine_lexicon(
+    start_responses: Callable[[], SampledResponses], task: Task, on_progress: ProgressCallback
+) -> Lexicon:
+    from sgram.training.experiments.mine_from_policy import measure_mask_quality, mine_from_responses
 
-    sampled = begun()
-    tell({"stage": "mining"})
-    lexicon = mined_lexicon(sampled, task)
-    told = f"{len(lexicon.grams):,} grams mined from {len(sampled.texts):,} responses"
+    sampled = start_responses()
+    on_progress({"stage": "mining"})
+    lexicon = mine_from_responses(sampled, task)
+    note = f"{len(lexicon.grams):,} grams mined from {len(sampled.texts):,} responses"
     if isinstance(task, TaskWithTruth):
-        found = mask_quality(lexicon, sampled, task)
-        shown = " and ".join(
-            f"{name} {value:.3f}"
-            for name, value in (("precision", found.precision), ("recall", found.recall))
-            if value is not None
+        quality = measure_mask_quality(lexicon, sampled, task)
+        measures = " and ".join(
+            f"{name} {share:.3f}"
+            for name, share in (("precision", quality.precision), ("recall", quality.recall))
+            if share is not None
         )
-        told += f"; against what truly plans: {shown or 'nothing is marked'}"
-    tell({"stage": "mining", "told": told})
+        note += f"; against the true planning spans: {measures or 'no token is marked'}"
+    on_progress({"stage": "mining", "told": note})
     return lexicon
 
 
-def told_of(task: Task) -> list[str]:
-    """Sentences on what a task has passed over and could not judge."""
-    read, unjudged = getattr(task, "read", None), getattr(task, "unjudged", None)
-    told = [read.note() if hasattr(read, "note") else "", unjudged() if unjudged is not None else ""]
-    return [each for each in told if each]
+def task_notes(task: Task) -> list[str]:
+    """Return sentences about the problems that a task left out and the responses that it could not judge."""
+    problem_set, describe_unjudged = getattr(task, "problem_set", None), getattr(task, "describe_unjudged", None)
+    notes = ["" if problem_set is None else problem_set.note(), describe_unjudged() if describe_unjudged else ""]
+    return [note for note in notes if note]
 
 
-def hicra_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
-    """A run's settings as the trainer's."""
-    rows = config.prompts * config.samples
+def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
+    """Return the trainer's configuration for a run."""
+    n_rows = config.prompts * config.samples
     return HICRAConfig(
         output_dir=str(directory),
         method=config.method,
@@ -182,7 +193,7 @@ def hicra_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfi
         refresh_lexicon=config.refresh_lexicon,
         drop_finished_rows=not on_gpu,
         success_reward=None,
-        per_device_train_batch_size=rows // config.accumulation,
+        per_device_train_batch_size=n_rows // config.accumulation,
         gradient_accumulation_steps=config.accumulation,
         steps_per_generation=config.accumulation,
         num_generations=config.samples,
@@ -219,36 +230,35 @@ def make_trainer(
     tokenizer: Any,
     task: Task,
     lexicon: Lexicon | None,
-    begun: Callable[[], Sampled],
-    resumes: bool,
-    log: "_Log",
+    start_responses: Callable[[], SampledResponses],
+    is_resumed: bool,
+    log: StepLog,
 ) -> HICRATrainer:
-    """The trainer of a run; a placebo is drawn on what `begun` gives, unless a checkpoint holds one already."""
+    """Return the trainer of a run. A placebo is drawn on `start_responses`, unless a checkpoint holds it already."""
     problems = task.problems("train")
     rows = [
-        {"prompt": each.prompt if isinstance(each.prompt, str) else list(each.prompt), "problem": each.id}
-        for each in problems
+        {"prompt": problem.prompt if isinstance(problem.prompt, str) else list(problem.prompt), "problem": problem.id}
+        for problem in problems
     ]
-    responses = None
-    if method(config.method).mask.startswith("placebo") and not resumes:
-        responses = begun().ids
-    trainer = HICRATrainer(
+    placebo_responses = None
+    if find_method(config.method).mask.startswith("placebo") and not is_resumed:
+        placebo_responses = start_responses().ids
+    trainer = _RunTrainer(
         model,
         TaskReward(task, problems),
-        hicra_config(config, directory, torch.cuda.is_available()),
+        trainer_config(config, directory, torch.cuda.is_available()),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         lexicon=lexicon,
-        placebo_responses=responses,
-        callbacks=[_Telling(log, config, task)],
-        peft_config=_lora(config),
+        placebo_responses=placebo_responses,
+        callbacks=[_LogForwarder(log, config, task)],
+        peft_config=_lora_config(config),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.create_model_card = lambda *_, **__: None  # of a run's directory nothing goes to a hub
     return trainer
 
 
-def _lora(config: RunConfig) -> Any:
+def _lora_config(config: RunConfig) -> Any:
     if not config.lora_rank:
         return None
     from peft import LoraConfig
@@ -258,33 +268,42 @@ def _lora(config: RunConfig) -> Any:
     )
 
 
-class _Telling(TrainerCallback):
-    """Passes the log on, and measures on held-out problems on the way."""
+class _RunTrainer(HICRATrainer):
+    """`HICRATrainer` without a model card, because a run's directory is not uploaded to a hub."""
 
-    def __init__(self, log: "_Log", config: RunConfig, task: Task):
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write nothing."""
+
+
+class _LogForwarder(TrainerCallback):
+    """A callback that adds the trainer's log to a `StepLog`, and evaluates on held-out problems during training."""
+
+    def __init__(self, log: StepLog, config: RunConfig, task: Task) -> None:
         self._log, self._config, self._task = log, config, task
 
-    def on_train_begin(self, args, state, control, **_):
-        """Take up what a checkpoint remembers."""
-        self._log.take_up(state.log_history)
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Restore the rows that a checkpoint holds."""
+        self._log.restore(state.log_history)
 
-    def on_log(self, args, state, control, logs=None, **_):
-        """Pass a step's row on."""
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Add the row of a step."""
         if state.is_world_process_zero and logs and "loss" in logs:
             self._log.add({**logs, "step": state.global_step})
 
-    def on_step_end(self, args, state, control, model=None, processing_class=None, **_):
-        """Measure every `eval_every` steps; the random state of training is not touched."""
-        every = self._config.eval_every
-        if not every or state.global_step % every or state.global_step == state.max_steps:
+    def on_step_end(
+        self, args: Any, state: Any, control: Any, model: Any = None, processing_class: Any = None, **_: Any
+    ) -> None:
+        """Evaluate every `eval_every` steps, without changing the random state of training."""
+        interval = self._config.eval_every
+        if not interval or state.global_step % interval or state.global_step == state.max_steps:
             return
-        policy = policy_of(model, processing_class, self._config)
-        found = evaluate(policy, self._task, None, self._config.eval_samples)
-        row = {"step": state.global_step, "evaluation": found.to_json()}
+        policy = make_policy(model, processing_class, self._config)
+        evaluation = evaluate(policy, self._task, None, self._config.eval_samples)
+        row = {"step": state.global_step, "evaluation": evaluation.to_json()}
         self._log.evaluations.append(row)
         state.log_history.append(row)
 
-    def on_save(self, args, state, control, **_):
-        """Metrics are as far as the checkpoint."""
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Write the rows up to the checkpoint."""
         if state.is_world_process_zero:
             self._log.write()

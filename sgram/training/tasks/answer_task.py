@@ -1,4 +1,4 @@
-"""A set of problems and a checker of answers as one task. Knows nothing about files, or how answers are compared."""
+"""A set of problems and a checker of mathematical answers as one task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,50 +8,58 @@ from sgram.grading.checking import Checker, unjudged
 from sgram.grading.outcome import Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig
 from sgram.training.tasks.problems import ProblemSet
-from sgram.training.tasks.prompts import prompt_with
+from sgram.training.tasks.prompts import add_instruction
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedConfig:
-    """How problems are put to the policy, and its answers judged."""
+class AnswerTaskConfig:
+    """Form of the prompts, and how answers are judged."""
 
     instruction: str = INSTRUCTION
-    """What follows each problem; "" for nothing."""
+    """Text after each problem; "" for none."""
     chat: bool = False
-    """Whether texts become chats, for models that are tuned to follow."""
+    """Whether texts become chats, for instruction-tuned models."""
     marked_only: bool = False
-    """Whether an answer must be marked (see `answers`); if not, what a response ends with may be it."""
+    """Whether an answer must be marked (`sgram.grading.answers`); if not, the end of a response may be its answer."""
     workers: int = 2
-    """Most processes that check at a time."""
+    """Largest number of processes that check answers at once."""
     seconds: float = 5.0
-    """After which a check is killed, and the response has no reward."""
+    """Time limit of a check; a response whose check exceeds it has no reward."""
 
 
-class CheckedTask:
-    """Problems with answers as a task; worker processes start when the first response is judged."""
+class AnswerTask:
+    """Problems with answers as a task. Worker processes start when the first response is judged."""
 
-    def __init__(self, name: str, problems: ProblemSet, config: CheckedConfig | None = None):
-        self.name, self.config = name, config or CheckedConfig()
-        self.read = problems
+    def __init__(self, name: str, problem_set: ProblemSet, config: AnswerTaskConfig | None = None) -> None:
+        self.name, self.config = name, config or AnswerTaskConfig()
+        self.problem_set = problem_set
         self.checker = Checker(self.config.marked_only, PoolConfig(self.config.workers, self.config.seconds))
-        self._problems = {split: self._put(getattr(problems, split)) for split in ("train", "test")}
+        self._problems: dict[Split, tuple[Problem, ...]] = {
+            "train": self._with_instruction(problem_set.train),
+            "test": self._with_instruction(problem_set.test),
+        }
 
-    def _put(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-        asked = (prompt_with(each.prompt, self.config.instruction, self.config.chat) for each in problems)
+    def _with_instruction(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return tuple(
-            Problem(each.id, prompt, each.reference, each.meta) for each, prompt in zip(problems, asked, strict=True)
+            Problem(
+                problem.id,
+                add_instruction(problem.prompt, self.config.instruction, self.config.chat),
+                problem.reference,
+                problem.meta,
+            )
+            for problem in problems
         )
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        """The problems of a split, in file order."""
+        """Return the problems of a split, in file order."""
         return self._problems[split]
 
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """One verdict a response: see `Checker.judge`."""
-        return self.checker.judge([problem.reference for problem in problems], responses)
+        """Return one outcome a response; see `Checker.judge`."""
+        return self.checker.judge([problem.reference or "" for problem in problems], responses)
 
-    def unjudged(self) -> str:
-        """A sentence on the responses that could not be judged; "" where all could."""
+    def describe_unjudged(self) -> str:
+        """Return a sentence on the responses that could not be judged, "" if there are none."""
         return unjudged(self.checker.pool)
 
     def close(self) -> None:

@@ -1,17 +1,25 @@
-"""What a policy is asked: a problem's text or chat, and how to answer. Knows nothing about answers or files."""
+"""Prompts: a problem's text or chat, followed by an instruction how to answer."""
 
 from collections.abc import Mapping
 
 Prompt = str | tuple[Mapping[str, str], ...]
+"""Text, or the messages of a chat."""
 
 
-def prompt_with(problem: Prompt, instruction: str, chat: bool = False) -> Prompt:
-    """`problem` with the `instruction` after a blank line, in a chat at the end of its last message.
+def add_instruction(problem: Prompt, instruction: str, chat: bool = False) -> Prompt:
+    r"""Return `problem` with `instruction` after a blank line; in a chat, at the end of its last message.
 
-    With `chat`, a text becomes a chat of one message of the user.
+    With `chat`, a text becomes a chat of one user message. An empty `instruction` adds nothing.
+
+    >>> add_instruction("1+1?", "Be brief.")
+    '1+1?\n\nBe brief.'
     """
     if isinstance(problem, str):
-        asked = f"{problem.rstrip()}\n\n{instruction}" if instruction else problem
-        return ({"role": "user", "content": asked},) if chat else asked
-    *before, last = problem
-    return (*before, {**last, "content": prompt_with(last["content"], instruction)})
+        text = _add_to_text(problem, instruction)
+        return ({"role": "user", "content": text},) if chat else text
+    *earlier, last = problem
+    return (*earlier, {**last, "content": _add_to_text(last["content"], instruction)})
+
+
+def _add_to_text(text: str, instruction: str) -> str:
+    return f"{text.rstrip()}\n\n{instruction}" if instruction else text

@@ -1,4 +1,4 @@
-"""A task that a policy is trained on: problems, and a judge of responses."""
+"""`Task`: what a policy is trained on, problems with a judge of responses."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -14,21 +14,21 @@ class Task(Protocol):
     name: str
 
     def problems(self, split: Split) -> Sequence[Problem]:
-        """The problems of a split; no problem is in both."""
+        """Return the problems of a split; no problem is in both splits."""
 
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """One verdict a response; ``problems[i]`` is what ``responses[i]`` answers."""
+        """Return one outcome a response; ``responses[i]`` answers ``problems[i]``."""
 
     def close(self) -> None:
-        """Ends what the task has started, such as a worker process. May be called twice."""
+        """End what the task has started, such as worker processes. May be called twice."""
 
 
 @runtime_checkable
 class TaskWithTruth(Task, Protocol):
-    """A task that knows which words of a response plan."""
+    """A task that knows which words of a response are planning."""
 
     def planning_spans(self, problem: Problem, response: str) -> list[Span]:
-        """The true planning spans of a response, in order, as character offsets."""
+        """Return the true planning spans of a response, in order, as character offsets."""
 
     def lexicon(self) -> Lexicon:
-        """The phrases that the true spans are made of."""
+        """Return the phrases that the true planning spans consist of."""

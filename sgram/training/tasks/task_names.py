@@ -1,7 +1,7 @@
-"""Tasks by their names, as a person writes them. Knows nothing about models or training.
+"""Make a task from its name on the command line.
 
 ======================  ===================================================================  =================
-name                    what it is                                                           needs
+name                    task                                                                 needs
 ======================  ===================================================================  =================
 ``testbed``             word problems in which a method must be chosen, made by sgram        nothing
 ``gym:<dataset>``       a dataset of reasoning-gym                                           ``sgram[gym]``
@@ -11,78 +11,81 @@ a path                  problems with answers, JSONL or Parquet (`problems`)    
 
 import difflib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
 from sgram.training.tasks.task import Task
 
 TESTBED, GYM = "testbed", "gym:"
-_Config = TypeVar("_Config")
 
 
 def make_task(name: str, options: Mapping[str, Any] | None = None) -> Task:
-    """The task of that name with its `options`; `UsageError` for a name or an option that there is not.
+    """Return the task called `name` with its `options`.
 
-    Options are the fields of `TestbedConfig`; of `GymConfig`, others going to the dataset; of `ReadConfig` and
-    `CheckedConfig`. `MissingExtraError` where what the task needs is not installed.
+    Options are the fields of `TestbedConfig`; or of `GymConfig`, with all other options for the dataset; or of
+    `ReadConfig` and `AnswerTaskConfig`. Raise `UsageError` for an unknown name or option, `MissingExtraError` if a
+    library is not installed.
+
+    >>> make_task("testbed", {"methods": 3}).name
+    'testbed'
     """
-    given = dict(options or {})
+    task_options = dict(options or {})
     if name == TESTBED:
-        from sgram.testbed import Testbed, TestbedConfig
-
-        return Testbed(_config(TestbedConfig, given, name))
+        return _make_testbed(task_options)
     if name.startswith(GYM):
-        return _gym(name.removeprefix(GYM), given)
+        return _make_gym_task(name.removeprefix(GYM), task_options)
     if "/" in name or Path(name).suffix or Path(name).exists():
-        return _checked(name, given)
+        return _make_answer_task(name, task_options)
     near = difflib.get_close_matches(name.lower(), (TESTBED, GYM), n=1)
-    meant = f" (did you mean {near[0]}{'<dataset>' if near[0] == GYM else ''}?)" if near else ""
+    hint = f" (did you mean {near[0]}{'<dataset>' if near[0] == GYM else ''}?)" if near else ""
     raise UsageError(
-        f"there is no task {excerpt(name, 60)!r}{meant}; a task is testbed, gym:<dataset> (such as gym:countdown) or a "
-        "path of problems with answers"
+        f"unknown task {excerpt(name, 60)!r}{hint}; a task is testbed, gym:<dataset> (such as gym:countdown) or a path "
+        "of problems with answers"
     )
 
 
-def _gym(dataset: str, options: dict[str, Any]) -> Task:
+def _make_testbed(options: Mapping[str, Any]) -> Task:
+    from sgram.testbed import Testbed, TestbedConfig
+
+    _check_names(options, {field.name for field in fields(TestbedConfig)}, TESTBED)
+    task: Task = Testbed(TestbedConfig(**options))
+    return task
+
+
+def _make_gym_task(dataset: str, options: Mapping[str, Any]) -> Task:
     from sgram.training.tasks.gym import GymConfig, GymTask
 
-    _need("reasoning_gym", "reasoning-gym", "sgram[gym]", f"the task gym:{excerpt(dataset, 60)}")
-    own = {each.name for each in fields(GymConfig)} - {"dataset"}
-    ours = {name: value for name, value in options.items() if name in own}
-    theirs = {name: value for name, value in options.items() if name not in own}
-    return GymTask(dataset, GymConfig(**ours, dataset=theirs))
+    _require("reasoning_gym", "reasoning-gym", "sgram[gym]", f"the task gym:{excerpt(dataset, 60)}")
+    names = {field.name for field in fields(GymConfig)} - {"dataset"}
+    task_options = {name: option for name, option in options.items() if name in names}
+    dataset_options = {name: option for name, option in options.items() if name not in names}
+    return GymTask(dataset, GymConfig(**task_options, dataset=dataset_options))
 
 
-def _checked(path: str, options: dict[str, Any]) -> Task:
-    from sgram.training.tasks.answer_task import CheckedConfig, CheckedTask
+def _make_answer_task(path: str, options: Mapping[str, Any]) -> Task:
+    from sgram.training.tasks.answer_task import AnswerTask, AnswerTaskConfig
     from sgram.training.tasks.problems import ReadConfig, read_problems
 
-    _need("math_verify", "math-verify", "sgram[train]", f"checking the answers to {excerpt(path, 60)}")
-    of_reading = {each.name for each in fields(ReadConfig)}
-    known = of_reading | {each.name for each in fields(CheckedConfig)}
-    _check_names(options, known, "a file of problems")
-    reading = ReadConfig(**{name: value for name, value in options.items() if name in of_reading})
-    checking = CheckedConfig(**{name: value for name, value in options.items() if name not in of_reading})
-    return CheckedTask(Path(path).name, read_problems(path, reading), checking)
+    _require("math_verify", "math-verify", "sgram[train]", f"checking the answers to {excerpt(path, 60)}")
+    read_names = {field.name for field in fields(ReadConfig)}
+    _check_names(options, read_names | {field.name for field in fields(AnswerTaskConfig)}, "a file of problems")
+    read_config = ReadConfig(**{name: option for name, option in options.items() if name in read_names})
+    task_config = AnswerTaskConfig(**{name: option for name, option in options.items() if name not in read_names})
+    return AnswerTask(Path(path).name, read_problems(path, read_config), task_config)
 
 
-def _config(kind: type[_Config], options: Mapping[str, Any], name: str) -> _Config:
-    _check_names(options, {each.name for each in fields(kind)}, name)
-    return kind(**options)
+def _check_names(options: Mapping[str, Any], names: Collection[str], owner: str) -> None:
+    for option in options:
+        if option not in names:
+            near = difflib.get_close_matches(option, sorted(names), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise UsageError(f"{owner} has no option {excerpt(option, 60)!r}{hint}; it has {', '.join(sorted(names))}")
 
 
-def _check_names(options: Mapping[str, Any], known: set[str], what: str) -> None:
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            meant = f" (did you mean {near[0]}?)" if near else ""
-            raise UsageError(f"{what} has no option {excerpt(name, 60)!r}{meant}; it has {', '.join(sorted(known))}")
-
-
-def _need(module: str, library: str, extra: str, what: str) -> None:
+def _require(module: str, library: str, extra: str, purpose: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise MissingExtraError(f"{what} needs {library}: pip install '{extra}'")
+        raise MissingExtraError(f"{purpose} needs {library}: pip install '{extra}'")

@@ -1,4 +1,8 @@
-"""Checkpoints that are there whole or not at all. Knows nothing about what is in them."""
+"""Checkpoint folders of a run: list, publish atomically, and explain a full disk.
+
+A checkpoint is written into the folder `STAGING` and moved to its name when it is complete, so a reader finds whole
+checkpoints only.
+"""
 
 import errno
 import os
@@ -15,46 +19,53 @@ _NAME = re.compile(r"checkpoint-(\d+)$")
 STAGING = ".checkpoint-being-written"
 _CODES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
 _WORDS = (*map(os.strerror, _CODES - {errno.EACCES}), "file write failed", "iostream error", "unexpected pos")
-"""What the libraries say, the last three those of torch.save."""
+"""Error texts of the libraries for a disk fault; the last three are those of torch.save."""
 
 
-def checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
-    """The checkpoints of a run, by step."""
-    found = [path for path in Path(directory).glob("checkpoint-*") if _NAME.match(path.name) and path.is_dir()]
-    return sorted(found, key=step_of)
+def list_checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
+    """Return the whole checkpoints of a run, by step."""
+    paths = [path for path in Path(directory).glob("checkpoint-*") if _NAME.match(path.name) and path.is_dir()]
+    return sorted(paths, key=checkpoint_step)
 
 
-def step_of(checkpoint: Path) -> int:
-    """The step after which a checkpoint was written."""
-    return int(_NAME.match(checkpoint.name)[1])
+def checkpoint_step(checkpoint: Path) -> int:
+    """Return the step after which a checkpoint was written.
+
+    >>> checkpoint_step(Path("runs/checkpoint-80"))
+    80
+    """
+    match = _NAME.match(checkpoint.name)
+    if match is None:
+        raise ValueError(f"{excerpt(checkpoint)} is not the folder of a checkpoint")
+    return int(match[1])
 
 
 def latest_checkpoint(directory: str | os.PathLike[str]) -> Path | None:
-    """The newest checkpoint of a run, None where there is none."""
-    return next(reversed(checkpoints(directory)), None)
+    """Return the newest checkpoint of a run, or None if there is none."""
+    return next(reversed(list_checkpoints(directory)), None)
 
 
 def clear_staging(directory: str | os.PathLike[str]) -> None:
-    """Remove what a killed run left unfinished."""
+    """Remove the checkpoint that a killed run left unfinished."""
     shutil.rmtree(Path(directory) / STAGING, ignore_errors=True)
 
 
-def publish(directory: str | os.PathLike[str], keep: int | None) -> None:
-    """Move the checkpoint that was written aside to its place; all but the newest `keep` are removed after it."""
+def publish_checkpoint(directory: str | os.PathLike[str], limit: int | None) -> None:
+    """Move the staged checkpoint to its name, then remove all but the newest `limit` checkpoints (None or 0: none)."""
     directory = Path(directory)
-    for written in checkpoints(directory / STAGING):
-        target = directory / written.name
-        if target.exists():  # of an earlier try that ended after this step; moved at once, never half removed
+    for staged in list_checkpoints(directory / STAGING):
+        target = directory / staged.name
+        if target.exists():  # from an earlier try that ended after this step; moved at once, never half removed
             target.replace(directory / STAGING / "replaced")
-        written.replace(target)
+        staged.replace(target)
     clear_staging(directory)
-    for old in checkpoints(directory)[: -keep if keep else None] if keep else []:
+    for old in list_checkpoints(directory)[: -limit if limit else None] if limit else []:
         shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
-def told_when_the_disk_is_full(directory: str | os.PathLike[str]) -> Iterator[None]:
-    """Say in a sentence that a checkpoint could not be written, and from where the run can go on."""
+def explain_disk_faults(directory: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn a disk fault inside the block into a `SgramError` that names the checkpoint to resume from."""
     try:
         yield
     except Exception as error:  # torch raises RuntimeError for a full disk, safetensors an error of its own
@@ -62,11 +73,11 @@ def told_when_the_disk_is_full(directory: str | os.PathLike[str]) -> Iterator[No
             raise
         clear_staging(directory)
         last = latest_checkpoint(directory)
-        place = f"the last whole one is {excerpt(last)}" if last else "there is none yet"
+        resume_point = f"the last complete checkpoint is {excerpt(last)}" if last else "there is no checkpoint yet"
         reason = error.__cause__ if isinstance(error, SgramError) else error
         raise SgramError(
-            f"cannot write a checkpoint in {excerpt(directory)}: {reason}; {place}: make room and run the same "
-            "command again"
+            f"cannot write a checkpoint in {excerpt(directory)}: {reason}; {resume_point}: free some space and run the "
+            "same command again"
         ) from error
 
 

@@ -1,7 +1,8 @@
-"""What would make a run wrong without a word, refused in a sentence. Knows nothing about how credit is given."""
+"""Checks that stop a run with a clear error instead of letting it train silently on wrong data."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, TrainerCallback
@@ -9,158 +10,176 @@ from transformers import AutoTokenizer, TrainerCallback
 from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
-from sgram.training.credit.registry import Method
+from sgram.training.credit.method import Method
 from sgram.training.trainer.config import HICRAConfig
+from sgram.training.trainer.loss_reduction import PER_TOKEN_LOSSES
 
-if TYPE_CHECKING:
-    from sgram.training.trainer.trainer import HICRATrainer
+TraceNames = Callable[[list[int] | None], list[str]]
+"""Function from rows of the current batch (None: all rows) to the ids of their traces."""
+_LISTED_TRACES = 8
 
-_PER_TOKEN_LOSSES = ("grpo", "bnpo", "dr_grpo", "dapo")
+
+def _model_name(model: Any) -> str:
+    """Return the name of a model that is given as a name or as an object, "" if it has none."""
+    return model if isinstance(model, str) else getattr(model.config, "_name_or_path", "")
 
 
-def checked_config(args: Any, model: Any) -> HICRAConfig:
-    """The settings, by default those of the paper."""
+def resolve_config(args: Any, model: Any) -> HICRAConfig:
+    """Return `args`, or for None the settings of the paper. Raise `UsageError` unless it is a `HICRAConfig`."""
     if args is None:
-        name = model if isinstance(model, str) else getattr(model.config, "_name_or_path", "") or "model"
+        name = _model_name(model) or "model"
         return HICRAConfig(f"{name.rstrip('/').split('/')[-1]}-HICRA")
     if not isinstance(args, HICRAConfig):
         raise UsageError(
-            f"HICRATrainer takes a HICRAConfig, not {type(args).__name__}: it is GRPOConfig with method= and alpha="
+            f"args must be a HICRAConfig (got {type(args).__name__}); it is GRPOConfig with method= and alpha="
         )
     return args
 
 
-def checked_lexicon(lexicon: Lexicon | str | None, chosen: Method) -> Lexicon | None:
-    """The lexicon; `UsageError` where the method needs one and there is none: nothing is fallen back to."""
+def resolve_lexicon(lexicon: Lexicon | str | None, method: Method) -> Lexicon | None:
+    """Return the lexicon, loaded if it is a path or preset.
+
+    Raise `UsageError` if the method needs a lexicon and there is none; no default is used instead.
+    """
     if isinstance(lexicon, Lexicon):
         return lexicon
     if lexicon is not None:
         return Lexicon.load(lexicon)
-    if chosen.mask != "none":
+    if method.mask != "none":
         raise UsageError(
-            f"method {chosen.name} gives credit to planning tokens, so it needs lexicon=: mine one from rollouts "
+            f"method {method.name} gives credit to planning tokens, so it needs lexicon=: mine one from rollouts "
             "(sgram mine TRACES -o lexicon.json), or name a preset such as wang2025"
         )
     return None
 
 
-def check_processing_class(model: Any, others: Sequence[Any], named: dict[str, Any]) -> None:
-    """`UsageError` for a model whose tokenizer cannot be found: a mask is one of token ids."""
-    if named.get("processing_class") is not None or len(others) > 2:  # after train_dataset and eval_dataset
+def check_processing_class(model: Any, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if the tokenizer of the model cannot be found; planning masks need its token ids.
+
+    `positional` and `named` are the arguments of `GRPOTrainer` after `args`.
+    """
+    if named.get("processing_class") is not None or len(positional) > 2:  # after train_dataset and eval_dataset
         return
-    name = model if isinstance(model, str) else getattr(model.config, "_name_or_path", "")
+    name = _model_name(model)
     try:
         if not name:
-            raise OSError("it has no name")
+            raise OSError("the model has no name")
         AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         reason = excerpt(str(error).splitlines()[0])
         raise UsageError(
-            f"no tokenizer is found for the model {excerpt(name)!r} ({reason}): pass processing_class="
+            f"cannot find a tokenizer for the model {excerpt(name)!r} ({reason}): pass processing_class="
         ) from error
 
 
-def is_sharded(trainer: "HICRATrainer") -> bool:
+@dataclass(frozen=True, slots=True)
+class TrainerFeatures:
+    """What `check_combination` needs to know of a trainer beside its configuration."""
+
+    n_problems: int | None
+    """Rows of the training dataset; None if unknown."""
+    has_lexicon: bool
+    has_tools: bool
+    is_sharded: bool
     """Whether no process holds the whole model."""
-    return trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
 
 
-def check_combination(trainer: "HICRATrainer") -> None:
-    """`UsageError` for what TRL, or this trainer, cannot do together."""
-    args, chosen = trainer.args, trainer.method
-    wanted, dataset = args.generation_batch_size // args.num_generations, trainer.train_dataset
-    if hasattr(dataset, "__len__") and len(dataset) < wanted:  # TRL would take no step, and say nothing
+def check_combination(args: HICRAConfig, features: TrainerFeatures) -> None:
+    """Raise `UsageError` for settings that TRL or `HICRATrainer` cannot combine."""
+    method = args.credit_method
+    n_prompts = _n_prompts_per_generation(args)
+    if features.n_problems is not None and features.n_problems < n_prompts:  # TRL would silently take no step
         raise UsageError(
-            f"responses to {wanted} problems are sampled at once, and there are {len(dataset)}: give more problems, or "
-            "make the batch, the accumulation or steps_per_generation smaller"
+            f"responses to {n_prompts} problems are sampled at once, but there are {features.n_problems}: pass more "
+            "problems, or decrease the batch, the accumulation or steps_per_generation"
         )
     if getattr(args, "use_liger_kernel", False):
-        raise UsageError("use_liger_kernel computes losses of its own, which see no (B, T) advantages: leave it out")
-    if chosen.penalty == "kl-cov" and args.loss_type not in _PER_TOKEN_LOSSES:
+        raise UsageError("use_liger_kernel computes its own loss, which ignores (B, T) advantages: leave it out")
+    if method.penalty == "kl-cov" and args.loss_type not in PER_TOKEN_LOSSES:
         raise UsageError(
-            f"method kl-cov adds to losses per token ({', '.join(_PER_TOKEN_LOSSES)}), not to {args.loss_type}"
+            f"method kl-cov adds to per-token losses ({', '.join(PER_TOKEN_LOSSES)}), not to {args.loss_type}"
         )
-    if chosen.at_update is not None and args.importance_sampling_level == "sequence":
+    if method.at_update is not None and args.importance_sampling_level == "sequence":
         raise UsageError(
-            f"method {chosen.name} weighs tokens, importance_sampling_level=sequence knows none: use token"
+            f"method {method.name} weights single tokens, which importance_sampling_level=sequence does not: use token"
         )
     if args.refresh_lexicon and not args.save_rollouts:
         raise UsageError("refresh_lexicon reads the rollouts that save_rollouts=True writes: leave that on")
-    if args.refresh_lexicon and trainer.lexicon is None:
-        raise UsageError("refresh_lexicon needs a lexicon to begin with: pass lexicon=")
-    if args.drop_finished_rows and (args.use_vllm or trainer.tools or is_sharded(trainer)):
-        raise UsageError("drop_finished_rows samples with the model itself: not with vLLM, tools or a sharded model")
+    if args.refresh_lexicon and not features.has_lexicon:
+        raise UsageError("refresh_lexicon needs a lexicon to start with: pass lexicon=")
+    if args.drop_finished_rows and (args.use_vllm or features.has_tools or features.is_sharded):
+        raise UsageError(
+            "drop_finished_rows samples with the model itself: it does not work with vLLM, tools or a sharded model"
+        )
+
+
+def _n_prompts_per_generation(args: HICRAConfig) -> int:
+    if args.generation_batch_size is None or args.num_generations is None:
+        raise SgramError("TRL did not set generation_batch_size and num_generations")
+    return args.generation_batch_size // args.num_generations
 
 
 def check_groups(prompts: Sequence[Any], process: int, size: int) -> None:
-    """`SgramError` where rows of one group do not share their prompt: advantages would compare unlike things."""
+    """Raise `SgramError` if rows of one group have different prompts: advantages would compare unlike responses.
+
+    `prompts` are the rows of `process`; groups are `size` consecutive rows over all processes.
+    """
     first = process * len(prompts)
     for row in range(1, len(prompts)):
         if (first + row) // size == (first + row - 1) // size and prompts[row] != prompts[row - 1]:
             raise SgramError(
-                f"rows {row - 1} and {row} of process {process} are one group of {size}, but have different prompts: "
-                "a custom sampler or rollout function has changed the order of rows"
+                f"rows {row - 1} and {row} of process {process} are in one group of {size}, but have different "
+                "prompts: a custom sampler or rollout function has changed the order of rows"
             )
 
 
-def check_loss(trainer: "HICRATrainer", loss: torch.Tensor, batch: dict[str, Any], mask: torch.Tensor) -> None:
-    """`SgramError` before a loss that is no number reaches the weights; it names the traces."""
-    finite = torch.isfinite(loss.detach()).all()
-    worst = trainer.accelerator.reduce((~finite).float(), "sum") if trainer.accelerator.num_processes > 1 else ~finite
-    if not bool(worst):
+def check_loss(
+    loss: torch.Tensor,
+    batch: Mapping[str, Any],
+    response_mask: torch.Tensor,
+    accelerator: Any,
+    *,
+    step: int,
+    output_dir: str,
+    trace_names: TraceNames,
+) -> None:
+    """Raise `SgramError`, with the names of the traces, if the loss is not finite; call it before the update.
+
+    `batch` is a micro-batch after TRL's loss, `step` the number of the step from 1.
+    """
+    is_finite = torch.isfinite(loss.detach()).all()
+    n_failed = accelerator.reduce((~is_finite).float(), "sum") if accelerator.num_processes > 1 else ~is_finite
+    if not bool(n_failed):
         return
     advantages = batch["advantages"]
-    per_row = torch.where(mask, batch["logps"].detach(), 0.0).sum(1)
-    per_row = per_row + (advantages if advantages.dim() == 1 else torch.where(mask, advantages, 0.0).sum(1))
-    rows = batch["row"][~torch.isfinite(per_row)]
+    row_sums = torch.where(response_mask, batch["logps"].detach(), 0.0).sum(1)
+    row_sums = row_sums + (advantages if advantages.dim() == 1 else torch.where(response_mask, advantages, 0.0).sum(1))
+    rows = batch["row"][~torch.isfinite(row_sums)]
     rows = rows if len(rows) else batch["row"]
-    raise SgramError(_stopped(trainer, "the loss", trainer.names_of(rows.tolist())))
+    raise SgramError(_not_finite("the loss", step, trace_names(rows.tolist()), output_dir))
 
 
-def _stopped(trainer: "HICRATrainer", what: str, names: Sequence[str]) -> str:
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _not_finite(quantity: str, step: int, names: Sequence[str], output_dir: str) -> str:
+    n_unlisted = len(names) - _LISTED_TRACES
+    listed = ", ".join(names[:_LISTED_TRACES]) + (f" and {n_unlisted} more" if n_unlisted > 0 else "")
     return (
-        f"{what} of step {trainer.state.global_step + 1} is not finite; the weights are as before it. Traces: "
-        f"{shown}. Lower the learning rate, or look at them in {excerpt(trainer.args.output_dir)}/rollouts"
+        f"{quantity} of step {step} is not finite; the weights are those before the step. Traces: {listed}. Lower the "
+        f"learning rate, or inspect the traces in {excerpt(output_dir)}/rollouts"
     )
 
 
-class FiniteGradients(TrainerCallback):
-    """Stops a run whose gradients are no numbers, before the optimizer takes them."""
+class FiniteGradientCheck(TrainerCallback):
+    """A callback that stops a run before the optimizer applies gradients that are not finite."""
 
-    def __init__(self, trainer: "HICRATrainer"):
-        self._trainer = trainer
+    def __init__(self, trace_names: TraceNames, is_sharded: bool) -> None:
+        self._trace_names, self._is_sharded = trace_names, is_sharded
 
-    def on_pre_optimizer_step(self, args, state, control, model=None, **_):
-        """Raise `SgramError` where a gradient is not finite; half precision with a scaler skips such steps itself."""
-        if args.fp16 or is_sharded(self._trainer):
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Raise `SgramError` if a gradient is not finite; half precision with a scaler skips such steps itself."""
+        if args.fp16 or self._is_sharded:
             return
-        gradients = [each.grad for each in model.parameters() if each.grad is not None]
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         norms = torch._foreach_norm(gradients) if gradients else []
         if norms and not bool(torch.isfinite(torch.stack([norm.float() for norm in norms])).all()):
-            raise SgramError(_stopped(self._trainer, "the gradient", self._trainer.names_of(None)))
-
-
-def aggregated(
-    trainer: "HICRATrainer", per_token: torch.Tensor, mask: torch.Tensor, batch: dict[str, Any]
-) -> torch.Tensor:
-    """A term of each token, (B, T), summed up as TRL's loss of this type sums up its own."""
-    kind, accumulation = trainer.loss_type, trainer.current_gradient_accumulation_steps
-    kept = per_token * mask
-    if kind == "grpo":
-        return (kept.sum(1) / mask.sum(1).clamp(min=1)).mean() / accumulation
-    if kind == "bnpo":
-        return kept.sum() / mask.sum().clamp(min=1) / accumulation
-    if kind == "dr_grpo":
-        return kept.sum() / (len(kept) * trainer.max_completion_length) / accumulation
-    tokens = batch["num_items_in_batch"].clamp(min=1.0) / trainer.accelerator.num_processes  # dapo
-    return kept.sum() / (tokens * accumulation / trainer.args.steps_per_generation)
-
-
-def gathered(accelerator: Any, values: list[Any]) -> list[Any]:
-    """A list of all processes, in their order."""
-    if accelerator.num_processes == 1:
-        return values
-    from accelerate.utils import gather_object
-
-    return gather_object(values)
+            step = state.global_step + 1
+            raise SgramError(_not_finite("the gradient", step, self._trace_names(None), args.output_dir))

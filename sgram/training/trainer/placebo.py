@@ -1,7 +1,8 @@
-"""What a run with a placebo gives credit to, in place of planning tokens. Knows nothing about advantages.
+"""Placebos in training: tokens that get credit in place of planning tokens.
 
-``placebo`` is a lexicon of random grams (`sgram.evaluation.placebo`), which may hold words that plan. Its sister draws
-from execution tokens only; these are numbers and signs as much as words, so it draws ids of tokens and not grams.
+``placebo`` is a lexicon of random grams (`sgram.evaluation.placebo_lexicons`), which may contain planning words.
+``placebo-execution`` draws from execution tokens only. Many of these are numbers and signs, so it draws token ids
+instead of grams.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,53 +13,65 @@ import numpy as np
 import torch
 
 from sgram.errors import InputError, UsageError
-from sgram.evaluation.placebo import MIN_DF, draw_to_share, placebo_lexicon
+from sgram.evaluation.placebo_lexicons import MIN_DF, draw_placebo_lexicon, draw_to_share
 from sgram.lexicon import Lexicon
 from sgram.tagging.tagger import PlanningTagger
 
 
 class Placebo(Protocol):
-    """Something that marks tokens in place of planning tokens."""
+    """A rule that marks tokens in place of planning tokens."""
 
-    source: Mapping[str, Any]
-    """How it was drawn, as JSON values."""
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """How it was drawn, as JSON values."""
 
-    def __call__(self, ids: torch.Tensor, mask: torch.Tensor, planning: torch.Tensor) -> torch.Tensor:
-        """Bool (B, T): the tokens that get credit."""
+    def __call__(
+        self, token_ids: torch.Tensor, response_mask: torch.Tensor, planning_mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return bool (B, T): the tokens that get credit."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, for a checkpoint."""
+        """Return everything that `read_placebo` needs, as JSON values."""
 
 
 class GramPlacebo:
-    """Random grams; a token that they mark may plan."""
+    """Random grams. A token that they mark may be a planning token."""
 
-    def __init__(self, lexicon: Lexicon, tokenizer: Any, vocab_size: int | None):
-        self.lexicon, self.source = lexicon, dict(lexicon.source)
+    def __init__(
+        self, lexicon: Lexicon, tokenizer: Any, vocab_size: int | None, source: Mapping[str, Any] | None = None
+    ) -> None:
+        self.lexicon = lexicon
+        self.source: Mapping[str, Any] = dict(lexicon.source if source is None else source)
         self._tagger = PlanningTagger(lexicon, tokenizer, vocab_size=vocab_size)
 
-    def __call__(self, ids, mask, planning):
+    def __call__(
+        self, token_ids: torch.Tensor, response_mask: torch.Tensor, planning_mask: torch.Tensor
+    ) -> torch.Tensor:
         """See `Placebo`."""
-        return self._tagger(ids, mask) & mask
+        gram_mask: Any = self._tagger(token_ids, response_mask)
+        credit_mask: torch.Tensor = gram_mask & response_mask
+        return credit_mask
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """See `Placebo`."""
         grams = [gram.text for gram in self.lexicon.grams]
-        return {"kind": "placebo", "grams": grams, "source": self.source}
+        return {"kind": "placebo", "grams": grams, "source": dict(self.source)}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPlacebo:
-    """Random ids of tokens, wherever they carry out."""
+    """Random token ids; a token with such an id is marked unless it is a planning token."""
 
     ids: tuple[int, ...]
     source: Mapping[str, Any]
 
-    def __call__(self, ids, mask, planning):
+    def __call__(
+        self, token_ids: torch.Tensor, response_mask: torch.Tensor, planning_mask: torch.Tensor
+    ) -> torch.Tensor:
         """See `Placebo`."""
-        return torch.isin(ids, torch.tensor(self.ids, device=ids.device)) & mask & ~planning
+        return torch.isin(token_ids, torch.tensor(self.ids, device=token_ids.device)) & response_mask & ~planning_mask
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """See `Placebo`."""
         return {"kind": "placebo-execution", "ids": list(self.ids), "source": dict(self.source)}
 
@@ -71,62 +84,60 @@ def draw_placebo(
     tokenizer: Any,
     vocab_size: int | None = None,
 ) -> Placebo:
-    """The placebo of number `draw` that marks as many tokens of `responses` (ids) as `tagger` does.
+    """Return the placebo number `draw` that marks as many tokens of `responses` (token ids) as `tagger` does.
 
-    `kind` is "placebo" or "placebo-execution". `UsageError` where the responses hold too little to draw from.
+    `kind` is "placebo" or "placebo-execution". Raise `UsageError` if the responses hold too little to draw from.
     """
     if kind == "placebo-execution":
-        return _draw_tokens(tagger, responses, draw)
-    texts = tokenizer.batch_decode([list(row) for row in responses], skip_special_tokens=True)
+        return _draw_token_placebo(tagger, responses, draw)
+    texts = tokenizer.batch_decode([list(token_ids) for token_ids in responses], skip_special_tokens=True)
     encoder = getattr(tokenizer, "backend_tokenizer", None)
     try:
-        lexicon = placebo_lexicon(tagger.lexicon, texts, draw, tokenizer=encoder)
+        lexicon = draw_placebo_lexicon(tagger.lexicon, texts, draw, tokenizer=encoder)
     except UsageError as error:
-        raise UsageError(f"no placebo can be drawn from {len(texts):,} responses: {error}") from error
+        raise UsageError(f"cannot draw a placebo from {len(texts):,} responses: {error}") from error
     return GramPlacebo(lexicon, tokenizer, vocab_size)
 
 
-def _draw_tokens(tagger: PlanningTagger, responses: Sequence[Sequence[int]], draw: int) -> TokenPlacebo:
-    ids = np.concatenate([np.asarray(row, np.int64) for row in responses])
-    rows = np.repeat(np.arange(len(responses)), [len(row) for row in responses])
-    planning = np.concatenate(tagger.rows(responses))
-    wanted = int(planning.sum())
-    if not wanted:
-        raise UsageError(f"no gram of {tagger.lexicon.name} occurs in the responses: there is nothing to match")
-    known, inverse = np.unique(ids, return_inverse=True)
-    counts = np.bincount(inverse[~planning], minlength=len(known))
-    pairs = np.unique(inverse[~planning] * len(responses) + rows[~planning]) // len(responses)
-    candidates = np.flatnonzero(np.bincount(pairs, minlength=len(known)) >= MIN_DF)
+def _draw_token_placebo(tagger: PlanningTagger, responses: Sequence[Sequence[int]], draw: int) -> TokenPlacebo:
+    token_ids = np.concatenate([np.asarray(response, np.int64) for response in responses])
+    rows = np.repeat(np.arange(len(responses)), [len(response) for response in responses])
+    is_planning = np.concatenate(tagger.tag_rows(responses))
+    n_planning = int(is_planning.sum())
+    if not n_planning:
+        raise UsageError(f"no gram of {tagger.lexicon.name} occurs in the responses, so there is no share to match")
+    unique_ids, id_indices = np.unique(token_ids, return_inverse=True)
+    counts = np.bincount(id_indices[~is_planning], minlength=len(unique_ids))
+    id_of_pairs = np.unique(id_indices[~is_planning] * len(responses) + rows[~is_planning]) // len(responses)
+    candidates = np.flatnonzero(np.bincount(id_of_pairs, minlength=len(unique_ids)) >= MIN_DF)
     order = np.random.default_rng([draw, 0x9E3C]).permutation(candidates)
-    places = np.flatnonzero(~planning)
-    places = places[np.argsort(inverse[places], kind="stable")]
+    positions = np.flatnonzero(~is_planning)
+    positions = positions[np.argsort(id_indices[positions], kind="stable")]
     starts = np.concatenate(([0], np.cumsum(counts)))
-    chosen, marked, met = draw_to_share(order, starts, places, len(ids), wanted)
-    if not met:
+    selected, n_marked, is_reached = draw_to_share(order, starts, positions, len(token_ids), n_planning)
+    if not is_reached:
         raise UsageError(
-            f"{len(candidates):,} kinds of execution tokens cannot mark {wanted / len(ids):.1%} of the tokens of "
-            f"{len(responses):,} responses, as {tagger.lexicon.name} does: give more responses, or another draw"
+            f"{len(candidates):,} kinds of execution tokens cannot mark {n_planning / len(token_ids):.1%} of the "
+            f"tokens of {len(responses):,} responses, as {tagger.lexicon.name} does; pass more responses, or another "
+            "draw"
         )
     source = {
         "method": "placebo-execution",
         "of": {"name": tagger.lexicon.name, "digest": tagger.lexicon.digest},
         "seed": draw,
         "unit": "tokens",
-        "share": round(marked / len(ids), 6),
-        "wanted": round(wanted / len(ids), 6),
+        "share": round(n_marked / len(token_ids), 6),
+        "wanted": round(n_planning / len(token_ids), 6),
         "n_candidates": len(candidates),
     }
-    return TokenPlacebo(tuple(known[chosen].tolist()), source)
+    return TokenPlacebo(tuple(unique_ids[selected].tolist()), source)
 
 
-def read_placebo(given: Mapping[str, Any], tokenizer: Any, vocab_size: int | None) -> Placebo:
-    """Back from `Placebo.to_json`."""
+def read_placebo(document: Mapping[str, Any], tokenizer: Any, vocab_size: int | None) -> Placebo:
+    """Return the placebo that `Placebo.to_json` wrote. Raise `InputError` if `document` is not one."""
     try:
-        if given["kind"] == "placebo-execution":
-            return TokenPlacebo(tuple(given["ids"]), dict(given["source"]))
-        lexicon = Lexicon.from_grams(given["grams"])
-        placebo = GramPlacebo(lexicon, tokenizer, vocab_size)
-        placebo.source = dict(given["source"])
-        return placebo
+        if document["kind"] == "placebo-execution":
+            return TokenPlacebo(tuple(document["ids"]), dict(document["source"]))
+        return GramPlacebo(Lexicon.from_grams(document["grams"]), tokenizer, vocab_size, document["source"])
     except (KeyError, TypeError) as error:
-        raise InputError(f"the placebo of this checkpoint cannot be read: {error}; take another checkpoint") from error
+        raise InputError(f"cannot read the placebo of this checkpoint: {error}; use another checkpoint") from error

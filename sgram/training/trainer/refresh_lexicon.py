@@ -1,4 +1,4 @@
-"""A lexicon mined anew from what a run has sampled lately. Knows nothing about advantages or models."""
+"""Mine the lexicon again during training, from rollouts of recent steps."""
 
 import re
 import warnings
@@ -9,40 +9,49 @@ from typing import Any
 from sgram.errors import InputError, UsageError
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, read_traces
+from sgram.training.trainer.config import HICRAConfig
 
 _FILE = re.compile(r"step-(\d+)(\.\d+)?\.jsonl\.gz$")
 
 
-def recent_rollouts(directory: str | Path, before: int, most: int) -> list[Trace]:
-    """The last `most` rollouts of steps before `before`, as they were written, oldest first."""
+def read_recent_rollouts(directory: str | Path, before_step: int, limit: int) -> list[Trace]:
+    """Return the newest `limit` rollouts of steps < `before_step`, as they were written, oldest first."""
     files = [
         (int(match[1]), path) for path in Path(directory).glob("rollouts/step-*") if (match := _FILE.search(path.name))
     ]
-    found: list[Trace] = []
-    for _, path in sorted((each for each in files if each[0] < before), reverse=True):
-        found = [*read_traces([path]), *found]
-        if len(found) >= most:
+    traces: list[Trace] = []
+    for _, path in sorted(((step, path) for step, path in files if step < before_step), reverse=True):
+        traces = [*read_traces([path]), *traces]
+        if len(traces) >= limit:
             break
-    return found[-most:]
+    return traces[-limit:]
 
 
-def refreshed_lexicon(
-    current: Lexicon, args: Any, step: int, accelerator: Any, mine: Callable[[Iterable[Trace]], Lexicon] | None = None
+def refresh_lexicon(
+    current: Lexicon,
+    args: HICRAConfig,
+    step: int,
+    accelerator: Any,
+    mine: Callable[[Iterable[Trace]], Lexicon] | None = None,
 ) -> Lexicon:
-    """The lexicon mined from recent rollouts, the same in all processes; `current` where they hold too little."""
+    """Return the lexicon mined from recent rollouts, the same in all processes.
+
+    If the rollouts hold too little, warn and return `current`. `mine` defaults to `sgram.mining.mine`.
+    """
     if mine is None:
-        from sgram.mining import mine
-    made = [None]
+        from sgram.mining import mine as default_mine
+
+        mine = default_mine
+    mined: list[Lexicon | None] = [None]
     accelerator.wait_for_everyone()  # all processes have written their rollouts
     if accelerator.is_main_process:
-        traces = recent_rollouts(args.output_dir, step, args.recent_rollouts)
+        traces = read_recent_rollouts(args.output_dir or "", step, args.recent_rollouts)
         try:
-            lexicon = mine(traces)
-            made = [lexicon]
+            mined = [mine(traces)]
         except (UsageError, InputError) as error:
-            warnings.warn(f"step {step}: the lexicon stays as it is: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"step {step}: the lexicon is not refreshed: {error}", RuntimeWarning, stacklevel=2)
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
-        broadcast_object_list(made)
-    return made[0] or current
+        broadcast_object_list(mined)
+    return mined[0] or current

@@ -1,9 +1,9 @@
-"""Reward functions, watched: a reward that is no number stops the run. Knows nothing about advantages."""
+"""Reward functions: stop on a reward that is not finite, and use a task as a reward function."""
 
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgram.errors import InputError, UsageError
@@ -12,71 +12,84 @@ from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.training.tasks.task import Task
 
 
-def watched(reward: Any) -> Any:
-    """`reward`, with what it returns checked; a model, or what is no plain function, is returned as it is.
+def check_rewards(reward_function: Any) -> Any:
+    """Return `reward_function` with a check of its rewards. Return a model, name or coroutine function as it is.
 
-    None says that a response could not be judged: it then counts for nothing. NaN and infinity are refused
-    (`InputError` names the function and the row), since they would silently void a group.
+    None means that a response could not be judged; it then counts in no mean. The wrapper raises `InputError`, with the
+    name of the function and the response, for NaN and infinity, which would silently void a group. It holds the
+    original as `reward_function`.
+
+    >>> check_rewards(lambda completions: [1.0, None])(completions=["4", "?"])
+    [1.0, None]
     """
-    if not callable(reward) or inspect.iscoroutinefunction(reward) or hasattr(reward, "forward"):
-        return reward
-    name = getattr(reward, "__name__", type(reward).__name__)
+    is_model = hasattr(reward_function, "forward")
+    if not callable(reward_function) or inspect.iscoroutinefunction(reward_function) or is_model:
+        return reward_function
+    name = getattr(reward_function, "__name__", type(reward_function).__name__)
 
-    @functools.wraps(reward, updated=())
-    def checked(*given: Any, **named: Any) -> list[float | None]:
-        rewards = list(reward(*given, **named))
-        for row, value in enumerate(rewards):
-            if value is not None and not math.isfinite(value):
+    def call(*args: Any, **columns: Any) -> list[float | None]:
+        rewards = list(reward_function(*args, **columns))
+        for row, reward in enumerate(rewards):
+            if reward is not None and not math.isfinite(reward):
                 raise InputError(
-                    f"reward function {name} gave {value} for response {row} "
-                    f"({excerpt(str(_completion(named, row)))!r}); return None for what cannot be judged"
+                    f"reward function {name} returned {reward} for response {row} "
+                    f"({excerpt(str(_completion(columns, row)))!r}); return None if a response cannot be judged"
                 )
         return rewards
 
-    checked.__name__ = name
-    checked.sgram_source = reward
+    checked: Any = functools.update_wrapper(call, reward_function, updated=())
+    checked.__name__ = name  # TRL logs rewards by it
+    checked.reward_function = reward_function
     return checked
 
 
-def _completion(named: dict[str, Any], row: int) -> Any:
-    completions = named.get("completions") or ()
+def _completion(columns: Mapping[str, Any], row: int) -> Any:
+    completions = columns.get("completions") or ()
     return completions[row] if row < len(completions) else ""
 
 
 class TaskReward:
-    """A task as TRL's reward function: rows carry the problem's id in the column `problem`.
-
-    `verdicts` are those of the last call, a row each.
-    """
+    """A task as TRL's reward function. Dataset rows carry the problem's id in the column `problem`."""
 
     __name__ = "task"
 
-    def __init__(self, task: Task, problems: Sequence[Problem]):
+    def __init__(self, task: Task, problems: Sequence[Problem]) -> None:
         self.task = task
         self._problems = {problem.id: problem for problem in problems}
-        self.verdicts: list[TaskOutcome] = []
+        self.outcomes: list[TaskOutcome] = []
+        """One outcome a row of the last call."""
 
     def __call__(self, completions: Sequence[Any], problem: Sequence[str], **_: Any) -> list[float | None]:
-        """One reward a response, None where it could not be judged."""
-        asked = [self._problems[each] for each in problem]
-        self.verdicts = self.task.judge(asked, [completion_text(each) for each in completions])
-        return [verdict.reward for verdict in self.verdicts]
+        """Return one reward a response, None if it could not be judged. `problem` holds the problem ids."""
+        problems = [self._problems[problem_id] for problem_id in problem]
+        self.outcomes = self.task.judge(problems, [completion_text(completion) for completion in completions])
+        return [outcome.reward for outcome in self.outcomes]
 
 
 def completion_text(completion: Any) -> str:
-    """A response as text: itself, or the contents of the messages that answer."""
+    """Return a response as text: a string as it is, of messages the contents of the assistant's.
+
+    >>> completion_text([{"role": "assistant", "content": "So 4."}, {"role": "tool", "content": "42"}])
+    'So 4.'
+    """
     if isinstance(completion, str):
         return completion
     return "".join(message.get("content") or "" for message in completion if message.get("role") == "assistant")
 
 
-def verdicts_of(rewards: Sequence[Callable], n_rows: int) -> list[TaskOutcome] | None:
-    """The verdicts of the first reward function that keeps some, None where none does."""
-    for reward in rewards:
-        verdicts = getattr(getattr(reward, "sgram_source", reward), "verdicts", None)
-        if verdicts is None:
+def find_outcomes(reward_functions: Sequence[Any], n_rows: int) -> list[TaskOutcome] | None:
+    """Return the `outcomes` of the first reward function that has them, or None if none has.
+
+    Raise `UsageError` unless there is one outcome a row.
+    """
+    for reward_function in reward_functions:
+        outcomes = getattr(getattr(reward_function, "reward_function", reward_function), "outcomes", None)
+        if outcomes is None:
             continue
-        if len(verdicts) != n_rows:
-            raise UsageError(f"{len(verdicts)} verdicts for {n_rows} responses: a reward function keeps old ones")
-        return list(verdicts)
+        if len(outcomes) != n_rows:
+            raise UsageError(
+                f"{len(outcomes)} outcomes for {n_rows} responses; a reward function must replace its outcomes at each "
+                "call"
+            )
+        return list(outcomes)
     return None

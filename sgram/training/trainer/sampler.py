@@ -1,15 +1,16 @@
-"""Sampling that stops paying for rows that have ended. Knows nothing about prompts, rewards or training.
+"""Sampling that drops a row from the batch when it has ended.
 
-`generate` computes every row until the longest ends. Here a finished row leaves the batch and the cache; for small
-models on a CPU, where most rows are short, that is most of the time of a step.
+`generate` computes every row until the longest one ends. Here a finished row leaves the batch and the cache. For small
+models on a CPU, where most rows are short, this saves most of the time of a step.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 SHRINK = 0.8
-"""The batch is made smaller when this part of it, or less, still runs: making it smaller copies the cache."""
+"""The batch is shrunk when at most this fraction of its rows still runs; shrinking copies the cache."""
 
 
 @torch.no_grad()
@@ -25,63 +26,67 @@ def sample_rows(
     top_k: int = 0,
     generator: torch.Generator | None = None,
 ) -> list[list[int]]:
-    """One response to each prompt (token ids), sampled; temperature 0 takes the likeliest token.
+    """Sample one response to each prompt; prompts and responses are token ids. Temperature 0 takes the likeliest token.
 
-    A response ends with the first of `eos_ids`, which it holds, or after `max_new_tokens`. Random numbers come from
+    A response ends with the first of `eos_ids`, which it includes, or after `max_new_tokens`. Random numbers come from
     `generator`, by default torch's own, one for each row that still runs.
     """
     from transformers import DynamicCache
 
     device = next(model.parameters()).device
     width = max(map(len, prompts))
-    ids = torch.tensor([[pad_id] * (width - len(row)) + list(row) for row in prompts], device=device)
-    attended = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=device)
+    ids = torch.tensor([[pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    attention_mask = torch.tensor(
+        [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device
+    )
     ends = torch.tensor(list(eos_ids), device=device)
-    found = torch.full((len(ids), max_new_tokens), pad_id, device=device)
+    responses = torch.full((len(ids), max_new_tokens), pad_id, device=device)
     lengths = torch.full((len(ids),), max_new_tokens, device=device)
     rows = torch.arange(len(ids), device=device)
-    running = torch.ones(len(ids), dtype=torch.bool, device=device)
-    cache, positions = DynamicCache(config=model.config), attended.cumsum(1).sub(1).clamp(min=0)
-    for place in range(max_new_tokens):
-        output = model(
+    is_running = torch.ones(len(ids), dtype=torch.bool, device=device)
+    model_config: Any = model.config
+    cache, position_ids = DynamicCache(config=model_config), attention_mask.cumsum(1).sub(1).clamp(min=0)
+    for position in range(max_new_tokens):
+        forward = model(
             input_ids=ids,
-            attention_mask=attended,
-            position_ids=positions,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
-        tokens = _drawn(output.logits[:, -1], temperature, top_p, top_k, generator)
-        found[rows[running], place] = tokens[running]
-        ended = running & torch.isin(tokens, ends)
-        lengths[rows[ended]] = place + 1
-        running &= ~ended
-        left = int(running.sum())
-        if not left:
+        tokens = draw_tokens(forward.logits[:, -1], temperature, top_p, top_k, generator)
+        responses[rows[is_running], position] = tokens[is_running]
+        is_ended = is_running & torch.isin(tokens, ends)
+        lengths[rows[is_ended]] = position + 1
+        is_running &= ~is_ended
+        n_running = int(is_running.sum())
+        if not n_running:
             break
-        attended = torch.cat((attended, attended.new_ones(len(attended), 1)), 1)
-        positions, ids = positions[:, -1:] + 1, tokens[:, None]
-        if left <= SHRINK * len(rows):
-            kept = running.nonzero()[:, 0]
-            cache.batch_select_indices(kept)
-            ids, attended, positions, rows = ids[kept], attended[kept], positions[kept], rows[kept]
-            running = torch.ones(left, dtype=torch.bool, device=device)
-    return [row[:size] for row, size in zip(found.tolist(), lengths.tolist(), strict=True)]
+        attention_mask = torch.cat((attention_mask, attention_mask.new_ones(len(attention_mask), 1)), 1)
+        position_ids, ids = position_ids[:, -1:] + 1, tokens[:, None]
+        if n_running <= SHRINK * len(rows):
+            running_rows = is_running.nonzero()[:, 0]
+            cache.batch_select_indices(running_rows)
+            ids, attention_mask = ids[running_rows], attention_mask[running_rows]
+            position_ids, rows = position_ids[running_rows], rows[running_rows]
+            is_running = torch.ones(n_running, dtype=torch.bool, device=device)
+    return [response[:length] for response, length in zip(responses.tolist(), lengths.tolist(), strict=True)]
 
 
-def _drawn(
+def draw_tokens(
     logits: torch.Tensor, temperature: float, top_p: float, top_k: int, generator: torch.Generator | None
 ) -> torch.Tensor:
-    """One token a row of `logits`, (B, V)."""
+    """Return (B,) one token id a row of `logits`, (B, V). `top_k` 0 and `top_p` 1 restrict nothing."""
     if temperature == 0:
         return logits.argmax(-1)
     logits = logits.float() / temperature
     if top_k and top_k < logits.shape[-1]:
-        least = logits.topk(top_k).values[:, -1:]
-        logits = logits.masked_fill(logits < least, -torch.inf)
+        smallest = logits.topk(top_k).values[:, -1:]
+        logits = logits.masked_fill(logits < smallest, -torch.inf)
     if top_p < 1:
-        ordered, places = logits.sort(descending=True)
+        ordered, order = logits.sort(descending=True)
         shares = ordered.softmax(-1)
-        beyond = shares.cumsum(-1) - shares >= top_p  # the token that reaches top_p is kept
-        logits = logits.masked_fill(beyond.scatter(-1, places, beyond), -torch.inf)
+        is_beyond = shares.cumsum(-1) - shares >= top_p  # the token that reaches top_p stays
+        logits = logits.masked_fill(is_beyond.scatter(-1, order, is_beyond), -torch.inf)
     return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]

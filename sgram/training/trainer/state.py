@@ -1,104 +1,153 @@
-"""What a checkpoint holds beside TRL's: enough to go on to the bit. Knows nothing about where checkpoints lie."""
+"""What a checkpoint stores beside TRL's files, so that a resumed run continues bit for bit.
+
+The files in the checkpoint's folder are ``sgram_state.json``, with a refreshed lexicon ``lexicon.json``, and, of each
+process that has samples which are not used up, ``sampled-<process>.safetensors`` and ``rollouts-<process>.jsonl.gz``.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from sgram.errors import InputError
 from sgram.files import canonical_json, excerpt, write_bytes
 from sgram.lexicon import Lexicon
-from sgram.traces import read_traces
-from sgram.training.trainer.placebo import read_placebo
+from sgram.traces import Trace, read_traces
 from sgram.training.trainer.rollouts import Rollouts, write_rollouts
 
-if TYPE_CHECKING:
-    from sgram.training.trainer.trainer import HICRATrainer
-
 _FORMAT = {"format": "sgram-training", "version": 1}
+_STATE, _LEXICON = "sgram_state.json", "lexicon.json"
 
 
-def save(trainer: "HICRATrainer", directory: str) -> None:
-    """Write into the checkpoint of the current step: what was sampled and is not used up, lexicons, the anchor."""
-    from safetensors.torch import save_file
+@dataclass(slots=True)
+class TrainerState:
+    """The part of a `HICRATrainer` that a checkpoint stores. The trainer fills it in and applies it."""
 
-    target = Path(directory) / f"checkpoint-{trainer.state.global_step}"
-    process = trainer.accelerator.process_index
-    inside = trainer._step % trainer.args.generate_every
-    if inside and trainer._buffered_inputs is not None:  # rows sampled once are used for several steps
-        tensors = {
-            f"{number}/{name}": value.contiguous().clone()
-            for number, batch in enumerate(trainer._buffered_inputs)
-            for name, value in batch.items()
-            if isinstance(value, torch.Tensor)
+    step: int
+    """TRL's count of micro-batches."""
+    method: str
+    anchor: float | None
+    """SIREN's anchor, None before it is measured."""
+    lexicon_digest: str | None
+    is_refreshed: bool
+    """Whether the lexicon is mined again during the run."""
+    placebo: dict[str, Any] | None
+    """`Placebo.to_json`."""
+    lexicon: Lexicon | None = None
+    """The lexicon, stored if it is refreshed."""
+    sampled_batches: list[dict[str, torch.Tensor]] = field(default_factory=list)
+    """This process's micro-batches of the current generation; empty if they are used up."""
+    traces: list[Trace] = field(default_factory=list)
+    """This process's rollouts that are not written yet."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``sgram_state.json`` holds."""
+        return {
+            **_FORMAT,
+            "step": self.step,
+            "method": self.method,
+            "anchor": self.anchor,
+            "lexicon": self.lexicon_digest,
+            "refreshed": self.is_refreshed,
+            "placebo": self.placebo,
         }
-        target.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, target / f"sampled-{process:03d}.safetensors")
-        if trainer._rollouts is not None:  # not all rows have been seen by the loss, so they are not written yet
-            write_rollouts(target / f"rollouts-{process:03d}.jsonl.gz", trainer._rollouts)
-    if not trainer.accelerator.is_main_process:
-        return
-    held = {
-        **_FORMAT,
-        "step": trainer._step,
-        "method": trainer.method.name,
-        "anchor": trainer.anchor,
-        "lexicon": None if trainer.lexicon is None else trainer.lexicon.digest,
-        "refreshed": bool(trainer.args.refresh_lexicon),
-        "placebo": None if trainer.placebo is None else trainer.placebo.to_json(),
-    }
-    write_bytes(target / "sgram_state.json", canonical_json(held))
-    if held["refreshed"]:
-        trainer.lexicon.save(target / "lexicon.json")
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "TrainerState":
+        """Return the state that `to_json` wrote, without lexicon, batches and traces."""
+        return cls(
+            step=document["step"],
+            method=document["method"],
+            anchor=document["anchor"],
+            lexicon_digest=document["lexicon"],
+            is_refreshed=document["refreshed"],
+            placebo=document["placebo"],
+        )
+
+    def save(self, checkpoint: Path, process: int) -> None:
+        """Write the files of this process into `checkpoint`; process 0 also writes the state and the lexicon."""
+        if self.sampled_batches:
+            _save_batches(self.sampled_batches, _batches_path(checkpoint, process))
+        if self.traces:
+            write_rollouts(_rollouts_path(checkpoint, process), Rollouts(self.traces))
+        if process == 0:
+            write_bytes(checkpoint / _STATE, canonical_json(self.to_json()))
+            if self.is_refreshed and self.lexicon is not None:
+                self.lexicon.save(checkpoint / _LEXICON)
+
+    @classmethod
+    def load(
+        cls, checkpoint: Path, process: int, device: torch.device, *, method: str, lexicon_digest: str | None
+    ) -> "TrainerState":
+        """Return the state of this process in `checkpoint`, tensors on `device`.
+
+        Raise `InputError` if the checkpoint cannot be read, or if its method or lexicon is not the one of this run
+        (`method`, `lexicon_digest`).
+        """
+        state = cls.from_json(_read_document(checkpoint / _STATE))
+        if state.method != method:
+            raise InputError(
+                f"{excerpt(checkpoint)} was trained by method {state.method}, not {method}: use the same method, or "
+                "another output_dir"
+            )
+        if state.is_refreshed:
+            state.lexicon = Lexicon.load(checkpoint / _LEXICON)
+        elif state.lexicon_digest != lexicon_digest:
+            raise InputError(
+                f"{excerpt(checkpoint)} was trained with another lexicon: use the same one, or another output_dir"
+            )
+        if (path := _batches_path(checkpoint, process)).exists():
+            state.sampled_batches = _load_batches(path, device)
+        if (path := _rollouts_path(checkpoint, process)).exists():
+            state.traces = list(read_traces([path]))
+        return state
 
 
-def load(trainer: "HICRATrainer", checkpoint: str) -> None:
-    """Take up what `save` wrote; `InputError` where the checkpoint is of another run."""
-    path = Path(checkpoint) / "sgram_state.json"
+def _read_document(path: Path) -> dict[str, Any]:
     try:
-        held: dict[str, Any] = json.loads(path.read_bytes())
-        if not isinstance(held, dict):
-            raise ValueError("it is no JSON object")
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict):
+            raise ValueError("not a JSON object")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{excerpt(path)} cannot be read ({error}): this is no checkpoint of HICRATrainer; take another one"
+            f"cannot read {excerpt(path)} ({error}): the folder is not a checkpoint of HICRATrainer; use another one"
         ) from error
-    if {name: held.get(name) for name in _FORMAT} != _FORMAT:
-        raise InputError(f"{excerpt(path)} is of another version of sgram; go on with that one, or start anew")
-    if held["method"] != trainer.method.name:
+    if {name: document.get(name) for name in _FORMAT} != _FORMAT:
         raise InputError(
-            f"{excerpt(checkpoint)} was trained by method {held['method']}, not {trainer.method.name}: "
-            "give the same method, or another output_dir"
+            f"{excerpt(path)} was written by another version of sgram; resume with that one, or start again"
         )
-    if held["refreshed"]:
-        trainer._use(Lexicon.load(Path(checkpoint) / "lexicon.json"))
-    elif held["lexicon"] != (None if trainer.lexicon is None else trainer.lexicon.digest):
-        raise InputError(
-            f"{excerpt(checkpoint)} was trained with another lexicon: give the same one, or another output_dir"
-        )
-    if held["placebo"]:
-        trainer.placebo = read_placebo(held["placebo"], trainer._tokenizer, trainer._vocab_size)
-    trainer.anchor = held["anchor"]
-    trainer._step = held["step"]
-    process = trainer.accelerator.process_index
-    sampled = Path(checkpoint) / f"sampled-{process:03d}.safetensors"
-    if sampled.exists():
-        trainer._buffered_inputs = _buffer(sampled, trainer.accelerator.device)
-    rollouts = Path(checkpoint) / f"rollouts-{process:03d}.jsonl.gz"
-    if rollouts.exists():
-        seen = trainer._buffered_inputs[: trainer._step % trainer.args.generate_every]
-        filled = {row for batch in seen for row in batch["row"].tolist()}
-        trainer._rollouts = Rollouts(list(read_traces([rollouts])), filled)
-    for _ in range(int(trainer.state.epoch or 0)):  # each epoch draws its order from one generator
-        next(iter(trainer._order), None)
+    return document
 
 
-def _buffer(path: Path, device: torch.device) -> list[dict[str, torch.Tensor]]:
+def _batches_path(checkpoint: Path, process: int) -> Path:
+    return checkpoint / f"sampled-{process:03d}.safetensors"
+
+
+def _rollouts_path(checkpoint: Path, process: int) -> Path:
+    return checkpoint / f"rollouts-{process:03d}.jsonl.gz"
+
+
+def _save_batches(batches: Sequence[Mapping[str, Any]], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {
+        f"{number}/{name}": tensor.contiguous().clone()
+        for number, batch in enumerate(batches)
+        for name, tensor in batch.items()
+        if isinstance(tensor, torch.Tensor)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path)
+
+
+def _load_batches(path: Path, device: torch.device) -> list[dict[str, torch.Tensor]]:
     from safetensors.torch import load_file
 
     batches: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in load_file(path).items():  # which knows no device by the name of cpu:0
-        number, _, key = name.partition("/")
-        batches.setdefault(int(number), {})[key] = value.to(device)
+    for key, tensor in load_file(path).items():  # load_file accepts no device called cpu:0
+        number, _, name = key.partition("/")
+        batches.setdefault(int(number), {})[name] = tensor.to(device)
     return [batches[number] for number in sorted(batches)]

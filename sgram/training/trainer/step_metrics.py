@@ -1,7 +1,7 @@
-"""What is logged of a step about planning and execution tokens. Knows nothing about TRL or how a step is made."""
+"""Metrics logged at each step: means over planning and execution tokens, success, error kinds, semantic entropy."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -10,73 +10,89 @@ from sgram.metrics import maj_at_k, pass_at_k, semantic_entropy
 _SUMS = ("tokens", "entropy", "advantage", "magnitude", "logprob")
 
 
-class ClassSums:
-    """Sums over planning and over execution tokens, micro-batch by micro-batch, until a step is logged."""
+class TokenClassSums:
+    """Running sums over planning tokens and over execution tokens, from one log to the next."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sums: torch.Tensor | None = None
 
     def add(
         self,
-        planning: torch.Tensor,
-        mask: torch.Tensor,
+        planning_mask: torch.Tensor,
+        response_mask: torch.Tensor,
         entropies: torch.Tensor,
         advantages: torch.Tensor,
         logps: torch.Tensor,
     ) -> None:
-        """Add the tokens of a micro-batch, all (B, T); nothing is copied to the host."""
-        values = torch.stack([torch.ones_like(entropies), entropies, advantages, advantages.abs(), logps]).detach()
-        kinds = torch.stack([planning & mask, ~planning & mask])  # (2, B, T)
-        kept = torch.where(kinds[:, None], values[None].double(), 0.0)
-        sums = kept.sum(dim=(-2, -1))  # (2, 5)
+        """Add the tokens of a micro-batch, all arrays (B, T); nothing is copied to the host."""
+        quantities = torch.stack([torch.ones_like(entropies), entropies, advantages, advantages.abs(), logps]).detach()
+        classes = torch.stack([planning_mask & response_mask, ~planning_mask & response_mask])  # (2, B, T)
+        masked = torch.where(classes[:, None], quantities[None].double(), 0.0)
+        sums = masked.sum(dim=(-2, -1))  # (2, 5)
         self._sums = sums if self._sums is None else self._sums + sums
 
-    def take(self, reduce) -> dict[str, float]:
-        """Means since the last call, over all processes (`reduce` adds up a tensor over them)."""
+    def take(self, reduce: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
+        """Return the means since the last call, over all processes (`reduce` sums a tensor over them)."""
         if self._sums is None:
             return {}
         sums, self._sums = reduce(self._sums), None
-        named = [dict(zip(_SUMS, row, strict=True)) for row in sums.tolist()]
-        total = sum(each["tokens"] for each in named)
-        found = {"planning/share": named[0]["tokens"] / total} if total else {}
-        for kind, each in zip(("planning", "execution"), named, strict=True):
-            if each["tokens"]:
+        sums_by_class = [dict(zip(_SUMS, row, strict=True)) for row in sums.tolist()]
+        n_tokens = sum(class_sums["tokens"] for class_sums in sums_by_class)
+        metrics = {"planning/share": sums_by_class[0]["tokens"] / n_tokens} if n_tokens else {}
+        for token_class, class_sums in zip(("planning", "execution"), sums_by_class, strict=True):
+            if class_sums["tokens"]:
                 for name in ("entropy", "advantage", "magnitude"):
-                    found[f"{kind}/{name}"] = each[name] / each["tokens"]
-                found[f"{kind}/nll"] = -each["logprob"] / each["tokens"]
-        return found
+                    metrics[f"{token_class}/{name}"] = class_sums[name] / class_sums["tokens"]
+                metrics[f"{token_class}/nll"] = -class_sums["logprob"] / class_sums["tokens"]
+        return metrics
 
 
 def success_metrics(correct: Sequence[bool | None], answers: Sequence[str | None], k: int) -> dict[str, float]:
-    """pass@1, pass@k and maj@k over groups of `k` rows that follow each other.
+    """Return pass@1, pass@k and maj@k over groups of `k` consecutive rows.
 
-    Groups with a response that could not be judged are left out; maj@k is given where answers are known.
+    A group with a response that could not be judged is left out. maj@k needs answers.
+
+    >>> success_metrics([True, False, False, False], [None] * 4, 2)
+    {'pass@1': 0.25, 'pass@2': 0.5}
     """
     groups = [list(correct[start : start + k]) for start in range(0, len(correct), k)]
-    known = [number for number, group in enumerate(groups) if None not in group]
-    if not known:
+    judged_groups = [
+        (index, [is_correct for is_correct in group if is_correct is not None])
+        for index, group in enumerate(groups)
+        if None not in group
+    ]
+    if not judged_groups:
         return {}
-    right = [sum(groups[number]) for number in known]
-    found = {"pass@1": sum(right) / (k * len(known))}
+    n_correct = [sum(group) for _, group in judged_groups]
+    metrics = {"pass@1": sum(n_correct) / (k * len(judged_groups))}
     if k > 1:
-        found[f"pass@{k}"] = sum(float(pass_at_k(k, each, k)) for each in right) / len(known)
+        metrics[f"pass@{k}"] = sum(float(pass_at_k(k, count, k)) for count in n_correct) / len(judged_groups)
         if any(answer is not None for answer in answers):
-            votes = [maj_at_k(answers[number * k : number * k + k], groups[number], k=k) for number in known]
-            found[f"maj@{k}"] = sum(votes) / len(votes)
-    return found
+            votes = [maj_at_k(answers[index * k : index * k + k], group, k=k) for index, group in judged_groups]
+            metrics[f"maj@{k}"] = sum(votes) / len(votes)
+    return metrics
 
 
 def error_shares(correct: Sequence[bool | None], errors: Sequence[str | None]) -> dict[str, float]:
-    """Share of each kind of error among the responses that were judged; empty where no kind is known."""
-    judged = [error for right, error in zip(correct, errors, strict=True) if right is not None]
-    if not any(judged):
+    """Return the share of each error kind among the judged responses; empty if no kind is known.
+
+    >>> error_shares([True, False], [None, "format"])
+    {'error/strategic': 0.0, 'error/procedural': 0.0, 'error/format': 0.5}
+    """
+    judged_errors = [error for is_correct, error in zip(correct, errors, strict=True) if is_correct is not None]
+    if not any(judged_errors):
         return {}
-    counts = Counter(error for error in judged if error is not None)
-    return {f"error/{kind}": counts[kind] / len(judged) for kind in ("strategic", "procedural", "format")}
+    counts = Counter(error for error in judged_errors if error is not None)
+    return {f"error/{kind}": counts[kind] / len(judged_errors) for kind in ("strategic", "procedural", "format")}
 
 
-def gram_entropy(labels: Counter) -> dict[str, float]:
-    """Semantic entropy (nats) of the grams found in a step's responses, and how many were found."""
-    if not labels:
+def gram_entropy(gram_counts: Counter[str]) -> dict[str, float]:
+    """Return the semantic entropy (nats) of the grams in a step's responses, and their number.
+
+    >>> gram_entropy(Counter({"wait": 2}))
+    {'semantic_entropy': 0.0, 'grams': 2.0}
+    """
+    entropy = semantic_entropy(gram_counts) if gram_counts else None
+    if entropy is None:
         return {}
-    return {"semantic_entropy": float(semantic_entropy(labels)), "grams": float(sum(labels.values()))}
+    return {"semantic_entropy": float(entropy), "grams": float(sum(gram_counts.values()))}

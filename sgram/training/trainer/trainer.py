@@ -1,110 +1,148 @@
-"""HICRA on TRL's `GRPOTrainer`: masks become `(B, T)` advantages. Knows nothing about tasks or run directories.
+"""`HICRATrainer`: HICRA on TRL's `GRPOTrainer`, by folding masks into `(B, T)` advantages.
 
-The mask is made of the sampled ids while rows are still in group order, and travels with its row through TRL's
-shuffling, splitting and reuse. What needs the current policy's entropies happens inside TRL's own loss: it reads the
-advantages after it has computed them, from a copy of the inputs that is ours.
+The mask is computed from the sampled ids while rows are still in group order, and stays with its row through TRL's
+shuffling, splitting and reuse. A method that needs the current policy's entropies acts inside TRL's own loss: TRL reads
+the advantages after it has computed the entropies, from a copy of the inputs that belongs to this trainer.
 """
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
-from trl import GRPOTrainer
+from trl.trainer.grpo_trainer import GRPOTrainer
 
+from sgram.errors import SgramError
+from sgram.grading.outcome import TaskOutcome
 from sgram.lexicon import Lexicon
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
-from sgram.training.credit.advantages import longer_than_mean
+from sgram.training.credit.advantages import longer_than_group_mean
 from sgram.training.credit.covariance import kl_cov_penalty
-from sgram.training.credit.registry import RolloutBatch, UpdateBatch
+from sgram.training.credit.method import RolloutBatch, UpdateBatch
 from sgram.training.credit.regularizers import anchored_loss, siren_entropy
-from sgram.training.trainer import checks as guards
-from sgram.training.trainer import state
-from sgram.training.trainer.checkpoints import STAGING, clear_staging, publish, told_when_the_disk_is_full
+from sgram.training.trainer.checkpoints import STAGING, clear_staging, explain_disk_faults, publish_checkpoint
+from sgram.training.trainer.checks import (
+    FiniteGradientCheck,
+    TrainerFeatures,
+    check_combination,
+    check_groups,
+    check_loss,
+    check_processing_class,
+    resolve_config,
+    resolve_lexicon,
+)
 from sgram.training.trainer.config import HICRAConfig
-from sgram.training.trainer.placebo import Placebo, draw_placebo
-from sgram.training.trainer.refresh_lexicon import refreshed_lexicon
-from sgram.training.trainer.rewards import verdicts_of, watched
-from sgram.training.trainer.rollouts import Rollouts, as_traces, rollouts_path, write_rollouts
+from sgram.training.trainer.loss_reduction import LossReduction
+from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
+from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
+from sgram.training.trainer.refresh_lexicon import refresh_lexicon
+from sgram.training.trainer.rewards import check_rewards, find_outcomes
+from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
 from sgram.training.trainer.sampler import sample_rows
 from sgram.training.trainer.siren import NucleusProbe, check_siren
-from sgram.training.trainer.step_metrics import ClassSums, error_shares, gram_entropy, success_metrics
-from sgram.training.trainer.trl_contract import check_hooks
+from sgram.training.trainer.state import TrainerState
+from sgram.training.trainer.step_metrics import TokenClassSums, error_shares, gram_entropy, success_metrics
+from sgram.training.trainer.trl_contract import check_trl
 
 
 class HICRATrainer(GRPOTrainer):
-    """TRL's trainer, with the credit of `HICRAConfig.method`. What `GRPOTrainer` takes, it takes.
+    """TRL's GRPO trainer with the credit method of `HICRAConfig.method`. Takes all arguments of `GRPOTrainer`.
 
-    `lexicon` (a `Lexicon`, a file or a preset) says what planning is; methods without masks use it for the log only
-    and need none. `placebo_responses` (token ids) are what a placebo's share is matched on, by default what is
-    sampled first.
+    `lexicon` (a `Lexicon`, a path or a preset) defines the planning tokens. Methods without a mask need none and use it
+    for the log only. A placebo's share of tokens is matched on `placebo_responses` (token ids), by default on the
+    responses that are sampled first.
+
     Each step logs the planning share, entropies and advantages of planning and execution tokens, semantic entropy,
-    pass@k and maj@k, and leaves what was sampled in ``<output_dir>/rollouts/``, which `sgram mine` reads.
+    pass@k and maj@k, and writes the sampled responses to ``<output_dir>/rollouts/``, which `sgram mine` reads.
     """
 
-    _tag_names = ("trl", "grpo", "hicra")
+    _tag_names = ["trl", "grpo", "hicra"]  # noqa: RUF012  as TRL declares it
     _name = "HICRA"
+    args: HICRAConfig
+    model: Any
+    num_generations: int
+    max_completion_length: int
+    _buffered_inputs: Any
 
     def __init__(
         self,
         model: Any,
         reward_funcs: Any = None,
         args: HICRAConfig | None = None,
-        *others: Any,
+        *positional: Any,
         lexicon: Lexicon | str | None = None,
         placebo_responses: Sequence[Sequence[int]] | None = None,
         **named: Any,
-    ):
-        check_hooks()
-        args = guards.checked_config(args, model)
-        self.method, self.method_settings = args.chosen, args.method_settings
-        guards.check_processing_class(model, others, named)
-        self.lexicon = guards.checked_lexicon(lexicon, self.method)
+    ) -> None:
+        check_trl()
+        args = resolve_config(args, model)
+        self.method, self.method_settings = args.credit_method, args.method_settings
+        check_processing_class(model, positional, named)
+        self.lexicon = resolve_lexicon(lexicon, self.method)
         self.placebo: Placebo | None = None
         self._placebo_responses = placebo_responses
-        reward_funcs = reward_funcs if isinstance(reward_funcs, list | tuple | None) else [reward_funcs]
-        super().__init__(model, [watched(each) for each in reward_funcs or []], args, *others, **named)
-        guards.check_combination(self)
-        self.add_callback(guards.FiniteGradients(self))
-        vocabulary = getattr(self.accelerator.unwrap_model(self.model).config.get_text_config(), "vocab_size", None)
-        self._vocab_size = vocabulary
-        self._use(self.lexicon)
+        reward_functions = reward_funcs if isinstance(reward_funcs, list | tuple | None) else [reward_funcs]
+        super().__init__(
+            model, [check_rewards(function) for function in reward_functions or []], args, *positional, **named
+        )
+        is_sharded = bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
+        check_combination(args, self._features(is_sharded))
+        self.add_callback(FiniteGradientCheck(self.names_of_traces, is_sharded))
+        text_config = self._unwrapped_model().config.get_text_config()
+        self._vocab_size: int | None = getattr(text_config, "vocab_size", None)
+        self._set_lexicon(self.lexicon)
         self.anchor: float | None = None
-        self._probe = None
+        self._nucleus_probe: NucleusProbe | None = None
         if self.method.penalty == "siren":
-            check_siren(self.accelerator.unwrap_model(self.model), guards.is_sharded(self))
-            self._probe = NucleusProbe(self.method_settings.siren_top_p, self.temperature)
-        self._class_sums = ClassSums()
+            check_siren(self._unwrapped_model(), is_sharded)
+            self._nucleus_probe = NucleusProbe(self.method_settings.siren_top_p, self.temperature)
+        self._class_sums = TokenClassSums()
         self._rollouts: Rollouts | None = None
-        self._names: list[str] = []
-        self._sampled: dict[str, Any] = {}
-        self._current: dict[str, Any] | None = None
-        self._writing = False
-        self._order: Any = None
+        self._trace_ids: list[str] = []
+        self._sampled: SampledBatch | None = None
+        self._update_inputs: dict[str, Any] | None = None
+        self._is_staging = False
+        self._train_sampler: Any = None
         if self.accelerator.is_main_process:
-            clear_staging(args.output_dir)
+            clear_staging(self._output_directory)
 
-    def _use(self, lexicon: Lexicon | None) -> None:
+    def _features(self, is_sharded: bool) -> TrainerFeatures:
+        dataset: Any = self.train_dataset
+        return TrainerFeatures(
+            n_problems=len(dataset) if hasattr(dataset, "__len__") else None,
+            has_lexicon=self.lexicon is not None,
+            has_tools=bool(self.tools),
+            is_sharded=is_sharded,
+        )
+
+    def _set_lexicon(self, lexicon: Lexicon | None) -> None:
         self.lexicon = lexicon
-        self.tagger = None if lexicon is None else self._tagger(lexicon)
+        self.tagger = None if lexicon is None else PlanningTagger(lexicon, self._tokenizer, vocab_size=self._vocab_size)
         self.finder = None if lexicon is None else SpanFinder(lexicon)
 
-    def _tagger(self, lexicon: Lexicon) -> PlanningTagger:
-        return PlanningTagger(lexicon, self._tokenizer, vocab_size=self._vocab_size)
+    def _unwrapped_model(self) -> Any:
+        return self.accelerator.unwrap_model(self.model)
 
-    # What is sampled
+    @property
+    def _output_directory(self) -> str:
+        return self.args.output_dir or ""
 
-    def _get_train_sampler(self, dataset=None):
-        # kept, so that `state.load` can bring the order of problems to the epoch it goes on in
-        self._order = super()._get_train_sampler(dataset)
-        return self._order
+    # -- sampling ---------------------------------------------------------------------------------------
 
-    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, *more, **named):
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        # stored, so that `_apply_state` can bring the order of problems to the epoch of a checkpoint
+        self._train_sampler = super()._get_train_sampler(dataset)
+        return self._train_sampler
+
+    def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: Any, *args: Any, **named: Any
+    ) -> Any:
         if not self.args.drop_finished_rows:
-            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, *more, **named)
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, *args, **named)
         model = self.accelerator.unwrap_model(self.model_wrapped)
         was_training = model.training
         model.eval()
@@ -123,265 +161,331 @@ class HICRATrainer(GRPOTrainer):
             model.train(was_training)
         return rows, None
 
-    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
-        began = time.perf_counter()
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
+        started = time.perf_counter()
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        self._sampled = {
-            "inputs": inputs,
-            "prompts": prompts,
-            "completions": completions,
-            "ids": completion_ids_list,
-            "rewards": rewards * self.reward_weights.to(rewards.device),
-            "verdicts": verdicts_of(self.reward_funcs, len(prompts)),
-            "judging": time.perf_counter() - began,
-        }
+        self._sampled = SampledBatch(
+            inputs,
+            prompts,
+            completions,
+            completion_ids_list,
+            rewards * self.reward_weights.to(rewards.device),
+            find_outcomes(self.reward_funcs, len(prompts)),
+            time.perf_counter() - started,
+        )
         return rewards
 
-    def _generate_and_score_completions(self, inputs):
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
         if self.model.training:
-            self._before_sampling()
-        output = super()._generate_and_score_completions(inputs)
+            self._refresh_lexicon_if_due()
+        batch = super()._generate_and_score_completions(inputs)
         if not self.model.training:
-            return output
-        guards.check_groups(self._sampled["prompts"], self.accelerator.process_index, self.num_generations)
-        mask = trained_on(output)
-        began = time.perf_counter()
-        planning, credit = self._masks(output["completion_ids"], mask)
-        masking = time.perf_counter() - began
+            return batch
+        sampled = self._sampled
+        if sampled is None:
+            raise SgramError("TRL has sampled responses without computing their rewards")
+        check_groups(sampled.prompts, self.accelerator.process_index, self.num_generations)
+        mask = response_mask(batch)
+        started = time.perf_counter()
+        planning_mask, credit_mask = self._masks(batch["completion_ids"], mask)
+        masking_seconds = time.perf_counter() - started
         n_rows = len(mask)
-        output["planning_mask"] = planning
-        output["credit_mask"] = credit
-        output["row"] = torch.arange(n_rows, device=mask.device)
+        rows = own_rows(self.accelerator, n_rows)
+        batch["planning_mask"] = planning_mask
+        batch["credit_mask"] = credit_mask
+        batch["row"] = torch.arange(n_rows, device=mask.device)
         lengths = self.accelerator.gather(mask.sum(1)).tolist()
-        longer = longer_than_mean(lengths, [row // self.num_generations for row in range(len(lengths))])
-        output["longer"] = torch.from_numpy(longer[self._own(n_rows)]).to(mask.device)
+        is_long = longer_than_group_mean(lengths, [index // self.num_generations for index in range(len(lengths))])
+        batch["longer"] = torch.from_numpy(is_long[rows]).to(mask.device)
         if self.method.at_rollout is not None:
-            output["advantages"] = self._shaped(output["advantages"], credit, mask)
+            batch["advantages"] = self._shape_advantages(batch["advantages"], credit_mask, mask)
         elif self.method.at_update is not None:
-            output["advantages"] = output["advantages"][:, None].expand(mask.shape).contiguous()
-        if self._probe is not None and self.anchor is None:
-            self.anchor = self._measured_anchor(output)
-        self._rollouts = Rollouts(self._traces(self._own(n_rows)))
-        self._names = [trace.id for trace in self._rollouts.traces]
-        self._log_sampled(masking)
-        return output
+            batch["advantages"] = batch["advantages"][:, None].expand(mask.shape).contiguous()
+        if self._nucleus_probe is not None and self.anchor is None:
+            self.anchor = self._measure_anchor(batch, self._nucleus_probe)
+        self._rollouts = Rollouts(make_traces(sampled, self.state.global_step, rows, self.args.success_reward))
+        self._trace_ids = [trace.id for trace in self._rollouts.traces]
+        self._log_sampled(sampled, self._rollouts, masking_seconds)
+        return batch
 
-    def _traces(self, own: slice):
-        return as_traces(self._sampled, self.state.global_step, own, self.args.success_reward)
-
-    def names_of(self, rows: list[int] | None) -> list[str]:
-        """Ids of the traces in rows of the current batch, all of them for None; what is known is written first."""
+    def names_of_traces(self, rows: list[int] | None) -> list[str]:
+        """Return the ids of the traces in `rows` of the current batch (None: all), and write the rollouts so far."""
         self._write_rollouts()
-        if not self._names:  # taken up from a checkpoint
+        if not self._trace_ids:  # the batch comes from a checkpoint
             return ["those written last"]
-        return self._names if rows is None else [self._names[row] for row in rows]
+        return self._trace_ids if rows is None else [self._trace_ids[row] for row in rows]
 
-    def _before_sampling(self) -> None:
-        step, every = self.state.global_step, self.args.refresh_lexicon
-        if every and step and step % every == 0 and self.lexicon is not None:
-            self._use(refreshed_lexicon(self.lexicon, self.args, step, self.accelerator))
+    def _refresh_lexicon_if_due(self) -> None:
+        step, interval = self.state.global_step, self.args.refresh_lexicon
+        if interval and step and step % interval == 0 and self.lexicon is not None:
+            self._set_lexicon(refresh_lexicon(self.lexicon, self.args, step, self.accelerator))
 
-    def _own(self, n_rows: int) -> slice:
-        """This process's rows of what was gathered from all."""
-        first = self.accelerator.process_index * n_rows
-        return slice(first, first + n_rows)
-
-    def _masks(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(planning tokens, tokens that get credit), both bool (B, T)."""
-        nothing = torch.zeros_like(mask)
-        planning = nothing if self.tagger is None else self.tagger(ids, mask) & mask
+    def _masks(self, token_ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the planning mask and the credit mask, both bool (B, T), inside the response `mask`."""
+        planning_mask = torch.zeros_like(mask)
+        if self.tagger is not None:
+            tagged: Any = self.tagger(token_ids, mask)
+            planning_mask = tagged & mask
         if not self.method.mask.startswith("placebo"):
-            return planning, planning
+            return planning_mask, planning_mask
         if self.placebo is None:
-            self.placebo = self._drawn_placebo(ids, mask)
-        return planning, self.placebo(ids, mask, planning)
+            self.placebo = self._draw_placebo(token_ids, mask)
+        return planning_mask, self.placebo(token_ids, mask, planning_mask)
 
-    def _drawn_placebo(self, ids: torch.Tensor, mask: torch.Tensor) -> Placebo:
+    def _draw_placebo(self, token_ids: torch.Tensor, mask: torch.Tensor) -> Placebo:
+        if self.tagger is None:
+            raise SgramError(f"method {self.method.name} has no lexicon to match a placebo to")
         responses = self._placebo_responses
         if responses is None:
-            own = [row[kept].tolist() for row, kept in zip(ids, mask, strict=True)]
-            responses = guards.gathered(self.accelerator, own)
+            local_responses = [row[row_mask].tolist() for row, row_mask in zip(token_ids, mask, strict=True)]
+            responses = gather_list(self.accelerator, local_responses)
         draw = self.args.seed if self.args.placebo_draw is None else self.args.placebo_draw
         return draw_placebo(self.method.mask, self.tagger, responses, draw, self._tokenizer, self._vocab_size)
 
-    def _shaped(self, advantages: torch.Tensor, credit: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The method's (B, T) advantages; groups may span processes, so all of their rows are looked at."""
+    def _shape_advantages(
+        self, advantages: torch.Tensor, credit_mask: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the method's (B, T) advantages. Groups may span processes, so the rows of all processes are read."""
+        if self.method.at_rollout is None:
+            return advantages
         n_rows, width = mask.shape
         if self.accelerator.num_processes > 1:
-            both = self.accelerator.pad_across_processes(torch.stack((credit, mask), -1).byte(), dim=1)
-            both = self.accelerator.gather(both).bool()
-            advantages, credit, mask = self.accelerator.gather(advantages), both[..., 0], both[..., 1]
+            stacked = self.accelerator.pad_across_processes(torch.stack((credit_mask, mask), -1).byte(), dim=1)
+            stacked = self.accelerator.gather(stacked).bool()
+            advantages = self.accelerator.gather(advantages)
+            credit_mask, mask = stacked[..., 0], stacked[..., 1]
         groups = torch.arange(len(advantages), device=mask.device) // self.num_generations
-        shaped = self.method.at_rollout(RolloutBatch(advantages, credit, mask, groups), self.method_settings)
-        return shaped[self._own(n_rows), :width].contiguous() if len(shaped) > n_rows else shaped
+        shaped: torch.Tensor = self.method.at_rollout(
+            RolloutBatch(advantages, credit_mask, mask, groups), self.method_settings
+        )
+        return shaped[own_rows(self.accelerator, n_rows), :width].contiguous() if len(shaped) > n_rows else shaped
 
-    def _measured_anchor(self, output: dict[str, torch.Tensor]) -> float:
-        """Peak nucleus entropy of the policy as it is, over everything sampled at this step (SIREN's anchor)."""
-        ids = torch.cat((output["prompt_ids"], output["completion_ids"]), 1)
-        attended = torch.cat((output["prompt_mask"], output["completion_mask"]), 1)
-        mask = trained_on(output)
-        with torch.no_grad(), self._probe.reading(self.accelerator.unwrap_model(self.model), mask):
+    def _measure_anchor(self, batch: Mapping[str, torch.Tensor], probe: NucleusProbe) -> float:
+        """Return the peak nucleus entropy of the current policy over all responses of this step (SIREN's anchor)."""
+        ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
+        attention_mask = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
+        mask = response_mask(batch)
+        with torch.no_grad(), probe.recording(self._unwrapped_model(), mask):
             super()._get_per_token_logps_and_entropies(
-                self.model, ids, attended, mask.shape[1], batch_size=self.args.per_device_train_batch_size
+                self.model, ids, attention_mask, mask.shape[1], batch_size=self.args.per_device_train_batch_size
             )
-        entropy = siren_entropy(self._probe.take(), mask, self.method_settings.siren_peak_share)
-        return self.accelerator.gather(entropy.detach().reshape(1)).mean().item()
+        entropy = siren_entropy(probe.take(), mask, self.method_settings.siren_peak_share)
+        return float(self.accelerator.gather(entropy.detach().reshape(1)).mean().item())
 
-    # What is learned from it
+    # -- loss -------------------------------------------------------------------------------------------
 
-    def _get_per_token_logps_and_entropies(self, model, *given, **named):
-        current = self._current
-        if current is None or not named.get("compute_entropy"):
-            return super()._get_per_token_logps_and_entropies(model, *given, **named)
-        probing = nullcontext()
-        if self._probe is not None:
-            probing = self._probe.reading(self.accelerator.unwrap_model(model), trained_on(current))
-        with probing:
-            found = super()._get_per_token_logps_and_entropies(model, *given, **named)
-        logps, entropies = found[:2]
-        current["logps"], current["entropies"] = logps, entropies.detach()
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **named: Any) -> Any:
+        inputs = self._update_inputs
+        if inputs is None or not named.get("compute_entropy"):
+            return super()._get_per_token_logps_and_entropies(model, *args, **named)
+        recording: AbstractContextManager[None] = nullcontext()
+        if self._nucleus_probe is not None:
+            recording = self._nucleus_probe.recording(self.accelerator.unwrap_model(model), response_mask(inputs))
+        with recording:
+            logps_and_entropies = super()._get_per_token_logps_and_entropies(model, *args, **named)
+        logps, entropies = logps_and_entropies[:2]
+        inputs["logps"], inputs["entropies"] = logps, entropies.detach()
         if self.method.at_update is not None:
-            current["advantages"] = self.method.at_update(self._update_batch(current), self.method_settings)
-        return found
+            inputs["advantages"] = self.method.at_update(self._update_batch(inputs), self.method_settings)
+        return logps_and_entropies
 
-    def _update_batch(self, current: dict[str, Any]) -> UpdateBatch:
-        logps = current["logps"].detach()
-        old = current.get("old_per_token_logps")
+    def _update_batch(self, inputs: Mapping[str, Any]) -> UpdateBatch:
+        logps = inputs["logps"].detach()
+        old_logps = inputs.get("old_per_token_logps")
         generator = torch.Generator().manual_seed((self.args.seed << 32) ^ self._step)
         return UpdateBatch(
-            advantages=current["advantages"],
-            planning=current["credit_mask"],
-            mask=trained_on(current),
-            entropies=current["entropies"],
+            advantages=inputs["advantages"],
+            credit_mask=inputs["credit_mask"],
+            response_mask=response_mask(inputs),
+            entropies=inputs["entropies"],
             logps=logps,
-            old_logps=logps if old is None else old,
-            long=current["longer"],
+            old_logps=logps if old_logps is None else old_logps,
+            is_long=inputs["longer"],
             generator=generator,
-            gather=self._gathered_values if self.accelerator.num_processes > 1 else None,
+            gather_entropies=self._gather_entropies if self.accelerator.num_processes > 1 else None,
         )
 
-    def _gathered_values(self, values: torch.Tensor) -> torch.Tensor:
-        """Values of all processes, (n,), however many each has."""
-        padded = self.accelerator.pad_across_processes(values.contiguous(), dim=0, pad_index=torch.nan)
-        found = self.accelerator.gather(padded)
-        return found[~found.isnan()]
+    def _gather_entropies(self, entropies: torch.Tensor) -> torch.Tensor:
+        return gather_uneven(self.accelerator, entropies)
 
-    def _compute_loss(self, model, inputs):
+    def _compute_loss(self, model: Any, inputs: Any) -> Any:
         if "planning_mask" not in inputs:  # evaluation
             return super()._compute_loss(model, inputs)
-        current = dict(inputs)  # the buffer is used again at the next iteration: it is never written to
-        self._current = current
+        inputs = dict(inputs)  # a copy, because TRL uses its buffer again at the next iteration
+        self._update_inputs = inputs
         try:
-            loss = super()._compute_loss(model, current)
+            loss = super()._compute_loss(model, inputs)
         finally:
-            self._current = None
-        loss = loss + self._penalty(current)
-        mask = trained_on(current)
-        self._fill_rollouts(current, mask)
-        guards.check_loss(self, loss, current, mask)
-        advantages = current["advantages"]
-        advantages = advantages[:, None].expand(mask.shape) if advantages.dim() == 1 else advantages
-        self._class_sums.add(
-            current["planning_mask"], mask, current["entropies"], advantages, current["logps"].detach()
+            self._update_inputs = None
+        loss = loss + self._penalty(inputs)
+        mask = response_mask(inputs)
+        self._fill_rollouts(inputs, mask)
+        check_loss(
+            loss,
+            inputs,
+            mask,
+            self.accelerator,
+            step=self.state.global_step + 1,
+            output_dir=self._output_directory,
+            trace_names=self.names_of_traces,
         )
+        advantages = inputs["advantages"]
+        advantages = advantages[:, None].expand(mask.shape) if advantages.dim() == 1 else advantages
+        self._class_sums.add(inputs["planning_mask"], mask, inputs["entropies"], advantages, inputs["logps"].detach())
         return loss
 
-    def _penalty(self, current: dict[str, Any]) -> torch.Tensor | float:
-        """What the method adds to TRL's loss, a scalar; TRL has the uniform entropy bonus itself."""
-        accumulation = self.current_gradient_accumulation_steps
+    def _penalty(self, inputs: Mapping[str, Any]) -> torch.Tensor | float:
+        """Return the scalar that the method adds to TRL's loss; TRL adds the uniform entropy bonus itself."""
         if self.method.penalty == "siren":
-            share = self.method_settings.siren_peak_share
-            entropy = siren_entropy(self._probe.take(), trained_on(current), share)
-            if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
-                own = entropy.detach()
-                entropy = entropy + (self.accelerator.reduce(own, "mean") - own)
-            self._metrics["train"]["siren/entropy"].append(entropy.item())
-            self._metrics["train"]["siren/anchor"].append(self.anchor)
-            return self.method_settings.siren_coef * anchored_loss(entropy, self.anchor) / accumulation
+            return self._siren_penalty(inputs)
         if self.method.penalty == "kl-cov":
-            batch = self._update_batch(current)
-            per_token = kl_cov_penalty(current["logps"], batch, self.method_settings)
-            return guards.aggregated(self, per_token, batch.mask, current)
+            batch = self._update_batch(inputs)
+            token_terms = kl_cov_penalty(inputs["logps"], batch, self.method_settings)
+            reduce_terms = LossReduction(
+                self.loss_type,
+                self.current_gradient_accumulation_steps,
+                self.max_completion_length,
+                self.args.n_steps_per_generation,
+                self.accelerator.num_processes,
+            )
+            return reduce_terms(token_terms, batch.response_mask, inputs["num_items_in_batch"])
         return 0.0
 
-    def _fill_rollouts(self, current: dict[str, Any], mask: torch.Tensor) -> None:
+    def _siren_penalty(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        probe, anchor = self._nucleus_probe, self.anchor
+        if probe is None or anchor is None:
+            raise SgramError("SIREN's anchor is missing: no step has sampled responses to measure it on")
+        entropy = siren_entropy(probe.take(), response_mask(inputs), self.method_settings.siren_peak_share)
+        if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
+            constant = entropy.detach()
+            entropy = entropy + (self.accelerator.reduce(constant, "mean") - constant)
+        self._metrics["train"]["siren/entropy"].append(entropy.item())
+        self._metrics["train"]["siren/anchor"].append(anchor)
+        penalty = self.method_settings.siren_coef * anchored_loss(entropy, anchor)
+        return penalty / self.current_gradient_accumulation_steps
+
+    def _fill_rollouts(self, inputs: Mapping[str, Any], mask: torch.Tensor) -> None:
         if self._rollouts is None:
             return
         self._rollouts.fill(
-            current["row"].tolist(),
-            current["logps"].detach().float().cpu().numpy(),
-            current["entropies"].float().cpu().numpy(),
+            inputs["row"].tolist(),
+            inputs["logps"].detach().float().cpu().numpy(),
+            inputs["entropies"].float().cpu().numpy(),
             mask.cpu().numpy(),
         )
-        if self._rollouts.complete:
+        if self._rollouts.is_complete:
             self._write_rollouts()
 
     def _write_rollouts(self) -> None:
         if self._rollouts is not None and self.args.save_rollouts:
             step = self._rollouts.traces[0].step
             accelerator = self.accelerator
-            path = rollouts_path(self.args.output_dir, step, accelerator.process_index, accelerator.num_processes)
+            path = rollouts_path(
+                self._output_directory, step or 0, accelerator.process_index, accelerator.num_processes
+            )
             write_rollouts(path, self._rollouts)
         self._rollouts = None
 
-    # What is said of it
+    # -- log --------------------------------------------------------------------------------------------
 
-    def _log_sampled(self, masking: float) -> None:
-        metrics = self._metrics["train"]
-        traces = self._rollouts.traces
-        verdicts = self._sampled["verdicts"]
-        grams = Counter()
+    def _log_sampled(self, sampled: SampledBatch, rollouts: Rollouts, masking_seconds: float) -> None:
+        traces = rollouts.traces
+        gram_counts: Counter[str] = Counter()
         if self.finder is not None:
-            began = time.perf_counter()
-            grams.update(span.gram for trace in traces for span in self.finder(trace.text))
-            masking += time.perf_counter() - began
-        own = [
-            [(trace.correct, trace.answer) for trace in traces],
-            [None if verdicts is None else verdict.error for verdict in verdicts or traces],
-            [grams],
-        ]
-        rows, errors, counts = (guards.gathered(self.accelerator, each) for each in own)
+            started = time.perf_counter()
+            gram_counts.update(span.gram for trace in traces for span in self.finder(trace.text))
+            masking_seconds += time.perf_counter() - started
+        outcomes: Sequence[TaskOutcome | None] = sampled.outcomes or [None] * len(traces)
+        rows = gather_list(self.accelerator, [(trace.correct, trace.answer) for trace in traces])
+        errors = gather_list(self.accelerator, [None if outcome is None else outcome.error for outcome in outcomes])
+        all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
-        found = success_metrics(correct, answers, self.num_generations)
-        found |= error_shares(correct, errors) | gram_entropy(sum(counts, Counter()))
-        found |= {"time/masking": masking, "time/judging": self._sampled["judging"]}
-        for name, value in found.items():
-            metrics[name].append(value)
+        metrics = success_metrics(correct, answers, self.num_generations)
+        metrics |= error_shares(correct, errors) | gram_entropy(sum(all_counts, Counter()))
+        metrics |= {"time/masking": masking_seconds, "time/judging": sampled.judging_seconds}
+        for name, number in metrics.items():
+            self._metrics["train"][name].append(number)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """TRL's log, with the means over planning and execution tokens."""
+        """Log as TRL does, with the means over planning and execution tokens."""
         if self.model.training:
-            for name, value in self._class_sums.take(lambda sums: self.accelerator.reduce(sums, "sum")).items():
-                self._metrics["train"][name].append(value)
+            means = self._class_sums.take(lambda sums: self.accelerator.reduce(sums, "sum"))
+            for name, mean in means.items():
+                self._metrics["train"][name].append(mean)
         super().log(logs, start_time)
 
-    # What is kept of it
+    # -- checkpoints ------------------------------------------------------------------------------------
 
-    def _get_output_dir(self, trial=None):
-        path = super()._get_output_dir(trial)
-        return f"{path}/{STAGING}" if self._writing else path
+    def _get_output_dir(self, trial: Any = None) -> str:
+        path: str = super()._get_output_dir(trial)
+        return f"{path}/{STAGING}" if self._is_staging else path
 
-    def _save_checkpoint(self, model, trial):
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
         directory = super()._get_output_dir(trial)
-        with told_when_the_disk_is_full(directory):
-            self._writing = True
+        with explain_disk_faults(directory):
+            self._is_staging = True
             try:
                 super()._save_checkpoint(model, trial)
-                state.save(self, self._get_output_dir(trial))
+                checkpoint = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+                self._checkpoint_state().save(checkpoint, self.accelerator.process_index)
             finally:
-                self._writing = False
+                self._is_staging = False
             self.accelerator.wait_for_everyone()
             if self.accelerator.is_main_process:
-                publish(directory, self.args.save_total_limit)
+                publish_checkpoint(directory, self.args.save_total_limit)
             self.accelerator.wait_for_everyone()
 
-    def _load_optimizer_and_scheduler(self, checkpoint):
+    def _load_optimizer_and_scheduler(self, checkpoint: Any) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            state.load(self, checkpoint)
+            state = TrainerState.load(
+                Path(checkpoint),
+                self.accelerator.process_index,
+                self.accelerator.device,
+                method=self.method.name,
+                lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
+            )
+            self._apply_state(state)
+
+    def _checkpoint_state(self) -> TrainerState:
+        """Return what a checkpoint must store beside TRL's files."""
+        state = TrainerState(
+            step=self._step,
+            method=self.method.name,
+            anchor=self.anchor,
+            lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
+            is_refreshed=bool(self.args.refresh_lexicon),
+            placebo=None if self.placebo is None else self.placebo.to_json(),
+            lexicon=self.lexicon,
+        )
+        if self._n_used_micro_batches and self._buffered_inputs is not None:
+            state.sampled_batches = list(self._buffered_inputs)
+            # rollouts of a generation that the loss has not finished are not written yet
+            state.traces = [] if self._rollouts is None else self._rollouts.traces
+        return state
+
+    @property
+    def _n_used_micro_batches(self) -> int:
+        """Micro-batches of the current generation that have been used."""
+        return int(self._step % self.args.micro_batches_per_generation)
+
+    def _apply_state(self, state: TrainerState) -> None:
+        """Continue from what a checkpoint stored."""
+        if state.is_refreshed:
+            self._set_lexicon(state.lexicon)
+        if state.placebo:
+            self.placebo = read_placebo(state.placebo, self._tokenizer, self._vocab_size)
+        self.anchor, self._step = state.anchor, state.step
+        if state.sampled_batches:
+            self._buffered_inputs = state.sampled_batches
+        if state.traces:
+            used_batches = state.sampled_batches[: self._n_used_micro_batches]
+            self._rollouts = Rollouts(state.traces, {row for batch in used_batches for row in batch["row"].tolist()})
+        for _ in range(int(self.state.epoch or 0)):  # each epoch draws its order from one generator
+            next(iter(self._train_sampler), None)
 
 
-def trained_on(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Bool (B, T): the response tokens that the policy wrote, without padding and words of tools."""
+def response_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return bool (B, T): the response tokens that the policy wrote, without padding and words of tools."""
     mask = batch["completion_mask"]
     return (mask if "tool_mask" not in batch else mask * batch["tool_mask"]).bool()

@@ -1,19 +1,19 @@
-"""What this package asks of TRL, checked before training begins. Knows nothing about what is done with it.
+"""What `HICRATrainer` relies on in TRL, checked before training begins.
 
-`HICRATrainer` changes GRPO at a few named places. Where one of them has moved, nothing may go on silently: that is
-how a mask comes to have no effect.
+`HICRATrainer` overrides GRPO at a few named methods. If a release of TRL has changed one of them, training must stop:
+otherwise a mask silently has no effect.
 """
 
 import inspect
 
 import trl
-from trl import GRPOTrainer
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from sgram.errors import SgramError
 
-TESTED = "1.16"
+TESTED_VERSION = "1.16"
 """The release of TRL that the tests were run with."""
-_PARAMETERS = {
+PARAMETERS = {
     "_generate_and_score_completions": ("inputs",),
     "_get_per_token_logps_and_entropies": (
         "model",
@@ -34,38 +34,39 @@ _PARAMETERS = {
     "training_step": ("model", "inputs", "num_items_in_batch"),
     "log": ("logs", "start_time"),
 }
-_PHRASES = {
+"""Overridden or called method -> the parameters that it must have."""
+PHRASES = {
     "_compute_loss": ('inputs["advantages"]', "advantages.unsqueeze(1)", "_get_per_token_logps_and_entropies("),
     "_prepare_inputs": ("shuffle_sequence_dict", "split_tensor_dict", "_buffered_inputs", "self._step"),
     "_generate_and_score_completions": ('"advantages": advantages', '"completion_mask": completion_mask'),
 }
-"""What the source of a hook must hold, because the override relies on it."""
+"""Method -> phrases that its source must contain, because an override relies on them."""
 
 
-def moved_hooks(trainer: type = GRPOTrainer) -> list[str]:
-    """What is not where it is expected, a sentence's part each; empty where all is well."""
-    moved = []
-    for name, wanted in _PARAMETERS.items():
-        hook = getattr(trainer, name, None)
-        if hook is None:
-            moved.append(f"{name} is gone")
+def find_trl_changes(trainer: type = GRPOTrainer) -> list[str]:
+    """Return the differences between `trainer` and what is relied on, one clause each; empty if there are none."""
+    changes = []
+    for name, expected_parameters in PARAMETERS.items():
+        method = getattr(trainer, name, None)
+        if method is None:
+            changes.append(f"{name} is missing")
             continue
-        parameters = tuple(inspect.signature(hook).parameters)[1:]
-        missing = [each for each in wanted if each not in parameters]
-        if missing or parameters[:1] != wanted[:1]:
-            moved.append(f"{name} takes ({', '.join(parameters)})")
+        parameters = tuple(inspect.signature(method).parameters)[1:]
+        missing = [parameter for parameter in expected_parameters if parameter not in parameters]
+        if missing or parameters[:1] != expected_parameters[:1]:
+            changes.append(f"{name} has the parameters ({', '.join(parameters)})")
             continue
-        source = inspect.getsource(inspect.unwrap(hook))
-        lost = [phrase for phrase in _PHRASES.get(name, ()) if phrase not in source]
-        moved += [f"{name} no longer says {phrase}" for phrase in lost]
-    return moved
+        source = inspect.getsource(inspect.unwrap(method))
+        missing_phrases = [phrase for phrase in PHRASES.get(name, ()) if phrase not in source]
+        changes += [f"the source of {name} lacks {phrase}" for phrase in missing_phrases]
+    return changes
 
 
-def check_hooks() -> None:
-    """Raise `SgramError` where the installed TRL is not one that masks can be folded into."""
-    moved = moved_hooks()
-    if moved:
+def check_trl() -> None:
+    """Raise `SgramError` if `HICRATrainer` does not fit the installed TRL."""
+    changes = find_trl_changes()
+    if changes:
         raise SgramError(
-            f"TRL {trl.__version__} is not the TRL that this was made for ({TESTED}): {'; '.join(moved)}; "
-            f"pip install 'trl=={TESTED}.*'"
+            f"TRL {trl.__version__} is not supported (tested: {TESTED_VERSION}): {'; '.join(changes)}; "
+            f"pip install 'trl=={TESTED_VERSION}.*'"
         )
