@@ -78,11 +78,11 @@ def _check_chain(text: str, chain: Chain, limits: EquationLimits) -> tuple[Equat
     trees = [_parse_side(side, limits) for side in chain.sides]
     is_right, unchecked_reason = False, "holds what cannot be worked out"
     for index, sign in enumerate(chain.signs):
-        left, right = trees[index], trees[index + 1]
-        if sign == "?" or left is None or right is None or (sign == "≈" and "?" in chain.signs):
+        left_tree, right_tree = trees[index], trees[index + 1]
+        if sign == "?" or left_tree is None or right_tree is None or (sign == "≈" and "?" in chain.signs):
             continue
         sides = chain.sides[index], chain.sides[index + 1]
-        verdict, reason = _compare_sides(text, sides, (left, right), sign, index)
+        verdict, reason = _compare_sides(text, sides, (left_tree, right_tree), sign, index)
         if verdict == "wrong":
             excuse = _find_excuse(text, chain, sides)
             if not excuse:
@@ -108,17 +108,17 @@ def _parse_side(side: Side, limits: EquationLimits) -> Tree | None:
 def _compare_sides(
     text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], sign: str, index: int
 ) -> tuple[EquationVerdict, str]:
-    """Return the verdict on two neighboring sides and its reason; `index` is the place of the left one in its chain."""
-    left, right = trees
-    if free_symbols(left) | free_symbols(right):
+    """Return the verdict on two neighboring sides and its reason; `index` is that of the left one in its chain."""
+    left_tree, right_tree = trees
+    if free_symbols(left_tree) | free_symbols(right_tree):
         return _compare_symbolic(text, sides, trees, index)
-    are_bare = (_is_bare(left), _is_bare(right))
+    are_bare = (_is_bare(left_tree), _is_bare(right_tree))
     if all(are_bare):
         return "unchecked", "two numbers"
-    if (sides[0].units or sides[0].named) and (are_bare[0] or (index == 0 and _is_proper_fraction(left))):
+    if (sides[0].units or sides[0].named) and (are_bare[0] or (index == 0 and _is_proper_fraction(left_tree))):
         return "unchecked", "a quantity is named"  # 15 liters of juice = 15 * 3/5
     try:
-        left_numbers, right_numbers = evaluate(left), evaluate(right)
+        left_numbers, right_numbers = evaluate(left_tree), evaluate(right_tree)
     except ExpressionError as error:
         return "unchecked", str(error)
     if any(_are_same(x, y) for x in left_numbers for y in right_numbers):
@@ -136,7 +136,7 @@ def _compare_sides(
         if gap > max(slack, 0.1 * scale):
             return "wrong", _mismatch_text(text, sides, x, y, are_bare)
         return "unchecked", "rough"
-    if contains_node(left, "pi") != contains_node(right, "pi") and gap <= 2e-3 * scale:
+    if contains_node(left_tree, "pi") != contains_node(right_tree, "pi") and gap <= 2e-3 * scale:
         return "right", ""
     if gap <= slack * 1.001:
         return "unchecked", "rounded"
@@ -233,15 +233,15 @@ def _compare_symbolic(
     text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], index: int
 ) -> tuple[EquationVerdict, str]:
     """Return "right" for an identity in the same symbols; "wrong" if it fails and the text announces a rewriting."""
-    left, right = trees
-    if left[0] == "symbol" or right[0] == "symbol" or any(_has_call(side) for side in sides):
+    left_tree, right_tree = trees
+    if left_tree[0] == "symbol" or right_tree[0] == "symbol" or any(_has_call(side) for side in sides):
         return "unchecked", "has symbols"
-    answer = check_identity(left, right)
+    answer = check_identity(left_tree, right_tree)
     if answer == "yes":
         return "right", ""
     before = text[max(0, sides[0].start - 160) : sides[0].start]
     sentence = re.split(r"[.!?]\s", before)[-1]
-    if answer != "no" or index == 0 or free_symbols(left) & {"i", "e", "j"}:
+    if answer != "no" or index == 0 or free_symbols(left_tree) & {"i", "e", "j"}:
         return "unchecked", "has symbols"
     if _REWRITING.search(sentence):
         return "wrong", f"{_side_text(text, sides[0])} is not {_side_text(text, sides[1])} for all values"

@@ -98,7 +98,7 @@ def _power(base: Number, exponent: Number) -> Number:
         return base ** int(exponent)
     if base < 0 and isinstance(exponent, Fraction) and exponent.denominator % 2:
         return float((-1 if exponent.numerator % 2 else 1) * float(-base) ** float(exponent))
-    if base < 0 or abs(exponent) > MAX_EXPONENT or (base == 0 and exponent <= 0):
+    if base < 0 or not -MAX_EXPONENT <= exponent <= MAX_EXPONENT or (base == 0 and exponent <= 0):
         raise ExpressionError("a power that is not real")
     return float(float(base) ** float(exponent))
 

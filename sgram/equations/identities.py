@@ -18,8 +18,8 @@ _NUMERATORS = (7919, 104_729, 1_299_709, 15_485_863, 611_953, 32_452_843)
 _DENOMINATORS = (1009, 9973, 99_991, 1_000_003, 31_337, 2_750_159)
 
 
-def check_identity(left: Tree, right: Tree) -> IdentityAnswer:
-    """Return whether `left` = `right` for all values of their symbols.
+def check_identity(left_tree: Tree, right_tree: Tree) -> IdentityAnswer:
+    """Return whether two trees are equal for all values of their symbols.
 
     "cannot say" if the sides do not have the same symbols, have none or more than `MAX_SYMBOLS`, or have no value at
     too many of the points.
@@ -29,8 +29,8 @@ def check_identity(left: Tree, right: Tree) -> IdentityAnswer:
     >>> check_identity(*(parse_expression(side.pieces) for side in chain.sides))
     'yes'
     """
-    names = sorted(free_symbols(left))
-    if not names or len(names) > MAX_SYMBOLS or free_symbols(right) != frozenset(names):
+    names = sorted(free_symbols(left_tree))
+    if not names or len(names) > MAX_SYMBOLS or free_symbols(right_tree) != frozenset(names):
         return "cannot say"
     n_agreed = 0
     for point in range(N_POINTS):
@@ -39,7 +39,7 @@ def check_identity(left: Tree, right: Tree) -> IdentityAnswer:
             for index, name in enumerate(names)
         }
         try:
-            left_numbers, right_numbers = evaluate(left, symbols), evaluate(right, symbols)
+            left_numbers, right_numbers = evaluate(left_tree, symbols), evaluate(right_tree, symbols)
         except ExpressionError:
             continue
         if any(_are_equal(x, y) for x in left_numbers for y in right_numbers):
