@@ -27,18 +27,25 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from build_classifier import MACHINE_WEIGHT, held_out, label_sets, long_traces
 from corpora import SHARED
 
-from sgram.evaluation.label_index import Occurrences, UnitIndex
-from sgram.evaluation.placebo import N_PLACEBOS, placebo_grams
-from sgram.evaluation.pr_curve import chance_curve, summarize
-from sgram.evaluation.precision_recall import By, DocumentResamples, Measured, difference, mean_of, measure_units
+from sgram.evaluation.label_index import GramOccurrences, UnitIndex
+from sgram.evaluation.placebo_lexicons import N_PLACEBOS, draw_placebo_grams
+from sgram.evaluation.precision_recall import (
+    DocumentResamples,
+    GroupBy,
+    ResampledRates,
+    mean_rates,
+    measure_units,
+    rate_difference,
+)
+from sgram.evaluation.precision_recall_curve import chance_curve, summarize_curve
 from sgram.evaluation.train_classifier import (
+    ClassifierTrainer,
     CrossValidation,
     FitConfig,
     LabelSet,
-    OutOfFold,
-    Trainer,
+    OutOfFoldScores,
     choose_thresholds,
-    problem_of,
+    problem_key,
 )
 from sgram.lexicon import MOVES
 from sgram.mining import Background, Miner, MiningConfig, Resources
@@ -101,15 +108,15 @@ class Judged:
 
     name: str
     index: UnitIndex
-    found: Occurrences
+    found: GramOccurrences
     """Of all candidates."""
-    out: OutOfFold
+    out: OutOfFoldScores
     resamples: DocumentResamples
 
     @property
     def label(self) -> str:
         """Its name, size and base rate."""
-        problems = len({problem_of(document) for document in self.index.documents})
+        problems = len({problem_key(document) for document in self.index.documents})
         return (
             f"{self.name}: {self.index.n_units:,} units of {len(self.index.documents)} documents on {problems} "
             f"problems, {self.index.positive.mean():.3f} of them positive"
@@ -139,7 +146,7 @@ class Crossed:
         for fold in range(len(self.probabilities)):
             chosen = np.zeros(one.found.n_grams, bool)
             chosen[rows_of_fold(fold)] = True
-            marks |= one.found.of(chosen).marked_units() & (one.out.fold == fold)
+            marks |= one.found.select(chosen).marked_units() & (one.out.fold == fold)
         return marks
 
 
@@ -171,33 +178,33 @@ def add_features(ground: Ground, blocks: tuple[str, ...]) -> None:
 
 def trainer_of(
     ground: Ground, config: FitConfig, machine: float | None = None, sets: Sequence[LabelSet] = ()
-) -> Trainer:
+) -> ClassifierTrainer:
     """A trainer; `machine` is the weight of labels by a model, `sets` stand for the ground's own."""
     sets = [one if one.evaluated or machine is None else replace(one, weight=machine) for one in sets or ground.sets]
-    return Trainer(ground.candidates.texts, ground.features[config.blocks], sets, config)
+    return ClassifierTrainer(ground.candidates.texts, ground.features[config.blocks], sets, config)
 
 
-def cross(ground: Ground, by: By = "document") -> Crossed:
+def cross(ground: Ground, by: GroupBy = "document") -> Crossed:
     """The packaged choice's cross-validation, classifiers kept."""
     trainer = trainer_of(ground, FitConfig())
     config, unset = trainer.config, dict.fromkeys(SETTINGS, 0.5)
     fitted = [trainer.fit(fold, unset, {}) for fold in range(config.n_folds)]
     probabilities = np.stack([each.shrunk(trainer.texts, each.estimate(trainer.features)) for each in fitted])
     judged = []
-    for one, index, found in zip(trainer.sets, trainer.indexes, trainer.found, strict=True):
+    for one, index, found in zip(trainer.sets, trainer.indexes, trainer.occurrences, strict=True):
         if one.evaluated:
-            folds = np.array([trainer.folds[problem_of(document)] for document in index.documents])
+            folds = np.array([trainer.folds[problem_key(document)] for document in index.documents])
             folds = folds[index.document]
             scores = np.full(index.n_units, -np.inf)
             for fold in range(config.n_folds):
-                scores[folds == fold] = found.best(probabilities[fold])[folds == fold]
-            out = OutOfFold(one.name, scores, index.positive, folds)
-            judged.append(Judged(one.name, index, found, out, DocumentResamples.of(index, by)))
+                scores[folds == fold] = found.max_scores(probabilities[fold])[folds == fold]
+            out = OutOfFoldScores(one.name, scores, index.positive, folds)
+            judged.append(Judged(one.name, index, found, out, DocumentResamples.from_index(index, by)))
     aims = (config.min_precision, config.clean_precision)
     nested = []
     for fold in range(config.n_folds):
         kept = [(one.out, one.out.fold != fold) for one in judged]
-        others = [OutOfFold(out.name, out.scores[rows], out.positive[rows], out.fold[rows]) for out, rows in kept]
+        others = [OutOfFoldScores(out.name, out.scores[rows], out.positive[rows], out.fold[rows]) for out, rows in kept]
         nested.append(choose_thresholds(others, *aims))
     return Crossed(judged, probabilities, choose_thresholds([one.out for one in judged], *aims), nested)
 
@@ -215,14 +222,14 @@ def chosen_rows(
 # -- figures --------------------------------------------------------------------------------------------
 
 
-def placebos(one: Judged, share: float) -> Measured:
+def placebos(one: Judged, share: float) -> ResampledRates:
     """Mean of random candidates that mark the `share` of units."""
     made = []
     for seed in range(N_PLACEBOS):
         rows = np.zeros(one.found.n_grams, bool)
-        rows[placebo_grams(one.found, share, "units", seed).rows] = True
-        made.append(measure_units(one.index, one.found.of(rows), one.resamples))
-    return mean_of(made)
+        rows[draw_placebo_grams(one.found, share, "units", seed).rows] = True
+        made.append(measure_units(one.index, one.found.select(rows), one.resamples))
+    return mean_rates(made)
 
 
 def interval(found: Estimate, signed: bool = False) -> str:
@@ -233,16 +240,16 @@ def interval(found: Estimate, signed: bool = False) -> str:
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
 
-def measured(one: Judged, marks: np.ndarray) -> Measured:
+def measured(one: Judged, marks: np.ndarray) -> ResampledRates:
     """Rates of marks of units."""
-    return Measured.of(marks, one.index.positive, one.index.document, one.resamples)
+    return ResampledRates.from_marks(marks, one.index.positive, one.index.document, one.resamples)
 
 
 def print_figures(ground: Ground, crossed: Crossed) -> None:
     """The packaged choice at every setting, with thresholds and nested ones, beside placebos; the readable list."""
     print(f"largest difference from the figures in data/sg_classifier.json: {_drift(crossed):.4f}\n")
     for one in crossed.sets:
-        area = summarize(one.index, one.out.scores, one.resamples).average_precision
+        area = summarize_curve(one.index, one.out.scores, one.resamples).average_precision
         chance = chance_curve(one.index, one.found)[2]
         print(
             f"**{one.label}**; average precision {interval(area)}, of random scores {chance.value:.3f}\n\n"
@@ -260,13 +267,13 @@ def print_figures(ground: Ground, crossed: Crossed) -> None:
             cuts = [edge["clean" if pruned else setting] for edge in edges]
             told = f"{min(cuts):.2f} to {max(cuts):.2f}" if nested else f"{cuts[0]:.2f}"
             ours, other = measured(one, marks), placebos(one, float(marks.mean()))
-            rates, random_ones = ours.summary(), other.values
+            rates, random_ones = ours.summary(), other.rates
             print(
                 f"| {name}{', nested' * nested} | {told} | {np.mean([len(each) for each in chosen]):,.0f} "
                 f"| {rates.coverage.value:.3f} "
                 f"| {interval(rates.precision)} | {interval(rates.recall)} | {interval(rates.f1)} "
                 f"| {random_ones[0]:.2f} / {random_ones[1]:.2f} / {random_ones[2]:.2f} "
-                f"| {interval(difference(ours, other, 'precision'), signed=True)} |"
+                f"| {interval(rate_difference(ours, other, 'precision'), signed=True)} |"
             )
         print()
 
@@ -275,7 +282,7 @@ def _drift(crossed: Crossed) -> float:
     """Largest difference of a rate from the packaged figures: a classifier not built from this code shows."""
     aims = (FitConfig().min_precision, FitConfig().clean_precision)
     outs = tuple(one.out for one in crossed.sets)
-    found = CrossValidation(sets=outs, thresholds=crossed.thresholds, aims=aims).figures()
+    found = CrossValidation(sets=outs, thresholds=crossed.thresholds, aims=aims).to_json()
     packaged = GramClassifier.packaged().source["out_of_fold"]
     return max(
         abs(found[name][setting][rate] - value)
@@ -306,11 +313,11 @@ def _shuffled_areas(seed: int) -> list[tuple[float, float, float]]:
     rng, ground = np.random.default_rng([seed, 0x5AFF1E]), _GROUND[0]
     config = FitConfig(min_precision=0.0, clean_precision=0.0)  # no threshold could meet the packaged ones
     trainer = trainer_of(ground, config, sets=[_shuffled(one, rng) for one in ground.sets])
-    true = [UnitIndex.of(one.documents, one.positive).positive for one in ground.sets if one.evaluated]
+    true = [UnitIndex.from_documents(one.documents, one.positive).positive for one in ground.sets if one.evaluated]
     at = [row for row, one in enumerate(trainer.sets) if one.evaluated]
     rows = []
     for row, out, positive in zip(at, trainer.cross_validate().sets, true, strict=True):
-        chance = chance_curve(trainer.indexes[row], trainer.found[row])[2].value
+        chance = chance_curve(trainer.indexes[row], trainer.occurrences[row])[2].value
         rows.append((out.average_precision, chance, replace(out, positive=positive).average_precision))
     return rows
 
@@ -403,7 +410,7 @@ def print_calibration(crossed: Crossed) -> None:
     print("\n")
 
 
-def _bins(out: OutOfFold) -> Iterator[tuple[float, int, float, float]]:
+def _bins(out: OutOfFoldScores) -> Iterator[tuple[float, int, float, float]]:
     """(lower edge, units, mean score, share positive) of ten bins."""
     number = np.minimum((out.scores * 10).clip(min=-1).astype(int), 9)
     for at in range(10):
@@ -480,7 +487,7 @@ def print_moves(ground: Ground, crossed: Crossed) -> None:
 def best_grams(one: Judged, crossed: Crossed) -> np.ndarray:
     """(U,) row of the candidate with the largest score of each unit in its fold, -1 for none; ties: the first row."""
     best = np.full(one.index.n_units, -1)
-    grams, units = one.found.pairs()
+    grams, units = one.found.gram_unit_pairs()
     scores = crossed.probabilities[one.out.fold[units], grams]
     order = np.lexsort((-grams, scores, units))  # a unit's last one has its largest score, and its first row
     best[units[order]] = grams[order]

@@ -23,9 +23,9 @@ from build_classifier import held_out, long_traces
 from classifier import WORKERS, Crossed, Ground, Judged, chosen_rows, cross, interval, measured, placebos, prepare
 from corpora import SHARED
 
-from sgram.evaluation.gram_scores import by_frequency, lexicon_scores, unit_scores
-from sgram.evaluation.pr_curve import AtCoverage, chance_curve, compare_at_coverage
-from sgram.evaluation.precision_recall import difference
+from sgram.evaluation.gram_scores import frequency_scores, lexicon_scores, unit_scores
+from sgram.evaluation.precision_recall import rate_difference
+from sgram.evaluation.precision_recall_curve import CoveragePoint, chance_curve, compare_at_coverage
 from sgram.lexicon import Lexicon
 from sgram.mining import Miner, MiningConfig, Resources
 from sgram.mining.classifier import GramClassifier
@@ -110,11 +110,11 @@ def print_lists(lists: Lists) -> None:
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     for name, size, marks in lists.rows:
-        own, other = measured(one, marks), placebos(one, float(marks.mean())).values
+        own, other = measured(one, marks), placebos(one, float(marks.mean())).rates
         rates = own.summary()
         gains = "| |"
         if name != OURS:
-            gains = " ".join(f"| {interval(difference(ours, own, rate), True)}" for rate in ("precision", "f1")) + " |"
+            gains = " ".join(f"| {interval(rate_difference(ours, own, rate), True)}" for rate in ("precision", "f1")) + " |"
         print(
             f"| {name} | {size:,.0f} | {rates.coverage.value:.2f} | {interval(rates.precision)} "
             f"| {interval(rates.recall)} | {interval(rates.f1)} "
@@ -127,7 +127,7 @@ def print_placebo(one: Judged, share: float) -> None:
     """Why a placebo lies above the base rate: positive units hold more of what it is drawn from."""
     positive, n_units = one.index.positive, one.index.n_units
     words = np.bincount(one.index.piece_unit, minlength=n_units)
-    held = np.bincount(one.found.pairs()[1], minlength=n_units)
+    held = np.bincount(one.found.gram_unit_pairs()[1], minlength=n_units)
     low, high = 0.0, 50.0
     for _ in range(60):  # bisect for the rate of chosen candidates that marks as many units
         rate = (low + high) / 2
@@ -170,7 +170,7 @@ def print_coverages(lists: Lists, ours: np.ndarray, rivals: dict[str, np.ndarray
     print()
 
 
-def _cell(row: AtCoverage | None) -> str:
+def _cell(row: CoveragePoint | None) -> str:
     return " | " if row is None else f"{row.theirs:.3f} | {interval(row.gain, True)}"
 
 
@@ -180,7 +180,7 @@ def in_our_order(one: Judged, ground: Ground, crossed: Crossed, grams: list[str]
     found, best = one.index.find(grams), np.full(one.index.n_units, -np.inf)
     for fold, probability in enumerate(crossed.probabilities):
         own = np.array([probability[row_of[gram]] if gram in row_of else 0.0 for gram in grams])
-        best = np.where(one.out.fold == fold, found.best(own), best)
+        best = np.where(one.out.fold == fold, found.max_scores(own), best)
     return best
 
 
@@ -203,14 +203,14 @@ def main() -> None:
         print(f"**{one.label}**\n")
         print_lists(lists)
         print_placebo(one, float(next(marks.mean() for name, _, marks in lists.rows if name == OURS)))
-        published = by_frequency(lexicons[PUBLISHED], one.index, one.index.find(texts_of(lexicons[PUBLISHED])))
+        published = frequency_scores(lexicons[PUBLISHED], one.index, one.index.find(texts_of(lexicons[PUBLISHED])))
         paper = dict(sorted(lexicon_scores(lexicons[PAPER]).items()))
         rivals = {
             PUBLISHED: unit_scores(published, one.index.find(list(published))),
             "the same in our order": in_our_order(one, ground, crossed, list(published)),
             LONGER: unit_scores({gram: published[gram] for gram in longer}, one.index.find(longer)),
             PAPER: unit_scores(paper, one.index.find(list(paper))),
-            CONTRAST: one.found.best(contrast),
+            CONTRAST: one.found.max_scores(contrast),
         }
         recall, precision, _ = chance_curve(one.index, one.found)
         shares = recall * one.index.positive.sum() / np.maximum(precision * one.index.n_units, 1e-12)

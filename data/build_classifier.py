@@ -15,8 +15,8 @@ from pathlib import Path
 
 from build_background import LOOP_CHARS, LOOP_RATIO, SHORT_MODELS
 
-from sgram.evaluation.held_out import HeldOut
-from sgram.evaluation.labels import read_labels
+from sgram.evaluation.held_out_traces import HeldOutFilter
+from sgram.evaluation.labeled_documents import read_labels
 from sgram.evaluation.train_classifier import LabelSet, train_classifier
 from sgram.mining import Background, Miner, MiningConfig, Resources
 from sgram.traces import Trace, read_traces
@@ -43,9 +43,9 @@ def label_sets(folder: Path) -> list[LabelSet]:
     return [*sets, LabelSet("ReasoningFlow, a model", machine, MACHINE_WEIGHT, evaluated=False)]
 
 
-def held_out(sets: list[LabelSet]) -> HeldOut:
+def held_out(sets: list[LabelSet]) -> HeldOutFilter:
     """What keeps back the traces on problems that are evaluated."""
-    return HeldOut([document for each in sets if each.evaluated for document in each.documents])
+    return HeldOutFilter([document for each in sets if each.evaluated for document in each.documents])
 
 
 def main(folder: Path) -> None:
@@ -66,9 +66,9 @@ def main(folder: Path) -> None:
         "inputs": dict(source["inputs"]),
         "built_by": "data/build_classifier.py",
     }
-    classifier, found = train_classifier(candidates, Background.packaged(), sets, about=about)
+    classifier, found = train_classifier(candidates, Background.packaged(), sets, provenance=about)
     classifier.save(OUTPUT)
-    for name, figures in found.figures().items():
+    for name, figures in found.to_json().items():
         print(name, figures)
     print(f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds)
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from sgram.evaluation.label_index import labels_digest
-from sgram.evaluation.labels import read_labels
+from sgram.evaluation.labeled_documents import read_labels
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
 from sgram.mining.features import STATS

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from sgram import read_traces
-from sgram.evaluation.labels import read_labels
+from sgram.evaluation.labeled_documents import read_labels
 from sgram.lexicon import MOVES
 from tests.builders.paths import ROOT
 

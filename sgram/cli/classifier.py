@@ -73,7 +73,7 @@ def train(
     as_json: bool,
 ) -> int:
     """Train a classifier, write it, and print its precision and recall out of fold; return the exit code."""
-    from sgram.evaluation.held_out import HeldOut
+    from sgram.evaluation.held_out_traces import HeldOutFilter
     from sgram.evaluation.train_classifier import FitConfig, train_classifier
     from sgram.mining import Background, Miner, MiningConfig, Resources
     from sgram.traces import TraceReader
@@ -81,7 +81,7 @@ def train(
     sets = [_label_set(path, annotator, positive, 1.0, True) for path in labels]
     sets += [_label_set(path, annotator, positive, flags.also_weight, False) for path in flags.also_labels]
     blocks = tuple(dict.fromkeys(name.strip() for name in flags.features.split(",") if name.strip()))
-    held_out = HeldOut([document for label_set in sets if label_set.evaluated for document in label_set.documents])
+    held_out = HeldOutFilter([document for label_set in sets if label_set.evaluated for document in label_set.documents])
     reader = TraceReader(list(flags.traces))
     total = reader.bytes_total
     with meter("reading", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
@@ -89,8 +89,8 @@ def train(
             held_out(traces)
         )
     report_reading(reader)
-    if held_out.n_kept_back:
-        note(f"{held_out.n_kept_back:,} traces answer labeled problems and are left out of the statistics")
+    if held_out.n_excluded:
+        note(f"{held_out.n_excluded:,} traces answer labeled problems and are left out of the statistics")
     provenance = {"inputs": dict(source["inputs"]), "what": "share of a gram's occurrences that lead a planning unit"}
     classifier, cross_validation = train_classifier(
         candidates, Background.packaged(), sets, FitConfig(blocks=blocks, seed=seed), provenance
@@ -103,7 +103,7 @@ def train(
             "classifier": output,
             "digest": classifier.digest,
             "thresholds": dict(classifier.thresholds),
-            "out_of_fold": cross_validation.figures(),
+            "out_of_fold": cross_validation.to_json(),
             "candidates": len(candidates),
             "labelled_grams": len(classifier.counts),
             "seed": seed,
@@ -116,7 +116,7 @@ def train(
 
 
 def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight: float, evaluated: bool) -> "LabelSet":
-    from sgram.evaluation.labels import POSITIVE_LABELS, read_labels
+    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
     from sgram.evaluation.train_classifier import LabelSet
 
     positive_labels = frozenset(positive) or POSITIVE_LABELS
@@ -130,7 +130,7 @@ def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight
 def _print_figures(classifier: "GramClassifier", cross_validation: "CrossValidation") -> None:
     """Print out-of-fold precision and recall at each setting."""
     rows = []
-    for name, figures in cross_validation.figures().items():
+    for name, figures in cross_validation.to_json().items():
         for setting, threshold in cross_validation.thresholds.items():
             plain, nested = figures[setting], figures[f"{setting}_nested"]
             numbers = (
@@ -144,7 +144,7 @@ def _print_figures(classifier: "GramClassifier", cross_validation: "CrossValidat
             short_name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
             rows.append((short_name, setting, *(round(number, 3) for number in numbers)))
     print_table(("labels", "setting", "from", "P", "R", "F1", "nested P", "nested R"), rows)
-    for name, figures in cross_validation.figures().items():
+    for name, figures in cross_validation.to_json().items():
         note(
             f"{name}: {figures['units']:,} units, base rate {figures['base_rate']:.3f}, average precision "
             f"{figures['average_precision']:.3f}"

@@ -17,10 +17,10 @@ from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
-    from sgram.evaluation.comparison import Comparison
     from sgram.evaluation.label_index import Encoder, UnitIndex
-    from sgram.evaluation.labels import LabeledDocument
-    from sgram.evaluation.prune import Pruned
+    from sgram.evaluation.labeled_documents import LabeledDocument
+    from sgram.evaluation.lexicon_comparison import LexiconComparison
+    from sgram.evaluation.pruning import PrunedLexicon
 
 _AGAIN = {"negative": "", "allow_leading_hyphen": True}
 
@@ -75,9 +75,9 @@ class CompareFlags:
             if number < minimum:
                 raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
         if self.figure is not None:
-            from sgram.reports.figures.precision_recall import figure_form
+            from sgram.reports.figures.precision_recall import figure_format
 
-            figure_form(self.figure)
+            figure_format(self.figure)
 
 
 @Parameter(name="*")
@@ -206,7 +206,7 @@ def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
 
 def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabels]:
     """Return the files of labels, read and indexed; raise `InputError` for a file without a positive unit."""
-    from sgram.evaluation.labels import POSITIVE_LABELS, read_labels
+    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
 
     documents = [read_labels(path, flags.annotator) for path in paths]
     label_counts = [_label_counts(file_documents) for file_documents in documents]
@@ -240,7 +240,7 @@ def _label_set(
             f"{excerpt(path)} has no positive unit; its labels are {_list_labels([counts])}: name those that mean "
             "planning with --positive"
         )
-    return IndexedLabels(name, documents, UnitIndex.of(documents, positive, tokenizer), positive_labels)
+    return IndexedLabels(name, documents, UnitIndex.from_documents(documents, positive, tokenizer), positive_labels)
 
 
 def _label_counts(documents: "Sequence[LabeledDocument]") -> dict[str, int]:
@@ -273,11 +273,11 @@ def _tokenizer(path: Path | None) -> "Encoder | None":
 
 def _compare(
     lexicon: Lexicon, sets: Sequence[IndexedLabels], other_lexicons: dict[str, Lexicon], flags: CompareFlags
-) -> "list[Comparison]":
-    from sgram.evaluation.comparison import ComparisonConfig, compare
-    from sgram.evaluation.gram_scores import read_candidates
+) -> "list[LexiconComparison]":
+    from sgram.evaluation.gram_scores import read_candidate_scores
+    from sgram.evaluation.lexicon_comparison import ComparisonConfig, compare_lexicons
 
-    candidates = None if flags.candidates is None else read_candidates(flags.candidates)
+    candidates = None if flags.candidates is None else read_candidate_scores(flags.candidates)
     if candidates is not None:
         missing = [gram.text for gram in lexicon.grams if gram.text not in candidates]
         if missing:
@@ -293,12 +293,12 @@ def _compare(
                 f"none of the {len(lexicon.grams):,} grams of {excerpt(lexicon.name, 60)} occurs in {label_set.name}, "
                 "so nothing can be measured; are text and lexicon in the same language?"
             )
-        comparisons.append(compare(lexicon, label_set.index, other_lexicons, config, candidates))
+        comparisons.append(compare_lexicons(lexicon, label_set.index, other_lexicons, config, candidates))
         _warn(label_set, comparisons[-1], lexicon)
     return comparisons
 
 
-def _warn(label_set: IndexedLabels, comparison: "Comparison", lexicon: Lexicon) -> None:
+def _warn(label_set: IndexedLabels, comparison: "LexiconComparison", lexicon: Lexicon) -> None:
     if comparison.in_sample:
         note(
             f"warning: {lexicon.name} was made with these labels ({label_set.name}), so its figures are in-sample and "
@@ -313,32 +313,32 @@ def _warn(label_set: IndexedLabels, comparison: "Comparison", lexicon: Lexicon) 
 
 def _prune(
     lexicon: Lexicon, sets: Sequence[IndexedLabels], comparing: CompareFlags, flags: PruneFlags
-) -> "Pruned | None":
+) -> "PrunedLexicon | None":
     if flags.min_precision is None:
         return None
     from sgram.evaluation.precision_recall import DocumentResamples
-    from sgram.evaluation.prune import prune
+    from sgram.evaluation.pruning import prune_lexicon
 
     resamples = [
-        DocumentResamples.of(label_set.index, comparing.by, comparing.draws, comparing.seed) for label_set in sets
+        DocumentResamples.from_index(label_set.index, comparing.by, comparing.draws, comparing.seed) for label_set in sets
     ]
     indexes = [label_set.index for label_set in sets]
-    return prune(lexicon, indexes, flags.min_precision, comparing.seed, resamples)
+    return prune_lexicon(lexicon, indexes, flags.min_precision, comparing.seed, resamples)
 
 
-def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[Comparison]", path: str) -> bytes:
+def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[LexiconComparison]", path: str) -> bytes:
     from sgram.cli.validation_tables import panel
-    from sgram.reports.figures.precision_recall import figure_form, precision_recall_figure
+    from sgram.reports.figures.precision_recall import figure_format, precision_recall_figure
 
     panels = [panel(label_set.name, comparison) for label_set, comparison in zip(sets, comparisons, strict=True)]
-    return precision_recall_figure(panels, figure_form(path))
+    return precision_recall_figure(panels, figure_format(path))
 
 
 def _print_json(
     lexicon: Lexicon,
     sets: Sequence[IndexedLabels],
-    comparisons: "Sequence[Comparison]",
-    pruned: "Pruned | None",
+    comparisons: "Sequence[LexiconComparison]",
+    pruned: "PrunedLexicon | None",
     flags: CompareFlags,
 ) -> None:
     from sgram.evaluation.precision_recall import plain_record

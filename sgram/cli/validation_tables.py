@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sgram.evaluation.lexicon_comparison import LexiconComparison, ListCurve, OrderRow, PlaceboRow
     from sgram.evaluation.precision_recall import Rates
     from sgram.evaluation.pruning import PrunedLexicon
-    from sgram.reports.figures.precision_recall import Panel, PlottedNumber
+    from sgram.reports.figures.precision_recall import CurvePanel, PlottedNumber
     from sgram.statistics import Estimate
 
 _LONGEST_NAME = 18
@@ -93,9 +93,9 @@ def _print_rates(unit: str, rows: Iterable[tuple[str, int, "Rates"]], placebo: "
     table_rows = [(_short(name), n_grams, *_cells(rates)) for name, n_grams, rates in rows]
     table_rows.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
     print_table((unit, "grams", "% marked", "precision", "recall", "F1"), table_rows)
-    if not placebo.met:
+    if not placebo.is_matched:
         _print(
-            f"the placebo marks {100 * placebo.share:.1f} % instead of {100 * placebo.wanted:.1f} %: the maximum "
+            f"the placebo marks {100 * placebo.share:.1f} % instead of {100 * placebo.target_share:.1f} %: the maximum "
             f"for {placebo.n_candidates:,} random grams"
         )
 
@@ -204,9 +204,9 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
 # -- figure ---------------------------------------------------------------------------------------------
 
 
-def panel(name: str, comparison: "LexiconComparison") -> "Panel":
+def panel(name: str, comparison: "LexiconComparison") -> "CurvePanel":
     """Return one label set as plain data for the figure."""
-    from sgram.reports.figures.precision_recall import Panel, PlottedList
+    from sgram.reports.figures.precision_recall import CurvePanel, PlottedList
 
     curves = {(curve.kind, curve.name): curve for curve in comparison.curves}
     lists: list[PlottedList] = []
@@ -226,7 +226,7 @@ def panel(name: str, comparison: "LexiconComparison") -> "Panel":
     chance = comparison.curves[-1]
     lists.append(PlottedList(chance.name, curve=_points(chance), note=_area(chance), is_control=True))
     ours = comparison.rows[0].evaluation
-    return Panel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", tuple(lists))
+    return CurvePanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", tuple(lists))
 
 
 def _area(curve: "ListCurve") -> str:

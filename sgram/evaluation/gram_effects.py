@@ -1,6 +1,6 @@
-"""Which grams of a list hurt it, and which help. Knows nothing about scores or about what becomes of the list.
+"""Effects of single grams: which grams of a list cause false positives, and which find positive units.
 
-A gram marks a unit alone when no other gram of the list occurs there: taking the gram off the list would unmark it.
+A gram marks a unit alone if no other gram of the list occurs in it; without the gram, the unit would not be marked.
 """
 
 from collections.abc import Sequence
@@ -9,28 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from sgram.evaluation.label_index import Occurrences, UnitIndex
+from sgram.array_types import BoolArray, IntArray
+from sgram.evaluation.label_index import GramOccurrences, UnitIndex
 from sgram.scan import find_words
 
 
 @dataclass(frozen=True, slots=True)
 class GramEffect:
-    """What one gram does."""
+    """Effect of one gram on the marked units."""
 
     gram: str
     n_units: int
-    """Units that hold it."""
+    """Units that contain the gram."""
     n_documents: int
     hits: int
-    """Of `n_units`, those that are positive."""
+    """Positive units among them."""
     misses: int
-    """Of `n_units`, those that are not: false positives."""
+    """Other units among them: false positives."""
     hits_alone: int
+    """Positive units that only this gram marks."""
     misses_alone: int
+    """False positives that only this gram marks."""
     example: str
-    """A unit that it marks wrongly (rightly, if it is told as a help), and alone where there is such a one."""
+    """Text of a false positive (or, among the best grams, of a hit), if possible one that only this gram marks."""
     start: int
-    """Where the gram stands in the example, half-open."""
+    """Half-open character offsets of the gram in the example."""
     end: int
 
     @property
@@ -39,94 +42,115 @@ class GramEffect:
         return self.hits / self.n_units
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the effect as JSON values."""
         return {**asdict(self), "precision": self.precision}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Effects:
-    """Counts of every gram of a list, (G,) each."""
+class EffectCounts:
+    """Counts of every gram of a list; arrays (G,).
 
-    units: np.ndarray
-    documents: np.ndarray
-    hits: np.ndarray
-    hits_alone: np.ndarray
-    misses_alone: np.ndarray
+    >>> from sgram.evaluation.labeled_documents import LabeledDocument, Unit
+    >>> index = UnitIndex.from_documents([LabeledDocument("a", "But wait.", (Unit(0, 9, ("planning",)),))])
+    >>> counts = EffectCounts.from_occurrences(index, index.find(["wait", "hold on"]))
+    >>> counts.hits.tolist(), counts.hits_alone.tolist(), counts.misses.tolist()
+    ([1, 0], [1, 0], [0, 0])
+    """
+
+    units: IntArray
+    documents: IntArray
+    hits: IntArray
+    hits_alone: IntArray
+    misses_alone: IntArray
 
     @classmethod
-    def of(cls, index: UnitIndex, found: Occurrences) -> "Effects":
-        """Count the occurrences `found`."""
-        gram, unit = found.pairs()
-        positive = index.positive[unit]
-        alone = np.bincount(unit, minlength=index.n_units)[unit] == 1
-        homes = np.unique(gram * max(1, len(index.documents)) + index.document[unit])
+    def from_occurrences(cls, index: UnitIndex, occurrences: GramOccurrences) -> "EffectCounts":
+        """Count the occurrences of a list of grams."""
+        gram, unit = occurrences.gram_unit_pairs()
+        is_positive = index.positive[unit]
+        is_alone = np.bincount(unit, minlength=index.n_units)[unit] == 1
+        n_documents = max(1, len(index.documents))
+        gram_documents = np.unique(gram * n_documents + index.document[unit])
 
-        def counted(chosen: np.ndarray) -> np.ndarray:
-            return np.bincount(gram[chosen], minlength=found.n_grams)
+        def count_pairs(is_counted: BoolArray) -> IntArray:
+            return np.bincount(gram[is_counted], minlength=occurrences.n_grams)
 
         return cls(
-            counted(np.ones(len(gram), bool)),
-            np.bincount(homes // max(1, len(index.documents)), minlength=found.n_grams),
-            counted(positive),
-            counted(positive & alone),
-            counted(~positive & alone),
+            count_pairs(np.ones(len(gram), bool)),
+            np.bincount(gram_documents // n_documents, minlength=occurrences.n_grams),
+            count_pairs(is_positive),
+            count_pairs(is_positive & is_alone),
+            count_pairs(~is_positive & is_alone),
         )
 
     @property
-    def misses(self) -> np.ndarray:
+    def misses(self) -> IntArray:
         """(G,) units that are not positive."""
         return self.units - self.hits
 
 
-def worst_grams(index: UnitIndex, grams: Sequence[str], found: Occurrences, top: int = 10) -> list[GramEffect]:
-    """Grams that cause false positives, those that cause most of them alone first, then by all of them."""
-    effects = Effects.of(index, found)
-    return _ranked(index, grams, found, effects, effects.misses_alone, effects.misses, False, top)
+def worst_grams(
+    index: UnitIndex, grams: Sequence[str], occurrences: GramOccurrences, top: int = 10
+) -> list[GramEffect]:
+    """Return the `top` grams that cause false positives, sorted by those that they cause alone, then by all.
+
+    `occurrences` are those of `grams`.
+
+    >>> from sgram.evaluation.labeled_documents import LabeledDocument, Unit
+    >>> index = UnitIndex.from_documents([LabeledDocument("a", "So x is 2.", (Unit(0, 10, ("fact",)),))])
+    >>> [(effect.gram, effect.misses_alone) for effect in worst_grams(index, ["so"], index.find(["so"]))]
+    [('so', 1)]
+    """
+    counts = EffectCounts.from_occurrences(index, occurrences)
+    return _rank_grams(index, grams, occurrences, counts, counts.misses_alone, counts.misses, False, top)
 
 
-def best_grams(index: UnitIndex, grams: Sequence[str], found: Occurrences, top: int = 10) -> list[GramEffect]:
-    """Grams that find positive units, those that find most of them alone first, then by all of them."""
-    effects = Effects.of(index, found)
-    return _ranked(index, grams, found, effects, effects.hits_alone, effects.hits, True, top)
+def best_grams(index: UnitIndex, grams: Sequence[str], occurrences: GramOccurrences, top: int = 10) -> list[GramEffect]:
+    """Return the `top` grams that find positive units, sorted by those that they find alone, then by all.
+
+    `occurrences` are those of `grams`.
+    """
+    counts = EffectCounts.from_occurrences(index, occurrences)
+    return _rank_grams(index, grams, occurrences, counts, counts.hits_alone, counts.hits, True, top)
 
 
-def _ranked(
+def _rank_grams(
     index: UnitIndex,
     grams: Sequence[str],
-    found: Occurrences,
-    effects: Effects,
-    alone: np.ndarray,
-    total: np.ndarray,
+    occurrences: GramOccurrences,
+    counts: EffectCounts,
+    n_alone: IntArray,
+    n_total: IntArray,
     positive: bool,
     top: int,
 ) -> list[GramEffect]:
-    rows = sorted(np.flatnonzero(total).tolist(), key=lambda row: (-alone[row], -total[row], grams[row]))[:top]
-    gram, unit = found.pairs()
-    others = np.bincount(unit, minlength=index.n_units)[unit] - 1
-    told = []
+    rows = sorted(np.flatnonzero(n_total).tolist(), key=lambda row: (-n_alone[row], -n_total[row], grams[row]))[:top]
+    gram, unit = occurrences.gram_unit_pairs()
+    n_competing = np.bincount(unit, minlength=index.n_units)[unit] - 1
+    effects = []
     for row in rows:
-        candidates = np.flatnonzero((gram == row) & (index.positive[unit] == positive))
-        example = unit[candidates[np.argmin(others[candidates])]]  # alone if it can be, the first of them
-        told.append(
+        pairs = np.flatnonzero((gram == row) & (index.positive[unit] == positive))
+        example_unit = unit[pairs[np.argmin(n_competing[pairs])]]  # the first unit with the fewest other grams
+        effects.append(
             GramEffect(
                 grams[row],
-                int(effects.units[row]),
-                int(effects.documents[row]),
-                int(effects.hits[row]),
-                int(effects.misses[row]),
-                int(effects.hits_alone[row]),
-                int(effects.misses_alone[row]),
-                *_shown(index.unit_text(int(example)), grams[row]),
+                int(counts.units[row]),
+                int(counts.documents[row]),
+                int(counts.hits[row]),
+                int(counts.misses[row]),
+                int(counts.hits_alone[row]),
+                int(counts.misses_alone[row]),
+                *_locate_gram(index.unit_text(int(example_unit)), grams[row]),
             )
         )
-    return told
+    return effects
 
 
-def _shown(text: str, gram: str) -> tuple[str, int, int]:
-    """The text of a unit, and where `gram` first stands in it."""
-    words, found = gram.split(" "), find_words(text)
-    for at in range(len(found) - len(words) + 1):
-        here = found[at : at + len(words)]
-        if [word.text for word in here] == words and here[0].sentence == here[-1].sentence:
-            return text, here[0].start, here[-1].end
-    return text, 0, 0  # a word whose neighbor, outside the unit, decides what it is
+def _locate_gram(text: str, gram: str) -> tuple[str, int, int]:
+    """Return the text of a unit, and the offsets of the first occurrence of `gram` in it."""
+    gram_words, words = gram.split(" "), find_words(text)
+    for first in range(len(words) - len(gram_words) + 1):
+        window = words[first : first + len(gram_words)]
+        if [word.text for word in window] == gram_words and window[0].sentence == window[-1].sentence:
+            return text, window[0].start, window[-1].end
+    return text, 0, 0  # the normal form of a word depends on its neighbor outside the unit

@@ -1,16 +1,17 @@
-"""Fits a classifier of grams to labeled text, and says how well it does on text that it has not seen. Knows no files.
+"""Train a classifier of grams on labeled text, and measure it out of fold.
 
-A gram's target is the share of its occurrences that lie in positive units. But a unit that is positive for the sake
-of one phrase makes every phrase in it look good. So grams are fitted twice: the second time an occurrence counts
-``exp((l - l_best) / softness)``, l being the first fit's log odds of its gram and l_best the largest in the unit; that
-is one step of the way from shares to a model of units by their best gram (multiple-instance learning).
+The training target of a gram is the share of its occurrences that lie in positive units. One planning phrase makes its
+whole unit positive, and thereby every other phrase in it look good. Grams are therefore fitted twice. In the second fit
+an occurrence has the weight ``exp((l - l_best) / softness)``, where l is the log odds of its gram in the first fit and
+l_best the largest in the unit. This is one step from shares towards a model of units by their best gram
+(multiple-instance learning).
 
-Everything that is chosen (thresholds) or reported comes from out-of-fold scores: units are scored by a classifier
-fitted without any document on their problem. Thresholds, with precision and recall over units that hold a gram of the
-list:
+Everything that is chosen (thresholds) or reported comes from out-of-fold scores: units are scored by a classifier that
+was fitted without any document on their problem. Thresholds, with precision and recall over units that contain a gram
+of the list:
 
-- ``default``: the lowest at which precision is at least .65 on every set of labels that is evaluated;
-- ``f1``: the middle of the range where the mean F1 over these sets is highest (a moving mean .1 wide);
+- ``default``: the lowest at which precision is at least .65 on every evaluated label set;
+- ``f1``: the center of the range where the mean F1 over these sets is highest (a moving mean .1 wide);
 - ``clean``: the lowest at which the mean precision is at least .75: for lists that people read.
 """
 
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.errors import InputError, MissingExtraError, UsageError
-from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.labels import POSITIVE_LABELS, LabeledDocument
+from sgram.evaluation.label_index import GramOccurrences, UnitIndex, labels_digest
+from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import CLIP, GramClassifier
 from sgram.mining.config import SETTINGS
@@ -38,67 +40,78 @@ if TYPE_CHECKING:
 GRID = np.round(np.arange(0.20, 0.951, 0.01), 2)
 """Thresholds that are tried."""
 F1_WINDOW = 5
-"""Grid steps to both sides over which F1 is averaged before its maximum is taken."""
-MIN_COUNTED = 1.0
-"""Least weight of labeled occurrences of a gram whose counts are kept."""
+"""Grid steps on both sides over which F1 is averaged before its maximum is taken."""
+MIN_LABELED_WEIGHT = 1.0
+"""Minimum weight of the labeled occurrences of a gram whose counts are stored in the classifier."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """Labeled documents of one origin."""
+    """Labeled documents of one source."""
 
     name: str
     documents: tuple[LabeledDocument, ...]
     weight: float = 1.0
-    """What one labeled occurrence counts."""
+    """Weight of one labeled occurrence."""
     evaluated: bool = True
-    """Whether thresholds and figures rest on it; else it only adds to the training."""
+    """Whether thresholds and reported rates use it; otherwise it is used for training only."""
     positive: frozenset[str] = POSITIVE_LABELS
 
 
 @dataclass(frozen=True, slots=True)
 class FitConfig:
-    """What a fit depends on besides labels and features; chosen by mean out-of-fold average precision."""
+    """Options of a fit; the defaults have the largest mean out-of-fold average precision.
+
+    Raise `UsageError` if an option is out of range.
+    """
 
     blocks: tuple[str, ...] = ("stats", "words")
+    """Feature blocks (`sgram.mining.features.BLOCKS`)."""
     penalty: float = 0.1
     """Inverse strength of the squared penalty on the weights (scikit-learn's C)."""
     shrink: float = 8.0
-    """How many labeled occurrences weigh as much as the estimate."""
+    """Number of labeled occurrences that weigh as much as the classifier's estimate."""
     softness: float = 1.0
-    """How far below the best gram of its unit, in log odds, a gram's occurrence loses most of its weight."""
+    """Distance in log odds below the best gram of the unit at which an occurrence's weight has fallen to 1/e."""
     min_grams: int = 15
-    """Fewest grams that have a name of the bag for it to get a weight."""
+    """Minimum number of grams with a bag feature for the feature to get a weight."""
     n_folds: int = 10
     min_precision: float = 0.65
+    """Precision of the threshold ``default``."""
     clean_precision: float = 0.75
+    """Precision of the threshold ``clean``."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         if min(self.penalty, self.shrink, self.softness) <= 0 or self.n_folds < 2:
-            raise UsageError("penalty, shrink and softness are above 0, n_folds is at least 2")
+            raise UsageError("penalty, shrink and softness must be > 0, and n_folds >= 2")
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the options as JSON values."""
         return {**asdict(self), "blocks": list(self.blocks)}
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """One evaluated set with the score of each unit by a classifier that has not seen its problem."""
+class OutOfFoldScores:
+    """Scores of the units of one evaluated label set, by classifiers fitted without the unit's problem.
+
+    >>> out = OutOfFoldScores("set", np.array([0.9, 0.7, 0.2]), np.array([True, False, True]), np.array([0, 1, 2]))
+    >>> out.rates(0.5)
+    (0.5, 0.5)
+    """
 
     name: str
-    scores: np.ndarray
-    """float64 (U,); -inf for a unit without any candidate."""
-    positive: np.ndarray
-    """bool (U,)."""
-    fold: np.ndarray
-    """int (U,): the fold in which the unit was scored."""
+    scores: FloatArray
+    """(U,); -inf for a unit without any candidate."""
+    positive: BoolArray
+    """(U,)."""
+    fold: IntArray
+    """(U,) fold in which the unit was scored."""
 
-    def rates(self, threshold: float | np.ndarray) -> tuple[float, float]:
-        """Precision (0 where nothing is marked) and recall of the units that score at least the threshold.
+    def rates(self, threshold: float | FloatArray) -> tuple[float, float]:
+        """Return precision (0 if nothing is marked) and recall of the units whose score is at least the threshold.
 
-        `threshold` is one for all units, or an array (U,).
+        `threshold` is one number, or an array (U,) with a threshold per unit.
         """
         marked = self.scores >= threshold
         hits = float((marked & self.positive).sum())
@@ -106,7 +119,7 @@ class OutOfFold:
 
     @property
     def average_precision(self) -> float:
-        """Mean of the precision at each positive unit, in the order of the scores; ties share theirs."""
+        """Mean of the precision at each positive unit, by descending score; tied units share their precision."""
         from sklearn.metrics import average_precision_score
 
         return float(average_precision_score(self.positive, np.maximum(self.scores, -1e9)))
@@ -114,16 +127,19 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """What cross-validation found."""
+    """Out-of-fold scores of the evaluated label sets, and the thresholds chosen from them."""
 
-    sets: tuple[OutOfFold, ...]
+    sets: tuple[OutOfFoldScores, ...]
     thresholds: Mapping[str, float]
     aims: tuple[float, float] = (0.65, 0.75)
-    """Precisions that the thresholds were chosen for."""
+    """Precisions of the thresholds ``default`` and ``clean``."""
 
-    def figures(self) -> dict[str, Any]:
-        """For each set and setting precision, recall and F1, and the same with the threshold chosen on other folds."""
-        rows = {}
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """Return precision, recall and F1 of each set at each threshold, rounded to 4 decimals, as JSON values.
+
+        Keys that end in ``_nested`` hold the rates with the threshold chosen on the other folds.
+        """
+        rows: dict[str, dict[str, Any]] = {}
         for out in self.sets:
             rows[out.name] = {
                 "units": len(out.scores),
@@ -131,18 +147,18 @@ class CrossValidation:
                 "average_precision": round(out.average_precision, 4),
             }
             for setting in SETTINGS:
-                rows[out.name][setting] = _rounded(*out.rates(self.thresholds[setting]))
-                rows[out.name][f"{setting}_nested"] = _rounded(*out.rates(self._nested(out, setting)))
+                rows[out.name][setting] = _rates_json(*out.rates(self.thresholds[setting]))
+                rows[out.name][f"{setting}_nested"] = _rates_json(*out.rates(self._nested_thresholds(out, setting)))
         return rows
 
-    def _nested(self, out: OutOfFold, setting: str) -> np.ndarray:
-        """For each unit the threshold that the other folds would have chosen; where none will do, that of all."""
-        chosen = np.full(len(out.scores), self.thresholds[setting])
+    def _nested_thresholds(self, out: OutOfFoldScores, setting: str) -> FloatArray:
+        """Return for each unit the threshold chosen on the other folds, or on all folds if there is none."""
+        thresholds = np.full(len(out.scores), self.thresholds[setting])
         for fold in np.unique(out.fold):
-            others = [_without(each, fold) for each in self.sets]
-            with suppress(InputError):  # too few labels may be left to reach the aim
-                chosen[out.fold == fold] = choose_thresholds(others, *self.aims)[setting]
-        return chosen
+            training_sets = [_drop_fold(label_set, fold) for label_set in self.sets]
+            with suppress(InputError):  # the labels of the other folds may be too few to reach the precision
+                thresholds[out.fold == fold] = choose_thresholds(training_sets, *self.aims)[setting]
+        return thresholds
 
 
 def train_classifier(
@@ -150,60 +166,63 @@ def train_classifier(
     background: Background,
     sets: Sequence[LabelSet],
     config: FitConfig | None = None,
-    about: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> tuple[GramClassifier, CrossValidation]:
-    """A classifier fitted to all `sets`, and its cross-validation; `about` goes into its source.
+    """Fit a classifier to all label sets, and cross-validate it; `provenance` is added to its source.
 
-    The traces behind `candidates` should not be on the labeled problems. Raises `InputError` where labels are too few.
+    The traces behind `candidates` should not answer the labeled problems. Raise `InputError` if there are too few
+    labels.
     """
     config = config or FitConfig()
     features = find_features(candidates, background, config.blocks)
-    trainer = Trainer(candidates.texts, features, sets, config)
-    found = trainer.cross_validate()
+    trainer = ClassifierTrainer(candidates.texts, features, sets, config)
+    cross_validation = trainer.cross_validate()
     source = {
         "labels": [
             {
-                "name": each.name,
-                "digest": labels_digest(each.documents),
-                "documents": len(each.documents),
-                "weight": each.weight,
-                "evaluated": each.evaluated,
+                "name": label_set.name,
+                "digest": labels_digest(label_set.documents),
+                "documents": len(label_set.documents),
+                "weight": label_set.weight,
+                "evaluated": label_set.evaluated,
             }
-            for each in sets
+            for label_set in sets
         ],
         "config": config.to_json(),
         "candidates": len(candidates),
         "traces": int(candidates.n_docs.sum()),
         "background": dict(background.about),
-        "out_of_fold": found.figures(),
-        **(about or {}),
+        "out_of_fold": cross_validation.to_json(),
+        **(provenance or {}),
     }
-    return trainer.fit(None, found.thresholds, source), found
+    return trainer.fit(None, cross_validation.thresholds, source), cross_validation
 
 
-class Trainer:
-    """Label counts and features in place, so that fits on parts of the labels are cheap."""
+class ClassifierTrainer:
+    """Indexed labels and features of M grams, which make fits on parts of the labels cheap."""
 
     def __init__(self, texts: Sequence[str], features: Features, sets: Sequence[LabelSet], config: FitConfig) -> None:
         self.texts, self.features, self.config = list(texts), features, config
-        self.sets = _disjoint(sets)
-        self.indexes = [UnitIndex.of(each.documents, each.positive) for each in self.sets]
-        self.found = [index.find(self.texts) for index in self.indexes]
-        self.folds = _folds(self.sets, config)
-        self.names, self.matrix, self.scaling = _design(features, config.min_grams)
+        self.sets = _deduplicate_sets(sets)
+        self.indexes = [UnitIndex.from_documents(label_set.documents, label_set.positive) for label_set in self.sets]
+        self.occurrences: list[GramOccurrences] = [index.find(self.texts) for index in self.indexes]
+        self.folds = _assign_folds(self.sets, config)
+        self.bag_names, self.matrix, self.scaling = _build_design(features, config.min_grams)
 
-    def fit(self, left_out: int | None, thresholds: Mapping[str, float], source: Mapping[str, Any]) -> GramClassifier:
-        """A classifier of every document whose problem is not in the fold `left_out`."""
-        k, n = self._counts(left_out, None)
-        weights, intercept = _logistic(self.matrix, k, n, self.config.penalty)
-        first = 1 / (1 + np.exp(-(self.matrix @ weights + intercept)))
-        first = (k + self.config.shrink * first) / (n + self.config.shrink)
-        k, n = self._counts(left_out, np.log(first / (1 - first)))
-        weights, intercept = _logistic(self.matrix, k, n, self.config.penalty)
+    def fit(
+        self, left_out_fold: int | None, thresholds: Mapping[str, float], source: Mapping[str, Any]
+    ) -> GramClassifier:
+        """Fit a classifier to all documents whose problem is not in the left-out fold (None: to all documents)."""
+        k, n = self._count_labels(left_out_fold, None)
+        weights, intercept = _fit_logistic(self.matrix, k, n, self.config.penalty)
+        estimate = 1 / (1 + np.exp(-(self.matrix @ weights + intercept)))
+        estimate = (k + self.config.shrink * estimate) / (n + self.config.shrink)
+        k, n = self._count_labels(left_out_fold, np.log(estimate / (1 - estimate)))
+        weights, intercept = _fit_logistic(self.matrix, k, n, self.config.penalty)
         width = len(self.features.names)
-        bag = dict(zip(self.names, weights[2 * width :].tolist(), strict=True))
-        counted = np.flatnonzero(n >= MIN_COUNTED)
-        counts = {self.texts[row]: (float(k[row]), float(n[row])) for row in counted.tolist()}
+        bag = dict(zip(self.bag_names, weights[2 * width :].tolist(), strict=True))
+        labeled_rows = np.flatnonzero(n >= MIN_LABELED_WEIGHT)
+        counts = {self.texts[row]: (float(k[row]), float(n[row])) for row in labeled_rows.tolist()}
         return GramClassifier(
             self.config.blocks,
             self.features.names,
@@ -219,173 +238,192 @@ class Trainer:
         )
 
     def cross_validate(self) -> CrossValidation:
-        """Score each unit of the evaluated sets with the fold of its problem left out."""
-        unset = dict.fromkeys(SETTINGS, 0.5)
+        """Score every unit of the evaluated sets with a classifier fitted without the fold of its problem."""
+        placeholder_thresholds = dict.fromkeys(SETTINGS, 0.5)
         scores = [np.full(index.n_units, -np.inf) for index in self.indexes]
-        unit_folds = [_unit_folds(index, each, self.folds) for index, each in zip(self.indexes, self.sets, strict=True)]
+        unit_folds = [_find_unit_folds(index, self.folds) for index in self.indexes]
         for fold in range(self.config.n_folds):
-            fitted = self.fit(fold, unset, {})
-            probability = fitted.shrunk(self.texts, fitted.estimate(self.features))
-            for each, found, own, folds in zip(self.sets, self.found, scores, unit_folds, strict=True):
-                if each.evaluated:
-                    own[folds == fold] = found.best(probability)[folds == fold]
+            classifier = self.fit(fold, placeholder_thresholds, {})
+            probabilities = classifier.shrunk(self.texts, classifier.estimate(self.features))
+            for label_set, occurrences, set_scores, folds in zip(
+                self.sets, self.occurrences, scores, unit_folds, strict=True
+            ):
+                if label_set.evaluated:
+                    set_scores[folds == fold] = occurrences.max_scores(probabilities)[folds == fold]
         sets = tuple(
-            OutOfFold(each.name, own, index.positive, folds)
-            for each, own, index, folds in zip(self.sets, scores, self.indexes, unit_folds, strict=True)
-            if each.evaluated
+            OutOfFoldScores(label_set.name, set_scores, index.positive, folds)
+            for label_set, set_scores, index, folds in zip(self.sets, scores, self.indexes, unit_folds, strict=True)
+            if label_set.evaluated
         )
         aims = (self.config.min_precision, self.config.clean_precision)
         return CrossValidation(sets, choose_thresholds(sets, *aims), aims)
 
-    def _counts(self, left_out: int | None, log_odds: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """(k, n) of every gram: weighted occurrences in positive units, and in all.
+    def _count_labels(self, left_out_fold: int | None, log_odds: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """Return the weighted occurrences of each gram in positive units, (M,), and in all units, (M,).
 
-        With `log_odds`, (M,), an occurrence weighs the less the further its gram is below the best of its unit.
+        With `log_odds`, (M,), the weight of an occurrence decreases with the distance to the best gram of its unit.
         """
         k, n = np.zeros(len(self.texts)), np.zeros(len(self.texts))
-        for each, index, found in zip(self.sets, self.indexes, self.found, strict=True):
-            kept = np.ones(index.n_units, bool)
-            if left_out is not None:
-                kept = _unit_folds(index, each, self.folds) != left_out
-            weight = each.weight * kept[found.unit]
+        for label_set, index, occurrences in zip(self.sets, self.indexes, self.occurrences, strict=True):
+            is_training = np.ones(index.n_units, bool)
+            if left_out_fold is not None:
+                is_training = _find_unit_folds(index, self.folds) != left_out_fold
+            weights = label_set.weight * is_training[occurrences.unit]
             if log_odds is not None:
-                below = log_odds[found.gram] - found.best(log_odds)[found.unit]
-                weight = weight * np.exp(below / self.config.softness)
-            k += np.bincount(found.gram, weight * index.positive[found.unit], minlength=len(k))
-            n += np.bincount(found.gram, weight, minlength=len(n))
+                distance = log_odds[occurrences.gram] - occurrences.max_scores(log_odds)[occurrences.unit]
+                weights = weights * np.exp(distance / self.config.softness)
+            k += np.bincount(occurrences.gram, weights * index.positive[occurrences.unit], minlength=len(k))
+            n += np.bincount(occurrences.gram, weights, minlength=len(n))
         return k, n
 
 
 def choose_thresholds(
-    sets: Sequence[OutOfFold], min_precision: float = 0.65, clean_precision: float = 0.75
+    sets: Sequence[OutOfFoldScores], min_precision: float = 0.65, clean_precision: float = 0.75
 ) -> dict[str, float]:
-    """A threshold of the grid for each setting; the module says by which rule. Raises `InputError` if none will do."""
-    rates = np.array([[out.rates(threshold) for threshold in GRID] for out in sets])  # (sets, grid, P and R)
+    """Return a threshold of `GRID` for each setting, by the rules in the module docstring.
+
+    Raise `InputError` if no threshold reaches a precision.
+
+    >>> scores, positive = np.array([0.9, 0.8, 0.3, 0.25]), np.array([True, True, False, False])
+    >>> choose_thresholds([OutOfFoldScores("set", scores, positive, np.arange(4))])["default"]
+    0.26
+    """
+    rates = np.array([[out.rates(threshold) for threshold in GRID] for out in sets])  # (sets, grid, 2)
     precision, recall = rates[..., 0], rates[..., 1]
-    marks = np.array([[(out.scores >= threshold).any() for threshold in GRID] for out in sets])
-    n_marking = marks.sum(axis=0)  # a set that nothing marks any more says nothing about precision
-    least = np.where(marks, precision, np.inf).min(axis=0)
-    mean = (precision * marks).sum(axis=0) / np.maximum(n_marking, 1)
+    has_marks = np.array([[(out.scores >= threshold).any() for threshold in GRID] for out in sets])
+    n_with_marks = has_marks.sum(axis=0)  # a set without marks has no precision
+    min_over_sets = np.where(has_marks, precision, np.inf).min(axis=0)
+    mean_over_sets = (precision * has_marks).sum(axis=0) / np.maximum(n_with_marks, 1)
     f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-12)).mean(axis=0)
     padded = np.pad(f1, F1_WINDOW, mode="edge")
-    smooth = np.convolve(padded, np.full(2 * F1_WINDOW + 1, 1 / (2 * F1_WINDOW + 1)), mode="valid")
+    smoothed = np.convolve(padded, np.full(2 * F1_WINDOW + 1, 1 / (2 * F1_WINDOW + 1)), mode="valid")
     return {
-        "default": _lowest(np.where(n_marking > 0, least, np.nan), min_precision),
-        "f1": float(GRID[int(smooth.argmax())]),
-        "clean": _lowest(np.where(n_marking > 0, mean, np.nan), clean_precision),
+        "default": _lowest_threshold(np.where(n_with_marks > 0, min_over_sets, np.nan), min_precision),
+        "f1": float(GRID[int(smoothed.argmax())]),
+        "clean": _lowest_threshold(np.where(n_with_marks > 0, mean_over_sets, np.nan), clean_precision),
     }
 
 
-def _lowest(precision: np.ndarray, aim: float) -> float:
-    """The lowest threshold of the grid from which on `precision` stays at `aim` or above.
+def _lowest_threshold(precision: FloatArray, aim: float) -> float:
+    """Return the lowest threshold of the grid from which on `precision`, (grid,), is at least `aim`.
 
-    Where nothing is marked (nan) it is as good as before; where it never stays, the lowest that reaches it.
+    NaN (nothing is marked) counts as at least `aim`. If there is none, return the lowest threshold that reaches `aim`.
     """
-    known = ~np.isnan(precision)
-    fit = np.flatnonzero(known & (precision >= aim))
-    if not len(fit):
-        most = max(precision[known].tolist(), default=0.0)
+    is_defined = ~np.isnan(precision)
+    reaching = np.flatnonzero(is_defined & (precision >= aim))
+    if not len(reaching):
+        max_precision = max(precision[is_defined].tolist(), default=0.0)
         raise InputError(
-            f"no threshold reaches a precision of {aim:.2f} out of fold (highest: {most:.2f}); give more labels, or a "
-            "lower aim"
+            f"no threshold reaches a precision of {aim:.2f} out of fold (maximum: {max_precision:.2f}); give more "
+            "labels, or a lower precision"
         )
-    short = np.flatnonzero(known & (precision < aim))
-    at = int(short[-1]) + 1 if len(short) else 0
-    return float(GRID[at] if at < len(precision) and known[at] else GRID[fit[0]])
+    below = np.flatnonzero(is_defined & (precision < aim))
+    row = int(below[-1]) + 1 if len(below) else 0
+    return float(GRID[row] if row < len(precision) and is_defined[row] else GRID[reaching[0]])
 
 
-def _without(out: OutOfFold, fold: int) -> OutOfFold:
-    kept = out.fold != fold
-    return OutOfFold(out.name, out.scores[kept], out.positive[kept], out.fold[kept])
+def _drop_fold(out: OutOfFoldScores, fold: int) -> OutOfFoldScores:
+    rows = out.fold != fold
+    return OutOfFoldScores(out.name, out.scores[rows], out.positive[rows], out.fold[rows])
 
 
-def _rounded(precision: float, recall: float) -> dict[str, float]:
+def _rates_json(precision: float, recall: float) -> dict[str, float]:
     f1 = 2 * precision * recall / max(precision + recall, 1e-12)
     return {"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4)}
 
 
-def _disjoint(sets: Sequence[LabelSet]) -> list[LabelSet]:
-    """Documents in order, extra sets without those that an evaluated set holds: people go before a model."""
-    if not any(each.evaluated for each in sets):
-        raise InputError("no set of labels is to be evaluated; a classifier needs one that it is judged by")
-    if len({each.name for each in sets}) < len(sets):
-        raise InputError("two sets of labels have one name; name them apart")
-    taken = {document.text for each in sets if each.evaluated for document in each.documents}
-    made = []
-    for each in sets:
-        own = (one for one in each.documents if each.evaluated or one.text not in taken)
-        made.append(replace(each, documents=tuple(sorted(own, key=lambda one: (one.id, one.text)))))
-    return made
+def _deduplicate_sets(sets: Sequence[LabelSet]) -> list[LabelSet]:
+    """Return the sets with sorted documents; a text of an evaluated set is removed from sets for training only."""
+    if not any(label_set.evaluated for label_set in sets):
+        raise InputError("no label set is evaluated; give at least one, because thresholds are chosen on it")
+    if len({label_set.name for label_set in sets}) < len(sets):
+        raise InputError("two label sets have the same name; give each its own name")
+    evaluated_texts = {document.text for label_set in sets if label_set.evaluated for document in label_set.documents}
+    unique_sets = []
+    for label_set in sets:
+        documents = [
+            document for document in label_set.documents if label_set.evaluated or document.text not in evaluated_texts
+        ]
+        documents.sort(key=lambda document: (document.id, document.text))
+        unique_sets.append(replace(label_set, documents=tuple(documents)))
+    return unique_sets
 
 
-def problem_of(document: LabeledDocument) -> str:
-    """What keeps documents together when labels are split: the problem, or the document itself if it has none."""
+def problem_key(document: LabeledDocument) -> str:
+    """Return the key that keeps documents together when labels are split: the problem, else the document's id.
+
+    >>> problem_key(LabeledDocument("a", "Wait.", (), problem="p1")), problem_key(LabeledDocument("b", "Wait.", ()))
+    ('p1', 'document b')
+    """
     return document.problem or f"document {document.id}"
 
 
-def _folds(sets: Sequence[LabelSet], config: FitConfig) -> dict[str, int]:
-    """Fold of each problem of the evaluated sets: by turns, in the order of a seeded hash.
+def _assign_folds(sets: Sequence[LabelSet], config: FitConfig) -> dict[str, int]:
+    """Return the fold of each problem of the evaluated sets: in turn, in the order of a seeded hash.
 
-    Problems that share a text, under whatever names, share a fold.
+    Problems that have a text in common are in the same fold, even if their names differ.
     """
-    evaluated = [each for each in sets if each.evaluated]
-    joined = _joined(document for each in evaluated for document in each.documents)
+    evaluated_sets = [label_set for label_set in sets if label_set.evaluated]
+    problem_groups = _group_problems(document for label_set in evaluated_sets for document in label_set.documents)
     folds: dict[str, int] = {}
-    for each in evaluated:
-        groups = {joined[problem_of(document)] for document in each.documents}
+    for label_set in evaluated_sets:
+        groups = {problem_groups[problem_key(document)] for document in label_set.documents}
         if len(groups) < config.n_folds:
             raise InputError(
-                f"the labels {each.name} are on {len(groups)} problems; cross-validation in {config.n_folds} folds "
-                f"needs {config.n_folds}"
+                f"the labels {label_set.name} cover {len(groups)} problems; cross-validation with {config.n_folds} "
+                f"folds needs at least {config.n_folds}"
             )
-        for turn, group in enumerate(sorted(groups, key=lambda key: _hash(key, config))):
-            folds.setdefault(group, turn % config.n_folds)
-    return {problem: folds[group] for problem, group in joined.items()}
+        for number, group in enumerate(sorted(groups, key=lambda key: _hash_key(key, config))):
+            folds.setdefault(group, number % config.n_folds)
+    return {problem: folds[group] for problem, group in problem_groups.items()}
 
 
-def _joined(documents: Iterable[LabeledDocument]) -> dict[str, str]:
-    """For each problem the least name among those that it is joined to by a text they share."""
-    group: dict[str, str] = {}
-    first: dict[str, str] = {}
+def _group_problems(documents: Iterable[LabeledDocument]) -> dict[str, str]:
+    """Return the group of each problem: the smallest name of the problems linked to it by common texts."""
+    groups: dict[str, str] = {}
+    first_problems: dict[str, str] = {}  # by text
     for document in documents:
-        problem = problem_of(document)
-        ours = group.setdefault(problem, problem)
-        theirs = group[first.setdefault(document.text, problem)]
-        if ours != theirs:
-            kept, gone = sorted((ours, theirs))
-            group = {name: kept if its == gone else its for name, its in group.items()}
-    return group
+        problem = problem_key(document)
+        group = groups.setdefault(problem, problem)
+        linked_group = groups[first_problems.setdefault(document.text, problem)]
+        if group != linked_group:
+            merged, replaced = sorted((group, linked_group))
+            groups = {name: merged if name_group == replaced else name_group for name, name_group in groups.items()}
+    return groups
 
 
-def _hash(key: str, config: FitConfig) -> bytes:
+def _hash_key(key: str, config: FitConfig) -> bytes:
     return hashlib.sha256(f"{config.seed} {key}".encode("utf-8", "surrogatepass")).digest()
 
 
-def _unit_folds(index: UnitIndex, each: LabelSet, folds: Mapping[str, int]) -> np.ndarray:
-    """(U,) the fold of each unit's problem; -1 where it is never left out."""
-    of_document = np.array([folds.get(problem_of(document), -1) for document in index.documents])
-    return of_document[index.document]
+def _find_unit_folds(index: UnitIndex, folds: Mapping[str, int]) -> IntArray:
+    """Return the fold of each unit's problem, (U,); -1 if it is never left out."""
+    document_folds = np.array([folds.get(problem_key(document), -1) for document in index.documents])
+    return document_folds[index.document]
 
 
-def _design(features: Features, min_grams: int) -> tuple[list[str], "csr_matrix", tuple[np.ndarray, np.ndarray]]:
-    """(names of the bag, matrix (M, dense + squares + bag), (mean, scale) of the dense columns)."""
+def _build_design(features: Features, min_grams: int) -> tuple[list[str], "csr_matrix", tuple[FloatArray, FloatArray]]:
+    """Return the names of the bag columns, the design matrix, and (mean, scale) of the dense columns.
+
+    The matrix, (M, 2 dense + bag), has the scaled dense columns, their squares, and the bag columns.
+    """
     from scipy.sparse import csr_matrix, hstack
 
     mean, scale = features.dense.mean(axis=0), features.dense.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     scaled = np.clip((features.dense - mean) / scale, -CLIP, CLIP)
-    holders = Counter(name for names in features.bags for name in names)
-    names = sorted(name for name, count in holders.items() if count >= min_grams)
-    place = {name: at for at, name in enumerate(names)}
-    pairs = np.array(
-        [(row, place[name]) for row, own in enumerate(features.bags) for name in own if name in place]
+    n_grams = Counter(name for bag in features.bags for name in bag)
+    names = sorted(name for name, n in n_grams.items() if n >= min_grams)
+    columns = {name: column for column, name in enumerate(names)}
+    cells = np.array(
+        [(row, columns[name]) for row, bag in enumerate(features.bags) for name in bag if name in columns]
     ).reshape(-1, 2)
-    bag = csr_matrix((np.ones(len(pairs)), pairs.T), (len(features.bags), len(names)))
-    return names, hstack([csr_matrix(scaled), csr_matrix(scaled**2), bag]).tocsr(), (mean, scale)
+    bag_matrix = csr_matrix((np.ones(len(cells)), cells.T), (len(features.bags), len(names)))
+    return names, hstack([csr_matrix(scaled), csr_matrix(scaled**2), bag_matrix]).tocsr(), (mean, scale)
 
 
-def _logistic(matrix: "csr_matrix", k: np.ndarray, n: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Weights and intercept of the logistic regression of the shares k / n, a gram weighing sqrt(n)."""
+def _fit_logistic(matrix: "csr_matrix", k: FloatArray, n: FloatArray, penalty: float) -> tuple[FloatArray, float]:
+    """Return weights and intercept of a logistic regression of the shares k / n; a gram has the weight sqrt(n)."""
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError:
@@ -396,13 +434,13 @@ def _logistic(matrix: "csr_matrix", k: np.ndarray, n: np.ndarray, penalty: float
     share = k[rows] / n[rows]
     if not len(rows) or not 0 < share.mean() < 1:
         raise InputError(
-            "the labeled text holds no phrase of these traces, or labels of one kind only; give labels with positive "
-            "and other units, on text like that of the traces"
+            "the labeled text contains no phrase of these traces, or only positive or only negative units; give labels "
+            "of both kinds, on text similar to the traces"
         )
     weight = np.sqrt(n[rows])
     weight /= weight.mean()
-    target = np.repeat([1, 0], len(rows))  # each gram twice: planning with its share, else with the rest
-    fitted = LogisticRegression(C=penalty, solver="newton-cg", max_iter=1000, tol=1e-6).fit(
+    target = np.repeat([1, 0], len(rows))  # each gram twice: positive with the weight of its share, else negative
+    regression = LogisticRegression(C=penalty, solver="newton-cg", max_iter=1000, tol=1e-6).fit(
         vstack([matrix[rows], matrix[rows]]), target, np.concatenate([weight * share, weight * (1 - share)])
     )
-    return fitted.coef_[0], float(fitted.intercept_[0])
+    return regression.coef_[0], float(regression.intercept_[0])

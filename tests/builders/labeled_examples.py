@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sgram.evaluation.labels import LabeledDocument, Unit
+from sgram.evaluation.labeled_documents import LabeledDocument, Unit
 
 PLAN, STEP = "planning", "fact"
 

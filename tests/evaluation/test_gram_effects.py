@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 
-from sgram.evaluation.gram_effects import Effects, best_grams, worst_grams
+from sgram.evaluation.gram_effects import EffectCounts, best_grams, worst_grams
 from sgram.evaluation.label_index import UnitIndex
 from tests.builders.labeled_examples import GRAMS, PLAN, STEP, document, documents
 
@@ -15,7 +15,7 @@ LIST = ["hmm", "so", "wait", "absent"]
 
 
 def told(rank):
-    index = UnitIndex.of(MADE)
+    index = UnitIndex.from_documents(MADE)
     return rank(index, LIST, index.find(LIST))
 
 
@@ -43,7 +43,7 @@ def test_the_gram_that_finds_most_alone_comes_first():
 
 
 def test_only_so_many_grams_are_told():
-    index = UnitIndex.of(MADE)
+    index = UnitIndex.from_documents(MADE)
     assert [each.gram for each in worst_grams(index, LIST, index.find(LIST), 1)] == ["so"]
     assert worst_grams(index, LIST, index.find(LIST), 0) == []
     assert worst_grams(index, ["absent"], index.find(["absent"])) == []
@@ -51,11 +51,11 @@ def test_only_so_many_grams_are_told():
 
 @given(made=documents())
 def test_taking_a_gram_off_the_list_unmarks_what_it_marks_alone(made):
-    index = UnitIndex.of(made)
+    index = UnitIndex.from_documents(made)
     found = index.find(GRAMS)
-    effects, marks = Effects.of(index, found), found.marked_units()
+    effects, marks = EffectCounts.from_occurrences(index, found), found.marked_units()
     for row in range(len(GRAMS)):
-        lost = marks & ~found.of(np.arange(len(GRAMS)) != row).marked_units()
+        lost = marks & ~found.select(np.arange(len(GRAMS)) != row).marked_units()
         assert (lost & index.positive).sum() == effects.hits_alone[row]
         assert (lost & ~index.positive).sum() == effects.misses_alone[row]
         own = index.find(GRAMS[row : row + 1]).marked_units()

@@ -6,7 +6,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from sgram.errors import InputError
-from sgram.evaluation.gram_scores import by_frequency, lexicon_scores, read_candidates, unit_scores
+from sgram.evaluation.gram_scores import frequency_scores, lexicon_scores, read_candidate_scores, unit_scores
 from sgram.evaluation.label_index import UnitIndex
 from sgram.lexicon import Cluster, Gram, Lexicon
 from tests.builders.labeled_examples import two_documents
@@ -23,17 +23,17 @@ def test_a_lexicon_has_scores_when_every_gram_has_one():
 
 
 def test_a_list_without_scores_goes_by_frequency():
-    index = UnitIndex.of(two_documents())
+    index = UnitIndex.from_documents(two_documents())
     counted = lexicon(Gram(("let", "me"), df=3), Gram(("wait",), df=9))
     found = index.find([gram.text for gram in counted.grams])
-    assert by_frequency(counted, index, found) == {"let me": 3, "wait": 9}
+    assert frequency_scores(counted, index, found) == {"let me": 3, "wait": 9}
     listed = Lexicon.from_grams(["let me", "wait", "never"])
     found = index.find([gram.text for gram in listed.grams])
-    assert by_frequency(listed, index, found) == {"let me": 2, "wait": 1, "never": 0}
+    assert frequency_scores(listed, index, found) == {"let me": 2, "wait": 1, "never": 0}
 
 
 def test_a_unit_scores_as_its_best_gram():
-    index, known = UnitIndex.of(two_documents()), {"wait": 1.0, "let me": 2.0}
+    index, known = UnitIndex.from_documents(two_documents()), {"wait": 1.0, "let me": 2.0}
     assert unit_scores(known, index.find(list(known))).tolist() == [2.0, -np.inf, 1.0, 2.0, -np.inf]
 
 
@@ -44,7 +44,7 @@ def written(path, **columns):
 
 def test_candidates_are_read(tmp_path):
     path = written(tmp_path / "c.parquet", gram=["wait", "so"], score=[0.5, -1.0], df=[3, 4])
-    assert read_candidates(path) == {"wait": 0.5, "so": -1.0}
+    assert read_candidate_scores(path) == {"wait": 0.5, "so": -1.0}
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_candidates_are_read(tmp_path):
 )
 def test_a_table_that_is_none_of_candidates_is_told(tmp_path, columns, said):
     with pytest.raises(InputError, match=said):
-        read_candidates(written(tmp_path / "c.parquet", **columns))
+        read_candidate_scores(written(tmp_path / "c.parquet", **columns))
 
 
 def test_a_file_that_is_no_table_is_told(tmp_path):
     (tmp_path / "c.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(InputError, match="cannot be read as candidates"):
-        read_candidates(tmp_path / "c.parquet")
+        read_candidate_scores(tmp_path / "c.parquet")
     with pytest.raises(InputError, match="no such file"):
-        read_candidates(tmp_path / "missing.parquet")
+        read_candidate_scores(tmp_path / "missing.parquet")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.labels import LabeledDocument, Unit
+from sgram.evaluation.labeled_documents import LabeledDocument, Unit
 from sgram.lexicon import Lexicon
-from sgram.tagging.projection import project
+from sgram.tagging.projection import project_spans
 from sgram.tagging.spans import find_spans
 from sgram.text import find_words
 from tests.builders.labeled_examples import GRAMS, PLAN, STEP, document, documents, two_documents
@@ -37,7 +37,7 @@ def spans_in_units(made):
 
 
 def test_a_unit_is_marked_by_a_gram_inside_it():
-    index = UnitIndex.of(two_documents())
+    index = UnitIndex.from_documents(two_documents())
     assert index.positive.tolist() == [True, False, False, True, True]
     assert index.document.tolist() == [0, 0, 0, 1, 1]
     found = index.find(["wait", "let me check", "never"])
@@ -45,31 +45,31 @@ def test_a_unit_is_marked_by_a_gram_inside_it():
     # "wait let me check" | "So x is large" | "wait for it" | "now let me check it" | "hmm"
     covered = "1111 0000 100 01110 0".replace(" ", "")
     assert "".join(str(int(each)) for each in found.covered_pieces()) == covered
-    assert sorted(zip(*(column.tolist() for column in found.pairs()), strict=True)) == [(0, 0), (0, 2), (1, 0), (1, 3)]
+    assert sorted(zip(*(column.tolist() for column in found.gram_unit_pairs()), strict=True)) == [(0, 0), (0, 2), (1, 0), (1, 3)]
 
 
 def test_a_gram_across_two_units_marks_neither():
     text = "wait let me check"
     units = (Unit(0, 8, (PLAN,)), Unit(9, 17, (STEP,)))
-    index = UnitIndex.of([LabeledDocument("a", text, units)])
+    index = UnitIndex.from_documents([LabeledDocument("a", text, units)])
     found = index.find(["let me", "wait let", "me check"])
-    assert [gram for gram, _ in zip(*found.pairs(), strict=True)] == [1, 2]
+    assert [gram for gram, _ in zip(*found.gram_unit_pairs(), strict=True)] == [1, 2]
 
 
 def test_a_word_that_a_unit_cuts_has_no_label():
-    index = UnitIndex.of([LabeledDocument("a", "wait let me", (Unit(0, 6, (PLAN,)), Unit(6, 11, (STEP,))))])
+    index = UnitIndex.from_documents([LabeledDocument("a", "wait let me", (Unit(0, 6, (PLAN,)), Unit(6, 11, (STEP,))))])
     assert index.n_pieces == 2  # "wait" and "me"; "l" lies in one unit, "et" in the other
     assert not len(index.find(["let", "wait let"]).gram)
 
 
 def test_a_gram_ends_where_its_sentence_does():
-    index = UnitIndex.of([document("a", (PLAN, "wait. let me"), (PLAN, "wait, let me"))])
+    index = UnitIndex.from_documents([document("a", (PLAN, "wait. let me"), (PLAN, "wait, let me"))])
     assert index.find(["wait let me"]).unit.tolist() == [1]
 
 
 @given(made=documents())
 def test_occurrences_are_those_of_the_reference_inside_units(made):
-    index = UnitIndex.of(made)
+    index = UnitIndex.from_documents(made)
     found = index.find(GRAMS)
     expected = sorted((GRAMS.index(gram), number) for gram, number, *_ in spans_in_units(made))
     assert sorted(zip(found.gram.tolist(), found.unit.tolist(), strict=True)) == expected
@@ -77,7 +77,7 @@ def test_occurrences_are_those_of_the_reference_inside_units(made):
 
 @given(made=documents(), tokens=st.booleans())
 def test_pieces_are_covered_as_a_mask_would_cover_them(made, tokens):
-    index = UnitIndex.of(made, tokenizer=Chunks() if tokens else None)
+    index = UnitIndex.from_documents(made, tokenizer=Chunks() if tokens else None)
     covered, units, number = [], [], 0
     for one in made:
         if tokens:
@@ -89,7 +89,7 @@ def test_pieces_are_covered_as_a_mask_would_cover_them(made, tokens):
             for start, end in offsets:
                 kept = [at for at in range(start, end) if not one.text[at].isspace()]
                 if kept and unit.start <= kept[0] and kept[-1] < unit.end:
-                    covered.append(bool(project(spans, one.text, [(start, end)])[0]))
+                    covered.append(bool(project_spans(spans, one.text, [(start, end)])[0]))
                     units.append(number)
             number += 1
     assert index.piece_unit.tolist() == units
@@ -108,9 +108,9 @@ def test_tokens_are_covered_as_the_tagger_marks_them():
     )
     texts = ["Wait, let me check.  So “wait” né 再", "so  let, me 😀 check wait"]
     byte_level.train_from_iterator(texts, trainer)
-    index = UnitIndex.of_texts(texts, byte_level)
+    index = UnitIndex.from_texts(texts, byte_level)
     encoded = [byte_level.encode(text, add_special_tokens=False) for text in texts]
-    masks = PlanningTagger(Lexicon.from_grams(GRAMS), byte_level).rows([each.ids for each in encoded])
+    masks = PlanningTagger(Lexicon.from_grams(GRAMS), byte_level).tag_rows([each.ids for each in encoded])
     expected = [
         bool(marked)
         for text, each, mask in zip(texts, encoded, masks, strict=True)
@@ -139,35 +139,35 @@ def test_the_index_lists_every_gram_of_its_units(made):
                         homes.setdefault(" ".join(word.text for word in piece), set()).add(one.id)
     for least in (1, 2):
         expected = sorted(gram for gram, found in homes.items() if len(found) >= least)
-        assert UnitIndex.of(made).grams(least) == expected
+        assert UnitIndex.from_documents(made).grams(least) == expected
 
 
 def test_the_best_score_of_a_unit_is_that_of_its_best_gram():
-    index = UnitIndex.of(two_documents())
+    index = UnitIndex.from_documents(two_documents())
     best = index.find(["wait", "let me check", "so"]).best(np.array([0.5, 0.25, -1.0]))
     assert best.tolist() == [0.5, -1.0, 0.5, 0.25, -np.inf]
 
 
 def test_rows_can_be_left_out():
-    found = UnitIndex.of(two_documents()).find(["wait", "let me check"]).of(np.array([False, True]))
+    found = UnitIndex.from_documents(two_documents()).find(["wait", "let me check"]).of(np.array([False, True]))
     assert found.marked_units().tolist() == [True, False, False, True, False]
 
 
 def test_whole_texts_are_units_without_labels():
-    index = UnitIndex.of_texts(["wait, so", "", "so"])
+    index = UnitIndex.from_texts(["wait, so", "", "so"])
     assert (index.n_units, index.positive.any(), index.n_pieces) == (2, False, 3)
     assert index.find(["wait so"]).unit.tolist() == [0]
 
 
 def test_nothing_is_found_in_nothing():
-    for index in (UnitIndex.of([]), UnitIndex.of([LabeledDocument("a", "wait", ())])):
+    for index in (UnitIndex.from_documents([]), UnitIndex.from_documents([LabeledDocument("a", "wait", ())])):
         found = index.find(["wait"])
         assert (index.n_units, len(found.gram), len(found.marked_units()), index.grams(1)) == (0, 0, 0, [])
-    assert len(UnitIndex.of(two_documents()).find([]).gram) == 0
+    assert len(UnitIndex.from_documents(two_documents()).find([]).gram) == 0
 
 
 def test_the_text_of_a_unit_is_as_it_was():
-    index = UnitIndex.of(two_documents())
+    index = UnitIndex.from_documents(two_documents())
     assert [index.unit_text(unit) for unit in (0, 2, 3)] == [
         "Wait, let me check.",
         "wait for it",
@@ -190,4 +190,4 @@ def _place(unit):
 @pytest.mark.parametrize("label", ["planning", "other"])
 def test_the_labels_asked_for_are_positive(label):
     made = [document("a", ("planning", "wait"), ("other", "so"))]
-    assert UnitIndex.of(made, frozenset({label})).positive.tolist() == [label == "planning", label == "other"]
+    assert UnitIndex.from_documents(made, frozenset({label})).positive.tolist() == [label == "planning", label == "other"]

@@ -11,11 +11,11 @@ from sgram.evaluation.label_index import UnitIndex
 from sgram.evaluation.precision_recall import (
     MEASURES,
     DocumentResamples,
-    Measured,
-    difference,
-    evaluate,
-    mean_of,
+    ResampledRates,
+    evaluate_grams,
+    mean_rates,
     measure_units,
+    rate_difference,
     rates,
 )
 from sgram.statistics import Estimate
@@ -25,12 +25,12 @@ from tests.builders.labeled_examples import GRAMS, PLAN, STEP, document, documen
 def measured(marks, positive, groups, n_draws=200, seed=0):
     marks, positive, groups = np.array(marks, bool), np.array(positive, bool), np.array(groups)
     n = int(groups.max()) + 1
-    return Measured.of(marks, positive, groups, DocumentResamples(np.arange(n), n, "document", n_draws, seed))
+    return ResampledRates.from_marks(marks, positive, groups, DocumentResamples(np.arange(n), n, "document", n_draws, seed))
 
 
 def judged(grams, made=None, **options):
-    index = UnitIndex.of(made or two_documents())
-    return evaluate(index, index.find(grams), DocumentResamples.of(index, **options))
+    index = UnitIndex.from_documents(made or two_documents())
+    return evaluate_grams(index, index.find(grams), DocumentResamples.from_index(index, **options))
 
 
 def test_the_rates_of_a_list_by_hand():
@@ -117,18 +117,18 @@ def test_documents_of_one_problem_are_drawn_together():
 
 
 def test_a_difference_is_drawn_in_pairs():
-    index = UnitIndex.of([document(name, (PLAN, "wait so"), (STEP, "so it is")) for name in "abcde"])
-    drawn = DocumentResamples.of(index)
+    index = UnitIndex.from_documents([document(name, (PLAN, "wait so"), (STEP, "so it is")) for name in "abcde"])
+    drawn = DocumentResamples.from_index(index)
     ours, theirs = (measure_units(index, index.find([gram]), drawn) for gram in ("wait", "so"))
-    assert difference(ours, theirs, "precision") == Estimate(0.5, 0.5, 0.5, n=5)  # 1 against 1/2 in every draw
-    assert difference(ours, ours, "f1") == Estimate(0.0, 0.0, 0.0, n=5)
+    assert rate_difference(ours, theirs, "precision") == Estimate(0.5, 0.5, 0.5, n=5)  # 1 against 1/2 in every draw
+    assert rate_difference(ours, ours, "f1") == Estimate(0.0, 0.0, 0.0, n=5)
     none = measure_units(index, index.find(["absent"]), drawn)
-    assert difference(ours, none, "precision").value is None
+    assert rate_difference(ours, none, "precision").value is None
 
 
 def test_the_mean_of_lists_is_the_mean_of_their_rates():
     first, second = measured([1, 1], [1, 1], [0, 1]), measured([1, 1], [0, 1], [0, 1])
-    mean = mean_of([first, second])
+    mean = mean_rates([first, second])
     assert mean.values[0] == 0.75
     np.testing.assert_allclose(mean.drawn[:, 0], (first.drawn[:, 0] + second.drawn[:, 0]) / 2)
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.labels import LabeledDocument, Unit
+from sgram.evaluation.labeled_documents import LabeledDocument, Unit
 from sgram.evaluation.train_classifier import (
     GRID,
+    ClassifierTrainer,
     CrossValidation,
     FitConfig,
     LabelSet,
-    OutOfFold,
-    Trainer,
+    OutOfFoldScores,
     choose_thresholds,
-    problem_of,
+    problem_key,
     train_classifier,
 )
 from sgram.mining import Background, Miner, MiningConfig
@@ -47,7 +47,7 @@ def plain(texts):
 
 def trained(texts, *sets, **config):
     """Fitted to everything, with features that tell nothing."""
-    trainer = Trainer(texts, plain(texts), sets, FitConfig(**{**WEIGHTLESS, **config}))
+    trainer = ClassifierTrainer(texts, plain(texts), sets, FitConfig(**{**WEIGHTLESS, **config}))
     return trainer.fit(None, UNSET, {})
 
 
@@ -142,7 +142,7 @@ def test_a_name_that_few_grams_have_gets_no_weight():
     texts = ["wait", "so", "the sum"]
     features = Features(("x",), np.arange(3.0)[:, None], [("n=1", "w=wait"), ("n=1",), ("n=2", "w=sum")])
     config = FitConfig(**{**WEIGHTLESS, "penalty": 1.0}, min_grams=2)
-    made = Trainer(texts, features, [LabelSet("people", tuple(carried()))], config).fit(None, UNSET, {})
+    made = ClassifierTrainer(texts, features, [LabelSet("people", tuple(carried()))], config).fit(None, UNSET, {})
     assert list(made.bag) == ["n=1"]
     assert made.mean.tolist() == [1.0]
     assert made.scale.tolist() == pytest.approx([sqrt(2 / 3)])
@@ -154,7 +154,7 @@ def test_weights_are_those_of_a_logistic_regression_of_the_shares():
     texts = ["wait", "so", "the sum", "it"]
     features = Features(("x",), np.array([[0.0], [1.0], [5.0], [2.0]]), [("a",), ("a", "b"), ("b",), ()])
     config = FitConfig(**{**WEIGHTLESS, "penalty": 0.5}, min_grams=1, softness=EVEN)
-    made = Trainer(texts, features, [LabelSet("people", tuple(carried()))], config).fit(None, UNSET, {})
+    made = ClassifierTrainer(texts, features, [LabelSet("people", tuple(carried()))], config).fit(None, UNSET, {})
     k, n = np.array([made.counts[text] for text in texts]).T
     weight = np.sqrt(n) / np.sqrt(n).mean()
     off = weight * (made.estimate(features) - k / n)
@@ -202,7 +202,7 @@ def features_of(texts):
 
 
 def trainer(*sets, **config):
-    return Trainer(TEXTS, features_of(TEXTS), sets, FitConfig(**{**EASY, "penalty": 1.0, "min_grams": 2, **config}))
+    return ClassifierTrainer(TEXTS, features_of(TEXTS), sets, FitConfig(**{**EASY, "penalty": 1.0, "min_grams": 2, **config}))
 
 
 def flipped(one):
@@ -221,7 +221,7 @@ def three_sets():
 
 
 def problems_of_units(each):
-    return np.array([problem_of(one) for one in each.documents for _ in one.units])
+    return np.array([problem_key(one) for one in each.documents for _ in one.units])
 
 
 @pytest.mark.parametrize("problem", ["p0", "p3", "p6"])
@@ -247,7 +247,7 @@ def test_a_unit_is_scored_by_its_best_gram_with_its_fold_left_out():
     sets = three_sets()
     made = trainer(*sets)
     for each, out in zip(sets, made.cross_validate().sets, strict=False):
-        index = UnitIndex.of(each.documents)
+        index = UnitIndex.from_documents(each.documents)
         found = index.find(TEXTS)
         for fold in range(4):
             fitted = made.fit(fold, UNSET, {})
@@ -340,7 +340,7 @@ set_of_units = st.lists(st.tuples(st.sampled_from(LEVELS), st.booleans()), min_s
 def out_of_fold(units, name="people", folds=None):
     scores, positive = zip(*units, strict=True)
     folds = [at % 3 for at in range(len(units))] if folds is None else folds
-    return OutOfFold(name, np.array(scores), np.array(positive), np.array(folds))
+    return OutOfFoldScores(name, np.array(scores), np.array(positive), np.array(folds))
 
 
 def precision(units, threshold):
@@ -469,7 +469,7 @@ def test_nested_figures_use_the_threshold_that_the_other_folds_choose(sets):
     sets = [[*units, *[(0.96, True)] * 9] for units in sets]  # each fold has something that all thresholds mark
     outs = [out_of_fold(units, str(at)) for at, units in enumerate(sets)]
     aims = (0.3, 0.4)
-    found = CrossValidation(tuple(outs), choose_thresholds(outs, *aims), aims).figures()
+    found = CrossValidation(tuple(outs), choose_thresholds(outs, *aims), aims).to_json()
     per_fold = {}
     for fold in range(3):
         others = [[each for at, each in enumerate(units) if at % 3 != fold] for units in sets]
@@ -497,7 +497,7 @@ def test_figures_are_given_even_where_the_other_folds_reach_no_threshold():
     outs = [out_of_fold(units, folds=[0] * 5 + [1] * 6 + [2] * 6)]
     thresholds = choose_thresholds(outs)
     assert thresholds["default"] == 0.41
-    assert CrossValidation(tuple(outs), thresholds).figures()["people"]["default"]["precision"] == 1.0
+    assert CrossValidation(tuple(outs), thresholds).to_json()["people"]["default"]["precision"] == 1.0
 
 
 # -- the whole way --------------------------------------------------------------------------------------
@@ -543,7 +543,7 @@ def test_a_classifier_says_what_it_was_trained_on(mined, fitted):
     assert (made.source["candidates"], made.source["traces"]) == (len(mined), 60)
     assert made.source["background"] == {"what": "short answers"}
     assert made.source["note"] == "of the test"
-    assert made.source["out_of_fold"] == found.figures()
+    assert made.source["out_of_fold"] == found.to_json()
     assert made.thresholds == found.thresholds
     assert made.thresholds.keys() == set(SETTINGS)
 

@@ -6,8 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.evaluation.label_index import UnitIndex
-from sgram.evaluation.pr_curve import Curve, chance_curve, compare_at_coverage, summarize
 from sgram.evaluation.precision_recall import DocumentResamples
+from sgram.evaluation.precision_recall_curve import (
+    PrecisionRecallCurve,
+    chance_curve,
+    compare_at_coverage,
+    summarize_curve,
+)
 from tests.builders.labeled_examples import PLAN, STEP, document
 
 NONE = -np.inf
@@ -22,16 +27,16 @@ def labeled(positive, documents=None):
         )
         for home in sorted(set(homes))
     ]
-    return UnitIndex.of(made)
+    return UnitIndex.from_documents(made)
 
 
 def summary(scores, positive, documents=None, n_draws=50):
     index = labeled(positive, documents)
-    return summarize(index, np.array(scores, float), DocumentResamples.of(index, n_draws=n_draws))
+    return summarize_curve(index, np.array(scores, float), DocumentResamples.from_index(index, n_draws=n_draws))
 
 
 def test_a_curve_has_one_point_for_each_distinct_score():
-    curve = Curve.of(np.array([0.9, 0.5, 0.9, NONE]), np.array([True, True, False, True]))
+    curve = PrecisionRecallCurve.from_scores(np.array([0.9, 0.5, 0.9, NONE]), np.array([True, True, False, True]))
     # above .9: 1 of 2; above .5: 2 of 3; all: 3 of 4
     assert curve.thresholds.tolist() == [0.9, 0.5, NONE]
     assert curve.precision.tolist() == [0.5, pytest.approx(2 / 3), 0.75]
@@ -78,7 +83,7 @@ def test_a_weight_counts_a_unit_so_many_times(rows, times):
     scores, positive = np.array([score for score, _ in rows]), np.array([label for _, label in rows])
     weights = np.array(times[: len(rows)])
     again = np.repeat(np.arange(len(rows)), weights)
-    ours, theirs = Curve.of(scores, positive, weights), Curve.of(scores[again], positive[again])
+    ours, theirs = PrecisionRecallCurve.from_scores(scores, positive, weights), PrecisionRecallCurve.from_scores(scores[again], positive[again])
     seen = np.isin(ours.thresholds, theirs.thresholds)
     assert ours.marked[seen].tolist() == theirs.marked.tolist()
     assert ours.hits[seen].tolist() == theirs.hits.tolist()
@@ -97,7 +102,7 @@ def test_intervals_are_those_of_drawn_documents():
             unit for home in range(3) for _ in range(times[home]) for unit in np.flatnonzero(np.array(homes) == home)
         ]
         if positive[rows].any():
-            curve = Curve.of(scores[rows], positive[rows])
+            curve = PrecisionRecallCurve.from_scores(scores[rows], positive[rows])
             drawn.append(float(np.sum(np.diff(curve.recall, prepend=0) * curve.precision)))
     low, high = np.percentile(drawn, (2.5, 97.5))
     assert (found.average_precision.low, found.average_precision.high) == pytest.approx((low, high))
@@ -106,7 +111,7 @@ def test_intervals_are_those_of_drawn_documents():
 def test_a_list_is_as_good_as_itself_at_every_coverage():
     index = labeled([True, False] * 10)
     scores = np.arange(20.0)
-    rows = compare_at_coverage(index, scores, scores, DocumentResamples.of(index, n_draws=20))
+    rows = compare_at_coverage(index, scores, scores, DocumentResamples.from_index(index, n_draws=20))
     assert [row.coverage for row in rows] == pytest.approx(np.arange(1, 21) * 0.05)
     assert all((row.gain.value, row.gain.low, row.gain.high) == (0, 0, 0) for row in rows)
 
@@ -114,7 +119,7 @@ def test_a_list_is_as_good_as_itself_at_every_coverage():
 def test_the_better_order_gains_until_both_mark_all():
     index = labeled([True] * 4 + [False] * 4)
     up, down = np.arange(8.0), -np.arange(8.0)
-    rows = compare_at_coverage(index, down, up, DocumentResamples.of(index, n_draws=20), step=0.25)
+    rows = compare_at_coverage(index, down, up, DocumentResamples.from_index(index, n_draws=20), step=0.25)
     # 2 marked: 2 hits against 0, F1 4/6; 4: 8/8 against 0; 6: 8/10 against 4/10; 8: equal
     assert [(row.ours, row.theirs) for row in rows] == [
         (pytest.approx(4 / 6), 0),
@@ -128,15 +133,15 @@ def test_the_better_order_gains_until_both_mark_all():
 def test_orders_are_compared_as_far_as_the_shorter_list_reaches():
     index = labeled([True, False, True, False])
     short, long = np.array([1.0, NONE, NONE, NONE]), np.array([1.0, 2.0, 3.0, 4.0])
-    rows = compare_at_coverage(index, short, long, DocumentResamples.of(index, n_draws=5), step=0.1)
+    rows = compare_at_coverage(index, short, long, DocumentResamples.from_index(index, n_draws=5), step=0.1)
     assert [row.coverage for row in rows] == pytest.approx([0.1, 0.2, 0.25])
-    assert compare_at_coverage(index, np.full(4, NONE), long, DocumentResamples.of(index)) == []
+    assert compare_at_coverage(index, np.full(4, NONE), long, DocumentResamples.from_index(index)) == []
 
 
 def test_tied_units_count_in_part():
     index = labeled([True, True, False, False])
     tied, sorted_out = np.zeros(4), np.array([4.0, 3.0, 2.0, 1.0])
-    (first, *_) = compare_at_coverage(index, sorted_out, tied, DocumentResamples.of(index, n_draws=5), step=0.5)
+    (first, *_) = compare_at_coverage(index, sorted_out, tied, DocumentResamples.from_index(index, n_draws=5), step=0.5)
     # 2 of the 4 tied units, half of them positive: 1 hit, F1 = 2 / (2 + 2)
     assert (first.ours, first.theirs) == (1.0, 0.5)
 
@@ -145,7 +150,7 @@ def test_random_scores_give_the_base_rate():
     rng = np.random.default_rng(1)
     words = [chr(97 + a) * 2 + chr(97 + b) for a in range(20) for b in range(20)]
     made = [document(f"d{at}", (PLAN if rng.random() < 0.3 else STEP, word)) for at, word in enumerate(words)]
-    index = UnitIndex.of(made)
+    index = UnitIndex.from_documents(made)
     recall, precision, area = chance_curve(index, index.find(index.grams(1)), n_draws=20)
     assert area.value == pytest.approx(index.positive.mean(), abs=0.03)
     assert area.low <= area.value <= area.high

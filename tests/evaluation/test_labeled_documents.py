@@ -8,10 +8,10 @@ import pytest
 import zstandard
 
 from sgram.errors import InputError
-from sgram.evaluation import labels
-from sgram.evaluation.labels import POSITIVE_LABELS, LabeledDocument, Unit, read_labels
-from sgram.files import Caps, iter_lines
+from sgram.evaluation import labeled_documents
+from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument, Unit, read_labels
 from sgram.lexicon import MOVES
+from sgram.safe_reading import Caps, iter_lines
 from tests.builders.paths import ROOT
 
 REAL = ROOT.parent / "shared" / "data" / "labels"

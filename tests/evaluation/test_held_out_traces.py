@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.evaluation.held_out import HeldOut
-from sgram.evaluation.labels import LabeledDocument
+from sgram.evaluation.held_out_traces import HeldOutFilter
+from sgram.evaluation.labeled_documents import LabeledDocument
 from sgram.traces import Trace
 
 DOCUMENTS = [
@@ -37,19 +37,19 @@ def trace(name="t", text="another text", **fields):
     ],
 )
 def test_a_trace_is_kept_back_for_its_group_its_prompt_or_its_text(made, passes):
-    held = HeldOut(DOCUMENTS)
+    held = HeldOutFilter(DOCUMENTS)
     assert list(held([made])) == [made] * passes
-    assert held.n_kept_back == (not passes)
+    assert held.n_excluded == (not passes)
 
 
 def test_kept_back_traces_are_counted_over_all_that_was_asked():
-    held = HeldOut(DOCUMENTS)
-    assert held.n_kept_back == 0
+    held = HeldOutFilter(DOCUMENTS)
+    assert held.n_excluded == 0
     first = [trace("1", group="problem-1"), trace("2"), trace("3", text="Hmm.")]
     assert [each.id for each in held(first)] == ["2"]
-    assert held.n_kept_back == 2
+    assert held.n_excluded == 2
     assert list(held([trace("4", prompt="What is 2 + 2?", group="problem-1", text="Hmm.")])) == []
-    assert held.n_kept_back == 3, "each trace once, whatever speaks against it"
+    assert held.n_excluded == 3, "each trace once, whatever speaks against it"
 
 
 def test_traces_pass_one_by_one():
@@ -58,12 +58,12 @@ def test_traces_pass_one_by_one():
             yield trace()
             yield trace(group="problem-1")
 
-    passing = HeldOut(DOCUMENTS)(endless())
+    passing = HeldOutFilter(DOCUMENTS)(endless())
     assert [next(passing).group for _ in range(3)] == [None] * 3
 
 
 def test_without_labels_every_trace_passes():
-    held = HeldOut([])
+    held = HeldOutFilter([])
     assert len(list(held([trace(), trace(group="", prompt=None, text="")]))) == 2
 
 
@@ -75,10 +75,10 @@ keys = st.sampled_from([None, "", "p", "q", "r"])
     st.lists(st.tuples(keys, keys, st.sampled_from("xyz")), max_size=8),
 )
 def test_no_trace_that_passes_shares_anything_with_a_document(documents, rows):
-    held = HeldOut([LabeledDocument(str(at), text, (), problem) for at, (problem, text) in enumerate(documents)])
+    held = HeldOutFilter([LabeledDocument(str(at), text, (), problem) for at, (problem, text) in enumerate(documents)])
     traces = [trace(str(at), text, group=group, prompt=prompt) for at, (group, prompt, text) in enumerate(rows)]
     passed = list(held(traces))
-    assert len(passed) + held.n_kept_back == len(traces)
+    assert len(passed) + held.n_excluded == len(traces)
 
     def shares(one):
         return any((problem and problem in (one.group, one.prompt)) or text == one.text for problem, text in documents)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sgram.errors import InputError, UsageError
-from sgram.evaluation.comparison import made_with
 from sgram.evaluation.label_index import UnitIndex, labels_digest
+from sgram.evaluation.lexicon_comparison import training_label_digests
 from sgram.evaluation.precision_recall import DocumentResamples
-from sgram.evaluation.prune import prune
+from sgram.evaluation.pruning import prune_lexicon
 from sgram.lexicon import Cluster, Gram, Lexicon
 from tests.builders.labeled_examples import PLAN, STEP, document
 
@@ -42,7 +42,7 @@ PLAIN = Lexicon.from_grams(["wait", "so", "let me see", "never said"])
 
 def test_the_grams_that_cost_precision_go():
     for lexicon, order in ((SCORED, "score"), (PLAIN, "labels")):
-        found = prune(lexicon, [UnitIndex.of(MADE)], 0.9)
+        found = prune_lexicon(lexicon, [UnitIndex.from_documents(MADE)], 0.9)
         assert texts(found.lexicon) == {"wait", "let me see"}
         assert (found.order, found.n_folds, found.aim) == (order, 5, 0.9)
         (rates,) = found.rates
@@ -52,13 +52,13 @@ def test_the_grams_that_cost_precision_go():
 
 
 def test_what_the_labels_say_nothing_of_is_counted():
-    found = prune(PLAIN, [UnitIndex.of(MADE)], 0.9)
+    found = prune_lexicon(PLAIN, [UnitIndex.from_documents(MADE)], 0.9)
     assert (found.n_dropped, found.n_unseen) == (2, 1)  # "so", and "never said"
-    assert prune(SCORED, [UnitIndex.of(MADE)], 0.9).n_unseen == 0
+    assert prune_lexicon(SCORED, [UnitIndex.from_documents(MADE)], 0.9).n_unseen == 0
 
 
 def test_clusters_moves_and_scores_stay():
-    cut = prune(SCORED, [UnitIndex.of(MADE)], 0.9).lexicon
+    cut = prune_lexicon(SCORED, [UnitIndex.from_documents(MADE)], 0.9).lexicon
     waiting, checking = cut.clusters
     # "so" was the medoid, and made 60 the df: what is left is in at least the 30 traces of "wait"
     assert (waiting.move, waiting.medoid, waiting.df) == ("backtracking", "wait", 30)
@@ -68,8 +68,8 @@ def test_clusters_moves_and_scores_stay():
 
 
 def test_the_source_tells_the_cut():
-    index = UnitIndex.of(MADE)
-    cut = prune(SCORED, [index], 0.9, seed=3).lexicon
+    index = UnitIndex.from_documents(MADE)
+    cut = prune_lexicon(SCORED, [index], 0.9, seed=3).lexicon
     assert {name: cut.source[name] for name in ("method", "inputs")} == SCORED.source
     (step,) = cut.source["pruning"]
     assert step["of"] == {"name": "made", "digest": SCORED.digest}
@@ -78,14 +78,14 @@ def test_the_source_tells_the_cut():
     (about,) = step["labels"]
     assert about["digest"] == labels_digest(MADE)
     assert about["out_of_fold"] == about["in_sample"] == {"precision": 1.0, "recall": 1.0}
-    assert made_with(cut) == {labels_digest(MADE)}
-    again = prune(cut, [index], 0.9).lexicon
+    assert training_label_digests(cut) == {labels_digest(MADE)}
+    again = prune_lexicon(cut, [index], 0.9).lexicon
     assert [each["n_grams"]["before"] for each in again.source["pruning"]] == [3, 2]
 
 
 def test_a_lexicon_that_is_precise_enough_is_left_whole():
     lexicon = Lexicon.from_grams(["wait", "let me see"])
-    found = prune(lexicon, [UnitIndex.of(MADE)], 0.9)
+    found = prune_lexicon(lexicon, [UnitIndex.from_documents(MADE)], 0.9)
     assert texts(found.lexicon) == texts(lexicon)
     assert found.n_dropped == 0
 
@@ -100,7 +100,7 @@ def test_labels_learned_by_heart_do_not_count():
         rows = [(PLAN if rng.random() < 0.5 else STEP, f"{word} {'z' * n}") for word in own for n in range(1, 5)]
         made.append(document(f"d{at:02}", *rows))
     with pytest.raises(InputError, match=r"no cut of custom reaches a precision of 0\.9 .* wish for less"):
-        prune(Lexicon.from_grams(words), [UnitIndex.of(made)], 0.9)
+        prune_lexicon(Lexicon.from_grams(words), [UnitIndex.from_documents(made)], 0.9)
 
 
 def test_documents_of_one_problem_are_never_apart():
@@ -115,15 +115,15 @@ def test_documents_of_one_problem_are_never_apart():
             made.append((f"d{problem}{copy}", rows, f"p{problem}"))
     lexicon = Lexicon.from_grams(words)
     alone = [document(name, *rows) for name, rows, _ in made]
-    assert len(prune(lexicon, [UnitIndex.of(alone)], 0.9).lexicon.grams) == 10
+    assert len(prune_lexicon(lexicon, [UnitIndex.from_documents(alone)], 0.9).lexicon.grams) == 10
     grouped = [document(name, *rows, problem=problem) for name, rows, problem in made]
     with pytest.raises(InputError, match="no cut of custom"):
-        prune(lexicon, [UnitIndex.of(grouped)], 0.9)
+        prune_lexicon(lexicon, [UnitIndex.from_documents(grouped)], 0.9)
 
 
 def test_a_unit_is_judged_without_the_labels_of_its_own_problem():
     # 40 of the 100 pairs are hits, p = .4; of the 20 documents with "wait" 19 are others: (19 + 10 p) / (19 + 10)
-    found = prune(PLAIN, [UnitIndex.of(MADE)], 0.9)
+    found = prune_lexicon(PLAIN, [UnitIndex.from_documents(MADE)], 0.9)
     assert found.threshold == pytest.approx(23 / 29)
 
 
@@ -132,27 +132,27 @@ def test_the_wish_holds_for_every_label_set():
     other = [
         document(f"e{at:02}", *[(PLAN, f"so {'x' * n}y") for n in range(1, 9)], (PLAN, "wait")) for at in range(20)
     ]
-    found = prune(PLAIN, [UnitIndex.of(MADE), UnitIndex.of(other)], 0.7)
+    found = prune_lexicon(PLAIN, [UnitIndex.from_documents(MADE), UnitIndex.from_documents(other)], 0.7)
     assert "so" not in texts(found.lexicon)
     assert [each.out_of_fold.precision.value for each in found.rates] == [1.0, 1.0]
-    alone = prune(PLAIN, [UnitIndex.of(other)], 0.7)
+    alone = prune_lexicon(PLAIN, [UnitIndex.from_documents(other)], 0.7)
     assert "so" in texts(alone.lexicon)
 
 
 def test_intervals_are_drawn_where_draws_are_given():
-    index = UnitIndex.of(MADE)
-    assert prune(SCORED, [index], 0.9).rates[0].whole.precision.low is None
-    (rates,) = prune(SCORED, [index], 0.9, resamples=[DocumentResamples.of(index)]).rates
+    index = UnitIndex.from_documents(MADE)
+    assert prune_lexicon(SCORED, [index], 0.9).rates[0].whole.precision.low is None
+    (rates,) = prune_lexicon(SCORED, [index], 0.9, resamples=[DocumentResamples.from_index(index)]).rates
     assert rates.whole.precision.low == pytest.approx(0.4)
 
 
 def test_the_order_of_documents_does_not_matter():
-    cuts = [prune(PLAIN, [UnitIndex.of(made)], 0.9).lexicon for made in (MADE, MADE[::-1])]
+    cuts = [prune_lexicon(PLAIN, [UnitIndex.from_documents(made)], 0.9).lexicon for made in (MADE, MADE[::-1])]
     assert cuts[0].to_bytes() == cuts[1].to_bytes()
 
 
 def test_what_cannot_be_cut_is_refused():
     with pytest.raises(UsageError, match=r"between 0 and 1, not at 1\.5"):
-        prune(PLAIN, [UnitIndex.of(MADE)], 1.5)
+        prune_lexicon(PLAIN, [UnitIndex.from_documents(MADE)], 1.5)
     with pytest.raises(InputError, match="labels of two documents or more"):
-        prune(PLAIN, [UnitIndex.of(MADE[:1])], 0.5)
+        prune_lexicon(PLAIN, [UnitIndex.from_documents(MADE[:1])], 0.5)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from sgram.evaluation.comparison import ComparisonConfig, compare, made_with
 from sgram.evaluation.label_index import UnitIndex, labels_digest
-from sgram.evaluation.labels import read_labels
+from sgram.evaluation.labeled_documents import read_labels
+from sgram.evaluation.lexicon_comparison import ComparisonConfig, compare_lexicons, training_label_digests
 from sgram.lexicon import Cluster, Gram, Lexicon
 from tests.builders.labeled_examples import PLAN, STEP, document
 from tests.builders.paths import ROOT
@@ -33,7 +33,7 @@ MINE = scored(let_me=0.9, hmm=0.8, alternatively=0.7, so=0.1)
 
 def test_a_lexicon_stands_beside_the_published_list_and_others():
     other = Lexicon.from_grams(["the sum"])
-    found = compare(MINE, UnitIndex.of(MADE), {"other": other}, FEW)
+    found = compare_lexicons(MINE, UnitIndex.from_documents(MADE), {"other": other}, FEW)
     assert [(row.name, row.kind) for row in found.rows] == [
         ("mine", "lexicon"),
         ("wang2025", "published"),
@@ -51,12 +51,12 @@ def test_a_lexicon_stands_beside_the_published_list_and_others():
 
 
 def test_the_published_list_does_not_stand_beside_itself():
-    found = compare(Lexicon.load("wang2025"), UnitIndex.of(MADE), config=FEW)
+    found = compare_lexicons(Lexicon.load("wang2025"), UnitIndex.from_documents(MADE), config=FEW)
     assert [row.kind for row in found.rows] == ["lexicon", "published"]
 
 
 def test_placebos_mark_as_much_as_the_lexicon():
-    found = compare(MINE, UnitIndex.of(MADE), config=FEW)
+    found = compare_lexicons(MINE, UnitIndex.from_documents(MADE), config=FEW)
     ours = found.rows[0].evaluation
     for placebo, rates in zip(found.placebos, (ours.units, ours.pieces), strict=True):
         assert placebo.wanted == rates.coverage.value
@@ -68,7 +68,7 @@ def test_placebos_mark_as_much_as_the_lexicon():
 
 def test_lists_with_scores_have_curves():
     plain, other = Lexicon.from_grams(["so"]), scored(so=0.5, wait=0.9)
-    found = compare(MINE, UnitIndex.of(MADE), {"plain": plain, "other": other}, FEW)
+    found = compare_lexicons(MINE, UnitIndex.from_documents(MADE), {"plain": plain, "other": other}, FEW)
     assert [(each.name, each.kind) for each in found.curves] == [
         ("mine", "lexicon"),
         ("other", "beside"),
@@ -86,7 +86,7 @@ def test_lists_with_scores_have_curves():
 
 def test_candidates_carry_the_curve_beyond_the_list():
     candidates = {"let me": 0.9, "hmm": 0.8, "alternatively": 0.7, "so": 0.1, "the sum": 0.05, "now": 0.01}
-    within, beyond = (compare(MINE, UnitIndex.of(MADE), None, FEW, each) for each in (None, candidates))
+    within, beyond = (compare_lexicons(MINE, UnitIndex.from_documents(MADE), None, FEW, each) for each in (None, candidates))
     assert beyond.curves[0].recall[-1] == 1.0
     assert len(beyond.curves[0].recall) > len(within.curves[0].recall)
     assert beyond.orders[0].ours == "candidates"
@@ -100,8 +100,8 @@ def test_labels_that_a_lexicon_was_made_with_are_recognized():
         {"pruning": [{"labels": [{"digest": digest}]}]},
     ):
         lexicon = Lexicon.build("mine", MINE.clusters, source)
-        assert compare(lexicon, UnitIndex.of(MADE), config=FEW).in_sample
-        assert not compare(lexicon, UnitIndex.of(MADE[1:]), config=FEW).in_sample
+        assert compare_lexicons(lexicon, UnitIndex.from_documents(MADE), config=FEW).in_sample
+        assert not compare_lexicons(lexicon, UnitIndex.from_documents(MADE[1:]), config=FEW).in_sample
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_labels_that_a_lexicon_was_made_with_are_recognized():
     ],
 )
 def test_a_source_that_names_no_labels_is_no_error(source):
-    assert made_with(Lexicon.build("mine", MINE.clusters, source)) == set()
+    assert training_label_digests(Lexicon.build("mine", MINE.clusters, source)) == set()
 
 
 def test_the_order_of_documents_does_not_matter():
-    ours, theirs = (compare(MINE, UnitIndex.of(made), config=FEW).to_json() for made in (MADE, MADE[::-1]))
+    ours, theirs = (compare_lexicons(MINE, UnitIndex.from_documents(made), config=FEW).to_json() for made in (MADE, MADE[::-1]))
     for told in (ours, theirs):
         for effect in (*told["worst"], *told["best"]):
             del effect["example"], effect["start"], effect["end"]  # the first that there is
@@ -137,7 +137,7 @@ def test_the_published_list_does_as_was_measured(name, expected):
     if not (LABELS / name).exists():
         pytest.skip("the labeled sets are not here")
     documents = read_labels(LABELS / name)
-    found = compare(Lexicon.load("wang2025"), UnitIndex.of(documents), config=FEW)
+    found = compare_lexicons(Lexicon.load("wang2025"), UnitIndex.from_documents(documents), config=FEW)
     for row in found.rows:
         units = row.evaluation.units
         assert (units.precision.value, units.recall.value) == pytest.approx(expected[row.name], abs=0.01)
