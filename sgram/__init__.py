@@ -1,10 +1,10 @@
 """sgram: mine, validate, tag and train on Strategic Grams, the phrases that carry a reasoning model's plan.
 
-The import is light: a public name loads its module when it is first used.
+The import is light: a public name loads its module when it is first used. ``__init__.pyi`` holds the same names for
+type checkers.
 """
 
 from importlib import import_module
-from typing import Any
 
 __version__ = "0.1.0"
 
@@ -25,11 +25,12 @@ _MODULES = {
     "diagnose": "sgram.diagnosis.kinds",
     "SgramError": "sgram.errors",
 }
+"""Module that defines each public name."""
 
 __all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'sgram' has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)
