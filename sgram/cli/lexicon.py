@@ -11,10 +11,7 @@ from cyclopts import Parameter
 from sgram.cli.console import note, print_table, printable
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.lexicon import MOVES, Cluster, Gram, Lexicon
-from sgram.lexicon import check as check_lexicon
-from sgram.lexicon import diff as diff_lexicons
-from sgram.lexicon import merge as merge_lexicons
+from sgram.lexicon import MOVES, Cluster, Gram, Lexicon, check_lexicon, diff_lexicons, merge_lexicons
 
 app = cyclopts.App(name="lexicon", help="Show, compare, merge, check and export lexicons (files or presets).")
 

@@ -1,21 +1,27 @@
-"""A versioned, checked set of Strategic Grams. Knows nothing about models, counting or tokens."""
+"""Lexicons: versioned, validated sets of Strategic Grams as values.
 
-from sgram.lexicon.diff import Change, LexiconDiff, Moved, diff
-from sgram.lexicon.merge import merge
-from sgram.lexicon.review import Finding, check
-from sgram.lexicon.values import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon
+- `lexicon`: the frozen dataclasses `Gram`, `Cluster` and `Lexicon`, and the moves.
+- `document`: the JSON format, its checks and the shipped presets.
+- `diff`, `merge`: what differs between two lexicons, and several lexicons as one.
+- `checks`: warnings about a valid lexicon.
+"""
+
+from sgram.lexicon.checks import LexiconWarning, check_lexicon
+from sgram.lexicon.diff import FieldChange, LexiconDiff, MovedGram, diff_lexicons
+from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon.merge import merge_lexicons
 
 __all__ = [
     "MOVES",
     "MOVE_MEANINGS",
-    "Change",
     "Cluster",
-    "Finding",
+    "FieldChange",
     "Gram",
     "Lexicon",
     "LexiconDiff",
-    "Moved",
-    "check",
-    "diff",
-    "merge",
+    "LexiconWarning",
+    "MovedGram",
+    "check_lexicon",
+    "diff_lexicons",
+    "merge_lexicons",
 ]

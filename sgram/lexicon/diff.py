@@ -1,16 +1,17 @@
-"""What differs between two lexicons. Knows nothing about files or screens."""
+"""The differences between two lexicons, gram by gram."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sgram.lexicon.values import Gram, Lexicon
+from sgram.lexicon.lexicon import Gram, Lexicon
 
-_COMPARED = ("df", "count", "df_correct", "df_wrong", "score", "core")
+_COMPARED_FIELDS = ("df", "count", "df_correct", "df_wrong", "score", "core")
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A gram of both lexicons whose cluster has another medoid or another move."""
+class MovedGram:
+    """Gram of both lexicons whose cluster has another medoid or another move."""
 
     text: str
     old_medoid: str
@@ -20,8 +21,8 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A number of a gram of both lexicons that is another one now; None where it is not known."""
+class FieldChange:
+    """Field of a gram of both lexicons whose value changed; None if it is missing."""
 
     text: str
     field: str
@@ -32,47 +33,53 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LexiconDiff:
-    """The way from an old lexicon to a new one, gram by gram; false when the grams are alike in all."""
+    """Differences between an old and a new lexicon. It is false if all grams are equal."""
 
     added: tuple[Gram, ...]
     removed: tuple[Gram, ...]
-    moved: tuple[Moved, ...]
-    changed: tuple[Change, ...]
+    moved: tuple[MovedGram, ...]
+    changed: tuple[FieldChange, ...]
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.moved or self.changed)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; added and removed grams by their texts."""
+        """Return the differences as JSON values; added and removed grams by their texts."""
         return {
             "added": [gram.text for gram in self.added],
             "removed": [gram.text for gram in self.removed],
-            "moved": [asdict(moved) for moved in self.moved],
+            "moved": [asdict(moved_gram) for moved_gram in self.moved],
             "changed": [asdict(change) for change in self.changed],
         }
 
 
-def diff(old: Lexicon, new: Lexicon) -> LexiconDiff:
-    """Grams added, removed, moved to another cluster or move, and with other numbers; frequent first."""
-    before = {gram.words: (cluster, gram) for cluster in old.clusters for gram in cluster.grams}
-    after = {gram.words: (cluster, gram) for cluster in new.clusters for gram in cluster.grams}
+def diff_lexicons(old: Lexicon, new: Lexicon) -> LexiconDiff:
+    """Return the grams added, removed, moved to another cluster or move, or with other numbers; frequent ones first.
+
+    >>> old, new = Lexicon.from_grams(["wait", "hold on"]), Lexicon.from_grams(["wait", "let me check"])
+    >>> diff = diff_lexicons(old, new)
+    >>> [gram.text for gram in diff.added], [gram.text for gram in diff.removed]
+    (['let me check'], ['hold on'])
+    """
+    old_grams = {gram.words: (cluster, gram) for cluster in old.clusters for gram in cluster.grams}
+    new_grams = {gram.words: (cluster, gram) for cluster in new.clusters for gram in cluster.grams}
     moved, changed = [], []
-    for words, (cluster, gram) in sorted(after.items(), key=lambda item: item[1][1].rank):
-        if words not in before:
+    for cluster, gram in sorted(new_grams.values(), key=lambda cluster_and_gram: cluster_and_gram[1].rank):
+        if gram.words not in old_grams:
             continue
-        home, was = before[words]
-        if (home.medoid, home.move) != (cluster.medoid, cluster.move):
-            moved.append(Moved(gram.text, home.medoid, cluster.medoid, home.move, cluster.move))
-        for name in _COMPARED:
-            if getattr(was, name) != getattr(gram, name):
-                changed.append(Change(gram.text, name, getattr(was, name), getattr(gram, name)))
+        old_cluster, old_gram = old_grams[gram.words]
+        if (old_cluster.medoid, old_cluster.move) != (cluster.medoid, cluster.move):
+            moved.append(MovedGram(gram.text, old_cluster.medoid, cluster.medoid, old_cluster.move, cluster.move))
+        for name in _COMPARED_FIELDS:
+            if getattr(old_gram, name) != getattr(gram, name):
+                changed.append(FieldChange(gram.text, name, getattr(old_gram, name), getattr(gram, name)))
     return LexiconDiff(
-        added=_ranked(gram for words, (_, gram) in after.items() if words not in before),
-        removed=_ranked(gram for words, (_, gram) in before.items() if words not in after),
+        added=_by_rank(gram for words, (_, gram) in new_grams.items() if words not in old_grams),
+        removed=_by_rank(gram for words, (_, gram) in old_grams.items() if words not in new_grams),
         moved=tuple(moved),
         changed=tuple(changed),
     )
 
 
-def _ranked(grams) -> tuple[Gram, ...]:
+def _by_rank(grams: Iterable[Gram]) -> tuple[Gram, ...]:
     return tuple(sorted(grams, key=lambda gram: gram.rank))

@@ -1,7 +1,7 @@
-"""The lexicon's file and its JSON document, format version 1. Knows nothing about the classes that hold it.
+"""The JSON document of a lexicon, format version 1: reading, checks, shipped presets.
 
-Every fault is an `InputError` that says file, cluster and gram. A lexicon file may come from anyone: its
-size is bounded, every field's type is checked, unknown fields are refused, and nothing in it is executed.
+Every fault is an `InputError` that names file, cluster and gram. A lexicon file may come from anyone: its size is
+bounded, every field's type is checked, unknown fields are refused, and nothing in it is executed.
 """
 
 import difflib
@@ -20,28 +20,28 @@ from sgram.text import NORMAL_FORM
 FORMAT = "sgram-lexicon"
 VERSION = 1
 MAX_BYTES = 256 << 20
-"""Largest lexicon file that is read."""
+"""Largest lexicon file that is read, in bytes."""
 MAX_COUNT = 2**63 - 1
 """Largest df or count."""
 
 
-class Kind(NamedTuple):
-    """What a field must be: its test, and the same in words."""
+class FieldType(NamedTuple):
+    """Type of a field: its test and its name in messages."""
 
     accepts: Callable[[Any], bool]
-    words: str
+    description: str
 
 
-TEXT = Kind(lambda value: type(value) is str and value != "", "a text that is not empty")
-COUNT = Kind(lambda value: type(value) is int and 0 <= value <= MAX_COUNT, "a whole number from 0")
-NUMBER = Kind(lambda value: type(value) in (int, float) and abs(value) <= 1e300, "a finite number")
-FLAG = Kind(lambda value: type(value) is bool, "true or false")
-OBJECT = Kind(lambda value: type(value) is dict, "an object")
-LIST = Kind(lambda value: type(value) is list and value != [], "a list that is not empty")
-ANY = Kind(lambda value: True, "anything")
+TEXT = FieldType(lambda value: type(value) is str and value != "", "a string that is not empty")
+COUNT = FieldType(lambda value: type(value) is int and 0 <= value <= MAX_COUNT, "an integer >= 0")
+NUMBER = FieldType(lambda value: type(value) in (int, float) and abs(value) <= 1e300, "a finite number")
+FLAG = FieldType(lambda value: type(value) is bool, "true or false")
+OBJECT = FieldType(lambda value: type(value) is dict, "an object")
+LIST = FieldType(lambda value: type(value) is list and value != [], "a list that is not empty")
+ANY = FieldType(lambda value: True, "anything")
 
-# name: (kind, whether it must be there)
-_LEXICON = {
+# name: (type, whether it is required)
+_LEXICON_FIELDS = {
     "format": (ANY, True),
     "version": (ANY, True),
     "name": (TEXT, True),
@@ -49,7 +49,7 @@ _LEXICON = {
     "source": (OBJECT, True),
     "clusters": (LIST, True),
 }
-_CLUSTER = {
+_CLUSTER_FIELDS = {
     "id": (COUNT, True),
     "move": (TEXT, True),
     "medoid": (TEXT, True),
@@ -57,7 +57,7 @@ _CLUSTER = {
     "df": (COUNT, False),
     "score": (NUMBER, False),
 }
-_GRAM = {
+_GRAM_FIELDS = {
     "text": (TEXT, True),
     "df": (COUNT, False),
     "count": (COUNT, False),
@@ -69,9 +69,15 @@ _GRAM = {
 
 
 def check_document(document: Any, where: str) -> None:
-    """Refuse a document whose format, version, fields or types are not those of a lexicon."""
+    """Raise `InputError` if format, version, fields or types of a document are not those of a lexicon.
+
+    >>> check_document({"format": "sgram-mask"}, "masks.json")
+    Traceback (most recent call last):
+    ...
+    sgram.errors.InputError: masks.json is not a lexicon: expected a JSON object with "format": "sgram-lexicon"
+    """
     if type(document) is not dict or document.get("format") != FORMAT:
-        raise InputError(f'{where} is no lexicon: a lexicon is a JSON object with "format": "{FORMAT}"')
+        raise InputError(f'{where} is not a lexicon: expected a JSON object with "format": "{FORMAT}"')
     version = document.get("version")
     if type(version) is int and version > VERSION:
         raise InputError(
@@ -79,42 +85,43 @@ def check_document(document: Any, where: str) -> None:
             "upgrade sgram"
         )
     if type(version) is not int or version != VERSION:
-        raise InputError(f"{where}: version must be {VERSION}, not {_shown(version)}")
+        raise InputError(f"{where}: version must be {VERSION}, not {_describe(version)}")
     if document.get("words") != NORMAL_FORM:
         raise InputError(
-            f"{where}: its grams follow the normal form {_shown(document.get('words'))}, this sgram knows "
+            f"{where}: its grams have the normal form {_describe(document.get('words'))}, this sgram supports "
             f"'{NORMAL_FORM}'; mine it again, or use the sgram that made it"
         )
-    _check_fields(document, _LEXICON, where)
+    _check_fields(document, _LEXICON_FIELDS, where)
     for number, cluster in enumerate(document["clusters"]):
         _check_cluster(cluster, f"{where}, cluster {number}")
 
 
-def _check_cluster(cluster: Any, place: str) -> None:
-    _check_fields(cluster, _CLUSTER, place)
+def _check_cluster(cluster: Any, location: str) -> None:
+    _check_fields(cluster, _CLUSTER_FIELDS, location)
     for number, gram in enumerate(cluster["grams"]):
         text = gram.get("text") if type(gram) is dict else None
-        named = _shown(text) if type(text) is str else f"number {number}"
-        _check_fields(gram, _GRAM, f"{place}, gram {named}")
+        gram_name = _describe(text) if type(text) is str else f"number {number}"
+        _check_fields(gram, _GRAM_FIELDS, f"{location}, gram {gram_name}")
 
 
-def _check_fields(value: Any, fields: dict[str, tuple[Kind, bool]], place: str) -> None:
+def _check_fields(value: Any, fields: dict[str, tuple[FieldType, bool]], location: str) -> None:
+    """Raise `InputError` unless `value` is an object with these fields."""
     if type(value) is not dict:
-        raise InputError(f"{place}: must be an object, not {_shown(value)}")
-    for name, (kind, needed) in fields.items():
+        raise InputError(f"{location}: must be an object, not {_describe(value)}")
+    for name, (field_type, is_required) in fields.items():
         if name not in value:
-            if needed:
-                raise InputError(f"{place}: the field '{name}' is missing; it is {kind.words}")
-        elif not kind.accepts(value[name]):
-            hint = "; leave it out where it is not known" if not needed and value[name] is None else ""
-            raise InputError(f"{place}: {name} must be {kind.words}, not {_shown(value[name])}{hint}")
+            if is_required:
+                raise InputError(f"{location}: the field '{name}' is missing; it must be {field_type.description}")
+        elif not field_type.accepts(value[name]):
+            hint = "; leave it out if it is unknown" if not is_required and value[name] is None else ""
+            raise InputError(f"{location}: {name} must be {field_type.description}, not {_describe(value[name])}{hint}")
     for name in value:
         if name not in fields:
-            raise InputError(f"{place}: unknown field {_shown(name)}; known are {', '.join(fields)}")
+            raise InputError(f"{location}: unknown field {_describe(name)}; known: {', '.join(fields)}")
 
 
-def _shown(value: Any) -> str:
-    """A short sight of a value for a message."""
+def _describe(value: Any) -> str:
+    """Return a short form of a JSON value for a message."""
     if type(value) is str:
         return f"'{excerpt(value, 60)}'" + ("..." if len(value) > 60 else "")
     if type(value) in (dict, list):
@@ -123,45 +130,61 @@ def _shown(value: Any) -> str:
 
 
 def read_document(path: str | os.PathLike[str]) -> Any:
-    """The JSON value in the file `path` (``-``: stdin; gzip and zstd are unpacked), not yet checked."""
-    where = shown_path(path)
+    """Return the JSON value in the file `path` (``-``: stdin), decompressed if it is gzip or zstd, not yet checked.
+
+    Raise `InputError` if it cannot be read, is larger than `MAX_BYTES` or is not JSON.
+
+    >>> read_document(find_lexicon("wang2025"))["format"]
+    'sgram-lexicon'
+    """
+    where = printable_path(path)
     data = read_bytes(path, MAX_BYTES, "a lexicon")
     if data[:1] == b"\x80":
         raise InputError(f"{where} is a Python pickle, which sgram never loads; save the lexicon as JSON")
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
-        return json.loads(text, object_pairs_hook=_object)  # NaN passes here: the checks name its place
+        return json.loads(text, object_pairs_hook=_unique_fields)  # NaN passes here: the checks name its location
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is not UTF-8 (byte {error.start}); a lexicon is UTF-8 JSON") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{where} is not JSON: {error.msg} ({place}); a lexicon is one JSON object") from None
+        location = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{where} is not JSON: {error.msg} ({location}); a lexicon is one JSON object") from None
     except RecursionError:
-        raise InputError(f"{where} is nested too deeply to be a lexicon") from None
+        raise InputError(f"{where} is nested too deeply for a lexicon") from None
     except ValueError as error:
         raise InputError(f"{where} is not JSON: {error}") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"the field {_shown(twice)} stands twice in one object")
-    return made
+def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        [(repeated_name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the field {_describe(repeated_name)} appears twice in one object")
+    return fields
 
 
-def shown_path(path: str | os.PathLike[str]) -> str:
-    """How messages call the file `path`."""
+def printable_path(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file in messages: "stdin" for ``-``, else an excerpt of its path."""
     return "stdin" if os.fspath(path) == "-" else excerpt(path)
 
 
 def preset_names() -> list[str]:
-    """Names of the lexicons that are shipped."""
+    """Return the names of the shipped lexicons.
+
+    >>> "wang2025" in preset_names()
+    True
+    """
     return sorted(path.stem for path in data_path("lexicons").glob("*.json"))
 
 
 def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """The file of a preset's name; a path as it is. A preset goes before a file of the same bare name."""
+    """Return the file of a preset, or `name` itself if it is a path. A preset precedes a file of the same bare name.
+
+    Raise `UsageError` if `name` is neither.
+
+    >>> find_lexicon("wang2025").name
+    'wang2025.json'
+    """
     if not isinstance(name, str) or name == "-":
         return name
     presets = preset_names()
@@ -169,6 +192,6 @@ def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return data_path("lexicons", f"{name}.json")
     if "/" in name or os.sep in name or Path(name).suffix or (name and Path(name).exists()):
         return name
-    near = difflib.get_close_matches(name.lower(), presets, n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    raise UsageError(f"there is no lexicon {_shown(name)}{meant}; give a path, or a preset ({', '.join(presets)})")
+    similar = difflib.get_close_matches(name.lower(), presets, n=1)
+    suggestion = f" (did you mean {similar[0]}?)" if similar else ""
+    raise UsageError(f"unknown lexicon {_describe(name)}{suggestion}; give a path or a preset ({', '.join(presets)})")

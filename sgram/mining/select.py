@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgram.lexicon.review import FUNCTION_WORDS
+from sgram.lexicon.checks import FUNCTION_WORDS
 from sgram.mining.candidates import Candidates
 from sgram.mining.moves import OTHER, move_of
 

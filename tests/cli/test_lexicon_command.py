@@ -102,7 +102,7 @@ def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, fi
         (("export", "wang2025", "--format", "xml"), 2, "Invalid value"),
         (("export", "wang2025", "-o", "--full"), 2, "is not a file name"),
         (("export", "wang2025", "--ful"), 2, "--ful"),
-        (("merge", "wang2025", "made", "--nmae", "x", "-o", "x.json"), 2, "no lexicon"),
+        (("merge", "wang2025", "made", "--nmae", "x", "-o", "x.json"), 2, "unknown lexicon"),
         (("shew", "wang2025"), 2, "Unknown command"),
     ],
 )

@@ -16,7 +16,7 @@ from spacy.tokens import Doc, DocBin
 from sgram.errors import InputError, UsageError
 from sgram.integrations.spacy_component import PlanningSpans
 from sgram.lexicon import MOVES, Cluster, Gram, Lexicon
-from sgram.tagging.spans import find_spans, longest_first
+from sgram.tagging.spans import find_spans, remove_overlaps
 from tests.builders.paths import ROOT
 
 WAITS = Cluster(0, (Gram(("wait",)), Gram(("hold", "on"))), 7, "wait", "backtracking")
@@ -199,7 +199,7 @@ def test_spans_are_those_of_the_text_widened_to_tokens(text, overlaps):
         assert set(written) <= set(widened)
         assert not doc.spans["sgram"].has_overlap
         if all(doc.char_span(span.start, span.end) for span in find_spans(text, LEXICON)):
-            assert [one[2] for one in written] == [span.gram for span in longest_first(find_spans(text, LEXICON))]
+            assert [one[2] for one in written] == [span.gram for span in remove_overlaps(find_spans(text, LEXICON))]
 
 
 # -- saving and loading ---------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def test_a_lexicon_that_cannot_be_had_is_named_when_it_is_needed(name, error, me
 
 def test_a_file_that_is_no_lexicon_is_named(tmp_path):
     (tmp_path / "bad.json").write_text('{"format": "other"}')
-    with pytest.raises(InputError, match=r"bad\.json is no lexicon"):
+    with pytest.raises(InputError, match=r"bad\.json is not a lexicon"):
         pipeline(tmp_path / "bad.json")("wait")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
-from sgram.lexicon import Lexicon, check, diff, merge
+from sgram.lexicon import Lexicon, check_lexicon, diff_lexicons, merge_lexicons
 from tests.builders.lexicon_examples import cluster, doubts, gram, lexicon, lexicons, patient
 
 
@@ -14,7 +14,7 @@ def test_diff_tells_added_removed_moved_and_changed():
         cluster(gram("let me check", 9, score=0.5), gram("hold on", 4, core=False), df=9, move="backtracking"),
         cluster(gram("hmm", 3), gram("but", 6)),
     )
-    found = diff(doubts(), new)
+    found = diff_lexicons(doubts(), new)
     # 'let me check': same medoid, another move; 'hold on': from 'wait' to 'let me check'; 'wait' is gone
     assert found.to_json() == {
         "added": ["but", "hmm"],
@@ -43,10 +43,10 @@ def test_diff_tells_added_removed_moved_and_changed():
 @patient
 @given(lexicons(), lexicons())
 def test_diff_backwards_swaps_added_and_removed(one, other):
-    there, back = diff(one, other), diff(other, one)
+    there, back = diff_lexicons(one, other), diff_lexicons(other, one)
     assert (there.added, there.removed) == (back.removed, back.added)
     assert len(there.moved) == len(back.moved)
-    assert not diff(one, one)
+    assert not diff_lexicons(one, one)
 
 
 # merge
@@ -76,31 +76,31 @@ def mined(df, digest, traces):
         ([counted(3, {"digest": "a"}), counted(4, "a")], 4),  # a digest is known in both its forms
         ([mined(3, "a", 90), mined(4, "b", 90)], 7),  # as mining writes it: other corpora of one size
         ([mined(3, "a", 90), mined(4, "a", 90)], 4),
-        ([mined(3, "a", 90), merge([mined(4, "b", 9), mined(5, "a", 90)])], 9),  # 4 + 5 holds 3's corpus
+        ([mined(3, "a", 90), merge_lexicons([mined(4, "b", 9), mined(5, "a", 90)])], 9),  # 4 + 5 holds 3's corpus
         ([counted(None), counted(None, "a")], None),
     ],
 )
 def test_merge_adds_dfs_only_where_the_traces_were_different_ones(parts, df):
-    merged = merge(parts)
+    merged = merge_lexicons(parts)
     assert (merged.grams[0].df, merged.clusters[0].df) == (df, df)
 
 
 def test_merge_adds_what_all_know_and_keeps_the_score_of_the_larger_df():
     one = counted(3, "a", count=5, df_correct=2, df_wrong=1, score=0.9, core=False)
     other = counted(4, "b", count=6, df_correct=1, score=0.2)
-    merged = merge([one, other], "both")
+    merged = merge_lexicons([one, other], "both")
     # count 5 + 6, df_correct 2 + 1; df_wrong is not known in one of them; score of df 4; core in one of them
     assert merged.grams == (gram("wait", 7, count=11, df_correct=3, score=0.2, core=True),)
     assert merged.name == "both"
     assert merged.source["inputs"] == ["a", "b"]
     assert {part["digest"] for part in merged.source["merged"]} == {one.digest, other.digest}
-    assert "inputs" not in merge([one, counted(2)]).source  # not all inputs are known any more
+    assert "inputs" not in merge_lexicons([one, counted(2)]).source  # not all inputs are known any more
 
 
 def test_merge_joins_clusters_that_share_a_gram_even_by_way_of_a_third():
     one = lexicon(cluster(gram("wait", 5), df=6, move="backtracking"), cluster(gram("hmm", 8), df=8), inputs=["a"])
     other = lexicon(cluster(gram("hmm", 2), gram("wait", 1), df=3, move="other"), cluster("so"), inputs=["b"])
-    merged = merge([one, other])
+    merged = merge_lexicons([one, other])
     # the joined cluster: max(6, 8) traces of a and 3 of b; 'hmm' names it; three votes for other, but other
     # yields to a clear move. hmm 8 + 2, wait 5 + 1
     assert [(each.df, each.medoid, each.move) for each in merged.clusters] == [
@@ -113,19 +113,19 @@ def test_merge_joins_clusters_that_share_a_gram_even_by_way_of_a_third():
 @patient
 @given(st.lists(lexicons(), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_merge_is_the_union_and_does_not_know_order_or_repetition(parts, rng):
-    merged = merge(parts)
+    merged = merge_lexicons(parts)
     assert {each.words for each in merged.grams} == {each.words for part in parts for each in part.grams}
-    assert merge(rng.sample([*parts, *parts], 2 * len(parts))) == merged
+    assert merge_lexicons(rng.sample([*parts, *parts], 2 * len(parts))) == merged
     for part in parts:
         for each in part.clusters:  # what was together stays together, and no df falls
             assert len({merged.find(member.text)[0].id for member in each.grams}) == 1
             assert all((merged.find(member.text)[1].df or 0) >= (member.df or 0) for member in each.grams)
-    assert merge([merged]).clusters == merged.clusters
+    assert merge_lexicons([merged]).clusters == merged.clusters
 
 
 def test_merging_nothing_is_refused():
     with pytest.raises(UsageError, match="at least one lexicon"):
-        merge([])
+        merge_lexicons([])
 
 
 # findings
@@ -133,7 +133,7 @@ def test_merging_nothing_is_refused():
 
 def test_check_finds_what_makes_a_list_noisy_or_hard_to_read():
     made = lexicon(cluster("so", "therefore", "but"), cluster("let me check", "let me", gram("check the", core=False)))
-    found = {finding.rule: finding.grams for finding in check(made)}
+    found = {finding.rule: finding.grams for finding in check_lexicon(made)}
     assert found == {
         "few-grams": ("but", "let me", "let me check", "so", "therefore"),
         "common-word": ("but", "so", "therefore"),
@@ -150,11 +150,11 @@ def test_a_tidy_lexicon_has_no_findings():
         cluster(gram(one, 9), gram(other, 8), df=9, move="branching")
         for one, other in zip(names[::2], names[1::2], strict=True)
     ]
-    assert check(lexicon(*pairs)) == []
+    assert check_lexicon(lexicon(*pairs)) == []
 
 
 def test_the_published_list_shows_its_known_noise():
-    found = {finding.rule: finding for finding in check(Lexicon.load("wang2025"))}
+    found = {finding.rule: finding for finding in check_lexicon(Lexicon.load("wang2025"))}
     assert set(found["common-word"].grams) == {"so", "since", "therefore", "thus", "now", "but"}
     assert "need to" in found["contained"].grams
     assert len(found["no-df"].grams) == 249

@@ -64,8 +64,8 @@ DOUBTS = {  # the document of doubts(), written by hand
         (("so", "", "what"), "not in the normal form"),
         (("a.b",), "spans a sentence end"),
         (("a",) * 7, "at most 6"),
-        (["wait"], "tuple of texts"),
-        ((3,), "tuple of texts"),
+        (["wait"], "tuple of strings"),
+        ((3,), "tuple of strings"),
     ],
 )
 def test_words_outside_the_normal_form_are_refused_with_a_sentence(given_words, told):
@@ -127,9 +127,9 @@ def test_grams_of_a_cluster_stand_by_df_then_text():
     ("fields", "told"),
     [
         ({"medoid": "hold on"}, "medoid is not one of its grams"),
-        ({"move": "backtracing"}, "unknown move 'backtracing'; one of deduction, branching, backtracking"),
-        ({"grams": ()}, "holds no gram"),
-        ({"df": -4}, "df must be a whole number"),
+        ({"move": "backtracing"}, "unknown move 'backtracing'; known: deduction, branching, backtracking"),
+        ({"grams": ()}, "has no gram"),
+        ({"df": -4}, "df must be an integer >= 0"),
     ],
 )
 def test_a_cluster_that_cannot_be_is_refused(fields, told):
@@ -186,7 +186,7 @@ def test_a_lexicon_does_not_change_with_the_dicts_it_was_given_or_gives():
 
 @pytest.mark.parametrize("source", [{"p": float("nan")}, {"p": object()}, {"p": "\ud800"}, None, [1]])
 def test_a_source_that_is_no_json_is_refused(source):
-    with pytest.raises(UsageError, match="source is no JSON"):
+    with pytest.raises(UsageError, match="source is not JSON"):
         Lexicon("made", (cluster("wait"),), source)
 
 
@@ -260,32 +260,32 @@ WAIT = ("clusters", 1, "grams", 0)
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        (("format",), "sgram-mask", "bad.json is no lexicon"),
+        (("format",), "sgram-mask", "bad.json is not a lexicon"),
         (("version",), 2, "made by a newer sgram .*format version 2.* upgrade"),
         (("version",), "1", "version must be 1, not '1'"),
         (("version",), True, "version must be 1, not true"),
-        (("words",), "sgram-words-2", "normal form 'sgram-words-2', this sgram knows 'sgram-words-1'"),
-        (("name",), "", "name must be a text that is not empty"),
+        (("words",), "sgram-words-2", "normal form 'sgram-words-2', this sgram supports 'sgram-words-1'"),
+        (("name",), "", "name must be a string that is not empty"),
         (("name",), ..., "the field 'name' is missing"),
         (("source",), [], "source must be an object, not a list"),
-        (("source", "p"), float("nan"), "source is no JSON"),
+        (("source", "p"), float("nan"), "source is not JSON"),
         (("clusters",), [], "clusters must be a list that is not empty"),
         (("clusters", 1), 3, "bad.json, cluster 1: must be an object, not 3"),
-        (("clusters", 1, "id"), 2, "ids run 0, 1, 2, ...; id 2 stands where 1 is due"),
+        (("clusters", 1, "id"), 2, "ids must be 0, 1, 2, ... in order; found id 2 instead of 1"),
         (("clusters", 1, "df"), 10, "cluster 1 .'wait'. ranks before cluster 0"),
         (("clusters", 1, "move"), "backtracing", "cluster 1: .*unknown move 'backtracing'"),
         (("clusters", 1, "medoid"), "hmm", "cluster 1: .*medoid is not one of its grams"),
         (("clusters", 1, "grams"), [], "cluster 1: grams must be a list that is not empty"),
-        (("clusters", 1, "size"), 2, "cluster 1: unknown field 'size'; known are id, move"),
+        (("clusters", 1, "size"), 2, "cluster 1: unknown field 'size'; known: id, move"),
         ((*WAIT, "text"), "Wait", "cluster 1: gram 'Wait' is not in the normal form"),
         ((*WAIT, "text"), "let me check", "medoid is not one of its grams"),
         (("clusters", 1, "grams", 1, "text"), "let me check", "'let me check' is in clusters 0 and 1"),
         ((*WAIT, "text"), "a b c d e f g", "cluster 1: gram 'a b c d e f g' .*at most 6"),
         ((*WAIT, "text"), None, "cluster 1, gram number 0: text must be"),
         ((*WAIT, "text"), "\x1b[31m", r"cluster 1: gram '\\x1b\[31m'"),
-        ((*WAIT, "df"), "5", "cluster 1, gram 'wait': df must be a whole number from 0, not '5'"),
-        ((*WAIT, "df"), None, "df must be .*, not null; leave it out where it is not known"),
-        ((*WAIT, "df"), -1, "cluster 1, gram 'wait': df must be a whole number from 0, not -1"),
+        ((*WAIT, "df"), "5", "cluster 1, gram 'wait': df must be an integer >= 0, not '5'"),
+        ((*WAIT, "df"), None, "df must be .*, not null; leave it out if it is unknown"),
+        ((*WAIT, "df"), -1, "cluster 1, gram 'wait': df must be an integer >= 0, not -1"),
         ((*WAIT, "count"), 4, "cluster 1: gram 'wait': count 4 is below df 5"),
         ((*WAIT, "score"), float("nan"), "cluster 1, gram 'wait': score must be a finite number, not nan"),
         ((*WAIT, "score"), float("-inf"), "cluster 1, gram 'wait': score must be a finite number"),
@@ -308,10 +308,10 @@ def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value
         (b"", "is not JSON: Expecting value .line 1, column 1."),
         (b'{"format":\n nonsense}', "line 2, column 2"),
         (b"[" * 100_000, "nested too deeply"),
-        (b'{"format":"sgram-lexicon","format":"x"}', "the field 'format' stands twice"),
+        (b'{"format":"sgram-lexicon","format":"x"}', "the field 'format' appears twice"),
         (b"\x00\xff", "not UTF-8 .byte 1."),
         (b"9" * 5000, "is not JSON"),
-        (b"[]", "is no lexicon"),
+        (b"[]", "is not a lexicon"),
         pytest.param(gzip.compress(b"{}", mtime=0)[:-3], "cut short", id="gzip-cut-short"),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_file_over_the_size_limit_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(document, "MAX_BYTES", file.stat().st_size)
     assert Lexicon.load(file) == doubts()
     monkeypatch.setattr(document, "MAX_BYTES", file.stat().st_size - 1)
-    with pytest.raises(InputError, match=r"large\.json is over"):
+    with pytest.raises(InputError, match=r"large\.json is larger than"):
         Lexicon.load(file)
 
 
@@ -374,9 +374,9 @@ def test_a_bare_name_is_a_preset_and_an_unknown_one_is_told_what_there_is(tmp_pa
     doubts().save("wang2025")
     assert len(Lexicon.load("wang2025").grams) == 249
     assert Lexicon.load("./wang2025") == Lexicon.load(Path("wang2025")) == doubts()
-    with pytest.raises(UsageError, match=r"no lexicon 'Wang2052' .did you mean wang2025\?.*preset .wang2025"):
+    with pytest.raises(UsageError, match=r"unknown lexicon 'Wang2052' .did you mean wang2025\?.*preset .wang2025"):
         Lexicon.load("Wang2052")
-    with pytest.raises(UsageError, match="no lexicon ''"):
+    with pytest.raises(UsageError, match="unknown lexicon ''"):
         Lexicon.load("")
     with pytest.raises(InputError, match=r"cannot read missing\.json"):
         Lexicon.load("missing.json")
