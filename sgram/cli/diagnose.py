@@ -130,7 +130,7 @@ def diagnose(
 
 
 def _check_names(paths: list[str], output: str | None, csv: Path | None) -> None:
-    from sgram.diagnosis.diagnosis_files import writer_for
+    from sgram.diagnosis.diagnosis_files import select_writer
 
     check_no_options(paths, "diagnose")
     files = [str(path) for path in (output, csv) if path is not None]
@@ -140,7 +140,7 @@ def _check_names(paths: list[str], output: str | None, csv: Path | None) -> None
     if len({os.path.realpath(path) for path in files}) < len(files):
         raise UsageError(f"-o and --csv both name {output}; give each a file of its own")
     if output is not None:
-        writer_for(output)
+        select_writer(output)
     check_not_inputs(files, paths)
     check_writable(files)
 
@@ -214,12 +214,12 @@ def _ask_judge(
     sample: list[tuple[Trace, "Diagnosis"]], judging: JudgeFlags
 ) -> list[tuple["Judgment", "Diagnosis"]] | None:
     """Return the judge's judgment and our diagnosis of each trace of the sample; None for a dry run."""
-    from sgram.diagnosis.judge import Judge, estimate
+    from sgram.diagnosis.judge import Judge, estimate_cost
 
     config = judging.config()
     traces = [trace for trace, _ in sample]
     if judging.dry_run:
-        print_costs(estimate(traces, config), config, planned=True)
+        print_costs(estimate_cost(traces, config), config, planned=True)
         return None
     judge = Judge(config, judging.judge_dir)
     with meter("judging", len(traces), "traces") as bar:

@@ -72,7 +72,7 @@ def print_examples(examples: Mapping[str, Sequence[tuple[Trace, "Diagnosis"]]]) 
             print(f"\n--- {kind} ({percent(diagnosis.confidence).strip()}{step})  {printable(trace.id)}")
             for evidence in diagnosis.evidence[:_EVIDENCE_SHOWN]:
                 position = "" if evidence.start is None else f"  [at {evidence.start:,}]"
-                print(f"  {printable(evidence.what)}{position}")
+                print(f"  {printable(evidence.sentence)}{position}")
 
 
 def row_json(row: "KindRow") -> dict[str, Any]:
@@ -94,11 +94,11 @@ def row_json(row: "KindRow") -> dict[str, Any]:
 def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
     """Write the diagnoses as CSV."""
     from sgram.analysis.table import Column, Table
-    from sgram.diagnosis.diagnosis_files import COLUMNS, flat
+    from sgram.diagnosis.diagnosis_files import COLUMNS, table_row
     from sgram.reports.pages.exports import csv_bytes
 
     columns = tuple(Column(name, name) for name in COLUMNS)
-    cells = tuple(tuple(flat(*row).values()) for row in rows)
+    cells = tuple(tuple(table_row(*row).values()) for row in rows)
     write_bytes(path, csv_bytes(Table("diagnoses", "Diagnoses", columns, cells)))
 
 
@@ -111,15 +111,15 @@ def print_costs(report: "JudgeReport", config: "JudgeConfig", planned: bool = Fa
     money = "" if cost is None else f", {cost:,.4f} at --price-in and --price-out"
     tokens = f"{report.tokens_in:,} tokens in, {report.tokens_out:,} out"
     if planned:
-        note(f"the judge would be asked {report.asked:,} times: about {tokens}{money}; no request was sent")
+        note(f"the judge would be asked {report.n_replies:,} times: about {tokens}{money}; no request was sent")
         return
-    note(f"judge asked {report.asked:,} times, {report.remembered:,} replies taken from the cache: {tokens}{money}")
-    if report.again:
-        note(f"{report.again:,} requests were repeated")
-    if report.malformed:
-        note(f"{report.malformed:,} replies name none of the choices A to D and are left out")
-    if report.unanswered:
-        note(f"{report.unanswered:,} requests have no reply (first error: {report.first_fault}); run again")
+    note(f"judge asked {report.n_replies:,} times, {report.n_cached:,} replies taken from the cache: {tokens}{money}")
+    if report.n_retries:
+        note(f"{report.n_retries:,} requests were repeated")
+    if report.n_malformed:
+        note(f"{report.n_malformed:,} replies name none of the choices A to D and are left out")
+    if report.n_unanswered:
+        note(f"{report.n_unanswered:,} requests have no reply (first error: {report.first_fault}); run again")
 
 
 def agreement_of(judgments: "JudgmentPairs", seed: int) -> "Agreement":

@@ -142,7 +142,7 @@ def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
     """Return a reader of the rollouts to score; raise `UsageError` for runs, whose rollouts have entropies."""
     from sgram.analysis.sources import find_inputs
 
-    runs = [source.shown for source in find_inputs(inputs)[0] if source.kind == "run"]
+    runs = [source.typed_path for source in find_inputs(inputs)[0] if source.kind == "run"]
     if runs:
         raise UsageError(f"the rollouts of the run {excerpt(runs[0])} already have entropies; leave out --model")
     return TraceReader(inputs, reading.dialect, options=reading.options())
@@ -181,7 +181,7 @@ def _show_plan(
         "format": "sgram-metrics-plan",
         "version": 1,
         "lexicon": config.lexicon,
-        "inputs": [{"path": source.shown, "kind": source.kind, "source": source.name} for source in sources],
+        "inputs": [{"path": source.typed_path, "kind": source.kind, "source": source.name} for source in sources],
     }
     if scoring.model is not None:
         from sgram.scoring.log_probs import Scoring
@@ -196,7 +196,7 @@ def _show_plan(
         print(json.dumps(plan, sort_keys=True, allow_nan=False))
         return 0
     for source in sources:
-        print(printable(f"{source.kind:<8} {source.shown}" + (f"  ({source.name})" if source.name else "")))
+        print(printable(f"{source.kind:<8} {source.typed_path}" + (f"  ({source.name})" if source.name else "")))
     if scoring.model is not None:
         cost = plan["scoring"]
         seconds = "unknown" if cost["seconds"] is None else f"about {cost['seconds']:,.0f} s"
@@ -230,7 +230,7 @@ def _to_json(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) ->
     }
     orders = {
         marks: {name: {"answer": order.answer, "sentence": order.sentence} for name, order in source_orders.items()}
-        for marks, source_orders in (("lexicon", analysis.orders), ("placebo", analysis.placebo_orders))
+        for marks, source_orders in (("lexicon", analysis.phase_orders), ("placebo", analysis.placebo_phase_orders))
     }
     return {
         "format": "sgram-metrics",

@@ -156,11 +156,11 @@ def _print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], table: "Tab
 
 def _print_orders(analysis: "Analysis", sources: Sequence[str]) -> None:
     """Print which settles first, execution or planning, beside the placebo's answer."""
-    for source, order in analysis.orders.items():
+    for source, order in analysis.phase_orders.items():
         if source not in sources:
             continue
         print(f"\n{printable(source)}. {printable(order.sentence)}")
-        placebo = analysis.placebo_orders.get(source)
+        placebo = analysis.placebo_phase_orders.get(source)
         if placebo is not None:
             print(f"The same question for a placebo's tokens and the other tokens: {placebo.answer}.")
 

@@ -19,7 +19,7 @@ from sgram.files import excerpt, write_bytes
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
-    from sgram.reports.figures.figure import Figure, ShownFigure
+    from sgram.reports.figures.figure import Figure, RenderedFigure
     from sgram.reports.findings.wording import Sentence
 
 _PATHS = Parameter(
@@ -175,7 +175,7 @@ def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlag
         return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect)
 
 
-def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["ShownFigure"], list["Figure"]]:
+def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFigure"], list["Figure"]]:
     """Return the figures drawn for the page, and the figures to draw as files; none without matplotlib."""
     from sgram.reports.figures.report_figures import figures
 
@@ -183,7 +183,7 @@ def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["ShownFigure
     try:
         with stage_meters({"drawing": "figures"}) as update:
             for number, figure in enumerate(all_figures, 1):
-                page_figures.append(figure.shown())
+                page_figures.append(figure.render())
                 update("drawing", number, len(all_figures))
     except MissingExtraError as error:
         if extra.figures is not None:
@@ -194,7 +194,7 @@ def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["ShownFigure
 
 
 def _write_page(
-    analysis: "Analysis", figures: Sequence["ShownFigure"], sentences: Sequence["Sentence"], output: Path
+    analysis: "Analysis", figures: Sequence["RenderedFigure"], sentences: Sequence["Sentence"], output: Path
 ) -> int:
     from sgram.reports.pages.report_page import ReportConfig, report_page
 
@@ -235,7 +235,7 @@ def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: b
     from sgram.analysis.sources import find_inputs
 
     sources, notes = find_inputs(paths)
-    inputs = [{"input": source.shown, "kind": source.kind, "name": source.name} for source in sources]
+    inputs = [{"input": source.typed_path, "kind": source.kind, "name": source.name} for source in sources]
     outputs = [str(path) for path in (output, extra.markdown, extra.csv, extra.figures) if path is not None]
     if as_json:
         plan = {"inputs": inputs, "writes": outputs, "notes": notes}
@@ -243,7 +243,7 @@ def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: b
         return 0
     for source in sources:
         name = f" ({source.name})" if source.name else ""
-        print(printable(f"read {source.kind} {source.shown}{name}"))
+        print(printable(f"read {source.kind} {source.typed_path}{name}"))
     for path in outputs:
         print(printable(f"write {path}"))
     for remark in notes:

@@ -109,7 +109,7 @@ def tag(
         _print_tables(summary, tagger, seed)
     if showing.show:
         print()
-        show_traces(summary.kept[: showing.show], showing.lines)
+        show_traces(summary.first_traces[: showing.show], showing.lines)
     _report_files(summary, output, showing)
     return 0
 
@@ -169,25 +169,25 @@ def _tag_traces(
     """Read the traces once, tag and count them, and write masks."""
     total = reader.bytes_total
     with meter("tagging", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
-        tagged = summary.passing(tagger(islice(traces, limit)))
+        tagged = summary.count_traces(tagger(islice(traces, limit)))
         if output is None:
             deque(tagged, maxlen=0)
         else:
             from sgram.tagging.masks import write_masks
 
-            write_masks(output, (trace.row() for trace in tagged), summary.lexicon, tagger.vocabulary)
+            write_masks(output, (trace.mask_row() for trace in tagged), summary.lexicon, tagger.vocabulary)
 
 
 def _report_ids(tagger: "RolloutTagger", n_traces: int) -> None:
     """Print where the token ids come from, and warn if they do not spell the texts."""
-    report = tagger.report
+    report = tagger.id_counts
     if tagger.vocabulary is None:
         note("no --tokenizer: shares are shares of non-space characters; shares and masks of tokens need a tokenizer")
         return
-    note(f"token ids: {report.n_given:,} rollouts contain them, {report.n_encoded:,} were encoded from their text")
-    if report.n_unlike_text:
+    note(f"token ids: {report.n_with_ids:,} rollouts contain them, {report.n_encoded:,} were encoded from their text")
+    if report.n_mismatched:
         note(
-            f"warning: {report.n_unlike_text:,} of {n_traces:,} rollouts have ids that do not spell their text; "
+            f"warning: {report.n_mismatched:,} of {n_traces:,} rollouts have ids that do not spell their text; "
             "their mask follows the ids"
         )
     if report.n_projected:
@@ -201,7 +201,7 @@ def _report_files(summary: "TagSummary", output: str | None, showing: ShowFlags)
     if output is not None:
         note(f"masks of {len(summary.counts):,} traces written to {output}")
     if showing.html is not None:
-        note(f"page of {min(len(summary.kept), showing.html_traces):,} traces written to {showing.html}")
+        note(f"page of {min(len(summary.first_traces), showing.html_traces):,} traces written to {showing.html}")
 
 
 def _unit(tagger: "RolloutTagger") -> str:
@@ -209,7 +209,7 @@ def _unit(tagger: "RolloutTagger") -> str:
 
 
 def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, object]) -> None:
-    vocabulary, ids, report, html = tagger.vocabulary, tagger.report, reader.report, flags["html"]
+    vocabulary, ids, report, html = tagger.vocabulary, tagger.id_counts, reader.report, flags["html"]
     document = {
         "format": "sgram-tag",
         "version": 1,
@@ -219,9 +219,9 @@ def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSumma
         "unit": _unit(tagger),
         **summary.to_json(flags["seed"], _GRAMS_SHOWN),
         "ids": {
-            "given": ids.n_given,
+            "given": ids.n_with_ids,
             "encoded": ids.n_encoded,
-            "unlike_text": ids.n_unlike_text,
+            "unlike_text": ids.n_mismatched,
             "projected": ids.n_projected,
         },
         "rows_in": report.rows_in,
@@ -257,7 +257,7 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
 
     rows, _ = _main_rows(summary, seed)
     total, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
-    page_tagged = summary.kept[:max_traces]
+    page_tagged = summary.first_traces[:max_traces]
     tokenizer = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = total.pooled
     interval = "" if share.low is None else f" (95 % interval {100 * share.low:.1f} to {100 * share.high:.1f})"

@@ -83,7 +83,7 @@ def _style(move: str) -> str:
 
 def _facts(tagged: "TaggedTrace") -> tuple[str, ...]:
     """Return what is known of a trace besides its text, a few words for each fact."""
-    trace, (n_planning, total) = tagged.trace, tagged.counts()
+    trace, (n_planning, total) = tagged.trace, tagged.count_units()
     unit = "characters" if tagged.planning_mask is None else "tokens"
     fields = (("group", trace.group), ("model", trace.model), ("step", trace.step))
     facts = [f"{name} {field}" for name, field in fields if field is not None]
@@ -93,10 +93,10 @@ def _facts(tagged: "TaggedTrace") -> tuple[str, ...]:
 
 def _marked_lines(tagged: "TaggedTrace", in_color: bool) -> Iterator[Text]:
     """Yield the lines of the trace with its spans marked."""
-    from sgram.tagging.projection import cut_pieces
+    from sgram.tagging.projection import split_by_spans
 
     line = Text()
-    for text, span in cut_pieces(tagged.trace.text, tagged.spans):
+    for text, span in split_by_spans(tagged.trace.text, tagged.spans):
         for number, part in enumerate(text.replace("\r\n", "\n").split("\n")):
             if number:
                 yield line
@@ -144,7 +144,7 @@ def page_table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> "Ta
 def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["ShownTrace", ...]:
     """Return the traces as plain data for the page."""
     from sgram.reports.pages.trace_page import Piece, ShownTrace
-    from sgram.tagging.projection import cut_pieces
+    from sgram.tagging.projection import split_by_spans
 
     page = []
     for tagged in tagged_traces:
@@ -152,7 +152,7 @@ def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["ShownTrace", .
             Piece(text)
             if span is None
             else Piece(text, span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
-            for text, span in cut_pieces(tagged.trace.text, tagged.spans)
+            for text, span in split_by_spans(tagged.trace.text, tagged.spans)
         )
         page.append(ShownTrace(tagged.trace.id, _facts(tagged), pieces, tagged.trace.prompt))
     return tuple(page)

@@ -138,7 +138,7 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
     [
         (("--seed", "-1"), "--seed"),
         (("--limit", "0"), "--limit"),
-        (("-o", "d.txt"), "JSONL or Parquet"),
+        (("-o", "d.txt"), ".jsonl or .parquet"),
         (("-o", "/dev/null/d.jsonl"), "is not a folder"),
         (("--csv", "."), "it is a folder"),
         (("-o", "same.jsonl", "--csv", "same.jsonl"), "give each a file of its own"),

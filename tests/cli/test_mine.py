@@ -247,7 +247,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
         (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),
         (["--where", "color=red"], "condition 'color=red' is invalid"),
         (["--reward", "acc"], "--reward 'acc' is invalid"),
-        (["--max-bad", "nan"], "max_bad is nan; it is a share of rows"),
+        (["--max-bad", "nan"], "max_bad must be a share of rows from 0 to 1 (got nan)"),
         (["--correct-above", "nan"], "--correct-above and the weights of --reward must be finite numbers"),
         (["--quarantine", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the quarantine"),
         (["-o", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the lexicon"),

@@ -14,7 +14,7 @@ from sgram.cli import main
 from sgram.files import data_path
 from sgram.lexicon import Lexicon
 from sgram.tagging.masks import read_masks
-from sgram.tagging.projection import project
+from sgram.tagging.projection import project_spans
 from sgram.tagging.spans import find_spans
 from sgram.traces import Trace, read_traces, write_traces
 from tests.builders.paths import ROOT
@@ -88,7 +88,7 @@ def test_masks_are_the_spans_of_the_text_as_the_encoder_cut_it(models, bpe, tmp_
     for trace, row in zip(TRACES, read, strict=True):
         encoding, spans = bpe.encode(trace.text, add_special_tokens=False), find_spans(trace.text, WANG)
         assert (row.id, row.token_ids.tolist()) == (trace.id, encoding.ids)
-        assert row.planning_mask.tolist() == project(spans, trace.text, encoding.offsets).tolist()
+        assert row.planning_mask.tolist() == project_spans(spans, trace.text, encoding.offsets).tolist()
         assert [(each.start, each.end, each.label) for each in row.spans] == [
             (each.start, each.end, each.label) for each in spans
         ]
@@ -133,7 +133,7 @@ def test_ids_beyond_the_tokenizer_end_the_run_and_name_the_trace(models, tmp_pat
     code, out, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
     assert (code, out) == (3, "")
     assert err == (
-        "sgram: trace 'odd' holds the token id 100000, but the tokenizer bpe has 600 ids; name the tokenizer of the "
+        "sgram: trace 'odd' has the token id 100000, but the tokenizer bpe has 600 ids; name the tokenizer of the "
         "model that wrote it\n"
     )
     assert output.read_text() == "old"
@@ -406,7 +406,7 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["--limit", "0"], "--seed takes a whole number from 0, --limit a number of traces"),
         (["--seed", "-1"], "--seed takes a whole number from 0"),
         (["--whre", "x"], "unknown option --whre"),
-        (["--lexicon", "no-such"], "there is no lexicon 'no-such'; give a path, or a preset"),
+        (["--lexicon", "no-such"], "unknown lexicon 'no-such'; give a path or a preset"),
         (["-", "--lexicon", "-"], "the traces and the lexicon both want stdin"),
     ],
 )

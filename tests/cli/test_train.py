@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
         (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed say the same"),
         (("--task-option", "methods"), 2, "--task-option methods is invalid; write --task-option key=value"),
         (("--compare", "grpo,hicra:steps=5"), 2, "sets steps, which all arms share"),
-        (("--compare", "grpo,hicra", "--controls", "siren"), 2, "the control siren is none of the arms, grpo, hicra"),
+        (("--compare", "grpo,hicra", "--controls", "siren"), 2, "the control siren is not among the arms, grpo, hicra"),
         (("--alpha", "99"), 1, "the loss is not finite at step 3; lower the learning rate"),
         (("--alpha", "98"), 130, "interrupted; nothing is half written, and the same command takes up what was kept"),
     ],
@@ -312,7 +312,8 @@ def test_a_dry_run_says_what_would_be_run_and_runs_nothing(capsys, tmp_path, mad
 
 
 def test_a_dry_run_says_what_it_does_not_know(capsys, monkeypatch):
-    monkeypatch.setattr(runs, "estimate", lambda config: Plan(None, None, None, None), raising=False)
+    estimate = SimpleNamespace(estimate_run_cost=lambda config: Plan(None, None, None, None))
+    monkeypatch.setitem(sys.modules, "sgram.training.experiments.estimate", estimate)
     out = call(capsys, "--dry-run")[1]
     assert out.count("unknown") == 4
     told = json.loads(call(capsys, "--dry-run", "--json")[1])

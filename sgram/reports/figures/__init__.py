@@ -1,1 +1,1 @@
-"""TODO figures."""
+"""Figures of reports and comparisons, as values that draw themselves with matplotlib."""

@@ -1,7 +1,7 @@
-"""What figures of one house share: style, palette, safe labels, deterministic bytes. Knows nothing about what is drawn.
+"""Shared by all figures: style, palette, safe labels, deterministic bytes.
 
-Colors are Okabe and Ito's, told apart with any kind of color vision. Equal drawings give equal bytes, as SVG, PNG or
-PDF, whatever a matplotlibrc says.
+Colors are Okabe and Ito's, which differ for all kinds of color vision. Equal drawings give equal bytes, as SVG, PNG or
+PDF; a matplotlibrc has no effect.
 """
 
 import io
@@ -46,63 +46,77 @@ _STYLE = {
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
-def drawn(size: tuple[float, float], draw: Callable[["Figure"], None], form: str = "svg") -> bytes:
-    """The bytes, in one of `FORMS`, of what `draw` puts on an empty figure of a `size` in inches."""
+def render_figure(size: tuple[float, float], draw: Callable[["Figure"], None], form: str = "svg") -> bytes:
+    """Return the file bytes of a figure; `draw` draws on an empty canvas of `size` (width, height) in inches.
+
+    `form` is one of `FORMS`. Raise `UsageError` for another form, `MissingExtraError` without matplotlib.
+    """
     if form not in FORMS:
-        raise UsageError(f"a figure is written as {', '.join(FORMS)}, not as {form!r}")
+        raise UsageError(f"unknown figure format {form!r}; the formats are {', '.join(FORMS)}")
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(f"a figure needs matplotlib ({error}); pip install 'sgram[figures]'") from error
     with mpl.rc_context():
-        mpl.rcdefaults()  # whatever a matplotlibrc says: the same bytes everywhere
+        mpl.rcdefaults()  # the same bytes everywhere: ignore a matplotlibrc
         mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        held = io.BytesIO()
-        # letters that the font lacks are drawn as boxes, the page's text has them all: no news for a terminal
-        about = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
+        buffer = io.BytesIO()
+        # matplotlib warns of letters that the font lacks; they are drawn as boxes, and the page's text has them
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            figure.savefig(held, format=form, dpi=160, metadata=about)
-    return held.getvalue()
+            figure.savefig(buffer, format=form, dpi=160, metadata=metadata)
+    return buffer.getvalue()
 
 
-def figure_form(path: str) -> str:
-    """Which of `FORMS` the name of a file asks for; `UsageError` for another."""
+def figure_format(path: str) -> str:
+    """Return the format that a file name's suffix asks for; raise `UsageError` if it is not one of `FORMS`.
+
+    >>> figure_format("curves.SVG")
+    'svg'
+    """
     form = PurePath(path).suffix.lower().removeprefix(".")
     if form not in FORMS:
-        raise UsageError(f"{path}: a figure's name ends in .{', .'.join(FORMS)}")
+        raise UsageError(f"{path}: a figure's name must end in .{', .'.join(FORMS)}")
     return form
 
 
 def label(text: str, longest: int = 48) -> str:
-    """`text` as a label: short, no control or bidi characters."""
-    shown = "".join(
+    """Return `text` as a label of at most `longest` characters, control and bidi characters escaped.
+
+    >>> label("hicra" + chr(0x202e), longest=48)
+    'hicra\\\\u202e'
+    """
+    escaped = "".join(
         character.encode("unicode_escape", "surrogatepass").decode()
         if unicodedata.category(character) in _UNSAFE
         else character
         for character in text
     )
-    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+    return escaped if len(escaped) <= longest else escaped[: longest - 3] + "..."
 
 
-def spread(wanted: Sequence[float], gap: float, least: float = float("-inf")) -> list[float]:
-    """Places for labels, none below `least`, any two a `gap` apart, as near to those `wanted` as can be.
+def spread_labels(targets: Sequence[float], gap: float, minimum: float = float("-inf")) -> list[float]:
+    """Return positions of labels >= `minimum`, at least `gap` apart, as near to their `targets` as possible.
 
-    Labels that would touch form a block about the mean of what they want (pool adjacent violators).
+    Labels that would touch form a block around the mean of their targets (pool adjacent violators).
+
+    >>> spread_labels([0.0, 0.1, 5.0], gap=1.0)
+    [-0.45, 0.55, 5.0]
     """
-    order = sorted(range(len(wanted)), key=lambda place: (wanted[place], place))
-    blocks: list[list[float]] = []  # [sum of wanted less offsets, size]
-    for rank, place in enumerate(order):
-        blocks.append([wanted[place] - rank * gap, 1])
+    order = sorted(range(len(targets)), key=lambda index: (targets[index], index))
+    blocks: list[list[float]] = []  # [sum of targets minus offsets, size]
+    for rank, index in enumerate(order):
+        blocks.append([targets[index] - rank * gap, 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
             total, size = blocks.pop()
             blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + size]
-    found, rank = [0.0] * len(wanted), 0
+    positions, rank = [0.0] * len(targets), 0
     for total, size in blocks:
         for _ in range(int(size)):
-            found[order[rank]] = max(total / size, least) + rank * gap
+            positions[order[rank]] = max(total / size, minimum) + rank * gap
             rank += 1
-    return found
+    return positions

@@ -1,12 +1,12 @@
-"""Figures of entropies and of the overlap of planning with high entropy. Knows nothing about how they were measured."""
+"""Figures of entropies, and of the overlap of planning tokens with high-entropy tokens."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.dot_plot import DotRow, Panel, dot, dot_plot
+from sgram.reports.figures.dot_plot import DotPanel, DotRow, dot, dot_plot
 from sgram.reports.figures.figure import Figure
-from sgram.reports.figures.shares import DRAWS, INTERVALS, PLACEBO_KEY, one, outcomes_of
-from sgram.reports.figures.source_selection import Chosen
+from sgram.reports.figures.shares import DRAWS, INTERVALS, PLACEBO_KEY, first_match, outcomes_in
+from sgram.reports.figures.source_selection import SourceSelection
 from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
@@ -15,115 +15,129 @@ if TYPE_CHECKING:
 _BINS = ("grams", "clusters", "moves")
 
 
-def semantic_entropy(table: "Table", chosen: Chosen) -> Figure | None:
-    """Semantic entropy at one size for all, by source and outcome, beside the placebo; a panel a kind of bins."""
-    bins = [each for each in _BINS if each in table.column("bins")]
+def semantic_entropy(table: "Table", selection: SourceSelection) -> Figure | None:
+    """Return the figure of semantic entropy at equal size, by source and outcome, beside the placebo."""
+    bins = [bin_name for bin_name in _BINS if bin_name in table.column("bins")]
     rows, sizes = [], {}
-    for source in chosen.sources:
-        held = table.records(source=source)
-        for outcome in outcomes_of(held):
+    for source in selection.sources:
+        records = table.records(source=source)
+        for outcome in outcomes_in(records):
             dots = []
-            for each in bins:
-                own, placebo = (one(held, outcome=outcome, bins=each, list=of) for of in ("SGs", "placebo"))
-                dots.append(dot(outcome, own, value="at_size") + dot("placebo", placebo, value="at_size"))
+            for bin_name in bins:
+                lexicon_row, placebo = (
+                    first_match(records, outcome=outcome, bins=bin_name, list=list_name)
+                    for list_name in ("SGs", "placebo")
+                )
+                dots.append(dot(outcome, lexicon_row, value="at_size") + dot("placebo", placebo, value="at_size"))
                 if dots[-1]:
-                    sizes[finite_number(own.get("size"))] = None
-            n = finite_number(one(held, outcome=outcome, list="SGs").get("occurrences"))
+                    sizes[finite_number(lexicon_row.get("size"))] = None
+            n = finite_number(first_match(records, outcome=outcome, list="SGs").get("occurrences"))
             rows.append(DotRow(str(source), outcome, tuple(dots), "" if n is None else f"{int(n):,} SGs"))
-    known = [f"{int(size):,}" for size in sorted(size for size in sizes if size is not None)]
-    sampled = f"the expected entropy of {' or '.join(known)} occurrences" if 0 < len(known) < 4 else "at equal sizes"
+    size_texts = [f"{int(size):,}" for size in sorted(size for size in sizes if size is not None)]
+    sampled = (
+        f"the expected entropy of {' or '.join(size_texts)} occurrences"
+        if 0 < len(size_texts) < 4
+        else "at equal sizes"
+    )
     return dot_plot(
         "semantic-entropy",
         "Semantic entropy at equal size",
         f"Shannon entropy of which SGs, clusters or moves occur: {sampled}, so that more text does not look more "
-        f"diverse. {INTERVALS} {DRAWS} Random grams form no clusters and make no moves. {chosen.said}".strip(),
+        f"diverse. {INTERVALS} {DRAWS} Random grams form no clusters and make no moves. {selection.omission_note}".strip(),
         PLACEBO_KEY,
-        [Panel(f"over {each}", "nats", from_zero=False) for each in bins],
+        [DotPanel(f"over {bin_name}", "nats", from_zero=False) for bin_name in bins],
         rows,
     )
 
 
-def conditional_entropy(table: "Table", chosen: Chosen) -> Figure | None:
-    """Entropy of what follows an SG, by source, beside the placebo."""
+def conditional_entropy(table: "Table", selection: SourceSelection) -> Figure | None:
+    """Return the figure of the entropy of what follows an SG, by source, beside the placebo."""
     rows = []
-    for source in chosen.sources:
-        held = table.records(source=source)
-        own, placebo = one(held, list="SGs"), one(held, list="placebo")
-        n = finite_number(own.get("occurrences"))
+    for source in selection.sources:
+        records = table.records(source=source)
+        lexicon_row, placebo = first_match(records, list="SGs"), first_match(records, list="placebo")
+        n = finite_number(lexicon_row.get("occurrences"))
         remark = "" if n is None else f"{int(n):,} SGs"
-        rows.append(DotRow(str(source), "", (dot("SGs", own) + dot("placebo", placebo),), remark))
+        rows.append(DotRow(str(source), "", (dot("SGs", lexicon_row) + dot("placebo", placebo),), remark))
     return dot_plot(
         "conditional-entropy",
         "Entropy of what follows an SG",
-        f"Conditional entropy of the words that follow, given the SG. {INTERVALS} {DRAWS} {chosen.said}".strip(),
+        f"Conditional entropy of the words that follow, given the SG. {INTERVALS} {DRAWS} {selection.omission_note}".strip(),
         PLACEBO_KEY,
-        [Panel("", "nats", from_zero=False)],
+        [DotPanel("", "nats", from_zero=False)],
         rows,
     )
 
 
-def tokens(table: "Table", chosen: Chosen) -> Figure | None:
-    """Entropy and perplexity of planning, placebo and execution tokens."""
+def tokens(table: "Table", selection: SourceSelection) -> Figure | None:
+    """Return the figure of entropy and perplexity of planning, placebo and execution tokens."""
     rows = []
-    for source in chosen.sources:
-        held = table.records(source=source)
+    for source in selection.sources:
+        records = table.records(source=source)
         classes = (("planning", "SGs"), ("placebo", "placebo"), ("execution", "SGs"))
-        for of, of_list in classes:
-            token_class = "execution" if of == "execution" else "planning"
-            row = one(held, token_class=token_class, list=of_list)
-            dots = tuple(dot(of, row, each, f"{each}_low", f"{each}_high") for each in ("entropy", "perplexity"))
+        for role, list_name in classes:
+            token_class = "execution" if role == "execution" else "planning"
+            row = first_match(records, token_class=token_class, list=list_name)
+            dots = tuple(
+                dot(role, row, measure, f"{measure}_low", f"{measure}_high") for measure in ("entropy", "perplexity")
+            )
             n = finite_number(row.get("tokens"))
-            rows.append(DotRow(str(source), of, dots, "" if n is None else f"{int(n):,} tokens"))
+            rows.append(DotRow(str(source), role, dots, "" if n is None else f"{int(n):,} tokens"))
     return dot_plot(
         "tokens",
         "Planning and execution tokens",
         f"Mean entropy of the model's next-token distribution, and perplexity of what it sampled. {INTERVALS} "
         "Placebo "
         "tokens are those that lists of random grams mark: if they lie where planning tokens lie, the difference is "
-        f"not about planning. {chosen.said}".strip(),
+        f"not about planning. {selection.omission_note}".strip(),
         "dots: with 95 % intervals; gray diamonds: tokens of the placebo, bars from its smallest to its largest draw",
-        [Panel("token entropy", "nats"), Panel("perplexity", "exp of nats a token", from_zero=False)],
+        [DotPanel("token entropy", "nats"), DotPanel("perplexity", "exp of nats a token", from_zero=False)],
         rows,
     )
 
 
-def by_chance(row: Mapping) -> float | None:
-    """Share of all tokens that are of high entropy, to a hundredth: what chance gives of the planning tokens.
+def high_entropy_share(row: Mapping) -> float | None:
+    """Return the share of all tokens that are of high entropy, rounded to 0.01; by chance planning tokens have it, too.
 
-    As P(high | planning) P(planning) = P(planning | high) P(high); None where no planning token is of high entropy.
+    From P(high | planning) P(planning) = P(planning | high) P(high); None if no planning token is of high entropy.
     """
-    found = [finite_number(row.get(name)) for name in ("high_given_planning", "chance", "planning_given_high")]
-    return None if None in found or not found[2] else round(found[0] * found[1] / found[2], 2)
+    shares = [finite_number(row.get(name)) for name in ("high_given_planning", "chance", "planning_given_high")]
+    return None if None in shares or not shares[2] else round(shares[0] * shares[1] / shares[2], 2)
 
 
-def overlap(table: "Table", chosen: Chosen) -> Figure | None:
-    """How often planning tokens are high-entropy tokens, against chance, and the other way round (HICRA, Fig. 10)."""
+def overlap(table: "Table", selection: SourceSelection) -> Figure | None:
+    """Return the figure of how many planning tokens are of high entropy, and the reverse (HICRA, Fig. 10)."""
     rows, chances = [], []
-    for source in chosen.sources:
-        held = table.records(source=source)
-        own, placebo = one(held, list="SGs"), one(held, list="placebo")
+    for source in selection.sources:
+        records = table.records(source=source)
+        lexicon_row, placebo = first_match(records, list="SGs"), first_match(records, list="placebo")
         dots = (
-            dot("SGs", own, "high_given_planning", times=100)
-            + dot("placebo", placebo, "high_given_planning", times=100),
-            dot("SGs", own, "planning_given_high", "", "", times=100) + dot("chance", own, "chance", "", "", times=100),
+            dot("SGs", lexicon_row, "high_given_planning", factor=100)
+            + dot("placebo", placebo, "high_given_planning", factor=100),
+            dot("SGs", lexicon_row, "planning_given_high", "", "", factor=100)
+            + dot("chance", lexicon_row, "chance", "", "", factor=100),
         )
-        chances.append(by_chance(own))
-        n = finite_number(own.get("tokens"))
+        chances.append(high_entropy_share(lexicon_row))
+        n = finite_number(lexicon_row.get("tokens"))
         rows.append(DotRow(str(source), "", dots, "" if n is None else f"{int(n):,} tokens"))
-    top = next((each for each in chances if each is not None), None)
-    of = "" if top is None else f", the top {100 * top:g} % of a source's tokens by entropy"
-    share = "the same share" if top is None else f"{100 * top:g} %"
-    chance = "" if top is None else f"; dotted: chance, {100 * top:g} %"
+    top_share = next((share for share in chances if share is not None), None)
+    definition = "" if top_share is None else f", the top {100 * top_share:g} % of a source's tokens by entropy"
+    chance_share = "the same share" if top_share is None else f"{100 * top_share:g} %"
+    chance = "" if top_share is None else f"; dotted: chance, {100 * top_share:g} %"
     return dot_plot(
         "overlap",
         "Are planning tokens the uncertain ones?",
-        f"How many planning tokens are high-entropy tokens{of}, and how many of those are planning. Chance gives "
-        f"{share} at the left, and the planning share (gray bar) at the right. {INTERVALS} "
-        f"{DRAWS} {chosen.said}".strip(),
+        f"How many planning tokens are high-entropy tokens{definition}, and how many of those are planning. Chance gives "
+        f"{chance_share} at the left, and the planning share (gray bar) at the right. {INTERVALS} "
+        f"{DRAWS} {selection.omission_note}".strip(),
         f"dots: SGs; gray diamonds: placebo, from its smallest to its largest draw{chance}; gray bars: planning share",
         [
-            Panel("high-entropy, of planning tokens", "% of planning tokens", None if top is None else 100 * top),
-            Panel("planning, of high-entropy tokens", "% of high-entropy tokens"),
+            DotPanel(
+                "high-entropy, of planning tokens",
+                "% of planning tokens",
+                None if top_share is None else 100 * top_share,
+            ),
+            DotPanel("planning, of high-entropy tokens", "% of high-entropy tokens"),
         ],
         rows,
     )

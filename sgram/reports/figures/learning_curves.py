@@ -1,7 +1,7 @@
-"""Training runs as curves by step, arm beside arm. Knows no trainer, and nothing about what the runs prove.
+"""Learning curves of training runs by step, several arms side by side.
 
-Bands reach from the least to the greatest run of an arm. Up to four arms share their panels; more get a column each,
-with the other arms in pale gray behind, so that no color has to be looked for in a knot of lines.
+Bands reach from the lowest to the highest run of an arm. Up to four arms share their panels; more arms get a column
+each, with the other arms in pale gray behind.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.reports.figures.canvas import COLORS, GRAY, LINES, PALE, drawn, figure_form, label, spread
+from sgram.reports.figures.canvas import COLORS, GRAY, LINES, PALE, figure_format, label, render_figure, spread_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from sgram.training.experiments.run import RunResult
 
 WINDOW = 10
-"""Steps that a point of a curve is the mean of."""
-_TOGETHER = 4
-"""Most arms that share a panel."""
-Value = Callable[[Mapping], float | None]
+"""Number of steps that a point of a curve averages."""
+_MAX_SHARED_ARMS = 4
+"""Maximum arms that share a panel."""
+Quantity = Callable[[Mapping], float | None]
 
 
-def _named(key: str) -> Value:
-    return lambda row: row.get(key)
+def _field(name: str) -> Quantity:
+    return lambda row: row.get(name)
 
 
-_PANELS: tuple[tuple[str, Value], ...] = (
-    ("accuracy, sampled problems", _named("pass_at_1")),
-    ("strategic errors, share", _named("error_strategic")),
-    ("procedural errors, share", _named("error_procedural")),
-    ("entropy of planning tokens, nats", _named("entropy_planning")),
-    ("entropy of execution tokens, nats", _named("entropy_execution")),
-    ("semantic entropy, nats", _named("semantic_entropy")),
-    ("length of a response, tokens", _named("length")),
+_PANELS: tuple[tuple[str, Quantity], ...] = (
+    ("accuracy, sampled problems", _field("pass_at_1")),
+    ("strategic errors, share", _field("error_strategic")),
+    ("procedural errors, share", _field("error_procedural")),
+    ("entropy of planning tokens, nats", _field("entropy_planning")),
+    ("entropy of execution tokens, nats", _field("entropy_execution")),
+    ("semantic entropy, nats", _field("semantic_entropy")),
+    ("length of a response, tokens", _field("length")),
 )
 _SHARES = ("accuracy", "strategic", "procedural")
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The mean of several runs by step, with the least and the greatest of them."""
+    """Mean of several runs by step, with the lowest and the highest of them."""
 
     steps: tuple[int, ...]
     mean: tuple[float, ...]
@@ -53,52 +53,56 @@ class Band:
     n: int
 
 
-def running_means(rows: Iterable[Mapping], value: Value, window: int = WINDOW) -> dict[int, float]:
-    """Step -> mean of `value` over that step and the ones before it, `window` in all.
+def running_means(rows: Iterable[Mapping], quantity: Quantity, window: int = WINDOW) -> dict[int, float]:
+    """Return for each step the mean of `quantity` over it and the steps before it, `window` steps in all.
 
-    Begins where a window is full (at the last step, where there are fewer); steps without a value are passed over.
+    The first mean is that of the first full window; with fewer steps there is one mean, at the last step. Steps
+    without the quantity are skipped.
     """
-    known = [(int(row["step"]), found) for row in rows if (found := value(row)) is not None]
-    window = min(window, len(known)) or 1
+    step_numbers = [(int(row["step"]), number) for row in rows if (number := quantity(row)) is not None]
+    window = min(window, len(step_numbers)) or 1
     return {
-        known[place][0]: sum(found for _, found in known[place - window + 1 : place + 1]) / window
-        for place in range(window - 1, len(known))
+        step_numbers[index][0]: sum(number for _, number in step_numbers[index - window + 1 : index + 1]) / window
+        for index in range(window - 1, len(step_numbers))
     }
 
 
-def band(runs: Sequence["RunResult"], value: Value, window: int = WINDOW) -> Band:
-    """The runs of one arm as a band, over the steps that all of them have."""
-    curves = [running_means(run.steps, value, window) for run in runs]
+def band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) -> Band:
+    """Return the runs of one arm as a band, over the steps that all of them have."""
+    curves = [running_means(run.steps, quantity, window) for run in runs]
     steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    at = [[curve[step] for curve in curves] for step in steps]
+    numbers = [[curve[step] for curve in curves] for step in steps]
     return Band(
         tuple(steps),
-        tuple(sum(each) / len(each) for each in at),
-        tuple(min(each) for each in at),
-        tuple(max(each) for each in at),
+        tuple(sum(row) / len(row) for row in numbers),
+        tuple(min(row) for row in numbers),
+        tuple(max(row) for row in numbers),
         len(runs),
     )
 
 
 def learning_curves(results: Mapping[str, Sequence["RunResult"]], path: str | Path) -> None:
-    """Draw accuracy, error shares and entropies by step, of the runs of each arm, into `path` (.svg, .png or .pdf)."""
+    """Draw accuracy, error shares and entropies by step into `path` (.svg, .png or .pdf), the runs of each arm as a band.
+
+    Raise `UsageError` without a finished run or without logged quantities.
+    """
     arms = {arm: tuple(runs) for arm, runs in results.items() if runs}
     if not arms:
-        raise UsageError("learning curves need at least one run that ended")
+        raise UsageError("learning curves need at least one finished run")
     panels = [
         (title, bands)
-        for title, value in _PANELS
-        if any((bands := {arm: band(runs, value) for arm, runs in arms.items()})[arm].steps for arm in arms)
+        for title, quantity in _PANELS
+        if any((bands := {arm: band(runs, quantity) for arm, runs in arms.items()})[arm].steps for arm in arms)
     ]
     if not panels:
-        raise UsageError("the runs have logged nothing that could be drawn")
-    together = len(arms) <= _TOGETHER
-    size = (9.6, 5.6) if together else (1.1 + 1.42 * len(arms), 1.0 + 1.28 * len(panels))
-    draw = _draw_together if together else _draw_columns
-    write_bytes(path, drawn(size, lambda figure: draw(figure, arms, panels), figure_form(str(path))))
+        raise UsageError("the runs have logged no quantity that this figure shows")
+    share_panels = len(arms) <= _MAX_SHARED_ARMS
+    size = (9.6, 5.6) if share_panels else (1.1 + 1.42 * len(arms), 1.0 + 1.28 * len(panels))
+    draw = _draw_together if share_panels else _draw_columns
+    write_bytes(path, render_figure(size, lambda figure: draw(figure, arms, panels), figure_format(str(path))))
 
 
-def _about(arms: Mapping[str, Sequence["RunResult"]]) -> str:
+def _data_note(arms: Mapping[str, Sequence["RunResult"]]) -> str:
     sizes = {len(runs) for runs in arms.values()}
     n = f"{min(sizes)} to {max(sizes)}" if len(sizes) > 1 else str(*sizes)
     steps = f"means of {WINDOW} steps"
@@ -110,22 +114,22 @@ def _about(arms: Mapping[str, Sequence["RunResult"]]) -> str:
 def _draw_together(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, Mapping[str, Band]]]) -> None:
     rows = max(2, -(-(len(panels) - 1) // 2))
     grid = figure.add_gridspec(rows, 4)
-    places = [grid[:, :2] if len(panels) > 1 else grid[:, :]]
-    places += [grid[number // 2, 2 + number % 2] for number in range(len(panels) - 1)]
-    for number, ((title, bands), place) in enumerate(zip(panels, places, strict=True)):
-        axes = figure.add_subplot(place)
-        for at, arm in enumerate(arms):
-            draw_band(axes, bands[arm], COLORS[at], LINES[at])
+    cells = [grid[:, :2] if len(panels) > 1 else grid[:, :]]
+    cells += [grid[number // 2, 2 + number % 2] for number in range(len(panels) - 1)]
+    for number, ((title, bands), cell) in enumerate(zip(panels, cells, strict=True)):
+        axes = figure.add_subplot(cell)
+        for index, arm in enumerate(arms):
+            draw_band(axes, bands[arm], COLORS[index], LINES[index])
         if title.startswith("accuracy"):
-            _rings(axes, [(runs, COLORS[at]) for at, runs in enumerate(arms.values())])
+            _draw_rings(axes, [(runs, COLORS[index]) for index, runs in enumerate(arms.values())])
         axes.set_title(title, fontsize=9 if number == 0 else 7.5)
-        _limits(axes, title, bands.values())
+        _set_limits(axes, title, bands.values())
         if number == 0:
             named = [(bands[arm], f"{label(arm, 30)} (n={len(arms[arm])})") for arm in arms]
             end_labels(axes, named, COLORS)
         if number == 0 or number >= len(panels) - 2:
             axes.set_xlabel("step")
-    figure.suptitle(_about(arms), fontsize=8, x=0.01, ha="left", color=GRAY)
+    figure.suptitle(_data_note(arms), fontsize=8, x=0.01, ha="left", color=GRAY)
 
 
 def _draw_columns(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, Mapping[str, Band]]]) -> None:
@@ -140,47 +144,47 @@ def _draw_columns(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, M
     for row, (title, bands) in enumerate(panels):
         for column, (arm, runs) in enumerate(arms.items()):
             axes = grid[row][column]
-            for other in arms:
-                if other != arm:
-                    axes.plot(bands[other].steps, bands[other].mean, color=PALE, linewidth=0.6, zorder=1)
+            for other_arm in arms:
+                if other_arm != arm:
+                    axes.plot(bands[other_arm].steps, bands[other_arm].mean, color=PALE, linewidth=0.6, zorder=1)
             draw_band(axes, bands[arm], COLORS[0], "-")
             if title.startswith("accuracy"):
-                _rings(axes, [(runs, COLORS[1])])
+                _draw_rings(axes, [(runs, COLORS[1])])
             axes.tick_params(labelsize=7)
             if row == 0:
-                named = label(arm, 60).replace(":", ":\n").replace("-", "-\n")
-                axes.set_title(f"{named}\n(n={len(runs)})", fontsize=8)
+                heading = label(arm, 60).replace(":", ":\n").replace("-", "-\n")
+                axes.set_title(f"{heading}\n(n={len(runs)})", fontsize=8)
             if row == len(panels) - 1:
                 axes.set_xlabel("step", fontsize=8)
         grid[row][0].set_ylabel(title.replace(", ", ",\n").replace(" tokens", "\ntokens"), fontsize=7)
-        _limits(grid[row][0], title, bands.values())
-    figure.suptitle(f"{_about(arms)}; gray: the other arms", fontsize=8, x=0.01, ha="left", color=GRAY)
+        _set_limits(grid[row][0], title, bands.values())
+    figure.suptitle(f"{_data_note(arms)}; gray: the other arms", fontsize=8, x=0.01, ha="left", color=GRAY)
 
 
-def draw_band(axes: "Axes", each: Band, color: str, line: object = "-") -> None:
-    """Draw the mean, and from the least to the greatest run where there are several."""
-    if each.n > 1:
-        axes.fill_between(each.steps, each.low, each.high, color=color, alpha=0.16, linewidth=0, zorder=2)
+def draw_band(axes: "Axes", run_band: Band, color: str, line_style: object = "-") -> None:
+    """Draw the mean of the runs, and a band from the lowest to the highest run if there are several."""
+    if run_band.n > 1:
+        axes.fill_between(run_band.steps, run_band.low, run_band.high, color=color, alpha=0.16, linewidth=0, zorder=2)
     axes.plot(
-        each.steps,
-        each.mean,
+        run_band.steps,
+        run_band.mean,
         color=color,
-        linestyle=line,
+        linestyle=line_style,
         linewidth=1.5,
         zorder=3,
-        marker="." if len(each.steps) == 1 else None,
+        marker="." if len(run_band.steps) == 1 else None,
     )
 
 
-def _rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]]) -> None:
+def _draw_rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]]) -> None:
     for runs, color in arms:
-        last = max(row["step"] for run in runs for row in run.steps) if runs[0].steps else 0
-        for step, name in ((0, "start"), (last, "final")):
-            known = [value for run in runs if (value := getattr(run, name).pass_at_1) is not None]
-            if known:
+        last_step = max(row["step"] for run in runs for row in run.steps) if runs[0].steps else 0
+        for step, name in ((0, "start"), (last_step, "final")):
+            accuracies = [accuracy for run in runs if (accuracy := getattr(run, name).pass_at_1) is not None]
+            if accuracies:
                 axes.plot(
                     [step],
-                    [sum(known) / len(known)],
+                    [sum(accuracies) / len(accuracies)],
                     marker="o",
                     markersize=4.5,
                     markerfacecolor="white",
@@ -191,9 +195,9 @@ def _rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]]) -> N
                 )
 
 
-def _limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
-    """Shares begin at 0 and reach to .1 at least, so that noise does not look like news; others where they need to."""
-    low = min((value for each in bands for value in each.low), default=0.0)
+def _set_limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
+    """Set the axes: shares begin at 0 and reach at least to .1, so that noise stays small; other quantities fit their lines."""
+    low = min((number for run_band in bands for number in run_band.low), default=0.0)
     bottom, top = axes.get_ylim()
     if title.startswith(_SHARES):
         axes.set_ylim(0, max(top, 0.1))
@@ -202,16 +206,20 @@ def _limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
     axes.set_xlim(left=0)
 
 
-def end_labels(axes: "Axes", named: Sequence[tuple[Band, str]], colors: Sequence[str]) -> None:
-    """A name at the end of each line, moved apart where lines end close to each other."""
-    ended = [(each, text, color) for (each, text), color in zip(named, colors, strict=False) if each.steps]
+def end_labels(axes: "Axes", labels: Sequence[tuple[Band, str]], colors: Sequence[str]) -> None:
+    """Write a name at the end of each line, moved apart if lines end close to each other."""
+    drawn_labels = [
+        (run_band, text, color) for (run_band, text), color in zip(labels, colors, strict=False) if run_band.steps
+    ]
     bottom, top = axes.get_ylim()
-    places = spread([each.mean[-1] for each, _, _ in ended], 0.045 * (top - bottom), least=bottom)
-    for (each, text, color), place in zip(ended, places, strict=True):
+    positions = spread_labels(
+        [run_band.mean[-1] for run_band, _, _ in drawn_labels], 0.045 * (top - bottom), minimum=bottom
+    )
+    for (run_band, text, color), position in zip(drawn_labels, positions, strict=True):
         axes.annotate(
             text,
-            (each.steps[-1], each.mean[-1]),
-            (1.02, place),
+            (run_band.steps[-1], run_band.mean[-1]),
+            (1.02, position),
             textcoords=axes.get_yaxis_transform(),
             color=color,
             fontsize=8,

@@ -1,7 +1,7 @@
-"""Precision against recall as a figure: curves, points with intervals, chance. Knows nothing about how they were found.
+"""Figure of precision against recall: curves, points with intervals, chance.
 
-One panel a label set, all on the same scale. Colors are Okabe and Ito's, told apart with any kind of color vision;
-lists differ in marker and line, too. Equal panels give equal bytes, as SVG, PNG or PDF.
+One panel for each label set, all on the same scale. Colors are Okabe and Ito's; lists also differ in marker and line.
+Equal panels give equal bytes, as SVG, PNG or PDF.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
-from sgram.reports.figures.canvas import COLORS, FORMS, GRAY, LINES, drawn, figure_form, label
+from sgram.reports.figures.canvas import COLORS, FORMS, GRAY, LINES, figure_format, label, render_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMS", "PlottedNumber", "Panel", "PlottedList", "figure_form", "precision_recall_figure"]
+__all__ = ["FORMS", "CurvePanel", "PlottedList", "PlottedNumber", "figure_format", "precision_recall_figure"]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -39,82 +39,85 @@ class PlottedList:
     curve: tuple[tuple[float, float], ...] = ()
     """(recall, precision), by recall."""
     note: str = ""
-    """What the legend adds to the name, such as the average precision."""
+    """Text after the name in the legend, such as the average precision."""
     is_control: bool = False
     """Drawn in gray: a placebo, random scores."""
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class CurvePanel:
     """One label set."""
 
     title: str
     n_documents: int
     n_units: int
     base_rate: float
-    drawn_over: str
-    """What the intervals are drawn over: documents or problems."""
+    interval_unit: str
+    """Unit of the bootstrap intervals: documents or problems."""
     lists: tuple[PlottedList, ...]
 
 
-def precision_recall_figure(panels: Sequence[Panel], form: str = "svg") -> bytes:
-    """The figure's bytes, in one of `FORMS`. A list of the same name has the same color in every panel."""
+def precision_recall_figure(panels: Sequence[CurvePanel], form: str = "svg") -> bytes:
+    """Return the figure's bytes, in one of `FORMS`; a list of the same name has the same color in all panels.
+
+    Raise `UsageError` for another format or without a panel.
+    """
     if form not in FORMS:
-        raise UsageError(f"a figure is written as {', '.join(FORMS)}, not as {form!r}")
+        raise UsageError(f"unknown figure format {form!r}; the formats are {', '.join(FORMS)}")
     if not panels:
         raise UsageError("a figure needs at least one panel")
     rows = max(len(panel.lists) for panel in panels) + 1
 
     def draw(figure: "Figure") -> None:
-        every = figure.subplots(1, len(panels), squeeze=False)[0]
-        for place, (axes, panel) in enumerate(zip(every, panels, strict=True)):
-            _draw(axes, panel, _looks(panels), first=place == 0)
+        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+        for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
+            _draw(axes, panel, _palette_indexes(panels), first=index == 0)
 
-    return drawn((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
-
-
-def _looks(panels: Sequence[Panel]) -> dict[str, int]:
-    """Place in the palette of each list that is no control, by name, in order of appearance."""
-    names = dict.fromkeys(each.name for panel in panels for each in panel.lists if not each.is_control)
-    return {name: place for place, name in enumerate(names)}
+    return render_figure((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
 
 
-def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> None:
+def _palette_indexes(panels: Sequence[CurvePanel]) -> dict[str, int]:
+    """Return the palette index of each list by name, controls left out, in order of appearance."""
+    names = dict.fromkeys(plotted.name for panel in panels for plotted in panel.lists if not plotted.is_control)
+    return {name: index for index, name in enumerate(names)}
+
+
+def _draw(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], first: bool) -> None:
     rate = panel.base_rate
     axes.axhline(
         rate, color=GRAY, linewidth=0.8, linestyle=":", label=f"base rate {rate:.2f}: marks that know nothing", zorder=1
     )
-    for each in panel.lists:
-        place = looks.get(each.name, 0)
-        color = GRAY if each.is_control else COLORS[place % len(COLORS)]
-        name = _plain(each.name) + (f", {_plain(each.note)}" if each.note else "")
-        if each.curve:
+    for plotted in panel.lists:
+        index = palette_indexes.get(plotted.name, 0)
+        color = GRAY if plotted.is_control else COLORS[index % len(COLORS)]
+        name = _legend_text(plotted.name) + (f", {_legend_text(plotted.note)}" if plotted.note else "")
+        if plotted.curve:
             axes.plot(
-                [recall for recall, _ in each.curve],
-                [precision for _, precision in each.curve],
+                [recall for recall, _ in plotted.curve],
+                [precision for _, precision in plotted.curve],
                 color=color,
-                linewidth=1.0 if each.is_control else 1.6,
-                linestyle=LINES[1] if each.is_control else LINES[place % len(LINES)],
-                marker=None if each.precision is None else _MARKERS[place % len(_MARKERS)],
+                linewidth=1.0 if plotted.is_control else 1.6,
+                linestyle=LINES[1] if plotted.is_control else LINES[index % len(LINES)],
+                marker=None if plotted.precision is None else _MARKERS[index % len(_MARKERS)],
                 markevery=[],
                 label=name,
                 zorder=2,
             )
-        if each.precision is not None and each.recall is not None:
-            marker = "*" if each.is_control else _MARKERS[place % len(_MARKERS)]
+        if plotted.precision is not None and plotted.recall is not None:
+            marker = "*" if plotted.is_control else _MARKERS[index % len(_MARKERS)]
             axes.errorbar(
-                [each.recall.value],
-                [each.precision.value],
-                xerr=_reach(each.recall),
-                yerr=_reach(each.precision),
+                [plotted.recall.value],
+                [plotted.precision.value],
+                xerr=_error_bars(plotted.recall),
+                yerr=_error_bars(plotted.precision),
                 color=color,
                 marker=marker,
-                markersize=8 if each.is_control else 5.5,
+                markersize=8 if plotted.is_control else 5.5,
                 markeredgecolor="white",
                 markeredgewidth=0.6,
                 elinewidth=1.0,
                 linestyle="none",
-                label="_" if each.curve else name,
+                label="_" if plotted.curve else name,
                 zorder=4,
             )
     axes.set(xlim=(0, 1.005), ylim=(0, 1.005))
@@ -122,20 +125,20 @@ def _draw(axes: "Axes", panel: Panel, looks: dict[str, int], first: bool) -> Non
     if first:
         axes.set_ylabel("precision (share of the marked units that are positive)")
     axes.set_title(
-        f"{_plain(panel.title)}\n{panel.n_units:,} units of {panel.n_documents:,} documents; "
-        f"bars: 95 % intervals over {panel.drawn_over}"
+        f"{_legend_text(panel.title)}\n{panel.n_units:,} units of {panel.n_documents:,} documents; "
+        f"bars: 95 % intervals over {panel.interval_unit}"
     )
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.13), borderaxespad=0, handlelength=2.6)
 
 
-def _reach(interval: PlottedNumber) -> list[list[float]] | None:
-    """How far the interval reaches below and above its value."""
+def _error_bars(interval: PlottedNumber) -> list[list[float]] | None:
+    """Return how far the interval reaches below and above its value; None without an interval."""
     if interval.low is None or interval.high is None:
         return None
     return [[max(0.0, interval.value - interval.low)], [max(0.0, interval.high - interval.value)]]
 
 
-def _plain(text: str) -> str:
-    """`text` as an entry of a legend, which leaves out what begins with an underscore."""
-    shown = label(text)
-    return f" {shown}" if shown.startswith("_") else shown
+def _legend_text(text: str) -> str:
+    """Return `text` as a legend entry; matplotlib hides entries that begin with an underscore."""
+    escaped = label(text)
+    return f" {escaped}" if escaped.startswith("_") else escaped

@@ -1,57 +1,54 @@
-"""Every figure that the tables of an analysis allow, in the order of a report. Knows nothing about how numbers came."""
+"""All figures of an analysis, in the order of a report."""
 
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures import dynamics as figures_dynamics
-from sgram.reports.figures import entropy as figures_entropy
-from sgram.reports.figures import errors as figures_errors
-from sgram.reports.figures import shares as figures_shares
+from sgram.reports.figures import dynamics, entropy, errors, shares
 from sgram.reports.figures.dot_plot import SOURCES_SHOWN
-from sgram.reports.figures.figure import Figure, ShownFigure
-from sgram.reports.figures.source_selection import chosen, judged
+from sgram.reports.figures.figure import Figure, RenderedFigure
+from sgram.reports.figures.source_selection import judged_counts, select_sources
 from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
 SOURCES_IN_LINES = 24
-"""Most sources of a figure that has one line for each."""
-__all__ = ["Figure", "ShownFigure", "figures"]
+"""Maximum sources of a figure that has one line for each."""
+__all__ = ["Figure", "RenderedFigure", "figures"]
 
 _BY_SOURCE = (
-    ("success", figures_shares.success),
-    ("shares", figures_shares.planning_share),
-    ("moves", figures_shares.moves),
-    ("semantic_entropy", figures_entropy.semantic_entropy),
-    ("conditional_entropy", figures_entropy.conditional_entropy),
-    ("tokens", figures_entropy.tokens),
-    ("overlap", figures_entropy.overlap),
-    ("aha", figures_dynamics.aha),
-    ("scaling", figures_shares.scaling),
-    ("errors", figures_errors.errors),
-    ("architecture", figures_errors.architecture),
+    ("success", shares.success),
+    ("shares", shares.planning_share),
+    ("moves", shares.moves),
+    ("semantic_entropy", entropy.semantic_entropy),
+    ("conditional_entropy", entropy.conditional_entropy),
+    ("tokens", entropy.tokens),
+    ("overlap", entropy.overlap),
+    ("aha", dynamics.aha),
+    ("scaling", shares.scaling),
+    ("errors", errors.errors),
+    ("architecture", errors.architecture),
 )
 
 
 def figures(analysis: "Analysis") -> list[Figure]:
-    """The figures of an analysis; one whose table is absent, or holds no number, is absent.
+    """Return the figures of an analysis; a figure is absent if its table is absent or has no number.
 
-    Of many sources a figure shows those with the most traces, and its caption says so.
+    A figure shows the sources with the most traces; its caption says how many are omitted.
     """
     tables, sizes = analysis.tables, {}
     if "corpus" in tables:
         sizes = {row["source"]: finite_number(row["traces"]) or 0.0 for row in tables["corpus"].records()}
-    found: list[Figure | None] = []
+    drawn_figures: list[Figure | None] = []
     for name, make in _BY_SOURCE:
         if name == "shares" and "curves" in tables:
-            held = chosen(tables["curves"], analysis.sources, sizes, SOURCES_SHOWN)
-            for make_curves in (figures_dynamics.dynamics, figures_dynamics.exploration):
-                found.append(make_curves(tables["curves"], tables.get("settling"), held))
+            selection = select_sources(tables["curves"], analysis.sources, sizes, SOURCES_SHOWN)
+            for make_curves in (dynamics.dynamics, dynamics.exploration):
+                drawn_figures.append(make_curves(tables["curves"], tables.get("settling"), selection))
         if name in tables:
-            most = SOURCES_IN_LINES if name == "success" else SOURCES_SHOWN
-            found.append(make(tables[name], chosen(tables[name], analysis.sources, sizes, most)))
+            limit = SOURCES_IN_LINES if name == "success" else SOURCES_SHOWN
+            drawn_figures.append(make(tables[name], select_sources(tables[name], analysis.sources, sizes, limit)))
         if name == "moves" and "grams" in tables:
-            counts = judged(tables.get("corpus")).values()
-            n_correct, n_wrong = (sum(each[side] for each in counts) for side in (0, 1))
-            found.append(figures_shares.grams(tables["grams"], n_correct, n_wrong))
-    return [each for each in found if each is not None]
+            counts = judged_counts(tables.get("corpus")).values()
+            n_correct, n_wrong = (sum(outcome_counts[index] for outcome_counts in counts) for index in (0, 1))
+            drawn_figures.append(shares.grams(tables["grams"], n_correct, n_wrong))
+    return [outcome_counts for outcome_counts in drawn_figures if outcome_counts is not None]

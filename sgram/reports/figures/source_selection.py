@@ -1,4 +1,4 @@
-"""Which sources a figure shows where there are many, and how it says so. Knows nothing about what is drawn of them."""
+"""Selection of the sources that a figure shows, and short names for them."""
 
 import textwrap
 import unicodedata
@@ -14,68 +14,72 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The sources that are shown, in the order of the analysis, and how many are not."""
+class SourceSelection:
+    """Sources that a figure shows, in the order of the analysis."""
 
     sources: tuple[str, ...]
-    n_left: int
+    n_omitted: int
 
     @property
-    def said(self) -> str:
-        """A sentence on what is left out; "" where nothing is."""
-        if not self.n_left:
+    def omission_note(self) -> str:
+        """Return a sentence about omitted sources; "" if all are shown."""
+        if not self.n_omitted:
             return ""
-        more = "1 more is" if self.n_left == 1 else f"{self.n_left:,} more are"
-        return f"Shown are the {len(self.sources)} sources with the most traces; {more} in the tables."
+        omitted = "1 more is" if self.n_omitted == 1 else f"{self.n_omitted:,} more are"
+        return f"Shown are the {len(self.sources)} sources with the most traces; {omitted} in the tables."
 
 
-def chosen(table: "Table", sources: Sequence[str], sizes: Mapping[str, float], most: int) -> Chosen:
-    """The at most `most` sources of a table with the most traces, ordered as in `sources`.
+def select_sources(table: "Table", sources: Sequence[str], sizes: Mapping[str, float], limit: int) -> SourceSelection:
+    """Return the `limit` sources of a table with the most traces, ordered as in `sources`.
 
-    Of equal ones, as the runs of a comparison are, one of each kind (what stands before a comma) comes before a second.
+    Of sources with equally many traces, such as runs of a comparison, one of each kind (the name up to a comma) comes
+    before a second of the same kind.
     """
-    held = set(table.column("source"))
-    order = {source: place for place, source in enumerate(sources)}
-    known = sorted(held, key=lambda source: (order.get(source, len(order)), str(source)))
-    kinds, nth = Counter[str](), {}
-    for source in known:
+    present = set(table.column("source"))
+    order = {source: index for index, source in enumerate(sources)}
+    ordered = sorted(present, key=lambda source: (order.get(source, len(order)), str(source)))
+    kinds, number_in_kind = Counter[str](), {}
+    for source in ordered:
         kind = str(source).partition(",")[0]
-        nth[source] = kinds[kind]
+        number_in_kind[source] = kinds[kind]
         kinds[kind] += 1
-    largest = set(sorted(known, key=lambda source: (-sizes.get(source, 0), nth[source]))[:most])  # stable
-    return Chosen(tuple(source for source in known if source in largest), len(known) - len(largest))
+    largest = set(sorted(ordered, key=lambda source: (-sizes.get(source, 0), number_in_kind[source]))[:limit])  # stable
+    return SourceSelection(tuple(source for source in ordered if source in largest), len(ordered) - len(largest))
 
 
-def judged(corpus: "Table | None") -> dict[str, tuple[int, int]]:
-    """Source -> its correct and its wrong traces."""
+def judged_counts(corpus: "Table | None") -> dict[str, tuple[int, int]]:
+    """Return for each source the numbers of its correct and wrong traces."""
     rows = [] if corpus is None else corpus.records()
     return {row["source"]: (int(row["correct"] or 0), int(row["wrong"] or 0)) for row in rows}
 
 
-def grouped(table: "Table", *names: str) -> dict[tuple, list[dict]]:
-    """The records of a table by their cells in the columns `names`, made in one pass."""
-    found: dict[tuple, list[dict]] = {}
+def group_records(table: "Table", *names: str) -> dict[tuple, list[dict]]:
+    """Return the records of a table, grouped by their cells in the columns `names`."""
+    groups: dict[tuple, list[dict]] = {}
     for row in table.records():
-        found.setdefault(tuple(row[name] for name in names), []).append(row)
-    return found
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
 
 
-def fitted(text: str, longest: int) -> str:
-    """`text` as a safe label as wide as `longest` letters at most, its middle left out where it is wider.
+def fit_label(text: str, longest: int) -> str:
+    """Return `text` as a safe label of at most `longest` columns, shortened in the middle.
 
-    Models of one family differ at the end of their names; letters of East Asian scripts are two wide.
+    Names of models of one family differ at their ends. East Asian letters are two columns wide.
+
+    >>> fit_label("Qwen2.5-Math-7B-Instruct", 16)
+    'Qwen2.5...struct'
     """
-    shown = label(text, 10 * len(text) + 10)  # all of it, escaped
-    if _width(shown) <= longest:
-        return shown
+    escaped = label(text, 10 * len(text) + 10)  # the whole text, escaped
+    if _width(escaped) <= longest:
+        return escaped
     head, tail = "", ""
-    for near, far in zip(shown, reversed(shown), strict=True):
-        if _width(head + near + tail) + 3 > longest:
+    for first_character, last_character in zip(escaped, reversed(escaped), strict=True):
+        if _width(head + first_character + tail) + 3 > longest:
             break
-        head += near
-        if _width(head + far + tail) + 3 > longest:
+        head += first_character
+        if _width(head + last_character + tail) + 3 > longest:
             break
-        tail = far + tail
+        tail = last_character + tail
     return f"{head}...{tail}"
 
 
@@ -83,23 +87,23 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def short_names(names: Iterable[str], longest: int = 34) -> dict[str, str]:
-    """`fitted` names, no two the same: what is alike is numbered."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
+def distinct_labels(names: Iterable[str], longest: int = 34) -> dict[str, str]:
+    """Return a short label for each name; equal labels get a number, so that all differ."""
+    labels: dict[str, str] = {}
+    used_labels: set[str] = set()
     for name in dict.fromkeys(names):
-        text, again = fitted(name, longest), 1
-        while text in taken:
-            again += 1
-            text = f"{fitted(name, longest - 3 - len(str(again)))} ({again})"
-        taken.add(text)
-        found[name] = text
-    return found
+        text, number = fit_label(name, longest), 1
+        while text in used_labels:
+            number += 1
+            text = f"{fit_label(name, longest - 3 - len(str(number)))} ({number})"
+        used_labels.add(text)
+        labels[name] = text
+    return labels
 
 
 def headings(names: Iterable[str], width: int = 18) -> dict[str, str]:
-    """`short_names` as headings of narrow columns: lines of at most `width` letters."""
+    """Return `distinct_labels` as column headings, in lines of at most `width` letters."""
     return {
         name: "\n".join(textwrap.wrap(text, width, break_on_hyphens=False))
-        for name, text in short_names(names, 2 * width - 4).items()
+        for name, text in distinct_labels(names, 2 * width - 4).items()
     }

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.source_selection import grouped
+from sgram.reports.figures.source_selection import group_records
 from sgram.reports.findings.dynamics import ends
 from sgram.reports.findings.wording import Sentence, listed, points
 from sgram.statistics import Interval, difference, mean, select_discoveries
@@ -36,7 +36,7 @@ class _Pair:
 
 def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Whether any arm ends with another accuracy than the one that it is to be compared with."""
-    held = grouped(table, "source", "series")
+    held = group_records(table, "source", "series")
     by_arm: dict[str, dict[str, Interval]] = {}
     for source in sources:
         name, both = _RUN.fullmatch(source), ends(held.get((source, "pass@1"), ()))

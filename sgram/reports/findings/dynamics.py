@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sgram.reports.figures.source_selection import grouped
+from sgram.reports.figures.source_selection import group_records
 from sgram.reports.findings.wording import (
     Claim,
     Sentence,
@@ -74,7 +74,7 @@ def _change(held: Series, source: str, series: str, of_list: str) -> float | Non
 def outcomes(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Accuracy, length and planning share, first steps against last."""
     found: list[Sentence] = []
-    held = grouped(table, "source", "series")
+    held = group_records(table, "source", "series")
     for series, name, is_share in _QUANTITIES:
         claims = []
         for source in sources:
@@ -100,7 +100,7 @@ def _outcome(source: str, name: str, both: tuple[Interval, Interval], is_share: 
 
 def exploration(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Did strategic exploration grow, or only noise: semantic entropy at one size beside the placebo's."""
-    claims, held = [], grouped(table, "source", "series")
+    claims, held = [], group_records(table, "source", "series")
     for source in sources:
         both = _series(held, source, "semantic entropy")
         if both is None:
@@ -165,7 +165,7 @@ _ORDER_UNKNOWN = "it cannot be told whether execution or planning settles first"
 
 def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Which errors fell, strategic or procedural: in absolute and in relative terms, as the two may disagree."""
-    claims, held = [], grouped(table, "source", "series")
+    claims, held = [], group_records(table, "source", "series")
     for source in sources:
         both = {kind: _series(held, source, f"{kind} errors") for kind in ("strategic", "procedural")}
         if None in both.values():
@@ -206,7 +206,8 @@ def _change_of_shares(rows: Sequence[Mapping], first: Interval, last: Interval) 
 def _fell(changes: Mapping[str, Interval], firsts: Mapping[str, float]) -> str:
     """What may be said of which kind of error fell, and which fell more."""
     ways = {
-        kind: "unknown" if each.contains_zero else "fell" if each.value < 0 else "rose" for kind, each in changes.items()
+        kind: "unknown" if each.contains_zero else "fell" if each.value < 0 else "rose"
+        for kind, each in changes.items()
     }
     if set(ways.values()) == {"unknown"}:
         return "no change of strategic or of procedural errors can be claimed"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.entropy import by_chance
-from sgram.reports.figures.shares import one
+from sgram.reports.figures.entropy import high_entropy_share
+from sgram.reports.figures.shares import first_match
 from sgram.reports.findings.wording import Claim, Sentence, amount, as_with_chance, beside, percent, plain, told
 from sgram.statistics import Interval, difference, finite_number, read_interval
 
@@ -17,7 +17,7 @@ def semantic_entropy(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source, bins="grams")
-        right, wrong = (one(rows, outcome=outcome, list="SGs") for outcome in ("correct", "wrong"))
+        right, wrong = (first_match(rows, outcome=outcome, list="SGs") for outcome in ("correct", "wrong"))
         ends = read_interval(right, "at_size"), read_interval(wrong, "at_size")
         if None in ends or right.get("size") != wrong.get("size"):
             continue
@@ -27,7 +27,9 @@ def semantic_entropy(table: "Table", sources: Sequence[str]) -> list[Sentence]:
             f"{amount(ends[1])} nats in wrong "
             f"and {amount(ends[0])} in correct traces"
         )
-        chance = [finite_number(one(rows, outcome=of, list="placebo").get("at_size")) for of in ("correct", "wrong")]
+        chance = [
+            finite_number(first_match(rows, outcome=of, list="placebo").get("at_size")) for of in ("correct", "wrong")
+        ]
         claims.append(_claim(source, base, found, None if None in chance else chance[1] - chance[0]))
     return told(claims, "entropy", leads=True)
 
@@ -60,7 +62,9 @@ def tokens(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source)
-        planning, execution = (_entropy(one(rows, token_class=of, list="SGs")) for of in ("planning", "execution"))
+        planning, execution = (
+            _entropy(first_match(rows, token_class=of, list="SGs")) for of in ("planning", "execution")
+        )
         if planning is None or execution is None:
             continue
         found = difference(planning, execution)
@@ -113,8 +117,11 @@ def overlap(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source)
-        own, placebo = one(rows, list="SGs"), read_interval(one(rows, list="placebo"), "high_given_planning")
-        found, chance = read_interval(own, "high_given_planning"), by_chance(own)
+        own, placebo = (
+            first_match(rows, list="SGs"),
+            read_interval(first_match(rows, list="placebo"), "high_given_planning"),
+        )
+        found, chance = read_interval(own, "high_given_planning"), high_entropy_share(own)
         if found is None or chance is None:
             continue
         text = (

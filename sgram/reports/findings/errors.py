@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.shares import one
+from sgram.reports.figures.shares import first_match
 from sgram.reports.findings.wording import Claim, Sentence, listed, percent, plain, points, told
 from sgram.statistics import difference, finite_number, read_interval
 
@@ -17,14 +17,18 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     for source in sources:
         rows = [row for row in table.records(source=source) if row["step"] is None]
         told_of = [
-            (row["kind"], found) for row in rows if (found := read_interval(row, "share")) is not None and found.value > 0
+            (row["kind"], found)
+            for row in rows
+            if (found := read_interval(row, "share")) is not None and found.value > 0
         ]
         n = sum(int(finite_number(row["count"]) or 0) for row in rows)
         if not told_of:
             continue
         largest = sorted(told_of, key=lambda each: -each[1].value)
         text = f"{source}: of {n:,} wrong traces {listed([f'{percent(found)} are {kind}' for kind, found in largest])}."
-        strategic, procedural = (read_interval(one(rows, kind=kind), "share") for kind in ("strategic", "procedural"))
+        strategic, procedural = (
+            read_interval(first_match(rows, kind=kind), "share") for kind in ("strategic", "procedural")
+        )
         verdict = f"most wrong traces are {largest[0][0]}"
         if strategic is not None and procedural is not None:
             gap = difference(strategic, procedural)
@@ -53,7 +57,7 @@ def equations(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source)
-        right, wrong = (read_interval(one(rows, outcome=of), "wrong_share") for of in ("correct", "wrong"))
+        right, wrong = (read_interval(first_match(rows, outcome=of), "wrong_share") for of in ("correct", "wrong"))
         if right is None or wrong is None:
             continue
         n = sum(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.shares import one
+from sgram.reports.figures.shares import first_match
 from sgram.reports.findings.wording import (
     SOURCES_TOLD,
     Claim,
@@ -125,9 +125,13 @@ def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> l
     claims = []
     for source in enough:
         rows = table.records(source=source)
-        right, wrong = (read_interval(one(rows, outcome=outcome, list="SGs")) for outcome in ("correct", "wrong"))
+        right, wrong = (
+            read_interval(first_match(rows, outcome=outcome, list="SGs")) for outcome in ("correct", "wrong")
+        )
         if right is not None and wrong is not None:
-            ends = [finite_number(one(rows, outcome=of, list="placebo").get("value")) for of in ("correct", "wrong")]
+            ends = [
+                finite_number(first_match(rows, outcome=of, list="placebo").get("value")) for of in ("correct", "wrong")
+            ]
             claims.append(_outcome_claim(source, right, wrong, None if None in ends else ends[1] - ends[0]))
     return _levels(table, sources) + told(claims, "planning", leads=True)
 
@@ -135,7 +139,7 @@ def planning(table: "Table", sources: Sequence[str], enough: Sequence[str]) -> l
 def _levels(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     found = []
     for source in sources:
-        row = one(table.records(source=source), outcome="all", list="SGs")
+        row = first_match(table.records(source=source), outcome="all", list="SGs")
         if (level := read_interval(row)) is not None:
             found.append((level, source, row.get("unit") or "words"))
     if len(found) > SOURCES_TOLD:
@@ -171,7 +175,7 @@ def moves(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     for source in sources:
         rows = table.records(source=source)
         for move in dict.fromkeys(row["move"] for row in rows):
-            right, wrong = (_rate(one(rows, move=move, outcome=outcome)) for outcome in ("correct", "wrong"))
+            right, wrong = (_rate(first_match(rows, move=move, outcome=outcome)) for outcome in ("correct", "wrong"))
             if right is not None and wrong is not None:
                 compared.append((source, str(move), right, wrong))
     if not compared:
@@ -286,7 +290,9 @@ def scaling(table: "Table", sources: Sequence[str]) -> list[Sentence]:
         first, last = rows[0], rows[-1]
         found = difference(read_interval(last), read_interval(first))
         ends = [
-            finite_number(one(table.records(source=source, list="placebo"), bin_low=row["bin_low"]).get("value"))
+            finite_number(
+                first_match(table.records(source=source, list="placebo"), bin_low=row["bin_low"]).get("value")
+            )
             for row in (first, last)
         ]
         base = (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sgram.reports.figures.source_selection import judged
+from sgram.reports.figures.source_selection import judged_counts
 from sgram.reports.findings import arms as sentences_arms
 from sgram.reports.findings import dynamics, entropy, shares
 from sgram.reports.findings import errors as wrong
@@ -42,13 +42,13 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
                 found.extend(make(tables[name], sources))
 
     say("curves", dynamics.outcomes, sentences_arms.arms, dynamics.exploration)
-    found += dynamics.orders(analysis.orders, analysis.placebo_orders, sources)
+    found += dynamics.orders(analysis.phase_orders, analysis.placebo_phase_orders, sources)
     stepped = "curves" in tables and bool(said := dynamics.errors(tables["curves"], sources))
     found += said if stepped else []
     say("aha", dynamics.aha)
     if "curves" not in tables:
         say("success", shares.success)
-    counts = judged(tables.get("corpus"))
+    counts = judged_counts(tables.get("corpus"))
     enough = [source for source in sources if min(counts.get(source, (_LEAST, _LEAST))) >= _LEAST]
     few = [source for source in sources if source not in enough and any(counts[source])]
     say("shares", lambda table, names: shares.planning(table, names, enough))

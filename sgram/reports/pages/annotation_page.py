@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sgram.annotation.guideline import Block
-from sgram.annotation.items import ShownItem
+from sgram.annotation.items import BlindedItem
 from sgram.reports.pages.templates import beside, policy_digest, template
 from sgram.reports.pages.trace_page import visible
 
@@ -42,7 +42,7 @@ class AnnotationPage:
     question: str
     choices: tuple[Choice, ...]
     guideline: tuple[Block, ...]
-    items: tuple[ShownItem, ...]
+    items: tuple[BlindedItem, ...]
 
     @property
     def digest(self) -> str:

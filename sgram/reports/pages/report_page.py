@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS
-from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.wording import typeset
 from sgram.reports.pages.placebo_comparison import comparisons, glance
 from sgram.reports.pages.report_sections import arranged
@@ -78,7 +78,7 @@ class ReportConfig:
 
 def report_page(
     analysis: "Analysis",
-    figures: Sequence[ShownFigure],
+    figures: Sequence[RenderedFigure],
     sentences: Sequence["Sentence"],
     config: ReportConfig | None = None,
 ) -> bytes:
@@ -93,7 +93,7 @@ def report_page(
     raise AssertionError("a page of nothing but its frame is too large")
 
 
-def _fitting(figures: Sequence[ShownFigure], room: int) -> tuple[list[ShownFigure], list[str]]:
+def _fitting(figures: Sequence[RenderedFigure], room: int) -> tuple[list[RenderedFigure], list[str]]:
     """The figures that fit into `room` bytes as a page holds them, and the titles of those that do not."""
     drawn, left = [], []
     for figure in figures:
@@ -108,7 +108,7 @@ def _fitting(figures: Sequence[ShownFigure], room: int) -> tuple[list[ShownFigur
 
 def _made(
     analysis: "Analysis",
-    figures: Sequence[ShownFigure],
+    figures: Sequence[RenderedFigure],
     left: Sequence[str],
     sentences: Sequence["Sentence"],
     config: ReportConfig,
@@ -124,7 +124,7 @@ def _made(
     if (first := glance(tables)) is not None:
         tables["glance"] = first
     n_examples = -(-min(len(analysis.examples), config.max_examples) // smaller)
-    n_siblings = -(-min(len(analysis.siblings), config.max_siblings) // smaller)
+    n_siblings = -(-min(len(analysis.sibling_pairs), config.max_siblings) // smaller)
     chars, rows = config.trace_chars // smaller, config.max_rows // smaller
     if smaller >= 64:
         n_examples = n_siblings = 0
@@ -145,14 +145,14 @@ def _made(
         "comparisons": comparisons(tables, max(4, rows // 20)),
         "examples": examples,
         "opened": _opened(examples),
-        "siblings": [shown_siblings(each, chars // 2) for each in analysis.siblings[:n_siblings]],
+        "siblings": [shown_siblings(each, chars // 2) for each in analysis.sibling_pairs[:n_siblings]],
         "n_examples": len(analysis.examples),
-        "n_siblings": len(analysis.siblings),
+        "n_siblings": len(analysis.sibling_pairs),
         "chars": chars,
         "n_traces": sum(row.get("traces") or 0 for row in tables["corpus"].records()) if "corpus" in tables else 0,
         "orders": [
-            (source, order, getattr(analysis, "placebo_orders", {}).get(source))
-            for source, order in list(analysis.orders.items())[:_MOST_NOTES]
+            (source, order, getattr(analysis, "placebo_phase_orders", {}).get(source))
+            for source, order in list(analysis.phase_orders.items())[:_MOST_NOTES]
         ],
         "lexicon": analysis.lexicon,
         "inputs": _inputs(analysis.provenance),

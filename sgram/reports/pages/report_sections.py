@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sgram.analysis.table import Table
-from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.figures.figure import RenderedFigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Section:
     plan: Plan
     tables: tuple[Table, ...]
     folded: tuple[Table, ...]
-    figures: tuple[ShownFigure, ...]
+    figures: tuple[RenderedFigure, ...]
     missing: tuple[str, ...]
     """What is not measured, each with what to give to get it."""
 
@@ -129,7 +129,7 @@ _WANTED = {
 }
 
 
-def arranged(tables: Mapping[str, Table], figures: Sequence[ShownFigure]) -> list[Section]:
+def arranged(tables: Mapping[str, Table], figures: Sequence[RenderedFigure]) -> list[Section]:
     """Every section with its tables and figures, in the order of `PLANS`; what has no home goes to the dynamics."""
     planned = {name for plan in PLANS for name in (*plan.tables, *plan.folded)}
     homes = {name: plan.id for plan in PLANS for name in plan.figures}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sgram.reports.pages.report_text import Gap, Mark, Run, cut_runs, readable
 from sgram.reports.pages.table_cells import cut
 from sgram.reports.pages.trace_page import Piece, strip
-from sgram.tagging.projection import cut_pieces
+from sgram.tagging.projection import split_by_spans
 
 if TYPE_CHECKING:
-    from sgram.analysis import Example, Siblings
+    from sgram.analysis import SiblingPair, TraceExample
 
 OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
 _LONGEST_PROMPT = 1500
@@ -68,7 +68,7 @@ class ShownSiblings:
     """Where they part and how that is known."""
 
 
-def shown_example(example: "Example", most: int, fork: int | None = None) -> ShownExample:
+def shown_example(example: "TraceExample", most: int, fork: int | None = None) -> ShownExample:
     """`example` with at most about `most` characters of its text; from `fork` on it leaves its sibling's path."""
     trace, diagnosis = example.trace, example.diagnosis
     text = trace.text
@@ -95,7 +95,7 @@ def shown_example(example: "Example", most: int, fork: int | None = None) -> Sho
         bars=_bars(text, example.spans),
         diagnosis=_said(diagnosis),
         evidence=tuple(
-            Note(_letter(place), cut(each.what, _LONGEST_REASON), anchored=("evidence", place) in seen)
+            Note(_letter(place), cut(each.sentence, _LONGEST_REASON), anchored=("evidence", place) in seen)
             for place, each in enumerate(evidence[:_MOST_NOTES], 1)
         ),
         equations=tuple(
@@ -108,7 +108,7 @@ def shown_example(example: "Example", most: int, fork: int | None = None) -> Sho
     )
 
 
-def shown_siblings(siblings: "Siblings", most: int) -> ShownSiblings:
+def shown_siblings(siblings: "SiblingPair", most: int) -> ShownSiblings:
     """A pair with at most about `most` characters of either text."""
     parting = siblings.divergence
     starts = (None, None) if parting is None else (parting.start_wrong, parting.start_correct)
@@ -150,7 +150,7 @@ def _evidence(text: str, evidence: Sequence[Any]) -> Iterator[Mark]:
             if end - each.start < 2:  # a place, not a passage: as much of its line as can be seen
                 line = text.find("\n", each.start)
                 end = min(line if line > each.start else len(text), each.start + _PLACE)
-            yield Mark(each.start, end, "evidence", _letter(place), cut(each.what, _LONGEST_REASON), place)
+            yield Mark(each.start, end, "evidence", _letter(place), cut(each.sentence, _LONGEST_REASON), place)
 
 
 def _end(each: Any) -> int:
@@ -179,7 +179,7 @@ def _letter(place: int) -> str:
 # -- facts ----------------------------------------------------------------------------------------------
 
 
-def _facts(example: "Example") -> Iterator[str]:
+def _facts(example: "TraceExample") -> Iterator[str]:
     trace = example.trace
     if trace.step is not None:
         yield f"step {trace.step:,}"
@@ -206,4 +206,6 @@ def _said(diagnosis: Any) -> str:
 def _bars(text: str, spans: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
     """A strip that stands for the whole text; of a text with very many spans it shows only some."""
     some = spans[:: 1 + len(spans) // _MOST_BARS]
-    return tuple(strip([Piece(piece, None if span is None else span.label) for piece, span in cut_pieces(text, some)]))
+    return tuple(
+        strip([Piece(piece, None if span is None else span.label) for piece, span in split_by_spans(text, some)])
+    )

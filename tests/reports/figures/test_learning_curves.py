@@ -17,7 +17,7 @@ from sgram.errors import UsageError
 from sgram.reports.figures import entropy_regularizers as regularizers
 from sgram.reports.figures import learning_curves as curves
 from sgram.reports.figures import paired_differences
-from sgram.reports.figures.canvas import FORMS, drawn, figure_form, label, spread
+from sgram.reports.figures.canvas import FORMS, figure_format, label, render_figure, spread_labels
 from sgram.reports.figures.entropy_regularizers import entropy_regularizers, peak_entropy, token_entropy
 from sgram.reports.figures.learning_curves import band, learning_curves, running_means
 from sgram.reports.figures.paired_differences import comparison_figure
@@ -84,7 +84,7 @@ def test_token_entropy_is_as_logged_or_put_together_from_both_kinds():
 
 @given(st.lists(st.floats(-5, 5), max_size=8), st.floats(0.01, 2), st.floats(-3, 3))
 def test_labels_are_moved_apart_and_no_further_than_they_need_to_be(wanted, gap, least):
-    found = spread(wanted, gap, least)
+    found = spread_labels(wanted, gap, least)
     order = sorted(range(len(wanted)), key=lambda place: (wanted[place], place))
     for below, above in zip(order, order[1:], strict=False):
         assert found[above] - found[below] >= gap - 1e-9
@@ -96,8 +96,8 @@ def test_labels_are_moved_apart_and_no_further_than_they_need_to_be(wanted, gap,
 
 def test_labels_that_touch_are_spread_about_their_middle():
     # 1.0 and 1.1 with a gap of .5: their middle 1.05 stays, at .8 and 1.3; 5 is not touched
-    assert spread([1.1, 5.0, 1.0], 0.5) == pytest.approx([1.3, 5.0, 0.8])
-    assert spread([1.0, 1.1], 0.5, least=1.0) == pytest.approx([1.0, 1.5])
+    assert spread_labels([1.1, 5.0, 1.0], 0.5) == pytest.approx([1.3, 5.0, 0.8])
+    assert spread_labels([1.0, 1.1], 0.5, minimum=1.0) == pytest.approx([1.0, 1.5])
 
 
 # -- pictures -------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def sketched(monkeypatch):
         return b""
 
     for module in (curves, paired_differences, regularizers):
-        monkeypatch.setattr(module, "drawn", sketch)
+        monkeypatch.setattr(module, "render_figure", sketch)
     return made
 
 
@@ -200,9 +200,9 @@ def test_panels_of_what_was_not_measured_are_left_out_and_nothing_at_all_is_said
     learning_curves(short(), tmp_path / "x.svg")
     assert titles(sketched[0]) == ["accuracy, sampled problems"]
     (run,) = arms_of("hicra", seeds=(0,))["hicra"]
-    with pytest.raises(UsageError, match="logged nothing that could be drawn"):
+    with pytest.raises(UsageError, match="logged no quantity"):
         learning_curves({"hicra": (replace(run, steps=({"step": 1},)),)}, tmp_path / "x.svg")
-    with pytest.raises(UsageError, match="need at least one run that ended"):
+    with pytest.raises(UsageError, match="need at least one finished run"):
         learning_curves({"hicra": ()}, tmp_path / "x.svg")
 
 
@@ -216,11 +216,11 @@ def test_a_name_is_text_whatever_it_holds(tmp_path, name):
 
 
 def test_a_figure_has_a_form_and_the_old_file_stays_where_it_cannot_be_drawn(tmp_path):
-    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name ends in \.svg, \.png, \.pdf"):
+    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name must end in \.svg, \.png, \.pdf"):
         learning_curves(arms_of("hicra"), "a.jpg")
-    assert figure_form("x/y.PNG") == "png"
-    with pytest.raises(UsageError, match="not as 'gif'"):
-        drawn((1, 1), lambda figure: None, "gif")
+    assert figure_format("x/y.PNG") == "png"
+    with pytest.raises(UsageError, match="unknown figure format 'gif'"):
+        render_figure((1, 1), lambda figure: None, "gif")
 
 
 # -- paired differences ---------------------------------------------------------------------------------

@@ -9,20 +9,22 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from sgram.errors import UsageError
 from sgram.reports.figures.precision_recall import (
     FORMS,
-    PlottedNumber,
-    Panel,
+    CurvePanel,
     PlottedList,
-    figure_form,
+    PlottedNumber,
+    figure_format,
     precision_recall_figure,
 )
 
 POINT = PlottedList("published", PlottedNumber(0.4, 0.35, 0.5), PlottedNumber(0.6, 0.5, 0.7))
-CURVE = PlottedList("mined", PlottedNumber(0.7), PlottedNumber(0.5), ((0.1, 0.9), (0.3, 0.8), (0.5, 0.7)), note="AP 0.66")
+CURVE = PlottedList(
+    "mined", PlottedNumber(0.7), PlottedNumber(0.5), ((0.1, 0.9), (0.3, 0.8), (0.5, 0.7)), note="AP 0.66"
+)
 CHANCE = PlottedList("random scores", curve=((0.1, 0.3), (1.0, 0.3)), is_control=True)
 
 
 def panel(*lists, title="labels"):
-    return Panel(title, 51, 5408, 0.31, "documents", lists or (CURVE, POINT, CHANCE))
+    return CurvePanel(title, 51, 5408, 0.31, "documents", lists or (CURVE, POINT, CHANCE))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -47,8 +49,8 @@ def test_every_number_changes_the_picture():
     others = [
         panel(CURVE, PlottedList("published", PlottedNumber(0.4, 0.3, 0.5), POINT.recall), CHANCE),
         panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
-        Panel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
-        Panel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
+        CurvePanel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
+        CurvePanel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
     ]
     assert len({expected, *(precision_recall_figure([each]) for each in others)}) == 5
 
@@ -70,10 +72,10 @@ def test_a_list_keeps_its_color_from_panel_to_panel():
 
 
 def test_the_name_of_the_file_tells_its_form():
-    assert [figure_form(name) for name in ("a.svg", "b.PNG", "c/d.pdf")] == ["svg", "png", "pdf"]
-    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name ends in \.svg, \.png, \.pdf"):
-        figure_form("a.jpg")
-    with pytest.raises(UsageError, match="not as 'gif'"):
+    assert [figure_format(name) for name in ("a.svg", "b.PNG", "c/d.pdf")] == ["svg", "png", "pdf"]
+    with pytest.raises(UsageError, match=r"a\.jpg: a figure's name must end in \.svg, \.png, \.pdf"):
+        figure_format("a.jpg")
+    with pytest.raises(UsageError, match="unknown figure format 'gif'"):
         precision_recall_figure([panel()], "gif")
     with pytest.raises(UsageError, match="at least one panel"):
         precision_recall_figure([])

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from sgram.analysis.table import Table
 from sgram.errors import UsageError
-from sgram.reports.figures import dynamics as figures_dynamics
-from sgram.reports.figures import entropy as figures_entropy
-from sgram.reports.figures import errors as figures_errors
-from sgram.reports.figures import shares as figures_shares
+from sgram.reports.figures import dynamics as dynamics
+from sgram.reports.figures import entropy as entropy
+from sgram.reports.figures import errors as errors
+from sgram.reports.figures import shares as shares
 from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, dot
 from sgram.reports.figures.report_figures import figures
-from sgram.reports.figures.source_selection import Chosen, chosen, fitted, headings, short_names
+from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, fit_label, headings, select_sources
 from sgram.statistics import finite_number
 from tests.builders import report_tables as made
 from tests.builders.report_tables import Made, everything, table
@@ -147,7 +147,7 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
         }
         for of, value in (("SGs", 0.25), ("placebo", 0.2))
     ]
-    figure = figures_shares.planning_share(table("shares", rows), Chosen(("m",), 0))
+    figure = shares.planning_share(table("shares", rows), SourceSelection(("m",), 0))
     found = lines(figure)
     spans = [(xs, color) for xs, _, color, _ in found if len(xs) == 2]
     assert spans == [
@@ -175,7 +175,7 @@ def test_a_value_without_an_interval_has_no_bar():
             "unit": None,
         }
     ]
-    figure = figures_shares.planning_share(table("shares", rows), Chosen(("m",), 0))
+    figure = shares.planning_share(table("shares", rows), SourceSelection(("m",), 0))
     assert [xs for xs, *_ in lines(figure)] == [[50.0]]
     assert {"% of words", "1 trace"} <= set(texts(figure))
 
@@ -187,21 +187,21 @@ def test_what_is_no_finite_number_is_no_point(cell):
 
 
 def test_chance_is_dotted_where_the_table_says_it_lies():
-    figure = figures_entropy.overlap(made.overlap(("m",)), Chosen(("m",), 0))
+    figure = entropy.overlap(made.overlap(("m",)), SourceSelection(("m",), 0))
     dotted = [line.get_xdata()[0] for line in canvas_of(figure).axes[0].lines if line.get_linestyle() == ":"]
     assert dotted == [pytest.approx(30.0)]
     assert "30 %" in figure.caption
 
 
 def test_placebo_tokens_stand_between_planning_and_execution():
-    figure = figures_entropy.tokens(made.tokens(("m",)), Chosen(("m",), 0))
+    figure = entropy.tokens(made.tokens(("m",)), SourceSelection(("m",), 0))
     at = {xs[0]: ys[0] for xs, ys, _, _ in lines(figure) if len(xs) == 1}
     assert list(at) == [0.9, 0.5, 0.3]  # planning, placebo, execution
     assert at[0.9] < at[0.5] < at[0.3]  # the first on top
 
 
 def test_entropies_are_those_at_equal_size():
-    figure = figures_entropy.semantic_entropy(made.semantic_entropy(("m",), ("all",)), Chosen(("m",), 0))
+    figure = entropy.semantic_entropy(made.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
     assert [xs[0] for xs, *_ in lines(figure) if len(xs) == 1] == [4.0, pytest.approx(4.4)]
     assert "200 occurrences" in figure.caption
     assert list(titled(figure)) == ["over grams", "over clusters", "over moves"]
@@ -218,7 +218,7 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
             ("nothing", -0.01, -0.2, 0.2),
         )
     ]
-    figure = figures_shares.grams(table("grams", rows), 900, 900)
+    figure = shares.grams(table("grams", rows), 900, 900)
     points = canvas_of(figure).axes[0].lines
     filled = {
         round(line.get_xdata()[0], 6): line.get_markerfacecolor() for line in points if len(line.get_xdata()) == 1
@@ -228,13 +228,13 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
 
 
 def test_correct_and_wrong_moves_share_a_row():
-    figure = figures_shares.moves(made.moves(("m",)), Chosen(("m",), 0))
+    figure = shares.moves(made.moves(("m",)), SourceSelection(("m",), 0))
     points = [(xs[0], marker) for xs, _, _, marker in lines(figure) if len(xs) == 1]
     # a rate of 12 is 12 * 1.3 = 15.6 in correct and 12 * 1.6 = 19.2 in wrong traces
     assert points[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
     assert "156 + 192 SGs" in texts(figure)
-    assert figures_shares.outcomes_of([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
-    unjudged = figures_shares.moves(made.moves(("m",), ("all", "not judged")), Chosen(("m",), 0))
+    assert shares.outcomes_in([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
+    unjudged = shares.moves(made.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
     assert [marker for xs, _, _, marker in lines(unjudged) if len(xs) == 1] == ["o"] * 4
 
 
@@ -245,11 +245,8 @@ def test_curves_are_relative_where_the_panel_says_so():
         {"step": 0, "value": None, "relative": None, "low": 1, "high": 2},
         {"step": 5, "value": 2.0, "relative": 1.0, "low": None, "high": 3.0},
     ]
-    assert figures_dynamics.points(rows, relative=True) == [(5.0, 1.0, None, 1.5), (10.0, 0.25, 0.2, 0.4)]
-    assert figures_dynamics.points(rows, relative=False, times=100) == [
-        (5.0, 200.0, None, 300.0),
-        (10.0, 50.0, 40.0, 80.0),
-    ]
+    assert dynamics.points(rows, relative=True) == [(5.0, 1.0, None, 1.5), (10.0, 0.25, 0.2, 0.4)]
+    assert dynamics.points(rows, relative=False, scale=100) == [(5.0, 200.0, None, 300.0), (10.0, 50.0, 40.0, 80.0)]
 
 
 def test_triangles_mark_the_step_by_which_the_change_is_made():
@@ -264,7 +261,7 @@ def test_triangles_mark_the_step_by_which_the_change_is_made():
 
 def test_stacked_errors_add_up_to_the_error_rate():
     rows = made.errors(("m",), (1, 2)).records()
-    steps, layers = figures_errors._layers(rows)
+    steps, layers = errors._layers(rows)
     assert steps == [1.0, 2.0]
     assert [kind for kind, _, _ in layers] == list(made.KINDS)
     # of 100 judged traces 40 are wrong at the first step and 39 at the second
@@ -280,15 +277,15 @@ def test_errors_without_steps_are_drawn_by_source():
         {**row, "count": 0, "share": 0.0} if row["kind"] == "degenerate" else row
         for row in made.errors(("m",)).records()
     ]
-    assert "degenerate" not in texts(figures_errors.errors(table("errors", none), Chosen(("m",), 0)))
+    assert "degenerate" not in texts(errors.errors(table("errors", none), SourceSelection(("m",), 0)))
     both = [*made.errors(("m",)).records(), *made.errors(("m",), (4,)).records()]
     one_step = table("errors", both)
-    assert "20 traces" in texts(figures_errors.errors(one_step, Chosen(("m",), 0)))  # a step is no course
+    assert "20 traces" in texts(errors.errors(one_step, SourceSelection(("m",), 0)))  # a step is no course
 
 
 def test_totals_over_all_steps_do_not_count_twice():
     both = table("errors", [*made.errors(("m",)).records(), *made.errors(("m",), (1, 2)).records()])
-    figure = figures_errors.errors(both, Chosen(("m",), 0))
+    figure = errors.errors(both, SourceSelection(("m",), 0))
     # of 40: 20 + 12 + 4 + 2 + 2; of 39: round(19.5) = 20, 12, 4, 2, 2
     assert "of 80 wrong traces" in figure.caption
 
@@ -303,25 +300,29 @@ def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
             continue
         left = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
         assert f"{left} more are in the tables" in figure.caption, figure.name
-    shares = figures_shares.planning_share(
-        made.shares(names), chosen(made.shares(names), names, {"m07": 3, "m02": 9}, 2)
+    figure = shares.planning_share(
+        made.shares(names), select_sources(made.shares(names), names, {"m07": 3, "m02": 9}, 2)
     )
-    assert [each for each in dict.fromkeys(texts(shares)) if re.fullmatch(r"m\d\d", each)] == ["m02", "m07"]
-    one_more = chosen(made.shares(names), names[::-1], {}, 29)
+    assert [each for each in dict.fromkeys(texts(figure)) if re.fullmatch(r"m\d\d", each)] == ["m02", "m07"]
+    one_more = select_sources(made.shares(names), names[::-1], {}, 29)
     assert one_more.sources == names[:0:-1]  # equal sizes: the first of the analysis
-    assert "1 more is in the tables" in one_more.said
-    assert chosen(made.shares(names[:2]), names, {}, SOURCES_SHOWN) == Chosen(("m00", "m01"), 0)
+    assert "1 more is in the tables" in one_more.omission_note
+    assert select_sources(made.shares(names[:2]), names, {}, SOURCES_SHOWN) == SourceSelection(("m00", "m01"), 0)
 
 
 def test_of_equal_runs_one_of_each_kind_comes_first():
     runs = ("grpo, seed 0", "grpo, seed 1", "hicra, seed 0", "hicra, seed 1", "placebo, seed 0")
-    assert chosen(made.shares(runs), runs, {}, 3).sources == ("grpo, seed 0", "hicra, seed 0", "placebo, seed 0")
-    assert chosen(made.shares(runs), runs, {"grpo, seed 1": 9}, 1).sources == ("grpo, seed 1",)
+    assert select_sources(made.shares(runs), runs, {}, 3).sources == (
+        "grpo, seed 0",
+        "hicra, seed 0",
+        "placebo, seed 0",
+    )
+    assert select_sources(made.shares(runs), runs, {"grpo, seed 1": 9}, 1).sources == ("grpo, seed 1",)
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=12, unique=True), st.integers(12, 40))
 def test_short_names_are_short_and_all_different(names, longest):
-    found = short_names(names, longest)
+    found = distinct_labels(names, longest)
     assert list(found) == names
     assert len(set(found.values())) == len(names)
     assert all(len(each) <= longest for each in found.values())
@@ -329,12 +330,12 @@ def test_short_names_are_short_and_all_different(names, longest):
 
 
 def test_long_names_keep_what_models_of_a_family_differ_in():
-    found = short_names(["a-very-long-family-of-models seed 1", "a-very-long-family-of-models seed 2"], 20)
+    found = distinct_labels(["a-very-long-family-of-models seed 1", "a-very-long-family-of-models seed 2"], 20)
     assert list(found.values()) == ["a-very-lo...s seed 1", "a-very-lo...s seed 2"]
-    alike = short_names(["a" * 30 + "b" * 30, "a" * 31 + "b" * 31, "a" * 32 + "b" * 32], 20)
+    alike = distinct_labels(["a" * 30 + "b" * 30, "a" * 31 + "b" * 31, "a" * 32 + "b" * 32], 20)
     assert list(alike.values()) == ["aaaaaaaaa...bbbbbbbb", "aaaaaaa...bbbbbb (2)", "aaaaaaa...bbbbbb (3)"]
     assert headings(["hicra, seed 1, alpha 0.2"])["hicra, seed 1, alpha 0.2"] == "hicra, seed 1,\nalpha 0.2"
-    assert fitted("多" * 30, 11) == "多多...多多"  # two wide each: 4 * 2 + 3 = 11
+    assert fit_label("多" * 30, 11) == "多多...多多"  # two wide each: 4 * 2 + 3 = 11
 
 
 ODD = ("$\\frac{", "x" * 400, "<script>alert(1)</script>", "\x1b[31mred\x07", "abc\u202efed", "多" * 60)
@@ -371,8 +372,8 @@ def test_equal_tables_give_equal_bytes_in_every_form():
     for form, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
         assert figure.bytes(form).startswith(start)
         assert figure.bytes(form) == again["success"].bytes(form)
-    assert figure.shown().svg == figure.bytes()
-    with pytest.raises(UsageError, match="not as 'gif'"):
+    assert figure.render().svg == figure.bytes()
+    with pytest.raises(UsageError, match="unknown figure format 'gif'"):
         figure.bytes("gif")
 
 
@@ -421,10 +422,10 @@ def test_many_points_become_running_means():
     """41 points: each is the mean of itself and one neighbor at each side (41 // 32 = 1); intervals of independent
     means shrink by the root of their number: hypot(1, 1, 1) / 3."""
     known = [(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
-    found = figures_dynamics.smoothed(known)
+    found = dynamics.smoothed(known)
     assert found[1][1] == pytest.approx(1 / 3)
     assert found[2][1] == pytest.approx(2 / 3)
     assert found[2][2] == pytest.approx(2 / 3 - 3**0.5 / 3)
     assert found[0][1] == pytest.approx(1 / 2)  # the ends have fewer neighbors
-    assert figures_dynamics.smoothed(known[:40]) == known[:40]
-    assert figures_dynamics.smoothed([(step, value, None, None) for step, value, _, _ in known])[2][2] is None
+    assert dynamics.smoothed(known[:40]) == known[:40]
+    assert dynamics.smoothed([(step, value, None, None) for step, value, _, _ in known])[2][2] is None

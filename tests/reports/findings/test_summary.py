@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sgram.reports.figures.entropy import by_chance
+from sgram.reports.figures.entropy import high_entropy_share
 from sgram.reports.findings import dynamics as sentences_dynamics
 from sgram.reports.findings import entropy as sentences_entropy
 from sgram.reports.findings import shares as sentences_shares
@@ -251,17 +251,17 @@ def test_every_k_is_told_with_its_own_problems():
 
 
 def test_the_order_of_phases_stands_beside_that_of_random_grams():
-    analysis = replace(Made({}, ("m",)), orders={"m": Order("yes")}, placebo_orders={"m": Order("yes")})
+    analysis = replace(Made({}, ("m",)), phase_orders={"m": Order("yes")}, placebo_phase_orders={"m": Order("yes")})
     assert said(analysis, "summary") == ["Execution settles first, as with random grams."]
     assert said(analysis, "dynamics") == [
         "m: Execution settles first: yes. Asked of random grams in place of SGs: execution settles first, so "
         "the order is "
         "not particular to planning."
     ]
-    other = replace(analysis, placebo_orders={"m": Order("cannot say")})
+    other = replace(analysis, placebo_phase_orders={"m": Order("cannot say")})
     assert said(other)[0] == "Execution settles first, which random grams do not show."
     assert said(other)[1].endswith("in place of SGs: it cannot be told whether execution or planning settles first.")
-    alone = replace(analysis, placebo_orders={})
+    alone = replace(analysis, placebo_phase_orders={})
     assert said(alone) == ["Execution settles first.", "m: Execution settles first: yes."]
 
 
@@ -303,8 +303,8 @@ def test_the_overlap_is_told_against_chance_and_placebo():
         "planning_given_high": 0.1,
         "chance": 0.06,
     }
-    assert by_chance(row) == 0.3
-    assert by_chance({**row, "planning_given_high": 0.0}) is None
+    assert high_entropy_share(row) == 0.3
+    assert high_entropy_share({**row, "planning_given_high": 0.0}) is None
     rows = [{**row, "list": "SGs"}, {**row, "list": "placebo", "high_given_planning": 0.35, "low": 0.3, "high": 0.4}]
     text = one_said("overlap", rows, "planning tokens")
     assert "50.0 % [45.0, 55.0] of the planning tokens are among the 30 %" in text

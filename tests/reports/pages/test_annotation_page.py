@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sgram.annotation.exchange import import_answers
+from sgram.annotation.exchange import import_ratings
 from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
-from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, Item, Sample, ShownItem
+from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, Item, Sample
 from sgram.annotation.ratings import Rating
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages.annotation_page import AnnotationPage, Choice, annotation_page
@@ -31,9 +31,9 @@ TEXTS = (
 )
 
 
-def shown(number: int, text: str, gram: str) -> ShownItem:
+def shown(number: int, text: str, gram: str) -> BlindedItem:
     start = text.index(gram)
-    return ShownItem(f"{number:012x}", text, start, start + len(gram))
+    return BlindedItem(f"{number:012x}", text, start, start + len(gram))
 
 
 ITEMS = tuple(shown(number, *each) for number, each in enumerate(TEXTS))
@@ -242,7 +242,7 @@ def test_keys_label_skip_undo_and_go_and_what_is_downloaded_is_imported(opened, 
         ),
     )
     labels = {0: "backtracking", 1: "procedural", 2: "goal-setting", 4: "deduction"}
-    assert import_answers([path], sample).ratings == tuple(
+    assert import_ratings([path], sample).ratings == tuple(
         Rating(ITEMS[number].item, "Ada", label) for number, label in labels.items()
     )
 

@@ -1,6 +1,6 @@
 """SGs beside placebos: which rows stand together, what is said of them, and the sources at a glance."""
 
-from sgram.analysis.table import table_of
+from sgram.analysis.table import build_table
 from sgram.reports.pages.placebo_comparison import comparisons, glance
 from tests.builders.report_analyses import column, low_high, tables
 
@@ -8,7 +8,7 @@ from tests.builders.report_analyses import column, low_high, tables
 def overlap(*rows: tuple):
     columns = [column("source"), column("list"), column("high_given_planning", "share"), *low_high("share")]
     names = ("source", "list", "high_given_planning", "low", "high")
-    return {"overlap": table_of("overlap", "t", columns, [dict(zip(names, row, strict=True)) for row in rows])}
+    return {"overlap": build_table("overlap", "t", columns, [dict(zip(names, row, strict=True)) for row in rows])}
 
 
 def verdict(sgs: tuple, placebo: tuple) -> str:

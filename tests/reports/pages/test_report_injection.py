@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sgram.analysis.table import Table, table_of
-from sgram.reports.figures.figure import ShownFigure
+from sgram.analysis.table import Table, build_table
+from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.summary import Sentence
 from sgram.reports.pages.report_page import ReportConfig, report_page
 from sgram.reports.pages.trace_page import visible
@@ -153,8 +153,8 @@ def page_of(word: Callable[[str], str], **fields: object) -> bytes:
         **{
             "lexicon": SimpleNamespace(name=word(""), digest=word(""), grams=(), clusters=()),
             "tables": tables(word) | headed(word),
-            "orders": {word(""): SimpleNamespace(answer=word(""), sentence=word(""))},
-            "placebo_orders": {},
+            "phase_orders": {word(""): SimpleNamespace(answer=word(""), sentence=word(""))},
+            "placebo_phase_orders": {},
             "provenance": {
                 "inputs": [{"path": word(""), "digest": word(""), "bytes": word(""), "traces": None}],
                 "versions": {word(""): word("")},
@@ -165,9 +165,9 @@ def page_of(word: Callable[[str], str], **fields: object) -> bytes:
         }
         | fields,
     )
-    given.placebo_orders = {source: SimpleNamespace(sentence=word("")) for source in given.orders}
-    drawn = [*figures(word), ShownFigure("dynamics", word(""), word(""), SVG)]
-    drawn.append(ShownFigure("errors", word(""), word(""), b"x" * 9_000_000))  # too large: it is named
+    given.placebo_phase_orders = {source: SimpleNamespace(sentence=word("")) for source in given.phase_orders}
+    drawn = [*figures(word), RenderedFigure("dynamics", word(""), word(""), SVG)]
+    drawn.append(RenderedFigure("errors", word(""), word(""), b"x" * 9_000_000))  # too large: it is named
     said = [dataclasses.replace(each, section=word("")) for each in sentences(word)]
     said.append(Sentence(f"A 1 (2 {word('')} 3)."))
     return report_page(given, drawn, said, CONFIG)
@@ -176,7 +176,7 @@ def page_of(word: Callable[[str], str], **fields: object) -> bytes:
 def headed(word: Callable[[str], str]) -> dict[str, Table]:
     """A table of which every name and meaning is a text."""
     heads = [column(word(""), "flag", word("")), column(word(""), "share", word(""))]
-    return {"new": table_of("new", word(""), heads, [{} for _ in range(20)])}
+    return {"new": build_table("new", word(""), heads, [{} for _ in range(20)])}
 
 
 def evil(texts: tuple[str, ...], start: int) -> bytes:
@@ -186,7 +186,7 @@ def evil(texts: tuple[str, ...], start: int) -> bytes:
     made = tables(word)
     names = ("trace", "source", "kind", "gram", "move", "list", "outcome", "evidence")
     for name, n_rows in (("diagnoses", len(texts)), ("few", 20)):  # of few choices there is a list to choose from
-        made[name] = table_of(
+        made[name] = build_table(
             name,
             word(""),
             [column(each, meaning=word("")) for each in names],
@@ -197,7 +197,7 @@ def evil(texts: tuple[str, ...], start: int) -> bytes:
         word,
         tables=made | headed(word),
         examples=tuple(traced(text, texts, place) for place, text in enumerate(from_start)),
-        siblings=tuple(
+        sibling_pairs=tuple(
             SimpleNamespace(
                 prompt=(text + " ") * 90,
                 wrong=traced(text, texts, place),

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sgram.analysis.table import table_of
+from sgram.analysis.table import build_table
 from sgram.errors import UsageError
-from sgram.reports.figures.figure import ShownFigure
+from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.summary import Sentence
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages.report_page import ReportConfig, emphasized, is_wide, look, parted, report_page
@@ -275,7 +275,9 @@ def test_siblings_stand_side_by_side_with_the_place_where_they_part(page):
 
 
 def test_the_order_of_the_phases_stands_beside_its_control():
-    made = analysis(placebo_orders={"grpo, seed 0": SimpleNamespace(answer="no", sentence="Planning settles at 12.")})
+    made = analysis(
+        placebo_phase_orders={"grpo, seed 0": SimpleNamespace(answer="no", sentence="Planning settles at 12.")}
+    )
     text = read(made).text(tag="section", of_id="dynamics")
     assert "cannot say Execution settles at step 40" in text
     assert "Control With the tokens of random grams in place of the planning tokens: Planning settles at 12." in text
@@ -290,7 +292,7 @@ def test_controls_stand_beside_the_sgs_and_are_missed_where_there_are_none(page)
 
 
 def test_what_was_not_measured_says_what_to_give():
-    text = read(analysis(tables={}, orders={}, examples=(), siblings=()), drawn=[], said=[]).text(tag="main")
+    text = read(analysis(tables={}, phase_orders={}, examples=(), sibling_pairs=()), drawn=[], said=[]).text(tag="main")
     assert "Not measured here" in text
     assert "give a run of `sgram train`" in text
     assert "No trace is shown here." in text
@@ -331,7 +333,7 @@ def test_a_figure_is_a_picture_with_words_and_its_title_ends_once(page):
     pictures = page.of("img")
     assert len(pictures) == 5
     assert all(attrs["alt"].endswith("Bars are 95 % intervals of 36 problems.") for attrs in pictures)
-    found = read(drawn=[ShownFigure("dynamics", "Does it grow?", "It may.", SVG)])
+    found = read(drawn=[RenderedFigure("dynamics", "Does it grow?", "It may.", SVG)])
     assert found.text(tag="figcaption") == "Does it grow? It may."
 
 
@@ -364,7 +366,7 @@ def test_runs_are_elements_by_their_marks():
 
 def test_a_long_trace_says_how_much_of_it_is_left_out():
     long = "word " * 4000 + WRONG
-    found = read(analysis(examples=(example(long, False),), siblings=()), ReportConfig(trace_chars=2000))
+    found = read(analysis(examples=(example(long, False),), sibling_pairs=()), ReportConfig(trace_chars=2000))
     gaps = re.findall(r"… ([\d,]+) characters left out …", found.text(tag="span", of_class="gap"))
     shown = len(
         "".join(
@@ -381,7 +383,7 @@ def test_a_long_trace_says_how_much_of_it_is_left_out():
 def huge(n: int, text: str) -> object:
     one = example(text, False)
     return analysis(
-        examples=(one,) * n, siblings=(SimpleNamespace(prompt=text, wrong=one, correct=one, divergence=None),) * 30
+        examples=(one,) * n, sibling_pairs=(SimpleNamespace(prompt=text, wrong=one, correct=one, divergence=None),) * 30
     )
 
 
@@ -403,15 +405,15 @@ def test_by_default_a_page_is_smaller_than_ten_million_bytes():
 
 def test_a_page_stays_under_its_size_whatever_the_tables_are():
     rows = [{"gram": f"{'w' * 300} {number}", "note": "<" * 900} for number in range(30_000)]
-    made = tables() | {"grams": table_of("grams", "t", [column("gram"), column("note")], rows)}
-    made |= {name: table_of(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
+    made = tables() | {"grams": build_table("grams", "t", [column("gram"), column("note")], rows)}
+    made |= {name: build_table(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
     shown = report_page(analysis(tables=made), figures(), sentences(), ReportConfig(max_bytes=700_000))
     assert len(shown) < 700_000
     assert "of 30,000 rows" in shown.decode()
 
 
 def test_figures_that_do_not_fit_are_named():
-    large = ShownFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
+    large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
     shown = report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
     found = Reader(shown.decode())
     assert len(found.of("img")) == 5

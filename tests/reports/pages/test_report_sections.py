@@ -1,7 +1,7 @@
 """Sections of a page: every table and figure has one home, and what is absent says what to give."""
 
-from sgram.analysis.table import table_of
-from sgram.reports.figures.figure import ShownFigure
+from sgram.analysis.table import build_table
+from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages.report_sections import PLANS, arranged
 from tests.builders.report_analyses import SVG, column, tables
 
@@ -34,7 +34,7 @@ def test_every_table_has_one_home():
 
 
 def test_a_table_that_no_section_knows_stands_with_the_dynamics():
-    new = table_of("new", "A new table", [column("x")], [])
+    new = build_table("new", "A new table", [column("x")], [])
     assert names(arranged({"new": new}, []))["dynamics"] == ([], ["new"])
 
 
@@ -48,6 +48,8 @@ def test_what_is_absent_says_what_to_give():
 
 
 def test_a_figure_stands_in_its_section_or_with_the_dynamics():
-    figures = [ShownFigure(name, name, "", SVG) for name in ("errors", "errors-by-step", "semantic-entropy", "moves")]
+    figures = [
+        RenderedFigure(name, name, "", SVG) for name in ("errors", "errors-by-step", "semantic-entropy", "moves")
+    ]
     homes = {figure.name: each.plan.id for each in arranged({}, figures) for figure in each.figures}
     assert homes == {"errors": "errors", "errors-by-step": "errors", "semantic-entropy": "dynamics", "moves": "lexicon"}

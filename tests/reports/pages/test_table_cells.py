@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.analysis.table import Column, Table, table_of
+from sgram.analysis.table import Column, Table, build_table
 from sgram.reports.pages.table_cells import cut, decimals_for, number, shown_table
 
 
@@ -85,7 +85,7 @@ def test_a_column_of_numbers_may_hold_what_is_none():
 
 
 def test_the_column_of_lists_is_known():
-    found = shown_table(table_of("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
+    found = shown_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
     assert found.about_lists == 0
     assert shown_table(table({"n": "count"}), 9).about_lists is None
 
