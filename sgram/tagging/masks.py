@@ -1,8 +1,8 @@
-"""Planning masks in Parquet, one row a trace, written and read back. Knows nothing about how a mask is made.
+"""Planning masks in Parquet, one row per trace: writing and reading.
 
-Columns: ``id string, token_ids list<int32>, planning_mask list<bool>, spans list<struct<start, end, label>>``. A
-span is half-open character offsets into the trace's text; every occurrence is there, nested ones too. The
-schema's metadata say which lexicon and which tokenizer the masks are of, by name and digest.
+Columns: ``id string, token_ids list<int32>, planning_mask list<bool>, spans list<struct<start, end, label>>``. A span
+has half-open character offsets into the trace's text; nested occurrences are included. The schema's metadata name the
+lexicon and the tokenizer of the masks, with their digests.
 """
 
 import os
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgram import __version__
+from sgram.array_types import BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_atomic
 from sgram.lexicon import Lexicon
+from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.spans import Span
 
 if TYPE_CHECKING:
@@ -26,26 +28,31 @@ if TYPE_CHECKING:
     from sgram.tagging.vocabulary import Vocabulary
 
 FORMAT, VERSION = "sgram-masks", "1"
-_NAMED = ("lexicon", "lexicon_digest", "tokenizer", "tokenizer_digest", "sgram")
-_BYTES_WRITTEN = 16 << 20
+_METADATA_KEYS = ("lexicon", "lexicon_digest", "tokenizer", "tokenizer_digest", "sgram")
+_ROW_GROUP_BYTES = 16 << 20
 _ROWS_READ = 64
-_MOST = (1 << 31) - 1
+_MAX_INT32 = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskRow:
-    """The mask of one trace; `token_ids` and `planning_mask` are of one length, the response's."""
+    """The mask of one trace; `token_ids` and `planning_mask` have the length of the response.
+
+    >>> row = MaskRow("a", np.array([5, 7], np.int32), np.array([True, False]))
+    >>> row.token_ids[row.planning_mask].tolist()
+    [5]
+    """
 
     id: str
-    token_ids: np.ndarray
-    """int32 (T,); a list is taken too when written."""
-    planning_mask: np.ndarray
+    token_ids: Int32Array
+    """int32 (T,); `write_masks` also takes a list."""
+    planning_mask: BoolArray
     """bool (T,), aligned to `token_ids`."""
     spans: tuple[Span, ...] = ()
     """Spans of the trace's text. The file keeps start, end and label of each."""
 
 
-def _schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
+def _build_schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
     import pyarrow as pa
 
     span = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
@@ -58,42 +65,43 @@ def _schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
     return pa.schema(columns, metadata=metadata)
 
 
-def _checked(row: MaskRow, number: int) -> MaskRow:
-    """`row` with its arrays in the file's types; `UsageError` where it breaks its promise."""
+def _check_row(row: MaskRow, number: int) -> MaskRow:
+    """Return `row` with its arrays in the file's types. Raise `UsageError` if it is invalid."""
     ids, mask = np.asarray(row.token_ids), np.asarray(row.planning_mask)
     fault = ""
     if type(row.id) is not str or not row.id:
-        fault = "its id is no text, or empty"
+        fault = "id must be a non-empty string"
     elif ids.ndim != 1 or ids.shape != mask.shape:
-        fault = f"token_ids has the shape {ids.shape}, planning_mask {mask.shape}; both are (T,)"
-    elif len(ids) and not (ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() <= _MOST):
-        fault = "token_ids holds something else than token ids: whole numbers from 0 to 2^31 - 1"
+        fault = f"token_ids and planning_mask must both have shape (T,) (got {ids.shape} and {mask.shape})"
+    elif len(ids) and not (ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() <= _MAX_INT32):
+        fault = "token_ids must be integers from 0 to 2^31 - 1"
     elif len(mask) and mask.dtype != np.bool_:
-        fault = f"planning_mask holds {mask.dtype}, not bool"
-    elif any(not 0 <= span.start < span.end <= _MOST for span in row.spans):
-        fault = "a span does not start before its end"
+        fault = f"planning_mask must be bool (got {mask.dtype})"
+    elif any(not 0 <= span.start < span.end <= _MAX_INT32 for span in row.spans):
+        fault = "a span must have 0 <= start < end"
     if fault:
-        raise UsageError(f"row {number} (trace '{excerpt(str(row.id))}') is no row of masks: {fault}")
+        raise UsageError(f"invalid mask row {number} (trace '{excerpt(str(row.id))}'): {fault}")
     return MaskRow(row.id, ids.astype(np.int32, copy=False), mask.astype(np.bool_, copy=False), tuple(row.spans))
 
 
-def _table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
+def _build_table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
     import pyarrow as pa
 
-    def lists(values: pa.Array, sizes: list[int]) -> pa.Array:
-        return pa.ListArray.from_arrays(np.cumsum([0, *sizes], dtype=np.int32), values)
+    def build_lists(flat: pa.Array, sizes: list[int]) -> pa.Array:
+        return pa.ListArray.from_arrays(np.cumsum([0, *sizes], dtype=np.int32), flat)
 
     lengths = [len(row.token_ids) for row in rows]
     spans = [span for row in rows for span in row.spans]
-    kind = schema.field("spans").type.value_type
-    parts = [
-        pa.array([getattr(span, name) for span in spans], kind.field(name).type) for name in ("start", "end", "label")
+    span_type = schema.field("spans").type.value_type
+    span_columns = [
+        pa.array([getattr(span, name) for span in spans], span_type.field(name).type)
+        for name in ("start", "end", "label")
     ]
     columns = [
         pa.array([row.id for row in rows], pa.string()),
-        lists(pa.array(np.concatenate([row.token_ids for row in rows])), lengths),
-        lists(pa.array(np.concatenate([row.planning_mask for row in rows])), lengths),
-        lists(pa.StructArray.from_arrays(parts, fields=list(kind)), [len(row.spans) for row in rows]),
+        build_lists(pa.array(np.concatenate([row.token_ids for row in rows])), lengths),
+        build_lists(pa.array(np.concatenate([row.planning_mask for row in rows])), lengths),
+        build_lists(pa.StructArray.from_arrays(span_columns, fields=list(span_type)), [len(row.spans) for row in rows]),
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -101,16 +109,16 @@ def _table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
 def write_masks(
     path: str | os.PathLike[str], rows: Iterable[MaskRow], lexicon: Lexicon, vocabulary: "Vocabulary"
 ) -> int:
-    """Write `rows`, masks made with `lexicon` on ids of `vocabulary`, to the Parquet file `path`; their number.
+    """Write masks made with `lexicon` for ids of `vocabulary` to the Parquet file `path`; return the number of rows.
 
-    Rows are taken one by one and written in row groups of about 16 MiB; the file appears when all are written.
-    Equal rows give equal bytes. `UsageError` names a row that is none.
+    Rows are read one by one and written in row groups of about 16 MiB. The file appears when all rows are written.
+    Equal rows give equal bytes. Raise `UsageError` if `path` does not end in .parquet or a row is invalid.
     """
     import pyarrow.parquet as pq
 
     if not os.fspath(path).lower().endswith(".parquet"):
         raise UsageError(f"{excerpt(path)}: masks are written as Parquet; end the name in .parquet")
-    told = {
+    metadata = {
         "format": FORMAT,
         "version": VERSION,
         "lexicon": lexicon.name,
@@ -119,55 +127,58 @@ def write_masks(
         "tokenizer_digest": vocabulary.digest,
         "sgram": __version__,
     }
-    schema = _schema({name: value.encode("utf-8", "backslashreplace") for name, value in told.items()})
-    count, size, held = 0, 0, []
+    schema = _build_schema({key: text.encode("utf-8", "backslashreplace") for key, text in metadata.items()})
+    n_rows, n_bytes = 0, 0
+    row_group: list[MaskRow] = []
     with write_atomic(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for count, row in enumerate(rows, start=1):
-            held.append(_checked(row, count))
-            size += len(row.id) + 5 * len(row.token_ids) + 24 * len(row.spans)
-            if size >= _BYTES_WRITTEN:
-                writer.write_table(_table(held, schema))
-                size, held = 0, []
-        if held:
-            writer.write_table(_table(held, schema))
-    return count
+        for n_rows, row in enumerate(rows, start=1):
+            row_group.append(_check_row(row, n_rows))
+            n_bytes += len(row.id) + 5 * len(row.token_ids) + 24 * len(row.spans)
+            if n_bytes >= _ROW_GROUP_BYTES:
+                writer.write_table(_build_table(row_group, schema))
+                n_bytes, row_group = 0, []
+        if row_group:
+            writer.write_table(_build_table(row_group, schema))
+    return n_rows
 
 
 class MaskReader:
-    """An iterable of the `MaskRow`s of one file; its length is their number, each iteration starts anew.
+    """An iterable of the `MaskRow`s of one file. Its length is their number; each iteration begins at the first row.
 
-    ``metadata`` names what the masks are of: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram``.
-    Rows are read some at a time. `InputError` tells the file, and where it can the row, at fault.
+    ``metadata`` names the origin of the masks: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram``. Rows
+    are read a few at a time. Raise `InputError` that names the file and, where possible, the row at fault.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self._path, self._name = path, excerpt(path)
-        with self._opened() as file:
-            found = file.schema_arrow
-            held = found.metadata or {}
-            told = {key.decode(errors="replace"): held[key].decode(errors="replace") for key in held}
-            self._n_rows = file.metadata.num_rows
-        if told.get("format") != FORMAT:
-            raise InputError(f"{self._name} holds no planning masks; write them with sgram tag")
-        if told.get("version") != VERSION:
+        with self._open() as file:
+            schema = file.schema_arrow
+            raw_metadata = schema.metadata or {}
+            metadata = {
+                key.decode(errors="replace"): raw_metadata[key].decode(errors="replace") for key in raw_metadata
+            }
+            self._n_rows = int(file.metadata.num_rows)
+        if metadata.get("format") != FORMAT:
+            raise InputError(f"{self._name} contains no planning masks; write them with sgram tag")
+        if metadata.get("version") != VERSION:
             raise InputError(
-                f"{self._name} is of format version {excerpt(str(told.get('version')))}, this sgram reads {VERSION}; "
-                "install a newer one or write the masks again"
+                f"{self._name} has format version {excerpt(str(metadata.get('version')))}, but this sgram reads "
+                f"version {VERSION}; install a newer sgram or write the masks again"
             )
-        missing = [name for name in _schema().names if name not in found.names]
-        missing += [name for name in _NAMED if name not in told]
+        missing = [name for name in _build_schema().names if name not in schema.names]
+        missing += [key for key in _METADATA_KEYS if key not in metadata]
         if missing:
-            raise InputError(f"{self._name} has no {', '.join(missing)}; write the masks again")
-        self.metadata: Mapping[str, str] = MappingProxyType({name: told[name] for name in _NAMED})
+            raise InputError(f"{self._name}: missing {', '.join(missing)}; write the masks again")
+        self.metadata: Mapping[str, str] = MappingProxyType({key: metadata[key] for key in _METADATA_KEYS})
 
-    def _opened(self) -> "pq.ParquetFile":
+    def _open(self) -> "pq.ParquetFile":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             return pq.ParquetFile(self._path)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(_unreadable(self._name, error)) from error
+            raise InputError(_describe_unreadable(self._name, error)) from error
 
     def __len__(self) -> int:
         return self._n_rows
@@ -175,58 +186,80 @@ class MaskReader:
     def __iter__(self) -> Iterator[MaskRow]:
         import pyarrow as pa
 
-        schema, number = _schema(), 0
-        with self._opened() as file:
+        schema, n_rows = _build_schema(), 0
+        with self._open() as file:
             batches = file.iter_batches(_ROWS_READ, columns=schema.names)
             while True:
                 try:
                     batch = next(batches, None)
                     batch = batch and batch.select(schema.names).cast(schema)
                 except (pa.ArrowException, OSError, ValueError) as error:
-                    raise InputError(f"{_unreadable(self._name, error)} (after row {number})") from error
+                    raise InputError(f"{_describe_unreadable(self._name, error)} (after row {n_rows})") from error
                 if batch is None:
                     return
-                yield from _rows(batch, self._name, number)
-                number += batch.num_rows
+                yield from _read_rows(batch, self._name, n_rows)
+                n_rows += batch.num_rows
 
 
 def read_masks(path: str | os.PathLike[str]) -> MaskReader:
-    """The masks in the Parquet file `path`: iterate for rows, ``.metadata`` for what they are of."""
+    """Return a reader of the masks in the Parquet file `path`. Raise `InputError` if it contains no masks.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sgram.tagging.vocabulary import Vocabulary
+    >>> vocabulary = Vocabulary.from_tokenizer([b"wait", b"."])
+    >>> rows = [MaskRow("a", np.array([0, 1], np.int32), np.array([True, False]))]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "masks.parquet"
+    ...     n_rows = write_masks(path, rows, Lexicon.from_grams(["wait"]), vocabulary)
+    ...     masks = [row.planning_mask.tolist() for row in read_masks(path)]
+    >>> n_rows, masks
+    (1, [[True, False]])
+    """
     return MaskReader(path)
 
 
-def _unreadable(name: str, error: Exception) -> str:
+def _describe_unreadable(name: str, error: Exception) -> str:
     reason = excerpt(" ".join(str(error).split()), 300)
-    return f"{name} cannot be read as planning masks: {reason}; check the path or write them again"
+    return f"cannot read planning masks from {name}: {reason}; check the path or write the masks again"
 
 
-def _rows(batch: "pa.RecordBatch", name: str, before: int) -> Iterator[MaskRow]:
-    columns = [batch.column(place) for place in range(batch.num_columns)]
-    for at in range(batch.num_rows):
-        trace_id, ids, mask, spans = (column[at] for column in columns)
-        held = spans.as_py()
-        fault = _fault(trace_id, ids, mask, held)
+def _read_rows(batch: "pa.RecordBatch", name: str, n_before: int) -> Iterator[MaskRow]:
+    """Yield the rows of one batch; `n_before` rows of the file came before it."""
+    columns = [batch.column(index) for index in range(batch.num_columns)]
+    for index in range(batch.num_rows):
+        trace_id, ids, mask, spans = (column[index] for column in columns)
+        fault = _find_fault(trace_id, ids, mask)
+        span_fields: list[dict[str, Any]] = []
+        if not fault:
+            span_fields, fault = _check_spans(spans.as_py())
         if fault:
-            raise InputError(f"{name}, row {before + at + 1}: {fault}; write the masks again")
+            raise InputError(f"{name}, row {n_before + index + 1}: {fault}; write the masks again")
         yield MaskRow(
             trace_id.as_py(),
             ids.values.to_numpy(),
             mask.values.to_numpy(zero_copy_only=False),
-            tuple(Span(span["start"], span["end"], span["label"]) for span in held),
+            tuple(Span(fields["start"], fields["end"], fields["label"]) for fields in span_fields),
         )
 
 
-def _fault(trace_id: Any, ids: Any, mask: Any, spans: list[dict[str, Any] | None] | None) -> str:
-    """What is wrong with one row of Arrow values and its spans; empty where nothing is."""
+def _find_fault(trace_id: Any, ids: Any, mask: Any) -> str:
+    """Return what is invalid in one row of Arrow scalars, "" for a valid row."""
     if not trace_id.is_valid:
         return "id is null"
-    for name, values in (("token_ids", ids), ("planning_mask", mask)):
-        if not values.is_valid or values.values.null_count:
-            return f"{name} is null, or holds a null"
+    for name, scalar in (("token_ids", ids), ("planning_mask", mask)):
+        if not scalar.is_valid or scalar.values.null_count:
+            return f"{name} is null or contains a null"
     if len(ids) != len(mask):
-        return f"{len(ids)} token ids, but {len(mask)} values of the mask"
-    if spans is None or any(span is None or None in span.values() for span in spans):
-        return "spans is null, or holds a null"
-    if any(not 0 <= span["start"] < span["end"] for span in spans):
-        return "a span does not start before its end"
+        return f"token_ids and planning_mask must have one length (got {len(ids)} and {len(mask)})"
     return ""
+
+
+def _check_spans(spans: list[dict[str, Any] | None] | None) -> tuple[list[dict[str, Any]], str]:
+    """Return (spans, what is invalid in them); the second is "" for valid spans."""
+    complete = [fields for fields in spans or () if fields is not None and None not in fields.values()]
+    if spans is None or len(complete) < len(spans):
+        return [], "spans is null or contains a null"
+    if any(not 0 <= fields["start"] < fields["end"] for fields in complete):
+        return [], "a span must have 0 <= start < end"
+    return complete, ""

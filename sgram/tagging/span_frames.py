@@ -1,4 +1,4 @@
-"""Spans as pandas tables, for notebooks. Knows nothing about tokens or files."""
+"""Spans as pandas tables, for notebooks."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,35 +11,52 @@ from sgram.traces import Trace
 if TYPE_CHECKING:
     import pandas as pd
 
-# Types that hold what is missing as missing, and are the same in an empty table.
-_SPAN = {"start": "int64", "end": "int64", "label": "string", "cluster": "Int64", "gram": "string", "text": "string"}
-_TRACE = {"id": "string", "group": "string", "model": "string", "step": "Int64", "correct": "boolean"}
+# Nullable types: a missing value stays missing, and an empty table has the same types.
+_SPAN_TYPES = {
+    "start": "int64",
+    "end": "int64",
+    "label": "string",
+    "cluster": "Int64",
+    "gram": "string",
+    "text": "string",
+}
+_TRACE_TYPES = {"id": "string", "group": "string", "model": "string", "step": "Int64", "correct": "boolean"}
 
 
-def to_frame(spans: Iterable[Span], text: str | None = None) -> "pd.DataFrame":
-    """One row a span, in the order given: start, end, label, cluster, gram, and as `text` the words of `text` there.
+def spans_to_frame(spans: Iterable[Span], text: str | None = None) -> "pd.DataFrame":
+    """Return one row per span, in the same order: start, end, label, cluster, gram and, from `text`, its characters.
 
-    Without `text` that last column is missing. No spans make an empty table of the same types.
+    Without `text` the column text is missing. Without spans the table is empty and has the same types. Raise
+    `MissingExtraError` if pandas is not installed.
+
+    >>> spans_to_frame([Span(0, 4, "backtracking", 0, "wait")], "Wait.").gram.tolist()
+    ['wait']
     """
     rows = [_span_row(span, text) for span in spans]
-    return _frame(rows, _SPAN if text is not None else {name: _SPAN[name] for name in list(_SPAN)[:-1]})
+    types = {name: kind for name, kind in _SPAN_TYPES.items() if text is not None or name != "text"}
+    return _build_frame(rows, types)
 
 
-def spans_frame(traces: Iterable[Trace], lexicon: Lexicon) -> "pd.DataFrame":
-    """One row a span of `lexicon` in the `traces`: id, group, model, step and correct of its trace, then `to_frame`'s.
+def traces_to_frame(traces: Iterable[Trace], lexicon: Lexicon) -> "pd.DataFrame":
+    """Return one row per span of `lexicon` in `traces`: id, group, model, step and correct, then `spans_to_frame`.
 
-    Every occurrence is there, nested ones too, by trace and start; a trace without any has no row.
+    The table contains every occurrence, also nested ones, by trace and start; a trace without spans has no row. Raise
+    `UsageError` if `traces` is one trace, `MissingExtraError` if pandas is not installed.
+
+    >>> traces = [Trace(id="a", text="Wait. Wait."), Trace(id="b", text="So.")]
+    >>> traces_to_frame(traces, Lexicon.from_grams(["wait"])).id.tolist()
+    ['a', 'a']
     """
     if isinstance(traces, Trace):
-        raise UsageError("spans_frame takes traces, not one trace; write [trace]")
+        raise UsageError("traces must be several traces (got one trace); write [trace]")
     from sgram.tagging.span_finder import SpanFinder
 
     find = SpanFinder(lexicon)
     rows = []
     for trace in traces:
-        known = tuple(getattr(trace, name) for name in _TRACE)
-        rows += [known + _span_row(span, trace.text) for span in find(trace.text)]
-    return _frame(rows, _TRACE | _SPAN)
+        trace_row = tuple(getattr(trace, name) for name in _TRACE_TYPES)
+        rows += [trace_row + _span_row(span, trace.text) for span in find(trace.text)]
+    return _build_frame(rows, _TRACE_TYPES | _SPAN_TYPES)
 
 
 def _span_row(span: Span, text: str | None) -> tuple[Any, ...]:
@@ -47,12 +64,12 @@ def _span_row(span: Span, text: str | None) -> tuple[Any, ...]:
     return row if text is None else (*row, text[span.start : span.end])
 
 
-def _frame(rows: Sequence[tuple[Any, ...]], kinds: dict[str, str]) -> "pd.DataFrame":
+def _build_frame(rows: Sequence[tuple[Any, ...]], types: dict[str, str]) -> "pd.DataFrame":
     try:
         import pandas as pd
     except ImportError as error:
         raise MissingExtraError(f"a table of spans needs pandas ({error}); pip install 'sgram[pandas]'") from error
-    columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
+    columns = list(zip(*rows, strict=True)) or [()] * len(types)
     return pd.DataFrame(
-        {name: pd.array(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)}
+        {name: pd.array(column, kind) for (name, kind), column in zip(types.items(), columns, strict=True)}
     )

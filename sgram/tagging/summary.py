@@ -1,4 +1,4 @@
-"""What is told of tagged traces that pass by: shares, moves, grams. Knows nothing about files or printing."""
+"""What is reported about tagged traces, collected in one pass: shares, moves, grams."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sgram.lexicon import MOVES, Lexicon
-from sgram.tagging.planning_shares import ShareCounts, ShareRow
-from sgram.tagging.spans import longest_first
+from sgram.tagging.planning_shares import Grouping, ShareCounts, ShareRow
+from sgram.tagging.spans import remove_overlaps
 from sgram.tagging.tagged_rollouts import TaggedTrace
+
+_GROUPINGS: tuple[Grouping, ...] = ((), ("outcome",), ("model",), ("model", "outcome"))
 
 
 class MoveRow(NamedTuple):
-    """One move: its spans, and their share of all spans; None where there is no span at all."""
+    """One move: its number of spans, and their share of all spans (None without any span)."""
 
     move: str
     spans: int
@@ -20,7 +22,7 @@ class MoveRow(NamedTuple):
 
 
 class GramRow(NamedTuple):
-    """One gram: its move, its spans, the traces that hold one."""
+    """One gram: its move, its number of spans, and the number of traces that contain one."""
 
     gram: str
     move: str
@@ -30,50 +32,63 @@ class GramRow(NamedTuple):
 
 @dataclass(slots=True)
 class TagSummary:
-    """Counts of the traces that passed; spans are counted as people see them, none inside another.
+    """Counts over tagged traces. Spans are counted as they are displayed (`remove_overlaps`).
 
-    Memory does not grow with the traces, but for some 30 bytes each and the first `to_keep`, which are kept.
+    Memory: about 30 bytes per trace, and the first `max_first_traces` traces.
+
+    >>> from sgram.tagging.tagged_rollouts import RolloutTagger
+    >>> from sgram.traces import Trace
+    >>> summary = TagSummary(Lexicon.from_grams(["wait"], move="backtracking"))
+    >>> tagged = RolloutTagger(summary.lexicon)([Trace(id="a", text="Wait. Wait!")])
+    >>> len(list(summary.count_traces(tagged))), summary.grams(1)
+    (1, [GramRow(gram='wait', move='backtracking', spans=2, traces=1)])
     """
 
     lexicon: Lexicon
-    to_keep: int = 0
-    kept: list[TaggedTrace] = field(default_factory=list)
+    max_first_traces: int = 0
+    first_traces: list[TaggedTrace] = field(default_factory=list)
     counts: ShareCounts = field(default_factory=ShareCounts)
-    _moves: Counter[str] = field(default_factory=Counter)
-    _spans: Counter[str] = field(default_factory=Counter)
-    _traces: Counter[str] = field(default_factory=Counter)
+    _move_spans: Counter[str] = field(default_factory=Counter)
+    _gram_spans: Counter[str] = field(default_factory=Counter)
+    _gram_traces: Counter[str] = field(default_factory=Counter)
 
-    def passing(self, tagged: Iterable[TaggedTrace]) -> Iterator[TaggedTrace]:
-        """The same traces, counted."""
-        for one in tagged:
-            self.counts.add(one.trace, *one.counts())
-            shown = longest_first(one.spans)
-            self._moves.update(span.label for span in shown)
-            self._spans.update(span.gram for span in shown)
-            self._traces.update({span.gram for span in shown})
-            if len(self.kept) < self.to_keep:
-                self.kept.append(one)
-            yield one
+    def count_traces(self, tagged_traces: Iterable[TaggedTrace]) -> Iterator[TaggedTrace]:
+        """Count the traces while they pass through, unchanged."""
+        for tagged in tagged_traces:
+            self.counts.add(tagged.trace, *tagged.count_units())
+            spans = remove_overlaps(tagged.spans)
+            self._move_spans.update(span.label for span in spans)
+            self._gram_spans.update(span.gram for span in spans)
+            self._gram_traces.update({span.gram for span in spans})
+            if len(self.first_traces) < self.max_first_traces:
+                self.first_traces.append(tagged)
+            yield tagged
 
     def shares(self, seed: int = 0) -> list[ShareRow]:
-        """Planning shares of all traces, then by outcome, by model, and by both."""
-        tables = ((), ("outcome",), ("model",), ("model", "outcome"))
-        return [row for by in tables for row in self.counts.table(by, seed)]
+        """Return the planning shares of all traces, then by outcome, by model, and by both."""
+        return [row for grouping in _GROUPINGS for row in self.counts.table(grouping, seed)]
 
     def moves(self) -> list[MoveRow]:
-        """Every move, in the moves' fixed order."""
-        total = sum(self._moves.values())
-        return [MoveRow(move, self._moves[move], self._moves[move] / total if total else None) for move in MOVES]
-
-    def grams(self, most: int) -> list[GramRow]:
-        """The most frequent grams, by their spans."""
-        ranked = sorted(self._spans, key=lambda gram: (-self._spans[gram], gram))[:most]
+        """Return a row per move, in the order of `MOVES`."""
+        total = sum(self._move_spans.values())
         return [
-            GramRow(gram, self.lexicon.find(gram)[0].move, self._spans[gram], self._traces[gram]) for gram in ranked
+            MoveRow(move, self._move_spans[move], self._move_spans[move] / total if total else None) for move in MOVES
         ]
 
-    def to_json(self, seed: int = 0, most_grams: int = 10) -> dict[str, Any]:
-        """All of it as JSON values; what is undefined is None."""
+    def grams(self, max_grams: int) -> list[GramRow]:
+        """Return the grams with the most spans, most first; equal counts in alphabetical order."""
+        ranked = sorted(self._gram_spans, key=lambda gram: (-self._gram_spans[gram], gram))[:max_grams]
+        return [GramRow(gram, self._move(gram), self._gram_spans[gram], self._gram_traces[gram]) for gram in ranked]
+
+    def _move(self, gram: str) -> str:
+        match = self.lexicon.find(gram)
+        if match is None:
+            raise ValueError(f"'{gram}' is not in the lexicon {self.lexicon.name}; tag with the summary's lexicon")
+        cluster, _ = match
+        return cluster.move
+
+    def to_json(self, seed: int = 0, max_grams: int = 10) -> dict[str, Any]:
+        """Return the summary as JSON values; undefined numbers are None."""
         lexicon = self.lexicon
         return {
             "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
@@ -81,5 +96,5 @@ class TagSummary:
             "seed": seed,
             "shares": [row.to_json() for row in self.shares(seed)],
             "moves": [row._asdict() for row in self.moves()],
-            "grams": [row._asdict() for row in self.grams(most_grams)],
+            "grams": [row._asdict() for row in self.grams(max_grams)],
         }

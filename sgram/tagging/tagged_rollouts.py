@@ -1,27 +1,31 @@
-"""Rollouts in, each with its spans and planning mask out, a few at a time. Knows nothing about files or shares.
+"""Tagging of rollouts in small batches: traces in, traces with spans and planning masks out.
 
-Where a rollout holds the ids that were sampled, the mask is of those; else its text is encoded. A mask follows
-the bytes behind the ids. Only where a tokenizer loses text (`Vocabulary.keeps_text` is False) and we encode it
-ourselves, the spans of the text are projected through the encoder's offsets.
+If a rollout has the token ids that were sampled, the mask belongs to these; otherwise its text is encoded. A mask
+follows the bytes of the ids, with one exception: if the text is encoded here and the tokenizer loses text
+(`Vocabulary.keeps_text` is False), the spans of the text are projected through the encoder's offsets.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sgram.errors import InputError
+from sgram.array_types import BoolArray
+from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
+from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.masks import MaskRow
-from sgram.tagging.projection import planning_characters, project
+from sgram.tagging.projection import planning_characters, project_spans
 from sgram.tagging.spans import Span
+from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 
 if TYPE_CHECKING:
-    from sgram.tagging.vocabulary import Vocabulary
-    from sgram.traces.tokens import Tokenizer
+    from tokenizers import Tokenizer
+
+    from sgram.tagging.tagger import PlanningTagger
 
 _BATCH_ROWS = 64
 _BATCH_CHARS = 1 << 20
@@ -33,112 +37,133 @@ class TaggedTrace:
 
     trace: Trace
     spans: list[Span]
-    token_ids: np.ndarray | None = None
+    token_ids: Int32Array | None = None
     """int32 (T,), as sampled or as encoded."""
-    planning_mask: np.ndarray | None = None
+    planning_mask: BoolArray | None = None
     """bool (T,)."""
 
-    def counts(self) -> tuple[int, int]:
-        """(planning, all): tokens, or without a tokenizer the non-space characters."""
+    def count_units(self) -> tuple[int, int]:
+        """Return (planning units, all units): tokens, or without a tokenizer the non-space characters."""
         if self.planning_mask is not None:
             return int(self.planning_mask.sum()), len(self.planning_mask)
-        inside, filled = planning_characters(self.spans, self.trace.text)
-        return int(inside.sum()), int(filled.sum())
+        is_planning, is_filled = planning_characters(self.spans, self.trace.text)
+        return int(is_planning.sum()), int(is_filled.sum())
 
-    def row(self) -> MaskRow:
-        """The row for `write_masks`."""
+    def mask_row(self) -> MaskRow:
+        """Return the row for `write_masks`. Raise `UsageError` if the trace was tagged without a tokenizer."""
+        if self.token_ids is None or self.planning_mask is None:
+            raise UsageError(
+                f"trace '{excerpt(self.trace.id)}' has no planning mask; give RolloutTagger a tokenizer for masks"
+            )
         return MaskRow(self.trace.id, self.token_ids, self.planning_mask, tuple(self.spans))
 
 
 @dataclass(slots=True)
-class IdReport:
-    """Where the ids of the traces came from."""
+class TokenIdCounts:
+    """Number of traces by where their token ids come from."""
 
-    n_given: int = 0
-    """Traces that hold their own."""
+    n_with_ids: int = 0
+    """Traces that have token ids."""
     n_encoded: int = 0
     """Traces whose text was encoded."""
-    n_unlike_text: int = 0
-    """Of `n_given`, those whose ids do not spell their text, up to the space around it."""
+    n_mismatched: int = 0
+    """Of `n_with_ids`, those whose ids do not spell their text, up to the space around it."""
     n_projected: int = 0
-    """Of `n_encoded`, those whose mask came through offsets."""
+    """Of `n_encoded`, those whose mask was projected through offsets."""
+
+
+class _MaskTools(NamedTuple):
+    """What masks need besides the lexicon."""
+
+    tokenizer: "Tokenizer"
+    vocabulary: Vocabulary
+    tagger: "PlanningTagger"
 
 
 class RolloutTagger:
-    """Tags traces; ``report`` tells about the ids of those that passed so far.
+    """Tagger of traces; `id_counts` counts the traces so far by where their ids come from.
 
-    `tokenizer` is one of the tokenizers library, `name` what it is called; without it only spans are found. Memory
-    is bounded by a batch: 64 traces, or fewer where they are long.
+    `tokenizer` is one of the tokenizers library, `name` its name in messages and files; without a tokenizer only spans
+    are found. Memory is bounded by a batch: 64 traces, fewer if they are long.
+
+    >>> tagger = RolloutTagger(Lexicon.from_grams(["let me"]))
+    >>> [len(tagged.spans) for tagged in tagger([Trace(id="a", text="Let me see, let me."), Trace(id="b", text="So")])]
+    [2, 0]
     """
 
     def __init__(self, lexicon: Lexicon, tokenizer: "Tokenizer | None" = None, name: str | None = None):
         from sgram.tagging.span_finder import SpanFinder
 
-        self._find, self._tokenizer = SpanFinder(lexicon), tokenizer
+        self._find = SpanFinder(lexicon)
+        self._mask_tools: _MaskTools | None = None
         self.vocabulary: Vocabulary | None = None
-        self.report = IdReport()
+        self.id_counts = TokenIdCounts()
         if tokenizer is not None:
-            from sgram.tagging import vocabulary
             from sgram.tagging.tagger import PlanningTagger
 
-            found = vocabulary.Vocabulary.from_tokenizer(tokenizer)
-            self.vocabulary = replace(found, name=name) if name else found
-            self._tag = PlanningTagger(lexicon, self.vocabulary)
+            vocabulary = Vocabulary.from_tokenizer(tokenizer)
+            self.vocabulary = replace(vocabulary, name=name) if name else vocabulary
+            self._mask_tools = _MaskTools(tokenizer, self.vocabulary, PlanningTagger(lexicon, self.vocabulary))
 
     def __call__(self, traces: Iterable[Trace]) -> Iterator[TaggedTrace]:
-        """The `traces`, tagged, in their order; `InputError` names a trace whose ids the tokenizer does not have."""
+        """Yield the `traces`, tagged, in their order. Raise `InputError` if a trace has an id out of range."""
         for batch in _batches(traces):
-            if self.vocabulary is None:
+            if self._mask_tools is None:
                 yield from (TaggedTrace(trace, self._find(trace.text)) for trace in batch)
             else:
-                yield from self._with_masks(batch)
+                yield from self._tag_with_masks(batch, self._mask_tools)
 
-    def _with_masks(self, batch: list[Trace]) -> Iterator[TaggedTrace]:
+    def _tag_with_masks(self, batch: list[Trace], tools: _MaskTools) -> Iterator[TaggedTrace]:
         texts = [trace.text for trace in batch if trace.token_ids is None]
-        encoded = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
-        found, ids, masks = [self._find(trace.text) for trace in batch], [], {}
-        for place, trace in enumerate(batch):
+        encodings = iter(tools.tokenizer.encode_batch(texts, add_special_tokens=False))
+        spans = [self._find(trace.text) for trace in batch]
+        ids: list[Int32Array] = []
+        masks: dict[int, BoolArray] = {}
+        for row, trace in enumerate(batch):
             if trace.token_ids is not None:
-                self._check(trace)
+                self._check_ids(trace.id, trace.text, trace.token_ids, tools)
                 ids.append(np.array(trace.token_ids, np.int32))
                 continue
-            encoding = next(encoded)
+            encoding = next(encodings)
             ids.append(np.array(encoding.ids, np.int32))
-            self.report.n_encoded += 1
-            if not self.vocabulary.keeps_text:
-                masks[place] = project(found[place], trace.text, encoding.offsets)
-                self.report.n_projected += 1
-        left = [place for place in range(len(batch)) if place not in masks]
-        masks |= dict(zip(left, self._tag.tag_rows([ids[place] for place in left]), strict=True))
-        for place, trace in enumerate(batch):
-            yield TaggedTrace(trace, found[place], ids[place], masks[place])
+            self.id_counts.n_encoded += 1
+            if not tools.vocabulary.keeps_text:
+                masks[row] = project_spans(spans[row], trace.text, encoding.offsets)
+                self.id_counts.n_projected += 1
+        rows_by_bytes = [row for row in range(len(batch)) if row not in masks]
+        byte_masks = tools.tagger.tag_rows([ids[row] for row in rows_by_bytes])
+        masks |= dict(zip(rows_by_bytes, byte_masks, strict=True))
+        for row, trace in enumerate(batch):
+            yield TaggedTrace(trace, spans[row], ids[row], masks[row])
 
-    def _check(self, trace: Trace) -> None:
-        """Count `trace`, whose ids are given; refuse ids that the tokenizer does not have."""
-        largest, known = max(trace.token_ids, default=-1), len(self.vocabulary.tokens)
-        if largest >= known:
+    def _check_ids(self, trace_id: str, text: str, token_ids: tuple[int, ...], tools: _MaskTools) -> None:
+        """Count a trace with ids. Raise `InputError` if an id is out of range."""
+        largest, n_ids = max(token_ids, default=-1), len(tools.vocabulary.tokens)
+        if largest >= n_ids:
             raise InputError(
-                f"trace '{excerpt(trace.id)}' holds the token id {largest}, but the tokenizer "
-                f"{excerpt(self.vocabulary.name)} has {known:,} ids; name the tokenizer of the model that wrote it"
+                f"trace '{excerpt(trace_id)}' has the token id {largest}, but the tokenizer "
+                f"{excerpt(tools.vocabulary.name)} has {n_ids:,} ids; name the tokenizer of the model that wrote it"
             )
-        self.report.n_given += 1
-        self.report.n_unlike_text += not self._spells(trace)
+        self.id_counts.n_with_ids += 1
+        self.id_counts.n_mismatched += not _spells(token_ids, text, tools)
 
-    def _spells(self, trace: Trace) -> bool:
-        """Whether the ids of `trace` are its text, special tokens spelled out or left out."""
-        text = trace.text.strip()
-        if b"".join(self.vocabulary.spell(trace.token_ids)).decode(errors="replace").strip() == text:
-            return True
-        return self._tokenizer.decode(list(trace.token_ids), skip_special_tokens=False).strip() == text
+
+def _spells(token_ids: tuple[int, ...], text: str, tools: _MaskTools) -> bool:
+    """Return whether the ids spell `text`, with special tokens written out or left out."""
+    stripped = text.strip()
+    if b"".join(tools.vocabulary.spell(token_ids)).decode(errors="replace").strip() == stripped:
+        return True
+    return tools.tokenizer.decode(list(token_ids), skip_special_tokens=False).strip() == stripped
 
 
 def _batches(traces: Iterable[Trace]) -> Iterator[list[Trace]]:
-    batch, size = [], 0
+    batch: list[Trace] = []
+    n_characters = 0
     for trace in traces:
         batch.append(trace)
-        size += len(trace.text)
-        if len(batch) == _BATCH_ROWS or size >= _BATCH_CHARS:
+        n_characters += len(trace.text)
+        if len(batch) == _BATCH_ROWS or n_characters >= _BATCH_CHARS:
             yield batch
-            batch, size = [], 0
+            batch, n_characters = [], 0
     if batch:
         yield batch

@@ -1,16 +1,16 @@
-"""The bytes behind token ids, whoever made the tokenizer. Knows nothing about grams, masks or how a text is cut.
+"""The bytes of token ids, for the tokenizers of every library.
 
-Joining the bytes of a row of ids gives the text that they spell. Where they are read off:
+The bytes of a row of ids, joined, are the text that the ids spell. Where the bytes come from:
 
 ==============================================  ================================================================
 `tokenizers.Tokenizer`, fast `transformers`     each token's string, spelled as the decoder would (`spelling.py`)
 `sentencepiece` processor                       its pieces: "▁" is a space, byte pieces are bytes
 slow `transformers`                             the processor or `tiktoken` encoding inside, and its added tokens
-`tiktoken` encoding, ranks, list of bytes       the bytes that they are made of
+`tiktoken` encoding, ranks, list of bytes       the bytes themselves
 ==============================================  ================================================================
 
-A special token spells no text (`None`): one that the tokenizer marks as special, and the unknown token. Other added
-tokens ("<think>", "<tool_call>") are text. What was recovered is checked: probe texts are encoded, and the joined
+A special token spells no text (`None`): a token that the tokenizer marks as special, and the unknown token. Other added
+tokens ("<think>", "<tool_call>") are text. The recovered bytes are checked: probe texts are encoded, and the joined
 bytes must be the text itself or what the tokenizer decodes. None of these libraries is imported here.
 """
 
@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -38,7 +38,7 @@ from sgram.tagging.spelling import (
 )
 
 MAX_IDS = 1 << 24
-"""Larger than any vocabulary; a table of that many ids still fits into memory."""
+"""Larger than any vocabulary, yet a table of that many ids fits into memory."""
 
 PROBES = (
     "Wait, let me double-check: 12 + 30 = 42, isn't it?",
@@ -49,14 +49,17 @@ PROBES = (
     "Hmm 🤔 so",
     "再想一想",
 )
-"""What is encoded to see whether the bytes are right, and whether encoding keeps a text. All are in NFC, one not in
-NFKC: a tokenizer that turns "x²" into "x2" does not keep texts. Each tries one thing, so that a tokenizer which loses
-one and decodes another carelessly is still told by the rest."""
+"""Texts that are encoded to check the bytes, and whether encoding keeps a text. All are in NFC, one is not in NFKC: a
+tokenizer that turns "x²" into "x2" does not keep texts. Each text tests one property, so that a tokenizer that loses
+one text and decodes another one wrongly is still detected."""
 
-_KINDS = (
+_TOKENIZER_KINDS = (
     "a transformers, tokenizers, tiktoken or sentencepiece tokenizer, a dict of ranks (bytes to id), a list of byte "
     "strings (index = id, None for special tokens), or a Vocabulary"
 )
+
+Encode: TypeAlias = Callable[[str], Sequence[int]]
+Decode: TypeAlias = Callable[[list[int]], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -64,14 +67,14 @@ class Vocabulary:
     """The bytes of each token of a tokenizer; ``Vocabulary.from_tokenizer(tokenizer)`` reads them."""
 
     name: str
-    """For people and for what is written: never a path of the machine, at most 200 characters."""
+    """For display and files: never a path of the machine, at most 200 characters."""
     tokens: tuple[bytes | None, ...] = field(repr=False)
-    """Index = id. None: a special token, or an id that no token has; b"": an ordinary token that spells nothing."""
+    """Index = id. None: a special token, or an id without a token; b"": an ordinary token that spells nothing."""
     strips_first_space: bool
-    """Whether the tokenizer's own decode drops one space at the start of a text, which its encode has put there."""
+    """Whether the tokenizer's decode drops one space at the start of a text, which its encode has put there."""
     keeps_text: bool
-    """False where encoding loses text (WordPiece: case and line breaks; T5: runs of spaces): the bytes then spell
-    what is left of it."""
+    """False if encoding loses text (WordPiece: case and line breaks; T5: runs of spaces). The bytes then spell the
+    remaining text."""
     digest: str = field(init=False)
     """SHA-256 of the tokens, in hex."""
 
@@ -83,95 +86,114 @@ class Vocabulary:
 
     @classmethod
     def from_tokenizer(cls, tokenizer: Any, vocab_size: int | None = None) -> "Vocabulary":
-        """The vocabulary of `tokenizer`, with `None` up to `vocab_size` where the model's own table is larger.
+        """Return the vocabulary of `tokenizer`, padded with `None` to `vocab_size` if the model's table is larger.
 
-        Read once for each tokenizer object, and again when it has got other tokens since; no tokenizer is kept
-        alive. Raises `InputError` when the bytes cannot be recovered, `UsageError` when this is no tokenizer, or
-        when `vocab_size` is smaller than it.
+        A tokenizer object is read once, and again if its tokens have changed; no tokenizer is kept alive. Raise
+        `InputError` if the bytes cannot be recovered, `UsageError` if `tokenizer` is no tokenizer or `vocab_size` is
+        smaller than it.
+
+        >>> Vocabulary.from_tokenizer([b"let", b" me", None]).tokens
+        (b'let', b' me', None)
         """
         if isinstance(tokenizer, Vocabulary):
-            return _padded(tokenizer, vocab_size)
-        tokenizer = _unwrapped(tokenizer)
-        if isinstance(tokenizer, list | tuple | Mapping):  # may change under our hands, and is read fast
-            return _padded(_built(tokenizer), vocab_size)
+            return _pad(tokenizer, vocab_size)
+        tokenizer = _unwrap(tokenizer)
+        if isinstance(tokenizer, list | tuple | Mapping):  # can change later, and is fast to read
+            return _pad(_read_tokenizer(tokenizer), vocab_size)
         key = id(tokenizer)
         try:
-            ref = weakref.ref(tokenizer, lambda _, known=_KNOWN: known.pop(key, None))
+            reference = weakref.ref(tokenizer, _remover(key))
         except TypeError:
-            return _padded(_built(tokenizer), vocab_size)
+            return _pad(_read_tokenizer(tokenizer), vocab_size)
         state = _state(tokenizer)
-        known = _KNOWN.get(key)
-        if known is None or known.ref() is not tokenizer or known.state != state:
-            known = _KNOWN[key] = _Known(ref, state, {None: _built(tokenizer)})
-        if vocab_size not in known.sizes:
-            known.sizes[vocab_size] = _padded(known.sizes[None], vocab_size)
-        return known.sizes[vocab_size]
+        cached = _CACHE.get(key)
+        if cached is None or cached.reference() is not tokenizer or cached.state != state:
+            cached = _CACHE[key] = _CachedVocabulary(reference, state, {None: _read_tokenizer(tokenizer)})
+        if vocab_size not in cached.by_size:
+            cached.by_size[vocab_size] = _pad(cached.by_size[None], vocab_size)
+        return cached.by_size[vocab_size]
 
     def spell(self, ids: Iterable[int]) -> list[bytes]:
-        """Bytes of each token of one row (a list, an array, a tensor), b"" for a special one."""
+        """Return the bytes of each token of one row (a list, an array, a tensor), b"" for a special token.
+
+        Raise `UsageError` if an id is out of range.
+
+        >>> Vocabulary.from_tokenizer([b"let", b" me", None]).spell([0, 1, 2])
+        [b'let', b' me', b'']
+        """
         row = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-        for each in row:
-            if isinstance(each, list) or not 0 <= each < len(self.tokens):
+        for token_id in row:
+            if isinstance(token_id, list) or not 0 <= token_id < len(self.tokens):
                 raise UsageError(
-                    f"{excerpt(repr(each), 40)} is no id of the vocabulary {self.name}, which has 0 to"
-                    f" {len(self.tokens) - 1}; give one row of ids, and vocab_size where the model's table is larger"
+                    f"invalid id {excerpt(repr(token_id), 40)}: the ids of the vocabulary {self.name} are 0 to"
+                    f" {len(self.tokens) - 1}; give one row of ids, and vocab_size if the model's table is larger"
                 )
-        return [self.tokens[each] or b"" for each in row]
+        return [self.tokens[token_id] or b"" for token_id in row]
 
 
-class _Known(NamedTuple):
-    """What was read before: for which object, in which state, and padded to which sizes."""
+class _CachedVocabulary(NamedTuple):
+    """The vocabulary of one tokenizer object in one state, by the size to which it is padded."""
 
-    ref: weakref.ref
+    reference: "weakref.ref[Any]"
     state: Hashable
-    sizes: dict[int | None, Vocabulary]
+    by_size: dict[int | None, Vocabulary]
 
 
-_KNOWN: dict[int, _Known] = {}  # by id(tokenizer); an entry goes with its tokenizer
+_CACHE: dict[int, _CachedVocabulary] = {}  # by id(tokenizer); an entry is removed with its tokenizer
 
 
-class _Source(NamedTuple):
+def _remover(key: int) -> Callable[[Any], None]:
+    """Return a callback that removes a cache entry. It holds the cache itself, which may go first at exit."""
+    cache = _CACHE
+
+    def remove(_: Any) -> None:
+        cache.pop(key, None)
+
+    return remove
+
+
+class _TokenTable(NamedTuple):
     """A tokenizer as it was read, not yet checked."""
 
     kind: str
     tokens: list[bytes | None]
     strips_first_space: bool = False
-    encode: Callable[[str], Sequence[int]] | None = None
-    decode: Callable[[list[int]], str] | None = None
+    encode: Encode | None = None
+    decode: Decode | None = None
     moves_spaces: bool = False
 
 
 def _digest(tokens: Sequence[bytes | None]) -> str:
-    """Number of tokens, length of each (-1 for None), bytes of all: no two tables share that."""
+    """Return a digest of the number of tokens, the length of each (-1 for None) and all bytes: unique to a table."""
     lengths = [-1 if token is None else len(token) for token in tokens]
-    head = struct.pack(f"<q{len(lengths)}i", len(lengths), *lengths)
-    return hashlib.sha256(head + b"".join(filter(None, tokens))).hexdigest()
+    header = struct.pack(f"<q{len(lengths)}i", len(lengths), *lengths)
+    return hashlib.sha256(header + b"".join(filter(None, tokens))).hexdigest()
 
 
-def _padded(vocabulary: Vocabulary, vocab_size: int | None) -> Vocabulary:
+def _pad(vocabulary: Vocabulary, vocab_size: int | None) -> Vocabulary:
     n_tokens = len(vocabulary.tokens)
     if vocab_size is None or vocab_size == n_tokens:
         return vocabulary
     if not isinstance(vocab_size, Integral) or not n_tokens < vocab_size <= MAX_IDS:
         raise UsageError(
-            f"vocab_size is {excerpt(repr(vocab_size), 40)}, but {vocabulary.name} has {n_tokens} ids;"
-            " give the number of rows of the model's embedding, or nothing"
+            f"vocab_size must be an integer from {n_tokens}, the size of {vocabulary.name}, to {MAX_IDS}"
+            f" (got {excerpt(repr(vocab_size), 40)}); give the number of rows of the model's embedding, or None"
         )
     tokens = vocabulary.tokens + (None,) * (int(vocab_size) - n_tokens)
     return Vocabulary(vocabulary.name, tokens, vocabulary.strips_first_space, vocabulary.keeps_text)
 
 
 def _name(tokenizer: Any, kind: str) -> str:
-    """Its name on the hub, the last two parts of its path, tiktoken's name, else the kind."""
-    given = getattr(tokenizer, "name_or_path", None) or getattr(tokenizer, "name", None)
-    parts = re.split(r"[/\\]+", given.strip("/\\")) if isinstance(given, str) else [""]
-    cached = next((part for part in parts if part.startswith("models--")), None)  # the hub's cache on disk
-    return excerpt("/".join(cached.split("--")[1:] if cached else parts[-2:])) or kind
+    """Return its name on the hub, the last two parts of its path, tiktoken's name, else the kind."""
+    own_name = getattr(tokenizer, "name_or_path", None) or getattr(tokenizer, "name", None)
+    parts = re.split(r"[/\\]+", own_name.strip("/\\")) if isinstance(own_name, str) else [""]
+    hub_folder = next((part for part in parts if part.startswith("models--")), None)  # the hub's cache on disk
+    return excerpt("/".join(hub_folder.split("--")[1:] if hub_folder else parts[-2:])) or kind
 
 
-def _unrecoverable(name: str, why: str) -> InputError:
+def _unrecoverable_error(name: str, reason: str) -> InputError:
     return InputError(
-        f"the bytes behind the tokens of {name} cannot be recovered: {why}; give a list of byte strings instead"
+        f"the bytes of the tokens of {name} cannot be recovered: {reason}; give a list of byte strings instead"
         " (index = id, None for special tokens)"
     )
 
@@ -179,213 +201,234 @@ def _unrecoverable(name: str, why: str) -> InputError:
 # -- one tokenizer ---------------------------------------------------------------------------------------
 
 
-def _backend(tokenizer: Any) -> Any | None:
-    """The `tokenizers.Tokenizer` that does the work, which may be `tokenizer` itself."""
-    held = (getattr(tokenizer, name, None) for name in ("backend_tokenizer", "_tokenizer"))
-    return next((each for each in (*held, tokenizer) if hasattr(each, "get_added_tokens_decoder")), None)
+def _find_backend(tokenizer: Any) -> Any | None:
+    """Return the `tokenizers.Tokenizer` that does the work, which can be `tokenizer` itself."""
+    inner = (getattr(tokenizer, name, None) for name in ("backend_tokenizer", "_tokenizer"))
+    return next((backend for backend in (*inner, tokenizer) if hasattr(backend, "get_added_tokens_decoder")), None)
 
 
-def _pieces(tokenizer: Any) -> Any | None:
-    """The sentencepiece processor or tiktoken encoding that does the work, which may be `tokenizer` itself."""
-    held = (getattr(tokenizer, name, None) for name in ("sp_model", "model", "tokenizer"))
-    marks = ("id_to_piece", "decode_single_token_bytes")
-    return next((each for each in (tokenizer, *held) if any(hasattr(each, mark) for mark in marks)), None)
+def _find_processor(tokenizer: Any) -> Any | None:
+    """Return the sentencepiece processor or tiktoken encoding that does the work, which can be `tokenizer` itself."""
+    inner = (getattr(tokenizer, name, None) for name in ("sp_model", "model", "tokenizer"))
+    methods = ("id_to_piece", "decode_single_token_bytes")
+    return next(
+        (processor for processor in (tokenizer, *inner) if any(hasattr(processor, method) for method in methods)), None
+    )
 
 
-def _unwrapped(tokenizer: Any) -> Any:
-    """`tokenizer`, or the one inside a multimodal model's processor."""
+def _unwrap(tokenizer: Any) -> Any:
+    """Return `tokenizer`, or the one inside a multimodal model's processor."""
     if isinstance(tokenizer, type):
-        raise UsageError(f"{tokenizer.__name__} is a class; give {_KINDS}")
-    if _backend(tokenizer) is None and _pieces(tokenizer) is None:
+        raise UsageError(f"tokenizer must be an object (got the class {tokenizer.__name__}); give {_TOKENIZER_KINDS}")
+    if _find_backend(tokenizer) is None and _find_processor(tokenizer) is None:
         inner = getattr(tokenizer, "tokenizer", None)
-        if _backend(inner) is not None or _pieces(inner) is not None:
+        if _find_backend(inner) is not None or _find_processor(inner) is not None:
             return inner
     return tokenizer
 
 
 def _state(tokenizer: Any) -> Hashable:
-    """What stays the same as long as the vocabulary does: sizes, special and added tokens, and a sample of others."""
-    backend, pieces = _backend(tokenizer), _pieces(tokenizer)
-    own = (_name(tokenizer, ""), tuple(getattr(tokenizer, "all_special_ids", ())))
+    """Return what is constant while the vocabulary is: sizes, special and added tokens, and a sample of the others."""
+    backend, processor = _find_backend(tokenizer), _find_processor(tokenizer)
+    parts: list[Hashable] = [_name(tokenizer, ""), tuple(getattr(tokenizer, "all_special_ids", ()))]
+    text_of: Callable[[int], Hashable] = repr
     if backend is not None:
         size, text_of = backend.get_vocab_size(with_added_tokens=True), backend.id_to_token
-        added = frozenset((i, each.content, each.special) for i, each in backend.get_added_tokens_decoder().items())
-        own = (*own, added, decoder_settings(backend))
-    elif hasattr(pieces, "id_to_piece"):
-        size, text_of = pieces.get_piece_size(), pieces.id_to_piece
+        added_tokens = backend.get_added_tokens_decoder().items()
+        parts.append(frozenset((token_id, token.content, token.special) for token_id, token in added_tokens))
+        parts.append(decoder_settings(backend))
+    elif processor is not None and hasattr(processor, "id_to_piece"):
+        size, text_of = processor.get_piece_size(), processor.id_to_piece
     else:
-        size, text_of = getattr(pieces, "n_vocab", 0), repr
+        size = getattr(processor, "n_vocab", 0)
     added_size = len(getattr(tokenizer, "added_tokens_decoder", ())) if backend is None else 0
-    return (*own, size, added_size, *(text_of(each) for each in range(0, size, max(1, size // 64))))
+    sample = (text_of(token_id) for token_id in range(0, size, max(1, size // 64)))
+    return (*parts, size, added_size, *sample)
 
 
-def _built(tokenizer: Any) -> Vocabulary:
+def _read_tokenizer(tokenizer: Any) -> Vocabulary:
+    """Return the checked vocabulary of a tokenizer of any kind."""
+    backend, processor = _find_backend(tokenizer), _find_processor(tokenizer)
     if isinstance(tokenizer, list | tuple):
-        source = _from_list(tokenizer)
+        table = _read_list(tokenizer)
     elif isinstance(tokenizer, Mapping):
-        source = _from_ranks(tokenizer)
-    elif _backend(tokenizer) is not None:
-        source = _from_backend(tokenizer, _backend(tokenizer))
-    elif _pieces(tokenizer) is not None:
-        source = _from_pieces(tokenizer, _pieces(tokenizer))
+        table = _read_ranks(tokenizer)
+    elif backend is not None:
+        table = _read_backend(tokenizer, backend)
+    elif processor is not None:
+        table = _read_processor(tokenizer, processor)
     elif hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode"):
         kind = type(tokenizer).__name__
-        raise _unrecoverable(_name(tokenizer, kind), f"a {kind} is of no known kind")
+        raise _unrecoverable_error(_name(tokenizer, kind), f"{kind} is an unknown kind of tokenizer")
     else:
         hint = "; load it first (AutoTokenizer.from_pretrained)" if isinstance(tokenizer, str) else ""
-        raise UsageError(f"a {type(tokenizer).__name__} is no tokenizer{hint}; give {_KINDS}")
-    name = _name(tokenizer, source.kind)
-    if all(token is None for token in source.tokens):
-        raise UsageError(f"the vocabulary of {name} is empty; give {_KINDS}")
-    return Vocabulary(name, tuple(source.tokens), source.strips_first_space, _checked(name, source))
+        raise UsageError(f"invalid tokenizer of type {type(tokenizer).__name__}{hint}; give {_TOKENIZER_KINDS}")
+    name = _name(tokenizer, table.kind)
+    if all(token is None for token in table.tokens):
+        raise UsageError(f"the vocabulary of {name} is empty; give {_TOKENIZER_KINDS}")
+    return Vocabulary(name, tuple(table.tokens), table.strips_first_space, _check_table(name, table))
 
 
-def _checked(name: str, source: _Source) -> bool:
-    """Whether the tokenizer keeps texts; raises `InputError` when the bytes are not what it decodes."""
-    keeps = True
-    for probe in PROBES if source.encode and source.decode else ():
+def _check_table(name: str, table: _TokenTable) -> bool:
+    """Return whether the tokenizer keeps texts. Raise `InputError` if the bytes differ from what it decodes."""
+    if table.encode is None or table.decode is None:
+        return True
+    keeps_text = True
+    for probe in PROBES:
         try:
-            encoded = source.encode(probe)
+            encoded = table.encode(probe)
         except (AttributeError, TypeError) as error:
-            raise _unrecoverable(name, f"its encode cannot be called ({error})") from error
-        except Exception:  # whatever a library raises for a character that it does not know
-            keeps = False
+            raise _unrecoverable_error(name, f"its encode cannot be called ({error})") from error
+        except Exception:  # whatever a library raises for an unknown character
+            keeps_text = False
             continue
-        if max(encoded, default=0) >= len(source.tokens):
-            raise _unrecoverable(name, f"it encodes to the id {max(encoded)}, which is none of its vocabulary's")
-        ids = [each for each in encoded if source.tokens[each] is not None]
-        spelled = b"".join(source.tokens[each] for each in ids).decode(errors="replace")
-        if spelled.removeprefix(" ") != probe:
-            keeps = False
-            _compare(name, source, spelled, ids)
-    return keeps
+        if max(encoded, default=0) >= len(table.tokens):
+            raise _unrecoverable_error(name, f"it encodes to the id {max(encoded)}, which its vocabulary lacks")
+        ids = [token_id for token_id in encoded if table.tokens[token_id] is not None]
+        text = b"".join(table.tokens[token_id] or b"" for token_id in ids).decode(errors="replace")
+        if text.removeprefix(" ") != probe:
+            keeps_text = False
+            _compare_with_decoder(name, table, table.decode, text, ids)
+    return keeps_text
 
 
-def _compare(name: str, source: _Source, spelled: str, ids: list[int]) -> None:
+def _compare_with_decoder(name: str, table: _TokenTable, decode: Decode, text: str, ids: list[int]) -> None:
+    """Raise `InputError` if `text`, spelled by the tokens of `ids`, is not what the tokenizer decodes."""
     try:
-        decoded = source.decode(ids)
+        decoded = decode(ids)
     except Exception as error:
-        raise _unrecoverable(name, f"its decode fails ({error})") from error
-    if source.strips_first_space:
-        spelled = spelled.removeprefix(" ")
-    if _comparable(spelled, source) != _comparable(decoded, source):
-        raise _unrecoverable(name, f"they spell {excerpt(spelled)!r} where it decodes {excerpt(decoded)!r}")
+        raise _unrecoverable_error(name, f"its decode fails ({error})") from error
+    if table.strips_first_space:
+        text = text.removeprefix(" ")
+    if _normalize_decoded(text, table) != _normalize_decoded(decoded, table):
+        raise _unrecoverable_error(name, f"they spell {excerpt(text)!r} where it decodes {excerpt(decoded)!r}")
 
 
-def _comparable(text: str, source: _Source) -> str:
-    """`text` less what two right decodings may differ in: how many U+FFFD stand for bytes that are no UTF-8."""
+def _normalize_decoded(text: str, table: _TokenTable) -> str:
+    """Return `text` without what two correct decodings may differ in: how many U+FFFD stand for invalid UTF-8."""
     text = re.sub("\ufffd+", "\ufffd", text)
-    return text.replace(" ", "") if source.moves_spaces else text
+    return text.replace(" ", "") if table.moves_spaces else text
 
 
 # -- kinds of tokenizers ---------------------------------------------------------------------------------
 
 
-def _table(tokens: Iterable[tuple[int, bytes]]) -> list[bytes | None]:
-    """Tokens at their ids, None elsewhere."""
+def _index_by_id(tokens: Iterable[tuple[int, bytes]]) -> list[bytes | None]:
+    """Return the tokens at the index of their id, None at other indices."""
     table: list[bytes | None] = []
-    for place, token in tokens:
-        if not 0 <= place < MAX_IDS:
-            raise UsageError(f"{excerpt(token)!r} has the id {place}; an id is 0 to {MAX_IDS - 1}")
-        if place >= len(table):
-            table.extend([None] * (place + 1 - len(table)))
-        if table[place] is not None:
+    for token_id, token in tokens:
+        if not 0 <= token_id < MAX_IDS:
+            raise UsageError(f"the id of {excerpt(token)!r} must be between 0 and {MAX_IDS - 1} (got {token_id})")
+        if token_id >= len(table):
+            table.extend([None] * (token_id + 1 - len(table)))
+        existing = table[token_id]
+        if existing is not None:
             raise UsageError(
-                f"two tokens, {excerpt(table[place])!r} and {excerpt(token)!r}, have the id {place}; give each its own"
+                f"two tokens, {excerpt(existing)!r} and {excerpt(token)!r}, have the id {token_id}; give each its own"
             )
-        table[place] = token
+        table[token_id] = token
     return table
 
 
-def _from_list(given: Sequence[bytes | None]) -> _Source:
-    if len(given) > MAX_IDS:
-        raise UsageError(f"a list of {len(given)} tokens is no vocabulary; {MAX_IDS} is the most")
-    for place, token in enumerate(given):
+def _read_list(tokens: Sequence[bytes | None]) -> _TokenTable:
+    if len(tokens) > MAX_IDS:
+        raise UsageError(f"a vocabulary must have at most {MAX_IDS} tokens (got {len(tokens)})")
+    for token_id, token in enumerate(tokens):
         if token is not None and not isinstance(token, bytes | bytearray):
             raise UsageError(
-                f"item {place} of the vocabulary is a {type(token).__name__}; give bytes, or None for a special token"
+                f"token {token_id} of the vocabulary must be bytes, or None for a special token"
+                f" (got {type(token).__name__})"
             )
-    return _Source("list of bytes", [None if token is None else bytes(token) for token in given])
+    return _TokenTable("list of bytes", [None if token is None else bytes(token) for token in tokens])
 
 
-def _from_ranks(given: Mapping[bytes, int]) -> _Source:
-    for token, place in given.items():
+def _read_ranks(ranks: Mapping[bytes, int]) -> _TokenTable:
+    for token, rank in ranks.items():
         if not isinstance(token, bytes):
             raise UsageError(
-                f"the ranks hold {excerpt(repr(token), 40)}, a {type(token).__name__}; a dict of ranks is from bytes to"
-                " id (where it came from a tokenizer's get_vocab(), give the tokenizer itself)"
+                f"the keys of a dict of ranks must be bytes (got {excerpt(repr(token), 40)}, a"
+                f" {type(token).__name__}); if it is a tokenizer's get_vocab(), give the tokenizer itself"
             )
-        if not isinstance(place, Integral) or isinstance(place, bool):
-            raise UsageError(f"the rank of {excerpt(token)!r} is {excerpt(repr(place), 40)}; a rank is a whole number")
-    return _Source("dict of ranks", _table((int(place), token) for token, place in given.items()))
+        if not isinstance(rank, Integral) or isinstance(rank, bool):
+            raise UsageError(f"the rank of {excerpt(token)!r} must be an integer (got {excerpt(repr(rank), 40)})")
+    return _TokenTable("dict of ranks", _index_by_id((int(rank), token) for token, rank in ranks.items()))
 
 
-def _without(tokens: list[bytes | None], ids: Iterable[int | None]) -> None:
-    for each in ids:
-        if each is not None and each < len(tokens):
-            tokens[each] = None
+def _remove_text(tokens: list[bytes | None], ids: Iterable[int | None]) -> None:
+    """Set the tokens of `ids` to None, in place."""
+    for token_id in ids:
+        if token_id is not None and token_id < len(tokens):
+            tokens[token_id] = None
 
 
-def _spelling(backend: Any, name: str) -> Spelling:
+def _read_spelling(backend: Any, name: str) -> Spelling:
     settings = decoder_settings(backend)
     if settings is None and type(backend.model).__name__ != "WordLevel":
-        raise _unrecoverable(name, "it has no decoder (set tokenizer.decoder to the one that it is meant for)")
+        raise _unrecoverable_error(name, "it has no decoder (set tokenizer.decoder to the one that fits its model)")
     try:
         return read_decoder(json.loads(settings) if settings else None)
     except CannotSpellError as error:
-        raise _unrecoverable(name, str(error)) from error
+        raise _unrecoverable_error(name, str(error)) from error
 
 
-def _from_backend(tokenizer: Any, backend: Any) -> _Source:
+def _read_backend(tokenizer: Any, backend: Any) -> _TokenTable:
     model = backend.model
     kind = f"tokenizers {type(model).__name__}"
-    spelling = _spelling(backend, _name(tokenizer, kind))
+    spelling = _read_spelling(backend, _name(tokenizer, kind))
     added = backend.get_added_tokens_decoder()
-    # An added token that the model had before keeps the model's spelling: Gemma's "▁▁" are two spaces.
-    new = {i: token for i, token in added.items() if model.token_to_id(token.content) != i}
-    base = [(i, string) for string, i in backend.get_vocab(with_added_tokens=False).items() if i not in new]
-    spelled = zip((i for i, _ in base), spelling(string for _, string in base), strict=True)
-    tokens = _table([*spelled, *((i, spelling.added(token.content)) for i, token in new.items())])
-    _without(tokens, [i for i, token in added.items() if token.special])
-    _without(tokens, unknown_ids(model))
+    # An added token that the model already had keeps the model's spelling: Gemma's "▁▁" are two spaces.
+    new_tokens = {token_id: token for token_id, token in added.items() if model.token_to_id(token.content) != token_id}
+    base = [
+        (token_id, string)
+        for string, token_id in backend.get_vocab(with_added_tokens=False).items()
+        if token_id not in new_tokens
+    ]
+    spelled = zip((token_id for token_id, _ in base), spelling(string for _, string in base), strict=True)
+    new_spelled = ((token_id, spelling.spell_added(token.content)) for token_id, token in new_tokens.items())
+    tokens = _index_by_id([*spelled, *new_spelled])
+    _remove_text(tokens, [token_id for token_id, token in added.items() if token.special])
+    _remove_text(tokens, unknown_ids(model))
+    encode: Encode
+    decode: Decode
     if hasattr(tokenizer, "all_special_ids"):
-        _without(tokens, tokenizer.all_special_ids)
-        calls = _hub_calls(tokenizer)
+        _remove_text(tokens, tokenizer.all_special_ids)
+        encode, decode = _transformers_calls(tokenizer)
     else:
-        calls = (lambda text: backend.encode(text, add_special_tokens=False).ids, backend.decode)
-    return _Source(kind, tokens, spelling.strips_first_space, *calls, spelling.moves_spaces)
+        encode, decode = (lambda text: backend.encode(text, add_special_tokens=False).ids), backend.decode
+    return _TokenTable(kind, tokens, spelling.strips_first_space, encode, decode, spelling.moves_spaces)
 
 
-def _hub_calls(tokenizer: Any) -> tuple[Callable[[str], Sequence[int]], Callable[[list[int]], str]]:
-    """Encode and decode of a `transformers` tokenizer, neither adding nor tidying anything."""
+def _transformers_calls(tokenizer: Any) -> tuple[Encode, Decode]:
+    """Return encode and decode of a `transformers` tokenizer, without special tokens and without clean-up."""
     return (
         lambda text: tokenizer.encode(text, add_special_tokens=False),
         lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False),
     )
 
 
-def _from_pieces(tokenizer: Any, pieces: Any) -> _Source:
-    if hasattr(pieces, "id_to_piece"):
-        tokens, strips = processor_tokens(pieces)
-        source = _Source("sentencepiece", tokens, strips, pieces.encode_as_ids, pieces.decode_ids)
-    else:  # tiktoken's bytes are its own: there is nothing to check, and encoding keeps every text
-        source = _Source("tiktoken", encoding_tokens(pieces))
-    if pieces is tokenizer:
-        return source
-    tokens = list(source.tokens)
+def _read_processor(tokenizer: Any, processor: Any) -> _TokenTable:
+    """Return the table of a sentencepiece processor or tiktoken encoding, and of the tokenizer around it, if any."""
+    if hasattr(processor, "id_to_piece"):
+        tokens, strips_first_space = processor_tokens(processor)
+        table = _TokenTable("sentencepiece", tokens, strips_first_space, processor.encode_as_ids, processor.decode_ids)
+    else:  # tiktoken has the bytes themselves: there is nothing to check, and encoding keeps every text
+        table = _TokenTable("tiktoken", encoding_tokens(processor))
+    if processor is tokenizer:
+        return table
+    tokens = list(table.tokens)
     added = getattr(tokenizer, "added_tokens_decoder", {})
     tokens.extend([None] * (max(added, default=-1) + 1 - len(tokens)))
-    for place, token in added.items():
+    for token_id, token in added.items():
         if token.special:
-            tokens[place] = None
-        elif tokens[place] is None:
-            tokens[place] = token.content.encode()
-    _without(tokens, getattr(tokenizer, "all_special_ids", ()))
-    encode, decode = _hub_calls(tokenizer)
-    return _Source(
-        source.kind,
+            tokens[token_id] = None
+        elif tokens[token_id] is None:
+            tokens[token_id] = token.content.encode()
+    _remove_text(tokens, getattr(tokenizer, "all_special_ids", ()))
+    encode, decode = _transformers_calls(tokenizer)
+    return _TokenTable(
+        table.kind,
         tokens,
-        source.strips_first_space,
+        table.strips_first_space,
         encode,
         lambda ids: spell_byte_pieces(decode(ids)),
         moves_spaces=True,

@@ -1,7 +1,7 @@
-"""What a planning mask should be, worked out the long way round, and texts to work it out for.
+"""An independent implementation of planning masks, and texts to compare it on.
 
-The oracle decodes bytes, calls the readable `find_spans`, and projects its spans character by character; it shares
-nothing with the tables and machines that it judges.
+The oracle decodes bytes, calls the reference `find_spans`, and projects its spans character by character. It shares no
+code with the tables and machines that it checks.
 """
 
 import codecs
@@ -12,35 +12,35 @@ from hypothesis import strategies as st
 
 from sgram import Lexicon, find_spans
 
-_broken: list[tuple[int, int]] = []
+_invalid_ranges: list[tuple[int, int]] = []
 
 
-def _note_broken(error: UnicodeDecodeError) -> tuple[str, int]:
-    _broken.append((error.start, error.end))
+def _note_invalid_range(error: UnicodeDecodeError) -> tuple[str, int]:
+    _invalid_ranges.append((error.start, error.end))
     return "\ufffd", error.end
 
 
-codecs.register_error("sgram-tests", _note_broken)
+codecs.register_error("sgram-tests", _note_invalid_range)
 
 
-def characters(spelled: bytes) -> list[tuple[str, int, int]]:
-    """(character, first byte, end byte) of each character; bytes that are no UTF-8 make U+FFFD."""
-    _broken.clear()
-    text = spelled.decode("utf-8", "sgram-tests")
-    broken, at, found = iter(list(_broken)), 0, []
+def characters(text_bytes: bytes) -> list[tuple[str, int, int]]:
+    """Return (character, first byte, end byte) of each character; invalid UTF-8 is U+FFFD."""
+    _invalid_ranges.clear()
+    text = text_bytes.decode("utf-8", "sgram-tests")
+    invalid_ranges, begin, triples = iter(list(_invalid_ranges)), 0, []
     for character in text:
-        end = at + len(character.encode())
-        if character == "\ufffd" and spelled[at:end] != b"\xef\xbf\xbd":
-            start, end = next(broken)
-            assert start == at
-        found.append((character, at, end))
-        at = end
-    assert at == len(spelled)
-    return found
+        end = begin + len(character.encode())
+        if character == "\ufffd" and text_bytes[begin:end] != b"\xef\xbf\xbd":
+            start, end = next(invalid_ranges)
+            assert start == begin
+        triples.append((character, begin, end))
+        begin = end
+    assert begin == len(text_bytes)
+    return triples
 
 
 def oracle_mask(tokens: Sequence[bytes | None], lexicon: Lexicon) -> list[bool]:
-    """The mask of a row: a token is in it if it holds a byte of a non-space character inside a span; None cuts."""
+    """Return the mask of a row: whether a token has a byte of a non-space character inside a span; None ends a text."""
     mask = [False] * len(tokens)
     begin = 0
     while begin < len(tokens):
@@ -50,37 +50,38 @@ def oracle_mask(tokens: Sequence[bytes | None], lexicon: Lexicon) -> list[bool]:
         end = begin
         while end < len(tokens) and tokens[end] is not None:
             end += 1
-        found = characters(b"".join(tokens[begin:end]))
+        triples = characters(b"".join(tokens[begin:end]))
         planning = set()
-        for span in find_spans("".join(character for character, _, _ in found), lexicon):
-            for character, first, after in found[span.start : span.end]:
+        for span in find_spans("".join(character for character, _, _ in triples), lexicon):
+            for character, first, after in triples[span.start : span.end]:
                 if not character.isspace():
                     planning.update(range(first, after))
-        at = 0
-        for place in range(begin, end):
-            mask[place] = any(byte in planning for byte in range(at, at + len(tokens[place])))
-            at += len(tokens[place])
+        first_byte = 0
+        for index in range(begin, end):
+            end_byte = first_byte + len(tokens[index])
+            mask[index] = any(byte in planning for byte in range(first_byte, end_byte))
+            first_byte = end_byte
         begin = end
     return mask
 
 
 class Cutter:
-    """Cuts bytes into tokens of a vocabulary at random, in all the ways that the tokens allow."""
+    """Splits bytes into tokens of a vocabulary at random, in every way that the tokens allow."""
 
     def __init__(self, tokens: Sequence[bytes | None]):
-        self.id_of = {token: place for place, token in enumerate(tokens) if token}
-        self.longest = max(map(len, self.id_of))
+        self.token_ids = {token: token_id for token_id, token in enumerate(tokens) if token}
+        self.max_length = max(map(len, self.token_ids))
 
-    def cut(self, spelled: bytes, rng: random.Random, taste: float) -> list[int] | None:
-        """Ids that spell `spelled`, or None; the larger `taste`, the longer the tokens."""
+    def cut(self, text_bytes: bytes, rng: random.Random, longest_share: float) -> list[int] | None:
+        """Return ids that spell `text_bytes`, or None; with probability `longest_share` the longest token is taken."""
         ids, at = [], 0
-        while at < len(spelled):
-            sizes = [n for n in range(1, self.longest + 1) if spelled[at : at + n] in self.id_of]
-            sizes = [n for n in sizes if at + n <= len(spelled)]
+        while at < len(text_bytes):
+            sizes = [n for n in range(1, self.max_length + 1) if text_bytes[at : at + n] in self.token_ids]
+            sizes = [n for n in sizes if at + n <= len(text_bytes)]
             if not sizes:
                 return None
-            size = max(sizes) if rng.random() < taste else rng.choice(sizes)
-            ids.append(self.id_of[spelled[at : at + size]])
+            size = max(sizes) if rng.random() < longest_share else rng.choice(sizes)
+            ids.append(self.token_ids[text_bytes[at : at + size]])
             at += size
         return ids
 
@@ -216,13 +217,13 @@ INSIDE = [
     "，",
     "\r",
 ]
-"""What may stand between two words of a gram."""
+"""What can be between two words of a gram."""
 SURFACES = {"'": ["'", "’", "ʼ"], "-": ["-", "‑", "‐"]}
 
 
 @st.composite
 def texts(draw) -> str:
-    """Texts of words, whatever may break them, and anything else."""
+    """Texts of words, of characters that can split them, and of anything else."""
     parts = draw(
         st.lists(
             st.one_of(st.sampled_from(WORDS), st.sampled_from(GLUE), st.sampled_from(GLUE), st.text(max_size=3)),
@@ -234,7 +235,7 @@ def texts(draw) -> str:
 
 @st.composite
 def surfaces(draw, lexicon: Lexicon) -> str:
-    """A gram of the lexicon as a text may have it, or nearly."""
+    """A gram of the lexicon as a text can contain it, or nearly."""
     gram = draw(st.sampled_from(lexicon.grams))
     inside = draw(st.lists(st.sampled_from(INSIDE), min_size=len(gram.words), max_size=len(gram.words)))
     text = "".join(word + between for word, between in zip(gram.words, inside, strict=True))
@@ -245,9 +246,9 @@ def surfaces(draw, lexicon: Lexicon) -> str:
 
 @st.composite
 def cases(draw) -> tuple[Lexicon, str]:
-    """A lexicon of a few grams, nested and overlapping ones among them, and a text in which they stand."""
+    """A lexicon of a few grams, some nested or overlapping, and a text that contains them."""
     grams = draw(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=6))
-    whole = {" ".join(gram) for gram in grams} | {" ".join(gram[:2]) for gram in grams[::2]}
-    lexicon = Lexicon.from_grams(sorted(whole))
+    phrases = {" ".join(gram) for gram in grams} | {" ".join(gram[:2]) for gram in grams[::2]}
+    lexicon = Lexicon.from_grams(sorted(phrases))
     parts = draw(st.lists(st.one_of(surfaces(lexicon), surfaces(lexicon), st.sampled_from(GLUE), texts()), max_size=8))
     return lexicon, "".join(parts)

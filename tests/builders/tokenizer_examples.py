@@ -1,7 +1,7 @@
 """Tokenizers of every kind for the tests of tagging: small ones trained here, real ones from installed packages.
 
-Each function gives the same object at every call; a real one skips the test where its package is missing. `encode`
-and `decode` work on any of them: without special tokens, and as the tokenizer itself decodes.
+Each function returns the same object at every call; a real one skips the test if its package is missing. `encode` and
+`decode` work on any of them: without special tokens, and as the tokenizer itself decodes.
 """
 
 import functools
@@ -28,7 +28,7 @@ TRAINED_SIZE = 400
 UNKNOWN, BERT_UNKNOWN = "<unk>", "[UNK]"
 
 
-def _trained(model, trainer, pre_tokenizer, decoder, normalizer=None):
+def _train(model, trainer, pre_tokenizer, decoder, normalizer=None):
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer(model)
@@ -44,7 +44,7 @@ def trained_bpe():
     """Byte-level BPE like GPT-2's: NFC, no space put in front, "<|endoftext|>" special, "<think>" not."""
     from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-    tokenizer = _trained(
+    tokenizer = _train(
         models.BPE(),
         trainers.BpeTrainer(
             vocab_size=TRAINED_SIZE,
@@ -70,7 +70,7 @@ def trained_sentencepiece_bpe():
         show_progress=False,
         special_tokens=["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))],
     )
-    trained = _trained(models.BPE(), trainer, pre_tokenizers.Metaspace(), None)  # so that words stay apart
+    trained = _train(models.BPE(), trainer, pre_tokenizers.Metaspace(), None)  # so that words stay apart
     model = json.loads(trained.to_str())["model"]
     tokenizer = Tokenizer(
         models.BPE(
@@ -105,7 +105,7 @@ def trained_unigram():
     """Unigram in the form of T5: Metaspace, NFKC, runs of spaces lost, unknown characters too."""
     from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-    return _trained(
+    return _train(
         models.Unigram(),
         trainers.UnigramTrainer(
             vocab_size=TRAINED_SIZE, show_progress=False, unk_token=UNKNOWN, special_tokens=["<pad>", "</s>", "<unk>"]
@@ -121,7 +121,7 @@ def trained_wordpiece():
     """WordPiece in the form of BERT: lower case, "##" inside words, spaces and line breaks lost."""
     from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-    return _trained(
+    return _train(
         models.WordPiece(unk_token=BERT_UNKNOWN),
         trainers.WordPieceTrainer(
             vocab_size=TRAINED_SIZE, show_progress=False, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -137,7 +137,7 @@ def trained_suffix_bpe():
     """BPE that marks the end of a word with "</w>", as the first GPT had it."""
     from tokenizers import decoders, models, pre_tokenizers, trainers
 
-    return _trained(
+    return _train(
         models.BPE(unk_token=UNKNOWN, end_of_word_suffix="</w>"),
         trainers.BpeTrainer(
             vocab_size=TRAINED_SIZE, show_progress=False, special_tokens=["<unk>"], end_of_word_suffix="</w>"
@@ -153,7 +153,7 @@ def trained_words():
     from tokenizers import models, pre_tokenizers, trainers
 
     trainer = trainers.WordLevelTrainer(vocab_size=TRAINED_SIZE, show_progress=False, special_tokens=["<unk>"])
-    return _trained(models.WordLevel(unk_token=UNKNOWN), trainer, pre_tokenizers.Whitespace(), None)
+    return _train(models.WordLevel(unk_token=UNKNOWN), trainer, pre_tokenizers.Whitespace(), None)
 
 
 def trained_processor(**options):
@@ -203,13 +203,13 @@ def tiny_encoding():
 
 
 def _package(name: str, *parts: str) -> Path:
-    """A file of an installed package, which is not imported."""
+    """Return a file of an installed package, which is not imported."""
     spec = importlib.util.find_spec(name)
     if spec is None:
         pytest.skip(f"package {name} is not installed")
     path = Path(spec.submodule_search_locations[0]).joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"package {name} holds no {'/'.join(parts)}")
+        pytest.skip(f"package {name} has no {'/'.join(parts)}")
     return path
 
 
@@ -234,7 +234,7 @@ def anthropic():
 
 
 def _openai(name: str, file: str):
-    """An encoding of OpenAI's, whose ranks lie under the name that tiktoken's own cache would give them."""
+    """Return an encoding of OpenAI's; its ranks are in a file with the name that tiktoken's cache uses."""
     folder = _package(*_LITELLM, file).parent
     tiktoken = pytest.importorskip("tiktoken")
     with mock.patch.dict(os.environ, {"TIKTOKEN_CACHE_DIR": str(folder)}):
@@ -280,8 +280,8 @@ def smollm2():
 
 
 TRAINED = {
-    made.__name__: made
-    for made in (
+    build.__name__: build
+    for build in (
         trained_bpe,
         trained_sentencepiece_bpe,
         trained_gemma,
@@ -294,16 +294,16 @@ TRAINED = {
         tiny_encoding,
     )
 }
-REAL = {made.__name__: made for made in (deepseek, anthropic, cl100k, o200k, llama2, minilm, smollm2)}
+REAL = {build.__name__: build for build in (deepseek, anthropic, cl100k, o200k, llama2, minilm, smollm2)}
 BYTE_EXACT = ["trained_bpe", "tiny_encoding", "deepseek", "cl100k", "o200k"]
-"""Those that keep every text (in NFC) byte for byte; SmolLM2 lacks some bytes, such as the one that begins U+40000."""
+"""Tokenizers that keep every text (in NFC) byte for byte; SmolLM2 lacks some bytes, such as the first of U+40000."""
 
 
 # -- the two calls, for any of them ----------------------------------------------------------------------
 
 
 def encode(tokenizer, text: str) -> list[int]:
-    """Ids of `text`, no special token put in front or behind; what looks like one in the text is text."""
+    """Return the ids of `text` without special tokens; what looks like one in the text is text."""
     if hasattr(tokenizer, "encode_ordinary"):
         return tokenizer.encode_ordinary(text)
     if hasattr(tokenizer, "encode_as_ids"):
@@ -313,7 +313,7 @@ def encode(tokenizer, text: str) -> list[int]:
 
 
 def decode(tokenizer, ids: list[int]) -> str:
-    """Text of `ids` as the tokenizer itself has it, without special tokens, spaces left alone where it can."""
+    """Return the text of `ids` as the tokenizer decodes it, without special tokens, spaces unchanged if possible."""
     if hasattr(tokenizer, "encode_ordinary") or hasattr(tokenizer, "encode_as_ids"):
         return tokenizer.decode(ids)
     if hasattr(tokenizer, "backend_tokenizer"):

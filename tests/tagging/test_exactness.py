@@ -1,4 +1,4 @@
-"""The one promise of tagging, for every family of tokenizers: the mask is that of the spelled text, however it was cut.
+"""For every family of tokenizers, the mask is that of the spelled text, wherever tokens split it.
 
 For each family 10,000 cases of (lexicon, text, segmentation): 1,000 examples, each cut in ten ways.
 """
@@ -26,22 +26,22 @@ FAMILIES = {
     "BPE with a suffix": "trained_suffix_bpe",
     "tiktoken": "tiny_encoding",
 }
-MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 def check(tagger: PlanningTagger, ids: list[int]) -> None:
-    spelled = [tagger.vocabulary.tokens[each] for each in ids]
-    wanted = oracle_mask(spelled, tagger.lexicon)
-    assert tagger(np.array(ids)).tolist() == wanted, spelled
+    row_tokens = [tagger.vocabulary.tokens[token_id] for token_id in ids]
+    expected = oracle_mask(row_tokens, tagger.lexicon)
+    assert tagger(np.array(ids)).tolist() == expected, row_tokens
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_mask_is_that_of_the_spelled_text_however_it_was_cut(family):
+def test_the_mask_is_that_of_the_spelled_text_wherever_tokens_split_it(family):
     tokenizer = TRAINED[FAMILIES[family]]()
     vocabulary = Vocabulary.from_tokenizer(tokenizer)
     cutter = Cutter(vocabulary.tokens)
 
-    @MANY
+    @SETTINGS
     @given(cases(), st.integers(0, 2**32))
     def holds(case, seed):
         lexicon, text = case
@@ -52,11 +52,11 @@ def test_the_mask_is_that_of_the_spelled_text_however_it_was_cut(family):
             if isinstance(error, KeyboardInterrupt):
                 raise
             ids = []
-        spelled = b"".join(vocabulary.spell(ids))
+        text_bytes = b"".join(vocabulary.spell(ids))
         if ids:
             check(tagger, ids)
         for way in range(WAYS):
-            ids = cutter.cut(spelled, rng, taste=way / WAYS)
+            ids = cutter.cut(text_bytes, rng, longest_share=way / WAYS)
             if ids:
                 check(tagger, ids)
 
@@ -67,18 +67,18 @@ def test_the_mask_is_that_of_the_spelled_text_however_it_was_cut(family):
 def vocabularies(draw) -> list[bytes | None]:
     """Tokens of any bytes: parts of characters, several words in one token, nothing, special ones."""
     odd = [None, b"", b" ", b"\xc2", b"\xa0", b"\xe2\x80", b"\x99", b"let", b" me", b"'", b"-", b"1", b"\\"]
-    made = st.one_of(st.binary(max_size=5), texts().map(str.encode), st.sampled_from(odd))
-    return draw(st.lists(made, min_size=1, max_size=6))
+    tokens = st.one_of(st.binary(max_size=5), texts().map(str.encode), st.sampled_from(odd))
+    return draw(st.lists(tokens, min_size=1, max_size=6))
 
 
-@MANY
+@SETTINGS
 @given(cases(), vocabularies(), st.integers(0, 2**32))
 def test_any_byte_strings_may_be_tokens(case, tokens, seed):
     lexicon, text = case
-    rng, spelled = random.Random(seed), text.encode()
+    rng, text_bytes = random.Random(seed), text.encode()
     for _ in range(WAYS):  # pieces of the text itself, cut anywhere, with other tokens thrown in
-        cuts = sorted(rng.sample(range(len(spelled) + 1), min(len(spelled), rng.randint(0, 12))))
-        row = [spelled[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
+        cuts = sorted(rng.sample(range(len(text_bytes) + 1), min(len(text_bytes), rng.randint(0, 12))))
+        row = [text_bytes[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
         for _ in range(rng.choice([0, 0, 1, 4])):
             row.insert(rng.randint(0, len(row)), rng.choice(tokens))
         if any(token is not None for token in row):
@@ -88,22 +88,22 @@ def test_any_byte_strings_may_be_tokens(case, tokens, seed):
             check(PlanningTagger(lexicon, row), ids)
 
 
-@MANY
+@SETTINGS
 @given(cases(), st.integers(0, 2**32))
 def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_good(case, seed):
     vocabulary = Vocabulary.from_tokenizer([bytes([byte]) for byte in range(256)] + [b"let me", None, b"", b" so "])
     (lexicon, text), rng = case, random.Random(seed)
-    ids = Cutter(vocabulary.tokens).cut(text.encode(), rng, taste=0.5) or [65]
+    ids = Cutter(vocabulary.tokens).cut(text.encode(), rng, longest_share=0.5) or [65]
     ids.insert(rng.randrange(len(ids)), rng.choice([257, 258, 65]))
     tagger = PlanningTagger(lexicon, vocabulary)
-    stream, settled = tagger.stream(), []
+    stream, early_masks = tagger.stream(), []
     for end in range(1, len(ids) + 1):
         stream.feed(ids[end - 1])
         mask = stream.mask
-        assert mask.tolist() == oracle_mask([vocabulary.tokens[each] for each in ids[:end]], lexicon)
-        n_settled.append(mask[: stream.n_settled].tolist())
+        assert mask.tolist() == oracle_mask([vocabulary.tokens[token_id] for token_id in ids[:end]], lexicon)
+        early_masks.append(mask[: stream.n_settled].tolist())
     final = stream.mask.tolist()
-    assert all(final[: len(early)] == early for early in settled)
+    assert all(final[: len(early)] == early for early in early_masks)
 
 
 @pytest.mark.parametrize("family", [trained_bpe, trained_sentencepiece_bpe])
@@ -114,7 +114,7 @@ def test_bpe_dropout_changes_the_ids_and_not_what_is_marked(family):
     loose.model.dropout = 0.4
     vocabulary = Vocabulary.from_tokenizer(family())
 
-    @MANY
+    @SETTINGS
     @given(cases())
     def holds(case):
         lexicon, text = case
@@ -136,4 +136,4 @@ def test_a_real_vocabulary_marks_any_segmentation_of_the_same_text_alike():
     rng, cutter = random.Random(0), Cutter(tagger.vocabulary.tokens)
     check(tagger, encode(deepseek(), text))
     for way in range(200):
-        check(tagger, cutter.cut(text.encode(), rng, taste=way / 200))
+        check(tagger, cutter.cut(text.encode(), rng, longest_share=way / 200))

@@ -31,13 +31,13 @@ METADATA = {
 }
 
 
-def written(path, rows=ROWS) -> object:
+def write_example(path, rows=ROWS) -> object:
     write_masks(path, rows, LEXICON, VOCABULARY)
     return path
 
 
-def plain(row: MaskRow) -> tuple:
-    """A row as values that compare; the file keeps start, end and label of a span."""
+def as_tuple(row: MaskRow) -> tuple:
+    """Return a row in a form that compares; the file keeps start, end and label of a span."""
     spans = [(span.start, span.end, span.label) for span in row.spans]
     return row.id, np.asarray(row.token_ids).tolist(), np.asarray(row.planning_mask).tolist(), spans
 
@@ -57,31 +57,31 @@ tokens = st.lists(st.tuples(st.integers(0, 2**31 - 1), st.booleans()), max_size=
 ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
 
 
-@given(made=st.lists(st.tuples(ids, tokens, st.lists(spans, max_size=3)), max_size=5))
+@given(row_parts=st.lists(st.tuples(ids, tokens, st.lists(spans, max_size=3)), max_size=5))
 @settings(max_examples=60)
-def test_what_is_written_is_read_back_equal(made, folder):
+def test_rows_are_read_back_equal(row_parts, folder):
     rows = [
-        MaskRow(name, [each for each, _ in pairs], [planning for _, planning in pairs], tuple(marked))
-        for name, pairs, marked in made
+        MaskRow(trace_id, [token_id for token_id, _ in pairs], [mark for _, mark in pairs], tuple(row_spans))
+        for trace_id, pairs, row_spans in row_parts
     ]
     path = folder / "masks.parquet"
     assert write_masks(path, iter(rows), LEXICON, VOCABULARY) == len(rows)
-    read = read_masks(path)
-    assert len(read) == len(rows)
-    assert [plain(row) for row in read] == [plain(row) for row in rows]
+    reader = read_masks(path)
+    assert len(reader) == len(rows)
+    assert [as_tuple(row) for row in reader] == [as_tuple(row) for row in rows]
 
 
-def test_arrays_come_back_in_their_types_and_again_at_the_next_reading(tmp_path):
-    read = read_masks(written(tmp_path / "masks.parquet"))
+def test_arrays_have_their_types_at_every_reading(tmp_path):
+    reader = read_masks(write_example(tmp_path / "masks.parquet"))
     for _ in range(2):
-        first, empty, last = read
+        first, empty, last = reader
         assert (first.token_ids.dtype, first.planning_mask.dtype) == (np.int32, np.bool_)
         assert (len(empty.token_ids), len(empty.planning_mask), empty.spans) == (0, 0, ())
         assert last.spans == (Span(3, 9, "branching"), Span(3, 5, "deduction"))
 
 
-def test_the_file_says_what_the_masks_are_of(tmp_path):
-    path = written(tmp_path / "masks.parquet")
+def test_the_metadata_name_lexicon_and_tokenizer(tmp_path):
+    path = write_example(tmp_path / "masks.parquet")
     assert dict(read_masks(path).metadata) == METADATA
     stored = pq.read_schema(path).metadata
     assert (stored[b"format"], stored[b"version"]) == (b"sgram-masks", b"1")
@@ -96,7 +96,7 @@ def test_a_name_that_is_no_unicode_is_written_as_escapes(tmp_path):
 
 
 def test_other_tools_read_plain_columns(tmp_path):
-    path = written(tmp_path / "masks.parquet")
+    path = write_example(tmp_path / "masks.parquet")
     first = {
         "id": "a",
         "token_ids": [0, 1, 2],
@@ -114,33 +114,33 @@ def test_other_tools_read_plain_columns(tmp_path):
 
 def test_datasets_reads_the_file(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets", reason="the datasets package is not installed")
-    path = written(tmp_path / "masks.parquet")
+    path = write_example(tmp_path / "masks.parquet")
     loaded = datasets.load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path))
     assert loaded[0]["planning_mask"] == [True, False, False]
     assert loaded["token_ids"][2] == [2**31 - 1]
 
 
 def test_equal_rows_give_equal_bytes_whatever_arrays_they_come_in(tmp_path):
-    one = written(tmp_path / "one.parquet")
+    first = write_example(tmp_path / "one.parquet")
     lists = [
-        MaskRow(row.id, [int(each) for each in row.token_ids], np.array(row.planning_mask, bool), row.spans)
+        MaskRow(row.id, [int(token_id) for token_id in row.token_ids], np.array(row.planning_mask, bool), row.spans)
         for row in ROWS
     ]
-    two = written(tmp_path / "two.parquet", lists)
-    assert one.read_bytes() == two.read_bytes()
+    second = write_example(tmp_path / "two.parquet", lists)
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_rows_are_written_as_they_come_in_groups_of_16_mib(tmp_path):
     # 5 bytes a token: 1,200,000 tokens are 6 MB, so every third row ends a group
     ids, mask = np.arange(1_200_000) % 9, np.zeros(1_200_000, bool)
-    path = written(tmp_path / "masks.parquet", (MaskRow(str(number), ids, mask) for number in range(4)))
+    path = write_example(tmp_path / "masks.parquet", (MaskRow(str(number), ids, mask) for number in range(4)))
     groups = pq.ParquetFile(path).metadata
-    assert [groups.row_group(place).num_rows for place in range(groups.num_row_groups)] == [3, 1]
+    assert [groups.row_group(index).num_rows for index in range(groups.num_row_groups)] == [3, 1]
     assert [row.id for row in read_masks(path)] == ["0", "1", "2", "3"]
 
 
 def test_a_source_that_fails_leaves_the_old_file(tmp_path):
-    path = written(tmp_path / "masks.parquet")
+    path = write_example(tmp_path / "masks.parquet")
     before = path.read_bytes()
 
     def failing():
@@ -150,24 +150,24 @@ def test_a_source_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(InputError, match="no more"):
         write_masks(path, failing(), LEXICON, VOCABULARY)
     assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["masks.parquet"]
+    assert [file.name for file in tmp_path.iterdir()] == ["masks.parquet"]
 
 
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        (MaskRow("x", [1, 2], [True]), r"token_ids has the shape \(2,\), planning_mask \(1,\)"),
-        (MaskRow("x", [[1]], [[True]]), r"both are \(T,\)"),
-        (MaskRow("x", [-1], [True]), "something else than token ids"),
-        (MaskRow("x", [2**31], [True]), "something else than token ids"),
-        (MaskRow("x", [0.5], [True]), "something else than token ids"),
-        (MaskRow("x", [1], [1]), "planning_mask holds int64, not bool"),
-        (MaskRow("x", [1], [True], (Span(4, 4, "other"),)), "a span does not start before its end"),
-        (MaskRow("", [1], [True]), "its id is no text, or empty"),
+        (MaskRow("x", [1, 2], [True]), r"must both have shape \(T,\) \(got \(2,\) and \(1,\)\)"),
+        (MaskRow("x", [[1]], [[True]]), r"must both have shape \(T,\) \(got \(1, 1\) and \(1, 1\)\)"),
+        (MaskRow("x", [-1], [True]), r"token_ids must be integers from 0 to 2\^31 - 1"),
+        (MaskRow("x", [2**31], [True]), r"token_ids must be integers from 0 to 2\^31 - 1"),
+        (MaskRow("x", [0.5], [True]), r"token_ids must be integers from 0 to 2\^31 - 1"),
+        (MaskRow("x", [1], [1]), r"planning_mask must be bool \(got int64\)"),
+        (MaskRow("x", [1], [True], (Span(4, 4, "other"),)), "a span must have 0 <= start < end"),
+        (MaskRow("", [1], [True]), "id must be a non-empty string"),
     ],
 )
-def test_a_row_that_is_none_is_told_by_number_and_trace(row, fault, tmp_path):
-    with pytest.raises(UsageError, match=rf"^row 2 \(trace '{row.id}'\) is no row of masks: .*{fault}"):
+def test_an_invalid_row_is_an_error_with_its_number_and_trace(row, fault, tmp_path):
+    with pytest.raises(UsageError, match=rf"^invalid mask row 2 \(trace '{row.id}'\): .*{fault}"):
         write_masks(tmp_path / "masks.parquet", [ROWS[0], row], LEXICON, VOCABULARY)
     assert not (tmp_path / "masks.parquet").exists()
 
@@ -180,35 +180,37 @@ def test_another_ending_than_parquet_is_refused(tmp_path):
 # -- files that are no masks ----------------------------------------------------------------------------
 
 
-def stored(path, metadata=None, **columns):
-    """A Parquet file with the columns of masks, some of them replaced (None: left out)."""
-    given = {"id": ["a"], "token_ids": [[1]], "planning_mask": [[True]], "spans": [[]]} | columns
-    kept = {name: values for name, values in given.items() if values is not None}
+def store_columns(path, metadata=None, **columns):
+    """Write a Parquet file with the columns of masks, some of them replaced (None: left out)."""
+    replaced = {"id": ["a"], "token_ids": [[1]], "planning_mask": [[True]], "spans": [[]]} | columns
+    contents = {name: column for name, column in replaced.items() if column is not None}
     kinds = {"spans": pa.list_(pa.struct({"start": pa.int32(), "end": pa.int32(), "label": pa.string()}))}
-    arrays = {name: pa.array(values, kinds.get(name)) for name, values in kept.items()}
-    told = {"format": "sgram-masks", "version": "1", **METADATA} | (metadata or {})
-    table = pa.table(arrays).replace_schema_metadata({key: one for key, one in told.items() if one is not None})
+    arrays = {name: pa.array(column, kinds.get(name)) for name, column in contents.items()}
+    all_metadata = {"format": "sgram-masks", "version": "1", **METADATA} | (metadata or {})
+    table = pa.table(arrays).replace_schema_metadata(
+        {key: text for key, text in all_metadata.items() if text is not None}
+    )
     pq.write_table(table, path)
     return path
 
 
-def test_the_file_made_here_is_good_when_nothing_is_replaced(tmp_path):
-    (row,) = read_masks(stored(tmp_path / "masks.parquet"))
-    assert plain(row) == ("a", [1], [True], [])
+def test_the_stored_file_is_valid_when_nothing_is_replaced(tmp_path):
+    (row,) = read_masks(store_columns(tmp_path / "masks.parquet"))
+    assert as_tuple(row) == ("a", [1], [True], [])
 
 
 @pytest.mark.parametrize(
     ("metadata", "columns", "fault"),
     [
-        ({"format": None}, {}, "holds no planning masks; write them with sgram tag"),
-        ({"version": "2"}, {}, "is of format version 2, this sgram reads 1"),
-        ({"lexicon_digest": None, "sgram": None}, {}, "has no lexicon_digest, sgram;"),
-        ({}, {"spans": None}, "has no spans;"),
+        ({"format": None}, {}, " contains no planning masks; write them with sgram tag"),
+        ({"version": "2"}, {}, " has format version 2, but this sgram reads version 1"),
+        ({"lexicon_digest": None, "sgram": None}, {}, ": missing lexicon_digest, sgram;"),
+        ({}, {"spans": None}, ": missing spans;"),
     ],
 )
-def test_another_file_is_told_when_it_is_opened(metadata, columns, fault, tmp_path):
-    path = stored(tmp_path / "masks.parquet", metadata, **columns)
-    with pytest.raises(InputError, match=rf"masks\.parquet {fault}"):
+def test_a_file_without_masks_is_refused_when_it_is_opened(metadata, columns, fault, tmp_path):
+    path = store_columns(tmp_path / "masks.parquet", metadata, **columns)
+    with pytest.raises(InputError, match=rf"masks\.parquet{fault}"):
         read_masks(path)
 
 
@@ -216,34 +218,39 @@ def test_another_file_is_told_when_it_is_opened(metadata, columns, fault, tmp_pa
     ("columns", "fault"),
     [
         ({"id": [None]}, "row 1: id is null"),
-        ({"token_ids": [None]}, "row 1: token_ids is null, or holds a null"),
-        ({"token_ids": [[None]]}, "row 1: token_ids is null, or holds a null"),
+        ({"token_ids": [None]}, "row 1: token_ids is null or contains a null"),
+        ({"token_ids": [[None]]}, "row 1: token_ids is null or contains a null"),
         ({"planning_mask": [[None]]}, "row 1: planning_mask is null"),
-        ({"planning_mask": [[True, False]]}, "row 1: 1 token ids, but 2 values of the mask"),
-        ({"spans": [None]}, "row 1: spans is null, or holds a null"),
-        ({"spans": [[None]]}, "row 1: spans is null, or holds a null"),
-        ({"spans": [[{"start": 0, "end": None, "label": "x"}]]}, "row 1: spans is null, or holds a null"),
-        ({"spans": [[{"start": 2, "end": 2, "label": "x"}]]}, "row 1: a span does not start before its end"),
-        ({"token_ids": [[2**40]]}, "cannot be read as planning masks: .*after row 0"),
-        ({"planning_mask": [["yes"]]}, "cannot be read as planning masks: .*after row 0"),
+        (
+            {"planning_mask": [[True, False]]},
+            r"row 1: token_ids and planning_mask must have one length \(got 1 and 2\)",
+        ),
+        ({"spans": [None]}, "row 1: spans is null or contains a null"),
+        ({"spans": [[None]]}, "row 1: spans is null or contains a null"),
+        ({"spans": [[{"start": 0, "end": None, "label": "x"}]]}, "row 1: spans is null or contains a null"),
+        ({"spans": [[{"start": 2, "end": 2, "label": "x"}]]}, "row 1: a span must have 0 <= start < end"),
+        ({"token_ids": [[2**40]]}, "cannot read planning masks from .*after row 0"),
+        ({"planning_mask": [["yes"]]}, "cannot read planning masks from .*after row 0"),
     ],
 )
-def test_a_row_at_fault_is_told_with_its_number(columns, fault, tmp_path):
-    read = read_masks(stored(tmp_path / "masks.parquet", **columns))
-    with pytest.raises(InputError, match=rf"masks\.parquet.*{fault}"):
-        list(read)
+def test_an_invalid_stored_row_is_an_error_with_its_number(columns, fault, tmp_path):
+    reader = read_masks(store_columns(tmp_path / "masks.parquet", **columns))
+    with pytest.raises(InputError, match=rf"(?=.*masks\.parquet).*{fault}"):
+        list(reader)
 
 
 def test_the_number_of_a_row_counts_from_the_file_s_start(tmp_path):
     n = 150  # more than are read at a time
     mask = [[True]] * (n - 1) + [[True, False]]
-    path = stored(tmp_path / "masks.parquet", id=["a"] * n, token_ids=[[1]] * n, planning_mask=mask, spans=[[]] * n)
-    with pytest.raises(InputError, match=f"row {n}: 1 token ids"):
+    path = store_columns(
+        tmp_path / "masks.parquet", id=["a"] * n, token_ids=[[1]] * n, planning_mask=mask, spans=[[]] * n
+    )
+    with pytest.raises(InputError, match=f"row {n}: token_ids and planning_mask must have one length"):
         list(read_masks(path))
 
 
 def test_wider_types_are_read_as_ours(tmp_path):
-    table = pq.read_table(stored(tmp_path / "masks.parquet"))
+    table = pq.read_table(store_columns(tmp_path / "masks.parquet"))
     wide = pa.schema(
         [("id", pa.large_string()), ("token_ids", pa.large_list(pa.int64())), *list(table.schema)[2:]],
         metadata=table.schema.metadata,
@@ -254,20 +261,20 @@ def test_wider_types_are_read_as_ours(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not Parquet", b"PAR1 cut PAR1"])
-def test_what_is_no_parquet_is_told(content, tmp_path):
+def test_a_file_that_is_no_parquet_is_refused(content, tmp_path):
     (tmp_path / "masks.parquet").write_bytes(content)
-    with pytest.raises(InputError, match=r"masks\.parquet cannot be read as planning masks: .*; check the path"):
+    with pytest.raises(InputError, match=r"cannot read planning masks from .*masks\.parquet: .*; check the path"):
         read_masks(tmp_path / "masks.parquet")
-    with pytest.raises(InputError, match=r"missing\.parquet cannot be read"):
+    with pytest.raises(InputError, match=r"cannot read planning masks from .*missing\.parquet"):
         read_masks(tmp_path / "missing.parquet")
 
 
-def test_damage_in_the_middle_is_told(tmp_path):
-    path = written(
+def test_damage_in_the_middle_is_an_error(tmp_path):
+    path = write_example(
         tmp_path / "masks.parquet", [MaskRow(str(n), np.arange(999) + n, np.arange(999) % n == 0) for n in range(1, 99)]
     )
     data = bytearray(path.read_bytes())
     data[1000:3000] = bytes(2000)
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"masks\.parquet cannot be read as planning masks: .*after row 0"):
+    with pytest.raises(InputError, match=r"cannot read planning masks from .*masks\.parquet: .*after row 0"):
         list(read_masks(path))

@@ -5,7 +5,7 @@ import pytest
 
 from sgram.errors import MissingExtraError, UsageError
 from sgram.lexicon import Lexicon
-from sgram.tagging.span_frames import spans_frame, to_frame
+from sgram.tagging.span_frames import spans_to_frame, traces_to_frame
 from sgram.tagging.spans import Span, find_spans
 from sgram.traces import Trace
 
@@ -23,8 +23,8 @@ def cluster(gram: str) -> int:
     return LEXICON.find(gram)[0].id
 
 
-def test_spans_become_rows_with_the_words_as_they_stand_in_the_text():
-    frame = to_frame(find_spans(TEXT, LEXICON), TEXT)
+def test_spans_become_rows_with_their_characters_in_the_text():
+    frame = spans_to_frame(find_spans(TEXT, LEXICON), TEXT)
     assert frame.values.tolist() == [
         [0, 4, "backtracking", cluster("wait"), "wait", "Wait"],
         [6, 18, "backtracking", cluster("let me see"), "let me see", "let — me see"],
@@ -34,26 +34,26 @@ def test_spans_become_rows_with_the_words_as_they_stand_in_the_text():
 
 
 def test_without_the_text_there_is_no_column_for_it():
-    frame = to_frame([Span(0, 4, "other")])
+    frame = spans_to_frame([Span(0, 4, "other")])
     assert list(frame.columns) == ["start", "end", "label", "cluster", "gram"]
-    assert frame.cluster.isna().all()  # a span from a masks file has neither
+    assert frame.cluster.isna().all()  # a span from a masks file has no cluster and no gram
     assert frame.gram.isna().all()
 
 
 def test_no_spans_make_an_empty_table_of_the_same_types():
-    assert kinds(to_frame([], TEXT)) == KINDS
-    assert len(to_frame(iter([]))) == 0
-    assert kinds(spans_frame([], LEXICON)) == TRACE_KINDS | KINDS
-    assert kinds(spans_frame([Trace(id="a", text="nothing here")], LEXICON)) == TRACE_KINDS | KINDS
+    assert kinds(spans_to_frame([], TEXT)) == KINDS
+    assert len(spans_to_frame(iter([]))) == 0
+    assert kinds(traces_to_frame([], LEXICON)) == TRACE_KINDS | KINDS
+    assert kinds(traces_to_frame([Trace(id="a", text="nothing here")], LEXICON)) == TRACE_KINDS | KINDS
 
 
-def test_traces_become_rows_that_say_what_is_known_of_them():
+def test_traces_become_rows_with_their_fields():
     traces = [
         Trace(id="a", text="so wait", group="g", model="m", step=3, correct=False),
         Trace(id="b", text="none"),
         Trace(id="c", text="Let me. WAIT"),
     ]
-    frame = spans_frame(iter(traces), LEXICON)
+    frame = traces_to_frame(iter(traces), LEXICON)
     assert frame[["id", "start", "end", "gram", "text"]].values.tolist() == [
         ["a", 3, 7, "wait", "wait"],
         ["c", 0, 6, "let me", "Let me"],
@@ -62,16 +62,16 @@ def test_traces_become_rows_that_say_what_is_known_of_them():
     assert kinds(frame) == TRACE_KINDS | KINDS
     assert frame.loc[0, ["group", "model", "step", "correct"]].tolist() == ["g", "m", 3, False]
     assert frame.loc[1, ["group", "model", "step", "correct"]].isna().all()
-    # what a notebook asks
+    # as a notebook uses it
     assert frame.groupby("gram").id.nunique().to_dict() == {"let me": 1, "wait": 2}
 
 
-def test_one_trace_alone_is_told():
-    with pytest.raises(UsageError, match=r"takes traces, not one trace; write \[trace\]"):
-        spans_frame(Trace(id="a", text="wait"), LEXICON)
+def test_one_trace_alone_is_refused():
+    with pytest.raises(UsageError, match=r"must be several traces \(got one trace\); write \[trace\]"):
+        traces_to_frame(Trace(id="a", text="wait"), LEXICON)
 
 
-def test_a_missing_library_is_told_with_its_pip_line(monkeypatch):
+def test_a_missing_library_is_an_error_with_its_pip_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sgram\[pandas\]'"):
-        to_frame([])
+        spans_to_frame([])

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,15 +19,13 @@ from tests.builders import tokenizer_examples as examples
 
 
 class Tokenizer:
-    """Only what `decoder_settings` looks at."""
+    """An object with the only attribute that `decoder_settings` reads."""
 
     def __init__(self, decoder):
         self.decoder = decoder
 
 
-def spelling(decoder):
-    import json
-
+def read_spelling(decoder):
     return read_decoder(json.loads(decoder_settings(Tokenizer(decoder))))
 
 
@@ -35,9 +35,9 @@ def spelling(decoder):
 def test_every_byte_has_its_character_in_the_map():
     # The map of GPT-2: printable Latin-1 stands for itself, the other bytes, in order, for U+0100 and following.
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
+    unprintable = [byte for byte in range(256) if byte not in printable]
     assert [byte_level(chr(byte)) for byte in printable] == [bytes([byte]) for byte in printable]
-    assert [byte_level(chr(0x100 + place)) for place in range(68)] == [bytes([byte]) for byte in others]
+    assert [byte_level(chr(0x100 + index)) for index in range(68)] == [bytes([byte]) for byte in unprintable]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ CASES = [
 
 @pytest.mark.parametrize(("decoder", "tokens", "spelled", "strips"), CASES)
 def test_a_decoder_spells_each_token(decoder, tokens, spelled, strips):
-    found = spelling(decoder)
-    assert found(tokens) == spelled
-    assert found.strips_first_space is strips
+    spelling = read_spelling(decoder)
+    assert spelling(tokens) == spelled
+    assert spelling.strips_first_space is strips
 
 
 # A `Strip` at the end is left out: the library itself panics at a token shorter than what may be stripped.
@@ -112,25 +112,25 @@ SPELLED = [
 @example(tokens=["▁▁a", "▁"])
 @example(tokens=["▁", "##a"])
 def test_the_bytes_of_tokens_joined_are_what_the_decoder_makes_of_the_row(decoder, tokens):
-    found = spelling(decoder)
-    if tokens[0].startswith("##") and found.strips_first_space:  # WordPiece leaves the marks on a row's first token
+    spelling = read_spelling(decoder)
+    if tokens[0].startswith("##") and spelling.strips_first_space:  # WordPiece leaves the marks on a row's first token
         tokens = ["a", *tokens]
-    text = b"".join(found(tokens)).decode(errors="replace")
-    if found.strips_first_space:
+    text = b"".join(spelling(tokens)).decode(errors="replace")
+    if spelling.strips_first_space:
         text = text.removeprefix(" ")
     assert text == decoder.decode(tokens)
 
 
 def test_a_tokenizer_without_a_decoder_has_a_space_between_tokens():
-    found = read_decoder(None)
-    assert found(["Wait", ",", "let"]) == [b" Wait", b" ,", b" let"]
-    assert found.strips_first_space
+    spelling = read_decoder(None)
+    assert spelling(["Wait", ",", "let"]) == [b" Wait", b" ,", b" let"]
+    assert spelling.strips_first_space
 
 
 def test_an_added_token_of_a_byte_level_tokenizer_is_plain_text():
-    assert spelling(decoders.ByteLevel()).added("é Ġ") == "é Ġ".encode()
-    assert spelling(LLAMA).added("▁▁") == b"  "
-    assert spelling(decoders.WordPiece()).added("<think>") == b" <think>"
+    assert read_spelling(decoders.ByteLevel()).spell_added("é Ġ") == "é Ġ".encode()
+    assert read_spelling(LLAMA).spell_added("▁▁") == b"  "
+    assert read_spelling(decoders.WordPiece()).spell_added("<think>") == b" <think>"
 
 
 class Backwards:
@@ -158,13 +158,13 @@ class Backwards:
 )
 def test_a_decoder_that_looks_at_neighbors_is_refused(decoder, reason):
     with pytest.raises(CannotSpellError, match=reason):
-        spelling(decoder)
+        read_spelling(decoder)
 
 
 # -- sentencepiece and tiktoken --------------------------------------------------------------------------
 
 
-def test_a_processor_tells_what_its_pieces_are():
+def test_a_processor_says_what_its_pieces_are():
     processor = examples.exact_processor()
     tokens, strips = processor_tokens(processor)
     assert strips
@@ -179,7 +179,7 @@ def test_a_processor_tells_what_its_pieces_are():
 
 def test_unused_pieces_are_no_tokens():
     processor = examples.trained_processor()
-    kept = [processor.id_to_piece(place) for place in range(processor.get_piece_size())][:-1]
+    last_id = processor.get_piece_size() - 1
 
     class Restricted:
         """The processor with its last piece marked as unused."""
@@ -187,8 +187,8 @@ def test_unused_pieces_are_no_tokens():
         def __getattr__(self, name):
             return getattr(processor, name)
 
-        def is_unused(self, place):
-            return place == len(kept)
+        def is_unused(self, token_id):
+            return token_id == last_id
 
     assert processor_tokens(Restricted())[0][-1] is None
     assert processor_tokens(processor)[0][-1] is not None
@@ -212,7 +212,7 @@ def test_whether_a_processor_drops_the_first_space_is_found_out(options, strips)
 def test_an_encoding_has_the_bytes_themselves():
     tokens = encoding_tokens(examples.tiny_encoding())
     assert tokens[:256] == [bytes([byte]) for byte in range(256)]
-    assert tokens[256:300] == [None] * 44  # ids that no token has
+    assert tokens[256:300] == [None] * 44  # ids without a token
     assert tokens[300:303] == [b"th", b"the", b" the"]
     assert tokens[310:] == [None] * 11  # ten such ids and the special token
     assert len(tokens) == 321
@@ -222,7 +222,7 @@ def test_an_encoding_has_the_bytes_themselves():
 
 
 @pytest.mark.parametrize(
-    ("made", "token"),
+    ("build", "token"),
     [
         (examples.trained_unigram, "<unk>"),
         (examples.trained_wordpiece, "[UNK]"),
@@ -231,8 +231,8 @@ def test_an_encoding_has_the_bytes_themselves():
         (examples.trained_bpe, None),
     ],
 )
-def test_the_unknown_token_is_found_in_every_model(made, token):
-    tokenizer = made()
+def test_the_unknown_token_is_found_in_every_model(build, token):
+    tokenizer = build()
     assert unknown_ids(tokenizer.model) == ([] if token is None else [tokenizer.token_to_id(token)])
 
 

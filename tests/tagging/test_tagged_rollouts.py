@@ -1,4 +1,4 @@
-"""Rollouts with and without ids, through real tokenizers; masks held against offsets of the encoder."""
+"""Rollouts with and without ids, through real tokenizers; masks compared with the encoder's offsets."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from sgram.errors import InputError
 from sgram.files import data_path
 from sgram.lexicon import Lexicon
 from sgram.tagging import tagged_rollouts as rollouts
-from sgram.tagging.projection import project
+from sgram.tagging.projection import project_spans
 from sgram.tagging.spans import Span, find_spans
 from sgram.tagging.tagged_rollouts import RolloutTagger, TaggedTrace
 from sgram.traces import Trace, read_traces
@@ -20,50 +20,54 @@ TEXT = "But hold on, wait; let me re-read it. Wait"
 SAMPLE = list(read_traces(data_path("sample_traces.jsonl")))
 
 
-def encoded(text: str, tokenizer=None):
+def encode_text(text: str, tokenizer=None):
     return (tokenizer or trained_bpe()).encode(text, add_special_tokens=False)
 
 
-def tagged_one(trace: Trace, tokenizer=None) -> tuple[TaggedTrace, RolloutTagger]:
+def tag_trace(trace: Trace, tokenizer=None) -> tuple[TaggedTrace, RolloutTagger]:
     tagger = RolloutTagger(LEXICON, tokenizer or trained_bpe())
-    (one,) = tagger([trace])
-    return one, tagger
+    (tagged,) = tagger([trace])
+    return tagged, tagger
 
 
-@pytest.mark.parametrize("made", [trained_bpe, deepseek])
-def test_masks_of_encoded_texts_are_the_spans_projected_through_the_encoder_s_offsets(made):
-    tokenizer, lexicon = made(), Lexicon.load("wang2025")
+@pytest.mark.parametrize("build", [trained_bpe, deepseek])
+def test_masks_of_encoded_texts_are_the_spans_projected_through_the_encoder_s_offsets(build):
+    tokenizer, lexicon = build(), Lexicon.load("wang2025")
     tagger = RolloutTagger(lexicon, tokenizer)
     n_planning = 0
-    for trace, one in zip(SAMPLE, tagger(SAMPLE), strict=True):
-        encoding = encoded(trace.text, tokenizer)
-        assert one.trace is trace
-        assert one.spans == find_spans(trace.text, lexicon)
-        assert one.token_ids.tolist() == encoding.ids
-        assert one.planning_mask.tolist() == project(one.spans, trace.text, encoding.offsets).tolist()
-        n_planning += one.planning_mask.sum()
+    for trace, tagged in zip(SAMPLE, tagger(SAMPLE), strict=True):
+        encoding = encode_text(trace.text, tokenizer)
+        assert tagged.trace is trace
+        assert tagged.spans == find_spans(trace.text, lexicon)
+        assert tagged.token_ids.tolist() == encoding.ids
+        assert tagged.planning_mask.tolist() == project_spans(tagged.spans, trace.text, encoding.offsets).tolist()
+        n_planning += tagged.planning_mask.sum()
     assert n_planning > 500
-    assert (tagger.report.n_encoded, tagger.report.n_given, tagger.report.n_projected) == (len(SAMPLE), 0, 0)
+    assert (tagger.id_counts.n_encoded, tagger.id_counts.n_with_ids, tagger.id_counts.n_projected) == (
+        len(SAMPLE),
+        0,
+        0,
+    )
 
 
-def test_ids_that_a_rollout_holds_are_kept_and_tagged():
-    # cut as no encoder would: one byte a token
-    ids = [trained_bpe().token_to_id(each) for each in ("W", "a", "i", "t", ",", "Ġ", "x")]
-    one, tagger = tagged_one(Trace(id="a", text="Wait, x", token_ids=tuple(ids)))
-    assert one.token_ids.tolist() == ids
-    assert one.planning_mask.tolist() == [True] * 4 + [False] * 3
-    assert one.counts() == (4, 7)
-    assert (tagger.report.n_given, tagger.report.n_encoded, tagger.report.n_unlike_text) == (1, 0, 0)
+def test_the_ids_of_a_rollout_are_tagged_unchanged():
+    # split as no encoder would: one byte per token
+    ids = [trained_bpe().token_to_id(token) for token in ("W", "a", "i", "t", ",", "Ġ", "x")]
+    tagged, tagger = tag_trace(Trace(id="a", text="Wait, x", token_ids=tuple(ids)))
+    assert tagged.token_ids.tolist() == ids
+    assert tagged.planning_mask.tolist() == [True] * 4 + [False] * 3
+    assert tagged.count_units() == (4, 7)
+    assert (tagger.id_counts.n_with_ids, tagger.id_counts.n_encoded, tagger.id_counts.n_mismatched) == (1, 0, 0)
 
 
 def test_rollouts_with_and_without_ids_may_be_mixed():
     bare = Trace(id="a", text=TEXT)
-    whole = Trace(id="b", text=TEXT, token_ids=tuple(encoded(TEXT).ids))
+    whole = Trace(id="b", text=TEXT, token_ids=tuple(encode_text(TEXT).ids))
     tagger = RolloutTagger(LEXICON, trained_bpe())
-    found = list(tagger([bare, whole, replace(bare, id="c"), replace(whole, id="d")]))
-    assert [one.trace.id for one in found] == ["a", "b", "c", "d"]
-    assert len({tuple(one.planning_mask.tolist()) for one in found}) == 1
-    assert (tagger.report.n_given, tagger.report.n_encoded, tagger.report.n_unlike_text) == (2, 2, 0)
+    tagged_traces = list(tagger([bare, whole, replace(bare, id="c"), replace(whole, id="d")]))
+    assert [tagged.trace.id for tagged in tagged_traces] == ["a", "b", "c", "d"]
+    assert len({tuple(tagged.planning_mask.tolist()) for tagged in tagged_traces}) == 1
+    assert (tagger.id_counts.n_with_ids, tagger.id_counts.n_encoded, tagger.id_counts.n_mismatched) == (2, 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -77,75 +81,83 @@ def test_rollouts_with_and_without_ids_may_be_mixed():
     ],
 )
 def test_ids_that_do_not_spell_the_text_are_counted_and_followed(text, spelled):
-    ids = (*encoded(TEXT).ids, trained_bpe().token_to_id("<|endoftext|>"))
-    one, tagger = tagged_one(Trace(id="a", text=text, token_ids=ids))
-    assert tagger.report.n_unlike_text == (not spelled)
-    assert one.planning_mask.tolist() == [*project(find_spans(TEXT, LEXICON), TEXT, encoded(TEXT).offsets), False]
-    assert one.spans == find_spans(text, LEXICON)  # spans are always of the trace's own text
+    ids = (*encode_text(TEXT).ids, trained_bpe().token_to_id("<|endoftext|>"))
+    tagged, tagger = tag_trace(Trace(id="a", text=text, token_ids=ids))
+    assert tagger.id_counts.n_mismatched == (not spelled)
+    assert tagged.planning_mask.tolist() == [
+        *project_spans(find_spans(TEXT, LEXICON), TEXT, encode_text(TEXT).offsets),
+        False,
+    ]
+    assert tagged.spans == find_spans(text, LEXICON)  # spans are always of the trace's own text
 
 
-def test_an_id_that_the_tokenizer_does_not_have_is_told_with_the_trace():
+def test_an_id_out_of_range_is_an_error_that_names_the_trace():
     n_ids = trained_bpe().get_vocab_size()
     traces = [Trace(id="good", text="a"), Trace(id="b\x1bd", text="x", token_ids=(3, n_ids))]
     tagger = RolloutTagger(LEXICON, trained_bpe(), "small")
     with pytest.raises(
         InputError,
-        match=rf"^trace 'b\\x1bd' holds the token id {n_ids}, but the tokenizer small has {n_ids} ids; name the token",
+        match=rf"^trace 'b\\x1bd' has the token id {n_ids}, but the tokenizer small has {n_ids} ids; name the token",
     ):
         list(tagger(traces))
 
 
 def test_an_empty_rollout_has_an_empty_mask():
     for trace in (Trace(id="a", text=""), Trace(id="b", text="", token_ids=())):
-        one, tagger = tagged_one(trace)
-        assert (one.spans, one.token_ids.shape, one.planning_mask.shape, one.counts()) == ([], (0,), (0,), (0, 0))
-        assert tagger.report.n_unlike_text == 0
+        tagged, tagger = tag_trace(trace)
+        assert (tagged.spans, tagged.token_ids.shape, tagged.planning_mask.shape, tagged.count_units()) == (
+            [],
+            (0,),
+            (0,),
+            (0, 0),
+        )
+        assert tagger.id_counts.n_mismatched == 0
 
 
 def test_a_tokenizer_that_loses_text_is_tagged_through_its_offsets():
     # WordPiece loses the line break, which ends the sentence between "let" and "me"
     text = "Let me see: let\nme WAIT"
-    for made in (trained_wordpiece, minilm):
-        one, tagger = tagged_one(Trace(id="a", text=text), made())
-        words = [text[start:end] for start, end in encoded(text, made()).offsets]
-        planning = [word for word, marked in zip(words, one.planning_mask, strict=True) if marked]
+    for build in (trained_wordpiece, minilm):
+        tagged, tagger = tag_trace(Trace(id="a", text=text), build())
+        words = [text[start:end] for start, end in encode_text(text, build()).offsets]
+        planning = [word for word, marked in zip(words, tagged.planning_mask, strict=True) if marked]
         assert "".join(planning) == "LetmeWAIT"
-        assert (tagger.report.n_encoded, tagger.report.n_projected) == (1, 1)
+        assert (tagger.id_counts.n_encoded, tagger.id_counts.n_projected) == (1, 1)
 
 
-def test_ids_of_such_a_tokenizer_are_followed_all_the_same():
+def test_ids_of_a_tokenizer_that_loses_text_are_followed():
     text = "Let me see"
-    ids = tuple(encoded(text, trained_wordpiece()).ids)
-    one, tagger = tagged_one(Trace(id="a", text=text, token_ids=ids), trained_wordpiece())
-    assert tagger.report.n_projected == 0
-    assert one.planning_mask.any()
+    ids = tuple(encode_text(text, trained_wordpiece()).ids)
+    tagged, tagger = tag_trace(Trace(id="a", text=text, token_ids=ids), trained_wordpiece())
+    assert tagger.id_counts.n_projected == 0
+    assert tagged.planning_mask.any()
 
 
 def test_unigram_with_its_own_normal_form_is_projected_on_the_text_as_it_stands():
     text = "ｗａｉｔ  ² let   me"  # full-width letters become ASCII, spaces one
-    one, tagger = tagged_one(Trace(id="a", text=text), trained_unigram())
-    assert tagger.report.n_projected == 1
-    offsets = np.array(encoded(text, trained_unigram()).offsets)
-    covered = {at for start, end in offsets[one.planning_mask] for at in range(start, end)}
-    assert one.spans == [Span(8, 16, "backtracking", LEXICON.find("let me")[0].id, "let me")]
+    tagged, tagger = tag_trace(Trace(id="a", text=text), trained_unigram())
+    assert tagger.id_counts.n_projected == 1
+    offsets = np.array(encode_text(text, trained_unigram()).offsets)
+    covered = {position for start, end in offsets[tagged.planning_mask] for position in range(start, end)}
+    assert tagged.spans == [Span(8, 16, "backtracking", LEXICON.find("let me")[0].id, "let me")]
     assert covered >= {8, 9, 10, 14, 15}
     assert not covered & set(range(7))
 
 
 def test_without_a_tokenizer_there_are_spans_alone():
     tagger = RolloutTagger(LEXICON)
-    (one,) = tagger([Trace(id="a", text=TEXT, token_ids=(1, 2))])
-    assert (one.token_ids, one.planning_mask, tagger.vocabulary) == (None, None, None)
+    (tagged,) = tagger([Trace(id="a", text=TEXT, token_ids=(1, 2))])
+    assert (tagged.token_ids, tagged.planning_mask, tagger.vocabulary) == (None, None, None)
     # "wait", "letmere-readit", "Wait" of "Butholdon,wait;letmere-readit.Wait"
-    assert one.counts() == (22, 34)
+    assert tagged.count_units() == (22, 34)
 
 
 def test_rows_are_those_of_the_masks_file():
-    one, tagger = tagged_one(Trace(id="a", text=TEXT))
-    row = one.row()
-    assert (row.id, row.spans) == ("a", tuple(one.spans))
-    assert row.token_ids is one.token_ids
-    assert row.planning_mask is one.planning_mask
+    tagged, tagger = tag_trace(Trace(id="a", text=TEXT))
+    row = tagged.mask_row()
+    assert (row.id, row.spans) == ("a", tuple(tagged.spans))
+    assert row.token_ids is tagged.token_ids
+    assert row.planning_mask is tagged.planning_mask
     assert tagger.vocabulary.name == "tokenizers BPE"
     assert RolloutTagger(LEXICON, trained_bpe(), "mine").vocabulary.name == "mine"
     assert RolloutTagger(LEXICON, trained_bpe(), "mine").vocabulary.digest == tagger.vocabulary.digest
@@ -154,25 +166,26 @@ def test_rows_are_those_of_the_masks_file():
 @pytest.mark.parametrize(("rows", "characters"), [(1, 1 << 20), (2, 1 << 20), (64, 1), (64, 1 << 20)])
 def test_the_size_of_batches_changes_nothing(rows, characters, monkeypatch):
     traces = [
-        replace(trace, token_ids=tuple(encoded(trace.text).ids)) if number % 3 else trace
+        replace(trace, token_ids=tuple(encode_text(trace.text).ids)) if number % 3 else trace
         for number, trace in enumerate(SAMPLE[:7])
     ]
-    wanted = [one.planning_mask.tolist() for one in RolloutTagger(LEXICON, trained_bpe())(traces)]
+    expected = [tagged.planning_mask.tolist() for tagged in RolloutTagger(LEXICON, trained_bpe())(traces)]
     monkeypatch.setattr(rollouts, "_BATCH_ROWS", rows)
     monkeypatch.setattr(rollouts, "_BATCH_CHARS", characters)
-    found = list(RolloutTagger(LEXICON, trained_bpe())(iter(traces)))
-    assert [one.planning_mask.tolist() for one in found] == wanted
-    assert [one.trace.id for one in found] == [trace.id for trace in traces]
+    tagged_traces = list(RolloutTagger(LEXICON, trained_bpe())(iter(traces)))
+    assert [tagged.planning_mask.tolist() for tagged in tagged_traces] == expected
+    assert [tagged.trace.id for tagged in tagged_traces] == [trace.id for trace in traces]
 
 
-def test_traces_are_taken_a_batch_at_a_time():
-    taken = []
+def test_traces_are_read_one_batch_at_a_time():
+    n_read = 0
 
     def endless():
+        nonlocal n_read
         while True:
-            taken.append(1)
-            yield Trace(id=str(len(taken)), text="wait")
+            n_read += 1
+            yield Trace(id=str(n_read), text="wait")
 
-    found = RolloutTagger(LEXICON)(endless())
-    assert next(found).trace.id == "1"
-    assert len(taken) == 64
+    tagged_traces = RolloutTagger(LEXICON)(endless())
+    assert next(tagged_traces).trace.id == "1"
+    assert n_read == 64

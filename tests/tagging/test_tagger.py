@@ -38,7 +38,7 @@ def test_a_mask_has_the_shape_of_its_ids(tagger, dtype):
     assert both.tolist() == [[True, False, True, True, False], [False, False, False, False, True]]
 
 
-def test_lists_do_as_well(tagger):
+def test_lists_are_accepted(tagger):
     assert tagger([LET, ME]).tolist() == [True, True]
     assert tagger([[LET, ME], [ME, LET]]).tolist() == [[True, True], [False, False]]
 
@@ -54,13 +54,13 @@ def test_tensors_come_back_as_tensors_on_their_device(tagger, dtype):
     assert (tagger(ids.t().contiguous().t()) == mask).all()  # however it lies in memory
 
 
-def test_arrays_that_may_not_be_written_or_lie_apart_are_read_all_the_same(tagger):
+def test_read_only_and_strided_arrays_are_accepted(tagger):
     row = np.array([WAIT, 0, COMMA, 0, LET, 0, ME, 0])
     row.flags.writeable = False
     assert tagger(row[::2]).tolist() == [True, False, True, True]
 
 
-def test_rows_of_any_lengths_are_tagged_each_by_itself(tagger):
+def test_rows_of_any_lengths_are_tagged_independently(tagger):
     masks = tagger.tag_rows([[LET], [], [ME, WAIT], np.array([LET, ME], np.int32), (LET, ME)])
     assert [mask.tolist() for mask in masks] == [[False], [], [False, False], [True, True], [True, True]]
     assert tagger.tag_rows([]) == []
@@ -68,40 +68,40 @@ def test_rows_of_any_lengths_are_tagged_each_by_itself(tagger):
 
 
 def test_the_host_and_any_number_of_threads_give_the_same_bits(monkeypatch):
-    monkeypatch.setattr("sgram.tagging.tagger._WORTH_A_THREAD", 1 << 12)
+    monkeypatch.setattr("sgram.tagging.tagger._MIN_TOKENS_PER_THREAD", 1 << 12)
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 11, (64, 4096))
-    one, many = (PlanningTagger(LEXICON, TOKENS, workers=n) for n in (1, 7))
-    assert (one(ids) == many(ids)).all()
-    assert (one.labels(ids) == many.labels(ids)).all()
-    alone = np.stack([one(row) for row in ids[:3]])
-    assert (one(ids)[:3] == alone).all()
+    single, threaded = (PlanningTagger(LEXICON, TOKENS, workers=n) for n in (1, 7))
+    assert (single(ids) == threaded(ids)).all()
+    assert (single.labels(ids) == threaded.labels(ids)).all()
+    alone = np.stack([single(row) for row in ids[:3]])
+    assert (single(ids)[:3] == alone).all()
 
 
 def test_threads_may_share_a_tagger(tagger):
     rng = np.random.default_rng(1)
     rows = [rng.integers(0, 11, 5_000) for _ in range(8)]
-    wanted = [tagger(row).tolist() for row in rows]
-    found = [None] * 8
+    expected = [tagger(row).tolist() for row in rows]
+    masks = [None] * 8
 
-    def tag(place):
+    def tag(row):
         for _ in range(20):
-            found[place] = tagger(rows[place]).tolist()
+            masks[row] = tagger(rows[row]).tolist()
 
-    threads = [threading.Thread(target=tag, args=(place,)) for place in range(8)]
+    threads = [threading.Thread(target=tag, args=(row,)) for row in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == wanted
+    assert masks == expected
 
 
-def test_a_lexicon_may_be_named(tagger):
+def test_a_lexicon_may_be_a_preset_name(tagger):
     assert PlanningTagger("wang2025", TOKENS).lexicon == Lexicon.load("wang2025")
     assert "11 ids" in repr(tagger)
 
 
-# -- what holds no text ----------------------------------------------------------------------------------
+# -- tokens without text ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pad", [END, 0, -100, 999])
@@ -140,7 +140,7 @@ def test_a_token_of_spaces_inside_a_span_is_no_planning_token(tagger):
     assert tagger([BARE, SPACE, COMMA, ME]).tolist() == [True, False, True, True]
 
 
-def test_a_token_that_straddles_the_edge_of_a_span_is_a_planning_token():
+def test_a_token_across_the_edge_of_a_span_is_a_planning_token():
     tagger = PlanningTagger(LEXICON, [b". Wait", b", le", b"t me see", b"."])
     assert tagger([0, 1, 2, 3]).tolist() == [True, True, True, False]
 
@@ -165,12 +165,12 @@ def test_a_token_in_several_spans_has_the_move_of_the_longest_then_of_the_first(
 
 
 def oracle_labels(tokens: list[bytes | None], lexicon: Lexicon) -> list[int]:
-    """Moves of a row without special tokens, from the spans themselves."""
-    found = characters(b"".join(tokens))
-    spans = find_spans("".join(character for character, _, _ in found), lexicon)
+    """Return the moves of a row without special tokens, from the spans."""
+    chars = characters(b"".join(tokens))
+    spans = find_spans("".join(character for character, _, _ in chars), lexicon)
     best: dict[int, tuple[int, int, int]] = {}
     for span in spans:
-        for character, first, after in found[span.start : span.end]:
+        for character, first, after in chars[span.start : span.end]:
             for byte in range(first, after) if not character.isspace() else ():
                 rank = (span.n_words, -span.start, MOVES.index(span.label))
                 best[byte] = max(best.get(byte, rank), rank)
@@ -190,7 +190,7 @@ def test_labels_are_those_of_the_spans_whatever_the_tokens(case, seed):
     moves = rng.choices(MOVES, k=len(lexicon.clusters))
     lexicon = with_moves(*((cluster.medoid, move) for cluster, move in zip(lexicon.clusters, moves, strict=True)))
     tagger = PlanningTagger(lexicon, [*BYTES, b"let me", b" so ", "’s".encode(), b"e, w"])
-    ids = Cutter(tagger.vocabulary.tokens).cut(text.encode(), rng, taste=0.5)
+    ids = Cutter(tagger.vocabulary.tokens).cut(text.encode(), rng, longest_share=0.5)
     if ids:
         tokens = tagger.vocabulary.spell(ids)
         assert tagger.labels(ids).tolist() == oracle_labels(tokens, lexicon)
@@ -218,8 +218,8 @@ def test_spans_and_texts_of_a_batch_are_lists_of_rows(tagger):
     assert tagger.spans([]) == []
 
 
-def test_offsets_after_a_special_token_go_on_counting(tagger):
-    # "wait" | " let me": the text is "wait let me", and "let me" stands at 5
+def test_offsets_continue_after_a_special_token(tagger):
+    # "wait" | " let me": the text is "wait let me", and "let me" begins at 5
     assert [(span.start, span.end) for span in tagger.spans([WAIT, END, LET, ME])] == [(0, 4), (5, 11)]
 
 
@@ -232,7 +232,7 @@ def test_the_space_that_a_tokenizer_puts_in_front_is_not_in_the_text(family):
     assert {text[span.start : span.end] for span in tagger.spans(ids)} >= {"wait", "let me"}
 
 
-def test_bytes_that_are_no_text_are_shown_as_such_and_end_a_sentence():
+def test_invalid_bytes_are_decoded_as_replacements_and_end_a_sentence():
     tagger = PlanningTagger(Lexicon.from_grams(["let me"]), [b"let ", b"\xff", b"me"])
     assert tagger.decode([0, 1, 2]) == "let \ufffdme"
     assert tagger([0, 1, 2]).tolist() == [False] * 3
@@ -243,29 +243,21 @@ def test_bytes_that_are_no_text_are_shown_as_such_and_end_a_sentence():
 
 
 @pytest.mark.parametrize(
-    ("ids", "mask", "said"),
+    ("ids", "mask", "message"),
     [
-        (
-            [[LET, ME], [ME, 11]],
-            None,
-            r"id 11 in row 1, position 1, is out of range: .* run from 0 to 10; .*vocab_size=",
-        ),
+        ([[LET, ME], [ME, 11]], None, r"id 11 in row 1, position 1, is out of range: .* are 0 to 10; .*vocab_size="),
         ([LET, -1], None, r"id -1 in row 0, position 1, is out of range"),
         ([[LET, -100]], [[1, 1]], r"id -100 .* mask padding with attention_mask"),
-        ([0.5, 1.0], None, r"input_ids are whole numbers, not float64"),
-        ([True, False], None, r"input_ids are whole numbers, not bool"),
-        (["let"], None, r"input_ids are whole numbers"),
-        ([], None, r"input_ids of shape \(0,\) are an empty batch: there is no token to tag"),
-        (np.zeros((0, 8), int), None, r"\(0, 8\) are an empty batch"),
-        (np.zeros((8, 0), int), None, r"\(8, 0\) are an empty batch"),
-        (np.zeros((1, 2, 3), int), None, r"shape \(B, T\) or \(T,\), not \(1, 2, 3\)"),
-        (3, None, r"shape \(B, T\) or \(T,\), not \(\)"),
-        (
-            [[LET, ME]],
-            [[1, 1, 1]],
-            r"attention_mask has shape \(1, 3\), input_ids have \(1, 2\); they must be the same",
-        ),
-        ([[LET, ME]], [1, 1], r"attention_mask has shape \(2\), input_ids have \(1, 2\)"),
+        ([0.5, 1.0], None, r"input_ids must be integers \(got float64\)"),
+        ([True, False], None, r"input_ids must be integers \(got bool\)"),
+        (["let"], None, r"input_ids must be integers"),
+        ([], None, r"input_ids must have at least one token \(got shape \(0,\)\)"),
+        (np.zeros((0, 8), int), None, r"at least one token \(got shape \(0, 8\)\)"),
+        (np.zeros((8, 0), int), None, r"at least one token \(got shape \(8, 0\)\)"),
+        (np.zeros((1, 2, 3), int), None, r"must have shape \(B, T\) or \(T,\) \(got \(1, 2, 3\)\)"),
+        (3, None, r"must have shape \(B, T\) or \(T,\) \(got \(\)\)"),
+        ([[LET, ME]], [[1, 1, 1]], r"attention_mask must have the shape of input_ids, \(1, 2\) \(got \(1, 3\)\)"),
+        ([[LET, ME]], [1, 1], r"attention_mask must have the shape of input_ids, \(1, 2\) \(got \(2,\)\)"),
         (
             [[LET, ME], [LET]],
             None,
@@ -273,18 +265,18 @@ def test_bytes_that_are_no_text_are_shown_as_such_and_end_a_sentence():
         ),
     ],
 )
-def test_ids_that_cannot_be_tagged_are_refused_with_the_reason(tagger, ids, mask, said):
-    with pytest.raises(UsageError, match=said):
+def test_ids_that_cannot_be_tagged_are_refused_with_the_reason(tagger, ids, mask, message):
+    with pytest.raises(UsageError, match=message):
         tagger(ids, mask)
 
 
 @pytest.mark.parametrize("rows", [[[0.5]], [[[1]]], ["ab"], [[LET], 3]])
-def test_rows_that_are_no_rows_are_refused(tagger, rows):
-    with pytest.raises(UsageError, match=r"row \d is no sequence of token ids"):
+def test_invalid_rows_are_refused(tagger, rows):
+    with pytest.raises(UsageError, match=r"invalid row \d: token ids must be a sequence of integers"):
         tagger.tag_rows(rows)
 
 
-def test_an_id_out_of_range_is_told_with_its_row_among_rows_of_any_lengths(tagger):
+def test_an_id_out_of_range_is_an_error_with_its_row_and_position(tagger):
     with pytest.raises(UsageError, match="id 77 in row 2, position 1, is out of range"):
         tagger.tag_rows([[LET, ME], [], [LET, 77]])
     with pytest.raises(UsageError, match="id 77 in row 0, position 1"):
@@ -292,8 +284,8 @@ def test_an_id_out_of_range_is_told_with_its_row_among_rows_of_any_lengths(tagge
 
 
 @pytest.mark.parametrize("lexicon", [None, 3, ["let me"]])
-def test_what_is_no_lexicon_is_refused(lexicon):
-    with pytest.raises(UsageError, match=r"a tagger needs a Lexicon, not (NoneType|int|list)"):
+def test_an_invalid_lexicon_is_refused(lexicon):
+    with pytest.raises(UsageError, match=r"lexicon must be a Lexicon \(got (NoneType|int|list)\)"):
         PlanningTagger(lexicon, TOKENS)
 
 
@@ -309,7 +301,7 @@ def test_a_lexicon_of_another_normal_form_is_refused_where_it_is_read():
 
 
 @pytest.mark.parametrize("tokenizer", [None, "gpt2", object(), []])
-def test_what_is_no_tokenizer_is_refused(tokenizer):
+def test_an_invalid_tokenizer_is_refused(tokenizer):
     with pytest.raises(SgramError, match=r"tokenizer|vocabulary"):
         PlanningTagger(LEXICON, tokenizer)
 
@@ -324,30 +316,30 @@ def test_a_tokenizer_whose_bytes_cannot_be_recovered_is_refused():
 
 
 def test_no_workers_are_refused():
-    with pytest.raises(UsageError, match="workers is a number from 1, not 0"):
+    with pytest.raises(UsageError, match=r"workers must be >= 1 \(got 0\)"):
         PlanningTagger(LEXICON, TOKENS, workers=0)
 
 
-def test_without_triton_ids_on_a_gpu_are_tagged_on_the_host_and_that_is_said_once(tagger, monkeypatch):
+def test_without_triton_ids_on_a_gpu_are_tagged_on_the_host_with_one_warning(tagger, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setitem(__import__("sys").modules, "sgram.tagging.kernel.gpu", None)  # as where it cannot be imported
     with pytest.warns(
         RuntimeWarning, match="tagged on the host, because Triton is missing|tagged there, because Triton"
     ):
-        assert tagger._moved_to(torch.device("cuda", 0)) is None
+        assert tagger._tables_on(torch.device("cuda", 0)) is None
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert tagger._moved_to(torch.device("cuda", 0)) is None
+        assert tagger._tables_on(torch.device("cuda", 0)) is None
 
 
-def test_tables_of_a_vocabulary_are_made_once_for_all_lexicons(monkeypatch):
+def test_pieces_of_a_vocabulary_are_built_once_for_all_lexicons(monkeypatch):
     from sgram.tagging import tagger as module
 
-    vocabulary, made = Vocabulary.from_tokenizer([b"a", b"b", b"only here"]), []
-    of = module.Pieces.from_tokens
-    monkeypatch.setattr(module.Pieces, "of", lambda tokens: made.append(tokens) or of(tokens))
+    vocabulary, calls = Vocabulary.from_tokenizer([b"a", b"b", b"only here"]), []
+    from_tokens = module.Pieces.from_tokens
+    monkeypatch.setattr(module.Pieces, "from_tokens", lambda tokens: calls.append(tokens) or from_tokens(tokens))
     PlanningTagger(LEXICON, vocabulary)
     PlanningTagger("wang2025", vocabulary)
-    assert made == [vocabulary.tokens]
+    assert calls == [vocabulary.tokens]

@@ -76,7 +76,7 @@ def test_the_bytes_of_a_row_are_what_the_tokenizer_decodes(name, text):
     tokenizer = EVERY[name]()
     vocabulary = Vocabulary.from_tokenizer(tokenizer)
     # Special tokens spell nothing; the unknown token, which a decoder may write out, neither.
-    ids = [each for each in encode(tokenizer, text) if vocabulary.tokens[each] is not None]
+    ids = [token_id for token_id in encode(tokenizer, text) if vocabulary.tokens[token_id] is not None]
     ours, theirs = spelled(vocabulary, ids), decode(tokenizer, ids)
     if name in ("trained_wordpiece", "minilm"):  # their decoder takes spaces away before punctuation
         ours, theirs = ours.replace(" ", ""), theirs.replace(" ", "")
@@ -175,7 +175,7 @@ def test_bert_has_words_and_parts_of_words():
     tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     assert tokens[tokenizer.token_to_id("wait")] == b" wait"
     assert tokens[tokenizer.token_to_id("##ing")] == b"ing"
-    assert [tokens[tokenizer.token_to_id(each)] for each in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")] == [None] * 4
+    assert [tokens[tokenizer.token_to_id(token)] for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")] == [None] * 4
 
 
 def test_smollm_is_read_through_transformers():
@@ -200,7 +200,7 @@ def test_special_tokens_spell_nothing_and_other_added_tokens_are_text():
     tokenizer.add_tokens(["né Ġx", AddedToken("<plan>", normalized=False)])
     tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     by_name = {token: tokens[tokenizer.token_to_id(token)] for token in tokenizer.get_vocab()}
-    assert [by_name[each] for each in ("<|endoftext|>", "<tool>", "<|im_end|>")] == [None] * 3
+    assert [by_name[name] for name in ("<|endoftext|>", "<tool>", "<|im_end|>")] == [None] * 3
     assert by_name["<think>"] == b"<think>"
     assert by_name["<plan>"] == b"<plan>"
     assert by_name["né Ġx"] == "né Ġx".encode()  # its own text, not bytes of the map
@@ -247,8 +247,8 @@ def test_transformers_says_which_tokens_are_special():
     tokenizer.eos_token = "<|endoftext|>"
     tokenizer.pad_token = "Ġthe"  # an ordinary token of the model, special by this alone
     vocabulary = Vocabulary.from_tokenizer(tokenizer)
-    special = [tokenizer.convert_tokens_to_ids(each) for each in ("<|endoftext|>", "<tool>", "Ġthe")]
-    assert [vocabulary.tokens[each] for each in special] == [None] * 3
+    special = [tokenizer.convert_tokens_to_ids(token) for token in ("<|endoftext|>", "<tool>", "Ġthe")]
+    assert [vocabulary.tokens[token_id] for token_id in special] == [None] * 3
     assert vocabulary.tokens[tokenizer.convert_tokens_to_ids("<think>")] == b"<think>"
     ids = tokenizer.encode("<think>Wait, let me try.</think><|endoftext|>")
     assert b"".join(vocabulary.spell(ids)) == b"<think>Wait, let me try.</think>"
@@ -281,16 +281,16 @@ def test_slow_transformers_around_tiktoken_are_read():
         vocab_size = property(lambda self: self.model.n_vocab)
 
         def get_vocab(self):
-            return {str(place): place for place in range(self.model.n_vocab)}
+            return {str(token_id): token_id for token_id in range(self.model.n_vocab)}
 
         def _tokenize(self, text, **_):
-            return [str(each) for each in self.model.encode_ordinary(text)]
+            return [str(token_id) for token_id in self.model.encode_ordinary(text)]
 
         def _convert_token_to_id(self, token):
             return int(token) if token.isdigit() else self.model.encode_single_token(token)
 
-        def _convert_id_to_token(self, place):
-            return str(place)
+        def _convert_id_to_token(self, index):
+            return str(index)
 
         def convert_tokens_to_string(self, tokens):
             return self.model.decode([int(token) for token in tokens])
@@ -324,8 +324,8 @@ def test_the_wrappers_of_tokenizers_are_read():
 
 
 def test_a_list_of_bytes_is_taken_as_it_is():
-    for given_ in ([b"a", None, b"", bytearray(b"b\xff")], (b"a", None, b"", b"b\xff")):
-        vocabulary = Vocabulary.from_tokenizer(given_)
+    for listed in ([b"a", None, b"", bytearray(b"b\xff")], (b"a", None, b"", b"b\xff")):
+        vocabulary = Vocabulary.from_tokenizer(listed)
         assert vocabulary.tokens == (b"a", None, b"", b"b\xff")
         assert {type(token) for token in vocabulary.tokens} == {bytes, type(None)}
         assert (vocabulary.name, vocabulary.strips_first_space, vocabulary.keeps_text) == ("list of bytes", False, True)
@@ -338,33 +338,36 @@ def test_ids_that_no_rank_has_are_none():
 
 
 @pytest.mark.parametrize(
-    ("given_", "message"),
+    ("tokenizer", "message"),
     [
         ([], "the vocabulary of list of bytes is empty; give a transformers"),
         ([None, None], "the vocabulary of list of bytes is empty"),
         ({}, "the vocabulary of dict of ranks is empty"),
-        ([b"a", "b"], "item 1 of the vocabulary is a str; give bytes, or None"),
-        ([b"a", 5], "item 1 of the vocabulary is a int"),
-        ([[b"a"]], "item 0 of the vocabulary is a list"),
-        ({"a": 0}, r"the ranks hold 'a', a str; a dict of ranks .* get_vocab\(\), give the tokenizer itself"),
-        ({b"a": "0"}, "the rank of 'a' is '0'; a rank is a whole number"),
-        ({b"a": True}, "the rank of 'a' is True"),
-        ({b"a": 1.0}, "the rank of 'a' is 1.0"),
-        ({b"a": -1}, "'a' has the id -1; an id is 0 to 16777215"),
-        ({b"a": MAX_IDS}, "'a' has the id 16777216"),
+        ([b"a", "b"], r"token 1 of the vocabulary must be bytes, or None for a special token \(got str\)"),
+        ([b"a", 5], r"token 1 of the vocabulary must be bytes, .* \(got int\)"),
+        ([[b"a"]], r"token 0 of the vocabulary must be bytes, .* \(got list\)"),
+        (
+            {"a": 0},
+            r"keys of a dict of ranks must be bytes \(got 'a', a str\); .* get_vocab\(\), give the tokenizer itself",
+        ),
+        ({b"a": "0"}, r"the rank of 'a' must be an integer \(got '0'\)"),
+        ({b"a": True}, r"the rank of 'a' must be an integer \(got True\)"),
+        ({b"a": 1.0}, r"the rank of 'a' must be an integer \(got 1.0\)"),
+        ({b"a": -1}, r"the id of 'a' must be between 0 and 16777215 \(got -1\)"),
+        ({b"a": MAX_IDS}, r"the id of 'a' must be between 0 and 16777215 \(got 16777216\)"),
         ({b"a": 0, b"b": 0}, "two tokens, 'a' and 'b', have the id 0"),
-        (None, "a NoneType is no tokenizer; give a transformers, tokenizers, tiktoken or sentencepiece tokenizer"),
-        ("gpt2", r"a str is no tokenizer; load it first \(AutoTokenizer.from_pretrained\); give"),
-        (b"gpt2", "a bytes is no tokenizer"),
-        (42, "a int is no tokenizer"),
-        (Tokenizer, "Tokenizer is a class; give"),
-        (object(), "a object is no tokenizer"),
-        (np.zeros(3), "a ndarray is no tokenizer"),
+        (None, "of type NoneType; give a transformers, tokenizers, tiktoken or sentencepiece tokenizer"),
+        ("gpt2", r"invalid tokenizer of type str; load it first \(AutoTokenizer.from_pretrained\); give"),
+        (b"gpt2", "invalid tokenizer of type bytes; give"),
+        (42, "invalid tokenizer of type int; give"),
+        (Tokenizer, r"got the class Tokenizer\); give"),
+        (object(), "invalid tokenizer of type object; give"),
+        (np.zeros(3), "invalid tokenizer of type ndarray; give"),
     ],
 )
-def test_what_is_no_vocabulary_is_refused_with_the_reason(given_, message):
+def test_an_invalid_tokenizer_is_refused_with_the_reason(tokenizer, message):
     with pytest.raises(UsageError, match=message):
-        Vocabulary.from_tokenizer(given_)
+        Vocabulary.from_tokenizer(tokenizer)
 
 
 # -- bytes that cannot be recovered ----------------------------------------------------------------------
@@ -402,11 +405,11 @@ def test_a_decoder_written_in_python_is_refused():
         Vocabulary.from_tokenizer(with_decoder(decoders.Decoder.custom(Shouting())))
 
 
-def test_a_tokenizer_of_no_known_kind_is_refused():
+def test_a_tokenizer_of_an_unknown_kind_is_refused():
     transformers = pytest.importorskip("transformers")
     with pytest.raises(InputError, match=f"ByT5Tokenizer {LIST_INSTEAD}") as raised:
         Vocabulary.from_tokenizer(transformers.ByT5Tokenizer())
-    assert "a ByT5Tokenizer is of no known kind" in str(raised.value)
+    assert "ByT5Tokenizer is an unknown kind of tokenizer" in str(raised.value)
 
 
 def test_bytes_that_the_tokenizer_decodes_otherwise_are_refused():
@@ -458,7 +461,7 @@ class Broken:
 
 
 def test_a_tokenizer_that_cannot_be_asked_is_refused():
-    with pytest.raises(InputError, match="it encodes to the id 9999, which is none of its vocabulary's"):
+    with pytest.raises(InputError, match="it encodes to the id 9999, which its vocabulary lacks"):
         Vocabulary.from_tokenizer(Broken())
     broken = Broken()
     broken.encode = lambda text: [97]
@@ -497,8 +500,10 @@ def test_spell_takes_any_row_of_ids():
 
 
 @pytest.mark.parametrize("ids", [[-1], [0, 2], [[0]], np.array([[0, 1]])])
-def test_spell_refuses_what_is_no_id(ids):
-    with pytest.raises(UsageError, match="no id of the vocabulary list of bytes, which has 0 to 1; give one row"):
+def test_spell_refuses_invalid_ids(ids):
+    with pytest.raises(
+        UsageError, match=r"^invalid id .*: the ids of the vocabulary list of bytes are 0 to 1; give one"
+    ):
         Vocabulary.from_tokenizer([b"a", b"b"]).spell(ids)
 
 
@@ -506,15 +511,19 @@ def test_a_larger_table_of_the_model_is_filled_with_none():
     vocabulary = Vocabulary.from_tokenizer([b"a", b"b"], vocab_size=5)
     assert vocabulary.tokens == (b"a", b"b", None, None, None)
     assert len(vocabulary) == 5
-    assert Vocabulary.from_tokenizer(examples.trained_bpe(), 512).tokens[:402] == Vocabulary.from_tokenizer(examples.trained_bpe()).tokens
+    assert (
+        Vocabulary.from_tokenizer(examples.trained_bpe(), 512).tokens[:402]
+        == Vocabulary.from_tokenizer(examples.trained_bpe()).tokens
+    )
     assert Vocabulary.from_tokenizer(Vocabulary.from_tokenizer([b"a"]), 2).tokens == (b"a", None)
     assert Vocabulary.from_tokenizer(examples.trained_gemma(), np.int64(600)).strips_first_space is False
     assert Vocabulary.from_tokenizer(examples.minilm(), 30_528).keeps_text is False
 
 
 @pytest.mark.parametrize("size", [1, 0, -1, 2.5, "3", MAX_IDS + 1])
-def test_a_size_that_cannot_be_is_refused(size):
-    with pytest.raises(UsageError, match=r"vocab_size is .*, but list of bytes has 2 ids; give the"):
+def test_an_invalid_size_is_refused(size):
+    message = r"vocab_size must be an integer from 2, the size of list of bytes, to 16777216 \(got .*\); give the"
+    with pytest.raises(UsageError, match=message):
         Vocabulary.from_tokenizer([b"a", b"b"], vocab_size=size)
 
 
@@ -525,7 +534,7 @@ def test_the_vocabulary_of_a_vocabulary_is_itself():
 
 
 @pytest.mark.parametrize(
-    ("given_", "name"),
+    ("path", "name"),
     [
         ("Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B"),
         ("gpt2", "gpt2"),
@@ -541,14 +550,14 @@ def test_the_vocabulary_of_a_vocabulary_is_itself():
         ("n" * 300, "n" * 200),
     ],
 )
-def test_a_name_holds_no_path_of_the_machine(given_, name):
+def test_a_name_contains_no_path_of_the_machine(path, name):
     tokenizer = byte_level_copy()
-    tokenizer.name_or_path = given_
+    tokenizer.name_or_path = path
     assert Vocabulary.from_tokenizer(tokenizer).name == name
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ([b"a", b"b"], [b"a", b"c"]),
         ([b"a", None], [b"a", b""]),
@@ -559,16 +568,17 @@ def test_a_name_holds_no_path_of_the_machine(given_, name):
         ([None, b"a"], [b"a", None]),
     ],
 )
-def test_other_tokens_have_another_digest(one, other):
-    assert Vocabulary.from_tokenizer(one).digest != Vocabulary.from_tokenizer(other).digest
+def test_different_tokens_have_different_digests(first, second):
+    assert Vocabulary.from_tokenizer(first).digest != Vocabulary.from_tokenizer(second).digest
 
 
 TABLES = st.lists(st.none() | st.binary(max_size=3), min_size=1, max_size=4).filter(any)
 
 
 @given(TABLES, TABLES)
-def test_digests_are_equal_where_tokens_are(one, other):
-    assert (Vocabulary.from_tokenizer(one).digest == Vocabulary.from_tokenizer(other).digest) == (one == other)
+def test_digests_are_equal_where_tokens_are(first, second):
+    digests = [Vocabulary.from_tokenizer(tokens).digest for tokens in (first, second)]
+    assert (digests[0] == digests[1]) == (first == second)
 
 
 def test_the_digest_is_what_it_is_said_to_be():
@@ -591,17 +601,17 @@ def test_a_vocabulary_shows_itself_in_one_line():
 # -- read once -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("made", [examples.trained_bpe, examples.processor, examples.tiny_encoding])
-def test_a_tokenizer_is_read_once(made):
-    assert Vocabulary.from_tokenizer(made()) is Vocabulary.from_tokenizer(made())
-    assert Vocabulary.from_tokenizer(made(), 1000) is Vocabulary.from_tokenizer(made(), 1000)
-    assert Vocabulary.from_tokenizer(made(), 1000) is not Vocabulary.from_tokenizer(made())
+@pytest.mark.parametrize("build", [examples.trained_bpe, examples.processor, examples.tiny_encoding])
+def test_a_tokenizer_is_read_once(build):
+    assert Vocabulary.from_tokenizer(build()) is Vocabulary.from_tokenizer(build())
+    assert Vocabulary.from_tokenizer(build(), 1000) is Vocabulary.from_tokenizer(build(), 1000)
+    assert Vocabulary.from_tokenizer(build(), 1000) is not Vocabulary.from_tokenizer(build())
 
 
 def test_two_tokenizers_that_are_equal_are_read_each():
-    one, other = byte_level_copy(), byte_level_copy()
-    assert Vocabulary.from_tokenizer(one) is not Vocabulary.from_tokenizer(other)
-    assert Vocabulary.from_tokenizer(one).digest == Vocabulary.from_tokenizer(other).digest
+    first, second = byte_level_copy(), byte_level_copy()
+    assert Vocabulary.from_tokenizer(first) is not Vocabulary.from_tokenizer(second)
+    assert Vocabulary.from_tokenizer(first).digest == Vocabulary.from_tokenizer(second).digest
 
 
 def test_tokens_added_later_are_seen():
@@ -641,8 +651,8 @@ def test_a_model_trained_anew_is_seen():
     tokens = Vocabulary.from_tokenizer(tokenizer).tokens
     assert tokens != before.tokens
     ids = tokenizer.encode("sdrawkcab neht").ids
-    assert any(place > 256 for place in ids)
-    assert b"".join(tokens[place] for place in ids) == b"sdrawkcab neht"
+    assert any(token_id > 256 for token_id in ids)
+    assert b"".join(tokens[token_id] for token_id in ids) == b"sdrawkcab neht"
 
 
 def test_tokens_added_later_to_a_transformers_tokenizer_are_seen():
@@ -672,14 +682,14 @@ def test_no_tokenizer_is_kept_alive():
     from sgram.tagging import vocabulary
 
     tokenizer = byte_level_copy()
-    made = Vocabulary.from_tokenizer(tokenizer)
+    vocabulary_read = Vocabulary.from_tokenizer(tokenizer)
     ref, key = weakref.ref(tokenizer), id(tokenizer)
-    assert key in vocabulary._KNOWN
+    assert key in vocabulary._CACHE
     del tokenizer
     gc.collect()
     assert ref() is None
-    assert key not in vocabulary._KNOWN
-    assert made.tokens[0] is None  # the vocabulary lives on
+    assert key not in vocabulary._CACHE
+    assert vocabulary_read.tokens[0] is None  # the vocabulary is still valid
 
 
 def test_a_tokenizer_without_weak_references_is_read_each_time():
@@ -703,8 +713,9 @@ def test_the_tokenizer_is_left_as_it_was():
 
 def test_no_tokenizer_library_is_loaded():
     code = (
-        "import sys; from sgram.tagging.vocabulary import Vocabulary; Vocabulary.from_tokenizer([b'a']); Vocabulary.from_tokenizer({b'a': 0});"
+        "import sys; from sgram.tagging.vocabulary import Vocabulary;"
+        "Vocabulary.from_tokenizer([b'a']); Vocabulary.from_tokenizer({b'a': 0});"
         "print({'tokenizers', 'transformers', 'tiktoken', 'sentencepiece', 'numpy', 'torch'} & {*sys.modules})"
     )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "set()"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""The kernel for GPUs against the machine on the host: on a GPU where there is one, else in Triton's interpreter."""
+"""The GPU kernel compared with the machine on the host: on a GPU if there is one, else in Triton's interpreter."""
 
 import os
 import random
@@ -49,7 +49,7 @@ def test_the_kernel_has_the_mask_of_the_host_for_any_tokens_and_chunks(case, see
 
     (lexicon, text), rng = case, np.random.default_rng(seed)
     tagger = PlanningTagger(lexicon, BYTES)
-    row = Cutter(BYTES).cut(text.encode(), random.Random(seed), taste=0.5)[: 400 if ON_GPU else 40] or [65]
+    row = Cutter(BYTES).cut(text.encode(), random.Random(seed), longest_share=0.5)[: 400 if ON_GPU else 40] or [65]
     ids = np.array(row)
     for _ in range(rng.integers(0, 3)):
         ids = np.insert(ids, rng.integers(0, len(ids) + 1), rng.choice([256, 257, 10, 49]))
@@ -135,7 +135,7 @@ def test_the_kernel_has_the_characters_of_the_normal_form():
 def test_a_call_on_the_device_waits_for_nothing_and_can_be_captured():
     tagger = PlanningTagger("wang2025", trained_bpe(), device="cuda")
     row = encode(trained_bpe(), "Wait, let me double-check. So the answer is 3, but maybe not.")
-    ids, other = torch.tensor([row], device="cuda"), torch.tensor([row[::-1]], device="cuda")
+    ids, reversed_ids = torch.tensor([row], device="cuda"), torch.tensor([row[::-1]], device="cuda")
     tagger(ids)
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -147,6 +147,6 @@ def test_a_call_on_the_device_waits_for_nothing_and_can_be_captured():
     graph_ids, graph = ids.clone(), torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         captured = tagger(graph_ids)
-    graph_ids.copy_(other)
+    graph_ids.copy_(reversed_ids)
     graph.replay()
     assert (captured.cpu().numpy() == tagger(np.array([row[::-1]]))).all()

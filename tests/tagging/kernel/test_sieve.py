@@ -95,14 +95,14 @@ def test_masked_tokens_special_tokens_and_ids_out_of_range_are_candidates():
 def test_a_gram_of_one_word_is_marked_only_if_its_neighbors_allow_it():
     lexicon = Lexicon.from_grams(["wait"])
     tokens = [b" wait", b".", b"1", b"\\", b"wait", b" ", b"s", b"_"]
-    wait, stop, one, escape, bare, space, s, low = range(8)
+    wait, stop, digit, escape, bare, space, s, underscore = range(8)
     tagger = PlanningTagger(lexicon, tokens)
     for row, marked in (
         ([wait, stop], [True, False]),
-        ([wait, one], [False, False]),  # "wait1"
+        ([wait, digit], [False, False]),  # "wait1"
         ([wait, s], [False, False]),  # "waits"
-        ([wait, low], [False, False]),
-        ([one, bare, stop], [False] * 3),
+        ([wait, underscore], [False, False]),
+        ([digit, bare, stop], [False] * 3),
         ([escape, bare, stop], [False] * 3),
         ([space, bare, stop], [False, True, False]),
         ([bare, stop], [False, False]),  # the character before the first token is unknown here
