@@ -31,6 +31,6 @@ def test_invalid_ratings_are_refused():
     ratings = [Rating(f"i{number}", "a", f"label {number:03}") for number in range(33)]
     assert len(RatingTable.from_ratings(ratings[:32]).labels) == 32
     with pytest.raises(
-        InputError, match=r"too ratings different labels: 33 \('label 000', 'label 001', 'label 002', \.\.\.\)"
+        InputError, match=r"too many different labels: 33 \('label 000', 'label 001', 'label 002', \.\.\.\)"
     ):
         RatingTable.from_ratings(ratings)

@@ -1,7 +1,7 @@
 """Solvers of the sample problems (data/sample_traces.jsonl), independent of the traces.
 
-Each computes the reference answer from the problem's numbers, by search or simulation where that is
-possible, and returns it as the traces box it.
+Each solver computes the reference answer from the numbers of the problem, by search or simulation if possible, and
+returns it in the format of the boxed answers in the traces.
 """
 
 import datetime
@@ -56,15 +56,15 @@ def cistern(a=8, b=12, crack=24, opens=2, steps_per_hour=120):
 def syrup(volume=900, percent=20, out=300, target=25):
     inside = Fraction(percent, 100) * volume
     inside -= Fraction(out, volume) * inside
-    found = [x for x in range(10 * volume) if (inside + x) / (volume + x) == Fraction(target, 100)]
-    assert len(found) == 1
-    return str(found[0])
+    amounts = [x for x in range(10 * volume) if (inside + x) / (volume + x) == Fraction(target, 100)]
+    assert len(amounts) == 1
+    return str(amounts[0])
 
 
 def lena(total=34, ahead=5, ago=3):
-    found = [age for age in range(total + 1) if age + ahead == 2 * (total - age - ago)]
-    assert len(found) == 1
-    return str(found[0])
+    ages = [age for age in range(total + 1) if age + ahead == 2 * (total - age - ago)]
+    assert len(ages) == 1
+    return str(ages[0])
 
 
 def squares(b=5, c=6, reach=1000):
@@ -128,9 +128,9 @@ def b03():
 def b04():
     # Ada sits in seat 0, which takes care of the rotations.
     count = 0
-    for rest in permutations("BCDEFG"):
+    for order in permutations("BCDEFG"):
         seat = {"A": 0}
-        seat.update((who, i) for i, who in enumerate(rest, 1))
+        seat.update((who, i) for i, who in enumerate(order, 1))
 
         def near(p, q, seat=seat):
             return (seat[p] - seat[q]) % 7 in (1, 6)
@@ -205,14 +205,14 @@ def b11():
 
 def b12():
     moves = [sum(1 << ((i + j) % 9) for j in range(3)) for i in range(9)]
-    seen, todo = {0}, [0]
+    reached, todo = {0}, [0]
     while todo:
         state = todo.pop()
         for m in moves:
-            if state ^ m not in seen:
-                seen.add(state ^ m)
+            if state ^ m not in reached:
+                reached.add(state ^ m)
                 todo.append(state ^ m)
-    return str(len(seen))
+    return str(len(reached))
 
 
 def c01():
@@ -229,15 +229,15 @@ def c01():
 def c02():
     """Search the height at which the circle between the bases touches a leg."""
     short, long = 8, 18
-    found = []
+    areas = []
     for h4 in range(1, 400):
         h = Fraction(h4, 4)
         x0, x1 = Fraction(long, 2), Fraction(short, 2)  # leg (x0, 0)-(x1, h)
         dx, dy = x1 - x0, h
         cross = dx * (h / 2) - dy * (0 - x0)  # center (0, h/2)
         if cross**2 == (h / 2) ** 2 * (dx**2 + dy**2):
-            found.append(h * (short + long) / 2)
-    (area,) = found
+            areas.append(h * (short + long) / 2)
+    (area,) = areas
     return str(area)
 
 
@@ -246,9 +246,9 @@ def c03():
     edges = (9, 12, 15)
     best = Fraction(0)
     for i in range(3):
-        base, left, right = edges[i], edges[(i + 1) % 3], edges[(i + 2) % 3]
-        ax = Fraction(base**2 + left**2 - right**2, 2 * base)  # apex (ax, ay)
-        ay2 = left**2 - ax**2
+        base, second, third = edges[i], edges[(i + 1) % 3], edges[(i + 2) % 3]
+        ax = Fraction(base**2 + second**2 - third**2, 2 * base)  # apex (ax, ay)
+        ay2 = second**2 - ax**2
         ay = Fraction(isqrt(ay2.numerator), isqrt(ay2.denominator))
         assert ay * ay == ay2
         for q in range(1, 61):
@@ -267,15 +267,15 @@ def c04():
     """Search F = (x, 12) on CD with an exact 45 degree test, then the shoelace formula."""
     side, be = 12, 4
     e = (Fraction(side), Fraction(be))
-    found = set()
+    areas = set()
     for q in range(1, 13):
         for p in range(0, side * q + 1):
             f = (Fraction(p, q), Fraction(side))
             dot = e[0] * f[0] + e[1] * f[1]
             norm2 = (e[0] ** 2 + e[1] ** 2) * (f[0] ** 2 + f[1] ** 2)
             if dot > 0 and 2 * dot**2 == norm2:
-                found.add(abs(e[0] * f[1] - e[1] * f[0]) / 2)
-    (area,) = found
+                areas.add(abs(e[0] * f[1] - e[1] * f[0]) / 2)
+    (area,) = areas
     return str(area)
 
 

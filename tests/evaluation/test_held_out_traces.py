@@ -1,4 +1,4 @@
-"""Which traces labels say nothing about."""
+"""Traces that are excluded because of labeled problems and texts."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from sgram.traces import Trace
 DOCUMENTS = [
     LabeledDocument("a", "Wait, so it is.", (), "problem-1"),
     LabeledDocument("b", "Let me see.", (), "What is 2 + 2?"),
-    LabeledDocument("c", "Hmm.", ()),  # on no problem that is known
+    LabeledDocument("c", "Hmm.", ()),  # without a known problem
 ]
 
 
@@ -20,36 +20,36 @@ def trace(name="t", text="another text", **fields):
 
 
 @pytest.mark.parametrize(
-    ("made", "passes"),
+    ("candidate", "passes"),
     [
         (trace(), True),
         (trace(group="problem-1"), False),
         (trace(group="problem-2"), True),
-        (trace(group="a"), True),  # a document's id is no problem
+        (trace(group="a"), True),  # a document's id is not a problem
         (trace(prompt="What is 2 + 2?"), False),
         (trace(prompt="What is 2 + 3?"), True),
         (trace(group="problem-2", prompt="What is 2 + 2?"), False),
         (trace(group="problem-1", prompt="What is 2 + 3?"), False),
-        (trace(text="Hmm."), False),  # the labeled text itself, whatever its problem
+        (trace(text="Hmm."), False),  # the labeled text itself, for any problem
         (trace(text="Wait, so it is.", group="elsewhere", prompt="elsewhere"), False),
         (trace(text="Hmm"), True),
-        (trace(group="", prompt=""), True),  # to have no problem is not to have the same one
+        (trace(group="", prompt=""), True),  # two missing problems are not equal
     ],
 )
-def test_a_trace_is_kept_back_for_its_group_its_prompt_or_its_text(made, passes):
-    held = HeldOutFilter(DOCUMENTS)
-    assert list(held([made])) == [made] * passes
-    assert held.n_excluded == (not passes)
+def test_a_trace_is_excluded_for_its_group_its_prompt_or_its_text(candidate, passes):
+    leakage_filter = HeldOutFilter(DOCUMENTS)
+    assert list(leakage_filter([candidate])) == [candidate] * passes
+    assert leakage_filter.n_excluded == (not passes)
 
 
-def test_kept_back_traces_are_counted_over_all_that_was_asked():
-    held = HeldOutFilter(DOCUMENTS)
-    assert held.n_excluded == 0
+def test_excluded_traces_are_counted_over_all_calls():
+    leakage_filter = HeldOutFilter(DOCUMENTS)
+    assert leakage_filter.n_excluded == 0
     first = [trace("1", group="problem-1"), trace("2"), trace("3", text="Hmm.")]
-    assert [each.id for each in held(first)] == ["2"]
-    assert held.n_excluded == 2
-    assert list(held([trace("4", prompt="What is 2 + 2?", group="problem-1", text="Hmm.")])) == []
-    assert held.n_excluded == 3, "each trace once, whatever speaks against it"
+    assert [passed.id for passed in leakage_filter(first)] == ["2"]
+    assert leakage_filter.n_excluded == 2
+    assert list(leakage_filter([trace("4", prompt="What is 2 + 2?", group="problem-1", text="Hmm.")])) == []
+    assert leakage_filter.n_excluded == 3, "each trace counts once"
 
 
 def test_traces_pass_one_by_one():
@@ -63,8 +63,8 @@ def test_traces_pass_one_by_one():
 
 
 def test_without_labels_every_trace_passes():
-    held = HeldOutFilter([])
-    assert len(list(held([trace(), trace(group="", prompt=None, text="")]))) == 2
+    leakage_filter = HeldOutFilter([])
+    assert len(list(leakage_filter([trace(), trace(group="", prompt=None, text="")]))) == 2
 
 
 keys = st.sampled_from([None, "", "p", "q", "r"])
@@ -74,13 +74,18 @@ keys = st.sampled_from([None, "", "p", "q", "r"])
     st.lists(st.tuples(keys.filter(lambda key: key is not None), st.sampled_from("xyz")), max_size=4),
     st.lists(st.tuples(keys, keys, st.sampled_from("xyz")), max_size=8),
 )
-def test_no_trace_that_passes_shares_anything_with_a_document(documents, rows):
-    held = HeldOutFilter([LabeledDocument(str(at), text, (), problem) for at, (problem, text) in enumerate(documents)])
-    traces = [trace(str(at), text, group=group, prompt=prompt) for at, (group, prompt, text) in enumerate(rows)]
-    passed = list(held(traces))
-    assert len(passed) + held.n_excluded == len(traces)
+def test_no_passing_trace_shares_a_problem_or_text_with_a_document(documents, rows):
+    leakage_filter = HeldOutFilter(
+        [LabeledDocument(str(number), text, (), problem) for number, (problem, text) in enumerate(documents)]
+    )
+    traces = [trace(str(number), text, group=group, prompt=prompt) for number, (group, prompt, text) in enumerate(rows)]
+    passed = list(leakage_filter(traces))
+    assert len(passed) + leakage_filter.n_excluded == len(traces)
 
-    def shares(one):
-        return any((problem and problem in (one.group, one.prompt)) or text == one.text for problem, text in documents)
+    def is_shared(candidate):
+        return any(
+            (problem and problem in (candidate.group, candidate.prompt)) or text == candidate.text
+            for problem, text in documents
+        )
 
-    assert passed == [one for one in traces if not shares(one)]
+    assert passed == [candidate for candidate in traces if not is_shared(candidate)]

@@ -1,4 +1,4 @@
-"""Placebos: as much is marked as was asked for, by grams that chance alone has chosen."""
+"""Placebos mark the requested share, with grams drawn at random."""
 
 import numpy as np
 import pytest
@@ -16,60 +16,60 @@ from tests.builders.labeled_examples import PLAN, STEP, document
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def many(n=300, seed=0):
-    """Texts of four to eight words of 26, the first letters the most frequent."""
+def random_texts(n=300, seed=0):
+    """Texts of four to eight words from a vocabulary of 26, the first ones most frequent."""
     rng = np.random.default_rng(seed)
-    return [" ".join(LETTERS[int(26 * each**2)] * 2 for each in rng.random(rng.integers(4, 9))) for _ in range(n)]
+    return [" ".join(LETTERS[int(26 * number**2)] * 2 for number in rng.random(rng.integers(4, 9))) for _ in range(n)]
 
 
 def index(texts):
-    rows = [document(f"d{at:03}", (PLAN if at % 3 else STEP, text)) for at, text in enumerate(texts)]
+    rows = [document(f"d{number:03}", (PLAN if number % 3 else STEP, text)) for number, text in enumerate(texts)]
     return UnitIndex.from_documents(rows)
 
 
 @given(share=st.floats(0.05, 0.9), level=st.sampled_from(["units", "pieces"]), seed=st.integers(0, 9))
-def test_a_placebo_marks_the_share_that_was_asked_for(share, level, seed):
-    made = index(many(80))
-    found = made.find(made.grams(1))
-    placebo = draw_placebo_grams(found, share, level, seed)
-    rows = np.isin(np.arange(found.n_grams), placebo.rows)
-    marks = found.select(rows).marked_units() if level == "units" else found.select(rows).covered_pieces()
+def test_a_placebo_marks_the_requested_share(share, level, seed):
+    unit_index = index(random_texts(80))
+    occurrences = unit_index.find(unit_index.grams(1))
+    placebo = draw_placebo_grams(occurrences, share, level, seed)
+    rows = np.isin(np.arange(occurrences.n_grams), placebo.rows)
+    marks = occurrences.select(rows).marked_units() if level == "units" else occurrences.select(rows).covered_pieces()
     assert placebo.share == marks.mean()
-    assert placebo.met
+    assert placebo.is_matched
     assert abs(marks.sum() - share * len(marks)) <= max(0.5, 0.02 * share * len(marks))
 
 
-def test_what_cannot_be_reached_is_said():
-    made = index(["aa bb", "aa cc", "dd", "ee"])
-    placebo = draw_placebo_grams(made.find(["aa"]), 0.75)
-    assert (placebo.met, placebo.share, placebo.wanted, placebo.rows.tolist()) == (False, 0.5, 0.75, [0])
-    too_coarse = draw_placebo_grams(made.find(["aa"]), 0.25)
-    assert (too_coarse.met, too_coarse.rows.tolist()) == (False, [])
-    with pytest.raises(UsageError, match=r"a share from 0 to 1, not 1\.5"):
-        draw_placebo_grams(made.find(["aa"]), 1.5)
+def test_an_unreachable_share_is_reported():
+    unit_index = index(["aa bb", "aa cc", "dd", "ee"])
+    placebo = draw_placebo_grams(unit_index.find(["aa"]), 0.75)
+    assert (placebo.is_matched, placebo.share, placebo.target_share, placebo.rows.tolist()) == (False, 0.5, 0.75, [0])
+    too_coarse = draw_placebo_grams(unit_index.find(["aa"]), 0.25)
+    assert (too_coarse.is_matched, too_coarse.rows.tolist()) == (False, [])
+    with pytest.raises(UsageError, match=r"the share of a placebo must be between 0 and 1 \(got 1\.5\)"):
+        draw_placebo_grams(unit_index.find(["aa"]), 1.5)
 
 
-def test_nothing_is_asked_for_and_nothing_is_drawn():
-    made = index(["aa bb"])
-    assert draw_placebo_grams(made.find(["aa"]), 0.0).met
-    assert not len(draw_placebo_grams(made.find([]), 0.0).rows)
+def test_a_share_of_zero_draws_nothing():
+    unit_index = index(["aa bb"])
+    assert draw_placebo_grams(unit_index.find(["aa"]), 0.0).is_matched
+    assert not len(draw_placebo_grams(unit_index.find([]), 0.0).rows)
 
 
-def test_the_seed_decides_what_is_drawn():
-    made = index(many())
-    found = made.find(made.grams(2))
-    first, again, other = (draw_placebo_grams(found, 0.3, seed=seed).rows.tolist() for seed in (1, 1, 2))
-    assert first == again != other
+def test_the_seed_determines_the_grams():
+    unit_index = index(random_texts())
+    occurrences = unit_index.find(unit_index.grams(2))
+    first, repeated, second = (draw_placebo_grams(occurrences, 0.3, seed=seed).rows.tolist() for seed in (1, 1, 2))
+    assert first == repeated != second
 
 
-def test_chance_alone_draws_so_precision_is_the_base_rate():
-    made = index(many())  # labels have nothing to do with words; 0.667 of the units are positive
-    found = made.find(made.grams(2))
+def test_the_mean_precision_of_placebos_is_the_base_rate():
+    unit_index = index(random_texts())  # labels have nothing to do with words; 0.667 of the units are positive
+    occurrences = unit_index.find(unit_index.grams(2))
     shares = []
     for seed in range(20):
-        rows = np.isin(np.arange(found.n_grams), draw_placebo_grams(found, 0.4, seed=seed).rows)
-        shares.append(made.positive[found.select(rows).marked_units()].mean())
-    assert np.mean(shares) == pytest.approx(made.positive.mean(), abs=0.02)
+        rows = np.isin(np.arange(occurrences.n_grams), draw_placebo_grams(occurrences, 0.4, seed=seed).rows)
+        shares.append(unit_index.positive[occurrences.select(rows).marked_units()].mean())
+    assert np.mean(shares) == pytest.approx(unit_index.positive.mean(), abs=0.02)
 
 
 def covered(lexicon, texts):
@@ -84,25 +84,25 @@ def covered(lexicon, texts):
 
 
 def test_a_placebo_lexicon_covers_as_many_words():
-    texts, lexicon = many(), Lexicon.from_grams(["aa bb", "cc", "zz"], name="some")
-    made = draw_placebo_lexicon(lexicon, texts, seed=3)
-    assert covered(made, texts) == pytest.approx(covered(lexicon, texts), rel=0.02)
-    assert made.source["of"] == {"name": "some", "digest": lexicon.digest}
-    assert {cluster.move for cluster in made.clusters} == {"other"}
-    assert made == draw_placebo_lexicon(lexicon, texts[::-1], seed=3)
-    assert made != draw_placebo_lexicon(lexicon, texts, seed=4)
+    texts, lexicon = random_texts(), Lexicon.from_grams(["aa bb", "cc", "zz"], name="some")
+    placebo = draw_placebo_lexicon(lexicon, texts, seed=3)
+    assert covered(placebo, texts) == pytest.approx(covered(lexicon, texts), rel=0.02)
+    assert placebo.source["of"] == {"name": "some", "digest": lexicon.digest}
+    assert {cluster.move for cluster in placebo.clusters} == {"other"}
+    assert placebo == draw_placebo_lexicon(lexicon, texts[::-1], seed=3)
+    assert placebo != draw_placebo_lexicon(lexicon, texts, seed=4)
 
 
-def test_a_placebo_lexicon_is_drawn_from_the_candidates_given():
-    texts, lexicon = many(), Lexicon.from_grams(["aa"])
+def test_a_placebo_lexicon_is_drawn_from_the_given_candidates():
+    texts, lexicon = random_texts(), Lexicon.from_grams(["aa"])
     candidates = ["bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii", "jj", "kk", "ll", "mm"]
-    made = draw_placebo_lexicon(lexicon, texts, candidates=candidates, tolerance=0.2)
-    assert {gram.text for gram in made.grams} <= set(candidates)
-    assert made == draw_placebo_lexicon(lexicon, texts, candidates=candidates[::-1], tolerance=0.2)
+    placebo = draw_placebo_lexicon(lexicon, texts, candidates=candidates, tolerance=0.2)
+    assert {gram.text for gram in placebo.grams} <= set(candidates)
+    assert placebo == draw_placebo_lexicon(lexicon, texts, candidates=candidates[::-1], tolerance=0.2)
 
 
-def test_a_placebo_lexicon_that_cannot_be_made_is_refused():
+def test_an_impossible_placebo_lexicon_is_refused():
     with pytest.raises(UsageError, match="no gram of custom occurs in the texts"):
-        draw_placebo_lexicon(Lexicon.from_grams(["yes"]), many())
+        draw_placebo_lexicon(Lexicon.from_grams(["yes"]), random_texts())
     with pytest.raises(UsageError, match=r"1 candidates cover .* give more candidates or more texts"):
-        draw_placebo_lexicon(Lexicon.from_grams(["aa"]), many(), candidates=["zz"])
+        draw_placebo_lexicon(Lexicon.from_grams(["aa"]), random_texts(), candidates=["zz"])

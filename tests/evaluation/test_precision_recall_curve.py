@@ -19,15 +19,20 @@ NONE = -np.inf
 
 
 def labeled(positive, documents=None):
-    """An index of units with the labels given; document d holds the units whose number is d."""
-    homes = documents or range(len(positive))
-    made = [
+    """An index of units with these labels; `documents` are the document numbers of the units."""
+    numbers = documents or range(len(positive))
+    labeled_documents = [
         document(
-            f"d{home:03}", *[(PLAN if p else STEP, "so") for p, at in zip(positive, homes, strict=True) if at == home]
+            f"d{number:03}",
+            *[
+                (PLAN if is_positive else STEP, "so")
+                for is_positive, unit_number in zip(positive, numbers, strict=True)
+                if unit_number == number
+            ],
         )
-        for home in sorted(set(homes))
+        for number in sorted(set(numbers))
     ]
-    return UnitIndex.from_documents(made)
+    return UnitIndex.from_documents(labeled_documents)
 
 
 def summary(scores, positive, documents=None, n_draws=50):
@@ -35,7 +40,7 @@ def summary(scores, positive, documents=None, n_draws=50):
     return summarize_curve(index, np.array(scores, float), DocumentResamples.from_index(index, n_draws=n_draws))
 
 
-def test_a_curve_has_one_point_for_each_distinct_score():
+def test_a_curve_has_one_point_per_distinct_score():
     curve = PrecisionRecallCurve.from_scores(np.array([0.9, 0.5, 0.9, NONE]), np.array([True, True, False, True]))
     # above .9: 1 of 2; above .5: 2 of 3; all: 3 of 4
     assert curve.thresholds.tolist() == [0.9, 0.5, NONE]
@@ -46,20 +51,25 @@ def test_a_curve_has_one_point_for_each_distinct_score():
 
 
 def test_the_summary_by_hand():
-    found = summary([4, 3, 2, 1, NONE], [True, True, False, True, True])
+    curve_summary = summary([4, 3, 2, 1, NONE], [True, True, False, True, True])
     # precisions 1, 1, 2/3, 3/4, then all: 4/5; each positive unit is a quarter of the recall
-    assert found.average_precision.value == pytest.approx((1 + 1 + 0.75 + 0.8) / 4)
-    assert [(at, each.value) for at, each in found.recall_at] == [(0.9, 0.5), (0.8, 0.5), (0.7, 0.75)]
-    # F1 at the four lists: 2/5, 4/6, 4/7, 6/8; marking all is no list
-    assert (found.best.threshold, found.best.precision, found.best.recall) == (1.0, 0.75, 0.75)
-    assert found.best.f1.value == pytest.approx(0.75)
-    assert found.to_json()["recall_at"]["0.9"]["value"] == 0.5
+    assert curve_summary.average_precision.value == pytest.approx((1 + 1 + 0.75 + 0.8) / 4)
+    assert [(precision, recall.value) for precision, recall in curve_summary.recall_at] == [
+        (0.9, 0.5),
+        (0.8, 0.5),
+        (0.7, 0.75),
+    ]
+    # F1 of the four lists: 2/5, 4/6, 4/7, 6/8; the threshold that marks all is not a list
+    best = curve_summary.best
+    assert (best.threshold, best.precision, best.recall) == (1.0, 0.75, 0.75)
+    assert best.f1.value == pytest.approx(0.75)
+    assert curve_summary.to_json()["recall_at"]["0.9"]["value"] == 0.5
 
 
 def test_a_precision_that_is_never_reached_is_undefined():
-    found = summary([2, 1], [False, True])
-    assert [each.value for _, each in found.recall_at] == [None] * 3
-    assert found.recall_at[0][1].undefined == "no threshold reaches it"
+    unreached = summary([2, 1], [False, True])
+    assert [recall.value for _, recall in unreached.recall_at] == [None] * 3
+    assert unreached.recall_at[0][1].undefined == "no threshold reaches it"
     nothing = summary([NONE, NONE], [False, True])
     assert nothing.best.f1.value is None
     assert nothing.average_precision.value == 0.5
@@ -70,7 +80,7 @@ cases = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9, NONE]), st.boole
 
 
 @given(rows=cases)
-def test_average_precision_is_that_of_scikit_learn(rows):
+def test_average_precision_equals_that_of_scikit_learn(rows):
     metrics = pytest.importorskip("sklearn.metrics")
     scores, positive = np.array([score for score, _ in rows]), [label for _, label in rows]
     if any(positive):
@@ -79,36 +89,40 @@ def test_average_precision_is_that_of_scikit_learn(rows):
 
 
 @given(rows=cases, times=st.lists(st.integers(0, 3), min_size=14, max_size=14))
-def test_a_weight_counts_a_unit_so_many_times(rows, times):
+def test_a_weight_counts_a_unit_as_many_times(rows, times):
     scores, positive = np.array([score for score, _ in rows]), np.array([label for _, label in rows])
     weights = np.array(times[: len(rows)])
-    again = np.repeat(np.arange(len(rows)), weights)
-    ours, theirs = PrecisionRecallCurve.from_scores(scores, positive, weights), PrecisionRecallCurve.from_scores(scores[again], positive[again])
-    seen = np.isin(ours.thresholds, theirs.thresholds)
-    assert ours.marked[seen].tolist() == theirs.marked.tolist()
-    assert ours.hits[seen].tolist() == theirs.hits.tolist()
+    repeated = np.repeat(np.arange(len(rows)), weights)
+    weighted = PrecisionRecallCurve.from_scores(scores, positive, weights)
+    expected = PrecisionRecallCurve.from_scores(scores[repeated], positive[repeated])
+    is_common = np.isin(weighted.thresholds, expected.thresholds)
+    assert weighted.marked[is_common].tolist() == expected.marked.tolist()
+    assert weighted.hits[is_common].tolist() == expected.hits.tolist()
 
 
-def test_intervals_are_those_of_drawn_documents():
+def test_intervals_come_from_draws_of_documents():
     scores = np.array([0.9, 0.8, 0.8, 0.3, NONE, 0.5])
     positive = np.array([True, False, True, True, False, False])
-    homes = [0, 0, 1, 1, 2, 2]
-    found = summary(scores, positive, homes, n_draws=40)
-    drawn = []
+    numbers = [0, 0, 1, 1, 2, 2]
+    average_precision = summary(scores, positive, numbers, n_draws=40).average_precision
+    draws = []
     rng = np.random.default_rng([0, 3])
     for _ in range(40):
         times = rng.multinomial(3, [1 / 3] * 3)
         rows = [
-            unit for home in range(3) for _ in range(times[home]) for unit in np.flatnonzero(np.array(homes) == home)
+            unit
+            for number in range(3)
+            for _ in range(times[number])
+            for unit in np.flatnonzero(np.array(numbers) == number)
         ]
         if positive[rows].any():
             curve = PrecisionRecallCurve.from_scores(scores[rows], positive[rows])
-            drawn.append(float(np.sum(np.diff(curve.recall, prepend=0) * curve.precision)))
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    assert (found.average_precision.low, found.average_precision.high) == pytest.approx((low, high))
+            draws.append(float(np.sum(np.diff(curve.recall, prepend=0) * curve.precision)))
+    low, high = np.percentile(draws, (2.5, 97.5))
+    assert (average_precision.low, average_precision.high) == pytest.approx((low, high))
 
 
-def test_a_list_is_as_good_as_itself_at_every_coverage():
+def test_a_list_has_no_gain_over_itself():
     index = labeled([True, False] * 10)
     scores = np.arange(20.0)
     rows = compare_at_coverage(index, scores, scores, DocumentResamples.from_index(index, n_draws=20))
@@ -116,7 +130,7 @@ def test_a_list_is_as_good_as_itself_at_every_coverage():
     assert all((row.gain.value, row.gain.low, row.gain.high) == (0, 0, 0) for row in rows)
 
 
-def test_the_better_order_gains_until_both_mark_all():
+def test_the_better_order_has_a_gain_until_both_mark_all():
     index = labeled([True] * 4 + [False] * 4)
     up, down = np.arange(8.0), -np.arange(8.0)
     rows = compare_at_coverage(index, down, up, DocumentResamples.from_index(index, n_draws=20), step=0.25)
@@ -130,7 +144,7 @@ def test_the_better_order_gains_until_both_mark_all():
     assert rows[1].gain.low > 0
 
 
-def test_orders_are_compared_as_far_as_the_shorter_list_reaches():
+def test_orders_are_compared_up_to_the_smaller_coverage():
     index = labeled([True, False, True, False])
     short, long = np.array([1.0, NONE, NONE, NONE]), np.array([1.0, 2.0, 3.0, 4.0])
     rows = compare_at_coverage(index, short, long, DocumentResamples.from_index(index, n_draws=5), step=0.1)
@@ -146,11 +160,13 @@ def test_tied_units_count_in_part():
     assert (first.ours, first.theirs) == (1.0, 0.5)
 
 
-def test_random_scores_give_the_base_rate():
+def test_random_scores_have_the_base_rate():
     rng = np.random.default_rng(1)
     words = [chr(97 + a) * 2 + chr(97 + b) for a in range(20) for b in range(20)]
-    made = [document(f"d{at}", (PLAN if rng.random() < 0.3 else STEP, word)) for at, word in enumerate(words)]
-    index = UnitIndex.from_documents(made)
+    labeled_documents = [
+        document(f"d{number}", (PLAN if rng.random() < 0.3 else STEP, word)) for number, word in enumerate(words)
+    ]
+    index = UnitIndex.from_documents(labeled_documents)
     recall, precision, area = chance_curve(index, index.find(index.grams(1)), n_draws=20)
     assert area.value == pytest.approx(index.positive.mean(), abs=0.03)
     assert area.low <= area.value <= area.high
@@ -159,7 +175,7 @@ def test_random_scores_give_the_base_rate():
     assert np.all(np.diff(recall) >= 0)
 
 
-def test_without_a_gram_there_is_no_chance_curve():
+def test_without_grams_there_is_no_chance_curve():
     index = labeled([True, False])
     recall, precision, area = chance_curve(index, index.find([]))
     assert (len(recall), len(precision), area.value) == (0, 0, 0.5)
