@@ -35,7 +35,7 @@ from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, finder
 from sgram.diagnosis.operations import replace_operator_words
 from sgram.equations import check_equations
 from sgram.files import data_path, digest
-from sgram.grading.fill_correct import AnswerJudge
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.lexicon import Lexicon
 from sgram.statistics import mean_by_problem
 from sgram.testbed.solver import Solver
@@ -284,7 +284,7 @@ def answer_tables(size: int = 1500) -> Iterator[str]:
     traces = [each for each in read_traces(SHARED / "traces") if each.correct is not None and each.reference]
     traces = sorted(traces, key=lambda trace: digest(trace.id.encode()))[:size]
     counts: dict[str, Counter] = defaultdict(Counter)
-    with AnswerJudge() as judge:
+    with AnswerGrader() as judge:
         for trace, told in zip(traces, judge([replace(each, correct=None) for each in traces]), strict=True):
             found = counts[trace.meta["source"].partition("@")[0]]
             found[trace.correct, told.correct] += 1

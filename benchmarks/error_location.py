@@ -22,8 +22,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from build_error_locator import WEIGHTS, marked
 
-from sgram.diagnosis.error_locator import Locator
-from sgram.diagnosis.fit_locator import Solution, fit_locator
+from sgram.diagnosis.error_locator import ErrorLocator
+from sgram.diagnosis.fit_locator import MarkedSolution, fit_locator
 from sgram.diagnosis.step_features import step_evidence
 from sgram.statistics import Resamples, Statistic
 
@@ -42,14 +42,14 @@ def fold(problem_id: str) -> int:
 Said = np.ndarray  # (solutions, 2): the chance of naming the marked step, of saying "no error"
 
 
-def said(solutions: Sequence[Solution], name: Callable[[int, Solution], int]) -> Said:
+def said(solutions: Sequence[MarkedSolution], name: Callable[[int, MarkedSolution], int]) -> Said:
     """What a method says that names one step, or NONE."""
     named = [name(at, each) for at, each in enumerate(solutions)]
     pairs = zip(named, solutions, strict=True)
-    return np.array([(step == each.mark, step == NONE) for step, each in pairs], float)
+    return np.array([(step == each.first_error, step == NONE) for step, each in pairs], float)
 
 
-def first_wrong_equation(_: int, solution: Solution) -> int:
+def first_wrong_equation(_: int, solution: MarkedSolution) -> int:
     """The first step with a wrong equation."""
     for step, found in enumerate(solution.evidence.equations):
         if any(each.verdict == "wrong" for each in found):
@@ -57,7 +57,7 @@ def first_wrong_equation(_: int, solution: Solution) -> int:
     return NONE
 
 
-def first_wrong(at: int, solution: Solution) -> int:
+def first_wrong(at: int, solution: MarkedSolution) -> int:
     """The first step with a wrong equation or claim."""
     claims = [step for step, found in enumerate(solution.evidence.claims) if any(not each.right for each in found)]
     equation = first_wrong_equation(at, solution)
@@ -65,37 +65,39 @@ def first_wrong(at: int, solution: Solution) -> int:
     return min(both, default=NONE)
 
 
-def last(_: int, solution: Solution) -> int:
+def last(_: int, solution: MarkedSolution) -> int:
     """The last step."""
-    return len(solution.evidence.steps) - 1
+    return len(solution.evidence.step_features) - 1
 
 
-def chance(solutions: Sequence[Solution]) -> Said:
+def chance(solutions: Sequence[MarkedSolution]) -> Said:
     """A step drawn at random, as its exact expectation."""
-    return np.array([(each.mark is not None and 1 / len(each.evidence.steps), 0) for each in solutions], float)
+    return np.array(
+        [(each.first_error is not None and 1 / len(each.evidence.step_features), 0) for each in solutions], float
+    )
 
 
-def usual_place(training: Sequence[Solution]) -> float:
+def usual_place(training: Sequence[MarkedSolution]) -> float:
     """The place, as a share of the way, that holds most first errors."""
-    wrong = [each for each in training if each.mark is not None]
+    wrong = [each for each in training if each.first_error is not None]
     places = np.linspace(0, 1, 21)
-    hits = [sum(round(place * last(0, each)) == each.mark for each in wrong) for place in places]
+    hits = [sum(round(place * last(0, each)) == each.first_error for each in wrong) for place in places]
     return float(places[int(np.argmax(hits))])
 
 
-def usual_number(training: Sequence[Solution]) -> int:
+def usual_number(training: Sequence[MarkedSolution]) -> int:
     """The step, counted from 0, that is the first error most often."""
-    marks = [each.mark for each in training if each.mark is not None]
+    marks = [each.first_error for each in training if each.first_error is not None]
     return int(np.argmax(np.bincount(marks)))
 
 
-def step_of(locator: Locator, solution: Solution, known_wrong: bool) -> int:
+def step_of(locator: ErrorLocator, solution: MarkedSolution, known_wrong: bool) -> int:
     """What `locate_error` says."""
     parts, none = locator.probabilities(solution.evidence, known_wrong)
     return NONE if none > 0.5 else int(np.argmax(parts))
 
 
-def methods(solutions: Sequence[Solution], source: str) -> tuple[list[Solution], dict[str, Said]]:
+def methods(solutions: Sequence[MarkedSolution], source: str) -> tuple[list[MarkedSolution], dict[str, Said]]:
     """(the solutions of `source`, what every method says of them)."""
     ours = [each for each in solutions if each.source == source]
     folds = [fold(each.problem_id) for each in ours]
@@ -140,9 +142,9 @@ OURS, OURS_KNOWN = "sgram, cross-validated", "sgram, cross-validated, known wron
 # -- intervals ---------------------------------------------------------------------------------------------------
 
 
-def sums(ours: Sequence[Solution], found: dict[str, Said]) -> np.ndarray:
+def sums(ours: Sequence[MarkedSolution], found: dict[str, Said]) -> np.ndarray:
     """(problems, 2 + 2 * methods): solutions with an error, without; then for each method its hits in both."""
-    wrong = np.array([each.mark is not None for each in ours], float)
+    wrong = np.array([each.first_error is not None for each in ours], float)
     columns = [wrong, 1 - wrong]
     for each in found.values():
         columns += [each[:, 0] * wrong, each[:, 1] * (1 - wrong)]
@@ -171,7 +173,7 @@ def told(rows: np.ndarray, value: Callable[[np.ndarray], np.ndarray], digits: in
     return f"{each[0]:.{digits}f} [{each[1]:.{digits}f}, {each[2]:.{digits}f}]"
 
 
-def report(title: str, ours: Sequence[Solution], found: dict[str, Said]) -> None:
+def report(title: str, ours: Sequence[MarkedSolution], found: dict[str, Said]) -> None:
     """Print the table of a set, or of a part of one."""
     rows, names = sums(ours, found), list(found)
     totals = rows.sum(axis=0)
@@ -193,7 +195,7 @@ def report(title: str, ours: Sequence[Solution], found: dict[str, Said]) -> None
         print(f"\n{what}: {name}, less the best baseline ({best}): {gap} points")
 
 
-def part_row(title: str, ours: Sequence[Solution], found: dict[str, Said]) -> str:
+def part_row(title: str, ours: Sequence[MarkedSolution], found: dict[str, Said]) -> str:
     """One line on a part of a set: how the two chief methods and the best baselines fare, and the paired gap."""
     rows, names = sums(ours, found), list(found)
     totals = rows.sum(axis=0)[None]
@@ -215,7 +217,7 @@ PART_HEAD = (
 )
 
 
-def equations(solutions: Sequence[Solution]) -> None:
+def equations(solutions: Sequence[MarkedSolution]) -> None:
     """Print how equations are judged by where they stand."""
     counts = {
         name: np.zeros(3, int)
@@ -223,7 +225,15 @@ def equations(solutions: Sequence[Solution]) -> None:
     }
     for each in solutions:
         for step, found in enumerate(each.evidence.equations):
-            place = 0 if each.mark is None else 1 if step < each.mark else 2 if step == each.mark else 3
+            place = (
+                0
+                if each.first_error is None
+                else 1
+                if step < each.first_error
+                else 2
+                if step == each.first_error
+                else 3
+            )
             name = list(counts)[place]
             for equation in found:
                 counts[name][("right", "wrong", "unchecked").index(equation.verdict)] += 1
@@ -235,7 +245,7 @@ def equations(solutions: Sequence[Solution]) -> None:
 def main(labels: Path) -> None:
     """Everything, in some minutes."""
     rows = marked(labels)
-    solutions = [Solution(row[0], row[2], step_evidence(row[3], row[4]), row[5]) for row in rows]
+    solutions = [MarkedSolution(row[0], row[2], step_evidence(row[3], row[4]), row[5]) for row in rows]
     for source in WEIGHTS:
         ours, found = methods(solutions, source)
         report(source, ours, found)

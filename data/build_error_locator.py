@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from sgram.diagnosis.fit_locator import Solution, fit_locator
+from sgram.diagnosis.fit_locator import MarkedSolution, fit_locator
 from sgram.diagnosis.step_features import step_evidence
 from sgram.files import digest, pretty_json, write_bytes
 
@@ -44,10 +44,10 @@ def _rows(path: Path) -> list[dict]:
         return [json.loads(line) for line in file]
 
 
-def solutions(folder: Path) -> list[Solution]:
+def solutions(folder: Path) -> list[MarkedSolution]:
     """The marked solutions with their evidence, which takes half a minute."""
     return [
-        Solution(source, problem_id, step_evidence(problem, steps), mark)
+        MarkedSolution(source, problem_id, step_evidence(problem, steps), mark)
         for source, _, problem_id, problem, steps, mark in marked(folder)
     ]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sgram.analysis.sample_plan import SamplePlan
 from sgram.diagnosis.kinds import Diagnosis
-from sgram.diagnosis.siblings import Divergence, divergence
+from sgram.diagnosis.siblings import Divergence, text_divergence
 from sgram.equations import Equation, check_equations
 from sgram.lexicon import Lexicon
 from sgram.tagging.span_finder import SpanFinder
@@ -93,5 +93,5 @@ class ExampleBuilder:
         for correct_key, wrong_key in plan.pairs:
             correct, wrong = self.build_example(correct_key), self.build_example(wrong_key)
             prompt = wrong.trace.prompt or correct.trace.prompt or ""
-            pairs.append(SiblingPair(prompt, correct, wrong, divergence(wrong.trace.text, correct.trace.text)))
+            pairs.append(SiblingPair(prompt, correct, wrong, text_divergence(wrong.trace.text, correct.trace.text)))
         return tuple(pairs)

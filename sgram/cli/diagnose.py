@@ -98,7 +98,7 @@ def diagnose(
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
-    from sgram.grading.fill_correct import AnswerJudge
+    from sgram.grading.fill_correct import AnswerGrader
 
     for flag, number, minimum in (("seed", seed, 0), ("show", show, 0), ("limit", limit, 1)):
         if number is not None and number < minimum:
@@ -107,10 +107,10 @@ def diagnose(
     judging.check()
     traces = _RereadTraces(paths, reading, output, limit)
     totals = _DiagnosisTotals(KindCounts(), show, judging.judge_traces if judging.judge else 0, seed, csv is not None)
-    with AnswerJudge() as answers:
+    with AnswerGrader() as answers:
         corpus = CorpusDiagnosis(traces, finder(Lexicon.load(lexicon)), answers if judge_answers else None)
         _write(totals.collect(corpus), output)
-        unverifiable = answers.report.unverifiable
+        unverifiable = answers.report.n_unverifiable
     report_reading(traces.reader)
     _report_unjudged(corpus.report, judge_answers, unverifiable)
     if csv is not None:

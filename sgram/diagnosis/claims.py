@@ -1,62 +1,77 @@
-"""Claims that plain text makes about states and orders, checked by their own rules. Knows nothing about numbers.
+"""Claims that plain text makes about orders, exchanges and stacks of brackets, checked by their own rules.
 
-Three kinds, each recognized by its form only: words in alphabetical order ("ash" < "birch"), two holders who swap
-what they hold ("Ann and Bob swap: Ann: pen, Bob: cup"), and a stack of brackets after one more ("] ; stack: ( <").
+Three kinds are recognized by their form: words in alphabetical order ("ash" < "birch"), two people who swap what they
+hold ("Ann and Bob swap: Ann: pen, Bob: cup"), and a stack of brackets after one more bracket ("] ; stack: ( <").
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-MAX_TEXT = 20_000
+MAX_CHARS = 20_000
+"""Characters of a step that are read."""
+_MAX_STACK_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim that could be checked."""
+    """A claim that was checked."""
 
     right: bool
     reason: str
-    """Why it is wrong; "" where it is right."""
+    """Why it is wrong; "" if it is right."""
 
 
 def check_claims(steps: Sequence[str]) -> list[list[Claim]]:
-    """The claims of each step that can be checked, given the steps before it."""
-    found, held, stack = [], None, None
+    """Return the claims of each step that can be checked, given the steps before it.
+
+    >>> check_claims(['"birch" < "ash"', "3 < 4"])
+    [[Claim(right=False, reason="'ash' comes before 'birch'")], []]
+    """
+    claims_by_step: list[list[Claim]] = []
+    holdings: Mapping[str, str] | None = None
+    stack: _StackState | None = None
     for step in steps:
-        text = step[:MAX_TEXT]
-        claims = _orders(text) + _letters(text)
-        state = _state(text)
-        if state and held:
-            claims += _swap(text, held, state)
-        held = state or held
-        now = _stack(text)
-        if now is not None and stack is not None:
-            claims += _pushed(now, stack[1])
-        stack = now or stack
-        found.append(claims)
-    return found
+        text = step[:MAX_CHARS]
+        claims = _check_orders(text) + _check_letters(text)
+        new_holdings = _read_holdings(text)
+        if new_holdings and holdings:
+            claims += _check_swap(text, holdings, new_holdings)
+        holdings = new_holdings or holdings
+        new_stack = _read_stack(text)
+        if new_stack is not None and stack is not None:
+            claims += _check_stack(new_stack, stack)
+        stack = new_stack or stack
+        claims_by_step.append(claims)
+    return claims_by_step
 
 
 # -- alphabetical order --------------------------------------------------------------------------------
 
-_RUN = re.compile(
+_ORDER = re.compile(
     r'(?:\(\d{1,3}\)\s*)?(?:"[\w\'-]{1,40}"|\[[^\[\]\n]{1,400}\])(?:\s*<\s*(?:\(\d{1,3}\)\s*)?(?:"[\w\'-]{1,40}"|\[[^\[\]\n]{1,400}\]))+'
 )
 _MEMBER = re.compile(r'(?:\((\d{1,3})\)\s*)?("[\w\'-]{1,40}"|\[[^\[\]\n]{1,400}\])')
 _QUOTED = re.compile(r'"([\w\'-]{1,40})"')
 
 
-def _orders(text: str) -> list[Claim]:
-    """Quoted words joined by <, groups of them in brackets in no order."""
+def _check_orders(text: str) -> list[Claim]:
+    """Check quoted words that are joined by <; words of a group in brackets have no order among themselves."""
     claims = []
-    for run in _RUN.finditer(text):
-        members = [(int(key or 0), _QUOTED.findall(words)) for key, words in _MEMBER.findall(run[0])]
+    for order in _ORDER.finditer(text):
+        members = [(int(key or 0), _QUOTED.findall(words)) for key, words in _MEMBER.findall(order[0])]
         for (key, words), (next_key, next_words) in zip(members, members[1:], strict=False):
-            late = [(x, y) for x in words for y in next_words if x.lower() > y.lower()]
-            keys = bool(key and next_key and key >= next_key)
-            why = f"'{late[0][1]}' comes before '{late[0][0]}'" if late else f"{key} is not below {next_key}"
-            claims.append(Claim(not late and not keys, why if late or keys else ""))
+            reversed_pairs = [
+                (word, next_word) for word in words for next_word in next_words if word.lower() > next_word.lower()
+            ]
+            keys_decrease = bool(key and next_key and key >= next_key)
+            if reversed_pairs:
+                word, next_word = reversed_pairs[0]
+                claims.append(Claim(False, f"'{next_word}' comes before '{word}'"))
+            elif keys_decrease:
+                claims.append(Claim(False, f"{key} is not below {next_key}"))
+            else:
+                claims.append(Claim(True, ""))
     return claims
 
 
@@ -64,17 +79,19 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth".split()
 _LETTER = re.compile(r'"([A-Za-z\'-]{2,40})":\s*"([A-Za-z])"(?:\s*\((\d{1,2})\))?')
 
 
-def _letters(text: str) -> list[Claim]:
-    """ "The second letter: "ash": "s" (19)": the letter, and its place in the alphabet."""
-    named = re.search(rf"\b({'|'.join(_ORDINALS)}) letters?\b", text)
-    if not named:
+def _check_letters(text: str) -> list[Claim]:
+    """Check texts such as "The second letter: "ash": "s" (19)": the letter, and its position in the alphabet."""
+    ordinal = re.search(rf"\b({'|'.join(_ORDINALS)}) letters?\b", text)
+    if not ordinal:
         return []
-    place, claims = _ORDINALS.index(named[1]), []
+    index, claims = _ORDINALS.index(ordinal[1]), []
     for word, letter, number in _LETTER.findall(text):
-        right = word[place : place + 1].lower() == letter.lower()
-        numbered = not number or ord(letter.lower()) - 96 == int(number)
-        why = f"letter {place + 1} of '{word}' is not '{letter}'" if not right else f"'{letter}' is not letter {number}"
-        claims.append(Claim(right and numbered, "" if right and numbered else why))
+        if word[index : index + 1].lower() != letter.lower():
+            claims.append(Claim(False, f"letter {index + 1} of '{word}' is not '{letter}'"))
+        elif number and ord(letter.lower()) - 96 != int(number):
+            claims.append(Claim(False, f"'{letter}' is not letter {number}"))
+        else:
+            claims.append(Claim(True, ""))
     return claims
 
 
@@ -84,41 +101,55 @@ _HOLDS = re.compile(r"\b([A-Z][a-z]{1,20}): ([^,:;.\n]{1,60}?)(?=, [A-Z][a-z]{1,
 _SWAP = re.compile(r"\b([A-Z][a-z]{1,20}) and ([A-Z][a-z]{1,20}) (?:swap|trade|switch|exchange)", re.IGNORECASE)
 
 
-def _state(text: str) -> dict[str, str] | None:
-    held = {name: thing.strip().lower() for name, thing in _HOLDS.findall(text)}
-    return held if len(held) > 1 else None
+def _read_holdings(text: str) -> dict[str, str] | None:
+    """Return who holds what; None if fewer than two people are named."""
+    holdings = {name: possession.strip().lower() for name, possession in _HOLDS.findall(text)}
+    return holdings if len(holdings) > 1 else None
 
 
-def _swap(text: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Claim]:
+def _check_swap(text: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[Claim]:
+    """Check the holdings `after` the one swap that `text` names."""
     swaps = _SWAP.findall(text)
     if len(swaps) != 1 or set(before) != set(after):
         return []
-    one, other = swaps[0]
-    if one not in before or other not in before:
+    first, second = swaps[0]
+    if first not in before or second not in before:
         return []
-    due = {**before, one: before[other], other: before[one]}
-    wrong = [name for name in due if due[name] != after[name]]
-    return [Claim(not wrong, f"{wrong[0]} holds {due[wrong[0]]} after that" if wrong else "")]
+    expected = {**before, first: before[second], second: before[first]}
+    wrong_names = [name for name in expected if expected[name] != after[name]]
+    return [
+        Claim(not wrong_names, f"{wrong_names[0]} holds {expected[wrong_names[0]]} after that" if wrong_names else "")
+    ]
 
 
 # -- brackets ------------------------------------------------------------------------------------------
 
-_PARTNERS = {")": "(", "]": "[", "}": "{", ">": "<"}
+_OPENING = {")": "(", "]": "[", "}": "{", ">": "<"}
 _STACK = re.compile(r"(?:^|\n)\s*([][(){}<>]|)\s*;?\s*stack:\s*(empty|[][(){}<>\s]*)\s*$", re.IGNORECASE)
 
 
-def _stack(text: str) -> tuple[str, str] | None:
-    """(bracket that was read or "", the stack then)."""
-    found = _STACK.search(text[:2000])
-    return (found[1], "" if found[2].lower() == "empty" else "".join(found[2].split())) if found else None
+@dataclass(frozen=True, slots=True)
+class _StackState:
+    bracket: str
+    """The bracket that was just read, or ""."""
+    stack: str
+    """The brackets that are open after it."""
 
 
-def _pushed(now: tuple[str, str], before: str) -> list[Claim]:
-    bracket, stack = now
+def _read_stack(text: str) -> _StackState | None:
+    match = _STACK.search(text[:_MAX_STACK_CHARS])
+    if match is None:
+        return None
+    return _StackState(match[1], "" if match[2].lower() == "empty" else "".join(match[2].split()))
+
+
+def _check_stack(after: _StackState, before: _StackState) -> list[Claim]:
+    """Check the stack after one more bracket."""
+    bracket = after.bracket
     if not bracket:
         return []
-    due = before + bracket
-    if bracket in _PARTNERS:
-        due = before[:-1] if before.endswith(_PARTNERS[bracket]) else before + bracket
-    right = stack == due
-    return [Claim(right, "" if right else f"the stack is {' '.join(due) or 'empty'} after {bracket}")]
+    expected = before.stack + bracket
+    if bracket in _OPENING and before.stack.endswith(_OPENING[bracket]):
+        expected = before.stack[:-1]
+    is_right = after.stack == expected
+    return [Claim(is_right, "" if is_right else f"the stack is {' '.join(expected) or 'empty'} after {bracket}")]

@@ -1,7 +1,7 @@
-"""Responses that loop, or end before they are done. Knows nothing about problems or right answers.
+"""Responses that run into a loop, or end before they are complete.
 
-A loop is told exactly where it is one: a run with a period. Whatever repeats with small changes is told by how far it
-compresses. Both cost time linear in the length of the text.
+An exact loop is a stretch of text with a period. Repetition with small changes is detected by how far the text
+compresses. Both take time linear in the length of the text.
 """
 
 import re
@@ -12,189 +12,222 @@ from sgram.files import excerpt
 from sgram.grading.answers import marked_answer
 from sgram.traces import Trace
 
-MIN_RUN = 200
+MIN_STRETCH = 200
 """Fewest characters of a loop."""
 MIN_REPEATS = 4
-"""Fewest times that its unit stands in it."""
+"""Fewest repeats of the unit of a loop."""
 MIN_SHARE = 0.3
-"""Share of the response that a loop must be, unless it is `LONG_RUN` characters long."""
-LONG_RUN = 1000
+"""Smallest share of the response that is a loop, unless the loop has `LONG_STRETCH` characters."""
+LONG_STRETCH = 1000
 MAX_PERIOD = 4000
-"""Longest unit that is looked for; a longer one shows in the compression."""
+"""Longest unit that is searched for; a longer one is detected by the compression."""
 LONG_TEXT = 3000
 LOOP_RATIO = 0.12
-"""A response of more than `LONG_TEXT` characters that compresses to less than this share of its bytes loops."""
+"""A response of more than `LONG_TEXT` characters loops if it compresses to less than this share of its bytes."""
 _ANCHOR = 24
 _LIMITS = ("length", "max_tokens", "max_length", "token_limit")
 _LIMIT_KEYS = ("finish_reason", "stop_reason", "stop")
-_OPENED = re.compile(r"<(?P<close>/?)(?P<tag>think|thinking|thought)>", re.IGNORECASE)
-_THOUGHT = ("<|begin_of_thought|>", "<|end_of_thought|>")
+_THINK_TAG = re.compile(r"<(?P<close>/?)(?P<tag>think|thinking|thought)>", re.IGNORECASE)
+_THOUGHT_MARKS = ("<|begin_of_thought|>", "<|end_of_thought|>")
 _END_MARKS = frozenset(".?!:;)]}>\"'”’*`$|。…0123456789%°")
-_SAID = re.compile(
+_NAMED_ANSWER = re.compile(
     r"\b(?:answer|result|solution)s?\b[^.\n]{0,80}\d|"
     r"^\W*(?:(?:the|final|correct) )*(?:answer|solution|choice|option)s?\b\W*(?:(?:is|are|was)\b\W*)?(?!is\b|are\b)\w",
     re.IGNORECASE | re.MULTILINE,
 )
-_TAIL = 300
+_TAIL_CHARS = 300
+"""Characters at the end of a response in which an answer is named."""
+_END_CHARS = 80
+"""Characters at the end of a response that evidence points at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Something that speaks for a diagnosis, in a sentence; where it stands, as half-open character offsets."""
+    """A sentence that supports a diagnosis, with the half-open character offsets that it refers to."""
 
-    what: str
+    sentence: str
     start: int | None = None
     end: int | None = None
 
 
-def is_degenerate(text: str) -> Evidence | None:
-    """The loop that `text` runs into; None where it runs into none.
+def find_loop(text: str) -> Evidence | None:
+    """Return the loop that `text` runs into; None if there is none.
 
-    A run of at least `MIN_REPEATS` equal units and `MIN_RUN` characters that makes up `MIN_SHARE` of the text (or is
-    `LONG_RUN` long); else, of a text of more than `LONG_TEXT` characters, a compression to less than `LOOP_RATIO`.
+    A loop is a stretch of at least `MIN_REPEATS` equal units and `MIN_STRETCH` characters that makes up `MIN_SHARE` of
+    the text or is `LONG_STRETCH` long. A text of more than `LONG_TEXT` characters also loops if it compresses to less
+    than `LOOP_RATIO`.
+
+    >>> find_loop("Let me think. " + "no, wait, " * 50).sentence
+    "the last 501 characters repeat the same 10: 'no, wait,'"
+    >>> find_loop("The answer is 4.") is None
+    True
     """
-    run = longest_run(text)
-    if run is not None and (run.end - run.start >= max(MIN_SHARE * len(text), MIN_RUN) or run.size >= LONG_RUN):
-        where = "last" if run.end >= len(text.rstrip()) - run.period else f"{run.size:,} of its {len(text):,}"
-        size = f" {run.size:,} characters" if where == "last" else " characters"
-        unit = excerpt(" ".join(text[run.start : run.start + run.period].split()), 60)
-        return Evidence(f"the {where}{size} repeat the same {run.period:,}: '{unit}'", run.start, run.end)
-    ratio = compression(text)
+    stretch = find_periodic_stretch(text)
+    if stretch is not None and (
+        stretch.length >= max(MIN_SHARE * len(text), MIN_STRETCH) or stretch.length >= LONG_STRETCH
+    ):
+        is_last = stretch.end >= len(text.rstrip()) - stretch.period
+        size = (
+            f"last {stretch.length:,} characters" if is_last else f"{stretch.length:,} of its {len(text):,} characters"
+        )
+        unit = excerpt(" ".join(text[stretch.start : stretch.start + stretch.period].split()), 60)
+        sentence = f"the {size} repeat the same {stretch.period:,}: '{unit}'"
+        return Evidence(sentence, stretch.start, stretch.end)
+    ratio = compression_ratio(text)
     if len(text) > LONG_TEXT and ratio < LOOP_RATIO:
-        told = f"the response compresses to {ratio:.0%} of its size, less than {LOOP_RATIO:.0%}: it says the same again"
-        return Evidence(told, 0, len(text))
+        sentence = (
+            f"the response compresses to {ratio:.0%} of its size, less than {LOOP_RATIO:.0%}: it says the same again"
+        )
+        return Evidence(sentence, 0, len(text))
     return None
 
 
-def compression(text: str) -> float:
-    """Bytes of `text` after zlib by bytes before; 1.0 of an empty one."""
+def compression_ratio(text: str) -> float:
+    """Return the bytes of `text` after zlib divided by the bytes before; 1.0 for an empty text.
+
+    >>> compression_ratio("again and " * 400) < 0.05
+    True
+    """
     raw = text.encode()
     return len(zlib.compress(raw)) / len(raw) if raw else 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of text in which each character is the one `period` before it."""
+class PeriodicStretch:
+    """A stretch `[start, end)` of text in which each character equals the one `period` before it."""
 
     start: int
     end: int
     period: int
 
     @property
-    def size(self) -> int:
-        """Its length in characters."""
+    def length(self) -> int:
+        """Number of characters."""
         return self.end - self.start
 
 
-def longest_run(text: str) -> Run | None:
-    """The longest run of at least `MIN_REPEATS` units and `MIN_RUN` characters, the first of equals; None without one.
+def find_periodic_stretch(text: str) -> PeriodicStretch | None:
+    """Return the longest stretch of at least `MIN_REPEATS` units and `MIN_STRETCH` characters; None if there is none.
 
-    A run of spaces or of one sign (a rule, a row of dots) is none. Anchors stand closer than the shortest run is
-    long, so that every run of units of up to `MAX_PERIOD` characters is met.
+    Of equally long ones the first is returned. A stretch of spaces or of one sign (a rule, a row of dots) does not
+    count. Anchors are closer together than the shortest stretch is long, so no stretch with units of up to
+    `MAX_PERIOD` characters is missed.
+
+    >>> find_periodic_stretch("Well. " + "no, wait, " * 30)
+    PeriodicStretch(start=5, end=306, period=10)
     """
-    found, at = None, 0
-    while at + _ANCHOR <= len(text):
-        block = text[at : at + _ANCHOR]
-        again = text.find(block, at + 1, at + MAX_PERIOD + _ANCHOR)
-        if again < 0:
-            at += _ANCHOR * 2
+    longest, anchor = None, 0
+    while anchor + _ANCHOR <= len(text):
+        block = text[anchor : anchor + _ANCHOR]
+        repeat = text.find(block, anchor + 1, anchor + MAX_PERIOD + _ANCHOR)
+        if repeat < 0:
+            anchor += _ANCHOR * 2
             continue
-        period = again - at
-        start = at - _agree(text, at, again, backward=True)
-        end = again + _agree(text, at, again)
-        worth = end - start >= max(MIN_RUN, MIN_REPEATS * period)
-        if worth and any(map(str.isalnum, block)) and (found is None or end - start > found.size):
-            found = Run(start, end, period)
-        at = max(at + _ANCHOR * 2, end - _ANCHOR if worth else 0)
-    return found
+        period = repeat - anchor
+        start = anchor - _matching_length(text, anchor, repeat, backward=True)
+        end = repeat + _matching_length(text, anchor, repeat)
+        is_long = end - start >= max(MIN_STRETCH, MIN_REPEATS * period)
+        if is_long and any(map(str.isalnum, block)) and (longest is None or end - start > longest.length):
+            longest = PeriodicStretch(start, end, period)
+        anchor = max(anchor + _ANCHOR * 2, end - _ANCHOR if is_long else 0)
+    return longest
 
 
-def _agree(text: str, first: int, second: int, backward: bool = False) -> int:
-    """How many characters from `first` on (or before it) are those from `second` on."""
-    step, same = 64, 0
+def _matching_length(text: str, first: int, second: int, backward: bool = False) -> int:
+    """Return how many characters from `first` on (or before it) equal those from `second` on."""
+    step, length = 64, 0
     while step:
         if backward:
-            low = first - same - step
-            fits = low >= 0 and text[low : first - same] == text[second - same - step : second - same]
+            low = first - length - step
+            matches = low >= 0 and text[low : first - length] == text[second - length - step : second - length]
         else:
-            high = second + same + step
-            fits = high <= len(text) and text[first + same : first + same + step] == text[second + same : high]
-        if fits:
-            same += step
+            high = second + length + step
+            matches = high <= len(text) and text[first + length : first + length + step] == text[second + length : high]
+        if matches:
+            length += step
             step *= 2
         else:
             step //= 2
-    return same
+    return length
 
 
-def says_answer(trace: Trace) -> bool:
-    """Whether the response answers anything: told, marked, or named in its last lines."""
+def has_answer(trace: Trace) -> bool:
+    """Return whether the response gives an answer: recorded in the trace, marked, or named in its last lines.
+
+    >>> has_answer(Trace(id="1", text="Final answer: C")), has_answer(Trace(id="1", text="we add and then stop."))
+    (True, False)
+    """
     return (
         trace.answer is not None
         or marked_answer(trace.text) is not None
-        or _SAID.search(trace.text[-_TAIL:]) is not None
+        or _NAMED_ANSWER.search(trace.text[-_TAIL_CHARS:]) is not None
     )
 
 
-def is_unfinished(trace: Trace) -> Evidence | None:
-    """Why the response is not done: it gives no final answer, and was cut off or stops in the middle; else None.
+def find_cutoff(trace: Trace) -> Evidence | None:
+    """Return why the response is unfinished; None if it is complete.
 
-    Cut off: its metadata says so, its thinking is never closed, or a formula or box stays open. In the middle: the
-    last character ends no sentence, and the last lines name no answer.
+    It is unfinished if it gives no final answer and was cut off or stops in the middle. Cut off: its metadata says so,
+    its thinking is never closed, or a formula or box stays open. In the middle: the last character ends no sentence,
+    and the last lines name no answer.
+
+    >>> find_cutoff(Trace(id="1", text="We add 6 and 9, and then we")).sentence
+    'it ends in the middle of a sentence, without an answer'
     """
     text = trace.text.rstrip()
     if not text:
         return None
-    thinking = _open_thought(text)
-    tail = text[-_TAIL:]
-    if marked_answer(tail if thinking is not None else text) is not None:
+    open_thought = _find_open_thought(text)
+    tail = text[-_TAIL_CHARS:]
+    if marked_answer(tail if open_thought is not None else text) is not None:
         return None
-    here = max(0, len(text) - 80)
-    limited = _limited(trace)
-    if limited is not None:
-        return Evidence(f"it ends at the token limit ({limited}) without an answer", here, len(text))
-    if thinking is not None:
-        return Evidence("its thinking begins here and never ends", thinking, len(text))
-    if _SAID.search(tail) or (trace.answer is not None and text[-1] in _END_MARKS):
+    end_start = max(0, len(text) - _END_CHARS)
+    limit = _reached_limit(trace)
+    if limit is not None:
+        return Evidence(f"it ends at the token limit ({limit}) without an answer", end_start, len(text))
+    if open_thought is not None:
+        return Evidence("its thinking begins here and never ends", open_thought, len(text))
+    if _NAMED_ANSWER.search(tail) or (trace.answer is not None and text[-1] in _END_MARKS):
         return None
-    if (opened := _open_mark(text)) is not None:
-        return Evidence("it ends inside a formula that begins here", opened, len(text))
+    open_formula = _find_open_formula(text)
+    if open_formula is not None:
+        return Evidence("it ends inside a formula that begins here", open_formula, len(text))
     if text[-1] not in _END_MARKS:
-        return Evidence("it ends in the middle of a sentence, without an answer", here, len(text))
+        return Evidence("it ends in the middle of a sentence, without an answer", end_start, len(text))
     return None
 
 
-def _limited(trace: Trace) -> str | None:
-    """What in the metadata says that sampling stopped at a limit."""
+def _reached_limit(trace: Trace) -> str | None:
+    """Return the field of the metadata that says that sampling stopped at a limit; None if no field does."""
     for key in _LIMIT_KEYS:
-        value = trace.meta.get(key)
-        if isinstance(value, str) and value.lower() in _LIMITS:
-            return f"{key} is {value.lower()}"
+        reason = trace.meta.get(key)
+        if isinstance(reason, str) and reason.lower() in _LIMITS:
+            return f"{key} is {reason.lower()}"
     return "truncated is true" if trace.meta.get("truncated") is True else None
 
 
-def _open_thought(text: str) -> int | None:
-    """Where the thinking begins that is never closed."""
-    begun, ended = (text.rfind(mark) for mark in _THOUGHT)
-    if begun > ended:
-        return begun
-    last = None
-    for last in _OPENED.finditer(text):  # noqa: B007  the last one
+def _find_open_thought(text: str) -> int | None:
+    """Return the start of a thought that is never closed; None if every thought is closed."""
+    start, end = (text.rfind(mark) for mark in _THOUGHT_MARKS)
+    if start > end:
+        return start
+    last_tag = None
+    for last_tag in _THINK_TAG.finditer(text):  # noqa: B007  the last one
         pass
-    return last.start() if last is not None and not last["close"] else None
+    return last_tag.start() if last_tag is not None and not last_tag["close"] else None
 
 
-def _open_mark(text: str) -> int | None:
-    """Where a displayed formula, a block of code or a box begins that is never closed."""
+def _find_open_formula(text: str) -> int | None:
+    """Return the start of a displayed formula, code block or box that is never closed; None if all are closed."""
     for opening, closing in (("\\[", "\\]"), ("\\begin{", "\\end{")):
-        begun = text.rfind(opening)
-        if begun > text.rfind(closing):
-            return begun
+        start = text.rfind(opening)
+        if start > text.rfind(closing):
+            return start
     for mark in ("$$", "```"):
-        places = [found.start() for found in re.finditer(re.escape(mark), text)]
-        if len(places) % 2:
-            return places[-1]
-    boxed = text.rfind("\\boxed{")
-    if boxed >= 0 and text.count("{", boxed) > text.count("}", boxed):
-        return boxed
+        starts = [match.start() for match in re.finditer(re.escape(mark), text)]
+        if len(starts) % 2:
+            return starts[-1]
+    box_start = text.rfind("\\boxed{")
+    if box_start >= 0 and text.count("{", box_start) > text.count("}", box_start):
+        return box_start
     return None

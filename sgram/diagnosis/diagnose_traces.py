@@ -1,8 +1,8 @@
-"""All wrong responses of a corpus, diagnosed in bounded memory. Knows nothing about files, or how it is shown.
+"""Diagnose all wrong responses of a corpus in bounded memory.
 
-The traces pass three times: which are wrong, and which correct siblings are held beside them; what those siblings
-compute; and the wrong ones themselves. What is kept is a few numbers a group and the work of the chosen siblings, never
-a text. Nothing depends on the order of the traces.
+The traces are read three times: to find which are wrong and which correct siblings they are compared with, to compute
+the work of these siblings, and to diagnose. A few numbers a group and the work of the selected siblings are kept, never
+a text. The diagnoses do not depend on the order of the traces.
 """
 
 import heapq
@@ -10,104 +10,121 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sgram.diagnosis.kinds import Diagnosis, Seen, Spans, diagnose_seen, seen, sibling_rank
-from sgram.diagnosis.operations import Checker
-from sgram.diagnosis.siblings import MOST_SIBLINGS
-from sgram.grading.fill_correct import AnswerJudge
+from sgram.diagnosis.operations import EquationFinder
+from sgram.diagnosis.siblings import MAX_SIBLINGS
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace
 
-Pass = Callable[[str], Iterable[Trace]]
-"""Gives the same traces in the same order at every call; it is told what they are wanted for."""
+TracePass = Callable[[str], Iterable[Trace]]
+"""Returns the same traces in the same order at every call. Its argument is the stage: "judging", "reading siblings" or
+"diagnosing"."""
+_WRONG, _CORRECT, _UNKNOWN = 0, 1, 2
 
 
 @dataclass(slots=True)
 class CorpusReport:
-    """What was found of the traces before any was diagnosed."""
+    """Counts of the traces before any is diagnosed."""
 
     traces: int = 0
     correct: int = 0
     wrong: int = 0
     without_reference: int = 0
-    """Of those not judged, the traces that hold no reference to judge them by."""
+    """Traces without a verdict that have no reference answer to compare with."""
     with_siblings: int = 0
     """Wrong traces with a correct sibling."""
 
     @property
     def not_judged(self) -> int:
-        """Traces of which nothing tells whether they are right."""
+        """Traces without a verdict.
+
+        >>> CorpusReport(traces=5, correct=2, wrong=1).not_judged
+        2
+        """
         return self.traces - self.correct - self.wrong
 
 
 @dataclass(slots=True)
 class _Group:
-    wrong: int = 0
-    chosen: list[tuple[int, int]] = field(default_factory=list)
-    """(rank negated, place) of the correct siblings with the smallest ranks."""
+    n_wrong: int = 0
+    siblings: list[tuple[int, int]] = field(default_factory=list)
+    """(negative rank, row) of the correct siblings with the smallest ranks, as a heap."""
+
+    def add(self, trace: Trace, row: int) -> None:
+        if not trace.correct:
+            self.n_wrong += 1
+            return
+        sibling = (-int(sibling_rank(trace.id)[:16], 16), row)
+        if len(self.siblings) < MAX_SIBLINGS:
+            heapq.heappush(self.siblings, sibling)
+        else:
+            heapq.heappushpop(self.siblings, sibling)
 
 
 @dataclass(slots=True, eq=False)
 class CorpusDiagnosis:
-    """Diagnoses the wrong ones of the traces that `passes` gives; `report` is filled on the way."""
+    """Diagnoses the wrong ones of the traces that `read_traces` returns; iterating fills `report`.
 
-    passes: Pass
-    find: Spans | None = None
-    """What finds planning spans, which tell the plans that are announced."""
-    answers: AnswerJudge | None = None
-    """Tells right from wrong by the reference, where the trace does not say."""
-    check: Checker | None = None
+    >>> trace = Trace(id="1", text="We get 6 + 9 = 14. The answer is 14.", correct=False)
+    >>> [(trace.id, diagnosis.kind) for trace, diagnosis in CorpusDiagnosis(lambda stage: [trace])]
+    [('1', 'procedural')]
+    """
+
+    read_traces: TracePass
+    find_spans: Spans | None = None
+    """Finds planning spans, which are needed for the plans that traces announce."""
+    answers: AnswerGrader | None = None
+    """Compares the answers of traces without a verdict with their references."""
+    find_equations: EquationFinder | None = None
     report: CorpusReport = field(default_factory=CorpusReport)
 
     def __iter__(self) -> Iterator[tuple[Trace, Diagnosis]]:
-        """(wrong trace, diagnosis), in the order of the traces."""
+        """Yield (wrong trace, diagnosis) in the order of the traces."""
         verdicts, groups = self._survey()
-        siblings = self._siblings(groups)
+        siblings = self._read_siblings(groups)
         if self.report.wrong:
-            for place, trace in enumerate(self.passes("diagnosing")):
-                if verdicts[place] == 0:
-                    corrects = siblings.get(trace.group or "", ())
-                    trace = replace(trace, correct=False)
-                    yield trace, diagnose_seen(trace, seen(trace, self.find, self.check), corrects)
+            for row, trace in enumerate(self.read_traces("diagnosing")):
+                if verdicts[row] == _WRONG:
+                    wrong = replace(trace, correct=False)
+                    solution = seen(wrong, self.find_spans, self.find_equations)
+                    yield wrong, diagnose_seen(wrong, solution, siblings.get(trace.group or "", ()))
 
     def _survey(self) -> tuple[bytearray, dict[str, _Group]]:
-        """(1 right, 0 wrong, 2 unknown for each trace; what is known of each group)."""
-        traces, report = self.passes("judging"), self.report
-        verdicts, groups = bytearray(), {}
-        for place, trace in enumerate(traces if self.answers is None else self.answers(traces)):
-            verdicts.append(2 if trace.correct is None else trace.correct)
+        """Return the verdict on each trace, and the groups by name."""
+        traces, report = self.read_traces("judging"), self.report
+        verdicts = bytearray()
+        groups: dict[str, _Group] = {}
+        for row, trace in enumerate(traces if self.answers is None else self.answers(traces)):
+            verdicts.append(_UNKNOWN if trace.correct is None else _CORRECT if trace.correct else _WRONG)
             report.traces += 1
             report.correct += trace.correct is True
             report.wrong += trace.correct is False
             report.without_reference += trace.correct is None and not trace.reference
             if trace.group and trace.correct is not None:
-                _add(groups.setdefault(trace.group, _Group()), trace, place)
-        report.with_siblings = sum(group.wrong for group in groups.values() if group.chosen)
+                groups.setdefault(trace.group, _Group()).add(trace, row)
+        report.with_siblings = sum(group.n_wrong for group in groups.values() if group.siblings)
         return verdicts, groups
 
-    def _siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
-        """What was seen of the correct siblings in groups with a wrong trace, by rank."""
-        chosen = {place: (name, -rank) for name, group in groups.items() if group.wrong for rank, place in group.chosen}
-        found: dict[str, list[tuple[int, Seen]]] = {}
-        if chosen:
-            for place, trace in enumerate(self.passes("reading siblings")):
-                if place in chosen:
-                    name, rank = chosen[place]
-                    found.setdefault(name, []).append((rank, _kept(seen(trace, self.find, self.check))))
-        return {name: [each for _, each in sorted(pairs, key=_rank)] for name, pairs in found.items()}
+    def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
+        """Return the solutions of the selected siblings in groups with a wrong trace, by rank."""
+        group_and_rank = {
+            row: (name, -negative_rank)
+            for name, group in groups.items()
+            if group.n_wrong
+            for negative_rank, row in group.siblings
+        }
+        ranked: dict[str, list[tuple[int, Seen]]] = {}
+        if group_and_rank:
+            for row, trace in enumerate(self.read_traces("reading siblings")):
+                if row in group_and_rank:
+                    name, rank = group_and_rank[row]
+                    solution = seen(trace, self.find_spans, self.find_equations)
+                    ranked.setdefault(name, []).append((rank, _without_text(solution)))
+        return {name: [solution for _, solution in sorted(pairs, key=_rank)] for name, pairs in ranked.items()}
 
 
-def _add(group: _Group, trace: Trace, place: int) -> None:
-    if not trace.correct:
-        group.wrong += 1
-        return
-    one = (-int(sibling_rank(trace.id)[:16], 16), place)
-    if len(group.chosen) < MOST_SIBLINGS:
-        heapq.heappush(group.chosen, one)
-    else:
-        heapq.heappushpop(group.chosen, one)
-
-
-def _kept(one: Seen) -> Seen:
-    """What others are compared with: no steps, no equations."""
-    return replace(one, work=replace(one.work, steps=(), equations=()))
+def _without_text(solution: Seen) -> Seen:
+    """Return what siblings are compared by, without steps and equations."""
+    return replace(solution, work=replace(solution.work, steps=(), equations=()))
 
 
 def _rank(pair: tuple[int, Seen]) -> int:

@@ -1,4 +1,4 @@
-"""Diagnoses in a file, one a row: JSONL or Parquet by its name. Knows nothing about how they were made."""
+"""Write diagnoses to a file, one a row: JSONL or Parquet, by the file's name."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -22,75 +22,82 @@ COLUMNS = (
     "evidence",
     *(f"score_{kind}" for kind in KINDS),
 )
-"""Columns of a table of diagnoses; evidence in sentences, joined by semicolons."""
+"""Columns of a table of diagnoses. The column `evidence` joins sentences by semicolons."""
+_BLOCK_ROWS = 4096
 
-Row = tuple[Trace, Diagnosis]
+DiagnosedTrace = tuple[Trace, Diagnosis]
 
 
-def write_diagnoses(rows: Iterable[Row], path: str | os.PathLike[str]) -> int:
-    """Write `rows` atomically and return their number: .jsonl holds all that is known, .parquet `COLUMNS`.
+def write_diagnoses(rows: Iterable[DiagnosedTrace], path: str | os.PathLike[str]) -> int:
+    """Write `rows` atomically and return their number: .jsonl has all fields, .parquet the `COLUMNS`.
 
-    `UsageError` for another name. Nothing is written where `rows` fails.
+    If `rows` raises an error, no file is written. Raise `UsageError` for any other file name.
     """
-    write = writer_for(path)
+    write_rows = select_writer(path)
     with write_atomic(path) as file:
-        return write(rows, file)
+        return write_rows(rows, file)
 
 
-def writer_for(path: str | os.PathLike[str]) -> Callable[[Iterable[Row], BinaryIO], int]:
-    """What writes a file of that name."""
+def select_writer(path: str | os.PathLike[str]) -> Callable[[Iterable[DiagnosedTrace], BinaryIO], int]:
+    """Return the function that writes a file of that name. Raise `UsageError` if there is none.
+
+    >>> select_writer("diagnoses.txt")
+    Traceback (most recent call last):
+    sgram.errors.UsageError: cannot write diagnoses to diagnoses.txt: the name must end in .jsonl or .parquet; for CSV
+    give --csv FILE
+    """
     name = os.fspath(path).lower()
-    for ending, write in ((".jsonl", _write_lines), (".parquet", _write_parquet)):
+    for ending, writer in ((".jsonl", _write_jsonl), (".parquet", _write_parquet)):
         if name.endswith(ending):
-            return write
+            return writer
     raise UsageError(
-        f"{excerpt(os.fspath(path), 80)}: diagnoses are written as JSONL or Parquet; end the name in .jsonl or "
-        ".parquet, or give --csv FILE"
+        f"cannot write diagnoses to {excerpt(os.fspath(path), 80)}: the name must end in .jsonl or .parquet; for CSV "
+        "give --csv FILE"
     )
 
 
-def to_json(trace: Trace, diagnosis: Diagnosis) -> dict[str, Any]:
-    """A line of the JSONL file."""
-    named = {"group": trace.group, "model": trace.model, "training_step": trace.step}
-    return {**diagnosis.to_json(), **{name: value for name, value in named.items() if value is not None}}
+def jsonl_record(trace: Trace, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a line of the JSONL file as JSON values."""
+    trace_fields = {"group": trace.group, "model": trace.model, "training_step": trace.step}
+    return {**diagnosis.to_json(), **{name: field for name, field in trace_fields.items() if field is not None}}
 
 
-def flat(trace: Trace, diagnosis: Diagnosis) -> dict[str, Any]:
-    """A row of `COLUMNS`."""
-    told = diagnosis.to_json()
-    told["evidence"] = "; ".join(each.what for each in diagnosis.evidence)
-    told |= {f"score_{kind}": score for kind, score in told.pop("scores").items()}
-    told |= {"group": trace.group, "model": trace.model, "training_step": trace.step}
-    return {name: told[name] for name in COLUMNS}
+def table_row(trace: Trace, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a row of `COLUMNS`."""
+    record = diagnosis.to_json()
+    record["evidence"] = "; ".join(evidence.sentence for evidence in diagnosis.evidence)
+    record |= {f"score_{kind}": score for kind, score in record.pop("scores").items()}
+    record |= {"group": trace.group, "model": trace.model, "training_step": trace.step}
+    return {name: record[name] for name in COLUMNS}
 
 
-def _write_lines(rows: Iterable[Row], file: BinaryIO) -> int:
-    count = 0
+def _write_jsonl(rows: Iterable[DiagnosedTrace], file: BinaryIO) -> int:
+    n_rows = 0
     for row in rows:
-        file.write(canonical_json(to_json(*row)) + b"\n")
-        count += 1
-    return count
+        file.write(canonical_json(jsonl_record(*row)) + b"\n")
+        n_rows += 1
+    return n_rows
 
 
-def _write_parquet(rows: Iterable[Row], file: BinaryIO) -> int:
+def _write_parquet(rows: Iterable[DiagnosedTrace], file: BinaryIO) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"confidence": pa.float64(), **{f"score_{kind}": pa.float64() for kind in KINDS}}
-    whole = dict.fromkeys(("training_step", "step", "start", "end"), pa.int64())
-    schema = pa.schema([(name, (kinds | whole).get(name, pa.string())) for name in COLUMNS])
-    count = 0
-    with pq.ParquetWriter(file, schema) as table:
-        for block in _blocks(rows, 4096):
-            table.write_table(pa.Table.from_pylist(block, schema))
-            count += len(block)
-    return count
+    column_types = {"confidence": pa.float64(), **{f"score_{kind}": pa.float64() for kind in KINDS}}
+    column_types |= dict.fromkeys(("training_step", "step", "start", "end"), pa.int64())
+    schema = pa.schema([(name, column_types.get(name, pa.string())) for name in COLUMNS])
+    n_rows = 0
+    with pq.ParquetWriter(file, schema) as writer:
+        for block in _blocks(rows, _BLOCK_ROWS):
+            writer.write_table(pa.Table.from_pylist(block, schema))
+            n_rows += len(block)
+    return n_rows
 
 
-def _blocks(rows: Iterable[Row], size: int) -> Iterator[list[dict[str, Any]]]:
+def _blocks(rows: Iterable[DiagnosedTrace], size: int) -> Iterator[list[dict[str, Any]]]:
     block = []
     for row in rows:
-        block.append(flat(*row))
+        block.append(table_row(*row))
         if len(block) == size:
             yield block
             block = []

@@ -1,9 +1,8 @@
-"""Where the first error of a solution is: evidence of each step, weighed by a small fitted model. Knows nothing about
-answers or other solutions.
+"""Locate the first error of a solution: the features of each step, weighted by a small fitted model.
 
-A softmax over the steps and "no error". Its weights were fitted on people's marks of first errors; what it reaches
-on them is in `benchmarks/README.md`. Mathematical prose shows little of its errors to such features: outside checked
-equations and claims it is a prior of where errors tend to be.
+The model is a softmax over the steps and "no error". Its weights were fitted to people's marks of first errors;
+`benchmarks/README.md` reports its accuracy. Features see few of the errors in mathematical prose: apart from checked
+equations and claims, the model is a prior of where errors tend to be.
 """
 
 import json
@@ -15,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sgram.diagnosis.step_features import NONE_FEATURES, STEP_FEATURES, StepEvidence, step_evidence
+from sgram.array_types import FloatArray
+from sgram.diagnosis.step_features import NO_ERROR_FEATURES, STEP_FEATURES, StepEvidence, step_evidence
 from sgram.equations import Equation, EquationLimits
 from sgram.errors import InputError
 from sgram.files import data_path, excerpt
@@ -23,81 +23,88 @@ from sgram.safe_reading import read_bytes
 
 FORMAT, VERSION = "sgram-error-locator", 1
 MAX_BYTES = 1 << 20
-MOST_STEPS = 4000
-"""Later steps are not looked at."""
+MAX_STEPS = 4000
+"""Later steps are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
-    """The step of the first error, counted from 0; None where no error is seen."""
+class ErrorLocation:
+    """The most likely step of the first error."""
 
     step: int | None
+    """Index from 0; None if no error is seen."""
     confidence: float
-    """The model's probability of what `step` says."""
+    """Probability of `step`, or of there being no error."""
     reason: str
     scores: tuple[float, ...]
-    """The probability of each step; what they lack to 1 is that of there being no error."""
+    """Probability of each step; the rest to 1 is the probability of there being no error."""
     equation: Equation | None
-    """The equation of that step that is wrong, its offsets in the step's text; None without one."""
+    """The wrong equation of that step, with offsets in the step's text; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Locator:
-    """Weights of the features of a step and of there being no error."""
+class ErrorLocator:
+    """Weights of the features of a step, and of there being no error."""
 
-    step_weights: np.ndarray
+    step_weights: FloatArray
     """(len(STEP_FEATURES),)"""
-    none_weights: np.ndarray
-    """(len(NONE_FEATURES),)"""
+    no_error_weights: FloatArray
+    """(len(NO_ERROR_FEATURES),)"""
 
-    def probabilities(self, evidence: StepEvidence, known_wrong: bool = False) -> tuple[np.ndarray, float]:
-        """((n,) of each step, that of no error); the latter is 0 where the solution is known to be wrong."""
-        steps = evidence.steps @ self.step_weights
-        none = -np.inf if known_wrong else float(evidence.none @ self.none_weights)
-        top = max(float(steps.max()), none)
-        parts, rest = np.exp(steps - top), float(np.exp(none - top))
-        total = float(parts.sum()) + rest
-        return parts / total, rest / total
+    def probabilities(self, evidence: StepEvidence, known_wrong: bool = False) -> tuple[FloatArray, float]:
+        """Return the probability of each step, (n,), and that of no error, which is 0 if `known_wrong`."""
+        step_scores = evidence.step_features @ self.step_weights
+        no_error_score = -np.inf if known_wrong else float(evidence.no_error_features @ self.no_error_weights)
+        largest = max(float(step_scores.max()), no_error_score)
+        step_odds: FloatArray = np.exp(step_scores - largest)
+        no_error_odds = float(np.exp(no_error_score - largest))
+        total = float(step_odds.sum()) + no_error_odds
+        return step_odds / total, no_error_odds / total
 
     def to_json(self) -> dict[str, Any]:
-        """The weights by name, to 4 decimals."""
+        """Return the weights by name, rounded to 4 decimals."""
         step = dict(zip(STEP_FEATURES, self.step_weights, strict=True))
-        none = dict(zip(NONE_FEATURES, self.none_weights, strict=True))
+        no_error = dict(zip(NO_ERROR_FEATURES, self.no_error_weights, strict=True))
         return {
             "format": FORMAT,
             "version": VERSION,
             "step": {name: round(float(weight), 4) for name, weight in step.items()},
-            "none": {name: round(float(weight), 4) for name, weight in none.items()},
+            "none": {name: round(float(weight), 4) for name, weight in no_error.items()},
         }
 
     @classmethod
-    def load(cls, path: str | Path) -> "Locator":
-        """Read weights written from `to_json`; `InputError` where the file holds none."""
+    def load(cls, path: str | Path) -> "ErrorLocator":
+        """Read a file of weights. Raise `InputError` if it cannot be read or is invalid."""
         try:
             document = json.loads(read_bytes(path, MAX_BYTES, "weights of an error locator"))
         except ValueError as error:
             raise InputError(f"{excerpt(path)} is not JSON: {excerpt(str(error))}") from None
-        return cls.of(document, excerpt(path))
+        return cls.from_json(document, excerpt(path))
 
     @classmethod
-    def of(cls, document: Any, name: str) -> "Locator":
-        """The weights in a document, called `name` in messages."""
+    def from_json(cls, document: Any, name: str) -> "ErrorLocator":
+        """Return the weights in a `to_json` document; `name` is its name in messages.
+
+        Raise `InputError` if the document is invalid.
+        """
         if not isinstance(document, Mapping) or (document.get("format"), document.get("version")) != (FORMAT, VERSION):
-            raise InputError(f'{name} holds no weights: wanted is "format": "{FORMAT}", "version": {VERSION}')
+            raise InputError(
+                f'{name} contains no weights of an error locator: "format" must be "{FORMAT}", "version" {VERSION}'
+            )
         try:
-            step = np.array([float(document["step"][each]) for each in STEP_FEATURES])
-            none = np.array([float(document["none"][each]) for each in NONE_FEATURES])
+            step = np.array([float(document["step"][feature]) for feature in STEP_FEATURES])
+            no_error = np.array([float(document["none"][feature]) for feature in NO_ERROR_FEATURES])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{name} is damaged ({excerpt(str(error))}); build it again") from None
-        if not (np.isfinite(step).all() and np.isfinite(none).all()):
-            raise InputError(f"{name} is damaged (a weight is no finite number); build it again")
-        return cls(step, none)
+        if not (np.isfinite(step).all() and np.isfinite(no_error).all()):
+            raise InputError(f"{name} is damaged (a weight is not finite); build it again")
+        return cls(step, no_error)
 
 
 @cache
-def packaged_locator() -> Locator:
-    """The weights that are shipped."""
-    return Locator.load(data_path("error_locator.json"))
+def packaged_locator() -> ErrorLocator:
+    """Return the weights that are part of the package."""
+    return ErrorLocator.load(data_path("error_locator.json"))
 
 
 def locate_error(
@@ -106,44 +113,51 @@ def locate_error(
     limits: EquationLimits | None = None,
     *,
     known_wrong: bool = False,
-    locator: Locator | None = None,
-) -> Location:
-    """The most likely step of the first error; "no error" where that is likelier than all steps together.
+    locator: ErrorLocator | None = None,
+) -> ErrorLocation:
+    """Return the most likely step of the first error; no step if "no error" is likelier than all steps together.
 
-    With `known_wrong`, as where the final answer is known to be, a step is always named. No steps, no error.
+    With `known_wrong`, because the final answer is wrong, a step is always named. `locator` is the packaged one by
+    default.
+
+    >>> location = locate_error("What is 12 + 5?", ["We add: 12 + 5 = 18.", "The answer is 18."])
+    >>> location.step, location.reason
+    (0, '12 + 5 is 17, not 18')
     """
-    steps = steps[:MOST_STEPS]
+    steps = steps[:MAX_STEPS]
     if not steps:
-        return Location(None, 1.0, "no steps", (), None)
+        return ErrorLocation(None, 1.0, "no steps", (), None)
     evidence = step_evidence(problem, steps, limits)
-    return located(evidence, locator or packaged_locator(), known_wrong)
+    return locate_from_evidence(evidence, locator or packaged_locator(), known_wrong)
 
 
-def located(evidence: StepEvidence, locator: Locator, known_wrong: bool = False) -> Location:
-    """`locate_error` of what was worked out before."""
-    parts, none = locator.probabilities(evidence, known_wrong)
-    scores = tuple(float(each) for each in parts)
-    if none > 0.5:
-        return Location(None, none, "no error seen", scores, None)
-    step = int(np.argmax(parts))
-    equation = next((each for each in evidence.equations[step] if each.verdict == "wrong"), None)
-    return Location(step, scores[step], _reason(evidence, step, equation), scores, equation)
+def locate_from_evidence(evidence: StepEvidence, locator: ErrorLocator, known_wrong: bool = False) -> ErrorLocation:
+    """Return what `locate_error` returns, from features that are already computed."""
+    probabilities, no_error = locator.probabilities(evidence, known_wrong)
+    scores = tuple(probabilities.tolist())
+    if no_error > 0.5:
+        return ErrorLocation(None, no_error, "no error seen", scores, None)
+    step = int(np.argmax(probabilities))
+    equation = next((found for found in evidence.equations[step] if found.verdict == "wrong"), None)
+    return ErrorLocation(step, scores[step], _reason(evidence, step, equation), scores, equation)
 
 
-_SAID = {
+_REASONS = {
     "sides differ": "two sides of a rewriting differ",
     "slip in solving": "a solution does not solve the equation before it",
     "new numbers": "numbers that come from nowhere",
     "hedge": "it assumes or guesses",
 }
+"""Sentences for features, the strongest first."""
 
 
 def _reason(evidence: StepEvidence, step: int, equation: Equation | None) -> str:
+    """Return why the first error is likely to be in that step."""
     if equation:
         return equation.reason
-    claim = next((each for each in evidence.claims[step] if not each.right), None)
-    if claim:
-        return claim.reason
-    seen = dict(zip(STEP_FEATURES, evidence.steps[step], strict=True))
-    said = [words for name, words in _SAID.items() if seen[name] > 0]
-    return said[0] if said else "nothing in it is proven wrong; errors tend to be at such a place"
+    wrong_claim = next((claim for claim in evidence.claims[step] if not claim.right), None)
+    if wrong_claim:
+        return wrong_claim.reason
+    features = dict(zip(STEP_FEATURES, evidence.step_features[step], strict=True))
+    reasons = [sentence for name, sentence in _REASONS.items() if features[name] > 0]
+    return reasons[0] if reasons else "nothing in it is proven wrong; errors tend to be at such a place"

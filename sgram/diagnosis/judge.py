@@ -1,7 +1,7 @@
-"""A model as judge of wrong responses: asked several times, remembered, counted. Knows nothing about the offline kinds.
+"""A model as judge of wrong responses: several requests for each response, a cache of replies, and the cost.
 
-Used only when it is asked for. Every reply is a file of its own in a run directory, named by the digest of model,
-settings, prompt and repeat: a run that was killed goes on where it stopped, and nothing is paid for twice.
+The judge is optional. Each reply is a file in a run directory, named by the digest of model, settings, prompt and
+repeat: an interrupted run continues where it stopped, and no reply is paid for twice.
 """
 
 import json
@@ -13,38 +13,49 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sgram.diagnosis.judge_client import Answer, Endpoint, RefusedError, UnansweredError, ask
-from sgram.diagnosis.judge_prompt import KIND_OF, PROMPT_NAME, SCHEMA, characters, choice_of, messages_of
+from sgram.diagnosis.judge_client import Endpoint, JudgeReply, RefusedError, UnansweredError, request_reply
+from sgram.diagnosis.judge_prompt import (
+    KIND_OF_CHOICE,
+    PROMPT_NAME,
+    SCHEMA,
+    build_messages,
+    count_characters,
+    parse_reply,
+)
 from sgram.errors import SgramError, UsageError
-from sgram.files import RunDirectory, canonical_json, digest
+from sgram.files import canonical_json, digest
+from sgram.run_directory import RunDirectory
 from sgram.traces import Trace
 
 CHARS_PER_TOKEN = 3.3
-"""Characters of mathematical text a token, about: for estimates before anything is asked."""
+"""Typical number of characters of mathematical text in a token, for estimates."""
 REPLY_TOKENS = 150
-"""Tokens of a reply, about."""
-MOST_FAILURES = 3
-"""Questions without an answer, before any with one, after which the judge is given up."""
-_AT_ONCE = 64
+"""Typical number of tokens of a reply."""
+MAX_FAILURES = 3
+"""Requests without a reply, before any with one, after which the judge is given up."""
+MIN_REPLY_TOKENS = 16
+MAX_TEMPERATURE = 2
+_BLOCK_SIZE = 64
+"""Requests that are prepared at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeConfig:
-    """Who judges, and how."""
+    """Settings of a judge. Raise `UsageError` if a setting is invalid."""
 
     endpoint: Endpoint
     model: str
-    """As the endpoint calls it."""
+    """Name of the model at the endpoint."""
     repeats: int = 1
-    """Times that each response is judged; the majority counts."""
+    """Requests for each response; the majority counts."""
     temperature: float = 0.0
-    """Of the judge's sampling; repeats say something only above 0."""
+    """Sampling temperature of the judge; repeats are useful only above 0."""
     max_tokens: int = 600
     """Most tokens of a reply."""
     parallel: int = 4
-    """Questions that are open at a time."""
+    """Requests that are open at a time."""
     price_in: float | None = None
     """Price of a million tokens that the judge reads, in any currency."""
     price_out: float | None = None
@@ -52,17 +63,18 @@ class JudgeConfig:
 
     def __post_init__(self) -> None:
         if not self.model:
-            raise UsageError("a judge needs the name of its model; give --judge-model")
-        if not (self.repeats >= 1 and self.parallel >= 1 and self.max_tokens >= 16):
-            raise UsageError("a judge is asked 1 time or more, 1 question or more at once, for 16 tokens or more")
-        if not 0 <= self.temperature <= 2:
-            raise UsageError(f"temperature is from 0 to 2, not {self.temperature}")
+            raise UsageError("the name of the judge's model is missing; give --judge-model")
+        for name, minimum in (("repeats", 1), ("parallel", 1), ("max_tokens", MIN_REPLY_TOKENS)):
+            if getattr(self, name) < minimum:
+                raise UsageError(f"{name} of a judge must be >= {minimum} (got {getattr(self, name)})")
+        if not 0 <= self.temperature <= MAX_TEMPERATURE:
+            raise UsageError(f"temperature must be between 0 and {MAX_TEMPERATURE} (got {self.temperature})")
         for price in (self.price_in, self.price_out):
             if price is not None and not 0 <= price < math.inf:
-                raise UsageError("a price is a number from 0, of a million tokens")
+                raise UsageError(f"the price of a million tokens must be >= 0 (got {price})")
 
     def identity(self) -> dict[str, Any]:
-        """What a reply depends on, besides the response that is judged."""
+        """Return the settings that a reply depends on, besides the response that is judged."""
         return {
             "model": self.model,
             "prompt": PROMPT_NAME,
@@ -73,25 +85,25 @@ class JudgeConfig:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What the judge says of one response."""
+    """The judge's opinion of one response."""
 
     trace_id: str
     choice: str | None
-    """The letter of the majority; None where there is none, or no reply gave a letter."""
+    """Letter of the majority; None if there is no majority, or no reply has a letter."""
     share: float | None
-    """Share of the letters given that are `choice`: how far the judge agrees with itself."""
+    """Share of the letters that equal `choice`, a measure of the judge's agreement with itself."""
     letters: tuple[str | None, ...]
-    """One a repeat, None where a reply gave none."""
+    """Letter of each repeat, None for a reply without one."""
     reason: str
-    """Of the first reply that gave the letter of the majority."""
+    """Reason in the first reply with the letter of the majority."""
 
     @property
     def kind(self) -> str | None:
-        """The kind of error that the choice stands for."""
-        return None if self.choice is None else KIND_OF[self.choice]
+        """Error kind of the choice."""
+        return None if self.choice is None else KIND_OF_CHOICE[self.choice]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the judgment as JSON values."""
         return {
             "id": self.trace_id,
             "choice": self.choice,
@@ -104,167 +116,190 @@ class Judgment:
 
 @dataclass(slots=True)
 class JudgeReport:
-    """What judging took."""
+    """Counts of the requests of a judge."""
 
-    asked: int = 0
-    remembered: int = 0
-    """Replies that were there from an earlier run."""
-    again: int = 0
+    n_replies: int = 0
+    """Requests with a reply."""
+    n_cached: int = 0
+    """Replies that an earlier run stored."""
+    n_retries: int = 0
     """Tries beyond the first."""
-    malformed: int = 0
+    n_malformed: int = 0
     """Replies without a choice."""
-    unanswered: int = 0
+    n_unanswered: int = 0
     first_fault: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
 
     def cost(self, config: JudgeConfig) -> float | None:
-        """What the tokens asked for in this run cost; None without prices."""
+        """Return the price of the tokens of this run; None if `config` has no prices.
+
+        >>> config = JudgeConfig(Endpoint("http://localhost:8000/v1"), "m", price_in=3.0, price_out=10.0)
+        >>> JudgeReport(tokens_in=1_000_000, tokens_out=100_000).cost(config)
+        4.0
+        """
         if config.price_in is None and config.price_out is None:
             return None
-        million = (self.tokens_in * (config.price_in or 0.0), self.tokens_out * (config.price_out or 0.0))
-        return sum(million) / 1e6
+        return (self.tokens_in * (config.price_in or 0.0) + self.tokens_out * (config.price_out or 0.0)) / 1e6
 
 
 @dataclass(slots=True)
-class _Dialect:
-    """What the endpoint is known not to understand."""
+class _RequestForm:
+    """The form of requests that the endpoint accepts."""
 
-    schema: bool = True
-    limit: str = "max_tokens"
+    has_schema: bool = True
+    limit_field: str = "max_tokens"
 
 
-def estimate(traces: Iterable[Trace], config: JudgeConfig) -> JudgeReport:
-    """About what judging `traces` would take, all replies new; nothing is asked."""
+class _Opinion(NamedTuple):
+    """Choice and reason in one reply."""
+
+    letter: str | None
+    reason: str
+
+
+def estimate_cost(traces: Iterable[Trace], config: JudgeConfig) -> JudgeReport:
+    """Return about how many requests and tokens judging `traces` takes without a cache. Nothing is sent."""
     report = JudgeReport()
     for trace in traces:
-        report.asked += config.repeats
-        report.tokens_in += config.repeats * math.ceil(characters(messages_of(trace)) / CHARS_PER_TOKEN)
-    report.tokens_out = report.asked * min(config.max_tokens, REPLY_TOKENS)
+        report.n_replies += config.repeats
+        report.tokens_in += config.repeats * _estimate_tokens(count_characters(build_messages(trace)))
+    report.tokens_out = report.n_replies * min(config.max_tokens, REPLY_TOKENS)
     return report
+
+
+def _estimate_tokens(n_characters: int) -> int:
+    return math.ceil(n_characters / CHARS_PER_TOKEN)
 
 
 @dataclass(slots=True, eq=False)
 class Judge:
-    """A judge with its memory in `folder`."""
+    """A judge with a cache of replies in `folder`."""
 
     config: JudgeConfig
     folder: str | Path
     report: JudgeReport = field(default_factory=JudgeReport)
     sleep: Callable[[float], None] | None = None
-    """How to wait before asking again, where not by the clock."""
-    _dialect: _Dialect = field(default_factory=_Dialect)
-    _counting: threading.Lock = field(default_factory=threading.Lock)
-    _refused: UsageError | None = None
-    """What no question after it can be asked for."""
+    """Waits before the next try, in place of `time.sleep`."""
+    _form: _RequestForm = field(default_factory=_RequestForm)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _refusal: UsageError | None = None
+    """The error after which no request can succeed."""
 
     def __call__(self, traces: Iterable[Trace]) -> Iterator[Judgment]:
-        """One judgment a trace, in their order, asking for what is not remembered.
+        """Yield a judgment of each trace, in their order; replies that are not cached are requested.
 
-        `UsageError` where the endpoint refuses the key or the request; `SgramError` where it answers nothing from
-        the start. What was answered is kept in every case.
+        Raise `UsageError` if the endpoint refuses the key or the request, `SgramError` if it answers no request from
+        the start. Replies so far stay in the cache.
         """
         run = RunDirectory.open(self.folder, "judge", self.config.identity())
-        traces = iter(traces)
+        repeats = self.config.repeats
+        remaining = iter(traces)
         with ThreadPoolExecutor(self.config.parallel) as threads:
-            while block := list(islice(traces, max(1, _AT_ONCE // self.config.repeats))):
-                asked = [(trace, repeat) for trace in block for repeat in range(self.config.repeats)]
-                replies = list(threads.map(lambda each: self._reply(run, *each), asked))
-                for place, trace in enumerate(block):
-                    first = place * self.config.repeats
-                    yield _majority(trace.id, replies[first : first + self.config.repeats])
+            while block := list(islice(remaining, max(1, _BLOCK_SIZE // repeats))):
+                requests = [(trace, repeat) for trace in block for repeat in range(repeats)]
+                opinions = list(threads.map(lambda request: self._opinion(run, *request), requests))
+                for row, trace in enumerate(block):
+                    yield _majority(trace.id, opinions[row * repeats : (row + 1) * repeats])
 
-    def _reply(self, run: RunDirectory, trace: Trace, repeat: int) -> tuple[str | None, str]:
-        """(letter, reason) of one repeat."""
-        messages = messages_of(trace)
+    def _opinion(self, run: RunDirectory, trace: Trace, repeat: int) -> _Opinion:
+        """Return the opinion of one repeat, from the cache or the endpoint."""
+        messages = build_messages(trace)
         name = digest(canonical_json({**self.config.identity(), "messages": messages, "repeat": repeat}))
         part = f"{name[:2]}/{name}.json"
-        remembered = run.has(part)
-        if remembered:
-            told = json.loads(run.part(part).read_bytes())
+        is_cached = run.has(part)
+        if is_cached:
+            content = json.loads(run.part(part).read_bytes())["content"]
         else:
-            answer = self._answer(messages)
-            if answer is None:
-                return None, ""
-            told = {"content": answer.content, "tokens_in": answer.tokens_in, "tokens_out": answer.tokens_out}
+            reply = self._request(messages)
+            if reply is None:
+                return _Opinion(None, "")
+            content = reply.content
+            document = {"content": content, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
             with run.write(part) as file:
-                file.write(canonical_json(told))
-        letter, reason = choice_of(told["content"])
-        with self._counting:
-            self.report.remembered += remembered
-            self.report.malformed += letter is None
-        return letter, reason
+                file.write(canonical_json(document))
+        opinion = _Opinion(*parse_reply(content))
+        with self._lock:
+            self.report.n_cached += is_cached
+            self.report.n_malformed += opinion.letter is None
+        return opinion
 
-    def _answer(self, messages: Sequence[dict[str, str]]) -> Answer | None:
+    def _request(self, messages: Sequence[dict[str, str]]) -> JudgeReply | None:
+        """Return the endpoint's reply and count it; None if it gives none to this request."""
         report = self.report
-        if self._refused is not None:
-            raise self._refused
+        if self._refusal is not None:
+            raise self._refusal
         try:
-            answer = self._asked(messages)
+            reply = self._request_in_accepted_form(messages)
         except UsageError as error:
-            self._refused = error
+            self._refusal = error
             raise
         except UnansweredError as error:
-            with self._counting:
-                report.unanswered += 1
+            with self._lock:
+                report.n_unanswered += 1
                 report.first_fault = report.first_fault or str(error)
-            if report.unanswered >= MOST_FAILURES and not report.asked:
-                raise SgramError(f"{report.first_fault}; nothing is lost, run again when it answers") from error
+            if report.n_unanswered >= MAX_FAILURES and not report.n_replies:
+                raise SgramError(f"{report.first_fault}; replies so far are kept, run again when it answers") from error
             return None
-        with self._counting:
-            report.asked += 1
-            report.again += answer.n_again
-            report.tokens_in += answer.tokens_in or math.ceil(characters(messages) / CHARS_PER_TOKEN)
-            report.tokens_out += answer.tokens_out or math.ceil(len(answer.content) / CHARS_PER_TOKEN)
-        return answer
+        with self._lock:
+            report.n_replies += 1
+            report.n_retries += reply.n_retries
+            report.tokens_in += reply.tokens_in or _estimate_tokens(count_characters(messages))
+            report.tokens_out += reply.tokens_out or _estimate_tokens(len(reply.content))
+        return reply
 
-    def _asked(self, messages: Sequence[dict[str, str]]) -> Answer:
-        """The answer, leaving out of the request what the endpoint does not understand."""
-        waiting = {} if self.sleep is None else {"sleep": self.sleep}
-        dialect = replace(self._dialect)
+    def _request_in_accepted_form(self, messages: Sequence[dict[str, str]]) -> JudgeReply:
+        """Return the reply, after leaving out of the request what the endpoint does not support."""
+        form = replace(self._form)
         while True:
+            body = self._request_body(messages, form)
             try:
-                answer = ask(self.config.endpoint, self._body(messages, dialect), **waiting)
+                if self.sleep is None:
+                    reply = request_reply(self.config.endpoint, body)
+                else:
+                    reply = request_reply(self.config.endpoint, body, self.sleep)
             except RefusedError as error:
-                if dialect.limit == "max_tokens" and "max_completion_tokens" in error.told:
-                    dialect.limit = "max_completion_tokens"
-                elif dialect.schema:
-                    dialect.schema = False
-                elif self.report.asked:
+                if form.limit_field == "max_tokens" and "max_completion_tokens" in error.server_text:
+                    form.limit_field = "max_completion_tokens"
+                elif form.has_schema:
+                    form.has_schema = False
+                elif self.report.n_replies:
                     raise UnansweredError(str(error)) from error
                 else:
                     raise UsageError(str(error)) from error
             else:
-                self._dialect = dialect
-                return answer
+                self._form = form
+                return reply
 
-    def _body(self, messages: Sequence[dict[str, str]], dialect: _Dialect) -> dict[str, Any]:
-        body = {
+    def _request_body(self, messages: Sequence[dict[str, str]], form: _RequestForm) -> dict[str, Any]:
+        body: dict[str, Any] = {
             "model": self.config.model,
             "messages": list(messages),
             "temperature": self.config.temperature,
-            dialect.limit: self.config.max_tokens,
+            form.limit_field: self.config.max_tokens,
         }
-        if dialect.schema:
+        if form.has_schema:
             schema = {"name": "verdict", "strict": True, "schema": dict(SCHEMA)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
 
-def judge(traces: Iterable[Trace], config: JudgeConfig, folder: str | Path) -> tuple[list[Judgment], JudgeReport]:
-    """(one judgment a trace, what it took): see `Judge`."""
-    asked = Judge(config, folder)
-    return list(asked(traces)), asked.report
+def judge_traces(
+    traces: Iterable[Trace], config: JudgeConfig, folder: str | Path
+) -> tuple[list[Judgment], JudgeReport]:
+    """Return a judgment of each trace, and the counts of requests. See `Judge` for the errors raised."""
+    judge = Judge(config, folder)
+    return list(judge(traces)), judge.report
 
 
-def _majority(trace_id: str, replies: Sequence[tuple[str | None, str]]) -> Judgment:
-    """The letter that more replies give than any other."""
-    letters = tuple(letter for letter, _ in replies)
+def _majority(trace_id: str, opinions: Sequence[_Opinion]) -> Judgment:
+    """Return the judgment with the letter that more opinions have than any other."""
+    letters = tuple(opinion.letter for opinion in opinions)
     votes = Counter(letter for letter in letters if letter is not None)
     if not votes:
         return Judgment(trace_id, None, None, letters, "")
-    (letter, most), *others = votes.most_common()
-    if others and others[0][1] == most:
-        return Judgment(trace_id, None, most / votes.total(), letters, "no majority")
-    reason = next(reason for given, reason in replies if given == letter)
-    return Judgment(trace_id, letter, most / votes.total(), letters, reason)
+    (winner, n_votes), *runners_up = votes.most_common()
+    if runners_up and runners_up[0][1] == n_votes:
+        return Judgment(trace_id, None, n_votes / votes.total(), letters, "no majority")
+    reason = next(opinion.reason for opinion in opinions if opinion.letter == winner)
+    return Judgment(trace_id, winner, n_votes / votes.total(), letters, reason)

@@ -1,10 +1,11 @@
-"""One question to an OpenAI-compatible endpoint, asked again where that may help. Knows nothing about what is asked.
+"""Client of an OpenAI-compatible endpoint that repeats a request if that may help.
 
-The key is read from the environment when it is sent, and stands nowhere else: not in an error, not in a file.
+The API key is read from the environment when a request is sent. It appears in no error and in no file.
 """
 
 import http.client
 import json
+import math
 import os
 import ssl
 import time
@@ -18,157 +19,195 @@ from sgram.files import excerpt
 
 MAX_REPLY = 1 << 20
 """Most bytes of a reply that are read."""
-LONGEST_WAIT = 120.0
-"""Most seconds that are waited before asking again, whatever the server wants."""
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+MAX_WAIT = 120.0
+"""Most seconds before the next try, whatever the server asks for."""
+_RETRY_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_NO_CONNECTION = 0
+"""Stands for the status of a request without a response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is asked, and how patiently."""
+    """Address of a model, and how often a request is tried. Raise `UsageError` if a setting is invalid.
+
+    >>> Endpoint("localhost:8000")
+    Traceback (most recent call last):
+    sgram.errors.UsageError: invalid http(s) URL of a judge: localhost:8000; give one such as http://localhost:8000/v1
+    """
 
     base_url: str
-    """Such as http://localhost:8000/v1; what is asked is its /chat/completions."""
+    """URL such as http://localhost:8000/v1; requests go to its /chat/completions."""
     api_key_env: str = "SGRAM_JUDGE_KEY"
-    """Environment variable that holds the key; without it none is sent."""
+    """Environment variable with the API key; if it is unset, no key is sent."""
     timeout: float = 120.0
-    """Seconds without a sign of life after which a try is given up."""
+    """Seconds without data from the server after which a try ends."""
     retries: int = 5
-    """Further tries after one that may work the next time: too many requests, server errors, no connection."""
+    """Further tries after a failure that may be temporary: too many requests, server errors, no connection."""
 
     def __post_init__(self) -> None:
-        parts = _split(self.base_url)
+        parts = _split_url(self.base_url)
         if parts.username is not None or parts.password is not None:
-            raise UsageError(f"the judge's URL holds a user or password; put the key into ${self.api_key_env} instead")
+            raise UsageError(
+                f"the judge's URL contains a user or password; put the key into ${self.api_key_env} instead"
+            )
         if parts.query or parts.fragment:
             raise UsageError(
                 "the judge's URL ends in ?... or #..., which would be lost; give the part before its /chat/completions"
             )
-        if not (self.timeout > 0 and self.retries >= 0):
-            raise UsageError("the judge's time limit is above 0 seconds, its retries a number from 0")
+        if not self.timeout > 0:
+            raise UsageError(f"the judge's time limit must be > 0 seconds (got {self.timeout})")
+        if self.retries < 0:
+            raise UsageError(f"the judge's retries must be >= 0 (got {self.retries})")
 
 
 class UnansweredError(SgramError):
-    """The endpoint gave no usable answer to one question, however often it was asked."""
+    """The endpoint gave no usable reply to a request in all tries."""
 
 
 class RefusedError(SgramError):
-    """The endpoint says that the request itself is wrong (400, 422); `told` are its words."""
+    """The endpoint says that the request itself is invalid (status 400 or 422)."""
 
-    def __init__(self, message: str, told: str):
+    def __init__(self, message: str, server_text: str) -> None:
         super().__init__(message)
-        self.told = told
+        self.server_text = server_text
+        """The body of the response."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: the reply's text, its tokens as the server counts them, and how often it was asked again."""
+class JudgeReply:
+    """The reply to one request."""
 
     content: str
     tokens_in: int
+    """Tokens of the request as the server counts them; 0 if it does not."""
     tokens_out: int
-    n_again: int
+    n_retries: int
+    """Tries beyond the first."""
 
 
-def _split(url: str) -> SplitResult:
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+
+def _split_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         parts = SplitResult("", "", "", "", "")
-    plain = url.isascii() and url.isprintable() and " " not in url
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        raise UsageError(f"{excerpt(url, 80)} is no http(s) URL of a judge; give one as http://localhost:8000/v1")
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise UsageError(
+            f"invalid http(s) URL of a judge: {excerpt(url, 80)}; give one such as http://localhost:8000/v1"
+        )
     return parts
 
 
-def ask(endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], None] = time.sleep) -> Answer:
-    """The answer to the chat completion request `body`.
+def request_reply(
+    endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], None] = time.sleep
+) -> JudgeReply:
+    """Send the chat completion request `body` and return the reply. `sleep` waits before the next try.
 
-    `UsageError` where the key or the address is refused, `RefusedError` where the request is, `UnansweredError` after
-    the last try.
+    Raise `UsageError` if the key or the address is refused, `RefusedError` if the request is, `UnansweredError` if the
+    last try fails.
     """
-    data, why = json.dumps(body).encode(), ""
+    request_bytes, failure = json.dumps(body).encode(), ""
+    url = excerpt(endpoint.base_url, 80)
     for attempt in range(endpoint.retries + 1):
         try:
-            status, headers, raw = _post(endpoint, data)
+            response = _post(endpoint, request_bytes)
         except (OSError, http.client.HTTPException) as error:
-            status, headers, raw = 0, {}, b""
-            why = f"{type(error).__name__}: {excerpt(str(error), 120)}"
-        if status == 200:
-            answer = _read(raw, attempt)
-            if answer is None:
+            response = _Response(_NO_CONNECTION, {}, b"")
+            failure = f"{type(error).__name__}: {excerpt(str(error), 120)}"
+        if response.status == 200:
+            reply = _parse_completion(response.body, attempt)
+            if reply is None:
                 raise UnansweredError(
-                    f"what the judge at {excerpt(endpoint.base_url, 80)} sends is no chat completion "
-                    f"({excerpt(raw, 120)}); check its URL"
+                    f"the judge at {url} sends no chat completion ({excerpt(response.body, 120)}); check its URL"
                 )
-            return answer
-        if status:
-            why = f"status {status}: {excerpt(raw, 160)}"
-            _check(endpoint, status, raw, why)
+            return reply
+        if response.status != _NO_CONNECTION:
+            failure = f"status {response.status}: {excerpt(response.body, 160)}"
+            _raise_if_permanent(endpoint, response, failure)
         if attempt < endpoint.retries:
-            sleep(_wait(headers.get("retry-after"), attempt))
-    tries = endpoint.retries + 1
-    raise UnansweredError(f"the judge at {excerpt(endpoint.base_url, 80)} gave no answer in {tries} tries ({why})")
+            sleep(_seconds_to_wait(response.headers.get("retry-after"), attempt))
+    raise UnansweredError(f"the judge at {url} gave no reply in {endpoint.retries + 1} tries ({failure})")
 
 
-def _check(endpoint: Endpoint, status: int, raw: bytes, why: str) -> None:
-    """Raise where asking again is of no use."""
-    if status in _AGAIN:
+def _raise_if_permanent(endpoint: Endpoint, response: _Response, failure: str) -> None:
+    """Raise an error if another try cannot help."""
+    status = response.status
+    if status in _RETRY_STATUSES:
         return
-    place = excerpt(endpoint.base_url, 80)
+    url = excerpt(endpoint.base_url, 80)
     if status in (401, 403):
-        raise UsageError(
-            f"the judge at {place} refuses the key ({status}); put a valid one into ${endpoint.api_key_env}"
-        )
+        raise UsageError(f"the judge at {url} refuses the key ({status}); put a valid key into ${endpoint.api_key_env}")
     if status in (400, 422):
-        raise RefusedError(f"the judge at {place} refuses the request ({why})", raw.decode(errors="replace"))
-    raise UsageError(f"the judge at {place} cannot be asked ({why}); check --judge and --judge-model")
-
-
-def _wait(wanted: str | None, attempt: int) -> float:
-    """Seconds before the next try: what the server asks for, else 1, 2, 4, ..."""
-    try:
-        seconds = float(wanted) if wanted is not None else 2.0**attempt
-    except ValueError:
-        seconds = 2.0**attempt  # a date, which would need a clock that agrees with the server's
-    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else 2.0**attempt
-
-
-def _post(endpoint: Endpoint, data: bytes) -> tuple[int, dict[str, str], bytes]:
-    parts = _split(endpoint.base_url)
-    if parts.scheme == "https":
-        link = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=endpoint.timeout, context=ssl.create_default_context()
+        raise RefusedError(
+            f"the judge at {url} refuses the request ({failure})", response.body.decode(errors="replace")
         )
+    raise UsageError(f"the judge at {url} cannot be asked ({failure}); check --judge and --judge-model")
+
+
+def _seconds_to_wait(retry_after: str | None, attempt: int) -> float:
+    """Return the seconds before the next try: what the server asks for, else 1, 2, 4, ..."""
+    default = 2.0**attempt
+    try:
+        seconds = float(retry_after) if retry_after is not None else default
+    except ValueError:
+        seconds = default  # a date, which would need a clock that agrees with the server's
+    return default if math.isnan(seconds) else min(max(seconds, 0.0), MAX_WAIT)
+
+
+def _post(endpoint: Endpoint, request_bytes: bytes) -> _Response:
+    """Send one request. Raise `OSError` or `HTTPException` if there is no response, `UsageError` for an invalid key."""
+    parts = _split_url(endpoint.base_url)
+    host = parts.hostname or ""  # never empty, see `_split_url`
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=endpoint.timeout, context=context)
     else:
-        link = http.client.HTTPConnection(parts.hostname, parts.port, timeout=endpoint.timeout)
+        connection = http.client.HTTPConnection(host, parts.port, timeout=endpoint.timeout)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     key = os.environ.get(endpoint.api_key_env, "").strip()
     if key:
         if not (key.isascii() and key.isprintable()):
-            raise UsageError(f"${endpoint.api_key_env} holds no key: it has characters that no header may hold")
+            raise UsageError(f"invalid key in ${endpoint.api_key_env}: it has characters that no header can contain")
         headers["Authorization"] = f"Bearer {key}"
     try:
-        link.request("POST", parts.path.rstrip("/") + "/chat/completions", data, headers)
-        response = link.getresponse()
-        raw = response.read(MAX_REPLY)
+        connection.request("POST", parts.path.rstrip("/") + "/chat/completions", request_bytes, headers)
+        response = connection.getresponse()
+        body = response.read(MAX_REPLY)
         if key:
-            raw = raw.replace(key.encode(), b"[key]")  # some servers repeat it in what they say
-        return response.status, {name.lower(): value for name, value in response.getheaders()}, raw
+            body = body.replace(key.encode(), b"[key]")  # some servers repeat the key in error messages
+        return _Response(response.status, {name.lower(): text for name, text in response.getheaders()}, body)
     finally:
-        link.close()
+        connection.close()
 
 
-def _read(raw: bytes, n_again: int) -> Answer | None:
-    """The answer in the body of a reply, empty where its message holds no text; None for another kind of body."""
+def _parse_completion(body: bytes, n_retries: int) -> JudgeReply | None:
+    """Return the reply in the body of a response; its content is "" if the message has no text.
+
+    None if the body is not a chat completion.
+    """
     try:
-        told = json.loads(raw)
-        content = told["choices"][0]["message"].get("content")
+        document = json.loads(body)
+        content = document["choices"][0]["message"].get("content")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    usage = told.get("usage") if isinstance(told.get("usage"), dict) else {}
-    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    tokens = [count if type(count) is int and count >= 0 else 0 for count in counts]
+    usage = document.get("usage") if isinstance(document.get("usage"), dict) else {}
     text = content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""  # no lone surrogates
-    return Answer(text, *tokens, n_again)
+    return JudgeReply(
+        text, _token_count(usage.get("prompt_tokens")), _token_count(usage.get("completion_tokens")), n_retries
+    )
+
+
+def _token_count(count: object) -> int:
+    return count if type(count) is int and count >= 0 else 0

@@ -1,8 +1,8 @@
-"""What a judge model is asked about a wrong response, and what its reply says. Knows nothing about connections.
+"""The question that a judge model is asked about a wrong response, and the parser of its reply.
 
-The paper's question (HICRA §4.2.1, Listing 2) in our own words: problem, reference and response in, one of four
-choices out. Problem and response are untrusted: they stand between marks that hold a digest of them, so that no text
-can close its own, and the judge is told that what stands there is data.
+It is the paper's question (HICRA §4.2.1, Listing 2) in our own words: problem, reference and response in, one of four
+choices out. Problem and response are untrusted. They stand between marks that contain a digest of them, so that no text
+can close its own mark, and the prompt says that text between marks is data.
 """
 
 import json
@@ -16,7 +16,7 @@ from sgram.grading.answers import marked_answer
 from sgram.traces import Trace
 
 PROMPT_NAME = "sgram-judge-1"
-"""Changes with the wording, so that replies to another wording are not taken for replies to this one."""
+"""Version of the wording. It is part of the cache key, so replies to another wording are not reused."""
 CHOICES: Mapping[str, str] = MappingProxyType(
     {
         "A": "The response has no bearing on the problem, or shows that its basics are not understood.",
@@ -27,10 +27,10 @@ CHOICES: Mapping[str, str] = MappingProxyType(
         "D": "The final answer is acceptable after all.",
     }
 )
-KIND_OF: Mapping[str, str] = MappingProxyType({"A": "other", "B": "procedural", "C": "strategic", "D": "other"})
-"""Kind of error that each choice stands for; the paper counts C as planning and the rest as others."""
+KIND_OF_CHOICE: Mapping[str, str] = MappingProxyType({"A": "other", "B": "procedural", "C": "strategic", "D": "other"})
+"""Error kind of each choice. The paper counts C as a planning error and the rest as other errors."""
 MAX_CHARS = 24_000
-"""Most characters of a problem or response that are shown; of a longer one its beginning and its end."""
+"""Most characters of a problem or response in the prompt; of a longer one its beginning and its end."""
 _REASON_CHARS = 500
 
 SYSTEM = (
@@ -51,13 +51,18 @@ SCHEMA: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def messages_of(trace: Trace) -> list[dict[str, str]]:
-    """The messages that ask about one wrong response."""
+def build_messages(trace: Trace) -> list[dict[str, str]]:
+    """Return the chat messages that ask about one wrong response.
+
+    >>> messages = build_messages(Trace(id="1", prompt="What is 1 + 1?", text="It is 3.", reference="2"))
+    >>> [message["role"] for message in messages]
+    ['system', 'user']
+    """
     mark = digest("\0".join((trace.prompt or "", trace.reference or "", trace.text)).encode())[:16]
     parts = [
-        _part("problem", trace.prompt, mark),
-        _part("reference answer", trace.reference, mark),
-        _part("student's response", trace.text, mark),
+        _marked_part("problem", trace.prompt, mark),
+        _marked_part("reference answer", trace.reference, mark),
+        _marked_part("student's response", trace.text, mark),
         "The response was judged wrong. Hold it against the reference, find where it first goes astray, and decide "
         "on the single most important reason:",
         *(f"({letter}) {meaning}" for letter, meaning in CHOICES.items()),
@@ -67,41 +72,53 @@ def messages_of(trace: Trace) -> list[dict[str, str]]:
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "\n\n".join(parts)}]
 
 
-def _part(name: str, text: str | None, mark: str) -> str:
-    shown = "(not given)" if not text else _shortened(text)
-    return f"<{name} {mark}>\n{shown}\n</{name} {mark}>"
+def _marked_part(name: str, text: str | None, mark: str) -> str:
+    content = _shorten(text) if text else "(not given)"
+    return f"<{name} {mark}>\n{content}\n</{name} {mark}>"
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     if len(text) <= MAX_CHARS:
         return text
     half = MAX_CHARS // 2
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
 
 
-def choice_of(reply: str) -> tuple[str | None, str]:
-    """(choice, reason) that a judge's `reply` gives; None where it gives no choice."""
-    told = _object(reply)
-    if told is not None:
-        letter = str(told.get("choice", "")).strip().strip("()").upper()
-        return (letter if letter in CHOICES else None), excerpt(str(told.get("reason", "")), _REASON_CHARS)
+def parse_reply(reply: str) -> tuple[str | None, str]:
+    r"""Return the choice and the reason in a judge's `reply`; the choice is None if it has none.
+
+    >>> parse_reply('{"reason": "6 * 9 is 54", "choice": "B"}'), parse_reply(r"The plan fails. \boxed{C}")
+    (('B', '6 * 9 is 54'), ('C', 'The plan fails.'))
+    """
+    verdict = _parse_object(reply)
+    if verdict is not None:
+        return _parse_choice(str(verdict.get("choice", ""))), excerpt(str(verdict.get("reason", "")), _REASON_CHARS)
     boxed = marked_answer(reply, hashes=False) or ""
-    letter = re.sub(r"\\text\{(.*)\}", r"\1", boxed).strip().strip("()").upper()
-    return (letter if letter in CHOICES else None), excerpt(reply.partition("\\boxed")[0].strip(), _REASON_CHARS)
+    choice = _parse_choice(re.sub(r"\\text\{(.*)\}", r"\1", boxed))
+    return choice, excerpt(reply.partition("\\boxed")[0].strip(), _REASON_CHARS)
 
 
-def _object(reply: str) -> Mapping[str, Any] | None:
-    """The JSON object that a reply is, or holds between its first and last brace."""
+def _parse_choice(text: str) -> str | None:
+    letter = text.strip().strip("()").upper()
+    return letter if letter in CHOICES else None
+
+
+def _parse_object(reply: str) -> Mapping[str, Any] | None:
+    """Return the JSON object between the first and the last brace; None if there is none with a choice."""
     first, last = reply.find("{"), reply.rfind("}")
     if first < 0 or last < first:
         return None
     try:
-        told = json.loads(reply[first : last + 1])
+        document = json.loads(reply[first : last + 1])
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) and "choice" in told else None
+    return document if isinstance(document, dict) and "choice" in document else None
 
 
-def characters(messages: Sequence[Mapping[str, str]]) -> int:
-    """How much there is to read in `messages`."""
-    return sum(len(each["content"]) for each in messages)
+def count_characters(messages: Sequence[Mapping[str, str]]) -> int:
+    """Return the number of characters of all `messages`.
+
+    >>> count_characters([{"role": "user", "content": "Hello"}])
+    5
+    """
+    return sum(len(message["content"]) for message in messages)

@@ -1,7 +1,7 @@
-"""How the wrong traces of each model divide into kinds of errors, with intervals. Knows nothing about their texts.
+"""Shares of error kinds among the wrong traces of each model, with intervals.
 
-Intervals are 95 % bootstrap intervals over groups: the traces of one problem are no independent samples. A trace
-without a group is one by itself.
+Intervals are 95 % bootstrap intervals over groups, because the traces of one problem are not independent. A trace
+without a group counts as a group of its own.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.statistics import N_DRAWS, Estimate, ratios_by_problem
 from sgram.tagging.planning_shares import NO_MODEL
@@ -18,48 +19,60 @@ from sgram.traces import Trace
 
 @dataclass(frozen=True, slots=True)
 class KindRow:
-    """One kind of error among the wrong traces of one model; of all models where `model` is None."""
+    """One error kind among the wrong traces of one model."""
 
     model: str | None
+    """None for all models together."""
     kind: Kind
     count: int
+    """Wrong traces of this kind."""
     wrong: int
     """Wrong traces of the model."""
     share: Estimate
-    """`count` of `wrong`."""
+    """`count` divided by `wrong`."""
 
 
 class KindCounts:
-    """Diagnoses added one by one in any order; about 20 bytes a trace."""
+    """Error kinds of wrong traces, which are added in any order; about 20 bytes a trace.
+
+    >>> counts = KindCounts()
+    >>> for number, kind in enumerate(("strategic", "strategic", "procedural", "other")):
+    ...     counts.add(Trace(id=str(number), text="", model="gpt"), kind)
+    >>> [(row.kind, row.count, row.share.value) for row in counts.rows()][:2]
+    [('strategic', 2, 0.5), ('procedural', 1, 0.25)]
+    """
 
     def __init__(self) -> None:
-        self._models: dict[str, int] = {}
-        self._model, self._kind, self._group = array("i"), array("b"), array("Q")
+        self._model_codes: dict[str, int] = {}
+        self._models, self._kinds, self._groups = array("i"), array("b"), array("Q")  # one entry a trace
 
     def __len__(self) -> int:
-        return len(self._kind)
+        return len(self._kinds)
 
     def add(self, trace: Trace, kind: Kind) -> None:
-        """Count the wrong `trace`."""
+        """Count one wrong trace."""
         group = f"trace {trace.id}" if trace.group is None else f"group {trace.group}"
-        self._model.append(self._models.setdefault(trace.model or NO_MODEL, len(self._models)))
-        self._kind.append(KINDS.index(kind))
-        self._group.append(int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "little"))
+        self._models.append(self._model_codes.setdefault(trace.model or NO_MODEL, len(self._model_codes)))
+        self._kinds.append(KINDS.index(kind))
+        self._groups.append(int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "little"))
 
     def rows(self, by_model: bool = False, seed: int = 0, n_draws: int = N_DRAWS) -> list[KindRow]:
-        """A row for each kind, of all traces or of each model, the model with most wrong traces first."""
-        names, model = list(self._models), np.array(self._model, np.int64)
-        sizes = np.bincount(model, minlength=len(names)) if names else ()
+        """Return a row for each kind; with `by_model` for each model, the model with most wrong traces first."""
+        names, models = list(self._model_codes), np.array(self._models, np.int64)
+        if not names:
+            return []
+        if not by_model:
+            return self._model_rows(None, np.ones(len(models), bool), seed, n_draws)
+        sizes = np.bincount(models, minlength=len(names))
         ranked = sorted(range(len(names)), key=lambda code: (-sizes[code], names[code]))
-        rows = []
-        for code in ranked if by_model else [None] * bool(names):
-            chosen = np.flatnonzero(model == code) if code is not None else np.arange(len(model))
-            kinds, groups = np.array(self._kind)[chosen], np.array(self._group)[chosen]
-            held = kinds[:, None] == np.arange(len(KINDS))  # (traces, kinds)
-            shares = ratios_by_problem(groups.tolist(), held, np.ones(len(chosen)), n_draws, seed)
-            name = None if code is None else names[code]
-            counts = held.sum(axis=0).tolist()
-            rows += [
-                KindRow(name, *each) for each in zip(KINDS, counts, [len(chosen)] * len(KINDS), shares, strict=True)
-            ]
-        return rows
+        return [row for code in ranked for row in self._model_rows(names[code], models == code, seed, n_draws)]
+
+    def _model_rows(self, model: str | None, is_selected: BoolArray, seed: int, n_draws: int) -> list[KindRow]:
+        """Return a row for each kind among the selected traces; `is_selected` is (traces,)."""
+        kinds, groups = np.array(self._kinds)[is_selected], np.array(self._groups)[is_selected]
+        is_kind = kinds[:, None] == np.arange(len(KINDS))  # (traces, kinds)
+        shares = ratios_by_problem(groups.tolist(), is_kind, np.ones(len(kinds)), n_draws, seed)
+        return [
+            KindRow(model, kind, count, len(kinds), share)
+            for kind, count, share in zip(KINDS, is_kind.sum(axis=0).tolist(), shares, strict=True)
+        ]

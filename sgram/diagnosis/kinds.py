@@ -1,4 +1,4 @@
-"""What kind of error a wrong response makes, and what says so. Knows nothing about files or how it is shown.
+"""What kind of error a wrong response makes, and what says so.
 
 In this order: a response that loops is degenerate; one that was cut off is unfinished; one that answers nothing, says
 nothing of the problem or answers what it should is other; what is left is strategic (the plan was wrong) or procedural
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from sgram.diagnosis.degenerate import Evidence, is_degenerate, is_unfinished, says_answer
+from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, has_answer
 from sgram.diagnosis.error_locator import locate_error
-from sgram.diagnosis.operations import Checker, Work, work_of
-from sgram.diagnosis.siblings import MOST_SIBLINGS, Plan, announced, diverge
+from sgram.diagnosis.operations import EquationFinder, Work, extract_work
+from sgram.diagnosis.siblings import MAX_SIBLINGS, AnnouncedPlan, find_divergence, find_plans
 from sgram.diagnosis.signals import (
     PRIOR,
     Signal,
@@ -54,7 +54,8 @@ class Diagnosis:
     kind: Kind
     step: int | None
     """Index of the step at which it goes wrong, from 0: that of a sign for `kind`, or else where a first error is
-    likeliest (`sgram.diagnosis.error_locator`), which its evidence tells. None where it has one step only, or too many."""
+    likeliest (`sgram.diagnosis.error_locator`), which its evidence tells. None where it has one step only, or too
+    many."""
     start: int | None
     """Character offsets of what the first evidence points at."""
     end: int | None
@@ -75,7 +76,7 @@ class Diagnosis:
             "end": self.end,
             "confidence": round(self.confidence, 6),
             "scores": {kind: round(score, 6) for kind, score in self.scores.items()},
-            "evidence": [{"what": each.what, "start": each.start, "end": each.end} for each in self.evidence],
+            "evidence": [{"what": each.sentence, "start": each.start, "end": each.end} for each in self.evidence],
         }
 
 
@@ -84,16 +85,16 @@ class Seen:
     """What diagnosing needs of a trace; of a correct sibling this is all that is kept."""
 
     work: Work
-    plan: Plan | None
+    plan: AnnouncedPlan | None
     """The plan announced last by a name of the lexicon."""
 
 
-def seen(trace: Trace, find: Spans | None = None, check: Checker | None = None) -> Seen:
+def seen(trace: Trace, find: Spans | None = None, check: EquationFinder | None = None) -> Seen:
     """The work of a trace and the plan it announces last; `find` gives its planning spans, `check` its equations."""
     plans = []
     if find is not None and len(trace.text) <= MAX_SPAN_CHARS:
-        plans = announced(trace.text, find(trace.text))
-    return Seen(work_of(trace, check), plans[-1] if plans else None)
+        plans = find_plans(trace.text, find(trace.text))
+    return Seen(extract_work(trace, check), plans[-1] if plans else None)
 
 
 def finder(lexicon: Lexicon | Spans | None) -> Spans | None:
@@ -106,7 +107,10 @@ def finder(lexicon: Lexicon | Spans | None) -> Spans | None:
 
 
 def diagnose(
-    trace: Trace, siblings: Sequence[Trace] = (), lexicon: Lexicon | Spans | None = None, check: Checker | None = None
+    trace: Trace,
+    siblings: Sequence[Trace] = (),
+    lexicon: Lexicon | Spans | None = None,
+    check: EquationFinder | None = None,
 ) -> Diagnosis:
     """What is wrong with `trace`, which is wrong; `siblings` are responses to the same problem, the correct ones count.
 
@@ -118,7 +122,7 @@ def diagnose(
 
 
 def diagnose_group(
-    traces: Iterable[Trace], lexicon: Lexicon | Spans | None = None, check: Checker | None = None
+    traces: Iterable[Trace], lexicon: Lexicon | Spans | None = None, check: EquationFinder | None = None
 ) -> list[Diagnosis]:
     """Diagnoses of those of a group that are wrong, in their order."""
     traces, find = list(traces), finder(lexicon)
@@ -128,9 +132,9 @@ def diagnose_group(
 
 
 def chosen_siblings(traces: Iterable[Trace]) -> list[Trace]:
-    """The correct ones of `traces` that others are compared with, at most `MOST_SIBLINGS`, by digests of their ids."""
+    """The correct ones of `traces` that others are compared with, at most `MAX_SIBLINGS`, by digests of their ids."""
     corrects = sorted((trace for trace in traces if trace.correct), key=lambda trace: sibling_rank(trace.id))
-    return corrects[:MOST_SIBLINGS]
+    return corrects[:MAX_SIBLINGS]
 
 
 def sibling_rank(trace_id: str) -> str:
@@ -140,9 +144,13 @@ def sibling_rank(trace_id: str) -> str:
 
 def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Diagnosis:
     """What is wrong with `trace`, of which `mine` was seen, and `corrects` of its correct siblings."""
-    for kind, found in (("degenerate", is_degenerate(trace.text)), ("unfinished", is_unfinished(trace))):
-        if found is not None:
-            return _formal(trace, mine.work, kind, found, SURE)
+    forms: tuple[tuple[Kind, Evidence | None], ...] = (
+        ("degenerate", find_loop(trace.text)),
+        ("unfinished", find_cutoff(trace)),
+    )
+    for kind, evidence in forms:
+        if evidence is not None:
+            return _formal(trace, mine.work, kind, evidence, SURE)
     found = _neither(trace, mine, corrects)
     if found is not None:
         return _formal(trace, mine.work, "other", found, FAIRLY)
@@ -151,7 +159,7 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Diagnos
     signals += claim_signals(mine.work, trace.text)
     has_slip = any(signal.weight > 0 for signal in signals)
     signals += answer_signals(mine.work, reference_value(trace.reference))
-    signals += sibling_signals(mine.work, diverge(mine.work, works), has_slip)
+    signals += sibling_signals(mine.work, find_divergence(mine.work, works), has_slip)
     signals += plan_signals(mine.plan, [each.plan for each in corrects if each.plan is not None])
     return _weighed(trace, mine.work, signals)
 
@@ -163,17 +171,18 @@ def _neither(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Evidence | N
         return Evidence("it says nothing but an answer" if trace.text.strip() else "it is empty", 0, whole)
     if work.answer is not None and work.answer == reference_value(trace.reference):
         return Evidence("its answer equals the reference; perhaps it was misjudged", None, None)
-    if not says_answer(trace) and not any(map(str.isdigit, trace.text.rstrip().rpartition("\n")[2])):
+    if not has_answer(trace) and not any(map(str.isdigit, trace.text.rstrip().rpartition("\n")[2])):
         return Evidence("it ends without an answer that could be found", max(0, whole - 80), whole)
-    if corrects and mine.plan is None and all(each.plan is not None for each in corrects):
-        told = f"it announces no plan by its name, as all correct siblings do: '{excerpt(corrects[0].plan.name, 80)}'"
+    plans = [each.plan for each in corrects if each.plan is not None]
+    if corrects and mine.plan is None and len(plans) == len(corrects):
+        told = f"it announces no plan by its name, as all correct siblings do: '{excerpt(plans[0].name, 80)}'"
         return Evidence(told, 0, min(whole, 200))
     return None
 
 
 def _formal(trace: Trace, work: Work, kind: Kind, found: Evidence, confidence: float) -> Diagnosis:
     rest = (1 - confidence) / (len(KINDS) - 1)
-    scores = {each: confidence if each == kind else rest for each in KINDS}
+    scores: dict[str, float] = {each: confidence if each == kind else rest for each in KINDS}
     step = work.step_of(found.start)
     return Diagnosis(trace.id, kind, step, found.start, found.end, (found,), confidence, MappingProxyType(scores))
 
@@ -193,7 +202,8 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     if step is None and len(work.steps) > 1 and len(trace.text) <= MAX_SPAN_CHARS:
         step, likely = _likeliest(trace, work)
         evidence = (*evidence, likely)
-    scores = dict.fromkeys(KINDS, 0.0) | {"strategic": 1 - procedural, "procedural": procedural}
+    scores: dict[str, float] = dict.fromkeys(KINDS, 0.0)
+    scores |= {"strategic": 1 - procedural, "procedural": procedural}
     first = evidence[0]
     return Diagnosis(
         trace.id,
@@ -210,11 +220,12 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
 def _likeliest(trace: Trace, work: Work) -> tuple[int, Evidence]:
     """The step of the first error by what people marked elsewhere: right in about a third of the cases."""
     found = locate_error(trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True)
-    at = work.steps[found.step]
-    place = f"step {found.step + 1} of {len(work.steps)}"
+    step = found.step or 0  # never None here, as it is known to be wrong
+    at = work.steps[step]
+    place = f"step {step + 1} of {len(work.steps)}"
     by = f"{found.confidence:.0%}, by a model of people's marks: {found.reason}"
     told = f"its first error is likeliest in {place} ({by})"
-    return found.step, Evidence(told, at.start, at.end)
+    return step, Evidence(told, at.start, at.end)
 
 
 def _nothing(work: Work) -> Evidence:

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from sgram.diagnosis.steps import Step, split_steps
 from sgram.equations import Equation, check_equations
-from sgram.grading.answers import marked_answer, tail
-from sgram.grading.stated import stated_number
+from sgram.grading.answers import marked_answer, response_tail
+from sgram.grading.unmarked_answers import final_number
 from sgram.traces import Trace
 
 MAX_OPERATIONS = 400
@@ -145,7 +145,7 @@ def final_answer(trace: Trace) -> Fraction | None:
     Fraction(1005, 1)
     """
     named = [match[1] for match in _NAMED_ANSWER.finditer(trace.text[-_TAIL_CHARS:])]
-    stated = stated_number(tail(trace.text) or "")
+    stated = final_number(response_tail(trace.text) or "")
     for answer in (trace.answer, marked_answer(trace.text), named[-1] if named else None, stated):
         number = None if answer is None else parse_number(answer)
         if number is not None:

@@ -1,7 +1,7 @@
-"""Where a wrong response leaves its correct siblings. Knows nothing about why, or what kind of error that is.
+"""Where a wrong response leaves its correct siblings, which are other responses to the same problem.
 
-Siblings are other responses to the same problem. Compared are operations with their results, and the plans that are
-announced; words are not, as two right responses share few of them.
+Operations with their results are compared, and the plans that are announced. Words are not compared, because two
+correct responses share few of them.
 """
 
 import re
@@ -10,170 +10,194 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from sgram.diagnosis.operations import Operation, Work, resting, shown, work_of
+from sgram.diagnosis.operations import Operation, Work, extract_work, format_fraction, operations_behind
 from sgram.files import excerpt
 from sgram.scan import find_words
-from sgram.tagging.spans import Span, longest_first
+from sgram.tagging.spans import Span, remove_overlaps
 from sgram.traces import Trace
 
-MOST_SIBLINGS = 8
-"""Correct siblings that a wrong response is compared with: more cost time and tell little."""
-SHORTEST_NAME = 3
-"""Words of a gram from which it can name a plan."""
-ANNOUNCING = ("goal-setting", "branching")
+MAX_SIBLINGS = 8
+"""Most correct siblings that a wrong response is compared with: more take time and add little."""
+MIN_NAME_WORDS = 3
+"""Fewest words of a gram that can name a plan."""
+ANNOUNCING_MOVES = ("goal-setting", "branching")
 """Moves that announce a plan."""
-_OPERATORS = {
+_OPERATOR_VERBS = {
     "+": ("add", "adds"),
     "-": ("subtract", "subtracts"),
     "*": ("multiply", "multiplies"),
     "/": ("divide", "divides"),
     "^": ("raise to a power", "raises to a power"),
 }
-"""What one does with several siblings, and with one."""
+"""The verb of each operator, for several siblings and for one."""
+_MIN_SHARED_RESULTS = 2
+"""Fewest results behind an answer for two responses to have done the same work."""
+_MAX_NAMED = 3
+"""Most results or answers that a sentence names."""
 
-_FEW = 2
-"""Results that an answer must rest on for two responses to have done the same."""
-
-Kind = Literal["result", "number", "operation", "answer"]
+DivergenceKind = Literal["result", "number", "operation", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first place at which a wrong response does what no correct sibling does."""
+    """The first position at which a wrong response does what no correct sibling does."""
 
     start_wrong: int
     start_correct: int | None
-    """Where the nearest sibling stands then; None where it has nothing to compare."""
+    """The corresponding position in the nearest sibling; None if it has none."""
     step: int | None
-    """Of the wrong response, from 0."""
-    kind: Kind
-    """The same operation with another result; the answer made as a sibling makes it, but of one other number; another
-    operation; or another answer after the same work."""
+    """Step of the wrong response, from 0."""
+    kind: DivergenceKind
+    """result: the same operation with another result; number: the answer computed as a sibling does, but from one other
+    number; operation: another operation; answer: another answer after the same work."""
     evidence: str
 
 
-def divergence(wrong: str, correct: str) -> Divergence | None:
-    """Where the text `wrong` leaves the text `correct`; None where nothing can be compared."""
-    works = [work_of(Trace(id=name, text=text)) for name, text in (("wrong", wrong), ("correct", correct))]
-    return diverge(works[0], works[1:])
+def text_divergence(wrong: str, correct: str) -> Divergence | None:
+    """Return where the text `wrong` leaves the text `correct`; None if they have nothing to compare.
 
-
-def diverge(wrong: Work, corrects: Sequence[Work]) -> Divergence | None:
-    """Where `wrong` leaves all of `corrects`: its first operation, of those that its answer rests on, that none has.
-
-    An operation is had by a sibling that does it, or that has its result. Where the answer rests on no operation, all
-    count. None without an operation on either side.
+    >>> text_divergence("6 + 9 = 14. The answer is 14.", "6 + 9 = 15. The answer is 15.").evidence
+    '6+9 is 14 here and 15 in the correct sibling'
     """
-    corrects = [work for work in corrects if work.operations]
-    if not corrects or not wrong.operations:
+    works = [extract_work(Trace(id=name, text=text)) for name, text in (("wrong", wrong), ("correct", correct))]
+    return find_divergence(works[0], works[1:])
+
+
+def find_divergence(wrong: Work, correct_works: Sequence[Work]) -> Divergence | None:
+    """Return where `wrong` leaves all of `correct_works`; None if a side has no operation, or nothing differs.
+
+    It is the first operation behind the answer of `wrong` that no sibling has. A sibling has an operation if it does
+    it or has its result. If no operation is behind the answer, all operations count.
+    """
+    correct_works = [work for work in correct_works if work.operations]
+    if not correct_works or not wrong.operations:
         return None
-    results = results_of(corrects)
-    values = {operation.value for work in corrects for operation in work.operations}
-    near = corrects[nearest(wrong, corrects)]
-    placed = near.operations[0]
+    results = claimed_results(correct_works)
+    all_results = {operation.result for work in correct_works for operation in work.operations}
+    nearest = correct_works[nearest_sibling(wrong, correct_works)]
+    counterpart = nearest.operations[0]
     for operation in wrong.behind_answer() or wrong.operations:
-        if operation.key in results and operation.value not in results[operation.key]:
-            same = next((each for each in near.operations if each.key == operation.key), None)
-            right = " or ".join(sorted(map(shown, results[operation.key]))[:3])
-            told = f"{operation.key} is {shown(operation.value)} here and {right} in {_siblings(corrects)}"
-            return _diverged(wrong, operation, same, "result", told)
-        if operation.key not in results and operation.value not in values:
-            last = _one_other_number(wrong, corrects)
-            if last is not None:
-                told = f"the answer is {last[0].said} here and {last[1].said} in {_siblings(corrects)}"
-                return _diverged(wrong, operation, last[1], "number", told)
-            return _diverged(wrong, operation, placed, "operation", _told_operation(operation, near, corrects))
-        placed = next((each for each in near.operations if each.value == operation.value), placed)
-    return _other_answer(wrong, near, corrects)
+        if operation.key in results and operation.result not in results[operation.key]:
+            same_operation = next((peer for peer in nearest.operations if peer.key == operation.key), None)
+            correct_results = " or ".join(sorted(map(format_fraction, results[operation.key]))[:_MAX_NAMED])
+            evidence = (
+                f"{operation.key} is {format_fraction(operation.result)} here and {correct_results} in "
+                f"{_siblings_text(correct_works)}"
+            )
+            return _divergence_at(wrong, operation, same_operation, "result", evidence)
+        if operation.key not in results and operation.result not in all_results:
+            pair = _pair_with_one_other_number(wrong, correct_works)
+            if pair is not None:
+                ours, theirs = pair
+                evidence = f"the answer is {ours.text} here and {theirs.text} in {_siblings_text(correct_works)}"
+                return _divergence_at(wrong, operation, theirs, "number", evidence)
+            evidence = _other_operation_evidence(operation, nearest, correct_works)
+            return _divergence_at(wrong, operation, counterpart, "operation", evidence)
+        counterpart = next((peer for peer in nearest.operations if peer.result == operation.result), counterpart)
+    return _other_answer(wrong, nearest, correct_works)
 
 
-def _one_other_number(wrong: Work, corrects: Sequence[Work]) -> tuple[Operation, Operation] | None:
-    """The operations that give the answers of `wrong` and of a sibling, if they are one but for one number."""
-    mine = wrong.behind_answer()[-1:]
-    for work in corrects:
-        theirs = work.behind_answer()[-1:]
-        if mine and theirs and _shape(mine[0].key) == _shape(theirs[0].key):
-            pairs = list(zip(mine[0].numbers, theirs[0].numbers, strict=False))
-            if len(pairs) > 1 and sum(one != other for one, other in pairs) == 1:
-                return mine[0], theirs[0]
+def _pair_with_one_other_number(wrong: Work, correct_works: Sequence[Work]) -> tuple[Operation, Operation] | None:
+    """Return the last operations of `wrong` and of a sibling if they differ in exactly one number; else None."""
+    wrong_last = wrong.behind_answer()[-1:]
+    for work in correct_works:
+        correct_last = work.behind_answer()[-1:]
+        if wrong_last and correct_last and _operation_form(wrong_last[0].key) == _operation_form(correct_last[0].key):
+            pairs = list(zip(wrong_last[0].numbers, correct_last[0].numbers, strict=False))
+            if len(pairs) > 1 and sum(ours != theirs for ours, theirs in pairs) == 1:
+                return wrong_last[0], correct_last[0]
     return None
 
 
-def _shape(key: str) -> str:
-    """An operation with each number left out."""
+def _operation_form(key: str) -> str:
+    """Return an operation with "n" for each number."""
     return re.sub(r"[0-9.]+", "n", key)
 
 
-def results_of(works: Sequence[Work]) -> Mapping[str, set[Fraction]]:
-    """Operation -> the results that `works` claim for it."""
-    found: dict[str, set[Fraction]] = {}
+def claimed_results(works: Sequence[Work]) -> Mapping[str, set[Fraction]]:
+    """Return the results that `works` claim for each operation, by its key; wrong equations do not count."""
+    results: dict[str, set[Fraction]] = {}
     for work in works:
         for operation in work.operations:
             if operation.verdict != "wrong":
-                found.setdefault(operation.key, set()).add(operation.value)
-    return found
+                results.setdefault(operation.key, set()).add(operation.result)
+    return results
 
 
-def nearest(wrong: Work, corrects: Sequence[Work]) -> int:
-    """Place of the sibling that shares most of its operations with `wrong` (Jaccard), the first of equals."""
-    mine = {(operation.key, operation.value) for operation in wrong.operations}
-    shares = []
-    for work in corrects:
-        theirs = {(operation.key, operation.value) for operation in work.operations}
-        shares.append(len(mine & theirs) / max(1, len(mine | theirs)))
-    return max(range(len(corrects)), key=lambda place: (shares[place], -place))
+def nearest_sibling(wrong: Work, correct_works: Sequence[Work]) -> int:
+    """Return the index of the sibling that shares most operations with `wrong` (Jaccard), the first of equals."""
+    wrong_operations = {(operation.key, operation.result) for operation in wrong.operations}
+    similarities = []
+    for work in correct_works:
+        operations = {(operation.key, operation.result) for operation in work.operations}
+        similarities.append(len(wrong_operations & operations) / max(1, len(wrong_operations | operations)))
+    return max(range(len(correct_works)), key=lambda index: (similarities[index], -index))
 
 
-def _diverged(wrong: Work, operation: Operation, other: Operation | None, kind: Kind, told: str) -> Divergence:
-    place = None if other is None else other.start
-    return Divergence(operation.start, place, wrong.step_of(operation.start), kind, told)
+def _divergence_at(
+    wrong: Work, operation: Operation, counterpart: Operation | None, kind: DivergenceKind, evidence: str
+) -> Divergence:
+    start_correct = None if counterpart is None else counterpart.start
+    return Divergence(operation.start, start_correct, wrong.step_of(operation.start), kind, evidence)
 
 
-def _told_operation(operation: Operation, near: Work, corrects: Sequence[Work]) -> str:
-    """That `operation` is none of theirs: told by their first operators where these differ, else by what they have."""
-    behind = [resting(work.operations, work.answer) or work.operations for work in corrects]
-    signs = {_operator(each[0].key) for each in behind}
-    mine = _operator(operation.key)
-    if len(signs) == 1 and mine not in signs:
-        several, one = _OPERATORS[next(iter(signs))]
-        they = f"the correct sibling {one}" if len(corrects) == 1 else f"all {len(corrects)} correct siblings {several}"
-        return f"{they} first; this response computes {excerpt(operation.said, 80)}"
-    instead = (resting(near.operations, near.answer) or near.operations)[0]
-    mine, theirs = excerpt(operation.said, 80), excerpt(instead.said, 80)
-    return f"{mine} is computed in none of {_siblings(corrects)}; the nearest has {theirs}"
+def _other_operation_evidence(operation: Operation, nearest: Work, correct_works: Sequence[Work]) -> str:
+    """Return the sentence that `operation` is in no sibling.
+
+    It names the first operators if all siblings begin with the same other operator, else the first operation of the
+    nearest sibling.
+    """
+    behind = [operations_behind(work.operations, work.answer) or work.operations for work in correct_works]
+    first_operators = {_first_operator(operations[0].key) for operations in behind}
+    if len(first_operators) == 1 and _first_operator(operation.key) not in first_operators:
+        plural_verb, singular_verb = _OPERATOR_VERBS[next(iter(first_operators))]
+        n_siblings = len(correct_works)
+        siblings = (
+            f"the correct sibling {singular_verb}"
+            if n_siblings == 1
+            else f"all {n_siblings} correct siblings {plural_verb}"
+        )
+        return f"{siblings} first; this response computes {excerpt(operation.text, 80)}"
+    nearest_first = (operations_behind(nearest.operations, nearest.answer) or nearest.operations)[0]
+    return (
+        f"{excerpt(operation.text, 80)} is computed in none of {_siblings_text(correct_works)}; the nearest has "
+        f"{excerpt(nearest_first.text, 80)}"
+    )
 
 
-def _operator(key: str) -> str:
-    """The first operator of an operation."""
-    return next((sign for sign in key[1:] if sign in _OPERATORS), "+")
+def _first_operator(key: str) -> str:
+    return next((sign for sign in key[1:] if sign in _OPERATOR_VERBS), "+")
 
 
-def _siblings(corrects: Sequence[Work]) -> str:
-    return "the correct sibling" if len(corrects) == 1 else f"{len(corrects)} correct siblings"
+def _siblings_text(correct_works: Sequence[Work]) -> str:
+    return "the correct sibling" if len(correct_works) == 1 else f"{len(correct_works)} correct siblings"
 
 
-def _other_answer(wrong: Work, near: Work, corrects: Sequence[Work]) -> Divergence | None:
-    done = {operation.value for operation in wrong.operations}
-    needed = {operation.value for operation in resting(near.operations, near.answer)}
+def _other_answer(wrong: Work, nearest: Work, correct_works: Sequence[Work]) -> Divergence | None:
+    """Return the divergence of a response that does all the work of the nearest sibling and answers otherwise."""
+    wrong_results = {operation.result for operation in wrong.operations}
+    needed_results = {operation.result for operation in operations_behind(nearest.operations, nearest.answer)}
     if (
-        len(needed) < _FEW
-        or not needed <= done
+        len(needed_results) < _MIN_SHARED_RESULTS
+        or not needed_results <= wrong_results
         or wrong.answer is None
-        or wrong.answer in {work.answer for work in corrects}
+        or wrong.answer in {work.answer for work in correct_works}
     ):
         return None
     last = wrong.operations[-1]
-    answers = sorted({shown(work.answer) for work in corrects if work.answer is not None})
-    told = f"it does all that {_siblings(corrects)} did, who answer {' or '.join(answers[:3]) or 'otherwise'}"
-    told += f"; this response answers {shown(wrong.answer)}"
-    return Divergence(last.end, near.operations[-1].end, wrong.step_of(last.end - 1), "answer", told)
+    answers = sorted({format_fraction(work.answer) for work in correct_works if work.answer is not None})
+    evidence = (
+        f"it does all that {_siblings_text(correct_works)} did, who answer "
+        f"{' or '.join(answers[:_MAX_NAMED]) or 'otherwise'}; this response answers {format_fraction(wrong.answer)}"
+    )
+    return Divergence(last.end, nearest.operations[-1].end, wrong.step_of(last.end - 1), "answer", evidence)
 
 
 # -- plans ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AnnouncedPlan:
     """A plan that a response announces by a name, at `[start, end)`."""
 
     start: int
@@ -182,26 +206,33 @@ class Plan:
     """A gram of the lexicon."""
 
 
-def announced(text: str, spans: Sequence[Span]) -> list[Plan]:
-    """The plans that are announced by name, in order.
+def find_plans(text: str, spans: Sequence[Span]) -> list[AnnouncedPlan]:
+    """Return the plans that `text` announces by name, in order; `spans` are its planning spans.
 
-    A name is a gram of at least `SHORTEST_NAME` words that is all of what stands, in its sentence, behind the first
-    goal-setting or branching phrase: "let's try to | double the first and add". Lexicons of general phrases hold next
-    to no names; lexicons of a task's methods do.
+    A name is a gram of at least `MIN_NAME_WORDS` words that directly follows the first goal-setting or branching phrase
+    of its sentence and ends the sentence: "let's try to | double the first and add". Lexicons of a task's methods
+    contain names; lexicons of general phrases have almost none.
+
+    >>> from sgram.lexicon import Lexicon
+    >>> from sgram.tagging.spans import find_spans
+    >>> lexicon = Lexicon.from_grams(["let me", "count by weeks"], move="goal-setting")
+    >>> text = "Let me count by weeks."
+    >>> [plan.name for plan in find_plans(text, find_spans(text, lexicon))]
+    ['count by weeks']
     """
-    marks = [span for span in longest_first(spans) if span.label in ANNOUNCING]
-    if len(marks) < 2:
+    announcing = [span for span in remove_overlaps(spans) if span.label in ANNOUNCING_MOVES]
+    if len(announcing) < 2:
         return []
     words = find_words(text)
     sentence_at = {word.start: word.sentence for word in words}
-    last_end = {word.sentence: word.end for word in words}
-    firsts: dict[int, Span] = {}
+    sentence_end = {word.sentence: word.end for word in words}
+    first_spans: dict[int, Span] = {}
     plans = []
-    for span in marks:
+    for span in announcing:
         sentence = sentence_at[span.start]
-        first = firsts.setdefault(sentence, span)
-        between = any(first.end <= word.start < span.start for word in words if word.sentence == sentence)
-        ends = span.end == last_end[sentence]
-        if span is not first and not between and ends and span.n_words >= SHORTEST_NAME:
-            plans.append(Plan(span.start, span.end, span.gram))
+        first = first_spans.setdefault(sentence, span)
+        has_words_between = any(first.end <= word.start < span.start for word in words if word.sentence == sentence)
+        ends_sentence = span.end == sentence_end[sentence]
+        if span is not first and not has_words_between and ends_sentence and span.n_words >= MIN_NAME_WORDS:
+            plans.append(AnnouncedPlan(span.start, span.end, span.gram))
     return plans

@@ -1,4 +1,4 @@
-"""What speaks for a wrong plan or for a slip in carrying it out, each with its weight. Knows nothing about verdicts.
+"""What speaks for a wrong plan or for a slip in carrying it out, each with its weight.
 
 A signal's weight is added to log-odds: above 0 it speaks for a procedural error, below 0 for a strategic one. The
 weights are set by hand, in halves, and the same for every corpus; `benchmarks/error_kinds.py` measures what they are
@@ -11,8 +11,8 @@ from fractions import Fraction
 
 from sgram.diagnosis.claims import check_claims
 from sgram.diagnosis.degenerate import Evidence
-from sgram.diagnosis.operations import Operation, Work, operation_key, format_fraction, parse_number
-from sgram.diagnosis.siblings import Divergence, Plan
+from sgram.diagnosis.operations import Operation, Work, format_fraction, operation_key, parse_number
+from sgram.diagnosis.siblings import AnnouncedPlan, Divergence
 from sgram.equations import Equation
 from sgram.files import excerpt
 
@@ -81,7 +81,7 @@ def equation_signals(work: Work, n_chars: int) -> list[Signal]:
         found.append(Signal("slip behind the answer" if fed else "slip elsewhere", evidence, step))
     right = [operation for operation in behind if operation.verdict == "right"]
     if not wrong and len(right) >= _FEW:
-        told = f"the {len(right)} equations that the answer rests on hold: {excerpt(right[-1].said, 60)} is the last"
+        told = f"the {len(right)} equations that the answer rests on hold: {excerpt(right[-1].text, 60)} is the last"
         found.append(Signal("equations hold", Evidence(told, right[0].start, right[-1].end), None))
     unchecked = [equation for equation in work.equations if equation.verdict == "unchecked"]
     if not wrong and 1000 * len(unchecked) >= UNCHECKED * n_chars > 0:
@@ -107,11 +107,11 @@ def answer_signals(work: Work, reference: Fraction | None) -> list[Signal]:
     if work.answer is None or not work.operations:
         return []
     last = work.operations[-1]
-    if reference is not None and last.value == reference != work.answer:
-        told = f"{excerpt(last.said, 60)} is the right result, but the response answers {format_fraction(work.answer)}"
+    if reference is not None and last.result == reference != work.answer:
+        told = f"{excerpt(last.text, 60)} is the right result, but the response answers {format_fraction(work.answer)}"
         return [Signal("right result not final_answer", Evidence(told, last.start, last.end), work.step_of(last.start))]
-    if work.answer not in {operation.value for operation in work.operations}:
-        said = excerpt(last.said, 60)
+    if work.answer not in {operation.result for operation in work.operations}:
+        said = excerpt(last.text, 60)
         told = f"the answer {format_fraction(work.answer)} is the result of none of its equations; the last is {said}"
         return [Signal("answer from nowhere", Evidence(told, last.start, last.end), work.step_of(last.end - 1))]
     return []
@@ -135,7 +135,7 @@ def sibling_signals(work: Work, found: Divergence | None, has_slip: bool) -> lis
     return [] if has_slip else [Signal("other operations", evidence, found.step)]
 
 
-def plan_signals(plan: Plan | None, plans: Sequence[Plan]) -> list[Signal]:
+def plan_signals(plan: AnnouncedPlan | None, plans: Sequence[AnnouncedPlan]) -> list[Signal]:
     """Whether the plan announced last is one of those of the correct siblings."""
     if plan is None or not plans:
         return []
@@ -156,7 +156,7 @@ def reference_value(reference: str | None) -> Fraction | None:
 def _feeds(equation: Equation, work: Work, behind: Sequence[Operation]) -> bool:
     """Whether the answer rests on `equation`, or cannot be followed to anything else."""
     if not behind:
-        return work.answer is None or not any(operation.value == work.answer for operation in work.operations)
+        return work.answer is None or not any(operation.result == work.answer for operation in work.operations)
     return any(operation.start == equation.start for operation in behind)
 
 

@@ -1,17 +1,17 @@
-"""What can be seen on each step of a solution that says whether the first error is there. Knows nothing about weights.
+"""Features of each step of a solution, and of the solution as a whole, that say whether the first error is there.
 
-Every feature is worked out from the text of the problem and of the steps alone: no answer, no label, no other
-solution.
+Every feature is computed from the text of the problem and of the steps: no answer, no label, no other solution.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from sgram.array_types import AnyArray, BoolArray, FloatArray
 from sgram.diagnosis.claims import Claim, check_claims
 from sgram.equations import (
     SIDES_DIFFER,
@@ -19,6 +19,7 @@ from sgram.equations import (
     Equation,
     EquationLimits,
     ExpressionError,
+    Number,
     check_equations,
     evaluate,
     find_chains,
@@ -64,7 +65,7 @@ STEP_FEATURES = (
     "first: mathematics",
     "first: words of problem",
 )
-NONE_FEATURES = (
+NO_ERROR_FEATURES = (
     "one",
     "any wrong",
     "any differ",
@@ -78,9 +79,10 @@ NONE_FEATURES = (
     "equations a step",
     "claims",
 )
+"""Features of there being no error."""
 
 _LABEL = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?(?:Step\s*\d+|\d{1,2})\s*[:.)]\s*(?:\*\*)?", re.IGNORECASE)
-"""What a step is called, which says nothing."""
+"""The label of a step, which is removed because it says nothing about the step."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
 _HEDGE = re.compile(
@@ -109,175 +111,223 @@ _THEOREM = re.compile(
 _EXTREME = re.compile(
     r"\b(?:only|always|every|never|unique|maxim\w+|minim\w+|at most|at least|smallest|largest|greatest|must)\b", re.I
 )
-_MATHS = re.compile(r"[\d=+*/^\\<>-]")
-
-
-_OF_ALL = frozenset(("wrong", "first wrong", "after a wrong one"))
+_MATHEMATICS = re.compile(r"[\d=+*/^\\<>-]")
+_COUNTING = re.compile(r"\b(?:ways|choose|combinations?|permut\w+|probabilit\w+|arrange\w*|cases?)\b", re.IGNORECASE)
+_RESULT = re.compile(r"=\s*\$?(\d[\d,]*(?:\.\d+)?)")
+_DECIMAL = re.compile(r"\d\.\d")
+_SYMBOLS = re.compile(r"[=\d\\]")
+_SETUP_CHARS = 90
+"""Characters at the start of a step in which it says what it sets up."""
+_MAX_CHAINS = 60
+"""Most chains of equations of a step that are checked for slips in solving."""
+_FEATURES_WITH_CLAIMS = frozenset(("wrong", "first wrong", "after a wrong one"))
+"""Features that count in a text with claims. There, nothing else says where an error is."""
+_NO_ERROR_FEATURES_WITH_CLAIMS = frozenset(("one", "any wrong", "claims"))
 
 
 @dataclass(frozen=True, slots=True)
 class StepEvidence:
-    """The features of a solution of n steps, and what they stand on."""
+    """The features of a solution of n steps, with its equations and claims."""
 
-    steps: np.ndarray
+    step_features: FloatArray
     """(n, len(STEP_FEATURES))"""
-    none: np.ndarray
-    """(len(NONE_FEATURES),) of there being no error."""
+    no_error_features: FloatArray
+    """(len(NO_ERROR_FEATURES),)"""
     equations: tuple[tuple[Equation, ...], ...]
+    """Equations of each step."""
     claims: tuple[tuple[Claim, ...], ...]
+    """Claims of each step."""
 
 
 def step_evidence(problem: str | None, steps: Sequence[str], limits: EquationLimits | None = None) -> StepEvidence:
-    """The features of `steps`, of which there is at least one, in the time that checking equations takes."""
+    """Return the features of `steps`, which must not be empty; checking equations takes most of the time.
+
+    >>> evidence = step_evidence("What is 12 + 5?", ["We add: 12 + 5 = 18.", "The answer is 18."])
+    >>> evidence.step_features[:, STEP_FEATURES.index("first wrong")].tolist()
+    [1.0, 0.0]
+    """
     steps = [_LABEL.sub("", step) for step in steps]
     equations = tuple(tuple(check_equations(step, limits)) for step in steps)
-    claims = tuple(tuple(each) for each in check_claims(steps))
-    n = len(steps)
-    claimed = any(claims)
-    false = np.array([any(not each.right for each in found) for found in claims])
-    wrong = false | [any(each.verdict == "wrong" for each in found) for found in equations]
-    differs = np.array([any(each.reason == SIDES_DIFFER for each in found) for found in equations])
-    right = np.array([sum(each.verdict == "right" for each in found) for found in equations], float)
-    number = np.array([len(found) for found in equations], float)
-    slips = np.array([_slipped(step) for step in steps])
+    claims = tuple(tuple(step_claims) for step_claims in check_claims(steps))
+    problem = problem or ""
+    n_steps = len(steps)
+    position = np.arange(n_steps)
+    has_claims = any(claims)
+    has_wrong_equation = np.array([any(found.verdict == "wrong" for found in group) for group in equations])
+    has_wrong_claim = np.array([any(not claim.right for claim in step_claims) for step_claims in claims])
+    is_wrong: BoolArray = has_wrong_claim | has_wrong_equation
+    sides_differ = np.array([any(found.reason == SIDES_DIFFER for found in group) for group in equations])
+    n_right = np.array([sum(found.verdict == "right" for found in group) for group in equations], float)
+    n_equations = np.array([len(group) for group in equations], float)
     words = [_WORD.findall(step.lower()) for step in steps]
-    lengths = np.array([len(each) + 1 for each in words], float)
-    doubt = np.array([bool(_DOUBT.search(step)) for step in steps])
-    hedges = np.array([len(_HEDGE.findall(step)) for step in steps], float)
-    place = np.arange(n)
-    problem_words = set(_WORD.findall((problem or "").lower()))
-    decimals = np.array([len(re.findall(r"\d\.\d", step)) for step in steps], float)
-    columns = {
-        "wrong": wrong,
-        "first wrong": _first(wrong),
-        "sides differ": differs,
-        "slip in solving": slips,
-        "after a wrong one": np.concatenate(([False], np.logical_or.accumulate(wrong)[:-1])),
-        "right equations": np.log1p(right),
-        "new numbers": np.log1p(_new_numbers(problem or "", steps)),
+    lengths: FloatArray = np.array([len(step_words) + 1 for step_words in words], float)
+    share_before: FloatArray = (np.cumsum(lengths) - lengths) / lengths.sum()
+    doubts: BoolArray = np.array([bool(_DOUBT.search(step)) for step in steps])
+    n_hedges = np.array([len(_HEDGE.findall(step)) for step in steps], float)
+    has_answer = np.array([bool(_ANSWER.search(step)) for step in steps])
+    problem_words = set(_WORD.findall(problem.lower()))
+    columns: dict[str, AnyArray] = {
+        "wrong": is_wrong,
+        "first wrong": _only_first(is_wrong),
+        "sides differ": sides_differ,
+        "slip in solving": np.array([_has_slip_in_solving(step) for step in steps]),
+        "after a wrong one": _any_before(is_wrong),
+        "right equations": np.log1p(n_right),
+        "new numbers": np.log1p(_count_new_numbers(problem, steps)),
         "words": np.log(lengths) - 3,
         "words of mean": np.log(lengths / lengths.mean()),
-        "first": place == 0,
-        "second": place == 1,
-        "third": place == 2,
-        "late squared": (place / max(n - 1, 1)) ** 2,
-        "place": np.log1p(place),
-        "last": place == n - 1,
-        "next to last": place == n - 2,
-        "hedge": np.minimum(hedges, 3),
-        "doubt later": np.append(np.logical_or.accumulate(doubt[::-1])[::-1][1:], False),
-        "doubt before": np.concatenate(([False], np.logical_or.accumulate(doubt)[:-1])),
-        "answer": [bool(_ANSWER.search(step)) for step in steps],
-        "words of problem": [_overlap(set(each), problem_words) for each in words],
-        "no mathematics": [not re.search(r"[=\d\\]", step) for step in steps],
-        "conclusion": [bool(_CONCLUSION.search(step)) for step in steps],
-        "setting up": [bool(_SETUP.search(step[:90])) for step in steps],
-        "theorem": [bool(_THEOREM.search(step)) for step in steps],
-        "extreme": [bool(_EXTREME.search(step)) for step in steps],
-        "mathematics": np.log1p([len(_MATHS.findall(step)) for step in steps]) - 2,
-        "text before": (np.cumsum(lengths) - lengths) / lengths.sum(),
-        "counting": [
-            bool(re.search(r"\b(?:ways|choose|combinations?|permut\w+|probabilit\w+|arrange\w*|cases?)\b", step, re.I))
-            for step in steps
-        ],
+        "first": position == 0,
+        "second": position == 1,
+        "third": position == 2,
+        "late squared": (position / max(n_steps - 1, 1)) ** 2,
+        "place": np.log1p(position),
+        "last": position == n_steps - 1,
+        "next to last": position == n_steps - 2,
+        "hedge": np.minimum(n_hedges, 3),
+        "doubt later": _any_before(doubts[::-1])[::-1],
+        "doubt before": _any_before(doubts),
+        "answer": has_answer,
+        "words of problem": np.array([_share_in(set(step_words), problem_words) for step_words in words]),
+        "no mathematics": np.array([not _SYMBOLS.search(step) for step in steps]),
+        "conclusion": _matches(_CONCLUSION, steps),
+        "setting up": _matches(_SETUP, [step[:_SETUP_CHARS] for step in steps]),
+        "theorem": _matches(_THEOREM, steps),
+        "extreme": _matches(_EXTREME, steps),
+        "mathematics": np.log1p([len(_MATHEMATICS.findall(step)) for step in steps]) - 2,
+        "text before": share_before,
+        "counting": _matches(_COUNTING, steps),
     }
     for name in ("setting up", "words", "mathematics", "words of problem"):
-        columns[f"first: {name}"] = np.asarray(columns[name], float) * (place == 0)
-    if claimed:  # such a text is judged by its claims; where an error stands in prose says nothing about it
-        columns = {name: columns[name] if name in _OF_ALL else np.zeros(n) for name in columns}
-    columns["claims: text before"] = claimed * (np.cumsum(lengths) - lengths) / lengths.sum()
-    columns["claims: last"] = claimed * (place == n - 1)
-    columns["claims: answer"] = claimed * np.array([bool(_ANSWER.search(step)) for step in steps])
-    table = np.array([columns[name] for name in STEP_FEATURES], float).T
-    none = {
+        columns[f"first: {name}"] = np.asarray(columns[name], float) * (position == 0)
+    if has_claims:
+        columns = {
+            name: column if name in _FEATURES_WITH_CLAIMS else np.zeros(n_steps) for name, column in columns.items()
+        }
+    columns["claims: text before"] = has_claims * share_before
+    columns["claims: last"] = has_claims * (position == n_steps - 1)
+    columns["claims: answer"] = has_claims * has_answer
+    no_error: Mapping[str, float] = {
         "one": 1.0,
-        "steps": math.log(n),
+        "steps": math.log(n_steps),
         "all words": math.log(lengths.sum()) - 5,
         "problem words": math.log1p(len(problem_words)) - 3.5,
-        "any wrong": wrong.any(),
-        "any differ": differs.any(),
-        "claims": claimed,
-        "any doubt": doubt.any(),
-        "hedges": math.log1p(hedges.sum()),
-        "share right": right.sum() / max(number.sum(), 1),
-        "decimal answer": bool(decimals[-1]) and not re.search(r"\d\.\d", problem or ""),
-        "equations a step": math.log1p(number.sum() / n),
+        "any wrong": bool(is_wrong.any()),
+        "any differ": bool(sides_differ.any()),
+        "claims": has_claims,
+        "any doubt": bool(doubts.any()),
+        "hedges": math.log1p(n_hedges.sum()),
+        "share right": n_right.sum() / max(n_equations.sum(), 1),
+        "decimal answer": bool(_DECIMAL.search(steps[-1])) and not _DECIMAL.search(problem),
+        "equations a step": math.log1p(n_equations.sum() / n_steps),
     }
-    if claimed:
-        none = {name: none[name] if name in ("one", "any wrong", "claims") else 0.0 for name in none}
-    return StepEvidence(table, np.array([none[name] for name in NONE_FEATURES], float), equations, claims)
+    if has_claims:
+        no_error = {
+            name: feature if name in _NO_ERROR_FEATURES_WITH_CLAIMS else 0.0 for name, feature in no_error.items()
+        }
+    return StepEvidence(
+        np.array([columns[name] for name in STEP_FEATURES], float).T,
+        np.array([no_error[name] for name in NO_ERROR_FEATURES], float),
+        equations,
+        claims,
+    )
 
 
-def _first(flags: np.ndarray) -> np.ndarray:
-    """`flags` with the first one left only."""
-    return flags & (np.cumsum(flags) == 1)
+def _matches(pattern: re.Pattern[str], steps: Sequence[str]) -> BoolArray:
+    """Return whether `pattern` occurs in each step, (n,)."""
+    return np.array([bool(pattern.search(step)) for step in steps])
 
 
-def _overlap(ours: set[str], theirs: set[str]) -> float:
-    return len(ours & theirs) / len(ours) if ours else 0.0
+def _only_first(flags: BoolArray) -> BoolArray:
+    """Return `flags` with only the first true one."""
+    first: BoolArray = flags & (np.cumsum(flags) == 1)
+    return first
 
 
-def _new_numbers(problem: str, steps: Sequence[str]) -> np.ndarray:
-    """How many different numbers of each step were in none before it, nor stand after an equals sign."""
-    seen, counts = set(_NUMBER.findall(problem)), []
+def _any_before(flags: BoolArray) -> BoolArray:
+    """Return whether any flag before each position is true, (n,)."""
+    return np.concatenate(([False], np.logical_or.accumulate(flags)[:-1]))
+
+
+def _share_in(words: set[str], reference_words: set[str]) -> float:
+    """Return the share of `words` that are in `reference_words`; 0 if there is no word."""
+    return len(words & reference_words) / len(words) if words else 0.0
+
+
+def _count_new_numbers(problem: str, steps: Sequence[str]) -> FloatArray:
+    """Return how many distinct numbers of each step occur neither before it nor after an equals sign, (n,)."""
+    earlier, counts = set(_NUMBER.findall(problem)), []
     for step in steps:
         numbers = set(_NUMBER.findall(step))
-        results = set(re.findall(r"=\s*\$?(\d[\d,]*(?:\.\d+)?)", step))
-        counts.append(len(numbers - seen - results))
-        seen |= numbers
+        counts.append(len(numbers - earlier - set(_RESULT.findall(step))))
+        earlier |= numbers
     return np.array(counts, float)
 
 
-def _slipped(step: str) -> bool:
-    """Whether an equation in one unknown is followed by one whose solution does not solve it."""
-    before: tuple[str, object] | None = None
+@dataclass(frozen=True, slots=True)
+class _EquationInOneUnknown:
+    unknown: str
+    side_difference: Callable[[Fraction], Number]
+    """Left side minus right side, by the number that the unknown stands for."""
+
+
+def _has_slip_in_solving(step: str) -> bool:
+    """Return whether an equation in one unknown is followed by one whose solution does not solve it."""
+    previous: _EquationInOneUnknown | None = None
     for number, chain in enumerate(find_chains(step)):
-        if number > 60:
+        if number > _MAX_CHAINS:
             break
-        unknown = _unknown(chain) if len(chain.sides) == 2 and chain.signs == ["="] else None
-        if unknown is None:
-            before = None
-            continue
-        name, gap = unknown
-        if before and before[0] == name:
-            try:
-                root = _root_of_line(gap)
-                if root is not None:
-                    size = abs(before[1](root))
-                    scale = abs(before[1](root + 1) - before[1](root)) or 1
-                    if size / scale > 0.02 * max(1, abs(root)):
-                        return True
-            except (ExpressionError, OverflowError, ZeroDivisionError):
-                pass
-        before = unknown
+        equation = _equation_in_one_unknown(chain) if len(chain.sides) == 2 and chain.signs == ["="] else None
+        if equation and previous and previous.unknown == equation.unknown and not _may_follow(previous, equation):
+            return True
+        previous = equation
     return False
 
 
-def _unknown(chain: Chain) -> tuple[str, object] | None:
-    """(the one symbol of an equation, how far apart its sides are at a value of it)."""
+def _may_follow(previous: _EquationInOneUnknown, equation: _EquationInOneUnknown) -> bool:
+    """Return whether the root of a linear `equation` solves `previous`, or cannot be compared with it."""
+    try:
+        root = _linear_root(equation.side_difference)
+        if root is None:
+            return True
+        error = previous.side_difference(root)
+        slope = previous.side_difference(root + 1) - error
+        scale = _magnitude(slope) or Fraction(1)
+        return not _magnitude(error) / scale > 0.02 * float(max(Fraction(1), abs(root)))
+    except (ExpressionError, OverflowError, ZeroDivisionError):
+        return True
+
+
+def _magnitude(number: Number) -> Number:
+    return -number if number < 0 else number
+
+
+def _equation_in_one_unknown(chain: Chain) -> _EquationInOneUnknown | None:
+    """Return the equation of a chain with two sides; None if it has no or several unknowns, or is not understood."""
     left, right = chain.sides
     if left.opaque or right.opaque or not left.pieces or not right.pieces:
         return None
     try:
-        trees = parse_expression(left.pieces), parse_expression(right.pieces)
+        left_tree, right_tree = parse_expression(left.pieces), parse_expression(right.pieces)
     except ExpressionError:
         return None
-    names = free_symbols(trees[0]) | free_symbols(trees[1])
+    names = free_symbols(left_tree) | free_symbols(right_tree)
     if len(names) != 1 or names & {"i", "e"}:
         return None
-    (name,) = names
+    (unknown,) = names
 
-    def gap(value: Fraction) -> float:
-        ours, theirs = (evaluate(tree, {name: value})[0] for tree in trees)
-        return ours - theirs
+    def side_difference(number: Fraction) -> Number:
+        left_number, right_number = (evaluate(tree, {unknown: number})[0] for tree in (left_tree, right_tree))
+        return left_number - right_number
 
-    return name, gap
+    return _EquationInOneUnknown(unknown, side_difference)
 
 
-def _root_of_line(gap: object) -> Fraction | None:
-    """Where `gap` is 0 if it is a straight line, else None."""
-    zero, one, two = gap(Fraction(0)), gap(Fraction(1)), gap(Fraction(2))
-    slope = one - zero
-    if not all(isinstance(each, Fraction) for each in (zero, one, two)) or not slope or two - one != slope:
+def _linear_root(side_difference: Callable[[Fraction], Number]) -> Fraction | None:
+    """Return the root of `side_difference` if it is a straight line with exact numbers; else None."""
+    at_zero, at_one, at_two = (side_difference(Fraction(number)) for number in range(3))
+    if not (isinstance(at_zero, Fraction) and isinstance(at_one, Fraction) and isinstance(at_two, Fraction)):
         return None
-    return -zero / slope
+    slope = at_one - at_zero
+    if not slope or at_two - at_one != slope:
+        return None
+    return -at_zero / slope

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint on this machine, for tests of the judge."""
+"""An OpenAI-compatible endpoint on the loopback interface, for tests of the judge."""
 
 import json
 import threading
@@ -9,11 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Reply = tuple[int, dict[str, str], bytes]
+"""Status, headers and body of a response."""
 
 
 @dataclass
 class Endpoint:
-    """What it was asked, and how it replies: `reply` gets the body and the number of the request."""
+    """The requests so far, and the function from (body, number of the request) to the response."""
 
     reply: Callable[[dict[str, Any], int], Reply]
     url: str = ""
@@ -24,21 +25,21 @@ class Endpoint:
 
 
 def completion(content: str | None, tokens: tuple[int, int] | None = (100, 20)) -> Reply:
-    """A chat completion that says `content`."""
-    told: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": content}}]}
+    """Return a chat completion with this content."""
+    document: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": content}}]}
     if tokens is not None:
-        told["usage"] = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
-    return 200, {}, json.dumps(told).encode()
+        document["usage"] = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
+    return 200, {}, json.dumps(document).encode()
 
 
 def verdict(choice: str, reason: str = "because") -> Reply:
-    """A completion in the form that was asked for."""
+    """Return a completion in the JSON form that the judge asks for."""
     return completion(json.dumps({"reason": reason, "choice": choice}))
 
 
 @contextmanager
 def serving(reply: Callable[[dict[str, Any], int], Reply]) -> Iterator[Endpoint]:
-    """An endpoint at `url`, for as long as the block runs."""
+    """Serve an endpoint at `url` while the block runs."""
     endpoint = Endpoint(reply)
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,12 +50,12 @@ def serving(reply: Callable[[dict[str, Any], int], Reply]) -> Iterator[Endpoint]
                 endpoint.bodies.append(body)
                 endpoint.headers.append(dict(self.headers))
                 endpoint.paths.append(self.path)
-            status, headers, data = endpoint.reply(body, number)
+            status, headers, response_bytes = endpoint.reply(body, number)
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(data))}.items():
-                self.send_header(name, value)
+            for name, text in {**headers, "Content-Length": str(len(response_bytes))}.items():
+                self.send_header(name, text)
             self.end_headers()
-            self.wfile.write(data)
+            self.wfile.write(response_bytes)
 
         def log_message(self, *_: object) -> None:
             pass

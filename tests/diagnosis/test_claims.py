@@ -1,4 +1,4 @@
-"""Claims about orders, holders and brackets."""
+"""Claims about orders, swaps and brackets."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from sgram.diagnosis.claims import check_claims
 
 
 def reasons(*steps):
-    """The reasons of what is wrong, for each step; None where nothing could be checked."""
-    return [[claim.reason for claim in found if not claim.right] if found else None for found in check_claims(steps)]
+    """Return the reasons of wrong claims of each step; None for a step without a claim."""
+    return [[claim.reason for claim in claims if not claim.right] if claims else None for claims in check_claims(steps)]
 
 
 def test_words_in_order():
@@ -29,7 +29,7 @@ def test_two_who_swap():
     assert reasons(start, "Ann and Bob swap: Ann: cup, Bob: pen, Cid: hat.") == [None, []]
     wrong = "Ann and Bob swap: Ann: cup, Bob: hat, Cid: pen."
     assert reasons(start, wrong) == [None, ["Bob holds pen after that"]]
-    # each step is held to the one before it, so one slip is told once
+    # a step is compared with the one before it, so one slip is reported once
     assert reasons(start, wrong, "Ann and Cid trade: Ann: pen, Bob: hat, Cid: cup.")[2] == []
     assert reasons(start, "Ann and Dan swap: Ann: cup, Bob: pen, Cid: hat.")[1] is None
 

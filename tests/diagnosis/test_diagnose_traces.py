@@ -1,4 +1,4 @@
-"""A corpus diagnosed in passes is what its groups are, each by itself; and what is written of it."""
+"""Diagnosis of a corpus in passes equals diagnosis group by group; files of diagnoses."""
 
 import random
 
@@ -6,35 +6,37 @@ import orjson
 import pytest
 
 from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
-from sgram.diagnosis.diagnosis_files import COLUMNS, flat, write_diagnoses
+from sgram.diagnosis.diagnosis_files import COLUMNS, table_row, write_diagnoses
 from sgram.diagnosis.kind_shares import KindCounts
 from sgram.diagnosis.kinds import KINDS, diagnose_group
 from sgram.errors import UsageError
 from sgram.files import data_path
-from sgram.grading.fill_correct import AnswerJudge
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace, read_traces
 
 SAMPLE = list(read_traces(data_path("sample_traces.jsonl")))
 ROWS = list(CorpusDiagnosis(lambda stage: SAMPLE))
 
 
-def test_the_passes_give_what_each_group_gives_by_itself():
+def test_the_passes_yield_the_diagnoses_of_each_group():
     groups: dict[str, list[Trace]] = {}
     for trace in SAMPLE:
         groups.setdefault(trace.group, []).append(trace)
-    wanted = {each.trace_id: each for group in groups.values() for each in diagnose_group(group)}
-    assert {trace.id: diagnosis for trace, diagnosis in ROWS} == wanted
+    by_group = {diagnosis.trace_id: diagnosis for group in groups.values() for diagnosis in diagnose_group(group)}
+    assert {trace.id: diagnosis for trace, diagnosis in ROWS} == by_group
     assert len(ROWS) == 40
 
 
 def test_the_order_of_the_traces_changes_nothing_but_the_order_of_the_rows():
     mixed = SAMPLE[:]
     random.Random(5).shuffle(mixed)
-    found = list(CorpusDiagnosis(lambda stage: mixed))
-    assert sorted((t.id, d.to_json()) for t, d in found) == sorted((t.id, d.to_json()) for t, d in ROWS)
+    rows = list(CorpusDiagnosis(lambda stage: mixed))
+    assert sorted((trace.id, diagnosis.to_json()) for trace, diagnosis in rows) == sorted(
+        (trace.id, diagnosis.to_json()) for trace, diagnosis in ROWS
+    )
 
 
-def test_of_many_siblings_the_same_few_are_held_as_in_a_group():
+def test_the_same_siblings_are_selected_as_in_a_group():
     right = [
         Trace(id=f"r{number}", group="g", text=f"We get {number} + 1 = {number + 1}. The answer is 30.", correct=True)
         for number in range(20)
@@ -42,8 +44,8 @@ def test_of_many_siblings_the_same_few_are_held_as_in_a_group():
     wrong = Trace(id="w", group="g", text="We get 3 + 1 = 5. So 5 * 2 = 10. The answer is 10.", correct=False)
     traces = [*right, wrong]
     corpus = CorpusDiagnosis(lambda stage: traces)
-    ((_, found),) = corpus
-    assert found == diagnose_group(traces)[0]
+    ((_, diagnosis),) = corpus
+    assert diagnosis == diagnose_group(traces)[0]
     assert (corpus.report.correct, corpus.report.wrong, corpus.report.with_siblings) == (20, 1, 1)
 
 
@@ -59,8 +61,8 @@ def test_groups_are_kept_apart_and_a_trace_without_one_has_no_siblings():
         Trace(id="f", group="one", text=text),
     ]
     corpus = CorpusDiagnosis(lambda stage: traces)
-    told = {trace.id: len(diagnosis.evidence) for trace, diagnosis in corpus}
-    assert told == {"b": 1, "c": 1, "e": 2}  # only e is compared with a sibling
+    n_evidence = {trace.id: len(diagnosis.evidence) for trace, diagnosis in corpus}
+    assert n_evidence == {"b": 1, "c": 1, "e": 2}  # only e is compared with a sibling
     assert (corpus.report.not_judged, corpus.report.without_reference) == (1, 1)
 
 
@@ -71,11 +73,11 @@ def test_nothing_is_read_again_where_nothing_is_wrong():
     assert stages == ["judging"]
 
 
-def test_answers_are_judged_first_where_that_is_wanted():
+def test_answers_are_judged_first_if_a_judge_of_answers_is_passed():
     pytest.importorskip("math_verify", reason="answers are compared with sgram[train]")
     traces = [Trace(id="a", text="\\boxed{3}", reference="4"), Trace(id="b", text="\\boxed{4}", reference="4")]
     assert list(CorpusDiagnosis(lambda stage: traces)) == []
-    with AnswerJudge(workers=1) as answers:
+    with AnswerGrader(workers=1) as answers:
         ((trace, _),) = CorpusDiagnosis(lambda stage: traces, answers=answers)
     assert (trace.id, trace.correct) == ("a", False)
 
@@ -105,13 +107,15 @@ def test_shares_of_kinds_are_counted_by_model_and_drawn_by_group():
     assert KindCounts().rows() == KindCounts().rows(by_model=True) == []
 
 
-def test_lines_hold_all_that_is_known(tmp_path):
+def test_jsonl_lines_have_all_fields(tmp_path):
     path = tmp_path / "d.jsonl"
     assert write_diagnoses(iter(ROWS), path) == 40
     lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     assert [line["id"] for line in lines] == [trace.id for trace, _ in ROWS]
     trace, diagnosis = ROWS[0]
-    assert lines[0]["evidence"] == [{"what": e.what, "start": e.start, "end": e.end} for e in diagnosis.evidence]
+    assert lines[0]["evidence"] == [
+        {"what": evidence.sentence, "start": evidence.start, "end": evidence.end} for evidence in diagnosis.evidence
+    ]
     assert (lines[0]["group"], lines[0]["model"]) == (trace.group, trace.model)
     assert "training_step" not in lines[0]
 
@@ -122,7 +126,7 @@ def test_parquet_holds_a_row_a_diagnosis(tmp_path):
     write_diagnoses(iter(ROWS), path)
     table = pq.read_table(path)
     assert tuple(table.column_names) == COLUMNS
-    assert table.to_pylist()[3] == flat(*ROWS[3])
+    assert table.to_pylist()[3] == table_row(*ROWS[3])
     write_diagnoses(iter(()), tmp_path / "none.parquet")
     assert pq.read_table(tmp_path / "none.parquet").num_rows == 0
 
@@ -135,5 +139,5 @@ def test_nothing_is_left_of_a_file_that_breaks_off(tmp_path):
     with pytest.raises(RuntimeError):
         write_diagnoses(rows(), tmp_path / "d.jsonl")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match=r"JSONL or Parquet"):
+    with pytest.raises(UsageError, match=r"must end in .jsonl or .parquet"):
         write_diagnoses([], tmp_path / "d.txt")

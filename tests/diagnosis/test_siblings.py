@@ -1,7 +1,7 @@
 """Where a wrong response leaves its correct siblings."""
 
-from sgram.diagnosis.operations import work_of
-from sgram.diagnosis.siblings import announced, diverge, divergence, nearest
+from sgram.diagnosis.operations import extract_work
+from sgram.diagnosis.siblings import find_divergence, find_plans, nearest_sibling, text_divergence
 from sgram.lexicon import Lexicon
 from sgram.tagging.spans import find_spans
 from sgram.testbed.task import Testbed
@@ -12,31 +12,35 @@ AGAIN = "First 9 + 6 = 15. Then 2 * 15 = 30. The answer is 30."
 
 
 def work(text: str):
-    return work_of(Trace(id="t", text=text))
+    return extract_work(Trace(id="t", text=text))
 
 
-def test_the_same_operation_with_another_result_is_told_with_both():
+def test_the_same_operation_with_another_result_is_reported_with_both_results():
     wrong = "We get 6 + 9 = 14, so 14 * 2 = 28. The answer is 28."
-    found = divergence(wrong, RIGHT)
-    assert (found.kind, found.start_wrong, found.start_correct) == ("result", wrong.index("6"), RIGHT.index("6"))
-    assert found.evidence == "6+9 is 14 here and 15 in the correct sibling"
+    divergence = text_divergence(wrong, RIGHT)
+    assert (divergence.kind, divergence.start_wrong, divergence.start_correct) == (
+        "result",
+        wrong.index("6"),
+        RIGHT.index("6"),
+    )
+    assert divergence.evidence == "6+9 is 14 here and 15 in the correct sibling"
 
 
-def test_another_first_operation_is_told_by_what_all_siblings_do():
+def test_another_first_operation_is_reported_with_what_all_siblings_do():
     wrong = work("That gives 6 * 9 = 54, so 54 - 6 = 48. The answer is 48.")
-    found = diverge(wrong, [work(RIGHT), work(AGAIN)])
-    assert (found.kind, found.step) == ("operation", 0)
-    assert found.evidence == "all 2 correct siblings add first; this response computes 6*9 = 54"
-    assert diverge(wrong, [work(RIGHT)]).evidence.startswith("the correct sibling adds first; ")
+    divergence = find_divergence(wrong, [work(RIGHT), work(AGAIN)])
+    assert (divergence.kind, divergence.step) == ("operation", 0)
+    assert divergence.evidence == "all 2 correct siblings add first; this response computes 6*9 = 54"
+    assert find_divergence(wrong, [work(RIGHT)]).evidence.startswith("the correct sibling adds first; ")
 
 
-def test_another_operation_of_the_same_sign_is_told_by_the_nearest_sibling():
+def test_another_operation_with_the_same_operator_is_compared_with_the_nearest_sibling():
     wrong = work("We get 6 + 19 = 25, so 25 * 2 = 50. The answer is 50.")
-    found = diverge(wrong, [work("Take 40 - 10 = 30. The answer is 30."), work(RIGHT)])
-    assert found.kind == "number"  # 25 * 2 here, 15 * 2 there
-    assert found.evidence == "the answer is 2*25 = 50 here and 2*15 = 30 in 2 correct siblings"
-    other = work("We get 7 + 19 = 26, and 26 - 20 = 6. The answer is 6.")
-    assert diverge(other, [work(RIGHT)]).evidence == (
+    divergence = find_divergence(wrong, [work("Take 40 - 10 = 30. The answer is 30."), work(RIGHT)])
+    assert divergence.kind == "number"  # 25 * 2 here, 15 * 2 there
+    assert divergence.evidence == "the answer is 2*25 = 50 here and 2*15 = 30 in 2 correct siblings"
+    other_operation = work("We get 7 + 19 = 26, and 26 - 20 = 6. The answer is 6.")
+    assert find_divergence(other_operation, [work(RIGHT)]).evidence == (
         "7+19 = 26 is computed in none of the correct sibling; the nearest has 6+9 = 15"
     )
 
@@ -44,49 +48,49 @@ def test_another_operation_of_the_same_sign_is_told_by_the_nearest_sibling():
 def test_what_the_answer_does_not_rest_on_is_no_divergence():
     # 6 * 9 is an attempt that is dropped; what the answer rests on is the sibling's
     wrong = "Try 6 * 9 = 54. No: 6 + 9 = 15, 15 * 2 = 30. The answer is 31."
-    assert divergence(wrong.replace("31", "30"), RIGHT) is None
+    assert text_divergence(wrong.replace("31", "30"), RIGHT) is None
 
 
-def test_the_same_work_with_another_answer_is_told():
+def test_the_same_work_with_another_answer_is_a_divergence():
     wrong = "We get 6 + 9 = 15, so 15 * 2 = 30. The answer is 13."
-    found = divergence(wrong, RIGHT)
-    assert (found.kind, found.start_wrong) == ("answer", wrong.index("30") + 2)
-    assert "who answer 30; this response answers 13" in found.evidence
+    divergence = text_divergence(wrong, RIGHT)
+    assert (divergence.kind, divergence.start_wrong) == ("answer", wrong.index("30") + 2)
+    assert "who answer 30; this response answers 13" in divergence.evidence
 
 
 def test_an_answer_to_half_of_the_work_is_not_the_same_work():
-    assert divergence("We get 6 + 9 = 15. The answer is 14.", RIGHT) is None
+    assert text_divergence("We get 6 + 9 = 15. The answer is 14.", RIGHT) is None
 
 
 def test_one_result_alone_is_too_little_to_be_the_same_work():
-    assert divergence("So 15 * 2 = 30. The answer is 13.", "So 15 * 2 = 30. The answer is 30.") is None
+    assert text_divergence("So 15 * 2 = 30. The answer is 13.", "So 15 * 2 = 30. The answer is 30.") is None
 
 
 def test_a_wrong_equation_of_a_sibling_makes_no_result_right():
     sibling = work("First 6 + 9 = 14. Wait, 6 + 9 = 15, and 15 * 2 = 30. The answer is 30.")
-    found = diverge(work("So 6 + 9 = 14 and 14 * 2 = 28. The answer is 28."), [sibling])
-    assert found.evidence == "6+9 is 14 here and 15 in the correct sibling"
+    divergence = find_divergence(work("So 6 + 9 = 14 and 14 * 2 = 28. The answer is 28."), [sibling])
+    assert divergence.evidence == "6+9 is 14 here and 15 in the correct sibling"
 
 
 def test_nothing_to_compare_gives_nothing():
-    assert divergence("No numbers at all.", RIGHT) is None
-    assert divergence(RIGHT, "It is clear.") is None
-    assert diverge(work(RIGHT), []) is None
+    assert text_divergence("No numbers at all.", RIGHT) is None
+    assert text_divergence(RIGHT, "It is clear.") is None
+    assert find_divergence(work(RIGHT), []) is None
 
 
 def test_the_nearest_sibling_shares_most_and_the_first_of_equals_wins():
     far, near = work("4 + 4 = 8. The answer is 8."), work(RIGHT)
     wrong = work("6 + 9 = 15, and 15 * 3 = 45. The answer is 45.")
-    assert nearest(wrong, [far, near]) == 1
-    assert nearest(wrong, [near, near]) == 0
-    assert nearest(work("1 + 1 = 2"), [far, near]) == 0
+    assert nearest_sibling(wrong, [far, near]) == 1
+    assert nearest_sibling(wrong, [near, near]) == 0
+    assert nearest_sibling(work("1 + 1 = 2"), [far, near]) == 0
 
 
 TESTBED = Testbed().lexicon()
 
 
 def names(text: str, lexicon: Lexicon) -> list[str]:
-    return [plan.name for plan in announced(text, find_spans(text, lexicon))]
+    return [plan.name for plan in find_plans(text, find_spans(text, lexicon))]
 
 
 def test_plans_are_the_names_behind_phrases_that_announce():
@@ -95,7 +99,7 @@ def test_plans_are_the_names_behind_phrases_that_announce():
         "We square the first and add."
     )
     assert names(text, TESTBED) == ["add both and then double", "square the first and add"]
-    plan = announced(text, find_spans(text, TESTBED))[0]
+    plan = find_plans(text, find_spans(text, TESTBED))[0]
     assert text[plan.start : plan.end] == "add both and then double"
 
 
