@@ -1,24 +1,28 @@
-"""Verdicts on mathematical responses: an answer found, compared with the reference. Knows nothing about problem files.
+"""Verdicts on mathematical responses: their answers, compared with reference answers.
 
-What the response marks as its answer counts (`answers`); without a mark, unless marks are demanded, the number that the
-response ends on (`stated`), or what else math-verify finds there. Comparing is left to worker processes under a time
-limit (`pool`).
+The answer is the one that the response marks (`answers`). Without a mark, and unless marks are required, it is the
+number that the response ends on (`unmarked_answers`), or what math-verify finds there. Answers are compared in worker
+processes with a time limit (`pool`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sgram.grading.answers import marked_answer, tail
-from sgram.grading.outcome import TaskOutcome
+from sgram.grading.answers import marked_answer, response_tail
+from sgram.grading.outcome import AnswerQuestion, TaskOutcome
 from sgram.grading.pool import PoolConfig, WorkerPool
+
+_NO_ANSWER = TaskOutcome(0.0, False, None, "format")
+_UNJUDGED = TaskOutcome(None, None)
 
 
 @dataclass(slots=True, eq=False)
-class Checker:
-    """Judges responses by their reference answers."""
+class AnswerChecker:
+    """Judge of responses by their reference answers; `close` ends its worker processes."""
 
     marked_only: bool = False
-    """Whether an answer must be marked; if not, what the response ends with may be it."""
+    """Whether an answer must be marked; if not, the end of the response may be the answer."""
     config: PoolConfig = field(default_factory=PoolConfig)
     pool: WorkerPool = field(init=False)
 
@@ -26,45 +30,53 @@ class Checker:
         self.pool = WorkerPool("maths", "sgram[train]", self.config)
 
     def judge(self, references: Sequence[str], responses: Sequence[str]) -> list[TaskOutcome]:
-        """One verdict a response: 1 where its answer equals the reference, 0 where it does not or there is none.
+        """Return one outcome per response: reward 1 if its answer equals the reference, else 0.
 
-        No reward (None) where the check was killed or failed, or the reference cannot be compared. A correct answer
-        is told in the words of the reference, so that all correct ones are equal strings. A response without an
-        answer is an error of form.
+        The reward is None if the check was killed or failed, or the reference cannot be compared. All correct answers
+        are equal strings. A response without an answer has an error of format. Raise `MissingExtraError` if
+        math-verify is not installed.
         """
-        found = [self._question(*pair) for pair in zip(references, responses, strict=True)]
-        replies = iter(self.pool.ask([question for question in found if question is not None]))
-        return [_verdict(None if question is None else next(replies), question) for question in found]
+        questions = [
+            self._make_question(reference, response) for reference, response in zip(references, responses, strict=True)
+        ]
+        grades = iter(self.pool.ask([question for question in questions if question is not None]))
+        return [_NO_ANSWER if question is None else _outcome(next(grades)) for question in questions]
 
-    def _question(self, reference: str, response: str) -> dict[str, object] | None:
-        answer, marked = marked_answer(response), True
+    def _make_question(self, reference: str, response: str) -> AnswerQuestion | None:
+        """Return the question for a worker; None if the response has no answer."""
+        answer, is_marked = marked_answer(response), True
         if answer is None and not self.marked_only:
-            answer, marked = tail(response), False
-        return None if answer is None else {"reference": reference, "answer": answer, "marked": marked}
+            answer, is_marked = response_tail(response), False
+        return None if answer is None else {"reference": reference, "answer": answer, "marked": is_marked}
 
     def close(self) -> None:
         """End the worker processes."""
         self.pool.close()
 
 
-def _verdict(reply: object, question: object) -> TaskOutcome:
-    if question is None:
-        return TaskOutcome(0.0, False, None, "format")
-    if reply is None:
-        return TaskOutcome(None, None)
-    correct, answer = bool(reply["correct"]), reply["answer"]
-    return TaskOutcome(float(correct), correct, answer, None if answer is not None else "format")
+def _outcome(grade: Mapping[str, Any] | None) -> TaskOutcome:
+    """Return the outcome for an `AnswerGrade`, or for None if the check failed."""
+    if grade is None:
+        return _UNJUDGED
+    is_correct, answer = bool(grade["correct"]), grade["answer"]
+    return TaskOutcome(float(is_correct), is_correct, answer, None if answer is not None else "format")
 
 
-def unjudged(pool: WorkerPool) -> str:
-    """A sentence on the questions without a reply; "" where every one has one."""
+def describe_unjudged(pool: WorkerPool) -> str:
+    """Return a sentence on the questions without a reply; "" if all have one.
+
+    >>> pool = WorkerPool("maths", "sgram[train]")
+    >>> pool.report.n_questions, pool.report.n_failed, pool.report.first_failure = 3, 1, "no memory"
+    >>> describe_unjudged(pool)
+    'of 3 checks 1 failed; they give no reward; the first: no memory'
+    """
     report = pool.report
-    if not report.killed + report.broken:
+    if not report.n_killed + report.n_failed:
         return ""
-    lost = []
-    if report.killed:
-        lost.append(f"{report.killed:,} were killed after {pool.config.seconds:g} s")
-    if report.broken:
-        lost.append(f"{report.broken:,} failed")
-    n_asked = report.asked - report.remembered
-    return f"of {n_asked:,} checks {' and '.join(lost)}; they give no reward; the first: {report.first}"
+    failures = []
+    if report.n_killed:
+        failures.append(f"{report.n_killed:,} were killed after {pool.config.seconds:g} s")
+    if report.n_failed:
+        failures.append(f"{report.n_failed:,} failed")
+    n_checks = report.n_questions - report.n_repeated
+    return f"of {n_checks:,} checks {' and '.join(failures)}; they give no reward; the first: {report.first_failure}"

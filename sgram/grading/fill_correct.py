@@ -1,47 +1,48 @@
-"""Whether traces are right, told from their reference answers where nobody has said. Knows nothing about errors.
+"""Filling `Trace.correct` from the reference answers of traces that do not say whether they are correct.
 
-Finding an answer and comparing it are the training tasks' own: `sgram.grading.checking`, worker processes under
-a time limit.
+Answers are extracted and compared as in training: `sgram.grading.checking`, in worker processes with a time limit.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from sgram.grading.checking import Checker
+from sgram.grading.checking import AnswerChecker
 from sgram.grading.pool import PoolConfig
 from sgram.traces import Trace
 
-_AT_ONCE = 256
+_BLOCK_SIZE = 256
 
 
 @dataclass(slots=True)
-class AnswerReport:
-    """What came of judging answers."""
+class GradingReport:
+    """Counts of graded traces."""
 
-    judged: int = 0
-    """Traces that were compared with their reference."""
-    right: int = 0
-    unverifiable: int = 0
-    """Traces whose reference cannot be compared, or whose check was killed: they stay not judged."""
-    agreeing: int = 0
-    """Of traces that were told right or wrong before, those that the comparison finds the same."""
-    differing: int = 0
+    n_graded: int = 0
+    """Traces whose answer was compared with the reference."""
+    n_correct: int = 0
+    n_unverifiable: int = 0
+    """Traces whose reference cannot be compared, or whose check was killed: `correct` stays None."""
+    n_agreeing: int = 0
+    """Graded traces whose `correct` was set before, to what the comparison finds."""
+    n_differing: int = 0
+    """Graded traces whose `correct` was set before, to the opposite."""
 
 
 @dataclass(slots=True, eq=False)
-class AnswerJudge:
+class AnswerGrader:
     """Fills `correct` of traces from their `reference`; a context manager that ends its worker processes."""
 
     workers: int = 2
+    """Number of worker processes."""
     seconds: float = 5.0
-    """After which one comparison is killed."""
-    again: bool = False
-    """Whether traces that were told right or wrong are judged too; what they were told stays."""
-    report: AnswerReport = field(default_factory=AnswerReport)
-    _checker: Checker | None = None
+    """Time limit of one comparison."""
+    regrade: bool = False
+    """Whether traces with a `correct` are compared as well; their `correct` stays."""
+    report: GradingReport = field(default_factory=GradingReport)
+    _checker: AnswerChecker | None = None
 
-    def __enter__(self) -> "AnswerJudge":
+    def __enter__(self) -> "AnswerGrader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,38 +50,41 @@ class AnswerJudge:
             self._checker.close()
 
     def __call__(self, traces: Iterable[Trace]) -> Iterator[Trace]:
-        """The same traces, in their order; `correct` filled where it was unknown and the reference tells it.
+        """Yield the same traces in their order, with `correct` filled if it is None and the reference decides it.
 
-        `MissingExtraError` where what compares answers is not installed and there is one to compare.
+        Raise `MissingExtraError` if there is an answer to compare and math-verify is not installed.
+
+        >>> with AnswerGrader() as grader:
+        ...     [trace.correct for trace in grader([Trace(id="a", text="wait", correct=True)])]
+        [True]
         """
         traces = iter(traces)
-        while block := list(islice(traces, _AT_ONCE)):
-            yield from self._judged(block)
+        while block := list(islice(traces, _BLOCK_SIZE)):
+            yield from self._grade_block(block)
 
-    def _judged(self, block: list[Trace]) -> list[Trace]:
-        places = [
-            place for place, trace in enumerate(block) if trace.reference and (trace.correct is None or self.again)
-        ]
-        if not places:
+    def _grade_block(self, block: list[Trace]) -> list[Trace]:
+        rows = [row for row, trace in enumerate(block) if trace.reference and (trace.correct is None or self.regrade)]
+        if not rows:
             return block
         if self._checker is None:
-            self._checker = Checker(config=PoolConfig(self.workers, self.seconds))
-        chosen = [block[place] for place in places]
-        verdicts = self._checker.judge([trace.reference for trace in chosen], [trace.text for trace in chosen])
-        for place, trace, verdict in zip(places, chosen, verdicts, strict=True):
-            self._count(trace, verdict.correct)
-            if trace.correct is None and verdict.correct is not None:
-                answer = trace.answer if trace.answer is not None else verdict.answer
-                block[place] = replace(trace, correct=verdict.correct, answer=answer)
+            self._checker = AnswerChecker(config=PoolConfig(self.workers, self.seconds))
+        references = [block[row].reference or "" for row in rows]
+        outcomes = self._checker.judge(references, [block[row].text for row in rows])
+        for row, outcome in zip(rows, outcomes, strict=True):
+            trace = block[row]
+            self._count(trace, outcome.correct)
+            if trace.correct is None and outcome.correct is not None:
+                answer = trace.answer if trace.answer is not None else outcome.answer
+                block[row] = replace(trace, correct=outcome.correct, answer=answer)
         return block
 
     def _count(self, trace: Trace, correct: bool | None) -> None:
         report = self.report
         if correct is None:
-            report.unverifiable += 1
+            report.n_unverifiable += 1
             return
-        report.judged += 1
-        report.right += correct
+        report.n_graded += 1
+        report.n_correct += correct
         if trace.correct is not None:
-            report.agreeing += trace.correct == correct
-            report.differing += trace.correct != correct
+            report.n_agreeing += trace.correct == correct
+            report.n_differing += trace.correct != correct

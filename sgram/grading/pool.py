@@ -1,8 +1,8 @@
-"""A few worker processes that are asked under a time limit, and killed past it. Knows nothing about what is asked.
+"""A pool of worker processes that answer questions under a time limit and are killed past it.
 
-Questions and replies are JSON objects. A worker that is killed or breaks loses the one question it was asked and is
-started again at the next. Equal questions are asked once. Replies come in the order of the questions, and the same
-questions get the same replies however many workers there are.
+Questions and replies are JSON objects. A worker that is killed or fails loses the question that it works on and is
+started again for the next one. Equal questions are asked once. Replies come in the order of the questions and do not
+depend on the number of workers.
 """
 
 import json
@@ -16,161 +16,197 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt
 
 Question = Mapping[str, Any]
-_MOST_REMEMBERED = 1 << 16
-_PER_WORKER = 8
-"""Questions at least for each worker that is used: starting one takes a second."""
-_LONGEST = 60.0
-"""Most seconds that a question is ever given beyond a pool's own limit."""
+Reply = Mapping[str, Any]
+_MAX_CACHED = 1 << 16
+_MIN_QUESTIONS_PER_WORKER = 8
+"""Fewer questions do not start another worker, because starting one takes a second."""
+_MAX_SECONDS = 60.0
+"""Longest time limit of one call of `WorkerPool.ask` that a worker's own limit allows for."""
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
-    """How workers are held."""
+    """Limits of a pool of workers. Raise `UsageError` if a limit is invalid.
+
+    >>> PoolConfig(workers=0)
+    Traceback (most recent call last):
+    ...
+    sgram.errors.UsageError: workers must be a number of processes >= 1 (got 0)
+    """
 
     workers: int = 2
-    """Most processes at a time."""
+    """Largest number of processes."""
     seconds: float = 5.0
-    """After which a worker that has not replied is killed."""
+    """Time after which a worker that has not replied is killed."""
     start_seconds: float = 180.0
-    """After which a worker that is not ready is given up."""
+    """Time after which a worker that is not ready is killed."""
     memory: int = 1 << 30
-    """Address space of a worker, bytes."""
+    """Address space of a worker, in bytes."""
 
     def __post_init__(self) -> None:
         if type(self.workers) is not int or self.workers < 1:
-            raise UsageError(f"workers is {excerpt(str(self.workers), 40)}; it is a number of processes from 1")
-        if not (isinstance(self.seconds, int | float) and 0 < self.seconds < float("inf")):
-            raise UsageError(f"seconds is {excerpt(str(self.seconds), 40)}; it is a time limit above 0")
+            raise UsageError(f"workers must be a number of processes >= 1 (got {excerpt(str(self.workers), 40)})")
+        if not _is_time_limit(self.seconds):
+            raise UsageError(f"seconds must be a time limit > 0 (got {excerpt(str(self.seconds), 40)})")
+
+
+def _is_time_limit(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and 0 < seconds < float("inf")
 
 
 @dataclass(slots=True)
 class PoolReport:
-    """What has been asked so far."""
+    """Counts of the questions asked so far."""
 
-    asked: int = 0
-    remembered: int = 0
+    n_questions: int = 0
+    n_repeated: int = 0
     """Questions that had been answered before."""
-    killed: int = 0
-    broken: int = 0
-    """Replies that failed, and workers that ended by themselves."""
-    first: str = ""
-    """The first question without a reply, as a sentence."""
-    starts: int = 0
+    n_killed: int = 0
+    """Questions whose worker was killed at the time limit."""
+    n_failed: int = 0
+    """Questions whose reply is a fault, or whose worker ended by itself."""
+    first_failure: str = ""
+    """A sentence on the first question without a reply."""
+    n_starts: int = 0
+    """Processes that were started."""
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What came of one question."""
+class _Outcome:
+    """Reply to one question, or why there is none."""
 
-    reply: Mapping[str, Any] | None
-    why: str = ""
-    killed: bool = False
+    reply: Reply | None
+    reason: str = ""
+    is_killed: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class WorkerPool:
-    """Workers that answer questions of one `kind`; `extra` is what pip installs the libraries they need with."""
+    """Workers that answer questions of one `kind`, a key of `sgram.grading.worker.HANDLERS`.
+
+    `extra` is the requirement that installs the libraries of the workers, such as ``sgram[train]``.
+    """
 
     kind: str
     extra: str
     config: PoolConfig = field(default_factory=PoolConfig)
     report: PoolReport = field(default_factory=PoolReport)
-    _known: dict[bytes, _Asked] = field(default_factory=dict)
+    _cache: dict[bytes, _Outcome] = field(default_factory=dict)
     _workers: list["_Worker"] = field(default_factory=list)
-    _starts_before: int = 0
+    _n_earlier_starts: int = 0
 
-    def ask(self, questions: Sequence[Question], seconds: float | None = None) -> list[Mapping[str, Any] | None]:
-        """The reply to each question; None where the worker was killed or broke, or said that it failed.
+    def ask(self, questions: Sequence[Question], seconds: float | None = None) -> list[Reply | None]:
+        """Return the reply to each question; None if its worker was killed, failed or replied with a fault.
 
-        `seconds` is another limit than the pool's. `MissingExtraError` where what the workers need is not installed.
+        `seconds` replaces the time limit of the configuration. Raise `MissingExtraError` if a library of the workers
+        is not installed, `SgramError` if a worker cannot start.
         """
         limit = self.config.seconds if seconds is None else seconds
         keys = [json.dumps(dict(question), sort_keys=True).encode() for question in questions]
-        new = [key for key in dict.fromkeys(keys) if key not in self._known]
-        self.report.asked += len(keys)
-        self.report.remembered += len(keys) - len(new)
-        found = {key: self._known[key] for key in keys if key in self._known}
-        for key, asked in zip(new, self._ask_workers(new, limit), strict=True):
-            found[key] = self._known[key] = asked
-            self._count(key, asked)
-        self.report.starts = self._starts_before + sum(worker.starts for worker in self._workers)
-        while len(self._known) > _MOST_REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return [found[key].reply for key in keys]
+        new_keys = [key for key in dict.fromkeys(keys) if key not in self._cache]
+        self.report.n_questions += len(keys)
+        self.report.n_repeated += len(keys) - len(new_keys)
+        outcomes = {key: self._cache[key] for key in keys if key in self._cache}
+        for key, outcome in zip(new_keys, self._ask_workers(new_keys, limit), strict=True):
+            outcomes[key] = self._cache[key] = outcome
+            self._count(key, outcome)
+        self.report.n_starts = self._n_earlier_starts + sum(worker.n_starts for worker in self._workers)
+        while len(self._cache) > _MAX_CACHED:
+            del self._cache[next(iter(self._cache))]
+        return [outcomes[key].reply for key in keys]
 
-    def _ask_workers(self, keys: Sequence[bytes], limit: float) -> list[_Asked]:
-        n_workers = min(self.config.workers, -(-len(keys) // _PER_WORKER))
+    def _ask_workers(self, keys: Sequence[bytes], limit: float) -> list[_Outcome]:
+        """Return the outcome of each question, given as a line of JSON."""
+        n_workers = min(self.config.workers, -(-len(keys) // _MIN_QUESTIONS_PER_WORKER))
         while len(self._workers) < n_workers:
             self._workers.append(_Worker(self.kind, self.extra, self.config))
         if n_workers < 2:
             return [self._workers[0].ask(key, limit) for key in keys]
-        free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        free_workers: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in self._workers[:n_workers]:
-            free.put(worker)
+            free_workers.put(worker)
 
-        def asked(key: bytes) -> _Asked:
-            worker = free.get()
+        def ask_free_worker(key: bytes) -> _Outcome:
+            worker = free_workers.get()
             try:
                 return worker.ask(key, limit)
             finally:
-                free.put(worker)
+                free_workers.put(worker)
 
         with ThreadPoolExecutor(n_workers) as threads:
-            return list(threads.map(asked, keys))
+            return list(threads.map(ask_free_worker, keys))
 
-    def _count(self, key: bytes, asked: _Asked) -> None:
-        if asked.reply is None:
-            self.report.killed += asked.killed
-            self.report.broken += not asked.killed
-            self.report.first = self.report.first or f"{asked.why} ({excerpt(key, 160)})"
+    def _count(self, key: bytes, outcome: _Outcome) -> None:
+        if outcome.reply is None:
+            self.report.n_killed += outcome.is_killed
+            self.report.n_failed += not outcome.is_killed
+            self.report.first_failure = self.report.first_failure or f"{outcome.reason} ({excerpt(key, 160)})"
 
     def close(self) -> None:
-        """End the workers; asking again starts new ones."""
+        """End the workers. A later question starts new ones."""
         for worker in self._workers:
             worker.stop()
-        self._starts_before = self.report.starts
+        self._n_earlier_starts = self.report.n_starts
         self._workers.clear()
+
+
+class _Process:
+    """A running worker process, its pipes, and the function that ends it."""
+
+    def __init__(self, command: Sequence[str]):
+        self.popen = subprocess.Popen(  # noqa: S603  our own interpreter; nothing of the input is in the command
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
+        )
+        self.stdin, self.stdout = _pipe(self.popen.stdin), _pipe(self.popen.stdout)
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    """Return a stream that Popen opened, because it was started with pipes."""
+    if stream is None:
+        raise ValueError("the process was started without a pipe")
+    return stream
 
 
 class _Worker:
     """One process, started when it is first asked."""
 
     def __init__(self, kind: str, extra: str, config: PoolConfig):
-        self._kind, self._extra, self._config, self.starts = kind, extra, config, 0
-        self._process: subprocess.Popen | None = None
-        self._end = None
+        self._kind, self._extra, self._config, self.n_starts = kind, extra, config, 0
+        self._process: _Process | None = None
+        self._end: weakref.finalize[[_Process, int], _Worker] | None = None
 
-    def ask(self, line: bytes, seconds: float) -> _Asked:
-        """What the process replies to `line` within `seconds`."""
+    def ask(self, line: bytes, seconds: float) -> _Outcome:
+        """Return the outcome of the question `line` under a time limit."""
         for _ in range(2):
             process = self._process or self._start()
-            told, late = self._told(process, line, seconds)
-            if told is not None:
-                return _Asked(None, told["fault"]) if "fault" in told else _Asked(told)
-            alive_when_asked = late is not None
+            reply, is_late = self._read_reply(process, line, seconds)
+            if reply is not None:
+                return _Outcome(None, reply["fault"]) if "fault" in reply else _Outcome(reply)
+            was_alive = is_late is not None
             self.stop()
-            if late:
-                return _Asked(None, f"the check took longer than {seconds:g} s", killed=True)
-            if alive_when_asked:
-                return _Asked(None, "the worker ended while it checked")
+            if is_late:
+                return _Outcome(None, f"the check took longer than {seconds:g} s", is_killed=True)
+            if was_alive:
+                return _Outcome(None, "the worker ended while it checked")
         raise SgramError(f"a worker that checks {self._kind} ends before it is asked; is there memory left?")
 
-    def _told(
-        self, process: subprocess.Popen, line: bytes, seconds: float
-    ) -> tuple[Mapping[str, Any] | None, bool | None]:
-        """(reply or None, whether it was killed for being late; None if it had ended before it was asked)."""
-        late = threading.Event()
+    def _read_reply(self, process: _Process, line: bytes, seconds: float) -> tuple[Reply | None, bool | None]:
+        """Return (reply, whether the process was killed for being late).
+
+        The reply is None if there is none. The flag is None if the process had ended before it was asked.
+        """
+        is_late = threading.Event()
 
         def kill() -> None:
-            late.set()
-            process.kill()
+            is_late.set()
+            process.popen.kill()
 
         timer = threading.Timer(seconds, kill)
         timer.daemon = True
@@ -180,53 +216,40 @@ class _Worker:
             process.stdin.flush()
             answer = process.stdout.readline()
         except OSError:
-            return None, late.is_set() or None
+            return None, is_late.is_set() or None
         finally:
             timer.cancel()
             timer.join()
-        if late.is_set():  # perhaps with its reply on the way: a process that was killed is not asked again
+        if is_late.is_set():  # perhaps with its reply on the way: a process that was killed is not asked again
             return None, True
         try:
             return json.loads(answer), False
         except ValueError:
             return None, False
 
-    def _start(self) -> subprocess.Popen:
+    def _start(self) -> _Process:
+        """Start the process and wait until it is ready."""
         config = self._config
-        self.starts += 1
-        process = subprocess.Popen(  # noqa: S603  our own interpreter; nothing of the input is in the command
-            [
-                sys.executable,
-                "-P",
-                "-B",
-                "-m",
-                "sgram.grading.worker",
-                self._kind,
-                str(2 * max(config.seconds, _LONGEST)),
-                str(config.memory),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-        )
+        self.n_starts += 1
+        module, seconds = "sgram.grading.worker", 2 * max(config.seconds, _MAX_SECONDS)
+        process = _Process([sys.executable, "-P", "-B", "-m", module, self._kind, str(seconds), str(config.memory)])
         self._process = process
-        self._end = weakref.finalize(self, _end, process, os.getpid())
-        timer = threading.Timer(config.start_seconds, process.kill)
+        self._end = weakref.finalize(self, _end_process, process, os.getpid())
+        timer = threading.Timer(config.start_seconds, process.popen.kill)
         timer.daemon = True
         timer.start()
         try:
-            told = json.loads(process.stdout.readline() or b"{}")
+            greeting = json.loads(process.stdout.readline() or b"{}")
         except ValueError:
-            told = {}
+            greeting = {}
         finally:
             timer.cancel()
-        if told.get("ready"):
+        if greeting.get("ready"):
             return process
         self.stop()
-        if "missing" in told:
-            why = excerpt(told["missing"])
-            raise MissingExtraError(f"checking answers needs more ({why}): pip install '{self._extra}'")
+        if "missing" in greeting:
+            reason = excerpt(greeting["missing"])
+            raise MissingExtraError(f"checking answers needs more ({reason}): pip install '{self._extra}'")
         raise SgramError(
             f"a worker that checks {self._kind} does not start within {config.start_seconds:g} s and "
             f"{config.memory >> 20} MiB; is there memory left?"
@@ -239,21 +262,21 @@ class _Worker:
         self._process = self._end = None
 
 
-def _end(process: subprocess.Popen, owner: int) -> None:
-    """Kill `process` and take its exit code, so that no zombie is left; a fork of its owner leaves it alone."""
+def _end_process(process: _Process, owner: int) -> None:
+    """Kill `process` and collect its exit code, so that no zombie is left. A fork of its owner does nothing."""
     if os.getpid() != owner:
         return
-    process.kill()
-    process.wait()
+    process.popen.kill()
+    process.popen.wait()
     for stream in (process.stdin, process.stdout):
         try:
             stream.close()
         except OSError:
-            continue  # what was still to be written has no reader
+            continue  # nobody reads the bytes that were not yet written
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment; sgram is found where it is, sets have one order, libraries use one thread."""
+    """Return this process's environment, in which workers find sgram, sets have one order, libraries use one thread."""
     paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}

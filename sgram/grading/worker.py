@@ -1,11 +1,11 @@
-"""The process in which answers are checked: a question a line in, a reply a line out. Knows nothing about either.
+"""The process in which answers are checked: it reads one question per line and writes one reply per line, as JSON.
 
     python -m sgram.grading.worker maths SECONDS BYTES
 
-What is checked was written by a model, and the libraries that check it may compute for ever, fill the memory, or
-evaluate it as code. So this process holds nothing of value, has little memory, ends by itself after `SECONDS` of
-computing on one question should nobody be left to kill it, and once it is ready it may neither write files nor start
-programs nor open connections. It is a fence against accidents and tricks, no sandbox against a Python expert.
+Answers were written by a model, and the libraries that check them may compute for ever, fill the memory, or evaluate an
+answer as code. So this process holds no secrets and has little memory. It ends by itself after `SECONDS` of computing
+on one question, in case its parent died and cannot kill it. Once it is ready it must not write files, start programs or
+open connections. This prevents accidents and simple tricks; it is not a sandbox against an expert of Python.
 """
 
 import importlib
@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 HANDLERS = {"maths": "sgram.grading.equality", "gym": "sgram.training.tasks.gym_worker"}
-"""Kind of question -> the module whose ``reply`` answers it."""
+"""Module whose ``reply`` answers each kind of question."""
 
-_FORBIDDEN = (
+_FORBIDDEN_EVENTS = (
     "os.",
     "subprocess.",
     "socket.",
@@ -36,79 +36,90 @@ _FORBIDDEN = (
     "winreg.",
     "tempfile.",
 )
-_ALLOWED = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.putenv", "os.unsetenv", "os.add_dll_directory")
-"""What importing a module, which libraries do late, may ask for."""
+"""Prefixes of Python's audit events that are refused."""
+_ALLOWED_EVENTS = (
+    "os.listdir",
+    "os.scandir",
+    "os.walk",
+    "os.fwalk",
+    "os.putenv",
+    "os.unsetenv",
+    "os.add_dll_directory",
+)
+"""Events of importing a module, which libraries do late."""
 
 
 def main(kind: str, seconds: str, memory: str) -> None:
     """Answer questions until stdin ends."""
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no reply
-    _cap_memory(int(memory))
+    os.dup2(2, 1)  # what libraries print must not mix with the replies
+    _limit_memory(int(memory))
     try:
-        reply: Handler = importlib.import_module(HANDLERS[kind]).reply
+        handler: Handler = importlib.import_module(HANDLERS[kind]).reply
     except ImportError as error:
-        _say(replies, {"missing": str(error)})
+        _send(replies, {"missing": str(error)})
         return
-    _say(replies, {"ready": True})
-    limit_computing = _computing_limit(float(seconds))
-    sys.addaudithook(_fence)
+    _send(replies, {"ready": True})
+    restart_clock = _computing_limit(float(seconds))
+    sys.addaudithook(_refuse_event)
     for line in sys.stdin.buffer:
-        limit_computing()
+        restart_clock()
         try:
-            told = reply(json.loads(line))
+            reply = handler(json.loads(line))
         except Exception as error:
-            told = {"fault": f"{type(error).__name__}: {error}"[:500]}
-        _say(replies, told)
+            reply = {"fault": f"{type(error).__name__}: {error}"[:500]}
+        _send(replies, reply)
 
 
-def _say(replies: BinaryIO, told: Mapping[str, Any]) -> None:
-    replies.write(json.dumps(told).encode() + b"\n")
+def _send(replies: BinaryIO, reply: Mapping[str, Any]) -> None:
+    replies.write(json.dumps(reply).encode() + b"\n")
     replies.flush()
 
 
-def _cap_memory(most: int) -> None:
+def _limit_memory(n_bytes: int) -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    _lower(resource, resource.RLIMIT_AS, most)
-    _lower(resource, resource.RLIMIT_CORE, 0)
+    _lower_limit(resource, resource.RLIMIT_AS, n_bytes)
+    _lower_limit(resource, resource.RLIMIT_CORE, 0)
 
 
-def _lower(resource: Any, which: int, most: int) -> None:
-    soft, hard = resource.getrlimit(which)
-    if soft == resource.RLIM_INFINITY or soft > most:
+def _lower_limit(resource: Any, limit: int, maximum: int) -> None:
+    """Lower one limit of this process to `maximum`, unless it is lower already."""
+    soft, hard = resource.getrlimit(limit)
+    if soft == resource.RLIM_INFINITY or soft > maximum:
         try:
-            resource.setrlimit(which, (most, hard))
+            resource.setrlimit(limit, (maximum, hard))
         except (OSError, ValueError):
             return  # a system that has this limit in name only
 
 
 def _computing_limit(seconds: float) -> Callable[[], None]:
-    """What starts the clock anew: past it the system ends this process, even if whoever asked has died."""
+    """Return a function that restarts the clock: after `seconds` of computing the system ends this process."""
     try:
         import resource
-    except ImportError:
+    except ImportError:  # Windows
         return lambda: None
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
 
-    def renew() -> None:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        end = int(used.ru_utime + used.ru_stime + seconds) + 1
+    def restart_clock() -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        end = int(usage.ru_utime + usage.ru_stime + seconds) + 1
         if hard == resource.RLIM_INFINITY or end < hard:
             resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
 
-    return renew
+    return restart_clock
 
 
-def _fence(event: str, arguments: tuple[Any, ...]) -> None:
+def _refuse_event(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise `PermissionError` for an audit event that writes files, starts programs or opens connections."""
     if event == "open":  # path, mode, flags
-        refused = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        is_refused = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
     else:
-        refused = event.startswith(_FORBIDDEN) and event not in _ALLOWED
-    if refused:
-        raise PermissionError(f"{event} is not for a process that checks answers")
+        is_refused = event.startswith(_FORBIDDEN_EVENTS) and event not in _ALLOWED_EVENTS
+    if is_refused:
+        raise PermissionError(f"{event} is not allowed in a process that checks answers")
 
 
 if __name__ == "__main__":

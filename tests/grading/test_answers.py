@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.grading.answers import MAX_ANSWER, MAX_TAIL, last_line, marked_answer, tail
+from sgram.grading.answers import MAX_ANSWER_CHARS, MAX_TAIL_CHARS, last_line, marked_answer, response_tail
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,13 @@ def test_hashes_are_a_mark_only_where_they_are_wanted():
 
 def test_what_is_too_long_is_no_answer():
     for wrap in ("\\boxed{%s}", "<answer>%s</answer>", "#### %s\n"):
-        assert marked_answer(wrap % ("9" * MAX_ANSWER)) == "9" * MAX_ANSWER
-        assert marked_answer(wrap % ("9" * (MAX_ANSWER + 1))) is None
-        assert marked_answer(wrap % ("9" * (MAX_ANSWER + 1)), most=MAX_ANSWER + 1) == "9" * (MAX_ANSWER + 1)
-    assert last_line("9" * (MAX_ANSWER + 1)) is None
-    assert last_line("a\n" + "9" * MAX_ANSWER + "\n\n ") == "9" * MAX_ANSWER
+        assert marked_answer(wrap % ("9" * MAX_ANSWER_CHARS)) == "9" * MAX_ANSWER_CHARS
+        assert marked_answer(wrap % ("9" * (MAX_ANSWER_CHARS + 1))) is None
+        assert marked_answer(wrap % ("9" * (MAX_ANSWER_CHARS + 1)), max_chars=MAX_ANSWER_CHARS + 1) == "9" * (
+            MAX_ANSWER_CHARS + 1
+        )
+    assert last_line("9" * (MAX_ANSWER_CHARS + 1)) is None
+    assert last_line("a\n" + "9" * MAX_ANSWER_CHARS + "\n\n ") == "9" * MAX_ANSWER_CHARS
 
 
 def test_ten_million_characters_of_broken_marks_hold_no_answer():
@@ -61,13 +63,13 @@ def test_the_last_line_is_one_that_is_not_blank():
 
 
 def test_the_tail_begins_with_a_whole_word():
-    assert tail("short ") == "short"
-    assert tail("  \n") is None
+    assert response_tail("short ") == "short"
+    assert response_tail("  \n") is None
     text = "12345 " * 1000
-    kept = tail(text)
-    assert len(kept) <= MAX_TAIL
+    kept = response_tail(text)
+    assert len(kept) <= MAX_TAIL_CHARS
     assert set(kept.split()) == {"12345"}  # no number is cut through
-    assert tail("9" * 5000) is None
+    assert response_tail("9" * 5000) is None
 
 
 @given(st.text(alphabet="ab{}\\boxed<answer>/#\n ", max_size=200))

@@ -12,7 +12,7 @@ import pytest
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.grading import pool as pools
-from sgram.grading.checking import Checker, unjudged
+from sgram.grading.checking import AnswerChecker, describe_unjudged
 from sgram.grading.outcome import TaskOutcome
 from sgram.grading.pool import PoolConfig, WorkerPool
 
@@ -23,7 +23,7 @@ HANGS = "\\boxed{9^{9^{9^9}}}"
 @pytest.fixture(scope="module")
 def checker():
     """One worker for all tests that do not harm it."""
-    made = Checker(config=PoolConfig(workers=1, seconds=60.0))
+    made = AnswerChecker(config=PoolConfig(workers=1, seconds=60.0))
     yield made
     made.close()
 
@@ -80,7 +80,7 @@ def test_an_answer_is_found_in_a_long_response(checker):
 
 
 def test_where_marks_are_demanded_the_end_of_a_response_is_no_answer(checker):
-    strict = Checker(marked_only=True, config=checker.config)
+    strict = AnswerChecker(marked_only=True, config=checker.config)
     strict.pool = checker.pool
     assert verdicts(strict, ("4", "it is 4"), ("4", "\\boxed{4}")) == [
         TaskOutcome(0.0, False, None, "format"),
@@ -98,21 +98,21 @@ def test_all_correct_answers_are_one_string_and_no_wrong_one_is(checker):
 
 def test_a_reference_that_says_nothing_gives_no_reward(checker):
     assert verdicts(checker, ("", "\\boxed{4}")) == [TaskOutcome(None, None)]
-    assert "1 failed" in unjudged(checker.pool)
-    assert "the reference cannot be read as mathematics" in unjudged(checker.pool)
+    assert "1 failed" in describe_unjudged(checker.pool)
+    assert "the reference cannot be read as mathematics" in describe_unjudged(checker.pool)
     assert verdicts(checker, ("4:30p..", "\\boxed{5}"), ("\\frac{}{2}", "5")) == [TaskOutcome(None, None)] * 2
 
 
 def test_nothing_is_asked_twice_and_order_is_kept(checker):
     numbers = [3, 1, 2, 1, 3, 5] * 4
-    before = checker.pool.report.asked - checker.pool.report.remembered
+    before = checker.pool.report.n_questions - checker.pool.report.n_repeated
     found = verdicts(checker, *(("31", f"\\boxed{{{number}0}}") for number in numbers))
     assert [verdict.answer for verdict in found] == [f"{number}0" for number in numbers]
-    assert checker.pool.report.asked - checker.pool.report.remembered - before == 4
+    assert checker.pool.report.n_questions - checker.pool.report.n_repeated - before == 4
 
 
 def test_a_check_that_hangs_is_killed_and_the_others_are_judged():
-    checker = Checker(config=PoolConfig(workers=1, seconds=2.0))
+    checker = AnswerChecker(config=PoolConfig(workers=1, seconds=2.0))
     try:
         found = verdicts(checker, ("4", "\\boxed{4}"), ("4", HANGS), ("4", "\\boxed{5}"), ("4", HANGS))
         assert found == [
@@ -121,8 +121,8 @@ def test_a_check_that_hangs_is_killed_and_the_others_are_judged():
             TaskOutcome(0.0, False, "5"),
             TaskOutcome(None, None),
         ]
-        assert (checker.pool.report.killed, checker.pool.report.broken, checker.pool.report.starts) == (1, 0, 2)
-        told = unjudged(checker.pool)
+        assert (checker.pool.report.n_killed, checker.pool.report.n_failed, checker.pool.report.n_starts) == (1, 0, 2)
+        told = describe_unjudged(checker.pool)
         assert told.startswith("of 3 checks 1 were killed after 2 s; they give no reward; the first: the check took")
         assert "9^{9^{9^9}}" in told
     finally:
@@ -131,12 +131,12 @@ def test_a_check_that_hangs_is_killed_and_the_others_are_judged():
 
 def test_workers_side_by_side_reply_as_one_does(checker):
     """From a thread, with other threads alive; one worker dies on the way."""
-    side_by_side = Checker(config=PoolConfig(workers=2, seconds=60.0))
+    side_by_side = AnswerChecker(config=PoolConfig(workers=2, seconds=60.0))
     pairs = [("12", f"\\boxed{{{number}}}") for number in range(40)]
     found = []
     try:
         verdicts(side_by_side, *(("7", f"\\boxed{{{number}}}") for number in range(16)))
-        processes = [worker._process for worker in side_by_side.pool._workers]
+        processes = [worker._process.popen for worker in side_by_side.pool._workers]
         assert len(processes) == 2
         processes[0].kill()  # between two batches: no check is lost
         processes[0].wait()
@@ -145,9 +145,9 @@ def test_workers_side_by_side_reply_as_one_does(checker):
         thread.join()
         assert found == verdicts(checker, *pairs)
         assert [verdict.correct for verdict in found] == [number == 12 for number in range(40)]
-        assert side_by_side.pool.report.starts == 3
-        assert unjudged(side_by_side.pool) == ""
-        processes = [worker._process for worker in side_by_side.pool._workers]
+        assert side_by_side.pool.report.n_starts == 3
+        assert describe_unjudged(side_by_side.pool) == ""
+        processes = [worker._process.popen for worker in side_by_side.pool._workers]
     finally:
         side_by_side.close()
         side_by_side.close()
@@ -157,9 +157,9 @@ def test_workers_side_by_side_reply_as_one_does(checker):
 
 _ASKS = (
     "import sys, time\n"
-    "from sgram.grading.checking import Checker\n"
-    "checker = Checker()\n"
-    "print(checker.judge(['4'], ['\\\\boxed{4}'])[0].reward, checker.pool._workers[0]._process.pid, flush=True)\n"
+    "from sgram.grading.checking import AnswerChecker\n"
+    "checker = AnswerChecker()\n"
+    "print(checker.judge(['4'], ['\\\\boxed{4}'])[0].reward, checker.pool._workers[0]._process.popen.pid, flush=True)\n"
     "time.sleep(float(sys.argv[1]))\n"
 )
 
@@ -211,7 +211,7 @@ def test_a_worker_that_cannot_start_is_told(monkeypatch):
 
 
 def test_limits_that_are_none_are_refused():
-    with pytest.raises(UsageError, match=r"workers is 0; it is a number of processes from 1"):
+    with pytest.raises(UsageError, match=r"workers must be a number of processes >= 1 \(got 0\)"):
         PoolConfig(workers=0)
-    with pytest.raises(UsageError, match=r"seconds is 0; it is a time limit above 0"):
+    with pytest.raises(UsageError, match=r"seconds must be a time limit > 0 \(got 0\)"):
         PoolConfig(seconds=0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sgram.grading.fill_correct import AnswerJudge
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace
 
 pytest.importorskip("math_verify", reason="answers are compared with sgram[train]")
@@ -21,7 +21,7 @@ def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
         trace("silent", "", "4"),
         trace("unread", "So \\boxed{3}", "$"),
     ]
-    with AnswerJudge(workers=1) as judge:
+    with AnswerGrader(workers=1) as judge:
         found = list(judge(iter(traces)))
     assert [(each.id, each.correct) for each in found] == [
         ("right", True),
@@ -34,17 +34,17 @@ def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
     assert found[0].answer is not None
     assert [each.text for each in found] == [each.text for each in traces]
     report = judge.report
-    assert (report.judged, report.right, report.unverifiable, report.differing) == (3, 1, 1, 0)
+    assert (report.n_graded, report.n_correct, report.n_unverifiable, report.n_differing) == (3, 1, 1, 0)
 
     # asked again, what was told stays and is compared
-    with AnswerJudge(workers=1, again=True) as judge:
+    with AnswerGrader(workers=1, regrade=True) as judge:
         again = list(judge([trace("told", "So \\boxed{3}", "4", True, "3"), trace("same", "\\boxed{4}", "4", True)]))
     assert [each.correct for each in again] == [True, True]
     assert again[0].answer == "3"
-    assert (judge.report.agreeing, judge.report.differing) == (1, 1)
+    assert (judge.report.n_agreeing, judge.report.n_differing) == (1, 1)
 
 
 def test_no_worker_starts_where_nothing_is_to_be_compared():
-    with AnswerJudge() as judge:
+    with AnswerGrader() as judge:
         assert list(judge([trace("a", "x", None), trace("b", "x", "1", False)])) != []
         assert judge._checker is None

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sgram.grading.answers import INSTRUCTION
-from sgram.grading.checking import Checker, unjudged
+from sgram.grading.answers import BOX_INSTRUCTION
+from sgram.grading.checking import AnswerChecker, describe_unjudged
 from sgram.grading.outcome import Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig
 from sgram.training.tasks.problems import ProblemSet
@@ -15,7 +15,7 @@ from sgram.training.tasks.prompts import add_instruction
 class AnswerTaskConfig:
     """Form of the prompts, and how answers are judged."""
 
-    instruction: str = INSTRUCTION
+    instruction: str = BOX_INSTRUCTION
     """Text after each problem; "" for none."""
     chat: bool = False
     """Whether texts become chats, for instruction-tuned models."""
@@ -33,7 +33,7 @@ class AnswerTask:
     def __init__(self, name: str, problem_set: ProblemSet, config: AnswerTaskConfig | None = None) -> None:
         self.name, self.config = name, config or AnswerTaskConfig()
         self.problem_set = problem_set
-        self.checker = Checker(self.config.marked_only, PoolConfig(self.config.workers, self.config.seconds))
+        self.checker = AnswerChecker(self.config.marked_only, PoolConfig(self.config.workers, self.config.seconds))
         self._problems: dict[Split, tuple[Problem, ...]] = {
             "train": self._with_instruction(problem_set.train),
             "test": self._with_instruction(problem_set.test),
@@ -55,12 +55,12 @@ class AnswerTask:
         return self._problems[split]
 
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """Return one outcome a response; see `Checker.judge`."""
+        """Return one outcome a response; see `AnswerChecker.judge`."""
         return self.checker.judge([problem.reference or "" for problem in problems], responses)
 
     def describe_unjudged(self) -> str:
         """Return a sentence on the responses that could not be judged, "" if there are none."""
-        return unjudged(self.checker.pool)
+        return describe_unjudged(self.checker.pool)
 
     def close(self) -> None:
         """End the worker processes."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from sgram.errors import UsageError
 from sgram.files import canonical_json, excerpt
-from sgram.grading.answers import TAGGED, last_line, marked_answer
-from sgram.grading.checking import unjudged
+from sgram.grading.answers import TAG_INSTRUCTION, last_line, marked_answer
+from sgram.grading.checking import describe_unjudged
 from sgram.grading.outcome import Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig, WorkerPool
 from sgram.training.tasks.prompts import add_instruction
@@ -42,7 +42,7 @@ class GymConfig:
     """Whether the reward is 1 or 0 instead of the score."""
     marked_only: bool = False
     """Whether an answer must be marked; if not, the last line may be the answer."""
-    instruction: str = TAGGED
+    instruction: str = TAG_INSTRUCTION
     """Text after each question."""
     chat: bool = False
     """Whether prompts are chats, for instruction-tuned models."""
@@ -97,14 +97,14 @@ class GymTask:
 
     def describe_unjudged(self) -> str:
         """Return a sentence on the responses that could not be judged, "" if there are none."""
-        return unjudged(self.pool)
+        return describe_unjudged(self.pool)
 
     def close(self) -> None:
         """End the worker processes."""
         self.pool.close()
 
     def _extract_answer(self, response: str) -> str | None:
-        answer = marked_answer(response, hashes=False, most=MAX_ANSWER)
+        answer = marked_answer(response, hashes=False, max_chars=MAX_ANSWER)
         return last_line(response) if answer is None and not self.config.marked_only else answer
 
     def _outcome(self, problem: Problem, answer: str, reply: Mapping[str, Any] | None) -> TaskOutcome:
@@ -148,7 +148,7 @@ class GymTask:
         """Return (question, answer) pairs of the dataset."""
         (reply,) = self.pool.ask([query], _MAKING_SECONDS)
         if reply is None:
-            raise UsageError(f"{self.name} cannot make its questions: {self.pool.report.first}")
+            raise UsageError(f"{self.name} cannot make its questions: {self.pool.report.first_failure}")
         if "unknown" in reply:
             raise UsageError(unknown_dataset_message(self.dataset, reply["unknown"]))
         if "refused" in reply:

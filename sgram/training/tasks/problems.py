@@ -22,7 +22,7 @@ from typing import Any
 
 from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import canonical_json, digest, excerpt
-from sgram.grading.answers import MAX_ANSWER, marked_answer
+from sgram.grading.answers import MAX_ANSWER_CHARS, marked_answer
 from sgram.grading.outcome import Problem, Split
 from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
@@ -265,8 +265,8 @@ def _parse_reference(cell: Any, name: str) -> str:
     if type(cell) is not str or not cell.strip():
         raise ProblemError(f"{name} must be a text or a number (got {_quote(cell)})")
     reference = _extract_marked_answer(cell) or cell.strip()
-    if len(reference) > MAX_ANSWER:
-        raise ProblemError(f"{name} marks no answer and is longer than {MAX_ANSWER:,} characters")
+    if len(reference) > MAX_ANSWER_CHARS:
+        raise ProblemError(f"{name} marks no answer and is longer than {MAX_ANSWER_CHARS:,} characters")
     return reference
 
 

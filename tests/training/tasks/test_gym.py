@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from sgram.errors import UsageError
-from sgram.grading.checking import unjudged
+from sgram.grading.checking import describe_unjudged
 from sgram.grading.outcome import TaskOutcome
 from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset
 
@@ -126,7 +126,7 @@ def test_code_in_an_answer_is_really_evaluated(make):
     assert found.reward is not None
     (ended,) = task.judge([problem], ["<answer>__import__('os')._exit(3)</answer>"])
     assert ended == TaskOutcome(None, None)
-    assert "the worker ended while it checked" in unjudged(task.pool)
+    assert "the worker ended while it checked" in describe_unjudged(task.pool)
 
 
 def test_chats_are_made_for_models_that_follow(make):

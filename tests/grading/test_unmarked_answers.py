@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.grading.stated import only_number, stated_number
+from sgram.grading.unmarked_answers import final_number, single_number
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from sgram.grading.stated import only_number, stated_number
     ],
 )
 def test_the_number_that_an_ending_states_is_found(ending, number):
-    assert stated_number(ending) == number
+    assert final_number(ending) == number
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_number_that_an_ending_states_is_found(ending, number):
     ],
 )
 def test_a_sentence_with_one_number_is_that_number(answer, number):
-    assert only_number(answer) == number
+    assert single_number(answer) == number
 
 
 @given(
@@ -69,11 +69,11 @@ def test_a_sentence_with_one_number_is_that_number(answer, number):
 )
 def test_one_value_in_any_dress_is_found(value, before, words):
     after = {"**": "**", "\\(": "\\)"}.get(before, "")
-    found = stated_number(f"{words} {before}{value:,}{after} {words}.")
+    found = final_number(f"{words} {before}{value:,}{after} {words}.")
     assert Fraction(found) == Fraction(value)
 
 
 @given(st.text(alphabet="0123456789.,-$*=/\\{} \n\u202fa", max_size=60))
 def test_whatever_an_ending_holds_what_is_found_is_a_number(ending):
-    found = stated_number(ending)
+    found = final_number(ending)
     assert found is None or re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", found)
