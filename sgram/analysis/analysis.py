@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
-
-if TYPE_CHECKING:
-    import pandas
 
 TABLES = (
     "corpus",
@@ -85,7 +82,7 @@ class Analysis:
     placebo_phase_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
     """`phase_orders` by the first placebo draw."""
 
-    def frame(self, name: str) -> "pandas.DataFrame":
+    def frame(self, name: str) -> Any:
         """Return a table as a pandas DataFrame.
 
         Raise `UsageError` if the analysis has no such table, `MissingExtraError` if pandas is not installed.

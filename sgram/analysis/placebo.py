@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
+from sgram.evaluation.label_index import Encoder
 from sgram.evaluation.placebo_lexicons import PlaceboDraws
 from sgram.lexicon import Lexicon
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class PlaceboSet:
 
 
 def draw_placebos(
-    lexicon: Lexicon, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: "Tokenizer | None" = None
+    lexicon: Lexicon, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: Encoder | None = None
 ) -> PlaceboSet:
     """Draw random lexicons that mark the same share of the words of `texts` as `lexicon`.
 

@@ -138,7 +138,7 @@ def locate_from_evidence(evidence: StepEvidence, locator: ErrorLocator, known_wr
     if no_error > 0.5:
         return ErrorLocation(None, no_error, "no error seen", scores, None)
     step = int(np.argmax(probabilities))
-    equation = next((found for found in evidence.equations[step] if found.verdict == "wrong"), None)
+    equation = next((candidate for candidate in evidence.equations[step] if candidate.verdict == "wrong"), None)
     return ErrorLocation(step, scores[step], _reason(evidence, step, equation), scores, equation)
 
 

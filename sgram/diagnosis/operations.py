@@ -201,10 +201,10 @@ def _operations(equation: Equation) -> list[Operation]:
     """Return the operations of an equation: several if it is a chain, none if it has symbols."""
     sides = _RELATION.split(_NOTE.sub(" ", equation.text))
     operations = []
-    for left, right in zip(sides, sides[1:], strict=False):
-        result, key = parse_number(right), operation_key(left)
+    for left_side, right_side in zip(sides, sides[1:], strict=False):
+        result, key = parse_number(right_side), operation_key(left_side)
         if result is not None and _OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
-            numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left))))
+            numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left_side))))
             operations.append(Operation(equation.start, equation.end, key, numbers, result, equation.verdict))
     return operations
 

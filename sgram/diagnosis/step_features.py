@@ -153,11 +153,11 @@ def step_evidence(problem: str | None, steps: Sequence[str], limits: EquationLim
     n_steps = len(steps)
     position = np.arange(n_steps)
     has_claims = any(claims)
-    has_wrong_equation = np.array([any(found.verdict == "wrong" for found in group) for group in equations])
+    has_wrong_equation = np.array([any(equation.verdict == "wrong" for equation in group) for group in equations])
     has_wrong_claim = np.array([any(not claim.right for claim in step_claims) for step_claims in claims])
     is_wrong: BoolArray = has_wrong_claim | has_wrong_equation
-    sides_differ = np.array([any(found.reason == SIDES_DIFFER for found in group) for group in equations])
-    n_right = np.array([sum(found.verdict == "right" for found in group) for group in equations], float)
+    sides_differ = np.array([any(equation.reason == SIDES_DIFFER for equation in group) for group in equations])
+    n_right = np.array([sum(equation.verdict == "right" for equation in group) for group in equations], float)
     n_equations = np.array([len(group) for group in equations], float)
     words = [_WORD.findall(step.lower()) for step in steps]
     lengths: FloatArray = np.array([len(step_words) + 1 for step_words in words], float)
@@ -303,11 +303,11 @@ def _magnitude(number: Number) -> Number:
 
 def _equation_in_one_unknown(chain: Chain) -> _EquationInOneUnknown | None:
     """Return the equation of a chain with two sides; None if it has no or several unknowns, or is not understood."""
-    left, right = chain.sides
-    if left.opaque or right.opaque or not left.pieces or not right.pieces:
+    left_side, right_side = chain.sides
+    if left_side.opaque or right_side.opaque or not left_side.pieces or not right_side.pieces:
         return None
     try:
-        left_tree, right_tree = parse_expression(left.pieces), parse_expression(right.pieces)
+        left_tree, right_tree = parse_expression(left_side.pieces), parse_expression(right_side.pieces)
     except ExpressionError:
         return None
     names = free_symbols(left_tree) | free_symbols(right_tree)

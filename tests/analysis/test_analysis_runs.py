@@ -342,5 +342,5 @@ def test_a_note_says_that_token_ids_do_not_spell_their_text(tmp_path):
 
 def test_a_lexicon_without_a_name_is_no_lexicon(tmp_path):
     path = write_rollouts(tmp_path, [build_trace("1", "so")])
-    with pytest.raises(UsageError, match="no lexicon ''"):
+    with pytest.raises(UsageError, match="unknown lexicon ''"):
         analyze([path], AnalysisConfig(lexicon=""))

@@ -145,7 +145,7 @@ def test_nothing_of_a_trace_reaches_the_terminal_as_it_is(tmp_path, capsys):
         (("--nonsense",), "option"),
         (("--judge-model", "m"), "give its URL with --judge"),
         (("--dry-run",), "give its URL with --judge"),
-        (("--judge", "localhost", "--judge-model", "m"), "no http"),
+        (("--judge", "localhost", "--judge-model", "m"), "invalid http(s) URL"),
         (("--judge", "http://localhost/v1"), "give --judge-model"),
         (("--judge", "http://localhost/v1", "--judge-model", "m", "--judge-traces", "0"), "--judge-traces"),
         (("--lexicon", "no-such-lexicon"), "no-such-lexicon"),
