@@ -52,9 +52,9 @@ from sgram.mining import Background, Miner, MiningConfig, Resources
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
-from sgram.mining.features import Features, find_features
-from sgram.mining.moves import OTHER, move_of
-from sgram.mining.select import LABELED, keep_top, reading_list
+from sgram.mining.features import Features, compute_features
+from sgram.mining.moves import OTHER, find_move
+from sgram.mining.select import LABELED, keep_top, select_core
 from sgram.scan import find_words
 from sgram.statistics import Estimate
 
@@ -164,7 +164,7 @@ def prepare() -> Ground:
         raise SystemExit(f"no labels under {SHARED}: this benchmark needs them")
     sets = label_sets(SHARED)
     miner = Miner(MiningConfig(), Resources(workers=WORKERS))
-    candidates, _ = miner.candidates(held_out(sets)(long_traces(SHARED)))
+    candidates, _ = miner.measure_candidates(held_out(sets)(long_traces(SHARED)))
     ground = Ground(sets, candidates, Background.packaged(), {})
     add_features(ground, FitConfig().blocks)
     return ground
@@ -173,7 +173,7 @@ def prepare() -> Ground:
 def add_features(ground: Ground, blocks: tuple[str, ...]) -> None:
     """See to it that the features of `blocks` are there."""
     if blocks not in ground.features:
-        ground.features[blocks] = find_features(ground.candidates, ground.background, blocks)
+        ground.features[blocks] = compute_features(ground.candidates, ground.background, blocks)
 
 
 def trainer_of(
@@ -189,7 +189,7 @@ def cross(ground: Ground, by: GroupBy = "document") -> Crossed:
     trainer = trainer_of(ground, FitConfig())
     config, unset = trainer.config, dict.fromkeys(SETTINGS, 0.5)
     fitted = [trainer.fit(fold, unset, {}) for fold in range(config.n_folds)]
-    probabilities = np.stack([each.shrunk(trainer.texts, each.estimate(trainer.features)) for each in fitted])
+    probabilities = np.stack([each.shrink_to_labels(trainer.texts, each.estimate(trainer.features)) for each in fitted])
     judged = []
     for one, index, found in zip(trainer.sets, trainer.indexes, trainer.occurrences, strict=True):
         if one.evaluated:
@@ -216,7 +216,7 @@ def chosen_rows(
     scores = np.round(probability, 6)
     kept, _ = keep_top(scores, candidates.texts, 1.0, thresholds[setting])
     clean = scores[kept] >= max(thresholds[setting], thresholds["clean"])
-    return kept, kept[reading_list(candidates.take(kept), LABELED, clean)]
+    return kept, kept[select_core(candidates.take(kept), LABELED, clean)]
 
 
 # -- figures --------------------------------------------------------------------------------------------
@@ -460,9 +460,9 @@ def print_moves(ground: Ground, crossed: Crossed) -> None:
             labels = edges.get((document, unit.start, unit.end), set()) | set(unit.labels)
             text = ground.candidates.texts[best[row]]
             kinds.append(kind_of(labels))
-            by_gram.append(move_of(text.split(" ")))
+            by_gram.append(find_move(text.split(" ")))
             by_cluster.append(of_cluster.get(text, by_gram[-1]))
-            by_text.append(move_of([word.text for word in find_words(one.index.unit_text(row))]))
+            by_text.append(find_move([word.text for word in find_words(one.index.unit_text(row))]))
         print(f"**{one.name}**: {found.sum():,} units that are marked (default, nested) and positive\n")
         moves = [move for move in (*(m for m in MOVES if m != OTHER), OTHER) if move in by_gram]
         print(f"| label | units | {' | '.join(moves)} |\n|---|--:|{'--:|' * len(moves)}")

@@ -69,10 +69,10 @@ def communities_of(method: str, vectors):
         for label, members in enumerate(community_detection(vectors, threshold=THRESHOLD, min_community_size=MIN_SIZE)):
             labels[members] = label
         return labels
-    from sgram.mining.cluster import communities
+    from sgram.mining.cluster import find_communities
 
     limit = {"sgram exact": {"exact_limit": len(vectors)}, "sgram pruned": {"exact_limit": 0}, "sgram": {}}[method]
-    return communities(vectors, threshold=THRESHOLD, min_size=MIN_SIZE, keys=range(len(vectors)), **limit)
+    return find_communities(vectors, threshold=THRESHOLD, min_size=MIN_SIZE, keys=range(len(vectors)), **limit)
 
 
 def measure(method: str, vectors_path: str, labels_path: str) -> None:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED
 
 from sgram.lexicon import Lexicon
-from sgram.mining.corpus import Document, encode
+from sgram.mining.corpus import Document, encode_documents
 from sgram.mining.count import count_grams
 from sgram.tagging.spans import find_spans
 
@@ -182,7 +182,7 @@ def resegmented(rows: list[list[int]], tokens: list[bytes | None], share: float,
 
 def frequent_grams(texts: list[str], min_df: int, lengths: tuple[int, int] = (2, 5)) -> list[str]:
     """Grams of so many words in at least `min_df` texts, sorted."""
-    table = count_grams(encode(Document(text) for text in texts), min_df, lengths[1])
+    table = count_grams(encode_documents(Document(text) for text in texts), min_df, lengths[1])
     return sorted(gram for level in table.all_texts()[lengths[0] - 1 :] for gram in level)
 
 
@@ -192,8 +192,8 @@ def lexicons(texts: list[str], sizes: Iterable[int], seed: int = 0) -> dict[int,
     Fewer grams than the published list holds: those of it that are in most texts.
     """
     sizes = list(sizes)
-    table = count_grams(encode(Document(text) for text in texts), 2, 6)
-    df = {text: count for text, count, _ in table.items()}
+    table = count_grams(encode_documents(Document(text) for text in texts), 2, 6)
+    df = {text: count for text, count, _ in table.iter_grams()}
     published = sorted(
         (gram.text for gram in Lexicon.load("wang2025").grams), key=lambda text: (-df.get(text, 0), text)
     )

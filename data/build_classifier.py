@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
     """Count, fit, write, and print the figures."""
     sets = label_sets(folder)
     miner = Miner(MiningConfig(), Resources(workers=2))
-    candidates, source = miner.candidates(held_out(sets)(long_traces(folder)))
+    candidates, source = miner.measure_candidates(held_out(sets)(long_traces(folder)))
     about = {
         "what": "share of a gram's occurrences that lead a unit labeled as planning",
         "sources": [

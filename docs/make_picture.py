@@ -17,7 +17,7 @@ from sgram.cli import tagged_view as shown
 from sgram.cli.mine import cluster_table
 from sgram.files import data_path
 from sgram.mining.config import MiningConfig, Resources
-from sgram.mining.run import Job
+from sgram.mining.run import MiningJob
 from sgram.tagging.tagged_rollouts import RolloutTagger
 
 FOLDER = Path(__file__).parent
@@ -44,7 +44,7 @@ def draw(recorded: Console, name: str) -> None:
 def draw_demo() -> None:
     """Mine the sample, draw the table."""
     with tempfile.TemporaryDirectory() as runs:
-        job = Job(paths=(SAMPLE,), config=MiningConfig(name="demo"), resources=Resources(), runs=Path(runs))
+        job = MiningJob(paths=(SAMPLE,), config=MiningConfig(name="demo"), resources=Resources(), runs=Path(runs))
         outcome = job.run(lambda stage, done, total, remark: None)
     recorded = console(112)
     recorded.print("$ make demo", style="bold")

@@ -42,12 +42,12 @@ def texts_of(value):
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for key, each in value.items():
+        for key, child in value.items():
             yield key
-            yield from texts_of(each)
+            yield from texts_of(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from texts_of(each)
+        for child in value:
+            yield from texts_of(child)
 
 
 def test_the_file_is_the_canonical_form_of_what_is_loaded_from_it(packaged):
@@ -95,40 +95,40 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
     assert source["built_by"] == "data/build_classifier.py"
     assert (ROOT / source["built_by"]).exists()
     assert len(source["sources"]) >= 4
-    for each in source["sources"]:
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+ \((MIT|Apache-2\.0)\)", each)
-    named = " ".join(source["sources"])
-    assert "jinulee-v/reasoningflow" in named
-    assert "interp-reasoning/thought-anchors.com" in named
-    facts = [(each["name"], each["documents"], each["weight"], each["evaluated"]) for each in source["labels"]]
+    for label_set in source["sources"]:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+ \((MIT|Apache-2\.0)\)", label_set)
+    source_names = " ".join(source["sources"])
+    assert "jinulee-v/reasoningflow" in source_names
+    assert "interp-reasoning/thought-anchors.com" in source_names
+    facts = [(label_set["name"], label_set["documents"], label_set["weight"], label_set["evaluated"]) for label_set in source["labels"]]
     assert facts == [
         ("ReasoningFlow, people", 51, 1.0, True),
         ("Thought Anchors", 40, 1.0, True),
         ("ReasoningFlow, a model", 235, 0.25, False),
     ]
-    for each in (*source["labels"], source["inputs"]):
-        assert re.fullmatch("[0-9a-f]{64}", each["digest"])
+    for label_set in (*source["labels"], source["inputs"]):
+        assert re.fullmatch("[0-9a-f]{64}", label_set["digest"])
     assert source["inputs"]["traces"] == source["traces"] > 1000
     assert source["candidates"] > len(packaged.counts)
-    assert source["background"] == dict(Background.packaged().about)
+    assert source["background"] == dict(Background.packaged().origin)
 
 
 @pytest.mark.parametrize("rates", ["default", "default_nested"])
 @pytest.mark.parametrize(
-    ("name", "least_precision", "least_recall"),
+    ("name", "min_precision", "min_recall"),
     [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)],
 )
-def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, least_precision, least_recall, rates):
-    found = packaged.source["out_of_fold"][name]
-    assert found[rates]["precision"] >= least_precision
-    assert found[rates]["recall"] >= least_recall
-    assert found[rates]["precision"] > 2 * found["base_rate"]
-    assert found["clean"]["precision"] > found["default"]["precision"]
-    assert found["f1"]["recall"] >= found["default"]["recall"]
+def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, min_precision, min_recall, rates):
+    rates_of = packaged.source["out_of_fold"][name]
+    assert rates_of[rates]["precision"] >= min_precision
+    assert rates_of[rates]["recall"] >= min_recall
+    assert rates_of[rates]["precision"] > 2 * rates_of["base_rate"]
+    assert rates_of["clean"]["precision"] > rates_of["default"]["precision"]
+    assert rates_of["f1"]["recall"] >= rates_of["default"]["recall"]
 
 
 def test_figures_are_of_the_sets_that_are_evaluated(packaged):
-    evaluated = {each["name"] for each in packaged.source["labels"] if each["evaluated"]}
+    evaluated = {label_set["name"] for label_set in packaged.source["labels"] if label_set["evaluated"]}
     assert packaged.source["out_of_fold"].keys() == evaluated
     for name, n_units in (("ReasoningFlow, people", 5408), ("Thought Anchors", 5814)):
         assert packaged.source["out_of_fold"][name]["units"] == n_units
@@ -136,19 +136,19 @@ def test_figures_are_of_the_sets_that_are_evaluated(packaged):
 
 @needs_labels
 def test_its_labels_are_those_of_the_files(packaged):
-    for each in packaged.source["labels"]:
-        documents = read_labels(SHARED / "labels" / f"{LABELS[each['name']]}.jsonl.gz")
-        assert (labels_digest(documents), len(documents)) == (each["digest"], each["documents"])
+    for label_set in packaged.source["labels"]:
+        documents = read_labels(SHARED / "labels" / f"{LABELS[label_set['name']]}.jsonl.gz")
+        assert (labels_digest(documents), len(documents)) == (label_set["digest"], label_set["documents"])
 
 
 @needs_labels
 def test_it_holds_no_line_of_the_labeled_texts(document):
-    held = set(texts_of(document))
+    classifier_texts = set(texts_of(document))
     for file in LABELS.values():
-        for each in read_labels(SHARED / "labels" / f"{file}.jsonl.gz"):
-            for unit in each.units:
-                text = each.text[unit.start : unit.end]
-                assert len(text.split()) <= MAX_WORDS or text not in held
+        for labeled_document in read_labels(SHARED / "labels" / f"{file}.jsonl.gz"):
+            for unit in labeled_document.units:
+                text = labeled_document.text[unit.start : unit.end]
+                assert len(text.split()) <= MAX_WORDS or text not in classifier_texts
 
 
 @needs_labels
@@ -160,11 +160,11 @@ def test_building_the_classifier_again_gives_the_packaged_file(tmp_path, monkeyp
     assert build.OUTPUT == PACKAGED
     build.OUTPUT = tmp_path / "sg_classifier.json"
     build.main(SHARED)
-    made, packaged = orjson.loads(build.OUTPUT.read_bytes()), orjson.loads(PACKAGED.read_bytes())
-    assert made["thresholds"] == packaged["thresholds"]
-    assert made["source"].keys() == packaged["source"].keys()
-    assert made["source"]["inputs"] == packaged["source"]["inputs"]
-    assert made["counts"].keys() == packaged["counts"].keys()
+    rebuilt, packaged = orjson.loads(build.OUTPUT.read_bytes()), orjson.loads(PACKAGED.read_bytes())
+    assert rebuilt["thresholds"] == packaged["thresholds"]
+    assert rebuilt["source"].keys() == packaged["source"].keys()
+    assert rebuilt["source"]["inputs"] == packaged["source"]["inputs"]
+    assert rebuilt["counts"].keys() == packaged["counts"].keys()
     # the same machine makes the same bytes; another one's linear algebra may move the last digits
     for block in ("bag", "intercept"):
-        assert made[block] == pytest.approx(packaged[block], rel=0.01, abs=1e-3), block
+        assert rebuilt[block] == pytest.approx(packaged[block], rel=0.01, abs=1e-3), block

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sgram.mining.classifier import GramClassifier
 
 _LONGEST_NAME = 18
-_AGAIN = {"negative": "", "allow_leading_hyphen": True, "show_default": False}
+_REPEATABLE = Parameter(negative="", allow_leading_hyphen=True, show_default=False)
 
 
 @Parameter(name="*")
@@ -30,9 +30,9 @@ class TrainFlags:
 
     train: Annotated[bool, Parameter(negative="")] = False
     """Train a classifier of grams on the labels instead of validating a lexicon; needs --traces and -o."""
-    traces: Annotated[tuple[str, ...], Parameter(**_AGAIN)] = ()
+    traces: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Rollouts (file or folder) that give the statistics of grams; rollouts on labeled problems are left out."""
-    also_labels: Annotated[tuple[str, ...], Parameter(**_AGAIN)] = ()
+    also_labels: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Labels for training only, such as a model's; may be repeated."""
     also_weight: float = 0.25
     """Weight of one occurrence in --also-labels."""
@@ -42,8 +42,8 @@ class TrainFlags:
     def check(self, lexicon: str | None, output: str | None) -> None:
         """Raise `UsageError` for an invalid combination of flags."""
         if not self.train:
-            is_set = bool(self.traces or self.also_labels) or self.features != TrainFlags.features
-            if is_set or self.also_weight != TrainFlags.also_weight:
+            has_inputs = bool(self.traces or self.also_labels)
+            if has_inputs or self.features != TrainFlags.features or self.also_weight != TrainFlags.also_weight:
                 raise UsageError("--traces, --also-labels, --also-weight and --features need --train")
             if lexicon is None:
                 raise UsageError("name the lexicon to validate, or train a classifier with --train")
@@ -54,12 +54,12 @@ class TrainFlags:
             raise UsageError(
                 "--train needs --traces, rollouts like those that will be mined, for the statistics of grams"
             )
-        if output in (None, "-"):
+        if output is None or output == "-":
             raise UsageError("--train needs -o, a file for the classifier")
         if not self.also_weight > 0:
             raise UsageError(f"--also-weight must be > 0 (got {self.also_weight:g})")
         inputs = {os.path.realpath(path) for path in (*self.traces, *self.also_labels)}
-        if output is not None and os.path.realpath(output) in inputs:
+        if os.path.realpath(output) in inputs:
             raise UsageError(f"{output} is an input; write to another file")
 
 
@@ -81,13 +81,15 @@ def train(
     sets = [_label_set(path, annotator, positive, 1.0, True) for path in labels]
     sets += [_label_set(path, annotator, positive, flags.also_weight, False) for path in flags.also_labels]
     blocks = tuple(dict.fromkeys(name.strip() for name in flags.features.split(",") if name.strip()))
-    held_out = HeldOutFilter([document for label_set in sets if label_set.evaluated for document in label_set.documents])
+    held_out = HeldOutFilter(
+        [document for label_set in sets if label_set.evaluated for document in label_set.documents]
+    )
     reader = TraceReader(list(flags.traces))
     total = reader.bytes_total
     with meter("reading", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
-        candidates, source = Miner(MiningConfig(), Resources(workers=max(1, min(os.cpu_count() or 1, 8)))).candidates(
-            held_out(traces)
-        )
+        candidates, source = Miner(
+            MiningConfig(), Resources(workers=max(1, min(os.cpu_count() or 1, 8)))
+        ).measure_candidates(held_out(traces))
     report_reading(reader)
     if held_out.n_excluded:
         note(f"{held_out.n_excluded:,} traces answer labeled problems and are left out of the statistics")

@@ -23,7 +23,7 @@ from sgram.mining.config import MiningConfig, Resources
 
 if TYPE_CHECKING:
     from sgram.lexicon import Cluster
-    from sgram.mining.run import Job, Outcome, Progress
+    from sgram.mining.run import MiningJob, MiningOutcome, Progress
 
 # stage: (its title, unit shown, how many counts of the stage make one unit)
 _STAGES = {
@@ -91,12 +91,12 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
-    from sgram.mining.run import Job
+    from sgram.mining.run import MiningJob
 
     _check_flags(paths, output, rows)
     if as_json and output == "-":
         raise UsageError("--json and -o - both write to stdout; choose one")
-    job = Job(
+    job = MiningJob(
         paths=tuple(paths),
         config=config,
         resources=Resources(workers=workers, memory=parse_size(memory)),
@@ -148,15 +148,15 @@ def _progress_meters() -> Iterator["Progress"]:
             current.close()
 
 
-def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
+def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:
     """Print what a run would do, without reading a trace or writing a file; return the exit code."""
-    files = job.files()
+    files = job.input_files()
     size = sum(n_bytes or 0 for _, n_bytes in files)
     text_size = sum(
         (n_bytes or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, n_bytes in files
     )
     min_problems = 1 if job.config.method == "paper" else "0.5 % of the problems, at least 4, at most half of them"
-    settings = job.config.resolved(0) | {
+    settings = job.config.resolve_settings(0) | {
         "min_df": job.config.min_df or "0.5 % of the traces, at least 4",
         "min_problems": job.config.min_problems or min_problems,
     }
@@ -191,7 +191,7 @@ def _show_plan(job: "Job", output: str | None, as_json: bool) -> int:
     return 0
 
 
-def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: bool) -> None:
+def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_json: bool) -> None:
     """Print the table of the top clusters, or one JSON object; notes go to stderr."""
     lexicon = outcome.lexicon
     count = outcome.summary["rows"]
@@ -217,7 +217,7 @@ def show_outcome(outcome: "Outcome", output: str | None, rows: int, as_json: boo
 def _scorer_description(scorer: Mapping[str, Any]) -> str:
     """Return what scored the grams, in a few words."""
     if scorer["name"] != "labels":
-        return scorer["name"]
+        return str(scorer["name"])
     sources = "; ".join(label_set["name"] for label_set in scorer["labels"])
     return (
         f"labels: classifier {scorer['classifier'][:16]}, trained on {printable(sources)} | setting "
@@ -226,7 +226,7 @@ def _scorer_description(scorer: Mapping[str, Any]) -> str:
     )
 
 
-def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, object]:
+def _as_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[str, object]:
     lexicon = outcome.lexicon
     return {
         "format": "sgram-mine",
@@ -253,12 +253,12 @@ def _as_json(outcome: "Outcome", output: str | None, rows: int) -> dict[str, obj
     }
 
 
-def _readable(outcome: "Outcome") -> list["Cluster"]:
+def _readable(outcome: "MiningOutcome") -> list["Cluster"]:
     """Return the clusters with at least one core gram, in rank order."""
     return [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
 
 
-def cluster_table(outcome: "Outcome", rows: int) -> Table:
+def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
     """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context."""
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
@@ -286,7 +286,7 @@ def cluster_table(outcome: "Outcome", rows: int) -> Table:
     return table
 
 
-def _show_clusters(outcome: "Outcome", rows: int) -> None:
+def _show_clusters(outcome: "MiningOutcome", rows: int) -> None:
     Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(cluster_table(outcome, rows))
     readable = len(_readable(outcome))
     if readable > rows:

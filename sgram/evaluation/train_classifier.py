@@ -31,7 +31,7 @@ from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import CLIP, GramClassifier
 from sgram.mining.config import SETTINGS
-from sgram.mining.features import Features, find_features
+from sgram.mining.features import Features, compute_features
 from sgram.mining.score import Background
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def train_classifier(
     labels.
     """
     config = config or FitConfig()
-    features = find_features(candidates, background, config.blocks)
+    features = compute_features(candidates, background, config.blocks)
     trainer = ClassifierTrainer(candidates.texts, features, sets, config)
     cross_validation = trainer.cross_validate()
     source = {
@@ -191,7 +191,7 @@ def train_classifier(
         "config": config.to_json(),
         "candidates": len(candidates),
         "traces": int(candidates.n_docs.sum()),
-        "background": dict(background.about),
+        "background": dict(background.origin),
         "out_of_fold": cross_validation.to_json(),
         **(provenance or {}),
     }
@@ -244,7 +244,7 @@ class ClassifierTrainer:
         unit_folds = [_find_unit_folds(index, self.folds) for index in self.indexes]
         for fold in range(self.config.n_folds):
             classifier = self.fit(fold, placeholder_thresholds, {})
-            probabilities = classifier.shrunk(self.texts, classifier.estimate(self.features))
+            probabilities = classifier.shrink_to_labels(self.texts, classifier.estimate(self.features))
             for label_set, occurrences, set_scores, folds in zip(
                 self.sets, self.occurrences, scores, unit_folds, strict=True
             ):

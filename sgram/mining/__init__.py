@@ -1,4 +1,4 @@
-"""Mining: count -> candidates -> score -> embed -> cluster -> select. Knows nothing about tokens."""
+"""Mining a lexicon from traces: count, choose candidates, score, embed, cluster, select."""
 
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.miner import Miner, mine

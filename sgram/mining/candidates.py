@@ -1,88 +1,99 @@
-"""Statistics of the grams worth scoring. Knows nothing about what a good score is.
+"""Candidate grams and their statistics in the corpus.
 
-A gram is a candidate when it is in at least `min_df` traces, holds no one-letter word but "a" and "i", and no
-gram one word longer explains it (is in nearly all the same traces).
+A gram is a candidate if it is in at least `min_df` traces, contains no one-letter word except "a" and "i", and no
+gram one word longer explains it (is in nearly all of the same traces).
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 
+from sgram.array_types import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
 from sgram.errors import UsageError
 from sgram.mining.corpus import CORRECT, FACETS, WRONG, Corpus
 from sgram.mining.count import GramTable
-from sgram.mining.occurrences import walk
+from sgram.mining.occurrences import tally_occurrences
 
 
 @dataclass(slots=True)
 class Candidates:
-    """One row a gram, in the order of (n, words); arrays of shape (m,) unless said."""
+    """Candidate grams, one row a gram, ordered by (n, words). Arrays have shape (m,) unless stated otherwise."""
 
     texts: list[str]
-    n: np.ndarray
+    n: IntArray
     """Words in the gram."""
-    row: np.ndarray
+    row: IntArray
     """Row of the gram in its level of the table."""
-    df: np.ndarray
-    """Traces that hold it, by outcome (unknown, correct, wrong), (m, 3)."""
-    count: np.ndarray
+    df: IntArray
+    """Traces that contain the gram, by outcome (unknown, correct, wrong), (m, 3)."""
+    count: IntArray
     """Occurrences."""
-    burstiness: np.ndarray
-    """Occurrences per trace that holds it, at least 1."""
-    initial: np.ndarray
-    """Share of occurrences that begin a sentence."""
-    final: np.ndarray
-    """Share of occurrences that end a sentence."""
-    problems: np.ndarray
-    """Distinct problems among the traces that hold it."""
-    datasets: np.ndarray
-    """Distinct data sets, 0 where none is known."""
-    models: np.ndarray
-    """Distinct models, 0 where none is known."""
-    cohesion: np.ndarray
+    burstiness: FloatArray
+    """Occurrences per trace that contains the gram, at least 1."""
+    initial: FloatArray
+    """Share of occurrences at the beginning of a sentence."""
+    final: FloatArray
+    """Share of occurrences at the end of a sentence."""
+    problems: IntArray
+    """Distinct problems among the traces that contain the gram."""
+    datasets: IntArray
+    """Distinct data sets, 0 if none is known."""
+    models: IntArray
+    """Distinct models, 0 if none is known."""
+    cohesion: FloatArray
     """Normalized pointwise mutual information of its weaker end with the rest, in [-1, 1]; 1 for one word."""
-    follows: np.ndarray
+    follows: FloatArray
     """Share of occurrences that follow the same word: near 1, the gram is the tail of a longer phrase."""
-    leads: np.ndarray
-    """Share of occurrences that lead to the same word: near 1, the gram is the head of a longer phrase."""
-    outcome_contrast: np.ndarray
-    """Log ratio of its df rate in correct and in wrong traces, +1 smoothed; nan where a side has no trace."""
-    n_docs: np.ndarray
+    leads: FloatArray
+    """Share of occurrences that precede the same word: near 1, the gram is the head of a longer phrase."""
+    outcome_contrast: FloatArray
+    """Log ratio of its df rates in correct and in wrong traces, +1 smoothed; nan if a side has no trace."""
+    n_docs: IntArray
     """Traces by outcome, (3,)."""
-    model_contrast: np.ndarray | None = None
-    """Log ratio of its df rate in the chosen models' traces and in the others', +1 smoothed; if asked for."""
+    model_contrast: FloatArray | None = None
+    """Log ratio of its df rates in the traces of `contrast_models` and in all others, +1 smoothed; None if unset."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
     @property
-    def df_total(self) -> np.ndarray:
-        """Traces that hold the gram, (m,)."""
-        return self.df.sum(axis=1)
+    def df_total(self) -> IntArray:
+        """Traces that contain the gram, (m,)."""
+        return np.asarray(self.df.sum(axis=1))
 
-    def take(self, rows: np.ndarray) -> "Candidates":
-        """The candidates in `rows` (indices)."""
-        picked = {}
+    def take(self, rows: IntArray) -> "Candidates":
+        """Return the candidates in `rows` (indices), in that order."""
+        columns: dict[str, AnyArray] = {}
         for column in fields(self):
-            value = getattr(self, column.name)
-            if column.name == "texts":
-                picked[column.name] = [value[row] for row in rows.tolist()]
-            else:
-                picked[column.name] = value if value is None or column.name == "n_docs" else value[rows]
-        return Candidates(**picked)
+            if column.name not in ("texts", "n_docs") and getattr(self, column.name) is not None:
+                columns[column.name] = getattr(self, column.name)[rows]
+        texts = [self.texts[row] for row in rows.tolist()]
+        return replace(self, texts=texts, **columns)
 
-    def labels(self, table: GramTable, label: np.ndarray | None = None) -> list[np.ndarray]:
-        """Labels for `walk`: each candidate's own row number, or its entry in `label` (-1: none)."""
-        label = np.arange(len(self), dtype=np.int32) if label is None else label
-        per_level = [np.full(len(level), -1, np.int32) for level in table.levels]
-        for n, labels in enumerate(per_level, 1):
-            at = self.n == n
-            labels[self.row[at]] = label[at]
-        return per_level
+    def label_grams(self, table: GramTable, labels: AnyArray | None = None) -> list[Int32Array]:
+        """Return the labels of all grams of `table` for `tally_occurrences`: one array a level, -1 for no label.
+
+        The label of a candidate is its value in `labels`, (m,), by default its row number.
+        """
+        return _label_grams(table, self.n, self.row, np.arange(len(self)) if labels is None else labels)
 
 
-def is_wordy(words: list[str]) -> np.ndarray:
-    """For each word, whether a candidate may hold it: longer than a letter, or "a" or "i"."""
+def _label_grams(table: GramTable, n: IntArray, row: IntArray, labels: AnyArray) -> list[Int32Array]:
+    level_labels = [np.full(len(level), -1, np.int32) for level in table.levels]
+    for length, labels_of_level in enumerate(level_labels, 1):
+        in_level = n == length
+        labels_of_level[row[in_level]] = labels[in_level]
+    return level_labels
+
+
+def is_candidate_word(words: Sequence[str]) -> BoolArray:
+    """Return for each word whether a candidate may contain it: more than one letter, or "a" or "i".
+
+    >>> is_candidate_word(["wait", "x", "a"]).tolist()
+    [True, False, True]
+    """
     return np.array([len(word) > 1 or word in ("a", "i") for word in words], dtype=bool)
 
 
@@ -95,121 +106,145 @@ def find_candidates(
     explained: float | None = 0.9,
     workers: int = 1,
 ) -> Candidates:
-    """Candidates of `lengths` (shortest, longest) with their statistics.
+    """Return the candidates of `lengths` (shortest, longest) with their statistics.
 
-    A gram is explained when one a word longer, that may be a candidate itself, has at least `explained` of its df
-    (None: none is). `table` may hold a level longer than the longest: it only tells which grams are torn.
+    A gram is explained, and left out, if a candidate one word longer has at least `explained` of its df (None: no
+    gram is explained). `table` may hold one level more than the longest length: it is used for `follows` and `leads`
+    only.
     """
     shortest, longest = lengths
-    wordy = is_wordy(table.words)
-    chosen: list[tuple[int, np.ndarray]] = []
-    for n in range(shortest, min(longest, len(table.levels)) + 1):
-        df = table.levels[n - 1].df.sum(axis=1)
-        keep = (df >= min_df) & wordy[table.word_ids(n)].all(axis=1)
-        if explained is not None and n < min(longest, len(table.levels)):
-            fit = wordy[table.word_ids(n + 1)].all(axis=1)
-            keep &= _largest_extension(table, n, table.levels[n].df.sum(axis=1) * fit) < explained * df
-        chosen.append((n, np.flatnonzero(keep)))
-    parts = [_of_level(table, n, rows) for n, rows in chosen if len(rows)]
+    longest = min(longest, len(table.levels))
+    has_candidate_word = is_candidate_word(table.words)
+    parts: list[tuple[list[str], dict[str, AnyArray]]] = []
+    for n in range(shortest, longest + 1):
+        level = table.levels[n - 1]
+        is_candidate = (level.df_total >= min_df) & has_candidate_word[table.word_ids(n)].all(axis=1)
+        if explained is not None and n < longest:
+            longer_df = table.levels[n].df_total * has_candidate_word[table.word_ids(n + 1)].all(axis=1)
+            is_candidate &= _largest_extension(table, n, longer_df) < explained * level.df_total
+        rows = np.flatnonzero(is_candidate)
+        if len(rows):
+            parts.append((table.texts(n, rows), _level_columns(table, n, rows)))
     if not parts:
-        return _empty(table)
-    merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != "texts"}
-    merged["texts"] = [text for part in parts for text in part["texts"]]
-    return _measured(merged, corpus, table, workers)
+        return _no_candidates(table)
+    columns = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+    texts = [text for part_texts, _ in parts for text in part_texts]
+    return Candidates(texts=texts, **columns, **_occurrence_columns(columns, corpus, table, workers))
 
 
-def _largest_extension(table: GramTable, n: int, value: np.ndarray, side: str = "both") -> np.ndarray:
-    """For each n-gram the largest `value` among the grams one word longer on `side` ("left", "right", "both")."""
+def _largest_extension(
+    table: GramTable, n: int, sizes: IntArray, side: Literal["left", "right", "both"] = "both"
+) -> IntArray:
+    """Return for each n-gram the largest of `sizes` among the grams one word longer on `side`.
+
+    `sizes` has one number for each gram of the next level.
+    """
     largest = np.zeros(len(table.levels[n - 1]), np.int64)
     longer = table.levels[n]
     if side != "left":
-        np.maximum.at(largest, longer.prefix, value)
+        np.maximum.at(largest, longer.prefix, sizes)
     if side != "right":
-        np.maximum.at(largest, longer.suffix, value)
+        np.maximum.at(largest, longer.suffix, sizes)
     return largest
 
 
-def _cohesion(table: GramTable, n: int, rows: np.ndarray, n_words: int) -> np.ndarray:
+def _cohesion(table: GramTable, n: int, rows: IntArray, n_words: int) -> FloatArray:
+    """Return the normalized pointwise mutual information of the weaker end of each gram with its rest."""
     if n == 1:
         return np.ones(len(rows))
-    level, below = table.levels[n - 1], table.levels[n - 2]
-    ids = table.word_ids(n)[rows]
-    word_count = table.levels[0].count.sum(axis=1)
-    part = below.count.sum(axis=1)
-    joint = level.count.sum(axis=1)[rows] / n_words
-    tail = joint * n_words**2 / (part[level.prefix[rows]] * word_count[ids[:, -1]])
-    head = joint * n_words**2 / (part[level.suffix[rows]] * word_count[ids[:, 0]])
-    return np.log(np.minimum(head, tail)) / np.maximum(-np.log(joint), 1e-12)
-
-
-def _of_level(table: GramTable, n: int, rows: np.ndarray) -> dict:
     level = table.levels[n - 1]
-    count = level.count.sum(axis=1)[rows]
+    word_ids = table.word_ids(n)[rows]
+    word_count = table.levels[0].count_total
+    part_count = table.levels[n - 2].count_total
+    joint = level.count_total[rows] / n_words
+    tail = joint * n_words**2 / (part_count[level.prefix[rows]] * word_count[word_ids[:, -1]])
+    head = joint * n_words**2 / (part_count[level.suffix[rows]] * word_count[word_ids[:, 0]])
+    cohesion: FloatArray = np.log(np.minimum(head, tail)) / np.maximum(-np.log(joint), 1e-12)
+    return cohesion
+
+
+def _level_columns(table: GramTable, n: int, rows: IntArray) -> dict[str, AnyArray]:
+    """Return the columns that the table alone determines, for the n-grams in `rows`."""
+    level = table.levels[n - 1]
+    count = level.count_total[rows]
     n_words = int(table.levels[0].count.sum())
-    torn = {}
-    for name, side in (("follows", "left"), ("leads", "right")):
-        if n < len(table.levels):
-            torn[name] = _largest_extension(table, n, table.levels[n].count.sum(axis=1), side)[rows] / count
-        else:
-            torn[name] = np.zeros(len(rows))
+    if n < len(table.levels):
+        longer_count = table.levels[n].count_total
+        follows = _largest_extension(table, n, longer_count, "left")[rows] / count
+        leads = _largest_extension(table, n, longer_count, "right")[rows] / count
+    else:
+        follows, leads = np.zeros(len(rows)), np.zeros(len(rows))
     return {
-        "texts": table.texts(n, rows),
         "n": np.full(len(rows), n),
         "row": rows,
         "df": level.df[rows].astype(np.int64),
         "count": count,
         "cohesion": _cohesion(table, n, rows, n_words),
-        **torn,
+        "follows": follows,
+        "leads": leads,
     }
 
 
-def _measured(columns: dict, corpus: Corpus, table: GramTable, workers: int) -> Candidates:
-    """Add the statistics that need a walk over the texts."""
-    unmeasured = {field.name: None for field in fields(Candidates)} | columns
-    tally = walk(corpus, table, Candidates(**unmeasured).labels(table), workers)
-    count = columns["count"]
-    unmeasured |= {
-        "burstiness": count / columns["df"].sum(axis=1),
-        "initial": tally.places[:, 1] / count,
-        "final": tally.places[:, 2] / count,
-        **{f"{facet}s": tally.spread[:, at] for at, facet in enumerate(FACETS)},
-        "outcome_contrast": outcome_contrast(columns["df"], table.n_docs),
+def _occurrence_columns(
+    columns: dict[str, AnyArray], corpus: Corpus, table: GramTable, workers: int
+) -> dict[str, AnyArray]:
+    """Return the columns that need a pass over the corpus, for the grams in `columns`."""
+    labels = _label_grams(table, columns["n"], columns["row"], np.arange(len(columns["n"])))
+    tally = tally_occurrences(corpus, table, labels, workers)
+    df, count = columns["df"], columns["count"]
+    return {
+        "burstiness": count / df.sum(axis=1),
+        "initial": tally.positions[:, 1] / count,
+        "final": tally.positions[:, 2] / count,
+        **{f"{facet}s": tally.spread[:, index] for index, facet in enumerate(FACETS)},
+        "outcome_contrast": outcome_contrast(df, table.n_docs),
         "n_docs": table.n_docs,
     }
-    return Candidates(**unmeasured)
 
 
-def outcome_contrast(df: np.ndarray, n_docs: np.ndarray) -> np.ndarray:
-    """log((df_correct + 1) / (n_correct + 1)) - log((df_wrong + 1) / (n_wrong + 1)); nan without both sides."""
+def outcome_contrast(df: IntArray, n_docs: IntArray) -> FloatArray:
+    """Return the log ratio of df rates in correct and in wrong traces, float64 (m,); nan if a side has no trace.
+
+    ``log((df_correct + 1) / (n_correct + 1)) - log((df_wrong + 1) / (n_wrong + 1))``. `df`, (m, 3), and `n_docs`,
+    (3,), are by outcome (unknown, correct, wrong).
+
+    >>> outcome_contrast(np.array([[0, 3, 1]]), np.array([5, 7, 7])).round(3).tolist()
+    [0.693]
+    """
     if not (n_docs[CORRECT] and n_docs[WRONG]):
         return np.full(len(df), np.nan)
-    rate = np.log((df + 1) / (n_docs + 1))
-    return rate[:, CORRECT] - rate[:, WRONG]
+    log_rate: FloatArray = np.log((df + 1) / (n_docs + 1))
+    return log_rate[:, CORRECT] - log_rate[:, WRONG]
 
 
 def model_contrast(
-    corpus: Corpus, table: GramTable, candidates: Candidates, models: tuple[str, ...], workers: int = 1
-) -> np.ndarray:
-    """Log ratio of df rates: traces of models whose name holds one of `models`, and all others; +1 smoothed."""
-    names = corpus.facet_values[FACETS.index("model")]
-    side_of = np.zeros(len(names) + 1, np.int8)  # the last entry, for facet -1, is "no model known"
-    for name, place in names.items():
-        side_of[place] = any(part in name for part in models)
+    corpus: Corpus, table: GramTable, candidates: Candidates, models: Sequence[str], workers: int = 1
+) -> FloatArray:
+    """Return the log ratio of df rates in traces of models whose name contains one of `models` and in all others.
+
+    float64 (m,), +1 smoothed. Raise `UsageError` if one side has no trace.
+    """
+    facet = FACETS.index("model")
+    model_ids = corpus.facet_values[facet]
+    side_of_model = np.zeros(len(model_ids) + 1, np.int8)  # the last row, for id -1, is "model unknown"
+    for name, model_id in model_ids.items():
+        side_of_model[model_id] = any(part in name for part in models)
     sizes = np.zeros(2, np.int64)
     for shard in corpus.shards:
-        sides = side_of[corpus.store.get(f"facets-{shard.number}")[:, FACETS.index("model")]]
+        sides = side_of_model[corpus.store.get(f"facets-{shard.number}")[:, facet]]
         corpus.store.put(f"sides-{shard.number}", sides)
         sizes += np.bincount(sides, minlength=2)
     if not sizes.all():
-        known = ", ".join(sorted(names)[:10]) or "none"
-        raise UsageError(f"contrast_models {list(models)} leaves one side without traces; models here: {known}")
-    df = walk(corpus, table, candidates.labels(table), workers, sides="sides", spread=False).df
-    rate = np.log((df[:, :2] + 1) / (sizes + 1))
-    return rate[:, 1] - rate[:, 0]
+        names = ", ".join(sorted(model_ids)[:10]) or "none"
+        raise UsageError(f"contrast_models {list(models)} leaves one side without traces; models in the input: {names}")
+    tally = tally_occurrences(corpus, table, candidates.label_grams(table), workers, sides="sides", spread=False)
+    log_rate: FloatArray = np.log((tally.df[:, :2] + 1) / (sizes + 1))
+    return log_rate[:, 1] - log_rate[:, 0]
 
 
-def _empty(table: GramTable) -> Candidates:
-    empty = {field.name: np.zeros(0) for field in fields(Candidates)}
-    whole = {name: np.zeros(0, np.int64) for name in ("n", "row", "count")}
-    other = {"texts": [], "df": np.zeros((0, 3), np.int64), "n_docs": table.n_docs, "model_contrast": None}
-    return Candidates(**(empty | whole | other))
+def _no_candidates(table: GramTable) -> Candidates:
+    integers, floats = np.zeros(0, np.int64), np.zeros(0)
+    columns: dict[str, Any] = {column.name: floats for column in fields(Candidates)}
+    columns |= dict.fromkeys(("n", "row", "count"), integers)
+    columns |= {"texts": [], "df": np.zeros((0, 3), np.int64), "n_docs": table.n_docs, "model_contrast": None}
+    return Candidates(**columns)

@@ -1,12 +1,12 @@
-"""A fitted classifier of grams, as a value: how likely a gram guides the reasoning. Knows nothing about fitting.
+"""A fitted classifier of grams as a value: the probability that a gram guides the reasoning.
 
-The model is linear: a logistic function of weighted features (`sgram.mining.features`) estimates which share of a
-gram's occurrences lies in text that was labeled as planning. Where occurrences of the gram itself were labeled, the
-estimate gives way to their share: ``(k + shrink * estimate) / (n + shrink)`` for k planning ones of n.
-It is kept as JSON: numbers, names, where they come from; no code.
+The model is linear: a logistic function of weighted features (`sgram.mining.features`) estimates the share of a gram's
+occurrences that are inside text labeled as planning. If occurrences of the gram itself were labeled, the estimate is
+shrunk towards their share: ``(k + shrink * estimate) / (n + shrink)`` for k planning occurrences of n.
+The file is JSON with numbers, names and provenance; it holds no code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,105 +14,112 @@ from typing import Any
 import numpy as np
 import orjson
 
+from sgram.array_types import FloatArray
 from sgram.errors import InputError, UsageError
-from sgram.files import canonical_json, data_path, digest, excerpt, read_whole, write_bytes
+from sgram.files import canonical_json, data_path, digest, excerpt, write_bytes
 from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
-from sgram.mining.features import BLOCKS, STATS, Features, find_features
+from sgram.mining.features import BLOCKS, STATS, Features, compute_features
 from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import LABELED, ReadingRules
+from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
 
 FORMAT, VERSION = "sgram-classifier", 1
 CLIP = 4.0
-"""Scaled statistics are held within so many standard deviations: a small corpus must not run off the scale."""
+"""Scaled statistics are clipped to so many standard deviations, so that a small corpus gives no extreme values."""
 MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GramClassifier:
-    """Weights and label counts; equality is that of the digests."""
+    """Weights and label counts. Two classifiers are equal if their digests are."""
 
     blocks: tuple[str, ...]
     dense: tuple[str, ...]
     """Names of the dense columns; each has a mean, a scale, a weight and a weight of its square."""
-    mean: np.ndarray
-    scale: np.ndarray
-    weights: np.ndarray
-    square_weights: np.ndarray
+    mean: FloatArray
+    scale: FloatArray
+    weights: FloatArray
+    square_weights: FloatArray
     bag: Mapping[str, float]
-    """Weight of each name; others weigh nothing."""
+    """Weight of each binary feature by name; a missing name has weight 0."""
     intercept: float
     shrink: float
     counts: Mapping[str, tuple[float, float]]
-    """Gram -> (k, n): of its n labeled occurrences (weighted by their source), k are planning."""
+    """Gram -> (k, n): k of its n labeled occurrences (weighted by their source) are planning."""
     thresholds: Mapping[str, float]
-    """Setting -> least probability of a Strategic Gram; `sgram.evaluation.train_classifier` says how they are chosen."""
+    """Setting -> lowest probability of a Strategic Gram; chosen by `sgram.evaluation.train_classifier`."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """Labels, traces and figures of the fit."""
 
     @classmethod
     def packaged(cls) -> "GramClassifier":
-        """The classifier shipped with sgram; data/README.md says what it was trained on."""
+        """Load the classifier shipped with sgram; data/README.md says what it was trained on."""
         return cls.load(data_path("sg_classifier.json"))
 
     @classmethod
     def load(cls, path: str | Path) -> "GramClassifier":
-        """Read a classifier written by `save`; raises `InputError` where the file is none, or is damaged."""
+        """Read a classifier written by `save`. Raise `InputError` if the file is missing, damaged or not one."""
         try:
-            document = orjson.loads(read_whole(path, MAX_BYTES, "a classifier is"))
+            document = orjson.loads(read_bytes(path, MAX_BYTES, "a classifier"))
         except orjson.JSONDecodeError as error:
             raise InputError(f"{excerpt(path)} is not JSON: {excerpt(str(error))}") from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(
-                f'{excerpt(path)} is no classifier: wanted is a JSON object with "format": "{FORMAT}", as '
-                "sgram validate --train writes it"
+                f'{excerpt(path)} is not a classifier: expected a JSON object with "format": "{FORMAT}", as written '
+                "by sgram validate --train"
             )
         if document.get("version") != VERSION or document.get("words") != NORMAL_FORM:
             raise InputError(
-                f"{excerpt(path)}: version {excerpt(str(document.get('version')), 40)} and words "
-                f"{excerpt(str(document.get('words')), 40)}, this sgram reads {VERSION} and {NORMAL_FORM}; train it "
-                "again with this one"
+                f"{excerpt(path)} has version {excerpt(str(document.get('version')), 40)} and words "
+                f"{excerpt(str(document.get('words')), 40)}; this sgram reads {VERSION} and {NORMAL_FORM}: train the "
+                "classifier again"
             )
         try:
-            return cls._of(document)
+            return cls._parse(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{excerpt(path)} is damaged ({excerpt(str(error))}); train it again with sgram validate --train"
             ) from None
 
     @classmethod
-    def _of(cls, document: Mapping[str, Any]) -> "GramClassifier":
+    def _parse(cls, document: Mapping[str, Any]) -> "GramClassifier":
+        """Return the classifier of a JSON document. Raise `ValueError` or another built-in error if it is invalid."""
         dense = document["dense"]
-        columns = [np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")]
-        counts = {gram: (float(k), float(n)) for gram, (k, n) in document["counts"].items()}
-        made = cls(
-            tuple(document["blocks"]),
-            tuple(dense["names"]),
-            *columns,
-            {name: float(weight) for name, weight in document["bag"].items()},
-            float(document["intercept"]),
-            float(document["shrink"]),
-            counts,
-            {name: float(document["thresholds"][name]) for name in SETTINGS},
-            dict(document["source"]),
+        columns = {name: np.array(dense[name], np.float64) for name in ("mean", "scale", "weights", "square_weights")}
+        classifier = cls(
+            blocks=tuple(document["blocks"]),
+            dense=tuple(dense["names"]),
+            **columns,
+            bag={name: float(weight) for name, weight in document["bag"].items()},
+            intercept=float(document["intercept"]),
+            shrink=float(document["shrink"]),
+            counts={gram: (float(k), float(n)) for gram, (k, n) in document["counts"].items()},
+            thresholds={name: float(document["thresholds"][name]) for name in SETTINGS},
+            source=dict(document["source"]),
         )
-        single = [made.intercept, made.shrink, *made.bag.values(), *made.thresholds.values()]
-        numbers = np.concatenate([*columns, single, *counts.values()])
-        if any(len(column) != len(made.dense) for column in columns) or not np.isfinite(numbers).all():
+        classifier._check()
+        return classifier
+
+    def _check(self) -> None:
+        """Raise `ValueError` if numbers or names are inconsistent."""
+        columns = (self.mean, self.scale, self.weights, self.square_weights)
+        scalars = [self.intercept, self.shrink, *self.bag.values(), *self.thresholds.values()]
+        numbers = np.concatenate([*columns, scalars, *self.counts.values()])
+        if any(len(column) != len(self.dense) for column in columns) or not np.isfinite(numbers).all():
             raise ValueError("columns differ in length, or a number is not finite")
-        if not (made.scale > 0).all() or made.shrink <= 0 or not set(made.blocks) <= set(BLOCKS):
-            raise ValueError("a scale or shrink is not above 0, or a block is not known")
-        if not all(0 <= k <= n * (1 + 1e-5) for k, n in counts.values()):
-            raise ValueError("a count of planning occurrences is negative, or above that of all")
-        if not all(0 < value < 1 for value in made.thresholds.values()):
+        if not (self.scale > 0).all() or self.shrink <= 0 or not set(self.blocks) <= set(BLOCKS):
+            raise ValueError("a scale or shrink is not > 0, or a block is unknown")
+        if not all(0 <= k <= n * (1 + 1e-5) for k, n in self.counts.values()):
+            raise ValueError("a count of planning occurrences is negative, or larger than that of all")
+        if not all(0 < threshold < 1 for threshold in self.thresholds.values()):
             raise ValueError("a threshold is not between 0 and 1")
-        if "stats" in made.blocks and made.dense[: len(STATS)] != STATS:
-            raise ValueError("its statistics are others than this sgram's")
-        return made
+        if "stats" in self.blocks and self.dense[: len(STATS)] != STATS:
+            raise ValueError("the names of its statistics are not those of this sgram")
 
     def to_json(self) -> dict[str, Any]:
-        """The document, numbers at 6 significant digits."""
+        """Return the JSON document, numbers rounded to 6 significant digits."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -120,30 +127,30 @@ class GramClassifier:
             "blocks": list(self.blocks),
             "dense": {
                 "names": list(self.dense),
-                "mean": _short(self.mean),
-                "scale": _short(self.scale),
-                "weights": _short(self.weights),
-                "square_weights": _short(self.square_weights),
+                "mean": _round_numbers(self.mean),
+                "scale": _round_numbers(self.scale),
+                "weights": _round_numbers(self.weights),
+                "square_weights": _round_numbers(self.square_weights),
             },
-            "bag": dict(zip(self.bag, _short(self.bag.values()), strict=True)),
-            "intercept": _short([self.intercept])[0],
+            "bag": dict(zip(self.bag, _round_numbers(self.bag.values()), strict=True)),
+            "intercept": _round_numbers([self.intercept])[0],
             "shrink": self.shrink,
-            "counts": {gram: _short(pair) for gram, pair in self.counts.items()},
+            "counts": {gram: _round_numbers(pair) for gram, pair in self.counts.items()},
             "thresholds": dict(self.thresholds),
             "source": dict(self.source),
         }
 
     def to_bytes(self) -> bytes:
-        """The file's bytes: canonical JSON and a line end."""
+        """Return the bytes of the file: canonical JSON and a line feed."""
         return canonical_json(self.to_json()) + b"\n"
 
     def save(self, path: str | Path) -> None:
-        """Write the file, atomically."""
+        """Write the file atomically."""
         write_bytes(path, self.to_bytes())
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical document."""
+        """SHA-256 of the canonical document, in hex."""
         return digest(canonical_json(self.to_json()))
 
     def __eq__(self, other: object) -> bool:
@@ -153,83 +160,86 @@ class GramClassifier:
         return hash(self.digest)
 
     def threshold(self, setting: str) -> float:
-        """Least probability of the named setting."""
+        """Return the lowest probability of the named setting. Raise `UsageError` if the name is unknown."""
         if setting not in self.thresholds:
-            raise UsageError(f"there is no setting {setting!r}; one of {', '.join(SETTINGS)}")
+            raise UsageError(f"unknown setting {setting!r}; expected one of {', '.join(SETTINGS)}")
         return self.thresholds[setting]
 
-    def estimate(self, features: Features) -> np.ndarray:
-        """Probability of each gram by its features alone, float64 (M,)."""
+    def estimate(self, features: Features) -> FloatArray:
+        """Return the probability of each gram by its features alone, float64 (m,).
+
+        Raise `UsageError` if the names of the dense features are not those of the fit.
+        """
         if features.names != self.dense:
             raise UsageError(
-                f"the classifier was trained on {len(self.dense)} dense features, these are {len(features.names)} "
-                "others; the same embedder must be installed where it is used"
+                f"the classifier was trained on {len(self.dense)} dense features, but these {len(features.names)} "
+                "differ from them; install the same embedder as in training"
             )
         scaled = np.clip((features.dense - self.mean) / self.scale, -CLIP, CLIP)
-        logit = self.intercept + scaled @ self.weights + scaled**2 @ self.square_weights
+        logit: FloatArray = self.intercept + scaled @ self.weights + scaled**2 @ self.square_weights
         bag = self.bag
         logit += np.array([sum(bag.get(name, 0.0) for name in names) for names in features.bags])
-        return 1.0 / (1.0 + np.exp(-logit))
+        return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
-    def shrunk(self, texts: list[str], estimate: np.ndarray) -> np.ndarray:
-        """The estimates, drawn to the labeled share where a gram was labeled; float64 (M,)."""
+    def shrink_to_labels(self, texts: list[str], estimate: FloatArray) -> FloatArray:
+        """Return the estimates, shrunk towards the labeled share of grams with labels, float64 (m,)."""
         pairs = np.array([self.counts.get(text, (0.0, 0.0)) for text in texts]).reshape(-1, 2)
         return (pairs[:, 0] + self.shrink * estimate) / (pairs[:, 1] + self.shrink)
 
-    def probability(self, candidates: Candidates, background: Background) -> np.ndarray:
-        """How likely an occurrence of each candidate guides the reasoning, float64 (M,) in (0, 1)."""
-        features = find_features(candidates, background, self.blocks)
-        return self.shrunk(candidates.texts, self.estimate(features))
+    def probability(self, candidates: Candidates, background: Background) -> FloatArray:
+        """Return the probability that an occurrence of each candidate guides the reasoning, float64 (m,) in (0, 1)."""
+        features = compute_features(candidates, background, self.blocks)
+        return self.shrink_to_labels(candidates.texts, self.estimate(features))
 
 
 @dataclass(frozen=True)
 class LabelScorer:
-    """A classifier as the miner's scorer: grams whose probability reaches the setting's threshold are kept."""
+    """A `Scorer` by a classifier: grams whose probability reaches the threshold of the setting are kept."""
 
     classifier: GramClassifier
     background: Background
     setting: str = "default"
     name: str = "labels"
-    reading: ReadingRules = LABELED
+    reading_rules: ReadingRules = LABELED
 
     @property
     def floor(self) -> float:
-        """The setting's threshold."""
+        """Threshold of the setting."""
         return self.classifier.threshold(self.setting)
 
     @property
-    def clean(self) -> float:
-        """Least probability of a gram that people are shown."""
+    def core_floor(self) -> float:
+        """Lowest probability of a gram in the pruned list."""
         return max(self.floor, self.classifier.threshold("clean"))
 
     @property
     def provenance(self) -> Mapping[str, object]:
-        """Which classifier at which threshold, on what it was trained, and the background's provenance."""
+        """Digest, threshold and labels of the classifier, and the background's provenance."""
         return {
             "setting": self.setting,
             "threshold": self.floor,
-            "clean_threshold": self.clean,
+            "clean_threshold": self.core_floor,
             "classifier": self.classifier.digest,
             "labels": self.classifier.source.get("labels", []),
-            "about": dict(self.background.about),
+            "about": dict(self.background.origin),
             "n_docs": self.background.n_docs,
         }
 
-    def score(self, candidates: Candidates) -> np.ndarray:
-        """Probabilities, float64 (M,), to the 6 decimals that a lexicon keeps."""
+    def score(self, candidates: Candidates) -> FloatArray:
+        """Return probabilities rounded to 6 decimals, as in a lexicon, float64 (m,)."""
         return np.round(self.classifier.probability(candidates, self.background), 6)
 
 
 def make_scorer(
     config: MiningConfig, background: Background | None = None, classifier: GramClassifier | None = None
 ) -> Scorer:
-    """The scorer that `config` names, with the packaged background and classifier where none are given."""
+    """Return the scorer that `config` names; `background` and `classifier` are the packaged ones by default."""
     background = background or Background.packaged()
     if config.scorer == "contrast":
         return ContrastScorer(background)
     return LabelScorer(classifier or GramClassifier.packaged(), background, config.setting)
 
 
-def _short(values: Any) -> list[float]:
-    """Numbers at 6 significant digits, so that the file is small and the same on every machine."""
-    return [float(f"{value:.6g}") + 0.0 for value in values]
+def _round_numbers(numbers: Iterable[float]) -> list[float]:
+    """Round to 6 significant digits, so that the file is small and the same on every machine."""
+    return [float(f"{number:.6g}") + 0.0 for number in numbers]

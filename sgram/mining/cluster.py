@@ -1,34 +1,36 @@
-"""Communities of vectors that lie close together, whatever the order of the rows. Knows nothing about words.
+"""Communities of vectors that are close together, independent of the order of the rows.
 
 The rule is the greedy one of sentence-transformers' ``util.community_detection`` (6.2):
 
-1. a point is a candidate center if at least `min_size` points, itself among them, reach the threshold;
-2. candidates go by number of neighbors, largest first;
-3. a candidate that an earlier community has claimed is passed over;
-4. its community is its neighbors less those already claimed, kept if `min_size` of them are left.
+1. a point is a candidate center if at least `min_size` points, including itself, reach the threshold;
+2. candidates are visited by number of neighbors, largest first;
+3. a candidate that an earlier community has claimed is skipped;
+4. its community is its unclaimed neighbors and itself, kept if these are at least `min_size`.
 
-Where it departs from there:
+Differences from it:
 
-1. ties between candidates go by key, not by row number, so that permuted rows give permuted labels;
-2. "reaches the threshold" is a fixed property of two rows (`_near`), whatever the machine, the blocks or
-   the number of threads: a single-precision product decides only where its error cannot matter, and a
-   double-precision sum in index order decides the rest;
-3. never is an n x n matrix made: blocks of fixed size, and lists of neighbors up to `PAIRS_KEPT`.
+1. ties between candidates are broken by key, not by row number, so that permuted rows give permuted labels;
+2. "reaches the threshold" is a fixed property of two rows (`_are_neighbors`), whatever the machine, the blocks or the
+   number of threads: a single-precision product decides only where its error cannot matter, and a double-precision
+   sum in index order decides the rest;
+3. no n x n matrix is built: blocks have a fixed size, and lists of neighbors are stored up to `MAX_STORED_PAIRS`.
 
-Pruning, beyond `exact_limit` rows. Rotate the rows so that the first k axes carry most of the energy. With h
-the first k coordinates and t the length of the rest, x.y <= h(x).h(y) + t(x) t(y), by Cauchy and Schwarz. The
-right side is one product of the (k + 1)-wide rows (h, t); only pairs whose bound reaches the threshold are
-looked at in full. No neighbor is missed, so the labels are those of the exact path. On 30,000 phrases at
-cosine 0.7 it leaves 0.5 % of the pairs at a quarter of the multiplications; the triangle inequality over 173
-to 3,000 cells of k-means, the usual way, leaves 35 to 91 %.
+Pruning, beyond `exact_limit` rows: rotate the rows so that the first k axes carry most of the energy. With h the first
+k coordinates and t the length of the rest, x.y <= h(x).h(y) + t(x) t(y), by Cauchy and Schwarz. The right side is one
+product of the (k + 1)-wide rows (h, t); only pairs whose bound reaches the threshold are computed in full. No neighbor
+is missed, so the labels are those of the exact path. On 30,000 phrases at cosine 0.7 this leaves 0.5 % of the pairs at
+a quarter of the multiplications; the usual method, the triangle inequality over 173 to 3,000 cells of k-means, leaves
+35 to 91 %.
 """
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from sgram.array_types import AnyArray, Float32Array, FloatArray, Int32Array, IntArray
 from sgram.compiling import kernel
 from sgram.errors import InputError, UsageError
 
@@ -36,135 +38,153 @@ TOLERANCE = 2.0**-22
 """A cosine this far below the threshold still reaches it: twice the rounding of single-precision unit rows."""
 
 BLOCK = 1024
-"""Rows and columns of one block of products: 4 MB, and twice as much for the pairs found in it."""
+"""Rows and columns of one block of products: 4 MB, and twice as much for the pairs of neighbors in it."""
 
 CHUNK = 32
-"""Products of a row that are looked at together; most chunks hold nothing."""
+"""Products of a row that are checked together; most chunks have no neighbor."""
 
-PAIRS_KEPT = 1 << 25
-"""Neighbor pairs held (8 bytes each, twice while sorting); beyond, a center's neighbors are found anew."""
+MAX_STORED_PAIRS = 1 << 25
+"""Neighbor pairs in memory (8 bytes each, twice while sorting); beyond, a center's neighbors are searched again."""
 
 SAMPLE_ROWS = 1024
-"""Rows on which the width of the bound is chosen."""
+"""Rows in the sample on which the width of the bound is chosen."""
 
 VERIFY_COST = 8000
-"""Cost of looking at one surviving pair in full, in coordinates of the block product (100 ns to 0.012 ns)."""
+"""Cost of computing one surviving pair in full, in coordinates of the block product (100 ns to 0.012 ns)."""
+
+Keys = Sequence[Any] | AnyArray
+"""Strings or numbers, one a row."""
 
 
-class _Rule(NamedTuple):
-    """How a block of products is read: neighbors have cosine `limit`, products below `floor` exclude it."""
+class _NeighborRule(NamedTuple):
+    """How a block of products is read: neighbors have cosine >= `limit`, products below `floor` exclude a pair."""
 
     limit: float
     floor: float
     exact: bool
-    """Whether the products are the cosines, or bounds from above."""
+    """Whether the products are the cosines (else upper bounds of them)."""
 
 
 @kernel()
-def _normalize(vectors, unit):
-    """Fill `unit` with rows of length one; zeros stay. Returns the first row that is not finite, or -1."""
+def _normalize(vectors: AnyArray, unit: Float32Array) -> int:
+    """Fill `unit` with rows scaled to length one; zero rows stay. Return the first row that is not finite, or -1."""
     for row in range(vectors.shape[0]):
         largest = 0.0
         for column in range(vectors.shape[1]):
-            value = abs(np.float64(vectors[row, column]))
-            if not np.isfinite(value):
+            size = abs(np.float64(vectors[row, column]))
+            if not np.isfinite(size):
                 return row
-            largest = max(largest, value)
+            largest = max(largest, size)
         if largest == 0.0:
             unit[row, :] = 0.0
             continue
         total = 0.0
         for column in range(vectors.shape[1]):
-            value = np.float64(vectors[row, column]) / largest
-            total += value * value
-        scale = np.sqrt(total)
+            scaled = np.float64(vectors[row, column]) / largest
+            total += scaled * scaled
+        length = np.sqrt(total)
         for column in range(vectors.shape[1]):
-            value = np.float64(vectors[row, column]) / largest / scale
-            unit[row, column] = np.float32(value) + np.float32(0.0)  # -0.0 becomes 0.0
+            scaled = np.float64(vectors[row, column]) / largest / length
+            unit[row, column] = np.float32(scaled) + np.float32(0.0)  # -0.0 becomes 0.0
     return -1
 
 
 @kernel()
-def _dot(one, other):
-    """Product of two rows in double precision, summed in index order: the same bits everywhere."""
+def _dot(first: AnyArray, second: AnyArray) -> float:
+    """Return the product of two rows in double precision, summed in index order: the same bits on every machine."""
     total = 0.0
-    for column in range(one.shape[0]):
-        total += np.float64(one[column]) * np.float64(other[column])
+    for column in range(first.shape[0]):
+        total += np.float64(first[column]) * np.float64(second[column])
     return total
 
 
 @kernel(fastmath=True)
-def _quick_dot(one, other):
+def _quick_dot(first: Float32Array, second: Float32Array) -> np.float32:
+    """Return the product of two rows in single precision."""
     total = np.float32(0.0)
-    for column in range(one.shape[0]):
-        total += one[column] * other[column]
+    for column in range(first.shape[0]):
+        total += first[column] * second[column]
     return total
 
 
 @kernel()
-def _near(one, other, cosine, limit, band):
-    """Whether two rows are neighbors; `cosine` is their product up to less than `band`."""
-    if cosine >= limit + band:
+def _are_neighbors(
+    first: Float32Array, second: Float32Array, cosine: np.float32, limit: float, error: np.float32
+) -> bool:
+    """Return whether the cosine of two rows is >= `limit`; `cosine` is their product, wrong by less than `error`."""
+    if cosine >= limit + error:
         return True
-    return cosine > limit - band and _dot(one, other) >= limit
+    return bool(cosine > limit - error and _dot(first, second) >= limit)
 
 
 @kernel()
-def _any_reaches(values, floor):
-    found = np.uint32(0)
-    for place in range(values.shape[0]):
-        found += np.uint32(values[place] >= floor)  # no early exit: this form is vectorized
-    return found > 0
+def _has_reaching(products: Float32Array, floor: np.float32) -> bool:
+    """Return whether a product is >= `floor`."""
+    n_reaching = np.uint32(0)
+    for column in range(products.shape[0]):
+        n_reaching += np.uint32(products[column] >= floor)  # no early exit: this form is vectorized
+    return bool(n_reaching > 0)
 
 
 @kernel()
-def _survivors(values, begin, floor, places):
-    """Write the places from `begin` on whose value reaches `floor`; returns how many."""
-    n_places = 0
-    for start in range(begin // CHUNK * CHUNK, values.shape[0], CHUNK):
-        end = min(start + CHUNK, values.shape[0])
-        if _any_reaches(values[start:end], floor):
-            for place in range(max(start, begin), end):
-                places[n_places] = place
-                n_places += values[place] >= floor
-    return n_places
+def _write_survivors(products: Float32Array, begin: int, floor: np.float32, columns: IntArray) -> int:
+    """Write the columns from `begin` on whose product is >= `floor` to `columns`; return their number."""
+    n_survivors = 0
+    for start in range(begin // CHUNK * CHUNK, products.shape[0], CHUNK):
+        end = min(start + CHUNK, products.shape[0])
+        if _has_reaching(products[start:end], floor):
+            for column in range(max(start, begin), end):
+                columns[n_survivors] = column
+                n_survivors += products[column] >= floor
+    return n_survivors
 
 
 @kernel()
-def _scan(block, corner, unit, rule, degrees, pairs):
-    """Write the neighbor pairs of one block (above the diagonal) to `pairs`, count them in `degrees`."""
-    places = np.empty(block.shape[1] + 1, dtype=np.int64)
-    band = np.float32(unit.shape[1] * 2.0**-23)
-    found = 0
-    for row in range(block.shape[0]):
-        one = corner[0] + row
-        n_places = _survivors(block[row], max(0, one + 1 - corner[1]), np.float32(rule.floor), places)
-        for place in places[:n_places]:
-            other = corner[1] + place
-            cosine = block[row, place] if rule.exact else _quick_dot(unit[one], unit[other])
-            if _near(unit[one], unit[other], cosine, rule.limit, band):
-                pairs[found, 0], pairs[found, 1] = one, other
-                degrees[one] += 1
-                degrees[other] += 1
-                found += 1
-    return found
+def _scan_block(
+    block: Float32Array,
+    corner: tuple[int, int],
+    unit: Float32Array,
+    rule: _NeighborRule,
+    degrees: IntArray,
+    pairs: Int32Array,
+) -> int:
+    """Write the neighbor pairs of one block (above the diagonal) to `pairs`, count them in `degrees`, return how many.
+
+    `corner` is the row and the column of `unit` at which the block begins.
+    """
+    columns = np.empty(block.shape[1] + 1, dtype=np.int64)
+    error = np.float32(unit.shape[1] * 2.0**-23)
+    n_pairs = 0
+    for block_row in range(block.shape[0]):
+        row = corner[0] + block_row
+        n_survivors = _write_survivors(block[block_row], max(0, row + 1 - corner[1]), np.float32(rule.floor), columns)
+        for column in columns[:n_survivors]:
+            neighbor = corner[1] + column
+            cosine = block[block_row, column] if rule.exact else _quick_dot(unit[row], unit[neighbor])
+            if _are_neighbors(unit[row], unit[neighbor], cosine, rule.limit, error):
+                pairs[n_pairs, 0], pairs[n_pairs, 1] = row, neighbor
+                degrees[row] += 1
+                degrees[neighbor] += 1
+                n_pairs += 1
+    return n_pairs
 
 
 @kernel()
-def _place_pairs(pairs, cursors, neighbors):
-    for place in range(pairs.shape[0]):
-        one, other = pairs[place]
-        neighbors[cursors[one]] = other
-        cursors[one] += 1
-        neighbors[cursors[other]] = one
-        cursors[other] += 1
+def _distribute_pairs(pairs: Int32Array, cursors: IntArray, neighbors: Int32Array) -> None:
+    """Write each row of a pair to the other's list in `neighbors`, at its cursor, and advance the cursor."""
+    for index in range(pairs.shape[0]):
+        first, second = pairs[index]
+        neighbors[cursors[first]] = second
+        cursors[first] += 1
+        neighbors[cursors[second]] = first
+        cursors[second] += 1
 
 
 @kernel()
-def _unclaimed_listed(listed, labels, members):
-    """Write the unclaimed of the listed neighbors to `members` after the center; returns the size with it."""
+def _collect_listed(neighbors: Int32Array, labels: Int32Array, members: Int32Array) -> int:
+    """Write the unclaimed `neighbors` to `members` after the center; return the size of the community with it."""
     size = 1
-    for row in listed:
+    for row in neighbors:
         if labels[row] < 0:
             members[size] = row
             size += 1
@@ -172,170 +192,187 @@ def _unclaimed_listed(listed, labels, members):
 
 
 @kernel()
-def _unclaimed_found(center, labels, unit, limit, members):
-    """The same without a list of neighbors."""
-    band = np.float32(unit.shape[1] * 2.0**-23)
+def _collect_searched(center: int, labels: Int32Array, unit: Float32Array, limit: float, members: Int32Array) -> int:
+    """Do the same as `_collect_listed` without a list of neighbors, by a search over all rows."""
+    error = np.float32(unit.shape[1] * 2.0**-23)
     size = 1
     for row in range(unit.shape[0]):
         if labels[row] >= 0 or row == center:
             continue
-        if _near(unit[center], unit[row], _quick_dot(unit[center], unit[row]), limit, band):
+        if _are_neighbors(unit[center], unit[row], _quick_dot(unit[center], unit[row]), limit, error):
             members[size] = row
             size += 1
     return size
 
 
 @kernel()
-def _claim(order, starts, neighbors, unit, limit, min_size):
-    """Steps 3 and 4 of the rule, candidates in `order`; without `starts`, neighbors are found on the way."""
+def _claim_members(
+    centers: IntArray, starts: IntArray, neighbors: Int32Array, unit: Float32Array, limit: float, min_size: int
+) -> Int32Array:
+    """Return the label of each row by steps 3 and 4 of the rule, candidate centers in the order of `centers`.
+
+    The neighbors of row i are ``neighbors[starts[i] : starts[i + 1]]``; if `starts` is empty they are searched.
+    """
     labels = np.full(unit.shape[0], -1, dtype=np.int32)
     members = np.empty(unit.shape[0], dtype=np.int32)
-    made = 0
-    for center in order:
+    n_communities = 0
+    for center in centers:
         if labels[center] >= 0:
             continue
         members[0] = center
         if starts.shape[0]:
-            size = _unclaimed_listed(neighbors[starts[center] : starts[center + 1]], labels, members)
+            size = _collect_listed(neighbors[starts[center] : starts[center + 1]], labels, members)
         else:
-            size = _unclaimed_found(center, labels, unit, limit, members)
+            size = _collect_searched(center, labels, unit, limit, members)
         if size >= min_size:
-            labels[members[:size]] = made
-            made += 1
+            labels[members[:size]] = n_communities
+            n_communities += 1
     return labels
 
 
-def _unit_rows(vectors: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(vectors)
-    if vectors.size == 0 and vectors.ndim < 2:
-        vectors = np.empty((0, 1), dtype=np.float32)
-    if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
-        got = f"shape {vectors.shape} of {vectors.dtype}"
-        raise UsageError(f"vectors must be a table of numbers, one row an item; got {got}")
-    if vectors.dtype not in (np.float32, np.float64):
-        vectors = vectors.astype(np.float64)
-    vectors = np.ascontiguousarray(vectors)
-    unit = np.empty(vectors.shape, dtype=np.float32)
-    bad = _normalize(vectors, unit)
-    if bad >= 0:
-        raise InputError(f"vector {bad} holds NaN or infinity; embed that item again or leave it out")
+def _scale_rows(vectors: npt.ArrayLike) -> Float32Array:
+    """Return the rows scaled to length one. Raise `UsageError` or `InputError` if they are no finite numbers."""
+    rows = np.asarray(vectors)
+    if rows.size == 0 and rows.ndim < 2:
+        rows = np.empty((0, 1), dtype=np.float32)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
+        raise UsageError(f"vectors must be a 2-D array of numbers, one row a text (got {rows.shape} of {rows.dtype})")
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    rows = np.ascontiguousarray(rows)
+    unit = np.empty(rows.shape, dtype=np.float32)
+    bad_row = _normalize(rows, unit)
+    if bad_row >= 0:
+        raise InputError(f"vector {bad_row} contains NaN or infinity; embed its text again or leave it out")
     return unit
 
 
-def _canonical_order(unit: np.ndarray, keys: Sequence | None) -> np.ndarray:
-    """Row numbers by key, then by digest of the row; rows that agree in both may stand for each other."""
+def _canonical_order(unit: Float32Array, keys: Keys | None) -> IntArray:
+    """Return the row numbers sorted by key, then by digest of the row; rows equal in both are interchangeable."""
     rows = np.ascontiguousarray(unit, dtype="<f4")
-    keys = keys.tolist() if isinstance(keys, np.ndarray) else keys
-    if keys is not None and len(keys) != len(unit):
-        raise UsageError(f"{len(keys)} keys for {len(unit)} vectors; give one key a vector")
+    sort_keys = keys.tolist() if isinstance(keys, np.ndarray) else keys
+    if sort_keys is not None and len(sort_keys) != len(unit):
+        raise UsageError(f"one key a vector is required (got {len(sort_keys)} keys for {len(unit)} vectors)")
     order = list(range(len(unit)))
-    if keys is None or len(set(keys)) < len(unit):
-        order.sort(key=lambda row: blake2b(rows[row], digest_size=16).digest())
-    if keys is not None:
-        order.sort(key=keys.__getitem__)
+    if sort_keys is None or len(set(sort_keys)) < len(unit):
+        order.sort(key=lambda row: blake2b(rows[row].data, digest_size=16).digest())
+    if sort_keys is not None:
+        order.sort(key=sort_keys.__getitem__)
     return np.array(order, dtype=np.int64)
 
 
-def _projected(unit: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Coordinates along `axes` and the length of what they leave out, one column more than axes."""
+def _project(unit: Float32Array, axes: FloatArray) -> Float32Array:
+    """Return the coordinates of each row along `axes`, and in a last column the length of the rest of the row."""
     rows = np.empty((len(unit), axes.shape[1] + 1), dtype=np.float32)
     for start in range(0, len(unit), 4096):
-        part = unit[start : start + 4096].astype(np.float64)  # single precision would blur a short rest
+        part = unit[start : start + 4096].astype(np.float64)  # in single precision a short rest would be inexact
         head = part @ axes
-        rest = np.einsum("ij,ij->i", part, part) - np.einsum("ij,ij->i", head, head)
+        squared_rest = np.einsum("ij,ij->i", part, part) - np.einsum("ij,ij->i", head, head)
         rows[start : start + 4096, :-1] = head
-        rows[start : start + 4096, -1] = np.sqrt(np.maximum(rest, 0.0))
+        rows[start : start + 4096, -1] = np.sqrt(np.maximum(squared_rest, 0.0))
     return rows
 
 
-def _cheapest_width(sample: np.ndarray, axes: np.ndarray, limit: float) -> int:
-    """Number of axes at which products and surviving pairs cost least together; all axes: do not prune."""
-    whole = _projected(sample, axes)[:, :-1]
+def _cheapest_width(sample: Float32Array, axes: FloatArray, limit: float) -> int:
+    """Return the number of axes at which products and surviving pairs together cost least; all axes: do not prune."""
+    whole = _project(sample, axes)[:, :-1]
     energy = np.cumsum(whole.astype(np.float64) ** 2, axis=1)
+    n_pairs = len(sample) * (len(sample) - 1)
     costs = {len(axes): float(len(axes))}
     for k in range(15, len(axes) - 8, 16):
-        rest = np.sqrt(np.maximum(energy[:, -1] - energy[:, k - 1], 0.0)).astype(np.float32)
-        products = whole[:, :k] @ whole[:, :k].T + rest[:, None] * rest
-        survivors = max(np.count_nonzero(products >= limit) - len(sample), 0)  # less the diagonal
-        costs[k] = k + 1 + VERIFY_COST * survivors / (len(sample) * (len(sample) - 1))
+        tail = np.sqrt(np.maximum(energy[:, -1] - energy[:, k - 1], 0.0)).astype(np.float32)
+        products = whole[:, :k] @ whole[:, :k].T + tail[:, None] * tail
+        n_survivors = max(int(np.count_nonzero(products >= limit)) - len(sample), 0)  # less the diagonal
+        costs[k] = k + 1 + VERIFY_COST * n_survivors / n_pairs
     return min(costs, key=costs.__getitem__)
 
 
-def _bounds(unit: np.ndarray, limit: float, exact_limit: int) -> tuple[np.ndarray, _Rule]:
-    """The cheapest rows whose products bound the cosines; the choice cannot change a label."""
+def _bound_rows(unit: Float32Array, limit: float, exact_limit: int) -> tuple[Float32Array, _NeighborRule]:
+    """Return the rows whose products bound the cosines at least cost. The choice cannot change a label."""
     n, width = unit.shape
     if n > max(exact_limit, 1):
         axes = np.linalg.eigh((unit.T @ unit).astype(np.float64))[1][:, ::-1]  # most energy first
         sample = unit[np.linspace(0, n - 1, min(n, SAMPLE_ROWS)).astype(np.int64)]
-        best = _cheapest_width(sample, axes, limit)
-        if best < width:
-            return _projected(unit, axes[:, :best]), _Rule(limit, limit - (best + 16) * 2.0**-23, False)
-    return unit, _Rule(limit, limit - width * 2.0**-23, True)
+        best_width = _cheapest_width(sample, axes, limit)
+        if best_width < width:
+            floor = limit - (best_width + 16) * 2.0**-23
+            return _project(unit, axes[:, :best_width]), _NeighborRule(limit, floor, False)
+    return unit, _NeighborRule(limit, limit - width * 2.0**-23, True)
 
 
-def _corners(n: int) -> Iterator[tuple[int, int]]:
+def _iter_corners(n: int) -> Iterator[tuple[int, int]]:
+    """Yield the first row and first column of each block on or above the diagonal."""
     for first_row in range(0, n, BLOCK):
         for first_column in range(first_row, n, BLOCK):
             yield first_row, first_column
 
 
-def _neighbors(unit: np.ndarray, rows: np.ndarray, rule: _Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of neighbors of each row; their lists (starts, neighbors), empty if too many to keep."""
+def _find_neighbors(
+    unit: Float32Array, rows: Float32Array, rule: _NeighborRule
+) -> tuple[IntArray, IntArray, Int32Array]:
+    """Return the number of neighbors of each row and their lists (starts, neighbors), empty if too many to store."""
     degrees = np.zeros(len(unit), dtype=np.int64)
     product = np.empty(BLOCK * BLOCK, dtype=np.float32)
     pairs = np.empty((BLOCK * BLOCK, 2), dtype=np.int32)
-    kept: list[np.ndarray] = []
-    total = 0
-    for corner in _corners(len(unit)):
-        left, right = rows[corner[0] :][:BLOCK], rows[corner[1] :][:BLOCK]
-        block = product[: len(left) * len(right)].reshape(len(left), len(right))
-        np.matmul(left, right.T, out=block)
-        found = _scan(block, corner, unit, rule, degrees, pairs)
-        total += found
-        if total <= PAIRS_KEPT:
-            kept.append(pairs[:found].copy())
+    stored_pairs: list[Int32Array] = []
+    n_pairs = 0
+    for corner in _iter_corners(len(unit)):
+        left_rows, right_rows = rows[corner[0] :][:BLOCK], rows[corner[1] :][:BLOCK]
+        block = product[: len(left_rows) * len(right_rows)].reshape(len(left_rows), len(right_rows))
+        np.matmul(left_rows, right_rows.T, out=block)
+        n_block_pairs = _scan_block(block, corner, unit, rule, degrees, pairs)
+        n_pairs += n_block_pairs
+        if n_pairs <= MAX_STORED_PAIRS:
+            stored_pairs.append(pairs[:n_block_pairs].copy())
         else:
-            kept.clear()
-    if total > PAIRS_KEPT:
+            stored_pairs.clear()
+    if n_pairs > MAX_STORED_PAIRS:
         return degrees, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
     starts = np.zeros(len(unit) + 1, dtype=np.int64)
     np.cumsum(degrees, out=starts[1:])
-    neighbors = np.empty(2 * total, dtype=np.int32)
+    neighbors = np.empty(2 * n_pairs, dtype=np.int32)
     cursors = starts[:-1].copy()
-    while kept:
-        _place_pairs(kept.pop(), cursors, neighbors)
+    while stored_pairs:
+        _distribute_pairs(stored_pairs.pop(), cursors, neighbors)
     return degrees, starts, neighbors
 
 
-def _ranked(labels: np.ndarray) -> np.ndarray:
-    """Labels renumbered by (size descending, first row); rows are in the order of their keys."""
-    found, first, sizes = np.unique(labels, return_index=True, return_counts=True)
-    real = found >= 0
-    rank = np.full(int(real.sum()) + 1, -1, dtype=np.int32)  # its last place is the rank of label -1
-    rank[found[real][np.lexsort((first[real], -sizes[real]))]] = np.arange(real.sum())
+def _rank_labels(labels: Int32Array) -> Int32Array:
+    """Renumber labels by (size descending, first row); rows are in the order of their keys."""
+    numbers, first_rows, sizes = np.unique(labels, return_index=True, return_counts=True)
+    is_community = numbers >= 0
+    n_communities = int(is_community.sum())
+    rank = np.full(n_communities + 1, -1, dtype=np.int32)  # the last row is the rank of label -1
+    order = np.lexsort((first_rows[is_community], -sizes[is_community]))
+    rank[numbers[is_community][order]] = np.arange(n_communities)
     return rank[labels]
 
 
-def communities(
-    vectors: np.ndarray,
+def find_communities(
+    vectors: npt.ArrayLike,
     *,
     threshold: float = 0.70,
     min_size: int = 2,
-    keys: Sequence | None = None,
+    keys: Keys | None = None,
     exact_limit: int = 20_000,
-) -> np.ndarray:
-    """Label of each row's community, -1 for none; labels are ranks by (size descending, smallest key).
+) -> Int32Array:
+    """Return the label of each row's community, -1 for none. Labels are ranks by (size descending, smallest key).
 
-    int32 of shape (n,). Rows are scaled to length one; a row of zeros has no direction, so no community.
-    `keys` (strings or numbers, one a row) break ties; without them a digest of the row does. Permuted rows
-    give permuted labels. Beyond `exact_limit` rows pairs are pruned; the labels are the same. Memory grows
-    with n and, up to `PAIRS_KEPT`, with the pairs of neighbors.
+    `vectors`, (n, d), are scaled to length one; the labels are int32 (n,). A zero row has no direction, so no
+    community. `keys` (strings or numbers, one a row) break ties; without them a digest of the row does. Permuted rows
+    give permuted labels. Beyond `exact_limit` rows pairs are pruned; the labels are the same. Memory grows with n and,
+    up to `MAX_STORED_PAIRS`, with the pairs of neighbors.
+
+    Raise `UsageError` if an argument is invalid, `InputError` if a vector is not finite.
+
+    >>> find_communities([[1, 0], [0.9, 0.1], [0, 1], [1, 0.1]], threshold=0.9).tolist()
+    [0, 0, -1, 0]
     """
     if not 0 < threshold <= 1:
-        raise UsageError(f"threshold is {threshold}; a cosine threshold lies above 0 and at most at 1")
+        raise UsageError(f"threshold must be a cosine in (0, 1] (got {threshold})")
     if min_size < 1:
-        raise UsageError(f"min_size is {min_size}; a community has at least 1 member")
-    unit = _unit_rows(vectors)
+        raise UsageError(f"min_size must be >= 1 (got {min_size})")
+    unit = _scale_rows(vectors)
     order = _canonical_order(unit, keys)
     order = order[unit[order].any(axis=1)]
     labels = np.full(len(unit), -1, dtype=np.int32)
@@ -343,16 +380,16 @@ def communities(
         return labels
     unit = unit[order]
     limit = threshold - TOLERANCE
-    degrees, starts, neighbors = _neighbors(unit, *_bounds(unit, limit, exact_limit))
-    candidates = np.argsort(-degrees, kind="stable")
-    candidates = candidates[degrees[candidates] + 1 >= min_size]
-    labels[order] = _ranked(_claim(candidates, starts, neighbors, unit, limit, min_size))
+    degrees, starts, neighbors = _find_neighbors(unit, *_bound_rows(unit, limit, exact_limit))
+    centers = np.argsort(-degrees, kind="stable")
+    centers = centers[degrees[centers] + 1 >= min_size]
+    labels[order] = _rank_labels(_claim_members(centers, starts, neighbors, unit, limit, min_size))
     return labels
 
 
 @kernel()
-def _closeness(unit, labels, n_labels):
-    """Product of each row with the sum of its community, summed in row order."""
+def _closeness(unit: Float32Array, labels: IntArray, n_labels: int) -> FloatArray:
+    """Return the product of each row with the sum of its community, summed in row order."""
     totals = np.zeros((n_labels, unit.shape[1]))
     for row in range(unit.shape[0]):
         if labels[row] >= 0:
@@ -365,15 +402,19 @@ def _closeness(unit, labels, n_labels):
     return closeness
 
 
-def medoids(vectors: np.ndarray, labels: np.ndarray, keys: Sequence | None = None) -> np.ndarray:
-    """Row of each community's medoid, the member with the largest mean cosine to all members, ties by key.
+def find_medoids(vectors: npt.ArrayLike, labels: npt.ArrayLike, keys: Keys | None = None) -> IntArray:
+    """Return the row of each community's medoid: the member with the largest mean cosine to all members.
 
-    int64 of shape (number of labels,); place k is label k. Means less than `TOLERANCE` apart are ties.
+    int64 (number of labels,); index k is label k. Means less than `TOLERANCE` apart are ties, broken by key.
+    Raise `UsageError` if a label from 0 to the largest has no row.
+
+    >>> find_medoids([[1, 0], [0.9, 0.3], [0, 1], [0.8, 0.6]], [0, 0, 1, 0]).tolist()
+    [1, 2]
     """
-    unit = _unit_rows(vectors)
+    unit = _scale_rows(vectors)
     labels = np.asarray(labels)
     if labels.shape != (len(unit),):
-        raise UsageError(f"labels of shape {labels.shape} for {len(unit)} vectors; give one label a vector")
+        raise UsageError(f"one label a vector is required (got labels of shape {labels.shape} for {len(unit)} vectors)")
     n_labels = int(labels.max(initial=-1)) + 1
     if n_labels == 0:
         return np.empty(0, dtype=np.int64)
@@ -381,7 +422,7 @@ def medoids(vectors: np.ndarray, labels: np.ndarray, keys: Sequence | None = Non
     labels = labels[order].astype(np.int64)
     sizes = np.bincount(labels[labels >= 0], minlength=n_labels)
     if not sizes.all():
-        raise UsageError(f"label {int(np.argmin(sizes))} has no row; labels count up from 0 without holes")
+        raise UsageError(f"label {int(np.argmin(sizes))} has no row; labels must be 0, 1, 2, ... without gaps")
     closeness = _closeness(unit[order], labels, n_labels)
     best = np.full(n_labels, -np.inf)
     np.maximum.at(best, labels[labels >= 0], closeness[labels >= 0])

@@ -1,7 +1,7 @@
-"""Texts as shards of word ids, ready to be counted. Knows nothing about n-grams or scores.
+"""Texts encoded as shards of word ids, ready for counting.
 
-A shard holds documents of one outcome (correct, wrong, unknown), so that counts by outcome need no second
-counter. Where shards begin and end depends on sizes and arrival; nothing computed from a corpus may.
+All documents of a shard have the same outcome (correct, wrong, unknown), so that counting by outcome needs no second
+counter. Shard boundaries depend on text sizes and arrival order; nothing computed from a corpus may depend on them.
 """
 
 from collections import deque
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sgram.array_types import ByteArray, Int32Array, IntArray
 from sgram.mining.array_store import ArrayStore
 from sgram.scan import scan_shard
 
@@ -23,7 +24,7 @@ SHARD_BYTES = 4 << 20
 
 
 class Document(NamedTuple):
-    """A text to count, with its outcome and the facets whose spread is measured (None: not known)."""
+    """A text to count, with its outcome and its value of each facet in `FACETS` (None: unknown)."""
 
     text: str
     outcome: int = UNKNOWN
@@ -31,12 +32,12 @@ class Document(NamedTuple):
     name: str = ""
     """Id of the trace, for examples."""
     key: int = 0
-    """64 bits of the trace's digest: a rank among documents that does not depend on their order."""
+    """64 bits of the trace's digest: ranks documents independently of their order."""
 
 
 @dataclass(slots=True)
 class Shard:
-    """Documents encoded together; the arrays live in the corpus's store under ``{kind}-{number}``."""
+    """Documents encoded together. The arrays are in the corpus's store under ``{kind}-{number}``."""
 
     number: int
     outcome: int
@@ -45,77 +46,100 @@ class Shard:
     n_bytes: int
 
 
-@dataclass(slots=True)
-class Corpus:
-    """All shards, the merged vocabulary and its counts; local word ids are mapped by ``words-map-{shard}``."""
+@dataclass(frozen=True, slots=True)
+class ScannedTexts:
+    """The arrays that `sgram.scan.scan_shard` returns."""
 
-    store: ArrayStore
-    shards: list[Shard] = field(default_factory=list)
-    words: dict[bytes, int] = field(default_factory=dict)
-    df: np.ndarray = field(default_factory=lambda: np.zeros((0, N_OUTCOMES), np.int32))
-    count: np.ndarray = field(default_factory=lambda: np.zeros((0, N_OUTCOMES), np.int64))
-    facet_values: tuple[dict[str, int], ...] = ()
-    n_docs: np.ndarray = field(default_factory=lambda: np.zeros(N_OUTCOMES, np.int64))
-
-    def add(self, scanned: tuple, outcome: int, pending: "_Pending", keep_text: bool) -> None:
-        """Take in one scanned shard: store its ids, merge its vocabulary."""
-        ids, id_ends, arena, word_ends, df, count = scanned
-        number = len(self.shards)
-        shard = Shard(number, outcome, len(id_ends), int(count.sum()), pending.size)
-        data, ends = arena.tobytes(), word_ends.tolist()
-        known = self.words
-        places = np.empty(len(ends), np.int32)
-        start = 0
-        for word, end in enumerate(ends):
-            places[word] = known.setdefault(data[start:end], len(known))
-            start = end
-        if len(known) > len(self.df):
-            grown = max(len(known), 2 * len(self.df))
-            self.df = np.concatenate([self.df, np.zeros((grown - len(self.df), N_OUTCOMES), np.int32)])
-            self.count = np.concatenate([self.count, np.zeros((grown - len(self.count), N_OUTCOMES), np.int64)])
-        self.df[places, outcome] += df
-        self.count[places, outcome] += count
-        self.n_docs[outcome] += shard.n_docs
-        self.store.put(f"ids-{number}", ids)
-        self.store.put(f"ends-{number}", id_ends)
-        self.store.put(f"words-map-{number}", places)
-        self.store.put(f"facets-{number}", np.array(pending.facets, np.int32).reshape(-1, len(FACETS)))
-        if keep_text:
-            self.store.put(f"keys-of-{number}", np.array(pending.keys, np.uint64))
-            self.store.put(f"text-{number}", np.frombuffer(b"".join(pending.texts), np.uint8))
-            sizes = [len(text) for text in pending.texts]
-            self.store.put(f"text-ends-{number}", np.cumsum(sizes, dtype=np.int64))
-            names = "\0".join(name.replace("\0", " ") for name in pending.names)
-            self.store.put(f"names-{number}", np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8))
-        self.shards.append(shard)
-
-    def names(self, number: int) -> list[str]:
-        """Ids of a shard's documents (kept only with their text)."""
-        return self.store.get(f"names-{number}").tobytes().decode("utf-8", "surrogatepass").split("\0")
-
-    @property
-    def n_words(self) -> int:
-        """Words in all documents."""
-        return sum(shard.n_words for shard in self.shards)
+    ids: Int32Array
+    id_ends: IntArray
+    arena: ByteArray
+    word_ends: IntArray
+    df: Int32Array
+    count: Int32Array
 
 
-class _Pending:
-    """Documents of one outcome that wait to fill a shard."""
+class _Batch:
+    """Documents of one outcome that will become one shard."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.texts: list[bytes] = []
         self.facets: list[tuple[int, ...]] = []
         self.names: list[str] = []
         self.keys: list[int] = []
-        self.size = 0
+        self.n_bytes = 0
 
 
-def _scan(texts: list[bytes]) -> tuple:
+@dataclass(slots=True)
+class Corpus:
+    """All shards, the merged vocabulary and its counts.
+
+    The array ``words-map-{shard}`` maps the word ids of a shard to ids of the vocabulary.
+    """
+
+    store: ArrayStore
+    shards: list[Shard] = field(default_factory=list)
+    words: dict[bytes, int] = field(default_factory=dict)
+    """Word -> id, in the order of the ids."""
+    df: Int32Array = field(default_factory=lambda: np.zeros((0, N_OUTCOMES), np.int32))
+    """Documents that contain each word, by outcome; has spare rows at the end."""
+    count: IntArray = field(default_factory=lambda: np.zeros((0, N_OUTCOMES), np.int64))
+    """Occurrences of each word, by outcome; has spare rows at the end."""
+    facet_values: tuple[dict[str, int], ...] = ()
+    """For each facet: name -> id."""
+    n_docs: IntArray = field(default_factory=lambda: np.zeros(N_OUTCOMES, np.int64))
+    """Documents by outcome."""
+
+    def add_shard(self, scanned: ScannedTexts, outcome: int, batch: _Batch, keep_text: bool) -> None:
+        """Add one scanned shard: store its word ids and merge its vocabulary."""
+        number = len(self.shards)
+        shard = Shard(number, outcome, len(scanned.id_ends), int(scanned.count.sum()), batch.n_bytes)
+        word_ids = self._merge_words(scanned.arena.tobytes(), scanned.word_ends.tolist())
+        self.df[word_ids, outcome] += scanned.df
+        self.count[word_ids, outcome] += scanned.count
+        self.n_docs[outcome] += shard.n_docs
+        self.store.put(f"ids-{number}", scanned.ids)
+        self.store.put(f"ends-{number}", scanned.id_ends)
+        self.store.put(f"words-map-{number}", word_ids)
+        self.store.put(f"facets-{number}", np.array(batch.facets, np.int32).reshape(-1, len(FACETS)))
+        if keep_text:
+            self.store.put(f"keys-of-{number}", np.array(batch.keys, np.uint64))
+            self.store.put(f"text-{number}", np.frombuffer(b"".join(batch.texts), np.uint8))
+            sizes = [len(text) for text in batch.texts]
+            self.store.put(f"text-ends-{number}", np.cumsum(sizes, dtype=np.int64))
+            names = "\0".join(name.replace("\0", " ") for name in batch.names)
+            self.store.put(f"names-{number}", np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8))
+        self.shards.append(shard)
+
+    def _merge_words(self, arena: bytes, word_ends: list[int]) -> Int32Array:
+        """Return the vocabulary id of each word of a shard; add new words and make room for their counts."""
+        vocabulary = self.words
+        word_ids = np.empty(len(word_ends), np.int32)
+        start = 0
+        for word, end in enumerate(word_ends):
+            word_ids[word] = vocabulary.setdefault(arena[start:end], len(vocabulary))
+            start = end
+        if len(vocabulary) > len(self.df):
+            n_spare = max(len(vocabulary), 2 * len(self.df)) - len(self.df)
+            self.df = np.concatenate([self.df, np.zeros((n_spare, N_OUTCOMES), np.int32)])
+            self.count = np.concatenate([self.count, np.zeros((n_spare, N_OUTCOMES), np.int64)])
+        return word_ids
+
+    def document_names(self, number: int) -> list[str]:
+        """Return the names of a shard's documents. They are stored only if the texts are."""
+        return self.store.get(f"names-{number}").tobytes().decode("utf-8", "surrogatepass").split("\0")
+
+    @property
+    def n_words(self) -> int:
+        """Number of words in all documents."""
+        return sum(shard.n_words for shard in self.shards)
+
+
+def _scan_texts(texts: list[bytes]) -> ScannedTexts:
     buffer = np.frombuffer(b"\n".join([*texts, b""]), np.uint8)
-    return scan_shard(buffer, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64))
+    return ScannedTexts(*scan_shard(buffer, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)))
 
 
-def encode(
+def encode_documents(
     documents: Iterable[Document],
     store: ArrayStore | None = None,
     workers: int = 1,
@@ -123,54 +147,58 @@ def encode(
     keep_text: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
-    """Encode `documents`, which are read once; `progress` hears (documents, bytes) so far.
+    """Encode `documents`, which are read once. `progress` is called with (documents, bytes) read so far.
 
-    Texts are kept in the store only with `keep_text`, which `sgram.mining.examples` needs. Scanning releases the
-    GIL, so `workers` threads share it with the reading of documents.
+    Texts, names and keys are stored only with `keep_text`; `sgram.mining.examples` needs them. Scanning releases the
+    GIL, so `workers` threads scan while the calling thread reads documents.
+
+    >>> corpus = encode_documents([Document("Wait, let me see. Wait!"), Document("So we go.", outcome=CORRECT)])
+    >>> corpus.n_words, corpus.n_docs.tolist(), len(corpus.words)
+    (8, [1, 1, 0], 7)
     """
     corpus = Corpus(store or ArrayStore())
     corpus.facet_values = tuple({} for _ in FACETS)
-    seen_docs = seen_bytes = 0
-    in_flight: deque[tuple[Future, int, _Pending]] = deque()
+    n_docs = n_bytes = 0
+    in_flight: deque[tuple[Future[ScannedTexts], int, _Batch]] = deque()
     with ThreadPoolExecutor(workers) as pool:
 
-        def take() -> None:
-            future, outcome, pending = in_flight.popleft()
-            corpus.add(future.result(), outcome, pending, keep_text)
+        def add_oldest() -> None:
+            future, outcome, batch = in_flight.popleft()
+            corpus.add_shard(future.result(), outcome, batch, keep_text)
 
-        for outcome, pending in _batches(documents, corpus.facet_values, shard_bytes):
-            in_flight.append((pool.submit(_scan, pending.texts), outcome, pending))
-            seen_docs, seen_bytes = seen_docs + len(pending.texts), seen_bytes + pending.size
+        for outcome, batch in _iter_batches(documents, corpus.facet_values, shard_bytes):
+            in_flight.append((pool.submit(_scan_texts, batch.texts), outcome, batch))
+            n_docs, n_bytes = n_docs + len(batch.texts), n_bytes + batch.n_bytes
             if progress is not None:
-                progress(seen_docs, seen_bytes)
+                progress(n_docs, n_bytes)
             if len(in_flight) > workers:
-                take()
+                add_oldest()
         while in_flight:
-            take()
+            add_oldest()
     return corpus
 
 
-def _batches(
+def _iter_batches(
     documents: Iterable[Document], facet_values: tuple[dict[str, int], ...], shard_bytes: int
-) -> Iterator[tuple[int, _Pending]]:
-    """Documents gathered by outcome into batches of about `shard_bytes`."""
-    waiting = [_Pending() for _ in range(N_OUTCOMES)]
+) -> Iterator[tuple[int, _Batch]]:
+    """Yield (outcome, batch): documents grouped by outcome into batches of about `shard_bytes`."""
+    batches = [_Batch() for _ in range(N_OUTCOMES)]
     for document in documents:
-        pending = waiting[document.outcome]
+        batch = batches[document.outcome]
         text = document.text.encode("utf-8", "surrogatepass")
-        pending.texts.append(text)
-        pending.names.append(document.name)
-        pending.keys.append(document.key)
-        pending.size += len(text)
-        pending.facets.append(
+        batch.texts.append(text)
+        batch.names.append(document.name)
+        batch.keys.append(document.key)
+        batch.n_bytes += len(text)
+        batch.facets.append(
             tuple(
-                -1 if value is None else values.setdefault(value, len(values))
-                for values, value in zip(facet_values, document.facets or (None,) * len(FACETS), strict=True)
+                -1 if facet is None else facet_ids.setdefault(facet, len(facet_ids))
+                for facet_ids, facet in zip(facet_values, document.facets or (None,) * len(FACETS), strict=True)
             )
         )
-        if pending.size >= shard_bytes:
-            yield document.outcome, pending
-            waiting[document.outcome] = _Pending()
-    for outcome, pending in enumerate(waiting):
-        if pending.texts:
-            yield outcome, pending
+        if batch.n_bytes >= shard_bytes:
+            yield document.outcome, batch
+            batches[document.outcome] = _Batch()
+    for outcome, batch in enumerate(batches):
+        if batch.texts:
+            yield outcome, batch

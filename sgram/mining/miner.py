@@ -1,43 +1,44 @@
-"""From traces to a lexicon: the one place that knows the order of the steps.
+"""The mining steps in order: encode, count, candidates, score, embed, cluster, select, lexicon.
 
-read -> encode -> count -> candidates -> score -> embed -> cluster -> select -> lexicon. Both methods share every
-step; what differs is `_by_score` and `_by_cluster_df`. Knows nothing about files' dialects or printing.
+Both methods share all steps. They differ in `Miner._choose_by_score` and `Miner._choose_by_cluster_df`.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sgram import __version__
+from sgram.array_types import BoolArray, Float32Array, FloatArray, IntArray
 from sgram.errors import InputError, SgramError
 from sgram.lexicon import Cluster, Gram, Lexicon
-from sgram.mining.array_store import ArrayStore, give_back_freed_memory
+from sgram.mining.array_store import ArrayStore, return_freed_memory
 from sgram.mining.candidates import Candidates, find_candidates, model_contrast
 from sgram.mining.classifier import make_scorer
-from sgram.mining.cluster import communities, medoids
+from sgram.mining.cluster import find_communities, find_medoids
 from sgram.mining.config import MiningConfig, Resources
-from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode
-from sgram.mining.corpus_cache import forget_corpus, load_corpus, save_corpus
+from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode_documents
+from sgram.mining.corpus_cache import discard_corpus, load_corpus, save_corpus
 from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
-from sgram.mining.examples import Example, find_examples
-from sgram.mining.moves import cluster_move
-from sgram.mining.occurrences import walk
+from sgram.mining.examples import GramExample, find_examples
+from sgram.mining.moves import find_cluster_move
+from sgram.mining.occurrences import tally_occurrences
 from sgram.mining.score import Scorer
-from sgram.mining.select import ReadingRules, is_complete, keep_top, reading_list
+from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
 from sgram.traces import Trace
 
-Progress = Callable[[str, int, int], None]
-"""Hears (stage, done, total in the stage's unit; 0 where not known)."""
+StageProgress = Callable[[str, int, int], None]
+"""Is called with (stage, done, total); the unit depends on the stage, total is 0 if unknown."""
 
 EXTENSION_SHARE = 4
-"""Grams are counted down to a quarter of `min_df`: a rarer one can still show that a frequent one is a fragment."""
+"""Grams are counted down to a quarter of `min_df`: a rarer gram can show that a frequent one is a fragment."""
 LONGEST_WORD = 200
-"""How far back a cut looks for a space, in characters."""
+"""Characters before `max_chars` in which a cut searches for a space."""
 
 
 def mine(
@@ -45,42 +46,46 @@ def mine(
 ) -> Lexicon:
     """Mine a lexicon of Strategic Grams from `traces`, which are read once.
 
-    The result depends on the set of traces and on `config` only. Raises `InputError` when there are too few traces
-    to find anything.
+    The result depends on the set of traces and on `config` only. `seed` replaces the seed of the config. Raise
+    `InputError` if there are too few traces to find any phrase.
+
+    >>> traces = [Trace(id=f"t{i}", text=f"It is {i}. Let me verify.", group=f"p{i}") for i in range(9)]
+    >>> lexicon = mine(traces, MiningConfig(scorer="contrast", embedder="hash"))
+    >>> [gram.text for gram in lexicon.grams]
+    ['let me verify']
     """
     config = config or MiningConfig()
     if seed is not None:
-        from dataclasses import replace
-
         config = replace(config, seed=seed)
     return Miner(config, Resources(workers=workers)).fit(traces).lexicon_
 
 
 @dataclass(slots=True)
-class Found:
-    """What a fit leaves beside the lexicon."""
+class MiningRecords:
+    """Intermediate results of a fit: candidates, their scores, and which became grams of the lexicon."""
 
     candidates: Candidates
-    scores: np.ndarray
+    scores: FloatArray
     """Score of each candidate."""
-    kept: np.ndarray
+    lexicon_rows: IntArray
     """Rows of the candidates that are grams of the lexicon."""
-    clusters: np.ndarray
-    """Cluster id of each kept row."""
-    core: np.ndarray
-    """Whether each kept row is in the pruned list."""
-    examples: Mapping[int, list[Example]] = field(default_factory=dict)
+    clusters: IntArray
+    """Cluster id of each of `lexicon_rows`."""
+    core: BoolArray
+    """Whether each of `lexicon_rows` is in the pruned list."""
+    examples: Mapping[int, list[GramExample]] = field(default_factory=dict)
     """Cluster id -> uses of its medoid."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of candidates, grams, core grams and clusters."""
 
 
 class Miner:
-    """Mines traces: ``Miner(config).fit(traces).lexicon_``.
+    """Miner of a lexicon: ``Miner(config).fit(traces).lexicon_``.
 
-    Constructor arguments are only stored; what is learned ends in an underscore: `lexicon_`, `found_`. `scratch` is a
-    folder for this one fit: a fit that was killed goes on from what it left there, so never give the folder
-    of an unfinished fit to other traces. `keep_corpus` leaves the encoded traces there even after the end, for
-    a folder that is named by its inputs (`sgram.mining.run`).
+    The constructor only stores its arguments. Results end in an underscore: `lexicon_`, `records_`. `scratch` is a
+    folder for this one fit. A fit that was killed resumes from the files in it, so never use the folder of an
+    unfinished fit for other traces. `keep_corpus` leaves the encoded traces in it after the fit, for a folder whose
+    name identifies its inputs (`sgram.mining.run`).
     """
 
     def __init__(
@@ -91,40 +96,42 @@ class Miner:
         scorer: Scorer | None = None,
         scratch: Path | None = None,
         keep_corpus: bool = False,
-        progress: Progress | None = None,
-    ):
+        progress: StageProgress | None = None,
+    ) -> None:
         self.config = config or MiningConfig()
         self.resources = resources or Resources()
         self.scorer = scorer
         self.scratch = scratch
         self.keep_corpus = keep_corpus
         self.progress = progress
+        self.lexicon_: Lexicon
+        self.records_: MiningRecords
 
     def fit(self, traces: Iterable[Trace]) -> "Miner":
         """Mine `traces`; see `mine`."""
         corpus, table, candidates, source = self._measure(traces)
-        choose = self._by_cluster_df if self.config.method == "paper" else self._by_score
-        self.lexicon_, self.found_ = choose(corpus, table, candidates, source)
-        self._tell("examples", 0, len(self.lexicon_.clusters))
-        self.found_.examples = self._examples(corpus, table)
+        choose = self._choose_by_cluster_df if self.config.method == "paper" else self._choose_by_score
+        self.lexicon_, self.records_ = choose(corpus, table, candidates, source)
+        self._report("examples", 0, len(self.lexicon_.clusters))
+        self.records_.examples = self._find_examples(corpus, table)
         if self.scratch and not self.keep_corpus:
-            forget_corpus(self.scratch)
+            discard_corpus(self.scratch)
         return self
 
-    def candidates(self, traces: Iterable[Trace]) -> tuple[Candidates, Mapping]:
-        """The candidates of `traces` with their statistics, and the source that a lexicon of them would name."""
+    def measure_candidates(self, traces: Iterable[Trace]) -> tuple[Candidates, Mapping[str, Any]]:
+        """Return the candidates of `traces` with their statistics, and the source of a lexicon made of them."""
         _, _, candidates, source = self._measure(traces)
         return candidates, source
 
-    def _measure(self, traces: Iterable[Trace]) -> tuple[Corpus, GramTable, Candidates, dict]:
+    def _measure(self, traces: Iterable[Trace]) -> tuple[Corpus, GramTable, Candidates, dict[str, Any]]:
         corpus, inputs = self._encode(traces)
         n_docs = int(corpus.n_docs.sum())
-        settings = self.config.resolved(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
+        settings = self.config.resolve_settings(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
         if not n_docs:
-            raise InputError(_no_traces(self.config, settings))
+            raise InputError(_no_traces_message(self.config, settings))
         source = {"sgram": __version__, "config": settings, "inputs": inputs}
         table = self._count(corpus, settings)
-        self._tell("candidates", 0, len(table))
+        self._report("candidates", 0, len(table))
         candidates = find_candidates(
             corpus,
             table,
@@ -137,121 +144,137 @@ class Miner:
             candidates.model_contrast = model_contrast(
                 corpus, table, candidates, self.config.contrast_models, self.resources.workers
             )
-        problems = np.maximum(candidates.problems, 1)  # whatever a trace holds is in a problem, known or not
-        candidates = candidates.take(np.flatnonzero(problems >= settings["min_problems"]))
+        n_problems = np.maximum(candidates.problems, 1)  # every trace belongs to a problem, known or not
+        candidates = candidates.take(np.flatnonzero(n_problems >= settings["min_problems"]))
         if not len(candidates):
             raise InputError(
-                f"no phrase is in {settings['min_df']} of the {n_docs} traces and {settings['min_problems']} problems; "
-                "give more traces, or a lower --min-df or --min-problems"
+                f"no phrase is in {settings['min_df']} of the {n_docs} traces and in {settings['min_problems']} "
+                "problems; give more traces, or a lower --min-df or --min-problems"
             )
-        self._tell("candidates", len(table), len(table))
+        self._report("candidates", len(table), len(table))
         return corpus, table, candidates, source
 
-    def _tell(self, stage: str, done: int, total: int) -> None:
+    def _report(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
 
-    def _encode(self, traces: Iterable[Trace]) -> tuple[Corpus, Mapping]:
-        """The corpus, and the count and digest of its traces; an earlier try's, if it got so far."""
-        limit = self.resources.held()
-        if self.scratch and (saved := load_corpus(self.scratch, limit)):
+    def _encode(self, traces: Iterable[Trace]) -> tuple[Corpus, Mapping[str, Any]]:
+        """Return the corpus, and the count and digest of its traces; from `scratch` if an earlier fit saved them."""
+        memory_limit = self.resources.array_memory()
+        if self.scratch and (saved := load_corpus(self.scratch, memory_limit)):
             return saved
-        settings, digests = self.config.resolved(0), _DigestSum()
-        documents = _documents(traces, settings["correct_only"], settings["max_chars"], digests)
-        corpus = encode(
+        settings, digests = self.config.resolve_settings(0), _TraceDigests()
+        documents = _iter_documents(traces, settings["correct_only"], settings["max_chars"], digests)
+        corpus = encode_documents(
             documents,
-            ArrayStore(self.scratch, limit),
+            ArrayStore(self.scratch, memory_limit),
             workers=self.resources.workers,
             keep_text=True,
-            progress=lambda docs, size: self._tell("read", docs, 0),
+            progress=lambda n_docs, n_bytes: self._report("read", n_docs, 0),
         )
         if self.scratch:
             save_corpus(corpus, digests.summary())
         return corpus, digests.summary()
 
-    def _count(self, corpus: Corpus, settings: Mapping) -> GramTable:
-        least = max(2, settings["min_df"] // EXTENSION_SHARE)
-        if settings["explained"] is not None:  # an extension of this df explains a gram of `min_df`
-            least = min(least, math.ceil(settings["explained"] * settings["min_df"]))
+    def _count(self, corpus: Corpus, settings: Mapping[str, Any]) -> GramTable:
+        min_df = max(2, settings["min_df"] // EXTENSION_SHARE)
+        if settings["explained"] is not None:  # an extension of this df explains a gram of the config's `min_df`
+            min_df = min(min_df, math.ceil(settings["explained"] * settings["min_df"]))
         return count_grams(
             corpus,
-            min(least, settings["min_df"]),
+            min(min_df, settings["min_df"]),
             settings["max_words"] + 1,
             self.resources.workers,
-            progress=lambda done, total: self._tell("count", done, total),
+            progress=lambda done, total: self._report("count", done, total),
         )
 
     def _cluster(
-        self, grams: Candidates, similarity: float, core: np.ndarray | None = None
-    ) -> tuple[np.ndarray, list[str], str]:
-        """Cluster of each gram, the medoid of each cluster, the embedder's name; what stands alone has its own.
+        self, grams: Candidates, similarity: float, core: BoolArray | None = None
+    ) -> tuple[IntArray, list[str], str]:
+        """Return the cluster of each gram, the medoid of each cluster and the name of the embedder.
 
-        A medoid is the cluster's name: it is taken among the `core` grams of a cluster if it has any, else
-        among its complete phrases, else among all.
+        A gram without neighbors is a cluster of its own. The medoid names the cluster: it is chosen among the `core`
+        grams of a cluster, if it has any, else among its complete phrases, else among all of its grams.
         """
         texts = grams.texts
-        give_back_freed_memory()  # what counting no longer needs, the sentence encoder does
+        return_freed_memory()  # the sentence encoder needs the memory that counting no longer needs
         embedder = get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
-        vectors = embed_texts(texts, embedder, cache, progress=lambda done, total: self._tell("embed", done, total))
-        self._tell("cluster", 0, len(texts))
-        labels = communities(vectors, threshold=similarity, min_size=2, keys=texts)
-        names = [texts[row] for row in _centers(vectors, labels, grams, core)]
+        vectors = embed_texts(texts, embedder, cache, progress=lambda done, total: self._report("embed", done, total))
+        self._report("cluster", 0, len(texts))
+        labels = find_communities(vectors, threshold=similarity, min_size=2, keys=texts).astype(np.int64)
+        medoids = [texts[row] for row in _choose_medoids(vectors, labels, grams, core)]
         for row in sorted(np.flatnonzero(labels < 0).tolist(), key=lambda row: texts[row]):
-            labels[row] = len(names)
-            names.append(texts[row])
-        self._tell("cluster", len(texts), len(texts))
-        return labels, names, embedder.name
+            labels[row] = len(medoids)
+            medoids.append(texts[row])
+        self._report("cluster", len(texts), len(texts))
+        return labels, medoids, embedder.name
 
-    def _by_score(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
-        """Grams by score, then clusters to name them."""
+    def _choose_by_score(
+        self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict[str, Any]
+    ) -> tuple[Lexicon, MiningRecords]:
+        """Choose grams by score, then cluster them to name them."""
         settings = source["config"]
         scorer = self.scorer or make_scorer(self.config)
         scores = np.asarray(scorer.score(candidates), np.float64)
         if scores.shape != (len(candidates),) or not np.isfinite(scores).all():
             raise SgramError(
-                f"scorer {scorer.name} gave shape {scores.shape}, or values that are not finite, for "
-                f"{len(candidates)} candidates; it must give one finite number a candidate"
+                f"scorer {scorer.name} returned shape {scores.shape}, or numbers that are not finite, for "
+                f"{len(candidates)} candidates; it must return one finite number a candidate"
             )
-        kept, edge = keep_top(scores, candidates.texts, settings["top"], scorer.floor)
-        if not len(kept):
-            others = "" if scorer.name == "contrast" else "--scorer contrast, "
+        rows, lowest = keep_top(scores, candidates.texts, settings["top"], scorer.floor)
+        if not len(rows):
+            advice = "" if scorer.name == "contrast" else "--scorer contrast, "
             raise InputError(
-                f"no phrase reaches a score of {scorer.floor:g} with the scorer {scorer.name}; these traces show no "
-                f"planning language that it knows (try {others}another --background, or --method paper)"
+                f"no phrase has a score >= {scorer.floor:g} with the scorer {scorer.name}: it finds no planning "
+                f"language in these traces; try {advice}another --background, or --method paper"
             )
-        grams = candidates.take(kept)
-        core = reading_list(grams, scorer.reading, clean=scores[kept] >= scorer.clean)
-        labels, names, embedder = self._cluster(grams, settings["similarity"], core)
-        tally = walk(corpus, table, grams.labels(table, labels), self.resources.workers, spread=False)
-        source |= {"scorer": {"name": scorer.name, "edge": round(edge, 6), **scorer.provenance}, "embedder": embedder}
-        return self._finish(candidates, scores, kept, labels, names, tally.df.sum(axis=1), source, core)
+        grams = candidates.take(rows)
+        core = select_core(grams, scorer.reading_rules, is_eligible=scores[rows] >= scorer.core_floor)
+        labels, medoids, embedder = self._cluster(grams, settings["similarity"], core)
+        tally = tally_occurrences(corpus, table, grams.label_grams(table, labels), self.resources.workers, spread=False)
+        source |= {"scorer": {"name": scorer.name, "edge": round(lowest, 6), **scorer.provenance}, "embedder": embedder}
+        return self._build(candidates, scores, rows, labels, medoids, tally.df.sum(axis=1), source, core)
 
-    def _by_cluster_df(self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict) -> tuple:
-        """HICRA §2.1: cluster every gram, rank clusters by ClusterDF, keep the top share with all their grams.
+    def _choose_by_cluster_df(
+        self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict[str, Any]
+    ) -> tuple[Lexicon, MiningRecords]:
+        """Cluster all candidates, rank clusters by ClusterDF and keep the top share with all their grams (HICRA §2.1).
 
-        What the paper leaves open: the embedder, the clustering rule and its threshold, the least df. A
-        gram that joins no community is a cluster of its own.
+        The paper does not state the embedder, the clustering rule, its threshold and the least df. A gram in no
+        community is a cluster of its own.
         """
         settings = source["config"]
-        labels, names, embedder = self._cluster(candidates, settings["similarity"])
-        tally = walk(corpus, table, candidates.labels(table, labels), self.resources.workers, spread=False)
-        df = tally.df.sum(axis=1)
-        top, _ = keep_top(df.astype(float), names, settings["top"])
-        place = np.full(len(names), -1)
-        place[top] = np.arange(len(top))
-        kept = np.flatnonzero(place[labels] >= 0)
-        source |= {"scorer": {"name": "cluster-df", "clusters": len(names)}, "embedder": embedder}
-        scores = df[labels] / max(int(table.n_docs.sum()), 1)
-        names = [names[cluster] for cluster in top.tolist()]
-        core = reading_list(candidates.take(kept))
-        return self._finish(candidates, scores, kept, place[labels[kept]], names, df[top], source, core)
+        labels, medoids, embedder = self._cluster(candidates, settings["similarity"])
+        tally = tally_occurrences(
+            corpus, table, candidates.label_grams(table, labels), self.resources.workers, spread=False
+        )
+        cluster_df = tally.df.sum(axis=1)
+        top, _ = keep_top(cluster_df.astype(float), medoids, settings["top"])
+        rank = np.full(len(medoids), -1)
+        rank[top] = np.arange(len(top))
+        rows = np.flatnonzero(rank[labels] >= 0)
+        source |= {"scorer": {"name": "cluster-df", "clusters": len(medoids)}, "embedder": embedder}
+        scores = cluster_df[labels] / max(int(table.n_docs.sum()), 1)
+        top_medoids = [medoids[cluster] for cluster in top.tolist()]
+        core = select_core(candidates.take(rows))
+        return self._build(candidates, scores, rows, rank[labels[rows]], top_medoids, cluster_df[top], source, core)
 
-    def _finish(self, candidates, scores, kept, labels, names, cluster_df, source, core) -> tuple[Lexicon, Found]:
-        """Build the lexicon of the kept grams; `core` marks those that are for reading."""
-        grams = candidates.take(kept)
-        members: list[list[Gram]] = [[] for _ in names]
-        df = grams.df_total.tolist()
+    def _build(
+        self,
+        candidates: Candidates,
+        scores: FloatArray,
+        rows: IntArray,
+        labels: IntArray,
+        medoids: Sequence[str],
+        cluster_df: IntArray,
+        source: dict[str, Any],
+        core: BoolArray,
+    ) -> tuple[Lexicon, MiningRecords]:
+        """Build the lexicon of the candidates in `rows`; `labels` and `core` have one value for each of them."""
+        grams = candidates.take(rows)
+        members: list[list[Gram]] = [[] for _ in medoids]
+        df, gram_scores = grams.df_total.tolist(), scores[rows].tolist()
         for row, text in enumerate(grams.texts):
             members[labels[row]].append(
                 Gram(
@@ -260,85 +283,95 @@ class Miner:
                     count=int(grams.count[row]),
                     df_correct=int(grams.df[row, CORRECT]),
                     df_wrong=int(grams.df[row, WRONG]),
-                    score=float(scores[kept[row]]),
+                    score=gram_scores[row],
                     core=bool(core[row]),
                 )
             )
         clusters = [
             Cluster(
                 id=0,
-                grams=tuple(own),
-                df=int(cluster_df[place]),
-                medoid=names[place],
-                move=cluster_move((gram.words, gram.df) for gram in own),
-                score=sum(gram.score for gram in sorted(own, key=lambda gram: gram.text)) / len(own),
+                grams=tuple(cluster_grams),
+                df=int(cluster_df[label]),
+                medoid=medoids[label],
+                move=find_cluster_move((gram.words, gram.df or 0) for gram in cluster_grams),
+                score=_mean_score(cluster_grams),
             )
-            for place, own in enumerate(members)
+            for label, cluster_grams in enumerate(members)
         ]
-        counts = {"candidates": len(candidates), "grams": len(kept), "core": int(core.sum()), "clusters": len(clusters)}
+        counts = {"candidates": len(candidates), "grams": len(rows), "core": int(core.sum()), "clusters": len(clusters)}
         lexicon = Lexicon.build(self.config.name, clusters, source | {"counts": counts})
-        rank = {cluster.medoid: cluster.id for cluster in lexicon.clusters}
-        of_row = np.array([rank[names[label]] for label in labels])
-        return lexicon, Found(candidates, scores, kept, of_row, core, counts=counts)
+        id_of_medoid = {cluster.medoid: cluster.id for cluster in lexicon.clusters}
+        cluster_ids = np.array([id_of_medoid[medoids[label]] for label in labels])
+        return lexicon, MiningRecords(candidates, scores, rows, cluster_ids, core, counts=counts)
 
-    def _examples(self, corpus: Corpus, table: GramTable) -> dict[int, list[Example]]:
-        """Uses of each cluster's medoid."""
-        candidates = self.found_.candidates
-        row_of = {text: row for row, text in enumerate(candidates.texts)}
-        medoid_texts = [cluster.medoid for cluster in self.lexicon_.clusters]
-        label = np.full(len(candidates), -1, np.int32)
-        label[[row_of[text] for text in medoid_texts]] = np.arange(len(medoid_texts))
-        uses = find_examples(corpus, table, candidates.labels(table, label), medoid_texts)
-        return dict(enumerate(uses))
+    def _find_examples(self, corpus: Corpus, table: GramTable) -> dict[int, list[GramExample]]:
+        """Return uses of the medoid of each cluster, by cluster id."""
+        candidates = self.records_.candidates
+        row_of_text = {text: row for row, text in enumerate(candidates.texts)}
+        medoids = [cluster.medoid for cluster in self.lexicon_.clusters]
+        labels = np.full(len(candidates), -1, np.int32)
+        labels[[row_of_text[text] for text in medoids]] = np.arange(len(medoids))
+        examples = find_examples(corpus, table, candidates.label_grams(table, labels), medoids)
+        return dict(enumerate(examples))
 
 
-def _centers(vectors: np.ndarray, labels: np.ndarray, grams: Candidates, core: np.ndarray | None) -> list[int]:
-    """Row of each cluster's medoid among the members that read best."""
+def _mean_score(grams: Sequence[Gram]) -> float:
+    """Return the mean score, summed in the order of the texts so that the order of the grams cannot change a bit."""
+    return sum(gram.score or 0.0 for gram in sorted(grams, key=lambda gram: gram.text)) / len(grams)
+
+
+def _choose_medoids(vectors: Float32Array, labels: IntArray, grams: Candidates, core: BoolArray | None) -> list[int]:
+    """Return the row of each cluster's medoid among its most readable members: core, complete phrase, any."""
     rules = ReadingRules()
-    reads = np.array([is_complete(grams, row, rules) for row in range(len(grams))], np.int8)
+    readability = np.array([is_complete_phrase(grams, row, rules) for row in range(len(grams))], np.int8)
     if core is not None:
-        reads += core
-    best = np.zeros(int(labels.max(initial=-1)) + 2, np.int8)  # the last entry is for label -1
-    np.maximum.at(best, labels, reads)
-    return medoids(vectors, np.where(reads == best[labels], labels, -1), keys=grams.texts).tolist()
+        readability += core
+    best = np.zeros(int(labels.max(initial=-1)) + 2, np.int8)  # the last row is for label -1
+    np.maximum.at(best, labels, readability)
+    medoid_rows: list[int] = find_medoids(
+        vectors, np.where(readability == best[labels], labels, -1), keys=grams.texts
+    ).tolist()
+    return medoid_rows
 
 
-class _DigestSum:
-    """Digest of a multiset of traces: the sum of their digests modulo 2**256, so that order cannot matter."""
+class _TraceDigests:
+    """Digest of a multiset of traces: the sum of their digests modulo 2**256, so that order does not matter."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.total, self.n = 0, 0
 
     def add(self, trace: Trace) -> int:
-        """Take in a trace; returns 64 bits of its own digest."""
-        own = hashlib.sha256()
-        for fact in (trace.id, trace.text, trace.prompt, trace.group, trace.model, _dataset(trace)):
+        """Add a trace; return 64 bits of its own digest. Raise `InputError` if a text has a lone surrogate."""
+        trace_hash = hashlib.sha256()
+        for text in (trace.id, trace.text, trace.prompt, trace.group, trace.model, _dataset(trace)):
             try:
-                raw = b"" if fact is None else fact.encode()
+                text_bytes = b"" if text is None else text.encode()
             except UnicodeEncodeError:
                 raise InputError(
-                    f"trace {trace.id!r} holds a lone surrogate, which is no character; replace it or leave it out"
+                    f"trace {trace.id!r} has a lone surrogate, which is not a character; replace it or leave it out"
                 ) from None
-            own.update(b"%d:" % (-1 if fact is None else len(raw)))  # lengths keep neighbors apart
-            own.update(raw)
-        own.update(str(trace.correct).encode())
-        own = own.digest()
-        self.total = (self.total + int.from_bytes(own, "big")) % (1 << 256)
+            trace_hash.update(b"%d:" % (-1 if text is None else len(text_bytes)))  # lengths keep neighbors apart
+            trace_hash.update(text_bytes)
+        trace_hash.update(str(trace.correct).encode())
+        digest = trace_hash.digest()
+        self.total = (self.total + int.from_bytes(digest, "big")) % (1 << 256)
         self.n += 1
-        return int.from_bytes(own[:8], "big")
+        return int.from_bytes(digest[:8], "big")
 
     def summary(self) -> dict[str, object]:
-        """For a lexicon's source."""
+        """Return the count and the digest, for a lexicon's source."""
         return {"traces": self.n, "digest": f"{self.total:064x}"}
 
 
 def _dataset(trace: Trace) -> str | None:
-    value = trace.meta.get("dataset") if trace.meta else None
-    return value if isinstance(value, str) else None
+    name = trace.meta.get("dataset") if trace.meta else None
+    return name if isinstance(name, str) else None
 
 
-def _documents(traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _DigestSum) -> Iterator[Document]:
-    """Traces as documents: cut to `max_chars` at a space, outcome, facets."""
+def _iter_documents(
+    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _TraceDigests
+) -> Iterator[Document]:
+    """Yield traces as documents, cut to `max_chars` at a space, and add them to `digests`."""
     for trace in traces:
         if correct_only and trace.correct is not True:
             continue
@@ -347,19 +380,21 @@ def _documents(traces: Iterable[Trace], correct_only: bool, max_chars: int, dige
         problem = trace.prompt if trace.prompt is not None else trace.group
         if problem is not None and len(problem) > 32:
             problem = hashlib.blake2b(problem.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        yield Document(_cut(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key)
+        yield Document(
+            _cut_text(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key
+        )
 
 
-def _cut(text: str, max_chars: int) -> str:
-    """The first `max_chars` characters, ending at a space if one is near, so that no word is cut in two."""
+def _cut_text(text: str, max_chars: int) -> str:
+    """Return the first `max_chars` characters, up to a space if one is near, so that no word is cut in two."""
     if len(text) <= max_chars:
         return text
-    near = max(0, max_chars - LONGEST_WORD)  # scripts without spaces must not lose more than a word
-    space = max(text.rfind(" ", near, max_chars), text.rfind("\n", near, max_chars))
+    first = max(0, max_chars - LONGEST_WORD)  # scripts without spaces must not lose more than a word
+    space = max(text.rfind(" ", first, max_chars), text.rfind("\n", first, max_chars))
     return text[: space if space > 0 else max_chars]
 
 
-def _no_traces(config: MiningConfig, settings: Mapping) -> str:
+def _no_traces_message(config: MiningConfig, settings: Mapping[str, Any]) -> str:
     if settings["correct_only"]:
-        return f"no trace is known to be correct, and method {config.method!r} mines correct ones only"
+        return f"no trace is known to be correct, and method {config.method!r} mines correct traces only"
     return "there are no traces to mine"

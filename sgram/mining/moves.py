@@ -1,6 +1,6 @@
-"""Which move a gram makes, by cue phrases. Knows nothing about counts or vectors.
+"""The move of a gram, by the cue phrases of data/moves.json.
 
-A stand-in that can be read and edited (data/moves.json), not a classifier: it names, it does not choose.
+The cues name moves; they do not choose which grams are strategic. The file can be read and edited.
 """
 
 from collections import Counter
@@ -17,38 +17,50 @@ OTHER = "other"
 
 
 @cache
-def packaged_cues() -> Mapping[tuple[str, ...], str]:
-    """The cues of data/moves.json: words -> move; a cue listed twice belongs to the first move."""
+def load_cues() -> Mapping[tuple[str, ...], str]:
+    """Return the cues of data/moves.json: words -> move. A cue listed twice has the first of its moves.
+
+    Raise `ValueError` if the file has an unknown move.
+    """
     cues: dict[tuple[str, ...], str] = {}
     for move, phrases in orjson.loads(data_path("moves.json").read_bytes())["cues"].items():
         if move not in MOVES:
-            raise ValueError(f"data/moves.json names an unknown move, {move!r}")
+            raise ValueError(f"data/moves.json: unknown move {move!r}; expected one of {', '.join(MOVES)}")
         for phrase in phrases:
             cues.setdefault(gram_words(phrase), move)
     return cues
 
 
 @cache
-def _precedence() -> Mapping[str, int]:
-    return {move: place for place, move in enumerate(dict.fromkeys(packaged_cues().values()))}
+def _move_ranks() -> Mapping[str, int]:
+    return {move: rank for rank, move in enumerate(dict.fromkeys(load_cues().values()))}
 
 
-def move_of(words: Sequence[str]) -> str:
-    """Move of the longest cue inside `words`; among equals, of the move listed first; else "other"."""
-    cues, precedence = packaged_cues(), _precedence()
+def find_move(words: Sequence[str]) -> str:
+    """Return the move of the longest cue inside `words`; among equal lengths, the move listed first; else "other".
+
+    >>> find_move(["let", "me", "check", "this"])
+    'verification'
+    """
+    cues, ranks = load_cues(), _move_ranks()
     for n in range(min(len(words), MAX_WORDS), 0, -1):
-        found = {cues.get(tuple(words[at : at + n])) for at in range(len(words) - n + 1)} - {None}
-        if found:
-            return min(found, key=precedence.__getitem__)
+        grams = (tuple(words[start : start + n]) for start in range(len(words) - n + 1))
+        moves = {cues[gram] for gram in grams if gram in cues}
+        if moves:
+            return min(moves, key=ranks.__getitem__)
     return OTHER
 
 
-def cluster_move(grams: Iterable[tuple[Sequence[str], int]]) -> str:
-    """Move with the largest sum of df over (words, df) of a cluster's grams; "other" only if none has a cue."""
+def find_cluster_move(grams: Iterable[tuple[Sequence[str], int]]) -> str:
+    """Return the move with the largest sum of df over (words, df) of a cluster's grams; "other" only if no cue fits.
+
+    >>> find_cluster_move([(["wait"], 5), (["let", "me", "check"], 3), (["check", "again"], 4)])
+    'verification'
+    """
     votes: Counter[str] = Counter()
     for words, df in grams:
-        votes[move_of(words)] += df
+        votes[find_move(words)] += df
     votes.pop(OTHER, None)
     if not votes:
         return OTHER
-    return max(votes, key=lambda move: (votes[move], -_precedence()[move]))
+    return max(votes, key=lambda move: (votes[move], -_move_ranks()[move]))

@@ -1,151 +1,178 @@
-"""Where chosen grams occur in a corpus: one walk, many uses. Knows nothing about why grams were chosen.
+"""Where labeled grams occur in a corpus: one pass over the word ids counts occurrences, documents and facets.
 
-The walker follows a trie of word ids from every position, so its cost hardly grows with the number of grams.
+The pass follows a trie of word ids from every position, so its cost hardly depends on the number of grams.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
 
-from sgram.mining.corpus import Corpus
-from sgram.mining.count import GramTable, _mix
+from sgram.array_types import AnyArray, ByteArray, Int32Array, IntArray, UInt64Array
+from sgram.compiling import kernel
+from sgram.mining.corpus import Corpus, Shard
+from sgram.mining.count import GramTable, mix_key
 from sgram.scan import BREAK
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
-MOST_VALUES = 1 << 14
-"""Bits that a facet may take for each label: 2 KiB."""
+MAX_FACET_BITS = 1 << 14
+"""Bits of a facet for each label: 2 KiB."""
+
+TrieArrays = tuple[UInt64Array, Int32Array, Int32Array]
+"""`slots`, `nodes` and `label` of a `Trie`, for compiled functions."""
 
 
 @dataclass(slots=True)
 class Trie:
-    """Chosen grams of a table as nodes; node w < len(words) is the one-word gram w."""
+    """Labeled grams of a table as nodes; node w < len(words) is the one-word gram w."""
 
-    slots: np.ndarray
+    slots: UInt64Array
     """Open-addressing table of (parent node << 32 | word) -> row in `nodes`."""
-    nodes: np.ndarray
-    label: np.ndarray
-    """Label of each node, -1 for a node that only leads on."""
+    nodes: Int32Array
+    label: Int32Array
+    """Label of each node, -1 for a node that is only the beginning of a labeled gram."""
 
     @classmethod
-    def build(cls, table: GramTable, labels: list[np.ndarray]) -> "Trie":
-        """A trie of the table's grams; ``labels[n-1]`` labels its n-grams, -1 for those not chosen.
+    def build(cls, table: GramTable, labels: Sequence[Int32Array]) -> "Trie":
+        """Build the trie of the grams of `table` that have a label.
 
-        Several grams may share a label.
+        ``labels[n-1]`` holds the label of each n-gram, -1 for none. Several grams may have the same label.
         """
-        needed = [label >= 0 for label in labels]
-        for n in range(len(table.levels) - 1, 0, -1):  # whatever leads to a chosen gram is a node
-            needed[n - 1] = needed[n - 1].copy()
-            needed[n - 1][table.levels[n].prefix[needed[n]]] = True
-        node_of = [np.arange(len(table.words), dtype=np.int32)]
-        label, keys = [labels[0].astype(np.int32)], []
+        is_node = [level_labels >= 0 for level_labels in labels]
+        for n in range(len(table.levels) - 1, 0, -1):  # every beginning of a labeled gram is a node
+            is_node[n - 1] = is_node[n - 1].copy()
+            is_node[n - 1][table.levels[n].prefix[is_node[n]]] = True
+        node_of_row = [np.arange(len(table.words), dtype=np.int32)]
+        node_labels, keys = [labels[0].astype(np.int32)], []
         next_node = len(table.words)
         for n in range(1, len(table.levels)):
-            rows = np.flatnonzero(needed[n])
+            rows = np.flatnonzero(is_node[n])
             level = table.levels[n]
-            node = np.full(len(level), -1, np.int32)
-            node[rows] = np.arange(next_node, next_node + len(rows), dtype=np.int32)
-            parent = node_of[n - 1][level.prefix[rows]].astype(np.uint64)
-            keys.append(parent << np.uint64(32) | level.last[rows].astype(np.uint64))
-            label.append(labels[n][rows].astype(np.int32))
-            node_of.append(node)
+            nodes = np.full(len(level), -1, np.int32)
+            nodes[rows] = np.arange(next_node, next_node + len(rows), dtype=np.int32)
+            parents = node_of_row[n - 1][level.prefix[rows]].astype(np.uint64)
+            keys.append(parents << np.uint64(32) | level.last[rows].astype(np.uint64))
+            node_labels.append(labels[n][rows].astype(np.int32))
+            node_of_row.append(nodes)
             next_node += len(rows)
         all_keys = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
-        slots, nodes = _build_slots(all_keys, len(table.words))
-        return cls(slots, nodes, np.concatenate(label))
+        slots, slot_nodes = _build_slots(all_keys, len(table.words))
+        return cls(slots, slot_nodes, np.concatenate(node_labels))
+
+    @property
+    def arrays(self) -> TrieArrays:
+        """The three arrays, for compiled functions."""
+        return self.slots, self.nodes, self.label
 
 
-@njit(nogil=True, cache=True)
-def _build_slots(keys, first_node):
+@kernel()
+def _build_slots(keys: UInt64Array, first_node: int) -> tuple[UInt64Array, Int32Array]:
+    """Return the hash table of the keys of nodes `first_node`, `first_node` + 1, ..."""
     capacity = 64
     while capacity < 3 * keys.shape[0]:
         capacity *= 2
     slots = np.full(capacity, EMPTY, np.uint64)
     nodes = np.zeros(capacity, np.int32)
-    low = np.uint64(capacity - 1)
+    slot_mask = np.uint64(capacity - 1)
     for row in range(keys.shape[0]):
-        slot = np.int64(_mix(keys[row]) & low)
+        slot = np.int64(mix_key(keys[row]) & slot_mask)
         while slots[slot] != EMPTY:
-            slot = (slot + 1) & np.int64(low)
+            slot = (slot + 1) & np.int64(slot_mask)
         slots[slot] = keys[row]
         nodes[slot] = first_node + row
     return slots, nodes
 
 
-@njit(nogil=True, cache=True)
-def _step(slots, nodes, node, word):
-    low = np.uint64(slots.shape[0] - 1)
+@kernel()
+def step_trie(slots: UInt64Array, nodes: Int32Array, node: int, word: int) -> np.int32:
+    """Return the child of `node` by `word`, -1 if there is none."""
+    slot_mask = np.uint64(slots.shape[0] - 1)
     key = np.uint64(node) << np.uint64(32) | np.uint64(word)
-    slot = np.int64(_mix(key) & low)
+    slot = np.int64(mix_key(key) & slot_mask)
     while slots[slot] != EMPTY:
         if slots[slot] == key:
-            return nodes[slot]
-        slot = (slot + 1) & np.int64(low)
+            return np.int32(nodes[slot])
+        slot = (slot + 1) & np.int64(slot_mask)
     return np.int32(-1)
 
 
-@njit(nogil=True, cache=True)
-def _walk_shard(ids, doc_ends, map_of, trie, sides, facets, first_bytes, tally):
-    """Add one shard to `tally`, arrays (df, places, seen, bits); see `Tally`.
+_TallyArrays = tuple[IntArray, IntArray, Int32Array, ByteArray]
 
-    `facets` int32 (documents, F): each document's value of each facet, -1 for none; `first_bytes` where each
-    facet's bits begin in a row of `bits`, uint8 (n, bytes).
+
+@kernel()
+def _tally_shard(
+    ids: Int32Array,
+    doc_ends: IntArray,
+    new_ids: Int32Array,
+    trie: TrieArrays,
+    sides: npt.NDArray[np.int8],
+    facets: Int32Array,
+    first_bytes: IntArray,
+    tally: _TallyArrays,
+) -> None:
+    """Add one shard to `tally`, arrays (df, positions, last document, facet bits); see `Tally`.
+
+    `facets`, (documents, F), holds the bit of each document's value of each facet, -1 for none; `first_bytes` is where
+    the bits of each facet begin in a row of the facet bits, (n, bytes).
     """
-    slots, nodes, label_of = trie
-    df, places, seen, bits = tally
-    seen[:] = -1
+    slots, nodes, label_of_node = trie
+    df, positions, last_doc, bits = tally
+    last_doc[:] = -1
     n_facets = facets.shape[1]
     begin = 0
     for doc in range(doc_ends.shape[0]):
         end = doc_ends[doc]
-        for at in range(begin, end):
-            if ids[at] == BREAK:
+        for start in range(begin, end):
+            if ids[start] == BREAK:
                 continue
-            node = map_of[ids[at]]
-            ahead = at
+            node = new_ids[ids[start]]
+            last = start
             while node >= 0:
-                label = label_of[node]
+                label = label_of_node[node]
                 if label >= 0:
-                    places[label, 0] += 1
-                    places[label, 1] += at == 0 or ids[at - 1] == BREAK
-                    places[label, 2] += ahead + 1 >= end or ids[ahead + 1] == BREAK
-                    if seen[label] != doc:
-                        seen[label] = doc
+                    positions[label, 0] += 1
+                    positions[label, 1] += start == 0 or ids[start - 1] == BREAK
+                    positions[label, 2] += last + 1 >= end or ids[last + 1] == BREAK
+                    if last_doc[label] != doc:
+                        last_doc[label] = doc
                         df[label, sides[doc]] += 1
                         for facet in range(n_facets):
-                            value = facets[doc, facet]
-                            if value >= 0:
-                                bits[label, first_bytes[facet] + (value >> 3)] |= np.uint8(1 << (value & 7))
-                ahead += 1
-                if ahead >= end or ids[ahead] == BREAK:
+                            bit = facets[doc, facet]
+                            if bit >= 0:
+                                bits[label, first_bytes[facet] + (bit >> 3)] |= np.uint8(1 << (bit & 7))
+                last += 1
+                if last >= end or ids[last] == BREAK:
                     break
-                word = map_of[ids[ahead]]
+                word = new_ids[ids[last]]
                 if word < 0:
                     break
-                node = _step(slots, nodes, node, word)
+                node = step_trie(slots, nodes, node, word)
         begin = end
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a walk found for each label, rows = labels."""
+    """Occurrences of each label; row i is label i."""
 
-    df: np.ndarray
-    """Documents that hold the label, by side of the document, int64 (n, 3)."""
-    places: np.ndarray
-    """Occurrences: all, sentence-initial, sentence-final, int64 (n, 3)."""
-    spread: np.ndarray
-    """Distinct values of each facet among those documents, int64 (n, F); exact up to `MOST_VALUES` values, beyond
-    that a lower bound (values share bits by hash)."""
+    df: IntArray
+    """Documents that contain the label, by side of the document, (n, 3)."""
+    positions: IntArray
+    """Occurrences: all, at the beginning of a sentence, at the end of a sentence, (n, 3)."""
+    spread: IntArray
+    """Distinct values of each facet among those documents, (n, F).
+
+    Exact up to `MAX_FACET_BITS` values; beyond, a lower bound (values share bits by hash).
+    """
 
 
-def walk(
+def tally_occurrences(
     corpus: Corpus,
     table: GramTable,
-    labels: list[np.ndarray],
+    labels: Sequence[Int32Array],
     workers: int = 1,
     *,
     sides: str | None = None,
@@ -153,19 +180,19 @@ def walk(
 ) -> Tally:
     """Tally the labeled grams of `table` over `corpus`.
 
-    ``labels[n-1]`` gives each n-gram its label or -1. `sides` names the store's arrays ``{sides}-{shard}``
-    of each document's side (0, 1, 2); without it a document's side is its outcome. Without
-    `spread` facets are left out.
+    ``labels[n-1]`` holds the label of each n-gram, -1 for none. `sides` names arrays ``{sides}-{shard}`` of the store
+    with the side (0, 1, 2) of each document; by default a document's side is its outcome. Without `spread`, facets are
+    not counted.
     """
     trie = Trie.build(table, labels)
-    n_labels = 1 + max((int(label.max(initial=-1)) for label in labels), default=-1)
-    map_of = word_map(corpus, table)
-    renamed = [_bit_of(values) for values in corpus.facet_values] if spread else []
-    widths = [-(-int(rename.max(initial=-1) + 1) // 8) for rename in renamed]
+    n_labels = 1 + max((int(level_labels.max(initial=-1)) for level_labels in labels), default=-1)
+    new_ids = map_words(corpus, table)
+    facet_bits = [_assign_bits(facet_ids) for facet_ids in corpus.facet_values] if spread else []
+    widths = [-(-int(bits.max(initial=-1) + 1) // 8) for bits in facet_bits]
     first_bytes = np.cumsum([0, *widths])
     store = corpus.store
 
-    def tally_of(shards):
+    def tally_shards(shards: list[Shard]) -> _TallyArrays:
         tally = (
             np.zeros((n_labels, 3), np.int64),
             np.zeros((n_labels, 3), np.int64),
@@ -174,18 +201,18 @@ def walk(
         )
         for shard in shards:
             number = shard.number
-            side = store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8)
-            values = store.get(f"facets-{number}")
-            facets = np.full((shard.n_docs, len(renamed)), -1, np.int32)
-            for facet, rename in enumerate(renamed):
-                known = values[:, facet] >= 0
-                facets[known, facet] = rename[values[known, facet]]
-            _walk_shard(
+            doc_sides = store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8)
+            facet_ids = store.get(f"facets-{number}")
+            facets = np.full((shard.n_docs, len(facet_bits)), -1, np.int32)
+            for facet, bits in enumerate(facet_bits):
+                has_value = facet_ids[:, facet] >= 0
+                facets[has_value, facet] = bits[facet_ids[has_value, facet]]
+            _tally_shard(
                 store.get(f"ids-{number}"),
                 store.get(f"ends-{number}"),
-                map_of[store.get(f"words-map-{number}")],
-                (trie.slots, trie.nodes, trie.label),
-                side,
+                new_ids[store.get(f"words-map-{number}")],
+                trie.arrays,
+                doc_sides,
                 facets,
                 first_bytes,
                 tally,
@@ -193,32 +220,33 @@ def walk(
         return tally
 
     with ThreadPoolExecutor(workers) as pool:
-        tallies = list(pool.map(tally_of, [corpus.shards[part::workers] for part in range(workers)]))
-    df, places, _, bits = tallies[0]
-    for other in tallies[1:]:
-        df += other[0]
-        places += other[1]
-        bits |= other[3]
-    counts = [
+        tallies = list(pool.map(tally_shards, [corpus.shards[part::workers] for part in range(workers)]))
+    df, positions, _, bits = tallies[0]
+    for part_df, part_positions, _, part_bits in tallies[1:]:
+        df += part_df
+        positions += part_positions
+        bits |= part_bits
+    n_values = [
         np.bitwise_count(bits[:, first:last]).sum(axis=1, dtype=np.int64) for first, last in pairwise(first_bytes)
     ]
-    return Tally(df, places, np.stack(counts, axis=1) if counts else np.zeros((n_labels, 0), np.int64))
+    return Tally(df, positions, np.stack(n_values, axis=1) if n_values else np.zeros((n_labels, 0), np.int64))
 
 
-def _bit_of(values: dict[str, int]) -> np.ndarray:
-    """Bit of each value of a facet: its own up to `MOST_VALUES` values, else a hash of the value."""
-    if len(values) <= MOST_VALUES:
-        return np.arange(len(values), dtype=np.int32)
+def _assign_bits(facet_ids: dict[str, int]) -> Int32Array:
+    """Return the bit of each value of a facet: one each up to `MAX_FACET_BITS` values, else a hash of the value."""
+    if len(facet_ids) <= MAX_FACET_BITS:
+        return np.arange(len(facet_ids), dtype=np.int32)
     hashes = [
-        int.from_bytes(blake2b(value.encode("utf-8", "surrogatepass"), digest_size=4).digest()) for value in values
+        int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest()) for name in facet_ids
     ]
-    return (np.array(hashes) % MOST_VALUES).astype(np.int32)
+    bits: AnyArray = np.array(hashes) % MAX_FACET_BITS
+    return bits.astype(np.int32)
 
 
-def word_map(corpus: Corpus, table: GramTable) -> np.ndarray:
-    """Map from a word's place in the corpus's vocabulary to its id in `table`, or -1."""
-    rank = {word.encode("utf-8", "surrogatepass"): place for place, word in enumerate(table.words)}
-    map_of = np.full(len(corpus.words), -1, np.int32)
-    for word, place in corpus.words.items():
-        map_of[place] = rank.get(word, -1)
-    return map_of
+def map_words(corpus: Corpus, table: GramTable) -> Int32Array:
+    """Return for each word id of the corpus's vocabulary its id in `table`, or -1."""
+    table_ids = {word.encode("utf-8", "surrogatepass"): word_id for word_id, word in enumerate(table.words)}
+    new_ids = np.full(len(corpus.words), -1, np.int32)
+    for word, word_id in corpus.words.items():
+        new_ids[word_id] = table_ids.get(word, -1)
+    return new_ids

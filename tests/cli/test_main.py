@@ -9,7 +9,7 @@ import pytest
 import sgram
 from sgram import errors
 from sgram.cli import app, main
-from sgram.mining.run import Job
+from sgram.mining.run import MiningJob
 from tests.builders.paths import ROOT
 
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
@@ -35,7 +35,7 @@ def failing(monkeypatch, tmp_path):
         def raise_it(*_, **__):
             raise error
 
-        monkeypatch.setattr(Job, "run", raise_it)
+        monkeypatch.setattr(MiningJob, "run", raise_it)
         return ["mine", str(SAMPLE), "--runs", str(tmp_path)]
 
     return fail

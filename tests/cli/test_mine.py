@@ -157,7 +157,7 @@ def test_models_can_be_contrasted(place, capsys):
     assert contrast["wait"] > contrast["so"]
     code, _, err = mine(capsys, SAMPLE, "--contrast-models", "zzz")
     assert (code, err.count("\n")) == (2, 1)
-    assert "models here: sample-searcher, sample-terse, sample-textbook" in err
+    assert "models in the input: sample-searcher, sample-terse, sample-textbook" in err
 
 
 def test_conditions_and_a_background_are_taken(place, capsys):
@@ -227,20 +227,20 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
     ("arguments", "sentence"),
     [
         (["--whre", "x"], "unknown option --whre; see sgram mine --help"),
-        (["--method", "foo"], "unknown method 'foo'; one of sgram, paper"),
-        (["--top", "0"], "top is a share in (0, 1] or a number of at least 1, not 0"),
-        (["--top", "2.5"], "top is a share in (0, 1] or a number of at least 1, not 2.5"),
-        (["--top", "-1"], "top is a share in (0, 1] or a number of at least 1, not -1.0"),
-        (["--top", "nan"], "top is a share in (0, 1] or a number of at least 1, not nan"),
+        (["--method", "foo"], "unknown method 'foo'; expected sgram or paper"),
+        (["--top", "0"], "top must be a share in (0, 1] or a whole number >= 1 (got 0)"),
+        (["--top", "2.5"], "top must be a share in (0, 1] or a whole number >= 1 (got 2.5)"),
+        (["--top", "-1"], "top must be a share in (0, 1] or a whole number >= 1 (got -1.0)"),
+        (["--top", "nan"], "top must be a share in (0, 1] or a whole number >= 1 (got nan)"),
         (["--top", "most"], "--top most is neither a share, such as 0.2, nor a number"),
-        (["--min-df", "0"], "min_df is at least 1, not 0"),
-        (["--min-words", "9"], "min_words 9 is more than max_words 6"),
-        (["--max-words", "9"], "max_words is at most 6, not 9"),
-        (["--similarity", "nan"], "similarity lies in (0, 1], not nan"),
-        (["--explained", "0"], "explained lies in (0, "),
-        (["--workers", "0"], "workers is at least 1, not 0"),
+        (["--min-df", "0"], "min_df must be >= 1 (got 0)"),
+        (["--min-words", "9"], "min_words must be <= max_words (got 9 and 6)"),
+        (["--max-words", "9"], "max_words must be <= 6 (got 9)"),
+        (["--similarity", "nan"], "similarity must be in (0, 1] (got nan)"),
+        (["--explained", "0"], "explained must be in (0, 2] "),
+        (["--workers", "0"], "workers must be >= 1 (got 0)"),
         (["--memory", "huge"], "invalid size 'huge': write bytes or a unit"),
-        (["--memory", "1MB"], "memory is at least 512MiB"),
+        (["--memory", "1MB"], "memory must be >= 512MiB"),
         (["--rows", "-3"], "--rows -3 means nothing"),
         (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
         (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
@@ -272,7 +272,7 @@ def test_an_unknown_embedder_is_told_in_one_sentence(capsys):
         main(["mine", str(SAMPLE), "--embedder", "nope"])
     out, err = capsys.readouterr()
     assert (left.value.code, out) == (2, "")
-    assert err.startswith("sgram: no embedder is called 'nope'; use auto")
+    assert err.startswith("sgram: unknown embedder 'nope'; use auto")
     assert err.count("\n") == 1
 
 
@@ -348,7 +348,7 @@ def test_texts_cannot_drive_the_terminal(evil, capsys):
     assert out.isascii()
     assert out[:-1].isprintable()
     _, _, err = mine(capsys, evil, "--contrast-models", "zzz")
-    assert "models here: sample-searcher\\x1b[2J[red], " in err
+    assert "models in the input: sample-searcher\\x1b[2J[red], " in err
 
 
 @pytest.mark.parametrize("name", ["in\x1b[2J\u202e.jsonl", "in\n[red]x.jsonl", "\x1b]0;x\x07"])

@@ -273,7 +273,7 @@ def test_a_unit_is_scored_by_its_best_gram_with_its_fold_left_out():
         occurrences = index.find(TEXTS)
         for fold in range(4):
             fitted = classifier_trainer.fit(fold, UNSET, {})
-            probability = fitted.shrunk(TEXTS, fitted.estimate(features_of(TEXTS)))
+            probability = fitted.shrink_to_labels(TEXTS, fitted.estimate(features_of(TEXTS)))
             for unit in np.flatnonzero(out.fold == fold).tolist():
                 grams = occurrences.gram[occurrences.unit == unit]
                 assert out.scores[unit] == (probability[grams].max() if len(grams) else -np.inf)
@@ -351,7 +351,7 @@ def test_the_classifier_separates_plans_from_steps_out_of_fold():
     # one unit in ten contradicts its label, so both rates are at most about 0.9
     assert out.average_precision > 0.75 > 2 * 0.33
     classifier = trainer(LabelSet("people", tuple(labeled(1)))).fit(None, UNSET, {})
-    probability = dict(zip(TEXTS, classifier.shrunk(TEXTS, classifier.estimate(features_of(TEXTS))), strict=True))
+    probability = dict(zip(TEXTS, classifier.shrink_to_labels(TEXTS, classifier.estimate(features_of(TEXTS))), strict=True))
     assert min(probability[text] for text in PLANS) > max(probability[text] for text in STEPS)
 
 
@@ -539,7 +539,7 @@ def mined():
         )
         for number in range(60)
     ]
-    return Miner(MiningConfig(min_problems=1)).candidates(traces)[0]
+    return Miner(MiningConfig(min_problems=1)).measure_candidates(traces)[0]
 
 
 CONFIG = FitConfig(min_grams=3, **EASY)

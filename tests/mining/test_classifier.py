@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram import read_traces
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest
 from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, classifier
@@ -22,15 +21,13 @@ from sgram.mining.config import SETTINGS
 from sgram.mining.features import STATS, Features
 from sgram.mining.select import LABELED, ReadingRules
 from sgram.text import NORMAL_FORM
-from tests.builders.mining_examples import candidates
-from tests.builders.paths import ROOT
+from tests.builders.mining_examples import make_candidates, sample_traces
 
-SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 BACKGROUND = Background({"wait": 1}, 7, 2, {"what": "short answers"})
 
 
-def tiny(**other):
-    """Two dense columns, two weighted names, one counted gram."""
+def small_classifier(**fields):
+    """Return a classifier with two dense columns, two weighted names, one counted gram."""
     return replace(
         GramClassifier(
             ("embedding", "words"),
@@ -46,14 +43,14 @@ def tiny(**other):
             {"default": 0.5, "f1": 0.4, "clean": 0.7},
             {"labels": [{"name": "people"}], "note": "é"},
         ),
-        **other,
+        **fields,
     )
 
 
-def of_words(**other):
-    """A classifier that weighs words only: "wait" much, "so" a little, everything else not."""
+def word_classifier(**fields):
+    """Return a classifier of words only: "wait" weighs much, "so" a little, all else nothing."""
     none = np.zeros(0)
-    return tiny(
+    return small_classifier(
         blocks=("words",),
         dense=(),
         mean=none,
@@ -63,7 +60,7 @@ def of_words(**other):
         bag={"w=wait": 2.0, "w=so": 0.5},
         intercept=-1.0,
         counts={},
-        **other,
+        **fields,
     )
 
 
@@ -77,47 +74,51 @@ def logistic(logit):
 def test_an_estimate_worked_out_by_hand():
     # Scaled: (3 - 1) / 2 = 1 and 0.5 / 1; -0.5 + 0.5 * 1 - 1 * 0.5 + 0.25 * 1**2 = -0.25; with 1.5 for "wait" 1.25.
     features = Features(("x", "y"), np.array([[3.0, 0.5]]), [("n=1", "w=wait")])
-    assert tiny().estimate(features).tolist() == pytest.approx([logistic(1.25)])
+    assert small_classifier().estimate(features).tolist() == pytest.approx([logistic(1.25)])
 
 
 def test_what_runs_off_the_scale_is_held_at_its_end():
     # (101 - 1) / 2 = 50 counts as 4, and -9 as -4, squares too: -0.5 + 0.5 * 4 + 4 + 0.25 * 16 = 9.5; "the" less 2.
     features = Features(("x", "y"), np.array([[101.0, -9.0], [9.0, -4.0]]), [("first=the",), ("first=the",)])
-    assert tiny().estimate(features).tolist() == pytest.approx([logistic(7.5)] * 2)
+    assert small_classifier().estimate(features).tolist() == pytest.approx([logistic(7.5)] * 2)
     assert CLIP == 4
 
 
 def test_a_name_without_a_weight_weighs_nothing():
     features = Features(("x", "y"), np.array([[1.0, 0.0]] * 2), [(), ("last=zebra", "w=zebra")])
-    assert tiny().estimate(features).tolist() == pytest.approx([logistic(-0.5)] * 2)
+    assert small_classifier().estimate(features).tolist() == pytest.approx([logistic(-0.5)] * 2)
 
 
 def test_the_estimate_gives_way_to_the_share_of_what_was_labeled():
     # 3 of 4 occurrences of "wait" are planning: (3 + 8 * 0.5) / (4 + 8); "so" was not labeled
-    assert tiny().shrunk(["wait", "so"], np.array([0.5, 0.3])).tolist() == pytest.approx([7 / 12, 0.3])
+    assert small_classifier().shrink_to_labels(["wait", "so"], np.array([0.5, 0.3])).tolist() == pytest.approx(
+        [7 / 12, 0.3]
+    )
     # 300 of 400 outweigh any estimate
-    much = tiny(counts={"wait": (300.0, 400.0)}).shrunk(["wait"], np.array([0.01]))
+    much = small_classifier(counts={"wait": (300.0, 400.0)}).shrink_to_labels(["wait"], np.array([0.01]))
     assert much.tolist() == pytest.approx([(300 + 0.08) / 408])
-    assert tiny().shrunk([], np.zeros(0)).shape == (0,)
+    assert small_classifier().shrink_to_labels([], np.zeros(0)).shape == (0,)
 
 
 def test_the_probability_is_the_shrunk_estimate_of_the_grams_features():
     # -1 + 2 for "wait", -1 + 2 + 0.5 for both, -1 for others; of 8 labeled "let me" none is planning: halved
-    made = replace(of_words(), counts={"let me": (0.0, 8.0)})
-    found = made.probability(candidates(["wait", "so wait", "let me", "the sum"]), BACKGROUND)
-    assert found.tolist() == pytest.approx([logistic(1), logistic(1.5), logistic(-1) / 2, logistic(-1)])
+    classifier = replace(word_classifier(), counts={"let me": (0.0, 8.0)})
+    probability = classifier.probability(make_candidates(["wait", "so wait", "let me", "the sum"]), BACKGROUND)
+    assert probability.tolist() == pytest.approx([logistic(1), logistic(1.5), logistic(-1) / 2, logistic(-1)])
 
 
 def test_no_grams_have_no_probabilities():
-    none = candidates([], (5, 0, 0), df=np.zeros((0, 3), np.int64))
-    assert of_words().probability(none, BACKGROUND).shape == (0,)
+    none = make_candidates([], (5, 0, 0), df=np.zeros((0, 3), np.int64))
+    assert word_classifier().probability(none, BACKGROUND).shape == (0,)
     assert GramClassifier.packaged().probability(none, BACKGROUND).shape == (0,)
 
 
 def test_other_features_than_those_of_the_training_are_refused():
     features = Features(("x",), np.zeros((1, 1)), [()])
-    with pytest.raises(UsageError, match="trained on 2 dense features, these are 1 others; the same embedder must"):
-        tiny().estimate(features)
+    with pytest.raises(
+        UsageError, match="trained on 2 dense features, but these 1 differ from them; install the same embedder"
+    ):
+        small_classifier().estimate(features)
 
 
 # -- the file -------------------------------------------------------------------------------------------
@@ -125,16 +126,16 @@ def test_other_features_than_those_of_the_training_are_refused():
 
 def test_a_saved_classifier_comes_back(tmp_path):
     path = tmp_path / "classifier.json"
-    tiny().save(path)
+    small_classifier().save(path)
     loaded = GramClassifier.load(path)
-    assert loaded.digest == tiny().digest
-    assert loaded.to_json() == tiny().to_json()
-    assert loaded.to_bytes() == path.read_bytes() == canonical_json(tiny().to_json()) + b"\n"
+    assert loaded.digest == small_classifier().digest
+    assert loaded.to_json() == small_classifier().to_json()
+    assert loaded.to_bytes() == path.read_bytes() == canonical_json(small_classifier().to_json()) + b"\n"
     assert digest(path.read_bytes().removesuffix(b"\n")) == loaded.digest
     for name in ("blocks", "dense", "bag", "intercept", "shrink", "counts", "thresholds", "source"):
-        assert getattr(loaded, name) == getattr(tiny(), name), name
+        assert getattr(loaded, name) == getattr(small_classifier(), name), name
     for name in ("mean", "scale", "weights", "square_weights"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(tiny(), name))
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(small_classifier(), name))
         assert getattr(loaded, name).dtype == np.float64
 
 
@@ -149,9 +150,9 @@ values = st.floats(-1e6, 1e6, allow_subnormal=False)
 )
 def test_saving_loses_nothing_after_six_digits_and_nothing_the_second_time(columns, bag, intercept, shrink):
     columns = np.array(columns).reshape(-1, 4).T
-    made = GramClassifier(
+    original = GramClassifier(
         ("embedding", "words"),
-        tuple(f"e{at}" for at in range(columns.shape[1])),
+        tuple(f"e{column}" for column in range(columns.shape[1])),
         *columns,
         bag,
         intercept,
@@ -159,24 +160,24 @@ def test_saving_loses_nothing_after_six_digits_and_nothing_the_second_time(colum
         {"wait": (1 / 3, 2 / 3)},
         dict.fromkeys(SETTINGS, 0.5),
     )
-    again = GramClassifier._of(json.loads(made.to_bytes()))
-    assert again.to_bytes() == made.to_bytes()
-    assert again.digest == made.digest
-    for kept, full in zip((again.mean, again.scale, again.weights, again.square_weights), columns, strict=True):
-        np.testing.assert_allclose(kept, full, rtol=5.1e-6)
+    again = GramClassifier._parse(json.loads(original.to_bytes()))
+    assert again.to_bytes() == original.to_bytes()
+    assert again.digest == original.digest
+    for rounded, full in zip((again.mean, again.scale, again.weights, again.square_weights), columns, strict=True):
+        np.testing.assert_allclose(rounded, full, rtol=5.1e-6)
     assert again.counts == {"wait": (0.333333, 0.666667)}
 
 
 def test_the_file_does_not_depend_on_the_order_of_its_names():
-    made = tiny(counts={"wait": (3.0, 4.0), "a": (1.0, 2.0)})
-    other = replace(
-        made,
-        bag=dict(reversed(made.bag.items())),
-        counts=dict(reversed(made.counts.items())),
-        thresholds=dict(reversed(made.thresholds.items())),
-        source=dict(reversed(made.source.items())),
+    first = small_classifier(counts={"wait": (3.0, 4.0), "a": (1.0, 2.0)})
+    second = replace(
+        first,
+        bag=dict(reversed(first.bag.items())),
+        counts=dict(reversed(first.counts.items())),
+        thresholds=dict(reversed(first.thresholds.items())),
+        source=dict(reversed(first.source.items())),
     )
-    assert made.to_bytes() == other.to_bytes()
+    assert first.to_bytes() == second.to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -198,17 +199,17 @@ def test_the_file_does_not_depend_on_the_order_of_its_names():
     ids=lambda change: next(iter(change)),
 )
 def test_whatever_differs_makes_another_digest(change):
-    assert tiny(**change).digest != tiny().digest
+    assert small_classifier(**change).digest != small_classifier().digest
 
 
 def test_two_classifiers_can_be_compared(tmp_path):
-    tiny().save(tmp_path / "a.json")
-    one, other = (GramClassifier.load(tmp_path / "a.json") for _ in range(2))
-    assert (one == other) in (True, False)
+    small_classifier().save(tmp_path / "a.json")
+    first, second = (GramClassifier.load(tmp_path / "a.json") for _ in range(2))
+    assert (first == second) in (True, False)
 
 
-def changed(*path, to):
-    """Change the entry of the document at `path`; None takes it out."""
+def change_at(*path, to):
+    """Return a function that sets the part of a document at `path`; None deletes it."""
 
     def change(document):
         *parents, last = path
@@ -224,50 +225,56 @@ def changed(*path, to):
 
 DAMAGED = "is damaged .*; train it again"
 FAULTS = {
-    "another format": (changed("format", to="sgram-lexicon"), 'is no classifier: wanted is .* "format": "sgram-class'),
-    "no format": (changed("format", to=None), "is no classifier: wanted is a JSON object"),
-    "a newer version": (changed("version", to=2), r"version 2 and words sgram-words-1, this sgram reads 1 .* train"),
-    "no version": (changed("version", to=None), "version None .* this sgram reads 1"),
-    "other words": (changed("words", to="sgram-words-0"), "words sgram-words-0, this .* sgram-words-1"),
+    "another format": (
+        change_at("format", to="sgram-lexicon"),
+        'is not a classifier: expected .* "format": "sgram-class',
+    ),
+    "no format": (change_at("format", to=None), "is not a classifier: expected a JSON object"),
+    "a newer version": (change_at("version", to=2), r"version 2 and words sgram-words-1; this sgram reads 1 .* train"),
+    "no version": (change_at("version", to=None), "version None .* this sgram reads 1"),
+    "other words": (change_at("words", to="sgram-words-0"), "words sgram-words-0; this .* sgram-words-1"),
     **{
-        f"no {name}": (changed(name, to=None), DAMAGED)
+        f"no {name}": (change_at(name, to=None), DAMAGED)
         for name in ("blocks", "dense", "bag", "intercept", "shrink", "counts", "thresholds", "source")
     },
     **{
-        f"no {name} of columns": (changed("dense", name, to=None), DAMAGED)
+        f"no {name} of columns": (change_at("dense", name, to=None), DAMAGED)
         for name in ("names", "mean", "scale", "weights", "square_weights")
     },
-    **{f"no threshold {name}": (changed("thresholds", name, to=None), DAMAGED) for name in SETTINGS},
-    "a null for a number": (changed("dense", "mean", to=[None, 0.0]), "a number is not finite"),
-    "nan as a text": (changed("intercept", to="nan"), "not finite"),
-    "inf as a text": (changed("bag", "w=wait", to="-inf"), "not finite"),
-    "a text for a number": (changed("dense", "weights", to=["much", 0.0]), DAMAGED),
-    "a number for columns": (changed("dense", "weights", to=1.0), DAMAGED),
-    "columns of columns": (changed("dense", "weights", to=[[1.0, 1.0], [1.0, 1.0]]), DAMAGED),
-    "columns too short": (changed("dense", "square_weights", to=[1.0]), "columns differ in length"),
-    "names too few": (changed("dense", "names", to=["x"]), "columns differ in length"),
-    "a negative scale": (changed("dense", "scale", to=[2.0, -1.0]), "a scale or shrink is not above 0"),
-    "a scale of 0": (changed("dense", "scale", to=[0.0, 1.0]), "a scale or shrink is not above 0"),
-    "a shrink of 0": (changed("shrink", to=0), "a scale or shrink is not above 0"),
-    "an unknown block": (changed("blocks", to=["words", "shape"]), "a block is not known"),
-    "other statistics": (changed("blocks", to=["stats", "words"]), "its statistics are others than this sgram's"),
-    "a list for a table": (changed("bag", to=[1.0]), DAMAGED),
-    "one count of two": (changed("counts", "wait", to=[3.0]), DAMAGED),
-    "three counts of two": (changed("counts", "wait", to=[3.0, 4.0, 5.0]), DAMAGED),
-    "a null count": (changed("counts", "wait", to=[3.0, None]), DAMAGED),
-    "a text for its source": (changed("source", to="people"), DAMAGED),
+    **{f"no threshold {name}": (change_at("thresholds", name, to=None), DAMAGED) for name in SETTINGS},
+    "a null for a number": (change_at("dense", "mean", to=[None, 0.0]), "a number is not finite"),
+    "nan as a text": (change_at("intercept", to="nan"), "not finite"),
+    "inf as a text": (change_at("bag", "w=wait", to="-inf"), "not finite"),
+    "a text for a number": (change_at("dense", "weights", to=["much", 0.0]), DAMAGED),
+    "a number for columns": (change_at("dense", "weights", to=1.0), DAMAGED),
+    "columns of columns": (change_at("dense", "weights", to=[[1.0, 1.0], [1.0, 1.0]]), DAMAGED),
+    "columns too short": (change_at("dense", "square_weights", to=[1.0]), "columns differ in length"),
+    "names too few": (change_at("dense", "names", to=["x"]), "columns differ in length"),
+    "a negative scale": (change_at("dense", "scale", to=[2.0, -1.0]), "a scale or shrink is not > 0"),
+    "a scale of 0": (change_at("dense", "scale", to=[0.0, 1.0]), "a scale or shrink is not > 0"),
+    "a shrink of 0": (change_at("shrink", to=0), "a scale or shrink is not > 0"),
+    "an unknown block": (change_at("blocks", to=["words", "shape"]), "a block is unknown"),
+    "other statistics": (
+        change_at("blocks", to=["stats", "words"]),
+        "the names of its statistics are not those of this sgram",
+    ),
+    "a list for a table": (change_at("bag", to=[1.0]), DAMAGED),
+    "one count of two": (change_at("counts", "wait", to=[3.0]), DAMAGED),
+    "three counts of two": (change_at("counts", "wait", to=[3.0, 4.0, 5.0]), DAMAGED),
+    "a null count": (change_at("counts", "wait", to=[3.0, None]), DAMAGED),
+    "a text for its source": (change_at("source", to="people"), DAMAGED),
 }
 SENSELESS = {
-    "more planning ones than occurrences": changed("counts", "wait", to=[9.0, 4.0]),
-    "fewer occurrences than none": changed("counts", "wait", to=[0.0, -8.0]),
-    "fewer planning ones than none": changed("counts", "wait", to=[-9.0, 4.0]),
-    "a threshold that nothing can reach": changed("thresholds", "default", to=1.5),
-    "a threshold that everything reaches": changed("thresholds", "default", to=-1.0),
+    "more planning ones than occurrences": change_at("counts", "wait", to=[9.0, 4.0]),
+    "fewer occurrences than none": change_at("counts", "wait", to=[0.0, -8.0]),
+    "fewer planning ones than none": change_at("counts", "wait", to=[-9.0, 4.0]),
+    "a threshold that nothing can reach": change_at("thresholds", "default", to=1.5),
+    "a threshold that everything reaches": change_at("thresholds", "default", to=-1.0),
 }
 
 
-def refused(path, change, match):
-    document = json.loads(tiny().to_bytes())
+def assert_refused(path, change, match):
+    document = json.loads(small_classifier().to_bytes())
     change(document)
     path.write_text(json.dumps(document))
     with pytest.raises(InputError, match=match) as raised:
@@ -278,17 +285,17 @@ def refused(path, change, match):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_damaged_file_is_refused_in_a_sentence(tmp_path, fault):
-    refused(tmp_path / "classifier.json", *FAULTS[fault])
+    assert_refused(tmp_path / "classifier.json", *FAULTS[fault])
 
 
 @pytest.mark.parametrize("fault", SENSELESS)
-def test_numbers_that_cannot_be_meant_are_refused(tmp_path, fault):
-    refused(tmp_path / "classifier.json", SENSELESS[fault], "classifier.json")
+def test_senseless_numbers_are_refused(tmp_path, fault):
+    assert_refused(tmp_path / "classifier.json", SENSELESS[fault], "classifier.json")
 
 
 def test_a_refusal_does_not_repeat_a_whole_file(tmp_path):
-    said = refused(tmp_path / "classifier.json", changed("version", to="1" * 100_000), "version")
-    assert len(said) < 1000
+    message = assert_refused(tmp_path / "classifier.json", change_at("version", to="1" * 100_000), "version")
+    assert len(message) < 1000
 
 
 @pytest.mark.parametrize(
@@ -296,18 +303,20 @@ def test_a_refusal_does_not_repeat_a_whole_file(tmp_path):
     [
         (b"", "is not JSON"),
         (b"weights: 1", "is not JSON"),
-        (tiny().to_bytes()[:-20], "is not JSON"),
+        (small_classifier().to_bytes()[:-20], "is not JSON"),
         (b'{"format": "sgram-classifier", "version": 1, "intercept": NaN}', "is not JSON"),
         (b'{"format": "sgram-classifier", "version": 1, "intercept": 1e999}', "is not JSON"),
         (b'{"format": "sgram-classifier", "version": 1, "note": "\xff"}', "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
-        (b"[]", "is no classifier"),
-        (b"null", "is no classifier"),
-        (b'"sgram-classifier"', "is no classifier"),
-        pytest.param(gzip.compress(tiny().to_bytes(), mtime=0)[:-6], "corrupt gzip data", id="gzip-cut-short"),
+        (b"[]", "is not a classifier"),
+        (b"null", "is not a classifier"),
+        (b'"sgram-classifier"', "is not a classifier"),
+        pytest.param(
+            gzip.compress(small_classifier().to_bytes(), mtime=0)[:-6], "corrupt gzip data", id="gzip-cut-short"
+        ),
     ],
 )
-def test_a_file_that_is_no_classifier_is_refused(tmp_path, data, match):
+def test_another_file_is_refused(tmp_path, data, match):
     path = tmp_path / "classifier.json"
     path.write_bytes(data)
     with pytest.raises(InputError, match=rf"classifier\.json.*{match}"):
@@ -339,22 +348,22 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(classifier, "MAX_BYTES", 1 << 20)
     path = tmp_path / "large.json"
-    path.write_bytes(b" " * (1 << 20) + tiny().to_bytes())
-    with pytest.raises(InputError, match=r"large\.json is over 1 MiB; a classifier is not that large"):
+    path.write_bytes(b" " * (1 << 20) + small_classifier().to_bytes())
+    with pytest.raises(InputError, match=r"large\.json is larger than 1 MiB, the limit for a classifier"):
         GramClassifier.load(path)
-    path.write_bytes(gzip.compress(b" " * (1 << 20) + tiny().to_bytes()))
-    with pytest.raises(InputError, match=r"large\.json.* over 1 MiB|large\.json.* bomb"):
+    path.write_bytes(gzip.compress(b" " * (1 << 20) + small_classifier().to_bytes()))
+    with pytest.raises(InputError, match=r"large\.json is larger than 1 MiB|large\.json.* bomb"):
         GramClassifier.load(path)
 
 
 def test_a_compressed_file_is_read(tmp_path):
     path = tmp_path / "classifier.json.gz"
-    path.write_bytes(gzip.compress(tiny().to_bytes()))
-    assert GramClassifier.load(path).digest == tiny().digest
+    path.write_bytes(gzip.compress(small_classifier().to_bytes()))
+    assert GramClassifier.load(path).digest == small_classifier().digest
 
 
 def test_the_format_is_named_in_the_file():
-    document = tiny().to_json()
+    document = small_classifier().to_json()
     assert (document["format"], document["version"], document["words"]) == (FORMAT, VERSION, NORMAL_FORM)
     assert document["dense"]["names"] == ["x", "y"]
     assert document["counts"] == {"wait": [3.0, 4.0]}
@@ -364,57 +373,61 @@ def test_the_format_is_named_in_the_file():
 
 
 def test_a_scorers_floor_is_the_settings_threshold():
-    scorers = {setting: LabelScorer(tiny(), BACKGROUND, setting) for setting in SETTINGS}
-    assert {setting: each.floor for setting, each in scorers.items()} == {"default": 0.5, "f1": 0.4, "clean": 0.7}
-    with pytest.raises(UsageError, match="there is no setting 'best'; one of default, f1, clean"):
-        _ = LabelScorer(tiny(), BACKGROUND, "best").floor
+    scorers = {setting: LabelScorer(small_classifier(), BACKGROUND, setting) for setting in SETTINGS}
+    assert {setting: scorer.floor for setting, scorer in scorers.items()} == {"default": 0.5, "f1": 0.4, "clean": 0.7}
+    with pytest.raises(UsageError, match="unknown setting 'best'; expected one of default, f1, clean"):
+        _ = LabelScorer(small_classifier(), BACKGROUND, "best").floor
 
 
-def test_people_are_shown_what_is_clean_and_never_what_is_not_kept():
-    assert [LabelScorer(tiny(), BACKGROUND, setting).clean for setting in SETTINGS] == [0.7, 0.7, 0.7]
-    low = tiny(thresholds={"default": 0.5, "f1": 0.4, "clean": 0.45})
-    assert [LabelScorer(low, BACKGROUND, setting).clean for setting in SETTINGS] == [0.5, 0.45, 0.45]
+def test_the_core_floor_is_the_clean_threshold_but_never_below_the_floor():
+    assert [LabelScorer(small_classifier(), BACKGROUND, setting).core_floor for setting in SETTINGS] == [0.7, 0.7, 0.7]
+    low = small_classifier(thresholds={"default": 0.5, "f1": 0.4, "clean": 0.45})
+    assert [LabelScorer(low, BACKGROUND, setting).core_floor for setting in SETTINGS] == [0.5, 0.45, 0.45]
 
 
 def test_a_scorer_says_which_classifier_at_which_threshold():
-    scorer = LabelScorer(tiny(), BACKGROUND, "f1")
-    assert (scorer.name, scorer.reading) == ("labels", LABELED)
+    scorer = LabelScorer(small_classifier(), BACKGROUND, "f1")
+    assert (scorer.name, scorer.reading_rules) == ("labels", LABELED)
     assert scorer.provenance == {
         "setting": "f1",
         "threshold": 0.4,
         "clean_threshold": 0.7,
-        "classifier": tiny().digest,
+        "classifier": small_classifier().digest,
         "labels": [{"name": "people"}],
         "about": {"what": "short answers"},
         "n_docs": 7,
     }
-    assert LabelScorer(tiny(source={}), BACKGROUND).provenance["labels"] == []
+    assert LabelScorer(small_classifier(source={}), BACKGROUND).provenance["labels"] == []
 
 
 def test_scores_are_probabilities_at_six_decimals():
     # 1 / (1 + exp(-1)) = 0.7310585786...
-    scores = LabelScorer(of_words(), BACKGROUND).score(candidates(["wait", "the sum"]))
+    scores = LabelScorer(word_classifier(), BACKGROUND).score(make_candidates(["wait", "the sum"]))
     assert scores.tolist() == [0.731059, 0.268941]
     assert scores.dtype == np.float64
 
 
 @given(st.permutations(range(4)), st.integers(1, 4))
 def test_a_score_does_not_depend_on_the_other_rows(order, n):
-    here = candidates(
-        ["wait", "so wait", "let me", "i should"], (20, 0, 0), df=[[place + 1, 0, 0] for place in range(4)]
+    grams = make_candidates(
+        ["wait", "so wait", "let me", "i should"], (20, 0, 0), df=[[row + 1, 0, 0] for row in range(4)]
     )
     rows = np.array(order[:n])
-    for scorer in (LabelScorer(of_words(), BACKGROUND), LabelScorer(PACKAGED, BACKGROUND)):
-        np.testing.assert_array_equal(scorer.score(here.take(rows)), scorer.score(here)[rows])
+    for scorer in (LabelScorer(word_classifier(), BACKGROUND), LabelScorer(PACKAGED, BACKGROUND)):
+        np.testing.assert_array_equal(scorer.score(grams.take(rows)), scorer.score(grams)[rows])
 
 
 PACKAGED = GramClassifier.packaged()
 
 
 def test_a_config_names_its_scorer():
-    made = make_scorer(MiningConfig(setting="clean"), BACKGROUND, tiny())
-    assert isinstance(made, LabelScorer)
-    assert (made.setting, made.background, made.classifier.digest) == ("clean", BACKGROUND, tiny().digest)
+    by_labels = make_scorer(MiningConfig(setting="clean"), BACKGROUND, small_classifier())
+    assert isinstance(by_labels, LabelScorer)
+    assert (by_labels.setting, by_labels.background, by_labels.classifier.digest) == (
+        "clean",
+        BACKGROUND,
+        small_classifier().digest,
+    )
     contrast = make_scorer(MiningConfig(scorer="contrast"), BACKGROUND)
     assert isinstance(contrast, ContrastScorer)
     assert contrast.background is BACKGROUND
@@ -428,7 +441,7 @@ def test_a_config_names_its_scorer():
 
 @pytest.fixture(scope="module")
 def sample():
-    return list(read_traces([SAMPLE]))
+    return sample_traces()
 
 
 @pytest.fixture(scope="module")
@@ -439,21 +452,25 @@ def mined(sample):
 def test_the_miner_scores_with_the_packaged_classifier_unless_told_otherwise(sample, mined):
     plain = Miner(MiningConfig(embedder="hash")).fit(sample)
     assert plain.lexicon_ == mined["default"].lexicon_
-    said = plain.lexicon_.source["scorer"]
-    assert said["name"] == "labels"
-    assert said["classifier"] == PACKAGED.digest
-    assert said["threshold"] == PACKAGED.thresholds["default"] <= said["edge"]
-    assert said["clean_threshold"] == max(PACKAGED.thresholds["default"], PACKAGED.thresholds["clean"])
-    assert [each["digest"] for each in said["labels"]] == [each["digest"] for each in PACKAGED.source["labels"]]
+    source = plain.lexicon_.source["scorer"]
+    assert source["name"] == "labels"
+    assert source["classifier"] == PACKAGED.digest
+    assert source["threshold"] == PACKAGED.thresholds["default"] <= source["edge"]
+    assert source["clean_threshold"] == max(PACKAGED.thresholds["default"], PACKAGED.thresholds["clean"])
+    assert [labels["digest"] for labels in source["labels"]] == [
+        labels["digest"] for labels in PACKAGED.source["labels"]
+    ]
     for setting, miner in mined.items():
-        said = miner.lexicon_.source["scorer"]
-        assert (said["setting"], said["threshold"]) == (setting, PACKAGED.thresholds[setting])
+        source = miner.lexicon_.source["scorer"]
+        assert (source["setting"], source["threshold"]) == (setting, PACKAGED.thresholds[setting])
 
 
 def test_every_gram_that_reaches_the_threshold_is_kept_and_no_other(mined):
     for setting, miner in mined.items():
-        found, floor = miner.found_, PACKAGED.thresholds[setting]
-        expected = {text for text, score in zip(found.candidates.texts, found.scores, strict=True) if score >= floor}
+        records, floor = miner.records_, PACKAGED.thresholds[setting]
+        expected = {
+            text for text, score in zip(records.candidates.texts, records.scores, strict=True) if score >= floor
+        }
         assert {gram.text for gram in miner.lexicon_.grams} == expected
         assert expected
 
@@ -475,32 +492,34 @@ def test_people_read_only_what_is_clean(mined):
 def test_scores_do_not_depend_on_the_order_of_the_traces(sample):
     scores = []
     for order in (sample, random.Random(3).sample(sample, len(sample))):
-        found, _ = Miner(MiningConfig()).candidates(order)
-        scores.append(dict(zip(found.texts, LabelScorer(PACKAGED, BACKGROUND).score(found).tolist(), strict=True)))
+        candidates, _ = Miner(MiningConfig()).measure_candidates(order)
+        scores.append(
+            dict(zip(candidates.texts, LabelScorer(PACKAGED, BACKGROUND).score(candidates).tolist(), strict=True))
+        )
     assert scores[0] == scores[1]
 
 
 def test_a_classifier_of_ones_own_decides_what_is_kept(sample):
-    made = LabelScorer(of_words(), BACKGROUND)
-    lexicon = Miner(MiningConfig(embedder="hash", min_df=2), scorer=made).fit(sample).lexicon_
+    scorer = LabelScorer(word_classifier(), BACKGROUND)
+    lexicon = Miner(MiningConfig(embedder="hash", min_df=2), scorer=scorer).fit(sample).lexicon_
     # logistic(-1 + 2) = 0.73 reaches 0.5, logistic(-1 + 0.5) does not
     assert all("wait" in gram.words for gram in lexicon.grams)
     assert "wait" in {gram.text for gram in lexicon.grams}
-    assert lexicon.source["scorer"]["classifier"] == of_words().digest
+    assert lexicon.source["scorer"]["classifier"] == word_classifier().digest
 
 
 def test_traces_without_anything_that_reaches_the_threshold_are_refused(sample):
-    strict = of_words(thresholds=dict.fromkeys(SETTINGS, 0.99))
+    strict = word_classifier(thresholds=dict.fromkeys(SETTINGS, 0.99))
     with pytest.raises(
-        InputError, match=r"no phrase reaches .*0\.99 with the scorer labels; these traces show no planning"
+        InputError, match=r"no phrase has a score >= 0\.99 with the scorer labels: it finds no planning language"
     ):
         Miner(MiningConfig(embedder="hash"), scorer=LabelScorer(strict, BACKGROUND)).fit(sample)
 
 
 def test_the_packaged_classifier_prefers_planning_to_procedure():
     plan, step = ["wait", "let me double-check", "alternatively"], ["the sum of", "equal to", "is equal to"]
-    found = candidates(plan + step, (200, 0, 0), df=[[20, 0, 0]] * 6)
-    score = LabelScorer(PACKAGED, Background.packaged()).score(found)
+    grams = make_candidates(plan + step, (200, 0, 0), df=[[20, 0, 0]] * 6)
+    score = LabelScorer(PACKAGED, Background.packaged()).score(grams)
     assert score[:3].min() > score[3:].max()
     assert ((score > 0) & (score < 1)).all()
     assert PACKAGED.dense[: len(STATS)] == STATS

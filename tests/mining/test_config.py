@@ -10,11 +10,11 @@ from sgram.mining.config import MiningConfig, Resources
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("settings", "message"),
     [
-        ({"method": "hicra"}, "unknown method 'hicra'; one of sgram, paper"),
-        ({"scorer": "guess"}, "unknown scorer 'guess'; one of labels, contrast"),
-        ({"setting": "p70"}, "unknown setting 'p70'; one of default, f1, clean"),
+        ({"method": "hicra"}, "unknown method 'hicra'; expected sgram or paper"),
+        ({"scorer": "guess"}, "unknown scorer 'guess'; expected labels or contrast"),
+        ({"setting": "p70"}, "unknown setting 'p70'; expected one of default, f1, clean"),
         (
             {"scorer": "contrast", "setting": "f1"},
             "setting 'f1' is a threshold of the scorer labels; leave it out, or use that scorer",
@@ -23,32 +23,32 @@ from sgram.mining.config import MiningConfig, Resources
             {"method": "paper", "setting": "clean"},
             "setting 'clean' is a threshold of the scorer labels; leave it out, or use that scorer",
         ),
-        ({"top": 0}, r"top is a share in \(0, 1\] or a number of at least 1, not 0"),
-        ({"top": -3}, "top is a share .* not -3"),
-        ({"top": 0.0}, "top is a share .* not 0.0"),
-        ({"top": 1.5}, "top is a share .* not 1.5"),
-        ({"top": float("nan")}, "top is a share .* not nan"),
-        ({"min_df": 0}, "min_df is at least 1, not 0"),
-        ({"min_problems": 0}, "min_problems is at least 1, not 0"),
-        ({"min_words": 0}, "min_words is at least 1, not 0"),
-        ({"max_words": 0}, "max_words is at least 1, not 0"),
-        ({"max_words": 7}, "max_words is at most 6, not 7"),
-        ({"max_chars": 0}, "max_chars is at least 1, not 0"),
-        ({"min_words": 3, "max_words": 2}, "min_words 3 is more than max_words 2"),
-        ({"min_words": 7}, "min_words 7 is more than max_words 6"),
-        ({"similarity": 0.0}, r"similarity lies in \(0, 1\], not 0.0"),
-        ({"similarity": 1.01}, r"similarity lies in \(0, 1\], not 1.01"),
-        ({"explained": 0.0}, r"explained lies in \(0, 2\], not 0.0"),
-        ({"explained": float("nan")}, r"explained lies in \(0, 2\], not nan"),
+        ({"top": 0}, r"top must be a share in \(0, 1\] or a whole number >= 1 \(got 0\)"),
+        ({"top": -3}, r"top must be a share .* \(got -3\)"),
+        ({"top": 0.0}, r"top must be a share .* \(got 0.0\)"),
+        ({"top": 1.5}, r"top must be a share .* \(got 1.5\)"),
+        ({"top": float("nan")}, r"top must be a share .* \(got nan\)"),
+        ({"min_df": 0}, r"min_df must be >= 1 \(got 0\)"),
+        ({"min_problems": 0}, r"min_problems must be >= 1 \(got 0\)"),
+        ({"min_words": 0}, r"min_words must be >= 1 \(got 0\)"),
+        ({"max_words": 0}, r"max_words must be >= 1 \(got 0\)"),
+        ({"max_words": 7}, r"max_words must be <= 6 \(got 7\)"),
+        ({"max_chars": 0}, r"max_chars must be >= 1 \(got 0\)"),
+        ({"min_words": 3, "max_words": 2}, r"min_words must be <= max_words \(got 3 and 2\)"),
+        ({"min_words": 7}, r"min_words must be <= max_words \(got 7 and 6\)"),
+        ({"similarity": 0.0}, r"similarity must be in \(0, 1\] \(got 0.0\)"),
+        ({"similarity": 1.01}, r"similarity must be in \(0, 1\] \(got 1.01\)"),
+        ({"explained": 0.0}, r"explained must be in \(0, 2\] \(got 0.0\)"),
+        ({"explained": float("nan")}, r"explained must be in \(0, 2\] \(got nan\)"),
     ],
 )
-def test_a_config_that_cannot_be_meant_is_refused_with_a_sentence(given, sentence):
-    with pytest.raises(UsageError, match=f"^{sentence}$"):
-        MiningConfig(**given)
+def test_an_invalid_setting_is_refused_with_a_message(settings, message):
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        MiningConfig(**settings)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "settings",
     [
         {"top": 1},
         {"top": 1.0},
@@ -60,19 +60,19 @@ def test_a_config_that_cannot_be_meant_is_refused_with_a_sentence(given, sentenc
         {"max_chars": 1},
     ],
 )
-def test_the_edges_of_a_range_are_taken(given):
-    assert MiningConfig(**given).resolved(10)[next(iter(given))] == next(iter(given.values()))
+def test_the_edges_of_a_range_are_taken(settings):
+    assert MiningConfig(**settings).resolve_settings(10)[next(iter(settings))] == next(iter(settings.values()))
 
 
 def test_a_length_that_the_method_cannot_have_is_refused_when_it_is_resolved():
-    for given in ({"max_words": 2}, {"min_words": 6}):
-        config = MiningConfig(method="paper", **given)
-        with pytest.raises(UsageError, match=r"min_words \d is more than max_words \d"):
-            config.resolved(10)
+    for settings in ({"max_words": 2}, {"min_words": 6}):
+        config = MiningConfig(method="paper", **settings)
+        with pytest.raises(UsageError, match=r"min_words must be <= max_words \(got \d and \d\)"):
+            config.resolve_settings(10)
 
 
 def test_the_values_of_method_sgram():
-    values = {
+    expected = {
         "method": "sgram",
         "scorer": "labels",
         "setting": "default",
@@ -89,15 +89,15 @@ def test_the_values_of_method_sgram():
         "contrast_models": [],
         "seed": 0,
     }
-    assert MiningConfig().resolved(10_000, 5_000) == values
-    del values["setting"]  # without labels there is no threshold
-    by_contrast = MiningConfig(scorer="contrast").resolved(10_000, 5_000)
-    assert by_contrast == values | {"scorer": "contrast", "top": 0.20}
+    assert MiningConfig().resolve_settings(10_000, 5_000) == expected
+    del expected["setting"]  # without labels there is no threshold
+    by_contrast = MiningConfig(scorer="contrast").resolve_settings(10_000, 5_000)
+    assert by_contrast == expected | {"scorer": "contrast", "top": 0.20}
 
 
 def test_the_values_of_method_paper_are_those_of_the_paper():
     # HICRA §2.1: n from 3 to 5, successful solutions, the top 20 % of the clusters; nothing on fragments or problems
-    assert MiningConfig(method="paper").resolved(10_000, 5_000) == {
+    assert MiningConfig(method="paper").resolve_settings(10_000, 5_000) == {
         "method": "paper",
         "top": 0.20,
         "min_df": 50,
@@ -119,20 +119,20 @@ def test_the_values_of_method_paper_are_those_of_the_paper():
 )
 def test_min_df_is_half_a_percent_of_the_traces_and_at_least_four(traces, min_df):
     for method in ("sgram", "paper"):
-        assert MiningConfig(method=method).resolved(traces)["min_df"] == min_df
+        assert MiningConfig(method=method).resolve_settings(traces)["min_df"] == min_df
 
 
 @pytest.mark.parametrize(
-    ("problems", "least"),
+    ("n_problems", "min_problems"),
     [(0, 1), (1, 1), (2, 1), (3, 1), (5, 2), (7, 3), (8, 4), (9, 4), (800, 4), (801, 5), (2000, 10)],
 )
-def test_min_problems_is_half_a_percent_at_least_four_but_no_more_than_half_of_them(problems, least):
-    assert MiningConfig().resolved(10_000, problems)["min_problems"] == least
-    assert MiningConfig(method="paper").resolved(10_000, problems)["min_problems"] == 1
+def test_min_problems_is_half_a_percent_at_least_four_but_no_more_than_half_of_them(n_problems, min_problems):
+    assert MiningConfig().resolve_settings(10_000, n_problems)["min_problems"] == min_problems
+    assert MiningConfig(method="paper").resolve_settings(10_000, n_problems)["min_problems"] == 1
 
 
-def test_what_is_given_stands_whatever_the_method():
-    given = {
+def test_an_explicit_setting_does_not_depend_on_the_method_whatever_the_method():
+    settings = {
         "top": 7,
         "min_df": 9,
         "min_problems": 3,
@@ -146,13 +146,13 @@ def test_what_is_given_stands_whatever_the_method():
         "seed": 5,
     }
     for method in ("sgram", "paper"):
-        resolved = MiningConfig(method=method, **given).resolved(10_000, 500)
-        assert {name: resolved[name] for name in given} == given
+        resolved = MiningConfig(method=method, **settings).resolve_settings(10_000, 500)
+        assert {name: resolved[name] for name in settings} == settings
 
 
 def test_resolved_settings_are_json_of_every_field_but_the_name():
     config = MiningConfig(contrast_models=("QwQ", "R1"), name="mine")
-    resolved = config.resolved(100)
+    resolved = config.resolve_settings(100)
     canonical_json(resolved)
     assert resolved["contrast_models"] == ["QwQ", "R1"]
     assert resolved.keys() == {field.name for field in fields(config)} - {"name"}
@@ -166,14 +166,14 @@ def test_a_config_is_a_value():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
-    [({"workers": 0}, "workers is at least 1, not 0"), ({"memory": 100}, "memory is at least 512MiB: .*")],
+    ("settings", "message"),
+    [({"workers": 0}, r"workers must be >= 1 \(got 0\)"), ({"memory": 100}, "memory must be >= 512MiB: .*")],
 )
-def test_resources_that_cannot_do_are_refused_with_a_sentence(given, sentence):
-    with pytest.raises(UsageError, match=f"^{sentence}$"):
-        Resources(**given)
+def test_invalid_resources_are_refused_with_a_message(settings, message):
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        Resources(**settings)
 
 
 @pytest.mark.parametrize("memory", [512 << 20, 1 << 30, 2 << 30, 64 << 30])
 def test_a_corpus_may_hold_a_part_of_the_memory(memory):
-    assert 32 << 20 <= Resources(memory=memory).held() < memory / 2
+    assert 32 << 20 <= Resources(memory=memory).array_memory() < memory / 2

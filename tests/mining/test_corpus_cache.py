@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sgram.mining.array_store import ArrayStore
-from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document, encode
+from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Document, encode_documents
 from sgram.mining.corpus_cache import MANIFEST, load_corpus, save_corpus
 from sgram.mining.count import count_grams
-from sgram.mining.occurrences import walk
+from sgram.mining.occurrences import tally_occurrences
 
 DOCUMENTS = [
     Document("Wait, let me see. Été", CORRECT, ("p", "d", "m"), "one", 3),
@@ -16,37 +16,37 @@ DOCUMENTS = [
 ]
 
 
-def encoded(directory):
-    return encode(DOCUMENTS, ArrayStore(directory), shard_bytes=1, keep_text=True)
+def encode_documents(directory):
+    return encode_documents(DOCUMENTS, ArrayStore(directory), shard_bytes=1, keep_text=True)
 
 
-def told(corpus):
-    """Everything that later steps take from a corpus."""
+def contents(corpus):
+    """Return everything that later steps take from a corpus."""
     table = count_grams(corpus, 1, 3)
-    tally = walk(corpus, table, [np.arange(len(level), dtype=np.int32) for level in table.levels])
-    names = [corpus.names(shard.number) for shard in corpus.shards]
+    tally = tally_occurrences(corpus, table, [np.arange(len(level), dtype=np.int32) for level in table.levels])
+    names = [corpus.document_names(shard.number) for shard in corpus.shards]
     levels = [(level.df.tolist(), level.count.tolist()) for level in table.levels]
     return table.words, levels, table.n_docs.tolist(), tally.spread.tolist(), names, corpus.facet_values
 
 
 def test_a_loaded_corpus_counts_and_walks_as_the_saved_one(tmp_path):
-    corpus = encoded(tmp_path)
-    wanted = told(encoded(None))
+    corpus = encode_documents(tmp_path)
+    expected = contents(encode_documents(None))
     save_corpus(corpus, {"traces": 3})
-    assert told(corpus) == wanted, "saving changes nothing for whoever goes on with it"
-    loaded, about = load_corpus(tmp_path, 1 << 20)
-    assert about == {"traces": 3}
-    assert told(loaded) == wanted
+    assert contents(corpus) == expected, "saving changes nothing for whoever goes on with it"
+    loaded, inputs = load_corpus(tmp_path, 1 << 20)
+    assert inputs == {"traces": 3}
+    assert contents(loaded) == expected
 
 
 def test_without_its_last_file_nothing_is_loaded(tmp_path):
-    save_corpus(encoded(tmp_path), {})
+    save_corpus(encode_documents(tmp_path), {})
     (tmp_path / MANIFEST).unlink()
     assert load_corpus(tmp_path, 1 << 20) is None
 
 
 def test_a_corpus_that_lost_a_part_of_an_array_is_not_loaded(tmp_path):
-    save_corpus(encoded(tmp_path), {})
+    save_corpus(encode_documents(tmp_path), {})
     ids = tmp_path / "ids-0.npy"
     ids.write_bytes(ids.read_bytes()[:-4])
     assert load_corpus(tmp_path, 1 << 20) is None
@@ -54,7 +54,7 @@ def test_a_corpus_that_lost_a_part_of_an_array_is_not_loaded(tmp_path):
 
 
 def test_what_a_killed_run_left_beside_the_corpus_is_removed(tmp_path):
-    save_corpus(encoded(tmp_path), {})
+    save_corpus(encode_documents(tmp_path), {})
     np.save(tmp_path / "level-0.npy", np.zeros(3))
     load_corpus(tmp_path, 1 << 20)
     assert not (tmp_path / "level-0.npy").exists()
@@ -62,11 +62,11 @@ def test_what_a_killed_run_left_beside_the_corpus_is_removed(tmp_path):
 
 
 def test_an_empty_corpus_is_a_corpus(tmp_path):
-    save_corpus(encode([], ArrayStore(tmp_path), keep_text=True), {})
+    save_corpus(encode_documents([], ArrayStore(tmp_path), keep_text=True), {})
     loaded, _ = load_corpus(tmp_path, 1 << 20)
     assert len(count_grams(loaded, 1, 3)) == 0
 
 
 def test_a_corpus_in_memory_only_cannot_be_saved():
-    with pytest.raises(ValueError, match="without a directory"):
-        save_corpus(encoded(None), {})
+    with pytest.raises(ValueError, match="has no directory"):
+        save_corpus(encode_documents(None), {})

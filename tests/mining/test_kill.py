@@ -36,7 +36,7 @@ class Fault:
     """Kills this process before its `at`-th file operation below `root`; `torn`: half of a flushed file is lost."""
 
     def __init__(self, root: Path, at: int, torn: bool):
-        self.root, self.at, self.torn, self.seen = str(root), at, torn, 0
+        self.root, self.at, self.torn, self.n_operations = str(root), at, torn, 0
         self.fsync = os.fsync
 
     def arm(self) -> None:
@@ -58,7 +58,7 @@ class Fault:
 
     def on_fsync(self, descriptor: int) -> None:
         file = not stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        if self.torn and file and self.seen + 1 == self.at:
+        if self.torn and file and self.n_operations + 1 == self.at:
             os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
         self.step("fsync" if file else "fsync of a directory", self.root)
         self.fsync(descriptor)
@@ -66,8 +66,8 @@ class Fault:
     def step(self, event: str, path: str) -> None:
         if not path.startswith(self.root):
             return
-        self.seen += 1
-        if self.seen == self.at:
+        self.n_operations += 1
+        if self.n_operations == self.at:
             os.write(2, f"\nkilled before {event}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -91,25 +91,25 @@ def _load() -> None:
         assert len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
 
 
-def _forked(place: Path, arguments: list[str], prepare: Callable[[], None] | None = None) -> int:
+def _fork_run(folder: Path, arguments: list[str], prepare: Callable[[], None] | None = None) -> int:
     """Process id of a child that runs ``sgram`` with these arguments, talking into a log."""
     child = os.fork()
     if child:
         return child
     code = 99
     try:
-        log = os.open(place / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
         from sgram.cli import main
         from sgram.mining.config import Resources
 
-        Resources.held = lambda self: MEMORY
+        Resources.array_memory = lambda self: MEMORY
         if prepare is not None:
             prepare()
         main(arguments)
-    except SystemExit as left:
-        code = left.code
+    except SystemExit as exit_request:
+        code = exit_request.code
     except BaseException:
         traceback.print_exc()  # into the log
     finally:
@@ -118,10 +118,10 @@ def _forked(place: Path, arguments: list[str], prepare: Callable[[], None] | Non
 
 
 class Trial:
-    """One place for a run's directory and its output, and what may be seen there."""
+    """One folder for a run's directory and its output, and checks of its files."""
 
-    def __init__(self, place: Path, inputs: Path, truth: dict[str, bytes] | None = None):
-        self.place, self.truth = place, truth or {}
+    def __init__(self, folder: Path, inputs: Path, truth: dict[str, bytes] | None = None):
+        self.folder, self.truth = folder, truth or {}
         self.arguments = [
             "mine",
             str(inputs),
@@ -130,31 +130,31 @@ class Trial:
             "--workers",
             "1",
             "--runs",
-            str(place / "runs"),
+            str(folder / "runs"),
             "-o",
-            str(place / "out" / "lexicon.json"),
+            str(folder / "out" / "lexicon.json"),
         ]
-        place.mkdir()
+        folder.mkdir()
 
     def run(self, prepare: Callable[[], None] | None = None) -> int:
         """Run to the end, whatever it is: exit code, or minus the signal."""
-        return os.waitstatus_to_exitcode(os.waitpid(_forked(self.place, self.arguments, prepare), 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(_fork_run(self.folder, self.arguments, prepare), 0)[1])
 
     def run_with_fault(self, at: int, torn: bool = False) -> int:
-        return self.run(Fault(self.place, at, torn).arm)
+        return self.run(Fault(self.folder, at, torn).arm)
 
     def killed_after(self, seconds: float) -> int:
-        child = _forked(self.place, self.arguments)
+        child = _fork_run(self.folder, self.arguments)
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def files(self) -> dict[str, bytes]:
         """Content of every file but the log, by its path."""
-        found = (path for path in sorted(self.place.rglob("*")) if path.is_file() and path.name != "log")
-        return {str(path.relative_to(self.place)): path.read_bytes() for path in found}
+        paths = (path for path in sorted(self.folder.rglob("*")) if path.is_file() and path.name != "log")
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
-    def faults_seen(self) -> list[str]:
+    def find_faults(self) -> list[str]:
         """What is wrong after a kill: nothing under a final name may differ from the truth."""
         wrong = []
         for name, content in self.files().items():
@@ -165,22 +165,22 @@ class Trial:
                 wrong.append(f"{name} is not what it should be ({len(content)} bytes)")
         return wrong
 
-    def faults_left(self) -> list[str]:
+    def find_faults_after_resuming(self) -> list[str]:
         """What is wrong after the run that was let go on: it must have come to the same end."""
         code = self.run()
         if code:
-            return [f"the next run left with {code}: {(self.place / 'log').read_text()[-2000:]}"]
+            return [f"the next run left with {code}: {(self.folder / 'log').read_text()[-2000:]}"]
         files = self.files()
         beside_output = {name for name in files if name.startswith("out/.sgram-")}  # write_atomic says so
-        wanted = {name: content for name, content in self.truth.items() if "/scratch/" not in name}
-        differing = {name for name in files.keys() | wanted.keys() if files.get(name) != wanted.get(name)}
+        expected = {name: content for name, content in self.truth.items() if "/scratch/" not in name}
+        differing = {name for name in files.keys() | expected.keys() if files.get(name) != expected.get(name)}
         return [f"{name} differs after the next run" for name in sorted(differing - beside_output)]
 
 
 def _truth(root: Path, inputs: Path) -> dict[str, bytes]:
     """All files of a run that is never killed, and those that it keeps on the way."""
     plain = Trial(root / "plain", inputs)
-    assert plain.run() == 0, (plain.place / "log").read_text()
+    assert plain.run() == 0, (plain.folder / "log").read_text()
     keeping = Trial(root / "keeping", inputs)
 
     def keep() -> None:
@@ -195,7 +195,7 @@ def _truth(root: Path, inputs: Path) -> dict[str, bytes]:
 
 
 def _operations(trial: Trial) -> list[str]:
-    log = (trial.place / "log").read_text()
+    log = (trial.folder / "log").read_text()
     return [line.removeprefix("killed before ") for line in log.splitlines() if line.startswith("killed ")]
 
 
@@ -206,16 +206,18 @@ def _kill_everywhere(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[
     for at in range(1, 1000):
         trial = Trial(root / f"at-{at}", inputs, truth)
         code = trial.run_with_fault(at)
-        faults += [f"before operation {at}: {fault}" for fault in trial.faults_seen()]
+        faults += [f"before operation {at}: {fault}" for fault in trial.find_faults()]
         if code == 0:
             break
-        assert code == -signal.SIGKILL, (trial.place / "log").read_text()
+        assert code == -signal.SIGKILL, (trial.folder / "log").read_text()
         operations += _operations(trial)
-        faults += [f"before operation {at}: {fault}" for fault in trial.faults_left()]
+        faults += [f"before operation {at}: {fault}" for fault in trial.find_faults_after_resuming()]
         if operations[-1] == "fsync":  # the same moment, had the disk kept half of the file only
             trial = Trial(root / f"torn-{at}", inputs, truth)
             assert trial.run_with_fault(at, torn=True) == -signal.SIGKILL
-            faults += [f"torn at {at}: {fault}" for fault in (*trial.faults_seen(), *trial.faults_left())]
+            faults += [
+                f"torn at {at}: {fault}" for fault in (*trial.find_faults(), *trial.find_faults_after_resuming())
+            ]
     return {"operations": Counter(operations), "came_through": code == 0, "faults": faults}
 
 
@@ -227,10 +229,10 @@ def _kill_at_random(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[s
     for start in range(40):
         trial = trial or Trial(root / f"random-{start}", inputs, truth)
         killed = trial.killed_after(draw.uniform(0.0, 0.25)) == -signal.SIGKILL
-        faults += [f"start {start}: {fault}" for fault in trial.faults_seen()]
+        faults += [f"start {start}: {fault}" for fault in trial.find_faults()]
         kills += killed
         if not killed:
-            faults += [f"start {start}: {fault}" for fault in trial.faults_left()]
+            faults += [f"start {start}: {fault}" for fault in trial.find_faults_after_resuming()]
             trial = None
     return {"kills": kills, "faults": faults}
 
@@ -238,18 +240,18 @@ def _kill_at_random(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[s
 def _main(root: Path, inputs: Path) -> None:
     _load()
     truth = _truth(root, inputs)
-    told = {"truth": sorted(truth)}
-    told["everywhere"] = _kill_everywhere(root, inputs, truth)
-    told["at_random"] = _kill_at_random(root, inputs, truth)
-    (root / "told.json").write_text(json.dumps(told))
+    report = {"truth": sorted(truth)}
+    report["everywhere"] = _kill_everywhere(root, inputs, truth)
+    report["at_random"] = _kill_at_random(root, inputs, truth)
+    (root / "report.json").write_text(json.dumps(report))
 
 
 # -- the test -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """What the script found, on the sample in three shards with one row that cannot be read."""
+def report(tmp_path_factory):
+    """Report of the script on the sample in three shards with one row that cannot be read."""
     root = tmp_path_factory.mktemp("killed")
     inputs = root / "inputs"
     inputs.mkdir()
@@ -257,30 +259,30 @@ def told(tmp_path_factory):
     (inputs / "a.jsonl").write_bytes(b"".join(lines[:40]) + b"oops\n")
     (inputs / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[40:80]), mtime=0))
     (inputs / "c.jsonl").write_bytes(b"".join(lines[80:]))
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, __file__, str(root), str(inputs)],
         cwd=ROOT,
         env=os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    return json.loads((root / "told.json").read_bytes())
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    return json.loads((root / "report.json").read_bytes())
 
 
-def test_a_run_killed_before_any_file_operation_ends_with_the_same_bytes_when_run_again(told):
-    everywhere = told["everywhere"]
+def test_a_run_killed_before_any_file_operation_ends_with_the_same_bytes_when_run_again(report):
+    everywhere = report["everywhere"]
     assert everywhere["faults"] == []
     assert everywhere["came_through"]
 
 
-def test_a_run_killed_at_random_times_ends_with_the_same_bytes(told):
-    assert told["at_random"]["faults"] == []
-    assert told["at_random"]["kills"] >= 3, "kills come before the end"
+def test_a_run_killed_at_random_times_ends_with_the_same_bytes(report):
+    assert report["at_random"]["faults"] == []
+    assert report["at_random"]["kills"] >= 3, "kills come before the end"
 
 
-def test_the_faults_met_every_product_and_every_kind_of_operation(told):
-    names = {Path(name).name for name in told["truth"]}
+def test_the_faults_met_every_product_and_every_kind_of_operation(report):
+    names = {Path(name).name for name in report["truth"]}
     assert names >= {
         "run.json",
         "lexicon.json",
@@ -290,10 +292,10 @@ def test_the_faults_met_every_product_and_every_kind_of_operation(told):
         "quarantine.jsonl",
         "lexicon.examples.jsonl",
     }
-    operations = told["everywhere"]["operations"]
+    operations = report["everywhere"]["operations"]
     # each file but the lock and the spilled arrays appears atomically: opened, synced, renamed, directory synced
-    vectors = [name for name in told["truth"] if "/vectors/" in name]
-    atomic = len([name for name in told["truth"] if not name.endswith((".npy", "/lock"))]) + len(vectors)
+    vectors = [name for name in report["truth"] if "/vectors/" in name]
+    atomic = len([name for name in report["truth"] if not name.endswith((".npy", "/lock"))]) + len(vectors)
     assert operations["fsync"] == operations["fsync of a directory"] == operations["os.rename"] == atomic
     assert operations["open"] > atomic, "arrays are spilled"
     assert operations["os.mkdir"] >= 3

@@ -6,23 +6,20 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from sgram import Trace, __version__, read_traces
+from sgram import Trace, __version__
 from sgram.mining import Miner, MiningConfig
 from sgram.mining.embed import HashEmbedder
-from tests.builders.mining_examples import documents_with
-from tests.builders.paths import ROOT
-
-SAMPLE = ROOT / "data" / "sample_traces.jsonl"
+from tests.builders.mining_examples import documents_of_grams, sample_traces
 
 
-def fitted(traces, **given):
-    return Miner(MiningConfig(method="paper", embedder="hash", **given)).fit(traces)
+def fit_miner(traces, **settings):
+    return Miner(MiningConfig(method="paper", embedder="hash", **settings)).fit(traces)
 
 
 # Nine traces: correct ones 1 to 6, wrong ones w and v, one of unknown outcome, u. A row is a sentence and the traces
 # that say it, each sentence by itself, so that no gram crosses from one to another. With six correct traces min_df is
 # max(4, 0.5 % of 6) = 4.
-SAID = {
+SENTENCES = {
     "Let me check this.": "1234wvu",  # let me check, me check this, let me check this
     "Let me check that!": "3456",  # let me check, me check that, let me check that
     "Use the fact that;": "1256w",  # use the fact, the fact that, use the fact that
@@ -54,31 +51,31 @@ ALONE = (
 )
 
 
-def hand_made():
-    said = defaultdict(list)
-    for sentence, traces in SAID.items():
+def hand_made_traces():
+    sentences_of = defaultdict(list)
+    for sentence, traces in SENTENCES.items():
         for trace in traces:
-            said[trace].append(sentence)
+            sentences_of[trace].append(sentence)
     return [
         Trace(id=trace, text=" ".join(sentences), group=f"g{trace}", correct=OUTCOME[trace])
-        for trace, sentences in said.items()
+        for trace, sentences in sentences_of.items()
     ]
 
 
 @pytest.fixture(scope="module")
 def paper():
-    return fitted(hand_made())
+    return fit_miner(hand_made_traces())
 
 
 def test_paper_candidates_are_the_grams_of_3_to_5_words_in_enough_correct_traces(paper):
-    found = paper.found_.candidates
+    candidates = paper.records_.candidates
     # 3-grams before 4-grams; no 5-gram is in four traces
     expected = sorted(gram for gram in (*CHECKS, *FACTS, *ALONE) if gram.count(" ") == 2)
     expected += ["let me check that", "let me check this", "use the fact that"]
-    assert found.texts == expected
-    df = dict(zip(found.texts, found.df_total.tolist(), strict=True))
+    assert candidates.texts == expected
+    df = dict(zip(candidates.texts, candidates.df_total.tolist(), strict=True))
     assert df == dict.fromkeys(expected, 4) | {"let me check": 6, "the fact that": 5, "it follows that": 5}
-    count = dict(zip(found.texts, found.count.tolist(), strict=True))
+    count = dict(zip(candidates.texts, candidates.count.tolist(), strict=True))
     assert count == df | {"let me check": 8, "numbers stay prime": 7}
 
 
@@ -88,9 +85,9 @@ def test_paper_grams_cluster_as_their_vectors_lie():
     vectors = HashEmbedder(0).encode(grams).astype(np.float64)
     cosines = vectors @ vectors.T
     pairs = itertools.combinations(range(len(grams)), 2)
-    near = {(one, other) for one, other in pairs if cosines[one, other] >= 0.6}
+    neighbors = {(first, second) for first, second in pairs if cosines[first, second] >= 0.6}
     families = [range(5), range(5, 8)]
-    assert near == {pair for family in families for pair in itertools.combinations(family, 2)}
+    assert neighbors == {pair for family in families for pair in itertools.combinations(family, 2)}
 
 
 def test_paper_keeps_the_top_clusters_by_cluster_df_with_ties(paper):
@@ -108,8 +105,8 @@ def test_paper_clusters_are_named_by_what_reads_best_and_then_by_the_center(pape
     # "let me check" alone of its cluster does not end in "this" or "that". No fact reads (torn: "use the fact" leads to
     # "that" always; the others hang), so the center names them: mean cosines .91 for the longest, .86 and .82 for the
     # others, as below. Cues: "let me check" holds "check"; the other two hold "follows" and "use the fact".
-    named = [(cluster.medoid, cluster.move) for cluster in paper.lexicon_.clusters]
-    assert named == [
+    names = [(cluster.medoid, cluster.move) for cluster in paper.lexicon_.clusters]
+    assert names == [
         ("let me check", "verification"),
         ("it follows that", "deduction"),
         ("use the fact that", "deduction"),
@@ -137,7 +134,7 @@ def test_paper_settings_are_written_down(paper):
 def test_paper_with_a_cosine_of_one_has_a_cluster_a_gram():
     # no two of the 16 grams have the same direction: ClusterDF is df, the top 20 % are 3 of 16:
     # let me check 6, it follows that 5, the fact that 5
-    lexicon = fitted(hand_made(), similarity=1.0).lexicon_
+    lexicon = fit_miner(hand_made_traces(), similarity=1.0).lexicon_
     assert [(cluster.medoid, cluster.df) for cluster in lexicon.clusters] == [
         ("let me check", 6),
         ("it follows that", 5),
@@ -146,7 +143,7 @@ def test_paper_with_a_cosine_of_one_has_a_cluster_a_gram():
 
 
 def test_paper_on_all_traces_counts_the_others_too():
-    lexicon = fitted(hand_made(), correct_only=False, top=1.0).lexicon_
+    lexicon = fit_miner(hand_made_traces(), correct_only=False, top=1.0).lexicon_
     grams = {gram.text: gram for gram in lexicon.grams}
     # correct 1, 2, 3, wrong w and v, unknown u
     need = grams["we need to find"]
@@ -155,22 +152,22 @@ def test_paper_on_all_traces_counts_the_others_too():
 
 
 def test_paper_on_the_sample_obeys_the_rule():
-    sample = list(read_traces([SAMPLE]))
-    found = fitted(sample)
-    lexicon, source = found.lexicon_, found.lexicon_.source
+    sample = sample_traces()
+    miner = fit_miner(sample)
+    lexicon, source = miner.lexicon_, miner.lexicon_.source
     correct = [trace for trace in sample if trace.correct]
     assert source["inputs"]["traces"] == len(correct) == 68
-    held = documents_with([trace.text for trace in correct], 5)
+    documents = documents_of_grams([trace.text for trace in correct], 5)
     frequent = {
         gram
-        for gram, traces in held.items()
+        for gram, traces in documents.items()
         if len(traces) >= 4 and gram.count(" ") >= 2 and all(len(word) > 1 or word in "ai" for word in gram.split())
     }
-    assert set(found.found_.candidates.texts) == frequent
-    n_clusters, kept = source["scorer"]["clusters"], len(lexicon.clusters)
+    assert set(miner.records_.candidates.texts) == frequent
+    n_clusters, n_kept = source["scorer"]["clusters"], len(lexicon.clusters)
     edge = min(cluster.df for cluster in lexicon.clusters)
-    assert kept >= round(0.2 * n_clusters) > sum(cluster.df > edge for cluster in lexicon.clusters)
+    assert n_kept >= round(0.2 * n_clusters) > sum(cluster.df > edge for cluster in lexicon.clusters)
     # each cluster kept holds all its grams: no gram left out lies in a kept cluster, so the rest have lower ClusterDF
-    left = frequent - {gram.text for gram in lexicon.grams}
-    assert left
-    assert max(len(held[gram]) for gram in left) <= edge
+    dropped = frequent - {gram.text for gram in lexicon.grams}
+    assert dropped
+    assert max(len(documents[gram]) for gram in dropped) <= edge

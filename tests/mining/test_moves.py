@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from sgram.files import data_path
 from sgram.lexicon import MOVES
-from sgram.mining.moves import OTHER, cluster_move, move_of, packaged_cues
+from sgram.mining.moves import OTHER, find_cluster_move, find_move, load_cues
 from sgram.text import MAX_WORDS, gram_words
 
-TABLE = orjson.loads(data_path("moves.json").read_bytes())["cues"]
-PHRASES = [phrase for phrases in TABLE.values() for phrase in phrases]
+CUES = orjson.loads(data_path("moves.json").read_bytes())["cues"]
+PHRASES = [phrase for phrases in CUES.values() for phrase in phrases]
 
 
 def test_every_cue_is_a_gram_in_normal_form():
@@ -21,21 +21,21 @@ def test_every_cue_is_a_gram_in_normal_form():
 
 
 def test_every_move_of_the_table_is_a_known_one_with_cues():
-    assert set(TABLE) == set(MOVES) - {OTHER}
-    assert all(TABLE.values())
+    assert set(CUES) == set(MOVES) - {OTHER}
+    assert all(CUES.values())
 
 
 def test_no_cue_is_listed_twice():
-    assert [phrase for phrase, times in Counter(PHRASES).items() if times > 1] == []
+    assert [phrase for phrase, n in Counter(PHRASES).items() if n > 1] == []
 
 
 def test_the_cues_are_those_of_the_table():
-    assert packaged_cues() == {tuple(phrase.split(" ")): move for move, phrases in TABLE.items() for phrase in phrases}
+    assert load_cues() == {tuple(phrase.split(" ")): move for move, phrases in CUES.items() for phrase in phrases}
 
 
-@pytest.mark.parametrize("move", list(TABLE))
+@pytest.mark.parametrize("move", list(CUES))
 def test_a_cue_by_itself_makes_its_own_move(move):
-    assert {phrase: move_of(phrase.split(" ")) for phrase in TABLE[move]} == dict.fromkeys(TABLE[move], move)
+    assert {phrase: find_move(phrase.split(" ")) for phrase in CUES[move]} == dict.fromkeys(CUES[move], move)
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,22 @@ def test_a_cue_by_itself_makes_its_own_move(move):
     ],
 )
 def test_the_longest_cue_decides_and_among_equals_the_move_listed_first(gram, move):
-    assert move_of(gram.split(" ")) == move
+    assert find_move(gram.split(" ")) == move
 
 
 @given(st.lists(st.sampled_from(sorted({word for phrase in PHRASES for word in phrase.split()})), max_size=8))
 def test_a_move_is_that_of_a_longest_cue_for_any_words(words):
-    held = {(n, tuple(words[at : at + n])) for n in range(1, MAX_WORDS + 1) for at in range(len(words) - n + 1)}
-    cues = packaged_cues()
-    longest = max((n for n, part in held if part in cues), default=0)
-    moves = {cues[part] for n, part in held if n == longest and part in cues}
-    assert move_of(words) == next((move for move in TABLE if move in moves), OTHER)
+    parts = {
+        (n, tuple(words[start : start + n])) for n in range(1, MAX_WORDS + 1) for start in range(len(words) - n + 1)
+    }
+    cues = load_cues()
+    longest = max((n for n, part in parts if part in cues), default=0)
+    moves = {cues[part] for n, part in parts if n == longest and part in cues}
+    assert find_move(words) == next((move for move in CUES if move in moves), OTHER)
 
 
 def test_no_words_make_no_move():
-    assert move_of(()) == OTHER
+    assert find_move(()) == OTHER
 
 
 @pytest.mark.parametrize(
@@ -84,4 +86,4 @@ def test_no_words_make_no_move():
     ],
 )
 def test_a_clusters_move_has_the_most_df_behind_it(grams, move):
-    assert cluster_move((text.split(" "), df) for text, df in grams) == move
+    assert find_cluster_move((text.split(" "), df) for text, df in grams) == move

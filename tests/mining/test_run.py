@@ -22,13 +22,12 @@ from sgram.mining import MiningConfig, Resources
 from sgram.mining import run as job_module
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.embed import HashEmbedder
-from sgram.mining.run import CANDIDATES, EXAMPLES, LEXICON, QUARANTINE, Job, Outcome
+from sgram.mining.run import CANDIDATES, EXAMPLES, LEXICON, QUARANTINE, MiningJob, MiningOutcome
 from sgram.text import gram_words
 from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
-from tests.builders.mining_examples import documents_with
+from tests.builders.mining_examples import SAMPLE, documents_of_grams
 from tests.builders.paths import ROOT
 
-SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 LINES = SAMPLE.read_bytes().splitlines(keepends=True)
 CONFIG = MiningConfig(embedder="hash", scorer="contrast")
 
@@ -36,7 +35,7 @@ CONFIG = MiningConfig(embedder="hash", scorer="contrast")
 class Tight(Resources):
     """Memory for no array at all: every one is spilled to disk."""
 
-    def held(self) -> int:
+    def array_memory(self) -> int:
         return 0
 
 
@@ -44,18 +43,24 @@ def silent(*_: object) -> None:
     pass
 
 
-def job(paths, runs, **more) -> Job:
-    given = [paths] if isinstance(paths, str | Path) else paths
-    return Job(
-        **{"paths": tuple(map(str, given)), "config": CONFIG, "resources": Resources(), "runs": Path(runs), **more}
+def job(paths, runs, **fields) -> MiningJob:
+    path_list = [paths] if isinstance(paths, str | Path) else paths
+    return MiningJob(
+        **{
+            "paths": tuple(map(str, path_list)),
+            "config": CONFIG,
+            "resources": Resources(),
+            "runs": Path(runs),
+            **fields,
+        }
     )
 
 
-def run(paths, runs, fresh=False, **more) -> Outcome:
-    return job(paths, runs, **more).run(silent, fresh)
+def run(paths, runs, fresh=False, **fields) -> MiningOutcome:
+    return job(paths, runs, **fields).run(silent, fresh)
 
 
-def products(outcome: Outcome) -> dict[str, bytes]:
+def products(outcome: MiningOutcome) -> dict[str, bytes]:
     """What a run is for; its summary and its record tell of the files and may differ."""
     return {name: (outcome.directory / name).read_bytes() for name in (LEXICON, EXAMPLES, CANDIDATES)}
 
@@ -126,14 +131,14 @@ def test_a_pipe_is_read_once_and_gives_what_the_file_gives(tmp_path, truth):
 
 
 def test_conditions_leave_traces_out_as_if_they_were_not_there(tmp_path):
-    kept = tmp_path / "kept.jsonl"
-    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-searcher"), kept)
-    alone = run(kept, tmp_path / "runs")
-    chosen = run(SAMPLE, tmp_path / "runs", options=ReadOptions(where=("model=sample-searcher",)))
-    assert products(chosen) == products(alone)
-    assert chosen.directory != alone.directory
+    searcher = tmp_path / "searcher.jsonl"
+    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-searcher"), searcher)
+    alone = run(searcher, tmp_path / "runs")
+    filtered = run(SAMPLE, tmp_path / "runs", options=ReadOptions(where=("model=sample-searcher",)))
+    assert products(filtered) == products(alone)
+    assert filtered.directory != alone.directory
     # 36 problems in three styles
-    assert chosen.summary["rows"] == {"in": 108, "kept": 36, "skipped": 72, "quarantined": 0}
+    assert filtered.summary["rows"] == {"in": 108, "kept": 36, "skipped": 72, "quarantined": 0}
 
 
 # -- what a run leaves ----------------------------------------------------------------------------------
@@ -158,11 +163,11 @@ def test_the_candidates_tell_what_became_of_each(tmp_path):
     rows = pq.read_table(outcome.directory / CANDIDATES).to_pylist()
     lexicon, counts = outcome.lexicon, outcome.lexicon.source["counts"]
     assert len(rows) == counts["candidates"] > counts["grams"]
-    kept = {row["gram"]: row for row in rows if row["cluster"] is not None}
-    assert kept.keys() == {gram.text for gram in lexicon.grams}
+    kept_rows = {row["gram"]: row for row in rows if row["cluster"] is not None}
+    assert kept_rows.keys() == {gram.text for gram in lexicon.grams}
     for cluster in lexicon.clusters:
         for gram in cluster.grams:
-            row = kept[gram.text]
+            row = kept_rows[gram.text]
             assert (row["cluster"], row["df"], row["count"]) == (cluster.id, gram.df, gram.count)
             assert (row["df_correct"], row["df_wrong"], row["core"]) == (gram.df_correct, gram.df_wrong, gram.core)
             assert np.isclose(row["score"], gram.score, atol=1e-6)
@@ -181,23 +186,23 @@ def test_examples_show_medoids_in_traces(tmp_path):
 
 
 def test_progress_goes_through_the_stages_in_order(tmp_path):
-    told = []
-    job(SAMPLE, tmp_path / "runs").run(lambda *heard: told.append(heard))
-    stages = list(dict.fromkeys(stage for stage, *_ in told))
+    reports = []
+    job(SAMPLE, tmp_path / "runs").run(lambda *report: reports.append(report))
+    stages = list(dict.fromkeys(stage for stage, *_ in reports))
     assert stages == ["look", "read", "count", "candidates", "embed", "cluster", "examples"]
     size = SAMPLE.stat().st_size
-    assert ("look", size, size, "") in told
-    assert ("read", size, size, "108 rows") in told
-    assert all(done <= total for _, done, total, _ in told)
+    assert ("look", size, size, "") in reports
+    assert ("read", size, size, "108 rows") in reports
+    assert all(done <= total for _, done, total, _ in reports)
 
 
 def test_the_examples_go_beside_an_exported_lexicon(tmp_path):
-    asked = job(SAMPLE, tmp_path / "runs")
-    outcome = asked.run(silent)
-    assert asked.export(outcome, tmp_path / "deep" / "my.json") == tmp_path / "deep" / "my.examples.jsonl"
+    mining_job = job(SAMPLE, tmp_path / "runs")
+    outcome = mining_job.run(silent)
+    assert mining_job.export(outcome, tmp_path / "deep" / "my.json") == tmp_path / "deep" / "my.examples.jsonl"
     assert (tmp_path / "deep" / "my.json").read_bytes() == (outcome.directory / LEXICON).read_bytes()
     assert (tmp_path / "deep" / "my.examples.jsonl").read_bytes() == (outcome.directory / EXAMPLES).read_bytes()
-    assert asked.export(outcome, tmp_path / "plain").name == "plain.examples.jsonl"
+    assert mining_job.export(outcome, tmp_path / "plain").name == "plain.examples.jsonl"
 
 
 # -- the directory is named by what decides the result --------------------------------------------------
@@ -206,7 +211,7 @@ def test_the_examples_go_beside_an_exported_lexicon(tmp_path):
 def test_moving_renaming_or_reordering_files_finds_the_finished_run(tmp_path):
     paths = shards(tmp_path / "in", 3, 6)
     first = run(paths, tmp_path / "runs")
-    moved = [paths[place].rename(tmp_path / f"{place}.jsonl") for place in (2, 0, 1)]
+    moved = [paths[index].rename(tmp_path / f"{index}.jsonl") for index in (2, 0, 1)]
     second = run(moved, tmp_path / "runs", resources=Resources(workers=2, memory=1 << 30))
     assert (second.directory, second.reused) == (first.directory, True)
     assert second.lexicon == first.lexicon
@@ -215,15 +220,15 @@ def test_moving_renaming_or_reordering_files_finds_the_finished_run(tmp_path):
 def test_one_changed_byte_is_another_run(tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_bytes(b"".join(LINES))
-    first = job(path, tmp_path / "runs").directory()
+    first = job(path, tmp_path / "runs").open_directory()
     path.write_bytes(b"".join(LINES).replace(b"36", b"37", 1))
-    second = job(path, tmp_path / "runs").directory()
+    second = job(path, tmp_path / "runs").open_directory()
     path.write_bytes(b"".join(LINES[:-1]))
-    third = job(path, tmp_path / "runs").directory()
+    third = job(path, tmp_path / "runs").open_directory()
     assert len({first.path, second.path, third.path}) == 3
 
 
-OTHER = {
+OTHER_SETTINGS = {
     "method": "paper",
     "scorer": "labels",
     "setting": "f1",
@@ -244,25 +249,25 @@ OTHER = {
 
 
 def test_every_setting_names_another_directory(tmp_path):
-    assert OTHER.keys() == {each.name for each in fields(MiningConfig)}
+    assert OTHER_SETTINGS.keys() == {field.name for field in fields(MiningConfig)}
     plain = job(SAMPLE, tmp_path)
-    seen = [plain.identity([])]
-    for name, value in OTHER.items():
+    identities = [plain.identity([])]
+    for name, setting in OTHER_SETTINGS.items():
         if name == "embedder" and find_spec("wordllama") is None:
             continue
         scorer = {"scorer": "labels"} if name == "setting" else {}
-        seen.append(replace(plain, config=replace(CONFIG, **{name: value}, **scorer)).identity([]))
-    own = tmp_path / "own.json"
-    replace(GramClassifier.packaged(), shrink=99.0).save(own)
+        identities.append(replace(plain, config=replace(CONFIG, **{name: setting}, **scorer)).identity([]))
+    classifier_path = tmp_path / "own.json"
+    replace(GramClassifier.packaged(), shrink=99.0).save(classifier_path)
     by_labels = replace(plain, config=replace(CONFIG, scorer="labels"))
-    seen.append(replace(by_labels, classifier=str(own)).identity([]))
+    identities.append(replace(by_labels, classifier=str(classifier_path)).identity([]))
     options = ReadOptions()
     for change in ({"max_bad": 0.5}, {"where": ("correct=true",)}, {"rewards": {"a": 1.0}}, {"correct_above": 0.5}):
-        seen.append(replace(plain, options=replace(options, **change)).identity([]))
-    seen.append(replace(plain, dialect="sgram").identity([]))
-    seen.append(replace(plain, background=(str(SAMPLE),)).identity([]))
-    seen.append(plain.identity(["00"]))
-    assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == len(seen)
+        identities.append(replace(plain, options=replace(options, **change)).identity([]))
+    identities.append(replace(plain, dialect="sgram").identity([]))
+    identities.append(replace(plain, background=(str(SAMPLE),)).identity([]))
+    identities.append(plain.identity(["00"]))
+    assert len({json.dumps(identity, sort_keys=True) for identity in identities}) == len(identities)
 
 
 def test_a_classifier_for_a_run_that_uses_none_is_refused(tmp_path):
@@ -271,11 +276,11 @@ def test_a_classifier_for_a_run_that_uses_none_is_refused(tmp_path):
 
 
 def test_a_classifier_of_ones_own_scores_and_is_named(tmp_path):
-    own = tmp_path / "own.json"
+    classifier_path = tmp_path / "own.json"
     strict = replace(GramClassifier.packaged(), thresholds={"default": 0.9, "f1": 0.9, "clean": 0.95})
-    strict.save(own)
+    strict.save(classifier_path)
     config = MiningConfig(embedder="hash")
-    outcome = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(own))
+    outcome = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(classifier_path))
     assert outcome.lexicon.source["scorer"]["classifier"] == strict.digest
     assert min(gram.score for gram in outcome.lexicon.grams) >= 0.9
     assert 0 < len(outcome.lexicon.grams) < len(run(SAMPLE, tmp_path / "runs", config=config).lexicon.grams)
@@ -293,9 +298,9 @@ def test_resources_and_quarantine_name_no_other_directory(tmp_path):
 
 
 def test_another_version_of_sgram_is_another_run(tmp_path, monkeypatch):
-    before = job(SAMPLE, tmp_path).directory()
+    before = job(SAMPLE, tmp_path).open_directory()
     monkeypatch.setattr(job_module, "__version__", "0.0.0")
-    assert job(SAMPLE, tmp_path).directory() != before
+    assert job(SAMPLE, tmp_path).open_directory() != before
 
 
 def test_a_tokenizer_counts_by_its_content(tmp_path):
@@ -310,7 +315,7 @@ def test_a_tokenizer_counts_by_its_content(tmp_path):
     assert identity(tmp_path / "a") != identity(tmp_path / "b.json")
 
 
-# -- what is done stays done ----------------------------------------------------------------------------
+# -- a finished run is reused ----------------------------------------------------------------------------
 
 
 def stamps(directory: Path) -> dict[str, int]:
@@ -376,16 +381,16 @@ HOLD = """
 import sys
 from pathlib import Path
 from sgram.mining import MiningConfig, Resources
-from sgram.mining.run import Job, _locked
+from sgram.mining.run import MiningJob, _lock_run
 config = MiningConfig(embedder="hash", scorer="contrast")
-job = Job(paths=(sys.argv[1],), config=config, resources=Resources(), runs=Path(sys.argv[2]))
-with _locked(job.directory()):
-    print("held", flush=True)
+job = MiningJob(paths=(sys.argv[1],), config=config, resources=Resources(), runs=Path(sys.argv[2]))
+with _lock_run(job.open_directory()):
+    print("locked", flush=True)
     sys.stdin.read()
 """
 
 
-def test_the_second_process_on_a_run_is_told_and_the_lock_goes_with_the_first(tmp_path, truth):
+def test_a_second_process_on_a_run_is_refused_until_the_first_one_ends(tmp_path, truth):
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(SAMPLE), str(tmp_path / "runs")],
         cwd=ROOT,
@@ -393,7 +398,7 @@ def test_the_second_process_on_a_run_is_told_and_the_lock_goes_with_the_first(tm
         stdout=subprocess.PIPE,
         text=True,
     ) as first:
-        assert first.stdout.readline() == "held\n"
+        assert first.stdout.readline() == "locked\n"
         with pytest.raises(SgramError, match=r"^another process is working on this run \(.*\); wait for it$"):
             run(SAMPLE, tmp_path / "runs")
         with pytest.raises(SgramError, match="another process is working on this run"):
@@ -411,17 +416,17 @@ def test_a_background_of_the_users_own_is_used_and_named(tmp_path, truth):
     outcome = run(SAMPLE, tmp_path / "runs", background=(str(terse),))
     scorer = outcome.lexicon.source["scorer"]
     assert scorer["about"]["what"] == "traces given by the user"
-    turned = tmp_path / "turned.jsonl"
-    turned.write_bytes(b"".join(reversed(terse.read_bytes().splitlines(keepends=True))))
-    other = run(SAMPLE, tmp_path / "runs", background=(str(turned),))
+    reversed_rows = tmp_path / "reversed.jsonl"
+    reversed_rows.write_bytes(b"".join(reversed(terse.read_bytes().splitlines(keepends=True))))
+    other = run(SAMPLE, tmp_path / "runs", background=(str(reversed_rows),))
     assert (other.reused, other.lexicon.digest) == (False, outcome.lexicon.digest), "its order does not matter"
     assert scorer["n_docs"] == 36
     assert products(outcome)[LEXICON] != truth[LEXICON]
-    held = documents_with([trace.text for trace in read_traces(terse)])
+    documents = documents_of_grams([trace.text for trace in read_traces(terse)])
     for gram in outcome.lexicon.grams:
-        there = len(held[gram.text]) if len(held[gram.text]) >= 2 else 0
-        ratio = log((gram.df + 1) / (108 + 1)) - log((there + 1) / (36 + 1))
-        score = ratio - sqrt(1 / (gram.df + 1) + 1 / (there + 1))
+        background_df = len(documents[gram.text]) if len(documents[gram.text]) >= 2 else 0
+        ratio = log((gram.df + 1) / (108 + 1)) - log((background_df + 1) / (36 + 1))
+        score = ratio - sqrt(1 / (gram.df + 1) + 1 / (background_df + 1))
         assert gram.score == pytest.approx(score, abs=1e-5), gram.text
 
 
@@ -429,10 +434,12 @@ def test_the_background_is_known_by_content(tmp_path):
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     for path in (first, second):
         path.write_bytes(b"".join(LINES[:50]))
-    one, two = (job(SAMPLE, tmp_path, background=(str(path),)).identity([]) for path in (first, second))
-    assert one == two
+    first_identity, second_identity = (
+        job(SAMPLE, tmp_path, background=(str(path),)).identity([]) for path in (first, second)
+    )
+    assert first_identity == second_identity
     second.write_bytes(b"".join(LINES[:51]))
-    assert job(SAMPLE, tmp_path, background=(str(second),)).identity([]) != one
+    assert job(SAMPLE, tmp_path, background=(str(second),)).identity([]) != first_identity
 
 
 # -- rows set aside -------------------------------------------------------------------------------------
@@ -463,29 +470,29 @@ def test_more_bad_rows_than_allowed_end_the_run_and_leave_no_lexicon(tmp_path, t
 
 
 def test_a_quarantine_file_is_written_by_a_new_run_a_refused_one_and_a_reused_one(tmp_path):
-    aside = tmp_path / "aside.jsonl"
-    options = ReadOptions(quarantine=aside)
+    quarantine = tmp_path / "aside.jsonl"
+    options = ReadOptions(quarantine=quarantine)
     path = with_bad_rows(tmp_path / "in.jsonl", 1)
     first = run(path, tmp_path / "runs", options=options)
-    assert aside.read_bytes() == (first.directory / QUARANTINE).read_bytes() != b""
-    aside.unlink()
+    assert quarantine.read_bytes() == (first.directory / QUARANTINE).read_bytes() != b""
+    quarantine.unlink()
     assert run(path, tmp_path / "runs", options=options).reused
-    assert aside.read_bytes() == (first.directory / QUARANTINE).read_bytes()
+    assert quarantine.read_bytes() == (first.directory / QUARANTINE).read_bytes()
     with pytest.raises(QuarantineError):
         run(with_bad_rows(path, 3), tmp_path / "runs", options=options)
-    assert aside.read_bytes().count(b"\n") == 3
+    assert quarantine.read_bytes().count(b"\n") == 3
 
 
 def test_a_file_at_the_quarantines_place_is_left_alone_when_no_row_is_bad(tmp_path):
-    aside = tmp_path / "aside.txt"
-    aside.write_text("mine\n")
-    outcome = run(SAMPLE, tmp_path / "runs", options=ReadOptions(quarantine=aside))
-    assert aside.read_text() == "mine\n"
+    quarantine = tmp_path / "aside.txt"
+    quarantine.write_text("mine\n")
+    outcome = run(SAMPLE, tmp_path / "runs", options=ReadOptions(quarantine=quarantine))
+    assert quarantine.read_text() == "mine\n"
     assert not (outcome.directory / QUARANTINE).exists()
 
 
 def test_rows_of_stdin_that_are_set_aside_can_be_looked_at(tmp_path, monkeypatch):
-    def from_stdin(n_bad: int) -> Outcome:
+    def from_stdin(n_bad: int) -> MiningOutcome:
         with with_bad_rows(tmp_path / "in.jsonl", n_bad).open("rb") as file:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
             return run("-", tmp_path / "runs")
@@ -493,28 +500,28 @@ def test_rows_of_stdin_that_are_set_aside_can_be_looked_at(tmp_path, monkeypatch
     outcome = from_stdin(1)
     assert (outcome.directory / QUARANTINE).read_bytes().count(b"\n") == 1
     assert list((tmp_path / "runs").iterdir()) == [outcome.directory]
-    with pytest.raises(QuarantineError, match=r"; see .*; mend them") as refused:
+    with pytest.raises(QuarantineError, match=r"; see .*; correct them") as refused:
         from_stdin(3)
-    named = Path(str(refused.value).partition("; see ")[2].partition("; mend")[0])
-    assert named.read_bytes().count(b"\n") == 3
+    quarantine = Path(str(refused.value).partition("; see ")[2].partition("; correct")[0])
+    assert quarantine.read_bytes().count(b"\n") == 3
 
 
-# -- what cannot be meant -------------------------------------------------------------------------------
+# -- invalid arguments -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "message"),
     [
-        ({"options": ReadOptions(max_bad=float("nan"))}, "max_bad is nan; it is a share of rows"),
+        ({"options": ReadOptions(max_bad=float("nan"))}, r"max_bad must be a share of rows from 0 to 1 \(got nan\)"),
         ({"options": ReadOptions(correct_above=float("nan"))}, "--correct-above and .* finite numbers"),
-        ({"options": ReadOptions(rewards={"a": float("inf")})}, "weights of --reward are finite numbers"),
-        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is not understood"),
+        ({"options": ReadOptions(rewards={"a": float("inf")})}, "weights of --reward must be finite numbers"),
+        ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is invalid"),
         ({"options": ReadOptions(quarantine=SAMPLE)}, "is an input; name another file for the quarantine"),
-        ({"dialect": "klingon"}, "'klingon' is no dialect"),
+        ({"dialect": "klingon"}, "unknown dialect 'klingon'"),
     ],
 )
-def test_what_cannot_be_meant_is_told_before_anything_is_written(change, sentence, tmp_path):
-    with pytest.raises(UsageError, match=sentence):
+def test_an_invalid_argument_is_refused_before_anything_is_written(change, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
         run(SAMPLE, tmp_path / "runs", **change)
     assert not (tmp_path / "runs").exists()
 
@@ -544,7 +551,7 @@ def test_a_directory_is_no_place_for_a_lexicon(tmp_path):
 def test_a_background_that_can_be_read_only_once_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("-", str(tmp_path / "pipe")):
-        with pytest.raises(UsageError, match="can be read only once; keep the background in a file"):
+        with pytest.raises(UsageError, match="can be read only once; give the background as a file"):
             run(SAMPLE, tmp_path / "runs", background=(name,))
 
 
@@ -558,7 +565,7 @@ def test_inputs_that_cannot_be_used_end_in_a_sentence(tmp_path):
 
 
 def test_a_run_of_another_kind_under_the_same_name_is_refused(tmp_path):
-    directory = job(SAMPLE, tmp_path / "runs").directory()
+    directory = job(SAMPLE, tmp_path / "runs").open_directory()
     directory.part("run.json").write_text("{}\n")
-    with pytest.raises(SgramError, match="describes another run than this one"):
+    with pytest.raises(SgramError, match="describes another run; delete"):
         run(SAMPLE, tmp_path / "runs")

@@ -13,34 +13,34 @@ from sgram.errors import InputError
 from sgram.files import canonical_json
 from sgram.mining.score import Background, ContrastScorer
 from sgram.text import NORMAL_FORM, gram_words
-from tests.builders.mining_examples import candidates, documents_with
+from tests.builders.mining_examples import documents_of_grams, make_candidates
 
 words = st.sampled_from(["a", "i", "x", "wait", "let", "me", ".", ",", "7"])
 texts = st.lists(st.lists(words, max_size=20).map(" ".join), min_size=1, max_size=8)
 
 
-def background(df, n_docs, min_df=2, **about):
-    return Background(df, n_docs, min_df, about)
+def background(df, n_docs, min_df=2, **origin):
+    return Background(df, n_docs, min_df, origin)
 
 
 def test_the_contrast_worked_out_by_hand():
     # 7 of 15 traces here, 1 of 31 in the background: rates with +1 are 8/16 and 2/32, their ratio 8;
     # the standard error of the log ratio is sqrt(1/8 + 1/2) = 0.79
-    here = candidates(["wait"], (3, 6, 6), df=[[1, 5, 1]])
-    score = ContrastScorer(background({"wait": 1}, 31)).score(here)
+    grams = make_candidates(["wait"], (3, 6, 6), df=[[1, 5, 1]])
+    score = ContrastScorer(background({"wait": 1}, 31)).score(grams)
     assert score.tolist() == pytest.approx([log(8) - sqrt(0.625)])
 
 
 def test_a_gram_that_the_background_lacks_is_in_none_of_its_documents():
     # 3 of 3 here: 4/4; none of 15 there: 1/16
-    here = candidates(["wait", "hmm"], (3, 0, 0), df=[[3, 0, 0], [3, 0, 0]])
-    score = ContrastScorer(background({"wait": 15}, 15)).score(here)
+    grams = make_candidates(["wait", "hmm"], (3, 0, 0), df=[[3, 0, 0], [3, 0, 0]])
+    score = ContrastScorer(background({"wait": 15}, 15)).score(grams)
     assert score.tolist() == pytest.approx([0 - sqrt(1 / 4 + 1 / 16), log(16) - sqrt(1 / 4 + 1)])
 
 
 def test_more_traces_at_the_same_rate_score_higher():
-    few = candidates(["wait"], (9, 0, 0), df=[[4, 0, 0]])  # 5/10
-    many = candidates(["wait"], (999, 0, 0), df=[[499, 0, 0]])  # 500/1000
+    few = make_candidates(["wait"], (9, 0, 0), df=[[4, 0, 0]])  # 5/10
+    many = make_candidates(["wait"], (999, 0, 0), df=[[499, 0, 0]])  # 500/1000
     scorer = ContrastScorer(background({"wait": 9}, 99))
     assert many.df_total[0] / 998 == pytest.approx(0.5)
     assert scorer.score(few)[0] < scorer.score(many)[0] < log(5)
@@ -48,13 +48,13 @@ def test_more_traces_at_the_same_rate_score_higher():
 
 @given(st.permutations(range(5)))
 def test_a_score_does_not_depend_on_the_other_rows(order):
-    here = candidates(list("abcde"), (20, 0, 0), df=[[place + 1, 0, 0] for place in range(5)])
+    grams = make_candidates(list("abcde"), (20, 0, 0), df=[[row + 1, 0, 0] for row in range(5)])
     scorer = ContrastScorer(background({"a": 3, "c": 8}, 10))
-    np.testing.assert_array_equal(scorer.score(here)[list(order)], scorer.score(here.take(np.array(order))))
+    np.testing.assert_array_equal(scorer.score(grams)[list(order)], scorer.score(grams.take(np.array(order))))
 
 
 def test_no_candidates_have_no_scores():
-    none = candidates([], (5, 0, 0), df=np.zeros((0, 3), np.int64))
+    none = make_candidates([], (5, 0, 0), df=np.zeros((0, 3), np.int64))
     assert ContrastScorer(background({}, 10)).score(none).shape == (0,)
 
 
@@ -66,42 +66,44 @@ def test_a_scorer_says_where_its_background_comes_from():
 
 @given(texts)
 def test_a_background_holds_the_df_of_every_gram_of_two_documents(samples):
-    made = Background.count(iter(samples), {"what": "test"})
+    background = Background.count(iter(samples), {"what": "test"})
     expected = {
-        gram: len(held)
-        for gram, held in documents_with(samples).items()
-        if len(held) >= 2 and all(len(word) > 1 or word in "ai" for word in gram.split())
+        gram: len(documents)
+        for gram, documents in documents_of_grams(samples).items()
+        if len(documents) >= 2 and all(len(word) > 1 or word in "ai" for word in gram.split())
     }
-    assert made.df == expected
-    assert (made.n_docs, made.min_df, made.about) == (len(samples), 2, {"what": "test"})
+    assert background.df == expected
+    assert (background.n_docs, background.min_df, background.origin) == (len(samples), 2, {"what": "test"})
 
 
 def test_a_background_of_nothing_is_refused():
-    with pytest.raises(InputError, match="the background holds no traces; give it"):
+    with pytest.raises(InputError, match="the background has no traces; give short"):
         Background.count([], {})
 
 
 def test_a_saved_background_comes_back(tmp_path):
-    made = Background.count(["wait, let me see", "let me see", "été, let me"], {"what": "test", "n": [1, 2]})
-    made.save(tmp_path / "table.parquet")
-    assert Background.load(tmp_path / "table.parquet") == made
+    background = Background.count(["wait, let me see", "let me see", "été, let me"], {"what": "test", "n": [1, 2]})
+    background.save(tmp_path / "table.parquet")
+    assert Background.load(tmp_path / "table.parquet") == background
 
 
 def test_equal_backgrounds_are_saved_as_equal_bytes(tmp_path):
-    one = background({"wait": 2, "hmm": 3}, 5, b=1, a=2)
-    two = background({"hmm": 3, "wait": 2}, 5, a=2, b=1)
-    for name, made in (("one", one), ("two", two)):
-        made.save(tmp_path / name)
+    first = background({"wait": 2, "hmm": 3}, 5, b=1, a=2)
+    second = background({"hmm": 3, "wait": 2}, 5, a=2, b=1)
+    for name, table in (("one", first), ("two", second)):
+        table.save(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert parquet.read_table(tmp_path / "one")["gram"].to_pylist() == ["hmm", "wait"]
 
 
 def test_a_background_of_another_normal_form_is_refused(tmp_path):
     path = tmp_path / "old.parquet"
-    about = {"about": {}, "min_df": 2, "n_docs": 5, "words": "sgram-words-0"}
+    metadata = {"about": {}, "min_df": 2, "n_docs": 5, "words": "sgram-words-0"}
     table = pa.table({"gram": ["wait"], "df": pa.array([3], pa.int32())})
-    parquet.write_table(table.replace_schema_metadata({"sgram-background": canonical_json(about)}), path)
-    with pytest.raises(InputError, match=r"old\.parquet: .* sgram-words-0, not sgram-words-1; rebuild"):
+    parquet.write_table(table.replace_schema_metadata({"sgram-background": canonical_json(metadata)}), path)
+    with pytest.raises(
+        InputError, match=r"old\.parquet was counted in .* sgram-words-0, not sgram-words-1; build it again"
+    ):
         Background.load(path)
     assert NORMAL_FORM == "sgram-words-1"
 
@@ -123,7 +125,7 @@ def test_a_file_that_is_no_background_is_refused_by_name(tmp_path, write):
     path = tmp_path / "table.parquet"
     if write is not None:
         write(path)
-    with pytest.raises(InputError, match=r"table\.parquet: no background table .* Background\.save"):
+    with pytest.raises(InputError, match=r"table\.parquet is not a background table .* Background\.save"):
         Background.load(path)
 
 
@@ -138,7 +140,7 @@ def test_the_packaged_background_is_a_table_of_grams_in_normal_form(packaged):
     assert len(packaged.df) > 50_000
     assert min(packaged.df.values()) >= packaged.min_df
     assert max(packaged.df.values()) <= packaged.n_docs
-    assert packaged.about["sources"]
+    assert packaged.origin["sources"]
     for gram in sorted(packaged.df)[::997]:
         assert " ".join(gram_words(gram)) == gram
 
@@ -160,7 +162,7 @@ def test_in_the_packaged_background_procedure_is_frequent_and_planning_is_rare(p
 
 
 def test_the_packaged_background_prefers_planning_at_equal_rates(packaged):
-    here = candidates(["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4)
-    score = ContrastScorer(packaged).score(here)
+    grams = make_candidates(["wait", "let me double-check", "the sum of", "equal to"], (200, 0, 0), df=[[20, 0, 0]] * 4)
+    score = ContrastScorer(packaged).score(grams)
     assert score[:2].min() > score[2:].max() + 1
     assert exp(score[:2].min()) > 5, "even its lower bound is several times more frequent"
