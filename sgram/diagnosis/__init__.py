@@ -1,1 +1,1 @@
-"""Where and how a trace goes wrong: steps, equations, answers, kinds of errors. Knows nothing about HTML."""
+"""Diagnosis of wrong traces: steps, equations, answers, error kinds, and the location of the first error."""
