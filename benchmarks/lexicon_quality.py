@@ -114,7 +114,8 @@ def print_lists(lists: Lists) -> None:
         rates = own.summary()
         gains = "| |"
         if name != OURS:
-            gains = " ".join(f"| {interval(rate_difference(ours, own, rate), True)}" for rate in ("precision", "f1")) + " |"
+            differences = (rate_difference(ours, own, rate) for rate in ("precision", "f1"))
+            gains = " ".join(f"| {interval(gain, True)}" for gain in differences) + " |"
         print(
             f"| {name} | {size:,.0f} | {rates.coverage.value:.2f} | {interval(rates.precision)} "
             f"| {interval(rates.recall)} | {interval(rates.f1)} "

@@ -150,7 +150,7 @@ def test_other_people_s_labels_are_named(run, tmp_path):
     _, out, _ = run(path, "--strategic", "planning", "--strategic", "other")
     assert line(out, "strategic ")[1:3] == ["83.3", "%"]
     code, _, err = run(path, "--strategic", "plan")
-    assert (code, err) == (2, "sgram: no rating has the label 'plan'; labels are 'fact', 'other', 'planning'\n")
+    assert (code, err) == (2, "sgram: no rating has the label 'plan'; the labels are 'fact', 'other', 'planning'\n")
 
 
 # -- what is wrong with ratings -------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_bad_input_is_a_sentence_and_exit_code_3(run, ratings, items, tmp_path):
     code, _, err = run(path, "--items", items)
     assert (code, "1 of the 11 rated items are not in the items file ('zz')" in err) == (3, True)
     code, _, err = run(ratings, "--items", ratings)
-    assert (code, "is no items file" in err) == (3, True)
+    assert (code, "is not an items file" in err) == (3, True)
 
 
 def test_ratings_of_another_lexicon_are_refused(run, ratings, items, tmp_path):

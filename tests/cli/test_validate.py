@@ -201,7 +201,7 @@ def test_labels_that_cannot_be_used_are_refused(capsys, mine, labels, tmp_path):
     assert (code, "has no positive unit; its labels are result (9), fact (3)" in err) == (3, True)
     Lexicon.from_grams(["so"], name="steps").save(mine)
     code, _, err = validate(capsys, mine, "--labels", labels, "--min-precision", "0.99")
-    assert (code, "no cut of steps reaches a precision of 0.99" in err) == (3, True)
+    assert (code, "no threshold gives steps a precision of 0.99" in err) == (3, True)
 
 
 def test_a_lexicon_that_occurs_nowhere_is_refused(capsys, labels, tmp_path):

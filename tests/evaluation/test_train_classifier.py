@@ -351,7 +351,9 @@ def test_the_classifier_separates_plans_from_steps_out_of_fold():
     # one unit in ten contradicts its label, so both rates are at most about 0.9
     assert out.average_precision > 0.75 > 2 * 0.33
     classifier = trainer(LabelSet("people", tuple(labeled(1)))).fit(None, UNSET, {})
-    probability = dict(zip(TEXTS, classifier.shrink_to_labels(TEXTS, classifier.estimate(features_of(TEXTS))), strict=True))
+    probability = dict(
+        zip(TEXTS, classifier.shrink_to_labels(TEXTS, classifier.estimate(features_of(TEXTS))), strict=True)
+    )
     assert min(probability[text] for text in PLANS) > max(probability[text] for text in STEPS)
 
 
