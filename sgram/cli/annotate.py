@@ -55,8 +55,12 @@ _RATINGS = Parameter(
 )
 _FROM = Parameter(name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
 FORMATS = ("label-studio", "prodigy", "doccano", "csv", "html")
-Format = Literal[FORMATS]
-AnyFormat = Literal[("auto", *FORMATS)]
+if TYPE_CHECKING:
+    Format = str
+    AnyFormat = str
+else:
+    Format = Literal[FORMATS]
+    AnyFormat = Literal[("auto", *FORMATS)]
 
 
 @app.command
@@ -164,11 +168,12 @@ def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str)
 def _page(blinded_items: "tuple[BlindedItem, ...]", lexicon: Lexicon) -> bytes:
     from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
     from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS
-    from sgram.reports.pages.annotation_page import AnnotationPage, Choice, annotation_page
+    from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
 
-    choices = tuple(Choice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
+    choices = tuple(LabelChoice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
     guideline = parse_guideline(guideline_text())
-    return annotation_page(AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, blinded_items))
+    page = AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, blinded_items)
+    return render_annotation_page(page)
 
 
 def _report_draw(draw: "Draw") -> None:
@@ -186,15 +191,12 @@ def _report_draw(draw: "Draw") -> None:
 
 def _kinds(draw: "Draw") -> list[tuple[object, ...]]:
     """Return a row for each kind of item: the numbers of items, grams, clusters and models."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for kind, name in (("sg", "of the lexicon"), ("control", "controls")):
         items = [item for item in draw.sample.items if item.kind == kind]
-        facts = (
-            {item.gram for item in items},
-            {item.cluster for item in items} - {None},
-            {item.model for item in items},
-        )
-        rows.append((name, len(items), *map(len, facts)))
+        n_grams = len({item.gram for item in items})
+        n_clusters = len({item.cluster for item in items} - {None})
+        rows.append((name, len(items), n_grams, n_clusters, len({item.model for item in items})))
     return rows
 
 

@@ -1,12 +1,13 @@
 """Tables and sentences that ``sgram diagnose`` prints, and its CSV file."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgram.cli.agreement_tables import interval
 from sgram.cli.console import note, print_table, printable
-from sgram.cli.tagged_view import percent
+from sgram.cli.tagged_view import percent, percent_interval
 from sgram.files import write_bytes
 from sgram.traces import Trace
 
@@ -52,10 +53,10 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
 
 
 def _interval(row: "KindRow") -> str:
-    share = row.share
-    if share.low is None or share.low >= share.high:  # the bootstrap of a share of 0 is always 0
+    ends = row.share.ends
+    if ends is None or ends[0] >= ends[1]:  # the bootstrap of a share of 0 is always 0
         return "-"
-    return f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+    return percent_interval(row.share)
 
 
 def _short(name: str) -> str:
@@ -95,11 +96,11 @@ def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
     """Write the diagnoses as CSV."""
     from sgram.analysis.table import Column, Table
     from sgram.diagnosis.diagnosis_files import COLUMNS, table_row
-    from sgram.reports.pages.exports import csv_bytes
+    from sgram.reports.pages.exports import encode_csv
 
     columns = tuple(Column(name, name) for name in COLUMNS)
     cells = tuple(tuple(table_row(*row).values()) for row in rows)
-    write_bytes(path, csv_bytes(Table("diagnoses", "Diagnoses", columns, cells)))
+    write_bytes(path, encode_csv(Table("diagnoses", "Diagnoses", columns, cells)))
 
 
 # -- the judge ------------------------------------------------------------------------------------------
@@ -143,10 +144,9 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
         note("the judge gave no kind, so there is no agreement")
         return
     kinds = ("strategic", "procedural", "other")
-    counts = dict.fromkeys(((theirs, ours) for theirs in kinds for ours in kinds), 0)
-    for judgment, diagnosis in pairs:
-        ours = diagnosis.kind if diagnosis.kind in kinds else "other"
-        counts[judgment.kind, ours] += 1
+    counts: Counter[tuple[str | None, str]] = Counter(
+        (judgment.kind, diagnosis.kind if diagnosis.kind in kinds else "other") for judgment, diagnosis in pairs
+    )
     print()
     print_table(
         (f"{_short(model)} says", *(f"offline {kind}" for kind in kinds)),
@@ -163,6 +163,6 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
             for name, estimate in rows
         ],
     )
-    shares = [judgment.share for judgment, _ in pairs if len(judgment.letters) > 1]
+    shares = [judgment.share for judgment, _ in pairs if len(judgment.letters) > 1 and judgment.share is not None]
     if shares:
         note(f"the judge agrees with itself in {percent(sum(shares) / len(shares)).strip()} of its repeats")

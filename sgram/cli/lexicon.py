@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
@@ -21,7 +21,10 @@ Source = Annotated[str, Parameter(help=_SOURCE, allow_leading_hyphen=True)]
 _TARGET = Parameter(name=["--output", "-o"], help="File to write (- for stdout).", allow_leading_hyphen=True)
 Target = Annotated[str, _TARGET]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
-Move = Literal[MOVES]
+if TYPE_CHECKING:
+    Move = str
+else:
+    Move = Literal[MOVES]
 
 _NUMBERS = ("df", "count", "df_correct", "df_wrong", "score", "core")
 _SHOWN_MEMBERS = 6
@@ -156,11 +159,12 @@ def diff(old: Source, new: Source, /, *, as_json: AsJson = False) -> None:
     if as_json:
         _print_json("lexicon-diff", {"old": _identity(before), "new": _identity(after), **difference.to_json()})
         return
-    rows = [("added", gram.text, "", _cell(gram.df)) for gram in difference.added]
+    rows: list[tuple[object, ...]] = [("added", gram.text, "", _cell(gram.df)) for gram in difference.added]
     rows += [("removed", gram.text, _cell(gram.df), "") for gram in difference.removed]
-    for gram in difference.moved:
-        old_cluster, new_cluster = f"{gram.old_medoid} ({gram.old_move})", f"{gram.new_medoid} ({gram.new_move})"
-        rows.append(("moved", gram.text, old_cluster, new_cluster))
+    for moved_gram in difference.moved:
+        old_cluster = f"{moved_gram.old_medoid} ({moved_gram.old_move})"
+        new_cluster = f"{moved_gram.new_medoid} ({moved_gram.new_move})"
+        rows.append(("moved", moved_gram.text, old_cluster, new_cluster))
     rows += [(change.field, change.text, _cell(change.old), _cell(change.new)) for change in difference.changed]
     if rows:
         print_table(("change", "gram", "old", "new"), rows)
@@ -238,11 +242,11 @@ def _as_text(rows: list[dict[str, Any]]) -> str:
 
 def _as_csv(rows: list[dict[str, Any]]) -> str:
     from sgram.analysis.table import Column, Table
-    from sgram.reports.pages.exports import csv_bytes
+    from sgram.reports.pages.exports import encode_csv
 
     names = ("text", "cluster", "medoid", "move", *_NUMBERS)
     cells = tuple(tuple(row[name] for name in names) for row in rows)
-    return csv_bytes(Table("grams", "Grams", tuple(Column(name, name) for name in names), cells)).decode()
+    return encode_csv(Table("grams", "Grams", tuple(Column(name, name) for name in names), cells)).decode()
 
 
 def _as_jsonl(rows: list[dict[str, Any]]) -> str:

@@ -150,22 +150,28 @@ def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
 
 def score(inputs: list[str], reading: InputFlags, scoring: ScoringFlags) -> "ScoredFile":
     """Score the rollouts of `inputs` with a model into `scoring.output`, and print how many were scored."""
-    from sgram.scoring.log_probs import Scoring
+    from sgram.scoring.log_probs import ScoringConfig
     from sgram.scoring.scored_file import score_file
     from sgram.training.models import load_model
 
+    if scoring.model is None or scoring.output is None:
+        raise UsageError("scoring needs a model and an output file")
     reader = _rollouts(inputs, reading)
     loaded = load_model(scoring.model, scoring.dtype, scoring.device)
     with meter("scoring", None, "traces") as bar:
         scored = score_file(
-            reader, loaded, scoring.output, Scoring(scoring.max_length, scoring.chat), lambda done: bar.update(done)
+            reader,
+            loaded,
+            scoring.output,
+            ScoringConfig(scoring.max_length, scoring.chat),
+            lambda done: bar.update(done),
         )
     report_reading(reader)
-    note(f"{scored.scored:,} of {scored.traces:,} traces scored by {scoring.model}, written to {scored.path}")
-    if scored.reused:
-        note(f"{scored.reused:,} of them were scored by an earlier, interrupted run")
-    if scored.scored < scored.traces:
-        note(f"{scored.traces - scored.scored:,} are empty or too long (--max-length) and have no entropies")
+    note(f"{scored.n_scored:,} of {scored.n_traces:,} traces scored by {scoring.model}, written to {scored.path}")
+    if scored.n_reused:
+        note(f"{scored.n_reused:,} of them were scored by an earlier, interrupted run")
+    if scored.n_scored < scored.n_traces:
+        note(f"{scored.n_traces - scored.n_scored:,} are empty or too long (--max-length) and have no entropies")
     note(f"next time: sgram metrics {scored.path} --tokenizer {scored.tokenizer}")
     return scored
 
@@ -184,14 +190,14 @@ def _show_plan(
         "inputs": [{"path": source.typed_path, "kind": source.kind, "source": source.name} for source in sources],
     }
     if scoring.model is not None:
-        from sgram.scoring.log_probs import Scoring
-        from sgram.scoring.scored_file import estimate
+        from sgram.scoring.log_probs import ScoringConfig
+        from sgram.scoring.scored_file import estimate_cost
         from sgram.training.models import load_model
 
         reader = _rollouts(inputs, reading)
         loaded = load_model(scoring.model, scoring.dtype, scoring.device)
         with closing(iter(reader)) as traces:
-            plan["scoring"] = asdict(estimate(traces, loaded, Scoring(scoring.max_length, scoring.chat)))
+            plan["scoring"] = asdict(estimate_cost(traces, loaded, ScoringConfig(scoring.max_length, scoring.chat)))
     if as_json:
         print(json.dumps(plan, sort_keys=True, allow_nan=False))
         return 0
@@ -208,11 +214,11 @@ def _show_plan(
 
 
 def _write_tables(analysis: "Analysis", folder: Path) -> list[Path]:
-    from sgram.reports.pages.exports import csv_bytes
+    from sgram.reports.pages.exports import encode_csv
 
     files = []
     for name, table in analysis.tables.items():
-        write_bytes(folder / f"{name}.csv", csv_bytes(table))
+        write_bytes(folder / f"{name}.csv", encode_csv(table))
         files.append(folder / f"{name}.csv")
     return files
 

@@ -196,10 +196,10 @@ def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFig
 def _write_page(
     analysis: "Analysis", figures: Sequence["RenderedFigure"], sentences: Sequence["Sentence"], output: Path
 ) -> int:
-    from sgram.reports.pages.report_page import ReportConfig, report_page
+    from sgram.reports.pages.report_page import ReportConfig, render_report_page
 
     config = ReportConfig(max_examples=max(ReportConfig().max_examples, len(analysis.examples)))
-    page = report_page(analysis, figures, sentences, config)
+    page = render_report_page(analysis, figures, sentences, config)
     write_bytes(output, page)
     return len(page)
 
@@ -208,13 +208,13 @@ def _write_extra(
     analysis: "Analysis", figures: Sequence["Figure"], sentences: Sequence["Sentence"], extra: ExtraFiles
 ) -> Iterable[Path]:
     """Write the files beside the page; return their paths."""
-    from sgram.reports.pages.exports import csv_bytes, markdown
+    from sgram.reports.pages.exports import encode_csv, render_markdown
 
     files: list[Path] = []
     if extra.csv is not None:
         for table in analysis.tables.values():
             files.append(extra.csv / f"{table.name}.csv")
-            write_bytes(files[-1], csv_bytes(table))
+            write_bytes(files[-1], encode_csv(table))
     figure_paths: dict[str, str] = {}
     if extra.figures is not None:
         for figure in figures:
@@ -224,9 +224,8 @@ def _write_extra(
                 figure_paths[figure.name] = os.path.relpath(files[-1], extra.markdown.parent)
     if extra.markdown is not None:
         files.append(extra.markdown)
-        write_bytes(
-            files[-1], markdown(analysis, sentences, figures, figure_paths or None).encode("utf-8", "backslashreplace")
-        )
+        text = render_markdown(analysis, sentences, figures, figure_paths or None)
+        write_bytes(files[-1], text.encode("utf-8", "backslashreplace"))
     return files
 
 

@@ -7,14 +7,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, print_table
 from sgram.cli.path_checks import check_no_options
 from sgram.cli.read import InputFlags, report_reading, with_progress
-from sgram.cli.tagged_view import page_legend, page_table, page_traces, percent, share_table, show_traces
+from sgram.cli.tagged_view import (
+    page_legend,
+    page_table,
+    page_traces,
+    percent,
+    percent_interval,
+    share_table,
+    show_traces,
+)
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
@@ -175,6 +183,8 @@ def _tag_traces(
         else:
             from sgram.tagging.masks import write_masks
 
+            if tagger.vocabulary is None:
+                raise AssertionError("masks need a tokenizer, which was checked")
             write_masks(output, (trace.mask_row() for trace in tagged), summary.lexicon, tagger.vocabulary)
 
 
@@ -208,7 +218,7 @@ def _unit(tagger: "RolloutTagger") -> str:
     return "characters" if tagger.vocabulary is None else "tokens"
 
 
-def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, object]) -> None:
+def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, Any]) -> None:
     vocabulary, ids, report, html = tagger.vocabulary, tagger.id_counts, reader.report, flags["html"]
     document = {
         "format": "sgram-tag",
@@ -253,14 +263,14 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
 
 
 def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces: int) -> bytes:
-    from sgram.reports.pages.trace_page import TracePage, trace_page
+    from sgram.reports.pages.trace_page import TracePage, render_trace_page
 
     rows, _ = _main_rows(summary, seed)
     total, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
     page_tagged = summary.first_traces[:max_traces]
     tokenizer = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = total.pooled
-    interval = "" if share.low is None else f" (95 % interval {100 * share.low:.1f} to {100 * share.high:.1f})"
+    interval = "" if share.ends is None else f" (95 % interval {percent_interval(share)})"
     page = TracePage(
         title=f"{n_traces:,} traces, planning words marked",
         summary=(
@@ -272,4 +282,4 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
         tables=(page_table(*share_table(rows, _unit(tagger), whole_names=True)),),
         traces=page_traces(page_tagged),
     )
-    return trace_page(page)
+    return render_trace_page(page)

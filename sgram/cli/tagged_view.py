@@ -12,7 +12,7 @@ from sgram.cli.console import MOVE_COLORS, printable
 from sgram.lexicon import MOVE_MEANINGS, MOVES
 
 if TYPE_CHECKING:
-    from sgram.reports.pages.trace_page import Move, ShownTrace, Table
+    from sgram.reports.pages.trace_page import LegendMove, OverviewTable, TraceView
     from sgram.statistics import Estimate
     from sgram.tagging.planning_shares import ShareRow
     from sgram.tagging.summary import MoveRow
@@ -32,11 +32,11 @@ def share_table(
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Return columns and cells of a table of planning shares, 80 characters wide unless names are whole."""
     columns = ("traces of", "planning", "95 % interval", "mean", "traces", unit)
-    cells = [
+    cells: list[tuple[object, ...]] = [
         (
             name if whole_names else _short(name),
             percent(row.pooled.value, 6),
-            _interval(row.pooled),
+            percent_interval(row.pooled),
             percent(row.mean.value, 6),
             row.n_traces,
             row.n_units,
@@ -52,8 +52,9 @@ def _short(name: str, limit: int = 26) -> str:
     return name if len(name) <= limit else f"...{name[3 - limit :]}"
 
 
-def _interval(share: "Estimate") -> str:
-    return "-" if share.low is None else f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+def percent_interval(share: "Estimate") -> str:
+    """Return the interval of a share in per cent; "-" means no interval."""
+    return "-" if share.ends is None else "{:.1f} to {:.1f}".format(*(100 * end for end in share.ends))
 
 
 # -- terminal -------------------------------------------------------------------------------------------
@@ -126,33 +127,33 @@ def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_line
 # -- page -----------------------------------------------------------------------------------------------
 
 
-def page_legend(moves: Iterable["MoveRow"]) -> tuple["Move", ...]:
+def page_legend(moves: Iterable["MoveRow"]) -> tuple["LegendMove", ...]:
     """Return the page's legend: each move with its number of spans in all traces."""
-    from sgram.reports.pages.trace_page import Move
+    from sgram.reports.pages.trace_page import LegendMove
 
-    return tuple(Move(row.move, row.spans, MOVE_MEANINGS[row.move]) for row in moves)
+    return tuple(LegendMove(row.move, row.spans, MOVE_MEANINGS[row.move]) for row in moves)
 
 
-def page_table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> "Table":
+def page_table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> "OverviewTable":
     """Return a table for the page; whole numbers get thousands separators."""
-    from sgram.reports.pages.trace_page import Table
+    from sgram.reports.pages.trace_page import OverviewTable
 
     texts = tuple(tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in cells)
-    return Table(tuple(columns), texts)
+    return OverviewTable(tuple(columns), texts)
 
 
-def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["ShownTrace", ...]:
+def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["TraceView", ...]:
     """Return the traces as plain data for the page."""
-    from sgram.reports.pages.trace_page import Piece, ShownTrace
+    from sgram.reports.pages.trace_page import TextPiece, TraceView
     from sgram.tagging.projection import split_by_spans
 
     page = []
     for tagged in tagged_traces:
         pieces = tuple(
-            Piece(text)
+            TextPiece(text)
             if span is None
-            else Piece(text, span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
+            else TextPiece(text, span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
             for text, span in split_by_spans(tagged.trace.text, tagged.spans)
         )
-        page.append(ShownTrace(tagged.trace.id, _facts(tagged), pieces, tagged.trace.prompt))
+        page.append(TraceView(tagged.trace.id, _facts(tagged), pieces, tagged.trace.prompt))
     return tuple(page)

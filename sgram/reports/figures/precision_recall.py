@@ -51,7 +51,7 @@ class CurvePanel:
     title: str
     n_documents: int
     n_units: int
-    base_rate: float
+    base_rate: float | None
     interval_unit: str
     """Unit of the bootstrap intervals: documents or problems."""
     lists: tuple[PlottedList, ...]
@@ -83,10 +83,9 @@ def _palette_indexes(panels: Sequence[CurvePanel]) -> dict[str, int]:
 
 
 def _draw(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], first: bool) -> None:
-    rate = panel.base_rate
-    axes.axhline(
-        rate, color=GRAY, linewidth=0.8, linestyle=":", label=f"base rate {rate:.2f}: marks that know nothing", zorder=1
-    )
+    if panel.base_rate is not None:
+        name = f"base rate {panel.base_rate:.2f}: marks that know nothing"
+        axes.axhline(panel.base_rate, color=GRAY, linewidth=0.8, linestyle=":", label=name, zorder=1)
     for plotted in panel.lists:
         index = palette_indexes.get(plotted.name, 0)
         color = GRAY if plotted.is_control else COLORS[index % len(COLORS)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sgram.reports.pages.table_cells import number as written
+from sgram.reports.pages.table_cells import format_number
 from sgram.statistics import Interval, difference
 
 Said = Literal["finding", "control", "caution"]
@@ -102,13 +102,13 @@ def amount(found: Interval, decimals: int = 2, unit: str = "", scale: float = 1.
     while 0 < nearest < 0.5 * 10**-decimals and decimals < _MOST_DECIMALS:
         decimals += 1
     value = plain(found.value, decimals, scale, signed)
-    ends = f"[{written(found.low, decimals, scale)}, {written(found.high, decimals, scale)}]"
+    ends = f"[{format_number(found.low, decimals, scale)}, {format_number(found.high, decimals, scale)}]"
     return f"{value}{f' {unit}' if unit else ''} {ends}"
 
 
 def plain(value: float, decimals: int = 2, scale: float = 1.0, signed: bool = False) -> str:
     """A number with so many decimals, with a true minus; `signed` puts a plus before what is above 0."""
-    said = written(value, decimals, scale)
+    said = format_number(value, decimals, scale)
     return f"+{said}" if signed and value > 0 else said
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sgram.annotation.guideline import Block
 from sgram.annotation.items import BlindedItem
-from sgram.reports.pages.templates import beside, policy_digest, template
-from sgram.reports.pages.trace_page import visible
+from sgram.reports.pages.templates import load_template, policy_digest, read_asset
+from sgram.reports.pages.trace_page import escape_invisible
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,7 +25,7 @@ _ESCAPES = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&"}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LabelChoice:
     """A label that can be given."""
 
     label: str
@@ -40,7 +40,7 @@ class AnnotationPage:
 
     title: str
     question: str
-    choices: tuple[Choice, ...]
+    choices: tuple[LabelChoice, ...]
     guideline: tuple[Block, ...]
     items: tuple[BlindedItem, ...]
 
@@ -50,9 +50,9 @@ class AnnotationPage:
         return hashlib.sha256(_json([asdict(item) for item in self.items]).encode()).hexdigest()[:16]
 
 
-def annotation_page(page: AnnotationPage) -> bytes:
+def render_annotation_page(page: AnnotationPage) -> bytes:
     """The file's bytes: UTF-8 HTML, the same for equal pages."""
-    style, script = beside("annotation_page.css"), beside("annotation_page.js")
+    style, script = read_asset("annotation_page.css"), read_asset("annotation_page.js")
     policy = (
         f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -73,4 +73,4 @@ def _json(value: dict | Sequence) -> str:
 
 @cache
 def _template() -> "jinja2.Template":
-    return template("annotation_page.html.jinja", visible=visible)
+    return load_template("annotation_page.html.jinja", escape_invisible=escape_invisible)

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sgram.analysis.table import Cell, Table
-from sgram.reports.pages.table_cells import ShownTable, shown_table
-from sgram.reports.pages.trace_page import visible
+from sgram.reports.pages.table_cells import FormattedTable, format_table
+from sgram.reports.pages.trace_page import escape_invisible
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
     from sgram.reports.figures.figure import Figure
     from sgram.reports.findings.wording import Sentence
 
-ROWS_SHOWN = 60
+MAX_MARKDOWN_ROWS = 60
 """Most rows of a table in Markdown; CSV holds all."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MARKUP = re.compile(
@@ -28,7 +28,7 @@ _QUOTE = '"'
 _NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
-def csv_bytes(table: Table) -> bytes:
+def encode_csv(table: Table) -> bytes:
     """The table as CSV (RFC 4180, UTF-8, line feeds): numbers in full, nothing where there is no value.
 
     Text that a spreadsheet would take for a formula has an apostrophe before it.
@@ -54,7 +54,7 @@ def _cell(cell: Cell) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def markdown(
+def render_markdown(
     analysis: "Analysis",
     sentences: Sequence["Sentence"] = (),
     figures: Sequence["Figure"] = (),
@@ -64,27 +64,29 @@ def markdown(
 
     `files` are paths by the names of figures, as seen from the Markdown file.
     """
-    parts = [f"# {escaped(analysis.title)}"]
+    parts = [f"# {escape_markdown(analysis.title)}"]
     if sentences:
-        parts += ["## Summary", "\n".join(f"- {_SAID[each.kind]}{escaped(each.text)}" for each in sentences)]
+        parts += ["## Summary", "\n".join(f"- {_SAID[each.kind]}{escape_markdown(each.text)}" for each in sentences)]
     parts += [_table(table) for table in analysis.tables.values() if table.rows]
     shown = [figure for figure in figures if files is None or figure.name in files]
     if shown:
         parts.append("## Figures")
         for number, figure in enumerate(shown, 1):
-            picture = f"![{escaped(figure.title)}](<{_address(files[figure.name])}>)\n\n" if files else ""
-            parts.append(f"{picture}**Figure {number}: {escaped(figure.title)}.** {escaped(figure.caption)}")
+            picture = f"![{escape_markdown(figure.title)}](<{_address(files[figure.name])}>)\n\n" if files else ""
+            parts.append(
+                f"{picture}**Figure {number}: {escape_markdown(figure.title)}.** {escape_markdown(figure.caption)}"
+            )
     if analysis.notes:
-        parts += ["## Notes", "\n".join(f"- {escaped(note)}" for note in analysis.notes)]
+        parts += ["## Notes", "\n".join(f"- {escape_markdown(note)}" for note in analysis.notes)]
     return "\n\n".join(parts) + "\n"
 
 
 _SAID = {"finding": "", "control": "*Control.* ", "caution": "*Caution.* "}
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """`text` on one line, with nothing in it that Markdown or HTML would take for markup."""
-    line = " ".join(visible(text).split())
+    line = " ".join(escape_invisible(text).split())
     return _MARKUP.sub(_escape, line)
 
 
@@ -94,21 +96,21 @@ def _escape(found: re.Match) -> str:
 
 
 def _address(path: str) -> str:
-    return visible(path).replace("\\", "/").replace("<", "%3C").replace(">", "%3E").replace("\n", "%0A")
+    return escape_invisible(path).replace("\\", "/").replace("<", "%3C").replace(">", "%3E").replace("\n", "%0A")
 
 
 def _table(table: Table) -> str:
-    shown = shown_table(table, ROWS_SHOWN)
+    shown = format_table(table, MAX_MARKDOWN_ROWS)
     heads, rows = _merged(shown)
     ruler = ["---:" if right else "---" for _, right in heads]
     lines = [[head for head, _ in heads], ruler, *rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     more = f"\n\n{shown.n_left:,} more rows are left out." if shown.n_left else ""
-    note = f"\n\n{escaped(table.note)}" if table.note else ""
-    return f"## {escaped(table.title)}\n\n{text}{more}{note}"
+    note = f"\n\n{escape_markdown(table.note)}" if table.note else ""
+    return f"## {escape_markdown(table.title)}\n\n{text}{more}{note}"
 
 
-def _merged(shown: ShownTable) -> tuple[list[tuple[str, bool]], list[list[str]]]:
+def _merged(shown: FormattedTable) -> tuple[list[tuple[str, bool]], list[list[str]]]:
     """Heads (with whether they are of numbers) and rows, each interval put behind the value before it."""
     heads: list[tuple[str, bool]] = []
     rows: list[list[str]] = [[] for _ in shown.rows]
@@ -119,12 +121,12 @@ def _merged(shown: ShownTable) -> tuple[list[tuple[str, bool]], list[list[str]]]
             heads[-1] = (f"{heads[-1][0]} \\[95 %\\]", True)
         else:
             unit = f", {column.unit}" if column.unit else ""
-            heads.append((escaped(f"{column.name}{unit}"), column.kind in ("number", "interval")))
+            heads.append((escape_markdown(f"{column.name}{unit}"), column.kind in ("number", "interval")))
         for row, cell in zip(rows, cells, strict=True):
             if column.kind == "interval":
-                text = "" if cell.missing else f"\\[{escaped(cell.text.replace(' – ', ', '))}\\]"
+                text = "" if cell.missing else f"\\[{escape_markdown(cell.text.replace(' – ', ', '))}\\]"
             else:
-                text = escaped(cell.text)
+                text = escape_markdown(cell.text)
             if joins:
                 row[-1] = f"{row[-1]} {text}".rstrip()
             else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgram.analysis.table import Column, ColumnKind, Table, build_table
-from sgram.reports.pages.table_cells import decimals_for, is_number, number
+from sgram.reports.pages.table_cells import choose_decimals, format_number, is_number
 
 _WIDTH = 1000
 _PLACEBO = "placebo"
@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PlaceboComparisonRow:
     """One quantity of one set of traces: for the SGs with its interval, for the placebos with their range."""
 
     about: str
@@ -32,12 +32,12 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PlaceboComparison:
     """A quantity with a line for every set of traces."""
 
     title: str
     unit: str
-    rows: tuple[Compared, ...]
+    rows: tuple[PlaceboComparisonRow, ...]
     n_left: int = 0
 
 
@@ -105,7 +105,7 @@ _QUANTITIES = (
 )
 
 
-def comparisons(tables: Mapping[str, Table], most_rows: int) -> list[Comparison]:
+def compare_with_placebos(tables: Mapping[str, Table], most_rows: int) -> list[PlaceboComparison]:
     """Every quantity that tables know of SGs and of placebos, at most so many lines each."""
     made = []
     for quantity in _QUANTITIES:
@@ -132,7 +132,7 @@ def _pairs(quantity: _Quantity, table: Table) -> Iterator[tuple[str, Row, Row]]:
             yield about, both[False], both[True]
 
 
-def _comparison(quantity: _Quantity, pairs: list[tuple[str, Row, Row]], most_rows: int) -> Comparison:
+def _comparison(quantity: _Quantity, pairs: list[tuple[str, Row, Row]], most_rows: int) -> PlaceboComparison:
     ends = (quantity.low, quantity.value, quantity.high)
     numbers = [
         [row.get(name) if is_number(row.get(name)) else None for row in (sgs, placebo) for name in ends]
@@ -141,12 +141,12 @@ def _comparison(quantity: _Quantity, pairs: list[tuple[str, Row, Row]], most_row
     known = [value for values in numbers for value in values if value is not None]
     low, high = min(known), max(known)
     room = (high - low) * 0.06 or 1.0
-    scale, decimals = (100, 1) if quantity.kind == "share" else (1, decimals_for(known))
+    scale, decimals = (100, 1) if quantity.kind == "share" else (1, choose_decimals(known))
     rows = []
     for (about, _, _), values in zip(pairs[:most_rows], numbers, strict=False):
-        said = [number(value, decimals, scale) for value in values]
+        said = [format_number(value, decimals, scale) for value in values]
         rows.append(
-            Compared(
+            PlaceboComparisonRow(
                 about,
                 said[1],
                 _range(said[0], said[2]),
@@ -156,7 +156,7 @@ def _comparison(quantity: _Quantity, pairs: list[tuple[str, Row, Row]], most_row
                 _places(values, low - room, high + room),
             )
         )
-    return Comparison(quantity.title, "%" if scale == 100 else "nats", tuple(rows), len(pairs) - len(rows))
+    return PlaceboComparison(quantity.title, "%" if scale == 100 else "nats", tuple(rows), len(pairs) - len(rows))
 
 
 def _range(low: str, high: str) -> str:
@@ -194,7 +194,7 @@ _GLANCE = (
 )
 
 
-def glance(tables: Mapping[str, Table]) -> Table | None:
+def summarize_sources(tables: Mapping[str, Table]) -> Table | None:
     """A line for every source: how much there is of it, how much is correct, how much is planning."""
     if "corpus" not in tables:
         return None

@@ -22,13 +22,13 @@ from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.wording import typeset
-from sgram.reports.pages.placebo_comparison import comparisons, glance
-from sgram.reports.pages.report_sections import arranged
-from sgram.reports.pages.report_text import Gap, Run
-from sgram.reports.pages.report_traces import ShownExample, shown_example, shown_siblings
-from sgram.reports.pages.table_cells import cut, shown_table
-from sgram.reports.pages.templates import beside, policy_digest, template
-from sgram.reports.pages.trace_page import move_class, visible
+from sgram.reports.pages.marked_text import Gap, MarkedStretch
+from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
+from sgram.reports.pages.report_sections import arrange_sections
+from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
+from sgram.reports.pages.table_cells import format_table, shorten
+from sgram.reports.pages.templates import load_template, policy_digest, read_asset
+from sgram.reports.pages.trace_page import escape_invisible, move_class
 
 if TYPE_CHECKING:
     import jinja2
@@ -76,7 +76,7 @@ class ReportConfig:
                 raise UsageError(f"{name} is a number from 0, not {getattr(self, name)}")
 
 
-def report_page(
+def render_report_page(
     analysis: "Analysis",
     figures: Sequence[RenderedFigure],
     sentences: Sequence["Sentence"],
@@ -102,7 +102,7 @@ def _fitting(figures: Sequence[RenderedFigure], room: int) -> tuple[list[Rendere
             room -= size
             drawn.append(figure)
         else:
-            left.append(cut(figure.title))
+            left.append(shorten(figure.title))
     return drawn, left
 
 
@@ -115,37 +115,37 @@ def _made(
     smaller: int,
 ) -> bytes:
     """The page with a `smaller` part of what it could show."""
-    style, script = beside("report_page.css"), beside("report_page.js")
+    style, script = read_asset("report_page.css"), read_asset("report_page.js")
     policy = (
         f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     tables = dict(analysis.tables)
-    if (first := glance(tables)) is not None:
+    if (first := summarize_sources(tables)) is not None:
         tables["glance"] = first
     n_examples = -(-min(len(analysis.examples), config.max_examples) // smaller)
     n_siblings = -(-min(len(analysis.sibling_pairs), config.max_siblings) // smaller)
     chars, rows = config.trace_chars // smaller, config.max_rows // smaller
     if smaller >= 64:
         n_examples = n_siblings = 0
-    examples = [shown_example(each, chars) for each in analysis.examples[:n_examples]]
+    examples = [build_example_view(each, chars) for each in analysis.examples[:n_examples]]
     page = {
-        "title": cut(analysis.title, 160),
+        "title": shorten(analysis.title, 160),
         "style": style,
         "script": script,
         "policy": policy,
         "facts": _facts(analysis, tables),
         "short": _HEADINGS["summary"],
         "findings": _grouped(list(sentences)[:_MOST_SENTENCES]),
-        "sections": arranged(tables, figures),
+        "sections": arrange_sections(tables, figures),
         "figures_left": left[:_MOST_NOTES],
         "rows": lambda table: _rows(table.name, rows),
         "serial": count(1).__next__,
         "legend": _legend(tables),
-        "comparisons": comparisons(tables, max(4, rows // 20)),
+        "comparisons": compare_with_placebos(tables, max(4, rows // 20)),
         "examples": examples,
         "opened": _opened(examples),
-        "siblings": [shown_siblings(each, chars // 2) for each in analysis.sibling_pairs[:n_siblings]],
+        "siblings": [build_siblings_view(each, chars // 2) for each in analysis.sibling_pairs[:n_siblings]],
         "n_examples": len(analysis.examples),
         "n_siblings": len(analysis.sibling_pairs),
         "chars": chars,
@@ -157,7 +157,7 @@ def _made(
         "lexicon": analysis.lexicon,
         "inputs": _inputs(analysis.provenance),
         "provenance": _told(analysis.provenance, _LONGEST_VALUE // smaller),
-        "notes": [cut(each, _LONGEST_SENTENCE) for each in analysis.notes[:_MOST_NOTES]],
+        "notes": [shorten(each, _LONGEST_SENTENCE) for each in analysis.notes[:_MOST_NOTES]],
         "n_notes_left": max(0, len(analysis.notes) - _MOST_NOTES),
         "shortened": smaller > 1,
     }
@@ -182,7 +182,7 @@ def _facts(analysis: "Analysis", tables: Mapping[str, Any]) -> list[tuple[str, s
             facts.append((f"{100 * right / judged:.1f} %", "of the judged traces correct"))
     n = len(analysis.sources)
     facts.append((f"{n:,}", "source" if n == 1 else "sources"))
-    facts.append((f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {cut(analysis.lexicon.name, 60)}"))
+    facts.append((f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {shorten(analysis.lexicon.name, 60)}"))
     # what the title says already
     return [(count, what) for count, what in facts if f"{count} {what}" not in analysis.title]
 
@@ -218,26 +218,28 @@ class Told:
 def _told(provenance: Mapping[str, Any], most: int) -> list[Told]:
     """Everything but the inputs."""
     return [
-        _entry(cut(name, 80), value, most) for name, value in list(provenance.items())[:_MOST_NOTES] if name != "inputs"
+        _entry(shorten(name, 80), value, most)
+        for name, value in list(provenance.items())[:_MOST_NOTES]
+        if name != "inputs"
     ]
 
 
 def _entry(name: str, value: Any, most: int) -> Told:
     if isinstance(value, Mapping) and not any(isinstance(each, Mapping | list | tuple) for each in value.values()):
-        pairs = sorted((cut(key, 80), cut("none" if each is None else each)) for key, each in value.items())
+        pairs = sorted((shorten(key, 80), shorten("none" if each is None else each)) for key, each in value.items())
         return Told(name, pairs=tuple(pairs[:_MOST_NOTES]))
     if isinstance(value, Mapping | list | tuple):
         return Told(
-            name, nested=cut(json.dumps(value, indent=1, sort_keys=True, default=str, ensure_ascii=False), most)
+            name, nested=shorten(json.dumps(value, indent=1, sort_keys=True, default=str, ensure_ascii=False), most)
         )
-    return Told(name, text=cut(value, most))
+    return Told(name, text=shorten(value, most))
 
 
 def _grouped(sentences: Sequence["Sentence"]) -> list[tuple[str, list["Sentence"]]]:
     """(heading, sentences) of every section that sentences sum up, in the order in which it is first spoken of."""
     groups: dict[str, list[Sentence]] = {}
     for sentence in sentences:
-        groups.setdefault(_HEADINGS.get(sentence.section, cut(sentence.section, 40)), []).append(sentence)
+        groups.setdefault(_HEADINGS.get(sentence.section, shorten(sentence.section, 40)), []).append(sentence)
     return list(groups.items())
 
 
@@ -262,7 +264,7 @@ _HEADINGS = {
 }
 
 
-def _opened(examples: Sequence[ShownExample]) -> int:
+def _opened(examples: Sequence[ExampleView]) -> int:
     """Place of the example that is open at first: the wrong one that makes most kinds of moves."""
     moves = [len({name for name, _, _ in each.bars}) if each.outcome == "wrong" else -1 for each in examples]
     return moves.index(max(moves)) if moves else 0
@@ -277,10 +279,10 @@ def is_wide(svg: bytes) -> bool:
 # -- what the template calls ----------------------------------------------------------------------------
 
 
-def emphasized(text: str) -> list[tuple[str, str]]:
+def emphasize_numbers(text: str) -> list[tuple[str, str]]:
     """(style, part) of a sentence: numbers are "number", what stands in brackets with a number is "aside"."""
     made = []
-    for place, part in enumerate(_BRACKETS.split(cut(text, _LONGEST_SENTENCE))):
+    for place, part in enumerate(_BRACKETS.split(shorten(text, _LONGEST_SENTENCE))):
         if place % 2:
             made.append(("aside", part))
             continue
@@ -306,7 +308,7 @@ class Look:
     title: str
 
 
-def look(run: Run) -> Look:
+def style_stretch(run: MarkedStretch) -> Look:
     """A planning word is a ``mark``, whatever else is said of a run gives it a class."""
     tag, classes, titles = "", [], []
     for mark in run.marks:
@@ -328,15 +330,15 @@ _CLASSES = {"equation": ["eq"], "evidence": ["ev"], "step": ["step"]}
 class Parted:
     """The runs of a text before and after it leaves its sibling's path."""
 
-    before: tuple[Run | Gap, ...]
-    after: tuple[Run | Gap, ...]
+    before: tuple[MarkedStretch | Gap, ...]
+    after: tuple[MarkedStretch | Gap, ...]
     forked: bool
 
 
-def parted(runs: Sequence[Run | Gap]) -> Parted:
+def split_at_fork(runs: Sequence[MarkedStretch | Gap]) -> Parted:
     """`runs` parted where the mark of the fork begins; all of them after it where there is none."""
     for place, run in enumerate(runs):
-        if isinstance(run, Run) and any(mark.layer == "fork" for mark in run.begins):
+        if isinstance(run, MarkedStretch) and any(mark.layer == "fork" for mark in run.begins):
             return Parted(tuple(runs[:place]), tuple(runs[place:]), True)
     return Parted((), tuple(runs), False)
 
@@ -348,20 +350,20 @@ def whole(value: object) -> str:
 
 @cache
 def _template() -> "jinja2.Template":
-    return template(
+    return load_template(
         "report_page.html.jinja",
-        visible=visible,
-        cut=cut,
+        escape_invisible=escape_invisible,
+        shorten=shorten,
         move_class=move_class,
-        emphasized=emphasized,
+        emphasized=emphasize_numbers,
         picture=picture,
         is_wide=is_wide,
         typeset=typeset,
         exemplified=exemplified,
-        shown=shown_table,
+        shown=format_table,
         is_gap=lambda run: isinstance(run, Gap),
-        look=look,
-        parted=parted,
+        look=style_stretch,
+        parted=split_at_fork,
         whole=whole,
         sentence_class=lambda kind: kind if kind in ("finding", "control", "caution") else "finding",
     )

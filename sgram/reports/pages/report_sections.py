@@ -11,7 +11,7 @@ from sgram.reports.figures.figure import RenderedFigure
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SectionPlan:
     """A section as it is planned, whatever an analysis holds of it."""
 
     id: str
@@ -30,7 +30,7 @@ class Plan:
 class Section:
     """A section with what there is for it."""
 
-    plan: Plan
+    plan: SectionPlan
     tables: tuple[Table, ...]
     folded: tuple[Table, ...]
     figures: tuple[RenderedFigure, ...]
@@ -38,9 +38,9 @@ class Section:
     """What is not measured, each with what to give to get it."""
 
 
-PLANS = (
-    Plan("summary", "Summary", "", ("glance",), ("corpus", "success"), ("success",), tables_first=True),
-    Plan(
+SECTION_PLANS = (
+    SectionPlan("summary", "Summary", "", ("glance",), ("corpus", "success"), ("success",), tables_first=True),
+    SectionPlan(
         "lexicon",
         "The lexicon",
         "The phrases that count as planning here. A gram belongs to a cluster of phrases that say the same; a cluster "
@@ -51,8 +51,8 @@ PLANS = (
         ("moves", "grams", "lexicon"),
         tables_first=True,
     ),
-    Plan("traces", "Traces", "", figures=("traces",)),
-    Plan(
+    SectionPlan("traces", "Traces", "", figures=("traces",)),
+    SectionPlan(
         "dynamics",
         "Entropies and dynamics",
         "Semantic entropy says how many different strategies are in use: Shannon entropy of the SGs' frequencies, in "
@@ -71,7 +71,7 @@ PLANS = (
             "scaling",
         ),
     ),
-    Plan(
+    SectionPlan(
         "errors",
         "Errors by kind",
         "Of the traces whose answer is wrong: a strategic error chose a wrong way, a procedural one slipped on a right "
@@ -80,7 +80,7 @@ PLANS = (
         ("equations", "diagnoses"),
         ("errors", "equations"),
     ),
-    Plan(
+    SectionPlan(
         "controls",
         "Controls: SGs beside placebos",
         "A placebo is a lexicon of random phrases that mark the same share of the text. What holds for the placebos as "
@@ -90,7 +90,7 @@ PLANS = (
         folded=("placebo",),
         figures=("placebo", "controls"),
     ),
-    Plan(
+    SectionPlan(
         "architecture",
         "The architecture of a trace",
         "An analogy, no more: the lengths of the stretches of execution between planning phrases, in order, are "
@@ -99,7 +99,7 @@ PLANS = (
         ("architecture",),
         figures=("architecture",),
     ),
-    Plan("provenance", "Provenance", "What was read, with which settings; the same inputs give the same page."),
+    SectionPlan("provenance", "Provenance", "What was read, with which settings; the same inputs give the same page."),
 )
 _REST = "dynamics"
 _LONG = 24
@@ -129,12 +129,12 @@ _WANTED = {
 }
 
 
-def arranged(tables: Mapping[str, Table], figures: Sequence[RenderedFigure]) -> list[Section]:
-    """Every section with its tables and figures, in the order of `PLANS`; what has no home goes to the dynamics."""
-    planned = {name for plan in PLANS for name in (*plan.tables, *plan.folded)}
-    homes = {name: plan.id for plan in PLANS for name in plan.figures}
+def arrange_sections(tables: Mapping[str, Table], figures: Sequence[RenderedFigure]) -> list[Section]:
+    """Every section with its tables and figures, in the order of `SECTION_PLANS`; what has no home goes to the dynamics."""
+    planned = {name for plan in SECTION_PLANS for name in (*plan.tables, *plan.folded)}
+    homes = {name: plan.id for plan in SECTION_PLANS for name in plan.figures}
     made = []
-    for plan in PLANS:
+    for plan in SECTION_PLANS:
         rest = tuple(name for name in tables if name not in planned) if plan.id == _REST else ()
         shown = tuple(figure for figure in figures if _home(figure.name, homes) == plan.id)
         long = [

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sgram.reports.pages.report_text import Gap, Mark, Run, cut_runs, readable
-from sgram.reports.pages.table_cells import cut
-from sgram.reports.pages.trace_page import Piece, strip
+from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, choose_windows, split_by_marks
+from sgram.reports.pages.table_cells import shorten
+from sgram.reports.pages.trace_page import TextPiece, strip
 from sgram.tagging.projection import split_by_spans
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownExample:
+class ExampleView:
     """One trace: the line that stands for it, and what it says when opened."""
 
     id: str
@@ -46,7 +46,7 @@ class ShownExample:
     """Of its error; empty where there is none."""
     facts: tuple[str, ...]
     prompt: str
-    runs: tuple[Run | Gap, ...]
+    runs: tuple[MarkedStretch | Gap, ...]
     bars: tuple[tuple[str, int, int], ...]
     diagnosis: str
     evidence: tuple[Note, ...]
@@ -58,17 +58,17 @@ class ShownExample:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownSiblings:
+class SiblingsView:
     """A wrong trace and a correct one of the same prompt."""
 
     prompt: str
-    wrong: ShownExample
-    correct: ShownExample
+    wrong: ExampleView
+    correct: ExampleView
     parting: str
     """Where they part and how that is known."""
 
 
-def shown_example(example: "TraceExample", most: int, fork: int | None = None) -> ShownExample:
+def build_example_view(example: "TraceExample", most: int, fork: int | None = None) -> ExampleView:
     """`example` with at most about `most` characters of its text; from `fork` on it leaves its sibling's path."""
     trace, diagnosis = example.trace, example.diagnosis
     text = trace.text
@@ -76,30 +76,34 @@ def shown_example(example: "TraceExample", most: int, fork: int | None = None) -
     evidence = list(diagnosis.evidence) if diagnosis is not None else []
     # of siblings what they share at the beginning tells little
     beginning = 1 / 3 if fork is None else 1 / 8
-    windows = readable(text, list(_foci(diagnosis, evidence, wrong, fork)), most, beginning)
+    windows = choose_windows(text, list(_foci(diagnosis, evidence, wrong, fork)), most, beginning)
     marks = [*_moves(example.spans, windows), *_equations(example.equations, wrong), *_evidence(text, evidence)]
     if diagnosis is not None and diagnosis.start is not None:
         marks.append(Mark(diagnosis.start, _end(diagnosis), "step", "step", "the step with the error"))
     if fork is not None:
         marks.append(Mark(fork, len(text), "fork", "fork"))
-    runs = cut_runs(text, marks, windows)
-    seen = {(mark.layer, mark.number) for run in runs if isinstance(run, Run) for mark in run.ends if mark.number}
-    return ShownExample(
-        id=cut(trace.id),
-        source=cut(example.source),
+    runs = split_by_marks(text, marks, windows)
+    seen = {
+        (mark.layer, mark.number) for run in runs if isinstance(run, MarkedStretch) for mark in run.ends if mark.number
+    }
+    return ExampleView(
+        id=shorten(trace.id),
+        source=shorten(example.source),
         outcome=OUTCOMES[trace.correct],
-        kind=cut(diagnosis.kind) if diagnosis is not None else "",
+        kind=shorten(diagnosis.kind) if diagnosis is not None else "",
         facts=tuple(_facts(example)),
-        prompt=cut(trace.prompt or "", _LONGEST_PROMPT),
+        prompt=shorten(trace.prompt or "", _LONGEST_PROMPT),
         runs=runs,
         bars=_bars(text, example.spans),
         diagnosis=_said(diagnosis),
         evidence=tuple(
-            Note(_letter(place), cut(each.sentence, _LONGEST_REASON), anchored=("evidence", place) in seen)
+            Note(_letter(place), shorten(each.sentence, _LONGEST_REASON), anchored=("evidence", place) in seen)
             for place, each in enumerate(evidence[:_MOST_NOTES], 1)
         ),
         equations=tuple(
-            Note(str(place), cut(each.reason, _LONGEST_REASON), cut(each.text, 120), ("equation", place) in seen)
+            Note(
+                str(place), shorten(each.reason, _LONGEST_REASON), shorten(each.text, 120), ("equation", place) in seen
+            )
             for place, each in enumerate(wrong[:_MOST_NOTES], 1)
         ),
         n_wrong=len(wrong),
@@ -108,14 +112,14 @@ def shown_example(example: "TraceExample", most: int, fork: int | None = None) -
     )
 
 
-def shown_siblings(siblings: "SiblingPair", most: int) -> ShownSiblings:
+def build_siblings_view(siblings: "SiblingPair", most: int) -> SiblingsView:
     """A pair with at most about `most` characters of either text."""
     parting = siblings.divergence
     starts = (None, None) if parting is None else (parting.start_wrong, parting.start_correct)
-    return ShownSiblings(
-        cut(siblings.prompt or "", _LONGEST_PROMPT),
-        shown_example(siblings.wrong, most, starts[0]),
-        shown_example(siblings.correct, most, starts[1]),
+    return SiblingsView(
+        shorten(siblings.prompt or "", _LONGEST_PROMPT),
+        build_example_view(siblings.wrong, most, starts[0]),
+        build_example_view(siblings.correct, most, starts[1]),
         "" if parting is None else _parting(parting),
     )
 
@@ -123,7 +127,7 @@ def shown_siblings(siblings: "SiblingPair", most: int) -> ShownSiblings:
 def _parting(parting: Any) -> str:
     evidence = parting.evidence
     told = [evidence] if isinstance(evidence, str) else [getattr(each, "what", each) for each in evidence or ()]
-    return cut("; ".join(str(each) for each in told), 2 * _LONGEST_REASON)
+    return shorten("; ".join(str(each) for each in told), 2 * _LONGEST_REASON)
 
 
 # -- marks ----------------------------------------------------------------------------------------------
@@ -132,14 +136,14 @@ def _parting(parting: Any) -> str:
 def _moves(spans: Iterable[Any], windows: Sequence[tuple[int, int]]) -> Iterator[Mark]:
     for span in spans:
         if any(span.start < end and span.end > start for start, end in windows):
-            yield Mark(span.start, span.end, "move", span.label, cut(f"{span.label}: {span.gram}"))
+            yield Mark(span.start, span.end, "move", span.label, shorten(f"{span.label}: {span.gram}"))
 
 
 def _equations(equations: Iterable[Any], wrong: Sequence[Any]) -> Iterator[Mark]:
     numbers = {id(each): place for place, each in enumerate(wrong[:_MOST_NOTES], 1)}
     for each in equations:
         if each.verdict in ("right", "wrong"):
-            reason = cut(each.reason, _LONGEST_REASON)
+            reason = shorten(each.reason, _LONGEST_REASON)
             yield Mark(each.start, each.end, "equation", each.verdict, reason, numbers.get(id(each), 0))
 
 
@@ -150,7 +154,7 @@ def _evidence(text: str, evidence: Sequence[Any]) -> Iterator[Mark]:
             if end - each.start < 2:  # a place, not a passage: as much of its line as can be seen
                 line = text.find("\n", each.start)
                 end = min(line if line > each.start else len(text), each.start + _PLACE)
-            yield Mark(each.start, end, "evidence", _letter(place), cut(each.sentence, _LONGEST_REASON), place)
+            yield Mark(each.start, end, "evidence", _letter(place), shorten(each.sentence, _LONGEST_REASON), place)
 
 
 def _end(each: Any) -> int:
@@ -186,18 +190,18 @@ def _facts(example: "TraceExample") -> Iterator[str]:
     yield f"{len(trace.text.split()):,} words"
     yield f"{len(example.spans):,} SG" + "s" * (len(example.spans) != 1)
     if trace.answer is not None:
-        yield f"answer {cut(trace.answer, 60)}"
+        yield f"answer {shorten(trace.answer, 60)}"
     if trace.reference is not None:
-        yield f"reference {cut(trace.reference, 60)}"
+        yield f"reference {shorten(trace.reference, 60)}"
 
 
 def _said(diagnosis: Any) -> str:
     if diagnosis is None:
         return ""
     said = (
-        f"{cut(diagnosis.kind)} error"
+        f"{shorten(diagnosis.kind)} error"
         if diagnosis.kind in ("strategic", "procedural", "other")
-        else cut(diagnosis.kind)
+        else shorten(diagnosis.kind)
     )
     where = "" if diagnosis.step is None else f", first seen in step {diagnosis.step + 1}"
     return f"{said[:1].upper()}{said[1:]}{where} (confidence {diagnosis.confidence:.2f})"
@@ -207,5 +211,5 @@ def _bars(text: str, spans: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
     """A strip that stands for the whole text; of a text with very many spans it shows only some."""
     some = spans[:: 1 + len(spans) // _MOST_BARS]
     return tuple(
-        strip([Piece(piece, None if span is None else span.label) for piece, span in split_by_spans(text, some)])
+        strip([TextPiece(piece, None if span is None else span.label) for piece, span in split_by_spans(text, some)])
     )

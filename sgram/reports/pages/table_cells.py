@@ -20,7 +20,7 @@ _SHORT = 22
 
 
 @dataclass(frozen=True, slots=True)
-class ShownColumn:
+class FormattedColumn:
     """The head of a column."""
 
     name: str
@@ -31,7 +31,7 @@ class ShownColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCell:
+class FormattedCell:
     """A cell: what it says, and the number that it is sorted by (None: by what it says, or it is missing)."""
 
     text: str
@@ -40,13 +40,13 @@ class ShownCell:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownTable:
+class FormattedTable:
     """A table of the page."""
 
     name: str
     title: str
-    columns: tuple[ShownColumn, ...]
-    rows: tuple[tuple[ShownCell, ...], ...]
+    columns: tuple[FormattedColumn, ...]
+    rows: tuple[tuple[FormattedCell, ...], ...]
     note: str
     n_left: int = 0
     """Rows that the page leaves out."""
@@ -64,7 +64,7 @@ class ShownTable:
         return next((at for at, column in enumerate(self.columns) if column.kind == "list"), None)
 
 
-def shown_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> ShownTable:
+def format_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> FormattedTable:
     """`table` as people see it: at most so many of its rows, the first, and none of the columns `without`."""
     rows = table.rows[:most_rows]
     held = Table(table.name, table.title, table.columns, rows, table.note)
@@ -79,9 +79,9 @@ def shown_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> Sh
         elif column.name == pair[0]:
             heads.append(_interval_head(column))
             cells.append(_intervals(held, column, *pair))
-    return ShownTable(
+    return FormattedTable(
         table.name,
-        cut(table.title),
+        shorten(table.title),
         tuple(heads),
         tuple(zip(*cells, strict=True)),
         table.note,
@@ -89,13 +89,13 @@ def shown_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> Sh
     )
 
 
-def cut(text: object, most: int = LONGEST) -> str:
+def shorten(text: object, most: int = LONGEST) -> str:
     """`text`, its end left out where it is longer than `most` characters."""
     whole = str(text)
     return whole if len(whole) <= most else f"{whole[: most - 1]}…"
 
 
-def number(value: float | None, decimals: int, scale: float = 1) -> str:
+def format_number(value: float | None, decimals: int, scale: float = 1) -> str:
     """`value` times `scale` with so many decimals, thousands apart, a true minus; a dash where it is None."""
     if value is None or not math.isfinite(value):
         return MISSING
@@ -103,7 +103,7 @@ def number(value: float | None, decimals: int, scale: float = 1) -> str:
     return said.replace("-", "−") if float(said.replace(",", "")) else said.removeprefix("-")
 
 
-def decimals_for(values: Iterable[float | None]) -> int:
+def choose_decimals(values: Iterable[float | None]) -> int:
     """Decimals with which the largest of `values` has about three digits that matter; at most 4."""
     largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=1)
     if largest == 0:
@@ -119,21 +119,21 @@ def is_number(cell: Cell) -> bool:
 # -- heads ----------------------------------------------------------------------------------------------
 
 
-def _head(column: Column, short: bool) -> ShownColumn:
+def _head(column: Column, short: bool) -> FormattedColumn:
     name = _words(column.name)
     if column.kind in ("count", "number", "share"):
-        return ShownColumn(name, column.meaning, "number", "%" * (column.kind == "share"))
+        return FormattedColumn(name, column.meaning, "number", "%" * (column.kind == "share"))
     if column.kind == "flag" or column.name in ("move", "list"):
-        return ShownColumn(name, column.meaning, "flag" if column.kind == "flag" else column.name)
-    return ShownColumn(name, column.meaning, "short" if short else "text")
+        return FormattedColumn(name, column.meaning, "flag" if column.kind == "flag" else column.name)
+    return FormattedColumn(name, column.meaning, "short" if short else "text")
 
 
-def _interval_head(column: Column) -> ShownColumn:
+def _interval_head(column: Column) -> FormattedColumn:
     stem = column.name.removesuffix("low").rstrip("_")
     unit = "%" * (column.kind == "share")
     if stem == _BIN:
-        return ShownColumn("from – to", column.meaning, "number", unit)
-    return ShownColumn(f"{_words(stem)} interval".strip(), column.meaning, "interval", unit)
+        return FormattedColumn("from – to", column.meaning, "number", unit)
+    return FormattedColumn(f"{_words(stem)} interval".strip(), column.meaning, "interval", unit)
 
 
 def _words(name: str) -> str:
@@ -153,37 +153,39 @@ def _interval_of(name: str, names: Sequence[str]) -> tuple[str, str] | None:
 # -- cells ----------------------------------------------------------------------------------------------
 
 
-def _cells(table: Table, column: Column) -> list[ShownCell]:
+def _cells(table: Table, column: Column) -> list[FormattedCell]:
     values = table.column(column.name)
     if column.kind == "flag":
         return [
-            ShownCell(MISSING, missing=True) if value is None else ShownCell("yes" if value else "no", float(value))
+            FormattedCell(MISSING, missing=True)
+            if value is None
+            else FormattedCell("yes" if value else "no", float(value))
             for value in values
         ]
     if column.kind == "text":
         return [_text(value) for value in values]
     scale, decimals = 100 if column.kind == "share" else 1, _decimals(table, [column.name])
     return [
-        ShownCell(number(value, decimal, scale), float(value)) if is_number(value) else _text(value)
+        FormattedCell(format_number(value, decimal, scale), float(value)) if is_number(value) else _text(value)
         for value, decimal in zip(values, decimals, strict=True)
     ]
 
 
-def _text(value: Cell) -> ShownCell:
+def _text(value: Cell) -> FormattedCell:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ShownCell(MISSING, missing=True)
-    return ShownCell(cut(value))
+        return FormattedCell(MISSING, missing=True)
+    return FormattedCell(shorten(value))
 
 
-def _intervals(table: Table, column: Column, low: str, high: str) -> list[ShownCell]:
+def _intervals(table: Table, column: Column, low: str, high: str) -> list[FormattedCell]:
     scale, decimals = 100 if column.kind == "share" else 1, _decimals(table, [low, high])
     made = []
     for start, end, decimal in zip(table.column(low), table.column(high), decimals, strict=True):
         if not is_number(start) and not is_number(end):
-            made.append(ShownCell(MISSING, missing=True))
+            made.append(FormattedCell(MISSING, missing=True))
             continue
-        said = [number(each, decimal, scale) if is_number(each) else "?" for each in (start, end)]
-        made.append(ShownCell(" – ".join(said), float(start if is_number(start) else end)))
+        said = [format_number(each, decimal, scale) if is_number(each) else "?" for each in (start, end)]
+        made.append(FormattedCell(" – ".join(said), float(start if is_number(start) else end)))
     return made
 
 
@@ -205,7 +207,7 @@ def _decimals(table: Table, names: Sequence[str]) -> list[int]:
 
 
 def _whole_or(values: Sequence[float]) -> int:
-    return 0 if all(value == int(value) for value in values) else decimals_for(values)
+    return 0 if all(value == int(value) for value in values) else choose_decimals(values)
 
 
 def _family(name: str, names: Sequence[str]) -> list[str]:

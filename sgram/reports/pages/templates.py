@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import jinja2
 
 
-def beside(name: str) -> str:
+def read_asset(name: str) -> str:
     """The text of a file that stands beside these modules."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
@@ -20,10 +20,10 @@ def policy_digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def template(name: str, **filters: Callable) -> "jinja2.Template":
+def load_template(name: str, **filters: Callable) -> "jinja2.Template":
     """The template of the file `name`: what is put in is escaped, what is missing is an error."""
     import jinja2
 
     made = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= filters
-    return made.from_string(beside(name))
+    return made.from_string(read_asset(name))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sgram.reports.pages.templates import beside, policy_digest, template
+from sgram.reports.pages.templates import load_template, policy_digest, read_asset
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,7 +25,7 @@ _STRIP_WIDTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A piece of a trace's text; marked where it makes a move."""
 
     text: str
@@ -35,18 +35,18 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownTrace:
+class TraceView:
     """One trace: the line that stands for it, and what it says when opened."""
 
     id: str
     facts: tuple[str, ...]
     """What is known of it, each a few words: model, outcome, share."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
     prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class LegendMove:
     """A line of the legend."""
 
     name: str
@@ -55,7 +55,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class OverviewTable:
     """A table of the overview; cells are shown as they are."""
 
     columns: tuple[str, ...]
@@ -69,21 +69,21 @@ class TracePage:
     title: str
     summary: tuple[str, ...]
     """Sentences at the top, a paragraph each."""
-    moves: tuple[Move, ...]
-    tables: tuple[Table, ...]
-    traces: tuple[ShownTrace, ...]
+    moves: tuple[LegendMove, ...]
+    tables: tuple[OverviewTable, ...]
+    traces: tuple[TraceView, ...]
 
 
-def trace_page(page: TracePage) -> bytes:
+def render_trace_page(page: TracePage) -> bytes:
     """The file's bytes: UTF-8 HTML, the same for equal pages."""
-    style = beside("trace_page.css")
+    style = read_asset("trace_page.css")
     digest = policy_digest(style)
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     made = _template().render(page=page, style=style, policy=policy)
     return made.encode()
 
 
-def visible(text: object) -> str:
+def escape_invisible(text: object) -> str:
     """`text` with control, bidi and other format characters as visible escapes; line breaks, tabs, joiners stay."""
     lines = str(text).replace("\r\n", "\n")
     return "".join(
@@ -101,7 +101,7 @@ def move_class(move: str) -> str:
     return f"m-{move if move in MOVES else MOVES[-1]}"
 
 
-def strip(pieces: Sequence[Piece]) -> list[tuple[str, int, int]]:
+def strip(pieces: Sequence[TextPiece]) -> list[tuple[str, int, int]]:
     """(class, x, width) of every marked piece on a strip that stands for the whole text; at least 2 of 1000 wide."""
     total = max(1, sum(len(piece.text) for piece in pieces))
     bars, at = [], 0
@@ -116,4 +116,4 @@ def strip(pieces: Sequence[Piece]) -> list[tuple[str, int, int]]:
 
 @cache
 def _template() -> "jinja2.Template":
-    return template("trace_page.html.jinja", visible=visible, move_class=move_class, strip=strip)
+    return load_template("trace_page.html.jinja", escape_invisible=escape_invisible, move_class=move_class, strip=strip)

@@ -13,15 +13,15 @@ from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
 from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, Item, Sample
 from sgram.annotation.ratings import Rating
 from sgram.reports.pages import templates as parts
-from sgram.reports.pages.annotation_page import AnnotationPage, Choice, annotation_page
-from sgram.reports.pages.trace_page import visible
+from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
+from sgram.reports.pages.trace_page import escape_invisible
 from tests.builders.chromium import Chromium, find_chromium
 
 EVIL = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>' onload='alert(3) </script><!--<script>"
     "javascript:alert(4) {{ 7*7 }} ${7*7} &lt;b&gt; <a href=javascript:alert(5)>x</a> <iframe src=//example.org>"
 )
-CHOICES = tuple(Choice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
+CHOICES = tuple(LabelChoice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
 TEXTS = (
     ("But wait, is it?", "wait"),
     (f"Before {EVIL} here {EVIL} after", f"here {EVIL} after"),
@@ -70,7 +70,7 @@ class Reader(HTMLParser):
 
 
 def read(made: AnnotationPage) -> Reader:
-    return Reader(annotation_page(made).decode())
+    return Reader(render_annotation_page(made).decode())
 
 
 def digest(text: str) -> str:
@@ -89,7 +89,7 @@ def test_the_policy_allows_the_one_script_and_the_one_style_sheet_and_nothing_el
         f"default-src 'none'; script-src {digest(script[1])}; style-src {digest(style)}; base-uri 'none'; "
         "form-action 'none'"
     )
-    source = annotation_page(page(items=ITEMS[:1])).decode()
+    source = render_annotation_page(page(items=ITEMS[:1])).decode()
     assert not re.search(
         r"url\(|@import|https?:|src=|href=|style=| on\w+=|fetch\(|XMLHttp|WebSocket|innerHTML|eval", source
     )
@@ -110,11 +110,11 @@ def test_the_items_are_all_there_is_to_know_of_them():
 def test_markup_in_a_title_is_text():
     found = read(page(title=f"{EVIL}\u202e"))
     assert {tag for tag, _ in found.elements}.isdisjoint({"img", "a", "iframe"})
-    assert found.of("title")[0][1] == visible(f"{EVIL}\u202e")
+    assert found.of("title")[0][1] == escape_invisible(f"{EVIL}\u202e")
 
 
 def test_equal_pages_are_equal_bytes_and_other_items_have_another_digest():
-    assert annotation_page(page()) == annotation_page(page())
+    assert render_annotation_page(page()) == render_annotation_page(page())
     assert page().digest != page(items=ITEMS[:2]).digest
 
 
@@ -127,14 +127,14 @@ def test_the_guideline_and_every_label_with_its_key_are_on_the_page():
 
 
 def test_dark_and_small_screens_are_thought_of():
-    style = parts.beside("annotation_page.css")
+    style = parts.read_asset("annotation_page.css")
     for part in ("prefers-color-scheme: dark", "max-width: 560px", "prefers-reduced-motion", "focus-visible"):
         assert part in style
 
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(ending):
-    held = parts.beside(f"annotation_page.{ending}")
+    held = parts.read_asset(f"annotation_page.{ending}")
     assert held.endswith("\n")
     assert not held.endswith("\n\n")
 
@@ -161,7 +161,7 @@ def opened(browser, tmp_path):
 
     def open_page(items=ITEMS, person=person):
         path = tmp_path / "page.html"
-        path.write_bytes(annotation_page(page(items)))
+        path.write_bytes(render_annotation_page(page(items)))
         tab = browser.open(path, person)
         tabs.append(tab)
         while not kept(tab):
@@ -314,8 +314,8 @@ def test_nothing_in_a_text_runs_and_what_could_hide_is_shown(opened):
     begin(tab)
     for number, item in enumerate(ITEMS):
         tab.run("0")
-        assert tab.run(TEXT) == visible(item.text)
-        assert tab.run(MARK) == visible(item.gram)
+        assert tab.run(TEXT) == escape_invisible(item.text)
+        assert tab.run(MARK) == escape_invisible(item.gram)
         assert tab.run("[...document.querySelectorAll('#text *')].map(e => e.tagName)").count("MARK") == 1
         assert set(tab.run("[...document.querySelectorAll('#text *')].map(e => e.tagName)")) <= {"MARK", "SPAN"}
         if number + 1 < len(ITEMS):
@@ -326,7 +326,7 @@ def test_nothing_in_a_text_runs_and_what_could_hide_is_shown(opened):
 @needs_browser
 def test_the_policy_really_stops_what_gets_past_the_page(browser, tmp_path):
     path = tmp_path / "page.html"
-    path.write_bytes(annotation_page(page()))
+    path.write_bytes(render_annotation_page(page()))
     tab = browser.open(path)
     tab.run(
         "document.body.insertAdjacentHTML('beforeend', '<img src=http://example.org/x onerror=\"window.ran=1\">"
@@ -343,7 +343,7 @@ def test_the_policy_really_stops_what_gets_past_the_page(browser, tmp_path):
 @needs_browser
 def test_without_storage_it_works_and_warns(browser, tmp_path):
     path = tmp_path / "page.html"
-    path.write_bytes(annotation_page(page()))
+    path.write_bytes(render_annotation_page(page()))
     tab = browser.open("about:blank")
     broken = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError') }})"
     tab.send("Page.addScriptToEvaluateOnNewDocument", source=broken)

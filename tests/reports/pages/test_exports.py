@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sgram.analysis.table import Column, Table
 from sgram.reports.figures.figure import Figure
 from sgram.reports.findings.wording import Sentence
-from sgram.reports.pages.exports import ROWS_SHOWN, csv_bytes, escaped, markdown
+from sgram.reports.pages.exports import MAX_MARKDOWN_ROWS, encode_csv, escape_markdown, render_markdown
 from tests.builders.report_tables import Made, corpus, everything, shares, table
 
 
@@ -31,27 +31,27 @@ def test_numbers_are_written_in_full_and_what_is_unknown_not_at_all():
         {"source": "a", "value": 0.1 + 0.2, "n": 3, "core": True, "low": None},
         {"source": "b", "value": -1e-17, "n": -2, "core": False, "low": None},
     ]
-    data = csv_bytes(table("t", rows))
+    data = encode_csv(table("t", rows))
     assert data == (b"source,value,n,core,low\na,0.30000000000000004,3,true,\nb,-1e-17,-2,false,\n")
-    assert csv_bytes(one_cell(float("nan"))) == b"c,d\n,1\n"
+    assert encode_csv(one_cell(float("nan"))) == b"c,d\n,1\n"
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "－1", "＋1", "＠1"])
 def test_text_that_begins_like_a_formula_is_text(cell):
-    ((_, _), (read, _)) = read_back(csv_bytes(one_cell(cell)))
+    ((_, _), (read, _)) = read_back(encode_csv(one_cell(cell)))
     assert read == f"'{cell}"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
 def test_csv_reads_back_as_it_was(cell):
-    ((_, _), (read, other)) = read_back(csv_bytes(one_cell(cell)))
+    ((_, _), (read, other)) = read_back(encode_csv(one_cell(cell)))
     assert (read, other) == (f"'{cell}" if cell[0] in "=+-@\t\r\n＝＋－＠" else cell, "1")
 
 
 def test_csv_is_quoted_by_the_rules_and_ends_lines_with_a_line_feed():
-    assert csv_bytes(one_cell('a "b", c\nd')) == b'c,d\n"a ""b"", c\nd",1\n'
-    assert csv_bytes(one_cell("a\ud800\0")) == b"c,d\na\\ud800\\x00,1\n"
-    assert b"'=evil" in csv_bytes(Table("t", "T", (Column("=evil", "x"),), ()))
+    assert encode_csv(one_cell('a "b", c\nd')) == b'c,d\n"a ""b"", c\nd",1\n'
+    assert encode_csv(one_cell("a\ud800\0")) == b"c,d\na\\ud800\\x00,1\n"
+    assert b"'=evil" in encode_csv(Table("t", "T", (Column("=evil", "x"),), ()))
 
 
 # -- Markdown -------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_csv_is_quoted_by_the_rules_and_ends_lines_with_a_line_feed():
 
 def test_intervals_stand_behind_their_values():
     """0.1 to 0.12 is a share: 12.0 % with its ends at 10.8 and 13.2."""
-    text = markdown(Made({"shares": shares(("m",), ("correct",))}, ("m",)))
+    text = render_markdown(Made({"shares": shares(("m",), ("correct",))}, ("m",)))
     lines = text.splitlines()
     assert lines[0] == "# A report"
     assert "## Table of shares" in lines
@@ -72,7 +72,7 @@ def test_intervals_stand_behind_their_values():
 
 
 def test_every_row_has_as_many_cells_as_the_head():
-    text = markdown(everything(("a|b", "c\\"), steps=(0, 5)))
+    text = render_markdown(everything(("a|b", "c\\"), steps=(0, 5)))
     head = None
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -84,11 +84,11 @@ def test_every_row_has_as_many_cells_as_the_head():
 
 
 def test_long_tables_are_cut_and_it_is_said():
-    rows = [{"source": f"m{at}", "traces": at} for at in range(ROWS_SHOWN + 2)]
-    text = markdown(Made({"corpus": table("corpus", rows)}, ()))
+    rows = [{"source": f"m{at}", "traces": at} for at in range(MAX_MARKDOWN_ROWS + 2)]
+    text = render_markdown(Made({"corpus": table("corpus", rows)}, ()))
     assert "2 more rows are left out." in text
-    assert f"| m{ROWS_SHOWN - 1} |" in text
-    assert f"| m{ROWS_SHOWN} |" not in text
+    assert f"| m{MAX_MARKDOWN_ROWS - 1} |" in text
+    assert f"| m{MAX_MARKDOWN_ROWS} |" not in text
 
 
 @pytest.mark.parametrize(
@@ -106,23 +106,23 @@ def test_long_tables_are_cut_and_it_is_said():
     ],
 )
 def test_nothing_in_a_cell_is_markup(text, shown):
-    assert escaped(text) == shown
+    assert escape_markdown(text) == shown
     made = replace(Made({"corpus": corpus((text,))}, (text,)), title=text)
-    assert f"# {shown}\n" in markdown(made)
-    assert f"| {shown} |" in markdown(made)
+    assert f"# {shown}\n" in render_markdown(made)
+    assert f"| {shown} |" in render_markdown(made)
 
 
 def test_the_summary_the_figures_and_the_notes_are_told():
     figure = Figure("moves", "Moves, *all*", "What they are.", (4, 3), lambda canvas: None)
     said = (Sentence("It rose."), Sentence("So did the placebo.", "control"), Sentence("Few.", "caution"))
     analysis = replace(Made({}, ()), notes=("12 rows left out",))
-    text = markdown(analysis, said, (figure,), {"moves": "a b/<moves>.png"})
+    text = render_markdown(analysis, said, (figure,), {"moves": "a b/<moves>.png"})
     assert text == (
         "# A report\n\n## Summary\n\n- It rose.\n- *Control.* So did the placebo.\n- *Caution.* Few.\n\n"
         "## Figures\n\n![Moves, \\*all\\*](<a b/%3Cmoves%3E.png>)\n\n**Figure 1: Moves, \\*all\\*.** What "
         "they are.\n\n"
         "## Notes\n\n- 12 rows left out\n"
     )
-    assert "![" not in markdown(analysis, (), (figure,))
-    assert "Figure 1" in markdown(analysis, (), (figure,))
-    assert "Figure" not in markdown(analysis, (), (figure,), {})
+    assert "![" not in render_markdown(analysis, (), (figure,))
+    assert "Figure 1" in render_markdown(analysis, (), (figure,))
+    assert "Figure" not in render_markdown(analysis, (), (figure,), {})

@@ -1,7 +1,7 @@
 """SGs beside placebos: which rows stand together, what is said of them, and the sources at a glance."""
 
 from sgram.analysis.table import build_table
-from sgram.reports.pages.placebo_comparison import comparisons, glance
+from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from tests.builders.report_analyses import column, low_high, tables
 
 
@@ -12,7 +12,9 @@ def overlap(*rows: tuple):
 
 
 def verdict(sgs: tuple, placebo: tuple) -> str:
-    ((found,),) = [each.rows for each in comparisons(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)]
+    ((found,),) = [
+        each.rows for each in compare_with_placebos(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)
+    ]
     return found.verdict
 
 
@@ -26,7 +28,7 @@ def test_the_interval_of_sgs_is_told_from_the_range_of_placebos_only_where_they_
 
 def test_numbers_and_places_are_those_of_the_table():
     made = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
-    (found,) = comparisons(made, 9)
+    (found,) = compare_with_placebos(made, 9)
     (row,) = found.rows
     assert (row.about, row.sgs, row.interval, row.placebo, row.reach) == (
         "a",
@@ -41,24 +43,24 @@ def test_numbers_and_places_are_those_of_the_table():
 
 
 def test_a_line_without_its_placebo_is_not_shown():
-    assert comparisons(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("b", "placebo", 0.3, 0.2, 0.4)), 9) == []
-    assert comparisons(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", None, None, None)), 9) == []
-    assert comparisons({}, 9) == []
+    assert compare_with_placebos(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("b", "placebo", 0.3, 0.2, 0.4)), 9) == []
+    assert compare_with_placebos(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", None, None, None)), 9) == []
+    assert compare_with_placebos({}, 9) == []
 
 
 def test_equal_numbers_have_places_too():
-    (found,) = comparisons(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
+    (found,) = compare_with_placebos(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
     assert set(found.rows[0].places) == {500}
 
 
 def test_lines_beyond_the_most_are_counted():
     rows = [(name, each, 0.5, 0.4, 0.6) for name in "abcde" for each in ("SGs", "placebo")]
-    (found,) = comparisons(overlap(*rows), 2)
+    (found,) = compare_with_placebos(overlap(*rows), 2)
     assert ([row.about for row in found.rows], found.n_left) == (["a", "b"], 3)
 
 
 def test_every_quantity_that_is_known_of_both_is_compared():
-    found = {each.title: [row.about for row in each.rows] for each in comparisons(tables(), 9)}
+    found = {each.title: [row.about for row in each.rows] for each in compare_with_placebos(tables(), 9)}
     source = "grpo, seed 0"
     assert found == {
         "Share of words or tokens that are marked": [f"{source} · all", f"{source} · wrong"],
@@ -70,9 +72,9 @@ def test_every_quantity_that_is_known_of_both_is_compared():
 
 
 def test_the_sources_at_a_glance():
-    (row,) = glance(tables()).records()
+    (row,) = summarize_sources(tables()).records()
     assert (row["traces"], row["problems"], row["correct"], row["words_a_trace"]) == (1200, 36, 300 / 1200, 102.88)
     assert (row["planning"], row["low"], row["high"], row["placebo"]) == (0.123, 0.113, 0.133, 0.121)
-    assert glance({}) is None
+    assert summarize_sources({}) is None
     few = {"corpus": tables()["corpus"]}
-    assert glance(few).records()[0]["planning"] is None
+    assert summarize_sources(few).records()[0]["planning"] is None

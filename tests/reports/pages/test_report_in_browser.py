@@ -2,7 +2,7 @@
 
 import pytest
 
-from sgram.reports.pages.report_page import report_page
+from sgram.reports.pages.report_page import render_report_page
 from tests.builders.chromium import Chromium, find_chromium
 from tests.builders.report_analyses import WRONG, analysis, example, figures, sentences
 
@@ -21,7 +21,7 @@ def browser(tmp_path_factory):
 def path(tmp_path_factory):
     made = tmp_path_factory.mktemp("page") / "report.html"
     one = analysis(examples=(*analysis().examples, example(LONG, False, name="t4", source="hicra, seed 0")))
-    made.write_bytes(report_page(one, figures(), sentences()))
+    made.write_bytes(render_report_page(one, figures(), sentences()))
     return made
 
 

@@ -17,8 +17,8 @@ import pytest
 from sgram.analysis.table import Table, build_table
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.summary import Sentence
-from sgram.reports.pages.report_page import ReportConfig, report_page
-from sgram.reports.pages.trace_page import visible
+from sgram.reports.pages.report_page import ReportConfig, render_report_page
+from sgram.reports.pages.trace_page import escape_invisible
 from sgram.tagging.spans import Span
 from tests.builders.chromium import Chromium, find_chromium
 from tests.builders.injection_payloads import ALL, WORD
@@ -170,7 +170,7 @@ def page_of(word: Callable[[str], str], **fields: object) -> bytes:
     drawn.append(RenderedFigure("errors", word(""), word(""), b"x" * 9_000_000))  # too large: it is named
     said = [dataclasses.replace(each, section=word("")) for each in sentences(word)]
     said.append(Sentence(f"A 1 (2 {word('')} 3)."))
-    return report_page(given, drawn, said, CONFIG)
+    return render_report_page(given, drawn, said, CONFIG)
 
 
 def headed(word: Callable[[str], str]) -> dict[str, Table]:
@@ -215,7 +215,7 @@ def traced(text: str, texts: tuple[str, ...], place: int) -> SimpleNamespace:
     made = example(text, False, others, source=others(""))
     made.spans = (Span(0, len(text), others(""), 0, others("")),)
     made.equations = (SimpleNamespace(start=0, end=len(text), text=others(""), verdict="wrong", reason=others("")),)
-    evidence = (SimpleNamespace(what=others(""), start=0, end=len(text)),)
+    evidence = (SimpleNamespace(sentence=others(""), start=0, end=len(text)),)
     made.diagnosis = SimpleNamespace(kind=others(""), step=0, start=0, end=len(text), evidence=evidence, confidence=0.5)
     return made
 
@@ -296,8 +296,8 @@ def test_every_payload_stands_on_the_page_as_text_and_nothing_in_it_can_turn_or_
         if where and any("text" in of_class.split() for _, _, of_class in where)
     }
     for payload in ALL:
-        assert "".join(visible(payload).split()) in texts
-    assert html.escape(visible(ALL[0])) in source
+        assert "".join(escape_invisible(payload).split()) in texts
+    assert html.escape(escape_invisible(ALL[0])) in source
 
 
 # -- in a browser ---------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_in_a_browser_nothing_runs_nothing_is_asked_for_and_nothing_is_refused(b
         )
         == 0
     )
-    assert tab.run("document.title") in {" ".join(visible(payload).split()) for payload in ALL}
+    assert tab.run("document.title") in {" ".join(escape_invisible(payload).split()) for payload in ALL}
     assert tab.run("document.scrollingElement.scrollWidth <= innerWidth")
 
 
@@ -346,7 +346,7 @@ def test_a_word_wider_than_the_page_does_not_make_the_page_wider(browser, tmp_pa
     path = tmp_path / "page.html"
     word = taking(cycle([WORD]))
     made = analysis(word, examples=(traced(WORD, (WORD,), 0),))
-    path.write_bytes(report_page(made, figures(word), sentences(word)))
+    path.write_bytes(render_report_page(made, figures(word), sentences(word)))
     tab = browser.open(path)
     for width in (375, 1280):
         tab.size(width, 800, mobile=width < 400)
@@ -357,7 +357,7 @@ def test_a_word_wider_than_the_page_does_not_make_the_page_wider(browser, tmp_pa
 @needs_browser
 def test_the_policy_really_stops_what_gets_past_the_page(browser, tmp_path):
     path = tmp_path / "page.html"
-    path.write_bytes(report_page(analysis(), figures(), sentences()))
+    path.write_bytes(render_report_page(analysis(), figures(), sentences()))
     tab = browser.open(path)
     tab.run(
         "document.body.insertAdjacentHTML('beforeend', '<img src=http://example.org/x onerror=\"window.__pwned=1\">"

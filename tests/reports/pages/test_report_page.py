@@ -14,9 +14,16 @@ from sgram.errors import UsageError
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.findings.summary import Sentence
 from sgram.reports.pages import templates as parts
-from sgram.reports.pages.report_page import ReportConfig, emphasized, is_wide, look, parted, report_page
-from sgram.reports.pages.report_sections import PLANS
-from sgram.reports.pages.report_text import Gap, Mark, Run
+from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch
+from sgram.reports.pages.report_page import (
+    ReportConfig,
+    emphasize_numbers,
+    is_wide,
+    render_report_page,
+    split_at_fork,
+    style_stretch,
+)
+from sgram.reports.pages.report_sections import SECTION_PLANS
 from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, sentences, tables
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "rect", "circle"}
@@ -69,7 +76,7 @@ class Reader(HTMLParser):
 
 
 def read(made=None, config=None, drawn=None, said=None) -> Reader:
-    shown = report_page(
+    shown = render_report_page(
         analysis() if made is None else made,
         figures() if drawn is None else drawn,
         sentences() if said is None else said,
@@ -91,7 +98,7 @@ def digest(text: str) -> str:
 
 
 def test_the_policy_allows_the_one_script_the_one_style_sheet_and_pictures_inside_the_page():
-    source = report_page(analysis(), figures(), sentences()).decode()
+    source = render_report_page(analysis(), figures(), sentences()).decode()
     (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
     (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
     found = Reader(source)
@@ -120,18 +127,20 @@ def test_every_link_has_its_place_and_no_id_stands_twice(page):
 
 
 def test_equal_analyses_are_equal_bytes():
-    assert report_page(analysis(), figures(), sentences()) == report_page(analysis(), figures(), sentences())
+    assert render_report_page(analysis(), figures(), sentences()) == render_report_page(
+        analysis(), figures(), sentences()
+    )
 
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(ending):
-    held = parts.beside(f"report_page.{ending}")
+    held = parts.read_asset(f"report_page.{ending}")
     assert held.endswith("\n")
     assert not held.endswith("\n\n")
 
 
 def test_dark_light_small_screens_and_paper_are_all_thought_of():
-    style = parts.beside("report_page.css")
+    style = parts.read_asset("report_page.css")
     for part in (
         "prefers-color-scheme: dark",
         "max-width: 560px",
@@ -144,11 +153,11 @@ def test_dark_light_small_screens_and_paper_are_all_thought_of():
 
 def test_moves_have_the_hues_that_the_page_of_traces_gives_them():
     rule = re.compile(r"^\.(m-[a-z-]+) \{ (--c: #[0-9a-f]{6}; --s: \w+;) \}", re.MULTILINE)
-    hues = dict(rule.findall(parts.beside("report_page.css")))
+    hues = dict(rule.findall(parts.read_asset("report_page.css")))
     assert len(hues) == 6
-    assert hues == dict(rule.findall(parts.beside("trace_page.css")))
+    assert hues == dict(rule.findall(parts.read_asset("trace_page.css")))
     for move in hues:
-        assert f":root:has(#{move}:not(:checked)) details .{move}" in parts.beside("report_page.css")
+        assert f":root:has(#{move}:not(:checked)) details .{move}" in parts.read_asset("report_page.css")
 
 
 def luminance(color: str) -> float:
@@ -167,7 +176,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_text_can_be_told_from_its_ground_in_every_theme():
-    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", parts.beside("report_page.css"))
+    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", parts.read_asset("report_page.css"))
     assert len(blocks) == 4  # light; dark by the system's wish and by the reader's; paper
     for block in blocks:
         colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", block))
@@ -202,14 +211,16 @@ def test_a_stranger_is_told_first_what_everything_is_about(page):
 
 def test_every_section_is_there_and_in_the_contents(page):
     sections = [attrs["id"] for attrs in page.of("section")]
-    assert sections == [plan.id for plan in PLANS]
+    assert sections == [plan.id for plan in SECTION_PLANS]
     links = [attrs["href"] for attrs in page.of("a")]
-    assert [link for link in links if link[1:] in sections][1:] == [f"#{plan.id}" for plan in PLANS]
+    assert [link for link in links if link[1:] in sections][1:] == [f"#{plan.id}" for plan in SECTION_PLANS]
     assert len(page.of("h1")) == 1
 
 
 def test_numbers_of_a_sentence_are_told_from_its_words():
-    assert emphasized("Planning is 12.3 % (95 % interval 11 to 13) of 123,456 words, −0.5 points [−1, 0.2].") == [
+    assert emphasize_numbers(
+        "Planning is 12.3 % (95 % interval 11 to 13) of 123,456 words, −0.5 points [−1, 0.2]."
+    ) == [
         ("", "Planning is "),
         ("number", "12.3 %"),
         ("", " "),
@@ -223,7 +234,7 @@ def test_numbers_of_a_sentence_are_told_from_its_words():
         ("", "."),
     ]
     # what names a source or a step, and small numbers of things, are words
-    assert emphasized("In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1") == [
+    assert emphasize_numbers("In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1") == [
         ("", "In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1")
     ]
 
@@ -344,21 +355,21 @@ def test_a_picture_that_a_phone_cannot_show_whole_is_wide():
 
 def test_runs_are_elements_by_their_marks():
     move, wrong = Mark(0, 9, "move", "branching", "a"), Mark(0, 9, "equation", "wrong", "b", 1)
-    assert dataclasses.astuple(look(Run("x"))) == ("", "", "")
-    assert dataclasses.astuple(look(Run("x", (move,), (), (move,)))) == ("mark", "m-branching", "a")
-    assert dataclasses.astuple(look(Run("x", (wrong, move), (), (wrong,)))) == (
+    assert dataclasses.astuple(style_stretch(MarkedStretch("x"))) == ("", "", "")
+    assert dataclasses.astuple(style_stretch(MarkedStretch("x", (move,), (), (move,)))) == ("mark", "m-branching", "a")
+    assert dataclasses.astuple(style_stretch(MarkedStretch("x", (wrong, move), (), (wrong,)))) == (
         "mark",
         "eq wrong last m-branching",
         "b · a",
     )
-    assert look(Run("x", (wrong,))).classes == "eq wrong"
+    assert style_stretch(MarkedStretch("x", (wrong,))).classes == "eq wrong"
     fork = Mark(3, 9, "fork", "fork")
-    assert look(Run("x", (fork,))).tag == ""
-    runs = (Run("a"), Gap(3), Run("b", (fork,), (fork,)), Run("c", (fork,)))
-    assert parted(runs).before == runs[:2]
-    assert parted(runs).forked
-    assert not parted(runs[:2]).forked
-    assert parted(runs[:2]).after == runs[:2]
+    assert style_stretch(MarkedStretch("x", (fork,))).tag == ""
+    runs = (MarkedStretch("a"), Gap(3), MarkedStretch("b", (fork,), (fork,)), MarkedStretch("c", (fork,)))
+    assert split_at_fork(runs).before == runs[:2]
+    assert split_at_fork(runs).forked
+    assert not split_at_fork(runs[:2]).forked
+    assert split_at_fork(runs[:2]).after == runs[:2]
 
 
 # -- that it stays small --------------------------------------------------------------------------------
@@ -391,7 +402,7 @@ def huge(n: int, text: str) -> object:
 def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
     made = huge(8, text)
     config = ReportConfig(max_bytes=250_000, trace_chars=8_000, max_examples=8, max_siblings=2)
-    shown = report_page(made, figures(), sentences(), config)
+    shown = render_report_page(made, figures(), sentences(), config)
     assert len(shown) < 250_000
     found = Reader(shown.decode())
     assert "So that this file stays small" in found.text(tag="section", of_id="summary")
@@ -399,7 +410,7 @@ def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
 
 
 def test_by_default_a_page_is_smaller_than_ten_million_bytes():
-    shown = report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
+    shown = render_report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
     assert len(shown) < 10_000_000
 
 
@@ -407,14 +418,14 @@ def test_a_page_stays_under_its_size_whatever_the_tables_are():
     rows = [{"gram": f"{'w' * 300} {number}", "note": "<" * 900} for number in range(30_000)]
     made = tables() | {"grams": build_table("grams", "t", [column("gram"), column("note")], rows)}
     made |= {name: build_table(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
-    shown = report_page(analysis(tables=made), figures(), sentences(), ReportConfig(max_bytes=700_000))
+    shown = render_report_page(analysis(tables=made), figures(), sentences(), ReportConfig(max_bytes=700_000))
     assert len(shown) < 700_000
     assert "of 30,000 rows" in shown.decode()
 
 
 def test_figures_that_do_not_fit_are_named():
     large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
-    shown = report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
+    shown = render_report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
     found = Reader(shown.decode())
     assert len(found.of("img")) == 5
     assert "The figure “A large one” is too large for this page." in found.text(tag="section", of_id="provenance")
@@ -432,7 +443,10 @@ def test_names_and_notes_without_end_are_cut():
             "more": [["y" * 900_000]],
         },
     )
-    assert len(report_page(endless, figures(lambda word: word * 9000), sentences(lambda word: word * 9000))) < 1_000_000
+    assert (
+        len(render_report_page(endless, figures(lambda word: word * 9000), sentences(lambda word: word * 9000)))
+        < 1_000_000
+    )
 
 
 def test_sizes_that_make_no_page_are_refused():

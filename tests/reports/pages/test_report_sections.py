@@ -2,7 +2,7 @@
 
 from sgram.analysis.table import build_table
 from sgram.reports.figures.figure import RenderedFigure
-from sgram.reports.pages.report_sections import PLANS, arranged
+from sgram.reports.pages.report_sections import SECTION_PLANS, arrange_sections
 from tests.builders.report_analyses import SVG, column, tables
 
 
@@ -14,7 +14,7 @@ def names(sections) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def test_the_sections_are_those_that_are_announced():
-    assert [plan.id for plan in PLANS] == [
+    assert [plan.id for plan in SECTION_PLANS] == [
         "summary",
         "lexicon",
         "traces",
@@ -27,7 +27,7 @@ def test_the_sections_are_those_that_are_announced():
 
 
 def test_every_table_has_one_home():
-    found = names(arranged(tables(), []))
+    found = names(arrange_sections(tables(), []))
     placed = [name for shown, folded in found.values() for name in (*shown, *folded)]
     assert sorted(placed) == sorted(tables())
     assert found["lexicon"] == (["grams"], ["moves"])
@@ -35,15 +35,15 @@ def test_every_table_has_one_home():
 
 def test_a_table_that_no_section_knows_stands_with_the_dynamics():
     new = build_table("new", "A new table", [column("x")], [])
-    assert names(arranged({"new": new}, []))["dynamics"] == ([], ["new"])
+    assert names(arrange_sections({"new": new}, []))["dynamics"] == ([], ["new"])
 
 
 def test_what_is_absent_says_what_to_give():
-    missing = {each.plan.id: each.missing for each in arranged({}, [])}
+    missing = {each.plan.id: each.missing for each in arrange_sections({}, [])}
     assert any("step" in said for said in missing["dynamics"])
     assert any("correct or wrong" in said for said in missing["summary"])
     assert missing["traces"] == missing["provenance"] == ()
-    present = {each.plan.id: each.missing for each in arranged(tables(), [])}
+    present = {each.plan.id: each.missing for each in arrange_sections(tables(), [])}
     assert set(present.values()) == {()}
 
 
@@ -51,5 +51,5 @@ def test_a_figure_stands_in_its_section_or_with_the_dynamics():
     figures = [
         RenderedFigure(name, name, "", SVG) for name in ("errors", "errors-by-step", "semantic-entropy", "moves")
     ]
-    homes = {figure.name: each.plan.id for each in arranged({}, figures) for figure in each.figures}
+    homes = {figure.name: each.plan.id for each in arrange_sections({}, figures) for figure in each.figures}
     assert homes == {"errors": "errors", "errors-by-step": "errors", "semantic-entropy": "dynamics", "moves": "lexicon"}

@@ -2,18 +2,22 @@
 
 from types import SimpleNamespace
 
-from sgram.reports.pages.report_text import Gap, Run
-from sgram.reports.pages.report_traces import shown_example, shown_siblings
+from sgram.reports.pages.marked_text import Gap, MarkedStretch
+from sgram.reports.pages.report_traces import build_example_view, build_siblings_view
 from sgram.tagging.spans import Span
 from tests.builders.report_analyses import CORRECT, WRONG, Divergence, Evidence, example
 
 
 def runs_with(shown, layer: str) -> list[str]:
-    return [run.text for run in shown.runs if isinstance(run, Run) and any(mark.layer == layer for mark in run.marks)]
+    return [
+        run.text
+        for run in shown.runs
+        if isinstance(run, MarkedStretch) and any(mark.layer == layer for mark in run.marks)
+    ]
 
 
 def test_planning_words_equations_evidence_and_the_step_are_all_marked():
-    shown = shown_example(example(WRONG, False), 9000)
+    shown = build_example_view(example(WRONG, False), 9000)
     assert runs_with(shown, "move") == ["So then", "But wait", "let me try"]
     assert "".join(runs_with(shown, "equation")) == "3 * 17 = 5210 * 3 = 30"
     assert "".join(runs_with(shown, "evidence")) == "3 * 17 = 52"
@@ -24,7 +28,7 @@ def test_planning_words_equations_evidence_and_the_step_are_all_marked():
 
 
 def test_what_is_wrong_is_told_under_the_text():
-    shown = shown_example(example(WRONG, False), 9000)
+    shown = build_example_view(example(WRONG, False), 9000)
     assert (shown.outcome, shown.kind) == ("wrong", "procedural")
     assert shown.diagnosis == "Procedural error, first seen in step 2 (confidence 0.83)"  # people count from 1
     assert [(note.label, note.text, note.anchored) for note in shown.evidence] == [
@@ -40,15 +44,15 @@ def test_what_is_wrong_is_told_under_the_text():
 
 def test_a_trace_that_is_correct_or_not_judged_has_no_diagnosis():
     for correct, outcome in ((True, "correct"), (None, "not judged")):
-        shown = shown_example(example(CORRECT, correct), 9000)
+        shown = build_example_view(example(CORRECT, correct), 9000)
         assert (shown.outcome, shown.kind, shown.diagnosis, shown.evidence) == (outcome, "", "", ())
 
 
 def test_a_long_trace_keeps_what_is_spoken_of_and_counts_the_rest():
     text = "filler " * 3000 + WRONG + " filler" * 3000
-    shown = shown_example(example(text, False), 2000)
+    shown = build_example_view(example(text, False), 2000)
     gaps = [run.n for run in shown.runs if isinstance(run, Gap)]
-    kept = sum(len(run.text) for run in shown.runs if isinstance(run, Run))
+    kept = sum(len(run.text) for run in shown.runs if isinstance(run, MarkedStretch))
     assert len(gaps) == 2
     assert sum(gaps) + kept == len(text)
     assert kept < 3000
@@ -58,11 +62,11 @@ def test_a_long_trace_keeps_what_is_spoken_of_and_counts_the_rest():
 def test_the_strip_stands_for_the_whole_text_and_has_at_most_250_bars():
     text = "but wait " * 1000
     one = example(text, True)
-    shown = shown_example(one, 500)
+    shown = build_example_view(one, 500)
     assert len(one.spans) == 1000
     assert len(shown.bars) <= 250
     assert shown.bars[-1][1] > 990
-    assert shown_example(example("", True), 500).bars == ()
+    assert build_example_view(example("", True), 500).bars == ()
 
 
 def test_siblings_are_marked_from_where_they_part():
@@ -73,7 +77,7 @@ def test_siblings_are_marked_from_where_they_part():
         correct=example(CORRECT, True),
         divergence=Divergence(at, at, 1, "result", "it says 52 where the other says 51"),
     )
-    shown = shown_siblings(pair, 9000)
+    shown = build_siblings_view(pair, 9000)
     assert "".join(runs_with(shown.wrong, "fork")) == WRONG[at:]
     assert "".join(runs_with(shown.correct, "fork")) == CORRECT[at:]
     assert shown.parting == "it says 52 where the other says 51"
@@ -84,7 +88,7 @@ def test_siblings_of_which_nobody_knows_where_they_part_are_shown_without_a_mark
         pair = SimpleNamespace(
             prompt=None, wrong=example(WRONG, False), correct=example(CORRECT, True), divergence=parting
         )
-        shown = shown_siblings(pair, 9000)
+        shown = build_siblings_view(pair, 9000)
         assert (shown.prompt, shown.parting) == ("", "")
         assert runs_with(shown.correct, "fork") == []
         assert bool(runs_with(shown.wrong, "fork")) == (parting is not None)
@@ -92,7 +96,7 @@ def test_siblings_of_which_nobody_knows_where_they_part_are_shown_without_a_mark
 
 def test_every_text_has_a_length_at_which_it_is_cut():
     one = example(WRONG, False, lambda word: word * 5000)
-    shown = shown_example(one, 9000)
+    shown = build_example_view(one, 9000)
     for text, most in (
         (shown.id, 240),
         (shown.source, 240),
@@ -110,7 +114,7 @@ def test_evidence_of_which_there_is_very_much_is_lettered_on_and_cut():
     one = example(WRONG, False)
     many = tuple(Evidence(f"reason {number}", 2 * number, 2 * number + 1) for number in range(60))
     one.diagnosis = SimpleNamespace(kind="strategic", step=None, start=None, end=None, evidence=many, confidence=0.5)
-    shown = shown_example(one, 9000)
+    shown = build_example_view(one, 9000)
     labels = [note.label for note in shown.evidence]
     assert (labels[0], labels[25], labels[26], labels[39], len(labels)) == ("a", "z", "aa", "an", 40)
     assert shown.diagnosis == "Strategic error (confidence 0.50)"
@@ -121,10 +125,10 @@ def test_evidence_that_names_a_place_alone_marks_its_line():
     for start, marked in ((6, "second line"), (13, "line"), (18, "x" * 40)):
         place = (Evidence("here", start, None),)
         one.diagnosis = SimpleNamespace(kind="other", step=None, start=None, end=None, evidence=place, confidence=0.5)
-        assert "".join(runs_with(shown_example(one, 9000), "evidence")) == marked
+        assert "".join(runs_with(build_example_view(one, 9000), "evidence")) == marked
 
 
 def test_a_span_of_an_unknown_move_is_marked_too():
     one = example("but wait", True)
     one.spans = (Span(0, 8, "brooding", 0, "but wait"),)
-    assert runs_with(shown_example(one, 100), "move") == ["but wait"]
+    assert runs_with(build_example_view(one, 100), "move") == ["but wait"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis.table import Column, Table, build_table
-from sgram.reports.pages.table_cells import cut, decimals_for, number, shown_table
+from sgram.reports.pages.table_cells import choose_decimals, format_number, format_table, shorten
 
 
 def table(columns: dict[str, str], *rows: tuple, note: str = "") -> Table:
@@ -16,12 +16,12 @@ def table(columns: dict[str, str], *rows: tuple, note: str = "") -> Table:
 
 
 def said(given: Table, **options) -> list[list[str]]:
-    found = shown_table(given, options.pop("most_rows", 100), **options)
+    found = format_table(given, options.pop("most_rows", 100), **options)
     return [[cell.text for cell in row] for row in found.rows]
 
 
 def test_a_share_is_per_cent_with_one_decimal_and_the_unit_in_the_head():
-    found = shown_table(table({"value": "share"}, (0.12345,), (1.0,), (None,)), 10)
+    found = format_table(table({"value": "share"}, (0.12345,), (1.0,), (None,)), 10)
     assert [(column.name, column.unit) for column in found.columns] == [("value", "%")]
     assert [row[0].text for row in found.rows] == ["12.3", "100.0", "–"]
     assert [row[0].key for row in found.rows] == [0.12345, 1.0, None]
@@ -38,7 +38,7 @@ def test_counts_have_their_thousands_apart_and_flags_say_yes_or_no():
 
 def test_an_interval_is_one_cell_beside_its_value_with_the_same_decimals():
     found = table({"source": "text", "entropy": "number", "low": "number", "high": "number"}, ("a", 1.5, 1.25, 2.0))
-    assert [column.name for column in shown_table(found, 9).columns] == ["source", "entropy", "interval"]
+    assert [column.name for column in format_table(found, 9).columns] == ["source", "entropy", "interval"]
     assert said(found) == [["a", "1.50", "1.25 – 2.00"]]
     named = table({"entropy": "number", "entropy_low": "number", "entropy_high": "number"}, (12.0, 11.5, None))
     assert said(named) == [["12.0", "11.5 – ?"]]
@@ -60,14 +60,14 @@ def test_rows_of_one_series_share_their_decimals_and_those_of_another_do_not():
 
 
 def test_bins_are_no_intervals():
-    found = shown_table(table({"bin_low": "count", "bin_high": "count"}, (0, 1000)), 9)
+    found = format_table(table({"bin_low": "count", "bin_high": "count"}, (0, 1000)), 9)
     assert (found.columns[0].name, found.columns[0].kind, found.rows[0][0].text) == ("from – to", "number", "0 – 1,000")
 
 
 def test_only_the_first_rows_are_shown_and_the_rest_is_counted():
-    found = shown_table(table({"n": "count"}, *((n,) for n in range(7))), 3)
+    found = format_table(table({"n": "count"}, *((n,) for n in range(7))), 3)
     assert ([row[0].text for row in found.rows], found.n_left) == (["0", "1", "2"], 4)
-    assert shown_table(table({"n": "count"}), 3).rows == ()
+    assert format_table(table({"n": "count"}), 3).rows == ()
 
 
 def test_columns_can_be_left_out():
@@ -75,7 +75,7 @@ def test_columns_can_be_left_out():
 
 
 def test_what_stands_in_a_column_can_be_chosen_from():
-    found = shown_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
+    found = format_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
     assert (found.choices("move"), found.choices("nothing")) == (("b", "a"), ())
     assert found.columns[0].kind == "move"
 
@@ -85,9 +85,9 @@ def test_a_column_of_numbers_may_hold_what_is_none():
 
 
 def test_the_column_of_lists_is_known():
-    found = shown_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
+    found = format_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
     assert found.about_lists == 0
-    assert shown_table(table({"n": "count"}), 9).about_lists is None
+    assert format_table(table({"n": "count"}), 9).about_lists is None
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,21 @@ def test_the_column_of_lists_is_known():
     ],
 )
 def test_the_largest_number_has_three_digits_that_matter(values, decimals):
-    assert decimals_for(values) == decimals
+    assert choose_decimals(values) == decimals
 
 
 def test_a_number_that_rounds_to_nothing_has_no_sign():
-    assert [number(value, 1) for value in (-0.04, 0.0, -0.06, 12345.6, None)] == ["0.0", "0.0", "−0.1", "12,345.6", "–"]
+    assert [format_number(value, 1) for value in (-0.04, 0.0, -0.06, 12345.6, None)] == [
+        "0.0",
+        "0.0",
+        "−0.1",
+        "12,345.6",
+        "–",
+    ]
 
 
 @given(st.text(), st.integers(1, 50))
 def test_a_long_text_is_cut(text, most):
-    found = cut(text, most)
+    found = shorten(text, most)
     assert len(found) <= most
     assert found == text if len(text) <= most else text.startswith(found[:-1]) and found.endswith("…")

@@ -15,15 +15,15 @@ from sgram.lexicon import MOVES
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages import trace_page as module
 from sgram.reports.pages.trace_page import (
-    Move,
-    Piece,
-    ShownTrace,
-    Table,
+    LegendMove,
+    OverviewTable,
+    TextPiece,
     TracePage,
+    TraceView,
+    escape_invisible,
     move_class,
+    render_trace_page,
     strip,
-    trace_page,
-    visible,
 )
 
 EVIL = (
@@ -69,25 +69,25 @@ class Reader(HTMLParser):
         return "".join(text for where, text in self.texts if tag in where)
 
 
-def page(*pieces: Piece, prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
+def page(*pieces: TextPiece, prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
     told = {
         "title": "2 traces",
         "summary": ("12.0 % of 50 tokens are planning.",),
-        "moves": (Move("branching", 1234, "takes another path"),),
-        "tables": (Table(("traces of", "planning"), (("all", "12.0 %"), ("m", "-"))),),
-        "traces": (ShownTrace(trace_id, facts, pieces, prompt),),
+        "moves": (LegendMove("branching", 1234, "takes another path"),),
+        "tables": (OverviewTable(("traces of", "planning"), (("all", "12.0 %"), ("m", "-"))),),
+        "traces": (TraceView(trace_id, facts, pieces, prompt),),
     }
     return TracePage(**told | fields)
 
 
 def read(made: TracePage) -> Reader:
-    return Reader(trace_page(made).decode())
+    return Reader(render_trace_page(made).decode())
 
 
 TEXT = (
-    Piece("So\n\n  x < 1 & "),
-    Piece("let me try", "branching", "branching · cluster 12 · 'let me try'"),
-    Piece(".\t"),
+    TextPiece("So\n\n  x < 1 & "),
+    TextPiece("let me try", "branching", "branching · cluster 12 · 'let me try'"),
+    TextPiece(".\t"),
 )
 
 
@@ -110,7 +110,7 @@ def test_a_trace_without_a_prompt_has_no_place_for_one():
 
 
 def test_only_the_first_trace_is_open():
-    traces = tuple(ShownTrace(str(number), (), ()) for number in range(3))
+    traces = tuple(TraceView(str(number), (), ()) for number in range(3))
     details = read(page(traces=traces)).of("details")
     assert [("open" in attrs, attrs["id"]) for attrs in details] == [
         (True, "trace-1"),
@@ -130,16 +130,16 @@ def test_a_page_of_nothing_is_a_page():
 
 def evil_page() -> TracePage:
     return page(
-        Piece(EVIL),
-        Piece(EVIL, EVIL, EVIL),
-        Piece(EVIL, "branching", EVIL),
+        TextPiece(EVIL),
+        TextPiece(EVIL, EVIL, EVIL),
+        TextPiece(EVIL, "branching", EVIL),
         prompt=EVIL,
         trace_id=EVIL,
         facts=(EVIL, EVIL),
         title=EVIL,
         summary=(EVIL,),
-        moves=(Move(EVIL, 1, EVIL),),
-        tables=(Table((EVIL,), ((EVIL,),)),),
+        moves=(LegendMove(EVIL, 1, EVIL),),
+        tables=(OverviewTable((EVIL,), ((EVIL,),)),),
     )
 
 
@@ -175,7 +175,7 @@ def test_markup_in_anything_given_is_text():
 
 
 def test_what_could_hide_or_turn_text_is_shown_as_escapes():
-    source = trace_page(evil_page()).decode()
+    source = render_trace_page(evil_page()).decode()
     assert not set(source) & set("\x00\x1b\u202e\u2066")
     # title twice, sentence, column, cell, legend's name and meaning, id, 2 facts, prompt, 3 pieces, 2 titles
     assert source.count("\\x00\\x1b[2J\\u202eevil\\u2066") == 16
@@ -189,9 +189,9 @@ def test_a_move_that_is_none_of_ours_looks_like_other():
 @given(st.text(max_size=30))
 @settings(max_examples=100)
 def test_any_text_is_shown_as_its_visible_form(text):
-    pieces = (Piece(text), Piece(text, "other", text))
-    found = read(page(tables=(), traces=(ShownTrace(text, (text,), pieces, text),)))
-    shown = visible(text)
+    pieces = (TextPiece(text), TextPiece(text, "other", text))
+    found = read(page(tables=(), traces=(TraceView(text, (text,), pieces, text),)))
+    shown = escape_invisible(text)
     kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}
     assert not kinds & {"Cc", "Cs", "Zl"}
     assert not {unicodedata.bidirectional(character) for character in shown} & DIRECTORS
@@ -201,16 +201,16 @@ def test_any_text_is_shown_as_its_visible_form(text):
 
 
 def test_line_ends_of_windows_are_line_ends():
-    assert visible("a\r\nb\rc\td") == "a\nb\\rc\td"
-    assert visible("e\u0301 \u00a0 👩\u200d🚀 مرحبا") == "e\u0301 \u00a0 👩\u200d🚀 مرحبا"
-    assert visible("\ud800\u2028\x85\u200f\ufeff\xad") == "\\ud800\\u2028\\x85\\u200f\\ufeff\\xad"
+    assert escape_invisible("a\r\nb\rc\td") == "a\nb\\rc\td"
+    assert escape_invisible("e\u0301 \u00a0 👩\u200d🚀 مرحبا") == "e\u0301 \u00a0 👩\u200d🚀 مرحبا"
+    assert escape_invisible("\ud800\u2028\x85\u200f\ufeff\xad") == "\\ud800\\u2028\\x85\\u200f\\ufeff\\xad"
 
 
 # -- what the page is -----------------------------------------------------------------------------------
 
 
 def test_the_page_loads_and_runs_nothing_and_its_policy_says_so():
-    source = trace_page(page(*TEXT)).decode()
+    source = render_trace_page(page(*TEXT)).decode()
     (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     (policy,) = [attrs["content"] for attrs in Reader(source).of("meta", **{"http-equiv": "Content-Security-Policy"})]
@@ -219,11 +219,11 @@ def test_the_page_loads_and_runs_nothing_and_its_policy_says_so():
 
 
 def test_equal_pages_are_equal_bytes():
-    assert trace_page(page(*TEXT)) == trace_page(page(*TEXT))
+    assert render_trace_page(page(*TEXT)) == render_trace_page(page(*TEXT))
 
 
 def test_every_move_has_the_color_that_the_terminal_gives_it():
-    style = parts.beside("trace_page.css")
+    style = parts.read_asset("trace_page.css")
     colors = dict(re.findall(r"^\.m-([a-z-]+) \{ --c: (#[0-9a-f]{6});", style, re.MULTILINE))
     assert list(colors) == list(MOVES) == list(module.MOVES)
     for move, color in MOVE_COLORS.items():
@@ -232,8 +232,8 @@ def test_every_move_has_the_color_that_the_terminal_gives_it():
 
 
 def test_every_move_can_be_switched_off():
-    style = parts.beside("trace_page.css")
-    moves = tuple(Move(move, 1) for move in MOVES)
+    style = parts.read_asset("trace_page.css")
+    moves = tuple(LegendMove(move, 1) for move in MOVES)
     found = read(page(moves=moves))
     assert [attrs["id"] for attrs in found.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
     for move in MOVES:
@@ -241,16 +241,18 @@ def test_every_move_can_be_switched_off():
 
 
 def test_dark_light_and_paper_are_all_thought_of():
-    style = parts.beside("trace_page.css")
+    style = parts.read_asset("trace_page.css")
     for part in ("prefers-color-scheme: dark", "@media print", "color-scheme: light dark"):
         assert part in style
 
 
 def test_the_strip_shows_where_marked_pieces_stand():
     # 40 + 10 + 50 characters: the marked ones begin at 400 of 1000 and are 100 wide
-    assert strip((Piece("x" * 40), Piece("y" * 10, "deduction"), Piece("z" * 50))) == [("m-deduction", 400, 100)]
+    assert strip((TextPiece("x" * 40), TextPiece("y" * 10, "deduction"), TextPiece("z" * 50))) == [
+        ("m-deduction", 400, 100)
+    ]
     # one character of 10,000 is still 2 wide, and at the very end stays inside
-    assert strip((Piece("x" * 9999), Piece("y", "other"))) == [("m-other", 998, 2)]
+    assert strip((TextPiece("x" * 9999), TextPiece("y", "other"))) == [("m-other", 998, 2)]
     assert strip(()) == []
     rects = read(page(*TEXT)).of("rect")
     assert [(attrs["class"], int(attrs["x"]), int(attrs["width"])) for attrs in rects] == strip(TEXT)
@@ -258,5 +260,5 @@ def test_the_strip_shows_where_marked_pieces_stand():
 
 @pytest.mark.parametrize("name", ["trace_page.css", "trace_page.html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(name):
-    assert parts.beside(name).endswith("\n")
-    assert not parts.beside(name).endswith("\n\n")
+    assert parts.read_asset(name).endswith("\n")
+    assert not parts.read_asset(name).endswith("\n\n")

@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sgram.reports.pages.report_text import Gap, Mark, Run, cut_runs, readable
+from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, choose_windows, split_by_marks
 
 TEXT = "But wait, 3 * 4 = 13 is wrong."
 #       0123456789
@@ -19,7 +19,7 @@ def whole(text: str) -> list[tuple[int, int]]:
 
 def test_marks_of_different_layers_may_overlap_and_every_run_tells_which_hold_it():
     move, step = Mark(0, 8, "move", "backtracking"), Mark(4, 20, "step", "step")
-    runs = cut_runs(TEXT, [step, move], whole(TEXT))
+    runs = split_by_marks(TEXT, [step, move], whole(TEXT))
     assert [(run.text, [mark.layer for mark in run.marks]) for run in runs] == [
         ("But ", ["move"]),
         ("wait", ["move", "step"]),
@@ -32,21 +32,21 @@ def test_marks_of_different_layers_may_overlap_and_every_run_tells_which_hold_it
 
 def test_of_two_marks_of_one_layer_the_one_that_begins_first_and_is_longer_is_shown():
     first, inner = Mark(0, 20, "evidence", "a", number=1), Mark(4, 8, "evidence", "b", number=2)
-    runs = cut_runs(TEXT, [inner, first], whole(TEXT))
+    runs = split_by_marks(TEXT, [inner, first], whole(TEXT))
     assert {mark for run in runs for mark in run.marks} == {first}
 
 
 def test_marks_that_do_not_lie_in_the_text_are_left_out():
     wrong = [Mark(-1, 3, "move", "x"), Mark(5, 5, "move", "x"), Mark(9, 4, "move", "x"), Mark(28, 99, "move", "x")]
-    assert cut_runs(TEXT, wrong, whole(TEXT)) == (Run(TEXT),)
-    assert cut_runs("", wrong, []) == ()
+    assert split_by_marks(TEXT, wrong, whole(TEXT)) == (MarkedStretch(TEXT),)
+    assert split_by_marks("", wrong, []) == ()
 
 
 def test_what_is_left_out_is_counted_and_a_mark_that_is_cut_begins_and_ends_where_it_is_seen():
     mark = Mark(2, 25, "step", "step")
-    runs = cut_runs(TEXT, [mark], [(4, 8), (20, 22)])
+    runs = split_by_marks(TEXT, [mark], [(4, 8), (20, 22)])
     assert shown(runs) == ["[4]", "wait", "[12]", " i", "[8]"]
-    assert [run.begins + run.ends for run in runs if isinstance(run, Run)] == [(mark, mark), (mark, mark)]
+    assert [run.begins + run.ends for run in runs if isinstance(run, MarkedStretch)] == [(mark, mark), (mark, mark)]
 
 
 MARKS = st.lists(
@@ -63,8 +63,8 @@ MARKS = st.lists(
 @given(st.text(max_size=60), MARKS)
 @settings(max_examples=200)
 def test_runs_and_gaps_are_the_text_and_marks_hold_what_they_should(text, marks):
-    windows = readable(text, [], 30)
-    runs = cut_runs(text, marks, windows)
+    windows = choose_windows(text, [], 30)
+    runs = split_by_marks(text, marks, windows)
     at = 0
     for run in runs:
         if isinstance(run, Gap):
@@ -85,14 +85,14 @@ def test_runs_and_gaps_are_the_text_and_marks_hold_what_they_should(text, marks)
 
 
 def test_a_text_that_is_hardly_longer_is_shown_whole():
-    assert readable("x" * 3600, [], 3000) == [(0, 3600)]
-    assert readable("x" * 3601, [], 3000) == [(0, 2000), (2601, 3601)]
-    assert readable("", [(0, 1)], 100) == []
+    assert choose_windows("x" * 3600, [], 3000) == [(0, 3600)]
+    assert choose_windows("x" * 3601, [], 3000) == [(0, 2000), (2601, 3601)]
+    assert choose_windows("", [(0, 1)], 100) == []
 
 
 def test_a_long_text_is_cut_to_its_head_its_end_and_what_is_spoken_of():
     text = "word " * 4000  # 20,000 characters
-    (head, about, tail) = readable(text, [(10_000, 10_010)], 1200)
+    (head, about, tail) = choose_windows(text, [(10_000, 10_010)], 1200)
     assert head[0] == 0
     assert about[0] < 10_000 < 10_010 < about[1]
     assert tail[1] == len(text)
@@ -103,8 +103,8 @@ def test_a_long_text_is_cut_to_its_head_its_end_and_what_is_spoken_of():
 
 def test_windows_that_nearly_touch_become_one():
     text = "word " * 4000
-    assert len(readable(text, [(5000, 5001), (5210, 5211)], 1200)) == 3
-    assert len(readable(text, [(5000, 5001), (9000, 9001)], 1200)) == 4
+    assert len(choose_windows(text, [(5000, 5001), (5210, 5211)], 1200)) == 3
+    assert len(choose_windows(text, [(5000, 5001), (9000, 9001)], 1200)) == 4
 
 
 @example(480, [(238, 1)], 1)  # a window whose ends snap to the same place
@@ -116,7 +116,7 @@ def test_windows_that_nearly_touch_become_one():
 @settings(max_examples=200)
 def test_windows_ascend_stay_apart_and_are_about_as_large_as_wanted(size, foci, most):
     text = ("ab " * 2000)[:size]
-    windows = readable(text, [(start, start + length) for start, length in foci if start + length <= size], most)
+    windows = choose_windows(text, [(start, start + length) for start, length in foci if start + length <= size], most)
     edges = [edge for window in windows for edge in window]
     assert edges == sorted(set(edges))
     assert not edges or (edges[0] >= 0 and edges[-1] <= size)

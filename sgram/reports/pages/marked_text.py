@@ -31,7 +31,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MarkedStretch:
     """Characters that the same marks hold, at most one of a layer."""
 
     text: str
@@ -66,13 +66,15 @@ class _Sweep:
         return tuple(held.values())
 
 
-def cut_runs(text: str, marks: Iterable[Mark], windows: Sequence[tuple[int, int]]) -> tuple[Run | Gap, ...]:
+def split_by_marks(
+    text: str, marks: Iterable[Mark], windows: Sequence[tuple[int, int]]
+) -> tuple[MarkedStretch | Gap, ...]:
     """`text` as runs inside `windows` (ascending, apart) and gaps between them. Marks outside are left out."""
     ordered = sorted(
         (mark for mark in marks if 0 <= mark.start < mark.end <= len(text)),
         key=lambda mark: (mark.start, -mark.end, mark.layer, mark.name),
     )
-    made: list[Run | Gap] = []
+    made: list[MarkedStretch | Gap] = []
     at = 0
     for start, end in windows:
         if start > at:
@@ -84,7 +86,7 @@ def cut_runs(text: str, marks: Iterable[Mark], windows: Sequence[tuple[int, int]
     return tuple(made)
 
 
-def _window(text: str, marks: Sequence[Mark], start: int, end: int) -> list[Run]:
+def _window(text: str, marks: Sequence[Mark], start: int, end: int) -> list[MarkedStretch]:
     edges = {start, end}
     for mark in marks:
         edges |= {max(start, mark.start), min(end, mark.end)}
@@ -96,11 +98,13 @@ def _window(text: str, marks: Sequence[Mark], start: int, end: int) -> list[Run]
         begins = tuple(mark for mark in held if mark not in spoken)
         spoken.update(begins)
         ends = tuple(mark for mark in held if min(mark.end, end) == right)
-        made.append(Run(text[left:right], held, begins, ends))
+        made.append(MarkedStretch(text[left:right], held, begins, ends))
     return made
 
 
-def readable(text: str, foci: Sequence[tuple[int, int]], most: int, beginning: float = 1 / 3) -> list[tuple[int, int]]:
+def choose_windows(
+    text: str, foci: Sequence[tuple[int, int]], most: int, beginning: float = 1 / 3
+) -> list[tuple[int, int]]:
     """Windows of `text`, about `most` characters in all: its head, its end, and what stands about each of `foci`.
 
     Where there are foci, the head has that share of the characters which `beginning` says, and the end half as many.
