@@ -153,24 +153,27 @@ def _verdicts(measured: "Agreement", shares: "StrategicShares | None") -> Iterat
         if alpha.value is None:
             yield f"Agreement on {subject} is undefined: {alpha.undefined}."
         else:
-            yield f"Agreement on {subject}: Krippendorff's alpha is {_with_interval(alpha)}, {_judgment(alpha)}."
+            words = _judgment(alpha.value, alpha.low)
+            yield f"Agreement on {subject}: Krippendorff's alpha is {_with_interval(alpha)}, {words}."
     if shares is not None:
         yield from _share_verdict(shares)
 
 
 def _with_interval(estimate: "Estimate") -> str:
-    return f"{estimate.value:.3f}" + (f" ({interval(estimate)})" if estimate.low is not None else "")
+    number = "-" if estimate.value is None else f"{estimate.value:.3f}"
+    return number + (f" ({interval(estimate)})" if estimate.low is not None else "")
 
 
-def _judgment(alpha: "Estimate") -> str:
-    if alpha.value < _TENTATIVE:
+def _judgment(alpha: float, low: float | None) -> str:
+    """Return in words how reliable data with this alpha are; `low` is the lower end of its interval."""
+    if alpha < _TENTATIVE:
         return f"too low for conclusions (below {_TENTATIVE})"
     threshold, words = (
         (_RELIABLE, f"reliable ({_RELIABLE} or more)")
-        if alpha.value >= _RELIABLE
+        if alpha >= _RELIABLE
         else (_TENTATIVE, f"enough for tentative conclusions ({_TENTATIVE} to {_RELIABLE})")
     )
-    return words + (", but the interval reaches below" if alpha.low is not None and alpha.low < threshold else "")
+    return words + (", but the interval reaches below" if low is not None and low < threshold else "")
 
 
 def _share_verdict(shares: "StrategicShares") -> Iterator[str]:
@@ -198,11 +201,12 @@ def _warnings(loaded: "LoadedRatings", measured: "Agreement", sample: "Sample | 
         yield f"the labels {similar} differ only in case or spaces, and count as different"
     if sample is not None and (unrated := len(sample.items) - measured.n_items):
         yield f"{unrated:,} of the {len(sample.items):,} items of the items file have no rating"
-    if measured.is_skewed and measured.strategic.alpha.value is not None:
+    strategic = measured.strategic
+    if measured.is_skewed and strategic is not None and strategic.alpha.value is not None:
         yield (
-            f"{percent(measured.strategic.share)} of the ratings are strategic. Kappa and alpha are lower if one "
-            "answer is frequent, even if raters are equally good (three raters who are right 9 times of 10, with 50, 86 or "
-            "95 % of the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1, and rate as many "
+            f"{percent(strategic.share)} of the ratings are strategic. Kappa and alpha are lower if one answer is "
+            "frequent, even if raters are equally good (three raters who are right 9 times of 10, with 50, 86 or 95 % "
+            "of the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1, and rate as many "
             "controls as SGs"
         )
 

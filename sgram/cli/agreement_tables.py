@@ -129,9 +129,8 @@ def print_raters(measured: "Agreement") -> None:
     )
     rows = []
     for row in measured.raters[:_RATERS_SHOWN]:
-        bias = (
-            (percent(row.strategic.share, 6), _points(row.strategic.bias)) if has_strategic else (_largest_bias(row),)
-        )
+        use = row.strategic
+        bias = (_largest_bias(row),) if use is None else (percent(use.share, 6), _points(use.bias))
         majority = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
         rows.append((row.rater, row.n_items, *bias, majority, row.n_tied))
     print()

@@ -4,12 +4,12 @@ import json
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,7 +21,10 @@ from sgram.traces.dialects import DIALECTS
 from sgram.traces.ids import IdSet
 from sgram.traces.readers import RowCounts
 
-Dialect = Literal[("auto", *DIALECTS)]
+if TYPE_CHECKING:
+    Dialect = str
+else:
+    Dialect = Literal[("auto", *DIALECTS)]
 _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _PATHS = Parameter(
@@ -32,7 +35,7 @@ _OUTPUT = Parameter(
     help="File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.",
     allow_leading_hyphen=True,
 )
-_AGAIN = Parameter(negative="", show_default=False)
+_REPEATABLE = Parameter(negative="", show_default=False)
 
 
 @Parameter(name="*")
@@ -42,7 +45,7 @@ class InputFlags:
 
     dialect: Dialect = "auto"
     """Tool that wrote the rows; auto recognizes it by their keys."""
-    where: Annotated[tuple[str, ...], _AGAIN] = ()
+    where: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Condition on traces, such as correct=true, model~R1 or step>=100; may be repeated."""
     quarantine: Path | None = None
     """File for the rows that cannot be read; default: beside the output, if there is one."""
@@ -50,7 +53,7 @@ class InputFlags:
     """Largest allowed share of such rows; a larger share ends with exit code 4."""
     tokenizer: Path | None = None
     """tokenizer.json (or its folder): for exports with token ids and no text, and for token masks."""
-    reward: Annotated[tuple[str, ...], _AGAIN] = ()
+    reward: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
     """If a row does not say whether it is correct: correct means a reward above this."""
@@ -84,7 +87,7 @@ def _weight(text: str) -> tuple[str, float]:
         raise UsageError(f"invalid --reward {text!r}; write name=weight, such as accuracy=1") from None
 
 
-def with_progress(reader: TraceReader, bar: Meter) -> Iterator[Trace]:
+def with_progress(reader: TraceReader, bar: Meter) -> Generator[Trace, None, None]:
     """Yield the traces of `reader` and update `bar`."""
     with closing(iter(reader)) as traces:
         for number, trace in enumerate(traces):

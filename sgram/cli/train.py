@@ -186,6 +186,7 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     cost = estimate_run_cost(cells[0].config)
     run_seconds = None if cost.seconds_per_step is None else cost.seconds_per_step * requested.config.steps
     total = None if run_seconds is None else run_seconds * len(cells) / min(requested.jobs, len(cells))
+    settings = cells[0].config.identity()
     plan = {
         "format": "sgram-training-plan",
         "version": 1,
@@ -201,23 +202,23 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
         "tokens_per_step": cost.tokens_per_step,
         "seconds_per_step": cost.seconds_per_step,
         "seconds": total,
-        "config": cells[0].config.identity(),
+        "config": settings,
     }
     if as_json:
         _print_json(plan)
         return 0
     unknown = "unknown"
     matrix = (
-        f"{len(cells)} runs: {', '.join(plan['arms'])}; seeds {_joined(requested.seeds)}, " if len(cells) > 1 else ""
+        f"{len(cells)} runs: {', '.join(arm.name for arm in requested.arms)}; seeds {_joined(requested.seeds)}, "
+        if len(cells) > 1
+        else ""
     )
-    settings = ", ".join(
-        f"{name}={setting}" for name, setting in plan["config"].items() if setting not in (None, {}, "")
-    )
+    config_text = ", ".join(f"{name}={setting}" for name, setting in settings.items() if setting not in (None, {}, ""))
     lines = {
         "runs": matrix + f"warm-up seeds {_joined(requested.warmup_seeds)}; {requested.jobs} at once"
         if matrix
         else cells[0].arm,
-        "config": settings,
+        "config": config_text,
         "model": unknown if cost.parameters is None else f"{cost.parameters:,} parameters",
         "memory": unknown if cost.memory is None else f"about {cost.memory / 2**20:,.0f} MiB a run",
         "a step": f"{requested.config.prompts} problems x {requested.config.samples} responses, at most "

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from cyclopts import Parameter
 
@@ -66,13 +66,20 @@ def _flag(field: "Field[Any]", hints: Mapping[str, Any]) -> tuple[str, Any, Any]
     return field.name, Annotated[hints[field.name] | None, parameter], None
 
 
-TrainFlags = make_dataclass(
-    "TrainFlags",
-    [_flag(field, get_type_hints(RunConfig)) for field in fields(RunConfig)],
-    namespace={"__module__": __name__},  # otherwise cyclopts takes the class for one from the standard library
-    frozen=True,
-)
-"""All fields of `RunConfig` as flags."""
+if TYPE_CHECKING:
+
+    class TrainFlags:
+        """All fields of `RunConfig` as optional flags."""
+
+        def __init__(self, **settings: Any) -> None: ...
+
+else:
+    TrainFlags = make_dataclass(
+        "TrainFlags",
+        [_flag(field, get_type_hints(RunConfig)) for field in fields(RunConfig)],
+        namespace={"__module__": __name__},  # otherwise cyclopts takes the class for one from the standard library
+        frozen=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -249,20 +249,21 @@ def _pass_at_1(evaluation: "PolicyEvaluation") -> str:
     """Return pass@1 with its interval over problems; over responses if there are fewer than two problems."""
     if evaluation.pass_at_1 is None:
         return "-"
-    low, high = _interval(evaluation)
+    low, high = _interval(evaluation, evaluation.pass_at_1)
     return f"{_number(evaluation.pass_at_1)} [{_number(low)} {_number(high)}]"
 
 
-def _interval(evaluation: "PolicyEvaluation") -> tuple[float | None, float | None]:
+def _interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tuple[float | None, float | None]:
     from sgram.statistics import wilson_interval
 
     if len(evaluation.by_problem) < 2:
-        return wilson_interval(evaluation.pass_at_1 * evaluation.n, evaluation.n)
+        return wilson_interval(pass_at_1 * evaluation.n, evaluation.n)
     from sgram.training.experiments.pass_rate import pass_rate_by_problem
 
     estimate = pass_rate_by_problem(evaluation.by_problem)
     if estimate.low == estimate.high:  # all solved or none: the bootstrap gives an interval of width 0
-        return wilson_interval(evaluation.pass_at_1 * len(evaluation.by_problem), len(evaluation.by_problem))
+        n_problems = len(evaluation.by_problem)
+        return wilson_interval(pass_at_1 * n_problems, n_problems)
     return estimate.low, estimate.high
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sgram.evaluation.lexicon_comparison import LexiconComparison
     from sgram.evaluation.pruning import PrunedLexicon
 
-_AGAIN = {"negative": "", "allow_leading_hyphen": True}
+_REPEATABLE = Parameter(negative="", allow_leading_hyphen=True, show_default=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class IndexedLabels:
 class LabelFlags:
     """Choice of labels and units."""
 
-    positive: Annotated[tuple[str, ...], Parameter(**_AGAIN, show_default=False)] = ()
+    positive: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Label that means planning; may be repeated. Default: those of the known schemas."""
     annotator: str | None = None
     """Annotator whose labels are read, if a file has several."""
@@ -54,7 +54,7 @@ class LabelFlags:
 class CompareFlags:
     """Lists that the lexicon is compared with."""
 
-    beside: Annotated[tuple[str, ...], Parameter(**_AGAIN, show_default=False)] = ()
+    beside: Annotated[tuple[str, ...], _REPEATABLE] = ()
     """Another lexicon, as name=lexicon; may be repeated."""
     candidates: Path | None = None
     """candidates.parquet of the mining run: its scores extend the curve beyond the lexicon."""
@@ -104,7 +104,9 @@ class PruneFlags:
 
 _LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _LABELS = Parameter(
-    help="JSONL of labeled texts (docs/validation.md); may be repeated; each file is evaluated separately.", **_AGAIN
+    help="JSONL of labeled texts (docs/validation.md); may be repeated; each file is evaluated separately.",
+    negative="",
+    allow_leading_hyphen=True,
 )
 
 
@@ -132,7 +134,9 @@ def validate(
     if lexicon is None:
         _check_training(reading, comparing, pruning)
         _check_names(None, labels, comparing, pruning)
-        return train(labels, reading.annotator, reading.positive, training, pruning.output, comparing.seed, as_json)
+        return train(
+            labels, reading.annotator, reading.positive, training, pruning.output or "", comparing.seed, as_json
+        )
     pruning.check()
     _check_names(lexicon, labels, comparing, pruning)
     loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
@@ -320,7 +324,8 @@ def _prune(
     from sgram.evaluation.pruning import prune_lexicon
 
     resamples = [
-        DocumentResamples.from_index(label_set.index, comparing.by, comparing.draws, comparing.seed) for label_set in sets
+        DocumentResamples.from_index(label_set.index, comparing.by, comparing.draws, comparing.seed)
+        for label_set in sets
     ]
     indexes = [label_set.index for label_set in sets]
     return prune_lexicon(lexicon, indexes, flags.min_precision, comparing.seed, resamples)

@@ -33,6 +33,11 @@ class Estimate:
     n_undefined: int = 0
     """Bootstrap draws in which the number is undefined. They are left out of the interval."""
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Return (low, high); None if there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON values, rounded to 6 decimals."""
         return {

@@ -160,7 +160,7 @@ def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_
     path = tmp_path / "r.jsonl"
     for rows, said in (
         ({"anna": "bdp"}, "Agreement on 3 labels is undefined: one rater, and agreement needs two."),
-        ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label cannot be told: all ratings are the same label."),
+        ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label is undefined: all ratings are the same label."),
         ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels cannot be told: no item has two ratings."),
     ):
         write_ratings(path, rated(rows))
@@ -176,9 +176,7 @@ def test_items_that_all_call_procedural_are_judged_so(run, items, tmp_path):
     write_ratings(path, rated({"anna": "ppppp ppppp", "ben": "ppppp ppppp"}))
     _, out, _ = run(path, "--items", items)
     assert line(out, "SGs")[1:3] == ["0.0", "%"]
-    assert (
-        "contains 0: no difference between these SGs and random grams is shown." in out
-    )
+    assert "contains 0: no difference between these SGs and random grams is shown." in out
 
 
 def test_what_a_reader_must_know_is_a_warning(run, ratings, items, tmp_path):
@@ -188,7 +186,7 @@ def test_what_a_reader_must_know_is_a_warning(run, ratings, items, tmp_path):
     assert "warning: repeated ratings count once:" in err
     assert "and 11 more" in err
     assert "warning: 4 of the 10 items of the items file have no rating" in err
-    assert "warning: 91.7 % of the ratings are strategic. Kappa and alpha fall" in err
+    assert "warning: 91.7 % of the ratings are strategic. Kappa and alpha are lower" in err
     path.write_text("item,rater,label\na,x,Strategic\na,y,strategic\nb,x,\n")
     _, _, err = run(path)
     assert "warning: the labels 'Strategic' and 'strategic' differ only in case or spaces" in err
@@ -225,11 +223,11 @@ def test_ratings_of_another_lexicon_are_refused(run, ratings, items, tmp_path):
 def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
     for arguments, said in (
         ((ratings, "--bogus"), "unknown option --bogus"),
-        (("-", "-"), "stdin can be read once"),
-        (("-", "--items", "-"), "stdin can be read once"),
-        ((ratings, "--top", -1), "--top and --seed take a whole number from 0"),
-        ((ratings, "--draws", 0), "--draws one from 1"),
-        ((ratings, "--seed", -1), "--top and --seed take a whole number from 0"),
+        (("-", "-"), "only one of the files can come from stdin"),
+        (("-", "--items", "-"), "only one of the files can come from stdin"),
+        ((ratings, "--top", -1), "--top must be >= 0 (got -1)"),
+        ((ratings, "--draws", 0), "--draws must be >= 1"),
+        ((ratings, "--seed", -1), "--seed must be >= 0 (got -1)"),
         ((ratings, "--lexicon", "wang2025"), "give --items too"),
         ((ratings, "--items", items, "--strategic", "x"), "no rating has the label 'x'"),
     ):

@@ -133,7 +133,7 @@ def test_too_few_are_told_and_none_is_an_error(run, tmp_path):
     code, _, err = run("export", "wang2025", path, "-o", tmp_path / "page.html")
     assert code == 0
     assert "1 occurrences of 1 grams in 1 traces of 1 models" in err
-    assert "warning: 1 grams drawn, not 100: there are no more without overlap" in err
+    assert "warning: 1 grams instead of 100: there are no more without overlap" in err
     write_traces([Trace(id="a", text="Nothing.")], path)
     code, _, err = run("export", "wang2025", path, "-o", tmp_path / "other.html")
     assert (code, "no core gram of the lexicon wang2025 occurs in the 1 traces" in err) == (3, True)
@@ -152,7 +152,7 @@ def test_the_key_of_another_sample_is_never_overwritten(exported, run, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("-o", "tasks.jsonl"), "tasks.jsonl may be of several formats; name one: --format label-studio"),
+        (("-o", "tasks.jsonl"), "tasks.jsonl does not determine the format; name it: --format label-studio"),
         (("-o", "-"), "an export is several files"),
         (("-o", "-x.html"), "write ./-x.html"),
         (("-o", "p.html", "-n", "0"), "n must be between 1 and 100,000 (got 0)"),
@@ -199,7 +199,7 @@ def test_what_cannot_be_imported_is_told_in_one_line(exported, run, tmp_path):
         ((tmp_path / "none.jsonl", "--items", key), 3, "cannot read"),
         ((good, "--items", good), 3, "good.jsonl:1 is not an items file"),
         ((key, "--items", key), 3, "is the items file of an export; give the file that an annotator filled in"),
-        ((good, "--items", key, "--json"), 2, "stdout can hold the ratings or the summary"),
+        ((good, "--items", key, "--json"), 2, "--json and the ratings both go to stdout"),
         ((good, "--items", key, "--rater", " "), 2, "--rater is empty"),
         (("-", "--items", "-"), 2, "only one of the files can come from stdin"),
         (("--what", "--items", key), 2, "--what"),

@@ -118,4 +118,4 @@ def test_a_place_that_cannot_be_written_is_told_in_one_sentence(capsys):
 def test_numbers_that_mean_nothing_are_refused(flags, capsys, tmp_path):
     code, _, err = demo(capsys, "--out", str(tmp_path), *flags)
     assert code == 2
-    assert "--steps takes a whole number from 0" in err
+    assert f"{flags[0]} must be >= " in err

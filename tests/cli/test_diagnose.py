@@ -83,7 +83,7 @@ def test_traces_of_which_nothing_is_known_are_said_to_be_so(tmp_path, capsys):
     some = rollouts(tmp_path, *PAIR, Trace(id="u", text="x"))
     code, _, err = diagnose(capsys, some)
     assert code == 0
-    assert "1 of 3 traces are not judged and left out: 1 hold no reference answer" in err
+    assert "1 of 3 traces have no verdict and are left out: 1 have no reference answer" in err
     good = rollouts(tmp_path, PAIR[0])
     code, out, err = diagnose(capsys, good, "-o", tmp_path / "d.jsonl")
     assert (code, (tmp_path / "d.jsonl").read_bytes()) == (0, b"")
@@ -189,7 +189,7 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
         assert (code, len(endpoint.bodies)) == (0, 2)
         assert "small says" in out
         assert "Cohen's kappa" in out
-        assert "judge asked 2 times, 0 replies remembered: 200 tokens in, 40 out" in err
+        assert "judge asked 2 times, 0 replies taken from the cache: 200 tokens in, 40 out" in err
 
         told = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
         assert len(endpoint.bodies) == 2  # remembered

@@ -95,7 +95,7 @@ def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, fi
         (("show", "wang2026"), 2, "did you mean wang2025?"),
         (("show", "missing.json"), 3, "cannot read missing.json"),
         (("show", "wang2025", "--move", "backtracing"), 2, "Invalid value"),
-        (("show", "wang2025", "--top", "-1"), 2, "--top -1 means nothing"),
+        (("show", "wang2025", "--top", "-1"), 2, "--top must be >= 0 (got -1)"),
         (("show",), 2, "LEXICON"),
         (("merge", "wang2025", "-o", "x.json"), 2, "merge needs two or more lexicons (got 1)"),
         (("merge", "wang2025", "wang2025"), 2, "--output"),

@@ -91,7 +91,7 @@ def test_an_interrupted_command_says_that_it_goes_on(failing, capsys):
     assert run(capsys, *failing(KeyboardInterrupt())) == (
         130,
         "",
-        "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n",
+        "sgram: interrupted; no file is half written, and the same command resumes from finished parts\n",
     )
 
 
@@ -111,7 +111,7 @@ def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
-    assert err == "sgram: interrupted; nothing is half written, and the same command takes up what was kept\n"
+    assert err == "sgram: interrupted; no file is half written, and the same command resumes from finished parts\n"
 
 
 def test_a_full_disk_is_told_in_one_sentence(failing, capfd):

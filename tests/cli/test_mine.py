@@ -241,7 +241,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
         (["--workers", "0"], "workers must be >= 1 (got 0)"),
         (["--memory", "huge"], "invalid size 'huge': write bytes or a unit"),
         (["--memory", "1MB"], "memory must be >= 512MiB"),
-        (["--rows", "-3"], "--rows -3 means nothing"),
+        (["--rows", "-3"], "--rows must be >= 0 (got -3)"),
         (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
         (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
         (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),

@@ -116,7 +116,7 @@ def test_ids_of_a_rollout_are_used_and_strangers_among_them_told(models, bpe, tm
     code, _, err = tag(capsys, path, "--tokenizer", models / "bpe", "-o", output)
     assert code == 0
     assert "token ids: 2 rollouts contain them, 1 were encoded from their text" in err
-    assert "warning: 1 of 3 rollouts hold ids that do not spell their text; their mask follows the ids" in err.replace(
+    assert "warning: 1 of 3 rollouts have ids that do not spell their text; their mask follows the ids" in err.replace(
         "\n", " "
     )
     own, other, bare = read_masks(output)
@@ -399,15 +399,15 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["--html", "-"], 'Command "tag" parameter --html requires an argument'),
         (["-o", "--json"], "--json is not a file name; write ./--json if it does"),
         (["-o", "a.parquet", "--html", "./a.parquet"], "-o and --html both name a.parquet"),
-        (["--json", "--show", "1"], "stdout can hold the JSON or the traces, not both"),
+        (["--json", "--show", "1"], "--json and --show both write to stdout"),
         (["--show", "-1"], "--show and --lines take a number from 0"),
         (["--lines", "-1"], "--show and --lines take a number from 0"),
         (["--html-traces", "0"], "--show and --lines take a number from 0, --html-traces one from 1"),
-        (["--limit", "0"], "--seed takes a whole number from 0, --limit a number of traces"),
-        (["--seed", "-1"], "--seed takes a whole number from 0"),
+        (["--limit", "0"], "--limit must be >= 1 (got 0)"),
+        (["--seed", "-1"], "--seed must be >= 0 (got -1)"),
         (["--whre", "x"], "unknown option --whre"),
         (["--lexicon", "no-such"], "unknown lexicon 'no-such'; give a path or a preset"),
-        (["-", "--lexicon", "-"], "the traces and the lexicon both want stdin"),
+        (["-", "--lexicon", "-"], "stdin cannot hold both the traces and the lexicon"),
     ],
 )
 def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):

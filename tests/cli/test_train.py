@@ -139,14 +139,14 @@ def test_a_file_says_how_many_runs_there_are_too(tmp_path):
         ("bf16 = 1", "config.toml: bf16 must be true or false (got 1)"),
         ("steps = 0", "steps must be a finite number >= 1 (got 0)"),
         ('method = "hicr"', "unknown method hicr; did you mean hicra"),
-        ("task_options = 5", "config.toml: task_options is a table, written below [task_options]"),
-        ("learning-rate = 1.0\nlearning_rate = 1.0", "config.toml says learning_rate twice"),
-        ("seeds = [0, 0]", "seeds are different whole numbers from 0, as 0,1,2, not 0, 0"),
-        ('seeds = "0;1"', "seeds are different whole numbers from 0, as 0,1,2, not 0;1"),
-        ("warmup_seeds = [-1]", "warmup_seeds are different whole numbers from 0"),
-        ("compare = 5", "compare is a list of arms, as grpo,hicra,placebo"),
-        ("jobs = 0", "jobs is a whole number from 1, not 0"),
-        ("jobs = true", "jobs is a whole number from 1, not True"),
+        ("task_options = 5", "config.toml: task_options must be a table, written below [task_options]"),
+        ("learning-rate = 1.0\nlearning_rate = 1.0", "config.toml sets learning_rate twice"),
+        ("seeds = [0, 0]", "seeds must be different whole numbers >= 0, such as 0,1,2 (got 0, 0)"),
+        ('seeds = "0;1"', "seeds must be different whole numbers >= 0, such as 0,1,2 (got 0;1)"),
+        ("warmup_seeds = [-1]", "warmup_seeds must be different whole numbers >= 0"),
+        ("compare = 5", "compare must be a list of arms, such as grpo,hicra,placebo"),
+        ("jobs = 0", "jobs must be a whole number >= 1 (got 0)"),
+        ("jobs = true", "jobs must be a whole number >= 1 (got True)"),
     ],
 )
 def test_what_a_file_cannot_mean_is_said_with_its_name(tmp_path, text, said):
@@ -172,13 +172,17 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
         (("--stesp", "5"), 2, "Unknown option: --stesp. Did you mean --steps?"),
         (("-x.toml",), 2, "Unknown option: -x.toml"),
         (("none.toml",), 3, "cannot read none.toml"),
-        (("--seed", "1", "--seeds", "1,2"), 2, "--seeds and --seed say the same; give one of them"),
-        (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed say the same"),
-        (("--task-option", "methods"), 2, "--task-option methods is invalid; write --task-option key=value"),
+        (("--seed", "1", "--seeds", "1,2"), 2, "--seeds and --seed set the same; give one of them"),
+        (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed set the same"),
+        (("--task-option", "methods"), 2, "invalid --task-option methods; write --task-option key=value"),
         (("--compare", "grpo,hicra:steps=5"), 2, "sets steps, which all arms share"),
         (("--compare", "grpo,hicra", "--controls", "siren"), 2, "the control siren is not among the arms, grpo, hicra"),
         (("--alpha", "99"), 1, "the loss is not finite at step 3; lower the learning rate"),
-        (("--alpha", "98"), 130, "interrupted; nothing is half written, and the same command takes up what was kept"),
+        (
+            ("--alpha", "98"),
+            130,
+            "interrupted; no file is half written, and the same command resumes from finished parts",
+        ),
     ],
 )
 def test_faults_are_a_sentence_and_an_exit_code(capsys, arguments, code, said):
@@ -406,11 +410,11 @@ def test_a_terminal_gets_a_live_table_unless_colors_are_off(color, live):
 def test_pass_at_1_has_an_interval_over_problems_and_one_where_none_was_solved():
     made = replace(result(config()).final, n=40, pass_at_1=0.5, by_problem=((10, 10),) * 2 + ((10, 0),) * 2)
     # four problems, two of them always solved: half, but next to nothing is known
-    assert train_tables._pass(made) == "0.500 [0.000 1.000]"
+    assert train_tables._pass_at_1(made) == "0.500 [0.000 1.000]"
     nothing = replace(made, pass_at_1=0.0, by_problem=((10, 0),) * 20)
     # Wilson of 0 of 20 problems: 1.96^2 / (20 + 1.96^2) = .161
-    assert train_tables._pass(nothing) == "0.000 [0.000 0.161]"
-    assert train_tables._pass(replace(made, pass_at_1=None)) == "-"
+    assert train_tables._pass_at_1(nothing) == "0.000 [0.000 0.161]"
+    assert train_tables._pass_at_1(replace(made, pass_at_1=None)) == "-"
 
 
 def test_durations_and_curves_by_hand():

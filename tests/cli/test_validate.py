@@ -173,7 +173,7 @@ def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
         (["--min-precision", "nan"], 2, "--min-precision must be between 0 and 1"),
         (["-o", "x.json"], 2, "give its precision with --min-precision"),
         (["--min-precision", "0.9", "-o", "-"], 2, "name a file for the pruned lexicon"),
-        (["--draws", "0"], 2, "--draws takes a number from 1"),
+        (["--draws", "0"], 2, "--draws must be >= 1"),
         (["--figure", "pr.gif"], 2, "pr.gif: a figure's name ends in .svg, .png, .pdf"),
         (["--beside", "paper"], 2, "write name=lexicon"),
         (["--beside", "a=wang2025", "--beside", "a=wang2025"], 2, "--beside has the name a twice"),

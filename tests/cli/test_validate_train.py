@@ -40,7 +40,7 @@ def test_a_classifier_is_written_described_and_used(place, capsys):
     assert [row.split()[1] for row in rows] == ["default", "f1", "clean"]
     assert "out of fold: units are scored by classifiers trained without any text on their problem" in err
     # the ten labeled texts are traces of ten problems, each with three traces: none of these 30 is counted
-    assert "30 traces are on labeled problems" in err
+    assert "30 traces answer labeled problems" in err
     assert own.source["traces"] == 108 - 30
     assert [(each["name"], each["weight"], each["evaluated"]) for each in own.source["labels"]] == [
         ("sample_labels.jsonl", 1.0, True)
@@ -88,14 +88,14 @@ def test_labels_that_only_add_are_not_evaluated(place, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["--labels", LABELS], 2, "name the lexicon to judge, or train a classifier with --train"),
+        (["--labels", LABELS], 2, "name the lexicon to validate, or train a classifier with --train"),
         (["--labels", LABELS, "--train", "-o", "x.json"], 2, "--train needs --traces"),
         (["--labels", LABELS, "--train", "--traces", TRACES], 2, "--train needs -o"),
-        (["wang2025", *TRAIN, "-o", "x.json"], 2, "--train judges no lexicon"),
-        (["wang2025", "--labels", LABELS, "--traces", TRACES], 2, "are for --train"),
+        (["wang2025", *TRAIN, "-o", "x.json"], 2, "--train takes no lexicon"),
+        (["wang2025", "--labels", LABELS, "--traces", TRACES], 2, "need --train"),
         ([*TRAIN, "-o", TRACES], 2, "is an input; write to another file"),
         ([*TRAIN, "-o", "x.json", "--figure", "x.svg"], 2, "--figure is for"),
-        ([*TRAIN, "-o", "x.json", "--also-weight", "0"], 2, "is above 0"),
+        ([*TRAIN, "-o", "x.json", "--also-weight", "0"], 2, "must be > 0"),
         ([*TRAIN, "-o", "x.json", "--features", "tea"], 2, "unknown features tea"),
         ([*TRAIN, "-o", "x.json", "--positive", "tea"], 3, "has no positive unit"),
     ],
