@@ -145,17 +145,17 @@ def test_what_is_read_as_part_of_another_input_is_not_read_again(tmp_path):
 
 def test_unusable_runs_of_a_folder_are_left_out_with_a_note(tmp_path):
     write_run(tmp_path, "a", STEP)
-    begun = write_run(tmp_path, "b", STEP, method="grpo")
-    for file in (begun / "rollouts").iterdir():
+    empty_run = write_run(tmp_path, "b", STEP, method="grpo")
+    for file in (empty_run / "rollouts").iterdir():
         file.unlink()
     (write_run(tmp_path, "c", STEP) / "run.json").write_text("[]")
     sources, notes = find_inputs([tmp_path])
     assert source_names(sources) == ["hicra, seed 0"]
     assert len(notes) == 2
-    assert f"left out: the run {begun} has no rollouts yet" in notes[0]
+    assert f"left out: the run {empty_run} has no rollouts yet" in notes[0]
     assert "does not describe a run" in notes[1]
     with pytest.raises(InputError, match="no rollouts yet"):
-        find_inputs([begun])
+        find_inputs([empty_run])
 
 
 def test_a_run_without_its_lexicon_has_a_note(tmp_path):

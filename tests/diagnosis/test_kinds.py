@@ -167,9 +167,9 @@ def test_a_group_gives_a_diagnosis_for_each_wrong_trace_in_order():
 
 
 def test_siblings_are_chosen_in_any_order_alike():
-    many = [trace(RIGHT, True, f"t{number}") for number in range(20)]
-    assert chosen_siblings(many) == chosen_siblings(many[::-1])
-    assert len(chosen_siblings(many)) == 8
+    siblings = [trace(RIGHT, True, f"t{number}") for number in range(20)]
+    assert chosen_siblings(siblings) == chosen_siblings(siblings[::-1])
+    assert len(chosen_siblings(siblings)) == 8
 
 
 @given(st.text(max_size=300), st.sampled_from(["", SLIP, PLAN]))
