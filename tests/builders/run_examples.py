@@ -1,4 +1,4 @@
-"""Runs made up by hand: results with the shape of a training run's, without any training."""
+"""Hand-made runs: results with the shape of a training run's, without any training."""
 
 import math
 from collections.abc import Mapping
@@ -7,33 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from sgram.training.experiments.run_config import RunConfig
-
-
-def config(**given: Any) -> RunConfig:
-    """A configuration of a short run."""
-    return RunConfig(**{"steps": 30, **given})
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    n: int
-    pass_at_1: float
-    errors: Mapping[str, float]
-    planning_entropy: float | None = None
-    execution_entropy: float | None = None
-    semantic_entropy: float | None = None
-    length: float | None = None
-    by_problem: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    directory: Path
-    config: Any
-    start: Evaluation
-    final: Evaluation
-    steps: tuple[Mapping[str, Any], ...]
-
 
 METHODS = (
     "grpo",
@@ -46,11 +19,41 @@ METHODS = (
     "entropy",
     "siren",
 )
-SETTINGS = tuple(each.name for each in fields(RunConfig))
+SETTINGS = tuple(setting.name for setting in fields(RunConfig))
 
 
-def step_row(step: int, accuracy: float, **others: Any) -> dict[str, Any]:
-    """A line of metrics.jsonl."""
+def config(**settings: Any) -> RunConfig:
+    """Return a configuration of a short run."""
+    return RunConfig(**{"steps": 30, **settings})
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Stand-in for `PolicyEvaluation`, whose module loads torch."""
+
+    n: int
+    pass_at_1: float
+    errors: Mapping[str, float]
+    planning_entropy: float | None = None
+    execution_entropy: float | None = None
+    semantic_entropy: float | None = None
+    length: float | None = None
+    by_problem: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Stand-in for `RunResult`."""
+
+    directory: Path
+    config: RunConfig
+    start: Evaluation
+    final: Evaluation
+    steps: tuple[Mapping[str, Any], ...]
+
+
+def step_row(step: int, accuracy: float, **columns: Any) -> dict[str, Any]:
+    """Return a row of metrics.jsonl."""
     wave = 0.05 * math.sin(1.7 * step + 10 * accuracy)
     return {
         "step": step,
@@ -65,14 +68,14 @@ def step_row(step: int, accuracy: float, **others: Any) -> dict[str, Any]:
         "error_format": 0.05,
         "length": 46 - 0.1 * step,
         "seconds": 2.0,
-        **others,
+        **columns,
     }
 
 
 def result(
     config: RunConfig, root: Path = Path("reports"), final: float = 0.6, start: float = 0.2, wobble: float = 0.0
 ) -> Result:
-    """A run that climbs from `start` to `final`."""
+    """Return a run whose accuracy climbs from `start` to `final`."""
     rows = tuple(
         step_row(step, start + (final - start) * step / config.steps + wobble * math.sin(2.1 * step + config.seed))
         for step in range(1, config.steps + 1)

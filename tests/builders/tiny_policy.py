@@ -1,4 +1,4 @@
-"""A policy of two small layers that knows nothing yet, problems for it, and a reward that tells responses apart."""
+"""An untrained policy of two small layers, problems for it, and a reward that differs between responses."""
 
 import random
 
@@ -15,46 +15,46 @@ _TOKENIZERS = {}
 
 
 def tokenizer():
-    """That of the testbed, made once a session."""
+    """Return the testbed's tokenizer, made once a session."""
     if not _TOKENIZERS:
         _TOKENIZERS["testbed"] = make_tokenizer(TestbedConfig())
     return _TOKENIZERS["testbed"]
 
 
 def lexicon() -> Lexicon:
-    """A third of the words that are tokens by themselves: a policy of random weights says some of them."""
+    """Return a third of the words that are single tokens; a policy of random weights produces some of them."""
     words = sorted({token[1:].lower() for token in tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
     return Lexicon.from_grams(words[::3])
 
 
 def responses(n: int = 96, seed: int = 0) -> list[list[int]]:
-    """Ids of responses of twelve words of the vocabulary, drawn at random."""
+    """Return the token ids of `n` responses of twelve random words of the vocabulary."""
     words = sorted({token[1:] for token in tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
-    drawn = random.Random(seed)
-    return [tokenizer()(" " + " ".join(drawn.choices(words, k=12)))["input_ids"] for _ in range(n)]
+    rng = random.Random(seed)
+    return [tokenizer()(" " + " ".join(rng.choices(words, k=12)))["input_ids"] for _ in range(n)]
 
 
 def model(seed: int = 0, layers: int = 2, width: int = 64) -> torch.nn.Module:
-    """Weights drawn by a seed; the embeddings are stretched, so that not every token is as likely as the others."""
-    made = new_model(tokenizer(), WarmUpConfig(layers=layers, width=width, seed=seed))
+    """Return a model with random weights; its embeddings are stretched, so that token probabilities differ."""
+    policy = new_model(tokenizer(), WarmUpConfig(layers=layers, width=width, seed=seed))
     with torch.no_grad():
-        made.get_input_embeddings().weight.mul_(6)
-    return made
+        policy.get_input_embeddings().weight.mul_(6)
+    return policy
 
 
 def problems() -> Dataset:
-    """Problems with an id."""
+    """Return problems with an id."""
     return Dataset.from_list([{"prompt": text, "problem": f"p{number}"} for number, text in enumerate(PROMPTS)])
 
 
 def reward(completions, **_) -> list[float]:
-    """The share of vowels: all responses to a problem differ."""
+    """Return the share of vowels, which differs between all responses to a problem."""
     return [sum(char in "aeiou" for char in text) / max(1, len(text)) for text in completions]
 
 
-def config(directory, **given) -> HICRAConfig:
-    """Small batches on the CPU: 8 responses in two micro-batches."""
-    settings = {
+def config(directory, **settings) -> HICRAConfig:
+    """Return a configuration with small batches on the CPU: 8 responses in two micro-batches."""
+    defaults = {
         "per_device_train_batch_size": 4,
         "gradient_accumulation_steps": 2,
         "num_generations": 4,
@@ -73,45 +73,45 @@ def config(directory, **given) -> HICRAConfig:
         "drop_finished_rows": False,
         "dataloader_pin_memory": False,
     }
-    return HICRAConfig(str(directory), **{**settings, **given})
+    return HICRAConfig(str(directory), **{**defaults, **settings})
 
 
-def trainer(directory, *, policy=None, rewards=reward, grams=..., **given) -> HICRATrainer:
-    """A trainer of the tiny policy; what is not named here is a setting."""
-    named = {
-        name: given.pop(name)
+def trainer(directory, *, policy=None, rewards=reward, grams=..., **settings) -> HICRATrainer:
+    """Return a trainer of the tiny policy; `settings` are fields of its configuration or arguments of the trainer."""
+    arguments = {
+        name: settings.pop(name)
         for name in ("callbacks", "placebo_responses", "rollout_func", "peft_config")
-        if name in given
+        if name in settings
     }
     return HICRATrainer(
         policy or model(),
         rewards,
-        config(directory, **given),
+        config(directory, **settings),
         train_dataset=problems(),
         processing_class=tokenizer(),
         lexicon=lexicon() if grams is ... else grams,
-        **named,
+        **arguments,
     )
 
 
-def trained(directory, **given) -> HICRATrainer:
-    """`trainer`, after training. One is made when the other has ended: making one seeds torch's generator."""
-    made = trainer(directory, **given)
-    made.train()
-    return made
+def trained(directory, **settings) -> HICRATrainer:
+    """Return `trainer` after training. Make one only after the training of another: making one seeds torch."""
+    ours = trainer(directory, **settings)
+    ours.train()
+    return ours
 
 
-def losses(of: HICRATrainer) -> list[tuple[float, float]]:
-    """(loss, norm of the gradient) of each step, unrounded."""
-    return [(row["loss"], row["grad_norm"]) for row in of.state.log_history if "loss" in row]
+def losses(ours: HICRATrainer) -> list[tuple[float, float]]:
+    """Return (loss, norm of the gradient) of each step, unrounded."""
+    return [(row["loss"], row["grad_norm"]) for row in ours.state.log_history if "loss" in row]
 
 
-def weights(of) -> dict[str, torch.Tensor]:
-    """A copy of the weights."""
-    inner = getattr(of, "model", of)
-    return {name: value.detach().clone() for name, value in inner.state_dict().items()}
+def weights(owner) -> dict[str, torch.Tensor]:
+    """Return a copy of the weights of a model, or of a trainer's model."""
+    policy = getattr(owner, "model", owner)
+    return {name: weight.detach().clone() for name, weight in policy.state_dict().items()}
 
 
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    """Whether two sets of weights are equal to the bit."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+def same(weights: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
+    """Return whether two sets of weights are equal to the bit."""
+    return weights.keys() == expected.keys() and all(torch.equal(weights[name], expected[name]) for name in weights)

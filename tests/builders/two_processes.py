@@ -1,4 +1,4 @@
-"""Trains the tiny policy on responses that are looked up, in one process or as one of several; run as a script.
+"""Train the tiny policy on responses from a table, in one process or as one of several; run as a script.
 
 python two_processes.py FOLDER RANK WORLD CASE...
 """
@@ -34,20 +34,20 @@ CASES = {
         "save_total_limit": None,
     },
 }
-"""Settings by name; the name is the method where none is named."""
+"""Settings by name; the name is the method if the settings name none."""
 
 
-def response(prompt: list[int], place: int, step: int) -> list[int]:
-    """Ids of a response of 3 to 9 words."""
-    drawn = random.Random(f"{prompt} {place} {step}")
+def response(prompt: list[int], position: int, step: int) -> list[int]:
+    """Return the ids of a response of 3 to 9 words; `position` is that of the response in its group."""
+    rng = random.Random(f"{prompt} {position} {step}")
     words = sorted({token[1:] for token in tiny.tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
-    return tiny.tokenizer()(" " + " ".join(drawn.choices(words, k=drawn.randint(3, 9))))["input_ids"][:12]
+    return tiny.tokenizer()(" " + " ".join(rng.choices(words, k=rng.randint(3, 9))))["input_ids"][:12]
 
 
-class Looking(HICRATrainer):
-    """Looks responses up by their prompt and place in the group; keeps whether masks were aligned."""
+class TableTrainer(HICRATrainer):
+    """A trainer that takes each response from a table by its prompt and position, and checks that masks are aligned."""
 
-    rows = 0
+    n_planning_rows = 0
 
     def _generate_single_turn(self, prompt_ids, *_, **__):
         first = self.accelerator.process_index * len(prompt_ids)
@@ -55,51 +55,51 @@ class Looking(HICRATrainer):
         return [response(ids, (first + row) % size, step) for row, ids in enumerate(prompt_ids)], None
 
     def _compute_loss(self, model, inputs):
-        for ids, kept, mask in zip(
+        for ids, completion_mask, planning_mask in zip(
             inputs["completion_ids"], inputs["completion_mask"], inputs["planning_mask"], strict=True
         ):
-            alone = self.tagger(ids[None], kept[None].bool())[0] & kept.bool()
-            assert torch.equal(alone, mask)
-            type(self).rows += int(mask.any())
+            expected = self.tagger(ids[None], completion_mask[None].bool())[0] & completion_mask.bool()
+            assert torch.equal(expected, planning_mask)
+            type(self).n_planning_rows += int(planning_mask.any())
         return super()._compute_loss(model, inputs)
 
 
 def train(case: str, folder: Path, world: int) -> HICRATrainer:
-    """The trainer of a case, after training."""
-    given = {"method": case, "max_steps": 2, "gradient_accumulation_steps": 1, **CASES[case]}
-    size = ROWS // world // given["gradient_accumulation_steps"]
+    """Return the trainer of a case, after training."""
+    case_settings = {"method": case, "max_steps": 2, "gradient_accumulation_steps": 1, **CASES[case]}
+    size = ROWS // world // case_settings["gradient_accumulation_steps"]
     settings = {
         "per_device_train_batch_size": size,
         "optim": "sgd",
         "learning_rate": LR,
         "lr_scheduler_type": "constant",
         "max_grad_norm": 0.0,
-        **given,
+        **case_settings,
     }
-    sampled = tiny.responses() if case.startswith("placebo") else None
+    placebo_responses = tiny.responses() if case.startswith("placebo") else None
 
-    def trainer() -> HICRATrainer:
-        return Looking(
+    def make_trainer() -> HICRATrainer:
+        return TableTrainer(
             tiny.model(),
             tiny.reward,
             tiny.config(folder / case, **settings),
             train_dataset=tiny.problems(),
             processing_class=tiny.tokenizer(),
             lexicon=tiny.lexicon(),
-            placebo_responses=sampled,
+            placebo_responses=placebo_responses,
         )
 
-    made = trainer()
-    made.train()
+    ours = make_trainer()
+    ours.train()
     if case == "resumed":
-        whole, made = tiny.weights(made), trainer()
-        made.train(resume_from_checkpoint=str(folder / case / "checkpoint-1"))
-        assert tiny.same(whole, tiny.weights(made))
-    return made
+        whole, ours = tiny.weights(ours), make_trainer()
+        ours.train(resume_from_checkpoint=str(folder / case / "checkpoint-1"))
+        assert tiny.same(whole, tiny.weights(ours))
+    return ours
 
 
 def main(folder: Path, rank: int, world: int, cases: list[str]) -> None:
-    """All cases as one of `world` processes; the first writes weights and logs."""
+    """Train all cases as one of `world` processes; the first process writes weights and logs."""
     from safetensors.torch import save_file
 
     from sgram.files import canonical_json, write_bytes
@@ -110,19 +110,19 @@ def main(folder: Path, rank: int, world: int, cases: list[str]) -> None:
         "WORLD_SIZE": str(world),
         "GLOO_SOCKET_IFNAME": "lo",
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": "0",  # asked for, and not used: they meet in a file
+        "MASTER_PORT": "0",  # required, but not used: the processes meet in a file
     }
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world)
     for case in cases:
-        made = train(case, folder, world)
-        assert made.accelerator.num_processes == world
-        assert Looking.rows > 0
+        ours = train(case, folder, world)
+        assert ours.accelerator.num_processes == world
+        assert TableTrainer.n_planning_rows > 0
         if rank == 0:
-            found = tiny.weights(made)
-            found.pop("lm_head.weight", None)
-            save_file(found, folder / f"{case}.safetensors")
-            write_bytes(folder / f"{case}.json", canonical_json(made.state.log_history))
+            weights = tiny.weights(ours)
+            weights.pop("lm_head.weight", None)
+            save_file(weights, folder / f"{case}.safetensors")
+            write_bytes(folder / f"{case}.json", canonical_json(ours.state.log_history))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 

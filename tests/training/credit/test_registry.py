@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from sgram.errors import UsageError
-from sgram.training.credit.registry import METHODS, MethodSettings, RolloutBatch, UpdateBatch, method
+from sgram.training.credit.method import MethodSettings, RolloutBatch, UpdateBatch
+from sgram.training.credit.registry import METHODS, find_method
 from tests.builders.paths import ROOT
 
 NAMES = [
@@ -39,45 +40,47 @@ PLAIN = A[:, None].expand(4, 3)
 SETTINGS = MethodSettings(clip_cov_ratio=1.0, clip_cov_low=0.3)
 
 
-def update(**given):
+def update(**fields):
     batch = {
         "advantages": PLAIN,
-        "planning": PLANNING,
-        "mask": MASK,
+        "credit_mask": PLANNING,
+        "response_mask": MASK,
         "entropies": ENTROPIES,
         "logps": LOGPS,
         "old_logps": LOGPS,
-        "long": LONG,
+        "is_long": LONG,
         "generator": torch.Generator().manual_seed(0),
     }
-    return UpdateBatch(**batch | given)
+    return UpdateBatch(**batch | fields)
 
 
-def shaped(name, settings=SETTINGS, rollout=ROLLOUT, **given):
+def shaped(name, settings=SETTINGS, rollout=ROLLOUT, **fields):
     """(B, T) advantages as a trainer gets them: once at sampling, once in the loss."""
-    chosen = method(name)
-    found = rollout.advantages[:, None].expand(rollout.mask.shape)
-    if chosen.at_rollout:
-        found = chosen.at_rollout(rollout, settings)
-    if chosen.at_update:
-        found = chosen.at_update(update(**{"advantages": found, "mask": rollout.mask} | given), settings)
-    return found
+    method = find_method(name)
+    advantages = rollout.advantages[:, None].expand(rollout.response_mask.shape)
+    if method.at_rollout:
+        advantages = method.at_rollout(rollout, settings)
+    if method.at_update:
+        advantages = method.at_update(
+            update(**{"advantages": advantages, "response_mask": rollout.response_mask} | fields), settings
+        )
+    return advantages
 
 
 def test_the_methods_are_these():
     assert list(METHODS) == NAMES
-    for name, each in METHODS.items():
-        assert each.name == name
-        assert each.summary
-        assert "\n" not in each.summary
-        assert len(each.summary) < 80
-        assert each.source
+    for name, method in METHODS.items():
+        assert method.name == name
+        assert method.summary
+        assert "\n" not in method.summary
+        assert len(method.summary) < 80
+        assert method.source
     with pytest.raises(TypeError):
         METHODS["mine"] = METHODS["grpo"]
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "expected"),
     [
         # HICRA, alpha 0.2: 1.5 -> 1.8, -0.5 -> -0.4; token (1, 2) plans outside the response
         ("hicra", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
@@ -98,8 +101,8 @@ def test_the_methods_are_these():
         ("clip-cov", [[0, 1.5, 0], [-0.5, 0, -0.5], [-0.5] * 3, [-0.5, 0, -0.5]]),
     ],
 )
-def test_a_method_shapes_advantages_as_worked_out_by_hand(name, wanted):
-    torch.testing.assert_close(shaped(name), torch.tensor(wanted))
+def test_a_method_shapes_advantages_as_worked_out_by_hand(name, expected):
+    torch.testing.assert_close(shaped(name), torch.tensor(expected))
 
 
 def test_the_matched_control_scales_all_of_the_response():
@@ -111,18 +114,18 @@ def test_the_matched_control_scales_all_of_the_response():
 
 @pytest.mark.parametrize("name", ["grpo", "dr-grpo", "kl-cov", "entropy", "siren"])
 def test_what_works_in_the_loss_leaves_advantages_alone(name):
-    assert method(name).at_rollout is None
-    assert method(name).at_update is None
-    assert method(name).mask == "none"
+    assert find_method(name).at_rollout is None
+    assert find_method(name).at_update is None
+    assert find_method(name).mask == "none"
 
 
 def test_what_a_trainer_must_know_of_each():
-    assert {name: each.penalty for name, each in METHODS.items() if each.penalty != "none"} == {
+    assert {name: method.penalty for name, method in METHODS.items() if method.penalty != "none"} == {
         "kl-cov": "kl-cov",
         "entropy": "entropy",
         "siren": "siren",
     }
-    assert {name: each.mask for name, each in METHODS.items() if each.mask != "none"} == {
+    assert {name: method.mask for name, method in METHODS.items() if method.mask != "none"} == {
         "hicra": "planning",
         "hicra-symmetric": "planning",
         "hicra-centered": "planning",
@@ -131,14 +134,14 @@ def test_what_a_trainer_must_know_of_each():
         "placebo": "placebo",
         "placebo-execution": "placebo-execution",
     }
-    assert {name for name, each in METHODS.items() if each.scale_rewards or each.loss} == {"dr-grpo"}
+    assert {name for name, method in METHODS.items() if method.scale_rewards or method.loss} == {"dr-grpo"}
     assert (METHODS["dr-grpo"].scale_rewards, METHODS["dr-grpo"].loss) == ("none", "dr_grpo")
 
 
 def test_a_method_that_needs_no_entropies_reads_none():
-    for name, each in METHODS.items():
-        if each.at_update:
-            if each.needs_entropies:
+    for name, method in METHODS.items():
+        if method.at_update:
+            if method.needs_entropies:
                 with pytest.raises((TypeError, AttributeError, UsageError)):
                     shaped(name, entropies=None)
             else:
@@ -168,22 +171,22 @@ def test_nothing_changes_outside_the_response_nor_in_place(name):
 def test_the_order_of_rows_does_not_matter(name):
     order = torch.tensor([2, 0, 3, 1])
     rollout = RolloutBatch(A[order], PLANNING[order], MASK[order], GROUPS[order])
-    found = shaped(
+    actual = shaped(
         name,
         rollout=rollout,
-        planning=PLANNING[order],
+        credit_mask=PLANNING[order],
         entropies=ENTROPIES[order],
         logps=LOGPS[order],
         old_logps=LOGPS[order],
-        long=LONG[order],
+        is_long=LONG[order],
     )
-    torch.testing.assert_close(found, shaped(name)[order])
+    torch.testing.assert_close(actual, shaped(name)[order])
 
 
 def test_high_entropy_can_be_that_of_all_processes():
     # with ten tokens of 0.85 elsewhere the 0.8 quantile of 20 is at place 15.2: 0.85
-    found = shaped("high-entropy", gather=lambda mine: torch.cat([mine, torch.full((10,), 0.85)]))
-    assert found[MASK].nonzero().flatten().tolist() == [1]
+    actual = shaped("high-entropy", gather_entropies=lambda local: torch.cat([local, torch.full((10,), 0.85)]))
+    assert actual[MASK].nonzero().flatten().tolist() == [1]
 
 
 def test_clip_cov_needs_something_to_draw_with():
@@ -202,20 +205,20 @@ def test_each_setting_is_read_by_a_method():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "wanted"),
+    ("name", "value", "expected"),
     [
-        ("alpha", -0.1, "alpha is a number of at least 0, not -0.1"),
-        ("alpha", math.nan, "alpha is a number"),
-        ("high_entropy_share", 0, "high_entropy_share is a number above 0, at most 1"),
-        ("gate_quantile", 1.5, "at most 1"),
-        ("entropy_kappa", 0.5, "entropy_kappa is a number of at least 1"),
-        ("siren_top_p", 0, "siren_top_p is a number above 0"),
-        ("siren_coef", "1", "siren_coef is a number"),
-        ("clip_cov_low", 5.0, "clip_cov_low is 5 and clip_cov_high 5; no covariance is between them"),
+        ("alpha", -0.1, r"alpha must be a finite number >= 0 \(got -0.1\)"),
+        ("alpha", math.nan, "alpha must be a finite number"),
+        ("high_entropy_share", 0, "high_entropy_share must be a finite number > 0 and <= 1"),
+        ("gate_quantile", 1.5, "and <= 1"),
+        ("entropy_kappa", 0.5, "entropy_kappa must be a finite number >= 1"),
+        ("siren_top_p", 0, "siren_top_p must be a finite number > 0"),
+        ("siren_coef", "1", "siren_coef must be a finite number"),
+        ("clip_cov_low", 5.0, r"clip_cov_low must be < clip_cov_high \(got 5 and 5\)"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(name, value, wanted):
-    with pytest.raises(UsageError, match=wanted):
+def test_a_setting_that_cannot_be_meant_is_refused(name, value, expected):
+    with pytest.raises(UsageError, match=expected):
         MethodSettings(**{name: value})
 
 
@@ -241,11 +244,11 @@ def test_the_defaults_are_those_of_the_papers():
 
 
 def test_a_wrong_name_meets_the_nearest_ones():
-    with pytest.raises(UsageError, match=r"there is no method 'hicra-centred' \(did you mean hicra-centered"):
-        method("hicra-centred")
+    with pytest.raises(UsageError, match=r"unknown method 'hicra-centred' \(did you mean hicra-centered"):
+        find_method("hicra-centred")
     with pytest.raises(UsageError, match=r"did you mean .*dr-grpo.*; the methods are grpo, dr-grpo, hicra"):
-        method("DR_GRPO")
-    with pytest.raises(UsageError, match="there is no method 'zzz'; the methods are"):
-        method("zzz")
-    with pytest.raises(UsageError, match="there is no method"):
-        method(None)
+        find_method("DR_GRPO")
+    with pytest.raises(UsageError, match="unknown method 'zzz'; the methods are"):
+        find_method("zzz")
+    with pytest.raises(UsageError, match="unknown method"):
+        find_method(None)

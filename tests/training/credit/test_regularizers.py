@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import InputError, UsageError
-from sgram.training.credit.regularizers import (
-    anchored_loss,
-    entropy_bonus,
-    nucleus_entropy,
-    nucleus_entropy_of_hidden,
-    peak_mask,
-    siren_entropy,
-)
+from sgram.training.credit.nucleus import nucleus_entropy, nucleus_entropy_of_hidden
+from sgram.training.credit.regularizers import anchored_loss, entropy_bonus, peak_mask, siren_entropy
 
 THREE = torch.tensor([[0.5, 0.3, 0.2]]).log()
 
@@ -43,9 +37,9 @@ def random_logits(seed, *shape):
 
 def test_the_nucleus_holds_the_token_that_crosses_p():
     # 0.5, 0.3, 0.2. p = 0.6: 0.5 and 0.3 (which crosses), renormalized 5/8 and 3/8: 0.661563 nats
-    wanted = -(5 / 8 * math.log(5 / 8) + 3 / 8 * math.log(3 / 8))
-    assert nucleus_entropy(THREE, 0.6).item() == pytest.approx(wanted, abs=1e-6)
-    assert wanted == pytest.approx(0.661563, abs=1e-6)
+    expected = -(5 / 8 * math.log(5 / 8) + 3 / 8 * math.log(3 / 8))
+    assert nucleus_entropy(THREE, 0.6).item() == pytest.approx(expected, abs=1e-6)
+    assert expected == pytest.approx(0.661563, abs=1e-6)
     # p = 0.4: the top token has it alone
     assert nucleus_entropy(THREE, 0.4).item() == 0
     # p = 1: -(0.5 ln 0.5 + 0.3 ln 0.3 + 0.2 ln 0.2)
@@ -61,18 +55,18 @@ def test_the_top_token_is_always_in():
 @given(st.integers(0, 2000), st.sampled_from([0.05, 0.5, 0.8, 0.95, 1.0]), st.integers(1, 12))
 def test_nucleus_entropies_are_those_of_plain_python(seed, top_p, n_tokens):
     logits = random_logits(seed, 2, 3, n_tokens)
-    found = nucleus_entropy(logits, top_p)
-    assert found.shape == (2, 3)
-    wanted = [plain_nucleus_entropy(row, top_p) for row in logits.flatten(0, 1).tolist()]
-    assert found.flatten().tolist() == pytest.approx(wanted, abs=1e-6)
+    actual = nucleus_entropy(logits, top_p)
+    assert actual.shape == (2, 3)
+    expected = [plain_nucleus_entropy(row, top_p) for row in logits.flatten(0, 1).tolist()]
+    assert actual.flatten().tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("top_p", [0.1, 0.8, 0.99])
 def test_a_long_nucleus_is_found_too(top_p):
     # flat rows, whose nucleus is longer than any head, beside peaked ones
     logits = torch.cat([random_logits(2, 3, 500) * 0.1, random_logits(3, 3, 500) * 3])
-    wanted = [plain_nucleus_entropy(row, top_p) for row in logits.tolist()]
-    assert nucleus_entropy(logits, top_p).tolist() == pytest.approx(wanted, abs=1e-6)
+    expected = [plain_nucleus_entropy(row, top_p) for row in logits.tolist()]
+    assert nucleus_entropy(logits, top_p).tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("n_tokens", [10, 200])
@@ -94,9 +88,9 @@ def test_of_equally_likely_tokens_the_first_are_in(n_tokens):
 def test_logits_of_impossible_tokens_change_nothing():
     logits = torch.cat([THREE, torch.full((1, 2), -math.inf)], 1).requires_grad_()
     for top_p in (0.6, 1.0):
-        found = nucleus_entropy(logits, top_p)
-        assert found.item() == pytest.approx(nucleus_entropy(THREE, top_p).item(), abs=1e-6)
-        (slope,) = torch.autograd.grad(found.sum(), logits)
+        actual = nucleus_entropy(logits, top_p)
+        assert actual.item() == pytest.approx(nucleus_entropy(THREE, top_p).item(), abs=1e-6)
+        (slope,) = torch.autograd.grad(actual.sum(), logits)
         assert slope.isfinite().all()
 
 
@@ -120,9 +114,9 @@ def test_the_gradient_flows_through_the_probabilities(top_p):
     three = THREE.double().requires_grad_()
     entropy = nucleus_entropy(three, 0.6)
     entropy.sum().backward()
-    wanted = [-q * (math.log(q) + entropy.item()) for q in (5 / 8, 3 / 8)]
-    assert three.grad[0].tolist() == pytest.approx([*wanted, 0.0], abs=1e-6)
-    assert abs(wanted[0]) > 0.1
+    expected = [-q * (math.log(q) + entropy.item()) for q in (5 / 8, 3 / 8)]
+    assert three.grad[0].tolist() == pytest.approx([*expected, 0.0], abs=1e-6)
+    assert abs(expected[0]) > 0.1
 
 
 def test_half_precision_is_worked_out_in_float32():
@@ -144,11 +138,11 @@ def test_chunks_of_hidden_states_give_the_same_value_and_gradient(chunk_tokens, 
     whole = nucleus_entropy(logits, 0.9)
     (whole * weights).sum().backward()
     again = parts()
-    found = nucleus_entropy_of_hidden(
+    actual = nucleus_entropy_of_hidden(
         again[0], again[1], again[2] if biased else None, 0.7, 0.9, chunk_tokens=chunk_tokens
     )
-    torch.testing.assert_close(found, whole)
-    (found * weights).sum().backward()
+    torch.testing.assert_close(actual, whole)
+    (actual * weights).sum().backward()
     for one, other in zip((hidden, weight, bias), again, strict=True):
         assert (one.grad is None) == (other.grad is None)
         if one.grad is not None:
@@ -161,11 +155,11 @@ def test_chunks_never_hold_all_logits():
 
     class Watch(torch.utils._python_dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            found = func(*args, **(kwargs or {}))
-            for each in found if isinstance(found, tuple | list) else [found]:
+            actual = func(*args, **(kwargs or {}))
+            for each in actual if isinstance(actual, tuple | list) else [actual]:
                 if isinstance(each, torch.Tensor):
                     largest.append(each.numel())
-            return found
+            return actual
 
     hidden, weight = (random_logits(0, *shape).requires_grad_() for shape in [(64, 2), (50, 2)])
     kept = {}
@@ -176,9 +170,9 @@ def test_chunks_never_hold_all_logits():
         return tensor
 
     with Watch(), torch.autograd.graph.saved_tensors_hooks(keep, lambda each: each):
-        found = nucleus_entropy_of_hidden(hidden, weight, chunk_tokens=4)
+        actual = nucleus_entropy_of_hidden(hidden, weight, chunk_tokens=4)
         n_kept = sum(kept.values())
-        found.sum().backward()
+        actual.sum().backward()
     assert max(largest) == 4 * 50  # all logits: 64 * 50
     assert n_kept <= 64 * 2 + 50 * 2 + 64  # for the backward pass
 
@@ -189,7 +183,7 @@ def test_no_hidden_states_have_no_entropy():
 
 @pytest.mark.parametrize("top_p", [0, -1, 1.1, math.nan])
 def test_a_nucleus_of_no_probability_is_refused(top_p):
-    with pytest.raises(UsageError, match="top_p is a number above 0, at most 1, not"):
+    with pytest.raises(UsageError, match=r"top_p must be a finite number > 0 and <= 1 \(got"):
         nucleus_entropy(THREE, top_p)
 
 
@@ -212,13 +206,13 @@ def test_peaks_are_those_of_torchs_quantile(seed, share):
     generator = torch.Generator().manual_seed(seed)
     entropies = torch.rand(4, 31, generator=generator)
     mask = torch.rand(4, 31, generator=generator) < 0.6
-    found = peak_mask(entropies, mask, share)
+    actual = peak_mask(entropies, mask, share)
     for row in range(4):
         if mask[row].any():
             threshold = torch.quantile(entropies[row][mask[row]].double(), 1 - share)
-            assert torch.equal(found[row], (entropies[row] > threshold + 1e-6) & mask[row])
+            assert torch.equal(actual[row], (entropies[row] > threshold + 1e-6) & mask[row])
         else:
-            assert not found[row].any()
+            assert not actual[row].any()
 
 
 def test_the_mean_is_over_responses_and_an_empty_one_counts_nothing():
@@ -226,9 +220,9 @@ def test_the_mean_is_over_responses_and_an_empty_one_counts_nothing():
     entropies = ENTROPIES.clone()
     entropies[2] = math.nan
     entropies.requires_grad_()
-    found = siren_entropy(entropies, MASK)
-    assert found.item() == 3
-    found.backward()
+    actual = siren_entropy(entropies, MASK)
+    assert actual.item() == 3
+    actual.backward()
     assert entropies.grad.nonzero().tolist() == [[0, 4], [1, 1]]
     assert entropies.grad[0, 4] == 0.25
     # half of the tokens: ((4 + 5) / 2 + 7) / 4
@@ -283,7 +277,7 @@ def test_the_uniform_bonus_is_the_mean_over_tokens():
 
 def test_arrays_that_do_not_fit_are_refused_with_a_sentence():
     for function in (entropy_bonus, peak_mask, siren_entropy):
-        with pytest.raises(UsageError, match="the mask is of shape"):
+        with pytest.raises(UsageError, match="the mask has shape"):
             function(ENTROPIES, MASK[:, :3])
-    with pytest.raises(UsageError, match="the share of peaks is a number above 0, at most 1, not 0"):
+    with pytest.raises(UsageError, match=r"the share of peaks must be a finite number > 0 and <= 1 \(got 0\)"):
         peak_mask(ENTROPIES, MASK, 0)

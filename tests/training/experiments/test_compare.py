@@ -1,4 +1,4 @@
-"""A matrix of runs and its paired differences, on runs made up by hand."""
+"""A matrix of runs and its paired differences, on runs comparison up by hand."""
 
 import random
 from dataclasses import replace
@@ -10,7 +10,7 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.training.experiments.arms import parse_arms
-from sgram.training.experiments.compare import MEASURES, compare, differences
+from sgram.training.experiments.compare import MEASURES, compare, paired_differences
 from sgram.training.experiments.comparison_io import to_json
 from tests.builders.run_examples import METHODS, SETTINGS, Evaluation, config, result
 
@@ -31,11 +31,11 @@ def arms(text):
     return parse_arms(text, METHODS, SETTINGS)
 
 
-def run(config, root, tell):
-    made = result(config, root, FINALS[config.method, config.seed])
-    for row in made.steps:
-        tell(row)
-    return made
+def run(config, root, on_progress):
+    comparison = result(config, root, FINALS[config.method, config.seed])
+    for row in comparison.steps:
+        on_progress(row)
+    return comparison
 
 
 def compared(text="grpo,hicra", seeds=(0, 1, 2), warmup_seeds=(0,), **options):
@@ -45,14 +45,14 @@ def compared(text="grpo,hicra", seeds=(0, 1, 2), warmup_seeds=(0,), **options):
 
 def test_differences_are_taken_within_pairs():
     # hicra - grpo: .1 .2 .3 (seeds 0, 1, 2): mean .2, sd .1, t(.975; 2) 4.3027: half width .2484
-    found = compared().difference("hicra", "grpo")
-    interval = found.interval
+    difference = compared().difference("hicra", "grpo")
+    interval = difference.interval
     assert (interval.n, interval.n_above) == (3, 3)
     assert interval.mean == pytest.approx(0.2)
     assert (interval.low, interval.high) == (pytest.approx(-0.0484, abs=1e-4), pytest.approx(0.4484, abs=1e-4))
-    assert (found.verdict, found.holm_verdict) == ("cannot say", "cannot say")
+    assert (difference.verdict, difference.holm_verdict) == ("cannot say", "cannot say")
     # p = 1 - sqrt(12 / 14), the only one: Holm leaves it as it is
-    assert found.holm_p == pytest.approx(1 - (12 / 14) ** 0.5)
+    assert difference.holm_p == pytest.approx(1 - (12 / 14) ** 0.5)
 
 
 def test_a_row_tells_what_a_run_came_to():
@@ -67,9 +67,9 @@ def test_a_row_tells_what_a_run_came_to():
 
 
 def test_every_arm_is_held_against_every_control_that_is_there():
-    made = compared("grpo,hicra,siren,placebo", run=lambda config, root, tell: result(config, root, 0.4))
-    assert made.controls == ("grpo", "placebo")
-    pairs = {(each.arm, each.control) for each in made.differences}
+    comparison = compared("grpo,hicra,siren,placebo", run=lambda config, root, on_progress: result(config, root, 0.4))
+    assert comparison.controls == ("grpo", "placebo")
+    pairs = {(each.arm, each.control) for each in comparison.differences}
     assert pairs == {
         ("hicra", "grpo"),
         ("siren", "grpo"),
@@ -78,17 +78,17 @@ def test_every_arm_is_held_against_every_control_that_is_there():
         ("hicra", "placebo"),
         ("siren", "placebo"),
     }
-    assert {each.measure for each in made.differences} == set(MEASURES)
+    assert {each.measure for each in comparison.differences} == set(MEASURES)
     assert compared("hicra,siren").controls == ("hicra",)
     assert compared("grpo,hicra,siren", controls=["siren"]).controls == ("siren",)
 
 
 def test_holms_correction_counts_two_controls_once():
-    made = compared("grpo,hicra,siren", controls=["grpo", "hicra"])
+    comparison = compared("grpo,hicra,siren", controls=["grpo", "hicra"])
     # pairs: hicra-grpo, siren-grpo and siren-hicra; grpo-hicra is the first turned round
     p = {
         (each.arm, each.control): (each.interval.p, each.holm_p)
-        for each in made.differences
+        for each in comparison.differences
         if each.measure == "pass_at_1"
     }
     assert len(p) == 4
@@ -100,45 +100,45 @@ def test_holms_correction_counts_two_controls_once():
 
 
 def test_one_pair_has_a_mean_and_a_reason_but_no_interval():
-    found = compared(seeds=(1,)).difference("hicra", "grpo")
-    assert found.interval.mean == pytest.approx(0.2)
-    assert (found.interval.low, found.interval.p, found.holm_p) == (None, None, None)
-    assert found.interval.undefined == "one pair has no spread"
-    assert found.verdict == "cannot say"
+    difference = compared(seeds=(1,)).difference("hicra", "grpo")
+    assert difference.interval.mean == pytest.approx(0.2)
+    assert (difference.interval.low, difference.interval.p, difference.holm_p) == (None, None, None)
+    assert difference.interval.undefined == "one pair has no spread"
+    assert difference.verdict == "cannot say"
 
 
 def test_what_one_run_of_a_pair_lacks_is_left_out_for_that_pair_only():
-    def without(config, root, tell):
-        made = run(config, root, tell)
+    def without(config, root, on_progress):
+        comparison = run(config, root, on_progress)
         if (config.method, config.seed) == ("grpo", 2):
-            return replace(made, final=Evaluation(480, made.final.pass_at_1, {}))
-        return made
+            return replace(comparison, final=Evaluation(480, comparison.final.pass_at_1, {}))
+        return comparison
 
-    made = compared(run=without)
-    assert made.difference("hicra", "grpo", "strategic").interval.n == 2
-    assert made.difference("hicra", "grpo", "length").interval.n == 2
-    assert made.difference("hicra", "grpo").interval.n == 3
-    empty = differences(made.rows[:3], ("grpo", "hicra"), ("grpo",), "pass_at_1")[0]
+    comparison = compared(run=without)
+    assert comparison.difference("hicra", "grpo", "strategic").interval.n == 2
+    assert comparison.difference("hicra", "grpo", "length").interval.n == 2
+    assert comparison.difference("hicra", "grpo").interval.n == 3
+    empty = paired_differences(comparison.rows[:3], ("grpo", "hicra"), ("grpo",), "pass_at_1")[0]
     assert (empty.interval.n, empty.interval.undefined) == (0, "no pair of runs has this number")
 
 
 def test_start_models_make_pairs_too():
-    made = compared(warmup_seeds=(1, 0))
-    assert [(row.arm, row.seed, row.warmup_seed) for row in made.rows][:4] == [
+    comparison = compared(warmup_seeds=(1, 0))
+    assert [(row.arm, row.seed, row.warmup_seed) for row in comparison.rows][:4] == [
         ("grpo", 0, 0),
         ("grpo", 0, 1),
         ("grpo", 1, 0),
         ("grpo", 1, 1),
     ]
-    assert made.difference("hicra", "grpo").interval.n == 6
+    assert comparison.difference("hicra", "grpo").interval.n == 6
 
 
 def test_all_arms_of_a_pair_run_before_the_next_pair():
     ran = []
 
-    def note(config, root, tell):
+    def note(config, root, on_progress):
         ran.append((config.seed, config.warmup_seed, config.method))
-        return run(config, root, tell)
+        return run(config, root, on_progress)
 
     compared(seeds=(1, 0), warmup_seeds=(1, 0), run=note)  # a matrix that is cut off has whole pairs to compare
     assert ran == [(seed, start, arm) for seed in (0, 1) for start in (0, 1) for arm in ("grpo", "hicra")]
@@ -153,39 +153,43 @@ def test_the_order_of_seeds_does_not_matter():
 
 
 def test_a_failing_run_is_told_and_the_others_go_on(tmp_path):
-    def failing(config, root, tell):
+    def failing(config, root, on_progress):
         if (config.method, config.seed) == ("hicra", 1):
             raise SgramError("the loss is not finite at step 7")
         if (config.method, config.seed) == ("siren", 0):
             raise ZeroDivisionError("by zero")
-        return run(config, root, tell)
+        return run(config, root, on_progress)
 
     events = []
-    made = compared("grpo,hicra,siren", run=failing, root=tmp_path, tell=events.append)
-    assert len(made.rows) == 7
-    assert [(each.arm, each.seed, each.warmup_seed, each.message, each.log) for each in made.failures] == [
+    comparison = compared("grpo,hicra,siren", run=failing, root=tmp_path, on_progress=events.append)
+    assert len(comparison.rows) == 7
+    assert [(each.arm, each.seed, each.warmup_seed, each.message, each.log) for each in comparison.failures] == [
         ("hicra", 1, 0, "the loss is not finite at step 7", ""),
         ("siren", 0, 0, "internal error: ZeroDivisionError: by zero", "logs/siren.seed-0.warmup-0.log"),
     ]
     assert "ZeroDivisionError" in (tmp_path / "logs/siren.seed-0.warmup-0.log").read_text()
-    assert made.difference("hicra", "grpo").interval.n == 2
+    assert comparison.difference("hicra", "grpo").interval.n == 2
     assert [each["event"] for each in events].count("failed") == 2
 
 
 def test_a_run_of_fewer_steps_cannot_stand_beside_the_others():
-    def short(config, root, tell):
-        made = run(config, root, tell)
-        return replace(made, steps=made.steps[:-1]) if config.seed == 2 and config.method == "grpo" else made
+    def short(config, root, on_progress):
+        comparison = run(config, root, on_progress)
+        return (
+            replace(comparison, steps=comparison.steps[:-1])
+            if config.seed == 2 and config.method == "grpo"
+            else comparison
+        )
 
-    made = compared(run=short)
-    (failure,) = made.failures
+    comparison = compared(run=short)
+    (failure,) = comparison.failures
     assert (failure.arm, failure.seed) == ("grpo", 2)
-    assert failure.message == "made 29 of 30 steps, so it cannot stand beside the others"
-    assert made.difference("hicra", "grpo").interval.n == 2
+    assert failure.message == "the run has 29 of 30 steps, so it cannot be compared with the other runs"
+    assert comparison.difference("hicra", "grpo").interval.n == 2
 
 
 def test_a_missing_library_ends_the_matrix_at_once():
-    def needs(config, root, tell):
+    def needs(config, root, on_progress):
         raise MissingExtraError("training needs trl; pip install 'sgram[train]'")
 
     with pytest.raises(MissingExtraError):
@@ -193,19 +197,19 @@ def test_a_missing_library_ends_the_matrix_at_once():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"seeds": (1, 1)}, "seeds are different whole numbers from 0, not 1, 1"),
-        ({"seeds": ()}, "seeds are different whole numbers from 0, not none"),
-        ({"warmup_seeds": (-1,)}, "warm-up seeds are different whole numbers from 0, not -1"),
+        ({"seeds": (1, 1)}, "seeds must be different integers >= 0 (got 1, 1)"),
+        ({"seeds": ()}, "seeds must be different integers >= 0 (got none)"),
+        ({"warmup_seeds": (-1,)}, "warm-up seeds must be different integers >= 0 (got -1)"),
         ({"text": "hicra,hicra:alpha=0.2"}, "the arms hicra and hicra:alpha=0.2 are the same run; leave one out"),
-        ({"jobs": 0}, "--jobs takes a number from 1, not 0"),
+        ({"jobs": 0}, "--jobs must be >= 1 (got 0)"),
     ],
 )
-def test_what_cannot_be_meant_is_said_before_anything_runs(options, said):
-    def never(config, root, tell):
+def test_what_cannot_be_meant_is_said_before_anything_runs(options, message):
+    def never(config, root, on_progress):
         raise AssertionError("ran")
 
     with pytest.raises(UsageError) as raised:
         compared(**options, run=never)
-    assert said in str(raised.value)
+    assert message in str(raised.value)

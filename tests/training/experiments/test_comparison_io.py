@@ -14,25 +14,31 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 from sgram.errors import SgramError
 from sgram.training.experiments.arms import parse_arms
 from sgram.training.experiments.compare import MEASURES, compare
-from sgram.training.experiments.comparison_io import number, p_text, to_json, to_markdown, write_comparison
+from sgram.training.experiments.comparison_io import (
+    format_number,
+    format_p_value,
+    to_json,
+    to_markdown,
+    write_comparison,
+)
 from tests.builders.run_examples import METHODS, SETTINGS, config, result
 
 FINALS = {("grpo", 0): 0.4, ("grpo", 1): 0.5, ("grpo", 2): 0.3, ("hicra", 0): 0.5, ("hicra", 1): 0.7, ("hicra", 2): 0.6}
 
 
 def compared(seeds=(0, 1, 2), text="grpo,hicra", root=Path("reports"), run=None):
-    def one(config, root, tell):
+    def make_result(config, root, on_progress):
         return result(config, root, FINALS.get((config.method, config.seed), 0.4))
 
-    return compare(config(), parse_arms(text, METHODS, SETTINGS), seeds, (0,), root, run=run or one)
+    return compare(config(), parse_arms(text, METHODS, SETTINGS), seeds, (0,), root, run=run or make_result)
 
 
 def test_the_files_hold_the_same_numbers(tmp_path):
-    made = compared()
-    paths = write_comparison(made, tmp_path)
+    comparison = compared()
+    paths = write_comparison(comparison, tmp_path)
     assert [path.name for path in paths] == ["comparison.json", "comparison.md", "runs.csv", "differences.csv"]
-    told = json.loads(paths[0].read_bytes())
-    assert (told["format"], told["version"], told["arms"], told["steps"]) == (
+    document = json.loads(paths[0].read_bytes())
+    assert (document["format"], document["version"], document["arms"], document["steps"]) == (
         "sgram-comparison",
         1,
         ["grpo", "hicra"],
@@ -47,7 +53,7 @@ def test_the_files_hold_the_same_numbers(tmp_path):
         ("hicra", "1", "0.7"),
         ("hicra", "2", "0.6"),
     ]
-    assert [{key: str(value) for key, value in run.items()} for run in told["runs"]] == [
+    assert [{key: str(value) for key, value in run.items()} for run in document["runs"]] == [
         {key: run[key] for key in sorted(run)} for run in runs
     ]
     rows = list(csv.DictReader(io.StringIO(paths[3].read_text())))
@@ -72,29 +78,29 @@ def test_the_files_hold_the_same_numbers(tmp_path):
 
 
 def test_the_same_runs_give_the_same_bytes_whatever_the_order_of_seeds(tmp_path):
-    for place, seeds in enumerate([(0, 1, 2), (2, 0, 1)]):
-        write_comparison(compared(seeds), tmp_path / str(place))
+    for index, seeds in enumerate([(0, 1, 2), (2, 0, 1)]):
+        write_comparison(compared(seeds), tmp_path / str(index))
     for path in (tmp_path / "0").iterdir():
         assert path.read_bytes() == (tmp_path / "1" / path.name).read_bytes()
 
 
 def test_no_path_of_this_machine_gets_into_a_file(tmp_path):
-    made = compared(root=tmp_path / "runs")
-    assert [row.directory for row in made.rows][:1] == ["train-grpo-0.2-0-0"]
-    for path in write_comparison(made, tmp_path / "out"):
+    comparison = compared(root=tmp_path / "runs")
+    assert [row.directory for row in comparison.rows][:1] == ["train-grpo-0.2-0-0"]
+    for path in write_comparison(comparison, tmp_path / "out"):
         assert str(tmp_path) not in path.read_text()
 
 
 def test_what_has_no_interval_has_its_reason_in_every_file(tmp_path):
-    made = compared(seeds=(0,))
-    told = to_json(made)["differences"][0]
-    assert (told["low"], told["p"], told["undefined"]) == (None, None, "one pair has no spread")
-    assert "+0.100 (one pair has no spread)" in to_markdown(made)
-    assert "nan" not in json.dumps(to_json(made)).lower().replace("planning", "")
+    comparison = compared(seeds=(0,))
+    document = to_json(comparison)["differences"][0]
+    assert (document["low"], document["p"], document["undefined"]) == (None, None, "one pair has no spread")
+    assert "+0.100 (one pair has no spread)" in to_markdown(comparison)
+    assert "nan" not in json.dumps(to_json(comparison)).lower().replace("planning", "")
 
 
 def test_failures_and_odd_words_stay_in_their_place():
-    def failing(config, root, tell):
+    def failing(config, root, on_progress):
         if config.method == "hicra":
             raise SgramError("bad | word <script> `x`\nsecond line")
         return result(config, root)
@@ -105,23 +111,25 @@ def test_failures_and_odd_words_stay_in_their_place():
 
 
 def test_a_verdict_is_said_in_the_words_of_the_interval_only():
-    made = compared()
+    comparison = compared()
     sure = replace(
-        made.differences[0], interval=replace(made.differences[0].interval, low=0.1, high=0.3, p=0.001), holm_p=0.2
+        comparison.differences[0],
+        interval=replace(comparison.differences[0].interval, low=0.1, high=0.3, p=0.001),
+        holm_p=0.2,
     )
-    text = to_markdown(replace(made, differences=(sure,)))
+    text = to_markdown(replace(comparison, differences=(sure,)))
     assert "| 0.001 | 0.200 | higher | cannot say |" in text
     assert not {"wins", "better", "beats"} & set(text.lower().split())
     assert asdict(sure)["holm_p"] == 0.2
 
 
 def test_numbers_are_as_wide_as_they_need_to_be():
-    assert [number(value) for value in (None, 0.12345, 12.34, -0.0001, -12.0)] == [
+    assert [format_number(number) for number in (None, 0.12345, 12.34, -0.0001, -12.0)] == [
         "-",
         "0.123",
         "12.3",
         "0.000",
         "-12.0",
     ]
-    assert [number(value, True) for value in (0.1, -0.1, -0.0001)] == ["+0.100", "-0.100", "+0.000"]
-    assert [p_text(value) for value in (None, 0.0004, 0.0005, 1.0)] == ["-", "<.001", "0.001", "1.000"]
+    assert [format_number(number, True) for number in (0.1, -0.1, -0.0001)] == ["+0.100", "-0.100", "+0.000"]
+    assert [format_p_value(number) for number in (None, 0.0004, 0.0005, 1.0)] == ["-", "<.001", "0.001", "1.000"]

@@ -8,7 +8,7 @@ import torch
 from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.tagging.spans import find_spans
 from sgram.training.experiments import evaluate as evaluating
-from sgram.training.experiments.evaluate import Evaluation, Policy, evaluate
+from sgram.training.experiments.evaluate import Policy, PolicyEvaluation, evaluate
 from tests.builders.tiny_policy import PROMPTS, lexicon, model, tokenizer
 
 PROBLEMS = [Problem(f"p{number}", text) for number, text in enumerate(PROMPTS)]
@@ -62,9 +62,9 @@ def test_the_seed_alone_decides_and_nothing_else_changes(policy):
 
 def test_progress_is_told_batch_by_batch(policy, monkeypatch):
     monkeypatch.setattr(evaluating, "_SAMPLED_TOKENS", 40)  # four responses of ten tokens
-    told = []
-    assert len(policy.sample(PROBLEMS, 9, seed=1, tell=told.append).ids) == 9
-    assert told == [4, 8, 9]
+    counts = []
+    assert len(policy.sample(PROBLEMS, 9, seed=1, on_sampled=counts.append).ids) == 9
+    assert counts == [4, 8, 9]
 
 
 @pytest.mark.parametrize("held", [1, 60, 4096], ids=["one by one", "some", "all"])
@@ -85,8 +85,8 @@ def test_an_evaluation_counts_what_was_judged(policy):
     task = Vowels()
     found = evaluate(policy, task, lexicon(), 30, seed=4)
     sampled = policy.sample(PROBLEMS, 30, 4)
-    verdicts = Vowels().judge(sampled.problems, sampled.texts)
-    judged = [each for each in verdicts if each.correct is not None]
+    outcomes = Vowels().judge(sampled.problems, sampled.texts)
+    judged = [each for each in outcomes if each.correct is not None]
     assert 0 < sum(each.correct for each in judged) < len(judged)
     assert found.n == len(judged)
     assert found.pass_at_1 == pytest.approx(sum(each.correct for each in judged) / len(judged))
@@ -136,7 +136,7 @@ def test_what_nobody_can_judge_has_no_success(policy):
 
 def test_an_evaluation_is_read_back_as_it_was(policy):
     found = evaluate(policy, Vowels(), lexicon(), 9)
-    assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert PolicyEvaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_messages_go_through_the_chat_template():

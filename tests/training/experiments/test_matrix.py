@@ -72,14 +72,14 @@ def moment(root, name):
 
 
 def test_runs_at_once_give_what_runs_one_after_the_other_give(tmp_path, command):
-    wanted = cells(("grpo", 0, 0), ("hicra", 0, 0), ("grpo", 1, 0), ("hicra", 1, 0))
+    matrix_cells = cells(("grpo", 0, 0), ("hicra", 0, 0), ("grpo", 1, 0), ("hicra", 1, 0))
     events = []
-    got = run_matrix(wanted, tmp_path, run=read_only, jobs=3, tell=events.append, command=command)
-    alone = run_matrix(wanted, tmp_path, run=read_only)
-    assert got == alone  # in the order of the cells, however they ended
-    assert [each.config for each in got] == [each.config for each in wanted]
+    outcomes = run_matrix(matrix_cells, tmp_path, run=read_only, jobs=3, on_progress=events.append, command=command)
+    alone = run_matrix(matrix_cells, tmp_path, run=read_only)
+    assert outcomes == alone  # in the order of the cells, however they ended
+    assert [each.config for each in outcomes] == [each.config for each in matrix_cells]
     steps = [(each["arm"], each["seed"], each["step"]) for each in events if each["event"] == "step"]
-    assert sorted(steps) == sorted((c.arm, c.config.seed, step) for c in wanted for step in (1, 2))
+    assert sorted(steps) == sorted((c.arm, c.config.seed, step) for c in matrix_cells for step in (1, 2))
     assert {each["stage"] for each in events if each["event"] == "stage"} == {"warm-up"}
     last = events[-1]
     assert (last["event"], last["cells"], last["steps"]) == ("finished", 4, 2)
@@ -95,9 +95,9 @@ def test_a_start_model_is_made_by_one_run_at_a_time(tmp_path, command):
 
 
 def test_finished_runs_are_only_read(tmp_path, command):
-    wanted = cells(("grpo", 0, 0), ("hicra", 0, 0), ("grpo", 1, 0))
+    matrix_cells = cells(("grpo", 0, 0), ("hicra", 0, 0), ("grpo", 1, 0))
     (tmp_path / "hicra-0-0.done").write_text("0")
-    run_matrix(wanted, tmp_path, run=read_only, read=finished, jobs=2, command=command)
+    run_matrix(matrix_cells, tmp_path, run=read_only, read_finished=finished, jobs=2, command=command)
     assert not (tmp_path / "hicra-0-0.pid").exists()
     assert (tmp_path / "grpo-0-0.pid").exists()
 
@@ -105,14 +105,14 @@ def test_finished_runs_are_only_read(tmp_path, command):
         raise AssertionError("ran")
 
     events = []
-    again = run_matrix(wanted, tmp_path, run=never, read=finished, tell=events.append)
-    assert [each.config for each in again] == [each.config for each in wanted]
+    again = run_matrix(matrix_cells, tmp_path, run=never, read_finished=finished, on_progress=events.append)
+    assert [each.config for each in again] == [each.config for each in matrix_cells]
     assert [each["event"] for each in events] == ["finished"] * 3
 
 
 def test_processes_that_fail_are_told_with_what_they_said_last(tmp_path, command):
-    wanted = cells(("grpo", 7, 0), ("grpo", 8, 0), ("grpo", 0, 0))
-    failed, killed, fine = run_matrix(wanted, tmp_path, run=read_only, jobs=2, command=command)
+    matrix_cells = cells(("grpo", 7, 0), ("grpo", 8, 0), ("grpo", 0, 0))
+    failed, killed, fine = run_matrix(matrix_cells, tmp_path, run=read_only, jobs=2, command=command)
     assert fine.config.seed == 0
     assert failed == Failure("grpo", 7, 0, "the loss is not finite", "logs/grpo.seed-7.warmup-0.log")
     assert killed.message == "its process was ended by signal 9"
@@ -122,11 +122,11 @@ def test_processes_that_fail_are_told_with_what_they_said_last(tmp_path, command
 
 
 def test_a_command_that_is_not_there_or_reads_nothing_fails_like_a_run(tmp_path):
-    wanted = cells(("grpo", 0, 0), ("hicra", 0, 0))
-    got = run_matrix(
-        wanted, tmp_path, run=read_only, jobs=2, command=[sys.executable, "-S", "-c", "raise SystemExit(4)"]
+    matrix_cells = cells(("grpo", 0, 0), ("hicra", 0, 0))
+    outcomes = run_matrix(
+        matrix_cells, tmp_path, run=read_only, jobs=2, command=[sys.executable, "-S", "-c", "raise SystemExit(4)"]
     )
-    assert {each.message for each in got} == {"its process ended with code 4"}
+    assert {each.message for each in outcomes} == {"its process ended with code 4"}
 
 
 def is_running(pid):
@@ -145,7 +145,7 @@ def wait_for(happened, seconds=20.0):
 
 
 def test_an_interrupt_leaves_no_process_behind(tmp_path, command):
-    wanted = cells(("grpo", 9, 0), ("grpo", 9, 1))
+    matrix_cells = cells(("grpo", 9, 0), ("grpo", 9, 1))
     pids = [tmp_path / "grpo-9-0.pid", tmp_path / "grpo-9-1.pid"]
 
     def interrupt():
@@ -156,7 +156,7 @@ def test_an_interrupt_leaves_no_process_behind(tmp_path, command):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_matrix(wanted, tmp_path, run=read_only, jobs=2, command=command)
+            run_matrix(matrix_cells, tmp_path, run=read_only, jobs=2, command=command)
     finally:
         signal.signal(signal.SIGINT, before)
     assert not any(is_running(int(path.read_text())) for path in pids)
@@ -168,7 +168,9 @@ def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path, command)
             raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        run_matrix(cells(("grpo", 9, 0), ("grpo", 9, 1)), tmp_path, run=read_only, jobs=2, command=command, tell=refuse)
+        run_matrix(
+            cells(("grpo", 9, 0), ("grpo", 9, 1)), tmp_path, run=read_only, jobs=2, command=command, on_progress=refuse
+        )
     assert not any(is_running(int(path.read_text())) for path in tmp_path.glob("*.pid"))
 
 

@@ -15,8 +15,9 @@ from sgram.files import canonical_json
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.traces import read_traces
-from sgram.training.experiments.run import finished, identity, row_of, train, whole_folder
+from sgram.training.experiments.run import read_finished_run, replace_folder, run_identity, train
 from sgram.training.experiments.run_config import RunConfig
+from sgram.training.experiments.step_log import make_row
 from tests.builders.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -116,10 +117,10 @@ def test_a_finished_run_is_only_read(done):
     before = contents(done.root / "runs")
     told = []
     again = train(CONFIG, done.root / "runs", told.append)
-    assert again == done.result == finished(CONFIG, done.root / "runs")
+    assert again == done.result == read_finished_run(CONFIG, done.root / "runs")
     assert told == []
     assert contents(done.root / "runs") == before
-    assert finished(RunConfig(seed=5), done.root / "runs") is None
+    assert read_finished_run(RunConfig(seed=5), done.root / "runs") is None
 
 
 @pytest.mark.parametrize("name", ["result.json", "metrics.jsonl"])
@@ -129,7 +130,7 @@ def test_a_finished_run_that_is_damaged_is_told(done, tmp_path, name):
     copy = tmp_path / "runs" / done.directory.name
     shutil.copytree(done.directory, copy)
     (copy / name).write_bytes((copy / name).read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"cannot be read .* delete the directory and run again"):
+    with pytest.raises(InputError, match=r"cannot read the result .* delete the directory and run again"):
         train(CONFIG, tmp_path / "runs")
 
 
@@ -188,24 +189,24 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(done, tmp_path, monkeypatch
 def test_what_names_a_run_is_what_shapes_it(tmp_path):
     problems = tmp_path / "problems.jsonl"
     problems.write_text('{"problem": "1+1", "answer": "2"}\n')
-    first = identity(RunConfig(task=str(problems)))
+    first = run_identity(RunConfig(task=str(problems)))
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(problems.read_bytes())
-    assert identity(RunConfig(task=str(copy))) == first  # a file is what it holds
+    assert run_identity(RunConfig(task=str(copy))) == first  # a file is what it holds
     copy.write_text("another")
-    assert identity(RunConfig(task=str(copy))) != first
-    assert identity(RunConfig(seed=1)) != identity(RunConfig())
+    assert run_identity(RunConfig(task=str(copy))) != first
+    assert run_identity(RunConfig(seed=1)) != run_identity(RunConfig())
     assert json.loads(canonical_json(first)) == first
 
 
 def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
     target = tmp_path / "model"
-    with contextlib.suppress(KeyboardInterrupt), whole_folder(target) as folder:
+    with contextlib.suppress(KeyboardInterrupt), replace_folder(target) as folder:
         (folder / "part").write_text("half")
         raise KeyboardInterrupt
     assert not target.exists()
     for text in ("first", "second"):
-        with whole_folder(target) as folder:
+        with replace_folder(target) as folder:
             assert list(folder.iterdir()) == []  # nothing of an earlier try
             (folder / text).write_text(text)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -224,7 +225,7 @@ def test_a_row_holds_finite_numbers_by_the_names_of_the_house():
         "n": None,
         "loss": -0.0,
     }
-    assert row_of(logs) == {"step": 3, "pass_at_1": 0.5, "seconds": 2.0, "loss": 0.0}
+    assert make_row(logs) == {"step": 3, "pass_at_1": 0.5, "seconds": 2.0, "loss": 0.0}
 
 
 def test_the_tiny_model_is_for_the_testbed_alone(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from sgram.errors import UsageError
 from sgram.grading.checking import describe_unjudged
 from sgram.grading.outcome import TaskOutcome
-from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset
+from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset_message
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs sgram[gym]")
 
@@ -53,7 +53,9 @@ def test_problems_depend_on_the_seed_alone(make):
 
 def test_too_few_different_questions_are_refused(make):
     task = make("chain_sum", size=400, dataset=FEW)
-    with pytest.raises(UsageError, match=r"gym:chain_sum makes only \d+ different questions .* of 500 wanted; ask for"):
+    with pytest.raises(
+        UsageError, match=r"gym:chain_sum makes only \d+ different questions .* but 500 are needed; ask for"
+    ):
         task.problems("train")
 
 
@@ -70,8 +72,8 @@ def test_answers_are_taken_from_tags_boxes_and_last_lines(make):
         f"#### {right} apples",
     ]
     found = task.judge([problem] * 6, responses)
-    assert [verdict.correct for verdict in found] == [True, True, True, False, False, False]
-    assert {verdict.answer for verdict in found[:3]} == {right}
+    assert [outcome.correct for outcome in found] == [True, True, True, False, False, False]
+    assert {outcome.answer for outcome in found[:3]} == {right}
     assert found[3] == TaskOutcome(0.0, False, "no")
     assert found[4] == TaskOutcome(0.0, False, None, "format")
     # the library gives 1 / 10 of the characters, or so: a part, but not correct
@@ -140,14 +142,14 @@ def test_chats_are_made_for_models_that_follow(make):
 def test_an_unknown_dataset_or_setting_is_refused(make):
     with pytest.raises(UsageError, match=r"no dataset 'countdwn'; did you mean countdown.*\(106 in all\)"):
         make("countdwn").problems("train")
-    with pytest.raises(UsageError, match=r"gym:countdown does not take its settings: .*'bogus'"):
+    with pytest.raises(UsageError, match=r"gym:countdown does not accept its settings: .*'bogus'"):
         make("countdown", dataset={"bogus": 1}).problems("train")
-    with pytest.raises(UsageError, match=r"gym:countdown does not take its settings: max_numbers must be"):
+    with pytest.raises(UsageError, match=r"gym:countdown does not accept its settings: max_numbers must be"):
         make("countdown", dataset={"min_numbers": 9, "max_numbers": 3}).problems("train")
-    assert "; some are a, d" in unknown_dataset("zzzzzz", list("abcdefghijklmnopqr"))
+    assert "; some are a, d" in unknown_dataset_message("zzzzzz", list("abcdefghijklmnopqr"))
 
 
 def test_sizes_that_are_none_are_refused():
     for bad in ({"size": 0}, {"test_size": -1}, {"size": "many"}):
-        with pytest.raises(UsageError, match=r"is a whole number of problems"):
+        with pytest.raises(UsageError, match=r"must be an integer >= "):
             GymConfig(**bad)

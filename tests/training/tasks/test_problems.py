@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import InputError, QuarantineError, UsageError
-from sgram.training.tasks.answer_task import CheckedConfig, CheckedTask
+from sgram.training.tasks.answer_task import AnswerTask, AnswerTaskConfig
 from sgram.training.tasks.problems import MAX_PROMPT, ReadConfig, read_problems
-from sgram.training.tasks.prompts import prompt_with
+from sgram.training.tasks.prompts import add_instruction
 from tests.builders.paths import ROOT
 
 SHARED = ROOT.parent / "shared" / "data" / "problems"
@@ -21,8 +21,8 @@ def write(path, *rows):
     return path
 
 
-def everything(found):
-    return [*found.train, *found.test]
+def all_problems(problem_set):
+    return [*problem_set.train, *problem_set.test]
 
 
 @pytest.mark.parametrize(
@@ -44,48 +44,48 @@ def everything(found):
     ],
 )
 def test_the_shapes_of_the_wild_are_read(tmp_path, row, prompt, reference):
-    (found,) = everything(read_problems(write(tmp_path / "p.jsonl", row)))
-    assert (found.prompt, found.reference) == (prompt, reference)
+    (problem_set,) = all_problems(read_problems(write(tmp_path / "p.jsonl", row)))
+    assert (problem_set.prompt, problem_set.reference) == (prompt, reference)
 
 
 def test_other_fields_are_kept(tmp_path):
     row = {"id": 7, "problem": "1+1?", "answer": "2", "level": 3, "split": "train", "solution": "s"}
-    (found,) = read_problems(write(tmp_path / "p.jsonl", row)).train
-    assert (found.id, found.meta) == ("7", {"level": 3, "solution": "s"})
+    (problem_set,) = read_problems(write(tmp_path / "p.jsonl", row)).train
+    assert (problem_set.id, problem_set.meta) == ("7", {"level": 3, "solution": "s"})
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
         ("{broken", "not valid JSON"),
-        ("[1]", "it is no object"),
-        ({"answer": "2"}, "it has no problem, no question, no prompt"),
-        ({"problem": "1+1?"}, "it has no answer, no reference, no solution"),
+        ("[1]", "the row is not an object"),
+        ({"answer": "2"}, "a field is missing: problem, question or prompt"),
+        ({"problem": "1+1?"}, "a field is missing: answer, reference or solution"),
         ({"problem": " ", "answer": "2"}, "problem is empty"),
         ({"problem": 3, "answer": "2"}, "problem is neither a text nor messages"),
         ({"problem": [], "answer": "2"}, "problem is neither a text nor messages"),
         ({"prompt": [{"role": "user"}], "answer": "2"}, "prompt holds a message without a known role and a text"),
         ({"prompt": [{"role": "assistant", "content": "x"}], "answer": "2"}, "messages that end with the user's"),
         ({"problem": "x" * (MAX_PROMPT + 1), "answer": "2"}, "problem is longer than 100,000 characters"),
-        ({"problem": "x", "answer": True}, "answer is 'True', not a text or a number"),
-        ({"problem": "x", "answer": ["1", "2"]}, "answer is no text, not a text or a number"),
-        ({"problem": "x", "answer": ""}, "answer is '', not a text or a number"),
-        ({"problem": "x", "solution": "long " * 1000}, "solution marks no answer and is longer than one"),
-        ({"problem": "x", "answer": "2", "split": "dev"}, "split is 'dev', not train or test"),
-        ({"problem": "x", "answer": "2", "id": ""}, "id is '', not a short text"),
-        ({"problem": "good 5", "answer": "6", "id": "other"}, "there before with another answer: '5', now '6'"),
+        ({"problem": "x", "answer": True}, "answer must be a text or a number (got 'True')"),
+        ({"problem": "x", "answer": ["1", "2"]}, "answer must be a text or a number (got list)"),
+        ({"problem": "x", "answer": ""}, "answer must be a text or a number (got '')"),
+        ({"problem": "x", "solution": "long " * 1000}, "solution marks no answer and is longer than "),
+        ({"problem": "x", "answer": "2", "split": "dev"}, "split must be train or test (got 'dev')"),
+        ({"problem": "x", "answer": "2", "id": ""}, "id must be a string of 1 to 200 characters (got '')"),
+        ({"problem": "good 5", "answer": "6", "id": "other"}, "occurs twice with different answers: '5', then '6'"),
         ({"problem": "new", "answer": "6", "id": "id 5"}, "another problem has this id: 'id 5'"),
     ],
 )
 def test_a_row_that_is_no_problem_is_set_aside_with_its_place(tmp_path, row, reason):
     good = [{"id": f"id {n}", "problem": f"good {n}", "answer": n} for n in range(120)]
     path = write(tmp_path / "p.jsonl", *good[:100], row, *good[100:])
-    found = read_problems(path, ReadConfig(quarantine=tmp_path / "bad.jsonl"))
-    assert len(everything(found)) == 120
-    assert (found.rows_in, found.rows_quarantined) == (121, 1)
-    assert found.first_fault.startswith(f"{path}:101: ")
-    assert reason in found.first_fault
-    assert found.first_fault in found.note()
+    problem_set = read_problems(path, ReadConfig(quarantine=tmp_path / "bad.jsonl"))
+    assert len(all_problems(problem_set)) == 120
+    assert (problem_set.rows_in, problem_set.rows_quarantined) == (121, 1)
+    assert problem_set.first_fault.startswith(f"{path}:101: ")
+    assert reason in problem_set.first_fault
+    assert problem_set.first_fault in problem_set.note()
     (set_aside,) = (json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines())
     assert set_aside["line"] == 101
     assert reason in set_aside["reason"]
@@ -94,7 +94,7 @@ def test_a_row_that_is_no_problem_is_set_aside_with_its_place(tmp_path, row, rea
 def test_a_file_without_problems_is_refused_with_its_first_fault(tmp_path):
     path = write(tmp_path / "p.jsonl", '{"text": "a trace"}', "{broken")
     with pytest.raises(
-        InputError, match=rf'no problems in {path}: {path}:1: it has no problem, .*; a row is {{"problem"'
+        InputError, match=rf'no problems in {path}: {path}:1: a field is missing: problem, .*; a row is {{"problem"'
     ):
         read_problems(path)
     with pytest.raises(InputError, match=r"p\.jsonl is empty"):
@@ -105,18 +105,16 @@ def test_a_file_without_problems_is_refused_with_its_first_fault(tmp_path):
 
 def test_more_bad_rows_than_allowed_are_refused(tmp_path):
     path = write(tmp_path / "p.jsonl", *({"problem": f"p{n}", "answer": n} for n in range(97)), "{", "{", "{")
-    with pytest.raises(
-        QuarantineError, match=rf"3 of 100 rows of {path} are no problems, more than the 1\.0%.*:98: not"
-    ):
+    with pytest.raises(QuarantineError, match=rf"3 of 100 rows of {path} are invalid, more than the 1\.0%.*:98: not"):
         read_problems(path)
-    assert len(everything(read_problems(path, ReadConfig(max_bad=0.03)))) == 97
+    assert len(all_problems(read_problems(path, ReadConfig(max_bad=0.03)))) == 97
 
 
 def test_a_repeated_problem_is_kept_once(tmp_path):
     rows = [{"problem": "1 + 1?", "answer": "2"}, {"id": "again", "problem": "1  + 1?\n", "answer": "2"}]
-    found = read_problems(write(tmp_path / "p.jsonl", *rows))
-    assert (len(everything(found)), found.rows_repeated) == (1, 1)
-    assert found.note() == "of 2 rows 1 repeat a problem"
+    problem_set = read_problems(write(tmp_path / "p.jsonl", *rows))
+    assert (len(all_problems(problem_set)), problem_set.rows_repeated) == (1, 1)
+    assert problem_set.note() == "of 2 rows 1 repeat a problem"
 
 
 def many(n, **fields):
@@ -125,48 +123,50 @@ def many(n, **fields):
 
 def test_the_split_is_drawn_by_id_and_seed_alone(tmp_path):
     rows = many(400)
-    found = read_problems(write(tmp_path / "a.jsonl", *rows), ReadConfig(test_share=0.25))
+    problem_set = read_problems(write(tmp_path / "a.jsonl", *rows), ReadConfig(test_share=0.25))
     turned = read_problems(write(tmp_path / "b.jsonl", *rows[::-1]), ReadConfig(test_share=0.25))
     fewer = read_problems(write(tmp_path / "c.jsonl", *rows[:200]), ReadConfig(test_share=0.25))
     other = read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25, seed=1))
-    held_out = {problem.id for problem in found.test}
+    held_out = {problem.id for problem in problem_set.test}
     assert 70 <= len(held_out) <= 130  # 100 expected, standard deviation 8.7
-    assert not held_out & {problem.id for problem in found.train}
+    assert not held_out & {problem.id for problem in problem_set.train}
     assert {problem.id for problem in turned.test} == held_out
-    assert {problem.id for problem in fewer.test} == held_out & {problem.id for problem in everything(fewer)}
+    assert {problem.id for problem in fewer.test} == held_out & {problem.id for problem in all_problems(fewer)}
     assert {problem.id for problem in other.test} != held_out
-    assert [problem.reference for problem in found.train] == sorted((p.reference for p in found.train), key=int)
-    assert len({each.digest for each in (found, turned, fewer, other)}) == 4
-    assert found.digest == read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25)).digest
+    assert [problem.reference for problem in problem_set.train] == sorted(
+        (p.reference for p in problem_set.train), key=int
+    )
+    assert len({each.digest for each in (problem_set, turned, fewer, other)}) == 4
+    assert problem_set.digest == read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25)).digest
 
 
 @given(st.integers(2, 12), st.floats(0.01, 0.99))
 def test_no_side_is_empty_however_few_there_are(tmp_path_factory, n, share):
     path = write(tmp_path_factory.mktemp("few") / "p.jsonl", *many(n))
-    found = read_problems(path, ReadConfig(test_share=share))
-    assert len(found.train) >= 1
-    assert len(found.test) >= 1
-    assert len(everything(found)) == n
+    problem_set = read_problems(path, ReadConfig(test_share=share))
+    assert len(problem_set.train) >= 1
+    assert len(problem_set.test) >= 1
+    assert len(all_problems(problem_set)) == n
 
 
 def test_a_split_that_a_row_states_is_kept(tmp_path):
     rows = [*many(20, split="train"), {"problem": "held", "answer": "1", "split": "test"}]
-    found = read_problems(write(tmp_path / "p.jsonl", *rows), ReadConfig(test_share=0.9))
-    assert (len(found.train), [problem.prompt for problem in found.test]) == (20, ["held"])
+    problem_set = read_problems(write(tmp_path / "p.jsonl", *rows), ReadConfig(test_share=0.9))
+    assert (len(problem_set.train), [problem.prompt for problem in problem_set.test]) == (20, ["held"])
     assert read_problems(write(tmp_path / "p.jsonl", *many(9)), ReadConfig(test_share=0)).test == ()
 
 
 def test_another_file_is_held_out_whole_and_leaves_training(tmp_path):
     train = write(tmp_path / "train.jsonl", *many(10))
     test = write(tmp_path / "test.jsonl", {"problem": "p3", "answer": "3"}, {"problem": "new", "answer": "0"})
-    found = read_problems(train, ReadConfig(test=test))
-    assert [problem.prompt for problem in found.test] == ["p3", "new"]
-    assert [problem.prompt for problem in found.train] == [f"p{n}" for n in range(10) if n != 3]
-    assert found.rows_repeated == 1
+    problem_set = read_problems(train, ReadConfig(test=test))
+    assert [problem.prompt for problem in problem_set.test] == ["p3", "new"]
+    assert [problem.prompt for problem in problem_set.train] == [f"p{n}" for n in range(10) if n != 3]
+    assert problem_set.rows_repeated == 1
 
 
 def test_shares_that_are_none_are_refused():
-    with pytest.raises(UsageError, match=r"test_share is 2; it is a share from 0 to 1"):
+    with pytest.raises(UsageError, match=r"test_share must be a share >= 0 and <= 1 \(got 2\)"):
         ReadConfig(test_share=2)
 
 
@@ -175,33 +175,35 @@ def test_no_file_is_too_odd(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("odd") / "p.jsonl"
     path.write_bytes(b'{"problem": "p", "answer": 1}\n' + b"\n".join(lines) + b"\n")
     try:
-        found = read_problems(path, ReadConfig(max_bad=1))
+        problem_set = read_problems(path, ReadConfig(max_bad=1))
     except InputError:
         return  # such as a file that begins another format
-    assert found.rows_in == len(everything(found)) + found.rows_repeated + found.rows_quarantined
+    assert (
+        problem_set.rows_in == len(all_problems(problem_set)) + problem_set.rows_repeated + problem_set.rows_quarantined
+    )
 
 
 def test_the_instruction_follows_the_problem():
     chat = ({"role": "system", "content": "s"}, {"role": "user", "content": "1+1? "})
-    assert prompt_with("1+1?\n", "Be brief.") == "1+1?\n\nBe brief."
-    assert prompt_with("1+1?", "") == "1+1?"
-    assert prompt_with("1+1?", "Be brief.", chat=True) == ({"role": "user", "content": "1+1?\n\nBe brief."},)
-    assert prompt_with(chat, "Be brief.") == (chat[0], {"role": "user", "content": "1+1?\n\nBe brief."})
+    assert add_instruction("1+1?\n", "Be brief.") == "1+1?\n\nBe brief."
+    assert add_instruction("1+1?", "") == "1+1?"
+    assert add_instruction("1+1?", "Be brief.", chat=True) == ({"role": "user", "content": "1+1?\n\nBe brief."},)
+    assert add_instruction(chat, "Be brief.") == (chat[0], {"role": "user", "content": "1+1?\n\nBe brief."})
 
 
 def test_a_task_puts_its_problems_as_it_is_told(tmp_path):
     read = read_problems(write(tmp_path / "p.jsonl", *many(3, split="train")))
-    task = CheckedTask("p", read, CheckedConfig(instruction="Go.", chat=True))
+    task = AnswerTask("p", read, AnswerTaskConfig(instruction="Go.", chat=True))
     assert [problem.prompt[0]["content"] for problem in task.problems("train")] == [f"p{n}\n\nGo." for n in range(3)]
     assert [problem.id for problem in task.problems("train")] == [problem.id for problem in read.train]
-    assert task.unjudged() == ""
+    assert task.describe_unjudged() == ""
     task.close()
-    assert CheckedTask("p", read).problems("train")[0].prompt == "p0\n\nPut your final answer in \\boxed{}."
+    assert AnswerTask("p", read).problems("train")[0].prompt == "p0\n\nPut your final answer in \\boxed{}."
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data beside the checkout")
 def test_every_shared_set_of_problems_is_read_whole():
     sizes = {"aime24": 30, "amc23": 40, "math500": 500, "gsm8k_test": 1319, "olympiadbench_oe_maths_en": 675}
     for name, size in sizes.items():
-        found = read_problems(SHARED / f"{name}.jsonl")
-        assert (len(everything(found)), found.rows_quarantined) == (size, 0)
+        problem_set = read_problems(SHARED / f"{name}.jsonl")
+        assert (len(all_problems(problem_set)), problem_set.rows_quarantined) == (size, 0)

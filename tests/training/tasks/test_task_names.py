@@ -54,9 +54,9 @@ def test_options_of_a_gym_go_to_the_task_or_to_the_dataset():
 
 
 def test_a_name_that_means_nothing_is_refused():
-    with pytest.raises(UsageError, match=r"no task 'tesbed' \(did you mean testbed\?\); a task is testbed, gym:"):
+    with pytest.raises(UsageError, match=r"unknown task 'tesbed' \(did you mean testbed\?\); a task is testbed, gym:"):
         make_task("tesbed")
-    with pytest.raises(UsageError, match=r"there is no task 'zzz'; a task is"):
+    with pytest.raises(UsageError, match=r"unknown task 'zzz'; a task is"):
         make_task("zzz")
 
 

@@ -86,15 +86,15 @@ def test_a_checkpoint_gives_back_the_same_placebo(kind):
 
 @pytest.mark.parametrize("given", [{}, {"kind": "placebo"}, {"kind": "placebo-execution", "ids": 3, "source": {}}])
 def test_a_placebo_that_is_no_placebo_is_refused(given):
-    with pytest.raises(InputError, match="the placebo of this checkpoint cannot be read"):
+    with pytest.raises(InputError, match="cannot read the placebo of this checkpoint"):
         read_placebo(given, tokenizer(), None)
 
 
 def test_a_lexicon_that_marks_nothing_has_no_placebo():
     absent = PlanningTagger(Lexicon.from_grams(["heteroscedastic quaternions"]), tokenizer())
-    with pytest.raises(UsageError, match="there is nothing to match"):
+    with pytest.raises(UsageError, match="there is no share to match"):
         drawn("placebo-execution", tagger=absent)
-    with pytest.raises(UsageError, match="no placebo can be drawn from 96 responses"):
+    with pytest.raises(UsageError, match="cannot draw a placebo from 96 responses"):
         drawn("placebo", tagger=absent)
 
 

@@ -8,7 +8,7 @@ from sgram.errors import InputError, UsageError
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.traces import Trace
-from sgram.training.trainer.refresh_lexicon import recent_rollouts, refreshed_lexicon
+from sgram.training.trainer.refresh_lexicon import read_recent_rollouts, refresh_lexicon
 from sgram.training.trainer.rollouts import Rollouts, rollouts_path, write_rollouts
 from tests.builders.tiny_policy import lexicon, trained
 
@@ -40,17 +40,17 @@ def written(directory, step: int, texts, process=0, n_processes=1) -> None:
 def test_the_last_rollouts_before_a_step_are_read_oldest_first(tmp_path):
     for step in (0, 9, 10, 11):
         written(tmp_path, step, [f"{step} a", f"{step} b"])
-    assert [trace.text for trace in recent_rollouts(tmp_path, 11, 3)] == ["9 b", "10 a", "10 b"]
-    assert [trace.text for trace in recent_rollouts(tmp_path, 10, 99)] == ["0 a", "0 b", "9 a", "9 b"]
-    assert recent_rollouts(tmp_path, 0, 99) == []
-    assert recent_rollouts(tmp_path / "absent", 5, 99) == []
+    assert [trace.text for trace in read_recent_rollouts(tmp_path, 11, 3)] == ["9 b", "10 a", "10 b"]
+    assert [trace.text for trace in read_recent_rollouts(tmp_path, 10, 99)] == ["0 a", "0 b", "9 a", "9 b"]
+    assert read_recent_rollouts(tmp_path, 0, 99) == []
+    assert read_recent_rollouts(tmp_path / "absent", 5, 99) == []
 
 
 def test_rollouts_of_all_processes_are_read(tmp_path):
     written(tmp_path, 3, ["a"], 0, 2)
     written(tmp_path, 3, ["b"], 1, 2)
     (tmp_path / "rollouts" / "step-notes.txt").write_text("no rollouts")
-    assert [trace.text for trace in recent_rollouts(tmp_path, 4, 9)] == ["a", "b"]
+    assert [trace.text for trace in read_recent_rollouts(tmp_path, 4, 9)] == ["a", "b"]
 
 
 SAID = "Wait, let us try another way. We add 3 and 4. So the answer is 7."
@@ -63,9 +63,9 @@ def test_the_lexicon_is_what_mining_finds_in_them(tmp_path):
     texts = [SAID + f" We are done with {word}." for word in "one two three four five six".split()] + ["Seven."] * 6
     written(tmp_path, 0, texts)
     written(tmp_path, 1, ["later words that nobody may read yet"] * 12)
-    found = refreshed_lexicon(lexicon(), Settings(tmp_path), 1, One(), CHEAP)
-    assert found.digest == CHEAP(recent_rollouts(tmp_path, 1, 2048)).digest != lexicon().digest
-    grams = {gram.text for gram in found.grams}
+    lexicon_after = refresh_lexicon(lexicon(), Settings(tmp_path), 1, One(), CHEAP)
+    assert lexicon_after.digest == CHEAP(read_recent_rollouts(tmp_path, 1, 2048)).digest != lexicon().digest
+    grams = {gram.text for gram in lexicon_after.grams}
     assert "another way" in " | ".join(grams)
     assert not any("nobody" in gram for gram in grams)
 
@@ -76,25 +76,25 @@ def test_too_little_leaves_the_lexicon_with_a_warning(tmp_path, fault):
         raise fault
 
     current = lexicon()
-    with pytest.warns(RuntimeWarning, match=f"step 5: the lexicon stays as it is: {fault}"):
-        assert refreshed_lexicon(current, Settings(tmp_path), 5, One(), failing) is current
+    with pytest.warns(RuntimeWarning, match=f"step 5: the lexicon is not refreshed: {fault}"):
+        assert refresh_lexicon(current, Settings(tmp_path), 5, One(), failing) is current
 
 
 def test_what_cannot_be_mined_leaves_the_lexicon(tmp_path):
     written(tmp_path, 0, ["7", "8"])
     current = lexicon()
-    with pytest.warns(RuntimeWarning, match="step 5: the lexicon stays as it is: "):
-        assert refreshed_lexicon(current, Settings(tmp_path), 5, One(), CHEAP) is current
+    with pytest.warns(RuntimeWarning, match="step 5: the lexicon is not refreshed: "):
+        assert refresh_lexicon(current, Settings(tmp_path), 5, One(), CHEAP) is current
 
 
 def test_a_trainer_asks_for_it_every_so_many_steps(tmp_path, monkeypatch):
     asked = []
 
     def said(current, args, step, accelerator):
-        asked.append((step, len(recent_rollouts(args.output_dir, step, args.recent_rollouts))))
+        asked.append((step, len(read_recent_rollouts(args.output_dir, step, args.recent_rollouts))))
         return Lexicon.from_grams([["wait", "so", "how"][len(asked) - 1]])
 
-    monkeypatch.setattr("sgram.training.trainer.trainer.refreshed_lexicon", said)
+    monkeypatch.setattr("sgram.training.trainer.trainer.refresh_lexicon", said)
     of = trained(tmp_path, max_steps=5, refresh_lexicon=2, recent_rollouts=20)
     assert asked == [(2, 16), (4, 20)]  # 8 rollouts a step
     assert [gram.text for gram in of.lexicon.grams] == ["so"]

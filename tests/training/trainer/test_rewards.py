@@ -7,7 +7,7 @@ import torch
 
 from sgram.errors import InputError, UsageError
 from sgram.grading.outcome import Problem, TaskOutcome
-from sgram.training.trainer.rewards import TaskReward, completion_text, verdicts_of, watched
+from sgram.training.trainer.rewards import TaskReward, check_rewards, completion_text, find_outcomes
 
 
 def constant(value):
@@ -19,27 +19,27 @@ def constant(value):
 
 @pytest.mark.parametrize("value", [0, 1.5, -2, None, True])
 def test_numbers_and_missing_rewards_pass(value):
-    assert watched(constant(value))(completions=["a", "b"]) == [value, value]
+    assert check_rewards(constant(value))(completions=["a", "b"]) == [value, value]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, torch.tensor(math.nan)])
 def test_what_is_no_number_is_refused_with_the_response(value):
-    with pytest.raises(InputError, match=r"reward function named gave .* for response 0 \('half \\\\x1b\[2J'\)"):
-        watched(constant(value))(completions=["half \x1b[2J"])
+    with pytest.raises(InputError, match=r"reward function named returned .* for response 0 \('half \\\\x1b\[2J'\)"):
+        check_rewards(constant(value))(completions=["half \x1b[2J"])
 
 
 def test_a_watched_function_keeps_its_name_and_what_it_was():
     reward = constant(1.0)
-    checked = watched(reward)
+    checked = check_rewards(reward)
     assert checked.__name__ == "named"  # TRL logs rewards by it
-    assert checked.sgram_source is reward
+    assert checked.reward_function is reward
 
     class Callable:
         def __call__(self, completions):
             return (each for each in [1.0])
 
-    assert watched(Callable()).__name__ == "Callable"
-    assert watched(Callable())(["x"]) == [1.0]
+    assert check_rewards(Callable()).__name__ == "Callable"
+    assert check_rewards(Callable())(["x"]) == [1.0]
 
 
 def test_models_and_coroutines_are_left_alone():
@@ -48,7 +48,7 @@ def test_models_and_coroutines_are_left_alone():
 
     model = torch.nn.Linear(1, 1)
     for reward in (later, model, "some/model"):
-        assert watched(reward) is reward
+        assert check_rewards(reward) is reward
 
 
 class Judge:
@@ -68,25 +68,25 @@ PROBLEMS = [Problem("a", "1+1", "2"), Problem("b", "2+2", "4")]
 
 def test_a_task_judges_each_response_by_its_own_problem():
     reward = TaskReward(Judge(), PROBLEMS)
-    assert watched(reward)(completions=["so 4", "so 2", "?", "4"], problem=["a", "a", "b", "b"], prompts=[]) == [
+    assert check_rewards(reward)(completions=["so 4", "so 2", "?", "4"], problem=["a", "a", "b", "b"], prompts=[]) == [
         0,
         1,
         None,
         1,
     ]
-    assert [verdict.answer for verdict in reward.verdicts] == ["4", "2", None, "4"]
-    assert watched(reward).__name__ == "task"
+    assert [outcome.answer for outcome in reward.outcomes] == ["4", "2", None, "4"]
+    assert check_rewards(reward).__name__ == "task"
 
 
 def test_the_verdicts_are_those_of_the_last_call():
     reward = TaskReward(Judge(), PROBLEMS)
-    rewards = [constant(0.0), watched(reward)]
+    rewards = [constant(0.0), check_rewards(reward)]
     for texts in (["2"], ["3", "2"]):
         rewards[1](completions=texts, problem=["a"] * len(texts))
-        assert [verdict.correct for verdict in verdicts_of(rewards, len(texts))] == [text == "2" for text in texts]
-    assert verdicts_of([constant(0.0)], 2) is None
-    with pytest.raises(UsageError, match="2 verdicts for 3 responses"):
-        verdicts_of(rewards, 3)
+        assert [outcome.correct for outcome in find_outcomes(rewards, len(texts))] == [text == "2" for text in texts]
+    assert find_outcomes([constant(0.0)], 2) is None
+    with pytest.raises(UsageError, match="2 outcomes for 3 responses"):
+        find_outcomes(rewards, 3)
 
 
 def test_a_response_of_messages_is_what_the_assistant_says():

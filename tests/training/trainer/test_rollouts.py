@@ -1,5 +1,7 @@
 """What was sampled becomes traces, filled in row by row and in any order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,27 +10,35 @@ from hypothesis import strategies as st
 
 from sgram.grading.outcome import TaskOutcome
 from sgram.traces import read_traces
-from sgram.training.trainer.rollouts import DIGITS, Rollouts, as_traces, prompt_text, rollouts_path, write_rollouts
+from sgram.training.trainer.rollouts import (
+    DIGITS,
+    Rollouts,
+    SampledBatch,
+    make_traces,
+    prompt_text,
+    rollouts_path,
+    write_rollouts,
+)
 
 IDS = [[5, 6, 7], [8], [9, 9]]
 
 
-def sampled(verdicts=None, rewards=((1.0,), (0.0,), (float("nan"),))):
-    return {
-        "inputs": [{"problem": "a"}, {"problem": "a"}, {"id": 7}],
-        "prompts": ["p", "p", "q"],
-        "completions": ["x", "y", "z"],
-        "ids": IDS,
-        "verdicts": verdicts,
-        "rewards": torch.tensor([[9.0]] * 3 + [list(each) for each in rewards]),  # those of another process come first
-    }
+def sampled(outcomes=None, rewards=((1.0,), (0.0,), (float("nan"),))):
+    return SampledBatch(
+        inputs=[{"problem": "a"}, {"problem": "a"}, {"id": 7}],
+        prompts=["p", "p", "q"],
+        completions=["x", "y", "z"],
+        token_ids=IDS,
+        outcomes=outcomes,
+        rewards=torch.tensor([[9.0]] * 3 + [list(row) for row in rewards]),  # those of another process come first
+    )
 
 
-OWN = slice(3, 6)
+PROCESS_ROWS = slice(3, 6)
 
 
 def test_each_response_is_a_trace_of_its_step_and_group():
-    traces = as_traces(sampled(), 12, OWN, 1.0)
+    traces = make_traces(sampled(), 12, PROCESS_ROWS, 1.0)
     assert [each.id for each in traces] == ["000012-00003", "000012-00004", "000012-00005"]
     assert [each.group for each in traces] == ["000012-a", "000012-a", "000012-7"]
     assert [each.text for each in traces] == ["x", "y", "z"]
@@ -39,21 +49,21 @@ def test_each_response_is_a_trace_of_its_step_and_group():
 
 
 def test_a_verdict_says_what_is_correct_whatever_the_reward():
-    verdicts = [TaskOutcome(1.0, False, "4", "procedural"), TaskOutcome(0.0, True, "5"), TaskOutcome(None, None)]
-    traces = as_traces(sampled(verdicts), 0, OWN, 1.0)
+    outcomes = [TaskOutcome(1.0, False, "4", "procedural"), TaskOutcome(0.0, True, "5"), TaskOutcome(None, None)]
+    traces = make_traces(sampled(outcomes), 0, PROCESS_ROWS, 1.0)
     assert [each.correct for each in traces] == [False, True, None]
     assert [each.answer for each in traces] == ["4", "5", None]
     assert [dict(each.meta) for each in traces] == [{"error": "procedural"}, {}, {}]
 
 
 def test_without_a_reward_of_success_nothing_is_called_correct():
-    assert [each.correct for each in as_traces(sampled(), 0, OWN, None)] == [None, None, None]
+    assert [each.correct for each in make_traces(sampled(), 0, PROCESS_ROWS, None)] == [None, None, None]
 
 
 def test_several_rewards_add_up():
     nan = float("nan")
-    given = {**sampled(), "rewards": torch.tensor([[1.0, 0.5], [nan, 0.25], [nan, nan]])}
-    assert [each.reward for each in as_traces(given, 0, slice(0, 3), 1.0)] == [1.5, 0.25, None]
+    batch = replace(sampled(), rewards=torch.tensor([[1.0, 0.5], [nan, 0.25], [nan, nan]]))
+    assert [trace.reward for trace in make_traces(batch, 0, slice(0, 3), 1.0)] == [1.5, 0.25, None]
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -69,29 +79,29 @@ def test_a_trace_has_the_reward_that_was_trained_on(tmp_path):
 
 
 def test_a_problem_without_a_name_is_named_by_its_prompt():
-    given = {**sampled(), "inputs": [{}, {}, {}]}
-    first, second, third = (each.group for each in as_traces(given, 0, OWN, None))
+    batch = replace(sampled(), inputs=[{}, {}, {}])
+    first, second, third = (trace.group for trace in make_traces(batch, 0, PROCESS_ROWS, None))
     assert first == second != third
 
 
 @given(st.permutations([0, 1, 2]), st.integers(1, 3))
 def test_rows_may_come_in_any_order_and_number(order, size):
-    rollouts = Rollouts(as_traces(sampled(), 0, OWN, 1.0))
+    rollouts = Rollouts(make_traces(sampled(), 0, PROCESS_ROWS, 1.0))
     for start in range(0, 3, size):
         rows = order[start : start + size]
-        assert not rollouts.complete
-        values = np.array([[-(row + 1) - place / 10 for place in range(3)] for row in rows], np.float32)
-        mask = np.array([[place < len(IDS[row]) for place in range(3)] for row in rows])
+        assert not rollouts.is_complete
+        values = np.array([[-(row + 1) - position / 10 for position in range(3)] for row in rows], np.float32)
+        mask = np.array([[position < len(IDS[row]) for position in range(3)] for row in rows])
         rollouts.fill(rows, values, -values, mask)
-    assert rollouts.complete
+    assert rollouts.is_complete
     for row, trace in enumerate(rollouts.traces):
-        expected = [-(row + 1) - place / 10 for place in range(len(IDS[row]))]
+        expected = [-(row + 1) - position / 10 for position in range(len(IDS[row]))]
         assert trace.logprobs == pytest.approx(expected)
         assert trace.entropies == pytest.approx([-each for each in expected])
 
 
 def filled(values, mask, rows=(0,)):
-    rollouts = Rollouts(as_traces(sampled(), 0, OWN, 1.0))
+    rollouts = Rollouts(make_traces(sampled(), 0, PROCESS_ROWS, 1.0))
     values = np.array([values], np.float32)
     rollouts.fill(list(rows), values, values, np.array([mask]))
     return rollouts
@@ -117,7 +127,7 @@ def test_a_response_that_is_not_known_whole_keeps_neither(values, mask):
     rollouts = filled(values, mask)
     assert rollouts.traces[0].logprobs is None
     assert rollouts.traces[0].entropies is None
-    assert rollouts.filled == {0}  # it has been seen: nothing waits for it
+    assert rollouts.filled_rows == {0}  # it has been seen: nothing waits for it
 
 
 def test_numbers_are_rounded_and_never_minus_zero():

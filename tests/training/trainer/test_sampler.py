@@ -106,7 +106,7 @@ class Fixed(torch.nn.Module):
 LOGITS = [2.0, 1.0, 1.0, 0.0, -1.0, -3.0]
 
 
-def drawn(n: int, seed: int = 5, **given) -> list[int]:
+def sample_tokens(n: int, seed: int = 5, **given) -> list[int]:
     generator = torch.Generator().manual_seed(seed)
     rows = sample_rows(Fixed(LOGITS), [[1]] * n, max_new_tokens=1, eos_ids=[99], pad_id=0, generator=generator, **given)
     return [row[0] for row in rows]
@@ -146,7 +146,7 @@ CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 )
 def test_tokens_are_drawn_as_often_as_they_should(given):
     n, expected = 4000, shares(LOGITS, **given)
-    tokens = drawn(n, **given)
+    tokens = sample_tokens(n, **given)
     counts = [tokens.count(each) for each in range(len(LOGITS))]
     possible = [each for each in range(len(LOGITS)) if expected[each] > 0]
     assert sum(counts[each] for each in possible) == n
@@ -168,7 +168,7 @@ def test_what_can_be_drawn_is_the_nucleus_of_the_likeliest(values, top_p, top_k,
         abs(sum(whole[each] for each in range(len(logits)) if expected[each] > 0) - top_p) > 1e-5
     )  # or rounding decides
     generator = torch.Generator().manual_seed(0)
-    tokens = sampler._drawn(torch.tensor(logits).expand(300, -1), temperature, top_p, top_k, generator)
+    tokens = sampler.draw_tokens(torch.tensor(logits).expand(300, -1), temperature, top_p, top_k, generator)
     assert all(expected[token] > 0 for token in tokens.tolist())
     likely = {each for each in range(len(logits)) if expected[each] > 0.06}  # missed in 300 draws: 1e-8
     assert likely <= set(tokens.tolist())

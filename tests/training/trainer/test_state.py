@@ -12,8 +12,8 @@ from sgram.errors import InputError
 from sgram.files import canonical_json
 from sgram.lexicon import Lexicon
 from sgram.traces import read_traces
-from sgram.training.trainer.checkpoints import checkpoints
-from sgram.training.trainer.refresh_lexicon import refreshed_lexicon
+from sgram.training.trainer.checkpoints import list_checkpoints
+from sgram.training.trainer.refresh_lexicon import refresh_lexicon
 from tests.builders.tiny_policy import lexicon, losses, responses, same, trainer, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -42,11 +42,11 @@ SETTINGS = {
 }
 
 
-def begun(directory, **given):
+def make_trainer(directory, **settings):
     """A trainer with what a placebo is matched on; resumed ones get other responses, which may not matter."""
-    draw = given.pop("draw", 0)
-    sampled = responses(seed=draw) if given.get("method", "").startswith("placebo") else None
-    return trainer(directory, placebo_responses=sampled, **{**KEEP, **given})
+    draw = settings.pop("draw", 0)
+    sampled = responses(seed=draw) if settings.get("method", "").startswith("placebo") else None
+    return trainer(directory, placebo_responses=sampled, **{**KEEP, **settings})
 
 
 def rollouts_of(directory) -> dict[int, list]:
@@ -54,55 +54,55 @@ def rollouts_of(directory) -> dict[int, list]:
     return {int(path.name[5:11]): list(read_traces([path])) for path in directory.glob("rollouts/step-*")}
 
 
-def logged(of) -> list[dict]:
+def log_rows(ours) -> list[dict]:
     """What was logged, without what a clock says."""
     clocks = ("time", "second", "runtime")
     return [
-        {name: value for name, value in row.items() if not any(each in name for each in clocks)}
-        for row in of.state.log_history
+        {name: value for name, value in row.items() if not any(clock in name for clock in clocks)}
+        for row in ours.state.log_history
         if "loss" in row
     ]
 
 
-@pytest.mark.parametrize("given", SETTINGS.values(), ids=SETTINGS)
-def test_a_run_goes_on_from_each_of_its_checkpoints_to_the_bit(tmp_path, given):
-    whole = begun(tmp_path / "whole", **given)
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_a_run_goes_on_from_each_of_its_checkpoints_to_the_bit(tmp_path, settings):
+    whole = make_trainer(tmp_path / "whole", **settings)
     whole.train()
-    found = checkpoints(tmp_path / "whole")
-    assert len(found) == given["max_steps"]
+    paths = list_checkpoints(tmp_path / "whole")
+    assert len(paths) == settings["max_steps"]
     assert all(norm > 1e-4 for _, norm in losses(whole))
-    for number, checkpoint in enumerate(found[:-1], 1):
+    for number, checkpoint in enumerate(paths[:-1], 1):
         again = tmp_path / f"again-{number}"
         shutil.copytree(checkpoint, again / checkpoint.name)
         torch.manual_seed(99 + number)
-        resumed = begun(again, draw=1, **given)
+        resumed = make_trainer(again, draw=1, **settings)
         resumed.train(resume_from_checkpoint=str(again / checkpoint.name))
         assert same(weights(whole), weights(resumed))
         assert losses(resumed) == losses(whole)  # the earlier ones are remembered
-        assert logged(resumed) == logged(whole)
+        assert log_rows(resumed) == log_rows(whole)
         assert resumed.anchor == whole.anchor
         assert (resumed.placebo and resumed.placebo.to_json()) == (whole.placebo and whole.placebo.to_json())
         # rollouts are written when the loss has seen them all; those that were not, by then, are written now
-        steps = given.get("steps_per_generation", 1) // given.get("gradient_accumulation_steps", 2) or 1
+        steps = settings.get("steps_per_generation", 1) // settings.get("gradient_accumulation_steps", 2) or 1
         written = rollouts_of(tmp_path / "whole")
-        assert rollouts_of(again) == {at: each for at, each in written.items() if at + steps > number}
+        assert rollouts_of(again) == {step: traces for step, traces in written.items() if step + steps > number}
 
 
 def most_said(traces) -> Lexicon:
     """A lexicon that depends on what it is mined from, at no cost."""
     counts = Counter(word for trace in traces for word in trace.text.lower().split() if word.isalpha())
-    return Lexicon.from_grams([word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:6]])
+    return Lexicon.from_grams([word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:6]])
 
 
 def test_a_lexicon_mined_on_the_way_goes_on_to_the_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr("sgram.training.trainer.trainer.refreshed_lexicon", partial(refreshed_lexicon, mine=most_said))
-    given = {"max_steps": 4, "refresh_lexicon": 2, "alpha": 1.0}
-    whole = begun(tmp_path, **given)
+    monkeypatch.setattr("sgram.training.trainer.trainer.refresh_lexicon", partial(refresh_lexicon, mine=most_said))
+    settings = {"max_steps": 4, "refresh_lexicon": 2, "alpha": 1.0}
+    whole = make_trainer(tmp_path, **settings)
     whole.train()
     assert whole.lexicon.digest not in ("", lexicon().digest)
     bytes_of = {path.name: path.read_bytes() for path in (tmp_path / "rollouts").iterdir()}
-    for checkpoint in checkpoints(tmp_path)[:-1]:  # in the same directory: later rollouts lie there already
-        resumed = begun(tmp_path, **given)
+    for checkpoint in list_checkpoints(tmp_path)[:-1]:  # in the same directory: later rollouts lie there already
+        resumed = make_trainer(tmp_path, **settings)
         resumed.train(resume_from_checkpoint=str(checkpoint))
         assert resumed.lexicon.digest == whole.lexicon.digest
         assert same(weights(whole), weights(resumed))
@@ -113,7 +113,7 @@ def test_a_lexicon_mined_on_the_way_goes_on_to_the_bit(tmp_path, monkeypatch):
 def checkpoint(tmp_path_factory):
     """One of a run of two steps of HICRA."""
     directory = tmp_path_factory.mktemp("refused")
-    begun(directory, max_steps=1).train()
+    make_trainer(directory, max_steps=1).train()
     return directory / "checkpoint-1"
 
 
@@ -122,22 +122,22 @@ def changed(checkpoint, directory, **state):
     copy = directory / checkpoint.name
     shutil.copytree(checkpoint, copy)
     path = copy / "sgram_state.json"
-    held = json.loads(path.read_bytes())
-    path.write_bytes(canonical_json({**held, **state}))
+    document = json.loads(path.read_bytes())
+    path.write_bytes(canonical_json({**document, **state}))
     return copy
 
 
 def test_a_checkpoint_of_another_method_is_refused(checkpoint, tmp_path):
-    with pytest.raises(InputError, match=r"was trained by method hicra, not grpo-matched: give the same method"):
-        begun(tmp_path, method="grpo-matched").train(resume_from_checkpoint=str(checkpoint))
+    with pytest.raises(InputError, match=r"was trained by method hicra, not grpo-matched: use the same method"):
+        make_trainer(tmp_path, method="grpo-matched").train(resume_from_checkpoint=str(checkpoint))
 
 
 @pytest.mark.parametrize("grams", [["wait", "so"], None], ids=["another", "none"])
 def test_a_checkpoint_of_another_lexicon_is_refused(checkpoint, tmp_path, grams):
     method, grams = ("hicra", Lexicon.from_grams(grams)) if grams else ("grpo", None)
     other = changed(checkpoint, tmp_path, method=method)
-    with pytest.raises(InputError, match="was trained with another lexicon: give the same one"):
-        begun(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(other))
+    with pytest.raises(InputError, match="was trained with another lexicon: use the same one"):
+        make_trainer(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(other))
 
 
 @pytest.mark.parametrize("broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"])
@@ -145,11 +145,11 @@ def test_a_checkpoint_of_another_trainer_is_refused(checkpoint, tmp_path, broken
     other = changed(checkpoint, tmp_path)
     path = other / "sgram_state.json"
     path.unlink() if broken is None else path.write_bytes(broken)
-    with pytest.raises(InputError, match=r"sgram_state.json .*(no checkpoint of HICRATrainer|another version)"):
-        begun(tmp_path).train(resume_from_checkpoint=str(other))
+    with pytest.raises(InputError, match=r"sgram_state\.json .*(not a checkpoint of HICRATrainer|another version)"):
+        make_trainer(tmp_path).train(resume_from_checkpoint=str(other))
 
 
 def test_a_checkpoint_of_another_version_is_refused(checkpoint, tmp_path):
     other = changed(checkpoint, tmp_path, version=2)
-    with pytest.raises(InputError, match="is of another version of sgram"):
-        begun(tmp_path).train(resume_from_checkpoint=str(other))
+    with pytest.raises(InputError, match="was written by another version of sgram"):
+        make_trainer(tmp_path).train(resume_from_checkpoint=str(other))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.training.trainer.step_metrics import ClassSums, error_shares, gram_entropy, success_metrics
+from sgram.training.trainer.step_metrics import TokenClassSums, error_shares, gram_entropy, success_metrics
 
 
 def identity(sums):
@@ -23,10 +23,10 @@ def test_means_are_over_all_tokens_of_their_kind():
     entropies = torch.tensor([[1.0, 2.0, 4.0], [3.0, nan, nan]])
     advantages = torch.tensor([[1.5, -1.0, -1.0], [-0.5, nan, 9.0]])
     logps = torch.tensor([[-1.0, -2.0, -0.5], [-3.0, nan, 0.0]])
-    sums = ClassSums()
+    sums = TokenClassSums()
     sums.add(planning, mask, entropies, advantages, logps)
-    found = sums.take(identity)
-    assert found == pytest.approx(
+    metrics = sums.take(identity)
+    assert metrics == pytest.approx(
         {
             "planning/share": 2 / 4,
             "planning/entropy": (1 + 3) / 2,
@@ -44,28 +44,28 @@ def test_means_are_over_all_tokens_of_their_kind():
 
 def test_micro_batches_count_by_their_tokens():
     # 1 planning token of entropy 8, then 3 of entropy 4: (8 + 12) / 4, not the mean of means
-    sums = ClassSums()
+    sums = TokenClassSums()
     for n, entropy in ((1, 8.0), (3, 4.0)):
         ones = torch.ones(1, n)
         sums.add(ones.bool(), ones.bool(), ones * entropy, ones, -ones)
-    found = sums.take(identity)
-    assert found["planning/entropy"] == 5.0
-    assert found["planning/share"] == 1.0
-    assert not [name for name in found if name.startswith("execution")]
+    metrics = sums.take(identity)
+    assert metrics["planning/entropy"] == 5.0
+    assert metrics["planning/share"] == 1.0
+    assert not [name for name in metrics if name.startswith("execution")]
 
 
 def test_processes_are_summed_before_means_are_taken():
-    sums = ClassSums()
+    sums = TokenClassSums()
     sums.add(torch.tensor([[True]]), torch.tensor([[True]]), *(torch.ones(1, 1),) * 3)
     other = torch.zeros(2, 5, dtype=torch.float64)
     other[1, 0], other[1, 1] = 3, 6.0  # three execution tokens of entropy 2
-    found = sums.take(lambda own: own + other)
-    assert found["planning/share"] == 1 / 4
-    assert found["execution/entropy"] == 2.0
+    metrics = sums.take(lambda own: own + other)
+    assert metrics["planning/share"] == 1 / 4
+    assert metrics["execution/entropy"] == 2.0
 
 
 def test_no_tokens_give_no_means():
-    sums = ClassSums()
+    sums = TokenClassSums()
     nothing = torch.zeros(2, 3)
     sums.add(nothing.bool(), nothing.bool(), nothing, nothing, nothing)
     assert sums.take(identity) == {}
@@ -77,10 +77,10 @@ ROWS = st.lists(st.tuples(st.booleans(), st.sampled_from(["4", "5", None])), min
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_successes_are_those_of_a_count_by_hand(groups):
     rows = [row for group in groups for row in group]
-    found = success_metrics([right for right, _ in rows], [answer for _, answer in rows], 4)
-    assert found["pass@1"] == pytest.approx(sum(right for right, _ in rows) / len(rows))
+    metrics = success_metrics([right for right, _ in rows], [answer for _, answer in rows], 4)
+    assert metrics["pass@1"] == pytest.approx(sum(right for right, _ in rows) / len(rows))
     # pass@4 of four: whether one of them is right
-    assert found["pass@4"] == pytest.approx(sum(any(right for right, _ in group) for group in groups) / len(groups))
+    assert metrics["pass@4"] == pytest.approx(sum(any(right for right, _ in group) for group in groups) / len(groups))
 
 
 def test_the_majority_decides():
@@ -107,7 +107,9 @@ def test_errors_are_shares_of_what_was_judged():
 
 def test_semantic_entropy_is_in_nats():
     # 3/4 and 1/4: -(3/4 ln 3/4 + 1/4 ln 1/4)
-    found = gram_entropy(Counter({"wait": 3, "so": 1}))
-    assert found == pytest.approx({"semantic_entropy": -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)), "grams": 4.0})
+    metrics = gram_entropy(Counter({"wait": 3, "so": 1}))
+    assert metrics == pytest.approx(
+        {"semantic_entropy": -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)), "grams": 4.0}
+    )
     assert gram_entropy(Counter()) == {}
     assert gram_entropy(Counter({"wait": 5}))["semantic_entropy"] == 0

@@ -345,7 +345,7 @@ def test_a_reward_that_is_no_number_is_refused_with_its_response(tmp_path, value
     def broken(completions, **_):
         return [value if number == 2 else 1.0 for number in range(len(completions))]
 
-    with pytest.raises(InputError, match=r"reward function broken gave .* for response 2 .*return None"):
+    with pytest.raises(InputError, match=r"reward function broken returned .* for response 2 .*return None"):
         trainer(tmp_path, rewards=broken).train()
 
 
@@ -370,8 +370,8 @@ def test_a_missing_reward_counts_for_nothing(tmp_path):
         ({"grams": None}, "needs lexicon="),
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": math.nan}, "alpha"),
-        ({"num_generations": 1}, "a group of one"),
-        ({"method": "kl-cov", "loss_type": "cispo"}, "kl-cov adds to losses per token"),
+        ({"num_generations": 1}, "num_generations must be >= 2"),
+        ({"method": "kl-cov", "loss_type": "cispo"}, "kl-cov adds to per-token losses"),
         ({"method": "hicra-gated", "importance_sampling_level": "sequence"}, "use token"),
         ({"refresh_lexicon": 2, "save_rollouts": False}, "save_rollouts=True"),
         ({"method_options": {"aplha": 1}}, "the options are alpha"),
@@ -383,7 +383,7 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, given, sentence
 
 
 def test_a_configuration_of_trl_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="takes a HICRAConfig, not GRPOConfig"):
+    with pytest.raises(UsageError, match=r"args must be a HICRAConfig \(got GRPOConfig\)"):
         HICRATrainer(
             model(),
             reward,
@@ -399,7 +399,7 @@ def test_a_model_without_a_tokenizer_is_refused(tmp_path):
     with pytest.raises(UsageError, match="pass processing_class="):
         HICRATrainer(model(), reward, config(tmp_path), train_dataset=problems(), lexicon=lexicon())
     model().save_pretrained(tmp_path / "bare")
-    with pytest.raises(UsageError, match="no tokenizer is found for the model"):
+    with pytest.raises(UsageError, match="cannot find a tokenizer for the model"):
         HICRATrainer(str(tmp_path / "bare"), reward, config(tmp_path), train_dataset=problems(), lexicon=lexicon())
 
 
@@ -412,7 +412,7 @@ def test_rows_out_of_their_groups_are_noticed(tmp_path):
         return original(inputs, prompts, completions, ids)
 
     ours._calculate_rewards = mixed
-    with pytest.raises(SgramError, match="one group of 4, but have different prompts"):
+    with pytest.raises(SgramError, match="in one group of 4, but have different prompts"):
         ours.train()
 
 

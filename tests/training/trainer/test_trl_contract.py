@@ -1,27 +1,26 @@
-"""What the trainer asks of TRL is there; what has moved is told and not passed over."""
+"""TRL has what the trainer relies on, and a change in it is reported."""
 
 import pytest
 import trl
 from trl import GRPOTrainer
 
 from sgram.errors import SgramError
-from sgram.training.trainer import trl_contract as hooks
-from sgram.training.trainer.trl_contract import check_hooks, moved_hooks
+from sgram.training.trainer.trl_contract import PARAMETERS, TESTED_VERSION, check_trl, find_trl_changes
 
 
 def test_the_installed_trl_has_every_hook():
-    assert moved_hooks() == []
-    check_hooks()
-    assert trl.__version__.startswith(hooks.TESTED)
+    assert find_trl_changes() == []
+    check_trl()
+    assert trl.__version__.startswith(TESTED_VERSION)
 
 
-@pytest.mark.parametrize("name", sorted(hooks._PARAMETERS))
-def test_a_hook_that_is_gone_is_told(name):
-    without = type("Without", (), {each: getattr(GRPOTrainer, each) for each in hooks._PARAMETERS if each != name})
-    assert moved_hooks(without) == [f"{name} is gone"]
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_a_missing_hook_is_reported(name):
+    without = type("Without", (), {hook: getattr(GRPOTrainer, hook) for hook in PARAMETERS if hook != name})
+    assert find_trl_changes(without) == [f"{name} is missing"]
 
 
-def test_other_parameters_are_told():
+def test_changed_parameters_are_reported():
     class Other(GRPOTrainer):
         def _compute_loss(self, inputs, model):
             """In another order."""
@@ -32,13 +31,13 @@ def test_other_parameters_are_told():
         def log(self, logs, start_time=None, more=None):
             """One more is no harm."""
 
-    assert moved_hooks(Other) == [
-        "_calculate_rewards takes (inputs, prompts, completions)",
-        "_compute_loss takes (inputs, model)",
+    assert find_trl_changes(Other) == [
+        "_calculate_rewards has the parameters (inputs, prompts, completions)",
+        "_compute_loss has the parameters (inputs, model)",
     ]
 
 
-def test_words_that_are_relied_on_are_looked_for():
+def test_missing_phrases_are_reported():
     class Other(GRPOTrainer):
         def _compute_loss(self, model, inputs):
             advantages = inputs["advantages"]
@@ -48,12 +47,12 @@ def test_words_that_are_relied_on_are_looked_for():
         def _prepare_inputs(self, generation_batch):
             return generation_batch
 
-    assert moved_hooks(Other) == [
-        "_compute_loss no longer says _get_per_token_logps_and_entropies(",
-        "_prepare_inputs no longer says shuffle_sequence_dict",
-        "_prepare_inputs no longer says split_tensor_dict",
-        "_prepare_inputs no longer says _buffered_inputs",
-        "_prepare_inputs no longer says self._step",
+    assert find_trl_changes(Other) == [
+        "the source of _compute_loss lacks _get_per_token_logps_and_entropies(",
+        "the source of _prepare_inputs lacks shuffle_sequence_dict",
+        "the source of _prepare_inputs lacks split_tensor_dict",
+        "the source of _prepare_inputs lacks _buffered_inputs",
+        "the source of _prepare_inputs lacks self._step",
     ]
 
 
@@ -63,6 +62,6 @@ def test_a_moved_hook_stops_before_training(monkeypatch, tmp_path):
     monkeypatch.delattr(GRPOTrainer, "_get_train_sampler")
     monkeypatch.setattr("transformers.Trainer._get_train_sampler", None)
     with pytest.raises(
-        SgramError, match=rf"TRL {trl.__version__} is not the TRL .*_get_train_sampler is gone; pip install"
+        SgramError, match=rf"TRL {trl.__version__} is not supported .*_get_train_sampler is missing; pip install"
     ):
         trainer(tmp_path)
