@@ -1,1 +1,6 @@
-"""TODO integrations."""
+"""Adapters that connect other libraries to sgram; each is a thin layer over the other rooms.
+
+- `spacy_component`: grams of a lexicon as spans of a spaCy Doc, in a pipeline component named ``sgram``.
+
+Nothing in sgram imports this room. A missing library is a `MissingExtraError` that names the extra to install.
+"""

@@ -1,8 +1,8 @@
-"""Log-probabilities and entropies of traces under a local model, in bounded memory. Knows nothing about files.
+"""Log-probabilities and entropies of traces under a local model, in bounded memory.
 
-A sequence goes through the model in windows, with a cache of keys and values between them, so that logits of a window
-only are ever held: (rows, window, V). Rows are padded on the right; a causal model's real tokens never see what stands
-after them. Entropies are those of the whole distribution at temperature 1, in nats.
+A sequence goes through the model in windows, with a cache of keys and values between them, so that only the logits of
+one window are in memory: (rows, window, V). Rows are padded on the right; a causal model's real tokens do not see what
+comes after them. Entropies are those of the whole distribution at temperature 1, in nats.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -18,164 +19,184 @@ from sgram.training.models import LoadedModel
 from sgram.training.trainer.rollouts import DIGITS
 
 LOGIT_BYTES = 1 << 28
-"""Memory for the logits of one window and what is made of them."""
-_COPIES = 4
-"""Logits as the model gives them, in float32, as log-probabilities, and times probabilities."""
+"""Memory for the logits of one window and what is computed from them."""
+_LOGIT_COPIES = 4
+"""Logits from the model, in float32, as log-probabilities, and times probabilities."""
 _BATCH_TOKENS = 8192
-"""Tokens, padding included, whose keys and values are held for one batch of short sequences."""
+"""Largest batch of short sequences in tokens, with padding; their keys and values are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
-    """How traces are scored."""
+class ScoringConfig:
+    """How traces are scored. Raise `UsageError` if a number is < 1.
+
+    >>> ScoringConfig(max_length=0)
+    Traceback (most recent call last):
+    sgram.errors.UsageError: max_length must be >= 1 (got 0)
+    """
 
     max_length: int | None = None
-    """Longest prompt and response, in tokens, that are scored; None: what the model's positions allow."""
+    """Longest prompt and response, in tokens, that are scored together; None: what the model's positions allow."""
     chat: bool = False
-    """Put the prompt through the tokenizer's chat template, as a user's message; else it is taken as it stands."""
+    """Whether the prompt goes through the tokenizer's chat template as a user's message; else it is used unchanged."""
     window: int | None = None
     """Tokens of a row that go through the model at once; None: as many as `LOGIT_BYTES` allow."""
 
     def __post_init__(self) -> None:
         for name in ("max_length", "window"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is a number of tokens from 1, not {value}")
+            n_tokens = getattr(self, name)
+            if n_tokens is not None and n_tokens < 1:
+                raise UsageError(f"{name} must be >= 1 (got {n_tokens})")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One trace as the model sees it."""
+class EncodedTrace:
+    """One trace as the model sees it.
+
+    >>> EncodedTrace(context=(0, 5), ids=(7, 8, 9)).length
+    5
+    """
 
     context: tuple[int, ...]
-    """The prompt, or what begins a text; at least one token."""
+    """Ids of the prompt, or the token that begins a text; at least one."""
     ids: tuple[int, ...]
-    """The response."""
+    """Ids of the response."""
 
     @property
     def length(self) -> int:
-        """Tokens in all."""
+        """Number of tokens of prompt and response."""
         return len(self.context) + len(self.ids)
 
 
-def encode(trace: Trace, tokenizer: Any, scoring: Scoring) -> Encoded:
-    """`trace` as token ids: its own where it has them, the prompt before them; `InputError` for ids there are not."""
+def encode_trace(trace: Trace, tokenizer: Any, config: ScoringConfig) -> EncodedTrace:
+    """Return `trace` as token ids: its own ids if it has them, after those of its prompt.
+
+    Raise `InputError` if an id is out of range, `UsageError` if a chat template is needed and missing.
+    """
     ids = trace.token_ids
     if ids is None:
         ids = tokenizer(trace.text, add_special_tokens=False)["input_ids"]
     elif len(ids) and max(ids) >= len(tokenizer):
         raise InputError(
-            f"trace '{excerpt(trace.id)}' holds the token id {max(ids)}, but the model's tokenizer has "
+            f"trace '{excerpt(trace.id)}' has the token id {max(ids)}, but the model's tokenizer has "
             f"{len(tokenizer):,} ids; name the model that wrote the traces"
         )
     context: list[int] = []
-    if trace.prompt and scoring.chat:
-        messages = [{"role": "user", "content": trace.prompt}]
-        context = _template(tokenizer, messages)
+    if trace.prompt and config.chat:
+        context = _apply_chat_template(tokenizer, [{"role": "user", "content": trace.prompt}])
     elif trace.prompt:
         context = list(tokenizer(trace.prompt)["input_ids"])
-    if not context:  # the first token needs something to follow
-        begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-        context = [begin]
-    return Encoded(tuple(context), tuple(ids))
+    if not context:  # the first token of the response needs a token before it
+        context = [tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id]
+    return EncodedTrace(tuple(context), tuple(ids))
 
 
-def _template(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
+def _apply_chat_template(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
     try:
-        found = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True)
+        encoding = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True)
     except ValueError as error:
         raise UsageError(
             f"this model's tokenizer has no chat template; leave out --chat ({excerpt(str(error))})"
         ) from error
-    return list(found if isinstance(found, list) else found["input_ids"])
+    return list(encoding if isinstance(encoding, list) else encoding["input_ids"])
 
 
-def longest(loaded: LoadedModel, scoring: Scoring) -> int:
-    """Tokens of the longest sequence that is scored."""
+def max_sequence_length(loaded: LoadedModel, config: ScoringConfig) -> int:
+    """Return the number of tokens of the longest sequence that is scored."""
     limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 31
-    return limit if scoring.max_length is None else min(limit, scoring.max_length)
+    return int(limit if config.max_length is None else min(limit, config.max_length))
 
 
-def score_traces(traces: Sequence[Trace], loaded: LoadedModel, scoring: Scoring | None = None) -> list[Trace]:
-    """The `traces` with `token_ids`, `logprobs` and `entropies` by the model, in their order.
+def score_traces(traces: Sequence[Trace], loaded: LoadedModel, config: ScoringConfig | None = None) -> list[Trace]:
+    """Return `traces` with the model's `token_ids`, `logprobs` and `entropies`, in the same order.
 
-    Those that are too long come back as they are. Several short ones go through the model together.
+    Traces that are too long or have no token are returned unchanged. Short traces go through the model in batches.
+    Raise the errors of `encode_trace`.
     """
-    scoring = scoring or Scoring()
-    encoded = [encode(trace, loaded.tokenizer, scoring) for trace in traces]
-    limit = longest(loaded, scoring)
-    fitting = [place for place, each in enumerate(encoded) if each.length <= limit and each.ids]
-    scored = list(traces)
-    for batch in _batches(sorted(fitting, key=lambda place: (encoded[place].length, place)), encoded):
-        found = _score([encoded[place] for place in batch], loaded.model, scoring.window)
-        for place, (logprobs, entropies) in zip(batch, found, strict=True):
-            scored[place] = replace(
-                traces[place], token_ids=encoded[place].ids, logprobs=_rounded(logprobs), entropies=_rounded(entropies)
+    config = config or ScoringConfig()
+    encoded = [encode_trace(trace, loaded.tokenizer, config) for trace in traces]
+    limit = max_sequence_length(loaded, config)
+    fitting = [row for row, sequence in enumerate(encoded) if sequence.length <= limit and sequence.ids]
+    scored_traces = list(traces)
+    for batch in _batches(sorted(fitting, key=lambda row: (encoded[row].length, row)), encoded):
+        scores = _score_batch([encoded[row] for row in batch], loaded.model, config.window)
+        for row, (logprobs, entropies) in zip(batch, scores, strict=True):
+            scored_traces[row] = replace(
+                traces[row], token_ids=encoded[row].ids, logprobs=_round(logprobs), entropies=_round(entropies)
             )
-    return scored
+    return scored_traces
 
 
-def _rounded(values: torch.Tensor) -> tuple[float, ...]:
-    return tuple(round(value, DIGITS) + 0.0 for value in values.tolist())
+def _round(numbers: torch.Tensor) -> tuple[float, ...]:
+    return tuple(round(number, DIGITS) + 0.0 for number in numbers.tolist())
 
 
-def _batches(places: Sequence[int], encoded: Sequence[Encoded]) -> Iterator[list[int]]:
-    """Runs of places, which go by length, so that padded they hold at most `_BATCH_TOKENS`; at least one each."""
+def _batches(rows: Sequence[int], encoded: Sequence[EncodedTrace]) -> Iterator[list[int]]:
+    """Yield batches of `rows`, which are in order of length, of at most `_BATCH_TOKENS` with padding, or of one row."""
     batch: list[int] = []
-    for place in places:
-        if batch and encoded[place].length * (len(batch) + 1) > _BATCH_TOKENS:
+    for row in rows:
+        if batch and encoded[row].length * (len(batch) + 1) > _BATCH_TOKENS:
             yield batch
             batch = []
-        batch.append(place)
+        batch.append(row)
     if batch:
         yield batch
 
 
-def window_of(n_rows: int, vocabulary: int) -> int:
-    """Tokens of each of `n_rows` rows whose logits may be held at once."""
-    return max(1, LOGIT_BYTES // (4 * _COPIES * vocabulary * n_rows))
+def window_size(n_rows: int, vocabulary_size: int) -> int:
+    """Return how many tokens of each of `n_rows` rows can have their logits in memory at once; at least 1.
+
+    >>> window_size(n_rows=1, vocabulary_size=1 << 20)
+    16
+    """
+    return max(1, LOGIT_BYTES // (4 * _LOGIT_COPIES * vocabulary_size * n_rows))
+
+
+def _vocabulary_size(model: PreTrainedModel) -> int:
+    """Return the number of logits of a token."""
+    weight = model.get_output_embeddings().weight
+    assert isinstance(weight, torch.Tensor)  # noqa: S101  a module's attribute can also be a module, for mypy
+    return weight.shape[0]
 
 
 @torch.no_grad()
-def _score(
-    rows: Sequence[Encoded], model: torch.nn.Module, window: int | None
+def _score_batch(
+    rows: Sequence[EncodedTrace], model: PreTrainedModel, window: int | None
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """(log-probabilities, entropies) of each row's response, float32 on the CPU."""
+    """Return (log-probabilities, entropies) of each row's response, float32 on the CPU."""
     from transformers import DynamicCache
 
-    width = max(each.length for each in rows)
+    width = max(sequence.length for sequence in rows)
     ids = torch.zeros((len(rows), width), dtype=torch.long)
-    for place, each in enumerate(rows):
-        ids[place, : each.length] = torch.tensor(each.context + each.ids)
+    for row, sequence in enumerate(rows):
+        ids[row, : sequence.length] = torch.tensor(sequence.context + sequence.ids)
     ids = ids.to(model.device)
-    size = window or window_of(len(rows), model.get_output_embeddings().weight.shape[0])
+    size = window or window_size(len(rows), _vocabulary_size(model))
     logprobs = torch.zeros((len(rows), width))
-    entropies = torch.zeros((len(rows), width))  # [b, t]: of the distribution that token t is drawn from
-    first_needed = min(len(each.context) for each in rows) - 1
+    entropies = torch.zeros((len(rows), width))  # [b, t]: of the distribution from which token t is drawn
+    first_needed = min(len(sequence.context) for sequence in rows) - 1
     was_training = model.training
     model.eval()
     try:
         cache = DynamicCache(config=model.config)
         for start in range(0, width - 1, size):
             end = min(start + size, width - 1)
-            kept = min(end - start, end - first_needed)  # of the prompt, no logits are needed
+            n_logits = min(end - start, end - first_needed)  # the prompt needs no logits
             logits = model(
                 input_ids=ids[:, start:end],
                 past_key_values=cache,
                 use_cache=True,
                 position_ids=torch.arange(start, end, device=ids.device)[None].expand(len(rows), -1),
-                logits_to_keep=max(1, kept),
-            ).logits  # (B, kept, V)
-            if kept < 1:
+                logits_to_keep=max(1, n_logits),
+            ).logits  # (B, n_logits, V)
+            if n_logits < 1:
                 continue
             logps = logits.float().log_softmax(-1)
-            targets = ids[:, end - kept + 1 : end + 1]
-            logprobs[:, end - kept + 1 : end + 1] = logps.gather(-1, targets[..., None])[..., 0].cpu()
-            entropies[:, end - kept + 1 : end + 1] = -(logps.exp() * logps).sum(-1).cpu()
+            targets = ids[:, end - n_logits + 1 : end + 1]
+            logprobs[:, end - n_logits + 1 : end + 1] = logps.gather(-1, targets[..., None])[..., 0].cpu()
+            entropies[:, end - n_logits + 1 : end + 1] = -(logps.exp() * logps).sum(-1).cpu()
             del logits, logps
     finally:
         model.train(was_training)
-    return [
-        (logprobs[place, len(each.context) : each.length], entropies[place, len(each.context) : each.length])
-        for place, each in enumerate(rows)
-    ]
+    responses = [slice(len(sequence.context), sequence.length) for sequence in rows]
+    return [(logprobs[row, response], entropies[row, response]) for row, response in enumerate(responses)]

@@ -1,4 +1,4 @@
-"""Rollouts scored by a model, into a file, part by part: what was cut off goes on. Knows nothing of how it scores."""
+"""Score rollouts with a local model into a file, in parts, so that an interrupted job can resume."""
 
 import hashlib
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sgram
 from sgram.errors import UsageError
@@ -16,35 +16,37 @@ from sgram.run_directory import RunDirectory
 from sgram.traces import Trace, TraceReader, write_traces
 
 if TYPE_CHECKING:
-    from sgram.scoring.log_probs import Scoring
+    from transformers import PreTrainedModel
+
+    from sgram.scoring.log_probs import ScoringConfig
     from sgram.training.models import LoadedModel
 
-PART = 64
-"""Traces of a part."""
-_TRIED = 256
+TRACES_PER_PART = 64
+_TIMED_TOKENS = 256
+"""About the length of the sequence by which `estimate_cost` measures speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredFile:
-    """What came of scoring."""
+    """The file that `score_file` wrote."""
 
     path: Path
     tokenizer: Path
-    """The model's tokenizer.json, beside the file: what planning tokens are found with."""
-    traces: int
-    scored: int
-    """Of these, with log-probabilities and entropies; the others were too long, or empty."""
-    reused: int
-    """Traces of parts that an earlier try had left."""
+    """The model's tokenizer.json beside the file, with which its planning tokens can be found."""
+    n_traces: int
+    n_scored: int
+    """Traces with log-probabilities and entropies; the others are too long, or empty."""
+    n_reused: int
+    """Traces in parts that an earlier, interrupted job wrote."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What scoring would take."""
+class ScoringCost:
+    """What scoring would cost."""
 
     traces: int
     tokens: int
-    """Of prompts and responses that would go through the model."""
+    """Tokens of prompts and responses that would go through the model."""
     too_long: int
     seconds: float | None
     memory: int
@@ -55,108 +57,116 @@ def score_file(
     reader: TraceReader,
     loaded: "LoadedModel",
     output: Path,
-    scoring: "Scoring",
-    tell: Callable[[int], None] = lambda done: None,
+    config: "ScoringConfig",
+    report_progress: Callable[[int], None] = lambda n_traces: None,
 ) -> ScoredFile:
     """Score every trace of `reader` and write them to `output`, with the tokenizer beside it.
 
-    Parts of a try that was cut off lie in ``<output>.parts/`` under the digest of the model, the settings and each
-    part's traces: the same command goes on after them, and another command never takes them. `tell` gets the number of
-    traces that are done.
+    Parts of an interrupted job are in ``<output>.parts/`` under a digest of the model, the settings and the part's
+    traces. The same command resumes after them; another command never uses them. `report_progress` is called with the
+    number of traces so far. Raise `UsageError` if `output` has no format for rollouts.
     """
     from sgram.scoring.log_probs import score_traces
 
     check_format(output)
-    name = str(output)
-    folder = Path(f"{name}.parts")
-    identity = {"verb": "score", "model": _model_digest(loaded), "scoring": asdict(scoring), "sgram": sgram.__version__}
-    run = RunDirectory.open(folder, "score", identity)
-    parts, total, scored, reused = [], 0, 0, 0
-    for traces in _cut(reader):
-        path = run.part(
-            f"part-{digest(canonical_json([[each.id, each.prompt, each.text] for each in traces]))[:24]}.jsonl.gz"
-        )
-        if path.exists():
-            reused += len(traces)
+    parts_folder = Path(f"{output}.parts")
+    identity = {"verb": "score", "model": _model_digest(loaded), "scoring": asdict(config), "sgram": sgram.__version__}
+    run = RunDirectory.open(parts_folder, "score", identity)
+    part_paths: list[Path] = []
+    n_traces, n_scored, n_reused = 0, 0, 0
+    for traces in _split_into_parts(reader):
+        part_digest = digest(canonical_json([[trace.id, trace.prompt, trace.text] for trace in traces]))
+        part_path = run.part(f"part-{part_digest[:24]}.jsonl.gz")
+        if part_path.exists():
+            n_reused += len(traces)
         else:
-            write_traces(score_traces(traces, loaded, scoring), path)
-        parts.append(path)
-        total += len(traces)
-        tell(total)
+            write_traces(score_traces(traces, loaded, config), part_path)
+        part_paths.append(part_path)
+        n_traces += len(traces)
+        report_progress(n_traces)
 
-    def all_traces() -> Iterator[Trace]:
-        nonlocal scored
-        for path in parts:
-            for trace in TraceReader(path, "sgram", "raise"):
-                scored += trace.entropies is not None
+    def read_parts() -> Iterator[Trace]:
+        nonlocal n_scored
+        for part_path in part_paths:
+            for trace in TraceReader(part_path, "sgram", "raise"):
+                n_scored += trace.entropies is not None
                 yield trace
 
-    write_traces(all_traces(), output)
-    tokenizer = Path(f"{name}.tokenizer.json")
-    write_bytes(tokenizer, loaded.tokenizer.backend_tokenizer.to_str().encode())
-    shutil.rmtree(folder)
-    return ScoredFile(output, tokenizer, total, scored, reused)
+    write_traces(read_parts(), output)
+    tokenizer_path = Path(f"{output}.tokenizer.json")
+    write_bytes(tokenizer_path, loaded.tokenizer.backend_tokenizer.to_str().encode())
+    shutil.rmtree(parts_folder)
+    return ScoredFile(output, tokenizer_path, n_traces, n_scored, n_reused)
 
 
 def check_format(output: Path) -> None:
-    """`UsageError` for a name that says no format in which rollouts are written."""
-    plain = str(output).lower().removesuffix(".gz").removesuffix(".zst")
-    if not plain.endswith((".jsonl", ".ndjson", ".parquet")):
+    """Raise `UsageError` unless the name of `output` ends in a format for rollouts.
+
+    >>> check_format(Path("scored.jsonl.gz"))
+    >>> check_format(Path("scored.csv"))
+    Traceback (most recent call last):
+    sgram.errors.UsageError: -o scored.csv: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet
+    """
+    name = str(output).lower().removesuffix(".gz").removesuffix(".zst")
+    if not name.endswith((".jsonl", ".ndjson", ".parquet")):
         raise UsageError(
             f"-o {excerpt(output)}: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
         )
 
 
-def _cut(traces: TraceReader) -> Iterator[list[Trace]]:
-    rest = iter(traces)
-    while part := list(islice(rest, PART)):
+def _split_into_parts(reader: TraceReader) -> Iterator[list[Trace]]:
+    traces = iter(reader)
+    while part := list(islice(traces, TRACES_PER_PART)):
         yield part
 
 
 def _model_digest(loaded: "LoadedModel") -> str:
-    """What stands for the weights: a digest of a few of each tensor, and of their names and shapes."""
-    held = hashlib.sha256()
+    """Return a digest of the weights: of a sample of each tensor, and of all names, shapes and types."""
+    weights = hashlib.sha256()
     for name, tensor in sorted(loaded.model.state_dict().items()):
         flat = tensor.detach().reshape(-1)
-        some = flat[:: max(1, len(flat) // 64)].float().cpu().numpy().tobytes()
-        held.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode() + some)
-    return held.hexdigest()
+        sample = flat[:: max(1, len(flat) // 64)].float().cpu().numpy().tobytes()
+        weights.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode() + sample)
+    return weights.hexdigest()
 
 
-def estimate(reader: Iterable[Trace], loaded: "LoadedModel", scoring: "Scoring") -> Estimate:
-    """What scoring would take, by the speed of one short sequence; nothing is written."""
-    from sgram.scoring.log_probs import LOGIT_BYTES, encode, longest, score_traces
+def estimate_cost(traces: Iterable[Trace], loaded: "LoadedModel", config: "ScoringConfig") -> ScoringCost:
+    """Return what scoring would cost, from the speed of one short sequence. Nothing is written."""
+    from sgram.scoring.log_probs import LOGIT_BYTES, encode_trace, max_sequence_length, score_traces
 
-    n, tokens, too_long, widest, sample = 0, 0, 0, 0, None
-    limit = longest(loaded, scoring)
-    for trace in reader:
-        length = encode(trace, loaded.tokenizer, scoring).length
-        n += 1
+    n_traces, n_tokens, n_too_long, max_length = 0, 0, 0, 0
+    longest: Trace | None = None
+    limit = max_sequence_length(loaded, config)
+    for trace in traces:
+        length = encode_trace(trace, loaded.tokenizer, config).length
+        n_traces += 1
         if length > limit:
-            too_long += 1
+            n_too_long += 1
             continue
-        tokens += length
-        widest = max(widest, length)
-        if sample is None or len(trace.text) > len(sample.text):
-            sample = trace
+        n_tokens += length
+        max_length = max(max_length, length)
+        if longest is None or len(trace.text) > len(longest.text):
+            longest = trace
     seconds = None
-    if sample is not None:
-        part = Trace(id="sample", prompt=None, text=sample.text[: 4 * _TRIED])
-        length = encode(part, loaded.tokenizer, scoring).length
-        score_traces([part], loaded, scoring)  # the first time, memory is asked for
-        began = time.perf_counter()
-        score_traces([part], loaded, scoring)
-        seconds = (time.perf_counter() - began) / max(1, length) * tokens
-    return Estimate(n, tokens, too_long, seconds, _weights(loaded.model) + LOGIT_BYTES + _cache(loaded.model, widest))
+    if longest is not None:
+        sample = Trace(id="sample", prompt=None, text=longest.text[: 4 * _TIMED_TOKENS])
+        length = encode_trace(sample, loaded.tokenizer, config).length
+        score_traces([sample], loaded, config)  # the first pass also allocates memory
+        start = time.perf_counter()
+        score_traces([sample], loaded, config)
+        seconds = (time.perf_counter() - start) / max(1, length) * n_tokens
+    memory = _weight_bytes(loaded.model) + LOGIT_BYTES + _cache_bytes(loaded.model, max_length)
+    return ScoringCost(n_traces, n_tokens, n_too_long, seconds, memory)
 
 
-def _weights(model: Any) -> int:
-    return sum(each.numel() * each.element_size() for each in model.parameters())
+def _weight_bytes(model: "PreTrainedModel") -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
 
 
-def _cache(model: Any, length: int) -> int:
-    shape = model.config.get_text_config()
-    head = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
-    heads = getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads
-    size = next(model.parameters()).element_size()
-    return 2 * shape.num_hidden_layers * length * heads * head * size
+def _cache_bytes(model: "PreTrainedModel", length: int) -> int:
+    """Return the bytes of the keys and values of a sequence of `length` tokens."""
+    config = model.config.get_text_config()
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    number_size = next(model.parameters()).element_size()
+    return int(2 * config.num_hidden_layers * length * n_heads * head_size * number_size)

@@ -23,10 +23,10 @@ WAITS = Cluster(0, (Gram(("wait",)), Gram(("hold", "on"))), 7, "wait", "backtrac
 CHECKS = Cluster(
     0, (Gram(("let", "me", "check")), Gram(("let", "me")), Gram(("check", "if"))), 9, "let me", "verification"
 )
-LEXICON = Lexicon.build("made", [WAITS, CHECKS], {})  # by df: the checks are cluster 0, the waits cluster 1
+LEXICON = Lexicon.build("test", [WAITS, CHECKS], {})  # by df: the checks are cluster 0, the waits cluster 1
 TEXT = "Wait, let me check if it holds.\nHold on"
 # longest first: "let me check" goes before "let me" and "check if"
-SHOWN = [
+EXPECTED = [
     ("Wait", "backtracking", "wait", "1"),
     ("let me check", "verification", "let me check", "0"),
     ("Hold on", "backtracking", "hold on", "1"),
@@ -35,8 +35,8 @@ SHOWN = [
 
 @pytest.fixture
 def path(tmp_path):
-    LEXICON.save(tmp_path / "made.json")
-    return tmp_path / "made.json"
+    LEXICON.save(tmp_path / "test.json")
+    return tmp_path / "test.json"
 
 
 def pipeline(path, **config):
@@ -45,12 +45,12 @@ def pipeline(path, **config):
     return nlp
 
 
-def told(doc: Doc, key: str = "sgram") -> list[tuple[str, str, str, str]]:
+def span_fields(doc: Doc, key: str = "sgram") -> list[tuple[str, str, str, str]]:
     return [(span.text, span.label_, span.id_, span.kb_id_) for span in doc.spans[key]]
 
 
 def run(program: str, *arguments: str) -> str:
-    """What a fresh interpreter prints."""
+    """Return what a fresh interpreter prints."""
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -58,13 +58,13 @@ def run(program: str, *arguments: str) -> str:
 # -- what is written into a Doc -------------------------------------------------------------------------
 
 
-def test_a_span_says_move_gram_and_cluster(path):
-    assert told(pipeline(path)(TEXT)) == SHOWN
+def test_a_span_has_move_gram_and_cluster(path):
+    assert span_fields(pipeline(path)(TEXT)) == EXPECTED
 
 
-def test_the_group_says_which_lexicon_made_it(path):
+def test_the_group_names_its_lexicon(path):
     group = pipeline(path)(TEXT).spans["sgram"]
-    assert group.attrs == {"lexicon": "made", "digest": LEXICON.digest}
+    assert group.attrs == {"lexicon": "test", "digest": LEXICON.digest}
     assert group.name == "sgram"
 
 
@@ -78,16 +78,21 @@ def test_the_default_lexicon_is_the_published_one():
     nlp = spacy.blank("en")
     nlp.add_pipe("sgram")
     doc = nlp("Alternatively, let's try a different angle.")
-    # cluster and move as in the preset, which holds both grams
+    # cluster and move as in the preset, which has both grams
     cluster, _ = Lexicon.load("wang2025").find("let's try a different angle")
-    assert told(doc)[1] == ("let's try a different angle", "branching", "let's try a different angle", str(cluster.id))
+    assert span_fields(doc)[1] == (
+        "let's try a different angle",
+        "branching",
+        "let's try a different angle",
+        str(cluster.id),
+    )
     assert doc.spans["sgram"].attrs["lexicon"] == "wang2025"
 
 
 def test_a_text_without_grams_and_an_empty_text_have_an_empty_group(path):
     nlp = pipeline(path)
     for text in ("", " ", "4 = 2 + 2"):
-        assert told(nlp(text)) == []
+        assert span_fields(nlp(text)) == []
         assert nlp(text).spans["sgram"].attrs["digest"] == LEXICON.digest
 
 
@@ -96,15 +101,15 @@ def test_a_group_of_the_same_key_is_replaced_and_others_stay(path):
     doc = nlp.make_doc(TEXT)
     doc.spans["other"] = [doc[0:2]]
     doc.spans["sgram"] = [doc[0:2]]
-    assert told(nlp.get_pipe("sgram")(doc)) == SHOWN
+    assert span_fields(nlp.get_pipe("sgram")(doc)) == EXPECTED
     assert [span.text for span in doc.spans["other"]] == ["Wait,"]
 
 
 def test_two_components_write_two_groups(path):
-    nlp = pipeline(path, spans_key="made")
+    nlp = pipeline(path, spans_key="test")
     nlp.add_pipe("sgram", name="published", config={"spans_key": "published"})
     doc = nlp(TEXT)
-    assert told(doc, "made") == SHOWN
+    assert span_fields(doc, "test") == EXPECTED
     assert doc.spans["published"].attrs["lexicon"] == "wang2025"
 
 
@@ -126,25 +131,25 @@ def words(*texts: str) -> Doc:
 
 def test_a_span_covers_every_token_that_shares_a_character_with_the_gram(path):
     component = pipeline(path).get_pipe("sgram")
-    assert told(component(words("so", "(wait)", "or"))) == [("(wait)", "backtracking", "wait", "1")]
-    assert [one[0] for one in told(component(words("then:let", "me:then")))] == ["then:let me:then"]
+    assert span_fields(component(words("so", "(wait)", "or"))) == [("(wait)", "backtracking", "wait", "1")]
+    assert [fields[0] for fields in span_fields(component(words("then:let", "me:then")))] == ["then:let me:then"]
 
 
 def test_no_two_spans_share_a_token_unless_overlaps_are_asked_for(path):
     # the characters of "wait" and "let me" do not overlap, but one token holds parts of both
     doc = words("wait:let", "me", "go")
-    assert told(pipeline(path).get_pipe("sgram")(doc)) == [("wait:let me", "verification", "let me", "0")]
-    both = told(pipeline(path, overlaps=True).get_pipe("sgram")(doc))
+    assert span_fields(pipeline(path).get_pipe("sgram")(doc)) == [("wait:let me", "verification", "let me", "0")]
+    both = span_fields(pipeline(path, overlaps=True).get_pipe("sgram")(doc))
     assert [(text, gram) for text, _, gram, _ in both] == [("wait:let", "wait"), ("wait:let me", "let me")]
 
 
 def test_two_grams_in_one_token_give_the_first(path):
     doc = words("wait:hold:on:wait")
-    assert [one[2] for one in told(pipeline(path).get_pipe("sgram")(doc))] == ["hold on"]  # most words
-    assert [one[2] for one in told(pipeline(path).get_pipe("sgram")(words("wait:wait")))] == ["wait"]
+    assert [fields[2] for fields in span_fields(pipeline(path).get_pipe("sgram")(doc))] == ["hold on"]  # most words
+    assert [fields[2] for fields in span_fields(pipeline(path).get_pipe("sgram")(words("wait:wait")))] == ["wait"]
 
 
-def test_words_that_spacy_cuts_are_found_whole():
+def test_words_that_spacy_splits_are_found_whole():
     nlp = spacy.blank("en")
     component = nlp.add_pipe("sgram")
     component.lexicon = Lexicon.from_grams(["let's see", "double-check", "can't"])
@@ -178,7 +183,7 @@ PIECES = [
 
 
 @functools.cache
-def made_once(overlaps: bool):
+def cached_pipeline(overlaps: bool):
     nlp = spacy.blank("en")
     nlp.add_pipe("sgram", config={"overlaps": overlaps}).lexicon = LEXICON
     return nlp
@@ -187,7 +192,7 @@ def made_once(overlaps: bool):
 @given(text=st.lists(st.sampled_from(PIECES), max_size=25).map("".join), overlaps=st.booleans())
 @settings(max_examples=200)
 def test_spans_are_those_of_the_text_widened_to_tokens(text, overlaps):
-    doc = made_once(overlaps)(text)
+    doc = cached_pipeline(overlaps)(text)
     widened = []
     for span in find_spans(text, LEXICON):
         touched = [token.i for token in doc if token.idx < span.end and token.idx + len(token) > span.start]
@@ -199,7 +204,9 @@ def test_spans_are_those_of_the_text_widened_to_tokens(text, overlaps):
         assert set(written) <= set(widened)
         assert not doc.spans["sgram"].has_overlap
         if all(doc.char_span(span.start, span.end) for span in find_spans(text, LEXICON)):
-            assert [one[2] for one in written] == [span.gram for span in remove_overlaps(find_spans(text, LEXICON))]
+            assert [fields[2] for fields in written] == [
+                span.gram for span in remove_overlaps(find_spans(text, LEXICON))
+            ]
 
 
 # -- saving and loading ---------------------------------------------------------------------------------
@@ -211,14 +218,14 @@ def test_a_saved_pipeline_needs_no_lexicon_file(path, tmp_path):
     nlp = spacy.load(tmp_path / "saved")
     doc = nlp("let me check if")
     assert [span.text for span in doc.spans["sgram"]] == ["let me check", "let me", "check if"]
-    assert doc.spans["sgram"].attrs == {"lexicon": "made", "digest": LEXICON.digest}
+    assert doc.spans["sgram"].attrs == {"lexicon": "test", "digest": LEXICON.digest}
     assert nlp.get_pipe("sgram").lexicon == LEXICON
 
 
 def test_a_saved_pipeline_keeps_its_lexicon_when_the_file_changes(path, tmp_path):
     pipeline(path).to_disk(tmp_path / "saved")
     Lexicon.from_grams(["something else"]).save(path)
-    assert told(spacy.load(tmp_path / "saved")(TEXT)) == SHOWN
+    assert span_fields(spacy.load(tmp_path / "saved")(TEXT)) == EXPECTED
 
 
 def test_the_saved_lexicon_is_an_ordinary_lexicon_file(path, tmp_path):
@@ -226,32 +233,32 @@ def test_the_saved_lexicon_is_an_ordinary_lexicon_file(path, tmp_path):
     assert (tmp_path / "saved" / "sgram" / "lexicon.json").read_bytes() == path.read_bytes()
 
 
-def test_bytes_carry_the_lexicon(path):
-    data = pipeline(path).to_bytes()
-    other = spacy.blank("en")
-    other.add_pipe("sgram")
-    assert told(other.from_bytes(data)(TEXT)) == SHOWN
+def test_bytes_contain_the_lexicon(path):
+    saved = pipeline(path).to_bytes()
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sgram")
+    assert span_fields(nlp.from_bytes(saved)(TEXT)) == EXPECTED
 
 
-def test_a_lexicon_that_was_set_by_hand_is_saved_too(tmp_path):
+def test_a_lexicon_that_was_set_is_saved_too(tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("sgram").lexicon = LEXICON
-    assert told(nlp(TEXT)) == SHOWN
+    assert span_fields(nlp(TEXT)) == EXPECTED
     nlp.to_disk(tmp_path / "saved")
-    assert told(spacy.load(tmp_path / "saved")(TEXT)) == SHOWN
+    assert span_fields(spacy.load(tmp_path / "saved")(TEXT)) == EXPECTED
 
 
 def test_setting_a_lexicon_replaces_the_one_in_use(path):
     nlp = pipeline(path)
-    assert told(nlp(TEXT)) == SHOWN
+    assert span_fields(nlp(TEXT)) == EXPECTED
     nlp.get_pipe("sgram").lexicon = Lexicon.from_grams(["holds"])
-    assert [text for text, *_ in told(nlp(TEXT))] == ["holds"]
+    assert [text for text, *_ in span_fields(nlp(TEXT))] == ["holds"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]", b'{"format": "sgram-lexicon"}', b"[" * 100_000])
-def test_bytes_that_hold_no_lexicon_are_refused(path, data):
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"format": "sgram-lexicon"}', b"[" * 100_000])
+def test_bytes_without_a_lexicon_are_refused(path, content):
     with pytest.raises(InputError, match=r"the saved component 'sgram'"):
-        pipeline(path).get_pipe("sgram").from_bytes(data)
+        pipeline(path).get_pipe("sgram").from_bytes(content)
 
 
 def test_a_saved_pipeline_without_its_lexicon_is_refused(path, tmp_path):
@@ -263,14 +270,14 @@ def test_a_saved_pipeline_without_its_lexicon_is_refused(path, tmp_path):
 
 def test_annotated_docs_keep_everything_in_a_docbin_and_in_bytes(path):
     doc = pipeline(path)(TEXT)
-    binned = DocBin(docs=[doc]).to_bytes()
-    (restored,) = DocBin().from_bytes(binned).get_docs(spacy.blank("en").vocab)
-    for other in (restored, Doc(spacy.blank("en").vocab).from_bytes(doc.to_bytes()), doc.copy()):
-        assert told(other) == SHOWN
-        assert other.spans["sgram"].attrs == doc.spans["sgram"].attrs
+    bin_bytes = DocBin(docs=[doc]).to_bytes()
+    (restored,) = DocBin().from_bytes(bin_bytes).get_docs(spacy.blank("en").vocab)
+    for copy in (restored, Doc(spacy.blank("en").vocab).from_bytes(doc.to_bytes()), doc.copy()):
+        assert span_fields(copy) == EXPECTED
+        assert copy.spans["sgram"].attrs == doc.spans["sgram"].attrs
 
 
-def test_the_config_is_kept_as_it_was_given(path):
+def test_the_config_is_unchanged(path):
     config = pipeline(path, spans_key="plans").config["components"]["sgram"]
     assert config == {"factory": "sgram", "lexicon": str(path), "spans_key": "plans", "overlaps": False}
 
@@ -282,13 +289,13 @@ def test_the_config_is_kept_as_it_was_given(path):
     ("name", "error", "message"),
     [("wang2024", UsageError, "did you mean wang2025"), ("no/such.json", InputError, r"cannot read no/such\.json")],
 )
-def test_a_lexicon_that_cannot_be_had_is_named_when_it_is_needed(name, error, message):
-    nlp = pipeline(name)  # spacy.load gets this far before it hands over the saved lexicon
-    with pytest.raises(error, match=message) as of_lexicon:
+def test_a_lexicon_that_cannot_be_loaded_is_an_error_when_it_is_needed(name, error, message):
+    nlp = pipeline(name)  # spacy.load also creates the component before it sets the saved lexicon
+    with pytest.raises(error, match=message) as lexicon_error:
         Lexicon.load(name)
-    with pytest.raises(error, match=message) as of_text:
+    with pytest.raises(error, match=message) as text_error:
         nlp("wait")
-    assert str(of_text.value) == str(of_lexicon.value)
+    assert str(text_error.value) == str(lexicon_error.value)
     with pytest.raises(error, match=message):
         _ = nlp.get_pipe("sgram").lexicon
     with pytest.raises(error, match=message):
@@ -349,36 +356,36 @@ def test_the_analysis_of_pipes_names_what_is_assigned(path):
 
 
 @pytest.mark.parametrize("used_before", [False, True])
-def test_several_processes_give_what_one_gives(path, used_before):
+def test_several_processes_equal_one(path, used_before):
     nlp = pipeline(path)
     texts = [TEXT, "", "no gram here", "hold—on; wait"] * 4
     if used_before:
         nlp(TEXT)
-    several = [told(doc) for doc in nlp.pipe(texts, n_process=2, batch_size=3)]
-    assert several == [told(doc) for doc in nlp.pipe(texts)]
-    assert several[0] == SHOWN
-    assert several[3] == [("hold—on", "backtracking", "hold on", "1"), ("wait", "backtracking", "wait", "1")]
+    parallel = [span_fields(doc) for doc in nlp.pipe(texts, n_process=2, batch_size=3)]
+    assert parallel == [span_fields(doc) for doc in nlp.pipe(texts)]
+    assert parallel[0] == EXPECTED
+    assert parallel[3] == [("hold—on", "backtracking", "hold on", "1"), ("wait", "backtracking", "wait", "1")]
 
 
 def test_a_component_can_be_pickled_before_and_after_its_first_text(path):
     nlp = pipeline(path)
     component = nlp.get_pipe("sgram")
     for _ in range(2):
-        other = pickle.loads(pickle.dumps(component))  # noqa: S301  our own bytes
-        assert isinstance(other, PlanningSpans)
-        assert told(other(nlp.make_doc(TEXT))) == SHOWN
+        copy = pickle.loads(pickle.dumps(component))  # noqa: S301  our own bytes
+        assert isinstance(copy, PlanningSpans)
+        assert span_fields(copy(nlp.make_doc(TEXT))) == EXPECTED
         nlp(TEXT)
 
 
 # -- docs/tagging.md --------------------------------------------------------------------------------------
 
 
-def test_the_examples_in_the_documentation_give_what_they_say(tmp_path, monkeypatch):
+def test_the_examples_in_the_documentation_run(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "tagging.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^ *```pycon\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 10
     monkeypatch.chdir(tmp_path)  # one of them writes a file
-    said = []
+    output = []
     example = doctest.DocTestParser().get_doctest("".join(blocks), {}, "tagging.md", None, None)
-    doctest.DocTestRunner(verbose=False).run(example, out=said.append)
-    assert "".join(said) == ""
+    doctest.DocTestRunner(verbose=False).run(example, out=output.append)
+    assert "".join(output) == ""

@@ -290,7 +290,7 @@ def test_an_invalid_lexicon_is_refused(lexicon):
 
 
 def test_an_empty_lexicon_is_refused_where_it_is_made():
-    with pytest.raises(UsageError, match="a lexicon holds at least one gram"):
+    with pytest.raises(UsageError, match="a lexicon must have at least one gram"):
         PlanningTagger(Lexicon.from_grams([]), TOKENS)
 
 

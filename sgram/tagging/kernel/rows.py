@@ -61,6 +61,8 @@ from sgram.tagging.kernel.tables import (
 )
 from sgram.text import DIGIT, ESCAPE, PASS
 
+_ONE, _FOUR, _SEVEN = np.uint64(1), np.uint64(4), np.uint64(7)
+
 
 @kernel()
 def _take_plain_tokens(
@@ -88,7 +90,6 @@ def _take_plain_tokens(
     edge_bases, edges = np.uint64(starts[EDGE_BASES]), np.uint64(starts[EDGES])
     failure_links, first_states = np.uint64(starts[FAILURE_LINKS]), np.uint64(starts[FIRST_STATES])
     longest_grams, word_starts = np.uint64(starts[LONGEST_GRAMS]), np.uint64(WORD_STARTS)
-    one, four, seven = np.uint64(1), np.uint64(4), np.uint64(7)
     has_attention_mask, upcoming = attention_mask.shape[0] > 0, np.uint64(candidate_index)
     word_open: Integer = registers[WORD_OPEN] != 0
     word_valid: Integer = registers[WORD_VALID] != 0
@@ -99,11 +100,11 @@ def _take_plain_tokens(
     token, after = np.uint64(begin), np.uint64(end)
     while token < after:
         while np.uint64(candidates[upcoming]) < token:
-            upcoming += one
+            upcoming += _ONE
         if state == 0 and np.uint64(candidates[upcoming]) > token and (not word_open or node == DEAD):
             # of the skipped tokens, only the end of the last one matters
             token = np.uint64(candidates[upcoming])
-            flags = numbers[heads + four * np.uint64(ids[token - one])]
+            flags = numbers[heads + _FOUR * np.uint64(ids[token - _ONE])]
             word_open, word_valid, node = flags & KIND_MASK != GAP, False, np.int32(DEAD)
             previous_class = np.int64(flags >> LAST_CLASS_SHIFT & CLASS_MASK)
             if token == after:
@@ -111,16 +112,16 @@ def _take_plain_tokens(
         token_id = np.uint64(ids[token])
         if token_id >= n_ids or (has_attention_mask and not attention_mask[token]):
             break
-        flags = numbers[heads + four * token_id]
+        flags = numbers[heads + _FOUR * token_id]
         kind = flags & KIND_MASK
         if kind == CONNECTOR and word_open:  # continues the word if a run follows, else it is a gap
-            next_id = np.uint64(ids[token + one]) if token + one < after else n_ids
-            if next_id >= n_ids or (has_attention_mask and not attention_mask[token + one]):
+            next_id = np.uint64(ids[token + _ONE]) if token + _ONE < after else n_ids
+            if next_id >= n_ids or (has_attention_mask and not attention_mask[token + _ONE]):
                 break
-            next_kind = numbers[heads + four * next_id] & KIND_MASK
+            next_kind = numbers[heads + _FOUR * next_id] & KIND_MASK
             if next_kind == RUN:
                 node = step_trie(numbers, starts, node, numbers[starts[OPERANDS] + np.int64(token_id)])
-                token += one
+                token += _ONE
                 continue
             if next_kind > GAP:
                 break
@@ -128,7 +129,7 @@ def _take_plain_tokens(
         elif kind == CONNECTOR or (kind == CONNECTOR_RUN and not word_open):  # joins nothing: a gap, then the run
             previous_class = np.int64(PASS)
             if kind == CONNECTOR:
-                token += one
+                token += _ONE
                 continue
         elif kind > CONNECTOR_RUN:
             break
@@ -143,11 +144,11 @@ def _take_plain_tokens(
                 else:
                     state = next_state(numbers, edge_bases, edges, failure_links, first_states, state, word)
                 if state != 0:
-                    registers[word_starts + (n_words & seven)] = first_token
-                    n_words += one
+                    registers[word_starts + (n_words & _SEVEN)] = first_token
+                    n_words += _ONE
                     length = numbers[longest_grams + np.uint64(state)]
                     if length:
-                        gram_token = registers[word_starts + (n_words - np.uint64(length) & seven)]
+                        gram_token = registers[word_starts + (n_words - np.uint64(length) & _SEVEN)]
                         mark_gram(
                             ids, gram_token, last_token, length, state, numbers, letters, starts, mask, moves, lengths
                         )
@@ -156,7 +157,7 @@ def _take_plain_tokens(
             previous_class = np.int64(flags >> LAST_CLASS_SHIFT & CLASS_MASK)
         if kind != GAP:
             if not word_open:
-                word_open, first_token, node = True, np.int64(token), numbers[heads + four * token_id + one]
+                word_open, first_token, node = True, np.int64(token), numbers[heads + _FOUR * token_id + _ONE]
                 word_valid = previous_class != DIGIT and previous_class != ESCAPE
                 if state == 0 and np.uint64(candidates[upcoming]) != token:
                     node = np.int32(DEAD)  # no gram begins here and none is in progress
@@ -165,7 +166,7 @@ def _take_plain_tokens(
                 size = numbers[starts[SIZES] + np.int64(token_id)]
                 node = walk_trie(letters, np.int64(run_start), np.int64(size), numbers, starts, node)
             last_token = np.int64(token)
-        token += one
+        token += _ONE
     registers[WORD_OPEN], registers[WORD_VALID], registers[NODE] = word_open, word_valid, node
     registers[FIRST_TOKEN], registers[LAST_TOKEN] = first_token, last_token
     registers[PREVIOUS_CLASS] = previous_class

@@ -10,6 +10,7 @@ from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array, Integer, 
 
 _BLOCK = 64
 """Bytes whose characters are counted together."""
+_ONE, _TWO = np.uint64(1), np.uint64(2)
 
 
 def flatten_trie(automaton: Automaton) -> UInt32Array:
@@ -77,12 +78,12 @@ def find_occurrences(
     occurrences = np.empty((end // 6 + 16, 4), np.int32)
     n_occurrences = 0
     scratch, word_starts = np.empty(end + 1, np.uint8), np.zeros(8, np.int64)
-    at, n_words, state, one, two = 0, 0, np.uint64(0), np.uint64(1), np.uint64(2)
+    at, n_words, state = 0, 0, np.uint64(0)
     while True:
         start, at, length, low, high, broke = next_word(buffer, at, end, scratch)
         if start < 0:
             return _sort_by_start(occurrences[:n_occurrences], n_words)
-        node = width + one  # the root is row 1
+        node = width + _ONE  # the root is row 1
         for step in range(length):  # inlined: as a function of its own it takes half as long again
             if step < 8:
                 byte = low >> np.uint64(8 * step) & np.uint64(255)
@@ -98,13 +99,13 @@ def find_occurrences(
             state = np.uint64(0)
         if word == 0:
             continue
-        word -= one
-        while state != 0 and np.uint64(edges[two * (np.uint64(states[state, 0]) + word)]) != state:
+        word -= _ONE
+        while state != 0 and np.uint64(edges[_TWO * (np.uint64(states[state, 0]) + word)]) != state:
             state = np.uint64(states[state, 1])
         if state == 0:
             state = np.uint64(first_states[word])
         else:
-            state = np.uint64(edges[two * (np.uint64(states[state, 0]) + word) + one])
+            state = np.uint64(edges[_TWO * (np.uint64(states[state, 0]) + word) + _ONE])
         if state == 0:
             continue
         word_starts[n_words & 7] = start
