@@ -74,7 +74,7 @@ def test_it_holds_no_text_longer_than_a_gram(document):
         assert len(text) <= 100
 
 
-def test_its_counts_can_be_meant(packaged):
+def test_its_counts_are_valid(packaged):
     for gram, (k, n) in packaged.counts.items():
         assert 0 <= k <= n * (1 + 1e-5), gram
         assert n >= 1, gram
@@ -100,7 +100,10 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
     source_names = " ".join(source["sources"])
     assert "jinulee-v/reasoningflow" in source_names
     assert "interp-reasoning/thought-anchors.com" in source_names
-    facts = [(label_set["name"], label_set["documents"], label_set["weight"], label_set["evaluated"]) for label_set in source["labels"]]
+    facts = [
+        (label_set["name"], label_set["documents"], label_set["weight"], label_set["evaluated"])
+        for label_set in source["labels"]
+    ]
     assert facts == [
         ("ReasoningFlow, people", 51, 1.0, True),
         ("Thought Anchors", 40, 1.0, True),
@@ -115,8 +118,7 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
 
 @pytest.mark.parametrize("rates", ["default", "default_nested"])
 @pytest.mark.parametrize(
-    ("name", "min_precision", "min_recall"),
-    [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)],
+    ("name", "min_precision", "min_recall"), [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)]
 )
 def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, min_precision, min_recall, rates):
     rates_of = packaged.source["out_of_fold"][name]

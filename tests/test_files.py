@@ -24,13 +24,13 @@ def leftovers(folder: Path) -> list[Path]:
 
 @given(st.one_of(st.text(max_size=400), st.binary(max_size=2000)))
 def test_an_excerpt_is_short_printable_and_encodable(value):
-    shown = excerpt(value)
-    assert len(shown) <= 200
-    assert shown.isprintable()
-    shown.encode()
+    printable = excerpt(value)
+    assert len(printable) <= 200
+    assert printable.isprintable()
+    printable.encode()
 
 
-def test_an_excerpt_shows_what_cannot_be_printed_as_escapes():
+def test_an_excerpt_escapes_unprintable_characters():
     assert excerpt("a\x1b[0m\u202eb\n") == "a\\x1b[0m\\u202eb\\n"
     assert excerpt(b"caf\xe9") == "caf\\xe9"
     assert excerpt("\ud800") == "\\ud800"
@@ -99,7 +99,7 @@ def test_sizes_are_read_with_their_unit(text, size):
 @pytest.mark.parametrize(
     "text", ["", "x", "-1", "1.5", "1.5B", "2TiB", "2 G iB", "1e9", "٣MB", "1,000", "GiB", "9" * 40]
 )
-def test_what_is_no_size_is_told_in_a_sentence(text):
+def test_an_invalid_size_raises_an_error_with_the_syntax(text):
     with pytest.raises(UsageError, match=r"^invalid size .*: write bytes or a unit"):
         parse_size(text)
 
@@ -109,7 +109,7 @@ def test_shipped_data_is_found_in_the_checkout():
     assert data_path("schemas") == ROOT / "data" / "schemas"
 
 
-def test_missing_shipped_data_is_told_by_name():
+def test_missing_shipped_data_raise_an_error_with_their_name():
     with pytest.raises(SgramError, match=r"shipped file data/no/such\.json is missing"):
         data_path("no", "such.json")
 
@@ -121,10 +121,10 @@ def test_shipped_data_is_found_in_an_installed_package(tmp_path):
         (package / name).write_bytes((ROOT / "sgram" / name).read_bytes())
     (package / "data" / "lexicons" / "x.json").write_text("{}")
     code = "from sgram.files import data_path; print(data_path('lexicons', 'x.json'))"
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True, check=True
     )
-    assert Path(ran.stdout.strip()) == (package / "data" / "lexicons" / "x.json").resolve()
+    assert Path(process.stdout.strip()) == (package / "data" / "lexicons" / "x.json").resolve()
 
 
 # -- atomic writing ------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_a_directory_is_refused_as_output(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["file/out.bin", "a\0b", "x" * 300 + "/out.bin"])
-def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path, name):
+def test_a_path_that_cannot_be_written_raises_an_error_with_advice(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SgramError, match=r"cannot write .*; choose another path"):
         write_bytes(f"{tmp_path}/{name}", b"")
@@ -217,12 +217,12 @@ except SgramError as error:
 """
 
 
-def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path):
+def test_a_full_disk_raises_an_error_and_the_old_file_stays(tmp_path):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
     command = [sys.executable, "-c", FULL_DISK, str(path)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == f"cannot write {path}: File too large; choose another path"
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == f"cannot write {path}: File too large; choose another path"
     assert path.read_bytes() == b"old"
     assert not leftovers(tmp_path)
 
@@ -240,13 +240,13 @@ with write_atomic(sys.argv[1]) as file:
 def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
-    ran = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
-    assert ran.returncode == -signal.SIGKILL
+    process = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+    assert process.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"
     assert len(leftovers(tmp_path)) == 1  # the accepted trade-off
 
 
 def test_importing_files_stays_light():
     code = "import sys, sgram.files; print([m for m in ('pyarrow', 'numpy', 'pandas', 'torch') if m in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

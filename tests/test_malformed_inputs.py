@@ -25,20 +25,20 @@ NATIVE = '{"id":"b","text":"t",%s}'
 
 
 def run(arguments: list[str], capfd: pytest.CaptureFixture) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["read", *arguments])
     out, err = capfd.readouterr()
     assert "Traceback" not in err + out
     assert "internal error" not in err + out
-    return left.value.code, out, err
+    return exit_info.value.code, out, err
 
 
-def read_aside(folder: Path) -> list[dict]:
-    aside = folder / "aside" / "q.jsonl"
-    return [json.loads(line) for line in aside.read_bytes().splitlines()] if aside.exists() else []
+def rejected_rows(folder: Path) -> list[dict]:
+    path = folder / "aside" / "q.jsonl"
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
-def run_counted(path: Path, folder: Path, capfd: pytest.CaptureFixture) -> tuple[int, dict | None, str]:
+def run_with_summary(path: Path, folder: Path, capfd: pytest.CaptureFixture) -> tuple[int, dict | None, str]:
     """Exit code, the JSON summary (with the invariant asserted) and stderr."""
     arguments = [str(path), "--json", "--quarantine", str(folder / "aside" / "q.jsonl"), "--max-bad", "1"]
     code, out, err = run(arguments, capfd)
@@ -47,11 +47,11 @@ def run_counted(path: Path, folder: Path, capfd: pytest.CaptureFixture) -> tuple
         assert err.startswith("sgram: ")
         assert err.count("\n") == 1
         return code, None, err
-    told = json.loads(out)
-    assert told["rows_in"] == told["rows_kept"] + told["rows_skipped"] + told["rows_quarantined"]
-    assert told["rows_kept"] == told["n_traces"]
-    assert told["rows_quarantined"] == len(read_aside(folder))
-    return code, told, err
+    summary = json.loads(out)
+    assert summary["rows_in"] == summary["rows_kept"] + summary["rows_skipped"] + summary["rows_quarantined"]
+    assert summary["rows_kept"] == summary["n_traces"]
+    assert summary["rows_quarantined"] == len(rejected_rows(folder))
+    return code, summary, err
 
 
 # -- one bad row between two good ones: the row is set aside, the others are kept -----------------------
@@ -144,14 +144,14 @@ def test_a_bad_row_is_set_aside_with_its_place_and_the_others_are_kept(name, tmp
     row = row if isinstance(row, bytes) else row.encode()
     path = tmp_path / "in.jsonl"
     path.write_bytes(FIRST + b"\n" + row + b"\n" + LAST + b"\n")
-    code, told, err = run_counted(path, tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
+    code, summary, err = run_with_summary(path, tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
     assert code == 0
-    assert (told["rows_in"], told["rows_kept"], told["rows_quarantined"]) == (3, 2, 1)
-    assert (aside["file"], aside["line"], aside["byte"]) == (str(path), 2, len(FIRST) + 1)
-    assert aside["reason"].startswith(reason)
-    assert len(aside["excerpt"]) <= 200
-    assert aside["excerpt"].isprintable()
+    assert (summary["rows_in"], summary["rows_kept"], summary["rows_quarantined"]) == (3, 2, 1)
+    assert (rejected_row["file"], rejected_row["line"], rejected_row["byte"]) == (str(path), 2, len(FIRST) + 1)
+    assert rejected_row["reason"].startswith(reason)
+    assert len(rejected_row["excerpt"]) <= 200
+    assert rejected_row["excerpt"].isprintable()
     assert f"{path}:2" in err.replace("\n", "")
 
 
@@ -177,10 +177,10 @@ def test_an_odd_but_good_file_loses_no_row(name, tmp_path, capfd):
     content, n_rows = GOOD_FILES[name]
     path = tmp_path / "in.jsonl"
     path.write_bytes(content)
-    code, told, _ = run_counted(path, tmp_path, capfd)
+    code, summary, _ = run_with_summary(path, tmp_path, capfd)
     assert code == 0
-    assert (told["rows_in"], told["rows_kept"]) == (n_rows, n_rows)
-    assert not read_aside(tmp_path)
+    assert (summary["rows_in"], summary["rows_kept"]) == (n_rows, n_rows)
+    assert not rejected_rows(tmp_path)
 
 
 # -- files that cannot be used: one sentence ------------------------------------------------------------
@@ -340,10 +340,10 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_an_unusable_input_ends_in_one_sentence(name, tmp_path, capfd):
-    make, wanted, sentence = UNUSABLE[name]
-    code, told, err = run_counted(make(tmp_path), tmp_path, capfd)
-    assert told is None
-    assert code == wanted, err
+    make, exit_code, sentence = UNUSABLE[name]
+    code, summary, err = run_with_summary(make(tmp_path), tmp_path, capfd)
+    assert summary is None
+    assert code == exit_code, err
     assert re.search(sentence, err), err
 
 
@@ -383,28 +383,28 @@ def test_rows_before_damage_are_kept_and_the_damage_is_one_row(name, tmp_path, c
     file, content, reason = DAMAGED[name]
     path = tmp_path / file
     path.write_bytes(content)
-    code, told, _ = run_counted(path, tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
+    code, summary, _ = run_with_summary(path, tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
     assert code == 0
-    assert told["rows_quarantined"] == 1
-    assert told["rows_kept"] > 1000
+    assert summary["rows_quarantined"] == 1
+    assert summary["rows_kept"] > 1000
     # the faulty row stands where the last good one ends: line k + 1, byte after the k-th line feed
-    assert aside["line"] == told["rows_kept"] + 1
-    assert aside["byte"] == _ends(MANY)[told["rows_kept"] - 1]
-    assert aside["reason"].startswith(reason)
+    assert rejected_row["line"] == summary["rows_kept"] + 1
+    assert rejected_row["byte"] == _ends(MANY)[summary["rows_kept"] - 1]
+    assert rejected_row["reason"].startswith(reason)
     if name != "truncated_gzip":
-        assert told["rows_kept"] == 2000
+        assert summary["rows_kept"] == 2000
 
 
 def test_a_truncated_zstd_keeps_the_frames_before_the_cut(tmp_path, capfd):
     path = tmp_path / "in.jsonl.zst"
     frame = zstandard.compress(MANY.replace(b'"id":"', b'"id":"again'))
     path.write_bytes(zstandard.compress(MANY) + frame[: len(frame) // 2])
-    code, told, _ = run_counted(path, tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
-    assert (code, told["rows_kept"]) == (0, 2000)
-    assert (aside["line"], aside["byte"]) == (2001, len(MANY))
-    assert aside["reason"].startswith("corrupt zstd data after byte")
+    code, summary, _ = run_with_summary(path, tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
+    assert (code, summary["rows_kept"]) == (0, 2000)
+    assert (rejected_row["line"], rejected_row["byte"]) == (2001, len(MANY))
+    assert rejected_row["reason"].startswith("corrupt zstd data after byte")
 
 
 def test_a_parquet_page_that_is_damaged_ends_the_file_after_the_rows_before_it(tmp_path, capfd):
@@ -417,13 +417,13 @@ def test_a_parquet_page_that_is_damaged_ends_the_file_after_the_rows_before_it(t
     content[third.data_page_offset + 2000 : third.data_page_offset + 2100] = bytes(100)
     path = tmp_path / "in.parquet"
     path.write_bytes(content)
-    code, told, _ = run_counted(path, tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
+    code, summary, _ = run_with_summary(path, tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
     assert code == 0
-    assert told["rows_kept"] >= 2900  # all of the groups before, as far as whole batches go
-    assert aside["line"] == told["rows_kept"] + 1
-    assert aside["byte"] is None
-    assert aside["reason"].startswith("corrupt Parquet data, the rest is not read")
+    assert summary["rows_kept"] >= 2900  # all of the groups before, as far as whole batches go
+    assert rejected_row["line"] == summary["rows_kept"] + 1
+    assert rejected_row["byte"] is None
+    assert rejected_row["reason"].startswith("corrupt Parquet data, the rest is not read")
 
 
 def test_bad_values_in_parquet_are_set_aside_by_row_number(tmp_path, capfd):
@@ -432,10 +432,10 @@ def test_bad_values_in_parquet_are_set_aside_by_row_number(tmp_path, capfd):
         pa.string(), 3, [None, pa.array([0, 2, 4, 6], pa.int32()).buffers()[1], pa.py_buffer(b"ab\xff\xfecd")]
     )
     pq.write_table(pa.table({"id": ["a", "b", "c"], "text": broken, "reward": [1.0, 2.0, float("inf")]}), path)
-    code, told, _ = run_counted(path, tmp_path, capfd)
-    assert (code, told["rows_kept"]) == (0, 1)
-    assert [(row["line"], row["byte"]) for row in read_aside(tmp_path)] == [(2, None), (3, None)]
-    assert all(row["reason"].startswith("a value cannot be read") for row in read_aside(tmp_path))
+    code, summary, _ = run_with_summary(path, tmp_path, capfd)
+    assert (code, summary["rows_kept"]) == (0, 1)
+    assert [(row["line"], row["byte"]) for row in rejected_rows(tmp_path)] == [(2, None), (3, None)]
+    assert all(row["reason"].startswith("a value cannot be read") for row in rejected_rows(tmp_path))
 
 
 # -- limits, loops, streams -----------------------------------------------------------------------------
@@ -444,14 +444,14 @@ def test_bad_values_in_parquet_are_set_aside_by_row_number(tmp_path, capfd):
 def test_more_bad_rows_than_allowed_end_with_exit_code_4_and_leave_the_quarantine(tmp_path, capfd):
     path = tmp_path / "in.jsonl"
     path.write_bytes(MANY + b"x\n" * 21)  # 21 of 2021 rows are more than 1 %, 20 of 2020 are not
-    aside = tmp_path / "q.jsonl"
-    code, out, err = run([str(path), "--quarantine", str(aside)], capfd)
+    quarantine_path = tmp_path / "q.jsonl"
+    code, out, err = run([str(path), "--quarantine", str(quarantine_path)], capfd)
     assert (code, out) == (4, "")
     assert err.startswith("sgram: 21 of 2021 rows (1.0 %) were set aside, more than 1 %: not valid JSON (21)")
-    assert aside.read_bytes().count(b"\n") == 21
+    assert quarantine_path.read_bytes().count(b"\n") == 21
     path.write_bytes(MANY + b"x\n" * 20)
-    assert run([str(path), "--quarantine", str(aside)], capfd)[0] == 0
-    assert aside.read_bytes().count(b"\n") == 20
+    assert run([str(path), "--quarantine", str(quarantine_path)], capfd)[0] == 0
+    assert quarantine_path.read_bytes().count(b"\n") == 20
 
 
 def test_a_thousand_bad_rows_stop_the_reading_at_once(tmp_path, capfd):
@@ -467,8 +467,8 @@ def test_a_folder_that_contains_itself_is_read_once(tmp_path, capfd):
     (runs / "deep").mkdir(parents=True)
     (runs / "deep" / "in.jsonl").write_bytes(FIRST + b"\n")
     (runs / "deep" / "up").symlink_to(runs)
-    code, told, _ = run_counted(runs, tmp_path, capfd)
-    assert (code, told["rows_in"], told["rows_kept"]) == (0, 1, 1)
+    code, summary, _ = run_with_summary(runs, tmp_path, capfd)
+    assert (code, summary["rows_in"], summary["rows_kept"]) == (0, 1, 1)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
@@ -477,30 +477,30 @@ def test_stdin_is_judged_like_a_file(pack, tmp_path, capfd, monkeypatch):
     content.write_bytes(pack(FIRST + b"\nx\n" + LAST + b"\n"))
     with content.open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
-        code, told, _ = run_counted(Path("-"), tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
-    assert (code, told["rows_kept"]) == (0, 2)
-    assert (aside["file"], aside["line"], aside["byte"]) == ("stdin", 2, len(FIRST) + 1)
+        code, summary, _ = run_with_summary(Path("-"), tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
+    assert (code, summary["rows_kept"]) == (0, 2)
+    assert (rejected_row["file"], rejected_row["line"], rejected_row["byte"]) == ("stdin", 2, len(FIRST) + 1)
 
 
 def test_a_file_name_cannot_drive_the_terminal(tmp_path, capfd):
     path = tmp_path / "in\x1b]8;;http:x\x07\u202e\n.jsonl"
     path.write_bytes(b"x\n")
-    code, _, err = run_counted(path, tmp_path, capfd)
+    code, _, err = run_with_summary(path, tmp_path, capfd)
     assert code == 3
     assert err.rstrip("\n").isprintable()
 
 
-def test_a_file_name_that_is_no_utf8_is_told_in_escapes(tmp_path, capfd):
+def test_a_file_name_that_is_not_utf8_is_printed_with_escapes(tmp_path, capfd):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in\xff.jsonl"))
     path.write_bytes(FIRST + b"\nx\n")
-    code, _, _ = run_counted(path, tmp_path, capfd)
-    (aside,) = read_aside(tmp_path)
-    assert (code, aside["line"]) == (0, 2)
-    assert aside["file"].endswith("in\\udcff.jsonl")
+    code, _, _ = run_with_summary(path, tmp_path, capfd)
+    (rejected_row,) = rejected_rows(tmp_path)
+    assert (code, rejected_row["line"]) == (0, 2)
+    assert rejected_row["file"].endswith("in\\udcff.jsonl")
 
 
-def test_a_quarantine_that_cannot_be_written_is_told(tmp_path, capfd):
+def test_a_quarantine_that_cannot_be_written_raises_an_error(tmp_path, capfd):
     path = _file("in.jsonl", FIRST + b"\nx\n")(tmp_path)
     code, _, err = run([str(path), "--quarantine", str(path / "q.jsonl")], capfd)
     assert code == 1

@@ -40,7 +40,7 @@ def encode(text: str) -> list[int]:
     """Ids of `text`, the longest token first; refuses what the tokens above cannot spell."""
     data, ids = text.encode(), []
     while data:
-        token = max((each for each in TOKENS if each and data.startswith(each)), key=len)
+        token = max((candidate for candidate in TOKENS if candidate and data.startswith(candidate)), key=len)
         ids.append(TOKENS.index(token))
         data = data[len(token) :]
     return ids
@@ -55,35 +55,35 @@ def marked(rule, *rows: list[int]) -> list[list[int]]:
 
 def expected(row: list[int], tokens: list[bytes | None], lexicon: Lexicon) -> list[int]:
     """Places that hold a byte of a character inside a span, found with Python's own decoder, a text at a time."""
-    found, piece = set(), []
-    for place in range(len(row) + 1):
-        if place < len(row) and tokens[row[place]] is not None:
-            piece.append(place)
+    marked_positions, text_positions = set(), []
+    for position in range(len(row) + 1):
+        if position < len(row) and tokens[row[position]] is not None:
+            text_positions.append(position)
             continue
-        owners = [each for each in piece for _ in tokens[row[each]]]  # by byte
+        owners = [part for part in text_positions for _ in tokens[row[part]]]  # by byte
         text, first_bytes = "", []
-        rest = b"".join(tokens[row[each]] for each in piece)
-        while rest:
+        unread = b"".join(tokens[row[part]] for part in text_positions)
+        while unread:
             try:
-                character = rest.decode()[0]
+                character = unread.decode()[0]
                 width = len(character.encode())
             except UnicodeDecodeError as error:
                 if error.start:
-                    character = rest[: error.start].decode()[0]
+                    character = unread[: error.start].decode()[0]
                     width = len(character.encode())
                 else:
                     character, width = "\ufffd", error.end
-            first_bytes.append(len(owners) - len(rest))
+            first_bytes.append(len(owners) - len(unread))
             text += character
-            rest = rest[width:]
-        assert text == b"".join(tokens[row[each]] for each in piece).decode(errors="replace")
+            unread = unread[width:]
+        assert text == b"".join(tokens[row[part]] for part in text_positions).decode(errors="replace")
         first_bytes.append(len(owners))
         for span in find_spans(text, lexicon):
             for at in range(span.start, span.end):
                 if not re.match(r"[ \t\r\n\u00a0\u2000-\u200a\u202f\u205f\u3000]", text[at]):
-                    found.update(owners[first_bytes[at] : first_bytes[at + 1]])
-        piece = []
-    return sorted(found)
+                    marked_positions.update(owners[first_bytes[at] : first_bytes[at + 1]])
+        text_positions = []
+    return sorted(marked_positions)
 
 
 def test_bare_ids_are_found_only_where_the_same_ids_stand():
@@ -97,7 +97,7 @@ def test_variants_of_ids_add_a_leading_space_and_a_capital():
     assert marked(spaced, [WAIT, S_WAIT, C_WAIT, S_LET, S_ME]) == [[0, 1, 3, 4]]
     both = IdSequences(id_sequences(["wait"], encode, spaced=True) | {(C_WAIT,)})
     assert marked(both, [WAIT, S_WAIT, C_WAIT, S_LET, S_ME]) == [[0, 1, 2]]
-    assert id_sequences(["ab"], lambda text: [ord(each) for each in text], spaced=True, capital=True) == {
+    assert id_sequences(["ab"], lambda text: [ord(character) for character in text], spaced=True, capital=True) == {
         (97, 98),
         (32, 97, 98),
         (65, 98),
@@ -114,15 +114,15 @@ def test_a_sequence_inside_or_across_another_is_found():
 def by_window(grams: list[str], pieces: list[str], width: int) -> list[int]:
     """The sliding window as it is described, one search a window and gram."""
     patterns = [re.compile(rf"\b{re.escape(gram)}\b", re.IGNORECASE) for gram in grams]
-    found = set()
+    marked_positions = set()
     for start in range(len(pieces)):
         for end in range(start + 1, min(start + width, len(pieces)) + 1):
             cleaned = [piece.replace("Ġ", " ").strip() for piece in pieces[start:end]]
             text = " ".join(piece for piece in cleaned if piece)
             if any(pattern.search(text) for pattern in patterns):
-                found.update(range(start, end))
+                marked_positions.update(range(start, end))
                 break
-    return sorted(found)
+    return sorted(marked_positions)
 
 
 def test_a_window_with_a_gram_is_marked_from_its_first_token():
@@ -149,19 +149,19 @@ def test_one_search_a_row_gives_what_one_search_a_window_gives(grams, row, width
     pieces = ["a", "Ġb", "C", "", "ab", "Ġ", "d,"]
     width = max(width, *(len(gram.split(" ")) for gram in grams))
     rule = WindowRegex(grams, pieces, width)
-    assert marked(rule, row) == [by_window(grams, [pieces[each] for each in row], width)]
+    assert marked(rule, row) == [by_window(grams, [pieces[token_id] for token_id in row], width)]
 
 
 def merging_tokenizer():
     """A tokenizer that knows "let me" letter by letter, and merges "l" and "e" when it encodes."""
     tokenizers = pytest.importorskip("tokenizers")
-    vocabulary = {character: place for place, character in enumerate(["l", "e", "t", "m", " ", "le"])}
+    vocabulary = {character: token_id for token_id, character in enumerate(["l", "e", "t", "m", " ", "le"])}
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [("l", "e")]))
     tokenizer.decoder = tokenizers.decoders.Fuse()
     return tokenizer
 
 
-def test_encoding_again_says_when_the_ids_are_others():
+def test_encoding_again_reports_rows_whose_ids_differ():
     rule = DecodeSearchEncode(["let me"], merging_tokenizer())
     le, e, t, m, space, letter_l = 5, 1, 2, 3, 4, 0
     canonical, sampled = [le, t, space, m, e, e, space], [letter_l, e, t, space, m, e]
@@ -234,9 +234,9 @@ EXACT_GRAMS = ["a", "a b", "a'a", "b a a", "b-b a", "é", "aé b", "ab", "a a"]
 @example(["a‐b‐b a ʼa bʼ".encode()])
 def test_the_byte_expression_equals_the_reference_on_any_bytes(pieces):
     row = list(range(len(pieces)))
-    places = expected(row, pieces, Lexicon.from_grams(EXACT_GRAMS))
-    assert marked(ByteRegex(EXACT_GRAMS, pieces), row, row) == [places, places]
-    assert marked(ByteRegex(EXACT_GRAMS, pieces, plain=True), row) == [places]
+    positions = expected(row, pieces, Lexicon.from_grams(EXACT_GRAMS))
+    assert marked(ByteRegex(EXACT_GRAMS, pieces), row, row) == [positions, positions]
+    assert marked(ByteRegex(EXACT_GRAMS, pieces, plain=True), row) == [positions]
 
 
 @given(st.text(alphabet=[*CHARACTERS, " ", " ", "a", "b"], max_size=60), st.randoms(use_true_random=False))
@@ -245,8 +245,8 @@ def test_where_tokens_split_does_not_change_what_the_byte_expression_marks(text,
     cuts = sorted({0, len(data), *(rng.randint(0, len(data)) for _ in range(len(data) // 2))})
     pieces = [data[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
     bytewise = ByteRegex(EXACT_GRAMS, [bytes([byte]) for byte in data])([range(len(data))])[0]
-    held = [any(bytewise[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
-    assert marked(ByteRegex(EXACT_GRAMS, pieces), range(len(pieces))) == [np.flatnonzero(held).tolist()]
+    has_marked_byte = [any(bytewise[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
+    assert marked(ByteRegex(EXACT_GRAMS, pieces), range(len(pieces))) == [np.flatnonzero(has_marked_byte).tolist()]
 
 
 def test_blank_bytes_are_spaces_of_every_width():

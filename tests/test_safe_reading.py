@@ -66,17 +66,17 @@ TEXT = b"".join(b"line %d of some text\n" % n for n in range(3000))
 
 
 @pytest.mark.parametrize("cut", [2, 5, 11, 40, 1000, -9, -8, -1])
-def test_a_cut_gzip_gives_what_stands_before_the_cut_and_then_says_so(cut):
+def test_a_cut_gzip_gives_the_data_before_the_cut_and_then_raises(cut):
     stream = InputStream(io.BytesIO(gzip.compress(TEXT)[:cut]), "x", Caps())
-    got = []
+    blocks = []
 
     def read() -> None:
         while block := stream.read():
-            got.append(block)
+            blocks.append(block)
 
     with pytest.raises(DamagedInputError, match=r"corrupt gzip data after byte .*: the file is cut short"):
         read()
-    whole = b"".join(got)
+    whole = b"".join(blocks)
     # an independent reader sees the same prefix
     assert whole == zlib.decompressobj(31).decompress(gzip.compress(TEXT)[:cut])
     assert stream.bytes_out == len(whole)
@@ -84,16 +84,16 @@ def test_a_cut_gzip_gives_what_stands_before_the_cut_and_then_says_so(cut):
 
 @given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=255))
 @settings(max_examples=60)
-def test_a_flipped_byte_never_raises_anything_but_the_promised_error(place, flip):
+def test_a_flipped_byte_never_raises_anything_but_the_promised_error(offset, flip):
     for packed in (gzip.compress(TEXT), zstandard.compress(TEXT)):
         broken = bytearray(packed)
-        broken[place % len(broken)] ^= flip
+        broken[offset % len(broken)] ^= flip
         try:
             stream = InputStream(io.BytesIO(bytes(broken)), "x", Caps())
             for _ in iter_lines(stream):
                 pass
         except InputError:
-            assert place % len(broken) < 6  # the magic itself is gone
+            assert offset % len(broken) < 6  # the magic itself is gone
 
 
 def test_lines_before_a_corrupt_block_survive():
@@ -154,9 +154,11 @@ def test_a_gibibyte_of_zeros_is_refused_in_little_memory(name, tmp_path):
     else:
         packer = zstandard.ZstdCompressor().compressobj()
     path.write_bytes(b"".join([*(packer.compress(zeros) for _ in range(1024)), packer.flush()]))
-    ran = subprocess.run([sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
-    told, kibibytes = ran.stdout.strip().rsplit(" ", 1)
-    assert told == "inflates more than 200 times"
+    process = subprocess.run(
+        [sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    fault, kibibytes = process.stdout.strip().rsplit(" ", 1)
+    assert fault == "inflates more than 200 times"
     assert int(kibibytes) < 300 * 1024
 
 
@@ -177,8 +179,10 @@ def test_a_line_over_the_cap_is_passed_over_without_being_held(tmp_path):
         file.write(b"one\n")
         file.seek(400 << 20, os.SEEK_CUR)  # a sparse line of 400 MiB
         file.write(b"x\ntwo\n")
-    ran = subprocess.run([sys.executable, "-c", LONG, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines, kibibytes = ran.stdout.strip().split("\n")
+    process = subprocess.run(
+        [sys.executable, "-c", LONG, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines, kibibytes = process.stdout.strip().split("\n")
     size = (400 << 20) + 1
     assert lines == str(
         [(1, 0, 3, ""), (2, 4, 800, "longer than the cap of 67108864 bytes a line"), (3, 4 + size + 1, 3, "")]
@@ -188,7 +192,7 @@ def test_a_line_over_the_cap_is_passed_over_without_being_held(tmp_path):
 
 def naive_lines(content: bytes, cap: int) -> list[tuple[int, int, bytes, bool]]:
     """What `iter_lines` promises, one byte after the other."""
-    found, number, start = [], 1, 0
+    lines, number, start = [], 1, 0
     while start < len(content):
         end = start
         while end < len(content) and content[end] != 0x0A:
@@ -198,9 +202,9 @@ def naive_lines(content: bytes, cap: int) -> list[tuple[int, int, bytes, bool]]:
             data = data[:-1]
         if number == 1 and data.startswith(b"\xef\xbb\xbf"):
             data = data[3:]
-        found.append((number, start, b"" if len(data) > cap else data, len(data) > cap))
+        lines.append((number, start, b"" if len(data) > cap else data, len(data) > cap))
         number, start = number + 1, end + 1
-    return found
+    return lines
 
 
 @given(
@@ -212,11 +216,11 @@ def naive_lines(content: bytes, cap: int) -> list[tuple[int, int, bytes, bool]]:
 def test_lines_offsets_and_caps_are_those_of_a_naive_reader(pieces, cap, dribbles):
     content = b"".join(pieces)
     stream = InputStream((Dribble if dribbles else io.BytesIO)(content), "x", Caps())
-    got = [
+    lines = [
         (line.number, line.offset, b"" if line.fault else line.data, bool(line.fault))
         for line in iter_lines(stream, Caps(max_line_bytes=cap))
     ]
-    assert got == naive_lines(content, cap)
+    assert lines == naive_lines(content, cap)
 
 
 def test_a_line_at_the_cap_passes_and_one_byte_more_does_not():
@@ -245,13 +249,13 @@ def test_stdin_may_be_packed(monkeypatch):
         pass
 
 
-def test_input_that_cannot_be_opened_is_told_in_a_sentence(tmp_path):
+def test_input_that_cannot_be_opened_raises_an_input_error(tmp_path):
     for path in (tmp_path / "missing", tmp_path, "a\0b"):
         with pytest.raises(InputError, match=r"cannot read .*; check the path"), open_input(path):
             pass
 
 
-def test_a_failing_disk_is_told_as_damage():
+def test_a_failing_disk_counts_as_damage():
     class Failing(io.BytesIO):
         def read1(self, size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")

@@ -60,8 +60,8 @@ def test_a_large_vocabulary_survives_the_growth_of_the_tables():
         letters[i % 26] + letters[i // 26 % 26] + letters[i // 676 % 26] + letters[i // 17576] * 20
         for i in range(60_000)
     ]
-    _, found, df, count = shard_words([" ".join(words), " ".join(words[::2])])
-    assert found == words
+    _, scanned_words, df, count = shard_words([" ".join(words), " ".join(words[::2])])
+    assert scanned_words == words
     assert df == [2 - i % 2 for i in range(60_000)]
     assert count == df
 

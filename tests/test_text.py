@@ -48,7 +48,7 @@ def test_offsets_point_at_the_words_as_written():
 @given(st.text(alphabet=ODD, max_size=60))
 def test_the_text_under_a_word_normalizes_to_the_word(text):
     for word in find_words(text):
-        assert [found.text for found in find_words(text[word.start : word.end])] == [word.text]
+        assert [normalized.text for normalized in find_words(text[word.start : word.end])] == [word.text]
 
 
 @given(st.text(alphabet=ODD, max_size=60))
@@ -60,13 +60,13 @@ def test_sentences_are_numbered_without_holes_in_reading_order(text):
 
 
 @given(st.text(alphabet=ODD, max_size=30), st.text(alphabet=ODD, max_size=30))
-def test_a_newline_cuts_a_text_into_independent_parts(left, right):
-    assert find_sentences(left + "\n" + right) == find_sentences(left) + find_sentences(right)
+def test_a_newline_cuts_a_text_into_independent_parts(before, after):
+    assert find_sentences(before + "\n" + after) == find_sentences(before) + find_sentences(after)
 
 
 def test_ranges_of_non_letters_are_sorted_and_disjoint():
     assert all(first <= last for first, last, _ in NON_LETTERS)
-    assert all(one[1] < two[0] for one, two in zip(NON_LETTERS, NON_LETTERS[1:], strict=False))
+    assert all(earlier[1] < later[0] for earlier, later in zip(NON_LETTERS, NON_LETTERS[1:], strict=False))
 
 
 def test_characters_above_the_basic_plane_have_classes():

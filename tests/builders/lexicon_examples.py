@@ -13,7 +13,7 @@ def gram(text, df=None, **fields):
 
 
 def cluster(*grams, df=None, move="other", medoid=None, score=None):
-    grams = tuple(gram(each) if isinstance(each, str) else each for each in grams)
+    grams = tuple(gram(member) if isinstance(member, str) else member for member in grams)
     return Cluster(0, grams, df, medoid or grams[0].text, move, score)
 
 
@@ -44,19 +44,19 @@ scores = st.none() | st.floats(-1e6, 1e6)
 @st.composite
 def lexicons(draw):
     """Lexicons with unique grams cut into clusters at random, numbers known or not."""
-    chosen = draw(st.lists(texts, unique=True, min_size=1, max_size=12))
-    known = draw(st.booleans())
-    made = []
-    for text in chosen:
-        df = draw(st.integers(0, 50)) if known else None
+    phrases = draw(st.lists(texts, unique=True, min_size=1, max_size=12))
+    has_df = draw(st.booleans())
+    grams = []
+    for text in phrases:
+        df = draw(st.integers(0, 50)) if has_df else None
         count = draw(st.none() | st.integers(df or 0, 99))
-        made.append(gram(text, df, count=count, score=draw(scores), core=draw(st.booleans())))
-    cuts = sorted(draw(st.sets(st.integers(1, len(made)))) | {0, len(made)})
-    parts = [made[start:end] for start, end in pairwise(cuts)]
+        grams.append(gram(text, df, count=count, score=draw(scores), core=draw(st.booleans())))
+    cuts = sorted(draw(st.sets(st.integers(1, len(grams)))) | {0, len(grams)})
+    parts = [grams[start:end] for start, end in pairwise(cuts)]
     inputs = draw(st.none() | st.lists(st.sampled_from("abcd"), unique=True, min_size=1))
     source = {} if inputs is None else {"inputs": inputs}
     clusters = []
     for part in parts:
-        df = max(each.df for each in part) if known else None
+        df = max(member.df for member in part) if has_df else None
         clusters.append(cluster(*part, df=df, move=draw(st.sampled_from(MOVES)), score=draw(scores)))
     return Lexicon.build(draw(st.sampled_from(["one", "two"])), clusters, source)

@@ -40,7 +40,7 @@ def test_hashes_are_a_mark_only_where_they_are_wanted():
     assert marked_answer("#### \\boxed{5}", hashes=False) == "5"
 
 
-def test_what_is_too_long_is_no_answer():
+def test_a_text_over_the_limit_is_not_an_answer():
     for wrap in ("\\boxed{%s}", "<answer>%s</answer>", "#### %s\n"):
         assert marked_answer(wrap % ("9" * MAX_ANSWER_CHARS)) == "9" * MAX_ANSWER_CHARS
         assert marked_answer(wrap % ("9" * (MAX_ANSWER_CHARS + 1))) is None
@@ -66,16 +66,16 @@ def test_the_tail_begins_with_a_whole_word():
     assert response_tail("short ") == "short"
     assert response_tail("  \n") is None
     text = "12345 " * 1000
-    kept = response_tail(text)
-    assert len(kept) <= MAX_TAIL_CHARS
-    assert set(kept.split()) == {"12345"}  # no number is cut through
+    end = response_tail(text)
+    assert len(end) <= MAX_TAIL_CHARS
+    assert set(end.split()) == {"12345"}  # no number is cut through
     assert response_tail("9" * 5000) is None
 
 
 @given(st.text(alphabet="ab{}\\boxed<answer>/#\n ", max_size=200))
 def test_no_response_is_too_odd(response):
-    found = marked_answer(response)
-    assert found is None or (found == found.strip() and found and found in response)
+    answer = marked_answer(response)
+    assert answer is None or (answer == answer.strip() and answer and answer in response)
 
 
 @given(st.recursive(st.sampled_from(["1", "x", "\\{"]), lambda inner: inner.map("{{{}}}".format), max_leaves=5))

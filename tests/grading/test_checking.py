@@ -23,12 +23,12 @@ HANGS = "\\boxed{9^{9^{9^9}}}"
 @pytest.fixture(scope="module")
 def checker():
     """One worker for all tests that do not harm it."""
-    made = AnswerChecker(config=PoolConfig(workers=1, seconds=60.0))
-    yield made
-    made.close()
+    answer_checker = AnswerChecker(config=PoolConfig(workers=1, seconds=60.0))
+    yield answer_checker
+    answer_checker.close()
 
 
-def verdicts(checker, *pairs):
+def outcomes_of(checker, *pairs):
     return checker.judge([reference for reference, _ in pairs], [response for _, response in pairs])
 
 
@@ -67,22 +67,22 @@ def verdicts(checker, *pairs):
     ],
 )
 def test_answers_are_compared_as_mathematics(checker, reference, response, correct, answer):
-    assert verdicts(checker, (reference, response)) == [TaskOutcome(float(correct), correct, answer)]
+    assert outcomes_of(checker, (reference, response)) == [TaskOutcome(float(correct), correct, answer)]
 
 
 @pytest.mark.parametrize("response", ["", "no idea", "\\boxed{}", "\\boxed{" * 1000, "7" * 10_000_000])
 def test_a_response_without_an_answer_is_wrong_in_form(checker, response):
-    assert verdicts(checker, ("4", response)) == [TaskOutcome(0.0, False, None, "format")]
+    assert outcomes_of(checker, ("4", response)) == [TaskOutcome(0.0, False, None, "format")]
 
 
 def test_an_answer_is_found_in_a_long_response(checker):
-    assert verdicts(checker, ("4", "x" * 10_000_000 + "\\boxed{4}"))[0].correct
+    assert outcomes_of(checker, ("4", "x" * 10_000_000 + "\\boxed{4}"))[0].correct
 
 
 def test_where_marks_are_demanded_the_end_of_a_response_is_no_answer(checker):
     strict = AnswerChecker(marked_only=True, config=checker.config)
     strict.pool = checker.pool
-    assert verdicts(strict, ("4", "it is 4"), ("4", "\\boxed{4}")) == [
+    assert outcomes_of(strict, ("4", "it is 4"), ("4", "\\boxed{4}")) == [
         TaskOutcome(0.0, False, None, "format"),
         TaskOutcome(1.0, True, "4"),
     ]
@@ -90,41 +90,43 @@ def test_where_marks_are_demanded_the_end_of_a_response_is_no_answer(checker):
 
 def test_all_correct_answers_are_one_string_and_no_wrong_one_is(checker):
     written = ["0.5", "\\frac{1}{2}", "1/2", "\\frac{2}{4}", "50\\%"]
-    right = verdicts(checker, *(("1/2", f"\\boxed{{{each}}}") for each in written))
-    assert {verdict.answer for verdict in right} == {"1/2"}
-    wrong = verdicts(checker, *(("2/3", f"\\boxed{{{each}}}") for each in written))
-    assert {(verdict.correct, verdict.answer) for verdict in wrong} == {(False, "1/2")}
+    right = outcomes_of(checker, *(("1/2", f"\\boxed{{{spelling}}}") for spelling in written))
+    assert {outcome.answer for outcome in right} == {"1/2"}
+    wrong = outcomes_of(checker, *(("2/3", f"\\boxed{{{spelling}}}") for spelling in written))
+    assert {(outcome.correct, outcome.answer) for outcome in wrong} == {(False, "1/2")}
 
 
-def test_a_reference_that_says_nothing_gives_no_reward(checker):
-    assert verdicts(checker, ("", "\\boxed{4}")) == [TaskOutcome(None, None)]
+def test_a_reference_that_cannot_be_compared_gives_no_reward(checker):
+    assert outcomes_of(checker, ("", "\\boxed{4}")) == [TaskOutcome(None, None)]
     assert "1 failed" in describe_unjudged(checker.pool)
     assert "the reference cannot be read as mathematics" in describe_unjudged(checker.pool)
-    assert verdicts(checker, ("4:30p..", "\\boxed{5}"), ("\\frac{}{2}", "5")) == [TaskOutcome(None, None)] * 2
+    assert outcomes_of(checker, ("4:30p..", "\\boxed{5}"), ("\\frac{}{2}", "5")) == [TaskOutcome(None, None)] * 2
 
 
 def test_nothing_is_asked_twice_and_order_is_kept(checker):
     numbers = [3, 1, 2, 1, 3, 5] * 4
     before = checker.pool.report.n_questions - checker.pool.report.n_repeated
-    found = verdicts(checker, *(("31", f"\\boxed{{{number}0}}") for number in numbers))
-    assert [verdict.answer for verdict in found] == [f"{number}0" for number in numbers]
+    outcomes = outcomes_of(checker, *(("31", f"\\boxed{{{number}0}}") for number in numbers))
+    assert [outcome.answer for outcome in outcomes] == [f"{number}0" for number in numbers]
     assert checker.pool.report.n_questions - checker.pool.report.n_repeated - before == 4
 
 
 def test_a_check_that_hangs_is_killed_and_the_others_are_judged():
     checker = AnswerChecker(config=PoolConfig(workers=1, seconds=2.0))
     try:
-        found = verdicts(checker, ("4", "\\boxed{4}"), ("4", HANGS), ("4", "\\boxed{5}"), ("4", HANGS))
-        assert found == [
+        outcomes = outcomes_of(checker, ("4", "\\boxed{4}"), ("4", HANGS), ("4", "\\boxed{5}"), ("4", HANGS))
+        assert outcomes == [
             TaskOutcome(1.0, True, "4"),
             TaskOutcome(None, None),
             TaskOutcome(0.0, False, "5"),
             TaskOutcome(None, None),
         ]
         assert (checker.pool.report.n_killed, checker.pool.report.n_failed, checker.pool.report.n_starts) == (1, 0, 2)
-        told = describe_unjudged(checker.pool)
-        assert told.startswith("of 3 checks 1 were killed after 2 s; they give no reward; the first: the check took")
-        assert "9^{9^{9^9}}" in told
+        sentence = describe_unjudged(checker.pool)
+        assert sentence.startswith(
+            "of 3 checks 1 were killed after 2 s; they give no reward; the first: the check took"
+        )
+        assert "9^{9^{9^9}}" in sentence
     finally:
         checker.close()
 
@@ -133,18 +135,18 @@ def test_workers_side_by_side_reply_as_one_does(checker):
     """From a thread, with other threads alive; one worker dies on the way."""
     side_by_side = AnswerChecker(config=PoolConfig(workers=2, seconds=60.0))
     pairs = [("12", f"\\boxed{{{number}}}") for number in range(40)]
-    found = []
+    outcomes = []
     try:
-        verdicts(side_by_side, *(("7", f"\\boxed{{{number}}}") for number in range(16)))
+        outcomes_of(side_by_side, *(("7", f"\\boxed{{{number}}}") for number in range(16)))
         processes = [worker._process.popen for worker in side_by_side.pool._workers]
         assert len(processes) == 2
         processes[0].kill()  # between two batches: no check is lost
         processes[0].wait()
-        thread = threading.Thread(target=lambda: found.extend(verdicts(side_by_side, *pairs)))
+        thread = threading.Thread(target=lambda: outcomes.extend(outcomes_of(side_by_side, *pairs)))
         thread.start()
         thread.join()
-        assert found == verdicts(checker, *pairs)
-        assert [verdict.correct for verdict in found] == [number == 12 for number in range(40)]
+        assert outcomes == outcomes_of(checker, *pairs)
+        assert [outcome.correct for outcome in outcomes] == [number == 12 for number in range(40)]
         assert side_by_side.pool.report.n_starts == 3
         assert describe_unjudged(side_by_side.pool) == ""
         processes = [worker._process.popen for worker in side_by_side.pool._workers]
@@ -195,7 +197,7 @@ def _runs(process: str) -> bool:
         return False
 
 
-def test_what_is_missing_is_said_with_the_command_that_installs_it(monkeypatch):
+def test_a_missing_library_raises_an_error_with_the_pip_command(monkeypatch):
     monkeypatch.setattr(pools, "_environment", lambda: {"PYTHONPATH": str(pools._PACKAGES), "PYTHONNOUSERSITE": "1"})
     monkeypatch.setattr(sys, "executable", getattr(sys, "_base_executable", sys.executable))
     if sys.executable == sys.prefix or sys.prefix == sys.base_prefix:
@@ -204,13 +206,13 @@ def test_what_is_missing_is_said_with_the_command_that_installs_it(monkeypatch):
         WorkerPool("maths", "sgram[train]").ask([{"reference": "4", "answer": "4", "marked": True}])
 
 
-def test_a_worker_that_cannot_start_is_told(monkeypatch):
+def test_a_worker_that_cannot_start_raises_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/true")
     with pytest.raises(SgramError, match=r"a worker that checks maths does not start within"):
         WorkerPool("maths", "sgram[train]").ask([{"reference": "4", "answer": "4", "marked": True}])
 
 
-def test_limits_that_are_none_are_refused():
+def test_invalid_limits_are_refused():
     with pytest.raises(UsageError, match=r"workers must be a number of processes >= 1 \(got 0\)"):
         PoolConfig(workers=0)
     with pytest.raises(UsageError, match=r"seconds must be a time limit > 0 \(got 0\)"):

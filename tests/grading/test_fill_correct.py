@@ -21,9 +21,9 @@ def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
         trace("silent", "", "4"),
         trace("unread", "So \\boxed{3}", "$"),
     ]
-    with AnswerGrader(workers=1) as judge:
-        found = list(judge(iter(traces)))
-    assert [(each.id, each.correct) for each in found] == [
+    with AnswerGrader(workers=1) as grader:
+        graded = list(grader(iter(traces)))
+    assert [(graded_trace.id, graded_trace.correct) for graded_trace in graded] == [
         ("right", True),
         ("wrong", False),
         ("told", True),
@@ -31,20 +31,20 @@ def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
         ("silent", False),
         ("unread", None),
     ]
-    assert found[0].answer is not None
-    assert [each.text for each in found] == [each.text for each in traces]
-    report = judge.report
+    assert graded[0].answer is not None
+    assert [graded_trace.text for graded_trace in graded] == [graded_trace.text for graded_trace in traces]
+    report = grader.report
     assert (report.n_graded, report.n_correct, report.n_unverifiable, report.n_differing) == (3, 1, 1, 0)
 
     # asked again, what was told stays and is compared
-    with AnswerGrader(workers=1, regrade=True) as judge:
-        again = list(judge([trace("told", "So \\boxed{3}", "4", True, "3"), trace("same", "\\boxed{4}", "4", True)]))
-    assert [each.correct for each in again] == [True, True]
+    with AnswerGrader(workers=1, regrade=True) as grader:
+        again = list(grader([trace("told", "So \\boxed{3}", "4", True, "3"), trace("same", "\\boxed{4}", "4", True)]))
+    assert [graded_trace.correct for graded_trace in again] == [True, True]
     assert again[0].answer == "3"
-    assert (judge.report.n_agreeing, judge.report.n_differing) == (1, 1)
+    assert (grader.report.n_agreeing, grader.report.n_differing) == (1, 1)
 
 
 def test_no_worker_starts_where_nothing_is_to_be_compared():
-    with AnswerGrader() as judge:
-        assert list(judge([trace("a", "x", None), trace("b", "x", "1", False)])) != []
-        assert judge._checker is None
+    with AnswerGrader() as grader:
+        assert list(grader([trace("a", "x", None), trace("b", "x", "1", False)])) != []
+        assert grader._checker is None

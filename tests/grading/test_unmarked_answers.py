@@ -67,13 +67,13 @@ def test_a_sentence_with_one_number_is_that_number(answer, number):
     before=st.sampled_from(["", "$", "\\$", "**", "\\("]),
     words=st.text(alphabet="abc ", max_size=20),
 )
-def test_one_value_in_any_dress_is_found(value, before, words):
+def test_a_value_is_found_in_any_notation(value, before, words):
     after = {"**": "**", "\\(": "\\)"}.get(before, "")
-    found = final_number(f"{words} {before}{value:,}{after} {words}.")
-    assert Fraction(found) == Fraction(value)
+    number = final_number(f"{words} {before}{value:,}{after} {words}.")
+    assert Fraction(number) == Fraction(value)
 
 
 @given(st.text(alphabet="0123456789.,-$*=/\\{} \n\u202fa", max_size=60))
-def test_whatever_an_ending_holds_what_is_found_is_a_number(ending):
-    found = final_number(ending)
-    assert found is None or re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", found)
+def test_the_result_for_any_ending_is_a_number_or_none(ending):
+    number = final_number(ending)
+    assert number is None or re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", number)

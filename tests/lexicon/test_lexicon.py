@@ -53,7 +53,7 @@ DOUBTS = {  # the document of doubts(), written by hand
 
 
 @pytest.mark.parametrize(
-    ("given_words", "told"),
+    ("words", "reason"),
     [
         (("Wait",), "write 'wait'"),
         (("wait,",), "write 'wait'"),
@@ -68,29 +68,29 @@ DOUBTS = {  # the document of doubts(), written by hand
         ((3,), "tuple of strings"),
     ],
 )
-def test_words_outside_the_normal_form_are_refused_with_a_sentence(given_words, told):
-    with pytest.raises(UsageError, match=told):
-        Gram(given_words)
+def test_words_outside_the_normal_form_are_refused_with_a_sentence(words, reason):
+    with pytest.raises(UsageError, match=reason):
+        Gram(words)
 
 
 @patient
 @given(st.lists(st.text("abZ'-’ é1,.", max_size=4), max_size=7).map(tuple))
-def test_the_quick_check_of_words_agrees_with_gram_words(given_words):
+def test_the_quick_check_of_words_agrees_with_gram_words(words):
     try:
-        sound = gram_words(" ".join(given_words)) == given_words
+        sound = gram_words(" ".join(words)) == words
     except UsageError:
         sound = False
     try:
-        accepted = Gram(given_words).words == given_words
+        accepted = Gram(words).words == words
     except UsageError:
         accepted = False
     assert accepted == sound
 
 
 def test_numbers_of_a_gram_become_plain_and_scores_keep_six_decimals():
-    made = gram("wait", np.int64(3), count=np.int32(4), score=np.float64(-1e-9))
-    assert (made.df, made.count, repr(made.score)) == (3, 4, "0.0")
-    assert (type(made.df), type(made.score)) == (int, float)
+    wait = gram("wait", np.int64(3), count=np.int32(4), score=np.float64(-1e-9))
+    assert (wait.df, wait.count, repr(wait.score)) == (3, 4, "0.0")
+    assert (type(wait.df), type(wait.score)) == (int, float)
     assert gram("wait", score=2 / 3).score == 0.666667
     assert gram("wait", score=1).score == 1.0
 
@@ -113,18 +113,18 @@ def test_numbers_of_a_gram_become_plain_and_scores_keep_six_decimals():
         {"df": 3, "df_correct": 2, "df_wrong": 2},
     ],
 )
-def test_numbers_that_cannot_be_are_refused_and_name_the_gram(fields):
+def test_invalid_numbers_are_refused_with_the_gram(fields):
     with pytest.raises(UsageError, match="wait"):
         Gram(("wait",), **fields)
 
 
 def test_grams_of_a_cluster_stand_by_df_then_text():
-    made = cluster(gram("now", 2), gram("but", 9), gram("also"), gram("hmm", 2))
-    assert [each.text for each in made.grams] == ["but", "hmm", "now", "also"]
+    sorted_cluster = cluster(gram("now", 2), gram("but", 9), gram("also"), gram("hmm", 2))
+    assert [member.text for member in sorted_cluster.grams] == ["but", "hmm", "now", "also"]
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reason"),
     [
         ({"medoid": "hold on"}, "medoid is not one of its grams"),
         ({"move": "backtracing"}, "unknown move 'backtracing'; known: deduction, branching, backtracking"),
@@ -132,26 +132,31 @@ def test_grams_of_a_cluster_stand_by_df_then_text():
         ({"df": -4}, "df must be an integer >= 0"),
     ],
 )
-def test_a_cluster_that_cannot_be_is_refused(fields, told):
-    with pytest.raises(UsageError, match=told):
+def test_an_invalid_cluster_is_refused(fields, reason):
+    with pytest.raises(UsageError, match=reason):
         Cluster(**{"id": 0, "grams": (gram("wait"),), "df": 1, "medoid": "wait", "move": "other"} | fields)
 
 
 def test_ids_are_ranks_by_df_then_medoid():
-    made = lexicon(cluster("wait", df=2), cluster("so"), cluster("but", df=2), cluster("hmm", df=30))
-    assert [(each.id, each.medoid) for each in made.clusters] == [(0, "hmm"), (1, "but"), (2, "wait"), (3, "so")]
+    ranked = lexicon(cluster("wait", df=2), cluster("so"), cluster("but", df=2), cluster("hmm", df=30))
+    assert [(member.id, member.medoid) for member in ranked.clusters] == [
+        (0, "hmm"),
+        (1, "but"),
+        (2, "wait"),
+        (3, "so"),
+    ]
 
 
 @patient
 @given(lexicons(), st.randoms(use_true_random=False))
-def test_the_order_in_which_clusters_and_grams_come_does_not_matter(made, rng):
+def test_the_order_in_which_clusters_and_grams_come_does_not_matter(original, rng):
     clusters = []
-    for each in rng.sample(made.clusters, len(made.clusters)):
-        grams = tuple(rng.sample(each.grams, len(each.grams)))
-        clusters.append(Cluster(7, grams, each.df, each.medoid, each.move, each.score))
-    again = Lexicon.build(made.name, clusters, made.source)
-    assert (again, hash(again)) == (made, hash(made))
-    assert again.to_bytes() == made.to_bytes()
+    for part in rng.sample(original.clusters, len(original.clusters)):
+        grams = tuple(rng.sample(part.grams, len(part.grams)))
+        clusters.append(Cluster(7, grams, part.df, part.medoid, part.move, part.score))
+    again = Lexicon.build(original.name, clusters, original.source)
+    assert (again, hash(again)) == (original, hash(original))
+    assert again.to_bytes() == original.to_bytes()
 
 
 def test_a_lexicon_without_grams_or_with_a_gram_twice_is_refused():
@@ -174,14 +179,14 @@ def test_equality_is_the_digest_of_the_canonical_json():
     assert doubts().digest[:12] in repr(doubts())
 
 
-def test_a_lexicon_does_not_change_with_the_dicts_it_was_given_or_gives():
+def test_a_lexicon_shares_no_dict_with_its_source_or_its_document():
     source = {"config": {"sizes": (1, 6)}}
-    made = Lexicon.build("made", [cluster("wait")], source)
-    before = made.to_bytes()
+    built = Lexicon.build("made", [cluster("wait")], source)
+    before = built.to_bytes()
     source["config"]["sizes"] = None
-    made.to_json()["source"]["config"].clear()
-    assert made.to_bytes() == before
-    assert made.source == {"config": {"sizes": [1, 6]}}
+    built.to_json()["source"]["config"].clear()
+    assert built.to_bytes() == before
+    assert built.source == {"config": {"sizes": [1, 6]}}
 
 
 @pytest.mark.parametrize("source", [{"p": float("nan")}, {"p": object()}, {"p": "\ud800"}, None, [1]])
@@ -191,24 +196,24 @@ def test_a_source_that_is_no_json_is_refused(source):
 
 
 def test_grams_core_and_find_give_the_lists_that_masks_and_people_use():
-    made = doubts()
-    assert [each.text for each in made.grams] == ["let me check", "wait", "hold on"]
-    assert [each.text for each in made.core] == ["let me check", "wait"]
-    home, found = made.find("  Hold ON, ")
-    assert (home.medoid, found.df) == ("wait", 4)
-    assert made.find("hold") is None
-    assert made.find("1 + 1") is None
+    two_clusters = doubts()
+    assert [member.text for member in two_clusters.grams] == ["let me check", "wait", "hold on"]
+    assert [member.text for member in two_clusters.core] == ["let me check", "wait"]
+    found_cluster, found_gram = two_clusters.find("  Hold ON, ")
+    assert (found_cluster.medoid, found_gram.df) == ("wait", 4)
+    assert two_clusters.find("hold") is None
+    assert two_clusters.find("1 + 1") is None
 
 
 def test_from_grams_normalizes_joins_equal_texts_and_forgets_their_order():
-    made = Lexicon.from_grams(["Wait, no!", "hold on", "wait no"], name="mine", move="backtracking")
-    assert [each.medoid for each in made.clusters] == ["hold on", "wait no"]
-    assert {each.move for each in made.clusters} == {"backtracking"}
-    assert made == Lexicon.from_grams(["wait no", "hold on"], name="mine", move="backtracking")
+    custom = Lexicon.from_grams(["Wait, no!", "hold on", "wait no"], name="mine", move="backtracking")
+    assert [member.medoid for member in custom.clusters] == ["hold on", "wait no"]
+    assert {member.move for member in custom.clusters} == {"backtracking"}
+    assert custom == Lexicon.from_grams(["wait no", "hold on"], name="mine", move="backtracking")
 
 
 @pytest.mark.parametrize(
-    ("given_texts", "told"),
+    ("texts", "reason"),
     [
         (["wait", "so. then"], "text 2 of the list .* 'so. then' spans a sentence end"),
         (["wait", "3"], "text 2 .* holds no word"),
@@ -217,9 +222,9 @@ def test_from_grams_normalizes_joins_equal_texts_and_forgets_their_order():
         ([], "at least one gram"),
     ],
 )
-def test_from_grams_names_the_text_that_is_no_gram(given_texts, told):
-    with pytest.raises(UsageError, match=told):
-        Lexicon.from_grams(given_texts)
+def test_from_grams_names_the_text_that_is_no_gram(texts, reason):
+    with pytest.raises(UsageError, match=reason):
+        Lexicon.from_grams(texts)
 
 
 # files
@@ -231,26 +236,26 @@ def test_the_document_is_the_one_of_format_version_1():
 
 
 @patient
-@given(made=lexicons())
-def test_saving_and_loading_is_identity_and_byte_stable(made, tmp_path_factory):
+@given(original=lexicons())
+def test_saving_and_loading_is_identity_and_byte_stable(original, tmp_path_factory):
     path = tmp_path_factory.mktemp("lexicon") / "made.json"
-    made.save(path)
-    again = Lexicon.load(path)
-    assert (again, again.clusters) == (made, made.clusters)
-    assert again.to_bytes() == path.read_bytes() == made.to_bytes()
+    original.save(path)
+    loaded = Lexicon.load(path)
+    assert (loaded, loaded.clusters) == (original, original.clusters)
+    assert loaded.to_bytes() == path.read_bytes() == original.to_bytes()
     assert path.read_bytes().endswith(b"}\n")
 
 
 def change(path, value):
     """DOUBTS with the value at `path` put in, or taken out where it is `...`."""
     changed = copy.deepcopy(DOUBTS)
-    place = changed
+    subtree = changed
     for key in path[:-1]:
-        place = place[key]
+        subtree = subtree[key]
     if value is ...:
-        del place[path[-1]]
+        del subtree[path[-1]]
     else:
-        place[path[-1]] = value
+        subtree[path[-1]] = value
     return changed
 
 
@@ -258,7 +263,7 @@ WAIT = ("clusters", 1, "grams", 0)
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "reason"),
     [
         (("format",), "sgram-mask", "bad.json is not a lexicon"),
         (("version",), 2, "made by a newer sgram .*format version 2.* upgrade"),
@@ -293,16 +298,16 @@ WAIT = ("clusters", 1, "grams", 0)
         ((*WAIT, "cores"), True, "cluster 1, gram 'wait': unknown field 'cores'"),
     ],
 )
-def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value, told):
+def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value, reason):
     file = tmp_path / "bad.json"
     file.write_text(json.dumps(change(path, value)))
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reason) as caught:
         Lexicon.load(file)
     assert str(caught.value).startswith(str(file))
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reason"),
     [
         pytest.param(pickle.dumps(DOUBTS), "is a pickle, which can run code", id="pickle"),
         (b"", "is not JSON: Expecting value .line 1, column 1."),
@@ -315,10 +320,10 @@ def test_a_damaged_document_is_refused_with_file_and_place(tmp_path, path, value
         pytest.param(gzip.compress(b"{}", mtime=0)[:-3], "cut short", id="gzip-cut-short"),
     ],
 )
-def test_a_file_that_holds_no_lexicon_is_refused_by_name(tmp_path, data, told):
+def test_a_file_that_holds_no_lexicon_is_refused_by_name(tmp_path, data, reason):
     file = tmp_path / "bad.json"
     file.write_bytes(data)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reason) as caught:
         Lexicon.load(file)
     assert "bad.json" in str(caught.value)
 
@@ -345,16 +350,16 @@ def test_any_change_of_one_value_gives_a_lexicon_or_an_input_error(data):
     junk = st.none() | st.booleans() | st.integers(-2, 10) | st.floats() | st.text(max_size=8)
     keys = st.sampled_from(["id", "text", "df", "grams", "clusters", "score", "name", "zzz"])
     values = st.recursive(junk, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2))
-    place, path = DOUBTS, []
-    while isinstance(place, dict | list) and (not path or data.draw(st.booleans())):
-        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+    subtree, path = DOUBTS, []
+    while isinstance(subtree, dict | list) and (not path or data.draw(st.booleans())):
+        key = data.draw(st.sampled_from(sorted(subtree) if isinstance(subtree, dict) else range(len(subtree))))
         path.append(key)
-        place = place[key]
+        subtree = subtree[key]
     try:
-        made = Lexicon.from_json(change(path, data.draw(values)))
+        changed = Lexicon.from_json(change(path, data.draw(values)))
     except InputError:
         return
-    assert Lexicon.from_json(json.loads(made.to_bytes())) == made
+    assert Lexicon.from_json(json.loads(changed.to_bytes())) == changed
 
 
 def test_the_json_schema_takes_what_we_write_and_refuses_what_we_refuse():
@@ -369,7 +374,7 @@ def test_the_json_schema_takes_what_we_write_and_refuses_what_we_refuse():
         assert not validator.is_valid(change(path, value))
 
 
-def test_a_bare_name_is_a_preset_and_an_unknown_one_is_told_what_there_is(tmp_path, monkeypatch):
+def test_a_bare_name_is_a_preset_and_an_unknown_one_raises_an_error_with_the_presets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     doubts().save("wang2025")
     assert len(Lexicon.load("wang2025").grams) == 249
@@ -400,7 +405,7 @@ def test_the_preset_holds_every_published_string():
     rows = (ROOT / "data/lexicons/wang2025.txt").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows if "\t" in row] == published
     preset = Lexicon.load("wang2025")
-    assert {each.words for each in preset.grams} == {gram_words(text) for text in published}
+    assert {member.words for member in preset.grams} == {gram_words(text) for text in published}
 
 
 def test_the_preset_has_all_moves_readable_clusters_and_no_invented_numbers():
@@ -408,7 +413,7 @@ def test_the_preset_has_all_moves_readable_clusters_and_no_invented_numbers():
     assert Lexicon.presets() == ["wang2025"]
     assert len(preset.grams) == len(preset.core) == 249  # normalized, all 249 strings stay different
     assert 50 <= len(preset.clusters) <= 80
-    assert {each.move for each in preset.clusters} == set(MOVES) == set(MOVE_MEANINGS)
-    assert {(each.df, each.score) for each in preset.clusters} == {(None, None)}
+    assert {member.move for member in preset.clusters} == set(MOVES) == set(MOVE_MEANINGS)
+    assert {(member.df, member.score) for member in preset.clusters} == {(None, None)}
     assert preset.find("Does this hold true?")[0].move == "verification"
     assert preset.find("## Step")[1].text == "step"

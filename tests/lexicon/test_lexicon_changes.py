@@ -9,14 +9,14 @@ from sgram.lexicon import Lexicon, check_lexicon, diff_lexicons, merge_lexicons
 from tests.builders.lexicon_examples import cluster, doubts, gram, lexicon, lexicons, patient
 
 
-def test_diff_tells_added_removed_moved_and_changed():
+def test_diff_lists_added_removed_moved_and_changed_grams():
     new = lexicon(
         cluster(gram("let me check", 9, score=0.5), gram("hold on", 4, core=False), df=9, move="backtracking"),
         cluster(gram("hmm", 3), gram("but", 6)),
     )
-    found = diff_lexicons(doubts(), new)
+    difference = diff_lexicons(doubts(), new)
     # 'let me check': same medoid, another move; 'hold on': from 'wait' to 'let me check'; 'wait' is gone
-    assert found.to_json() == {
+    assert difference.to_json() == {
         "added": ["but", "hmm"],
         "removed": ["wait"],
         "moved": [
@@ -37,22 +37,22 @@ def test_diff_tells_added_removed_moved_and_changed():
         ],
         "changed": [{"text": "let me check", "field": "score", "old": None, "new": 0.5}],
     }
-    assert found
+    assert difference
 
 
 @patient
 @given(lexicons(), lexicons())
-def test_diff_backwards_swaps_added_and_removed(one, other):
-    there, back = diff_lexicons(one, other), diff_lexicons(other, one)
-    assert (there.added, there.removed) == (back.removed, back.added)
-    assert len(there.moved) == len(back.moved)
-    assert not diff_lexicons(one, one)
+def test_diff_backwards_swaps_added_and_removed(first, second):
+    forward, backward = diff_lexicons(first, second), diff_lexicons(second, first)
+    assert (forward.added, forward.removed) == (backward.removed, backward.added)
+    assert len(forward.moved) == len(backward.moved)
+    assert not diff_lexicons(first, first)
 
 
 # merge
 
 
-def counted(df, *inputs, **fields):
+def wait_lexicon(df, *inputs, **fields):
     """A lexicon of one gram, 'wait', counted in the named inputs."""
     source = {"inputs": list(inputs)} if inputs else {}
     return lexicon(cluster(gram("wait", df, **fields), df=df), name=f"{df}", **source)
@@ -66,18 +66,18 @@ def mined(df, digest, traces):
 @pytest.mark.parametrize(
     ("parts", "df"),
     [
-        ([counted(3, "a"), counted(4, "b")], 7),  # other traces: 3 + 4
-        ([counted(3, "a"), counted(4, "a")], 4),  # the same traces: the larger
-        ([counted(3, "a"), counted(4, "a", "b")], 4),  # shared traces would count twice
-        ([counted(3, "a"), counted(4, "a", "b"), counted(5, "b")], 5),  # one pool by way of the second
-        ([counted(3, "a"), counted(4, "a"), counted(5, "c")], 9),  # pools {3, 4} and {5}: 4 + 5
-        ([counted(3, "a"), counted(4)], 4),  # the second's traces may be the first's
-        ([counted(3, "a"), counted(4, "b"), counted(None)], 7),  # a list without numbers changes none
-        ([counted(3, {"digest": "a"}), counted(4, "a")], 4),  # a digest is known in both its forms
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "b")], 7),  # other traces: 3 + 4
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "a")], 4),  # the same traces: the larger
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "a", "b")], 4),  # shared traces would count twice
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "a", "b"), wait_lexicon(5, "b")], 5),  # one pool by way of the second
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "a"), wait_lexicon(5, "c")], 9),  # pools {3, 4} and {5}: 4 + 5
+        ([wait_lexicon(3, "a"), wait_lexicon(4)], 4),  # the second's traces may be the first's
+        ([wait_lexicon(3, "a"), wait_lexicon(4, "b"), wait_lexicon(None)], 7),  # a list without numbers changes none
+        ([wait_lexicon(3, {"digest": "a"}), wait_lexicon(4, "a")], 4),  # a digest is known in both its forms
         ([mined(3, "a", 90), mined(4, "b", 90)], 7),  # as mining writes it: other corpora of one size
         ([mined(3, "a", 90), mined(4, "a", 90)], 4),
         ([mined(3, "a", 90), merge_lexicons([mined(4, "b", 9), mined(5, "a", 90)])], 9),  # 4 + 5 holds 3's corpus
-        ([counted(None), counted(None, "a")], None),
+        ([wait_lexicon(None), wait_lexicon(None, "a")], None),
     ],
 )
 def test_merge_adds_dfs_only_where_the_traces_were_different_ones(parts, df):
@@ -86,24 +86,24 @@ def test_merge_adds_dfs_only_where_the_traces_were_different_ones(parts, df):
 
 
 def test_merge_adds_what_all_know_and_keeps_the_score_of_the_larger_df():
-    one = counted(3, "a", count=5, df_correct=2, df_wrong=1, score=0.9, core=False)
-    other = counted(4, "b", count=6, df_correct=1, score=0.2)
-    merged = merge_lexicons([one, other], "both")
+    smaller = wait_lexicon(3, "a", count=5, df_correct=2, df_wrong=1, score=0.9, core=False)
+    larger = wait_lexicon(4, "b", count=6, df_correct=1, score=0.2)
+    merged = merge_lexicons([smaller, larger], "both")
     # count 5 + 6, df_correct 2 + 1; df_wrong is not known in one of them; score of df 4; core in one of them
     assert merged.grams == (gram("wait", 7, count=11, df_correct=3, score=0.2, core=True),)
     assert merged.name == "both"
     assert merged.source["inputs"] == ["a", "b"]
-    assert {part["digest"] for part in merged.source["merged"]} == {one.digest, other.digest}
-    assert "inputs" not in merge_lexicons([one, counted(2)]).source  # not all inputs are known any more
+    assert {part["digest"] for part in merged.source["merged"]} == {smaller.digest, larger.digest}
+    assert "inputs" not in merge_lexicons([smaller, wait_lexicon(2)]).source  # not all inputs are known any more
 
 
 def test_merge_joins_clusters_that_share_a_gram_even_by_way_of_a_third():
-    one = lexicon(cluster(gram("wait", 5), df=6, move="backtracking"), cluster(gram("hmm", 8), df=8), inputs=["a"])
-    other = lexicon(cluster(gram("hmm", 2), gram("wait", 1), df=3, move="other"), cluster("so"), inputs=["b"])
-    merged = merge_lexicons([one, other])
+    first = lexicon(cluster(gram("wait", 5), df=6, move="backtracking"), cluster(gram("hmm", 8), df=8), inputs=["a"])
+    second = lexicon(cluster(gram("hmm", 2), gram("wait", 1), df=3, move="other"), cluster("so"), inputs=["b"])
+    merged = merge_lexicons([first, second])
     # the joined cluster: max(6, 8) traces of a and 3 of b; 'hmm' names it; three votes for other, but other
     # yields to a clear move. hmm 8 + 2, wait 5 + 1
-    assert [(each.df, each.medoid, each.move) for each in merged.clusters] == [
+    assert [(joined.df, joined.medoid, joined.move) for joined in merged.clusters] == [
         (11, "hmm", "backtracking"),
         (None, "so", "other"),
     ]
@@ -112,14 +112,14 @@ def test_merge_joins_clusters_that_share_a_gram_even_by_way_of_a_third():
 
 @patient
 @given(st.lists(lexicons(), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_merge_is_the_union_and_does_not_know_order_or_repetition(parts, rng):
+def test_merge_is_the_union_and_ignores_order_and_repetition(parts, rng):
     merged = merge_lexicons(parts)
-    assert {each.words for each in merged.grams} == {each.words for part in parts for each in part.grams}
+    assert {member.words for member in merged.grams} == {member.words for part in parts for member in part.grams}
     assert merge_lexicons(rng.sample([*parts, *parts], 2 * len(parts))) == merged
     for part in parts:
-        for each in part.clusters:  # what was together stays together, and no df falls
-            assert len({merged.find(member.text)[0].id for member in each.grams}) == 1
-            assert all((merged.find(member.text)[1].df or 0) >= (member.df or 0) for member in each.grams)
+        for part_cluster in part.clusters:  # what was together stays together, and no df falls
+            assert len({merged.find(member.text)[0].id for member in part_cluster.grams}) == 1
+            assert all((merged.find(member.text)[1].df or 0) >= (member.df or 0) for member in part_cluster.grams)
     assert merge_lexicons([merged]).clusters == merged.clusters
 
 
@@ -132,9 +132,9 @@ def test_merging_nothing_is_refused():
 
 
 def test_check_finds_what_makes_a_list_noisy_or_hard_to_read():
-    made = lexicon(cluster("so", "therefore", "but"), cluster("let me check", "let me", gram("check the", core=False)))
-    found = {finding.rule: finding.grams for finding in check_lexicon(made)}
-    assert found == {
+    noisy = lexicon(cluster("so", "therefore", "but"), cluster("let me check", "let me", gram("check the", core=False)))
+    grams_by_rule = {warning.rule: warning.grams for warning in check_lexicon(noisy)}
+    assert grams_by_rule == {
         "few-grams": ("but", "let me", "let me check", "so", "therefore"),
         "common-word": ("but", "so", "therefore"),
         "contained": ("let me",),
@@ -144,18 +144,18 @@ def test_check_finds_what_makes_a_list_noisy_or_hard_to_read():
     }
 
 
-def test_a_tidy_lexicon_has_no_findings():
-    names = [one + other for one in ["alpha", "gamma", "kappa"] for other in "bcdefghjklmnopqrstuv"]  # 60
+def test_a_tidy_lexicon_has_no_warnings():
+    names = [first + second for first in ["alpha", "gamma", "kappa"] for second in "bcdefghjklmnopqrstuv"]  # 60
     pairs = [
-        cluster(gram(one, 9), gram(other, 8), df=9, move="branching")
-        for one, other in zip(names[::2], names[1::2], strict=True)
+        cluster(gram(first, 9), gram(second, 8), df=9, move="branching")
+        for first, second in zip(names[::2], names[1::2], strict=True)
     ]
     assert check_lexicon(lexicon(*pairs)) == []
 
 
 def test_the_published_list_shows_its_known_noise():
-    found = {finding.rule: finding for finding in check_lexicon(Lexicon.load("wang2025"))}
-    assert set(found["common-word"].grams) == {"so", "since", "therefore", "thus", "now", "but"}
-    assert "need to" in found["contained"].grams
-    assert len(found["no-df"].grams) == 249
-    assert found["singleton"].to_json()["grams"] == list(found["singleton"].grams)
+    warnings = {warning.rule: warning for warning in check_lexicon(Lexicon.load("wang2025"))}
+    assert set(warnings["common-word"].grams) == {"so", "since", "therefore", "thus", "now", "but"}
+    assert "need to" in warnings["contained"].grams
+    assert len(warnings["no-df"].grams) == 249
+    assert warnings["singleton"].to_json()["grams"] == list(warnings["singleton"].grams)

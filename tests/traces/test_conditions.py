@@ -73,7 +73,7 @@ def test_a_condition_means_what_it_says(condition, meets, bare_meets):
         "token_ids=1",
     ],
 )
-def test_a_condition_that_cannot_be_meant_is_told_with_how_to_write_one(condition):
+def test_an_invalid_condition_raises_an_error_with_the_syntax(condition):
     with pytest.raises(UsageError, match=r"^condition '.*"):
         parse_condition(condition)
 

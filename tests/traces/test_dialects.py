@@ -106,7 +106,7 @@ PRIME_RL = {
     "entropy": [0.1, 0.2, 0.3, 0.4, 0.5],
     "losses": [{}, {}, {}, {}, {}],
 }
-DECODES = DialectOptions(decode=lambda ids: "".join(f"<{one}>" for one in ids))
+DECODES = DialectOptions(decode=lambda ids: "".join(f"<{token_id}>" for token_id in ids))
 NONE = DialectOptions()
 
 
@@ -136,7 +136,7 @@ def only(record: dict, dialect: str, options: DialectOptions = NONE) -> dict:
         ({"id": "a", "prompt": "p"}, None),
     ],
 )
-def test_a_dialect_is_told_by_the_keys(record, dialect):
+def test_the_keys_identify_the_dialect(record, dialect):
     assert detect(record) == dialect
     assert detect(reversed(list(record))) == dialect
 
@@ -160,7 +160,7 @@ def test_native_fields_are_taken_by_name_and_others_go_to_meta():
     }
 
 
-def test_the_other_names_of_native_fields_are_known():
+def test_aliases_of_native_fields_are_read():
     assert only(SHARED, "sgram") == {
         "id": "a-1",
         "group": "a",
@@ -172,7 +172,7 @@ def test_the_other_names_of_native_fields_are_known():
     }
 
 
-def test_another_name_never_hides_the_field_itself():
+def test_an_alias_never_replaces_the_field_itself():
     fields = only({"text": "t", "response": "r", "id": 1, "correct": 1.0}, "sgram")
     assert fields == {"id": "1", "text": "t", "correct": True, "meta": {"response": "r"}}
 
@@ -223,7 +223,7 @@ def test_a_trl_row_sums_its_reward_functions():
     assert only({**PAIR, "step": "7", "brevity": 0.25, "tone": 1, "advantage": 3}, "trl")["reward"] == 1.25
 
 
-def test_a_trl_reward_that_was_not_given_is_missing_not_zero():
+def test_a_missing_trl_reward_is_none_and_not_zero():
     nan = math.nan
     assert only({**TRL, "format_reward": nan}, "trl")["reward"] == 1.0
     neither = only({**TRL, "format_reward": nan, "accuracy_reward": None}, "trl")
@@ -232,15 +232,15 @@ def test_a_trl_reward_that_was_not_given_is_missing_not_zero():
     assert neither["meta"]["format_reward"] is None
 
 
-def test_a_reward_that_does_not_exist_is_told_with_those_that_do():
+def test_an_unknown_reward_raises_an_error_that_lists_the_known_ones():
     with pytest.raises(UsageError, match="no reward is called 'acc'; the numbers here are: a, b"):
         weighted_reward({"a": 1.0, "b": 2.0, "c": None}, {"acc": 1.0})
 
 
 def test_rows_of_one_prompt_at_one_step_are_one_group():
     groups = [
-        only({**TRL, "step": step, "completion": said}, "trl")["group"]
-        for step, said in ((1, "a"), ("1", "b"), (2, "a"))
+        only({**TRL, "step": step, "completion": completion}, "trl")["group"]
+        for step, completion in ((1, "a"), ("1", "b"), (2, "a"))
     ]
     assert groups[0] == groups[1] != groups[2]
 
@@ -257,10 +257,10 @@ def test_a_verl_line_keeps_its_extras():
         "group": content_digest(5, "user\n2+2?\nassistant\n"),
         "meta": {"acc": True, "pred": "4", "request_id": "r"},
     }
-    other = only({**VERL, "gts": ["4", "four"], "acc": 0.5, "pred": 4, "score": False}, "verl")
-    assert (other["reference"], other["reward"]) == ('["4","four"]', 0.0)
-    assert "correct" not in other
-    assert "answer" not in other
+    second = only({**VERL, "gts": ["4", "four"], "acc": 0.5, "pred": 4, "score": False}, "verl")
+    assert (second["reference"], second["reward"]) == ('["4","four"]', 0.0)
+    assert "correct" not in second
+    assert "answer" not in second
 
 
 def test_an_lm_eval_line_gives_a_trace_for_each_response():
@@ -357,7 +357,7 @@ def test_a_prime_rl_line_is_the_tokens_under_the_loss_mask():
         ({"entropy": [0.5]}, "field entropy has another length than token_ids"),
     ],
 )
-def test_a_prime_rl_line_whose_columns_do_not_fit_is_told(changes, reason):
+def test_a_prime_rl_line_whose_columns_do_not_fit_raises_an_error(changes, reason):
     with pytest.raises(RowError, match=f"^{reason}"):
         fields_of({**PRIME_RL, **changes}, "prime-rl", DECODES)
 

@@ -5,7 +5,7 @@ from sgram.traces.trace import RowError, Trace, check_trace
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "becomes"),
+    ("name", "value", "expected"),
     [
         ("id", 7, "7"),
         ("id", 1.5, "1.5"),
@@ -26,11 +26,11 @@ from sgram.traces.trace import RowError, Trace, check_trace
         ("meta", '{"x":1}', {"x": 1}),
     ],
 )
-def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
-    found = convert_fields({"text": "t", name: value})[name]
-    assert found == becomes
-    assert type(found) is type(becomes)
-    check_trace(Trace(**{"id": "a", "text": "t", name: found}))
+def test_json_values_are_converted_to_the_type_of_their_field(name, value, expected):
+    converted = convert_fields({"text": "t", name: value})[name]
+    assert converted == expected
+    assert type(converted) is type(expected)
+    check_trace(Trace(**{"id": "a", "text": "t", name: converted}))
 
 
 @pytest.mark.parametrize(
@@ -55,25 +55,25 @@ def test_values_of_the_wild_become_what_the_field_holds(name, value, becomes):
         ("meta", 5),
     ],
 )
-def test_other_values_are_told_by_field(name, value):
+def test_values_that_cannot_be_converted_raise_an_error_with_the_field(name, value):
     with pytest.raises(RowError, match=f"^field {name} "):
         convert_fields({"text": "t", name: value})
 
 
-def test_missing_values_are_left_out_and_text_must_be_there():
+def test_missing_values_are_dropped_and_text_is_required():
     assert convert_fields({"text": "", "reward": None, "meta": {}}) == {"text": "", "meta": {}}
     for fields in ({}, {"text": None}):
         with pytest.raises(RowError, match=r"^field text is missing"):
             convert_fields(fields)
 
 
-def test_what_is_needed_must_be_there():
+def test_required_fields_must_be_present():
     require_fields({"a": 0, "b": ""}, "a", "b")
     with pytest.raises(RowError, match=r"^field b is missing"):
         require_fields({"a": 0, "b": None}, "a", "b")
 
 
-def test_known_names_are_fields_and_the_others_meta():
+def test_known_names_are_fields_and_all_others_go_to_meta():
     record = {"text": "t", "step": 1, "x": 2, "used": 3, "meta": {"x": 4, "y": 5}}
     assert split_meta(record, ("used",)) == {"text": "t", "step": 1, "meta": {"x": 4, "y": 5}}
     assert record["meta"] == {"x": 4, "y": 5}

@@ -20,17 +20,17 @@ def test_an_id_set_grows_and_stays_small():
     assert 50_000 * 8 <= ids._slots.itemsize * len(ids._slots) <= 50_000 * 22
 
 
-def test_made_ids_depend_on_the_content_alone_and_are_numbered_when_it_repeats():
+def test_created_ids_depend_on_the_content_only_and_are_numbered_when_it_repeats():
     ids = IdRegistry()
-    made = [ids.create("p", "t", 1) for _ in range(3)]
+    created = [ids.create("p", "t", 1) for _ in range(3)]
     digest = content_digest("p", "t", 1)
-    assert made == [digest, f"{digest}~2", f"{digest}~3"]
+    assert created == [digest, f"{digest}~2", f"{digest}~3"]
     assert len(digest) == 16
     assert ids.create("p", "t", 2) != digest
     assert ids.create(None, "t", 1) != digest
 
 
-def test_a_given_id_is_accepted_once_and_made_ones_step_aside():
+def test_an_id_is_registered_once_and_created_ids_avoid_it():
     ids, digest = IdRegistry(), content_digest("p", "t", None)
     assert ids.register("a")
     assert not ids.register("a")

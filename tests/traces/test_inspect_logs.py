@@ -5,7 +5,7 @@ import pytest
 from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.traces import ReadOptions, TraceReader, read_traces
 
-SAID = {("sum", 1): ("C", "4"), ("sum", 2): ("I", "5"), ("pair", 1): ("P", None), ("pair", 2): (None, None)}
+GRADES = {("sum", 1): ("C", "4"), ("sum", 2): ("I", "5"), ("pair", 1): ("P", None), ("pair", 2): (None, None)}
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +16,20 @@ def log(tmp_path_factory):
     from inspect_ai.scorer import Score
 
     def sample(name: str, epoch: int) -> EvalSample:
-        value, answer = SAID[name, epoch]
+        value, answer = GRADES[name, epoch]
         content = [ContentReasoning(reasoning=f"Hmm, {name} {epoch}."), ContentText(text=f"So it is {answer}.")]
-        asked, said = ChatMessageUser(content=f"{name}?"), ChatMessageAssistant(content=content)
+        question, answer_message = ChatMessageUser(content=f"{name}?"), ChatMessageAssistant(content=content)
         output = ModelOutput.from_content("m", "")
-        output.choices[0].message = said
+        output.choices[0].message = answer_message
         scores = {} if value is None else {"match": Score(value=value, answer=answer)}
         return EvalSample(
-            id=name, epoch=epoch, input=[asked], target="4", messages=[asked, said], output=output, scores=scores
+            id=name,
+            epoch=epoch,
+            input=[question],
+            target="4",
+            messages=[question, answer_message],
+            output=output,
+            scores=scores,
         )
 
     spec = EvalSpec(
@@ -34,7 +40,7 @@ def log(tmp_path_factory):
         dataset=EvalDataset(name="d", samples=2, sample_ids=["sum", "pair"]),
         config=EvalConfig(epochs=2),
     )
-    written = EvalLog(status="success", eval=spec, samples=[sample(*key) for key in SAID])
+    written = EvalLog(status="success", eval=spec, samples=[sample(*key) for key in GRADES])
     folder = tmp_path_factory.mktemp("logs")
     for name in ("arith.eval", "arith.json"):
         write_eval_log(written, str(folder / name))
@@ -58,7 +64,7 @@ def test_samples_epochs_and_scores_are_read(log):
     ]
 
 
-def test_a_folder_of_logs_is_searched_and_progress_is_told(log):
+def test_a_folder_of_logs_is_searched_and_progress_is_reported(log):
     reader = TraceReader(log.parent)
     assert len(list(reader)) == 4
     assert reader.report.dialects == {"inspect": 4}
@@ -82,7 +88,7 @@ def test_scores_may_be_weighted(log):
         list(TraceReader(log, options=ReadOptions(rewards={"mach": 3.0})))
 
 
-def test_a_cut_log_is_told_in_a_sentence(log, tmp_path):
+def test_a_cut_log_raises_an_input_error(log, tmp_path):
     path = tmp_path / "cut.eval"
     path.write_bytes(log.read_bytes()[:-30])
     with pytest.raises(InputError, match=r"cut\.eval is no Inspect log: File is not a zip file"):
@@ -101,7 +107,7 @@ def test_damage_inside_a_log_costs_its_sample_only(log, tmp_path):
     assert file.first_fault.startswith(f"{path}:2: sample cannot be read: ")
 
 
-def test_a_missing_library_is_told_with_its_pip_line(log, monkeypatch):
+def test_a_missing_library_raises_an_error_with_the_pip_command(log, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "inspect_ai.log", None)
     monkeypatch.setitem(__import__("sys").modules, "inspect_ai", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sgram\[inspect\]'"):

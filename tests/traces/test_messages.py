@@ -27,18 +27,18 @@ def test_a_reply_that_is_a_string_is_taken_exactly():
 
 
 def test_a_think_tag_marks_the_reasoning_and_stays_in_the_text():
-    text = "<think>\nHmm.\n</think>\n\n4"
-    said, parts = reply_text(text)
-    assert said == text
+    reply = "<think>\nHmm.\n</think>\n\n4"
+    text, parts = reply_text(reply)
+    assert text == reply
     # "<think>\nHmm.\n</think>" has 8 + 5 + 8 = 21 characters
     assert parts == [{"kind": "reasoning", "start": 0, "end": 21}, {"kind": "answer", "start": 21, "end": 24}]
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
 def test_reasoning_of_its_own_comes_first_after_it_a_blank_line(key):
-    said, parts = reply_text([{"role": "assistant", "content": "4", key: "Hmm."}])
-    assert said == "Hmm.\n\n4"
-    assert [(part["kind"], said[part["start"] : part["end"]]) for part in parts] == [
+    text, parts = reply_text([{"role": "assistant", "content": "4", key: "Hmm."}])
+    assert text == "Hmm.\n\n4"
+    assert [(part["kind"], text[part["start"] : part["end"]]) for part in parts] == [
         ("reasoning", "Hmm."),
         ("answer", "4"),
     ]
@@ -46,8 +46,8 @@ def test_reasoning_of_its_own_comes_first_after_it_a_blank_line(key):
 
 def test_reasoning_parts_of_a_content_array_are_marked():
     content = [{"type": "reasoning", "reasoning": "Hmm."}, {"type": "text", "text": "4"}]
-    said, parts = reply_text({"role": "assistant", "content": content})
-    assert said == "Hmm.\n\n4"
+    text, parts = reply_text({"role": "assistant", "content": content})
+    assert text == "Hmm.\n\n4"
     assert [part["kind"] for part in parts] == ["reasoning", "answer"]
 
 
@@ -81,6 +81,6 @@ def test_messages_are_split_behind_the_last_user_message():
         (split_messages, [None], "no assistant message after the last user message"),
     ],
 )
-def test_what_are_no_messages_is_told(call, value, reason):
+def test_invalid_messages_raise_an_error_with_the_reason(call, value, reason):
     with pytest.raises(RowError, match=f"^{reason}"):
         call(value)

@@ -17,7 +17,7 @@ def test_a_trl_completions_file_is_read(tmp_path):
         {
             "step": [10, 10, 10],
             "prompt": [[{"role": "user", "content": "2+2?"}]] * 2 + [[{"role": "user", "content": "3+3?"}]],
-            "completion": [[{"role": "assistant", "content": said}] for said in ("4", "wait, 5", "6")],
+            "completion": [[{"role": "assistant", "content": reply}] for reply in ("4", "wait, 5", "6")],
             "accuracy_reward": [1.0, 0.0, float("nan")],
             "think_format_reward": [0.5, None, None],
             "advantage": [0.7, -0.7, 0.0],
@@ -75,9 +75,9 @@ def test_progress_follows_the_rows(tmp_path):
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"id": list(map(str, range(500))), "text": ["t"] * 500}), path)
     reader = TraceReader(path)
-    seen = [reader.bytes_read for _ in reader]
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 4
+    progress = [reader.bytes_read for _ in reader]
+    assert progress == sorted(progress)
+    assert len(set(progress)) > 4
     assert reader.bytes_read == reader.bytes_total == path.stat().st_size
 
 

@@ -32,8 +32,8 @@ def put(folder: Path, name: str, *records: object) -> Path:
     return path
 
 
-def native(name: str, **more: object) -> dict:
-    return {"id": name, "text": f"text of {name}", **more}
+def row_of(name: str, **fields: object) -> dict:
+    return {"id": name, "text": f"text of {name}", **fields}
 
 
 def check_counts(reader: TraceReader) -> None:
@@ -48,20 +48,20 @@ def check_counts(reader: TraceReader) -> None:
 
 
 def test_one_path_many_paths_and_folders_are_read(tmp_path):
-    put(tmp_path, "runs/b/2.jsonl", native("b2"))
-    put(tmp_path, "runs/a.jsonl.gz", native("a"))
-    put(tmp_path, "runs/b/10.jsonl", native("b10"))
-    put(tmp_path, "runs/.hidden/x.jsonl", native("hidden"))
+    put(tmp_path, "runs/b/2.jsonl", row_of("b2"))
+    put(tmp_path, "runs/a.jsonl.gz", row_of("a"))
+    put(tmp_path, "runs/b/10.jsonl", row_of("b10"))
+    put(tmp_path, "runs/.hidden/x.jsonl", row_of("hidden"))
     put(tmp_path, "runs/config.json", {"lr": 1})
     put(tmp_path, "runs/b/2.jsonl.quarantine.jsonl", {"file": "x"})
-    single = put(tmp_path, "single.txt", native("s"))
+    single = put(tmp_path, "single.txt", row_of("s"))
     assert [trace.id for trace in read_traces(tmp_path / "runs")] == ["a", "b10", "b2"]
     assert [trace.id for trace in read_traces(str(single))] == ["s"]
     assert [trace.id for trace in read_traces([single, str(tmp_path / "runs")])] == ["s", "a", "b10", "b2"]
 
 
 def test_each_file_is_of_its_own_dialect(tmp_path):
-    put(tmp_path, "1.jsonl", native("a"))
+    put(tmp_path, "1.jsonl", row_of("a"))
     put(tmp_path, "2.jsonl", {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]})
     put(tmp_path, "3.jsonl", {"input": "q", "output": "r", "gts": "r", "score": 1.0, "step": 1})
     reader = TraceReader(tmp_path)
@@ -76,8 +76,8 @@ def test_a_dialect_may_be_named(tmp_path):
     assert next(iter(read_traces(path, dialect="trl"))).reward == 0.5
 
 
-def test_a_file_named_twice_is_read_once_and_told(tmp_path):
-    path = put(tmp_path, "1.jsonl", native("a"))
+def test_a_file_named_twice_is_read_once_with_a_warning(tmp_path):
+    path = put(tmp_path, "1.jsonl", row_of("a"))
     (tmp_path / "link.jsonl").symlink_to(path)
     reader = TraceReader([path, tmp_path])
     assert len(list(reader)) == 1
@@ -86,19 +86,19 @@ def test_a_file_named_twice_is_read_once_and_told(tmp_path):
 
 
 def test_a_json_file_may_hold_one_array_or_one_record_or_lines(tmp_path):
-    records = [native("a"), {"id": 5}, native("b")]
+    records = [row_of("a"), {"id": 5}, row_of("b")]
     path = put(tmp_path, "rows.json", b"\xef\xbb\xbf" + json.dumps(records, indent=1).encode())
     reader = TraceReader(path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q.jsonl"))
     assert [trace.id for trace in reader] == ["a", "b"]
-    (aside,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
-    assert (aside["line"], aside["byte"], aside["excerpt"]) == (2, None, '{"id":5}')
-    assert [trace.id for trace in read_traces(put(tmp_path, "one.json", native("c")))] == ["c"]
-    assert [trace.id for trace in read_traces(put(tmp_path, "two.json", native("c"), native("d")))] == ["c", "d"]
+    (rejected_row,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
+    assert (rejected_row["line"], rejected_row["byte"], rejected_row["excerpt"]) == (2, None, '{"id":5}')
+    assert [trace.id for trace in read_traces(put(tmp_path, "one.json", row_of("c")))] == ["c"]
+    assert [trace.id for trace in read_traces(put(tmp_path, "two.json", row_of("c"), row_of("d")))] == ["c", "d"]
     small = ReadOptions(caps=Caps(max_line_bytes=100))
-    many = put(tmp_path, "many.json", *(native(str(n)) for n in range(50)))
-    assert len(list(TraceReader(many, options=small))) == 50
+    many_rows = put(tmp_path, "many.json", *(row_of(str(n)) for n in range(50)))
+    assert len(list(TraceReader(many_rows, options=small))) == 50
     with pytest.raises(InputError, match="longer than the cap of 100 bytes"):
-        list(TraceReader(put(tmp_path, "array.json", [native(str(n)) for n in range(50)]), options=small))
+        list(TraceReader(put(tmp_path, "array.json", [row_of(str(n)) for n in range(50)]), options=small))
 
 
 # -- ids ----------------------------------------------------------------------------------------------------
@@ -112,9 +112,9 @@ def test_rows_without_an_id_get_one_from_their_content(tmp_path):
     assert ids == [digest, content_digest("q", "s", None), f"{digest}~2", f"{digest}~3"]
 
 
-def test_a_given_id_that_comes_again_is_set_aside_even_in_another_file(tmp_path):
-    put(tmp_path, "1.jsonl", native("a"), native("b"))
-    put(tmp_path, "2.jsonl", native("a", reward=1), native("c"))
+def test_a_repeated_id_is_rejected_even_in_another_file(tmp_path):
+    put(tmp_path, "1.jsonl", row_of("a"), row_of("b"))
+    put(tmp_path, "2.jsonl", row_of("a", reward=1), row_of("c"))
     reader = TraceReader(tmp_path, options=ReadOptions(max_bad=0.5))
     assert [(trace.id, trace.reward) for trace in reader] == [("a", None), ("b", None), ("c", None)]
     assert reader.report.reasons == {"id was seen before": 1}
@@ -125,22 +125,22 @@ def test_a_given_id_that_comes_again_is_set_aside_even_in_another_file(tmp_path)
 
 
 def test_a_truncated_gzip_keeps_the_rows_before_the_cut(tmp_path):
-    rows = [native(str(n), x=n * 7919) for n in range(2000)]
+    rows = [row_of(str(n), x=n * 7919) for n in range(2000)]
     path = put(tmp_path, "in.jsonl.gz", *rows)
     whole = path.read_bytes()
     for cut in (len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
         reader = TraceReader(path, options=ReadOptions(quarantine=tmp_path / "q.jsonl"))
-        kept = list(reader)
-        assert [trace.id for trace in kept] == [str(n) for n in range(len(kept))]
-        (aside,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
-        assert aside["byte"] == len(lines(*rows[: len(kept)]))
-        assert aside["line"] == len(kept) + 1
+        kept_traces = list(reader)
+        assert [trace.id for trace in kept_traces] == [str(n) for n in range(len(kept_traces))]
+        (rejected_row,) = map(orjson.loads, (tmp_path / "q.jsonl").read_bytes().splitlines())
+        assert rejected_row["byte"] == len(lines(*rows[: len(kept_traces)]))
+        assert rejected_row["line"] == len(kept_traces) + 1
         check_counts(reader)
 
 
 def test_bad_rows_can_raise_at_once(tmp_path):
-    path = put(tmp_path, "in.jsonl", native("a"), b"oops\n", native("b"))
+    path = put(tmp_path, "in.jsonl", row_of("a"), b"oops\n", row_of("b"))
     read = read_traces(path, on_error="raise")
     assert next(read).id == "a"
     with pytest.raises(InputError, match=r"in\.jsonl:2: not valid JSON"):
@@ -148,18 +148,18 @@ def test_bad_rows_can_raise_at_once(tmp_path):
 
 
 def test_the_share_of_bad_rows_is_judged_at_the_end(tmp_path):
-    path = put(tmp_path, "in.jsonl", *(native(str(n)) for n in range(9)), b"oops\n")
+    path = put(tmp_path, "in.jsonl", *(row_of(str(n)) for n in range(9)), b"oops\n")
     assert len(list(TraceReader(path, options=ReadOptions(max_bad=0.1)))) == 9
-    reader, kept = TraceReader(path, options=ReadOptions(max_bad=0.09)), []
+    reader, kept_traces = TraceReader(path, options=ReadOptions(max_bad=0.09)), []
     with pytest.raises(QuarantineError, match=r"1 of 10 rows \(10\.0 %\) were set aside, more than 9 %") as raised:
-        kept.extend(reader)
+        kept_traces.extend(reader)
     assert raised.value.exit_code == 4
     assert reader.report.rows_kept == 9
     check_counts(reader)
 
 
 def test_a_thousand_bad_rows_over_the_share_stop_the_reading(tmp_path):
-    path = put(tmp_path, "in.jsonl", native("a"), *[b"oops\n"] * 1500, *(native(str(n)) for n in range(10**4)))
+    path = put(tmp_path, "in.jsonl", row_of("a"), *[b"oops\n"] * 1500, *(row_of(str(n)) for n in range(10**4)))
     reader = TraceReader(path)
     with pytest.raises(QuarantineError, match="1000 of 1001 rows"):
         list(reader)
@@ -175,9 +175,9 @@ def test_nothing_but_bad_rows_is_an_unusable_input(tmp_path):
         list(TraceReader(put(tmp_path, "empty.jsonl")))
 
 
-def test_rows_set_aside_are_logged_once_a_file(tmp_path, caplog):
-    put(tmp_path, "1.jsonl", native("a"), b"oops\n", b"oops\n")
-    put(tmp_path, "2.jsonl", native("b"))
+def test_rejected_rows_are_logged_once_per_file(tmp_path, caplog):
+    put(tmp_path, "1.jsonl", row_of("a"), b"oops\n", b"oops\n")
+    put(tmp_path, "2.jsonl", row_of("b"))
     with caplog.at_level(logging.WARNING, "sgram.traces"):
         list(TraceReader(tmp_path, options=ReadOptions(max_bad=1)))
     assert [record.message.split(": ", 1)[1].split(";")[0] for record in caplog.records] == ["rows set aside: 2"]
@@ -187,7 +187,7 @@ def test_rows_set_aside_are_logged_once_a_file(tmp_path, caplog):
 
 
 def test_a_reading_left_early_still_leaves_its_quarantine(tmp_path):
-    path = put(tmp_path, "in.jsonl", b"oops\n", native("a"), native("b"))
+    path = put(tmp_path, "in.jsonl", b"oops\n", row_of("a"), row_of("b"))
     reader = TraceReader(path, options=ReadOptions(max_bad=1, quarantine=tmp_path / "q.jsonl"))
     reading = iter(reader)
     assert next(reading).id == "a"
@@ -197,7 +197,7 @@ def test_a_reading_left_early_still_leaves_its_quarantine(tmp_path):
 
 
 def test_the_quarantine_cannot_be_an_input(tmp_path):
-    path = put(tmp_path, "in.jsonl", native("a"))
+    path = put(tmp_path, "in.jsonl", row_of("a"))
     with pytest.raises(UsageError, match="is an input; name another file for the quarantine"):
         TraceReader(path, options=ReadOptions(quarantine=tmp_path / "." / "in.jsonl"))
 
@@ -211,8 +211,8 @@ def test_the_quarantine_cannot_be_an_input(tmp_path):
         ({"options": ReadOptions(where=("color=red",))}, "condition 'color=red' is invalid"),
     ],
 )
-def test_what_cannot_be_meant_is_told_before_reading(tmp_path, arguments, sentence):
-    path = put(tmp_path, "in.jsonl", native("a"))
+def test_invalid_arguments_raise_a_usage_error_before_reading(tmp_path, arguments, sentence):
+    path = put(tmp_path, "in.jsonl", row_of("a"))
     with pytest.raises(UsageError) as raised:
         TraceReader(path, **arguments)
     assert str(raised.value).startswith(sentence)
@@ -224,7 +224,7 @@ def test_what_cannot_be_meant_is_told_before_reading(tmp_path, arguments, senten
 
 
 def test_conditions_skip_rows_and_the_sum_stays_true(tmp_path):
-    rows = [native(str(n), correct=n % 2 == 0, step=n) for n in range(20)]
+    rows = [row_of(str(n), correct=n % 2 == 0, step=n) for n in range(20)]
     path = put(tmp_path, "in.jsonl", *rows, b"oops\n")
     reader = TraceReader(path, options=ReadOptions(where=("correct=true", "step>=10"), max_bad=1))
     assert [trace.step for trace in reader] == [10, 12, 14, 16, 18]
@@ -233,31 +233,31 @@ def test_conditions_skip_rows_and_the_sum_stays_true(tmp_path):
     check_counts(reader)
 
 
-def test_correctness_may_be_told_by_the_reward(tmp_path):
-    rows = [native("a", reward=1), native("b", reward=0.5), native("c"), native("d", reward=1, correct=False)]
+def test_correctness_can_be_derived_from_the_reward(tmp_path):
+    rows = [row_of("a", reward=1), row_of("b", reward=0.5), row_of("c"), row_of("d", reward=1, correct=False)]
     path = put(tmp_path, "in.jsonl", *rows)
     reader = TraceReader(path, options=ReadOptions(correct_above=0.5))
     assert [trace.correct for trace in reader] == [True, False, None, False]
 
 
 def test_a_reader_can_be_read_again_and_counts_anew(tmp_path):
-    path = put(tmp_path, "in.jsonl", native("a"), native("b"), b"oops\n")
+    path = put(tmp_path, "in.jsonl", row_of("a"), row_of("b"), b"oops\n")
     reader = TraceReader(path, options=ReadOptions(max_bad=1))
     assert list(reader) == list(reader)
     assert reader.report.rows_in == 3
 
 
 def test_progress_ends_at_the_size_of_the_input(tmp_path):
-    put(tmp_path, "1.jsonl", *(native(f"a{n}") for n in range(5000)))
-    put(tmp_path, "2.jsonl.gz", *(native(f"b{n}") for n in range(5000)))
+    put(tmp_path, "1.jsonl", *(row_of(f"a{n}") for n in range(5000)))
+    put(tmp_path, "2.jsonl.gz", *(row_of(f"b{n}") for n in range(5000)))
     reader = TraceReader(tmp_path)
-    seen = [reader.bytes_read for _ in reader]
-    assert seen == sorted(seen)
+    progress = [reader.bytes_read for _ in reader]
+    assert progress == sorted(progress)
     assert reader.bytes_read == reader.bytes_total == sum(path.stat().st_size for path in tmp_path.iterdir())
     assert TraceReader("-").bytes_total is None
 
 
-def test_unequal_groups_of_a_verl_dump_are_told(tmp_path):
+def test_unequal_groups_of_a_verl_dump_give_a_warning(tmp_path):
     rows = [{"input": f"q{n // 4}", "output": f"r{n}", "gts": "r", "score": 0, "step": 1} for n in range(11)]
     reader = TraceReader(put(tmp_path, "1.jsonl", *rows))
     groups = [trace.group for trace in reader]
@@ -316,40 +316,42 @@ FRAGMENTS = [
 def test_no_row_is_ever_lost(pieces, suffix, tmp_path_factory):
     content = b"\n".join(piece.replace(b"%d", str(n).encode()) for n, piece in pieces)
     folder = tmp_path_factory.mktemp("rows")
-    path, aside = folder / f"in.jsonl{suffix}", folder / "q.jsonl"
+    path, quarantine_path = folder / f"in.jsonl{suffix}", folder / "q.jsonl"
     path.write_bytes(gzip.compress(content) if suffix else content)
     n_rows = sum(1 for line in content.split(b"\n") if line.strip())
-    options = ReadOptions(max_bad=1, quarantine=aside, caps=Caps(max_line_bytes=200))
+    options = ReadOptions(max_bad=1, quarantine=quarantine_path, caps=Caps(max_line_bytes=200))
     reader = TraceReader(path, options=options)
     try:
-        kept = list(reader)
+        kept_traces = list(reader)
     except InputError:
-        kept = []
+        kept_traces = []
     check_counts(reader)
     assert reader.report.rows_in == n_rows
-    assert reader.report.rows_kept == len(kept)
-    set_aside = [orjson.loads(line) for line in aside.read_bytes().splitlines()] if aside.exists() else []
-    assert len(set_aside) == reader.report.rows_quarantined
+    assert reader.report.rows_kept == len(kept_traces)
+    rejected_rows = (
+        [orjson.loads(line) for line in quarantine_path.read_bytes().splitlines()] if quarantine_path.exists() else []
+    )
+    assert len(rejected_rows) == reader.report.rows_quarantined
     starts = [0]
     for line in content.split(b"\n"):
         starts.append(starts[-1] + len(line) + 1)
-    assert all(row["byte"] == starts[row["line"] - 1] for row in set_aside)
+    assert all(row["byte"] == starts[row["line"] - 1] for row in rejected_rows)
 
 
 def test_fuzzed_lines_raise_nothing_but_our_own_errors(tmp_path):
-    chance = random.Random(7)
+    rng = random.Random(7)
     chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]
     seeds = [
-        orjson.dumps(native("a", reward=0.5, meta={"x": [1, {"y": None}]}, token_ids=[1, 2])),
+        orjson.dumps(row_of("a", reward=0.5, meta={"x": [1, {"y": None}]}, token_ids=[1, 2])),
         orjson.dumps({"input": "q", "output": "r", "gts": ["r"], "score": 1.0, "step": 3}),
         orjson.dumps({"messages": chat}),
     ]
     rows = []
     for _ in range(30_000):
-        row = bytearray(chance.choice(seeds))
-        for _ in range(chance.randrange(4)):
-            place = chance.randrange(len(row))
-            row[place : place + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        row = bytearray(rng.choice(seeds))
+        for _ in range(rng.randrange(4)):
+            offset = rng.randrange(len(row))
+            row[offset : offset + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
         rows.append(bytes(row))
     path = tmp_path / "in.jsonl"
     path.write_bytes(b"\n".join(rows))
@@ -375,8 +377,8 @@ def test_the_shared_traces_are_read_whole():
     # its README says: 17,488 traces; the sum of its column "correct T" is 8,755
     assert (reader.report.rows_kept, reader.report.rows_quarantined, right) == (17_488, 0, 8755)
     assert len(models) == 46
-    kept = {Path(file.file).name: file.rows_kept for file in reader.report.files}
-    assert kept == {path.name: gzip.decompress(path.read_bytes()).count(b"\n") for path in SHARED.glob("*.gz")}
+    kept_rows = {Path(file.file).name: file.rows_kept for file in reader.report.files}
+    assert kept_rows == {path.name: gzip.decompress(path.read_bytes()).count(b"\n") for path in SHARED.glob("*.gz")}
 
 
 def test_importing_traces_stays_light():

@@ -25,12 +25,12 @@ FULL = Trace(
 
 def test_only_id_and_text_are_required_and_the_rest_is_missing():
     trace = Trace(id="a", text="t")
-    others = [field.name for field in dataclasses.fields(Trace) if field.name not in ("id", "text", "meta")]
-    assert all(getattr(trace, name) is None for name in others)
+    optional_fields = [field.name for field in dataclasses.fields(Trace) if field.name not in ("id", "text", "meta")]
+    assert all(getattr(trace, name) is None for name in optional_fields)
     assert trace.meta == {}
-    for left_out in ("id", "text"):
-        with pytest.raises(TypeError, match=left_out):
-            Trace(**{name: "x" for name in ("id", "text") if name != left_out})
+    for missing in ("id", "text"):
+        with pytest.raises(TypeError, match=missing):
+            Trace(**{name: "x" for name in ("id", "text") if name != missing})
 
 
 def test_fields_stand_in_the_agreed_order():
@@ -96,7 +96,7 @@ def test_a_good_trace_passes_the_check_unchanged():
         ({"meta": []}, "field meta is an array, not an object"),
     ],
 )
-def test_a_field_that_breaks_its_promise_is_told(changes, reason):
+def test_an_invalid_field_raises_a_row_error_with_the_reason(changes, reason):
     with pytest.raises(RowError) as raised:
         check_trace(dataclasses.replace(FULL, **changes))
     assert str(raised.value).startswith(reason)

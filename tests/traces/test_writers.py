@@ -62,12 +62,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@given(made=several())
+@given(original=several())
 @settings(max_examples=60)
-def test_what_is_written_is_read_back_equal(suffix, made, folder):
+def test_written_traces_are_read_back_equal(suffix, original, folder):
     path = folder / f"traces{suffix}"
-    assert write_traces(made, path) == len(made)
-    assert list(read_traces(path)) == made
+    assert write_traces(original, path) == len(original)
+    assert list(read_traces(path)) == original
 
 
 EXACT = [
@@ -80,12 +80,12 @@ EXACT = [
 def test_the_same_traces_give_the_same_bytes(suffix, tmp_path):
     for name in ("one", "two"):
         write_traces(iter(EXACT), tmp_path / name / f"traces{suffix}")
-    one, two = ((tmp_path / name / f"traces{suffix}").read_bytes() for name in ("one", "two"))
-    assert one == two
+    first, second = ((tmp_path / name / f"traces{suffix}").read_bytes() for name in ("one", "two"))
+    assert first == second
     assert list(read_traces(tmp_path / "one" / f"traces{suffix}")) == EXACT
 
 
-def test_lines_hold_what_is_known_and_nothing_else(tmp_path):
+def test_lines_hold_only_fields_that_are_not_none(tmp_path):
     path = tmp_path / "traces.jsonl"
     write_traces(EXACT, path)
     first, second = map(orjson.loads, path.read_bytes().splitlines())
@@ -152,7 +152,7 @@ def test_a_source_that_fails_leaves_the_old_file(suffix, tmp_path):
         (Trace(id="a\x1b", text=5), r"trace 'a\\x1b' cannot be written: field text is a number"),
     ],
 )
-def test_a_trace_that_cannot_be_written_is_told_by_id(suffix, trace, reason, tmp_path):
+def test_a_trace_that_cannot_be_written_raises_an_error_with_its_id(suffix, trace, reason, tmp_path):
     with pytest.raises(SgramError) as raised:
         write_traces([trace], tmp_path / f"traces{suffix}")
     assert str(raised.value).startswith(reason)
@@ -173,7 +173,7 @@ def test_meta_may_nest_as_deep_as_rows_that_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["traces", "traces.csv", "traces.json", "traces.jsonl.bz2", "traces.parquet.gz"])
-def test_a_name_that_says_no_format_is_refused(name, tmp_path):
+def test_a_name_without_a_known_format_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match=r"has no known format; end its name in \.jsonl"):
         write_traces(EXACT, tmp_path / name)
 
