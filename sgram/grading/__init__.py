@@ -1,4 +1,4 @@
-"""Grading: is the answer of a response correct?
+"""Grading: whether the answer of a response is correct.
 
 - `answers`: the answer that a response marks (``\\boxed{}``, ``<answer>``, ``####``), read off the text.
 - `unmarked_answers`: the number that a response without such a mark ends on.
