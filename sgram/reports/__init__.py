@@ -1,1 +1,1 @@
-"""Pages and figures for people. Knows nothing about how numbers came."""
+"""Reports for people: findings in sentences, figures, HTML pages and table files."""

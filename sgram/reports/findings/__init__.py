@@ -1,1 +1,1 @@
-"""TODO findings."""
+"""Findings of an analysis as sentences with numbers, each beside its placebo."""

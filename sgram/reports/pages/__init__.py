@@ -1,1 +1,1 @@
-"""TODO pages."""
+"""HTML pages (report, tagged traces, annotation) and table files (CSV, Markdown)."""

@@ -1,14 +1,14 @@
-"""An annotation as one offline HTML page with its own small script. Knows nothing about how the items were drawn.
+"""Annotation as one offline HTML page with an inline script.
 
-The page asks no host for anything: its content security policy allows the one script and the one style sheet that are
-inside it, by their digests, and nothing else. Items travel as JSON in ASCII, in which no markup can stand, and the
-script shows them as text only, control and bidi characters as visible escapes. Answers stay in the browser
-(localStorage, under the digest of the items) until they are downloaded.
+The page makes no network request: its content security policy allows only the inline script and style sheet, by their
+digests. The items are embedded as ASCII JSON that cannot contain markup, and the script shows them as text, with
+control and bidi characters as visible escapes. Answers stay in the browser (localStorage, keyed by the digest of the
+items) until the annotator downloads them.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,22 +21,22 @@ from sgram.reports.pages.trace_page import escape_invisible
 if TYPE_CHECKING:
     import jinja2
 
-_ESCAPES = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&"}
+_SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """A label that can be given."""
+    """A label that an annotator can choose."""
 
     label: str
     key: str
-    """The key that gives it."""
+    """The key that chooses it."""
     meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationPage:
-    """All that the page holds. What it does not hold, it cannot give away."""
+    """Contents of the page. The items are blinded, so the page cannot reveal their kind."""
 
     title: str
     question: str
@@ -46,12 +46,18 @@ class AnnotationPage:
 
     @property
     def digest(self) -> str:
-        """16 hex digits that stand for the items: what the answers are kept under."""
-        return hashlib.sha256(_json([asdict(item) for item in self.items]).encode()).hexdigest()[:16]
+        """Digest of the items (16 hex digits), under which the browser stores the answers."""
+        return hashlib.sha256(_script_json([asdict(item) for item in self.items]).encode()).hexdigest()[:16]
 
 
 def render_annotation_page(page: AnnotationPage) -> bytes:
-    """The file's bytes: UTF-8 HTML, the same for equal pages."""
+    """Return the page as UTF-8 HTML; equal pages give equal bytes.
+
+    >>> choices = (LabelChoice("verification", "4", "checks a step"),)
+    >>> page = AnnotationPage("Phrases", "What does it do?", choices, (), (BlindedItem("0a", "Let me check.", 0, 6),))
+    >>> b'"text":"Let me check."' in render_annotation_page(page)
+    True
+    """
     style, script = read_asset("annotation_page.css"), read_asset("annotation_page.js")
     policy = (
         f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
@@ -62,13 +68,13 @@ def render_annotation_page(page: AnnotationPage) -> bytes:
         "labels": [asdict(choice) for choice in page.choices],
         "items": [asdict(item) for item in page.items],
     }
-    made = _template().render(page=page, style=style, script=script, policy=policy, sample=_json(sample))
-    return made.encode()
+    html = _template().render(page=page, style=style, script=script, policy=policy, sample=_script_json(sample))
+    return html.encode()
 
 
-def _json(value: dict | Sequence) -> str:
-    """JSON in ASCII that can stand inside a script element."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
+def _script_json(document: Mapping[str, object] | Sequence[object]) -> str:
+    """Return JSON in ASCII that can stand inside a script element."""
+    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
 
 
 @cache

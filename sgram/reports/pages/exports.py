@@ -1,7 +1,7 @@
-"""Tables as files: CSV for programs, Markdown for papers. Knows nothing about what the tables hold.
+"""Tables as files: CSV for programs, Markdown for papers.
 
-What stands in cells may come from traces: in CSV no cell is taken for a formula by a spreadsheet, in Markdown none is
-taken for markup.
+Cells may contain text from traces. In CSV no cell can be taken for a formula by a spreadsheet, and in Markdown no cell
+can be taken for markup.
 """
 
 import math
@@ -19,31 +19,37 @@ if TYPE_CHECKING:
     from sgram.reports.findings.wording import Sentence
 
 MAX_MARKDOWN_ROWS = 60
-"""Most rows of a table in Markdown; CSV holds all."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""Maximum rows of a table in Markdown; CSV contains all rows."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MARKUP = re.compile(
     r"([\\`*_{}\[\]<>#!|~$&@])|(?<=^)([-+=])|(?<=^)(\d+)(?=[.)](?:\s|$))|:(?=//)|(?<=www)\.", re.IGNORECASE
 )
 _QUOTE = '"'
-_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_KIND_PREFIXES = {"finding": "", "control": "*Control.* ", "caution": "*Caution.* "}
 
 
 def encode_csv(table: Table) -> bytes:
-    """The table as CSV (RFC 4180, UTF-8, line feeds): numbers in full, nothing where there is no value.
+    """Return the table as CSV (RFC 4180, UTF-8, line feeds): numbers in full, nothing for a missing value.
 
-    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    >>> from sgram.analysis.table import Column
+    >>> encode_csv(Table("t", "T", (Column("gram", "words"), Column("share", "of words")), (("=1+1", 1 / 4),)))
+    b"gram,share\\n'=1+1,0.25\\n"
     """
     rows = [table.names, *table.rows]
-    text = "".join(",".join(_quoted(_cell(cell)) for cell in row) + "\n" for row in rows)
+    text = "".join(",".join(_quote(_format_cell(cell)) for cell in row) + "\n" for row in rows)
     return text.encode("utf-8", "backslashreplace")
 
 
-def _quoted(text: str) -> str:
-    """A cell as RFC 4180 has it; the csv module leaves a lone carriage return as it is."""
-    return f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if any(each in text for each in ',"\r\n') else text
+def _quote(text: str) -> str:
+    """Return a cell quoted by RFC 4180. The csv module does not quote a lone carriage return."""
+    needs_quotes = any(character in text for character in ',"\r\n')
+    return f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if needs_quotes else text
 
 
-def _cell(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return ""
     if isinstance(cell, bool):
@@ -51,7 +57,7 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, int | float):
         return repr(cell)
     text = str(cell).replace("\0", "\\x00")
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def render_markdown(
@@ -60,74 +66,76 @@ def render_markdown(
     figures: Sequence["Figure"] = (),
     files: Mapping[str, str] | None = None,
 ) -> str:
-    """The summary, the tables with their intervals as value [low, high], and the figures' captions and `files`.
+    """Return a report as Markdown: the summary, the tables with intervals as value [low, high], the figure captions.
 
-    `files` are paths by the names of figures, as seen from the Markdown file.
+    `files` maps names of figures to paths relative to the Markdown file. If it is given, only these figures are
+    included, each with its picture.
     """
     parts = [f"# {escape_markdown(analysis.title)}"]
     if sentences:
-        parts += ["## Summary", "\n".join(f"- {_SAID[each.kind]}{escape_markdown(each.text)}" for each in sentences)]
-    parts += [_table(table) for table in analysis.tables.values() if table.rows]
-    shown = [figure for figure in figures if files is None or figure.name in files]
-    if shown:
+        points = [f"- {_KIND_PREFIXES[sentence.kind]}{escape_markdown(sentence.text)}" for sentence in sentences]
+        parts += ["## Summary", "\n".join(points)]
+    parts += [_render_table(table) for table in analysis.tables.values() if table.rows]
+    included_figures = [figure for figure in figures if files is None or figure.name in files]
+    if included_figures:
         parts.append("## Figures")
-        for number, figure in enumerate(shown, 1):
-            picture = f"![{escape_markdown(figure.title)}](<{_address(files[figure.name])}>)\n\n" if files else ""
-            parts.append(
-                f"{picture}**Figure {number}: {escape_markdown(figure.title)}.** {escape_markdown(figure.caption)}"
-            )
+        for number, figure in enumerate(included_figures, 1):
+            title = escape_markdown(figure.title)
+            picture = f"![{title}](<{_escape_path(files[figure.name])}>)\n\n" if files else ""
+            parts.append(f"{picture}**Figure {number}: {title}.** {escape_markdown(figure.caption)}")
     if analysis.notes:
         parts += ["## Notes", "\n".join(f"- {escape_markdown(note)}" for note in analysis.notes)]
     return "\n\n".join(parts) + "\n"
 
 
-_SAID = {"finding": "", "control": "*Control.* ", "caution": "*Caution.* "}
-
-
 def escape_markdown(text: str) -> str:
-    """`text` on one line, with nothing in it that Markdown or HTML would take for markup."""
+    r"""Return `text` on one line, with all Markdown and HTML markup escaped.
+
+    >>> escape_markdown("<b>a|b</b> *c*")
+    '&lt;b&gt;a\\|b&lt;/b&gt; \\*c\\*'
+    """
     line = " ".join(escape_invisible(text).split())
-    return _MARKUP.sub(_escape, line)
+    return _MARKUP.sub(_escape_match, line)
 
 
-def _escape(found: re.Match) -> str:
-    text = found.group()
-    return f"&#{ord(text[0])};{text[1:]}" if text.isdecimal() else _NAMED.get(text, f"\\{text}")
+def _escape_match(match: re.Match[str]) -> str:
+    text = match.group()
+    return f"&#{ord(text[0])};{text[1:]}" if text.isdecimal() else _ENTITIES.get(text, f"\\{text}")
 
 
-def _address(path: str) -> str:
+def _escape_path(path: str) -> str:
     return escape_invisible(path).replace("\\", "/").replace("<", "%3C").replace(">", "%3E").replace("\n", "%0A")
 
 
-def _table(table: Table) -> str:
-    shown = format_table(table, MAX_MARKDOWN_ROWS)
-    heads, rows = _merged(shown)
-    ruler = ["---:" if right else "---" for _, right in heads]
+def _render_table(table: Table) -> str:
+    formatted = format_table(table, MAX_MARKDOWN_ROWS)
+    heads, rows = _merge_intervals(formatted)
+    ruler = ["---:" if is_numeric else "---" for _, is_numeric in heads]
     lines = [[head for head, _ in heads], ruler, *rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    more = f"\n\n{shown.n_left:,} more rows are left out." if shown.n_left else ""
+    omission = f"\n\n{formatted.n_omitted:,} more rows are left out." if formatted.n_omitted else ""
     note = f"\n\n{escape_markdown(table.note)}" if table.note else ""
-    return f"## {escape_markdown(table.title)}\n\n{text}{more}{note}"
+    return f"## {escape_markdown(table.title)}\n\n{text}{omission}{note}"
 
 
-def _merged(shown: FormattedTable) -> tuple[list[tuple[str, bool]], list[list[str]]]:
-    """Heads (with whether they are of numbers) and rows, each interval put behind the value before it."""
+def _merge_intervals(table: FormattedTable) -> tuple[list[tuple[str, bool]], list[list[str]]]:
+    """Return the heads (with whether the column is numeric) and the rows, each interval appended to its value."""
     heads: list[tuple[str, bool]] = []
-    rows: list[list[str]] = [[] for _ in shown.rows]
-    for place, column in enumerate(shown.columns):
-        cells = [row[place] for row in shown.rows]
-        joins = column.kind == "interval" and heads and shown.columns[place - 1].kind == "number"
-        if joins:
+    rows: list[list[str]] = [[] for _ in table.rows]
+    for index, column in enumerate(table.columns):
+        cells = [row[index] for row in table.rows]
+        is_merged = column.kind == "interval" and bool(heads) and table.columns[index - 1].kind == "number"
+        if is_merged:
             heads[-1] = (f"{heads[-1][0]} \\[95 %\\]", True)
         else:
             unit = f", {column.unit}" if column.unit else ""
             heads.append((escape_markdown(f"{column.name}{unit}"), column.kind in ("number", "interval")))
         for row, cell in zip(rows, cells, strict=True):
             if column.kind == "interval":
-                text = "" if cell.missing else f"\\[{escape_markdown(cell.text.replace(' – ', ', '))}\\]"
+                text = "" if cell.is_missing else f"\\[{escape_markdown(cell.text.replace(' – ', ', '))}\\]"
             else:
                 text = escape_markdown(cell.text)
-            if joins:
+            if is_merged:
                 row[-1] = f"{row[-1]} {text}".rstrip()
             else:
                 row.append(text)

@@ -1,153 +1,167 @@
-"""A long text with marks of several kinds, cut to what can be read. Knows nothing about traces or HTML.
+"""Long texts with overlapping marks, cut to the windows worth reading.
 
-Marks may overlap: the text is cut at every end of a mark, and each run says which marks hold it. What is left out is
-counted, so that a page can say so in its place.
+Marks may overlap: the text is split at every end of a mark, and each stretch has all marks that cover it. A gap has the
+number of characters left out, so that a page can show it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Layer = Literal["move", "equation", "evidence", "step", "fork"]
-_SNAP = 60
-"""Characters within which a cut moves to a space."""
-_TOO_SMALL = 240
-"""A gap of fewer characters is not worth a cut."""
-_MOST_FOCI = 8
+Window: TypeAlias = tuple[int, int]
+"""Half-open character offsets of a part of a text."""
+_MAX_SNAP = 60
+"""Maximum characters that a cut moves to follow a space."""
+_MIN_GAP = 240
+"""Fewer characters than this are not left out."""
+_MAX_FOCI = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something said of the characters from `start` to `end`."""
+    """A remark about the characters from `start` to `end` (half-open)."""
 
     start: int
     end: int
     layer: Layer
     name: str
-    """The move, the equation's verdict, the evidence's letter."""
+    """The move, the equation's verdict, or the evidence's letter."""
     title: str = ""
     number: int = 0
-    """Of the footnote that it has; 0 where it has none."""
+    """Number of its footnote; 0 if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedStretch:
-    """Characters that the same marks hold, at most one of a layer."""
+    """Characters that the same marks cover, at most one of each layer."""
 
     text: str
     marks: tuple[Mark, ...] = ()
     begins: tuple[Mark, ...] = ()
-    """Marks whose first shown characters these are."""
+    """Marks that begin here, or whose beginning is left out and whose first visible characters these are."""
     ends: tuple[Mark, ...] = ()
-    """Marks whose last shown characters these are."""
+    """Marks that end here or at the end of the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Characters that are left out."""
 
-    n: int
+    n_characters: int
 
 
 @dataclass(slots=True)
-class _Sweep:
-    """Marks that hold the character that the sweep has come to."""
+class _OpenMarks:
+    """Marks that cover the current position of a sweep through a text."""
 
-    open: list[Mark] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
-    def at(self, start: int, waiting: list[Mark]) -> tuple[Mark, ...]:
-        """Marks that hold the run from `start`; takes from `waiting`, which stands by start, the last first."""
-        self.open = [mark for mark in self.open if mark.end > start]
-        while waiting and waiting[-1].start <= start:
-            self.open.append(waiting.pop())
-        held: dict[str, Mark] = {}
-        for mark in self.open:
-            held.setdefault(mark.layer, mark)
-        return tuple(held.values())
+    def advance(self, start: int, upcoming: list[Mark]) -> tuple[Mark, ...]:
+        """Move to `start` and return the first mark of each layer there.
+
+        `upcoming` holds marks sorted by descending start; marks that begin at or before `start` are removed from it.
+        """
+        self.marks = [mark for mark in self.marks if mark.end > start]
+        while upcoming and upcoming[-1].start <= start:
+            self.marks.append(upcoming.pop())
+        mark_of_layer: dict[str, Mark] = {}
+        for mark in self.marks:
+            mark_of_layer.setdefault(mark.layer, mark)
+        return tuple(mark_of_layer.values())
 
 
-def split_by_marks(
-    text: str, marks: Iterable[Mark], windows: Sequence[tuple[int, int]]
-) -> tuple[MarkedStretch | Gap, ...]:
-    """`text` as runs inside `windows` (ascending, apart) and gaps between them. Marks outside are left out."""
+def split_by_marks(text: str, marks: Iterable[Mark], windows: Sequence[Window]) -> tuple[MarkedStretch | Gap, ...]:
+    """Return `text` as stretches inside `windows` and gaps between them.
+
+    `windows` must ascend without overlap. Marks that do not lie inside the text are ignored. Of overlapping marks of
+    one layer, only the one that begins first is used (of these the longest).
+
+    >>> stretches = split_by_marks("But wait, no.", [Mark(4, 8, "move", "verification")], [(0, 10)])
+    >>> [stretch.text for stretch in stretches if isinstance(stretch, MarkedStretch)], stretches[-1]
+    (['But ', 'wait', ', '], Gap(n_characters=3))
+    """
     ordered = sorted(
         (mark for mark in marks if 0 <= mark.start < mark.end <= len(text)),
         key=lambda mark: (mark.start, -mark.end, mark.layer, mark.name),
     )
-    made: list[MarkedStretch | Gap] = []
-    at = 0
+    stretches: list[MarkedStretch | Gap] = []
+    position = 0
     for start, end in windows:
-        if start > at:
-            made.append(Gap(start - at))
-        made.extend(_window(text, [mark for mark in ordered if mark.start < end and mark.end > start], start, end))
-        at = end
-    if at < len(text):
-        made.append(Gap(len(text) - at))
-    return tuple(made)
+        if start > position:
+            stretches.append(Gap(start - position))
+        window_marks = [mark for mark in ordered if mark.start < end and mark.end > start]
+        stretches.extend(_split_window(text, window_marks, start, end))
+        position = end
+    if position < len(text):
+        stretches.append(Gap(len(text) - position))
+    return tuple(stretches)
 
 
-def _window(text: str, marks: Sequence[Mark], start: int, end: int) -> list[MarkedStretch]:
-    edges = {start, end}
+def _split_window(text: str, marks: Sequence[Mark], window_start: int, window_end: int) -> list[MarkedStretch]:
+    edges = {window_start, window_end}
     for mark in marks:
-        edges |= {max(start, mark.start), min(end, mark.end)}
-    waiting, sweep, cuts = list(reversed(marks)), _Sweep(), sorted(edges)
-    spoken: set[Mark] = set()
-    made = []
-    for left, right in zip(cuts, cuts[1:], strict=False):
-        held = sweep.at(left, waiting)
-        begins = tuple(mark for mark in held if mark not in spoken)
-        spoken.update(begins)
-        ends = tuple(mark for mark in held if min(mark.end, end) == right)
-        made.append(MarkedStretch(text[left:right], held, begins, ends))
-    return made
+        edges |= {max(window_start, mark.start), min(window_end, mark.end)}
+    upcoming, open_marks, cuts = list(reversed(marks)), _OpenMarks(), sorted(edges)
+    begun_marks: set[Mark] = set()
+    stretches = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        covering = open_marks.advance(start, upcoming)
+        begins = tuple(mark for mark in covering if mark not in begun_marks)
+        begun_marks.update(begins)
+        ends = tuple(mark for mark in covering if min(mark.end, window_end) == end)
+        stretches.append(MarkedStretch(text[start:end], covering, begins, ends))
+    return stretches
 
 
-def choose_windows(
-    text: str, foci: Sequence[tuple[int, int]], most: int, beginning: float = 1 / 3
-) -> list[tuple[int, int]]:
-    """Windows of `text`, about `most` characters in all: its head, its end, and what stands about each of `foci`.
+def choose_windows(text: str, foci: Sequence[Window], max_characters: int, head_share: float = 1 / 3) -> list[Window]:
+    """Return windows of `text` with about `max_characters` in all: its head, its tail, and the context of each focus.
 
-    Where there are foci, the head has that share of the characters which `beginning` says, and the end half as many.
-    The first foci are kept, of very many; a text that is hardly longer than `most` is shown whole.
+    With foci, the head has `head_share` of the characters and the tail half of that. At most 8 foci are used, the first
+    ones. A text that is at most a fifth longer than `max_characters` gets a single window.
+
+    >>> choose_windows("x" * 3601, [], 3000)
+    [(0, 2000), (2601, 3601)]
     """
-    if len(text) <= most + most // 5:
+    if len(text) <= max_characters + max_characters // 5:
         return [(0, len(text))] if text else []
-    foci = list(foci)[:_MOST_FOCI]
-    head = int(most * (beginning if foci else 2 / 3))
+    foci = list(foci)[:_MAX_FOCI]
+    head = int(max_characters * (head_share if foci else 2 / 3))
     tail = head // 2
-    wanted = [(0, head), (len(text) - tail, len(text))]
+    windows = [(0, head), (len(text) - tail, len(text))]
     if foci:
-        about = (most - head - tail) // len(foci)
+        context = (max_characters - head - tail) // len(foci)
         for start, end in foci:
-            before = max(about - (end - start), about // 2) // 2
-            wanted.append((start - before, max(start - before, 0) + about))
-    return _joined(text, wanted)
+            before = max(context - (end - start), context // 2) // 2
+            windows.append((start - before, max(start - before, 0) + context))
+    return _merge_windows(text, windows)
 
 
-def _joined(text: str, wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    made: list[tuple[int, int]] = []
-    for start, end in sorted((max(0, start), min(len(text), end)) for start, end in wanted):
+def _merge_windows(text: str, windows: Iterable[Window]) -> list[Window]:
+    """Return the windows in order, with ends moved to spaces; windows with little between them become one."""
+    merged: list[Window] = []
+    for start, end in sorted((max(0, start), min(len(text), end)) for start, end in windows):
         if start >= end:
             continue
-        start, end = _snapped(text, start), _snapped(text, end)
-        if start >= end:  # both have moved to the same place
+        start, end = _snap_to_space(text, start), _snap_to_space(text, end)
+        if start >= end:  # both ends have moved to the same position
             continue
-        if made and start - made[-1][1] < _TOO_SMALL:
-            made[-1] = (made[-1][0], max(end, made[-1][1]))
+        if merged and start - merged[-1][1] < _MIN_GAP:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            made.append((start, end))
-    if made and made[0][0] < _TOO_SMALL:
-        made[0] = (0, made[0][1])
-    if made and len(text) - made[-1][1] < _TOO_SMALL:
-        made[-1] = (made[-1][0], len(text))
-    return made
+            merged.append((start, end))
+    if merged and merged[0][0] < _MIN_GAP:
+        merged[0] = (0, merged[0][1])
+    if merged and len(text) - merged[-1][1] < _MIN_GAP:
+        merged[-1] = (merged[-1][0], len(text))
+    return merged
 
 
-def _snapped(text: str, at: int) -> int:
-    """The first place from `at` on that follows a space, if one is near; else `at`."""
-    if at in (0, len(text)):
-        return at
-    for place in range(at, min(len(text), at + _SNAP)):
-        if text[place - 1].isspace():
-            return place
-    return at
+def _snap_to_space(text: str, position: int) -> int:
+    """Return the first position from `position` on that follows a space, if one is near; else `position`."""
+    if position in (0, len(text)):
+        return position
+    for candidate in range(position, min(len(text), position + _MAX_SNAP)):
+        if text[candidate - 1].isspace():
+            return candidate
+    return position

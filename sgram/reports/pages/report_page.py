@@ -1,12 +1,12 @@
-"""An analysis as one offline HTML page that people read. Knows nothing about how numbers came.
+"""An analysis as one offline HTML page for people.
 
-The page asks no host for anything: its content security policy allows the one script and the one style sheet that are
-inside it, by their digests, and pictures that are part of the page. It can be read without the script, which adds
-sorting and filtering. Whatever comes from traces, models, files and lexicons is untrusted: markup is escaped, control
-characters and bidi overrides are shown as visible escapes, and every text has a length at which it is cut.
+The page makes no network request: its content security policy allows only the inline script and style sheet, by their
+digests, and embedded pictures. The page is readable without the script, which adds sorting and filtering. Texts from
+traces, models, files and lexicons are untrusted: markup is escaped, control characters and bidi overrides are shown as
+visible escapes, and every text has a maximum length.
 
-A page stays under `ReportConfig.max_bytes` whatever it is given: texts of traces are cut first, then rows of tables,
-then figures are left out; the page says what it left out.
+A page stays under `ReportConfig.max_bytes` for any input: texts of traces are cut first, then rows of tables, then
+figures are left out; the page says what is left out.
 """
 
 import base64
@@ -18,6 +18,7 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from sgram.analysis.table import Table
 from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS
 from sgram.reports.figures.figure import RenderedFigure
@@ -44,211 +45,23 @@ _NUMBER = re.compile(
     rf"(?!1,000 words)\d{{1,3}}(?:,\d{{3}})+|\d{{2,}})(?![\w])"
 )
 _BRACKETS = re.compile(r"(\([^()]*\d[^()]*\)|\[[^\[\]()]*\d[^\[\]()]*\])")
-_WIDE = 640
-"""Width of a picture, in points, that a narrow screen cannot show whole."""
-_WIDTH = re.compile(rb'<svg[^>]* width="([\d.]+)pt"')
-_LEAST_BYTES = 200_000
-_MOST_SENTENCES = 60
-_MOST_NOTES = 60
+_NARROW_SCREEN = 640
+"""Pixels of width up to which a picture fits; a pixel is 3/4 of a point."""
+_SVG_WIDTH = re.compile(rb'<svg[^>]* width="([\d.]+)pt"')
+_MIN_BYTES = 200_000
+_FIGURE_FRAME_BYTES = 2000
+"""Bytes of the page around a figure: its caption, and its title and caption again as alternative text."""
+_MAX_SENTENCES = 60
+_MAX_NOTES = 60
+_MAX_INPUTS = 200
+_LONGEST_TITLE = 160
 _LONGEST_SENTENCE = 900
 _LONGEST_VALUE = 3000
-_MOST_INPUTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ReportConfig:
-    """How much a page shows."""
-
-    max_bytes: int = 10_000_000
-    """Size that the page stays under, from 200,000."""
-    trace_chars: int = 9_000
-    """Characters of a trace's text that are shown at most; of siblings half as many each."""
-    max_examples: int = 40
-    max_siblings: int = 10
-    max_rows: int = 400
-    """Rows of a table; of the lexicon's five times as many."""
-
-    def __post_init__(self) -> None:
-        if self.max_bytes < _LEAST_BYTES:
-            raise UsageError(f"max_bytes is a number from {_LEAST_BYTES:,}, not {self.max_bytes:,}")
-        for name in ("trace_chars", "max_examples", "max_siblings", "max_rows"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is a number from 0, not {getattr(self, name)}")
-
-
-def render_report_page(
-    analysis: "Analysis",
-    figures: Sequence[RenderedFigure],
-    sentences: Sequence["Sentence"],
-    config: ReportConfig | None = None,
-) -> bytes:
-    """The file's bytes: UTF-8 HTML under ``config.max_bytes``, the same for equal analyses."""
-    config = config or ReportConfig()
-    room = config.max_bytes // 2
-    drawn, left = _fitting(figures, room)
-    for smaller in (1, 2, 4, 8, 16, 64, 256):
-        made = _made(analysis, drawn, left, sentences, config, smaller)
-        if len(made) < config.max_bytes:
-            return made
-    raise AssertionError("a page of nothing but its frame is too large")
-
-
-def _fitting(figures: Sequence[RenderedFigure], room: int) -> tuple[list[RenderedFigure], list[str]]:
-    """The figures that fit into `room` bytes as a page holds them, and the titles of those that do not."""
-    drawn, left = [], []
-    for figure in figures:
-        size = len(figure.svg) * 4 // 3 + 2000
-        if size <= room:
-            room -= size
-            drawn.append(figure)
-        else:
-            left.append(shorten(figure.title))
-    return drawn, left
-
-
-def _made(
-    analysis: "Analysis",
-    figures: Sequence[RenderedFigure],
-    left: Sequence[str],
-    sentences: Sequence["Sentence"],
-    config: ReportConfig,
-    smaller: int,
-) -> bytes:
-    """The page with a `smaller` part of what it could show."""
-    style, script = read_asset("report_page.css"), read_asset("report_page.js")
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    tables = dict(analysis.tables)
-    if (first := summarize_sources(tables)) is not None:
-        tables["glance"] = first
-    n_examples = -(-min(len(analysis.examples), config.max_examples) // smaller)
-    n_siblings = -(-min(len(analysis.sibling_pairs), config.max_siblings) // smaller)
-    chars, rows = config.trace_chars // smaller, config.max_rows // smaller
-    if smaller >= 64:
-        n_examples = n_siblings = 0
-    examples = [build_example_view(each, chars) for each in analysis.examples[:n_examples]]
-    page = {
-        "title": shorten(analysis.title, 160),
-        "style": style,
-        "script": script,
-        "policy": policy,
-        "facts": _facts(analysis, tables),
-        "short": _HEADINGS["summary"],
-        "findings": _grouped(list(sentences)[:_MOST_SENTENCES]),
-        "sections": arrange_sections(tables, figures),
-        "figures_left": left[:_MOST_NOTES],
-        "rows": lambda table: _rows(table.name, rows),
-        "serial": count(1).__next__,
-        "legend": _legend(tables),
-        "comparisons": compare_with_placebos(tables, max(4, rows // 20)),
-        "examples": examples,
-        "opened": _opened(examples),
-        "siblings": [build_siblings_view(each, chars // 2) for each in analysis.sibling_pairs[:n_siblings]],
-        "n_examples": len(analysis.examples),
-        "n_siblings": len(analysis.sibling_pairs),
-        "chars": chars,
-        "n_traces": sum(row.get("traces") or 0 for row in tables["corpus"].records()) if "corpus" in tables else 0,
-        "orders": [
-            (source, order, getattr(analysis, "placebo_phase_orders", {}).get(source))
-            for source, order in list(analysis.phase_orders.items())[:_MOST_NOTES]
-        ],
-        "lexicon": analysis.lexicon,
-        "inputs": _inputs(analysis.provenance),
-        "provenance": _told(analysis.provenance, _LONGEST_VALUE // smaller),
-        "notes": [shorten(each, _LONGEST_SENTENCE) for each in analysis.notes[:_MOST_NOTES]],
-        "n_notes_left": max(0, len(analysis.notes) - _MOST_NOTES),
-        "shortened": smaller > 1,
-    }
-    return _template().render(page).encode()
-
-
-def _rows(name: str, most: int) -> int:
-    return {"grams": 5 * most, "glance": 40, "diagnoses": most // 2}.get(name, most)
-
-
-def _facts(analysis: "Analysis", tables: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(number, what it counts) of what the page is about."""
-    facts = []
-    if "corpus" in tables:
-        rows = tables["corpus"].records()
-        for name, singular in (("traces", "trace"), ("words", "word")):
-            total = sum(row.get(name) or 0 for row in rows)
-            facts.append((f"{total:,}", singular if total == 1 else f"{singular}s"))
-        judged = sum((row.get("correct") or 0) + (row.get("wrong") or 0) for row in rows)
-        if judged:
-            right = sum(row.get("correct") or 0 for row in rows)
-            facts.append((f"{100 * right / judged:.1f} %", "of the judged traces correct"))
-    n = len(analysis.sources)
-    facts.append((f"{n:,}", "source" if n == 1 else "sources"))
-    facts.append((f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {shorten(analysis.lexicon.name, 60)}"))
-    # what the title says already
-    return [(count, what) for count, what in facts if f"{count} {what}" not in analysis.title]
-
-
-def _legend(tables: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
-    """(move, what it means, how often it is made) of every move."""
-    counts: dict[str, int] = {}
-    if "moves" in tables:
-        for row in tables["moves"].records(outcome="all"):
-            counts[row["move"]] = counts.get(row["move"], 0) + (row.get("count") or 0)
-    return [(move, meaning, counts.get(move)) for move, meaning in MOVE_MEANINGS.items()]
-
-
-def _inputs(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inputs = provenance.get("inputs")
-    return (
-        [each for each in inputs if isinstance(each, Mapping)][:_MOST_INPUTS]
-        if isinstance(inputs, list | tuple)
-        else []
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One entry of the provenance: a text, or names with their values, or what is nested as JSON."""
-
-    name: str
-    text: str = ""
-    pairs: tuple[tuple[str, str], ...] = ()
-    nested: str = ""
-
-
-def _told(provenance: Mapping[str, Any], most: int) -> list[Told]:
-    """Everything but the inputs."""
-    return [
-        _entry(shorten(name, 80), value, most)
-        for name, value in list(provenance.items())[:_MOST_NOTES]
-        if name != "inputs"
-    ]
-
-
-def _entry(name: str, value: Any, most: int) -> Told:
-    if isinstance(value, Mapping) and not any(isinstance(each, Mapping | list | tuple) for each in value.values()):
-        pairs = sorted((shorten(key, 80), shorten("none" if each is None else each)) for key, each in value.items())
-        return Told(name, pairs=tuple(pairs[:_MOST_NOTES]))
-    if isinstance(value, Mapping | list | tuple):
-        return Told(
-            name, nested=shorten(json.dumps(value, indent=1, sort_keys=True, default=str, ensure_ascii=False), most)
-        )
-    return Told(name, text=shorten(value, most))
-
-
-def _grouped(sentences: Sequence["Sentence"]) -> list[tuple[str, list["Sentence"]]]:
-    """(heading, sentences) of every section that sentences sum up, in the order in which it is first spoken of."""
-    groups: dict[str, list[Sentence]] = {}
-    for sentence in sentences:
-        groups.setdefault(_HEADINGS.get(sentence.section, shorten(sentence.section, 40)), []).append(sentence)
-    return list(groups.items())
-
-
-def exemplified(text: str) -> tuple[str, str]:
-    """A sentence that counts sources, and the one that it has as an example; "" where it has none."""
-    counted, found, example = text.partition(_EXAMPLE)
-    return (counted + ".", _EXAMPLE[2:] + example) if found else (text, "")
-
-
+_LONGEST_NAME = 80
+_REDUCTIONS = (1, 2, 4, 8, 16, 64, 256)
+"""Divisors of the amounts that a page shows, tried in order until it fits."""
+_NO_TRACES_FROM = 64
+"""Reduction from which a page shows no traces."""
 _EXAMPLE = ". For example, "
 _HEADINGS = {
     "summary": "In short",
@@ -262,90 +75,311 @@ _HEADINGS = {
     "errors": "Errors",
     "architecture": "Architecture",
 }
+_LAYER_CLASSES = {"equation": ["eq"], "evidence": ["ev"], "step": ["step"]}
 
 
-def _opened(examples: Sequence[ExampleView]) -> int:
-    """Place of the example that is open at first: the wrong one that makes most kinds of moves."""
-    moves = [len({name for name, _, _ in each.bars}) if each.outcome == "wrong" else -1 for each in examples]
-    return moves.index(max(moves)) if moves else 0
+@dataclass(frozen=True, slots=True)
+class ReportConfig:
+    """Amounts that a page shows at most. Raises `UsageError` for amounts that are too small."""
+
+    max_bytes: int = 10_000_000
+    """Size that the page stays under, >= 200,000."""
+    trace_chars: int = 9_000
+    """Characters of a trace's text; a sibling's text gets half of it."""
+    max_examples: int = 40
+    max_siblings: int = 10
+    max_rows: int = 400
+    """Rows of a table; the table of the lexicon gets five times as many."""
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < _MIN_BYTES:
+            raise UsageError(f"max_bytes must be >= {_MIN_BYTES:,} (got {self.max_bytes:,})")
+        for name in ("trace_chars", "max_examples", "max_siblings", "max_rows"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be >= 0 (got {getattr(self, name)})")
+
+
+def render_report_page(
+    analysis: "Analysis",
+    figures: Sequence[RenderedFigure],
+    sentences: Sequence["Sentence"],
+    config: ReportConfig | None = None,
+) -> bytes:
+    """Return the page as UTF-8 HTML of fewer than `config.max_bytes` bytes; equal analyses give equal bytes."""
+    config = config or ReportConfig()
+    fitting_figures, omitted_titles = _select_figures(figures, config.max_bytes // 2)
+    for reduction in _REDUCTIONS:
+        page = _render(analysis, fitting_figures, omitted_titles, sentences, config, reduction)
+        if len(page) < config.max_bytes:
+            return page
+    raise AssertionError("the frame of a report page is larger than its limit")
+
+
+def _select_figures(figures: Sequence[RenderedFigure], max_bytes: int) -> tuple[list[RenderedFigure], list[str]]:
+    """Return the figures that fit into `max_bytes` of a page, and the titles of the others."""
+    fitting_figures, omitted_titles = [], []
+    for figure in figures:
+        size = len(figure.svg) * 4 // 3 + _FIGURE_FRAME_BYTES  # in base64
+        if size <= max_bytes:
+            max_bytes -= size
+            fitting_figures.append(figure)
+        else:
+            omitted_titles.append(shorten(figure.title))
+    return fitting_figures, omitted_titles
+
+
+def _render(
+    analysis: "Analysis",
+    figures: Sequence[RenderedFigure],
+    omitted_figures: Sequence[str],
+    sentences: Sequence["Sentence"],
+    config: ReportConfig,
+    reduction: int,
+) -> bytes:
+    """Return the page with all amounts divided by `reduction`."""
+    style, script = read_asset("report_page.css"), read_asset("report_page.js")
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    tables = dict(analysis.tables)
+    overview = summarize_sources(tables)
+    if overview is not None:
+        tables["glance"] = overview
+    n_examples = -(-min(len(analysis.examples), config.max_examples) // reduction)
+    n_siblings = -(-min(len(analysis.sibling_pairs), config.max_siblings) // reduction)
+    max_characters, max_rows = config.trace_chars // reduction, config.max_rows // reduction
+    if reduction >= _NO_TRACES_FROM:
+        n_examples = n_siblings = 0
+    examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
+    siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
+    page = {
+        "title": shorten(analysis.title, _LONGEST_TITLE),
+        "style": style,
+        "script": script,
+        "policy": policy,
+        "facts": _headline_facts(analysis, tables),
+        "summary_heading": _HEADINGS["summary"],
+        "finding_groups": _group_by_heading(list(sentences)[:_MAX_SENTENCES]),
+        "sections": arrange_sections(tables, figures),
+        "omitted_figures": omitted_figures[:_MAX_NOTES],
+        "max_rows_of": lambda table: _max_rows(table.name, max_rows),
+        "next_number": count(1).__next__,
+        "legend": _legend(tables),
+        "comparisons": compare_with_placebos(tables, max(4, max_rows // 20)),
+        "examples": examples,
+        "open_example": _first_open_example(examples),
+        "siblings": siblings,
+        "n_examples": len(analysis.examples),
+        "n_siblings": len(analysis.sibling_pairs),
+        "max_characters": max_characters,
+        "n_traces": _total(tables["corpus"], "traces") if "corpus" in tables else 0,
+        "phase_orders": [
+            (source, order, getattr(analysis, "placebo_phase_orders", {}).get(source))
+            for source, order in list(analysis.phase_orders.items())[:_MAX_NOTES]
+        ],
+        "lexicon": analysis.lexicon,
+        "inputs": _list_inputs(analysis.provenance),
+        "provenance": _list_provenance(analysis.provenance, _LONGEST_VALUE // reduction),
+        "notes": [shorten(note, _LONGEST_SENTENCE) for note in analysis.notes[:_MAX_NOTES]],
+        "n_omitted_notes": max(0, len(analysis.notes) - _MAX_NOTES),
+        "is_reduced": reduction > 1,
+    }
+    return _template().render(page).encode()
+
+
+def _max_rows(table_name: str, max_rows: int) -> int:
+    return {"grams": 5 * max_rows, "glance": 40, "diagnoses": max_rows // 2}.get(table_name, max_rows)
+
+
+def _total(table: Table, name: str) -> int:
+    """Return the sum of a column of counts."""
+    return sum(int(number) for number in table.numbers(name) if number is not None)
+
+
+def _headline_facts(analysis: "Analysis", tables: Mapping[str, Table]) -> list[tuple[str, str]]:
+    """Return (number, what it counts) for the head of the page, without what the title already says."""
+    facts = []
+    if "corpus" in tables:
+        corpus = tables["corpus"]
+        for name, singular in (("traces", "trace"), ("words", "word")):
+            total = _total(corpus, name)
+            facts.append((f"{total:,}", singular if total == 1 else f"{singular}s"))
+        n_correct, n_wrong = _total(corpus, "correct"), _total(corpus, "wrong")
+        if n_correct + n_wrong:
+            facts.append((f"{100 * n_correct / (n_correct + n_wrong):.1f} %", "of the judged traces correct"))
+    n_sources = len(analysis.sources)
+    facts.append((f"{n_sources:,}", "source" if n_sources == 1 else "sources"))
+    facts.append((f"{len(analysis.lexicon.grams):,}", f"grams in the lexicon {shorten(analysis.lexicon.name, 60)}"))
+    return [(number, noun) for number, noun in facts if f"{number} {noun}" not in analysis.title]
+
+
+def _legend(tables: Mapping[str, Table]) -> list[tuple[str, str, int | None]]:
+    """Return (move, meaning, number of spans) for every move; the number is None if it was not counted."""
+    counts: dict[str, int] = {}
+    if "moves" in tables:
+        for row in tables["moves"].records(outcome="all"):
+            move = row.text("move")
+            counts[move] = counts.get(move, 0) + int(row.number("count") or 0)
+    return [(move, meaning, counts.get(move)) for move, meaning in MOVE_MEANINGS.items()]
+
+
+def _list_inputs(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    inputs = provenance.get("inputs")
+    if not isinstance(inputs, list | tuple):
+        return []
+    return [input_file for input_file in inputs if isinstance(input_file, Mapping)][:_MAX_INPUTS]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceEntry:
+    """A part of the provenance: a text, pairs of names and values, or nested JSON; the others are empty."""
+
+    name: str
+    text: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
+    nested_json: str = ""
+
+
+def _list_provenance(provenance: Mapping[str, Any], longest: int) -> list[ProvenanceEntry]:
+    """Return the provenance without the inputs; texts have at most `longest` characters."""
+    return [
+        _provenance_entry(shorten(name, _LONGEST_NAME), content, longest)
+        for name, content in list(provenance.items())[:_MAX_NOTES]
+        if name != "inputs"
+    ]
+
+
+def _provenance_entry(name: str, content: object, longest: int) -> ProvenanceEntry:
+    if isinstance(content, Mapping) and not any(isinstance(part, Mapping | list | tuple) for part in content.values()):
+        pairs = sorted(
+            (shorten(key, _LONGEST_NAME), shorten("none" if part is None else part)) for key, part in content.items()
+        )
+        return ProvenanceEntry(name, pairs=tuple(pairs[:_MAX_NOTES]))
+    if isinstance(content, Mapping | list | tuple):
+        text = json.dumps(content, indent=1, sort_keys=True, default=str, ensure_ascii=False)
+        return ProvenanceEntry(name, nested_json=shorten(text, longest))
+    return ProvenanceEntry(name, text=shorten(content, longest))
+
+
+def _group_by_heading(sentences: Sequence["Sentence"]) -> list[tuple[str, list["Sentence"]]]:
+    """Return (heading, sentences) for each section of the summary, in the order of their first sentences."""
+    groups: dict[str, list[Sentence]] = {}
+    for sentence in sentences:
+        groups.setdefault(_HEADINGS.get(sentence.section, shorten(sentence.section, 40)), []).append(sentence)
+    return list(groups.items())
+
+
+def _first_open_example(examples: Sequence[ExampleView]) -> int:
+    """Return the index of the example that is open at first: the wrong one with the most kinds of moves."""
+    n_moves = [len({move for move, _, _ in example.bars}) if example.outcome == "wrong" else -1 for example in examples]
+    return n_moves.index(max(n_moves)) if n_moves else 0
+
+
+# -- filters of the template ----------------------------------------------------------------------------
+
+
+def split_example(text: str) -> tuple[str, str]:
+    """Return a sentence of the summary without its example, and the example; "" if it has none.
+
+    >>> split_example("In both sources it rose. For example, a: it rose by 2.")
+    ('In both sources it rose.', 'For example, a: it rose by 2.')
+    """
+    statement, separator, example = text.partition(_EXAMPLE)
+    return (statement + ".", _EXAMPLE[2:] + example) if separator else (text, "")
 
 
 def is_wide(svg: bytes) -> bool:
-    """Whether a picture is too wide for a narrow screen to show whole."""
-    found = _WIDTH.search(svg[:4000])
-    return found is not None and float(found.group(1)) > _WIDE * 3 / 4
+    """Return whether a picture is wider than a narrow screen (640 pixels).
 
-
-# -- what the template calls ----------------------------------------------------------------------------
+    >>> is_wide(b'<svg width="481pt">'), is_wide(b'<svg width="300pt">')
+    (True, False)
+    """
+    match = _SVG_WIDTH.search(svg[:4000])
+    return match is not None and float(match.group(1)) > _NARROW_SCREEN * 3 / 4
 
 
 def emphasize_numbers(text: str) -> list[tuple[str, str]]:
-    """(style, part) of a sentence: numbers are "number", what stands in brackets with a number is "aside"."""
-    made = []
-    for place, part in enumerate(_BRACKETS.split(shorten(text, _LONGEST_SENTENCE))):
-        if place % 2:
-            made.append(("aside", part))
+    """Return a sentence as (style, part): "number" for numbers, "aside" for brackets that contain one, else "".
+
+    >>> emphasize_numbers("It is 12.3 % [11, 13].")
+    [('', 'It is '), ('number', '12.3 %'), ('', ' '), ('aside', '[11, 13]'), ('', '.')]
+    """
+    parts = []
+    for index, section in enumerate(_BRACKETS.split(shorten(text, _LONGEST_SENTENCE))):
+        if index % 2:
+            parts.append(("aside", section))
             continue
-        at = 0
-        for found in _NUMBER.finditer(part):
-            made += [("", part[at : found.start()]), ("number", found.group())]
-            at = found.end()
-        made.append(("", part[at:]))
-    return [(style, piece) for style, piece in made if piece]
+        end = 0
+        for match in _NUMBER.finditer(section):
+            parts += [("", section[end : match.start()]), ("number", match.group())]
+            end = match.end()
+        parts.append(("", section[end:]))
+    return [(style, part) for style, part in parts if part]
 
 
-def picture(svg: bytes) -> str:
-    """An SVG as the address of a picture, which can neither run nor load anything."""
+def picture_address(svg: bytes) -> str:
+    """Return an SVG as a data URL for an image element, in which it can neither run scripts nor load files."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The element that a run of a trace's text becomes; without a tag it is text alone."""
+class StretchStyle:
+    """The HTML element of a stretch of a trace's text; without a tag it is plain text."""
 
     tag: str
     classes: str
     title: str
 
 
-def style_stretch(run: MarkedStretch) -> Look:
-    """A planning word is a ``mark``, whatever else is said of a run gives it a class."""
+def style_stretch(stretch: MarkedStretch) -> StretchStyle:
+    """Return the element of a stretch: ``mark`` for planning words, ``span`` for other marks, with a class for each.
+
+    >>> from sgram.reports.pages.marked_text import Mark
+    >>> style_stretch(MarkedStretch("wait", (Mark(0, 4, "move", "verification", "verification: wait"),)))
+    StretchStyle(tag='mark', classes='m-verification', title='verification: wait')
+    """
     tag, classes, titles = "", [], []
-    for mark in run.marks:
+    for mark in stretch.marks:
         if mark.layer == "fork":
             continue
         tag = "mark" if mark.layer == "move" or tag == "mark" else "span"
-        classes += _CLASSES[mark.layer] if mark.layer != "move" else [move_class(mark.name)]
+        classes += _LAYER_CLASSES[mark.layer] if mark.layer != "move" else [move_class(mark.name)]
         if mark.layer == "equation":
             classes.append(mark.name)
-            classes += ["last"] if mark in run.ends else []
+            classes += ["last"] if mark in stretch.ends else []
         titles.append(mark.title)
-    return Look(tag, " ".join(classes), " · ".join(title for title in titles if title))
-
-
-_CLASSES = {"equation": ["eq"], "evidence": ["ev"], "step": ["step"]}
+    return StretchStyle(tag, " ".join(classes), " · ".join(title for title in titles if title))
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
-    """The runs of a text before and after it leaves its sibling's path."""
+class ForkedText:
+    """The stretches of a text before and after it leaves its sibling."""
 
     before: tuple[MarkedStretch | Gap, ...]
     after: tuple[MarkedStretch | Gap, ...]
-    forked: bool
+    is_forked: bool
 
 
-def split_at_fork(runs: Sequence[MarkedStretch | Gap]) -> Parted:
-    """`runs` parted where the mark of the fork begins; all of them after it where there is none."""
-    for place, run in enumerate(runs):
-        if isinstance(run, MarkedStretch) and any(mark.layer == "fork" for mark in run.begins):
-            return Parted(tuple(runs[:place]), tuple(runs[place:]), True)
-    return Parted((), tuple(runs), False)
+def split_at_fork(stretches: Sequence[MarkedStretch | Gap]) -> ForkedText:
+    """Return `stretches` split where the fork mark begins; without one, all of them stand after it."""
+    for index, stretch in enumerate(stretches):
+        if isinstance(stretch, MarkedStretch) and any(mark.layer == "fork" for mark in stretch.begins):
+            return ForkedText(tuple(stretches[:index]), tuple(stretches[index:]), True)
+    return ForkedText((), tuple(stretches), False)
 
 
-def whole(value: object) -> str:
-    """A whole number with its thousands apart; a dash for anything else."""
-    return f"{value:,}" if type(value) is int else "–"
+def format_integer(number: object) -> str:
+    """Return an integer with thousands separators; "–" for anything else.
+
+    >>> format_integer(12345), format_integer(None)
+    ('12,345', '–')
+    """
+    return f"{number:,}" if type(number) is int else "–"
+
+
+def _sentence_class(kind: str) -> str:
+    return kind if kind in ("finding", "control", "caution") else "finding"
 
 
 @cache
@@ -355,15 +389,15 @@ def _template() -> "jinja2.Template":
         escape_invisible=escape_invisible,
         shorten=shorten,
         move_class=move_class,
-        emphasized=emphasize_numbers,
-        picture=picture,
+        emphasize_numbers=emphasize_numbers,
+        picture_address=picture_address,
         is_wide=is_wide,
         typeset=typeset,
-        exemplified=exemplified,
-        shown=format_table,
-        is_gap=lambda run: isinstance(run, Gap),
-        look=style_stretch,
-        parted=split_at_fork,
-        whole=whole,
-        sentence_class=lambda kind: kind if kind in ("finding", "control", "caution") else "finding",
+        split_example=split_example,
+        format_table=format_table,
+        is_gap=lambda stretch: isinstance(stretch, Gap),
+        style_stretch=style_stretch,
+        split_at_fork=split_at_fork,
+        format_integer=format_integer,
+        sentence_class=_sentence_class,
     )

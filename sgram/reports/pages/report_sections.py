@@ -1,7 +1,4 @@
-"""Which tables and figures stand in which section of a report, and what to give for those that are absent.
-
-Knows nothing about what the tables hold.
-"""
+"""Sections of a report: which tables and figures each contains, and what to supply for absent ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,30 +9,31 @@ from sgram.reports.figures.figure import RenderedFigure
 
 @dataclass(frozen=True, slots=True)
 class SectionPlan:
-    """A section as it is planned, whatever an analysis holds of it."""
+    """A section as planned, whether or not the analysis has its tables and figures."""
 
     id: str
     title: str
-    about: str
-    """What a reader must know before looking: what is measured, in which unit."""
+    introduction: str
+    """What a reader must know first: what is measured, and in which unit."""
     tables: tuple[str, ...] = ()
-    """Shown open."""
-    folded: tuple[str, ...] = ()
-    """Shown when asked for."""
+    """Names of tables that are shown open."""
+    folded_tables: tuple[str, ...] = ()
+    """Names of tables that a reader unfolds."""
     figures: tuple[str, ...] = ()
+    """Names of figures, or their first words."""
     tables_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section with what there is for it."""
+    """A section with its tables and figures."""
 
     plan: SectionPlan
     tables: tuple[Table, ...]
-    folded: tuple[Table, ...]
+    folded_tables: tuple[Table, ...]
     figures: tuple[RenderedFigure, ...]
-    missing: tuple[str, ...]
-    """What is not measured, each with what to give to get it."""
+    requirements: tuple[str, ...]
+    """For each planned table that is absent, what it needs."""
 
 
 SECTION_PLANS = (
@@ -43,9 +41,9 @@ SECTION_PLANS = (
     SectionPlan(
         "lexicon",
         "The lexicon",
-        "The phrases that count as planning here. A gram belongs to a cluster of phrases that say the same; a cluster "
-        "makes one move. The difference is the share of correct traces that hold the gram less that of wrong ones, "
-        "within sources: it says where a phrase occurs, not what it does.",
+        "The phrases that count as planning here. A gram belongs to a cluster of phrases with the same meaning; a "
+        "cluster makes one move. The difference is the share of correct traces that contain the gram minus that of "
+        "wrong ones, within sources: it says where a phrase occurs, not what it does.",
         ("grams",),
         ("moves",),
         ("moves", "grams", "lexicon"),
@@ -59,7 +57,7 @@ SECTION_PLANS = (
         "nats, taken at equal sizes so that longer traces do not look more varied. Token entropy says how open the "
         "model is about its next token. Bars and brackets are 95 % intervals by bootstrap over problems; gray is the "
         "placebo.",
-        folded=(
+        folded_tables=(
             "shares",
             "semantic_entropy",
             "conditional_entropy",
@@ -74,8 +72,9 @@ SECTION_PLANS = (
     SectionPlan(
         "errors",
         "Errors by kind",
-        "Of the traces whose answer is wrong: a strategic error chose a wrong way, a procedural one slipped on a right "
-        "way (arithmetic, algebra); the rest ran out of room, fell into a loop, or could not be told.",
+        "Traces with a wrong answer, by kind of error: a strategic error is a wrong approach; a procedural error is a "
+        "slip in a right approach (arithmetic, algebra); the other traces ran out of tokens, fell into a loop, or "
+        "could not be classified.",
         ("errors",),
         ("equations", "diagnoses"),
         ("errors", "equations"),
@@ -83,30 +82,31 @@ SECTION_PLANS = (
     SectionPlan(
         "controls",
         "Controls: SGs beside placebos",
-        "A placebo is a lexicon of random phrases that mark the same share of the text. What holds for the placebos as "
-        "well says nothing about planning. Below, each quantity for the SGs (dot, with its 95 % interval) and for the "
-        "placebos (gray, from the smallest to the largest draw). Over all texts of a lexicon the marked share is the "
-        "same by construction, of a part of them it need not be.",
-        folded=("placebo",),
+        "A placebo is a lexicon of random phrases that mark the same share of the text. A finding that also holds for "
+        "the placebos says nothing about planning. Below, each quantity for the SGs (dot, with its 95 % interval) and "
+        "for the placebos (gray, from the smallest to the largest draw). Over all texts of a lexicon the marked share "
+        "is the same by construction; in a part of them it may differ.",
+        folded_tables=("placebo",),
         figures=("placebo", "controls"),
     ),
     SectionPlan(
         "architecture",
         "The architecture of a trace",
-        "An analogy, no more: the lengths of the stretches of execution between planning phrases, in order, are "
-        "classed as Mishra et al. (2023) class the masses of planets about a star. Growing lengths are ordered, "
-        "shrinking ones anti-ordered, alike ones similar, others mixed.",
+        "Only an analogy: the lengths of the stretches of execution between planning phrases, in order, are classified "
+        "as Mishra et al. (2023) classify the masses of planets around a star. Growing lengths are ordered, shrinking "
+        "ones anti-ordered, roughly equal ones similar, others mixed.",
         ("architecture",),
         figures=("architecture",),
     ),
     SectionPlan("provenance", "Provenance", "What was read, with which settings; the same inputs give the same page."),
 )
-_REST = "dynamics"
-_LONG = 24
-"""Rows of a table that is folded where a figure shows what it says."""
+_DEFAULT_SECTION = "dynamics"
+"""Section of tables and figures that no plan names."""
+_MAX_OPEN_ROWS = 24
+"""A longer table is folded if its section has a figure."""
 _NEVER_FOLDED = {"glance", "grams"}
-_NOT_MISSED = {"glance", "corpus"}
-_WANTED = {
+_NEVER_REQUIRED = {"glance", "corpus"}
+_REQUIREMENTS = {
     "success": "Success needs traces that are marked correct or wrong, or that bring reference answers",
     "grams": "The lexicon's table needs traces in which its grams occur",
     "moves": "Moves need traces in which grams of the lexicon occur",
@@ -118,7 +118,7 @@ _WANTED = {
     "overlap": "The overlap with high-entropy tokens needs every token's entropy: give a run of `sgram train`, or "
     "compute them with a local model (`sgram metrics --model`)",
     "curves": "Curves need training steps: give a run of `sgram train`, or traces whose rows hold a `step`",
-    "settling": "When a curve settles needs traces of at least a handful of training steps",
+    "settling": "The step at which a curve settles needs traces of at least a handful of training steps",
     "aha": "The growth of reflection phrases needs traces of several training steps",
     "scaling": "Length against planning needs traces of different lengths",
     "errors": "Kinds of errors need traces that are marked wrong",
@@ -130,34 +130,43 @@ _WANTED = {
 
 
 def arrange_sections(tables: Mapping[str, Table], figures: Sequence[RenderedFigure]) -> list[Section]:
-    """Every section with its tables and figures, in the order of `SECTION_PLANS`; what has no home goes to the dynamics."""
-    planned = {name for plan in SECTION_PLANS for name in (*plan.tables, *plan.folded)}
-    homes = {name: plan.id for plan in SECTION_PLANS for name in plan.figures}
-    made = []
+    """Return every section in the order of `SECTION_PLANS`, with its tables and figures.
+
+    Tables and figures that no plan names go to the section on dynamics.
+
+    >>> sections = arrange_sections({}, [RenderedFigure("moves", "Moves", "", b"<svg/>")])
+    >>> [section.plan.id for section in sections if section.figures]
+    ['lexicon']
+    """
+    planned_tables = {name for plan in SECTION_PLANS for name in (*plan.tables, *plan.folded_tables)}
+    section_of_figure = {name: plan.id for plan in SECTION_PLANS for name in plan.figures}
+    sections = []
     for plan in SECTION_PLANS:
-        rest = tuple(name for name in tables if name not in planned) if plan.id == _REST else ()
-        shown = tuple(figure for figure in figures if _home(figure.name, homes) == plan.id)
-        long = [
+        is_default = plan.id == _DEFAULT_SECTION
+        unplanned = tuple(name for name in tables if name not in planned_tables) if is_default else ()
+        section_figures = tuple(figure for figure in figures if _section_id(figure.name, section_of_figure) == plan.id)
+        long_tables = [
             name
             for name in plan.tables
-            if name in tables and len(tables[name]) > _LONG and shown and name not in _NEVER_FOLDED
+            if name in tables and len(tables[name]) > _MAX_OPEN_ROWS and section_figures and name not in _NEVER_FOLDED
         ]
-        made.append(
+        sections.append(
             Section(
                 plan,
-                tuple(tables[name] for name in plan.tables if name in tables and name not in long),
-                tuple(tables[name] for name in (*long, *plan.folded, *rest) if name in tables),
-                shown,
+                tuple(tables[name] for name in plan.tables if name in tables and name not in long_tables),
+                tuple(tables[name] for name in (*long_tables, *plan.folded_tables, *unplanned) if name in tables),
+                section_figures,
                 tuple(
-                    _WANTED[name]
-                    for name in (*plan.tables, *plan.folded)
-                    if name not in tables and name not in _NOT_MISSED
+                    _REQUIREMENTS[name]
+                    for name in (*plan.tables, *plan.folded_tables)
+                    if name not in tables and name not in _NEVER_REQUIRED
                 ),
             )
         )
-    return made
+    return sections
 
 
-def _home(name: str, homes: Mapping[str, str]) -> str:
-    """The section of a figure: by its name, or by the first word of it."""
-    return homes.get(name) or homes.get(name.partition("-")[0], _REST)
+def _section_id(figure_name: str, section_of_figure: Mapping[str, str]) -> str:
+    """Return the section of a figure: by its name, or by its first word."""
+    first_word = figure_name.partition("-")[0]
+    return section_of_figure.get(figure_name) or section_of_figure.get(first_word, _DEFAULT_SECTION)

@@ -1,91 +1,113 @@
-"""Traces and pairs of siblings as a page shows them: planning marked, equations judged, errors located.
-
-Knows nothing about HTML, nor how spans, verdicts or diagnoses came.
-"""
+"""Example traces and pairs of siblings for a page, with planning, equations, evidence and the wrong step marked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, choose_windows, split_by_marks
+from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, Window, choose_windows, split_by_marks
 from sgram.reports.pages.table_cells import shorten
-from sgram.reports.pages.trace_page import TextPiece, strip
+from sgram.reports.pages.trace_page import TextPiece, build_strip
 from sgram.tagging.projection import split_by_spans
 
 if TYPE_CHECKING:
     from sgram.analysis import SiblingPair, TraceExample
+    from sgram.diagnosis.degenerate import Evidence
+    from sgram.diagnosis.kinds import Diagnosis
+    from sgram.equations import Equation
+    from sgram.tagging.spans import Span
 
 OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
 _LONGEST_PROMPT = 1500
 _LONGEST_REASON = 300
-_MOST_NOTES = 40
-_MOST_BARS = 250
-_PLACE = 40
-"""Characters that are marked where evidence names a place alone."""
+_LONGEST_EQUATION = 120
+_LONGEST_ANSWER = 60
+_MAX_NOTES = 40
+_MAX_BARS = 250
+_POINT_LENGTH = 40
+"""Maximum characters that are marked if evidence refers to a single position."""
+_HEAD_SHARE, _SIBLING_HEAD_SHARE = 1 / 3, 1 / 8
+"""Share of the visible characters at the beginning of a text; siblings begin alike, so theirs is smaller."""
+
+
+class _Located(Protocol):
+    """An object that refers to half-open character offsets; None if it refers to none."""
+
+    @property
+    def start(self) -> int | None: ...
+
+    @property
+    def end(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark under a trace, and whether a place in the text above points at it."""
+    """A footnote under a trace: evidence for a diagnosis, or the reason why an equation is wrong."""
 
     label: str
     text: str
-    about: str = ""
-    """The words of the trace that it is about."""
-    anchored: bool = False
+    quote: str = ""
+    """The words of the trace that it refers to."""
+    has_anchor: bool = False
+    """Whether the visible text contains a reference to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleView:
-    """One trace: the line that stands for it, and what it says when opened."""
+    """A trace on the page: its summary line, and the contents that it expands to."""
 
     id: str
     source: str
     outcome: str
     kind: str
-    """Of its error; empty where there is none."""
+    """Kind of its error; "" if there is none."""
     facts: tuple[str, ...]
     prompt: str
-    runs: tuple[MarkedStretch | Gap, ...]
+    stretches: tuple[MarkedStretch | Gap, ...]
     bars: tuple[tuple[str, int, int], ...]
+    """Bars (class, x, width) of the strip that stands for the whole text."""
     diagnosis: str
     evidence: tuple[Note, ...]
-    equations: tuple[Note, ...]
-    """Equations that are wrong."""
+    wrong_equations: tuple[Note, ...]
     n_right: int
+    """Equations that are right; `n_wrong` and `n_unchecked` count the others."""
     n_wrong: int
     n_unchecked: int
 
 
 @dataclass(frozen=True, slots=True)
 class SiblingsView:
-    """A wrong trace and a correct one of the same prompt."""
+    """A wrong and a correct trace of the same prompt."""
 
     prompt: str
     wrong: ExampleView
     correct: ExampleView
-    parting: str
-    """Where they part and how that is known."""
+    divergence: str
+    """Where the wrong trace leaves the correct one; "" if that is unknown."""
 
 
-def build_example_view(example: "TraceExample", most: int, fork: int | None = None) -> ExampleView:
-    """`example` with at most about `most` characters of its text; from `fork` on it leaves its sibling's path."""
+def build_example_view(example: "TraceExample", max_characters: int, fork: int | None = None) -> ExampleView:
+    """Return `example` with about `max_characters` of its text.
+
+    `fork` is the position where the trace leaves its sibling; None for a trace without a sibling.
+    """
     trace, diagnosis = example.trace, example.diagnosis
     text = trace.text
-    wrong = [equation for equation in example.equations if equation.verdict == "wrong"]
+    wrong_equations = [equation for equation in example.equations if equation.verdict == "wrong"]
     evidence = list(diagnosis.evidence) if diagnosis is not None else []
-    # of siblings what they share at the beginning tells little
-    beginning = 1 / 3 if fork is None else 1 / 8
-    windows = choose_windows(text, list(_foci(diagnosis, evidence, wrong, fork)), most, beginning)
-    marks = [*_moves(example.spans, windows), *_equations(example.equations, wrong), *_evidence(text, evidence)]
+    head_share = _HEAD_SHARE if fork is None else _SIBLING_HEAD_SHARE
+    windows = choose_windows(text, list(_foci(diagnosis, evidence, wrong_equations, fork)), max_characters, head_share)
+    marks = [
+        *_move_marks(example.spans, windows),
+        *_equation_marks(example.equations, wrong_equations),
+        *_evidence_marks(text, evidence),
+    ]
     if diagnosis is not None and diagnosis.start is not None:
-        marks.append(Mark(diagnosis.start, _end(diagnosis), "step", "step", "the step with the error"))
+        marks.append(Mark(*_offsets(diagnosis.start, diagnosis), "step", "step", "the step with the error"))
     if fork is not None:
         marks.append(Mark(fork, len(text), "fork", "fork"))
-    runs = split_by_marks(text, marks, windows)
-    seen = {
-        (mark.layer, mark.number) for run in runs if isinstance(run, MarkedStretch) for mark in run.ends if mark.number
-    }
+    stretches = split_by_marks(text, marks, windows)
+    visible_ends = [mark for stretch in stretches if isinstance(stretch, MarkedStretch) for mark in stretch.ends]
+    anchors = {(mark.layer, mark.number) for mark in visible_ends if mark.number}
     return ExampleView(
         id=shorten(trace.id),
         source=shorten(example.source),
@@ -93,90 +115,95 @@ def build_example_view(example: "TraceExample", most: int, fork: int | None = No
         kind=shorten(diagnosis.kind) if diagnosis is not None else "",
         facts=tuple(_facts(example)),
         prompt=shorten(trace.prompt or "", _LONGEST_PROMPT),
-        runs=runs,
-        bars=_bars(text, example.spans),
-        diagnosis=_said(diagnosis),
+        stretches=stretches,
+        bars=_build_bars(text, example.spans),
+        diagnosis=_format_diagnosis(diagnosis),
         evidence=tuple(
-            Note(_letter(place), shorten(each.sentence, _LONGEST_REASON), anchored=("evidence", place) in seen)
-            for place, each in enumerate(evidence[:_MOST_NOTES], 1)
+            Note(_letter(number), shorten(reason.sentence, _LONGEST_REASON), has_anchor=("evidence", number) in anchors)
+            for number, reason in enumerate(evidence[:_MAX_NOTES], 1)
         ),
-        equations=tuple(
+        wrong_equations=tuple(
             Note(
-                str(place), shorten(each.reason, _LONGEST_REASON), shorten(each.text, 120), ("equation", place) in seen
+                str(number),
+                shorten(equation.reason, _LONGEST_REASON),
+                shorten(equation.text, _LONGEST_EQUATION),
+                ("equation", number) in anchors,
             )
-            for place, each in enumerate(wrong[:_MOST_NOTES], 1)
+            for number, equation in enumerate(wrong_equations[:_MAX_NOTES], 1)
         ),
-        n_wrong=len(wrong),
+        n_wrong=len(wrong_equations),
         n_right=sum(equation.verdict == "right" for equation in example.equations),
         n_unchecked=sum(equation.verdict == "unchecked" for equation in example.equations),
     )
 
 
-def build_siblings_view(siblings: "SiblingPair", most: int) -> SiblingsView:
-    """A pair with at most about `most` characters of either text."""
-    parting = siblings.divergence
-    starts = (None, None) if parting is None else (parting.start_wrong, parting.start_correct)
+def build_siblings_view(siblings: "SiblingPair", max_characters: int) -> SiblingsView:
+    """Return a pair of siblings with about `max_characters` of each text."""
+    divergence = siblings.divergence
+    starts = (None, None) if divergence is None else (divergence.start_wrong, divergence.start_correct)
     return SiblingsView(
         shorten(siblings.prompt or "", _LONGEST_PROMPT),
-        build_example_view(siblings.wrong, most, starts[0]),
-        build_example_view(siblings.correct, most, starts[1]),
-        "" if parting is None else _parting(parting),
+        build_example_view(siblings.wrong, max_characters, starts[0]),
+        build_example_view(siblings.correct, max_characters, starts[1]),
+        "" if divergence is None else shorten(divergence.evidence, 2 * _LONGEST_REASON),
     )
-
-
-def _parting(parting: Any) -> str:
-    evidence = parting.evidence
-    told = [evidence] if isinstance(evidence, str) else [getattr(each, "what", each) for each in evidence or ()]
-    return shorten("; ".join(str(each) for each in told), 2 * _LONGEST_REASON)
 
 
 # -- marks ----------------------------------------------------------------------------------------------
 
 
-def _moves(spans: Iterable[Any], windows: Sequence[tuple[int, int]]) -> Iterator[Mark]:
+def _move_marks(spans: Iterable["Span"], windows: Sequence[Window]) -> Iterator[Mark]:
     for span in spans:
         if any(span.start < end and span.end > start for start, end in windows):
             yield Mark(span.start, span.end, "move", span.label, shorten(f"{span.label}: {span.gram}"))
 
 
-def _equations(equations: Iterable[Any], wrong: Sequence[Any]) -> Iterator[Mark]:
-    numbers = {id(each): place for place, each in enumerate(wrong[:_MOST_NOTES], 1)}
-    for each in equations:
-        if each.verdict in ("right", "wrong"):
-            reason = shorten(each.reason, _LONGEST_REASON)
-            yield Mark(each.start, each.end, "equation", each.verdict, reason, numbers.get(id(each), 0))
+def _equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["Equation"]) -> Iterator[Mark]:
+    numbers = {id(equation): number for number, equation in enumerate(wrong_equations[:_MAX_NOTES], 1)}
+    for equation in equations:
+        if equation.verdict in ("right", "wrong"):
+            reason, number = shorten(equation.reason, _LONGEST_REASON), numbers.get(id(equation), 0)
+            yield Mark(equation.start, equation.end, "equation", equation.verdict, reason, number)
 
 
-def _evidence(text: str, evidence: Sequence[Any]) -> Iterator[Mark]:
-    for place, each in enumerate(evidence[:_MOST_NOTES], 1):
-        if each.start is not None:
-            end = _end(each)
-            if end - each.start < 2:  # a place, not a passage: as much of its line as can be seen
-                line = text.find("\n", each.start)
-                end = min(line if line > each.start else len(text), each.start + _PLACE)
-            yield Mark(each.start, end, "evidence", _letter(place), shorten(each.sentence, _LONGEST_REASON), place)
+def _evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
+    for number, reason in enumerate(evidence[:_MAX_NOTES], 1):
+        if reason.start is not None:
+            start, end = _offsets(reason.start, reason)
+            if end - start < 2:  # a position, not a passage: mark the start of its line
+                line_end = text.find("\n", start)
+                end = min(line_end if line_end > start else len(text), start + _POINT_LENGTH)
+            yield Mark(start, end, "evidence", _letter(number), shorten(reason.sentence, _LONGEST_REASON), number)
 
 
-def _end(each: Any) -> int:
-    return each.end if each.end is not None else each.start + 1
+def _offsets(start: int, located: _Located) -> Window:
+    """Return the offsets of an object with this start; without an end it is one character long."""
+    return start, located.end if located.end is not None else start + 1
 
 
-def _foci(diagnosis: Any, evidence: Iterable[Any], wrong: Iterable[Any], fork: int | None) -> Iterator[tuple[int, int]]:
+def _foci(
+    diagnosis: "Diagnosis | None",
+    evidence: Iterable["Evidence"],
+    wrong_equations: Iterable["Equation"],
+    fork: int | None,
+) -> Iterator[Window]:
+    """Yield the parts of the text that must be visible, the most important first."""
     if fork is not None:
         yield fork, fork + 1
     if diagnosis is not None and diagnosis.start is not None:
-        yield diagnosis.start, _end(diagnosis)
-    for each in (*evidence, *wrong):
-        if each.start is not None:
-            yield each.start, _end(each)
+        yield _offsets(diagnosis.start, diagnosis)
+    passages: tuple[_Located, ...] = (*evidence, *wrong_equations)
+    for located in passages:
+        if located.start is not None:
+            yield _offsets(located.start, located)
 
 
-def _letter(place: int) -> str:
-    """a, b, ... z, aa, ab, ..."""
+def _letter(number: int) -> str:
+    """Return the label of evidence: a, b, ... z, aa, ab, ..."""
     letters = ""
-    while place:
-        place, rest = divmod(place - 1, 26)
-        letters = chr(ord("a") + rest) + letters
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("a") + letter) + letters
     return letters
 
 
@@ -190,26 +217,23 @@ def _facts(example: "TraceExample") -> Iterator[str]:
     yield f"{len(trace.text.split()):,} words"
     yield f"{len(example.spans):,} SG" + "s" * (len(example.spans) != 1)
     if trace.answer is not None:
-        yield f"answer {shorten(trace.answer, 60)}"
+        yield f"answer {shorten(trace.answer, _LONGEST_ANSWER)}"
     if trace.reference is not None:
-        yield f"reference {shorten(trace.reference, 60)}"
+        yield f"reference {shorten(trace.reference, _LONGEST_ANSWER)}"
 
 
-def _said(diagnosis: Any) -> str:
+def _format_diagnosis(diagnosis: "Diagnosis | None") -> str:
+    """Return a line such as "Procedural error, first seen in step 2 (confidence 0.83)"; steps count from 1 here."""
     if diagnosis is None:
         return ""
-    said = (
-        f"{shorten(diagnosis.kind)} error"
-        if diagnosis.kind in ("strategic", "procedural", "other")
-        else shorten(diagnosis.kind)
-    )
-    where = "" if diagnosis.step is None else f", first seen in step {diagnosis.step + 1}"
-    return f"{said[:1].upper()}{said[1:]}{where} (confidence {diagnosis.confidence:.2f})"
+    has_error_name = diagnosis.kind in ("strategic", "procedural", "other")
+    name = f"{shorten(diagnosis.kind)} error" if has_error_name else shorten(diagnosis.kind)
+    step = "" if diagnosis.step is None else f", first seen in step {diagnosis.step + 1}"
+    return f"{name[:1].upper()}{name[1:]}{step} (confidence {diagnosis.confidence:.2f})"
 
 
-def _bars(text: str, spans: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
-    """A strip that stands for the whole text; of a text with very many spans it shows only some."""
-    some = spans[:: 1 + len(spans) // _MOST_BARS]
-    return tuple(
-        strip([TextPiece(piece, None if span is None else span.label) for piece, span in split_by_spans(text, some)])
-    )
+def _build_bars(text: str, spans: Sequence["Span"]) -> tuple[tuple[str, int, int], ...]:
+    """Return the bars of the strip that stands for the whole text, at most 250, evenly chosen from the spans."""
+    bar_spans = spans[:: 1 + len(spans) // _MAX_BARS]
+    pieces = [TextPiece(part, None if span is None else span.label) for part, span in split_by_spans(text, bar_spans)]
+    return tuple(build_strip(pieces))

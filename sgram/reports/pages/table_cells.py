@@ -1,22 +1,24 @@
-"""Tables as a page shows them: numbers of one width, intervals in one cell, units in headers. Knows nothing about HTML.
+"""Tables formatted for people: aligned decimals, intervals in one cell, units in the head.
 
-What a cell says and what it is sorted by are kept apart: a share of 0.1234 says "12.3" under a header with "%" and is
-sorted by 0.1234. A cell of None says nothing and stands last, whichever way a column is sorted.
+A cell's text and its sort key are separate: a share of 0.1234 has the text "12.3" under a head with "%" and sorts by
+0.1234. A missing cell has the text "–" and stands last in either sort order.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from sgram.analysis.table import Cell, Column, Table
 
 MISSING = "–"
-LONGEST = 240
-"""Characters of a text that a cell shows."""
-_GROUPS = ("series", "measure")  # columns whose rows are of different kinds, each with decimals of its own
+LONGEST_TEXT = 240
+"""Maximum characters of a cell's text."""
+_GROUP_COLUMNS = ("series", "measure")
+"""Columns whose rows are different quantities; each quantity has its own number of decimals."""
 _BIN = "bin"
-_SHORT = 22
-"""Characters of a text that stands on one line, in a column where every text does."""
+_SHORT_TEXT = 22
+"""Maximum characters of each text of a column that is not wrapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,59 +28,67 @@ class FormattedColumn:
     name: str
     meaning: str
     kind: str
-    """How it looks: text, short (a text that needs no second line), number, interval, flag, move, list."""
+    """How cells are shown: text, short (never wrapped), number, interval, flag, move, list."""
     unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FormattedCell:
-    """A cell: what it says, and the number that it is sorted by (None: by what it says, or it is missing)."""
+    """A cell: its text, and the number that it is sorted by; without a number it is sorted by its text."""
 
     text: str
-    key: float | None = None
-    missing: bool = False
+    sort_key: float | None = None
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FormattedTable:
-    """A table of the page."""
+    """A table whose cells are formatted."""
 
     name: str
     title: str
     columns: tuple[FormattedColumn, ...]
     rows: tuple[tuple[FormattedCell, ...], ...]
     note: str
-    n_left: int = 0
-    """Rows that the page leaves out."""
+    n_omitted: int = 0
+    """Rows of the table that are not among `rows`."""
 
-    def choices(self, name: str) -> tuple[str, ...]:
-        """What the cells of a column say, each once, as they come; none where there is no such column."""
-        place = next((at for at, column in enumerate(self.columns) if column.name == name), None)
-        if place is None:
+    def distinct_texts(self, name: str) -> tuple[str, ...]:
+        """Return the distinct texts of a column in their order; () if there is no such column."""
+        index = next((index for index, column in enumerate(self.columns) if column.name == name), None)
+        if index is None:
             return ()
-        return tuple(dict.fromkeys(row[place].text for row in self.rows if not row[place].missing))
+        return tuple(dict.fromkeys(row[index].text for row in self.rows if not row[index].is_missing))
 
     @property
-    def about_lists(self) -> int | None:
-        """Place of the column that tells SGs from placebos."""
-        return next((at for at, column in enumerate(self.columns) if column.kind == "list"), None)
+    def list_index(self) -> int | None:
+        """Index of the column that says "SGs" or "placebo"; None if there is none."""
+        return next((index for index, column in enumerate(self.columns) if column.kind == "list"), None)
 
 
-def format_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> FormattedTable:
-    """`table` as people see it: at most so many of its rows, the first, and none of the columns `without`."""
-    rows = table.rows[:most_rows]
-    held = Table(table.name, table.title, table.columns, rows, table.note)
+def format_table(table: Table, max_rows: int, without: Sequence[str] = ()) -> FormattedTable:
+    """Return the first `max_rows` rows of a table formatted, without the columns named in `without`.
+
+    Columns that end in "low" and "high" become one column with the interval.
+
+    >>> columns = (Column("value", "", "share"), Column("low", "", "share"), Column("high", "", "share"))
+    >>> formatted = format_table(Table("t", "T", columns, ((0.1234, 0.1, 0.2),)), max_rows=10)
+    >>> [(column.name, column.unit) for column in formatted.columns], [cell.text for cell in formatted.rows[0]]
+    ([('value', '%'), ('interval', '%')], ['12.3', '10.0 – 20.0'])
+    """
+    rows = table.rows[:max_rows]
+    shortened = Table(table.name, table.title, table.columns, rows, table.note)
     columns = [column for column in table.columns if column.name not in without]
     heads, cells = [], []
     for column in columns:
-        pair = _interval_of(column.name, table.names)
-        if pair is None:
-            made = _cells(held, column)
-            heads.append(_head(column, all(len(cell.text) <= _SHORT for cell in made)))
-            cells.append(made)
-        elif column.name == pair[0]:
+        ends = _interval_columns(column.name, table.names)
+        if ends is None:
+            column_cells = _format_column(shortened, column)
+            heads.append(_head(column, all(len(cell.text) <= _SHORT_TEXT for cell in column_cells)))
+            cells.append(column_cells)
+        elif column.name == ends[0]:
             heads.append(_interval_head(column))
-            cells.append(_intervals(held, column, *pair))
+            cells.append(_format_intervals(shortened, column, *ends))
     return FormattedTable(
         table.name,
         shorten(table.title),
@@ -89,43 +99,59 @@ def format_table(table: Table, most_rows: int, without: Sequence[str] = ()) -> F
     )
 
 
-def shorten(text: object, most: int = LONGEST) -> str:
-    """`text`, its end left out where it is longer than `most` characters."""
-    whole = str(text)
-    return whole if len(whole) <= most else f"{whole[: most - 1]}…"
+def shorten(text: object, longest: int = LONGEST_TEXT) -> str:
+    """Return `text`, cut to `longest` characters with "…" at the end if it is longer.
+
+    >>> shorten("planning", 5)
+    'plan…'
+    """
+    full_text = str(text)
+    return full_text if len(full_text) <= longest else f"{full_text[: longest - 1]}…"
 
 
-def format_number(value: float | None, decimals: int, scale: float = 1) -> str:
-    """`value` times `scale` with so many decimals, thousands apart, a true minus; a dash where it is None."""
-    if value is None or not math.isfinite(value):
+def format_number(number: float | None, decimals: int, scale: float = 1) -> str:
+    """Return `number` times `scale` with thousands separators and a true minus; "–" if it is None or not finite.
+
+    >>> format_number(-0.5, 1, 100), format_number(12345.6, 0), format_number(-0.001, 1), format_number(None, 1)
+    ('−50.0', '12,346', '0.0', '–')
+    """
+    if number is None or not math.isfinite(number):
         return MISSING
-    said = f"{value * scale:,.{decimals}f}"
-    return said.replace("-", "−") if float(said.replace(",", "")) else said.removeprefix("-")
+    text = f"{number * scale:,.{decimals}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
 
 
-def choose_decimals(values: Iterable[float | None]) -> int:
-    """Decimals with which the largest of `values` has about three digits that matter; at most 4."""
-    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=1)
+def choose_decimals(numbers: Iterable[float | None]) -> int:
+    """Return the decimals (<= 4) that give the largest of `numbers` about three significant digits.
+
+    >>> choose_decimals([12.3, 4.0]), choose_decimals([0.0123])
+    (1, 4)
+    """
+    largest = max((abs(number) for number in numbers if number is not None and math.isfinite(number)), default=1)
     if largest == 0:
         return 1
     return min(4, max(0, 2 - math.floor(math.log10(largest))))
 
 
-def is_number(cell: Cell) -> bool:
-    """Whether a cell is a finite number, and no flag."""
+def is_number(cell: Cell) -> TypeGuard[int | float]:
+    """Return whether a cell is a finite number; a flag is not.
+
+    >>> is_number(0.5), is_number(True), is_number(float("nan"))
+    (True, False, False)
+    """
     return isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell)
 
 
 # -- heads ----------------------------------------------------------------------------------------------
 
 
-def _head(column: Column, short: bool) -> FormattedColumn:
-    name = _words(column.name)
+def _head(column: Column, is_short: bool) -> FormattedColumn:
+    name = _spaced(column.name)
     if column.kind in ("count", "number", "share"):
         return FormattedColumn(name, column.meaning, "number", "%" * (column.kind == "share"))
     if column.kind == "flag" or column.name in ("move", "list"):
         return FormattedColumn(name, column.meaning, "flag" if column.kind == "flag" else column.name)
-    return FormattedColumn(name, column.meaning, "short" if short else "text")
+    return FormattedColumn(name, column.meaning, "short" if is_short else "text")
 
 
 def _interval_head(column: Column) -> FormattedColumn:
@@ -133,15 +159,15 @@ def _interval_head(column: Column) -> FormattedColumn:
     unit = "%" * (column.kind == "share")
     if stem == _BIN:
         return FormattedColumn("from – to", column.meaning, "number", unit)
-    return FormattedColumn(f"{_words(stem)} interval".strip(), column.meaning, "interval", unit)
+    return FormattedColumn(f"{_spaced(stem)} interval".strip(), column.meaning, "interval", unit)
 
 
-def _words(name: str) -> str:
+def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _interval_of(name: str, names: Sequence[str]) -> tuple[str, str] | None:
-    """(low, high) if the column `name` is one end of an interval whose other end is there too."""
+def _interval_columns(name: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of the columns (low, high) of the interval that `name` is an end of; None if it is not one."""
     for end in ("low", "high"):
         if name == end or name.endswith(f"_{end}"):
             stem = name.removesuffix(end)
@@ -153,71 +179,74 @@ def _interval_of(name: str, names: Sequence[str]) -> tuple[str, str] | None:
 # -- cells ----------------------------------------------------------------------------------------------
 
 
-def _cells(table: Table, column: Column) -> list[FormattedCell]:
-    values = table.column(column.name)
+def _format_column(table: Table, column: Column) -> list[FormattedCell]:
+    cells = table.column(column.name)
     if column.kind == "flag":
-        return [
-            FormattedCell(MISSING, missing=True)
-            if value is None
-            else FormattedCell("yes" if value else "no", float(value))
-            for value in values
-        ]
+        return [_format_flag(cell) for cell in cells]
     if column.kind == "text":
-        return [_text(value) for value in values]
-    scale, decimals = 100 if column.kind == "share" else 1, _decimals(table, [column.name])
+        return [_format_text(cell) for cell in cells]
+    scale, decimals_of_rows = 100 if column.kind == "share" else 1, _decimals_of_rows(table, [column.name])
     return [
-        FormattedCell(format_number(value, decimal, scale), float(value)) if is_number(value) else _text(value)
-        for value, decimal in zip(values, decimals, strict=True)
+        FormattedCell(format_number(cell, decimals, scale), float(cell)) if is_number(cell) else _format_text(cell)
+        for cell, decimals in zip(cells, decimals_of_rows, strict=True)
     ]
 
 
-def _text(value: Cell) -> FormattedCell:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return FormattedCell(MISSING, missing=True)
-    return FormattedCell(shorten(value))
+def _format_flag(cell: Cell) -> FormattedCell:
+    if cell is None:
+        return FormattedCell(MISSING, is_missing=True)
+    return FormattedCell("yes" if cell else "no", float(cell))
 
 
-def _intervals(table: Table, column: Column, low: str, high: str) -> list[FormattedCell]:
-    scale, decimals = 100 if column.kind == "share" else 1, _decimals(table, [low, high])
-    made = []
-    for start, end, decimal in zip(table.column(low), table.column(high), decimals, strict=True):
-        if not is_number(start) and not is_number(end):
-            made.append(FormattedCell(MISSING, missing=True))
+def _format_text(cell: Cell) -> FormattedCell:
+    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+        return FormattedCell(MISSING, is_missing=True)
+    return FormattedCell(shorten(cell))
+
+
+def _format_intervals(table: Table, column: Column, low_name: str, high_name: str) -> list[FormattedCell]:
+    """Return a cell for each interval; an end that is not a number becomes "?"."""
+    scale, decimals_of_rows = 100 if column.kind == "share" else 1, _decimals_of_rows(table, [low_name, high_name])
+    cells = []
+    for low, high, decimals in zip(table.column(low_name), table.column(high_name), decimals_of_rows, strict=True):
+        ends = [end for end in (low, high) if is_number(end)]
+        if not ends:
+            cells.append(FormattedCell(MISSING, is_missing=True))
             continue
-        said = [format_number(each, decimal, scale) if is_number(each) else "?" for each in (start, end)]
-        made.append(FormattedCell(" – ".join(said), float(start if is_number(start) else end)))
-    return made
+        texts = [format_number(end, decimals, scale) if is_number(end) else "?" for end in (low, high)]
+        cells.append(FormattedCell(" – ".join(texts), float(ends[0])))
+    return cells
 
 
-def _decimals(table: Table, names: Sequence[str]) -> list[int]:
-    """For every row the decimals of its number: one for the whole column, or for rows of one series or measure."""
+def _decimals_of_rows(table: Table, names: Sequence[str]) -> list[int]:
+    """Return the decimals of each row: one number for the column, or one for the rows of a series or measure."""
     kinds = {column.name: column.kind for column in table.columns}
     kind = kinds[names[0]]
     if kind in ("count", "share"):
         return [0 if kind == "count" else 1] * len(table)
-    by = next((table.column(name) for name in _GROUPS if name in kinds), [None] * len(table))
+    groups = next((table.column(name) for name in _GROUP_COLUMNS if name in kinds), [None] * len(table))
     # an interval has the decimals of its value, so that both can be compared
-    together = [name for name in _family(names[0], table.names) if kinds[name] == "number"]
-    seen: dict[Cell, list[float]] = {}
-    for place, group in enumerate(by):
-        cells = (table.rows[place][table.names.index(name)] for name in together)
-        seen.setdefault(group, []).extend(cell for cell in cells if is_number(cell))
-    chosen = {group: _whole_or(values) for group, values in seen.items()}
-    return [chosen[group] for group in by]
+    related_names = [name for name in _related_columns(names[0], table.names) if kinds[name] == "number"]
+    numbers: dict[Cell, list[float]] = {}
+    for row, group in zip(table.rows, groups, strict=True):
+        cells = (row[table.names.index(name)] for name in related_names)
+        numbers.setdefault(group, []).extend(cell for cell in cells if is_number(cell))
+    decimals = {group: _common_decimals(group_numbers) for group, group_numbers in numbers.items()}
+    return [decimals[group] for group in groups]
 
 
-def _whole_or(values: Sequence[float]) -> int:
-    return 0 if all(value == int(value) for value in values) else choose_decimals(values)
+def _common_decimals(numbers: Sequence[float]) -> int:
+    return 0 if all(number == int(number) for number in numbers) else choose_decimals(numbers)
 
 
-def _family(name: str, names: Sequence[str]) -> list[str]:
-    """A value and the ends of its interval, whichever of them `name` is; the value stands before the low end."""
-    pair = _interval_of(name, names) or _interval_of(_after(name, names), names)
-    if pair is None:
+def _related_columns(name: str, names: Sequence[str]) -> list[str]:
+    """Return the columns of a number and of its interval; `name` is one of them, and the number stands before low."""
+    ends = _interval_columns(name, names) or _interval_columns(_next_name(name, names), names)
+    if ends is None:
         return [name]
-    place = names.index(pair[0])
-    return [*names[max(0, place - 1) : place], *pair]
+    low_index = names.index(ends[0])
+    return [*names[max(0, low_index - 1) : low_index], *ends]
 
 
-def _after(name: str, names: Sequence[str]) -> str:
+def _next_name(name: str, names: Sequence[str]) -> str:
     return (*names, "")[names.index(name) + 1]

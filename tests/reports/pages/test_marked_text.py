@@ -10,7 +10,7 @@ TEXT = "But wait, 3 * 4 = 13 is wrong."
 
 
 def shown(runs) -> list[str]:
-    return [f"[{run.n}]" if isinstance(run, Gap) else run.text for run in runs]
+    return [f"[{run.n_characters}]" if isinstance(run, Gap) else run.text for run in runs]
 
 
 def whole(text: str) -> list[tuple[int, int]]:
@@ -68,7 +68,7 @@ def test_runs_and_gaps_are_the_text_and_marks_hold_what_they_should(text, marks)
     at = 0
     for run in runs:
         if isinstance(run, Gap):
-            at += run.n
+            at += run.n_characters
             continue
         assert text[at : at + len(run.text)] == run.text != ""
         for layer in ("move", "equation", "evidence", "step"):

@@ -30,7 +30,7 @@ def test_numbers_and_places_are_those_of_the_table():
     made = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
     (found,) = compare_with_placebos(made, 9)
     (row,) = found.rows
-    assert (row.about, row.sgs, row.interval, row.placebo, row.reach) == (
+    assert (row.subject, row.sgs, row.interval, row.placebo, row.draw_range) == (
         "a",
         "50.0",
         "40.0 – 60.0",
@@ -38,7 +38,7 @@ def test_numbers_and_places_are_those_of_the_table():
         "20.0 – 35.0",
     )
     # from 0.2 to 0.6 with 6 % of that at either end: 0.176 to 0.624; 0.4 is (0.4 - 0.176) / 0.448 = 0.5 of it
-    assert row.places == (500, 723, 946, 54, 277, 388)
+    assert row.positions == (500, 723, 946, 54, 277, 388)
     assert found.unit == "%"
 
 
@@ -50,17 +50,17 @@ def test_a_line_without_its_placebo_is_not_shown():
 
 def test_equal_numbers_have_places_too():
     (found,) = compare_with_placebos(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
-    assert set(found.rows[0].places) == {500}
+    assert set(found.rows[0].positions) == {500}
 
 
 def test_lines_beyond_the_most_are_counted():
     rows = [(name, each, 0.5, 0.4, 0.6) for name in "abcde" for each in ("SGs", "placebo")]
     (found,) = compare_with_placebos(overlap(*rows), 2)
-    assert ([row.about for row in found.rows], found.n_left) == (["a", "b"], 3)
+    assert ([row.subject for row in found.rows], found.n_omitted) == (["a", "b"], 3)
 
 
 def test_every_quantity_that_is_known_of_both_is_compared():
-    found = {each.title: [row.about for row in each.rows] for each in compare_with_placebos(tables(), 9)}
+    found = {each.title: [row.subject for row in each.rows] for each in compare_with_placebos(tables(), 9)}
     source = "grpo, seed 0"
     assert found == {
         "Share of words or tokens that are marked": [f"{source} · all", f"{source} · wrong"],

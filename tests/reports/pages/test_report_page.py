@@ -367,8 +367,8 @@ def test_runs_are_elements_by_their_marks():
     assert style_stretch(MarkedStretch("x", (fork,))).tag == ""
     runs = (MarkedStretch("a"), Gap(3), MarkedStretch("b", (fork,), (fork,)), MarkedStretch("c", (fork,)))
     assert split_at_fork(runs).before == runs[:2]
-    assert split_at_fork(runs).forked
-    assert not split_at_fork(runs[:2]).forked
+    assert split_at_fork(runs).is_forked
+    assert not split_at_fork(runs[:2]).is_forked
     assert split_at_fork(runs[:2]).after == runs[:2]
 
 
@@ -450,7 +450,7 @@ def test_names_and_notes_without_end_are_cut():
 
 
 def test_sizes_that_make_no_page_are_refused():
-    with pytest.raises(UsageError, match="max_bytes is a number from 200,000, not 5"):
+    with pytest.raises(UsageError, match=r"max_bytes must be >= 200,000 \(got 5\)"):
         ReportConfig(max_bytes=5)
-    with pytest.raises(UsageError, match="trace_chars is a number from 0, not -1"):
+    with pytest.raises(UsageError, match=r"trace_chars must be >= 0 \(got -1\)"):
         ReportConfig(trace_chars=-1)

@@ -8,7 +8,7 @@ from tests.builders.report_analyses import SVG, column, tables
 
 def names(sections) -> dict[str, tuple[list[str], list[str]]]:
     return {
-        each.plan.id: ([table.name for table in each.tables], [table.name for table in each.folded])
+        each.plan.id: ([table.name for table in each.tables], [table.name for table in each.folded_tables])
         for each in sections
     }
 
@@ -39,11 +39,11 @@ def test_a_table_that_no_section_knows_stands_with_the_dynamics():
 
 
 def test_what_is_absent_says_what_to_give():
-    missing = {each.plan.id: each.missing for each in arrange_sections({}, [])}
+    missing = {each.plan.id: each.requirements for each in arrange_sections({}, [])}
     assert any("step" in said for said in missing["dynamics"])
     assert any("correct or wrong" in said for said in missing["summary"])
     assert missing["traces"] == missing["provenance"] == ()
-    present = {each.plan.id: each.missing for each in arrange_sections(tables(), [])}
+    present = {each.plan.id: each.requirements for each in arrange_sections(tables(), [])}
     assert set(present.values()) == {()}
 
 

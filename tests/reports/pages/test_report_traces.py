@@ -11,7 +11,7 @@ from tests.builders.report_analyses import CORRECT, WRONG, Divergence, Evidence,
 def runs_with(shown, layer: str) -> list[str]:
     return [
         run.text
-        for run in shown.runs
+        for run in shown.stretches
         if isinstance(run, MarkedStretch) and any(mark.layer == layer for mark in run.marks)
     ]
 
@@ -22,8 +22,8 @@ def test_planning_words_equations_evidence_and_the_step_are_all_marked():
     assert "".join(runs_with(shown, "equation")) == "3 * 17 = 5210 * 3 = 30"
     assert "".join(runs_with(shown, "evidence")) == "3 * 17 = 52"
     assert "".join(runs_with(shown, "step")) == "So then 3 * 17 = 52"
-    assert "".join(run.text for run in shown.runs) == WRONG
-    titles = {mark.title for run in shown.runs for mark in run.marks if mark.layer == "move"}
+    assert "".join(run.text for run in shown.stretches) == WRONG
+    titles = {mark.title for run in shown.stretches for mark in run.marks if mark.layer == "move"}
     assert titles == {"other: so then", "other: but wait", "other: let me try"}
 
 
@@ -31,11 +31,11 @@ def test_what_is_wrong_is_told_under_the_text():
     shown = build_example_view(example(WRONG, False), 9000)
     assert (shown.outcome, shown.kind) == ("wrong", "procedural")
     assert shown.diagnosis == "Procedural error, first seen in step 2 (confidence 0.83)"  # people count from 1
-    assert [(note.label, note.text, note.anchored) for note in shown.evidence] == [
+    assert [(note.label, note.text, note.has_anchor) for note in shown.evidence] == [
         ("a", "the product is wrong", True),
         ("b", "its sibling says 51", False),
     ]
-    assert [(note.label, note.about, note.text, note.anchored) for note in shown.equations] == [
+    assert [(note.label, note.quote, note.text, note.has_anchor) for note in shown.wrong_equations] == [
         ("1", "3 * 17 = 52", "3 * 17 is 51, not 52", True)
     ]
     assert (shown.n_right, shown.n_wrong, shown.n_unchecked) == (1, 1, 0)
@@ -51,8 +51,8 @@ def test_a_trace_that_is_correct_or_not_judged_has_no_diagnosis():
 def test_a_long_trace_keeps_what_is_spoken_of_and_counts_the_rest():
     text = "filler " * 3000 + WRONG + " filler" * 3000
     shown = build_example_view(example(text, False), 2000)
-    gaps = [run.n for run in shown.runs if isinstance(run, Gap)]
-    kept = sum(len(run.text) for run in shown.runs if isinstance(run, MarkedStretch))
+    gaps = [run.n_characters for run in shown.stretches if isinstance(run, Gap)]
+    kept = sum(len(run.text) for run in shown.stretches if isinstance(run, MarkedStretch))
     assert len(gaps) == 2
     assert sum(gaps) + kept == len(text)
     assert kept < 3000
@@ -80,7 +80,7 @@ def test_siblings_are_marked_from_where_they_part():
     shown = build_siblings_view(pair, 9000)
     assert "".join(runs_with(shown.wrong, "fork")) == WRONG[at:]
     assert "".join(runs_with(shown.correct, "fork")) == CORRECT[at:]
-    assert shown.parting == "it says 52 where the other says 51"
+    assert shown.divergence == "it says 52 where the other says 51"
 
 
 def test_siblings_of_which_nobody_knows_where_they_part_are_shown_without_a_mark():
@@ -89,7 +89,7 @@ def test_siblings_of_which_nobody_knows_where_they_part_are_shown_without_a_mark
             prompt=None, wrong=example(WRONG, False), correct=example(CORRECT, True), divergence=parting
         )
         shown = build_siblings_view(pair, 9000)
-        assert (shown.prompt, shown.parting) == ("", "")
+        assert (shown.prompt, shown.divergence) == ("", "")
         assert runs_with(shown.correct, "fork") == []
         assert bool(runs_with(shown.wrong, "fork")) == (parting is not None)
 
@@ -102,7 +102,7 @@ def test_every_text_has_a_length_at_which_it_is_cut():
         (shown.source, 240),
         (shown.prompt, 1500),
         (shown.evidence[0].text, 300),
-        (shown.equations[0].text, 300),
+        (shown.wrong_equations[0].text, 300),
         (shown.facts[3], 70),
         (shown.facts[4], 70),
     ):

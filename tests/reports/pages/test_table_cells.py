@@ -16,7 +16,7 @@ def table(columns: dict[str, str], *rows: tuple, note: str = "") -> Table:
 
 
 def said(given: Table, **options) -> list[list[str]]:
-    found = format_table(given, options.pop("most_rows", 100), **options)
+    found = format_table(given, options.pop("max_rows", 100), **options)
     return [[cell.text for cell in row] for row in found.rows]
 
 
@@ -24,8 +24,8 @@ def test_a_share_is_per_cent_with_one_decimal_and_the_unit_in_the_head():
     found = format_table(table({"value": "share"}, (0.12345,), (1.0,), (None,)), 10)
     assert [(column.name, column.unit) for column in found.columns] == [("value", "%")]
     assert [row[0].text for row in found.rows] == ["12.3", "100.0", "–"]
-    assert [row[0].key for row in found.rows] == [0.12345, 1.0, None]
-    assert [row[0].missing for row in found.rows] == [False, False, True]
+    assert [row[0].sort_key for row in found.rows] == [0.12345, 1.0, None]
+    assert [row[0].is_missing for row in found.rows] == [False, False, True]
 
 
 def test_counts_have_their_thousands_apart_and_flags_say_yes_or_no():
@@ -66,7 +66,7 @@ def test_bins_are_no_intervals():
 
 def test_only_the_first_rows_are_shown_and_the_rest_is_counted():
     found = format_table(table({"n": "count"}, *((n,) for n in range(7))), 3)
-    assert ([row[0].text for row in found.rows], found.n_left) == (["0", "1", "2"], 4)
+    assert ([row[0].text for row in found.rows], found.n_omitted) == (["0", "1", "2"], 4)
     assert format_table(table({"n": "count"}), 3).rows == ()
 
 
@@ -76,7 +76,7 @@ def test_columns_can_be_left_out():
 
 def test_what_stands_in_a_column_can_be_chosen_from():
     found = format_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
-    assert (found.choices("move"), found.choices("nothing")) == (("b", "a"), ())
+    assert (found.distinct_texts("move"), found.distinct_texts("nothing")) == (("b", "a"), ())
     assert found.columns[0].kind == "move"
 
 
@@ -86,8 +86,8 @@ def test_a_column_of_numbers_may_hold_what_is_none():
 
 def test_the_column_of_lists_is_known():
     found = format_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
-    assert found.about_lists == 0
-    assert format_table(table({"n": "count"}), 9).about_lists is None
+    assert found.list_index == 0
+    assert format_table(table({"n": "count"}), 9).list_index is None
 
 
 @pytest.mark.parametrize(

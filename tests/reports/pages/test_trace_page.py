@@ -23,7 +23,7 @@ from sgram.reports.pages.trace_page import (
     escape_invisible,
     move_class,
     render_trace_page,
-    strip,
+    build_strip,
 )
 
 EVIL = (
@@ -248,14 +248,14 @@ def test_dark_light_and_paper_are_all_thought_of():
 
 def test_the_strip_shows_where_marked_pieces_stand():
     # 40 + 10 + 50 characters: the marked ones begin at 400 of 1000 and are 100 wide
-    assert strip((TextPiece("x" * 40), TextPiece("y" * 10, "deduction"), TextPiece("z" * 50))) == [
+    assert build_strip((TextPiece("x" * 40), TextPiece("y" * 10, "deduction"), TextPiece("z" * 50))) == [
         ("m-deduction", 400, 100)
     ]
     # one character of 10,000 is still 2 wide, and at the very end stays inside
-    assert strip((TextPiece("x" * 9999), TextPiece("y", "other"))) == [("m-other", 998, 2)]
-    assert strip(()) == []
+    assert build_strip((TextPiece("x" * 9999), TextPiece("y", "other"))) == [("m-other", 998, 2)]
+    assert build_strip(()) == []
     rects = read(page(*TEXT)).of("rect")
-    assert [(attrs["class"], int(attrs["x"]), int(attrs["width"])) for attrs in rects] == strip(TEXT)
+    assert [(attrs["class"], int(attrs["x"]), int(attrs["width"])) for attrs in rects] == build_strip(TEXT)
 
 
 @pytest.mark.parametrize("name", ["trace_page.css", "trace_page.html.jinja"])
