@@ -51,11 +51,11 @@ def kernel(*, inline: Literal["never", "always"] = "never", fastmath: bool = Fal
 
 
 def announce_compilation(announce: Callable[[], None]) -> None:
-    """Call `announce` once, before this process compiles its first kernel.
+    """Call `announce` once, before this process compiles its next kernel; it replaces an earlier announcement.
 
-    It is not called if all kernels come from the cache. Compiling takes 1 to 30 seconds; the command line says so.
+    It is not called if all kernels come from the cache. Compiling takes seconds, so a command line should say so.
     """
-    _announcements.append(announce)
+    _announcements[:] = [announce]
 
 
 @cache

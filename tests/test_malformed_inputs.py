@@ -331,7 +331,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
         3,
         "inflates from .*more than the cap",
     ),
-    "no_inspect_log": (_file("in.eval", b"hello"), 3, "in.eval is no Inspect log: File is not a zip file"),
+    "no_inspect_log": (_file("in.eval", b"hello"), 3, "in.eval is not an Inspect log: File is not a zip file"),
     "inspect_log_bomb": (_file("in.eval", _zip(header=ZEROS)), 3, "in.eval inflates from .* more than the cap"),
     "unfinished_token_export": (_unfinished_step, 3, "has no STABLE marker beside it yet"),
     "token_export_without_tokenizer": (_token_export, 2, "holds token ids, not text; name the tokenizer"),

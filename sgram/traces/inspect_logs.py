@@ -34,7 +34,7 @@ def _check_archive(file: InputFile, caps: Caps) -> None:
             member_sizes = [member.file_size for member in archive.infolist()]
         stored = os.path.getsize(file.path)  # noqa: PTH202
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(f"{file.name} is no Inspect log: {error}; check the file") from error
+        raise InputError(f"{file.name} is not an Inspect log: {error}; check the file") from error
     inflated = sum(member_sizes)
     is_bomb = inflated > max(BLOCK, caps.max_inflation * stored)
     if is_bomb or inflated > caps.max_inflated_bytes or max(member_sizes, default=0) > 4 * caps.max_line_bytes:

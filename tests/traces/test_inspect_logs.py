@@ -91,7 +91,7 @@ def test_scores_may_be_weighted(log):
 def test_a_cut_log_raises_an_input_error(log, tmp_path):
     path = tmp_path / "cut.eval"
     path.write_bytes(log.read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"cut\.eval is no Inspect log: File is not a zip file"):
+    with pytest.raises(InputError, match=r"cut\.eval is not an Inspect log: File is not a zip file"):
         list(read_traces(path))
 
 
