@@ -22,11 +22,11 @@ def test_building_the_background_again_gives_the_packaged_table(tmp_path):
     build = script()
     build.OUTPUT = tmp_path / "background.parquet"
     build.main(SHARED)
-    made, packaged = Background.load(build.OUTPUT), Background.packaged()
-    assert made.df == packaged.df
-    assert (made.n_docs, made.min_df, made.about) == (packaged.n_docs, packaged.min_df, packaged.about)
+    rebuilt, packaged = Background.load(build.OUTPUT), Background.packaged()
+    assert rebuilt.df == packaged.df
+    assert (rebuilt.n_docs, rebuilt.min_df, rebuilt.origin) == (packaged.n_docs, packaged.min_df, packaged.origin)
 
 
-def test_a_problem_is_known_by_its_letters_and_digits():
+def test_a_problem_is_identified_by_its_letters_and_digits():
     # sha1 of "whatis2": case, spaces and punctuation do not count
     assert script().problem_id("What is 2?") == script().problem_id("what is (2)") != script().problem_id("what is 3")

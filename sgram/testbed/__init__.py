@@ -1,11 +1,23 @@
-"""The built-in testbed: a task of word problems, and a tiny policy that has learned to talk about them.
+"""The built-in testbed: word problems with known truth, and a tiny policy warmed up to write responses to them.
 
-Names load what they need when first used. Knows nothing about learning by reward.
+Public names load their module at first use.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {
+if TYPE_CHECKING:
+    from sgram.testbed.policy import load_policy as load_policy
+    from sgram.testbed.policy import warm_policy as warm_policy
+    from sgram.testbed.problems import TestbedConfig as TestbedConfig
+    from sgram.testbed.solver import Solver as Solver
+    from sgram.testbed.task import PRESETS as PRESETS
+    from sgram.testbed.task import Testbed as Testbed
+    from sgram.testbed.tokenizer import make_tokenizer as make_tokenizer
+    from sgram.testbed.warmup import WarmUpConfig as WarmUpConfig
+    from sgram.testbed.warmup import warm_up as warm_up
+
+_MODULE_OF = {
     "PRESETS": "task",
     "Testbed": "task",
     "TestbedConfig": "problems",
@@ -16,13 +28,13 @@ _HOMES = {
     "warm_policy": "policy",
     "load_policy": "policy",
 }
-__all__ = sorted(_HOMES)
+__all__ = sorted(_MODULE_OF)
 
 
-def __getattr__(name: str):
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'sgram.testbed' has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

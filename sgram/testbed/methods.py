@@ -1,7 +1,7 @@
-"""The methods that a word problem may ask for, and their stories. Knows nothing about solving or judging.
+"""The solution methods that a word problem may ask for, and their stories.
 
-Each method takes two numbers to one by two steps. A story holds a clue, words that no story of another method
-holds, so the method can be read off the story.
+A method computes an answer from two numbers in two steps. A story contains a clue, words that no story of another
+method contains, so the method can be read off the story.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,20 @@ OPERATORS = MappingProxyType({"+": int.__add__, "-": int.__sub__, "*": int.__mul
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One operation; an operand is "a" or "b", a number of the problem, "r", the result before, or a number itself."""
+class MethodStep:
+    """One operation of a method.
+
+    An operand is "a" or "b", the numbers of the problem, "r", the result of the step before, or a number.
+    """
 
     operator: str
-    left: str
-    right: str
+    first: str
+    second: str
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A wording of a problem, with the words in it that tell the method."""
+    """The text of a problem, with the words in it that tell the method."""
 
     text: str
     """With fields {a}, {b} and {noun}."""
@@ -30,32 +33,47 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """A way from two numbers to an answer."""
+class SolutionMethod:
+    """A method to compute an answer from two numbers."""
 
     key: str
     name: str
-    """What a response says to announce it: 1 to 6 words, fit to follow "let's try to"."""
-    steps: tuple[Step, Step]
+    """The words by which a response announces it: 1 to 6 words that can follow "let's try to"."""
+    steps: tuple[MethodStep, MethodStep]
     stories: tuple[Story, Story]
 
     def operations(self, a: int, b: int) -> list[tuple[str, int, int, int]]:
-        """(operator, left, right, result) of each step on the numbers `a` and `b`."""
-        known, done = {"a": a, "b": b}, []
+        """Return (operator, first operand, second operand, result) of each step on the numbers `a` and `b`.
+
+        >>> METHODS[0].name
+        'add both and then double'
+        >>> METHODS[0].operations(6, 7)
+        [('+', 6, 7, 13), ('*', 13, 2, 26)]
+        """
+        number_of = {"a": a, "b": b}
+        operations = []
         for step in self.steps:
-            left, right = (known[each] if each in known else int(each) for each in (step.left, step.right))
-            known["r"] = OPERATORS[step.operator](left, right)
-            done.append((step.operator, left, right, known["r"]))
-        return done
+            first, second = (
+                number_of[operand] if operand in number_of else int(operand) for operand in (step.first, step.second)
+            )
+            number_of["r"] = OPERATORS[step.operator](first, second)
+            operations.append((step.operator, first, second, number_of["r"]))
+        return operations
 
     def answer(self, a: int, b: int) -> int:
-        """What the method makes of `a` and `b`."""
+        """Return the answer for the numbers `a` and `b`."""
         return self.operations(a, b)[-1][-1]
 
 
-def _method(key: str, name: str, steps: str, *stories: tuple[str, str]) -> Method:
-    first, second = (Step(operator, left, right) for left, operator, right in map(str.split, steps.split(",")))
-    return Method(key, name, (first, second), tuple(Story(text, clue) for clue, text in stories))
+def _method(
+    key: str, name: str, steps: str, first_story: tuple[str, str], second_story: tuple[str, str]
+) -> SolutionMethod:
+    """Return the method of steps such as "a + b, r * 2" and of stories given as (clue, text)."""
+    first_step, second_step = (
+        MethodStep(operator, first, second) for first, operator, second in map(str.split, steps.split(","))
+    )
+    stories = (Story(first_story[1], first_story[0]), Story(second_story[1], second_story[0]))
+    return SolutionMethod(key, name, (first_step, second_step), stories)
 
 
 METHODS = (
@@ -116,7 +134,7 @@ METHODS = (
         ("both sides", "First come {a} {noun}, and on both sides are {b}."),
     ),
 )
-"""All methods; a testbed of n methods has the first n."""
+"""All methods; a testbed with n methods has the first n."""
 
-BY_KEY: Mapping[str, Method] = MappingProxyType({method.key: method for method in METHODS})
+BY_KEY: Mapping[str, SolutionMethod] = MappingProxyType({method.key: method for method in METHODS})
 NOUNS = ("pens", "cards", "coins", "shells")

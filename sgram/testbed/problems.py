@@ -1,29 +1,34 @@
-"""Word problems in which one method is right, and their split. Knows nothing about responses.
+"""Word problems in which one method is right, and their split into train and test.
 
-A problem is a method, one of its stories and two numbers. It is left out where another method in play gives the
-same answer, so that the wrong method always fails. Which problems there are and in which split each is depends
-on the digest of its name and the seed alone.
+A problem is a method, one of its stories and two numbers. It is left out if another method in play gives the same
+answer, so that a wrong method always fails. The problems and their split depend only on the digests of their numbers
+and names, and on the seed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 
 from sgram.errors import UsageError
 from sgram.grading.outcome import Problem, Split
-from sgram.testbed.methods import METHODS, NOUNS, Method
+from sgram.testbed.methods import METHODS, NOUNS, SolutionMethod
 
 MAX_PROBLEMS = 4000
-"""Problems of one testbed, of both splits; of more that are possible, as many are drawn."""
+"""Problems of one testbed in both splits; if more are possible, so many are drawn."""
 TEST_PROBLEMS = 120
-"""Problems held out, a quarter where there are few."""
+"""Problems of the test split, or a quarter of all if there are few."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestbedConfig:
-    """What the built-in task asks for."""
+    """Settings of the built-in task. Raise `UsageError` if a setting is out of range.
 
-    __test__ = False  # no class of tests, whatever its name
+    >>> TestbedConfig(methods=3).largest
+    9
+    """
+
+    __test__ = False  # for pytest: not a class of tests
 
     methods: int = 5
     """Number of methods to choose from, 2 to 8: how hard planning is."""
@@ -32,7 +37,7 @@ class TestbedConfig:
     execution: int = 1
     """How far arithmetic is written out, 1 to 4: one equation a step, partial results, partial results of those, ..."""
     seed: int = 0
-    """Draws the problems and their split."""
+    """Seed of the problems and their split."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -41,57 +46,65 @@ class TestbedConfig:
             ("execution", 1, 4),
             ("seed", 0, 2**32 - 1),
         ):
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise UsageError(f"testbed: {name} is a whole number from {low} to {high}, not {value!r}")
+            number = getattr(self, name)
+            if type(number) is not int or not low <= number <= high:
+                raise UsageError(f"testbed: {name} must be a whole number from {low} to {high} (got {number!r})")
 
 
-def methods_of(config: TestbedConfig) -> tuple[Method, ...]:
-    """The methods in play."""
+def available_methods(config: TestbedConfig) -> tuple[SolutionMethod, ...]:
+    """Return the methods in play."""
     return METHODS[: config.methods]
 
 
 @cache
 def make_problems(config: TestbedConfig) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-    """(train, test): problems in an order drawn by the seed, none of them twice."""
-    space = [(method, story) for method in methods_of(config) for story in range(len(method.stories))]
+    """Return (train, test): distinct problems in an order drawn by the seed.
+
+    >>> train, test = make_problems(TestbedConfig())
+    >>> len(train), len(test)
+    (422, 120)
+    """
+    stories = [(method, story) for method in available_methods(config) for story in range(len(method.stories))]
     n_numbers = config.largest - 1
-    n_all = len(space) * n_numbers**2
-    if n_all <= 4 * MAX_PROBLEMS:
-        places = sorted(range(n_all), key=lambda place: _drawn(config.seed, "order", place))
+    n_possible = len(stories) * n_numbers**2
+    codes: Iterable[int]
+    if n_possible <= 4 * MAX_PROBLEMS:
+        codes = sorted(range(n_possible), key=lambda code: _draw(config.seed, "order", code))
     else:
-        places = dict.fromkeys(_drawn(config.seed, "draw", draw) % n_all for draw in range(4 * MAX_PROBLEMS))
-    made = []
-    for place in places:
-        place, b = divmod(place, n_numbers)
-        place, a = divmod(place, n_numbers)
-        problem = _problem(config, *space[place], a + 2, b + 2)
+        codes = dict.fromkeys(_draw(config.seed, "draw", draw) % n_possible for draw in range(4 * MAX_PROBLEMS))
+    problems: list[Problem] = []
+    for code in codes:
+        quotient, b = divmod(code, n_numbers)
+        story_index, a = divmod(quotient, n_numbers)
+        problem = _make_problem(config, *stories[story_index], a + 2, b + 2)
         if problem is not None:
-            made.append(problem)
-        if len(made) == MAX_PROBLEMS:
+            problems.append(problem)
+        if len(problems) == MAX_PROBLEMS:
             break
-    n_test = min(TEST_PROBLEMS, len(made) // 4)
-    return tuple(made[n_test:]), tuple(made[:n_test])
+    n_test = min(TEST_PROBLEMS, len(problems) // 4)
+    return tuple(problems[n_test:]), tuple(problems[:n_test])
 
 
-def _drawn(seed: int, what: str, number: int) -> int:
-    return int.from_bytes(blake2b(f"{seed} {what} {number}".encode(), digest_size=8).digest(), "big")
+def _draw(seed: int, purpose: str, number: int) -> int:
+    """Return 64 bits that depend on the arguments only."""
+    return int.from_bytes(blake2b(f"{seed} {purpose} {number}".encode(), digest_size=8).digest(), "big")
 
 
-def _problem(config: TestbedConfig, method: Method, story: int, a: int, b: int) -> Problem | None:
-    """The problem, or None where another method gives its answer too."""
+def _make_problem(config: TestbedConfig, method: SolutionMethod, story: int, a: int, b: int) -> Problem | None:
+    """Return the problem, or None if another method in play gives the same answer."""
     answer = method.answer(a, b)
-    if any(other.answer(a, b) == answer for other in methods_of(config) if other is not method):
+    if any(rival.answer(a, b) == answer for rival in available_methods(config) if rival is not method):
         return None
     name = f"{method.key}-{story}-{a}-{b}"
-    noun = NOUNS[_drawn(0, name, 0) % len(NOUNS)]
+    noun = NOUNS[_draw(0, name, 0) % len(NOUNS)]
     text = method.stories[story].text.format(a=a, b=b, noun=noun)
     meta = {"method": method.key, "story": story, "a": a, "b": b}
     return Problem(name, f"{text} How many {noun}?\n", str(answer), meta)
 
 
-def problems_of(config: TestbedConfig, split: Split) -> tuple[Problem, ...]:
-    """The problems of one split."""
+def problems_in_split(config: TestbedConfig, split: Split) -> tuple[Problem, ...]:
+    """Return the problems of one split. Raise `UsageError` if the split is unknown."""
     if split not in ("train", "test"):
-        raise UsageError(f"testbed: the splits are train and test, not {split!r}")
-    return make_problems(config)[split == "test"]
+        raise UsageError(f"testbed: unknown split {split!r}; expected train or test")
+    train, test = make_problems(config)
+    return test if split == "test" else train

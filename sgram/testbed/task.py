@@ -1,9 +1,9 @@
-"""The built-in task: word problems, their judge and its exact truth. Knows nothing about models or training.
+"""The built-in task: word problems, their judge and their known truth.
 
-A right response announces the method that the problem's clue asks for, carries it out and gives the answer.
-What goes wrong has one of three causes: the plan (the method announced last is a wrong one, or the response
-ends without an answer), its execution (the right method, a wrong answer), or form (no method is announced; the
-answer then does not count). What the judge does not see is told by `sgram.testbed.checker`.
+A right response announces the method that the problem's clue asks for, carries it out and gives the answer. An error
+has one of three causes: the plan (the method announced last is wrong, or the response ends without an answer), its
+execution (the right method, a wrong answer), or form (no method is announced; the answer then does not count).
+`sgram.testbed.response_parser` lists what the judge does not recognize.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,16 @@ from sgram.files import excerpt
 from sgram.grading.outcome import Problem, Split, TaskOutcome
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.tagging.spans import Span
-from sgram.testbed import checker
-from sgram.testbed.methods import BY_KEY, Method
-from sgram.testbed.problems import TestbedConfig, methods_of, problems_of
-from sgram.testbed.wording import MOVES_OF, PHRASES
+from sgram.testbed.methods import BY_KEY, SolutionMethod
+from sgram.testbed.problems import TestbedConfig, available_methods, problems_in_split
+from sgram.testbed.response_parser import (
+    ParsedResponse,
+    find_announcements,
+    find_answer,
+    find_planning_spans,
+    parse_response,
+)
+from sgram.testbed.wording import METHOD_MOVE, MOVE_OF_KIND, PHRASES
 from sgram.text import gram_words
 
 PRESETS: Mapping[str, TestbedConfig] = MappingProxyType(
@@ -32,52 +38,65 @@ PRESETS: Mapping[str, TestbedConfig] = MappingProxyType(
 
 
 class Testbed:
-    """The task of a `TestbedConfig`; a `TaskWithTruth`."""
+    """The task of a `TestbedConfig`; a `TaskWithTruth`.
 
-    __test__ = False  # no class of tests, whatever its name
+    >>> testbed = Testbed()
+    >>> problem = testbed.problems("train")[0]
+    >>> problem.prompt
+    'First come 8 shells, then 8 again, then 2 others. How many shells?\\n'
+    >>> testbed.judge([problem], ["Let's try to double the first and add. The answer is 18."])[0].reward
+    1.0
+    """
 
-    def __init__(self, config: TestbedConfig = TestbedConfig()):  # noqa: B008  frozen
+    __test__ = False  # for pytest: not a class of tests
+
+    def __init__(self, config: TestbedConfig = TestbedConfig()) -> None:  # noqa: B008  frozen
         self.config = config
         self.name = "testbed"
 
     def problems(self, split: Split) -> tuple[Problem, ...]:
-        """The problems of a split, the same at every call."""
-        return problems_of(self.config, split)
+        """Return the problems of a split, the same at every call."""
+        return problems_in_split(self.config, split)
 
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """One verdict a response, whatever it holds; reward 1.0 where correct, else 0.0, and the kind of error."""
-        if len(problems) != len(responses):
-            raise UsageError(f"testbed: {len(problems)} problems and {len(responses)} responses; give one for one")
-        return [self._verdict(*each) for each in zip(problems, responses, strict=True)]
+        """Return one outcome a response: reward 1.0 if correct, else 0.0 with the kind of error.
 
-    def _verdict(self, problem: Problem, response: str) -> TaskOutcome:
-        method, a, b = _asked(problem)
-        methods, answer = checker.announced(response), checker.answer(response)
-        if not methods:
+        Raise `UsageError` if the lengths differ or a problem is not one of the testbed's.
+        """
+        if len(problems) != len(responses):
+            raise UsageError(
+                f"testbed: one response a problem is required (got {len(responses)} for {len(problems)} problems)"
+            )
+        return [self._judge_response(problem, text) for problem, text in zip(problems, responses, strict=True)]
+
+    def _judge_response(self, problem: Problem, response: str) -> TaskOutcome:
+        method, a, b = _method_and_numbers(problem)
+        announcements, answer = find_announcements(response), find_answer(response)
+        if not announcements:
             return TaskOutcome(0.0, False, answer, "format")
         if answer == str(method.answer(a, b)):
             return TaskOutcome(1.0, True, answer)
-        right = methods[-1][1] is method and answer is not None
-        return TaskOutcome(0.0, False, answer, "procedural" if right else "strategic")
+        is_planned = announcements[-1][1] is method and answer is not None
+        return TaskOutcome(0.0, False, answer, "procedural" if is_planned else "strategic")
 
-    def read(self, problem: Problem, response: str) -> checker.Reading:
-        """All that the checker finds in a response: announcements, equations, checks and their faults."""
-        method, a, b = _asked(problem)
+    def parse(self, problem: Problem, response: str) -> ParsedResponse:
+        """Return the announcements, equations and checks of a response, and their errors."""
+        method, a, b = _method_and_numbers(problem)
         clue = method.stories[problem.meta["story"]].clue
-        return checker.read_response(self.config, method, a, b, clue, response)
+        return parse_response(self.config, method, a, b, clue, response)
 
     def planning_spans(self, problem: Problem, response: str) -> list[Span]:
-        """The true planning spans, in order; they do not overlap, and do not depend on the problem."""
-        return checker.planning_spans(response)
+        """Return the true planning spans, in order; they do not overlap and do not depend on the problem."""
+        return find_planning_spans(response)
 
     def lexicon(self) -> Lexicon:
-        """Planning phrases, in a cluster for each kind of move, and the names of the methods in play, each its own."""
-        clusters = [_cluster(phrases, MOVES_OF[kind]) for kind, phrases in PHRASES.items()]
-        clusters += [_cluster((method.name,), checker.METHOD_MOVE) for method in methods_of(self.config)]
+        """Return the planning phrases, one cluster a kind, and the names of the methods in play, one cluster each."""
+        clusters = [_cluster(phrases, MOVE_OF_KIND[kind]) for kind, phrases in PHRASES.items()]
+        clusters += [_cluster((method.name,), METHOD_MOVE) for method in available_methods(self.config)]
         return Lexicon.build("testbed", clusters, {"method": "phrases of the testbed"})
 
     def close(self) -> None:
-        """Nothing is to be ended."""
+        """Do nothing: the testbed starts no process."""
 
 
 def _cluster(phrases: Sequence[str], move: str) -> Cluster:
@@ -85,11 +104,11 @@ def _cluster(phrases: Sequence[str], move: str) -> Cluster:
     return Cluster(0, grams, None, grams[0].text, move)
 
 
-def _asked(problem: Problem) -> tuple[Method, int, int]:
-    """Method and numbers of a problem of this task."""
+def _method_and_numbers(problem: Problem) -> tuple[SolutionMethod, int, int]:
+    """Return the method and the numbers of a problem. Raise `UsageError` if it is not one of the testbed's."""
     meta: Mapping[str, Any] = problem.meta
     try:
         return BY_KEY[meta["method"]], int(meta["a"]), int(meta["b"])
     except (KeyError, TypeError, ValueError):
-        shown = excerpt(str(problem.id), 80)
-        raise UsageError(f"problem {shown} is none of the testbed's; take them from Testbed.problems()") from None
+        name = excerpt(str(problem.id), 80)
+        raise UsageError(f"problem {name} is not one of the testbed's; use those of Testbed.problems()") from None

@@ -1,9 +1,9 @@
-"""Supervised warm-up of a tiny policy on the solver's responses. Knows nothing about learning by reward.
+"""Supervised warm-up of a tiny policy on the solver's responses.
 
-A Llama of some hundred thousand weights learns to write responses as the solver does, and so to solve about a
-fifth of the problems: enough for rewards to say which of its plans are good. The schedule counts steps, never
-seconds, and every draw comes from a generator of its own: the same settings give the same weights, bit by bit,
-on one machine, however many threads there are.
+A Llama of some hundred thousand weights learns to write responses as the solver does, and so to solve about a fifth of
+the problems: enough for rewards to show which of its plans are good. The schedule counts steps, never seconds, and all
+draws come from generators with a seed of their own: the same settings give the same weights, bit by bit, on one
+machine, with any number of threads.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sgram.errors import SgramError, UsageError
-from sgram.testbed.problems import TestbedConfig, problems_of
+from sgram.testbed.problems import TestbedConfig, problems_in_split
 from sgram.testbed.solver import Solver
 from sgram.testbed.tokenizer import VOCABULARY, make_tokenizer
 
@@ -22,31 +22,39 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-HEAD = 32
+HEAD_WIDTH = 32
 """Width of an attention head."""
-POOL = 32
-"""Batches drawn together and sorted by length, so that little is padded."""
-FLAT = 0.6
-"""Share of the steps before the learning rate begins to fall, to `LOWEST` of itself."""
-LOWEST = 0.05
-BEATEN = 1.0
-"""Largest norm of a step's gradient."""
+POOL_BATCHES = 32
+"""Batches drawn together and sorted by length, so that few tokens are padding."""
+CONSTANT_SHARE = 0.6
+"""Share of the steps at the full learning rate; then it falls to `FINAL_SCALE` of itself."""
+FINAL_SCALE = 0.05
+MAX_GRADIENT_NORM = 1.0
+
+TokenRow = tuple[list[int], int]
+"""Ids of a prompt, its response and the end token; number of ids in the prompt."""
+OnStep = Callable[[Mapping[str, Any]], None]
+"""Is called after each step with its number, the number of steps, the loss and the scale of the learning rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUpConfig:
-    """Size of the tiny policy, and how long it learns."""
+    """Size and training of the tiny policy. Raise `UsageError` if a setting is out of range.
+
+    >>> WarmUpConfig(steps=10).width
+    128
+    """
 
     steps: int = 500
     batch: int = 16
     """Responses a step."""
     seed: int = 0
-    """Draws the first weights, and what is learned from."""
+    """Seed of the first weights and of the training data."""
     layers: int = 2
     width: int = 128
-    """Of the residual stream; a multiple of 32, the width of a head."""
+    """Width of the residual stream; a multiple of 32, the width of a head."""
     vocabulary: int = VOCABULARY
-    """Most tokens of the tokenizer; it has fewer where the texts hold no more to merge."""
+    """Largest number of tokens; the tokenizer has fewer if the texts have no more pairs to merge."""
     matrix_rate: float = 0.02
     """Learning rate of the matrices inside the layers, by Muon."""
     other_rate: float = 4e-3
@@ -58,21 +66,21 @@ class WarmUpConfig:
             ("batch", 1, 10**5),
             ("seed", 0, 2**32 - 1),
             ("layers", 1, 64),
-            ("width", HEAD, 8192),
+            ("width", HEAD_WIDTH, 8192),
             ("vocabulary", 300, 10**5),
         ):
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise UsageError(f"warm-up: {name} is a whole number from {low} to {high}, not {value!r}")
-        if self.width % HEAD:
-            raise UsageError(f"warm-up: width is a multiple of {HEAD}, not {self.width}")
+            number = getattr(self, name)
+            if type(number) is not int or not low <= number <= high:
+                raise UsageError(f"warm-up: {name} must be a whole number from {low} to {high} (got {number!r})")
+        if self.width % HEAD_WIDTH:
+            raise UsageError(f"warm-up: width must be a multiple of {HEAD_WIDTH} (got {self.width})")
         for name in ("matrix_rate", "other_rate"):
             if not 0 < getattr(self, name) < 1:
-                raise UsageError(f"warm-up: {name} lies between 0 and 1, not {getattr(self, name)!r}")
+                raise UsageError(f"warm-up: {name} must be between 0 and 1 (got {getattr(self, name)!r})")
 
 
-def new_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "LlamaForCausalLM":
-    """A Llama with first weights drawn by the seed; the global generator is left as it was."""
+def make_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "LlamaForCausalLM":
+    """Return a Llama with first weights drawn by the seed. The state of torch's global generator is restored."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -80,9 +88,9 @@ def new_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "Ll
         vocab_size=len(tokenizer),
         hidden_size=config.width,
         num_hidden_layers=config.layers,
-        intermediate_size=config.width * 11 // 4 // HEAD * HEAD,
-        num_attention_heads=config.width // HEAD,
-        num_key_value_heads=config.width // HEAD,
+        intermediate_size=config.width * 11 // 4 // HEAD_WIDTH * HEAD_WIDTH,
+        num_attention_heads=config.width // HEAD_WIDTH,
+        num_key_value_heads=config.width // HEAD_WIDTH,
         max_position_embeddings=4096,
         tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
@@ -96,97 +104,99 @@ def new_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "Ll
         return LlamaForCausalLM(shape)
 
 
-def batches(
+def draw_batches(
     testbed: TestbedConfig, config: WarmUpConfig, tokenizer: "PreTrainedTokenizerFast"
-) -> Iterator[list[tuple[list[int], int]]]:
-    """Endless batches of (ids of prompt, response and end, number of the prompt's), alike in length inside a batch."""
-    problems, solver = problems_of(testbed, "train"), Solver(testbed)
+) -> Iterator[list[TokenRow]]:
+    """Yield batches of rows without end; the rows of a batch have similar lengths."""
+    problems, solver = problems_in_split(testbed, "train"), Solver(testbed)
     rng = np.random.default_rng([config.seed, testbed.seed, 0x3A21])
     while True:
-        drawn = [problems[int(place)] for place in rng.integers(len(problems), size=POOL * config.batch)]
-        responses = [solver(problem, rng) for problem in drawn]
-        prompts = tokenizer([problem.prompt for problem in drawn])["input_ids"]
+        indices = rng.integers(len(problems), size=POOL_BATCHES * config.batch)
+        pool = [problems[int(index)] for index in indices]
+        responses = [solver(problem, rng) for problem in pool]
+        prompt_ids = tokenizer([problem.prompt for problem in pool])["input_ids"]
         rows = [
             (prompt + response + [tokenizer.eos_token_id], len(prompt))
-            for prompt, response in zip(prompts, tokenizer(responses)["input_ids"], strict=True)
+            for prompt, response in zip(prompt_ids, tokenizer(responses)["input_ids"], strict=True)
         ]
-        rows.sort(key=lambda row: len(row[0]))  # stable, so equal lengths stay in drawn order
-        for place in rng.permutation(POOL):
-            yield rows[place * config.batch : (place + 1) * config.batch]
+        rows.sort(key=lambda row: len(row[0]))  # stable, so rows of equal length stay in the order of the draw
+        for batch in rng.permutation(POOL_BATCHES):
+            yield rows[batch * config.batch : (batch + 1) * config.batch]
 
 
 def warm_up(
-    testbed: TestbedConfig,
-    config: WarmUpConfig = WarmUpConfig(),
-    *,
-    tell: Callable[[Mapping[str, Any]], None] | None = None,
-    device: str = "cpu",
+    testbed: TestbedConfig, config: WarmUpConfig = WarmUpConfig(), *, on_step: OnStep | None = None, device: str = "cpu"
 ) -> "LlamaForCausalLM":
-    """The policy after `config.steps` steps, in fp32, in eval mode; `tell` gets each step's number, loss and rate."""
+    """Return the policy after `config.steps` steps, in fp32 and eval mode.
+
+    Raise `SgramError` if a loss is not finite.
+    """
     with _one_thread():
-        return _learned(testbed, config, tell or (lambda row: None), device)
+        return _train(testbed, config, on_step, device)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums then do not depend on how many threads a process has; so small a model gains little by more."""
+    """Let torch use one thread: sums then do not depend on the threads, and so small a model is hardly slower."""
     import torch
 
-    before = torch.get_num_threads()
+    n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(n_threads)
 
 
-def _learned(
-    testbed: TestbedConfig, config: WarmUpConfig, tell: Callable[[Mapping[str, Any]], None], device: str
-) -> "LlamaForCausalLM":
+def _train(testbed: TestbedConfig, config: WarmUpConfig, on_step: OnStep | None, device: str) -> "LlamaForCausalLM":
     import torch
 
     tokenizer = make_tokenizer(testbed, config.vocabulary)
-    model = new_model(tokenizer, config).to(device).train()
-    matrices = [each for each in model.model.layers.parameters() if each.ndim == 2]
-    inside = set(map(id, matrices))
-    others = [each for each in model.parameters() if id(each) not in inside]
+    model = make_model(tokenizer, config)
+    model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' wrapper hides the type of `self`
+    model.train()
+    matrices = [weights for weights in model.model.layers.parameters() if weights.ndim == 2]
+    matrix_ids = set(map(id, matrices))
+    other_weights = [weights for weights in model.parameters() if id(weights) not in matrix_ids]
     optimizers = [
         torch.optim.Muon(matrices, lr=config.matrix_rate, momentum=0.95, weight_decay=0.0, ns_steps=4),
-        torch.optim.AdamW(others, lr=config.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(other_weights, lr=config.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    for step, rows in zip(range(config.steps), batches(testbed, config, tokenizer), strict=False):
-        scale = _scale(step, config.steps)
+    for step, rows in zip(range(config.steps), draw_batches(testbed, config, tokenizer), strict=False):
+        scale = _rate_scale(step, config.steps)
         for optimizer, rate in zip(optimizers, rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * scale
         loss = response_loss(model, rows, tokenizer.pad_token_id)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), BEATEN)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         if not torch.isfinite(norm):
             raise SgramError(f"warm-up: the loss is not finite at step {step}; lower the learning rates")
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        tell({"step": step, "steps": config.steps, "loss": loss.item(), "rate": scale})
-    return model.eval()
+        if on_step is not None:
+            on_step({"step": step, "steps": config.steps, "loss": loss.item(), "rate": scale})
+    model.eval()
+    return model
 
 
-def _scale(step: int, steps: int) -> float:
-    """Share of the learning rate at `step`: 1, then from `FLAT` of the steps on linearly to `LOWEST` at the last."""
-    done = max(0.0, (step + 1) / steps - FLAT) / (1 - FLAT)
-    return 1 - (1 - LOWEST) * done
+def _rate_scale(step: int, steps: int) -> float:
+    """Return the factor of the learning rate at `step`: 1, then linearly down to `FINAL_SCALE` at the last step."""
+    fallen = max(0.0, (step + 1) / steps - CONSTANT_SHARE) / (1 - CONSTANT_SHARE)
+    return 1 - (1 - FINAL_SCALE) * fallen
 
 
-def response_loss(model: "LlamaForCausalLM", rows: list[tuple[list[int], int]], pad: int) -> "torch.Tensor":
-    """Mean cross-entropy, in nats, of the tokens of the responses; rows are padded on the right."""
+def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) -> "torch.Tensor":
+    """Return the mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right."""
     import torch
 
-    longest = max(len(ids) for ids, _ in rows)
-    padded = torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in rows])  # (B, T)
-    learned = torch.zeros(padded.shape, dtype=torch.bool)  # (B, T)
-    for row, (ids, n_prompt) in enumerate(rows):
-        learned[row, n_prompt : len(ids)] = True
-    padded, learned = padded.to(model.device), learned.to(model.device)
+    longest = max(len(token_ids) for token_ids, _ in rows)
+    padded = torch.tensor([token_ids + [pad_id] * (longest - len(token_ids)) for token_ids, _ in rows])  # (B, T)
+    is_response = torch.zeros(padded.shape, dtype=torch.bool)  # (B, T)
+    for row, (token_ids, n_prompt) in enumerate(rows):
+        is_response[row, n_prompt : len(token_ids)] = True
+    padded, is_response = padded.to(model.device), is_response.to(model.device)
     hidden = model.model(input_ids=padded, use_cache=False).last_hidden_state  # (B, T, D)
-    logits = model.lm_head(hidden[:, :-1][learned[:, 1:]])  # (N, V): only where a response's token is next
-    return torch.nn.functional.cross_entropy(logits, padded[:, 1:][learned[:, 1:]])
+    logits = model.lm_head(hidden[:, :-1][is_response[:, 1:]])  # (N, V): only before a token of a response
+    return torch.nn.functional.cross_entropy(logits, padded[:, 1:][is_response[:, 1:]])

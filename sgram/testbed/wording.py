@@ -1,7 +1,7 @@
-"""The words of a response: phrases by move, and the frame around them. Knows nothing about problems.
+"""The words of a response: phrases by kind, and the frame around them.
 
-A planning phrase is 1 to 6 words of one sentence in the normal form of `sgram.text`, so that a lexicon can hold
-it as a gram; no phrase stands in what is not planning. `MOVES_OF` says which kind of move a lexicon calls it.
+A planning phrase is 1 to 6 words of one sentence in the normal form of `sgram.text`, so that it can be a gram of a
+lexicon. No phrase is part of the words that are not planning.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "give up": ("With no idea left, I guess",),
     }
 )
-"""Planning phrases by what they do, as the solver writes them."""
+"""Planning phrases by kind, as the solver writes them."""
 
-MOVES_OF: Mapping[str, str] = MappingProxyType(
+MOVE_OF_KIND: Mapping[str, str] = MappingProxyType(
     {
         "read": "goal-setting",
         "propose": "branching",
@@ -35,14 +35,16 @@ MOVES_OF: Mapping[str, str] = MappingProxyType(
         "give up": "backtracking",
     }
 )
-"""The move of `sgram.lexicon` that each kind of phrase makes; a method's name is "goal-setting"."""
+"""The move (`sgram.lexicon.MOVES`) of each kind of phrase."""
+METHOD_MOVE = "goal-setting"
+"""The move of the name of an announced method."""
 
-ANNOUNCE = ("propose", "switch")
-"""Kinds of phrase after which a method's name announces it."""
+ANNOUNCING_KINDS = ("propose", "switch")
+"""Kinds of phrase that announce the method named after them."""
 
-LEADS = ("This makes", "We get", "That gives")
-"""What stands before the equations of an attempt; no planning."""
-SOURCES = ("the question mentions", "we are told", "the text says")
-"""What stands between a check and the clue; no planning."""
+EQUATION_LEADS = ("This makes", "We get", "That gives")
+"""Words before the equations of an attempt; not planning."""
+CLUE_LEADS = ("the question mentions", "we are told", "the text says")
+"""Words between a check and the clue; not planning."""
 ANSWER = "the answer is"
-WORDS_OF = MappingProxyType({"+": "plus", "-": "minus", "*": "times"})
+OPERATOR_WORDS = MappingProxyType({"+": "plus", "-": "minus", "*": "times"})

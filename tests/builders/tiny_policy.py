@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from sgram.lexicon import Lexicon
 from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
-from sgram.testbed.warmup import new_model
+from sgram.testbed.warmup import make_model
 from sgram.training import HICRAConfig, HICRATrainer
 
 PROMPTS = ["Two crates hold 3 red and 4 blue cards.", "First come 9 shells.", "A square of 2 by 2 pens.", "How many?"]
@@ -36,7 +36,7 @@ def responses(n: int = 96, seed: int = 0) -> list[list[int]]:
 
 def model(seed: int = 0, layers: int = 2, width: int = 64) -> torch.nn.Module:
     """Return a model with random weights; its embeddings are stretched, so that token probabilities differ."""
-    policy = new_model(tokenizer(), WarmUpConfig(layers=layers, width=width, seed=seed))
+    policy = make_model(tokenizer(), WarmUpConfig(layers=layers, width=width, seed=seed))
     with torch.no_grad():
         policy.get_input_embeddings().weight.mul_(6)
     return policy

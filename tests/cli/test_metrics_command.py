@@ -136,11 +136,11 @@ def test_a_model_scores_rollouts_once_and_its_tokens_are_analyzed(capsys, rollou
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
-    from sgram.testbed.warmup import new_model
+    from sgram.testbed.warmup import make_model
     from sgram.training.models import LoadedModel, save_model
 
     tokenizer = make_tokenizer(TestbedConfig())
-    save_model(LoadedModel(new_model(tokenizer, WarmUpConfig()), tokenizer), tmp_path / "model")
+    save_model(LoadedModel(make_model(tokenizer, WarmUpConfig()), tokenizer), tmp_path / "model")
     scored = tmp_path / "scored.jsonl.gz"
     code, out, _ = call(capsys, rollouts, "--model", tmp_path / "model", "--dry-run", "--json")
     assert code == 0

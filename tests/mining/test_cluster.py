@@ -235,7 +235,7 @@ def test_medoids_of_permuted_rows_are_the_same_texts():
     keys = [f"gram {row}" for row in range(len(vectors))]
     labels = find_communities(vectors, keys=keys)
     order = np.random.default_rng(2).permutation(len(vectors))
-    find_medoids = find_medoids(vectors, labels, keys)
+    medoids = find_medoids(vectors, labels, keys)
     permuted = find_medoids(vectors[order], labels[order], [keys[row] for row in order])
     assert order[permuted].tolist() == medoids.tolist()
     assert labels[medoids].tolist() == list(range(labels.max() + 1))

@@ -16,7 +16,7 @@ DOCUMENTS = [
 ]
 
 
-def encode_documents(directory):
+def encode(directory):
     return encode_documents(DOCUMENTS, ArrayStore(directory), shard_bytes=1, keep_text=True)
 
 
@@ -30,8 +30,8 @@ def contents(corpus):
 
 
 def test_a_loaded_corpus_counts_and_walks_as_the_saved_one(tmp_path):
-    corpus = encode_documents(tmp_path)
-    expected = contents(encode_documents(None))
+    corpus = encode(tmp_path)
+    expected = contents(encode(None))
     save_corpus(corpus, {"traces": 3})
     assert contents(corpus) == expected, "saving changes nothing for whoever goes on with it"
     loaded, inputs = load_corpus(tmp_path, 1 << 20)
@@ -40,13 +40,13 @@ def test_a_loaded_corpus_counts_and_walks_as_the_saved_one(tmp_path):
 
 
 def test_without_its_last_file_nothing_is_loaded(tmp_path):
-    save_corpus(encode_documents(tmp_path), {})
+    save_corpus(encode(tmp_path), {})
     (tmp_path / MANIFEST).unlink()
     assert load_corpus(tmp_path, 1 << 20) is None
 
 
 def test_a_corpus_that_lost_a_part_of_an_array_is_not_loaded(tmp_path):
-    save_corpus(encode_documents(tmp_path), {})
+    save_corpus(encode(tmp_path), {})
     ids = tmp_path / "ids-0.npy"
     ids.write_bytes(ids.read_bytes()[:-4])
     assert load_corpus(tmp_path, 1 << 20) is None
@@ -54,7 +54,7 @@ def test_a_corpus_that_lost_a_part_of_an_array_is_not_loaded(tmp_path):
 
 
 def test_what_a_killed_run_left_beside_the_corpus_is_removed(tmp_path):
-    save_corpus(encode_documents(tmp_path), {})
+    save_corpus(encode(tmp_path), {})
     np.save(tmp_path / "level-0.npy", np.zeros(3))
     load_corpus(tmp_path, 1 << 20)
     assert not (tmp_path / "level-0.npy").exists()
@@ -69,4 +69,4 @@ def test_an_empty_corpus_is_a_corpus(tmp_path):
 
 def test_a_corpus_in_memory_only_cannot_be_saved():
     with pytest.raises(ValueError, match="has no directory"):
-        save_corpus(encode_documents(None), {})
+        save_corpus(encode(None), {})

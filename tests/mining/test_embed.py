@@ -45,7 +45,7 @@ class ChunkBound:
     def __init__(self, dies_at=None):
         self.calls, self.dies_at = 0, dies_at
 
-    def encode_documents(self, texts):
+    def encode(self, texts):
         if self.calls == self.dies_at:
             raise KeyboardInterrupt
         self.calls += 1
@@ -76,7 +76,7 @@ def test_texts_are_encoded_by_number_of_words_then_text():
     encoded = []
 
     class Recorder(ChunkBound):
-        def encode_documents(self, texts):
+        def encode(self, texts):
             encoded.extend(texts)
             return super().encode(texts)
 
@@ -150,7 +150,7 @@ def test_an_embedder_needs_no_version(tmp_path):
     class Plain:
         name = "plain"
 
-        def encode_documents(self, texts):
+        def encode(self, texts):
             return np.ones((len(texts), 2))
 
     assert embed_texts(["a", "b"], Plain(), tmp_path).tolist() == [[1.0, 1.0], [1.0, 1.0]]
@@ -172,7 +172,7 @@ def test_an_embedder_that_gives_no_finite_row_a_text_is_refused(rows):
     class Wrong:
         name = "wrong"
 
-        def encode_documents(self, texts):
+        def encode(self, texts):
             return rows
 
     with pytest.raises(SgramError, match=r"embedder wrong returned shape .* for 2 texts starting with 'a'"):

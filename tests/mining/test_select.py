@@ -90,21 +90,21 @@ def test_every_score_kept_is_at_least_every_score_left(scores, top):
         assert sum(scores[row] > lowest for row in rows) < n, "no more than asked for, but for ties"
 
 
-def is_complete_phrase(text, **columns):
+def is_complete(text, **columns):
     candidates = make_candidates([text], **{name: [value] for name, value in columns.items()})
     return is_complete_phrase(candidates, 0, ReadingRules())
 
 
 def test_a_single_word_reads_if_it_begins_sentences():
-    assert is_complete_phrase("wait", initial=0.05, final=0.0, follows=1.0)
-    assert not is_complete_phrase("wait", initial=0.049)
-    assert is_complete_phrase("maybe", initial=0.5), "a word that would dangle at a phrase's end may stand alone"
+    assert is_complete("wait", initial=0.05, final=0.0, follows=1.0)
+    assert not is_complete("wait", initial=0.049)
+    assert is_complete("maybe", initial=0.5), "a word that would dangle at a phrase's end may stand alone"
 
 
 @pytest.mark.parametrize("word", ["my", "i'm", "that's", "let's", "don't"])
 def test_a_single_word_that_is_cut_off_does_not_read(word):
     assert word in DANGLING
-    assert not is_complete_phrase(word, initial=1.0)
+    assert not is_complete(word, initial=1.0)
     assert not is_complete_phrase(make_candidates([word]), 0, LABELED)
 
 
@@ -126,7 +126,7 @@ def test_a_single_word_that_is_cut_off_does_not_read(word):
     ],
 )
 def test_a_phrase_that_ends_in_a_hanging_word_does_not_read_unless_it_is_whole(text, reads):
-    assert is_complete_phrase(text) == reads
+    assert is_complete(text) == reads
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_phrase_that_ends_in_a_hanging_word_does_not_read_unless_it_is_whole(t
     ],
 )
 def test_a_phrase_may_end_openly_only_where_labels_vouch_for_it(text, plainly, with_labels):
-    assert is_complete_phrase(text) == plainly
+    assert is_complete(text) == plainly
     assert is_complete_phrase(make_candidates([text]), 0, LABELED) == with_labels
 
 
@@ -154,29 +154,29 @@ def test_an_open_end_does_not_excuse_other_faults():
 
 @pytest.mark.parametrize("text", ["calculate", "let me calculate", "the equation says", "now add them up"])
 def test_a_phrase_that_carries_a_calculation_out_does_not_read(text):
-    assert not is_complete_phrase(text)
+    assert not is_complete(text)
     assert not is_complete_phrase(make_candidates([text]), 0, LABELED)
-    assert is_complete_phrase("let me recalculate"), "the word itself, not a part of one"
+    assert is_complete("let me recalculate"), "the word itself, not a part of one"
 
 
 @pytest.mark.parametrize("side", ["follows", "leads"])
 def test_a_phrase_torn_from_a_longer_one_does_not_read(side):
-    assert is_complete_phrase("double check", **{side: 0.749})
-    assert not is_complete_phrase("double check", **{side: 0.75})
+    assert is_complete("double check", **{side: 0.749})
+    assert not is_complete("double check", **{side: 0.75})
 
 
 def test_a_phrase_without_its_start_reads_only_if_it_begins_sentences():
-    assert not is_complete_phrase("of the problem", initial=0.099)
-    assert is_complete_phrase("of the problem", initial=0.1)
-    assert is_complete_phrase("the problem says", initial=0.0), "other words may begin late"
+    assert not is_complete("of the problem", initial=0.099)
+    assert is_complete("of the problem", initial=0.1)
+    assert is_complete("the problem says", initial=0.0), "other words may begin late"
 
 
 def test_an_opened_clause_reads_only_if_sentences_end_with_it():
-    assert not is_complete_phrase("since we know", final=0.049)
-    assert is_complete_phrase("since we know", final=0.05)
-    assert not is_complete_phrase("so if true", final=0.0), "the second word opens a clause too"
-    assert is_complete_phrase("check whether true", final=0.0) is False
-    assert is_complete_phrase("now check whether true", final=0.0), "later in the phrase it is inside"
+    assert not is_complete("since we know", final=0.049)
+    assert is_complete("since we know", final=0.05)
+    assert not is_complete("so if true", final=0.0), "the second word opens a clause too"
+    assert is_complete("check whether true", final=0.0) is False
+    assert is_complete("now check whether true", final=0.0), "later in the phrase it is inside"
 
 
 def test_the_rules_can_be_set():

@@ -19,12 +19,12 @@ from tests.builders.analysis_examples import build_trace  # noqa: E402
 def loaded():
     """The shape of the testbed's policy with random weights, wide enough that entropies differ."""
     from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
-    from sgram.testbed.warmup import new_model
+    from sgram.testbed.warmup import make_model
 
     tokenizer = make_tokenizer(TestbedConfig())
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = new_model(tokenizer, WarmUpConfig())
+        model = make_model(tokenizer, WarmUpConfig())
         for parameter in model.parameters():
             parameter.data += 0.05 * torch.randn_like(parameter)
     return LoadedModel(model.eval(), tokenizer)

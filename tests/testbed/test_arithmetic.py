@@ -1,4 +1,4 @@
-"""Arithmetic written out: what is written is right, ends in what was asked, and grows with the depth."""
+"""Arithmetic written out: every equation is right, the last one is the operation, and depth adds equations."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.testbed.arithmetic import Equation, equations, rests_on, written
+from sgram.testbed.arithmetic import WrittenOperation, list_operations, split_operation, write_out
 
 numbers = st.integers(1, 999)
 operators = st.sampled_from("+-*")
@@ -30,39 +30,37 @@ operators = st.sampled_from("+-*")
     ],
 )
 def test_operations_are_written_as_on_paper(operation, depth, text):
-    assert written(*operation, depth) == text
+    assert write_out(*operation, depth) == text
 
 
 @given(numbers, operators, numbers, st.integers(1, 4))
-def test_every_equation_that_is_written_holds_and_the_last_is_what_was_asked(left, operator, right, depth):
-    left = left + right if operator == "-" else left
-    text = written(left, operator, right, depth)
-    found = re.findall(r"(\d+) ([-+*]) (\d+) = (\d+)", text)
-    for one, sign, other, result in found:
-        one, other = int(one), int(other)
-        assert {"+": one + other, "-": one - other, "*": one * other}[sign] == int(result)
-    listed = equations(left, operator, right, depth)
-    assert [(each.left, each.operator, each.right, each.result) for each in listed] == [
-        (int(one), sign, int(other), int(result)) for one, sign, other, result in found
-    ]
-    assert listed[-1].operation == (left, operator, right)
-    assert all(each.result >= 0 for each in listed)
+def test_every_equation_is_right_and_the_last_one_is_the_operation(first, operator, second, depth):
+    first = first + second if operator == "-" else first
+    text = write_out(first, operator, second, depth)
+    matches = re.findall(r"(\d+) ([-+*]) (\d+) = (\d+)", text)
+    equations = [(int(a), sign, int(b), int(result)) for a, sign, b, result in matches]
+    for a, sign, b, result in equations:
+        assert {"+": a + b, "-": a - b, "*": a * b}[sign] == result
+    operations = list_operations(first, operator, second, depth)
+    assert [(*operation.operation, operation.result) for operation in operations] == equations
+    assert operations[-1].operation == (first, operator, second)
+    assert all(operation.result >= 0 for operation in operations)
 
 
 @given(numbers, operators, numbers)
-def test_what_an_operation_rests_on_is_other_operations(left, operator, right):
-    left = left + right if operator == "-" else left
-    assert (left, operator, right) not in [each.operation for each in rests_on(left, operator, right)]
+def test_the_parts_of_an_operation_do_not_include_itself(first, operator, second):
+    first = first + second if operator == "-" else first
+    assert (first, operator, second) not in [part.operation for part in split_operation(first, operator, second)]
 
 
 @given(numbers, operators, numbers)
-def test_depth_only_adds(left, operator, right):
-    left = left + right if operator == "-" else left
-    sizes = [len(equations(left, operator, right, depth)) for depth in (1, 2, 3, 4)]
+def test_depth_only_adds_equations(first, operator, second):
+    first = first + second if operator == "-" else first
+    sizes = [len(list_operations(first, operator, second, depth)) for depth in (1, 2, 3, 4)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 1
 
 
-def test_an_equation_knows_whether_it_holds():
-    assert Equation(6, "+", 7, 13).holds
-    assert not Equation(6, "-", 7, 1).holds
+def test_an_operation_tells_whether_its_result_is_right():
+    assert WrittenOperation(6, "+", 7, 13).is_correct
+    assert not WrittenOperation(6, "-", 7, 1).is_correct

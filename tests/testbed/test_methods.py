@@ -26,27 +26,33 @@ def test_the_methods_compute_what_their_names_say():
 
 def test_no_result_is_below_zero():
     for method, a, b in itertools.product(METHODS, (2, 3, 9, 999), (2, 3, 9, 999)):
-        assert all(each[-1] > 0 for each in method.operations(a, b))
+        assert all(result > 0 for *_, result in method.operations(a, b))
 
 
 def test_a_clue_stands_in_its_own_story_only():
     stories = [(story, method) for method in METHODS for story in method.stories]
     for story, _ in stories:
-        padded = [f" {other.text.replace(',', ' ').replace('.', ' ')} " for other, _ in stories]
+        padded = [f" {any_story.text.replace(',', ' ').replace('.', ' ')} " for any_story, _ in stories]
         assert [f" {story.clue} " in text for text in padded].count(True) == 1
         assert f" {story.clue}" in story.text
     assert len({story.clue for story, _ in stories}) == 2 * len(METHODS)
 
 
-def texts():
-    """All that is looked for in a response."""
-    phrases = [phrase for said in PHRASES.values() for phrase in said]
-    return [*phrases, *(method.name for method in METHODS), *(s.clue for method in METHODS for s in method.stories)]
+def searched_texts():
+    """Return all texts that the parser searches in a response."""
+    phrases = [phrase for phrases in PHRASES.values() for phrase in phrases]
+    return [
+        *phrases,
+        *(method.name for method in METHODS),
+        *(story.clue for method in METHODS for story in method.stories),
+    ]
 
 
 def test_a_name_is_a_gram_and_part_of_no_other():
     for method in METHODS:
         assert " ".join(gram_words(method.name)) == method.name
-        assert [method.name in other.name for other in METHODS].count(True) == 1
-    assert not [(one, other) for one, other in itertools.permutations(texts(), 2) if other.startswith(one)]
+        assert [method.name in any_method.name for any_method in METHODS].count(True) == 1
+    assert not [
+        (first, second) for first, second in itertools.permutations(searched_texts(), 2) if second.startswith(first)
+    ]
     assert len({method.name.split()[0] for method in METHODS[:5]}) == 5  # the first word decides

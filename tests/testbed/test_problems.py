@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sgram.errors import UsageError
 from sgram.testbed.methods import BY_KEY, METHODS
-from sgram.testbed.problems import MAX_PROBLEMS, TestbedConfig, make_problems, problems_of
+from sgram.testbed.problems import MAX_PROBLEMS, TestbedConfig, make_problems, problems_in_split
 
 FIRST_THREE = ["double-0-8-2", "double-1-7-9", "repeat-0-9-8"]
 configs = st.builds(
@@ -19,8 +19,8 @@ configs = st.builds(
 def test_the_default_has_as_many_problems_as_counted_by_hand():
     # 5 methods x 2 stories x 64 pairs are 640, of which one is left out where two methods agree
     clashes = sum(
-        [method.answer(a, b) for method in METHODS[:5]].count(chosen.answer(a, b)) > 1
-        for chosen in METHODS[:5]
+        [method.answer(a, b) for method in METHODS[:5]].count(candidate.answer(a, b)) > 1
+        for candidate in METHODS[:5]
         for a in range(2, 10)
         for b in range(2, 10)
     )
@@ -33,12 +33,12 @@ def test_the_default_has_as_many_problems_as_counted_by_hand():
 @given(configs)
 def test_every_problem_has_one_right_method_and_is_in_one_split(config):
     train, test = make_problems(config)
-    everything = train + test
+    problems = train + test
     assert train
     assert test
-    assert len({problem.id for problem in everything}) == len({problem.prompt for problem in everything})
-    assert len({problem.id for problem in everything}) == len(everything) <= MAX_PROBLEMS
-    for problem in everything:
+    assert len({problem.id for problem in problems}) == len({problem.prompt for problem in problems})
+    assert len({problem.id for problem in problems}) == len(problems) <= MAX_PROBLEMS
+    for problem in problems:
         a, b = problem.meta["a"], problem.meta["b"]
         assert 2 <= min(a, b) <= max(a, b) <= config.largest
         right = [method.key for method in METHODS[: config.methods] if method.answer(a, b) == int(problem.reference)]
@@ -49,14 +49,14 @@ def test_every_problem_has_one_right_method_and_is_in_one_split(config):
 
 
 def test_the_seed_decides_the_split_and_nothing_else_does():
-    first, again = problems_of(TestbedConfig(seed=1), "test"), problems_of(TestbedConfig(seed=1), "test")
-    other = problems_of(TestbedConfig(seed=2), "test")
-    written_out = problems_of(TestbedConfig(seed=1, execution=3), "test")
+    first, again = problems_in_split(TestbedConfig(seed=1), "test"), problems_in_split(TestbedConfig(seed=1), "test")
+    other_seed = problems_in_split(TestbedConfig(seed=2), "test")
+    written_out = problems_in_split(TestbedConfig(seed=1, execution=3), "test")
     assert first == again
-    assert {each.id for each in first} != {each.id for each in other}
-    assert [each.id for each in first] == [each.id for each in written_out]
+    assert {problem.id for problem in first} != {problem.id for problem in other_seed}
+    assert [problem.id for problem in first] == [problem.id for problem in written_out]
     # fixed once and for all: a change of the split would make old runs incomparable
-    assert [each.id for each in problems_of(TestbedConfig(), "test")[:3]] == FIRST_THREE
+    assert [problem.id for problem in problems_in_split(TestbedConfig(), "test")[:3]] == FIRST_THREE
 
 
 def test_large_numbers_are_drawn_from_the_whole_range():
@@ -68,7 +68,7 @@ def test_large_numbers_are_drawn_from_the_whole_range():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "setting"),
     [
         ("methods", 1),
         ("methods", 9),
@@ -82,11 +82,11 @@ def test_large_numbers_are_drawn_from_the_whole_range():
         ("largest", "9"),
     ],
 )
-def test_settings_out_of_range_are_refused(field, value):
-    with pytest.raises(UsageError, match=f"testbed: {field} is a whole number from"):
-        TestbedConfig(**{field: value})
+def test_settings_out_of_range_are_refused(field, setting):
+    with pytest.raises(UsageError, match=f"testbed: {field} must be a whole number from"):
+        TestbedConfig(**{field: setting})
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(UsageError, match="the splits are train and test, not 'dev'"):
-        problems_of(TestbedConfig(), "dev")
+    with pytest.raises(UsageError, match="unknown split 'dev'; expected train or test"):
+        problems_in_split(TestbedConfig(), "dev")

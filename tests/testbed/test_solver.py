@@ -1,4 +1,4 @@
-"""The solver: never wrong about what it says, only about what it tries; and all that a judge says of it is true."""
+"""The solver: its arithmetic and verdicts are right, only its plans can be wrong; and the judge agrees with it."""
 
 import numpy as np
 import pytest
@@ -17,30 +17,37 @@ SETTINGS = [
 ]
 
 
-def written(config, n, habits=Habits(), seed=0):  # noqa: B008
+def write_responses(config, n, habits=Habits(), seed=0):  # noqa: B008
     problems, solver, rng = (Testbed(config).problems("train"), Solver(config, habits), np.random.default_rng(seed))
-    asked = [problems[place % len(problems)] for place in range(n)]
-    return asked, [solver(problem, rng) for problem in asked]
+    drawn_problems = [problems[index % len(problems)] for index in range(n)]
+    return drawn_problems, [solver(problem, rng) for problem in drawn_problems]
 
 
 @pytest.mark.parametrize("config", SETTINGS, ids=str)
-def test_no_response_holds_a_slip_or_a_false_verdict(config):
+def test_no_response_has_a_wrong_equation_or_a_false_verdict(config):
     testbed = Testbed(config)
-    asked, responses = written(config, 300)
-    readings = [testbed.read(*each) for each in zip(asked, responses, strict=True)]
-    assert sum(reading.n_slips + reading.n_foreign + reading.n_false_verdicts for reading in readings) == 0
-    assert min(reading.n_equations for reading in readings) >= 2
-    assert sum(reading.n_checks for reading in readings) > 50
-    for problem, reading, verdict in zip(asked, readings, testbed.judge(asked, responses), strict=True):
-        right = reading.announced[-1].key == problem.meta["method"]
-        assert (verdict.error, verdict.correct) == ((None, True) if right else ("strategic", False))
-        assert len(set(reading.announced)) == len(reading.announced)
+    problems, responses = write_responses(config, 300)
+    parsed_responses = [testbed.parse(*pair) for pair in zip(problems, responses, strict=True)]
+    assert (
+        sum(
+            parsed.n_wrong_equations + parsed.n_unrelated_equations + parsed.n_false_verdicts
+            for parsed in parsed_responses
+        )
+        == 0
+    )
+    assert min(parsed.n_equations for parsed in parsed_responses) >= 2
+    assert sum(parsed.n_checks for parsed in parsed_responses) > 50
+    outcomes = testbed.judge(problems, responses)
+    for problem, parsed, outcome in zip(problems, parsed_responses, outcomes, strict=True):
+        is_right = parsed.methods[-1].key == problem.meta["method"]
+        assert (outcome.error, outcome.correct) == ((None, True) if is_right else ("strategic", False))
+        assert len(set(parsed.methods)) == len(parsed.methods)
 
 
 def test_the_sloppy_one_is_right_two_times_in_five_and_the_honest_one_always():
     def rate(habits):
-        asked, responses = written(TestbedConfig(), 3000, habits)
-        return np.mean([verdict.reward for verdict in Testbed().judge(asked, responses)])
+        problems, responses = write_responses(TestbedConfig(), 3000, habits)
+        return np.mean([outcome.reward for outcome in Testbed().judge(problems, responses)])
 
     # The first attempt is right with 1.5 / 5.5 = .273. Of the wrong ones .55 are checked and .85 of those heeded: .4675
     # go on, right with 1.5 / 4.5 = .333, and of what then fails again .4675, where a third attempt is left (half the
@@ -54,16 +61,21 @@ def test_tagging_by_the_lexicon_is_the_truth(config):
     testbed = Testbed(config)
     find = SpanFinder(testbed.lexicon())
     true_positive = true = tagged = 0
-    for problem, response in zip(*written(config, 200), strict=True):
-        truth, found = set(), set()
-        for spans, places in ((testbed.planning_spans(problem, response), truth), (find(response), found)):
+    for problem, response in zip(*write_responses(config, 200), strict=True):
+        true_positions, tagged_positions = set(), set()
+        for spans, positions in (
+            (testbed.planning_spans(problem, response), true_positions),
+            (find(response), tagged_positions),
+        ):
             for span in spans:
-                places |= {place for place in range(span.start, span.end) if response[place] != " "}
-        true_positive, true, tagged = (true_positive + len(truth & found), true + len(truth), tagged + len(found))
+                positions |= {position for position in range(span.start, span.end) if response[position] != " "}
+        true_positive += len(true_positions & tagged_positions)
+        true += len(true_positions)
+        tagged += len(tagged_positions)
     assert true > 1000
     assert true_positive == true == tagged  # precision and recall 1
 
 
-def test_the_generator_alone_decides_what_is_written():
-    assert written(TestbedConfig(), 50) == written(TestbedConfig(), 50)
-    assert written(TestbedConfig(), 50) != written(TestbedConfig(), 50, seed=1)
+def test_the_generator_alone_determines_the_responses():
+    assert write_responses(TestbedConfig(), 50) == write_responses(TestbedConfig(), 50)
+    assert write_responses(TestbedConfig(), 50) != write_responses(TestbedConfig(), 50, seed=1)

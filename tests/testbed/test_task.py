@@ -1,6 +1,7 @@
 """The judge and the truth of the testbed: each kind of error and each span, worked out by hand."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ SQUARE = Problem(
     {"method": "square", "story": 0, "a": 6, "b": 7},
 )
 RIGHT = "Let's try to square the first and add. This makes 6 * 6 = 36, so 36 + 7 = 43. The answer is 43."
-TURNED = (
+TWO_ATTEMPTS = (
     "My first idea is to add both and then double. We get 6 plus 7 is 13, so 13 times 2 is 26. To verify, the text "
     "says a square, this isn't right, backtrack. Alternatively, we could square the first and add. That gives "
     "6 * 6 = 36, so 36 + 7 = 43. Looking back, we are told a square, it works. It follows that the answer is 43."
@@ -31,16 +32,16 @@ TURNED = (
 WRONG_PLAN = "Perhaps we can add both and then double. We get 6 + 7 = 13, so 13 * 2 = 26. The answer is 26."
 
 
-def judged(response, problem=SQUARE):
-    (verdict,) = TESTBED.judge([problem], [response])
-    return verdict.reward, verdict.correct, verdict.answer, verdict.error
+def judge(response, problem=SQUARE):
+    (outcome,) = TESTBED.judge([problem], [response])
+    return outcome.reward, outcome.correct, outcome.answer, outcome.error
 
 
 @pytest.mark.parametrize(
-    ("response", "verdict"),
+    ("response", "outcome"),
     [
         (RIGHT, (1.0, True, "43", None)),
-        (TURNED, (1.0, True, "43", None)),
+        (TWO_ATTEMPTS, (1.0, True, "43", None)),
         (RIGHT.replace("43", "0043"), (1.0, True, "43", None)),
         (RIGHT.upper(), (1.0, True, "43", None)),
         # the plan: the method announced last is wrong, whatever stood before; or no answer before the end
@@ -70,19 +71,19 @@ def judged(response, problem=SQUARE):
         (WRONG_PLAN.replace("is 26.", "is 43."), (1.0, True, "43", None)),
     ],
 )
-def test_each_kind_of_error_is_told(response, verdict):
-    assert judged(response) == verdict
+def test_each_kind_of_error_is_recognized(response, outcome):
+    assert judge(response) == outcome
 
 
 def test_a_batch_is_judged_row_by_row():
-    rewards = [each.reward for each in TESTBED.judge([SQUARE] * 3, [RIGHT, WRONG_PLAN, ""])]
+    rewards = [outcome.reward for outcome in TESTBED.judge([SQUARE] * 3, [RIGHT, WRONG_PLAN, ""])]
     assert rewards == [1.0, 0.0, 0.0]
-    with pytest.raises(UsageError, match="2 problems and 1 responses"):
+    with pytest.raises(UsageError, match=r"one response a problem .* \(got 1 for 2 problems\)"):
         TESTBED.judge([SQUARE, SQUARE], [RIGHT])
 
 
 def test_true_spans_are_the_phrases_and_the_announced_names():
-    spans = [(TURNED[span.start : span.end], span.label) for span in TESTBED.planning_spans(SQUARE, TURNED)]
+    spans = [(TWO_ATTEMPTS[span.start : span.end], span.label) for span in TESTBED.planning_spans(SQUARE, TWO_ATTEMPTS)]
     assert spans == [
         ("My first idea is to", "branching"),
         ("add both and then double", "goal-setting"),
@@ -94,13 +95,13 @@ def test_true_spans_are_the_phrases_and_the_announced_names():
         ("it works", "verification"),
         ("It follows that", "deduction"),
     ]
-    assert [span.gram for span in TESTBED.planning_spans(SQUARE, TURNED)][3:5] == [
+    assert [span.gram for span in TESTBED.planning_spans(SQUARE, TWO_ATTEMPTS)][3:5] == [
         "this isn't right backtrack",
         "alternatively we could",
     ]
 
 
-def test_a_name_that_nothing_announces_is_no_span():
+def test_a_name_without_an_announcement_is_not_a_span():
     response = "Add both and then double. Let's try to, add both and then double. To verify, add both and then double."
     spans = TESTBED.planning_spans(SQUARE, response)
     assert [(span.start, span.gram) for span in spans] == [
@@ -115,15 +116,15 @@ def test_the_longest_phrase_is_the_span():
     assert (span.start, span.gram) == (4, "instead let's try to")
 
 
-def test_what_is_checked_is_told():
-    reading = TESTBED.read(SQUARE, TURNED)
-    assert [method.key for method in reading.announced] == ["double", "square"]
-    assert (reading.n_equations, reading.n_slips, reading.n_foreign) == (4, 0, 0)
-    assert (reading.n_checks, reading.n_false_verdicts, reading.answer) == (2, 0, "43")
+def test_a_parsed_response_has_its_methods_equations_and_checks():
+    parsed = TESTBED.parse(SQUARE, TWO_ATTEMPTS)
+    assert [method.key for method in parsed.methods] == ["double", "square"]
+    assert (parsed.n_equations, parsed.n_wrong_equations, parsed.n_unrelated_equations) == (4, 0, 0)
+    assert (parsed.n_checks, parsed.n_false_verdicts, parsed.answer) == (2, 0, "43")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "slips", "foreign", "false"),
+    ("old", "new", "n_wrong", "n_unrelated", "n_false"),
     [
         ("7 is 13", "7 is 14", 1, 0, 0),  # 6 + 7 is no 14
         ("6 * 6 = 36", "6 * 7 = 42", 0, 1, 0),  # true, but squaring multiplies 6 by 6
@@ -137,18 +138,22 @@ def test_what_is_checked_is_told():
         ("36 + 7 = 43", "36 + 7 = 9999999999999", 0, 0, 0),  # too long to be read; one equation fewer
     ],
 )
-def test_each_fault_inside_a_response_is_counted(old, new, slips, foreign, false):
-    assert TURNED.count(old) == 1
-    reading = TESTBED.read(SQUARE, TURNED.replace(old, new))
-    assert (reading.n_slips, reading.n_foreign, reading.n_false_verdicts) == (slips, foreign, false)
+def test_each_fault_inside_a_response_is_counted(old, new, n_wrong, n_unrelated, n_false):
+    assert TWO_ATTEMPTS.count(old) == 1
+    parsed = TESTBED.parse(SQUARE, TWO_ATTEMPTS.replace(old, new))
+    assert (parsed.n_wrong_equations, parsed.n_unrelated_equations, parsed.n_false_verdicts) == (
+        n_wrong,
+        n_unrelated,
+        n_false,
+    )
 
 
 def test_a_verdict_rests_on_the_clue_of_its_own_check():
-    response = TURNED.replace("the text says a square", "the text says two crates").replace(
+    response = TWO_ATTEMPTS.replace("the text says a square", "the text says two crates").replace(
         "we are told a square, ", ""
     )
-    reading = TESTBED.read(SQUARE, response)
-    assert (reading.n_checks, reading.n_false_verdicts) == (2, 1)  # the first alone
+    parsed = TESTBED.parse(SQUARE, response)
+    assert (parsed.n_checks, parsed.n_false_verdicts) == (2, 1)  # the first alone
 
 
 def test_partial_results_belong_to_what_was_announced():
@@ -157,13 +162,13 @@ def test_partial_results_belong_to_what_was_announced():
         "Let's try to add both and then double. This makes 6 + 7 = 13. Then 13 * 2: 10 * 2 = 20, 3 * 2 = 6, "
         "20 + 6 = 26, so 13 * 2 = 26. The answer is 26."
     )
-    reading = testbed.read(SQUARE, response)
-    assert (reading.n_equations, reading.n_foreign) == (5, 0)
-    assert TESTBED.read(SQUARE, response).n_foreign == 3  # where one equation a step is the rule
+    parsed = testbed.parse(SQUARE, response)
+    assert (parsed.n_equations, parsed.n_unrelated_equations) == (5, 0)
+    assert TESTBED.parse(SQUARE, response).n_unrelated_equations == 3  # where one equation a step is the rule
 
 
 fragments = st.sampled_from(
-    [phrase for said in PHRASES.values() for phrase in said]
+    [phrase for phrases in PHRASES.values() for phrase in phrases]
     + [
         "square the first and add",
         "add both and then double",
@@ -193,24 +198,24 @@ garbage = st.one_of(st.text(), st.lists(fragments, max_size=30).map(" ".join), s
 
 @given(garbage)
 def test_anything_is_judged(response):
-    reward, correct, answer, error = judged(response)
+    reward, correct, answer, error = judge(response)
     assert (reward == 1.0) == correct == (error is None)
     assert error in (None, "strategic", "procedural", "format")
     assert answer is None or len(answer) <= 16
     assert not correct or answer == "43"
-    reading = TESTBED.read(SQUARE, response)
-    assert reading.n_slips + reading.n_foreign <= reading.n_equations
-    assert reading.n_false_verdicts <= reading.n_checks
+    parsed = TESTBED.parse(SQUARE, response)
+    assert parsed.n_wrong_equations + parsed.n_unrelated_equations <= parsed.n_equations
+    assert parsed.n_false_verdicts <= parsed.n_checks
     spans = TESTBED.planning_spans(SQUARE, response)
-    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(spans))
     assert all(0 <= span.start < span.end <= len(response) for span in spans)
 
 
 @given(garbage)
 def test_every_true_span_is_a_gram_of_the_lexicon(response):
-    found = {(span.start, span.end, span.label, span.gram) for span in FIND(response)}
+    tagged = {(span.start, span.end, span.label, span.gram) for span in FIND(response)}
     true = {(span.start, span.end, span.label, span.gram) for span in TESTBED.planning_spans(SQUARE, response)}
-    assert true <= found
+    assert true <= tagged
 
 
 FIND = SpanFinder(TESTBED.lexicon())
@@ -229,8 +234,8 @@ FIND = SpanFinder(TESTBED.lexicon())
     ids=["announcements", "points", "digits", "matches", "gaps", "hyphens"],
 )
 def test_a_very_long_response_is_read_in_one_go(response):
-    assert judged(response)[0] == 0.0  # quadratic reading would run into the limit on a test's time
-    assert TESTBED.read(SQUARE, response).n_slips == 0
+    assert judge(response)[0] == 0.0  # quadratic reading would run into the limit on a test's time
+    assert TESTBED.parse(SQUARE, response).n_wrong_equations == 0
     TESTBED.planning_spans(SQUARE, response)
 
 
@@ -246,10 +251,10 @@ def test_the_lexicon_holds_the_phrases_and_the_methods_in_play():
 
 
 def test_a_problem_of_another_task_is_refused():
-    with pytest.raises(UsageError, match="problem other is none of the testbed's"):
+    with pytest.raises(UsageError, match="problem other is not one of the testbed's"):
         TESTBED.judge([Problem("other", "How many?", "3")], ["3"])
     copied = Problem(SQUARE.id, SQUARE.prompt, SQUARE.reference, json.loads(json.dumps(dict(SQUARE.meta))))
-    assert judged(RIGHT, copied)[0] == 1.0
+    assert judge(RIGHT, copied)[0] == 1.0
 
 
 def test_it_is_a_task_with_truth():

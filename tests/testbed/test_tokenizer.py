@@ -17,7 +17,7 @@ TOKENIZER = make_tokenizer(TestbedConfig())
 
 def test_equal_settings_give_equal_bytes(tmp_path):
     make_tokenizer(TestbedConfig()).save_pretrained(tmp_path / "one")
-    module._trained.cache_clear()
+    module._train_tokenizer.cache_clear()
     make_tokenizer(TestbedConfig()).save_pretrained(tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["tokenizer.json", "tokenizer_config.json"]
@@ -28,7 +28,7 @@ def test_equal_settings_give_equal_bytes(tmp_path):
 def test_small_numbers_are_one_token_each():
     for number in range(100):
         assert len(TOKENIZER.tokenize(f" {number}")) == 1
-    assert [TOKENIZER.decode(each) for each in TOKENIZER("so 13 * 2 = 26.")["input_ids"][-6:]] == [
+    assert [TOKENIZER.decode(token_id) for token_id in TOKENIZER("so 13 * 2 = 26.")["input_ids"][-6:]] == [
         " 13",
         " *",
         " 2",
@@ -36,13 +36,14 @@ def test_small_numbers_are_one_token_each():
         " 26",
         ".",
     ]
-    results = [each for m in METHODS for a in range(2, 10) for b in range(2, 10) for each in m.operations(a, b)]
-    assert max(result for *_, result in results) < 100  # so no number of the default needs two tokens
+    numbers = range(2, 10)
+    operations = [step for method in METHODS for a in numbers for b in numbers for step in method.operations(a, b)]
+    assert max(result for *_, result in operations) < 100  # so no number of the default needs two tokens
 
 
 def test_large_numbers_are_split_into_digits():
     tokenizer = make_tokenizer(TestbedConfig(largest=99))
-    pieces = [tokenizer.decode(each) for each in tokenizer("We get 47 * 38 = 1786.")["input_ids"]]
+    pieces = [tokenizer.decode(token_id) for token_id in tokenizer("We get 47 * 38 = 1786.")["input_ids"]]
     assert pieces[-11:] == [" 4", "7", " *", " 3", "8", " =", " 1", "7", "8", "6", "."]
 
 
@@ -58,7 +59,7 @@ def test_the_ends_of_a_text_are_set_for_training():
 
 
 @given(st.text())
-def test_every_text_is_given_back(text):
+def test_every_text_survives_encoding_and_decoding(text):
     text = text.replace("<|", "< |")
     assert TOKENIZER.decode(TOKENIZER(text)["input_ids"]) == text
 

@@ -7,7 +7,7 @@ import pytest
 from sgram.errors import SgramError, UsageError
 from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer, warm_up
 from sgram.testbed import warmup as module
-from sgram.testbed.problems import problems_of
+from sgram.testbed.problems import problems_in_split
 
 torch = pytest.importorskip("torch", reason="needs sgram[train]")
 pytest.importorskip("transformers", reason="needs sgram[train]")
@@ -19,8 +19,8 @@ def weights(config=TINY, testbed=TestbedConfig()):  # noqa: B008
     return warm_up(testbed, config).state_dict()
 
 
-def equal(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
+def are_equal(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_the_same_settings_give_the_same_weights_bit_by_bit():
@@ -30,20 +30,20 @@ def test_the_same_settings_give_the_same_weights_bit_by_bit():
     torch.set_num_threads(3 - min(threads, 2))
     try:
         torch.manual_seed(5)
-        assert equal(first, weights())
+        assert are_equal(first, weights())
         assert torch.get_num_threads() == 3 - min(threads, 2)
     finally:
         torch.set_num_threads(threads)
-    assert not equal(first, weights(WarmUpConfig(steps=3, batch=4, layers=1, width=32, seed=1)))
-    assert not equal(first, weights(testbed=TestbedConfig(seed=1)))
+    assert not are_equal(first, weights(WarmUpConfig(steps=3, batch=4, layers=1, width=32, seed=1)))
+    assert not are_equal(first, weights(testbed=TestbedConfig(seed=1)))
 
 
 def test_it_runs_in_one_thread_and_gives_the_others_back():
-    threads, seen = torch.get_num_threads(), []
+    threads, thread_counts = torch.get_num_threads(), []
     torch.set_num_threads(2)
     try:
-        warm_up(TestbedConfig(), TINY, tell=lambda row: seen.append(torch.get_num_threads()))
-        assert seen == [1, 1, 1]
+        warm_up(TestbedConfig(), TINY, on_step=lambda row: thread_counts.append(torch.get_num_threads()))
+        assert thread_counts == [1, 1, 1]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -51,61 +51,65 @@ def test_it_runs_in_one_thread_and_gives_the_others_back():
 
 @pytest.mark.parametrize("change", [{"matrix_rate": 0.01}, {"other_rate": 1e-3}, {"batch": 5}, {"steps": 2}])
 def test_every_setting_of_learning_changes_the_weights(change):
-    assert not equal(weights(), weights(WarmUpConfig(**{"steps": 3, "batch": 4, "layers": 1, "width": 32, **change})))
+    assert not are_equal(
+        weights(), weights(WarmUpConfig(**{"steps": 3, "batch": 4, "layers": 1, "width": 32, **change}))
+    )
 
 
-def test_it_learns_and_tells_of_each_step():
+def test_it_learns_and_reports_each_step():
     rows = []
     config = WarmUpConfig(steps=30, batch=8, layers=1, width=32)
-    model = warm_up(TestbedConfig(), config, tell=rows.append)
+    model = warm_up(TestbedConfig(), config, on_step=rows.append)
     assert [row["step"] for row in rows] == list(range(30))
     assert rows[0]["steps"] == 30
     assert rows[0]["loss"] == pytest.approx(math.log(640), abs=0.1)  # every token as likely as any other
     assert sum(row["loss"] for row in rows[-5:]) / 5 < 5
     assert not model.training
-    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    assert {weights.dtype for weights in model.parameters()} == {torch.float32}
 
 
 def test_the_rate_is_constant_and_then_falls_by_steps():
     # 10 steps: the first six at full rate, then in four equal falls of .95 / 4 to .05
-    scales = [module._scale(step, 10) for step in range(10)]
+    scales = [module._rate_scale(step, 10) for step in range(10)]
     assert scales == pytest.approx([1, 1, 1, 1, 1, 1, 0.7625, 0.525, 0.2875, 0.05])
-    assert module._scale(0, 1) == pytest.approx(0.05)
+    assert module._rate_scale(0, 1) == pytest.approx(0.05)
 
 
 def test_only_responses_are_learned():
     tokenizer = make_tokenizer(TestbedConfig())
-    model = module.new_model(tokenizer, TINY)
+    model = module.make_model(tokenizer, TINY)
     rows = [([5, 6, 7, 8, 1], 2), ([9, 10, 11, 1], 3)]
     with torch.no_grad():
         # by hand, row by row without padding: the tokens 7, 8, 1 of the first and 1 of the second
         parts = []
         for ids, n_prompt in rows:
             logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
-            parts += [-logits[at - 1, ids[at]].item() for at in range(n_prompt, len(ids))]
+            parts += [-logits[position - 1, ids[position]].item() for position in range(n_prompt, len(ids))]
         assert len(parts) == 4
         assert module.response_loss(model, rows, 0).item() == pytest.approx(sum(parts) / 4, abs=1e-5)
 
 
 def test_batches_hold_training_problems_and_end_with_the_end():
     tokenizer = make_tokenizer(TestbedConfig())
-    train = {problem.prompt for problem in problems_of(TestbedConfig(), "train")}
-    stream = module.batches(TestbedConfig(), WarmUpConfig(batch=4), tokenizer)
-    drawn = [next(stream) for _ in range(40)]  # more than one pool
-    for rows in drawn:
+    train = {problem.prompt for problem in problems_in_split(TestbedConfig(), "train")}
+    stream = module.draw_batches(TestbedConfig(), WarmUpConfig(batch=4), tokenizer)
+    batches = [next(stream) for _ in range(40)]  # more than one pool
+    for rows in batches:
         assert len(rows) == 4
         assert all(tokenizer.decode(ids[:n_prompt]) in train for ids, n_prompt in rows)
         assert all(ids[-1] == tokenizer.eos_token_id and ids.count(tokenizer.eos_token_id) == 1 for ids, _ in rows)
-    spread = [max(len(ids) for ids, _ in rows) - min(len(ids) for ids, _ in rows) for rows in drawn]
+    spread = [max(len(ids) for ids, _ in rows) - min(len(ids) for ids, _ in rows) for rows in batches]
     assert sorted(spread)[len(spread) // 2] <= 4  # rows of a batch are alike in length
-    firsts = [len(rows[0][0]) for rows in drawn]
+    firsts = [len(rows[0][0]) for rows in batches]
     assert firsts[:32] != sorted(firsts[:32])  # but batches are not
 
 
 def test_the_model_has_the_size_that_was_asked_for():
-    model = module.new_model(make_tokenizer(TestbedConfig()), WarmUpConfig(layers=4))
+    model = module.make_model(make_tokenizer(TestbedConfig()), WarmUpConfig(layers=4))
     # 640 x 128 embeddings, 4 layers of 4 x 128 x 128 + 3 x 128 x 352 weights and 2 x 128 norms, 128 of the last norm
-    assert sum(each.numel() for each in model.parameters()) == 81_920 + 4 * (65_536 + 135_168 + 256) + 128 == 885_888
+    assert (
+        sum(weights.numel() for weights in model.parameters()) == 81_920 + 4 * (65_536 + 135_168 + 256) + 128 == 885_888
+    )
 
 
 def test_a_loss_that_is_not_finite_stops_the_warm_up(monkeypatch):
@@ -117,15 +121,15 @@ def test_a_loss_that_is_not_finite_stops_the_warm_up(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "setting", "message"),
     [
-        ("steps", 0, "steps is a whole number from 1"),
-        ("width", 40, "a multiple of 32"),
-        ("batch", 2.0, "batch is a whole"),
+        ("steps", 0, "steps must be a whole number from 1"),
+        ("width", 40, "must be a multiple of 32"),
+        ("batch", 2.0, "batch must be a whole"),
         ("other_rate", 1.5, "between 0 and 1"),
         ("matrix_rate", float("nan"), "between 0 and 1"),
     ],
 )
-def test_settings_out_of_range_are_refused(field, value, said):
-    with pytest.raises(UsageError, match=said):
-        WarmUpConfig(**{field: value})
+def test_settings_out_of_range_are_refused(field, setting, message):
+    with pytest.raises(UsageError, match=message):
+        WarmUpConfig(**{field: setting})

@@ -62,11 +62,11 @@ def _make_model(config: RunConfig, task: Task) -> tuple[Any, Any]:
     if config.model != "testbed":
         return load_start_model(config, task, lambda row: None)
     from sgram.testbed import WarmUpConfig, make_tokenizer
-    from sgram.testbed.warmup import new_model
+    from sgram.testbed.warmup import make_model
 
     testbed = check_testbed(task, config)
     tokenizer = make_tokenizer(testbed.config)
-    model: Any = new_model(tokenizer, WarmUpConfig())
+    model: Any = make_model(tokenizer, WarmUpConfig())
     return model.to(compute_device()), tokenizer
 
 

@@ -72,7 +72,7 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     folder = warm_policy(
         testbed.config,
         warm_up,
-        tell=lambda row: on_progress(
+        on_step=lambda row: on_progress(
             {"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}
         ),
     )
