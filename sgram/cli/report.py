@@ -177,9 +177,9 @@ def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlag
 
 def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFigure"], list["Figure"]]:
     """Return the figures drawn for the page, and the figures to draw as files; none without matplotlib."""
-    from sgram.reports.figures.report_figures import figures
+    from sgram.reports.figures.report_figures import build_figures
 
-    all_figures, page_figures = figures(analysis), []
+    all_figures, page_figures = build_figures(analysis), []
     try:
         with stage_meters({"drawing": "figures"}) as update:
             for number, figure in enumerate(all_figures, 1):

@@ -140,19 +140,19 @@ def _draw(comparison: "ArmComparison", directory: Path) -> list[Path]:
         figures.append(directory / "curves.svg")
     differences = comparison.differences
     if figures and any(difference.measure == "pass_at_1" and difference.interval.n for difference in differences):
-        from sgram.reports.figures.paired_differences import comparison_figure
+        from sgram.reports.figures.paired_differences import draw_paired_differences
 
-        comparison_figure(comparison, directory / "differences.svg")
+        draw_paired_differences(comparison, directory / "differences.svg")
         figures.append(directory / "differences.svg")
     return figures
 
 
 def _draw_curves(results: Any, path: Path) -> bool:
     """Draw the training curves; return False without matplotlib, or if no step is logged."""
-    from sgram.reports.figures.learning_curves import learning_curves
+    from sgram.reports.figures.learning_curves import draw_learning_curves
 
     try:
-        learning_curves(results, path)
+        draw_learning_curves(results, path)
     except (MissingExtraError, UsageError) as error:
         note(f"no figure: {error}")
         return False

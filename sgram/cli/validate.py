@@ -333,10 +333,10 @@ def _prune(
 
 def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[LexiconComparison]", path: str) -> bytes:
     from sgram.cli.validation_tables import panel
-    from sgram.reports.figures.precision_recall import figure_format, precision_recall_figure
+    from sgram.reports.figures.precision_recall import figure_format, render_precision_recall
 
     panels = [panel(label_set.name, comparison) for label_set, comparison in zip(sets, comparisons, strict=True)]
-    return precision_recall_figure(panels, figure_format(path))
+    return render_precision_recall(panels, figure_format(path))
 
 
 def _print_json(

@@ -161,7 +161,7 @@ def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_
     for rows, said in (
         ({"anna": "bdp"}, "Agreement on 3 labels is undefined: one rater, and agreement needs two."),
         ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label is undefined: all ratings are the same label."),
-        ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels cannot be told: no item has two ratings."),
+        ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels is undefined: no item has two ratings."),
     ):
         write_ratings(path, rated(rows))
         code, out, _ = run(path)
@@ -228,7 +228,7 @@ def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
         ((ratings, "--top", -1), "--top must be >= 0 (got -1)"),
         ((ratings, "--draws", 0), "--draws must be >= 1"),
         ((ratings, "--seed", -1), "--seed must be >= 0 (got -1)"),
-        ((ratings, "--lexicon", "wang2025"), "give --items too"),
+        ((ratings, "--lexicon", "wang2025"), "give --items as well"),
         ((ratings, "--items", items, "--strategic", "x"), "no rating has the label 'x'"),
     ):
         code, out, err = run(*arguments)

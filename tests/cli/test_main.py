@@ -62,7 +62,7 @@ def test_every_kind_of_error_has_a_documented_exit_code(capsys):
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     assert {each.exit_code for each in kinds} == {1, 2, 3, 4}
     shown = " ".join(run(capsys, "--help")[1].split())
-    for words in ("0 done", "1 our fault", "2 usage", "3 input unusable", "4 over the", "130 interrupted"):
+    for words in ("0 done", "1 internal error", "2 usage", "3 unusable input", "4 over the", "130 interrupted"):
         assert words in shown
 
 
@@ -117,7 +117,7 @@ def test_a_real_interrupt_ends_with_code_130_and_one_sentence(tmp_path):
 def test_a_full_disk_is_told_in_one_sentence(failing, capfd):
     code, _, err = run(capfd, *failing(OSError(28, "No space left on device")))
     assert (code, err.count("\n")) == (1, 1)
-    assert err.startswith("sgram: no space left where output or scratch files go")
+    assert err.startswith("sgram: no space left on the disk for output or scratch files")
 
 
 # -- stdout that does not take it -----------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_full_output_is_an_error_of_one_sentence():
     with open("/dev/full", "w") as full:
         ran = subprocess.run(command(*EXPORT), stdout=full, stderr=subprocess.PIPE, text=True)
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
-    assert ran.stderr.startswith("sgram: no space left where output or scratch files go")
+    assert ran.stderr.startswith("sgram: no space left on the disk for output or scratch files")
 
 
 def test_a_closed_stdout_is_no_error():

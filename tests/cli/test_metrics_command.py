@@ -60,10 +60,10 @@ def test_one_table_is_printed_whole(capsys):
 def test_a_table_that_is_not_there_is_told(capsys):
     code, _, err = call(capsys, SAMPLES, "--table", "curve")
     assert code == 2
-    assert "no table 'curve'; there are corpus, success" in err
+    assert "unknown table 'curve'; the tables are corpus, success" in err
     code, _, err = call(capsys, SAMPLES, "--placebos", 0, "--table", "curves")
     assert code == 2
-    assert "these inputs allow no table curves" in err
+    assert "these inputs give no table curves" in err
 
 
 def test_json_holds_every_table_and_says_its_format(capsys):
@@ -108,14 +108,14 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((tmp_path, "--model", "smollm2", "-o", tmp_path / "x.jsonl"), "lies in an input folder"),
         ((rollouts, "--csv", rollouts), "is a file; name a folder"),
         ((rollouts, "--csv", rollouts / "x"), "is not a folder; name another path"),
-        ((rollouts, "--csv", "-"), "write ./- if it does"),
-        ((rollouts, "--model", "smollm2", "-o", "-"), "write ./- if it does"),
+        ((rollouts, "--csv", "-"), "write ./- if it is one"),
+        ((rollouts, "--model", "smollm2", "-o", "-"), "write ./- if it is one"),
         ((rollouts, "--model", "smollm2", "-o", "x.txt"), "scored rollouts are written as .jsonl"),
-        ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "choose another path"),
+        ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "name another path"),
         ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
         (("-",), "read twice"),
         (("--no-such",), "unknown option --no-such"),
-        ((rollouts, "--placebos", "-1"), "n_placebos is a number from 0"),
+        ((rollouts, "--placebos", "-1"), "n_placebos must be >= 0 (got -1)"),
     ):
         code, _, err = call(capsys, *arguments)
         assert (code, told in err) == (2, True), err
