@@ -381,7 +381,7 @@ def test_tensors_and_token_advantages_give_the_same(variant):
     expected = variant(A, PLANNING, ENTROPIES, MASK, GROUPS, LONG, 0.2)
     by_token = np.repeat(A[:, None], 4, axis=1)
     same(variant(by_token, PLANNING, ENTROPIES, MASK, GROUPS, LONG, 0.2), expected, 1e-12)
-    tensors = [torch.tensor(each) for each in (PLANNING, ENTROPIES, MASK)]
+    tensors = [torch.tensor(array) for array in (PLANNING, ENTROPIES, MASK)]
     actual = variant(torch.tensor(A, dtype=torch.float32), *tensors, GROUPS, torch.tensor(LONG), 0.2)
     assert actual.dtype == torch.float32
     assert actual.shape == (4, 4)

@@ -33,7 +33,7 @@ def random_batch(seed, n_rows=5, n_tokens=12):
 def plain_covariances(advantages, logps, mask):
     """{(row, token): covariance} in plain Python."""
     positions = [(row, at) for row, flags in enumerate(mask.tolist()) for at, inside in enumerate(flags) if inside]
-    means = [sum(each[row][at] for row, at in positions) / len(positions) for each in (advantages, logps)]
+    means = [sum(array[row][at] for row, at in positions) / len(positions) for array in (advantages, logps)]
     return {(row, at): (advantages[row][at] - means[0]) * (logps[row][at] - means[1]) for row, at in positions}
 
 
@@ -70,7 +70,7 @@ def test_kl_cov_is_that_of_plain_python(seed, ratio):
     n = max(1, math.floor(ratio * len(covariances) + 1e-9))
     best = sorted(covariances, key=covariances.get, reverse=True)[:n]
     assert marked_positions(kl_cov_mask(advantages, logps, mask, ratio=ratio)) == {
-        place for place in best if covariances[place] > 0
+        position for position in best if covariances[position] > 0
     }
 
 
@@ -126,7 +126,7 @@ def test_the_order_of_rows_does_not_matter(seed):
     arrays = random_batch(seed)
     order = list(range(5))
     random.Random(seed).shuffle(order)
-    shuffled = [each[order] for each in arrays]
+    shuffled = [array[order] for array in arrays]
     actual = clip_cov_mask(*arrays, seed, ratio=0.1, low=0.1)
     assert torch.equal(clip_cov_mask(*shuffled, seed, ratio=0.1, low=0.1), actual[order])
     advantages, logps, _, mask = arrays

@@ -161,10 +161,10 @@ def test_nothing_changes_at_alpha_0(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_changes_outside_the_response_nor_in_place(name):
-    before = [each.clone() for each in (A, PLANNING, MASK, ENTROPIES, LOGPS)]
+    before = [tensor.clone() for tensor in (A, PLANNING, MASK, ENTROPIES, LOGPS)]
     assert torch.equal(shaped(name)[~MASK], PLAIN[~MASK])
-    for each, was in zip((A, PLANNING, MASK, ENTROPIES, LOGPS), before, strict=True):
-        assert torch.equal(each, was)
+    for tensor, original in zip((A, PLANNING, MASK, ENTROPIES, LOGPS), before, strict=True):
+        assert torch.equal(tensor, original)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -192,9 +192,11 @@ def test_high_entropy_can_be_that_of_all_processes():
 def test_clip_cov_needs_something_to_draw_with():
     with pytest.raises(UsageError, match=r"give the batch a torch\.Generator or a seed"):
         shaped("clip-cov", generator=None)
-    some = MethodSettings(clip_cov_ratio=0.1, clip_cov_low=0.3)
-    drawn = {tuple((shaped("clip-cov", some, generator=seed) == 0).flatten().tolist()) for seed in range(20)}
-    assert len(drawn) == 4
+    settings = MethodSettings(clip_cov_ratio=0.1, clip_cov_low=0.3)
+    dropped_tokens = {
+        tuple((shaped("clip-cov", settings, generator=seed) == 0).flatten().tolist()) for seed in range(20)
+    }
+    assert len(dropped_tokens) == 4
 
 
 def test_each_setting_is_read_by_a_method():

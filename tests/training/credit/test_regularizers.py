@@ -17,7 +17,7 @@ THREE = torch.tensor([[0.5, 0.3, 0.2]]).log()
 def plain_nucleus_entropy(logits, top_p):
     """In plain Python: rank, add up until p is reached, renormalize."""
     top = max(logits)
-    weights = [math.exp(each - top) for each in logits]
+    weights = [math.exp(tensor - top) for tensor in logits]
     ranked = sorted((weight / sum(weights) for weight in weights), reverse=True)
     nucleus, total = [], 0.0
     for probability in ranked:
@@ -109,7 +109,7 @@ def test_p_of_1_leaves_no_token_out():
 @pytest.mark.parametrize("top_p", [0.5, 0.8, 1.0])
 def test_the_gradient_flows_through_the_probabilities(top_p):
     logits = random_logits(5, 4, 7).requires_grad_()
-    assert torch.autograd.gradcheck(lambda each: nucleus_entropy(each, top_p), logits)
+    assert torch.autograd.gradcheck(lambda tensor: nucleus_entropy(tensor, top_p), logits)
     # dH/dz_v = -q_v (log q_v + H) in the nucleus, by hand for 5/8 and 3/8; 0 outside
     three = THREE.double().requires_grad_()
     entropy = nucleus_entropy(three, 0.6)
@@ -130,7 +130,7 @@ def test_half_precision_is_worked_out_in_float32():
 def test_chunks_of_hidden_states_give_the_same_value_and_gradient(chunk_tokens, biased):
     def parts():
         hidden, weight, bias = (random_logits(at, *shape) for at, shape in enumerate([(7, 4), (11, 4), (11,)]))
-        return [each.requires_grad_() for each in (hidden, weight, bias)]
+        return [tensor.requires_grad_() for tensor in (hidden, weight, bias)]
 
     weights = torch.arange(1.0, 8.0, dtype=torch.float64)
     hidden, weight, bias = parts()
@@ -143,11 +143,11 @@ def test_chunks_of_hidden_states_give_the_same_value_and_gradient(chunk_tokens, 
     )
     torch.testing.assert_close(actual, whole)
     (actual * weights).sum().backward()
-    for one, other in zip((hidden, weight, bias), again, strict=True):
-        assert (one.grad is None) == (other.grad is None)
-        if one.grad is not None:
-            assert one.grad.abs().sum() > 0.1
-            torch.testing.assert_close(one.grad, other.grad)
+    for tensor, recomputed in zip((hidden, weight, bias), again, strict=True):
+        assert (tensor.grad is None) == (recomputed.grad is None)
+        if tensor.grad is not None:
+            assert tensor.grad.abs().sum() > 0.1
+            torch.testing.assert_close(tensor.grad, recomputed.grad)
 
 
 def test_chunks_never_hold_all_logits():
@@ -156,22 +156,22 @@ def test_chunks_never_hold_all_logits():
     class Watch(torch.utils._python_dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             actual = func(*args, **(kwargs or {}))
-            for each in actual if isinstance(actual, tuple | list) else [actual]:
-                if isinstance(each, torch.Tensor):
-                    largest.append(each.numel())
+            for tensor in actual if isinstance(actual, tuple | list) else [actual]:
+                if isinstance(tensor, torch.Tensor):
+                    largest.append(tensor.numel())
             return actual
 
     hidden, weight = (random_logits(0, *shape).requires_grad_() for shape in [(64, 2), (50, 2)])
-    kept = {}
+    saved_bytes = {}
 
     def keep(tensor):
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes() // 8
+        saved_bytes[storage.data_ptr()] = storage.nbytes() // 8
         return tensor
 
-    with Watch(), torch.autograd.graph.saved_tensors_hooks(keep, lambda each: each):
+    with Watch(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         actual = nucleus_entropy_of_hidden(hidden, weight, chunk_tokens=4)
-        n_kept = sum(kept.values())
+        n_kept = sum(saved_bytes.values())
         actual.sum().backward()
     assert max(largest) == 4 * 50  # all logits: 64 * 50
     assert n_kept <= 64 * 2 + 50 * 2 + 64  # for the backward pass
@@ -247,9 +247,9 @@ def test_the_order_of_rows_does_not_matter(seed):
 def test_the_mean_has_a_gradient_and_the_mask_none():
     entropies = torch.rand(4, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
     mask = torch.ones(4, 9)
-    assert torch.autograd.gradcheck(lambda each: siren_entropy(each, mask, 0.3), entropies)
-    assert torch.autograd.gradcheck(lambda each: anchored_loss(siren_entropy(each, mask, 0.3), 0.2), entropies)
-    assert torch.autograd.gradcheck(lambda each: entropy_bonus(each, mask), entropies)
+    assert torch.autograd.gradcheck(lambda tensor: siren_entropy(tensor, mask, 0.3), entropies)
+    assert torch.autograd.gradcheck(lambda tensor: anchored_loss(siren_entropy(tensor, mask, 0.3), 0.2), entropies)
+    assert torch.autograd.gradcheck(lambda tensor: entropy_bonus(tensor, mask), entropies)
     assert not peak_mask(entropies, mask).requires_grad
 
 

@@ -69,7 +69,7 @@ def test_a_row_tells_what_a_run_came_to():
 def test_every_arm_is_held_against_every_control_that_is_there():
     comparison = compared("grpo,hicra,siren,placebo", run=lambda config, root, on_progress: result(config, root, 0.4))
     assert comparison.controls == ("grpo", "placebo")
-    pairs = {(each.arm, each.control) for each in comparison.differences}
+    pairs = {(difference.arm, difference.control) for difference in comparison.differences}
     assert pairs == {
         ("hicra", "grpo"),
         ("siren", "grpo"),
@@ -78,7 +78,7 @@ def test_every_arm_is_held_against_every_control_that_is_there():
         ("hicra", "placebo"),
         ("siren", "placebo"),
     }
-    assert {each.measure for each in comparison.differences} == set(MEASURES)
+    assert {difference.measure for difference in comparison.differences} == set(MEASURES)
     assert compared("hicra,siren").controls == ("hicra",)
     assert compared("grpo,hicra,siren", controls=["siren"]).controls == ("siren",)
 
@@ -87,9 +87,9 @@ def test_holms_correction_counts_two_controls_once():
     comparison = compared("grpo,hicra,siren", controls=["grpo", "hicra"])
     # pairs: hicra-grpo, siren-grpo and siren-hicra; grpo-hicra is the first turned round
     p = {
-        (each.arm, each.control): (each.interval.p, each.holm_p)
-        for each in comparison.differences
-        if each.measure == "pass_at_1"
+        (difference.arm, difference.control): (difference.interval.p, difference.holm_p)
+        for difference in comparison.differences
+        if difference.measure == "pass_at_1"
     }
     assert len(p) == 4
     assert p["grpo", "hicra"] == pytest.approx(p["hicra", "grpo"])
@@ -163,13 +163,16 @@ def test_a_failing_run_is_told_and_the_others_go_on(tmp_path):
     events = []
     comparison = compared("grpo,hicra,siren", run=failing, root=tmp_path, on_progress=events.append)
     assert len(comparison.rows) == 7
-    assert [(each.arm, each.seed, each.warmup_seed, each.message, each.log) for each in comparison.failures] == [
+    assert [
+        (failure.arm, failure.seed, failure.warmup_seed, failure.message, failure.log)
+        for failure in comparison.failures
+    ] == [
         ("hicra", 1, 0, "the loss is not finite at step 7", ""),
         ("siren", 0, 0, "internal error: ZeroDivisionError: by zero", "logs/siren.seed-0.warmup-0.log"),
     ]
     assert "ZeroDivisionError" in (tmp_path / "logs/siren.seed-0.warmup-0.log").read_text()
     assert comparison.difference("hicra", "grpo").interval.n == 2
-    assert [each["event"] for each in events].count("failed") == 2
+    assert [event["event"] for event in events].count("failed") == 2
 
 
 def test_a_run_of_fewer_steps_cannot_stand_beside_the_others():

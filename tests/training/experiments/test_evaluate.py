@@ -26,15 +26,15 @@ class Vowels:
 
     def judge(self, problems, responses):
         self.asked += [problem.id for problem in problems]
-        found = []
+        outcomes = []
         for text in responses:
             if not any(char.isalpha() for char in text):
-                found.append(TaskOutcome(None, None))
+                outcomes.append(TaskOutcome(None, None))
                 continue
             right = text.count("a") % 2 == 0
             error = None if right or not self.kinds else self.kinds[len(text) % len(self.kinds)]
-            found.append(TaskOutcome(float(right), right, error=error))
-        return found
+            outcomes.append(TaskOutcome(float(right), right, error=error))
+        return outcomes
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def policy():
 
 def test_problems_are_asked_in_turns(policy):
     sampled = policy.sample(PROBLEMS[:3], 7, seed=1)
-    assert [each.id for each in sampled.problems] == ["p0", "p1", "p2", "p0", "p1", "p2", "p0"]
+    assert [problem.id for problem in sampled.problems] == ["p0", "p1", "p2", "p0", "p1", "p2", "p0"]
     assert sampled.texts == [tokenizer().decode(ids, skip_special_tokens=True) for ids in sampled.ids]
 
 
@@ -67,13 +67,13 @@ def test_progress_is_told_batch_by_batch(policy, monkeypatch):
     assert counts == [4, 8, 9]
 
 
-@pytest.mark.parametrize("held", [1, 60, 4096], ids=["one by one", "some", "all"])
-def test_entropies_are_those_of_a_plain_forward_pass(policy, monkeypatch, held):
-    monkeypatch.setattr(evaluating, "_FORWARD_TOKENS", held)
+@pytest.mark.parametrize("tokens_at_once", [1, 60, 4096], ids=["one by one", "some", "all"])
+def test_entropies_are_those_of_a_plain_forward_pass(policy, monkeypatch, tokens_at_once):
+    monkeypatch.setattr(evaluating, "_FORWARD_TOKENS", tokens_at_once)
     sampled = policy.sample(PROBLEMS, 6, seed=3)
-    found = policy.entropies(sampled)
+    entropies = policy.entropies(sampled)
     with torch.no_grad():
-        for problem, ids, values in zip(sampled.problems, sampled.ids, found, strict=True):
+        for problem, ids, values in zip(sampled.problems, sampled.ids, entropies, strict=True):
             prompt = tokenizer()(problem.prompt)["input_ids"]
             logits = policy.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1] / 0.8
             probabilities = logits.softmax(-1)
@@ -83,24 +83,24 @@ def test_entropies_are_those_of_a_plain_forward_pass(policy, monkeypatch, held):
 
 def test_an_evaluation_counts_what_was_judged(policy):
     task = Vowels()
-    found = evaluate(policy, task, lexicon(), 30, seed=4)
+    evaluation = evaluate(policy, task, lexicon(), 30, seed=4)
     sampled = policy.sample(PROBLEMS, 30, 4)
     outcomes = Vowels().judge(sampled.problems, sampled.texts)
-    judged = [each for each in outcomes if each.correct is not None]
-    assert 0 < sum(each.correct for each in judged) < len(judged)
-    assert found.n == len(judged)
-    assert found.pass_at_1 == pytest.approx(sum(each.correct for each in judged) / len(judged))
-    assert found.length == pytest.approx(sum(map(len, sampled.ids)) / 30)
-    assert found.errors["procedural"] == 0
-    assert sum(found.errors.values()) == pytest.approx(1 - found.pass_at_1)
-    assert sum(n for n, _ in found.by_problem) == found.n
-    assert sum(right for _, right in found.by_problem) / found.n == pytest.approx(found.pass_at_1)
-    assert found.n_problems == 4
+    judged = [outcome for outcome in outcomes if outcome.correct is not None]
+    assert 0 < sum(outcome.correct for outcome in judged) < len(judged)
+    assert evaluation.n == len(judged)
+    assert evaluation.pass_at_1 == pytest.approx(sum(outcome.correct for outcome in judged) / len(judged))
+    assert evaluation.length == pytest.approx(sum(map(len, sampled.ids)) / 30)
+    assert evaluation.errors["procedural"] == 0
+    assert sum(evaluation.errors.values()) == pytest.approx(1 - evaluation.pass_at_1)
+    assert sum(n for n, _ in evaluation.by_problem) == evaluation.n
+    assert sum(right for _, right in evaluation.by_problem) / evaluation.n == pytest.approx(evaluation.pass_at_1)
+    assert evaluation.n_problems == 4
     assert task.asked == [f"p{number % 4}" for number in range(30)]
 
 
 def test_entropies_and_share_are_by_kind_of_token(policy):
-    found = evaluate(policy, Vowels(), lexicon(), 24, seed=4)
+    evaluation = evaluate(policy, Vowels(), lexicon(), 24, seed=4)
     sampled = policy.sample(PROBLEMS, 24, 4)
     sums = {True: [], False: []}
     for text, ids, values in zip(sampled.texts, sampled.ids, policy.entropies(sampled), strict=True):
@@ -112,17 +112,23 @@ def test_entropies_and_share_are_by_kind_of_token(policy):
             sums[any(span.start <= at < span.end for span in spans for at in solid)].append(value)
             start = end
     n = len(sums[True]) + len(sums[False])
-    assert found.planning_share == pytest.approx(len(sums[True]) / n)
-    assert 0 < found.planning_share < 1
-    assert found.planning_entropy == pytest.approx(sum(sums[True]) / len(sums[True]), rel=1e-5)
-    assert found.execution_entropy == pytest.approx(sum(sums[False]) / len(sums[False]), rel=1e-5)
-    assert found.semantic_entropy > 0
+    assert evaluation.planning_share == pytest.approx(len(sums[True]) / n)
+    assert 0 < evaluation.planning_share < 1
+    assert evaluation.planning_entropy == pytest.approx(sum(sums[True]) / len(sums[True]), rel=1e-5)
+    assert evaluation.execution_entropy == pytest.approx(sum(sums[False]) / len(sums[False]), rel=1e-5)
+    assert evaluation.semantic_entropy > 0
 
 
 def test_without_a_lexicon_or_kinds_of_errors_nothing_is_said_of_them(policy):
-    found = evaluate(policy, Vowels(kinds=()), None, 12)
-    assert found.errors == {}
-    assert found.planning_entropy is found.execution_entropy is found.planning_share is found.semantic_entropy is None
+    evaluation = evaluate(policy, Vowels(kinds=()), None, 12)
+    assert evaluation.errors == {}
+    assert (
+        evaluation.planning_entropy
+        is evaluation.execution_entropy
+        is evaluation.planning_share
+        is evaluation.semantic_entropy
+        is None
+    )
 
 
 def test_what_nobody_can_judge_has_no_success(policy):
@@ -130,13 +136,13 @@ def test_what_nobody_can_judge_has_no_success(policy):
         def judge(self, problems, responses):
             return [TaskOutcome(None, None)] * len(responses)
 
-    found = evaluate(policy, Nobody(), None, 4)
-    assert (found.n, found.pass_at_1, found.errors, found.by_problem) == (0, None, {}, ())
+    evaluation = evaluate(policy, Nobody(), None, 4)
+    assert (evaluation.n, evaluation.pass_at_1, evaluation.errors, evaluation.by_problem) == (0, None, {}, ())
 
 
 def test_an_evaluation_is_read_back_as_it_was(policy):
-    found = evaluate(policy, Vowels(), lexicon(), 9)
-    assert PolicyEvaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+    evaluation = evaluate(policy, Vowels(), lexicon(), 9)
+    assert PolicyEvaluation.from_json(json.loads(json.dumps(evaluation.to_json()))) == evaluation
 
 
 def test_messages_go_through_the_chat_template():
@@ -146,5 +152,5 @@ def test_messages_go_through_the_chat_template():
             assert tokenize
             return {"input_ids": [len(messages), 7]}
 
-    asked = Policy(None, Chat(), max_tokens=1, temperature=1.0, eos_ids=[0])
-    assert asked.prompt_ids(Problem("a", ({"role": "user", "content": "How many?"},))) == [1, 7]
+    policy = Policy(None, Chat(), max_tokens=1, temperature=1.0, eos_ids=[0])
+    assert policy.prompt_ids(Problem("a", ({"role": "user", "content": "How many?"},))) == [1, 7]

@@ -62,9 +62,9 @@ def finished(config, root):
 
 def read_only(config, root, tell):
     """What `train` does of a finished run, and of no other here."""
-    found = finished(config, root)
-    assert found is not None, "asked to run what should have been a process of its own"
-    return found
+    finished_run = finished(config, root)
+    assert finished_run is not None, "asked to run what should have been a process of its own"
+    return finished_run
 
 
 def moment(root, name):
@@ -77,10 +77,10 @@ def test_runs_at_once_give_what_runs_one_after_the_other_give(tmp_path, command)
     outcomes = run_matrix(matrix_cells, tmp_path, run=read_only, jobs=3, on_progress=events.append, command=command)
     alone = run_matrix(matrix_cells, tmp_path, run=read_only)
     assert outcomes == alone  # in the order of the cells, however they ended
-    assert [each.config for each in outcomes] == [each.config for each in matrix_cells]
-    steps = [(each["arm"], each["seed"], each["step"]) for each in events if each["event"] == "step"]
+    assert [outcome.config for outcome in outcomes] == [outcome.config for outcome in matrix_cells]
+    steps = [(event["arm"], event["seed"], event["step"]) for event in events if event["event"] == "step"]
     assert sorted(steps) == sorted((c.arm, c.config.seed, step) for c in matrix_cells for step in (1, 2))
-    assert {each["stage"] for each in events if each["event"] == "stage"} == {"warm-up"}
+    assert {event["stage"] for event in events if event["event"] == "stage"} == {"warm-up"}
     last = events[-1]
     assert (last["event"], last["cells"], last["steps"]) == ("finished", 4, 2)
     assert {(tmp_path / f"grpo-{seed}-0.threads").read_text() for seed in (0, 1)} == {"1"}
@@ -106,8 +106,8 @@ def test_finished_runs_are_only_read(tmp_path, command):
 
     events = []
     again = run_matrix(matrix_cells, tmp_path, run=never, read_finished=finished, on_progress=events.append)
-    assert [each.config for each in again] == [each.config for each in matrix_cells]
-    assert [each["event"] for each in events] == ["finished"] * 3
+    assert [outcome.config for outcome in again] == [outcome.config for outcome in matrix_cells]
+    assert [event["event"] for event in events] == ["finished"] * 3
 
 
 def test_processes_that_fail_are_told_with_what_they_said_last(tmp_path, command):
@@ -126,7 +126,7 @@ def test_a_command_that_is_not_there_or_reads_nothing_fails_like_a_run(tmp_path)
     outcomes = run_matrix(
         matrix_cells, tmp_path, run=read_only, jobs=2, command=[sys.executable, "-S", "-c", "raise SystemExit(4)"]
     )
-    assert {each.message for each in outcomes} == {"its process ended with code 4"}
+    assert {outcome.message for outcome in outcomes} == {"its process ended with code 4"}
 
 
 def is_running(pid):
@@ -219,8 +219,8 @@ def test_a_process_answers_in_lines_of_json_and_nothing_else():
 def test_a_process_that_fails_says_so_and_ends_with_the_code_of_its_error(seed, code, answers):
     ran = process(seed=seed)
     assert ran.returncode == code
-    told = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert [list(each) for each in told] == answers
+    messages = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [list(message) for message in messages] == answers
     if seed == 1:
-        assert told[1]["failed"] == "no problems in x.jsonl"
+        assert messages[1]["failed"] == "no problems in x.jsonl"
     assert b"Traceback" not in ran.stderr

@@ -63,11 +63,11 @@ def test_traces_are_judged_and_grouped_by_their_problem():
     first = TASK.problems("train")[0]
     sampled = sampled_texts(["7", "8"], [first, first])
     traces = make_start_traces(sampled, TASK)
-    assert [each.id for each in traces] == ["start-00000", "start-00001"]
-    assert {each.group for each in traces} == {first.id}
-    assert [each.text for each in traces] == ["7", "8"]
+    assert [trace.id for trace in traces] == ["start-00000", "start-00001"]
+    assert {trace.group for trace in traces} == {first.id}
+    assert [trace.text for trace in traces] == ["7", "8"]
     outcomes = TASK.judge(sampled.problems, sampled.texts)
-    assert [(each.reward, each.correct, each.answer) for each in traces] == [
+    assert [(trace.reward, trace.correct, trace.answer) for trace in traces] == [
         (v.reward, v.correct, v.answer) for v in outcomes
     ]
     assert traces[0].token_ids == (1, 2)
@@ -77,7 +77,7 @@ def test_traces_are_judged_and_grouped_by_their_problem():
 def test_a_lexicon_mined_from_right_responses_marks_most_of_what_plans():
     solver, rng = Solver(TASK.config), np.random.default_rng(0)
     problems = list(TASK.problems("train"))[:96]
-    sampled = sampled_texts([solver(each, rng) for each in problems], problems)
+    sampled = sampled_texts([solver(problem, rng) for problem in problems], problems)
     config = MiningConfig(scorer="contrast", embedder="hash", min_df=2, min_problems=1, top=0.5)
     lexicon = mine_from_responses(sampled, TASK, config)
     quality = measure_mask_quality(lexicon, sampled, TASK)

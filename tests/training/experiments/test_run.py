@@ -70,7 +70,7 @@ def test_a_run_is_whole_in_its_directory(done):
     assert result.directory.parent == done.root / "runs"
     assert [row["step"] for row in result.steps] == [1, 2, 3, 4]
     assert [row["step"] for row in done.told if "step" in row] == [1, 2, 3, 4]
-    assert [each["step"] for each in result.evaluations] == [2]  # the last is the final one
+    assert [row["step"] for row in result.evaluations] == [2]  # the last is the final one
     for measured in (result.start, result.final):
         assert measured.n == 16
         assert 0 <= measured.pass_at_1 <= 1
@@ -110,15 +110,15 @@ def test_its_model_can_be_loaded_and_is_another_than_at_the_start(done):
     assert tokenizer.decode(tokenizer("Two crates")["input_ids"]).strip() == "Two crates"
     changes = [float((a - b).abs().max()) for a, b in zip(model.parameters(), warm.parameters(), strict=True)]
     assert max(changes) > 1e-4
-    assert all(torch.isfinite(each).all() for each in model.parameters())
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
 
 
 def test_a_finished_run_is_only_read(done):
     before = contents(done.root / "runs")
-    told = []
-    again = train(CONFIG, done.root / "runs", told.append)
+    progress = []
+    again = train(CONFIG, done.root / "runs", progress.append)
     assert again == done.result == read_finished_run(CONFIG, done.root / "runs")
-    assert told == []
+    assert progress == []
     assert contents(done.root / "runs") == before
     assert read_finished_run(RunConfig(seed=5), done.root / "runs") is None
 
@@ -136,8 +136,13 @@ def test_a_finished_run_that_is_damaged_is_told(done, tmp_path, name):
 
 def start(root: Path) -> subprocess.Popen:
     """The run as a process, with a cache of its own."""
-    here = ROOT
-    environment = {**os.environ, "SGRAM_CACHE": str(root / "cache"), "PYTHONPATH": str(here), "OMP_NUM_THREADS": "1"}
+    root_folder = ROOT
+    environment = {
+        **os.environ,
+        "SGRAM_CACHE": str(root / "cache"),
+        "PYTHONPATH": str(root_folder),
+        "OMP_NUM_THREADS": "1",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "sgram.training.experiments.run_process", str(root / "runs")],
         env=environment,
@@ -170,10 +175,10 @@ def kill_when(root: Path, reached) -> None:
 def test_a_run_that_is_killed_ends_in_the_same_bytes(done, tmp_path, monkeypatch):
     kill_when(tmp_path, lambda row: row.get("step") == 3)
     monkeypatch.setenv("SGRAM_CACHE", str(tmp_path / "cache"))
-    told = []
-    result = train(CONFIG, tmp_path / "runs", told.append)
-    assert not [row for row in told if row.get("stage") == "warm-up"]
-    assert len([row for row in told if "step" in row]) <= 2
+    progress = []
+    result = train(CONFIG, tmp_path / "runs", progress.append)
+    assert not [row for row in progress if row.get("stage") == "warm-up"]
+    assert len([row for row in progress if "step" in row]) <= 2
     ours, theirs = contents(result.directory), contents(done.directory)
     assert without_clocks(ours.pop("metrics.jsonl")) == without_clocks(theirs.pop("metrics.jsonl"))
     assert {name for name in ours if not name.startswith(".")} == theirs.keys()

@@ -16,7 +16,7 @@ from sgram.training.experiments.run_config import RunConfig
 def test_the_defaults_are_a_run():
     config = RunConfig()
     assert config.task == config.model == "testbed"
-    assert set(config.identity()) == {each.name for each in fields(RunConfig)}
+    assert set(config.identity()) == {setting.name for setting in fields(RunConfig)}
 
 
 @given(
@@ -53,7 +53,7 @@ def test_nothing_given_is_the_default():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("settings", "message"),
     [
         ({"stepz": 3}, r"^config\.toml: unknown setting stepz; did you mean .*steps"),
         ({"qqqqqq": 3}, "unknown setting qqqqqq; the settings are task,"),
@@ -68,13 +68,13 @@ def test_nothing_given_is_the_default():
         ({"scale": 3}, "scale must be a string"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_file(given, message):
+def test_a_wrong_setting_is_named_with_its_file(settings, message):
     with pytest.raises(UsageError, match=message):
-        RunConfig.from_mapping(given, "config.toml")
+        RunConfig.from_mapping(settings, "config.toml")
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("settings", "message"),
     [
         ({"samples": 1}, "samples must be >= 2"),
         ({"steps": 0}, "steps must be a finite number >= 1 \\(got 0\\)"),
@@ -90,13 +90,15 @@ def test_a_wrong_setting_is_named_with_its_file(given, message):
         ({"entropy_coef": -1.0}, "entropy_coef"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(given, message):
+def test_what_cannot_be_meant_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
-        RunConfig(**given)
+        RunConfig(**settings)
 
 
 def test_every_number_has_a_bound():
-    numbers = {each.name for each in fields(RunConfig) if any(word in str(each.type) for word in ("int", "float"))}
+    numbers = {
+        setting.name for setting in fields(RunConfig) if any(word in str(setting.type) for word in ("int", "float"))
+    }
     for name in numbers:
         with pytest.raises(UsageError, match=name):
             RunConfig(**{name: -1})

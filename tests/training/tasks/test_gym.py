@@ -45,10 +45,10 @@ def test_no_question_is_in_both_splits_or_twice(make):
 
 
 def test_problems_depend_on_the_seed_alone(make):
-    first, again, other = (make("leg_counting", size=20, test_size=5, seed=seed) for seed in (1, 1, 2))
-    assert first.problems("train") == again.problems("train")
-    asked, others = ({problem.prompt for problem in task.problems("train")} for task in (first, other))
-    assert not asked & others  # the library's own entry 1 of seed 1 is entry 0 of seed 2
+    first, repeated, reseeded = (make("leg_counting", size=20, test_size=5, seed=seed) for seed in (1, 1, 2))
+    assert first.problems("train") == repeated.problems("train")
+    prompts, reseeded_prompts = ({problem.prompt for problem in task.problems("train")} for task in (first, reseeded))
+    assert not prompts & reseeded_prompts  # the library's own entry 1 of seed 1 is entry 0 of seed 2
 
 
 def test_too_few_different_questions_are_refused(make):
@@ -71,13 +71,13 @@ def test_answers_are_taken_from_tags_boxes_and_last_lines(make):
         "",
         f"#### {right} apples",
     ]
-    found = task.judge([problem] * 6, responses)
-    assert [outcome.correct for outcome in found] == [True, True, True, False, False, False]
-    assert {outcome.answer for outcome in found[:3]} == {right}
-    assert found[3] == TaskOutcome(0.0, False, "no")
-    assert found[4] == TaskOutcome(0.0, False, None, "format")
+    outcomes = task.judge([problem] * 6, responses)
+    assert [outcome.correct for outcome in outcomes] == [True, True, True, False, False, False]
+    assert {outcome.answer for outcome in outcomes[:3]} == {right}
+    assert outcomes[3] == TaskOutcome(0.0, False, "no")
+    assert outcomes[4] == TaskOutcome(0.0, False, None, "format")
     # the library gives 1 / 10 of the characters, or so: a part, but not correct
-    assert 0 < found[5].reward < 1
+    assert 0 < outcomes[5].reward < 1
 
 
 def test_where_marks_are_demanded_the_last_line_is_no_answer(make):
@@ -115,8 +115,8 @@ def test_code_in_an_answer_does_nothing(make, tmp_path, code):
     """Countdown evaluates the answer."""
     task = make("countdown", size=1, test_size=0)
     answer = code.format(path=tmp_path / "made")
-    (found,) = task.judge(task.problems("train"), [f"<answer>{answer}</answer>"])
-    assert not found.correct
+    (outcome,) = task.judge(task.problems("train"), [f"<answer>{answer}</answer>"])
+    assert not outcome.correct
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,8 +124,8 @@ def test_code_in_an_answer_is_really_evaluated(make):
     """Without this, the test above could not fail."""
     task = make("countdown", size=1, test_size=0)
     (problem,) = task.problems("train")
-    (found,) = task.judge([problem], [f"<answer>({problem.reference})*len(str())+({problem.reference})</answer>"])
-    assert found.reward is not None
+    (outcome,) = task.judge([problem], [f"<answer>({problem.reference})*len(str())+({problem.reference})</answer>"])
+    assert outcome.reward is not None
     (ended,) = task.judge([problem], ["<answer>__import__('os')._exit(3)</answer>"])
     assert ended == TaskOutcome(None, None)
     assert "the worker ended while it checked" in describe_unjudged(task.pool)

@@ -126,17 +126,17 @@ def test_the_split_is_drawn_by_id_and_seed_alone(tmp_path):
     problem_set = read_problems(write(tmp_path / "a.jsonl", *rows), ReadConfig(test_share=0.25))
     turned = read_problems(write(tmp_path / "b.jsonl", *rows[::-1]), ReadConfig(test_share=0.25))
     fewer = read_problems(write(tmp_path / "c.jsonl", *rows[:200]), ReadConfig(test_share=0.25))
-    other = read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25, seed=1))
+    reseeded = read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25, seed=1))
     held_out = {problem.id for problem in problem_set.test}
     assert 70 <= len(held_out) <= 130  # 100 expected, standard deviation 8.7
     assert not held_out & {problem.id for problem in problem_set.train}
     assert {problem.id for problem in turned.test} == held_out
     assert {problem.id for problem in fewer.test} == held_out & {problem.id for problem in all_problems(fewer)}
-    assert {problem.id for problem in other.test} != held_out
+    assert {problem.id for problem in reseeded.test} != held_out
     assert [problem.reference for problem in problem_set.train] == sorted(
         (p.reference for p in problem_set.train), key=int
     )
-    assert len({each.digest for each in (problem_set, turned, fewer, other)}) == 4
+    assert len({read.digest for read in (problem_set, turned, fewer, reseeded)}) == 4
     assert problem_set.digest == read_problems(tmp_path / "a.jsonl", ReadConfig(test_share=0.25)).digest
 
 

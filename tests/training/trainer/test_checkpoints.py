@@ -49,12 +49,12 @@ def test_checkpoints_are_ordered_by_step(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("keep", "left"), [(1, [11]), (2, [10, 11]), (9, [9, 10, 11]), (None, [9, 10, 11]), (0, [9, 10, 11])]
+    ("keep", "remaining_steps"), [(1, [11]), (2, [10, 11]), (9, [9, 10, 11]), (None, [9, 10, 11]), (0, [9, 10, 11])]
 )
-def test_publishing_keeps_the_newest(tmp_path, keep, left):
+def test_publishing_keeps_the_newest(tmp_path, keep, remaining_steps):
     make_folders(tmp_path / "checkpoint-9", tmp_path / "checkpoint-10", tmp_path / STAGING / "checkpoint-11")
     publish_checkpoint(tmp_path, keep)
-    assert [checkpoint_step(path) for path in list_checkpoints(tmp_path)] == left
+    assert [checkpoint_step(path) for path in list_checkpoints(tmp_path)] == remaining_steps
     assert (tmp_path / "checkpoint-11" / "part").read_text() == "checkpoint-11"
     assert not (tmp_path / STAGING).exists()
 

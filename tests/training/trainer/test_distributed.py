@@ -32,11 +32,11 @@ def together(tmp_path_factory):
         with output.open("wb") as file:
             running.append(subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT))
     try:
-        codes = [each.wait(timeout=240) for each in running]
+        codes = [process.wait(timeout=240) for process in running]
     finally:
-        for each in running:
-            each.kill()
-            each.wait()
+        for process in running:
+            process.kill()
+            process.wait()
     assert codes == [0, 0], "\n".join(output.read_text()[-3000:] for output in outputs)
     return folder
 
@@ -49,13 +49,13 @@ def test_two_processes_learn_what_one_learns(together, tmp_path, case):
     assert max(float((value - before[name]).abs().max()) for name, value in theirs.items()) > 1e-3
     logs = json.loads((together / f"{case}.json").read_bytes())
     n_compared = 0
-    for own, their in zip(alone.state.log_history[:-1], logs[:-1], strict=True):
-        for name in own.keys() & their.keys():
+    for ours_row, theirs_row in zip(alone.state.log_history[:-1], logs[:-1], strict=True):
+        for name in ours_row.keys() & theirs_row.keys():
             if name.startswith(("planning/", "execution/", "pass@", "semantic", "grams", "siren/", "reward")):
-                assert own[name] == pytest.approx(their[name], rel=1e-3, abs=1e-5), name
+                assert ours_row[name] == pytest.approx(theirs_row[name], rel=1e-3, abs=1e-5), name
                 n_compared += 1
     assert n_compared >= 20
-    assert own["planning/share"] > 0.05
+    assert ours_row["planning/share"] > 0.05
 
 
 def test_both_processes_leave_their_rollouts(together, tmp_path):
@@ -66,19 +66,19 @@ def test_both_processes_leave_their_rollouts(together, tmp_path):
     ]
     ours = list(read_traces(sorted((tmp_path / "hicra" / "rollouts").iterdir())))
     theirs = list(read_traces(files))
-    assert [(each.id, each.group, each.prompt, each.token_ids, each.reward) for each in ours] == [
-        (each.id, each.group, each.prompt, each.token_ids, each.reward) for each in theirs
+    assert [(trace.id, trace.group, trace.prompt, trace.token_ids, trace.reward) for trace in ours] == [
+        (trace.id, trace.group, trace.prompt, trace.token_ids, trace.reward) for trace in theirs
     ]
-    shared = {each.group for each in list(read_traces(files[:1]))} & {
-        each.group for each in list(read_traces(files[1:2]))
+    shared = {trace.group for trace in list(read_traces(files[:1]))} & {
+        trace.group for trace in list(read_traces(files[1:2]))
     }
     assert len(shared) == 1
-    for own, their in zip(ours, theirs, strict=True):
-        assert own.logprobs == pytest.approx(their.logprobs, abs=3e-5)
+    for ours_row, theirs_row in zip(ours, theirs, strict=True):
+        assert ours_row.logprobs == pytest.approx(theirs_row.logprobs, abs=3e-5)
 
 
 def test_methods_do_not_all_learn_the_same(together):
-    found = [load_file(together / f"{case}.safetensors")["model.norm.weight"] for case in two_processes.CASES]
-    for number, first in enumerate(found):
-        for second in found[:number]:
+    norm_weights = [load_file(together / f"{case}.safetensors")["model.norm.weight"] for case in two_processes.CASES]
+    for number, first in enumerate(norm_weights):
+        for second in norm_weights[:number]:
             assert float((first - second).abs().max()) > 3e-5

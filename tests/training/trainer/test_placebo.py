@@ -17,8 +17,8 @@ SAMPLED = responses()
 TAGGER = PlanningTagger(lexicon(), tokenizer())
 
 
-def drawn(kind: str, draw: int = 0, given=SAMPLED, tagger=TAGGER):
-    return draw_placebo(kind, tagger, given, draw, tokenizer(), len(tokenizer()))
+def drawn(kind: str, draw: int = 0, sampled=SAMPLED, tagger=TAGGER):
+    return draw_placebo(kind, tagger, sampled, draw, tokenizer(), len(tokenizer()))
 
 
 def batch(rows=SAMPLED):
@@ -55,11 +55,13 @@ def test_tokens_are_marked_wherever_they_stand():
     placebo = drawn("placebo-execution")
     ids, mask = batch(SAMPLED[:9])
     planning = TAGGER(ids, mask) & mask
-    found = placebo(ids, mask, planning)
+    credit = placebo(ids, mask, planning)
     for row in range(len(ids)):
-        for place in range(ids.shape[1]):
-            wanted = int(ids[row, place]) in placebo.ids and bool(mask[row, place]) and not planning[row, place]
-            assert bool(found[row, place]) == wanted
+        for position in range(ids.shape[1]):
+            is_credited = (
+                int(ids[row, position]) in placebo.ids and bool(mask[row, position]) and not planning[row, position]
+            )
+            assert bool(credit[row, position]) == is_credited
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,10 +86,10 @@ def test_a_checkpoint_gives_back_the_same_placebo(kind):
     assert torch.equal(again(ids, mask, planning), first(ids, mask, planning))
 
 
-@pytest.mark.parametrize("given", [{}, {"kind": "placebo"}, {"kind": "placebo-execution", "ids": 3, "source": {}}])
-def test_a_placebo_that_is_no_placebo_is_refused(given):
+@pytest.mark.parametrize("document", [{}, {"kind": "placebo"}, {"kind": "placebo-execution", "ids": 3, "source": {}}])
+def test_a_placebo_that_is_no_placebo_is_refused(document):
     with pytest.raises(InputError, match="cannot read the placebo of this checkpoint"):
-        read_placebo(given, tokenizer(), None)
+        read_placebo(document, tokenizer(), None)
 
 
 def test_a_lexicon_that_marks_nothing_has_no_placebo():
@@ -101,4 +103,4 @@ def test_a_lexicon_that_marks_nothing_has_no_placebo():
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_few_responses_have_no_placebo(kind):
     with pytest.raises(UsageError, match="responses"):
-        drawn(kind, given=SAMPLED[:2])
+        drawn(kind, sampled=SAMPLED[:2])

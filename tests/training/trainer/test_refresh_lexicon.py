@@ -25,8 +25,8 @@ class One:
 
 
 class Settings:
-    def __init__(self, directory, most=2048):
-        self.output_dir, self.recent_rollouts = str(directory), most
+    def __init__(self, directory, limit=2048):
+        self.output_dir, self.recent_rollouts = str(directory), limit
 
 
 def written(directory, step: int, texts, process=0, n_processes=1) -> None:
@@ -88,14 +88,14 @@ def test_what_cannot_be_mined_leaves_the_lexicon(tmp_path):
 
 
 def test_a_trainer_asks_for_it_every_so_many_steps(tmp_path, monkeypatch):
-    asked = []
+    calls = []
 
     def said(current, args, step, accelerator):
-        asked.append((step, len(read_recent_rollouts(args.output_dir, step, args.recent_rollouts))))
-        return Lexicon.from_grams([["wait", "so", "how"][len(asked) - 1]])
+        calls.append((step, len(read_recent_rollouts(args.output_dir, step, args.recent_rollouts))))
+        return Lexicon.from_grams([["wait", "so", "how"][len(calls) - 1]])
 
     monkeypatch.setattr("sgram.training.trainer.trainer.refresh_lexicon", said)
-    of = trained(tmp_path, max_steps=5, refresh_lexicon=2, recent_rollouts=20)
-    assert asked == [(2, 16), (4, 20)]  # 8 rollouts a step
-    assert [gram.text for gram in of.lexicon.grams] == ["so"]
-    assert of.tagger.lexicon is of.lexicon
+    ours = trained(tmp_path, max_steps=5, refresh_lexicon=2, recent_rollouts=20)
+    assert calls == [(2, 16), (4, 20)]  # 8 rollouts a step
+    assert [gram.text for gram in ours.lexicon.grams] == ["so"]
+    assert ours.tagger.lexicon is ours.lexicon

@@ -36,7 +36,7 @@ def test_a_watched_function_keeps_its_name_and_what_it_was():
 
     class Callable:
         def __call__(self, completions):
-            return (each for each in [1.0])
+            return (number for number in [1.0])
 
     assert check_rewards(Callable()).__name__ == "Callable"
     assert check_rewards(Callable())(["x"]) == [1.0]
@@ -58,8 +58,8 @@ class Judge:
         return [
             TaskOutcome(None, None)
             if text == "?"
-            else TaskOutcome(float(text.endswith(each.reference)), text.endswith(each.reference), text[-1:])
-            for each, text in zip(problems, responses, strict=True)
+            else TaskOutcome(float(text.endswith(problem.reference)), text.endswith(problem.reference), text[-1:])
+            for problem, text in zip(problems, responses, strict=True)
         ]
 
 

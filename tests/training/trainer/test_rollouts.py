@@ -39,25 +39,25 @@ PROCESS_ROWS = slice(3, 6)
 
 def test_each_response_is_a_trace_of_its_step_and_group():
     traces = make_traces(sampled(), 12, PROCESS_ROWS, 1.0)
-    assert [each.id for each in traces] == ["000012-00003", "000012-00004", "000012-00005"]
-    assert [each.group for each in traces] == ["000012-a", "000012-a", "000012-7"]
-    assert [each.text for each in traces] == ["x", "y", "z"]
-    assert [each.token_ids for each in traces] == [(5, 6, 7), (8,), (9, 9)]
-    assert [each.reward for each in traces] == [1.0, 0.0, None]
-    assert [each.correct for each in traces] == [True, False, None]  # a missing reward says nothing
-    assert {each.step for each in traces} == {12}
+    assert [trace.id for trace in traces] == ["000012-00003", "000012-00004", "000012-00005"]
+    assert [trace.group for trace in traces] == ["000012-a", "000012-a", "000012-7"]
+    assert [trace.text for trace in traces] == ["x", "y", "z"]
+    assert [trace.token_ids for trace in traces] == [(5, 6, 7), (8,), (9, 9)]
+    assert [trace.reward for trace in traces] == [1.0, 0.0, None]
+    assert [trace.correct for trace in traces] == [True, False, None]  # a missing reward says nothing
+    assert {trace.step for trace in traces} == {12}
 
 
 def test_a_verdict_says_what_is_correct_whatever_the_reward():
     outcomes = [TaskOutcome(1.0, False, "4", "procedural"), TaskOutcome(0.0, True, "5"), TaskOutcome(None, None)]
     traces = make_traces(sampled(outcomes), 0, PROCESS_ROWS, 1.0)
-    assert [each.correct for each in traces] == [False, True, None]
-    assert [each.answer for each in traces] == ["4", "5", None]
-    assert [dict(each.meta) for each in traces] == [{"error": "procedural"}, {}, {}]
+    assert [trace.correct for trace in traces] == [False, True, None]
+    assert [trace.answer for trace in traces] == ["4", "5", None]
+    assert [dict(trace.meta) for trace in traces] == [{"error": "procedural"}, {}, {}]
 
 
 def test_without_a_reward_of_success_nothing_is_called_correct():
-    assert [each.correct for each in make_traces(sampled(), 0, PROCESS_ROWS, None)] == [None, None, None]
+    assert [trace.correct for trace in make_traces(sampled(), 0, PROCESS_ROWS, None)] == [None, None, None]
 
 
 def test_several_rewards_add_up():
@@ -97,7 +97,7 @@ def test_rows_may_come_in_any_order_and_number(order, size):
     for row, trace in enumerate(rollouts.traces):
         expected = [-(row + 1) - position / 10 for position in range(len(IDS[row]))]
         assert trace.logprobs == pytest.approx(expected)
-        assert trace.entropies == pytest.approx([-each for each in expected])
+        assert trace.entropies == pytest.approx([-entropy for entropy in expected])
 
 
 def filled(values, mask, rows=(0,)):

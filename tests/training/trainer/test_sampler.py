@@ -17,21 +17,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWa
 @pytest.fixture(scope="module")
 def policy():
     """One whose layers say more than its last token does: what is forgotten, or attended to wrongly, shows."""
-    made = model().eval()
+    stretched = model().eval()
     with torch.no_grad():
-        for name, weight in made.named_parameters():
+        for name, weight in stretched.named_parameters():
             if "layers" in name and weight.dim() == 2:
                 weight.mul_(8)
-    return made
+    return stretched
 
 
 def prompts() -> list[list[int]]:
     return [tokenizer()(text)["input_ids"] for text in PROMPTS + [text[::-1] for text in PROMPTS]]
 
 
-def greedy(policy, ends, **given):
+def greedy(policy, ends, **overrides):
     settings = {"max_new_tokens": 14, "eos_ids": ends, "pad_id": tokenizer().pad_token_id, "temperature": 0.0}
-    return sample_rows(policy, prompts(), **{**settings, **given})
+    return sample_rows(policy, prompts(), **{**settings, **overrides})
 
 
 def ends_of(policy) -> list[int]:
@@ -44,7 +44,7 @@ def ends_of(policy) -> list[int]:
 def test_greedy_responses_are_those_of_generate(policy, monkeypatch, shrink):
     monkeypatch.setattr(sampler, "SHRINK", shrink)
     ends = ends_of(policy)
-    found = greedy(policy, ends)
+    responses = greedy(policy, ends)
     rows, pad = prompts(), tokenizer().pad_token_id
     assert len({len(row) for row in rows}) > 2  # padded on the left
     width = max(map(len, rows))
@@ -53,13 +53,13 @@ def test_greedy_responses_are_those_of_generate(policy, monkeypatch, shrink):
     theirs = policy.generate(
         input_ids=ids, attention_mask=attended, max_new_tokens=14, do_sample=False, eos_token_id=ends, pad_token_id=pad
     )[:, width:].tolist()
-    for row, other in zip(found, theirs, strict=True):
-        assert row == other[: len(row)]
+    for row, theirs_row in zip(responses, theirs, strict=True):
+        assert row == theirs_row[: len(row)]
         assert row[-1] in ends or len(row) == 14
         assert not set(row[:-1]) & set(ends)
-        assert set(other[len(row) :]) <= {pad}
-    assert len({len(row) for row in found}) >= 3
-    assert max(map(len, found)) == 14
+        assert set(theirs_row[len(row) :]) <= {pad}
+    assert len({len(row) for row in responses}) >= 3
+    assert max(map(len, responses)) == 14
 
 
 def test_each_greedy_response_is_that_of_its_prompt_alone(policy):
@@ -77,16 +77,16 @@ def test_padding_does_not_move_positions():
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    made = GPT2LMHeadModel(
+    gpt2 = GPT2LMHeadModel(
         GPT2Config(vocab_size=len(tokenizer()), n_embd=32, n_layer=2, n_head=2, n_positions=64)
     ).eval()
     with torch.no_grad():
-        made.transformer.wpe.weight.mul_(60)
-    for prompt, row in zip(prompts(), greedy(made, [-1]), strict=True):
-        alone = sample_rows(made, [prompt], max_new_tokens=14, eos_ids=[-1], pad_id=0, temperature=0.0)
+        gpt2.transformer.wpe.weight.mul_(60)
+    for prompt, row in zip(prompts(), greedy(gpt2, [-1]), strict=True):
+        alone = sample_rows(gpt2, [prompt], max_new_tokens=14, eos_ids=[-1], pad_id=0, temperature=0.0)
         assert alone == [row]
         ids = torch.tensor([prompt + row[:-1]])
-        assert made(ids).logits[0, len(prompt) - 1 :].argmax(-1).tolist() == row
+        assert gpt2(ids).logits[0, len(prompt) - 1 :].argmax(-1).tolist() == row
 
 
 class Fixed(torch.nn.Module):
@@ -106,27 +106,29 @@ class Fixed(torch.nn.Module):
 LOGITS = [2.0, 1.0, 1.0, 0.0, -1.0, -3.0]
 
 
-def sample_tokens(n: int, seed: int = 5, **given) -> list[int]:
+def sample_tokens(n: int, seed: int = 5, **settings) -> list[int]:
     generator = torch.Generator().manual_seed(seed)
-    rows = sample_rows(Fixed(LOGITS), [[1]] * n, max_new_tokens=1, eos_ids=[99], pad_id=0, generator=generator, **given)
+    rows = sample_rows(
+        Fixed(LOGITS), [[1]] * n, max_new_tokens=1, eos_ids=[99], pad_id=0, generator=generator, **settings
+    )
     return [row[0] for row in rows]
 
 
 def shares(logits, temperature=1.0, top_p=1.0, top_k=0) -> list[float]:
     """What each token is drawn with, in plain Python. All logits differ, or none is cut between equals."""
-    weights = [math.exp(each / temperature) for each in logits]
-    ranked = sorted(range(len(weights)), key=lambda each: -weights[each])
+    weights = [math.exp(logit / temperature) for logit in logits]
+    ranked = sorted(range(len(weights)), key=lambda token: -weights[token])
     if top_k:
         least = weights[ranked[min(top_k, len(ranked)) - 1]]
-        ranked = [each for each in ranked if weights[each] >= least]
-    total, kept, reached = sum(weights[each] for each in ranked), [], 0.0
-    for each in ranked:
+        ranked = [token for token in ranked if weights[token] >= least]
+    total, nucleus, reached = sum(weights[token] for token in ranked), [], 0.0
+    for token in ranked:
         if reached >= top_p:
             break
-        kept.append(each)
-        reached += weights[each] / total
-    total = sum(weights[each] for each in kept)
-    return [weights[each] / total if each in kept else 0.0 for each in range(len(weights))]
+        nucleus.append(token)
+        reached += weights[token] / total
+    total = sum(weights[token] for token in nucleus)
+    return [weights[token] / total if token in nucleus else 0.0 for token in range(len(weights))]
 
 
 CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
@@ -134,7 +136,7 @@ CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "settings",
     [
         {},
         {"temperature": 0.5},
@@ -144,13 +146,13 @@ CRITICAL = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
         {"top_p": 0.8, "top_k": 4, "temperature": 1.5},
     ],
 )
-def test_tokens_are_drawn_as_often_as_they_should(given):
-    n, expected = 4000, shares(LOGITS, **given)
-    tokens = sample_tokens(n, **given)
-    counts = [tokens.count(each) for each in range(len(LOGITS))]
-    possible = [each for each in range(len(LOGITS)) if expected[each] > 0]
-    assert sum(counts[each] for each in possible) == n
-    distance = sum((counts[each] - n * expected[each]) ** 2 / (n * expected[each]) for each in possible)
+def test_tokens_are_drawn_as_often_as_they_should(settings):
+    n, expected = 4000, shares(LOGITS, **settings)
+    tokens = sample_tokens(n, **settings)
+    counts = [tokens.count(token) for token in range(len(LOGITS))]
+    possible = [token for token in range(len(LOGITS)) if expected[token] > 0]
+    assert sum(counts[token] for token in possible) == n
+    distance = sum((counts[token] - n * expected[token]) ** 2 / (n * expected[token]) for token in possible)
     assert distance < CRITICAL[len(possible) - 1]
 
 
@@ -165,12 +167,12 @@ def test_what_can_be_drawn_is_the_nucleus_of_the_likeliest(values, top_p, top_k,
     expected = shares(logits, temperature, top_p, top_k)
     whole = shares(logits, temperature, 1.0, top_k)
     assume(
-        abs(sum(whole[each] for each in range(len(logits)) if expected[each] > 0) - top_p) > 1e-5
+        abs(sum(whole[token] for token in range(len(logits)) if expected[token] > 0) - top_p) > 1e-5
     )  # or rounding decides
     generator = torch.Generator().manual_seed(0)
     tokens = sampler.draw_tokens(torch.tensor(logits).expand(300, -1), temperature, top_p, top_k, generator)
     assert all(expected[token] > 0 for token in tokens.tolist())
-    likely = {each for each in range(len(logits)) if expected[each] > 0.06}  # missed in 300 draws: 1e-8
+    likely = {token for token in range(len(logits)) if expected[token] > 0.06}  # missed in 300 draws: 1e-8
     assert likely <= set(tokens.tolist())
 
 
@@ -180,16 +182,16 @@ def test_the_random_state_of_torch_is_left_alone(policy):
     assert torch.equal(before, torch.random.get_rng_state())
     torch.rand(3)
     again = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(1))
-    other = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(2))
-    assert first == again != other
+    reseeded = greedy(policy, ends_of(policy), temperature=1.0, generator=torch.Generator().manual_seed(2))
+    assert first == again != reseeded
 
 
 def test_without_a_generator_the_state_of_torch_decides(policy):
-    found = []
+    responses = []
     for seed in (4, 4, 5):
         torch.manual_seed(seed)
-        found.append(greedy(policy, [-1], temperature=1.0))
-    assert found[0] == found[1] != found[2]
+        responses.append(greedy(policy, [-1], temperature=1.0))
+    assert responses[0] == responses[1] != responses[2]
 
 
 def test_a_response_may_end_with_its_first_token(policy):

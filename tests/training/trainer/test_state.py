@@ -135,21 +135,21 @@ def test_a_checkpoint_of_another_method_is_refused(checkpoint, tmp_path):
 @pytest.mark.parametrize("grams", [["wait", "so"], None], ids=["another", "none"])
 def test_a_checkpoint_of_another_lexicon_is_refused(checkpoint, tmp_path, grams):
     method, grams = ("hicra", Lexicon.from_grams(grams)) if grams else ("grpo", None)
-    other = changed(checkpoint, tmp_path, method=method)
+    changed_checkpoint = changed(checkpoint, tmp_path, method=method)
     with pytest.raises(InputError, match="was trained with another lexicon: use the same one"):
-        make_trainer(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(other))
+        make_trainer(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(changed_checkpoint))
 
 
 @pytest.mark.parametrize("broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"])
 def test_a_checkpoint_of_another_trainer_is_refused(checkpoint, tmp_path, broken):
-    other = changed(checkpoint, tmp_path)
-    path = other / "sgram_state.json"
+    changed_checkpoint = changed(checkpoint, tmp_path)
+    path = changed_checkpoint / "sgram_state.json"
     path.unlink() if broken is None else path.write_bytes(broken)
     with pytest.raises(InputError, match=r"sgram_state\.json .*(not a checkpoint of HICRATrainer|another version)"):
-        make_trainer(tmp_path).train(resume_from_checkpoint=str(other))
+        make_trainer(tmp_path).train(resume_from_checkpoint=str(changed_checkpoint))
 
 
 def test_a_checkpoint_of_another_version_is_refused(checkpoint, tmp_path):
-    other = changed(checkpoint, tmp_path, version=2)
+    changed_checkpoint = changed(checkpoint, tmp_path, version=2)
     with pytest.raises(InputError, match="was written by another version of sgram"):
-        make_trainer(tmp_path).train(resume_from_checkpoint=str(other))
+        make_trainer(tmp_path).train(resume_from_checkpoint=str(changed_checkpoint))

@@ -57,9 +57,9 @@ def test_micro_batches_count_by_their_tokens():
 def test_processes_are_summed_before_means_are_taken():
     sums = TokenClassSums()
     sums.add(torch.tensor([[True]]), torch.tensor([[True]]), *(torch.ones(1, 1),) * 3)
-    other = torch.zeros(2, 5, dtype=torch.float64)
-    other[1, 0], other[1, 1] = 3, 6.0  # three execution tokens of entropy 2
-    metrics = sums.take(lambda own: own + other)
+    remote = torch.zeros(2, 5, dtype=torch.float64)
+    remote[1, 0], remote[1, 1] = 3, 6.0  # three execution tokens of entropy 2
+    metrics = sums.take(lambda local: local + remote)
     assert metrics["planning/share"] == 1 / 4
     assert metrics["execution/entropy"] == 2.0
 

@@ -29,10 +29,10 @@ from tests.builders.tiny_policy import (
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 
-def plain_grpo(directory, **given) -> GRPOTrainer:
+def plain_grpo(directory, **settings) -> GRPOTrainer:
     """TRL's own trainer, with the settings of `trainer`."""
-    ours = trainer(directory, method="grpo", **given).args
-    names = {each for each in GRPOConfig.__dataclass_fields__ if GRPOConfig.__dataclass_fields__[each].init}
+    ours = trainer(directory, method="grpo", **settings).args
+    names = {name for name in GRPOConfig.__dataclass_fields__ if GRPOConfig.__dataclass_fields__[name].init}
     settings = {
         name: getattr(ours, name)
         for name in names
@@ -107,19 +107,19 @@ def test_equal_rewards_change_nothing(tmp_path):
 class Witness(HICRATrainer):
     """Keeps what every micro-batch of the loss was given, with the gradient it left."""
 
-    def __init__(self, *given, **named):
-        super().__init__(*given, **named)
+    def __init__(self, *args, **named):
+        super().__init__(*args, **named)
         self.seen = []
 
     def _compute_loss(self, model, inputs):
-        held = {name: value.clone() for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+        batch = {name: value.clone() for name, value in inputs.items() if isinstance(value, torch.Tensor)}
         state = {name: value.detach().clone() for name, value in self.model.named_parameters()}
         loss = super()._compute_loss(model, inputs)
         for name, value in inputs.items():
             if isinstance(value, torch.Tensor):
-                assert torch.equal(value, held[name]), "the buffer is used again: it may not change"
+                assert torch.equal(value, batch[name]), "the buffer is used again: it may not change"
         gradients = torch.autograd.grad(loss, list(self.model.parameters()), retain_graph=True)
-        self.seen.append((held, state, loss.item(), gradients))
+        self.seen.append((batch, state, loss.item(), gradients))
         return loss
 
 
@@ -140,29 +140,29 @@ def oracle_mask(ids: list[int]) -> list[bool]:
     return marks
 
 
-def responses_of(held) -> list[tuple[str, list[int]]]:
+def responses_of(batch) -> list[tuple[str, list[int]]]:
     """(prompt, ids of the response) of each row."""
     rows = []
-    for row in range(len(held["completion_ids"])):
-        prompt = held["prompt_ids"][row][held["prompt_mask"][row].bool()].tolist()
-        ids = held["completion_ids"][row][held["completion_mask"][row].bool()].tolist()
+    for row in range(len(batch["completion_ids"])):
+        prompt = batch["prompt_ids"][row][batch["prompt_mask"][row].bool()].tolist()
+        ids = batch["completion_ids"][row][batch["completion_mask"][row].bool()].tolist()
         rows.append((tokenizer().decode(prompt, skip_special_tokens=True), ids))
     return rows
 
 
-def by_hand(held, state, advantages, normalizer):
+def by_hand(batch, state, advantages, normalizer):
     """DAPO's token-mean loss, from the logits of a plain forward pass."""
     policy = model()
     policy.load_state_dict(state, strict=False)
-    ids = torch.cat((held["prompt_ids"], held["completion_ids"]), 1)
-    attended = torch.cat((held["prompt_mask"], held["completion_mask"]), 1)
-    width = held["completion_ids"].shape[1]
+    ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
+    attended = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
+    width = batch["completion_ids"].shape[1]
     logits = policy(input_ids=ids, attention_mask=attended).logits[:, -width - 1 : -1]
-    logps = logits.log_softmax(-1).gather(-1, held["completion_ids"][..., None])[..., 0]
-    old = held.get("old_per_token_logps", logps.detach())
+    logps = logits.log_softmax(-1).gather(-1, batch["completion_ids"][..., None])[..., 0]
+    old = batch.get("old_per_token_logps", logps.detach())
     ratio = (logps - old).exp()
     per_token = -torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
-    loss = (per_token * held["completion_mask"]).sum() / normalizer
+    loss = (per_token * batch["completion_mask"]).sum() / normalizer
     return loss, torch.autograd.grad(loss, list(policy.parameters()))
 
 
@@ -188,30 +188,30 @@ def test_gradients_are_those_of_a_loss_written_by_hand(tmp_path, settings, n_mic
     n_iterations = settings.get("num_iterations", 1)
     first = watching.seen[:n_micro]  # the first iteration sees every row of the generation once
     groups = {}
-    for held, *_ in first:
-        for prompt, ids in responses_of(held):
+    for batch, *_ in first:
+        for prompt, ids in responses_of(batch):
             text = tokenizer().decode(ids, skip_special_tokens=True)
             groups.setdefault(prompt, []).append(reward([text])[0])
     assert all(len(group) == 4 for group in groups.values())
-    n_tokens = sum(int(held["completion_mask"].sum()) for held, *_ in first)
+    n_tokens = sum(int(batch["completion_mask"].sum()) for batch, *_ in first)
     amplified = nonzero = 0
-    for held, state, loss, gradients in watching.seen[: n_micro * n_iterations]:
-        width = held["completion_ids"].shape[1]
-        advantages = torch.zeros(len(held["completion_ids"]), width)
-        for row, (prompt, ids) in enumerate(responses_of(held)):
+    for batch, state, loss, gradients in watching.seen[: n_micro * n_iterations]:
+        width = batch["completion_ids"].shape[1]
+        advantages = torch.zeros(len(batch["completion_ids"]), width)
+        for row, (prompt, ids) in enumerate(responses_of(batch)):
             rewards = torch.tensor(groups[prompt])
             value = reward([tokenizer().decode(ids, skip_special_tokens=True)])[0]
-            each = (value - rewards.mean()) / (rewards.std() + 1e-4)
+            advantage = (value - rewards.mean()) / (rewards.std() + 1e-4)
             planning = torch.tensor(oracle_mask(ids))
-            assert held["planning_mask"][row, : len(ids)].tolist() == planning.tolist()
-            advantages[row, : len(ids)] = torch.where(planning, each + alpha * each.abs(), each)
+            assert batch["planning_mask"][row, : len(ids)].tolist() == planning.tolist()
+            advantages[row, : len(ids)] = torch.where(planning, advantage + alpha * advantage.abs(), advantage)
             amplified += int(planning.sum())
-            nonzero += int(each.abs() > 1e-3)
-        expected, wanted = by_hand(held, state, advantages, n_tokens * window / n_micro)
+            nonzero += int(advantage.abs() > 1e-3)
+        expected, expected_gradients = by_hand(batch, state, advantages, n_tokens * window / n_micro)
         assert loss == pytest.approx(expected.item(), rel=1e-5, abs=1e-6)
-        for ours, theirs in zip(gradients, wanted, strict=True):
+        for ours, theirs in zip(gradients, expected_gradients, strict=True):
             assert torch.allclose(ours, theirs, rtol=1e-4, atol=2e-6)
-        assert max(each.abs().max() for each in wanted) > 1e-4
+        assert max(gradient.abs().max() for gradient in expected_gradients) > 1e-4
     assert amplified > 0
     assert nonzero > 0
 
@@ -233,25 +233,25 @@ def test_siren_pulls_towards_its_anchor(tmp_path):
     # one update on the policy as it was has distance 0 and the gradient of GRPO; from the second iteration on it is
     # another. The anchor is measured once
     plain = trained(tmp_path / "0", method="grpo", num_iterations=2, max_steps=2)
-    held = trained(tmp_path / "1", method="siren", siren_coef=50.0, num_iterations=2, max_steps=2)
-    rows = [row for row in held.state.log_history if "siren/anchor" in row]
+    anchored = trained(tmp_path / "1", method="siren", siren_coef=50.0, num_iterations=2, max_steps=2)
+    rows = [row for row in anchored.state.log_history if "siren/anchor" in row]
     assert rows[0]["siren/entropy"] == pytest.approx(rows[0]["siren/anchor"], rel=1e-4)
     assert len({row["siren/anchor"] for row in rows}) == 1
     assert rows[1]["siren/entropy"] != pytest.approx(rows[1]["siren/anchor"], rel=1e-6)
-    assert not same(weights(plain), weights(held))
+    assert not same(weights(plain), weights(anchored))
 
 
 def test_words_of_tools_get_no_credit(tmp_path):
     ids = tokenizer()(" wait let us try so 4")["input_ids"]
     first = tokenizer()(" wait")["input_ids"]
-    own = [1] * len(first) + [0] * (len(ids) - len(first))  # the policy wrote "wait"; a tool the rest
+    policy_flags = [1] * len(first) + [0] * (len(ids) - len(first))  # the policy wrote "wait"; a tool the rest
 
     def rollouts(prompts, trainer):
         return {
             "prompt_ids": [tokenizer()(prompt)["input_ids"] for prompt in prompts],
             "completion_ids": [ids] * len(prompts),
             "logprobs": [[0.0] * len(ids)] * len(prompts),
-            "env_mask": [own] * len(prompts),
+            "env_mask": [policy_flags] * len(prompts),
         }
 
     ours = trainer(
@@ -265,7 +265,7 @@ def test_words_of_tools_get_no_credit(tmp_path):
     original = ours._compute_loss
     ours._compute_loss = lambda model, inputs: watched.append(inputs["planning_mask"]) or original(model, inputs)
     ours.train()
-    assert [row.tolist() for row in watched[0]] == [[bool(each) for each in own]] * len(watched[0])
+    assert [row.tolist() for row in watched[0]] == [[bool(flag) for flag in policy_flags]] * len(watched[0])
 
 
 def test_a_placebo_marks_as_much_as_it_was_matched_to(tmp_path):
@@ -275,7 +275,7 @@ def test_a_placebo_marks_as_much_as_it_was_matched_to(tmp_path):
         ours.train()
         source = ours.placebo.source
         assert source["share"] == pytest.approx(source["wanted"], rel=0.02)
-        ids = torch.tensor([[each for row in sampled for each in row]])
+        ids = torch.tensor([[token for row in sampled for token in row]])
         mask = torch.ones_like(ids, dtype=torch.bool)
         planning = ours.tagger(ids, mask)
         credit = ours.placebo(ids, mask, planning)
@@ -332,7 +332,7 @@ def test_a_loss_that_is_no_number_stops_before_the_update_and_names_the_traces(t
         policy.model.norm.weight.fill_(math.inf)
     before = weights(ours)
     original = ours._generate_single_turn
-    ours._generate_single_turn = lambda prompt_ids, *rest: ([[5, 6, 7]] * len(prompt_ids), None)
+    ours._generate_single_turn = lambda prompt_ids, *args: ([[5, 6, 7]] * len(prompt_ids), None)
     with pytest.raises(SgramError, match=r"of step 1 is not finite; .*000000-0000\d"):
         ours.train()
     assert original is not None
@@ -359,12 +359,12 @@ def test_a_missing_reward_counts_for_nothing(tmp_path):
     original = ours._compute_loss
     ours._compute_loss = lambda model, inputs: watched.append(inputs) or original(model, inputs)
     ours.train()
-    values = sorted(round(each, 3) for inputs in watched for each in inputs["advantages"].tolist())
+    values = sorted(round(advantage, 3) for inputs in watched for advantage in inputs["advantages"].tolist())
     assert values == [-0.707, -0.707, 0.0, 0.0, 0.0, 0.0, 0.707, 0.707]
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("settings", "message"),
     [
         ({"method": "hcira"}, "did you mean hicra"),
         ({"grams": None}, "needs lexicon="),
@@ -377,9 +377,9 @@ def test_a_missing_reward_counts_for_nothing(tmp_path):
         ({"method_options": {"aplha": 1}}, "the options are alpha"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, given, sentence):
-    with pytest.raises(UsageError, match=sentence):
-        trainer(tmp_path, **given)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, settings, message):
+    with pytest.raises(UsageError, match=message):
+        trainer(tmp_path, **settings)
 
 
 def test_a_configuration_of_trl_is_refused(tmp_path):

@@ -28,7 +28,7 @@ def test_changed_parameters_are_reported():
         def _calculate_rewards(self, inputs, prompts, completions):
             """One fewer."""
 
-        def log(self, logs, start_time=None, more=None):
+        def log(self, logs, start_time=None, extra=None):
             """One more is no harm."""
 
     assert find_trl_changes(Other) == [
