@@ -77,7 +77,7 @@ def main() -> None:
     for name, config in PRESETS.items():
         figures = measure_testbed(config, options.responses, options.seed)
         print(
-            f"| {name} | {figures.n_train:,}, {figures.n_test} | {figures.planning_share:.1%} | "
+            f"| {name} | {figures.n_train:,}, {figures.n_test} | {100 * figures.planning_share:.1f} % | "
             f"{figures.mean_tokens:.0f} | {figures.tokens_95:.0f} | {figures.solver_pass_at_1:.2f} |"
         )
 

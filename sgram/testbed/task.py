@@ -43,8 +43,8 @@ class Testbed:
     >>> testbed = Testbed()
     >>> problem = testbed.problems("train")[0]
     >>> problem.prompt
-    'First come 8 shells, then 8 again, then 2 others. How many shells?\\n'
-    >>> testbed.judge([problem], ["Let's try to double the first and add. The answer is 18."])[0].reward
+    'With 8 trays of 2 coins come 8 extra coins. How many coins?\\n'
+    >>> testbed.judge([problem], ["Let's try to multiply and add the first. The answer is 24."])[0].reward
     1.0
     """
 
