@@ -76,6 +76,7 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
             {"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}
         ),
     )
+    model: Any
     model, tokenizer = load_policy(folder)
     return model.to(compute_device()), tokenizer
 
