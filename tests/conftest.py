@@ -9,6 +9,8 @@ import pytest
 # is judged (.ci/run), examples are the same every time; elsewhere they are new ones each time, and find what is left.
 hypothesis.settings.register_profile("sgram", deadline=None, derandomize="SGRAM_SAME_EXAMPLES" in os.environ)
 hypothesis.settings.load_profile("sgram")
+# The note about compiling appears in the first process only; tests that compare stderr must not depend on that.
+os.environ["SGRAM_QUIET_COMPILING"] = "1"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -10,6 +10,7 @@ import sys
 
 import cyclopts
 
+from sgram.compiling import announce_compilation
 from sgram.errors import SgramError
 
 EXIT_CODES = (
@@ -50,7 +51,15 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(_run(arguments, debug))
 
 
+def _announce_compiling() -> None:
+    from sgram.cli.console import note
+
+    note("compiling kernels; this takes about 20 seconds and happens once")
+
+
 def _run(arguments: list[str], debug: bool) -> int:
+    if "SGRAM_QUIET_COMPILING" not in os.environ:
+        announce_compilation(_announce_compiling)
     try:
         result = app(arguments, exit_on_error=False, print_error=False)
         if sys.stdout is not None:

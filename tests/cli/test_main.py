@@ -237,3 +237,16 @@ def test_a_verb_loads_only_what_it_needs(arguments, absent):
         [sys.executable, "-c", code, ",".join(absent), *arguments], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_compiling_is_announced_on_stderr_and_can_be_silenced(monkeypatch, capfd):
+    announcements = []
+    monkeypatch.setattr("sgram.cli.announce_compilation", announcements.append)
+    monkeypatch.delenv("SGRAM_QUIET_COMPILING")
+    run(capfd, "lexicon", "presets")
+    (announce,) = announcements
+    announce()
+    assert capfd.readouterr().err == "compiling kernels; this takes about 20 seconds and happens once\n"
+    monkeypatch.setenv("SGRAM_QUIET_COMPILING", "1")
+    run(capfd, "lexicon", "presets")
+    assert len(announcements) == 1
