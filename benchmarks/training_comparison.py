@@ -27,9 +27,9 @@ from typing import Any
 from sgram.cli.train_tables import board
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
-from sgram.reports.figures.entropy_regularizers import entropy_regularizers
-from sgram.reports.figures.learning_curves import learning_curves
-from sgram.reports.figures.paired_differences import comparison_figure
+from sgram.reports.figures.entropy_regularizers import draw_entropy_regularizers
+from sgram.reports.figures.learning_curves import draw_learning_curves
+from sgram.reports.figures.paired_differences import draw_paired_differences
 from sgram.training.experiments.arms import parse_arms
 from sgram.training.experiments.compare import ArmComparison, compare
 from sgram.training.experiments.comparison_io import to_json, to_markdown
@@ -108,17 +108,17 @@ def main() -> int:
         made = runs_of(",".join(arms), config, given)
         runs = [run for results in made.results.values() for run in results]
         if runs:
-            entropy_regularizers(runs, HERE / "entropy_regularizers.png")
+            draw_entropy_regularizers(runs, HERE / "entropy_regularizers.png")
             write(made, config, "entropy_regularizers", {"entropy_regularizers.png": "token entropy by step"})
     else:
         made = runs_of(given.arms, config, given)
         pictures = {"training_curves.png": "curves by arm", "training_differences.png": "paired differences"}
         if made.rows:
-            learning_curves(made.results, HERE / "training_curves.png")
-            comparison_figure(made, HERE / "training_differences.png")
+            draw_learning_curves(made.results, HERE / "training_curves.png")
+            draw_paired_differences(made, HERE / "training_differences.png")
             few = {name: made.results[name] for name in PICTURED if made.results.get(name)}
             if len(few) == len(PICTURED):
-                learning_curves(few, HERE.parent / "docs" / "training.png")
+                draw_learning_curves(few, HERE.parent / "docs" / "training.png")
             write(made, config, "training_comparison", pictures)
     print(f"{len(made.rows)} runs, {len(made.failures)} missing or failed", file=sys.stderr)
     for failure in made.failures:

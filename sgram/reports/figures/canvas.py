@@ -20,7 +20,7 @@ FORMS = ("svg", "png", "pdf")
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
 GRAY, PALE, GRID = "#767676", "#c8c8c8", "#e6e6e6"
-_STYLE = {
+_STYLE: dict[str, object] = {
     "svg.hashsalt": "sgram",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -60,7 +60,8 @@ def render_figure(size: tuple[float, float], draw: Callable[["Figure"], None], f
         raise MissingExtraError(f"a figure needs matplotlib ({error}); pip install 'sgram[figures]'") from error
     with mpl.rc_context():
         mpl.rcdefaults()  # the same bytes everywhere: ignore a matplotlibrc
-        mpl.rcParams.update(_STYLE)
+        for name, setting in _STYLE.items():
+            mpl.rcParams[name] = setting  # type: ignore[index]  # the stubs allow only literal names
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         buffer = io.BytesIO()

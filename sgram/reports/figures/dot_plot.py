@@ -33,7 +33,7 @@ ROLE_COLORS = {
 _MARKER = {"wrong": "s", "execution": "s", "placebo": "D", "chance": "|", "not judged": "^"}
 NEAR_ZERO = 0.6
 """A scale begins at 0 if the smallest value is below this share of the largest."""
-_ROW, _NAME = 0.235, 34
+_ROW_HEIGHT, _NAME_WIDTH = 0.235, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class DotPanel:
     from_zero: bool = True
 
 
-def dot(
+def read_dot(
     role: str,
     row: Mapping[str, object],
     value: str = "value",
@@ -78,12 +78,16 @@ def dot(
     factor: float = 1.0,
     hollow: bool = False,
 ) -> tuple[Dot, ...]:
-    """Return the dot of a record's cells, scaled by `factor`; () if there is no value."""
+    """Return the dot of a table row's cells, scaled by `factor`, as a tuple; () if there is no value.
+
+    >>> read_dot("correct", {"value": 0.25, "low": 0.125, "high": None}, factor=100)
+    (Dot(role='correct', value=25.0, low=12.5, high=None, hollow=False),)
+    """
     ends = [None if (cell := finite_number(row.get(name))) is None else cell * factor for name in (value, low, high)]
     return () if ends[0] is None else (Dot(role, ends[0], ends[1], ends[2], hollow or role == "placebo"),)
 
 
-def dot_plot(
+def build_dot_plot(
     name: str, title: str, caption: str, key: str, panels: Sequence[DotPanel], rows: Sequence[DotRow]
 ) -> Figure | None:
     """Return the figure without empty rows and panels; None if all are empty. `key` explains the marks."""
@@ -91,11 +95,11 @@ def dot_plot(
     columns = [column for column in range(len(panels)) if any(row.dots[column] for row in rows)]
     if not columns:
         return None
-    heads = distinct_labels((row.head for row in rows), _NAME)
+    heads = distinct_labels((row.head for row in rows), _NAME_WIDTH)
     has_names = any(row.name for row in rows)
     n_lines = len(rows) + (len(heads) if has_names and any(heads) else 0)
     width = 3.4 + 2.5 * len(columns)
-    size = (width, 0.75 + 0.16 * (1 + len(key) // (15 * width)) + _ROW * max(n_lines, 2) + 0.06 * len(heads))
+    size = (width, 0.75 + 0.16 * (1 + len(key) // (15 * width)) + _ROW_HEIGHT * max(n_lines, 2) + 0.06 * len(heads))
 
     def draw(canvas: "Canvas") -> None:
         grid = canvas.subplots(1, len(columns), squeeze=False, sharey=True)[0]
@@ -109,16 +113,18 @@ def dot_plot(
 
 def _row_positions(rows: Sequence[DotRow], has_names: bool) -> tuple[list[float], list[tuple[float, str]], float]:
     """Return the positions of the rows from the top, of their heads, and the end."""
-    y, head, places, heads = 0.0, None, [], []
+    y, head = 0.0, None
+    positions: list[float] = []
+    heads: list[tuple[float, str]] = []
     for row in rows:
         if row.head != head:
-            head, y = row.head, y + (0.25 if places else 0.0)
+            head, y = row.head, y + (0.25 if positions else 0.0)
             if has_names and head:
                 heads.append((y, head))
                 y += 1
-        places.append(y)
+        positions.append(y)
         y += 1
-    return places, heads, y
+    return positions, heads, y
 
 
 def _draw_panel(axes: "Axes", panel: DotPanel, rows: Sequence[DotRow], column: int, has_names: bool) -> None:
@@ -127,10 +133,10 @@ def _draw_panel(axes: "Axes", panel: DotPanel, rows: Sequence[DotRow], column: i
         axes.axvline(panel.chance, color=GRAY, linewidth=0.9, linestyle=":", zorder=1)
     for y, row in zip(positions, rows, strict=True):
         dots = row.dots[column]
-        for number, dot_ in enumerate(dots):
-            _draw_dot(axes, dot_, y + (0 if row.on_one_line else 0.34 * (number - (len(dots) - 1) / 2)))
-    labels = distinct_labels((row.head for row in rows), _NAME)
-    names = [fit_label(row.name, _NAME) if has_names else labels[row.head] for row in rows]
+        for number, mark in enumerate(dots):
+            _draw_dot(axes, mark, y + (0 if row.on_one_line else 0.34 * (number - (len(dots) - 1) / 2)))
+    labels = distinct_labels((row.head for row in rows), _NAME_WIDTH)
+    names = [fit_label(row.name, _NAME_WIDTH) if has_names else labels[row.head] for row in rows]
     ticks = sorted([*zip(positions, names, strict=True), *((y, labels[head]) for y, head in heads)])
     axes.set_yticks([y for y, _ in ticks], [text for _, text in ticks])
     for tick, (y, _) in zip(axes.get_yticklabels(), ticks, strict=False):  # an inner panel has no labels
@@ -141,7 +147,7 @@ def _draw_panel(axes: "Axes", panel: DotPanel, rows: Sequence[DotRow], column: i
     axes.spines["left"].set_visible(False)
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit, fontsize=8)
-    _set_reach(axes, panel, [dot_ for row in rows for dot_ in row.dots[column]])
+    _set_reach(axes, panel, [mark for row in rows for mark in row.dots[column]])
 
 
 def _set_reach(axes: "Axes", panel: DotPanel, dots: Sequence[Dot]) -> None:

@@ -1,13 +1,13 @@
 """Figure of token entropy by step under entropy regularizers of several strengths."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.reports.figures.canvas import GRAY, PALE, figure_format, render_figure
-from sgram.reports.figures.learning_curves import Band, Quantity, band, draw_band, end_labels
+from sgram.reports.figures.learning_curves import Band, Quantity, StepRow, build_band, draw_band, write_end_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,26 +15,37 @@ if TYPE_CHECKING:
 
     from sgram.training.experiments.run import RunResult
 
-Strengths = dict[float | None, list["RunResult"]]
+Strengths: TypeAlias = dict[float | None, list["RunResult"]]
 """Runs by coefficient; None means the method's default."""
 
 
-def token_entropy(row: Mapping) -> float | None:
-    """Return the mean token entropy of a step in nats, as logged or combined from planning and execution tokens."""
-    if row.get("entropy") is not None:
-        return row["entropy"]
-    share, planning, execution = (row.get(key) for key in ("planning_share", "entropy_planning", "entropy_execution"))
+def token_entropy(row: StepRow) -> float | None:
+    """Return the mean token entropy of a step in nats, as logged or combined from planning and execution tokens.
+
+    >>> token_entropy({"step": 3, "planning_share": 0.25, "entropy_planning": 2.0, "entropy_execution": 1.0})
+    1.25
+    """
+    logged = _logged_number(row, "entropy")
+    if logged is not None:
+        return logged
+    names = ("planning_share", "entropy_planning", "entropy_execution")
+    share, planning, execution = (_logged_number(row, name) for name in names)
     if share is None or planning is None or execution is None:
         return None
     return share * planning + (1 - share) * execution
 
 
-def peak_entropy(row: Mapping) -> float | None:
-    """Return the entropy that SIREN holds at its anchor: of the nucleus, at the peaks of each response, in nats."""
-    return row.get("siren/entropy")
+def peak_entropy(row: StepRow) -> float | None:
+    """Return the entropy that SIREN keeps at its anchor: of the nucleus, at the peaks of each response, in nats."""
+    return _logged_number(row, "siren/entropy")
 
 
-def entropy_regularizers(results: Iterable["RunResult"], path: str | Path) -> None:
+def _logged_number(row: StepRow, name: str) -> float | None:
+    number: float | None = row.get(name)
+    return number
+
+
+def draw_entropy_regularizers(results: Iterable["RunResult"], path: str | Path) -> None:
     """Draw token entropy by step under the uniform bonus and under SIREN, a line for each coefficient, into `path`.
 
     `results` are runs of the methods ``entropy`` and ``siren``, and of other methods, which both panels show. The
@@ -73,7 +84,7 @@ def entropy_regularizers(results: Iterable["RunResult"], path: str | Path) -> No
         top = max(axes.get_ylim()[1] for axes in token_axes)
         for axes, lines in zip(grid, labels, strict=True):
             axes.set_ylim(0, top if axes in token_axes else None)  # panels of one quantity on one scale
-            end_labels(axes, [(band_, text) for band_, text, _ in lines], [color for *_, color in lines])
+            write_end_labels(axes, [(run_band, text) for run_band, text, _ in lines], [color for *_, color in lines])
         figure.suptitle(
             "at the lines: coefficients; bands: least and greatest run; dotted: entropy before training, SIREN's "
             "anchor; cross: ended early",
@@ -98,7 +109,7 @@ def _all_runs(runs_by_strength: Strengths) -> list["RunResult"]:
     return [run for runs in runs_by_strength.values() for run in runs]
 
 
-def _logged_entropies(rows: Iterable[Sequence[Mapping]]) -> list[float]:
+def _logged_entropies(rows: Iterable[Sequence[StepRow]]) -> list[float]:
     return [entropy for run_rows in rows for row in run_rows if (entropy := token_entropy(row)) is not None]
 
 
@@ -115,12 +126,13 @@ def _draw_strengths(
 
 
 def _draw_runs(axes: "Axes", runs: Sequence["RunResult"], quantity: Quantity, color: str) -> Band:
-    run_band = band(runs, quantity, window=1)
+    run_band = build_band(runs, quantity, window=1)
     draw_band(axes, run_band, color)
     for run in runs:
         last_row = run.steps[-1] if run.steps else None
-        if last_row is not None and last_row["step"] < run.config.steps and quantity(last_row) is not None:
-            axes.plot([last_row["step"]], [quantity(last_row)], marker="x", color=color, markersize=6, zorder=4)
+        height = None if last_row is None else quantity(last_row)
+        if last_row is not None and last_row["step"] < run.config.steps and height is not None:
+            axes.plot([last_row["step"]], [height], marker="x", color=color, markersize=6, zorder=4)
     return run_band
 
 

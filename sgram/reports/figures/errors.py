@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sgram.reports.figures.canvas import COLORS, GRAY, PALE, spread_labels
-from sgram.reports.figures.dot_plot import DotPanel, DotRow, dot, dot_plot
-from sgram.reports.figures.dynamics import points, smoothed
+from sgram.reports.figures.dot_plot import DotPanel, DotRow, build_dot_plot, read_dot
+from sgram.reports.figures.dynamics import curve_points, smooth
 from sgram.reports.figures.figure import Figure, draw_key
 from sgram.reports.figures.shares import INTERVALS, first_match, outcomes_in
-from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, headings
+from sgram.reports.figures.source_selection import Row, SourceSelection, distinct_labels, headings
 from sgram.statistics import finite_number
 
 if TYPE_CHECKING:
@@ -23,35 +23,35 @@ _CLASSES = {"ordered": COLORS[0], "anti-ordered": COLORS[1], "similar": PALE, "m
 _KINDS_NOTE = "Kinds are as the traces tell them (meta.error), or else the guesses of an offline classifier."
 
 
-def errors(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_errors(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of errors by kind: over steps if the traces have steps, else by source."""
     by_step = [source for source in selection.sources if len(_steps(table.records(source=source))) > 1]
     if not any(finite_number(cell) is not None for cell in table.column("share")):
         return None
-    return _over_steps(table, by_step, selection) if by_step else _by_source(table, selection)
+    return _plot_over_steps(table, by_step, selection) if by_step else _plot_by_source(table, selection)
 
 
-def _steps(rows: Sequence[Mapping]) -> list[float]:
+def _steps(rows: Sequence[Row]) -> list[float]:
     return sorted({step for row in rows if (step := finite_number(row["step"])) is not None})
 
 
-def _by_source(table: "Table", selection: SourceSelection) -> Figure | None:
+def _plot_by_source(table: "Table", selection: SourceSelection) -> Figure | None:
     rows = []
     totals = [row for row in table.records(step=None) if finite_number(row["count"])]
     kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in totals)]
     for source in selection.sources:
         for kind in kinds:
             row = first_match(table.records(source=source), kind=kind, step=None)
-            n = finite_number(row.get("count"))
+            n = row.number("count")
             rows.append(
                 DotRow(
-                    str(source),
+                    source,
                     kind,
-                    (dot("SGs", row, "share", factor=100),),
+                    (read_dot("SGs", row, "share", factor=100),),
                     "" if n is None else f"{int(n):,} traces",
                 )
             )
-    return dot_plot(
+    return build_dot_plot(
         "errors",
         "What went wrong in the wrong traces",
         f"Share of the wrong traces by kind of error. {INTERVALS} {_KINDS_NOTE} {selection.omission_note}".strip(),
@@ -61,7 +61,7 @@ def _by_source(table: "Table", selection: SourceSelection) -> Figure | None:
     )
 
 
-def _over_steps(table: "Table", sources: Sequence[str], selection: SourceSelection) -> Figure:
+def _plot_over_steps(table: "Table", sources: Sequence[str], selection: SourceSelection) -> Figure:
     records = {source: table.records(source=source) for source in sources}
     n_wrong = sum(
         int(finite_number(row["count"]) or 0) for rows in records.values() for row in rows if row["step"] is not None
@@ -72,15 +72,15 @@ def _over_steps(table: "Table", sources: Sequence[str], selection: SourceSelecti
     def draw(canvas: "Canvas") -> None:
         grid = canvas.subplots(2, len(sources), squeeze=False, sharex=True, sharey="row")
         for column, source in enumerate(sources):
-            _stack(grid[0][column], records[source])
-            _lines(grid[1][column], records[source])
+            _draw_stack(grid[0][column], records[source])
+            _draw_lines(grid[1][column], records[source])
             grid[1][column].margins(x=0)
             grid[0][column].set_title(labels[source], fontsize=8)
             grid[1][column].set_xlabel("step", fontsize=8)
         grid[0][0].set_ylabel("% of judged traces", fontsize=8)
         grid[1][0].set_ylabel("% of wrong traces", fontsize=8)
-        _name_stack(grid[0][-1], records[sources[-1]])
-        _name_kinds(grid[1][-1], records[sources[-1]])
+        _write_stack_names(grid[0][-1], records[sources[-1]])
+        _write_line_names(grid[1][-1], records[sources[-1]])
         draw_key(
             canvas, "above: stacked shares of the judged traces; below: shares of the wrong ones; bands: 95 % intervals"
         )
@@ -95,7 +95,7 @@ def _over_steps(table: "Table", sources: Sequence[str], selection: SourceSelecti
     )
 
 
-def _shares(rows: Sequence[Mapping], kind: str, name: str) -> dict[float, float]:
+def _share_by_step(rows: Sequence[Row], kind: str, name: str) -> dict[float, float]:
     """Return for each step the share of that kind in per cent, smoothed if there are many steps."""
     line = [
         (step, 100 * share, None, None)
@@ -104,15 +104,15 @@ def _shares(rows: Sequence[Mapping], kind: str, name: str) -> dict[float, float]
         and (step := finite_number(row["step"])) is not None
         and (share := finite_number(row[name])) is not None
     ]
-    return {point[0]: point[1] for point in smoothed(sorted(line))}
+    return {point[0]: point[1] for point in smooth(sorted(line))}
 
 
-def _layers(rows: Sequence[Mapping]) -> tuple[list[float], list[tuple[str, list[float], list[float]]]]:
+def _layers(rows: Sequence[Row]) -> tuple[list[float], list[tuple[str, list[float], list[float]]]]:
     """Return the steps, and (kind, bottoms, tops) of each kind that occurs."""
     steps = _steps(rows)
     layers, bottoms = [], [0.0] * len(steps)
     for kind in KINDS:
-        shares = _shares(rows, kind, "of_judged")
+        shares = _share_by_step(rows, kind, "of_judged")
         if any(shares.values()):
             tops = [bottom + shares.get(step, 0.0) for bottom, step in zip(bottoms, steps, strict=True)]
             layers.append((kind, bottoms, tops))
@@ -120,16 +120,18 @@ def _layers(rows: Sequence[Mapping]) -> tuple[list[float], list[tuple[str, list[
     return steps, layers
 
 
-def _stack(axes: "Axes", rows: Sequence[Mapping]) -> None:
+def _draw_stack(axes: "Axes", rows: Sequence[Row]) -> None:
     steps, layers = _layers(rows)
     for kind, bottoms, tops in layers:
         axes.fill_between(steps, bottoms, tops, color=_COLORS[kind], linewidth=0, alpha=0.85)
     axes.set_ylim(bottom=0)
 
 
-def _lines(axes: "Axes", rows: Sequence[Mapping]) -> None:
+def _draw_lines(axes: "Axes", rows: Sequence[Row]) -> None:
     for kind in KINDS:
-        line = smoothed(points([{**row, "value": row["share"]} for row in rows if row["kind"] == kind], False, 100.0))
+        line = smooth(
+            curve_points([{**row, "value": row["share"]} for row in rows if row["kind"] == kind], False, 100.0)
+        )
         if not any(point[1] for point in line):
             continue
         with_interval = [point for point in line if None not in point]
@@ -141,17 +143,17 @@ def _lines(axes: "Axes", rows: Sequence[Mapping]) -> None:
     axes.set_ylim(bottom=0)
 
 
-def _name_stack(axes: "Axes", rows: Sequence[Mapping]) -> None:
+def _write_stack_names(axes: "Axes", rows: Sequence[Row]) -> None:
     _, layers = _layers(rows)
-    _names(axes, [(kind, (bottoms[-1] + tops[-1]) / 2) for kind, bottoms, tops in layers])
+    _write_names(axes, [(kind, (bottoms[-1] + tops[-1]) / 2) for kind, bottoms, tops in layers])
 
 
-def _name_kinds(axes: "Axes", rows: Sequence[Mapping]) -> None:
-    ends = {kind: at[max(at)] for kind in KINDS if any((at := _shares(rows, kind, "share")).values())}
-    _names(axes, list(ends.items()))
+def _write_line_names(axes: "Axes", rows: Sequence[Row]) -> None:
+    ends = {kind: line[max(line)] for kind in KINDS if any((line := _share_by_step(rows, kind, "share")).values())}
+    _write_names(axes, list(ends.items()))
 
 
-def _names(axes: "Axes", ends: Sequence[tuple[str, float]]) -> None:
+def _write_names(axes: "Axes", ends: Sequence[tuple[str, float]]) -> None:
     bottom, top = axes.get_ylim()
     positions = spread_labels([height for _, height in ends], 0.1 * (top - bottom), minimum=bottom)
     for (kind, _), position in zip(ends, positions, strict=True):
@@ -166,17 +168,17 @@ def _names(axes: "Axes", ends: Sequence[tuple[str, float]]) -> None:
         )
 
 
-def architecture(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_architecture(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of how lengths of execution between SGs follow each other, by source and outcome."""
     bars = []
     for source in selection.sources:
         records = table.records(source=source)
         for outcome in outcomes_in(records):
             rows = [row for row in records if row["outcome"] == outcome]
-            shares = {row["kind"]: share for row in rows if (share := finite_number(row["share"])) is not None}
+            shares = {row.text("kind"): share for row in rows if (share := row.number("share")) is not None}
             if any(shares.values()):
                 n = sum(int(finite_number(row["traces"]) or 0) for row in rows)
-                bars.append((str(source), outcome, shares, n))
+                bars.append((source, outcome, shares, n))
     if not bars:
         return None
     labels = distinct_labels(source for source, *_ in bars)
@@ -187,7 +189,7 @@ def architecture(table: "Table", selection: SourceSelection) -> Figure | None:
             if index == 0 or bars[index - 1][0] != source:
                 ticks.append((y, labels[source], True))
                 y += 1
-            _bar(axes, y, shares)
+            _draw_bar(axes, y, shares)
             axes.annotate(
                 f"n = {n:,}",
                 (1.01, y),
@@ -205,7 +207,7 @@ def architecture(table: "Table", selection: SourceSelection) -> Figure | None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False)
         axes.set(xlim=(0, 100), ylim=(y - 0.4, -0.6))
-        _name_classes(axes)
+        _draw_class_key(axes)
         axes.set_xlabel("% of traces with at least two spans of execution", fontsize=8)
 
     return Figure(
@@ -219,7 +221,7 @@ def architecture(table: "Table", selection: SourceSelection) -> Figure | None:
     )
 
 
-def _bar(axes: "Axes", y: float, shares: Mapping[str, float]) -> None:
+def _draw_bar(axes: "Axes", y: float, shares: Mapping[str, float]) -> None:
     x = 0.0
     for kind, color in _CLASSES.items():
         width = 100 * shares.get(kind, 0.0)
@@ -237,7 +239,7 @@ def _bar(axes: "Axes", y: float, shares: Mapping[str, float]) -> None:
         x += width
 
 
-def _name_classes(axes: "Axes") -> None:
+def _draw_class_key(axes: "Axes") -> None:
     for index, (kind, color) in enumerate(_CLASSES.items()):
         axes.annotate(
             "\u25a0",

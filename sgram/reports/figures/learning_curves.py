@@ -7,7 +7,7 @@ each, with the other arms in pale gray behind.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
@@ -23,7 +23,14 @@ WINDOW = 10
 """Number of steps that a point of a curve averages."""
 _MAX_SHARED_ARMS = 4
 """Maximum arms that share a panel."""
-Quantity = Callable[[Mapping], float | None]
+StepRow: TypeAlias = Mapping[str, Any]
+"""A logged step of a run: numbers by name."""
+Quantity: TypeAlias = Callable[[StepRow], float | None]
+"""Reads one number of a logged step; None if it was not logged."""
+Panel: TypeAlias = "tuple[str, Mapping[str, Band]]"
+"""Title of a panel, and its bands by arm."""
+Arms: TypeAlias = "Mapping[str, Sequence[RunResult]]"
+"""Runs by arm."""
 
 
 def _field(name: str) -> Quantity:
@@ -53,7 +60,7 @@ class Band:
     n: int
 
 
-def running_means(rows: Iterable[Mapping], quantity: Quantity, window: int = WINDOW) -> dict[int, float]:
+def running_means(rows: Iterable[StepRow], quantity: Quantity, window: int = WINDOW) -> dict[int, float]:
     """Return for each step the mean of `quantity` over it and the steps before it, `window` steps in all.
 
     The first mean is that of the first full window; with fewer steps there is one mean, at the last step. Steps
@@ -67,7 +74,7 @@ def running_means(rows: Iterable[Mapping], quantity: Quantity, window: int = WIN
     }
 
 
-def band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) -> Band:
+def build_band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) -> Band:
     """Return the runs of one arm as a band, over the steps that all of them have."""
     curves = [running_means(run.steps, quantity, window) for run in runs]
     steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
@@ -81,8 +88,8 @@ def band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) 
     )
 
 
-def learning_curves(results: Mapping[str, Sequence["RunResult"]], path: str | Path) -> None:
-    """Draw accuracy, error shares and entropies by step into `path` (.svg, .png or .pdf), the runs of each arm as a band.
+def draw_learning_curves(results: Arms, path: str | Path) -> None:
+    """Draw accuracy, error shares and entropies by step into `path` (.svg, .png or .pdf), with a band for each arm.
 
     Raise `UsageError` without a finished run or without logged quantities.
     """
@@ -92,7 +99,7 @@ def learning_curves(results: Mapping[str, Sequence["RunResult"]], path: str | Pa
     panels = [
         (title, bands)
         for title, quantity in _PANELS
-        if any((bands := {arm: band(runs, quantity) for arm, runs in arms.items()})[arm].steps for arm in arms)
+        if any((bands := {arm: build_band(runs, quantity) for arm, runs in arms.items()})[arm].steps for arm in arms)
     ]
     if not panels:
         raise UsageError("the runs have logged no quantity that this figure shows")
@@ -102,7 +109,7 @@ def learning_curves(results: Mapping[str, Sequence["RunResult"]], path: str | Pa
     write_bytes(path, render_figure(size, lambda figure: draw(figure, arms, panels), figure_format(str(path))))
 
 
-def _data_note(arms: Mapping[str, Sequence["RunResult"]]) -> str:
+def _data_note(arms: Arms) -> str:
     sizes = {len(runs) for runs in arms.values()}
     n = f"{min(sizes)} to {max(sizes)}" if len(sizes) > 1 else str(*sizes)
     steps = f"means of {WINDOW} steps"
@@ -111,7 +118,7 @@ def _data_note(arms: Mapping[str, Sequence["RunResult"]]) -> str:
     return f"{steps}, mean of {n} runs an arm; bands: least and greatest run; rings: held-out pass@1 before and after"
 
 
-def _draw_together(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, Mapping[str, Band]]]) -> None:
+def _draw_together(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:
     rows = max(2, -(-(len(panels) - 1) // 2))
     grid = figure.add_gridspec(rows, 4)
     cells = [grid[:, :2] if len(panels) > 1 else grid[:, :]]
@@ -125,14 +132,14 @@ def _draw_together(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, 
         axes.set_title(title, fontsize=9 if number == 0 else 7.5)
         _set_limits(axes, title, bands.values())
         if number == 0:
-            named = [(bands[arm], f"{label(arm, 30)} (n={len(arms[arm])})") for arm in arms]
-            end_labels(axes, named, COLORS)
+            labels = [(bands[arm], f"{label(arm, 30)} (n={len(arms[arm])})") for arm in arms]
+            write_end_labels(axes, labels, COLORS)
         if number == 0 or number >= len(panels) - 2:
             axes.set_xlabel("step")
     figure.suptitle(_data_note(arms), fontsize=8, x=0.01, ha="left", color=GRAY)
 
 
-def _draw_columns(figure: "Figure", arms: Mapping, panels: Sequence[tuple[str, Mapping[str, Band]]]) -> None:
+def _draw_columns(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:
     grid = figure.subplots(
         len(panels),
         len(arms),
@@ -196,7 +203,7 @@ def _draw_rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]])
 
 
 def _set_limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
-    """Set the axes: shares begin at 0 and reach at least to .1, so that noise stays small; other quantities fit their lines."""
+    """Set the limits of the axes. Shares range from 0 to at least .1, so that noise stays small."""
     low = min((number for run_band in bands for number in run_band.low), default=0.0)
     bottom, top = axes.get_ylim()
     if title.startswith(_SHARES):
@@ -206,16 +213,16 @@ def _set_limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
     axes.set_xlim(left=0)
 
 
-def end_labels(axes: "Axes", labels: Sequence[tuple[Band, str]], colors: Sequence[str]) -> None:
+def write_end_labels(axes: "Axes", labels: Sequence[tuple[Band, str]], colors: Sequence[str]) -> None:
     """Write a name at the end of each line, moved apart if lines end close to each other."""
-    drawn_labels = [
+    visible_labels = [
         (run_band, text, color) for (run_band, text), color in zip(labels, colors, strict=False) if run_band.steps
     ]
     bottom, top = axes.get_ylim()
     positions = spread_labels(
-        [run_band.mean[-1] for run_band, _, _ in drawn_labels], 0.045 * (top - bottom), minimum=bottom
+        [run_band.mean[-1] for run_band, _, _ in visible_labels], 0.045 * (top - bottom), minimum=bottom
     )
-    for (run_band, text, color), position in zip(drawn_labels, positions, strict=True):
+    for (run_band, text, color), position in zip(visible_labels, positions, strict=True):
         axes.annotate(
             text,
             (run_band.steps[-1], run_band.mean[-1]),

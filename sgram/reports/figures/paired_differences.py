@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison, Difference
 
 
-def comparison_figure(comparison: "ArmComparison", path: str | Path, measure: str = "pass_at_1") -> None:
+def draw_paired_differences(comparison: "ArmComparison", path: str | Path, measure: str = "pass_at_1") -> None:
     """Draw the differences of arms and controls in one measure, with 95 % intervals, into `path`; a panel a control."""
     controls = [
         (control, rows)
@@ -80,10 +80,12 @@ def _x_range(controls: Sequence[tuple[str, Sequence["Difference"]]]) -> tuple[fl
 def _draw_differences(axes: "Axes", control: str, rows: Sequence["Difference"], arms: Sequence[str]) -> None:
     axes.axvline(0, color=GRAY, linewidth=0.9, zorder=1)
     for difference in rows:
-        y = arms.index(difference.arm)
         interval, excludes_zero = difference.interval, difference.verdict != "cannot say"
+        if interval.mean is None:
+            continue
+        y = arms.index(difference.arm)
         color = {"higher": COLORS[0], "lower": COLORS[1]}.get(difference.verdict, GRAY)
-        if interval.low is not None:
+        if interval.low is not None and interval.high is not None:
             axes.plot([interval.low, interval.high], [y, y], color=color, linewidth=1.4, zorder=2)
         axes.plot(
             [interval.mean],

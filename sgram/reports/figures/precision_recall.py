@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMS", "CurvePanel", "PlottedList", "PlottedNumber", "figure_format", "precision_recall_figure"]
+__all__ = ["FORMS", "CurvePanel", "PlottedList", "PlottedNumber", "figure_format", "render_precision_recall"]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -57,7 +57,7 @@ class CurvePanel:
     lists: tuple[PlottedList, ...]
 
 
-def precision_recall_figure(panels: Sequence[CurvePanel], form: str = "svg") -> bytes:
+def render_precision_recall(panels: Sequence[CurvePanel], form: str = "svg") -> bytes:
     """Return the figure's bytes, in one of `FORMS`; a list of the same name has the same color in all panels.
 
     Raise `UsageError` for another format or without a panel.
@@ -71,7 +71,7 @@ def precision_recall_figure(panels: Sequence[CurvePanel], form: str = "svg") -> 
     def draw(figure: "Figure") -> None:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
-            _draw(axes, panel, _palette_indexes(panels), first=index == 0)
+            _draw_panel(axes, panel, _palette_indexes(panels), is_first=index == 0)
 
     return render_figure((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
 
@@ -82,7 +82,7 @@ def _palette_indexes(panels: Sequence[CurvePanel]) -> dict[str, int]:
     return {name: index for index, name in enumerate(names)}
 
 
-def _draw(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], first: bool) -> None:
+def _draw_panel(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], is_first: bool) -> None:
     if panel.base_rate is not None:
         name = f"base rate {panel.base_rate:.2f}: marks that know nothing"
         axes.axhline(panel.base_rate, color=GRAY, linewidth=0.8, linestyle=":", label=name, zorder=1)
@@ -121,7 +121,7 @@ def _draw(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], firs
             )
     axes.set(xlim=(0, 1.005), ylim=(0, 1.005))
     axes.set_xlabel("recall (share of the positive units that are marked)")
-    if first:
+    if is_first:
         axes.set_ylabel("precision (share of the marked units that are positive)")
     axes.set_title(
         f"{_legend_text(panel.title)}\n{panel.n_units:,} units of {panel.n_documents:,} documents; "

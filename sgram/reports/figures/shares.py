@@ -1,12 +1,13 @@
 """Figures of success, planning share, moves, grams and length."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sgram.analysis.table import Cell, Record
 from sgram.reports.figures.canvas import COLORS, GRAY, label
-from sgram.reports.figures.dot_plot import DotPanel, DotRow, dot, dot_plot
+from sgram.reports.figures.dot_plot import DotPanel, DotRow, build_dot_plot, read_dot
 from sgram.reports.figures.figure import Figure, draw_key
-from sgram.reports.figures.source_selection import SourceSelection, distinct_labels
+from sgram.reports.figures.source_selection import Row, SourceSelection, distinct_labels
 from sgram.statistics import finite_number, select_discoveries, share_difference
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ DRAWS = (
 PLACEBO_KEY = "dots: SGs with 95 % intervals; gray diamonds: placebo, bars from its smallest to its largest draw"
 
 
-def outcomes_in(rows: Sequence[Mapping]) -> list[str]:
-    """Return the outcomes of a source's rows; only ``all`` if it equals the one other outcome."""
+def outcomes_in(rows: Sequence[Row]) -> list[str]:
+    """Return the outcomes of a source's rows; only ``all`` if it equals the one other outcome.
+
+    >>> outcomes_in([{"outcome": "wrong"}, {"outcome": "all"}])
+    ['all']
+    """
     outcomes = [outcome for outcome in OUTCOMES if any(row["outcome"] == outcome for row in rows)]
     return outcomes if len(outcomes) != 2 or outcomes[0] != "all" else ["all"]
 
 
-def sample_size(row: Mapping) -> str:
+def sample_size(row: Row) -> str:
     """Return the number of traces and problems of a row, as a remark."""
     counts = [
         f"{int(count):,} {word if count != 1 else word[:-1]}"
@@ -40,28 +45,26 @@ def sample_size(row: Mapping) -> str:
     return ", ".join(counts)
 
 
-def success(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_success(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of how often the sources are correct, a panel for each measure."""
-    measures = list(dict.fromkeys(table.column("measure")))[:4]
+    measures = list(dict.fromkeys(table.texts("measure")))[:4]
     rows = []
     for source in selection.sources:
-        rows_by_measure = {row["measure"]: row for row in table.records(source=source)}
-        dots = tuple(dot("all", rows_by_measure.get(measure, {}), factor=100) for measure in measures)
-        remark = next(
-            (f"{int(n):,} problems" for row in rows_by_measure.values() if (n := finite_number(row["problems"]))), ""
-        )
-        rows.append(DotRow(str(source), "", dots, remark))
-    return dot_plot(
+        rows_by_measure = {row.text("measure"): row for row in table.records(source=source)}
+        dots = tuple(read_dot("all", rows_by_measure.get(measure, {}), factor=100) for measure in measures)
+        remark = next((f"{int(n):,} problems" for row in rows_by_measure.values() if (n := row.number("problems"))), "")
+        rows.append(DotRow(source, "", dots, remark))
+    return build_dot_plot(
         "success",
         "How often the answer is right",
         f"Share of problems solved. {INTERVALS} {selection.omission_note}".strip(),
         "dots: estimate with its 95 % interval over problems",
-        [DotPanel(label(str(measure)), "% of problems") for measure in measures],
+        [DotPanel(label(measure), "% of problems") for measure in measures],
         rows,
     )
 
 
-def planning_share(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_planning_share(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of the planning share, by source and outcome, beside the placebo."""
     rows, units = [], []
     for source in selection.sources:
@@ -71,11 +74,11 @@ def planning_share(table: "Table", selection: SourceSelection) -> Figure | None:
                 first_match(records, outcome=outcome, list="SGs"),
                 first_match(records, outcome=outcome, list="placebo"),
             )
-            dots = dot(outcome, lexicon_row, factor=100) + dot("placebo", placebo, factor=100)
-            rows.append(DotRow(str(source), outcome, (dots,), sample_size(lexicon_row)))
+            dots = read_dot(outcome, lexicon_row, factor=100) + read_dot("placebo", placebo, factor=100)
+            rows.append(DotRow(source, outcome, (dots,), sample_size(lexicon_row)))
             units.append(lexicon_row.get("unit"))
     unit = next((str(unit) for unit in units if unit), "words")
-    return dot_plot(
+    return build_dot_plot(
         "planning-share",
         "How much of a trace is planning",
         f"Share of the {unit} that belong to a Strategic Gram. {INTERVALS} {DRAWS} {selection.omission_note}".strip(),
@@ -85,25 +88,27 @@ def planning_share(table: "Table", selection: SourceSelection) -> Figure | None:
     )
 
 
-def moves(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_moves(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of SGs of each move in 1,000 words, in correct and in wrong traces."""
     rows = []
     for source in selection.sources:
         records = table.records(source=source)
         outcomes = outcomes_in(records)
-        drawn_outcomes = ["correct", "wrong"] if {"correct", "wrong"} <= set(outcomes) else outcomes[:1]
+        plotted_outcomes = ["correct", "wrong"] if {"correct", "wrong"} <= set(outcomes) else outcomes[:1]
         for move in dict.fromkeys(row["move"] for row in records):
-            outcome_rows = [(outcome, first_match(records, move=move, outcome=outcome)) for outcome in drawn_outcomes]
-            dots = tuple(mark for outcome, row in outcome_rows for mark in dot(outcome, row, value="per_1000_words"))
-            counts = [f"{int(n):,}" for _, row in outcome_rows if (n := finite_number(row.get("count"))) is not None]
-            rows.append(DotRow(str(source), str(move), (dots,), f"{' + '.join(counts)} SGs" if counts else ""))
-            if counts and not any(finite_number(row.get("count")) for _, row in outcome_rows):
+            outcome_rows = [(outcome, first_match(records, move=move, outcome=outcome)) for outcome in plotted_outcomes]
+            dots = tuple(
+                mark for outcome, row in outcome_rows for mark in read_dot(outcome, row, value="per_1000_words")
+            )
+            counts = [f"{int(n):,}" for _, row in outcome_rows if (n := row.number("count")) is not None]
+            rows.append(DotRow(source, str(move), (dots,), f"{' + '.join(counts)} SGs" if counts else ""))
+            if counts and not any(row.number("count") for _, row in outcome_rows):
                 rows.pop()  # leave out a move that never occurs
     if any(len(row.dots[0]) > 1 for row in rows):
         key = "blue dots: correct traces; orange squares: wrong traces; with 95 % intervals"
     else:
         key = "dots: all traces, with 95 % intervals"
-    return dot_plot(
+    return build_dot_plot(
         "moves",
         "Moves, in correct and in wrong traces",
         "Strategic Grams of each move in 1,000 words; at the right how many were found; moves that a source never "
@@ -119,20 +124,21 @@ def moves(table: "Table", selection: SourceSelection) -> Figure | None:
 GRAMS_SHOWN = 16
 
 
-def grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
+def plot_grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
     """Return the figure of the grams whose share of traces differs most between correct and wrong traces."""
-    compared = [row for row in table.records() if finite_number(row["difference"]) is not None]
-    largest = sorted(compared, key=lambda row: (-abs(row["difference"]), str(row["gram"])))[:GRAMS_SHOWN]
+    compared = [(difference, row) for row in table.records() if (difference := row.number("difference")) is not None]
+    largest = sorted(compared, key=lambda pair: (-abs(pair[0]), pair[1].text("gram")))[:GRAMS_SHOWN]
+    compared_rows = [row for _, row in compared]
     discoveries = {
-        row["gram"] for row in select_discoveries(compared, lambda row: share_difference(row, n_correct, n_wrong))
+        row["gram"] for row in select_discoveries(compared_rows, lambda row: share_difference(row, n_correct, n_wrong))
     }
     rows = []
-    for row in sorted(largest, key=lambda row: (-row["difference"], str(row["gram"]))):
-        outcome = "correct" if row["difference"] > 0 else "wrong"
-        dots = dot(outcome, row, "difference", factor=100, hollow=row["gram"] not in discoveries)
-        n = finite_number(row["traces"])
-        rows.append(DotRow("", str(row["gram"]), (dots,), "" if n is None else f"{int(n):,} traces"))
-    return dot_plot(
+    for difference, row in sorted(largest, key=lambda pair: (-pair[0], pair[1].text("gram"))):
+        outcome = "correct" if difference > 0 else "wrong"
+        dots = read_dot(outcome, row, "difference", factor=100, hollow=row["gram"] not in discoveries)
+        n = row.number("traces")
+        rows.append(DotRow("", row.text("gram"), (dots,), "" if n is None else f"{int(n):,} traces"))
+    return build_dot_plot(
         "grams",
         "Grams that correct and wrong traces differ in",
         f"Share of correct traces that hold the gram less share of wrong traces: the {len(rows):,} largest "
@@ -148,35 +154,35 @@ def grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
     )
 
 
-def scaling(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_scaling(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of planning share against trace length, a panel for each source, beside the placebo."""
     records = {source: table.records(source=source) for source in selection.sources}
-    sources_drawn = [
+    plotted_sources = [
         (source, rows)
         for source, rows in records.items()
         if any(finite_number(row["value"]) is not None for row in rows)
     ]
-    if not sources_drawn:
+    if not plotted_sources:
         return None
-    columns, labels = min(3, len(sources_drawn)), distinct_labels((source for source, _ in sources_drawn), 28)
-    n_rows = -(-len(sources_drawn) // columns)
+    columns, labels = min(3, len(plotted_sources)), distinct_labels((source for source, _ in plotted_sources), 28)
+    n_rows = -(-len(plotted_sources) // columns)
 
     def draw(canvas: "Canvas") -> None:
         grid = canvas.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
         panels = [axes for row in grid for axes in row]
-        for axes in panels[len(sources_drawn) :]:
+        for axes in panels[len(plotted_sources) :]:
             axes.remove()
-        for index, (axes, (source, rows)) in enumerate(zip(panels, sources_drawn, strict=False)):
+        for index, (axes, (source, rows)) in enumerate(zip(panels, plotted_sources, strict=False)):
             for list_name, color in (("placebo", GRAY), ("SGs", COLORS[0])):
                 _draw_bins(axes, [row for row in rows if row["list"] == list_name], list_name, color)
             n = sum(int(finite_number(row["traces"]) or 0) for row in rows if row["list"] == "SGs")
             axes.set_title(f"{labels[source]} (n = {n:,})", fontsize=8)
-            if index + columns >= len(sources_drawn):
+            if index + columns >= len(plotted_sources):
                 axes.tick_params(labelbottom=True)
                 axes.set_xlabel("length of the trace, words", fontsize=8)
             if index % columns == 0:
                 axes.set_ylabel("planning share, %", fontsize=8)
-        _set_lengths(panels[0], [row for _, rows in sources_drawn for row in rows])
+        _set_lengths(panels[0], [row for _, rows in plotted_sources for row in rows])
         draw_key(canvas, PLACEBO_KEY.replace("dots", "blue"))
 
     return Figure(
@@ -189,9 +195,15 @@ def scaling(table: "Table", selection: SourceSelection) -> Figure | None:
     )
 
 
-def _draw_bins(axes: "Axes", rows: Sequence[Mapping], list_name: str, color: str) -> None:
+def _draw_bins(axes: "Axes", rows: Sequence[Row], list_name: str, color: str) -> None:
     binned = sorted(
-        (_middle(row), mark) for row in rows for mark in dot(list_name, row, factor=100) if _middle(row) is not None
+        (
+            (middle, mark)
+            for row in rows
+            for mark in read_dot(list_name, row, factor=100)
+            if (middle := _middle(row)) is not None
+        ),
+        key=lambda pair: pair[0],
     )
     lengths, dots = [length for length, _ in binned], [mark for _, mark in binned]
     axes.plot(
@@ -209,15 +221,16 @@ def _draw_bins(axes: "Axes", rows: Sequence[Mapping], list_name: str, color: str
             axes.plot([length, length], [mark.low, mark.high], color=color, linewidth=1.1, zorder=2)
 
 
-def _middle(row: Mapping) -> float | None:
-    low, high = finite_number(row["bin_low"]), finite_number(row["bin_high"])
-    if low is None and high is None:
+def _middle(row: Row) -> float | None:
+    """Return the middle of a length bin on a logarithmic scale; a bin from 0 has the half of its end."""
+    ends = [end for name in ("bin_low", "bin_high") if (end := finite_number(row[name])) is not None]
+    if not ends:
         return None
-    low, high = (high if low is None else low), (low if high is None else high)
-    return (low * high) ** 0.5 if low > 0 else high / 2
+    low, high = ends[0], ends[-1]
+    return float((low * high) ** 0.5) if low > 0 else high / 2
 
 
-def _set_lengths(axes: "Axes", rows: Sequence[Mapping]) -> None:
+def _set_lengths(axes: "Axes", rows: Sequence[Row]) -> None:
     """Set the axes; lengths that span more than a factor of 10 get a logarithmic axis with whole numbers."""
     middles = [middle for row in rows if (middle := _middle(row)) is not None]
     axes.set_ylim(bottom=0)
@@ -229,6 +242,10 @@ def _set_lengths(axes: "Axes", rows: Sequence[Mapping]) -> None:
         axes.set_xlim(left=0)
 
 
-def first_match(rows: Sequence[Mapping], **cells: object) -> Mapping:
-    """Return the first row with these cells; {} if there is none."""
-    return next((row for row in rows if all(row[name] == cell for name, cell in cells.items())), {})
+def first_match(rows: Sequence[Record], **cells: Cell) -> Record:
+    """Return the first row with these cells; an empty one if there is none.
+
+    >>> first_match([Record(list="SGs", value=1), Record(list="placebo", value=2)], list="placebo")["value"]
+    2
+    """
+    return next((row for row in rows if all(row[name] == cell for name, cell in cells.items())), Record())

@@ -5,12 +5,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sgram.reports.figures.canvas import label
 
 if TYPE_CHECKING:
-    from sgram.analysis.table import Table
+    from sgram.analysis.table import Cell, Record, Table
+
+Row: TypeAlias = Mapping[str, object]
+"""A row of a table: cells by column name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,13 @@ def select_sources(table: "Table", sources: Sequence[str], sizes: Mapping[str, f
     Of sources with equally many traces, such as runs of a comparison, one of each kind (the name up to a comma) comes
     before a second of the same kind.
     """
-    present = set(table.column("source"))
+    present = set(table.texts("source"))
     order = {source: index for index, source in enumerate(sources)}
-    ordered = sorted(present, key=lambda source: (order.get(source, len(order)), str(source)))
-    kinds, number_in_kind = Counter[str](), {}
+    ordered = sorted(present, key=lambda source: (order.get(source, len(order)), source))
+    kinds: Counter[str] = Counter()
+    number_in_kind: dict[str, int] = {}
     for source in ordered:
-        kind = str(source).partition(",")[0]
+        kind = source.partition(",")[0]
         number_in_kind[source] = kinds[kind]
         kinds[kind] += 1
     largest = set(sorted(ordered, key=lambda source: (-sizes.get(source, 0), number_in_kind[source]))[:limit])  # stable
@@ -50,12 +54,12 @@ def select_sources(table: "Table", sources: Sequence[str], sizes: Mapping[str, f
 def judged_counts(corpus: "Table | None") -> dict[str, tuple[int, int]]:
     """Return for each source the numbers of its correct and wrong traces."""
     rows = [] if corpus is None else corpus.records()
-    return {row["source"]: (int(row["correct"] or 0), int(row["wrong"] or 0)) for row in rows}
+    return {row.text("source"): (int(row.number("correct") or 0), int(row.number("wrong") or 0)) for row in rows}
 
 
-def group_records(table: "Table", *names: str) -> dict[tuple, list[dict]]:
+def group_records(table: "Table", *names: str) -> "dict[tuple[Cell, ...], list[Record]]":
     """Return the records of a table, grouped by their cells in the columns `names`."""
-    groups: dict[tuple, list[dict]] = {}
+    groups: dict[tuple[Cell, ...], list[Record]] = {}
     for row in table.records():
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
     return groups

@@ -18,9 +18,9 @@ from sgram.reports.figures import entropy_regularizers as regularizers
 from sgram.reports.figures import learning_curves as curves
 from sgram.reports.figures import paired_differences
 from sgram.reports.figures.canvas import FORMS, figure_format, label, render_figure, spread_labels
-from sgram.reports.figures.entropy_regularizers import entropy_regularizers, peak_entropy, token_entropy
-from sgram.reports.figures.learning_curves import band, learning_curves, running_means
-from sgram.reports.figures.paired_differences import comparison_figure
+from sgram.reports.figures.entropy_regularizers import draw_entropy_regularizers, peak_entropy, token_entropy
+from sgram.reports.figures.learning_curves import build_band, draw_learning_curves, running_means
+from sgram.reports.figures.paired_differences import draw_paired_differences
 from sgram.training.experiments.arms import parse_arms
 from sgram.training.experiments.compare import compare
 from tests.builders.run_examples import METHODS, SETTINGS, config, result, step_row
@@ -69,9 +69,9 @@ def test_a_point_of_a_curve_is_the_mean_of_its_step_and_those_before():
 def test_a_band_reaches_from_the_least_to_the_greatest_run_over_shared_steps():
     first = replace(result(config(steps=3)), steps=tuple(rows(1, 2, 3)))
     second = replace(result(config(steps=3, seed=1)), steps=tuple(rows(3, 2)))
-    found = band([first, second], lambda row: row["x"], window=1)
+    found = build_band([first, second], lambda row: row["x"], window=1)
     assert (found.steps, found.mean, found.low, found.high, found.n) == ((1, 2), (2, 2), (1, 2), (3, 2), 2)
-    assert band([], lambda row: row["x"]).steps == ()
+    assert build_band([], lambda row: row["x"]).steps == ()
 
 
 def test_token_entropy_is_as_logged_or_put_together_from_both_kinds():
@@ -131,7 +131,7 @@ def lines(axes):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_equal_runs_give_equal_bytes_without_a_date(tmp_path, form):
-    first, again = (drawing(tmp_path, learning_curves, short(), form=form) for _ in range(2))
+    first, again = (drawing(tmp_path, draw_learning_curves, short(), form=form) for _ in range(2))
     assert first == again
     assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[form])
     assert not any(word in first for word in (b"CreationDate", b"dc:date", b"Creation Time"))
@@ -140,9 +140,9 @@ def test_equal_runs_give_equal_bytes_without_a_date(tmp_path, form):
 def test_settings_of_the_process_neither_count_nor_change(tmp_path):
     import matplotlib as mpl
 
-    expected = drawing(tmp_path, learning_curves, short())
+    expected = drawing(tmp_path, draw_learning_curves, short())
     with mpl.rc_context({"font.size": 30, "axes.grid": False, "svg.hashsalt": None}):
-        assert drawing(tmp_path, learning_curves, short()) == expected
+        assert drawing(tmp_path, draw_learning_curves, short()) == expected
         assert mpl.rcParams["font.size"] == 30
 
 
@@ -159,7 +159,7 @@ PANELS = {
 
 def test_every_panel_shows_what_it_is_named_after(tmp_path, sketched):
     arms = arms_of("hicra", steps=11)
-    learning_curves(arms, tmp_path / "x.svg")
+    draw_learning_curves(arms, tmp_path / "x.svg")
     assert titles(sketched[0]) == list(PANELS)
     for axes, key in zip(sketched[0].axes, PANELS.values(), strict=True):
         by_run = [[row[key] for row in run.steps] for run in arms["hicra"]]
@@ -171,8 +171,8 @@ def test_every_panel_shows_what_it_is_named_after(tmp_path, sketched):
 
 
 def test_many_arms_get_a_column_each_and_few_share_theirs(tmp_path, sketched):
-    learning_curves(arms_of(*METHODS[:4]), tmp_path / "four.svg")
-    learning_curves(arms_of(*METHODS[:5], seeds=(0,)), tmp_path / "five.svg")
+    draw_learning_curves(arms_of(*METHODS[:4]), tmp_path / "four.svg")
+    draw_learning_curves(arms_of(*METHODS[:5], seeds=(0,)), tmp_path / "five.svg")
     few, many = sketched
     assert titles(few) == list(PANELS)
     named = [text.get_text() for text in few.axes[0].texts]
@@ -191,24 +191,24 @@ def test_many_arms_get_a_column_each_and_few_share_theirs(tmp_path, sketched):
 
 
 def test_rings_are_held_out_pass_at_1_before_and_after(tmp_path, sketched):
-    learning_curves(arms_of("hicra"), tmp_path / "x.svg")
+    draw_learning_curves(arms_of("hicra"), tmp_path / "x.svg")
     # both runs start at .2; they end at .5 and .6
     assert [line for line in lines(sketched[0].axes[0]) if len(line) == 1] == [((0.0, 0.2),), ((14.0, 0.55),)]
 
 
 def test_panels_of_what_was_not_measured_are_left_out_and_nothing_at_all_is_said(tmp_path, sketched):
-    learning_curves(short(), tmp_path / "x.svg")
+    draw_learning_curves(short(), tmp_path / "x.svg")
     assert titles(sketched[0]) == ["accuracy, sampled problems"]
     (run,) = arms_of("hicra", seeds=(0,))["hicra"]
     with pytest.raises(UsageError, match="logged no quantity"):
-        learning_curves({"hicra": (replace(run, steps=({"step": 1},)),)}, tmp_path / "x.svg")
+        draw_learning_curves({"hicra": (replace(run, steps=({"step": 1},)),)}, tmp_path / "x.svg")
     with pytest.raises(UsageError, match="need at least one finished run"):
-        learning_curves({"hicra": ()}, tmp_path / "x.svg")
+        draw_learning_curves({"hicra": ()}, tmp_path / "x.svg")
 
 
 @pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
 def test_a_name_is_text_whatever_it_holds(tmp_path, name):
-    made = drawing(tmp_path, learning_curves, short(name))
+    made = drawing(tmp_path, draw_learning_curves, short(name))
     ET.fromstring(made)  # noqa: S314
     assert b"<script" not in made
     assert b"\x1b" not in made
@@ -217,7 +217,7 @@ def test_a_name_is_text_whatever_it_holds(tmp_path, name):
 
 def test_a_figure_has_a_form_and_the_old_file_stays_where_it_cannot_be_drawn(tmp_path):
     with pytest.raises(UsageError, match=r"a\.jpg: a figure's name must end in \.svg, \.png, \.pdf"):
-        learning_curves(arms_of("hicra"), "a.jpg")
+        draw_learning_curves(arms_of("hicra"), "a.jpg")
     assert figure_format("x/y.PNG") == "png"
     with pytest.raises(UsageError, match="unknown figure format 'gif'"):
         render_figure((1, 1), lambda figure: None, "gif")
@@ -248,7 +248,7 @@ def points(figure):
 
 def test_a_panel_a_control_holds_the_differences_of_the_other_arms(tmp_path, sketched):
     made = compared()
-    comparison_figure(made, tmp_path / "x.svg")
+    draw_paired_differences(made, tmp_path / "x.svg")
     found = points(sketched[0])
     assert list(found) == ["less grpo", "less placebo"]
     assert [tick.get_text() for tick in sketched[0].axes[0].get_yticklabels()] == ["grpo", "hicra", "placebo"]
@@ -264,7 +264,7 @@ def test_a_panel_a_control_holds_the_differences_of_the_other_arms(tmp_path, ske
 
 def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
     made = compared(ends=(0.2, 0.55, 0.5))
-    comparison_figure(made, tmp_path / "x.svg")
+    draw_paired_differences(made, tmp_path / "x.svg")
     dots = [line for axes in sketched[0].axes for line in axes.lines if len(line.get_xdata()) == 1]
     filled = sum(line.get_markerfacecolor() != "white" for line in dots)
     decided = sum(each.verdict != "cannot say" for each in made.differences if each.measure == "pass_at_1")
@@ -272,16 +272,16 @@ def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
 
 
 def test_a_difference_without_an_interval_is_a_point_and_one_without_pairs_is_said(tmp_path, sketched):
-    comparison_figure(compared(seeds=(0,)), tmp_path / "x.svg")
+    draw_paired_differences(compared(seeds=(0,)), tmp_path / "x.svg")
     (mean, low, high, count) = points(sketched[0])["less grpo"][1.0]
     assert (mean, low, high, count) == (pytest.approx(0.21), None, None, "1/1")  # .55 + 3 * .02 - .4
     with pytest.raises(UsageError, match="no difference to draw"):
-        comparison_figure(compared("hicra", ends=(0.5,)), tmp_path / "x.svg")
+        draw_paired_differences(compared("hicra", ends=(0.5,)), tmp_path / "x.svg")
 
 
 def test_differences_are_drawn_with_the_same_bytes_whatever_the_order_of_seeds(tmp_path):
-    expected = drawing(tmp_path, comparison_figure, compared("grpo,hicra", ends=(0.4, 0.5)))
-    assert drawing(tmp_path, comparison_figure, compared("grpo,hicra", (2, 0, 1), (0.4, 0.5))) == expected
+    expected = drawing(tmp_path, draw_paired_differences, compared("grpo,hicra", ends=(0.4, 0.5)))
+    assert drawing(tmp_path, draw_paired_differences, compared("grpo,hicra", (2, 0, 1), (0.4, 0.5))) == expected
     assert expected.startswith(b"<?xml")
 
 
@@ -301,7 +301,7 @@ def regularized():
 
 
 def test_regularizers_are_drawn_by_coefficient_on_one_scale_about_the_entropy_before(tmp_path, sketched):
-    entropy_regularizers(regularized()[::-1], tmp_path / "x.svg")
+    draw_entropy_regularizers(regularized()[::-1], tmp_path / "x.svg")
     uniform, siren, own = sketched[0].axes
     assert titles(sketched[0]) == [
         "uniform bonus: token entropy, nats",
@@ -317,7 +317,7 @@ def test_regularizers_are_drawn_by_coefficient_on_one_scale_about_the_entropy_be
 
 
 def test_plain_runs_stand_beside_both(tmp_path, sketched):
-    entropy_regularizers([*regularized(), result(config(method="grpo", steps=6))], tmp_path / "x.svg")
+    draw_entropy_regularizers([*regularized(), result(config(method="grpo", steps=6))], tmp_path / "x.svg")
     uniform, siren, own = sketched[0].axes
     assert uniform.texts[0].get_text() == siren.texts[0].get_text() == "without"
     assert len(own.texts) == 2
@@ -325,18 +325,18 @@ def test_plain_runs_stand_beside_both(tmp_path, sketched):
 
 def test_a_run_that_ended_early_ends_in_a_cross(tmp_path, sketched):
     runs = regularized()
-    entropy_regularizers([replace(runs[1], steps=runs[1].steps[:4]), *runs[2:]], tmp_path / "x.svg")
+    draw_entropy_regularizers([replace(runs[1], steps=runs[1].steps[:4]), *runs[2:]], tmp_path / "x.svg")
     crosses = [line for axes in sketched[0].axes for line in axes.lines if line.get_marker() == "x"]
     assert [line.get_data() for line in crosses] == [([4], [pytest.approx(0.8)])]
 
 
 def test_the_picture_of_regularizers_has_the_same_bytes_again(tmp_path):
-    first = drawing(tmp_path, entropy_regularizers, regularized()[:2])
-    assert drawing(tmp_path, entropy_regularizers, regularized()[1::-1]) == first
+    first = drawing(tmp_path, draw_entropy_regularizers, regularized()[:2])
+    assert drawing(tmp_path, draw_entropy_regularizers, regularized()[1::-1]) == first
     assert first.startswith(b"<?xml")
 
 
 def test_runs_without_a_regularizer_or_without_entropies_are_refused(tmp_path):
     for runs in ([], [result(config(method="grpo"))], [replace(regularized()[0], steps=())]):
         with pytest.raises(UsageError, match="needs runs of the methods entropy or siren that log token entropies"):
-            entropy_regularizers(runs, tmp_path / "x.svg")
+            draw_entropy_regularizers(runs, tmp_path / "x.svg")

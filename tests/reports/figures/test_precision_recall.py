@@ -13,7 +13,7 @@ from sgram.reports.figures.precision_recall import (
     PlottedList,
     PlottedNumber,
     figure_format,
-    precision_recall_figure,
+    render_precision_recall,
 )
 
 POINT = PlottedList("published", PlottedNumber(0.4, 0.35, 0.5), PlottedNumber(0.6, 0.5, 0.7))
@@ -29,7 +29,7 @@ def panel(*lists, title="labels"):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_equal_panels_give_equal_bytes_without_a_date(form):
-    first, again = (precision_recall_figure([panel(), panel(title="others")], form) for _ in range(2))
+    first, again = (render_precision_recall([panel(), panel(title="others")], form) for _ in range(2))
     assert first == again
     assert not any(word in first for word in (b"CreationDate", b"dc:date", b"Creation Time"))
     assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[form])
@@ -38,37 +38,37 @@ def test_equal_panels_give_equal_bytes_without_a_date(form):
 def test_settings_of_the_process_neither_count_nor_change():
     import matplotlib as mpl
 
-    expected = precision_recall_figure([panel()])
+    expected = render_precision_recall([panel()])
     with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.hashsalt": None}):
-        assert precision_recall_figure([panel()]) == expected
+        assert render_precision_recall([panel()]) == expected
         assert mpl.rcParams["font.size"] == 30
 
 
 def test_every_number_changes_the_picture():
-    expected = precision_recall_figure([panel()])
+    expected = render_precision_recall([panel()])
     others = [
         panel(CURVE, PlottedList("published", PlottedNumber(0.4, 0.3, 0.5), POINT.recall), CHANCE),
         panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
         CurvePanel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
         CurvePanel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
     ]
-    assert len({expected, *(precision_recall_figure([each]) for each in others)}) == 5
+    assert len({expected, *(render_precision_recall([each]) for each in others)}) == 5
 
 
 @pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
 def test_a_name_is_text_whatever_it_holds(name):
-    made = precision_recall_figure([panel(PlottedList(name, PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
+    made = render_precision_recall([panel(PlottedList(name, PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
     ET.fromstring(made)  # noqa: S314
     assert b"<script" not in made
     assert b"\x1b" not in made
-    shown = precision_recall_figure([panel(PlottedList("y", PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
+    shown = render_precision_recall([panel(PlottedList("y", PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
     assert made != shown  # the legend tells the name, one that begins with an underscore, too
 
 
 def test_a_list_keeps_its_color_from_panel_to_panel():
-    made = precision_recall_figure([panel(CURVE, POINT), panel(POINT)]).decode()
+    made = render_precision_recall([panel(CURVE, POINT), panel(POINT)]).decode()
     assert "#d55e00" in made  # the second color is the published list's in both
-    assert precision_recall_figure([panel(POINT)]).decode().count("#d55e00") == 0
+    assert render_precision_recall([panel(POINT)]).decode().count("#d55e00") == 0
 
 
 def test_the_name_of_the_file_tells_its_form():
@@ -76,6 +76,6 @@ def test_the_name_of_the_file_tells_its_form():
     with pytest.raises(UsageError, match=r"a\.jpg: a figure's name must end in \.svg, \.png, \.pdf"):
         figure_format("a.jpg")
     with pytest.raises(UsageError, match="unknown figure format 'gif'"):
-        precision_recall_figure([panel()], "gif")
+        render_precision_recall([panel()], "gif")
     with pytest.raises(UsageError, match="at least one panel"):
-        precision_recall_figure([])
+        render_precision_recall([])

@@ -17,8 +17,8 @@ from sgram.reports.figures import dynamics as dynamics
 from sgram.reports.figures import entropy as entropy
 from sgram.reports.figures import errors as errors
 from sgram.reports.figures import shares as shares
-from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, dot
-from sgram.reports.figures.report_figures import figures
+from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, read_dot
+from sgram.reports.figures.report_figures import build_figures
 from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, fit_label, headings, select_sources
 from sgram.statistics import finite_number
 from tests.builders import report_tables as made
@@ -59,7 +59,7 @@ TABLE_OF = {
 
 
 def named(analysis):
-    return {figure.name: figure for figure in figures(analysis)}
+    return {figure.name: figure for figure in build_figures(analysis)}
 
 
 def canvas_of(figure):
@@ -101,7 +101,7 @@ def lines(figure):
 
 def test_every_table_has_its_figure_in_the_order_of_a_report():
     assert tuple(named(everything())) == ALL
-    for figure in figures(everything()):
+    for figure in build_figures(everything()):
         assert re.fullmatch("[a-z]+(-[a-z]+)*", figure.name)
         assert figure.caption.endswith(".")
         assert "  " not in figure.caption
@@ -147,7 +147,7 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
         }
         for of, value in (("SGs", 0.25), ("placebo", 0.2))
     ]
-    figure = shares.planning_share(table("shares", rows), SourceSelection(("m",), 0))
+    figure = shares.plot_planning_share(table("shares", rows), SourceSelection(("m",), 0))
     found = lines(figure)
     spans = [(xs, color) for xs, _, color, _ in found if len(xs) == 2]
     assert spans == [
@@ -160,7 +160,7 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
 
 
 def test_a_value_without_an_interval_has_no_bar():
-    (found,) = dot("all", {"value": 0.5, "low": None, "high": 0.6})
+    (found,) = read_dot("all", {"value": 0.5, "low": None, "high": 0.6})
     assert found == Dot("all", 0.5, None, 0.6)
     rows = [
         {
@@ -175,7 +175,7 @@ def test_a_value_without_an_interval_has_no_bar():
             "unit": None,
         }
     ]
-    figure = shares.planning_share(table("shares", rows), SourceSelection(("m",), 0))
+    figure = shares.plot_planning_share(table("shares", rows), SourceSelection(("m",), 0))
     assert [xs for xs, *_ in lines(figure)] == [[50.0]]
     assert {"% of words", "1 trace"} <= set(texts(figure))
 
@@ -183,25 +183,25 @@ def test_a_value_without_an_interval_has_no_bar():
 @pytest.mark.parametrize("cell", [None, "0.5", True, float("nan"), float("inf")])
 def test_what_is_no_finite_number_is_no_point(cell):
     assert finite_number(cell) is None
-    assert dot("all", {"value": cell}) == ()
+    assert read_dot("all", {"value": cell}) == ()
 
 
 def test_chance_is_dotted_where_the_table_says_it_lies():
-    figure = entropy.overlap(made.overlap(("m",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_overlap(made.overlap(("m",)), SourceSelection(("m",), 0))
     dotted = [line.get_xdata()[0] for line in canvas_of(figure).axes[0].lines if line.get_linestyle() == ":"]
     assert dotted == [pytest.approx(30.0)]
     assert "30 %" in figure.caption
 
 
 def test_placebo_tokens_stand_between_planning_and_execution():
-    figure = entropy.tokens(made.tokens(("m",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_tokens(made.tokens(("m",)), SourceSelection(("m",), 0))
     at = {xs[0]: ys[0] for xs, ys, _, _ in lines(figure) if len(xs) == 1}
     assert list(at) == [0.9, 0.5, 0.3]  # planning, placebo, execution
     assert at[0.9] < at[0.5] < at[0.3]  # the first on top
 
 
 def test_entropies_are_those_at_equal_size():
-    figure = entropy.semantic_entropy(made.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_semantic_entropy(made.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
     assert [xs[0] for xs, *_ in lines(figure) if len(xs) == 1] == [4.0, pytest.approx(4.4)]
     assert "200 occurrences" in figure.caption
     assert list(titled(figure)) == ["over grams", "over clusters", "over moves"]
@@ -218,7 +218,7 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
             ("nothing", -0.01, -0.2, 0.2),
         )
     ]
-    figure = shares.grams(table("grams", rows), 900, 900)
+    figure = shares.plot_grams(table("grams", rows), 900, 900)
     points = canvas_of(figure).axes[0].lines
     filled = {
         round(line.get_xdata()[0], 6): line.get_markerfacecolor() for line in points if len(line.get_xdata()) == 1
@@ -228,13 +228,13 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
 
 
 def test_correct_and_wrong_moves_share_a_row():
-    figure = shares.moves(made.moves(("m",)), SourceSelection(("m",), 0))
+    figure = shares.plot_moves(made.moves(("m",)), SourceSelection(("m",), 0))
     points = [(xs[0], marker) for xs, _, _, marker in lines(figure) if len(xs) == 1]
     # a rate of 12 is 12 * 1.3 = 15.6 in correct and 12 * 1.6 = 19.2 in wrong traces
     assert points[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
     assert "156 + 192 SGs" in texts(figure)
     assert shares.outcomes_in([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
-    unjudged = shares.moves(made.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
+    unjudged = shares.plot_moves(made.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
     assert [marker for xs, _, _, marker in lines(unjudged) if len(xs) == 1] == ["o"] * 4
 
 
@@ -245,8 +245,11 @@ def test_curves_are_relative_where_the_panel_says_so():
         {"step": 0, "value": None, "relative": None, "low": 1, "high": 2},
         {"step": 5, "value": 2.0, "relative": 1.0, "low": None, "high": 3.0},
     ]
-    assert dynamics.points(rows, relative=True) == [(5.0, 1.0, None, 1.5), (10.0, 0.25, 0.2, 0.4)]
-    assert dynamics.points(rows, relative=False, scale=100) == [(5.0, 200.0, None, 300.0), (10.0, 50.0, 40.0, 80.0)]
+    assert dynamics.curve_points(rows, relative=True) == [(5.0, 1.0, None, 1.5), (10.0, 0.25, 0.2, 0.4)]
+    assert dynamics.curve_points(rows, relative=False, scale=100) == [
+        (5.0, 200.0, None, 300.0),
+        (10.0, 50.0, 40.0, 80.0),
+    ]
 
 
 def test_triangles_mark_the_step_by_which_the_change_is_made():
@@ -277,15 +280,15 @@ def test_errors_without_steps_are_drawn_by_source():
         {**row, "count": 0, "share": 0.0} if row["kind"] == "degenerate" else row
         for row in made.errors(("m",)).records()
     ]
-    assert "degenerate" not in texts(errors.errors(table("errors", none), SourceSelection(("m",), 0)))
+    assert "degenerate" not in texts(errors.plot_errors(table("errors", none), SourceSelection(("m",), 0)))
     both = [*made.errors(("m",)).records(), *made.errors(("m",), (4,)).records()]
     one_step = table("errors", both)
-    assert "20 traces" in texts(errors.errors(one_step, SourceSelection(("m",), 0)))  # a step is no course
+    assert "20 traces" in texts(errors.plot_errors(one_step, SourceSelection(("m",), 0)))  # a step is no course
 
 
 def test_totals_over_all_steps_do_not_count_twice():
     both = table("errors", [*made.errors(("m",)).records(), *made.errors(("m",), (1, 2)).records()])
-    figure = errors.errors(both, SourceSelection(("m",), 0))
+    figure = errors.plot_errors(both, SourceSelection(("m",), 0))
     # of 40: 20 + 12 + 4 + 2 + 2; of 39: round(19.5) = 20, 12, 4, 2, 2
     assert "of 80 wrong traces" in figure.caption
 
@@ -295,12 +298,12 @@ def test_totals_over_all_steps_do_not_count_twice():
 
 def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
     names = tuple(f"m{at:02}" for at in range(30))  # m29 has the most traces
-    for figure in figures(everything(names)):
+    for figure in build_figures(everything(names)):
         if figure.name == "grams":
             continue
         left = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
         assert f"{left} more are in the tables" in figure.caption, figure.name
-    figure = shares.planning_share(
+    figure = shares.plot_planning_share(
         made.shares(names), select_sources(made.shares(names), names, {"m07": 3, "m02": 9}, 2)
     )
     assert [each for each in dict.fromkeys(texts(figure)) if re.fullmatch(r"m\d\d", each)] == ["m02", "m07"]
@@ -355,9 +358,9 @@ def test_odd_names_are_drawn_as_text():
 
 
 def test_single_rows_and_a_single_step_are_drawn():
-    for figure in figures(everything(("m",), steps=(3,))):
+    for figure in build_figures(everything(("m",), steps=(3,))):
         canvas_of(figure)
-    (alone,) = figures(Made({"curves": made.curves(("m",), (3,))}, ("m",)))[:1]
+    (alone,) = build_figures(Made({"curves": made.curves(("m",), (3,))}, ("m",)))[:1]
     assert ET.fromstring(alone.bytes()).tag.endswith("svg")  # noqa: S314
 
 
@@ -422,10 +425,10 @@ def test_many_points_become_running_means():
     """41 points: each is the mean of itself and one neighbor at each side (41 // 32 = 1); intervals of independent
     means shrink by the root of their number: hypot(1, 1, 1) / 3."""
     known = [(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
-    found = dynamics.smoothed(known)
+    found = dynamics.smooth(known)
     assert found[1][1] == pytest.approx(1 / 3)
     assert found[2][1] == pytest.approx(2 / 3)
     assert found[2][2] == pytest.approx(2 / 3 - 3**0.5 / 3)
     assert found[0][1] == pytest.approx(1 / 2)  # the ends have fewer neighbors
-    assert dynamics.smoothed(known[:40]) == known[:40]
-    assert dynamics.smoothed([(step, value, None, None) for step, value, _, _ in known])[2][2] is None
+    assert dynamics.smooth(known[:40]) == known[:40]
+    assert dynamics.smooth([(step, value, None, None) for step, value, _, _ in known])[2][2] is None

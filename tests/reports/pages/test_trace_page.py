@@ -20,10 +20,10 @@ from sgram.reports.pages.trace_page import (
     TextPiece,
     TracePage,
     TraceView,
+    build_strip,
     escape_invisible,
     move_class,
     render_trace_page,
-    build_strip,
 )
 
 EVIL = (
