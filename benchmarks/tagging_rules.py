@@ -48,7 +48,7 @@ def rules(lexicon: Lexicon, tokenizer, tokens: list[bytes | None]) -> dict[str, 
 
     pieces = [tokenizer.id_to_token(place) for place in range(len(tokens))]
     return {
-        "**sgram**": PlanningTagger(lexicon, tokenizer).rows,
+        "**sgram**": PlanningTagger(lexicon, tokenizer).tag_rows,
         "exact ids (TRL #4997)": IdSequences(id_sequences(grams, ids)),
         "+ leading space": IdSequences(id_sequences(grams, ids, spaced=True)),
         "+ capital first letter": IdSequences(id_sequences(grams, ids, spaced=True, capital=True)),
