@@ -7,16 +7,18 @@ comes after them. Entropies are those of the whole distribution at temperature 1
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedModel
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.traces import Trace
 from sgram.training.models import LoadedModel
 from sgram.training.trainer.rollouts import DIGITS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 LOGIT_BYTES = 1 << 28
 """Memory for the logits of one window and what is computed from them."""
@@ -72,6 +74,12 @@ def encode_trace(trace: Trace, tokenizer: Any, config: ScoringConfig) -> Encoded
     """Return `trace` as token ids: its own ids if it has them, after those of its prompt.
 
     Raise `InputError` if an id is out of range, `UsageError` if a chat template is needed and missing.
+
+    >>> from sgram.testbed import TestbedConfig, make_tokenizer
+    >>> tokenizer = make_tokenizer(TestbedConfig())
+    >>> encoded = encode_trace(Trace(id="a", text="The answer is 3."), tokenizer, ScoringConfig())
+    >>> tokenizer.decode(encoded.ids), len(encoded.context)
+    ('The answer is 3.', 1)
     """
     ids = trace.token_ids
     if ids is None:
@@ -102,7 +110,7 @@ def _apply_chat_template(tokenizer: Any, messages: list[dict[str, str]]) -> list
 
 
 def max_sequence_length(loaded: LoadedModel, config: ScoringConfig) -> int:
-    """Return the number of tokens of the longest sequence that is scored."""
+    """Return the number of tokens of the longest sequence that is scored: the model's limit, or `config.max_length`."""
     limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 31
     return int(limit if config.max_length is None else min(limit, config.max_length))
 
@@ -112,6 +120,14 @@ def score_traces(traces: Sequence[Trace], loaded: LoadedModel, config: ScoringCo
 
     Traces that are too long or have no token are returned unchanged. Short traces go through the model in batches.
     Raise the errors of `encode_trace`.
+
+    >>> from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
+    >>> from sgram.testbed.warmup import make_model
+    >>> tokenizer = make_tokenizer(TestbedConfig())
+    >>> loaded = LoadedModel(make_model(tokenizer, WarmUpConfig()), tokenizer)
+    >>> (scored,) = score_traces([Trace(id="a", text="The answer is 3.")], loaded)
+    >>> len(scored.logprobs) == len(scored.entropies) == len(scored.token_ids)
+    True
     """
     config = config or ScoringConfig()
     encoded = [encode_trace(trace, loaded.tokenizer, config) for trace in traces]
@@ -152,7 +168,7 @@ def window_size(n_rows: int, vocabulary_size: int) -> int:
     return max(1, LOGIT_BYTES // (4 * _LOGIT_COPIES * vocabulary_size * n_rows))
 
 
-def _vocabulary_size(model: PreTrainedModel) -> int:
+def _vocabulary_size(model: "PreTrainedModel") -> int:
     """Return the number of logits of a token."""
     weight = model.get_output_embeddings().weight
     assert isinstance(weight, torch.Tensor)  # noqa: S101  a module's attribute can also be a module, for mypy
@@ -161,7 +177,7 @@ def _vocabulary_size(model: PreTrainedModel) -> int:
 
 @torch.no_grad()
 def _score_batch(
-    rows: Sequence[EncodedTrace], model: PreTrainedModel, window: int | None
+    rows: Sequence[EncodedTrace], model: "PreTrainedModel", window: int | None
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Return (log-probabilities, entropies) of each row's response, float32 on the CPU."""
     from transformers import DynamicCache

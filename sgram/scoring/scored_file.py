@@ -42,7 +42,7 @@ class ScoredFile:
 
 @dataclass(frozen=True, slots=True)
 class ScoringCost:
-    """What scoring would cost."""
+    """What scoring would cost; the field names are those of ``sgram metrics --dry-run --json``."""
 
     traces: int
     tokens: int
@@ -131,7 +131,18 @@ def _model_digest(loaded: "LoadedModel") -> str:
 
 
 def estimate_cost(traces: Iterable[Trace], loaded: "LoadedModel", config: "ScoringConfig") -> ScoringCost:
-    """Return what scoring would cost, from the speed of one short sequence. Nothing is written."""
+    """Return what scoring would cost, from the speed of one short sequence. Nothing is written.
+
+    >>> from sgram.scoring.log_probs import ScoringConfig
+    >>> from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
+    >>> from sgram.testbed.warmup import make_model
+    >>> from sgram.training.models import LoadedModel
+    >>> tokenizer = make_tokenizer(TestbedConfig())
+    >>> loaded = LoadedModel(make_model(tokenizer, WarmUpConfig()), tokenizer)
+    >>> cost = estimate_cost([Trace(id="a", text="The answer is 3.")], loaded, ScoringConfig(max_length=2))
+    >>> cost.traces, cost.tokens, cost.too_long
+    (1, 0, 1)
+    """
     from sgram.scoring.log_probs import LOGIT_BYTES, encode_trace, max_sequence_length, score_traces
 
     n_traces, n_tokens, n_too_long, max_length = 0, 0, 0, 0

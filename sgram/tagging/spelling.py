@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 SPACE_MARK = "▁"
 """What SentencePiece writes for a space (U+2581)."""
 
-Step: TypeAlias = Callable[[str], str | bytes]
+DecoderStep: TypeAlias = Callable[[str], str | bytes]
 """One step of a decoder. Later steps do not change a token that has become bytes."""
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -75,7 +75,7 @@ def byte_level(token: str) -> bytes:
 class Spelling:
     """How a decoder spells single tokens: ``spelling(tokens)`` is a list of their bytes."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[DecoderStep] = field(default_factory=list)
     strips_first_space: bool = False
     """Whether the decoder drops one space at the start of a text."""
     moves_spaces: bool = False

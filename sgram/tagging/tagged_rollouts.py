@@ -5,9 +5,9 @@ follows the bytes of the ids, with one exception: if the text is encoded here an
 (`Vocabulary.keeps_text` is False), the spans of the text are projected through the encoder's offsets.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,12 +23,28 @@ from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from sgram.tagging.tagger import PlanningTagger
 
 _BATCH_ROWS = 64
 _BATCH_CHARS = 1 << 20
+
+
+class Encoding(Protocol):
+    """The ids of an encoded text, and the half-open character offsets of each token."""
+
+    @property
+    def ids(self) -> list[int]: ...
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]: ...
+
+
+class TextTokenizer(Protocol):
+    """What `RolloutTagger` calls of a ``tokenizers.Tokenizer``."""
+
+    def encode_batch(self, texts: list[str], /, *, add_special_tokens: bool) -> Sequence[Encoding]: ...
+
+    def decode(self, ids: list[int], /, *, skip_special_tokens: bool) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +91,7 @@ class TokenIdCounts:
 class _MaskTools(NamedTuple):
     """What masks need besides the lexicon."""
 
-    tokenizer: "Tokenizer"
+    tokenizer: TextTokenizer
     vocabulary: Vocabulary
     tagger: "PlanningTagger"
 
@@ -91,7 +107,7 @@ class RolloutTagger:
     [2, 0]
     """
 
-    def __init__(self, lexicon: Lexicon, tokenizer: "Tokenizer | None" = None, name: str | None = None):
+    def __init__(self, lexicon: Lexicon, tokenizer: TextTokenizer | None = None, name: str | None = None):
         from sgram.tagging.span_finder import SpanFinder
 
         self._find = SpanFinder(lexicon)

@@ -112,12 +112,12 @@ def test_the_interval_is_the_normal_one_where_there_are_many_groups():
 
 def test_traces_copied_within_their_groups_do_not_narrow_the_interval():
     once = count_rows(numbered(ROWS[:4])).table()[0]
-    many = count_rows(numbered([row for row in ROWS[:4] for _ in range(50)])).table()[0]
-    assert (many.n_traces, many.n_groups) == (200, 2)
-    for ours, theirs in ((once.pooled, many.pooled), (once.mean, many.mean)):
+    repeated = count_rows(numbered([row for row in ROWS[:4] for _ in range(50)])).table()[0]
+    assert (repeated.n_traces, repeated.n_groups) == (200, 2)
+    for ours, theirs in ((once.pooled, repeated.pooled), (once.mean, repeated.mean)):
         assert (theirs.value, theirs.low, theirs.high) == pytest.approx((ours.value, ours.low, ours.high))
     alone = count_rows(numbered([(None, *row[1:]) for row in ROWS[:4] for _ in range(50)])).table()[0]
-    assert alone.pooled.high - alone.pooled.low < many.pooled.high - many.pooled.low
+    assert alone.pooled.high - alone.pooled.low < repeated.pooled.high - repeated.pooled.low
 
 
 rows = st.tuples(

@@ -108,9 +108,9 @@ def test_a_lexicon_may_be_a_preset_name(tagger):
 def test_a_padded_row_is_tagged_like_the_bare_one_on_whichever_side_the_padding_is(tagger, pad):
     row = [WAIT, COMMA, LET, ME, SEE]
     bare = tagger(row).tolist()
-    right, left = np.array([[*row, pad, pad]]), np.array([[pad, pad, *row]])
-    assert tagger(right, [[1] * 5 + [0] * 2]).tolist() == [[*bare, False, False]]
-    assert tagger(left, [[0] * 2 + [1] * 5]).tolist() == [[False, False, *bare]]
+    right_padded, left_padded = np.array([[*row, pad, pad]]), np.array([[pad, pad, *row]])
+    assert tagger(right_padded, [[1] * 5 + [0] * 2]).tolist() == [[*bare, False, False]]
+    assert tagger(left_padded, [[0] * 2 + [1] * 5]).tolist() == [[False, False, *bare]]
 
 
 def test_a_gram_does_not_reach_from_the_prompt_into_the_completion(tagger):
