@@ -73,7 +73,7 @@ _DIVERSITY = (
 Point: TypeAlias = tuple[float, float, float | None, float | None]
 """(step, value, low, high)."""
 Curve: TypeAlias = list[Point]
-"""Curve by step."""
+"""Points by step."""
 _LineCurve: TypeAlias = tuple[_Line, Curve]
 Settling: TypeAlias = dict[tuple[str, str], tuple[float, float | None, float | None]]
 """(source, series) -> the step by which 90 % of the change is made, with its interval."""
@@ -192,8 +192,8 @@ def _data_note(table: "Table", selection: SourceSelection) -> str:
         range_text = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
         step_size = f", a step of {range_text} samples"
     return (
-        f"Bands are 95 % bootstrap intervals over problems{step_size}; lines of more than {_MAX_UNSMOOTHED} steps are running "
-        "means. A triangle at the foot of a panel marks the step from "
+        f"Bands are 95 % bootstrap intervals over problems{step_size}; lines of more than {_MAX_UNSMOOTHED} steps "
+        "are running means. A triangle at the foot of a panel marks the step from "
         f"which at least 90 % of the total change is made, with its interval. {selection.omission_note}"
     ).strip()
 

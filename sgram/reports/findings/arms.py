@@ -1,4 +1,4 @@
-"""How runs of several methods end beside each other, in a sentence. Knows nothing about how they were trained.
+"""How runs of several methods end beside each other, in a sentence.
 
 Runs are arms by their names (``hicra, seed 0``). Means over the last tenth of the steps are compared seed by seed: each
 arm with GRPO (or else the first arm), and with the placebo where it ran, which credits random tokens.
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
 
 _RUN = re.compile(r"(?P<method>.+?), seed (?P<seed>[^\s,]+)(?P<rest>, .+)?", re.DOTALL)
 _BASE, _CONTROL = "grpo", "placebo"
-_MOST = 4
+_MAX_NAMED = 4
 """Most differences that a sentence holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    one: str
-    other: str
+class _ArmDifference:
+    arm: str
+    baseline: str
     n_seeds: int
-    found: Interval
+    interval: Interval
 
     def __str__(self) -> str:
-        return f"{self.one} less {self.other} {points(self.found)}"
+        return f"{self.arm} less {self.baseline} {points(self.interval)}"
 
 
 def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     """Whether any arm ends with another accuracy than the one that it is to be compared with."""
-    held = group_records(table, "source", "series")
+    records_by_series = group_records(table, "source", "series")
     by_arm: dict[str, dict[str, Interval]] = {}
     for source in sources:
-        name, both = _RUN.fullmatch(source), ends(held.get((source, "pass@1"), ()))
+        name, both = _RUN.fullmatch(source), ends(records_by_series.get((source, "pass@1"), ()))
         if name is not None and both is not None:
             by_arm.setdefault(name["method"] + (name["rest"] or ""), {})[name["seed"]] = both[1]
     pairs = _pairs(by_arm)
     if not pairs:
         return []
-    stand = select_discoveries(pairs, lambda pair: pair.found)
-    told = stand[:_MOST] if stand else pairs[:_MOST]
-    text = f"Accuracy (pass@1) over the last tenth of the steps: {listed([str(pair) for pair in told])}"
-    if len(told) < len(pairs):
-        text += f" ({len(told)} of {len(pairs)} comparisons)"
+    discoveries = select_discoveries(pairs, lambda pair: pair.interval)
+    named_pairs = discoveries[:_MAX_NAMED] if discoveries else pairs[:_MAX_NAMED]
+    text = f"Accuracy (pass@1) over the last tenth of the steps: {listed([str(pair) for pair in named_pairs])}"
+    if len(named_pairs) < len(pairs):
+        text += f" ({len(named_pairs)} of {len(pairs)} comparisons)"
     several = " when all are judged together (Benjamini and Hochberg, 5 %)" if len(pairs) > 1 else ""
-    if stand:
-        verdict = f"{listed([_verdict(pair) for pair in told])}{several}"
+    if discoveries:
+        verdict = f"{listed([_verdict(pair) for pair in named_pairs])}{several}"
     else:
         verdict = f"no arm can be told from another{several}"
     n_seeds = min(pair.n_seeds for pair in pairs)
@@ -66,19 +66,19 @@ def arms(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     ]
 
 
-def _pairs(by_arm: Mapping[str, Mapping[str, Interval]]) -> list[_Pair]:
+def _pairs(by_arm: Mapping[str, Mapping[str, Interval]]) -> list[_ArmDifference]:
     """Arms with the first one that stands for no method, then with the control, each over the seeds of both."""
     base = _BASE if _BASE in by_arm else next(iter(by_arm), "")
     beside = [base] + [_CONTROL] * (_CONTROL in by_arm and base != _CONTROL)
     pairs = []
-    for place, other in enumerate(beside):
-        for one in by_arm:
-            seeds = [seed for seed in by_arm[one] if seed in by_arm[other]]
-            if seeds and one not in beside[: place + 1]:
-                found = mean([difference(by_arm[one][seed], by_arm[other][seed]) for seed in seeds])
-                pairs.append(_Pair(one, other, len(seeds), found))
+    for index, baseline in enumerate(beside):
+        for arm in by_arm:
+            seeds = [seed for seed in by_arm[arm] if seed in by_arm[baseline]]
+            if seeds and arm not in beside[: index + 1]:
+                interval = mean([difference(by_arm[arm][seed], by_arm[baseline][seed]) for seed in seeds])
+                pairs.append(_ArmDifference(arm, baseline, len(seeds), interval))
     return pairs
 
 
-def _verdict(pair: _Pair) -> str:
-    return f"{pair.one} ends {'above' if pair.found.value > 0 else 'below'} {pair.other}"
+def _verdict(pair: _ArmDifference) -> str:
+    return f"{pair.arm} ends {'above' if pair.interval.value > 0 else 'below'} {pair.baseline}"

@@ -1,10 +1,10 @@
-"""What went wrong in wrong traces, in sentences. Knows nothing about how it was found."""
+"""What went wrong in wrong traces, in sentences."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sgram.reports.figures.shares import first_match
-from sgram.reports.findings.wording import Claim, Sentence, listed, percent, plain, points, told
+from sgram.reports.findings.wording import Sentence, SourceClaim, listed, percent, plain, points, told
 from sgram.statistics import difference, finite_number, read_interval
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = [row for row in table.records(source=source) if row["step"] is None]
-        told_of = [
-            (row["kind"], found)
+        kind_shares = [
+            (row.text("kind"), share)
             for row in rows
-            if (found := read_interval(row, "share")) is not None and found.value > 0
+            if (share := read_interval(row, "share")) is not None and share.value > 0
         ]
         n = sum(int(finite_number(row["count"]) or 0) for row in rows)
-        if not told_of:
+        if not kind_shares:
             continue
-        largest = sorted(told_of, key=lambda each: -each[1].value)
-        text = f"{source}: of {n:,} wrong traces {listed([f'{percent(found)} are {kind}' for kind, found in largest])}."
+        largest = sorted(kind_shares, key=lambda pair: -pair[1].value)
+        text = f"{source}: of {n:,} wrong traces {listed([f'{percent(share)} are {kind}' for kind, share in largest])}."
         strategic, procedural = (
             read_interval(first_match(rows, kind=kind), "share") for kind in ("strategic", "procedural")
         )
@@ -36,10 +36,10 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
                 verdict = "neither strategic nor procedural errors are known to be the more frequent"
             else:
                 verdict = f"{'strategic' if gap.value > 0 else 'procedural'} errors are the more frequent of the two"
-        claims.append(Claim(source, verdict, text))
-    found = told(claims, "errors", leads=True)
-    if found:
-        found.append(
+        claims.append(SourceClaim(source, verdict, text))
+    sentences = told(claims, "errors", leads=True)
+    if sentences:
+        sentences.append(
             Sentence(
                 "Kinds of error are as the traces tell them (meta.error), or else guesses of an "
                 "offline "
@@ -49,7 +49,7 @@ def errors(table: "Table", sources: Sequence[str]) -> list[Sentence]:
                 "errors",
             )
         )
-    return found
+    return sentences
 
 
 def equations(table: "Table", sources: Sequence[str]) -> list[Sentence]:
@@ -57,7 +57,9 @@ def equations(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     claims = []
     for source in sources:
         rows = table.records(source=source)
-        right, wrong = (read_interval(first_match(rows, outcome=of), "wrong_share") for of in ("correct", "wrong"))
+        right, wrong = (
+            read_interval(first_match(rows, outcome=outcome), "wrong_share") for outcome in ("correct", "wrong")
+        )
         if right is None or wrong is None:
             continue
         n = sum(
@@ -73,15 +75,17 @@ def equations(table: "Table", sources: Sequence[str]) -> list[Sentence]:
         )
         if gap.contains_zero:
             claims.append(
-                Claim(
+                SourceClaim(
                     source,
                     "no difference in wrong equations can be claimed",
                     f"{base}; the interval of the difference holds 0.",
                 )
             )
         else:
-            more = "more" if gap.value > 0 else "fewer"
-            claims.append(Claim(source, f"wrong traces hold {more} wrong equations", f"{base}: {points(gap)}."))
+            direction = "more" if gap.value > 0 else "fewer"
+            claims.append(
+                SourceClaim(source, f"wrong traces hold {direction} wrong equations", f"{base}: {points(gap)}.")
+            )
     return told(claims, "errors")
 
 
@@ -94,7 +98,7 @@ def architecture(table: "Table", sources: Sequence[str]) -> list[Sentence]:
     total = sum(counts.values())
     if not total:
         return []
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     parts = [f"{plain(n / total, 0, 100)} % {kind}" for kind, n in ranked if n]
     return [
         Sentence(

@@ -1,4 +1,4 @@
-"""What the tables of an analysis say, in plain sentences with numbers. Knows nothing about how numbers came.
+"""What the tables of an analysis say, in plain sentences with numbers.
 
 A sentence claims a difference only where its 95 % interval leaves out 0, and whatever it says of SGs it says beside the
 placebo. Where many things are compared (grams, moves, clusters), those are named that stand when all are judged
@@ -6,7 +6,7 @@ together.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from sgram.reports.findings.wording import Sentence
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
+    from sgram.analysis.table import Table
 
 _MANY = 4
 _LEADS = 8
@@ -34,36 +35,36 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
     There is no sentence where the table that it needs is absent.
     """
     tables, sources = analysis.tables, analysis.sources
-    found: list[Sentence] = []
+    sentences: list[Sentence] = []
 
-    def say(name: str, *makers: object) -> None:
+    def say(name: str, *makers: Callable[["Table", Sequence[str]], list[Sentence]]) -> None:
         for make in makers:
             if name in tables:
-                found.extend(make(tables[name], sources))
+                sentences.extend(make(tables[name], sources))
 
     say("curves", dynamics.outcomes, sentences_arms.arms, dynamics.exploration)
-    found += dynamics.orders(analysis.phase_orders, analysis.placebo_phase_orders, sources)
-    stepped = "curves" in tables and bool(said := dynamics.errors(tables["curves"], sources))
-    found += said if stepped else []
+    sentences += dynamics.orders(analysis.phase_orders, analysis.placebo_phase_orders, sources)
+    stepped = "curves" in tables and bool(error_sentences := dynamics.errors(tables["curves"], sources))
+    sentences += error_sentences if stepped else []
     say("aha", dynamics.aha)
     if "curves" not in tables:
         say("success", shares.success)
     counts = judged_counts(tables.get("corpus"))
     enough = [source for source in sources if min(counts.get(source, (_LEAST, _LEAST))) >= _LEAST]
-    few = [source for source in sources if source not in enough and any(counts[source])]
+    sparse_sources = [source for source in sources if source not in enough and any(counts[source])]
     say("shares", lambda table, names: shares.planning(table, names, enough))
     say("placebo", lambda table, _: shares.placebo(table))
-    if few:
-        found.append(
+    if sparse_sources:
+        sentences.append(
             Sentence(
                 f"Correct and wrong traces are not compared where there are fewer than {_LEAST} of either: in "
-                f"{len(few):,} of {len(sources):,} sources.",
+                f"{len(sparse_sources):,} of {len(sources):,} sources.",
                 "caution",
                 "planning",
             )
         )
     say("moves", lambda table, _: shares.moves(table, enough))
-    right, wrong_ones = (sum(each[side] for each in counts.values()) for side in (0, 1))
+    right, wrong_ones = (sum(outcome_counts[side] for outcome_counts in counts.values()) for side in (0, 1))
     if not counts or min(right, wrong_ones) >= _LEAST:
         say("grams", lambda table, names: shares.grams(table, names, right, wrong_ones))
     say("semantic_entropy", lambda table, _: entropy.semantic_entropy(table, enough))
@@ -74,10 +75,12 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
         say("errors", wrong.errors)
     say("equations", lambda table, _: wrong.equations(table, enough))
     say("architecture", wrong.architecture)
-    read = shares.corpus(tables["corpus"]) if "corpus" in tables else []
-    found = [_some(each, len(sources)) for each in found]
-    found = [*found, *read] if right + wrong_ones else [*read, *found]  # that nothing is judged is news
-    leads = [Sentence(_alone(each.lead, sources)) for each in found if each.lead][:_LEADS]
+    corpus_sentences = shares.corpus(tables["corpus"]) if "corpus" in tables else []
+    sentences = [_some(sentence, len(sources)) for sentence in sentences]
+    sentences = (
+        [*sentences, *corpus_sentences] if right + wrong_ones else [*corpus_sentences, *sentences]
+    )  # that nothing is judged is news
+    leads = [Sentence(_alone(sentence.lead, sources)) for sentence in sentences if sentence.lead][:_LEADS]
     if leads and len(sources) > _MANY:
         leads.append(
             Sentence(
@@ -86,17 +89,17 @@ def summary(analysis: "Analysis") -> tuple[Sentence, ...]:
                 "caution",
             )
         )
-    return (*leads, *found)
+    return (*leads, *sentences)
 
 
 def _some(sentence: Sentence, n_sources: int) -> Sentence:
     """The same, saying where it counts only those sources that were measured."""
 
     def counted(text: str) -> str:
-        found = _COUNTED.match(text)
-        if found is None or int(found[1] or found[2] or 2) == n_sources:
+        match = _COUNTED.match(text)
+        if match is None or int(match[1] or match[2] or 2) == n_sources:
             return text
-        return f"{found[0].rstrip(', ')} where this was measured, {text[found.end() :]}"
+        return f"{match[0].rstrip(', ')} where this was measured, {text[match.end() :]}"
 
     return replace(sentence, text=counted(sentence.text), lead=counted(sentence.lead))
 
@@ -105,5 +108,5 @@ def _alone(lead: str, sources: Sequence[str]) -> str:
     """A lead without the name of its source, where there is no other."""
     if len(sources) != 1 or not lead.startswith(f"{sources[0]}: "):
         return lead
-    said = lead.removeprefix(f"{sources[0]}: ")
-    return said[:1].upper() + said[1:]
+    text = lead.removeprefix(f"{sources[0]}: ")
+    return text[:1].upper() + text[1:]

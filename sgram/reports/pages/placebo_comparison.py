@@ -52,7 +52,7 @@ class _RangedValue(NamedTuple):
     high: float | None
 
 
-class _Pair(NamedTuple):
+class _PlaceboPair(NamedTuple):
     """A quantity of the SGs and of the placebos for one set of traces."""
 
     subject: str
@@ -165,7 +165,7 @@ def compare_with_placebos(tables: Mapping[str, Table], max_rows: int) -> list[Pl
     return comparisons
 
 
-def _pairs(quantity: _Quantity, table: Table) -> Iterator[_Pair]:
+def _pairs(quantity: _Quantity, table: Table) -> Iterator[_PlaceboPair]:
     """Yield a pair for each set of traces whose value is there for the SGs and for the placebos."""
     rows = [row for row in table.records() if quantity.is_included(row)]
     if quantity.only_last_step:
@@ -180,10 +180,10 @@ def _pairs(quantity: _Quantity, table: Table) -> Iterator[_Pair]:
         if len(row_of_list) == 2:
             sgs, placebo = quantity.read(row_of_list[False]), quantity.read(row_of_list[True])
             if sgs is not None and placebo is not None:
-                yield _Pair(subject, sgs, placebo)
+                yield _PlaceboPair(subject, sgs, placebo)
 
 
-def _compare(quantity: _Quantity, pairs: list[_Pair], max_rows: int) -> PlaceboComparison:
+def _compare(quantity: _Quantity, pairs: list[_PlaceboPair], max_rows: int) -> PlaceboComparison:
     numbers = [number for pair in pairs for number in pair.numbers]
     low, high = min(numbers), max(numbers)
     margin = (high - low) * _SCALE_MARGIN or 1.0
@@ -210,7 +210,7 @@ def _format_range(low: str, high: str) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def _verdict(pair: _Pair) -> str:
+def _verdict(pair: _PlaceboPair) -> str:
     """Return how the interval of the SGs lies to the range of the placebos."""
     low, high, placebo_low, placebo_high = pair.sgs.low, pair.sgs.high, pair.placebo.low, pair.placebo.high
     if low is None or high is None or placebo_low is None or placebo_high is None:
@@ -220,7 +220,7 @@ def _verdict(pair: _Pair) -> str:
     return "below the placebos" if high < placebo_low else "not told apart"
 
 
-def _scale_positions(pair: _Pair, scale_low: float, scale_high: float) -> Positions:
+def _scale_positions(pair: _PlaceboPair, scale_low: float, scale_high: float) -> Positions:
     """Return the positions of both intervals on the scale; a missing end has the position of its value."""
 
     def position(number: float | None, value: float) -> int:

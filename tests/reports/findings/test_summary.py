@@ -11,7 +11,7 @@ from sgram.reports.findings import dynamics as sentences_dynamics
 from sgram.reports.findings import entropy as sentences_entropy
 from sgram.reports.findings import shares as sentences_shares
 from sgram.reports.findings.summary import _some, summary
-from sgram.reports.findings.wording import Claim, Sentence, amount, beside, led, listed, told, typeset
+from sgram.reports.findings.wording import Sentence, SourceClaim, amount, beside, led, listed, told, typeset
 from sgram.statistics import Interval, share_difference
 from tests.builders import report_tables as made
 from tests.builders.report_tables import Made, everything, table
@@ -58,11 +58,11 @@ def test_lists_read_as_people_write_them():
 
 
 def test_many_sources_are_counted_and_one_is_the_example():
-    claims = [Claim(name, "it rose" if name != "d" else "it fell", f"{name}: it moved.") for name in "abcde"]
+    claims = [SourceClaim(name, "it rose" if name != "d" else "it fell", f"{name}: it moved.") for name in "abcde"]
     assert told(claims[:2], "x") == [Sentence("a: it moved.", "finding", "x"), Sentence("b: it moved.", "finding", "x")]
     assert told(claims, "x")[0].text == "Of 5 sources, in 4 it rose; in 1 (d) it fell. For example, a: it moved."
     assert told(claims[:3], "x")[0].text == "In all 3 sources it rose. For example, a: it moved."
-    commas = [Claim(name, verdict, "t") for name, verdict in (("a, 1", "up"), ("a, 2", "up"), ("b", "down"))]
+    commas = [SourceClaim(name, verdict, "t") for name, verdict in (("a, 1", "up"), ("a, 2", "up"), ("b", "down"))]
     assert "in 2 (a, 1; a, 2) up; in 1 (b) down" in told(commas, "x")[0].text
 
 
@@ -78,7 +78,7 @@ def test_it_is_said_where_only_some_sources_can_tell():
 
 def test_a_lead_says_what_all_claims_come_to():
     def of(*verdicts):
-        return led([Claim(name, verdict, "t") for name, verdict in zip("abcdefgh", verdicts, strict=False)])
+        return led([SourceClaim(name, verdict, "t") for name, verdict in zip("abcdefgh", verdicts, strict=False)])
 
     assert of() == ""
     assert of("it rose") == "a: it rose."
@@ -86,7 +86,7 @@ def test_a_lead_says_what_all_claims_come_to():
     assert of("it rose", "it fell") == "a: it rose; b: it fell."
     assert of(*["it rose"] * 3) == "In all 3 sources it rose."
     assert of("p", "q", "p", "r", "s", "r", "r") == "Of 7 sources, in 3 r; in 2 p; in 1 q; in 1 something else."
-    claims = [Claim("a", "it rose", "t"), Claim("b", "it rose", "u")]
+    claims = [SourceClaim("a", "it rose", "t"), SourceClaim("b", "it rose", "u")]
     assert [each.lead for each in told(claims, "x", leads=True)] == ["In both sources it rose.", ""]
 
 
