@@ -61,7 +61,8 @@ def by_sgram(texts: list[str], workers: int) -> Found:
     from sgram.mining.count import count_grams
 
     start = time.perf_counter()
-    table = count_grams(encode_documents((Document(text) for text in texts), workers=workers), MIN_DF, LENGTHS[1], workers)
+    corpus = encode_documents((Document(text) for text in texts), workers=workers)
+    table = count_grams(corpus, MIN_DF, LENGTHS[1], workers)
     seconds = time.perf_counter() - start
     grams = [gram for level in table.all_texts()[LENGTHS[0] - 1 :] for gram in level]
     levels = table.levels[LENGTHS[0] - 1 :]

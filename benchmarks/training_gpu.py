@@ -168,7 +168,8 @@ def start_model(study: Study, warmup_seed: int, root: Path, device: str) -> Path
             told["last"] = time.monotonic()
             say(f"warm-up {warmup_seed}: {_shown(row)}")
 
-    return warm_policy(TestbedConfig(**study.config.task_options), config, root / "policies", on_step=tell, device=device)
+    testbed = TestbedConfig(**study.config.task_options)
+    return warm_policy(testbed, config, root / "policies", on_step=tell, device=device)
 
 
 def say(text: str) -> None:

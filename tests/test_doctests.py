@@ -27,9 +27,9 @@ def public_names_with_examples() -> list[str]:
     names = []
     for path in sorted((ROOT / "sgram").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                if ">>> " in (ast.get_docstring(node) or ""):
-                    names.append(f"{path.stem}.{node.name}")
+            is_public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if is_public and ">>> " in (ast.get_docstring(node) or ""):
+                names.append(f"{path.stem}.{node.name}")
     return names
 
 

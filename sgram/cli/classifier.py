@@ -25,7 +25,7 @@ _REPEATABLE = Parameter(negative="", allow_leading_hyphen=True, show_default=Fal
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TrainFlags:
+class ClassifierFlags:
     """Train a classifier for ``sgram mine --classifier``."""
 
     train: Annotated[bool, Parameter(negative="")] = False
@@ -43,7 +43,7 @@ class TrainFlags:
         """Raise `UsageError` for an invalid combination of flags."""
         if not self.train:
             has_inputs = bool(self.traces or self.also_labels)
-            if has_inputs or self.features != TrainFlags.features or self.also_weight != TrainFlags.also_weight:
+            if has_inputs or self.features != ClassifierFlags.features or self.also_weight != ClassifierFlags.also_weight:
                 raise UsageError("--traces, --also-labels, --also-weight and --features need --train")
             if lexicon is None:
                 raise UsageError("name the lexicon to validate, or train a classifier with --train")
@@ -67,7 +67,7 @@ def train(
     labels: Sequence[str],
     annotator: str | None,
     positive: Sequence[str],
-    flags: TrainFlags,
+    flags: ClassifierFlags,
     output: str,
     seed: int,
     as_json: bool,

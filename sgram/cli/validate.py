@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.classifier import TrainFlags, train
+from sgram.cli.classifier import ClassifierFlags, train
 from sgram.cli.console import note, printable
 from sgram.cli.path_checks import check_no_options
 from sgram.errors import InputError, UsageError
@@ -118,7 +118,7 @@ def validate(
     reading: LabelFlags = LabelFlags(),
     comparing: CompareFlags = CompareFlags(),
     pruning: PruneFlags = PruneFlags(),
-    training: TrainFlags = TrainFlags(),  # noqa: B008
+    training: ClassifierFlags = ClassifierFlags(),  # noqa: B008
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
 ) -> int:
     """Measure how well a lexicon finds units labeled as planning, beside other lists and placebos.

@@ -146,7 +146,7 @@ def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_pat
     output = tmp_path / "masks.parquet"
     code, _, err = tag(capsys, path, "--tokenizer", models / "wordpiece", "-o", output)
     assert code == 0
-    assert "the tokenizer wordpiece does not keep a text as it is, so 1 masks were projected" in err.replace("\n", " ")
+    assert "the tokenizer wordpiece changes text when it encodes, so 1 masks were projected" in err.replace("\n", " ")
     (row,) = read_masks(output)
     assert row.planning_mask.all()
 
@@ -393,16 +393,16 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-o", "masks.parquet"], "-o needs --tokenizer: a mask is of token ids"),
+        (["-o", "masks.parquet"], "-o needs --tokenizer, which gives the text of token ids"),
         (["-o", "masks.jsonl"], "-o masks.jsonl: masks are written as Parquet; end the name in .parquet"),
-        (["-o", "-"], "masks and pages go to files, not to stdout"),
+        (["-o", "-"], "masks and pages are files and cannot go to stdout"),
         (["--html", "-"], 'Command "tag" parameter --html requires an argument'),
-        (["-o", "--json"], "--json is not a file name; write ./--json if it does"),
+        (["-o", "--json"], "--json is not a file name; write ./--json if it is one"),
         (["-o", "a.parquet", "--html", "./a.parquet"], "-o and --html both name a.parquet"),
         (["--json", "--show", "1"], "--json and --show both write to stdout"),
-        (["--show", "-1"], "--show and --lines take a number from 0"),
-        (["--lines", "-1"], "--show and --lines take a number from 0"),
-        (["--html-traces", "0"], "--show and --lines take a number from 0, --html-traces one from 1"),
+        (["--show", "-1"], "--show must be >= 0 (got -1)"),
+        (["--lines", "-1"], "--lines must be >= 0 (got -1)"),
+        (["--html-traces", "0"], "--html-traces must be >= 1 (got 0)"),
         (["--limit", "0"], "--limit must be >= 1 (got 0)"),
         (["--seed", "-1"], "--seed must be >= 0 (got -1)"),
         (["--whre", "x"], "unknown option --whre"),

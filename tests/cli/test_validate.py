@@ -169,15 +169,15 @@ def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        (["--min-precision", "1"], 2, "--min-precision must be between 0 and 1, not at 1"),
+        (["--min-precision", "1"], 2, "--min-precision must be between 0 and 1 (got 1)"),
         (["--min-precision", "nan"], 2, "--min-precision must be between 0 and 1"),
         (["-o", "x.json"], 2, "give its precision with --min-precision"),
         (["--min-precision", "0.9", "-o", "-"], 2, "name a file for the pruned lexicon"),
         (["--draws", "0"], 2, "--draws must be >= 1"),
-        (["--figure", "pr.gif"], 2, "pr.gif: a figure's name ends in .svg, .png, .pdf"),
+        (["--figure", "pr.gif"], 2, "pr.gif: a figure's name must end in .svg, .png, .pdf"),
         (["--beside", "paper"], 2, "write name=lexicon"),
         (["--beside", "a=wang2025", "--beside", "a=wang2025"], 2, "--beside has the name a twice"),
-        (["--positive", "plan"], 3, "no unit is labeled 'plan'; there are fact (36), planning (12)"),
+        (["--positive", "plan"], 3, "no unit is labeled 'plan'; the labels are fact (36), planning (12)"),
         (["--candidates", "missing.parquet"], 3, "cannot read missing.parquet"),
         (["--by", "model"], 2, "--by"),
     ],

@@ -94,7 +94,7 @@ def test_labels_that_only_add_are_not_evaluated(place, capsys):
         (["wang2025", *TRAIN, "-o", "x.json"], 2, "--train takes no lexicon"),
         (["wang2025", "--labels", LABELS, "--traces", TRACES], 2, "need --train"),
         ([*TRAIN, "-o", TRACES], 2, "is an input; write to another file"),
-        ([*TRAIN, "-o", "x.json", "--figure", "x.svg"], 2, "--figure is for"),
+        ([*TRAIN, "-o", "x.json", "--figure", "x.svg"], 2, "--figure needs a lexicon"),
         ([*TRAIN, "-o", "x.json", "--also-weight", "0"], 2, "must be > 0"),
         ([*TRAIN, "-o", "x.json", "--features", "tea"], 2, "unknown features tea"),
         ([*TRAIN, "-o", "x.json", "--positive", "tea"], 3, "has no positive unit"),
