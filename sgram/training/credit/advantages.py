@@ -55,12 +55,12 @@ def group_advantages(rewards: ArrayLike, groups: Any, scale: Literal["none", "st
         if not rows or min(group_rewards) == max(group_rewards):
             continue  # a mean of equal numbers may be off by a rounding, and a rounding divided by 1e-4 is not small
         mean = math.fsum(group_rewards) / len(group_rewards)  # exact sums do not depend on the order of rows
-        centered = [reward - mean for reward in group_rewards]
+        deviations = [reward - mean for reward in group_rewards]
         divisor = 1.0
         if scale == "std":
-            variance = math.fsum(deviation * deviation for deviation in centered) / (len(group_rewards) - 1)
+            variance = math.fsum(deviation * deviation for deviation in deviations) / (len(group_rewards) - 1)
             divisor = math.sqrt(variance) + EPSILON
-        advantages[rows] = [deviation / divisor for deviation in centered]
+        advantages[rows] = [deviation / divisor for deviation in deviations]
     tensor_or_array: Array = backend.to_floats(advantages, "advantages")
     return tensor_or_array
 
@@ -156,9 +156,11 @@ def hicra_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: flo
            [-1. , -0.5]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain, planning = _token_arrays(advantages, planning_mask)
-    amplified: Array = backend.where(planning, plain + alpha * abs(plain), plain)
-    return amplified
+    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    token_advantages: Array = backend.where(
+        is_planning, plain_advantages + alpha * abs(plain_advantages), plain_advantages
+    )
+    return token_advantages
 
 
 def symmetric_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: float = 0.2) -> Array:
@@ -171,9 +173,9 @@ def symmetric_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha:
            [-1. , -1.5]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain, planning = _token_arrays(advantages, planning_mask)
-    amplified: Array = backend.where(planning, plain + alpha * plain, plain)
-    return amplified
+    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    token_advantages: Array = backend.where(is_planning, plain_advantages + alpha * plain_advantages, plain_advantages)
+    return token_advantages
 
 
 def centered_advantages(
@@ -191,17 +193,17 @@ def centered_advantages(
            [-1.5, -1. ]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain, planning = _token_arrays(advantages, planning_mask)
-    planning = planning & _second_mask(backend, response_mask, planning, "the response mask")
-    bonus = backend.where(planning, alpha * abs(plain), 0.0)
-    bonus_sums, token_counts = bonus.sum(1).tolist(), planning.sum(1).tolist()
+    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    is_planning = is_planning & _second_mask(backend, response_mask, is_planning, "the response mask")
+    bonus = backend.where(is_planning, alpha * abs(plain_advantages), 0.0)
+    bonus_sums, token_counts = bonus.sum(1).tolist(), is_planning.sum(1).tolist()
     means = np.zeros(len(bonus_sums))
     for rows in group_rows(groups, len(bonus_sums)):
         n_tokens = sum(token_counts[row] for row in rows)
         means[rows] = math.fsum(bonus_sums[row] for row in rows) / n_tokens if n_tokens else 0.0
     push = bonus - backend.to_floats(means, "means")[:, None]
-    centered: Array = backend.where(planning, plain + push, plain)
-    return centered
+    token_advantages: Array = backend.where(is_planning, plain_advantages + push, plain_advantages)
+    return token_advantages
 
 
 def gated_advantages(
@@ -221,15 +223,17 @@ def gated_advantages(
     (As quoted, the planning mask might also be meant to act on all responses; here the gate holds for both.)
     """
     alpha, quantile = check_number(alpha, "alpha", 0), check_number(quantile, "the quantile", 0, 1)
-    backend, plain, planning = _token_arrays(advantages, planning_mask)
-    response = _second_mask(backend, response_mask, planning, "the response mask")
-    token_entropies = _constant_entropies(backend, entropies, planning)
+    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    is_response = _second_mask(backend, response_mask, is_planning, "the response mask")
+    token_entropies = _constant_entropies(backend, entropies, is_planning)
     gate = backend.to_bools(is_long, "is_long")
-    check_shape(gate, planning.shape[:1], "the array of long responses", "a column of the planning mask")
-    is_high = token_entropies > backend.row_quantiles(token_entropies, response, quantile)[:, None]
-    amplified_mask = (planning | is_high) & response & gate[:, None] & (plain > 0)
-    gated: Array = backend.where(amplified_mask, plain + alpha * abs(plain), plain)
-    return gated
+    check_shape(gate, is_planning.shape[:1], "the array of long responses", "a column of the planning mask")
+    is_high = token_entropies > backend.row_quantiles(token_entropies, is_response, quantile)[:, None]
+    amplified_mask = (is_planning | is_high) & is_response & gate[:, None] & (plain_advantages > 0)
+    token_advantages: Array = backend.where(
+        amplified_mask, plain_advantages + alpha * abs(plain_advantages), plain_advantages
+    )
+    return token_advantages
 
 
 def squared_norms(
@@ -239,11 +243,12 @@ def squared_norms(
 
     If rows are spread over processes, add up each of the two sums over them and pass the totals to `norm_ratio`.
     """
-    backend, plain, _ = _token_arrays(advantages, planning_mask)
-    amplified = hicra_advantages(plain, planning_mask, alpha)
-    response = _second_mask(backend, response_mask, plain, "the response mask")
+    backend, plain_advantages, _ = _token_arrays(advantages, planning_mask)
+    hicra = hicra_advantages(plain_advantages, planning_mask, alpha)
+    is_response = _second_mask(backend, response_mask, plain_advantages, "the response mask")
     plain_sum, hicra_sum = (
-        backend.where(response, wide * wide, 0.0).sum() for wide in map(_at_least_32_bits, (plain, amplified))
+        backend.where(is_response, tensor * tensor, 0.0).sum()
+        for tensor in map(_at_least_32_bits, (plain_advantages, hicra))
     )
     return plain_sum, hicra_sum
 
@@ -259,8 +264,8 @@ def norm_ratio(plain_squares: Any, hicra_squares: Any) -> float:
     >>> norm_ratio(4.0, 9.0)
     1.5
     """
-    plain, amplified = float(plain_squares), float(hicra_squares)
-    return math.sqrt(amplified / plain) if plain > 0 else 1.0
+    plain_sum, hicra_sum = float(plain_squares), float(hicra_squares)
+    return math.sqrt(hicra_sum / plain_sum) if plain_sum > 0 else 1.0
 
 
 def matched_advantages(
@@ -275,13 +280,13 @@ def matched_advantages(
     HICRA changes the size of the update as well as its direction; this control changes the size alone. `ratio` is the
     scale if it was computed over more rows than these (`norm_ratio`).
     """
-    backend, plain, _ = _token_arrays(advantages, planning_mask)
-    response = _second_mask(backend, response_mask, plain, "the response mask")
+    backend, plain_advantages, _ = _token_arrays(advantages, planning_mask)
+    is_response = _second_mask(backend, response_mask, plain_advantages, "the response mask")
     if ratio is None:
-        ratio = norm_ratio(*squared_norms(plain, planning_mask, response_mask, alpha))
+        ratio = norm_ratio(*squared_norms(plain_advantages, planning_mask, response_mask, alpha))
     ratio = check_number(ratio, "the ratio of norms", 0)
-    matched: Array = backend.where(response, plain * ratio, plain)
-    return matched
+    token_advantages: Array = backend.where(is_response, plain_advantages * ratio, plain_advantages)
+    return token_advantages
 
 
 def entropy_advantages(
@@ -301,10 +306,12 @@ def entropy_advantages(
     """
     alpha, kappa = check_number(alpha, "alpha", 0), check_number(kappa, "kappa", 1)
     all_tokens = np.ones(tuple(entropies.shape) if hasattr(entropies, "shape") else np.shape(entropies))
-    backend, plain, mask = _token_arrays(advantages, all_tokens if response_mask is None else response_mask, "the mask")
-    bonus = backend.xp.minimum(alpha * _constant_entropies(backend, entropies, mask), abs(plain) / kappa)
-    raised: Array = backend.where(mask, plain + bonus, plain)
-    return raised
+    backend, plain_advantages, mask = _token_arrays(
+        advantages, all_tokens if response_mask is None else response_mask, "the mask"
+    )
+    bonus = backend.xp.minimum(alpha * _constant_entropies(backend, entropies, mask), abs(plain_advantages) / kappa)
+    token_advantages: Array = backend.where(mask, plain_advantages + bonus, plain_advantages)
+    return token_advantages
 
 
 def high_entropy_mask(
@@ -321,14 +328,14 @@ def high_entropy_mask(
     """
     share = check_number(share, "the share of tokens", 0, 1, above=True)
     backend = ArrayBackend.of(entropies)
-    response = backend.to_bools(response_mask, "the response mask")
-    token_entropies = _constant_entropies(backend, entropies, response)
+    is_response = backend.to_bools(response_mask, "the response mask")
+    token_entropies = _constant_entropies(backend, entropies, is_response)
     if pooled_entropies is None:
-        batch_entropies = token_entropies[response]
+        batch_entropies = token_entropies[is_response]
     else:
         batch_entropies = backend.to_floats(pooled_entropies, "pooled entropies").reshape(-1).clip(0)
     row = batch_entropies[None, :]
-    mask: Array = (token_entropies >= backend.row_quantiles(row, row >= 0, 1 - share)) & response
+    mask: Array = (token_entropies >= backend.row_quantiles(row, row >= 0, 1 - share)) & is_response
     return mask
 
 
@@ -339,6 +346,6 @@ def mask_advantages(advantages: ArrayLike, mask: ArrayLike) -> Array:
     array([[ 2.,  0.],
            [ 0., -1.]])
     """
-    backend, plain, token_mask = _token_arrays(advantages, mask, "the mask")
-    masked: Array = backend.where(token_mask, plain, 0.0)
-    return masked
+    backend, plain_advantages, token_mask = _token_arrays(advantages, mask, "the mask")
+    token_advantages: Array = backend.where(token_mask, plain_advantages, 0.0)
+    return token_advantages

@@ -95,10 +95,10 @@ class ArrayBackend:
         `rows` and `mask` are (B, T). Between two neighbors the quantile is interpolated linearly, as numpy and torch do
         by default. A row without any entry in the mask gives +inf.
         """
-        filled = self.xp.where(mask, rows, math.inf)  # (B, T), entries outside the mask sort last
-        if not filled.shape[1]:
-            return filled.sum(1) + math.inf
-        ordered = np.sort(filled, axis=1) if self.xp is np else filled.sort(dim=1).values
+        filled_rows = self.xp.where(mask, rows, math.inf)  # (B, T), entries outside the mask sort last
+        if not filled_rows.shape[1]:
+            return filled_rows.sum(1) + math.inf
+        ordered_rows = np.sort(filled_rows, axis=1) if self.xp is np else filled_rows.sort(dim=1).values
         counts = mask.sum(1)
         last = np.maximum((counts if self.xp is np else counts.cpu().numpy()) - 1, 0)
         position = quantile * last  # float64 in every backend, because a whole number must stay exact
@@ -106,7 +106,7 @@ class ArrayBackend:
         fraction = np.clip(position - lower, 0, 1)
         has_entries = counts > 0
         low, high = (
-            self.xp.where(has_entries, self._gather_columns(ordered, columns), 0.0)
+            self.xp.where(has_entries, self._gather_columns(ordered_rows, columns), 0.0)
             for columns in (lower, np.minimum(lower + 1, last))
         )
         return self.xp.where(has_entries, low + (high - low) * self.to_floats(fraction, "quantile"), math.inf)
@@ -122,8 +122,8 @@ def _to_numpy(array: Any, name: str) -> FloatArray:
     """Return `array` as float64; None becomes NaN."""
     try:
         if is_tensor(array):
-            copied: FloatArray = array.detach().cpu().double().numpy()
-            return copied
+            floats: FloatArray = array.detach().cpu().double().numpy()
+            return floats
         return np.asarray(array, np.float64)
     except (TypeError, ValueError):
         raise UsageError(f"{name} must be an array of numbers with rows of equal length; pad the rows") from None

@@ -58,8 +58,8 @@ def _gated(batch: UpdateBatch, settings: MethodSettings) -> Any:
 
 def _high_entropy(batch: UpdateBatch, settings: MethodSettings) -> Any:
     mask = batch.response_mask
-    pooled = None if batch.gather_entropies is None else batch.gather_entropies(batch.entropies[mask])
-    is_high = high_entropy_mask(batch.entropies, mask, settings.high_entropy_share, pooled)
+    pooled_entropies = None if batch.gather_entropies is None else batch.gather_entropies(batch.entropies[mask])
+    is_high = high_entropy_mask(batch.entropies, mask, settings.high_entropy_share, pooled_entropies)
     return mask_advantages(batch.advantages, is_high | ~mask)
 
 
@@ -179,6 +179,6 @@ def find_method(name: object) -> Method:
     """
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]
-    near = get_close_matches(str(name).lower(), METHODS, n=3, cutoff=0.5)
-    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    near_names = get_close_matches(str(name).lower(), METHODS, n=3, cutoff=0.5)
+    hint = f" (did you mean {' or '.join(near_names)}?)" if near_names else ""
     raise UsageError(f"unknown method {str(name)!r:.80}{hint}; the methods are {', '.join(METHODS)}")

@@ -80,9 +80,11 @@ def parse_arms(
     parts = text.split(",") if isinstance(text, str) else list(text)
     arms = [_parse_arm(part.strip(), methods, settings) for part in parts]
     names = [arm.name for arm in arms]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise UsageError(f"the arm {excerpt(repeated)} is named twice; name each arm once, and add seeds with --seeds")
+    repeated_name = next((name for name in names if names.count(name) > 1), None)
+    if repeated_name is not None:
+        raise UsageError(
+            f"the arm {excerpt(repeated_name)} is named twice; name each arm once, and add seeds with --seeds"
+        )
     return arms
 
 
@@ -107,8 +109,8 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
     >>> did_you_mean("alhpa", ["alpha", "steps"])
     'did you mean alpha?'
     """
-    near = get_close_matches(word, list(names), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"the names are {', '.join(sorted(names))}"
+    near_names = get_close_matches(word, list(names), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near_names)}?" if near_names else f"the names are {', '.join(sorted(names))}"
 
 
 def _parse_arm(text: str, methods: Collection[str], settings: Collection[str]) -> Arm:

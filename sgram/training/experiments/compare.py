@@ -162,8 +162,8 @@ def matrix_cells(
         raise UsageError("a comparison needs at least one arm")
     for name, numbers in (("seeds", seeds), ("warm-up seeds", warmup_seeds)):
         if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
-            listed = ", ".join(map(str, numbers)) or "none"
-            raise UsageError(f"{name} must be different integers >= 0 (got {listed})")
+            numbers_text = ", ".join(map(str, numbers)) or "none"
+            raise UsageError(f"{name} must be different integers >= 0 (got {numbers_text})")
     cells = []
     for seed in sorted(seeds):
         for warmup_seed in sorted(warmup_seeds):
@@ -239,9 +239,9 @@ def paired_differences(
                 pairs = [pair for pair in numbers[arm] if pair in numbers[control]]
                 intervals[arm, control] = t_interval([numbers[arm][pair] - numbers[control][pair] for pair in pairs])
     p_values = {frozenset(arm_pair): interval.p for arm_pair, interval in intervals.items()}
-    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    adjusted_p_values = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return [
-        Difference(arm, control, measure, interval, adjusted[frozenset((arm, control))])
+        Difference(arm, control, measure, interval, adjusted_p_values[frozenset((arm, control))])
         for (arm, control), interval in intervals.items()
     ]
 
@@ -281,5 +281,5 @@ def mean_or_none(numbers: Iterable[float | None]) -> float | None:
     >>> mean_or_none([1.0, None, 2.0])
     1.5
     """
-    present = [number for number in numbers if number is not None]
-    return math.fsum(present) / len(present) if present else None
+    present_numbers = [number for number in numbers if number is not None]
+    return math.fsum(present_numbers) / len(present_numbers) if present_numbers else None

@@ -111,9 +111,11 @@ class Policy:
         return list(encoding["input_ids"] if isinstance(encoding, Mapping) else encoding)
 
     @torch.no_grad()
-    def entropies(self, sampled: SampledResponses) -> list[torch.Tensor]:
+    def entropies(self, responses: SampledResponses) -> list[torch.Tensor]:
         """Return, for each response, the entropies (nats) of the distributions that its tokens were drawn from."""
-        pairs = [(self.prompt_ids(problem), ids) for problem, ids in zip(sampled.problems, sampled.ids, strict=True)]
+        pairs = [
+            (self.prompt_ids(problem), ids) for problem, ids in zip(responses.problems, responses.ids, strict=True)
+        ]
         widths = [len(prompt) + len(ids) for prompt, ids in pairs]
         entropies: dict[int, torch.Tensor] = {}
         was_training = self.model.training
@@ -165,32 +167,32 @@ def evaluate(
     Without a `lexicon` the entropies and the planning share are None.
     """
     problems = task.problems("test")
-    sampled = policy.sample(problems, n, seed, on_sampled)
-    outcomes = task.judge(sampled.problems, sampled.texts)
-    judged = [outcome for outcome in outcomes if outcome.correct is not None]
-    n_correct = sum(bool(outcome.correct) for outcome in judged)
-    lengths = [len(ids) for ids in sampled.ids]
+    responses = policy.sample(problems, n, seed, on_sampled)
+    outcomes = task.judge(responses.problems, responses.texts)
+    judged_outcomes = [outcome for outcome in outcomes if outcome.correct is not None]
+    n_correct = sum(bool(outcome.correct) for outcome in judged_outcomes)
+    lengths = [len(ids) for ids in responses.ids]
     return PolicyEvaluation(
-        n=len(judged),
-        pass_at_1=n_correct / len(judged) if judged else None,
-        errors=_error_shares(judged),
+        n=len(judged_outcomes),
+        pass_at_1=n_correct / len(judged_outcomes) if judged_outcomes else None,
+        errors=_error_shares(judged_outcomes),
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
-        by_problem=_count_by_problem(sampled.problems, outcomes),
-        **_entropy_measures(policy, sampled, lexicon),
+        by_problem=_count_by_problem(responses.problems, outcomes),
+        **_entropy_measures(policy, responses, lexicon),
     )
 
 
-def _error_shares(judged: Sequence[TaskOutcome]) -> dict[str, float]:
-    counts = Counter(outcome.error for outcome in judged if outcome.error is not None)
-    if not counts and not all(outcome.correct for outcome in judged):
+def _error_shares(judged_outcomes: Sequence[TaskOutcome]) -> dict[str, float]:
+    counts = Counter(outcome.error for outcome in judged_outcomes if outcome.error is not None)
+    if not counts and not all(outcome.correct for outcome in judged_outcomes):
         return {}  # the task does not tell error kinds apart
-    if not judged:
+    if not judged_outcomes:
         return {}
     return {
-        "strategic": counts["strategic"] / len(judged),
-        "procedural": counts["procedural"] / len(judged),
-        "format": counts["format"] / len(judged),
+        "strategic": counts["strategic"] / len(judged_outcomes),
+        "procedural": counts["procedural"] / len(judged_outcomes),
+        "format": counts["format"] / len(judged_outcomes),
     }
 
 
@@ -203,18 +205,18 @@ def _count_by_problem(problems: Sequence[Problem], outcomes: Sequence[TaskOutcom
     return tuple(counts.values())
 
 
-def _entropy_measures(policy: Policy, sampled: SampledResponses, lexicon: Lexicon | None) -> dict[str, float]:
+def _entropy_measures(policy: Policy, responses: SampledResponses, lexicon: Lexicon | None) -> dict[str, float]:
     if lexicon is None:
         return {}
     find_spans = SpanFinder(lexicon)
-    gram_counts = Counter(span.gram for text in sampled.texts for span in find_spans(text))
+    gram_counts = Counter(span.gram for text in responses.texts for span in find_spans(text))
     measures: dict[str, float] = {}
     if (entropy := semantic_entropy(gram_counts)) is not None:
         measures["semantic_entropy"] = float(entropy)
     vocab_size = getattr(policy.model.config.get_text_config(), "vocab_size", None)
-    masks = PlanningTagger(lexicon, policy.tokenizer, vocab_size=vocab_size).tag_rows(sampled.ids)
+    masks = PlanningTagger(lexicon, policy.tokenizer, vocab_size=vocab_size).tag_rows(responses.ids)
     is_planning = torch.cat([torch.from_numpy(mask) for mask in masks])
-    entropies = torch.cat(policy.entropies(sampled)).double()
+    entropies = torch.cat(policy.entropies(responses)).double()
     measures["planning_share"] = is_planning.double().mean().item()
     for name, mask in (("planning_entropy", is_planning), ("execution_entropy", ~is_planning)):
         if mask.any():

@@ -25,9 +25,9 @@ class MaskQuality(NamedTuple):
     """Share of the characters that are in true planning spans."""
 
 
-def make_start_traces(sampled: SampledResponses, task: Task) -> list[Trace]:
+def make_start_traces(responses: SampledResponses, task: Task) -> list[Trace]:
     """Judge responses and return them as traces."""
-    outcomes = task.judge(sampled.problems, sampled.texts)
+    outcomes = task.judge(responses.problems, responses.texts)
     return [
         Trace(
             id=f"start-{row:05d}",
@@ -40,21 +40,21 @@ def make_start_traces(sampled: SampledResponses, task: Task) -> list[Trace]:
             token_ids=tuple(ids),
         )
         for row, (problem, text, ids, outcome) in enumerate(
-            zip(sampled.problems, sampled.texts, sampled.ids, outcomes, strict=True)
+            zip(responses.problems, responses.texts, responses.ids, outcomes, strict=True)
         )
     ]
 
 
-def mine_from_responses(sampled: SampledResponses, task: Task, config: MiningConfig | None = None) -> Lexicon:
+def mine_from_responses(responses: SampledResponses, task: Task, config: MiningConfig | None = None) -> Lexicon:
     """Return the lexicon that `sgram mine` finds in these responses. Raise `SgramError` if they hold too little."""
-    return mine(make_start_traces(sampled, task), config or MiningConfig())
+    return mine(make_start_traces(responses, task), config or MiningConfig())
 
 
-def measure_mask_quality(lexicon: Lexicon, sampled: SampledResponses, task: TaskWithTruth) -> MaskQuality:
+def measure_mask_quality(lexicon: Lexicon, responses: SampledResponses, task: TaskWithTruth) -> MaskQuality:
     """Return precision and recall of a lexicon's spans against the true planning spans."""
     find_spans = SpanFinder(lexicon)
     n_right = n_marked = n_true = n_characters = 0
-    for problem, text in zip(sampled.problems, sampled.texts, strict=True):
+    for problem, text in zip(responses.problems, responses.texts, strict=True):
         is_solid = np.array([not char.isspace() for char in text], bool)
         is_marked = _cover(len(text), find_spans(text)) & is_solid
         is_true = _cover(len(text), task.planning_spans(problem, text)) & is_solid

@@ -108,16 +108,18 @@ class RunConfig:
         """
         types = {setting.name: setting.type for setting in fields(cls)}
         prefix = f"{where}: " if where else ""
-        converted = {}
+        field_settings = {}
         for key, setting in settings.items():
             name = key.replace("-", "_")
             if name not in types:
-                near = get_close_matches(name, list(types), n=3, cutoff=0.5)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"the settings are {', '.join(types)}"
+                near_names = get_close_matches(name, list(types), n=3, cutoff=0.5)
+                hint = (
+                    f"did you mean {' or '.join(near_names)}?" if near_names else f"the settings are {', '.join(types)}"
+                )
                 raise UsageError(f"{prefix}unknown setting {excerpt(key)}; {hint}")
             if setting is not None or _is_optional(types[name]):
-                converted[name] = _convert(types[name], setting, f"{prefix}{name}")
-        return cls(**converted)
+                field_settings[name] = _convert(types[name], setting, f"{prefix}{name}")
+        return cls(**field_settings)
 
     def identity(self) -> dict[str, Any]:
         """Return all settings as JSON values."""

@@ -62,8 +62,8 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     if config.model != "testbed":
         from sgram.training.models import load_model
 
-        loaded = load_model(config.model, device=compute_device())
-        return loaded.model, loaded.tokenizer
+        loaded_model = load_model(config.model, device=compute_device())
+        return loaded_model.model, loaded_model.tokenizer
     from sgram.testbed import WarmUpConfig, load_policy, warm_policy
 
     testbed = check_testbed(task, config)
@@ -157,12 +157,12 @@ def _mine_lexicon(
 ) -> Lexicon:
     from sgram.training.experiments.mine_from_policy import measure_mask_quality, mine_from_responses
 
-    sampled = start_responses()
+    responses = start_responses()
     on_progress({"stage": "mining"})
-    lexicon = mine_from_responses(sampled, task)
-    note = f"{len(lexicon.grams):,} grams mined from {len(sampled.texts):,} responses"
+    lexicon = mine_from_responses(responses, task)
+    note = f"{len(lexicon.grams):,} grams mined from {len(responses.texts):,} responses"
     if isinstance(task, TaskWithTruth):
-        quality = measure_mask_quality(lexicon, sampled, task)
+        quality = measure_mask_quality(lexicon, responses, task)
         measures = " and ".join(
             f"{name} {share:.3f}"
             for name, share in (("precision", quality.precision), ("recall", quality.recall))

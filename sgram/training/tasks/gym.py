@@ -158,9 +158,9 @@ class GymTask:
 
 def unknown_dataset_message(name: str, datasets: Sequence[str]) -> str:
     """Return the error message for an unknown dataset, with the nearest names of `datasets`."""
-    near = difflib.get_close_matches(name.lower(), datasets, n=3)
-    if near:
-        hint = f"did you mean {', '.join(near)}?"
+    near_names = difflib.get_close_matches(name.lower(), datasets, n=3)
+    if near_names:
+        hint = f"did you mean {', '.join(near_names)}?"
     else:
         hint = f"some are {', '.join(datasets[:: max(1, len(datasets) // 6)][:6])}"
     return f"reasoning-gym has no dataset {excerpt(name, 60)!r}; {hint} ({len(datasets)} in all)"

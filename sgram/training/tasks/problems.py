@@ -124,12 +124,12 @@ class _ProblemReader:
     def _register(self, problem: Problem) -> bool:
         """Return whether a problem is new, and store it. Raise `ProblemError` if it contradicts an earlier one."""
         key = _prompt_digest(problem.prompt)
-        earlier = self.problems_by_prompt.get(key)
-        if earlier is not None:
-            if earlier.reference != problem.reference:
+        earlier_problem = self.problems_by_prompt.get(key)
+        if earlier_problem is not None:
+            if earlier_problem.reference != problem.reference:
                 raise ProblemError(
-                    f"the problem occurs twice with different answers: '{excerpt(earlier.reference or '', 60)}', then "
-                    f"'{excerpt(problem.reference or '', 60)}'"
+                    "the problem occurs twice with different answers: "
+                    f"'{excerpt(earlier_problem.reference or '', 60)}', then '{excerpt(problem.reference or '', 60)}'"
                 )
             return False
         if problem.id in self.ids:
@@ -168,8 +168,10 @@ def read_problems(path: str | os.PathLike[str], config: ReadConfig | None = None
             f"{config.max_bad:.1%} allowed; the first is {problem_set.first_fault}"
         )
     problem_set.train, problem_set.test = _split_problems(rows, config)
-    listed = [[problem.id, problem.prompt, problem.reference] for problem in (*problem_set.train, *problem_set.test)]
-    problem_set.digest = digest(canonical_json([len(problem_set.train), listed]))
+    problem_rows = [
+        [problem.id, problem.prompt, problem.reference] for problem in (*problem_set.train, *problem_set.test)
+    ]
+    problem_set.digest = digest(canonical_json([len(problem_set.train), problem_rows]))
     return problem_set
 
 

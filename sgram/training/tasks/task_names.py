@@ -40,8 +40,8 @@ def make_task(name: str, options: Mapping[str, Any] | None = None) -> Task:
         return _make_gym_task(name.removeprefix(GYM), task_options)
     if "/" in name or Path(name).suffix or Path(name).exists():
         return _make_answer_task(name, task_options)
-    near = difflib.get_close_matches(name.lower(), (TESTBED, GYM), n=1)
-    hint = f" (did you mean {near[0]}{'<dataset>' if near[0] == GYM else ''}?)" if near else ""
+    near_names = difflib.get_close_matches(name.lower(), (TESTBED, GYM), n=1)
+    hint = f" (did you mean {near_names[0]}{'<dataset>' if near_names[0] == GYM else ''}?)" if near_names else ""
     raise UsageError(
         f"unknown task {excerpt(name, 60)!r}{hint}; a task is testbed, gym:<dataset> (such as gym:countdown) or a path "
         "of problems with answers"
@@ -81,8 +81,8 @@ def _make_answer_task(path: str, options: Mapping[str, Any]) -> Task:
 def _check_names(options: Mapping[str, Any], names: Collection[str], owner: str) -> None:
     for option in options:
         if option not in names:
-            near = difflib.get_close_matches(option, sorted(names), n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            near_names = difflib.get_close_matches(option, sorted(names), n=1)
+            hint = f" (did you mean {near_names[0]}?)" if near_names else ""
             raise UsageError(f"{owner} has no option {excerpt(option, 60)!r}{hint}; it has {', '.join(sorted(names))}")
 
 

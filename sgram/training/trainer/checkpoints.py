@@ -53,14 +53,14 @@ def clear_staging(directory: str | os.PathLike[str]) -> None:
 def publish_checkpoint(directory: str | os.PathLike[str], limit: int | None) -> None:
     """Move the staged checkpoint to its name, then remove all but the newest `limit` checkpoints (None or 0: none)."""
     directory = Path(directory)
-    for staged in list_checkpoints(directory / STAGING):
-        target = directory / staged.name
+    for staged_checkpoint in list_checkpoints(directory / STAGING):
+        target = directory / staged_checkpoint.name
         if target.exists():  # from an earlier try that ended after this step; moved at once, never half removed
             target.replace(directory / STAGING / "replaced")
-        staged.replace(target)
+        staged_checkpoint.replace(target)
     clear_staging(directory)
-    for old in list_checkpoints(directory)[: -limit if limit else None] if limit else []:
-        shutil.rmtree(old, ignore_errors=True)
+    for old_checkpoint in list_checkpoints(directory)[: -limit if limit else None] if limit else []:
+        shutil.rmtree(old_checkpoint, ignore_errors=True)
 
 
 @contextmanager
@@ -72,8 +72,12 @@ def explain_disk_faults(directory: str | os.PathLike[str]) -> Iterator[None]:
         if not _is_disk_fault(error):
             raise
         clear_staging(directory)
-        last = latest_checkpoint(directory)
-        resume_point = f"the last complete checkpoint is {excerpt(last)}" if last else "there is no checkpoint yet"
+        last_checkpoint = latest_checkpoint(directory)
+        resume_point = (
+            f"the last complete checkpoint is {excerpt(last_checkpoint)}"
+            if last_checkpoint
+            else "there is no checkpoint yet"
+        )
         reason = error.__cause__ if isinstance(error, SgramError) else error
         raise SgramError(
             f"cannot write a checkpoint in {excerpt(directory)}: {reason}; {resume_point}: free some space and run the "

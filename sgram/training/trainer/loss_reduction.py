@@ -32,13 +32,13 @@ class LossReduction:
         `n_generation_tokens` is the number of response tokens of the whole generation over all processes, TRL's
         `num_items_in_batch`; only `dapo` reads it.
         """
-        masked = token_terms * response_mask
-        total = masked.sum()
+        masked_terms = token_terms * response_mask
+        total = masked_terms.sum()
         if self.loss_type == "grpo":
-            return (masked.sum(1) / response_mask.sum(1).clamp(min=1)).mean() / self.accumulation_steps
+            return (masked_terms.sum(1) / response_mask.sum(1).clamp(min=1)).mean() / self.accumulation_steps
         if self.loss_type == "bnpo":
             return total / response_mask.sum().clamp(min=1) / self.accumulation_steps
         if self.loss_type == "dr_grpo":
-            return total / (len(masked) * self.max_completion_length) / self.accumulation_steps
+            return total / (len(masked_terms) * self.max_completion_length) / self.accumulation_steps
         tokens = n_generation_tokens.clamp(min=1.0) / self.n_processes  # dapo
         return total / (tokens * self.accumulation_steps / self.steps_per_generation)

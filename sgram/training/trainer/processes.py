@@ -13,15 +13,15 @@ def gather_list(accelerator: Any, local: list[Any]) -> list[Any]:
         return local
     from accelerate.utils import gather_object
 
-    joined: list[Any] = gather_object(local)
-    return joined
+    all_rows: list[Any] = gather_object(local)
+    return all_rows
 
 
 def gather_uneven(accelerator: Any, local: "torch.Tensor") -> "torch.Tensor":
     """Return the (n,) tensors of all processes joined; their lengths may differ. NaN is dropped."""
     padded = accelerator.pad_across_processes(local.contiguous(), dim=0, pad_index=math.nan)
-    joined: torch.Tensor = accelerator.gather(padded)
-    return joined[~joined.isnan()]
+    all_rows: torch.Tensor = accelerator.gather(padded)
+    return all_rows[~all_rows.isnan()]
 
 
 def own_rows(accelerator: Any, n_rows: int) -> slice:

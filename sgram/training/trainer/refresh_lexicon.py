@@ -42,16 +42,16 @@ def refresh_lexicon(
         from sgram.mining import mine as default_mine
 
         mine = default_mine
-    mined: list[Lexicon | None] = [None]
+    lexicons: list[Lexicon | None] = [None]
     accelerator.wait_for_everyone()  # all processes have written their rollouts
     if accelerator.is_main_process:
         traces = read_recent_rollouts(args.output_dir or "", step, args.recent_rollouts)
         try:
-            mined = [mine(traces)]
+            lexicons = [mine(traces)]
         except (UsageError, InputError) as error:
             warnings.warn(f"step {step}: the lexicon is not refreshed: {error}", RuntimeWarning, stacklevel=2)
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
-        broadcast_object_list(mined)
-    return mined[0] or current
+        broadcast_object_list(lexicons)
+    return lexicons[0] or current

@@ -37,10 +37,10 @@ def check_rewards(reward_function: Any) -> Any:
                 )
         return rewards
 
-    checked: Any = functools.update_wrapper(call, reward_function, updated=())
-    checked.__name__ = name  # TRL logs rewards by it
-    checked.reward_function = reward_function
-    return checked
+    checked_function: Any = functools.update_wrapper(call, reward_function, updated=())
+    checked_function.__name__ = name  # TRL logs rewards by it
+    checked_function.reward_function = reward_function
+    return checked_function
 
 
 def _completion(columns: Mapping[str, Any], row: int) -> Any:

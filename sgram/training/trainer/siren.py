@@ -78,11 +78,11 @@ def check_siren(model: Any, is_sharded: bool) -> None:
             "allow: train without sharding, or choose method entropy"
         )
     config = causal_model(model).config.get_text_config()
-    scalings = [name for name in _SCALES if getattr(config, name, None) not in (None, 1, 1.0)]
+    scaling_settings = [name for name in _SCALES if getattr(config, name, None) not in (None, 1, 1.0)]
     if getattr(config, "final_logit_softcapping", None):
-        scalings.append("final_logit_softcapping")
-    if scalings:
+        scaling_settings.append("final_logit_softcapping")
+    if scaling_settings:
         raise UsageError(
-            f"method siren does not support scaled or capped logits ({', '.join(scalings)} of this model): "
+            f"method siren does not support scaled or capped logits ({', '.join(scaling_settings)} of this model): "
             "choose another model, or method entropy"
         )

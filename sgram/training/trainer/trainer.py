@@ -181,10 +181,10 @@ class HICRATrainer(GRPOTrainer):
         batch = super()._generate_and_score_completions(inputs)
         if not self.model.training:
             return batch
-        sampled = self._sampled
-        if sampled is None:
+        sampled_batch = self._sampled
+        if sampled_batch is None:
             raise SgramError("TRL has sampled responses without computing their rewards")
-        check_groups(sampled.prompts, self.accelerator.process_index, self.num_generations)
+        check_groups(sampled_batch.prompts, self.accelerator.process_index, self.num_generations)
         mask = response_mask(batch)
         started = time.perf_counter()
         planning_mask, credit_mask = self._masks(batch["completion_ids"], mask)
@@ -203,9 +203,9 @@ class HICRATrainer(GRPOTrainer):
             batch["advantages"] = batch["advantages"][:, None].expand(mask.shape).contiguous()
         if self._nucleus_probe is not None and self.anchor is None:
             self.anchor = self._measure_anchor(batch, self._nucleus_probe)
-        self._rollouts = Rollouts(make_traces(sampled, self.state.global_step, rows, self.args.success_reward))
+        self._rollouts = Rollouts(make_traces(sampled_batch, self.state.global_step, rows, self.args.success_reward))
         self._trace_ids = [trace.id for trace in self._rollouts.traces]
-        self._log_sampled(sampled, self._rollouts, masking_seconds)
+        self._log_sampled(sampled_batch, self._rollouts, masking_seconds)
         return batch
 
     def names_of_traces(self, rows: list[int] | None) -> list[str]:
@@ -224,8 +224,8 @@ class HICRATrainer(GRPOTrainer):
         """Return the planning mask and the credit mask, both bool (B, T), inside the response `mask`."""
         planning_mask = torch.zeros_like(mask)
         if self.tagger is not None:
-            tagged: Any = self.tagger(token_ids, mask)
-            planning_mask = tagged & mask
+            gram_mask: Any = self.tagger(token_ids, mask)
+            planning_mask = gram_mask & mask
         if not self.method.mask.startswith("placebo"):
             return planning_mask, planning_mask
         if self.placebo is None:
@@ -250,15 +250,19 @@ class HICRATrainer(GRPOTrainer):
             return advantages
         n_rows, width = mask.shape
         if self.accelerator.num_processes > 1:
-            stacked = self.accelerator.pad_across_processes(torch.stack((credit_mask, mask), -1).byte(), dim=1)
-            stacked = self.accelerator.gather(stacked).bool()
+            stacked_masks = self.accelerator.pad_across_processes(torch.stack((credit_mask, mask), -1).byte(), dim=1)
+            stacked_masks = self.accelerator.gather(stacked_masks).bool()
             advantages = self.accelerator.gather(advantages)
-            credit_mask, mask = stacked[..., 0], stacked[..., 1]
+            credit_mask, mask = stacked_masks[..., 0], stacked_masks[..., 1]
         groups = torch.arange(len(advantages), device=mask.device) // self.num_generations
-        shaped: torch.Tensor = self.method.at_rollout(
+        token_advantages: torch.Tensor = self.method.at_rollout(
             RolloutBatch(advantages, credit_mask, mask, groups), self.method_settings
         )
-        return shaped[own_rows(self.accelerator, n_rows), :width].contiguous() if len(shaped) > n_rows else shaped
+        return (
+            token_advantages[own_rows(self.accelerator, n_rows), :width].contiguous()
+            if len(token_advantages) > n_rows
+            else token_advantages
+        )
 
     def _measure_anchor(self, batch: Mapping[str, torch.Tensor], probe: NucleusProbe) -> float:
         """Return the peak nucleus entropy of the current policy over all responses of this step (SIREN's anchor)."""
@@ -357,8 +361,8 @@ class HICRATrainer(GRPOTrainer):
             raise SgramError("SIREN's anchor is missing: no step has sampled responses to measure it on")
         entropy = siren_entropy(probe.take(), response_mask(inputs), self.method_settings.siren_peak_share)
         if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
-            constant = entropy.detach()
-            entropy = entropy + (self.accelerator.reduce(constant, "mean") - constant)
+            constant_entropy = entropy.detach()
+            entropy = entropy + (self.accelerator.reduce(constant_entropy, "mean") - constant_entropy)
         self._metrics["train"]["siren/entropy"].append(entropy.item())
         self._metrics["train"]["siren/anchor"].append(anchor)
         penalty = self.method_settings.siren_coef * anchored_loss(entropy, anchor)
@@ -388,21 +392,21 @@ class HICRATrainer(GRPOTrainer):
 
     # -- log --------------------------------------------------------------------------------------------
 
-    def _log_sampled(self, sampled: SampledBatch, rollouts: Rollouts, masking_seconds: float) -> None:
+    def _log_sampled(self, sampled_batch: SampledBatch, rollouts: Rollouts, masking_seconds: float) -> None:
         traces = rollouts.traces
         gram_counts: Counter[str] = Counter()
         if self.finder is not None:
             started = time.perf_counter()
             gram_counts.update(span.gram for trace in traces for span in self.finder(trace.text))
             masking_seconds += time.perf_counter() - started
-        outcomes: Sequence[TaskOutcome | None] = sampled.outcomes or [None] * len(traces)
+        outcomes: Sequence[TaskOutcome | None] = sampled_batch.outcomes or [None] * len(traces)
         rows = gather_list(self.accelerator, [(trace.correct, trace.answer) for trace in traces])
         errors = gather_list(self.accelerator, [None if outcome is None else outcome.error for outcome in outcomes])
         all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
         metrics = success_metrics(correct, answers, self.num_generations)
         metrics |= error_shares(correct, errors) | gram_entropy(sum(all_counts, Counter()))
-        metrics |= {"time/masking": masking_seconds, "time/judging": sampled.judging_seconds}
+        metrics |= {"time/masking": masking_seconds, "time/judging": sampled_batch.judging_seconds}
         for name, number in metrics.items():
             self._metrics["train"][name].append(number)
 
