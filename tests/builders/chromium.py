@@ -42,7 +42,7 @@ _KEYS = {
 
 
 def find_chromium() -> str | None:
-    """Path of a browser, None where none is installed."""
+    """Return the path of a browser; None if none is installed."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
@@ -52,15 +52,15 @@ class Chromium:
     def __init__(self, folder: Path, *flags: str):
         self.downloads, self.events = folder / "downloads", []
         self.downloads.mkdir(parents=True, exist_ok=True)
-        self._number, self._rest, self._answers, self._taken = 0, b"", {}, 0
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
+        self._number, self._rest, self._answers, self._n_taken = 0, b"", {}, 0
+        browser_in, own_out = os.pipe()
+        own_in, browser_out = os.pipe()
         # 3 and 4 must be free in the child before they are taken
-        low = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (theirs_in, theirs_out)]
+        pipe_ends = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (browser_in, browser_out)]
 
         def take() -> None:
-            os.dup2(low[0], 3)
-            os.dup2(low[1], 4)
+            os.dup2(pipe_ends[0], 3)
+            os.dup2(pipe_ends[1], 4)
 
         self._process = subprocess.Popen(
             [find_chromium(), *_FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", "about:blank"],
@@ -71,9 +71,9 @@ class Chromium:
             preexec_fn=take,
             start_new_session=True,
         )
-        for each in (theirs_in, theirs_out, *low):
-            os.close(each)
-        self._in, self._out = ours_in, ours_out
+        for descriptor in (browser_in, browser_out, *pipe_ends):
+            os.close(descriptor)
+        self._in, self._out = own_in, own_out
         self._allow_downloads()
 
     def _allow_downloads(self, **where: str) -> None:
@@ -117,12 +117,12 @@ class Chromium:
         return answer["result"]
 
     def listen(self, wait: float) -> None:
-        """Take in what the browser has to say, at least one message; `TimeoutError` if it says nothing."""
+        """Read at least one message of the browser. Raise `TimeoutError` if none comes."""
         if wait <= 0 or not select.select([self._in], [], [], wait)[0]:
-            raise TimeoutError("the browser does not answer")
+            raise TimeoutError("no message from the browser")
         block = os.read(self._in, 1 << 20)
         if not block:
-            raise OSError("the browser has left")
+            raise OSError("the browser closed its pipe")
         *messages, self._rest = (self._rest + block).split(b"\0")
         for message in map(json.loads, messages):
             if "id" in message:
@@ -130,31 +130,35 @@ class Chromium:
             else:
                 self.events.append(message)
 
-    def told(self, method: str) -> list[dict]:
-        """Parameters of the events of one kind so far."""
+    def event_parameters(self, method: str) -> list[dict]:
+        """Return the parameters of all events of this kind so far."""
         return [event["params"] for event in self.events if event["method"] == method]
 
     def person(self) -> str:
-        """Somebody else at this browser: storage of their own, empty. To give to `open`."""
-        made = self.send("Target.createBrowserContext")["browserContextId"]
-        self._allow_downloads(browserContextId=made)
-        return made
+        """Return the id of a new browser context with empty storage, for `open`."""
+        context_id = self.send("Target.createBrowserContext")["browserContextId"]
+        self._allow_downloads(browserContextId=context_id)
+        return context_id
 
     def open(self, path: Path | str, person: str | None = None) -> "Page":
-        """A new page that shows a file, to one `person`, else to everybody who is not named."""
+        """Return a new page that shows a file, in the context `person` or the default one."""
         return Page(self, path, person)
 
     def downloaded(self, wait: float = 20) -> Path:
-        """The file of the next download that was not asked for yet, once it is whole."""
+        """Wait until the next download is complete; return its file."""
         end = time.monotonic() + wait
         while True:
-            begun = self.told("Browser.downloadWillBegin")[self._taken :]
-            done = {each["guid"] for each in self.told("Browser.downloadProgress") if each["state"] == "completed"}
-            if begun and begun[0]["guid"] in done:
-                self._taken += 1
-                folder = self.downloads / f"{self._taken}"  # a name may come again
+            starts = self.event_parameters("Browser.downloadWillBegin")[self._n_taken :]
+            done = {
+                event["guid"]
+                for event in self.event_parameters("Browser.downloadProgress")
+                if event["state"] == "completed"
+            }
+            if starts and starts[0]["guid"] in done:
+                self._n_taken += 1
+                folder = self.downloads / f"{self._n_taken}"  # a name may come again
                 folder.mkdir()
-                return (self.downloads / begun[0]["guid"]).rename(folder / begun[0]["suggestedFilename"])
+                return (self.downloads / starts[0]["guid"]).rename(folder / starts[0]["suggestedFilename"])
             self.listen(end - time.monotonic())
 
 
@@ -175,9 +179,9 @@ class Page:
         return self.browser.send(method, self._session, **params)
 
     def _loads(self) -> int:
-        return len(self._told("Page.loadEventFired"))
+        return len(self._event_parameters("Page.loadEventFired"))
 
-    def _told(self, method: str) -> list[dict]:
+    def _event_parameters(self, method: str) -> list[dict]:
         return [
             event["params"]
             for event in self.browser.events
@@ -202,14 +206,14 @@ class Page:
         self._loaded(before)
 
     def run(self, expression: str) -> object:
-        """Value of a JavaScript expression."""
+        """Return the value of a JavaScript expression."""
         result = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(json.dumps(result["exceptionDetails"]))
         return result["result"].get("value")
 
     def until(self, expression: str, true: Callable[[object], bool], wait: float = 20) -> object:
-        """Value of an expression once it is what it should be."""
+        """Wait until `true` holds for the value of an expression; return the value."""
         end = time.monotonic() + wait
         while not true(value := self.run(expression)):
             if time.monotonic() > end:
@@ -226,7 +230,7 @@ class Page:
             self.send("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     def type(self, text: str) -> None:
-        """Put a text where the cursor is."""
+        """Insert a text at the cursor."""
         self.send("Input.insertText", text=text)
 
     def choose_file(self, selector: str, path: Path) -> None:
@@ -236,7 +240,7 @@ class Page:
         self.send("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
 
     def size(self, width: int, height: int, *, mobile: bool = False) -> None:
-        """Give the page a size."""
+        """Set the size of the page."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def scheme(self, name: str) -> None:
@@ -244,23 +248,25 @@ class Page:
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     def picture(self, path: Path) -> None:
-        """A screenshot of what is in view."""
+        """Write a screenshot of the visible part."""
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
 
     @property
     def requests(self) -> list[str]:
-        """Every URL that was asked for."""
-        return [each["request"]["url"] for each in self._told("Network.requestWillBeSent")]
+        """Every URL that was requested."""
+        return [event["request"]["url"] for event in self._event_parameters("Network.requestWillBeSent")]
 
     @property
     def dialogs(self) -> list[str]:
-        """What alert, confirm and the like have said."""
-        return [each["message"] for each in self._told("Page.javascriptDialogOpening")]
+        """Messages of JavaScript dialogs."""
+        return [event["message"] for event in self._event_parameters("Page.javascriptDialogOpening")]
 
     @property
     def complaints(self) -> list[str]:
         """Errors on the console: exceptions, and what the content security policy refused."""
-        thrown = [json.dumps(each["exceptionDetails"]) for each in self._told("Runtime.exceptionThrown")]
+        thrown = [json.dumps(event["exceptionDetails"]) for event in self._event_parameters("Runtime.exceptionThrown")]
         return thrown + [
-            each["entry"]["text"] for each in self._told("Log.entryAdded") if each["entry"]["level"] == "error"
+            event["entry"]["text"]
+            for event in self._event_parameters("Log.entryAdded")
+            if event["entry"]["level"] == "error"
         ]

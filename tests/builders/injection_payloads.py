@@ -1,4 +1,4 @@
-"""Texts that try to be more than text: 120 of them, each with what it would set, load or change if it were not."""
+"""120 texts that try to act as markup, script, template, formula or control characters."""
 
 _RAN = "window.__pwned=1"
 
@@ -132,4 +132,4 @@ CHARACTERS = [
 ]
 ALL = tuple(MARKUP + BREAKOUTS + LANGUAGES + CHARACTERS)
 WORD = "W" * 5000 + "ﷺ" * 500
-"""A word wider than any page."""
+"""A word that is wider than any page."""

@@ -1,4 +1,4 @@
-"""Analyses made by hand, in the shapes that a page takes, every text of which can be chosen."""
+"""Hand-made analyses for pages. A function `word` can replace every text that comes from traces."""
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ def low_high(kind: str) -> tuple[Column, Column]:
 
 
 def equations_of(text: str, word: Callable[[str], str]) -> tuple[Equation, ...]:
-    made = []
+    equations = []
     for written, verdict, reason in (
         ("3 * 17 = 52", "wrong", "3 * 17 is 51, not 52"),
         ("3 * 17 = 51", "right", ""),
@@ -44,20 +44,20 @@ def equations_of(text: str, word: Callable[[str], str]) -> tuple[Equation, ...]:
     ):
         at = text.find(written)
         if at >= 0:
-            made.append(Equation(at, at + len(written), written, verdict, word(reason)))
-    return tuple(sorted(made, key=lambda each: each.start))
+            equations.append(Equation(at, at + len(written), written, verdict, word(reason)))
+    return tuple(sorted(equations, key=lambda equation: equation.start))
 
 
 def example(
     text: str, correct: bool | None, word: Callable[[str], str] = str, name: str = "t1", source: str = "grpo, seed 0"
 ) -> SimpleNamespace:
-    """A trace as the analysis shows it; `word` turns every text that is not ours into another."""
+    """Return a trace as in an analysis; `word` replaces every text that comes from traces."""
     diagnosis = None
     if correct is False:
-        at = max(0, text.find("3 * 17"))
-        end = min(len(text), at + 11)
-        evidence = (Evidence(word("the product is wrong"), at, end), Evidence(word("its sibling says 51")))
-        diagnosis = Diagnosis(word(name), "procedural", 1, max(0, at - 8), end, evidence, 0.83, {"procedural": 0.83})
+        start = max(0, text.find("3 * 17"))
+        end = min(len(text), start + 11)
+        evidence = (Evidence(word("the product is wrong"), start, end), Evidence(word("its sibling says 51")))
+        diagnosis = Diagnosis(word(name), "procedural", 1, max(0, start - 8), end, evidence, 0.83, {"procedural": 0.83})
     spans = tuple(remove_overlaps(find_spans(text, LEXICON)))
     trace = Trace(
         id=word(name),
@@ -76,17 +76,17 @@ def example(
 
 
 def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
-    """One table of every name that a page has a place for, each with a row or two."""
+    """Return a table for each table name that a page knows, with a row or two."""
     source, sgs = word("grpo, seed 0"), ("SGs", "placebo")
     number, share, count = "number", "share", "count"
-    made = (
+    declarations = (
         (
             "corpus",
             [
                 column("source"),
                 *(
-                    column(each, count)
-                    for each in ("traces", "problems", "correct", "wrong", "not_judged", "words", "tokens")
+                    column(column_name, count)
+                    for column_name in ("traces", "problems", "correct", "wrong", "not_judged", "words", "tokens")
                 ),
                 column("length", number),
             ],
@@ -142,7 +142,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                 {
                     "source": source,
                     "outcome": outcome,
-                    "list": each,
+                    "list": list_name,
                     "value": value,
                     "low": value - 0.01,
                     "high": value + 0.01,
@@ -151,7 +151,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "unit": "words",
                 }
                 for outcome, values in (("all", (0.123, 0.121)), ("wrong", (0.18, 0.11)))
-                for each, value in zip(sgs, values, strict=True)
+                for list_name, value in zip(sgs, values, strict=True)
             ],
         ),
         (
@@ -197,7 +197,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
             [
                 {
                     "gram": word(gram),
-                    "cluster": place,
+                    "cluster": cluster,
                     "move": word(move),
                     "core": core,
                     "count": n,
@@ -210,7 +210,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "high": None if difference is None else difference + 0.02,
                     "entropy": entropy,
                 }
-                for place, (gram, move, core, n, difference, entropy) in enumerate(
+                for cluster, (gram, move, core, n, difference, entropy) in enumerate(
                     [
                         ("but wait", "backtracking", True, 420, -0.1, 1.25),
                         ("let me try", "branching", True, 77, 0.03, None),
@@ -245,7 +245,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "source": source,
                     "outcome": "all",
                     "bins": "grams",
-                    "list": each,
+                    "list": list_name,
                     "occurrences": 5000,
                     "n_bins": 200,
                     "plugin": value,
@@ -255,7 +255,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "low": value - 0.1,
                     "high": value + 0.1,
                 }
-                for each, value in zip(sgs, (4.1, 4.5), strict=True)
+                for list_name, value in zip(sgs, (4.1, 4.5), strict=True)
             ],
         ),
         (
@@ -271,14 +271,14 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
             [
                 {
                     "source": source,
-                    "list": each,
+                    "list": list_name,
                     "value": 2.5,
                     "low": 2.4,
                     "high": 2.6,
                     "occurrences": 5000,
                     "size": 900,
                 }
-                for each in sgs
+                for list_name in sgs
             ],
         ),
         (
@@ -299,7 +299,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                 {
                     "source": source,
                     "token_class": kind,
-                    "list": each,
+                    "list": list_name,
                     "entropy": 0.9,
                     "entropy_low": 0.8,
                     "entropy_high": 1.0,
@@ -309,7 +309,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "tokens": 70000,
                 }
                 for kind in ("planning", "execution")
-                for each in sgs
+                for list_name in sgs
             ],
         ),
         (
@@ -326,7 +326,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
             [
                 {
                     "source": source,
-                    "list": each,
+                    "list": list_name,
                     "high_given_planning": value,
                     "low": value - 0.02,
                     "high": value + 0.02,
@@ -334,7 +334,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "chance": 0.3,
                     "tokens": 70000,
                 }
-                for each, value in zip(sgs, (0.55, 0.31), strict=True)
+                for list_name, value in zip(sgs, (0.55, 0.31), strict=True)
             ],
         ),
         (
@@ -354,7 +354,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "source": source,
                     "step": step,
                     "series": series,
-                    "list": each,
+                    "list": list_name,
                     "value": scale * (1 + step / 80),
                     "low": None,
                     "high": None,
@@ -363,7 +363,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                 }
                 for step in (0, 40, 80)
                 for series, scale in (("pass@1", 0.2), ("length", 150.0))
-                for each in sgs
+                for list_name in sgs
             ],
         ),
         (
@@ -442,9 +442,9 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
                     "value": 0.1,
                     "low": 0.09,
                     "high": 0.11,
-                    "list": each,
+                    "list": list_name,
                 }
-                for each in sgs
+                for list_name in sgs
             ],
         ),
         (
@@ -499,7 +499,7 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
             [
                 column("source"),
                 column("outcome"),
-                *(column(each, count) for each in ("right", "wrong", "unchecked")),
+                *(column(column_name, count) for column_name in ("right", "wrong", "unchecked")),
                 column("wrong_share", share),
                 *low_high(share),
             ],
@@ -554,14 +554,14 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
     )
     return {
         name: build_table(name, word(f"The table {name}"), columns, records, word(f"A note on {name}."))
-        for name, columns, records in made
+        for name, columns, records in declarations
     }
 
 
 def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamespace:
-    """A whole analysis; `word` turns every text that is not ours into another."""
+    """Return a whole analysis; `word` replaces every text that comes from traces."""
     wrong, correct = example(word(WRONG), False, word), example(word(CORRECT), True, word, "t2")
-    told: Mapping[str, object] = {
+    defaults: Mapping[str, object] = {
         "title": word("Two runs of a tiny model"),
         "lexicon": LEXICON,
         "sources": (word("grpo, seed 0"), word("hicra, seed 0")),
@@ -588,7 +588,7 @@ def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamesp
         },
         "notes": (word("Of 1,200 traces 3 are shown."),),
     }
-    return SimpleNamespace(**{**told, **fields})
+    return SimpleNamespace(**{**defaults, **fields})
 
 
 def figures(word: Callable[[str], str] = str) -> list[RenderedFigure]:

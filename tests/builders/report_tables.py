@@ -1,4 +1,4 @@
-"""Tables of an analysis made by hand, in the shapes that figures, sentences and files are made from."""
+"""Hand-made tables of an analysis, for tests of figures, findings and exports."""
 
 import math
 from dataclasses import dataclass, field
@@ -10,33 +10,36 @@ SHARES = {"share", "traces_share", "correct_share", "wrong_share", "difference",
 
 
 def kind_of(name, cells):
-    """A column's kind by what is in it."""
-    known = [cell for cell in cells if cell is not None]
-    if any(isinstance(cell, str) for cell in known):
+    """Return the kind of a column, from its name and cells."""
+    present_cells = [cell for cell in cells if cell is not None]
+    if any(isinstance(cell, str) for cell in present_cells):
         return "text"
-    if known and all(isinstance(cell, bool) for cell in known):
+    if present_cells and all(isinstance(cell, bool) for cell in present_cells):
         return "flag"
     if name in SHARES:
         return "share"
-    return "count" if known and all(isinstance(cell, int) for cell in known) else "number"
+    return "count" if present_cells and all(isinstance(cell, int) for cell in present_cells) else "number"
 
 
 def table(name, records):
-    """A table of the keys of its records."""
+    """Return a table whose columns are the keys of its records."""
     names = list(dict.fromkeys(key for record in records for key in record))
-    columns = [Column(each, f"the {each}", kind_of(each, [record.get(each) for record in records])) for each in names]
+    columns = [
+        Column(column_name, f"the {column_name}", kind_of(column_name, [record.get(column_name) for record in records]))
+        for column_name in names
+    ]
     return build_table(name, f"Table of {name}", columns, records, "A note.")
 
 
 @dataclass
-class Made:
-    """What an analysis shows of itself to reports."""
+class TableAnalysis:
+    """The parts of an analysis that reports read."""
 
     tables: dict[str, Table]
     sources: tuple[str, ...]
     title: str = "A report"
-    orders: dict = field(default_factory=dict)
-    placebo_orders: dict = field(default_factory=dict)
+    phase_orders: dict = field(default_factory=dict)
+    placebo_phase_orders: dict = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     provenance: dict = field(default_factory=dict)
     lexicon: object = field(default_factory=lambda: SimpleNamespace(name="tiny", grams=("wait", "so")))
@@ -52,7 +55,7 @@ def corpus(sources):
         [
             {
                 "source": name,
-                "traces": 100 + at,
+                "traces": 100 + index,
                 "problems": 20,
                 "correct": 60,
                 "wrong": 35,
@@ -61,7 +64,7 @@ def corpus(sources):
                 "tokens": 23456,
                 "length": 123.4,
             }
-            for at, name in enumerate(sources)
+            for index, name in enumerate(sources)
         ],
     )
 
@@ -70,8 +73,8 @@ def success(sources):
     return table(
         "success",
         [
-            {"source": name, "measure": measure, **ends(value - 0.03 * at), "problems": 20, "samples": 8}
-            for at, name in enumerate(sources)
+            {"source": name, "measure": measure, **ends(value - 0.03 * index), "problems": 20, "samples": 8}
+            for index, name in enumerate(sources)
             for measure, value in (("pass@1", 0.6), ("pass@4", 0.8), ("maj@4", 0.7))
         ],
     )
@@ -79,15 +82,15 @@ def success(sources):
 
 def shares(sources, outcomes=("all", "correct", "wrong"), placebo=0.8):
     rows = []
-    for at, name in enumerate(sources):
-        for place, outcome in enumerate(outcomes):
-            value = 0.1 + 0.01 * at + 0.02 * place
-            for of, factor in (("SGs", 1.0), ("placebo", placebo)):
+    for index, name in enumerate(sources):
+        for outcome_index, outcome in enumerate(outcomes):
+            value = 0.1 + 0.01 * index + 0.02 * outcome_index
+            for list_name, factor in (("SGs", 1.0), ("placebo", placebo)):
                 rows.append(
                     {
                         "source": name,
                         "outcome": outcome,
-                        "list": of,
+                        "list": list_name,
                         **ends(value * factor),
                         "traces": 100,
                         "problems": 20,
@@ -99,10 +102,10 @@ def shares(sources, outcomes=("all", "correct", "wrong"), placebo=0.8):
 
 def moves(sources, outcomes=("all", "correct", "wrong")):
     rows = []
-    for at, name in enumerate(sources):
+    for index, name in enumerate(sources):
         for move, rate in (("deduction", 12.0), ("branching", 3.0), ("backtracking", 1.0), ("verification", 2.0)):
-            for place, outcome in enumerate(outcomes):
-                per = rate * (1 + 0.3 * place) + at
+            for outcome_index, outcome in enumerate(outcomes):
+                per = rate * (1 + 0.3 * outcome_index) + index
                 rows.append(
                     {
                         "source": name,
@@ -123,38 +126,38 @@ def grams(n=30):
         "grams",
         [
             {
-                "gram": f"gram number {at}",
-                "cluster": at % 5,
+                "gram": f"gram number {index}",
+                "cluster": index % 5,
                 "move": "branching",
                 "core": True,
                 "count": 90,
                 "traces": 40,
                 "traces_share": 0.4,
-                "correct_share": 0.4 + 0.01 * at,
+                "correct_share": 0.4 + 0.01 * index,
                 "wrong_share": 0.5,
-                "difference": 0.01 * at - 0.1,
-                "low": 0.01 * at - 0.18,
-                "high": 0.01 * at - 0.02,
+                "difference": 0.01 * index - 0.1,
+                "low": 0.01 * index - 0.18,
+                "high": 0.01 * index - 0.02,
                 "entropy": 1.2,
             }
-            for at in range(n)
+            for index in range(n)
         ],
     )
 
 
 def semantic_entropy(sources, outcomes=("all", "correct", "wrong")):
     rows = []
-    for at, name in enumerate(sources):
-        for place, outcome in enumerate(outcomes):
+    for index, name in enumerate(sources):
+        for outcome_index, outcome in enumerate(outcomes):
             for bins, top in (("grams", 4.0), ("clusters", 2.5), ("moves", 1.2)):
-                for of, factor in (("SGs", 1.0), ("placebo", 1.1)):
-                    value = (top + 0.1 * place + 0.05 * at) * factor
+                for list_name, factor in (("SGs", 1.0), ("placebo", 1.1)):
+                    value = (top + 0.1 * outcome_index + 0.05 * index) * factor
                     rows.append(
                         {
                             "source": name,
                             "outcome": outcome,
                             "bins": bins,
-                            "list": of,
+                            "list": list_name,
                             "occurrences": 500,
                             "n_bins": 80,
                             "plugin": value + 0.1,
@@ -172,9 +175,9 @@ def conditional_entropy(sources):
     return table(
         "conditional_entropy",
         [
-            {"source": name, "list": of, **ends(value), "occurrences": 500, "size": 200}
+            {"source": name, "list": list_name, **ends(value), "occurrences": 500, "size": 200}
             for name in sources
-            for of, value in (("SGs", 2.0), ("placebo", 2.2))
+            for list_name, value in (("SGs", 2.0), ("placebo", 2.2))
         ],
     )
 
@@ -182,7 +185,7 @@ def conditional_entropy(sources):
 def tokens(sources):
     rows = []
     for name in sources:
-        for token_class, of, value in (
+        for token_class, list_name, value in (
             ("planning", "SGs", 0.9),
             ("execution", "SGs", 0.3),
             ("planning", "placebo", 0.5),
@@ -192,7 +195,7 @@ def tokens(sources):
                 {
                     "source": name,
                     "token_class": token_class,
-                    "list": of,
+                    "list": list_name,
                     "entropy": value,
                     "entropy_low": 0.9 * value,
                     "entropy_high": 1.1 * value,
@@ -211,7 +214,7 @@ def overlap(sources):
         [
             {
                 "source": name,
-                "list": of,
+                "list": list_name,
                 "high_given_planning": value,
                 "low": 0.9 * value,
                 "high": 1.1 * value,
@@ -220,7 +223,7 @@ def overlap(sources):
                 "tokens": 9000,
             }
             for name in sources
-            for of, value in (("SGs", 0.55), ("placebo", 0.35))
+            for list_name, value in (("SGs", 0.55), ("placebo", 0.35))
         ],
     )
 
@@ -242,18 +245,18 @@ NO_LIST = ("pass@1", "length")
 
 def curves(sources, steps=range(0, 81, 5)):
     rows = []
-    for at, name in enumerate(sources):
+    for index, name in enumerate(sources):
         for series, (first, last) in SERIES.items():
-            for of in ("SGs",) if series in NO_LIST else ("SGs", "placebo"):
+            for list_name in ("SGs",) if series in NO_LIST else ("SGs", "placebo"):
                 for step in steps:
-                    rate = 15 + 5 * at + (10 if of == "placebo" else 0)
+                    rate = 15 + 5 * index + (10 if list_name == "placebo" else 0)
                     value = last + (first - last) * math.exp(-step / rate)
                     rows.append(
                         {
                             "source": name,
                             "step": step,
                             "series": series,
-                            "list": of,
+                            "list": list_name,
                             **ends(value, 0.06),
                             "n": 64,
                             "relative": value / first,
@@ -270,15 +273,15 @@ def settling(sources):
                 "source": name,
                 "series": series,
                 "total_change": last - first,
-                "step90": 30.0 + 4 * at,
+                "step90": 30.0 + 4 * index,
                 "low": 20.0,
-                "high": 45.0 + 4 * at,
+                "high": 45.0 + 4 * index,
                 "change_point": 15.0,
                 "change_low": 10.0,
                 "change_high": 20.0,
                 "p_value": 0.01,
             }
-            for at, name in enumerate(sources)
+            for index, name in enumerate(sources)
             for series, (first, last) in SERIES.items()
         ],
     )
@@ -290,18 +293,18 @@ def aha(sources, n=5):
         [
             {
                 "source": name,
-                "cluster": at,
+                "cluster": index,
                 "move": "backtracking",
-                "medoid": f"wait let me check {at}",
-                "first_step": 3 * at,
-                "start_rate": 0.5 + at,
-                "end_rate": 2.0 + 0.2 * at,
-                "ratio": (2.0 + 0.2 * at) / (0.5 + at),
+                "medoid": f"wait let me check {index}",
+                "first_step": 3 * index,
+                "start_rate": 0.5 + index,
+                "end_rate": 2.0 + 0.2 * index,
+                "ratio": (2.0 + 0.2 * index) / (0.5 + index),
                 "low": 0.3,
                 "high": 4.5,
             }
             for name in sources
-            for at in range(n)
+            for index in range(n)
         ],
     )
 
@@ -312,15 +315,15 @@ def scaling(sources, n=4):
         [
             {
                 "source": name,
-                "bin_low": 50 * 2**at,
-                "bin_high": 100 * 2**at,
+                "bin_low": 50 * 2**index,
+                "bin_high": 100 * 2**index,
                 "traces": 25,
-                "list": of,
-                **ends((0.1 + 0.01 * at) * factor),
+                "list": list_name,
+                **ends((0.1 + 0.01 * index) * factor),
             }
             for name in sources
-            for at in range(n)
-            for of, factor in (("SGs", 1.0), ("placebo", 0.9))
+            for index in range(n)
+            for list_name, factor in (("SGs", 1.0), ("placebo", 0.9))
         ],
     )
 
@@ -330,14 +333,14 @@ def placebo(sources=()):
         "placebo",
         [
             {
-                "draw": at,
+                "draw": draw,
                 "lexicon": "wang2025",
                 "grams": 40,
                 "share_wanted": 0.1,
-                "share": 0.099 + 0.001 * at,
+                "share": 0.099 + 0.001 * draw,
                 "met": True,
             }
-            for at in (1, 2, 3)
+            for draw in (1, 2, 3)
         ],
     )
 
@@ -368,8 +371,8 @@ KINDS = ("strategic", "procedural", "other", "unfinished", "degenerate")
 def errors(sources, steps=(None,)):
     rows = []
     for name in sources:
-        for place, step in enumerate(steps):
-            wrong = 40 - place if step is not None else 40
+        for step_index, step in enumerate(steps):
+            wrong = 40 - step_index if step is not None else 40
             for kind, part in zip(KINDS, (0.5, 0.3, 0.1, 0.06, 0.04), strict=True):
                 rows.append(
                     {
@@ -406,8 +409,8 @@ def architecture(sources, outcomes=("all", "correct", "wrong")):
     )
 
 
-def everything(sources=("model-a", "model-b"), steps=range(0, 81, 5)):
-    """An analysis with every table that figures are drawn from."""
+def full_analysis(sources=("model-a", "model-b"), steps=range(0, 81, 5)):
+    """Return an analysis with every table that figures need."""
     sources = tuple(sources)
     makers = (
         corpus,
@@ -424,9 +427,9 @@ def everything(sources=("model-a", "model-b"), steps=range(0, 81, 5)):
         equations,
         placebo,
     )
-    made = [make(sources) for make in makers] + [grams()]
+    tables = [make(sources) for make in makers] + [grams()]
     if steps:
-        made += [curves(sources, steps), settling(sources), errors(sources, steps)]
+        tables += [curves(sources, steps), settling(sources), errors(sources, steps)]
     else:
-        made += [errors(sources)]
-    return Made({each.name: each for each in made}, sources)
+        tables += [errors(sources)]
+    return TableAnalysis({report_table.name: report_table for report_table in tables}, sources)

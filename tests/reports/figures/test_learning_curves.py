@@ -38,16 +38,16 @@ def arms_of(*methods, seeds=(0, 1), steps=14, **settings):
 def short(name="hicra"):
     """An arm of which only the accuracy was logged: one panel."""
     (runs,) = arms_of("hicra").values()
-    kept = tuple(
+    accuracy_runs = tuple(
         replace(run, steps=tuple({"step": row["step"], "pass_at_1": row["pass_at_1"]} for row in run.steps))
         for run in runs
     )
-    return {name: kept}
+    return {name: accuracy_runs}
 
 
-def drawing(tmp_path, draw, *what, form="svg"):
+def drawing(tmp_path, draw, *arguments, form="svg"):
     path = tmp_path / f"figure.{form}"
-    draw(*what, path)
+    draw(*arguments, path)
     return path.read_bytes()
 
 
@@ -69,8 +69,8 @@ def test_a_point_of_a_curve_is_the_mean_of_its_step_and_those_before():
 def test_a_band_reaches_from_the_least_to_the_greatest_run_over_shared_steps():
     first = replace(result(config(steps=3)), steps=tuple(rows(1, 2, 3)))
     second = replace(result(config(steps=3, seed=1)), steps=tuple(rows(3, 2)))
-    found = build_band([first, second], lambda row: row["x"], window=1)
-    assert (found.steps, found.mean, found.low, found.high, found.n) == ((1, 2), (2, 2), (1, 2), (3, 2), 2)
+    band = build_band([first, second], lambda row: row["x"], window=1)
+    assert (band.steps, band.mean, band.low, band.high, band.n) == ((1, 2), (2, 2), (1, 2), (3, 2), 2)
     assert build_band([], lambda row: row["x"]).steps == ()
 
 
@@ -83,15 +83,15 @@ def test_token_entropy_is_as_logged_or_put_together_from_both_kinds():
 
 
 @given(st.lists(st.floats(-5, 5), max_size=8), st.floats(0.01, 2), st.floats(-3, 3))
-def test_labels_are_moved_apart_and_no_further_than_they_need_to_be(wanted, gap, least):
-    found = spread_labels(wanted, gap, least)
-    order = sorted(range(len(wanted)), key=lambda place: (wanted[place], place))
+def test_labels_are_moved_apart_and_no_further_than_they_need_to_be(targets, gap, least):
+    positions = spread_labels(targets, gap, least)
+    order = sorted(range(len(targets)), key=lambda index: (targets[index], index))
     for below, above in zip(order, order[1:], strict=False):
-        assert found[above] - found[below] >= gap - 1e-9
-    assert all(each >= least - 1e-9 for each in found)
-    apart = all(wanted[b] - wanted[a] >= gap for a, b in zip(order, order[1:], strict=False))
-    if apart and all(each >= least for each in wanted):
-        assert found == pytest.approx(wanted)
+        assert positions[above] - positions[below] >= gap - 1e-9
+    assert all(position >= least - 1e-9 for position in positions)
+    are_apart = all(targets[b] - targets[a] >= gap for a, b in zip(order, order[1:], strict=False))
+    if are_apart and all(position >= least for position in targets):
+        assert positions == pytest.approx(targets)
 
 
 def test_labels_that_touch_are_spread_about_their_middle():
@@ -108,16 +108,16 @@ def sketched(monkeypatch):
     """What the figures hold, without the time that it takes to lay them out and save them."""
     from matplotlib.figure import Figure
 
-    made = []
+    figures = []
 
     def sketch(size, draw, form):
-        made.append(Figure(figsize=size))
-        draw(made[-1])
+        figures.append(Figure(figsize=size))
+        draw(figures[-1])
         return b""
 
     for module in (curves, paired_differences, regularizers):
         monkeypatch.setattr(module, "render_figure", sketch)
-    return made
+    return figures
 
 
 def titles(figure):
@@ -173,21 +173,21 @@ def test_every_panel_shows_what_it_is_named_after(tmp_path, sketched):
 def test_many_arms_get_a_column_each_and_few_share_theirs(tmp_path, sketched):
     draw_learning_curves(arms_of(*METHODS[:4]), tmp_path / "four.svg")
     draw_learning_curves(arms_of(*METHODS[:5], seeds=(0,)), tmp_path / "five.svg")
-    few, many = sketched
-    assert titles(few) == list(PANELS)
-    named = [text.get_text() for text in few.axes[0].texts]
-    assert named == ["grpo (n=2)", "grpo-matched (n=2)", "hicra (n=2)", "hicra-symmetric (n=2)"]
-    assert len(many.axes) == 7 * 5
-    assert titles(many)[:5] == [
+    four_arms, five_arms = sketched
+    assert titles(four_arms) == list(PANELS)
+    names = [text.get_text() for text in four_arms.axes[0].texts]
+    assert names == ["grpo (n=2)", "grpo-matched (n=2)", "hicra (n=2)", "hicra-symmetric (n=2)"]
+    assert len(five_arms.axes) == 7 * 5
+    assert titles(five_arms)[:5] == [
         "grpo\n(n=1)",
         "grpo-\nmatched\n(n=1)",
         "hicra\n(n=1)",
         "hicra-\nsymmetric\n(n=1)",
         "hicra-\ncentered\n(n=1)",
     ]
-    assert "one run an arm" in many.get_suptitle()
+    assert "one run an arm" in five_arms.get_suptitle()
     # its own line and the four others behind it, and two rings
-    assert len(many.axes[0].lines) == 5 + 2
+    assert len(five_arms.axes[0].lines) == 5 + 2
 
 
 def test_rings_are_held_out_pass_at_1_before_and_after(tmp_path, sketched):
@@ -208,10 +208,10 @@ def test_panels_of_what_was_not_measured_are_left_out_and_nothing_at_all_is_said
 
 @pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
 def test_a_name_is_text_whatever_it_holds(tmp_path, name):
-    made = drawing(tmp_path, draw_learning_curves, short(name))
-    ET.fromstring(made)  # noqa: S314
-    assert b"<script" not in made
-    assert b"\x1b" not in made
+    svg = drawing(tmp_path, draw_learning_curves, short(name))
+    ET.fromstring(svg)  # noqa: S314
+    assert b"<script" not in svg
+    assert b"\x1b" not in svg
     assert len(label(name)) <= 48
 
 
@@ -237,37 +237,39 @@ def compared(text="grpo,hicra,placebo", seeds=(0, 1, 2), ends=(0.4, 0.55, 0.5)):
 
 def points(figure):
     """Title -> (place, mean, low, high, count) of every difference in a panel."""
-    found = {}
+    points_by_panel = {}
     for axes in figure.axes:
         dots = {y: x for ((x, y),) in (line for line in lines(axes) if len(line) == 1)}
         bars = {line[0][1]: (line[0][0], line[1][0]) for line in lines(axes)[1:] if len(line) == 2}
         counts = {float(text.xy[1]): text.get_text() for text in axes.texts}
-        found[axes.get_title()] = {y: (x, *bars.get(y, (None, None)), counts[y]) for y, x in dots.items()}
-    return found
+        points_by_panel[axes.get_title()] = {y: (x, *bars.get(y, (None, None)), counts[y]) for y, x in dots.items()}
+    return points_by_panel
 
 
 def test_a_panel_a_control_holds_the_differences_of_the_other_arms(tmp_path, sketched):
-    made = compared()
-    draw_paired_differences(made, tmp_path / "x.svg")
-    found = points(sketched[0])
-    assert list(found) == ["less grpo", "less placebo"]
+    comparison = compared()
+    draw_paired_differences(comparison, tmp_path / "x.svg")
+    points_by_panel = points(sketched[0])
+    assert list(points_by_panel) == ["less grpo", "less placebo"]
     assert [tick.get_text() for tick in sketched[0].axes[0].get_yticklabels()] == ["grpo", "hicra", "placebo"]
-    for control, panel in (("grpo", found["less grpo"]), ("placebo", found["less placebo"])):
-        others = [arm for arm in made.arms if arm != control]
-        assert sorted(panel) == [made.arms.index(arm) for arm in others]  # nothing in the control's own row
-        for arm in others:
-            interval = made.difference(arm, control).interval
-            mean, low, high, count = panel[made.arms.index(arm)]
+    for control, panel in (("grpo", points_by_panel["less grpo"]), ("placebo", points_by_panel["less placebo"])):
+        other_arms = [arm for arm in comparison.arms if arm != control]
+        assert sorted(panel) == [comparison.arms.index(arm) for arm in other_arms]  # nothing in the control's own row
+        for arm in other_arms:
+            interval = comparison.difference(arm, control).interval
+            mean, low, high, count = panel[comparison.arms.index(arm)]
             assert (mean, low, high) == pytest.approx((interval.mean, interval.low, interval.high), abs=1e-6)
             assert count == f"{interval.n_above}/3"
 
 
 def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
-    made = compared(ends=(0.2, 0.55, 0.5))
-    draw_paired_differences(made, tmp_path / "x.svg")
+    comparison = compared(ends=(0.2, 0.55, 0.5))
+    draw_paired_differences(comparison, tmp_path / "x.svg")
     dots = [line for axes in sketched[0].axes for line in axes.lines if len(line.get_xdata()) == 1]
     filled = sum(line.get_markerfacecolor() != "white" for line in dots)
-    decided = sum(each.verdict != "cannot say" for each in made.differences if each.measure == "pass_at_1")
+    decided = sum(
+        difference.verdict != "cannot say" for difference in comparison.differences if difference.measure == "pass_at_1"
+    )
     assert 0 < filled == decided < len(dots)
 
 
@@ -292,17 +294,17 @@ def regularized():
     """Token entropy begins at .4 + c and grows by c a step, for two coefficients of each method."""
     runs = []
     for method in ("entropy", "siren"):
-        own = {"siren/entropy": 1.0, "siren/anchor": 1.1} if method == "siren" else {}
+        siren_numbers = {"siren/entropy": 1.0, "siren/anchor": 1.1} if method == "siren" else {}
         for c in (0.001, 0.1):
-            grown = tuple(step_row(step, 0.3, entropy=0.4 + c * step, **own) for step in range(1, 7))
+            step_rows = tuple(step_row(step, 0.3, entropy=0.4 + c * step, **siren_numbers) for step in range(1, 7))
             settings = {"method": method, f"{method}_coef": c, "steps": 6}
-            runs.append(replace(result(config(**settings)), steps=grown))
+            runs.append(replace(result(config(**settings)), steps=step_rows))
     return runs
 
 
 def test_regularizers_are_drawn_by_coefficient_on_one_scale_about_the_entropy_before(tmp_path, sketched):
     draw_entropy_regularizers(regularized()[::-1], tmp_path / "x.svg")
-    uniform, siren, own = sketched[0].axes
+    uniform, siren, peaks = sketched[0].axes
     assert titles(sketched[0]) == [
         "uniform bonus: token entropy, nats",
         "SIREN: token entropy, nats",
@@ -310,17 +312,17 @@ def test_regularizers_are_drawn_by_coefficient_on_one_scale_about_the_entropy_be
     ]
     assert [text.get_text() for text in uniform.texts] == ["0.001 (n=1)", "0.1 (n=1)"]
     # first steps: .401, .5, .401, .5, their mean .4505; SIREN's own anchor is 1.1
-    assert [axes.lines[0].get_ydata()[0] for axes in (uniform, siren, own)] == pytest.approx([0.4505, 0.4505, 1.1])
+    assert [axes.lines[0].get_ydata()[0] for axes in (uniform, siren, peaks)] == pytest.approx([0.4505, 0.4505, 1.1])
     assert lines(uniform)[2] == tuple((step, pytest.approx(0.4 + 0.1 * step)) for step in range(1, 7))
-    assert {value for _, value in lines(own)[1]} == {1.0}
-    assert uniform.get_ylim() == siren.get_ylim() != own.get_ylim()
+    assert {value for _, value in lines(peaks)[1]} == {1.0}
+    assert uniform.get_ylim() == siren.get_ylim() != peaks.get_ylim()
 
 
 def test_plain_runs_stand_beside_both(tmp_path, sketched):
     draw_entropy_regularizers([*regularized(), result(config(method="grpo", steps=6))], tmp_path / "x.svg")
-    uniform, siren, own = sketched[0].axes
+    uniform, siren, peaks = sketched[0].axes
     assert uniform.texts[0].get_text() == siren.texts[0].get_text() == "without"
-    assert len(own.texts) == 2
+    assert len(peaks.texts) == 2
 
 
 def test_a_run_that_ended_early_ends_in_a_cross(tmp_path, sketched):

@@ -46,28 +46,28 @@ def test_settings_of_the_process_neither_count_nor_change():
 
 def test_every_number_changes_the_picture():
     expected = render_precision_recall([panel()])
-    others = [
+    changed_panels = [
         panel(CURVE, PlottedList("published", PlottedNumber(0.4, 0.3, 0.5), POINT.recall), CHANCE),
         panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
         CurvePanel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
         CurvePanel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
     ]
-    assert len({expected, *(render_precision_recall([each]) for each in others)}) == 5
+    assert len({expected, *(render_precision_recall([changed_panel]) for changed_panel in changed_panels)}) == 5
 
 
 @pytest.mark.parametrize("name", ["<script>", "$x^2$", "a\x1b[31m\u202eb", "_hidden", "\\frac$", "x" * 300, "&amp;"])
 def test_a_name_is_text_whatever_it_holds(name):
-    made = render_precision_recall([panel(PlottedList(name, PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
-    ET.fromstring(made)  # noqa: S314
-    assert b"<script" not in made
-    assert b"\x1b" not in made
-    shown = render_precision_recall([panel(PlottedList("y", PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
-    assert made != shown  # the legend tells the name, one that begins with an underscore, too
+    svg = render_precision_recall([panel(PlottedList(name, PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
+    ET.fromstring(svg)  # noqa: S314
+    assert b"<script" not in svg
+    assert b"\x1b" not in svg
+    renamed_svg = render_precision_recall([panel(PlottedList("y", PlottedNumber(0.5), PlottedNumber(0.5)), title=name)])
+    assert svg != renamed_svg  # the legend tells the name, one that begins with an underscore, too
 
 
 def test_a_list_keeps_its_color_from_panel_to_panel():
-    made = render_precision_recall([panel(CURVE, POINT), panel(POINT)]).decode()
-    assert "#d55e00" in made  # the second color is the published list's in both
+    svg = render_precision_recall([panel(CURVE, POINT), panel(POINT)]).decode()
+    assert "#d55e00" in svg  # the second color is the published list's in both
     assert render_precision_recall([panel(POINT)]).decode().count("#d55e00") == 0
 
 

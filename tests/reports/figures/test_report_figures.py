@@ -21,8 +21,8 @@ from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, read_dot
 from sgram.reports.figures.report_figures import build_figures
 from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, fit_label, headings, select_sources
 from sgram.statistics import finite_number
-from tests.builders import report_tables as made
-from tests.builders.report_tables import Made, everything, table
+from tests.builders import report_tables
+from tests.builders.report_tables import TableAnalysis, full_analysis, table
 
 ALL = (
     "success",
@@ -75,7 +75,7 @@ def texts(figure):
     """Everything that is written in a figure."""
     from matplotlib.text import Text
 
-    return [each.get_text() for each in canvas_of(figure).findobj(Text) if each.get_text()]
+    return [text.get_text() for text in canvas_of(figure).findobj(Text) if text.get_text()]
 
 
 def titled(figure):
@@ -100,33 +100,39 @@ def lines(figure):
 
 
 def test_every_table_has_its_figure_in_the_order_of_a_report():
-    assert tuple(named(everything())) == ALL
-    for figure in build_figures(everything()):
+    assert tuple(named(full_analysis())) == ALL
+    for figure in build_figures(full_analysis()):
         assert re.fullmatch("[a-z]+(-[a-z]+)*", figure.name)
         assert figure.caption.endswith(".")
         assert "  " not in figure.caption
 
 
 def test_a_figure_is_absent_where_its_table_is():
-    whole = everything()
+    whole = full_analysis()
     for name in whole.tables:
-        without = replace(whole, tables={key: each for key, each in whole.tables.items() if key != name})
+        without = replace(
+            whole, tables={key: report_table for key, report_table in whole.tables.items() if key != name}
+        )
         lost = {figure for figure, needs in TABLE_OF.items() if needs == name}
         assert set(named(without)) == set(ALL) - lost
 
 
 def test_a_table_without_a_number_gives_no_figure():
-    whole = everything(("a",))
-    for name, each in whole.tables.items():
+    whole = full_analysis(("a",))
+    for name, full_table in whole.tables.items():
         if name in ("corpus", "settling", "equations", "placebo"):
             continue
-        kept = [place for place, column in enumerate(each.columns) if column.kind == "text" or column.name == "step"]
-        rows = tuple(tuple(cell if at in kept else None for at, cell in enumerate(row)) for row in each.rows)
-        emptied = Table(each.name, each.title, each.columns, rows)
-        left = named(replace(whole, tables={**whole.tables, name: emptied}))
-        assert set(left) == set(ALL) - {figure for figure, needs in TABLE_OF.items() if needs == name}, name
-        no_rows = Table(each.name, each.title, each.columns, ())
-        assert set(named(replace(whole, tables={**whole.tables, name: no_rows}))) == set(left)
+        text_columns = [
+            index for index, column in enumerate(full_table.columns) if column.kind == "text" or column.name == "step"
+        ]
+        rows = tuple(
+            tuple(cell if index in text_columns else None for index, cell in enumerate(row)) for row in full_table.rows
+        )
+        emptied = Table(full_table.name, full_table.title, full_table.columns, rows)
+        figures = named(replace(whole, tables={**whole.tables, name: emptied}))
+        assert set(figures) == set(ALL) - {figure for figure, needs in TABLE_OF.items() if needs == name}, name
+        no_rows = Table(full_table.name, full_table.title, full_table.columns, ())
+        assert set(named(replace(whole, tables={**whole.tables, name: no_rows}))) == set(figures)
 
 
 # -- what is drawn ---------------------------------------------------------------------------------------
@@ -137,7 +143,7 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
         {
             "source": "m",
             "outcome": "all",
-            "list": of,
+            "list": list_name,
             "value": value,
             "low": value - 0.05,
             "high": value + 0.1,
@@ -145,23 +151,23 @@ def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo
             "problems": 1,
             "unit": "tokens",
         }
-        for of, value in (("SGs", 0.25), ("placebo", 0.2))
+        for list_name, value in (("SGs", 0.25), ("placebo", 0.2))
     ]
     figure = shares.plot_planning_share(table("shares", rows), SourceSelection(("m",), 0))
-    found = lines(figure)
-    spans = [(xs, color) for xs, _, color, _ in found if len(xs) == 2]
+    drawn_lines = lines(figure)
+    spans = [(xs, color) for xs, _, color, _ in drawn_lines if len(xs) == 2]
     assert spans == [
         ([pytest.approx(20.0), pytest.approx(35.0)], "#000000"),
         ([pytest.approx(15.0), pytest.approx(30.0)], "#767676"),
     ]
-    points = [(xs, marker) for xs, _, _, marker in found if len(xs) == 1]
+    points = [(xs, marker) for xs, _, _, marker in drawn_lines if len(xs) == 1]
     assert points == [([25.0], "o"), ([pytest.approx(20.0)], "D")]
     assert {"% of tokens", "12 traces, 1 problem", "m"} <= set(texts(figure))
 
 
 def test_a_value_without_an_interval_has_no_bar():
-    (found,) = read_dot("all", {"value": 0.5, "low": None, "high": 0.6})
-    assert found == Dot("all", 0.5, None, 0.6)
+    (dot,) = read_dot("all", {"value": 0.5, "low": None, "high": 0.6})
+    assert dot == Dot("all", 0.5, None, 0.6)
     rows = [
         {
             "source": "m",
@@ -187,21 +193,21 @@ def test_what_is_no_finite_number_is_no_point(cell):
 
 
 def test_chance_is_dotted_where_the_table_says_it_lies():
-    figure = entropy.plot_overlap(made.overlap(("m",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_overlap(report_tables.overlap(("m",)), SourceSelection(("m",), 0))
     dotted = [line.get_xdata()[0] for line in canvas_of(figure).axes[0].lines if line.get_linestyle() == ":"]
     assert dotted == [pytest.approx(30.0)]
     assert "30 %" in figure.caption
 
 
 def test_placebo_tokens_stand_between_planning_and_execution():
-    figure = entropy.plot_tokens(made.tokens(("m",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_tokens(report_tables.tokens(("m",)), SourceSelection(("m",), 0))
     at = {xs[0]: ys[0] for xs, ys, _, _ in lines(figure) if len(xs) == 1}
     assert list(at) == [0.9, 0.5, 0.3]  # planning, placebo, execution
     assert at[0.9] < at[0.5] < at[0.3]  # the first on top
 
 
 def test_entropies_are_those_at_equal_size():
-    figure = entropy.plot_semantic_entropy(made.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
+    figure = entropy.plot_semantic_entropy(report_tables.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
     assert [xs[0] for xs, *_ in lines(figure) if len(xs) == 1] == [4.0, pytest.approx(4.4)]
     assert "200 occurrences" in figure.caption
     assert list(titled(figure)) == ["over grams", "over clusters", "over moves"]
@@ -228,13 +234,13 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
 
 
 def test_correct_and_wrong_moves_share_a_row():
-    figure = shares.plot_moves(made.moves(("m",)), SourceSelection(("m",), 0))
+    figure = shares.plot_moves(report_tables.moves(("m",)), SourceSelection(("m",), 0))
     points = [(xs[0], marker) for xs, _, _, marker in lines(figure) if len(xs) == 1]
     # a rate of 12 is 12 * 1.3 = 15.6 in correct and 12 * 1.6 = 19.2 in wrong traces
     assert points[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
     assert "156 + 192 SGs" in texts(figure)
     assert shares.outcomes_in([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
-    unjudged = shares.plot_moves(made.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
+    unjudged = shares.plot_moves(report_tables.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
     assert [marker for xs, _, _, marker in lines(unjudged) if len(xs) == 1] == ["o"] * 4
 
 
@@ -253,41 +259,45 @@ def test_curves_are_relative_where_the_panel_says_so():
 
 
 def test_triangles_mark_the_step_by_which_the_change_is_made():
-    analysis = everything(("m",))
+    analysis = full_analysis(("m",))
     figure = named(analysis)["dynamics"]
     marks = [line for line in titled(figure)["token entropy / first step"].lines if line.get_marker() == "^"]
     assert [line.get_xdata()[0] for line in marks] == [30.0, 30.0]  # planning and execution, no placebo
-    without = replace(analysis, tables={key: each for key, each in analysis.tables.items() if key != "settling"})
+    without = replace(
+        analysis, tables={key: report_table for key, report_table in analysis.tables.items() if key != "settling"}
+    )
     plain = canvas_of(named(without)["dynamics"]).axes
-    assert not [line for each in plain for line in each.lines if line.get_marker() == "^"]
+    assert not [line for report_table in plain for line in report_table.lines if line.get_marker() == "^"]
 
 
 def test_stacked_errors_add_up_to_the_error_rate():
-    rows = made.errors(("m",), (1, 2)).records()
+    rows = report_tables.errors(("m",), (1, 2)).records()
     steps, layers = errors._layers(rows)
     assert steps == [1.0, 2.0]
-    assert [kind for kind, _, _ in layers] == list(made.KINDS)
+    assert [kind for kind, _, _ in layers] == list(report_tables.KINDS)
     # of 100 judged traces 40 are wrong at the first step and 39 at the second
     assert layers[-1][2] == [pytest.approx(40.0), pytest.approx(39.0)]
     assert all(below[2] == above[1] for below, above in zip(layers, layers[1:], strict=False))
 
 
 def test_errors_without_steps_are_drawn_by_source():
-    analysis = everything(("m",), steps=())
-    found = texts(named(analysis)["errors"])
-    assert {"strategic", "procedural", "20 traces"} <= set(found)
-    none = [
+    analysis = full_analysis(("m",), steps=())
+    written = texts(named(analysis)["errors"])
+    assert {"strategic", "procedural", "20 traces"} <= set(written)
+    without_degenerate = [
         {**row, "count": 0, "share": 0.0} if row["kind"] == "degenerate" else row
-        for row in made.errors(("m",)).records()
+        for row in report_tables.errors(("m",)).records()
     ]
-    assert "degenerate" not in texts(errors.plot_errors(table("errors", none), SourceSelection(("m",), 0)))
-    both = [*made.errors(("m",)).records(), *made.errors(("m",), (4,)).records()]
+    assert "degenerate" not in texts(
+        errors.plot_errors(table("errors", without_degenerate), SourceSelection(("m",), 0))
+    )
+    both = [*report_tables.errors(("m",)).records(), *report_tables.errors(("m",), (4,)).records()]
     one_step = table("errors", both)
     assert "20 traces" in texts(errors.plot_errors(one_step, SourceSelection(("m",), 0)))  # a step is no course
 
 
 def test_totals_over_all_steps_do_not_count_twice():
-    both = table("errors", [*made.errors(("m",)).records(), *made.errors(("m",), (1, 2)).records()])
+    both = table("errors", [*report_tables.errors(("m",)).records(), *report_tables.errors(("m",), (1, 2)).records()])
     figure = errors.plot_errors(both, SourceSelection(("m",), 0))
     # of 40: 20 + 12 + 4 + 2 + 2; of 39: round(19.5) = 20, 12, 4, 2, 2
     assert "of 80 wrong traces" in figure.caption
@@ -298,43 +308,45 @@ def test_totals_over_all_steps_do_not_count_twice():
 
 def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
     names = tuple(f"m{at:02}" for at in range(30))  # m29 has the most traces
-    for figure in build_figures(everything(names)):
+    for figure in build_figures(full_analysis(names)):
         if figure.name == "grams":
             continue
-        left = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
-        assert f"{left} more are in the tables" in figure.caption, figure.name
+        n_omitted = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
+        assert f"{n_omitted} more are in the tables" in figure.caption, figure.name
     figure = shares.plot_planning_share(
-        made.shares(names), select_sources(made.shares(names), names, {"m07": 3, "m02": 9}, 2)
+        report_tables.shares(names), select_sources(report_tables.shares(names), names, {"m07": 3, "m02": 9}, 2)
     )
-    assert [each for each in dict.fromkeys(texts(figure)) if re.fullmatch(r"m\d\d", each)] == ["m02", "m07"]
-    one_more = select_sources(made.shares(names), names[::-1], {}, 29)
+    assert [text for text in dict.fromkeys(texts(figure)) if re.fullmatch(r"m\d\d", text)] == ["m02", "m07"]
+    one_more = select_sources(report_tables.shares(names), names[::-1], {}, 29)
     assert one_more.sources == names[:0:-1]  # equal sizes: the first of the analysis
     assert "1 more is in the tables" in one_more.omission_note
-    assert select_sources(made.shares(names[:2]), names, {}, SOURCES_SHOWN) == SourceSelection(("m00", "m01"), 0)
+    assert select_sources(report_tables.shares(names[:2]), names, {}, SOURCES_SHOWN) == SourceSelection(
+        ("m00", "m01"), 0
+    )
 
 
 def test_of_equal_runs_one_of_each_kind_comes_first():
     runs = ("grpo, seed 0", "grpo, seed 1", "hicra, seed 0", "hicra, seed 1", "placebo, seed 0")
-    assert select_sources(made.shares(runs), runs, {}, 3).sources == (
+    assert select_sources(report_tables.shares(runs), runs, {}, 3).sources == (
         "grpo, seed 0",
         "hicra, seed 0",
         "placebo, seed 0",
     )
-    assert select_sources(made.shares(runs), runs, {"grpo, seed 1": 9}, 1).sources == ("grpo, seed 1",)
+    assert select_sources(report_tables.shares(runs), runs, {"grpo, seed 1": 9}, 1).sources == ("grpo, seed 1",)
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=12, unique=True), st.integers(12, 40))
 def test_short_names_are_short_and_all_different(names, longest):
-    found = distinct_labels(names, longest)
-    assert list(found) == names
-    assert len(set(found.values())) == len(names)
-    assert all(len(each) <= longest for each in found.values())
-    assert all(not re.search(r"[\x00-\x1f\u202e]", each) for each in found.values())
+    labels = distinct_labels(names, longest)
+    assert list(labels) == names
+    assert len(set(labels.values())) == len(names)
+    assert all(len(text) <= longest for text in labels.values())
+    assert all(not re.search(r"[\x00-\x1f\u202e]", text) for text in labels.values())
 
 
 def test_long_names_keep_what_models_of_a_family_differ_in():
-    found = distinct_labels(["a-very-long-family-of-models seed 1", "a-very-long-family-of-models seed 2"], 20)
-    assert list(found.values()) == ["a-very-lo...s seed 1", "a-very-lo...s seed 2"]
+    labels = distinct_labels(["a-very-long-family-of-models seed 1", "a-very-long-family-of-models seed 2"], 20)
+    assert list(labels.values()) == ["a-very-lo...s seed 1", "a-very-lo...s seed 2"]
     alike = distinct_labels(["a" * 30 + "b" * 30, "a" * 31 + "b" * 31, "a" * 32 + "b" * 32], 20)
     assert list(alike.values()) == ["aaaaaaaaa...bbbbbbbb", "aaaaaaa...bbbbbb (2)", "aaaaaaa...bbbbbb (3)"]
     assert headings(["hicra, seed 1, alpha 0.2"])["hicra, seed 1, alpha 0.2"] == "hicra, seed 1,\nalpha 0.2"
@@ -346,21 +358,22 @@ ODD = ("$\\frac{", "x" * 400, "<script>alert(1)</script>", "\x1b[31mred\x07", "a
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_odd_names_are_drawn_as_text():
-    analysis = everything(ODD, steps=(0, 40))
+    analysis = full_analysis(ODD, steps=(0, 40))
     rows = [
-        {**row, "medoid": name, "source": name} for row, name in zip(made.aha(("m",), 6).records(), ODD, strict=True)
+        {**row, "medoid": name, "source": name}
+        for row, name in zip(report_tables.aha(("m",), 6).records(), ODD, strict=True)
     ]
-    drawn = named(replace(analysis, tables={**analysis.tables, "aha": table("aha", rows)}))
+    odd_figures = named(replace(analysis, tables={**analysis.tables, "aha": table("aha", rows)}))
     for name in ("success", "moves", "reflection", "length", "errors", "architecture"):
-        figure = drawn[name]
+        figure = odd_figures[name]
         assert not any(re.search("[\x1b\u202e\ud800]", text) for text in texts(figure))
-    ET.fromstring(drawn["reflection"].bytes())  # noqa: S314
+    ET.fromstring(odd_figures["reflection"].bytes())  # noqa: S314
 
 
 def test_single_rows_and_a_single_step_are_drawn():
-    for figure in build_figures(everything(("m",), steps=(3,))):
+    for figure in build_figures(full_analysis(("m",), steps=(3,))):
         canvas_of(figure)
-    (alone,) = build_figures(Made({"curves": made.curves(("m",), (3,))}, ("m",)))[:1]
+    (alone,) = build_figures(TableAnalysis({"curves": report_tables.curves(("m",), (3,))}, ("m",)))[:1]
     assert ET.fromstring(alone.bytes()).tag.endswith("svg")  # noqa: S314
 
 
@@ -368,7 +381,7 @@ def test_single_rows_and_a_single_step_are_drawn():
 
 
 def test_equal_tables_give_equal_bytes_in_every_form():
-    first, again = (named(everything(("a",), steps=(0, 5, 10))) for _ in range(2))
+    first, again = (named(full_analysis(("a",), steps=(0, 5, 10))) for _ in range(2))
     for name in ("length", "architecture"):
         assert first[name].bytes() == again[name].bytes()
     figure = first["success"]
@@ -381,10 +394,10 @@ def test_equal_tables_give_equal_bytes_in_every_form():
 
 
 def test_the_order_of_rows_does_not_matter():
-    whole = everything(("a", "b"), steps=(0, 5, 10))
+    whole = full_analysis(("a", "b"), steps=(0, 5, 10))
     turned = {
-        name: Table(each.name, each.title, each.columns, tuple(reversed(each.rows)))
-        for name, each in whole.tables.items()
+        name: Table(full_table.name, full_table.title, full_table.columns, tuple(reversed(full_table.rows)))
+        for name, full_table in whole.tables.items()
         if name in ("shares", "curves", "scaling", "overlap", "semantic_entropy")
     }
     before, after = named(whole), named(replace(whole, tables={**whole.tables, **turned}))
@@ -405,30 +418,32 @@ def test_nothing_that_is_written_overlaps_in_a_crowded_figure(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = tuple(f"deepseek-r1-distill-qwen-a-long-name-of-a-model-{at:02}" for at in range(30))
-    figure = named(everything(names))[name]
+    names = tuple(f"deepseek-r1-distill-qwen-a-long-name-of-a-model-{index:02}" for index in range(30))
+    figure = named(full_analysis(names))[name]
     canvas = Figure(figsize=figure.size, layout="constrained")
     agg = FigureCanvasAgg(canvas)
     figure.draw(canvas)
     agg.draw()
     edge = canvas.bbox.x1 + 1
     for axes in canvas.axes:
-        boxes = [each.get_window_extent() for each in axes.get_yticklabels() if each.get_text() and each.get_visible()]
+        boxes = [
+            label.get_window_extent() for label in axes.get_yticklabels() if label.get_text() and label.get_visible()
+        ]
         boxes.sort(key=lambda box: box.y0)
         assert all(below.y1 <= above.y0 + 1 for below, above in zip(boxes, boxes[1:], strict=False))
         assert all(box.x0 >= -1 and box.x1 <= edge for box in boxes)
     heads = [axes.title.get_window_extent() for axes in canvas.axes if axes.get_title()]
-    assert not any(one.overlaps(other) for at, one in enumerate(heads) for other in heads[:at])
+    assert not any(upper.overlaps(lower) for index, upper in enumerate(heads) for lower in heads[:index])
 
 
 def test_many_points_become_running_means():
     """41 points: each is the mean of itself and one neighbor at each side (41 // 32 = 1); intervals of independent
     means shrink by the root of their number: hypot(1, 1, 1) / 3."""
-    known = [(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
-    found = dynamics.smooth(known)
-    assert found[1][1] == pytest.approx(1 / 3)
-    assert found[2][1] == pytest.approx(2 / 3)
-    assert found[2][2] == pytest.approx(2 / 3 - 3**0.5 / 3)
-    assert found[0][1] == pytest.approx(1 / 2)  # the ends have fewer neighbors
-    assert dynamics.smooth(known[:40]) == known[:40]
-    assert dynamics.smooth([(step, value, None, None) for step, value, _, _ in known])[2][2] is None
+    line = [(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
+    means = dynamics.smooth(line)
+    assert means[1][1] == pytest.approx(1 / 3)
+    assert means[2][1] == pytest.approx(2 / 3)
+    assert means[2][2] == pytest.approx(2 / 3 - 3**0.5 / 3)
+    assert means[0][1] == pytest.approx(1 / 2)  # the ends have fewer neighbors
+    assert dynamics.smooth(line[:40]) == line[:40]
+    assert dynamics.smooth([(step, value, None, None) for step, value, _, _ in line])[2][2] is None

@@ -31,12 +31,12 @@ TEXTS = (
 )
 
 
-def shown(number: int, text: str, gram: str) -> BlindedItem:
+def blinded_item(number: int, text: str, gram: str) -> BlindedItem:
     start = text.index(gram)
     return BlindedItem(f"{number:012x}", text, start, start + len(gram))
 
 
-ITEMS = tuple(shown(number, *each) for number, each in enumerate(TEXTS))
+ITEMS = tuple(blinded_item(number, *text_and_gram) for number, text_and_gram in enumerate(TEXTS))
 
 
 def page(items=ITEMS, title="Phrases of made") -> AnnotationPage:
@@ -48,13 +48,13 @@ class Reader(HTMLParser):
 
     def __init__(self, source: str):
         super().__init__(convert_charrefs=True)
-        self.elements, self.held, self._inside = [], [], False
+        self.elements, self.texts, self._inside = [], [], False
         self.feed(source)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
-        self.held.append("")
+        self.texts.append("")
         self._inside = True
 
     def handle_endtag(self, tag):
@@ -62,15 +62,15 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self._inside:
-            self.held[-1] += data
+            self.texts[-1] += data
 
     def of(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
-        found = zip(self.elements, self.held, strict=True)
-        return [(attrs, held) for (name, attrs), held in found if name == tag]
+        pairs = zip(self.elements, self.texts, strict=True)
+        return [(attrs, text) for (name, attrs), text in pairs if name == tag]
 
 
-def read(made: AnnotationPage) -> Reader:
-    return Reader(render_annotation_page(made).decode())
+def read(annotation: AnnotationPage) -> Reader:
+    return Reader(render_annotation_page(annotation).decode())
 
 
 def digest(text: str) -> str:
@@ -81,10 +81,10 @@ def digest(text: str) -> str:
 
 
 def test_the_policy_allows_the_one_script_and_the_one_style_sheet_and_nothing_else():
-    found = read(page())
-    (data, script), ((_, style),) = found.of("script"), found.of("style")
+    reader = read(page())
+    (data, script), ((_, style),) = reader.of("script"), reader.of("style")
     assert (data[0], script[0]) == ({"type": "application/json", "id": "sample"}, {})
-    (policy,) = [attrs["content"] for attrs, _ in found.of("meta") if attrs.get("http-equiv")]
+    (policy,) = [attrs["content"] for attrs, _ in reader.of("meta") if attrs.get("http-equiv")]
     assert policy == (
         f"default-src 'none'; script-src {digest(script[1])}; style-src {digest(style)}; base-uri 'none'; "
         "form-action 'none'"
@@ -96,21 +96,21 @@ def test_the_policy_allows_the_one_script_and_the_one_style_sheet_and_nothing_el
 
 
 def test_the_items_are_all_there_is_to_know_of_them():
-    held = {attrs.get("id"): held for attrs, held in read(page()).of("script")}["sample"]
-    assert held.isascii()
-    assert not set(held) & set("<>&\u2028")
-    assert json.loads(held) == {
+    sample_json = {attrs.get("id"): text for attrs, text in read(page()).of("script")}["sample"]
+    assert sample_json.isascii()
+    assert not set(sample_json) & set("<>&\u2028")
+    assert json.loads(sample_json) == {
         "digest": page().digest,
-        "labels": [{"label": each.label, "key": each.key, "meaning": each.meaning} for each in CHOICES],
-        "items": [{"item": each.item, "text": each.text, "start": each.start, "end": each.end} for each in ITEMS],
+        "labels": [{"label": choice.label, "key": choice.key, "meaning": choice.meaning} for choice in CHOICES],
+        "items": [{"item": item.item, "text": item.text, "start": item.start, "end": item.end} for item in ITEMS],
     }
-    assert not re.search(r'"(sg|control|kind|cluster|move|score|trace|model)"', held)
+    assert not re.search(r'"(sg|control|kind|cluster|move|score|trace|model)"', sample_json)
 
 
 def test_markup_in_a_title_is_text():
-    found = read(page(title=f"{EVIL}\u202e"))
-    assert {tag for tag, _ in found.elements}.isdisjoint({"img", "a", "iframe"})
-    assert found.of("title")[0][1] == escape_invisible(f"{EVIL}\u202e")
+    reader = read(page(title=f"{EVIL}\u202e"))
+    assert {tag for tag, _ in reader.elements}.isdisjoint({"img", "a", "iframe"})
+    assert reader.of("title")[0][1] == escape_invisible(f"{EVIL}\u202e")
 
 
 def test_equal_pages_are_equal_bytes_and_other_items_have_another_digest():
@@ -119,10 +119,10 @@ def test_equal_pages_are_equal_bytes_and_other_items_have_another_digest():
 
 
 def test_the_guideline_and_every_label_with_its_key_are_on_the_page():
-    found = read(page())
-    cells = [held for _, held in found.of("strong")]
+    reader = read(page())
+    cells = [text for _, text in reader.of("strong")]
     assert cells.count("backtracking") == 3  # the guideline twice, the keys
-    keys = [held for _, held in found.of("kbd")]
+    keys = [text for _, text in reader.of("kbd")]
     assert set(keys) >= {*LABEL_KEYS.values(), "s", "u", "j", "k", "?"}
 
 
@@ -134,9 +134,9 @@ def test_dark_and_small_screens_are_thought_of():
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(ending):
-    held = parts.read_asset(f"annotation_page.{ending}")
-    assert held.endswith("\n")
-    assert not held.endswith("\n\n")
+    text = parts.read_asset(f"annotation_page.{ending}")
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
 
 
 # -- in a browser ---------------------------------------------------------------------------------------
@@ -150,8 +150,8 @@ STATUS = "document.getElementById('status').textContent"
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("chromium")) as made:
-        yield made
+    with Chromium(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_keys_label_skip_undo_and_go_and_what_is_downloaded_is_imported(opened, 
         "d",
         0,
         tuple(
-            Item(each.item, "control", "x", None, None, "t", None, each.text, each.start, each.end) for each in ITEMS
+            Item(item.item, "control", "x", None, None, "t", None, item.text, item.start, item.end) for item in ITEMS
         ),
     )
     labels = {0: "backtracking", 1: "procedural", 2: "goal-setting", 4: "deduction"}
@@ -291,15 +291,15 @@ def test_a_download_can_be_continued_and_a_strange_file_cannot(opened, browser, 
 
 @needs_browser
 def test_two_tabs_do_not_lose_each_other_s_answers(opened):
-    one, two = opened(), opened()
-    begin(one)
-    one.keys("1")
+    first_tab, second_tab = opened(), opened()
+    begin(first_tab)
+    first_tab.keys("1")
     # tabs may be processes of their own, which see each other's writes a moment later
-    reload_until(two, KNOWN, lambda names: names == ["Ada (1 of 5)"])
-    two.run("document.querySelector('#known button').click()")
-    two.keys("2")
-    one.keys("k", "k", "3")  # answers the first again, whether or not this tab knows of the second
-    for tab in (one, two):
+    reload_until(second_tab, KNOWN, lambda names: names == ["Ada (1 of 5)"])
+    second_tab.run("document.querySelector('#known button').click()")
+    second_tab.keys("2")
+    first_tab.keys("k", "k", "3")  # answers the first again, whether or not this tab knows of the second
+    for tab in (first_tab, second_tab):
         reload_until(tab, KNOWN, lambda names: names == ["Ada (2 of 5)"])
         tab.run("document.querySelector('#known button').click()")
         tab.keys(*"kkkkk")
@@ -337,7 +337,7 @@ def test_the_policy_really_stops_what_gets_past_the_page(browser, tmp_path):
     tab.run(script)
     assert tab.run("window.ran ?? null") is None
     assert not [url for url in tab.requests if url.startswith("http")] or tab.complaints
-    assert any("Content Security Policy" in said for said in tab.complaints)
+    assert any("Content Security Policy" in complaint for complaint in tab.complaints)
 
 
 @needs_browser
@@ -388,7 +388,7 @@ def test_dialogs_open_and_close_by_keys_and_take_the_keys_while_they_are_open(op
 @pytest.mark.parametrize(("width", "height", "mobile"), [(1200, 800, False), (760, 900, False), (390, 844, True)])
 def test_every_choice_is_in_view_and_nothing_is_wider_than_the_screen(opened, width, height, mobile):
     long = "A sentence that goes on and on about the numbers. " * 22
-    tab = opened((shown(0, f"{long}Wait. {long}", "Wait"), *ITEMS))
+    tab = opened((blinded_item(0, f"{long}Wait. {long}", "Wait"), *ITEMS))
     tab.size(width, height, mobile=mobile)
     for scheme in ("light", "dark"):
         tab.scheme(scheme)
@@ -397,13 +397,13 @@ def test_every_choice_is_in_view_and_nothing_is_wider_than_the_screen(opened, wi
         if tab.run("document.getElementById('work').hidden"):
             begin(tab)
         assert tab.run("document.documentElement.scrollWidth") <= width
-        seen = tab.run(
+        in_view = tab.run(
             "[...document.querySelectorAll('#choices button, #text mark')].map(e => e.getBoundingClientRect())"
             ".map(r => r.top >= 0 && r.bottom <= innerHeight + 1 && r.left >= 0 && r.right <= innerWidth)"
         )
-        assert len(seen) == len(LABELS) + 1
+        assert len(in_view) == len(LABELS) + 1
         if not 560 < width < 940:  # there a long passage is scrolled
-            assert all(seen)
+            assert all(in_view)
         if mobile:  # the choices stay at the bottom, and the phrase is not behind them
             bottom = "document.querySelector('#text mark').getBoundingClientRect().bottom"
             assert tab.run(f"{bottom} < document.getElementById('panel').getBoundingClientRect().top")

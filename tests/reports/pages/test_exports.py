@@ -12,7 +12,7 @@ from sgram.analysis.table import Column, Table
 from sgram.reports.figures.figure import Figure
 from sgram.reports.findings.wording import Sentence
 from sgram.reports.pages.exports import MAX_MARKDOWN_ROWS, encode_csv, escape_markdown, render_markdown
-from tests.builders.report_tables import Made, corpus, everything, shares, table
+from tests.builders.report_tables import TableAnalysis, corpus, full_analysis, shares, table
 
 
 def read_back(data):
@@ -44,8 +44,8 @@ def test_text_that_begins_like_a_formula_is_text(cell):
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
 def test_csv_reads_back_as_it_was(cell):
-    ((_, _), (read, other)) = read_back(encode_csv(one_cell(cell)))
-    assert (read, other) == (f"'{cell}" if cell[0] in "=+-@\t\r\n＝＋－＠" else cell, "1")
+    ((_, _), (read, second)) = read_back(encode_csv(one_cell(cell)))
+    assert (read, second) == (f"'{cell}" if cell[0] in "=+-@\t\r\n＝＋－＠" else cell, "1")
 
 
 def test_csv_is_quoted_by_the_rules_and_ends_lines_with_a_line_feed():
@@ -59,7 +59,7 @@ def test_csv_is_quoted_by_the_rules_and_ends_lines_with_a_line_feed():
 
 def test_intervals_stand_behind_their_values():
     """0.1 to 0.12 is a share: 12.0 % with its ends at 10.8 and 13.2."""
-    text = render_markdown(Made({"shares": shares(("m",), ("correct",))}, ("m",)))
+    text = render_markdown(TableAnalysis({"shares": shares(("m",), ("correct",))}, ("m",)))
     lines = text.splitlines()
     assert lines[0] == "# A report"
     assert "## Table of shares" in lines
@@ -72,7 +72,7 @@ def test_intervals_stand_behind_their_values():
 
 
 def test_every_row_has_as_many_cells_as_the_head():
-    text = render_markdown(everything(("a|b", "c\\"), steps=(0, 5)))
+    text = render_markdown(full_analysis(("a|b", "c\\"), steps=(0, 5)))
     head = None
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -84,15 +84,15 @@ def test_every_row_has_as_many_cells_as_the_head():
 
 
 def test_long_tables_are_cut_and_it_is_said():
-    rows = [{"source": f"m{at}", "traces": at} for at in range(MAX_MARKDOWN_ROWS + 2)]
-    text = render_markdown(Made({"corpus": table("corpus", rows)}, ()))
+    rows = [{"source": f"m{index}", "traces": index} for index in range(MAX_MARKDOWN_ROWS + 2)]
+    text = render_markdown(TableAnalysis({"corpus": table("corpus", rows)}, ()))
     assert "2 more rows are left out." in text
     assert f"| m{MAX_MARKDOWN_ROWS - 1} |" in text
     assert f"| m{MAX_MARKDOWN_ROWS} |" not in text
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "escaped"),
     [
         ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
         ("![x](http://a.b)", "\\!\\[x\\](http\\://a.b)"),
@@ -105,18 +105,18 @@ def test_long_tables_are_cut_and_it_is_said():
         ("\x1b[31m\u202e&amp;", "\\\\x1b\\[31m\\\\u202e&amp;amp;"),
     ],
 )
-def test_nothing_in_a_cell_is_markup(text, shown):
-    assert escape_markdown(text) == shown
-    made = replace(Made({"corpus": corpus((text,))}, (text,)), title=text)
-    assert f"# {shown}\n" in render_markdown(made)
-    assert f"| {shown} |" in render_markdown(made)
+def test_nothing_in_a_cell_is_markup(text, escaped):
+    assert escape_markdown(text) == escaped
+    analysis = replace(TableAnalysis({"corpus": corpus((text,))}, (text,)), title=text)
+    assert f"# {escaped}\n" in render_markdown(analysis)
+    assert f"| {escaped} |" in render_markdown(analysis)
 
 
 def test_the_summary_the_figures_and_the_notes_are_told():
     figure = Figure("moves", "Moves, *all*", "What they are.", (4, 3), lambda canvas: None)
-    said = (Sentence("It rose."), Sentence("So did the placebo.", "control"), Sentence("Few.", "caution"))
-    analysis = replace(Made({}, ()), notes=("12 rows left out",))
-    text = render_markdown(analysis, said, (figure,), {"moves": "a b/<moves>.png"})
+    summary = (Sentence("It rose."), Sentence("So did the placebo.", "control"), Sentence("Few.", "caution"))
+    analysis = replace(TableAnalysis({}, ()), notes=("12 rows left out",))
+    text = render_markdown(analysis, summary, (figure,), {"moves": "a b/<moves>.png"})
     assert text == (
         "# A report\n\n## Summary\n\n- It rose.\n- *Control.* So did the placebo.\n- *Caution.* Few.\n\n"
         "## Figures\n\n![Moves, \\*all\\*](<a b/%3Cmoves%3E.png>)\n\n**Figure 1: Moves, \\*all\\*.** What "

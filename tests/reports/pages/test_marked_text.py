@@ -65,20 +65,20 @@ MARKS = st.lists(
 def test_runs_and_gaps_are_the_text_and_marks_hold_what_they_should(text, marks):
     windows = choose_windows(text, [], 30)
     runs = split_by_marks(text, marks, windows)
-    at = 0
+    position = 0
     for run in runs:
         if isinstance(run, Gap):
-            at += run.n_characters
+            position += run.n_characters
             continue
-        assert text[at : at + len(run.text)] == run.text != ""
+        assert text[position : position + len(run.text)] == run.text != ""
         for layer in ("move", "equation", "evidence", "step"):
             # by hand: the marks of a layer that hold the run's first character; at most one of them is told
-            holding = {mark for mark in marks if mark.layer == layer and mark.start <= at < mark.end <= len(text)}
-            told = {mark for mark in run.marks if mark.layer == layer}
-            assert told <= holding
-            assert len(told) == bool(holding)
-        at += len(run.text)
-    assert at == len(text)
+            holding = {mark for mark in marks if mark.layer == layer and mark.start <= position < mark.end <= len(text)}
+            run_marks = {mark for mark in run.marks if mark.layer == layer}
+            assert run_marks <= holding
+            assert len(run_marks) == bool(holding)
+        position += len(run.text)
+    assert position == len(text)
 
 
 # -- windows --------------------------------------------------------------------------------------------
@@ -92,13 +92,13 @@ def test_a_text_that_is_hardly_longer_is_shown_whole():
 
 def test_a_long_text_is_cut_to_its_head_its_end_and_what_is_spoken_of():
     text = "word " * 4000  # 20,000 characters
-    (head, about, tail) = choose_windows(text, [(10_000, 10_010)], 1200)
+    (head, context, tail) = choose_windows(text, [(10_000, 10_010)], 1200)
     assert head[0] == 0
-    assert about[0] < 10_000 < 10_010 < about[1]
+    assert context[0] < 10_000 < 10_010 < context[1]
     assert tail[1] == len(text)
     # 1,200 in all, and at most 60 more at each of the four cuts
-    assert 1200 <= sum(end - start for start, end in (head, about, tail)) <= 1200 + 4 * 60
-    assert all(text[place - 1] == " " for place in (head[1], about[0], about[1], tail[0]))
+    assert 1200 <= sum(end - start for start, end in (head, context, tail)) <= 1200 + 4 * 60
+    assert all(text[position - 1] == " " for position in (head[1], context[0], context[1], tail[0]))
 
 
 def test_windows_that_nearly_touch_become_one():
@@ -114,12 +114,14 @@ def test_windows_that_nearly_touch_become_one():
     st.integers(0, 900),
 )
 @settings(max_examples=200)
-def test_windows_ascend_stay_apart_and_are_about_as_large_as_wanted(size, foci, most):
+def test_windows_ascend_stay_apart_and_are_about_as_large_as_wanted(size, foci, max_characters):
     text = ("ab " * 2000)[:size]
-    windows = choose_windows(text, [(start, start + length) for start, length in foci if start + length <= size], most)
+    windows = choose_windows(
+        text, [(start, start + length) for start, length in foci if start + length <= size], max_characters
+    )
     edges = [edge for window in windows for edge in window]
     assert edges == sorted(set(edges))
     assert not edges or (edges[0] >= 0 and edges[-1] <= size)
-    if size > most * 1.2:
+    if size > max_characters * 1.2:
         # a cut may move by 60 characters, and a gap that is too small is closed: 240 a window
-        assert sum(end - start for start, end in windows) <= most + (len(windows) + 10) * (60 + 240)
+        assert sum(end - start for start, end in windows) <= max_characters + (len(windows) + 10) * (60 + 240)

@@ -12,10 +12,11 @@ def overlap(*rows: tuple):
 
 
 def verdict(sgs: tuple, placebo: tuple) -> str:
-    ((found,),) = [
-        each.rows for each in compare_with_placebos(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)
+    ((row,),) = [
+        comparison.rows
+        for comparison in compare_with_placebos(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)
     ]
-    return found.verdict
+    return row.verdict
 
 
 def test_the_interval_of_sgs_is_told_from_the_range_of_placebos_only_where_they_share_no_point():
@@ -27,9 +28,9 @@ def test_the_interval_of_sgs_is_told_from_the_range_of_placebos_only_where_they_
 
 
 def test_numbers_and_places_are_those_of_the_table():
-    made = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
-    (found,) = compare_with_placebos(made, 9)
-    (row,) = found.rows
+    overlap_tables = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
+    (comparison,) = compare_with_placebos(overlap_tables, 9)
+    (row,) = comparison.rows
     assert (row.subject, row.sgs, row.interval, row.placebo, row.draw_range) == (
         "a",
         "50.0",
@@ -39,7 +40,7 @@ def test_numbers_and_places_are_those_of_the_table():
     )
     # from 0.2 to 0.6 with 6 % of that at either end: 0.176 to 0.624; 0.4 is (0.4 - 0.176) / 0.448 = 0.5 of it
     assert row.positions == (500, 723, 946, 54, 277, 388)
-    assert found.unit == "%"
+    assert comparison.unit == "%"
 
 
 def test_a_line_without_its_placebo_is_not_shown():
@@ -49,20 +50,22 @@ def test_a_line_without_its_placebo_is_not_shown():
 
 
 def test_equal_numbers_have_places_too():
-    (found,) = compare_with_placebos(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
-    assert set(found.rows[0].positions) == {500}
+    (comparison,) = compare_with_placebos(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
+    assert set(comparison.rows[0].positions) == {500}
 
 
 def test_lines_beyond_the_most_are_counted():
-    rows = [(name, each, 0.5, 0.4, 0.6) for name in "abcde" for each in ("SGs", "placebo")]
-    (found,) = compare_with_placebos(overlap(*rows), 2)
-    assert ([row.subject for row in found.rows], found.n_omitted) == (["a", "b"], 3)
+    rows = [(name, list_name, 0.5, 0.4, 0.6) for name in "abcde" for list_name in ("SGs", "placebo")]
+    (comparison,) = compare_with_placebos(overlap(*rows), 2)
+    assert ([row.subject for row in comparison.rows], comparison.n_omitted) == (["a", "b"], 3)
 
 
 def test_every_quantity_that_is_known_of_both_is_compared():
-    found = {each.title: [row.subject for row in each.rows] for each in compare_with_placebos(tables(), 9)}
+    subjects = {
+        comparison.title: [row.subject for row in comparison.rows] for comparison in compare_with_placebos(tables(), 9)
+    }
     source = "grpo, seed 0"
-    assert found == {
+    assert subjects == {
         "Share of words or tokens that are marked": [f"{source} · all", f"{source} · wrong"],
         "Semantic entropy at equal size": [f"{source} · all · grams"],
         "Conditional entropy of what follows": [source],
@@ -76,5 +79,5 @@ def test_the_sources_at_a_glance():
     assert (row["traces"], row["problems"], row["correct"], row["words_a_trace"]) == (1200, 36, 300 / 1200, 102.88)
     assert (row["planning"], row["low"], row["high"], row["placebo"]) == (0.123, 0.113, 0.133, 0.121)
     assert summarize_sources({}) is None
-    few = {"corpus": tables()["corpus"]}
-    assert summarize_sources(few).records()[0]["planning"] is None
+    corpus_only = {"corpus": tables()["corpus"]}
+    assert summarize_sources(corpus_only).records()[0]["planning"] is None

@@ -13,26 +13,26 @@ LONG = "word " * 3000 + WRONG
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("chromium")) as made:
-        yield made
+    with Chromium(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    made = tmp_path_factory.mktemp("page") / "report.html"
-    one = analysis(examples=(*analysis().examples, example(LONG, False, name="t4", source="hicra, seed 0")))
-    made.write_bytes(render_report_page(one, figures(), sentences()))
-    return made
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    with_long_trace = analysis(examples=(*analysis().examples, example(LONG, False, name="t4", source="hicra, seed 0")))
+    path.write_bytes(render_report_page(with_long_trace, figures(), sentences()))
+    return path
 
 
 @pytest.fixture
 def tab(browser, path):
-    made = browser.open(path)
-    made.size(1280, 900)
-    yield made
-    assert (made.dialogs, made.complaints) == ([], [])
-    asked = {url.partition("#")[0] for url in made.requests}
-    assert {url for url in asked if not url.startswith("data:image/svg+xml")} == {path.as_uri()}
+    page = browser.open(path)
+    page.size(1280, 900)
+    yield page
+    assert (page.dialogs, page.complaints) == ([], [])
+    urls = {url.partition("#")[0] for url in page.requests}
+    assert {url for url in urls if not url.startswith("data:image/svg+xml")} == {path.as_uri()}
 
 
 def column(tab, name: str) -> list[str]:
@@ -114,11 +114,11 @@ def fill(tab, selector: str, value: str) -> None:
 
 
 def test_rows_are_filtered_by_text_by_move_and_by_core_at_once(tab):
-    said = f"{GRAMS}.querySelector('output').textContent"
-    assert tab.run(said) == "9 of 9 rows"
+    row_count = f"{GRAMS}.querySelector('output').textContent"
+    assert tab.run(row_count) == "9 of 9 rows"
     fill(tab, "input[type=search]", "WAIT but")  # words in any order, whatever their case
     assert column(tab, "gram") == ["but wait"]
-    assert tab.run(said) == "1 of 9 rows"
+    assert tab.run(row_count) == "1 of 9 rows"
     fill(tab, "input[type=search]", "")
     fill(tab, "select", "deduction")
     assert column(tab, "gram") == ["so then", "we know"]
@@ -126,24 +126,24 @@ def test_rows_are_filtered_by_text_by_move_and_by_core_at_once(tab):
     assert column(tab, "gram") == ["we know"]
     fill(tab, "input[type=search]", "nothing like it")
     assert column(tab, "gram") == []
-    assert tab.run(said) == "0 of 9 rows"
+    assert tab.run(row_count) == "0 of 9 rows"
 
 
 def test_traces_are_filtered_by_what_they_say_their_outcome_and_their_source(tab):
-    shown = "[...document.querySelectorAll('details.trace')].filter(each => !each.hidden).map(each => each.id)"
+    visible_ids = "[...document.querySelectorAll('details.trace')].filter(each => !each.hidden).map(each => each.id)"
     tools = "document.getElementById('trace-tools')"
     change = ".dispatchEvent(new Event('input', {bubbles: true}))"
-    assert tab.run(shown) == ["t1", "t2", "t3", "t4"]
+    assert tab.run(visible_ids) == ["t1", "t2", "t3", "t4"]
     tab.run(f"{tools}.querySelector('[data-of=outcome]').value = 'wrong'; {tools}{change}")
-    assert tab.run(shown) == ["t1", "t4"]
+    assert tab.run(visible_ids) == ["t1", "t4"]
     tab.run(f"{tools}.querySelector('[data-of=source]').value = 'hicra, seed 0'; {tools}{change}")
-    assert tab.run(shown) == ["t4"]
+    assert tab.run(visible_ids) == ["t4"]
     assert tab.run(f"{tools}.querySelector('output').textContent") == "1 of 4 traces"
     tab.run(
         f"{tools}.querySelectorAll('select').forEach(each => {{ each.value = '' }});"
         f"{tools}.querySelector('input').value = 'THE ANSWER IS 51'; {tools}{change}"
     )
-    assert tab.run(shown) == ["t2"]
+    assert tab.run(visible_ids) == ["t2"]
 
 
 GROUND = "getComputedStyle(document.body).backgroundColor"
@@ -166,10 +166,10 @@ def test_colors_follow_the_system_until_the_reader_chooses(tab):
 
 
 def test_a_move_can_be_switched_off(tab):
-    of = "getComputedStyle(document.querySelector('details mark.m-other')).backgroundColor"
-    assert tab.run(of) != "rgba(0, 0, 0, 0)"
+    color = "getComputedStyle(document.querySelector('details mark.m-other')).backgroundColor"
+    assert tab.run(color) != "rgba(0, 0, 0, 0)"
     tab.run("document.getElementById('m-other').click()")
-    assert tab.run(of) == "rgba(0, 0, 0, 0)"
+    assert tab.run(color) == "rgba(0, 0, 0, 0)"
     assert (
         tab.run("getComputedStyle(document.querySelector('.legend mark.m-other')).backgroundColor")
         != "rgba(0, 0, 0, 0)"

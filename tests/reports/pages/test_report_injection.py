@@ -148,7 +148,7 @@ def taking(texts: Iterator[str]) -> Callable[[str], str]:
 
 def page_of(word: Callable[[str], str], **fields: object) -> bytes:
     """A page with what `word` gives in every field."""
-    given = analysis(
+    fake_analysis = analysis(
         word,
         **{
             "lexicon": SimpleNamespace(name=word(""), digest=word(""), grams=(), clusters=()),
@@ -165,12 +165,14 @@ def page_of(word: Callable[[str], str], **fields: object) -> bytes:
         }
         | fields,
     )
-    given.placebo_phase_orders = {source: SimpleNamespace(sentence=word("")) for source in given.phase_orders}
-    drawn = [*figures(word), RenderedFigure("dynamics", word(""), word(""), SVG)]
-    drawn.append(RenderedFigure("errors", word(""), word(""), b"x" * 9_000_000))  # too large: it is named
-    said = [dataclasses.replace(each, section=word("")) for each in sentences(word)]
-    said.append(Sentence(f"A 1 (2 {word('')} 3)."))
-    return render_report_page(given, drawn, said, CONFIG)
+    fake_analysis.placebo_phase_orders = {
+        source: SimpleNamespace(sentence=word("")) for source in fake_analysis.phase_orders
+    }
+    page_figures = [*figures(word), RenderedFigure("dynamics", word(""), word(""), SVG)]
+    page_figures.append(RenderedFigure("errors", word(""), word(""), b"x" * 9_000_000))  # too large: it is named
+    page_sentences = [dataclasses.replace(sentence, section=word("")) for sentence in sentences(word)]
+    page_sentences.append(Sentence(f"A 1 (2 {word('')} 3)."))
+    return render_report_page(fake_analysis, page_figures, page_sentences, CONFIG)
 
 
 def headed(word: Callable[[str], str]) -> dict[str, Table]:
@@ -183,41 +185,45 @@ def evil(texts: tuple[str, ...], start: int) -> bytes:
     """A page with one of `texts` in every field, from the one at `start` on, and all of them in those of traces."""
     from_start = texts[start:] + texts[:start]
     word = taking(cycle(from_start))
-    made = tables(word)
+    evil_tables = tables(word)
     names = ("trace", "source", "kind", "gram", "move", "list", "outcome", "evidence")
     for name, n_rows in (("diagnoses", len(texts)), ("few", 20)):  # of few choices there is a list to choose from
-        made[name] = build_table(
+        evil_tables[name] = build_table(
             name,
             word(""),
-            [column(each, meaning=word("")) for each in names],
+            [column(name, meaning=word("")) for name in names],
             [dict.fromkeys(names, text) for text in from_start[:n_rows]],
             word(""),
         )
     return page_of(
         word,
-        tables=made | headed(word),
-        examples=tuple(traced(text, texts, place) for place, text in enumerate(from_start)),
+        tables=evil_tables | headed(word),
+        examples=tuple(traced(text, texts, start_index) for start_index, text in enumerate(from_start)),
         sibling_pairs=tuple(
             SimpleNamespace(
                 prompt=(text + " ") * 90,
-                wrong=traced(text, texts, place),
-                correct=traced(word(""), texts, place),
+                wrong=traced(text, texts, start_index),
+                correct=traced(word(""), texts, start_index),
                 divergence=SimpleNamespace(start_wrong=0, start_correct=0, step=1, kind="result", evidence=word("")),
             )
-            for place, text in enumerate(from_start[:10])
+            for start_index, text in enumerate(from_start[:10])
         ),
     )
 
 
-def traced(text: str, texts: tuple[str, ...], place: int) -> SimpleNamespace:
+def traced(text: str, texts: tuple[str, ...], start_index: int) -> SimpleNamespace:
     """A trace that is nothing but `text`, all of it marked, with others in its other fields."""
-    others = taking(cycle(texts[place:] + texts[:place]))
-    made = example(text, False, others, source=others(""))
-    made.spans = (Span(0, len(text), others(""), 0, others("")),)
-    made.equations = (SimpleNamespace(start=0, end=len(text), text=others(""), verdict="wrong", reason=others("")),)
-    evidence = (SimpleNamespace(sentence=others(""), start=0, end=len(text)),)
-    made.diagnosis = SimpleNamespace(kind=others(""), step=0, start=0, end=len(text), evidence=evidence, confidence=0.5)
-    return made
+    next_text = taking(cycle(texts[start_index:] + texts[:start_index]))
+    trace_example = example(text, False, next_text, source=next_text(""))
+    trace_example.spans = (Span(0, len(text), next_text(""), 0, next_text("")),)
+    trace_example.equations = (
+        SimpleNamespace(start=0, end=len(text), text=next_text(""), verdict="wrong", reason=next_text("")),
+    )
+    evidence = (SimpleNamespace(sentence=next_text(""), start=0, end=len(text)),)
+    trace_example.diagnosis = SimpleNamespace(
+        kind=next_text(""), step=0, start=0, end=len(text), evidence=evidence, confidence=0.5
+    )
+    return trace_example
 
 
 TWINS = tuple(map(twin, ALL))
@@ -235,7 +241,7 @@ class Elements(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, tuple((name, None if name in self._TEXTS else held) for name, held in attrs)))
+        self.found.append((tag, tuple((name, None if name in self._TEXTS else attribute) for name, attribute in attrs)))
 
 
 def skeleton(page: bytes) -> list[tuple]:
@@ -260,9 +266,11 @@ def test_there_are_120_payloads_and_twins_of_the_same_shape():
 
 def test_whatever_stands_in_every_field_at_once_the_elements_of_the_page_are_the_same():
     def elements(text: str) -> list[tuple]:
-        found = skeleton(page_of(lambda _: text))
+        page_elements = skeleton(page_of(lambda _: text))
         # numbers in a sentence are made bold, whichever sentence it is
-        return [each for each in found if each[0] != "b" and each != ("span", (("class", "aside"),))]
+        return [
+            element for element in page_elements if element[0] != "b" and element != ("span", (("class", "aside"),))
+        ]
 
     plain = elements("a text that is forty characters long here")
     assert len(plain) > 500
@@ -273,12 +281,12 @@ def test_whatever_stands_in_every_field_at_once_the_elements_of_the_page_are_the
 @pytest.mark.parametrize("start", [0, 60])
 def test_a_page_of_payloads_is_the_same_elements_as_the_page_of_their_twins(start):
     page = evil(ALL, start)
-    found = skeleton(page)
-    assert found == skeleton(evil(TWINS, start))
-    assert {tag for tag, _ in found} <= TAGS
-    assert {name for _, attrs in found for name, _ in attrs} <= ATTRIBUTES
-    assert sum(tag == "script" for tag, _ in found) == sum(tag == "style" for tag, _ in found) == 1
-    links = [held for _, attrs in found for name, held in attrs if name == "href"]
+    page_elements = skeleton(page)
+    assert page_elements == skeleton(evil(TWINS, start))
+    assert {tag for tag, _ in page_elements} <= TAGS
+    assert {name for _, attrs in page_elements for name, _ in attrs} <= ATTRIBUTES
+    assert sum(tag == "script" for tag, _ in page_elements) == sum(tag == "style" for tag, _ in page_elements) == 1
+    links = [address for _, attrs in page_elements for name, address in attrs if name == "href"]
     assert links
     assert all(link.startswith("#") for link in links)
 
@@ -289,10 +297,10 @@ def test_every_payload_stands_on_the_page_as_text_and_nothing_in_it_can_turn_or_
         mark for mark in source if unicodedata.category(mark) in ("Cc", "Zl", "Zp", "Co") and mark not in "\n\t"
     }
     assert not {mark for mark in source if unicodedata.category(mark) == "Cf"} - set("\u200c\u200d\u2060")
-    found = Reader(source)
+    reader = Reader(source)
     texts = {
         "".join(data.split())
-        for where, data in found.texts
+        for where, data in reader.texts
         if where and any("text" in of_class.split() for _, _, of_class in where)
     }
     for payload in ALL:
@@ -307,8 +315,8 @@ needs_browser = pytest.mark.skipif(find_chromium() is None, reason="no Chromium 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("chromium")) as made:
-        yield made
+    with Chromium(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
 
 
 @needs_browser
@@ -329,8 +337,8 @@ def test_in_a_browser_nothing_runs_nothing_is_asked_for_and_nothing_is_refused(b
     tab.run("new Promise(done => setTimeout(done, 50))")
     assert tab.run("typeof window.__pwned") == "undefined"
     assert (tab.dialogs, tab.complaints) == ([], [])
-    asked = {url.partition("#")[0] for url in tab.requests}
-    assert {url for url in asked if not url.startswith("data:image/svg+xml;base64,")} == {path.as_uri()}
+    urls = {url.partition("#")[0] for url in tab.requests}
+    assert {url for url in urls if not url.startswith("data:image/svg+xml;base64,")} == {path.as_uri()}
     assert (
         tab.run(
             "document.querySelectorAll('main script, iframe, object, embed, link, base, form, video, audio').length"
@@ -345,8 +353,8 @@ def test_in_a_browser_nothing_runs_nothing_is_asked_for_and_nothing_is_refused(b
 def test_a_word_wider_than_the_page_does_not_make_the_page_wider(browser, tmp_path):
     path = tmp_path / "page.html"
     word = taking(cycle([WORD]))
-    made = analysis(word, examples=(traced(WORD, (WORD,), 0),))
-    path.write_bytes(render_report_page(made, figures(word), sentences(word)))
+    wide_analysis = analysis(word, examples=(traced(WORD, (WORD,), 0),))
+    path.write_bytes(render_report_page(wide_analysis, figures(word), sentences(word)))
     tab = browser.open(path)
     for width in (375, 1280):
         tab.size(width, 800, mobile=width < 400)
@@ -367,4 +375,4 @@ def test_the_policy_really_stops_what_gets_past_the_page(browser, tmp_path):
         " document.body.append(made)"
     )
     assert tab.run("typeof window.__pwned") == "undefined"
-    assert any("Content Security Policy" in said for said in tab.complaints)
+    assert any("Content Security Policy" in complaint for complaint in tab.complaints)

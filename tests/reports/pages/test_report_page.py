@@ -41,7 +41,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         assert len(attrs) == len(dict(attrs)), f"{tag} has an attribute twice"
-        self.elements.append((tag, dict(attrs), tuple(each.get("id") for _, each in self._open)))
+        self.elements.append((tag, dict(attrs), tuple(open_attrs.get("id") for _, open_attrs in self._open)))
         if tag not in VOID:
             self._open.append((tag, dict(attrs)))
 
@@ -54,16 +54,16 @@ class Reader(HTMLParser):
     def handle_data(self, data):
         self.texts.append((tuple((tag, attrs.get("id"), attrs.get("class") or "") for tag, attrs in self._open), data))
 
-    def of(self, tag: str, **wanted: str) -> list[dict]:
+    def of(self, tag: str, **attributes: str) -> list[dict]:
         return [
             attrs
             for name, attrs, _ in self.elements
-            if name == tag and all(attrs.get(k) == v for k, v in wanted.items())
+            if name == tag and all(attrs.get(k) == v for k, v in attributes.items())
         ]
 
     def text(self, *, tag: str = "body", of_id: str | None = None, of_class: str | None = None) -> str:
         """All text inside elements of a kind; without the script and the style sheet."""
-        found = (
+        texts = (
             data
             for where, data in self.texts
             if not {name for name, _, _ in where} & {"script", "style"}
@@ -72,17 +72,17 @@ class Reader(HTMLParser):
                 for name, its_id, its_class in where
             )
         )
-        return " ".join("".join(found).split())
+        return " ".join("".join(texts).split())
 
 
-def read(made=None, config=None, drawn=None, said=None) -> Reader:
-    shown = render_report_page(
-        analysis() if made is None else made,
-        figures() if drawn is None else drawn,
-        sentences() if said is None else said,
+def read(page_analysis=None, config=None, page_figures=None, page_sentences=None) -> Reader:
+    html = render_report_page(
+        analysis() if page_analysis is None else page_analysis,
+        figures() if page_figures is None else page_figures,
+        sentences() if page_sentences is None else page_sentences,
         config,
     )
-    return Reader(shown.decode())
+    return Reader(html.decode())
 
 
 @pytest.fixture(scope="module")
@@ -101,29 +101,29 @@ def test_the_policy_allows_the_one_script_the_one_style_sheet_and_pictures_insid
     source = render_report_page(analysis(), figures(), sentences()).decode()
     (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
     (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
-    found = Reader(source)
-    (policy,) = found.of("meta", **{"http-equiv": "Content-Security-Policy"})
+    reader = Reader(source)
+    (policy,) = reader.of("meta", **{"http-equiv": "Content-Security-Policy"})
     assert policy["content"] == (
         f"default-src 'none'; script-src {digest(script)}; style-src {digest(style)}; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-    assert not {name for _, attrs, _ in found.elements for name in attrs if name.startswith("on") or name == "style"}
+    assert not {name for _, attrs, _ in reader.elements for name in attrs if name.startswith("on") or name == "style"}
     assert not re.search(
         r"https?://|url\(|@import|innerHTML|insertAdjacent|eval\(|fetch\(|XMLHttp|localStorage", source
     )
-    links = [attrs["href"] for attrs in found.of("a")]
+    links = [attrs["href"] for attrs in reader.of("a")]
     assert links
     assert all(link.startswith("#") for link in links)
-    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in found.of("img"))
+    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in reader.of("img"))
 
 
 def test_every_link_has_its_place_and_no_id_stands_twice(page):
     ids = [attrs["id"] for _, attrs, _ in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    wanted = {attrs["href"][1:] for attrs in page.of("a")} | {
+    targets = {attrs["href"][1:] for attrs in page.of("a")} | {
         attrs["aria-labelledby"] for _, attrs, _ in page.elements if "aria-labelledby" in attrs
     }
-    assert wanted <= set(ids)
+    assert targets <= set(ids)
 
 
 def test_equal_analyses_are_equal_bytes():
@@ -134,9 +134,9 @@ def test_equal_analyses_are_equal_bytes():
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
 def test_files_beside_the_module_end_with_one_line_end(ending):
-    held = parts.read_asset(f"report_page.{ending}")
-    assert held.endswith("\n")
-    assert not held.endswith("\n\n")
+    text = parts.read_asset(f"report_page.{ending}")
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
 
 
 def test_dark_light_small_screens_and_paper_are_all_thought_of():
@@ -165,13 +165,13 @@ def luminance(color: str) -> float:
     long = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
     linear = [
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in (int(long[place : place + 2], 16) / 255 for place in (0, 2, 4))
+        for value in (int(long[index : index + 2], 16) / 255 for index in (0, 2, 4))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(color: str, background: str) -> float:
+    low, high = sorted((luminance(color), luminance(background)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -199,11 +199,11 @@ def test_text_can_be_told_from_its_ground_in_every_theme():
 
 
 def test_a_stranger_is_told_first_what_everything_is_about(page):
-    said = page.text(tag="section", of_id="summary")
-    assert said.index("planning tokens") < said.index("Strategic Gram") < said.index("placebo")
-    assert said.index("placebo") < said.index("The planning share is 12.3 %")
-    assert "Control A placebo marks 12.1 %." in said
-    assert "Caution Nothing follows for other models." in said
+    summary = page.text(tag="section", of_id="summary")
+    assert summary.index("planning tokens") < summary.index("Strategic Gram") < summary.index("placebo")
+    assert summary.index("placebo") < summary.index("The planning share is 12.3 %")
+    assert "Control A placebo marks 12.1 %." in summary
+    assert "Caution Nothing follows for other models." in summary
     head = page.text(tag="header")
     for fact in ("1,200 traces", "123,456 words", "25.0 % of the judged traces correct", "2 sources", "3 grams"):
         assert fact in head
@@ -240,12 +240,12 @@ def test_numbers_of_a_sentence_are_told_from_its_words():
 
 
 def test_sentences_are_grouped_by_what_they_sum_up():
-    said = [
+    grouped = [
         Sentence("First.", section="errors"),
         Sentence("Second.", section="tokens"),
         Sentence("Third.", section="errors"),
     ]
-    text = read(said=said).text(tag="section", of_id="summary")
+    text = read(page_sentences=grouped).text(tag="section", of_id="summary")
     assert "Errors First. Third. Tokens Second." in text
 
 
@@ -286,10 +286,10 @@ def test_siblings_stand_side_by_side_with_the_place_where_they_part(page):
 
 
 def test_the_order_of_the_phases_stands_beside_its_control():
-    made = analysis(
+    with_placebo_order = analysis(
         placebo_phase_orders={"grpo, seed 0": SimpleNamespace(answer="no", sentence="Planning settles at 12.")}
     )
-    text = read(made).text(tag="section", of_id="dynamics")
+    text = read(with_placebo_order).text(tag="section", of_id="dynamics")
     assert "cannot say Execution settles at step 40" in text
     assert "Control With the tokens of random grams in place of the planning tokens: Planning settles at 12." in text
 
@@ -303,7 +303,9 @@ def test_controls_stand_beside_the_sgs_and_are_missed_where_there_are_none(page)
 
 
 def test_what_was_not_measured_says_what_to_give():
-    text = read(analysis(tables={}, phase_orders={}, examples=(), sibling_pairs=()), drawn=[], said=[]).text(tag="main")
+    text = read(
+        analysis(tables={}, phase_orders={}, examples=(), sibling_pairs=()), page_figures=[], page_sentences=[]
+    ).text(tag="main")
     assert "Not measured here" in text
     assert "give a run of `sgram train`" in text
     assert "No trace is shown here." in text
@@ -311,7 +313,7 @@ def test_what_was_not_measured_says_what_to_give():
 
 def test_provenance_is_told(page):
     text = page.text(tag="section", of_id="provenance")
-    for said in (
+    for fact in (
         "runs/a.jsonl",
         "12,345",
         "ab" * 32,
@@ -319,12 +321,12 @@ def test_provenance_is_told(page):
         "python 3.11",
         "Of 1,200 traces 3 are shown.",
     ):
-        assert said in text
+        assert fact in text
 
 
 def test_what_is_nested_in_the_provenance_is_json():
-    made = analysis(provenance={"lexicons": [{"b": 1, "a": None}], "config": {"seed": 0, "tokenizer": None}})
-    text = read(made).text(tag="section", of_id="provenance")
+    with_nesting = analysis(provenance={"lexicons": [{"b": 1, "a": None}], "config": {"seed": 0, "tokenizer": None}})
+    text = read(with_nesting).text(tag="section", of_id="provenance")
     assert 'lexicons show[ { "a": null, "b": 1 } ]' in text
     assert "config seed 0tokenizer none" in text
 
@@ -335,8 +337,8 @@ def test_the_wrong_example_with_most_kinds_of_moves_is_open_at_first():
         dataclasses.replace(span, label=label)
         for span, label in zip(wide.spans, ("deduction", "branching", "other"), strict=True)
     )
-    found = read(analysis(examples=(example(WRONG, True), example(WRONG, False), wide)))
-    opened = [attrs["id"] for attrs in found.of("details") if attrs.get("class") == "trace" and "open" in attrs]
+    reader = read(analysis(examples=(example(WRONG, True), example(WRONG, False), wide)))
+    opened = [attrs["id"] for attrs in reader.of("details") if attrs.get("class") == "trace" and "open" in attrs]
     assert opened == ["t3"]
 
 
@@ -344,8 +346,8 @@ def test_a_figure_is_a_picture_with_words_and_its_title_ends_once(page):
     pictures = page.of("img")
     assert len(pictures) == 5
     assert all(attrs["alt"].endswith("Bars are 95 % intervals of 36 problems.") for attrs in pictures)
-    found = read(drawn=[RenderedFigure("dynamics", "Does it grow?", "It may.", SVG)])
-    assert found.text(tag="figcaption") == "Does it grow? It may."
+    reader = read(page_figures=[RenderedFigure("dynamics", "Does it grow?", "It may.", SVG)])
+    assert reader.text(tag="figcaption") == "Does it grow? It may."
 
 
 def test_a_picture_that_a_phone_cannot_show_whole_is_wide():
@@ -377,58 +379,59 @@ def test_runs_are_elements_by_their_marks():
 
 def test_a_long_trace_says_how_much_of_it_is_left_out():
     long = "word " * 4000 + WRONG
-    found = read(analysis(examples=(example(long, False),), sibling_pairs=()), ReportConfig(trace_chars=2000))
-    gaps = re.findall(r"… ([\d,]+) characters left out …", found.text(tag="span", of_class="gap"))
-    shown = len(
+    reader = read(analysis(examples=(example(long, False),), sibling_pairs=()), ReportConfig(trace_chars=2000))
+    gaps = re.findall(r"… ([\d,]+) characters left out …", reader.text(tag="span", of_class="gap"))
+    n_shown = len(
         "".join(
             data
-            for where, data in found.texts
+            for where, data in reader.texts
             if where and where[-1][0] != "span" and any("text" in c for _, _, c in where)
         )
     )
     assert gaps
-    assert sum(int(gap.replace(",", "")) for gap in gaps) + shown >= len(long) - 100
-    assert "more than 2,000 characters" in found.text(tag="section", of_id="traces")
+    assert sum(int(gap.replace(",", "")) for gap in gaps) + n_shown >= len(long) - 100
+    assert "more than 2,000 characters" in reader.text(tag="section", of_id="traces")
 
 
 def huge(n: int, text: str) -> object:
-    one = example(text, False)
+    large_example = example(text, False)
     return analysis(
-        examples=(one,) * n, sibling_pairs=(SimpleNamespace(prompt=text, wrong=one, correct=one, divergence=None),) * 30
+        examples=(large_example,) * n,
+        sibling_pairs=(SimpleNamespace(prompt=text, wrong=large_example, correct=large_example, divergence=None),) * 30,
     )
 
 
 @pytest.mark.parametrize("text", ["but wait let me try so then " * 500, '"\x00&' * 40_000], ids=["marks", "escapes"])
 def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
-    made = huge(8, text)
+    huge_analysis = huge(8, text)
     config = ReportConfig(max_bytes=250_000, trace_chars=8_000, max_examples=8, max_siblings=2)
-    shown = render_report_page(made, figures(), sentences(), config)
-    assert len(shown) < 250_000
-    found = Reader(shown.decode())
-    assert "So that this file stays small" in found.text(tag="section", of_id="summary")
-    assert "left out so that this file stays small" in found.text(tag="section", of_id="traces")
+    html = render_report_page(huge_analysis, figures(), sentences(), config)
+    assert len(html) < 250_000
+    reader = Reader(html.decode())
+    assert "So that this file stays small" in reader.text(tag="section", of_id="summary")
+    assert "left out so that this file stays small" in reader.text(tag="section", of_id="traces")
 
 
 def test_by_default_a_page_is_smaller_than_ten_million_bytes():
-    shown = render_report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
-    assert len(shown) < 10_000_000
+    html = render_report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
+    assert len(html) < 10_000_000
 
 
 def test_a_page_stays_under_its_size_whatever_the_tables_are():
     rows = [{"gram": f"{'w' * 300} {number}", "note": "<" * 900} for number in range(30_000)]
-    made = tables() | {"grams": build_table("grams", "t", [column("gram"), column("note")], rows)}
-    made |= {name: build_table(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
-    shown = render_report_page(analysis(tables=made), figures(), sentences(), ReportConfig(max_bytes=700_000))
-    assert len(shown) < 700_000
-    assert "of 30,000 rows" in shown.decode()
+    long_tables = tables() | {"grams": build_table("grams", "t", [column("gram"), column("note")], rows)}
+    long_tables |= {name: build_table(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
+    html = render_report_page(analysis(tables=long_tables), figures(), sentences(), ReportConfig(max_bytes=700_000))
+    assert len(html) < 700_000
+    assert "of 30,000 rows" in html.decode()
 
 
 def test_figures_that_do_not_fit_are_named():
     large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
-    shown = render_report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
-    found = Reader(shown.decode())
-    assert len(found.of("img")) == 5
-    assert "The figure “A large one” is too large for this page." in found.text(tag="section", of_id="provenance")
+    html = render_report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
+    reader = Reader(html.decode())
+    assert len(reader.of("img")) == 5
+    assert "The figure “A large one” is too large for this page." in reader.text(tag="section", of_id="provenance")
 
 
 def test_names_and_notes_without_end_are_cut():

@@ -8,8 +8,8 @@ from tests.builders.report_analyses import SVG, column, tables
 
 def names(sections) -> dict[str, tuple[list[str], list[str]]]:
     return {
-        each.plan.id: ([table.name for table in each.tables], [table.name for table in each.folded_tables])
-        for each in sections
+        section.plan.id: ([table.name for table in section.tables], [table.name for table in section.folded_tables])
+        for section in sections
     }
 
 
@@ -27,10 +27,10 @@ def test_the_sections_are_those_that_are_announced():
 
 
 def test_every_table_has_one_home():
-    found = names(arrange_sections(tables(), []))
-    placed = [name for shown, folded in found.values() for name in (*shown, *folded)]
-    assert sorted(placed) == sorted(tables())
-    assert found["lexicon"] == (["grams"], ["moves"])
+    table_names = names(arrange_sections(tables(), []))
+    planned = [name for open_names, folded in table_names.values() for name in (*open_names, *folded)]
+    assert sorted(planned) == sorted(tables())
+    assert table_names["lexicon"] == (["grams"], ["moves"])
 
 
 def test_a_table_that_no_section_knows_stands_with_the_dynamics():
@@ -39,11 +39,11 @@ def test_a_table_that_no_section_knows_stands_with_the_dynamics():
 
 
 def test_what_is_absent_says_what_to_give():
-    missing = {each.plan.id: each.requirements for each in arrange_sections({}, [])}
-    assert any("step" in said for said in missing["dynamics"])
-    assert any("correct or wrong" in said for said in missing["summary"])
+    missing = {section.plan.id: section.requirements for section in arrange_sections({}, [])}
+    assert any("step" in requirement for requirement in missing["dynamics"])
+    assert any("correct or wrong" in requirement for requirement in missing["summary"])
     assert missing["traces"] == missing["provenance"] == ()
-    present = {each.plan.id: each.requirements for each in arrange_sections(tables(), [])}
+    present = {section.plan.id: section.requirements for section in arrange_sections(tables(), [])}
     assert set(present.values()) == {()}
 
 
@@ -51,5 +51,5 @@ def test_a_figure_stands_in_its_section_or_with_the_dynamics():
     figures = [
         RenderedFigure(name, name, "", SVG) for name in ("errors", "errors-by-step", "semantic-entropy", "moves")
     ]
-    homes = {figure.name: each.plan.id for each in arrange_sections({}, figures) for figure in each.figures}
+    homes = {figure.name: section.plan.id for section in arrange_sections({}, figures) for figure in section.figures}
     assert homes == {"errors": "errors", "errors-by-step": "errors", "semantic-entropy": "dynamics", "moves": "lexicon"}

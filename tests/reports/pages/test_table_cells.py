@@ -11,25 +11,25 @@ from sgram.reports.pages.table_cells import choose_decimals, format_number, form
 
 
 def table(columns: dict[str, str], *rows: tuple, note: str = "") -> Table:
-    made = tuple(Column(name, f"what {name} means", kind) for name, kind in columns.items())
-    return Table("made", "A table", made, rows, note)
+    declared = tuple(Column(name, f"what {name} means", kind) for name, kind in columns.items())
+    return Table("made", "A table", declared, rows, note)
 
 
-def said(given: Table, **options) -> list[list[str]]:
-    found = format_table(given, options.pop("max_rows", 100), **options)
-    return [[cell.text for cell in row] for row in found.rows]
+def texts(source_table: Table, **options) -> list[list[str]]:
+    formatted = format_table(source_table, options.pop("max_rows", 100), **options)
+    return [[cell.text for cell in row] for row in formatted.rows]
 
 
 def test_a_share_is_per_cent_with_one_decimal_and_the_unit_in_the_head():
-    found = format_table(table({"value": "share"}, (0.12345,), (1.0,), (None,)), 10)
-    assert [(column.name, column.unit) for column in found.columns] == [("value", "%")]
-    assert [row[0].text for row in found.rows] == ["12.3", "100.0", "–"]
-    assert [row[0].sort_key for row in found.rows] == [0.12345, 1.0, None]
-    assert [row[0].is_missing for row in found.rows] == [False, False, True]
+    formatted = format_table(table({"value": "share"}, (0.12345,), (1.0,), (None,)), 10)
+    assert [(column.name, column.unit) for column in formatted.columns] == [("value", "%")]
+    assert [row[0].text for row in formatted.rows] == ["12.3", "100.0", "–"]
+    assert [row[0].sort_key for row in formatted.rows] == [0.12345, 1.0, None]
+    assert [row[0].is_missing for row in formatted.rows] == [False, False, True]
 
 
 def test_counts_have_their_thousands_apart_and_flags_say_yes_or_no():
-    assert said(table({"n": "count", "core": "flag"}, (1234567, True), (0, False), (None, None))) == [
+    assert texts(table({"n": "count", "core": "flag"}, (1234567, True), (0, False), (None, None))) == [
         ["1,234,567", "yes"],
         ["0", "no"],
         ["–", "–"],
@@ -37,56 +37,66 @@ def test_counts_have_their_thousands_apart_and_flags_say_yes_or_no():
 
 
 def test_an_interval_is_one_cell_beside_its_value_with_the_same_decimals():
-    found = table({"source": "text", "entropy": "number", "low": "number", "high": "number"}, ("a", 1.5, 1.25, 2.0))
-    assert [column.name for column in format_table(found, 9).columns] == ["source", "entropy", "interval"]
-    assert said(found) == [["a", "1.50", "1.25 – 2.00"]]
+    source_table = table(
+        {"source": "text", "entropy": "number", "low": "number", "high": "number"}, ("a", 1.5, 1.25, 2.0)
+    )
+    assert [column.name for column in format_table(source_table, 9).columns] == ["source", "entropy", "interval"]
+    assert texts(source_table) == [["a", "1.50", "1.25 – 2.00"]]
     named = table({"entropy": "number", "entropy_low": "number", "entropy_high": "number"}, (12.0, 11.5, None))
-    assert said(named) == [["12.0", "11.5 – ?"]]
-    assert said(table({"low": "number", "high": "number"}, (None, None))) == [["–"]]
+    assert texts(named) == [["12.0", "11.5 – ?"]]
+    assert texts(table({"low": "number", "high": "number"}, (None, None))) == [["–"]]
     # one end alone is a column of its own
-    assert said(table({"low": "number"}, (1.5,))) == [["1.50"]]
+    assert texts(table({"low": "number"}, (1.5,))) == [["1.50"]]
 
 
 def test_an_interval_of_negative_numbers_is_told_from_a_minus():
-    assert said(table({"difference": "share", "low": "share", "high": "share"}, (-0.1, -0.2, -0.0001))) == [
+    assert texts(table({"difference": "share", "low": "share", "high": "share"}, (-0.1, -0.2, -0.0001))) == [
         ["−10.0", "−20.0 – 0.0"]
     ]
 
 
 def test_rows_of_one_series_share_their_decimals_and_those_of_another_do_not():
     rows = (("length", 153.2, 150.0, 156.0), ("pass@1", 0.25, 0.2, 0.3), ("length", 9.0, None, None))
-    found = table({"series": "text", "value": "number", "low": "number", "high": "number"}, *rows)
-    assert said(found) == [["length", "153", "150 – 156"], ["pass@1", "0.250", "0.200 – 0.300"], ["length", "9", "–"]]
+    source_table = table({"series": "text", "value": "number", "low": "number", "high": "number"}, *rows)
+    assert texts(source_table) == [
+        ["length", "153", "150 – 156"],
+        ["pass@1", "0.250", "0.200 – 0.300"],
+        ["length", "9", "–"],
+    ]
 
 
 def test_bins_are_no_intervals():
-    found = format_table(table({"bin_low": "count", "bin_high": "count"}, (0, 1000)), 9)
-    assert (found.columns[0].name, found.columns[0].kind, found.rows[0][0].text) == ("from – to", "number", "0 – 1,000")
+    formatted = format_table(table({"bin_low": "count", "bin_high": "count"}, (0, 1000)), 9)
+    assert (formatted.columns[0].name, formatted.columns[0].kind, formatted.rows[0][0].text) == (
+        "from – to",
+        "number",
+        "0 – 1,000",
+    )
 
 
 def test_only_the_first_rows_are_shown_and_the_rest_is_counted():
-    found = format_table(table({"n": "count"}, *((n,) for n in range(7))), 3)
-    assert ([row[0].text for row in found.rows], found.n_omitted) == (["0", "1", "2"], 4)
+    formatted = format_table(table({"n": "count"}, *((n,) for n in range(7))), 3)
+    assert ([row[0].text for row in formatted.rows], formatted.n_omitted) == (["0", "1", "2"], 4)
     assert format_table(table({"n": "count"}), 3).rows == ()
 
 
 def test_columns_can_be_left_out():
-    assert said(table({"a": "text", "b": "text"}, ("x", "y")), without=["a"]) == [["y"]]
+    assert texts(table({"a": "text", "b": "text"}, ("x", "y")), without=["a"]) == [["y"]]
 
 
 def test_what_stands_in_a_column_can_be_chosen_from():
-    found = format_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
-    assert (found.distinct_texts("move"), found.distinct_texts("nothing")) == (("b", "a"), ())
-    assert found.columns[0].kind == "move"
+    formatted = format_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
+    assert (formatted.distinct_texts("move"), formatted.distinct_texts("nothing")) == (("b", "a"), ())
+    assert formatted.columns[0].kind == "move"
 
 
 def test_a_column_of_numbers_may_hold_what_is_none():
-    assert said(table({"x": "number"}, (math.nan,), (math.inf,), ("?",), (2.0,))) == [["–"], ["–"], ["?"], ["2"]]
+    assert texts(table({"x": "number"}, (math.nan,), (math.inf,), ("?",), (2.0,))) == [["–"], ["–"], ["?"], ["2"]]
 
 
 def test_the_column_of_lists_is_known():
-    found = format_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
-    assert found.list_index == 0
+    formatted = format_table(build_table("t", "t", [Column("list", "SGs or placebo")], [{"list": "SGs"}]), 9)
+    assert formatted.list_index == 0
     assert format_table(table({"n": "count"}), 9).list_index is None
 
 
@@ -120,7 +130,7 @@ def test_a_number_that_rounds_to_nothing_has_no_sign():
 
 
 @given(st.text(), st.integers(1, 50))
-def test_a_long_text_is_cut(text, most):
-    found = shorten(text, most)
-    assert len(found) <= most
-    assert found == text if len(text) <= most else text.startswith(found[:-1]) and found.endswith("…")
+def test_a_long_text_is_cut(text, longest):
+    shortened = shorten(text, longest)
+    assert len(shortened) <= longest
+    assert shortened == text if len(text) <= longest else text.startswith(shortened[:-1]) and shortened.endswith("…")

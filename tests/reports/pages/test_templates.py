@@ -11,7 +11,7 @@ def test_the_digest_is_the_one_that_browsers_compute():
 
 def test_what_is_put_into_a_template_is_escaped_and_nothing_may_be_missing(monkeypatch):
     monkeypatch.setattr(parts, "read_asset", lambda name: "<p>{{ text|twice }}</p>{{ other }}")
-    made = parts.load_template("page.html.jinja", twice=lambda text: text * 2)
-    assert made.render(text="<b>", other="&") == "<p>&lt;b&gt;&lt;b&gt;</p>&amp;"
+    template = parts.load_template("page.html.jinja", twice=lambda text: text * 2)
+    assert template.render(text="<b>", other="&") == "<p>&lt;b&gt;&lt;b&gt;</p>&amp;"
     with pytest.raises(jinja2.UndefinedError):
-        made.render(text="a")
+        template.render(text="a")

@@ -58,11 +58,11 @@ class Reader(HTMLParser):
     def handle_data(self, data):
         self.texts.append((tuple(self._open), data))
 
-    def of(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+    def of(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
         return [
             attrs
             for name, attrs in self.elements
-            if name == tag and all(attrs.get(key) == value for key, value in wanted.items())
+            if name == tag and all(attrs.get(key) == value for key, value in attributes.items())
         ]
 
     def text_in(self, tag: str) -> str:
@@ -70,18 +70,18 @@ class Reader(HTMLParser):
 
 
 def page(*pieces: TextPiece, prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
-    told = {
+    defaults = {
         "title": "2 traces",
         "summary": ("12.0 % of 50 tokens are planning.",),
         "moves": (LegendMove("branching", 1234, "takes another path"),),
         "tables": (OverviewTable(("traces of", "planning"), (("all", "12.0 %"), ("m", "-"))),),
         "traces": (TraceView(trace_id, facts, pieces, prompt),),
     }
-    return TracePage(**told | fields)
+    return TracePage(**defaults | fields)
 
 
-def read(made: TracePage) -> Reader:
-    return Reader(render_trace_page(made).decode())
+def read(trace_page: TracePage) -> Reader:
+    return Reader(render_trace_page(trace_page).decode())
 
 
 TEXT = (
@@ -92,16 +92,16 @@ TEXT = (
 
 
 def test_the_page_says_what_it_was_given():
-    found = read(page(*TEXT, prompt="What is x?"))
-    body = found.text_in("body")
+    reader = read(page(*TEXT, prompt="What is x?"))
+    body = reader.text_in("body")
     for words in ("2 traces", "12.0 % of 50 tokens are planning.", "1,234", "t1", "model m", "correct", "What is x?"):
         assert words in body
     assert "So\n\n  x < 1 & let me try.\t\n" in body  # spaces and line breaks as they are
-    assert found.text_in("td") == "all12.0 %m-"
-    assert found.text_in("th") == "traces ofplanning"
-    (mark,) = [attrs for attrs in found.of("mark") if "title" in attrs]
+    assert reader.text_in("td") == "all12.0 %m-"
+    assert reader.text_in("th") == "traces ofplanning"
+    (mark,) = [attrs for attrs in reader.of("mark") if "title" in attrs]
     assert mark == {"class": "m-branching", "title": "branching · cluster 12 · 'let me try'"}
-    assert found.of("label")[0]["title"] == "takes another path"
+    assert reader.of("label")[0]["title"] == "takes another path"
 
 
 def test_a_trace_without_a_prompt_has_no_place_for_one():
@@ -120,9 +120,9 @@ def test_only_the_first_trace_is_open():
 
 
 def test_a_page_of_nothing_is_a_page():
-    found = read(TracePage("0 traces", (), (), (), ()))
-    assert found.text_in("h1") == "0 traces"
-    assert not found.of("table")
+    reader = read(TracePage("0 traces", (), (), (), ()))
+    assert reader.text_in("h1") == "0 traces"
+    assert not reader.of("table")
 
 
 # -- what a trace cannot do -----------------------------------------------------------------------------
@@ -144,10 +144,10 @@ def evil_page() -> TracePage:
 
 
 def test_markup_in_anything_given_is_text():
-    found = read(evil_page())
-    tags = {tag for tag, _ in found.elements}
+    reader = read(evil_page())
+    tags = {tag for tag, _ in reader.elements}
     assert not tags & {"script", "img", "b", "iframe", "object", "link", "base", "form", "a"}
-    names = {name for _, attrs in found.elements for name in attrs}
+    names = {name for _, attrs in reader.elements for name in attrs}
     assert not {name for name in names if name.startswith("on")}
     assert names <= {
         "lang",
@@ -171,7 +171,7 @@ def test_markup_in_anything_given_is_text():
         "height",
         "scope",
     }
-    assert "{{ 7*7 }}" in found.text_in("h1")
+    assert "{{ 7*7 }}" in reader.text_in("h1")
 
 
 def test_what_could_hide_or_turn_text_is_shown_as_escapes():
@@ -190,14 +190,14 @@ def test_a_move_that_is_none_of_ours_looks_like_other():
 @settings(max_examples=100)
 def test_any_text_is_shown_as_its_visible_form(text):
     pieces = (TextPiece(text), TextPiece(text, "other", text))
-    found = read(page(tables=(), traces=(TraceView(text, (text,), pieces, text),)))
-    shown = escape_invisible(text)
-    kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}
+    reader = read(page(tables=(), traces=(TraceView(text, (text,), pieces, text),)))
+    escaped = escape_invisible(text)
+    kinds = {unicodedata.category(character) for character in escaped if character not in "\n\t"}
     assert not kinds & {"Cc", "Cs", "Zl"}
-    assert not {unicodedata.bidirectional(character) for character in shown} & DIRECTORS
-    assert found.of("mark", title=shown)
-    divs = "".join(part for where, part in found.texts if where[-1:] == ("div",))
-    assert divs == shown + shown  # prompt, and the piece that is not marked
+    assert not {unicodedata.bidirectional(character) for character in escaped} & DIRECTORS
+    assert reader.of("mark", title=escaped)
+    divs = "".join(part for where, part in reader.texts if where[-1:] == ("div",))
+    assert divs == escaped + escaped  # prompt, and the piece that is not marked
 
 
 def test_line_ends_of_windows_are_line_ends():
@@ -234,8 +234,8 @@ def test_every_move_has_the_color_that_the_terminal_gives_it():
 def test_every_move_can_be_switched_off():
     style = parts.read_asset("trace_page.css")
     moves = tuple(LegendMove(move, 1) for move in MOVES)
-    found = read(page(moves=moves))
-    assert [attrs["id"] for attrs in found.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
+    reader = read(page(moves=moves))
+    assert [attrs["id"] for attrs in reader.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
     for move in MOVES:
         assert f":root:has(#m-{move}:not(:checked)) main .m-{move}" in style
 
