@@ -26,10 +26,10 @@ def terminal(monkeypatch):
 @pytest.fixture
 def run(capsys):
     def call(*arguments):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             main(["agreement", *map(str, arguments)])
         printed = capsys.readouterr()
-        return left.value.code, printed.out, printed.err
+        return exit_info.value.code, printed.out, printed.err
 
     return call
 
@@ -37,10 +37,10 @@ def run(capsys):
 def rated(rows=None):
     items = [*(f"s{n}" for n in range(5)), *(f"c{n}" for n in range(5))]
     return [
-        Rating(item, rater, LABELS[one])
+        Rating(item, rater, LABELS[label])
         for rater, row in (ROWS if rows is None else rows).items()
-        for item, one in zip(items, row.replace(" ", ""), strict=False)
-        if one != "*"
+        for item, label in zip(items, row.replace(" ", ""), strict=False)
+        if label != "*"
     ]
 
 
@@ -54,19 +54,19 @@ def ratings(tmp_path):
 @pytest.fixture
 def items(tmp_path):
     text = "First, \x1b[31mwait a moment, this is wrong."
-    known = {"sg": (0, "branching"), "control": (None, None)}
-    made = [
-        Item(f"{kind[0]}{n}", kind, "wait", *known[kind], "trace", None, text, 12, 16)
-        for kind in known
+    kinds = {"sg": (0, "branching"), "control": (None, None)}
+    rows = [
+        Item(f"{kind[0]}{n}", kind, "wait", *kinds[kind], "trace", None, text, 12, 16)
+        for kind in kinds
         for n in range(5)
     ]
     path = tmp_path / "items.jsonl"
-    path.write_bytes(encode_sample(Sample(DIGEST, 0, tuple(made))))
+    path.write_bytes(encode_sample(Sample(DIGEST, 0, tuple(rows))))
     return path
 
 
 def line(out: str, beginning: str) -> list[str]:
-    return next(one.split() for one in out.splitlines() if one.startswith(beginning))
+    return next(text_line.split() for text_line in out.splitlines() if text_line.startswith(beginning))
 
 
 def test_the_tables_say_what_was_measured_and_how_far_raters_agree(run, ratings):
@@ -100,9 +100,9 @@ def test_the_share_judged_strategic_stands_beside_the_paper_s(run, ratings, item
 
 def test_items_in_dispute_are_shown_in_context_with_nothing_that_moves_a_terminal(run, ratings, items):
     _, out, err = run(ratings, "--items", items, "--top", 1)
-    shown = out[out.index("disputed item") :].splitlines()
+    disputes = out[out.index("disputed item") :].splitlines()
     # one bit each: s3 (b, p); thirds, .918 bits: s1, s4, c3
-    assert shown[1].startswith("s3             1.00  branching 1, procedural 1  First, \\x1b[31m[wait] a moment")
+    assert disputes[1].startswith("s3             1.00  branching 1, procedural 1  First, \\x1b[31m[wait] a moment")
     assert "\x1b" not in out
     assert "3 more items in dispute; --disputes shows all" in err
     _, out, err = run(ratings, "--disputes")
@@ -114,13 +114,23 @@ def test_items_in_dispute_are_shown_in_context_with_nothing_that_moves_a_termina
 def test_json_tells_all_and_is_the_same_for_any_order(run, ratings, items, tmp_path):
     code, out, err = run(ratings, "--items", items, "--json", "--draws", 200, "--seed", 7)
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert (told["format"], told["version"], told["seed"], told["draws"]) == ("sgram-agreement", 1, 7, 200)
-    assert (told["n_items"], told["n_raters"], told["n_ratings"], told["lexicon"]) == (10, 3, 29, DIGEST)
-    assert told["judged_strategic"]["sg"]["value"] == 0.9
-    assert [row["item"] for row in told["disputes"]] == ["s3", "c3", "s1", "s4"]
-    assert len(told["overall"]["pairs"]) == 3
-    assert len(told["verdicts"]) == 3
+    document = json.loads(out)
+    assert (document["format"], document["version"], document["seed"], document["draws"]) == (
+        "sgram-agreement",
+        1,
+        7,
+        200,
+    )
+    assert (document["n_items"], document["n_raters"], document["n_ratings"], document["lexicon"]) == (
+        10,
+        3,
+        29,
+        DIGEST,
+    )
+    assert document["judged_strategic"]["sg"]["value"] == 0.9
+    assert [row["item"] for row in document["disputes"]] == ["s3", "c3", "s1", "s4"]
+    assert len(document["overall"]["pairs"]) == 3
+    assert len(document["verdicts"]) == 3
     turned = tmp_path / "turned.jsonl"
     turned.write_bytes(b"\n".join(reversed(ratings.read_bytes().splitlines())))
     assert run(turned, "--items", items, "--json", "--draws", 200, "--seed", 7)[1] == out
@@ -131,7 +141,7 @@ def test_many_pairs_and_raters_are_cut_and_told(run, tmp_path):
     path = tmp_path / "many.jsonl"
     write_ratings(path, rated({f"r{n}": "bdpbd" for n in range(6)} | {"s0": "*****bpd"}))
     _, out, err = run(path)
-    assert sum(one.startswith("r") and ", r" in one for one in out.splitlines()) == 10
+    assert sum(text_line.startswith("r") and ", r" in text_line for text_line in out.splitlines()) == 10
     assert "5 more pairs; --json lists all" in err
     assert "pairs of raters without a common item: 6" in err
     write_ratings(path, rated({f"r{n:02}": "bdpbd" for n in range(23)}))
@@ -158,7 +168,7 @@ def test_other_people_s_labels_are_named(run, tmp_path):
 
 def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_path):
     path = tmp_path / "r.jsonl"
-    for rows, said in (
+    for rows, sentence in (
         ({"anna": "bdp"}, "Agreement on 3 labels is undefined: one rater, and agreement needs two."),
         ({"anna": "ppp", "ben": "ppp"}, "Agreement on the one label is undefined: all ratings are the same label."),
         ({"anna": "bd**", "ben": "**bp"}, "Agreement on 3 labels is undefined: no item has two ratings."),
@@ -166,7 +176,7 @@ def test_one_rater_one_label_and_no_common_item_are_told_in_a_sentence(run, tmp_
         write_ratings(path, rated(rows))
         code, out, _ = run(path)
         assert code == 0
-        assert said in out
+        assert sentence in out
         assert "nan" not in out
         assert json.loads(run(path, "--json")[1])["overall"]["alpha"]["value"] is None
 
@@ -195,7 +205,7 @@ def test_what_a_reader_must_know_is_a_warning(run, ratings, items, tmp_path):
 
 def test_bad_input_is_a_sentence_and_exit_code_3(run, ratings, items, tmp_path):
     path = tmp_path / "r.jsonl"
-    for text, said in (
+    for text, sentence in (
         ("", "no ratings in"),
         ("{", "r.jsonl:1 is not valid JSON"),
         (ratings.read_text() + '{"item": "s0", "rater": "anna", "label": "x"}', "as 'branching' and as 'x'; keep"),
@@ -204,7 +214,7 @@ def test_bad_input_is_a_sentence_and_exit_code_3(run, ratings, items, tmp_path):
         path.write_text(text)
         code, out, err = run(path)
         assert (code, out) == (3, "")
-        assert said in err
+        assert sentence in err
     write_ratings(path, [*rated(), Rating("zz", "anna", "branching")])
     code, _, err = run(path, "--items", items)
     assert (code, "1 of the 11 rated items are not in the items file ('zz')" in err) == (3, True)
@@ -213,15 +223,15 @@ def test_bad_input_is_a_sentence_and_exit_code_3(run, ratings, items, tmp_path):
 
 
 def test_ratings_of_another_lexicon_are_refused(run, ratings, items, tmp_path):
-    other = tmp_path / "other.json"
-    Lexicon.from_grams(["wait"]).save(other)
-    code, out, err = run(ratings, "--items", items, "--lexicon", other)
+    other_items = tmp_path / "other.json"
+    Lexicon.from_grams(["wait"]).save(other_items)
+    code, out, err = run(ratings, "--items", items, "--lexicon", other_items)
     assert (code, out) == (3, "")
     assert f"was exported from another lexicon (digest {DIGEST[:12]}) than" in err
 
 
 def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
-    for arguments, said in (
+    for arguments, sentence in (
         ((ratings, "--bogus"), "unknown option --bogus"),
         (("-", "-"), "only one of the files can come from stdin"),
         (("-", "--items", "-"), "only one of the files can come from stdin"),
@@ -233,7 +243,7 @@ def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
     ):
         code, out, err = run(*arguments)
         assert (code, out) == (2, "")
-        assert said in err
+        assert sentence in err
 
 
 def test_labels_that_say_nothing_of_strategy_must_be_named_for_the_items(run, items, tmp_path):

@@ -24,10 +24,10 @@ def run(capsysbinary, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(*arguments):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             main(["annotate", *map(str, arguments)])
-        out, err = (each.decode() for each in capsysbinary.readouterr())
-        return left.value.code, out, err
+        out, err = (stream.decode() for stream in capsysbinary.readouterr())
+        return exit_info.value.code, out, err
 
     return call
 
@@ -41,19 +41,25 @@ def exported(run, tmp_path):
 
 
 def downloaded(path: Path, items, rater="ada", label="other") -> Path:
-    path.write_text("".join(json.dumps({"item": each.item, "rater": rater, "label": label}) + "\n" for each in items))
+    path.write_text("".join(json.dumps({"item": item.item, "rater": rater, "label": label}) + "\n" for item in items))
     return path
 
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_export_annotators_and_import_give_ratings(name, run, tmp_path):
     out = tmp_path / f"tasks{ENDINGS[name]}"
-    code, said, _ = run("export", "wang2025", SAMPLE, "-n", 20, "--format", name, "-o", out, "--json")
-    told = json.loads(said)
-    assert (code, told["n"], told["n_sg"], told["n_controls"], told["lexicon"]) == (0, 20, 10, 10, WANG.digest)
+    code, stdout, _ = run("export", "wang2025", SAMPLE, "-n", 20, "--format", name, "-o", out, "--json")
+    document = json.loads(stdout)
+    assert (code, document["n"], document["n_sg"], document["n_controls"], document["lexicon"]) == (
+        0,
+        20,
+        10,
+        10,
+        WANG.digest,
+    )
     beside = ".config.xml" if name == "label-studio" else ".guideline.md"
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([out.name, f"tasks{beside}", "tasks.items.jsonl"])
-    assert told["files"] == [str(out), str(tmp_path / f"tasks{beside}"), str(tmp_path / "tasks.items.jsonl")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out.name, f"tasks{beside}", "tasks.items.jsonl"])
+    assert document["files"] == [str(out), str(tmp_path / f"tasks{beside}"), str(tmp_path / "tasks.items.jsonl")]
     sample = read_sample(tmp_path / "tasks.items.jsonl")
     labels = {item.item: item.move or "procedural" for item in sample.items}
     files = []
@@ -61,18 +67,18 @@ def test_export_annotators_and_import_give_ratings(name, run, tmp_path):
         files.append(tmp_path / f"{rater}{ENDINGS[name]}")
         files[-1].write_bytes(ANNOTATORS[name][0](out.read_bytes(), labels, rater))
     ratings = tmp_path / "ratings.jsonl"
-    code, said, _ = run("import", *files, "--items", tmp_path / "tasks.items.jsonl", "-o", ratings)
-    assert (code, said.split()) == (0, ["rater", "items", "of", "ada", "20", "20", "bob", "20", "20"])
-    found = read_ratings(ratings)
-    assert {(each.item, each.label) for each in found} == set(labels.items())
-    assert len(found) == 40
+    code, stdout, _ = run("import", *files, "--items", tmp_path / "tasks.items.jsonl", "-o", ratings)
+    assert (code, stdout.split()) == (0, ["rater", "items", "of", "ada", "20", "20", "bob", "20", "20"])
+    ratings_read = read_ratings(ratings)
+    assert {(path.item, path.label) for path in ratings_read} == set(labels.items())
+    assert len(ratings_read) == 40
 
 
 def test_the_page_holds_the_items_and_says_nothing_of_their_kind(exported):
     items, path = exported
-    held = json.loads(re.search(r'id="sample">(.*?)</script>', path.read_text(encoding="utf-8"))[1])
-    assert [each["item"] for each in held["items"]] == [item.item for item in items]
-    assert all(set(each) == {"item", "text", "start", "end"} for each in held["items"])
+    sample = json.loads(re.search(r'id="sample">(.*?)</script>', path.read_text(encoding="utf-8"))[1])
+    assert [page_item["item"] for page_item in sample["items"]] == [item.item for item in items]
+    assert all(set(page_item) == {"item", "text", "start", "end"} for page_item in sample["items"])
 
 
 def test_a_table_tells_what_was_drawn(run, tmp_path):
@@ -82,14 +88,14 @@ def test_a_table_tells_what_was_drawn(run, tmp_path):
     controls = [item for item in items if item.kind == "control"]
     assert (code, lines[0]) == (0, ["kind", "items", "grams", "clusters", "models"])
     assert lines[1][:6] == ["of", "the", "lexicon", "10", "10", "10"]
-    told = [
+    table_rows = [
         "controls",
         "10",
         str(len({item.gram for item in controls})),
         "0",
         str(len({item.model for item in controls})),
     ]
-    assert lines[2] == told
+    assert lines[2] == table_rows
     assert f"key of the blinded items, not for them: {tmp_path / 'page.items.jsonl'}" in err
 
 
@@ -109,9 +115,15 @@ def test_import_tells_in_json(exported, run, tmp_path):
     first = downloaded(tmp_path / "a.jsonl", items[:2])
     second = downloaded(tmp_path / "b.jsonl", items[1:4])
     key, out = tmp_path / "page.items.jsonl", tmp_path / "r.jsonl"
-    code, said, err = run("import", first, second, "--items", key, "-o", out, "--json", "--lexicon", "wang2025")
-    told = json.loads(said)
-    assert (code, told["n_ratings"], told["raters"], told["n_repeated"], told["n_items"]) == (0, 4, {"ada": 4}, 1, 20)
+    code, stdout, err = run("import", first, second, "--items", key, "-o", out, "--json", "--lexicon", "wang2025")
+    document = json.loads(stdout)
+    assert (code, document["n_ratings"], document["raters"], document["n_repeated"], document["n_items"]) == (
+        0,
+        4,
+        {"ada": 4},
+        1,
+        20,
+    )
     assert "1 answers repeat an answer of the same rater and were left out" in err
 
 
@@ -187,13 +199,17 @@ def test_inputs_are_not_overwritten(run, tmp_path):
 
 def test_what_cannot_be_imported_is_told_in_one_line(exported, run, tmp_path):
     items, _ = exported
-    key, made = tmp_path / "page.items.jsonl", tmp_path / "own.json"
-    Lexicon.from_grams(["wait"], name="own").save(made)
+    key, another = tmp_path / "page.items.jsonl", tmp_path / "own.json"
+    Lexicon.from_grams(["wait"], name="own").save(another)
     good = downloaded(tmp_path / "good.jsonl", items[:1])
     bad, empty = downloaded(tmp_path / "bad.jsonl", items[:1], label="sure"), tmp_path / "empty.jsonl"
     empty.write_text("")
     for arguments, code, says in (
-        ((good, "--items", key, "--lexicon", made), 3, f"items of the lexicon {WANG.digest[:12]} (wang2025), not of"),
+        (
+            (good, "--items", key, "--lexicon", another),
+            3,
+            f"items of the lexicon {WANG.digest[:12]} (wang2025), not of",
+        ),
         ((bad, "--items", key), 3, "bad.jsonl:1: item '"),
         ((empty, "--items", key), 3, "empty.jsonl is empty"),
         ((tmp_path / "none.jsonl", "--items", key), 3, "cannot read"),

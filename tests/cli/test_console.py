@@ -50,17 +50,17 @@ DRIVERS = {
 @given(ANY)
 @example("".join(DRIVERS.values()))
 def test_what_is_printable_holds_nothing_that_a_terminal_acts_on(text):
-    shown = printable(text)
-    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    shown.encode()  # no surrogate: any file takes it
+    escaped = printable(text)
+    assert not {unicodedata.category(character) for character in escaped} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    escaped.encode()  # no surrogate: any file takes it
 
 
 @pytest.mark.parametrize("name", DRIVERS)
 def test_each_driver_is_shown_as_an_escape(name):
-    shown = printable(f"a{DRIVERS[name]}b")
-    assert shown.startswith("a\\")
-    assert shown.endswith("b")
-    assert shown.isascii()
+    escaped = printable(f"a{DRIVERS[name]}b")
+    assert escaped.startswith("a\\")
+    assert escaped.endswith("b")
+    assert escaped.isascii()
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))
@@ -197,12 +197,12 @@ def test_a_bar_on_a_terminal_is_gone_when_closed_whatever_happens(monkeypatch):
         stop_early()
     assert bars[0].finished is False
     assert not bars[0].live.is_started
-    shown = terminal.getvalue()
-    assert "reading" in shown
-    assert "1 row set aside" in shown
+    screen = terminal.getvalue()
+    assert "reading" in screen
+    assert "1 row set aside" in screen
     # the cursor is shown again and the line erased
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
-    assert "\x1b[2K" in shown
+    assert screen.rindex("\x1b[?25h") > screen.rindex("\x1b[?25l")
+    assert "\x1b[2K" in screen
 
 
 def test_each_stage_has_a_meter_with_its_unit_that_is_closed_before_the_next(monkeypatch):

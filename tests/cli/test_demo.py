@@ -19,13 +19,13 @@ SAMPLE = ROOT / "data" / "sample_traces.jsonl"
 
 
 def demo(capture: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["demo", "--embedder", "hash", *arguments])
-    return left.value.code, *capture.readouterr()
+    return exit_info.value.code, *capture.readouterr()
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def demo_output(tmp_path_factory):
     """(folder, stdout, stderr) of a demo that does not train."""
     out = tmp_path_factory.mktemp("demo")
     ran = subprocess.run(
@@ -39,29 +39,29 @@ def shown(tmp_path_factory):
     return out / "shown", ran.stdout, ran.stderr
 
 
-def test_the_demo_ends_with_the_path_of_its_report(shown):
-    folder, out, err = shown
+def test_the_demo_ends_with_the_path_of_its_report(demo_output):
+    folder, out, err = demo_output
     assert out.splitlines()[-1] == "shown/report.html"
     assert (folder / "report.html").read_bytes().startswith(b"<!doctype html>")
     assert "Open in a browser:" in err
 
 
-def test_what_the_demo_mines_is_what_mining_finds(shown):
-    found = Lexicon.load(shown[0] / "lexicon.json")
-    assert found == mine(read_traces(SAMPLE), MiningConfig(embedder="hash", name="demo"))
-    assert {"hold on", "let me verify", "let me start over"} <= {gram.text for gram in found.core}
+def test_what_the_demo_mines_is_what_mining_finds(demo_output):
+    lexicon = Lexicon.load(demo_output[0] / "lexicon.json")
+    assert lexicon == mine(read_traces(SAMPLE), MiningConfig(embedder="hash", name="demo"))
+    assert {"hold on", "let me verify", "let me start over"} <= {gram.text for gram in lexicon.core}
 
 
-def test_every_step_is_told_with_its_command(shown):
-    said = shown[2].splitlines()
-    steps = [line for line in said if re.match(r"\[\d/\d\]", line)]
+def test_every_step_is_told_with_its_command(demo_output):
+    lines = demo_output[2].splitlines()
+    steps = [line for line in lines if re.match(r"\[\d/\d\]", line)]
     assert [line[:5] for line in steps] == [f"[{at}/5]" for at in range(1, 6)]
-    verbs = [line.split()[2] for line in said if line.startswith("$ sgram ")]
+    verbs = [line.split()[2] for line in lines if line.startswith("$ sgram ")]
     assert verbs == ["mine", "validate", "tag", "metrics", "report"]
 
 
-def test_what_the_demo_says_of_the_sample_is_true(shown):
-    assert "Mining 108 sample traces (36 problems, three styles) for Strategic Grams" in shown[2]
+def test_what_the_demo_says_of_the_sample_is_true(demo_output):
+    assert "Mining 108 sample traces (36 problems, three styles) for Strategic Grams" in demo_output[2]
     styles = Counter(trace.model for trace in read_traces(SAMPLE))
     assert sum(styles.values()) == 108
     assert set(styles.values()) == {36}
@@ -69,13 +69,13 @@ def test_what_the_demo_says_of_the_sample_is_true(shown):
     assert len({trace.prompt for trace in read_traces(SAMPLE)}) == 36
 
 
-def test_the_demo_done_again_writes_the_same_bytes(shown, capsys, monkeypatch):
-    folder = shown[0]
+def test_the_demo_done_again_writes_the_same_bytes(demo_output, capsys, monkeypatch):
+    folder = demo_output[0]
     before = {name: (folder / name).read_bytes() for name in ("lexicon.json", "report.html")}
     monkeypatch.chdir(folder.parent)
     code, out, _ = demo(capsys, "--steps", "0", "--out", "shown")
     assert code == 0
-    assert out == shown[1]
+    assert out == demo_output[1]
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -102,9 +102,11 @@ def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path)
     assert sorted(methods) == ["grpo", "hicra", "placebo"]
     page = (out / "report.html").read_text()
     assert all(method in page for method in methods)
-    mined, own = Lexicon.load(out / "lexicon.json"), Lexicon.load(runs[0] / "lexicon.json")
+    mined, policy_lexicon = Lexicon.load(out / "lexicon.json"), Lexicon.load(runs[0] / "lexicon.json")
     both = Lexicon.load(out / "both.json")
-    assert {gram.text for gram in both.grams} == {gram.text for each in (mined, own) for gram in each.grams}
+    assert {gram.text for gram in both.grams} == {
+        gram.text for lexicon in (mined, policy_lexicon) for gram in lexicon.grams
+    }
 
 
 def test_a_place_that_cannot_be_written_is_told_in_one_sentence(capsys):

@@ -19,10 +19,10 @@ SLIP = "We get 6 + 9 = 16, so 16 * 2 = 32. The answer is 32."
 
 def diagnose(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of the command."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["diagnose", *map(str, arguments)])
-    told = capsys.readouterr()
-    return left.value.code, told.out, told.err
+    captured = capsys.readouterr()
+    return exit_info.value.code, captured.out, captured.err
 
 
 def rollouts(folder: Path, *traces: Trace) -> Path:
@@ -53,12 +53,12 @@ def test_kinds_are_printed_with_evidence_and_written(tmp_path, capsys):
 
 def test_json_is_one_object_whose_counts_add_up(tmp_path, capsys):
     code, out, _ = diagnose(capsys, SAMPLE, "--json")
-    told = json.loads(out)
-    assert (code, told["format"], told["version"]) == (0, "sgram-diagnose", 1)
-    assert sum(row["count"] for row in told["kinds"]) == told["n_wrong"] == 40
-    assert told["n_traces"] == told["n_wrong"] + told["n_correct"] + told["n_not_judged"]
-    assert {row["model"] for row in told["models"]} == {"sample-terse", "sample-textbook", "sample-searcher"}
-    assert told["judge"] is None
+    document = json.loads(out)
+    assert (code, document["format"], document["version"]) == (0, "sgram-diagnose", 1)
+    assert sum(row["count"] for row in document["kinds"]) == document["n_wrong"] == 40
+    assert document["n_traces"] == document["n_wrong"] + document["n_correct"] + document["n_not_judged"]
+    assert {row["model"] for row in document["models"]} == {"sample-terse", "sample-textbook", "sample-searcher"}
+    assert document["judge"] is None
     assert diagnose(capsys, SAMPLE, "--json")[1] == out
 
 
@@ -80,8 +80,8 @@ def test_traces_of_which_nothing_is_known_are_said_to_be_so(tmp_path, capsys):
     code, out, err = diagnose(capsys, blank)
     assert (code, out) == (3, "")
     assert "none has a verdict (field correct), and none has a reference answer" in err
-    some = rollouts(tmp_path, *PAIR, Trace(id="u", text="x"))
-    code, _, err = diagnose(capsys, some)
+    path = rollouts(tmp_path, *PAIR, Trace(id="u", text="x"))
+    code, _, err = diagnose(capsys, path)
     assert code == 0
     assert "1 of 3 traces have no verdict and are left out: 1 have no reference answer" in err
     good = rollouts(tmp_path, PAIR[0])
@@ -97,8 +97,8 @@ def test_references_tell_right_from_wrong_unless_that_is_not_wanted(tmp_path, ca
         Trace(id="b", text="\\boxed{30}", reference="30"),
     ]
     file = rollouts(tmp_path, *traces)
-    told = json.loads(diagnose(capsys, file, "--json")[1])
-    assert (told["n_wrong"], told["n_correct"]) == (1, 1)
+    document = json.loads(diagnose(capsys, file, "--json")[1])
+    assert (document["n_wrong"], document["n_correct"]) == (1, 1)
     code, _, err = diagnose(capsys, file, "--no-judge-answers")
     assert code == 3
     assert "leave out --no-judge-answers" in err
@@ -107,8 +107,8 @@ def test_references_tell_right_from_wrong_unless_that_is_not_wanted(tmp_path, ca
 def test_limits_and_conditions_hold_in_every_pass(tmp_path, capsys):
     file = rollouts(tmp_path, *PAIR, Trace(id="late", group="g", text=SLIP, correct=False, model="n"))
     assert json.loads(diagnose(capsys, file, "--json", "--limit", 2)[1])["n_wrong"] == 1
-    told = json.loads(diagnose(capsys, file, "--json", "--where", "model=n")[1])
-    assert (told["n_wrong"], told["n_wrong_with_siblings"]) == (1, 0)
+    document = json.loads(diagnose(capsys, file, "--json", "--where", "model=n")[1])
+    assert (document["n_wrong"], document["n_wrong_with_siblings"]) == (1, 0)
 
 
 def test_rows_that_cannot_be_read_are_told_once(tmp_path, capsys):
@@ -191,7 +191,7 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
         assert "Cohen's kappa" in out
         assert "judge asked 2 times, 0 replies taken from the cache: 200 tokens in, 40 out" in err
 
-        told = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
+        document = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
         assert len(endpoint.bodies) == 2  # remembered
-        (judgment,) = told["judge"]["judgements"]
+        (judgment,) = document["judge"]["judgements"]
         assert judgment["kind"] == {"w": "procedural", "p": "strategic"}[judgment["id"]]

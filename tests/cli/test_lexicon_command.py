@@ -20,10 +20,10 @@ def terminal(monkeypatch):
 @pytest.fixture
 def run(capsys):
     def call(*arguments):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             main(["lexicon", *map(str, arguments)])
         printed = capsys.readouterr()
-        return left.value.code, printed.out, printed.err
+        return exit_info.value.code, printed.out, printed.err
 
     return call
 
@@ -67,13 +67,13 @@ def test_show_takes_top_move_and_grams(run, file):
 
 def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, file):
     code, out, _ = run("show", "wang2025", "--json")
-    shown = json.loads(out)
-    assert (code, shown["format"], shown["version"]) == (0, "sgram-lexicon-show", 1)
-    assert (len(shown["clusters"]), shown["n_grams"], shown["n_core"]) == (74, 249, 249)
-    assert shown["digest"] == Lexicon.load("wang2025").digest
-    shown = json.loads(run("show", file, "--grams", "--top", 1, "--json")[1])
-    assert shown["n_rows"] == 3
-    assert shown["grams"] == [
+    document = json.loads(out)
+    assert (code, document["format"], document["version"]) == (0, "sgram-lexicon-show", 1)
+    assert (len(document["clusters"]), document["n_grams"], document["n_core"]) == (74, 249, 249)
+    assert document["digest"] == Lexicon.load("wang2025").digest
+    document = json.loads(run("show", file, "--grams", "--top", 1, "--json")[1])
+    assert document["n_rows"] == 3
+    assert document["grams"] == [
         {
             "text": "wait",
             "cluster": 0,
@@ -90,7 +90,7 @@ def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, fi
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "sentence"),
     [
         (("show", "wang2026"), 2, "did you mean wang2025?"),
         (("show", "missing.json"), 3, "cannot read missing.json"),
@@ -106,10 +106,10 @@ def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, fi
         (("shew", "wang2025"), 2, "Unknown command"),
     ],
 )
-def test_a_wrong_call_ends_with_its_exit_code_and_one_sentence(run, arguments, code, told):
-    left, out, err = run(*arguments)
-    assert left == code
-    assert told in out + err
+def test_a_wrong_call_ends_with_its_exit_code_and_one_sentence(run, arguments, code, sentence):
+    exit_code, out, err = run(*arguments)
+    assert exit_code == code
+    assert sentence in out + err
     assert "Traceback" not in out + err
 
 
@@ -148,19 +148,19 @@ def test_a_hostile_name_or_word_is_printed_as_escapes(run, tmp_path):
 
 
 def test_diff_prints_the_changes_and_ends_with_0(run, file, tmp_path):
-    other = tmp_path / "other.json"
-    Lexicon.build("other", [Cluster(0, (Gram(("wait",), 9),), 9, "wait", "branching")], {}).save(other)
-    code, out, _ = run("diff", file, other)
+    new_file = tmp_path / "other.json"
+    Lexicon.build("other", [Cluster(0, (Gram(("wait",), 9),), 9, "wait", "branching")], {}).save(new_file)
+    code, out, _ = run("diff", file, new_file)
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert code == 0
     assert "removed hold on 4" in lines
     assert "moved wait wait (backtracking) wait (branching)" in lines
     assert "df wait 1,500 9" in lines
     assert "0 added, 2 removed, 1 moved, 3 numbers changed" in lines  # df, count and score of 'wait'
-    told = json.loads(run("diff", file, other, "--json")[1])
-    assert told["format"] == "sgram-lexicon-diff"
-    assert told["removed"] == ["hold on", "let me check"]
-    assert told["old"]["digest"] == made().digest
+    document = json.loads(run("diff", file, new_file, "--json")[1])
+    assert document["format"] == "sgram-lexicon-diff"
+    assert document["removed"] == ["hold on", "let me check"]
+    assert document["old"]["digest"] == made().digest
 
 
 def test_diff_of_a_lexicon_with_itself_says_identical(run, file):
@@ -184,9 +184,15 @@ def test_check_warns_and_ends_with_0(run):
     code, out, _ = run("check", "wang2025")
     assert code == 0
     assert "common-word: 6 grams are one common word" in out
-    told = json.loads(run("check", "wang2025", "--json")[1])
-    assert (told["format"], told["version"]) == ("sgram-lexicon-check", 1)
-    assert [each["rule"] for each in told["findings"]] == ["common-word", "contained", "fragment", "singleton", "no-df"]
+    document = json.loads(run("check", "wang2025", "--json")[1])
+    assert (document["format"], document["version"]) == ("sgram-lexicon-check", 1)
+    assert [finding["rule"] for finding in document["findings"]] == [
+        "common-word",
+        "contained",
+        "fragment",
+        "singleton",
+        "no-df",
+    ]
 
 
 def test_export_writes_the_pruned_list_by_default_and_the_full_one_on_demand(run, file, tmp_path):
@@ -232,8 +238,8 @@ def test_a_csv_cell_that_a_spreadsheet_would_run_is_made_text():
 
     for cell in ("=1+1", "+1", "-x", "@a", "\tx", "\rx"):
         assert written(cell)[0] == "'" + cell
-    found = written("wait")
-    assert [found[0], found[4 + _NUMBERS.index("score")], found[1]] == ["wait", "-0.5", ""]
+    cells = written("wait")
+    assert [cells[0], cells[4 + _NUMBERS.index("score")], cells[1]] == ["wait", "-0.5", ""]
 
 
 def test_export_jsonl_has_one_object_a_gram_without_what_is_not_known(run, file):
@@ -253,8 +259,8 @@ def test_presets_are_listed_with_their_source(run):
     assert code == 0
     assert "wang2025" in out
     assert "arXiv 2509.03646v3" in out
-    told = json.loads(run("presets", "--json")[1])
-    assert told["presets"][0]["n_grams"] == 249
+    document = json.loads(run("presets", "--json")[1])
+    assert document["presets"][0]["n_grams"] == 249
 
 
 def test_a_lexicon_is_read_from_standard_input(run, file, monkeypatch):

@@ -18,9 +18,9 @@ VERBS = [name for name in app if not name.startswith("-")]
 
 
 def run(capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(list(arguments))
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def command(*arguments: str) -> list[str]:
@@ -59,11 +59,11 @@ def test_an_error_of_ours_is_one_sentence_and_its_exit_code(error, code, failing
 
 
 def test_every_kind_of_error_has_a_documented_exit_code(capsys):
-    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
-    assert {each.exit_code for each in kinds} == {1, 2, 3, 4}
-    shown = " ".join(run(capsys, "--help")[1].split())
+    kinds = [error_class for error_class in vars(errors).values() if isinstance(error_class, type)]
+    assert {error_class.exit_code for error_class in kinds} == {1, 2, 3, 4}
+    help_text = " ".join(run(capsys, "--help")[1].split())
     for words in ("0 done", "1 internal error", "2 usage", "3 unusable input", "4 over the", "130 interrupted"):
-        assert words in shown
+        assert words in help_text
 
 
 def test_an_unexpected_error_is_one_sentence_without_a_traceback(failing, capsys):

@@ -14,10 +14,10 @@ SAMPLES = str(data_path("sample_traces.jsonl"))
 
 def call(capsys, *arguments):
     """(exit code, stdout, stderr)"""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["metrics", *map(str, arguments)])
-    told = capsys.readouterr()
-    return left.value.code, told.out, told.err
+    captured = capsys.readouterr()
+    return exit_info.value.code, captured.out, captured.err
 
 
 @pytest.fixture
@@ -38,12 +38,14 @@ def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
     assert "108 traces of 3 sources" in out
     assert "SGs [95 %]" in out
     assert "placebo" in out
-    for told in ("planning share", "semantic entropy at equal size", "kinds of errors", "equations that do not hold"):
-        assert told in out
-    (line,) = [each for each in out.splitlines() if each.startswith("sample-searcher") and " all " in each]
+    for title in ("planning share", "semantic entropy at equal size", "kinds of errors", "equations that do not hold"):
+        assert title in out
+    (line,) = [
+        text_line for text_line in out.splitlines() if text_line.startswith("sample-searcher") and " all " in text_line
+    ]
     share, low, high = (
-        float(each)
-        for each in line.replace(",", " ").replace("[", " ").replace("]", " ").replace("%", " ").split()[3:6]
+        float(text_line)
+        for text_line in line.replace(",", " ").replace("[", " ").replace("]", " ").replace("%", " ").split()[3:6]
     )
     assert low < share < high
     assert "sgram metrics --model" in err, "what is left out is told, with the way to it"
@@ -69,11 +71,11 @@ def test_a_table_that_is_not_there_is_told(capsys):
 def test_json_holds_every_table_and_says_its_format(capsys):
     code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--json")
     assert code == 0
-    told = json.loads(out)
-    assert (told["format"], told["version"]) == ("sgram-metrics", 1)
-    names = [each["name"] for each in told["tables"]["corpus"]["columns"]]
-    assert dict(zip(names, told["tables"]["corpus"]["rows"][0], strict=True))["traces"] == 36
-    assert told["provenance"]["inputs"][0]["traces"] == 108
+    document = json.loads(out)
+    assert (document["format"], document["version"]) == ("sgram-metrics", 1)
+    names = [column["name"] for column in document["tables"]["corpus"]["columns"]]
+    assert dict(zip(names, document["tables"]["corpus"]["rows"][0], strict=True))["traces"] == 36
+    assert document["provenance"]["inputs"][0]["traces"] == 108
     code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--json", "--table", "corpus")
     assert list(json.loads(out)["tables"]) == ["corpus"]
 
@@ -93,15 +95,15 @@ def test_the_same_command_prints_the_same_bytes(capsys, rollouts):
 
 
 def test_what_traces_hold_cannot_move_the_terminal(capsys, rollouts):
-    for more in ((), ("--table", "corpus"), ("--json",)):
-        code, out, err = call(capsys, rollouts, *more)
+    for flags in ((), ("--table", "corpus"), ("--json",)):
+        code, out, err = call(capsys, rollouts, *flags)
         assert code == 0
         assert "\x1b[31m" not in out + err
     assert "evil\\x1b[31m" in call(capsys, rollouts)[1]
 
 
 def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
-    for arguments, told in (
+    for arguments, sentence in (
         ((rollouts, "-o", tmp_path / "x.jsonl"), "-o is for rollouts that --model scores"),
         ((rollouts, "--model", "smollm2"), "--model needs -o"),
         ((rollouts, "--model", "smollm2", "-o", rollouts), "is an input"),
@@ -118,9 +120,9 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((rollouts, "--placebos", "-1"), "n_placebos must be >= 0 (got -1)"),
     ):
         code, _, err = call(capsys, *arguments)
-        assert (code, told in err) == (2, True), err
-    for more in ((), ("--dry-run",)):
-        code, _, err = call(capsys, tmp_path / "missing.jsonl", *more)
+        assert (code, sentence in err) == (2, True), err
+    for flags in ((), ("--dry-run",)):
+        code, _, err = call(capsys, tmp_path / "missing.jsonl", *flags)
         assert (code, "cannot read" in err) == (3, True)
 
 

@@ -21,16 +21,16 @@ LINES = SAMPLE.read_bytes().splitlines(keepends=True)
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
+def workdir(tmp_path, monkeypatch):
     """Every run is in its own folder: runs go to ``reports`` in it."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def mine(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["mine", *map(str, arguments), "--embedder", "hash"])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def listing(folder: Path) -> list[str]:
@@ -38,16 +38,16 @@ def listing(folder: Path) -> list[str]:
 
 
 def the_run(folder: Path) -> Path:
-    (found,) = (folder / "reports").iterdir()
-    return found
+    (run_directory,) = (folder / "reports").iterdir()
+    return run_directory
 
 
 # -- stdout carries data, stderr carries talk -----------------------------------------------------------
 
 
-def test_the_table_goes_to_stdout_and_the_talk_to_stderr(place, capsys):
+def test_the_table_goes_to_stdout_and_the_talk_to_stderr(workdir, capsys):
     code, out, err = mine(capsys, SAMPLE)
-    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    lexicon = Lexicon.load(the_run(workdir) / "lexicon.json")
     assert code == 0
     first, *rows = out.splitlines()
     assert first.split() == ["move", "traces", "medoid", "members", "in", "context"]
@@ -66,33 +66,33 @@ def test_the_table_goes_to_stdout_and_the_talk_to_stderr(place, capsys):
     assert "traces of" not in out
 
 
-def test_json_is_one_object_on_stdout(place, capsys):
+def test_json_is_one_object_on_stdout(workdir, capsys):
     code, out, _ = mine(capsys, SAMPLE, "--json", "--rows", "3", "-o", "my.json")
-    told = json.loads(out)
-    lexicon = Lexicon.load(place / "my.json")
-    assert (code, out.count("\n"), told["format"], told["version"]) == (0, 1, "sgram-mine", 1)
-    assert (told["lexicon"], told["digest"]) == ("my.json", lexicon.digest)
-    assert told["rows"] == {"in": 108, "kept": 108, "skipped": 0, "quarantined": 0}
-    assert (told["grams"], told["n_clusters"]) == (len(lexicon.grams), len(lexicon.clusters))
-    assert told["core"] == [gram.text for gram in lexicon.core]
-    assert len(told["clusters"]) == 3
-    assert Path(told["run"]) == the_run(Path())
+    document = json.loads(out)
+    lexicon = Lexicon.load(workdir / "my.json")
+    assert (code, out.count("\n"), document["format"], document["version"]) == (0, 1, "sgram-mine", 1)
+    assert (document["lexicon"], document["digest"]) == ("my.json", lexicon.digest)
+    assert document["rows"] == {"in": 108, "kept": 108, "skipped": 0, "quarantined": 0}
+    assert (document["grams"], document["n_clusters"]) == (len(lexicon.grams), len(lexicon.clusters))
+    assert document["core"] == [gram.text for gram in lexicon.core]
+    assert len(document["clusters"]) == 3
+    assert Path(document["run"]) == the_run(Path())
 
 
-def test_a_dash_writes_the_lexicon_alone_to_stdout(place, capsysbinary):
-    with pytest.raises(SystemExit) as left:
+def test_a_dash_writes_the_lexicon_alone_to_stdout(workdir, capsysbinary):
+    with pytest.raises(SystemExit) as exit_info:
         main(["mine", str(SAMPLE), "--embedder", "hash", "-o", "-"])
     out, err = capsysbinary.readouterr()
-    assert left.value.code == 0
-    assert out == (the_run(place) / "lexicon.json").read_bytes()
+    assert exit_info.value.code == 0
+    assert out == (the_run(workdir) / "lexicon.json").read_bytes()
     assert b"108 traces" in err
 
 
-def test_an_output_file_gets_the_lexicon_and_its_examples(place, capsys):
+def test_an_output_file_gets_the_lexicon_and_its_examples(workdir, capsys):
     code, _, err = mine(capsys, SAMPLE, "-o", "deep/my.json")
     assert code == 0
-    assert listing(place / "deep") == ["my.examples.jsonl", "my.json"]
-    assert (place / "deep" / "my.json").read_bytes() == (the_run(place) / "lexicon.json").read_bytes()
+    assert listing(workdir / "deep") == ["my.examples.jsonl", "my.json"]
+    assert (workdir / "deep" / "my.json").read_bytes() == (the_run(workdir) / "lexicon.json").read_bytes()
     assert err.endswith(f"run {the_run(Path())}, lexicon deep/my.json\n")
 
 
@@ -115,30 +115,30 @@ def test_a_finished_run_is_shown_again_and_said_to_be(capsys):
     assert fresh == first
 
 
-def test_stdin_is_mined_like_the_file(place, capsys, monkeypatch):
+def test_stdin_is_mined_like_the_file(workdir, capsys, monkeypatch):
     mine(capsys, SAMPLE, "-o", "from_file.json")
     with SAMPLE.open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
         code, _, _ = mine(capsys, "-", "-o", "from_stdin.json")
     assert code == 0
-    assert (place / "from_stdin.json").read_bytes() == (place / "from_file.json").read_bytes()
+    assert (workdir / "from_stdin.json").read_bytes() == (workdir / "from_file.json").read_bytes()
 
 
 # -- settings -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("top", "meant"), [("0.1", 0.1), (".1", 0.1), ("1.0", 1.0), ("7", 7), ("1", 1)])
-def test_top_is_a_share_or_a_number_as_it_is_written(top, meant, capsys, place):
+def test_top_is_a_share_or_a_number_as_it_is_written(top, meant, capsys, workdir):
     code, _, _ = mine(capsys, SAMPLE, "--top", top, "--json")
-    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    lexicon = Lexicon.load(the_run(workdir) / "lexicon.json")
     assert code == 0
     assert lexicon.source["config"]["top"] == meant
     assert type(lexicon.source["config"]["top"]) is type(meant)
 
 
-def test_the_papers_method_is_one_setting(place, capsys):
+def test_the_papers_method_is_one_setting(workdir, capsys):
     code, _, err = mine(capsys, SAMPLE, "--method", "paper")
-    lexicon = Lexicon.load(the_run(place) / "lexicon.json")
+    lexicon = Lexicon.load(the_run(workdir) / "lexicon.json")
     assert code == 0
     assert "scorer cluster-df" in err
     assert {len(gram.words) for gram in lexicon.grams} <= {3, 4, 5}  # HICRA §2.1: n from 3 to 5
@@ -147,10 +147,10 @@ def test_the_papers_method_is_one_setting(place, capsys):
     assert all(gram.df_wrong == 0 for gram in lexicon.grams)
 
 
-def test_models_can_be_contrasted(place, capsys):
+def test_models_can_be_contrasted(workdir, capsys):
     code, _, _ = mine(capsys, SAMPLE, "--contrast-models", "searcher")
     assert code == 0
-    rows = pq.read_table(the_run(place) / "candidates.parquet").to_pylist()
+    rows = pq.read_table(the_run(workdir) / "candidates.parquet").to_pylist()
     contrast = {row["gram"]: row["model_contrast"] for row in rows}
     # only the searcher's traces say "wait"; every style says "so"
     assert contrast["wait"] > 0.5
@@ -160,63 +160,67 @@ def test_models_can_be_contrasted(place, capsys):
     assert "models in the input: sample-searcher, sample-terse, sample-textbook" in err
 
 
-def test_conditions_and_a_background_are_taken(place, capsys):
-    terse = place / "terse.jsonl"
+def test_conditions_and_a_background_are_taken(workdir, capsys):
+    terse = workdir / "terse.jsonl"
     write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-terse"), terse)
     where = ("--where", "model!=sample-terse")
     code, out, err = mine(capsys, SAMPLE, *where, "--background", terse, "--json", "-o", "my.json")
     assert code == 0
     assert json.loads(out)["rows"] == {"in": 108, "kept": 72, "skipped": 36, "quarantined": 0}
     assert "72 traces of 108 rows" in err
-    source = Lexicon.load(place / "my.json").source
+    source = Lexicon.load(workdir / "my.json").source
     assert source["scorer"]["about"]["what"] == "traces given by the user"
     assert source["inputs"]["traces"] == 72
 
 
-def test_the_name_is_the_lexicons(place, capsys):
+def test_the_name_is_the_lexicons(workdir, capsys):
     mine(capsys, SAMPLE, "--name", "mine own", "-o", "my.json")
-    assert Lexicon.load(place / "my.json").name == "mine own"
+    assert Lexicon.load(workdir / "my.json").name == "mine own"
 
 
 # -- a dry run ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [(), ("--json",), ("--fresh", "-o", "my.json"), ("--method", "paper")])
-def test_a_dry_run_touches_nothing(more, place, capsys):
-    (place / "in.jsonl").write_bytes(b"".join(LINES))
-    before = listing(place)
-    code, out, err = mine(capsys, "in.jsonl", "--dry-run", *more)
+@pytest.mark.parametrize("flags", [(), ("--json",), ("--fresh", "-o", "my.json"), ("--method", "paper")])
+def test_a_dry_run_touches_nothing(flags, workdir, capsys):
+    (workdir / "in.jsonl").write_bytes(b"".join(LINES))
+    before = listing(workdir)
+    code, out, err = mine(capsys, "in.jsonl", "--dry-run", *flags)
     assert (code, err) == (0, "")
-    assert listing(place) == before
-    if "--json" in more:
-        told = json.loads(out)
-        assert (told["format"], told["files"], told["bytes"]) == ("sgram-mining-plan", 1, SAMPLE.stat().st_size)
+    assert listing(workdir) == before
+    if "--json" in flags:
+        document = json.loads(out)
+        assert (document["format"], document["files"], document["bytes"]) == (
+            "sgram-mining-plan",
+            1,
+            SAMPLE.stat().st_size,
+        )
     else:
         assert "in.jsonl" in out
 
 
-def test_a_dry_run_on_stdin_reads_nothing(place, capsys, monkeypatch):
+def test_a_dry_run_on_stdin_reads_nothing(workdir, capsys, monkeypatch):
     source = io.BytesIO(b"".join(LINES))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(source))
     code, out, _ = mine(capsys, "-", "--dry-run")
-    assert (code, source.tell(), listing(place)) == (0, 0, [])
+    assert (code, source.tell(), listing(workdir)) == (0, 0, [])
     assert "stdin" in out
 
 
 def test_a_dry_run_says_what_depends_on_the_traces(capsys):
-    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json")[1])["config"]
-    assert told["min_df"] == "0.5 % of the traces, at least 4"
-    assert told["min_problems"] == "0.5 % of the problems, at least 4, at most half of them"
-    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", "--method", "paper")[1])["config"]
-    assert told["min_problems"] == 1
-    chosen = ("--min-df", "7", "--min-problems", "3")
-    told = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", *chosen)[1])["config"]
-    assert (told["min_df"], told["min_problems"]) == (7, 3)
+    config = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json")[1])["config"]
+    assert config["min_df"] == "0.5 % of the traces, at least 4"
+    assert config["min_problems"] == "0.5 % of the problems, at least 4, at most half of them"
+    config = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", "--method", "paper")[1])["config"]
+    assert config["min_problems"] == 1
+    flags = ("--min-df", "7", "--min-problems", "3")
+    config = json.loads(mine(capsys, SAMPLE, "--dry-run", "--json", *flags)[1])["config"]
+    assert (config["min_df"], config["min_problems"]) == (7, 3)
 
 
-def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
+def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
     assert mine(capsys, SAMPLE, "--dry-run", "--where", "color=red")[0] == 2
-    assert mine(capsys, SAMPLE, "--dry-run", "-o", place)[0] == 2
+    assert mine(capsys, SAMPLE, "--dry-run", "-o", workdir)[0] == 2
     assert mine(capsys, "nothing.jsonl", "--dry-run")[0] == 3
 
 
@@ -256,30 +260,30 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(place, capsys):
         (["--method"], 'Command "mine" parameter --method requires an argument.'),
     ],
 )
-def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, place, capsys):
-    with pytest.raises(SystemExit) as left:
+def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, workdir, capsys):
+    with pytest.raises(SystemExit) as exit_info:
         main(["mine", str(SAMPLE), *arguments])
     out, err = capsys.readouterr()
-    assert (left.value.code, out) == (2, "")
+    assert (exit_info.value.code, out) == (2, "")
     assert err.startswith(f"sgram: {sentence}")
     assert err.count("\n") == 1
     assert err[:-1].isprintable()
-    assert listing(place) == []
+    assert listing(workdir) == []
 
 
 def test_an_unknown_embedder_is_told_in_one_sentence(capsys):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["mine", str(SAMPLE), "--embedder", "nope"])
     out, err = capsys.readouterr()
-    assert (left.value.code, out) == (2, "")
+    assert (exit_info.value.code, out) == (2, "")
     assert err.startswith("sgram: unknown embedder 'nope'; use auto")
     assert err.count("\n") == 1
 
 
 def test_nothing_to_mine_is_a_usage_error(capsys):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["mine"])
-    assert left.value.code == 2
+    assert exit_info.value.code == 2
     assert capsys.readouterr().err == 'sgram: Command "mine" parameter PATHS requires an argument.\n'
 
 
@@ -294,17 +298,17 @@ def test_nothing_to_mine_is_a_usage_error(capsys):
         ("in.jsonl", b'{"text":"wait, let me see"}\n', "no phrase is in 4 of the 1 traces"),
     ],
 )
-def test_an_input_that_cannot_be_used_ends_with_code_3(name, content, sentence, place, capsys):
+def test_an_input_that_cannot_be_used_ends_with_code_3(name, content, sentence, workdir, capsys):
     if content is not None:
-        (place / name).write_bytes(content)
+        (workdir / name).write_bytes(content)
     code, out, err = mine(capsys, name, "-o", "my.json")
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert err.startswith(f"sgram: {sentence}")
-    assert not (place / "my.json").exists()
+    assert not (workdir / "my.json").exists()
 
 
-def test_rows_set_aside_are_told_and_too_many_end_with_code_4(place, capsys):
-    path = place / "in.jsonl"
+def test_rows_set_aside_are_told_and_too_many_end_with_code_4(workdir, capsys):
+    path = workdir / "in.jsonl"
     path.write_bytes(b"oops\n" + b"".join(LINES))
     code, _, err = mine(capsys, path)
     assert code == 0
@@ -315,8 +319,8 @@ def test_rows_set_aside_are_told_and_too_many_end_with_code_4(place, capsys):
     code, out, err = mine(capsys, path, "--runs", "other", "-o", "my.json")
     assert (code, out, err.count("\n")) == (4, "", 1)
     assert err.startswith("sgram: 2 of 110 rows (1.8 %) were set aside, more than 1 %: not valid JSON (2)")
-    assert not list(place.rglob("my.json")) + list((place / "other").rglob("lexicon.json"))
-    (aside,) = (place / "other").rglob("quarantine.jsonl")
+    assert not list(workdir.rglob("my.json")) + list((workdir / "other").rglob("lexicon.json"))
+    (aside,) = (workdir / "other").rglob("quarantine.jsonl")
     assert aside.read_bytes().count(b"\n") == 2
 
 
@@ -326,9 +330,9 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\u202e\u2066\x9b31m [red]x[/red] [link=http://x]y
 
 
 @pytest.fixture
-def evil(place) -> Path:
+def evil(workdir) -> Path:
     """The sample, with what could drive a terminal in its texts, its ids and its models' names."""
-    path = place / "in.jsonl"
+    path = workdir / "in.jsonl"
     rows = [orjson.loads(line) for line in LINES]
     for row in rows:
         row["text"] = row["text"].replace("Hmm", "Hmm [red]\x1b[2J\u202e").replace("et me", f"et me{EVIL}")
@@ -352,35 +356,35 @@ def test_texts_cannot_drive_the_terminal(evil, capsys):
 
 
 @pytest.mark.parametrize("name", ["in\x1b[2J\u202e.jsonl", "in\n[red]x.jsonl", "\x1b]0;x\x07"])
-def test_a_file_name_cannot_drive_the_terminal(name, place, capsys):
-    (place / name).write_bytes(b"oops\n" + b"".join(LINES))
+def test_a_file_name_cannot_drive_the_terminal(name, workdir, capsys):
+    (workdir / name).write_bytes(b"oops\n" + b"".join(LINES))
     outputs = [
         mine(capsys, name, "--dry-run"),
         mine(capsys, name, "-o", f"{name}.json", "--runs", name + "-runs"),
         mine(capsys, name, "--max-bad", "0"),
         mine(capsys, name, "-o", name),
         mine(capsys, f"no{name}"),
-        mine(capsys, place, "--dry-run", "--json"),
+        mine(capsys, workdir, "--dry-run", "--json"),
     ]
     in_folder = 0 if name.endswith(".jsonl") else 3  # only known suffixes are looked for in a folder
     assert [code for code, *_ in outputs] == [0, 0, 4, 2, 3, in_folder]
     for _, out, err in outputs:
         assert all(line.isprintable() for line in (out + err).split("\n"))
-    told = outputs[1][2]
-    assert (place / f"{name}.json").exists()
-    assert ("in [red]x.jsonl.json" in told) == ("[red]" in name)
+    stderr = outputs[1][2]
+    assert (workdir / f"{name}.json").exists()
+    assert ("in [red]x.jsonl.json" in stderr) == ("[red]" in name)
 
 
-def in_a_terminal(arguments: list[str], place: Path, **environment: str) -> str:
+def in_a_terminal(arguments: list[str], workdir: Path, **environment: str) -> str:
     """What the command writes to a terminal of 160 columns."""
     controller, terminal = pty.openpty()
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "CI")}
     with subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), *arguments],
-        cwd=place,
+        cwd=workdir,
         stdout=terminal,
         stderr=terminal,
-        env=kept | {"TERM": "xterm-256color", "COLUMNS": "160", **environment},
+        env=inherited | {"TERM": "xterm-256color", "COLUMNS": "160", **environment},
     ) as process:
         os.close(terminal)
         pieces = []
@@ -394,26 +398,26 @@ def in_a_terminal(arguments: list[str], place: Path, **environment: str) -> str:
     return b"".join(pieces).decode()
 
 
-def test_a_terminal_gets_color_and_a_bar_but_nothing_from_the_traces(evil, place):
-    shown = in_a_terminal(["mine", str(evil), "--embedder", "hash"], place)
-    assert "\x1b[1" in shown  # bold
+def test_a_terminal_gets_color_and_a_bar_but_nothing_from_the_traces(evil, workdir):
+    screen = in_a_terminal(["mine", str(evil), "--embedder", "hash"], workdir)
+    assert "\x1b[1" in screen  # bold
     # rich's own: colors, cursor up and down, erase a line, hide and show the cursor
-    left = re.sub(r"\x1b\[(?:[\d;]*m|\d*[AB]|[012]?K|\?25[hl])", "", shown)
-    assert all(line.isprintable() for line in re.split(r"\r?\n|\r", left))
-    assert "Hmm [red]\\x1b[2J\\u202e" in left
+    visible = re.sub(r"\x1b\[(?:[\d;]*m|\d*[AB]|[012]?K|\?25[hl])", "", screen)
+    assert all(line.isprintable() for line in re.split(r"\r?\n|\r", visible))
+    assert "Hmm [red]\\x1b[2J\\u202e" in visible
 
 
-def test_no_color_means_no_color(place):
+def test_no_color_means_no_color(workdir):
     colored = r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]"
     command = ["mine", str(SAMPLE), "--embedder", "hash"]
-    assert re.search(colored, in_a_terminal(command, place))
-    assert not re.search(colored, in_a_terminal([*command, "--fresh"], place, NO_COLOR="1"))
+    assert re.search(colored, in_a_terminal(command, workdir))
+    assert not re.search(colored, in_a_terminal([*command, "--fresh"], workdir, NO_COLOR="1"))
 
 
-def test_a_file_gets_no_escape_sequence(place):
+def test_a_file_gets_no_escape_sequence(workdir):
     ran = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), "mine", str(SAMPLE), "--embedder", "hash"],
-        cwd=place,
+        cwd=workdir,
         capture_output=True,
         text=True,
         check=True,

@@ -23,9 +23,9 @@ def path(tmp_path):
 
 
 def run(capfd: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["read", *map(str, arguments)])
-    return left.value.code, *capfd.readouterr()
+    return exit_info.value.code, *capfd.readouterr()
 
 
 def test_a_summary_tells_what_is_there(path, capfd):
@@ -38,16 +38,16 @@ def test_a_summary_tells_what_is_there(path, capfd):
 
 def test_json_is_one_object_on_stdout(path, capfd):
     code, out, _ = run(capfd, path, "--json")
-    told = json.loads(out)
-    assert (code, told["format"], told["version"]) == (0, "sgram-read", 1)
-    assert {name: told[name] for name in ("n_traces", "n_groups", "share_correct", "mean_reward", "models")} == {
+    document = json.loads(out)
+    assert (code, document["format"], document["version"]) == (0, "sgram-read", 1)
+    assert {name: document[name] for name in ("n_traces", "n_groups", "share_correct", "mean_reward", "models")} == {
         "n_traces": 3,
         "n_groups": 2,
         "share_correct": 0.5,
         "mean_reward": 0.5,
         "models": {"m2": 2, "m1": 1},
     }
-    assert told["files"] == [
+    assert document["files"] == [
         {
             "file": str(path),
             "dialect": "sgram",
@@ -182,7 +182,7 @@ def test_reading_needs_no_heavy_library(path):
 def test_a_threshold_that_is_no_number_is_refused(tmp_path, capfd):
     path = tmp_path / "rollouts.jsonl"
     path.write_text('{"id": "a", "text": "so", "reward": 1}\n')
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["read", str(path), "--correct-above", "nan"])
-    assert left.value.code == 2
+    assert exit_info.value.code == 2
     assert "--correct-above and the weights of --reward must be finite numbers" in capfd.readouterr().err

@@ -29,15 +29,15 @@ def few_figures(monkeypatch):
     from sgram.reports.figures import report_figures as figures
 
     monkeypatch.setattr(
-        figures, "_BY_SOURCE", [each for each in figures._BY_SOURCE if each[0] in ("success", "shares")]
+        figures, "_BY_SOURCE", [pair for pair in figures._BY_SOURCE if pair[0] in ("success", "shares")]
     )
 
 
 def report(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["report", *map(str, arguments)])
     out, err = capsys.readouterr()
-    return left.value.code, out, err
+    return exit_info.value.code, out, err
 
 
 def test_a_report_is_a_page_with_its_tables_and_figures_beside_it(capsys, sample, tmp_path, few_figures):
@@ -61,9 +61,9 @@ def test_a_report_is_a_page_with_its_tables_and_figures_beside_it(capsys, sample
     assert "sgram report few.jsonl --traces 3 --seed 0" in html  # what makes it again
     text = (tmp_path / "paper" / "r.md").read_text()
     assert text.startswith("# Six &lt;problems&gt;\n")
-    drawn = sorted(path.name for path in (tmp_path / "paper" / "figures").iterdir())
-    assert "planning-share.png" in drawn
-    assert all(f"](<figures/{name}>)" in text for name in drawn)
+    figure_names = sorted(path.name for path in (tmp_path / "paper" / "figures").iterdir())
+    assert "planning-share.png" in figure_names
+    assert all(f"](<figures/{name}>)" in text for name in figure_names)
     with (tmp_path / "csv" / "corpus.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert sum(int(row["traces"]) for row in rows) == 18
@@ -83,14 +83,14 @@ def test_the_same_inputs_give_the_same_page(capsys, sample, tmp_path, few_figure
 def test_json_is_one_object_of_sentences_and_tables(capsys, sample, tmp_path, monkeypatch, few_figures):
     monkeypatch.chdir(tmp_path)
     code, out, _ = report(capsys, sample, "--json", "--figure-form", "svg", "--figures", "drawn")
-    told = json.loads(out)
-    assert (code, told["format"], told["version"]) == (0, "sgram-report", 1)
-    assert told["files"][0] == "report.html"  # in the current folder
+    document = json.loads(out)
+    assert (code, document["format"], document["version"]) == (0, "sgram-report", 1)
+    assert document["files"][0] == "report.html"  # in the current folder
     assert (tmp_path / "report.html").exists()
-    assert all((tmp_path / name).exists() for name in told["files"])
-    assert all(name.endswith(".svg") for name in told["files"][1:])
-    assert {"section", "kind", "text"} == set(told["sentences"][0])
-    assert sum(row["traces"] for row in told["tables"]["corpus"]) == 18
+    assert all((tmp_path / name).exists() for name in document["files"])
+    assert all(name.endswith(".svg") for name in document["files"][1:])
+    assert {"section", "kind", "text"} == set(document["sentences"][0])
+    assert sum(row["traces"] for row in document["tables"]["corpus"]) == 18
 
 
 def test_traces_that_nobody_judged_are_reported_as_far_as_can_be(capsys, tmp_path, few_figures):
@@ -104,22 +104,22 @@ def test_traces_that_nobody_judged_are_reported_as_far_as_can_be(capsys, tmp_pat
     )
     code, out, err = report(capsys, path, "-o", tmp_path / "r.html", "--json")
     assert code == 0
-    told = json.loads(out)["sentences"]
-    assert "none of them judged" in told[0]["text"]
-    assert told[1]["kind"] == "caution"
+    sentences = json.loads(out)["sentences"]
+    assert "none of them judged" in sentences[0]["text"]
+    assert sentences[1]["kind"] == "caution"
     assert "\x1b" not in out + err
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [("", "no rows in"), ("\n", "no rows in"), ("{nonsense\n", "few.jsonl"), ('{"a": 1}\n', "few.jsonl")],
 )
-def test_inputs_without_traces_end_with_a_sentence(capsys, tmp_path, content, said):
+def test_inputs_without_traces_end_with_a_sentence(capsys, tmp_path, content, sentence):
     path = tmp_path / "few.jsonl"
     path.write_text(content)
     code, out, err = report(capsys, path, "-o", tmp_path / "r.html")
     assert (code, out) == (3, "") or code == 4
-    assert said in err
+    assert sentence in err
     assert "Traceback" not in err
     assert not (tmp_path / "r.html").exists()
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
     file = tmp_path / "file.txt"
     file.write_text("x")
     before = sample.read_bytes()
-    for arguments, said in (
+    for arguments, sentence in (
         ([sample, "-o", sample], "is an input"),
         ([sample, "--markdown", sample], "is an input"),
         ([sample, "-o", "-"], "not to stdout"),
@@ -150,7 +150,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
     ):
         code, out, err = report(capsys, *arguments)
         assert (code, out) == (2, ""), arguments
-        assert said in err, arguments
+        assert sentence in err, arguments
     assert sample.read_bytes() == before
     code, _, err = report(capsys, tmp_path / "missing.jsonl", "-o", tmp_path / "r.html")
     assert code in (2, 3)
@@ -186,21 +186,23 @@ def test_a_model_scores_the_traces_first_and_keeps_them_beside_the_page(
 
     tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
     alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    made = tokenizers.Tokenizer(tokenizers.models.BPE({each: at for at, each in enumerate(sorted(alphabet))}, []))
-    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = tokenizers.decoders.ByteLevel()
-    made.save(str(tmp_path / "tokenizer.json"))
-    asked = {}
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.BPE({character: at for at, character in enumerate(sorted(alphabet))}, [])
+    )
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    calls = {}
 
     def score(paths, reading, scoring):
-        asked.update(paths=paths, model=scoring.model, output=scoring.output)
+        calls.update(paths=paths, model=scoring.model, output=scoring.output)
         write_traces(read_traces(sample), scoring.output)
         return SimpleNamespace(path=scoring.output, tokenizer=tmp_path)
 
     monkeypatch.setattr("sgram.cli.metrics.score", score)
     code, out, _ = report(capsys, sample, "--model", "tiny", "-o", tmp_path / "r.html", "--traces", 0)
     assert (code, out) == (0, f"{tmp_path / 'r.html'}\n")
-    assert asked == {"paths": [str(sample)], "model": "tiny", "output": tmp_path / "r.scored.jsonl.gz"}
+    assert calls == {"paths": [str(sample)], "model": "tiny", "output": tmp_path / "r.scored.jsonl.gz"}
     assert b"r.scored.jsonl.gz" in (tmp_path / "r.html").read_bytes()
 
 

@@ -43,9 +43,9 @@ def models(tmp_path_factory):
         texts, trainers.BpeTrainer(**common, special_tokens=["<|im_end|>"], initial_alphabet=alphabet)
     )
     wordpiece.train_from_iterator(texts, trainers.WordPieceTrainer(**common, special_tokens=[UNKNOWN]))
-    for name, made in (("bpe", bpe), ("wordpiece", wordpiece)):
+    for name, tokenizer in (("bpe", bpe), ("wordpiece", wordpiece)):
         (folder / name).mkdir()
-        made.save(str(folder / name / "tokenizer.json"))
+        tokenizer.save(str(folder / name / "tokenizer.json"))
     return folder
 
 
@@ -55,12 +55,12 @@ def bpe(models):
 
 
 def tag(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["tag", *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
-def told(capsys: pytest.CaptureFixture, *arguments: object) -> dict:
+def tag_json(capsys: pytest.CaptureFixture, *arguments: object) -> dict:
     code, out, _ = tag(capsys, *arguments, "--json")
     assert (code, out.count("\n")) == (0, 1)
     return json.loads(out)
@@ -89,8 +89,8 @@ def test_masks_are_the_spans_of_the_text_as_the_encoder_cut_it(models, bpe, tmp_
         encoding, spans = bpe.encode(trace.text, add_special_tokens=False), find_spans(trace.text, WANG)
         assert (row.id, row.token_ids.tolist()) == (trace.id, encoding.ids)
         assert row.planning_mask.tolist() == project_spans(spans, trace.text, encoding.offsets).tolist()
-        assert [(each.start, each.end, each.label) for each in row.spans] == [
-            (each.start, each.end, each.label) for each in spans
+        assert [(span.start, span.end, span.label) for span in row.spans] == [
+            (span.start, span.end, span.label) for span in spans
         ]
     assert "token ids: 0 rollouts contain them, 108 were encoded from their text" in err
     assert f"masks of 108 traces written to {output}" in err.replace("\n", " ")
@@ -119,11 +119,11 @@ def test_ids_of_a_rollout_are_used_and_strangers_among_them_told(models, bpe, tm
     assert "warning: 1 of 3 rollouts have ids that do not spell their text; their mask follows the ids" in err.replace(
         "\n", " "
     )
-    own, other, bare = read_masks(output)
-    assert own.planning_mask.tolist() == [*bare.planning_mask.tolist(), False]  # the end token is no text
-    assert other.planning_mask.tolist() == bare.planning_mask.tolist()
-    assert [each.start for each in other.spans] == [0]  # "Hmm": spans are of the trace's own text
-    assert own.token_ids.tolist()[:-1] == bare.token_ids.tolist() == list(ids(bpe, text))
+    with_ids, mismatched, bare = read_masks(output)
+    assert with_ids.planning_mask.tolist() == [*bare.planning_mask.tolist(), False]  # the end token is no text
+    assert mismatched.planning_mask.tolist() == bare.planning_mask.tolist()
+    assert [span.start for span in mismatched.spans] == [0]  # "Hmm": spans are of the trace's own text
+    assert with_ids.token_ids.tolist()[:-1] == bare.token_ids.tolist() == list(ids(bpe, text))
 
 
 def test_ids_beyond_the_tokenizer_end_the_run_and_name_the_trace(models, tmp_path, capsys):
@@ -137,7 +137,7 @@ def test_ids_beyond_the_tokenizer_end_the_run_and_name_the_trace(models, tmp_pat
         "model that wrote it\n"
     )
     assert output.read_text() == "old"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.jsonl", "masks.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "masks.parquet"]
 
 
 def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_path, capsys):
@@ -152,20 +152,20 @@ def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_pat
 
 
 def test_an_export_of_ids_alone_is_tagged_with_the_tokenizer_that_reads_it(models, bpe, tmp_path, capsys):
-    prompt, said = ids(bpe, "2+2?"), (*ids(bpe, "Wait, four."), 0)
+    prompt, response = ids(bpe, "2+2?"), (*ids(bpe, "Wait, four."), 0)
     row = {
         "schema_version": 1,
         "step": 1,
-        "token_ids": prompt + said,
-        "loss_mask": [False] * len(prompt) + [True] * len(said),
-        "rewards": [1.0] * len(prompt + said),
+        "token_ids": prompt + response,
+        "loss_mask": [False] * len(prompt) + [True] * len(response),
+        "rewards": [1.0] * len(prompt + response),
     }
     path, output = tmp_path / "in.jsonl", tmp_path / "masks.parquet"
     path.write_text(json.dumps(row) + "\n")
     code, _, err = tag(capsys, path, "--dialect", "prime-rl", "--tokenizer", models / "bpe", "-o", output)
     assert (code, "do not spell" in err) == (0, False)  # its text holds the end token, spelled out
     (mask,) = read_masks(output)
-    assert mask.token_ids.tolist() == list(said)
+    assert mask.token_ids.tolist() == list(response)
     assert bpe.decode(mask.token_ids[mask.planning_mask].tolist()) == "Wait"
 
 
@@ -189,13 +189,23 @@ def test_rows_that_cannot_be_read_stand_beside_the_masks(models, tmp_path, capsy
 
 def test_json_tells_every_number(models, bpe, capsys, tmp_path):
     output = tmp_path / "masks.parquet"
-    found = told(capsys, SAMPLE, "--tokenizer", models / "bpe", "-o", output)
-    assert (found["format"], found["version"], found["output"], found["html"]) == ("sgram-tag", 1, str(output), None)
-    assert found["lexicon"] == {"name": "wang2025", "digest": WANG.digest, "n_grams": 249}
-    assert found["tokenizer"]["name"] == "bpe"
-    assert found["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0}
-    assert (found["unit"], found["n_traces"], found["rows_in"], found["rows_quarantined"]) == ("tokens", 108, 108, 0)
-    everything = found["shares"][0]
+    document = tag_json(capsys, SAMPLE, "--tokenizer", models / "bpe", "-o", output)
+    assert (document["format"], document["version"], document["output"], document["html"]) == (
+        "sgram-tag",
+        1,
+        str(output),
+        None,
+    )
+    assert document["lexicon"] == {"name": "wang2025", "digest": WANG.digest, "n_grams": 249}
+    assert document["tokenizer"]["name"] == "bpe"
+    assert document["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0}
+    assert (document["unit"], document["n_traces"], document["rows_in"], document["rows_quarantined"]) == (
+        "tokens",
+        108,
+        108,
+        0,
+    )
+    everything = document["shares"][0]
     masks = [row.planning_mask for row in read_masks(output)]
     assert everything["n_units"] == sum(map(len, masks)) == sum(len(ids(bpe, trace.text)) for trace in TRACES)
     assert everything["n_planning"] == sum(int(mask.sum()) for mask in masks)
@@ -203,11 +213,11 @@ def test_json_tells_every_number(models, bpe, capsys, tmp_path):
     assert everything["mean"]["value"] == pytest.approx(np.mean([mask.mean() for mask in masks]))
     assert everything["n_groups"] == 36
     assert everything["pooled"]["low"] < everything["pooled"]["value"] < everything["pooled"]["high"]
-    by = {(row["model"], row["outcome"]): row["n_traces"] for row in found["shares"]}
+    by = {(row["model"], row["outcome"]): row["n_traces"] for row in document["shares"]}
     assert by[None, "correct"] == sum(trace.correct is True for trace in TRACES)
     assert by["sample-terse", None] == 36
-    assert sum(row["share"] for row in found["moves"]) == pytest.approx(1)
-    assert len(found["grams"]) == 10
+    assert sum(row["share"] for row in document["moves"]) == pytest.approx(1)
+    assert len(document["grams"]) == 10
 
 
 def test_without_a_tokenizer_shares_are_of_characters(capsys):
@@ -215,9 +225,9 @@ def test_without_a_tokenizer_shares_are_of_characters(capsys):
     assert code == 0
     assert out.split("\n")[0].split() == "traces of planning 95 % interval mean traces characters".split()
     assert "no --tokenizer: shares are shares of non-space characters" in err.replace("\n", " ")
-    found = told(capsys, SAMPLE)
-    assert (found["unit"], found["tokenizer"]) == ("characters", None)
-    assert found["shares"][0]["n_units"] == sum(len("".join(trace.text.split())) for trace in TRACES)
+    document = tag_json(capsys, SAMPLE)
+    assert (document["unit"], document["tokenizer"]) == ("characters", None)
+    assert document["shares"][0]["n_units"] == sum(len("".join(trace.text.split())) for trace in TRACES)
 
 
 def test_the_tables_tell_shares_moves_and_grams(capsys):
@@ -250,19 +260,19 @@ def test_many_models_are_cut_in_the_table_and_kept_in_json(tmp_path, capsys):
     _, out, err = tag(capsys, path)
     assert ("m11" in out, "m12" in out) == (True, False)
     assert "3 more models; --json lists all" in err
-    assert len([row for row in told(capsys, path)["shares"] if row["model"] and not row["outcome"]]) == 15
+    assert len([row for row in tag_json(capsys, path)["shares"] if row["model"] and not row["outcome"]]) == 15
 
 
 def test_the_seed_moves_intervals_and_nothing_else(capsys):
-    first, again, other = (told(capsys, SAMPLE, "--seed", seed) for seed in (1, 1, 2))
+    first, again, other_seed = (tag_json(capsys, SAMPLE, "--seed", seed) for seed in (1, 1, 2))
     assert first == again
-    assert first["shares"][0]["pooled"]["low"] != other["shares"][0]["pooled"]["low"]
-    assert first["shares"][0]["pooled"]["value"] == other["shares"][0]["pooled"]["value"]
+    assert first["shares"][0]["pooled"]["low"] != other_seed["shares"][0]["pooled"]["low"]
+    assert first["shares"][0]["pooled"]["value"] == other_seed["shares"][0]["pooled"]["value"]
 
 
 def test_traces_are_chosen_and_limited(capsys):
-    assert told(capsys, SAMPLE, "--where", "correct=true", "--limit", 5)["n_traces"] == 5
-    nothing = told(capsys, SAMPLE, "--where", "model=none-such")
+    assert tag_json(capsys, SAMPLE, "--where", "correct=true", "--limit", 5)["n_traces"] == 5
+    nothing = tag_json(capsys, SAMPLE, "--where", "model=none-such")
     assert (nothing["n_traces"], nothing["rows_skipped"], nothing["shares"][0]["pooled"]["value"]) == (0, 108, None)
     code, out, _ = tag(capsys, SAMPLE, "--where", "model=none-such", "--show", 1)
     assert (code, "most frequent" in out) == (0, False)
@@ -271,18 +281,18 @@ def test_traces_are_chosen_and_limited(capsys):
 def test_a_lexicon_of_one_s_own_comes_from_a_file_or_stdin(tmp_path, capsys, monkeypatch):
     mine = tmp_path / "mine.json"
     Lexicon.from_grams(["the"], name="mine").save(mine)
-    found = told(capsys, SAMPLE, "--lexicon", mine)
-    assert (found["lexicon"]["name"], [row["gram"] for row in found["grams"]]) == ("mine", ["the"])
+    document = tag_json(capsys, SAMPLE, "--lexicon", mine)
+    assert (document["lexicon"]["name"], [row["gram"] for row in document["grams"]]) == ("mine", ["the"])
     with mine.open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
-        assert told(capsys, SAMPLE, "--lexicon", "-") == found
+        assert tag_json(capsys, SAMPLE, "--lexicon", "-") == document
 
 
 def test_traces_come_from_stdin(capsys, monkeypatch):
-    found = told(capsys, SAMPLE)
+    document = tag_json(capsys, SAMPLE)
     with SAMPLE.open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
-        assert told(capsys, "-") == found
+        assert tag_json(capsys, "-") == document
 
 
 # -- traces in the terminal -----------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Plan:
 
 
 @pytest.fixture(autouse=True)
-def made(tmp_path, monkeypatch):
+def trained_runs(tmp_path, monkeypatch):
     """Runs are made up: each config that was run, in order. A run leaves a file, by which it is known again."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
@@ -54,18 +54,18 @@ def made(tmp_path, monkeypatch):
             raise SgramError("the loss is not finite at step 3; lower the learning rate")
         if config.alpha == 98:
             raise KeyboardInterrupt
-        found = answer(config, root)
+        answered = answer(config, root)
         tell({"stage": "warm-up", "step": 10})
-        for row in found.steps:
+        for row in answered.steps:
             tell(row)
         tell({"stage": "measuring", "done": 0, "of": 480})
-        found.directory.mkdir(parents=True, exist_ok=True)
-        (found.directory / "result.json").write_text("{}")
-        return found
+        answered.directory.mkdir(parents=True, exist_ok=True)
+        (answered.directory / "result.json").write_text("{}")
+        return answered
 
     def finished(config, root):
-        found = answer(config, root)
-        return found if (found.directory / "result.json").exists() else None
+        answered = answer(config, root)
+        return answered if (answered.directory / "result.json").exists() else None
 
     monkeypatch.setattr(runs, "train", train)
     monkeypatch.setattr(runs, "read_finished_run", finished)
@@ -75,17 +75,17 @@ def made(tmp_path, monkeypatch):
 
 
 def call(capsys, *arguments):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["train", *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 # -- what is asked for ----------------------------------------------------------------------------------
 
 
 def test_every_setting_of_a_run_is_a_flag_with_a_line_of_help():
-    names = {each.name for each in fields(RunConfig)}
-    assert {each.name for each in fields(TrainFlags)} == names
+    names = {field.name for field in fields(RunConfig)}
+    assert {field.name for field in fields(TrainFlags)} == names
     assert set(HELP) == names
     assert not names & set(VERB_KEYS)
     assert all(getattr(TrainFlags(), name) in (None, ()) for name in names)
@@ -99,18 +99,18 @@ def asked(tmp_path, text="", matrix=None, **flags):
 
 def test_flags_override_the_file_and_the_file_the_defaults(tmp_path):
     text = "steps = 5\nalpha = 0.3\nlearning-rate = 1e-4\n[task_options]\nmethods = 5\nlargest = 9\n"
-    found = asked(tmp_path, text, alpha=0.7, task_options=("largest=20", "style = plain"))
-    assert found.config == RunConfig(
+    runs = asked(tmp_path, text, alpha=0.7, task_options=("largest=20", "style = plain"))
+    assert runs.config == RunConfig(
         steps=5, alpha=0.7, learning_rate=1e-4, task_options={"methods": 5, "largest": 20, "style": "plain"}
     )
-    assert (found.n_runs, found.seeds, found.warmup_seeds, found.jobs) == (1, (0,), (0,), 1)
-    assert [arm.name for arm in found.arms] == ["hicra"]
+    assert (runs.n_runs, runs.seeds, runs.warmup_seeds, runs.jobs) == (1, (0,), (0,), 1)
+    assert [arm.name for arm in runs.arms] == ["hicra"]
     assert requested_runs(None, TrainFlags(), MatrixFlags()).config == RunConfig()
 
 
 def test_values_of_options_are_read_as_toml_reads_them(tmp_path):
-    given = ("a=5", "b=0.5", "c=true", 'd="5"', "e=two words", "f=[1, 2]")
-    assert asked(tmp_path, task_options=given).config.task_options == {
+    options = ("a=5", "b=0.5", "c=true", 'd="5"', "e=two words", "f=[1, 2]")
+    assert asked(tmp_path, task_options=options).config.task_options == {
         "a": 5,
         "b": 0.5,
         "c": True,
@@ -122,16 +122,16 @@ def test_values_of_options_are_read_as_toml_reads_them(tmp_path):
 
 def test_a_file_says_how_many_runs_there_are_too(tmp_path):
     text = 'compare = ["grpo", "hicra:alpha=0.5"]\nseeds = [2, 0]\nwarmup_seeds = "1,0"\njobs = 2\ncontrols = "grpo"\n'
-    found = asked(tmp_path, text)
-    assert [arm.name for arm in found.arms] == ["grpo", "hicra:alpha=0.5"]
-    assert (found.seeds, found.warmup_seeds, found.jobs) == ((0, 2), (0, 1), 2)
-    assert (found.controls, found.n_runs) == (("grpo",), 8)
+    runs = asked(tmp_path, text)
+    assert [arm.name for arm in runs.arms] == ["grpo", "hicra:alpha=0.5"]
+    assert (runs.seeds, runs.warmup_seeds, runs.jobs) == ((0, 2), (0, 1), 2)
+    assert (runs.controls, runs.n_runs) == (("grpo",), 8)
     assert asked(tmp_path, text, MatrixFlags(seeds="5", jobs=3)).n_runs == 4
     assert asked(tmp_path, text, seed=7).seeds == (7,)  # one seed as a flag overrides the file's several
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("stesp = 5", "config.toml: unknown setting stesp; did you mean steps"),
         ("sedes = [1]", "config.toml: unknown setting sedes; did you mean seeds"),
@@ -149,10 +149,10 @@ def test_a_file_says_how_many_runs_there_are_too(tmp_path):
         ("jobs = true", "jobs must be a whole number >= 1 (got True)"),
     ],
 )
-def test_what_a_file_cannot_mean_is_said_with_its_name(tmp_path, text, said):
+def test_what_a_file_cannot_mean_is_said_with_its_name(tmp_path, text, sentence):
     with pytest.raises(UsageError) as raised:
         asked(tmp_path, text)
-    assert said in str(raised.value)
+    assert sentence in str(raised.value)
 
 
 def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "sentence"),
     [
         (("--stesp", "5"), 2, "Unknown option: --stesp. Did you mean --steps?"),
         (("-x.toml",), 2, "Unknown option: -x.toml"),
@@ -185,17 +185,17 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
         ),
     ],
 )
-def test_faults_are_a_sentence_and_an_exit_code(capsys, arguments, code, said):
+def test_faults_are_a_sentence_and_an_exit_code(capsys, arguments, code, sentence):
     got, out, err = call(capsys, *arguments)
     assert (got, out) == (code, "")
-    assert said in err
+    assert sentence in err
     assert "Traceback" not in err
 
 
-def test_a_file_where_the_runs_should_go_is_refused_before_anything_runs(capsys, tmp_path, made):
+def test_a_file_where_the_runs_should_go_is_refused_before_anything_runs(capsys, tmp_path, trained_runs):
     (tmp_path / "taken").write_text("")
     assert call(capsys, "-o", "taken")[0] == 2
-    assert made == []
+    assert trained_runs == []
 
 
 def test_a_missing_library_is_a_sentence_with_its_command(capsys, monkeypatch):
@@ -209,7 +209,7 @@ def test_a_missing_library_is_a_sentence_with_its_command(capsys, monkeypatch):
 # -- one run --------------------------------------------------------------------------------------------
 
 
-def test_one_run_shows_start_and_end_and_where_to_go_on(capsys, tmp_path, made):
+def test_one_run_shows_start_and_end_and_where_to_go_on(capsys, tmp_path, trained_runs):
     code, out, err = call(capsys, "--steps", "30", "--method", "hicra", "-o", "my runs")
     assert code == 0
     assert out.startswith("hicra on testbed, 30 steps, seed 0, warm-up seed 0\n")
@@ -228,39 +228,39 @@ def test_one_run_shows_start_and_end_and_where_to_go_on(capsys, tmp_path, made):
     assert "run my runs/train-hicra-0.2-0-0, curves.svg in it" in err
     assert "next: sgram mine 'my runs/train-hicra-0.2-0-0/rollouts' -o lexicon.json" in err
     assert (tmp_path / "my runs/train-hicra-0.2-0-0/curves.svg").read_bytes().startswith(b"<?xml")
-    assert [config.method for config in made] == ["hicra"]
+    assert [config.method for config in trained_runs] == ["hicra"]
 
 
-def test_a_finished_run_is_only_read(capsys, made):
+def test_a_finished_run_is_only_read(capsys, trained_runs):
     first = call(capsys, "--steps", "30")
     again = call(capsys, "--steps", "30")
     assert again[:2] == first[:2]
     assert "This run is already finished; its result was read." in again[2]
     assert "step 10/30" not in again[2]
-    assert len(made) == 1
+    assert len(trained_runs) == 1
 
 
 def test_json_is_one_object_on_stdout(capsys):
     code, out, _ = call(capsys, "--steps", "30", "--json", "--seed", "3")
-    told = json.loads(out)
-    assert (code, out.count("\n"), told["format"], told["version"]) == (0, 1, "sgram-train", 1)
-    assert told["run"] == "reports/train-hicra-0.2-3-0"
-    assert (told["config"]["seed"], told["steps"], told["reused"]) == (3, 30, False)
-    assert told["start"]["pass_at_1"] == 0.2
+    document = json.loads(out)
+    assert (code, out.count("\n"), document["format"], document["version"]) == (0, 1, "sgram-train", 1)
+    assert document["run"] == "reports/train-hicra-0.2-3-0"
+    assert (document["config"]["seed"], document["steps"], document["reused"]) == (3, 30, False)
+    assert document["start"]["pass_at_1"] == 0.2
 
 
 # -- many runs ------------------------------------------------------------------------------------------
 
 
 def the_comparison(root):
-    (found,) = Path(root).glob("compare-*")
-    return found
+    (directory,) = Path(root).glob("compare-*")
+    return directory
 
 
-def test_a_comparison_is_shown_and_written(capsys, tmp_path, made):
+def test_a_comparison_is_shown_and_written(capsys, tmp_path, trained_runs):
     arguments = ("--steps", "30", "--compare", "grpo,hicra,placebo", "--seeds", "0,1,2", "--warmup-seeds", "0,1")
     code, out, err = call(capsys, *arguments)
-    assert (code, len(made)) == (0, 18)
+    assert (code, len(trained_runs)) == (0, 18)
     directory = the_comparison("reports")
     assert sorted(path.name for path in directory.iterdir()) == [
         "comparison.json",
@@ -279,22 +279,22 @@ def test_a_comparison_is_shown_and_written(capsys, tmp_path, made):
     assert "placebo, seed 2, start 1: finished (18 of 18)" in err
     before = {path.name: path.read_bytes() for path in directory.iterdir()}
     again = call(capsys, *arguments)
-    assert (again[0], len(made)) == (0, 18)  # nothing ran
+    assert (again[0], len(trained_runs)) == (0, 18)  # nothing ran
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
-def test_seeds_without_arms_are_several_runs_of_one_arm(capsys, made):
+def test_seeds_without_arms_are_several_runs_of_one_arm(capsys, trained_runs):
     code, out, _ = call(capsys, "--steps", "30", "--seeds", "1,0", "--json")
-    told = json.loads(out)
-    assert (code, told["format"], told["arms"]) == (0, "sgram-comparison", ["hicra"])
-    assert [(run["arm"], run["seed"]) for run in told["runs"]] == [("hicra", 0), ("hicra", 1)]
-    assert told["differences"] == []
-    assert told["files"] == ["comparison.json", "comparison.md", "runs.csv", "differences.csv", "curves.svg"]
+    document = json.loads(out)
+    assert (code, document["format"], document["arms"]) == (0, "sgram-comparison", ["hicra"])
+    assert [(run["arm"], run["seed"]) for run in document["runs"]] == [("hicra", 0), ("hicra", 1)]
+    assert document["differences"] == []
+    assert document["files"] == ["comparison.json", "comparison.md", "runs.csv", "differences.csv", "curves.svg"]
 
 
-def test_a_failing_run_is_told_the_rest_is_written_and_the_exit_code_says_so(capsys, made):
+def test_a_failing_run_is_told_the_rest_is_written_and_the_exit_code_says_so(capsys, trained_runs):
     code, out, err = call(capsys, "--steps", "30", "--compare", "grpo,hicra:alpha=99", "--seeds", "0,1")
-    assert (code, len(made)) == (1, 4)
+    assert (code, len(trained_runs)) == (1, 4)
     assert re.search(r"grpo +2 ", out)
     assert "failed: hicra:alpha=99, seed 1, warm-up seed 0: the loss is not finite at step 3" in err
     assert "2 of 4 runs failed; run the same command to try them again" in err
@@ -304,9 +304,9 @@ def test_a_failing_run_is_told_the_rest_is_written_and_the_exit_code_says_so(cap
 # -- dry run --------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_says_what_would_be_run_and_runs_nothing(capsys, tmp_path, made):
+def test_a_dry_run_says_what_would_be_run_and_runs_nothing(capsys, tmp_path, trained_runs):
     code, out, _ = call(capsys, "--dry-run", "--compare", "grpo,hicra", "--seeds", "0,1", "--jobs", "2")
-    assert (code, made, list(tmp_path.iterdir())) == (0, [], [])
+    assert (code, trained_runs, list(tmp_path.iterdir())) == (0, [], [])
     assert "runs     4 runs: grpo, hicra; seeds 0, 1, warm-up seeds 0; 2 at once" in out
     assert "model    885,888 parameters" in out
     assert "memory   about 768 MiB a run" in out
@@ -320,8 +320,8 @@ def test_a_dry_run_says_what_it_does_not_know(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "sgram.training.experiments.estimate", estimate)
     out = call(capsys, "--dry-run")[1]
     assert out.count("unknown") == 4
-    told = json.loads(call(capsys, "--dry-run", "--json")[1])
-    assert (told["runs"], told["seconds"], told["memory"], told["arms"]) == (1, None, None, ["hicra"])
+    document = json.loads(call(capsys, "--dry-run", "--json")[1])
+    assert (document["runs"], document["seconds"], document["memory"], document["arms"]) == (1, None, None, ["hicra"])
 
 
 # -- progress -------------------------------------------------------------------------------------------
@@ -371,11 +371,11 @@ def test_a_board_of_many_shows_those_that_go_on_and_counts_the_others():
     )
     console = Console(file=io.StringIO(), width=150)
     console.print(board.table())
-    told = console.file.getvalue()
-    assert "12/12" in told
-    assert "grpo" not in told
-    assert "\x1b" not in told
-    assert "0 of 3 runs ended, 1 failed" in told
+    screen = console.file.getvalue()
+    assert "12/12" in screen
+    assert "grpo" not in screen
+    assert "\x1b" not in screen
+    assert "0 of 3 runs ended, 1 failed" in screen
 
 
 @pytest.mark.parametrize(("color", "live"), [(None, True), ("1", False)])
@@ -394,27 +394,27 @@ def test_a_terminal_gets_a_live_table_unless_colors_are_off(color, live):
     environment |= {"TERM": "xterm", "COLUMNS": "150", **({"NO_COLOR": color} if color else {})}
     subprocess.run([sys.executable, "-c", script], stderr=theirs, cwd=ROOT, env=environment, check=True, timeout=60)
     os.close(theirs)
-    seen = b""
+    screen = b""
     try:
         while chunk := os.read(ours, 1 << 16):
-            seen += chunk
+            screen += chunk
     except OSError:
         pass  # the other side is closed
     finally:
         os.close(ours)
-    assert (b"\x1b[" in seen) == live
-    assert (b"step 10/12" in seen) == (not live)
-    assert b"reward" in seen
+    assert (b"\x1b[" in screen) == live
+    assert (b"step 10/12" in screen) == (not live)
+    assert b"reward" in screen
 
 
 def test_pass_at_1_has_an_interval_over_problems_and_one_where_none_was_solved():
-    made = replace(result(config()).final, n=40, pass_at_1=0.5, by_problem=((10, 10),) * 2 + ((10, 0),) * 2)
+    evaluation = replace(result(config()).final, n=40, pass_at_1=0.5, by_problem=((10, 10),) * 2 + ((10, 0),) * 2)
     # four problems, two of them always solved: half, but next to nothing is known
-    assert train_tables._pass_at_1(made) == "0.500 [0.000 1.000]"
-    nothing = replace(made, pass_at_1=0.0, by_problem=((10, 0),) * 20)
+    assert train_tables._pass_at_1(evaluation) == "0.500 [0.000 1.000]"
+    nothing = replace(evaluation, pass_at_1=0.0, by_problem=((10, 0),) * 20)
     # Wilson of 0 of 20 problems: 1.96^2 / (20 + 1.96^2) = .161
     assert train_tables._pass_at_1(nothing) == "0.000 [0.000 0.161]"
-    assert train_tables._pass_at_1(replace(made, pass_at_1=None)) == "-"
+    assert train_tables._pass_at_1(replace(evaluation, pass_at_1=None)) == "-"
 
 
 def test_durations_and_curves_by_hand():

@@ -28,8 +28,8 @@ def rows(n=12, plan="planning", step="fact"):
     ]
 
 
-def written(path, made):
-    path.write_text("".join(json.dumps(each) + "\n" for each in made), encoding="utf-8")
+def written(path, documents):
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents), encoding="utf-8")
     return path
 
 
@@ -45,12 +45,12 @@ def mine(tmp_path):
 
 
 def validate(capsys, *arguments):
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["validate", *map(str, arguments), "--draws", "20"])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
-def told(capsys, *arguments):
+def validation_json(capsys, *arguments):
     code, out, _ = validate(capsys, *arguments, "--json")
     assert (code, out.count("\n")) == (0, 1)
     return json.loads(out)
@@ -77,51 +77,57 @@ def test_tables_and_a_verdict_are_printed(capsys, mine, labels):
 
 
 def test_everything_is_told_as_json(capsys, mine, labels):
-    made = told(capsys, mine, "--labels", labels, "--by", "problem", "--top", "1")
-    assert (made["format"], made["version"], made["seed"], made["draws"]) == ("sgram-validation", 1, 0, 20)
-    (one,) = made["label_sets"]
-    assert (one["name"], one["positive"], one["n_documents"], one["n_problems"]) == (
+    document = validation_json(capsys, mine, "--labels", labels, "--by", "problem", "--top", "1")
+    assert (document["format"], document["version"], document["seed"], document["draws"]) == (
+        "sgram-validation",
+        1,
+        0,
+        20,
+    )
+    (label_set,) = document["label_sets"]
+    assert (label_set["name"], label_set["positive"], label_set["n_documents"], label_set["n_problems"]) == (
         "labels.jsonl",
         ["planning"],
         12,
         6,
     )
-    assert [each["name"] for each in one["rows"]] == ["mine", "wang2025", "wang2025, 2+ words"]
-    ours = one["rows"][0]["units"]
+    assert [row_["name"] for row_ in label_set["rows"]] == ["mine", "wang2025", "wang2025, 2+ words"]
+    ours = label_set["rows"][0]["units"]
     # 12 plans; "So the sum ..." is in the documents with at % 5 in (0, 3, 4), 7 of 12
     assert (ours["n_marked"], ours["n_hits"]) == (19, 12)
     assert ours["precision"]["value"] == pytest.approx(12 / 19)
-    assert [each["gram"] for each in one["worst"]] == ["so"]
-    assert one["rows"][0]["n_groups"] == 6
+    assert [row_["gram"] for row_ in label_set["worst"]] == ["so"]
+    assert label_set["rows"][0]["n_groups"] == 6
 
 
 def test_the_same_command_says_the_same(capsys, mine, labels, tmp_path):
     (tmp_path / "other").mkdir()
-    other = written(tmp_path / "other" / "labels.jsonl", rows()[::-1])
-    first, again = (told(capsys, mine, "--labels", each) for each in (labels, other))
+    shuffled = written(tmp_path / "other" / "labels.jsonl", rows()[::-1])
+    first, again = (validation_json(capsys, mine, "--labels", file) for file in (labels, shuffled))
     assert first == again
-    assert told(capsys, mine, "--labels", labels, "--seed", 1) != first
+    assert validation_json(capsys, mine, "--labels", labels, "--seed", 1) != first
 
 
 def test_label_sets_are_told_one_after_the_other(capsys, mine, labels, tmp_path):
-    more = written(tmp_path / "more.jsonl", rows(6, "strategic", "procedural"))
-    made = told(capsys, mine, "--labels", labels, "--labels", more)
-    assert [(each["name"], each["positive"], each["n_documents"]) for each in made["label_sets"]] == [
-        ("labels.jsonl", ["planning"], 12),
-        ("more.jsonl", ["strategic"], 6),
-    ]
+    second_file = written(tmp_path / "more.jsonl", rows(6, "strategic", "procedural"))
+    document = validation_json(capsys, mine, "--labels", labels, "--labels", second_file)
+    assert [
+        (label_set["name"], label_set["positive"], label_set["n_documents"]) for label_set in document["label_sets"]
+    ] == [("labels.jsonl", ["planning"], 12), ("more.jsonl", ["strategic"], 6)]
 
 
 def test_other_labels_can_be_the_positive_ones(capsys, mine, labels):
-    (one,) = told(capsys, mine, "--labels", labels, "--positive", "fact")["label_sets"]
-    assert one["rows"][0]["base_rate"] == 0.75
+    (label_set,) = validation_json(capsys, mine, "--labels", labels, "--positive", "fact")["label_sets"]
+    assert label_set["rows"][0]["base_rate"] == 0.75
 
 
 def test_lists_stand_beside(capsys, mine, labels, tmp_path):
     Lexicon.from_grams(["the sum"]).save(tmp_path / "sums.json")
-    (one,) = told(capsys, mine, "--labels", labels, "--beside", f"sums={tmp_path / 'sums.json'}")["label_sets"]
-    assert one["rows"][-1]["name"] == "sums"
-    assert one["rows"][-1]["units"]["precision"]["value"] == 0.0
+    (label_set,) = validation_json(capsys, mine, "--labels", labels, "--beside", f"sums={tmp_path / 'sums.json'}")[
+        "label_sets"
+    ]
+    assert label_set["rows"][-1]["name"] == "sums"
+    assert label_set["rows"][-1]["units"]["precision"]["value"] == 0.0
 
 
 def test_a_figure_is_written(capsys, mine, labels, tmp_path):
@@ -138,9 +144,9 @@ def test_a_cut_lexicon_is_written_and_knows_its_labels(capsys, mine, labels, tmp
     cut = tmp_path / "cut.json"
     code, out, err = validate(capsys, mine, "--labels", labels, "--min-precision", 0.9, "-o", cut)
     assert code == 0
-    kept = Lexicon.load(cut)
-    assert "so" not in {gram.text for gram in kept.grams}
-    assert kept.source["pruning"][0]["min_precision"] == 0.9
+    pruned = Lexicon.load(cut)
+    assert "so" not in {gram.text for gram in pruned.grams}
+    assert pruned.source["pruning"][0]["min_precision"] == 0.9
     assert "out of 5 folds" in out
     assert f"of 5 grams written to {cut}" in err
     code, _, err = validate(capsys, cut, "--labels", labels)
@@ -152,22 +158,24 @@ def test_tokens_can_be_counted(capsys, mine, labels, tmp_path):
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({UNKNOWN: 0}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    (one,) = told(capsys, mine, "--labels", labels, "--tokenizer", tmp_path / "tokenizer.json")["label_sets"]
-    assert one["rows"][0]["piece_name"] == "tokens"
-    assert one["rows"][0]["pieces"]["n"] == sum(len(each["text"].split()) for each in rows())
+    (label_set,) = validation_json(capsys, mine, "--labels", labels, "--tokenizer", tmp_path / "tokenizer.json")[
+        "label_sets"
+    ]
+    assert label_set["rows"][0]["piece_name"] == "tokens"
+    assert label_set["rows"][0]["pieces"]["n"] == sum(len(document["text"].split()) for document in rows())
 
 
 def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
     hostile = "so \x1b[31m\u202e [bold]"
-    made = [*rows(4), row("a99", [("fact", hostile)] * 9)]
-    code, out, err = validate(capsys, mine, "--labels", written(tmp_path / "l.jsonl", made))
+    documents = [*rows(4), row("a99", [("fact", hostile)] * 9)]
+    code, out, err = validate(capsys, mine, "--labels", written(tmp_path / "l.jsonl", documents))
     assert code == 0
     assert not {"\x1b", "\u202e"} & set(out + err)
     assert "[bold]" in out
 
 
 @pytest.mark.parametrize(
-    ("flags", "code", "said"),
+    ("flags", "code", "sentence"),
     [
         (["--min-precision", "1"], 2, "--min-precision must be between 0 and 1 (got 1)"),
         (["--min-precision", "nan"], 2, "--min-precision must be between 0 and 1"),
@@ -182,12 +190,12 @@ def test_a_hostile_text_moves_no_terminal(capsys, mine, tmp_path):
         (["--by", "model"], 2, "--by"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(capsys, mine, labels, flags, code, said):
-    with pytest.raises(SystemExit) as left:
+def test_what_cannot_be_meant_is_refused(capsys, mine, labels, flags, code, sentence):
+    with pytest.raises(SystemExit) as exit_info:
         main(["validate", str(mine), "--labels", str(labels), *flags])
     out, err = capsys.readouterr()
-    assert (left.value.code, out) == (code, "")
-    assert said in err
+    assert (exit_info.value.code, out) == (code, "")
+    assert sentence in err
     assert "Traceback" not in err
 
 
@@ -228,5 +236,5 @@ def test_the_published_list_on_labels_of_people(capsys):
     (line,) = [line for line in out.splitlines() if line.startswith("wang2025  ")][:1]
     assert " .37 [" in line
     assert " .57 [" in line
-    (one,) = told(capsys, "wang2025", "--labels", PEOPLE, "--annotator", "A")["label_sets"]
-    assert one["n_documents"] == 10
+    (label_set,) = validation_json(capsys, "wang2025", "--labels", PEOPLE, "--annotator", "A")["label_sets"]
+    assert label_set["n_documents"] == 10
