@@ -1,1 +1,1 @@
-"""Figures of reports and comparisons, as values that draw themselves with matplotlib."""
+"""Figures of reports, training runs and evaluations, drawn with matplotlib as SVG, PNG or PDF."""

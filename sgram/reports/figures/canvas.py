@@ -1,4 +1,4 @@
-"""Shared by all figures: style, palette, safe labels, deterministic bytes.
+"""Style, palette, safe labels and deterministic file bytes, shared by all figures.
 
 Colors are Okabe and Ito's, which differ for all kinds of color vision. Equal drawings give equal bytes, as SVG, PNG or
 PDF; a matplotlibrc has no effect.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-SOURCES_SHOWN = 6
+MAX_SOURCES = 6
 """Maximum sources of a figure; the tables contain all."""
 ROLE_COLORS = {
     "all": COLORS[6],
@@ -147,10 +147,10 @@ def _draw_panel(axes: "Axes", panel: DotPanel, rows: Sequence[DotRow], column: i
     axes.spines["left"].set_visible(False)
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit, fontsize=8)
-    _set_reach(axes, panel, [mark for row in rows for mark in row.dots[column]])
+    _set_limits(axes, panel, [mark for row in rows for mark in row.dots[column]])
 
 
-def _set_reach(axes: "Axes", panel: DotPanel, dots: Sequence[Dot]) -> None:
+def _set_limits(axes: "Axes", panel: DotPanel, dots: Sequence[Dot]) -> None:
     """Set the x axis: from 0 if the panel asks for it and 0 is near, else around the values with a margin."""
     ends = [end for mark in dots for end in (mark.value, mark.low, mark.high) if end is not None]
     ends += [] if panel.chance is None else [panel.chance]

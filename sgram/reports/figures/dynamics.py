@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sgram.analysis.table import Record, Table
 
-CLUSTERS_SHOWN = 12
+MAX_CLUSTERS = 12
 _MAX_UNSMOOTHED = 40
 """A line with more points than this is smoothed."""
 
@@ -317,13 +317,13 @@ def _rate_change(row: "Record") -> float:
     return abs((row.number("end_rate") or 0.0) - (row.number("start_rate") or 0.0))
 
 
-def plot_aha(table: "Table", selection: SourceSelection) -> Figure | None:
+def plot_reflection(table: "Table", selection: SourceSelection) -> Figure | None:
     """Return the figure of the reflection clusters whose rate changed most from the first steps to the last."""
     rows, n_clusters = [], 0
     for source in selection.sources:
         rows_of_source = [row for row in table.records(source=source) if row.number("end_rate") is not None]
         n_clusters += len(rows_of_source)
-        limit = max(3, CLUSTERS_SHOWN // len(selection.sources))
+        limit = max(3, MAX_CLUSTERS // len(selection.sources))
         by_change = sorted(rows_of_source, key=lambda row: (-_rate_change(row), row.text("medoid")))[:limit]
         for row in by_change:
             start, end = read_dot("placebo", row, "start_rate", "", ""), read_dot("SGs", row, "end_rate", "", "")

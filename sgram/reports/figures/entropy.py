@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sgram.reports.figures.dot_plot import DotPanel, DotRow, build_dot_plot, read_dot
 from sgram.reports.figures.figure import Figure
-from sgram.reports.figures.shares import DRAWS, INTERVALS, PLACEBO_KEY, first_match, outcomes_in
+from sgram.reports.figures.shares import DRAWS, INTERVALS, PLACEBO_KEY, first_match, list_outcomes
 from sgram.reports.figures.source_selection import Row, SourceSelection
 from sgram.statistics import finite_number
 
@@ -21,7 +21,7 @@ def plot_semantic_entropy(table: "Table", selection: SourceSelection) -> Figure 
     sizes: set[float] = set()
     for source in selection.sources:
         records = table.records(source=source)
-        for outcome in outcomes_in(records):
+        for outcome in list_outcomes(records):
             dots = []
             for bin_name in bins:
                 lexicon_row, placebo = (

@@ -7,7 +7,7 @@ from sgram.reports.figures.canvas import COLORS, GRAY, PALE, spread_labels
 from sgram.reports.figures.dot_plot import DotPanel, DotRow, build_dot_plot, read_dot
 from sgram.reports.figures.dynamics import curve_points, smooth
 from sgram.reports.figures.figure import Figure, draw_key
-from sgram.reports.figures.shares import INTERVALS, first_match, outcomes_in
+from sgram.reports.figures.shares import INTERVALS, first_match, list_outcomes
 from sgram.reports.figures.source_selection import Row, SourceSelection, distinct_labels, headings
 from sgram.statistics import finite_number
 
@@ -173,7 +173,7 @@ def plot_architecture(table: "Table", selection: SourceSelection) -> Figure | No
     bars = []
     for source in selection.sources:
         records = table.records(source=source)
-        for outcome in outcomes_in(records):
+        for outcome in list_outcomes(records):
             rows = [row for row in records if row["outcome"] == outcome]
             shares = {row.text("kind"): share for row in rows if (share := row.number("share")) is not None}
             if any(shares.values()):

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from sgram.reports.figures import dynamics, entropy, errors, shares
-from sgram.reports.figures.dot_plot import SOURCES_SHOWN
+from sgram.reports.figures.dot_plot import MAX_SOURCES
 from sgram.reports.figures.figure import Figure, RenderedFigure
 from sgram.reports.figures.source_selection import judged_counts, select_sources
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
-SOURCES_IN_LINES = 24
+MAX_SOURCES_IN_LINES = 24
 """Maximum sources of a figure that has one line for each."""
 __all__ = ["Figure", "RenderedFigure", "build_figures"]
 
@@ -22,7 +22,7 @@ _BY_SOURCE = (
     ("conditional_entropy", entropy.plot_conditional_entropy),
     ("tokens", entropy.plot_tokens),
     ("overlap", entropy.plot_overlap),
-    ("aha", dynamics.plot_aha),
+    ("aha", dynamics.plot_reflection),
     ("scaling", shares.plot_scaling),
     ("errors", errors.plot_errors),
     ("architecture", errors.plot_architecture),
@@ -40,11 +40,11 @@ def build_figures(analysis: "Analysis") -> list[Figure]:
     all_figures: list[Figure | None] = []
     for name, plot in _BY_SOURCE:
         if name == "shares" and "curves" in tables:
-            selection = select_sources(tables["curves"], analysis.sources, sizes, SOURCES_SHOWN)
+            selection = select_sources(tables["curves"], analysis.sources, sizes, MAX_SOURCES)
             for plot_curves in (dynamics.plot_dynamics, dynamics.plot_exploration):
                 all_figures.append(plot_curves(tables["curves"], tables.get("settling"), selection))
         if name in tables:
-            limit = SOURCES_IN_LINES if name == "success" else SOURCES_SHOWN
+            limit = MAX_SOURCES_IN_LINES if name == "success" else MAX_SOURCES
             all_figures.append(plot(tables[name], select_sources(tables[name], analysis.sources, sizes, limit)))
         if name == "moves" and "grams" in tables:
             counts = judged_counts(tables.get("corpus")).values()

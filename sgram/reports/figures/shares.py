@@ -25,10 +25,10 @@ DRAWS = (
 PLACEBO_KEY = "dots: SGs with 95 % intervals; gray diamonds: placebo, bars from its smallest to its largest draw"
 
 
-def outcomes_in(rows: Sequence[Row]) -> list[str]:
+def list_outcomes(rows: Sequence[Row]) -> list[str]:
     """Return the outcomes of a source's rows; only ``all`` if it equals the one other outcome.
 
-    >>> outcomes_in([{"outcome": "wrong"}, {"outcome": "all"}])
+    >>> list_outcomes([{"outcome": "wrong"}, {"outcome": "all"}])
     ['all']
     """
     outcomes = [outcome for outcome in OUTCOMES if any(row["outcome"] == outcome for row in rows)]
@@ -69,7 +69,7 @@ def plot_planning_share(table: "Table", selection: SourceSelection) -> Figure | 
     rows, units = [], []
     for source in selection.sources:
         records = table.records(source=source)
-        for outcome in outcomes_in(records):
+        for outcome in list_outcomes(records):
             lexicon_row, placebo = (
                 first_match(records, outcome=outcome, list="SGs"),
                 first_match(records, outcome=outcome, list="placebo"),
@@ -93,7 +93,7 @@ def plot_moves(table: "Table", selection: SourceSelection) -> Figure | None:
     rows = []
     for source in selection.sources:
         records = table.records(source=source)
-        outcomes = outcomes_in(records)
+        outcomes = list_outcomes(records)
         plotted_outcomes = ["correct", "wrong"] if {"correct", "wrong"} <= set(outcomes) else outcomes[:1]
         for move in dict.fromkeys(row["move"] for row in records):
             outcome_rows = [(outcome, first_match(records, move=move, outcome=outcome)) for outcome in plotted_outcomes]
@@ -121,13 +121,13 @@ def plot_moves(table: "Table", selection: SourceSelection) -> Figure | None:
     )
 
 
-GRAMS_SHOWN = 16
+MAX_GRAMS = 16
 
 
 def plot_grams(table: "Table", n_correct: int, n_wrong: int) -> Figure | None:
     """Return the figure of the grams whose share of traces differs most between correct and wrong traces."""
     compared = [(difference, row) for row in table.records() if (difference := row.number("difference")) is not None]
-    largest = sorted(compared, key=lambda pair: (-abs(pair[0]), pair[1].text("gram")))[:GRAMS_SHOWN]
+    largest = sorted(compared, key=lambda pair: (-abs(pair[0]), pair[1].text("gram")))[:MAX_GRAMS]
     compared_rows = [row for _, row in compared]
     discoveries = {
         row["gram"] for row in select_discoveries(compared_rows, lambda row: share_difference(row, n_correct, n_wrong))

@@ -17,7 +17,7 @@ from sgram.reports.figures import dynamics as dynamics
 from sgram.reports.figures import entropy as entropy
 from sgram.reports.figures import errors as errors
 from sgram.reports.figures import shares as shares
-from sgram.reports.figures.dot_plot import SOURCES_SHOWN, Dot, read_dot
+from sgram.reports.figures.dot_plot import MAX_SOURCES, Dot, read_dot
 from sgram.reports.figures.report_figures import build_figures
 from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, fit_label, headings, select_sources
 from sgram.statistics import finite_number
@@ -239,7 +239,7 @@ def test_correct_and_wrong_moves_share_a_row():
     # a rate of 12 is 12 * 1.3 = 15.6 in correct and 12 * 1.6 = 19.2 in wrong traces
     assert points[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
     assert "156 + 192 SGs" in texts(figure)
-    assert shares.outcomes_in([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
+    assert shares.list_outcomes([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
     unjudged = shares.plot_moves(report_tables.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
     assert [marker for xs, _, _, marker in lines(unjudged) if len(xs) == 1] == ["o"] * 4
 
@@ -320,9 +320,7 @@ def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
     one_more = select_sources(report_tables.shares(names), names[::-1], {}, 29)
     assert one_more.sources == names[:0:-1]  # equal sizes: the first of the analysis
     assert "1 more is in the tables" in one_more.omission_note
-    assert select_sources(report_tables.shares(names[:2]), names, {}, SOURCES_SHOWN) == SourceSelection(
-        ("m00", "m01"), 0
-    )
+    assert select_sources(report_tables.shares(names[:2]), names, {}, MAX_SOURCES) == SourceSelection(("m00", "m01"), 0)
 
 
 def test_of_equal_runs_one_of_each_kind_comes_first():
