@@ -153,8 +153,8 @@ class GramClassifier:
         """SHA-256 of the canonical document, in hex."""
         return digest(canonical_json(self.to_json()))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GramClassifier) and self.digest == other.digest
+    def __eq__(self, classifier: object) -> bool:
+        return isinstance(classifier, GramClassifier) and self.digest == classifier.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -5,6 +5,7 @@ The choice of occurrences depends on the digests of the traces only, never on th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -114,10 +115,7 @@ def _load_examples(corpus: Corpus, smallest: UInt64Array, texts: Sequence[str]) 
             text_bytes = corpus.store.get(f"text-{shard.number}", int(ends[doc]), int(ends[doc + 1]))
             text = text_bytes.tobytes().decode("utf-8", "surrogatepass")
             ranked[label].append((rank, _cut_context(texts[label], names[doc], text, word)))
-    return [
-        [example for _, example in sorted(examples, key=lambda ranked_example: ranked_example[0])]
-        for examples in ranked
-    ]
+    return [[example for _, example in sorted(examples, key=itemgetter(0))] for examples in ranked]
 
 
 def _cut_context(gram: str, trace: str, text: str, word: int, context: int = 90) -> GramExample:

@@ -80,7 +80,7 @@ class MiningJob:
 
     def input_files(self) -> list[tuple[str, int | None]]:
         """Return (name, bytes or None if unknown) of every input file."""
-        return [(source.name, source.size) for source in find_input_files(self.paths)[0]]
+        return [(input_file.name, input_file.size) for input_file in find_input_files(self.paths)[0]]
 
     def check(self, output: str | None = None) -> None:
         """Raise `UsageError` or `InputError` for errors that are visible before anything is read or written.
@@ -95,25 +95,25 @@ class MiningJob:
         if not all(map(math.isfinite, weights)):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
         background = find_input_files(self.background)[0] if self.background else []
-        for source in background:
-            if source.size is None:
-                raise UsageError(f"{source.name} can be read only once; give the background as a file")
+        for input_file in background:
+            if input_file.size is None:
+                raise UsageError(f"{input_file.name} can be read only once; give the background as a file")
         if output in (None, "-"):
             return
         output_path = Path(output)
         if output_path.is_dir():
             raise UsageError(f"cannot write {excerpt(output)}: it is a directory; name a file")
         targets = {output_path.resolve(), _examples_path(output_path).resolve()}
-        for source in [*find_input_files(self.paths)[0], *background]:
-            if source.path != "-" and Path(source.path).resolve() in targets:
-                raise UsageError(f"{source.name} is an input; name another file for the lexicon")
+        for input_file in [*find_input_files(self.paths)[0], *background]:
+            if input_file.path != "-" and Path(input_file.path).resolve() in targets:
+                raise UsageError(f"{input_file.name} is an input; name another file for the lexicon")
 
     def open_directory(self, progress: Progress | None = None) -> RunDirectory | None:
         """Open (or create) the run's directory. None for stdin and pipes, whose bytes are unknown until read."""
-        sources = find_input_files(self.paths)[0]
-        if any(source.size is None for source in sources):
+        input_files = find_input_files(self.paths)[0]
+        if any(input_file.size is None for input_file in input_files):
             return None
-        return RunDirectory.open(self.runs, "mine", self.identity(_digest_files(sources, progress)))
+        return RunDirectory.open(self.runs, "mine", self.identity(_digest_files(input_files, progress)))
 
     def identity(self, inputs: list[str]) -> dict[str, Any]:
         """Return everything that determines the result, as JSON; `inputs` are digests of the traces."""
@@ -258,13 +258,13 @@ def _clear_scratch(scratch: Path) -> None:
         scratch.rmdir()
 
 
-def _digest_files(sources: list[InputFile], progress: Progress | None = None) -> list[str]:
+def _digest_files(input_files: list[InputFile], progress: Progress | None = None) -> list[str]:
     """Return the SHA-256 of each input file, sorted: names and order do not matter."""
     digests = []
-    total, done = sum(source.size or 0 for source in sources), 0
-    for source in sources:
-        digests.append(_digest_file(Path(source.path)))
-        done += source.size or 0
+    total, done = sum(input_file.size or 0 for input_file in input_files), 0
+    for input_file in input_files:
+        digests.append(_digest_file(Path(input_file.path)))
+        done += input_file.size or 0
         if progress is not None:
             progress("look", done, total, "")
     return sorted(digests)
