@@ -4,31 +4,15 @@ import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from sgram.analysis.table import Column, Table, build_table
-
-SHARES = {"share", "traces_share", "correct_share", "wrong_share", "difference", "chance", "of_judged"}
-
-
-def kind_of(name, cells):
-    """Return the kind of a column, from its name and cells."""
-    present_cells = [cell for cell in cells if cell is not None]
-    if any(isinstance(cell, str) for cell in present_cells):
-        return "text"
-    if present_cells and all(isinstance(cell, bool) for cell in present_cells):
-        return "flag"
-    if name in SHARES:
-        return "share"
-    return "count" if present_cells and all(isinstance(cell, int) for cell in present_cells) else "number"
+from sgram.analysis.table import Table, build_table
+from tests.builders.real_columns import real_columns
 
 
 def table(name, records):
-    """Return a table whose columns are the keys of its records."""
+    """Return a table with the columns that a real analysis gives them; their names are the keys of the records."""
     names = list(dict.fromkeys(key for record in records for key in record))
-    columns = [
-        Column(column_name, f"the {column_name}", kind_of(column_name, [record.get(column_name) for record in records]))
-        for column_name in names
-    ]
-    return build_table(name, f"Table of {name}", columns, records, "A note.")
+    columns = {column.name: column for column in real_columns()[name]}
+    return build_table(name, f"Table of {name}", [columns[column_name] for column_name in names], records, "A note.")
 
 
 @dataclass

@@ -133,7 +133,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
     for arguments, sentence in (
         ([sample, "-o", sample], "is an input"),
         ([sample, "--markdown", sample], "is an input"),
-        ([sample, "-o", "-"], "not to stdout"),
+        ([sample, "-o", "-"], "cannot go to stdout"),
         ([sample, "-o", "-x"], "is not a file name"),
         ([sample, "-o", tmp_path / "r.jsonl"], "would be read as rollouts"),
         ([sample, "-o", folder], "is a folder"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.analysis.table import Column, Table
+from sgram.analysis.table import Column, Table, build_table
 from sgram.reports.figures.figure import Figure
 from sgram.reports.findings.wording import Sentence
 from sgram.reports.pages.exports import MAX_MARKDOWN_ROWS, encode_csv, escape_markdown, render_markdown
@@ -31,7 +31,8 @@ def test_numbers_are_written_in_full_and_what_is_unknown_not_at_all():
         {"source": "a", "value": 0.1 + 0.2, "n": 3, "core": True, "low": None},
         {"source": "b", "value": -1e-17, "n": -2, "core": False, "low": None},
     ]
-    data = encode_csv(table("t", rows))
+    columns = [Column(name, f"the {name}") for name in ("source", "value", "n", "core", "low")]
+    data = encode_csv(build_table("t", "T", columns, rows))
     assert data == (b"source,value,n,core,low\na,0.30000000000000004,3,true,\nb,-1e-17,-2,false,\n")
     assert encode_csv(one_cell(float("nan"))) == b"c,d\n,1\n"
 
@@ -58,16 +59,16 @@ def test_csv_is_quoted_by_the_rules_and_ends_lines_with_a_line_feed():
 
 
 def test_intervals_stand_behind_their_values():
-    """0.1 to 0.12 is a share: 12.0 % with its ends at 10.8 and 13.2."""
+    """The planning share of 0.1 is 10.0 %, with its ends at 9.0 and 11.0."""
     text = render_markdown(TableAnalysis({"shares": shares(("m",), ("correct",))}, ("m",)))
     lines = text.splitlines()
     assert lines[0] == "# A report"
     assert "## Table of shares" in lines
     (head,) = [line for line in lines if line.startswith("| source")]
-    assert head == "| source | outcome | list | value \\[95 %\\] | traces | problems | unit |"
+    assert head == "| source | outcome | list | value, % \\[95 %\\] | traces | problems | unit |"
     (ruler,) = [line for line in lines if line.startswith("| ---")]
     assert ruler == "| --- | --- | --- | ---: | ---: | ---: | --- |"
-    assert "| m | correct | SGs | 0.100 \\[0.090, 0.110\\] | 100 | 20 | words |" in lines
+    assert "| m | correct | SGs | 10.0 \\[9.0, 11.0\\] | 100 | 20 | words |" in lines
     assert lines[-1] == "A note."
 
 
