@@ -43,7 +43,11 @@ class ClassifierFlags:
         """Raise `UsageError` for an invalid combination of flags."""
         if not self.train:
             has_inputs = bool(self.traces or self.also_labels)
-            if has_inputs or self.features != ClassifierFlags.features or self.also_weight != ClassifierFlags.also_weight:
+            if (
+                has_inputs
+                or self.features != ClassifierFlags.features
+                or self.also_weight != ClassifierFlags.also_weight
+            ):
                 raise UsageError("--traces, --also-labels, --also-weight and --features need --train")
             if lexicon is None:
                 raise UsageError("name the lexicon to validate, or train a classifier with --train")

@@ -84,7 +84,7 @@ def _palette_indexes(panels: Sequence[CurvePanel]) -> dict[str, int]:
 
 def _draw_panel(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], is_first: bool) -> None:
     if panel.base_rate is not None:
-        name = f"base rate {panel.base_rate:.2f}: marks that know nothing"
+        name = f"base rate {panel.base_rate:.2f}: marking all units"
         axes.axhline(panel.base_rate, color=GRAY, linewidth=0.8, linestyle=":", label=name, zorder=1)
     for plotted in panel.lists:
         index = palette_indexes.get(plotted.name, 0)
