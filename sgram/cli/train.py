@@ -75,7 +75,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     else:
         show_run(result)
     if reused:
-        note("This run was already finished; its result was read.")
+        note("This run is already finished; its result was read.")
     directory = str(result.directory)
     note(f"run {directory}" + (", curves.svg in it" if has_curves else ""))
     rollouts = shlex.quote(f"{directory}/rollouts")

@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
     with pytest.raises(InputError, match=r"a\.toml is not UTF-8"):
         read_config(tmp_path / "a.toml")
     (tmp_path / "b.toml").write_text("steps = 5\nseeds = oops\n")
-    with pytest.raises(InputError, match=r"b\.toml is no TOML: .*line 2"):
+    with pytest.raises(InputError, match=r"b\.toml is not valid TOML: .*line 2"):
         read_config(tmp_path / "b.toml")
 
 
