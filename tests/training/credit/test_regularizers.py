@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sgram.errors import InputError, UsageError
@@ -202,6 +202,7 @@ def test_peaks_are_above_the_quantile_of_their_own_response():
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 0.2, 0.5]))
+@example(938, 0.2)  # one entropy lies 6e-8 above the quantile
 def test_peaks_are_those_of_torchs_quantile(seed, share):
     generator = torch.Generator().manual_seed(seed)
     entropies = torch.rand(4, 31, generator=generator)
@@ -210,7 +211,9 @@ def test_peaks_are_those_of_torchs_quantile(seed, share):
     for row in range(4):
         if mask[row].any():
             threshold = torch.quantile(entropies[row][mask[row]].double(), 1 - share)
-            assert torch.equal(actual[row], (entropies[row] > threshold + 1e-6) & mask[row])
+            distance = entropies[row].double() - threshold
+            is_clear = distance.abs() > 1e-6  # nearer ones depend on the rounding of the quantile
+            assert torch.equal(actual[row][is_clear], ((distance > 0) & mask[row])[is_clear])
         else:
             assert not actual[row].any()
 
