@@ -144,7 +144,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(capsys, sample,
         ([sample.parent, "--model", "m", "-o", sample.parent / "r.html"], "lies in an input folder"),
         ([sample, "-o", tmp_path / "r", "--markdown", tmp_path / "r"], "both name"),
         ([sample, "--seed", "-1"], "--seed"),
-        (["--nonsense", sample], "no option"),
+        (["--nonsense", sample], "unknown option"),
         ([sample, "--quarantine", tmp_path / "q"], "read twice"),
         ([sample, "--figure-form", "gif"], "gif"),
     ):
