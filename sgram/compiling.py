@@ -4,15 +4,13 @@ numba stores compiled code beside the source, or else in the user's cache folder
 write to neither of them. `kernel` then uses a private folder below the system's temporary one, or no cache.
 """
 
-import os
-import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
+
+from sgram.files import private_temporary_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,7 +79,7 @@ def _temporary_cache() -> Iterator[None]:
     """Point numba to this user's temporary cache folder during the block, if there is one."""
     from numba.core import config
 
-    folder = _private_folder()
+    folder = private_temporary_folder("kernels")
     settings = vars(config)
     with _config_lock:
         configured = settings["CACHE_DIR"]
@@ -90,21 +88,3 @@ def _temporary_cache() -> Iterator[None]:
             yield
         finally:
             settings["CACHE_DIR"] = configured
-
-
-def _private_folder() -> Path | None:
-    """Return a temporary folder that only this user can write to, or None.
-
-    The cache holds code that is run, so a folder that somebody else prepared is not used.
-    """
-    is_posix = os.name == "posix"
-    user = os.getuid() if is_posix else "user"
-    try:
-        folder = Path(tempfile.gettempdir()) / f"sgram-kernels-{user}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return None
-    is_private = not is_posix or (status.st_uid == user and not status.st_mode & 0o077)
-    return folder if stat.S_ISDIR(status.st_mode) and is_private else None

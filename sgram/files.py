@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -165,3 +166,21 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` atomically. Errors are those of `write_atomic`."""
     with write_atomic(path) as file:
         file.write(data)
+
+
+def private_temporary_folder(name: str) -> Path | None:
+    """Return the temporary folder ``sgram-<name>-<user>`` that only this user can write to, or None.
+
+    Its files are run or trusted, so a folder that somebody else prepared is not used.
+    """
+    is_posix = os.name == "posix"
+    user = os.getuid() if is_posix else "user"
+    try:
+        folder = Path(tempfile.gettempdir()) / f"sgram-{name}-{user}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return None
+    is_private = not is_posix or (status.st_uid == user and not status.st_mode & 0o077)
+    return folder if stat.S_ISDIR(status.st_mode) and is_private else None

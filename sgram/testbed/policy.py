@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sgram
 from sgram.errors import InputError, SgramError
-from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.files import canonical_json, digest, excerpt, pretty_json, private_temporary_folder, write_bytes
 from sgram.progress_bars import no_progress_bars
 from sgram.testbed.problems import TestbedConfig
 from sgram.testbed.warmup import OnStep, WarmUpConfig, warm_up
@@ -28,10 +28,19 @@ RECORD = "sgram.json"
 
 
 def cache_folder() -> Path:
-    """Return the folder of policies: ``$SGRAM_CACHE``, else ``sgram`` in the user's cache folder."""
-    if folder := os.environ.get("SGRAM_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sgram"
+    """Return the folder of policies: ``$SGRAM_CACHE``, else ``sgram`` in the user's cache folder.
+
+    If the user's cache folder cannot be written, it is a private folder below the system's temporary one.
+    """
+    if requested := os.environ.get("SGRAM_CACHE"):
+        return Path(requested)
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sgram"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        is_writable = False
+    return folder if is_writable else private_temporary_folder("cache") or folder
 
 
 def policy_identity(testbed: TestbedConfig, config: WarmUpConfig, device: str = "cpu") -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Policies on disk: made once, whole or not at all, and made again when damaged."""
 
+import os
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -129,7 +129,19 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert module.cache_folder() == tmp_path / "xdg" / "sgram"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert module.cache_folder() == Path.home() / ".cache" / "sgram"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert module.cache_folder() == tmp_path / ".cache" / "sgram"
+
+
+def test_a_home_that_cannot_be_written_gives_a_private_temporary_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("a folder cannot be created below a file")
+    monkeypatch.delenv("SGRAM_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = module.cache_folder()
+    assert (folder.parent, folder.name) == (tmp_path, f"sgram-cache-{os.getuid()}")
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_cache_that_cannot_be_written_is_refused(tmp_path):
