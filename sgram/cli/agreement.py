@@ -18,6 +18,7 @@ from sgram.cli.agreement_tables import (
     question_of,
 )
 from sgram.cli.console import note, printable
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options
 from sgram.cli.tagged_view import percent
 from sgram.errors import InputError, UsageError
@@ -102,9 +103,9 @@ def _check_flags(paths: list[str], items: str | None, lexicon: str | None, top: 
     check_no_options([*paths, *([] if items is None else [items])], "agreement")
     if [*paths, items].count("-") > 1:
         raise UsageError("only one of the files can come from stdin")
-    for flag, number, minimum in (("top", top, 0), ("draws", draws, 1), ("seed", seed, 0)):
-        if number < minimum:
-            raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
+    check_minimum("top", top, 0)
+    check_minimum("draws", draws, 1)
+    check_minimum("seed", seed, 0)
     if lexicon is not None and items is None:
         raise UsageError("--lexicon is compared with the items file of the export; give --items as well")
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sgram.cli.console import note, print_table
-from sgram.cli.tagged_view import percent
+from sgram.cli.tagged_view import percent, percent_interval
 
 if TYPE_CHECKING:
     from sgram.annotation.agreement import Agreement, LabelAgreement
@@ -156,16 +156,12 @@ def print_strategic_shares(shares: "StrategicShares") -> None:
     rows = []
     for name, share in (("SGs", shares.sg), ("controls", shares.control)):
         n_rated, n_tied = f"{share.n_rated:,} of {share.n_items:,}", f"{share.n_tied:,}"
-        rows.append((name, percent(share.share, 7), _percent_interval(share.low, share.high), n_rated, n_tied))
+        rows.append((name, percent(share.share, 7), percent_interval(share.low, share.high), n_rated, n_tied))
     if shares.difference is not None:
-        ends = _percent_interval(shares.low, shares.high)
+        ends = percent_interval(shares.low, shares.high)
         rows.append(("difference", f"{_points(shares.difference):>5}", ends, "", ""))
     print()
     print_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
-
-
-def _percent_interval(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: "Sample | None") -> None:

@@ -123,20 +123,27 @@ def meter(stage: str, total: float | None = None, unit: str = "rows") -> Iterato
 
 
 @contextmanager
-def stage_meters(units: Mapping[str, str] | None = None) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function of (stage, done, total) that shows one `Meter` a stage; `units` names the unit of each stage."""
+def switching_meter() -> Iterator[Callable[[str, float, float | None, str, str], None]]:
+    """Yield a function of (stage, done, total, unit, suffix) that shows one `Meter` a stage, one after the other."""
     current: Meter | None = None
 
-    def update(stage: str, done: int, total: int) -> None:
+    def update(stage: str, done: float, total: float | None, unit: str, suffix: str) -> None:
         nonlocal current
         if current is None or current.stage != stage:
             if current is not None:
                 current.close()
-            current = Meter(stage, total, (units or {}).get(stage, "parts"))
-        current.update(done)
+            current = Meter(stage, total, unit)
+        current.update(done, suffix)
 
     try:
         yield update
     finally:
         if current is not None:
             current.close()
+
+
+@contextmanager
+def stage_meters(units: Mapping[str, str] | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function of (stage, done, total) that shows one `Meter` a stage; `units` names the unit of each stage."""
+    with switching_meter() as update:
+        yield lambda stage, done, total: update(stage, done, total, (units or {}).get(stage, "parts"), "")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sgram.errors import UsageError
+from sgram.cli.number_checks import check_minimum
 
 ARMS = "grpo,hicra,placebo"
 
@@ -27,10 +27,8 @@ def demo(
     from sgram.cli.console import note
     from sgram.files import data_path
 
-    if steps < 0:
-        raise UsageError(f"--steps must be >= 0 (got {steps})")
-    if jobs < 1:
-        raise UsageError(f"--jobs must be >= 1 (got {jobs})")
+    check_minimum("steps", steps, 0)
+    check_minimum("jobs", jobs, 1)
     started = time.monotonic()
     sample, labels = data_path("sample_traces.jsonl"), data_path("sample_labels.jsonl")
     mined, page = out / "lexicon.json", out / "report.html"

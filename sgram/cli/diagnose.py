@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note
 from sgram.cli.diagnose_tables import print_agreement, print_costs, print_examples, print_kinds, write_csv
 from sgram.cli.judge_flags import JudgeFlags
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading, with_progress
 from sgram.errors import InputError, UsageError
@@ -100,9 +101,9 @@ def diagnose(
     from sgram.diagnosis.kinds import finder
     from sgram.grading.fill_correct import AnswerGrader
 
-    for flag, number, minimum in (("seed", seed, 0), ("show", show, 0), ("limit", limit, 1)):
-        if number is not None and number < minimum:
-            raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
+    check_minimum("seed", seed, 0)
+    check_minimum("show", show, 0)
+    check_minimum("limit", limit, 1)
     _check_names(paths, output, csv)
     judging.check()
     traces = _RereadTraces(paths, reading, output, limit)

@@ -56,7 +56,7 @@ def _interval(row: "KindRow") -> str:
     ends = row.share.ends
     if ends is None or ends[0] >= ends[1]:  # the bootstrap of a share of 0 is always 0
         return "-"
-    return percent_interval(row.share)
+    return percent_interval(*ends)
 
 
 def _short(name: str) -> str:

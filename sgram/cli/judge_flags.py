@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sgram.cli.number_checks import check_minimum
 from sgram.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class JudgeFlags:
             if self.judge_model or self.dry_run:
                 raise UsageError("--judge-model and --dry-run need a judge; give its URL with --judge")
             return
-        if self.judge_traces < 1:
-            raise UsageError(f"--judge-traces must be >= 1 (got {self.judge_traces})")
+        check_minimum("judge-traces", self.judge_traces, 1)
         self.config()
 
     def config(self) -> "JudgeConfig":

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLORS, Meter, note, printable
+from sgram.cli.console import MOVE_COLORS, note, printable, switching_meter
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
@@ -123,29 +124,19 @@ def _check_flags(paths: list[str], output: str | None, rows: int) -> None:
     if output is not None and output.startswith("-") and output != "-":
         raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
     check_no_options(paths, "mine")
-    if rows < 0:
-        raise UsageError(f"--rows must be >= 0 (got {rows})")
+    check_minimum("rows", rows, 0)
 
 
 @contextmanager
 def _progress_meters() -> Iterator["Progress"]:
     """Yield a progress function that shows one meter for each stage on stderr."""
-    current: Meter | None = None
+    with switching_meter() as show:
 
-    def update(stage: str, done: int, total: int, remark: str) -> None:
-        nonlocal current
-        title, unit, counts_per_unit = _STAGES[stage]
-        if current is None or current.stage != title:
-            if current is not None:
-                current.close()
-            current = Meter(title, total / counts_per_unit if total else None, unit)
-        current.update(done / counts_per_unit, remark)
+        def update(stage: str, done: int, total: int, remark: str) -> None:
+            title, unit, counts_per_unit = _STAGES[stage]
+            show(title, done / counts_per_unit, total / counts_per_unit if total else None, unit, remark)
 
-    try:
         yield update
-    finally:
-        if current is not None:
-            current.close()
 
 
 def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:

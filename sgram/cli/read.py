@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import Meter, meter, note, print_table, printable
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
@@ -161,10 +162,8 @@ def read(
     _check_names(paths, output)
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
-    if show < 0:
-        raise UsageError(f"--show must be >= 0 (got {show})")
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit must be >= 1 (got {limit})")
+    check_minimum("show", show, 0)
+    check_minimum("limit", limit, 1)
     flags = flags or InputFlags()
     reader = TraceReader(paths, flags.dialect, options=flags.options(output))
     summary, total = _Summary(show), reader.bytes_total

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import note, printable, stage_meters
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags
 from sgram.errors import MissingExtraError, UsageError
@@ -73,9 +74,8 @@ def report(
     """
     from sgram.analysis.config import AnalysisConfig
 
-    for flag, number in (("seed", seed), ("traces", traces)):
-        if number < 0:
-            raise UsageError(f"--{flag} must be >= 0 (got {number})")
+    check_minimum("seed", seed, 0)
+    check_minimum("traces", traces, 0)
     _check_names(paths, output, extra, reading.quarantine)
     if model is not None:
         check_not_inputs([_scored_path(output)], paths)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, print_table
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options
 from sgram.cli.read import InputFlags, report_reading, with_progress
 from sgram.cli.tagged_view import (
@@ -58,13 +59,9 @@ class ShowFlags:
 
     def check(self) -> None:
         """Raise `UsageError` for numbers out of range."""
-        for flag, number, minimum in (
-            ("show", self.show, 0),
-            ("lines", self.lines, 0),
-            ("html-traces", self.html_traces, 1),
-        ):
-            if number < minimum:
-                raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
+        check_minimum("show", self.show, 0)
+        check_minimum("lines", self.lines, 0)
+        check_minimum("html-traces", self.html_traces, 1)
 
 
 _LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
@@ -95,10 +92,8 @@ def tag(
 
     if as_json and showing.show:
         raise UsageError("--json and --show both write to stdout; leave one out")
-    if seed < 0:
-        raise UsageError(f"--seed must be >= 0 (got {seed})")
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit must be >= 1 (got {limit})")
+    check_minimum("seed", seed, 0)
+    check_minimum("limit", limit, 1)
     showing.check()
     _check_names(paths, lexicon, output, showing.html)
     if output is not None:
@@ -270,7 +265,7 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
     page_tagged = summary.first_traces[:max_traces]
     tokenizer = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = total.pooled
-    interval = "" if share.ends is None else f" (95 % interval {percent_interval(share)})"
+    interval = "" if share.ends is None else f" (95 % interval {percent_interval(*share.ends)})"
     page = TracePage(
         title=f"{n_traces:,} traces, planning words marked",
         summary=(

@@ -13,7 +13,6 @@ from sgram.lexicon import MOVE_MEANINGS, MOVES
 
 if TYPE_CHECKING:
     from sgram.reports.pages.trace_page import LegendMove, OverviewTable, TraceView
-    from sgram.statistics import Estimate
     from sgram.tagging.planning_shares import ShareRow
     from sgram.tagging.summary import MoveRow
     from sgram.tagging.tagged_rollouts import TaggedTrace
@@ -36,7 +35,7 @@ def share_table(
         (
             name if whole_names else _short(name),
             percent(row.pooled.value, 6),
-            percent_interval(row.pooled),
+            percent_interval(row.pooled.low, row.pooled.high),
             percent(row.mean.value, 6),
             row.n_traces,
             row.n_units,
@@ -52,9 +51,9 @@ def _short(name: str, limit: int = 26) -> str:
     return name if len(name) <= limit else f"...{name[3 - limit :]}"
 
 
-def percent_interval(share: "Estimate") -> str:
+def percent_interval(low: float | None, high: float | None) -> str:
     """Return the interval of a share in per cent; "-" means no interval."""
-    return "-" if share.ends is None else "{:.1f} to {:.1f}".format(*(100 * end for end in share.ends))
+    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 # -- terminal -------------------------------------------------------------------------------------------

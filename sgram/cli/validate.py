@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import ClassifierFlags, train
 from sgram.cli.console import note, printable
+from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
@@ -71,9 +72,9 @@ class CompareFlags:
 
     def check(self) -> None:
         """Raise `UsageError` for numbers out of range and unknown figure formats."""
-        for flag, number, minimum in (("draws", self.draws, 1), ("seed", self.seed, 0), ("top", self.top, 0)):
-            if number < minimum:
-                raise UsageError(f"--{flag} must be >= {minimum} (got {number})")
+        check_minimum("draws", self.draws, 1)
+        check_minimum("seed", self.seed, 0)
+        check_minimum("top", self.top, 0)
         if self.figure is not None:
             from sgram.reports.figures.precision_recall import figure_format
 
