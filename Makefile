@@ -1,4 +1,4 @@
-.PHONY: demo test lint clean
+.PHONY: demo test lint dist dist-check clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,5 +31,30 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# What builds the wheel. Neither the package nor its dependencies are needed for that.
+$(VENV)/.dist: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "build>=1.3,<2" "hatchling>=1.27,<2"
+	touch $@
+
+# A source distribution, and the wheel that is built from it.
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+# Install the wheel with its core dependencies into a new environment, run it there, remove the environment.
+dist-check: dist
+	@set -eu; unset PYTHONPATH; wheel=$$(ls "$$PWD"/dist/*.whl); \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; \
+	$(PYTHON) -m venv "$$folder/venv"; cd "$$folder"; set -x; \
+	venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel"; \
+	venv/bin/python -m pip check; \
+	du -sh venv; \
+	venv/bin/sgram --version; \
+	sample=$$(venv/bin/python -c "from sgram.files import data_path; print(data_path('sample_traces.jsonl'))"); \
+	venv/bin/sgram mine "$$sample" -o lexicon.json --rows 3; \
+	venv/bin/sgram report "$$sample" --lexicon lexicon.json -o report.html; \
+	test -s report.html
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

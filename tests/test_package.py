@@ -1,4 +1,4 @@
-"""What the package declares, held against what it does; no wheel is built."""
+"""What the package declares, held against what it does; tests/test_wheel.py builds the wheel."""
 
 import ast
 import re
@@ -101,8 +101,9 @@ def test_every_dependency_has_a_least_version():
 
 
 def test_the_wheel_holds_the_package_and_its_data():
-    assert WHEEL["packages"] == ["sgram"]
-    assert WHEEL["force-include"] == {"data": "sgram/data"}
+    assert WHEEL["only-include"] == ["data", "sgram"]
+    assert WHEEL["sources"] == {"data": "sgram/data"}
+    assert "force-include" not in WHEEL, "an editable install would copy data into site-packages"
     assert not (ROOT / "sgram" / "data").exists(), "data would be there twice"
     for name in (
         "sample_traces.jsonl",

@@ -117,6 +117,11 @@ def mine(
     elif output is not None:
         job.export(outcome, Path(output))
     show_outcome(outcome, output, rows, as_json)
+    if config.embedder == "auto" and outcome.lexicon.source["embedder"] == "hash":
+        note(
+            "all-MiniLM-L6-v2 is not installed, so grams were clustered by their words and letters: "
+            "pip install 'sgram[embed]'"
+        )
     return 0
 
 
