@@ -194,10 +194,10 @@ def test_the_wheel_holds_a_file_that_the_package_reads(file_names, name):
 def test_the_wheel_holds_nothing_else(file_names):
     assert {name.partition("/")[0] for name in file_names} == {"sgram", METADATA_FOLDER}
     package_files = [Path(name) for name in file_names if name.startswith("sgram/")]
-    assert {path.suffix or path.name for path in package_files} <= SUFFIXES | {"py.typed"}
+    assert {path.suffix for path in package_files} <= SUFFIXES
     folders = {folder for path in package_files for folder in path.parts[:-1]}
     assert not folders & {"__pycache__", "tests", "benchmarks", "docs"}
-    assert [path for path in package_files if path.name.startswith(("build_", "test_", "conftest", "."))] == []
+    assert [path for path in package_files if path.name.startswith(("test_", "conftest", "."))] == []
     assert [path for path in package_files if path.parts[1] == "data" and path.suffix == ".py"] == []
 
 
