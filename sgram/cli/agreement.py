@@ -1,6 +1,5 @@
 """``sgram agreement``: measure how far raters agree."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,6 @@ from cyclopts import Parameter
 
 from sgram.annotation.ratings import load_ratings
 from sgram.cli.agreement_tables import (
-    interval,
     print_coefficients,
     print_disputes,
     print_pairs,
@@ -17,29 +15,26 @@ from sgram.cli.agreement_tables import (
     print_strategic_shares,
     question_of,
 )
-from sgram.cli.console import note, printable
+from sgram.cli.annotate import load_sample
+from sgram.cli.console import note, print_json, print_line
+from sgram.cli.estimate_cells import decimal, decimal_interval, percent
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options
-from sgram.cli.tagged_view import percent
-from sgram.errors import InputError, UsageError
+from sgram.cli.path_checks import check_no_options, check_one_stdin
+from sgram.cli.shared_flags import AsJson, path_argument
+from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from sgram.annotation.agreement import Agreement
     from sgram.annotation.items import Sample
     from sgram.annotation.ratings import LoadedRatings
     from sgram.annotation.strategic_share import StrategicShares
-    from sgram.statistics import Estimate
 
 # Krippendorff 2004, Content Analysis, 11.4: data below the second threshold are unreliable.
 _RELIABLE, _TENTATIVE = 0.8, 0.667
 
-_RATINGS = Parameter(help="Files of ratings, JSONL or CSV, or - for stdin.", allow_leading_hyphen=True)
-_ITEMS = Parameter(
-    help="The items file of the rated export; it says which items are SGs and which are controls.",
-    allow_leading_hyphen=True,
-)
+_RATINGS = path_argument("Files of ratings, JSONL or CSV, or - for stdin.")
+_ITEMS = path_argument("The items file of the rated export; it says which items are SGs and which are controls.")
 _LEXICON = Parameter(help="Check that this lexicon (file or preset) was exported.")
 _STRATEGIC = Parameter(
     help="A label of strategic phrases; may be repeated. Default: the moves and strategic.", negative=""
@@ -57,7 +52,7 @@ def agreement(
     disputes: Annotated[bool, Parameter(negative="", help="Print all disputed items.")] = False,
     draws: Annotated[int, Parameter(help="Bootstrap draws of items.")] = 1000,
     seed: Annotated[int, Parameter(help="Seed of the draws.")] = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Measure how far raters agree, who differs and on what, and which share of the items is judged strategic.
 
@@ -68,22 +63,20 @@ def agreement(
     from sgram.annotation.agreement import measure_agreement
 
     _check_flags(paths, items, lexicon, top, draws, seed)
-    sample = None if items is None else _sample(items, lexicon)
+    sample = None if items is None else load_sample(items, lexicon)
     loaded = load_ratings(paths)
     measured = measure_agreement(loaded.ratings, strategic or (), draws, seed)
     shares = None if sample is None else _strategic_shares(loaded, measured, sample)
     verdicts, warnings = list(_verdicts(measured, shares)), list(_warnings(loaded, measured, sample))
     if as_json:
-        document = {
-            "format": "sgram-agreement",
-            "version": 1,
+        fields = {
             **measured.to_json(),
             "judged_strategic": None if shares is None else shares.to_json(),
             "lexicon": None if sample is None else sample.lexicon,
             "verdicts": verdicts,
             "warnings": warnings,
         }
-        print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
+        print_json("agreement", fields)
         return 0
     for warning in warnings:
         note(f"warning: {warning}")
@@ -95,32 +88,18 @@ def agreement(
     print_disputes(measured.disputes, len(measured.disputes) if disputes else top, sample)
     print()
     for verdict in verdicts:
-        print(printable(verdict))
+        print_line(verdict)
     return 0
 
 
 def _check_flags(paths: list[str], items: str | None, lexicon: str | None, top: int, draws: int, seed: int) -> None:
-    check_no_options([*paths, *([] if items is None else [items])], "agreement")
-    if [*paths, items].count("-") > 1:
-        raise UsageError("only one of the files can come from stdin")
+    check_no_options([*paths, items or ""], "agreement")
+    check_one_stdin([*paths, items or ""])
     check_minimum("top", top, 0)
     check_minimum("draws", draws, 1)
     check_minimum("seed", seed, 0)
     if lexicon is not None and items is None:
         raise UsageError("--lexicon is compared with the items file of the export; give --items as well")
-
-
-def _sample(items: str, lexicon: str | None) -> "Sample":
-    from sgram.annotation.items import read_sample
-
-    sample = read_sample(items)
-    expected = None if lexicon is None else Lexicon.load(lexicon)
-    if expected is not None and expected.digest != sample.lexicon:
-        raise InputError(
-            f"{excerpt(items)} was exported from another lexicon (digest {excerpt(sample.lexicon[:12])}) than "
-            f"{expected.name} (digest {expected.digest[:12]}); its ratings do not apply to this one"
-        )
-    return sample
 
 
 def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "Sample") -> "StrategicShares":
@@ -132,9 +111,8 @@ def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "S
         raise UsageError(
             f"unknown which of the labels ({excerpt(', '.join(labels))}) are strategic; name them with --strategic"
         )
-    return measure_strategic_shares(
-        loaded.ratings, () if measured.strategic is None else measured.strategic.labels, sample.items
-    )
+    strategic = () if measured.strategic is None else measured.strategic.labels
+    return measure_strategic_shares(loaded.ratings, strategic, sample.items)
 
 
 # -- sentences ------------------------------------------------------------------------------------------
@@ -142,38 +120,29 @@ def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "S
 
 def _verdicts(measured: "Agreement", shares: "StrategicShares | None") -> Iterator[str]:
     """Yield the conclusions, one sentence each."""
-    questions = [measured.overall]
-    if (
-        measured.strategic is not None
-        and len(measured.overall.labels) > 2
-        and measured.strategic.alpha.value is not None
-    ):
-        questions.append(measured.strategic)
+    questions, strategic = [measured.overall], measured.strategic
+    if strategic is not None and len(measured.overall.labels) > 2 and strategic.alpha.value is not None:
+        questions.append(strategic)
     for question in questions:
         alpha, subject = question.alpha, question_of(question)
         if alpha.value is None:
             yield f"Agreement on {subject} is undefined: {alpha.undefined}."
         else:
             words = _judgment(alpha.value, alpha.low)
-            yield f"Agreement on {subject}: Krippendorff's alpha is {_with_interval(alpha)}, {words}."
+            interval = "" if alpha.low is None else f" ({decimal_interval(alpha)})"
+            yield f"Agreement on {subject}: Krippendorff's alpha is {decimal(alpha.value)}{interval}, {words}."
     if shares is not None:
         yield from _share_verdict(shares)
-
-
-def _with_interval(estimate: "Estimate") -> str:
-    number = "-" if estimate.value is None else f"{estimate.value:.3f}"
-    return number + (f" ({interval(estimate)})" if estimate.low is not None else "")
 
 
 def _judgment(alpha: float, low: float | None) -> str:
     """Return in words how reliable data with this alpha are; `low` is the lower end of its interval."""
     if alpha < _TENTATIVE:
         return f"too low for conclusions (below {_TENTATIVE})"
-    threshold, words = (
-        (_RELIABLE, f"reliable ({_RELIABLE} or more)")
-        if alpha >= _RELIABLE
-        else (_TENTATIVE, f"enough for tentative conclusions ({_TENTATIVE} to {_RELIABLE})")
-    )
+    if alpha < _RELIABLE:
+        threshold, words = _TENTATIVE, f"enough for tentative conclusions ({_TENTATIVE} to {_RELIABLE})"
+    else:
+        threshold, words = _RELIABLE, f"reliable ({_RELIABLE} or more)"
     return words + (", but the interval reaches below" if low is not None and low < threshold else "")
 
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, print_table
-from sgram.cli.tagged_view import percent, percent_interval
+from sgram.cli.console import note, note_hidden, print_table
+from sgram.cli.estimate_cells import decimal, decimal_interval, percent, percent_interval
 
 if TYPE_CHECKING:
     from sgram.annotation.agreement import Agreement, LabelAgreement
@@ -28,15 +28,6 @@ def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def _number(estimate: "Estimate") -> str:
-    return "-" if estimate.value is None else f"{estimate.value:.3f}"
-
-
-def interval(estimate: "Estimate") -> str:
-    """Return the ends of an interval; "-" means no interval."""
-    return "-" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
-
-
 def print_coefficients(measured: "Agreement") -> None:
     """Print the numbers of items and ratings, the coefficients of all labels, and those of each label alone."""
     print(
@@ -46,35 +37,29 @@ def print_coefficients(measured: "Agreement") -> None:
         f"95 % intervals from {measured.n_draws:,} draws of items, seed {measured.seed}.\n"
     )
     overall = measured.overall
-    coefficients = (
-        ("percent agreement", overall.agreement),
-        ("Krippendorff's alpha", overall.alpha),
-        ("Gwet's AC1", overall.ac1),
-        ("Fleiss' kappa", overall.fleiss),
-    )
+    coefficients = {
+        "percent agreement": overall.agreement,
+        "Krippendorff's alpha": overall.alpha,
+        "Gwet's AC1": overall.ac1,
+        "Fleiss' kappa": overall.fleiss,
+    }
     rows = [
-        (name, _number(estimate), interval(estimate), _remark(estimate, measured.n_draws))
-        for name, estimate in coefficients
+        (name, decimal(estimate.value), decimal_interval(estimate), _remark(estimate, measured.n_draws))
+        for name, estimate in coefficients.items()
     ]
-    columns = (question_of(overall), "value", "95 % interval", "")
     n_columns = 4 if any(row[3] for row in rows) else 3
-    print_table(columns[:n_columns], [row[:n_columns] for row in rows])
+    print_table((question_of(overall), "value", "95 % interval", "")[:n_columns], [row[:n_columns] for row in rows])
     print()
     print_table(
         ("against the rest", "share", "agree", "alpha", "95 % interval", "AC1", "95 % interval"),
-        [
-            (
-                question.name,
-                percent(question.share, 6),
-                _number(question.agreement),
-                _number(question.alpha),
-                interval(question.alpha),
-                _number(question.ac1),
-                interval(question.ac1),
-            )
-            for question in _questions(measured)
-        ],
+        [_question_row(question) for question in _questions(measured)],
     )
+
+
+def _question_row(question: "LabelAgreement") -> tuple[str, ...]:
+    alpha, ac1 = question.alpha, question.ac1
+    cells = (decimal(alpha.value), decimal_interval(alpha), decimal(ac1.value), decimal_interval(ac1))
+    return question.name, percent(question.share, 6), decimal(question.agreement.value), *cells
 
 
 def _questions(measured: "Agreement") -> list["LabelAgreement"]:
@@ -98,35 +83,27 @@ def print_pairs(measured: "Agreement") -> None:
     pairs = measured.overall.pairs
     if not pairs:
         return
-    strategic = (
-        {} if measured.strategic is None else {(pair.first, pair.second): pair for pair in measured.strategic.pairs}
-    )
-    columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval"]
-    columns += ["strategic or not"] if strategic and len(measured.overall.labels) > 2 else []
+    strategic = measured.strategic
+    strategic_kappas = {} if strategic is None else {(pair.first, pair.second): pair.kappa for pair in strategic.pairs}
+    has_kappas = bool(strategic_kappas) and len(measured.overall.labels) > 2
+    columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval", *["strategic or not"] * has_kappas]
     rows = []
     for pair in pairs[:_PAIRS_SHOWN]:
-        row: list[object] = [f"{pair.first}, {pair.second}", pair.n_items, _number(pair.agreement), _number(pair.kappa)]
-        row += [interval(pair.kappa) if pair.kappa.value is not None else pair.kappa.undefined]
-        row += [_number(strategic[pair.first, pair.second].kappa)] if len(columns) > 5 else []
-        rows.append(row)
+        interval = pair.kappa.undefined if pair.kappa.value is None else decimal_interval(pair.kappa)
+        row = [f"{pair.first}, {pair.second}", pair.n_items, decimal(pair.agreement.value), decimal(pair.kappa.value)]
+        kappas = [decimal(strategic_kappas[pair.first, pair.second].value)] if has_kappas else []
+        rows.append([*row, interval, *kappas])
     print()
     print_table(columns, rows)
-    if len(pairs) > _PAIRS_SHOWN:
-        note(f"{len(pairs) - _PAIRS_SHOWN:,} more pairs; --json lists all")
+    note_hidden(len(pairs) - _PAIRS_SHOWN, "pairs")
     if measured.n_pairs_without_common_item:
         note(f"pairs of raters without a common item: {measured.n_pairs_without_common_item:,}")
 
 
 def print_raters(measured: "Agreement") -> None:
     """Print at most twenty raters, each compared with the others."""
-    has_strategic = measured.strategic is not None
-    columns = (
-        "rater",
-        "items",
-        *(("strategic", "bias (points)") if has_strategic else ("largest bias",)),
-        "with majority",
-        "tied",
-    )
+    bias_columns = ("largest bias",) if measured.strategic is None else ("strategic", "bias (points)")
+    columns = ("rater", "items", *bias_columns, "with majority", "tied")
     rows = []
     for row in measured.raters[:_RATERS_SHOWN]:
         use = row.strategic
@@ -135,8 +112,7 @@ def print_raters(measured: "Agreement") -> None:
         rows.append((row.rater, row.n_items, *bias, majority, row.n_tied))
     print()
     print_table(columns, rows)
-    if len(measured.raters) > _RATERS_SHOWN:
-        note(f"{len(measured.raters) - _RATERS_SHOWN:,} more raters; --json lists all")
+    note_hidden(len(measured.raters) - _RATERS_SHOWN, "raters")
 
 
 def _points(difference: float | None) -> str:
@@ -173,8 +149,7 @@ def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: "Sam
         print()
         columns = ("disputed item", "bits", "ratings", *(("in context",) if contexts else ()))
         print_table(columns, [_dispute_row(dispute, contexts) for dispute in printed])
-    if len(disputes) > len(printed):
-        note(f"{len(disputes) - len(printed):,} more items in dispute; --disputes shows all")
+    note_hidden(len(disputes) - len(printed), "items in dispute", "--disputes shows all")
 
 
 def _dispute_row(dispute: "Dispute", contexts: dict[str, str]) -> tuple[str, ...]:

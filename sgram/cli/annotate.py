@@ -1,24 +1,23 @@
 """``sgram annotate``: export items to annotators, and import their ratings."""
 
-import json
-import os
-from contextlib import closing
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_table
-from sgram.cli.path_checks import check_no_options
-from sgram.cli.read import InputFlags, report_reading, with_progress
+from sgram.cli.console import note, print_json, print_table
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs
+from sgram.cli.read import InputFlags, open_traces, report_reading
+from sgram.cli.shared_flags import LEXICON, AsJson, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
-    from sgram.annotation.exchange import ImportedRatings
     from sgram.annotation.items import BlindedItem, Sample
     from sgram.annotation.sampling import Draw
 
@@ -27,57 +26,40 @@ app = cyclopts.App(
     help="Let people judge the grams of a lexicon in context, blindly mixed with random grams: docs/annotation.md.",
 )
 
-# allow_leading_hyphen permits "-"
-_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
-_PATHS = Parameter(help="Rollouts: files, folders, or - for stdin.", allow_leading_hyphen=True)
-_OUT = Parameter(
-    name=["--output", "-o"],
-    help="File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it.",
-    allow_leading_hyphen=True,
+_PATHS = path_argument("Rollouts: files, folders, or - for stdin.")
+_OUTPUT = output_flag(
+    "File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it."
 )
 _FORMAT = Parameter(
     name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
 )
-_N = Parameter(name=["--n", "-n"], help="Number of items.")
-_CONTROLS = Parameter(help="Share of the items that are random grams.")
-_SEED = Parameter(help="Seed of the sample.")
-_CONTEXT = Parameter(help="Maximum characters of context on either side.")
-_ALL = Parameter(negative="", help="Sample from all grams, not only from the core.")
-_AS_JSON = Parameter(name="--json", negative="", help="Print one JSON object.")
-_FILES = Parameter(help="Files that the annotators filled in; - for stdin.", allow_leading_hyphen=True)
-_ITEMS = Parameter(name="--items", help="The .items.jsonl file of the export.", allow_leading_hyphen=True)
+_ALL_GRAMS = Parameter(negative="", help="Sample from all grams, not only from the core.")
+_FILES = path_argument("Files that the annotators filled in; - for stdin.")
+_ITEMS = path_argument("The .items.jsonl file of the export.")
 _RATER = Parameter(help="Name of the rater if the file contains none; default: the file's name.")
-_CHECKED = Parameter(
-    name="--lexicon", help="Check that the items are of this lexicon (file or preset).", allow_leading_hyphen=True
-)
-_RATINGS = Parameter(
-    name=["--output", "-o"], help="JSONL file for the ratings; - for stdout.", allow_leading_hyphen=True
-)
+_EXPORTED = path_argument("Check that the items are of this lexicon (file or preset).")
+_RATINGS = output_flag("JSONL file for the ratings; - for stdout.")
 _FROM = Parameter(name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
-FORMATS = ("label-studio", "prodigy", "doccano", "csv", "html")
-if TYPE_CHECKING:
-    Format = str
-    AnyFormat = str
-else:
-    Format = Literal[FORMATS]
-    AnyFormat = Literal[("auto", *FORMATS)]
+Format = Literal["label-studio", "prodigy", "doccano", "csv", "html"]
+_FORMATS: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "label-studio"}
+"""Format of a file name's suffix."""
 
 
 @app.command
 def export(
-    lexicon: Annotated[str, _LEXICON],
+    lexicon: Annotated[str, LEXICON],
     paths: Annotated[list[str], _PATHS],
     /,
     *,
-    output: Annotated[str, _OUT],
+    output: Annotated[str, _OUTPUT],
     format_name: Annotated[Format | None, _FORMAT] = None,
-    n: Annotated[int, _N] = 200,
-    controls: Annotated[float, _CONTROLS] = 0.5,
-    seed: Annotated[int, _SEED] = 0,
-    context: Annotated[int, _CONTEXT] = 240,
-    all_grams: Annotated[bool, _ALL] = False,
+    n: Annotated[int, Parameter(name=["--n", "-n"], help="Number of items.")] = 200,
+    controls: Annotated[float, Parameter(help="Share of the items that are random grams.")] = 0.5,
+    seed: Annotated[int, Parameter(help="Seed of the sample.")] = 0,
+    context: Annotated[int, Parameter(help="Maximum characters of context on either side.")] = 240,
+    all_grams: Annotated[bool, _ALL_GRAMS] = False,
     reading: InputFlags = InputFlags(),  # noqa: B008
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Sample grams in context for people to label, half of them random grams, blindly mixed.
 
@@ -88,12 +70,11 @@ def export(
     from sgram.annotation.sampling import SamplingConfig, draw_sample
 
     _check_names(lexicon, paths, output)
-    format_name = format_name or _format_of(output)
+    format_name = format_name or _find_format(output)
     config = SamplingConfig(n=n, controls=controls, seed=seed, context=context, all_grams=all_grams)
     loaded = Lexicon.load(lexicon)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
-    total = reader.bytes_total
-    with meter("sampling", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
+    with open_traces(reader, "sampling") as traces:
         draw = draw_sample(traces, loaded, config)
     report_reading(reader)
     files = _write_export(draw, loaded, format_name, output)
@@ -101,36 +82,28 @@ def export(
     if as_json:
         _print_json(draw, format_name, files)
     else:
-        print_table(("kind", "items", "grams", "clusters", "models"), _kinds(draw))
+        print_table(("kind", "items", "grams", "clusters", "models"), _kind_rows(draw))
     for path, description in files:
         note(f"{description}: {path}")
     return 0
 
 
-def _format_of(output: str) -> str:
-    formats = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "label-studio"}
+def _find_format(output: str) -> Format:
     suffix = Path(output).suffix.lower()
-    if suffix not in formats:
+    if suffix not in _FORMATS:
         raise UsageError(
             f"-o {output} does not determine the format; name it: --format label-studio, prodigy, doccano, csv or html"
         )
-    return formats[suffix]
+    return _FORMATS[suffix]
 
 
 def _check_names(lexicon: str, paths: list[str], output: str) -> None:
     """Raise `UsageError` for invalid file names, before anything is read."""
     check_no_options((lexicon, *paths), "annotate export")
-    if lexicon == "-" and "-" in paths:
-        raise UsageError("stdin cannot hold both the traces and the lexicon; name a file for one of them")
-    if output.startswith("-"):
-        raise UsageError(
-            f"-o {output} is not a file name, and an export is several files; write ./{output} if it is one"
-        )
-    stem = _stem(output)
-    for target in (output, *(f"{stem}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md"))):
-        for path in (lexicon, *paths):
-            if path != "-" and os.path.realpath(path) == os.path.realpath(target):
-                raise UsageError(f"{target} is an input; write to another file")
+    check_one_stdin((lexicon, *paths))
+    check_outputs({"-o": output})
+    files_beside = [f"{_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
+    check_not_inputs([output, *files_beside], (lexicon, *paths), in_folders=False)
 
 
 def _stem(output: str) -> str:
@@ -143,14 +116,14 @@ def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str)
     from sgram.annotation.exchange import encode_export
     from sgram.annotation.items import encode_sample
 
-    key, stem = f"{_stem(output)}.items.jsonl", _stem(output)
+    stem = _stem(output)
+    key = f"{stem}.items.jsonl"
     key_bytes = encode_sample(draw.sample)
     if Path(key).exists() and Path(key).read_bytes() != key_bytes:
         raise UsageError(f"{key} is the key of another sample and must not be overwritten; give -o another name")
     blinded_items = draw.sample.blinded_items
-    contents = (
-        {"": _page(blinded_items, lexicon)} if format_name == "html" else encode_export(format_name, blinded_items)
-    )
+    is_page = format_name == "html"
+    contents = {"": _page(blinded_items, lexicon)} if is_page else encode_export(format_name, blinded_items)
     descriptions = {
         "": f"{len(blinded_items):,} items for the annotators",
         ".config.xml": "labeling config",
@@ -189,22 +162,19 @@ def _report_draw(draw: "Draw") -> None:
             note(f"warning: {n_drawn:,} {name} instead of {n_requested:,}: there are no more without overlap")
 
 
-def _kinds(draw: "Draw") -> list[tuple[object, ...]]:
+def _kind_rows(draw: "Draw") -> list[tuple[object, ...]]:
     """Return a row for each kind of item: the numbers of items, grams, clusters and models."""
     rows: list[tuple[object, ...]] = []
     for kind, name in (("sg", "of the lexicon"), ("control", "controls")):
         items = [item for item in draw.sample.items if item.kind == kind]
-        n_grams = len({item.gram for item in items})
-        n_clusters = len({item.cluster for item in items} - {None})
-        rows.append((name, len(items), n_grams, n_clusters, len({item.model for item in items})))
+        n_grams, n_models = len({item.gram for item in items}), len({item.model for item in items})
+        rows.append((name, len(items), n_grams, len({item.cluster for item in items} - {None}), n_models))
     return rows
 
 
 def _print_json(draw: "Draw", format_name: str, files: list[tuple[str, str]]) -> None:
-    sample, counts = draw.sample, draw.candidate_counts
-    document = {
-        "format": "sgram-annotate-export",
-        "version": 1,
+    sample = draw.sample
+    fields = {
         "files": [path for path, _ in files],
         "export_format": format_name,
         "lexicon": sample.lexicon,
@@ -214,12 +184,8 @@ def _print_json(draw: "Draw", format_name: str, files: list[tuple[str, str]]) ->
         "n_sg": draw.n_drawn("sg"),
         "n_controls": draw.n_drawn("control"),
         "n_wanted": list(draw.n_requested),
-        "n_traces": counts.n_traces,
-        "n_models": counts.n_models,
-        "n_occurrences": counts.n_occurrences,
-        "n_grams": counts.n_grams,
     }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
+    print_json("annotate-export", {**fields, **asdict(draw.candidate_counts)})
 
 
 @app.command(name="import")
@@ -229,35 +195,42 @@ def import_(
     *,
     items: Annotated[str, _ITEMS],
     rater: Annotated[str | None, _RATER] = None,
-    format_name: Annotated[AnyFormat, _FROM] = "auto",
-    lexicon: Annotated[str | None, _CHECKED] = None,
+    format_name: Annotated[Literal["auto", Format], _FROM] = "auto",
+    lexicon: Annotated[str | None, _EXPORTED] = None,
     output: Annotated[str, _RATINGS] = "-",
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Convert the annotators' answers to ratings: item, rater, label.
 
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
     """
     from sgram.annotation.exchange import import_ratings
-    from sgram.annotation.items import read_sample
     from sgram.annotation.ratings import write_ratings
 
     if as_json and output == "-":
         raise UsageError("--json and the ratings both go to stdout; write -o FILE")
-    _check_import(files, items, output, rater)
-    sample = read_sample(items)
-    if lexicon is not None and Lexicon.load(lexicon).digest != sample.lexicon:
-        raise InputError(
-            f"{excerpt(items)} has items of the lexicon {excerpt(sample.lexicon, 12)} "
-            f"({excerpt(str(sample.source.get('name', 'no name')), 40)}), not of {excerpt(lexicon)}; name the lexicon "
-            "that was exported"
-        )
+    check_no_options(files, "annotate import")
+    check_one_stdin([*files, items])
+    check_outputs({"-o": output}, [*files, items], stdout=True)
+    if rater is not None and not rater.strip():
+        raise UsageError("--rater is empty; give a name")
+    sample = load_sample(items, lexicon)
     imported = import_ratings(files, sample, format_name=format_name, rater=rater)
     write_ratings(output, imported.ratings)
+    n_items, n_by_rater = len(sample.items), Counter(rating.rater for rating in imported.ratings)
     if as_json:
-        _print_import(imported, sample, output)
+        fields = {
+            "output": output,
+            "n_items": n_items,
+            "n_ratings": len(imported.ratings),
+            "n_unanswered": imported.n_unanswered,
+            "n_repeated": imported.n_repeated,
+            "raters": n_by_rater,
+            "lexicon": sample.lexicon,
+        }
+        print_json("annotate-import", fields)
     elif output != "-":
-        print_table(("rater", "items", "of"), [(rater, n, len(sample.items)) for rater, n in _by_rater(imported)])
+        print_table(("rater", "items", "of"), [(name, n, n_items) for name, n in sorted(n_by_rater.items())])
     if imported.n_repeated:
         note(f"{imported.n_repeated:,} answers repeat an answer of the same rater and were left out")
     if imported.n_unanswered:
@@ -267,33 +240,15 @@ def import_(
     return 0
 
 
-def _check_import(files: list[str], items: str, output: str, rater: str | None) -> None:
-    check_no_options(files, "annotate import")
-    if [*files, items].count("-") > 1:
-        raise UsageError("only one of the files can come from stdin")
-    if output != "-" and output.startswith("-"):
-        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
-    if any(output != "-" and os.path.realpath(path) == os.path.realpath(output) for path in (*files, items)):
-        raise UsageError(f"{output} is an input; write to another file")
-    if rater is not None and not rater.strip():
-        raise UsageError("--rater is empty; give a name")
+def load_sample(items: str, lexicon: str | None) -> "Sample":
+    """Return the sample of an items file; raise `InputError` if it was not drawn from `lexicon` (None: any)."""
+    from sgram.annotation.items import read_sample
 
-
-def _by_rater(imported: "ImportedRatings") -> list[tuple[str, int]]:
-    raters = sorted({rating.rater for rating in imported.ratings})
-    return [(name, sum(rating.rater == name for rating in imported.ratings)) for name in raters]
-
-
-def _print_import(imported: "ImportedRatings", sample: "Sample", output: str) -> None:
-    document = {
-        "format": "sgram-annotate-import",
-        "version": 1,
-        "output": output,
-        "n_items": len(sample.items),
-        "n_ratings": len(imported.ratings),
-        "n_unanswered": imported.n_unanswered,
-        "n_repeated": imported.n_repeated,
-        "raters": dict(_by_rater(imported)),
-        "lexicon": sample.lexicon,
-    }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
+    sample = read_sample(items)
+    if lexicon is not None and Lexicon.load(lexicon).digest != sample.lexicon:
+        raise InputError(
+            f"{excerpt(items)} has items of the lexicon {excerpt(sample.lexicon, 12)} "
+            f"({excerpt(str(sample.source.get('name', 'no name')), 40)}), not of {excerpt(lexicon)}; name the lexicon "
+            "that was exported"
+        )
+    return sample

@@ -1,17 +1,18 @@
 """``sgram validate --train``: train a classifier of grams on labels and traces."""
 
-import json
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_table
-from sgram.cli.read import report_reading, with_progress
+from sgram.cli.console import note, print_json, print_table
+from sgram.cli.estimate_cells import shorten_end
+from sgram.cli.path_checks import check_outputs
+from sgram.cli.read import open_traces, report_reading
+from sgram.cli.shared_flags import REPEATABLE_PATH
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from sgram.evaluation.train_classifier import CrossValidation, LabelSet
     from sgram.mining.classifier import GramClassifier
 
-_LONGEST_NAME = 18
-_REPEATABLE = Parameter(negative="", allow_leading_hyphen=True, show_default=False)
+_NAME_WIDTH = 18
 
 
 @Parameter(name="*")
@@ -30,9 +30,9 @@ class ClassifierFlags:
 
     train: Annotated[bool, Parameter(negative="")] = False
     """Train a classifier of grams on the labels instead of validating a lexicon; needs --traces and -o."""
-    traces: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    traces: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
     """Rollouts (file or folder) that give the statistics of grams; rollouts on labeled problems are left out."""
-    also_labels: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    also_labels: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
     """Labels for training only, such as a model's; may be repeated."""
     also_weight: float = 0.25
     """Weight of one occurrence in --also-labels."""
@@ -42,12 +42,8 @@ class ClassifierFlags:
     def check(self, lexicon: str | None, output: str | None) -> None:
         """Raise `UsageError` for an invalid combination of flags."""
         if not self.train:
-            has_inputs = bool(self.traces or self.also_labels)
-            if (
-                has_inputs
-                or self.features != ClassifierFlags.features
-                or self.also_weight != ClassifierFlags.also_weight
-            ):
+            flags = (self.traces, self.also_labels, self.also_weight, self.features)
+            if flags != ((), (), ClassifierFlags.also_weight, ClassifierFlags.features):
                 raise UsageError("--traces, --also-labels, --also-weight and --features need --train")
             if lexicon is None:
                 raise UsageError("name the lexicon to validate, or train a classifier with --train")
@@ -62,9 +58,7 @@ class ClassifierFlags:
             raise UsageError("--train needs -o, a file for the classifier")
         if not self.also_weight > 0:
             raise UsageError(f"--also-weight must be > 0 (got {self.also_weight:g})")
-        inputs = {os.path.realpath(path) for path in (*self.traces, *self.also_labels)}
-        if os.path.realpath(output) in inputs:
-            raise UsageError(f"{output} is an input; write to another file")
+        check_outputs({"-o": output}, (*self.traces, *self.also_labels))
 
 
 def train(
@@ -89,11 +83,9 @@ def train(
         [document for label_set in sets if label_set.evaluated for document in label_set.documents]
     )
     reader = TraceReader(list(flags.traces))
-    total = reader.bytes_total
-    with meter("reading", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
-        candidates, source = Miner(
-            MiningConfig(), Resources(workers=max(1, min(os.cpu_count() or 1, 8)))
-        ).measure_candidates(held_out(traces))
+    miner = Miner(MiningConfig(), Resources(workers=max(1, min(os.cpu_count() or 1, 8))))
+    with open_traces(reader, "reading") as traces:
+        candidates, source = miner.measure_candidates(held_out(traces))
     report_reading(reader)
     if held_out.n_excluded:
         note(f"{held_out.n_excluded:,} traces answer labeled problems and are left out of the statistics")
@@ -103,9 +95,7 @@ def train(
     )
     classifier.save(output)
     if as_json:
-        document = {
-            "format": "sgram-training",
-            "version": 1,
+        fields = {
             "classifier": output,
             "digest": classifier.digest,
             "thresholds": dict(classifier.thresholds),
@@ -114,7 +104,7 @@ def train(
             "labelled_grams": len(classifier.counts),
             "seed": seed,
         }
-        print(json.dumps(document, sort_keys=True))
+        print_json("training", fields)
     else:
         _print_figures(classifier, cross_validation)
     note(f"classifier {classifier.digest[:16]} written to {output}; use it with: sgram mine --classifier {output}")
@@ -135,22 +125,15 @@ def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight
 
 def _print_figures(classifier: "GramClassifier", cross_validation: "CrossValidation") -> None:
     """Print out-of-fold precision and recall at each setting."""
-    rows = []
-    for name, figures in cross_validation.to_json().items():
+    rows, all_figures = [], cross_validation.to_json()
+    for name, figures in all_figures.items():
         for setting, threshold in cross_validation.thresholds.items():
             plain, nested = figures[setting], figures[f"{setting}_nested"]
-            numbers = (
-                threshold,
-                plain["precision"],
-                plain["recall"],
-                plain["f1"],
-                nested["precision"],
-                nested["recall"],
-            )
-            short_name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
-            rows.append((short_name, setting, *(round(number, 3) for number in numbers)))
+            rates = (plain["precision"], plain["recall"], plain["f1"], nested["precision"], nested["recall"])
+            rounded = (round(number, 3) for number in (threshold, *rates))
+            rows.append((shorten_end(name, _NAME_WIDTH), setting, *rounded))
     print_table(("labels", "setting", "from", "P", "R", "F1", "nested P", "nested R"), rows)
-    for name, figures in cross_validation.to_json().items():
+    for name, figures in all_figures.items():
         note(
             f"{name}: {figures['units']:,} units, base rate {figures['base_rate']:.3f}, average precision "
             f"{figures['average_precision']:.3f}"

@@ -5,10 +5,11 @@ data, so that no escape sequence, bidi override or line break reaches the termin
 never strings that it would parse as markup.
 """
 
+import json
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -54,6 +55,40 @@ def stderr_console() -> Console:
 def note(message: str) -> None:
     """Print one line on stderr."""
     stderr_console().print(Text(printable(message)), soft_wrap=True)
+
+
+def note_hidden(n_hidden: int, noun: str, remedy: str = "--json lists all") -> None:
+    """Print on stderr how many rows a table does not show, and what shows them; nothing if there are none."""
+    if n_hidden > 0:
+        note(f"{n_hidden:,} more {noun}; {remedy}")
+
+
+def print_line(line: str = "") -> None:
+    """Print one line on stdout."""
+    print(printable(line))
+
+
+def print_lines(lines: Iterable[tuple[str, str]]) -> None:
+    """Print pairs of a title and a text on stdout, one pair a line, texts below each other."""
+    for title, text in lines:
+        print_line(f"{title:<8} {text}")
+
+
+def describe_settings(settings: Mapping[str, object]) -> str:
+    """Return settings as text, without those that are not set.
+
+    >>> describe_settings({"seed": 0, "top": None, "where": []})
+    'seed=0'
+    """
+    return ", ".join(f"{name}={setting}" for name, setting in settings.items() if setting not in (None, "", [], {}))
+
+
+def print_json(kind: str, fields: Mapping[str, object]) -> None:
+    """Print an object of the format sgram-`kind` on one line of stdout.
+
+    The line is ASCII, so that no escape sequence reaches a terminal. Raise `ValueError` for NaN and infinities.
+    """
+    print(json.dumps({"format": f"sgram-{kind}", "version": 1, **fields}, sort_keys=True, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

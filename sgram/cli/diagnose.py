@@ -1,41 +1,46 @@
 """``sgram diagnose``: classify the error of each wrong rollout."""
 
 import heapq
-import json
-import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note
-from sgram.cli.diagnose_tables import print_agreement, print_costs, print_examples, print_kinds, write_csv
+from sgram.cli.console import meter, note, print_json
+from sgram.cli.diagnose_tables import (
+    agreement_of,
+    print_agreement,
+    print_costs,
+    print_examples,
+    print_kinds,
+    row_json,
+    write_csv,
+)
 from sgram.cli.judge_flags import JudgeFlags
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
-from sgram.cli.read import InputFlags, report_reading, with_progress
-from sgram.errors import InputError, UsageError
+from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
+from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
+from sgram.cli.shared_flags import AsJson, Limit, TracePaths, output_flag
+from sgram.errors import InputError
 from sgram.files import digest
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, TraceReader
 
 if TYPE_CHECKING:
-    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
+    from sgram.diagnosis.diagnose_traces import CorpusReport
     from sgram.diagnosis.judge import Judgment
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import Diagnosis
 
+    DiagnosedTraces = list[tuple[Trace, Diagnosis]]
+
 _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and branching phrases mark plans.")
-_OUTPUT = Parameter(
-    name=["--output", "-o"],
-    help="File for the diagnoses, one in each row: .jsonl or .parquet.",
-    allow_leading_hyphen=True,
-)
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
+_OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
 
 @dataclass
@@ -47,9 +52,9 @@ class _DiagnosisTotals:
     n_judged: int
     seed: int
     keeps_rows: bool
-    examples: dict[str, list[tuple[Trace, "Diagnosis"]]] = field(default_factory=dict)
+    examples: "dict[str, DiagnosedTraces]" = field(default_factory=dict)
     judge_heap: list[tuple[int, int, Trace, "Diagnosis"]] = field(default_factory=list)
-    rows: list[tuple[Trace, "Diagnosis"]] = field(default_factory=list)
+    rows: "DiagnosedTraces" = field(default_factory=list)
 
     def collect(self, rows: Iterable[tuple[Trace, "Diagnosis"]]) -> Iterator[tuple[Trace, "Diagnosis"]]:
         """Yield the same rows and collect them."""
@@ -70,13 +75,13 @@ class _DiagnosisTotals:
         push = heapq.heappush if len(self.judge_heap) < self.n_judged else heapq.heappushpop
         push(self.judge_heap, (rank, number, trace, diagnosis))
 
-    def sample(self) -> list[tuple[Trace, "Diagnosis"]]:
+    def sample(self) -> "DiagnosedTraces":
         """Return the judge's sample, sorted by trace id."""
         return sorted(((trace, diagnosis) for _, _, trace, diagnosis in self.judge_heap), key=lambda row: row[0].id)
 
 
 def diagnose(
-    paths: Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)],
+    paths: TracePaths,
     /,
     *,
     output: Annotated[str | None, _OUTPUT] = None,
@@ -86,9 +91,9 @@ def diagnose(
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
     show: Annotated[int, Parameter(help="Examples to print for each kind.")] = 1,
-    limit: Annotated[int | None, Parameter(help="Stop after this many traces.")] = None,
+    limit: Limit = None,
     seed: Annotated[int, Parameter(help="Seed of the bootstrap intervals and of the judge's sample.")] = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Classify each wrong rollout: a wrong plan, an error in carrying it out, or another kind of error.
 
@@ -97,6 +102,7 @@ def diagnose(
     sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-32b --dry-run
     """
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
+    from sgram.diagnosis.diagnosis_files import select_writer, write_diagnoses
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
     from sgram.grading.fill_correct import AnswerGrader
@@ -104,13 +110,21 @@ def diagnose(
     check_minimum("seed", seed, 0)
     check_minimum("show", show, 0)
     check_minimum("limit", limit, 1)
-    _check_names(paths, output, csv)
+    check_no_options(paths, "diagnose")
+    check_outputs({"-o": output, "--csv": csv}, paths)
+    if output is not None:
+        select_writer(output)
+    check_writable(path for path in (output, csv) if path is not None)
     judging.check()
     traces = _RereadTraces(paths, reading, output, limit)
     totals = _DiagnosisTotals(KindCounts(), show, judging.judge_traces if judging.judge else 0, seed, csv is not None)
     with AnswerGrader() as answers:
         corpus = CorpusDiagnosis(traces, finder(Lexicon.load(lexicon)), answers if judge_answers else None)
-        _write(totals.collect(corpus), output)
+        rows = totals.collect(corpus)
+        if output is None:
+            deque(rows, maxlen=0)
+        else:
+            write_diagnoses(rows, output)
         unverifiable = answers.report.n_unverifiable
     report_reading(traces.reader)
     _report_unjudged(corpus.report, judge_answers, unverifiable)
@@ -118,7 +132,13 @@ def diagnose(
         write_csv(totals.rows, csv)
     judgments = _ask_judge(totals.sample(), judging) if judging.judge and len(totals.counts) else None
     if as_json:
-        _print_json(traces.reader, corpus, totals, judgments, {"output": output, "csv": csv, "seed": seed})
+        fields = {
+            "output": output,
+            "csv": None if csv is None else str(csv),
+            **_measurements_json(corpus.report, totals, judgments),
+            **row_counts_json(traces.reader.report),
+        }
+        print_json("diagnose", fields)
     else:
         print_kinds(totals.counts, corpus.report, seed)
         print_examples(totals.examples)
@@ -130,60 +150,31 @@ def diagnose(
     return 0
 
 
-def _check_names(paths: list[str], output: str | None, csv: Path | None) -> None:
-    from sgram.diagnosis.diagnosis_files import select_writer
-
-    check_no_options(paths, "diagnose")
-    files = [str(path) for path in (output, csv) if path is not None]
-    for path in files:
-        if path.startswith("-"):
-            raise UsageError(f"{path} is not a file name; write ./{path} if it is one")
-    if len({os.path.realpath(path) for path in files}) < len(files):
-        raise UsageError(f"-o and --csv both name {output}; give each a file of its own")
-    if output is not None:
-        select_writer(output)
-    check_not_inputs(files, paths)
-    check_writable(files)
-
-
 class _RereadTraces:
     """The traces of the input paths, read again at each call; traces of stdin stay in memory."""
 
     def __init__(self, paths: list[str], reading: InputFlags, output: str | None, limit: int | None):
-        self._paths, self._reading, self._limit = paths, reading, limit
-        self._options = reading.options(output)
-        self.reader = TraceReader(paths, reading.dialect, options=self._options)
+        options = reading.options(output)
+        self.reader = TraceReader(paths, reading.dialect, options=options)
+        self._silent_reader = TraceReader(
+            paths, reading.dialect, options=replace(options, quarantine=None, max_bad=1.0)
+        )
+        self._next_reader = self.reader
+        self._limit, self._is_stdin = limit, "-" in paths
         self._stdin_traces: list[Trace] | None = None
-        self._n_passes = 0
 
     def __call__(self, stage: str) -> Iterable[Trace]:
         """Read the traces; unreadable rows are set aside and reported in the first pass only."""
-        if self._stdin_traces is not None:
-            return self._stdin_traces
-        reader = self.reader
-        if self._n_passes:
-            options = replace(self._options, quarantine=None, max_bad=1.0)
-            reader = TraceReader(self._paths, self._reading.dialect, options=options)
-        self._n_passes += 1
-        if "-" in self._paths:
-            self._stdin_traces = list(self._read(reader, "reading"))
-            return self._stdin_traces
-        return self._read(reader, stage)
+        if not self._is_stdin:
+            reader, self._next_reader = self._next_reader, self._silent_reader
+            return self._read(reader, stage)
+        if self._stdin_traces is None:
+            self._stdin_traces = list(self._read(self.reader, "reading"))
+        return self._stdin_traces
 
     def _read(self, reader: TraceReader, stage: str) -> Iterator[Trace]:
-        total = reader.bytes_total
-        with meter(stage, total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
+        with open_traces(reader, stage) as traces:
             yield from islice(traces, self._limit)
-
-
-def _write(rows: Iterator[tuple[Trace, "Diagnosis"]], output: str | None) -> None:
-    from sgram.diagnosis.diagnosis_files import write_diagnoses
-
-    if output is None:
-        for _ in rows:
-            pass
-    else:
-        write_diagnoses(rows, output)
 
 
 def _report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
@@ -202,18 +193,13 @@ def _report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: 
     if n_unjudged:
         parts = [f"{report.without_reference:,} have no reference answer"] if report.without_reference else []
         parts += [f"{unverifiable:,} could not be compared with it"] if unverifiable else []
-        note(f"{n_unjudged:,} of {report.traces:,} traces have no verdict and are left out" + _reasons(parts))
+        reasons = f": {', '.join(parts)}" if parts else ""
+        note(f"{n_unjudged:,} of {report.traces:,} traces have no verdict and are left out{reasons}")
     if not report.wrong:
         note(f"none of the {report.correct:,} judged traces is wrong; nothing to diagnose")
 
 
-def _reasons(parts: list[str]) -> str:
-    return f": {', '.join(parts)}" if parts else ""
-
-
-def _ask_judge(
-    sample: list[tuple[Trace, "Diagnosis"]], judging: JudgeFlags
-) -> list[tuple["Judgment", "Diagnosis"]] | None:
+def _ask_judge(sample: "DiagnosedTraces", judging: JudgeFlags) -> "list[tuple[Judgment, Diagnosis]] | None":
     """Return the judge's judgment and our diagnosis of each trace of the sample; None for a dry run."""
     from sgram.diagnosis.judge import Judge, estimate_cost
 
@@ -232,38 +218,23 @@ def _ask_judge(
     return list(zip(judgments, (diagnosis for _, diagnosis in sample), strict=True))
 
 
-def _print_json(
-    reader: TraceReader,
-    corpus: "CorpusDiagnosis",
-    totals: _DiagnosisTotals,
-    judgments: list[tuple["Judgment", "Diagnosis"]] | None,
-    flags: dict[str, Any],
-) -> None:
-    from sgram.cli.diagnose_tables import agreement_of, row_json
-
-    report, read = corpus.report, reader.report
-    document = {
-        "format": "sgram-diagnose",
-        "version": 1,
-        "output": flags["output"],
-        "csv": None if flags["csv"] is None else str(flags["csv"]),
+def _measurements_json(
+    report: "CorpusReport", totals: _DiagnosisTotals, judgments: "list[tuple[Judgment, Diagnosis]] | None"
+) -> dict[str, object]:
+    counts, seed, judge = totals.counts, totals.seed, None
+    if judgments is not None:
+        has_kinds = any(judgment.kind for judgment, _ in judgments)
+        judge = {
+            "judgements": [judgment.to_json() for judgment, _ in judgments],
+            "agreement": agreement_of(judgments, seed).to_json() if has_kinds else None,
+        }
+    return {
         "n_traces": report.traces,
         "n_correct": report.correct,
         "n_wrong": report.wrong,
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
-        "kinds": [row_json(row) for row in totals.counts.rows(seed=flags["seed"])],
-        "models": [row_json(row) for row in totals.counts.rows(by_model=True, seed=flags["seed"])],
-        "judge": None
-        if judgments is None
-        else {
-            "judgements": [judgment.to_json() for judgment, _ in judgments],
-            "agreement": agreement_of(judgments, flags["seed"]).to_json()
-            if any(judgment.kind for judgment, _ in judgments)
-            else None,
-        },
-        "rows_in": read.rows_in,
-        "rows_skipped": read.rows_skipped,
-        "rows_quarantined": read.rows_quarantined,
+        "kinds": [row_json(row) for row in counts.rows(seed=seed)],
+        "models": [row_json(row) for row in counts.rows(by_model=True, seed=seed)],
+        "judge": judge,
     }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal

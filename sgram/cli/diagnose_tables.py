@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgram.cli.agreement_tables import interval
-from sgram.cli.console import note, print_table, printable
-from sgram.cli.tagged_view import percent, percent_interval
+from sgram.cli.console import note, note_hidden, print_line, print_table
+from sgram.cli.estimate_cells import decimal, decimal_interval, percent, percent_interval, shorten_start
 from sgram.files import write_bytes
 from sgram.traces import Trace
 
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
     JudgmentPairs = Sequence[tuple[Judgment, Diagnosis]]
 
 _MODELS_SHOWN = 12
-_NAME = 18
 _EVIDENCE_SHOWN = 3
+_NAME_WIDTH = 18
+_RATED_KINDS = ("strategic", "procedural", "other")
+"""Kinds between which the judge decides."""
 
 
 def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None:
@@ -41,15 +42,12 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
     groups = [by_model[at : at + len(kinds)] for at in range(0, len(by_model), len(kinds))]
     if len(groups) > 1:
         print()
-        print_table(
-            ("model", "wrong", *kinds),
-            [
-                (_short(group[0].model or ""), group[0].wrong, *(percent(row.share.value, 6) for row in group))
-                for group in groups[:_MODELS_SHOWN]
-            ],
-        )
-        if len(groups) > _MODELS_SHOWN:
-            note(f"{len(groups) - _MODELS_SHOWN:,} more models; --json lists all")
+        model_cells: list[tuple[object, ...]] = []
+        for group in groups[:_MODELS_SHOWN]:
+            model = shorten_start(group[0].model or "", _NAME_WIDTH)
+            model_cells.append((model, group[0].wrong, *(percent(row.share.value, 6) for row in group)))
+        print_table(("model", "wrong", *kinds), model_cells)
+        note_hidden(len(groups) - _MODELS_SHOWN, "models")
 
 
 def _interval(row: "KindRow") -> str:
@@ -59,10 +57,6 @@ def _interval(row: "KindRow") -> str:
     return percent_interval(*ends)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME else f"...{name[3 - _NAME :]}"
-
-
 def print_examples(examples: Mapping[str, Sequence[tuple[Trace, "Diagnosis"]]]) -> None:
     """Print example diagnoses of each kind with their evidence."""
     from sgram.diagnosis.kinds import KINDS
@@ -70,37 +64,33 @@ def print_examples(examples: Mapping[str, Sequence[tuple[Trace, "Diagnosis"]]]) 
     for kind in KINDS:
         for trace, diagnosis in examples.get(kind, ()):
             step = "" if diagnosis.step is None else f", step {diagnosis.step + 1}"
-            print(f"\n--- {kind} ({percent(diagnosis.confidence).strip()}{step})  {printable(trace.id)}")
+            print()
+            print_line(f"--- {kind} ({percent(diagnosis.confidence)}{step})  {trace.id}")
             for evidence in diagnosis.evidence[:_EVIDENCE_SHOWN]:
                 position = "" if evidence.start is None else f"  [at {evidence.start:,}]"
-                print(f"  {printable(evidence.sentence)}{position}")
+                print_line(f"  {evidence.sentence}{position}")
 
 
 def row_json(row: "KindRow") -> dict[str, Any]:
     """Return one row as JSON, numbers rounded to 6 decimals."""
-    model = {} if row.model is None else {"model": row.model}
-    numbers = {name: getattr(row.share, name) for name in ("value", "low", "high")}
-    rounded = {name: None if number is None else round(number, 6) for name, number in numbers.items()}
+    shares = {"share": row.share.value, "low": row.share.low, "high": row.share.high}
     return {
-        **model,
+        **({} if row.model is None else {"model": row.model}),
         "kind": row.kind,
         "count": row.count,
         "n_wrong": row.wrong,
-        "share": rounded["value"],
-        "low": rounded["low"],
-        "high": rounded["high"],
+        **{name: None if share is None else round(share, 6) for name, share in shares.items()},
     }
 
 
 def write_csv(rows: Sequence[tuple[Trace, "Diagnosis"]], path: Path) -> None:
     """Write the diagnoses as CSV."""
-    from sgram.analysis.table import Column, Table
+    from sgram.analysis.table import Column, build_table
     from sgram.diagnosis.diagnosis_files import COLUMNS, table_row
     from sgram.reports.pages.exports import encode_csv
 
-    columns = tuple(Column(name, name) for name in COLUMNS)
-    cells = tuple(tuple(table_row(*row).values()) for row in rows)
-    write_bytes(path, encode_csv(Table("diagnoses", "Diagnoses", columns, cells)))
+    columns = [Column(name, name) for name in COLUMNS]
+    write_bytes(path, encode_csv(build_table("diagnoses", "Diagnoses", columns, [table_row(*row) for row in rows])))
 
 
 # -- the judge ------------------------------------------------------------------------------------------
@@ -131,10 +121,13 @@ def agreement_of(judgments: "JudgmentPairs", seed: int) -> "Agreement":
     ratings = []
     for number, (judgment, diagnosis) in enumerate(judgments):
         if judgment.kind is not None:
-            kind = diagnosis.kind if diagnosis.kind in ("strategic", "procedural") else "other"
             item = f"{number} {judgment.trace_id}"
-            ratings += [Rating(item, "offline", kind), Rating(item, "judge", judgment.kind)]
+            ratings += [Rating(item, "offline", _rated_kind(diagnosis)), Rating(item, "judge", judgment.kind)]
     return measure_agreement(ratings, seed=seed)
+
+
+def _rated_kind(diagnosis: "Diagnosis") -> str:
+    return diagnosis.kind if diagnosis.kind in _RATED_KINDS else "other"
 
 
 def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
@@ -143,26 +136,23 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
     if not pairs:
         note("the judge gave no kind, so there is no agreement")
         return
-    kinds = ("strategic", "procedural", "other")
-    counts: Counter[tuple[str | None, str]] = Counter(
-        (judgment.kind, diagnosis.kind if diagnosis.kind in kinds else "other") for judgment, diagnosis in pairs
-    )
+    counts = Counter((judgment.kind, _rated_kind(diagnosis)) for judgment, diagnosis in pairs)
     print()
     print_table(
-        (f"{_short(model)} says", *(f"offline {kind}" for kind in kinds)),
-        [(theirs, *(counts[theirs, ours] for ours in kinds)) for theirs in kinds],
+        (f"{shorten_start(model, _NAME_WIDTH)} says", *(f"offline {kind}" for kind in _RATED_KINDS)),
+        [(judged, *(counts[judged, offline] for offline in _RATED_KINDS)) for judged in _RATED_KINDS],
     )
     overall = agreement_of(judgments, seed).overall
-    kappa = overall.pairs[0].kappa
-    rows = [("agreement", overall.agreement), ("Cohen's kappa", kappa), ("Krippendorff's alpha", overall.alpha)]
+    coefficients = {
+        "agreement": overall.agreement,
+        "Cohen's kappa": overall.pairs[0].kappa,
+        "Krippendorff's alpha": overall.alpha,
+    }
     print()
     print_table(
         (f"{len(pairs):,} traces", "value", "95 % interval"),
-        [
-            (name, "-" if estimate.value is None else f"{estimate.value:.3f}", interval(estimate))
-            for name, estimate in rows
-        ],
+        [(name, decimal(estimate.value), decimal_interval(estimate)) for name, estimate in coefficients.items()],
     )
     shares = [judgment.share for judgment, _ in pairs if len(judgment.letters) > 1 and judgment.share is not None]
     if shares:
-        note(f"the judge agrees with itself in {percent(sum(shares) / len(shares)).strip()} of its repeats")
+        note(f"the judge agrees with itself in {percent(sum(shares) / len(shares))} of its repeats")

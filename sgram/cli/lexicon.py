@@ -1,47 +1,32 @@
 """``sgram lexicon``: show, compare, merge, check and export lexicons."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
 
-from sgram.cli.console import note, print_table, printable
+from sgram.cli.console import note, note_hidden, print_json, print_line, print_table
+from sgram.cli.path_checks import check_outputs
+from sgram.cli.shared_flags import LEXICON, AsJson, output_flag
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import MOVES, Cluster, Gram, Lexicon, check_lexicon, diff_lexicons, merge_lexicons
 
 app = cyclopts.App(name="lexicon", help="Show, compare, merge, check and export lexicons (files or presets).")
 
-# allow_leading_hyphen permits "-"
-_SOURCE = "A lexicon file (- for stdin), or a preset such as wang2025."
-Source = Annotated[str, Parameter(help=_SOURCE, allow_leading_hyphen=True)]
-_TARGET = Parameter(name=["--output", "-o"], help="File to write (- for stdout).", allow_leading_hyphen=True)
-Target = Annotated[str, _TARGET]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+Source = Annotated[str, LEXICON]
+Target = Annotated[str, output_flag("File to write (- for stdout).")]
 if TYPE_CHECKING:
     Move = str
 else:
     Move = Literal[MOVES]
 
+_FULL = Parameter(negative="--pruned", help="All grams (as masks use them), or only the core list that people read.")
 _NUMBERS = ("df", "count", "df_correct", "df_wrong", "score", "core")
-_SHOWN_MEMBERS = 6
-
-
-def _print(line: str) -> None:
-    print(printable(line))
-
-
-def _print_json(kind: str, fields: dict[str, Any]) -> None:
-    """Print one JSON object on one line, in ASCII, so that no escape sequence reaches a terminal."""
-    print(json.dumps({"format": f"sgram-{kind}", "version": 1, **fields}, sort_keys=True, allow_nan=False))
-
-
-def _check_target(output: str) -> None:
-    if output.startswith("-") and output != "-":
-        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
+_MEMBERS_SHOWN = 6
 
 
 def _identity(lexicon: Lexicon) -> dict[str, Any]:
@@ -68,10 +53,14 @@ def _cell(field: object) -> object:
     return "-" if field is None else field
 
 
-def _abbreviate(texts: Sequence[str], limit: int = _SHOWN_MEMBERS) -> str:
+def _join_first(texts: Sequence[str], limit: int) -> str:
     """Join the first few texts, and say how many are left out."""
-    ellipsis = f", +{len(texts) - limit} more" if len(texts) > limit else ""
-    return ", ".join(texts[:limit]) + ellipsis
+    return ", ".join(texts[:limit]) + (f", +{len(texts) - limit} more" if len(texts) > limit else "")
+
+
+def _grams_by_rank(clusters: Iterable[Cluster]) -> list[tuple[Cluster, Gram]]:
+    pairs = [(cluster, gram) for cluster in clusters for gram in cluster.grams]
+    return sorted(pairs, key=lambda pair: pair[1].rank)
 
 
 @app.command
@@ -90,32 +79,27 @@ def show(
     limit = (0 if as_json else 20) if top is None else top
     loaded = Lexicon.load(lexicon)
     clusters = [cluster for cluster in loaded.clusters if move in (None, cluster.move)]
-    cluster_grams = [(cluster, gram) for cluster in clusters for gram in cluster.grams]
-    cluster_grams.sort(key=lambda pair: pair[1].rank)
+    cluster_grams = _grams_by_rank(clusters)
+    n_rows = len(cluster_grams if grams else clusters)
+    clusters, cluster_grams = clusters[: limit or None], cluster_grams[: limit or None]
     if as_json:
-        rows = (
-            {"grams": [_gram_row(cluster, gram) for cluster, gram in cluster_grams[: limit or None]]}
-            if grams
-            else {"clusters": _cluster_rows(clusters[: limit or None])}
-        )
-        n_rows = len(cluster_grams if grams else clusters)
-        _print_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": n_rows, **rows})
+        gram_rows = [_gram_row(cluster, gram) for cluster, gram in cluster_grams]
+        rows = {"grams": gram_rows} if grams else {"clusters": [_cluster_row(cluster) for cluster in clusters]}
+        print_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": n_rows, **rows})
         return
     if grams:
-        _show_grams(cluster_grams[: limit or None])
+        _show_grams(cluster_grams)
     else:
-        _show_clusters(clusters[: limit or None])
-    n_hidden = len(cluster_grams if grams else clusters) - limit
-    if limit and n_hidden > 0:
-        note(f"{n_hidden:,} more rows; --top 0 shows all")
-    _print(_identity_line(loaded))
+        _show_clusters(clusters)
+    note_hidden(n_rows - limit if limit else 0, "rows", "--top 0 shows all")
+    print_line(_identity_line(loaded))
 
 
 def _show_clusters(clusters: Sequence[Cluster]) -> None:
     rows = []
     for cluster in clusters:
         members = [gram.text for gram in cluster.grams if gram.text != cluster.medoid]
-        rows.append((cluster.id, cluster.move, _cell(cluster.df), cluster.medoid, _abbreviate(members)))
+        rows.append((cluster.id, cluster.move, _cell(cluster.df), cluster.medoid, _join_first(members, _MEMBERS_SHOWN)))
     print_table(("rank", "move", "df", "medoid", "members"), rows)
 
 
@@ -127,18 +111,15 @@ def _show_grams(cluster_grams: Sequence[tuple[Cluster, Gram]]) -> None:
     print_table(("gram", "df", "score", "core", "move", "medoid"), rows)
 
 
-def _cluster_rows(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rank": cluster.id,
-            "move": cluster.move,
-            "df": cluster.df,
-            "score": cluster.score,
-            "medoid": cluster.medoid,
-            "grams": [gram.text for gram in cluster.grams],
-        }
-        for cluster in clusters
-    ]
+def _cluster_row(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "rank": cluster.id,
+        "move": cluster.move,
+        "df": cluster.df,
+        "score": cluster.score,
+        "medoid": cluster.medoid,
+        "grams": [gram.text for gram in cluster.grams],
+    }
 
 
 def _gram_row(cluster: Cluster, gram: Gram) -> dict[str, Any]:
@@ -157,24 +138,23 @@ def diff(old: Source, new: Source, /, *, as_json: AsJson = False) -> None:
     before, after = Lexicon.load(old), Lexicon.load(new)
     difference = diff_lexicons(before, after)
     if as_json:
-        _print_json("lexicon-diff", {"old": _identity(before), "new": _identity(after), **difference.to_json()})
+        print_json("lexicon-diff", {"old": _identity(before), "new": _identity(after), **difference.to_json()})
         return
     rows: list[tuple[object, ...]] = [("added", gram.text, "", _cell(gram.df)) for gram in difference.added]
     rows += [("removed", gram.text, _cell(gram.df), "") for gram in difference.removed]
-    for moved_gram in difference.moved:
-        old_cluster = f"{moved_gram.old_medoid} ({moved_gram.old_move})"
-        new_cluster = f"{moved_gram.new_medoid} ({moved_gram.new_move})"
-        rows.append(("moved", moved_gram.text, old_cluster, new_cluster))
+    for gram in difference.moved:
+        old_cluster, new_cluster = f"{gram.old_medoid} ({gram.old_move})", f"{gram.new_medoid} ({gram.new_move})"
+        rows.append(("moved", gram.text, old_cluster, new_cluster))
     rows += [(change.field, change.text, _cell(change.old), _cell(change.new)) for change in difference.changed]
     if rows:
         print_table(("change", "gram", "old", "new"), rows)
     same = ", identical" if before == after else "" if difference else ", the grams are the same"
-    _print(
+    print_line(
         f"{len(difference.added)} added, {len(difference.removed)} removed, {len(difference.moved)} moved, "
         f"{len(difference.changed)} numbers changed{same}"
     )
-    _print(f"old  {_identity_line(before)}")
-    _print(f"new  {_identity_line(after)}")
+    print_line(f"old  {_identity_line(before)}")
+    print_line(f"new  {_identity_line(after)}")
 
 
 @app.command
@@ -186,17 +166,14 @@ def merge(
     """Merge two or more lexicons: the union of their grams; clusters that share a gram become one."""
     if len(lexicons) < 2:
         raise UsageError(f"merge needs two or more lexicons (got {len(lexicons)})")
-    _check_target(output)
-    merged = merge_lexicons([Lexicon.load(path) for path in lexicons], name or _stem(output))
+    check_outputs({"-o": output}, stdout=True)
+    stem = "merged" if output == "-" else Path(output).name.removesuffix(".json")
+    merged = merge_lexicons([Lexicon.load(path) for path in lexicons], name or stem or "merged")
     if output == "-":
         print(json.dumps(merged.to_json(), sort_keys=True, indent=1, allow_nan=False))
     else:
         merged.save(output)
     note(_identity_line(merged))
-
-
-def _stem(output: str) -> str:
-    return "merged" if output == "-" else Path(output).name.removesuffix(".json") or "merged"
 
 
 @app.command
@@ -205,13 +182,13 @@ def check(lexicon: Source, /, *, as_json: AsJson = False) -> None:
     loaded = Lexicon.load(lexicon)
     findings = check_lexicon(loaded)
     if as_json:
-        _print_json("lexicon-check", {**_identity(loaded), "findings": [finding.to_json() for finding in findings]})
+        print_json("lexicon-check", {**_identity(loaded), "findings": [finding.to_json() for finding in findings]})
         return
     for finding in findings:
-        _print(f"{finding.rule}: {finding.message}")
+        print_line(f"{finding.rule}: {finding.message}")
         if finding.grams:
-            _print(f"    {_abbreviate(finding.grams, 12)}")
-    _print(f"{len(findings)} findings in {_identity_line(loaded)}")
+            print_line(f"    {_join_first(finding.grams, 12)}")
+    print_line(f"{len(findings)} findings in {_identity_line(loaded)}")
 
 
 @app.command
@@ -220,68 +197,50 @@ def export(
     /,
     *,
     form: Annotated[Literal["txt", "csv", "jsonl"], Parameter(name="--format", help="Format of the list.")] = "txt",
-    full: Annotated[
-        bool,
-        Parameter(negative="--pruned", help="All grams (as masks use them), or only the core list that people read."),
-    ] = False,
+    full: Annotated[bool, _FULL] = False,
     output: Target = "-",
 ) -> None:
     """Write a lexicon's grams as a plain list, a CSV table or JSON lines."""
-    _check_target(output)
-    loaded = Lexicon.load(lexicon)
-    exported = [(cluster, gram) for cluster in loaded.clusters for gram in cluster.grams if full or gram.core]
-    exported.sort(key=lambda pair: pair[1].rank)
-    rows = [_gram_row(cluster, gram) for cluster, gram in exported]
+    check_outputs({"-o": output}, stdout=True)
+    pairs = _grams_by_rank(Lexicon.load(lexicon).clusters)
+    rows = [_gram_row(cluster, gram) for cluster, gram in pairs if full or gram.core]
     text = {"txt": _as_text, "csv": _as_csv, "jsonl": _as_jsonl}[form](rows)
-    _write_text(text, output)
+    if output == "-":
+        for line in text.split("\n")[:-1]:
+            print_line(line)
+    else:
+        write_bytes(output, text.encode())
+        note(f"wrote {output}")
 
 
-def _as_text(rows: list[dict[str, Any]]) -> str:
+def _as_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return "".join(f"{row['text']}\n" for row in rows)
 
 
-def _as_csv(rows: list[dict[str, Any]]) -> str:
-    from sgram.analysis.table import Column, Table
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    from sgram.analysis.table import Column, build_table
     from sgram.reports.pages.exports import encode_csv
 
-    names = ("text", "cluster", "medoid", "move", *_NUMBERS)
-    cells = tuple(tuple(row[name] for name in names) for row in rows)
-    return encode_csv(Table("grams", "Grams", tuple(Column(name, name) for name in names), cells)).decode()
+    columns = [Column(name, name) for name in ("text", "cluster", "medoid", "move", *_NUMBERS)]
+    return encode_csv(build_table("grams", "Grams", columns, rows)).decode()
 
 
-def _as_jsonl(rows: list[dict[str, Any]]) -> str:
+def _as_jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
     documents = ({name: field for name, field in row.items() if field is not None} for row in rows)
     return "".join(json.dumps(row, sort_keys=True, allow_nan=False) + "\n" for row in documents)
-
-
-def _write_text(text: str, output: str) -> None:
-    """Write `text` unchanged to a file, or line by line and escaped to stdout."""
-    if output != "-":
-        write_bytes(output, text.encode())
-        note(f"wrote {output}")
-        return
-    for line in text.split("\n")[:-1]:
-        _print(line)
 
 
 @app.command
 def presets(*, as_json: AsJson = False) -> None:
     """List the lexicons that are shipped with sgram."""
-    loaded = [Lexicon.load(name) for name in Lexicon.presets()]
+    lexicons = [Lexicon.load(name) for name in Lexicon.presets()]
     if as_json:
-        _print_json(
-            "lexicon-presets", {"presets": [{**_identity(preset), "source": preset.source} for preset in loaded]}
+        print_json(
+            "lexicon-presets", {"presets": [{**_identity(preset), "source": preset.source} for preset in lexicons]}
         )
         return
-    print_table(
-        ("name", "clusters", "grams", "source"),
-        [
-            (
-                preset.name,
-                len(preset.clusters),
-                len(preset.grams),
-                preset.source.get("citation", preset.source.get("method", "")),
-            )
-            for preset in loaded
-        ],
-    )
+    rows = []
+    for preset in lexicons:
+        source = preset.source.get("citation", preset.source.get("method", ""))
+        rows.append((preset.name, len(preset.clusters), len(preset.grams), source))
+    print_table(("name", "clusters", "grams", "source"), rows)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,14 +19,49 @@ def check_no_options(paths: Iterable[str], verb: str) -> None:
             raise UsageError(f"unknown option {path}; see sgram {verb} --help, or write ./{path} for a file")
 
 
-def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[str]) -> None:
-    """Raise `UsageError` if an output is an input, or a row file in an input folder that the next run would read."""
-    input_paths = {os.path.realpath(path) for path in inputs if path != "-"}
+def check_one_stdin(paths: Iterable[str]) -> None:
+    """Raise `UsageError` if more than one of `paths` is stdin."""
+    if list(paths).count("-") > 1:
+        raise UsageError("only one of the inputs can come from stdin; name files for the others")
+
+
+def check_outputs(
+    outputs: Mapping[str, str | os.PathLike[str] | None], inputs: Iterable[str] = (), stdout: bool = False
+) -> None:
+    """Raise `UsageError` for an output that is an unknown option, another output, or an input.
+
+    `outputs` maps each flag to its file; None means that the flag is not set. With `stdout`, - is stdout.
+    """
+    paths = {flag: str(output) for flag, output in outputs.items() if output is not None}
+    if stdout:
+        paths = {flag: path for flag, path in paths.items() if path != "-"}
+    flag_of: dict[str, str] = {}
+    for flag, path in paths.items():
+        if path == "-":
+            raise UsageError(f"{flag} cannot go to stdout; name a file")
+        if path.startswith("-"):
+            raise UsageError(f"{flag} {path} is not a file name; write ./{path} if it is one")
+        first_flag = flag_of.setdefault(os.path.realpath(path), flag)
+        if first_flag != flag:
+            raise UsageError(f"{first_flag} and {flag} both name {path}; give each a file of its own")
+    check_not_inputs(paths.values(), inputs)
+
+
+def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[str], in_folders: bool = True) -> None:
+    """Raise `UsageError` if an output is an input, or a row file in an input folder that the next run would read.
+
+    Without `in_folders`, row files may lie in input folders.
+    """
+    input_paths = {os.path.realpath(path) for path in inputs if path not in ("", "-")}
     for path in paths:
         target = os.path.realpath(path)
         if target in input_paths:
             raise UsageError(f"{excerpt(path)} is an input; write to another file")
-        if _ROW_FILE.search(target) and any(str(folder) in input_paths for folder in Path(target).parents):
+        if (
+            in_folders
+            and _ROW_FILE.search(target)
+            and any(str(folder) in input_paths for folder in Path(target).parents)
+        ):
             raise UsageError(f"{excerpt(path)} lies in an input folder, where it would be read; name another")
 
 

@@ -1,11 +1,10 @@
 """``sgram read``: summarize rollouts of any known format, or convert them."""
 
-import json
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import Meter, meter, note, print_table, printable
+from sgram.cli.console import meter, note, print_json, print_line, print_table
+from sgram.cli.estimate_cells import shorten_start
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options
+from sgram.cli.path_checks import check_no_options, check_outputs
+from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
@@ -28,15 +29,9 @@ else:
     Dialect = Literal[("auto", *DIALECTS)]
 _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
-_PATHS = Parameter(
-    help="Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.", allow_leading_hyphen=True
-)
-_OUTPUT = Parameter(
-    name=["--output", "-o"],
-    help="File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.",
-    allow_leading_hyphen=True,
-)
-_REPEATABLE = Parameter(negative="", show_default=False)
+_NAME_WIDTH = 34
+_PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.")
+_OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
 
 @Parameter(name="*")
@@ -46,7 +41,7 @@ class InputFlags:
 
     dialect: Dialect = "auto"
     """Tool that wrote the rows; auto recognizes it by their keys."""
-    where: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    where: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Condition on traces, such as correct=true, model~R1 or step>=100; may be repeated."""
     quarantine: Path | None = None
     """File for the rows that cannot be read; default: beside the output, if there is one."""
@@ -54,7 +49,7 @@ class InputFlags:
     """Largest allowed share of such rows; a larger share ends with exit code 4."""
     tokenizer: Path | None = None
     """tokenizer.json (or its folder): for exports with token ids and no text, and for token masks."""
-    reward: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    reward: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
     """If a row does not say whether it is correct: correct means a reward above this."""
@@ -88,14 +83,35 @@ def _weight(text: str) -> tuple[str, float]:
         raise UsageError(f"invalid --reward {text!r}; write name=weight, such as accuracy=1") from None
 
 
-def with_progress(reader: TraceReader, bar: Meter) -> Generator[Trace, None, None]:
-    """Yield the traces of `reader` and update `bar`."""
-    with closing(iter(reader)) as traces:
-        for number, trace in enumerate(traces):
-            if number % 256 == 0:
-                n_bad = reader.report.rows_quarantined
-                bar.update(reader.bytes_read / 1e6, f"{n_bad:,} rows set aside" if n_bad else "")
-            yield trace
+@contextmanager
+def open_traces(reader: TraceReader, stage: str) -> Iterator[Iterator[Trace]]:
+    """Yield the traces of `reader`; a meter shows the megabytes read and the rows set aside."""
+    total = reader.bytes_total
+    with meter(stage, total / 1e6 if total else None, "MB") as bar, closing(iter(reader)) as traces:
+
+        def count_bytes() -> Iterator[Trace]:
+            for number, trace in enumerate(traces):
+                if number % 256 == 0:
+                    n_bad = reader.report.rows_quarantined
+                    bar.update(reader.bytes_read / 1e6, f"{n_bad:,} rows set aside" if n_bad else "")
+                yield trace
+
+        yield count_bytes()
+
+
+def report_reading(reader: TraceReader) -> None:
+    """Print the warnings of `reader`, and how many rows it set aside, where and why."""
+    report, quarantine = reader.report, reader.options.quarantine
+    for warning in report.warnings:
+        note(f"warning: {warning}")
+    if report.rows_quarantined:
+        hint = f"see {quarantine}" if quarantine else "name a file for them with --quarantine"
+        note(f"rows set aside: {report.rows_quarantined:,}; first: {report.first_fault}; {hint}")
+
+
+def row_counts_json(counts: RowCounts) -> dict[str, int]:
+    """Return how many rows were read, skipped by a condition, and set aside."""
+    return {name: getattr(counts, name) for name in ("rows_in", "rows_skipped", "rows_quarantined")}
 
 
 class _Summary:
@@ -149,9 +165,9 @@ def read(
     *,
     output: Annotated[str | None, _OUTPUT] = None,
     flags: InputFlags | None = None,
-    limit: Annotated[int | None, Parameter(help="Stop after this many traces.")] = None,
+    limit: Limit = None,
     show: Annotated[int, Parameter(help="Print this many traces.")] = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Summarize rollouts, or convert them to JSONL or Parquet.
 
@@ -159,18 +175,16 @@ def read(
 
     sgram read dump.parquet -o traces.jsonl.gz --where correct=true
     """
-    _check_names(paths, output)
+    check_outputs({"-o": output}, stdout=True)
+    check_no_options(paths, "read")
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
     check_minimum("show", show, 0)
     check_minimum("limit", limit, 1)
     flags = flags or InputFlags()
     reader = TraceReader(paths, flags.dialect, options=flags.options(output))
-    summary, total = _Summary(show), reader.bytes_total
-    with (
-        meter("reading", total / 1e6 if total else None, "MB") as bar,
-        closing(with_progress(reader, bar)) as all_traces,
-    ):
+    summary = _Summary(show)
+    with open_traces(reader, "reading") as all_traces:
         traces = summary.count(islice(all_traces, limit))
         if output is None:
             deque(traces, maxlen=0)
@@ -187,55 +201,32 @@ def read(
         note(f"{summary.n_traces:,} traces written to {output}")
 
 
-def _check_names(paths: list[str], output: str | None) -> None:
-    if output is not None and output != "-" and output.startswith("-"):
-        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
-    check_no_options(paths, "read")
-
-
-def report_reading(reader: TraceReader) -> None:
-    """Print the warnings of `reader`, and how many rows it set aside, where and why."""
-    report, quarantine = reader.report, reader.options.quarantine
-    for warning in report.warnings:
-        note(f"warning: {warning}")
-    if report.rows_quarantined:
-        hint = f"see {quarantine}" if quarantine else "name a file for them with --quarantine"
-        note(f"rows set aside: {report.rows_quarantined:,}; first: {report.first_fault}; {hint}")
-
-
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
-    document = {
-        "format": "sgram-read",
-        "version": 1,
+    files = [
+        {
+            "file": file.file,
+            "dialect": file.dialect,
+            "rows_kept": file.rows_kept,
+            **row_counts_json(file),
+            "first_fault": file.first_fault or None,
+        }
+        for file in report.files
+    ]
+    fields = {
         "output": output,
-        **summary.numbers(),
-        "rows_in": report.rows_in,
         "rows_kept": report.rows_kept,
-        "rows_skipped": report.rows_skipped,
-        "rows_quarantined": report.rows_quarantined,
         "dialects": dict(report.dialects),
         "reasons": dict(report.reasons),
         "warnings": report.warnings,
-        "files": [
-            {
-                "file": file.file,
-                "dialect": file.dialect,
-                "rows_in": file.rows_in,
-                "rows_kept": file.rows_kept,
-                "rows_skipped": file.rows_skipped,
-                "rows_quarantined": file.rows_quarantined,
-                "first_fault": file.first_fault or None,
-            }
-            for file in report.files
-        ],
+        "files": files,
     }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
+    print_json("read", {**fields, **summary.numbers(), **row_counts_json(report)})
 
 
 def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     report = reader.report
-    rows = [(_short(file.file), file.dialect or "-", *_counts(file)) for file in report.files]
+    rows = [(shorten_start(file.file, _NAME_WIDTH), file.dialect or "-", *_counts(file)) for file in report.files]
     if len(rows) > 1:
         rows.append(("all", "", *_counts(report)))
     print_table(("file", "dialect", "rows", "kept", "skipped", "set aside"), rows)
@@ -262,20 +253,13 @@ def _share(share: float | None, n_judged: int) -> str:
     return "unknown" if share is None else f"{100 * share:.1f} % of {n_judged:,} judged"
 
 
-def _short(name: str, limit: int = 34) -> str:
-    return name if len(name) <= limit else f"...{name[3 - limit :]}"
-
-
 def _print_trace(trace: Trace) -> None:
-    fields = {
-        name: getattr(trace, name)
-        for name in ("group", "model", "step", "reward", "correct", "answer", "reference")
-        if getattr(trace, name) is not None
-    }
-    facts = "  ".join(f"{name}={printable(str(value))}" for name, value in fields.items())
-    print(f"\n--- {printable(trace.id)}  {facts}")
+    names = ("group", "model", "step", "reward", "correct", "answer", "reference")
+    facts = "  ".join(f"{name}={getattr(trace, name)}" for name in names if getattr(trace, name) is not None)
+    print()
+    print_line(f"--- {trace.id}  {facts}")
     for title, text in (("prompt", trace.prompt), ("text", trace.text)):
         if text is not None:
             print(f"{title}:")
             for line in text.split("\n"):
-                print(f"  {printable(line)}")
+                print_line(f"  {line}")

@@ -1,29 +1,20 @@
 """``sgram tag``: write planning masks of rollouts, print planning shares and colored traces."""
 
-import json
-import os
 from collections import deque
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_table
+from sgram.cli.console import note, note_hidden, print_json, print_table
+from sgram.cli.estimate_cells import percent, percent_interval
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options
-from sgram.cli.read import InputFlags, report_reading, with_progress
-from sgram.cli.tagged_view import (
-    page_legend,
-    page_table,
-    page_traces,
-    percent,
-    percent_interval,
-    share_table,
-    show_traces,
-)
+from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
+from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
+from sgram.cli.shared_flags import LEXICON, AsJson, Limit, TracePaths, output_flag
+from sgram.cli.tagged_view import page_legend, page_table, page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
@@ -64,23 +55,17 @@ class ShowFlags:
         check_minimum("html-traces", self.html_traces, 1)
 
 
-_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
-_OUTPUT = Parameter(
-    name=["--output", "-o"], help="Parquet file for the masks; needs --tokenizer.", allow_leading_hyphen=True
-)
-
-
 def tag(
-    paths: Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)],
+    paths: TracePaths,
     /,
     *,
-    lexicon: Annotated[str, _LEXICON] = "wang2025",
-    output: Annotated[str | None, _OUTPUT] = None,
+    lexicon: Annotated[str, LEXICON] = "wang2025",
+    output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
-    limit: Annotated[int | None, Parameter(help="Stop after this many traces.")] = None,
+    limit: Limit = None,
     seed: Annotated[int, Parameter(help="Seed of the bootstrap intervals.")] = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Mark the planning tokens of rollouts, and measure how much of them is planning.
 
@@ -95,7 +80,9 @@ def tag(
     check_minimum("seed", seed, 0)
     check_minimum("limit", limit, 1)
     showing.check()
-    _check_names(paths, lexicon, output, showing.html)
+    check_no_options(paths, "tag")
+    check_one_stdin([lexicon, *paths])
+    check_outputs({"-o": output, "--html": showing.html}, paths)
     if output is not None:
         _check_masks(output, reading)
     summary = TagSummary(Lexicon.load(lexicon), showing.n_traces)
@@ -107,43 +94,24 @@ def tag(
     report_reading(reader)
     _report_ids(tagger, len(summary.counts))
     if as_json:
-        _print_json(reader, tagger, summary, {"output": output, "html": showing.html, "seed": seed})
+        fields = {
+            "output": output,
+            "html": None if showing.html is None else str(showing.html),
+            **summary.to_json(seed, _GRAMS_SHOWN),
+            **_tokens_json(tagger),
+            **row_counts_json(reader.report),
+        }
+        print_json("tag", fields)
     else:
         _print_tables(summary, tagger, seed)
     if showing.show:
         print()
         show_traces(summary.first_traces[: showing.show], showing.lines)
-    _report_files(summary, output, showing)
+    if output is not None:
+        note(f"masks of {len(summary.counts):,} traces written to {output}")
+    if showing.html is not None:
+        note(f"page of {min(len(summary.first_traces), showing.html_traces):,} traces written to {showing.html}")
     return 0
-
-
-def _check_names(paths: list[str], lexicon: str, output: str | None, html: Path | None) -> None:
-    """Raise `UsageError` for invalid file names, before anything is read."""
-    check_no_options(paths, "tag")
-    if lexicon == "-" and "-" in paths:
-        raise UsageError("stdin cannot hold both the traces and the lexicon; name a file for one of them")
-    targets = [str(path) for path in (output, html) if path is not None]
-    for path in targets:
-        if path == "-":
-            raise UsageError("masks and pages are files and cannot go to stdout; name a file")
-        if path.startswith("-"):
-            raise UsageError(f"{path} is not a file name; write ./{path} if it is one")
-        _check_is_no_input(path, paths)
-    if len({os.path.realpath(path) for path in targets}) < len(targets):
-        raise UsageError(f"-o and --html both name {output}; give each a file of its own")
-
-
-def _check_is_no_input(output: str, paths: list[str]) -> None:
-    """Raise `UsageError` if the output is an input, or Parquet in an input folder, where the next run would read it."""
-    target = Path(os.path.realpath(output))
-    for path in paths:
-        source = Path(os.path.realpath(path))
-        if path != "-" and source == target:
-            raise UsageError(f"{output} is an input; write to another file")
-        if path != "-" and target.suffix == ".parquet" and source in target.parents:
-            raise UsageError(
-                f"{output} lies in {path}, where the next run would read it as rollouts; write it elsewhere"
-            )
 
 
 def _check_masks(output: str, reading: InputFlags) -> None:
@@ -170,16 +138,13 @@ def _tag_traces(
     reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", output: str | None, limit: int | None
 ) -> None:
     """Read the traces once, tag and count them, and write masks."""
-    total = reader.bytes_total
-    with meter("tagging", total / 1e6 if total else None, "MB") as bar, closing(with_progress(reader, bar)) as traces:
+    with open_traces(reader, "tagging") as traces:
         tagged = summary.count_traces(tagger(islice(traces, limit)))
-        if output is None:
+        if output is None or tagger.vocabulary is None:
             deque(tagged, maxlen=0)
         else:
             from sgram.tagging.masks import write_masks
 
-            if tagger.vocabulary is None:
-                raise AssertionError("masks need a tokenizer, which was checked")
             write_masks(output, (trace.mask_row() for trace in tagged), summary.lexicon, tagger.vocabulary)
 
 
@@ -202,38 +167,22 @@ def _report_ids(tagger: "RolloutTagger", n_traces: int) -> None:
         )
 
 
-def _report_files(summary: "TagSummary", output: str | None, showing: ShowFlags) -> None:
-    if output is not None:
-        note(f"masks of {len(summary.counts):,} traces written to {output}")
-    if showing.html is not None:
-        note(f"page of {min(len(summary.first_traces), showing.html_traces):,} traces written to {showing.html}")
-
-
 def _unit(tagger: "RolloutTagger") -> str:
     return "characters" if tagger.vocabulary is None else "tokens"
 
 
-def _print_json(reader: TraceReader, tagger: "RolloutTagger", summary: "TagSummary", flags: dict[str, Any]) -> None:
-    vocabulary, ids, report, html = tagger.vocabulary, tagger.id_counts, reader.report, flags["html"]
-    document = {
-        "format": "sgram-tag",
-        "version": 1,
-        "output": flags["output"],
-        "html": None if html is None else str(html),
+def _tokens_json(tagger: "RolloutTagger") -> dict[str, object]:
+    vocabulary, ids = tagger.vocabulary, tagger.id_counts
+    return {
         "tokenizer": None if vocabulary is None else {"name": vocabulary.name, "digest": vocabulary.digest},
         "unit": _unit(tagger),
-        **summary.to_json(flags["seed"], _GRAMS_SHOWN),
         "ids": {
             "given": ids.n_with_ids,
             "encoded": ids.n_encoded,
             "unlike_text": ids.n_mismatched,
             "projected": ids.n_projected,
         },
-        "rows_in": report.rows_in,
-        "rows_skipped": report.rows_skipped,
-        "rows_quarantined": report.rows_quarantined,
     }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
 
 
 def _main_rows(summary: "TagSummary", seed: int) -> tuple[list["ShareRow"], int]:
@@ -247,8 +196,7 @@ def _main_rows(summary: "TagSummary", seed: int) -> tuple[list["ShareRow"], int]
 def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> None:
     rows, n_hidden = _main_rows(summary, seed)
     print_table(*share_table(rows, _unit(tagger)))
-    if n_hidden:
-        note(f"{n_hidden:,} more models; --json lists all")
+    note_hidden(n_hidden, "models")
     print()
     print_table(("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()])
     grams = summary.grams(_GRAMS_SHOWN)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, printable
+from sgram.cli.estimate_cells import percent, percent_interval, shorten_start
 from sgram.lexicon import MOVE_MEANINGS, MOVES
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
 _WIDTH = 100
-
-
-def percent(share: float | None, width: int = 0) -> str:
-    """Return a share as text of at least `width` characters; "-" if it is undefined."""
-    return ("-" if share is None else f"{100 * share:.1f} %").rjust(width)
+_NAME_WIDTH = 26
 
 
 def share_table(
@@ -31,29 +28,13 @@ def share_table(
 ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Return columns and cells of a table of planning shares, 80 characters wide unless names are whole."""
     columns = ("traces of", "planning", "95 % interval", "mean", "traces", unit)
-    cells: list[tuple[object, ...]] = [
-        (
-            name if whole_names else _short(name),
-            percent(row.pooled.value, 6),
-            percent_interval(row.pooled.low, row.pooled.high),
-            percent(row.mean.value, 6),
-            row.n_traces,
-            row.n_units,
-        )
-        for row in rows
-        for name in (row.model or row.outcome or "all",)
-    ]
+    cells: list[tuple[object, ...]] = []
+    for row in rows:
+        name = row.model or row.outcome or "all"
+        planning = percent(row.pooled.value, 6), percent_interval(row.pooled.low, row.pooled.high)
+        name = name if whole_names else shorten_start(name, _NAME_WIDTH)
+        cells.append((name, *planning, percent(row.mean.value, 6), row.n_traces, row.n_units))
     return columns, cells
-
-
-def _short(name: str, limit: int = 26) -> str:
-    """Return the end of a long model name, which is what differs between models."""
-    return name if len(name) <= limit else f"...{name[3 - limit :]}"
-
-
-def percent_interval(low: float | None, high: float | None) -> str:
-    """Return the interval of a share in per cent; "-" means no interval."""
-    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 # -- terminal -------------------------------------------------------------------------------------------

@@ -227,14 +227,14 @@ def test_ratings_of_another_lexicon_are_refused(run, ratings, items, tmp_path):
     Lexicon.from_grams(["wait"]).save(other_items)
     code, out, err = run(ratings, "--items", items, "--lexicon", other_items)
     assert (code, out) == (3, "")
-    assert f"was exported from another lexicon (digest {DIGEST[:12]}) than" in err
+    assert f"items.jsonl has items of the lexicon {DIGEST[:12]} (" in err
 
 
 def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
     for arguments, sentence in (
         ((ratings, "--bogus"), "unknown option --bogus"),
-        (("-", "-"), "only one of the files can come from stdin"),
-        (("-", "--items", "-"), "only one of the files can come from stdin"),
+        (("-", "-"), "only one of the inputs can come from stdin"),
+        (("-", "--items", "-"), "only one of the inputs can come from stdin"),
         ((ratings, "--top", -1), "--top must be >= 0 (got -1)"),
         ((ratings, "--draws", 0), "--draws must be >= 1"),
         ((ratings, "--seed", -1), "--seed must be >= 0 (got -1)"),

@@ -165,7 +165,7 @@ def test_the_key_of_another_sample_is_never_overwritten(exported, run, tmp_path)
     ("arguments", "says"),
     [
         (("-o", "tasks.jsonl"), "tasks.jsonl does not determine the format; name it: --format label-studio"),
-        (("-o", "-"), "an export is several files"),
+        (("-o", "-"), "-o cannot go to stdout; name a file"),
         (("-o", "-x.html"), "write ./-x.html"),
         (("-o", "p.html", "-n", "0"), "n must be between 1 and 100,000 (got 0)"),
         (("-o", "p.html", "--controls", "1"), "controls must be >= 0 and < 1 (got 1.0)"),
@@ -217,7 +217,7 @@ def test_what_cannot_be_imported_is_told_in_one_line(exported, run, tmp_path):
         ((key, "--items", key), 3, "is the items file of an export; give the file that an annotator filled in"),
         ((good, "--items", key, "--json"), 2, "--json and the ratings both go to stdout"),
         ((good, "--items", key, "--rater", " "), 2, "--rater is empty"),
-        (("-", "--items", "-"), 2, "only one of the files can come from stdin"),
+        (("-", "--items", "-"), 2, "only one of the inputs can come from stdin"),
         (("--what", "--items", key), 2, "--what"),
         ((good,), 2, "--items"),
     ):

@@ -405,9 +405,9 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
     [
         (["-o", "masks.parquet"], "-o needs --tokenizer, which gives the text of token ids"),
         (["-o", "masks.jsonl"], "-o masks.jsonl: masks are written as Parquet; end the name in .parquet"),
-        (["-o", "-"], "masks and pages are files and cannot go to stdout"),
+        (["-o", "-"], "-o cannot go to stdout; name a file"),
         (["--html", "-"], 'Command "tag" parameter --html requires an argument'),
-        (["-o", "--json"], "--json is not a file name; write ./--json if it is one"),
+        (["-o", "--json"], "-o --json is not a file name; write ./--json if it is one"),
         (["-o", "a.parquet", "--html", "./a.parquet"], "-o and --html both name a.parquet"),
         (["--json", "--show", "1"], "--json and --show both write to stdout"),
         (["--show", "-1"], "--show must be >= 0 (got -1)"),
@@ -417,7 +417,7 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["--seed", "-1"], "--seed must be >= 0 (got -1)"),
         (["--whre", "x"], "unknown option --whre"),
         (["--lexicon", "no-such"], "unknown lexicon 'no-such'; give a path or a preset"),
-        (["-", "--lexicon", "-"], "stdin cannot hold both the traces and the lexicon"),
+        (["-", "--lexicon", "-"], "only one of the inputs can come from stdin"),
     ],
 )
 def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
@@ -436,7 +436,10 @@ def test_an_input_is_never_written_over(models, tmp_path, capsys):
     for arguments, sentence in (
         ((path, *flags, "-o", path), "in.parquet is an input; write to another file"),
         ((path, "--html", path), "in.parquet is an input; write to another file"),
-        ((tmp_path, *flags, "-o", tmp_path / "sub" / "m.parquet"), "where the next run would read it as rollouts"),
+        (
+            (tmp_path, *flags, "-o", tmp_path / "sub" / "m.parquet"),
+            "m.parquet lies in an input folder, where it would be read; name another",
+        ),
     ):
         code, _, err = tag(capsys, *arguments)
         assert (code, sentence in err) == (2, True)

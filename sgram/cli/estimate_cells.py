@@ -1,0 +1,54 @@
+"""Numbers, shares, intervals and names as cells of tables; "-" means unknown, undefined or no interval."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sgram.statistics import Estimate
+
+
+def percent(share: float | None, width: int = 0) -> str:
+    """Return a share as text of at least `width` characters.
+
+    >>> percent(0.125, 6), percent(None, 6)
+    ('12.5 %', '     -')
+    """
+    return ("-" if share is None else f"{100 * share:.1f} %").rjust(width)
+
+
+def percent_interval(low: float | None, high: float | None) -> str:
+    """Return the interval of a share in per cent.
+
+    >>> percent_interval(0.25, 0.5), percent_interval(None, None)
+    ('25.0 to 50.0', '-')
+    """
+    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def decimal(number: float | None) -> str:
+    """Return a number with three decimals."""
+    return "-" if number is None else f"{number:.3f}"
+
+
+def decimal_interval(estimate: "Estimate") -> str:
+    """Return the interval of an estimate with three decimals."""
+    return "-" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def shorten_end(name: str, limit: int) -> str:
+    """Return `name` without its end, if it is longer than `limit` characters.
+
+    >>> shorten_end("reasoningflow_human.jsonl", 18)
+    'reasoningflow_h...'
+    """
+    return name if len(name) <= limit else f"{name[: limit - 3]}..."
+
+
+def shorten_start(name: str, limit: int) -> str:
+    """Return `name` without its start, if it is longer than `limit` characters.
+
+    The end is what differs between models of one family, and between files of one folder.
+
+    >>> shorten_start("runs/2025/rollouts.jsonl", 18)
+    '...rollouts.jsonl'
+    """
+    return name if len(name) <= limit else f"...{name[3 - limit :]}"
