@@ -1,6 +1,5 @@
 """``sgram mine``: mine a lexicon from rollouts."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLORS, note, printable, switching_meter
+from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options
+from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
+from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
@@ -47,6 +47,10 @@ def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
         raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
+_BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
+_CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiningFlags(MiningConfig):
     """`MiningConfig` as flags."""
@@ -55,32 +59,21 @@ class MiningFlags(MiningConfig):
 
 
 def mine(
-    paths: Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)],
+    paths: TracePaths,
     /,
     *,
-    output: Annotated[
-        str | None,
-        Parameter(name=["--output", "-o"], help="File for the lexicon; - for stdout.", allow_leading_hyphen=True),
-    ] = None,
+    output: Annotated[str | None, output_flag("File for the lexicon; - for stdout.")] = None,
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
-    background: Annotated[
-        list[str] | None, Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
-    ] = None,
-    classifier: Annotated[
-        str | None,
-        Parameter(
-            help="Classifier of grams, as sgram validate --train writes it; default: packaged.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None,
+    background: Annotated[list[str] | None, _BACKGROUND] = None,
+    classifier: Annotated[str | None, _CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
     rows: Annotated[int, Parameter(help="Clusters in the table at the end.")] = 20,
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
-    dry_run: Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> int:
     """Mine a lexicon of Strategic Grams from rollouts.
 
@@ -94,7 +87,9 @@ def mine(
     """
     from sgram.mining.run import MiningJob
 
-    _check_flags(paths, output, rows)
+    check_outputs({"-o": output}, stdout=True)
+    check_no_options(paths, "mine")
+    check_minimum("rows", rows, 0)
     if as_json and output == "-":
         raise UsageError("--json and -o - both write to stdout; choose one")
     job = MiningJob(
@@ -125,13 +120,6 @@ def mine(
     return 0
 
 
-def _check_flags(paths: list[str], output: str | None, rows: int) -> None:
-    if output is not None and output.startswith("-") and output != "-":
-        raise UsageError(f"-o {output} is not a file name; write ./{output} if it is one")
-    check_no_options(paths, "mine")
-    check_minimum("rows", rows, 0)
-
-
 @contextmanager
 def _progress_meters() -> Iterator["Progress"]:
     """Yield a progress function that shows one meter for each stage on stderr."""
@@ -146,53 +134,50 @@ def _progress_meters() -> Iterator["Progress"]:
 
 def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:
     """Print what a run would do, without reading a trace or writing a file; return the exit code."""
-    files = job.input_files()
+    files, config, workers = job.input_files(), job.config, job.resources.workers
     size = sum(n_bytes or 0 for _, n_bytes in files)
-    text_size = sum(
-        (n_bytes or 0) * (5 if name.endswith((".gz", ".zst", ".parquet")) else 1) for name, n_bytes in files
-    )
-    min_problems = 1 if job.config.method == "paper" else "0.5 % of the problems, at least 4, at most half of them"
-    settings = job.config.resolve_settings(0) | {
-        "min_df": job.config.min_df or "0.5 % of the traces, at least 4",
-        "min_problems": job.config.min_problems or min_problems,
-    }
-    plan = {
-        "format": "sgram-mining-plan",
-        "version": 1,
-        "files": len(files),
-        "bytes": size,
-        "text_bytes_about": text_size,
-        "seconds_about": round(15 + text_size / 20e6 / job.resources.workers),
-        "memory": job.resources.memory,
-        "workers": job.resources.workers,
-        "runs": str(job.runs),
-        "output": output,
-        "config": settings,
+    packed_size = sum(n_bytes or 0 for name, n_bytes in files if name.endswith((".gz", ".zst", ".parquet")))
+    text_size = size + 4 * packed_size
+    seconds = round(15 + text_size / 20e6 / workers)
+    min_problems = 1 if config.method == "paper" else "0.5 % of the problems, at least 4, at most half of them"
+    settings = config.resolve_settings(0) | {
+        "min_df": config.min_df or "0.5 % of the traces, at least 4",
+        "min_problems": config.min_problems or min_problems,
     }
     if as_json:
-        print(json.dumps(plan, sort_keys=True))
+        plan = {
+            "files": len(files),
+            "bytes": size,
+            "text_bytes_about": text_size,
+            "seconds_about": seconds,
+            "memory": job.resources.memory,
+            "workers": workers,
+            "runs": str(job.runs),
+            "output": output,
+            "config": settings,
+        }
+        print_json("mining-plan", plan)
         return 0
-    print(f"inputs   {len(files):,} files, {size / 1e6:,.1f} MB, about {text_size / 1e6:,.0f} MB of text")
-    for name, n_bytes in files[:10]:
-        print(f"         {printable(name)}" + (f"  {n_bytes / 1e6:,.1f} MB" if n_bytes is not None else ""))
+    file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files[:10]]
     if len(files) > 10:
-        print(f"         ... and {len(files) - 10:,} more")
-    config_text = ", ".join(f"{name}={setting}" for name, setting in settings.items() if setting not in (None, []))
-    print(f"config   {printable(config_text)}")
-    print(f"time     about {plan['seconds_about']} s with {job.resources.workers} threads, after the first run")
-    print(f"memory   {job.resources.memory / 2**30:.1f} GiB; more is spilled to the run's directory")
-    print(
-        f"output   {printable(output or '(none: the run keeps it)')}; run directory under {printable(str(job.runs))}/"
-    )
+        file_lines.append(f"... and {len(files) - 10:,} more")
+    lines = [
+        ("inputs", f"{len(files):,} files, {size / 1e6:,.1f} MB, about {text_size / 1e6:,.0f} MB of text"),
+        *(("", line) for line in file_lines),
+        ("config", describe_settings(settings)),
+        ("time", f"about {seconds} s with {workers} threads, after the first run"),
+        ("memory", f"{job.resources.memory / 2**30:.1f} GiB; more is spilled to the run's directory"),
+        ("output", f"{output or '(none: the run keeps it)'}; run directory under {job.runs}/"),
+    ]
+    print_lines(lines)
     return 0
 
 
 def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_json: bool) -> None:
     """Print the table of the top clusters, or one JSON object; notes go to stderr."""
-    lexicon = outcome.lexicon
-    count = outcome.summary["rows"]
-    if as_json and output != "-":
-        print(json.dumps(_as_json(outcome, output, rows), sort_keys=True))
+    lexicon, count = outcome.lexicon, outcome.summary["rows"]
+    if as_json:
+        print_json("mine", _outcome_json(outcome, output, rows))
     elif output != "-":
         _show_clusters(outcome, rows)
     if outcome.reused:
@@ -204,9 +189,8 @@ def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_jso
     )
     for warning in outcome.summary["warnings"]:
         note(f"warning: {warning}")
-    settings = lexicon.source
-    note(f"scorer {_scorer_description(settings['scorer'])}")
-    note(f"embedder {settings['embedder']}, digest {lexicon.digest[:16]}")
+    note(f"scorer {_scorer_description(lexicon.source['scorer'])}")
+    note(f"embedder {lexicon.source['embedder']}, digest {lexicon.digest[:16]}")
     note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
 
 
@@ -222,11 +206,20 @@ def _scorer_description(scorer: Mapping[str, Any]) -> str:
     )
 
 
-def _as_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[str, object]:
+def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[str, object]:
     lexicon = outcome.lexicon
+    clusters = [
+        {
+            "id": cluster.id,
+            "move": cluster.move,
+            "df": cluster.df,
+            "medoid": cluster.medoid,
+            "core": [gram.text for gram in cluster.grams if gram.core],
+            "grams": len(cluster.grams),
+        }
+        for cluster in _readable(outcome)[:rows]
+    ]
     return {
-        "format": "sgram-mine",
-        "version": 1,
         "lexicon": output,
         "run": str(outcome.directory),
         "digest": lexicon.digest,
@@ -235,17 +228,7 @@ def _as_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[st
         "grams": len(lexicon.grams),
         "core": [gram.text for gram in lexicon.core],
         "n_clusters": len(lexicon.clusters),
-        "clusters": [
-            {
-                "id": cluster.id,
-                "move": cluster.move,
-                "df": cluster.df,
-                "medoid": cluster.medoid,
-                "core": [gram.text for gram in cluster.grams if gram.core],
-                "grams": len(cluster.grams),
-            }
-            for cluster in _readable(outcome)[:rows]
-        ],
+        "clusters": clusters,
     }
 
 
@@ -258,27 +241,23 @@ def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
     """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context."""
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
-    for name, options in (
-        ("move", {}),
-        ("traces", {"justify": "right"}),
-        ("medoid", {"style": "bold", "max_width": 30}),
-        ("members", {"ratio": 2, "overflow": "ellipsis"}),
-        ("in context", {"ratio": 3, "overflow": "ellipsis"}),
-    ):
+    columns: dict[str, dict[str, Any]] = {
+        "move": {},
+        "traces": {"justify": "right"},
+        "medoid": {"style": "bold", "max_width": 30},
+        "members": {"ratio": 2, "overflow": "ellipsis"},
+        "in context": {"ratio": 3, "overflow": "ellipsis"},
+    }
+    for name, options in columns.items():
         table.add_column(name, no_wrap=True, **options)
     for cluster in _readable(outcome)[:rows]:
-        members = sorted(
-            (gram for gram in cluster.grams if gram.text != cluster.medoid), key=lambda gram: not gram.core
-        )
+        other_grams = (gram for gram in cluster.grams if gram.text != cluster.medoid)
+        members = [gram.text for gram in sorted(other_grams, key=lambda gram: not gram.core)]
         ellipsis = f" +{len(members) - 4}" if len(members) > 4 else ""
-        color, example = MOVE_COLORS[cluster.move], example_of.get(cluster.id)
-        table.add_row(
-            Text(cluster.move, color),
-            f"{cluster.df:,}",
-            Text(cluster.medoid),
-            Text(", ".join(gram.text for gram in members[:4]) + ellipsis),
-            _in_context(example, color),
-        )
+        color = MOVE_COLORS[cluster.move]
+        context = _in_context(example_of.get(cluster.id), color)
+        member_text = Text(", ".join(members[:4]) + ellipsis)
+        table.add_row(Text(cluster.move, color), f"{cluster.df:,}", Text(cluster.medoid), member_text, context)
     return table
 
 
@@ -293,11 +272,9 @@ def _show_clusters(outcome: "MiningOutcome", rows: int) -> None:
 def _in_context(example: Mapping[str, Any] | None, color: str, around: int = 30) -> Text:
     if example is None:
         return Text("")
-    text, start = example["text"], example["start"]
+    text, start, end = example["text"], example["start"], example["end"]
     first = max(0, start - around)
     if first and (space := text.find(" ", first, start)) >= 0:  # begin at a word boundary
         first = space + 1
-    before = printable(text[first:start])
-    gram = printable(example["text"][example["start"] : example["end"]])
-    after = printable(example["text"][example["end"] : example["end"] + 3 * around])
-    return Text.assemble(before, (gram, f"bold {color}"), after)
+    before, gram, after = text[first:start], text[start:end], text[end : end + 3 * around]
+    return Text.assemble(printable(before), (printable(gram), f"bold {color}"), printable(after))

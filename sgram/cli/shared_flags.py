@@ -20,6 +20,6 @@ def path_argument(help_text: str) -> Parameter:
     return Parameter(help=help_text, allow_leading_hyphen=True)
 
 
-def output_flag(help_text: str = "") -> Parameter:
+def output_flag(help_text: str) -> Parameter:
     """Return the flag ``--output``, also ``-o``."""
-    return Parameter(name=["--output", "-o"], help=help_text or None, allow_leading_hyphen=True)
+    return Parameter(name=["--output", "-o"], help=help_text, allow_leading_hyphen=True)

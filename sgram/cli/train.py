@@ -1,6 +1,5 @@
 """``sgram train``: train a policy, or compare several methods."""
 
-import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sgram.cli.console import note, printable
+from sgram.cli.console import describe_settings, note, print_json, print_lines
+from sgram.cli.shared_flags import AsJson, DryRun
 from sgram.cli.train_config import MatrixFlags, RequestedRuns, TrainFlags, requested_runs
 from sgram.cli.train_tables import board, duration, show_comparison, show_run
 from sgram.errors import MissingExtraError, UsageError
@@ -17,7 +17,6 @@ from sgram.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison
-    from sgram.training.experiments.run import RunResult
 
 
 def train(
@@ -27,8 +26,8 @@ def train(
     settings: Annotated[TrainFlags, Parameter(name="*")] = TrainFlags(),  # noqa: B008
     matrix: Annotated[MatrixFlags, Parameter(name="*")] = MatrixFlags(),  # noqa: B008
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path("reports"),
-    dry_run: Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> int:
     """Train a policy with HICRA, or with one of its controls; an interrupted run resumes where it stopped.
 
@@ -52,33 +51,36 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     from sgram.training.experiments.run import read_finished_run
     from sgram.training.experiments.run import train as run
 
-    arm, seed, warmup_seed = requested.arms[0], requested.seeds[0], requested.warmup_seeds[0]
-    config = arm.apply(requested.config, seed=seed, warmup_seed=warmup_seed)
+    arm = requested.arms[0]
+    config = arm.apply(requested.config, seed=requested.seeds[0], warmup_seed=requested.warmup_seeds[0])
     result = read_finished_run(config, out)
     reused = result is not None
     if result is None:
-        labels = {
-            "arm": arm.name,
-            "seed": seed,
-            "warmup_seed": warmup_seed,
-            "cell": 0,
-            "cells": 1,
-            "steps": config.steps,
-        }
+        labels = {"arm": arm.name, "seed": config.seed, "warmup_seed": config.warmup_seed, "steps": config.steps}
         with board(1).shown() as update:
             result = run(
-                config, out, lambda row: update({**row, **labels, "event": "stage" if "stage" in row else "step"})
+                config,
+                out,
+                lambda row: update({**row, **labels, "cell": 0, "event": "stage" if "stage" in row else "step"}),
             )
     has_curves = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
     if as_json:
-        _print_json(_run_json(result, reused, has_curves))
+        fields = {
+            "run": str(result.directory),
+            "reused": reused,
+            "config": result.config.identity(),
+            "start": asdict(result.start),
+            "final": asdict(result.final),
+            "steps": len(result.steps),
+            "curves": "curves.svg" if has_curves else None,
+        }
+        print_json("train", fields)
     else:
         show_run(result)
     if reused:
         note("This run is already finished; its result was read.")
-    directory = str(result.directory)
-    note(f"run {directory}" + (", curves.svg in it" if has_curves else ""))
-    rollouts = shlex.quote(f"{directory}/rollouts")
+    note(f"run {result.directory}" + (", curves.svg in it" if has_curves else ""))
+    rollouts = shlex.quote(f"{result.directory}/rollouts")
     note(f"next: sgram mine {rollouts} -o lexicon.json")
     note(f"      sgram tag {rollouts} --lexicon lexicon.json --show 1")
     return 0
@@ -105,7 +107,8 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     written = write_comparison(comparison, directory)
     written += _draw(comparison, directory)
     if as_json:
-        _print_json({**to_json(comparison), "directory": str(directory), "files": [path.name for path in written]})
+        files = [path.name for path in written]
+        print_json("comparison", {**to_json(comparison), "directory": str(directory), "files": files})
     else:
         show_comparison(comparison)
     for failure in comparison.failures:
@@ -159,81 +162,60 @@ def _draw_curves(results: Any, path: Path) -> bool:
     return True
 
 
-def _run_json(result: "RunResult", reused: bool, has_curves: bool) -> dict[str, Any]:
-    return {
-        "format": "sgram-train",
-        "version": 1,
-        "run": str(result.directory),
-        "reused": reused,
-        "config": result.config.identity(),
-        "start": asdict(result.start),
-        "final": asdict(result.final),
-        "steps": len(result.steps),
-        "curves": "curves.svg" if has_curves else None,
-    }
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(printable(json.dumps(document, sort_keys=True, allow_nan=False)))  # ASCII: no escape sequence
-
-
 def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     """Print what would be run, without writing a file; return the exit code."""
     from sgram.training.experiments.compare import matrix_cells
     from sgram.training.experiments.estimate import estimate_run_cost
 
     cells = matrix_cells(requested.config, requested.arms, requested.seeds, requested.warmup_seeds)
-    cost = estimate_run_cost(cells[0].config)
-    run_seconds = None if cost.seconds_per_step is None else cost.seconds_per_step * requested.config.steps
-    total = None if run_seconds is None else run_seconds * len(cells) / min(requested.jobs, len(cells))
-    settings = cells[0].config.identity()
-    plan = {
-        "format": "sgram-training-plan",
-        "version": 1,
-        "runs": len(cells),
-        "steps": requested.config.steps,
-        "arms": [arm.name for arm in requested.arms],
-        "seeds": list(requested.seeds),
-        "jobs": requested.jobs,
-        "warmup_seeds": list(requested.warmup_seeds),
-        "out": str(out),
-        "parameters": cost.parameters,
-        "memory": cost.memory,
-        "tokens_per_step": cost.tokens_per_step,
-        "seconds_per_step": cost.seconds_per_step,
-        "seconds": total,
-        "config": settings,
-    }
+    cost, settings, steps = estimate_run_cost(cells[0].config), cells[0].config.identity(), requested.config.steps
+    seconds = None
+    if cost.seconds_per_step is not None:
+        seconds = cost.seconds_per_step * steps * len(cells) / min(requested.jobs, len(cells))
     if as_json:
-        _print_json(plan)
+        plan = {
+            "runs": len(cells),
+            "steps": steps,
+            "arms": [arm.name for arm in requested.arms],
+            "seeds": list(requested.seeds),
+            "jobs": requested.jobs,
+            "warmup_seeds": list(requested.warmup_seeds),
+            "out": str(out),
+            "parameters": cost.parameters,
+            "memory": cost.memory,
+            "tokens_per_step": cost.tokens_per_step,
+            "seconds_per_step": cost.seconds_per_step,
+            "seconds": seconds,
+            "config": settings,
+        }
+        print_json("training-plan", plan)
         return 0
-    unknown = "unknown"
-    matrix = (
-        f"{len(cells)} runs: {', '.join(arm.name for arm in requested.arms)}; seeds {_joined(requested.seeds)}, "
-        if len(cells) > 1
-        else ""
-    )
-    config_text = ", ".join(f"{name}={setting}" for name, setting in settings.items() if setting not in (None, {}, ""))
-    lines = {
-        "runs": matrix + f"warm-up seeds {_joined(requested.warmup_seeds)}; {requested.jobs} at once"
-        if matrix
-        else cells[0].arm,
-        "config": config_text,
-        "model": unknown if cost.parameters is None else f"{cost.parameters:,} parameters",
-        "memory": unknown if cost.memory is None else f"about {cost.memory / 2**20:,.0f} MiB a run",
-        "a step": f"{requested.config.prompts} problems x {requested.config.samples} responses, at most "
-        + (unknown if cost.tokens_per_step is None else f"{cost.tokens_per_step:,}")
-        + " tokens",
-        "time": unknown
-        if total is None
-        else f"at most about {cost.seconds_per_step:.2f} s a step, {duration(total)} in all, without warm-up and "
-        "measuring",
-        "output": f"{out}/",
-    }
-    for name, line in lines.items():
-        print(f"{name:<8} {printable(line)}")
+    runs = cells[0].arm
+    if len(cells) > 1:
+        seeds, warmup_seeds = (", ".join(map(str, numbers)) for numbers in (requested.seeds, requested.warmup_seeds))
+        runs = (
+            f"{len(cells)} runs: {', '.join(arm.name for arm in requested.arms)}; seeds {seeds}, "
+            f"warm-up seeds {warmup_seeds}; {requested.jobs} at once"
+        )
+    model = memory = max_tokens = time = "unknown"
+    if cost.parameters is not None:
+        model = f"{cost.parameters:,} parameters"
+    if cost.memory is not None:
+        memory = f"about {cost.memory / 2**20:,.0f} MiB a run"
+    if cost.tokens_per_step is not None:
+        max_tokens = f"{cost.tokens_per_step:,}"
+    if seconds is not None:
+        total = f"{duration(seconds)} in all, without warm-up and measuring"
+        time = f"at most about {cost.seconds_per_step:.2f} s a step, {total}"
+    problems = f"{requested.config.prompts} problems x {requested.config.samples} responses"
+    lines = [
+        ("runs", runs),
+        ("config", describe_settings(settings)),
+        ("model", model),
+        ("memory", memory),
+        ("a step", f"{problems}, at most {max_tokens} tokens"),
+        ("time", time),
+        ("output", f"{out}/"),
+    ]
+    print_lines(lines)
     return 0
-
-
-def _joined(numbers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, numbers))

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import note, print_table, printable, stderr_console
+from sgram.cli.console import note, print_line, print_table, printable, stderr_console
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison, Difference
@@ -177,25 +177,22 @@ def board(n_runs: int) -> Board:
 def show_run(result: "RunResult") -> None:
     """Print start and end of one run side by side, and the accuracy between them."""
     start, final = result.start, result.final
-    print(
-        printable(
-            f"{result.config.method} on {result.config.task}, {result.config.steps} steps, "
-            f"seed {result.config.seed}, warm-up seed {result.config.warmup_seed}"
-        )
+    config = result.config
+    print_line(
+        f"{config.method} on {config.task}, {config.steps} steps, seed {config.seed}, warm-up seed {config.warmup_seed}"
     )
     print()
-    rows = [("pass@1 [95 %]", _pass_at_1(start), _pass_at_1(final), _change(start.pass_at_1, final.pass_at_1))]
-    for kind in ("strategic", "procedural", "format"):
-        before, after = start.errors.get(kind), final.errors.get(kind)
-        if before is not None or after is not None:
-            rows.append((f"{kind} errors", _number(before), _number(after), _change(before, after)))
+    kinds = ("strategic", "procedural", "format")
+    measures = {f"{kind} errors": (start.errors.get(kind), final.errors.get(kind)) for kind in kinds}
     for name, title in (
         ("planning_entropy", "planning entropy, nats"),
         ("semantic_entropy", "semantic entropy, nats"),
         ("execution_entropy", "execution entropy, nats"),
         ("length", "tokens in a response"),
     ):
-        before, after = getattr(start, name), getattr(final, name)
+        measures[title] = (getattr(start, name), getattr(final, name))
+    rows = [("pass@1 [95 %]", _pass_at_1(start), _pass_at_1(final), _change(start.pass_at_1, final.pass_at_1))]
+    for title, (before, after) in measures.items():
         if before is not None or after is not None:
             rows.append((title, _number(before), _number(after), _change(before, after)))
     print_table(("held-out problems", "start", "end", "change"), rows)
@@ -236,8 +233,7 @@ def show_comparison(comparison: "ArmComparison") -> None:
 
 
 def _difference_row(difference: "Difference") -> tuple[str, ...]:
-    interval = difference.interval
-    text = f"{_signed(interval.mean)}, no interval"
+    interval, text = difference.interval, f"{_signed(difference.interval.mean)}, no interval"
     if interval.low is not None:
         text = f"{_signed(interval.mean)} [{_signed(interval.low)} {_signed(interval.high)}]"
     only_alone = difference.verdict != "cannot say" and difference.holm_verdict == "cannot say"
@@ -249,20 +245,19 @@ def _pass_at_1(evaluation: "PolicyEvaluation") -> str:
     """Return pass@1 with its interval over problems; over responses if there are fewer than two problems."""
     if evaluation.pass_at_1 is None:
         return "-"
-    low, high = _interval(evaluation, evaluation.pass_at_1)
+    low, high = _pass_at_1_interval(evaluation, evaluation.pass_at_1)
     return f"{_number(evaluation.pass_at_1)} [{_number(low)} {_number(high)}]"
 
 
-def _interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tuple[float | None, float | None]:
+def _pass_at_1_interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tuple[float | None, float | None]:
     from sgram.statistics import wilson_interval
-
-    if len(evaluation.by_problem) < 2:
-        return wilson_interval(pass_at_1 * evaluation.n, evaluation.n)
     from sgram.training.experiments.pass_rate import pass_rate_by_problem
 
+    n_problems = len(evaluation.by_problem)
+    if n_problems < 2:
+        return wilson_interval(pass_at_1 * evaluation.n, evaluation.n)
     estimate = pass_rate_by_problem(evaluation.by_problem)
     if estimate.low == estimate.high:  # all solved or none: the bootstrap gives an interval of width 0
-        n_problems = len(evaluation.by_problem)
         return wilson_interval(pass_at_1 * n_problems, n_problems)
     return estimate.low, estimate.high
 

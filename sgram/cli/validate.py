@@ -1,29 +1,27 @@
 """``sgram validate``: measure precision and recall of a lexicon on labeled text."""
 
-import json
-import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from sgram.cli.classifier import ClassifierFlags, train
-from sgram.cli.console import note, printable
+from sgram.cli.console import note, print_json
 from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options
+from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
+from sgram.cli.shared_flags import LEXICON, REPEATABLE_PATH, AsJson, output_flag
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 
 if TYPE_CHECKING:
-    from sgram.evaluation.label_index import Encoder, UnitIndex
+    from sgram.evaluation.label_index import UnitIndex
     from sgram.evaluation.labeled_documents import LabeledDocument
     from sgram.evaluation.lexicon_comparison import LexiconComparison
     from sgram.evaluation.pruning import PrunedLexicon
-
-_REPEATABLE = Parameter(negative="", allow_leading_hyphen=True, show_default=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +29,6 @@ class IndexedLabels:
     """One file of labels, read and indexed."""
 
     name: str
-    documents: "list[LabeledDocument]"
     index: "UnitIndex"
     positive: tuple[str, ...]
     """Positive labels that occur, the most frequent first."""
@@ -42,7 +39,7 @@ class IndexedLabels:
 class LabelFlags:
     """Choice of labels and units."""
 
-    positive: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    positive: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
     """Label that means planning; may be repeated. Default: those of the known schemas."""
     annotator: str | None = None
     """Annotator whose labels are read, if a file has several."""
@@ -55,7 +52,7 @@ class LabelFlags:
 class CompareFlags:
     """Lists that the lexicon is compared with."""
 
-    beside: Annotated[tuple[str, ...], _REPEATABLE] = ()
+    beside: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
     """Another lexicon, as name=lexicon; may be repeated."""
     candidates: Path | None = None
     """candidates.parquet of the mining run: its scores extend the curve beyond the lexicon."""
@@ -81,6 +78,9 @@ class CompareFlags:
             figure_format(self.figure)
 
 
+_OUTPUT = output_flag("File for the pruned lexicon, or for the classifier with --train.")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class PruneFlags:
@@ -88,8 +88,7 @@ class PruneFlags:
 
     min_precision: float | None = None
     """Target precision on units, measured on documents that were not used for pruning."""
-    output: Annotated[str | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None
-    """File for the pruned lexicon, or for the classifier with --train."""
+    output: Annotated[str | None, _OUTPUT] = None
 
     def check(self) -> None:
         """Raise `UsageError` for invalid flags."""
@@ -103,7 +102,6 @@ class PruneFlags:
             raise UsageError("-o -: stdout is for the tables; name a file for the pruned lexicon")
 
 
-_LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
 _LABELS = Parameter(
     help="JSONL of labeled texts (docs/validation.md); may be repeated; each file is evaluated separately.",
     negative="",
@@ -112,7 +110,7 @@ _LABELS = Parameter(
 
 
 def validate(
-    lexicon: Annotated[str | None, _LEXICON] = None,
+    lexicon: Annotated[str | None, LEXICON] = None,
     /,
     *,
     labels: Annotated[list[str], _LABELS],
@@ -120,7 +118,7 @@ def validate(
     comparing: CompareFlags = CompareFlags(),
     pruning: PruneFlags = PruneFlags(),
     training: ClassifierFlags = ClassifierFlags(),  # noqa: B008
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Measure how well a lexicon finds units labeled as planning, beside other lists and placebos.
 
@@ -134,10 +132,9 @@ def validate(
     training.check(lexicon, pruning.output)
     if lexicon is None:
         _check_training(reading, comparing, pruning)
-        _check_names(None, labels, comparing, pruning)
-        return train(
-            labels, reading.annotator, reading.positive, training, pruning.output or "", comparing.seed, as_json
-        )
+        _check_names("", labels, comparing, pruning)
+        output = pruning.output or ""
+        return train(labels, reading.annotator, reading.positive, training, output, comparing.seed, as_json)
     pruning.check()
     _check_names(lexicon, labels, comparing, pruning)
     loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
@@ -176,21 +173,13 @@ def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: Prune
             raise UsageError(f"{flag} needs a lexicon; leave it out with --train")
 
 
-def _check_names(lexicon: str | None, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
+def _check_names(lexicon: str, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
     """Raise `UsageError` for invalid file names, before anything is read."""
-    lexicon = lexicon or ""
-    if [lexicon, *labels].count("-") > 1:
-        raise UsageError("only one of the lexicon and the labels can come from stdin; name files for the others")
+    check_one_stdin([lexicon, *labels])
+    check_no_options([lexicon, *labels], "validate")
     compared = [pair.partition("=")[2] for pair in comparing.beside]
     inputs = [lexicon, *labels, *compared, str(comparing.candidates or "")]
-    outputs = [path for path in (comparing.figure, pruning.output) if path is not None]
-    check_no_options([lexicon, *labels, *outputs], "validate")
-    input_paths = {os.path.realpath(path) for path in inputs if path not in ("", "-")}
-    for path in outputs:
-        if os.path.realpath(path) in input_paths:
-            raise UsageError(f"{path} is an input; write to another file")
-    if len({os.path.realpath(path) for path in outputs}) < len(outputs):
-        raise UsageError(f"--figure and -o both name {pruning.output}; give each a file of its own")
+    check_outputs({"--figure": comparing.figure, "-o": pruning.output}, inputs)
 
 
 def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
@@ -211,66 +200,46 @@ def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
 
 def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabels]:
     """Return the files of labels, read and indexed; raise `InputError` for a file without a positive unit."""
-    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
-
-    documents = [read_labels(path, flags.annotator) for path in paths]
-    label_counts = [_label_counts(file_documents) for file_documents in documents]
-    labels = set().union(*label_counts)
-    for label in flags.positive:
-        if label not in labels:
-            raise InputError(f"no unit is labeled '{excerpt(label, 60)}'; the labels are {_list_labels(label_counts)}")
-    tokenizer = _tokenizer(flags.tokenizer)
-    positive = frozenset(flags.positive) or POSITIVE_LABELS
-    return [
-        _label_set(path, file_documents, counts, positive, tokenizer)
-        for path, file_documents, counts in zip(paths, documents, label_counts, strict=True)
-    ]
-
-
-def _label_set(
-    path: str,
-    documents: "list[LabeledDocument]",
-    counts: dict[str, int],
-    positive: frozenset[str],
-    tokenizer: "Encoder | None",
-) -> IndexedLabels:
     from sgram.evaluation.label_index import UnitIndex
-
-    name = "stdin" if path == "-" else Path(path).name
-    if not counts:
-        raise InputError(f"{excerpt(path)} has no labeled unit; each document needs units with a label")
-    positive_labels = tuple(sorted(positive & counts.keys(), key=lambda label: (-counts[label], label)))
-    if not positive_labels:
-        raise InputError(
-            f"{excerpt(path)} has no positive unit; its labels are {_list_labels([counts])}: name those that mean "
-            "planning with --positive"
-        )
-    return IndexedLabels(name, documents, UnitIndex.from_documents(documents, positive, tokenizer), positive_labels)
-
-
-def _label_counts(documents: "Sequence[LabeledDocument]") -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for label in (label for document in documents for unit in document.units for label in unit.labels):
-        counts[label] = counts.get(label, 0) + 1
-    return counts
-
-
-def _list_labels(counts: Sequence[dict[str, int]], limit: int = 12) -> str:
-    """Return the most frequent labels with their counts as text."""
-    total: dict[str, int] = {}
-    for label, n in (pair for file_counts in counts for pair in file_counts.items()):
-        total[label] = total.get(label, 0) + n
-    ranked = sorted(total, key=lambda label: (-total[label], label))
-    ellipsis = f" and {len(ranked) - limit} more" if len(ranked) > limit else ""
-    return ", ".join(f"{excerpt(label, 60)} ({total[label]:,})" for label in ranked[:limit]) + ellipsis or "no labels"
-
-
-def _tokenizer(path: Path | None) -> "Encoder | None":
-    if path is None:
-        return None
+    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
     from sgram.traces.tokens import load_tokenizer
 
-    return load_tokenizer(path)
+    documents = [read_labels(path, flags.annotator) for path in paths]
+    label_counts = [_count_labels(file_documents) for file_documents in documents]
+    all_counts = sum(label_counts, Counter[str]())
+    for label in flags.positive:
+        if label not in all_counts:
+            raise InputError(f"no unit is labeled '{excerpt(label, 60)}'; the labels are {_list_labels(all_counts)}")
+    tokenizer = None if flags.tokenizer is None else load_tokenizer(flags.tokenizer)
+    positive = frozenset(flags.positive) or POSITIVE_LABELS
+    sets = []
+    for path, file_documents, counts in zip(paths, documents, label_counts, strict=True):
+        if not counts:
+            raise InputError(f"{excerpt(path)} has no labeled unit; each document needs units with a label")
+        positive_labels = tuple(label for label in _rank_labels(counts) if label in positive)
+        if not positive_labels:
+            raise InputError(
+                f"{excerpt(path)} has no positive unit; its labels are {_list_labels(counts)}: name those that mean "
+                "planning with --positive"
+            )
+        index = UnitIndex.from_documents(file_documents, positive, tokenizer)
+        sets.append(IndexedLabels("stdin" if path == "-" else Path(path).name, index, positive_labels))
+    return sets
+
+
+def _count_labels(documents: "Sequence[LabeledDocument]") -> Counter[str]:
+    return Counter(label for document in documents for unit in document.units for label in unit.labels)
+
+
+def _rank_labels(counts: Counter[str]) -> list[str]:
+    return sorted(counts, key=lambda label: (-counts[label], label))
+
+
+def _list_labels(counts: Counter[str], limit: int = 12) -> str:
+    """Return the most frequent labels with their counts as text."""
+    ellipsis = f" and {len(counts) - limit} more" if len(counts) > limit else ""
+    labels = [f"{excerpt(label, 60)} ({counts[label]:,})" for label in _rank_labels(counts)[:limit]]
+    return ", ".join(labels) + ellipsis or "no labels"
 
 
 # -- work -----------------------------------------------------------------------------------------------
@@ -325,11 +294,9 @@ def _prune(
     from sgram.evaluation.pruning import prune_lexicon
 
     resamples = [
-        DocumentResamples.from_index(label_set.index, comparing.by, comparing.draws, comparing.seed)
-        for label_set in sets
+        DocumentResamples.from_index(labels.index, comparing.by, comparing.draws, comparing.seed) for labels in sets
     ]
-    indexes = [label_set.index for label_set in sets]
-    return prune_lexicon(lexicon, indexes, flags.min_precision, comparing.seed, resamples)
+    return prune_lexicon(lexicon, [labels.index for labels in sets], flags.min_precision, comparing.seed, resamples)
 
 
 def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[LexiconComparison]", path: str) -> bytes:
@@ -349,9 +316,16 @@ def _print_json(
 ) -> None:
     from sgram.evaluation.precision_recall import plain_record
 
-    document: dict[str, Any] = {
-        "format": "sgram-validation",
-        "version": 1,
+    pruned_fields = None
+    if pruned is not None:
+        names = ("order", "aim", "threshold", "n_folds", "n_dropped", "n_unseen")
+        pruned_fields = {
+            **{name: getattr(pruned, name) for name in names},
+            "digest": pruned.lexicon.digest,
+            "n_grams": len(pruned.lexicon.grams),
+            "label_sets": [plain_record(rates) for rates in pruned.rates],
+        }
+    fields = {
         "seed": flags.seed,
         "draws": flags.draws,
         "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
@@ -359,20 +333,6 @@ def _print_json(
             {"name": label_set.name, "positive": list(label_set.positive), **comparison.to_json()}
             for label_set, comparison in zip(sets, comparisons, strict=True)
         ],
-        "pruned": None,
+        "pruned": pruned_fields,
     }
-    if pruned is not None:
-        document["pruned"] = {
-            "order": pruned.order,
-            "aim": pruned.aim,
-            "threshold": pruned.threshold,
-            "n_folds": pruned.n_folds,
-            "digest": pruned.lexicon.digest,
-            "n_dropped": pruned.n_dropped,
-            "n_unseen": pruned.n_unseen,
-            "n_grams": len(pruned.lexicon.grams),
-            "label_sets": [plain_record(rates) for rates in pruned.rates],
-        }
-    print(
-        printable(json.dumps(document, sort_keys=True, allow_nan=False))
-    )  # ASCII: no escape sequence reaches a terminal
+    print_json("validation", fields)

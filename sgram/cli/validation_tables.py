@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import print_table, printable
+from sgram.cli.console import print_line, print_table
+from sgram.cli.estimate_cells import shorten_end
 
 if TYPE_CHECKING:
     from sgram.evaluation.gram_effects import GramEffect
-    from sgram.evaluation.lexicon_comparison import LexiconComparison, ListCurve, OrderRow, PlaceboRow
+    from sgram.evaluation.lexicon_comparison import ComparisonRow, LexiconComparison, ListCurve, OrderRow, PlaceboRow
     from sgram.evaluation.precision_recall import Rates
     from sgram.evaluation.pruning import PrunedLexicon
-    from sgram.reports.figures.precision_recall import CurvePanel, PlottedNumber
+    from sgram.reports.figures.precision_recall import CurvePanel, PlottedList, PlottedNumber
     from sgram.statistics import Estimate
 
-_LONGEST_NAME = 18
+_NAME_WIDTH = 18
 _EXAMPLE = 34
 
 
@@ -37,64 +38,57 @@ def interval(estimate: "Estimate", signed: bool = False) -> str:
     return f"{number(estimate.value, signed)} [{number(estimate.low, signed)} {number(estimate.high, signed)}]"
 
 
-def _short(name: str, limit: int = _LONGEST_NAME) -> str:
-    return name if len(name) <= limit else f"{name[: limit - 3]}..."
-
-
-def _print(line: str = "") -> None:
-    print(printable(line))
-
-
 # -- one label set --------------------------------------------------------------------------------------
 
 
 def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconComparison") -> None:
     """Print the tables of one label set, then the verdict."""
     ours = comparison.rows[0].evaluation
-    groups = f"{comparison.n_documents:,} documents" + (
-        f" on {comparison.n_problems:,} problems" if comparison.n_problems < comparison.n_documents else ""
-    )
-    _print(f"{name}: {ours.units.n:,} units in {groups}")
+    groups = f"{comparison.n_documents:,} documents"
+    if comparison.n_problems < comparison.n_documents:
+        groups += f" on {comparison.n_problems:,} problems"
+    print_line(f"{name}: {ours.units.n:,} units in {groups}")
     share = number(ours.base_rate)
-    _print(f"positive: {', '.join(positive)} ({ours.units.n_positive:,} units, base rate {share})")
-    _print(
+    print_line(f"positive: {', '.join(positive)} ({ours.units.n_positive:,} units, base rate {share})")
+    print_line(
         f"brackets: 95 % intervals over {comparison.by}s; for placebos and random scores "
         f"minimum and maximum of {comparison.placebos[0].n_draws}"
     )
-    _print()
+    print_line()
     units, pieces = comparison.placebos
-    _print_rates("units", ((row.name, row.evaluation.n_grams, row.evaluation.units) for row in comparison.rows), units)
-    _print()
-    _print_rates(
-        ours.piece_name, ((row.name, row.evaluation.n_grams, row.evaluation.pieces) for row in comparison.rows), pieces
-    )
+    _print_rates("units", [(row, row.evaluation.units) for row in comparison.rows], units)
+    print_line()
+    _print_rates(ours.piece_name, [(row, row.evaluation.pieces) for row in comparison.rows], pieces)
     if len(comparison.curves) > 1:
-        _print()
+        print_line()
         print_table(
             ("curve", "average precision", "R at P .9", ".8", ".7", "best F1 (P, R)"),
             [_curve_row(curve) for curve in comparison.curves],
         )
     for order in comparison.orders:
         if order.at:
-            _print()
-            _print(_order_line(order, comparison.rows[0].name))
-    if comparison.worst:
-        _print()
-        _print_effects("hurts most", "wrong", comparison.worst, alone="misses_alone", total="misses")
-    if comparison.best:
-        _print()
-        _print_effects("helps most", "right", comparison.best, alone="hits_alone", total="hits")
-    _print()
-    _print(verdict(comparison))
-    _print()
+            print_line()
+            print_line(_order_line(order, comparison.rows[0].name))
+    for title, units_name, effects, total in (
+        ("hurts most", "wrong", comparison.worst, "misses"),
+        ("helps most", "right", comparison.best, "hits"),
+    ):
+        if effects:
+            print_line()
+            _print_effects(title, units_name, effects, total)
+    print_line()
+    print_line(verdict(comparison))
+    print_line()
 
 
-def _print_rates(unit: str, rows: Iterable[tuple[str, int, "Rates"]], placebo: "PlaceboRow") -> None:
-    table_rows = [(_short(name), n_grams, *_cells(rates)) for name, n_grams, rates in rows]
+def _print_rates(unit: str, rows: "Iterable[tuple[ComparisonRow, Rates]]", placebo: "PlaceboRow") -> None:
+    table_rows: list[tuple[object, ...]] = [
+        (shorten_end(row.name, _NAME_WIDTH), row.evaluation.n_grams, *_cells(rates)) for row, rates in rows
+    ]
     table_rows.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
     print_table((unit, "grams", "% marked", "precision", "recall", "F1"), table_rows)
     if not placebo.is_matched:
-        _print(
+        print_line(
             f"the placebo marks {100 * placebo.share:.1f} % instead of {100 * placebo.target_share:.1f} %: the maximum "
             f"for {placebo.n_candidates:,} random grams"
         )
@@ -106,7 +100,7 @@ def _cells(rates: "Rates") -> tuple[str, ...]:
 
 
 def _curve_row(curve: "ListCurve") -> tuple[str, ...]:
-    row = (_short(curve.name), interval(curve.average_precision))
+    row = (shorten_end(curve.name, _NAME_WIDTH), interval(curve.average_precision))
     if curve.summary is None:
         return (*row, "", "", "", "")
     best = curve.summary.best
@@ -129,17 +123,13 @@ def _order_line(order: "OrderRow", name: str) -> str:
     )
 
 
-def _print_effects(title: str, units: str, effects: "Sequence[GramEffect]", *, alone: str, total: str) -> None:
-    rows = [
-        (
-            effect.gram,
-            getattr(effect, total),
-            getattr(effect, alone),
-            number(effect.precision),
-            _context(effect.example, effect.start, effect.end),
-        )
-        for effect in effects
-    ]
+def _print_effects(title: str, units: str, effects: "Sequence[GramEffect]", total: str) -> None:
+    """Print grams with the units that they mark, `total` (misses or hits), and those that only they mark."""
+    rows = []
+    for effect in effects:
+        n_units, n_alone = getattr(effect, total), getattr(effect, f"{total}_alone")
+        context = _context(effect.example, effect.start, effect.end)
+        rows.append((effect.gram, n_units, n_alone, number(effect.precision), context))
     print_table((title, units, "alone", "precision", "example"), rows)
 
 
@@ -181,24 +171,22 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
     """Print the precision and recall of a pruned lexicon, out of fold first."""
     order = "their own scores" if pruned.order == "score" else "the labels of their units"
     n_grams = len(pruned.lexicon.grams)
-    _print(
+    print_line(
         f"pruned to a precision of {number(min_precision)}: {n_grams:,} grams remain, ordered by {order} "
         f"(threshold {pruned.threshold:.3g}, chosen for {number(pruned.aim)})"
     )
-    _print(f"of the {pruned.n_dropped:,} removed grams, {pruned.n_unseen:,} occur in no labeled unit")
+    print_line(f"of the {pruned.n_dropped:,} removed grams, {pruned.n_unseen:,} occur in no labeled unit")
     for name, pruned_rates in zip(names, pruned.rates, strict=True):
-        measurements = (
-            (_short(name), pruned_rates.whole),
-            (f"out of {pruned.n_folds} folds", pruned_rates.out_of_fold),
-            ("in-sample", pruned_rates.in_sample),
-        )
-        _print()
-        print_table(
-            ("labels", "% marked", "precision", "recall", "F1"),
-            [(title, *_cells(rates)) for title, rates in measurements],
-        )
-    _print()
-    _print("Use the out-of-fold figures: the grams were selected on other documents than those that measure them.")
+        measurements = {
+            shorten_end(name, _NAME_WIDTH): pruned_rates.whole,
+            f"out of {pruned.n_folds} folds": pruned_rates.out_of_fold,
+            "in-sample": pruned_rates.in_sample,
+        }
+        print_line()
+        rows = [(title, *_cells(rates)) for title, rates in measurements.items()]
+        print_table(("labels", "% marked", "precision", "recall", "F1"), rows)
+    print_line()
+    print_line("Use the out-of-fold figures: the grams were selected on other documents than those that measure them.")
 
 
 # -- figure ---------------------------------------------------------------------------------------------
@@ -206,41 +194,34 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
 
 def panel(name: str, comparison: "LexiconComparison") -> "CurvePanel":
     """Return one label set as plain data for the figure."""
-    from sgram.reports.figures.precision_recall import CurvePanel, PlottedList
+    from sgram.reports.figures.precision_recall import CurvePanel
 
     curves = {(curve.kind, curve.name): curve for curve in comparison.curves}
-    lists: list[PlottedList] = []
-    for row in comparison.rows:
-        curve = curves.get((row.kind, row.name))
-        rates, note = row.evaluation.units, "" if curve is None else _area(curve)
-        lists.append(PlottedList(row.name, _plotted(rates.precision), _plotted(rates.recall), _points(curve), note))
-    units = comparison.placebos[0].rates
-    lists.append(
-        PlottedList(
-            f"placebo, mean of {comparison.placebos[0].n_draws} (bars: all of them)",
-            _plotted(units.precision),
-            _plotted(units.recall),
-            is_control=True,
-        )
+    placebo, chance, ours = comparison.placebos[0], comparison.curves[-1], comparison.rows[0].evaluation
+    lists = (
+        *(_plotted_list(row.name, row.evaluation.units, curves.get((row.kind, row.name))) for row in comparison.rows),
+        _plotted_list(f"placebo, mean of {placebo.n_draws} (bars: all of them)", placebo.rates, None, is_control=True),
+        _plotted_list(chance.name, None, chance, is_control=True),
     )
-    chance = comparison.curves[-1]
-    lists.append(PlottedList(chance.name, curve=_points(chance), note=_area(chance), is_control=True))
-    ours = comparison.rows[0].evaluation
-    return CurvePanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", tuple(lists))
+    return CurvePanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", lists)
 
 
-def _area(curve: "ListCurve") -> str:
-    average_precision = curve.average_precision.value
-    return "" if average_precision is None else f"AP {average_precision:.2f}"
+def _plotted_list(
+    name: str, rates: "Rates | None", curve: "ListCurve | None", is_control: bool = False
+) -> "PlottedList":
+    from sgram.reports.figures.precision_recall import PlottedList
+
+    precision, recall = (None, None) if rates is None else (_plotted(rates.precision), _plotted(rates.recall))
+    points: tuple[tuple[float, float], ...] = ()
+    area = ""
+    if curve is not None:
+        points = tuple(zip(curve.recall.tolist(), curve.precision.tolist(), strict=True))
+        average_precision = curve.average_precision.value
+        area = "" if average_precision is None else f"AP {average_precision:.2f}"
+    return PlottedList(name, precision, recall, points, area, is_control)
 
 
 def _plotted(estimate: "Estimate") -> "PlottedNumber | None":
     from sgram.reports.figures.precision_recall import PlottedNumber
 
     return None if estimate.value is None else PlottedNumber(estimate.value, estimate.low, estimate.high)
-
-
-def _points(curve: "ListCurve | None") -> tuple[tuple[float, float], ...]:
-    if curve is None:
-        return ()
-    return tuple(zip(curve.recall.tolist(), curve.precision.tolist(), strict=True))

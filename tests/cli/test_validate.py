@@ -222,7 +222,7 @@ def test_inputs_are_not_written_over(capsys, mine, labels):
     code, err = refused(capsys, mine, "--labels", labels, "--min-precision", "0.9", "-o", mine)
     assert (code, "is an input" in err) == (2, True)
     code, err = refused(capsys, "-", "--labels", "-")
-    assert (code, "only one of the lexicon and the labels" in err) == (2, True)
+    assert (code, "only one of the inputs can come from stdin" in err) == (2, True)
 
 
 PEOPLE = ROOT.parent / "shared" / "data" / "labels" / "reasoningflow_human.jsonl.gz"
