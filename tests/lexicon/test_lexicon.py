@@ -379,7 +379,7 @@ def test_a_bare_name_is_a_preset_and_an_unknown_one_raises_an_error_with_the_pre
     doubts().save("wang2025")
     assert len(Lexicon.load("wang2025").grams) == 249
     assert Lexicon.load("./wang2025") == Lexicon.load(Path("wang2025")) == doubts()
-    with pytest.raises(UsageError, match=r"unknown lexicon 'Wang2052' .did you mean wang2025\?.*preset .wang2025"):
+    with pytest.raises(UsageError, match=r"unknown lexicon 'Wang2052' .did you mean wang2025\?.*preset .*wang2025"):
         Lexicon.load("Wang2052")
     with pytest.raises(UsageError, match="unknown lexicon ''"):
         Lexicon.load("")
@@ -410,7 +410,7 @@ def test_the_preset_holds_every_published_string():
 
 def test_the_preset_has_all_moves_readable_clusters_and_no_invented_numbers():
     preset = Lexicon.load("wang2025")
-    assert Lexicon.presets() == ["wang2025"]
+    assert "wang2025" in Lexicon.presets()
     assert len(preset.grams) == len(preset.core) == 249  # normalized, all 249 strings stay different
     assert 50 <= len(preset.clusters) <= 80
     assert {member.move for member in preset.clusters} == set(MOVES) == set(MOVE_MEANINGS)
