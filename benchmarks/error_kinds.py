@@ -1,4 +1,4 @@
-"""Are wrong traces told apart as strategic and procedural? Against true labels, people's reasons and simple baselines.
+"""Are wrong traces classified as strategic and procedural? Against true labels, people's reasons and simple baselines.
 
     python benchmarks/error_kinds.py [--only testbed sample mr-ben loops answers] [--rollouts FOLDER]
 
@@ -316,7 +316,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument("--rollouts", type=Path, help="folder of training runs on the testbed, to be told apart too")
+    parser.add_argument("--rollouts", type=Path, help="folder of training runs on the testbed, to be classified too")
     asked = parser.parse_args()
     parts = {
         "testbed": testbed_tables,

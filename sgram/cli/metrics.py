@@ -1,6 +1,5 @@
 """``sgram metrics``: print tables about rollouts and training runs, with intervals and placebos."""
 
-import json
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, printable, stage_meters
+from sgram.cli.console import meter, note, print_json, print_line, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
+from sgram.cli.shared_flags import AsJson, DryRun
 from sgram.errors import UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.traces import TraceReader
@@ -60,8 +60,8 @@ def metrics(
         Path | None, Parameter(help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
-    dry_run: Annotated[bool, Parameter(negative="", help="Print what would be read and computed, and stop.")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> int:
     """Measure the planning of rollouts or training runs, with intervals and placebos.
 
@@ -95,7 +95,7 @@ def metrics(
         analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
     files = [] if csv is None else _write_tables(analysis, csv)
     if as_json:
-        print(json.dumps(_to_json(analysis, table, files), sort_keys=True, allow_nan=False))  # ASCII
+        print_json("metrics", _json_fields(analysis, table, files))
     elif table:
         print_tables(analysis, table)
     else:
@@ -184,8 +184,6 @@ def _show_plan(
 
     sources, notes = find_inputs(inputs)
     plan: dict[str, Any] = {
-        "format": "sgram-metrics-plan",
-        "version": 1,
         "lexicon": config.lexicon,
         "inputs": [{"path": source.typed_path, "kind": source.kind, "source": source.name} for source in sources],
     }
@@ -199,10 +197,10 @@ def _show_plan(
         with closing(iter(reader)) as traces:
             plan["scoring"] = asdict(estimate_cost(traces, loaded, ScoringConfig(scoring.max_length, scoring.chat)))
     if as_json:
-        print(json.dumps(plan, sort_keys=True, allow_nan=False))
+        print_json("metrics-plan", plan)
         return 0
     for source in sources:
-        print(printable(f"{source.kind:<8} {source.typed_path}" + (f"  ({source.name})" if source.name else "")))
+        print_line(f"{source.kind:<8} {source.typed_path}" + (f"  ({source.name})" if source.name else ""))
     if scoring.model is not None:
         cost = plan["scoring"]
         seconds = "unknown" if cost["seconds"] is None else f"about {cost['seconds']:,.0f} s"
@@ -223,7 +221,9 @@ def _write_tables(analysis: "Analysis", folder: Path) -> list[Path]:
     return files
 
 
-def _to_json(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:
+def _json_fields(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:
+    from sgram.reports.wording import findings_json
+
     tables = {
         name: {
             "title": table.title,
@@ -239,11 +239,10 @@ def _to_json(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) ->
         for marks, source_orders in (("lexicon", analysis.phase_orders), ("placebo", analysis.placebo_phase_orders))
     }
     return {
-        "format": "sgram-metrics",
-        "version": 1,
         "title": analysis.title,
         "sources": list(analysis.sources),
         "tables": tables,
+        "findings": findings_json(analysis),
         "execution_settles_first": orders,
         "notes": list(analysis.notes),
         "provenance": dict(analysis.provenance),

@@ -1,14 +1,17 @@
-"""Tables of an analysis printed on a terminal, placebos beside the numbers that they control."""
+"""Tables and headlines of an analysis printed on a terminal, placebos beside the numbers that they control."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, print_table, printable
+from sgram.cli.console import note, print_line, print_table, printable
+from sgram.cli.estimate_cells import percent, shorten_start
 from sgram.errors import UsageError
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, Table
+    from sgram.analysis.measure import Quantity
+    from sgram.analysis.table import Cell
+    from sgram.statistics import Estimate
 
 _SOURCES_SHOWN = 12
 _WIDTH = 30
@@ -16,153 +19,74 @@ _WIDTH = 30
 
 def check_tables(names: Iterable[str]) -> None:
     """Raise `UsageError` for an unknown table name."""
-    from sgram.analysis import TABLES
+    from sgram.analysis import all_measures
 
+    known_names = [measure.name for measure in all_measures()]
     for name in names:
-        if name not in TABLES:
-            raise UsageError(f"unknown table {name!r}; the tables are {', '.join(TABLES)}")
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """View of a table: the rows of the lexicon, each beside the placebo's number."""
-
-    name: str
-    title: str
-    keys: tuple[str, ...]
-    value: str = "value"
-    low: str = "low"
-    high: str = "high"
-    where: tuple[tuple[str, Any], ...] = ()
-    extra: tuple[str, ...] = ()
-    """Further columns of the same row."""
-
-
-_VIEWS = (
-    _View("success", "how often they are correct", ("source", "measure"), extra=("problems", "samples")),
-    _View("shares", "planning share", ("source", "outcome", "unit"), extra=("traces",)),
-    _View(
-        "semantic_entropy",
-        "semantic entropy at equal size, nats",
-        ("source", "bins"),
-        "at_size",
-        where=(("outcome", "all"),),
-        extra=("size", "occurrences"),
-    ),
-    _View("conditional_entropy", "entropy of what follows a span, nats", ("source",), extra=("size", "occurrences")),
-    _View("tokens", "token entropy, nats", ("source", "token_class"), "entropy", "entropy_low", "entropy_high"),
-    _View("tokens", "perplexity", ("source", "token_class"), "perplexity", "perplexity_low", "perplexity_high"),
-    _View(
-        "overlap",
-        "planning tokens that are of high entropy",
-        ("source",),
-        "high_given_planning",
-        extra=("planning_given_high", "chance"),
-    ),
-    _View(
-        "errors",
-        "kinds of errors, of wrong traces",
-        ("source", "kind"),
-        "share",
-        where=(("step", None),),
-        extra=("count",),
-    ),
-    _View(
-        "equations",
-        "equations that do not hold",
-        ("source", "outcome"),
-        "wrong_share",
-        extra=("right", "wrong", "unchecked"),
-    ),
-)
+        if name not in known_names:
+            raise UsageError(f"unknown table {name!r}; the tables are {', '.join(known_names)}")
 
 
 def print_analysis(analysis: "Analysis") -> None:
-    """Print the main tables, of at most 12 sources."""
+    """Print the quantities of all measures, of at most 12 sources, and the headlines."""
+    from sgram.reports.wording import headlines
+
     sources = analysis.sources[:_SOURCES_SHOWN]
     corpus = analysis.tables["corpus"]
-    _print_rows(corpus.names, [row for row in corpus.rows if row[0] in sources], corpus, analysis.title)
-    for view in _VIEWS:
-        if view.name in analysis.tables:
-            _print_view(analysis.tables[view.name], view, sources)
-    _print_orders(analysis, sources)
+    print_table(corpus.names, [row for row in _rows(corpus) if row[0] in sources], analysis.title)
+    for measure in analysis.measures:
+        for quantity in measure.quantities if measure.name in analysis.tables else ():
+            _print_quantity(analysis.tables[measure.name], quantity, sources)
+    print()
+    for statement in headlines(analysis):
+        print_line(statement.text)
     if len(analysis.sources) > len(sources):
         note(f"{len(analysis.sources) - len(sources)} more sources; --csv, --table and --json contain all")
-    if "grams" in analysis.tables:
-        note(f"tables: {', '.join(analysis.tables)}; --table NAME prints one in full")
+    note(f"tables: {', '.join(analysis.tables)}; --table NAME prints one in full")
 
 
-def _print_view(table: "Table", view: _View, sources: Sequence[str]) -> None:
-    rows = [row for row in table.records(**dict(view.where)) if row["source"] in sources]
+def _print_quantity(table: "Table", quantity: "Quantity", sources: Sequence[str]) -> None:
+    """Print a quantity of each set of traces, beside the placebo's if the table has one."""
     kinds = {column.name: column.kind for column in table.columns}
+    kind, unit = ("share", "") if quantity.is_share(table) else (kinds[quantity.value], quantity.unit)
     has_placebos = "list" in table.names
-    lexicon_rows = [row for row in rows if not has_placebos or row["list"] != "placebo"]
-    placebo_rows = {
-        tuple(row[key] for key in view.keys): row for row in rows if has_placebos and row["list"] == "placebo"
-    }
-    cells = []
-    for row in lexicon_rows:
-        if row.get("count") == 0:
+    rows = []
+    for row, placebo in quantity.pairs(table, sources):
+        if row.get("count") == 0:  # a kind that does not occur
             continue
-        placebo = placebo_rows.get(tuple(row[key] for key in view.keys))
-        estimates = [_estimate(row, view, kinds[view.value])]
+        numbers = [_estimate(quantity.estimate(row), kind)]
         if has_placebos:
-            estimates.append("-" if placebo is None else _estimate(placebo, view, kinds[view.value]))
-        extra = (_cell(row[key], kinds[key]) for key in view.extra)
-        cells.append([*(_short(row[key]) for key in view.keys), *estimates, *extra])
-    if not cells:
-        return
-    names = [*view.keys, *(("SGs [95 %]", "placebo [draws]") if has_placebos else ("value [95 %]",)), *view.extra]
-    print()
-    print_table(names, cells, view.title)
+            numbers.append("-" if placebo is None else _estimate(quantity.estimate(placebo), kind))
+        names = [shorten_start(row.text(key) or "-", _WIDTH) for key in quantity.keys]
+        rows.append([*names, *numbers, *(_cell(row[name], kinds[name]) for name in quantity.extra)])
+    if rows:
+        heads = ("SGs [95 %]", "placebo [draws]") if has_placebos else ("value [95 %]",)
+        print()
+        title = ", ".join(filter(None, (quantity.title, unit)))
+        print_table([*quantity.keys, *heads, *quantity.extra], rows, title)
 
 
-def _estimate(row: dict[str, Any], view: _View, kind: str) -> str:
-    value, low, high = (row[name] for name in (view.value, view.low, view.high))
-    text = _number(value, kind)
-    if low is None or high is None:
-        return text
-    return f"{text} [{_number(low, kind, False)}, {_number(high, kind, False)}]"
+def _estimate(estimate: "Estimate", kind: str) -> str:
+    value = str(_cell(estimate.value, kind))
+    if estimate.ends is None:
+        return value
+    low, high = (str(_cell(end, kind)).removesuffix(" %") for end in estimate.ends)
+    return f"{value} [{low}, {high}]"
 
 
-def _number(value: float | None, kind: str, unit: bool = True) -> str:
-    if value is None:
-        return "-"
-    if kind == "share":
-        return f"{100 * value:.1f}" + (" %" if unit else "")
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+def _cell(cell: "Cell", kind: str) -> str | int:
+    """Return a cell as people read it; integers stay numbers, which `print_table` aligns."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, int | float) and kind == "share":
+        return percent(cell)
+    if isinstance(cell, float):
+        return f"{cell:,.0f}" if abs(cell) >= 10_000 else f"{cell:.4g}"
+    return "-" if cell is None else cell
 
 
-def _cell(value: Any, kind: str) -> Any:
-    if value is None:
-        return "-"
-    if kind == "flag":
-        return "yes" if value else "no"
-    if isinstance(value, float) or kind == "share":
-        return _number(value, kind)
-    return value
-
-
-def _short(value: Any) -> str:
-    text = "-" if value is None else str(value)
-    return text if len(text) <= _WIDTH else f"...{text[3 - _WIDTH :]}"
-
-
-def _print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], table: "Table", title: str) -> None:
-    kinds = [column.kind for column in table.columns]
-    cells = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows]
-    print_table(names, cells, printable(title))
-
-
-def _print_orders(analysis: "Analysis", sources: Sequence[str]) -> None:
-    """Print which settles first, execution or planning, beside the placebo's answer."""
-    for source, order in analysis.phase_orders.items():
-        if source not in sources:
-            continue
-        print(f"\n{printable(source)}. {printable(order.sentence)}")
-        placebo = analysis.placebo_phase_orders.get(source)
-        if placebo is not None:
-            print(f"The same question for a placebo's tokens and the other tokens: {placebo.answer}.")
+def _rows(table: "Table") -> list[list[str | int]]:
+    return [[_cell(cell, column.kind) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
 
 
 def print_tables(analysis: "Analysis", names: Iterable[str]) -> None:
@@ -180,13 +104,11 @@ def print_tables(analysis: "Analysis", names: Iterable[str]) -> None:
 
 def _print_in_full(table: "Table") -> None:
     """Print all cells in full, whatever the terminal's width."""
-    kinds = [column.kind for column in table.columns]
-    rows = [[str(_cell(value, kind)) for value, kind in zip(row, kinds, strict=True)] for row in table.rows]
-    lines = [list(table.names), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in lines) for column in range(len(kinds))]
-    for row in lines:
+    lines = [list(table.names), *([printable(str(cell)) for cell in row] for row in _rows(table))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
         cells = (
-            cell.ljust(width) if kind == "text" else cell.rjust(width)
-            for cell, width, kind in zip(row, widths, kinds, strict=True)
+            cell.ljust(width) if column.kind == "text" else cell.rjust(width)
+            for cell, width, column in zip(line, widths, table.columns, strict=True)
         )
         print("  ".join(cells).rstrip())

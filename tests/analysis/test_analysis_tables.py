@@ -156,7 +156,7 @@ def test_recorded_error_kinds_can_be_ignored(tmp_path):
     ]
     path = write_rollouts(tmp_path, traces)
     recorded, diagnosed = (
-        analyze([path], AnalysisConfig(n_placebos=0, n_draws=20, told_errors=use_recorded)).tables["errors"]
+        analyze([path], AnalysisConfig(n_placebos=0, n_draws=20, recorded_errors=use_recorded)).tables["errors"]
         for use_recorded in (True, False)
     )
     assert recorded.records(kind="strategic")[0]["count"] == 1

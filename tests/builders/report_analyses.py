@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
+from sgram.analysis import all_measures
+from sgram.analysis.findings import FindingContext, build_findings
 from sgram.analysis.table import Column, Table, build_table
 from sgram.diagnosis.degenerate import Evidence
 from sgram.diagnosis.kinds import Diagnosis
@@ -10,7 +12,6 @@ from sgram.diagnosis.siblings import Divergence
 from sgram.equations import Equation
 from sgram.lexicon import Lexicon
 from sgram.reports.figures.figure import RenderedFigure
-from sgram.reports.findings.summary import Sentence
 from sgram.tagging.spans import find_spans, remove_overlaps
 from sgram.traces import Trace
 
@@ -561,16 +562,18 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
 def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamespace:
     """Return a whole analysis; `word` replaces every text that comes from traces."""
     wrong, correct = example(word(WRONG), False, word), example(word(CORRECT), True, word, "t2")
+    sources, measures = (word("grpo, seed 0"), word("hicra, seed 0")), all_measures()
+    analysis_tables = fields.get("tables", tables(word))
+    questions = [(measure.name, question) for measure in measures if measure.section for question in measure.questions]
     defaults: Mapping[str, object] = {
         "title": word("Two runs of a tiny model"),
         "lexicon": LEXICON,
-        "sources": (word("grpo, seed 0"), word("hicra, seed 0")),
-        "tables": tables(word),
-        "phase_orders": {
-            word("grpo, seed 0"): SimpleNamespace(
-                answer="cannot say", sentence=word("Execution settles at step 40 (30 to 55), planning at 44.")
-            )
-        },
+        "sources": sources,
+        "source_kind": "run",
+        "tables": analysis_tables,
+        "measures": measures,
+        "findings": build_findings(questions, FindingContext(analysis_tables, sources)),
+        "phase_orders": {},
         "examples": (wrong, correct, example(word("let me try 10 * 3 = 30"), None, word, "t3")),
         "sibling_pairs": (
             SimpleNamespace(
@@ -593,16 +596,12 @@ def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamesp
 
 def figures(word: Callable[[str], str] = str) -> list[RenderedFigure]:
     return [
-        RenderedFigure(name, word(f"The figure {name}"), word("Bars are 95 % intervals of 36 problems."), SVG)
-        for name in ("success", "moves", "dynamics", "errors", "architecture")
-    ]
-
-
-def sentences(word: Callable[[str], str] = str) -> list[Sentence]:
-    return [
-        Sentence(
-            word("The planning share is 12.3 % (95 % interval 11.3 to 13.3) of 123,456 words."), "finding", "moves"
-        ),
-        Sentence(word("A placebo marks 12.1 %."), "control", "moves"),
-        Sentence(word("Nothing follows for other models."), "caution", "corpus"),
+        RenderedFigure(name, word(f"The figure {name}"), word("Bars are 95 % intervals of 36 problems."), SVG, section)
+        for name, section in (
+            ("success", "summary"),
+            ("moves", "lexicon"),
+            ("dynamics", "dynamics"),
+            ("errors", "errors"),
+            ("hedges", "more"),
+        )
     ]

@@ -38,8 +38,16 @@ def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
     assert "108 traces of 3 sources" in out
     assert "SGs [95 %]" in out
     assert "placebo" in out
-    for title in ("planning share", "semantic entropy at equal size", "kinds of errors", "equations that do not hold"):
-        assert title in out
+    for title in (
+        "how often they are correct",
+        "planning share",
+        "semantic entropy at equal size, nats",
+        "entropy of what follows a span, nats",
+        "kinds of errors, of wrong traces",
+        "equations that do not hold",
+        "lengths of work between plans",
+    ):
+        assert f"\n{title}" in out
     (line,) = [
         text_line for text_line in out.splitlines() if text_line.startswith("sample-searcher") and " all " in text_line
     ]
@@ -49,6 +57,22 @@ def test_the_main_tables_are_printed_with_intervals_beside_placebos(capsys):
     )
     assert low < share < high
     assert "sgram metrics --model" in err, "what is left out is told, with the way to it"
+    assert "tables: corpus, success, shares, moves, grams, semantic_entropy" in err
+    # the last lines are the headlines: the first is the range of pass@1, 22 to 24 of 36 traces, the largest last
+    headlines = out.rstrip("\n").split("\n\n")[-1].splitlines()
+    assert len(headlines) > 2
+    assert headlines[0].startswith("Accuracy (pass@1): ")
+    assert headlines[0].index("61.1 %") < headlines[0].index("66.7 %") < headlines[0].index("sample-textbook")
+
+
+def test_kinds_that_do_not_occur_are_left_out_and_missing_placebos_are_dashes(capsys):
+    _, out, _ = call(capsys, SAMPLES, "--placebos", 1)
+    blocks = {block.splitlines()[0].strip(): block.splitlines()[1:] for block in out.split("\n\n")}
+    assert {line.split()[1] for line in blocks["kinds of errors, of wrong traces"][1:]} == {"strategic", "procedural"}
+    head, *lines = blocks["semantic entropy at equal size, nats"]
+    assert head.split()[:6] == ["source", "bins", "SGs", "[95", "%]", "placebo"]
+    (moves,) = [line for line in lines if line.startswith("sample-searcher") and " moves " in line]
+    assert " - " in moves, "random grams make no moves"
 
 
 def test_one_table_is_printed_whole(capsys):
@@ -76,6 +100,15 @@ def test_json_holds_every_table_and_says_its_format(capsys):
     names = [column["name"] for column in document["tables"]["corpus"]["columns"]]
     assert dict(zip(names, document["tables"]["corpus"]["rows"][0], strict=True))["traces"] == 36
     assert document["provenance"]["inputs"][0]["traces"] == 108
+    (accuracy,) = [
+        finding
+        for finding in document["findings"]
+        if finding["question"] == "accuracy" and finding["source"] == "sample-textbook"
+    ]
+    assert (accuracy["measure"], accuracy["verdict"], accuracy["n"]) == ("success", "measured", 36)
+    assert accuracy["estimate"]["value"] == pytest.approx(24 / 36, abs=1e-6)
+    assert accuracy["text"].startswith("sample-textbook: accuracy (pass@1): 66.7 % [")
+    assert {finding["measure"] for finding in document["findings"]} <= set(document["tables"])
     code, out, _ = call(capsys, SAMPLES, "--placebos", 0, "--json", "--table", "corpus")
     assert list(json.loads(out)["tables"]) == ["corpus"]
 

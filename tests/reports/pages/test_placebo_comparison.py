@@ -1,6 +1,11 @@
 """SGs beside placebos: which rows stand together, what is said of them, and the sources at a glance."""
 
+import dataclasses
+
+from sgram.analysis import all_measures
+from sgram.analysis.measure import Quantity
 from sgram.analysis.table import build_table
+from sgram.analysis.token_tables import OVERLAP
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from tests.builders.report_analyses import column, low_high, tables
 
@@ -11,25 +16,26 @@ def overlap(*rows: tuple):
     return {"overlap": build_table("overlap", "t", columns, [dict(zip(names, row, strict=True)) for row in rows])}
 
 
+def compare(tables, max_rows=9):
+    return compare_with_placebos(all_measures(), tables, max_rows)
+
+
 def verdict(sgs: tuple, placebo: tuple) -> str:
-    ((row,),) = [
-        comparison.rows
-        for comparison in compare_with_placebos(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)), 9)
-    ]
+    ((row,),) = [comparison.rows for comparison in compare(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)))]
     return row.verdict
 
 
-def test_the_interval_of_sgs_is_told_from_the_range_of_placebos_only_where_they_share_no_point():
+def test_a_difference_is_shown_only_if_the_interval_and_the_range_of_draws_share_no_point():
     assert verdict((0.5, 0.4, 0.6), (0.3, 0.2, 0.39)) == "above the placebos"
     assert verdict((0.1, 0.05, 0.15), (0.3, 0.2, 0.39)) == "below the placebos"
-    assert verdict((0.5, 0.4, 0.6), (0.3, 0.2, 0.4)) == "not told apart"
-    assert verdict((0.3, 0.2, 0.4), (0.5, 0.4, 0.6)) == "not told apart"
+    assert verdict((0.5, 0.4, 0.6), (0.3, 0.2, 0.4)) == "no difference shown"
+    assert verdict((0.3, 0.2, 0.4), (0.5, 0.4, 0.6)) == "no difference shown"
     assert verdict((0.5, None, None), (0.3, 0.2, 0.39)) == "no interval"
 
 
 def test_numbers_and_places_are_those_of_the_table():
     overlap_tables = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
-    (comparison,) = compare_with_placebos(overlap_tables, 9)
+    (comparison,) = compare(overlap_tables)
     (row,) = comparison.rows
     assert (row.subject, row.sgs, row.interval, row.placebo, row.draw_range) == (
         "a",
@@ -44,34 +50,57 @@ def test_numbers_and_places_are_those_of_the_table():
 
 
 def test_a_line_without_its_placebo_is_not_shown():
-    assert compare_with_placebos(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("b", "placebo", 0.3, 0.2, 0.4)), 9) == []
-    assert compare_with_placebos(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", None, None, None)), 9) == []
-    assert compare_with_placebos({}, 9) == []
+    assert compare(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("b", "placebo", 0.3, 0.2, 0.4))) == []
+    assert compare(overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", None, None, None))) == []
+    assert compare(overlap(("a", "SGs", None, None, None), ("a", "placebo", 0.3, 0.2, 0.4))) == []
+    assert compare({}) == []
 
 
 def test_equal_numbers_have_places_too():
-    (comparison,) = compare_with_placebos(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)), 9)
+    (comparison,) = compare(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)))
     assert set(comparison.rows[0].positions) == {500}
 
 
 def test_lines_beyond_the_most_are_counted():
     rows = [(name, list_name, 0.5, 0.4, 0.6) for name in "abcde" for list_name in ("SGs", "placebo")]
-    (comparison,) = compare_with_placebos(overlap(*rows), 2)
+    (comparison,) = compare(overlap(*rows), 2)
     assert ([row.subject for row in comparison.rows], comparison.n_omitted) == (["a", "b"], 3)
 
 
 def test_every_quantity_that_is_known_of_both_is_compared():
     subjects = {
-        comparison.title: [row.subject for row in comparison.rows] for comparison in compare_with_placebos(tables(), 9)
+        (comparison.title, comparison.unit): [row.subject for row in comparison.rows]
+        for comparison in compare(tables())
     }
     source = "grpo, seed 0"
     assert subjects == {
-        "Share of words or tokens that are marked": [f"{source} · all", f"{source} · wrong"],
-        "Semantic entropy at equal size": [f"{source} · all · grams"],
-        "Conditional entropy of what follows": [source],
-        "Token entropy of the marked tokens": [source],
-        "Marked tokens that are of high entropy": [source],
+        ("Planning share", "%"): [f"{source} · all · words", f"{source} · wrong · words"],
+        ("Semantic entropy at equal size", "nats"): [f"{source} · grams"],
+        ("Entropy of what follows a span", "nats"): [source],
+        ("Token entropy", "nats"): [f"{source} · planning", f"{source} · execution"],
+        ("Perplexity", ""): [f"{source} · planning", f"{source} · execution"],
+        ("Planning tokens that are of high entropy", "%"): [source],
     }
+
+
+def test_a_measure_that_the_report_does_not_show_is_not_compared():
+    rows = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.4))
+    assert len(compare_with_placebos([OVERLAP], rows, 9)) == 1
+    assert compare_with_placebos([dataclasses.replace(OVERLAP, section="")], rows, 9) == []
+    without_quantities = dataclasses.replace(OVERLAP, quantities=())
+    assert compare_with_placebos([without_quantities], rows, 9) == []
+
+
+def test_a_share_in_a_column_of_numbers_is_compared_in_per_cent():
+    columns = [column("source"), column("list"), column("value", "number"), *low_high("number")]
+    rows = [
+        {"source": "a", "list": list_name, "value": 0.5, "low": 0.4, "high": 0.6} for list_name in ("SGs", "placebo")
+    ]
+    curves = {"curves": build_table("curves", "t", columns, rows)}
+    for unit, shown in (("share", ("%", "50.0")), ("nats", ("nats", "0.500")), ("", ("", "0.500"))):
+        measure = dataclasses.replace(OVERLAP, name="curves", quantities=(Quantity("planning share", unit=unit),))
+        (comparison,) = compare_with_placebos([measure], curves, 9)
+        assert (comparison.unit, comparison.rows[0].sgs) == shown
 
 
 def test_the_sources_at_a_glance():
