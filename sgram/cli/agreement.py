@@ -6,28 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.annotation.ratings import load_ratings
-from sgram.cli.agreement_tables import (
-    print_coefficients,
-    print_disputes,
-    print_pairs,
-    print_raters,
-    print_strategic_shares,
-    question_of,
-)
+from sgram.annotation.items import PROCEDURAL, Sample
+from sgram.annotation.ratings import LoadedRatings, load_ratings
+from sgram.cli import agreement_tables
 from sgram.cli.annotate import load_sample
 from sgram.cli.console import note, print_json, print_line
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent
-from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_one_stdin
-from sgram.cli.shared_flags import AsJson, path_argument
+from sgram.cli.shared_flags import AsJson, number_flag, path_argument
 from sgram.errors import UsageError
 from sgram.files import excerpt
 
 if TYPE_CHECKING:
     from sgram.annotation.agreement import Agreement
-    from sgram.annotation.items import Sample
-    from sgram.annotation.ratings import LoadedRatings
     from sgram.annotation.strategic_share import StrategicShares
 
 # Krippendorff 2004, Content Analysis, 11.4: data below the second threshold are unreliable.
@@ -48,10 +39,10 @@ def agreement(
     items: Annotated[str | None, _ITEMS] = None,
     lexicon: Annotated[str | None, _LEXICON] = None,
     strategic: Annotated[list[str] | None, _STRATEGIC] = None,
-    top: Annotated[int, Parameter(help="Number of disputed items to print, the most disputed first.")] = 5,
+    top: Annotated[int, number_flag("top", 0, "Number of disputed items to print, the most disputed first.")] = 5,
     disputes: Annotated[bool, Parameter(negative="", help="Print all disputed items.")] = False,
-    draws: Annotated[int, Parameter(help="Bootstrap draws of items.")] = 1000,
-    seed: Annotated[int, Parameter(help="Seed of the draws.")] = 0,
+    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.")] = 1000,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.")] = 0,
     as_json: AsJson = False,
 ) -> int:
     """Measure how far raters agree, who differs and on what, and which share of the items is judged strategic.
@@ -62,7 +53,10 @@ def agreement(
     """
     from sgram.annotation.agreement import measure_agreement
 
-    _check_flags(paths, items, lexicon, top, draws, seed)
+    check_no_options([*paths, items or ""], "agreement")
+    check_one_stdin([*paths, items or ""])
+    if lexicon is not None and items is None:
+        raise UsageError("--lexicon is compared with the items file of the export; give --items as well")
     sample = None if items is None else load_sample(items, lexicon)
     loaded = load_ratings(paths)
     measured = measure_agreement(loaded.ratings, strategic or (), draws, seed)
@@ -80,30 +74,19 @@ def agreement(
         return 0
     for warning in warnings:
         note(f"warning: {warning}")
-    print_coefficients(measured)
-    print_pairs(measured)
-    print_raters(measured)
+    agreement_tables.print_coefficients(measured)
+    agreement_tables.print_pairs(measured)
+    agreement_tables.print_raters(measured)
     if shares is not None:
-        print_strategic_shares(shares)
-    print_disputes(measured.disputes, len(measured.disputes) if disputes else top, sample)
+        agreement_tables.print_strategic_shares(shares)
+    agreement_tables.print_disputes(measured.disputes, len(measured.disputes) if disputes else top, sample)
     print()
     for verdict in verdicts:
         print_line(verdict)
     return 0
 
 
-def _check_flags(paths: list[str], items: str | None, lexicon: str | None, top: int, draws: int, seed: int) -> None:
-    check_no_options([*paths, items or ""], "agreement")
-    check_one_stdin([*paths, items or ""])
-    check_minimum("top", top, 0)
-    check_minimum("draws", draws, 1)
-    check_minimum("seed", seed, 0)
-    if lexicon is not None and items is None:
-        raise UsageError("--lexicon is compared with the items file of the export; give --items as well")
-
-
-def _strategic_shares(loaded: "LoadedRatings", measured: "Agreement", sample: "Sample") -> "StrategicShares":
-    from sgram.annotation.items import PROCEDURAL
+def _strategic_shares(loaded: LoadedRatings, measured: "Agreement", sample: Sample) -> "StrategicShares":
     from sgram.annotation.strategic_share import measure_strategic_shares
 
     labels = [question.name for question in measured.by_label]
@@ -124,7 +107,7 @@ def _verdicts(measured: "Agreement", shares: "StrategicShares | None") -> Iterat
     if strategic is not None and len(measured.overall.labels) > 2 and strategic.alpha.value is not None:
         questions.append(strategic)
     for question in questions:
-        alpha, subject = question.alpha, question_of(question)
+        alpha, subject = question.alpha, agreement_tables.question_of(question)
         if alpha.value is None:
             yield f"Agreement on {subject} is undefined: {alpha.undefined}."
         else:
@@ -160,7 +143,7 @@ def _share_verdict(shares: "StrategicShares") -> Iterator[str]:
         yield "The interval of the difference contains 0: no difference between these SGs and random grams is shown."
 
 
-def _warnings(loaded: "LoadedRatings", measured: "Agreement", sample: "Sample | None") -> Iterator[str]:
+def _warnings(loaded: LoadedRatings, measured: "Agreement", sample: Sample | None) -> Iterator[str]:
     """Yield what weakens the conclusions, one sentence each."""
     if loaded.n_repeated:
         ellipsis = f", and {loaded.n_repeated - 1:,} more" if loaded.n_repeated > 1 else ""

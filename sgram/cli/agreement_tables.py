@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, note_hidden, print_table
+from sgram.annotation.items import Item, Sample
+from sgram.cli.console import note, note_hidden, print_next_table, print_table
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent, percent_interval
 
 if TYPE_CHECKING:
     from sgram.annotation.agreement import Agreement, LabelAgreement
     from sgram.annotation.disputes import Dispute, RaterRow
-    from sgram.annotation.items import Item, Sample
     from sgram.annotation.strategic_share import StrategicShares
     from sgram.statistics import Estimate
 
@@ -49,8 +49,7 @@ def print_coefficients(measured: "Agreement") -> None:
     ]
     n_columns = 4 if any(row[3] for row in rows) else 3
     print_table((question_of(overall), "value", "95 % interval", "")[:n_columns], [row[:n_columns] for row in rows])
-    print()
-    print_table(
+    print_next_table(
         ("against the rest", "share", "agree", "alpha", "95 % interval", "AC1", "95 % interval"),
         [_question_row(question) for question in _questions(measured)],
     )
@@ -86,15 +85,15 @@ def print_pairs(measured: "Agreement") -> None:
     strategic = measured.strategic
     strategic_kappas = {} if strategic is None else {(pair.first, pair.second): pair.kappa for pair in strategic.pairs}
     has_kappas = bool(strategic_kappas) and len(measured.overall.labels) > 2
-    columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval", *["strategic or not"] * has_kappas]
+    columns = ["raters", "items", "agree", "Cohen's kappa", "95 % interval"]
+    columns += ["strategic or not"] if has_kappas else []
     rows = []
     for pair in pairs[:_PAIRS_SHOWN]:
         interval = pair.kappa.undefined if pair.kappa.value is None else decimal_interval(pair.kappa)
         row = [f"{pair.first}, {pair.second}", pair.n_items, decimal(pair.agreement.value), decimal(pair.kappa.value)]
         kappas = [decimal(strategic_kappas[pair.first, pair.second].value)] if has_kappas else []
         rows.append([*row, interval, *kappas])
-    print()
-    print_table(columns, rows)
+    print_next_table(columns, rows)
     note_hidden(len(pairs) - _PAIRS_SHOWN, "pairs")
     if measured.n_pairs_without_common_item:
         note(f"pairs of raters without a common item: {measured.n_pairs_without_common_item:,}")
@@ -110,8 +109,7 @@ def print_raters(measured: "Agreement") -> None:
         bias = (_largest_bias(row),) if use is None else (percent(use.share, 6), _points(use.bias))
         majority = f"{percent(row.majority_agreement, 6)} of {row.n_compared:,}" if row.n_compared else "-"
         rows.append((row.rater, row.n_items, *bias, majority, row.n_tied))
-    print()
-    print_table(columns, rows)
+    print_next_table(columns, rows)
     note_hidden(len(measured.raters) - _RATERS_SHOWN, "raters")
 
 
@@ -136,11 +134,10 @@ def print_strategic_shares(shares: "StrategicShares") -> None:
     if shares.difference is not None:
         ends = percent_interval(shares.low, shares.high)
         rows.append(("difference", f"{_points(shares.difference):>5}", ends, "", ""))
-    print()
-    print_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
+    print_next_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
 
 
-def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: "Sample | None") -> None:
+def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: Sample | None) -> None:
     """Print the first `n_printed` disputed items, in context if the sample is known."""
     printed, contexts = disputes[:n_printed], {}
     if sample is not None:
@@ -157,7 +154,7 @@ def _dispute_row(dispute: "Dispute", contexts: dict[str, str]) -> tuple[str, ...
     return (dispute.item, f"{dispute.entropy:.2f}", counts, *((contexts[dispute.item],) if contexts else ()))
 
 
-def _in_context(item: "Item") -> str:
+def _in_context(item: Item) -> str:
     """Return the gram in brackets with up to 50 characters of context on either side."""
     before, after = item.text[: item.start], item.text[item.end :]
     before = before if len(before) <= _CONTEXT else f"...{before[-_CONTEXT:]}"

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
+from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
+from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, Sample, encode_sample, read_sample
+from sgram.annotation.ratings import write_ratings
 from sgram.cli.console import note, print_json, print_table
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading
@@ -15,10 +18,10 @@ from sgram.cli.shared_flags import LEXICON, AsJson, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
+from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
-    from sgram.annotation.items import BlindedItem, Sample
     from sgram.annotation.sampling import Draw
 
 app = cyclopts.App(
@@ -69,7 +72,11 @@ def export(
     """
     from sgram.annotation.sampling import SamplingConfig, draw_sample
 
-    _check_names(lexicon, paths, output)
+    check_no_options((lexicon, *paths), "annotate export")
+    check_one_stdin((lexicon, *paths))
+    check_outputs({"-o": output})
+    files_beside = [f"{_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
+    check_not_inputs([output, *files_beside], (lexicon, *paths), in_folders=False)
     format_name = format_name or _find_format(output)
     config = SamplingConfig(n=n, controls=controls, seed=seed, context=context, all_grams=all_grams)
     loaded = Lexicon.load(lexicon)
@@ -80,7 +87,18 @@ def export(
     files = _write_export(draw, loaded, format_name, output)
     _report_draw(draw)
     if as_json:
-        _print_json(draw, format_name, files)
+        fields = {
+            "files": [path for path, _ in files],
+            "export_format": format_name,
+            "lexicon": draw.sample.lexicon,
+            "seed": seed,
+            "digest": draw.sample.digest,
+            "n": len(draw.sample.items),
+            "n_sg": draw.n_drawn("sg"),
+            "n_controls": draw.n_drawn("control"),
+            "n_wanted": list(draw.n_requested),
+        }
+        print_json("annotate-export", {**fields, **asdict(draw.candidate_counts)})
     else:
         print_table(("kind", "items", "grams", "clusters", "models"), _kind_rows(draw))
     for path, description in files:
@@ -97,15 +115,6 @@ def _find_format(output: str) -> Format:
     return _FORMATS[suffix]
 
 
-def _check_names(lexicon: str, paths: list[str], output: str) -> None:
-    """Raise `UsageError` for invalid file names, before anything is read."""
-    check_no_options((lexicon, *paths), "annotate export")
-    check_one_stdin((lexicon, *paths))
-    check_outputs({"-o": output})
-    files_beside = [f"{_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
-    check_not_inputs([output, *files_beside], (lexicon, *paths), in_folders=False)
-
-
 def _stem(output: str) -> str:
     """Return the file name of an export without its suffix."""
     return str(Path(output).with_suffix(""))
@@ -114,16 +123,15 @@ def _stem(output: str) -> str:
 def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> list[tuple[str, str]]:
     """Write the export, the files beside it and the key; return (path, description) of each."""
     from sgram.annotation.exchange import encode_export
-    from sgram.annotation.items import encode_sample
 
-    stem = _stem(output)
-    key = f"{stem}.items.jsonl"
-    key_bytes = encode_sample(draw.sample)
+    key, key_bytes = f"{_stem(output)}.items.jsonl", encode_sample(draw.sample)
     if Path(key).exists() and Path(key).read_bytes() != key_bytes:
         raise UsageError(f"{key} is the key of another sample and must not be overwritten; give -o another name")
     blinded_items = draw.sample.blinded_items
-    is_page = format_name == "html"
-    contents = {"": _page(blinded_items, lexicon)} if is_page else encode_export(format_name, blinded_items)
+    if format_name == "html":
+        contents = {"": _page(blinded_items, lexicon)}
+    else:
+        contents = encode_export(format_name, blinded_items)
     descriptions = {
         "": f"{len(blinded_items):,} items for the annotators",
         ".config.xml": "labeling config",
@@ -131,18 +139,14 @@ def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str)
     }
     files = []
     for ending, content in contents.items():
-        path = f"{stem}{ending}" if ending else output
+        path = f"{_stem(output)}{ending}" if ending else output
         write_bytes(path, content)
         files.append((path, descriptions[ending]))
     write_bytes(key, key_bytes)
     return [*files, (key, "key of the blinded items, not for them")]
 
 
-def _page(blinded_items: "tuple[BlindedItem, ...]", lexicon: Lexicon) -> bytes:
-    from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
-    from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS
-    from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
-
+def _page(blinded_items: tuple[BlindedItem, ...], lexicon: Lexicon) -> bytes:
     choices = tuple(LabelChoice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
     guideline = parse_guideline(guideline_text())
     page = AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, blinded_items)
@@ -172,22 +176,6 @@ def _kind_rows(draw: "Draw") -> list[tuple[object, ...]]:
     return rows
 
 
-def _print_json(draw: "Draw", format_name: str, files: list[tuple[str, str]]) -> None:
-    sample = draw.sample
-    fields = {
-        "files": [path for path, _ in files],
-        "export_format": format_name,
-        "lexicon": sample.lexicon,
-        "seed": sample.seed,
-        "digest": sample.digest,
-        "n": len(sample.items),
-        "n_sg": draw.n_drawn("sg"),
-        "n_controls": draw.n_drawn("control"),
-        "n_wanted": list(draw.n_requested),
-    }
-    print_json("annotate-export", {**fields, **asdict(draw.candidate_counts)})
-
-
 @app.command(name="import")
 def import_(
     files: Annotated[list[str], _FILES],
@@ -205,7 +193,6 @@ def import_(
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
     """
     from sgram.annotation.exchange import import_ratings
-    from sgram.annotation.ratings import write_ratings
 
     if as_json and output == "-":
         raise UsageError("--json and the ratings both go to stdout; write -o FILE")
@@ -240,10 +227,8 @@ def import_(
     return 0
 
 
-def load_sample(items: str, lexicon: str | None) -> "Sample":
+def load_sample(items: str, lexicon: str | None) -> Sample:
     """Return the sample of an items file; raise `InputError` if it was not drawn from `lexicon` (None: any)."""
-    from sgram.annotation.items import read_sample
-
     sample = read_sample(items)
     if lexicon is not None and Lexicon.load(lexicon).digest != sample.lexicon:
         raise InputError(

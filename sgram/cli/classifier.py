@@ -14,7 +14,9 @@ from sgram.cli.path_checks import check_outputs
 from sgram.cli.read import open_traces, report_reading
 from sgram.cli.shared_flags import REPEATABLE_PATH
 from sgram.errors import InputError, UsageError
+from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
 from sgram.files import excerpt
+from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
     from sgram.evaluation.train_classifier import CrossValidation, LabelSet
@@ -74,7 +76,6 @@ def train(
     from sgram.evaluation.held_out_traces import HeldOutFilter
     from sgram.evaluation.train_classifier import FitConfig, train_classifier
     from sgram.mining import Background, Miner, MiningConfig, Resources
-    from sgram.traces import TraceReader
 
     sets = [_label_set(path, annotator, positive, 1.0, True) for path in labels]
     sets += [_label_set(path, annotator, positive, flags.also_weight, False) for path in flags.also_labels]
@@ -112,13 +113,11 @@ def train(
 
 
 def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight: float, evaluated: bool) -> "LabelSet":
-    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
     from sgram.evaluation.train_classifier import LabelSet
 
     positive_labels = frozenset(positive) or POSITIVE_LABELS
     documents = tuple(read_labels(path, annotator))
-    units = [unit for document in documents for unit in document.units]
-    if not any(unit.is_positive(positive_labels) for unit in units):
+    if not any(unit.is_positive(positive_labels) for document in documents for unit in document.units):
         raise InputError(f"{excerpt(path)} has no positive unit; name the labels that mean planning with --positive")
     return LabelSet(Path(path).name, documents, weight, evaluated, positive_labels)
 

@@ -10,14 +10,14 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-# Okabe and Ito's palette: told apart with any kind of color vision, on light and dark backgrounds.
+# Okabe and Ito's palette: distinct for any kind of color vision, on light and dark backgrounds.
 MOVE_COLORS = {
     "deduction": "#56b4e9",
     "branching": "#e69f00",
@@ -103,6 +103,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     Console(highlight=False).print(table)
 
 
+def print_next_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table on stdout, below a blank line."""
+    print()
+    print_table(columns, rows)
+
+
 class Meter:
     """Progress of one stage: bar, rate and remaining time on a terminal; elsewhere a plain line every 30 s."""
 
@@ -147,34 +153,25 @@ class Meter:
             self._bar.stop()
 
 
-@contextmanager
-def meter(stage: str, total: float | None = None, unit: str = "rows") -> Iterator[Meter]:
-    """Yield a `Meter`, and close it also if an error is raised."""
-    stage_meter = Meter(stage, total, unit)
-    try:
-        yield stage_meter
-    finally:
-        stage_meter.close()
+def meter(stage: str, total: float | None = None, unit: str = "rows") -> closing[Meter]:
+    """Return a context of a `Meter`, which is closed also if an error is raised."""
+    return closing(Meter(stage, total, unit))
 
 
 @contextmanager
 def switching_meter() -> Iterator[Callable[[str, float, float | None, str, str], None]]:
     """Yield a function of (stage, done, total, unit, suffix) that shows one `Meter` a stage, one after the other."""
     current: Meter | None = None
+    with ExitStack() as open_meter:
 
-    def update(stage: str, done: float, total: float | None, unit: str, suffix: str) -> None:
-        nonlocal current
-        if current is None or current.stage != stage:
-            if current is not None:
-                current.close()
-            current = Meter(stage, total, unit)
-        current.update(done, suffix)
+        def update(stage: str, done: float, total: float | None, unit: str, suffix: str) -> None:
+            nonlocal current
+            if current is None or current.stage != stage:
+                open_meter.close()
+                current = open_meter.enter_context(meter(stage, total, unit))
+            current.update(done, suffix)
 
-    try:
         yield update
-    finally:
-        if current is not None:
-            current.close()
 
 
 @contextmanager

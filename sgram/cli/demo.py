@@ -8,7 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli.number_checks import check_minimum
+from sgram.cli import app
+from sgram.cli.console import note
+from sgram.cli.shared_flags import number_flag
+from sgram.files import data_path
 
 ARMS = "grpo,hicra,placebo"
 
@@ -17,18 +20,13 @@ def demo(
     *,
     out: Annotated[Path, Parameter(help="Folder for the demo's output.")] = Path("reports/demo"),
     embedder: Annotated[str, Parameter(help="auto, hash, static or a sentence-transformers model.")] = "auto",
-    steps: Annotated[int, Parameter(help="Steps of each training run; 0: do not train.")] = 60,
-    jobs: Annotated[int, Parameter(help="Training runs at the same time, one thread each.")] = 2,
+    steps: Annotated[int, number_flag("steps", 0, "Steps of each training run; 0: do not train.")] = 60,
+    jobs: Annotated[int, number_flag("jobs", 1, "Training runs at the same time, one thread each.")] = 2,
 ) -> int:
     """Mine, validate, tag, train a tiny policy with and without HICRA, measure, and write one report; offline.
 
     Finished training runs are not repeated: an interrupted demo resumes where it stopped.
     """
-    from sgram.cli.console import note
-    from sgram.files import data_path
-
-    check_minimum("steps", steps, 0)
-    check_minimum("jobs", jobs, 1)
     started = time.monotonic()
     sample, labels = data_path("sample_traces.jsonl"), data_path("sample_labels.jsonl")
     mined, page = out / "lexicon.json", out / "report.html"
@@ -69,16 +67,11 @@ class _Chain:
         self._total, self._step = total, 0
 
     def announce(self, title: str) -> None:
-        from sgram.cli.console import note
-
         self._step += 1
         note("" if self._step == 1 else "\n")
         note(f"[{self._step}/{self._total}] {title}")
 
     def run(self, *words: object) -> None:
-        from sgram.cli import app
-        from sgram.cli.console import note
-
         arguments = [str(word) for word in words]
         note(f"$ sgram {shlex.join(arguments)}")
         code = app(arguments, exit_on_error=False, print_error=False)

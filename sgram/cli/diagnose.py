@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sgram.cli import diagnose_tables
 from sgram.cli.console import meter, note, print_json
-from sgram.cli.diagnose_tables import (
-    agreement_of,
-    print_agreement,
-    print_costs,
-    print_examples,
-    print_kinds,
-    row_json,
-    write_csv,
-)
 from sgram.cli.judge_flags import JudgeFlags
-from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
-from sgram.cli.shared_flags import AsJson, Limit, TracePaths, output_flag
+from sgram.cli.shared_flags import AsJson, Limit, TracePaths, number_flag, output_flag
 from sgram.errors import InputError
 from sgram.files import digest
 from sgram.lexicon import Lexicon
@@ -90,9 +81,9 @@ def diagnose(
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
-    show: Annotated[int, Parameter(help="Examples to print for each kind.")] = 1,
+    show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
     limit: Limit = None,
-    seed: Annotated[int, Parameter(help="Seed of the bootstrap intervals and of the judge's sample.")] = 0,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
     as_json: AsJson = False,
 ) -> int:
     """Classify each wrong rollout: a wrong plan, an error in carrying it out, or another kind of error.
@@ -107,9 +98,6 @@ def diagnose(
     from sgram.diagnosis.kinds import finder
     from sgram.grading.fill_correct import AnswerGrader
 
-    check_minimum("seed", seed, 0)
-    check_minimum("show", show, 0)
-    check_minimum("limit", limit, 1)
     check_no_options(paths, "diagnose")
     check_outputs({"-o": output, "--csv": csv}, paths)
     if output is not None:
@@ -129,7 +117,7 @@ def diagnose(
     report_reading(traces.reader)
     _report_unjudged(corpus.report, judge_answers, unverifiable)
     if csv is not None:
-        write_csv(totals.rows, csv)
+        diagnose_tables.write_csv(totals.rows, csv)
     judgments = _ask_judge(totals.sample(), judging) if judging.judge and len(totals.counts) else None
     if as_json:
         fields = {
@@ -140,10 +128,10 @@ def diagnose(
         }
         print_json("diagnose", fields)
     else:
-        print_kinds(totals.counts, corpus.report, seed)
-        print_examples(totals.examples)
+        diagnose_tables.print_kinds(totals.counts, corpus.report, seed)
+        diagnose_tables.print_examples(totals.examples)
         if judgments is not None:
-            print_agreement(judgments, judging.judge_model, seed)
+            diagnose_tables.print_agreement(judgments, judging.judge_model, seed)
     for path in (output, csv):
         if path is not None:
             note(f"{len(totals.counts):,} diagnoses written to {path}")
@@ -155,10 +143,9 @@ class _RereadTraces:
 
     def __init__(self, paths: list[str], reading: InputFlags, output: str | None, limit: int | None):
         options = reading.options(output)
+        silent_options = replace(options, quarantine=None, max_bad=1.0)
         self.reader = TraceReader(paths, reading.dialect, options=options)
-        self._silent_reader = TraceReader(
-            paths, reading.dialect, options=replace(options, quarantine=None, max_bad=1.0)
-        )
+        self._silent_reader = TraceReader(paths, reading.dialect, options=silent_options)
         self._next_reader = self.reader
         self._limit, self._is_stdin = limit, "-" in paths
         self._stdin_traces: list[Trace] | None = None
@@ -206,7 +193,7 @@ def _ask_judge(sample: "DiagnosedTraces", judging: JudgeFlags) -> "list[tuple[Ju
     config = judging.config()
     traces = [trace for trace, _ in sample]
     if judging.dry_run:
-        print_costs(estimate_cost(traces, config), config, planned=True)
+        diagnose_tables.print_costs(estimate_cost(traces, config), config, planned=True)
         return None
     judge = Judge(config, judging.judge_dir)
     with meter("judging", len(traces), "traces") as bar:
@@ -214,7 +201,7 @@ def _ask_judge(sample: "DiagnosedTraces", judging: JudgeFlags) -> "list[tuple[Ju
         for number, judgment in enumerate(judge(traces), 1):
             judgments.append(judgment)
             bar.update(number)
-    print_costs(judge.report, config)
+    diagnose_tables.print_costs(judge.report, config)
     return list(zip(judgments, (diagnosis for _, diagnosis in sample), strict=True))
 
 
@@ -226,7 +213,7 @@ def _measurements_json(
         has_kinds = any(judgment.kind for judgment, _ in judgments)
         judge = {
             "judgements": [judgment.to_json() for judgment, _ in judgments],
-            "agreement": agreement_of(judgments, seed).to_json() if has_kinds else None,
+            "agreement": diagnose_tables.agreement_of(judgments, seed).to_json() if has_kinds else None,
         }
     return {
         "n_traces": report.traces,
@@ -234,7 +221,7 @@ def _measurements_json(
         "n_wrong": report.wrong,
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
-        "kinds": [row_json(row) for row in counts.rows(seed=seed)],
-        "models": [row_json(row) for row in counts.rows(by_model=True, seed=seed)],
+        "kinds": [diagnose_tables.row_json(row) for row in counts.rows(seed=seed)],
+        "models": [diagnose_tables.row_json(row) for row in counts.rows(by_model=True, seed=seed)],
         "judge": judge,
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgram.cli.console import note, note_hidden, print_line, print_table
+from sgram.cli.console import note, note_hidden, print_line, print_next_table, print_table
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent, percent_interval, shorten_start
 from sgram.files import write_bytes
 from sgram.traces import Trace
@@ -137,8 +137,7 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
         note("the judge gave no kind, so there is no agreement")
         return
     counts = Counter((judgment.kind, _rated_kind(diagnosis)) for judgment, diagnosis in pairs)
-    print()
-    print_table(
+    print_next_table(
         (f"{shorten_start(model, _NAME_WIDTH)} says", *(f"offline {kind}" for kind in _RATED_KINDS)),
         [(judged, *(counts[judged, offline] for offline in _RATED_KINDS)) for judged in _RATED_KINDS],
     )
@@ -148,8 +147,7 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
         "Cohen's kappa": overall.pairs[0].kappa,
         "Krippendorff's alpha": overall.alpha,
     }
-    print()
-    print_table(
+    print_next_table(
         (f"{len(pairs):,} traces", "value", "95 % interval"),
         [(name, decimal(estimate.value), decimal_interval(estimate)) for name, estimate in coefficients.items()],
     )

@@ -16,11 +16,7 @@ def percent(share: float | None, width: int = 0) -> str:
 
 
 def percent_interval(low: float | None, high: float | None) -> str:
-    """Return the interval of a share in per cent.
-
-    >>> percent_interval(0.25, 0.5), percent_interval(None, None)
-    ('25.0 to 50.0', '-')
-    """
+    """Return the interval of a share in per cent, such as 25.0 to 50.0."""
     return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
@@ -44,11 +40,5 @@ def shorten_end(name: str, limit: int) -> str:
 
 
 def shorten_start(name: str, limit: int) -> str:
-    """Return `name` without its start, if it is longer than `limit` characters.
-
-    The end is what differs between models of one family, and between files of one folder.
-
-    >>> shorten_start("runs/2025/rollouts.jsonl", 18)
-    '...rollouts.jsonl'
-    """
+    """Return `name` without its start, if it is longer than `limit`; models of one family differ at the end."""
     return name if len(name) <= limit else f"...{name[3 - limit :]}"

@@ -58,9 +58,10 @@ def _join_first(texts: Sequence[str], limit: int) -> str:
     return ", ".join(texts[:limit]) + (f", +{len(texts) - limit} more" if len(texts) > limit else "")
 
 
-def _grams_by_rank(clusters: Iterable[Cluster]) -> list[tuple[Cluster, Gram]]:
+def _gram_rows(clusters: Iterable[Cluster]) -> list[dict[str, Any]]:
+    """Return the grams of `clusters` as JSON values, by rank."""
     pairs = [(cluster, gram) for cluster in clusters for gram in cluster.grams]
-    return sorted(pairs, key=lambda pair: pair[1].rank)
+    return [_gram_row(cluster, gram) for cluster, gram in sorted(pairs, key=lambda pair: pair[1].rank)]
 
 
 @app.command
@@ -79,36 +80,24 @@ def show(
     limit = (0 if as_json else 20) if top is None else top
     loaded = Lexicon.load(lexicon)
     clusters = [cluster for cluster in loaded.clusters if move in (None, cluster.move)]
-    cluster_grams = _grams_by_rank(clusters)
-    n_rows = len(cluster_grams if grams else clusters)
-    clusters, cluster_grams = clusters[: limit or None], cluster_grams[: limit or None]
+    gram_rows, cluster_rows = _gram_rows(clusters), [_cluster_row(cluster) for cluster in clusters]
+    kind, rows = ("grams", gram_rows) if grams else ("clusters", cluster_rows)
+    printed = rows[: limit or None]
     if as_json:
-        gram_rows = [_gram_row(cluster, gram) for cluster, gram in cluster_grams]
-        rows = {"grams": gram_rows} if grams else {"clusters": [_cluster_row(cluster) for cluster in clusters]}
-        print_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": n_rows, **rows})
+        print_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": len(rows), kind: printed})
         return
     if grams:
-        _show_grams(cluster_grams)
+        names = ("text", "df", "score", "core", "move", "medoid")
+        print_table(("gram", *names[1:]), [[_cell(row[name]) for name in names] for row in printed])
     else:
-        _show_clusters(clusters)
-    note_hidden(n_rows - limit if limit else 0, "rows", "--top 0 shows all")
+        print_table(("rank", "move", "df", "medoid", "members"), [_cluster_cells(row) for row in printed])
+    note_hidden(len(rows) - len(printed), "rows", "--top 0 shows all")
     print_line(_identity_line(loaded))
 
 
-def _show_clusters(clusters: Sequence[Cluster]) -> None:
-    rows = []
-    for cluster in clusters:
-        members = [gram.text for gram in cluster.grams if gram.text != cluster.medoid]
-        rows.append((cluster.id, cluster.move, _cell(cluster.df), cluster.medoid, _join_first(members, _MEMBERS_SHOWN)))
-    print_table(("rank", "move", "df", "medoid", "members"), rows)
-
-
-def _show_grams(cluster_grams: Sequence[tuple[Cluster, Gram]]) -> None:
-    rows = [
-        (gram.text, _cell(gram.df), _cell(gram.score), _cell(gram.core), cluster.move, cluster.medoid)
-        for cluster, gram in cluster_grams
-    ]
-    print_table(("gram", "df", "score", "core", "move", "medoid"), rows)
+def _cluster_cells(row: Mapping[str, Any]) -> tuple[object, ...]:
+    members = [gram for gram in row["grams"] if gram != row["medoid"]]
+    return row["rank"], row["move"], _cell(row["df"]), row["medoid"], _join_first(members, _MEMBERS_SHOWN)
 
 
 def _cluster_row(cluster: Cluster) -> dict[str, Any]:
@@ -202,8 +191,7 @@ def export(
 ) -> None:
     """Write a lexicon's grams as a plain list, a CSV table or JSON lines."""
     check_outputs({"-o": output}, stdout=True)
-    pairs = _grams_by_rank(Lexicon.load(lexicon).clusters)
-    rows = [_gram_row(cluster, gram) for cluster, gram in pairs if full or gram.core]
+    rows = [row for row in _gram_rows(Lexicon.load(lexicon).clusters) if full or row["core"]]
     text = {"txt": _as_text, "csv": _as_csv, "jsonl": _as_jsonl}[form](rows)
     if output == "-":
         for line in text.split("\n")[:-1]:

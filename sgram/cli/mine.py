@@ -14,10 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
-from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
-from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, output_flag, path_argument
+from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
@@ -70,7 +69,7 @@ def mine(
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
-    rows: Annotated[int, Parameter(help="Clusters in the table at the end.")] = 20,
+    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -89,7 +88,6 @@ def mine(
 
     check_outputs({"-o": output}, stdout=True)
     check_no_options(paths, "mine")
-    check_minimum("rows", rows, 0)
     if as_json and output == "-":
         raise UsageError("--json and -o - both write to stdout; choose one")
     job = MiningJob(

@@ -32,9 +32,8 @@ def check_outputs(
 
     `outputs` maps each flag to its file; None means that the flag is not set. With `stdout`, - is stdout.
     """
-    paths = {flag: str(output) for flag, output in outputs.items() if output is not None}
-    if stdout:
-        paths = {flag: path for flag, path in paths.items() if path != "-"}
+    skipped = (None, "-") if stdout else (None,)
+    paths = {flag: str(output) for flag, output in outputs.items() if output not in skipped}
     flag_of: dict[str, str] = {}
     for flag, path in paths.items():
         if path == "-":

@@ -5,23 +5,23 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_json, print_line, print_table
-from sgram.cli.estimate_cells import shorten_start
-from sgram.cli.number_checks import check_minimum
+from sgram.cli.console import meter, note, print_json, print_line, print_next_table, print_table
+from sgram.cli.estimate_cells import percent, shorten_start
 from sgram.cli.path_checks import check_no_options, check_outputs
-from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, output_flag, path_argument
+from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
 from sgram.traces.dialects import DIALECTS
 from sgram.traces.ids import IdSet
 from sgram.traces.readers import RowCounts
+from sgram.traces.trace_keys import UNKNOWN_MODEL
 
 if TYPE_CHECKING:
     Dialect = str
@@ -138,7 +138,7 @@ class _Summary:
                 self.reward_sum += trace.reward
             if trace.group is not None:
                 self.groups.add(trace.group)
-            model = trace.model or "not told"
+            model = trace.model or UNKNOWN_MODEL
             if model in self.models or len(self.models) < _MODELS_COUNTED:
                 self.models[model] += 1
             if len(self.first) < self._n_shown:
@@ -166,7 +166,7 @@ def read(
     output: Annotated[str | None, _OUTPUT] = None,
     flags: InputFlags | None = None,
     limit: Limit = None,
-    show: Annotated[int, Parameter(help="Print this many traces.")] = 0,
+    show: Annotated[int, number_flag("show", 0, "Print this many traces.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Summarize rollouts, or convert them to JSONL or Parquet.
@@ -179,8 +179,6 @@ def read(
     check_no_options(paths, "read")
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
-    check_minimum("show", show, 0)
-    check_minimum("limit", limit, 1)
     flags = flags or InputFlags()
     reader = TraceReader(paths, flags.dialect, options=flags.options(output))
     summary = _Summary(show)
@@ -203,16 +201,7 @@ def read(
 
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
-    files = [
-        {
-            "file": file.file,
-            "dialect": file.dialect,
-            "rows_kept": file.rows_kept,
-            **row_counts_json(file),
-            "first_fault": file.first_fault or None,
-        }
-        for file in report.files
-    ]
+    files = [{**asdict(file), "first_fault": file.first_fault or None} for file in report.files]
     fields = {
         "output": output,
         "rows_kept": report.rows_kept,
@@ -234,23 +223,19 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     models = [f"{name} ({count:,})" for name, count in list(numbers["models"].items())[:_MODELS_SHOWN]]
     if len(numbers["models"]) > _MODELS_SHOWN:
         models.append(f"{len(numbers['models']) - _MODELS_SHOWN} more")
+    share = percent(numbers["share_correct"])
     facts = [
         ("groups", f"{numbers['n_groups']:,}" if numbers["n_groups"] else "unknown"),
         ("mean length", f"{numbers['mean_chars']:,.0f} characters" if summary.n_traces else "-"),
-        ("correct", _share(numbers["share_correct"], summary.n_judged)),
+        ("correct", f"{share} of {summary.n_judged:,} judged" if summary.n_judged else "unknown"),
         ("mean reward", f"{numbers['mean_reward']:.4g}" if summary.n_rewarded else "unknown"),
         ("models", ", ".join(models) or "-"),
     ]
-    print()
-    print_table(("kept traces", ""), facts)
+    print_next_table(("kept traces", ""), facts)
 
 
 def _counts(report: RowCounts) -> tuple[int, int, int, int]:
     return report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined
-
-
-def _share(share: float | None, n_judged: int) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f} % of {n_judged:,} judged"
 
 
 def _print_trace(trace: Trace) -> None:

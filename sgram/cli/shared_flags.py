@@ -4,15 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-# allow_leading_hyphen permits "-" for stdin or stdout; `sgram.cli.path_checks` refuses other names with a hyphen
-LEXICON = Parameter(help="A lexicon file (- for stdin), or a preset such as wang2025.", allow_leading_hyphen=True)
-REPEATABLE = Parameter(negative="", show_default=False)
-REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphen=True)
-
-TracePaths = Annotated[list[str], Parameter(help="Files, folders, or - for stdin.", allow_leading_hyphen=True)]
-Limit = Annotated[int | None, Parameter(help="Stop after this many traces.")]
-DryRun = Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]
+from sgram.cli.number_checks import check_minimum
 
 
 def path_argument(help_text: str) -> Parameter:
@@ -23,3 +15,19 @@ def path_argument(help_text: str) -> Parameter:
 def output_flag(help_text: str) -> Parameter:
     """Return the flag ``--output``, also ``-o``."""
     return Parameter(name=["--output", "-o"], help=help_text, allow_leading_hyphen=True)
+
+
+def number_flag(name: str, minimum: int, help_text: str) -> Parameter:
+    """Return the flag ``--name`` for a number; a number below `minimum` is a usage error."""
+    return Parameter(help=help_text, validator=lambda _, number: check_minimum(name, number, minimum))
+
+
+# allow_leading_hyphen permits "-" for stdin or stdout; `sgram.cli.path_checks` refuses other names with a hyphen
+LEXICON = path_argument("A lexicon file (- for stdin), or a preset such as wang2025.")
+REPEATABLE = Parameter(negative="", show_default=False)
+REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphen=True)
+
+TracePaths = Annotated[list[str], path_argument("Files, folders, or - for stdin.")]
+Limit = Annotated[int | None, number_flag("limit", 1, "Stop after this many traces.")]
+DryRun = Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli.console import note, note_hidden, print_json, print_table
+from sgram.cli.console import note, note_hidden, print_json, print_next_table, print_table
 from sgram.cli.estimate_cells import percent, percent_interval
-from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
-from sgram.cli.shared_flags import LEXICON, AsJson, Limit, TracePaths, output_flag
-from sgram.cli.tagged_view import page_legend, page_table, page_traces, share_table, show_traces
+from sgram.cli.shared_flags import LEXICON, AsJson, Limit, TracePaths, number_flag, output_flag
+from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
+from sgram.reports.pages.trace_page import TracePage, render_trace_page
 from sgram.traces import TraceReader
+from sgram.traces.tokens import load_tokenizer, tokenizer_name
 
 if TYPE_CHECKING:
     from sgram.tagging.planning_shares import ShareRow
@@ -34,25 +35,18 @@ _MODELS_SHOWN = 12
 class ShowFlags:
     """Which traces are printed or written to a page."""
 
-    show: int = 0
-    """Print this many traces, planning spans in their move's color."""
-    lines: int = 60
-    """Maximum lines of each printed trace; 0 for all."""
+    show: Annotated[int, number_flag("show", 0, "Print this many traces, planning spans in their move's color.")] = 0
+    lines: Annotated[int, number_flag("lines", 0, "Maximum lines of each printed trace; 0 for all.")] = 60
     html: Path | None = None
     """HTML page of traces to write, planning spans in their move's color."""
-    html_traces: int = 50
-    """Number of traces on that page, the first of the input."""
+    html_traces: Annotated[
+        int, number_flag("html-traces", 1, "Number of traces on that page, the first of the input.")
+    ] = 50
 
     @property
     def n_traces(self) -> int:
         """Number of traces that must be kept for printing or the page."""
         return max(self.show, self.html_traces if self.html is not None else 0)
-
-    def check(self) -> None:
-        """Raise `UsageError` for numbers out of range."""
-        check_minimum("show", self.show, 0)
-        check_minimum("lines", self.lines, 0)
-        check_minimum("html-traces", self.html_traces, 1)
 
 
 def tag(
@@ -64,7 +58,7 @@ def tag(
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
     limit: Limit = None,
-    seed: Annotated[int, Parameter(help="Seed of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.")] = 0,
     as_json: AsJson = False,
 ) -> int:
     """Mark the planning tokens of rollouts, and measure how much of them is planning.
@@ -77,9 +71,6 @@ def tag(
 
     if as_json and showing.show:
         raise UsageError("--json and --show both write to stdout; leave one out")
-    check_minimum("seed", seed, 0)
-    check_minimum("limit", limit, 1)
-    showing.check()
     check_no_options(paths, "tag")
     check_one_stdin([lexicon, *paths])
     check_outputs({"-o": output, "--html": showing.html}, paths)
@@ -129,8 +120,6 @@ def _tagger(lexicon: Lexicon, reading: InputFlags) -> "RolloutTagger":
 
     if reading.tokenizer is None:
         return RolloutTagger(lexicon)
-    from sgram.traces.tokens import load_tokenizer, tokenizer_name
-
     return RolloutTagger(lexicon, load_tokenizer(reading.tokenizer), tokenizer_name(reading.tokenizer))
 
 
@@ -197,23 +186,22 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
     rows, n_hidden = _main_rows(summary, seed)
     print_table(*share_table(rows, _unit(tagger)))
     note_hidden(n_hidden, "models")
-    print()
-    print_table(("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()])
+    print_next_table(
+        ("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()]
+    )
     grams = summary.grams(_GRAMS_SHOWN)
     if grams:
-        print()
-        print_table(("most frequent grams", "move", "spans", "traces"), grams)
+        print_next_table(("most frequent grams", "move", "spans", "traces"), grams)
 
 
 def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces: int) -> bytes:
-    from sgram.reports.pages.trace_page import TracePage, render_trace_page
-
     rows, _ = _main_rows(summary, seed)
     total, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
     page_tagged = summary.first_traces[:max_traces]
     tokenizer = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = total.pooled
     interval = "" if share.ends is None else f" (95 % interval {percent_interval(*share.ends)})"
+    columns, cells = share_table(rows, _unit(tagger), whole_names=True)
     page = TracePage(
         title=f"{n_traces:,} traces, planning words marked",
         summary=(
@@ -221,8 +209,9 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
             f"belong to one of the {len(lexicon.grams):,} grams of the lexicon {lexicon.name}.",
             *([f"Below are the first {len(page_tagged):,} traces."] if len(page_tagged) < n_traces else []),
         ),
-        moves=page_legend(summary.moves()),
-        tables=(page_table(*share_table(rows, _unit(tagger), whole_names=True)),),
+        columns=columns,
+        rows=cells,
+        move_counts={row.move: row.spans for row in summary.moves()},
         traces=page_traces(page_tagged),
     )
     return render_trace_page(page)

@@ -10,12 +10,11 @@ from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, printable
 from sgram.cli.estimate_cells import percent, percent_interval, shorten_start
-from sgram.lexicon import MOVE_MEANINGS, MOVES
+from sgram.lexicon import MOVES
+from sgram.reports.pages.trace_page import TraceView
 
 if TYPE_CHECKING:
-    from sgram.reports.pages.trace_page import LegendMove, OverviewTable, TraceView
     from sgram.tagging.planning_shares import ShareRow
-    from sgram.tagging.summary import MoveRow
     from sgram.tagging.tagged_rollouts import TaggedTrace
 
 _OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
@@ -107,33 +106,12 @@ def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_line
 # -- page -----------------------------------------------------------------------------------------------
 
 
-def page_legend(moves: Iterable["MoveRow"]) -> tuple["LegendMove", ...]:
-    """Return the page's legend: each move with its number of spans in all traces."""
-    from sgram.reports.pages.trace_page import LegendMove
-
-    return tuple(LegendMove(row.move, row.spans, MOVE_MEANINGS[row.move]) for row in moves)
-
-
-def page_table(columns: Sequence[str], cells: Iterable[Sequence[object]]) -> "OverviewTable":
-    """Return a table for the page; whole numbers get thousands separators."""
-    from sgram.reports.pages.trace_page import OverviewTable
-
-    texts = tuple(tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in cells)
-    return OverviewTable(tuple(columns), texts)
-
-
-def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["TraceView", ...]:
+def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple[TraceView, ...]:
     """Return the traces as plain data for the page."""
-    from sgram.reports.pages.trace_page import TextPiece, TraceView
-    from sgram.tagging.projection import split_by_spans
+    from sgram.tagging.spans import remove_overlaps
 
-    page = []
-    for tagged in tagged_traces:
-        pieces = tuple(
-            TextPiece(text)
-            if span is None
-            else TextPiece(text, span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
-            for text, span in split_by_spans(tagged.trace.text, tagged.spans)
-        )
-        page.append(TraceView(tagged.trace.id, _facts(tagged), pieces, tagged.trace.prompt))
-    return tuple(page)
+    return tuple(
+        TraceView(trace.id, _facts(tagged), trace.text, tuple(remove_overlaps(tagged.spans)), trace.prompt)
+        for tagged in tagged_traces
+        for trace in (tagged.trace,)
+    )

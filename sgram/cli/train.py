@@ -1,6 +1,7 @@
 """``sgram train``: train a policy, or compare several methods."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,10 @@ from sgram.cli.train_config import MatrixFlags, RequestedRuns, TrainFlags, reque
 from sgram.cli.train_tables import board, duration, show_comparison, show_run
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
+from sgram.reports.figures.learning_curves import draw_learning_curves
 from sgram.run_directory import RunDirectory
+from sgram.training.experiments.run import read_finished_run
+from sgram.training.experiments.run import train as run_training
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison
@@ -48,9 +52,6 @@ def train(
 
 
 def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
-    from sgram.training.experiments.run import read_finished_run
-    from sgram.training.experiments.run import train as run
-
     arm = requested.arms[0]
     config = arm.apply(requested.config, seed=requested.seeds[0], warmup_seed=requested.warmup_seeds[0])
     result = read_finished_run(config, out)
@@ -58,11 +59,11 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     if result is None:
         labels = {"arm": arm.name, "seed": config.seed, "warmup_seed": config.warmup_seed, "steps": config.steps}
         with board(1).shown() as update:
-            result = run(
-                config,
-                out,
-                lambda row: update({**row, **labels, "cell": 0, "event": "stage" if "stage" in row else "step"}),
-            )
+
+            def show_row(row: Mapping[str, Any]) -> None:
+                update({**row, **labels, "cell": 0, "event": "stage" if "stage" in row else "step"})
+
+            result = run_training(config, out, show_row)
     has_curves = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
     if as_json:
         fields = {
@@ -104,16 +105,15 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             on_progress=progress,
         )
     directory = comparison_directory(requested, out)
-    written = write_comparison(comparison, directory)
-    written += _draw(comparison, directory)
+    written = [*write_comparison(comparison, directory), *_draw(comparison, directory)]
+    names = [path.name for path in written]
     if as_json:
-        files = [path.name for path in written]
-        print_json("comparison", {**to_json(comparison), "directory": str(directory), "files": files})
+        print_json("comparison", {**to_json(comparison), "directory": str(directory), "files": names})
     else:
         show_comparison(comparison)
     for failure in comparison.failures:
         note(f"failed: {failure_line(failure)}")
-    note(f"written to {directory}: {', '.join(path.name for path in written)}")
+    note(f"written to {directory}: {', '.join(names)}")
     if comparison.failures:
         note(f"{len(comparison.failures)} of {requested.n_runs} runs failed; run the same command to try them again")
     return 1 if comparison.failures else 0
@@ -138,22 +138,19 @@ _VARIED = ("method", "seed", "warmup_seed")
 
 def _draw(comparison: "ArmComparison", directory: Path) -> list[Path]:
     """Draw the figures of a comparison, and return their paths; none without matplotlib or without data."""
-    figures = []
-    if comparison.rows and _draw_curves(comparison.results, directory / "curves.svg"):
-        figures.append(directory / "curves.svg")
-    differences = comparison.differences
-    if figures and any(difference.measure == "pass_at_1" and difference.interval.n for difference in differences):
-        from sgram.reports.figures.paired_differences import draw_paired_differences
+    curves, differences = directory / "curves.svg", directory / "differences.svg"
+    if not (comparison.rows and _draw_curves(comparison.results, curves)):
+        return []
+    if not any(row.measure == "pass_at_1" and row.interval.n for row in comparison.differences):
+        return [curves]
+    from sgram.reports.figures.paired_differences import draw_paired_differences
 
-        draw_paired_differences(comparison, directory / "differences.svg")
-        figures.append(directory / "differences.svg")
-    return figures
+    draw_paired_differences(comparison, differences)
+    return [curves, differences]
 
 
 def _draw_curves(results: Any, path: Path) -> bool:
     """Draw the training curves; return False without matplotlib, or if no step is logged."""
-    from sgram.reports.figures.learning_curves import draw_learning_curves
-
     try:
         draw_learning_curves(results, path)
     except (MissingExtraError, UsageError) as error:
@@ -181,10 +178,7 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             "jobs": requested.jobs,
             "warmup_seeds": list(requested.warmup_seeds),
             "out": str(out),
-            "parameters": cost.parameters,
-            "memory": cost.memory,
-            "tokens_per_step": cost.tokens_per_step,
-            "seconds_per_step": cost.seconds_per_step,
+            **asdict(cost),
             "seconds": seconds,
             "config": settings,
         }
@@ -197,13 +191,8 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             f"{len(cells)} runs: {', '.join(arm.name for arm in requested.arms)}; seeds {seeds}, "
             f"warm-up seeds {warmup_seeds}; {requested.jobs} at once"
         )
-    model = memory = max_tokens = time = "unknown"
-    if cost.parameters is not None:
-        model = f"{cost.parameters:,} parameters"
-    if cost.memory is not None:
-        memory = f"about {cost.memory / 2**20:,.0f} MiB a run"
-    if cost.tokens_per_step is not None:
-        max_tokens = f"{cost.tokens_per_step:,}"
+    memory = None if cost.memory is None else cost.memory / 2**20
+    time = "unknown"
     if seconds is not None:
         total = f"{duration(seconds)} in all, without warm-up and measuring"
         time = f"at most about {cost.seconds_per_step:.2f} s a step, {total}"
@@ -211,11 +200,15 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     lines = [
         ("runs", runs),
         ("config", describe_settings(settings)),
-        ("model", model),
-        ("memory", memory),
-        ("a step", f"{problems}, at most {max_tokens} tokens"),
+        ("model", _format_known("{:,} parameters", cost.parameters)),
+        ("memory", _format_known("about {:,.0f} MiB a run", memory)),
+        ("a step", f"{problems}, at most {_format_known('{:,}', cost.tokens_per_step)} tokens"),
         ("time", time),
         ("output", f"{out}/"),
     ]
     print_lines(lines)
     return 0
+
+
+def _format_known(template: str, number: float | None) -> str:
+    return "unknown" if number is None else template.format(number)

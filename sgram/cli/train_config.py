@@ -133,17 +133,14 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
         if getattr(matrix, plural) is not None:
             raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
         verb[plural] = None
-    arms = (
-        parse_arms(_names(verb["compare"], "compare")) if verb["compare"] is not None else parse_arms([config.method])
-    )
+    arms = parse_arms([config.method] if verb["compare"] is None else _names(verb["compare"], "compare"))
     jobs = 1 if verb["jobs"] is None else verb["jobs"]
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"jobs must be a whole number >= 1 (got {excerpt(str(jobs))})")
     controls = None if verb["controls"] is None else tuple(_names(verb["controls"], "controls"))
     seeds = _numbers(verb["seeds"], "seeds", config.seed)
-    return RequestedRuns(
-        config, tuple(arms), controls, seeds, _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed), jobs
-    )
+    warmup_seeds = _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed)
+    return RequestedRuns(config, tuple(arms), controls, seeds, warmup_seeds, jobs)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import note, print_line, print_table, printable, stderr_console
+from sgram.cli.console import note, print_line, print_next_table, print_table, printable, stderr_console
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison, Difference
@@ -134,9 +134,8 @@ class Board:
 
     def table(self) -> Table:
         """Return the live table: of one run its last steps, of several runs those that are running."""
-        caption = f"{self.n_finished} of {self.n_runs} runs ended" + (
-            f", {self.n_failed} failed" if self.n_failed else ""
-        )
+        caption = f"{self.n_finished} of {self.n_runs} runs ended"
+        caption += f", {self.n_failed} failed" if self.n_failed else ""
         table = Table(box=None, pad_edge=False, header_style="bold", caption=caption if self.n_runs > 1 else None)
         table.caption_justify = "left"
         table.add_column("run", no_wrap=True, overflow="ellipsis")
@@ -159,11 +158,8 @@ class Board:
     @contextmanager
     def shown(self) -> Iterator["Board"]:
         """Show the board on the terminal, and remove it at the end, also if an error is raised."""
-        if self._live is None:
+        with self._live or nullcontext():
             yield self
-        else:
-            with self._live:
-                yield self
 
 
 def board(n_runs: int) -> Board:
@@ -227,8 +223,7 @@ def show_comparison(comparison: "ArmComparison") -> None:
     )
     rows = [_difference_row(row) for row in comparison.differences if row.measure == "pass_at_1"]
     if rows:
-        print()
-        print_table(("pass@1 of", "less", "difference [95 %]", "above 0", "verdict"), rows)
+        print_next_table(("pass@1 of", "less", "difference [95 %]", "above 0", "verdict"), rows)
         note(NOTES)
 
 

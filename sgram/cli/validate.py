@@ -10,18 +10,22 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import ClassifierFlags, train
 from sgram.cli.console import note, print_json
-from sgram.cli.number_checks import check_minimum
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
-from sgram.cli.shared_flags import LEXICON, REPEATABLE_PATH, AsJson, output_flag
+from sgram.cli.shared_flags import LEXICON, REPEATABLE_PATH, AsJson, number_flag, output_flag
+from sgram.cli.validation_tables import panel, print_comparison, print_pruned
 from sgram.errors import InputError, UsageError
+from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument, read_labels
 from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
+from sgram.reports.figures.precision_recall import figure_format, render_precision_recall
+from sgram.traces.tokens import load_tokenizer
 
 if TYPE_CHECKING:
     from sgram.evaluation.label_index import UnitIndex
-    from sgram.evaluation.labeled_documents import LabeledDocument
     from sgram.evaluation.lexicon_comparison import LexiconComparison
     from sgram.evaluation.pruning import PrunedLexicon
+
+    MeasuredLabels = tuple["IndexedLabels", LexiconComparison]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,24 +62,11 @@ class CompareFlags:
     """candidates.parquet of the mining run: its scores extend the curve beyond the lexicon."""
     by: Literal["document", "problem"] = "document"
     """Unit of the bootstrap intervals."""
-    draws: int = 1000
-    """Bootstrap draws."""
-    seed: int = 0
-    """Seed of draws, placebos and folds."""
-    top: int = 10
-    """Number of most harmful and of most helpful grams to print."""
+    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws.")] = 1000
+    seed: Annotated[int, number_flag("seed", 0, "Seed of draws, placebos and folds.")] = 0
+    top: Annotated[int, number_flag("top", 0, "Number of most harmful and of most helpful grams to print.")] = 10
     figure: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Precision-recall figure to write: .svg, .png or .pdf."""
-
-    def check(self) -> None:
-        """Raise `UsageError` for numbers out of range and unknown figure formats."""
-        check_minimum("draws", self.draws, 1)
-        check_minimum("seed", self.seed, 0)
-        check_minimum("top", self.top, 0)
-        if self.figure is not None:
-            from sgram.reports.figures.precision_recall import figure_format
-
-            figure_format(self.figure)
 
 
 _OUTPUT = output_flag("File for the pruned lexicon, or for the classifier with --train.")
@@ -128,30 +119,36 @@ def validate(
 
     sgram validate --train --labels labels.jsonl --traces rollouts/ -o classifier.json
     """
-    comparing.check()
+    if comparing.figure is not None:
+        figure_format(comparing.figure)
     training.check(lexicon, pruning.output)
     if lexicon is None:
         _check_training(reading, comparing, pruning)
-        _check_names("", labels, comparing, pruning)
+    else:
+        pruning.check()
+    inputs = [lexicon or "", *labels]
+    check_one_stdin(inputs)
+    check_no_options(inputs, "validate")
+    compared = [pair.partition("=")[2] for pair in comparing.beside]
+    outputs = {"--figure": comparing.figure, "-o": pruning.output}
+    check_outputs(outputs, [*inputs, *compared, str(comparing.candidates or "")])
+    if lexicon is None:
         output = pruning.output or ""
         return train(labels, reading.annotator, reading.positive, training, output, comparing.seed, as_json)
-    pruning.check()
-    _check_names(lexicon, labels, comparing, pruning)
     loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
     sets = read_label_sets(labels, reading)
-    comparisons = _compare(loaded, sets, other_lexicons, comparing)
+    measured = _compare(loaded, sets, other_lexicons, comparing)
     pruned = _prune(loaded, sets, comparing, pruning)
     if as_json:
-        _print_json(loaded, sets, comparisons, pruned, comparing)
+        _print_json(loaded, measured, pruned, comparing)
     else:
-        from sgram.cli.validation_tables import print_comparison, print_pruned
-
-        for label_set, comparison in zip(sets, comparisons, strict=True):
+        for label_set, comparison in measured:
             print_comparison(label_set.name, label_set.positive, comparison)
         if pruned is not None and pruning.min_precision is not None:
             print_pruned([label_set.name for label_set in sets], pruned, pruning.min_precision)
     if comparing.figure is not None:
-        write_bytes(comparing.figure, _figure(sets, comparisons, comparing.figure))
+        panels = [panel(label_set.name, comparison) for label_set, comparison in measured]
+        write_bytes(comparing.figure, render_precision_recall(panels, figure_format(comparing.figure)))
         note(f"figure written to {comparing.figure}")
     if pruned is not None and pruning.output is not None:
         pruned.lexicon.save(pruning.output)
@@ -173,15 +170,6 @@ def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: Prune
             raise UsageError(f"{flag} needs a lexicon; leave it out with --train")
 
 
-def _check_names(lexicon: str, labels: Sequence[str], comparing: CompareFlags, pruning: PruneFlags) -> None:
-    """Raise `UsageError` for invalid file names, before anything is read."""
-    check_one_stdin([lexicon, *labels])
-    check_no_options([lexicon, *labels], "validate")
-    compared = [pair.partition("=")[2] for pair in comparing.beside]
-    inputs = [lexicon, *labels, *compared, str(comparing.candidates or "")]
-    check_outputs({"--figure": comparing.figure, "-o": pruning.output}, inputs)
-
-
 def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
     """Return the lexicons of --beside by their names."""
     lexicons: dict[str, Lexicon] = {}
@@ -201,8 +189,6 @@ def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
 def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabels]:
     """Return the files of labels, read and indexed; raise `InputError` for a file without a positive unit."""
     from sgram.evaluation.label_index import UnitIndex
-    from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
-    from sgram.traces.tokens import load_tokenizer
 
     documents = [read_labels(path, flags.annotator) for path in paths]
     label_counts = [_count_labels(file_documents) for file_documents in documents]
@@ -227,7 +213,7 @@ def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabe
     return sets
 
 
-def _count_labels(documents: "Sequence[LabeledDocument]") -> Counter[str]:
+def _count_labels(documents: Sequence[LabeledDocument]) -> Counter[str]:
     return Counter(label for document in documents for unit in document.units for label in unit.labels)
 
 
@@ -247,7 +233,7 @@ def _list_labels(counts: Counter[str], limit: int = 12) -> str:
 
 def _compare(
     lexicon: Lexicon, sets: Sequence[IndexedLabels], other_lexicons: dict[str, Lexicon], flags: CompareFlags
-) -> "list[LexiconComparison]":
+) -> "list[MeasuredLabels]":
     from sgram.evaluation.gram_scores import read_candidate_scores
     from sgram.evaluation.lexicon_comparison import ComparisonConfig, compare_lexicons
 
@@ -260,29 +246,26 @@ def _compare(
                 f"candidates ({missing[0]}, ...); are both of the same mining run?"
             )
     config = ComparisonConfig(flags.by, flags.draws, flags.seed, flags.top)
-    comparisons = []
+    measured = []
     for label_set in sets:
         if not len(label_set.index.find([gram.text for gram in lexicon.grams]).gram):
             raise InputError(
                 f"none of the {len(lexicon.grams):,} grams of {excerpt(lexicon.name, 60)} occurs in {label_set.name}, "
                 "so nothing can be measured; are text and lexicon in the same language?"
             )
-        comparisons.append(compare_lexicons(lexicon, label_set.index, other_lexicons, config, candidates))
-        _warn(label_set, comparisons[-1], lexicon)
-    return comparisons
-
-
-def _warn(label_set: IndexedLabels, comparison: "LexiconComparison", lexicon: Lexicon) -> None:
-    if comparison.in_sample:
-        note(
-            f"warning: {lexicon.name} was made with these labels ({label_set.name}), so its figures are in-sample and "
-            "too high; validate it on other labels"
-        )
-    if comparison.by == "document" and comparison.n_problems < comparison.n_documents:
-        note(
-            f"{label_set.name}: {comparison.n_documents:,} documents answer {comparison.n_problems:,} problems; --by "
-            "problem gives intervals over problems"
-        )
+        comparison = compare_lexicons(lexicon, label_set.index, other_lexicons, config, candidates)
+        measured.append((label_set, comparison))
+        if comparison.in_sample:
+            note(
+                f"warning: {lexicon.name} was made with these labels ({label_set.name}), so its figures are in-sample "
+                "and too high; validate it on other labels"
+            )
+        if comparison.by == "document" and comparison.n_problems < comparison.n_documents:
+            note(
+                f"{label_set.name}: {comparison.n_documents:,} documents answer {comparison.n_problems:,} problems; "
+                "--by problem gives intervals over problems"
+            )
+    return measured
 
 
 def _prune(
@@ -299,20 +282,8 @@ def _prune(
     return prune_lexicon(lexicon, [labels.index for labels in sets], flags.min_precision, comparing.seed, resamples)
 
 
-def _figure(sets: Sequence[IndexedLabels], comparisons: "Sequence[LexiconComparison]", path: str) -> bytes:
-    from sgram.cli.validation_tables import panel
-    from sgram.reports.figures.precision_recall import figure_format, render_precision_recall
-
-    panels = [panel(label_set.name, comparison) for label_set, comparison in zip(sets, comparisons, strict=True)]
-    return render_precision_recall(panels, figure_format(path))
-
-
 def _print_json(
-    lexicon: Lexicon,
-    sets: Sequence[IndexedLabels],
-    comparisons: "Sequence[LexiconComparison]",
-    pruned: "PrunedLexicon | None",
-    flags: CompareFlags,
+    lexicon: Lexicon, measured: "Sequence[MeasuredLabels]", pruned: "PrunedLexicon | None", flags: CompareFlags
 ) -> None:
     from sgram.evaluation.precision_recall import plain_record
 
@@ -331,7 +302,7 @@ def _print_json(
         "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
         "label_sets": [
             {"name": label_set.name, "positive": list(label_set.positive), **comparison.to_json()}
-            for label_set, comparison in zip(sets, comparisons, strict=True)
+            for label_set, comparison in measured
         ],
         "pruned": pruned_fields,
     }

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import print_line, print_table
+from sgram.cli.console import print_line, print_next_table, print_table
 from sgram.cli.estimate_cells import shorten_end
+from sgram.reports.figures.precision_recall import CurvePanel, PlottedList, PlottedNumber
 
 if TYPE_CHECKING:
     from sgram.evaluation.gram_effects import GramEffect
     from sgram.evaluation.lexicon_comparison import ComparisonRow, LexiconComparison, ListCurve, OrderRow, PlaceboRow
     from sgram.evaluation.precision_recall import Rates
     from sgram.evaluation.pruning import PrunedLexicon
-    from sgram.reports.figures.precision_recall import CurvePanel, PlottedList, PlottedNumber
     from sgram.statistics import Estimate
 
 _NAME_WIDTH = 18
@@ -54,14 +54,11 @@ def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconCom
         f"brackets: 95 % intervals over {comparison.by}s; for placebos and random scores "
         f"minimum and maximum of {comparison.placebos[0].n_draws}"
     )
-    print_line()
     units, pieces = comparison.placebos
     _print_rates("units", [(row, row.evaluation.units) for row in comparison.rows], units)
-    print_line()
     _print_rates(ours.piece_name, [(row, row.evaluation.pieces) for row in comparison.rows], pieces)
     if len(comparison.curves) > 1:
-        print_line()
-        print_table(
+        print_next_table(
             ("curve", "average precision", "R at P .9", ".8", ".7", "best F1 (P, R)"),
             [_curve_row(curve) for curve in comparison.curves],
         )
@@ -74,7 +71,6 @@ def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconCom
         ("helps most", "right", comparison.best, "hits"),
     ):
         if effects:
-            print_line()
             _print_effects(title, units_name, effects, total)
     print_line()
     print_line(verdict(comparison))
@@ -86,7 +82,7 @@ def _print_rates(unit: str, rows: "Iterable[tuple[ComparisonRow, Rates]]", place
         (shorten_end(row.name, _NAME_WIDTH), row.evaluation.n_grams, *_cells(rates)) for row, rates in rows
     ]
     table_rows.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
-    print_table((unit, "grams", "% marked", "precision", "recall", "F1"), table_rows)
+    print_next_table((unit, "grams", "% marked", "precision", "recall", "F1"), table_rows)
     if not placebo.is_matched:
         print_line(
             f"the placebo marks {100 * placebo.share:.1f} % instead of {100 * placebo.target_share:.1f} %: the maximum "
@@ -130,7 +126,7 @@ def _print_effects(title: str, units: str, effects: "Sequence[GramEffect]", tota
         n_units, n_alone = getattr(effect, total), getattr(effect, f"{total}_alone")
         context = _context(effect.example, effect.start, effect.end)
         rows.append((effect.gram, n_units, n_alone, number(effect.precision), context))
-    print_table((title, units, "alone", "precision", "example"), rows)
+    print_next_table((title, units, "alone", "precision", "example"), rows)
 
 
 def _context(text: str, start: int, end: int) -> str:
@@ -192,10 +188,8 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
 # -- figure ---------------------------------------------------------------------------------------------
 
 
-def panel(name: str, comparison: "LexiconComparison") -> "CurvePanel":
+def panel(name: str, comparison: "LexiconComparison") -> CurvePanel:
     """Return one label set as plain data for the figure."""
-    from sgram.reports.figures.precision_recall import CurvePanel
-
     curves = {(curve.kind, curve.name): curve for curve in comparison.curves}
     placebo, chance, ours = comparison.placebos[0], comparison.curves[-1], comparison.rows[0].evaluation
     lists = (
@@ -206,11 +200,7 @@ def panel(name: str, comparison: "LexiconComparison") -> "CurvePanel":
     return CurvePanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", lists)
 
 
-def _plotted_list(
-    name: str, rates: "Rates | None", curve: "ListCurve | None", is_control: bool = False
-) -> "PlottedList":
-    from sgram.reports.figures.precision_recall import PlottedList
-
+def _plotted_list(name: str, rates: "Rates | None", curve: "ListCurve | None", is_control: bool = False) -> PlottedList:
     precision, recall = (None, None) if rates is None else (_plotted(rates.precision), _plotted(rates.recall))
     points: tuple[tuple[float, float], ...] = ()
     area = ""
@@ -221,7 +211,5 @@ def _plotted_list(
     return PlottedList(name, precision, recall, points, area, is_control)
 
 
-def _plotted(estimate: "Estimate") -> "PlottedNumber | None":
-    from sgram.reports.figures.precision_recall import PlottedNumber
-
+def _plotted(estimate: "Estimate") -> PlottedNumber | None:
     return None if estimate.value is None else PlottedNumber(estimate.value, estimate.low, estimate.high)
