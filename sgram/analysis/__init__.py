@@ -1,4 +1,4 @@
-"""Tables and examples of what traces show about planning: metrics, dynamics, errors, and their placebos.
+"""Tables, findings and examples of what traces show about planning: metrics, dynamics, errors, and their placebos.
 
 Names are imported when they are first used.
 """
@@ -7,32 +7,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sgram.analysis.analysis import TABLES, Analysis, analyze
+    from sgram.analysis.analysis import Analysis, analyze
     from sgram.analysis.config import AnalysisConfig
     from sgram.analysis.examples import SiblingPair, TraceExample
+    from sgram.analysis.findings import Finding
+    from sgram.analysis.measure import Measure
+    from sgram.analysis.registry import all_measures, register_measure, unregister_measure
     from sgram.analysis.table import Column, Table, build_table
+    from sgram.analysis.trace_means import trace_mean
 
 _MODULES = {
-    "TABLES": "analysis",
     "Analysis": "analysis",
     "analyze": "analysis",
     "AnalysisConfig": "config",
     "TraceExample": "examples",
     "SiblingPair": "examples",
+    "Finding": "findings",
+    "Measure": "measure",
+    "all_measures": "registry",
+    "register_measure": "registry",
+    "unregister_measure": "registry",
     "Column": "table",
     "Table": "table",
     "build_table": "table",
+    "trace_mean": "trace_means",
 }
 __all__ = [
-    "TABLES",
     "Analysis",
     "AnalysisConfig",
     "Column",
+    "Finding",
+    "Measure",
     "SiblingPair",
     "Table",
     "TraceExample",
+    "all_measures",
     "analyze",
     "build_table",
+    "register_measure",
+    "trace_mean",
+    "unregister_measure",
 ]
 
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -12,20 +12,16 @@ from typing import Any
 import numpy as np
 
 import sgram
-from sgram.analysis.architecture import architecture_table
+from sgram.analysis.build_series import build_series, find_phase_order
 from sgram.analysis.collect_traces import AnalysisInputs, CollectedTraces, Progress, collect_traces
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.corpus import corpus_table, success_table
-from sgram.analysis.diagnoses import diagnose_sampled_traces
-from sgram.analysis.dynamics import aha_table, build_series, curves_table, find_phase_order, settling_table
-from sgram.analysis.entropies import conditional_table, semantic_table
-from sgram.analysis.errors import TraceDiagnosis, diagnoses_table, equations_table, error_kinds, errors_table
+from sgram.analysis.diagnoses import TraceDiagnosis, diagnose_sampled_traces, error_kinds
 from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
-from sgram.analysis.grams import grams_table
-from sgram.analysis.planning import moves_table, scaling_table, shares_table
+from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_findings
+from sgram.analysis.measure import AnalysisData, Measure
+from sgram.analysis.registry import all_measures
 from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs
-from sgram.analysis.table import Column, Table, build_table
-from sgram.analysis.token_tables import overlap_table, tokens_table
+from sgram.analysis.table import Table
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import Diagnosis
@@ -35,27 +31,6 @@ from sgram.lexicon import Lexicon
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
 
-TABLES = (
-    "corpus",
-    "success",
-    "shares",
-    "moves",
-    "grams",
-    "semantic_entropy",
-    "conditional_entropy",
-    "tokens",
-    "overlap",
-    "curves",
-    "settling",
-    "aha",
-    "scaling",
-    "errors",
-    "diagnoses",
-    "equations",
-    "architecture",
-    "placebo",
-)
-"""Names of all tables, in the order of a report. A table that the inputs do not allow is absent."""
 _LIBRARIES = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
 _MAX_NAMED_SOURCES = 40
 """Pooled sources that a note names."""
@@ -70,7 +45,7 @@ class Analysis:
     """The lexicon that tags most traces."""
     sources: tuple[str, ...]
     tables: Mapping[str, Table]
-    """By name, in the order of `TABLES`."""
+    """By name, in the order of the measures. A table that the inputs do not allow is absent."""
     phase_orders: Mapping[str, PhaseOrder]
     """Source -> whether execution settles before planning; empty without steps and entropies."""
     examples: tuple[TraceExample, ...]
@@ -81,6 +56,12 @@ class Analysis:
     """What was sampled, left out or set aside."""
     placebo_phase_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
     """`phase_orders` by the first placebo draw."""
+    findings: tuple[Finding, ...] = ()
+    """What the tables say, the finding about all sources before those of single ones."""
+    measures: tuple[Measure, ...] = ()
+    """All measures, in the order of a report; those whose tables are absent, too."""
+    source_kind: SourceKind = "source"
+    """What the sources are: runs, models, or both ("source")."""
 
     def frame(self, name: str) -> Any:
         """Return a table as a pandas DataFrame.
@@ -122,50 +103,34 @@ def analyze(
     config = config or AnalysisConfig()
     sources, input_notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
     analysis_inputs = _load_lexicons(sources, config, options or ReadOptions(), dialect)
-    collected = collect_traces(analysis_inputs, config, progress)
+    measures = all_measures()
+    per_trace = {measure.name: measure.per_trace for measure in measures if measure.per_trace is not None}
+    collected = collect_traces(analysis_inputs, config, progress, per_trace)
     counts, plan = collected.counts, collected.plan
     diagnoses, checks = diagnose_sampled_traces(collected, progress)
     kinds = error_kinds(counts, diagnoses)
-    progress("measuring", 0, len(TABLES))
-    all_series = {source: build_series(counts, source, kinds) for source in range(counts.n_sources)}
-    series_by_source = {source: series for source, series in all_series.items() if series}
+    series = {source: build_series(counts, source, kinds) for source in range(counts.n_sources)}
     trace_diagnoses = [
         TraceDiagnosis(*collected.sampled_traces[key], diagnosis) for key, diagnosis in diagnoses.items()
     ]
-    builders: tuple[Callable[[], Table], ...] = (
-        lambda: corpus_table(counts),
-        lambda: success_table(counts),
-        lambda: shares_table(counts),
-        lambda: moves_table(counts),
-        lambda: grams_table(counts),
-        lambda: semantic_table(counts),
-        lambda: conditional_table(counts),
-        lambda: tokens_table(counts),
-        lambda: overlap_table(counts),
-        lambda: curves_table(counts, series_by_source),
-        lambda: settling_table(counts, series_by_source),
-        lambda: aha_table(counts),
-        lambda: scaling_table(counts),
-        lambda: errors_table(counts, kinds),
-        lambda: diagnoses_table(trace_diagnoses),
-        lambda: equations_table(counts, checks),
-        lambda: architecture_table(counts),
-        lambda: placebo_table(counts),
-    )
+    series = {source: source_series for source, source_series in series.items() if source_series}
+    data = AnalysisData(counts, kinds, trace_diagnoses, checks, series)
     tables = {}
-    for number, (name, build) in enumerate(zip(TABLES, builders, strict=True), 1):
-        table = build()
+    for number, measure in enumerate(measures, 1):
+        table = measure.table(data)
         if len(table):
-            tables[name] = table
-        progress("measuring", number, len(TABLES))
+            tables[measure.name] = table
+        progress("measuring", number, len(measures))
     phase_orders, placebo_phase_orders = (
         {
             counts.source_names[source]: order
-            for source, series in series_by_source.items()
-            if (order := find_phase_order(counts, series, list_index))
+            for source, source_series in data.series.items()
+            if (order := find_phase_order(counts, source_series, list_index))
         }
         for list_index in (0, 1)
     )
+    questions = [(measure.name, question) for measure in measures if measure.section for question in measure.questions]
+    context = FindingContext(tables, counts.source_names, phase_orders, placebo_phase_orders)
     lexicon_of_source = {name: counts.lexicon(source) for source, name in enumerate(counts.source_names)}
     example_builder = ExampleBuilder(collected.sampled_traces, lexicon_of_source.__getitem__, diagnoses)
     return Analysis(
@@ -179,6 +144,9 @@ def analyze(
         provenance=_provenance(collected, analysis_inputs, config),
         notes=(*input_notes, *_notes(collected, analysis_inputs, diagnoses)),
         placebo_phase_orders=placebo_phase_orders,
+        findings=build_findings(questions, context),
+        measures=measures,
+        source_kind=_source_kind(analysis_inputs.sources),
     )
 
 
@@ -199,42 +167,9 @@ def _load_lexicons(
     return AnalysisInputs(tuple(sources), tuple(lexicons), tokenizers, options, dialect)
 
 
-def placebo_table(counts: TraceCounts) -> Table:
-    """Return the placebo draws and how well they match; empty if `config.n_placebos` is 0."""
-    columns = [
-        Column("draw", "number of the draw; also its seed, counted from the analysis's", "count"),
-        Column("texts", "what it is matched on: the training runs together, or a source by itself"),
-        Column("lexicon", "what it is a placebo of"),
-        Column("grams", "random grams in it", "count"),
-        Column("unit", "what was matched: words, or tokens where all sources have a tokenizer"),
-        Column("share_wanted", "of these, in the sampled texts, those that the lexicon marks", "share"),
-        Column("share", "of the same, those that the draw marks", "share"),
-        Column("met", "whether the two are within 2 % of each other", "flag"),
-    ]
-    matched = [
-        {
-            "draw": draw,
-            "texts": placebo_set.scope,
-            "lexicon": placebo_set.lexicon.name,
-            "grams": len(placebo.grams),
-            "unit": placebo.source["unit"],
-            "share_wanted": placebo.source["wanted"],
-            "share": placebo.source["share"],
-            "met": True,
-        }
-        for placebo_set in counts.placebo_sets
-        for draw, placebo in enumerate(placebo_set.placebos, 1)
-    ]
-    failed = [
-        {"draw": draw, "texts": placebo_set.scope, "lexicon": placebo_set.lexicon.name, "met": False}
-        for placebo_set in counts.placebo_sets
-        for draw, _ in enumerate(placebo_set.failures, len(placebo_set.placebos) + 1)
-    ]
-    note = (
-        "Grams that occur in at least two of the sampled texts, drawn at random until they mark as much of these texts "
-        "as the lexicon does; in one outcome or at one step the shares differ, as the tables tell."
-    )
-    return build_table("placebo", "The controls", columns, [*matched, *failed], note)
+def _source_kind(sources: Sequence[Source]) -> SourceKind:
+    kinds = {source.kind for source in sources}
+    return "source" if len(kinds) != 1 else "run" if "run" in kinds else "model"
 
 
 def _title(counts: TraceCounts) -> str:
@@ -272,10 +207,10 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
         notes.append(
             f"{len(diagnoses):,} of {plan.n_wrong:,} wrong traces were diagnosed, chosen by the digest of their text."
         )
-    has_recorded_kind = counts.columns.told[counts.columns.outcome == 1] >= 0
-    if counts.config.told_errors and has_recorded_kind.any():
+    has_recorded_kind = counts.columns.recorded_error[counts.columns.outcome == 1] >= 0
+    if counts.config.recorded_errors and has_recorded_kind.any():
         notes.append(
-            "Where the traces tell the kind of an error (meta.error), errors are counted as told; diagnoses are ours."
+            "If a trace records its error kind (meta.error), this kind is counted; the table diagnoses has ours."
         )
     return notes + _token_notes(counts, inputs)
 

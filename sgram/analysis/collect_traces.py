@@ -1,34 +1,26 @@
 """Two passes over all traces: the first draws samples and placebos, the second counts by every gram list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sgram.analysis.columns_store import Ledger, TraceRow
+from sgram.analysis.columns_store import NO_STEP, ColumnStore, PerTrace, TraceFields
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.errors import recorded_error_kind
 from sgram.analysis.examples import SampledTrace
-from sgram.analysis.placebo import PlaceboSet, draw_placebos
-from sgram.analysis.sample_plan import (
-    SamplePlan,
-    TextSample,
-    TraceSurvey,
-    group_name,
-    outcome_index,
-    problem_name,
-    stable_key,
-)
+from sgram.analysis.sample_plan import SamplePlan, TextSample, TraceSurvey, recorded_error_kind
 from sgram.analysis.sources import Source, pool_small_sources
-from sgram.analysis.text_marker import TextMarker
-from sgram.analysis.token_marker import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.analysis.trace_counts import TokenSample, TraceCounts
+from sgram.array_types import FloatArray
 from sgram.errors import InputError
+from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
 from sgram.lexicon import Lexicon
-from sgram.metrics.architecture import architecture
 from sgram.scan import word_offsets
+from sgram.tagging.text_marks import TextMarker, TextMarks
+from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.traces import ReadOptions, Trace
 from sgram.traces.tokens import load_tokenizer
+from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, the number of its parts that are done, and their total."""
@@ -76,9 +68,12 @@ class AnalysisInputs:
     dialect: str = "auto"
 
 
-def collect_traces(inputs: AnalysisInputs, config: AnalysisConfig, progress: Progress) -> CollectedTraces:
+def collect_traces(
+    inputs: AnalysisInputs, config: AnalysisConfig, progress: Progress, per_trace: Mapping[str, PerTrace]
+) -> CollectedTraces:
     """Read all traces twice: first to sample them and to draw placebos, then to count.
 
+    `per_trace` are the functions of measures that are computed for each trace.
     Raise `InputError` if an input cannot be read, or if the inputs have no trace.
     """
     survey = TraceSurvey(config)
@@ -102,7 +97,7 @@ def collect_traces(inputs: AnalysisInputs, config: AnalysisConfig, progress: Pro
     scopes = _placebo_scopes(inputs, display_names, lexicon_of_source)
     tokenizers = _shared_tokenizers(inputs, scopes)
     placebo_sets, notes = _draw_placebo_sets(survey, scopes, tokenizers, config, progress)
-    return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes)
+    return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
 
 
 def _display_names(
@@ -200,6 +195,7 @@ def _count_traces(
     placebo_sets: tuple[PlaceboSet, ...],
     summaries: list[InputSummary],
     notes: list[str],
+    per_trace: Mapping[str, PerTrace],
 ) -> CollectedTraces:
     """Run the second pass."""
     index_of_scope = {
@@ -208,9 +204,9 @@ def _count_traces(
     placebo_set_of_source = {name: index_of_scope[scope.digest, scope.texts] for name, scope in scopes.items()}
     lexicon_lists = [(placebo_set.lexicon, *placebo_set.placebos) for placebo_set in placebo_sets]
     text_markers = [[TextMarker(lexicon) for lexicon in lexicons] for lexicons in lexicon_lists]
-    ledger = Ledger(max(map(len, text_markers)))
+    store = ColumnStore(max(map(len, text_markers)))
     source_names = _order_names(plan, inputs, scopes)
-    counter = _TraceCounter(plan, ledger, {name: source for source, name in enumerate(source_names)})
+    counter = _TraceCounter(plan, store, {name: source for source, name in enumerate(source_names)}, per_trace)
     token_markers: dict[tuple[str, int], TokenMarker] = {}
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
     for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
@@ -227,7 +223,7 @@ def _count_traces(
         progress("counting", number, len(inputs.sources))
     set_of_display_name = {plan.display_names[name]: index for name, index in placebo_set_of_source.items()}
     counts = TraceCounts(
-        ledger.columns(),
+        store.columns(),
         source_names,
         tuple(set_of_display_name[name] for name in source_names),
         placebo_sets,
@@ -259,8 +255,10 @@ def _order_names(plan: SamplePlan, inputs: AnalysisInputs, scopes: dict[str, _Pl
 class _TraceCounter:
     """Counts traces one by one, and keeps the sampled ones."""
 
-    def __init__(self, plan: SamplePlan, ledger: Ledger, source_index: dict[str, int]) -> None:
-        self._plan, self._ledger, self._source_index = plan, ledger, source_index
+    def __init__(
+        self, plan: SamplePlan, store: ColumnStore, source_index: dict[str, int], per_trace: Mapping[str, PerTrace]
+    ) -> None:
+        self._plan, self._store, self._source_index, self._per_trace = plan, store, source_index, per_trace
         self.sampled_traces: dict[int, SampledTrace] = {}
         self.token_samples: list[TokenSample] = []
         self.n_with_ids = 0
@@ -275,7 +273,6 @@ class _TraceCounter:
         source_name, key = self._plan.display_names[name], stable_key(name, trace.id, trace.text)
         words = word_offsets(trace.text)
         marks = [marker(trace.text, words) for marker in text_markers]
-        shape = architecture(marks[0].gaps())
         tokens: TokenMarks | None = None
         first_entropies = None
         n_tokens = None if trace.token_ids is None else len(trace.token_ids)
@@ -286,24 +283,33 @@ class _TraceCounter:
             self.n_with_ids += tokens.pieces is not None
             self.n_misspelled += not token_marker.spells(trace, tokens)
         problem = stable_key(problem_name(trace))
-        row = TraceRow(
-            key,
-            self._source_index[source_name],
-            outcome_index(trace),
-            problem,
-            stable_key(group_name(trace)),
-            trace.step,
-            len(words),
-            n_tokens,
-            stable_key(trace.answer) if trace.answer is not None else 0,
-            recorded_error_kind(trace),
-            (shape.kind, shape.similarity, shape.variation),
+        fields = TraceFields(
+            key=key,
+            source=self._source_index[source_name],
+            outcome=outcome_index(trace),
+            problem=problem,
+            group=stable_key(group_name(trace)),
+            step=NO_STEP if trace.step is None else trace.step,
+            words=len(words),
+            tokens=-1 if n_tokens is None else n_tokens,
+            answer=stable_key(trace.answer) if trace.answer is not None else 0,
+            recorded_error=recorded_error_kind(trace),
         )
-        self._ledger.add(row, marks, None if tokens is None else tokens.sums, first_entropies)
+        sums = () if tokens is None else tokens.sums
+        self._store.add(fields, marks, sums, first_entropies, self._measure(trace, marks))
         is_sampled = key <= self._plan.max_entropy_key
         if is_sampled and tokens is not None and trace.token_ids is not None and trace.entropies is not None:
             entropies = np.array(trace.entropies, np.float32)
-            self.token_samples.append(TokenSample(key, row.source, problem, entropies, tokens.masks))
+            self.token_samples.append(TokenSample(key, fields.source, problem, entropies, tokens.masks))
         if key in self._plan.sampled_keys:
             text_only = replace(trace, token_ids=None, logprobs=None, entropies=None)
             self.sampled_traces[key] = SampledTrace(source_name, text_only)
+
+    def _measure(self, trace: Trace, marks: Sequence[TextMarks]) -> dict[str, FloatArray]:
+        """Return (lists, numbers) for each measure that is computed for each trace."""
+        return {
+            name: np.array(
+                [per_trace.compute(trace, mark) for mark in marks[: None if per_trace.by_list else 1]], float
+            )
+            for name, per_trace in self._per_trace.items()
+        }

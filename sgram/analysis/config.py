@@ -42,7 +42,7 @@ class AnalysisConfig:
     n_siblings: int = 8
     top: float = 0.3
     """Share of the tokens that count as tokens of high entropy (HICRA Fig. 10)."""
-    told_errors: bool = True
+    recorded_errors: bool = True
     """Use the error kind in ``meta.error`` if a checker recorded one, and diagnose the other wrong traces."""
 
     def __post_init__(self) -> None:

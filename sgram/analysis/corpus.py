@@ -1,4 +1,4 @@
-"""Tables `corpus` and `success`: what was read, and how often it is correct."""
+"""Measures `corpus` and `success`: what was read, and how often it is correct."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.table import Table, build_table
+from sgram.analysis.figure_specs import DotPlot, Mark, Panel
+from sgram.analysis.findings import Finding, FindingContext, Level, Question
+from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.table import Table
 from sgram.analysis.table_columns import SHARE_INTERVAL, SOURCE, count, interval, number, share, text
 from sgram.analysis.trace_counts import ProblemResamples, TraceCounts
 from sgram.metrics import maj_at_k, pass_at_k
@@ -16,9 +19,51 @@ _SAMPLE_SIZES = (4, 8, 16, 32, 64, 128, 256)
 """Values of k beside 1 and the median number of samples of a problem."""
 
 
-def corpus_table(counts: TraceCounts) -> Table:
-    """Return the traces, problems, outcomes and lengths of each source."""
-    columns = [
+class CorpusSize(Question):
+    """How much was read, and how much of it was judged."""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield one finding of all sources: n is the number of traces, the estimate the share of judged traces."""
+        totals = {
+            name: sum(int(number) for number in table.numbers(name) if number is not None)
+            for name in ("traces", "correct", "wrong", "not_judged")
+        }
+        if not totals["traces"]:
+            return
+        n_judged = totals["correct"] + totals["wrong"]
+        notes = (
+            f"{totals['correct']:,} are correct, {totals['wrong']:,} wrong and {totals['not_judged']:,} not judged."
+            if n_judged
+            else "No trace says whether its answer is right, so correct and wrong traces are not compared. If rewards "
+            "say it, pass --correct-above.",
+        )
+        judged_share = Estimate(n_judged / totals["traces"])
+        yield Finding(measure, self, None, judged_share, n=totals["traces"], notes=notes)
+
+
+def _corpus_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts = data.counts
+    for source, source_name in enumerate(counts.source_names):
+        rows = counts.rows(source)
+        correct, wrong, not_judged = np.bincount(counts.columns.outcome[rows], minlength=3).tolist()
+        tokens = counts.columns.tokens[rows]
+        yield {
+            "source": source_name,
+            "traces": len(rows),
+            "problems": len(np.unique(counts.columns.problem[rows])),
+            "correct": correct,
+            "wrong": wrong,
+            "not_judged": not_judged,
+            "words": int(counts.columns.words[rows].sum()),
+            "tokens": int(tokens.sum()) if (tokens >= 0).all() else None,
+            "length": float(counts.columns.words[rows].mean()),
+        }
+
+
+CORPUS = Measure(
+    "corpus",
+    "What was analyzed",
+    (
         SOURCE,
         count("traces", "traces read"),
         count("problems", "different problems"),
@@ -28,55 +73,20 @@ def corpus_table(counts: TraceCounts) -> Table:
         count("words", "words in all"),
         count("tokens", "tokens in all; empty where token ids are not known"),
         number("length", "mean words of a trace"),
-    ]
-    records = []
-    for source, source_name in enumerate(counts.source_names):
-        rows = counts.rows(source)
-        outcome_counts = np.bincount(counts.columns.outcome[rows], minlength=3).tolist()
-        tokens = counts.columns.tokens[rows]
-        records.append(
-            {
-                "source": source_name,
-                "traces": len(rows),
-                "problems": len(np.unique(counts.columns.problem[rows])),
-                "correct": outcome_counts[0],
-                "wrong": outcome_counts[1],
-                "not_judged": outcome_counts[2],
-                "words": int(counts.columns.words[rows].sum()),
-                "tokens": int(tokens.sum()) if (tokens >= 0).all() else None,
-                "length": float(counts.columns.words[rows].mean()),
-            }
-        )
-    note = "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words."
-    return build_table("corpus", "What was analyzed", columns, records, note)
+    ),
+    _corpus_records,
+    "A word is a run of letters as the lexicon's normal form has it: numbers and formulas are no words.",
+    section="summary",
+    questions=(CorpusSize(name="size", subject="traces"),),
+)
 
 
-def success_table(counts: TraceCounts) -> Table:
-    """Return pass@k, maj@k and avg@k of each source, over problems with at least k judged samples.
-
-    The table is empty if no trace is judged.
-    """
-    columns = [
-        SOURCE,
-        text(
-            "measure",
-            "pass@k: at least one of k samples is correct; maj@k: their most frequent answer is; "
-            "avg@k: mean over all samples, of problems with at least k",
-        ),
-        share("value", "mean over problems"),
-        *SHARE_INTERVAL,
-        count("problems", "problems with at least k samples"),
-        count("samples", "judged traces of these"),
-    ]
-    records = [record for source in range(counts.n_sources) for record in _success_records(counts, source)]
-    note = (
-        "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are "
-        "those of one problem at one step, over all steps."
-    )
-    return build_table("success", "How often traces are correct", columns, records, note)
+def _success_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    for source in range(data.counts.n_sources):
+        yield from _source_success(data.counts, source)
 
 
-def _success_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
+def _source_success(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
     rows = counts.rows(source)
     rows = rows[counts.columns.outcome[rows] < 2]
     group_rows: dict[int, list[int]] = defaultdict(list)
@@ -120,3 +130,40 @@ def _success_at_k(
         ]
         yield "maj", resamples.ratio(np.array(votes), ones)
     yield "avg", resamples.ratio(n_correct / n_samples, ones)
+
+
+SUCCESS = Measure(
+    "success",
+    "How often traces are correct",
+    (
+        SOURCE,
+        text(
+            "measure",
+            "pass@k: at least one of k samples is correct; maj@k: their most frequent answer is; "
+            "avg@k: mean over all samples, of problems with at least k",
+        ),
+        share("value", "mean over problems"),
+        *SHARE_INTERVAL,
+        count("problems", "problems with at least k samples"),
+        count("samples", "judged traces of these"),
+    ),
+    _success_records,
+    "Unbiased estimates, exact over all ways to draw k of a problem's samples. Of a training run, samples are those of "
+    "one problem at one step, over all steps.",
+    needs="Success needs traces that are marked correct or wrong, or that bring reference answers",
+    section="summary",
+    quantities=(Quantity("how often they are correct", keys=("source", "measure"), extra=("problems", "samples")),),
+    figures=(
+        DotPlot(
+            "success",
+            "How often the answer is right",
+            "Share of problems solved.",
+            (Panel("{measure}", "% of problems", (Mark("all"),), 100),),
+            panel_by="measure",
+            remark="{problems} problems",
+            max_sources=24,
+            key="dots: estimate with its 95 % interval over problems",
+        ),
+    ),
+    questions=(Level(name="accuracy", subject="accuracy (pass@1)", where={"measure": "pass@1"}, n="problems", rank=1),),
+)

@@ -1,12 +1,61 @@
 """Diagnoses of wrong traces and checks of equations, of the sampled traces."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
 from sgram.analysis.collect_traces import CollectedTraces, Progress
-from sgram.analysis.errors import EquationCheck, equation_check
-from sgram.diagnosis.kinds import Diagnosis, Seen, diagnose_seen, seen
+from sgram.analysis.trace_counts import TraceCounts
+from sgram.array_types import IntArray
+from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
+from sgram.equations import Equation
 from sgram.tagging.span_finder import SpanFinder
+from sgram.traces import Trace
+from sgram.traces.trace_keys import problem_name, stable_key
 
 _PROGRESS_EVERY = 16
 """Traces between two calls of `progress`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EquationCheck:
+    """A trace with the verdicts on its equations."""
+
+    source: int
+    outcome: int
+    problem: int
+    verdicts: tuple[str, ...]
+
+
+class TraceDiagnosis(NamedTuple):
+    """A wrong trace with its diagnosis."""
+
+    source: str
+    trace: Trace
+    diagnosis: Diagnosis
+
+
+def equation_check(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> EquationCheck:
+    """Return the counts that are kept of a trace whose `equations` were checked."""
+    verdicts = tuple(equation.verdict for equation in equations)
+    return EquationCheck(source, outcome, stable_key(problem_name(trace)), verdicts)
+
+
+def error_kinds(counts: TraceCounts, diagnoses: Mapping[int, Diagnosis]) -> IntArray:
+    """Return the index in `KINDS` of the error of each trace, (traces,).
+
+    The recorded kind counts first (unless `config.recorded_errors` is off), then the diagnosis by the key of the trace.
+    -1 for a trace that is not wrong, or whose error is unknown.
+    """
+    columns = counts.columns
+    recorded: IntArray = columns.recorded_error if counts.config.recorded_errors else np.full(len(columns), -1)
+    kinds: IntArray = np.where(columns.outcome == 1, recorded, -1)
+    for row in np.flatnonzero((columns.outcome == 1) & (kinds < 0)).tolist():
+        diagnosis = diagnoses.get(int(columns.key[row]))
+        kinds[row] = -1 if diagnosis is None else KINDS.index(diagnosis.kind)
+    return kinds
 
 
 def diagnose_sampled_traces(

@@ -1,4 +1,4 @@
-"""Tables `semantic_entropy` and `conditional_entropy`: how varied the planning is, at equal numbers of occurrences.
+"""Measures `semantic_entropy` and `conditional_entropy`: how varied the planning is, at equal numbers of occurrences.
 
 The plug-in entropy of few occurrences is too low. So whatever is compared (the outcomes of a source, the lexicon and
 its placebo, sources with each other) is compared at one number of occurrences: the smallest that is at least
@@ -14,9 +14,11 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from sgram.analysis.figure_specs import DotPlot, Panel, sgs_and_placebo
+from sgram.analysis.findings import Contrast
+from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.planning import outcome_rows
-from sgram.analysis.table import Table, build_table
-from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, number, text
+from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, interval, number, text
 from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, TraceCounts, summarize_draws
 from sgram.array_types import IntArray
 from sgram.lexicon import MOVES
@@ -118,90 +120,6 @@ def gram_spans(counts: TraceCounts, source: int, list_index: int, rows: IntArray
     return LabeledSpans(*counts.spans(counts.gram_lists(source)[list_index], rows))
 
 
-def semantic_table(counts: TraceCounts) -> Table:
-    """Return the semantic entropy by source, outcome and bins, beside the placebo's; empty if no gram occurs."""
-    columns = [
-        SOURCE,
-        OUTCOME,
-        text("bins", "what is counted: grams, their clusters, or their moves"),
-        LIST,
-        count("occurrences", "spans, none inside another"),
-        count("n_bins", "different bins that occur"),
-        number("plugin", "plug-in entropy of all occurrences, nats: too low where they are few"),
-        number("corrected", "entropy by Chao and Shen's estimate for finite samples, nats"),
-        count("size", "occurrences at which the row is compared with all others of the same bins"),
-        number("at_size", "expected entropy of so many of the occurrences, nats; empty where there are fewer"),
-        *INTERVAL,
-    ]
-    records = [record for bins in BINS for record in _semantic_records(counts, bins)]
-    note = (
-        f"Nats. Compare at_size only: entropies at one number of occurrences, the smallest of a source, list and "
-        f"outcome with at least {MIN_SIZE}. A placebo's grams have neither clusters nor moves."
-    )
-    source_order = {name: source for source, name in enumerate(counts.source_names)}
-    records.sort(key=lambda record: source_order[record["source"]])
-    return build_table("semantic_entropy", "How varied the planning is", columns, records, note)
-
-
-def _semantic_records(counts: TraceCounts, bins: str) -> Iterator[dict[str, Any]]:
-    cells = list(_span_cells(counts, lambda source, index, rows: binned_spans(counts, source, index, bins, rows)))
-    size = comparison_size(len(spans) for cell in cells for spans in cell.list_spans)
-    for cell in cells:
-        for comparison in _compare_lists(counts, cell, size, semantic_entropy_at):
-            bin_sizes = [_bin_sizes(spans.labels) for spans in comparison.list_spans]
-            plugin = [measure_semantic_entropy(sizes) for sizes in bin_sizes]
-            corrected = [measure_semantic_entropy(sizes, correction=CORRECTION).value for sizes in bin_sizes]
-            yield {
-                "source": counts.source_names[cell.source],
-                "outcome": cell.outcome,
-                "bins": bins,
-                "list": comparison.list_name,
-                "occurrences": round(_mean([entropy.n for entropy in plugin])),
-                "n_bins": round(_mean([entropy.n_bins for entropy in plugin])),
-                "plugin": _mean([entropy.value for entropy in plugin]),
-                "corrected": _mean(corrected),
-                "size": size,
-                "at_size": comparison.estimate.value,
-                "low": comparison.estimate.low,
-                "high": comparison.estimate.high,
-            }
-
-
-def conditional_table(counts: TraceCounts) -> Table:
-    """Return the entropy of the word after a span, beside the placebo's; empty if spans are too few."""
-    columns = [
-        SOURCE,
-        LIST,
-        number("value", "sum over grams of p(gram) H(next word | gram), nats, at equal size"),
-        *INTERVAL,
-        count("occurrences", "spans"),
-        count("size", "occurrences at which all rows are compared"),
-    ]
-    cells = _span_cells(counts, lambda source, index, rows: gram_spans(counts, source, index, rows))
-    cells_of_all = [cell for cell in cells if cell.outcome == ALL]
-    size = comparison_size(len(spans) for cell in cells_of_all for spans in cell.list_spans)
-    records = []
-    for cell in cells_of_all:
-        for comparison in _compare_lists(counts, cell, size, conditional_entropy_at):
-            if comparison.estimate.value is not None:
-                records.append(
-                    {
-                        "source": counts.source_names[cell.source],
-                        "list": comparison.list_name,
-                        "value": comparison.estimate.value,
-                        "low": comparison.estimate.low,
-                        "high": comparison.estimate.high,
-                        "occurrences": round(_mean([len(spans) for spans in comparison.list_spans])),
-                        "size": size,
-                    }
-                )
-    note = (
-        "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, "
-        "a formula). The paper prints no formula for its conditional entropy; this is the usual one."
-    )
-    return build_table("conditional_entropy", "What follows the planning", columns, records, note)
-
-
 def comparison_size(occurrences: Iterable[int]) -> int:
     """Return the number of occurrences at which entropies are compared.
 
@@ -268,3 +186,138 @@ def _compare_lists(
 def _mean(measures: Sequence[float | None]) -> float:
     """Return the mean of the measures that are not None."""
     return float(np.mean([measure for measure in measures if measure is not None]))
+
+
+def _semantic_records(data: AnalysisData) -> list[dict[str, Any]]:
+    records = [record for bins in BINS for record in _bin_records(data.counts, bins)]
+    source_order = {name: source for source, name in enumerate(data.counts.source_names)}
+    return sorted(records, key=lambda record: source_order[record["source"]])
+
+
+def _bin_records(counts: TraceCounts, bins: str) -> Iterator[dict[str, Any]]:
+    cells = list(_span_cells(counts, lambda source, index, rows: binned_spans(counts, source, index, bins, rows)))
+    size = comparison_size(len(spans) for cell in cells for spans in cell.list_spans)
+    for cell in cells:
+        for comparison in _compare_lists(counts, cell, size, semantic_entropy_at):
+            bin_sizes = [_bin_sizes(spans.labels) for spans in comparison.list_spans]
+            plugin = [measure_semantic_entropy(sizes) for sizes in bin_sizes]
+            corrected = [measure_semantic_entropy(sizes, correction=CORRECTION).value for sizes in bin_sizes]
+            yield {
+                "source": counts.source_names[cell.source],
+                "outcome": cell.outcome,
+                "bins": bins,
+                "list": comparison.list_name,
+                "occurrences": round(_mean([entropy.n for entropy in plugin])),
+                "n_bins": round(_mean([entropy.n_bins for entropy in plugin])),
+                "plugin": _mean([entropy.value for entropy in plugin]),
+                "corrected": _mean(corrected),
+                "size": size,
+                **interval(comparison.estimate, "at_size"),
+            }
+
+
+SEMANTIC_ENTROPY = Measure(
+    "semantic_entropy",
+    "How varied the planning is",
+    (
+        SOURCE,
+        OUTCOME,
+        text("bins", "what is counted: grams, their clusters, or their moves"),
+        LIST,
+        count("occurrences", "spans, none inside another"),
+        count("n_bins", "different bins that occur"),
+        number("plugin", "plug-in entropy of all occurrences, nats: too low where they are few"),
+        number("corrected", "entropy by Chao and Shen's estimate for finite samples, nats"),
+        count("size", "occurrences at which the row is compared with all others of the same bins"),
+        number("at_size", "expected entropy of so many of the occurrences, nats; empty where there are fewer"),
+        *INTERVAL,
+    ),
+    _semantic_records,
+    f"Nats. Compare at_size only: entropies at one number of occurrences, the smallest of a source, list and outcome "
+    f"with at least {MIN_SIZE}. A placebo's grams have neither clusters nor moves.",
+    needs="Semantic entropy needs SGs that occur in the traces",
+    section="dynamics",
+    quantities=(
+        Quantity(
+            "semantic entropy at equal size",
+            "at_size",
+            keys=("source", "bins"),
+            extra=("size", "occurrences"),
+            where={"outcome": "all"},
+            unit="nats",
+        ),
+    ),
+    figures=(
+        DotPlot(
+            "semantic-entropy",
+            "Semantic entropy at equal size",
+            "Shannon entropy of which SGs, clusters or moves occur, at equal sizes, so that more text does not look "
+            "more diverse. Random grams form no clusters and make no moves.",
+            (Panel("over {bins}", "nats at {size} SGs", sgs_and_placebo("at_size"), from_zero=False),),
+            panel_by="bins",
+            row_by="outcome",
+            remark="{occurrences} SGs",
+        ),
+    ),
+    questions=(
+        Contrast(
+            name="strategies by outcome",
+            subject="the variety of strategies (semantic entropy)",
+            unit="nats",
+            value="at_size",
+            by="outcome",
+            sides=("correct", "wrong"),
+            side_names=("correct traces", "wrong traces"),
+            where={"bins": "grams"},
+            same="size",
+            n="occurrences",
+            rank=8,
+        ),
+    ),
+)
+
+
+def _conditional_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts = data.counts
+    cells = _span_cells(counts, lambda source, index, rows: gram_spans(counts, source, index, rows))
+    cells_of_all = [cell for cell in cells if cell.outcome == ALL]
+    size = comparison_size(len(spans) for cell in cells_of_all for spans in cell.list_spans)
+    for cell in cells_of_all:
+        for comparison in _compare_lists(counts, cell, size, conditional_entropy_at):
+            if comparison.estimate.value is not None:
+                yield {
+                    "source": counts.source_names[cell.source],
+                    "list": comparison.list_name,
+                    **interval(comparison.estimate),
+                    "occurrences": round(_mean([len(spans) for spans in comparison.list_spans])),
+                    "size": size,
+                }
+
+
+CONDITIONAL_ENTROPY = Measure(
+    "conditional_entropy",
+    "What follows the planning",
+    (
+        SOURCE,
+        LIST,
+        number("value", "sum over grams of p(gram) H(next word | gram), nats, at equal size"),
+        *INTERVAL,
+        count("occurrences", "spans"),
+        count("size", "occurrences at which all rows are compared"),
+    ),
+    _conditional_records,
+    "What follows a span is the next word of its sentence, or that the sentence ends there (a full stop, a number, a "
+    "formula). The paper prints no formula for its conditional entropy; this is the usual one.",
+    needs="The entropy of what follows an SG needs SGs that occur in the traces",
+    section="dynamics",
+    quantities=(Quantity("entropy of what follows a span", extra=("size", "occurrences"), unit="nats"),),
+    figures=(
+        DotPlot(
+            "conditional-entropy",
+            "Entropy of what follows an SG",
+            "Conditional entropy of the words that follow, given the SG.",
+            (Panel("", "nats", from_zero=False),),
+            remark="{occurrences} SGs",
+        ),
+    ),
+)

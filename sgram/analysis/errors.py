@@ -1,104 +1,36 @@
-"""Tables `errors`, `diagnoses` and `equations`: which errors wrong traces make, and whether equations hold."""
+"""Measures `errors`, `diagnoses` and `equations`: which errors wrong traces make, and whether equations hold."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns_store import OUTCOMES
-from sgram.analysis.sample_plan import problem_name, stable_key
-from sgram.analysis.table import Table, build_table
-from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, number, share, text
+from sgram.analysis.figure_specs import DotPlot, Mark, Panel, SharePlot
+from sgram.analysis.findings import Contrast, Level
+from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, interval, number, share, text
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import IntArray
-from sgram.diagnosis.kinds import KINDS, Diagnosis
-from sgram.equations import Equation
-from sgram.traces import Trace
+from sgram.diagnosis.kinds import KINDS
+from sgram.traces.trace_keys import OUTCOMES, stable_key
 
-RECORDED_KINDS = {
-    "strategic": "strategic",
-    "procedural": "procedural",
-    "format": "other",
-    "other": "other",
-    "unfinished": "unfinished",
-    "degenerate": "degenerate",
-}
-"""Error kinds as checkers write them to ``meta.error``, and the kind of `sgram.diagnosis` that each stands for."""
 _MAX_EVIDENCE = 3
 """Most pieces of evidence that a row of the table `diagnoses` names."""
+_KINDS_CAUTION = (
+    "Error kinds are those that the traces record (meta.error); the others are guesses of an offline classifier."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class EquationCheck:
-    """A trace with the verdicts on its equations."""
-
-    source: int
-    outcome: int
-    problem: int
-    verdicts: tuple[str, ...]
-
-
-class TraceDiagnosis(NamedTuple):
-    """A wrong trace with its diagnosis."""
-
-    source: str
-    trace: Trace
-    diagnosis: Diagnosis
-
-
-def recorded_error_kind(trace: Trace) -> int:
-    """Return the index in `KINDS` of the error kind that a checker wrote to ``meta.error``; -1 if there is none.
-
-    >>> KINDS[recorded_error_kind(Trace(id="1", text="so", meta={"error": "format"}))]
-    'other'
-    """
-    kind = trace.meta.get("error")
-    return KINDS.index(RECORDED_KINDS[kind]) if isinstance(kind, str) and kind in RECORDED_KINDS else -1
-
-
-def error_kinds(counts: TraceCounts, diagnoses: Mapping[int, Diagnosis]) -> IntArray:
-    """Return the index in `KINDS` of the error of each trace, (traces,).
-
-    The recorded kind counts first (unless `config.told_errors` is off), then the diagnosis by the key of the trace.
-    -1 for a trace that is not wrong, or whose error is unknown.
-    """
-    columns = counts.columns
-    kinds: IntArray = np.where(columns.outcome == 1, columns.told if counts.config.told_errors else -1, -1)
-    for row in np.flatnonzero((columns.outcome == 1) & (kinds < 0)).tolist():
-        diagnosis = diagnoses.get(int(columns.key[row]))
-        kinds[row] = -1 if diagnosis is None else KINDS.index(diagnosis.kind)
-    return kinds
-
-
-def errors_table(counts: TraceCounts, kinds: IntArray) -> Table:
-    """Return the error kinds by source, over all steps and at each step; empty if no trace is wrong.
-
-    `kinds` are the `error_kinds`.
-    """
-    columns = [
-        SOURCE,
-        STEP,
-        text(
-            "kind",
-            "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
-            "or nothing to the point; unfinished: cut off; degenerate: a loop",
-        ),
-        count("count", "wrong traces of the kind"),
-        share("share", "of the wrong traces whose kind is known"),
-        *SHARE_INTERVAL,
-        share("of_judged", "share, times the share of wrong traces among those judged"),
-    ]
-    records = []
+def _error_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts, kinds = data.counts, data.error_kinds
     for source, source_name in enumerate(counts.source_names):
         for step in (None, *counts.steps(source)):
             rows = counts.rows(source, step=step)
-            for record in _error_records(counts, rows, kinds[rows]):
-                records.append({"source": source_name, "step": step, **record})
-    return build_table("errors", "Which errors wrong traces make", columns, records)
+            for record in _kind_records(counts, rows, kinds[rows]):
+                yield {"source": source_name, "step": step, **record}
 
 
-def _error_records(counts: TraceCounts, rows: IntArray, kinds: IntArray) -> Iterator[dict[str, Any]]:
+def _kind_records(counts: TraceCounts, rows: IntArray, kinds: IntArray) -> Iterator[dict[str, Any]]:
     """Yield one record for each error kind; `kinds` are those of the traces in `rows`."""
     outcomes = counts.columns.outcome[rows]
     is_judged, has_kind = outcomes < 2, kinds >= 0
@@ -112,26 +44,89 @@ def _error_records(counts: TraceCounts, rows: IntArray, kinds: IntArray) -> Iter
         yield {
             "kind": kind,
             "count": int(is_kind.sum()),
-            "share": kind_share.value,
-            "low": kind_share.low,
-            "high": kind_share.high,
+            **interval(kind_share, "share"),
             "of_judged": None if kind_share.value is None else kind_share.value * wrong_share,
         }
 
 
-def diagnoses_table(diagnoses: Sequence[TraceDiagnosis]) -> Table:
-    """Return each diagnosis with its evidence, by source and trace id."""
-    columns = [
-        text("trace", "id of the trace"),
+ERRORS = Measure(
+    "errors",
+    "Which errors wrong traces make",
+    (
         SOURCE,
-        text("kind", "the kind of error that is likeliest"),
-        count("step", "step of the trace at which it goes wrong, from 0; empty where nothing points at one"),
-        number("confidence", "probability of the kind by its signals; not fitted to anything"),
-        text("evidence", "what speaks for the kind, strongest first"),
-    ]
-    ordered = sorted(diagnoses, key=lambda row: (row.source, row.trace.id, stable_key(row.trace.text)))
-    records = [
-        {
+        STEP,
+        text(
+            "kind",
+            "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
+            "or nothing to the point; unfinished: cut off; degenerate: a loop",
+        ),
+        count("count", "wrong traces of the kind"),
+        share("share", "of the wrong traces whose kind is known"),
+        *SHARE_INTERVAL,
+        share("of_judged", "share, times the share of wrong traces among those judged"),
+    ),
+    _error_records,
+    needs="Kinds of errors need traces that are marked wrong",
+    section="errors",
+    is_open=True,
+    quantities=(
+        Quantity(
+            "kinds of errors, of wrong traces", "share", keys=("source", "kind"), extra=("count",), where={"step": None}
+        ),
+    ),
+    figures=(
+        SharePlot(
+            "errors",
+            "What went wrong, over training steps",
+            "Above: shares of all judged traces, stacked; the total is the error rate. Below: shares of the wrong "
+            f"ones. {_KINDS_CAUTION}",
+            kind="kind",
+            value="share",
+            value_at_step="of_judged",
+            unit_at_step="% of judged traces",
+            dots=DotPlot(
+                "errors",
+                "What went wrong in the wrong traces",
+                f"Share of the wrong traces by kind of error. {_KINDS_CAUTION}",
+                (Panel("", "% of wrong traces", (Mark("SGs", "share"),), 100),),
+                row_by="kind",
+                remark="{count} traces",
+                where={"step": None},
+                key="dots: share of wrong traces, with 95 % intervals",
+            ),
+        ),
+    ),
+    questions=(
+        Contrast(
+            name="strategic or procedural",
+            subject="the share among wrong traces",
+            value="share",
+            by="kind",
+            sides=("procedural", "strategic"),
+            side_names=("procedural errors", "strategic errors"),
+            where={"step": None},
+            n="count",
+            rank=6,
+            caution=_KINDS_CAUTION,
+        ),
+        *(
+            Level(
+                name=f"{kind} errors",
+                subject=f"{kind} errors among wrong traces",
+                value="share",
+                where={"step": None, "kind": kind},
+                n="count",
+            )
+            for kind in ("strategic", "procedural")
+        ),
+    ),
+)
+
+
+def _diagnosis_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    ordered = sorted(data.diagnoses, key=lambda row: (row.source, row.trace.id, stable_key(row.trace.text)))
+    for source, trace, diagnosis in ordered:
+        yield {
             "trace": trace.id,
             "source": source,
             "kind": diagnosis.kind,
@@ -139,20 +134,60 @@ def diagnoses_table(diagnoses: Sequence[TraceDiagnosis]) -> Table:
             "confidence": diagnosis.confidence,
             "evidence": "; ".join(evidence.sentence for evidence in diagnosis.evidence[:_MAX_EVIDENCE]),
         }
-        for source, trace, diagnosis in ordered
-    ]
-    return build_table("diagnoses", "Wrong traces, one by one", columns, records)
 
 
-def equation_check(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> EquationCheck:
-    """Return the counts that are kept of a trace whose `equations` were checked."""
-    verdicts = tuple(equation.verdict for equation in equations)
-    return EquationCheck(source, outcome, stable_key(problem_name(trace)), verdicts)
+DIAGNOSES = Measure(
+    "diagnoses",
+    "Wrong traces, one by one",
+    (
+        text("trace", "id of the trace"),
+        SOURCE,
+        text("kind", "the kind of error that is likeliest"),
+        count("step", "step of the trace at which it goes wrong, from 0; empty where nothing points at one"),
+        number("confidence", "probability of the kind by its signals; not fitted to anything"),
+        text("evidence", "what speaks for the kind, strongest first"),
+    ),
+    _diagnosis_records,
+    needs="Diagnoses need traces that are marked wrong",
+    section="errors",
+)
 
 
-def equations_table(counts: TraceCounts, checks: Sequence[EquationCheck]) -> Table:
-    """Return right, wrong and unchecked equations by source and outcome; empty if there is no equation."""
-    columns = [
+def _equation_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    for source, source_name in enumerate(data.counts.source_names):
+        for outcome, outcome_name in enumerate(OUTCOMES):
+            checks = [check for check in data.equation_checks if (check.source, check.outcome) == (source, outcome)]
+            checks.sort(key=lambda check: (check.problem, check.verdicts))
+            verdict_counts = np.array(
+                [[check.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")] for check in checks],
+                float,
+            )
+            if verdict_counts.any():
+                resamples = data.counts.resample(np.array([check.problem for check in checks]))
+                wrong_share = resamples.ratio(verdict_counts[:, 1], verdict_counts[:, :2].sum(axis=1))
+                right, wrong, unchecked = verdict_counts.sum(axis=0).astype(int).tolist()
+                yield {
+                    "source": source_name,
+                    "outcome": outcome_name,
+                    "right": right,
+                    "wrong": wrong,
+                    "unchecked": unchecked,
+                    **interval(wrong_share, "wrong_share"),
+                }
+
+
+def _equation_note(data: AnalysisData) -> str:
+    max_checked = data.counts.config.max_diagnosed
+    return (
+        f"Of {len(data.equation_checks):,} traces, up to {max_checked:,} of each outcome, chosen by the digest of "
+        "their text."
+    )
+
+
+EQUATIONS = Measure(
+    "equations",
+    "Do the equations hold",
+    (
         SOURCE,
         OUTCOME,
         count("right", "equations that hold"),
@@ -160,34 +195,27 @@ def equations_table(counts: TraceCounts, checks: Sequence[EquationCheck]) -> Tab
         count("unchecked", "equations that could not be worked out"),
         share("wrong_share", "wrong ones, of those right or wrong"),
         *SHARE_INTERVAL,
-    ]
-    records = []
-    for source, source_name in enumerate(counts.source_names):
-        for outcome, outcome_name in enumerate(OUTCOMES):
-            selected = [check for check in checks if (check.source, check.outcome) == (source, outcome)]
-            selected.sort(key=lambda check: (check.problem, check.verdicts))
-            if not selected:
-                continue
-            verdict_counts = np.array(
-                [[check.verdicts.count(verdict) for verdict in ("right", "wrong", "unchecked")] for check in selected],
-                float,
-            )
-            resamples = counts.resample(np.array([check.problem for check in selected]))
-            wrong_share = resamples.ratio(verdict_counts[:, 1], verdict_counts[:, :2].sum(axis=1))
-            right, wrong, unchecked = verdict_counts.sum(axis=0).astype(int).tolist()
-            if right + wrong + unchecked:
-                records.append(
-                    {
-                        "source": source_name,
-                        "outcome": outcome_name,
-                        "right": right,
-                        "wrong": wrong,
-                        "unchecked": unchecked,
-                        "wrong_share": wrong_share.value,
-                        "low": wrong_share.low,
-                        "high": wrong_share.high,
-                    }
-                )
-    max_checked = counts.config.max_diagnosed
-    note = f"Of {len(checks):,} traces, up to {max_checked:,} of each outcome, chosen by the digest of their text."
-    return build_table("equations", "Do the equations hold", columns, records, note)
+    ),
+    _equation_records,
+    _equation_note,
+    needs="Checked equations need traces that write equations out",
+    section="errors",
+    quantities=(
+        Quantity(
+            "equations that do not hold",
+            "wrong_share",
+            keys=("source", "outcome"),
+            extra=("right", "wrong", "unchecked"),
+        ),
+    ),
+    questions=(
+        Contrast(
+            name="wrong equations by outcome",
+            subject="the share of wrong equations",
+            value="wrong_share",
+            by="outcome",
+            sides=("correct", "wrong"),
+            side_names=("correct traces", "wrong traces"),
+        ),
+    ),
+)

@@ -1,49 +1,79 @@
-"""Placebo lexicons of an analysis, matched to the share of text that a lexicon marks."""
+"""Measure `placebo`: the placebo draws, and how well they match the lexicon."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
-from sgram.errors import UsageError
-from sgram.evaluation.label_index import Encoder
-from sgram.evaluation.placebo_lexicons import PlaceboDraws
-from sgram.lexicon import Lexicon
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceboSet:
-    """A lexicon with its placebos, matched on the texts of one scope."""
-
-    lexicon: Lexicon
-    scope: str
-    """Texts that the placebos are matched on: "training runs", all runs together, or the name of another source."""
-    placebos: tuple[Lexicon, ...]
-    """One for each seed; fewer than requested if a share could not be matched."""
-    failures: tuple[str, ...]
-    """For each placebo that could not be drawn, the reason."""
+from sgram.analysis.findings import Finding, FindingContext, Question
+from sgram.analysis.measure import AnalysisData, Measure
+from sgram.analysis.table import Column, Table
+from sgram.analysis.table_columns import count, share, text
+from sgram.statistics import Estimate
 
 
-def draw_placebos(
-    lexicon: Lexicon, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: Encoder | None = None
-) -> PlaceboSet:
-    """Draw random lexicons that mark the same share of the words of `texts` as `lexicon`.
+class Controls(Question):
+    """How many placebos stand beside the lexicon, and whether they mark as much text."""
 
-    The seeds are `seed`, `seed` + 1, ... With a `tokenizer`, the share is one of its tokens. A placebo that cannot be
-    drawn becomes an entry of `failures`; no error is raised.
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield one finding: the marked share, from the smallest to the largest of the texts, and the largest miss."""
+        rows = table.records()
+        pairs = [
+            (wanted, share)
+            for row in rows
+            if (wanted := row.number("share_wanted")) is not None and (share := row.number("share")) is not None
+        ]
+        n_failed = len(rows) - len(pairs)
+        notes = (f"{n_failed:,} of {len(rows):,} placebos could not be drawn.",) if n_failed else ()
+        if not pairs:
+            yield Finding(measure, self, None, verdict="cannot say", n=0, notes=notes)
+            return
+        wanted_shares = [wanted for wanted, _ in pairs]
+        yield Finding(
+            measure,
+            self,
+            None,
+            Estimate(max(abs(share - wanted) for wanted, share in pairs)),
+            n=len(pairs),
+            notes=notes,
+            subject=rows[0].text("unit") or "words",
+            sides=(Estimate(min(wanted_shares)), Estimate(max(wanted_shares))),
+        )
 
-    >>> lexicon = Lexicon.from_grams(["wait"])
-    >>> draw_placebos(lexicon, "training runs", ["so it goes"], 2, seed=0).placebos
-    ()
-    """
-    if not n_placebos:
-        return PlaceboSet(lexicon, scope, (), ())
-    try:
-        draws = PlaceboDraws(lexicon, texts, tokenizer=tokenizer)
-    except UsageError as error:  # every seed fails for the same reason
-        return PlaceboSet(lexicon, scope, (), (str(error),) * n_placebos)
-    placebos, failures = [], []
-    for draw in range(n_placebos):
-        try:
-            placebos.append(draws.draw(seed + draw))
-        except UsageError as error:
-            failures.append(str(error))
-    return PlaceboSet(lexicon, scope, tuple(placebos), tuple(failures))
+
+def _records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    for placebo_set in data.counts.placebo_sets:
+        for draw, placebo in enumerate(placebo_set.placebos, 1):
+            yield {
+                "draw": draw,
+                "texts": placebo_set.scope,
+                "lexicon": placebo_set.lexicon.name,
+                "grams": len(placebo.grams),
+                "unit": placebo.source["unit"],
+                "share_wanted": placebo.source["wanted"],
+                "share": placebo.source["share"],
+                "met": True,
+            }
+    for placebo_set in data.counts.placebo_sets:
+        for draw, _ in enumerate(placebo_set.failures, len(placebo_set.placebos) + 1):
+            yield {"draw": draw, "texts": placebo_set.scope, "lexicon": placebo_set.lexicon.name, "met": False}
+
+
+PLACEBOS = Measure(
+    "placebo",
+    "The controls",
+    (
+        count("draw", "number of the draw; also its seed, counted from the analysis's"),
+        text("texts", "what it is matched on: the training runs together, or a source by itself"),
+        text("lexicon", "what it is a placebo of"),
+        count("grams", "random grams in it"),
+        text("unit", "what was matched: words, or tokens where all sources have a tokenizer"),
+        share("share_wanted", "of these, in the sampled texts, those that the lexicon marks"),
+        share("share", "of the same, those that the draw marks"),
+        Column("met", "whether the two are within 2 % of each other", "flag"),
+    ),
+    _records,
+    "Grams that occur in at least two of the sampled texts, drawn at random until they mark as much of these texts "
+    "as the lexicon does; in one outcome or at one step the shares differ, as the tables tell.",
+    needs="Controls need traces with enough phrases to draw a placebo from (and `placebos` above 0)",
+    section="controls",
+    questions=(Controls(name="controls", subject="placebos"),),
+)

@@ -1,12 +1,15 @@
-"""Tables `shares`, `moves` and `scaling`: how much of the traces is planning, and of which kind."""
+"""Measures `shares`, `moves` and `scaling`: how much of the traces is planning, and of which kind."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from sgram.analysis.columns_store import OUTCOMES, ListColumns
-from sgram.analysis.table import Table, build_table
+from sgram.analysis.columns_store import ListColumns
+from sgram.analysis.figure_specs import BinPlot, DotPlot, Mark, Panel
+from sgram.analysis.findings import MIN_OUTCOMES, Comparison, Contrast, Discoveries, FindingContext, Level
+from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.table import Record, Table
 from sgram.analysis.table_columns import (
     INTERVAL,
     LIST,
@@ -22,7 +25,8 @@ from sgram.analysis.table_columns import (
 from sgram.analysis.trace_counts import ALL, TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.lexicon import MOVES
-from sgram.statistics import Estimate
+from sgram.statistics import Estimate, difference
+from sgram.traces.trace_keys import OUTCOMES
 
 N_BINS = 8
 """Most bins of length; each has about the same number of traces."""
@@ -63,9 +67,24 @@ def outcome_rows(counts: TraceCounts, source: int, judged_only: bool = False) ->
             yield name, rows
 
 
-def shares_table(counts: TraceCounts) -> Table:
-    """Return the planning share by source and outcome, beside that of the placebo."""
-    columns = [
+def _share_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts = data.counts
+    for source, source_name in enumerate(counts.source_names):
+        unit = planning_unit(counts, counts.rows(source))
+        for outcome, rows in outcome_rows(counts, source):
+            sizes = {"traces": len(rows), "problems": counts.row_resamples(rows).n_problems, "unit": unit}
+            estimator = planning_share_estimator(counts, rows, unit)
+            for list_name, planning_share in counts.estimate_lists(source, estimator):
+                cells = {"source": source_name, "outcome": outcome, "list": list_name}
+                yield {**cells, **sizes, **interval(planning_share)}
+
+
+_OUTCOME_SIDES: Any = {"by": "outcome", "sides": ("correct", "wrong"), "side_names": ("correct traces", "wrong traces")}
+
+SHARES = Measure(
+    "shares",
+    "How much is planning",
+    (
         SOURCE,
         OUTCOME,
         LIST,
@@ -74,36 +93,30 @@ def shares_table(counts: TraceCounts) -> Table:
         count("traces", "traces"),
         count("problems", "problems, which are resampled"),
         text("unit", "what is counted: words or tokens"),
-    ]
-    records = []
-    for source, source_name in enumerate(counts.source_names):
-        unit = planning_unit(counts, counts.rows(source))
-        for outcome, rows in outcome_rows(counts, source):
-            group = {
-                "source": source_name,
-                "outcome": outcome,
-                "traces": len(rows),
-                "unit": unit,
-                "problems": counts.row_resamples(rows).n_problems,
-            }
-            estimator = planning_share_estimator(counts, rows, unit)
-            for list_name, planning_share in counts.estimate_lists(source, estimator):
-                records.append({**group, "list": list_name, **interval(planning_share)})
-    return build_table("shares", "How much is planning", columns, records)
+    ),
+    _share_records,
+    needs="Planning shares need traces with words in them",
+    section="dynamics",
+    quantities=(Quantity("planning share", keys=("source", "outcome", "unit"), extra=("traces",)),),
+    figures=(
+        DotPlot(
+            "planning-share",
+            "How much of a trace is planning",
+            "Share of the words or tokens that belong to a Strategic Gram.",
+            (Panel("planning share", "% of {unit}", scale=100),),
+            row_by="outcome",
+            remark="{traces} traces, {problems} problems",
+        ),
+    ),
+    questions=(
+        Level(name="planning share", subject="the planning share", where={"outcome": "all"}, n="traces", rank=8),
+        Contrast(name="planning by outcome", subject="the planning share", n="traces", rank=8, **_OUTCOME_SIDES),
+    ),
+)
 
 
-def moves_table(counts: TraceCounts) -> Table:
-    """Return the spans of each move by source and outcome. Grams of a placebo have no move, so it has no rows."""
-    columns = [
-        SOURCE,
-        text("move", "what a span does for the reasoning"),
-        OUTCOME,
-        count("count", "spans, none inside another"),
-        number("per_1000_words", "spans per 1,000 words"),
-        *INTERVAL,
-        share("traces_share", "traces that hold at least one"),
-    ]
-    records = []
+def _move_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts = data.counts
     for source, source_name in enumerate(counts.source_names):
         move_of_gram = _move_indices(counts, source)
         for outcome, rows in outcome_rows(counts, source, judged_only=True):
@@ -112,21 +125,14 @@ def moves_table(counts: TraceCounts) -> Table:
             traces, grams, _ = counts.spans(counts.columns.lists[0], rows)
             for move_index, move in enumerate(MOVES):
                 spans = np.bincount(traces[move_of_gram[grams] == move_index], minlength=len(rows)).astype(float)
-                rate = resamples.ratio(1000 * spans, words)
-                records.append(
-                    {
-                        "source": source_name,
-                        "move": move,
-                        "outcome": outcome,
-                        "count": int(spans.sum()),
-                        "per_1000_words": rate.value,
-                        "low": rate.low,
-                        "high": rate.high,
-                        "traces_share": float((spans > 0).mean()),
-                    }
-                )
-    note = "Random grams make no moves, so a placebo has no rows here; its share of words is in the table shares."
-    return build_table("moves", "Which moves the planning makes", columns, records, note)
+                yield {
+                    "source": source_name,
+                    "move": move,
+                    "outcome": outcome,
+                    "count": int(spans.sum()),
+                    **interval(resamples.ratio(1000 * spans, words), "per_1000_words"),
+                    "traces_share": float((spans > 0).mean()),
+                }
 
 
 def _move_indices(counts: TraceCounts, source: int) -> IntArray:
@@ -135,23 +141,82 @@ def _move_indices(counts: TraceCounts, source: int) -> IntArray:
     return np.array([MOVES.index(cluster.move) for cluster in lexicon.clusters for _ in cluster.grams], np.int64)
 
 
-def scaling_table(counts: TraceCounts) -> Table:
-    """Return the planning share of traces of about equal length, beside the placebo's; empty if traces are too few."""
-    columns = [
+class MoveDifferences(Discoveries):
+    """Which moves are more frequent in wrong or in correct traces; all sources and moves are judged together."""
+
+    def comparisons(self, table: Table, context: FindingContext) -> Iterator[Comparison]:
+        """Yield the rate in wrong traces less that in correct ones, for each source and move."""
+        for source in context.sources:
+            if min(context.n_judged(source) or (MIN_OUTCOMES,)) < MIN_OUTCOMES:
+                continue
+            rows = {(row.text("move"), row["outcome"]): row for row in table.records(source=source)}
+            for move in MOVES:
+                sides = [
+                    self.interval(rows[move, outcome]) if (move, outcome) in rows else None
+                    for outcome in ("correct", "wrong")
+                ]
+                if sides[0] is not None and sides[1] is not None:
+                    yield Comparison(source, move, difference(sides[1], sides[0]), (sides[0], sides[1]))
+
+
+MOVE_RATES = Measure(
+    "moves",
+    "Which moves the planning makes",
+    (
         SOURCE,
-        count("bin_low", "shortest trace of the bin, words"),
-        count("bin_high", "longest trace of the bin, words"),
-        count("traces", "traces in the bin"),
-        share("value", "planning words or tokens, of all of them pooled"),
-        *SHARE_INTERVAL,
-        LIST,
-    ]
-    records = [record for source in range(counts.n_sources) for record in _scaling_records(counts, source)]
-    note = "Traces of each source in bins of equal numbers by their length in words; no cause is shown."
-    return build_table("scaling", "Length and planning", columns, records, note)
+        text("move", "what a span does for the reasoning"),
+        OUTCOME,
+        count("count", "spans, none inside another"),
+        number("per_1000_words", "spans per 1,000 words"),
+        *INTERVAL,
+        share("traces_share", "traces that hold at least one"),
+    ),
+    _move_records,
+    "Random grams make no moves, so a placebo has no rows here; its share of words is in the table shares.",
+    needs="Moves need traces in which grams of the lexicon occur",
+    section="lexicon",
+    figures=(
+        DotPlot(
+            "moves",
+            "Moves, in correct and in wrong traces",
+            "Strategic Grams of each move per 1,000 words; moves that a source never makes are left out. Random grams "
+            "make no moves: no placebo stands beside these.",
+            (
+                Panel(
+                    "",
+                    "SGs per 1,000 words",
+                    (
+                        Mark("correct", "per_1000_words", where={"outcome": "correct"}),
+                        Mark("wrong", "per_1000_words", where={"outcome": "wrong"}),
+                        Mark("all", "per_1000_words", where={"outcome": "all"}),
+                    ),
+                ),
+            ),
+            row_by="move",
+            remark="{count} SGs",
+            key="blue dots: correct, orange squares: wrong, black dots: all traces; 95 % intervals",
+        ),
+    ),
+    questions=(
+        MoveDifferences(
+            name="moves by outcome",
+            subject="moves",
+            unit="per 1,000 words",
+            value="per_1000_words",
+            things="rates of moves",
+            named_by="move",
+            words=("more frequent in correct traces", "more frequent in wrong traces"),
+        ),
+    ),
+)
 
 
-def _scaling_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
+def _scaling_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    for source in range(data.counts.n_sources):
+        yield from _bin_records(data.counts, source)
+
+
+def _bin_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any]]:
     rows = counts.rows(source)
     words = counts.columns.words[rows]
     n_bins = min(N_BINS, len(rows) // MIN_BIN)
@@ -172,3 +237,54 @@ def _scaling_records(counts: TraceCounts, source: int) -> Iterator[dict[str, Any
         estimator = planning_share_estimator(counts, bin_rows, unit)
         for list_name, planning_share in counts.estimate_lists(source, estimator):
             yield {**group, "list": list_name, **interval(planning_share)}
+
+
+class LengthContrast(Contrast):
+    """Whether the longest traces plan more than the shortest."""
+
+    def _sides(self, table: Table, source: str, list_name: str) -> tuple[Record, Record] | None:
+        rows = table.records(source=source, list=list_name)
+        rows.sort(key=lambda row: row.number(self.by) or 0.0)
+        return (rows[0], rows[-1]) if len(rows) > 1 else None
+
+
+SCALING = Measure(
+    "scaling",
+    "Length and planning",
+    (
+        SOURCE,
+        count("bin_low", "shortest trace of the bin, words"),
+        count("bin_high", "longest trace of the bin, words"),
+        count("traces", "traces in the bin"),
+        share("value", "planning words or tokens, of all of them pooled"),
+        *SHARE_INTERVAL,
+        LIST,
+    ),
+    _scaling_records,
+    "Traces of each source in bins of equal numbers by their length in words; no cause is shown.",
+    needs="Length against planning needs traces of different lengths",
+    section="dynamics",
+    figures=(
+        BinPlot(
+            "length",
+            "Length against planning",
+            "Planning share of traces binned by length; a point stands at the middle of its bin.",
+            "bin_low",
+            "bin_high",
+            "length of the trace, words",
+            "planning share, %",
+            100,
+            "traces",
+        ),
+    ),
+    questions=(
+        LengthContrast(
+            name="planning by length",
+            subject="the planning share",
+            by="bin_low",
+            sides=("shortest", "longest"),
+            side_names=("the shortest traces", "the longest traces"),
+            n="traces",
+        ),
+    ),
+)

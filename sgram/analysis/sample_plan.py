@@ -4,7 +4,6 @@ Traces are selected by the smallest keys. A key is a digest of source, id and te
 respect to what a trace is like, and does not depend on the order in which traces come.
 """
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,15 +12,25 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from sgram.analysis.columns_store import OUTCOMES
 from sgram.analysis.config import AnalysisConfig
+from sgram.diagnosis.kinds import KINDS
 from sgram.traces import Trace
+from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, stable_key
 
 MAX_CANDIDATES = 4
 """Most candidates for one example; the one with the most kinds of moves is shown."""
 MAX_SIBLINGS = 4
 """Most correct traces that a wrong trace is compared with."""
 _CORRECT, _WRONG = 0, 1
+RECORDED_KINDS = {
+    "strategic": "strategic",
+    "procedural": "procedural",
+    "format": "other",
+    "other": "other",
+    "unfinished": "unfinished",
+    "degenerate": "degenerate",
+}
+"""Error kinds as checkers write them to ``meta.error``, and the kind of `sgram.diagnosis` that each stands for."""
 _MAX_KEY = 1 << 62
 _MAX_PEERS = 32
 """Correct traces of a group that a wrong trace is paired with on trial."""
@@ -29,55 +38,14 @@ _MAX_RANKED = 400
 """Traces of each source and outcome that examples are selected from."""
 
 
-def stable_key(*parts: str | None) -> int:
-    """Return 62 bits, never 0, that identify the parts; the same in every process.
+def recorded_error_kind(trace: Trace) -> int:
+    """Return the index in `KINDS` of the error kind that a checker wrote to ``meta.error``; -1 if there is none.
 
-    >>> stable_key("ab", "c") == stable_key("a", "bc"), stable_key(None) == stable_key("")
-    (False, False)
+    >>> KINDS[recorded_error_kind(Trace(id="1", text="so", meta={"error": "format"}))]
+    'other'
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        encoded = b"\0" if part is None else b"\1" + part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little") + encoded)
-    return (int.from_bytes(digest.digest(), "little") >> 2) or 1
-
-
-def problem_name(trace: Trace) -> str:
-    """Return what identifies the problem of a trace in a bootstrap over problems.
-
-    For a trace of a run it is the prompt, whatever the step; else the group; else the trace itself.
-
-    >>> problem_name(Trace(id="1", text="so", group="g", prompt="p"))
-    'group g'
-    >>> problem_name(Trace(id="1", text="so", group="g", prompt="p", step=3))
-    'prompt p'
-    """
-    identifiers: Sequence[tuple[str, str | None]]
-    if trace.step is None:
-        identifiers = (("group", trace.group), ("prompt", trace.prompt))
-    else:
-        identifiers = (("prompt", trace.prompt), ("group", trace.group))
-    return next((f"{kind} {name}" for kind, name in identifiers if name is not None), f"trace {trace.id}")
-
-
-def group_name(trace: Trace) -> str:
-    """Return what identifies the samples of one problem at one step.
-
-    >>> group_name(Trace(id="1", text="so", prompt="p", step=3))
-    '3 prompt p'
-    """
-    if trace.group is not None:
-        return f"{trace.step} group {trace.group}"
-    return f"{trace.step} {problem_name(trace)}"
-
-
-def outcome_index(trace: Trace) -> int:
-    """Return the index in `OUTCOMES` of the outcome of a trace.
-
-    >>> OUTCOMES[outcome_index(Trace(id="1", text="so", correct=False))]
-    'wrong'
-    """
-    return 2 if trace.correct is None else int(not trace.correct)
+    kind = trace.meta.get("error")
+    return KINDS.index(RECORDED_KINDS[kind]) if isinstance(kind, str) and kind in RECORDED_KINDS else -1
 
 
 class TextSample:

@@ -14,9 +14,8 @@ from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
 from sgram.traces.input_files import find_input_files
+from sgram.traces.trace_keys import UNKNOWN_MODEL
 
-UNKNOWN_MODEL = "not told"
-"""Name of the source of traces that name no model."""
 POOLED_SOURCES = "other sources"
 """Name of the pooled small sources."""
 _RUN_FILE = "run.json"

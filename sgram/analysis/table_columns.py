@@ -36,10 +36,10 @@ def text(name: str, meaning: str) -> Column:
     return Column(name, meaning)
 
 
-def interval(estimate: Estimate) -> dict[str, float | None]:
-    """Return the cells `value`, `low` and `high` of an estimate.
+def interval(estimate: Estimate, value: str = "value") -> dict[str, float | None]:
+    """Return the cells of an estimate: its value in the column `value`, its ends in `low` and `high`.
 
-    >>> interval(Estimate(0.5, 0.4, 0.6))
-    {'value': 0.5, 'low': 0.4, 'high': 0.6}
+    >>> interval(Estimate(0.5, 0.4, 0.6), "share")
+    {'share': 0.5, 'low': 0.4, 'high': 0.6}
     """
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {value: estimate.value, "low": estimate.low, "high": estimate.high}

@@ -12,8 +12,8 @@ import numpy as np
 
 from sgram.analysis.columns_store import NO_STEP, Columns, ListColumns
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.placebo import PlaceboSet
 from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
+from sgram.evaluation.placebo_sets import PlaceboSet
 from sgram.lexicon import Lexicon
 from sgram.statistics import Estimate, Resamples, Statistic
 

@@ -21,7 +21,6 @@ from sgram.files import excerpt, write_bytes
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
     from sgram.reports.figures.figure import Figure, RenderedFigure
-    from sgram.reports.findings.wording import Sentence
 
 _PATHS = Parameter(
     help="Training runs (or folders of them, or a comparison), files or folders of rollouts.", allow_leading_hyphen=True
@@ -32,7 +31,6 @@ _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
     "they are written beside the page in .scored.jsonl.gz."
 )
-_MAIN_TABLES = ("corpus", "success", "shares", "moves", "semantic_entropy", "tokens", "overlap", "settling", "errors")
 _INPUT_SUFFIXES = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
 
@@ -94,20 +92,21 @@ def report(
     analysis = _analyzed(paths, config, reading)
     provenance = {**analysis.provenance, "command": command}
     analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
-    from sgram.reports.findings.summary import summary
-
-    sentences = summary(analysis)
     page_figures, figures = _figures(analysis, extra)
-    size = _write_page(analysis, page_figures, sentences, output)
-    files = [output, *_write_extra(analysis, figures, sentences, extra)]
+    size = _write_page(analysis, page_figures, output)
+    files = [output, *_write_extra(analysis, figures, extra)]
     if as_json:
-        _print_json(analysis, sentences, files)
+        _print_json(analysis, files)
         return 0
     for remark in analysis.notes:
         note(remark)
+    from sgram.reports.wording import headlines
+
+    for statement in headlines(analysis):
+        note(printable(statement.text))
+    n_findings = len(analysis.findings)
     note(
-        f"{len(analysis.tables):,} tables, {len(page_figures):,} figures, {len(sentences):,} sentences; "
-        f"{size / 1e6:.1f} MB"
+        f"{len(analysis.tables):,} tables, {len(page_figures):,} figures, {n_findings:,} findings; {size / 1e6:.1f} MB"
     )
     for folder, n in sorted(Counter(path.parent for path in files[1:]).items()):
         names = [path.name for path in files[1:] if path.parent == folder]
@@ -193,20 +192,16 @@ def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFig
     return page_figures, all_figures
 
 
-def _write_page(
-    analysis: "Analysis", figures: Sequence["RenderedFigure"], sentences: Sequence["Sentence"], output: Path
-) -> int:
+def _write_page(analysis: "Analysis", figures: Sequence["RenderedFigure"], output: Path) -> int:
     from sgram.reports.pages.report_page import ReportConfig, render_report_page
 
     config = ReportConfig(max_examples=max(ReportConfig().max_examples, len(analysis.examples)))
-    page = render_report_page(analysis, figures, sentences, config)
+    page = render_report_page(analysis, figures, config)
     write_bytes(output, page)
     return len(page)
 
 
-def _write_extra(
-    analysis: "Analysis", figures: Sequence["Figure"], sentences: Sequence["Sentence"], extra: ExtraFiles
-) -> Iterable[Path]:
+def _write_extra(analysis: "Analysis", figures: Sequence["Figure"], extra: ExtraFiles) -> Iterable[Path]:
     """Write the files beside the page; return their paths."""
     from sgram.reports.pages.exports import encode_csv, render_markdown
 
@@ -224,7 +219,7 @@ def _write_extra(
                 figure_paths[figure.name] = os.path.relpath(files[-1], extra.markdown.parent)
     if extra.markdown is not None:
         files.append(extra.markdown)
-        text = render_markdown(analysis, sentences, figures, figure_paths or None)
+        text = render_markdown(analysis, figures, figure_paths or None)
         write_bytes(files[-1], text.encode("utf-8", "backslashreplace"))
     return files
 
@@ -250,17 +245,21 @@ def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: b
     return 0
 
 
-def _print_json(analysis: "Analysis", sentences: Sequence["Sentence"], files: Iterable[Path]) -> None:
+def _print_json(analysis: "Analysis", files: Iterable[Path]) -> None:
+    from sgram.reports.wording import findings_json
+
     document = {
         "format": "sgram-report",
-        "version": 1,
+        "version": 2,
         "title": analysis.title,
         "files": [str(path) for path in files],
         "sources": list(analysis.sources),
         "notes": list(analysis.notes),
-        "sentences": [
-            {"section": sentence.section, "kind": sentence.kind, "text": sentence.text} for sentence in sentences
-        ],
-        "tables": {name: analysis.tables[name].records() for name in _MAIN_TABLES if name in analysis.tables},
+        "findings": findings_json(analysis),
+        "tables": {
+            measure.name: analysis.tables[measure.name].records()
+            for measure in analysis.measures
+            if measure.section and measure.name in analysis.tables
+        },
     }
     print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal

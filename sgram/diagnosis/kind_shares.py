@@ -13,8 +13,8 @@ import numpy as np
 from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.statistics import N_DRAWS, Estimate, ratios_by_problem
-from sgram.tagging.planning_shares import NO_MODEL
 from sgram.traces import Trace
+from sgram.traces.trace_keys import UNKNOWN_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class KindCounts:
     def add(self, trace: Trace, kind: Kind) -> None:
         """Count one wrong trace."""
         group = f"trace {trace.id}" if trace.group is None else f"group {trace.group}"
-        self._models.append(self._model_codes.setdefault(trace.model or NO_MODEL, len(self._model_codes)))
+        self._models.append(self._model_codes.setdefault(trace.model or UNKNOWN_MODEL, len(self._model_codes)))
         self._kinds.append(KINDS.index(kind))
         self._groups.append(int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest(), "little"))
 

@@ -17,10 +17,7 @@ import numpy.typing as npt
 from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.statistics import N_DRAWS, Estimate, draw_group_sums, estimate_from_draws
 from sgram.traces import Trace
-
-OUTCOMES = ("correct", "wrong", "not judged")
-NO_MODEL = "not told"
-"""Name in tables for traces without a model."""
+from sgram.traces.trace_keys import OUTCOMES, UNKNOWN_MODEL, outcome_index
 
 Grouping: TypeAlias = tuple[Literal["model", "outcome"], ...]
 """By what a table is grouped; () is one row of all traces."""
@@ -74,8 +71,8 @@ class ShareCounts:
         """
         if not 0 <= n_planning <= n_units:
             raise ValueError(f"n_planning must be between 0 and n_units = {n_units} (got {n_planning})")
-        self._model.append(self._model_codes.setdefault(trace.model or NO_MODEL, len(self._model_codes)))
-        self._outcome.append(2 if trace.correct is None else int(not trace.correct))
+        self._model.append(self._model_codes.setdefault(trace.model or UNKNOWN_MODEL, len(self._model_codes)))
+        self._outcome.append(outcome_index(trace))
         self._group.append(_digest_64("trace " + trace.id if trace.group is None else "group " + trace.group))
         self._n_planning.append(n_planning)
         self._n_units.append(n_units)

@@ -5,8 +5,8 @@ import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.collect_traces import RUNS_SCOPE, AnalysisInputs, _placebo_scopes
-from sgram.analysis.placebo import draw_placebos
 from sgram.analysis.sources import Source
+from sgram.evaluation.placebo_sets import draw_placebos
 from sgram.lexicon import Lexicon
 from sgram.traces import Trace, write_traces
 

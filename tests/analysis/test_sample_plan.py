@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.sample_plan import TextSample, TraceSurvey, group_name, problem_name, stable_key
+from sgram.analysis.sample_plan import TextSample, TraceSurvey
+from sgram.traces.trace_keys import group_name, problem_name, stable_key
 from tests.builders.analysis_examples import build_trace
 
 

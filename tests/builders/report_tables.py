@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
 
+from sgram.analysis import Finding, Measure, all_measures
+from sgram.analysis.findings import FindingContext, build_findings
 from sgram.analysis.table import Table, build_table
 from tests.builders.real_columns import real_columns
 
@@ -27,6 +30,15 @@ class TableAnalysis:
     notes: tuple[str, ...] = ()
     provenance: dict = field(default_factory=dict)
     lexicon: object = field(default_factory=lambda: SimpleNamespace(name="tiny", grams=("wait", "so")))
+    measures: tuple[Measure, ...] = field(default_factory=all_measures)
+    source_kind: str = "model"
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of the tables, as an analysis has them."""
+        context = FindingContext(self.tables, self.sources, self.phase_orders, self.placebo_phase_orders)
+        questions = [(measure.name, question) for measure in self.measures for question in measure.questions]
+        return build_findings(questions, context)
 
 
 def ends(value, by=0.1):

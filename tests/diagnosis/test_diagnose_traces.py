@@ -101,7 +101,7 @@ def test_shares_of_kinds_are_counted_by_model_and_drawn_by_group():
         ("degenerate", 0, 0.0),
     ]
     models = counts.rows(by_model=True)
-    assert [row.model for row in models] == ["m"] * 5 + ["not told"] * 5
+    assert [row.model for row in models] == ["m"] * 5 + ["unknown model"] * 5
     # of m: groups x (2 of 2) and y (0 of 1): a draw of x twice gives 1, of y twice 0
     assert (models[0].share.value, models[0].share.low, models[0].share.high) == (pytest.approx(2 / 3), 0.0, 1.0)
     assert KindCounts().rows() == KindCounts().rows(by_model=True) == []

@@ -133,7 +133,7 @@ def test_a_class_that_does_not_move_is_named():
     order = phase_order(sampled_curve(FLAT, 0.05, rng), sampled_curve(exponential(10), 0.01, rng))
     assert order.answer == "cannot say"
     assert order.sentence.startswith(
-        "Execution settles first: cannot say, as for execution tokens the total change cannot be told from 0 ("
+        "Execution settles first: cannot say, as for execution tokens the total change cannot be distinguished from 0 ("
     )
     assert "planning" not in order.sentence
     assert order.difference.value is None

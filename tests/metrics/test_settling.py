@@ -111,7 +111,7 @@ def test_a_curve_that_comes_all_the_way_back_has_no_total_change():
     values = np.interp(T, [0, 30, 60], [1, 0.4, 0.97])  # the start is the mean of four steps: 0.97
     settling = settle(T, values)
     assert settling.step is None
-    assert settling.undefined.startswith("the total change cannot be told from 0 (")
+    assert settling.undefined.startswith("the total change cannot be distinguished from 0 (")
 
 
 def test_a_curve_that_is_still_on_its_way_has_not_turned():
@@ -160,7 +160,7 @@ def test_few_steps_have_no_settling_and_invalid_arguments_are_refused():
     assert settle([], []).total_change is None
     for level in (2.0, 0.1, -1 / 3, 0.0):
         for n in (6, 40):
-            assert settle(range(n), [level] * n).undefined.startswith("the total change cannot be told from 0 (")
+            assert settle(range(n), [level] * n).undefined.startswith("the total change cannot be distinguished from 0 (")
     with pytest.raises(UsageError, match=r"the share of the change must be a number between 0 and 1 \(got 1\)"):
         settle(T, exponential(5), 1)
     with pytest.raises(UsageError, match="give one value a step"):

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.statistics import Estimate
-from sgram.tagging.planning_shares import OUTCOMES, ShareCounts, bootstrap_shares, group_sums
+from sgram.tagging.planning_shares import ShareCounts, bootstrap_shares, group_sums
 from sgram.traces import Trace
+from sgram.traces.trace_keys import OUTCOMES
 
 # (group, model, correct, planning, tokens)
 ROWS = [
@@ -50,7 +51,7 @@ def test_tables_have_a_row_for_what_occurs():
     assert by_model == {
         "m1": (3, 2, 4, 40, pytest.approx(0.1), pytest.approx(0.4 / 3)),
         "m2": (2, 2, 11, 70, pytest.approx(11 / 70), pytest.approx(0.3)),
-        "not told": (1, 1, 0, 0, None, None),
+        "unknown model": (1, 1, 0, 0, None, None),
     }
     by_outcome = [(row.outcome, *row_numbers(row)[:4]) for row in counts.table(("outcome",))]
     assert by_outcome == [("correct", 2, 2, 7, 70), ("wrong", 3, 3, 8, 20), ("not judged", 1, 1, 0, 20)]
@@ -61,7 +62,7 @@ def test_tables_have_a_row_for_what_occurs():
         ("m1", "not judged"): 1,
         ("m2", "correct"): 1,
         ("m2", "wrong"): 1,
-        ("not told", "wrong"): 1,
+        ("unknown model", "wrong"): 1,
     }
 
 

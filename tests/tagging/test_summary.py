@@ -58,10 +58,10 @@ def test_shares_are_of_all_then_by_outcome_by_model_by_both():
         (None, "correct", 17, 19),
         (None, "wrong", 9, 11),
         (None, "not judged", 0, 1),
-        ("not told", None, 26, 31),
-        ("not told", "correct", 17, 19),
-        ("not told", "wrong", 9, 11),
-        ("not told", "not judged", 0, 1),
+        ("unknown model", None, 26, 31),
+        ("unknown model", "correct", 17, 19),
+        ("unknown model", "wrong", 9, 11),
+        ("unknown model", "not judged", 0, 1),
     ]
 
 

@@ -1,15 +1,13 @@
 """Planning and execution tokens of a trace by several lexicons at once, with sums of their entropies."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import orjson
 
-from sgram.analysis.columns_store import TokenSums
-from sgram.analysis.text_marker import TextMarks
 from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.errors import InputError
 from sgram.files import digest, excerpt
@@ -18,6 +16,7 @@ from sgram.metrics.entropy import POSITIVE_LOGPROB
 from sgram.tagging.projection import project_spans
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
+from sgram.tagging.text_marks import TextMarks
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 from sgram.traces.tokens import load_tokenizer
@@ -25,6 +24,18 @@ from sgram.traces.tokens import load_tokenizer
 MIN_LOGPROB = -1e6
 """Smallest number accepted as a log-probability. Engines write -9999 for a token that they rule out."""
 _MAX_VOCAB_SIZE = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSums:
+    """Sums over the planning and over the execution tokens of one trace: (planning, execution) each."""
+
+    tokens: tuple[int, int] = (-1, -1)
+    """Number of tokens; -1 if they are unknown."""
+    entropy: tuple[float, float] | None = None
+    """Nats; None if entropies were not recorded."""
+    nll: tuple[float, float] | None = None
+    """Negative log-probabilities, nats; None if they were not recorded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +172,7 @@ def _model_vocab_size(tokenizer: Path) -> int | None:
     """Return `vocab_size` in the model's config.json beside the tokenizer; None if it is missing or invalid."""
     file = (tokenizer if tokenizer.is_dir() else tokenizer.parent) / "config.json"
     try:
-        config = orjson.loads(file.read_bytes())
+        config = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
     size = config.get("vocab_size") if isinstance(config, dict) else None

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.analysis.text_marker import BREAK, TextMarker, word_key
 from sgram.scan import word_offsets
 from sgram.tagging.spans import find_spans, remove_overlaps
+from sgram.tagging.text_marks import BREAK, TextMarker, word_key
 from sgram.text import find_words
 from tests.builders.analysis_examples import build_lexicon
 

@@ -1,0 +1,398 @@
+"""Findings: what the tables of an analysis say, as data. `sgram.reports.wording` puts them into words.
+
+A measure declares questions. A question reads the tables and yields a finding for each source, and one for all sources
+together. A difference is claimed only if its 95 % interval excludes 0 and, where random phrases have the same
+quantity, only if it exceeds theirs.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sgram.analysis.figure_specs import Cells
+from sgram.analysis.table import Record, Table
+from sgram.metrics import PhaseOrder
+from sgram.statistics import (
+    Estimate,
+    Interval,
+    difference,
+    mean,
+    read_interval,
+    select_discoveries,
+    widen_share_difference,
+)
+
+Verdict = Literal["up", "down", "no change", "as placebo", "cannot say", "measured", "mixed"]
+"""up, down: the interval excludes 0 and exceeds random phrases; no change: it contains 0; as placebo: random phrases
+show as much; cannot say: too few data; measured: a value that is compared with nothing; mixed: the sources differ."""
+SourceKind = Literal["run", "model", "source"]
+END = 0.1
+"""Share of the steps that count as the first ones, and as the last ones."""
+MIN_OUTCOMES = 10
+"""Fewest correct and fewest wrong traces of a source that are compared."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FindingContext:
+    """What questions read besides the table of their measure."""
+
+    tables: Mapping[str, Table]
+    sources: Sequence[str]
+    phase_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
+    placebo_phase_orders: Mapping[str, PhaseOrder] = field(default_factory=dict)
+
+    def n_judged(self, source: str) -> tuple[int, int] | None:
+        """Return the numbers of correct and of wrong traces of a source; None if the corpus is not known."""
+        if "corpus" not in self.tables:
+            return None
+        row = next(iter(self.tables["corpus"].records(source=source)), Record())
+        return int(row.number("correct") or 0), int(row.number("wrong") or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Question:
+    """What a finding answers: its subject in words, and the columns that it reads."""
+
+    name: str
+    """Identifies the question among those of all measures."""
+    subject: str
+    """What rises, falls or differs, as the subject of a sentence: "the planning share"."""
+    unit: str = "share"
+    """"share" for a share from 0 to 1, "ratio" for a factor, or the unit of the number, such as "nats"."""
+    value: str = "value"
+    low: str = "low"
+    high: str = "high"
+    rank: int = 0
+    """Place among the headlines of a report, from 1; 0 if it is no headline."""
+    caution: str = ""
+    """What a reader must know about every finding of this question."""
+
+    def interval(self, row: Record) -> Interval | None:
+        """Return the value of a row with its interval; None if one of its numbers is missing."""
+        return read_interval(row, self.value, self.low, self.high)
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator["Finding"]:
+        """Yield the finding of each source that has the data."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """One statement of a report."""
+
+    measure: str
+    question: Question
+    source: str | None
+    """None for a finding about all sources."""
+    estimate: Estimate | None = None
+    """The change, difference or value; None in a finding about several sources, which are never pooled."""
+    placebo: Estimate | None = None
+    """The same quantity of random phrases."""
+    verdict: Verdict = "measured"
+    n: int | None = None
+    """Number of traces, problems, steps or comparisons behind it, or of sources."""
+    notes: tuple[str, ...] = ()
+    subject: str = ""
+    """The gram, move, cluster or pair of arms that it is about, if a source has several; text from data."""
+    sides: tuple[Estimate, Estimate] | None = None
+    """What is compared: the first and the last steps, or the two sides of a contrast."""
+    verdicts: tuple[tuple[str, Verdict], ...] = ()
+    """(source, verdict) of each source, in a finding about all of them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as JSON values, numbers rounded to 6 decimals."""
+        estimates = {"estimate": self.estimate, "placebo": self.placebo}
+        return {
+            "measure": self.measure,
+            "question": self.question.name,
+            "source": self.source,
+            "subject": self.subject or None,
+            **{name: None if number is None else number.to_json() for name, number in estimates.items()},
+            "sides": None if self.sides is None else [side.to_json() for side in self.sides],
+            "unit": self.question.unit,
+            "verdict": self.verdict,
+            "verdicts": dict(self.verdicts) or None,
+            "n": self.n,
+            "notes": list(self.notes),
+        }
+
+
+def judge(interval: Interval, placebo: float | None = None) -> Verdict:
+    """Return the verdict on a difference beside that of random phrases, None if they have none.
+
+    Tables hold no interval of a placebo's difference; it is taken to be as wide as that of the lexicon.
+
+    >>> judge(Interval(0.3, 0.1, 0.5)), judge(Interval(0.3, -0.1, 0.7)), judge(Interval(0.3, 0.1, 0.5), placebo=0.25)
+    ('up', 'no change', 'as placebo')
+    """
+    if interval.contains_zero:
+        return "no change"
+    if placebo is not None:
+        shift = placebo - interval.value
+        placebo_interval = Interval(placebo, interval.low + shift, interval.high + shift)
+        exceeds = abs(placebo) > abs(interval.value) and (placebo > 0) == (interval.value > 0)
+        if exceeds or difference(interval, placebo_interval).contains_zero:
+            return "as placebo"
+    return "up" if interval.value > 0 else "down"
+
+
+def to_estimate(interval: Interval) -> Estimate:
+    """Return an interval as an `Estimate`."""
+    return Estimate(interval.value, interval.low, interval.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Level(Question):
+    """How large a quantity is, for each source."""
+
+    where: Cells = field(default_factory=dict)
+    n: str = ""
+    """Column of the sample size."""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield the value of each source."""
+        for source in context.sources:
+            for row in _matching(table, source, self.where)[:1]:
+                value = row.number(self.value)
+                if value is not None:
+                    estimate = Estimate(value, row.number(self.low), row.number(self.high))
+                    yield Finding(measure, self, source, estimate, n=_count(row, self.n))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrast(Question):
+    """Whether a quantity differs between two kinds of rows of a source, such as wrong and correct traces."""
+
+    by: str
+    """Column that tells the two kinds."""
+    sides: tuple[str, str]
+    """Cells of `by`: the reference, and what is compared with it."""
+    side_names: tuple[str, str]
+    """The two sides in words: ("correct traces", "wrong traces")."""
+    where: Cells = field(default_factory=dict)
+    same: str = ""
+    """Column that must be equal in both rows, such as the size of a sample."""
+    n: str = ""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield the difference of each source that has both sides."""
+        by_outcome = self.by == "outcome"
+        for source in context.sources:
+            judged = context.n_judged(source) if by_outcome else None
+            if judged is not None and min(judged) < MIN_OUTCOMES:
+                if sum(judged):
+                    notes = (f"{judged[0]:,} correct and {judged[1]:,} wrong traces: fewer than {MIN_OUTCOMES} of one",)
+                    yield Finding(measure, self, source, verdict="cannot say", n=sum(judged), notes=notes)
+                continue
+            rows = self._sides(table, source, "SGs")
+            if rows is not None:
+                yield from self._compare(measure, source, rows, self._sides(table, source, "placebo"))
+
+    def _sides(self, table: Table, source: str, list_name: str) -> tuple[Record, Record] | None:
+        """Return the rows of both sides for a gram list; rows of a table without lists are of the lexicon."""
+        has_lists = "list" in table.names
+        if not has_lists and list_name == "placebo":
+            return None
+        where = {**self.where, **({"list": list_name} if has_lists else {})}
+        rows = _matching(table, source, where)
+        sides = [next((row for row in rows if row[self.by] == side), None) for side in self.sides]
+        if sides[0] is None or sides[1] is None or (self.same and sides[0][self.same] != sides[1][self.same]):
+            return None
+        return sides[0], sides[1]
+
+    def _compare(
+        self, measure: str, source: str, rows: tuple[Record, Record], placebo_rows: tuple[Record, Record] | None
+    ) -> Iterator[Finding]:
+        reference, compared = (self.interval(row) for row in rows)
+        if reference is None or compared is None:
+            return
+        gap, placebo = difference(compared, reference), None
+        if placebo_rows is not None:
+            ends = [row.number(self.value) for row in placebo_rows]
+            placebo = None if ends[0] is None or ends[1] is None else ends[1] - ends[0]
+        n = [count for row in rows if (count := _count(row, self.n)) is not None]
+        yield Finding(
+            measure,
+            self,
+            source,
+            to_estimate(gap),
+            None if placebo is None else Estimate(placebo),
+            judge(gap, placebo),
+            sum(n) if n else None,
+            sides=(to_estimate(reference), to_estimate(compared)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change(Question):
+    """How a series of the table `curves` changes from the first to the last tenth of the training steps."""
+
+    series: str
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield the change of each source that has the series at two steps or more."""
+        for source in context.sources:
+            rows = table.records(source=source, series=self.series)
+            ends = self.ends([row for row in rows if row["list"] != "placebo"])
+            if ends is None:
+                continue
+            first, last = ends
+            change = self._change(rows, first, last)
+            placebo_ends = self.ends([row for row in rows if row["list"] == "placebo"])
+            placebo = None if placebo_ends is None else placebo_ends[1].value - placebo_ends[0].value
+            yield Finding(
+                measure,
+                self,
+                source,
+                to_estimate(change),
+                None if placebo is None else Estimate(placebo),
+                judge(change, placebo),
+                len({row["step"] for row in rows}),
+                sides=(to_estimate(first), to_estimate(last)),
+            )
+
+    def ends(self, rows: Sequence[Record]) -> tuple[Interval, Interval] | None:
+        """Return the means over the first and the last tenth of the steps; None for fewer than two steps."""
+        first, last = self._tenths(rows)
+        return (mean([interval for interval, _ in first]), mean([interval for interval, _ in last])) if first else None
+
+    def _tenths(self, rows: Sequence[Record]) -> tuple[Sequence[tuple[Interval, Record]], ...]:
+        ordered = sorted(rows, key=lambda row: row.number("step") or 0.0)
+        complete = [(interval, row) for row in ordered if (interval := self.interval(row)) is not None]
+        n = min(max(1, round(END * len(complete))), len(complete) // 2)
+        return complete[:n], complete[len(complete) - n :]
+
+    def _change(self, rows: Sequence[Record], first: Interval, last: Interval) -> Interval:
+        """Return `last` less `first`; the interval of a share of few traces is widened."""
+        change = difference(last, first)
+        sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in self._tenths(rows)]
+        if self.unit != "share" or not all(sizes) or any(row["list"] for row in rows):
+            return change
+        return widen_share_difference(change, [(first.value, sizes[0]), (last.value, sizes[1])])
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One of many comparisons that are judged together."""
+
+    source: str | None
+    subject: str
+    interval: Interval
+    sides: tuple[Interval, Interval] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Discoveries(Question):
+    """Which of many rows differ from zero (a ratio: from 1), judged together (Benjamini and Hochberg, 5 %)."""
+
+    things: str
+    """What is compared, in the plural: "grams"."""
+    named_by: str
+    """Column that names a row."""
+    words: tuple[str, str]
+    """What a difference below and above zero means: ("more frequent in wrong traces", ...)."""
+    none: str = "differs between correct and wrong traces"
+    """What none of them is shown to do if there is no discovery."""
+    max_named: int = 6
+    """Discoveries that have a finding of their own, the surest first."""
+
+    def comparisons(self, table: Table, context: FindingContext) -> Iterator[Comparison]:
+        """Yield the rows that have an interval."""
+        for row in table.records():
+            interval = self.interval(row)
+            if interval is not None:
+                yield Comparison(row.text("source") or None, row.text(self.named_by), interval)
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield what holds of all comparisons together, then the surest discoveries."""
+        comparisons = list(self.comparisons(table, context))
+        if not comparisons:
+            return
+        discoveries = select_discoveries(comparisons, self._tested)
+        directions = [self._direction(comparison) for comparison in discoveries]
+        distinct = set(directions)
+        verdicts = tuple(
+            (comparison.subject, direction) for comparison, direction in zip(discoveries, directions, strict=True)
+        )
+        common: Verdict = "no change" if not distinct else directions[0] if len(distinct) == 1 else "mixed"
+        yield Finding(measure, self, None, verdict=common, n=len(comparisons), verdicts=verdicts)
+        for comparison, direction in list(zip(discoveries, directions, strict=True))[: self.max_named]:
+            sides = None if comparison.sides is None else tuple(map(to_estimate, comparison.sides))
+            yield Finding(
+                measure,
+                self,
+                comparison.source,
+                to_estimate(comparison.interval),
+                verdict=direction,
+                n=len(comparisons),
+                subject=comparison.subject,
+                sides=None if sides is None else (sides[0], sides[1]),
+            )
+
+    def _tested(self, comparison: Comparison) -> Interval | None:
+        """Return the interval that is tested against 0; None for a ratio that is not positive."""
+        interval = comparison.interval
+        if self.unit != "ratio":
+            return interval
+        if min(interval.value, interval.low) <= 0:
+            return None
+        return Interval(math.log(interval.value), math.log(interval.low), math.log(interval.high))
+
+    def _direction(self, comparison: Comparison) -> Verdict:
+        return "up" if comparison.interval.value > (1 if self.unit == "ratio" else 0) else "down"
+
+
+def _matching(table: Table, source: str, where: Cells) -> list[Record]:
+    """Return the rows of a source with these cells; without a cell for `list`, those of the lexicon."""
+    cells = {**({"list": "SGs"} if "list" in table.names else {}), **where}
+    return table.records(source=source, **cells)
+
+
+def _count(row: Record, name: str) -> int | None:
+    number = row.number(name) if name else None
+    return None if number is None else int(number)
+
+
+def summarize(findings: Sequence[Finding]) -> Finding | None:
+    """Return what findings of one question say of all sources together; None for fewer than two sources.
+
+    The values are not pooled: the verdict is that of all sources, or "mixed". Of values that are compared with
+    nothing, the sides are the smallest and the largest, and `verdicts` names their sources.
+    """
+    if len(findings) < 2 or any(finding.source is None or finding.subject for finding in findings):
+        return None
+    first = findings[0]
+    distinct = {finding.verdict for finding in findings}
+    verdicts = tuple((finding.source or "", finding.verdict) for finding in findings)
+    if distinct != {"measured"}:
+        verdict = first.verdict if len(distinct) == 1 else "mixed"
+        return Finding(first.measure, first.question, None, verdict=verdict, n=len(findings), verdicts=verdicts)
+    ranked = sorted(
+        (finding for finding in findings if finding.estimate is not None and finding.estimate.value is not None),
+        key=lambda finding: (finding.estimate.value or 0.0) if finding.estimate else 0.0,
+    )
+    if not ranked or ranked[0].estimate is None or ranked[-1].estimate is None:
+        return None
+    return Finding(
+        first.measure,
+        first.question,
+        None,
+        n=len(findings),
+        sides=(ranked[0].estimate, ranked[-1].estimate),
+        verdicts=tuple((finding.source or "", finding.verdict) for finding in (ranked[0], ranked[-1])),
+    )
+
+
+def build_findings(questions: Iterable[tuple[str, Question]], context: FindingContext) -> tuple[Finding, ...]:
+    """Return the findings of all `questions`, (measure, question) each, in their order.
+
+    The finding about all sources stands before those of single sources. A question whose table is absent has none.
+    """
+    findings: list[Finding] = []
+    for measure, question in questions:
+        if measure in context.tables:
+            by_source = list(question.findings(measure, context.tables[measure], context))
+            summary = summarize(by_source)
+            findings += [*([summary] if summary else []), *by_source]
+    return tuple(findings)

@@ -1,1 +1,0 @@
-"""Findings of an analysis as sentences with numbers, each beside its placebo."""

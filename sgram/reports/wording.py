@@ -1,0 +1,347 @@
+"""The words of findings: one set of templates for the page, for Markdown and for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from string import Formatter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from sgram.analysis.arms import ArmContrast
+from sgram.analysis.corpus import CorpusSize
+from sgram.analysis.dynamics import PhaseOrderQuestion
+from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
+from sgram.analysis.placebo import Controls
+from sgram.reports.pages.table_cells import format_number
+from sgram.statistics import Estimate
+
+if TYPE_CHECKING:
+    from sgram.analysis import Analysis
+
+MAX_HEADLINES = 8
+_MAX_NAMED = 3
+"""Most sources of one verdict that a sentence names."""
+_MAX_DECIMALS = 4
+_DECIMALS = {"share": 1, "points": 1, "words": 1, "steps": 0}
+_VERDICTS: tuple[Verdict, ...] = ("up", "down", "as placebo", "no change", "cannot say", "measured", "mixed")
+Templates = Mapping[Verdict, str]
+
+_SENTENCES: dict[type[Question], Templates] = {
+    Question: {
+        "up": "{subject} is above zero: {change}{placebo}.",
+        "down": "{subject} is below zero: {change}{placebo}.",
+        "no change": "{subject}: no difference from zero shown ({change}).",
+        "as placebo": "{subject}: no difference beyond random phrases ({change}{placebo}).",
+        "cannot say": "{subject}: cannot say.",
+        "measured": "{subject}: {value}.",
+    },
+    Change: {
+        "up": "{subject} rose from {first} to {last}, {change}{placebo}.",
+        "down": "{subject} fell from {first} to {last}, {change}{placebo}.",
+        "no change": "{subject}: no change shown ({first} to {last}, {change}).",
+        "as placebo": "{subject}: no change beyond random phrases ({first} to {last}, {change}{placebo}).",
+    },
+    Contrast: {
+        "up": "{subject} is higher for {compared} than for {reference}: {last} against {first}, {change}{placebo}.",
+        "down": "{subject} is lower for {compared} than for {reference}: {last} against {first}, {change}{placebo}.",
+        "no change": "{subject}: no difference shown between {compared} and {reference} "
+        "({last} against {first}, {change}).",
+        "as placebo": "{subject}: no difference between {compared} and {reference} beyond random phrases "
+        "({last} against {first}, {change}{placebo}).",
+        "cannot say": "{subject}: cannot say whether {compared} and {reference} differ.",
+    },
+    ArmContrast: {
+        "up": "{subject} at the end of training is higher for {name}: {change}, seeds: {n}.",
+        "down": "{subject} at the end of training is lower for {name}: {change}, seeds: {n}.",
+        "no change": "{subject} at the end of training: no difference shown for {name} ({change}, seeds: {n}).",
+    },
+    Discoveries: {"up": "{name}: {words}, {change}.", "down": "{name}: {words}, {change}."},
+    PhaseOrderQuestion: {
+        "up": "execution settles before planning, by {change}{placebo}.",
+        "down": "planning settles before execution, by {change}{placebo}.",
+        "as placebo": "what settles first: no difference from random phrases ({change}{placebo}).",
+        "cannot say": "cannot say whether execution or planning settles first{because}.",
+    },
+    Controls: {
+        "measured": "{n} placebos stand beside the results: lists of random phrases that mark as many {name} as the "
+        "lexicon ({range}, to within {gap}).",
+        "cannot say": "no placebo could be drawn, so no result is shown to be about planning.",
+    },
+    CorpusSize: {"measured": "{n} traces were read."},
+}
+"""Sentences about one source. Names in braces are filled in by `_fields`."""
+
+_SUMMARIES: dict[type[Question], Templates] = {
+    Question: {
+        "up": "{subject} is above zero in {all}.",
+        "down": "{subject} is below zero in {all}.",
+        "no change": "{subject}: no difference from zero shown in {any}.",
+        "as placebo": "{subject}: no difference beyond random phrases in {any}.",
+        "cannot say": "{subject}: cannot say in {any}.",
+        "measured": "{subject}: from {first} ({lowest}) to {last} ({highest}).",
+        "mixed": "{subject}: {verdicts}.",
+    },
+    Change: {
+        "up": "{subject} rose in {all}.",
+        "down": "{subject} fell in {all}.",
+        "no change": "{subject}: no change shown in {any}.",
+        "as placebo": "{subject}: no change beyond random phrases in {any}.",
+    },
+    Contrast: {
+        "up": "{subject} is higher for {compared} than for {reference} in {all}.",
+        "down": "{subject} is lower for {compared} than for {reference} in {all}.",
+        "no change": "{subject}: no difference shown between {compared} and {reference} in {any}.",
+        "as placebo": "{subject}: no difference between {compared} and {reference} beyond random phrases in {any}.",
+        "cannot say": "{subject}: cannot say in {any} whether {compared} and {reference} differ.",
+        "mixed": "{subject}, {compared} against {reference}: {verdicts}.",
+    },
+    Discoveries: {
+        "no change": "of {n} {things}, judged together, none {none}.",
+        "up": "of {n} {things}, judged together: {ups} {high}.",
+        "down": "of {n} {things}, judged together: {downs} {low}.",
+        "mixed": "of {n} {things}, judged together: {ups} {high}, {downs} {low}.",
+    },
+    PhaseOrderQuestion: {
+        "up": "execution settles before planning in {all}.",
+        "down": "planning settles before execution in {all}.",
+        "as placebo": "what settles first: no difference from random phrases in {any}.",
+        "cannot say": "cannot say in {any} whether execution or planning settles first.",
+        "mixed": "what settles first: {verdicts}.",
+    },
+}
+"""Sentences about several sources, or about many comparisons."""
+
+_DETAILS: dict[type[Question], Templates] = {
+    Contrast: {
+        "up": "higher, {last} against {first}, {change}{placebo}.",
+        "down": "lower, {last} against {first}, {change}{placebo}.",
+        "no change": "no difference shown ({last} against {first}, {change}).",
+        "as placebo": "no difference beyond random phrases ({last} against {first}, {change}{placebo}).",
+        "cannot say": "cannot say.",
+    },
+    ArmContrast: {
+        "up": "{name}: higher, {change}, seeds: {n}.",
+        "down": "{name}: lower, {change}, seeds: {n}.",
+        "no change": "{name}: no difference shown ({change}, seeds: {n}).",
+    },
+}
+"""Sentences about one source under a sentence about all, where they are shorter than those without the subject."""
+
+_PHRASES: dict[type[Question], Templates] = {
+    Question: {
+        "up": "higher",
+        "down": "lower",
+        "no change": "no difference shown",
+        "as placebo": "no difference beyond random phrases",
+        "cannot say": "cannot say",
+        "measured": "measured",
+    },
+    Change: {
+        "up": "rose",
+        "down": "fell",
+        "no change": "no change shown",
+        "as placebo": "no change beyond random phrases",
+    },
+    PhaseOrderQuestion: {"up": "execution", "down": "planning", "as placebo": "no difference from random phrases"},
+}
+"""What `{verdicts}` of a sentence about several sources says of those with a verdict."""
+
+
+class Part(NamedTuple):
+    """A part of a statement: a number, an interval ("aside"), a name from data, or plain words ("")."""
+
+    text: str
+    style: Literal["", "number", "aside", "name"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A finding in words."""
+
+    finding: Finding
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The statement as plain text. Names of models and phrases in it come from traces and are not to be trusted."""
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementGroup:
+    """The statements on one question: one for all sources, then one for each source."""
+
+    section: str
+    headline: Statement
+    details: tuple[Statement, ...]
+    caution: str
+
+
+def word(
+    finding: Finding, source_kind: SourceKind = "source", *, with_source: bool = True, with_subject: bool = True
+) -> Statement:
+    """Return a finding in words.
+
+    `source_kind` names the sources of a finding about several. `with_source` says whether the sentence begins with the
+    source that it is about, `with_subject` whether it names its subject, which a headline above it may have named.
+
+    >>> accuracy = Change(name="accuracy over training", subject="accuracy", series="pass@1")
+    >>> sides = Estimate(0.25, 0.2, 0.3), Estimate(0.5, 0.45, 0.55)
+    >>> word(Finding("curves", accuracy, "hicra", Estimate(0.25, 0.18, 0.32), verdict="up", sides=sides)).text
+    'hicra: accuracy rose from 25.0 % to 50.0 %, +25.0 points [18.0, 32.0].'
+    >>> word(Finding("curves", accuracy, None, verdict="up", n=3, verdicts=(("a", "up"),) * 3), "run").text
+    'Accuracy rose in all 3 runs.'
+    """
+    is_summary = bool(finding.verdicts) or (isinstance(finding.question, Discoveries) and not finding.subject)
+    template = _lookup(_SUMMARIES if is_summary else _SENTENCES, finding.question, finding.verdict)
+    if not with_subject:
+        details = _lookup(_DETAILS, finding.question, finding.verdict)
+        template = details or template.removeprefix("{subject}").lstrip(": ")
+    parts = _fill(template, _fields(finding, source_kind))
+    if with_source and finding.source is not None and not finding.subject:
+        parts = [Part(finding.source, "name"), Part(": "), *parts]
+    notes = [Part(f" {note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}") for note in finding.notes]
+    return Statement(finding, (*_capitalize(parts), *notes))
+
+
+def group_statements(analysis: "Analysis") -> list[StatementGroup]:
+    """Return all findings in words, a group for each question, in the order of the measures."""
+    section_of = {measure.name: measure.section for measure in analysis.measures}
+    groups = []
+    for _, findings in groupby(analysis.findings, key=lambda finding: (finding.measure, finding.question.name)):
+        members = list(findings)
+        with_source = len(analysis.sources) > 1
+        headline = word(members[0], analysis.source_kind, with_source=with_source)
+        details = tuple(word(finding, analysis.source_kind, with_subject=False) for finding in members[1:])
+        section, caution = section_of.get(members[0].measure, ""), members[0].question.caution
+        groups.append(StatementGroup(section, headline, details, caution))
+    return groups
+
+
+def headlines(analysis: "Analysis") -> list[Statement]:
+    """Return the statements that a reader sees first, the most asked for first: at most `MAX_HEADLINES`."""
+    ranked = [group.headline for group in group_statements(analysis) if group.headline.finding.question.rank]
+    if any(isinstance(statement.finding.question, Change) for statement in ranked):
+        # a mean over all steps says less than the change
+        ranked = [statement for statement in ranked if not isinstance(statement.finding.question, Level)]
+    return sorted(ranked, key=lambda statement: statement.finding.question.rank)[:MAX_HEADLINES]
+
+
+def findings_json(analysis: "Analysis") -> list[dict[str, object]]:
+    """Return every finding as JSON values, with its words in `text`."""
+    with_source = len(analysis.sources) > 1
+    return [
+        {**finding.to_json(), "text": word(finding, analysis.source_kind, with_source=with_source).text}
+        for finding in analysis.findings
+    ]
+
+
+# -- sentences ------------------------------------------------------------------------------------------
+
+
+def _lookup(templates: dict[type[Question], Templates], question: Question, verdict: Verdict) -> str:
+    """Return the template of the question's class, or of the nearest of its base classes that has one."""
+    for base in type(question).__mro__:
+        if base in templates and verdict in templates[base]:
+            return templates[base][verdict]
+    return ""
+
+
+def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Part]]:
+    """Return what may stand in braces in a template."""
+    question, unit = finding.question, finding.question.unit
+    difference_unit = "points" if unit == "share" else unit
+    n_sources = len(finding.verdicts)
+    is_phrase = isinstance(question, Discoveries)
+    name = f"“{finding.subject}”" if is_phrase else finding.subject
+    if is_phrase and finding.source is not None:
+        name += f" in {finding.source}"
+    change = _estimate(finding.estimate, difference_unit, signed=unit != "ratio")
+    fields: dict[str, Sequence[Part]] = {
+        "subject": [Part(question.subject)],
+        "name": [Part(name, "name")],
+        "value": _estimate(finding.estimate, unit),
+        "change": [Part("× "), *change] if unit == "ratio" else change,
+        "gap": _estimate(finding.estimate, difference_unit),
+        "n": [Part(f"{finding.n or 0:,}", "number")],
+        "all": [Part(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
+        "any": [
+            Part(f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s")
+        ],
+        "verdicts": _verdicts(finding, source_kind),
+        "placebo": [],
+        "because": [],
+        **{field: [Part("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
+    }
+    if finding.placebo is not None:
+        placebo = _estimate(Estimate(finding.placebo.value), difference_unit, signed=True)
+        fields["placebo"] = [Part("; random phrases: "), *placebo]
+    if finding.estimate is not None:
+        fields["because"] = [Part(", as the difference is "), *change]
+    if isinstance(question, Contrast):
+        fields |= {"reference": [Part(question.side_names[0])], "compared": [Part(question.side_names[1])]}
+    if isinstance(question, Discoveries):
+        directions = [verdict for _, verdict in finding.verdicts]
+        low, high = question.words
+        texts = {"low": low, "high": high, "words": high if finding.verdict == "up" else low, "none": question.none}
+        fields |= {field: [Part(text)] for field, text in {**texts, "things": question.things}.items()}
+        fields |= {f"{way}s": [Part(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
+    if finding.sides is not None:
+        first, last = (_estimate(Estimate(side.value), unit) for side in finding.sides)
+        fields |= {"first": first, "last": last, "range": first if first == last else [*first, Part(" to "), *last]}
+    if finding.verdict == "measured" and finding.verdicts:
+        fields |= {"lowest": [Part(finding.verdicts[0][0], "name")], "highest": [Part(finding.verdicts[-1][0], "name")]}
+    return fields
+
+
+def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Part]:
+    """Return what holds of how many sources, those with a difference first."""
+    sources: dict[Verdict, list[str]] = {}
+    for source, verdict in sorted(finding.verdicts, key=lambda pair: _VERDICTS.index(pair[1])):
+        sources.setdefault(verdict, []).append(source)
+    parts: list[Part] = []
+    for verdict, names in sources.items():
+        of_all = "" if parts else f" of {len(finding.verdicts)} {source_kind}s"
+        phrase = _lookup(_PHRASES, finding.question, verdict)
+        parts.append(Part(f"{'; ' if parts else ''}{phrase} in {len(names)}{of_all}"))
+        if len(names) <= _MAX_NAMED:
+            separator = "; " if any("," in name for name in names) else ", "
+            parts += [Part(" ("), Part(separator.join(names), "name"), Part(")")]
+    return parts
+
+
+def _fill(template: str, fields: Mapping[str, Sequence[Part]]) -> list[Part]:
+    """Return the template as parts, names in braces replaced by their parts."""
+    parts: list[Part] = []
+    for literal, name, _, _ in Formatter().parse(template):
+        parts += [Part(literal)] if literal else []
+        parts += fields[name] if name is not None else []
+    return parts
+
+
+def _capitalize(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts with a capital at the beginning of the sentence, unless it begins with a name."""
+    first, *others = parts
+    return [first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]), *others]
+
+
+# -- numbers --------------------------------------------------------------------------------------------
+
+
+def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[Part]:
+    """Return a number with its unit, and its interval if it has one."""
+    if estimate is None or estimate.value is None:
+        return [Part("unknown")]
+    scale = 100 if unit in ("share", "points") else 1
+    decimals = _DECIMALS.get(unit, 2)
+    ends = estimate.ends or ()
+    nearest = min((abs(end) * scale for end in ends), default=0.0)
+    while 0 < nearest < 0.5 * 10**-decimals and decimals < _MAX_DECIMALS:
+        decimals += 1  # so that no end seems to be 0
+    number = format_number(estimate.value, decimals, scale)
+    sign = "+" if signed and estimate.value > 0 else ""
+    suffix = " %" if unit == "share" else f" {unit}" if unit not in ("", "ratio") else ""
+    parts = [Part(f"{sign}{number}{suffix}", "number")]
+    if ends:
+        interval = ", ".join(format_number(end, decimals, scale) for end in ends)
+        parts += [Part(" "), Part(f"[{interval}]", "aside")]
+    return parts
