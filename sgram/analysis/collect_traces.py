@@ -12,8 +12,9 @@ from sgram.analysis.sample_plan import SamplePlan, TextSample, TraceSurvey, reco
 from sgram.analysis.sources import Source, pool_small_sources
 from sgram.analysis.trace_counts import TokenSample, TraceCounts
 from sgram.array_types import FloatArray
-from sgram.errors import InputError
+from sgram.errors import InputError, SgramError
 from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
+from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
 from sgram.tagging.text_marks import TextMarker, TextMarks
@@ -307,9 +308,12 @@ class _TraceCounter:
 
     def _measure(self, trace: Trace, marks: Sequence[TextMarks]) -> dict[str, FloatArray]:
         """Return (lists, numbers) for each measure that is computed for each trace."""
-        return {
-            name: np.array(
-                [per_trace.compute(trace, mark) for mark in marks[: None if per_trace.by_list else 1]], float
-            )
-            for name, per_trace in self._per_trace.items()
-        }
+        numbers = {}
+        for name, per_trace in self._per_trace.items():
+            try:
+                by_list = [per_trace.compute(trace, mark) for mark in marks[: None if per_trace.by_list else 1]]
+                numbers[name] = np.array(by_list, float)
+            except Exception as error:  # of any kind, as the function may be another package's
+                where = f"the measure {name!r} failed on trace '{excerpt(trace.id)}'"
+                raise SgramError(f"{where}: {error!r:.200}; mend it, or uninstall its package") from error
+        return numbers

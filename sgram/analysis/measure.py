@@ -15,6 +15,7 @@ from sgram.analysis.step_series import StepSeries
 from sgram.analysis.table import Column, Record, Table, build_table
 from sgram.analysis.trace_counts import PLACEBO, TraceCounts
 from sgram.array_types import IntArray
+from sgram.errors import SgramError
 from sgram.statistics import Estimate
 
 
@@ -101,6 +102,10 @@ class Measure:
     per_trace: PerTrace | None = None
 
     def table(self, data: AnalysisData) -> Table:
-        """Return the table; it has no rows if the data do not allow it."""
-        note = self.note if isinstance(self.note, str) else self.note(data)
-        return build_table(self.name, self.title, self.columns, self.records(data), note)
+        """Return the table, without rows if the data do not allow it; raise `SgramError` if a function of it fails."""
+        try:
+            note = self.note if isinstance(self.note, str) else self.note(data)
+            return build_table(self.name, self.title, self.columns, self.records(data), note)
+        except Exception as error:  # of any kind, as the functions may be another package's
+            message = f"the measure {self.name!r} failed: {error!r:.200}; mend it, or uninstall its package"
+            raise SgramError(message) from error

@@ -11,9 +11,18 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from sgram.analysis import AnalysisConfig, all_measures, analyze, register_measure, trace_mean, unregister_measure
+from sgram.analysis import (
+    AnalysisConfig,
+    Column,
+    Measure,
+    all_measures,
+    analyze,
+    register_measure,
+    trace_mean,
+    unregister_measure,
+)
 from sgram.analysis.registry import ENTRY_POINTS
-from sgram.errors import UsageError
+from sgram.errors import SgramError, UsageError
 from tests.builders.analysis_examples import build_lexicon, build_trace, write_rollouts
 from tests.builders.paths import ROOT
 
@@ -170,3 +179,22 @@ def test_registered_measures_come_last_and_have_names_of_their_own():
         unregister_measure("characters")
     unregister_measure("characters")  # nothing happens
     assert "characters" not in {measure.name for measure in all_measures()}
+
+
+def test_a_measure_that_fails_is_named_with_its_trace(tmp_path):
+    path = write_rollouts(tmp_path, [build_trace("t1", "So we add.", correct=True)])
+    config = AnalysisConfig(n_placebos=0, n_draws=10)
+
+    def check(measure, message):
+        register_measure(measure)
+        try:
+            with pytest.raises(SgramError, match=message):
+                analyze([path], config)
+        finally:
+            unregister_measure(measure.name)
+
+    check(
+        trace_mean("halves", "Halves", "halves", lambda trace, _: 1 / 0), "'halves' failed on trace 't1': ZeroDivision"
+    )
+    wide = Measure("wide", "Wide", (Column("n", "lines", "count"),), lambda data: [{"m": 1}])
+    check(wide, "the measure 'wide' failed: ValueError.*has no column m")
