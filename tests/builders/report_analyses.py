@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 from sgram.analysis import all_measures
-from sgram.analysis.findings import FindingContext, build_findings
+from sgram.analysis.findings import Finding
 from sgram.analysis.table import Column, Table, build_table
 from sgram.diagnosis.degenerate import Evidence
 from sgram.diagnosis.kinds import Diagnosis
@@ -12,6 +12,7 @@ from sgram.diagnosis.siblings import Divergence
 from sgram.equations import Equation
 from sgram.lexicon import Lexicon
 from sgram.reports.figures.figure import RenderedFigure
+from sgram.statistics import Estimate
 from sgram.tagging.spans import find_spans, remove_overlaps
 from sgram.traces import Trace
 
@@ -559,21 +560,68 @@ def tables(word: Callable[[str], str] = str) -> dict[str, Table]:
     }
 
 
+def findings(word: Callable[[str], str] = str) -> tuple[Finding, ...]:
+    """Return findings of real questions; `word` replaces the names and notes that come from data."""
+    questions = {
+        question.name: (measure.name, question) for measure in all_measures() for question in measure.questions
+    }
+    grpo, hicra = word("grpo, seed 0"), word("hicra, seed 0")
+
+    def finding(question_name: str, source: str | None, verdict: str, **fields: object) -> Finding:
+        return Finding(*questions[question_name], source, verdict=verdict, **fields)
+
+    accuracy, planning = Estimate(0.25, 0.2, 0.3), Estimate(0.123, 0.113, 0.133)
+    return (
+        finding(
+            "planning share",
+            None,
+            "measured",
+            n=2,
+            sides=(planning, accuracy),
+            verdicts=((grpo, "measured"), (hicra, "measured")),
+        ),
+        finding("planning share", grpo, "measured", estimate=planning, n=1200),
+        finding("planning share", hicra, "measured", estimate=accuracy, n=1200),
+        finding("planning by outcome", None, "mixed", n=2, verdicts=((grpo, "up"), (hicra, "cannot say"))),
+        finding(
+            "planning by outcome", grpo, "up", estimate=planning, placebo=Estimate(0.01), sides=(planning, accuracy)
+        ),
+        finding("planning by outcome", hicra, "cannot say", n=9, notes=(word("too few wrong traces"),)),
+        finding("grams by outcome", None, "down", n=9, verdicts=((word("but wait"), "down"),)),
+        finding("grams by outcome", grpo, "down", estimate=Estimate(-0.1, -0.12, -0.08), subject=word("but wait")),
+        finding("accuracy over training", None, "up", n=2, verdicts=((grpo, "up"), (hicra, "up"))),
+        *(
+            finding(
+                "accuracy over training", source, "up", estimate=accuracy, sides=(accuracy, Estimate(0.5, 0.45, 0.55))
+            )
+            for source in (grpo, hicra)
+        ),
+        finding(
+            "accuracy of methods",
+            None,
+            "no change",
+            estimate=Estimate(0.0, -0.1, 0.1),
+            n=1,
+            subject=word("hicra against grpo"),
+        ),
+        finding("what settles first", grpo, "cannot say", notes=(word("no curve settles"),)),
+        finding(
+            "strategic or procedural", hicra, "no change", estimate=Estimate(0.1, -0.1, 0.3), sides=(accuracy, accuracy)
+        ),
+    )
+
+
 def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamespace:
     """Return a whole analysis; `word` replaces every text that comes from traces."""
     wrong, correct = example(word(WRONG), False, word), example(word(CORRECT), True, word, "t2")
-    sources, measures = (word("grpo, seed 0"), word("hicra, seed 0")), all_measures()
-    analysis_tables = fields.get("tables", tables(word))
-    questions = [(measure.name, question) for measure in measures if measure.section for question in measure.questions]
     defaults: Mapping[str, object] = {
         "title": word("Two runs of a tiny model"),
         "lexicon": LEXICON,
-        "sources": sources,
+        "sources": (word("grpo, seed 0"), word("hicra, seed 0")),
         "source_kind": "run",
-        "tables": analysis_tables,
-        "measures": measures,
-        "findings": build_findings(questions, FindingContext(analysis_tables, sources)),
-        "phase_orders": {},
+        "tables": tables(word),
+        "measures": all_measures(),
+        "findings": findings(word),
         "examples": (wrong, correct, example(word("let me try 10 * 3 = 30"), None, word, "t3")),
         "sibling_pairs": (
             SimpleNamespace(

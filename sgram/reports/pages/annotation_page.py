@@ -10,16 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from typing import TYPE_CHECKING
 
 from sgram.annotation.guideline import Block
 from sgram.annotation.items import BlindedItem
-from sgram.reports.pages.templates import load_template, policy_digest, read_asset
-from sgram.reports.pages.trace_page import escape_invisible
-
-if TYPE_CHECKING:
-    import jinja2
+from sgram.reports.pages.templates import render_page
 
 _SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
@@ -58,25 +52,14 @@ def render_annotation_page(page: AnnotationPage) -> bytes:
     >>> b'"text":"Let me check."' in render_annotation_page(page)
     True
     """
-    style, script = read_asset("annotation_page.css"), read_asset("annotation_page.js")
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     sample = {
         "digest": page.digest,
         "labels": [asdict(choice) for choice in page.choices],
         "items": [asdict(item) for item in page.items],
     }
-    html = _template().render(page=page, style=style, script=script, policy=policy, sample=_script_json(sample))
-    return html.encode()
+    return render_page("annotation_page", title=page.title, page=page, sample=_script_json(sample))
 
 
 def _script_json(document: Mapping[str, object] | Sequence[object]) -> str:
     """Return JSON in ASCII that can stand inside a script element."""
     return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
-
-
-@cache
-def _template() -> "jinja2.Template":
-    return load_template("annotation_page.html.jinja", escape_invisible=escape_invisible)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from sgram.analysis.table import Cell, Table
 from sgram.reports.pages.table_cells import FormattedTable, format_table
-from sgram.reports.pages.trace_page import escape_invisible
+from sgram.reports.pages.templates import escape_invisible
+from sgram.reports.wording import group_statements
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
     from sgram.reports.figures.figure import Figure
-    from sgram.reports.findings.wording import Sentence
 
 MAX_MARKDOWN_ROWS = 60
 """Maximum rows of a table in Markdown; CSV contains all rows."""
@@ -26,7 +26,6 @@ _MARKUP = re.compile(
 )
 _QUOTE = '"'
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-_KIND_PREFIXES = {"finding": "", "control": "*Control.* ", "caution": "*Caution.* "}
 
 
 def encode_csv(table: Table) -> bytes:
@@ -61,20 +60,19 @@ def _format_cell(cell: Cell) -> str:
 
 
 def render_markdown(
-    analysis: "Analysis",
-    sentences: Sequence["Sentence"] = (),
-    figures: Sequence["Figure"] = (),
-    files: Mapping[str, str] | None = None,
+    analysis: "Analysis", figures: Sequence["Figure"] = (), files: Mapping[str, str] | None = None
 ) -> str:
-    """Return a report as Markdown: the summary, the tables with intervals as value [low, high], the figure captions.
+    """Return a report as Markdown: the findings, the tables with intervals as value [low, high], the figure captions.
 
     `files` maps names of figures to paths relative to the Markdown file. If it is given, only these figures are
     included, each with its picture.
     """
     parts = [f"# {escape_markdown(analysis.title)}"]
-    if sentences:
-        points = [f"- {_KIND_PREFIXES[sentence.kind]}{escape_markdown(sentence.text)}" for sentence in sentences]
-        parts += ["## Summary", "\n".join(points)]
+    points = []
+    for group in group_statements(analysis):
+        points.append(f"- {escape_markdown(group.headline.text)} {group.caution}".rstrip())
+        points += [f"  - {escape_markdown(statement.text)}" for statement in group.details[:MAX_MARKDOWN_ROWS]]
+    parts += ["## Findings", "\n".join(points)] if points else []
     parts += [_render_table(table) for table in analysis.tables.values() if table.rows]
     included_figures = [figure for figure in figures if files is None or figure.name in files]
     if included_figures:

@@ -1,4 +1,4 @@
-"""Long texts with overlapping marks, cut to the windows worth reading.
+"""Texts of traces with overlapping marks, long ones cut to the windows worth reading.
 
 Marks may overlap: the text is split at every end of a mark, and each stretch has all marks that cover it. A gap has the
 number of characters left out, so that a page can show it.
@@ -6,7 +6,12 @@ number of characters left out, so that a page can show it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from sgram.lexicon import MOVES
+
+if TYPE_CHECKING:
+    from sgram.tagging.spans import Span
 
 Layer = Literal["move", "equation", "evidence", "step", "fork"]
 Window: TypeAlias = tuple[int, int]
@@ -16,6 +21,10 @@ _MAX_SNAP = 60
 _MIN_GAP = 240
 """Fewer characters than this are not left out."""
 _MAX_FOCI = 8
+_LAYER_CLASSES = {"equation": ["eq"], "evidence": ["ev"], "step": ["step"]}
+_STRIP_WIDTH = 1000
+_MIN_BAR_WIDTH = 2
+_MAX_BARS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +174,52 @@ def _snap_to_space(text: str, position: int) -> int:
         if text[candidate - 1].isspace():
             return candidate
     return position
+
+
+# -- how it looks ---------------------------------------------------------------------------------------
+
+
+def move_class(move: str) -> str:
+    """Return the style sheet's class of a move; a move without a color looks like the last one, "other".
+
+    >>> move_class("branching"), move_class("unknown")
+    ('m-branching', 'm-other')
+    """
+    return f"m-{move if move in MOVES else MOVES[-1]}"
+
+
+def style_stretch(stretch: MarkedStretch) -> tuple[str, str, str]:
+    """Return the HTML element of a stretch, its classes and its title; no element if it is plain text.
+
+    Planning words are a ``mark``, other marked words a ``span``.
+
+    >>> style_stretch(MarkedStretch("wait", (Mark(0, 4, "move", "verification", "verification: wait"),)))
+    ('mark', 'm-verification', 'verification: wait')
+    """
+    tag, classes, titles = "", [], []
+    for mark in stretch.marks:
+        if mark.layer == "fork":
+            continue
+        tag = "mark" if mark.layer == "move" or tag == "mark" else "span"
+        classes += _LAYER_CLASSES[mark.layer] if mark.layer != "move" else [move_class(mark.name)]
+        if mark.layer == "equation":
+            classes += [mark.name, "last"] if mark in stretch.ends else [mark.name]
+        titles.append(mark.title)
+    return tag, " ".join(classes), " · ".join(title for title in titles if title)
+
+
+def build_strip(n_characters: int, spans: Sequence["Span"]) -> list[tuple[str, int, int]]:
+    """Return the bars (class, x, width) of the spans on a strip 1,000 wide that stands for `n_characters`.
+
+    A bar is at least 2 wide. Of more than 250 spans, evenly chosen ones have a bar.
+
+    >>> from sgram.tagging.spans import Span
+    >>> build_strip(100, [Span(40, 50, "deduction")])
+    [('m-deduction', 400, 100)]
+    """
+    bars = []
+    for span in spans[:: 1 + len(spans) // _MAX_BARS]:
+        width = max(_MIN_BAR_WIDTH, (span.end - span.start) * _STRIP_WIDTH // n_characters)
+        x = min(span.start * _STRIP_WIDTH // n_characters, _STRIP_WIDTH - width)
+        bars.append((move_class(span.label), x, width))
+    return bars

@@ -1,12 +1,10 @@
 """An analysis as one offline HTML page for people.
 
 The page makes no network request: its content security policy allows only the inline script and style sheet, by their
-digests, and embedded pictures. The page is readable without the script, which adds sorting and filtering. Texts from
-traces, models, files and lexicons are untrusted: markup is escaped, control characters and bidi overrides are shown as
-visible escapes, and every text has a maximum length.
+digests, and embedded pictures. The page is readable without the script, which adds sorting and filtering.
 
-A page stays under `ReportConfig.max_bytes` for any input: texts of traces are cut first, then rows of tables, then
-figures are left out; the page says what is left out.
+A page stays under `ReportConfig.max_bytes` for any input: every text has a maximum length, texts of traces, rows of
+tables and statements are cut, and figures are left out; the page says what is left out.
 """
 
 import base64
@@ -14,68 +12,47 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sgram.analysis.table import Table
+from sgram.analysis.table import Column, Table, build_table
 from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS
 from sgram.reports.figures.figure import RenderedFigure
-from sgram.reports.findings.wording import typeset
-from sgram.reports.pages.marked_text import Gap, MarkedStretch
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
 from sgram.reports.pages.table_cells import format_table, shorten
-from sgram.reports.pages.templates import load_template, policy_digest, read_asset
-from sgram.reports.pages.trace_page import escape_invisible, move_class
+from sgram.reports.pages.templates import render_page
+from sgram.reports.wording import group_statements, headlines
 
 if TYPE_CHECKING:
-    import jinja2
-
     from sgram.analysis import Analysis
-    from sgram.reports.findings.summary import Sentence
 
-# a quantity: with per cent, a sign, decimals or at least two digits; "seed 12" and "step 12" are names, "1,000 words"
-# is a unit
-_WHOLE = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
-_NUMBER = re.compile(
-    rf"(?<![\w.])(?<!\d,)(?<!seed )(?<!step )(?:[+\-−]?{_WHOLE}(?:\.\d+)? ?%|[+\-−]{_WHOLE}(?:\.\d+)?|{_WHOLE}\.\d+|"
-    rf"(?!1,000 words)\d{{1,3}}(?:,\d{{3}})+|\d{{2,}})(?![\w])"
-)
-_BRACKETS = re.compile(r"(\([^()]*\d[^()]*\)|\[[^\[\]()]*\d[^\[\]()]*\])")
 _NARROW_SCREEN = 640
 """Pixels of width up to which a picture fits; a pixel is 3/4 of a point."""
 _SVG_WIDTH = re.compile(rb'<svg[^>]* width="([\d.]+)pt"')
 _MIN_BYTES = 200_000
 _FIGURE_FRAME_BYTES = 2000
 """Bytes of the page around a figure: its caption, and its title and caption again as alternative text."""
-_MAX_SENTENCES = 60
 _MAX_NOTES = 60
-_MAX_INPUTS = 200
+_MIN_DETAILS, _MAX_DETAILS = 3, 24
+"""Statements under one about all sources: as many as a page shows at most, and when it is cut most."""
+_SHORTEST_PART, _LONGEST_PART = 40, 300
+"""Characters of a part of a statement, such as a name: the same."""
 _LONGEST_TITLE = 160
-_LONGEST_SENTENCE = 900
+_LONGEST_NOTE = 900
 _LONGEST_VALUE = 3000
 _LONGEST_NAME = 80
 _REDUCTIONS = (1, 2, 4, 8, 16, 64, 256)
 """Divisors of the amounts that a page shows, tried in order until it fits."""
 _NO_TRACES_FROM = 64
 """Reduction from which a page shows no traces."""
-_EXAMPLE = ". For example, "
-_HEADINGS = {
-    "summary": "In short",
-    "corpus": "What was read",
-    "success": "Success",
-    "planning": "Planning",
-    "moves": "Moves",
-    "entropy": "Variety",
-    "tokens": "Tokens",
-    "dynamics": "Over training",
-    "errors": "Errors",
-    "architecture": "Architecture",
-}
-_LAYER_CLASSES = {"equation": ["eq"], "evidence": ["ev"], "step": ["step"]}
+_INPUT_COLUMNS = (
+    Column("path", "file or folder that was read"),
+    Column("traces", "traces in it", "count"),
+    Column("bytes", "its size", "count"),
+    Column("digest", "SHA-256 of its content"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +77,13 @@ class ReportConfig:
 
 
 def render_report_page(
-    analysis: "Analysis",
-    figures: Sequence[RenderedFigure],
-    sentences: Sequence["Sentence"],
-    config: ReportConfig | None = None,
+    analysis: "Analysis", figures: Sequence[RenderedFigure], config: ReportConfig | None = None
 ) -> bytes:
     """Return the page as UTF-8 HTML of fewer than `config.max_bytes` bytes; equal analyses give equal bytes."""
     config = config or ReportConfig()
     fitting_figures, omitted_titles = _select_figures(figures, config.max_bytes // 2)
     for reduction in _REDUCTIONS:
-        page = _render(analysis, fitting_figures, omitted_titles, sentences, config, reduction)
+        page = _render(analysis, fitting_figures, omitted_titles, config, reduction)
         if len(page) < config.max_bytes:
             return page
     raise AssertionError("the frame of a report page is larger than its limit")
@@ -132,16 +106,10 @@ def _render(
     analysis: "Analysis",
     figures: Sequence[RenderedFigure],
     omitted_figures: Sequence[str],
-    sentences: Sequence["Sentence"],
     config: ReportConfig,
     reduction: int,
 ) -> bytes:
     """Return the page with all amounts divided by `reduction`."""
-    style, script = read_asset("report_page.css"), read_asset("report_page.js")
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{policy_digest(script)}'; style-src 'sha256-{policy_digest(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
     tables = dict(analysis.tables)
     overview = summarize_sources(tables)
     if overview is not None:
@@ -153,39 +121,38 @@ def _render(
         n_examples = n_siblings = 0
     examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
     siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
-    page = {
-        "title": shorten(analysis.title, _LONGEST_TITLE),
-        "style": style,
-        "script": script,
-        "policy": policy,
-        "facts": _headline_facts(analysis, tables),
-        "summary_heading": _HEADINGS["summary"],
-        "finding_groups": _group_by_heading(list(sentences)[:_MAX_SENTENCES]),
-        "sections": arrange_sections(tables, figures),
-        "omitted_figures": omitted_figures[:_MAX_NOTES],
-        "max_rows_of": lambda table: _max_rows(table.name, max_rows),
-        "next_number": count(1).__next__,
-        "legend": _legend(tables),
-        "comparisons": compare_with_placebos(tables, max(4, max_rows // 20)),
-        "examples": examples,
-        "open_example": _first_open_example(examples),
-        "siblings": siblings,
-        "n_examples": len(analysis.examples),
-        "n_siblings": len(analysis.sibling_pairs),
-        "max_characters": max_characters,
-        "n_traces": _total(tables["corpus"], "traces") if "corpus" in tables else 0,
-        "phase_orders": [
-            (source, order, getattr(analysis, "placebo_phase_orders", {}).get(source))
-            for source, order in list(analysis.phase_orders.items())[:_MAX_NOTES]
-        ],
-        "lexicon": analysis.lexicon,
-        "inputs": _list_inputs(analysis.provenance),
-        "provenance": _list_provenance(analysis.provenance, _LONGEST_VALUE // reduction),
-        "notes": [shorten(note, _LONGEST_SENTENCE) for note in analysis.notes[:_MAX_NOTES]],
-        "n_omitted_notes": max(0, len(analysis.notes) - _MAX_NOTES),
-        "is_reduced": reduction > 1,
-    }
-    return _template().render(page).encode()
+    groups = group_statements(analysis)
+    return render_page(
+        "report_page",
+        shared_styles=["moves"],
+        with_pictures=True,
+        title=shorten(analysis.title, _LONGEST_TITLE),
+        facts=_headline_facts(analysis, tables),
+        headlines=headlines(analysis),
+        anchors={group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)},
+        max_details=max(_MIN_DETAILS, _MAX_DETAILS // reduction),
+        longest_part=max(_SHORTEST_PART, _LONGEST_PART // reduction),
+        sections=arrange_sections(analysis.measures, tables, figures, groups),
+        omitted_figures=omitted_figures[:_MAX_NOTES],
+        format_rows=lambda table: format_table(table, _max_rows(table.name, max_rows)),
+        is_wide=is_wide,
+        picture_address=picture_address,
+        legend=_legend(tables),
+        comparisons=compare_with_placebos(analysis.measures, tables, max(4, max_rows // 20)),
+        examples=examples,
+        open_example=_first_open_example(examples),
+        siblings=siblings,
+        n_examples=len(analysis.examples),
+        n_siblings=len(analysis.sibling_pairs),
+        max_characters=max_characters,
+        n_traces=_total(tables["corpus"], "traces") if "corpus" in tables else 0,
+        lexicon=analysis.lexicon,
+        inputs=_list_inputs(analysis.provenance),
+        provenance=_list_provenance(analysis.provenance, _LONGEST_VALUE // reduction),
+        notes=[shorten(note, _LONGEST_NOTE) for note in analysis.notes[:_MAX_NOTES]],
+        n_omitted_notes=max(0, len(analysis.notes) - _MAX_NOTES),
+        is_reduced=reduction > 1,
+    )
 
 
 def _max_rows(table_name: str, max_rows: int) -> int:
@@ -224,50 +191,30 @@ def _legend(tables: Mapping[str, Table]) -> list[tuple[str, str, int | None]]:
     return [(move, meaning, counts.get(move)) for move, meaning in MOVE_MEANINGS.items()]
 
 
-def _list_inputs(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inputs = provenance.get("inputs")
-    if not isinstance(inputs, list | tuple):
-        return []
-    return [input_file for input_file in inputs if isinstance(input_file, Mapping)][:_MAX_INPUTS]
+def _list_inputs(provenance: Mapping[str, Any]) -> Table:
+    """Return a table of the files and folders that were read."""
+    inputs = provenance.get("inputs", ())
+    records = [{column.name: input_file.get(column.name) for column in _INPUT_COLUMNS} for input_file in inputs]
+    return build_table("inputs", "Inputs", _INPUT_COLUMNS, records)
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenanceEntry:
-    """A part of the provenance: a text, pairs of names and values, or nested JSON; the others are empty."""
+def _list_provenance(provenance: Mapping[str, Any], longest: int) -> list[tuple[str, list[tuple[str, str]], str]]:
+    """Return (name, pairs of names and texts, JSON of nested content) for all but the inputs.
 
-    name: str
-    text: str = ""
-    pairs: tuple[tuple[str, str], ...] = ()
-    nested_json: str = ""
-
-
-def _list_provenance(provenance: Mapping[str, Any], longest: int) -> list[ProvenanceEntry]:
-    """Return the provenance without the inputs; texts have at most `longest` characters."""
-    return [
-        _provenance_entry(shorten(name, _LONGEST_NAME), content, longest)
-        for name, content in list(provenance.items())[:_MAX_NOTES]
-        if name != "inputs"
-    ]
-
-
-def _provenance_entry(name: str, content: object, longest: int) -> ProvenanceEntry:
-    if isinstance(content, Mapping) and not any(isinstance(part, Mapping | list | tuple) for part in content.values()):
-        pairs = sorted(
-            (shorten(key, _LONGEST_NAME), shorten("none" if part is None else part)) for key, part in content.items()
-        )
-        return ProvenanceEntry(name, pairs=tuple(pairs[:_MAX_NOTES]))
-    if isinstance(content, Mapping | list | tuple):
-        text = json.dumps(content, indent=1, sort_keys=True, default=str, ensure_ascii=False)
-        return ProvenanceEntry(name, nested_json=shorten(text, longest))
-    return ProvenanceEntry(name, text=shorten(content, longest))
-
-
-def _group_by_heading(sentences: Sequence["Sentence"]) -> list[tuple[str, list["Sentence"]]]:
-    """Return (heading, sentences) for each section of the summary, in the order of their first sentences."""
-    groups: dict[str, list[Sentence]] = {}
-    for sentence in sentences:
-        groups.setdefault(_HEADINGS.get(sentence.section, shorten(sentence.section, 40)), []).append(sentence)
-    return list(groups.items())
+    A text that stands alone has the name "". Texts have at most `longest` characters.
+    """
+    entries = []
+    for name, content in list(provenance.items())[:_MAX_NOTES]:
+        parts = content.values() if isinstance(content, Mapping) else (content,)
+        pairs, nested = [("", shorten(content, longest))], ""
+        if any(isinstance(part, Mapping | list | tuple) for part in parts):
+            nested = shorten(json.dumps(content, indent=1, sort_keys=True, default=str, ensure_ascii=False), longest)
+        elif isinstance(content, Mapping):
+            texts = {shorten(key, _LONGEST_NAME): "none" if part is None else part for key, part in content.items()}
+            pairs = [(key, shorten(text)) for key, text in sorted(texts.items())[:_MAX_NOTES]]
+        if name != "inputs":
+            entries.append((shorten(name, _LONGEST_NAME), pairs, nested))
+    return entries
 
 
 def _first_open_example(examples: Sequence[ExampleView]) -> int:
@@ -277,16 +224,6 @@ def _first_open_example(examples: Sequence[ExampleView]) -> int:
 
 
 # -- filters of the template ----------------------------------------------------------------------------
-
-
-def split_example(text: str) -> tuple[str, str]:
-    """Return a sentence of the summary without its example, and the example; "" if it has none.
-
-    >>> split_example("In both sources it rose. For example, a: it rose by 2.")
-    ('In both sources it rose.', 'For example, a: it rose by 2.')
-    """
-    statement, separator, example = text.partition(_EXAMPLE)
-    return (statement + ".", _EXAMPLE[2:] + example) if separator else (text, "")
 
 
 def is_wide(svg: bytes) -> bool:
@@ -299,105 +236,6 @@ def is_wide(svg: bytes) -> bool:
     return match is not None and float(match.group(1)) > _NARROW_SCREEN * 3 / 4
 
 
-def emphasize_numbers(text: str) -> list[tuple[str, str]]:
-    """Return a sentence as (style, part): "number" for numbers, "aside" for brackets that contain one, else "".
-
-    >>> emphasize_numbers("It is 12.3 % [11, 13].")
-    [('', 'It is '), ('number', '12.3 %'), ('', ' '), ('aside', '[11, 13]'), ('', '.')]
-    """
-    parts = []
-    for index, section in enumerate(_BRACKETS.split(shorten(text, _LONGEST_SENTENCE))):
-        if index % 2:
-            parts.append(("aside", section))
-            continue
-        end = 0
-        for match in _NUMBER.finditer(section):
-            parts += [("", section[end : match.start()]), ("number", match.group())]
-            end = match.end()
-        parts.append(("", section[end:]))
-    return [(style, part) for style, part in parts if part]
-
-
 def picture_address(svg: bytes) -> str:
     """Return an SVG as a data URL for an image element, in which it can neither run scripts nor load files."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-
-
-@dataclass(frozen=True, slots=True)
-class StretchStyle:
-    """The HTML element of a stretch of a trace's text; without a tag it is plain text."""
-
-    tag: str
-    classes: str
-    title: str
-
-
-def style_stretch(stretch: MarkedStretch) -> StretchStyle:
-    """Return the element of a stretch: ``mark`` for planning words, ``span`` for other marks, with a class for each.
-
-    >>> from sgram.reports.pages.marked_text import Mark
-    >>> style_stretch(MarkedStretch("wait", (Mark(0, 4, "move", "verification", "verification: wait"),)))
-    StretchStyle(tag='mark', classes='m-verification', title='verification: wait')
-    """
-    tag, classes, titles = "", [], []
-    for mark in stretch.marks:
-        if mark.layer == "fork":
-            continue
-        tag = "mark" if mark.layer == "move" or tag == "mark" else "span"
-        classes += _LAYER_CLASSES[mark.layer] if mark.layer != "move" else [move_class(mark.name)]
-        if mark.layer == "equation":
-            classes.append(mark.name)
-            classes += ["last"] if mark in stretch.ends else []
-        titles.append(mark.title)
-    return StretchStyle(tag, " ".join(classes), " · ".join(title for title in titles if title))
-
-
-@dataclass(frozen=True, slots=True)
-class ForkedText:
-    """The stretches of a text before and after it leaves its sibling."""
-
-    before: tuple[MarkedStretch | Gap, ...]
-    after: tuple[MarkedStretch | Gap, ...]
-    is_forked: bool
-
-
-def split_at_fork(stretches: Sequence[MarkedStretch | Gap]) -> ForkedText:
-    """Return `stretches` split where the fork mark begins; without one, all of them stand after it."""
-    for index, stretch in enumerate(stretches):
-        if isinstance(stretch, MarkedStretch) and any(mark.layer == "fork" for mark in stretch.begins):
-            return ForkedText(tuple(stretches[:index]), tuple(stretches[index:]), True)
-    return ForkedText((), tuple(stretches), False)
-
-
-def format_integer(number: object) -> str:
-    """Return an integer with thousands separators; "–" for anything else.
-
-    >>> format_integer(12345), format_integer(None)
-    ('12,345', '–')
-    """
-    return f"{number:,}" if type(number) is int else "–"
-
-
-def _sentence_class(kind: str) -> str:
-    return kind if kind in ("finding", "control", "caution") else "finding"
-
-
-@cache
-def _template() -> "jinja2.Template":
-    return load_template(
-        "report_page.html.jinja",
-        escape_invisible=escape_invisible,
-        shorten=shorten,
-        move_class=move_class,
-        emphasize_numbers=emphasize_numbers,
-        picture_address=picture_address,
-        is_wide=is_wide,
-        typeset=typeset,
-        split_example=split_example,
-        format_table=format_table,
-        is_gap=lambda stretch: isinstance(stretch, Gap),
-        style_stretch=style_stretch,
-        split_at_fork=split_at_fork,
-        format_integer=format_integer,
-        sentence_class=_sentence_class,
-    )

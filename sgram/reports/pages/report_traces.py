@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, Window, choose_windows, split_by_marks
+from sgram.reports.pages.marked_text import (
+    Gap,
+    Mark,
+    MarkedStretch,
+    Window,
+    build_strip,
+    choose_windows,
+    split_by_marks,
+)
 from sgram.reports.pages.table_cells import shorten
-from sgram.reports.pages.trace_page import TextPiece, build_strip
-from sgram.tagging.projection import split_by_spans
 
 if TYPE_CHECKING:
     from sgram.analysis import SiblingPair, TraceExample
@@ -22,21 +28,10 @@ _LONGEST_REASON = 300
 _LONGEST_EQUATION = 120
 _LONGEST_ANSWER = 60
 _MAX_NOTES = 40
-_MAX_BARS = 250
 _POINT_LENGTH = 40
 """Maximum characters that are marked if evidence refers to a single position."""
 _HEAD_SHARE, _SIBLING_HEAD_SHARE = 1 / 3, 1 / 8
 """Share of the visible characters at the beginning of a text; siblings begin alike, so theirs is smaller."""
-
-
-class _Located(Protocol):
-    """An object that refers to half-open character offsets; None if it refers to none."""
-
-    @property
-    def start(self) -> int | None: ...
-
-    @property
-    def end(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +58,8 @@ class ExampleView:
     facts: tuple[str, ...]
     prompt: str
     stretches: tuple[MarkedStretch | Gap, ...]
+    n_before_fork: int | None
+    """Number of stretches before the text leaves its sibling; None if it does not, or not visibly."""
     bars: tuple[tuple[str, int, int], ...]
     """Bars (class, x, width) of the strip that stands for the whole text."""
     diagnosis: str
@@ -94,15 +91,18 @@ def build_example_view(example: "TraceExample", max_characters: int, fork: int |
     text = trace.text
     wrong_equations = [equation for equation in example.equations if equation.verdict == "wrong"]
     evidence = list(diagnosis.evidence) if diagnosis is not None else []
-    head_share = _HEAD_SHARE if fork is None else _SIBLING_HEAD_SHARE
-    windows = choose_windows(text, list(_foci(diagnosis, evidence, wrong_equations, fork)), max_characters, head_share)
+    places = [] if diagnosis is None else [(diagnosis.start, diagnosis.end)]
+    places += [(reason.start, reason.end) for reason in evidence]
+    places += [(equation.start, equation.end) for equation in wrong_equations]
+    foci = [_offsets(start, end) for start, end in [(fork, None), *places] if start is not None]
+    windows = choose_windows(text, foci, max_characters, _HEAD_SHARE if fork is None else _SIBLING_HEAD_SHARE)
     marks = [
         *_move_marks(example.spans, windows),
         *_equation_marks(example.equations, wrong_equations),
         *_evidence_marks(text, evidence),
     ]
     if diagnosis is not None and diagnosis.start is not None:
-        marks.append(Mark(*_offsets(diagnosis.start, diagnosis), "step", "step", "the step with the error"))
+        marks.append(Mark(*_offsets(diagnosis.start, diagnosis.end), "step", "step", "the step with the error"))
     if fork is not None:
         marks.append(Mark(fork, len(text), "fork", "fork"))
     stretches = split_by_marks(text, marks, windows)
@@ -116,7 +116,8 @@ def build_example_view(example: "TraceExample", max_characters: int, fork: int |
         facts=tuple(_facts(example)),
         prompt=shorten(trace.prompt or "", _LONGEST_PROMPT),
         stretches=stretches,
-        bars=_build_bars(text, example.spans),
+        n_before_fork=next((index for index, stretch in enumerate(stretches) if _begins_fork(stretch)), None),
+        bars=tuple(build_strip(len(text), example.spans)),
         diagnosis=_format_diagnosis(diagnosis),
         evidence=tuple(
             Note(_letter(number), shorten(reason.sentence, _LONGEST_REASON), has_anchor=("evidence", number) in anchors)
@@ -169,33 +170,21 @@ def _equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["
 def _evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
     for number, reason in enumerate(evidence[:_MAX_NOTES], 1):
         if reason.start is not None:
-            start, end = _offsets(reason.start, reason)
-            if end - start < 2:  # a position, not a passage: mark the start of its line
-                line_end = text.find("\n", start)
-                end = min(line_end if line_end > start else len(text), start + _POINT_LENGTH)
+            start, end = _offsets(reason.start, reason.end)
+            if end - start < 2:  # a position, not a passage: mark the first words of its line
+                line = text[start : start + _POINT_LENGTH + 1].partition("\n")[0]
+                words = line if len(line) <= _POINT_LENGTH else line.rpartition(" ")[0] or line[:_POINT_LENGTH]
+                end = start + max(1, len(words))
             yield Mark(start, end, "evidence", _letter(number), shorten(reason.sentence, _LONGEST_REASON), number)
 
 
-def _offsets(start: int, located: _Located) -> Window:
-    """Return the offsets of an object with this start; without an end it is one character long."""
-    return start, located.end if located.end is not None else start + 1
+def _offsets(start: int, end: int | None) -> Window:
+    """Return half-open offsets; without an end, those of one character."""
+    return start, start + 1 if end is None else end
 
 
-def _foci(
-    diagnosis: "Diagnosis | None",
-    evidence: Iterable["Evidence"],
-    wrong_equations: Iterable["Equation"],
-    fork: int | None,
-) -> Iterator[Window]:
-    """Yield the parts of the text that must be visible, the most important first."""
-    if fork is not None:
-        yield fork, fork + 1
-    if diagnosis is not None and diagnosis.start is not None:
-        yield _offsets(diagnosis.start, diagnosis)
-    passages: tuple[_Located, ...] = (*evidence, *wrong_equations)
-    for located in passages:
-        if located.start is not None:
-            yield _offsets(located.start, located)
+def _begins_fork(stretch: MarkedStretch | Gap) -> bool:
+    return isinstance(stretch, MarkedStretch) and any(mark.layer == "fork" for mark in stretch.begins)
 
 
 def _letter(number: int) -> str:
@@ -230,10 +219,3 @@ def _format_diagnosis(diagnosis: "Diagnosis | None") -> str:
     name = f"{shorten(diagnosis.kind)} error" if has_error_name else shorten(diagnosis.kind)
     step = "" if diagnosis.step is None else f", first seen in step {diagnosis.step + 1}"
     return f"{name[:1].upper()}{name[1:]}{step} (confidence {diagnosis.confidence:.2f})"
-
-
-def _build_bars(text: str, spans: Sequence["Span"]) -> tuple[tuple[str, int, int], ...]:
-    """Return the bars of the strip that stands for the whole text, at most 250, evenly chosen from the spans."""
-    bar_spans = spans[:: 1 + len(spans) // _MAX_BARS]
-    pieces = [TextPiece(part, None if span is None else span.label) for part, span in split_by_spans(text, bar_spans)]
-    return tuple(build_strip(pieces))

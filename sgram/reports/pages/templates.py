@@ -1,18 +1,32 @@
-"""Assets, Jinja templates and policy digests that all pages share."""
+"""What all pages share: templates with their style sheets and scripts, and texts from data made harmless.
+
+Texts from traces, models, files and lexicons are untrusted. Every text that a template inserts is escaped: markup
+becomes text, and control and bidi characters become visible escapes, so that no text can change or hide the rest of a
+page.
+"""
 
 import base64
 import hashlib
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sgram.reports.pages.marked_text import move_class, style_stretch
+from sgram.reports.pages.table_cells import shorten
 
 if TYPE_CHECKING:
     import jinja2
 
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+
 
 def read_asset(name: str) -> str:
-    """Return the text of a template, style sheet or script in the folder of this module."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    """Return the text of a template, style sheet or script in the folder of this module; "" if there is none."""
+    path = Path(__file__).with_name(name)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def policy_digest(text: str) -> str:
@@ -24,15 +38,61 @@ def policy_digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def load_template(name: str, **filters: Callable[..., Any]) -> "jinja2.Template":
-    """Return the Jinja template of the file `name`, with these filters.
+def render_page(
+    name: str, *, shared_styles: Sequence[str] = (), with_pictures: bool = False, **content: object
+) -> bytes:
+    """Return a page as UTF-8 HTML: the template `name` filled with `content`; equal contents give equal bytes.
 
-    The template escapes what is inserted and raises `jinja2.UndefinedError` if a variable is missing.
+    Its style sheets and its script, if it has one, stand inside it. The content security policy allows these, by their
+    digests, and with `with_pictures` embedded pictures; it allows no request. Raise `jinja2.UndefinedError` if the
+    template needs a content that is missing.
     """
+    style = "".join(read_asset(f"{sheet}.css") for sheet in (*shared_styles, name))
+    script = read_asset(f"{name}.js")
+    policy = (
+        "default-src 'none'; "
+        + (f"script-src 'sha256-{policy_digest(script)}'; " if script else "")
+        + f"style-src 'sha256-{policy_digest(style)}'; "
+        + ("img-src data:; " if with_pictures else "")
+        + "base-uri 'none'; form-action 'none'"
+    )
+    template = _environment().get_template(f"{name}.html.jinja")
+    return template.render(style=style, script=script, policy=policy, **content).encode()
+
+
+@cache
+def _environment() -> "jinja2.Environment":
+    """Return the environment of all templates, which escapes all that is inserted unless a template made it."""
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(lambda name: read_asset(name) or None),
+        autoescape=True,
+        finalize=lambda content: content if hasattr(content, "__html__") else escape_invisible(content),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters |= filters
-    return environment.from_string(read_asset(name))
+    environment.filters |= {"move_class": move_class, "shorten": shorten, "style_stretch": style_stretch}
+    return environment
+
+
+def escape_invisible(text: object) -> str:
+    r"""Return `text` with control, bidi and other format characters as visible escapes.
+
+    Line breaks, tabs and joiners (which emoji need) stay as they are; a Windows line break becomes a line feed.
+
+    >>> escape_invisible("a\x1b[2J \u202eevil")
+    'a\\x1b[2J \\u202eevil'
+    """
+    lines = str(text).replace("\r\n", "\n")
+    if lines.isprintable():
+        return lines
+    return "".join(
+        character.encode("unicode_escape", "surrogatepass").decode() if _is_unsafe(character) else character
+        for character in lines
+    )
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in _UNSAFE_CATEGORIES and character not in "\n\t" + _JOINERS

@@ -14,7 +14,7 @@ from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedIt
 from sgram.annotation.ratings import Rating
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
-from sgram.reports.pages.trace_page import escape_invisible
+from sgram.reports.pages.templates import escape_invisible
 from tests.builders.chromium import Chromium, find_chromium
 
 EVIL = (

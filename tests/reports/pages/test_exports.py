@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sgram.analysis.table import Column, Table, build_table
 from sgram.reports.figures.figure import Figure
-from sgram.reports.findings.wording import Sentence
 from sgram.reports.pages.exports import MAX_MARKDOWN_ROWS, encode_csv, escape_markdown, render_markdown
+from tests.builders import report_analyses
 from tests.builders.report_tables import TableAnalysis, corpus, full_analysis, shares, table
 
 
@@ -85,8 +85,8 @@ def test_every_row_has_as_many_cells_as_the_head():
 
 
 def test_long_tables_are_cut_and_it_is_said():
-    rows = [{"source": f"m{index}", "traces": index} for index in range(MAX_MARKDOWN_ROWS + 2)]
-    text = render_markdown(TableAnalysis({"corpus": table("corpus", rows)}, ()))
+    names = [f"m{index}" for index in range(MAX_MARKDOWN_ROWS + 2)]
+    text = render_markdown(TableAnalysis({"corpus": corpus(names)}, ()))
     assert "2 more rows are left out." in text
     assert f"| m{MAX_MARKDOWN_ROWS - 1} |" in text
     assert f"| m{MAX_MARKDOWN_ROWS} |" not in text
@@ -113,17 +113,41 @@ def test_nothing_in_a_cell_is_markup(text, escaped):
     assert f"| {escaped} |" in render_markdown(analysis)
 
 
-def test_the_summary_the_figures_and_the_notes_are_told():
+def test_the_findings_the_figures_and_the_notes_are_told():
     figure = Figure("moves", "Moves, *all*", "What they are.", (4, 3), lambda canvas: None)
-    summary = (Sentence("It rose."), Sentence("So did the placebo.", "control"), Sentence("Few.", "caution"))
-    analysis = replace(TableAnalysis({}, ()), notes=("12 rows left out",))
-    text = render_markdown(analysis, summary, (figure,), {"moves": "a b/<moves>.png"})
-    assert text == (
-        "# A report\n\n## Summary\n\n- It rose.\n- *Control.* So did the placebo.\n- *Caution.* Few.\n\n"
+    # a share of wrong equations of 5 % (correct) and 25 % (wrong traces) with 0.03 and 0.04 at each side: 0.05 together
+    sides = [
+        {"source": "a*b", "outcome": outcome, "wrong_share": value, "low": value - by, "high": value + by}
+        for outcome, value, by in (("correct", 0.05, 0.03), ("wrong", 0.25, 0.04))
+    ]
+    analysis = replace(TableAnalysis({"equations": table("equations", sides)}, ("a*b",)), notes=("12 rows left out",))
+    text = render_markdown(analysis, (figure,), {"moves": "a b/<moves>.png"})
+    findings = (
+        "## Findings\n\n- The share of wrong equations is higher for wrong traces than for correct traces: 25.0 % "
+        "against 5.0 %, +20.0 points \\[15.0, 25.0\\].\n\n"
+    )
+    assert text.startswith(f"# A report\n\n{findings}## Table of equations\n\n| source ")
+    assert text.endswith(
         "## Figures\n\n![Moves, \\*all\\*](<a b/%3Cmoves%3E.png>)\n\n**Figure 1: Moves, \\*all\\*.** What "
         "they are.\n\n"
         "## Notes\n\n- 12 rows left out\n"
     )
-    assert "![" not in render_markdown(analysis, (), (figure,))
-    assert "Figure 1" in render_markdown(analysis, (), (figure,))
-    assert "Figure" not in render_markdown(analysis, (), (figure,), {})
+    assert "![" not in render_markdown(analysis, (figure,))
+    assert "Figure 1" in render_markdown(analysis, (figure,))
+    assert "Figure" not in render_markdown(analysis, (figure,), {})
+
+
+def test_findings_of_many_sources_are_a_nested_list_without_markup():
+    word = "<b>{}</b> *c*".format
+    text = render_markdown(report_analyses.analysis(word))
+    lines = text.splitlines()
+    first = lines.index("## Findings") + 2
+    name = escape_markdown(word("grpo, seed 0"))
+    assert lines[first].startswith(f"- The planning share: from 12.3 % ({name}) to 25.0 % (")
+    assert lines[first + 1] == f"  - {name}: 12.3 % \\[11.3, 13.3\\]."
+    assert "<b>" not in text
+    assert "guesses of an offline classifier." in text  # what a reader must know of a finding
+
+
+def test_an_analysis_without_findings_has_no_list_of_them():
+    assert render_markdown(TableAnalysis({}, ())) == "# A report\n"

@@ -3,7 +3,18 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch, choose_windows, split_by_marks
+from sgram.lexicon import MOVES
+from sgram.reports.pages.marked_text import (
+    Gap,
+    Mark,
+    MarkedStretch,
+    build_strip,
+    choose_windows,
+    move_class,
+    split_by_marks,
+    style_stretch,
+)
+from sgram.tagging.spans import Span
 
 TEXT = "But wait, 3 * 4 = 13 is wrong."
 #       0123456789
@@ -125,3 +136,32 @@ def test_windows_ascend_stay_apart_and_are_about_as_large_as_wanted(size, foci, 
     if size > max_characters * 1.2:
         # a cut may move by 60 characters, and a gap that is too small is closed: 240 a window
         assert sum(end - start for start, end in windows) <= max_characters + (len(windows) + 10) * (60 + 240)
+
+
+# -- how it looks ---------------------------------------------------------------------------------------
+
+
+def test_stretches_are_elements_by_their_marks():
+    move, wrong = Mark(0, 9, "move", "branching", "a"), Mark(0, 9, "equation", "wrong", "b", 1)
+    assert style_stretch(MarkedStretch("x")) == ("", "", "")
+    assert style_stretch(MarkedStretch("x", (move,), (), (move,))) == ("mark", "m-branching", "a")
+    assert style_stretch(MarkedStretch("x", (wrong, move), (), (wrong,))) == (
+        "mark",
+        "eq wrong last m-branching",
+        "b · a",
+    )
+    assert style_stretch(MarkedStretch("x", (wrong,))) == ("span", "eq wrong", "b")
+    assert style_stretch(MarkedStretch("x", (Mark(3, 9, "fork", "fork"),))) == ("", "", "")
+
+
+def test_a_move_that_is_none_of_ours_looks_like_other():
+    assert [move_class(move) for move in MOVES] == [f"m-{move}" for move in MOVES]
+    assert move_class('x" onload="') == "m-other"
+
+
+def test_the_strip_shows_where_spans_stand():
+    # of 100 characters those from 40 to 50: they begin at 400 of 1000 and are 100 wide
+    assert build_strip(100, [Span(40, 50, "deduction")]) == [("m-deduction", 400, 100)]
+    # one character of 10,000 is still 2 wide, and at the very end stays inside
+    assert build_strip(10_000, [Span(9999, 10_000, "other")]) == [("m-other", 998, 2)]
+    assert build_strip(0, []) == []

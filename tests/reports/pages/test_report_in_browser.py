@@ -4,7 +4,7 @@ import pytest
 
 from sgram.reports.pages.report_page import render_report_page
 from tests.builders.chromium import Chromium, find_chromium
-from tests.builders.report_analyses import WRONG, analysis, example, figures, sentences
+from tests.builders.report_analyses import WRONG, analysis, example, figures
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed to try the page in")
 GRAMS = "[...document.querySelectorAll('caption')].find(c => c.textContent === 'The table grams').closest('.tabled')"
@@ -21,7 +21,7 @@ def browser(tmp_path_factory):
 def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     with_long_trace = analysis(examples=(*analysis().examples, example(LONG, False, name="t4", source="hicra, seed 0")))
-    path.write_bytes(render_report_page(with_long_trace, figures(), sentences()))
+    path.write_bytes(render_report_page(with_long_trace, figures()))
     return path
 
 
@@ -213,6 +213,14 @@ def test_a_note_leads_to_its_place_and_back(tab):
     for source, target in (("t1-at-1", "t1-note-1"), ("t1-at-a", "t1-note-a")):
         assert tab.run(f"document.getElementById('{source}').hash") == f"#{target}"
         assert tab.run(f"document.querySelector('#{target} .up').hash") == f"#{source}"
+
+
+def test_a_headline_leads_to_its_statement(tab):
+    tab.run("document.querySelector('.short a').click()")
+    top = "document.querySelector('.findings > li:target')?.getBoundingClientRect().top"
+    assert tab.until(f"{top} ?? -1", lambda number: 0 <= number < 200) >= 0
+    headline = tab.run("document.querySelector('.short p').textContent")
+    assert headline.startswith(tab.run("document.querySelector('li:target p').textContent"))
 
 
 def test_without_a_script_everything_can_be_read_and_no_control_is_dead(browser, path):

@@ -9,22 +9,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from sgram.analysis import Measure, all_measures
+from sgram.analysis.findings import Finding, Level
 from sgram.analysis.table import build_table
 from sgram.errors import UsageError
 from sgram.reports.figures.figure import RenderedFigure
-from sgram.reports.findings.summary import Sentence
 from sgram.reports.pages import templates as parts
-from sgram.reports.pages.marked_text import Gap, Mark, MarkedStretch
-from sgram.reports.pages.report_page import (
-    ReportConfig,
-    emphasize_numbers,
-    is_wide,
-    render_report_page,
-    split_at_fork,
-    style_stretch,
-)
+from sgram.reports.pages.report_page import ReportConfig, is_wide, render_report_page
 from sgram.reports.pages.report_sections import SECTION_PLANS
-from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, sentences, tables
+from sgram.reports.pages.trace_page import TracePage, render_trace_page
+from sgram.reports.wording import group_statements, headlines
+from sgram.statistics import Estimate
+from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, findings, tables
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "rect", "circle"}
 
@@ -75,11 +71,10 @@ class Reader(HTMLParser):
         return " ".join("".join(texts).split())
 
 
-def read(page_analysis=None, config=None, page_figures=None, page_sentences=None) -> Reader:
+def read(page_analysis=None, config=None, page_figures=None) -> Reader:
     html = render_report_page(
         analysis() if page_analysis is None else page_analysis,
         figures() if page_figures is None else page_figures,
-        sentences() if page_sentences is None else page_sentences,
         config,
     )
     return Reader(html.decode())
@@ -98,7 +93,7 @@ def digest(text: str) -> str:
 
 
 def test_the_policy_allows_the_one_script_the_one_style_sheet_and_pictures_inside_the_page():
-    source = render_report_page(analysis(), figures(), sentences()).decode()
+    source = render_report_page(analysis(), figures()).decode()
     (style,) = re.findall(r"<style>(.*?)</style>", source, re.DOTALL)
     (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
     reader = Reader(source)
@@ -127,9 +122,7 @@ def test_every_link_has_its_place_and_no_id_stands_twice(page):
 
 
 def test_equal_analyses_are_equal_bytes():
-    assert render_report_page(analysis(), figures(), sentences()) == render_report_page(
-        analysis(), figures(), sentences()
-    )
+    assert render_report_page(analysis(), figures()) == render_report_page(analysis(), figures())
 
 
 @pytest.mark.parametrize("ending", ["css", "js", "html.jinja"])
@@ -153,11 +146,12 @@ def test_dark_light_small_screens_and_paper_are_all_thought_of():
 
 def test_moves_have_the_hues_that_the_page_of_traces_gives_them():
     rule = re.compile(r"^\.(m-[a-z-]+) \{ (--c: #[0-9a-f]{6}; --s: \w+;) \}", re.MULTILINE)
-    hues = dict(rule.findall(parts.read_asset("report_page.css")))
+    sources = [render_report_page(analysis(), figures()), render_trace_page(TracePage("", (), (), (), {}, ()))]
+    hues, trace_page_hues = (dict(rule.findall(source.decode())) for source in sources)
     assert len(hues) == 6
-    assert hues == dict(rule.findall(parts.read_asset("trace_page.css")))
+    assert hues == trace_page_hues
     for move in hues:
-        assert f":root:has(#{move}:not(:checked)) details .{move}" in parts.read_asset("report_page.css")
+        assert f":root:has(#{move}:not(:checked)) details .{move}" in sources[0].decode()
 
 
 def luminance(color: str) -> float:
@@ -201,9 +195,7 @@ def test_text_can_be_told_from_its_ground_in_every_theme():
 def test_a_stranger_is_told_first_what_everything_is_about(page):
     summary = page.text(tag="section", of_id="summary")
     assert summary.index("planning tokens") < summary.index("Strategic Gram") < summary.index("placebo")
-    assert summary.index("placebo") < summary.index("The planning share is 12.3 %")
-    assert "Control A placebo marks 12.1 %." in summary
-    assert "Caution Nothing follows for other models." in summary
+    assert summary.index("placebo") < summary.index("In short Accuracy rose in both runs.")
     head = page.text(tag="header")
     for fact in ("1,200 traces", "123,456 words", "25.0 % of the judged traces correct", "2 sources", "3 grams"):
         assert fact in head
@@ -217,36 +209,88 @@ def test_every_section_is_there_and_in_the_contents(page):
     assert len(page.of("h1")) == 1
 
 
-def test_numbers_of_a_sentence_are_told_from_its_words():
-    assert emphasize_numbers(
-        "Planning is 12.3 % (95 % interval 11 to 13) of 123,456 words, −0.5 points [−1, 0.2]."
-    ) == [
-        ("", "Planning is "),
-        ("number", "12.3 %"),
-        ("", " "),
-        ("aside", "(95 % interval 11 to 13)"),
-        ("", " of "),
-        ("number", "123,456"),
-        ("", " words, "),
-        ("number", "−0.5"),
-        ("", " points "),
-        ("aside", "[−1, 0.2]"),
-        ("", "."),
-    ]
-    # what names a source or a step, and small numbers of things, are words
-    assert emphasize_numbers("In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1") == [
-        ("", "In hicra, seed 12 by step 40 of 3 (for now) qwen2.5 a1")
+def styled_texts(reader: Reader, of_id: str) -> list[tuple[str, str]]:
+    """The texts in an element that are numbers, intervals or names, with their elements and classes."""
+    texts = [(where[-1], data) for where, data in reader.texts if any(of_id == its_id for _, its_id, _ in where)]
+    return [(f"{tag} {of_class}".strip(), data) for (tag, _, of_class), data in texts if tag in ("b", "bdi", "span")]
+
+
+def test_numbers_intervals_and_names_of_a_statement_are_elements_of_their_own(page):
+    # the first finding: a planning share from 12.3 % (grpo) to 25.0 % (hicra), then each with its interval
+    assert page.text(tag="li", of_id="finding-1") == (
+        "The planning share: from 12.3 % (grpo, seed 0) to 25.0 % (hicra, seed 0). "
+        "grpo, seed 0: 12.3 % [11.3, 13.3]. hicra, seed 0: 25.0 % [20.0, 30.0]."
+    )
+    grpo, hicra = ("bdi", "grpo, seed 0"), ("bdi", "hicra, seed 0")
+    assert styled_texts(page, "finding-1") == [
+        *(("b", "12.3 %"), grpo, ("b", "25.0 %"), hicra),
+        *(grpo, ("b", "12.3 %"), ("span aside", "[11.3, 13.3]")),
+        *(hicra, ("b", "25.0 %"), ("span aside", "[20.0, 30.0]")),
     ]
 
 
-def test_sentences_are_grouped_by_what_they_sum_up():
-    grouped = [
-        Sentence("First.", section="errors"),
-        Sentence("Second.", section="tokens"),
-        Sentence("Third.", section="errors"),
-    ]
-    text = read(page_sentences=grouped).text(tag="section", of_id="summary")
-    assert "Errors First. Third. Tokens Second." in text
+def test_every_statement_is_on_the_page_in_the_order_of_the_findings(page):
+    elements = {"number": "b", "aside": "span aside", "name": "bdi"}
+    for number, group in enumerate(group_statements(analysis()), 1):
+        statements = (group.headline, *group.details)
+        text = " ".join([*(statement.text for statement in statements), group.caution]).strip()
+        assert page.text(tag="li", of_id=f"finding-{number}") == text
+        parts_with_style = [part for statement in statements for part in statement.parts if part.style]
+        assert styled_texts(page, f"finding-{number}") == [
+            (elements[part.style], part.text) for part in parts_with_style
+        ]
+    assert f"finding-{number + 1}" not in {attrs.get("id") for attrs in page.of("li")}
+
+
+def test_headlines_lead_to_their_statements(page):
+    links = [attrs["href"][1:] for attrs in page.of("a") if attrs["href"].startswith("#finding-")]
+    assert len(links) == len(headlines(analysis())) > 2
+    summary = page.text(tag="section", of_id="summary")
+    for target, statement in zip(links, headlines(analysis()), strict=True):
+        question = statement.finding.question.name
+        assert f"{statement.text} more on {question}" in summary
+        assert page.text(tag="li", of_id=target).startswith(statement.text)
+
+
+def test_statements_stand_in_the_section_of_their_measure_and_those_of_unknown_sections_among_more(page):
+    assert "“but wait” in grpo, seed 0: more frequent" in page.text(tag="section", of_id="lexicon")
+    dynamics = page.text(tag="section", of_id="dynamics")
+    assert "cannot say whether execution or planning settles first. No curve settles." in dynamics
+    errors = page.text(tag="section", of_id="errors")
+    assert "no difference shown between strategic errors and procedural errors" in errors
+    assert "guesses of an offline classifier." in errors
+    question = Level(name="new", subject="the share of hedges")
+    plugin = Measure("new", "New", (column("x"),), lambda data: [], section="of a plug-in", questions=(question,))
+    own = Finding("new", question, "grpo, seed 0", Estimate(0.5, 0.25, 0.75))
+    reader = read(analysis(measures=(*all_measures(), plugin), findings=(*findings(), own)), page_figures=[])
+    assert "grpo, seed 0: the share of hedges: 50.0 % [25.0, 75.0]." in reader.text(tag="section", of_id="more")
+
+
+def many_findings(n_sources: int) -> tuple[Finding, ...]:
+    """A level of each of many sources with long names, under one statement about all."""
+    question = next(q for measure in all_measures() for q in measure.questions if q.name == "planning share")
+    names = [f"{number} {'s' * 70}" for number in range(n_sources)]
+    low, high = ((name, "measured") for name in (names[0], names[-1]))
+    value = Estimate(0.5, 0.25, 0.75)
+    summary = Finding("shares", question, None, n=n_sources, sides=(value, value), verdicts=(low, high))
+    return (summary, *(Finding("shares", question, name, value) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("n_sources", "n_shown", "is_folded"), [(3, 3, False), (4, 4, True), (24, 24, True), (30, 24, True)]
+)
+def test_more_than_three_statements_under_one_about_all_are_folded_and_many_are_cut(n_sources, n_shown, is_folded):
+    reader = read(analysis(findings=many_findings(n_sources)))
+    text = reader.text(tag="li", of_id="finding-1")
+    assert text.count(": 50.0 % [25.0, 75.0].") == n_shown
+    assert (f"{n_sources} in detail" in text) == is_folded
+    assert ("6 more are in the tables." in text) == (n_sources == 30)
+
+
+def test_an_analysis_without_findings_has_no_empty_list():
+    reader = read(analysis(findings=()))
+    assert "In short" not in reader.text()
+    assert not reader.of("ul", **{"class": "findings"})
 
 
 def test_a_table_is_captioned_has_units_in_its_head_and_numbers_to_the_right(page):
@@ -285,27 +329,17 @@ def test_siblings_stand_side_by_side_with_the_place_where_they_part(page):
     assert "it says 52 where the other says 51" in page.text(tag="p", of_class="parting")
 
 
-def test_the_order_of_the_phases_stands_beside_its_control():
-    with_placebo_order = analysis(
-        placebo_phase_orders={"grpo, seed 0": SimpleNamespace(answer="no", sentence="Planning settles at 12.")}
-    )
-    text = read(with_placebo_order).text(tag="section", of_id="dynamics")
-    assert "cannot say Execution settles at step 40" in text
-    assert "Control With the tokens of random grams in place of the planning tokens: Planning settles at 12." in text
-
-
 def test_controls_stand_beside_the_sgs_and_are_missed_where_there_are_none(page):
     text = page.text(tag="section", of_id="controls")
-    assert "not told apart" in text
+    assert "no difference shown" in text
     assert "No placebo stands beside the SGs" not in text
     bare = read(analysis(tables={}))
     assert "No placebo stands beside the SGs" in bare.text(tag="section", of_id="controls")
 
 
 def test_what_was_not_measured_says_what_to_give():
-    text = read(
-        analysis(tables={}, phase_orders={}, examples=(), sibling_pairs=()), page_figures=[], page_sentences=[]
-    ).text(tag="main")
+    empty = analysis(tables={}, findings=(), examples=(), sibling_pairs=())
+    text = read(empty, page_figures=[]).text(tag="main")
     assert "Not measured here" in text
     assert "give a run of `sgram train`" in text
     assert "No trace is shown here." in text
@@ -355,25 +389,6 @@ def test_a_picture_that_a_phone_cannot_show_whole_is_wide():
     assert not is_wide(b"<svg/>")
 
 
-def test_runs_are_elements_by_their_marks():
-    move, wrong = Mark(0, 9, "move", "branching", "a"), Mark(0, 9, "equation", "wrong", "b", 1)
-    assert dataclasses.astuple(style_stretch(MarkedStretch("x"))) == ("", "", "")
-    assert dataclasses.astuple(style_stretch(MarkedStretch("x", (move,), (), (move,)))) == ("mark", "m-branching", "a")
-    assert dataclasses.astuple(style_stretch(MarkedStretch("x", (wrong, move), (), (wrong,)))) == (
-        "mark",
-        "eq wrong last m-branching",
-        "b · a",
-    )
-    assert style_stretch(MarkedStretch("x", (wrong,))).classes == "eq wrong"
-    fork = Mark(3, 9, "fork", "fork")
-    assert style_stretch(MarkedStretch("x", (fork,))).tag == ""
-    runs = (MarkedStretch("a"), Gap(3), MarkedStretch("b", (fork,), (fork,)), MarkedStretch("c", (fork,)))
-    assert split_at_fork(runs).before == runs[:2]
-    assert split_at_fork(runs).is_forked
-    assert not split_at_fork(runs[:2]).is_forked
-    assert split_at_fork(runs[:2]).after == runs[:2]
-
-
 # -- that it stays small --------------------------------------------------------------------------------
 
 
@@ -405,7 +420,7 @@ def huge(n: int, text: str) -> object:
 def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
     huge_analysis = huge(8, text)
     config = ReportConfig(max_bytes=250_000, trace_chars=8_000, max_examples=8, max_siblings=2)
-    html = render_report_page(huge_analysis, figures(), sentences(), config)
+    html = render_report_page(huge_analysis, figures(), config)
     assert len(html) < 250_000
     reader = Reader(html.decode())
     assert "So that this file stays small" in reader.text(tag="section", of_id="summary")
@@ -413,7 +428,7 @@ def test_a_page_stays_under_its_size_whatever_the_traces_are(text):
 
 
 def test_by_default_a_page_is_smaller_than_ten_million_bytes():
-    html = render_report_page(huge(60, '"\x00&' * 40_000), figures(), sentences())
+    html = render_report_page(huge(60, '"\x00&' * 40_000), figures())
     assert len(html) < 10_000_000
 
 
@@ -421,14 +436,14 @@ def test_a_page_stays_under_its_size_whatever_the_tables_are():
     rows = [{"gram": f"{'w' * 300} {number}", "note": "<" * 900} for number in range(30_000)]
     long_tables = tables() | {"grams": build_table("grams", "t", [column("gram"), column("note")], rows)}
     long_tables |= {name: build_table(name, "t", [column("gram"), column("note")], rows) for name in ("new", "newer")}
-    html = render_report_page(analysis(tables=long_tables), figures(), sentences(), ReportConfig(max_bytes=700_000))
+    html = render_report_page(analysis(tables=long_tables), figures(), ReportConfig(max_bytes=700_000))
     assert len(html) < 700_000
     assert "of 30,000 rows" in html.decode()
 
 
 def test_figures_that_do_not_fit_are_named():
     large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
-    html = render_report_page(analysis(), [*figures(), large], sentences(), ReportConfig(max_bytes=900_000))
+    html = render_report_page(analysis(), [*figures(), large], ReportConfig(max_bytes=900_000))
     reader = Reader(html.decode())
     assert len(reader.of("img")) == 5
     assert "The figure “A large one” is too large for this page." in reader.text(tag="section", of_id="provenance")
@@ -446,10 +461,7 @@ def test_names_and_notes_without_end_are_cut():
             "more": [["y" * 900_000]],
         },
     )
-    assert (
-        len(render_report_page(endless, figures(lambda word: word * 9000), sentences(lambda word: word * 9000)))
-        < 1_000_000
-    )
+    assert len(render_report_page(endless, figures(lambda word: word * 9000))) < 1_000_000
 
 
 def test_sizes_that_make_no_page_are_refused():

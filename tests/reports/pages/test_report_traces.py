@@ -80,6 +80,7 @@ def test_siblings_are_marked_from_where_they_part():
     view = build_siblings_view(pair, 9000)
     assert "".join(runs_with(view.wrong, "fork")) == WRONG[at:]
     assert "".join(runs_with(view.correct, "fork")) == CORRECT[at:]
+    assert "".join(stretch.text for stretch in view.wrong.stretches[: view.wrong.n_before_fork]) == WRONG[:at]
     assert view.divergence == "it says 52 where the other says 51"
 
 
@@ -91,6 +92,7 @@ def test_siblings_of_which_nobody_knows_where_they_part_are_shown_without_a_mark
         view = build_siblings_view(pair, 9000)
         assert (view.prompt, view.divergence) == ("", "")
         assert runs_with(view.correct, "fork") == []
+        assert view.correct.n_before_fork is None
         assert bool(runs_with(view.wrong, "fork")) == (parting is not None)
 
 
@@ -122,9 +124,16 @@ def test_evidence_of_which_there_is_very_much_is_lettered_on_and_cut():
     assert view.diagnosis == "Strategic error (confidence 0.50)"
 
 
-def test_evidence_that_names_a_place_alone_marks_its_line():
-    wrong_example = example("first\nsecond line\n" + "x" * 90, False)
-    for start, marked in ((6, "second line"), (13, "line"), (18, "x" * 40)):
+def test_evidence_that_names_a_place_alone_marks_the_first_words_of_its_line():
+    wrong_example = example("first\nsecond line\n" + "x" * 90 + " " + "word " * 20, False)
+    # 40 characters from 109 on are 8 words; from 110 on they end inside the ninth
+    for start, marked in (
+        (6, "second line"),
+        (13, "line"),
+        (18, "x" * 40),
+        (109, ("word " * 8).rstrip()),
+        (110, "ord " + ("word " * 7).rstrip()),
+    ):
         evidence = (Evidence("here", start, None),)
         wrong_example.diagnosis = SimpleNamespace(
             kind="other", step=None, start=None, end=None, evidence=evidence, confidence=0.5

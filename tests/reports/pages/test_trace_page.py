@@ -11,20 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.cli.console import MOVE_COLORS
-from sgram.lexicon import MOVES
+from sgram.lexicon import MOVE_MEANINGS, MOVES
 from sgram.reports.pages import templates as parts
-from sgram.reports.pages import trace_page as module
-from sgram.reports.pages.trace_page import (
-    LegendMove,
-    OverviewTable,
-    TextPiece,
-    TracePage,
-    TraceView,
-    build_strip,
-    escape_invisible,
-    move_class,
-    render_trace_page,
-)
+from sgram.reports.pages.templates import escape_invisible
+from sgram.reports.pages.trace_page import TracePage, TraceView, render_trace_page
+from sgram.tagging.spans import Span
 
 EVIL = (
     "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onload='x {{ 7*7 }} &lt;b&gt; "
@@ -69,13 +60,14 @@ class Reader(HTMLParser):
         return "".join(text for where, text in self.texts if tag in where)
 
 
-def page(*pieces: TextPiece, prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
+def page(text="", spans=(), prompt=None, trace_id="t1", facts=("model m", "correct"), **fields) -> TracePage:
     defaults = {
         "title": "2 traces",
         "summary": ("12.0 % of 50 tokens are planning.",),
-        "moves": (LegendMove("branching", 1234, "takes another path"),),
-        "tables": (OverviewTable(("traces of", "planning"), (("all", "12.0 %"), ("m", "-"))),),
-        "traces": (TraceView(trace_id, facts, pieces, prompt),),
+        "columns": ("traces of", "planning", "tokens"),
+        "rows": (("all", "12.0 %", 1050), ("m", "-", 7)),
+        "move_counts": {"branching": 1234},
+        "traces": (TraceView(trace_id, facts, text, spans, prompt),),
     }
     return TracePage(**defaults | fields)
 
@@ -84,11 +76,7 @@ def read(trace_page: TracePage) -> Reader:
     return Reader(render_trace_page(trace_page).decode())
 
 
-TEXT = (
-    TextPiece("So\n\n  x < 1 & "),
-    TextPiece("let me try", "branching", "branching · cluster 12 · 'let me try'"),
-    TextPiece(".\t"),
-)
+TEXT = ("So\n\n  x < 1 & let me try.\t", (Span(14, 24, "branching", 12, "let me try"),))
 
 
 def test_the_page_says_what_it_was_given():
@@ -97,11 +85,11 @@ def test_the_page_says_what_it_was_given():
     for words in ("2 traces", "12.0 % of 50 tokens are planning.", "1,234", "t1", "model m", "correct", "What is x?"):
         assert words in body
     assert "So\n\n  x < 1 & let me try.\t\n" in body  # spaces and line breaks as they are
-    assert reader.text_in("td") == "all12.0 %m-"
-    assert reader.text_in("th") == "traces ofplanning"
+    assert reader.text_in("td") == "all12.0 %1,050m-7"
+    assert reader.text_in("th") == "traces ofplanningtokens"
     (mark,) = [attrs for attrs in reader.of("mark") if "title" in attrs]
     assert mark == {"class": "m-branching", "title": "branching · cluster 12 · 'let me try'"}
-    assert reader.of("label")[0]["title"] == "takes another path"
+    assert reader.of("label")[0]["title"] == MOVE_MEANINGS["branching"]
 
 
 def test_a_trace_without_a_prompt_has_no_place_for_one():
@@ -110,7 +98,7 @@ def test_a_trace_without_a_prompt_has_no_place_for_one():
 
 
 def test_only_the_first_trace_is_open():
-    traces = tuple(TraceView(str(number), (), ()) for number in range(3))
+    traces = tuple(TraceView(str(number), (), "", ()) for number in range(3))
     details = read(page(traces=traces)).of("details")
     assert [("open" in attrs, attrs["id"]) for attrs in details] == [
         (True, "trace-1"),
@@ -120,7 +108,7 @@ def test_only_the_first_trace_is_open():
 
 
 def test_a_page_of_nothing_is_a_page():
-    reader = read(TracePage("0 traces", (), (), (), ()))
+    reader = read(TracePage("0 traces", (), (), (), {}, ()))
     assert reader.text_in("h1") == "0 traces"
     assert not reader.of("table")
 
@@ -129,17 +117,17 @@ def test_a_page_of_nothing_is_a_page():
 
 
 def evil_page() -> TracePage:
+    n = len(EVIL)
     return page(
-        TextPiece(EVIL),
-        TextPiece(EVIL, EVIL, EVIL),
-        TextPiece(EVIL, "branching", EVIL),
+        EVIL * 3,
+        (Span(n, 2 * n, EVIL, 0, EVIL), Span(2 * n, 3 * n, "branching", 0, EVIL)),
         prompt=EVIL,
         trace_id=EVIL,
         facts=(EVIL, EVIL),
         title=EVIL,
         summary=(EVIL,),
-        moves=(LegendMove(EVIL, 1, EVIL),),
-        tables=(OverviewTable((EVIL,), ((EVIL,),)),),
+        columns=(EVIL,),
+        rows=((EVIL,),),
     )
 
 
@@ -177,27 +165,22 @@ def test_markup_in_anything_given_is_text():
 def test_what_could_hide_or_turn_text_is_shown_as_escapes():
     source = render_trace_page(evil_page()).decode()
     assert not set(source) & set("\x00\x1b\u202e\u2066")
-    # title twice, sentence, column, cell, legend's name and meaning, id, 2 facts, prompt, 3 pieces, 2 titles
-    assert source.count("\\x00\\x1b[2J\\u202eevil\\u2066") == 16
-
-
-def test_a_move_that_is_none_of_ours_looks_like_other():
-    assert [move_class(move) for move in MOVES] == [f"m-{move}" for move in MOVES]
-    assert move_class('x" onload="') == "m-other"
+    # heading and title, sentence, column, cell, id, 2 facts, prompt, 3 stretches, their titles: a move and two grams
+    assert source.count("\\x00\\x1b[2J\\u202eevil\\u2066") == 15
 
 
 @given(st.text(max_size=30))
 @settings(max_examples=100)
 def test_any_text_is_shown_as_its_visible_form(text):
-    pieces = (TextPiece(text), TextPiece(text, "other", text))
-    reader = read(page(tables=(), traces=(TraceView(text, (text,), pieces, text),)))
+    spans = (Span(len(text), 2 * len(text), "other", None, text),) if text else ()
+    reader = read(page(rows=(), traces=(TraceView(text, (text,), text * 2, spans, text),)))
     escaped = escape_invisible(text)
     kinds = {unicodedata.category(character) for character in escaped if character not in "\n\t"}
     assert not kinds & {"Cc", "Cs", "Zl"}
     assert not {unicodedata.bidirectional(character) for character in escaped} & DIRECTORS
-    assert reader.of("mark", title=escaped)
+    assert not text or reader.of("mark", title=f"other · cluster None · '{escaped}'")
     divs = "".join(part for where, part in reader.texts if where[-1:] == ("div",))
-    assert divs == escaped + escaped  # prompt, and the piece that is not marked
+    assert divs == escaped + escaped  # prompt, and the stretch that is not marked
 
 
 def test_line_ends_of_windows_are_line_ends():
@@ -223,21 +206,19 @@ def test_equal_pages_are_equal_bytes():
 
 
 def test_every_move_has_the_color_that_the_terminal_gives_it():
-    style = parts.read_asset("trace_page.css")
+    style = parts.read_asset("moves.css")
     colors = dict(re.findall(r"^\.m-([a-z-]+) \{ --c: (#[0-9a-f]{6});", style, re.MULTILINE))
-    assert list(colors) == list(MOVES) == list(module.MOVES)
+    assert list(colors) == list(MOVES)
     for move, color in MOVE_COLORS.items():
         assert colors[move] == color or color == "default"
     assert len(set(colors.values())) == len(MOVES)
 
 
 def test_every_move_can_be_switched_off():
-    style = parts.read_asset("trace_page.css")
-    moves = tuple(LegendMove(move, 1) for move in MOVES)
-    reader = read(page(moves=moves))
-    assert [attrs["id"] for attrs in reader.of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
+    source = render_trace_page(page(move_counts=dict.fromkeys(MOVES, 1))).decode()
+    assert [attrs["id"] for attrs in Reader(source).of("input", type="checkbox")] == [f"m-{move}" for move in MOVES]
     for move in MOVES:
-        assert f":root:has(#m-{move}:not(:checked)) main .m-{move}" in style
+        assert f":root:has(#m-{move}:not(:checked)) details .m-{move}" in source
 
 
 def test_dark_light_and_paper_are_all_thought_of():
@@ -246,19 +227,14 @@ def test_dark_light_and_paper_are_all_thought_of():
         assert part in style
 
 
-def test_the_strip_shows_where_marked_pieces_stand():
-    # 40 + 10 + 50 characters: the marked ones begin at 400 of 1000 and are 100 wide
-    assert build_strip((TextPiece("x" * 40), TextPiece("y" * 10, "deduction"), TextPiece("z" * 50))) == [
-        ("m-deduction", 400, 100)
-    ]
-    # one character of 10,000 is still 2 wide, and at the very end stays inside
-    assert build_strip((TextPiece("x" * 9999), TextPiece("y", "other"))) == [("m-other", 998, 2)]
-    assert build_strip(()) == []
-    rects = read(page(*TEXT)).of("rect")
-    assert [(attrs["class"], int(attrs["x"]), int(attrs["width"])) for attrs in rects] == build_strip(TEXT)
+def test_the_strip_shows_where_planning_stands():
+    rects = read(page("x" * 40 + "y" * 10 + "z" * 50, (Span(40, 50, "deduction"),))).of("rect")
+    assert [(attrs["class"], attrs["x"], attrs["width"]) for attrs in rects] == [("m-deduction", "400", "100")]
 
 
-@pytest.mark.parametrize("name", ["trace_page.css", "trace_page.html.jinja"])
+@pytest.mark.parametrize(
+    "name", ["trace_page.css", "trace_page.html.jinja", "moves.css", "head.html.jinja", "marked_text.html.jinja"]
+)
 def test_files_beside_the_module_end_with_one_line_end(name):
     assert parts.read_asset(name).endswith("\n")
     assert not parts.read_asset(name).endswith("\n\n")
