@@ -58,7 +58,10 @@ class DotPlot:
     panel_by: str = ""
     """Column whose texts get a panel each; the only element of `panels` is then the pattern of all."""
     row_by: str = ""
-    """Column whose texts are the rows of a source; "" for one row a source."""
+    """Column whose texts are the rows of a source, "" for one row a source.
+
+    Texts of the columns outcome and token_class are roles: they color the marks of SGs.
+    """
     remark: str = ""
     """Sample size at the right of a row, such as "{traces} traces": names in braces are columns of counts."""
     where: Cells = field(default_factory=dict)
@@ -68,7 +71,7 @@ class DotPlot:
     largest: tuple[str, ...] = ()
     """Column by whose absolute value the rows are ranked, or two that are subtracted; () to draw all rows."""
     max_rows: int = 16
-    """Rows that are drawn if they are ranked."""
+    """Most rows that are drawn if they are ranked; of several sources an equal part each, but at least 3."""
     filled_by: str = ""
     """Question whose findings fill the marks of the rows that they name; marks of other rows are hollow."""
     one_line: bool = False

@@ -28,9 +28,12 @@ def few_figures(monkeypatch):
     """Two figures instead of all."""
     from sgram.reports.figures import report_figures as figures
 
-    monkeypatch.setattr(
-        figures, "_BY_SOURCE", [pair for pair in figures._BY_SOURCE if pair[0] in ("success", "shares")]
-    )
+    draw_figure = figures.draw_figure
+
+    def draw_few(spec, table, analysis):
+        return draw_figure(spec, table, analysis) if spec.name in ("success", "planning-share") else None
+
+    monkeypatch.setattr(figures, "draw_figure", draw_few)
 
 
 def report(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
@@ -80,16 +83,25 @@ def test_the_same_inputs_give_the_same_page(capsys, sample, tmp_path, few_figure
     assert (tmp_path / "c.html").read_bytes() != pages[0]
 
 
-def test_json_is_one_object_of_sentences_and_tables(capsys, sample, tmp_path, monkeypatch, few_figures):
+def test_json_is_one_object_of_findings_and_tables(capsys, sample, tmp_path, monkeypatch, few_figures):
     monkeypatch.chdir(tmp_path)
     code, out, _ = report(capsys, sample, "--json", "--figure-form", "svg", "--figures", "drawn")
     document = json.loads(out)
-    assert (code, document["format"], document["version"]) == (0, "sgram-report", 1)
+    assert (code, document["format"], document["version"]) == (0, "sgram-report", 2)
     assert document["files"][0] == "report.html"  # in the current folder
     assert (tmp_path / "report.html").exists()
     assert all((tmp_path / name).exists() for name in document["files"])
     assert all(name.endswith(".svg") for name in document["files"][1:])
-    assert {"section", "kind", "text"} == set(document["sentences"][0])
+    n_correct = sum(trace.correct for trace in read_traces(sample))
+    assert [finding["text"] for finding in document["findings"] if finding["measure"] == "corpus"] == [
+        f"18 traces were read. {n_correct} are correct, {18 - n_correct} wrong and 0 not judged."
+    ]
+    assert all(finding["measure"] in document["tables"] for finding in document["findings"])
+    planning = next(finding for finding in document["findings"] if finding["question"] == "planning share")
+    assert set(planning) == {
+        *("measure", "question", "source", "subject", "estimate", "placebo", "sides", "unit", "verdict", "verdicts"),
+        *("n", "notes", "text"),
+    }
     assert sum(row["traces"] for row in document["tables"]["corpus"]) == 18
 
 

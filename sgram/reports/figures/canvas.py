@@ -20,6 +20,24 @@ FORMS = ("svg", "png", "pdf")
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
 GRAY, PALE, GRID = "#767676", "#c8c8c8", "#e6e6e6"
+ROLES = {
+    "all": (COLORS[6], "o"),
+    "correct": (COLORS[0], "o"),
+    "wrong": (COLORS[1], "s"),
+    "not judged": (COLORS[3], "^"),
+    "planning": (COLORS[0], "o"),
+    "execution": (COLORS[1], "s"),
+    "SGs": (COLORS[0], "o"),
+    "placebo": (GRAY, "D"),
+    "start": (GRAY, "D"),
+    "chance": (GRAY, "|"),
+    "higher": (COLORS[0], "o"),
+    "lower": (COLORS[1], "s"),
+    "cannot say": (GRAY, "o"),
+}
+"""Color and marker of what a mark or a line stands for."""
+NEAR_ZERO = 0.6
+"""A scale begins at 0 if the smallest value is below this share of the largest."""
 _STYLE: dict[str, object] = {
     "svg.hashsalt": "sgram",
     "svg.fonttype": "path",
@@ -86,10 +104,13 @@ def figure_format(path: str) -> str:
 
 
 def label(text: str, longest: int = 48) -> str:
-    """Return `text` as a label of at most `longest` characters, control and bidi characters escaped.
+    """Return `text` as a label of at most `longest` columns, control and bidi characters escaped.
 
-    >>> label("hicra" + chr(0x202e), longest=48)
-    'hicra\\\\u202e'
+    It is shortened in the middle: names of models of one family differ at their ends. East Asian letters are two
+    columns wide.
+
+    >>> label("hicra" + chr(0x202e)), label("Qwen2.5-Math-7B-Instruct", 16)
+    ('hicra\\\\u202e', 'Qwen2.5...struct')
     """
     escaped = "".join(
         character.encode("unicode_escape", "surrogatepass").decode()
@@ -97,7 +118,11 @@ def label(text: str, longest: int = 48) -> str:
         else character
         for character in text
     )
-    return escaped if len(escaped) <= longest else escaped[: longest - 3] + "..."
+    shortened, n_kept = escaped, longest - 3
+    while sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in shortened) > longest:
+        shortened = f"{escaped[: n_kept - n_kept // 2]}...{escaped[len(escaped) - n_kept // 2 :]}"
+        n_kept -= 1
+    return shortened
 
 
 def spread_labels(targets: Sequence[float], gap: float, minimum: float = float("-inf")) -> list[float]:

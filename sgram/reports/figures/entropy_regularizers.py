@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.reports.figures.canvas import GRAY, PALE, figure_format, render_figure
-from sgram.reports.figures.learning_curves import Band, Quantity, StepRow, build_band, draw_band, write_end_labels
+from sgram.reports.figures.figure import Point, draw_curve, draw_key, write_curve_names
+from sgram.reports.figures.learning_curves import Quantity, StepRow, build_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,14 +85,11 @@ def draw_entropy_regularizers(results: Iterable["RunResult"], path: str | Path) 
         top = max(axes.get_ylim()[1] for axes in token_axes)
         for axes, lines in zip(grid, labels, strict=True):
             axes.set_ylim(0, top if axes in token_axes else None)  # panels of one quantity on one scale
-            write_end_labels(axes, [(run_band, text) for run_band, text, _ in lines], [color for *_, color in lines])
-        figure.suptitle(
+            write_curve_names(axes, lines, 0.045, has_arrows=True)
+        draw_key(
+            figure,
             "at the lines: coefficients; bands: least and greatest run; dotted: entropy before training, SIREN's "
             "anchor; cross: ended early",
-            fontsize=8,
-            x=0.01,
-            ha="left",
-            color=GRAY,
         )
 
     write_bytes(path, render_figure((0.8 + 4.2 * len(panels), 3.7), draw, figure_format(str(path))))
@@ -115,25 +113,25 @@ def _logged_entropies(rows: Iterable[Sequence[StepRow]]) -> list[float]:
 
 def _draw_strengths(
     axes: "Axes", runs_by_strength: Strengths, quantity: Quantity, baselines: Sequence["RunResult"]
-) -> list[tuple[Band, str, str]]:
-    """Draw a line for each coefficient; return (line, name, color) of each."""
-    labels = [(_draw_runs(axes, baselines, quantity, PALE), "without", GRAY)] if baselines else []
+) -> list[tuple[str, Point, str]]:
+    """Draw a line for each coefficient; return (name, last point, color) of each."""
+    lines = [("without", baselines, PALE, GRAY)] if baselines else []
     for index, (coefficient, runs) in enumerate(runs_by_strength.items()):
-        color = _shade(index, len(runs_by_strength))
-        text = "default" if coefficient is None else f"{coefficient:g}"
-        labels.append((_draw_runs(axes, runs, quantity, color), f"{text} (n={len(runs)})", color))
-    return labels
+        text, color = "default" if coefficient is None else f"{coefficient:g}", _shade(index, len(runs_by_strength))
+        lines.append((f"{text} (n={len(runs)})", runs, color, color))
+    bands = [(name, _draw_runs(axes, runs, quantity, color), name_color) for name, runs, color, name_color in lines]
+    return [(name, band[-1], color) for name, band, color in bands if band]
 
 
-def _draw_runs(axes: "Axes", runs: Sequence["RunResult"], quantity: Quantity, color: str) -> Band:
-    run_band = build_band(runs, quantity, window=1)
-    draw_band(axes, run_band, color)
+def _draw_runs(axes: "Axes", runs: Sequence["RunResult"], quantity: Quantity, color: str) -> list[Point]:
+    band = build_band(runs, quantity, window=1)
+    draw_curve(axes, band, color)
     for run in runs:
         last_row = run.steps[-1] if run.steps else None
         height = None if last_row is None else quantity(last_row)
         if last_row is not None and last_row["step"] < run.config.steps and height is not None:
             axes.plot([last_row["step"]], [height], marker="x", color=color, markersize=6, zorder=4)
-    return run_band
+    return band
 
 
 def _shade(index: int, n: int) -> str:

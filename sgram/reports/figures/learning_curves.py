@@ -5,13 +5,13 @@ each, with the other arms in pale gray behind.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.reports.figures.canvas import COLORS, GRAY, LINES, PALE, figure_format, label, render_figure, spread_labels
+from sgram.reports.figures.canvas import COLORS, LINES, figure_format, label, render_figure
+from sgram.reports.figures.figure import Point, draw_background, draw_curve, draw_key, write_curve_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,8 @@ StepRow: TypeAlias = Mapping[str, Any]
 """A logged step of a run: numbers by name."""
 Quantity: TypeAlias = Callable[[StepRow], float | None]
 """Reads one number of a logged step; None if it was not logged."""
+Band: TypeAlias = list[Point]
+"""Mean of several runs by step, with the lowest and the highest of them."""
 Panel: TypeAlias = "tuple[str, Mapping[str, Band]]"
 """Title of a panel, and its bands by arm."""
 Arms: TypeAlias = "Mapping[str, Sequence[RunResult]]"
@@ -49,17 +51,6 @@ _PANELS: tuple[tuple[str, Quantity], ...] = (
 _SHARES = ("accuracy", "strategic", "procedural")
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Mean of several runs by step, with the lowest and the highest of them."""
-
-    steps: tuple[int, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    n: int
-
-
 def running_means(rows: Iterable[StepRow], quantity: Quantity, window: int = WINDOW) -> dict[int, float]:
     """Return for each step the mean of `quantity` over it and the steps before it, `window` steps in all.
 
@@ -75,17 +66,14 @@ def running_means(rows: Iterable[StepRow], quantity: Quantity, window: int = WIN
 
 
 def build_band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) -> Band:
-    """Return the runs of one arm as a band, over the steps that all of them have."""
+    """Return the means of the runs of one arm over the steps that all have, from the lowest to the highest run."""
     curves = [running_means(run.steps, quantity, window) for run in runs]
-    steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    numbers = [[curve[step] for curve in curves] for step in steps]
-    return Band(
-        tuple(steps),
-        tuple(sum(row) / len(row) for row in numbers),
-        tuple(min(row) for row in numbers),
-        tuple(max(row) for row in numbers),
-        len(runs),
-    )
+    band = []
+    for step in sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []:
+        numbers = [curve[step] for curve in curves]
+        ends = (min(numbers), max(numbers)) if len(curves) > 1 else (None, None)
+        band.append(Point(step, sum(numbers) / len(numbers), *ends))
+    return band
 
 
 def draw_learning_curves(results: Arms, path: str | Path) -> None:
@@ -99,7 +87,7 @@ def draw_learning_curves(results: Arms, path: str | Path) -> None:
     panels = [
         (title, bands)
         for title, quantity in _PANELS
-        if any((bands := {arm: build_band(runs, quantity) for arm, runs in arms.items()})[arm].steps for arm in arms)
+        if any((bands := {arm: build_band(runs, quantity) for arm, runs in arms.items()})[arm] for arm in arms)
     ]
     if not panels:
         raise UsageError("the runs have logged no quantity that this figure shows")
@@ -126,17 +114,19 @@ def _draw_together(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> Non
     for number, ((title, bands), cell) in enumerate(zip(panels, cells, strict=True)):
         axes = figure.add_subplot(cell)
         for index, arm in enumerate(arms):
-            draw_band(axes, bands[arm], COLORS[index], LINES[index])
+            draw_curve(axes, bands[arm], COLORS[index], line_style=LINES[index])
         if title.startswith("accuracy"):
             _draw_rings(axes, [(runs, COLORS[index]) for index, runs in enumerate(arms.values())])
         axes.set_title(title, fontsize=9 if number == 0 else 7.5)
         _set_limits(axes, title, bands.values())
         if number == 0:
-            labels = [(bands[arm], f"{label(arm, 30)} (n={len(arms[arm])})") for arm in arms]
-            write_end_labels(axes, labels, COLORS)
+            names = [f"{label(arm, 30)} (n={len(runs)})" for arm, runs in arms.items()]
+            lines = zip(names, bands.values(), COLORS, strict=False)
+            ends = [(name, band[-1], color) for name, band, color in lines if band]
+            write_curve_names(axes, ends, 0.045, has_arrows=True)
         if number == 0 or number >= len(panels) - 2:
             axes.set_xlabel("step")
-    figure.suptitle(_data_note(arms), fontsize=8, x=0.01, ha="left", color=GRAY)
+    draw_key(figure, _data_note(arms))
 
 
 def _draw_columns(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:
@@ -151,10 +141,8 @@ def _draw_columns(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None
     for row, (title, bands) in enumerate(panels):
         for column, (arm, runs) in enumerate(arms.items()):
             axes = grid[row][column]
-            for other_arm in arms:
-                if other_arm != arm:
-                    axes.plot(bands[other_arm].steps, bands[other_arm].mean, color=PALE, linewidth=0.6, zorder=1)
-            draw_band(axes, bands[arm], COLORS[0], "-")
+            draw_background(axes, [band for name, band in bands.items() if name != arm])
+            draw_curve(axes, bands[arm], COLORS[0])
             if title.startswith("accuracy"):
                 _draw_rings(axes, [(runs, COLORS[1])])
             axes.tick_params(labelsize=7)
@@ -165,22 +153,7 @@ def _draw_columns(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None
                 axes.set_xlabel("step", fontsize=8)
         grid[row][0].set_ylabel(title.replace(", ", ",\n").replace(" tokens", "\ntokens"), fontsize=7)
         _set_limits(grid[row][0], title, bands.values())
-    figure.suptitle(f"{_data_note(arms)}; gray: the other arms", fontsize=8, x=0.01, ha="left", color=GRAY)
-
-
-def draw_band(axes: "Axes", run_band: Band, color: str, line_style: object = "-") -> None:
-    """Draw the mean of the runs, and a band from the lowest to the highest run if there are several."""
-    if run_band.n > 1:
-        axes.fill_between(run_band.steps, run_band.low, run_band.high, color=color, alpha=0.16, linewidth=0, zorder=2)
-    axes.plot(
-        run_band.steps,
-        run_band.mean,
-        color=color,
-        linestyle=line_style,
-        linewidth=1.5,
-        zorder=3,
-        marker="." if len(run_band.steps) == 1 else None,
-    )
+    draw_key(figure, f"{_data_note(arms)}; gray: the other arms")
 
 
 def _draw_rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]]) -> None:
@@ -204,33 +177,10 @@ def _draw_rings(axes: "Axes", arms: Iterable[tuple[Sequence["RunResult"], str]])
 
 def _set_limits(axes: "Axes", title: str, bands: Iterable[Band]) -> None:
     """Set the limits of the axes. Shares range from 0 to at least .1, so that noise stays small."""
-    low = min((number for run_band in bands for number in run_band.low), default=0.0)
+    low = min((point.value if point.low is None else point.low for band in bands for point in band), default=0.0)
     bottom, top = axes.get_ylim()
     if title.startswith(_SHARES):
         axes.set_ylim(0, max(top, 0.1))
     else:
         axes.set_ylim(0 if 0 <= low < 0.35 * top else bottom, top)
     axes.set_xlim(left=0)
-
-
-def write_end_labels(axes: "Axes", labels: Sequence[tuple[Band, str]], colors: Sequence[str]) -> None:
-    """Write a name at the end of each line, moved apart if lines end close to each other."""
-    visible_labels = [
-        (run_band, text, color) for (run_band, text), color in zip(labels, colors, strict=False) if run_band.steps
-    ]
-    bottom, top = axes.get_ylim()
-    positions = spread_labels(
-        [run_band.mean[-1] for run_band, _, _ in visible_labels], 0.045 * (top - bottom), minimum=bottom
-    )
-    for (run_band, text, color), position in zip(visible_labels, positions, strict=True):
-        axes.annotate(
-            text,
-            (run_band.steps[-1], run_band.mean[-1]),
-            (1.02, position),
-            textcoords=axes.get_yaxis_transform(),
-            color=color,
-            fontsize=8,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.5, "alpha": 0.6, "shrinkB": 3},
-        )

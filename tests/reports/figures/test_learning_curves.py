@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from sgram.errors import UsageError
 from sgram.reports.figures import entropy_regularizers as regularizers
+from sgram.reports.figures import figure as figure_module
 from sgram.reports.figures import learning_curves as curves
-from sgram.reports.figures import paired_differences
 from sgram.reports.figures.canvas import FORMS, figure_format, label, render_figure, spread_labels
 from sgram.reports.figures.entropy_regularizers import draw_entropy_regularizers, peak_entropy, token_entropy
+from sgram.reports.figures.figure import Point
 from sgram.reports.figures.learning_curves import build_band, draw_learning_curves, running_means
 from sgram.reports.figures.paired_differences import draw_paired_differences
 from sgram.training.experiments.arms import parse_arms
@@ -69,9 +70,9 @@ def test_a_point_of_a_curve_is_the_mean_of_its_step_and_those_before():
 def test_a_band_reaches_from_the_least_to_the_greatest_run_over_shared_steps():
     first = replace(result(config(steps=3)), steps=tuple(rows(1, 2, 3)))
     second = replace(result(config(steps=3, seed=1)), steps=tuple(rows(3, 2)))
-    band = build_band([first, second], lambda row: row["x"], window=1)
-    assert (band.steps, band.mean, band.low, band.high, band.n) == ((1, 2), (2, 2), (1, 2), (3, 2), 2)
-    assert build_band([], lambda row: row["x"]).steps == ()
+    assert build_band([first, second], lambda row: row["x"], window=1) == [Point(1, 2, 1, 3), Point(2, 2, 2, 2)]
+    assert build_band([second], lambda row: row["x"], window=1) == [Point(1, 3), Point(2, 2)]  # of one run no band
+    assert build_band([], lambda row: row["x"]) == []
 
 
 def test_token_entropy_is_as_logged_or_put_together_from_both_kinds():
@@ -115,7 +116,7 @@ def sketched(monkeypatch):
         draw(figures[-1])
         return b""
 
-    for module in (curves, paired_differences, regularizers):
+    for module in (curves, figure_module, regularizers):
         monkeypatch.setattr(module, "render_figure", sketch)
     return figures
 
@@ -236,30 +237,38 @@ def compared(text="grpo,hicra,placebo", seeds=(0, 1, 2), ends=(0.4, 0.55, 0.5)):
 
 
 def points(figure):
-    """Title -> (place, mean, low, high, count) of every difference in a panel."""
-    points_by_panel = {}
-    for axes in figure.axes:
-        dots = {y: x for ((x, y),) in (line for line in lines(axes) if len(line) == 1)}
-        bars = {line[0][1]: (line[0][0], line[1][0]) for line in lines(axes)[1:] if len(line) == 2}
-        counts = {float(text.xy[1]): text.get_text() for text in axes.texts}
-        points_by_panel[axes.get_title()] = {y: (x, *bars.get(y, (None, None)), counts[y]) for y, x in dots.items()}
-    return points_by_panel
+    """(control, arm) -> (mean, low, high, pairs) of every difference."""
+    (axes,) = figure.axes
+    ticks = zip(axes.get_yticks().tolist(), axes.get_yticklabels(), strict=True)
+    dots = {line[0][1]: line[0][0] for line in lines(axes) if len(line) == 1}
+    bars = {line[0][1]: (line[0][0], line[1][0]) for line in lines(axes) if len(line) == 2 and line[0][1] in dots}
+    pairs = {float(text.xy[1]): text.get_text() for text in axes.texts}
+    found, control = {}, ""
+    for y, tick in ticks:
+        if y in dots:
+            found[control, tick.get_text()] = (dots[y], *bars.get(y, (None, None)), pairs[y])
+        else:
+            control = tick.get_text()
+    return found
 
 
-def test_a_panel_a_control_holds_the_differences_of_the_other_arms(tmp_path, sketched):
+def test_under_each_control_stand_the_differences_of_the_other_arms(tmp_path, sketched):
     comparison = compared()
     draw_paired_differences(comparison, tmp_path / "x.svg")
-    points_by_panel = points(sketched[0])
-    assert list(points_by_panel) == ["less grpo", "less placebo"]
-    assert [tick.get_text() for tick in sketched[0].axes[0].get_yticklabels()] == ["grpo", "hicra", "placebo"]
-    for control, panel in (("grpo", points_by_panel["less grpo"]), ("placebo", points_by_panel["less placebo"])):
-        other_arms = [arm for arm in comparison.arms if arm != control]
-        assert sorted(panel) == [comparison.arms.index(arm) for arm in other_arms]  # nothing in the control's own row
-        for arm in other_arms:
-            interval = comparison.difference(arm, control).interval
-            mean, low, high, count = panel[comparison.arms.index(arm)]
-            assert (mean, low, high) == pytest.approx((interval.mean, interval.low, interval.high), abs=1e-6)
-            assert count == f"{interval.n_above}/3"
+    found = points(sketched[0])
+    # an arm and its control are no pair
+    assert list(found) == [
+        ("less grpo", "hicra"),
+        ("less grpo", "placebo"),
+        ("less placebo", "grpo"),
+        ("less placebo", "hicra"),
+    ]
+    for (control, arm), (mean, low, high, pairs) in found.items():
+        interval = comparison.difference(arm, control.removeprefix("less ")).interval
+        assert (mean, low, high) == pytest.approx((interval.mean, interval.low, interval.high), abs=1e-6)
+        assert pairs == f"{interval.n_above} of 3 above 0"
+    zero = [line for line in sketched[0].axes[0].lines if line.get_linestyle() == ":"]
+    assert [list(line.get_xdata()) for line in zero] == [[0.0, 0.0]]
 
 
 def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
@@ -275,8 +284,8 @@ def test_only_what_excludes_zero_is_filled(tmp_path, sketched):
 
 def test_a_difference_without_an_interval_is_a_point_and_one_without_pairs_is_said(tmp_path, sketched):
     draw_paired_differences(compared(seeds=(0,)), tmp_path / "x.svg")
-    (mean, low, high, count) = points(sketched[0])["less grpo"][1.0]
-    assert (mean, low, high, count) == (pytest.approx(0.21), None, None, "1/1")  # .55 + 3 * .02 - .4
+    (mean, low, high, pairs) = points(sketched[0])["less grpo", "hicra"]
+    assert (mean, low, high, pairs) == (pytest.approx(0.21), None, None, "1 of 1 above 0")  # .55 + 3 * .02 - .4
     with pytest.raises(UsageError, match="no difference to draw"):
         draw_paired_differences(compared("hicra", ends=(0.5,)), tmp_path / "x.svg")
 

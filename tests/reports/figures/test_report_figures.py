@@ -11,55 +11,51 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.analysis.table import Table
+from sgram.analysis import Column, Measure, all_measures
+from sgram.analysis.figure_specs import DotPlot, Mark, Panel
+from sgram.analysis.table import Record, Table, build_table
 from sgram.errors import UsageError
-from sgram.reports.figures import dynamics as dynamics
-from sgram.reports.figures import entropy as entropy
-from sgram.reports.figures import errors as errors
-from sgram.reports.figures import shares as shares
-from sgram.reports.figures.dot_plot import MAX_SOURCES, Dot, read_dot
+from sgram.reports.figures.canvas import label
+from sgram.reports.figures.curve_plot import read_curve, smooth
+from sgram.reports.figures.dot_plot import draw_dot_plot, fill_template
+from sgram.reports.figures.figure import Point
 from sgram.reports.figures.report_figures import build_figures
-from sgram.reports.figures.source_selection import SourceSelection, distinct_labels, fit_label, headings, select_sources
-from sgram.statistics import finite_number
+from sgram.reports.figures.source_selection import MAX_SOURCES, distinct_labels, headings, select_sources
 from tests.builders import report_tables
 from tests.builders.report_tables import TableAnalysis, full_analysis, table
 
-ALL = (
-    "success",
-    "dynamics",
-    "exploration",
-    "planning-share",
-    "moves",
-    "grams",
-    "semantic-entropy",
-    "conditional-entropy",
-    "tokens",
-    "overlap",
-    "reflection",
-    "length",
-    "errors",
-    "architecture",
-)
 TABLE_OF = {
     "success": "success",
     "planning-share": "shares",
     "moves": "moves",
     "grams": "grams",
-    "reflection": "aha",
     "semantic-entropy": "semantic_entropy",
     "conditional-entropy": "conditional_entropy",
     "tokens": "tokens",
     "overlap": "overlap",
     "dynamics": "curves",
     "exploration": "curves",
+    "reflection": "aha",
     "length": "scaling",
     "errors": "errors",
-    "architecture": "architecture",
 }
+"""The figures, in the order of a report, with the tables that they show."""
 
 
 def named(analysis):
     return {figure.name: figure for figure in build_figures(analysis)}
+
+
+def drawn(*tables, sources=("m",), **fields):
+    """The figures of an analysis that has these tables only."""
+    return named(TableAnalysis({full_table.name: full_table for full_table in tables}, sources, **fields))
+
+
+def plotted(records, *marks, **fields):
+    """The dot plot of records that have the columns of their cells."""
+    columns = [Column(name, name) for name in dict.fromkeys(name for record in records for name in record)]
+    spec = DotPlot("a", "A", "All.", fields.pop("panels", (Panel("", "nats", marks),)), **fields)
+    return draw_dot_plot(spec, build_table("t", "T", columns, records), TableAnalysis({}, ("m", "n")))
 
 
 def canvas_of(figure):
@@ -83,8 +79,8 @@ def titled(figure):
     return {axes.get_title() or axes.get_title(loc="left"): axes for axes in canvas_of(figure).axes}
 
 
-def lines(figure):
-    """(xs, ys, color, marker) of every line of the first panel."""
+def lines(figure, panel=0):
+    """(xs, ys, color, marker) of every line of a panel."""
     return [
         (
             [float(x) for x in line.get_xdata()],
@@ -92,19 +88,44 @@ def lines(figure):
             line.get_color(),
             line.get_marker(),
         )
-        for line in canvas_of(figure).axes[0].lines
+        for line in canvas_of(figure).axes[panel].lines
     ]
+
+
+def dots(figure, panel=0):
+    """(x, marker) of every dot of a panel."""
+    return [(xs[0], marker) for xs, _, _, marker in lines(figure, panel) if len(xs) == 1]
+
+
+def row_names(figure):
+    return [tick.get_text() for tick in canvas_of(figure).axes[0].get_yticklabels()]
 
 
 # -- which figures there are -----------------------------------------------------------------------------
 
 
-def test_every_table_has_its_figure_in_the_order_of_a_report():
-    assert tuple(named(full_analysis())) == ALL
-    for figure in build_figures(full_analysis()):
+def test_every_figure_of_a_measure_is_drawn_in_the_order_of_the_measures():
+    figures = build_figures(full_analysis())
+    assert [figure.name for figure in figures] == list(TABLE_OF)
+    sections = {measure.name: measure.section for measure in all_measures()}
+    for figure in figures:
+        assert figure.section == sections[TABLE_OF[figure.name]] != ""
         assert re.fullmatch("[a-z]+(-[a-z]+)*", figure.name)
         assert figure.caption.endswith(".")
         assert "  " not in figure.caption
+        assert not re.search("[{}]", figure.caption + " ".join(texts(figure)))
+    assert figures[0].render().section == "summary"
+
+
+def test_measures_of_other_packages_are_drawn_if_they_have_a_section():
+    columns = (Column("source", "source"), Column("lines", "lines of a trace", "number"))
+    spec = DotPlot("lines", "Lines", "Lines of a trace.", (Panel("", "lines", (Mark("SGs", "lines", "", ""),)),))
+    records = [{"source": "m", "lines": 3}]
+    measure = Measure("lines", "Lines", columns, lambda data: records, section="errors", figures=(spec,))
+    tables = {"lines": build_table("lines", "Lines", columns, records)}
+    (figure,) = build_figures(TableAnalysis(tables, ("m",), measures=(measure,)))
+    assert (figure.name, figure.section, figure.caption) == ("lines", "errors", "Lines of a trace.")
+    assert build_figures(TableAnalysis(tables, ("m",), measures=(replace(measure, section=""),))) == []
 
 
 def test_a_figure_is_absent_where_its_table_is():
@@ -114,14 +135,13 @@ def test_a_figure_is_absent_where_its_table_is():
             whole, tables={key: report_table for key, report_table in whole.tables.items() if key != name}
         )
         lost = {figure for figure, needs in TABLE_OF.items() if needs == name}
-        assert set(named(without)) == set(ALL) - lost
+        assert set(named(without)) == set(TABLE_OF) - lost
 
 
 def test_a_table_without_a_number_gives_no_figure():
     whole = full_analysis(("a",))
-    for name, full_table in whole.tables.items():
-        if name in ("corpus", "settling", "equations", "placebo"):
-            continue
+    for name in dict.fromkeys(TABLE_OF.values()):
+        full_table = whole.tables[name]
         text_columns = [
             index for index, column in enumerate(full_table.columns) if column.kind == "text" or column.name == "step"
         ]
@@ -130,92 +150,94 @@ def test_a_table_without_a_number_gives_no_figure():
         )
         emptied = Table(full_table.name, full_table.title, full_table.columns, rows)
         figures = named(replace(whole, tables={**whole.tables, name: emptied}))
-        assert set(figures) == set(ALL) - {figure for figure, needs in TABLE_OF.items() if needs == name}, name
+        assert set(figures) == set(TABLE_OF) - {figure for figure, needs in TABLE_OF.items() if needs == name}, name
         no_rows = Table(full_table.name, full_table.title, full_table.columns, ())
         assert set(named(replace(whole, tables={**whole.tables, name: no_rows}))) == set(figures)
 
 
-# -- what is drawn ---------------------------------------------------------------------------------------
+# -- dots ------------------------------------------------------------------------------------------------
 
 
 def test_a_planning_share_is_drawn_in_per_cent_with_its_interval_and_its_placebo_in_gray():
+    cells = {"source": "m", "outcome": "all", "traces": 12, "problems": 1, "unit": "tokens"}
     rows = [
-        {
-            "source": "m",
-            "outcome": "all",
-            "list": list_name,
-            "value": value,
-            "low": value - 0.05,
-            "high": value + 0.1,
-            "traces": 12,
-            "problems": 1,
-            "unit": "tokens",
-        }
+        {**cells, "list": list_name, "value": value, "low": value - 0.05, "high": value + 0.1}
         for list_name, value in (("SGs", 0.25), ("placebo", 0.2))
     ]
-    figure = shares.plot_planning_share(table("shares", rows), SourceSelection(("m",), 0))
+    figure = drawn(table("shares", rows))["planning-share"]
     drawn_lines = lines(figure)
     spans = [(xs, color) for xs, _, color, _ in drawn_lines if len(xs) == 2]
     assert spans == [
         ([pytest.approx(20.0), pytest.approx(35.0)], "#000000"),
         ([pytest.approx(15.0), pytest.approx(30.0)], "#767676"),
     ]
-    points = [(xs, marker) for xs, _, _, marker in drawn_lines if len(xs) == 1]
-    assert points == [([25.0], "o"), ([pytest.approx(20.0)], "D")]
-    assert {"% of tokens", "12 traces, 1 problem", "m"} <= set(texts(figure))
+    assert dots(figure) == [(25.0, "o"), (pytest.approx(20.0), "D")]
+    assert {"% of tokens", "12 traces, 1 problem", "m", "planning share"} <= set(texts(figure))
+    assert "Bars are 95 % intervals over problems. A placebo is a list of random grams" in figure.caption
+    other = [{**row, "source": "n", "unit": "words"} for row in rows]  # its token ids are not known
+    both = drawn(table("shares", rows + other), sources=("m", "n"))["planning-share"]
+    assert "% of tokens or % of words" in texts(both)
 
 
-def test_a_value_without_an_interval_has_no_bar():
-    (dot,) = read_dot("all", {"value": 0.5, "low": None, "high": 0.6})
-    assert dot == Dot("all", 0.5, None, 0.6)
-    rows = [
-        {
-            "source": "m",
-            "outcome": "all",
-            "list": "SGs",
-            "value": 0.5,
-            "low": None,
-            "high": None,
-            "traces": 1,
-            "problems": None,
-            "unit": None,
-        }
-    ]
-    figure = shares.plot_planning_share(table("shares", rows), SourceSelection(("m",), 0))
+def test_a_value_without_an_interval_has_no_bar_and_a_missing_count_no_remark():
+    rows = [{"source": "m", "outcome": "all", "list": "SGs", "value": 0.5, "low": None, "high": 0.6, "traces": 1}]
+    figure = drawn(table("shares", [{**rows[0], "problems": None, "unit": "words"}]))["planning-share"]
     assert [xs for xs, *_ in lines(figure)] == [[50.0]]
     assert {"% of words", "1 trace"} <= set(texts(figure))
 
 
 @pytest.mark.parametrize("cell", [None, "0.5", True, float("nan"), float("inf")])
 def test_what_is_no_finite_number_is_no_point(cell):
-    assert finite_number(cell) is None
-    assert read_dot("all", {"value": cell}) == ()
+    records = [{"source": "m", "value": cell}]
+    assert plotted(records, Mark("all")) is None
+    assert read_curve([Record(step=1, value=cell), Record(step=cell, value=1.0)]) == []
+
+
+def test_names_in_braces_are_cells():
+    records = [Record(traces=1234, ratio=1.236, unit="words"), Record(traces=0, ratio=2.0)]
+    assert fill_template("{traces} traces, × {ratio}", records[:1]) == "1,234 traces, × 1.2"
+    assert fill_template("{traces} traces", records) == "1,234 + 0 traces"  # such as correct and wrong ones
+    assert fill_template("from {low} to {high}, {traces} traces", records[:1]) == "1,234 traces"
+    assert fill_template("{traces} traces, {unit}", [Record(traces=1, unit="a\u202eb")]) == "1 trace, a\\u202eb"
 
 
 def test_chance_is_dotted_where_the_table_says_it_lies():
-    figure = entropy.plot_overlap(report_tables.overlap(("m",)), SourceSelection(("m",), 0))
-    dotted = [line.get_xdata()[0] for line in canvas_of(figure).axes[0].lines if line.get_linestyle() == ":"]
+    """Of high entropy are 0.55 * 0.05 / (0.55 / 6) = 30 % of all tokens."""
+    figure = drawn(report_tables.overlap(("m",)))["overlap"]
+    left, right = canvas_of(figure).axes
+    dotted = [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == ":"]
     assert dotted == [pytest.approx(30.0)]
-    assert "30 %" in figure.caption
+    assert not [line for line in right.lines if line.get_linestyle() == ":"]
+    assert dots(figure, 1) == [(pytest.approx(100 * 0.55 / 6), "o"), (5.0, "|")]
+    assert "9,000 tokens" in texts(figure)
 
 
-def test_placebo_tokens_stand_between_planning_and_execution():
-    figure = entropy.plot_tokens(report_tables.tokens(("m",)), SourceSelection(("m",), 0))
+def test_planning_and_execution_tokens_stand_over_their_placebos():
+    figure = drawn(report_tables.tokens(("m",)))["tokens"]
     at = {xs[0]: ys[0] for xs, ys, _, _ in lines(figure) if len(xs) == 1}
-    assert list(at) == [0.9, 0.5, 0.3]  # planning, placebo, execution
-    assert at[0.9] < at[0.5] < at[0.3]  # the first on top
+    assert list(at) == [0.9, 0.5, 0.3, 0.34]  # planning and its placebo, execution and its placebo
+    assert at[0.9] < at[0.5] < at[0.3] < at[0.34]  # the first on top
+    assert [marker for _, marker in dots(figure)] == ["o", "D", "s", "D"]
+    assert row_names(figure) == ["m", "planning", "execution"]
 
 
-def test_entropies_are_those_at_equal_size():
-    figure = entropy.plot_semantic_entropy(report_tables.semantic_entropy(("m",), ("all",)), SourceSelection(("m",), 0))
-    assert [xs[0] for xs, *_ in lines(figure) if len(xs) == 1] == [4.0, pytest.approx(4.4)]
-    assert "200 occurrences" in figure.caption
+def test_entropies_are_those_at_equal_size_with_a_panel_for_each_kind_of_bins():
+    figure = drawn(report_tables.semantic_entropy(("m",), ("all",)))["semantic-entropy"]
+    assert dots(figure) == [(4.0, "o"), (pytest.approx(4.4), "D")]
+    assert {"nats at 200 SGs", "500 SGs"} <= set(texts(figure))
     assert list(titled(figure)) == ["over grams", "over clusters", "over moves"]
+
+
+def test_of_many_panels_the_first_four_are_drawn():
+    records = [{"source": "m", "kind": f"kind {index}", "value": index + 1.0} for index in range(6)]
+    figure = plotted(records, panels=(Panel("of {kind}", "nats", (Mark("all"),)),), panel_by="kind")
+    assert list(titled(figure)) == ["of kind 0", "of kind 1", "of kind 2", "of kind 3"]
+    assert [dots(figure, panel) for panel in range(4)] == [[(index + 1.0, "o")] for index in range(4)]
 
 
 def test_of_the_grams_those_that_stand_among_all_are_filled():
     """Two-sided p-values by hand: 0.2 with its low end at 0.1 is z = 3.92, p = .00009; 0.1 down to 0.005 is z = 2.06,
-    p = .039, which is below .05 but above .05 * 2 / 3."""
+    p = .039, which is below .05 but above .05 * 2 / 3. Traces are many, so that no interval is widened."""
     rows = [
         {"gram": name, "difference": value, "low": low, "high": high, "traces": 5}
         for name, value, low, high in (
@@ -224,83 +246,197 @@ def test_of_the_grams_those_that_stand_among_all_are_filled():
             ("nothing", -0.01, -0.2, 0.2),
         )
     ]
-    figure = shares.plot_grams(table("grams", rows), 900, 900)
+    corpus = table("corpus", [{"source": "m", "traces": 1800, "correct": 900, "wrong": 900, "not_judged": 0}])
+    figure = drawn(table("grams", rows), corpus)["grams"]
     points = canvas_of(figure).axes[0].lines
     filled = {
         round(line.get_xdata()[0], 6): line.get_markerfacecolor() for line in points if len(line.get_xdata()) == 1
     }
     assert filled == {20.0: "#0072b2", 10.0: "white", -1.0: "white"}
-    assert "3 grams compared" in figure.caption
+    assert row_names(figure) == ["sure", "alone", "nothing"]
+    (zero,) = [line for line in points if line.get_linestyle() == ":"]
+    assert set(zero.get_xdata()) == {0.0}
+    sure = [{**rows[0], "gram": f"gram {index}"} for index in range(9)]  # more than have a finding of their own
+    nine = canvas_of(drawn(table("grams", sure), corpus)["grams"]).axes[0].lines
+    assert [line.get_markerfacecolor() for line in nine if len(line.get_xdata()) == 1] == ["#0072b2"] * 9
+
+
+def test_of_many_rows_the_largest_are_drawn_in_order():
+    """Of -0.1, -0.09, ..., 0.18 the 16 largest are 0.18 to 0.07 (12) and -0.07 to -0.1 (4)."""
+    figure = drawn(report_tables.grams(29))["grams"]
+    numbers = [int(name.split()[-1]) for name in row_names(figure)]
+    assert numbers == [*range(28, 16, -1), 3, 2, 1, 0]
+    assert "Shown are the 16 largest of 29." in figure.caption
+    few = plotted(
+        [{"source": source, "kind": f"k{index}", "value": float(index)} for source in "mn" for index in range(1, 9)],
+        Mark("all"),
+        row_by="kind",
+        largest=("value",),
+        max_rows=4,
+    )
+    assert row_names(few) == ["m", "k8", "k7", "k6", "n", "k8", "k7", "k6"]  # 4 // 2 is less than 3 a source
+
+
+def test_a_change_is_ranked_by_its_length_and_joins_its_ends():
+    """Rates change by 1.5, 0.7, -0.1, -0.9, -1.7 from 0.5, 1.5, 2.5, 3.5, 4.5; of 5 clusters all are drawn."""
+    figure = drawn(report_tables.aha(("m",)))["reflection"]
+    assert row_names(figure)[1:] == [f"wait let me check {index}" for index in range(5)]
+    assert [xs for xs, *_ in lines(figure) if len(xs) == 2][:2] == [[0.5, 2.0], [0.5, 2.0]]
+    assert dots(figure)[:2] == [(0.5, "D"), (2.0, "o")]
+    assert "× 4 [0.3 to 4.5], from step 0" in texts(figure)
+    assert "A placebo" not in figure.caption  # the diamonds are the first steps
+    many = drawn(report_tables.aha(("m",), 20))["reflection"]
+    assert len(row_names(many)) == 1 + 12
+    assert "Shown are the 12 largest of 20." in many.caption
 
 
 def test_correct_and_wrong_moves_share_a_row():
-    figure = shares.plot_moves(report_tables.moves(("m",)), SourceSelection(("m",), 0))
-    points = [(xs[0], marker) for xs, _, _, marker in lines(figure) if len(xs) == 1]
+    figure = drawn(report_tables.moves(("m",)))["moves"]
     # a rate of 12 is 12 * 1.3 = 15.6 in correct and 12 * 1.6 = 19.2 in wrong traces
-    assert points[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
+    assert dots(figure)[:2] == [(pytest.approx(15.6), "o"), (pytest.approx(19.2), "s")]
     assert "156 + 192 SGs" in texts(figure)
-    assert shares.list_outcomes([{"outcome": "all"}, {"outcome": "wrong"}]) == ["all"]  # the same traces
-    unjudged = shares.plot_moves(report_tables.moves(("m",), ("all", "not judged")), SourceSelection(("m",), 0))
-    assert [marker for xs, _, _, marker in lines(unjudged) if len(xs) == 1] == ["o"] * 4
+    for outcomes in (("all",), ("all", "correct")):  # the same traces
+        unjudged = drawn(report_tables.moves(("m",), outcomes))["moves"]
+        assert [marker for _, marker in dots(unjudged)] == ["o"] * 4
+        assert "120 SGs" in texts(unjudged)
+
+
+def test_moves_that_a_source_never_makes_are_left_out():
+    rows = [
+        {**row, "count": 0, "per_1000_words": 0.0, "low": 0.0, "high": 0.0} if row["move"] == "branching" else row
+        for row in report_tables.moves(("m",)).records()
+    ]
+    assert row_names(drawn(table("moves", rows))["moves"]) == ["m", "deduction", "backtracking", "verification"]
+    zero = plotted([{"source": "m", "value": 0.0}], Mark("all"))  # a value of 0 without a count is a value
+    assert dots(zero) == [(0.0, "o")]
+
+
+def test_of_outcomes_all_stands_alone_if_it_equals_the_other():
+    for outcomes, names in (
+        (("all", "wrong"), ["m", "all"]),
+        (("all", "wrong", "not judged"), ["m", "all", "wrong", "not judged"]),
+    ):
+        assert row_names(drawn(report_tables.shares(("m",), outcomes))["planning-share"]) == names
+    text = plotted(  # names of grams are no outcomes
+        [{"source": "m", "gram": gram, "value": 1.0} for gram in ("all", "wrong")], Mark("SGs"), row_by="gram"
+    )
+    assert row_names(text) == ["m", "all", "wrong"]
+    assert [marker for _, marker in dots(text)] == ["o", "o"]
+
+
+# -- curves, bins, shares --------------------------------------------------------------------------------
 
 
 def test_curves_are_relative_where_the_panel_says_so():
     """0.5 is a quarter of the first value, 2: its interval of 0.4 to 0.8 is drawn from 0.2 to 0.4."""
     rows = [
-        {"step": 10, "value": 0.5, "relative": 0.25, "low": 0.4, "high": 0.8},
-        {"step": 0, "value": None, "relative": None, "low": 1, "high": 2},
-        {"step": 5, "value": 2.0, "relative": 1.0, "low": None, "high": 3.0},
+        Record(step=10, value=0.5, low=0.4, high=0.8),
+        Record(step=0, value=None, low=1, high=2),
+        Record(step=5, value=2.0, low=None, high=3.0),
     ]
-    assert dynamics.curve_points(rows, relative=True) == [(5.0, 1.0, None, 1.5), (10.0, 0.25, 0.2, 0.4)]
-    assert dynamics.curve_points(rows, relative=False, scale=100) == [
-        (5.0, 200.0, None, 300.0),
-        (10.0, 50.0, 40.0, 80.0),
-    ]
+    assert read_curve(rows, is_relative=True) == [Point(5.0, 1.0, None, 1.5), Point(10.0, 0.25, 0.2, 0.4)]
+    assert read_curve(rows, scale=100) == [Point(5.0, 200.0, None, 300.0), Point(10.0, 50.0, 40.0, 80.0)]
+    assert read_curve([Record(step=1, value=0.0), Record(step=2, value=1.0)], is_relative=True) == []
+    panels = titled(drawn(report_tables.curves(("m",)))["dynamics"])
+    dotted = [title for title, axes in panels.items() if any(line.get_linestyle() == ":" for line in axes.lines)]
+    assert dotted == ["token entropy / first step", "perplexity / first step"]
 
 
 def test_triangles_mark_the_step_by_which_the_change_is_made():
-    analysis = full_analysis(("m",))
-    figure = named(analysis)["dynamics"]
-    marks = [line for line in titled(figure)["token entropy / first step"].lines if line.get_marker() == "^"]
+    curves, settling = report_tables.curves(("m",)), report_tables.settling(("m",))
+    panels = titled(drawn(curves, settling)["dynamics"])
+    marks = [line for line in panels["token entropy / first step"].lines if line.get_marker() == "^"]
     assert [line.get_xdata()[0] for line in marks] == [30.0, 30.0]  # planning and execution, no placebo
-    without = replace(
-        analysis, tables={key: report_table for key, report_table in analysis.tables.items() if key != "settling"}
-    )
-    plain = canvas_of(named(without)["dynamics"]).axes
-    assert not [line for report_table in plain for line in report_table.lines if line.get_marker() == "^"]
+    plain = canvas_of(drawn(curves)["dynamics"]).axes
+    assert not [line for axes in plain for line in axes.lines if line.get_marker() == "^"]
+
+
+def test_lines_are_named_beside_the_last_source_that_has_them():
+    figure = drawn(report_tables.curves(("m",)))["dynamics"]
+    panels = titled(figure)
+    assert [text.get_text() for text in panels["perplexity / first step"].texts] == ["placebo", "execution", "planning"]
+    assert "A step has 64 traces." in figure.caption
+    rows = report_tables.curves(("m", "n")).records()
+    rows = [row for row in rows if row["source"] == "m" or row["series"] != "semantic entropy"]
+    exploration = canvas_of(drawn(table("curves", rows), sources=("m", "n"))["exploration"])
+    names = [[text.get_text() for text in axes.texts] for axes in exploration.axes]
+    assert names == [["placebo", "SGs"], [], [], ["placebo", "SGs"], [], ["placebo", "SGs"]]
+
+
+def test_many_points_become_running_means():
+    """41 points: each is the mean of itself and one neighbor at each side (41 // 32 = 1); intervals of independent
+    means shrink by the root of their number: hypot(1, 1, 1) / 3."""
+    line = [Point(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
+    means = smooth(line)
+    assert means[1].value == pytest.approx(1 / 3)
+    assert means[2].value == pytest.approx(2 / 3)
+    assert means[2].low == pytest.approx(2 / 3 - 3**0.5 / 3)
+    assert means[0].value == pytest.approx(1 / 2)  # the ends have fewer neighbors
+    assert smooth(line[:40]) == line[:40]
+    assert smooth([Point(step, value) for step, value, _, _ in line])[2].low is None
+
+
+def test_points_of_bins_stand_at_their_middles():
+    """Middles of 0 to 40 and of 40 to 1,000 are 20 and 200, a factor of 10; more has a logarithmic axis."""
+    rows = [
+        {"bin_low": low, "bin_high": high, "traces": 5, "list": "SGs", **report_tables.ends(0.25)}
+        for low, high in ((0, 40), (40, 1000))
+    ]
+    figure = drawn(table("scaling", [{"source": "m", **row} for row in rows]))["length"]
+    (axes,) = canvas_of(figure).axes
+    assert axes.lines[-1].get_xydata().tolist() == [[20.0, 25.0], [200.0, 25.0]]
+    assert axes.get_xscale() == "linear"
+    assert axes.get_title() == "m (n = 10)"
+    assert axes.get_ylim()[0] == 0
+    heights = [y for _, y in axes.collections[0].get_paths()[0].vertices.tolist()]
+    assert (min(heights), max(heights)) == (22.5, pytest.approx(27.5))  # the ends are 10 % away
+    rows[0] = {**rows[0], "bin_high": 39}  # its middle is 19.5
+    (axes,) = canvas_of(drawn(table("scaling", [{"source": "m", **row} for row in rows]))["length"]).axes
+    assert axes.get_xscale() == "log"
+
+
+def edges(axes):
+    """The greatest height of each filled area."""
+    return [float(area.get_paths()[0].vertices[:, 1].max()) for area in axes.collections]
 
 
 def test_stacked_errors_add_up_to_the_error_rate():
-    rows = report_tables.errors(("m",), (1, 2)).records()
-    steps, layers = errors._layers(rows)
-    assert steps == [1.0, 2.0]
-    assert [kind for kind, _, _ in layers] == list(report_tables.KINDS)
-    # of 100 judged traces 40 are wrong at the first step and 39 at the second
-    assert layers[-1][2] == [pytest.approx(40.0), pytest.approx(39.0)]
-    assert all(below[2] == above[1] for below, above in zip(layers, layers[1:], strict=False))
+    figure = drawn(report_tables.errors(("m",), (1, 2)))["errors"]
+    upper, lower = canvas_of(figure).axes
+    # of 100 judged traces 40 are wrong at the first step: 20 + 12 + 4 + 2.4 + 1.6
+    assert edges(upper) == [pytest.approx(top) for top in (20, 32, 36, 38.4, 40)]
+    assert edges(lower) == [pytest.approx(100 * part + 5) for part in (0.5, 0.3, 0.1, 0.06, 0.04)]  # upper ends
+    assert [text.get_text() for text in upper.texts] == list(report_tables.KINDS)
+    assert (upper.get_ylabel(), lower.get_ylabel()) == ("% of judged traces", "% of wrong traces")
+
+
+def test_kinds_that_the_last_source_lacks_are_named_too():
+    rows = report_tables.errors(("m", "n"), (1, 2)).records()
+    rows = [
+        {**row, "share": 0.0, "of_judged": 0.0} if (row["source"], row["kind"]) == ("n", "other") else row
+        for row in rows
+    ]
+    figure = drawn(table("errors", rows), sources=("m", "n"))["errors"]
+    assert [text.get_text() for text in canvas_of(figure).axes[1].texts] == list(report_tables.KINDS)
 
 
 def test_errors_without_steps_are_drawn_by_source():
-    analysis = full_analysis(("m",), steps=())
-    written = texts(named(analysis)["errors"])
-    assert {"strategic", "procedural", "20 traces"} <= set(written)
+    written = texts(drawn(report_tables.errors(("m",)))["errors"])
+    assert {"strategic", "procedural", "20 traces", "% of wrong traces"} <= set(written)
     without_degenerate = [
         {**row, "count": 0, "share": 0.0} if row["kind"] == "degenerate" else row
         for row in report_tables.errors(("m",)).records()
     ]
-    assert "degenerate" not in texts(
-        errors.plot_errors(table("errors", without_degenerate), SourceSelection(("m",), 0))
-    )
+    assert "degenerate" not in texts(drawn(table("errors", without_degenerate))["errors"])
     both = [*report_tables.errors(("m",)).records(), *report_tables.errors(("m",), (4,)).records()]
-    one_step = table("errors", both)
-    assert "20 traces" in texts(errors.plot_errors(one_step, SourceSelection(("m",), 0)))  # a step is no course
+    assert "20 traces" in texts(drawn(table("errors", both))["errors"])  # a step is no course
 
 
 def test_totals_over_all_steps_do_not_count_twice():
-    both = table("errors", [*report_tables.errors(("m",)).records(), *report_tables.errors(("m",), (1, 2)).records()])
-    figure = errors.plot_errors(both, SourceSelection(("m",), 0))
-    # of 40: 20 + 12 + 4 + 2 + 2; of 39: round(19.5) = 20, 12, 4, 2, 2
-    assert "of 80 wrong traces" in figure.caption
+    steps = report_tables.errors(("m",), (1, 2)).records()
+    both = drawn(table("errors", [*report_tables.errors(("m",)).records(), *steps]))["errors"]
+    assert edges(canvas_of(both).axes[0])[-1] == pytest.approx(40)
+    assert both.bytes() == drawn(table("errors", steps))["errors"].bytes()
 
 
 # -- many sources, odd names ------------------------------------------------------------------------------
@@ -313,24 +449,30 @@ def test_of_many_sources_the_largest_are_drawn_and_the_rest_is_counted():
             continue
         n_omitted = 6 if figure.name == "success" else 24  # a line each has room for more than a block each
         assert f"{n_omitted} more are in the tables" in figure.caption, figure.name
-    figure = shares.plot_planning_share(
-        report_tables.shares(names), select_sources(report_tables.shares(names), names, {"m07": 3, "m02": 9}, 2)
-    )
-    assert [text for text in dict.fromkeys(texts(figure)) if re.fullmatch(r"m\d\d", text)] == ["m02", "m07"]
-    one_more = select_sources(report_tables.shares(names), names[::-1], {}, 29)
-    assert one_more.sources == names[:0:-1]  # equal sizes: the first of the analysis
-    assert "1 more is in the tables" in one_more.omission_note
-    assert select_sources(report_tables.shares(names[:2]), names, {}, MAX_SOURCES) == SourceSelection(("m00", "m01"), 0)
+    shares = drawn(report_tables.corpus(names), report_tables.shares(names), sources=names)["planning-share"]
+    shown = [text for text in dict.fromkeys(texts(shares)) if re.fullmatch(r"m\d\d", text)]
+    assert shown == [f"m{at}" for at in range(24, 30)]
+
+
+def sized(sizes, sources):
+    """An analysis of sources with so many traces."""
+    rows = [{"source": source, "traces": sizes.get(source, 0)} for source in sources]
+    return TableAnalysis({"corpus": table("corpus", rows)}, sources)
+
+
+def test_sources_are_selected_by_their_traces_in_the_order_of_the_analysis():
+    names = tuple(f"m{at:02}" for at in range(30))
+    assert select_sources(names, sized({"m07": 3, "m02": 9}, names), 2)[0] == ("m02", "m07")
+    sources, note = select_sources(names, TableAnalysis({}, names[::-1]), 29)
+    assert sources == names[:0:-1]  # equal sizes: the first of the analysis
+    assert note == "Shown are the 29 sources with the most traces; 1 more is in the tables."
+    assert select_sources(names[:2], TableAnalysis({}, names), MAX_SOURCES) == (("m00", "m01"), "")
 
 
 def test_of_equal_runs_one_of_each_kind_comes_first():
     runs = ("grpo, seed 0", "grpo, seed 1", "hicra, seed 0", "hicra, seed 1", "placebo, seed 0")
-    assert select_sources(report_tables.shares(runs), runs, {}, 3).sources == (
-        "grpo, seed 0",
-        "hicra, seed 0",
-        "placebo, seed 0",
-    )
-    assert select_sources(report_tables.shares(runs), runs, {"grpo, seed 1": 9}, 1).sources == ("grpo, seed 1",)
+    assert select_sources(runs, sized({}, runs), 3)[0] == ("grpo, seed 0", "hicra, seed 0", "placebo, seed 0")
+    assert select_sources(runs, sized({"grpo, seed 1": 9}, runs), 1)[0] == ("grpo, seed 1",)
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=12, unique=True), st.integers(12, 40))
@@ -348,7 +490,7 @@ def test_long_names_keep_what_models_of_a_family_differ_in():
     alike = distinct_labels(["a" * 30 + "b" * 30, "a" * 31 + "b" * 31, "a" * 32 + "b" * 32], 20)
     assert list(alike.values()) == ["aaaaaaaaa...bbbbbbbb", "aaaaaaa...bbbbbb (2)", "aaaaaaa...bbbbbb (3)"]
     assert headings(["hicra, seed 1, alpha 0.2"])["hicra, seed 1, alpha 0.2"] == "hicra, seed 1,\nalpha 0.2"
-    assert fit_label("多" * 30, 11) == "多多...多多"  # two wide each: 4 * 2 + 3 = 11
+    assert label("多" * 30, 11) == "多多...多多"  # two wide each: 4 * 2 + 3 = 11
 
 
 ODD = ("$\\frac{", "x" * 400, "<script>alert(1)</script>", "\x1b[31mred\x07", "abc\u202efed", "多" * 60)
@@ -357,13 +499,13 @@ ODD = ("$\\frac{", "x" * 400, "<script>alert(1)</script>", "\x1b[31mred\x07", "a
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_odd_names_are_drawn_as_text():
     analysis = full_analysis(ODD, steps=(0, 40))
-    rows = [
-        {**row, "medoid": name, "source": name}
-        for row, name in zip(report_tables.aha(("m",), 6).records(), ODD, strict=True)
-    ]
-    odd_figures = named(replace(analysis, tables={**analysis.tables, "aha": table("aha", rows)}))
-    for name in ("success", "moves", "reflection", "length", "errors", "architecture"):
-        figure = odd_figures[name]
+    tables = dict(analysis.tables)
+    for name, column in (("aha", "medoid"), ("grams", "gram"), ("errors", "kind"), ("shares", "unit")):
+        rows = tables[name].records()
+        tables[name] = table(name, [{**row, column: ODD[index % len(ODD)]} for index, row in enumerate(rows)])
+    odd_figures = named(replace(analysis, tables=tables))
+    assert set(odd_figures) == set(TABLE_OF)
+    for figure in odd_figures.values():
         assert not any(re.search("[\x1b\u202e\ud800]", text) for text in texts(figure))
     ET.fromstring(odd_figures["reflection"].bytes())  # noqa: S314
 
@@ -371,7 +513,7 @@ def test_odd_names_are_drawn_as_text():
 def test_single_rows_and_a_single_step_are_drawn():
     for figure in build_figures(full_analysis(("m",), steps=(3,))):
         canvas_of(figure)
-    (alone,) = build_figures(TableAnalysis({"curves": report_tables.curves(("m",), (3,))}, ("m",)))[:1]
+    alone = drawn(report_tables.curves(("m",), (3,)))["dynamics"]
     assert ET.fromstring(alone.bytes()).tag.endswith("svg")  # noqa: S314
 
 
@@ -380,7 +522,7 @@ def test_single_rows_and_a_single_step_are_drawn():
 
 def test_equal_tables_give_equal_bytes_in_every_form():
     first, again = (named(full_analysis(("a",), steps=(0, 5, 10))) for _ in range(2))
-    for name in ("length", "architecture"):
+    for name in ("length", "errors", "exploration"):
         assert first[name].bytes() == again[name].bytes()
     figure = first["success"]
     for form, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
@@ -401,13 +543,14 @@ def test_the_order_of_rows_does_not_matter():
     before, after = named(whole), named(replace(whole, tables={**whole.tables, **turned}))
 
     def marks(figure):
-        return [
-            (line.get_xydata().tolist(), line.get_color()) for axes in canvas_of(figure).axes for line in axes.lines
-        ]
+        return {
+            axes.get_title(): [(line.get_xydata().tolist(), line.get_color()) for line in axes.lines]
+            for axes in canvas_of(figure).axes
+        }
 
     for name in ("planning-share", "exploration", "length", "overlap", "semantic-entropy"):
-        assert marks(before[name]) == marks(after[name]), name
-        assert texts(before[name]) == texts(after[name])
+        assert marks(before[name]) == marks(after[name]), name  # panels of bins are in the order of the table
+        assert sorted(texts(before[name])) == sorted(texts(after[name]))
 
 
 @pytest.mark.parametrize("name", ["moves", "exploration", "success"])
@@ -432,16 +575,3 @@ def test_nothing_that_is_written_overlaps_in_a_crowded_figure(name):
         assert all(box.x0 >= -1 and box.x1 <= edge for box in boxes)
     heads = [axes.title.get_window_extent() for axes in canvas.axes if axes.get_title()]
     assert not any(upper.overlaps(lower) for index, upper in enumerate(heads) for lower in heads[:index])
-
-
-def test_many_points_become_running_means():
-    """41 points: each is the mean of itself and one neighbor at each side (41 // 32 = 1); intervals of independent
-    means shrink by the root of their number: hypot(1, 1, 1) / 3."""
-    line = [(float(step), float(step % 2), float(step % 2) - 1, float(step % 2) + 1) for step in range(41)]
-    means = dynamics.smooth(line)
-    assert means[1][1] == pytest.approx(1 / 3)
-    assert means[2][1] == pytest.approx(2 / 3)
-    assert means[2][2] == pytest.approx(2 / 3 - 3**0.5 / 3)
-    assert means[0][1] == pytest.approx(1 / 2)  # the ends have fewer neighbors
-    assert dynamics.smooth(line[:40]) == line[:40]
-    assert dynamics.smooth([(step, value, None, None) for step, value, _, _ in line])[2][2] is None
