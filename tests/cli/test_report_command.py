@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from itertools import islice
@@ -116,10 +117,21 @@ def test_traces_that_nobody_judged_are_reported_as_far_as_can_be(capsys, tmp_pat
     )
     code, out, err = report(capsys, path, "-o", tmp_path / "r.html", "--json")
     assert code == 0
-    sentences = json.loads(out)["sentences"]
-    assert "none of them judged" in sentences[0]["text"]
-    assert sentences[1]["kind"] == "caution"
+    findings = json.loads(out)["findings"]
+    assert findings[0]["text"].startswith("2 traces were read. No trace says whether its answer is right")
+    assert all(finding["verdict"] in ("measured", "cannot say") for finding in findings)
     assert "\x1b" not in out + err
+
+
+def test_the_terminal_shows_the_headlines_of_the_page(capsys, sample, tmp_path, few_figures):
+    page = tmp_path / "page.html"
+    _, _, err = report(capsys, sample, "-o", page)
+    _, out, _ = report(capsys, sample, "-o", page, "--json")
+    texts = {finding["text"] for finding in json.loads(out)["findings"]}
+    shown = [line for line in err.splitlines() if line in texts]
+    assert len(shown) >= 3
+    links = re.findall(r'<a class="up" href="#finding-', page.read_text())
+    assert len(shown) == len(links)
 
 
 @pytest.mark.parametrize(

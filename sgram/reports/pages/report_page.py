@@ -21,8 +21,8 @@ from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
-from sgram.reports.pages.table_cells import format_table, shorten
-from sgram.reports.pages.templates import render_page
+from sgram.reports.pages.table_cells import format_table
+from sgram.reports.pages.templates import render_page, shorten
 from sgram.reports.wording import group_statements, headlines
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sgram.reports.pages.marked_text import (
     choose_windows,
     split_by_marks,
 )
-from sgram.reports.pages.table_cells import shorten
+from sgram.reports.pages.templates import shorten
 
 if TYPE_CHECKING:
     from sgram.analysis import SiblingPair, TraceExample

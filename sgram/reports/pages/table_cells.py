@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from sgram.analysis.table import Cell, Column, Table
+from sgram.reports.pages.templates import shorten
 
 MISSING = "–"
-LONGEST_TEXT = 240
-"""Maximum characters of a cell's text."""
 _GROUP_COLUMNS = ("series", "measure")
 """Columns whose rows are different quantities; each quantity has its own number of decimals."""
 _BIN = "bin"
@@ -97,16 +96,6 @@ def format_table(table: Table, max_rows: int, without: Sequence[str] = ()) -> Fo
         table.note,
         len(table.rows) - len(rows),
     )
-
-
-def shorten(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Return `text`, cut to `longest` characters with "…" at the end if it is longer.
-
-    >>> shorten("planning", 5)
-    'plan…'
-    """
-    full_text = str(text)
-    return full_text if len(full_text) <= longest else f"{full_text[: longest - 1]}…"
 
 
 def format_number(number: float | None, decimals: int, scale: float = 1) -> str:

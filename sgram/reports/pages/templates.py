@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgram.reports.pages.marked_text import move_class, style_stretch
-from sgram.reports.pages.table_cells import shorten
 
 if TYPE_CHECKING:
     import jinja2
 
+LONGEST_TEXT = 240
+"""Maximum characters of a text if nothing else is said, such as that of a cell."""
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 
@@ -96,3 +97,13 @@ def escape_invisible(text: object) -> str:
 
 def _is_unsafe(character: str) -> bool:
     return unicodedata.category(character) in _UNSAFE_CATEGORIES and character not in "\n\t" + _JOINERS
+
+
+def shorten(text: object, longest: int = LONGEST_TEXT) -> str:
+    """Return `text`, cut to `longest` characters with "…" at the end if it is longer.
+
+    >>> shorten("planning", 5)
+    'plan…'
+    """
+    full_text = str(text)
+    return full_text if len(full_text) <= longest else f"{full_text[: longest - 1]}…"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis.table import Column, Table, build_table
-from sgram.reports.pages.table_cells import choose_decimals, format_number, format_table, shorten
+from sgram.reports.pages.table_cells import choose_decimals, format_number, format_table
+from sgram.reports.pages.templates import shorten
 
 
 def table(columns: dict[str, str], *rows: tuple, note: str = "") -> Table:
