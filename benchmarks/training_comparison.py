@@ -24,10 +24,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regularizer_figure import draw_entropy_regularizers
+
 from sgram.cli.train_tables import board
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
-from sgram.reports.figures.entropy_regularizers import draw_entropy_regularizers
 from sgram.reports.figures.learning_curves import draw_learning_curves
 from sgram.reports.figures.paired_differences import draw_paired_differences
 from sgram.training.experiments.arms import parse_arms

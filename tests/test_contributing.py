@@ -79,7 +79,7 @@ def test_a_diff_of_the_page_applies_passes_its_test_and_works(copy, title, argum
 def test_a_measure_is_its_declaration_and_its_test_and_nothing_else(tmp_path):
     (diff,) = blocks("diff", section("Add a measure"))
     paths = re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE)
-    assert paths == ["sgram/analysis/questions.py", "tests/analysis/test_questions.py"]
+    assert paths == ["sgram/analysis/measures/questions.py", "tests/analysis/test_questions.py"]
     assert diff.count("--- /dev/null\n") == 2
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sgram.analysis.entropies import (
+from sgram.analysis.measures.entropies import (
     LabeledSpans,
     binned_spans,
     comparison_size,
@@ -12,9 +12,9 @@ from sgram.analysis.entropies import (
     gram_spans,
     semantic_entropy_at,
 )
-from sgram.analysis.planning import planning_sizes, planning_unit
+from sgram.analysis.measures.planning import planning_sizes, planning_unit
+from sgram.analysis.measures.tokens import CLASSES, TOKEN_MEASURES, measure_sums, measured_rows
 from sgram.analysis.step_series import MIN_STEPS, StepSeries
-from sgram.analysis.token_tables import CLASSES, TOKEN_MEASURES, measure_sums, measured_rows
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.kinds import KINDS
@@ -30,7 +30,7 @@ _ENTROPY_SERIES = (("semantic entropy", "grams"), ("cluster entropy", "clusters"
 def build_series(counts: TraceCounts, source: int, error_kinds: IntArray) -> list[StepSeries]:
     """Return every quantity of a source over its steps; nothing if it has fewer than `MIN_STEPS` steps.
 
-    `error_kinds`, (traces,), are those of `sgram.analysis.errors.error_kinds`.
+    `error_kinds`, (traces,), are those of `sgram.analysis.measures.errors.error_kinds`.
     """
     if len(counts.steps(source)) < MIN_STEPS:
         return []

@@ -13,7 +13,7 @@ Role = Literal["all", "correct", "wrong", "not judged", "planning", "execution",
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DotMark:
     """A dot with its interval: the columns that it is read from, and which row of a group of rows has it."""
 
     role: Role
@@ -24,9 +24,9 @@ class Mark:
     where: Cells = field(default_factory=dict)
 
 
-def sgs_and_placebo(value: str = "value", low: str = "low", high: str = "high") -> tuple[Mark, ...]:
+def sgs_and_placebo(value: str = "value", low: str = "low", high: str = "high") -> tuple[DotMark, ...]:
     """Return the mark of the lexicon's value with its interval, and that of the placebo, which stands below it."""
-    return Mark("SGs", value, low, high, {"list": "SGs"}), Mark("placebo", value, low, high, {"list": "placebo"})
+    return DotMark("SGs", value, low, high, {"list": "SGs"}), DotMark("placebo", value, low, high, {"list": "placebo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Panel:
     title: str = ""
     unit: str = ""
     """Unit of the scale; a name in braces is a column, as in "% of {unit}"."""
-    marks: tuple[Mark, ...] = sgs_and_placebo()
+    marks: tuple[DotMark, ...] = sgs_and_placebo()
     scale: float = 1.0
     """Factor of the cells: 100 for shares in per cent."""
     from_zero: bool = True

@@ -1,51 +1,25 @@
-"""All measures: those of this folder, then those that other packages add.
+"""All measures: those of `sgram.analysis.measures`, then those that other packages add.
 
-A file in this folder that declares a `Measure` is found by itself; nothing lists it. `BUILT_IN` only says which
-measures come first, and in which order.
+A file in that folder that declares a `Measure` is found by itself; `ORDER` only says which measures come first.
 """
 
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path
 from pkgutil import iter_modules
 
-from sgram.analysis.architecture import ARCHITECTURE
-from sgram.analysis.corpus import CORPUS, SUCCESS
-from sgram.analysis.dynamics import AHA, CURVES, SETTLING
-from sgram.analysis.entropies import CONDITIONAL_ENTROPY, SEMANTIC_ENTROPY
-from sgram.analysis.errors import DIAGNOSES, EQUATIONS, ERRORS
-from sgram.analysis.grams import GRAMS
+from sgram.analysis import measures
 from sgram.analysis.measure import Measure
-from sgram.analysis.placebo import PLACEBOS
-from sgram.analysis.planning import MOVE_RATES, SCALING, SHARES
-from sgram.analysis.token_tables import OVERLAP, TOKENS
 from sgram.errors import UsageError
 from sgram.files import excerpt
 
 ENTRY_POINTS = "sgram.measures"
 """Group of entry points by which a package adds measures; each names a `Measure` or a sequence of them."""
-BUILT_IN = (
-    CORPUS,
-    SUCCESS,
-    SHARES,
-    MOVE_RATES,
-    GRAMS,
-    SEMANTIC_ENTROPY,
-    CONDITIONAL_ENTROPY,
-    TOKENS,
-    OVERLAP,
-    CURVES,
-    SETTLING,
-    AHA,
-    SCALING,
-    ERRORS,
-    DIAGNOSES,
-    EQUATIONS,
-    ARCHITECTURE,
-    PLACEBOS,
+ORDER = (
+    *("corpus", "success", "shares", "moves", "grams", "semantic_entropy", "conditional_entropy", "tokens", "overlap"),
+    *("curves", "settling", "aha", "scaling", "errors", "diagnoses", "equations", "architecture", "placebo"),
 )
-"""The order of a report. A measure of this folder that is not named here comes after these, by the name of its file."""
+"""The order of a report. Other measures of `sgram.analysis.measures` come after these, by the name of their file."""
 _registered: list[Measure] = []
 
 
@@ -77,24 +51,25 @@ def all_measures() -> tuple[Measure, ...]:
 
     Raise `UsageError` if a package's measure cannot be loaded or two measures have the same name.
     """
-    measures = [*_own_measures(), *_installed_measures(), *_registered]
-    names = [measure.name for measure in measures]
+    every = [*_own_measures(), *_installed_measures(), *_registered]
+    names = [measure.name for measure in every]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"{names.count(name)} measures are named {name!r}; rename or uninstall one of them")
-    return tuple(measures)
+    return tuple(every)
 
 
 @cache
 def _own_measures() -> tuple[Measure, ...]:
-    """Return `BUILT_IN`, then the other measures that files of this folder declare, by the names of the files."""
-    modules = [import_module(f"sgram.analysis.{module.name}") for module in iter_modules([str(Path(__file__).parent)])]
-    declared = [declared for module in modules for declared in vars(module).values() if isinstance(declared, Measure)]
-    return tuple(dict.fromkeys((*BUILT_IN, *declared)))
+    """Return the measures that the files of `sgram.analysis.measures` declare."""
+    modules = [import_module(f"{measures.__name__}.{module.name}") for module in iter_modules(measures.__path__)]
+    declared = [value for module in modules for value in vars(module).values() if isinstance(value, Measure)]
+    rank = {name: index for index, name in enumerate(ORDER)}
+    return tuple(sorted(dict.fromkeys(declared), key=lambda measure: rank.get(measure.name, len(rank))))
 
 
 def _installed_measures() -> list[Measure]:
-    measures: list[Measure] = []
+    installed: list[Measure] = []
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
         origin = f"the measure {excerpt(entry.name)} ({excerpt(entry.value)})"
         try:
@@ -104,5 +79,5 @@ def _installed_measures() -> list[Measure]:
         declared = [loaded] if isinstance(loaded, Measure) else loaded
         if not isinstance(declared, list | tuple) or not all(isinstance(measure, Measure) for measure in declared):
             raise UsageError(f"{origin} is not a Measure or a list of them; mend or uninstall its package")
-        measures += declared
-    return measures
+        installed += declared
+    return installed

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.columns_store import PerTrace
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel, sgs_and_placebo
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, sgs_and_placebo
 from sgram.analysis.findings import Contrast, Level
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
-from sgram.analysis.planning import outcome_rows
+from sgram.analysis.measures.planning import outcome_rows
 from sgram.analysis.table import Column
 from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SHARE_INTERVAL, SOURCE, count, interval
 from sgram.analysis.trace_counts import PLACEBO, SGS, summarize_draws
@@ -64,7 +64,7 @@ def trace_mean(
                     yield {**cells, "list": PLACEBO, **interval(summarize_draws(draws))}
 
     is_share = unit == "share"
-    marks = sgs_and_placebo() if by_list else (Mark("all"),)
+    marks = sgs_and_placebo() if by_list else (DotMark("all"),)
     return Measure(
         name,
         title,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import print_line, print_next_table, print_table
+from sgram.cli.console import print_line, print_next_table
 from sgram.cli.estimate_cells import shorten_end
-from sgram.reports.figures.precision_recall import CurvePanel, PlottedList, PlottedNumber
+from sgram.reports.figures.precision_recall import PlottedList, PlottedNumber, PrecisionRecallPanel
 
 if TYPE_CHECKING:
     from sgram.evaluation.gram_effects import GramEffect
@@ -38,9 +38,6 @@ def interval(estimate: "Estimate", signed: bool = False) -> str:
     return f"{number(estimate.value, signed)} [{number(estimate.low, signed)} {number(estimate.high, signed)}]"
 
 
-# -- one label set --------------------------------------------------------------------------------------
-
-
 def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconComparison") -> None:
     """Print the tables of one label set, then the verdict."""
     ours = comparison.rows[0].evaluation
@@ -66,12 +63,8 @@ def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconCom
         if order.at:
             print_line()
             print_line(_order_line(order, comparison.rows[0].name))
-    for title, units_name, effects, total in (
-        ("hurts most", "wrong", comparison.worst, "misses"),
-        ("helps most", "right", comparison.best, "hits"),
-    ):
-        if effects:
-            _print_effects(title, units_name, effects, total)
+    _print_effects("hurts most", "wrong", comparison.worst, "misses")
+    _print_effects("helps most", "right", comparison.best, "hits")
     print_line()
     print_line(verdict(comparison))
     print_line()
@@ -126,7 +119,8 @@ def _print_effects(title: str, units: str, effects: "Sequence[GramEffect]", tota
         n_units, n_alone = getattr(effect, total), getattr(effect, f"{total}_alone")
         context = _context(effect.example, effect.start, effect.end)
         rows.append((effect.gram, n_units, n_alone, number(effect.precision), context))
-    print_next_table((title, units, "alone", "precision", "example"), rows)
+    if rows:
+        print_next_table((title, units, "alone", "precision", "example"), rows)
 
 
 def _context(text: str, start: int, end: int) -> str:
@@ -160,9 +154,6 @@ def _caveat(estimate: "Estimate") -> str:
     return ", which chance may explain" if contains_zero else ""
 
 
-# -- cut ------------------------------------------------------------------------------------------------
-
-
 def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: float) -> None:
     """Print the precision and recall of a pruned lexicon, out of fold first."""
     order = "their own scores" if pruned.order == "score" else "the labels of their units"
@@ -173,22 +164,17 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
     )
     print_line(f"of the {pruned.n_dropped:,} removed grams, {pruned.n_unseen:,} occur in no labeled unit")
     for name, pruned_rates in zip(names, pruned.rates, strict=True):
-        measurements = {
-            shorten_end(name, _NAME_WIDTH): pruned_rates.whole,
-            f"out of {pruned.n_folds} folds": pruned_rates.out_of_fold,
-            "in-sample": pruned_rates.in_sample,
-        }
-        print_line()
-        rows = [(title, *_cells(rates)) for title, rates in measurements.items()]
-        print_table(("labels", "% marked", "precision", "recall", "F1"), rows)
+        rows = [
+            (shorten_end(name, _NAME_WIDTH), *_cells(pruned_rates.whole)),
+            (f"out of {pruned.n_folds} folds", *_cells(pruned_rates.out_of_fold)),
+            ("in-sample", *_cells(pruned_rates.in_sample)),
+        ]
+        print_next_table(("labels", "% marked", "precision", "recall", "F1"), rows)
     print_line()
     print_line("Use the out-of-fold figures: the grams were selected on other documents than those that measure them.")
 
 
-# -- figure ---------------------------------------------------------------------------------------------
-
-
-def panel(name: str, comparison: "LexiconComparison") -> CurvePanel:
+def panel(name: str, comparison: "LexiconComparison") -> PrecisionRecallPanel:
     """Return one label set as plain data for the figure."""
     curves = {(curve.kind, curve.name): curve for curve in comparison.curves}
     placebo, chance, ours = comparison.placebos[0], comparison.curves[-1], comparison.rows[0].evaluation
@@ -197,7 +183,7 @@ def panel(name: str, comparison: "LexiconComparison") -> CurvePanel:
         _plotted_list(f"placebo, mean of {placebo.n_draws} (bars: all of them)", placebo.rates, None, is_control=True),
         _plotted_list(chance.name, None, chance, is_control=True),
     )
-    return CurvePanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", lists)
+    return PrecisionRecallPanel(name, comparison.n_documents, ours.units.n, ours.base_rate, f"{comparison.by}s", lists)
 
 
 def _plotted_list(name: str, rates: "Rates | None", curve: "ListCurve | None", is_control: bool = False) -> PlottedList:

@@ -7,10 +7,10 @@ from string import Formatter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sgram.analysis.arms import ArmContrast
-from sgram.analysis.corpus import CorpusSize
-from sgram.analysis.dynamics import PhaseOrderQuestion
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
-from sgram.analysis.placebo import Controls
+from sgram.analysis.measures.corpus import CorpusSize
+from sgram.analysis.measures.dynamics import PhaseOrderQuestion
+from sgram.analysis.measures.placebo import Controls
 from sgram.reports.pages.table_cells import format_number
 from sgram.statistics import Estimate
 

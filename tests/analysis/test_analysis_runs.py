@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
-from sgram.analysis.entropies import LabeledSpans, comparison_size, conditional_entropy_at, semantic_entropy_at
+from sgram.analysis.measures.entropies import LabeledSpans, comparison_size, conditional_entropy_at, semantic_entropy_at
 from sgram.analysis.trace_counts import summarize_draws
 from sgram.errors import InputError, UsageError
 from tests.builders.analysis_examples import (

@@ -156,7 +156,11 @@ def test_a_mean_that_depends_on_the_marks_stands_beside_random_phrases(tmp_path)
         ("odd", "json:JSONDecoder", "is not a Measure or a list of them"),
         ("gone", "no_such_package:MEASURE", r"cannot load the measure gone .*No module named 'no_such_package'"),
         ("old", "json:MEASURE", r"cannot load the measure old .*no attribute 'MEASURE'"),
-        ("same", "sgram.analysis.corpus:CORPUS", "2 measures are named 'corpus'; rename or uninstall one of them"),
+        (
+            "same",
+            "sgram.analysis.measures.corpus:CORPUS",
+            "2 measures are named 'corpus'; rename or uninstall one of them",
+        ),
     ],
 )
 def test_a_package_whose_measure_cannot_be_used_is_named(monkeypatch, name, value, message):

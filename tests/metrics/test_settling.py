@@ -160,7 +160,8 @@ def test_few_steps_have_no_settling_and_invalid_arguments_are_refused():
     assert settle([], []).total_change is None
     for level in (2.0, 0.1, -1 / 3, 0.0):
         for n in (6, 40):
-            assert settle(range(n), [level] * n).undefined.startswith("the total change cannot be distinguished from 0 (")
+            undefined = settle(range(n), [level] * n).undefined
+            assert undefined.startswith("the total change cannot be distinguished from 0 (")
     with pytest.raises(UsageError, match=r"the share of the change must be a number between 0 and 1 \(got 1\)"):
         settle(T, exponential(5), 1)
     with pytest.raises(UsageError, match="give one value a step"):

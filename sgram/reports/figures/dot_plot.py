@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sgram.analysis.figure_specs import Cells, DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import Cells, DotMark, DotPlot, Panel
 from sgram.analysis.table import Record
 from sgram.reports.figures.canvas import GRAY, NEAR_ZERO, ROLES, label
 from sgram.reports.figures.figure import DRAWS, INTERVALS, PLACEBO_KEY, Figure, draw_key, join_sentences
@@ -138,9 +138,9 @@ def _read_row(
     return DotRow(*names, tuple(dots), fill_template(spec.remark, sized), sizes[0] - sum(sizes[1:]))
 
 
-def _select_marks(panel: Panel, records: Sequence[Record]) -> dict[str, tuple[Mark, Record]]:
+def _select_marks(panel: Panel, records: Sequence[Record]) -> dict[str, tuple[DotMark, Record]]:
     """Return the marks that have a value, by role, with the rows that hold it: correct and wrong ones, or all."""
-    marks: dict[str, tuple[Mark, Record]] = {}
+    marks: dict[str, tuple[DotMark, Record]] = {}
     for mark in panel.marks:
         for record in records:
             if _has_cells(record, mark.where) and record.number(mark.value) is not None:
@@ -149,10 +149,10 @@ def _select_marks(panel: Panel, records: Sequence[Record]) -> dict[str, tuple[Ma
     return {role: marks[role] for role in marks if role not in hidden}
 
 
-def read_dot(role: str, mark: Mark, record: Record, scale: float = 1.0, is_filled: bool = True) -> Dot:
+def read_dot(role: str, mark: DotMark, record: Record, scale: float = 1.0, is_filled: bool = True) -> Dot:
     """Return the dot of a row that has a value.
 
-    >>> read_dot("correct", Mark("SGs"), Record(value=0.25, low=0.125, high=None), scale=100)
+    >>> read_dot("correct", DotMark("SGs"), Record(value=0.25, low=0.125, high=None), scale=100)
     Dot(role='correct', value=25.0, low=12.5, high=None, hollow=False)
     """
     low, high = (None if (end := record.number(name)) is None else end * scale for name in (mark.low, mark.high))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMS", "CurvePanel", "PlottedList", "PlottedNumber", "figure_format", "render_precision_recall"]
+__all__ = ["FORMS", "PlottedList", "PlottedNumber", "PrecisionRecallPanel", "figure_format", "render_precision_recall"]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -45,7 +45,7 @@ class PlottedList:
 
 
 @dataclass(frozen=True, slots=True)
-class CurvePanel:
+class PrecisionRecallPanel:
     """One label set."""
 
     title: str
@@ -57,7 +57,7 @@ class CurvePanel:
     lists: tuple[PlottedList, ...]
 
 
-def render_precision_recall(panels: Sequence[CurvePanel], form: str = "svg") -> bytes:
+def render_precision_recall(panels: Sequence[PrecisionRecallPanel], form: str = "svg") -> bytes:
     """Return the figure's bytes, in one of `FORMS`; a list of the same name has the same color in all panels.
 
     Raise `UsageError` for another format or without a panel.
@@ -76,13 +76,13 @@ def render_precision_recall(panels: Sequence[CurvePanel], form: str = "svg") -> 
     return render_figure((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
 
 
-def _palette_indexes(panels: Sequence[CurvePanel]) -> dict[str, int]:
+def _palette_indexes(panels: Sequence[PrecisionRecallPanel]) -> dict[str, int]:
     """Return the palette index of each list by name, controls left out, in order of appearance."""
     names = dict.fromkeys(plotted.name for panel in panels for plotted in panel.lists if not plotted.is_control)
     return {name: index for index, name in enumerate(names)}
 
 
-def _draw_panel(axes: "Axes", panel: CurvePanel, palette_indexes: dict[str, int], is_first: bool) -> None:
+def _draw_panel(axes: "Axes", panel: PrecisionRecallPanel, palette_indexes: dict[str, int], is_first: bool) -> None:
     if panel.base_rate is not None:
         name = f"base rate {panel.base_rate:.2f}: marking all units"
         axes.axhline(panel.base_rate, color=GRAY, linewidth=0.8, linestyle=":", label=name, zorder=1)

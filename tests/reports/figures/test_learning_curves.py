@@ -1,5 +1,6 @@
 """Figures of runs: numbers of the bands by hand, the same bytes for the same runs, names as text."""
 
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,16 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders.paths import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import regularizer_figure
+from regularizer_figure import draw_entropy_regularizers, peak_entropy, token_entropy
+
 from sgram.errors import UsageError
-from sgram.reports.figures import entropy_regularizers as regularizers
 from sgram.reports.figures import figure as figure_module
 from sgram.reports.figures import learning_curves as curves
 from sgram.reports.figures.canvas import FORMS, figure_format, label, render_figure, spread_labels
-from sgram.reports.figures.entropy_regularizers import draw_entropy_regularizers, peak_entropy, token_entropy
 from sgram.reports.figures.figure import Point
 from sgram.reports.figures.learning_curves import build_band, draw_learning_curves, running_means
 from sgram.reports.figures.paired_differences import draw_paired_differences
@@ -116,7 +121,7 @@ def sketched(monkeypatch):
         draw(figures[-1])
         return b""
 
-    for module in (curves, figure_module, regularizers):
+    for module in (curves, figure_module, regularizer_figure):
         monkeypatch.setattr(module, "render_figure", sketch)
     return figures
 

@@ -9,9 +9,9 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from sgram.errors import UsageError
 from sgram.reports.figures.precision_recall import (
     FORMS,
-    CurvePanel,
     PlottedList,
     PlottedNumber,
+    PrecisionRecallPanel,
     figure_format,
     render_precision_recall,
 )
@@ -24,7 +24,7 @@ CHANCE = PlottedList("random scores", curve=((0.1, 0.3), (1.0, 0.3)), is_control
 
 
 def panel(*lists, title="labels"):
-    return CurvePanel(title, 51, 5408, 0.31, "documents", lists or (CURVE, POINT, CHANCE))
+    return PrecisionRecallPanel(title, 51, 5408, 0.31, "documents", lists or (CURVE, POINT, CHANCE))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -49,8 +49,8 @@ def test_every_number_changes_the_picture():
     changed_panels = [
         panel(CURVE, PlottedList("published", PlottedNumber(0.4, 0.3, 0.5), POINT.recall), CHANCE),
         panel(PlottedList("mined", CURVE.precision, CURVE.recall, CURVE.curve[:2], "AP 0.66"), POINT, CHANCE),
-        CurvePanel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
-        CurvePanel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
+        PrecisionRecallPanel("labels", 51, 5408, 0.4, "documents", (CURVE, POINT, CHANCE)),
+        PrecisionRecallPanel("labels", 51, 5408, 0.31, "problems", (CURVE, POINT, CHANCE)),
     ]
     assert len({expected, *(render_precision_recall([changed_panel]) for changed_panel in changed_panels)}) == 5
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis import Column, Measure, all_measures
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel
 from sgram.analysis.table import Record, Table, build_table
 from sgram.errors import UsageError
 from sgram.reports.figures.canvas import label
@@ -119,7 +119,7 @@ def test_every_figure_of_a_measure_is_drawn_in_the_order_of_the_measures():
 
 def test_measures_of_other_packages_are_drawn_if_they_have_a_section():
     columns = (Column("source", "source"), Column("lines", "lines of a trace", "number"))
-    spec = DotPlot("lines", "Lines", "Lines of a trace.", (Panel("", "lines", (Mark("SGs", "lines", "", ""),)),))
+    spec = DotPlot("lines", "Lines", "Lines of a trace.", (Panel("", "lines", (DotMark("SGs", "lines", "", ""),)),))
     records = [{"source": "m", "lines": 3}]
     measure = Measure("lines", "Lines", columns, lambda data: records, section="errors", figures=(spec,))
     tables = {"lines": build_table("lines", "Lines", columns, records)}
@@ -189,7 +189,7 @@ def test_a_value_without_an_interval_has_no_bar_and_a_missing_count_no_remark():
 @pytest.mark.parametrize("cell", [None, "0.5", True, float("nan"), float("inf")])
 def test_what_is_no_finite_number_is_no_point(cell):
     records = [{"source": "m", "value": cell}]
-    assert plotted(records, Mark("all")) is None
+    assert plotted(records, DotMark("all")) is None
     assert read_curve([Record(step=1, value=cell), Record(step=cell, value=1.0)]) == []
 
 
@@ -230,7 +230,7 @@ def test_entropies_are_those_at_equal_size_with_a_panel_for_each_kind_of_bins():
 
 def test_of_many_panels_the_first_four_are_drawn():
     records = [{"source": "m", "kind": f"kind {index}", "value": index + 1.0} for index in range(6)]
-    figure = plotted(records, panels=(Panel("of {kind}", "nats", (Mark("all"),)),), panel_by="kind")
+    figure = plotted(records, panels=(Panel("of {kind}", "nats", (DotMark("all"),)),), panel_by="kind")
     assert list(titled(figure)) == ["of kind 0", "of kind 1", "of kind 2", "of kind 3"]
     assert [dots(figure, panel) for panel in range(4)] == [[(index + 1.0, "o")] for index in range(4)]
 
@@ -269,7 +269,7 @@ def test_of_many_rows_the_largest_are_drawn_in_order():
     assert "Shown are the 16 largest of 29." in figure.caption
     few = plotted(
         [{"source": source, "kind": f"k{index}", "value": float(index)} for source in "mn" for index in range(1, 9)],
-        Mark("all"),
+        DotMark("all"),
         row_by="kind",
         largest=("value",),
         max_rows=4,
@@ -307,7 +307,7 @@ def test_moves_that_a_source_never_makes_are_left_out():
         for row in report_tables.moves(("m",)).records()
     ]
     assert row_names(drawn(table("moves", rows))["moves"]) == ["m", "deduction", "backtracking", "verification"]
-    zero = plotted([{"source": "m", "value": 0.0}], Mark("all"))  # a value of 0 without a count is a value
+    zero = plotted([{"source": "m", "value": 0.0}], DotMark("all"))  # a value of 0 without a count is a value
     assert dots(zero) == [(0.0, "o")]
 
 
@@ -318,7 +318,7 @@ def test_of_outcomes_all_stands_alone_if_it_equals_the_other():
     ):
         assert row_names(drawn(report_tables.shares(("m",), outcomes))["planning-share"]) == names
     text = plotted(  # names of grams are no outcomes
-        [{"source": "m", "gram": gram, "value": 1.0} for gram in ("all", "wrong")], Mark("SGs"), row_by="gram"
+        [{"source": "m", "gram": gram, "value": 1.0} for gram in ("all", "wrong")], DotMark("SGs"), row_by="gram"
     )
     assert row_names(text) == ["m", "all", "wrong"]
     assert [marker for _, marker in dots(text)] == ["o", "o"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from sgram.analysis.columns_store import PerTrace
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
-from sgram.analysis.planning import outcome_rows
+from sgram.analysis.measures.planning import outcome_rows
 from sgram.analysis.table_columns import OUTCOME, SOURCE, count, number, share, text
 from sgram.metrics.architecture import ARCHITECTURE_KINDS, architecture
 from sgram.tagging.text_marks import TextMarks

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.columns_store import ListColumns
-from sgram.analysis.figure_specs import BinPlot, DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import BinPlot, DotMark, DotPlot, Panel
 from sgram.analysis.findings import MIN_OUTCOMES, Comparison, Contrast, Discoveries, FindingContext, Level
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Record, Table
@@ -186,9 +186,9 @@ MOVE_RATES = Measure(
                     "",
                     "SGs per 1,000 words",
                     (
-                        Mark("correct", "per_1000_words", where={"outcome": "correct"}),
-                        Mark("wrong", "per_1000_words", where={"outcome": "wrong"}),
-                        Mark("all", "per_1000_words", where={"outcome": "all"}),
+                        DotMark("correct", "per_1000_words", where={"outcome": "correct"}),
+                        DotMark("wrong", "per_1000_words", where={"outcome": "wrong"}),
+                        DotMark("all", "per_1000_words", where={"outcome": "all"}),
                     ),
                 ),
             ),

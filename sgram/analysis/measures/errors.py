@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel, SharePlot
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, SharePlot
 from sgram.analysis.findings import Contrast, Level
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, interval, number, share, text
@@ -88,7 +88,7 @@ ERRORS = Measure(
                 "errors",
                 "What went wrong in the wrong traces",
                 f"Share of the wrong traces by kind of error. {_KINDS_CAUTION}",
-                (Panel("", "% of wrong traces", (Mark("SGs", "share"),), 100),),
+                (Panel("", "% of wrong traces", (DotMark("SGs", "share"),), 100),),
                 row_by="kind",
                 remark="{count} traces",
                 where={"step": None},

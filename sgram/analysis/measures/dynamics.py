@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.arms import ArmContrast
-from sgram.analysis.entropies import binned_spans
-from sgram.analysis.figure_specs import CurveLine, CurvePanel, CurvePlot, DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import CurveLine, CurvePanel, CurvePlot, DotMark, DotPlot, Panel
 from sgram.analysis.findings import Change, Discoveries, Finding, FindingContext, Question, Verdict
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.measures.entropies import binned_spans
 from sgram.analysis.step_series import MIN_STEPS, StepSeries, placebo_curve
 from sgram.analysis.table import Table
 from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
@@ -272,7 +272,7 @@ AHA = Measure(
                 Panel(
                     "",
                     "SGs of the cluster per 1,000 words",
-                    (Mark("start", "start_rate", "", ""), Mark("SGs", "end_rate", "", "")),
+                    (DotMark("start", "start_rate", "", ""), DotMark("SGs", "end_rate", "", "")),
                 ),
             ),
             row_by="medoid",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel
 from sgram.analysis.findings import MIN_OUTCOMES, Comparison, Discoveries, FindingContext
 from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.table import Column, Table
@@ -157,7 +157,7 @@ GRAMS = Measure(
                 Panel(
                     "",
                     "share of correct less share of wrong traces, percentage points",
-                    (Mark("SGs", "difference"),),
+                    (DotMark("SGs", "difference"),),
                     100,
                     from_zero=False,
                     reference=0.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel
 from sgram.analysis.findings import Finding, FindingContext, Level, Question
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Table
@@ -158,7 +158,7 @@ SUCCESS = Measure(
             "success",
             "How often the answer is right",
             "Share of problems solved.",
-            (Panel("{measure}", "% of problems", (Mark("all"),), 100),),
+            (Panel("{measure}", "% of problems", (DotMark("all"),), 100),),
             panel_by="measure",
             remark="{problems} problems",
             max_sources=24,

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from sgram.analysis.columns_store import ListColumns
-from sgram.analysis.figure_specs import DotPlot, Mark, Panel, sgs_and_placebo
+from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, sgs_and_placebo
 from sgram.analysis.findings import Contrast, Finding, FindingContext, judge, to_estimate
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Record, Table
@@ -274,8 +274,8 @@ OVERLAP = Measure(
                     "planning, of high-entropy tokens",
                     "% of high-entropy tokens",
                     (
-                        Mark("SGs", "planning_given_high", "", "", {"list": "SGs"}),
-                        Mark("chance", "chance", "", "", {"list": "SGs"}),
+                        DotMark("SGs", "planning_given_high", "", "", {"list": "SGs"}),
+                        DotMark("chance", "chance", "", "", {"list": "SGs"}),
                     ),
                     100,
                 ),

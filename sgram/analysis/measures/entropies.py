@@ -17,7 +17,7 @@ import numpy as np
 from sgram.analysis.figure_specs import DotPlot, Panel, sgs_and_placebo
 from sgram.analysis.findings import Contrast
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
-from sgram.analysis.planning import outcome_rows
+from sgram.analysis.measures.planning import outcome_rows
 from sgram.analysis.table_columns import INTERVAL, LIST, OUTCOME, SOURCE, count, interval, number, text
 from sgram.analysis.trace_counts import ALL, PLACEBO, SGS, TraceCounts, summarize_draws
 from sgram.array_types import IntArray
