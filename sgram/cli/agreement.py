@@ -44,7 +44,7 @@ def agreement(
     draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.")] = 1000,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.")] = 0,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Measure how far raters agree, who differs and on what, and which share of the items is judged strategic.
 
     sgram agreement ratings.jsonl
@@ -71,7 +71,7 @@ def agreement(
             "warnings": warnings,
         }
         print_json("agreement", fields)
-        return 0
+        return
     for warning in warnings:
         note(f"warning: {warning}")
     agreement_tables.print_coefficients(measured)
@@ -83,7 +83,6 @@ def agreement(
     print()
     for verdict in verdicts:
         print_line(verdict)
-    return 0
 
 
 def _strategic_shares(loaded: LoadedRatings, measured: "Agreement", sample: Sample) -> "StrategicShares":

@@ -139,19 +139,15 @@ def print_strategic_shares(shares: "StrategicShares") -> None:
 
 def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: Sample | None) -> None:
     """Print the first `n_printed` disputed items, in context if the sample is known."""
-    printed, contexts = disputes[:n_printed], {}
-    if sample is not None:
-        contexts = {item.item: _in_context(item) for item in sample.items}
-    if printed:
-        print()
-        columns = ("disputed item", "bits", "ratings", *(("in context",) if contexts else ()))
-        print_table(columns, [_dispute_row(dispute, contexts) for dispute in printed])
-    note_hidden(len(disputes) - len(printed), "items in dispute", "--disputes shows all")
-
-
-def _dispute_row(dispute: "Dispute", contexts: dict[str, str]) -> tuple[str, ...]:
-    counts = ", ".join(f"{label} {n}" for label, n in dispute.counts)
-    return (dispute.item, f"{dispute.entropy:.2f}", counts, *((contexts[dispute.item],) if contexts else ()))
+    contexts = {} if sample is None else {item.item: _in_context(item) for item in sample.items}
+    columns, rows = ["disputed item", "bits", "ratings", *(["in context"] if contexts else [])], []
+    for dispute in disputes[:n_printed]:
+        counts = ", ".join(f"{label} {n}" for label, n in dispute.counts)
+        context = [contexts[dispute.item]] if contexts else []
+        rows.append([dispute.item, f"{dispute.entropy:.2f}", counts, *context])
+    if rows:
+        print_next_table(columns, rows)
+    note_hidden(len(disputes) - len(rows), "items in dispute", "--disputes shows all")
 
 
 def _in_context(item: Item) -> str:

@@ -63,7 +63,7 @@ def export(
     all_grams: Annotated[bool, _ALL_GRAMS] = False,
     reading: InputFlags = InputFlags(),  # noqa: B008
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Sample grams in context for people to label, half of them random grams, blindly mixed.
 
     sgram annotate export wang2025 rollouts.jsonl -n 200 -o annotate.html
@@ -103,7 +103,6 @@ def export(
         print_table(("kind", "items", "grams", "clusters", "models"), _kind_rows(draw))
     for path, description in files:
         note(f"{description}: {path}")
-    return 0
 
 
 def _find_format(output: str) -> Format:
@@ -187,7 +186,7 @@ def import_(
     lexicon: Annotated[str | None, _EXPORTED] = None,
     output: Annotated[str, _RATINGS] = "-",
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Convert the annotators' answers to ratings: item, rater, label.
 
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
@@ -224,7 +223,6 @@ def import_(
         note(f"{imported.n_unanswered:,} answers are empty or skipped and give no rating")
     if output != "-":
         note(f"{len(imported.ratings):,} ratings written to {output}")
-    return 0
 
 
 def load_sample(items: str, lexicon: str | None) -> Sample:

@@ -71,8 +71,8 @@ def train(
     output: str,
     seed: int,
     as_json: bool,
-) -> int:
-    """Train a classifier, write it, and print its precision and recall out of fold; return the exit code."""
+) -> None:
+    """Train a classifier, write it, and print its precision and recall out of fold."""
     from sgram.evaluation.held_out_traces import HeldOutFilter
     from sgram.evaluation.train_classifier import FitConfig, train_classifier
     from sgram.mining import Background, Miner, MiningConfig, Resources
@@ -109,7 +109,6 @@ def train(
     else:
         _print_figures(classifier, cross_validation)
     note(f"classifier {classifier.digest[:16]} written to {output}; use it with: sgram mine --classifier {output}")
-    return 0
 
 
 def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight: float, evaluated: bool) -> "LabelSet":

@@ -27,6 +27,8 @@ MOVE_COLORS = {
     "other": "default",
 }
 
+ShowProgress = Callable[[str, float, float | None, str, str], None]
+"""A function of (stage, done, total, unit, suffix) that shows the progress of a stage."""
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _LOG_INTERVAL = 30
 """Seconds between two progress lines where stderr is not a terminal."""
@@ -159,8 +161,8 @@ def meter(stage: str, total: float | None = None, unit: str = "rows") -> closing
 
 
 @contextmanager
-def switching_meter() -> Iterator[Callable[[str, float, float | None, str, str], None]]:
-    """Yield a function of (stage, done, total, unit, suffix) that shows one `Meter` a stage, one after the other."""
+def switching_meter() -> Iterator[ShowProgress]:
+    """Yield a function that shows one `Meter` a stage, one after the other."""
     current: Meter | None = None
     with ExitStack() as open_meter:
 

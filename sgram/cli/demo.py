@@ -22,7 +22,7 @@ def demo(
     embedder: Annotated[str, Parameter(help="auto, hash, static or a sentence-transformers model.")] = "auto",
     steps: Annotated[int, number_flag("steps", 0, "Steps of each training run; 0: do not train.")] = 60,
     jobs: Annotated[int, number_flag("jobs", 1, "Training runs at the same time, one thread each.")] = 2,
-) -> int:
+) -> None:
     """Mine, validate, tag, train a tiny policy with and without HICRA, measure, and write one report; offline.
 
     Finished training runs are not repeated: an interrupted demo resumes where it stopped.
@@ -57,7 +57,6 @@ def demo(
     note(f"Done in {minutes} min {seconds} s. Next: sgram report YOUR_ROLLOUTS.jsonl -o report.html")
     note("Open in a browser:")
     print(page)
-    return 0
 
 
 class _Chain:

@@ -85,7 +85,7 @@ def diagnose(
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Classify each wrong rollout: a wrong plan, an error in carrying it out, or another kind of error.
 
     sgram diagnose rollouts.jsonl -o diagnoses.jsonl
@@ -135,7 +135,6 @@ def diagnose(
     for path in (output, csv):
         if path is not None:
             note(f"{len(totals.counts):,} diagnoses written to {path}")
-    return 0
 
 
 class _RereadTraces:
@@ -196,13 +195,13 @@ def _ask_judge(sample: "DiagnosedTraces", judging: JudgeFlags) -> "list[tuple[Ju
         diagnose_tables.print_costs(estimate_cost(traces, config), config, planned=True)
         return None
     judge = Judge(config, judging.judge_dir)
+    judgments = []
     with meter("judging", len(traces), "traces") as bar:
-        judgments = []
-        for number, judgment in enumerate(judge(traces), 1):
-            judgments.append(judgment)
+        for number, (judgment, (_, diagnosis)) in enumerate(zip(judge(traces), sample, strict=True), 1):
+            judgments.append((judgment, diagnosis))
             bar.update(number)
     diagnose_tables.print_costs(judge.report, config)
-    return list(zip(judgments, (diagnosis for _, diagnosis in sample), strict=True))
+    return judgments
 
 
 def _measurements_json(

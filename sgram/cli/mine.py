@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,8 +22,9 @@ from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
 
 if TYPE_CHECKING:
+    from sgram.cli.console import ShowProgress
     from sgram.lexicon import Cluster
-    from sgram.mining.run import MiningJob, MiningOutcome, Progress
+    from sgram.mining.run import MiningJob, MiningOutcome
 
 # stage: (its title, unit shown, how many counts of the stage make one unit)
 _STAGES = {
@@ -73,7 +74,7 @@ def mine(
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Mine a lexicon of Strategic Grams from rollouts.
 
     sgram mine rollouts/*.jsonl.gz -o lexicon.json
@@ -102,9 +103,10 @@ def mine(
     )
     job.check(output)
     if dry_run:
-        return _show_plan(job, output, as_json)
-    with _progress_meters() as progress:
-        outcome = job.run(progress, fresh=fresh)
+        _show_plan(job, output, as_json)
+        return
+    with switching_meter() as show:
+        outcome = job.run(partial(_show_progress, show), fresh=fresh)
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
     elif output is not None:
@@ -115,23 +117,15 @@ def mine(
             "all-MiniLM-L6-v2 is not installed, so grams were clustered by their words and letters: "
             "pip install 'sgram[embed]'"
         )
-    return 0
 
 
-@contextmanager
-def _progress_meters() -> Iterator["Progress"]:
-    """Yield a progress function that shows one meter for each stage on stderr."""
-    with switching_meter() as show:
-
-        def update(stage: str, done: int, total: int, remark: str) -> None:
-            title, unit, counts_per_unit = _STAGES[stage]
-            show(title, done / counts_per_unit, total / counts_per_unit if total else None, unit, remark)
-
-        yield update
+def _show_progress(show: "ShowProgress", stage: str, done: int, total: int, remark: str) -> None:
+    title, unit, counts_per_unit = _STAGES[stage]
+    show(title, done / counts_per_unit, total / counts_per_unit if total else None, unit, remark)
 
 
-def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:
-    """Print what a run would do, without reading a trace or writing a file; return the exit code."""
+def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> None:
+    """Print what a run would do, without reading a trace or writing a file."""
     files, config, workers = job.input_files(), job.config, job.resources.workers
     size = sum(n_bytes or 0 for _, n_bytes in files)
     packed_size = sum(n_bytes or 0 for name, n_bytes in files if name.endswith((".gz", ".zst", ".parquet")))
@@ -155,7 +149,7 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:
             "config": settings,
         }
         print_json("mining-plan", plan)
-        return 0
+        return
     file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files[:10]]
     if len(files) > 10:
         file_lines.append(f"... and {len(files) - 10:,} more")
@@ -168,7 +162,6 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> int:
         ("output", f"{output or '(none: the run keeps it)'}; run directory under {job.runs}/"),
     ]
     print_lines(lines)
-    return 0
 
 
 def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_json: bool) -> None:

@@ -17,7 +17,6 @@ from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
-from sgram.reports.pages.trace_page import TracePage, render_trace_page
 from sgram.traces import TraceReader
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
 
@@ -60,7 +59,7 @@ def tag(
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.")] = 0,
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Mark the planning tokens of rollouts, and measure how much of them is planning.
 
     sgram tag rollouts.jsonl --tokenizer model/ -o masks.parquet
@@ -102,7 +101,6 @@ def tag(
         note(f"masks of {len(summary.counts):,} traces written to {output}")
     if showing.html is not None:
         note(f"page of {min(len(summary.first_traces), showing.html_traces):,} traces written to {showing.html}")
-    return 0
 
 
 def _check_masks(output: str, reading: InputFlags) -> None:
@@ -195,6 +193,8 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
 
 
 def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces: int) -> bytes:
+    from sgram.reports.pages.trace_page import TracePage, render_trace_page
+
     rows, _ = _main_rows(summary, seed)
     total, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
     page_tagged = summary.first_traces[:max_traces]

@@ -11,9 +11,9 @@ from rich.text import Text
 from sgram.cli.console import MOVE_COLORS, printable
 from sgram.cli.estimate_cells import percent, percent_interval, shorten_start
 from sgram.lexicon import MOVES
-from sgram.reports.pages.trace_page import TraceView
 
 if TYPE_CHECKING:
+    from sgram.reports.pages.trace_page import TraceView
     from sgram.tagging.planning_shares import ShareRow
     from sgram.tagging.tagged_rollouts import TaggedTrace
 
@@ -106,8 +106,9 @@ def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_line
 # -- page -----------------------------------------------------------------------------------------------
 
 
-def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple[TraceView, ...]:
+def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["TraceView", ...]:
     """Return the traces as plain data for the page."""
+    from sgram.reports.pages.trace_page import TraceView
     from sgram.tagging.spans import remove_overlaps
 
     return tuple(

@@ -14,10 +14,8 @@ from sgram.cli.train_config import MatrixFlags, RequestedRuns, TrainFlags, reque
 from sgram.cli.train_tables import board, duration, show_comparison, show_run
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
-from sgram.reports.figures.learning_curves import draw_learning_curves
 from sgram.run_directory import RunDirectory
-from sgram.training.experiments.run import read_finished_run
-from sgram.training.experiments.run import train as run_training
+from sgram.training.experiments import run as runs
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison
@@ -54,7 +52,7 @@ def train(
 def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     arm = requested.arms[0]
     config = arm.apply(requested.config, seed=requested.seeds[0], warmup_seed=requested.warmup_seeds[0])
-    result = read_finished_run(config, out)
+    result = runs.read_finished_run(config, out)
     reused = result is not None
     if result is None:
         labels = {"arm": arm.name, "seed": config.seed, "warmup_seed": config.warmup_seed, "steps": config.steps}
@@ -63,7 +61,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             def show_row(row: Mapping[str, Any]) -> None:
                 update({**row, **labels, "cell": 0, "event": "stage" if "stage" in row else "step"})
 
-            result = run_training(config, out, show_row)
+            result = runs.train(config, out, show_row)
     has_curves = _draw_curves({arm.name: (result,)}, result.directory / "curves.svg")
     if as_json:
         fields = {
@@ -121,7 +119,8 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
 
 def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
     """Return the directory of a comparison; its name depends on the runs requested, not on those finished."""
-    shared = {name: setting for name, setting in requested.config.identity().items() if name not in _VARIED}
+    varied = ("method", "seed", "warmup_seed")
+    shared = {name: setting for name, setting in requested.config.identity().items() if name not in varied}
     identity = {
         "verb": "compare",
         "arms": [arm.name for arm in requested.arms],
@@ -131,9 +130,6 @@ def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
         "warmup_seeds": list(requested.warmup_seeds),
     }
     return RunDirectory.open(out, "compare", identity).path
-
-
-_VARIED = ("method", "seed", "warmup_seed")
 
 
 def _draw(comparison: "ArmComparison", directory: Path) -> list[Path]:
@@ -151,6 +147,8 @@ def _draw(comparison: "ArmComparison", directory: Path) -> list[Path]:
 
 def _draw_curves(results: Any, path: Path) -> bool:
     """Draw the training curves; return False without matplotlib, or if no step is logged."""
+    from sgram.reports.figures.learning_curves import draw_learning_curves
+
     try:
         draw_learning_curves(results, path)
     except (MissingExtraError, UsageError) as error:
@@ -184,10 +182,10 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
         }
         print_json("training-plan", plan)
         return 0
-    runs = cells[0].arm
+    matrix = cells[0].arm
     if len(cells) > 1:
         seeds, warmup_seeds = (", ".join(map(str, numbers)) for numbers in (requested.seeds, requested.warmup_seeds))
-        runs = (
+        matrix = (
             f"{len(cells)} runs: {', '.join(arm.name for arm in requested.arms)}; seeds {seeds}, "
             f"warm-up seeds {warmup_seeds}; {requested.jobs} at once"
         )
@@ -198,7 +196,7 @@ def _show_plan(requested: RequestedRuns, out: Path, as_json: bool) -> int:
         time = f"at most about {cost.seconds_per_step:.2f} s a step, {total}"
     problems = f"{requested.config.prompts} problems x {requested.config.samples} responses"
     lines = [
-        ("runs", runs),
+        ("runs", matrix),
         ("config", describe_settings(settings)),
         ("model", _format_known("{:,} parameters", cost.parameters)),
         ("memory", _format_known("about {:,.0f} MiB a run", memory)),

@@ -110,7 +110,7 @@ def validate(
     pruning: PruneFlags = PruneFlags(),
     training: ClassifierFlags = ClassifierFlags(),  # noqa: B008
     as_json: AsJson = False,
-) -> int:
+) -> None:
     """Measure how well a lexicon finds units labeled as planning, beside other lists and placebos.
 
     sgram validate lexicon.json --labels labels.jsonl --figure pr.svg
@@ -134,7 +134,8 @@ def validate(
     check_outputs(outputs, [*inputs, *compared, str(comparing.candidates or "")])
     if lexicon is None:
         output = pruning.output or ""
-        return train(labels, reading.annotator, reading.positive, training, output, comparing.seed, as_json)
+        train(labels, reading.annotator, reading.positive, training, output, comparing.seed, as_json)
+        return
     loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
     sets = read_label_sets(labels, reading)
     measured = _compare(loaded, sets, other_lexicons, comparing)
@@ -153,7 +154,6 @@ def validate(
     if pruned is not None and pruning.output is not None:
         pruned.lexicon.save(pruning.output)
         note(f"{len(pruned.lexicon.grams):,} of {len(loaded.grams):,} grams written to {pruning.output}")
-    return 0
 
 
 def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags) -> None:
@@ -181,9 +181,6 @@ def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
             raise UsageError(f"--beside has the name {excerpt(name)} twice; give each lexicon a name of its own")
         lexicons[name] = Lexicon.load(path)
     return lexicons
-
-
-# -- labels ---------------------------------------------------------------------------------------------
 
 
 def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabels]:
@@ -228,9 +225,6 @@ def _list_labels(counts: Counter[str], limit: int = 12) -> str:
     return ", ".join(labels) + ellipsis or "no labels"
 
 
-# -- work -----------------------------------------------------------------------------------------------
-
-
 def _compare(
     lexicon: Lexicon, sets: Sequence[IndexedLabels], other_lexicons: dict[str, Lexicon], flags: CompareFlags
 ) -> "list[MeasuredLabels]":
@@ -238,13 +232,12 @@ def _compare(
     from sgram.evaluation.lexicon_comparison import ComparisonConfig, compare_lexicons
 
     candidates = None if flags.candidates is None else read_candidate_scores(flags.candidates)
-    if candidates is not None:
-        missing = [gram.text for gram in lexicon.grams if gram.text not in candidates]
-        if missing:
-            note(
-                f"warning: {len(missing):,} of the lexicon's {len(lexicon.grams):,} grams are missing in the "
-                f"candidates ({missing[0]}, ...); are both of the same mining run?"
-            )
+    missing = [] if candidates is None else [gram.text for gram in lexicon.grams if gram.text not in candidates]
+    if missing:
+        note(
+            f"warning: {len(missing):,} of the lexicon's {len(lexicon.grams):,} grams are missing in the candidates "
+            f"({missing[0]}, ...); are both of the same mining run?"
+        )
     config = ComparisonConfig(flags.by, flags.draws, flags.seed, flags.top)
     measured = []
     for label_set in sets:

@@ -1,6 +1,6 @@
 import pytest
 
-from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs, check_writable
 from sgram.errors import UsageError
 
 
@@ -29,6 +29,7 @@ def test_rows_are_not_written_where_they_would_be_read_the_next_time(tmp_path, n
         check_not_inputs([tmp_path / name], [str(tmp_path)])
     check_not_inputs([tmp_path / name], [str(tmp_path / "other")])
     check_not_inputs([tmp_path / "o.html", tmp_path / "o.csv"], [str(tmp_path)])
+    check_not_inputs([tmp_path / name], [str(tmp_path)], in_folders=False)
 
 
 def test_writable_paths_are_accepted_and_nothing_is_created(tmp_path):
@@ -51,3 +52,26 @@ def test_an_unwritable_path_is_refused_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(UsageError, match="no permission to write in"):
         check_writable([tmp_path / "x.html"])
+
+
+def test_one_input_can_come_from_stdin():
+    check_one_stdin(["-", "a.jsonl", ""])
+    with pytest.raises(UsageError, match=r"^only one of the inputs can come from stdin; name files for the others$"):
+        check_one_stdin(["-", "a.jsonl", "-"])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "sentence"),
+    [
+        ({"-o": "-x"}, r"^-o -x is not a file name; write \./-x if it is one$"),
+        ({"-o": None, "--csv": "-"}, "^--csv cannot go to stdout; name a file$"),
+        ({"-o": "a.csv", "--csv": "./a.csv"}, r"^-o and --csv both name \./a\.csv; give each a file of its own$"),
+        ({"-o": "in.jsonl"}, r"^in\.jsonl is an input; write to another file$"),
+    ],
+)
+def test_outputs_are_files_of_their_own(outputs, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=sentence):
+        check_outputs(outputs, ["in.jsonl"])
+    check_outputs({"-o": "a.csv", "--csv": "b.csv", "--html": None}, ["in.jsonl", "-", ""])
+    check_outputs({"-o": "-"}, ["-"], stdout=True)
