@@ -107,34 +107,30 @@ def _escape_path(path: str) -> str:
 
 def _render_table(table: Table) -> str:
     formatted = format_table(table, MAX_MARKDOWN_ROWS)
-    heads, rows = _merge_intervals(formatted)
-    ruler = ["---:" if is_numeric else "---" for _, is_numeric in heads]
-    lines = [[head for head, _ in heads], ruler, *rows]
+    columns = _merge_intervals(formatted)
+    ruler = ["---:" if is_numeric else "---" for _, is_numeric, _ in columns]
+    lines = [[head for head, _, _ in columns], ruler, *zip(*(texts for _, _, texts in columns), strict=True)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     omission = f"\n\n{formatted.n_omitted:,} more rows are left out." if formatted.n_omitted else ""
     note = f"\n\n{escape_markdown(table.note)}" if table.note else ""
     return f"## {escape_markdown(table.title)}\n\n{text}{omission}{note}"
 
 
-def _merge_intervals(table: FormattedTable) -> tuple[list[tuple[str, bool]], list[list[str]]]:
-    """Return the heads (with whether the column is numeric) and the rows, each interval appended to its value."""
-    heads: list[tuple[str, bool]] = []
-    rows: list[list[str]] = [[] for _ in table.rows]
+def _merge_intervals(table: FormattedTable) -> list[tuple[str, bool, list[str]]]:
+    """Return (head, whether it is numeric, cells) of each column; an interval is appended to its value."""
+    columns: list[tuple[str, bool, list[str]]] = []
     for index, column in enumerate(table.columns):
         cells = [row[index] for row in table.rows]
-        is_merged = column.kind == "interval" and bool(heads) and table.columns[index - 1].kind == "number"
-        if is_merged:
-            heads[-1] = (f"{heads[-1][0]} \\[95 %\\]", True)
+        texts = [escape_markdown(cell.text) for cell in cells]
+        if column.kind == "interval":
+            texts = [
+                "" if cell.is_missing else f"\\[{escape_markdown(cell.text.replace(' – ', ', '))}\\]" for cell in cells
+            ]
+        if column.kind == "interval" and columns and table.columns[index - 1].kind == "number":
+            head, _, values = columns.pop()
+            merged = [f"{value} {text}".rstrip() for value, text in zip(values, texts, strict=True)]
+            columns.append((f"{head} \\[95 %\\]", True, merged))
         else:
-            unit = f", {column.unit}" if column.unit else ""
-            heads.append((escape_markdown(f"{column.name}{unit}"), column.kind in ("number", "interval")))
-        for row, cell in zip(rows, cells, strict=True):
-            if column.kind == "interval":
-                text = "" if cell.is_missing else f"\\[{escape_markdown(cell.text.replace(' – ', ', '))}\\]"
-            else:
-                text = escape_markdown(cell.text)
-            if is_merged:
-                row[-1] = f"{row[-1]} {text}".rstrip()
-            else:
-                row.append(text)
-    return heads, rows
+            head = escape_markdown(f"{column.name}{', ' if column.unit else ''}{column.unit}")
+            columns.append((head, column.kind in ("number", "interval"), texts))
+    return columns

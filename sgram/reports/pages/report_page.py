@@ -138,7 +138,7 @@ def _render(
         is_wide=is_wide,
         picture_address=picture_address,
         legend=_legend(tables),
-        comparisons=compare_with_placebos(analysis.measures, tables, max(4, max_rows // 20)),
+        comparisons=compare_with_placebos(analysis.measures, tables),
         examples=examples,
         open_example=_first_open_example(examples),
         siblings=siblings,
@@ -156,6 +156,8 @@ def _render(
 
 
 def _max_rows(table_name: str, max_rows: int) -> int:
+    if table_name.startswith("beside_"):
+        return max(4, max_rows // 20)
     return {"grams": 5 * max_rows, "glance": 40, "diagnoses": max_rows // 2}.get(table_name, max_rows)
 
 

@@ -6,7 +6,7 @@ A cell's text and its sort key are separate: a share of 0.1234 has the text "12.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from sgram.analysis.table import Cell, Column, Table
@@ -15,7 +15,8 @@ from sgram.reports.pages.templates import shorten
 MISSING = "–"
 _GROUP_COLUMNS = ("series", "measure")
 """Columns whose rows are different quantities; each quantity has its own number of decimals."""
-_BIN = "bin"
+_RANGES = {"bin": "from – to", "draws": "draws"}
+"""Heads of pairs of columns that are ranges, not intervals, by what their names begin with."""
 _SHORT_TEXT = 22
 """Maximum characters of each text of a column that is not wrapped."""
 
@@ -44,20 +45,14 @@ class FormattedCell:
 class FormattedTable:
     """A table whose cells are formatted."""
 
-    name: str
-    title: str
     columns: tuple[FormattedColumn, ...]
     rows: tuple[tuple[FormattedCell, ...], ...]
-    note: str
     n_omitted: int = 0
     """Rows of the table that are not among `rows`."""
 
-    def distinct_texts(self, name: str) -> tuple[str, ...]:
-        """Return the distinct texts of a column in their order; () if there is no such column."""
-        index = next((index for index, column in enumerate(self.columns) if column.name == name), None)
-        if index is None:
-            return ()
-        return tuple(dict.fromkeys(row[index].text for row in self.rows if not row[index].is_missing))
+    def distinct_texts(self, column: int) -> tuple[str, ...]:
+        """Return the distinct texts of a column in their order."""
+        return tuple(dict.fromkeys(row[column].text for row in self.rows if not row[column].is_missing))
 
     @property
     def list_index(self) -> int | None:
@@ -65,8 +60,8 @@ class FormattedTable:
         return next((index for index, column in enumerate(self.columns) if column.kind == "list"), None)
 
 
-def format_table(table: Table, max_rows: int, without: Sequence[str] = ()) -> FormattedTable:
-    """Return the first `max_rows` rows of a table formatted, without the columns named in `without`.
+def format_table(table: Table, max_rows: int) -> FormattedTable:
+    """Return the first `max_rows` rows of a table formatted.
 
     Columns that end in "low" and "high" become one column with the interval.
 
@@ -75,11 +70,9 @@ def format_table(table: Table, max_rows: int, without: Sequence[str] = ()) -> Fo
     >>> [(column.name, column.unit) for column in formatted.columns], [cell.text for cell in formatted.rows[0]]
     ([('value', '%'), ('interval', '%')], ['12.3', '10.0 – 20.0'])
     """
-    rows = table.rows[:max_rows]
-    shortened = Table(table.name, table.title, table.columns, rows, table.note)
-    columns = [column for column in table.columns if column.name not in without]
+    shortened = replace(table, rows=table.rows[:max_rows])
     heads, cells = [], []
-    for column in columns:
+    for column in table.columns:
         ends = _interval_columns(column.name, table.names)
         if ends is None:
             column_cells = _format_column(shortened, column)
@@ -88,14 +81,7 @@ def format_table(table: Table, max_rows: int, without: Sequence[str] = ()) -> Fo
         elif column.name == ends[0]:
             heads.append(_interval_head(column))
             cells.append(_format_intervals(shortened, column, *ends))
-    return FormattedTable(
-        table.name,
-        shorten(table.title),
-        tuple(heads),
-        tuple(zip(*cells, strict=True)),
-        table.note,
-        len(table.rows) - len(rows),
-    )
+    return FormattedTable(tuple(heads), tuple(zip(*cells, strict=True)), len(table) - len(shortened))
 
 
 def format_number(number: float | None, decimals: int, scale: float = 1) -> str:
@@ -146,9 +132,8 @@ def _head(column: Column, is_short: bool) -> FormattedColumn:
 def _interval_head(column: Column) -> FormattedColumn:
     stem = column.name.removesuffix("low").rstrip("_")
     unit = "%" * (column.kind == "share")
-    if stem == _BIN:
-        return FormattedColumn("from – to", column.meaning, "number", unit)
-    return FormattedColumn(f"{_spaced(stem)} interval".strip(), column.meaning, "interval", unit)
+    name = _RANGES.get(stem, f"{_spaced(stem)} interval".strip())
+    return FormattedColumn(name, column.meaning, "number" if stem in _RANGES else "interval", unit)
 
 
 def _spaced(name: str) -> str:

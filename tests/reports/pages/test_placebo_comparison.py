@@ -4,9 +4,10 @@ import dataclasses
 
 from sgram.analysis import all_measures
 from sgram.analysis.measure import Quantity
+from sgram.analysis.measures.tokens import OVERLAP
 from sgram.analysis.table import build_table
-from sgram.analysis.token_tables import OVERLAP
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
+from sgram.reports.pages.table_cells import format_table
 from tests.builders.report_analyses import column, low_high, tables
 
 
@@ -16,13 +17,14 @@ def overlap(*rows: tuple):
     return {"overlap": build_table("overlap", "t", columns, [dict(zip(names, row, strict=True)) for row in rows])}
 
 
-def compare(tables, max_rows=9):
-    return compare_with_placebos(all_measures(), tables, max_rows)
+def compare(tables):
+    return compare_with_placebos(all_measures(), tables)
 
 
 def verdict(sgs: tuple, placebo: tuple) -> str:
-    ((row,),) = [comparison.rows for comparison in compare(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)))]
-    return row.verdict
+    (comparison,) = compare(overlap(("a", "SGs", *sgs), ("a", "placebo", *placebo)))
+    (row,) = comparison.table.records()
+    return row["verdict"]
 
 
 def test_a_difference_is_shown_only_if_the_interval_and_the_range_of_draws_share_no_point():
@@ -36,17 +38,31 @@ def test_a_difference_is_shown_only_if_the_interval_and_the_range_of_draws_share
 def test_numbers_and_places_are_those_of_the_table():
     overlap_tables = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.35))
     (comparison,) = compare(overlap_tables)
-    (row,) = comparison.rows
-    assert (row.subject, row.sgs, row.interval, row.placebo, row.draw_range) == (
+    formatted = format_table(comparison.table, 9)
+    assert [(column.name, column.unit) for column in formatted.columns] == [
+        ("of", ""),
+        ("SGs", "%"),
+        ("interval", "%"),
+        ("placebo", "%"),
+        ("draws", "%"),
+        ("verdict", ""),
+    ]
+    assert [cell.text for cell in formatted.rows[0]] == [
         "a",
         "50.0",
         "40.0 – 60.0",
         "30.0",
         "20.0 – 35.0",
-    )
+        "above the placebos",
+    ]
     # from 0.2 to 0.6 with 6 % of that at either end: 0.176 to 0.624; 0.4 is (0.4 - 0.176) / 0.448 = 0.5 of it
-    assert row.positions == (500, 723, 946, 54, 277, 388)
-    assert comparison.unit == "%"
+    assert comparison.positions == ((500, 723, 946, 54, 277, 388),)
+
+
+def test_without_an_interval_its_ends_have_the_place_of_the_value():
+    (comparison,) = compare(overlap(("a", "SGs", 0.5, None, None), ("a", "placebo", 0.3, 0.3, 0.3)))
+    # from 0.3 to 0.5 with 6 % of that at either end: 0.012 / 0.224 = 0.054 and 0.212 / 0.224 = 0.946
+    assert comparison.positions == ((946, 946, 946, 54, 54, 54),)
 
 
 def test_a_line_without_its_placebo_is_not_shown():
@@ -58,37 +74,33 @@ def test_a_line_without_its_placebo_is_not_shown():
 
 def test_equal_numbers_have_places_too():
     (comparison,) = compare(overlap(("a", "SGs", 0.5, 0.5, 0.5), ("a", "placebo", 0.5, 0.5, 0.5)))
-    assert set(comparison.rows[0].positions) == {500}
-
-
-def test_lines_beyond_the_most_are_counted():
-    rows = [(name, list_name, 0.5, 0.4, 0.6) for name in "abcde" for list_name in ("SGs", "placebo")]
-    (comparison,) = compare(overlap(*rows), 2)
-    assert ([row.subject for row in comparison.rows], comparison.n_omitted) == (["a", "b"], 3)
+    assert set(comparison.positions[0]) == {500}
 
 
 def test_every_quantity_that_is_known_of_both_is_compared():
     subjects = {
-        (comparison.title, comparison.unit): [row.subject for row in comparison.rows]
+        comparison.table.title: (comparison.table.column("of"), comparison.table.columns[1].kind)
         for comparison in compare(tables())
     }
     source = "grpo, seed 0"
     assert subjects == {
-        ("Planning share", "%"): [f"{source} · all · words", f"{source} · wrong · words"],
-        ("Semantic entropy at equal size", "nats"): [f"{source} · grams"],
-        ("Entropy of what follows a span", "nats"): [source],
-        ("Token entropy", "nats"): [f"{source} · planning", f"{source} · execution"],
-        ("Perplexity", ""): [f"{source} · planning", f"{source} · execution"],
-        ("Planning tokens that are of high entropy", "%"): [source],
+        "Planning share": ([f"{source} · all · words", f"{source} · wrong · words"], "share"),
+        "Semantic entropy at equal size, nats": ([f"{source} · grams"], "number"),
+        "Entropy of what follows a span, nats": ([source], "number"),
+        "Token entropy, nats": ([f"{source} · planning", f"{source} · execution"], "number"),
+        "Perplexity": ([f"{source} · planning", f"{source} · execution"], "number"),
+        "Planning tokens that are of high entropy": ([source], "share"),
     }
+    names = [comparison.table.name for comparison in compare(tables())]
+    assert len(set(names)) == len(names)
 
 
 def test_a_measure_that_the_report_does_not_show_is_not_compared():
     rows = overlap(("a", "SGs", 0.5, 0.4, 0.6), ("a", "placebo", 0.3, 0.2, 0.4))
-    assert len(compare_with_placebos([OVERLAP], rows, 9)) == 1
-    assert compare_with_placebos([dataclasses.replace(OVERLAP, section="")], rows, 9) == []
+    assert len(compare_with_placebos([OVERLAP], rows)) == 1
+    assert compare_with_placebos([dataclasses.replace(OVERLAP, section="")], rows) == []
     without_quantities = dataclasses.replace(OVERLAP, quantities=())
-    assert compare_with_placebos([without_quantities], rows, 9) == []
+    assert compare_with_placebos([without_quantities], rows) == []
 
 
 def test_a_share_in_a_column_of_numbers_is_compared_in_per_cent():
@@ -97,10 +109,15 @@ def test_a_share_in_a_column_of_numbers_is_compared_in_per_cent():
         {"source": "a", "list": list_name, "value": 0.5, "low": 0.4, "high": 0.6} for list_name in ("SGs", "placebo")
     ]
     curves = {"curves": build_table("curves", "t", columns, rows)}
-    for unit, shown in (("share", ("%", "50.0")), ("nats", ("nats", "0.500")), ("", ("", "0.500"))):
+    for unit, title, shown in (
+        ("share", "Planning share", ("%", "50.0")),
+        ("nats", "Planning share, nats", ("", "0.500")),
+        ("", "Planning share", ("", "0.500")),
+    ):
         measure = dataclasses.replace(OVERLAP, name="curves", quantities=(Quantity("planning share", unit=unit),))
-        (comparison,) = compare_with_placebos([measure], curves, 9)
-        assert (comparison.unit, comparison.rows[0].sgs) == shown
+        (comparison,) = compare_with_placebos([measure], curves)
+        formatted = format_table(comparison.table, 9)
+        assert (comparison.table.title, (formatted.columns[1].unit, formatted.rows[0][1].text)) == (title, shown)
 
 
 def test_the_sources_at_a_glance():

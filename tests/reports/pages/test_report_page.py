@@ -15,12 +15,13 @@ from sgram.analysis.table import build_table
 from sgram.errors import UsageError
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages import templates as parts
+from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.report_page import ReportConfig, is_wide, render_report_page
 from sgram.reports.pages.report_sections import SECTION_PLANS
 from sgram.reports.pages.trace_page import TracePage, render_trace_page
 from sgram.reports.wording import group_statements, headlines
 from sgram.statistics import Estimate
-from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, findings, tables
+from tests.builders.report_analyses import SVG, WRONG, analysis, column, example, figures, findings, low_high, tables
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "rect", "circle"}
 
@@ -332,6 +333,10 @@ def test_siblings_stand_side_by_side_with_the_place_where_they_part(page):
 def test_controls_stand_beside_the_sgs_and_are_missed_where_there_are_none(page):
     text = page.text(tag="section", of_id="controls")
     assert "no difference shown" in text
+    glyphs = [attrs for name, attrs, where in page.elements if name == "td" and attrs.get("class") == "glyph"]
+    assert len(glyphs) == sum(
+        len(comparison.positions) for comparison in compare_with_placebos(all_measures(), tables())
+    )
     assert "No placebo stands beside the SGs" not in text
     bare = read(analysis(tables={}))
     assert "No placebo stands beside the SGs" in bare.text(tag="section", of_id="controls")
@@ -439,6 +444,21 @@ def test_a_page_stays_under_its_size_whatever_the_tables_are():
     html = render_report_page(analysis(tables=long_tables), figures(), ReportConfig(max_bytes=700_000))
     assert len(html) < 700_000
     assert "of 30,000 rows" in html.decode()
+
+
+def test_comparisons_beyond_the_most_are_counted():
+    # 20 rows of a comparison by default
+    rows = [
+        {"source": f"m{number:02}", "list": name, "high_given_planning": 0.5, "low": 0.4, "high": 0.6}
+        for number in range(25)
+        for name in ("SGs", "placebo")
+    ]
+    columns = [column("source"), column("list"), column("high_given_planning", "share"), *low_high("share")]
+    reader = read(analysis(tables={"overlap": build_table("overlap", "t", columns, rows)}, findings=()))
+    text = reader.text(tag="section", of_id="controls")
+    assert "m19" in text
+    assert "m20" not in text
+    assert "The first 20 of 25 rows" in text
 
 
 def test_figures_that_do_not_fit_are_named():

@@ -81,13 +81,9 @@ def test_only_the_first_rows_are_shown_and_the_rest_is_counted():
     assert format_table(table({"n": "count"}), 3).rows == ()
 
 
-def test_columns_can_be_left_out():
-    assert texts(table({"a": "text", "b": "text"}, ("x", "y")), without=["a"]) == [["y"]]
-
-
 def test_what_stands_in_a_column_can_be_chosen_from():
     formatted = format_table(table({"move": "text", "n": "count"}, ("b", 1), ("a", 2), ("b", 3), (None, 4)), 9)
-    assert (formatted.distinct_texts("move"), formatted.distinct_texts("nothing")) == (("b", "a"), ())
+    assert formatted.distinct_texts(0) == ("b", "a")
     assert formatted.columns[0].kind == "move"
 
 
