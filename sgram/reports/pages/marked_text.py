@@ -5,7 +5,8 @@ number of characters left out, so that a page can show it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sgram.lexicon import MOVES
@@ -60,26 +61,6 @@ class Gap:
     n_characters: int
 
 
-@dataclass(slots=True)
-class _OpenMarks:
-    """Marks that cover the current position of a sweep through a text."""
-
-    marks: list[Mark] = field(default_factory=list)
-
-    def advance(self, start: int, upcoming: list[Mark]) -> tuple[Mark, ...]:
-        """Move to `start` and return the first mark of each layer there.
-
-        `upcoming` holds marks sorted by descending start; marks that begin at or before `start` are removed from it.
-        """
-        self.marks = [mark for mark in self.marks if mark.end > start]
-        while upcoming and upcoming[-1].start <= start:
-            self.marks.append(upcoming.pop())
-        mark_of_layer: dict[str, Mark] = {}
-        for mark in self.marks:
-            mark_of_layer.setdefault(mark.layer, mark)
-        return tuple(mark_of_layer.values())
-
-
 def split_by_marks(text: str, marks: Iterable[Mark], windows: Sequence[Window]) -> tuple[MarkedStretch | Gap, ...]:
     """Return `text` as stretches inside `windows` and gaps between them.
 
@@ -108,14 +89,21 @@ def split_by_marks(text: str, marks: Iterable[Mark], windows: Sequence[Window]) 
 
 
 def _split_window(text: str, marks: Sequence[Mark], window_start: int, window_end: int) -> list[MarkedStretch]:
+    """Return the stretches of a window; `marks` ascend by their start."""
     edges = {window_start, window_end}
     for mark in marks:
         edges |= {max(window_start, mark.start), min(window_end, mark.end)}
-    upcoming, open_marks, cuts = list(reversed(marks)), _OpenMarks(), sorted(edges)
+    upcoming, open_marks = list(reversed(marks)), list[Mark]()
     begun_marks: set[Mark] = set()
     stretches = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
-        covering = open_marks.advance(start, upcoming)
+    for start, end in pairwise(sorted(edges)):
+        open_marks = [mark for mark in open_marks if mark.end > start]
+        while upcoming and upcoming[-1].start <= start:
+            open_marks.append(upcoming.pop())
+        first_of_layer: dict[str, Mark] = {}
+        for mark in open_marks:
+            first_of_layer.setdefault(mark.layer, mark)
+        covering = tuple(first_of_layer.values())
         begins = tuple(mark for mark in covering if mark not in begun_marks)
         begun_marks.update(begins)
         ends = tuple(mark for mark in covering if min(mark.end, window_end) == end)

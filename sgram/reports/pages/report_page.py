@@ -9,7 +9,6 @@ tables and statements are cut, and figures are left out; the page says what is l
 
 import base64
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,6 @@ from sgram.reports.wording import group_statements, headlines
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
 
-_NARROW_SCREEN = 640
-"""Pixels of width up to which a picture fits; a pixel is 3/4 of a point."""
-_SVG_WIDTH = re.compile(rb'<svg[^>]* width="([\d.]+)pt"')
 _MIN_BYTES = 200_000
 _FIGURE_FRAME_BYTES = 2000
 """Bytes of the page around a figure: its caption, and its title and caption again as alternative text."""
@@ -135,7 +131,6 @@ def _render(
         sections=arrange_sections(analysis.measures, tables, figures, groups),
         omitted_figures=omitted_figures[:_MAX_NOTES],
         format_rows=lambda table: format_table(table, _max_rows(table.name, max_rows)),
-        is_wide=is_wide,
         picture_address=picture_address,
         legend=_legend(tables),
         comparisons=compare_with_placebos(analysis.measures, tables),
@@ -223,19 +218,6 @@ def _first_open_example(examples: Sequence[ExampleView]) -> int:
     """Return the index of the example that is open at first: the wrong one with the most kinds of moves."""
     n_moves = [len({move for move, _, _ in example.bars}) if example.outcome == "wrong" else -1 for example in examples]
     return n_moves.index(max(n_moves)) if n_moves else 0
-
-
-# -- filters of the template ----------------------------------------------------------------------------
-
-
-def is_wide(svg: bytes) -> bool:
-    """Return whether a picture is wider than a narrow screen (640 pixels).
-
-    >>> is_wide(b'<svg width="481pt">'), is_wide(b'<svg width="300pt">')
-    (True, False)
-    """
-    match = _SVG_WIDTH.search(svg[:4000])
-    return match is not None and float(match.group(1)) > _NARROW_SCREEN * 3 / 4
 
 
 def picture_address(svg: bytes) -> str:

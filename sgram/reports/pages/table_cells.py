@@ -155,72 +155,55 @@ def _interval_columns(name: str, names: Sequence[str]) -> tuple[str, str] | None
 
 def _format_column(table: Table, column: Column) -> list[FormattedCell]:
     cells = table.column(column.name)
-    if column.kind == "flag":
-        return [_format_flag(cell) for cell in cells]
-    if column.kind == "text":
+    if column.kind in ("text", "flag"):
         return [_format_text(cell) for cell in cells]
-    scale, decimals_of_rows = 100 if column.kind == "share" else 1, _decimals_of_rows(table, [column.name])
+    scale = 100 if column.kind == "share" else 1
     return [
         FormattedCell(format_number(cell, decimals, scale), float(cell)) if is_number(cell) else _format_text(cell)
-        for cell, decimals in zip(cells, decimals_of_rows, strict=True)
+        for cell, decimals in zip(cells, _decimals_of_rows(table, column), strict=True)
     ]
-
-
-def _format_flag(cell: Cell) -> FormattedCell:
-    if cell is None:
-        return FormattedCell(MISSING, is_missing=True)
-    return FormattedCell("yes" if cell else "no", float(cell))
 
 
 def _format_text(cell: Cell) -> FormattedCell:
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return FormattedCell(MISSING, is_missing=True)
-    return FormattedCell(shorten(cell))
+    return (
+        FormattedCell("yes" if cell else "no", float(cell)) if isinstance(cell, bool) else FormattedCell(shorten(cell))
+    )
 
 
 def _format_intervals(table: Table, column: Column, low_name: str, high_name: str) -> list[FormattedCell]:
     """Return a cell for each interval; an end that is not a number becomes "?"."""
-    scale, decimals_of_rows = 100 if column.kind == "share" else 1, _decimals_of_rows(table, [low_name, high_name])
+    scale, decimals_of_rows = 100 if column.kind == "share" else 1, _decimals_of_rows(table, column)
     cells = []
     for low, high, decimals in zip(table.column(low_name), table.column(high_name), decimals_of_rows, strict=True):
         ends = [end for end in (low, high) if is_number(end)]
-        if not ends:
-            cells.append(FormattedCell(MISSING, is_missing=True))
-            continue
         texts = [format_number(end, decimals, scale) if is_number(end) else "?" for end in (low, high)]
-        cells.append(FormattedCell(" – ".join(texts), float(ends[0])))
+        cells.append(
+            FormattedCell(" – ".join(texts), float(ends[0])) if ends else FormattedCell(MISSING, is_missing=True)
+        )
     return cells
 
 
-def _decimals_of_rows(table: Table, names: Sequence[str]) -> list[int]:
-    """Return the decimals of each row: one number for the column, or one for the rows of a series or measure."""
-    kinds = {column.name: column.kind for column in table.columns}
-    kind = kinds[names[0]]
-    if kind in ("count", "share"):
-        return [0 if kind == "count" else 1] * len(table)
-    groups = next((table.column(name) for name in _GROUP_COLUMNS if name in kinds), [None] * len(table))
-    # an interval has the decimals of its value, so that both can be compared
-    related_names = [name for name in _related_columns(names[0], table.names) if kinds[name] == "number"]
+def _decimals_of_rows(table: Table, column: Column) -> list[int]:
+    """Return the decimals of each row: one number for the column, or one for the rows of a series or measure.
+
+    An interval has the decimals of its value, which stands before it, so that both can be compared.
+    """
+    if column.kind in ("count", "share"):
+        return [0 if column.kind == "count" else 1] * len(table)
+    names = table.names
+    place = names.index(column.name)
+    lows = [index for index in (place, place + 1) if index < len(names) and _interval_columns(names[index], names)]
+    related = range(max(0, lows[0] - 1), lows[0] + 2) if lows else [place]
+    related = [index for index in related if table.columns[index].kind == "number"]
+    groups = next((table.column(name) for name in _GROUP_COLUMNS if name in names), [None] * len(table))
     numbers: dict[Cell, list[float]] = {}
     for row, group in zip(table.rows, groups, strict=True):
-        cells = (row[table.names.index(name)] for name in related_names)
-        numbers.setdefault(group, []).extend(cell for cell in cells if is_number(cell))
+        numbers.setdefault(group, []).extend(cell for index in related if is_number(cell := row[index]))
     decimals = {group: _common_decimals(group_numbers) for group, group_numbers in numbers.items()}
     return [decimals[group] for group in groups]
 
 
 def _common_decimals(numbers: Sequence[float]) -> int:
     return 0 if all(number == int(number) for number in numbers) else choose_decimals(numbers)
-
-
-def _related_columns(name: str, names: Sequence[str]) -> list[str]:
-    """Return the columns of a number and of its interval; `name` is one of them, and the number stands before low."""
-    ends = _interval_columns(name, names) or _interval_columns(_next_name(name, names), names)
-    if ends is None:
-        return [name]
-    low_index = names.index(ends[0])
-    return [*names[max(0, low_index - 1) : low_index], *ends]
-
-
-def _next_name(name: str, names: Sequence[str]) -> str:
-    return (*names, "")[names.index(name) + 1]

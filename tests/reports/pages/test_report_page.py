@@ -16,7 +16,7 @@ from sgram.errors import UsageError
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages.placebo_comparison import compare_with_placebos
-from sgram.reports.pages.report_page import ReportConfig, is_wide, render_report_page
+from sgram.reports.pages.report_page import ReportConfig, render_report_page
 from sgram.reports.pages.report_sections import SECTION_PLANS
 from sgram.reports.pages.trace_page import TracePage, render_trace_page
 from sgram.reports.wording import group_statements, headlines
@@ -387,11 +387,6 @@ def test_a_figure_is_a_picture_with_words_and_its_title_ends_once(page):
     assert all(attrs["alt"].endswith("Bars are 95 % intervals of 36 problems.") for attrs in pictures)
     reader = read(page_figures=[RenderedFigure("dynamics", "Does it grow?", "It may.", SVG)])
     assert reader.text(tag="figcaption") == "Does it grow? It may."
-
-
-def test_a_picture_that_a_phone_cannot_show_whole_is_wide():
-    assert [is_wide(b'<svg height="9pt" width="%dpt">' % points) for points in (300, 481)] == [False, True]
-    assert not is_wide(b"<svg/>")
 
 
 # -- that it stays small --------------------------------------------------------------------------------
