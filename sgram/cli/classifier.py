@@ -80,9 +80,8 @@ def train(
     sets = [_label_set(path, annotator, positive, 1.0, True) for path in labels]
     sets += [_label_set(path, annotator, positive, flags.also_weight, False) for path in flags.also_labels]
     blocks = tuple(dict.fromkeys(name.strip() for name in flags.features.split(",") if name.strip()))
-    held_out = HeldOutFilter(
-        [document for label_set in sets if label_set.evaluated for document in label_set.documents]
-    )
+    evaluated_documents = [document for label_set in sets if label_set.evaluated for document in label_set.documents]
+    held_out = HeldOutFilter(evaluated_documents)
     reader = TraceReader(list(flags.traces))
     miner = Miner(MiningConfig(), Resources(workers=max(1, min(os.cpu_count() or 1, 8))))
     with open_traces(reader, "reading") as traces:

@@ -223,9 +223,8 @@ def presets(*, as_json: AsJson = False) -> None:
     """List the lexicons that are shipped with sgram."""
     lexicons = [Lexicon.load(name) for name in Lexicon.presets()]
     if as_json:
-        print_json(
-            "lexicon-presets", {"presets": [{**_identity(preset), "source": preset.source} for preset in lexicons]}
-        )
+        documents = [{**_identity(preset), "source": preset.source} for preset in lexicons]
+        print_json("lexicon-presets", {"presets": documents})
         return
     rows = []
     for preset in lexicons:

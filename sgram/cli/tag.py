@@ -184,9 +184,8 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
     rows, n_hidden = _main_rows(summary, seed)
     print_table(*share_table(rows, _unit(tagger)))
     note_hidden(n_hidden, "models")
-    print_next_table(
-        ("move", "spans", "of all"), [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()]
-    )
+    moves = [(row.move, row.spans, percent(row.share, 6)) for row in summary.moves()]
+    print_next_table(("move", "spans", "of all"), moves)
     grams = summary.grams(_GRAMS_SHOWN)
     if grams:
         print_next_table(("most frequent grams", "move", "spans", "traces"), grams)
