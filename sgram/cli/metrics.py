@@ -12,7 +12,7 @@ from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writ
 from sgram.cli.read import InputFlags, report_reading
 from sgram.cli.shared_flags import AsJson, DryRun
 from sgram.errors import UsageError
-from sgram.files import excerpt, write_bytes
+from sgram.files import excerpt
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def metrics(
     """
     from sgram.analysis import AnalysisConfig, analyze
     from sgram.cli.metrics_tables import check_tables, print_analysis, print_tables
+    from sgram.reports.pages.exports import write_tables
 
     check_no_options(inputs, "metrics")
     check_tables(table)
@@ -93,7 +94,7 @@ def metrics(
         reading = replace(reading, dialect="sgram")
     with stage_meters(STAGES) as update:
         analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
-    files = [] if csv is None else _write_tables(analysis, csv)
+    files = [] if csv is None else write_tables(analysis.tables, csv)
     if as_json:
         print_json("metrics", _json_fields(analysis, table, files))
     elif table:
@@ -209,16 +210,6 @@ def _show_plan(
     for remark in notes:
         note(remark)
     return 0
-
-
-def _write_tables(analysis: "Analysis", folder: Path) -> list[Path]:
-    from sgram.reports.pages.exports import encode_csv
-
-    files = []
-    for name, table in analysis.tables.items():
-        write_bytes(folder / f"{name}.csv", encode_csv(table))
-        files.append(folder / f"{name}.csv")
-    return files
 
 
 def _json_fields(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:

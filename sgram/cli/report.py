@@ -1,6 +1,5 @@
 """``sgram report``: write one HTML page about runs or traces, with tables and figures beside it."""
 
-import json
 import os
 import shlex
 from collections import Counter
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import note, printable, stage_meters
-from sgram.cli.number_checks import check_minimum
-from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
+from sgram.cli.console import note, print_json, print_line, printable, stage_meters
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
 from sgram.cli.read import InputFlags
+from sgram.cli.shared_flags import AsJson, DryRun, number_flag, output_flag, path_argument
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
 
@@ -22,10 +21,7 @@ if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
     from sgram.reports.figures.figure import Figure, RenderedFigure
 
-_PATHS = Parameter(
-    help="Training runs (or folders of them, or a comparison), files or folders of rollouts.", allow_leading_hyphen=True
-)
-_OUTPUT = Parameter(name=["--output", "-o"], help="File for the page.", allow_leading_hyphen=True)
+_PATHS = path_argument("Training runs (or folders of them, or a comparison), files or folders of rollouts.")
 _LEXICON = Parameter(help="A lexicon file, or a preset; default: a run's own, and wang2025 for traces.")
 _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
@@ -53,17 +49,17 @@ def report(
     paths: Annotated[list[str], _PATHS],
     /,
     *,
-    output: Annotated[Path, _OUTPUT] = Path("report.html"),
+    output: Annotated[Path, output_flag("File for the page.")] = Path("report.html"),
     lexicon: Annotated[str | None, _LEXICON] = None,
     model: Annotated[str | None, _MODEL] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     extra: ExtraFiles = ExtraFiles(),
     title: Annotated[str | None, Parameter(help="The page's title.")] = None,
-    traces: Annotated[int, Parameter(help="Traces shown in full on the page.")] = 12,
-    seed: Annotated[int, Parameter(help="Seed of placebos and of bootstrap intervals.")] = 0,
-    dry_run: Annotated[bool, Parameter(negative="", help="Print what would be read and written, and stop.")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")] = False,
-) -> int:
+    traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.")] = 12,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.")] = 0,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
     """Measure runs or traces and write the results as one page; traces are tagged first.
 
     sgram report rollouts.jsonl -o report.html
@@ -72,8 +68,6 @@ def report(
     """
     from sgram.analysis.config import AnalysisConfig
 
-    check_minimum("seed", seed, 0)
-    check_minimum("traces", traces, 0)
     _check_names(paths, output, extra, reading.quarantine)
     if model is not None:
         check_not_inputs([_scored_path(output)], paths)
@@ -85,7 +79,8 @@ def report(
         n_siblings=min(traces, AnalysisConfig().n_siblings),
     )
     if dry_run:
-        return _show_plan(paths, output, extra, as_json)
+        _show_plan(paths, output, extra, as_json)
+        return
     command = _command(paths, lexicon, reading.tokenizer, model, seed, traces)
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
@@ -97,22 +92,21 @@ def report(
     files = [output, *_write_extra(analysis, figures, extra)]
     if as_json:
         _print_json(analysis, files)
-        return 0
-    for remark in analysis.notes:
-        note(remark)
+        return
     from sgram.reports.wording import headlines
 
-    for statement in headlines(analysis):
-        note(printable(statement.text))
-    n_findings = len(analysis.findings)
-    note(
-        f"{len(analysis.tables):,} tables, {len(page_figures):,} figures, {n_findings:,} findings; {size / 1e6:.1f} MB"
-    )
+    counts = {"tables": analysis.tables, "figures": page_figures, "findings": analysis.findings}
+    amounts = ", ".join(f"{len(parts):,} {noun}" for noun, parts in counts.items())
+    for line in (
+        *analysis.notes,
+        *(printable(statement.text) for statement in headlines(analysis)),
+        f"{amounts}; {size / 1e6:.1f} MB",
+    ):
+        note(line)
     for folder, n in sorted(Counter(path.parent for path in files[1:]).items()):
         names = [path.name for path in files[1:] if path.parent == folder]
         note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
-    print(printable(str(output)))
-    return 0
+    print_line(str(output))
 
 
 def _command(
@@ -130,26 +124,19 @@ def _check_names(paths: Sequence[str], output: Path, extra: ExtraFiles, quaranti
     check_no_options(paths, "report")
     if quarantine is not None:
         raise UsageError("--quarantine is invalid here, as rollouts are read twice; use sgram read --quarantine")
-    files = [path for path in (output, extra.markdown) if path is not None]
-    folders = [path for path in (extra.csv, extra.figures) if path is not None]
-    for path in files + folders:
-        if str(path) == "-":
-            raise UsageError("pages, tables and figures cannot go to stdout; name a file")
-        if str(path).startswith("-"):
-            raise UsageError(f"{excerpt(path)} is not a file name; write ./{excerpt(path)} if it is one")
-    check_not_inputs(files, paths)
-    for path in files:
+    check_outputs({"-o": output, "--markdown": extra.markdown}, paths)
+    for flag, folder in (("--csv", extra.csv), ("--figures", extra.figures)):
+        check_outputs({flag: folder})
+        if folder is not None:
+            if folder.is_file():
+                raise UsageError(f"{excerpt(folder)} is a file; name a folder")
+            check_writable([folder / "table.csv"])
+    for path in filter(None, (output, extra.markdown)):
         if path.suffix.lower() in _INPUT_SUFFIXES:
             raise UsageError(
                 f"{excerpt(path)} would be read as rollouts; end a page's name in .html, Markdown's in .md"
             )
-    check_writable(files)
-    for path in folders:
-        if path.is_file():
-            raise UsageError(f"{excerpt(path)} is a file; name a folder")
-    check_writable(path / "table.csv" for path in folders)
-    if len({os.path.realpath(path) for path in files}) < len(files):
-        raise UsageError(f"-o and --markdown both name {excerpt(output)}; give each a file of its own")
+        check_writable([path])
 
 
 def _scored(
@@ -203,13 +190,9 @@ def _write_page(analysis: "Analysis", figures: Sequence["RenderedFigure"], outpu
 
 def _write_extra(analysis: "Analysis", figures: Sequence["Figure"], extra: ExtraFiles) -> Iterable[Path]:
     """Write the files beside the page; return their paths."""
-    from sgram.reports.pages.exports import encode_csv, render_markdown
+    from sgram.reports.pages.exports import render_markdown, write_tables
 
-    files: list[Path] = []
-    if extra.csv is not None:
-        for table in analysis.tables.values():
-            files.append(extra.csv / f"{table.name}.csv")
-            write_bytes(files[-1], encode_csv(table))
+    files = [] if extra.csv is None else write_tables(analysis.tables, extra.csv)
     figure_paths: dict[str, str] = {}
     if extra.figures is not None:
         for figure in figures:
@@ -224,42 +207,39 @@ def _write_extra(analysis: "Analysis", figures: Sequence["Figure"], extra: Extra
     return files
 
 
-def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: bool) -> int:
-    """Print what would be read and written; return the exit code."""
+def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: bool) -> None:
+    """Print what would be read and written."""
     from sgram.analysis.sources import find_inputs
 
     sources, notes = find_inputs(paths)
-    inputs = [{"input": source.typed_path, "kind": source.kind, "name": source.name} for source in sources]
     outputs = [str(path) for path in (output, extra.markdown, extra.csv, extra.figures) if path is not None]
     if as_json:
-        plan = {"inputs": inputs, "writes": outputs, "notes": notes}
-        print(json.dumps({"format": "sgram-report-plan", "version": 1, **plan}, sort_keys=True))
-        return 0
+        inputs = [{"input": source.typed_path, "kind": source.kind, "name": source.name} for source in sources]
+        print_json("report-plan", {"inputs": inputs, "writes": outputs, "notes": notes})
+        return
     for source in sources:
-        name = f" ({source.name})" if source.name else ""
-        print(printable(f"read {source.kind} {source.typed_path}{name}"))
+        print_line(f"read {source.kind} {source.typed_path}" + (f" ({source.name})" if source.name else ""))
     for path in outputs:
-        print(printable(f"write {path}"))
+        print_line(f"write {path}")
     for remark in notes:
         note(remark)
-    return 0
 
 
 def _print_json(analysis: "Analysis", files: Iterable[Path]) -> None:
     from sgram.reports.wording import findings_json
 
-    document = {
-        "format": "sgram-report",
+    tables = {
+        measure.name: analysis.tables[measure.name].records()
+        for measure in analysis.measures
+        if measure.section and measure.name in analysis.tables
+    }
+    fields = {
         "version": 2,
         "title": analysis.title,
         "files": [str(path) for path in files],
         "sources": list(analysis.sources),
         "notes": list(analysis.notes),
         "findings": findings_json(analysis),
-        "tables": {
-            measure.name: analysis.tables[measure.name].records()
-            for measure in analysis.measures
-            if measure.section and measure.name in analysis.tables
-        },
+        "tables": tables,
     }
-    print(json.dumps(document, sort_keys=True, allow_nan=False))  # ASCII: no escape sequence reaches a terminal
+    print_json("report", fields)

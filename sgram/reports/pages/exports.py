@@ -7,9 +7,11 @@ can be taken for markup.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgram.analysis.table import Cell, Table
+from sgram.files import write_bytes
 from sgram.reports.pages.table_cells import FormattedTable, format_table
 from sgram.reports.pages.templates import escape_invisible
 from sgram.reports.wording import group_statements
@@ -40,6 +42,14 @@ def encode_csv(table: Table) -> bytes:
     rows = [table.names, *table.rows]
     text = "".join(",".join(_quote(_format_cell(cell)) for cell in row) + "\n" for row in rows)
     return text.encode("utf-8", "backslashreplace")
+
+
+def write_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
+    """Write each table to a CSV file in `folder`; return the files."""
+    files = [folder / f"{name}.csv" for name in tables]
+    for path, table in zip(files, tables.values(), strict=True):
+        write_bytes(path, encode_csv(table))
+    return files
 
 
 def _quote(text: str) -> str:
