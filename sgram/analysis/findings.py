@@ -76,6 +76,14 @@ class Question:
         """Yield the finding of each source that has the data."""
         raise NotImplementedError
 
+    def compared(
+        self, measure: str, source: str, first: Interval, last: Interval, gap: Interval, placebo: float | None, n: int
+    ) -> "Finding":
+        """Return the finding that `last` differs from `first` by `gap`, and by `placebo` for random phrases."""
+        placebo_estimate = None if placebo is None else Estimate(placebo)
+        sides, verdict = (to_estimate(first), to_estimate(last)), judge(gap, placebo)
+        return Finding(measure, self, source, to_estimate(gap), placebo_estimate, verdict, n or None, sides=sides)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
@@ -164,12 +172,12 @@ class Level(Question):
 class Contrast(Question):
     """Whether a quantity differs between two kinds of rows of a source, such as wrong and correct traces."""
 
-    by: str
+    by: str = "outcome"
     """Column that tells the two kinds."""
-    sides: tuple[str, str]
+    sides: tuple[str, str] = ("correct", "wrong")
     """Cells of `by`: the reference, and what is compared with it."""
-    side_names: tuple[str, str]
-    """The two sides in words: ("correct traces", "wrong traces")."""
+    side_names: tuple[str, str] = ("correct traces", "wrong traces")
+    """The two sides in words."""
     where: Cells = field(default_factory=dict)
     same: str = ""
     """Column that must be equal in both rows, such as the size of a sample."""
@@ -211,17 +219,8 @@ class Contrast(Question):
         if placebo_rows is not None:
             ends = [row.number(self.value) for row in placebo_rows]
             placebo = None if ends[0] is None or ends[1] is None else ends[1] - ends[0]
-        n = [count for row in rows if (count := _count(row, self.n)) is not None]
-        yield Finding(
-            measure,
-            self,
-            source,
-            to_estimate(gap),
-            None if placebo is None else Estimate(placebo),
-            judge(gap, placebo),
-            sum(n) if n else None,
-            sides=(to_estimate(reference), to_estimate(compared)),
-        )
+        n = sum(_count(row, self.n) or 0 for row in rows)
+        yield self.compared(measure, source, reference, compared, gap, placebo, n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -241,16 +240,7 @@ class Change(Question):
             change = self._change(rows, first, last)
             placebo_ends = self.ends([row for row in rows if row["list"] == "placebo"])
             placebo = None if placebo_ends is None else placebo_ends[1].value - placebo_ends[0].value
-            yield Finding(
-                measure,
-                self,
-                source,
-                to_estimate(change),
-                None if placebo is None else Estimate(placebo),
-                judge(change, placebo),
-                len({row["step"] for row in rows}),
-                sides=(to_estimate(first), to_estimate(last)),
-            )
+            yield self.compared(measure, source, first, last, change, placebo, len({row["step"] for row in rows}))
 
     def ends(self, rows: Sequence[Record]) -> tuple[Interval, Interval] | None:
         """Return the means over the first and the last tenth of the steps; None for fewer than two steps."""
@@ -279,7 +269,7 @@ class Comparison:
     source: str | None
     subject: str
     interval: Interval
-    sides: tuple[Interval, Interval] | None = None
+    sides: tuple[Estimate, Estimate] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -310,24 +300,14 @@ class Discoveries(Question):
         if not comparisons:
             return
         discoveries = select_discoveries(comparisons, self._tested)
-        directions = [self._direction(comparison) for comparison in discoveries]
-        distinct = set(directions)
-        verdicts = tuple(
-            (comparison.subject, direction) for comparison, direction in zip(discoveries, directions, strict=True)
-        )
-        common: Verdict = "no change" if not distinct else directions[0] if len(distinct) == 1 else "mixed"
+        verdicts = tuple((comparison.subject, self._direction(comparison)) for comparison in discoveries)
+        distinct = {verdict for _, verdict in verdicts}
+        common: Verdict = "no change" if not distinct else distinct.pop() if len(distinct) == 1 else "mixed"
         yield Finding(measure, self, None, verdict=common, n=len(comparisons), verdicts=verdicts)
-        for comparison, direction in list(zip(discoveries, directions, strict=True))[: self.max_named]:
-            sides = None if comparison.sides is None else tuple(map(to_estimate, comparison.sides))
+        for comparison, (subject, verdict) in list(zip(discoveries, verdicts, strict=True))[: self.max_named]:
+            estimate, n, sides = to_estimate(comparison.interval), len(comparisons), comparison.sides
             yield Finding(
-                measure,
-                self,
-                comparison.source,
-                to_estimate(comparison.interval),
-                verdict=direction,
-                n=len(comparisons),
-                subject=comparison.subject,
-                sides=None if sides is None else (sides[0], sides[1]),
+                measure, self, comparison.source, estimate, verdict=verdict, n=n, subject=subject, sides=sides
             )
 
     def _tested(self, comparison: Comparison) -> Interval | None:
@@ -368,20 +348,14 @@ def summarize(findings: Sequence[Finding]) -> Finding | None:
     if distinct != {"measured"}:
         verdict = first.verdict if len(distinct) == 1 else "mixed"
         return Finding(first.measure, first.question, None, verdict=verdict, n=len(findings), verdicts=verdicts)
-    ranked = sorted(
-        (finding for finding in findings if finding.estimate is not None and finding.estimate.value is not None),
-        key=lambda finding: (finding.estimate.value or 0.0) if finding.estimate else 0.0,
-    )
-    if not ranked or ranked[0].estimate is None or ranked[-1].estimate is None:
+    levels = [(finding.estimate, finding.source or "") for finding in findings if finding.estimate is not None]
+    levels.sort(key=lambda level: level[0].value or 0.0)
+    if not levels:
         return None
-    return Finding(
-        first.measure,
-        first.question,
-        None,
-        n=len(findings),
-        sides=(ranked[0].estimate, ranked[-1].estimate),
-        verdicts=tuple((finding.source or "", finding.verdict) for finding in (ranked[0], ranked[-1])),
-    )
+    (lowest, lowest_source), *_, (highest, highest_source) = levels if len(levels) > 1 else levels * 2
+    extremes: tuple[tuple[str, Verdict], ...] = ((lowest_source, "measured"), (highest_source, "measured"))
+    sides = lowest, highest
+    return Finding(first.measure, first.question, None, n=len(findings), sides=sides, verdicts=extremes)
 
 
 def build_findings(questions: Iterable[tuple[str, Question]], context: FindingContext) -> tuple[Finding, ...]:

@@ -93,15 +93,7 @@ def trace_mean(
         ),
         questions=(
             Level(name=name, subject=meaning, unit=unit, where={"outcome": "all"}, n="traces"),
-            Contrast(
-                name=f"{name} by outcome",
-                subject=meaning,
-                unit=unit,
-                by="outcome",
-                sides=("correct", "wrong"),
-                side_names=("correct traces", "wrong traces"),
-                n="traces",
-            ),
+            Contrast(name=f"{name} by outcome", subject=meaning, unit=unit, n="traces"),
         ),
         per_trace=PerTrace(number, by_list),
     )

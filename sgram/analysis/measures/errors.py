@@ -209,13 +209,6 @@ EQUATIONS = Measure(
         ),
     ),
     questions=(
-        Contrast(
-            name="wrong equations by outcome",
-            subject="the share of wrong equations",
-            value="wrong_share",
-            by="outcome",
-            sides=("correct", "wrong"),
-            side_names=("correct traces", "wrong traces"),
-        ),
+        Contrast(name="wrong equations by outcome", subject="the share of wrong equations", value="wrong_share"),
     ),
 )

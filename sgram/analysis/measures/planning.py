@@ -7,7 +7,7 @@ import numpy as np
 
 from sgram.analysis.columns_store import ListColumns
 from sgram.analysis.figure_specs import BinPlot, DotMark, DotPlot, Panel
-from sgram.analysis.findings import MIN_OUTCOMES, Comparison, Contrast, Discoveries, FindingContext, Level
+from sgram.analysis.findings import MIN_OUTCOMES, Comparison, Contrast, Discoveries, FindingContext, Level, to_estimate
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Record, Table
 from sgram.analysis.table_columns import (
@@ -79,8 +79,6 @@ def _share_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
                 yield {**cells, **sizes, **interval(planning_share)}
 
 
-_OUTCOME_SIDES: Any = {"by": "outcome", "sides": ("correct", "wrong"), "side_names": ("correct traces", "wrong traces")}
-
 SHARES = Measure(
     "shares",
     "How much is planning",
@@ -110,7 +108,7 @@ SHARES = Measure(
     ),
     questions=(
         Level(name="planning share", subject="the planning share", where={"outcome": "all"}, n="traces", rank=8),
-        Contrast(name="planning by outcome", subject="the planning share", n="traces", rank=8, **_OUTCOME_SIDES),
+        Contrast(name="planning by outcome", subject="the planning share", n="traces", rank=8),
     ),
 )
 
@@ -156,7 +154,8 @@ class MoveDifferences(Discoveries):
                     for outcome in ("correct", "wrong")
                 ]
                 if sides[0] is not None and sides[1] is not None:
-                    yield Comparison(source, move, difference(sides[1], sides[0]), (sides[0], sides[1]))
+                    estimates = to_estimate(sides[0]), to_estimate(sides[1])
+                    yield Comparison(source, move, difference(sides[1], sides[0]), estimates)
 
 
 MOVE_RATES = Measure(

@@ -7,7 +7,7 @@ import numpy as np
 
 from sgram.analysis.columns_store import ListColumns
 from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, sgs_and_placebo
-from sgram.analysis.findings import Contrast, Finding, FindingContext, judge, to_estimate
+from sgram.analysis.findings import Contrast, Finding, FindingContext
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.table import Record, Table
 from sgram.analysis.table_columns import LIST, SHARE_INTERVAL, SOURCE, count, interval, number, share, text
@@ -214,19 +214,12 @@ class AgainstChance(Contrast):
             share_of_planning, chance = self.interval(lexicon_row), high_entropy_share(lexicon_row)
             if share_of_planning is None or chance is None:
                 continue
-            gap = difference(share_of_planning, Interval(chance, chance, chance))
+            share_of_all = Interval(chance, chance, chance)
+            gap = difference(share_of_planning, share_of_all)
             placebo_share = placebo_row.number(self.value)
             placebo = None if placebo_share is None else placebo_share - chance
-            yield Finding(
-                measure,
-                self,
-                source,
-                to_estimate(gap),
-                None if placebo is None else Estimate(placebo),
-                judge(gap, placebo),
-                int(lexicon_row.number("tokens") or 0),
-                sides=(Estimate(chance), to_estimate(share_of_planning)),
-            )
+            n_tokens = int(lexicon_row.number("tokens") or 0)
+            yield self.compared(measure, source, share_of_all, share_of_planning, gap, placebo, n_tokens)
 
 
 OVERLAP = Measure(
