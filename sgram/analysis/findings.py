@@ -337,25 +337,23 @@ def _count(row: Record, name: str) -> int | None:
 def summarize(findings: Sequence[Finding]) -> Finding | None:
     """Return what findings of one question say of all sources together; None for fewer than two sources.
 
-    The values are not pooled: the verdict is that of all sources, or "mixed". Of values that are compared with
-    nothing, the sides are the smallest and the largest, and `verdicts` names their sources.
+    The values are not pooled: the verdict is that of all sources, or "mixed". The sides are the smallest and the
+    largest estimate. `verdicts` names all sources; of values that are compared with nothing, only those of the sides.
     """
     if len(findings) < 2 or any(finding.source is None or finding.subject for finding in findings):
         return None
     first = findings[0]
-    distinct = {finding.verdict for finding in findings}
-    verdicts = tuple((finding.source or "", finding.verdict) for finding in findings)
-    if distinct != {"measured"}:
-        verdict = first.verdict if len(distinct) == 1 else "mixed"
-        return Finding(first.measure, first.question, None, verdict=verdict, n=len(findings), verdicts=verdicts)
     levels = [(finding.estimate, finding.source or "") for finding in findings if finding.estimate is not None]
     levels.sort(key=lambda level: level[0].value or 0.0)
-    if not levels:
-        return None
-    (lowest, lowest_source), *_, (highest, highest_source) = levels if len(levels) > 1 else levels * 2
-    extremes: tuple[tuple[str, Verdict], ...] = ((lowest_source, "measured"), (highest_source, "measured"))
-    sides = lowest, highest
-    return Finding(first.measure, first.question, None, n=len(findings), sides=sides, verdicts=extremes)
+    sides = (levels[0][0], levels[-1][0]) if levels else None
+    distinct = {finding.verdict for finding in findings}
+    verdict = first.verdict if len(distinct) == 1 else "mixed"
+    verdicts = tuple((finding.source or "", finding.verdict) for finding in findings)
+    if verdict == "measured" and levels:
+        verdicts = (levels[0][1], verdict), (levels[-1][1], verdict)
+    return Finding(
+        first.measure, first.question, None, verdict=verdict, n=len(findings), sides=sides, verdicts=verdicts
+    )
 
 
 def build_findings(questions: Iterable[tuple[str, Question]], context: FindingContext) -> tuple[Finding, ...]:

@@ -94,7 +94,8 @@ def settle_with_draws(
     low, high = interval_with_value(drawn_end - drawn_start, change[0])
     settling = Settling(float(change[0]), low, high, start=float(start[0]), end=float(end[0]))
     if low <= 0 <= high or abs(change[0]) <= 1e-12 * np.abs(curve).max():
-        reason = f"the total change cannot be distinguished from 0 ({change[0]:+.3g} [{low:+.3g}, {high:+.3g}])"
+        numbers = f"{change[0]:+.3g} [{low:+.3g}, {high:+.3g}]".replace("-", "\N{MINUS SIGN}")
+        reason = f"the total change cannot be distinguished from 0 ({numbers})"
         return replace(settling, undefined=reason), None
     turn, turn_value = _find_turn(curve, resamples, share)
     index = int(_settled_indices(curve[None], share, turn)[0])

@@ -81,14 +81,14 @@ _SUMMARIES: dict[type[Question], Templates] = {
         "mixed": "{subject}: {verdicts}.",
     },
     Change: {
-        "up": "{subject} rose in {all}.",
-        "down": "{subject} fell in {all}.",
+        "up": "{subject} rose in {all}{extent}.",
+        "down": "{subject} fell in {all}{extent}.",
         "no change": "{subject}: no change shown in {any}.",
         "as placebo": "{subject}: no change beyond random phrases in {any}.",
     },
     Contrast: {
-        "up": "{subject} is higher for {compared} than for {reference} in {all}.",
-        "down": "{subject} is lower for {compared} than for {reference} in {all}.",
+        "up": "{subject} is higher for {compared} than for {reference} in {all}{extent}.",
+        "down": "{subject} is lower for {compared} than for {reference} in {all}{extent}.",
         "no change": "{subject}: no difference shown between {compared} and {reference} in {any}.",
         "as placebo": "{subject}: no difference between {compared} and {reference} beyond random phrases in {any}.",
         "cannot say": "{subject}: cannot say in {any} whether {compared} and {reference} differ.",
@@ -270,6 +270,7 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Par
         "verdicts": _verdicts(finding, source_kind),
         "placebo": [],
         "because": [],
+        "extent": [],
         **{field: [Part("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
     }
     if finding.placebo is not None:
@@ -286,8 +287,12 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Par
         fields |= {field: [Part(text)] for field, text in {**texts, "things": question.things}.items()}
         fields |= {f"{way}s": [Part(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
     if finding.sides is not None:
-        first, last = (_estimate(Estimate(side.value), unit) for side in finding.sides)
-        fields |= {"first": first, "last": last, "range": first if first == last else [*first, Part(" to "), *last]}
+        # the sides of a summary are the smallest and the largest difference, others are what is compared
+        is_difference = bool(finding.verdicts) and finding.verdict != "measured"
+        side_unit = difference_unit if is_difference else unit
+        first, last = (_estimate(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
+        extent = first if first == last else [*first, Part(" to "), *last]
+        fields |= {"first": first, "last": last, "range": extent, "extent": [Part(", "), *extent]}
     if finding.verdict == "measured" and finding.verdicts:
         fields |= {"lowest": [Part(finding.verdicts[0][0], "name")], "highest": [Part(finding.verdicts[-1][0], "name")]}
     return fields

@@ -68,8 +68,8 @@ def test_below_a_headline_the_subject_is_left_out():
 @pytest.mark.parametrize(
     ("verdicts", "text"),
     [
-        ("up up up", "Accuracy rose in all 3 runs."),
-        ("down down", "Accuracy fell in both runs."),
+        ("up up up", "Accuracy rose in all 3 runs, +12.5 points to +37.5 points."),
+        ("down down", "Accuracy fell in both runs, +12.5 points to +37.5 points."),
         ("nochange nochange", "Accuracy: no change shown in either of the 2 runs."),
         ("placebo placebo placebo", "Accuracy: no change beyond random phrases in any of the 3 runs."),
         ("nochange up up", "Accuracy: rose in 2 of 3 runs (b, c); no change shown in 1 (a)."),
@@ -81,7 +81,8 @@ def test_several_sources_make_one_sentence(verdicts, text):
     pairs = tuple(zip("abcde", [names.get(verdict, verdict) for verdict in verdicts.split()], strict=False))
     distinct = {verdict for _, verdict in pairs}
     common = pairs[0][1] if len(distinct) == 1 else "mixed"
-    together = finding(ACCURACY, common, None, estimate=None, sides=None, n=len(pairs), verdicts=pairs)
+    sides = estimate(0.125), estimate(0.375)
+    together = finding(ACCURACY, common, None, estimate=None, sides=sides, n=len(pairs), verdicts=pairs)
     assert word(together, "run").text == text
 
 
@@ -96,9 +97,10 @@ def test_a_contrast_names_both_sides_alone_and_together():
         "hicra: the planning share is lower for wrong traces than for correct traces: 50.0 % against 25.0 %, "
         "+25.0 points [18.8, 31.2]."
     )
-    together = finding(PLANNING, "up", None, estimate=None, sides=None, verdicts=(("a", "up"), ("b", "up")))
+    together = finding(PLANNING, "up", None, estimate=None, verdicts=(("a", "up"), ("b", "up")))
     assert word(together, "model").text == (
-        "The planning share is higher for wrong traces than for correct traces in both models."
+        "The planning share is higher for wrong traces than for correct traces in both models, +25.0 points to "
+        "+50.0 points."
     )
     mixed = replace(together, verdict="mixed", verdicts=(("a", "up"), ("b", "cannot say")))
     assert word(mixed, "model").text == (
@@ -204,7 +206,7 @@ def test_headlines_are_the_ranked_questions_the_first_rank_first():
     assert 0 < len(statements) <= MAX_HEADLINES
     assert ranks == sorted(ranks)
     assert min(ranks) > 0
-    assert statements[0].text == "Accuracy rose in all 3 models."
+    assert statements[0].text.startswith("Accuracy rose in all 3 models, ")
     # of one source no name is needed
     assert headlines(full_analysis(("m",)))[0].text.startswith("Accuracy rose from ")
 
@@ -223,7 +225,7 @@ def test_findings_as_json_have_their_words():
     assert len(documents) == len(analysis.findings)
     assert all(document["text"].endswith(".") for document in documents)
     (accuracy,) = [d for d in documents if d["question"] == "accuracy over training" and d["source"] is None]
-    assert accuracy["text"] == "Accuracy rose in both models."
+    assert accuracy["text"].startswith("Accuracy rose in both models, ")
     assert accuracy["verdicts"] == {"a": "up", "b": "up"}
 
 
