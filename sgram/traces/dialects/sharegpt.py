@@ -23,7 +23,9 @@ def find_conversation(record: Record) -> str | None:
             return name
         if isinstance(value, str) and value.lstrip().startswith("["):
             return name
-    return None
+    items = record.get("items")
+    is_sharegpt = isinstance(items, list) and bool(items)
+    return "items" if is_sharegpt and all(isinstance(item, dict) and "from" in item for item in items) else None
 
 
 def recognize(record: Record) -> bool:
@@ -59,7 +61,7 @@ SHAREGPT = Dialect(
     "ShareGPT, Axolotl, LLaMA-Factory, Unsloth, OpenThoughts: conversations",
     parse,
     recognize=recognize,
-    becomes=dict.fromkeys(_NAMES, "prompt and text"),
+    becomes=dict.fromkeys((*_NAMES, "items"), "prompt and text"),
     source="docs.axolotl.ai/docs/dataset-formats/conversation.html; LLaMA-Factory, data/README.md",
     rank=80,
 )

@@ -77,6 +77,14 @@ def test_a_column_named_messages_and_a_json_string_give_the_same(row):
     assert read_row({**others, name: json.dumps(row[name])}) == expected
 
 
+def test_items_of_the_first_sharegpt_dumps_are_read():
+    row = {"id": "c1", "items": FROM_VALUE["conversations"]}
+    assert detect(row) is SHAREGPT
+    assert read_row(row)[0]["text"] == read_row(FROM_VALUE)[0]["text"]
+    assert not SHAREGPT.fits({"items": ["a"], "text": "4"})
+    assert not SHAREGPT.fits({"items": [{"name": "a"}], "text": "4"})
+
+
 def test_a_conversation_without_a_reply_is_skipped():
     for messages in (
         [],
