@@ -1,13 +1,16 @@
 """Reading of untrusted files: size limits, decompression in bounded memory, numbered lines."""
 
+import bz2
 import io
+import lzma
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import zstandard
 
@@ -19,21 +22,32 @@ BLOCK = 1 << 20
 _BUFFER = 1 << 17
 _GZIP_BLOCK = 1 << 16
 _ZSTD_BLOCK = 1 << 10  # zstandard cannot bound what one call decompresses: 1 KiB gives at most 32 MiB
+_MAX_WINDOW = 1 << 27
+"""Bytes that a zstd or xz decompressor may hold; what xz -9 writes needs half of it."""
 _EXCERPT_BYTES = 800
 """Bytes of an unusable line that are handed out for its excerpt."""
 _COMPRESSIONS = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     *((bytes([first]) + b"*M\x18", "zstd") for first in range(0x50, 0x60)),  # skippable frames
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
 )
 _UNSUPPORTED = (
-    (b"BZh", "bzip2 data; unpack it first (bunzip2)"),
-    (b"\xfd7zXZ", "xz data; unpack it first (unxz)"),
     (b"PK\x03\x04", "a zip archive; unpack it first (unzip)"),
     (b"PAR1", "Parquet; give it a name that ends in .parquet"),
     *((mark, "UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)") for mark in (b"\xff\xfe", b"\xfe\xff")),
     *((b"\x80" + bytes([version]), "a pickle, which can run code; save JSONL") for version in range(2, 6)),
 )
+
+
+def find_compression(head: bytes) -> str:
+    """Return the compression of data by their first bytes: gzip, zstd, bzip2, xz, or empty if there is none.
+
+    >>> find_compression(b"BZh91AY&SY"), find_compression(b"{}")
+    ('bzip2', '')
+    """
+    return next((kind for magic, kind in _COMPRESSIONS if head.startswith(magic)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +81,20 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
 
 
-class InputStream:
-    """Counting reader of one input: plain, gzip or zstd by its first bytes, decompressed in bounded memory.
+class RawFile(Protocol):
+    """The part of a buffered binary file that `InputStream` reads."""
 
-    Raise `InputError` if the first bytes are those of an unsupported format.
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, fewer only at the end."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, perhaps fewer; none only at the end."""
+
+
+class InputStream:
+    """Counting reader of one input: plain, gzip, zstd, bzip2 or xz by its first bytes, unpacked in bounded memory.
+
+    Raise `InputError` if the first bytes are those of a format that is no text, unless `is_text` is false.
 
     >>> import gzip, io
     >>> stream = InputStream(io.BytesIO(gzip.compress(b"wait")), "example.gz", Caps())
@@ -78,16 +102,17 @@ class InputStream:
     ('gzip', b'wait', 4)
     """
 
-    def __init__(self, raw: io.BufferedIOBase, name: str, caps: Caps):
+    def __init__(self, raw: RawFile, name: str, caps: Caps, is_text: bool = True):
         self.name, self.bytes_read, self.bytes_out = name, 0, 0
         """`bytes_read` counts bytes as stored, `bytes_out` bytes as returned."""
         self._raw, self._caps, self._cap_fault = raw, caps, ""
         head = raw.read(6)
         unsupported = next((format_name for magic, format_name in _UNSUPPORTED if head.startswith(magic)), "")
-        if unsupported:
+        if unsupported and is_text:
             raise InputError(f"{name} is {unsupported}")
-        self.compression = next((kind for magic, kind in _COMPRESSIONS if head.startswith(magic)), "")
-        self._blocks = {"": self._plain, "gzip": self._gunzip, "zstd": self._unzstd}[self.compression](head)
+        self.compression = find_compression(head)
+        unpack = {"": self._plain, "gzip": self._gunzip, "zstd": self._unzstd}.get(self.compression, self._unpack)
+        self._blocks = unpack(head)
 
     def read(self) -> bytes:
         """Return the next block, empty at the end. Raise `DamagedInputError` where damage begins or a cap is passed."""
@@ -95,8 +120,10 @@ class InputStream:
             raise DamagedInputError(self._cap_fault)
         try:
             block = next(self._blocks, b"")
-        except (zlib.error, zstandard.ZstdError, OSError) as error:
-            fault = "reading fails" if isinstance(error, OSError) else f"corrupt {self.compression} data"
+        except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
+            # bz2 reports corrupt data as an OSError without a number
+            is_corrupt = not isinstance(error, OSError) or (self.compression == "bzip2" and error.errno is None)
+            fault = f"corrupt {self.compression} data" if is_corrupt else "reading fails"
             raise DamagedInputError(f"{fault} after byte {self.bytes_out}: {error}") from None
         self.bytes_out += len(block)
         if self.compression:
@@ -141,7 +168,7 @@ class InputStream:
             raise zlib.error("the file is cut short")
 
     def _unzstd(self, data: bytes) -> Iterator[bytes]:
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
         frame = decompressor.decompressobj()
         while data:
             if frame.eof:
@@ -155,6 +182,31 @@ class InputStream:
         if not frame.eof:
             raise zstandard.ZstdError("the file is cut short")
 
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
+        """Yield the content of bzip2 or xz data: streams one after another, with padding of zeros between them."""
+
+        def start() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
+            is_bzip2 = self.compression == "bzip2"
+            return bz2.BZ2Decompressor() if is_bzip2 else lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_WINDOW)
+
+        member = start()
+        while data or not member.needs_input:
+            if member.eof:
+                data = data.lstrip(b"\0")
+                if data:
+                    member = start()
+            else:
+                if block := member.decompress(data, BLOCK):
+                    yield block
+                self.bytes_read += len(data) - len(member.unused_data)
+                data = member.unused_data
+            if not data and (member.eof or member.needs_input):
+                data = self._raw.read1(_GZIP_BLOCK)
+                if not data:
+                    break
+        if not member.eof:
+            raise lzma.LZMAError("the file is cut short")
+
 
 def _salvage(member: _Decompressor, data: bytes) -> Iterator[bytes]:
     """Yield what `data` decompresses to before the damage in it, byte by byte."""
@@ -167,29 +219,104 @@ def _salvage(member: _Decompressor, data: bytes) -> Iterator[bytes]:
             yield block
 
 
+class _Snapshot(io.FileIO):
+    """File of which only the first `size` bytes are read, by default as many as it has when it is opened.
+
+    What is appended later is not read. Reading raises `InputError` if the file has become shorter. Pipes and devices
+    have no size and are read to their end.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], size: int | None = None):
+        super().__init__(path)
+        status = os.fstat(self.fileno())
+        self._size = status.st_size if size is None else size
+        self._left = self._size if stat.S_ISREG(status.st_mode) else None
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into `buffer` and return the number of bytes, 0 at the end of the snapshot."""
+        if self._left is None:
+            return super().readinto(buffer)
+        window = memoryview(buffer)[: self._left]
+        if not window:
+            return 0
+        n_read = super().readinto(window) or 0
+        if not n_read:
+            raise InputError(
+                f"{excerpt(os.fspath(self.name), 1000)} shrank from {self._size} to {self._size - self._left} bytes "
+                "while it was read; read it again when nothing writes to it"
+            )
+        self._left -= n_read
+        return n_read
+
+
 @contextmanager
-def open_input(path: str | os.PathLike[str], caps: Caps | None = None) -> Iterator[InputStream]:
-    """Yield an `InputStream` over the file `path`, or over stdin for ``-``. Raise `InputError` if it cannot be opened.
+def open_raw(path: str | os.PathLike[str], size: int | None = None) -> Iterator[io.BufferedIOBase]:
+    """Yield the file `path`, or stdin for ``-``, as stored: its first `size` bytes, by default those it has now.
+
+    Raise `InputError` if it cannot be opened; reading raises it if the file shrinks.
+
+    >>> from sgram.files import data_path
+    >>> with open_raw(data_path("moves.json")) as file:
+    ...     file.read(1)
+    b'{'
+    """
+    if os.fspath(path) == "-":
+        if sys.stdin is None:
+            raise InputError("stdin is closed; name a file")
+        # typeshed promises less than CPython gives: the buffer is a BufferedReader
+        yield cast(io.BufferedIOBase, sys.stdin.buffer)
+        return
+    try:
+        raw = io.BufferedReader(_Snapshot(path, size), _BUFFER)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {excerpt(path)}: {reason}; check the path") from error
+    with raw:
+        yield raw
+
+
+@contextmanager
+def open_input(
+    path: str | os.PathLike[str], caps: Caps | None = None, size: int | None = None
+) -> Iterator[InputStream]:
+    """Yield an `InputStream` over the file `path`, or over stdin for ``-``.
+
+    The first `size` bytes of a file are read, by default as many as it has when it is opened. Raise `InputError` if it
+    cannot be opened; reading raises it if the file shrinks.
 
     >>> from sgram.files import data_path
     >>> with open_input(data_path("moves.json")) as stream:
     ...     print(stream.compression == "", stream.read()[:1])
     True b'{'
     """
-    caps = caps or Caps()
-    if os.fspath(path) == "-":
-        if sys.stdin is None:
-            raise InputError("stdin is closed; name a file")
-        # typeshed promises less than CPython gives: the buffer is a BufferedReader
-        yield InputStream(cast(io.BufferedIOBase, sys.stdin.buffer), "stdin", caps)
-        return
-    try:
-        raw = io.BufferedReader(io.FileIO(path), _BUFFER)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {excerpt(path)}: {reason}; check the path") from error
-    with raw:
-        yield InputStream(raw, excerpt(path), caps)
+    with open_raw(path, size) as raw:
+        yield InputStream(raw, "stdin" if os.fspath(path) == "-" else excerpt(path), caps or Caps())
+
+
+class StreamFile(io.RawIOBase):
+    """Binary file over a reader of blocks, for libraries that read files.
+
+    >>> import io
+    >>> stream = InputStream(io.BytesIO(b"wait"), "example", Caps())
+    >>> io.BufferedReader(StreamFile(stream)).read()
+    b'wait'
+    """
+
+    def __init__(self, stream: BlockReader):
+        super().__init__()
+        self._stream, self._block = stream, b""
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into `buffer` and return the number of bytes, 0 at the end."""
+        if not self._block:
+            self._block = self._stream.read()
+        n_read = min(len(buffer), len(self._block))
+        buffer[:n_read], self._block = self._block[:n_read], self._block[n_read:]
+        return n_read
 
 
 class Line(NamedTuple):
@@ -257,7 +384,7 @@ def _make_line(number: int, offset: int, data: bytes, size: int, cap: int) -> Li
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int, kind: str) -> bytes:
-    """Return the content of a file (``-``: stdin), decompressed if it is gzip or zstd.
+    """Return the content of a file (``-``: stdin), decompressed if it is gzip, zstd, bzip2 or xz.
 
     Raise `InputError` if the file is damaged or larger than `max_bytes`; the message calls it by its `kind`, such as
     "a lexicon".

@@ -66,7 +66,7 @@ ROOMS_OF = {
         "diagnosis/diagnosis_files.py",
     ],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
-    "inspect_ai": ["traces/inspect_logs.py"],
+    "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["progress_bars.py", "testbed/", "training/", "scoring/"],
     "huggingface_hub": ["mining/embed.py", "training/models.py"],
@@ -94,7 +94,7 @@ LAZY = {
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
     ("scoring/log_probs.py", "torch"),
-    ("traces/parquet.py", "pyarrow"),
+    ("traces/containers/parquet.py", "pyarrow"),
     ("integrations/spacy_component.py", "spacy"),
     ("tagging/kernel/gpu.py", "triton"),
     ("grading/equality.py", "math_verify"),

@@ -20,7 +20,7 @@ from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
 from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_findings
 from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.registry import all_measures
-from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs
+from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources
 from sgram.analysis.table import Table
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import BoolArray
@@ -192,7 +192,8 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
             )
         notes += [f"{summary.source.typed_path}: {warning}" for warning in summary.warnings]
     notes += collected.notes
-    pooled = sorted(name for name, display_name in plan.display_names.items() if name != display_name)
+    labels = label_sources(plan.display_names)
+    pooled = sorted(labels[key] for key, display_name in plan.display_names.items() if display_name == POOLED_SOURCES)
     if pooled:
         notes.append(
             f"{len(pooled)} sources with the fewest traces are put together as {POOLED_SOURCES!r}: "

@@ -9,7 +9,7 @@ from sgram.analysis.columns_store import NO_STEP, ColumnStore, PerTrace, TraceFi
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.examples import SampledTrace
 from sgram.analysis.sample_plan import SamplePlan, TextSample, TraceSurvey, recorded_error_kind
-from sgram.analysis.sources import Source, pool_small_sources
+from sgram.analysis.sources import POOLED_SOURCES, Source, label_sources, model_of_key, pool_small_sources
 from sgram.analysis.trace_counts import TokenSample, TraceCounts
 from sgram.array_types import FloatArray
 from sgram.errors import InputError, SgramError
@@ -83,7 +83,7 @@ def collect_traces(
     for number, (source, lexicon) in enumerate(zip(inputs.sources, inputs.lexicons, strict=True), 1):
         reader = source.reader(inputs.options, inputs.dialect)
         for trace in reader:
-            name = source.source_name(trace)
+            name = source.source_key(trace, config.pool_runs)
             lexicon_of_source.setdefault(name, lexicon)
             survey.add(trace, name)
         report = reader.report
@@ -110,10 +110,10 @@ def _display_names(
         digest = lexicon_of_source[name].digest
         n_traces[digest] = n_traces.get(digest, 0) + size
     main_digest = min(n_traces, key=lambda digest: (-n_traces[digest], digest))
-    pooled = pool_small_sources(survey.source_sizes.items(), config.max_sources)
+    labels = label_sources(survey.source_sizes)
+    pooled = pool_small_sources(((labels[key], size) for key, size in survey.source_sizes.items()), config.max_sources)
     return {
-        name: pooled_name if lexicon_of_source[name].digest == main_digest else name
-        for name, pooled_name in pooled.items()
+        key: pooled[label] if lexicon_of_source[key].digest == main_digest else label for key, label in labels.items()
     }
 
 
@@ -212,7 +212,7 @@ def _count_traces(
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
     for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
         for trace in source.reader(inputs.options, inputs.dialect):
-            name = source.source_name(trace)
+            name = source.source_key(trace, config.pool_runs)
             set_index = placebo_set_of_source[name]
             token_marker = None
             if tokenizer is not None:
@@ -247,9 +247,10 @@ def _order_names(plan: SamplePlan, inputs: AnalysisInputs, scopes: dict[str, _Pl
     for name in scopes:
         display_name = plan.display_names[name]
         sizes[display_name] = sizes.get(display_name, 0) + plan.source_sizes[name]
-    pooled = {display_name for name, display_name in plan.display_names.items() if name != display_name}
     return tuple(
-        sorted(sizes, key=lambda name: (name in pooled, run_order.get(name, len(run_order)), -sizes[name], name))
+        sorted(
+            sizes, key=lambda name: (name == POOLED_SOURCES, run_order.get(name, len(run_order)), -sizes[name], name)
+        )
     )
 
 
@@ -271,7 +272,7 @@ class _TraceCounter:
         self, trace: Trace, name: str, text_markers: Sequence[TextMarker], token_marker: TokenMarker | None
     ) -> None:
         """Count one trace of the source `name`."""
-        source_name, key = self._plan.display_names[name], stable_key(name, trace.id, trace.text)
+        source_name, key = self._plan.display_names[name], stable_key(model_of_key(name), trace.id, trace.text)
         words = word_offsets(trace.text)
         marks = [marker(trace.text, words) for marker in text_markers]
         tokens: TokenMarks | None = None

@@ -45,6 +45,9 @@ class AnalysisConfig:
     recorded_errors: bool = True
     """Use the error kind in ``meta.error`` if a checker recorded one, and diagnose the other wrong traces."""
 
+    pool_runs: bool = False
+    """Take the traces of one model for one source, whatever their run."""
+
     def __post_init__(self) -> None:
         minimums = {
             "seed": 0,

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from sgram.analysis.config import AnalysisConfig
+from sgram.analysis.sources import model_of_key
 from sgram.diagnosis.kinds import KINDS
 from sgram.traces import Trace
 from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, stable_key
@@ -152,7 +153,7 @@ class TraceSurvey:
 
     def add(self, trace: Trace, source: str) -> None:
         """Add one trace of the source with that name."""
-        key = stable_key(source, trace.id, trace.text)
+        key = stable_key(model_of_key(source), trace.id, trace.text)
         n_entropies = len(trace.entropies or ())
         group = stable_key(group_name(trace))
         self._rows.append(_SurveyRow(key, source, outcome_index(trace), group, len(trace.text), n_entropies))

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,13 @@ from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
 from sgram.traces.input_files import find_input_files
+from sgram.traces.runs import name_runs, split_run
 from sgram.traces.trace_keys import UNKNOWN_MODEL
 
 POOLED_SOURCES = "other sources"
 """Name of the pooled small sources."""
+_SEPARATOR = "\x1f"
+"""Stands between the model and the run in the key of a source of rollouts."""
 _RUN_FILE = "run.json"
 _MAX_NAME = 24
 """Characters of a configured setting in the name of a run."""
@@ -25,10 +28,10 @@ _MAX_NAME = 24
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A training run, or rollouts whose traces name their models."""
+    """A training run, or rollouts whose traces name their models and runs."""
 
     name: str | None
-    """Name of all its traces together; None if each trace belongs to the source named by its model."""
+    """Name of all its traces together; None if each trace belongs to the source of its model and run."""
     kind: Literal["run", "traces"]
     typed_path: str
     """The input as the user typed it; for a run in a folder of runs, followed by its directory."""
@@ -38,20 +41,25 @@ class Source:
     """The run's own lexicon file."""
     tokenizer: str | None = None
     """Folder of the run's model."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Run of each file of rollouts; empty if the files are named by themselves."""
     run_record: Mapping[str, Any] | None = None
     """The run's `config` and versions, as provenance reports them."""
 
     def reader(self, options: ReadOptions | None = None, dialect: str = "auto") -> TraceReader:
         """Return a reader of its traces that sets invalid rows aside."""
-        return TraceReader(self.paths, "sgram" if self.kind == "run" else dialect, options=options)
+        return TraceReader(
+            self.paths, "sgram" if self.kind == "run" else dialect, options=options, runs=self.runs or None
+        )
 
-    def source_name(self, trace: Trace) -> str:
-        """Return the name of the source of `trace`.
+    def source_key(self, trace: Trace, pool_runs: bool = False) -> str:
+        """Return what identifies the source of `trace`: the training run, or its model and run.
 
-        >>> Source(None, "traces", "rollouts.jsonl", ()).source_name(Trace(id="1", text="so", model="gpt"))
-        'gpt'
+        With `pool_runs`, traces of one model are one source, whatever their run. `label_sources` makes names of keys.
         """
-        return self.name or trace.model or UNKNOWN_MODEL
+        if self.name is not None:
+            return self.name
+        return f"{trace.model or ''}{_SEPARATOR}{'' if pool_runs else trace.run or ''}"
 
     def provenance(self) -> dict[str, Any]:
         """Return the input's name, digest and size in bytes. The digest does not depend on the names of files."""
@@ -79,14 +87,63 @@ def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source],
         if path == "-":
             raise UsageError("cannot analyze stdin, because traces are read twice; save them in a file first")
         runs = _find_runs(Path(path), path, notes)
-        sources += [Source(None, "traces", path, (path,))] if runs is None else runs
+        sources += [Source(None, "traces", path, (split_run(path)[1],))] if runs is None else runs
     runs_by_path: dict[str, Source] = {}
     for source in sorted((source for source in sources if source.kind == "run"), key=lambda source: source.typed_path):
         runs_by_path.setdefault(os.path.realpath(source.paths[0]), source)
-    rollouts_by_path = {os.path.realpath(source.typed_path): source for source in sources if source.kind == "traces"}
+    rollouts_by_path = {os.path.realpath(source.paths[0]): source for source in sources if source.kind == "traces"}
     named_runs = _name_runs(list(runs_by_path.values()))
     rollouts = [rollouts_by_path[path] for path in sorted(rollouts_by_path)]
-    return [*named_runs, *_drop_repeated(rollouts, named_runs, notes)], notes
+    return [*named_runs, *_join_runs(_drop_repeated(rollouts, named_runs, notes))], notes
+
+
+def model_of_key(key: str) -> str:
+    """Return the part of a source's key that does not depend on names of files: its model, or the training run."""
+    return key.partition(_SEPARATOR)[0] or UNKNOWN_MODEL
+
+
+def label_sources(keys: Iterable[str]) -> dict[str, str]:
+    """Return the name of each source: its model, its run if it has no model, or both where models have several runs.
+
+    >>> list(label_sources(["gpt\x1fa", "qwen\x1fa", "qwen\x1fb", "\x1fb"]).values())
+    ['gpt', 'qwen, a', 'qwen, b', 'b']
+    """
+    pairs = {key: tuple(key.split(_SEPARATOR, 1)) for key in keys}
+    models = Counter(pair[0] for pair in pairs.values())
+    labels: dict[str, str] = {}
+    for key, pair in pairs.items():
+        model, run = pair[0], pair[1] if len(pair) == 2 else ""
+        if len(pair) == 1 or not run or (model and models[model] == 1):
+            labels[key] = model or UNKNOWN_MODEL
+        else:
+            labels[key] = f"{model}, {run}" if model else run
+    copies = Counter[str]()
+    for key in sorted(labels):  # a run that is called as a model
+        copies[labels[key]] += 1
+        if copies[labels[key]] > 1:
+            labels[key] = f"{labels[key]}, {copies[labels[key]]}"
+    return labels
+
+
+def _join_runs(rollouts: list[Source]) -> list[Source]:
+    """Return `rollouts` with their runs named together; arguments of one run, such as its steps, become one source."""
+    arguments = [split_run(source.typed_path) for source in rollouts]
+    files = [[file.path for file in find_input_files(source.paths)[0]] for source in rollouts]
+    runs = name_runs(arguments, [path for paths in files for path in paths])
+    joined: dict[str, list[int]] = {}
+    for row, paths in enumerate(files):
+        names = sorted({runs[path] for path in paths})
+        joined.setdefault(_SEPARATOR.join(names), []).append(row)
+    sources = []
+    for rows in joined.values():
+        members = [rollouts[row] for row in rows]
+        typed_path = members[0].typed_path
+        if len(members) > 1:
+            typed_path = f"{typed_path} and {len(members) - 1} more"
+        joined_paths = tuple(path for source in members for path in source.paths)
+        run_of_file = {path: runs[path] for row in rows for path in files[row]}
+        sources.append(replace(members[0], typed_path=typed_path, paths=joined_paths, runs=run_of_file))
+    return sources
 
 
 def _path_text(path: str | os.PathLike[str]) -> str:

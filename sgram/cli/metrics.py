@@ -60,6 +60,9 @@ def metrics(
         Path | None, Parameter(help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
+    pool: Annotated[
+        bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -84,6 +87,7 @@ def metrics(
         tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
         seed=seed,
         n_placebos=placebos,
+        pool_runs=pool,
     )
     _check_names(inputs, scoring, csv, dry_run)
     if dry_run:

@@ -18,18 +18,19 @@ from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
-from sgram.traces.dialects import DIALECTS
+from sgram.traces.dialect import all_dialects
 from sgram.traces.ids import IdSet
-from sgram.traces.readers import RowCounts
+from sgram.traces.readers import FileReport, RowCounts
 from sgram.traces.trace_keys import UNKNOWN_MODEL
 
 if TYPE_CHECKING:
     Dialect = str
 else:
-    Dialect = Literal[("auto", *DIALECTS)]
+    Dialect = Literal[("auto", *all_dialects())]
 _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _NAME_WIDTH = 34
+_COLUMNS_SHOWN = 30
 _PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.")
 _OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
@@ -53,11 +54,16 @@ class InputFlags:
     """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
     """If a row does not say whether it is correct: correct means a reward above this."""
+    infer_correct: bool = True
+    """Read a reward that is 0 or 1 (-1 or 1) in all rows of a run as wrong or right, if no column says it."""
+    column: Annotated[tuple[str, ...], REPEATABLE] = ()
+    """Column that holds a field of a trace, as field=NAME, such as text=my_output; may be repeated."""
 
     def options(self, output: str | None = None) -> ReadOptions:
         """Return these flags as options of the reader; the quarantine file is written beside `output`."""
         logging.getLogger("sgram.traces").addHandler(logging.NullHandler())  # the verb prints the warnings itself
         rewards = dict(map(_weight, self.reward))
+        columns = dict(map(_column, self.column))
         if not all(map(math.isfinite, (self.correct_above or 0.0, *rewards.values()))):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
         quarantine = self.quarantine
@@ -70,6 +76,8 @@ class InputFlags:
             tokenizer=self.tokenizer,
             where=self.where,
             correct_above=self.correct_above,
+            infer_correct=self.infer_correct,
+            columns=columns,
         )
 
 
@@ -81,6 +89,13 @@ def _weight(text: str) -> tuple[str, float]:
         return name, float(weight)
     except ValueError:
         raise UsageError(f"invalid --reward {text!r}; write name=weight, such as accuracy=1") from None
+
+
+def _column(text: str) -> tuple[str, str]:
+    field, sign, column = text.partition("=")
+    if not (field and sign and column):
+        raise UsageError(f"invalid --column {text!r}; write field=NAME, such as text=my_output")
+    return field, column
 
 
 @contextmanager
@@ -102,6 +117,8 @@ def open_traces(reader: TraceReader, stage: str) -> Iterator[Iterator[Trace]]:
 def report_reading(reader: TraceReader) -> None:
     """Print the warnings of `reader`, and how many rows it set aside, where and why."""
     report, quarantine = reader.report, reader.options.quarantine
+    for decision in report.decisions:
+        note(decision)
     for warning in report.warnings:
         note(f"warning: {warning}")
     if report.rows_quarantined:
@@ -201,16 +218,44 @@ def read(
 
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
-    files = [{**asdict(file), "first_fault": file.first_fault or None} for file in report.files]
+    files = [
+        {**asdict(file), "first_fault": file.first_fault or None, "columns": _columns_json(file)}
+        for file in report.files
+    ]
     fields = {
         "output": output,
         "rows_kept": report.rows_kept,
         "dialects": dict(report.dialects),
         "reasons": dict(report.reasons),
         "warnings": report.warnings,
+        "decisions": report.decisions,
         "files": files,
     }
     print_json("read", {**fields, **summary.numbers(), **row_counts_json(report)})
+
+
+def _columns_json(report: FileReport) -> dict[str, Any]:
+    notes = report.columns
+    return {
+        "read_as": dict(sorted(notes.became.items())),
+        "looks_like": dict(sorted(notes.looks_like.items())),
+        "misfits": dict(notes.misfits),
+        "reward_columns": sorted(notes.reward_columns),
+    }
+
+
+def _print_columns(reader: TraceReader) -> None:
+    """Print what each column was read as, and which columns look like a field and were not read."""
+    rows: dict[str, str] = {}
+    for file in reader.report.files:
+        rows |= file.columns.became
+    for file in reader.report.files:
+        if len(file.columns.reward_columns) > 1:
+            rows |= dict.fromkeys(sorted(file.columns.reward_columns), "reward (summed)")
+        for column, field in file.columns.looks_like.items():
+            rows.setdefault(column, f"not read; looks like {field}")
+    if rows:
+        print_next_table(("column", "read as"), list(rows.items())[:_COLUMNS_SHOWN])
 
 
 def _print_tables(reader: TraceReader, summary: _Summary) -> None:
@@ -232,6 +277,7 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
         ("models", ", ".join(models) or "-"),
     ]
     print_next_table(("kept traces", ""), facts)
+    _print_columns(reader)
 
 
 def _counts(report: RowCounts) -> tuple[int, int, int, int]:
@@ -239,7 +285,7 @@ def _counts(report: RowCounts) -> tuple[int, int, int, int]:
 
 
 def _print_trace(trace: Trace) -> None:
-    names = ("group", "model", "step", "reward", "correct", "answer", "reference")
+    names = ("run", "group", "model", "step", "reward", "correct", "answer", "reference")
     facts = "  ".join(f"{name}={getattr(trace, name)}" for name in names if getattr(trace, name) is not None)
     print()
     print_line(f"--- {trace.id}  {facts}")

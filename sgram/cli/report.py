@@ -57,6 +57,9 @@ def report(
     title: Annotated[str | None, Parameter(help="The page's title.")] = None,
     traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.")] = 12,
     seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.")] = 0,
+    pool: Annotated[
+        bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,6 +80,7 @@ def report(
         seed=seed,
         n_examples=traces,
         n_siblings=min(traces, AnalysisConfig().n_siblings),
+        pool_runs=pool,
     )
     if dry_run:
         _show_plan(paths, output, extra, as_json)

@@ -1,9 +1,12 @@
 """Traces: the type, readers of every known rollout format, writers.
 
-- `trace`: the frozen dataclass `Trace` and its checks.
+- `trace`: the frozen dataclass `Trace` and its checks; `trace_keys` identifies traces, problems and groups.
 - `readers`, `writers`: traces out of files and into files; `conditions` selects among them.
-- `input_files`, `rows`: which files are read, and their rows; `parquet` and `inspect_logs` are containers.
-- `dialects`: how each tool writes a rollout; `fields`, `messages` and `ids` convert its values.
+- `input_files`, `containers`: which files are read, and their rows.
+- `dialect`, `dialects`: how each tool writes a rollout, a file for each.
+- `aliases`, `completing`: what columns are called, and how they become the fields of a trace.
+- `messages`, `parts`: conversations as text, and which part of a text is reasoning.
+- `runs`, `outcomes`: names of runs, and rewards that say what is correct.
 - `tokens`: tokenizers, for exports that hold token ids.
 """
 

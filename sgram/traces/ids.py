@@ -66,12 +66,30 @@ class IdRegistry:
     """
 
     def __init__(self) -> None:
-        self._ids = IdSet()
+        self._ids, self._contents = IdSet(), IdSet()
         self._repeats: dict[str, int] = {}
 
     def register(self, name: str) -> bool:
         """Register an id that the input holds; return whether it is new."""
         return self._ids.add(name)
+
+    def make_unique(self, name: str, prompt: str | None, text: str) -> str | None:
+        """Return the id of a trace: `name`, or with six digits of a digest if another text has it already.
+
+        None if a trace with this id, prompt and text was registered before.
+
+        >>> ids = IdRegistry()
+        >>> ids.make_unique("0", "2+2?", "4"), ids.make_unique("0", "2+2?", "5"), ids.make_unique("0", "2+2?", "4")
+        ('0', '0~bb6459', None)
+        """
+        digest = content_digest(prompt, text)
+        if not self._contents.add(f"{digest} {name}"):
+            return None
+        unique, length = name, 0
+        while not self._ids.add(unique):
+            length += 6
+            unique = f"{name}~{digest[:length]}"
+        return unique
 
     def create(self, prompt: str | None, text: str, step: int | None) -> str:
         """Return a new id made of the content. Equal content gives numbered ids, in order of arrival."""

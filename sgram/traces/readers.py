@@ -1,7 +1,7 @@
 """Traces out of files of any known format; unusable rows go to a quarantine.
 
-Guarantees: ``rows_in == rows_kept + rows_skipped + rows_quarantined``; memory does not grow with the input beyond
-some 20 bytes a row (`IdSet`); nothing that a file holds is executed.
+Guarantees: ``rows_in == rows_kept + rows_skipped + rows_quarantined``; memory does not grow with the input beyond some
+40 bytes a row (`IdSet`); nothing that a file holds is executed.
 """
 
 import logging
@@ -15,18 +15,27 @@ from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import excerpt
 from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
+from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields
 from sgram.traces.conditions import parse_conditions
-from sgram.traces.dialects import DIALECTS, DialectOptions, detect, fields_of
-from sgram.traces.fields import Fields, as_text
-from sgram.traces.ids import IdRegistry
+from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
+from sgram.traces.fields import as_text
+from sgram.traces.ids import IdRegistry, content_digest
 from sgram.traces.input_files import Paths, find_input_files, iter_rows
+from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
-from sgram.traces.trace import RowError, Trace, check_trace
+from sgram.traces.runs import name_runs, split_run
+from sgram.traces.trace import FailedRowError, RowError, Trace, check_trace, json_type
 
 _EARLY_STOP = 1000
 """Rejected rows from which the allowed share is checked at once, not only at the end."""
-_MAX_GROUPS = 100_000
+_MAX_FOREIGN = 50
+"""Rows of a file in a folder that may fit no dialect before the file is taken for no rollouts at all."""
+_MAX_SURVEYED = 1000
+"""Rows of a file without any reward after which it is taken to have none."""
 _MAX_WARNINGS = 50
+_MAX_GROUPS = 100_000
+_EXTREME = 0.99
+"""Share of correct traces above which, or below the rest of which, a threshold is reported as doubtful."""
 
 log = logging.getLogger(__name__)
 
@@ -41,26 +50,45 @@ class ReadOptions:
     """Largest allowed share of rejected rows, 0 to 1."""
     caps: Caps = field(default_factory=Caps)
     """Limits for untrusted input."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field of a trace -> column that holds it, where the table of names does not know it."""
     rewards: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each reward column of a TRL, verl, verifiers or Inspect file; empty: see docs/formats.md."""
+    """Weight of each reward column; empty: the column `reward`, or the sum of the columns named as rewards."""
     tokenizer: str | os.PathLike[str] | None = None
     """Tokenizer for exports that hold token ids without text: tokenizer.json or its directory."""
     where: tuple[str, ...] = ()
     """Conditions that a trace must meet, such as ``correct=true``; other traces are skipped."""
     correct_above: float | None = None
     """Reward above which a trace is correct, for traces that have a reward but no `correct`."""
+    infer_correct: bool = True
+    """Read a reward that is 0 or 1 (or -1 or 1) in all rows of a run as correctness, if no column says it."""
 
 
 _Outcome = Literal["rows_kept", "rows_skipped", "rows_quarantined"]
+COLUMN_FIELDS = (
+    "text",
+    "prompt",
+    "reasoning",
+    "correct",
+    "reference",
+    "answer",
+    "group",
+    "run",
+    "model",
+    "step",
+    "reward",
+)
+"""Fields that `ReadOptions.columns` may name."""
 
 
 @dataclass(slots=True)
 class RowCounts:
-    """Rows of one file, or of all files. Each row is kept, skipped by a condition, or rejected."""
+    """Rows of one file, or of all files. Each row is kept, skipped, or rejected."""
 
     rows_in: int = 0
     rows_kept: int = 0
     rows_skipped: int = 0
+    """Rows that a condition excludes, that say themselves that they failed, or that repeat a trace."""
     rows_quarantined: int = 0
 
 
@@ -69,10 +97,17 @@ class FileReport(RowCounts):
     """Report of reading one file."""
 
     file: str = ""
+    run: str = ""
     dialect: str | None = None
     """None until a row shows it."""
     first_fault: str = ""
     """Location and reason of the first rejected row."""
+    rows_failed: int = 0
+    """Rows that say themselves that their rollout failed; they are among the skipped ones."""
+    rows_repeated: int = 0
+    """Rows whose id, prompt and text were read before; they are among the skipped ones."""
+    columns: ColumnNotes = field(default_factory=ColumnNotes)
+    """What became of the columns."""
 
 
 @dataclass(slots=True)
@@ -85,6 +120,8 @@ class ReadReport(RowCounts):
     reasons: Counter[str] = field(default_factory=Counter)
     """Rejected rows per kind of reason."""
     warnings: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
+    """What was inferred, in sentences, and how to overrule it."""
 
     @property
     def first_fault(self) -> str:
@@ -95,9 +132,10 @@ class ReadReport(RowCounts):
 class TraceReader:
     """Iterable of the traces in `paths`, with a report and progress. Each iteration starts anew.
 
-    `dialect` is the name of a dialect or ``auto``; with `on_error` ``raise`` the first unusable row raises
-    `InputError`. Raise `UsageError` for invalid arguments. Iterating raises `InputError` if no row is usable and
-    `QuarantineError` if more rows are rejected than `ReadOptions.max_bad` allows.
+    A path may be ``NAME=PATH``, which names the run. `dialect` is the name of a dialect or ``auto``; with `on_error`
+    ``raise`` the first unusable row raises `InputError`. Raise `UsageError` for invalid arguments. Iterating raises
+    `InputError` if no row is usable and `QuarantineError` if more rows are rejected than `ReadOptions.max_bad` allows.
+    `runs` are the runs of the files, by path, in place of the names that paths give.
 
     >>> from sgram.files import data_path
     >>> reader = TraceReader(data_path("sample_traces.jsonl"), options=ReadOptions(where=("correct=true",)))
@@ -106,34 +144,51 @@ class TraceReader:
     """
 
     def __init__(
-        self, paths: Paths, dialect: str = "auto", on_error: str = "quarantine", options: ReadOptions | None = None
-    ):
-        if dialect != "auto" and dialect not in DIALECTS:
-            raise UsageError(f"unknown dialect {excerpt(dialect)!r}; known: auto, {', '.join(DIALECTS)}")
+        self,
+        paths: Paths,
+        dialect: str = "auto",
+        on_error: str = "quarantine",
+        options: ReadOptions | None = None,
+        runs: Mapping[str, str] | None = None,
+    ) -> None:
+        known = all_dialects()
+        if dialect != "auto" and dialect not in known:
+            raise UsageError(f"unknown dialect {excerpt(dialect)!r}; known: auto, {', '.join(known)}")
         if on_error not in ("quarantine", "raise"):
             raise UsageError(f"on_error must be quarantine or raise (got {excerpt(on_error)!r})")
         self.options = options or ReadOptions()
         if not 0 <= self.options.max_bad <= 1:
             raise UsageError(f"max_bad must be a share of rows from 0 to 1 (got {self.options.max_bad})")
-        self._dialect, self._raises = dialect, on_error == "raise"
+        for name in self.options.columns:
+            if name not in COLUMN_FIELDS:
+                raise UsageError(f"unknown field {excerpt(name)!r} of a column; known: {', '.join(COLUMN_FIELDS)}")
+        self._dialect = None if dialect == "auto" else known[dialect]
+        self._raises = on_error == "raise"
         self._condition = parse_conditions(self.options.where)
-        self._files, self._warnings = find_input_files(paths)
+        listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        arguments = [split_run(os.fspath(path)) for path in listed]
+        self._files, self._warnings = find_input_files([path for _, path in arguments])
+        self._runs = runs or name_runs(arguments, [file.path for file in self._files])
+        folders = [path for _, path in arguments if path != "-" and os.path.isdir(path)]  # noqa: PTH112
+        self._in_folder = {file.path for file in self._files if any(file.path.startswith(folder) for folder in folders)}
         self._check_kinds()
         decode = None
         if self.options.tokenizer is not None:
             from sgram.traces.tokens import load_decoder
 
             decode = load_decoder(self.options.tokenizer)
-        self._dialect_options = DialectOptions(self.options.rewards, decode)
+        self._dialect_options = DialectOptions(decode)
+        self._column_options = ColumnOptions(self.options.columns, self.options.rewards)
+        self._rewards: dict[str, RunRewards] | None = None
         self.report = ReadReport()
 
     def _check_kinds(self) -> None:
         """Raise `UsageError` if the dialect does not fit a file, or the quarantine is one of the inputs."""
         quarantine = self.options.quarantine
         for file in self._files:
-            if self._dialect == "inspect":
+            if self._dialect is not None and self._dialect.name == "inspect":
                 file.kind = "inspect"
-            elif self._dialect != "auto" and file.kind == "inspect":
+            elif self._dialect is not None and file.kind == "inspect":
                 raise UsageError(f"{file.name} is an Inspect log; read it with the dialect auto or inspect")
             if quarantine is not None and os.path.realpath(quarantine) == os.path.realpath(file.path):
                 raise UsageError(f"{file.name} is an input; name another file for the quarantine")
@@ -150,83 +205,190 @@ class TraceReader:
         return sum(file.bytes_read for file in self._files)
 
     def __iter__(self) -> Generator[Trace, None, None]:
-        self.report = ReadReport(warnings=list(self._warnings))
+        if self._rewards is None:
+            self._rewards = self._survey_rewards() if self._surveys else {}
+        self.report = ReadReport(warnings=list(self._warnings), decisions=describe(self._rewards))
         self._ids = IdRegistry()
         self._quarantine = Quarantine(self.options.quarantine)
         self.report.reasons = self._quarantine.reasons
+        self._n_judged, self._n_correct = 0, 0
         try:
             for file in self._files:
                 yield from self._read_file(file)
             self._check_usable()
+            self._check_threshold()
         finally:
             self._quarantine.close()
 
-    def _read_file(self, file: InputFile) -> Iterator[Trace]:
-        report = FileReport(file=file.name)
-        self.report.files.append(report)
-        if file.kind == "inspect":
-            report.dialect = "inspect"
-        elif self._dialect != "auto":
-            report.dialect = self._dialect
-        file.stream, file.share_read = None, 0.0
-        peculiarities = _FilePeculiarities(report)
-        for row in iter_rows(file, self.options.caps):
-            try:
-                dialect = self._dialect_of(row, file, report)
-                fields_list = fields_of(row.record, dialect, self._dialect_options)
-            except RowError as error:
-                self._reject(row, file, report, str(error))
-                continue
-            for fields in fields_list:
-                trace = self._make_trace(fields, row, file, report)
-                if trace is None:
-                    continue
-                is_repeat = peculiarities.is_repeat(trace)
-                if is_repeat or (self._condition is not None and not self._condition(trace)):
-                    self._count(report, "rows_skipped")
-                    continue
-                self._count(report, "rows_kept")
-                self.report.dialects[dialect] += 1
-                yield trace
-        self._warn(peculiarities.warnings())
-        if report.rows_quarantined and self.options.quarantine is None:
-            log.warning("%s: rows set aside: %d; %s", report.file, report.rows_quarantined, report.first_fault)
+    # -- rows to fields ---------------------------------------------------------------------------------------
 
-    def _dialect_of(self, row: Row, file: InputFile, report: FileReport) -> str:
-        """Return the dialect of the row's file, found from the first record. Raise `RowError` for an unusable row."""
+    def _fields_of(self, row: Row, file: InputFile, report: FileReport) -> list[Fields]:
+        """Return the fields of each trace of a row. Raise `RowError` for an unusable row."""
         if row.fault:
             raise RowError(row.fault)
-        if report.dialect is None and type(row.record) is dict:
-            report.dialect = self._detect(row, file)
-        return report.dialect or "sgram"
+        if type(row.record) is not dict:
+            raise RowError(f"row is {json_type(row.record)}, not an object")
+        dialect = self._dialect_of(row, file, report)
+        report.dialect = report.dialect or dialect.name
+        try:
+            parsed = dialect.parse(row.record, self._dialect_options)
+            completed = [complete_fields(fields, self._column_options, report.columns, row.record) for fields in parsed]
+        except RecursionError:
+            raise RowError("row is nested too deeply") from None
+        if dialect.is_exact and row.record.get("group") is None:
+            for fields in completed:
+                fields.pop("group", None)
+        return completed
 
-    def _detect(self, row: Row, file: InputFile) -> str:
+    def _dialect_of(self, row: Row, file: InputFile, report: FileReport) -> Dialect:
+        """Return the dialect of the row: that of its file while it fits, else the one that fits the row."""
+        if self._dialect is not None:
+            return self._dialect
+        known = all_dialects()
+        if self.options.columns.get("text") in row.record:
+            return known["columns"]
+        current = known[report.dialect] if report.dialect is not None else None
+        if current is not None and current.fits(row.record):
+            return current
         dialect = detect(row.record)
-        keys = excerpt(", ".join(sorted(row.record)))
-        if dialect is None and file.kind == "parquet":
-            raise InputError(f"{file.name} has the columns {keys}, which fit no dialect; see docs/formats.md")
         if dialect is None:
-            raise RowError(f"keys fit no dialect: {keys}")
-        if dialect == "prime-rl" and self._dialect_options.decode is None:
+            keys = excerpt(", ".join(sorted(map(str, row.record))))
+            texts = [(len(value), key) for key, value in row.record.items() if isinstance(value, str)]
+            hint = f"; if {max(texts)[1]} holds the response, --column text={max(texts)[1]}" if texts else ""
+            raise RowError(f"no column looks like a response: {keys}{hint}")
+        if dialect.name == "prime-rl" and self._dialect_options.decode is None:
             raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
         return dialect
 
+    # -- rewards ------------------------------------------------------------------------------------------------
+
+    @property
+    def _surveys(self) -> bool:
+        return self.options.infer_correct and self.options.correct_above is None and not self._reads_stream
+
+    @property
+    def _reads_stream(self) -> bool:
+        return any(file.size is None for file in self._files)
+
+    def _survey_rewards(self) -> dict[str, RunRewards]:
+        """Read the rewards of each run until they can no longer say what is correct."""
+        runs: dict[str, RunRewards] = {}
+        for file in self._files:
+            report = FileReport(file=file.name)
+            file.stream, file.share_read = None, 0.0
+            for number, row in enumerate(iter_rows(file, self.options.caps)):
+                try:
+                    parsed = self._fields_of(row, file, report)
+                except RowError:
+                    continue
+                for fields in parsed:
+                    rewards = runs.setdefault(fields.get("run") or self._runs[file.path], RunRewards())
+                    rewards.is_judged |= "correct" in fields
+                    if "reward" in fields:
+                        rewards.add(fields["reward"])
+                    rewards.columns |= report.columns.reward_columns
+                run = runs.get(self._runs[file.path])
+                has_reward = run is not None and run.n > 0
+                if run is not None and not run.is_open and len(runs) == 1:
+                    break
+                if not has_reward and number >= _MAX_SURVEYED and len(runs) <= 1:
+                    break
+        return runs
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def _read_file(self, file: InputFile) -> Iterator[Trace]:
+        report = FileReport(file=file.name, run=self._runs[file.path])
+        self.report.files.append(report)
+        file.stream, file.share_read = None, 0.0
+        foreign: list[tuple[Row, str]] = []
+        repeats = _Repeats(report)
+        may_be_foreign = file.path in self._in_folder and self._dialect is None
+        for row in iter_rows(file, self.options.caps):
+            try:
+                parsed = self._fields_of(row, file, report)
+            except FailedRowError as error:
+                report.rows_failed += 1
+                self._count(report, "rows_skipped")
+                report.first_fault = report.first_fault or ""
+                log.debug("%s:%s: %s", file.name, row.line, error)
+                continue
+            except RowError as error:
+                if may_be_foreign and not report.rows_kept:
+                    foreign.append((row, str(error)))
+                    if len(foreign) >= _MAX_FOREIGN:
+                        break
+                    continue
+                self._reject(row, file, report, str(error))
+                continue
+            for row_before, reason in foreign:
+                self._reject(row_before, file, report, reason)
+            foreign.clear()
+            for fields in parsed:
+                trace = self._make_trace(fields, row, file, report)
+                if trace is None:
+                    continue
+                if (self._condition is not None and not self._condition(trace)) or repeats.is_repeat(trace):
+                    self._count(report, "rows_skipped")
+                    continue
+                self._count(report, "rows_kept")
+                self.report.dialects[report.dialect or ""] += 1
+                yield trace
+        self._finish_file(file, report, foreign)
+        self._warn(repeats.warnings())
+
+    def _finish_file(self, file: InputFile, report: FileReport, foreign: list[tuple[Row, str]]) -> None:
+        """Leave out a file of a folder that holds no rollouts, and report what is peculiar about the file."""
+        if foreign:
+            if any(other.rows_kept for other in self.report.files) or len(self._files) > 1:
+                self._warn([f"{file.name} is left out: none of its rows is a rollout ({foreign[0][1]})"])
+            else:
+                for row, reason in foreign:
+                    self._reject(row, file, report, reason)
+        sentences = [
+            f"{file.name}: the column {column} has an unexpected shape in {count:,} rows; it is kept in meta there"
+            for column, count in report.columns.misfits.most_common()
+        ]
+        if report.rows_failed:
+            sentences.append(f"{file.name}: {report.rows_failed:,} rows say themselves that they failed; skipped")
+        if report.rows_repeated:
+            sentences.append(f"{file.name}: {report.rows_repeated:,} rows repeat an id, prompt and text; skipped")
+        self._warn(sentences)
+        if report.rows_quarantined and self.options.quarantine is None:
+            log.warning("%s: rows set aside: %d; %s", report.file, report.rows_quarantined, report.first_fault)
+
     def _make_trace(self, fields: Fields, row: Row, file: InputFile, report: FileReport) -> Trace | None:
-        """Return the checked trace with a unique id; None if the row was rejected."""
+        """Return the checked trace with a unique id; None if the row was rejected or repeats a trace."""
+        fields.setdefault("run", report.run)
+        self._judge(fields)
+        name = fields.pop("id", None)
         try:
-            has_id = "id" in fields
-            if not has_id:
-                fields["id"] = self._ids.create(fields.get("prompt"), fields["text"], fields.get("step"))
-            correct_above = self.options.correct_above
-            if correct_above is not None and "correct" not in fields and "reward" in fields:
-                fields["correct"] = fields["reward"] > correct_above
-            trace = check_trace(Trace(**fields), self.options.caps.max_text_chars)
-            if has_id and not self._ids.register(trace.id):
-                raise RowError(f"id was seen before: {excerpt(trace.id)}")
+            trace = check_trace(Trace(id=name or "?", **fields), self.options.caps.max_text_chars)
         except RowError as error:
             self._reject(row, file, report, str(error))
             return None
-        return trace
+        if name is None:
+            name = self._ids.create(trace.prompt, trace.text, trace.step)
+        else:
+            name = self._ids.make_unique(name, trace.prompt, trace.text)
+            if name is None:
+                report.rows_repeated += 1
+                self._count(report, "rows_skipped")
+                return None
+        return Trace(id=name, **fields)
+
+    def _judge(self, fields: Fields) -> None:
+        """Set `correct` by the reward, where the user or the rewards of the run say how."""
+        if "correct" in fields or "reward" not in fields:
+            return
+        threshold = self.options.correct_above
+        if threshold is None and self._rewards:
+            rewards = self._rewards.get(fields["run"])
+            threshold = None if rewards is None else rewards.threshold
+        if threshold is not None:
+            fields["correct"] = fields["reward"] > threshold
+            self._n_judged += 1
+            self._n_correct += fields["correct"]
 
     def _reject(self, row: Row, file: InputFile, report: FileReport, reason: str) -> None:
         """Count a row as unusable and write it to the quarantine."""
@@ -247,6 +409,17 @@ class TraceReader:
 
     def _warn(self, warnings: list[str]) -> None:
         self.report.warnings += warnings[: _MAX_WARNINGS - len(self.report.warnings)]
+
+    def _check_threshold(self) -> None:
+        """Warn if `correct_above` makes nearly all or nearly no traces correct."""
+        above = self.options.correct_above
+        if above is None or not self._n_judged:
+            return
+        share = self._n_correct / self._n_judged
+        if share > _EXTREME or share < 1 - _EXTREME:
+            self._warn(
+                [f"--correct-above {above:g} makes {100 * share:.1f} % of the rewarded traces correct; check it"]
+            )
 
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""
@@ -269,52 +442,51 @@ class TraceReader:
             )
 
 
-def _record_text(record: Any) -> str:
-    """Return a rejected record as JSON, or only its type if it has no JSON."""
-    try:
-        return as_text(record) or ""
-    except RowError:
-        return repr(type(record))
+class _Repeats:
+    """Responses that a file holds once for each answer filter, and groups of unequal size that only prompts tell."""
 
-
-class _FilePeculiarities:
-    """What users should know about one file: groups of unequal size in a verl dump, several filters in lm-eval."""
-
-    def __init__(self, report: FileReport):
+    def __init__(self, report: FileReport) -> None:
         self._report = report
         self._filter: Any = None
         self._n_other_filters = 0
         self._group_sizes: Counter[str] = Counter()
 
     def is_repeat(self, trace: Trace) -> bool:
-        """Return whether `trace` repeats a response under another answer filter. Also count the trace's group."""
-        if self._report.dialect == "verl" and trace.group and len(self._group_sizes) < _MAX_GROUPS:
-            self._group_sizes[trace.group] += 1
-        if self._report.dialect != "lm-eval":
-            return False
+        """Return whether `trace` repeats a response under another answer filter. Also count its group."""
+        if trace.step is not None and trace.group and len(self._group_sizes) < _MAX_GROUPS:
+            self._group_sizes[trace.group] += trace.group == content_digest(trace.step, trace.prompt)
         name = trace.meta.get("filter")
+        if name is None or self._report.dialect != "lm-eval":
+            return False
         if self._filter is None:
             self._filter = name
-        if name == self._filter:
-            return False
-        self._n_other_filters += 1
-        return True
+        self._n_other_filters += name != self._filter
+        return bool(name != self._filter)
 
     def warnings(self) -> list[str]:
         """Return one sentence for each peculiarity of the file."""
         warnings = []
-        sizes = self._group_sizes.values()
+        sizes = [size for size in self._group_sizes.values() if size]
         if sizes and min(sizes) != max(sizes):
             warnings.append(
-                f"{self._report.file}: groups hold {min(sizes)} to {max(sizes)} traces; verl writes no group id, "
-                "so equal prompts of one step are taken for one group"
+                f"{self._report.file}: groups have {min(sizes)} to {max(sizes)} traces; the file has no group id, so "
+                "equal prompts of one step are one group"
             )
         if self._n_other_filters:
             warnings.append(
                 f"{self._report.file}: {self._n_other_filters} rows of other answer filters than "
-                f"{excerpt(str(self._filter))} were skipped, as they repeat its responses"
+                f"{excerpt(str(self._filter))} were skipped, as they repeat its responses; --where meta.filter=NAME "
+                "chooses another"
             )
         return warnings
+
+
+def _record_text(record: Any) -> str:
+    """Return a rejected record as JSON, or only its type if it has no JSON."""
+    try:
+        return as_text(record) or ""
+    except (RowError, RecursionError):
+        return repr(type(record))
 
 
 def read_traces(paths: Paths, dialect: str = "auto", on_error: str = "quarantine") -> Generator[Trace, None, None]:

@@ -1,14 +1,27 @@
-"""Input files and their rows, as every container format hands them out."""
+"""Input files and their rows, as every container hands them out."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from sgram.files import excerpt
 from sgram.safe_reading import InputStream
 
+DOCUMENT_KEY = "__document__"
+"""Reserved key of a record that was taken out of a wrapper, such as ``{"model": "m", "data": [...]}``.
+
+It holds the other fields of the wrapper (``{"model": "m"}``): numbers, strings, booleans, and objects of at most
+4 KiB. The key is missing if the wrapper has no other fields.
+"""
+ROW_KEY = "__key__"
+"""Reserved key of a record that was taken out of an object of objects: its name there, unless it is a number."""
+
 
 class Row(NamedTuple):
-    """One record of an input file, or the reason why there is none."""
+    """One record of an input file, or the reason why there is none.
+
+    >>> Row(3, 120, {"text": "so"}, element=2, member="a/b.jsonl").position
+    'a/b.jsonl:3[2]'
+    """
 
     line: int
     """Line number from 1, or number of the record if the format has no lines."""
@@ -18,7 +31,19 @@ class Row(NamedTuple):
     fault: str = ""
     """Why the row is unusable, or empty."""
     data: bytes | None = None
-    """The line itself, if the format has lines."""
+    """The line itself, if the format has lines and the row is a whole line."""
+    element: int | None = None
+    """Number of the row within its line from 1, if the line holds several rows, such as an object of lists."""
+    member: str = ""
+    """Name of the file within an archive; it is a label, not a path to open."""
+    n_missing: int = 0
+    """Numbers that are NaN or infinite; they are None in the record."""
+
+    @property
+    def position(self) -> str:
+        """Where the row is in its file, safe to print: ``3``, ``3[2]`` or ``a/b.jsonl:3``."""
+        element = "" if self.element is None else f"[{self.element}]"
+        return f"{excerpt(self.member, 1000)}:{self.line}{element}" if self.member else f"{self.line}{element}"
 
 
 @dataclass(slots=True)
@@ -33,18 +58,23 @@ class InputFile:
     path: str
     """Path, or ``-`` for stdin."""
     kind: str
-    """``lines``, ``json``, ``parquet`` or ``inspect``."""
+    """Name of its container: ``lines``, ``json``, ``parquet``, ``csv``, ``arrow``, ``archive`` or ``inspect``."""
     size: int | None = None
-    """Bytes as stored, if known."""
+    """Bytes as stored, if known. Lines and documents are read up to here."""
     stream: InputStream | None = None
     """Open stream of a file of lines or JSON."""
     share_read: float = 0.0
     """Share of a file without a stream that is read, 0 to 1."""
+    member: str = ""
+    """Name within the archive `path`, for a member of an archive."""
+    raw: BinaryIO | None = None
+    """Open file that is read in place of `path`: a member of an archive, or what a pipe gave."""
 
     @property
     def name(self) -> str:
         """The path, safe to print."""
-        return "stdin" if self.path == "-" else excerpt(self.path, 1000)
+        path = "stdin" if self.path == "-" else excerpt(self.path, 1000)
+        return f"{path}:{excerpt(self.member, 1000)}" if self.member else path
 
     @property
     def bytes_read(self) -> int:

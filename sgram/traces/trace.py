@@ -12,6 +12,10 @@ class RowError(InputError):
     """A row that cannot become a trace. The message names the kind of reason before its first colon."""
 
 
+class FailedRowError(RowError):
+    """A row that says itself that its rollout failed; it is skipped and counted, and is no fault of the file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """One sampled response to a prompt. A missing field is None, never 0 or an empty string.
@@ -25,6 +29,8 @@ class Trace:
     """Unique among the traces that are read together."""
     group: str | None = None
     """Key shared by the traces sampled for one prompt at one step."""
+    run: str | None = None
+    """Training run or sampling job that the trace is from."""
     prompt: str | None = None
     text: str
     """The model's words exactly as sampled, never normalized."""
@@ -47,7 +53,7 @@ class Trace:
     """All other fields of the record, as JSON values."""
 
 
-_STRING_FIELDS = ("group", "prompt", "answer", "reference", "model")
+_STRING_FIELDS = ("group", "run", "prompt", "answer", "reference", "model")
 _JSON_TYPES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 

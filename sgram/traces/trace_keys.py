@@ -47,9 +47,10 @@ def group_name(trace: Trace) -> str:
     >>> group_name(Trace(id="1", text="so", prompt="p", step=3))
     '3 prompt p'
     """
+    run = "" if trace.run is None else f"{trace.run} "
     if trace.group is not None:
-        return f"{trace.step} group {trace.group}"
-    return f"{trace.step} {problem_name(trace)}"
+        return f"{run}{trace.step} group {trace.group}"
+    return f"{run}{trace.step} {problem_name(trace)}"
 
 
 def outcome_index(trace: Trace) -> int:

@@ -111,6 +111,6 @@ def write_traces(traces: Iterable[Trace], path: str | os.PathLike[str]) -> int:
         if is_lines:
             with _compressed(file, name) as compressed:
                 return _write_lines(_check_traces(traces), compressed)
-        from sgram.traces.parquet import write_parquet
+        from sgram.traces.containers.parquet import write_parquet
 
         return write_parquet(_check_traces(traces), file)

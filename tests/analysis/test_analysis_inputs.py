@@ -1,13 +1,17 @@
 """Which inputs are read, and how sources are named."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.sources import POOLED_SOURCES, find_inputs, pool_small_sources
 from sgram.errors import InputError, UsageError
+from sgram.traces import write_traces
 from tests.builders.analysis_examples import build_trace, write_rollouts, write_run
 
+QUICK = AnalysisConfig(n_placebos=0, n_draws=20, n_examples=0, n_siblings=0)
 STEP = [build_trace("a", "so", step=0, model=None)]
 
 
@@ -173,3 +177,43 @@ def test_the_name_of_a_run_is_short_and_printable_whatever_its_configuration_hol
 def test_a_missing_input_is_an_error_before_anything_is_read(tmp_path):
     with pytest.raises(InputError, match=r"cannot read .*missing"):
         find_inputs([tmp_path / "missing"])
+
+
+def write_dump(folder, accuracy, n=4):
+    """A run's dump: one file for each of two steps, `n` samples of one problem in each."""
+    for step in (1, 2):
+        traces = [
+            build_trace(f"{step}-{i}", f"So we add. It is {i}.", prompt="2+2?", step=step, correct=i < accuracy)
+            for i in range(n)
+        ]
+        path = folder / f"{step}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_traces([replace(trace, model=None) for trace in traces], path)
+    return folder
+
+
+def test_two_runs_are_two_sources_with_groups_of_their_own(tmp_path):
+    """Equal prompts and steps in two folders: groups of 4 each, so there is no pass@8."""
+    a, b = write_dump(tmp_path / "a", 1), write_dump(tmp_path / "b", 3)
+    analysis = analyze([a, b], QUICK)
+    assert analysis.sources == ("a", "b")
+    success = analysis.tables["success"]
+    assert {row["measure"] for row in success.records()} == {"pass@1", "pass@4", "avg@4"}
+    assert [row["value"] for row in success.records(measure="pass@1")] == [0.25, 0.75]
+
+
+def test_runs_are_pooled_only_if_asked(tmp_path):
+    a, b = write_dump(tmp_path / "a", 1), write_dump(tmp_path / "b", 3)
+    pooled = analyze([a, b], replace(QUICK, pool_runs=True))
+    assert pooled.sources == ("unknown model",)
+    (row,) = pooled.tables["success"].records(measure="pass@1")
+    assert row["value"] == 0.5
+
+
+def test_step_files_of_one_folder_are_one_run(tmp_path):
+    folder = write_dump(tmp_path / "grpo", 2)
+    analysis = analyze(sorted(folder.iterdir()), QUICK)
+    assert analysis.sources == ("grpo",)
+    assert analysis.tables["corpus"].records()[0]["traces"] == 8
+    named = analyze([f"mine={folder}"], QUICK)
+    assert named.sources == ("mine",)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
-from sgram.traces.dialects import DIALECTS, MARKS, DialectOptions, detect, fields_of, weighted_reward
+from sgram.traces.old_dialects import DIALECTS, MARKS, DialectOptions, detect, fields_of, weighted_reward
 from sgram.traces.ids import content_digest
 from sgram.traces.trace import RowError, Trace, check_trace
 from tests.builders.paths import ROOT

@@ -24,8 +24,9 @@ def find_conversation(record: Record) -> str | None:
         if isinstance(value, str) and value.lstrip().startswith("["):
             return name
     items = record.get("items")
-    is_sharegpt = isinstance(items, list) and bool(items)
-    return "items" if is_sharegpt and all(isinstance(item, dict) and "from" in item for item in items) else None
+    if not isinstance(items, list) or not items:
+        return None
+    return "items" if all(isinstance(item, dict) and "from" in item for item in items) else None
 
 
 def recognize(record: Record) -> bool:

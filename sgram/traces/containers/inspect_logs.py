@@ -1,4 +1,4 @@
-"""Rows of Inspect logs (``.eval``), read with the inspect-ai library.
+"""Rows of Inspect logs: ``.eval`` with the inspect-ai library, JSON without it.
 
 The archive's sizes are checked before the library decompresses it, because a log may come from anyone.
 """
@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 
 from sgram.errors import InputError, MissingExtraError
-from sgram.safe_reading import BLOCK, Caps
+from sgram.safe_reading import BLOCK, Caps, open_raw
+from sgram.traces.containers.container import Container
+from sgram.traces.containers.inspect_json import begins_inspect_log, iter_inspect_json
 from sgram.traces.rows import InputFile, Row
 
 _EXCLUDED_FIELDS = {"events", "store", "timelines", "events_data"}
@@ -69,14 +71,17 @@ def _record(sample: Any, header: Any) -> dict[str, Any]:
 def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
     """Yield the samples of a log as rows, one in memory at a time; an unreadable sample is a row with a fault.
 
-    Raise `InputError` if the log itself cannot be read, `MissingExtraError` if inspect-ai is not installed.
+    Raise `InputError` if the log itself cannot be read, `MissingExtraError` if it is no JSON and inspect-ai is not
+    installed.
     """
-    log, log_format = _library(), "json" if file.path.lower().endswith(".json") else "eval"
-    if log_format == "eval":
-        _check_archive(file, caps)
+    if _is_json(file):
+        yield from iter_inspect_json(file, caps)
+        return
+    log = _library()
+    _check_archive(file, caps)
     try:
-        header = log.read_eval_log(file.path, header_only=True, format=log_format)
-        summaries = log.read_eval_log_sample_summaries(file.path, format=log_format)
+        header = log.read_eval_log(file.path, header_only=True, format="eval")
+        summaries = log.read_eval_log_sample_summaries(file.path, format="eval")
     except Exception as error:  # the library promises no kind of error
         raise InputError(f"{file.name} cannot be read as an Inspect log: {_one_line(error)}") from error
     for number, summary in enumerate(summaries, 1):
@@ -86,7 +91,7 @@ def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
                 summary.id,
                 summary.epoch,
                 resolve_attachments="core",
-                format=log_format,
+                format="eval",
                 exclude_fields=_EXCLUDED_FIELDS,
             )
             record = orjson.loads(orjson.dumps(_record(sample, header)))
@@ -97,5 +102,22 @@ def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
         file.share_read = number / len(summaries)
 
 
+def _is_json(file: InputFile) -> bool:
+    """Return whether a log is JSON, perhaps compressed: all that is not named as an archive and is none."""
+    if file.raw is not None or file.path == "-" or not file.path.lower().endswith(".eval"):
+        return True
+    with open_raw(file.path) as raw:
+        return begins_inspect_log(raw.read(512))
+
+
 def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+INSPECT = Container(
+    "inspect",
+    (".eval",),
+    "a log of Inspect: `.eval`, which needs the extra `inspect`, or JSON (`--log-format json`)",
+    iter_samples,
+    begins_inspect_log,
+)

@@ -1,0 +1,567 @@
+"""From what a dialect reads out of a record to the fields of a trace: names of columns, reasoning, parts, rewards.
+
+The order: columns that the user named, columns that the dialect knows, names in the table of aliases. What is left goes
+to `meta`. A value of another shape than its field stays in `meta` under its column's name, and is counted.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sgram.files import excerpt
+from sgram.traces.aliases import OPEN_ANSWERS, SOLUTIONS, find_column, plain_name, plan_columns
+from sgram.traces.api_objects import find_failure
+from sgram.traces.column_readers import Reader, are_messages, is_one_string, reader
+from sgram.traces.column_values import CONVERTERS, flag, lookup, number
+from sgram.traces.dialect import Fields, Record
+from sgram.traces.ids import content_digest
+from sgram.traces.messages import Conversation, read_conversation, reasoning_texts
+from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
+from sgram.traces.python_literals import read_literal
+from sgram.traces.reward_columns import finite_sum, main_reward, names_reward, said_correct, weighted_sum
+from sgram.traces.rows import DOCUMENT_KEY, ROW_KEY
+from sgram.traces.trace import FailedRowError, RowError
+
+_STICKY = frozenset({"reward", "correct"})
+"""Fields that are read from one column in all rows of a file: two columns of them mean two things."""
+_QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
+"""Fields for which a value of another shape is another use of the name, not a fault."""
+_MIN_HINTED = 20
+"""Fewest characters of a single word that may be a response."""
+_MIN_WORDS = 3
+"""Fewest words of a response in a column `answer`; shorter ones may be the expected answer."""
+_MIN_ANSWER = 60
+"""Fewest characters of a response in a column `answer` that need no words."""
+_MIN_OWN_SOLUTION = 60
+"""Fewest characters of a solution that is the response's own, not the reference, if the response holds it."""
+
+
+@dataclass(slots=True)
+class ColumnNotes:
+    """What became of the columns of one file."""
+
+    became: dict[str, str] = field(default_factory=dict)
+    """Column -> the field that it was read as, for columns that the dialect does not know itself."""
+    looks_like: dict[str, str] = field(default_factory=dict)
+    """Column that was not read -> the field that it looks like."""
+    misfits: Counter[str] = field(default_factory=Counter)
+    """Column -> rows in which its value is of another shape than the field."""
+    reward_columns: set[str] = field(default_factory=set)
+    """Columns that the reward is from; if there are several, their numbers were added up."""
+    shapes: set[tuple[str, ...]] = field(default_factory=set)
+    """Names of the columns of rows that were looked at for `looks_like`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOptions:
+    """What the user says of columns."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field -> column, from `--column`; a key of an object is written `outer.inner`."""
+    rewards: Mapping[str, float] = field(default_factory=dict)
+    """Column -> weight, from `--reward`; a member of an object of rewards goes by its key."""
+
+
+def complete_fields(fields: Fields, options: ColumnOptions, notes: ColumnNotes, record: Record | None = None) -> Fields:
+    r"""Return the fields of one trace, converted, with `meta`; missing ones are absent.
+
+    `record` is searched for columns that the user named and that the dialect took for something else. Raise
+    `FailedRowError` if the record says itself that there is no response, `RowError` if none is found, and `UsageError`
+    if a reward that the user named is missing.
+
+    >>> columns = {"question": "2+2?", "thinking": "Hmm, 2 and 2.", "response": "4", "gold": 4, "topic": "sums"}
+    >>> notes = ColumnNotes()
+    >>> trace = complete_fields({"columns": columns}, ColumnOptions(), notes)
+    >>> trace["text"], trace["prompt"], trace["reference"], trace["meta"]["topic"], notes.became["gold"]
+    ('Hmm, 2 and 2.\n\n4', '2+2?', '4', 'sums', 'reference')
+    """
+    row = _Row(fields, notes)
+    row.name_columns(options.columns, record)
+    row.take_aliases()
+    text, parts = row.read_text()
+    row.read_prompt()
+    row.choose_reference(text)
+    row.read_reward(options.rewards)
+    return row.complete(text, parts)
+
+
+class _Plan(NamedTuple):
+    """What rows with columns of these names may hold."""
+
+    candidates: tuple[tuple[str, tuple[tuple[str, bool, Reader], ...]], ...]
+    """(field, (column, whether it is a key of an object in a column, reader) of each column, the likeliest first)."""
+    conversations: tuple[str, ...]
+    resembling: tuple[tuple[str, str], ...]
+    rewards: tuple[str, ...]
+    """Columns that are named as rewards; none if one column is named as the reward."""
+
+
+@lru_cache(maxsize=512)
+def _plan(names: tuple[str, ...]) -> _Plan:
+    known = plan_columns(names)
+    fields = dict(known.candidates)
+    if not {"prompt", "reasoning"} & fields.keys():  # a content alone may be anything's
+        fields["text"] = tuple(column for column in fields.get("text", ()) if plain_name(column) != "content")
+    candidates = tuple(
+        (name, tuple((column, column not in names, reader(name, column)) for column in columns))
+        for name, columns in fields.items()
+        if columns
+    )
+    rewards = () if "reward" in fields else tuple(name for name in names if names_reward(name))
+    return _Plan(candidates, known.conversations, known.resembling, rewards)
+
+
+class _Row:
+    """One trace on its way from columns to fields."""
+
+    def __init__(self, fields: Fields, notes: ColumnNotes) -> None:
+        self.notes = notes
+        self.fields = {name: value for name, value in fields.items() if value is not None}
+        self.meta: dict[str, Any] = dict(self.fields.pop("meta", ()))
+        given: Mapping[str, Any] = self.fields.pop("columns", {})
+        self.columns = {
+            name: value
+            for name, value in given.items()
+            if value is not None and (type(value) is not float or math.isfinite(value))
+        }
+        self.names = tuple(given)
+        self.plan = _plan(self.names)
+        self.origins: dict[str, str] = {}
+        """Field -> column that it was read from."""
+        self.values: dict[str, Any] = {}
+        """Field -> value of that column, as it stands there."""
+        self.named: Mapping[str, str] = {}
+        """Field -> column that the user named."""
+        if "meta" in self.columns and isinstance(self.columns["meta"], Mapping):
+            self.meta = {**self.columns.pop("meta"), **self.meta}
+
+    # -- names ------------------------------------------------------------------------------------------------
+
+    def name_columns(self, named: Mapping[str, str], record: Record | None) -> None:
+        """Take the columns that the user named; what they replace goes to `meta`."""
+        self.named = named
+        for name, column in named.items():
+            value = lookup(self.columns, column)
+            if value is None and record is not None:
+                value = lookup(record, column)
+            if value is None or (type(value) is float and not math.isfinite(value)):
+                continue
+            replaced = self.fields.pop(name, None)
+            if replaced is not None and replaced != value:
+                self.meta.setdefault(name, replaced)
+            if name == "text":
+                self.fields.pop("pieces", None)
+            if name == "reward":
+                self.fields.pop("rewards", None)
+            self.notes.became[column] = name
+            self._take(name, column, value, value)
+
+    def _take(self, name: str, column: str, value: Any, read: Any) -> None:
+        self.fields[name] = read
+        self.origins[name] = column
+        self.values[name] = value
+        self.notes.became.setdefault(column, name)
+        if not (name == "correct" and names_reward(column)):
+            self.columns.pop(column, None)
+
+    def take_aliases(self) -> None:
+        """Move columns to the fields that they are named after, for fields that are still open."""
+        fields, columns = self.fields, self.columns
+        for name, candidates in self.plan.candidates:
+            if name in fields or (name == "text" and "pieces" in fields) or (name == "reward" and "rewards" in fields):
+                continue
+            if len(candidates) > 1 and name in _STICKY:
+                candidates = (
+                    tuple(candidate for candidate in candidates if self.notes.became.get(candidate[0]) == name)[:1]
+                    or candidates
+                )
+            misfit, found = "", False
+            for column, is_nested, read_as in candidates:
+                value = lookup(columns, column) if is_nested else columns.get(column)
+                if value is None or (value == "" and name != "text"):
+                    continue
+                read = read_as(value)
+                if read is None:
+                    misfit = misfit or column
+                    continue
+                found = True
+                if name == "text" and len(candidates) > 1:
+                    column = self._choose_text(candidates)
+                    value = read = columns[column]
+                self._take(name, column, value, read)
+                break
+            if misfit and not found and name not in _QUIET:
+                self.notes.misfits[misfit] += 1
+        if DOCUMENT_KEY in columns or ROW_KEY in columns:
+            self._take_document()
+
+    def _choose_text(self, candidates: Iterable[tuple[str, bool, Reader]]) -> str:
+        """Return the column of the response. A text that holds both the prompt and another response is neither."""
+        fitting = [
+            column
+            for column, _, read_as in candidates
+            if column in self.columns and read_as(self.columns[column]) is not None
+        ]
+        worded = [column for column in fitting if self.columns[column] != ""] or fitting
+        if len(worded) > 1 and plain_name(worded[0]) == "text":
+            prompt = self.fields.get("prompt") or self.columns.get(find_column(self.columns, "prompt") or "")
+            whole, other = self.columns[worded[0]], self.columns[worded[1]]
+            if isinstance(whole, str) and isinstance(other, str) and isinstance(prompt, str):
+                is_whole = len(prompt) + len(other) <= len(whole) and prompt in whole and other in whole
+                return worded[is_whole]
+        return worded[0]
+
+    def _take_document(self) -> None:
+        """Take model, run and step of the document that the record was taken out of, and the record's name in it."""
+        key, document = self.columns.pop(ROW_KEY, None), self.columns.pop(DOCUMENT_KEY, None)
+        if key is not None and "id" not in self.fields:
+            self.fields["id"] = key
+        elif key is not None:
+            self.meta.setdefault("key", key)
+        if not isinstance(document, Mapping):
+            return
+        left = dict(document)
+        for name in ("model", "run", "step"):
+            column = find_column(left, name)
+            if name not in self.fields and column is not None and reader(name, column)(left[column]) is not None:
+                self.fields[name] = left.pop(column)
+        if left:
+            self.meta.setdefault("document", left)
+
+    # -- the response -----------------------------------------------------------------------------------------
+
+    def read_text(self) -> tuple[str, list[Part]]:
+        """Return the response and its parts: the text, or the answer after a reasoning, or the model's messages."""
+        pieces = self._insert_reasoning(self._pieces())
+        if len(pieces) == 1 and pieces[0][0] == "answer":
+            text = pieces[0][1]
+            parts = find_parts(text)
+        else:
+            text, parts = text_and_parts(pieces)
+        if not text:
+            self._check_success()
+            if not pieces:
+                raise FailedRowError("the response has no text")
+        return text, parts
+
+    def _insert_reasoning(self, pieces: list[Piece]) -> list[Piece]:
+        reasoning = self.fields.pop("reasoning", None)
+        if reasoning is None:
+            return pieces
+        try:
+            texts = reasoning_texts(reasoning)
+        except RowError:
+            self._set_aside("reasoning", reasoning)
+            return pieces
+        if not texts:  # settings, or encrypted
+            column = self.origins.get("reasoning", "reasoning")
+            self.columns.setdefault(column, reasoning)
+            self.notes.became.pop(column, None)
+        return insert_reasoning(pieces, texts)
+
+    def _pieces(self) -> list[Piece]:
+        pieces, text = self.fields.pop("pieces", None), self.fields.pop("text", None)
+        if pieces is not None:
+            return list(pieces)
+        column = self._conversation_column()
+        if isinstance(text, str) and (text or column is None):
+            text = self._without_prompt(text)
+            self._read_asked(column, text)
+            return [("answer", text)]
+        if text is not None and not isinstance(text, str):
+            reply = read_conversation(text, prompt_messages="")
+            self._read_asked(column, None)
+            self._keep_calls(reply)
+            return list(reply.pieces)
+        conversation = None if column is None else read_conversation(_loaded(self.columns[column]))
+        if column is not None and conversation is not None:
+            del self.columns[column]
+            self.notes.became.setdefault(column, "prompt and text")
+            if conversation.prompt is not None:
+                self.fields.setdefault("prompt", conversation.prompt)
+            self._keep_calls(conversation)
+            if not conversation.failed:
+                return list(conversation.pieces)
+        if "reasoning" in self.fields:
+            return self._answer_pieces()
+        self._check_success()
+        if conversation is not None:
+            raise FailedRowError(conversation.failure)
+        raise self._no_response()
+
+    def _without_prompt(self, text: str) -> str:
+        """Return a text without the prompt at its beginning, where tools write both into one column."""
+        prompt = self.fields.get("prompt")
+        if plain_name(self.origins.get("text", "")) != "generated_text" or not isinstance(prompt, str) or not prompt:
+            return text
+        return text[len(prompt) :] if text.startswith(prompt) and text != prompt else text
+
+    def _keep_calls(self, conversation: Conversation) -> None:
+        if conversation.tool_calls:
+            self.meta.setdefault("tool_calls", list(conversation.tool_calls))
+
+    def _conversation_column(self) -> str | None:
+        """Return the column that holds messages, if there is one."""
+        for column in self.plan.conversations:
+            value = self.columns.get(column)
+            if are_messages(value) or (isinstance(value, str) and value.lstrip()[:2] in ("[{", '{"', "{'")):
+                return column
+        return None
+
+    def _read_asked(self, column: str | None, text: str | None) -> None:
+        """Read the prompt out of messages beside a text; they are dropped if they say nothing else than both."""
+        if column is None:
+            return
+        try:
+            conversation = read_conversation(_loaded(self.columns[column]))
+        except RowError:
+            return  # they stay in `meta` as they are
+        if "prompt" not in self.fields and conversation.prompt is not None:
+            self.fields["prompt"] = conversation.prompt
+            self.notes.became.setdefault(column, "prompt")
+        if all(text is not None and piece in text for _, piece in conversation.pieces):
+            self.columns.pop(column)
+
+    def _answer_pieces(self) -> list[Piece]:
+        """Return the column `answer` as the response after a reasoning, if it has words or the reference is another."""
+        column = next((name for name in self.columns if plain_name(name) == "answer"), None)
+        answer = None if column is None else self.columns[column]
+        if column is None or not isinstance(answer, str) or not (_has_words(answer) or "reference" in self.fields):
+            return []
+        del self.columns[column]
+        self.notes.became.setdefault(column, "text")
+        return [("answer", answer)]
+
+    def _check_success(self) -> None:
+        """Raise `FailedRowError` if the record says why it has no response."""
+        reason = find_failure({**self.columns, **self.meta})
+        if reason is not None:
+            raise FailedRowError(f"the rollout failed: {reason}")
+
+    def _no_response(self) -> RowError:
+        """Return the error for a record without a response; it says which column may be one."""
+        empty = [column for name, found in self.plan.candidates if name == "text" for column, _, _ in found]
+        if empty and all(column not in self.columns and column not in self.origins.values() for column in empty):
+            return FailedRowError(f"the response is missing: {excerpt(empty[0])} is empty")
+        asked = self.origins.get("prompt")
+        texts = {name: value for name, value in self.columns.items() if isinstance(value, str)}
+        for name, value in self.values.items():
+            if self.origins[name] != asked and isinstance(value, str):
+                texts[self.origins[name]] = value
+        longest = max(texts, key=lambda name: (len(texts[name]), name), default="")
+        is_long = " " in texts.get(longest, "").strip() or len(texts.get(longest, "")) >= _MIN_HINTED
+        hint = f"; if {excerpt(longest)} holds it, --column text={excerpt(longest)}" if is_long else ""
+        names = ", ".join(name for name in self.names if name not in (DOCUMENT_KEY, ROW_KEY))
+        return RowError(f"no column looks like the response: {excerpt(names) or 'there is none'}{hint}")
+
+    # -- prompt, reference, answer ----------------------------------------------------------------------------
+
+    def read_prompt(self) -> None:
+        """Make the prompt a text; an instruction is followed by its input."""
+        value = self.fields.pop("prompt", None)
+        if value is None:
+            return
+        text = _prompt_text(value)
+        if text is None:
+            self._set_aside("prompt", value)
+            return
+        if plain_name(self.origins.get("prompt", "")) == "instruction":
+            column = next((name for name in self.columns if plain_name(name) == "input"), None)
+            given = None if column is None else self.columns[column]
+            if column is not None and isinstance(given, str):
+                del self.columns[column]
+                self.notes.became.setdefault(column, "prompt, after the instruction")
+                text = f"{text}\n\n{given}" if given.strip() else text
+        if text:
+            self.fields["prompt"] = text
+
+    def choose_reference(self, text: str) -> None:
+        """Decide what the columns `solution` and `answer` are.
+
+        A solution that the response holds is its own. `answer` is the reference beside a prompt or a solution, if no
+        other column is; else it may be the model's, is left in `meta`, and reported.
+        """
+        origin, reference = self.origins.get("reference", ""), self.values.get("reference")
+        is_solution = plain_name(origin) in SOLUTIONS and "reference" not in self.named
+        if is_solution and isinstance(reference, str) and _is_own(reference, text):
+            self.columns[origin] = self.values.pop("reference")
+            del self.fields["reference"], self.origins["reference"]
+            self._unread(origin, "reference")
+            is_solution = False
+        column = next((name for name in self.columns if plain_name(name) in OPEN_ANSWERS), None)
+        if column is None:
+            return
+        value = self.columns[column]
+        read = CONVERTERS["reference"](value)
+        is_open = "reference" not in self.fields and "prompt" in self.fields
+        if (is_open or is_solution) and read is not None:
+            if is_solution:
+                self.columns[origin] = self.values["reference"]
+                self._unread(origin, "reference")
+            self._take("reference", column, value, read)
+        else:
+            self.notes.looks_like.setdefault(column, "reference or answer")
+
+    def _unread(self, column: str, name: str) -> None:
+        if self.notes.became.get(column) == name:
+            del self.notes.became[column]
+        self.notes.looks_like.setdefault(column, name)
+
+    # -- rewards ------------------------------------------------------------------------------------------------
+
+    def read_reward(self, weights: Mapping[str, float]) -> None:
+        """Set the reward: the weighted sum that the user asked for, the one reward, or the sum of the rewards."""
+        value = self.fields.pop("reward", None)
+        rewards: Mapping[str, Any] = self.fields.pop("rewards", {})
+        column = self.origins.get("reward", "reward")
+        if value is not None and number(value) is None:
+            self.columns.setdefault(column, value)
+        if weights:
+            reward = self._weighted(value, rewards, weights, column)
+        elif value is not None:
+            reward, columns = main_reward(column, value)
+            if reward is not None:
+                self.notes.reward_columns.update(columns)
+            elif columns:
+                self.notes.became.pop(column, None)
+                self.notes.looks_like.update(dict.fromkeys(columns, "reward"))
+            else:
+                self.notes.misfits[column] += 1
+        else:
+            reward = self._summed(rewards)
+        if reward is not None:
+            self.fields["reward"] = reward
+        correct = said_correct(value)
+        if correct is not None:
+            self.fields.setdefault("correct", correct)
+
+    def _weighted(
+        self, value: Any, rewards: Mapping[str, Any], weights: Mapping[str, float], column: str
+    ) -> float | None:
+        """Return the weighted sum of the rewards that the user named, without those that are missing here."""
+        sources = [*self.meta.items(), *self.columns.items(), *rewards.items()]
+        if value is not None:
+            sources += [("reward", value), (column, value)]
+        may_be_missing = {*self.names, *self.meta, *rewards, *self.notes.reward_columns}
+        total = weighted_sum(sources, weights, may_be_missing)
+        if total is not None:
+            self.notes.reward_columns.update(weights)
+        return total
+
+    def _summed(self, rewards: Mapping[str, Any]) -> float | None:
+        """Return the sum of the rewards of the dialect, or else of the columns that are named as rewards."""
+        if not rewards and self.plan.rewards:
+            rewards = {name: self.columns[name] for name in self.plan.rewards if name in self.columns}
+        if not rewards:
+            return None
+        numbers = {name: found for name, value in rewards.items() if (found := number(value)) is not None}
+        self.notes.reward_columns.update(numbers)
+        return finite_sum(numbers.values())
+
+    # -- the trace ----------------------------------------------------------------------------------------------
+
+    def complete(self, text: str, parts: list[Part]) -> Fields:
+        """Return the fields in their types, and `meta` with all that is left."""
+        completed: Fields = {}
+        for name, value in self.fields.items():
+            is_read = name not in CONVERTERS or (name in self.origins and name not in self.named)
+            converted = value if is_read else CONVERTERS[name](value)
+            if converted is None:
+                self._set_aside(name, value)
+            else:
+                completed[name] = converted
+        n_tokens = len(completed["token_ids"]) if "token_ids" in completed else None
+        for name in ("logprobs", "entropies"):
+            if n_tokens is not None and name in completed and len(completed[name]) != n_tokens:
+                self._set_aside(name, list(completed.pop(name)))
+        self._set_group(completed)
+        meta = {**self.columns, **self.meta}
+        if parts and "parts" not in meta:
+            meta["parts"] = parts
+        if self.names not in self.notes.shapes:
+            self._note_resembling(completed)
+        return {**completed, "text": text, "meta": meta}
+
+    def _set_group(self, completed: Fields) -> None:
+        """Give the traces of one prompt at one step a group; what data call a group lasts for a step."""
+        step, group = completed.get("step"), completed.get("group")
+        if group is None and "prompt" in completed:
+            completed["group"] = content_digest(step, completed["prompt"])
+        elif group is not None and step is not None and self.origins.get("group", "group") != "group":
+            completed["group"] = f"{step}/{group}"
+
+    def _set_aside(self, name: str, value: Any) -> None:
+        """Keep a value in `meta` that cannot be its field, under its column's name, and count it."""
+        column = self.origins.get(name, name)
+        if value != "":
+            self.notes.misfits[column] += 1
+        self.columns.setdefault(column, value)
+
+    def _note_resembling(self, completed: Fields) -> None:
+        """Note columns that look like a field and were not read."""
+        self.notes.shapes.add(self.names)
+        unread = [
+            (column, name)
+            for name, candidates in self.plan.candidates
+            if name in self.origins or name not in completed  # else the dialect knows better
+            for column, _, read_as in candidates
+            if column in self.columns and read_as(self.columns[column]) is not None
+        ]
+        resembling = [
+            (column, name) for column, name in self.plan.resembling if _resembles(name, self.columns.get(column))
+        ]
+        known = {*self.notes.became, *self.notes.reward_columns, *self.origins.values()}
+        for column, name in (*unread, *resembling):
+            if column not in known:
+                self.notes.looks_like.setdefault(column, name)
+
+
+# -- values ---------------------------------------------------------------------------------------------------
+
+
+def _resembles(name: str, value: Any) -> bool:
+    """Return whether the value of a column that looks like a field by its name does not rule that out."""
+    if name == "reward":
+        return number(value) is not None
+    if name == "correct":
+        return flag(value) is not None
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _has_words(text: str) -> bool:
+    """Return whether a text is said in words; a bare answer is a number, a formula, one word or two."""
+    words = [word for word in text.split() if len(word) > 1 and word.strip("(\"'.,;:!?)").isalpha()]
+    return len(words) >= _MIN_WORDS or len(text) >= _MIN_ANSWER or "\\boxed" in text
+
+
+def _is_own(solution: str, text: str) -> bool:
+    """Return whether a solution is a piece of the response, or the response itself."""
+    return (len(solution) >= _MIN_OWN_SOLUTION and solution in text) or solution.strip() == text.strip()
+
+
+def _loaded(value: Any) -> Any:
+    """Return messages that stand in a string as Python writes them; everything else is returned as it is."""
+    if isinstance(value, str) and value.lstrip()[:3] in ("[{'", "{'r", "{'c", "{'f"):
+        try:
+            return read_literal(value)
+        except RowError:
+            return value
+    return value
+
+
+def _prompt_text(value: Any) -> str | None:
+    """Return a prompt as a text: a string, messages, or messages in a string; None if it is something else."""
+    if is_one_string(value):
+        return str(value[0])
+    if isinstance(value, str) and value.lstrip()[:2] not in ("[{", '{"', "{'"):
+        return value
+    messages = _loaded(value)
+    if not isinstance(messages, str) and not are_messages(messages):
+        return value if isinstance(value, str) else None
+    try:
+        return read_conversation(messages, whole=True).prompt or ""
+    except RowError:
+        return value if isinstance(value, str) else None

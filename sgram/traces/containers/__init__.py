@@ -1,0 +1,1 @@
+"""Containers: file formats that hold rows. Each is a `Container`; `table` lists them."""

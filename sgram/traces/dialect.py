@@ -1,0 +1,122 @@
+"""`Dialect`: how one tool writes a rollout. A file of `sgram.traces.dialects` that declares one is found by itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any
+
+from sgram.errors import UsageError
+from sgram.files import excerpt
+
+Record = Mapping[str, Any]
+"""One row of an input: a JSON object."""
+Fields = dict[str, Any]
+"""What a dialect reads out of a record for one trace, by name: fields of `Trace`, and
+
+- `pieces`: [(kind, text)] in place of `text`, see `sgram.traces.parts`;
+- `rewards`: numbers by the names of their columns, in place of `reward`;
+- `columns`: columns that the dialect left, for `sgram.traces.aliases`; what is left of them goes to `meta`.
+"""
+ENTRY_POINTS = "sgram.dialects"
+"""Group of entry points by which a package adds dialects; each names a `Dialect` or a sequence of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialectOptions:
+    """What dialects need beside the record."""
+
+    decode: Callable[[list[int]], str] | None = None
+    """From token ids to text, for exports that hold ids alone."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field -> column that the user named."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialect:
+    """How one tool, or a family of tools, writes a rollout."""
+
+    name: str
+    written_by: str
+    """Tools and data sets that write it, as a phrase."""
+    parse: Callable[[Record, DialectOptions], list[Fields]]
+    """Returns the fields of each trace of a record; raises `RowError` if the record cannot be understood, and
+    `FailedRowError` if it says itself that the rollout failed."""
+    columns: tuple[frozenset[str], ...] = ()
+    """Sets of columns; a record that has all columns of one of them is of this dialect."""
+    recognize: Callable[[Record], bool] | None = None
+    """Whether a record with the columns is of this dialect, if columns alone do not tell."""
+    becomes: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what it becomes, for the documentation and for `sgram read`."""
+    source: str = ""
+    """Where the shape is defined: a file of the tool, a data set's card."""
+    is_exact: bool = False
+    """Whether records hold the fields of traces as they are, so that no group is made of the prompt."""
+    rank: int = 0
+    """Dialects are tried by increasing rank: special ones before general ones."""
+
+    def fits(self, record: Record) -> bool:
+        """Return whether `record` is of this dialect."""
+        keys = record.keys()
+        if self.columns and not any(columns <= keys for columns in self.columns):
+            return False
+        return self.recognize(record) if self.recognize is not None else bool(self.columns)
+
+
+_registered: list[Dialect] = []
+
+
+def register_dialect(dialect: Dialect) -> Dialect:
+    """Add a dialect to every later reading of this process, and return it; it is tried before the built-in ones.
+
+    Raise `UsageError` if another dialect has its name.
+    """
+    if any(other.name == dialect.name and other is not dialect for other in all_dialects().values()):
+        raise UsageError(f"a dialect named {dialect.name!r} exists already; choose another name")
+    if dialect not in _registered:
+        _registered.append(dialect)
+    return dialect
+
+
+def unregister_dialect(name: str) -> None:
+    """Remove a dialect that `register_dialect` added; nothing happens if there is none of that name."""
+    _registered[:] = [dialect for dialect in _registered if dialect.name != name]
+
+
+def all_dialects() -> dict[str, Dialect]:
+    """Return all dialects by name, in the order in which they are tried.
+
+    Raise `UsageError` if a package's dialect cannot be loaded.
+    """
+    return {dialect.name: dialect for dialect in (*_registered, *_installed(), *_built_in())}
+
+
+@cache
+def _built_in() -> tuple[Dialect, ...]:
+    package = import_module("sgram.traces.dialects")
+    modules = [import_module(f"{package.__name__}.{module.name}") for module in iter_modules(package.__path__)]
+    declared = [value for module in modules for value in vars(module).values() if isinstance(value, Dialect)]
+    return tuple(sorted(dict.fromkeys(declared), key=lambda dialect: (dialect.rank, dialect.name)))
+
+
+@cache
+def _installed() -> tuple[Dialect, ...]:
+    installed: list[Dialect] = []
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
+        origin = f"the dialect {excerpt(entry.name)} ({excerpt(entry.value)})"
+        try:
+            loaded = entry.load()
+        except Exception as error:  # any error of foreign code
+            raise UsageError(f"cannot load {origin}: {excerpt(str(error))}; mend or uninstall its package") from error
+        declared = [loaded] if isinstance(loaded, Dialect) else loaded
+        if not isinstance(declared, list | tuple) or not all(isinstance(dialect, Dialect) for dialect in declared):
+            raise UsageError(f"{origin} is not a Dialect or a list of them; mend or uninstall its package")
+        installed += declared
+    return tuple(installed)
+
+
+def detect(record: Record) -> Dialect | None:
+    """Return the first dialect that fits `record`; None if none does."""
+    return next((dialect for dialect in all_dialects().values() if dialect.fits(record)), None)

@@ -1,0 +1,119 @@
+"""Rows with a column for each response: `r1_solution_1`, `r1_solution_2`; `input_1`, `output_1`, `score_1`, `input_2`.
+
+One trace for each number. Columns with the same numbers belong to the response of that number.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from sgram.traces.aliases import find_column, is_alias, is_model_response, plain_name
+from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
+from sgram.traces.dialects.generations import share_row
+from sgram.traces.trace import RowError
+
+_NUMBERED = re.compile(r"(.*?[^\W\d])[ _-]?(\d{1,3})((?:_[^\W\d]+)*)", re.DOTALL)
+"""Stem, number, and what follows it: `r1_solution_2_correct`."""
+
+
+class Numbered(NamedTuple):
+    """A column whose name holds a number."""
+
+    column: str
+    stem: str
+    """Name without the number, in `plain_name`."""
+    number: int
+    ending: str
+    """What follows the number."""
+
+
+def split_number(column: str) -> Numbered | None:
+    """Return the parts of a name with a number; None if it has none.
+
+    >>> split_number("r1_solution_2_correct")
+    Numbered(column='r1_solution_2_correct', stem='r1_solution', number=2, ending='correct')
+    >>> split_number("option") is None
+    True
+    """
+    match = _NUMBERED.fullmatch(column)
+    if match is None:
+        return None
+    return Numbered(column, plain_name(match[1]), int(match[2]), match[3].lstrip("_"))
+
+
+def _is_response(stem: str) -> bool:
+    return (is_alias(stem, "text") and stem != "content") or is_model_response(stem)
+
+
+def find_numbered(record: Record) -> dict[int, str]:
+    """Return the columns of responses by their numbers; empty if there are not several, or another response is there.
+
+    >>> find_numbered({"question": "2+2?", "r1_solution_1": "4", "r1_solution_2": "5", "option_1": "4"})
+    {1: 'r1_solution_1', 2: 'r1_solution_2'}
+    """
+    if sum(column[-1:].isdigit() for column in record) < 2:
+        return {}
+    stems: dict[str, dict[int, str]] = {}
+    for column in record:
+        split = split_number(column)
+        if split is not None and not split.ending and _is_response(split.stem):
+            stems.setdefault(split.stem, {})[split.number] = column
+    found = [columns for columns in stems.values() if len(columns) > 1 and _are_texts(record, columns)]
+    other = find_column(record, "text")
+    if len(found) != 1 or isinstance(record.get(other or ""), str):
+        return {}
+    return dict(sorted(found[0].items()))
+
+
+def _are_texts(record: Record, columns: dict[int, str]) -> bool:
+    values = [record[column] for column in columns.values()]
+    is_counted = set(columns) <= set(range(len(columns) + 1))
+    return is_counted and any(values) and all(value is None or isinstance(value, str) for value in values)
+
+
+def parse(record: Record, _: DialectOptions) -> list[Fields]:
+    """Return the fields of each numbered response."""
+    responses = find_numbered(record)
+    if not responses:
+        raise RowError("no numbered columns hold responses")
+    own: dict[int, dict[str, Any]] = {number: {} for number in responses}
+    taken = set(responses.values())
+    for columns in _same_numbers(record, responses):
+        for split in columns:
+            name = (
+                split.ending if split.ending and is_alias(split.ending, "correct", "reward", "answer") else split.stem
+            )
+            own[split.number][name] = record[split.column]
+            taken.add(split.column)
+    samples: list[Fields] = [
+        {"text": record[column], "columns": own[number]}
+        for number, column in responses.items()
+        if record[column] is not None
+    ]
+    left = {column: value for column, value in record.items() if column not in taken}
+    if any(find_column(columns, "prompt") is not None for columns in own.values()):
+        return [{**sample, "columns": {**left, **sample["columns"]}} for sample in samples]
+    return share_row(samples, left)
+
+
+def _same_numbers(record: Record, responses: dict[int, str]) -> list[list[Numbered]]:
+    """Return the columns that are numbered like the responses, for each name."""
+    names: dict[tuple[str, str], list[Numbered]] = {}
+    for column in record:
+        split = split_number(column)
+        if split is not None and column not in responses.values():
+            names.setdefault((split.stem, split.ending), []).append(split)
+    return [columns for columns in names.values() if {split.number for split in columns} == set(responses)]
+
+
+NUMBERED_COLUMNS = Dialect(
+    "numbered-columns",
+    "data sets and tables with a column for each response",
+    parse,
+    recognize=lambda record: bool(find_numbered(record)),
+    becomes={
+        "r1_solution_1, r1_solution_2, output_1, ...": "text, a trace for each number",
+        "score_1, input_1, ...": "columns of the trace of that number",
+    },
+    source="card of the data set zwhe99/DeepMath-103K; verl, utils/tracking.py, ValidationGenerationsLogger",
+    rank=56,
+)

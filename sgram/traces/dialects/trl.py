@@ -1,0 +1,111 @@
+"""Completions that TRL's trainers log: a Parquet file for each step, or the table `completions` on W&B.
+
+The columns between `completion` and `advantage` are one for each reward function, then what reward functions log as
+extra (`log_extra`): nothing marks which is which. The numbers that are called a reward count; if none is, all
+floating-point numbers do whose names do not end in an id, a length, a level and the like.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sgram.traces.aliases import plain_name
+from sgram.traces.column_values import flag, number
+from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
+from sgram.traces.messages import read_conversation
+from sgram.traces.reward_columns import names_reward
+from sgram.traces.trace import FailedRowError
+
+_ACCURACY = ("accuracy_reward", "MathAccuracy")
+"""Reward functions of TRL and ms-swift that are 1 for the right answer and 0 for a wrong one."""
+_NO_REWARDS = frozenset(
+    {
+        *("advantage", "advantages", "id", "ids", "idx", "index", "uid", "seed", "step", "steps", "epoch", "length"),
+        *("len", "difficulty", "level", "rank", "position", "count", "num", "number", "tokens", "token", "turns"),
+        *("turn", "entropy", "kl", "loss", "lr", "logprob", "logprobs", "logp", "temperature", "prob", "probability"),
+        *("time", "duration", "latency", "seconds", "cost", "rate", "std", "mean", "weight", "size", "version", "year"),
+        *("age", "ratio", "pred", "prediction", "answer", "label", "target", "gold", "solution", "timestamp", "value"),
+        "parsed",
+    }
+)
+"""Last words of names of numbers that are no rewards."""
+
+
+def find_rewards(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of reward functions; a reward that is missing here is None.
+
+    >>> find_rewards({"accuracy_reward": 1.0, "brevity": 0.5, "advantage": 0.7})
+    {'accuracy_reward': 1.0}
+    >>> find_rewards({"correctness": 2.0, "length_penalty": -0.1, "problem_id": 0, "difficulty": 5.0})
+    {'correctness': 2.0, 'length_penalty': -0.1}
+    """
+    named = {name: value for name, value in columns.items() if names_reward(name)}
+    if named:
+        return named
+    return {
+        name: value
+        for name, value in columns.items()
+        if _is_fraction(value) and plain_name(name).rpartition("_")[2] not in _NO_REWARDS
+    }
+
+
+def _is_fraction(value: Any) -> bool:
+    """Return whether a value is a floating-point number, which rewards are, also as CSV and tables hold it."""
+    return type(value) is float or (isinstance(value, str) and "." in value and number(value) is not None)
+
+
+def read_completion(record: Record, step: str) -> Fields:
+    """Return the fields of one completion, its step in the column `step`."""
+    columns = {name: value for name, value in record.items() if name not in ("prompt", "completion", step)}
+    rewards = find_rewards(columns)
+    fields: Fields = {
+        "prompt": record.get("prompt"),
+        "step": record.get(step),
+        "meta": {name: None if _is_nan(value) else value for name, value in rewards.items()},
+        "columns": {name: value for name, value in columns.items() if name not in rewards},
+    }
+    if rewards:
+        fields["rewards"] = rewards
+    for name in _ACCURACY:
+        if fields.get("correct") is None and type(columns.get(name)) is not str:
+            fields["correct"] = flag(columns.get(name))
+    completion = record.get("completion")
+    if isinstance(completion, str) and not completion.startswith('[{"'):
+        return {**fields, "text": completion}
+    if completion is None:
+        raise FailedRowError("the completion is missing")
+    conversation = read_conversation(completion, prompt_messages="")
+    if conversation.failed:
+        raise FailedRowError(conversation.failure)
+    if conversation.tool_calls:
+        fields["meta"]["tool_calls"] = list(conversation.tool_calls)
+    return {**fields, "pieces": list(conversation.pieces)}
+
+
+def _is_nan(value: Any) -> bool:
+    return type(value) is float and not math.isfinite(value)
+
+
+def parse(record: Record, _: DialectOptions) -> list[Fields]:
+    """Return the fields of a row of the log."""
+    return [read_completion(record, "step")]
+
+
+TRL = Dialect(
+    "trl",
+    "TRL: completions of GRPO, RLOO and other trainers (log_completions), as Parquet or as a table of W&B",
+    parse,
+    columns=(frozenset({"prompt", "completion", "advantage"}), frozenset({"step", "prompt", "completion"})),
+    becomes={
+        "completion": "text",
+        "prompt": "prompt",
+        "step": "step",
+        "*_reward; without such columns all floating-point numbers": "reward, their sum; they stay in meta",
+        "accuracy_reward": "correct, if it is 0 or 1",
+        "solution": "reference",
+        "answer_parsed": "answer",
+        "advantage": "meta.advantage",
+    },
+    source="trl/trainer/grpo_trainer.py, GRPOTrainer.log",
+    rank=45,
+)

@@ -1,0 +1,75 @@
+"""Whether rewards say which responses are correct: decided for each run over all of its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_NOT_CORRECTNESS = ("format", "length", "style", "tag")
+"""Words in the name of a reward that says nothing about the answer."""
+_MAX_VALUES = 4
+
+
+@dataclass(slots=True)
+class RunRewards:
+    """The rewards of one run."""
+
+    n: int = 0
+    values: set[float] = field(default_factory=set)
+    """Distinct values, until there are more than a few."""
+    low: float = 0.0
+    high: float = 0.0
+    columns: set[str] = field(default_factory=set)
+    is_judged: bool = False
+    """Whether a row says itself whether it is correct."""
+
+    def add(self, reward: float) -> None:
+        """Count the reward of one trace."""
+        self.low = min(self.low, reward) if self.n else reward
+        self.high = max(self.high, reward) if self.n else reward
+        self.n += 1
+        if len(self.values) <= _MAX_VALUES:
+            self.values.add(reward)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more rows can still make the rewards say what is correct."""
+        return not self.is_judged and self.values <= {0.0, 1.0, -1.0} and not self._speaks_of_form
+
+    @property
+    def _speaks_of_form(self) -> bool:
+        return any(word in column.lower() for column in self.columns for word in _NOT_CORRECTNESS)
+
+    @property
+    def threshold(self) -> float | None:
+        """The reward above which a trace is correct; None if the rewards do not say it.
+
+        Rewards say it if there are two values, {0, 1} or {-1, 1}, of one column that is not about form.
+
+        >>> rewards = RunRewards(columns={"score"})
+        >>> for reward in (0.0, 1.0, 1.0):
+        ...     rewards.add(reward)
+        >>> rewards.threshold
+        0.5
+        """
+        if not self.is_open or len(self.columns) > 1 or self.values not in ({0.0, 1.0}, {-1.0, 1.0}):
+            return None
+        return 0.5 if 0.0 in self.values else 0.0
+
+
+def describe(runs: Mapping[str, RunRewards]) -> list[str]:
+    """Return a sentence for each run whose rewards were read as correctness, and for those that need a threshold."""
+    sentences = []
+    for run, rewards in runs.items():
+        column = ", ".join(sorted(rewards.columns)) or "reward"
+        if rewards.threshold is not None:
+            low = "0" if 0.0 in rewards.values else "-1"
+            sentences.append(
+                f"{column} is {low} or 1 in all {rewards.n:,} rows of {run}: read as wrong or right "
+                "(--no-infer-correct turns this off)"
+            )
+        elif rewards.n and not rewards.is_judged and rewards.high > rewards.low:
+            middle = (rewards.low + rewards.high) / 2
+            sentences.append(
+                f"{column} of {run} goes from {rewards.low:g} to {rewards.high:g} and is not read as correctness; "
+                f"--correct-above {middle:g}, for example, would"
+            )
+    return sentences

@@ -1,0 +1,98 @@
+"""Names of runs: a training run or sampling job is told by the user, by the data, or by where its files lie."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from sgram.errors import UsageError
+from sgram.files import excerpt
+
+_NAMED = re.compile(r"([^=/\\]{1,80})=(.+)", re.DOTALL)
+_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".eval")
+
+
+def split_run(path: str) -> tuple[str | None, str]:
+    """Return (name of the run or None, path) of an argument ``NAME=PATH``; an existing path stays whole.
+
+    >>> split_run("grpo=rollouts/"), split_run("rollouts.jsonl")
+    (('grpo', 'rollouts/'), (None, 'rollouts.jsonl'))
+    """
+    match = _NAMED.fullmatch(path)
+    if match is None or "://" in path.partition("=")[0] or os.path.lexists(path):
+        return None, path
+    return match[1], match[2]
+
+
+def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str]) -> dict[str, str]:
+    """Return the run of each of `files`, which the `arguments` (name or None, path) led to.
+
+    A run is named by its argument, else by its folder, or by the stem of its file. Files of one folder whose stems
+    differ in digits only (steps, shards) are one run, named by the folder. Equal names of different runs get as many
+    parent folders as tell them apart. Raise `UsageError` if one file belongs to two names.
+
+    >>> name_runs([(None, "a/1.jsonl"), (None, "a/2.jsonl"), (None, "b.jsonl")], ["a/1.jsonl", "a/2.jsonl", "b.jsonl"])
+    {'a/1.jsonl': 'a', 'a/2.jsonl': 'a', 'b.jsonl': 'b'}
+    """
+    pairs = list(arguments)
+    places: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for file in files:
+        if file == "-":
+            named[file] = next((name for name, path in pairs if path == "-" and name), "stdin")
+            continue
+        names = {name for name, path in pairs if name is not None and _leads_to(path, file)}
+        if len(names) > 1:
+            raise UsageError(f"{excerpt(file)} belongs to the runs {', '.join(sorted(names))}; name it once")
+        folder = next((path for name, path in pairs if Path(path).is_dir() and _leads_to(path, file)), None)
+        if names:
+            named[file] = names.pop()
+        else:
+            places[file] = os.path.realpath(folder) if folder is not None else os.path.realpath(file)
+    return named | _distinct_names(places)
+
+
+def _leads_to(path: str, file: str) -> bool:
+    """Return whether an argument is the file, or a folder above it."""
+    place, target = os.path.realpath(path), os.path.realpath(file)
+    return target == place or target.startswith(place.rstrip(os.sep) + os.sep)
+
+
+def _stem(path: str) -> str:
+    name = Path(path).name
+    while (suffix := Path(name).suffix.lower()) in _SUFFIXES and name != suffix:
+        name = name[: -len(suffix)]
+    return name
+
+
+def _distinct_names(places: dict[str, str]) -> dict[str, str]:
+    """Return the run of each file that no argument names; `places` are the files or the folders that name them."""
+    series: dict[tuple[str, str], list[str]] = {}
+    for file, place in places.items():
+        if place == os.path.realpath(file):
+            pattern = re.sub(r"\d+", "#", _stem(place))
+            series.setdefault((str(Path(place).parent), pattern), []).append(file)
+    origins = dict(places)
+    for (folder, pattern), members in series.items():
+        if len(members) > 1 and "#" in pattern:
+            shared = [other for other in series if other[0] == folder]
+            # several series in one folder, such as grpo_1 and hicra_1, are runs of their own
+            place = folder if len(shared) == 1 else str(Path(folder, pattern.replace("#", "").strip("_-. ") or pattern))
+            origins.update(dict.fromkeys(members, place))
+    distinct = sorted(set(origins.values()))
+    names = {place: _name(place, 1) for place in distinct}
+    depth = 1
+    while len(set(names.values())) < len(distinct) and depth < 12:
+        depth += 1
+        counts: dict[str, int] = {}
+        for name in names.values():
+            counts[name] = counts.get(name, 0) + 1
+        names = {place: _name(place, depth) if counts[name] > 1 else name for place, name in names.items()}
+    return {file: names[place] for file, place in origins.items()}
+
+
+def _name(place: str, depth: int) -> str:
+    """Return the last `depth` parts of a place, without the suffixes of a file."""
+    parts = Path(place).parts[-depth:]
+    last = _stem(parts[-1]) if Path(parts[-1]).suffix.lower() in _SUFFIXES else parts[-1]
+    return "/".join((*parts[:-1], last))
