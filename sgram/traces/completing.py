@@ -29,6 +29,7 @@ _STICKY = frozenset({"reward", "correct"})
 """Fields that are read from one column in all rows of a file: two columns of them mean two things."""
 _QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
 """Fields for which a value of another shape is another use of the name, not a fault."""
+_STRINGS = frozenset({"id", "group", "run", "answer", "reference", "model"})
 _MIN_HINTED = 20
 """Fewest characters of a single word that may be a response."""
 _MIN_WORDS = 3
@@ -65,12 +66,15 @@ class ColumnOptions:
     """Column -> weight, from `--reward`; a member of an object of rewards goes by its key."""
 
 
-def complete_fields(fields: Fields, options: ColumnOptions, notes: ColumnNotes, record: Record | None = None) -> Fields:
+def complete_fields(
+    fields: Fields, options: ColumnOptions, notes: ColumnNotes, record: Record | None = None, is_exact: bool = False
+) -> Fields:
     r"""Return the fields of one trace, converted, with `meta`; missing ones are absent.
 
-    `record` is searched for columns that the user named and that the dialect took for something else. Raise
-    `FailedRowError` if the record says itself that there is no response, `RowError` if none is found, and `UsageError`
-    if a reward that the user named is missing.
+    `record` is searched for columns that the user named and that the dialect took for something else. With `is_exact`
+    (see `Dialect`) strings stay as they are, and no group is made of the prompt. Raise `FailedRowError` if the record
+    says itself that there is no response, `RowError` if none is found, and `UsageError` if a reward that the user named
+    is missing.
 
     >>> columns = {"question": "2+2?", "thinking": "Hmm, 2 and 2.", "response": "4", "gold": 4, "topic": "sums"}
     >>> notes = ColumnNotes()
@@ -78,7 +82,7 @@ def complete_fields(fields: Fields, options: ColumnOptions, notes: ColumnNotes, 
     >>> trace["text"], trace["prompt"], trace["reference"], trace["meta"]["topic"], notes.became["gold"]
     ('Hmm, 2 and 2.\n\n4', '2+2?', '4', 'sums', 'reference')
     """
-    row = _Row(fields, notes)
+    row = _Row(fields, notes, is_exact)
     row.name_columns(options.columns, record)
     row.take_aliases()
     text, parts = row.read_text()
@@ -117,8 +121,8 @@ def _plan(names: tuple[str, ...]) -> _Plan:
 class _Row:
     """One trace on its way from columns to fields."""
 
-    def __init__(self, fields: Fields, notes: ColumnNotes) -> None:
-        self.notes = notes
+    def __init__(self, fields: Fields, notes: ColumnNotes, is_exact: bool) -> None:
+        self.notes, self.is_exact = notes, is_exact
         self.fields = {name: value for name, value in fields.items() if value is not None}
         self.meta: dict[str, Any] = dict(self.fields.pop("meta", ()))
         given: Mapping[str, Any] = self.fields.pop("columns", {})
@@ -241,7 +245,7 @@ class _Row:
             parts = find_parts(text)
         else:
             text, parts = text_and_parts(pieces)
-        if not text:
+        if not text and not self.is_exact:
             self._check_success()
             if not pieces:
                 raise FailedRowError("the response has no text")
@@ -361,6 +365,8 @@ class _Row:
 
     def read_prompt(self) -> None:
         """Make the prompt a text; an instruction is followed by its input."""
+        if self.is_exact and isinstance(self.fields.get("prompt"), str):
+            return
         value = self.fields.pop("prompt", None)
         if value is None:
             return
@@ -442,9 +448,8 @@ class _Row:
         self, value: Any, rewards: Mapping[str, Any], weights: Mapping[str, float], column: str
     ) -> float | None:
         """Return the weighted sum of the rewards that the user named, without those that are missing here."""
-        sources = [*self.meta.items(), *self.columns.items(), *rewards.items()]
-        if value is not None:
-            sources += [("reward", value), (column, value)]
+        sources = [("reward", value), (column, value)] if value is not None else []
+        sources += [*rewards.items(), *self.columns.items(), *self.meta.items()]
         may_be_missing = {*self.names, *self.meta, *rewards, *self.notes.reward_columns}
         total = weighted_sum(sources, weights, may_be_missing)
         if total is not None:
@@ -468,6 +473,7 @@ class _Row:
         completed: Fields = {}
         for name, value in self.fields.items():
             is_read = name not in CONVERTERS or (name in self.origins and name not in self.named)
+            is_read |= self.is_exact and isinstance(value, str) and name in _STRINGS
             converted = value if is_read else CONVERTERS[name](value)
             if converted is None:
                 self._set_aside(name, value)
@@ -477,7 +483,8 @@ class _Row:
         for name in ("logprobs", "entropies"):
             if n_tokens is not None and name in completed and len(completed[name]) != n_tokens:
                 self._set_aside(name, list(completed.pop(name)))
-        self._set_group(completed)
+        if not self.is_exact:
+            self._set_group(completed)
         meta = {**self.columns, **self.meta}
         if parts and "parts" not in meta:
             meta["parts"] = parts

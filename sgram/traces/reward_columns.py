@@ -109,7 +109,7 @@ def weighted_sum(
     """Return the weighted sum of the numbers that the user named; None if none of them is there.
 
     A member of an object or list is called by its key, or as in ``reward.accuracy``; of two numbers of one name the
-    later counts. Names in `may_be_missing` are left out where there is no number. Raise `UsageError` for another name
+    first counts. Names in `may_be_missing` are left out where there is no number. Raise `UsageError` for another name
     that is not there, if there are numbers at all.
 
     >>> weighted_sum([("reward", {"accuracy": 1.0, "format": 0.5})], {"accuracy": 2.0, "reward.format": 1.0}, ())
@@ -119,14 +119,14 @@ def weighted_sum(
     for name, value in sources:
         single = number(value)
         if single is not None:
-            known[name] = single
+            known.setdefault(name, single)
         else:
             for key, part in members(value):
-                known[f"{name}.{key}"] = part
                 if isinstance(value, Mapping):
-                    known[key] = part
+                    known.setdefault(key, part)
+                known.setdefault(f"{name}.{key}", part)
     unknown = [name for name in weights if name not in known and name not in set(may_be_missing)]
     if unknown and known:
-        listed = excerpt(", ".join(sorted(known)), 400)
+        listed = excerpt(", ".join(known), 400)
         raise UsageError(f"no reward is called {excerpt(unknown[0])!r}; the numbers here are: {listed}")
     return finite_sum(weight * known[name] for name, weight in weights.items() if name in known)

@@ -32,7 +32,7 @@ def test_a_name_belongs_to_one_field_except_for_what_is_a_response_or_an_answer(
         for name in names:
             owners.setdefault(name, set()).add(field)
     shared = {name: fields for name, fields in owners.items() if len(fields) > 1}
-    assert shared == dict.fromkeys(("prediction", "predict", "predictions"), {"text", "answer"})
+    assert shared == {name: {"text", "answer"} for name in ("prediction", "predict", "predictions")}
     assert not owners.keys() & {*CONVERSATIONS, *OPEN_ANSWERS}
 
 

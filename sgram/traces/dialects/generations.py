@@ -232,11 +232,16 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     return parse_list(record, name)
 
 
+def recognize(record: Record) -> bool:
+    """Return whether a column holds a list of responses, by its name and its elements."""
+    return find_generations(record) is not None
+
+
 GENERATIONS = Dialect(
     "generations",
     "data sets and scripts with a list of responses in a row",
     parse,
-    recognize=lambda record: find_generations(record) is not None,
+    recognize=recognize,
     becomes={
         **dict.fromkeys(LISTS, "text, a trace for each element"),
         "lists of the same length": "columns of each trace (correctness, scores, models, finish reasons, ...)",

@@ -79,10 +79,8 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     taken = set(responses.values())
     for columns in _same_numbers(record, responses):
         for split in columns:
-            name = (
-                split.ending if split.ending and is_alias(split.ending, "correct", "reward", "answer") else split.stem
-            )
-            own[split.number][name] = record[split.column]
+            name = split.ending if is_alias(split.ending, "correct", "reward", "answer") else split.column
+            own[split.number][name if split.ending else split.stem] = record[split.column]
             taken.add(split.column)
     samples: list[Fields] = [
         {"text": record[column], "columns": own[number]}
@@ -105,11 +103,16 @@ def _same_numbers(record: Record, responses: dict[int, str]) -> list[list[Number
     return [columns for columns in names.values() if {split.number for split in columns} == set(responses)]
 
 
+def recognize(record: Record) -> bool:
+    """Return whether several columns hold responses whose names differ in a number only."""
+    return bool(find_numbered(record))
+
+
 NUMBERED_COLUMNS = Dialect(
     "numbered-columns",
     "data sets and tables with a column for each response",
     parse,
-    recognize=lambda record: bool(find_numbered(record)),
+    recognize=recognize,
     becomes={
         "r1_solution_1, r1_solution_2, output_1, ...": "text, a trace for each number",
         "score_1, input_1, ...": "columns of the trace of that number",

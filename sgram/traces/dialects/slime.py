@@ -52,7 +52,7 @@ def _read_sample(record: Record) -> Fields:
         raise RowError(f"response is {json_type(response)}, not a string")
     if not response and isinstance(status, str) and status != "completed":
         raise FailedRowError(f"the rollout has no response: it is {status[:20]}")
-    if status in _FAILED and record.get("reward") is None:
+    if isinstance(status, str) and status in _FAILED and record.get("reward") is None:
         raise FailedRowError(f"the rollout says of itself that it is {status}")
     if response is None:
         raise FailedRowError("the response is missing")
@@ -82,7 +82,7 @@ def _add_tokens(fields: Fields, record: Record) -> None:
     mask, logprobs = record.get("loss_mask"), record.get("rollout_log_probs")
     if ids is None or type(length) is not int or not 0 < length <= len(ids):
         names = ("tokens", "loss_mask", "rollout_log_probs")
-        fields["columns"].update({name: record[name] for name in names if record.get(name)})
+        fields["meta"].update({name: record[name] for name in names if record.get(name)})
         return
     fields["token_ids"] = ids[-length:]
     if logprobs:
