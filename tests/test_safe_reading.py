@@ -1,7 +1,9 @@
 """Safe reading: compression, caps, lines, whole files."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import subprocess
 import sys
@@ -14,7 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.errors import InputError
-from sgram.safe_reading import BLOCK, Caps, DamagedInputError, InputStream, iter_lines, open_input, read_bytes
+from sgram.safe_reading import (
+    BLOCK,
+    Caps,
+    DamagedInputError,
+    InputStream,
+    StreamFile,
+    iter_lines,
+    open_input,
+    read_bytes,
+)
 from tests.builders.paths import ROOT
 
 # The peak of this process alone: ru_maxrss of a child begins at its parent's.
@@ -44,6 +55,9 @@ PACKERS = {
     "plain": lambda *parts: b"".join(parts),
     "gzip": lambda *parts: b"".join(map(gzip.compress, parts)),
     "zstd": zstd_frames,
+    "bzip2": lambda *parts: b"".join(map(bz2.compress, parts)),
+    "xz": lambda *parts: b"".join(map(lzma.compress, parts)),
+    "xz with padding": lambda *parts: b"".join(lzma.compress(part) + bytes(8) for part in parts),
     "zstd with skippable frames": lambda *parts: b"\x50\x2a\x4d\x18\x03\0\0\0abc" + zstd_frames(*parts),
 }
 
@@ -58,7 +72,7 @@ def test_whatever_was_packed_is_read_back_and_counted(name, parts, dribbles):
     packed = PACKERS[name](*parts)
     stream = InputStream((Dribble if dribbles else io.BytesIO)(packed), "x", Caps())
     assert read_all(stream) == b"".join(parts)
-    assert stream.bytes_read == len(packed)
+    assert stream.bytes_read == len(packed) - (packed.count(bytes(8)) and 8 * len(parts) if "padding" in name else 0)
     assert stream.bytes_out == len(b"".join(parts))
 
 
@@ -85,7 +99,7 @@ def test_a_cut_gzip_gives_the_data_before_the_cut_and_then_raises(cut):
 @given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=255))
 @settings(max_examples=60)
 def test_a_flipped_byte_never_raises_anything_but_the_promised_error(offset, flip):
-    for packed in (gzip.compress(TEXT), zstandard.compress(TEXT)):
+    for packed in (gzip.compress(TEXT), zstandard.compress(TEXT), bz2.compress(TEXT), lzma.compress(TEXT)):
         broken = bytearray(packed)
         broken[offset % len(broken)] ^= flip
         try:
@@ -108,7 +122,7 @@ def test_lines_before_a_corrupt_block_survive():
     assert [line.data for line in lines[: len(before)]] == before
 
 
-@pytest.mark.parametrize("name", ["gzip", "zstd"])
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bzip2", "xz"])
 def test_a_bomb_is_stopped_and_what_it_gave_until_then_is_kept(name):
     packed = PACKERS[name](TEXT, bytes(50_000_000))
     lines = list(iter_lines(InputStream(io.BytesIO(packed), "x", Caps())))
@@ -145,15 +159,18 @@ print(line.fault.split(",")[0], {PEAK})
 
 
 @needs_proc
-@pytest.mark.parametrize("name", ["gzip", "zstd"])
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bzip2", "xz"])
 def test_a_gibibyte_of_zeros_is_refused_in_little_memory(name, tmp_path):
     path = tmp_path / "bomb"
     zeros = bytes(1 << 20)
-    if name == "gzip":
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    else:
-        packer = zstandard.ZstdCompressor().compressobj()
-    path.write_bytes(b"".join([*(packer.compress(zeros) for _ in range(1024)), packer.flush()]))
+    packer = {
+        "gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31),
+        "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
+        "bzip2": bz2.BZ2Compressor,
+        "xz": lzma.LZMACompressor,
+    }[name]()
+    n_blocks = 1024 if name in ("gzip", "zstd") else 128  # the others pack slowly
+    path.write_bytes(b"".join([*(packer.compress(zeros) for _ in range(n_blocks)), packer.flush()]))
     process = subprocess.run(
         [sys.executable, "-c", BOMB, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -262,6 +279,61 @@ def test_a_failing_disk_counts_as_damage():
 
     (line,) = iter_lines(InputStream(Failing(b"first bytes"), "x", Caps()))
     assert line.fault == "reading fails after byte 6: [Errno 5] Input/output error"
+
+
+@pytest.mark.parametrize(("pack", "name"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
+@pytest.mark.parametrize("cut", [7, 40, 1000, -9, -1])
+def test_a_cut_bzip2_or_xz_gives_what_is_before_the_cut_and_then_raises(pack, name, cut):
+    packed = pack(os.urandom(3000) + TEXT)
+    stream = InputStream(io.BytesIO(packed[:cut]), "x", Caps())
+    lines = list(iter_lines(stream))
+    assert lines[-1].fault.startswith(f"corrupt {name} data after byte {stream.bytes_out}: ")
+
+
+def test_garbage_behind_bzip2_or_xz_is_damage():
+    for packed in (bz2.compress(TEXT), lzma.compress(TEXT)):
+        *lines, last = iter_lines(InputStream(io.BytesIO(packed + b"garbage"), "x", Caps()))
+        assert [line.data for line in lines] == TEXT.splitlines()
+        assert last.fault.startswith("corrupt ")
+
+
+def test_xz_data_that_need_much_memory_are_damage():
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]
+    (line,) = iter_lines(InputStream(io.BytesIO(lzma.compress(TEXT, filters=filters)), "x", Caps()))
+    assert line.fault == "corrupt xz data after byte 0: Memory usage limit exceeded"
+
+
+# -- files that change -------------------------------------------------------------------------------------
+
+
+def test_what_is_appended_after_a_file_was_opened_is_not_read(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(TEXT)
+    with open_input(path) as stream:
+        with path.open("ab") as more:
+            more.write(b"late\n")
+        assert read_all(stream) == TEXT
+    with open_input(path, size=5) as stream:
+        assert (read_all(stream), stream.bytes_read) == (TEXT[:5], 5)
+
+
+def test_a_file_that_shrinks_raises_an_input_error(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(TEXT * 100)
+    size = len(TEXT) * 100
+    with open_input(path) as stream:
+        os.truncate(path, 1000)
+        with pytest.raises(InputError, match=rf"in\.jsonl shrank from {size} to \d+ bytes while it was read") as error:
+            read_all(stream)
+    assert not isinstance(error.value, DamagedInputError)
+    with open_input(path, size=2000) as stream, pytest.raises(InputError, match="shrank from 2000 to 1000 bytes"):
+        read_all(stream)
+
+
+def test_a_stream_is_a_file_for_libraries_that_read_files():
+    stream = InputStream(Dribble(gzip.compress(TEXT)), "x", Caps())
+    file = io.TextIOWrapper(io.BufferedReader(StreamFile(stream)))
+    assert file.read() == TEXT.decode()
 
 
 # -- whole files -----------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
+import gzip
+import io
 import os
+import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,23 +32,50 @@ def test_the_kind_follows_from_the_name_and_the_packing_does_not_matter(tmp_path
         "c.jsonl.gz": "lines",
         "d.JSONL.ZST": "lines",
         "e.json": "json",
-        "f.json.gz": "json",
-        "g.parquet": "parquet",
-        "h.eval": "inspect",
+        "f.json.bz2": "json",
         "i.txt": "lines",
         "j": "lines",
     }
     assert found([put(tmp_path / name) for name in names]) == list(names.items())
+    empty = {"g.parquet": "parquet", "h.eval": "inspect", "k.csv.xz": "csv", "l.tar": "archive", "m.feather": "arrow"}
+    assert found([put(tmp_path / name, b"") for name in empty]) == list(empty.items())
 
 
 def test_a_folder_gives_known_files_sorted_by_parts(tmp_path):
-    for name in ("b.jsonl", "a/z.jsonl", "a.jsonl", "a/b/c.parquet", "x.txt", "y.json", ".h.jsonl", ".git/q.jsonl"):
+    for name in ("b.jsonl", "a/z.jsonl", "a.jsonl", "a/b/c.csv", "x.txt", "y.json", ".h.jsonl", ".git/q.jsonl"):
         put(tmp_path / name)
     sources, warnings = find_input_files(tmp_path)
     names = [os.path.relpath(source.path, tmp_path) for source in sources]
-    assert names == ["a/b/c.parquet", "a/z.jsonl", "a.jsonl", "b.jsonl"]
+    assert names == ["a/b/c.csv", "a/z.jsonl", "a.jsonl", "b.jsonl"]
     assert not warnings
     assert all(source.size == len(ROW) for source in sources)
+
+
+def test_json_files_of_a_folder_are_read_if_they_hold_rollouts(tmp_path):
+    put(tmp_path / "rows.json", b'[{"prompt": "2+2?", "response": "4"}]')
+    put(tmp_path / "logs" / "rows.json.gz", gzip.compress(b'{"data": [{"prompt": "2+2?", "response": "4"}]}'))
+    for name, content in {
+        "config.json": b'{"lr": 0.1}',
+        "dataset_info.json": b'{"features": {}}',
+        "tokenizer.json": b'{"added_tokens": [{"id": 0, "content": "<unk>"}]}',
+        "metrics.json": b'[{"step": 1, "loss": 0.5}]',
+        "package.json": b'{"name": "a", "input": "a.js", "output": "b.js"}',
+        "broken.json": b'[{"prompt": ',
+    }.items():
+        put(tmp_path / name, content)
+    sources, warnings = find_input_files(tmp_path)
+    assert [os.path.relpath(source.path, tmp_path) for source in sources] == ["logs/rows.json.gz", "rows.json"]
+    assert not warnings
+    # a file that is named is read in any case
+    assert found(tmp_path / "config.json") == [("config.json", "json")]
+
+
+def test_an_archive_in_a_folder_is_left_out_with_a_warning(tmp_path):
+    put(tmp_path / "a.jsonl")
+    archive = put(tmp_path / "code.tar.gz", b"")
+    sources, warnings = find_input_files(tmp_path)
+    assert [Path(source.path).name for source in sources] == ["a.jsonl"]
+    assert warnings == [f"{archive} is left out, as it is an archive in a folder; name it to read it"]
 
 
 def test_links_are_followed_and_loops_are_not(tmp_path):
@@ -83,6 +114,60 @@ def test_token_exports_wait_for_their_marker(tmp_path):
     (steps / "step_1" / "STABLE").unlink()
     with pytest.raises(InputError, match=r"nothing to read in .*: .* is left out: its step has no STABLE"):
         find_input_files(steps)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.ods"])
+def test_spreadsheets_are_refused(name, tmp_path):
+    with pytest.raises(InputError, match="is a spreadsheet; save it as CSV"):
+        find_input_files(put(tmp_path / name))
+
+
+def test_patterns_are_expanded_and_sorted(tmp_path):
+    for name in ("run_b/step_1.jsonl", "run_a/step_2.jsonl", "run_a/step_1.jsonl", "run_a/other.jsonl", "x/y/z.jsonl"):
+        put(tmp_path / name)
+
+    def names(pattern: str) -> list[str]:
+        return [os.path.relpath(source.path, tmp_path) for source in find_input_files(str(tmp_path / pattern))[0]]
+
+    assert names("*/step_*.jsonl") == ["run_a/step_1.jsonl", "run_a/step_2.jsonl", "run_b/step_1.jsonl"]
+    assert names("run_[a]/step_?.jsonl") == ["run_a/step_1.jsonl", "run_a/step_2.jsonl"]
+    assert names("**/z.jsonl") == ["x/y/z.jsonl"]
+    assert names("run_*") == ["run_a/other.jsonl", "run_a/step_1.jsonl", "run_a/step_2.jsonl", "run_b/step_1.jsonl"]
+    with pytest.raises(InputError, match=r"nothing matches .*step_\*\.csv; check the pattern"):
+        names("*/step_*.csv")
+
+
+def test_a_path_that_exists_is_no_pattern(tmp_path):
+    put(tmp_path / "a1.jsonl")
+    path = put(tmp_path / "a[1].jsonl")
+    assert [source.path for source in find_input_files(path)[0]] == [str(path)]
+    assert [source.path for source in find_input_files(str(tmp_path / "a[1]*"))[0]] == [str(tmp_path / "a1.jsonl")]
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = put(tmp_path / "runs" / "a.jsonl")
+    assert [source.path for source in find_input_files("~/runs/*.jsonl")[0]] == [str(path)]
+    assert [source.path for source in find_input_files("~/runs")[0]] == [str(path)]
+    assert [source.path for source in find_input_files("~/runs/a.jsonl")[0]] == [str(path)]
+    with pytest.raises(InputError, match=r"cannot read .*/runs/b\.jsonl: No such file"):
+        find_input_files("~/runs/b.jsonl")
+
+
+def test_a_named_pipe_is_read_whatever_it_holds(tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.jsonl", ROW)
+    for data, line in ((ROW * 2, [1, 2]), (gzip.compress(ROW), [1]), (content.getvalue(), [1]), (b"", [])):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        (source,), _ = find_input_files(pipe)
+        assert source.size is None
+        writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+        writer.start()
+        assert [row.line for row in iter_rows(source, Caps())] == line
+        writer.join()
+        pipe.unlink()
 
 
 def test_nothing_named_is_a_wrong_call():

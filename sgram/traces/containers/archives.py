@@ -297,14 +297,14 @@ def _iter_zip(file: InputFile, raw: BinaryIO, stored: int, caps: Caps, wants: Wa
         inflated = sum(member.file_size for member in members.values())
         if inflated > caps.max_inflated_bytes or inflated > max(BLOCK, caps.max_inflation * stored):
             raise InputError(f"{file.name} inflates from {stored} to {inflated} bytes, more than the cap allows")
-        n_read = 0
+        n_read, packed = 0, max(1, sum(member.compress_size for member in members.values()))
         for name in sorted(members):
             if members[name].flag_bits & 1:
                 raise InputError(f"{file.name}:{excerpt(name, 1000)} is encrypted; unpack the archive first")
             part = io.BufferedReader(_ZipPart(partial(archive.open, members[name])))
             yield InputFile(file.path, "", members[name].file_size, member=name, raw=cast(BinaryIO, part))
             n_read += members[name].compress_size
-            file.share_read = min(1.0, n_read / max(stored, 1))
+            file.share_read = n_read / packed
 
 
 def is_archive(head: bytes) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from sgram.errors import InputError
+from sgram.files import excerpt
 from sgram.safe_reading import Caps
 from sgram.traces.containers.arrow_values import Inflation, check_types, iter_batch
 from sgram.traces.containers.container import Container, open_seekable
@@ -163,7 +164,7 @@ def iter_arrow(file: InputFile, caps: Caps) -> Iterator[Row]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return excerpt(" ".join(str(error).split()), 1000)
 
 
 def _is_arrow(head: bytes) -> bool:

@@ -81,16 +81,15 @@ def check_types(schema: "pa.Schema", name: str) -> None:
     if repeated is not None:
         raise InputError(f"{name} has two columns named {excerpt(repeated)!r}; rename one")
     for column in schema:
+        label = f"{name}: the column {excerpt(column.name)!r}"
         stack = [(column.type, 1)]
         while stack:
             kind, depth = stack.pop()
             is_shared = pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
             if is_shared or pa.types.is_run_end_encoded(kind) or pa.types.is_union(kind):
-                raise InputError(f"{name}: the column {excerpt(column.name)!r} has the type {excerpt(str(kind))}; write plain values")
+                raise InputError(f"{label} has the type {excerpt(str(kind))}; write plain values")
             if depth > _MAX_TYPE_DEPTH:
-                raise InputError(
-                    f"{name}: the column {excerpt(column.name)!r} is nested more than {_MAX_TYPE_DEPTH} levels deep"
-                )
+                raise InputError(f"{label} is nested more than {_MAX_TYPE_DEPTH} levels deep")
             if pa.types.is_dictionary(kind):
                 stack.append((kind.value_type, depth + 1))
             elif isinstance(kind, pa.BaseExtensionType):

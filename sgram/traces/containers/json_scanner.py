@@ -120,6 +120,8 @@ class JsonScanner:
             return False
         is_first = not self.offset and not self._buffer
         self._buffer, self._at = self._buffer[self._at :] + block, 0
+        while is_first and len(self._buffer) < 3 and (block := self._stream.read()):
+            self._buffer += block
         if is_first and self._buffer.startswith(b"\xef\xbb\xbf"):
             self._consume(3)
         return True

@@ -78,11 +78,11 @@ def open_line(value: Any) -> list[Element] | None:
             return None
         opened = _open_table(value) or _open_columns(value) if n_lists > 1 else None
         if opened is None and any(key in value for key in _LINE_WRAPPER_KEYS) and not is_record(value):
-            return _open_pages(value) or _open_wrapper(value, _LINE_WRAPPER_KEYS)
+            return _open_wrapper(value, _LINE_WRAPPER_KEYS)
         return opened
     if type(value) is not list or not value:
         return None
-    if is_messages(value):
+    if is_conversation(value):
         return [Element({"messages": value})]
     if all(type(element) is dict or is_messages(element) for element in value):
         return [Element({"messages": element} if type(element) is list else element) for element in value]
@@ -99,7 +99,7 @@ def open_document(value: Any) -> list[Element] | None:
     >>> [element.record for element in open_document({"0": {"prediction": "4"}, "1": {"prediction": "6"}})]
     [{'prediction': '4'}, {'prediction': '6'}]
     """
-    if type(value) is list and not is_messages(value):
+    if type(value) is list and not is_conversation(value):
         return [_as_element(element) for element in value]
     opened = open_line(value)
     if opened is not None or type(value) is not dict or is_record(value):
@@ -108,16 +108,30 @@ def open_document(value: Any) -> list[Element] | None:
 
 
 def _as_element(value: Any) -> Element:
-    return Element({"messages": value} if is_messages(value) else value)
+    return Element({"messages": value} if is_conversation(value) else value)
+
+
+def is_conversation(value: Any) -> bool:
+    """Return whether `value` is a list of messages that belong together, and not of responses of an API.
+
+    >>> is_conversation([{"role": "assistant", "content": "4", "stop_reason": "end_turn"}])
+    False
+    """
+    return is_messages(value) and not all(map(is_record, value[:_CHECKED]))
 
 
 def is_record(document: Mapping[str, Any]) -> bool:
-    """Return whether an object is itself one row: it has a prompt, messages or choices, or a dialect of a tool fits."""
+    """Return whether the dialect of a tool reads an object as it stands, so that nothing in it is opened."""
+    return any(dialect.fits(document) for dialect in all_dialects().values() if dialect.rank < _GENERAL_RANK)
+
+
+def _has_prompt(document: Mapping[str, Any]) -> bool:
+    """Return whether an object has a prompt or messages, to which lists in it belong."""
     for name, value in document.items():
         plain = plain_name(name)
         if (plain in _PROMPTS and _is_text(value)) or (plain in _CONVERSATIONS and value):
             return True
-    return any(dialect.fits(document) for dialect in all_dialects().values() if dialect.rank < _GENERAL_RANK)
+    return False
 
 
 def _is_text(value: Any) -> bool:
@@ -173,8 +187,8 @@ def _open_columns(value: Mapping[str, Any]) -> list[Element] | None:
     lengths = {len(column) for column in lists.values()}
     if len(lists) < 2 or len(lengths) != 1 or 0 in lengths or any(is_messages(column) for column in lists.values()):
         return None
-    named = {name: plain_name(name) for name, column in lists.items() if _is_text_column(column)}
-    texts = {name for name in named.values() if not name.startswith("token")}
+    names = {plain_name(name) for name, column in lists.items() if _is_text_column(column)}
+    texts = {name for name in names if not name.startswith("token")}
     has_prompts = bool(texts & _PROMPTS)
     if len(lists) < len(value):
         scalars_only = all(type(column) is not dict for column in value.values())
@@ -215,10 +229,14 @@ def _open_pages(document: Mapping[str, Any]) -> list[Element] | None:
 
 def _open_wrapper(document: Mapping[str, Any], keys: Sequence[str]) -> list[Element] | None:
     """Return the rows of an object that holds one list of objects beside fields that describe them all."""
+    pages = _open_pages(document)
+    if pages is not None:
+        return pages
     lists = {name: value for name, value in document.items() if _is_list_of_objects(value)}
-    names = [name for name in lists if name in keys]
+    of_rollouts = [name for name, value in lists.items() if all(map(looks_like_rollout, value[:_CHECKED]))]
+    names = [name for name in lists if name in keys and (name in of_rollouts or not _has_prompt(document))]
     if not names and keys is WRAPPER_KEYS:
-        names = [name for name, value in lists.items() if all(map(looks_like_rollout, value[:_CHECKED]))]
+        names = of_rollouts
     if len(names) != 1:
         return None
     (key,) = names

@@ -19,7 +19,6 @@ from sgram.traces.containers.json_shapes import (
     WRAPPER_KEYS,
     Element,
     document_fields,
-    is_record,
     open_document,
     open_line,
     with_document,
@@ -28,6 +27,8 @@ from sgram.traces.containers.json_values import DEEP_FAULT, fault_of, is_too_dee
 from sgram.traces.rows import InputFile, Row
 
 _SPACE = b" \t\r\n"
+_MAX_FIELD_BYTES = 1 << 16
+"""Bytes of a wrapper's other fields that are parsed, if the wrapper is read in parts."""
 
 
 class _ReplayedStream:
@@ -134,10 +135,12 @@ def _line_rows(stream: BlockReader, caps: Caps) -> Iterator[Row]:
     first, second = next(rows, None), next(rows, None)
     if first is None:
         return
-    if second is None and not first.fault and (type(first.record) is list or open_line(first.record) is None):
+    if second is None and first.fault == DEEP_FAULT:  # perhaps only one of its rows is
+        first = first._replace(record=loads(first.data or b"null")[0], fault="")
+    if second is None and not first.fault:
         yield from _document_rows(first.record, first.n_missing, first.data or b"", caps, first)
         return
-    for row in chain((first,) if second is None else (first, second), rows):
+    for row in chain((first,), () if second is None else (second,), rows):
         elements = None if row.fault else open_line(row.record)
         if elements is None:
             yield row
@@ -180,7 +183,9 @@ def _document_rows(value: Any, n_missing: int, data: bytes, caps: Caps, row: Row
     elements = open_document(value)
     can_be_deep = may_be_deep(data)
     if elements is None:
-        yield row or Row(1, None, *_checked(Element(value), can_be_deep), n_missing=n_missing)
+        checked = _checked(Element(value), can_be_deep)
+        whole = row or Row(1, None, None, n_missing=n_missing)
+        yield whole._replace(record=checked.record, fault=checked.fault)
         return
     is_one = len(elements) == 1
     for number, element in enumerate(elements, 1):
@@ -215,7 +220,7 @@ def _parts(beginning: _Beginning, caps: Caps, name: str) -> Iterator[Row] | None
         if not _is_array_of_rows(text):
             return None
         return array_rows(JsonScanner(beginning.replay(), caps.max_line_bytes), caps)
-    if _is_sequence_of_rows(text):
+    if _is_sequence_of_rows(text, caps.max_line_bytes):
         return _sequence_rows(JsonScanner(beginning.replay(), caps.max_line_bytes), caps)
     if beginning.is_whole and beginning.size <= caps.max_line_bytes:
         return None
@@ -237,9 +242,9 @@ def _is_array_of_rows(text: bytes) -> bool:
     return first is not None
 
 
-def _is_sequence_of_rows(text: bytes) -> bool:
+def _is_sequence_of_rows(text: bytes, cap: int) -> bool:
     """Return whether text is objects one after another as far as it goes, on several lines or several on a line."""
-    scanner = JsonScanner(_ReplayedStream([text], None, _Nothing()), len(text))
+    scanner = JsonScanner(_ReplayedStream([text], None, _Nothing()), cap)
     first = None
     try:
         while separator := scanner.peek():
@@ -328,16 +333,20 @@ def _wrapper_rows(beginning: _Beginning, caps: Caps, name: str) -> Iterator[Row]
             key = loads(scanner.take() or b"null")[0]
             if scanner.read_byte() != b":":
                 return None
-            if scanner.peek() == b"[" and key in WRAPPER_KEYS and not is_record(others):
+            if scanner.peek() == b"[" and key in WRAPPER_KEYS:
                 return array_rows(scanner, caps, others)
             data = scanner.take()
-            if data is not None and len(data) <= 1 << 16:
+            if data is None or scanner.offset > caps.max_line_bytes:
+                raise InputError(
+                    f"{name} is one JSON document of more than {caps.max_line_bytes} bytes; save its rows as JSONL"
+                )
+            if len(data) <= _MAX_FIELD_BYTES:
                 others[str(key)] = loads(data)[0]
             if scanner.read_byte() != b",":
-                break
+                return None
     except (JsonEndError, DamagedInputError, orjson.JSONDecodeError):
         return None
-    raise InputError(f"{name} is one JSON document of more than {caps.max_line_bytes} bytes; save its rows as JSONL")
+    return None
 
 
 LINES = Container(

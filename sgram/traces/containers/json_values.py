@@ -67,8 +67,8 @@ def is_too_deep(value: Any, max_depth: int = MAX_DEPTH) -> bool:
 
 
 def may_be_deep(data: bytes) -> bool:
-    """Return whether `data` has enough brackets to be nested too deeply; most rows have not."""
-    return data.count(b"[") + data.count(b"{") > MAX_DEPTH
+    """Return whether `data` has enough brackets to be nested too deeply, also in `meta`; most rows have not."""
+    return data.count(b"[") + data.count(b"{") >= MAX_DEPTH
 
 
 def fault_of(error: orjson.JSONDecodeError) -> str:

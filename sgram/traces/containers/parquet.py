@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sgram.errors import InputError
+from sgram.files import excerpt
 from sgram.safe_reading import BLOCK, Caps
 from sgram.traces.containers.arrow_values import Inflation, check_types, iter_batch
 from sgram.traces.containers.container import Container, open_seekable
@@ -140,7 +141,7 @@ def iter_parquet(file: InputFile, caps: Caps) -> Iterator[Row]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return excerpt(" ".join(str(error).split()), 1000)
 
 
 def _schema() -> "pa.Schema":
@@ -150,6 +151,7 @@ def _schema() -> "pa.Schema":
     column_types = {
         "id": text,
         "group": text,
+        "run": text,
         "prompt": text,
         "text": text,
         "reward": pa.float64(),

@@ -16,7 +16,7 @@ from sgram.traces.containers.csv_files import CSV
 from sgram.traces.containers.inspect_json import begins_inspect_log, is_inspect_log
 from sgram.traces.containers.inspect_logs import INSPECT
 from sgram.traces.containers.json_scanner import JsonEndError, JsonScanner
-from sgram.traces.containers.json_shapes import looks_like_rollout, open_document
+from sgram.traces.containers.json_shapes import is_record, looks_like_rollout, open_document
 from sgram.traces.containers.json_text import JSON, LINES
 from sgram.traces.containers.json_values import loads
 from sgram.traces.containers.parquet import PARQUET
@@ -104,10 +104,10 @@ def _is_of_rollouts(value: Any) -> bool:
     rows = open_document(value)
     if rows is not None:
         return any(looks_like_rollout(row.record) for row in rows[:10])
-    # one object is more often a setting: a prompt and an output are not enough
-    return type(value) is dict and looks_like_rollout(
-        {name: value[name] for name in value if type(value[name]) is list}
-    )
+    if type(value) is not dict:
+        return False
+    # one object is more often a setting: names of a prompt and an output are not enough
+    return looks_like_rollout({name: child for name, child in value.items() if type(child) is list}) or is_record(value)
 
 
 def _first_values(head: bytes) -> Iterator[Any]:
@@ -117,7 +117,7 @@ def _first_values(head: bytes) -> Iterator[Any]:
         first = scanner.peek()
         if first == b"[":
             for _, data in scanner.iter_array():
-                yield loads(data or b"null")[0]
+                yield [loads(data or b"null")[0]]
         elif first == b"{":
             yield from _first_children(scanner, head)
     except (JsonEndError, orjson.JSONDecodeError):
@@ -205,7 +205,8 @@ def iter_archive(file: InputFile, caps: Caps) -> Iterator[Row]:
     n_members, n_inflated, member = 0, 0, ""
 
     def wants(name: str) -> bool:
-        if any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts):
+        parts = PurePosixPath(name).parts
+        if "__MACOSX" in parts or any(part.startswith(".") and part != ".." for part in parts):
             return False
         if suffix_of(name) in (*ARCHIVE.suffixes, *INSPECT.suffixes):
             raise InputError(
