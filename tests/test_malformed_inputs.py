@@ -69,7 +69,6 @@ BAD_ROWS: dict[str, tuple[bytes, str]] = {
     "nesting_of_500": (b'{"id":"b","text":"t","x":' + b"[" * 500 + b"]" * 500 + b"}", "nested more than 200 levels"),
     "number_too_large": (b'{"id":"b","text":"t","reward":1e999}', "not valid JSON"),
     "integer_of_5000_digits": (b'{"id":"b","text":"t","step":' + b"9" * 5000 + b"}", "not valid JSON"),
-    "integer_of_20_digits": (b'{"id":"b","text":"t","step":' + b"9" * 20 + b"}", "field step is a number"),
     "lone_surrogate": (rb'{"id":"b","text":"\ud800"}', "not valid JSON"),
     "reversed_surrogates": (rb'{"id":"b","text":"\udc00\ud800"}', "not valid JSON"),
     "nesting_200000_deep": (b"[" * 200_000, "not valid JSON"),
@@ -91,44 +90,13 @@ BAD_ROWS: dict[str, tuple[bytes, str]] = {
     "number": (b"42", "row is a number, not an object"),
     "null": (b"null", "row is null, not an object"),
     "true": (b"true", "row is a boolean, not an object"),
-    "empty_object": (b"{}", "field text is missing"),
-    "no_text": (b'{"id":"b","prompt":"p"}', "field text is missing"),
-    "null_text": (b'{"id":"b","text":null}', "field text is missing"),
+    "empty_object": (b"{}", "row is an object without keys"),
+    "no_text": (b'{"id":"b","prompt":"p"}', "no column looks like the response: id, prompt"),
     "text_is_a_number": (b'{"id":"b","text":4}', "field text is a number, not a string"),
     "text_is_an_array": (b'{"id":"b","text":["t"]}', "field text is an array, not a string"),
     "text_is_an_object": (b'{"id":"b","text":{"t":1}}', "field text is an object, not a string"),
-    "id_is_a_boolean": (b'{"id":true,"text":"t"}', "field id is a boolean, not a string"),
-    "id_is_an_object": (b'{"id":{},"text":"t"}', "field id is an object, not a string"),
-    "id_is_empty": (b'{"id":"","text":"t"}', "field id is empty"),
-    "group_is_an_array": (NATIVE % '"group":[1]', "field group is an array, not a string"),
-    "prompt_is_a_number": (NATIVE % '"prompt":5', "prompt is a number, not a string or messages"),
-    "prompt_holds_numbers": (NATIVE % '"prompt":[5]', "a message is a number, not an object"),
-    "reward_is_a_string": (NATIVE % '"reward":"1.0"', "field reward is a string, not a number"),
-    "reward_is_an_array": (NATIVE % '"reward":[1]', "field reward is an array, not a number"),
-    "correct_is_a_string": (NATIVE % '"correct":"yes"', "field correct is a string, not true or false"),
-    "correct_is_two": (NATIVE % '"correct":2', "field correct is a number, not true or false"),
-    "answer_is_an_object": (NATIVE % '"answer":{}', "field answer is an object, not a string"),
-    "reference_is_a_boolean": (NATIVE % '"reference":false', "field reference is a boolean, not a string"),
-    "step_is_a_half": (NATIVE % '"step":1.5', "field step is a number, not a whole number"),
-    "step_is_huge": (NATIVE % '"step":1e300', "field step is a number, not a whole number"),
-    "step_is_a_word": (NATIVE % '"step":"ten"', "field step is a string, not a whole number"),
-    "model_is_an_array": (NATIVE % '"model":["m"]', "field model is an array, not a string"),
-    "token_ids_is_a_string": (NATIVE % '"token_ids":"1 2"', "field token_ids is a string, not an array"),
-    "token_ids_hold_a_fraction": (NATIVE % '"token_ids":[1,2.5]', "field token_ids holds something else"),
-    "token_ids_hold_true": (NATIVE % '"token_ids":[true]', "field token_ids holds something else"),
-    "logprobs_hold_null": (NATIVE % '"logprobs":[null]', "field logprobs is an array, not an array of numbers"),
-    "logprobs_of_other_length": (
-        NATIVE % '"token_ids":[1,2],"logprobs":[-0.5]',
-        "field logprobs has another length than token_ids: 1, not 2",
-    ),
-    "entropies_of_other_length": (
-        NATIVE % '"token_ids":[1],"entropies":[0.5,0.1]',
-        "field entropies has another length than token_ids: 2, not 1",
-    ),
-    "meta_is_an_array": (NATIVE % '"meta":[1]', "field meta is an array, not an object"),
-    "meta_is_a_word": (NATIVE % '"meta":"word"', "field meta is a string that is not JSON"),
-    "same_id_again": (b'{"id":"a","text":"another"}', "id was seen before: a"),
-    "escape_sequence_in_an_id": (rb'{"id":{"\u001b]8;;x":1},"text":"t"}', "field id is an object"),
+    "unknown_keys": (b'{"foo":1,"bar":2}', "no column looks like a response: bar, foo"),
+    "escape_sequence_in_a_key": (rb'{"\u001b]8;;x":1}', "no column looks like a response: \\x1b]8;;x"),
     "text_over_the_cap": (
         b'{"id":"b","text":"' + b"x" * 10_000_001 + b'"}',
         "text is longer than the cap of 10000000 characters",
@@ -155,6 +123,112 @@ def test_a_bad_row_is_set_aside_with_its_place_and_the_others_are_kept(name, tmp
     assert len(rejected_row["excerpt"]) <= 200
     assert rejected_row["excerpt"].isprintable()
     assert f"{path}:2" in err.replace("\n", "")
+
+
+# -- a field that is none between two good rows: the row is kept, the value is in meta, and that is said ------------
+
+ODD_FIELDS: dict[str, tuple[str, object]] = {
+    "id_is_an_object": ("id", {}),
+    "group_is_an_array": ("group", [1]),
+    "prompt_is_a_number": ("prompt", 5),
+    "prompt_holds_numbers": ("prompt", [5]),
+    "reward_is_a_word": ("reward", "good"),
+    "reward_is_a_list_of_words": ("reward", ["good"]),
+    "reward_is_huge": ("reward", "1e999"),
+    "correct_is_two": ("correct", 2),
+    "correct_is_a_word": ("correct", "maybe"),
+    "answer_is_an_object": ("answer", {}),
+    "reference_is_an_empty_list": ("reference", []),
+    "step_is_a_half": ("step", 1.5),
+    "step_is_huge": ("step", 1e300),
+    "step_has_20_digits": ("step", 99999999999999999999.0),
+    "step_is_a_word": ("step", "ten"),
+    "model_is_an_array": ("model", ["m"]),
+    "run_is_an_object": ("run", {"name": "r"}),
+    "token_ids_is_a_string": ("token_ids", "1 2"),
+    "token_ids_hold_a_fraction": ("token_ids", [1, 2.5]),
+    "token_ids_hold_true": ("token_ids", [True]),
+    "token_ids_are_huge": ("token_ids", [1 << 31]),
+    "logprobs_hold_null": ("logprobs", [None]),
+    "escape_sequence_in_an_id": ("id", {"\x1b]8;;x": 1}),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FIELDS)
+def test_a_field_of_another_shape_goes_to_meta_with_a_warning(name, tmp_path, capfd):
+    field, value = ODD_FIELDS[name]
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    row = json.dumps({"id": "b", "text": "t", field: value}).encode()
+    path.write_bytes(FIRST + b"\n" + row + b"\n" + LAST + b"\n")
+    code, out, err = run([str(path), "-o", str(output)], capfd)
+    assert (code, out) == (0, "")
+    assert f"the column {field} has an unexpected shape in 1 row; it is kept in meta there" in " ".join(err.split())
+    rows = [json.loads(line) for line in output.read_bytes().splitlines()]
+    assert [row["text"] for row in rows] == ["wait, let me see", "t", "so it is four"]
+    assert rows[1]["meta"] == {field: value}
+    assert field in ("id", "run") or field not in rows[1]
+
+
+READ_FIELDS: dict[str, tuple[str, object, object]] = {
+    "id_is_a_number": ("id", 7, "7"),
+    "reward_is_a_string": ("reward", "1.0", 1.0),
+    "correct_is_a_string": ("correct", "yes", True),
+    "correct_is_zero": ("correct", 0.0, False),
+    "step_is_a_string": ("step", "12", 12),
+    "step_is_a_whole_float": ("step", 3.0, 3),
+    "reference_is_a_list_of_one": ("reference", ["42"], "42"),
+    "answer_is_a_number": ("answer", 42, "42"),
+    "prompt_is_messages": ("prompt", [{"role": "user", "content": "q"}], "q"),
+    "prompt_is_a_text_in_brackets": ("prompt", '[{"x": 1}]', '[{"x": 1}]'),
+    "model_is_null": ("model", None, None),
+    "reward_is_not_a_number": ("reward", float("nan"), None),
+}
+
+
+@pytest.mark.parametrize("name", READ_FIELDS)
+def test_values_in_usual_spellings_are_read(name, tmp_path, capfd):
+    field, value, expected = READ_FIELDS[name]
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_text(json.dumps({"id": "b", "text": "t", field: value}) + "\n")
+    code, _, err = run([str(path), "-o", str(output)], capfd)
+    (row,) = [json.loads(line) for line in output.read_bytes().splitlines()]
+    assert (code, row.get(field), row.get("meta")) == (0, expected, None)
+    assert err.startswith("1 traces written")
+
+
+def test_numbers_of_tokens_that_do_not_match_go_to_meta(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    fields = {"token_ids": [1, 2], "logprobs": [-0.5], "entropies": [0.5, 0.1]}
+    path.write_text(json.dumps({"id": "b", "text": "t", **fields}) + "\n")
+    _, _, err = run([str(path), "-o", str(tmp_path / "out.jsonl")], capfd)
+    row = json.loads((tmp_path / "out.jsonl").read_bytes())
+    assert (row["token_ids"], row["entropies"], row["meta"]) == ([1, 2], [0.5, 0.1], {"logprobs": [-0.5]})
+    assert "the column logprobs has an unexpected shape" in err.replace("\n", " ")
+
+
+def test_meta_that_is_no_object_is_kept_in_meta(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id":"a","text":"t","meta":[1]}\n{"id":"b","text":"t","meta":"word"}\n')
+    assert run([str(path), "-o", str(tmp_path / "out.jsonl")], capfd)[0] == 0
+    rows = map(json.loads, (tmp_path / "out.jsonl").read_bytes().splitlines())
+    assert [row["meta"] for row in rows] == [{"meta": [1]}, {"meta": "word"}]
+
+
+def test_an_empty_id_is_none(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"id":"","text":"t"}\n{"text":"t"}\n')
+    assert run([str(path), "-o", str(tmp_path / "out.jsonl")], capfd)[0] == 0
+    first, second = map(json.loads, (tmp_path / "out.jsonl").read_bytes().splitlines())
+    assert len(first["id"]) == 16
+    assert second["id"] == f"{first['id']}~2"
+
+
+def test_a_row_without_a_response_is_skipped_and_counted(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(FIRST + b'\n{"id":"b","text":null}\n' + LAST + b"\n")
+    code, summary, err = run_with_summary(path, tmp_path, capfd)
+    assert (code, summary["rows_kept"], summary["rows_skipped"], summary["rows_quarantined"]) == (0, 2, 1, 0)
+    assert f"1 row of failed rollouts skipped; first: {path}:2: field text is missing" in err.replace("\n", "")
 
 
 # -- odd but good: every row is kept ------------------------------------------------------------------
@@ -292,7 +366,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "only_a_byte_order_mark": (_file("in.jsonl", b"\xef\xbb\xbf"), 3, "no rows in .*in.jsonl"),
     "empty_gzip": (_file("in.jsonl.gz", gzip.compress(b"", mtime=0)), 3, "no rows in"),
     "only_bad_rows": (_file("in.jsonl", b"x\ny\n"), 3, "can be used .2 read.; first: .*in.jsonl:1: not"),
-    "keys_of_no_dialect": (_file("in.jsonl", b'{"foo":1,"bar":2}\n'), 3, "keys fit no dialect: bar, foo"),
+    "keys_of_no_dialect": (_file("in.jsonl", b'{"foo":1,"bar":2}\n'), 3, "no column looks like a response: bar, foo"),
     "binary": (_file("in.jsonl", bytes(range(256)) * 40), 3, "none of the rows can be used .41 read"),
     "utf_16": (_file("in.jsonl", FIRST.decode().encode("utf-16")), 3, "is UTF-16; convert it first"),
     "utf_16_without_mark": (_file("in.jsonl", FIRST.decode().encode("utf-16-le")), 3, "none of the rows can be used"),
@@ -319,7 +393,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
         "none of the rows can be used",
     ),
     "json_array_cut_short": (_file("in.json", b"[" + FIRST[:-5]), 3, "in.json:1: not valid JSON"),
-    "json_array_of_numbers": (_file("in.json", b"[1,2]"), 3, "in.json:1: row is a number, not an object"),
+    "json_array_of_numbers": (_file("in.json", b"[1,2]"), 3, "in.json:1.1.: row is a number, not an object"),
     "empty_json_array": (_file("in.json", b"[]"), 3, "no rows in"),
     "no_parquet": (_file("in.parquet", b"hello"), 3, "in.parquet cannot be read as Parquet"),
     "empty_parquet_file": (_file("in.parquet", b""), 3, "in.parquet cannot be read as Parquet"),
@@ -332,7 +406,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "parquet_of_other_columns": (
         _file("in.parquet", _parquet(a=[1], b=[2])),
         3,
-        "in.parquet has the columns a, b, which fit no dialect",
+        "in.parquet:1: no column looks like a response: a, b",
     ),
     "parquet_of_wrong_types": (
         _file("in.parquet", _parquet(id=["a"], text=[1.5])),
@@ -522,4 +596,4 @@ def test_a_quarantine_that_cannot_be_written_raises_an_error(tmp_path, capfd):
 
 
 def test_there_are_at_least_sixty_malformed_inputs():
-    assert len(BAD_ROWS) + len(UNUSABLE) + len(DAMAGED) >= 100
+    assert len(BAD_ROWS) + len(ODD_FIELDS) + len(UNUSABLE) + len(DAMAGED) >= 100

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from sgram.errors import UsageError
+from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
+from sgram.traces.input_files import expand_path
+from sgram.traces.runs import split_run
 
 _ROW_FILE = re.compile(r"\.(jsonl|ndjson|parquet)(\.gz|\.zst)?$", re.IGNORECASE)
 
@@ -49,9 +51,10 @@ def check_outputs(
 def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[str], in_folders: bool = True) -> None:
     """Raise `UsageError` if an output is an input, or a row file in an input folder that the next run would read.
 
-    Without `in_folders`, row files may lie in input folders.
+    An input may be ``NAME=PATH`` or a pattern. Without `in_folders`, row files may lie in input folders.
     """
-    input_paths = {os.path.realpath(path) for path in inputs if path not in ("", "-")}
+    named = [split_run(path)[1] for path in inputs]
+    input_paths = {os.path.realpath(match) for path in named if path not in ("", "-") for match in _matches(path)}
     for path in paths:
         target = os.path.realpath(path)
         if target in input_paths:
@@ -62,6 +65,14 @@ def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[s
             and any(str(folder) in input_paths for folder in Path(target).parents)
         ):
             raise UsageError(f"{excerpt(path)} lies in an input folder, where it would be read; name another")
+
+
+def _matches(path: str) -> list[str]:
+    """Return the paths that a pattern stands for; the pattern itself if there are none, which reading reports."""
+    try:
+        return expand_path(path)
+    except InputError:
+        return [path]
 
 
 def check_writable(paths: Iterable[str | os.PathLike[str]]) -> None:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, print_json, print_line, print_next_table, print_table
 from sgram.cli.estimate_cells import percent, shorten_start
-from sgram.cli.path_checks import check_no_options, check_outputs
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.traces import ReadOptions, Trace, TraceReader, write_traces
@@ -31,6 +31,8 @@ _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _NAME_WIDTH = 34
 _COLUMNS_SHOWN = 30
+_SCALE = 2.0**-40
+"""A power of two, which changes no digit of a reward."""
 _PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.")
 _OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
@@ -67,6 +69,7 @@ class InputFlags:
         if not all(map(math.isfinite, (self.correct_above or 0.0, *rewards.values()))):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
         quarantine = self.quarantine
+        check_outputs({"-o": output, "--quarantine": quarantine}, stdout=True)
         if quarantine is None and output not in (None, "-"):
             quarantine = Path(f"{output}.quarantine.jsonl")
         return ReadOptions(
@@ -136,7 +139,8 @@ class _Summary:
 
     def __init__(self, n_shown: int):
         self.n_traces, self.n_chars, self.n_correct, self.n_judged = 0, 0, 0, 0
-        self.reward_sum, self.n_rewarded = 0.0, 0
+        self._reward_sum, self.n_rewarded = 0.0, 0
+        """The sum of the rewards is held times `_SCALE`, so that it does not overflow."""
         self.models: Counter[str] = Counter()
         self.groups = IdSet()
         self.first: list[Trace] = []
@@ -152,7 +156,7 @@ class _Summary:
                 self.n_correct += trace.correct
             if trace.reward is not None:
                 self.n_rewarded += 1
-                self.reward_sum += trace.reward
+                self._reward_sum += trace.reward * _SCALE
             if trace.group is not None:
                 self.groups.add(trace.group)
             model = trace.model or UNKNOWN_MODEL
@@ -171,7 +175,7 @@ class _Summary:
             "n_judged": self.n_judged,
             "share_correct": self.n_correct / self.n_judged if self.n_judged else None,
             "n_rewarded": self.n_rewarded,
-            "mean_reward": self.reward_sum / self.n_rewarded if self.n_rewarded else None,
+            "mean_reward": self._reward_sum / self.n_rewarded / _SCALE if self.n_rewarded else None,
             "models": dict(sorted(self.models.items(), key=lambda pair: (-pair[1], pair[0]))),
         }
 
@@ -192,12 +196,16 @@ def read(
 
     sgram read dump.parquet -o traces.jsonl.gz --where correct=true
     """
-    check_outputs({"-o": output}, stdout=True)
+    check_outputs({"-o": output}, paths, stdout=True)
     check_no_options(paths, "read")
     if output == "-" and (as_json or show):
         raise UsageError("stdout can hold the traces or the summary, not both; write -o FILE")
+    if as_json and show:
+        raise UsageError("--json prints JSON alone; leave out --json, or --show")
     flags = flags or InputFlags()
     reader = TraceReader(paths, flags.dialect, options=flags.options(output))
+    if output is not None:
+        check_not_inputs([output], reader.input_paths)
     summary = _Summary(show)
     with open_traces(reader, "reading") as all_traces:
         traces = summary.count(islice(all_traces, limit))
@@ -219,7 +227,12 @@ def read(
 def _print_json(reader: TraceReader, summary: _Summary, output: str | None) -> None:
     report = reader.report
     files = [
-        {**asdict(file), "first_fault": file.first_fault or None, "columns": _columns_json(file)}
+        {
+            **asdict(file),
+            "first_fault": file.first_fault or None,
+            "first_failure": file.first_failure or None,
+            "columns": _columns_json(file),
+        }
         for file in report.files
     ]
     fields = {

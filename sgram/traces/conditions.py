@@ -17,7 +17,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
 }
 _NUMBER_FIELDS = ("reward", "step", "length")
-_STRING_FIELDS = ("id", "group", "model", "answer", "reference", "prompt", "text")
+_STRING_FIELDS = ("id", "group", "run", "model", "answer", "reference", "prompt", "text")
 _BOOLEANS = {"true": True, "false": False}
 _SYNTAX = "write field, =, !=, ~ (contains), <, <=, > or >=, value; such as correct=true, model~R1, step>=100"
 

@@ -20,6 +20,10 @@ class RunRewards:
     columns: set[str] = field(default_factory=set)
     is_judged: bool = False
     """Whether a row says itself whether it is correct."""
+    is_decided: bool = False
+    """Whether a row was read and written by sgram before, which decided then what is correct."""
+    is_cut: bool = False
+    """Whether rows of the run were not looked at."""
 
     def add(self, reward: float) -> None:
         """Count the reward of one trace."""
@@ -32,7 +36,11 @@ class RunRewards:
     @property
     def is_open(self) -> bool:
         """Whether more rows can still make the rewards say what is correct."""
-        return not self.is_judged and self.values <= {0.0, 1.0, -1.0} and not self._speaks_of_form
+        return (
+            not (self.is_judged or self.is_decided or self.is_cut)
+            and self.values <= {0.0, 1.0, -1.0}
+            and not self._speaks_of_form
+        )
 
     @property
     def _speaks_of_form(self) -> bool:
@@ -60,16 +68,17 @@ def describe(runs: Mapping[str, RunRewards]) -> list[str]:
     sentences = []
     for run, rewards in runs.items():
         column = ", ".join(sorted(rewards.columns)) or "reward"
+        of_run = f" of {run}" if run else ""
         if rewards.threshold is not None:
             low = "0" if 0.0 in rewards.values else "-1"
             sentences.append(
-                f"{column} is {low} or 1 in all {rewards.n:,} rows of {run}: read as wrong or right "
+                f"{column} is {low} or 1 in all {rewards.n:,} rows{of_run}: read as wrong or right "
                 "(--no-infer-correct turns this off)"
             )
         elif rewards.n and not rewards.is_judged and rewards.high > rewards.low:
             middle = (rewards.low + rewards.high) / 2
             sentences.append(
-                f"{column} of {run} goes from {rewards.low:g} to {rewards.high:g} and is not read as correctness; "
+                f"{column}{of_run} goes from {rewards.low:g} to {rewards.high:g} and is not read as correctness; "
                 f"--correct-above {middle:g}, for example, would"
             )
     return sentences

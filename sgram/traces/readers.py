@@ -17,10 +17,11 @@ from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
 from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields
 from sgram.traces.conditions import parse_conditions
+from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH, is_too_deep, may_be_deep
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
 from sgram.traces.fields import as_text
 from sgram.traces.ids import IdRegistry, content_digest
-from sgram.traces.input_files import Paths, find_input_files, iter_rows
+from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
 from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import name_runs, split_run
@@ -28,8 +29,12 @@ from sgram.traces.trace import FailedRowError, RowError, Trace, check_trace, jso
 
 _EARLY_STOP = 1000
 """Rejected rows from which the allowed share is checked at once, not only at the end."""
-_MAX_FOREIGN = 50
+_MAX_FOREIGN = 1000
 """Rows of a file in a folder that may fit no dialect before the file is taken for no rollouts at all."""
+_EXCERPT_BYTES = 1000
+"""Bytes of such a row that are held for its excerpt."""
+_NO_JSON = "not valid JSON"
+"""How the fault of a row begins that may be of a file of another kind; other faults are damage."""
 _MAX_SURVEYED = 1000
 """Rows of a file without any reward after which it is taken to have none."""
 _MAX_WARNINGS = 50
@@ -104,6 +109,8 @@ class FileReport(RowCounts):
     """Location and reason of the first rejected row."""
     rows_failed: int = 0
     """Rows that say themselves that their rollout failed; they are among the skipped ones."""
+    first_failure: str = ""
+    """Location and reason of the first of them."""
     rows_repeated: int = 0
     """Rows whose id, prompt and text were read before; they are among the skipped ones."""
     columns: ColumnNotes = field(default_factory=ColumnNotes)
@@ -135,7 +142,8 @@ class TraceReader:
     A path may be ``NAME=PATH``, which names the run. `dialect` is the name of a dialect or ``auto``; with `on_error`
     ``raise`` the first unusable row raises `InputError`. Raise `UsageError` for invalid arguments. Iterating raises
     `InputError` if no row is usable and `QuarantineError` if more rows are rejected than `ReadOptions.max_bad` allows.
-    `runs` are the runs of the files, by path, in place of the names that paths give.
+    `runs` are the runs of the files, by path, in place of the names that paths give. In place of paths, `as_traces`
+    gives an `InputFile` of rows in memory.
 
     >>> from sgram.files import data_path
     >>> reader = TraceReader(data_path("sample_traces.jsonl"), options=ReadOptions(where=("correct=true",)))
@@ -145,13 +153,13 @@ class TraceReader:
 
     def __init__(
         self,
-        paths: Paths,
+        paths: Paths | InputFile,
         dialect: str = "auto",
         on_error: str = "quarantine",
         options: ReadOptions | None = None,
         runs: Mapping[str, str] | None = None,
     ) -> None:
-        known = all_dialects()
+        self._known = known = all_dialects()
         if dialect != "auto" and dialect not in known:
             raise UsageError(f"unknown dialect {excerpt(dialect)!r}; known: auto, {', '.join(known)}")
         if on_error not in ("quarantine", "raise"):
@@ -165,12 +173,7 @@ class TraceReader:
         self._dialect = None if dialect == "auto" else known[dialect]
         self._raises = on_error == "raise"
         self._condition = parse_conditions(self.options.where)
-        listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        arguments = [split_run(os.fspath(path)) for path in listed]
-        self._files, self._warnings = find_input_files([path for _, path in arguments])
-        self._runs = runs or name_runs(arguments, [file.path for file in self._files])
-        folders = [path for _, path in arguments if path != "-" and os.path.isdir(path)]  # noqa: PTH112
-        self._in_folder = {file.path for file in self._files if any(file.path.startswith(folder) for folder in folders)}
+        self._find_files(paths, runs)
         self._check_kinds()
         decode = None
         if self.options.tokenizer is not None:
@@ -180,7 +183,24 @@ class TraceReader:
         self._dialect_options = DialectOptions(decode)
         self._column_options = ColumnOptions(self.options.columns, self.options.rewards)
         self._rewards: dict[str, RunRewards] | None = None
+        self._logged: set[str] = set()
         self.report = ReadReport()
+
+    def _find_files(self, paths: Paths | InputFile, runs: Mapping[str, str] | None) -> None:
+        """Find the files, their runs, and which of them lie in a folder that is named."""
+        self._warnings: list[str] = []
+        self._in_folder: set[str] = set()
+        if isinstance(paths, InputFile):  # rows in memory
+            self._files = [paths]
+            self._runs: Mapping[str, str] = runs or {paths.path: ""}
+            return
+        listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        named = [split_run(os.fspath(path)) for path in listed]
+        arguments = [(name, match) for name, path in named for match in expand_path(path)]
+        self._files, self._warnings = find_input_files([path for _, path in arguments])
+        self._runs = runs or name_runs(arguments, [file.path for file in self._files])
+        single_files = {path for _, path in arguments}
+        self._in_folder = {file.path for file in self._files if file.path not in single_files}
 
     def _check_kinds(self) -> None:
         """Raise `UsageError` if the dialect does not fit a file, or the quarantine is one of the inputs."""
@@ -192,6 +212,11 @@ class TraceReader:
                 raise UsageError(f"{file.name} is an Inspect log; read it with the dialect auto or inspect")
             if quarantine is not None and os.path.realpath(quarantine) == os.path.realpath(file.path):
                 raise UsageError(f"{file.name} is an input; name another file for the quarantine")
+
+    @property
+    def input_paths(self) -> list[str]:
+        """Paths of the files that are read; ``-`` is stdin."""
+        return [file.path for file in self._files]
 
     @property
     def bytes_total(self) -> int | None:
@@ -209,6 +234,7 @@ class TraceReader:
             self._rewards = self._survey_rewards() if self._surveys else {}
         self.report = ReadReport(warnings=list(self._warnings), decisions=describe(self._rewards))
         self._ids = IdRegistry()
+        self._first_foreign = ""
         self._quarantine = Quarantine(self.options.quarantine)
         self.report.reasons = self._quarantine.reasons
         self._n_judged, self._n_correct = 0, 0
@@ -222,29 +248,50 @@ class TraceReader:
 
     # -- rows to fields ---------------------------------------------------------------------------------------
 
-    def _fields_of(self, row: Row, file: InputFile, report: FileReport) -> list[Fields]:
-        """Return the fields of each trace of a row. Raise `RowError` for an unusable row."""
+    def _read_row(self, row: Row, file: InputFile, report: FileReport) -> list[Fields | RowError]:
+        """Return the fields of each trace of a row, or why there is none."""
+        try:
+            dialect, parsed = self._parse(row, file, report)
+        except RowError as error:
+            return [error]
+        outcomes: list[Fields | RowError] = []
+        for parsed_fields in parsed:
+            try:
+                fields = complete_fields(
+                    parsed_fields, self._column_options, report.columns, row.record, dialect.is_exact
+                )
+                # what was a column is a level deeper in meta, and is written there
+                if (row.data is None or may_be_deep(row.data)) and is_too_deep(fields["meta"], MAX_DEPTH - 1):
+                    raise RowError(DEEP_FAULT)
+                outcomes.append(fields)
+            except RowError as error:
+                outcomes.append(error)
+            except RecursionError:
+                outcomes.append(RowError(DEEP_FAULT))
+        return outcomes or [FailedRowError("row holds no response")]
+
+    def _parse(self, row: Row, file: InputFile, report: FileReport) -> tuple[Dialect, list[Fields]]:
+        """Return the row's dialect and what it reads out of it. Raise `RowError` for an unusable row."""
         if row.fault:
             raise RowError(row.fault)
         if type(row.record) is not dict:
             raise RowError(f"row is {json_type(row.record)}, not an object")
+        if not row.record:
+            raise RowError("row is an object without keys")
         dialect = self._dialect_of(row, file, report)
         report.dialect = report.dialect or dialect.name
         try:
-            parsed = dialect.parse(row.record, self._dialect_options)
-            completed = [complete_fields(fields, self._column_options, report.columns, row.record) for fields in parsed]
+            return dialect, dialect.parse(row.record, self._dialect_options)
         except RecursionError:
-            raise RowError("row is nested too deeply") from None
-        if dialect.is_exact and row.record.get("group") is None:
-            for fields in completed:
-                fields.pop("group", None)
-        return completed
+            raise RowError(DEEP_FAULT) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # of foreign rows
+            raise RowError(f"row is not of the dialect {dialect.name}: {type(error).__name__}") from error
 
     def _dialect_of(self, row: Row, file: InputFile, report: FileReport) -> Dialect:
         """Return the dialect of the row: that of its file while it fits, else the one that fits the row."""
         if self._dialect is not None:
             return self._dialect
-        known = all_dialects()
+        known = self._known
         if self.options.columns.get("text") in row.record:
             return known["columns"]
         current = known[report.dialect] if report.dialect is not None else None
@@ -254,7 +301,8 @@ class TraceReader:
         if dialect is None:
             keys = excerpt(", ".join(sorted(map(str, row.record))))
             texts = [(len(value), key) for key, value in row.record.items() if isinstance(value, str)]
-            hint = f"; if {max(texts)[1]} holds the response, --column text={max(texts)[1]}" if texts else ""
+            longest = excerpt(max(texts)[1]) if texts else ""
+            hint = f"; if {longest} holds the response, --column text={longest}" if texts else ""
             raise RowError(f"no column looks like a response: {keys}{hint}")
         if dialect.name == "prime-rl" and self._dialect_options.decode is None:
             raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
@@ -277,21 +325,22 @@ class TraceReader:
             report = FileReport(file=file.name)
             file.stream, file.share_read = None, 0.0
             for number, row in enumerate(iter_rows(file, self.options.caps)):
-                try:
-                    parsed = self._fields_of(row, file, report)
-                except RowError:
-                    continue
-                for fields in parsed:
+                for fields in self._read_row(row, file, report):
+                    if isinstance(fields, RowError):
+                        continue
                     rewards = runs.setdefault(fields.get("run") or self._runs[file.path], RunRewards())
                     rewards.is_judged |= "correct" in fields
+                    # traces that were written have a run; their reward may be a sum, or of form
+                    rewards.is_decided |= "run" in row.record and self._known[report.dialect or ""].is_exact
                     if "reward" in fields:
                         rewards.add(fields["reward"])
                     rewards.columns |= report.columns.reward_columns
                 run = runs.get(self._runs[file.path])
-                has_reward = run is not None and run.n > 0
                 if run is not None and not run.is_open and len(runs) == 1:
                     break
-                if not has_reward and number >= _MAX_SURVEYED and len(runs) <= 1:
+                if number >= _MAX_SURVEYED and not any(found.n for found in runs.values()):
+                    for found in runs.values():
+                        found.is_cut = True
                     break
         return runs
 
@@ -305,27 +354,24 @@ class TraceReader:
         repeats = _Repeats(report)
         may_be_foreign = file.path in self._in_folder and self._dialect is None
         for row in iter_rows(file, self.options.caps):
-            try:
-                parsed = self._fields_of(row, file, report)
-            except FailedRowError as error:
-                report.rows_failed += 1
-                self._count(report, "rows_skipped")
-                report.first_fault = report.first_fault or ""
-                log.debug("%s:%s: %s", file.name, row.line, error)
-                continue
-            except RowError as error:
-                if may_be_foreign and not report.rows_kept:
-                    foreign.append((row, str(error)))
-                    if len(foreign) >= _MAX_FOREIGN:
-                        break
+            for outcome in self._read_row(row, file, report):
+                if isinstance(outcome, FailedRowError):
+                    report.rows_failed += 1
+                    report.first_failure = report.first_failure or f"{_location(row, file)}: {excerpt(str(outcome))}"
+                    self._count(report, "rows_skipped")
                     continue
-                self._reject(row, file, report, str(error))
-                continue
-            for row_before, reason in foreign:
-                self._reject(row_before, file, report, reason)
-            foreign.clear()
-            for fields in parsed:
-                trace = self._make_trace(fields, row, file, report)
+                if isinstance(outcome, RowError):
+                    if may_be_foreign and (not row.fault or row.fault.startswith(_NO_JSON)):
+                        foreign.append((_shortened(row), str(outcome)))
+                        continue
+                    may_be_foreign = False
+                    self._reject_all([*foreign, (row, str(outcome))], file, report)
+                    foreign.clear()
+                    continue
+                may_be_foreign = False
+                self._reject_all(foreign, file, report)
+                foreign.clear()
+                trace = self._make_trace(outcome, row, file, report)
                 if trace is None:
                     continue
                 if (self._condition is not None and not self._condition(trace)) or repeats.is_repeat(trace):
@@ -334,32 +380,40 @@ class TraceReader:
                 self._count(report, "rows_kept")
                 self.report.dialects[report.dialect or ""] += 1
                 yield trace
+            if len(foreign) >= _MAX_FOREIGN:
+                break
         self._finish_file(file, report, foreign)
         self._warn(repeats.warnings())
 
     def _finish_file(self, file: InputFile, report: FileReport, foreign: list[tuple[Row, str]]) -> None:
         """Leave out a file of a folder that holds no rollouts, and report what is peculiar about the file."""
         if foreign:
-            if any(other.rows_kept for other in self.report.files) or len(self._files) > 1:
-                self._warn([f"{file.name} is left out: none of its rows is a rollout ({foreign[0][1]})"])
-            else:
-                for row, reason in foreign:
-                    self._reject(row, file, report, reason)
+            row, reason = foreign[0]
+            fault = f"{_location(row, file)}: {excerpt(reason)}"
+            self._first_foreign = self._first_foreign or fault
+            which = f"its first {len(foreign):,} rows" if len(foreign) >= _MAX_FOREIGN else "its rows"
+            self._warn([f"{file.name} is left out: none of {which} is a rollout ({excerpt(reason)})"])
         sentences = [
-            f"{file.name}: the column {column} has an unexpected shape in {count:,} rows; it is kept in meta there"
+            f"{file.name}: the column {excerpt(column)} has an unexpected shape in {_rows(count)}; it is kept in meta "
+            "there"
             for column, count in report.columns.misfits.most_common()
         ]
         if report.rows_failed:
-            sentences.append(f"{file.name}: {report.rows_failed:,} rows say themselves that they failed; skipped")
+            sentences.append(
+                f"{file.name}: {_rows(report.rows_failed)} of failed rollouts skipped; first: {report.first_failure}"
+            )
         if report.rows_repeated:
-            sentences.append(f"{file.name}: {report.rows_repeated:,} rows repeat an id, prompt and text; skipped")
+            sentences.append(
+                f"{file.name}: {_rows(report.rows_repeated)} skipped: their id, prompt and text were read before"
+            )
         self._warn(sentences)
-        if report.rows_quarantined and self.options.quarantine is None:
+        if report.rows_quarantined and self.options.quarantine is None and file.path not in self._logged:
+            self._logged.add(file.path)
             log.warning("%s: rows set aside: %d; %s", report.file, report.rows_quarantined, report.first_fault)
 
     def _make_trace(self, fields: Fields, row: Row, file: InputFile, report: FileReport) -> Trace | None:
         """Return the checked trace with a unique id; None if the row was rejected or repeats a trace."""
-        fields.setdefault("run", report.run)
+        fields.setdefault("run", report.run or None)
         self._judge(fields)
         name = fields.pop("id", None)
         try:
@@ -367,7 +421,7 @@ class TraceReader:
         except RowError as error:
             self._reject(row, file, report, str(error))
             return None
-        if name is None:
+        if not name:
             name = self._ids.create(trace.prompt, trace.text, trace.step)
         else:
             name = self._ids.make_unique(name, trace.prompt, trace.text)
@@ -383,21 +437,26 @@ class TraceReader:
             return
         threshold = self.options.correct_above
         if threshold is None and self._rewards:
-            rewards = self._rewards.get(fields["run"])
+            rewards = self._rewards.get(fields["run"] or "")
             threshold = None if rewards is None else rewards.threshold
         if threshold is not None:
             fields["correct"] = fields["reward"] > threshold
             self._n_judged += 1
             self._n_correct += fields["correct"]
 
+    def _reject_all(self, rows: list[tuple[Row, str]], file: InputFile, report: FileReport) -> None:
+        for row, reason in rows:
+            self._reject(row, file, report, reason)
+
     def _reject(self, row: Row, file: InputFile, report: FileReport, reason: str) -> None:
         """Count a row as unusable and write it to the quarantine."""
-        location = f"{file.name}:{row.line}"
+        location = _location(row, file)
         if self._raises:
-            raise InputError(f"{location}: {reason}; correct the row, or read with on_error='quarantine'")
+            raise InputError(f"{location}: {excerpt(reason)}; correct the row, or read with on_error='quarantine'")
         self._count(report, "rows_quarantined")
         data = row.data if row.data is not None else _record_text(row.record)
-        self._quarantine.add(file.name, row.line, row.byte, excerpt(reason), data)
+        name = f"{file.name}:{excerpt(row.member, 1000)}" if row.member else file.name
+        self._quarantine.add(name, row.line, row.byte, excerpt(reason), data)
         report.first_fault = report.first_fault or f"{location}: {excerpt(reason)}"
         if self.report.rows_quarantined >= _EARLY_STOP:
             self._check_usable()
@@ -408,7 +467,7 @@ class TraceReader:
             setattr(counts, outcome, getattr(counts, outcome) + 1)
 
     def _warn(self, warnings: list[str]) -> None:
-        self.report.warnings += warnings[: _MAX_WARNINGS - len(self.report.warnings)]
+        self.report.warnings += warnings[: max(0, _MAX_WARNINGS - len(self.report.warnings))]
 
     def _check_threshold(self) -> None:
         """Warn if `correct_above` makes nearly all or nearly no traces correct."""
@@ -424,13 +483,15 @@ class TraceReader:
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""
         report = self.report
+        if report.rows_in == 0 and self._first_foreign:
+            raise InputError(f"none of the rows can be used; first: {self._first_foreign}; see docs/formats.md")
         if report.rows_in == 0:
             names = ", ".join(file.name for file in self._files[:3])
             raise InputError(f"no rows in {names}; check that these are the right files")
-        if report.rows_quarantined == report.rows_in:
+        if report.rows_quarantined + sum(file.rows_failed for file in report.files) == report.rows_in:
+            first = report.first_fault or next(file.first_failure for file in report.files if file.first_failure)
             raise InputError(
-                f"none of the rows can be used ({report.rows_in} read); first: {report.first_fault}; "
-                "see docs/formats.md"
+                f"none of the rows can be used ({report.rows_in} read); first: {first}; see docs/formats.md"
             )
         if report.rows_quarantined > self.options.max_bad * report.rows_in:
             share = 100 * report.rows_quarantined / report.rows_in
@@ -479,6 +540,21 @@ class _Repeats:
                 "chooses another"
             )
         return warnings
+
+
+def _location(row: Row, file: InputFile) -> str:
+    """Return where a row is, safe to print."""
+    return file.locate(row)
+
+
+def _shortened(row: Row) -> Row:
+    """Return a row with as much of its data as an excerpt needs."""
+    data = row.data if row.data is not None else _record_text(row.record).encode()
+    return row._replace(record=None, data=data[:_EXCERPT_BYTES])
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
 
 
 def _record_text(record: Any) -> str:

@@ -49,7 +49,9 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
             named[file] = names.pop()
         else:
             places[file] = os.path.realpath(folder) if folder is not None else os.path.realpath(file)
-    return named | _distinct_names(places)
+    runs = named | _distinct_names(places)
+    # the name of a file may be no text
+    return {file: name.encode(errors="backslashreplace").decode() for file, name in runs.items()}
 
 
 def _leads_to(path: str, file: str) -> bool:

@@ -10,9 +10,9 @@ from sgram.traces import Trace, read_traces, write_traces
 from tests.builders.paths import ROOT
 
 TRACES = [
-    Trace(id="a", group="g", prompt="2+2?", text="Wait, 4", correct=True, reward=1.0, model="m1", step=1),
-    Trace(id="b", group="g", prompt="2+2?", text="It is five", correct=False, reward=0.0, model="m2", step=2),
-    Trace(id="c", group="h", text="Hm", model="m2", step=3, meta={"dataset": "d"}),
+    Trace(id="a", group="g", run="r", prompt="2+2?", text="Wait, 4", correct=True, reward=1.0, model="m1", step=1),
+    Trace(id="b", group="g", run="r", prompt="2+2?", text="It is five", correct=False, reward=0.0, model="m2", step=2),
+    Trace(id="c", group="h", run="r", text="Hm", model="m2", step=3, meta={"dataset": "d"}),
 ]
 
 
@@ -50,12 +50,17 @@ def test_json_is_one_object_on_stdout(path, capfd):
     assert document["files"] == [
         {
             "file": str(path),
+            "run": "in",
             "dialect": "sgram",
             "rows_in": 3,
             "rows_kept": 3,
             "rows_skipped": 0,
             "rows_quarantined": 0,
             "first_fault": None,
+            "rows_failed": 0,
+            "first_failure": None,
+            "rows_repeated": 0,
+            "columns": {"read_as": {}, "looks_like": {}, "misfits": {}, "reward_columns": ["reward"]},
         }
     ]
 
@@ -111,7 +116,7 @@ def test_weights_of_rewards_are_taken(tmp_path, capfd):
     code, _, err = run(capfd, path, "--reward", "acc=1")
     assert (code, err) == (
         2,
-        "sgram: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward\n",
+        "sgram: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward, advantage\n",
     )
 
 
@@ -143,6 +148,10 @@ def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
         (["--show", "-1"], "--show must be >= 0 (got -1)"),
         (["--limit", "0"], "--limit must be >= 1 (got 0)"),
         (["--max-bad", "2"], "max_bad must be a share of rows from 0 to 1 (got 2.0)"),
+        (["--column", "text"], "invalid --column 'text'; write field=NAME"),
+        (["--column", "words=x"], "unknown field 'words' of a column; known: text, prompt, reasoning"),
+        (["--json", "--show", "1"], "--json prints JSON alone; leave out --json, or --show"),
+        (["-o", "x.jsonl", "--quarantine", "./x.jsonl"], "-o and --quarantine both name x.jsonl; give each"),
         (["-o", "-", "--json"], "stdout can hold the traces or the summary, not both"),
         (["-o", "out.csv"], "the name out.csv has no known format; end its name in .jsonl"),
         (["-o", "--json"], "-o --json is not a file name"),
@@ -156,6 +165,84 @@ def test_what_cannot_be_meant_is_told_in_one_sentence(path, capfd, arguments, se
     assert err.count("\n") == 1
 
 
+def test_an_input_is_never_written_over(path, tmp_path, capfd, monkeypatch):
+    content = path.read_bytes()
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "linked.jsonl").symlink_to(path)
+    (tmp_path / "link.jsonl").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for read_path, output in (
+        (path, path),
+        ("in.jsonl", path),
+        (path, tmp_path / "link.jsonl"),
+        ("link.jsonl", path),
+        ("grpo=in.jsonl", path),
+        ("i*.jsonl", path),
+        (runs, path),
+        ("grpo=runs", path),
+    ):
+        code, out, err = run(capfd, read_path, "-o", output)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "is an input; write to another file" in err
+        code, _, err = run(capfd, read_path, "--quarantine", output)
+        assert code == 2
+        assert "is an input; name another file for the quarantine" in err
+    code, _, err = run(capfd, runs, "-o", runs / "deep" / "out.jsonl")
+    assert code == 2
+    assert "lies in an input folder, where it would be read; name another" in err
+    assert path.read_bytes() == content
+
+
+def test_columns_are_named_and_what_each_was_read_as_is_printed(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    rows = [{"question": "2+2?", "words": f"Wait, {n}.", "verdict": n == 4, "note": "x"} for n in range(3, 6)]
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    code, out, err = run(capfd, path)
+    assert (code, out) == (3, "")
+    assert "--column text=words" in err
+    code, out, _ = run(capfd, path, "--column", "text=words", "--column", "correct=verdict")
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0
+    for columns in (["words", "text"], ["verdict", "correct"], ["question", "prompt"], ["correct", "33.3", "%"]):
+        assert columns in [line[: len(columns)] for line in lines]
+
+
+def test_a_reward_that_is_read_as_correctness_is_said(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    rows = [{"prompt": "q", "response": f"r{n}", "score": n % 2} for n in range(4)]
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    code, out, err = run(capfd, path)
+    assert (code, "50.0 % of 4 judged" in out) == (0, True)
+    assert " ".join(err.split()).startswith("score is 0 or 1 in all 4 rows of in: read as wrong or right (--no-infer")
+    code, out, err = run(capfd, path, "--no-infer-correct", "--json")
+    assert (code, err, json.loads(out)["share_correct"]) == (0, "", None)
+    code, out, err = run(capfd, path, "--json")
+    document = json.loads(out)
+    assert (document["share_correct"], len(document["decisions"])) == (0.5, 1)
+
+
+def test_huge_rewards_have_a_mean(tmp_path, capfd):
+    path = tmp_path / "in.jsonl"
+    rows = [{"id": str(n), "text": "t", "reward": 1.5e308} for n in range(3)]
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    code, out, _ = run(capfd, path, "--json")
+    assert (code, json.loads(out)["mean_reward"]) == (0, 1.5e308)
+    assert "1.5e+308" in run(capfd, path)[1]
+
+
+def test_the_run_can_be_named(path, tmp_path, capfd):
+    (tmp_path / "bare.jsonl").write_text('{"id": "z", "text": "so"}\n')
+    output = tmp_path / "out.jsonl"
+    assert run(capfd, f"new={tmp_path}/bare.jsonl", path, "-o", output)[0] == 0
+    assert [(trace.id, trace.run) for trace in read_traces(output)] == [
+        ("z", "new"),
+        ("a", "r"),
+        ("b", "r"),
+        ("c", "r"),
+    ]
+
+
 def test_a_wrong_flag_of_the_command_line_ends_with_code_2(path, capfd):
     assert run(capfd, path, "--dialect", "foo")[0] == 2
     assert run(capfd)[0] == 2
@@ -164,7 +251,17 @@ def test_a_wrong_flag_of_the_command_line_ends_with_code_2(path, capfd):
 def test_help_names_every_dialect(capfd):
     code, out, _ = run(capfd, "--help")
     assert code == 0
-    for dialect in ("sgram", "openai", "trl", "verl", "inspect", "prime-rl", "lm-eval", "verifiers"):
+    for dialect in (
+        "sgram",
+        "columns",
+        "chat-completions",
+        "trl",
+        "verl",
+        "inspect",
+        "prime-rl",
+        "lm-eval",
+        "verifiers",
+    ):
         assert dialect in out
 
 

@@ -6,6 +6,7 @@ from sgram.traces.trace import Trace
 
 TRACE = Trace(
     id="a",
+    run="grpo",
     text="four words are here",
     reward=0.5,
     correct=True,
@@ -37,6 +38,8 @@ BARE = Trace(id="b", text="")
         ("length<1", False, True),
         ("model=deepseek-ai/DeepSeek-R1", True, False),
         ("model~R1", True, False),
+        ("run=grpo", True, False),
+        ("run!=grpo", False, True),
         ("model~r1", False, False),
         ("model!=x", True, True),
         ("id=a", True, False),

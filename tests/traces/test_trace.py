@@ -8,6 +8,7 @@ from sgram.traces.trace import RowError, Trace, check_trace
 FULL = Trace(
     id="a",
     group="g",
+    run="r",
     prompt="p",
     text="t",
     reward=0.5,
@@ -37,6 +38,7 @@ def test_fields_stand_in_the_agreed_order():
     assert [field.name for field in dataclasses.fields(Trace)] == [
         "id",
         "group",
+        "run",
         "prompt",
         "text",
         "reward",
@@ -74,6 +76,7 @@ def test_a_good_trace_passes_the_check_unchanged():
         ({"text": None}, "field text is null, not a string"),
         ({"text": "a\ud800"}, "field text holds a lone surrogate"),
         ({"group": "\udfff"}, "field group holds a lone surrogate"),
+        ({"run": 1}, "field run is a number, not a string"),
         ({"prompt": ["p"]}, "field prompt is an array, not a string"),
         ({"model": 4}, "field model is a number, not a string"),
         ({"answer": True}, "field answer is a boolean, not a string"),

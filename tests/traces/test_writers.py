@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.errors import SgramError, UsageError
-from sgram.traces import Trace, read_traces, write_traces
+from sgram.traces import ReadOptions, Trace, TraceReader, read_traces, write_traces
 from tests.builders.paths import ROOT
 
 SUFFIXES = [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"]
@@ -36,6 +36,7 @@ def traces(draw: st.DrawFn, number: int) -> Trace:
     return Trace(
         id=f"{number}{draw(STRINGS)}",
         group=maybe(STRINGS),
+        run=draw(STRINGS),  # a missing one is named by the file
         prompt=maybe(STRINGS),
         text=draw(STRINGS),
         reward=maybe(FLOATS),
@@ -67,12 +68,35 @@ def folder(tmp_path_factory):
 def test_written_traces_are_read_back_equal(suffix, original, folder):
     path = folder / f"traces{suffix}"
     assert write_traces(original, path) == len(original)
-    assert list(read_traces(path)) == original
+    assert list(TraceReader(path, options=ReadOptions(infer_correct=False))) == original
+
+
+ROWS = [
+    {"question": "2+2?", "thinking": "Two and two.", "response": "4", "gold": 4, "score": 1.0, "topic": "sums"},
+    {"question": "2+2?", "thinking": "Hm.", "response": "5", "gold": 4, "score": 0.0, "uid": 7, "meta": {"x": [1]}},
+    {"id": "a", "text": "<think>So.</think>Four", "step": "3", "group": [1], "reward": [1], "meta": "word"},
+    {"id": "a", "text": "another", "correct": "yes", "model": "", "token_ids": [1.5]},
+    {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r", "reasoning": "Hm, so."}]},
+    {"prompt": '[{"role": "user", "content": "q"}]', "responses": ["r1", "r2"], "correctness": [True, False]},
+]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_was_read_and_written_is_read_back_equal(suffix, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in ROWS))
+    original = list(read_traces(rows))
+    assert len(original) == 7
+    assert {trace.run for trace in original} == {"rows"}
+    write_traces(original, tmp_path / "deep" / f"other{suffix}")
+    assert list(read_traces(tmp_path / "deep" / f"other{suffix}")) == original
 
 
 EXACT = [
-    Trace(id="a", text="wait\r\n\u2028 let me\t\x00é😀", reward=0.1, meta={"deep": {"list": [1, 2.5, None, "x"]}}),
-    Trace(id="b", text="", correct=False, step=-1, token_ids=(0, 2**31 - 1), logprobs=(-1e-300, 5e-324)),
+    Trace(
+        id="a", run="r", text="wait\r\n\u2028 let me\t\x00é😀", reward=0.1, meta={"deep": {"list": [1, 2.5, None, "x"]}}
+    ),
+    Trace(id="b", run="r", text="", correct=False, step=-1, token_ids=(0, 2**31 - 1), logprobs=(-1e-300, 5e-324)),
 ]
 
 
@@ -89,8 +113,8 @@ def test_lines_hold_only_fields_that_are_not_none(tmp_path):
     path = tmp_path / "traces.jsonl"
     write_traces(EXACT, path)
     first, second = map(orjson.loads, path.read_bytes().splitlines())
-    assert list(first) == ["id", "text", "reward", "meta"]
-    assert list(second) == ["id", "text", "correct", "step", "token_ids", "logprobs"]
+    assert list(first) == ["id", "run", "text", "reward", "meta"]
+    assert list(second) == ["id", "run", "text", "correct", "step", "token_ids", "logprobs"]
 
 
 def test_packed_files_are_real_gzip_and_zstd(tmp_path):
@@ -159,13 +183,26 @@ def test_a_trace_that_cannot_be_written_raises_an_error_with_its_id(suffix, trac
     assert not list(tmp_path.iterdir())
 
 
-def test_meta_may_nest_as_deep_as_rows_that_can_be_read(tmp_path):
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows_that_can_be_read_nest_no_deeper_than_what_can_be_written_and_read_back(suffix, tmp_path):
+    def nested(levels: int) -> list:
+        return [nested(levels - 1)] if levels > 1 else []
+
+    rows = tmp_path / "rows.jsonl"
+    # the row is one level; written, meta is another
+    deepest = [{"id": "a", "text": "t", "x": nested(198)}, {"id": "b", "text": "t", "meta": {"x": nested(198)}}]
+    too_deep = {"id": "c", "text": "t", "x": nested(199)}
+    rows.write_bytes(b"\n".join(map(orjson.dumps, [*deepest, too_deep])))
+    reader = TraceReader(rows, options=ReadOptions(max_bad=1))
+    original = list(reader)
+    assert [trace.meta for trace in original] == [{"x": nested(198)}] * 2
+    assert reader.report.first_fault == f"{rows}:3: nested more than 200 levels deep"
+    write_traces(original, tmp_path / f"traces{suffix}")
+    assert list(read_traces(tmp_path / f"traces{suffix}")) == original
+
+
+def test_meta_that_nests_too_deeply_cannot_be_written(tmp_path):
     deep = "x"
-    for _ in range(400):  # orjson writes 254 levels
-        deep = [deep]
-    write_traces([Trace(id="a", text="t", meta={"deep": deep})], tmp_path / "traces.jsonl")
-    (back,) = read_traces(tmp_path / "traces.jsonl")
-    assert back.meta["deep"] == deep
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(SgramError, match="meta of trace 'a' cannot be written as JSON"):
