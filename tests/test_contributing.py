@@ -9,7 +9,8 @@ import tomllib
 
 import pytest
 
-from sgram.analysis.registry import ENTRY_POINTS
+from sgram.analysis.registry import ENTRY_POINTS as MEASURES
+from sgram.traces.dialect import ENTRY_POINTS as DIALECTS
 from tests.builders.diffs import apply_diff
 from tests.builders.paths import ROOT
 
@@ -33,7 +34,7 @@ def copy(tmp_path):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for file in ("README.md", "pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy2(ROOT / file, tmp_path / file)
-    for folder in ("tests/analysis", "tests/cli", "tests/lexicon"):
+    for folder in ("tests/analysis", "tests/cli", "tests/lexicon", "tests/traces", "tests/traces/dialects"):
         (tmp_path / folder).mkdir()
         shutil.copy2(ROOT / folder / "__init__.py", tmp_path / folder)
     return tmp_path
@@ -52,6 +53,7 @@ def run_python(copy, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("title", "arguments", "words"),
     [
+        ("Add a dialect", ("read", "row.jsonl"), ("quizmaster", "50.0 % of 2 judged", "toy-1 (2)")),
         (
             "Add a measure",
             ("metrics", SAMPLE, "--placebos", "0", "--table", "questions"),
@@ -65,6 +67,8 @@ def test_a_diff_of_the_page_applies_passes_its_test_and_works(copy, title, argum
     (diff,) = blocks("diff", section(title))
     paths = apply_diff(diff, copy)
     (test_file,) = (path for path in paths if path.startswith("tests/"))
+    for row in blocks("json", section(title)):
+        (copy / "row.jsonl").write_text(row, encoding="utf-8")
     code = "import sgram; print(sgram.__file__)"
     assert run_python(copy, "-c", code).strip() == str(copy / "sgram" / "__init__.py")
     run_python(copy, "-m", "pytest", test_file, "-p", "no:randomly")
@@ -76,10 +80,16 @@ def test_a_diff_of_the_page_applies_passes_its_test_and_works(copy, title, argum
     run_python(copy, "-m", "ruff", "format", "--no-cache", "--check", *python_files)
 
 
-def test_a_measure_is_its_declaration_and_its_test_and_nothing_else(tmp_path):
-    (diff,) = blocks("diff", section("Add a measure"))
-    paths = re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE)
-    assert paths == ["sgram/analysis/measures/questions.py", "tests/analysis/test_questions.py"]
+@pytest.mark.parametrize(
+    ("title", "files"),
+    [
+        ("Add a measure", ["sgram/analysis/measures/questions.py", "tests/analysis/test_questions.py"]),
+        ("Add a dialect", ["sgram/traces/dialects/quizmaster.py", "tests/traces/dialects/test_quizmaster.py"]),
+    ],
+)
+def test_a_measure_and_a_dialect_are_a_declaration_and_its_test_and_nothing_else(title, files):
+    (diff,) = blocks("diff", section(title))
+    assert re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE) == files
     assert diff.count("--- /dev/null\n") == 2
 
 
@@ -96,9 +106,9 @@ def test_the_measure_of_the_page_has_a_figure_findings_and_a_section(copy):
     assert "questions a trace" in page.lower()
 
 
-def test_the_entry_point_of_the_page_is_the_one_that_is_read():
-    (block,) = blocks("toml")
-    assert list(tomllib.loads(block)["project"]["entry-points"]) == [ENTRY_POINTS]
+def test_the_entry_points_of_the_page_are_those_that_are_read():
+    groups = [list(tomllib.loads(block)["project"]["entry-points"]) for block in blocks("toml")]
+    assert groups == [[DIALECTS], [MEASURES]]
 
 
 def test_what_the_page_tells_to_run_and_to_read_exists():

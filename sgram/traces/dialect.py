@@ -1,5 +1,6 @@
 """`Dialect`: how one tool writes a rollout. A file of `sgram.traces.dialects` that declares one is found by itself."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
+from sgram.traces.trace import RowError
 
 Record = Mapping[str, Any]
 """One row of an input: a JSON object."""
@@ -47,7 +49,8 @@ class Dialect:
     columns: tuple[frozenset[str], ...] = ()
     """Sets of columns; a record that has all columns of one of them is of this dialect."""
     recognize: Callable[[Record], bool] | None = None
-    """Whether a record with the columns is of this dialect, if columns alone do not tell."""
+    """Whether a record with the columns is of this dialect, if columns alone do not tell. The first sentence of its
+    docstring, "Return whether ...", stands in the documentation."""
     becomes: Mapping[str, str] = field(default_factory=dict)
     """Column -> what it becomes, for the documentation and for `sgram read`."""
     source: str = ""
@@ -58,11 +61,16 @@ class Dialect:
     """Dialects are tried by increasing rank: special ones before general ones."""
 
     def fits(self, record: Record) -> bool:
-        """Return whether `record` is of this dialect."""
+        """Return whether `record` is of this dialect. Raise `RowError` if the dialect fails on it."""
         keys = record.keys()
         if self.columns and not any(columns <= keys for columns in self.columns):
             return False
-        return self.recognize(record) if self.recognize is not None else bool(self.columns)
+        if self.recognize is None:
+            return bool(self.columns)
+        try:
+            return bool(self.recognize(record))
+        except Exception as error:  # any error of foreign code
+            raise RowError(f"the dialect {self.name} cannot recognize the row: {type(error).__name__}") from error
 
 
 _registered: list[Dialect] = []
@@ -88,7 +96,10 @@ def unregister_dialect(name: str) -> None:
 def all_dialects() -> dict[str, Dialect]:
     """Return all dialects by name, in the order in which they are tried.
 
-    Raise `UsageError` if a package's dialect cannot be loaded.
+    Raise `UsageError` if a package's dialect cannot be loaded, or has the name of another one.
+
+    >>> {"trl", "verl", "columns"} <= set(all_dialects())
+    True
     """
     return {dialect.name: dialect for dialect in (*_registered, *_installed(), *_built_in())}
 
@@ -114,9 +125,13 @@ def _installed() -> tuple[Dialect, ...]:
         if not isinstance(declared, list | tuple) or not all(isinstance(dialect, Dialect) for dialect in declared):
             raise UsageError(f"{origin} is not a Dialect or a list of them; mend or uninstall its package")
         installed += declared
+    names = Counter(dialect.name for dialect in (*installed, *_built_in()))
+    name, n_dialects = names.most_common(1)[0]
+    if n_dialects > 1:
+        raise UsageError(f"{n_dialects} dialects are named {excerpt(name)!r}; rename or uninstall one of them")
     return tuple(installed)
 
 
 def detect(record: Record) -> Dialect | None:
-    """Return the first dialect that fits `record`; None if none does."""
+    """Return the first dialect that fits `record`; None if none does. Raise `RowError` if a dialect fails on it."""
     return next((dialect for dialect in all_dialects().values() if dialect.fits(record)), None)

@@ -1,7 +1,6 @@
 """Records as each tool writes them (shapes taken from the tools' own writers), and what becomes of them."""
 
 import math
-import re
 from contextlib import suppress
 
 import pytest
@@ -9,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
-from sgram.traces.old_dialects import DIALECTS, MARKS, DialectOptions, detect, fields_of, weighted_reward
 from sgram.traces.ids import content_digest
+from sgram.traces.old_dialects import DIALECTS, DialectOptions, detect, fields_of, weighted_reward
 from sgram.traces.trace import RowError, Trace, check_trace
-from tests.builders.paths import ROOT
 
 SGRAM = {
     "id": "a",
@@ -441,10 +439,3 @@ def test_no_change_of_a_good_record_raises_anything_but_a_row_error(record, data
     with suppress(RowError):
         for fields in fields_of(changed, dialect, DECODES):
             check_trace(Trace(**{"id": "x", **fields}))
-
-
-def test_the_table_of_formats_names_every_dialect_in_the_order_of_trial():
-    table = (ROOT / "docs" / "formats.md").read_text().split("| dialect |")[1].split("\n\n")[0]
-    listed = re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE)
-    assert listed == [name for name, _ in MARKS] + ["inspect"]
-    assert set(listed) == set(DIALECTS)
