@@ -27,7 +27,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("prompt", "question", "query", "instruction", "input", "problem", "prompt_text", "input_text"),
             *("user_prompt", "full_prompt", "formatted_prompt", "input_prompt", "raw_prompt", "problem_statement"),
             *("question_text", "problem_text", "question_content", "prompts", "origin_prompt", "user_input"),
-            *("user_query", "user_message", "user", "human"),
+            *(
+                "user_query",
+                "user_message",
+                "query_text",
+                "question_body",
+                "prompt_str",
+                "problem_str",
+                "user",
+                "human",
+            ),
         ),
         "reasoning": (
             *("reasoning", "reasoning_content", "reasoning_details", "reasoning_text", "reasoning_trace", "thinking"),
@@ -39,13 +48,24 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("correct", "is_correct", "correctness", "acc", "correctness_math_verify", "math_verify", "passed"),
             *("is_right", "answer_correct", "is_answer_correct", "answer_is_correct", "is_equiv", "accuracy_reward"),
             *("grade", "graded", "verified", "is_verified", "is_passed", "solved", "resolved", "correctness_llama"),
-            *("is_accurate", "judgement", "judgment", "verdict", "eval_correct"),
+            *("is_accurate", "judgement", "judgment", "verdict", "eval_correct", "judge_correct", "final_correct"),
+            *("exact_match", "is_match", "is_exact_match", "em"),
         ),
         "reference": (
             *("reference", "reference_answer", "expected_answer", "gold_answer", "correct_answer", "ground_truth"),
             *("ground_truth_answer", "golden_answer", "gold", "gts", "gt", "gt_answer", "true_answer", "target_answer"),
             *("standard_answer", "std_answer", "ref_answer", "reference_answers", "gold_answers", "ground_truths"),
-            *("groundtruth", "answer_key", "expected", "expected_output", "ideal", "label", "labels", "target"),
+            *(
+                "groundtruth",
+                "gold_ans",
+                "answer_key",
+                "expected",
+                "expected_output",
+                "ideal",
+                "label",
+                "labels",
+                "target",
+            ),
             *("targets", "gold_label", "reward_model.ground_truth", "reward_spec.ground_truth"),
             *("verification_info.ground_truth", "ground_truth_solution", "gold_standard_solution"),
             *("reference_solution", "gold_solution", "gt_solution", "canonical_solution", "solution"),
@@ -53,12 +73,14 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "answer": (
             *("pred", "preds", "predicted_answer", "extracted_answer", "model_answer", "parsed_answer", "pred_answer"),
             *("extracted_prediction", "answer_parsed", "answer_extracted", "extracted", "extraction", "predicted"),
+            *("model_pred", "pred_ans", "final_pred", "answer_pred", "parsed_prediction"),
             *("prediction", "predict", "predictions"),
         ),
         "group": (
             *("group", "group_id", "group_index", "prompt_group", "uid", "task_id", "example_id", "problem_id"),
             *("prompt_id", "question_id", "query_id", "problem_idx", "prompt_index", "prompt_idx", "question_idx"),
-            *("instance_id", "doc_hash"),
+            *("group_idx", "group_key", "prompt_uid", "problem_uid", "question_uid", "qid", "prompt_hash"),
+            *("problem_hash", "question_hash", "instance_id", "doc_hash"),
         ),
         "run": ("run", "run_name", "run_id", "experiment", "experiment_name", "exp_name"),
         "model": (
@@ -218,6 +240,20 @@ def plan_columns(columns: tuple[str, ...]) -> ColumnPlan:
 # -- names that begin with a model ----------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
+def model_first(column: str) -> str:
+    """Return the plain name of a column with the model before what it holds.
+
+    >>> model_first("response_gpt4o"), model_first("gpt4o_response"), model_first("response_length")
+    ('gpt4o_response', 'gpt4o_response', 'response_length')
+    """
+    name = plain_name(column)
+    for end in (*_REASONING_ENDS, *_BARE_RESPONSE_ENDS, "is_correct", "correct", "grade", "score", "reward"):
+        if name.startswith(f"{end}_") and _MODEL.match(name, len(end) + 1):
+            return f"{name[len(end) + 1 :]}_{end}"
+    return name
+
+
 def _split(name: str, ends: Iterable[str]) -> tuple[str, str] | None:
     """Return (first part, end) of a name that has one of `ends` after an underscore; the longest end counts."""
     found = max((end for end in ends if name.endswith(f"_{end}")), key=len, default="")
@@ -230,7 +266,7 @@ def split_reasoning(column: str) -> str | None:
     >>> split_reasoning("deepseek_thinking_trajectory"), split_reasoning("reasoning")
     ('deepseek', None)
     """
-    split = _split(plain_name(column), _REASONING_ENDS)
+    split = _split(model_first(column), _REASONING_ENDS)
     return split[0] if split else None
 
 
@@ -240,7 +276,7 @@ def split_response(column: str) -> tuple[str, int] | None:
     >>> split_response("gemini_attempt"), split_response("attempt")
     (('gemini', 4), None)
     """
-    split = _split(plain_name(column), _RESPONSE_ENDS)
+    split = _split(model_first(column), _RESPONSE_ENDS)
     return (split[0], _RESPONSE_ENDS.index(split[1])) if split else None
 
 
@@ -250,7 +286,7 @@ def is_model_response(column: str) -> bool:
     >>> is_model_response("r1_solution"), is_model_response("r1_answer"), is_model_response("official_solution")
     (True, False, False)
     """
-    split = _split(plain_name(column), _BARE_RESPONSE_ENDS)
+    split = _split(model_first(column), _BARE_RESPONSE_ENDS)
     return split is not None and _MODEL.match(split[0]) is not None
 
 

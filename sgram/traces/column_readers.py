@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sgram.traces.aliases import plain_name
-from sgram.traces.column_values import CONVERTERS, number
+from sgram.traces.aliases import find_column, plain_name
+from sgram.traces.column_values import CONVERTERS, flag, number, reference, string
 from sgram.traces.reward_columns import members
 
 Reader = Callable[[Any], Any]
@@ -12,6 +12,7 @@ Reader = Callable[[Any], Any]
 _MIN_REASONING = 20
 """Fewest characters of a single word that is a reasoning and no switch, such as "on"."""
 _TARGETS = frozenset({"label", "labels", "target", "targets"})
+_GRADES = frozenset({"grade", "graded", "verdict", "judgement", "judgment"})
 _PEOPLE = frozenset({"user", "human"})
 _MESSAGE_KEYS = ("role", "content", "from", "parts")
 
@@ -28,11 +29,31 @@ def reader(name: str, column: str) -> Reader:
         return _as_question
     if name == "reference" and plain in _TARGETS:
         return _as_target
+    if name == "correct" and plain in _GRADES:
+        return _as_grade
     return _READERS.get(name) or CONVERTERS[name]
 
 
 def _as_reply(value: Any) -> Any:
-    return value if isinstance(value, str) or are_messages(value) else None
+    return value if isinstance(value, str) or are_messages(value) or reply_message(value) else None
+
+
+def reply_message(value: Any) -> dict[str, Any] | None:
+    """Return a response with its reasoning in an object as a message; None if the object is something else.
+
+    >>> reply_message({"thinking": "Hmm.", "answer": "4"})
+    {'role': 'assistant', 'content': '4', 'reasoning': 'Hmm.'}
+    """
+    if not isinstance(value, Mapping):
+        return None
+    text = find_column(value, "text") or ("answer" if "answer" in value else None)
+    reasoning = find_column(value, "reasoning")
+    if text is None or not isinstance(value[text], str):
+        return None
+    said = {"role": "assistant", "content": value[text]}
+    if reasoning is None:
+        return said if plain_name(text) != "answer" else None
+    return {**said, "reasoning": value[reasoning]}
 
 
 def _as_prompt(value: Any) -> Any:
@@ -45,9 +66,18 @@ def _as_question(value: Any) -> Any:
 
 
 def _as_target(value: Any) -> str | None:
-    """Return a reference in a column that may also hold a truth value, or the ids of tokens."""
+    """Return a reference in a column that may also hold whether the answer is right, or the ids of tokens."""
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    return None if isinstance(value, bool | list | dict) else CONVERTERS["reference"](value)
+    if isinstance(value, bool | list | dict) or (isinstance(value, int | float) and value in (0, 1)):
+        return None
+    return reference(value)
+
+
+def _as_grade(value: Any) -> bool | None:
+    """Return whether a grade says that the answer is right; a number may be a mark, or a year at school."""
+    if isinstance(value, str):
+        return flag(value) if number(value) is None else None
+    return value if isinstance(value, bool) else None
 
 
 def _as_run(value: Any) -> str | None:
@@ -56,7 +86,7 @@ def _as_run(value: Any) -> str | None:
 
 
 def _as_key(value: Any) -> str | None:
-    return None if isinstance(value, bool | float) else CONVERTERS["id"](value)
+    return None if isinstance(value, bool | float) else string(value)
 
 
 def _as_name(value: Any) -> str | None:

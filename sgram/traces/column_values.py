@@ -99,23 +99,35 @@ def reference(value: Any) -> str | None:
         return None
 
 
-def token_ids(value: Any) -> tuple[int, ...] | None:
-    """Return a list of ids of tokens; None if it holds something else.
+def _list_of(value: Any) -> Any:
+    """Return what a string holds that begins like a list; everything else as it is."""
+    if isinstance(value, str) and value[:1] == "[":
+        try:
+            return orjson.loads(value)
+        except ValueError:
+            return None
+    return value
 
-    >>> token_ids([1, 2]), token_ids([1.5]), token_ids("12")
-    ((1, 2), None, None)
+
+def token_ids(value: Any) -> tuple[int, ...] | None:
+    """Return a list of ids of tokens, also as JSON in a string; None if it holds something else.
+
+    >>> token_ids([1, 2]), token_ids("[1, 2]"), token_ids([1.5]), token_ids("12")
+    ((1, 2), (1, 2), None, None)
     """
+    value = _list_of(value)
     if isinstance(value, list | tuple) and all(type(item) is int and 0 <= item <= _MAX_TOKEN_ID for item in value):
         return tuple(value)
     return None
 
 
 def floats(value: Any) -> tuple[float, ...] | None:
-    """Return a list of finite numbers; None if it holds something else.
+    """Return a list of finite numbers, also as JSON in a string; None if it holds something else.
 
-    >>> floats([0, -0.5]), floats([None])
-    ((0.0, -0.5), None)
+    >>> floats([0, -0.5]), floats("[-0.5]"), floats([None])
+    ((0.0, -0.5), (-0.5,), None)
     """
+    value = _list_of(value)
     if not isinstance(value, list | tuple) or not all(map(is_number, value)):
         return None
     try:

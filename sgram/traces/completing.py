@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from sgram.files import excerpt
 from sgram.traces.aliases import OPEN_ANSWERS, SOLUTIONS, find_column, plain_name, plan_columns
 from sgram.traces.api_objects import find_failure
-from sgram.traces.column_readers import Reader, are_messages, is_one_string, reader
+from sgram.traces.chat_templates import split_template
+from sgram.traces.column_readers import Reader, are_messages, is_one_string, reader, reply_message
 from sgram.traces.column_values import CONVERTERS, flag, lookup, number
 from sgram.traces.dialect import Fields, Record
 from sgram.traces.ids import content_digest
@@ -276,7 +277,7 @@ class _Row:
             self._read_asked(column, text)
             return [("answer", text)]
         if text is not None and not isinstance(text, str):
-            reply = read_conversation(text, prompt_messages="")
+            reply = read_conversation(text if are_messages(text) else reply_message(text), prompt_messages="")
             self._read_asked(column, None)
             self._keep_calls(reply)
             return list(reply.pieces)
@@ -291,6 +292,11 @@ class _Row:
                 return list(conversation.pieces)
         if "reasoning" in self.fields:
             return self._answer_pieces()
+        said = self.values.get("answer")
+        if conversation is None and isinstance(said, str) and _has_words(said) and len(said) >= _MIN_ANSWER:
+            self.notes.became[self.origins.pop("answer")] = "text"
+            del self.fields["answer"]
+            return [("answer", said)]
         self._check_success()
         if conversation is not None:
             raise FailedRowError(conversation.failure)
@@ -298,10 +304,15 @@ class _Row:
 
     def _without_prompt(self, text: str) -> str:
         """Return a text without the prompt at its beginning, where tools write both into one column."""
-        prompt = self.fields.get("prompt")
-        if plain_name(self.origins.get("text", "")) != "generated_text" or not isinstance(prompt, str) or not prompt:
+        name, prompt = plain_name(self.origins.get("text", "")), self.fields.get("prompt")
+        if name == "generated_text" and isinstance(prompt, str) and prompt:
+            return text[len(prompt) :] if text.startswith(prompt) and text != prompt else text
+        split = split_template(text) if name == "text" and prompt is None and "text" not in self.named else None
+        if split is None:
             return text
-        return text[len(prompt) :] if text.startswith(prompt) and text != prompt else text
+        self.fields["prompt"], response = split
+        self.notes.became[self.origins["text"]] = "prompt and text"
+        return response
 
     def _keep_calls(self, conversation: Conversation) -> None:
         if conversation.tool_calls:
@@ -330,14 +341,25 @@ class _Row:
             self.columns.pop(column)
 
     def _answer_pieces(self) -> list[Piece]:
-        """Return the column `answer` as the response after a reasoning, if it has words or the reference is another."""
+        """Return the column `answer`, or else `solution`, as the response after a reasoning.
+
+        It has to be said in words; a short `answer` is the response, too, if another column is the reference.
+        """
         column = next((name for name in self.columns if plain_name(name) == "answer"), None)
         answer = None if column is None else self.columns[column]
-        if column is None or not isinstance(answer, str) or not (_has_words(answer) or "reference" in self.fields):
-            return []
-        del self.columns[column]
-        self.notes.became.setdefault(column, "text")
-        return [("answer", answer)]
+        if column is not None and isinstance(answer, str) and (_has_words(answer) or "reference" in self.origins):
+            is_sure = plain_name(self.origins.get("reference", "")) != "solution"
+            if is_sure or _has_words(answer):
+                del self.columns[column]
+                self.notes.became.setdefault(column, "text")
+                return [("answer", answer)]
+        column, solution = self.origins.get("reference", ""), self.values.get("reference")
+        is_open = plain_name(column) == "solution" and "reference" not in self.named
+        if is_open and isinstance(solution, str) and _has_words(solution):
+            del self.fields["reference"], self.values["reference"], self.origins["reference"]
+            self.notes.became[column] = "text"
+            return [("answer", solution)]
+        return []
 
     def _check_success(self) -> None:
         """Raise `FailedRowError` if the record says why it has no response."""
@@ -387,8 +409,8 @@ class _Row:
     def choose_reference(self, text: str) -> None:
         """Decide what the columns `solution` and `answer` are.
 
-        A solution that the response holds is its own. `answer` is the reference beside a prompt or a solution, if no
-        other column is; else it may be the model's, is left in `meta`, and reported.
+        A solution that the response holds is its own. `answer` is the reference beside a prompt (or what names it) or
+        a solution, if no other column is; else it may be the model's, is left in `meta`, and reported.
         """
         origin, reference = self.origins.get("reference", ""), self.values.get("reference")
         is_solution = plain_name(origin) in SOLUTIONS and "reference" not in self.named
@@ -402,7 +424,7 @@ class _Row:
             return
         value = self.columns[column]
         read = CONVERTERS["reference"](value)
-        is_open = "reference" not in self.fields and "prompt" in self.fields
+        is_open = "reference" not in self.fields and ("prompt" in self.fields or "group" in self.fields)
         if (is_open or is_solution) and read is not None:
             if is_solution:
                 self.columns[origin] = self.values["reference"]

@@ -11,7 +11,7 @@ from sgram.traces.column_values import flag, number
 
 _MAIN = ("score", "reward", "total", "total_reward", "final_reward", "overall")
 """Keys of an object of rewards that are the reward; the others are parts of it or stand beside it."""
-_CORRECT = ("correct", "is_correct", "acc", "accuracy")
+_CORRECT = ("correct", "is_correct", "acc", "accuracy", "math_verify", "exact_match")
 """Keys of an object of rewards that say whether the answer is correct."""
 _STATISTICS = frozenset(
     {

@@ -10,6 +10,7 @@ from sgram.traces.aliases import (
     is_alias,
     is_model_response,
     may_be_model,
+    model_first,
     model_name,
     plain_name,
     plan_columns,
@@ -114,6 +115,13 @@ def test_a_response_with_a_model_before_it_is_split_and_ranked():
     assert split_response("deepseek_response") == ("deepseek", 0)
     assert split_response("deepseek_attempt")[1] < split_response("deepseek_answer")[1]
     assert split_response("response") is None
+
+
+def test_the_model_may_stand_behind():
+    assert split_response("response_gpt4o") == ("gpt4o", 0)
+    assert split_reasoning("thinking_qwq_32b") == "qwq_32b"
+    assert model_first("is_correct_r1") == "r1_is_correct"
+    assert [model_first(name) for name in ("response_length", "score_mean")] == ["response_length", "score_mean"]
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,45 @@ def test_an_answer_after_a_reasoning_is_the_response_if_it_is_said_in_words():
     assert shown({**columns, "gold": "4"}, "text", "reference") == ("Hmm, 2 and 2.\n\n4", "4")
 
 
+def test_a_solution_after_a_reasoning_is_the_response_if_it_is_said_in_words():
+    columns = {"problem": "2+2?", "thinking": "Hmm, 2 and 2.", "solution": "The sum is 4.", "answer": "4"}
+    assert shown(columns, "text", "reference") == ("Hmm, 2 and 2.\n\nThe sum is 4.", "4")
+    assert shown({**columns, "answer": "It is indeed 4."}, "text", "reference") == (
+        "Hmm, 2 and 2.\n\nIt is indeed 4.",
+        "The sum is 4.",
+    )
+    del columns["answer"]
+    assert shown(columns, "text", "reference") == ("Hmm, 2 and 2.\n\nThe sum is 4.", None)
+    assert shown({**columns, "solution": "4"}, "text", "reference") == ("Hmm, 2 and 2.", "4")
+
+
+def test_a_response_may_be_an_object_with_its_reasoning():
+    for response in ({"thinking": "Hmm.", "answer": "4"}, {"reasoning": "Hmm.", "text": "4"}):
+        assert shown({"prompt": "2+2?", "response": response}, "text") == ("Hmm.\n\n4",)
+    with pytest.raises(RowError, match="no column looks like the response"):
+        complete({"prompt": "2+2?", "response": {"answer": "4"}, "x": 1})
+
+
+def test_a_long_answer_of_a_model_is_the_response_if_there_is_no_other():
+    said = "First I add 2 and 2, which makes 4, so that the answer must be 4."
+    assert shown({"question": "2+2?", "model_answer": said, "gold": "4"}, "text", "answer") == (said, None)
+    assert shown({"question": "2+2?", "response": "4", "model_answer": said}, "text", "answer") == ("4", said)
+    with pytest.raises(RowError, match="no column looks like the response"):
+        complete({"question": "2+2?", "model_answer": "4", "gold": "4"})
+
+
+def test_a_text_in_a_chat_template_is_prompt_and_response():
+    notes = ColumnNotes()
+    prompt = "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n"
+    assert shown({"text": f"{prompt}It is 4.<|im_end|>"}, "prompt", "text", notes=notes) == (
+        prompt,
+        "It is 4.<|im_end|>",
+    )
+    assert notes.became == {"text": "prompt and text"}
+    beside = {"text": f"{prompt}4", "question": "2+2?"}
+    assert shown(beside, "prompt", "text") == ("2+2?", f"{prompt}4")
+
+
 def test_messages_that_only_ask_are_the_prompt_of_the_reasoning_and_answer_beside_them():
     columns = {"messages": ASKED, "reasoning": "Hmm, 2 and 2.", "answer": "The sum is 4."}
     assert shown(columns, "prompt", "text") == ("2+2?", "Hmm, 2 and 2.\n\nThe sum is 4.")
@@ -301,6 +340,10 @@ def test_an_answer_beside_another_reference_is_left_and_reported():
     completed = complete({"problem": "2+2?", "response": "It is 5.", "answer": "5", "gold": "4"}, notes)
     assert (completed["reference"], completed.get("answer"), completed["meta"]) == ("4", None, {"answer": "5"})
     assert notes.looks_like == {"answer": "reference or answer"}
+
+
+def test_an_answer_beside_the_id_of_a_problem_is_the_reference():
+    assert shown({"problem_id": 3, "response": "It is 5.", "answer": "4"}, "reference", "group") == ("4", "3")
 
 
 def test_an_answer_alone_may_be_either():

@@ -4,7 +4,7 @@ Lists of the same length beside it (correctness, scores, models, ...) are taken 
 correctness, the reward or the answer cannot be every response's, and stays in `meta`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -72,6 +72,8 @@ def read_responses(name: str, value: Any) -> Sequence[Any] | None:
     """
     if name in LISTS:
         value = _list_in(value)
+        if isinstance(value, Mapping) and value and all(key.isdecimal() for key in value):
+            value = list(value.values())
     if not isinstance(value, list | tuple) or not any(part is not None for part in value):
         return None
     if name not in LISTS and any(isinstance(part, Mapping) and ("role" in part or "from" in part) for part in value):
@@ -151,30 +153,40 @@ def is_parallel(column: str, value: Any, n: int) -> bool:
     return is_alias(name, "prompt") if has_words else not is_alias(name, "prompt")
 
 
-def _own_columns(record: Record, name: str, n: int) -> Iterator[tuple[str, str, Sequence[Any]]]:
-    for column, value in record.items():
-        if column != name and is_parallel(column, value, n):
-            yield column, _single_name(column), value
-
-
 def split_columns(record: Record, name: str, n: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the columns that each of the `n` responses in column `name` has for itself, and those that they share."""
-    parallel = list(_own_columns(record, name, n))
+    parallel = [
+        (column, _single_name(column), value)
+        for column, value in record.items()
+        if column != name and is_parallel(column, value, n)
+    ]
+    shared = {column: value for column, value in record.items() if column != name}
+    for column, value in record.items():
+        if plain_name(column) in OPEN_ANSWERS and isinstance(value, list) and len(value) == n > 1:
+            if all(part == value[0] for part in value):
+                shared[column] = value[0]  # the expected answer: the responses need not agree
+            elif find_column(record, "reference") is not None:
+                parallel.append((column, ALIASES["answer"][0], value))
     own = [{single: value[index] for _, single, value in parallel} for index in range(n)]
-    taken = {name, *(column for column, _, _ in parallel)}
-    return own, {column: value for column, value in record.items() if column not in taken}
+    taken = {column for column, _, _ in parallel}
+    return own, {column: value for column, value in shared.items() if column not in taken}
 
 
-def unshared(columns: Mapping[str, Any], own: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the columns that would be fields of one response, but are said once for several.
+def unshared(columns: Mapping[str, Any], own: Iterable[str], n: int) -> dict[str, Any]:
+    """Return the columns that would be fields of one response, but are said once for `n` of them.
 
-    A model is one of them if the responses have `own` columns that name theirs.
+    A model is one of them if the responses have `own` columns that name theirs. Different answers, as many as there are
+    responses, are theirs or forms of the expected one.
 
-    >>> unshared({"problem": "2+2?", "score": 1.0, "model": "m"}, ["generation_model"])
-    {'score': 1.0, 'model': 'm'}
+    >>> unshared({"problem": "2+2?", "score": 1.0, "model": "m", "answer": ["4", "5"]}, ["generation_model"], 2)
+    {'score': 1.0, 'model': 'm', 'answer': ['4', '5']}
     """
     fields = (*_PER_RESPONSE, "model") if any(is_alias(name, "model") for name in own) else _PER_RESPONSE
-    return {name: value for name, value in columns.items() if is_alias(name, *fields)}
+    return {
+        name: value
+        for name, value in columns.items()
+        if is_alias(name, *fields) or (plain_name(name) in OPEN_ANSWERS and isinstance(value, list) and len(value) == n)
+    }
 
 
 # -- traces -----------------------------------------------------------------------------------------------------
@@ -190,7 +202,7 @@ def share_row(samples: Sequence[Fields], columns: Mapping[str, Any]) -> list[Fie
         raise FailedRowError("the row has no response")
     left = dict(columns)
     if len(samples) > 1:
-        once = unshared(left, {name for sample in samples for name in sample.get("columns", ())})
+        once = unshared(left, {name for sample in samples for name in sample.get("columns", ())}, len(samples))
         left = {name: value for name, value in left.items() if name not in once}
         said = {name: value for name, value in once.items() if value is not None}
         samples = [{**sample, "meta": {**said, **sample.get("meta", {})}} for sample in samples]

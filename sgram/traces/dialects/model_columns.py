@@ -1,6 +1,7 @@
 """Rows with columns for each model: `deepseek_thinking_trajectory`, `deepseek_attempt`, `gemini_attempt`.
 
-One trace for each model, all in one group. A column that begins with the model's name is its own: `deepseek_grade`.
+One trace for each model, all in one group. A column that begins or ends with the model's name is its own:
+`deepseek_grade`, `score_gpt4`.
 """
 
 from typing import Any, NamedTuple
@@ -10,8 +11,8 @@ from sgram.traces.aliases import (
     is_alias,
     is_model_response,
     may_be_model,
+    model_first,
     model_name,
-    plain_name,
     split_reasoning,
     split_response,
 )
@@ -75,8 +76,8 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
         taken |= {response} if reasoning is None else {response, reasoning}
         own: dict[str, Any] = {}
         for column, value in record.items():
-            if plain_name(column).startswith(f"{prefix}_") and column not in taken:
-                rest = plain_name(column)[len(prefix) + 1 :]
+            if model_first(column).startswith(f"{prefix}_") and column not in taken:
+                rest = model_first(column)[len(prefix) + 1 :]
                 own[rest if is_alias(rest, "correct", "reward", "answer", "model", "token_ids") else column] = value
                 taken.add(column)
         sample: Fields = {"text": record[response], "columns": own}

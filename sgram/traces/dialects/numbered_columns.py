@@ -1,6 +1,7 @@
 """Rows with a column for each response: `r1_solution_1`, `r1_solution_2`; `input_1`, `output_1`, `score_1`, `input_2`.
 
-One trace for each number. Columns with the same numbers belong to the response of that number.
+One trace for each number. Columns with the same numbers belong to the response of that number. Letters are numbers,
+too: `response_a`, `model_a`, `response_b`.
 """
 
 import re
@@ -13,6 +14,9 @@ from sgram.traces.trace import RowError
 
 _NUMBERED = re.compile(r"(.*?[^\W\d])[ _-]?(\d{1,3})((?:_[^\W\d]+)*)", re.DOTALL)
 """Stem, number, and what follows it: `r1_solution_2_correct`."""
+_LETTERED = re.compile(r"(.*[^\W_])_([a-hA-H])", re.DOTALL)
+_SAMPLES = frozenset({"sample", "candidate", "trial", "try"})
+"""Names of responses, if they are numbered."""
 
 
 class Numbered(NamedTuple):
@@ -36,12 +40,13 @@ def split_number(column: str) -> Numbered | None:
     """
     match = _NUMBERED.fullmatch(column)
     if match is None:
-        return None
+        lettered = _LETTERED.fullmatch(column)
+        return Numbered(column, plain_name(lettered[1]), ord(lettered[2].lower()) - 96, "") if lettered else None
     return Numbered(column, plain_name(match[1]), int(match[2]), match[3].lstrip("_"))
 
 
 def _is_response(stem: str) -> bool:
-    return (is_alias(stem, "text") and stem != "content") or is_model_response(stem)
+    return (is_alias(stem, "text") and stem != "content") or is_model_response(stem) or stem in _SAMPLES
 
 
 def find_numbered(record: Record) -> dict[int, str]:
@@ -50,7 +55,7 @@ def find_numbered(record: Record) -> dict[int, str]:
     >>> find_numbered({"question": "2+2?", "r1_solution_1": "4", "r1_solution_2": "5", "option_1": "4"})
     {1: 'r1_solution_1', 2: 'r1_solution_2'}
     """
-    if sum(column[-1:].isdigit() for column in record) < 2:
+    if sum(column[-1:].isdigit() or column[-2:-1] == "_" for column in record) < 2:
         return {}
     stems: dict[str, dict[int, str]] = {}
     for column in record:

@@ -16,8 +16,8 @@ from sgram.traces.messages import read_conversation
 from sgram.traces.reward_columns import names_reward
 from sgram.traces.trace import FailedRowError
 
-_ACCURACY = ("accuracy_reward", "MathAccuracy")
-"""Reward functions of TRL and ms-swift that are 1 for the right answer and 0 for a wrong one."""
+_ACCURACY = ("accuracy_reward", "MathAccuracy", "correct", "is_correct")
+"""Reward functions that are 1 for the right answer and 0 for a wrong one: of TRL, of ms-swift, by their names."""
 _NO_REWARDS = frozenset(
     {
         *("advantage", "advantages", "id", "ids", "idx", "index", "uid", "seed", "step", "steps", "epoch", "length"),
@@ -25,10 +25,31 @@ _NO_REWARDS = frozenset(
         *("turn", "entropy", "kl", "loss", "lr", "logprob", "logprobs", "logp", "temperature", "prob", "probability"),
         *("time", "duration", "latency", "seconds", "cost", "rate", "std", "mean", "weight", "size", "version", "year"),
         *("age", "ratio", "pred", "prediction", "answer", "label", "target", "gold", "solution", "timestamp", "value"),
-        "parsed",
+        *("parsed", "perplexity", "ppl", "s", "ms", "temp", "top", "k", "p", "max", "min", "percent", "percentile"),
     }
 )
 """Last words of names of numbers that are no rewards."""
+_OF_OTHERS = frozenset(
+    {
+        *(
+            "num",
+            "n",
+            "avg",
+            "mean",
+            "max",
+            "min",
+            "pass",
+            "solve",
+            "prompt",
+            "problem",
+            "question",
+            "dataset",
+            "source",
+        ),
+        *("gold", "ref", "reference", "target", "model", "token", "tokens", "gen", "generation"),
+    }
+)
+"""First words of names of numbers that are no rewards."""
 
 
 def find_rewards(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,8 +66,12 @@ def find_rewards(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in columns.items()
-        if _is_fraction(value) and plain_name(name).rpartition("_")[2] not in _NO_REWARDS
+        if _is_fraction(value) and _may_be_reward(plain_name(name).split("_"))
     }
+
+
+def _may_be_reward(words: list[str]) -> bool:
+    return words[-1] not in _NO_REWARDS and (len(words) == 1 or words[0] not in _OF_OTHERS)
 
 
 def _is_fraction(value: Any) -> bool:

@@ -97,6 +97,20 @@ def test_elements_may_be_objects_or_messages():
     assert column({"prompt": "2+2?", "completions": [[message] for message in messages]}, "text") == ["Hmm.\n\n4", "5"]
 
 
+def test_responses_may_be_numbered_keys_of_an_object():
+    assert column({"problem": "2+2?", "generations": {"0": "4", "1": "5"}}, "text") == ["4", "5"]
+    assert find_generations({"problem": "2+2?", "generations": {"a": "4"}}) is None
+
+
+def test_answers_as_many_as_responses_are_the_expected_one_if_they_agree():
+    row = {"question": "2+2?", "responses": ["It is 4.", "It is 5."]}
+    assert column({**row, "answers": ["4", "4"]}, "reference") == ["4", "4"]
+    assert column({**row, "answer": ["4", "5"], "gold": "4"}, "answer") == ["4", "5"]
+    either = read_row({**row, "answers": ["4", "5"]})
+    assert [fields["meta"] for fields in either] == [{"answers": ["4", "5"]}] * 2
+    assert not any({"answer", "reference"} & fields.keys() for fields in either)
+
+
 def test_lists_may_stand_in_strings():
     row = {"problem": "2+2?", "generations": json.dumps(["4", "5"]), "scores": "[1, 0]", "tags": "[1, 2]"}
     assert column(row, "text") == ["4", "5"]

@@ -68,6 +68,13 @@ def test_responses_of_named_models_need_no_reasoning():
     assert [(fields["model"], fields["text"]) for fields in traces] == [("gpt4", "4"), ("claude", "5"), ("r1", "4")]
 
 
+def test_the_model_may_stand_behind():
+    row = {"prompt": "2+2?", "response_gpt4": "4", "score_gpt4": 0.5, "reasoning_r1": "Hmm, so.", "response_r1": "5"}
+    first, second = read_row(row)
+    assert (first["model"], first["text"], first["reward"]) == ("gpt4", "4", 0.5)
+    assert (second["model"], second["text"], "reward" in second) == ("r1", "Hmm, so.\n\n5", False)
+
+
 @pytest.mark.parametrize(
     "row",
     [

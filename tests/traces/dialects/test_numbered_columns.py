@@ -57,6 +57,15 @@ def test_numbers_of_other_columns_are_theirs():
     assert first["meta"] == {"option_1": "4", "hint_7": "x"}
 
 
+def test_letters_are_numbers_too():
+    row = {"prompt": "2+2?", "model_a": "x", "model_b": "y", "response_a": "4", "response_b": "5", "winner": "model_a"}
+    assert [(fields["model"], fields["text"], fields["meta"]) for fields in read_row(row)] == [
+        ("x", "4", {"winner": "model_a"}),
+        ("y", "5", {"winner": "model_a"}),
+    ]
+    assert find_numbered({"prompt": "2+2?", "option_a": "4", "option_b": "5"}) == {}
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -59,6 +59,8 @@ def test_without_a_column_that_is_called_a_reward_all_fractions_are_rewards_but_
 def test_names_that_end_in_an_id_a_length_or_a_level_are_no_rewards():
     names = ("uid", "idx", "difficulty_level", "completion_length", "random_seed", "n_tokens", "kl", "advantages")
     assert find_rewards(dict.fromkeys(names, 1.0)) == {}
+    of_others = ("problem_hardness", "n_attempts", "avg_quality", "perplexity", "top_p", "model_strength")
+    assert find_rewards(dict.fromkeys(of_others, 1.0)) == {}
     assert find_rewards({"length_bonus": 1.0, "seed": 3.0, "tone": 2, "note": "x"}) == {"length_bonus": 1.0}
 
 
