@@ -55,9 +55,12 @@ def test_the_changelog_has_the_sections_of_its_format_and_begins_with_what_is_no
 def test_names_that_the_changelog_tells_to_use_exist():
     from sgram import analysis
     from sgram.reports import wording
+    from sgram.traces import dialect
 
     for name in ("Measure", "all_measures", "register_measure", "trace_mean", "Finding"):
         assert hasattr(analysis, name)
+    for name in ("Dialect", "register_dialect"):
+        assert hasattr(dialect, name)
     assert hasattr(analysis.AnalysisConfig(), "recorded_errors")
     assert callable(wording.word)
     assert callable(wording.headlines)
