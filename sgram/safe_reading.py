@@ -105,7 +105,7 @@ class InputStream:
     def __init__(self, raw: RawFile, name: str, caps: Caps, is_text: bool = True):
         self.name, self.bytes_read, self.bytes_out = name, 0, 0
         """`bytes_read` counts bytes as stored, `bytes_out` bytes as returned."""
-        self._raw, self._caps, self._cap_fault = raw, caps, ""
+        self._raw, self._caps, self._fault = raw, caps, ""
         head = raw.read(6)
         unsupported = next((format_name for magic, format_name in _UNSUPPORTED if head.startswith(magic)), "")
         if unsupported and is_text:
@@ -115,19 +115,26 @@ class InputStream:
         self._blocks = unpack(head)
 
     def read(self) -> bytes:
-        """Return the next block, empty at the end. Raise `DamagedInputError` where damage begins or a cap is passed."""
-        if self._cap_fault:
-            raise DamagedInputError(self._cap_fault)
+        """Return the next block, empty at the end.
+
+        Raise `DamagedInputError` where damage begins or a cap is passed, then and from then on.
+        """
+        if self._fault:
+            raise DamagedInputError(self._fault)
         try:
             block = next(self._blocks, b"")
         except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
             # bz2 reports corrupt data as an OSError without a number
             is_corrupt = not isinstance(error, OSError) or (self.compression == "bzip2" and error.errno is None)
             fault = f"corrupt {self.compression} data" if is_corrupt else "reading fails"
-            raise DamagedInputError(f"{fault} after byte {self.bytes_out}: {error}") from None
+            self._fault = f"{fault} after byte {self.bytes_out}: {error}"
+            raise DamagedInputError(self._fault) from None
+        except DamagedInputError as error:  # of the archive that the input is in
+            self._fault = str(error)
+            raise
         self.bytes_out += len(block)
         if self.compression:
-            self._cap_fault = self._check_caps()
+            self._fault = self._check_caps()
         return block
 
     def _check_caps(self) -> str:

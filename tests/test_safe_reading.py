@@ -290,6 +290,13 @@ def test_a_cut_bzip2_or_xz_gives_what_is_before_the_cut_and_then_raises(pack, na
     assert lines[-1].fault.startswith(f"corrupt {name} data after byte {stream.bytes_out}: ")
 
 
+def test_damage_is_raised_again_by_whoever_reads_on():
+    stream = InputStream(io.BytesIO(gzip.compress(TEXT)[:-9]), "x", Caps())
+    for _ in range(3):
+        with pytest.raises(DamagedInputError, match="the file is cut short"):
+            read_all(stream)
+
+
 def test_garbage_behind_bzip2_or_xz_is_damage():
     for packed in (bz2.compress(TEXT), lzma.compress(TEXT)):
         *lines, last = iter_lines(InputStream(io.BytesIO(packed + b"garbage"), "x", Caps()))

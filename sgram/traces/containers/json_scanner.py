@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
-from sgram.safe_reading import BlockReader
+from sgram.safe_reading import BlockReader, DamagedInputError
 
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRUCTURE = re.compile(rb'["{}\[\]]')
@@ -120,8 +121,9 @@ class JsonScanner:
             return False
         is_first = not self.offset and not self._buffer
         self._buffer, self._at = self._buffer[self._at :] + block, 0
-        while is_first and len(self._buffer) < 3 and (block := self._stream.read()):
-            self._buffer += block
+        with suppress(DamagedInputError):  # the next block raises it again
+            while is_first and len(self._buffer) < 3 and (block := self._stream.read()):
+                self._buffer += block
         if is_first and self._buffer.startswith(b"\xef\xbb\xbf"):
             self._consume(3)
         return True

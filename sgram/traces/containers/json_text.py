@@ -327,8 +327,8 @@ def _wrapper_rows(beginning: _Beginning, caps: Caps, name: str) -> Iterator[Row]
     """
     scanner = JsonScanner(beginning.replay(), caps.max_line_bytes)
     others: dict[str, Any] = {}
-    scanner.read_byte()
     try:
+        scanner.read_byte()
         while scanner.peek() == b'"':
             key = loads(scanner.take() or b"null")[0]
             if scanner.read_byte() != b":":

@@ -35,6 +35,8 @@ class _ParquetRows:
         check_types(self._reader(()).schema_arrow, name)
         try:
             self._groups = read_footer(raw)
+            if len(self._groups) != self._reader(()).metadata.num_row_groups:
+                raise ValueError("the footer is damaged")
         except ValueError as error:
             raise InputError(f"{name} cannot be read as Parquet: {error}; check or write it again") from None
 

@@ -144,7 +144,7 @@ def read_footer(file: BinaryIO) -> list[list[Chunk]]:
     file.seek(size - 8 - length)
     try:
         footer = _Compact(file.read(length)).struct()
-        leaves = _leaves(footer.get(2, []))
+        leaves = _leaves(footer[2])
         return [[_chunk(column, leaves) for column in group[1]] for group in footer.get(4, [])]
     except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"the footer is damaged ({type(error).__name__})") from None
