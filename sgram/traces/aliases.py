@@ -49,7 +49,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("is_right", "answer_correct", "is_answer_correct", "answer_is_correct", "is_equiv", "accuracy_reward"),
             *("grade", "graded", "verified", "is_verified", "is_passed", "solved", "resolved", "correctness_llama"),
             *("is_accurate", "judgement", "judgment", "verdict", "eval_correct", "judge_correct", "final_correct"),
-            *("exact_match", "is_match", "is_exact_match", "em"),
+            *("is_match", "is_exact_match"),
         ),
         "reference": (
             *("reference", "reference_answer", "expected_answer", "gold_answer", "correct_answer", "ground_truth"),
