@@ -12,6 +12,7 @@ _MODULES = {
     "Trace": "sgram.traces",
     "read_traces": "sgram.traces",
     "write_traces": "sgram.traces",
+    "as_traces": "sgram.traces",
     "Gram": "sgram.lexicon",
     "Cluster": "sgram.lexicon",
     "Lexicon": "sgram.lexicon",
@@ -22,7 +23,7 @@ _MODULES = {
     "SpanFinder": "sgram.tagging.span_finder",
     "PlanningTagger": "sgram.tagging.tagger",
     "analyze": "sgram.analysis",
-    "diagnose": "sgram.diagnosis.kinds",
+    "diagnose": "sgram.diagnosis.diagnose",
     "SgramError": "sgram.errors",
 }
 """Module that defines each public name."""

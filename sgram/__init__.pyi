@@ -1,6 +1,6 @@
 # The public names, for type checkers; __init__.py loads them lazily.
 from sgram.analysis import analyze as analyze
-from sgram.diagnosis.kinds import diagnose as diagnose
+from sgram.diagnosis.diagnose import diagnose as diagnose
 from sgram.errors import SgramError as SgramError
 from sgram.lexicon import Cluster as Cluster
 from sgram.lexicon import Gram as Gram
@@ -12,6 +12,7 @@ from sgram.tagging.spans import Span as Span
 from sgram.tagging.spans import find_spans as find_spans
 from sgram.tagging.tagger import PlanningTagger as PlanningTagger
 from sgram.traces import Trace as Trace
+from sgram.traces import as_traces as as_traces
 from sgram.traces import read_traces as read_traces
 from sgram.traces import write_traces as write_traces
 

@@ -65,6 +65,7 @@ ROOMS_OF = {
         "evaluation/gram_scores.py",
         "diagnosis/diagnosis_files.py",
     ],
+    "narwhals": ["traces/from_python.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
     "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
@@ -89,7 +90,7 @@ ROOMS_OF = {
 LAZY = {
     *("pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors"),
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
-    *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym"),
+    *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {

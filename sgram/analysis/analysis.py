@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_f
 from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.registry import all_measures
 from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources
+from sgram.analysis.spooled_traces import reading_again, spooled
 from sgram.analysis.table import Table
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import BoolArray
@@ -30,6 +31,7 @@ from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
+from sgram.traces.from_python import Rollouts, are_paths
 
 _LIBRARIES = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
 _MAX_NAMED_SOURCES = 40
@@ -78,7 +80,7 @@ def _ignore_progress(stage: str, done: int, total: int) -> None:
 
 
 def analyze(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: Rollouts,
     config: AnalysisConfig | None = None,
     progress: Progress = _ignore_progress,
     *,
@@ -87,7 +89,8 @@ def analyze(
 ) -> Analysis:
     """Return every table that `inputs` allow.
 
-    `inputs` are directories of training runs or comparisons, or rollouts of any format; `options` and `dialect` say how
+    `inputs` are directories of training runs or comparisons, rollouts of any format, or whatever else `as_traces`
+    takes; what is no path is kept in a temporary file meanwhile, as it is read twice. `options` and `dialect` say how
     rollouts are read. `progress` is called with (stage, parts done, parts in all). The analysis depends on the traces,
     on `config` and on the versions of `sgram` and its libraries, not on the order of the inputs.
 
@@ -101,7 +104,23 @@ def analyze(
     '1 traces of gpt'
     """
     config = config or AnalysisConfig()
-    sources, input_notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs)
+    if are_paths(inputs):
+        sources, notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else list(inputs))
+        return _analyze_sources(sources, notes, config, progress, options, dialect)
+    with spooled(inputs, options, dialect) as (source, notes):
+        analysis = _analyze_sources([source], notes, config, progress, reading_again(options), "sgram")
+    prefix = f"{source.paths[0]}: "
+    return replace(analysis, notes=tuple(note.replace(prefix, "") for note in analysis.notes))
+
+
+def _analyze_sources(
+    sources: list[Source],
+    input_notes: Sequence[str],
+    config: AnalysisConfig,
+    progress: Progress,
+    options: ReadOptions | None,
+    dialect: str,
+) -> Analysis:
     analysis_inputs = _load_lexicons(sources, config, options or ReadOptions(), dialect)
     measures = all_measures()
     per_trace = {measure.name: measure.per_trace for measure in measures if measure.per_trace is not None}

@@ -30,11 +30,12 @@ from sgram.annotation.items import Item, Sample
 from sgram.array_types import BoolArray, IntArray
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.scan import word_offsets
 from sgram.tagging.span_finder import SpanFinder
 from sgram.text import normal_word
-from sgram.traces import Trace
+from sgram.traces import Trace, as_traces
+from sgram.traces.from_python import Rollouts
 from sgram.traces.ids import IdSet
 
 MAX_ITEMS = 100_000
@@ -101,9 +102,9 @@ class Draw:
 
 
 def draw_sample(
-    traces: Iterable[Trace], lexicon: Lexicon, config: SamplingConfig | None = None, *, budget: int | None = None
+    traces: Rollouts, lexicon: LexiconLike, config: SamplingConfig | None = None, *, budget: int | None = None
 ) -> Draw:
-    """Draw the items of an annotation from `traces`.
+    """Draw the items of an annotation from `traces`, which are what `as_traces` takes.
 
     About `budget` candidates are kept in memory, by default 16,384 and 8 per item, each with its context.
     Raise `InputError` if no gram of the lexicon occurs in the traces.
@@ -116,8 +117,9 @@ def draw_sample(
     """
     config = config or SamplingConfig()
     budget = budget or (1 << 14) + 8 * config.n
+    lexicon = as_lexicon(lexicon)
     corpus = _CorpusPass(lexicon, config, budget)
-    for trace in traces:
+    for trace in as_traces(traces):
         corpus.add(trace)
     candidate_counts = CandidateCounts(
         corpus.n_traces, len(corpus.models), int(corpus.counts.sum()), int((corpus.counts > 0).sum())

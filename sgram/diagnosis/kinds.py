@@ -27,7 +27,7 @@ from sgram.diagnosis.signals import (
     sibling_signals,
 )
 from sgram.files import digest, excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.tagging.spans import Span
 from sgram.text import find_words
 from sgram.traces import Trace
@@ -97,19 +97,19 @@ def seen(trace: Trace, find: Spans | None = None, check: EquationFinder | None =
     return Seen(extract_work(trace, check), plans[-1] if plans else None)
 
 
-def finder(lexicon: Lexicon | Spans | None) -> Spans | None:
-    """What finds the spans of `lexicon`."""
-    if not isinstance(lexicon, Lexicon):
+def finder(lexicon: LexiconLike | Spans | None) -> Spans | None:
+    """What finds the spans of `lexicon`: a `Lexicon`, its path, the name of a preset, or a finder."""
+    if lexicon is None or (callable(lexicon) and not isinstance(lexicon, Lexicon)):
         return lexicon
     from sgram.tagging.span_finder import SpanFinder
 
-    return SpanFinder(lexicon)
+    return SpanFinder(as_lexicon(lexicon))
 
 
 def diagnose(
     trace: Trace,
     siblings: Sequence[Trace] = (),
-    lexicon: Lexicon | Spans | None = None,
+    lexicon: LexiconLike | Spans | None = None,
     check: EquationFinder | None = None,
 ) -> Diagnosis:
     """What is wrong with `trace`, which is wrong; `siblings` are responses to the same problem, the correct ones count.
@@ -122,7 +122,7 @@ def diagnose(
 
 
 def diagnose_group(
-    traces: Iterable[Trace], lexicon: Lexicon | Spans | None = None, check: EquationFinder | None = None
+    traces: Iterable[Trace], lexicon: LexiconLike | Spans | None = None, check: EquationFinder | None = None
 ) -> list[Diagnosis]:
     """Diagnoses of those of a group that are wrong, in their order."""
     traces, find = list(traces), finder(lexicon)

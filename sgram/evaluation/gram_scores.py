@@ -11,15 +11,16 @@ from sgram.errors import InputError
 from sgram.evaluation.gram_effects import EffectCounts
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 
 
-def lexicon_scores(lexicon: Lexicon) -> dict[str, float] | None:
+def lexicon_scores(lexicon: LexiconLike) -> dict[str, float] | None:
     """Return the score of every gram of a lexicon; None unless all grams have one.
 
     >>> lexicon_scores(Lexicon.load("wang2025")) is None
     True
     """
+    lexicon = as_lexicon(lexicon)
     scores = {gram.text: gram.score for gram in lexicon.grams if gram.score is not None}
     return scores if len(scores) == len(lexicon.grams) else None
 

@@ -33,7 +33,7 @@ from sgram.evaluation.precision_recall_curve import (
     compare_at_coverage,
     summarize_curve,
 )
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.statistics import N_DRAWS, Estimate
 
 PUBLISHED = "wang2025"
@@ -179,9 +179,9 @@ class _GramList:
 
 
 def compare_lexicons(
-    lexicon: Lexicon,
+    lexicon: LexiconLike,
     index: UnitIndex,
-    other_lexicons: Mapping[str, Lexicon] | None = None,
+    other_lexicons: Mapping[str, LexiconLike] | None = None,
     config: ComparisonConfig | None = None,
     candidates: Mapping[str, float] | None = None,
 ) -> LexiconComparison:
@@ -192,7 +192,9 @@ def compare_lexicons(
     """
     config = config or ComparisonConfig()
     resamples = DocumentResamples.from_index(index, config.by, config.n_draws, config.seed)
-    lists = _build_lists(lexicon, index, other_lexicons or {})
+    lexicon = as_lexicon(lexicon)
+    others = {name: as_lexicon(other) for name, other in (other_lexicons or {}).items()}
+    lists = _build_lists(lexicon, index, others)
     occurrences = lists[0].occurrences
     lexicon_rates = measure_units(index, occurrences, resamples)
     rows = []

@@ -14,7 +14,7 @@ import numpy as np
 from sgram.array_types import IntArray
 from sgram.errors import UsageError
 from sgram.evaluation.label_index import Encoder, GramOccurrences, UnitIndex
-from sgram.lexicon import Cluster, Gram, Lexicon
+from sgram.lexicon import Cluster, Gram, Lexicon, LexiconLike, as_lexicon
 
 PlaceboLevel = Literal["units", "pieces"]
 TOLERANCE = 0.02
@@ -122,13 +122,14 @@ class PlaceboDraws:
 
     def __init__(
         self,
-        lexicon: Lexicon,
+        lexicon: LexiconLike,
         texts: Iterable[str],
         *,
         candidates: Sequence[str] | None = None,
         tokenizer: Encoder | None = None,
         tolerance: float = TOLERANCE,
     ):
+        lexicon = as_lexicon(lexicon)
         index = UnitIndex.from_texts(sorted(texts), tokenizer)
         is_covered = index.find([gram.text for gram in lexicon.grams]).covered_pieces()
         if not is_covered.any():
@@ -171,7 +172,7 @@ class PlaceboDraws:
 
 
 def draw_placebo_lexicon(
-    lexicon: Lexicon,
+    lexicon: LexiconLike,
     texts: Iterable[str],
     seed: int = 0,
     *,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sgram.errors import UsageError
 from sgram.evaluation.label_index import Encoder
 from sgram.evaluation.placebo_lexicons import PlaceboDraws
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class PlaceboSet:
 
 
 def draw_placebos(
-    lexicon: Lexicon, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: Encoder | None = None
+    lexicon: LexiconLike, scope: str, texts: Sequence[str], n_placebos: int, seed: int, tokenizer: Encoder | None = None
 ) -> PlaceboSet:
     """Draw random lexicons that mark the same share of the words of `texts` as `lexicon`.
 
@@ -34,6 +34,7 @@ def draw_placebos(
     >>> draw_placebos(lexicon, "training runs", ["so it goes"], 2, seed=0).placebos
     ()
     """
+    lexicon = as_lexicon(lexicon)
     if not n_placebos:
         return PlaceboSet(lexicon, scope, (), ())
     try:

@@ -22,7 +22,7 @@ from sgram.errors import InputError, UsageError
 from sgram.evaluation.gram_scores import lexicon_scores
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex, labels_digest
 from sgram.evaluation.precision_recall import DocumentResamples, Rates, ResampledRates, group_keys
-from sgram.lexicon import Cluster, Lexicon
+from sgram.lexicon import Cluster, Lexicon, LexiconLike, as_lexicon
 
 N_FOLDS = 5
 SMOOTHING = 10
@@ -134,7 +134,7 @@ class _OutOfFoldCut:
 
 
 def prune_lexicon(
-    lexicon: Lexicon,
+    lexicon: LexiconLike,
     indexes: Sequence[UnitIndex],
     min_precision: float,
     seed: int = 0,
@@ -155,6 +155,7 @@ def prune_lexicon(
     """
     if not 0 < min_precision < 1:
         raise UsageError(f"the minimum precision must be > 0 and < 1 (got {min_precision:g})")
+    lexicon = as_lexicon(lexicon)
     grams = [gram.text for gram in lexicon.grams]
     pairs = _LabeledPairs.from_indexes(indexes, grams)
     if pairs.n_groups < 2:

@@ -2,6 +2,7 @@
 
 - `lexicon`: the frozen dataclasses `Gram`, `Cluster` and `Lexicon`, and the moves.
 - `document`: the JSON format, its checks and the shipped presets.
+- `loading`: lexicons by path or preset name.
 - `diff`, `merge`: what differs between two lexicons, and several lexicons as one.
 - `checks`: warnings about a valid lexicon.
 """
@@ -9,6 +10,7 @@
 from sgram.lexicon.checks import LexiconWarning, check_lexicon
 from sgram.lexicon.diff import FieldChange, LexiconDiff, MovedGram, diff_lexicons
 from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon.loading import LexiconLike, as_lexicon
 from sgram.lexicon.merge import merge_lexicons
 
 __all__ = [
@@ -19,8 +21,10 @@ __all__ = [
     "Gram",
     "Lexicon",
     "LexiconDiff",
+    "LexiconLike",
     "LexiconWarning",
     "MovedGram",
+    "as_lexicon",
     "check_lexicon",
     "diff_lexicons",
     "merge_lexicons",

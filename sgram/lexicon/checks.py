@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgram.lexicon.lexicon import Gram, Lexicon
+from sgram.lexicon.loading import LexiconLike, as_lexicon
 
 FEW_GRAMS = 50
 """Number of core grams below which a list misses planning: on human labels recall still rises up to about 250."""
@@ -38,12 +39,13 @@ class LexiconWarning:
         return {**asdict(self), "grams": list(self.grams)}
 
 
-def check_lexicon(lexicon: Lexicon) -> list[LexiconWarning]:
+def check_lexicon(lexicon: LexiconLike) -> list[LexiconWarning]:
     """Return the warnings of all rules, in a fixed order.
 
     >>> [warning.rule for warning in check_lexicon(Lexicon.from_grams(["so", "let me check"]))]
     ['few-grams', 'common-word', 'singleton', 'no-df', 'no-move']
     """
+    given = as_lexicon(lexicon)
     rules = (
         _check_size,
         _check_common_words,
@@ -53,7 +55,7 @@ def check_lexicon(lexicon: Lexicon) -> list[LexiconWarning]:
         _check_dfs,
         _check_moves,
     )
-    return [warning for rule in rules for warning in rule(lexicon)]
+    return [warning for rule in rules for warning in rule(given)]
 
 
 def _texts(grams: Iterable[Gram]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sgram.lexicon.lexicon import Gram, Lexicon
+from sgram.lexicon.lexicon import Gram
+from sgram.lexicon.loading import LexiconLike, as_lexicon
 
 _COMPARED_FIELDS = ("df", "count", "df_correct", "df_wrong", "score", "core")
 
@@ -53,14 +54,16 @@ class LexiconDiff:
         }
 
 
-def diff_lexicons(old: Lexicon, new: Lexicon) -> LexiconDiff:
+def diff_lexicons(old: LexiconLike, new: LexiconLike) -> LexiconDiff:
     """Return the grams added, removed, moved to another cluster or move, or with other numbers; frequent ones first.
 
+    >>> from sgram.lexicon import Lexicon
     >>> old, new = Lexicon.from_grams(["wait", "hold on"]), Lexicon.from_grams(["wait", "let me check"])
     >>> diff = diff_lexicons(old, new)
     >>> [gram.text for gram in diff.added], [gram.text for gram in diff.removed]
     (['let me check'], ['hold on'])
     """
+    old, new = as_lexicon(old), as_lexicon(new)
     old_grams = {gram.words: (cluster, gram) for cluster in old.clusters for gram in cluster.grams}
     new_grams = {gram.words: (cluster, gram) for cluster in new.clusters for gram in cluster.grams}
     moved, changed = [], []

@@ -22,11 +22,12 @@ from typing import Any
 from sgram.errors import UsageError
 from sgram.files import canonical_json
 from sgram.lexicon.lexicon import MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon.loading import LexiconLike, as_lexicon
 
 _NUMBERS = ("df", "count", "df_correct", "df_wrong")
 
 
-def merge_lexicons(lexicons: Sequence[Lexicon], name: str = "merged") -> Lexicon:
+def merge_lexicons(lexicons: Sequence[LexiconLike], name: str = "merged") -> Lexicon:
     """Return the union of the grams; clusters that share a gram become one. The order of `lexicons` does not matter.
 
     A lexicon that is listed twice counts once. A gram is core if it is core in one lexicon. It keeps the score that
@@ -40,10 +41,10 @@ def merge_lexicons(lexicons: Sequence[Lexicon], name: str = "merged") -> Lexicon
     """
     if not lexicons:
         raise UsageError("merging needs at least one lexicon")
-    lexicons = sorted(set(lexicons), key=lambda lexicon: lexicon.digest)
-    pools = _find_pools(lexicons)
-    clusters = [_join_clusters(parts, pools) for parts in _group_clusters(lexicons)]
-    return Lexicon.build(name, clusters, _merged_source(lexicons))
+    distinct = sorted(set(map(as_lexicon, lexicons)), key=lambda lexicon: lexicon.digest)
+    pools = _find_pools(distinct)
+    clusters = [_join_clusters(parts, pools) for parts in _group_clusters(distinct)]
+    return Lexicon.build(name, clusters, _merged_source(distinct))
 
 
 def _connected_groups(chains: Iterable[Iterable[Hashable]]) -> dict[Hashable, Hashable]:

@@ -30,7 +30,8 @@ from sgram.mining.moves import find_cluster_move
 from sgram.mining.occurrences import tally_occurrences
 from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
-from sgram.traces import Trace
+from sgram.traces import Trace, as_traces
+from sgram.traces.from_python import Rollouts
 
 StageProgress = Callable[[str, int, int], None]
 """Is called with (stage, done, total); the unit depends on the stage, total is 0 if unknown."""
@@ -41,10 +42,10 @@ LONGEST_WORD = 200
 """Characters before `max_chars` in which a cut searches for a space."""
 
 
-def mine(
-    traces: Iterable[Trace], config: MiningConfig | None = None, *, workers: int = 1, seed: int | None = None
-) -> Lexicon:
+def mine(traces: Rollouts, config: MiningConfig | None = None, *, workers: int = 1, seed: int | None = None) -> Lexicon:
     """Mine a lexicon of Strategic Grams from `traces`, which are read once.
+
+    `traces` are what `as_traces` takes: traces, paths or patterns, a DataFrame, a data set, rows or texts.
 
     The result depends on the set of traces and on `config` only. `seed` replaces the seed of the config. Raise
     `InputError` if there are too few traces to find any phrase.
@@ -107,7 +108,7 @@ class Miner:
         self.lexicon_: Lexicon
         self.records_: MiningRecords
 
-    def fit(self, traces: Iterable[Trace]) -> "Miner":
+    def fit(self, traces: Rollouts) -> "Miner":
         """Mine `traces`; see `mine`."""
         corpus, table, candidates, source = self._measure(traces)
         choose = self._choose_by_cluster_df if self.config.method == "paper" else self._choose_by_score
@@ -118,12 +119,12 @@ class Miner:
             discard_corpus(self.scratch)
         return self
 
-    def measure_candidates(self, traces: Iterable[Trace]) -> tuple[Candidates, Mapping[str, Any]]:
+    def measure_candidates(self, traces: Rollouts) -> tuple[Candidates, Mapping[str, Any]]:
         """Return the candidates of `traces` with their statistics, and the source of a lexicon made of them."""
         _, _, candidates, source = self._measure(traces)
         return candidates, source
 
-    def _measure(self, traces: Iterable[Trace]) -> tuple[Corpus, GramTable, Candidates, dict[str, Any]]:
+    def _measure(self, traces: Rollouts) -> tuple[Corpus, GramTable, Candidates, dict[str, Any]]:
         corpus, inputs = self._encode(traces)
         n_docs = int(corpus.n_docs.sum())
         settings = self.config.resolve_settings(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
@@ -158,13 +159,13 @@ class Miner:
         if self.progress is not None:
             self.progress(stage, done, total)
 
-    def _encode(self, traces: Iterable[Trace]) -> tuple[Corpus, Mapping[str, Any]]:
+    def _encode(self, traces: Rollouts) -> tuple[Corpus, Mapping[str, Any]]:
         """Return the corpus, and the count and digest of its traces; from `scratch` if an earlier fit saved them."""
         memory_limit = self.resources.array_memory()
         if self.scratch and (saved := load_corpus(self.scratch, memory_limit)):
             return saved
         settings, digests = self.config.resolve_settings(0), _TraceDigests()
-        documents = _iter_documents(traces, settings["correct_only"], settings["max_chars"], digests)
+        documents = _iter_documents(as_traces(traces), settings["correct_only"], settings["max_chars"], digests)
         corpus = encode_documents(
             documents,
             ArrayStore(self.scratch, memory_limit),

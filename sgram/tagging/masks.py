@@ -17,7 +17,7 @@ from sgram import __version__
 from sgram.array_types import BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_atomic
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.spans import Span
 
@@ -107,7 +107,7 @@ def _build_table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
 
 
 def write_masks(
-    path: str | os.PathLike[str], rows: Iterable[MaskRow], lexicon: Lexicon, vocabulary: "Vocabulary"
+    path: str | os.PathLike[str], rows: Iterable[MaskRow], lexicon: LexiconLike, vocabulary: "Vocabulary"
 ) -> int:
     """Write masks made with `lexicon` for ids of `vocabulary` to the Parquet file `path`; return the number of rows.
 
@@ -116,6 +116,7 @@ def write_masks(
     """
     import pyarrow.parquet as pq
 
+    lexicon = as_lexicon(lexicon)
     if not os.fspath(path).lower().endswith(".parquet"):
         raise UsageError(f"{excerpt(path)}: masks are written as Parquet; end the name in .parquet")
     metadata = {
@@ -204,6 +205,7 @@ class MaskReader:
 def read_masks(path: str | os.PathLike[str]) -> MaskReader:
     """Return a reader of the masks in the Parquet file `path`. Raise `InputError` if it contains no masks.
 
+    >>> from sgram.lexicon import Lexicon
     >>> import tempfile
     >>> from pathlib import Path
     >>> from sgram.tagging.vocabulary import Vocabulary

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.kernel.span_scan import find_occurrences, flatten_trie, pack_states, to_character_offsets
@@ -16,13 +16,16 @@ _MAX_BYTES = (1 << 31) - 1
 class SpanFinder:
     """Finder of every occurrence of a lexicon's grams in a text, equal to `find_spans`, fast enough for a corpus.
 
+    `lexicon` is a `Lexicon`, its path, or the name of a preset.
+
+    >>> from sgram.lexicon import Lexicon
     >>> find = SpanFinder(Lexicon.from_grams(["let me", "let me check"]))
     >>> [(span.start, span.end, span.gram) for span in find("Wait, LET me check.")]
     [(6, 18, 'let me check'), (6, 12, 'let me')]
     """
 
-    def __init__(self, lexicon: Lexicon):
-        self.lexicon = lexicon
+    def __init__(self, lexicon: LexiconLike):
+        self.lexicon = lexicon = as_lexicon(lexicon)
         automaton = Automaton.from_lexicon(lexicon)
         self._tables = (
             automaton.byte_columns,
@@ -46,6 +49,7 @@ class SpanFinder:
 
         Raise `UsageError` if `text` has 2 GiB or more in UTF-8.
 
+        >>> from sgram.lexicon import Lexicon
         >>> SpanFinder(Lexicon.from_grams(["let me"])).offsets("Let me see, let me.").tolist()
         [[0, 6, 0], [12, 18, 0]]
         """

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sgram.errors import MissingExtraError, UsageError
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike
 from sgram.tagging.spans import Span
-from sgram.traces import Trace
+from sgram.traces import Trace, as_traces
+from sgram.traces.from_python import Rollouts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +38,13 @@ def spans_to_frame(spans: Iterable[Span], text: str | None = None) -> "pd.DataFr
     return _build_frame(rows, types)
 
 
-def traces_to_frame(traces: Iterable[Trace], lexicon: Lexicon) -> "pd.DataFrame":
+def traces_to_frame(traces: Rollouts, lexicon: LexiconLike) -> "pd.DataFrame":
     """Return one row per span of `lexicon` in `traces`: id, group, model, step and correct, then `spans_to_frame`.
 
     The table contains every occurrence, also nested ones, by trace and start; a trace without spans has no row. Raise
     `UsageError` if `traces` is one trace, `MissingExtraError` if pandas is not installed.
 
+    >>> from sgram.lexicon import Lexicon
     >>> traces = [Trace(id="a", text="Wait. Wait."), Trace(id="b", text="So.")]
     >>> traces_to_frame(traces, Lexicon.from_grams(["wait"])).id.tolist()
     ['a', 'a']
@@ -53,7 +55,7 @@ def traces_to_frame(traces: Iterable[Trace], lexicon: Lexicon) -> "pd.DataFrame"
 
     find = SpanFinder(lexicon)
     rows = []
-    for trace in traces:
+    for trace in as_traces(traces):
         trace_row = tuple(getattr(trace, name) for name in _TRACE_TYPES)
         rows += [trace_row + _span_row(span, trace.text) for span in find(trace.text)]
     return _build_frame(rows, _TRACE_TYPES | _SPAN_TYPES)

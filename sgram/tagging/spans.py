@@ -15,7 +15,7 @@ Rules that every other module of this room follows exactly (docs/tagging.md expl
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.text import MAX_WORDS, find_words
 
 
@@ -41,15 +41,17 @@ class Span:
         return self.gram.count(" ") + 1
 
 
-def find_spans(text: str, lexicon: Lexicon) -> list[Span]:
+def find_spans(text: str, lexicon: LexiconLike) -> list[Span]:
     """Return every occurrence of the lexicon's grams in `text`, by start; spans that start together, longest first.
 
     The normal form of ``text[span.start:span.end]`` is always the gram. This is pure Python, for reading and for single
-    texts; `SpanFinder` returns the same, fast enough for a corpus.
+    texts; `SpanFinder` returns the same, fast enough for a corpus. `lexicon` is a `Lexicon`, its path, or the name of a
+    preset.
 
-    >>> [span.gram for span in find_spans("Wait, let me see.", Lexicon.from_grams(["wait", "let me"]))]
-    ['wait', 'let me']
+    >>> [span.gram for span in find_spans("Wait. Does this hold true?", "wang2025")]
+    ['wait', 'does this hold true']
     """
+    lexicon = as_lexicon(lexicon)
     gram_clusters = {gram.words: cluster for cluster in lexicon.clusters for gram in cluster.grams}
     words = find_words(text)
     spans = []

@@ -14,13 +14,14 @@ import numpy as np
 from sgram.array_types import BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.masks import MaskRow
 from sgram.tagging.projection import planning_characters, project_spans
 from sgram.tagging.spans import Span
 from sgram.tagging.vocabulary import Vocabulary
-from sgram.traces import Trace
+from sgram.traces import Trace, as_traces
+from sgram.traces.from_python import Rollouts
 
 if TYPE_CHECKING:
     from sgram.tagging.tagger import PlanningTagger
@@ -102,14 +103,16 @@ class RolloutTagger:
     `tokenizer` is one of the tokenizers library, `name` its name in messages and files; without a tokenizer only spans
     are found. Memory is bounded by a batch: 64 traces, fewer if they are long.
 
+    >>> from sgram.lexicon import Lexicon
     >>> tagger = RolloutTagger(Lexicon.from_grams(["let me"]))
     >>> [len(tagged.spans) for tagged in tagger([Trace(id="a", text="Let me see, let me."), Trace(id="b", text="So")])]
     [2, 0]
     """
 
-    def __init__(self, lexicon: Lexicon, tokenizer: TextTokenizer | None = None, name: str | None = None):
+    def __init__(self, lexicon: LexiconLike, tokenizer: TextTokenizer | None = None, name: str | None = None):
         from sgram.tagging.span_finder import SpanFinder
 
+        lexicon = as_lexicon(lexicon)
         self._find = SpanFinder(lexicon)
         self._mask_tools: _MaskTools | None = None
         self.vocabulary: Vocabulary | None = None
@@ -121,9 +124,11 @@ class RolloutTagger:
             self.vocabulary = replace(vocabulary, name=name) if name else vocabulary
             self._mask_tools = _MaskTools(tokenizer, self.vocabulary, PlanningTagger(lexicon, self.vocabulary))
 
-    def __call__(self, traces: Iterable[Trace]) -> Iterator[TaggedTrace]:
-        """Yield the `traces`, tagged, in their order. Raise `InputError` if a trace has an id out of range."""
-        for batch in _batches(traces):
+    def __call__(self, traces: Rollouts) -> Iterator[TaggedTrace]:
+        """Yield the `traces`, tagged, in their order; they are what `as_traces` takes.
+
+        Raise `InputError` if a trace has an id out of range."""
+        for batch in _batches(as_traces(traces)):
             if self._mask_tools is None:
                 yield from (TaggedTrace(trace, self._find(trace.text)) for trace in batch)
             else:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.errors import UsageError
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.kernel.compiled_types import Int8Array
 from sgram.tagging.kernel.pieces import Pieces
@@ -63,20 +63,17 @@ class PlanningTagger:
 
     def __init__(
         self,
-        lexicon: Lexicon | str | os.PathLike[str],
+        lexicon: LexiconLike,
         tokenizer: Any,
         device: "str | torch.device | None" = None,
         *,
         vocab_size: int | None = None,
         workers: int | None = None,
     ):
-        if isinstance(lexicon, str | os.PathLike):
-            lexicon = Lexicon.load(lexicon)
-        if not isinstance(lexicon, Lexicon):
-            raise UsageError(f"lexicon must be a Lexicon (got {type(lexicon).__name__}); see Lexicon.from_grams")
+        lexicon = as_lexicon(lexicon)
         if workers is not None and workers < 1:
             raise UsageError(f"workers must be >= 1 (got {workers})")
-        self.lexicon = lexicon
+        self.lexicon: Lexicon = lexicon
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, vocab_size)
         self.workers = workers or _count_cores()
         self._automaton = Automaton.from_lexicon(lexicon)

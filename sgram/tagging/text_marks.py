@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from sgram.array_types import BoolArray, IntArray
-from sgram.lexicon import Lexicon
+from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import Span, remove_overlaps
 from sgram.text import normal_word
@@ -40,8 +40,9 @@ class TextMarks:
 
 
 class TextMarker:
-    """Marks texts by the grams of a lexicon.
+    """Marks texts by the grams of a lexicon: a `Lexicon`, its path, or the name of a preset.
 
+    >>> from sgram.lexicon import Lexicon
     >>> from sgram.scan import word_offsets
     >>> marker = TextMarker(Lexicon.from_grams(["wait", "let me check"]))
     >>> text = "Wait, let me check it."
@@ -50,7 +51,8 @@ class TextMarker:
     ([True, True, True, True, False], [0, 6])
     """
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: LexiconLike) -> None:
+        lexicon = as_lexicon(lexicon)
         self.lexicon, self._finder = lexicon, SpanFinder(lexicon)
         self._gram_lengths: IntArray = np.array([len(gram.words) for gram in lexicon.grams], np.int64)
 

@@ -248,7 +248,9 @@ def iter_rows(file: InputFile, caps: Caps) -> Iterator[Row]:
     >>> row.line, row.byte, "text" in row.record
     (1, 0, True)
     """
-    if file.size is None and file.raw is None and file.kind != "inspect":
+    if file.rows is not None:
+        yield from file.rows()
+    elif file.size is None and file.raw is None and file.kind != "inspect":
         yield from _iter_pipe(file, caps)
     else:
         yield from CONTAINERS[file.kind].rows(file, caps)

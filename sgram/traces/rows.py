@@ -1,5 +1,6 @@
 """Input files and their rows, as every container hands them out."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
@@ -69,12 +70,25 @@ class InputFile:
     """Name within the archive `path`, for a member of an archive."""
     raw: BinaryIO | None = None
     """Open file that is read in place of `path`: a member of an archive, or what a pipe gave."""
+    rows: Callable[[], Iterator[Row]] | None = None
+    """Returns the rows, for what is no file but records in memory; `path` says what they are, such as ``the list``.
+
+    `size` is 0 if they can be returned several times, None if not.
+    """
 
     @property
     def name(self) -> str:
         """The path, safe to print."""
         path = "stdin" if self.path == "-" else excerpt(self.path, 1000)
         return f"{path}:{excerpt(self.member, 1000)}" if self.member else path
+
+    def locate(self, row: Row) -> str:
+        """Return where a row is, safe to print.
+
+        >>> InputFile("a.jsonl", "lines").locate(Row(3, 120, {}))
+        'a.jsonl:3'
+        """
+        return f"{self.name}:{row.position}" if self.rows is None else f"row {row.position} of {self.name}"
 
     @property
     def bytes_read(self) -> int:
