@@ -15,16 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from sgram.traces.parts import (
-    SEPARATOR,
-    Part,
-    Piece,
-    find_parts,
-    holds_reasoning,
-    insert_reasoning,
-    squeeze,
-    text_and_parts,
-)
+from sgram.traces.parts import SEPARATOR, Part, Piece, holds_reasoning, insert_reasoning, squeeze, text_and_parts
 from sgram.traces.trace import RowError, json_type
 
 Role = Literal["assistant", "user", "system", "tool"]
@@ -411,40 +402,3 @@ def prompt_text(prompt: Any) -> str | None:
     if not isinstance(prompt, Mapping | list | tuple):
         raise RowError(f"prompt is {json_type(prompt)}, not a string or messages")
     return _read_prompt(prompt)[0]
-
-
-def reply_text(reply: Any) -> tuple[str, list[Part]]:
-    r"""Return the assistant's text and its parts, a string as it is.
-
-    Raise `RowError` if `reply` is neither a string nor messages of an assistant.
-
-    >>> text, parts = reply_text({"role": "assistant", "reasoning": "Hmm.", "content": "4"})
-    >>> text, [text[part["start"]:part["end"]] for part in parts]
-    ('Hmm.\n\n4', ['Hmm.', '4'])
-    """
-    if isinstance(reply, str):
-        return reply, find_parts(reply)
-    if not isinstance(reply, Mapping | list | tuple):
-        raise RowError(f"completion is {json_type(reply)}, not a string or messages")
-    conversation = read_conversation(reply, prompt_messages="")
-    if "assistant" not in conversation.roles:
-        raise RowError("no assistant message in the completion")
-    return conversation.text_and_parts()
-
-
-def split_messages(messages: Any) -> tuple[list[Any], list[Any]]:
-    """Return (prompt messages, reply messages): the reply follows the last message of a user or the system.
-
-    Raise `RowError` if there is no assistant message in the reply.
-
-    >>> split_messages([{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])[1]
-    [{'role': 'assistant', 'content': '4'}]
-    """
-    if not isinstance(messages, list):
-        raise RowError(f"messages is {json_type(messages)}, not an array")
-    roles = [message.get("role") if isinstance(message, dict) else None for message in messages]
-    prompt_rows = [row for row, role in enumerate(roles) if role in ("user", "system", "developer")]
-    n_prompt_messages = prompt_rows[-1] + 1 if prompt_rows else 0
-    if "assistant" not in roles[n_prompt_messages:]:
-        raise RowError("no assistant message after the last user message")
-    return messages[:n_prompt_messages], messages[n_prompt_messages:]

@@ -330,8 +330,8 @@ class TraceReader:
                         continue
                     rewards = runs.setdefault(fields.get("run") or self._runs[file.path], RunRewards())
                     rewards.is_judged |= "correct" in fields
-                    # traces that were written have a run; their reward may be a sum, or of form
-                    rewards.is_decided |= "run" in row.record and self._known[report.dialect or ""].is_exact
+                    # a trace that was written without a verdict says so; its reward may be a sum, or of form
+                    rewards.is_decided |= "correct" in row.record and self._known[report.dialect or ""].is_exact
                     if "reward" in fields:
                         rewards.add(fields["reward"])
                     rewards.columns |= report.columns.reward_columns

@@ -4,14 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.traces.messages import (
-    add_reasoning,
-    prompt_text,
-    read_conversation,
-    reasoning_texts,
-    reply_text,
-    split_messages,
-)
+from sgram.traces.messages import add_reasoning, prompt_text, read_conversation, reasoning_texts
 from sgram.traces.parts import check_parts
 from sgram.traces.trace import RowError
 
@@ -335,7 +328,7 @@ def test_a_string_is_no_prompt_of_messages():
         read_conversation([REPLY], prompt_messages=5)
 
 
-# -- functions of the readers before `read_conversation` ---------------------------------------------------------
+# -- prompts as text ---------------------------------------------------------------------------------------
 
 
 def test_a_prompt_is_a_string_or_the_contents_of_messages():
@@ -350,29 +343,6 @@ def test_contents_may_be_arrays_of_parts_and_pictures_hold_no_text():
     assert prompt_text([{"role": "user", "content": parts}]) == "What is this?\n\nSay."
 
 
-def test_a_reply_that_is_a_string_is_taken_exactly():
-    assert reply_text(" 4\r\n ") == (" 4\r\n ", [])
-
-
-def test_a_think_tag_marks_the_reasoning_and_stays_in_the_text():
-    reply = "<think>\nHmm.\n</think>\n\n4"
-    text, parts = reply_text(reply)
-    assert text == reply
-    # "<think>\nHmm.\n</think>" has 8 + 5 + 8 = 21 characters, and two line ends follow
-    assert parts == [{"kind": "reasoning", "start": 0, "end": 21}, {"kind": "answer", "start": 23, "end": 24}]
-
-
-def test_only_the_assistant_s_messages_are_its_words():
-    assert reply_text([REPLY, TOOL, {"role": "assistant", "content": "So 4."}])[0] == "4\n\nSo 4."
-    assert reply_text([CALL])[0] == ""
-
-
-def test_messages_are_split_behind_the_last_user_message():
-    shots = [SYSTEM, {"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}, USER]
-    assert split_messages([*shots, CALL, TOOL, REPLY]) == (shots, [CALL, TOOL, REPLY])
-    assert split_messages([REPLY]) == ([], [REPLY])
-
-
 @pytest.mark.parametrize(
     ("call", "value", "reason"),
     [
@@ -380,15 +350,6 @@ def test_messages_are_split_behind_the_last_user_message():
         (prompt_text, [None], "a message is null"),
         (prompt_text, [{"content": 5}], "content of a message is a number"),
         (prompt_text, [{"content": [{"type": "text", "text": 5}]}], "content of a message holds a part"),
-        (reply_text, None, "completion is null"),
-        (reply_text, 4, "completion is a number"),
-        (reply_text, [], "no assistant message in the completion"),
-        (reply_text, [USER], "no assistant message in the completion"),
-        (reply_text, [{"role": "assistant", "content": "4", "reasoning": 5}], "reasoning of a message is a number"),
-        (split_messages, "text", "messages is a string, not an array"),
-        (split_messages, [USER], "no assistant message after the last user message"),
-        (split_messages, [REPLY, USER], "no assistant message after the last user message"),
-        (split_messages, [None], "no assistant message after the last user message"),
     ],
 )
 def test_invalid_messages_raise_an_error_with_the_reason(call, value, reason):

@@ -18,6 +18,7 @@ from sgram.safe_reading import Caps
 from sgram.traces import ReadOptions, TraceReader, read_traces
 from sgram.traces.dialect import all_dialects
 from sgram.traces.ids import content_digest
+from sgram.traces.writers import write_traces
 from tests.builders.paths import ROOT
 
 SHARED = ROOT.parent / "shared" / "data" / "traces"
@@ -352,6 +353,16 @@ def test_all_rows_of_a_run_decide_whether_its_reward_is_correctness(tmp_path):
     put(tmp_path, "runs/1.jsonl", *late)
     put(tmp_path, "runs/2.jsonl", *ones)
     assert {trace.correct for trace in read_traces(tmp_path / "runs")} == {None}
+
+
+def test_a_reward_that_was_no_verdict_is_none_after_writing_and_reading(tmp_path):
+    rows = [{"prompt": "q", "response": f"r{n}", "format_reward": n % 2} for n in range(4)]
+    traces = list(read_traces(put(tmp_path, "in.jsonl", *rows)))
+    assert [(trace.reward, trace.correct) for trace in traces] == [(0.0, None), (1.0, None)] * 2
+    for name in ("out.jsonl.gz", "out.parquet"):
+        write_traces(traces, tmp_path / name)
+        assert list(read_traces(tmp_path / name)) == traces
+
 
 
 # -- conditions, report, progress -----------------------------------------------------------------------------

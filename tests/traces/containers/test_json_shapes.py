@@ -156,3 +156,11 @@ def test_rollouts_are_told_by_their_columns(record):
 )
 def test_settings_and_metrics_are_not_rollouts(record):
     assert not looks_like_rollout(record)
+
+
+def test_an_array_of_an_api_s_responses_is_no_conversation():
+    responses = [
+        {"type": "message", "role": "assistant", "content": text, "stop_reason": "end_turn"} for text in ("4", "6")
+    ]
+    assert [element.record for element in open_document(responses)] == responses
+    assert [element.record for element in open_line(responses)] == responses
