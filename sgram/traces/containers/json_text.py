@@ -5,13 +5,12 @@ after another, and the list of a wrapper are read element by element.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 import orjson
 
 from sgram.errors import InputError
-from sgram.safe_reading import BlockReader, Caps, DamagedInputError, iter_lines
+from sgram.safe_reading import BlockReader, Caps, DamagedInputError, Line, iter_lines
 from sgram.traces.containers.container import Container, open_stream
 from sgram.traces.containers.inspect_json import is_inspect_log, iter_document
 from sgram.traces.containers.json_scanner import JsonEndError, JsonScanner
@@ -27,6 +26,7 @@ from sgram.traces.containers.json_values import DEEP_FAULT, fault_of, is_too_dee
 from sgram.traces.rows import InputFile, Row
 
 _SPACE = b" \t\r\n"
+_NESTED = frozenset({dict, list})
 _MAX_FIELD_BYTES = 1 << 16
 """Bytes of a wrapper's other fields that are parsed, if the wrapper is read in parts."""
 
@@ -131,8 +131,8 @@ def _is_json(line: bytes) -> bool:
 
 def _line_rows(stream: BlockReader, caps: Caps) -> Iterator[Row]:
     """Yield the rows of each line that is not blank. A value on the only line may be a document."""
-    rows = _parsed_lines(stream, caps)
-    first, second = next(rows, None), next(rows, None)
+    lines = iter_lines(stream, caps)
+    first, second = _next_row(lines), _next_row(lines)
     if first is None:
         return
     if second is None and first.fault == DEEP_FAULT:  # perhaps only one of its rows is
@@ -140,26 +140,47 @@ def _line_rows(stream: BlockReader, caps: Caps) -> Iterator[Row]:
     if second is None and not first.fault:
         yield from _document_rows(first.record, first.n_missing, first.data or b"", caps, first)
         return
-    for row in chain((first,), () if second is None else (second,), rows):
-        elements = None if row.fault else open_line(row.record)
-        if elements is None:
-            yield row
-        elif len(elements) == 1 and type(row.record) is list:
-            yield row._replace(record=elements[0].record)
-        else:
-            for number, (record, fault) in enumerate(elements, 1):
-                yield Row(
-                    row.line, row.byte, record, fault, None, number, n_missing=row.n_missing if number == 1 else 0
-                )
+    yield from _open_row(first)
+    if second is not None:
+        yield from _open_row(second)
+    for line in lines:
+        number, offset, data, fault = line
+        try:
+            record = None if fault else orjson.loads(data)
+        except orjson.JSONDecodeError:
+            record = None
+        if type(record) is dict and _NESTED.isdisjoint(map(type, record.values())):
+            yield Row(number, offset, record, "", data)  # most lines: one flat record
+        elif type(record) is dict and not may_be_deep(data):
+            yield from _open_row(Row(number, offset, record, "", data))
+        elif (row := _line_row(line)) is not None:
+            yield from _open_row(row)
 
 
-def _parsed_lines(stream: BlockReader, caps: Caps) -> Iterator[Row]:
-    """Yield each line that is not blank as a row, parsed."""
-    for number, offset, data, fault in iter_lines(stream, caps):
-        if fault:
-            yield Row(number, offset, None, fault, data)
-        elif data and not data.isspace():
-            yield _parse(number, offset, data)
+def _next_row(lines: Iterator[Line]) -> Row | None:
+    """Return the next line that is not blank as a row, parsed; None at the end."""
+    return next((row for line in lines if (row := _line_row(line)) is not None), None)
+
+
+def _line_row(line: Line) -> Row | None:
+    """Return a line as a row, parsed; None if it is blank."""
+    number, offset, data, fault = line
+    if fault:
+        return Row(number, offset, None, fault, data)
+    return _parse(number, offset, data) if data and not data.isspace() else None
+
+
+def _open_row(row: Row) -> Iterator[Row]:
+    """Yield the rows of a line."""
+    elements = None if row.fault else open_line(row.record)
+    if elements is None:
+        yield row
+    elif len(elements) == 1 and type(row.record) is list:
+        yield row._replace(record=elements[0].record)
+    else:
+        for number, (record, fault) in enumerate(elements, 1):
+            n_missing = row.n_missing if number == 1 else 0
+            yield Row(row.line, row.byte, record, fault, None, number, n_missing=n_missing)
 
 
 def _parse(number: int, offset: int, data: bytes) -> Row:

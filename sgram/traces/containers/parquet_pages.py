@@ -172,6 +172,8 @@ def _leaves(elements: list[dict[int, Any]]) -> dict[str, bool]:
 
 def _chunk(column: dict[int, Any], leaves: dict[str, bool]) -> Chunk:
     details = column[3]
+    if not all(type(details.get(field, 0)) is int for field in (1, 4, 5, 7, 9, 11)):
+        raise TypeError("a number is missing")
     path = ".".join(name.decode() for name in details[3])
     starts = [start for start in (details[9], details.get(11, 0)) if start > 0]
     return Chunk(
@@ -191,9 +193,11 @@ def read_column_pages(file: BinaryIO, chunk: Chunk) -> ColumnPages:
     at = start = chunk.start
     while at < start + chunk.stored and pages.n_values < chunk.n_values:
         header, size = _read_header(file, at)
-        kind, inflated, compressed = header.get(1), header.get(2), header.get(3)
-        if not (isinstance(inflated, int) and isinstance(compressed, int)) or inflated < 0 or compressed < 0:
-            raise ValueError("a page has no size")
+        kind, inflated, compressed = (header.get(field) for field in (1, 2, 3))
+        if type(kind) is not int or type(inflated) is not int or type(compressed) is not int:
+            raise ValueError("a page header is damaged")
+        if inflated < 0 or compressed < 0:
+            raise ValueError("a page has a negative size")
         pages.inflated += inflated
         pages.largest = max(pages.largest, inflated)
         if kind == _DICTIONARY_PAGE:
