@@ -311,7 +311,7 @@ class StreamFile(io.RawIOBase):
 
     def __init__(self, stream: BlockReader):
         super().__init__()
-        self._stream, self._block = stream, b""
+        self._stream, self._block = stream, memoryview(b"")
 
     def readable(self) -> bool:
         """Return true."""
@@ -320,7 +320,7 @@ class StreamFile(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         """Read into `buffer` and return the number of bytes, 0 at the end."""
         if not self._block:
-            self._block = self._stream.read()
+            self._block = memoryview(self._stream.read())
         n_read = min(len(buffer), len(self._block))
         buffer[:n_read], self._block = self._block[:n_read], self._block[n_read:]
         return n_read

@@ -154,13 +154,14 @@ def _row(header: list[str], cells: list[str], lines: _Lines) -> Row:
     unnamed = next((number for number, name in enumerate(header[1:], 2) if not name and cells[number - 1]), None)
     if unnamed is not None:
         return _faulty(lines, f"cell {unnamed} stands in a column without a name")
-    if any("\0" in line for line in lines.record):
+    text = "".join(cells)
+    if "\0" in text:
         return _faulty(lines, "a cell holds a NUL byte")
-    record = {name: cell or None for name, cell in zip(header, cells, strict=True) if name}
     try:
-        "".join(cells).encode()
+        text.encode()
     except UnicodeEncodeError:
         return _faulty(lines, "a cell is not UTF-8")
+    record = {name: cell or None for name, cell in zip(header, cells, strict=True) if name}
     return Row(lines.number, lines.offset, record)
 
 

@@ -117,7 +117,10 @@ def is_conversation(value: Any) -> bool:
     >>> is_conversation([{"role": "assistant", "content": "4", "stop_reason": "end_turn"}])
     False
     """
-    return is_messages(value) and not all(map(is_record, value[:_CHECKED]))
+    if not is_messages(value):
+        return False
+    first = value[:_CHECKED]
+    return any(message.get("role") != "assistant" for message in first) or not any(map(is_record, first))
 
 
 def is_record(document: Mapping[str, Any]) -> bool:
