@@ -99,7 +99,8 @@ def main() -> None:
                 read(path)
                 seconds = time.process_time() - started
                 peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-                print(f"{path.stat().st_size / 2**30:.2f} GiB read in {seconds:.1f} CPU s; peak memory {peaks[-1]:.0f} MiB")
+                size = path.stat().st_size / 2**30
+                print(f"{size:.2f} GiB read in {seconds:.1f} CPU s; peak memory {peaks[-1]:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ _PHRASES: dict[type[Question], Templates] = {
 """What `{verdicts}` of a sentence about several sources says of those with a verdict."""
 
 
-class Part(NamedTuple):
+class StatementPart(NamedTuple):
     """A part of a statement: a number, an interval ("aside"), a name from data, or plain words ("")."""
 
     text: str
@@ -158,7 +158,7 @@ class Statement:
     """A finding in words."""
 
     finding: Finding
-    parts: tuple[Part, ...]
+    parts: tuple[StatementPart, ...]
 
     @property
     def text(self) -> str:
@@ -198,8 +198,10 @@ def word(
         template = details or template.removeprefix("{subject}").lstrip(": ")
     parts = _fill(template, _fields(finding, source_kind))
     if with_source and finding.source is not None and not finding.subject:
-        parts = [Part(finding.source, "name"), Part(": "), *parts]
-    notes = [Part(f" {note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}") for note in finding.notes]
+        parts = [StatementPart(finding.source, "name"), StatementPart(": "), *parts]
+    notes = [
+        StatementPart(f" {note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}") for note in finding.notes
+    ]
     return Statement(finding, (*_capitalize(parts), *notes))
 
 
@@ -246,7 +248,7 @@ def _lookup(templates: dict[type[Question], Templates], question: Question, verd
     return ""
 
 
-def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Part]]:
+def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[StatementPart]]:
     """Return what may stand in braces in a template."""
     question, unit = finding.question, finding.question.unit
     difference_unit = "points" if unit == "share" else unit
@@ -256,74 +258,82 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Par
     if is_phrase and finding.source is not None:
         name += f" in {finding.source}"
     change = _estimate(finding.estimate, difference_unit, signed=unit != "ratio")
-    fields: dict[str, Sequence[Part]] = {
-        "subject": [Part(question.subject)],
-        "name": [Part(name, "name")],
+    fields: dict[str, Sequence[StatementPart]] = {
+        "subject": [StatementPart(question.subject)],
+        "name": [StatementPart(name, "name")],
         "value": _estimate(finding.estimate, unit),
-        "change": [Part("× "), *change] if unit == "ratio" else change,
+        "change": [StatementPart("× "), *change] if unit == "ratio" else change,
         "gap": _estimate(finding.estimate, difference_unit),
-        "n": [Part(f"{finding.n or 0:,}", "number")],
-        "all": [Part(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
+        "n": [StatementPart(f"{finding.n or 0:,}", "number")],
+        "all": [StatementPart(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
         "any": [
-            Part(f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s")
+            StatementPart(
+                f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s"
+            )
         ],
         "verdicts": _verdicts(finding, source_kind),
         "placebo": [],
         "because": [],
         "extent": [],
-        **{field: [Part("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
+        **{field: [StatementPart("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
     }
     if finding.placebo is not None:
         placebo = _estimate(Estimate(finding.placebo.value), difference_unit, signed=True)
-        fields["placebo"] = [Part("; random phrases: "), *placebo]
+        fields["placebo"] = [StatementPart("; random phrases: "), *placebo]
     if finding.estimate is not None:
-        fields["because"] = [Part(", as the difference is "), *change]
+        fields["because"] = [StatementPart(", as the difference is "), *change]
     if isinstance(question, Contrast):
-        fields |= {"reference": [Part(question.side_names[0])], "compared": [Part(question.side_names[1])]}
+        fields |= {
+            "reference": [StatementPart(question.side_names[0])],
+            "compared": [StatementPart(question.side_names[1])],
+        }
     if isinstance(question, Discoveries):
         directions = [verdict for _, verdict in finding.verdicts]
         low, high = question.words
         texts = {"low": low, "high": high, "words": high if finding.verdict == "up" else low, "none": question.none}
-        fields |= {field: [Part(text)] for field, text in {**texts, "things": question.things}.items()}
-        fields |= {f"{way}s": [Part(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
+        fields |= {field: [StatementPart(text)] for field, text in {**texts, "things": question.things}.items()}
+        fields |= {f"{way}s": [StatementPart(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
     if finding.sides is not None:
         # the sides of a summary are the smallest and the largest difference, others are what is compared
         is_difference = bool(finding.verdicts) and finding.verdict != "measured"
         side_unit = difference_unit if is_difference else unit
         first, last = (_estimate(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
-        extent = first if first == last else [*first, Part(" to "), *last]
-        fields |= {"first": first, "last": last, "range": extent, "extent": [Part(", "), *extent]}
+        extent = first if first == last else [*first, StatementPart(" to "), *last]
+        fields |= {"first": first, "last": last, "range": extent, "extent": [StatementPart(", "), *extent]}
     if finding.verdict == "measured" and finding.verdicts:
-        fields |= {"lowest": [Part(finding.verdicts[0][0], "name")], "highest": [Part(finding.verdicts[-1][0], "name")]}
+        fields |= {
+            "lowest": [StatementPart(finding.verdicts[0][0], "name")],
+            "highest": [StatementPart(finding.verdicts[-1][0], "name")],
+        }
     return fields
 
 
-def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Part]:
+def _verdicts(finding: Finding, source_kind: SourceKind) -> list[StatementPart]:
     """Return what holds of how many sources, those with a difference first."""
     sources: dict[Verdict, list[str]] = {}
     for source, verdict in sorted(finding.verdicts, key=lambda pair: _VERDICTS.index(pair[1])):
         sources.setdefault(verdict, []).append(source)
-    parts: list[Part] = []
+    parts: list[StatementPart] = []
     for verdict, names in sources.items():
         of_all = "" if parts else f" of {len(finding.verdicts)} {source_kind}s"
         phrase = _lookup(_PHRASES, finding.question, verdict)
-        parts.append(Part(f"{'; ' if parts else ''}{phrase} in {len(names)}{of_all}"))
+        parts.append(StatementPart(f"{'; ' if parts else ''}{phrase} in {len(names)}{of_all}"))
         if len(names) <= _MAX_NAMED:
             separator = "; " if any("," in name for name in names) else ", "
-            parts += [Part(" ("), Part(separator.join(names), "name"), Part(")")]
+            parts += [StatementPart(" ("), StatementPart(separator.join(names), "name"), StatementPart(")")]
     return parts
 
 
-def _fill(template: str, fields: Mapping[str, Sequence[Part]]) -> list[Part]:
+def _fill(template: str, fields: Mapping[str, Sequence[StatementPart]]) -> list[StatementPart]:
     """Return the template as parts, names in braces replaced by their parts."""
-    parts: list[Part] = []
+    parts: list[StatementPart] = []
     for literal, name, _, _ in Formatter().parse(template):
-        parts += [Part(literal)] if literal else []
+        parts += [StatementPart(literal)] if literal else []
         parts += fields[name] if name is not None else []
     return parts
 
 
-def _capitalize(parts: Sequence[Part]) -> list[Part]:
+def _capitalize(parts: Sequence[StatementPart]) -> list[StatementPart]:
     """Return the parts with a capital at the beginning of the sentence, unless it begins with a name."""
     first, *others = parts
     return [first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]), *others]
@@ -332,10 +342,10 @@ def _capitalize(parts: Sequence[Part]) -> list[Part]:
 # -- numbers --------------------------------------------------------------------------------------------
 
 
-def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[Part]:
+def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[StatementPart]:
     """Return a number with its unit, and its interval if it has one."""
     if estimate is None or estimate.value is None:
-        return [Part("unknown")]
+        return [StatementPart("unknown")]
     scale = 100 if unit in ("share", "points") else 1
     decimals = _DECIMALS.get(unit, 2)
     ends = estimate.ends or ()
@@ -345,8 +355,8 @@ def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> lis
     number = format_number(estimate.value, decimals, scale)
     sign = "+" if signed and estimate.value > 0 else ""
     suffix = " %" if unit == "share" else f" {unit}" if unit not in ("", "ratio") else ""
-    parts = [Part(f"{sign}{number}{suffix}", "number")]
+    parts = [StatementPart(f"{sign}{number}{suffix}", "number")]
     if ends:
         interval = ", ".join(format_number(end, decimals, scale) for end in ends)
-        parts += [Part(" "), Part(f"[{interval}]", "aside")]
+        parts += [StatementPart(" "), StatementPart(f"[{interval}]", "aside")]
     return parts
