@@ -146,7 +146,7 @@ _PHRASES: dict[type[Question], Templates] = {
 """What `{verdicts}` of a sentence about several sources says of those with a verdict."""
 
 
-class StatementPart(NamedTuple):
+class Words(NamedTuple):
     """A part of a statement: a number, an interval ("aside"), a name from data, or plain words ("")."""
 
     text: str
@@ -158,7 +158,7 @@ class Statement:
     """A finding in words."""
 
     finding: Finding
-    parts: tuple[StatementPart, ...]
+    parts: tuple[Words, ...]
 
     @property
     def text(self) -> str:
@@ -198,10 +198,8 @@ def word(
         template = details or template.removeprefix("{subject}").lstrip(": ")
     parts = _fill(template, _fields(finding, source_kind))
     if with_source and finding.source is not None and not finding.subject:
-        parts = [StatementPart(finding.source, "name"), StatementPart(": "), *parts]
-    notes = [
-        StatementPart(f" {note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}") for note in finding.notes
-    ]
+        parts = [Words(finding.source, "name"), Words(": "), *parts]
+    notes = [Words(f" {note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}") for note in finding.notes]
     return Statement(finding, (*_capitalize(parts), *notes))
 
 
@@ -248,7 +246,7 @@ def _lookup(templates: dict[type[Question], Templates], question: Question, verd
     return ""
 
 
-def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[StatementPart]]:
+def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Words]]:
     """Return what may stand in braces in a template."""
     question, unit = finding.question, finding.question.unit
     difference_unit = "points" if unit == "share" else unit
@@ -258,82 +256,77 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Sta
     if is_phrase and finding.source is not None:
         name += f" in {finding.source}"
     change = _estimate(finding.estimate, difference_unit, signed=unit != "ratio")
-    fields: dict[str, Sequence[StatementPart]] = {
-        "subject": [StatementPart(question.subject)],
-        "name": [StatementPart(name, "name")],
+    fields: dict[str, Sequence[Words]] = {
+        "subject": [Words(question.subject)],
+        "name": [Words(name, "name")],
         "value": _estimate(finding.estimate, unit),
-        "change": [StatementPart("× "), *change] if unit == "ratio" else change,
+        "change": [Words("× "), *change] if unit == "ratio" else change,
         "gap": _estimate(finding.estimate, difference_unit),
-        "n": [StatementPart(f"{finding.n or 0:,}", "number")],
-        "all": [StatementPart(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
+        "n": [Words(f"{finding.n or 0:,}", "number")],
+        "all": [Words(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
         "any": [
-            StatementPart(
-                f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s"
-            )
+            Words(f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s")
         ],
         "verdicts": _verdicts(finding, source_kind),
         "placebo": [],
         "because": [],
         "extent": [],
-        **{field: [StatementPart("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
+        **{field: [Words("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
     }
     if finding.placebo is not None:
         placebo = _estimate(Estimate(finding.placebo.value), difference_unit, signed=True)
-        fields["placebo"] = [StatementPart("; random phrases: "), *placebo]
+        fields["placebo"] = [Words("; random phrases: "), *placebo]
     if finding.estimate is not None:
-        fields["because"] = [StatementPart(", as the difference is "), *change]
+        fields["because"] = [Words(", as the difference is "), *change]
     if isinstance(question, Contrast):
-        fields |= {
-            "reference": [StatementPart(question.side_names[0])],
-            "compared": [StatementPart(question.side_names[1])],
-        }
+        fields |= {"reference": [Words(question.side_names[0])], "compared": [Words(question.side_names[1])]}
     if isinstance(question, Discoveries):
         directions = [verdict for _, verdict in finding.verdicts]
         low, high = question.words
         texts = {"low": low, "high": high, "words": high if finding.verdict == "up" else low, "none": question.none}
-        fields |= {field: [StatementPart(text)] for field, text in {**texts, "things": question.things}.items()}
-        fields |= {f"{way}s": [StatementPart(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
+        fields |= {field: [Words(text)] for field, text in {**texts, "things": question.things}.items()}
+        fields |= {f"{way}s": [Words(f"{directions.count(way):,}", "number")] for way in ("up", "down")}
     if finding.sides is not None:
         # the sides of a summary are the smallest and the largest difference, others are what is compared
         is_difference = bool(finding.verdicts) and finding.verdict != "measured"
         side_unit = difference_unit if is_difference else unit
         first, last = (_estimate(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
-        extent = first if first == last else [*first, StatementPart(" to "), *last]
-        fields |= {"first": first, "last": last, "range": extent, "extent": [StatementPart(", "), *extent]}
+        extent = first if first == last else [*first, Words(" to "), *last]
+        fields |= {"first": first, "last": last, "range": extent, "extent": [Words(", "), *extent]}
     if finding.verdict == "measured" and finding.verdicts:
         fields |= {
-            "lowest": [StatementPart(finding.verdicts[0][0], "name")],
-            "highest": [StatementPart(finding.verdicts[-1][0], "name")],
+            "lowest": [Words(finding.verdicts[0][0], "name")],
+            "highest": [Words(finding.verdicts[-1][0], "name")],
         }
     return fields
 
 
-def _verdicts(finding: Finding, source_kind: SourceKind) -> list[StatementPart]:
+def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Words]:
     """Return what holds of how many sources, those with a difference first."""
     sources: dict[Verdict, list[str]] = {}
     for source, verdict in sorted(finding.verdicts, key=lambda pair: _VERDICTS.index(pair[1])):
         sources.setdefault(verdict, []).append(source)
-    parts: list[StatementPart] = []
+    parts: list[Words] = []
     for verdict, names in sources.items():
         of_all = "" if parts else f" of {len(finding.verdicts)} {source_kind}s"
         phrase = _lookup(_PHRASES, finding.question, verdict)
-        parts.append(StatementPart(f"{'; ' if parts else ''}{phrase} in {len(names)}{of_all}"))
+        parts.append(Words(f"{'; ' if parts else ''}{phrase} in {len(names)}{of_all}"))
         if len(names) <= _MAX_NAMED:
             separator = "; " if any("," in name for name in names) else ", "
-            parts += [StatementPart(" ("), StatementPart(separator.join(names), "name"), StatementPart(")")]
+            parts += [Words(" ("), Words(separator.join(names), "name"), Words(")")]
     return parts
 
 
-def _fill(template: str, fields: Mapping[str, Sequence[StatementPart]]) -> list[StatementPart]:
+def _fill(template: str, fields: Mapping[str, Sequence[Words]]) -> list[Words]:
     """Return the template as parts, names in braces replaced by their parts."""
-    parts: list[StatementPart] = []
+    parts: list[Words] = []
     for literal, name, _, _ in Formatter().parse(template):
-        parts += [StatementPart(literal)] if literal else []
+        parts += [Words(literal)] if literal else []
         parts += fields[name] if name is not None else []
     return parts
 
 
-def _capitalize(parts: Sequence[StatementPart]) -> list[StatementPart]:
+def _capitalize(parts: Sequence[Words]) -> list[Words]:
     """Return the parts with a capital at the beginning of the sentence, unless it begins with a name."""
     first, *others = parts
     return [first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]), *others]
@@ -342,10 +335,10 @@ def _capitalize(parts: Sequence[StatementPart]) -> list[StatementPart]:
 # -- numbers --------------------------------------------------------------------------------------------
 
 
-def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[StatementPart]:
+def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[Words]:
     """Return a number with its unit, and its interval if it has one."""
     if estimate is None or estimate.value is None:
-        return [StatementPart("unknown")]
+        return [Words("unknown")]
     scale = 100 if unit in ("share", "points") else 1
     decimals = _DECIMALS.get(unit, 2)
     ends = estimate.ends or ()
@@ -355,8 +348,8 @@ def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> lis
     number = format_number(estimate.value, decimals, scale)
     sign = "+" if signed and estimate.value > 0 else ""
     suffix = " %" if unit == "share" else f" {unit}" if unit not in ("", "ratio") else ""
-    parts = [StatementPart(f"{sign}{number}{suffix}", "number")]
+    parts = [Words(f"{sign}{number}{suffix}", "number")]
     if ends:
         interval = ", ".join(format_number(end, decimals, scale) for end in ends)
-        parts += [StatementPart(" "), StatementPart(f"[{interval}]", "aside")]
+        parts += [Words(" "), Words(f"[{interval}]", "aside")]
     return parts

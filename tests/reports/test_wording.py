@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, Verdict
-from sgram.reports.wording import MAX_HEADLINES, StatementPart, findings_json, group_statements, headlines, word
+from sgram.reports.wording import MAX_HEADLINES, Words, findings_json, group_statements, headlines, word
 from sgram.statistics import Estimate
 from tests.builders.report_tables import TableAnalysis, full_analysis
 
@@ -156,14 +156,14 @@ def test_numbers_are_rounded_with_their_intervals(value, low, high, unit, text):
 
 def test_numbers_intervals_and_names_are_parts_of_their_own():
     assert word(finding(LEVEL, "measured", source="<b>")).parts == (
-        StatementPart("<b>", "name"),
-        StatementPart(": "),
-        StatementPart("accuracy (pass@1)"),
-        StatementPart(": "),
-        StatementPart("25.0 %", "number"),
-        StatementPart(" "),
-        StatementPart("[18.8, 31.2]", "aside"),
-        StatementPart("."),
+        Words("<b>", "name"),
+        Words(": "),
+        Words("accuracy (pass@1)"),
+        Words(": "),
+        Words("25.0 %", "number"),
+        Words(" "),
+        Words("[18.8, 31.2]", "aside"),
+        Words("."),
     )
 
 
