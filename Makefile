@@ -1,4 +1,4 @@
-.PHONY: demo test lint dist dist-check clean
+.PHONY: demo test fuzz lint dist dist-check clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,12 @@ demo: $(VENV)/.demo
 # Two processes of one thread each, a file of tests to a process.
 test: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Read N files of changed and damaged rollouts; SEED=... chooses others. A fault is printed, and fails.
+N := 20000
+SEED := 14
+fuzz: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files $(N) --seed $(SEED)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ class RunRewards:
     is_judged: bool = False
     """Whether a row says itself whether it is correct."""
     is_decided: bool = False
-    """Whether a row was read and written by sgram before, which decided then what is correct."""
+    """Whether a row was written by sgram, which decided before what is correct."""
     is_cut: bool = False
     """Whether rows of the run were not looked at."""
 

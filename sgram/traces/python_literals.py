@@ -5,6 +5,8 @@ import re
 import warnings
 from typing import Any
 
+import orjson
+
 from sgram.traces.trace import RowError
 
 _TOKEN = re.compile(
@@ -22,7 +24,7 @@ _MAX_DEPTH = 20
 def read_literal(text: str) -> Any:
     """Return the value of a Python literal: lists, dicts, strings, numbers; nan and inf are None.
 
-    Nothing is executed. Raise `RowError` if it is no literal, or nested too deeply.
+    Nothing is executed. Raise `RowError` if it is no literal, nested too deeply, or holds what JSON does not.
 
     >>> read_literal("{'em': 1.0, 'f1': nan}"), read_literal("['a\\\\n']")
     ({'em': 1.0, 'f1': None}, ['a\\n'])
@@ -42,6 +44,7 @@ def read_literal(text: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # an escape that Python does not know
-            return ast.literal_eval("".join(tokens).strip())
+            value = ast.literal_eval("".join(tokens).strip())
+        return orjson.loads(orjson.dumps(value))  # what JSON does not hold cannot be written again
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise RowError(f"a string is no Python literal: {type(error).__name__}") from None

@@ -65,6 +65,8 @@ def _write_lines(traces: Iterable[tuple[Trace, bytes]], file: _ByteSink) -> int:
     n_traces = 0
     for trace, meta in traces:
         fields = {name: value for name in _FIELDS if (value := getattr(trace, name)) is not None}
+        if trace.reward is not None and trace.correct is None:
+            fields["correct"] = None  # else a reader might infer it from the reward
         if trace.meta:
             fields["meta"] = orjson.Fragment(meta)
         file.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))

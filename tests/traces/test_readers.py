@@ -364,7 +364,6 @@ def test_a_reward_that_was_no_verdict_is_none_after_writing_and_reading(tmp_path
         assert list(read_traces(tmp_path / name)) == traces
 
 
-
 # -- conditions, report, progress -----------------------------------------------------------------------------
 
 

@@ -109,11 +109,12 @@ def test_the_same_traces_give_the_same_bytes(suffix, tmp_path):
     assert list(read_traces(tmp_path / "one" / f"traces{suffix}")) == EXACT
 
 
-def test_lines_hold_only_fields_that_are_not_none(tmp_path):
+def test_lines_hold_only_fields_that_are_not_none_and_that_a_reward_is_no_verdict(tmp_path):
     path = tmp_path / "traces.jsonl"
     write_traces(EXACT, path)
     first, second = map(orjson.loads, path.read_bytes().splitlines())
-    assert list(first) == ["id", "run", "text", "reward", "meta"]
+    assert list(first) == ["id", "run", "text", "reward", "correct", "meta"]
+    assert first["correct"] is None  # so that no reader infers it from the reward
     assert list(second) == ["id", "run", "text", "correct", "step", "token_ids", "logprobs"]
 
 

@@ -126,6 +126,9 @@ def find_delimiter(sample: Sequence[str], path: str) -> str:
 def _check_header(cells: list[str], file: InputFile) -> list[str]:
     """Return the names of the columns. Raise `InputError` if the first row does not hold names."""
     names = [cell.strip() for cell in cells]
+    broken = next((name for name in names if any("\udc80" <= char <= "\udcff" for char in name)), None)
+    if broken is not None:
+        raise InputError(f"{file.name}: the name {excerpt(broken, 60)!r} in the header is not valid UTF-8; rename it")
     known = [name for name in names if name]
     doubtful = next((name for name in known if len(name) > _MAX_NAME or "\n" in name or "\0" in name), None)
     if doubtful is not None or not known or all(map(_is_number, known)):

@@ -98,6 +98,7 @@ def test_a_quote_that_is_never_closed_costs_its_line_only(tmp_path):
     [
         ("What is 2+2? " * 20 + ",4\n", "has no header: its first row begins with 'What is 2"),
         ("1,2.5\n3,4\n", "has no header: its first row begins with '1, 2.5'; add the names of the columns"),
+        (b"text,dom\xedain\nso,4\n", "in the header is not valid UTF-8; rename it"),
         ("text,text\na,b\n", "has two columns named 'text'; rename one"),
         ('"a\n', "the header is not valid CSV: unexpected end of data"),
     ],

@@ -1,0 +1,221 @@
+"""What reading must keep, whatever the input: counts, messages, identity, no exception of the program's own."""
+
+import random
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from sgram.errors import SgramError
+from sgram.traces.dialect import all_dialects
+from sgram.traces.readers import ReadOptions, TraceReader
+from sgram.traces.trace import Trace, check_trace
+from sgram.traces.writers import write_traces
+from tests.builders.analysis_examples import write_byte_tokenizer
+from tests.fuzz.containers import CONTAINERS, write_rows
+from tests.fuzz.mutations import change_rows, copy
+from tests.fuzz.samples import samples
+
+_SLOW_S = 20.0
+_MAX_ROWS = 6
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_OUTPUTS = ("out.jsonl", "out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.parquet")
+
+
+class Written(NamedTuple):
+    """A file to read."""
+
+    path: Path
+    container: str
+    dialect: str
+    n_rows: int
+    """How many rows must be found; 0 if that cannot be said."""
+
+
+def write_file(seed: int, number: int, folder: Path) -> Written:
+    """Write file `number` of a seed into a folder."""
+    chance = random.Random(f"{seed}/{number}")
+    containers, dialects = list(CONTAINERS), samples()
+    container = containers[number % len(containers)]
+    names = list(dialects)
+    name = "inspect" if container == "log" else names[number // len(containers) % len(names)]
+    rows = []
+    for place in range(chance.choice((1, 1, 2, 2, 3, 4, _MAX_ROWS))):
+        kind = chance.choice(names) if chance.random() < 0.04 else name
+        row = orjson.loads(chance.choice(dialects[kind]))
+        rows.append(_tell_apart(copy(row), place) if place and chance.random() < 0.8 else row)
+    rows = change_rows(rows, chance)
+    data, suffix, is_whole = write_rows(rows, chance, container)
+    path = folder / f"rows{suffix}"
+    path.write_bytes(data)
+    n_rows = sum(row not in ([], {}) for row in rows) if is_whole and container in ("lines", "array", "parquet") else 0
+    return Written(path, container, name, n_rows)
+
+
+def _tell_apart(row: object, place: int) -> object:
+    """Return a row in which words end with its place."""
+    if isinstance(row, dict):
+        return {
+            name: f"{value} {place}" if isinstance(value, str) and " " in value else _tell_apart(value, place)
+            for name, value in row.items()
+        }
+    return [_tell_apart(value, place) for value in row] if isinstance(row, list) else row
+
+
+def find_faults(seed: int, number: int, folder: Path) -> list[str]:
+    """Return what is wrong with the reading of file `number` of a seed, written into an empty folder."""
+    began = time.process_time()
+    written = write_file(seed, number, folder)
+    chance = random.Random(f"{seed}/{number}/reading")
+    faults: list[str] = []
+    try:
+        _check(written, folder, chance, faults)
+    except Exception as error:  # any is a fault
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        faults.append(f"{type(error).__name__}: {str(error)[:200]!r} at {Path(where.filename).name}:{where.lineno}")
+    seconds = time.process_time() - began
+    if seconds > _SLOW_S:
+        faults.append(f"takes {seconds:.1f} s")
+    return [f"{number} ({written.container}, {written.dialect}, {written.path.name}): {fault}" for fault in faults]
+
+
+def _check(written: Written, folder: Path, chance: random.Random, faults: list[str]) -> None:
+    path = written.path
+    quarantine = folder / "q.quarantine.jsonl"
+    dialect = chance.choice(list(all_dialects())) if chance.random() < 0.06 else "auto"
+    target = folder if chance.random() < 0.1 else path
+    options = ReadOptions(quarantine=quarantine, max_bad=1.0, tokenizer=_tokenizer(written, folder))
+    traces: list[Trace] = []
+    reader = None
+    before = set(folder.iterdir())
+    with _expected(faults, path, target) as caught:
+        reader = TraceReader(str(target), dialect, options=options)
+        traces.extend(reader)
+    if reader is not None:
+        _check_report(reader, traces, quarantine, bool(caught), faults)
+        n_found = reader.report.rows_in
+        is_quiet = not caught and not reader.report.rows_quarantined
+        if dialect == "auto" and target == path and n_found < written.n_rows and is_quiet:
+            faults.append(f"{written.n_rows} rows written, {n_found} found")
+        _check_again(reader, path, target, traces, bool(caught), faults)
+    for trace in traces:
+        check_trace(trace)
+    if set(folder.iterdir()) - before - {quarantine}:
+        faults.append("a file is left behind")
+    if traces and not caught:
+        _check_identity(traces, folder, chance, faults)
+    if chance.random() < 0.2:
+        with _expected(faults, path, target):
+            for _ in TraceReader(str(target), dialect, on_error="raise"):
+                pass
+
+
+def _tokenizer(written: Written, folder: Path) -> Path | None:
+    """Return a tokenizer for exports of token ids."""
+    if not written.dialect.startswith("prime-rl"):
+        return None
+    path = folder.parent / "tokenizer.json"
+    if not path.exists():
+        write_byte_tokenizer(path)
+    return path
+
+
+@contextmanager
+def _expected(faults: list[str], path: Path, target: Path) -> Iterator[list[str]]:
+    """Catch an error of the program, whose message must be one sentence that names the file."""
+    caught: list[str] = []
+    try:
+        yield caught
+    except SgramError as error:
+        message = str(error)
+        caught.append(message)
+        if path.name not in message and (target == path or str(target) not in message):
+            faults.append(f"the message names no file: {message[:300]!r}")
+        _check_message(message, faults)
+
+
+def _check_message(message: str, faults: list[str]) -> None:
+    if not message:
+        faults.append("a message is empty")
+    if _UNPRINTABLE.search(message):
+        faults.append(f"a message is not safe to print: {message[:300]!r}")
+
+
+def _check_report(reader: TraceReader, traces: list[Trace], quarantine: Path, stopped: bool, faults: list[str]) -> None:
+    report = reader.report
+    for counts in (report, *report.files):
+        if counts.rows_in != counts.rows_kept + counts.rows_skipped + counts.rows_quarantined:
+            faults.append(f"rows are lost: {counts.rows_in} in, {counts}"[:400])
+    for name in ("rows_in", "rows_kept", "rows_skipped", "rows_quarantined"):
+        if getattr(report, name) != sum(getattr(file, name) for file in report.files):
+            faults.append(f"{name} is not the sum over the files")
+    if report.rows_kept != len(traces) or report.rows_kept != sum(report.dialects.values()):
+        faults.append(f"{report.rows_kept} rows kept, {len(traces)} traces, dialects {dict(report.dialects)}")
+    lines = [orjson.loads(line) for line in quarantine.read_bytes().splitlines()] if quarantine.exists() else []
+    if len(lines) != report.rows_quarantined or sum(report.reasons.values()) != len(lines):
+        faults.append(f"{report.rows_quarantined} rows set aside, {len(lines)} of them in the quarantine")
+    for line in lines:
+        if type(line["line"]) is not int or not line["file"] or not line["reason"]:
+            faults.append(f"a row set aside has no place: {line}"[:300])
+        for text in line["file"], line["reason"], line["excerpt"]:
+            if _UNPRINTABLE.search(text):
+                faults.append(f"the quarantine is not safe to print: {text[:300]!r}")
+    for file in report.files:
+        for message in filter(None, (file.first_fault, file.first_failure)):
+            _check_message(message, faults)
+            if not message.startswith(f"{file.file}:") or not re.search(r":\d+(\[\d+\])?: .", message):
+                faults.append(f"a fault names no row: {message[:300]!r}")
+        if bool(file.first_fault) != bool(file.rows_quarantined):
+            faults.append("the first fault and the count of faults disagree")
+    for message in (*report.warnings, *report.decisions):
+        _check_message(message, faults)
+    for message in report.warnings:
+        if not any(file.file in message for file in report.files) and not stopped:
+            faults.append(f"a warning names no file: {message[:300]!r}")
+
+
+def _check_again(
+    reader: TraceReader, path: Path, target: Path, traces: list[Trace], stopped: bool, faults: list[str]
+) -> None:
+    """Read a second time with the same reader."""
+    again: list[Trace] = []
+    with _expected(faults, path, target) as caught:
+        again.extend(reader)
+    if bool(caught) != stopped or not _are_equal(again, traces):
+        faults.append("reading twice gives other traces")
+
+
+def _check_identity(traces: list[Trace], folder: Path, chance: random.Random, faults: list[str]) -> None:
+    """Write the traces and read them back."""
+    output = folder / "written" / chance.choice(_OUTPUTS)
+    try:
+        write_traces(traces, output)
+    except SgramError as error:
+        faults.append(f"what was read cannot be written: {str(error)[:300]!r}")
+        if output.parent.exists() and any(output.parent.iterdir()):
+            faults.append("a half file is left")
+        return
+    if [file.name for file in output.parent.iterdir()] != [output.name]:
+        faults.append("a file is left beside the output")
+    read = list(TraceReader(str(output)))
+    if not _are_equal(read, traces):
+        pair = next((pair for pair in zip(traces, read, strict=False) if not _are_equal([pair[0]], [pair[1]])), None)
+        shown = f"{len(traces)} and {len(read)} traces" if pair is None else _difference(*pair)
+        faults.append(f"writing and reading {output.name} gives other traces: {shown}")
+
+
+def _are_equal(first: list[Trace], second: list[Trace]) -> bool:
+    """Return whether traces are equal, also in the types of numbers in `meta`."""
+    return first == second and [repr(trace.meta) for trace in first] == [repr(trace.meta) for trace in second]
+
+
+def _difference(first: Trace, second: Trace) -> str:
+    for name in Trace.__dataclass_fields__:
+        if repr(getattr(first, name)) != repr(getattr(second, name)):
+            return f"{name} {str(getattr(first, name))[:120]!r} becomes {str(getattr(second, name))[:120]!r}"
+    return "nothing"
