@@ -151,9 +151,7 @@ def _clear(parent: Any, key: Any, chance: random.Random) -> None:
 def _retype(parent: Any, key: Any, chance: random.Random) -> None:
     value = parent[key]
     if isinstance(value, str):
-        parent[key] = chance.choice(
-            ([value], {"text": value}, list(value[:9]), len(value), [value] * 3, value.encode().hex())
-        )
+        parent[key] = chance.choice(([value], {"text": value}, list(value[:9]), len(value), [value] * 3, repr(value)))
     elif isinstance(value, dict):
         parent[key] = chance.choice(([value], list(value.values()), to_json(value).decode(), repr(value), list(value)))
     elif isinstance(value, list):
