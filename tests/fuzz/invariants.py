@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from sgram.errors import SgramError
+from sgram.traces.containers.json_shapes import is_conversation
 from sgram.traces.dialect import all_dialects
 from sgram.traces.readers import ReadOptions, TraceReader
 from sgram.traces.trace import Trace, check_trace
@@ -53,7 +54,8 @@ def write_file(seed: int, number: int, folder: Path) -> Written:
     data, suffix, is_whole = write_rows(rows, chance, container)
     path = folder / f"rows{suffix}"
     path.write_bytes(data)
-    n_rows = sum(row not in ([], {}) for row in rows) if is_whole and container in ("lines", "array", "parquet") else 0
+    is_countable = is_whole and container in ("lines", "array", "parquet") and not is_conversation(rows)
+    n_rows = sum(row not in ([], {}) for row in rows) if is_countable else 0
     return Written(path, container, name, n_rows)
 
 
