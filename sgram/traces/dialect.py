@@ -57,6 +57,12 @@ class Dialect:
     """Where the shape is defined: a file of the tool, a data set's card."""
     is_exact: bool = False
     """Whether records hold the fields of traces as they are, so that no group is made of the prompt."""
+    container: str = ""
+    """The container whose rows this dialect alone reads; most dialects are read from any container."""
+    needs_decode: bool = False
+    """Whether records hold token ids alone, so that reading them needs `DialectOptions.decode`."""
+    repeated_by: str = ""
+    """Key of ``meta``, if a file may hold each response once for each value of it: one value is read."""
     rank: int = 0
     """Dialects are tried by increasing rank: special ones before general ones."""
 

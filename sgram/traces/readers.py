@@ -205,11 +205,13 @@ class TraceReader:
     def _check_kinds(self) -> None:
         """Raise `UsageError` if the dialect does not fit a file, or the quarantine is one of the inputs."""
         quarantine = self.options.quarantine
+        owners = {dialect.container: dialect.name for dialect in self._known.values() if dialect.container}
         for file in self._files:
-            if self._dialect is not None and self._dialect.name == "inspect":
-                file.kind = "inspect"
-            elif self._dialect is not None and file.kind == "inspect":
-                raise UsageError(f"{file.name} is an Inspect log; read it with the dialect auto or inspect")
+            if self._dialect is not None and self._dialect.container:
+                file.kind = self._dialect.container
+            elif self._dialect is not None and file.kind in owners:
+                owner = owners[file.kind]
+                raise UsageError(f"{file.name} is read by the dialect {owner} alone; name it or auto as the dialect")
             if quarantine is not None and os.path.realpath(quarantine) == os.path.realpath(file.path):
                 raise UsageError(f"{file.name} is an input; name another file for the quarantine")
 
@@ -304,7 +306,7 @@ class TraceReader:
             longest = excerpt(max(texts)[1]) if texts else ""
             hint = f"; if {longest} holds the response, --column text={longest}" if texts else ""
             raise RowError(f"no column looks like a response: {keys}{hint}")
-        if dialect.name == "prime-rl" and self._dialect_options.decode is None:
+        if dialect.needs_decode and self._dialect_options.decode is None:
             raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
         return dialect
 
@@ -374,7 +376,9 @@ class TraceReader:
                 trace = self._make_trace(outcome, row, file, report)
                 if trace is None:
                     continue
-                if (self._condition is not None and not self._condition(trace)) or repeats.is_repeat(trace):
+                if (self._condition is not None and not self._condition(trace)) or repeats.is_repeat(
+                    trace, self._known[report.dialect or ""].repeated_by
+                ):
                     self._count(report, "rows_skipped")
                     continue
                 self._count(report, "rows_kept")
@@ -504,25 +508,26 @@ class TraceReader:
 
 
 class _Repeats:
-    """Responses that a file holds once for each answer filter, and groups of unequal size that only prompts tell."""
+    """Responses that a file holds several times, and groups of unequal size that only prompts tell."""
 
     def __init__(self, report: FileReport) -> None:
         self._report = report
-        self._filter: Any = None
-        self._n_other_filters = 0
+        self._key = ""
+        self._value: Any = None
+        self._n_repeats = 0
         self._group_sizes: Counter[str] = Counter()
 
-    def is_repeat(self, trace: Trace) -> bool:
-        """Return whether `trace` repeats a response under another answer filter. Also count its group."""
+    def is_repeat(self, trace: Trace, key: str) -> bool:
+        """Return whether `trace` repeats a response under another value of ``meta[key]``. Also count its group."""
         if trace.step is not None and trace.group and len(self._group_sizes) < _MAX_GROUPS:
             self._group_sizes[trace.group] += trace.group == content_digest(trace.step, trace.prompt)
-        name = trace.meta.get("filter")
-        if name is None or self._report.dialect != "lm-eval":
+        value = trace.meta.get(key) if key else None
+        if value is None:
             return False
-        if self._filter is None:
-            self._filter = name
-        self._n_other_filters += name != self._filter
-        return bool(name != self._filter)
+        if self._value is None:
+            self._key, self._value = key, value
+        self._n_repeats += value != self._value
+        return bool(value != self._value)
 
     def warnings(self) -> list[str]:
         """Return one sentence for each peculiarity of the file."""
@@ -533,11 +538,10 @@ class _Repeats:
                 f"{self._report.file}: groups have {min(sizes)} to {max(sizes)} traces; the file has no group id, so "
                 "equal prompts of one step are one group"
             )
-        if self._n_other_filters:
+        if self._n_repeats:
             warnings.append(
-                f"{self._report.file}: {self._n_other_filters} rows of other answer filters than "
-                f"{excerpt(str(self._filter))} were skipped, as they repeat its responses; --where meta.filter=NAME "
-                "chooses another"
+                f"{self._report.file}: {self._n_repeats} rows whose {self._key} is not {excerpt(str(self._value))} "
+                f"were skipped, as they repeat its responses; --where meta.{self._key}=NAME chooses another"
             )
         return warnings
 

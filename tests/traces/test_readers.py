@@ -421,7 +421,7 @@ def test_lm_eval_rows_of_a_second_answer_filter_are_skipped(tmp_path):
     reader = TraceReader(path)
     assert [trace.group for trace in reader] == ["h1", "h2"]
     assert (reader.report.rows_kept, reader.report.rows_skipped) == (2, 2)
-    assert "2 rows of other answer filters than strict were skipped" in reader.report.warnings[0]
+    assert "2 rows whose filter is not strict were skipped" in reader.report.warnings[0]
 
 
 def test_a_row_that_holds_several_responses_counts_as_several(tmp_path):

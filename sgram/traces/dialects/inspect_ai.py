@@ -153,6 +153,7 @@ INSPECT = Dialect(
     parse,
     columns=(frozenset({"id", "epoch", "input", "target"}),),
     recognize=recognize,
+    container="inspect",
     becomes={
         "messages, output": "text",
         "input": "prompt",

@@ -120,6 +120,7 @@ LM_EVAL = Dialect(
         frozenset({"doc_id", "filtered_resps"}),
         frozenset({"resps", "filtered_resps"}),
     ),
+    repeated_by="filter",
     becomes={
         "resps": "text, one trace for each",
         "raw_resps": "text, in place of resps",

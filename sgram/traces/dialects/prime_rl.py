@@ -115,6 +115,7 @@ PRIME_RL = Dialect(
     "prime-rl, token exports",
     parse,
     columns=(frozenset({"token_ids", "loss_mask"}),),
+    needs_decode=True,
     becomes={
         "token_ids under loss_mask": "token_ids and text; prompt before them",
         "loss_mask": "meta.policy_ids, if others wrote tokens between those of the policy",

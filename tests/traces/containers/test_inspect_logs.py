@@ -77,7 +77,7 @@ def test_a_json_log_is_read_when_the_dialect_is_named(log):
 
 
 def test_another_dialect_cannot_read_a_log(log):
-    with pytest.raises(UsageError, match="is an Inspect log; read it with the dialect auto or inspect"):
+    with pytest.raises(UsageError, match="is read by the dialect inspect alone; name it or auto"):
         TraceReader(log, dialect="trl")
 
 
