@@ -8,8 +8,9 @@ from typing import Any
 
 from sgram.errors import InputError, UsageError
 from sgram.lexicon import Lexicon
-from sgram.traces import Trace, read_traces
+from sgram.traces import Trace
 from sgram.training.trainer.config import HICRAConfig
+from sgram.training.trainer.rollouts import read_rollouts
 
 _FILE = re.compile(r"step-(\d+)(\.\d+)?\.jsonl\.gz$")
 
@@ -21,7 +22,7 @@ def read_recent_rollouts(directory: str | Path, before_step: int, limit: int) ->
     ]
     traces: list[Trace] = []
     for _, path in sorted(((step, path) for step, path in files if step < before_step), reverse=True):
-        traces = [*read_traces([path]), *traces]
+        traces = [*read_rollouts(path), *traces]
         if len(traces) >= limit:
             break
     return traces[-limit:]

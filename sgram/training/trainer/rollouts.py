@@ -14,7 +14,7 @@ import numpy as np
 from sgram.array_types import AnyArray, BoolArray, FloatArray
 from sgram.files import digest
 from sgram.grading.outcome import TaskOutcome
-from sgram.traces import Trace, write_traces
+from sgram.traces import Trace, TraceReader, write_traces
 from sgram.training.trainer.rewards import completion_text
 
 if TYPE_CHECKING:
@@ -130,6 +130,11 @@ def write_rollouts(path: Path, rollouts: Rollouts) -> None:
     """Write the traces atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_traces(rollouts.traces, path)
+
+
+def read_rollouts(path: Path) -> list[Trace]:
+    """Return the traces that `write_rollouts` wrote, as they were: the name of the file does not become their run."""
+    return list(TraceReader([path], runs={str(path): ""}))
 
 
 def prompt_text(prompt: Any) -> str:

@@ -15,8 +15,8 @@ import torch
 from sgram.errors import InputError
 from sgram.files import canonical_json, excerpt, write_bytes
 from sgram.lexicon import Lexicon
-from sgram.traces import Trace, read_traces
-from sgram.training.trainer.rollouts import Rollouts, write_rollouts
+from sgram.traces import Trace
+from sgram.training.trainer.rollouts import Rollouts, read_rollouts, write_rollouts
 
 _FORMAT = {"format": "sgram-training", "version": 1}
 _STATE, _LEXICON = "sgram_state.json", "lexicon.json"
@@ -102,7 +102,7 @@ class TrainerState:
         if (path := _batches_path(checkpoint, process)).exists():
             state.sampled_batches = _load_batches(path, device)
         if (path := _rollouts_path(checkpoint, process)).exists():
-            state.traces = list(read_traces([path]))
+            state.traces = read_rollouts(path)
         return state
 
 

@@ -16,6 +16,7 @@ from sgram.training.trainer.rollouts import (
     SampledBatch,
     make_traces,
     prompt_text,
+    read_rollouts,
     rollouts_path,
     write_rollouts,
 )
@@ -142,7 +143,9 @@ def test_written_traces_are_read_as_they_were(tmp_path):
     assert path == tmp_path / "rollouts" / "step-000004.jsonl.gz"
     assert rollouts_path(tmp_path, 4, 1, 2).name == "step-000004.001.jsonl.gz"
     write_rollouts(path, rollouts)
-    assert list(read_traces([path])) == rollouts.traces
+    assert read_rollouts(path) == rollouts.traces
+    # other readers name the run of a file: here by its stem
+    assert list(read_traces([path])) == [replace(trace, run="step-000004") for trace in rollouts.traces]
     first = path.read_bytes()
     write_rollouts(path, rollouts)
     assert path.read_bytes() == first
