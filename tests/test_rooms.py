@@ -301,8 +301,8 @@ def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *("scan", "compiling", "progress_bars", "text", "quarantine", "run_directory", "safe_reading", "files"),
-        *("array_types", "errors"),
+        *("scan", "compiling", "progress_bars", "declarations", "text", "quarantine", "run_directory", "safe_reading"),
+        *("files", "array_types", "errors"),
     ]
 
 

@@ -4,14 +4,10 @@ A file in that folder that declares a `Measure` is found by itself; `ORDER` only
 """
 
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
-from pkgutil import iter_modules
 
-from sgram.analysis import measures
 from sgram.analysis.measure import Measure
+from sgram.declarations import declared_in, installed
 from sgram.errors import UsageError
-from sgram.files import excerpt
 
 ENTRY_POINTS = "sgram.measures"
 """Group of entry points by which a package adds measures; each names a `Measure` or a sequence of them."""
@@ -51,7 +47,7 @@ def all_measures() -> tuple[Measure, ...]:
 
     Raise `UsageError` if a package's measure cannot be loaded or two measures have the same name.
     """
-    every = [*_own_measures(), *_installed_measures(), *_registered]
+    every = [*_own_measures(), *installed(ENTRY_POINTS, Measure), *_registered]
     names = [measure.name for measure in every]
     for name in names:
         if names.count(name) > 1:
@@ -62,22 +58,6 @@ def all_measures() -> tuple[Measure, ...]:
 @cache
 def _own_measures() -> tuple[Measure, ...]:
     """Return the measures that the files of `sgram.analysis.measures` declare."""
-    modules = [import_module(f"{measures.__name__}.{module.name}") for module in iter_modules(measures.__path__)]
-    declared = [value for module in modules for value in vars(module).values() if isinstance(value, Measure)]
+    declared = declared_in("sgram.analysis.measures", Measure)
     rank = {name: index for index, name in enumerate(ORDER)}
-    return tuple(sorted(dict.fromkeys(declared), key=lambda measure: rank.get(measure.name, len(rank))))
-
-
-def _installed_measures() -> list[Measure]:
-    installed: list[Measure] = []
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
-        origin = f"the measure {excerpt(entry.name)} ({excerpt(entry.value)})"
-        try:
-            loaded = entry.load()
-        except Exception as error:  # any error of foreign code
-            raise UsageError(f"cannot load {origin}: {excerpt(str(error))}; mend or uninstall its package") from error
-        declared = [loaded] if isinstance(loaded, Measure) else loaded
-        if not isinstance(declared, list | tuple) or not all(isinstance(measure, Measure) for measure in declared):
-            raise UsageError(f"{origin} is not a Measure or a list of them; mend or uninstall its package")
-        installed += declared
-    return installed
+    return tuple(sorted(declared, key=lambda measure: rank.get(measure.name, len(rank))))

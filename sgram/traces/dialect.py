@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
-from pkgutil import iter_modules
 from typing import Any
 
+from sgram.declarations import declared_in, installed
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces.trace import RowError
@@ -112,30 +110,18 @@ def all_dialects() -> dict[str, Dialect]:
 
 @cache
 def _built_in() -> tuple[Dialect, ...]:
-    package = import_module("sgram.traces.dialects")
-    modules = [import_module(f"{package.__name__}.{module.name}") for module in iter_modules(package.__path__)]
-    declared = [value for module in modules for value in vars(module).values() if isinstance(value, Dialect)]
-    return tuple(sorted(dict.fromkeys(declared), key=lambda dialect: (dialect.rank, dialect.name)))
+    declared = declared_in("sgram.traces.dialects", Dialect)
+    return tuple(sorted(declared, key=lambda dialect: (dialect.rank, dialect.name)))
 
 
 @cache
 def _installed() -> tuple[Dialect, ...]:
-    installed: list[Dialect] = []
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
-        origin = f"the dialect {excerpt(entry.name)} ({excerpt(entry.value)})"
-        try:
-            loaded = entry.load()
-        except Exception as error:  # any error of foreign code
-            raise UsageError(f"cannot load {origin}: {excerpt(str(error))}; mend or uninstall its package") from error
-        declared = [loaded] if isinstance(loaded, Dialect) else loaded
-        if not isinstance(declared, list | tuple) or not all(isinstance(dialect, Dialect) for dialect in declared):
-            raise UsageError(f"{origin} is not a Dialect or a list of them; mend or uninstall its package")
-        installed += declared
-    names = Counter(dialect.name for dialect in (*installed, *_built_in()))
+    added = installed(ENTRY_POINTS, Dialect)
+    names = Counter(dialect.name for dialect in (*added, *_built_in()))
     name, n_dialects = names.most_common(1)[0]
     if n_dialects > 1:
         raise UsageError(f"{n_dialects} dialects are named {excerpt(name)!r}; rename or uninstall one of them")
-    return tuple(installed)
+    return tuple(added)
 
 
 def detect(record: Record) -> Dialect | None:

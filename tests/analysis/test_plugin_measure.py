@@ -165,7 +165,7 @@ def test_a_mean_that_depends_on_the_marks_stands_beside_random_phrases(tmp_path)
 )
 def test_a_package_whose_measure_cannot_be_used_is_named(monkeypatch, name, value, message):
     entries = [EntryPoint(name, value, ENTRY_POINTS)]
-    monkeypatch.setattr("sgram.analysis.registry.entry_points", lambda group: entries if group == ENTRY_POINTS else [])
+    monkeypatch.setattr("sgram.declarations.entry_points", lambda group: entries if group == ENTRY_POINTS else [])
     with pytest.raises(UsageError, match=message):
         all_measures()
 

@@ -50,7 +50,7 @@ def with_entries(monkeypatch):
     """A function that makes entry points the installed ones, which are looked up anew before and after the test."""
 
     def install(*entries):
-        monkeypatch.setattr(registry, "entry_points", lambda group: entries if group == ENTRY_POINTS else [])
+        monkeypatch.setattr("sgram.declarations.entry_points", lambda group: entries if group == ENTRY_POINTS else [])
         registry._installed.cache_clear()
 
     yield install

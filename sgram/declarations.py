@@ -1,0 +1,47 @@
+"""Declarations of one kind, such as dialects: those in the files of a package, and those that other packages add."""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import TypeVar
+
+from sgram.errors import UsageError
+from sgram.files import excerpt
+
+Declaration = TypeVar("Declaration")
+
+
+def declared_in(package: str, kind: type[Declaration]) -> list[Declaration]:
+    """Return the instances of `kind` that the modules of a package name, by module, each once.
+
+    >>> from sgram.traces.dialect import Dialect
+    >>> "trl" in [dialect.name for dialect in declared_in("sgram.traces.dialects", Dialect)]
+    True
+    """
+    folder = import_module(package).__path__
+    modules = [import_module(f"{package}.{module.name}") for module in iter_modules(folder)]
+    declared = [value for module in modules for value in vars(module).values() if isinstance(value, kind)]
+    return list(dict.fromkeys(declared))
+
+
+def installed(group: str, kind: type[Declaration]) -> list[Declaration]:
+    """Return the instances of `kind` that installed packages add by entry points of `group`, by name.
+
+    An entry point names an instance, or a list or tuple of them. Raise `UsageError` if one cannot be loaded or names
+    anything else.
+
+    >>> installed("sgram.no_such_group", str)
+    []
+    """
+    declarations: list[Declaration] = []
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+        origin = f"the {kind.__name__.lower()} {excerpt(entry.name)} ({excerpt(entry.value)})"
+        try:
+            loaded = entry.load()
+        except Exception as error:  # any error of foreign code
+            raise UsageError(f"cannot load {origin}: {excerpt(str(error))}; mend or uninstall its package") from error
+        declared = [loaded] if isinstance(loaded, kind) else loaded
+        if not isinstance(declared, list | tuple) or not all(isinstance(value, kind) for value in declared):
+            raise UsageError(f"{origin} is not a {kind.__name__} or a list of them; mend or uninstall its package")
+        declarations += declared
+    return declarations
