@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from sgram.traces.trace import RowError, Trace
+from sgram.traces.trace import FailedRowError, RowError, Trace, json_type
 
 TRACE_FIELDS = frozenset(Trace.__dataclass_fields__)
 
@@ -16,6 +16,21 @@ def is_number(value: Any) -> bool:
     (True, False)
     """
     return type(value) is float or type(value) is int
+
+
+def sampled_text(value: Any, column: str, noun: str) -> str:
+    """Return `value` as the text of a response, which stands in `column`; `noun` is what the tool calls a response.
+
+    Raise `FailedRowError` if it is missing, and `RowError` if it is no string.
+
+    >>> sampled_text("It is 4.", "output", "output")
+    'It is 4.'
+    """
+    if value is None:
+        raise FailedRowError(f"the {noun} is missing")
+    if not isinstance(value, str):
+        raise RowError(f"{column} is {json_type(value)}, not a string")
+    return value
 
 
 def as_text(value: Any) -> str | None:

@@ -1,5 +1,6 @@
 """What reading must keep, whatever the input: counts, messages, identity, no exception of the program's own."""
 
+import logging
 import random
 import re
 import time
@@ -67,6 +68,20 @@ def _tell_apart(row: object, place: int) -> object:
             for name, value in row.items()
         }
     return [_tell_apart(value, place) for value in row] if isinstance(row, list) else row
+
+
+def find_faults_of_part(seed: int, part: int, n_files: int, folder: Path) -> list[str]:
+    """Return what is wrong with the reading of the files of a part; each is written into a folder of its own."""
+    logging.disable(logging.WARNING)
+    try:
+        faults: list[str] = []
+        for number in range(n_files * part, n_files * (part + 1)):
+            own_folder = folder / str(number)
+            own_folder.mkdir()
+            faults += find_faults(seed, number, own_folder)
+        return faults
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def find_faults(seed: int, number: int, folder: Path) -> list[str]:

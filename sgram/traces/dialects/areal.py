@@ -5,19 +5,16 @@ tokens of the sample. Numbers of tasks begin anew with each process, so that the
 """
 
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
+from sgram.traces.fields import sampled_text
 from sgram.traces.ids import content_digest
-from sgram.traces.trace import FailedRowError, RowError, json_type
 
 _READ = frozenset({"completion", "prompt", "reward", "task_id", "tail_version"})
 
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
     """Return the fields of one sample."""
-    text, prompt, task = record.get("completion"), record.get("prompt"), record.get("task_id")
-    if text is None:
-        raise FailedRowError("the completion is missing")
-    if not isinstance(text, str):
-        raise RowError(f"completion is {json_type(text)}, not a string")
+    text = sampled_text(record.get("completion"), "completion", "completion")
+    prompt, task = record.get("prompt"), record.get("task_id")
     fields: Fields = {
         "text": text,
         "prompt": prompt,

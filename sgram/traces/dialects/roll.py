@@ -5,7 +5,7 @@ in its data set, shared by its responses.
 """
 
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
-from sgram.traces.trace import FailedRowError, RowError, json_type
+from sgram.traces.fields import sampled_text
 
 _READ = frozenset({"responses", "prompt", "scores", "ground_truth", "global_step", "id"})
 
@@ -17,11 +17,7 @@ def recognize(record: Record) -> bool:
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
     """Return the fields of one response."""
-    text = record["responses"]
-    if text is None:
-        raise FailedRowError("the response is missing")
-    if not isinstance(text, str):
-        raise RowError(f"responses is {json_type(text)}, not a string")
+    text = sampled_text(record["responses"], "responses", "response")
     columns = {name: value for name, value in record.items() if name not in _READ}
     fields: Fields = {
         "text": text,

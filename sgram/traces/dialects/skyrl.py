@@ -4,8 +4,8 @@ from typing import Any
 
 from sgram.traces.column_values import floats, lookup
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
+from sgram.traces.fields import sampled_text
 from sgram.traces.reward_columns import finite_sum
-from sgram.traces.trace import FailedRowError, RowError, json_type
 
 _READ = frozenset({"input_prompt", "output_response", "score"})
 _REFERENCES = ("env_extras.reward_spec.ground_truth", "env_extras.reward_model.ground_truth")
@@ -13,11 +13,7 @@ _REFERENCES = ("env_extras.reward_spec.ground_truth", "env_extras.reward_model.g
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
     """Return the fields of one trajectory."""
-    text = record.get("output_response")
-    if text is None:
-        raise FailedRowError("the response is missing")
-    if not isinstance(text, str):
-        raise RowError(f"output_response is {json_type(text)}, not a string")
+    text = sampled_text(record.get("output_response"), "output_response", "response")
     fields: Fields = {
         "text": text,
         "prompt": record.get("input_prompt"),

@@ -7,7 +7,7 @@ another data source has is missing or null. The prompt keeps the markers of its 
 import re
 
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, Record
-from sgram.traces.trace import FailedRowError, RowError, json_type
+from sgram.traces.fields import sampled_text
 
 _SAMPLE_KEY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_\d+_\d+")
 """Key of a sample in verl's queue: uid of the prompt, session, number of the sample."""
@@ -15,11 +15,7 @@ _SAMPLE_KEY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_\d+_\d+
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
     """Return the fields of one sample."""
-    output = record.get("output")
-    if output is None:
-        raise FailedRowError("the output is missing")
-    if not isinstance(output, str):
-        raise RowError(f"output is {json_type(output)}, not a string")
+    output = sampled_text(record.get("output"), "output", "output")
     columns = {name: value for name, value in record.items() if name not in _READ}
     fields: Fields = {
         "text": output,
