@@ -106,8 +106,8 @@ class _Plan(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _plan(names: tuple[str, ...]) -> _Plan:
-    known = plan_columns(names)
-    fields = dict(known.candidates)
+    plan = plan_columns(names)
+    fields = dict(plan.candidates)
     if not {"prompt", "reasoning"} & fields.keys():  # a content alone may be anything's
         fields["text"] = tuple(column for column in fields.get("text", ()) if plain_name(column) != "content")
     candidates = tuple(
@@ -116,7 +116,7 @@ def _plan(names: tuple[str, ...]) -> _Plan:
         if columns
     )
     rewards = () if "reward" in fields else tuple(name for name in names if names_reward(name))
-    return _Plan(candidates, known.conversations, known.resembling, rewards)
+    return _Plan(candidates, plan.conversations, plan.resembling, rewards)
 
 
 class _Row:
@@ -126,13 +126,13 @@ class _Row:
         self.notes, self.is_exact = notes, is_exact
         self.fields = {name: value for name, value in fields.items() if value is not None}
         self.meta: dict[str, Any] = dict(self.fields.pop("meta", ()))
-        given: Mapping[str, Any] = self.fields.pop("columns", {})
+        row_columns: Mapping[str, Any] = self.fields.pop("columns", {})
         self.columns = {
             name: value
-            for name, value in given.items()
+            for name, value in row_columns.items()
             if value is not None and (type(value) is not float or math.isfinite(value))
         }
-        self.names = tuple(given)
+        self.names = tuple(row_columns)
         self.plan = _plan(self.names)
         self.origins: dict[str, str] = {}
         """Field -> column that it was read from."""
@@ -183,7 +183,7 @@ class _Row:
                     tuple(candidate for candidate in candidates if self.notes.became.get(candidate[0]) == name)[:1]
                     or candidates
                 )
-            misfit, found = "", False
+            misfit, is_read = "", False
             for column, is_nested, read_as in candidates:
                 value = lookup(columns, column) if is_nested else columns.get(column)
                 if value is None or (value == "" and name != "text"):
@@ -192,13 +192,13 @@ class _Row:
                 if read is None:
                     misfit = misfit or column
                     continue
-                found = True
+                is_read = True
                 if name == "text" and len(candidates) > 1:
                     column = self._choose_text(candidates)
                     value = read = columns[column]
                 self._take(name, column, value, read)
                 break
-            if misfit and not found and name not in _QUIET:
+            if misfit and not is_read and name not in _QUIET:
                 self.notes.misfits[misfit] += 1
         if DOCUMENT_KEY in columns or ROW_KEY in columns:
             self._take_document()
@@ -213,9 +213,9 @@ class _Row:
         worded = [column for column in fitting if self.columns[column] != ""] or fitting
         if len(worded) > 1 and plain_name(worded[0]) == "text":
             prompt = self.fields.get("prompt") or self.columns.get(find_column(self.columns, "prompt") or "")
-            whole, other = self.columns[worded[0]], self.columns[worded[1]]
-            if isinstance(whole, str) and isinstance(other, str) and isinstance(prompt, str):
-                is_whole = len(prompt) + len(other) <= len(whole) and prompt in whole and other in whole
+            whole, response = self.columns[worded[0]], self.columns[worded[1]]
+            if isinstance(whole, str) and isinstance(response, str) and isinstance(prompt, str):
+                is_whole = len(prompt) + len(response) <= len(whole) and prompt in whole and response in whole
                 return worded[is_whole]
         return worded[0]
 
@@ -228,13 +228,13 @@ class _Row:
             self.meta.setdefault("key", key)
         if not isinstance(document, Mapping):
             return
-        left = dict(document)
+        unread = dict(document)
         for name in ("model", "run", "step"):
-            column = find_column(left, name)
-            if name not in self.fields and column is not None and reader(name, column)(left[column]) is not None:
-                self.fields[name] = left.pop(column)
-        if left:
-            self.meta.setdefault("document", left)
+            column = find_column(unread, name)
+            if name not in self.fields and column is not None and reader(name, column)(unread[column]) is not None:
+                self.fields[name] = unread.pop(column)
+        if unread:
+            self.meta.setdefault("document", unread)
 
     # -- the response -----------------------------------------------------------------------------------------
 
@@ -292,11 +292,11 @@ class _Row:
                 return list(conversation.pieces)
         if "reasoning" in self.fields:
             return self._answer_pieces()
-        said = self.values.get("answer")
-        if conversation is None and isinstance(said, str) and _has_words(said) and len(said) >= _MIN_ANSWER:
+        answer = self.values.get("answer")
+        if conversation is None and isinstance(answer, str) and _has_words(answer) and len(answer) >= _MIN_ANSWER:
             self.notes.became[self.origins.pop("answer")] = "text"
             del self.fields["answer"]
-            return [("answer", said)]
+            return [("answer", answer)]
         self._check_success()
         if conversation is not None:
             raise FailedRowError(conversation.failure)
@@ -369,13 +369,13 @@ class _Row:
 
     def _no_response(self) -> RowError:
         """Return the error for a record without a response; it says which column may be one."""
-        empty = [column for name, found in self.plan.candidates if name == "text" for column, _, _ in found]
+        empty = [column for name, columns in self.plan.candidates if name == "text" for column, _, _ in columns]
         if empty and all(column not in self.columns and column not in self.origins.values() for column in empty):
             return FailedRowError(f"the response is missing: {excerpt(empty[0])} is empty")
-        asked = self.origins.get("prompt")
+        prompt_column = self.origins.get("prompt")
         texts = {name: value for name, value in self.columns.items() if isinstance(value, str)}
         for name, value in self.values.items():
-            if self.origins[name] != asked and isinstance(value, str):
+            if self.origins[name] != prompt_column and isinstance(value, str):
                 texts[self.origins[name]] = value
         longest = max(texts, key=lambda name: (len(texts[name]), name), default="")
         is_long = " " in texts.get(longest, "").strip() or len(texts.get(longest, "")) >= _MIN_HINTED
@@ -398,11 +398,11 @@ class _Row:
             return
         if plain_name(self.origins.get("prompt", "")) == "instruction":
             column = next((name for name in self.columns if plain_name(name) == "input"), None)
-            given = None if column is None else self.columns[column]
-            if column is not None and isinstance(given, str):
+            input_text = None if column is None else self.columns[column]
+            if column is not None and isinstance(input_text, str):
                 del self.columns[column]
                 self.notes.became.setdefault(column, "prompt, after the instruction")
-                text = f"{text}\n\n{given}" if given.strip() else text
+                text = f"{text}\n\n{input_text}" if input_text.strip() else text
         if text:
             self.fields["prompt"] = text
 
@@ -484,7 +484,7 @@ class _Row:
             rewards = {name: self.columns[name] for name in self.plan.rewards if name in self.columns}
         if not rewards:
             return None
-        numbers = {name: found for name, value in rewards.items() if (found := number(value)) is not None}
+        numbers = {name: reward for name, value in rewards.items() if (reward := number(value)) is not None}
         self.notes.reward_columns.update(numbers)
         return finite_sum(numbers.values())
 
@@ -542,9 +542,9 @@ class _Row:
         resembling = [
             (column, name) for column, name in self.plan.resembling if _resembles(name, self.columns.get(column))
         ]
-        known = {*self.notes.became, *self.notes.reward_columns, *self.origins.values()}
+        read_columns = {*self.notes.became, *self.notes.reward_columns, *self.origins.values()}
         for column, name in (*unread, *resembling):
-            if column not in known:
+            if column not in read_columns:
                 self.notes.looks_like.setdefault(column, name)
 
 

@@ -35,7 +35,7 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
     {'a/1.jsonl': 'a', 'a/2.jsonl': 'a', 'b.jsonl': 'b'}
     """
     pairs = list(arguments)
-    places: dict[str, str] = {}
+    naming_paths: dict[str, str] = {}
     named: dict[str, str] = {}
     for file in files:
         if file == "-":
@@ -48,16 +48,16 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
         if names:
             named[file] = names.pop()
         else:
-            places[file] = os.path.realpath(folder) if folder is not None else os.path.realpath(file)
-    runs = named | _distinct_names(places)
+            naming_paths[file] = os.path.realpath(folder) if folder is not None else os.path.realpath(file)
+    runs = named | _distinct_names(naming_paths)
     # the name of a file may be no text
     return {file: name.encode(errors="backslashreplace").decode() for file, name in runs.items()}
 
 
 def _leads_to(path: str, file: str) -> bool:
     """Return whether an argument is the file, or a folder above it."""
-    place, target = os.path.realpath(path), os.path.realpath(file)
-    return target == place or target.startswith(place.rstrip(os.sep) + os.sep)
+    folder, target = os.path.realpath(path), os.path.realpath(file)
+    return target == folder or target.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _stem(path: str) -> str:
@@ -67,34 +67,34 @@ def _stem(path: str) -> str:
     return name
 
 
-def _distinct_names(places: dict[str, str]) -> dict[str, str]:
-    """Return the run of each file that no argument names; `places` are the files or the folders that name them."""
+def _distinct_names(naming_paths: dict[str, str]) -> dict[str, str]:
+    """Return the run of each file that no argument names; `naming_paths` are the files or folders that name them."""
     series: dict[tuple[str, str], list[str]] = {}
-    for file, place in places.items():
-        if place == os.path.realpath(file):
-            pattern = re.sub(r"\d+", "#", _stem(place))
-            series.setdefault((str(Path(place).parent), pattern), []).append(file)
-    origins = dict(places)
+    for file, origin in naming_paths.items():
+        if origin == os.path.realpath(file):
+            pattern = re.sub(r"\d+", "#", _stem(origin))
+            series.setdefault((str(Path(origin).parent), pattern), []).append(file)
+    origins = dict(naming_paths)
     for (folder, pattern), members in series.items():
         if len(members) > 1 and "#" in pattern:
-            shared = [other for other in series if other[0] == folder]
             # several series in one folder, such as grpo_1 and hicra_1, are runs of their own
-            place = folder if len(shared) == 1 else str(Path(folder, pattern.replace("#", "").strip("_-. ") or pattern))
-            origins.update(dict.fromkeys(members, place))
+            is_alone = sum(parent == folder for parent, _ in series) == 1
+            name = pattern.replace("#", "").strip("_-. ") or pattern
+            origins.update(dict.fromkeys(members, folder if is_alone else str(Path(folder, name))))
     distinct = sorted(set(origins.values()))
-    names = {place: _name(place, 1) for place in distinct}
+    names = {origin: _name(origin, 1) for origin in distinct}
     depth = 1
     while len(set(names.values())) < len(distinct) and depth < 12:
         depth += 1
         counts: dict[str, int] = {}
         for name in names.values():
             counts[name] = counts.get(name, 0) + 1
-        names = {place: _name(place, depth) if counts[name] > 1 else name for place, name in names.items()}
-    return {file: names[place] for file, place in origins.items()}
+        names = {origin: _name(origin, depth) if counts[name] > 1 else name for origin, name in names.items()}
+    return {file: names[origin] for file, origin in origins.items()}
 
 
-def _name(place: str, depth: int) -> str:
-    """Return the last `depth` parts of a place, without the suffixes of a file."""
-    parts = Path(place).parts[-depth:]
+def _name(origin: str, depth: int) -> str:
+    """Return the last `depth` parts of a path, without the suffixes of a file."""
+    parts = Path(origin).parts[-depth:]
     last = _stem(parts[-1]) if Path(parts[-1]).suffix.lower() in _SUFFIXES else parts[-1]
     return "/".join((*parts[:-1], last))

@@ -86,13 +86,13 @@ def _list_in(value: Any, length: int | None = None) -> Any:
     if not isinstance(value, str) or value[:1] != "[":
         return value
     try:
-        found = orjson.loads(value)
+        values = orjson.loads(value)
     except ValueError:
         try:
-            found = read_literal(value)
+            values = read_literal(value)
         except RowError:
             return value
-    return found if isinstance(found, list) and length in (None, len(found)) else value
+    return values if isinstance(values, list) and length in (None, len(values)) else value
 
 
 def _holds_text(part: Any) -> bool:
@@ -167,21 +167,21 @@ def split_columns(record: Record, name: str, n: int) -> tuple[list[dict[str, Any
                 shared[column] = value[0]  # the expected answer: the responses need not agree
             elif find_column(record, "reference") is not None:
                 parallel.append((column, ALIASES["answer"][0], value))
-    own = [{single: value[index] for _, single, value in parallel} for index in range(n)]
-    taken = {column for column, _, _ in parallel}
-    return own, {column: value for column, value in shared.items() if column not in taken}
+    response_columns = [{single: value[index] for _, single, value in parallel} for index in range(n)]
+    parallel_names = {column for column, _, _ in parallel}
+    return response_columns, {column: value for column, value in shared.items() if column not in parallel_names}
 
 
-def unshared(columns: Mapping[str, Any], own: Iterable[str], n: int) -> dict[str, Any]:
+def unshared(columns: Mapping[str, Any], response_columns: Iterable[str], n: int) -> dict[str, Any]:
     """Return the columns that would be fields of one response, but are said once for `n` of them.
 
-    A model is one of them if the responses have `own` columns that name theirs. Different answers, as many as there are
-    responses, are theirs or forms of the expected one.
+    A model is one of them if `response_columns`, the names of the columns of the responses, name theirs. Different
+    answers, as many as there are responses, are theirs or forms of the expected one.
 
     >>> unshared({"problem": "2+2?", "score": 1.0, "model": "m", "answer": ["4", "5"]}, ["generation_model"], 2)
     {'score': 1.0, 'model': 'm', 'answer': ['4', '5']}
     """
-    fields = (*_PER_RESPONSE, "model") if any(is_alias(name, "model") for name in own) else _PER_RESPONSE
+    fields = (*_PER_RESPONSE, "model") if any(is_alias(name, "model") for name in response_columns) else _PER_RESPONSE
     return {
         name: value
         for name, value in columns.items()
@@ -200,24 +200,24 @@ def share_row(samples: Sequence[Fields], columns: Mapping[str, Any]) -> list[Fie
     """
     if not samples:
         raise FailedRowError("the row has no response")
-    left = dict(columns)
+    row_columns = dict(columns)
     if len(samples) > 1:
-        once = unshared(left, {name for sample in samples for name in sample.get("columns", ())}, len(samples))
-        left = {name: value for name, value in left.items() if name not in once}
-        said = {name: value for name, value in once.items() if value is not None}
-        samples = [{**sample, "meta": {**said, **sample.get("meta", {})}} for sample in samples]
-    id_column = find_column(left, "id")
-    name = None if id_column is None else left.pop(id_column)
+        once = unshared(row_columns, {name for sample in samples for name in sample.get("columns", ())}, len(samples))
+        row_columns = {name: value for name, value in row_columns.items() if name not in once}
+        row_values = {name: value for name, value in once.items() if value is not None}
+        samples = [{**sample, "meta": {**row_values, **sample.get("meta", {})}} for sample in samples]
+    id_column = find_column(row_columns, "id")
+    name = None if id_column is None else row_columns.pop(id_column)
     prompt = None
-    for column in [name for name in left if plain_name(name) in CONVERSATIONS]:
+    for column in [name for name in row_columns if plain_name(name) in CONVERSATIONS]:
         try:
-            conversation = read_conversation(left[column])
+            conversation = read_conversation(row_columns[column])
         except RowError:
             continue
-        prompt = conversation.prompt if prompt is None and find_column(left, "prompt") is None else prompt
+        prompt = conversation.prompt if prompt is None and find_column(row_columns, "prompt") is None else prompt
         if all(any(text in sample.get("text", "") for sample in samples) for _, text in conversation.pieces):
-            del left[column]
-    return name_samples(samples, name, prompt, left)
+            del row_columns[column]
+    return name_samples(samples, name, prompt, row_columns)
 
 
 def parse_list(record: Record, name: str) -> list[Fields]:
@@ -227,9 +227,9 @@ def parse_list(record: Record, name: str) -> list[Fields]:
         raise RowError(f"{name} holds no responses")
     if isinstance(record[name], str):  # the lists beside it are strings, too
         record = {column: _list_in(value, len(responses)) for column, value in record.items()}
-    own, shared = split_columns(record, name, len(responses))
+    response_columns, shared = split_columns(record, name, len(responses))
     samples: list[Fields] = []
-    for part, columns in zip(responses, own, strict=True):
+    for part, columns in zip(responses, response_columns, strict=True):
         if part is not None:
             sample = _read_response(part)
             samples.append({**sample, "columns": {**columns, **sample.get("columns", {})}})

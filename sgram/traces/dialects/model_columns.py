@@ -50,14 +50,16 @@ def find_models(record: Record) -> list[ModelColumns]:
         split = split_response(column)
         if split is not None and may_be_model(split[0]):
             responses[split[0]] = min(responses.get(split[0], (99, "")), (split[1], column))
-    found = [
+    models = [
         ModelColumns(prefix, column, reasonings.get(prefix))
         for prefix, (_, column) in responses.items()
         if prefix in reasonings or is_model_response(column)
     ]
-    other = find_column(record, "text") if found else None
-    known = {columns.response for columns in found}
-    return [] if other is not None and other not in known and isinstance(record[other], str) else found
+    text_column = find_column(record, "text") if models else None
+    response_columns = {columns.response for columns in models}
+    if text_column is not None and text_column not in response_columns and isinstance(record[text_column], str):
+        return []
+    return models
 
 
 def recognize(record: Record) -> bool:
@@ -70,26 +72,27 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     models = find_models(record)
     if not models:
         raise RowError("no columns hold the responses of models")
-    taken: set[str] = set()
+    read_columns: set[str] = set()
     samples: list[Fields] = []
     for prefix, response, reasoning in models:
-        taken |= {response} if reasoning is None else {response, reasoning}
-        own: dict[str, Any] = {}
+        read_columns |= {response} if reasoning is None else {response, reasoning}
+        model_columns: dict[str, Any] = {}
         for column, value in record.items():
-            if model_first(column).startswith(f"{prefix}_") and column not in taken:
-                rest = model_first(column)[len(prefix) + 1 :]
-                own[rest if is_alias(rest, "correct", "reward", "answer", "model", "token_ids") else column] = value
-                taken.add(column)
-        sample: Fields = {"text": record[response], "columns": own}
+            if model_first(column).startswith(f"{prefix}_") and column not in read_columns:
+                ending = model_first(column)[len(prefix) + 1 :]
+                is_field = is_alias(ending, "correct", "reward", "answer", "model", "token_ids")
+                model_columns[ending if is_field else column] = value
+                read_columns.add(column)
+        sample: Fields = {"text": record[response], "columns": model_columns}
         if reasoning is not None:
             sample["reasoning"] = record[reasoning]
         samples.append(sample)
-    left = {column: value for column, value in record.items() if column not in taken}
-    for found, sample in zip(models, samples, strict=True):
-        name = model_name(found.prefix)
-        if name is not None and (len(models) > 1 or find_column(left, "model") is None):
+    row_columns = {column: value for column, value in record.items() if column not in read_columns}
+    for model, sample in zip(models, samples, strict=True):
+        name = model_name(model.prefix)
+        if name is not None and (len(models) > 1 or find_column(row_columns, "model") is None):
             sample["model"] = name
-    return share_row(samples, left)
+    return share_row(samples, row_columns)
 
 
 MODEL_COLUMNS = Dialect(

@@ -62,11 +62,11 @@ def find_numbered(record: Record) -> dict[int, str]:
         split = split_number(column)
         if split is not None and not split.ending and _is_response(split.stem):
             stems.setdefault(split.stem, {})[split.number] = column
-    found = [columns for columns in stems.values() if len(columns) > 1 and _are_texts(record, columns)]
-    other = find_column(record, "text")
-    if len(found) != 1 or isinstance(record.get(other or ""), str):
+    series = [columns for columns in stems.values() if len(columns) > 1 and _are_texts(record, columns)]
+    text_column = find_column(record, "text")
+    if len(series) != 1 or isinstance(record.get(text_column or ""), str):
         return {}
-    return dict(sorted(found[0].items()))
+    return dict(sorted(series[0].items()))
 
 
 def _are_texts(record: Record, columns: dict[int, str]) -> bool:
@@ -80,22 +80,22 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     responses = find_numbered(record)
     if not responses:
         raise RowError("no numbered columns hold responses")
-    own: dict[int, dict[str, Any]] = {number: {} for number in responses}
-    taken = set(responses.values())
+    numbered: dict[int, dict[str, Any]] = {number: {} for number in responses}
+    read_columns = set(responses.values())
     for columns in _same_numbers(record, responses):
         for split in columns:
             name = split.ending if is_alias(split.ending, "correct", "reward", "answer") else split.column
-            own[split.number][name if split.ending else split.stem] = record[split.column]
-            taken.add(split.column)
+            numbered[split.number][name if split.ending else split.stem] = record[split.column]
+            read_columns.add(split.column)
     samples: list[Fields] = [
-        {"text": record[column], "columns": own[number]}
+        {"text": record[column], "columns": numbered[number]}
         for number, column in responses.items()
         if record[column] is not None
     ]
-    left = {column: value for column, value in record.items() if column not in taken}
-    if any(find_column(columns, "prompt") is not None for columns in own.values()):
-        return [{**sample, "columns": {**left, **sample["columns"]}} for sample in samples]
-    return share_row(samples, left)
+    row_columns = {column: value for column, value in record.items() if column not in read_columns}
+    if any(find_column(columns, "prompt") is not None for columns in numbered.values()):
+        return [{**sample, "columns": {**row_columns, **sample["columns"]}} for sample in samples]
+    return share_row(samples, row_columns)
 
 
 def _same_numbers(record: Record, responses: dict[int, str]) -> list[list[Numbered]]:
