@@ -18,7 +18,7 @@ from sgram.traces.chat_templates import split_template
 from sgram.traces.column_readers import Reader, are_messages, is_one_string, reader, reply_message
 from sgram.traces.column_values import CONVERTERS, flag, lookup, number
 from sgram.traces.dialect import Fields, Record
-from sgram.traces.ids import content_digest
+from sgram.traces.ids import prompt_group
 from sgram.traces.messages import Conversation, read_conversation, reasoning_texts
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
 from sgram.traces.python_literals import read_literal
@@ -31,6 +31,8 @@ _STICKY = frozenset({"reward", "correct"})
 _QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
 """Fields for which a value of another shape is another use of the name, not a fault."""
 _STRINGS = frozenset({"id", "group", "run", "answer", "reference", "model"})
+_VERDICT = ("run", "reward", "correct")
+"""Fields that tell for a run which of its responses are correct."""
 _MIN_HINTED = 20
 """Fewest characters of a single word that may be a response."""
 _MIN_WORDS = 3
@@ -68,14 +70,20 @@ class ColumnOptions:
 
 
 def complete_fields(
-    fields: Fields, options: ColumnOptions, notes: ColumnNotes, record: Record | None = None, is_exact: bool = False
+    fields: Fields,
+    options: ColumnOptions,
+    notes: ColumnNotes,
+    record: Record | None = None,
+    is_exact: bool = False,
+    is_survey: bool = False,
 ) -> Fields:
     r"""Return the fields of one trace, converted, with `meta`; missing ones are absent.
 
     `record` is searched for columns that the user named and that the dialect took for something else. With `is_exact`
-    (see `Dialect`) strings stay as they are, and no group is made of the prompt. Raise `FailedRowError` if the record
-    says itself that there is no response, `RowError` if none is found, and `UsageError` if a reward that the user named
-    is missing.
+    (see `Dialect`) strings stay as they are, and no group is made of the prompt. With `is_survey` only run, reward and
+    correctness are needed: parts, prompt, reference, group and `meta` are left out. Raise `FailedRowError` if the
+    record says itself that there is no response, `RowError` if none is found, and `UsageError` if a reward that the
+    user named is missing.
 
     >>> columns = {"question": "2+2?", "thinking": "Hmm, 2 and 2.", "response": "4", "gold": 4, "topic": "sums"}
     >>> notes = ColumnNotes()
@@ -86,6 +94,10 @@ def complete_fields(
     row = _Row(fields, notes, is_exact)
     row.name_columns(options.columns, record)
     row.take_aliases()
+    if is_survey:
+        row.check_response()
+        row.read_reward(options.rewards)
+        return row.verdict()
     text, parts = row.read_text()
     row.read_prompt()
     row.choose_reference(text)
@@ -240,17 +252,20 @@ class _Row:
 
     def read_text(self) -> tuple[str, list[Part]]:
         """Return the response and its parts: the text, or the answer after a reasoning, or the model's messages."""
-        pieces = self._insert_reasoning(self._pieces())
+        pieces = self.check_response()
         if len(pieces) == 1 and pieces[0][0] == "answer":
             text = pieces[0][1]
-            parts = find_parts(text)
-        else:
-            text, parts = text_and_parts(pieces)
-        if not text and not self.is_exact:
+            return text, find_parts(text)
+        return text_and_parts(pieces)
+
+    def check_response(self) -> list[Piece]:
+        """Return the pieces of the response; raise `RowError` if there is none."""
+        pieces = self._insert_reasoning(self._pieces())
+        if not self.is_exact and not any(text for _, text in pieces):
             self._check_success()
             if not pieces:
                 raise FailedRowError("the response has no text")
-        return text, parts
+        return pieces
 
     def _insert_reasoning(self, pieces: list[Piece]) -> list[Piece]:
         reasoning = self.fields.pop("reasoning", None)
@@ -490,13 +505,24 @@ class _Row:
 
     # -- the trace ----------------------------------------------------------------------------------------------
 
+    def verdict(self) -> Fields:
+        """Return run, reward and correctness in their types, as far as they are known."""
+        return {name: self._converted(name) for name in _VERDICT if self._converted(name) is not None}
+
+    def _converted(self, name: str) -> Any:
+        """Return a field in its type; None if it is missing or of another shape."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        is_read = name not in CONVERTERS or (name in self.origins and name not in self.named)
+        is_read |= self.is_exact and isinstance(value, str) and name in _STRINGS
+        return value if is_read else CONVERTERS[name](value)
+
     def complete(self, text: str, parts: list[Part]) -> Fields:
         """Return the fields in their types, and `meta` with all that is left."""
         completed: Fields = {}
         for name, value in self.fields.items():
-            is_read = name not in CONVERTERS or (name in self.origins and name not in self.named)
-            is_read |= self.is_exact and isinstance(value, str) and name in _STRINGS
-            converted = value if is_read else CONVERTERS[name](value)
+            converted = self._converted(name)
             if converted is None:
                 self._set_aside(name, value)
             else:
@@ -518,7 +544,7 @@ class _Row:
         """Give the traces of one prompt at one step a group; what data call a group lasts for a step."""
         step, group = completed.get("step"), completed.get("group")
         if group is None and "prompt" in completed:
-            completed["group"] = content_digest(step, completed["prompt"])
+            completed["group"] = prompt_group(step, completed["prompt"])
         elif group is not None and step is not None and self.origins.get("group", "group") != "group":
             completed["group"] = f"{step}/{group}"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from array import array
+from functools import lru_cache
 
 import orjson
 
@@ -15,8 +16,21 @@ def content_digest(*parts: str | int | None) -> str:
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
 
 
+_MAX_KEY = (1 << 64) - 1
+
+
+@lru_cache(maxsize=64)
+def prompt_group(step: int | None, prompt: str | None) -> str:
+    """Return the group of the traces of one prompt at one step, where data name no group.
+
+    >>> prompt_group(3, "2+2?") == content_digest(3, "2+2?")
+    True
+    """
+    return content_digest(step, prompt)
+
+
 class IdSet:
-    """Set of ids in 11 to 21 bytes each: it stores 64 bits of a hash of each id.
+    """Set of ids in 11 to 21 bytes each: it stores a hash of 64 bits of each id.
 
     With 10 million ids, the probability that any two are confused is about 3 in a million.
 
@@ -33,7 +47,11 @@ class IdSet:
 
     def add(self, name: str) -> bool:
         """Add the id `name`; return whether it is new."""
-        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") or 1
+        return self.add_hash(hash(name))
+
+    def add_hash(self, value: int) -> bool:
+        """Add what has this hash, as `hash` gives it; return whether it is new."""
+        key = value & _MAX_KEY or 1
         if not self._insert(self._slots, key):
             return False
         self._count += 1
@@ -82,13 +100,12 @@ class IdRegistry:
         >>> ids.make_unique("0", "2+2?", "4"), ids.make_unique("0", "2+2?", "5"), ids.make_unique("0", "2+2?", "4")
         ('0', '0~bb6459', None)
         """
-        digest = content_digest(prompt, text)
-        if not self._contents.add(f"{digest} {name}"):
+        if not self._contents.add_hash(hash((name, prompt, text))):
             return None
         unique, length = name, 0
         while not self._ids.add(unique):
             length += 6
-            unique = f"{name}~{digest[:length]}"
+            unique = f"{name}~{content_digest(prompt, text)[:length]}"
         return unique
 
     def create(self, prompt: str | None, text: str, step: int | None) -> str:

@@ -118,6 +118,7 @@ def _marker_roles() -> dict[str, tuple[str, str]]:
 
 
 _ROLES = _marker_roles()
+_PAIRS = {(pair.opening, pair.closing) for pair in MARKERS if pair.closing}
 _CLOSES_NOT_ALONE = {pair.opening.lower() for pair in MARKERS if not pair.closes_alone}
 # The expressions begin with one character, so that the search for it is a memchr: most texts have no marker at all.
 _ANGLE_MARKER = re.compile(
@@ -163,7 +164,9 @@ def find_parts(text: str) -> list[Part]:
     """
     blocks: list[_Block] = []
     matches = [*_ANGLE_MARKER.finditer(text), *_BRACKET_MARKER.finditer(text), *_TRIANGLE_MARKER.finditer(text)]
-    if matches:
+    if _is_pair(text, matches):  # most texts with markers; the rules give the same
+        blocks = [("reasoning", matches[0].start(), matches[1].end())]
+    elif matches:
         if any(match.group() == _HARMONY_MESSAGE for match in matches):
             blocks = _harmony_blocks(text)
         blocks = blocks or _tag_blocks(text, matches)
@@ -173,17 +176,32 @@ def find_parts(text: str) -> list[Part]:
     return list(_cover(text, blocks)) if blocks else []
 
 
+def _is_pair(text: str, matches: Sequence[re.Match[str]]) -> bool:
+    """Return whether a text has one opening marker, its closing one, and no other; none of them is quoted."""
+    if len(matches) != 2:
+        return False
+    opening, closing = matches
+    names = opening.group(), closing.group()
+    return names in _PAIRS and not _is_quoted(text, *opening.span()) and not _is_quoted(text, *closing.span())
+
+
 def _cover(text: str, blocks: Sequence[_Block]) -> Iterator[Part]:
     """Yield blocks, and what lies between them as answer, without the whitespace around them."""
     position = 0
     for kind, start, end in (*blocks, ("answer", len(text), len(text))):
-        for stretch_kind, stretch_start, stretch_end in (("answer", position, start), (kind, start, end)):
-            stretch = text[stretch_start:stretch_end]
-            n_leading = len(stretch) - len(stretch.lstrip())
-            if n_leading < len(stretch):
-                stretch_end -= len(stretch) - len(stretch.rstrip())
-                yield Part(kind=stretch_kind, start=stretch_start + n_leading, end=stretch_end)  # type: ignore[typeddict-item]
+        yield from _part("answer", text, position, start)
+        yield from _part(kind, text, start, end)
         position = end
+
+
+def _part(kind: PartKind, text: str, start: int, end: int) -> Iterator[Part]:
+    """Yield a stretch of text without the whitespace around it; nothing if there is nothing else."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield Part(kind=kind, start=start, end=end)
 
 
 def _markers(text: str, matches: Sequence[re.Match[str]]) -> list[_Marker]:

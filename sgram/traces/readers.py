@@ -20,7 +20,7 @@ from sgram.traces.conditions import parse_conditions
 from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH, is_too_deep, may_be_deep
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
 from sgram.traces.fields import as_text
-from sgram.traces.ids import IdRegistry, content_digest
+from sgram.traces.ids import IdRegistry, prompt_group
 from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
 from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
@@ -250,7 +250,9 @@ class TraceReader:
 
     # -- rows to fields ---------------------------------------------------------------------------------------
 
-    def _read_row(self, row: Row, file: InputFile, report: FileReport) -> list[Fields | RowError]:
+    def _read_row(
+        self, row: Row, file: InputFile, report: FileReport, is_survey: bool = False
+    ) -> list[Fields | RowError]:
         """Return the fields of each trace of a row, or why there is none."""
         try:
             dialect, parsed = self._parse(row, file, report)
@@ -260,10 +262,11 @@ class TraceReader:
         for parsed_fields in parsed:
             try:
                 fields = complete_fields(
-                    parsed_fields, self._column_options, report.columns, row.record, dialect.is_exact
+                    parsed_fields, self._column_options, report.columns, row.record, dialect.is_exact, is_survey
                 )
                 # what was a column is a level deeper in meta, and is written there
-                if (row.data is None or may_be_deep(row.data)) and is_too_deep(fields["meta"], MAX_DEPTH - 1):
+                may_be_too_deep = not is_survey and (row.data is None or may_be_deep(row.data))
+                if may_be_too_deep and is_too_deep(fields["meta"], MAX_DEPTH - 1):
                     raise RowError(DEEP_FAULT)
                 outcomes.append(fields)
             except RowError as error:
@@ -327,7 +330,7 @@ class TraceReader:
             report = FileReport(file=file.name)
             file.stream, file.share_read = None, 0.0
             for number, row in enumerate(iter_rows(file, self.options.caps)):
-                for fields in self._read_row(row, file, report):
+                for fields in self._read_row(row, file, report, is_survey=True):
                     if isinstance(fields, RowError):
                         continue
                     rewards = runs.setdefault(fields.get("run") or self._runs[file.path], RunRewards())
@@ -468,7 +471,12 @@ class TraceReader:
     def _count(self, report: FileReport, outcome: _Outcome) -> None:
         for counts in (self.report, report):
             counts.rows_in += 1
-            setattr(counts, outcome, getattr(counts, outcome) + 1)
+            if outcome == "rows_kept":
+                counts.rows_kept += 1
+            elif outcome == "rows_skipped":
+                counts.rows_skipped += 1
+            else:
+                counts.rows_quarantined += 1
 
     def _warn(self, warnings: list[str]) -> None:
         self.report.warnings += warnings[: max(0, _MAX_WARNINGS - len(self.report.warnings))]
@@ -520,7 +528,7 @@ class _Repeats:
     def is_repeat(self, trace: Trace, key: str) -> bool:
         """Return whether `trace` repeats a response under another value of ``meta[key]``. Also count its group."""
         if trace.step is not None and trace.group and len(self._group_sizes) < _MAX_GROUPS:
-            self._group_sizes[trace.group] += trace.group == content_digest(trace.step, trace.prompt)
+            self._group_sizes[trace.group] += trace.group == prompt_group(trace.step, trace.prompt)
         value = trace.meta.get(key) if key else None
         if value is None:
             return False

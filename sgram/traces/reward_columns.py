@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sgram.errors import UsageError
@@ -24,6 +25,7 @@ _MAX_MEMBERS = 100
 """Largest list of rewards whose members have names; longer ones are rewards of tokens."""
 
 
+@lru_cache(maxsize=4096)
 def names_reward(column: str) -> bool:
     """Return whether a column is named as a reward.
 

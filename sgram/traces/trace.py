@@ -109,9 +109,9 @@ def check_trace(trace: Trace, max_text_chars: int | None = None) -> Trace:
     _check_string("text", trace.text)
     if max_text_chars is not None and len(trace.text) > max_text_chars:
         raise RowError(f"text is longer than the cap of {max_text_chars} characters")
-    for name in _STRING_FIELDS:
-        text = getattr(trace, name)
-        if text is not None:
+    strings = (trace.group, trace.run, trace.prompt, trace.answer, trace.reference, trace.model)
+    for name, text in zip(_STRING_FIELDS, strings, strict=True):
+        if text is not None and not (type(text) is str and text.isascii()):
             _check_string(name, text)
     if trace.reward is not None and (type(trace.reward) is not float or not math.isfinite(trace.reward)):
         raise RowError(f"field reward is no finite number: {trace.reward!r:.40}")

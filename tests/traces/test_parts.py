@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.traces.parts import (
+    _ANGLE_MARKER,
+    _BRACKET_MARKER,
     MARKERS,
     SEPARATOR,
+    _cover,
+    _is_pair,
+    _tag_blocks,
     check_parts,
     find_parts,
     holds_reasoning,
@@ -180,6 +185,21 @@ def test_the_sentences_of_granite_count_only_together_and_at_the_start():
     reasoning, answer = "Here is my thought process: Hmm.", "Here's my response: 4"
     assert stretches(f"{reasoning}\n\n{answer}") == [("reasoning", reasoning), ("answer", answer)]
     assert stretches(reasoning) == stretches(answer) == stretches(f"Well. {reasoning} {answer}") == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<think>", "</think>", "<thinking>", "[THINK]", "[/THINK]", "<|message|>", '"', "`", "\n", "so "]
+        ),
+        max_size=6,
+    )
+)
+def test_a_text_with_one_pair_of_markers_has_the_parts_that_the_rules_give(fragments):
+    text = "".join(fragments)
+    matches = [*_ANGLE_MARKER.finditer(text), *_BRACKET_MARKER.finditer(text)]
+    if _is_pair(text, matches):
+        assert find_parts(text) == list(_cover(text, _tag_blocks(text, matches)))
 
 
 @given(TEXTS)

@@ -7,6 +7,7 @@ floating-point numbers do whose names do not end in an id, a length, a level and
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sgram.traces.aliases import plain_name
@@ -63,14 +64,13 @@ def find_rewards(columns: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: value for name, value in columns.items() if names_reward(name)}
     if named:
         return named
-    return {
-        name: value
-        for name, value in columns.items()
-        if _is_fraction(value) and _may_be_reward(plain_name(name).split("_"))
-    }
+    return {name: value for name, value in columns.items() if _is_fraction(value) and _may_be_reward(name)}
 
 
-def _may_be_reward(words: list[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _may_be_reward(column: str) -> bool:
+    """Return whether nothing in a column's name says that its numbers are no rewards."""
+    words = plain_name(column).split("_")
     return words[-1] not in _NO_REWARDS and (len(words) == 1 or words[0] not in _OF_OTHERS)
 
 
@@ -92,8 +92,9 @@ def read_completion(record: Record, step: str) -> Fields:
     if rewards:
         fields["rewards"] = rewards
     for name in _ACCURACY:
-        if fields.get("correct") is None and type(columns.get(name)) is not str:
-            fields["correct"] = flag(columns.get(name))
+        if name in columns and type(columns[name]) is not str and (correct := flag(columns[name])) is not None:
+            fields["correct"] = correct
+            break
     completion = record.get("completion")
     if isinstance(completion, str) and not completion.startswith('[{"'):
         return {**fields, "text": completion}
