@@ -265,8 +265,11 @@ class TraceReader:
                     parsed_fields, self._column_options, report.columns, row.record, dialect.is_exact, is_survey
                 )
                 # what was a column is a level deeper in meta, and is written there
-                may_be_too_deep = not is_survey and (row.data is None or may_be_deep(row.data))
-                if may_be_too_deep and is_too_deep(fields["meta"], MAX_DEPTH - 1):
+                if (
+                    not is_survey
+                    and _may_be_too_deep(fields["meta"], row)
+                    and is_too_deep(fields["meta"], MAX_DEPTH - 1)
+                ):
                     raise RowError(DEEP_FAULT)
                 outcomes.append(fields)
             except RowError as error:
@@ -552,6 +555,12 @@ class _Repeats:
                 f"were skipped, as they repeat its responses; --where meta.{self._key}=NAME chooses another"
             )
         return warnings
+
+
+def _may_be_too_deep(meta: Mapping[str, Any], row: Row) -> bool:
+    """Return whether `meta` is worth a search for deep nesting: brackets of a long row are counted first."""
+    nested = [name for name, value in meta.items() if type(value) in (dict, list)]
+    return nested == ["parts"] or (bool(nested) and (row.data is None or may_be_deep(row.data)))
 
 
 def _location(row: Row, file: InputFile) -> str:
