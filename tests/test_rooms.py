@@ -83,8 +83,13 @@ ROOMS_OF = {
     "matplotlib": ["reports/"],
     "krippendorff": ["annotation/coefficients.py"],
     "statsmodels": ["annotation/coefficients.py"],
-    "sklearn": ["evaluation/train_classifier.py"],
-    "scipy": ["statistics/", "evaluation/train_classifier.py", "diagnosis/fit_locator.py"],
+    "sklearn": ["evaluation/train_classifier.py", "evaluation/train_sentence_scorer.py"],
+    "scipy": [
+        "statistics/",
+        "evaluation/train_classifier.py",
+        "evaluation/train_sentence_scorer.py",
+        "diagnosis/fit_locator.py",
+    ],
 }
 # libraries that `import sgram.anything` must not load
 LAZY = {
@@ -301,7 +306,17 @@ def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *("scan", "compiling", "progress_bars", "declarations", "text", "quarantine", "run_directory", "safe_reading"),
+        *(
+            "sentences",
+            "scan",
+            "compiling",
+            "progress_bars",
+            "declarations",
+            "text",
+            "quarantine",
+            "run_directory",
+            "safe_reading",
+        ),
         *("files", "array_types", "errors"),
     ]
 

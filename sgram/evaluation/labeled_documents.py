@@ -1,9 +1,11 @@
 """Read texts whose parts (units) are labeled by people or by a model.
 
-Three JSONL layouts are read (also .gz and .zst), detected by their fields:
+Four JSONL layouts are read (also .gz and .zst), detected by their fields:
 
 - sgram: ``{"id", "text", "units": [{"start", "end", "label"}], "problem"}``, one document per line. Offsets are
   characters, half-open; ``labels`` (a list) may replace ``label``; ``problem`` is optional.
+- sentences: ``{"text", "label"}``, one sentence per line; ``id``, ``start`` and ``problem`` (or ``problem_id``) are
+  optional. A missing label with ``planning`` (true or false) is "planning" or "none".
 - ReasoningFlow (Lee et al. 2025): ``doc_id, annotator, response, nodes``. If several people labeled a document, the
   record of the annotator with the most documents is used.
 - Thought Anchors (Bogdan et al. 2025): ``trace, chunk_idx, chunk, function_tags``, one sentence per line.
@@ -32,6 +34,7 @@ POSITIVE_LABELS = frozenset(
         "plan_generation",
         "uncertainty_management",
         "self_checking",  # Thought Anchors
+        *("plan", "branch", "backtrack", "verify", "monitor", "deduce"),  # sentences by the packaged guideline
     }
 )
 """Labels of units that guide the reasoning, in the supported label schemes."""
@@ -80,7 +83,12 @@ def read_labels(path: str | Path, annotator: str | None = None) -> list[LabeledD
     layouts = {_detect_layout(row, location) for row, location in rows}
     if len(layouts) > 1:
         raise InputError(f"{excerpt(path)} mixes rows of {' and '.join(sorted(layouts))}; give a file of one layout")
-    parsers = {"sgram": _parse_sgram, "reasoningflow": _parse_reasoningflow, "thought-anchors": _parse_thought_anchors}
+    parsers = {
+        "sgram": _parse_sgram,
+        "sentences": _parse_sentences,
+        "reasoningflow": _parse_reasoningflow,
+        "thought-anchors": _parse_thought_anchors,
+    }
     documents = list(parsers[layouts.pop()](rows, annotator))
     if not documents:
         raise InputError(f"{excerpt(path)} contains no labels by {annotator!r}; name another annotator")
@@ -120,9 +128,11 @@ def _detect_layout(row: Mapping[str, Any], location: str) -> str:
         return "reasoningflow"
     if {"trace", "chunk_idx", "chunk", "function_tags"} <= row.keys():
         return "thought-anchors"
+    if {"text", "label"} <= row.keys():
+        return "sentences"
     raise InputError(
-        f"{location}: not a labeled text; must have id, text and units, or the fields of ReasoningFlow or Thought "
-        "Anchors"
+        f"{location}: not a labeled text; must have id, text and units, or text and label (one sentence), or the "
+        "fields of ReasoningFlow or Thought Anchors"
     )
 
 
@@ -158,6 +168,18 @@ def _parse_sgram(rows: Iterable[_Row], annotator: str | None) -> Iterator[Labele
             raise InputError(f"{location}: units must be a list of objects with start, end and label")
         spans = ((unit.get("start"), unit.get("end"), unit.get("labels", unit.get("label"))) for unit in units)
         yield _build_document(location, row.get("id"), row["text"], spans, row.get("problem"))
+
+
+def _parse_sentences(rows: Iterable[_Row], annotator: str | None) -> Iterator[LabeledDocument]:
+    for number, (row, location) in enumerate(rows, 1):
+        text, label, planning = row["text"], row["label"], row.get("planning")
+        if label is None and type(planning) is bool:
+            label = "planning" if planning else "none"
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"{location}: text must be a sentence")
+        start = row.get("start")
+        name = f"{row.get('id', number)}" + ("" if start is None else f":{start}")
+        yield _build_document(location, name, text, [(0, len(text), label)], row.get("problem", row.get("problem_id")))
 
 
 def _parse_reasoningflow(rows: list[_Row], annotator: str | None) -> Iterator[LabeledDocument]:

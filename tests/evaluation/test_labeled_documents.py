@@ -220,7 +220,7 @@ OWN_FAULTS = {
     "a unit twice": (sgram_row(units=[unit(0, 5), unit(0, 5)]), "the units that start at 0 and at 0 overlap"),
     "an unknown kind": (
         {"id": "a", "sentence": "b"},
-        "not a labeled text; must have id, text and units, or the fields",
+        "not a labeled text; must have id, text and units, or text and label",
     ),
     "a list": ([1], "must be a JSON object \\(a document or a sentence\\)"),
     "a number": (7, "must be a JSON object"),
