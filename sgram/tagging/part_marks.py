@@ -92,8 +92,9 @@ def _align_pieces(pieces: Sequence[bytes], text: str) -> IntArray | None:
     n_begun = np.concatenate(([0], np.cumsum(begins_character)))  # characters that begin before each byte
     if spelled.strip() != text.strip() or n_begun[-1] != len(spelled):  # the latter: invalid UTF-8 in the middle
         return None
-    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    starts = ends - [len(piece) for piece in pieces]
+    lengths: IntArray = np.array([len(piece) for piece in pieces], np.int64)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
     is_split = np.append(~begins_character, False)[starts]  # a token that begins inside a character
     is_split &= ends > starts
     n_leading_moved = (len(text) - len(text.lstrip())) - (len(spelled) - len(spelled.lstrip()))
