@@ -17,6 +17,7 @@ from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
+from sgram.tagging.part_marks import locate
 from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.traces import ReadOptions, Trace
@@ -326,7 +327,7 @@ class _TraceCounter:
             self.n_misspelled += tokens is None or not token_marker.spells(trace, tokens)
         if tokens is not None and token_marker is not None:
             n_tokens = len(tokens.ids)
-            located_marks = replace(marks[0], starts=part.locate(marks[0].starts))
+            located_marks = replace(marks[0], starts=locate(part, marks[0].starts))
             first_entropies = token_marker.first_entropies(trace, tokens, located_marks)
         self.n_unassigned += n_tokens is None and trace.token_ids is not None
         problem = stable_key(problem_name(trace))

@@ -7,9 +7,22 @@ import numpy as np
 from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.tagging.spans import Span
 from sgram.tagging.vocabulary import Vocabulary
-from sgram.traces.part_texts import PartText
+from sgram.traces.part_texts import STRETCH_BREAK, PartText
 
 Intervals = Sequence[tuple[int, int]]
+
+
+def locate(part: PartText, positions: IntArray) -> IntArray:
+    """Return where characters at `positions` of a part's text are in the trace's; none may be in a `STRETCH_BREAK`.
+
+    >>> locate(PartText.cut("a b c", [(0, 1), (4, 5)]), np.array([0, 4])).tolist()
+    [0, 4]
+    """
+    bounds: IntArray = np.array(part.intervals, np.int64)
+    starts = np.cumsum(bounds[:, 1] - bounds[:, 0] + len(STRETCH_BREAK))  # behind each stretch and its break
+    starts = np.append(0, starts[:-1])
+    located: IntArray = positions + (bounds[:, 0] - starts)[np.searchsorted(starts, positions, "right") - 1]
+    return located
 
 
 def find_part_spans(find: Callable[[str], list[Span]], part: PartText) -> list[Span]:
@@ -27,7 +40,7 @@ def find_part_spans(find: Callable[[str], list[Span]], part: PartText) -> list[S
     bounds: IntArray = np.array([(span.start, span.end - 1) for span in spans], np.int64).reshape(-1, 2)
     return [
         Span(start, last + 1, span.label, span.cluster, span.gram)
-        for span, (start, last) in zip(spans, part.locate(bounds).tolist(), strict=True)
+        for span, (start, last) in zip(spans, locate(part, bounds).tolist(), strict=True)
     ]
 
 

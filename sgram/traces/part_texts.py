@@ -2,12 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import get_args
 
-import numpy as np
-
-from sgram.array_types import IntArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.traces.parts import PartChoice, find_parts, select_part
@@ -21,9 +17,8 @@ STRETCH_BREAK = "\n…\n"
 class PartText:
     """The text of one part of a trace.
 
-    >>> part = PartText.cut("<think>Hmm.</think>4", [(0, 19)])
-    >>> part.text, part.locate(np.array([7])).tolist()
-    ('<think>Hmm.</think>', [7])
+    >>> PartText.cut("Hmm.</think>4", [(12, 13)])
+    PartText(text='4', intervals=((12, 13),))
     """
 
     text: str
@@ -36,18 +31,6 @@ class PartText:
         """Return the part of `text` in these intervals, which are in order and do not overlap."""
         intervals = tuple(intervals)
         return cls(STRETCH_BREAK.join(text[start:end] for start, end in intervals), intervals)
-
-    def locate(self, positions: IntArray) -> IntArray:
-        """Return where characters at `positions` of `text` are in the trace's text; none may be in a `STRETCH_BREAK`.
-
-        >>> PartText.cut("a b c", [(0, 1), (4, 5)]).locate(np.array([0, 4])).tolist()
-        [0, 4]
-        """
-        lengths = [end - start + len(STRETCH_BREAK) for start, end in self.intervals]
-        starts: IntArray = np.array([0, *accumulate(lengths)][:-1], np.int64)  # of each stretch in `text`
-        shifts = np.array([start for start, _ in self.intervals], np.int64) - starts
-        located: IntArray = positions + shifts[np.searchsorted(starts, positions, "right") - 1]
-        return located
 
 
 def check_choice(part: str) -> None:

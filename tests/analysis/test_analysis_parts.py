@@ -17,6 +17,7 @@ ANSWERS = ["\n\nSo it is {0}. So let me check.", "\n\nIt is {0}."]
 WHOLE_TABLES = {"diagnoses", "equations"}
 """Tables about whole traces."""
 
+
 def build_traces() -> list[Trace]:
     """Return 12 traces of 6 problems at 2 steps; every byte is a token, whose entropy is its offset by 1000."""
     traces = []
@@ -27,7 +28,12 @@ def build_traces() -> list[Trace]:
             "entropies": tuple(offset / 1000 for offset in range(len(text))),
             "logprobs": tuple(-offset / 2000 for offset in range(len(text))),
         }
-        fields = {"group": f"p{number // 2}", "prompt": f"p{number // 2}", "correct": number % 3 > 0, "step": number % 2}
+        fields = {
+            "group": f"p{number // 2}",
+            "prompt": f"p{number // 2}",
+            "correct": number % 3 > 0,
+            "step": number % 2,
+        }
         meta = {"error": "strategic"}  # else the kinds of errors would be found in the text
         traces.append(Trace(id=f"t{number}", text=text, model="m", **fields, **tokens, meta=meta))
     return traces
@@ -96,7 +102,9 @@ def test_token_ids_of_which_the_part_is_unknown_are_left_out_and_said_to_be(conf
     stranger = replace(traces[0], id="other", token_ids=byte_ids("x" * len(traces[0].text)))
     path = write_rollouts(tmp_path, [*traces, stranger])
     analysis = analyze(path, replace(config, part="reasoning"))
-    assert any(note.startswith("The token ids of 1 traces are left out: as they do not spell") for note in analysis.notes)
+    assert any(
+        note.startswith("The token ids of 1 traces are left out: as they do not spell") for note in analysis.notes
+    )
     (row,) = analysis.tables["corpus"].records()
     # the words of 13 traces are counted, their tokens are not known of all; entropies are those of 12
     assert (row.number("traces"), row.number("tokens")) == (13, None)

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from sgram.errors import InputError
 from sgram.lexicon import Lexicon
-from sgram.tagging.part_marks import align_tokens, find_part_spans, part_tokens
+from sgram.tagging.part_marks import align_tokens, find_part_spans, locate, part_tokens
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import find_spans
 from sgram.tagging.tagged_rollouts import RolloutTagger
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.text import SPACES
 from sgram.traces import Trace
-from sgram.traces.part_texts import PartText, part_text
+from sgram.traces.part_texts import STRETCH_BREAK, PartText, part_text
 from sgram.traces.parts import text_and_parts
 from tests.builders.tokenizer_examples import trained_bpe, trained_sentencepiece_bpe, trained_wordpiece
 
@@ -26,6 +26,29 @@ PIECES = st.lists(
     st.tuples(st.sampled_from(["reasoning", "answer", "tool"]), WORDS) | st.just(("turn", "")), min_size=1, max_size=6
 )
 PART = st.sampled_from(["reasoning", "answer"])
+
+
+@st.composite
+def texts_with_intervals(draw):
+    text = draw(st.text(min_size=1, max_size=40))
+    bounds = sorted(draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8)))
+    pairs = zip(bounds[::2], bounds[1::2], strict=False)
+    intervals = [(start, end) for start, end in pairs if start < end]
+    return text, intervals or [(0, len(text))]
+
+
+@given(texts_with_intervals())
+def test_every_character_of_a_part_is_located_in_the_trace(example):
+    text, intervals = example
+    part = PartText.cut(text, intervals)
+    positions, start = [], 0
+    for interval in intervals:
+        length = interval[1] - interval[0]
+        positions += range(start, start + length)
+        start += length + len(STRETCH_BREAK)
+    located = locate(part, np.array(positions)).tolist()
+    assert located == [character for start, end in intervals for character in range(start, end)]
+    assert [part.text[position] for position in positions] == [text[character] for character in located]
 
 
 def build_trace(pieces: list, **fields) -> Trace:

@@ -1,14 +1,11 @@
 """The text of one part of a trace, and where it lies in the trace."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sgram.errors import InputError, UsageError
 from sgram.text import find_sentences
 from sgram.traces import Trace
-from sgram.traces.part_texts import STRETCH_BREAK, PartSelection, PartText, check_choice, describe_part, part_text
+from sgram.traces.part_texts import PartSelection, PartText, check_choice, describe_part, part_text
 
 TWO_TURNS = "Let me\n\nsee. 4\n\nLet\n\n5"
 PARTS = [
@@ -17,29 +14,6 @@ PARTS = [
     {"kind": "reasoning", "start": 16, "end": 19},
     {"kind": "answer", "start": 21, "end": 22},
 ]
-
-
-@st.composite
-def texts_with_intervals(draw):
-    text = draw(st.text(min_size=1, max_size=40))
-    bounds = sorted(draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8)))
-    pairs = zip(bounds[::2], bounds[1::2], strict=False)
-    intervals = [(start, end) for start, end in pairs if start < end]
-    return text, intervals or [(0, len(text))]
-
-
-@given(texts_with_intervals())
-def test_every_character_of_a_part_is_located_in_the_trace(example):
-    text, intervals = example
-    part = PartText.cut(text, intervals)
-    positions, start = [], 0
-    for interval in intervals:
-        length = interval[1] - interval[0]
-        positions += range(start, start + length)
-        start += length + len(STRETCH_BREAK)
-    located = part.locate(np.array(positions)).tolist()
-    assert located == [character for start, end in intervals for character in range(start, end)]
-    assert [part.text[position] for position in positions] == [text[character] for character in located]
 
 
 def test_the_stretches_of_a_part_are_sentences_of_their_own():
@@ -93,9 +67,9 @@ def test_traces_without_the_part_are_counted():
 
 
 def test_if_no_trace_has_the_part_that_is_an_error():
-    with pytest.raises(InputError, match="^none of the 2 traces has marked reasoning .*leave out --part$"):
+    with pytest.raises(InputError, match=r"^none of the 2 traces has marked reasoning .*leave out --part$"):
         list(PartSelection("reasoning")([Trace(id="a", text="4"), Trace(id="b", text="5")]))
-    with pytest.raises(InputError, match="^the only trace has no marked answer"):
+    with pytest.raises(InputError, match=r"^the only trace has no marked answer"):
         list(PartSelection("answer")([Trace(id="a", text="4")]))
     assert list(PartSelection("answer")([])) == []
 
