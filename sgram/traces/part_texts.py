@@ -9,8 +9,8 @@ from sgram.files import excerpt
 from sgram.traces.parts import PartChoice, find_parts, select_part
 from sgram.traces.trace import RowError, Trace
 
-STRETCH_BREAK = "\n…\n"
-"""Stands between two stretches of a part. It holds no word and ends a sentence, so that no gram crosses it."""
+STRETCH_BREAK = "\n\n"
+"""Stands between two stretches of a part. A line end ends a sentence, so that no gram crosses it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,14 @@ def test_correct_traces_alone_are_counted_where_they_alone_are_mined(traces):
     assert (inputs["traces"], inputs["left_out"]) == (5, 1)
 
 
+def test_a_fit_that_resumes_remembers_how_many_traces_were_left_out(traces, tmp_path):
+    config = MiningConfig(scorer="contrast", embedder="hash", part="reasoning")
+    first = Miner(config, scratch=tmp_path, keep_corpus=True).fit(traces).lexicon_
+    resumed = Miner(config, scratch=tmp_path, keep_corpus=True).fit([]).lexicon_  # the corpus lies in the folder
+    assert resumed.source["inputs"]["left_out"] == 1
+    assert resumed == first
+
+
 def test_a_corpus_without_the_part_is_refused(traces):
     with pytest.raises(InputError, match="the only trace has no marked reasoning"):
         mine(traces[-1:], MiningConfig(part="reasoning"))
