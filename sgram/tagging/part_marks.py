@@ -15,7 +15,7 @@ Intervals = Sequence[tuple[int, int]]
 def locate(part: PartText, positions: IntArray) -> IntArray:
     """Return where characters at `positions` of a part's text are in the trace's; none may be in a `STRETCH_BREAK`.
 
-    >>> locate(PartText.cut("a b c", [(0, 1), (4, 5)]), np.array([0, 4])).tolist()
+    >>> locate(PartText.cut("a b c", [(0, 1), (4, 5)]), np.array([0, 3])).tolist()
     [0, 4]
     """
     bounds: IntArray = np.array(part.intervals, np.int64)
