@@ -151,7 +151,7 @@ def _analyze_sources(
     questions = [(measure.name, question) for measure in measures if measure.section for question in measure.questions]
     context = FindingContext(tables, counts.source_names, phase_orders, placebo_phase_orders)
     lexicon_of_source = {name: counts.lexicon(source) for source, name in enumerate(counts.source_names)}
-    example_builder = ExampleBuilder(collected.sampled_traces, lexicon_of_source.__getitem__, diagnoses)
+    example_builder = ExampleBuilder(collected.sampled_traces, lexicon_of_source.__getitem__, diagnoses, config.part)
     return Analysis(
         title=_title(counts),
         lexicon=counts.lexicons[0],
@@ -194,7 +194,8 @@ def _source_kind(sources: Sequence[Source]) -> SourceKind:
 def _title(counts: TraceCounts) -> str:
     names = counts.source_names
     source_text = names[0] if len(names) == 1 else f"{len(names)} sources"
-    return f"{len(counts.columns):,} traces of {source_text}"
+    part = counts.config.part
+    return f"{len(counts.columns):,} traces of {source_text}" + ("" if part == "all" else f", {part} only")
 
 
 # -- notes ----------------------------------------------------------------------------------------------
@@ -232,12 +233,12 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
         notes.append(
             "If a trace records its error kind (meta.error), this kind is counted; the table diagnoses has ours."
         )
-    return notes + _token_notes(counts, inputs)
+    return notes + _token_notes(collected, inputs)
 
 
-def _token_notes(counts: TraceCounts, inputs: AnalysisInputs) -> list[str]:
+def _token_notes(collected: CollectedTraces, inputs: AnalysisInputs) -> list[str]:
     """Return what is missing for entropies of tokens, and what was sampled of them."""
-    notes = []
+    counts, notes = collected.counts, []
     has_entropies = _has_entropies(counts)
     if not has_entropies.any():
         if any(tokenizer is None for tokenizer in inputs.tokenizers) and (counts.columns.tokens >= 0).any():
@@ -245,7 +246,7 @@ def _token_notes(counts: TraceCounts, inputs: AnalysisInputs) -> list[str]:
                 "Entropies of planning and execution tokens are left out: only a tokenizer knows what token ids are; "
                 "name the tokenizer.json of the model that wrote the traces (--tokenizer)."
             )
-        else:
+        elif not collected.n_unassigned:
             notes.append(
                 "Entropies of planning and execution tokens are left out: the traces hold none. Compute them with the "
                 "model that wrote them (sgram metrics --model)."

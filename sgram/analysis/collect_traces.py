@@ -17,9 +17,11 @@ from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
+from sgram.tagging.part_marks import locate
 from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.traces import ReadOptions, Trace
+from sgram.traces.part_texts import PartSelection, PartText, part_text
 from sgram.traces.tokens import load_tokenizer
 from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
 
@@ -54,6 +56,8 @@ class CollectedTraces:
     """Key -> trace whose text is kept."""
     input_summaries: tuple[InputSummary, ...]
     notes: tuple[str, ...]
+    n_unassigned: int = 0
+    """Traces whose token ids are left out, because it is unknown which of them lie in the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +81,26 @@ def collect_traces(
     `per_trace` are the functions of measures that are computed for each trace.
     Raise `InputError` if an input cannot be read, or if the inputs have no trace.
     """
-    survey = TraceSurvey(config)
+    survey, selection = TraceSurvey(config), PartSelection(config.part)
     summaries: list[InputSummary] = []
     lexicon_of_source: dict[str, Lexicon] = {}
     for number, (source, lexicon) in enumerate(zip(inputs.sources, inputs.lexicons, strict=True), 1):
         reader = source.reader(inputs.options, inputs.dialect)
+        n_selected = 0
         for trace in reader:
+            part = selection.select(trace)
+            if part is None:
+                continue
+            n_selected += 1
             name = source.source_key(trace, config.pool_runs)
             lexicon_of_source.setdefault(name, lexicon)
-            survey.add(trace, name)
+            survey.add(trace, name, part.text)
         report = reader.report
         summaries.append(
-            InputSummary(source, report.rows_kept, report.rows_quarantined, report.first_fault, tuple(report.warnings))
+            InputSummary(source, n_selected, report.rows_quarantined, report.first_fault, tuple(report.warnings))
         )
         progress("reading", number, len(inputs.sources))
+    selection.check()
     if not len(survey):
         raise InputError("the inputs contain no trace; name files with rollouts, or drop conditions such as --where")
     display_names = _display_names(survey, lexicon_of_source, config)
@@ -98,6 +108,9 @@ def collect_traces(
     scopes = _placebo_scopes(inputs, display_names, lexicon_of_source)
     tokenizers = _shared_tokenizers(inputs, scopes)
     placebo_sets, notes = _draw_placebo_sets(survey, scopes, tokenizers, config, progress)
+    if config.part != "all":
+        what_is_whole = "correctness, answers, equations and diagnoses are of whole traces"
+        notes.insert(0, f"{selection.describe().capitalize()}; {what_is_whole}.")
     return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
 
 
@@ -207,11 +220,15 @@ def _count_traces(
     text_markers = [[TextMarker(lexicon) for lexicon in lexicons] for lexicons in lexicon_lists]
     store = ColumnStore(max(map(len, text_markers)))
     source_names = _order_names(plan, inputs, scopes)
-    counter = _TraceCounter(plan, store, {name: source for source, name in enumerate(source_names)}, per_trace)
+    source_index = {name: source for source, name in enumerate(source_names)}
+    counter = _TraceCounter(plan, store, source_index, per_trace, is_whole=config.part == "all")
     token_markers: dict[tuple[str, int], TokenMarker] = {}
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
     for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
         for trace in source.reader(inputs.options, inputs.dialect):
+            part = part_text(trace, config.part)
+            if part is None:
+                continue
             name = source.source_key(trace, config.pool_runs)
             set_index = placebo_set_of_source[name]
             token_marker = None
@@ -220,7 +237,7 @@ def _count_traces(
                 if key not in token_markers:
                     token_markers[key] = TokenMarker(tokenizer, lexicon_lists[set_index])
                 token_marker = token_markers[key]
-            counter.add(trace, name, text_markers[set_index], token_marker)
+            counter.add(trace, part, name, text_markers[set_index], token_marker)
         progress("counting", number, len(inputs.sources))
     set_of_display_name = {plan.display_names[name]: index for name, index in placebo_set_of_source.items()}
     counts = TraceCounts(
@@ -236,7 +253,18 @@ def _count_traces(
             f"In {counter.n_misspelled:,} of {counter.n_with_ids:,} traces the token ids do not spell the text by the "
             "tokenizer given: it may be that of another model, and then nothing said of tokens holds."
         )
-    return CollectedTraces(counts, plan, counter.sampled_traces, tuple(summaries), tuple(notes))
+    if counter.n_unassigned:
+        reason = (
+            "without their tokenizer (--tokenizer)"
+            if all(tokenizer is None for tokenizer in inputs.tokenizers)
+            else "as they do not spell the text"
+        )
+        notes.append(
+            f"The token ids of {counter.n_unassigned:,} traces are left out: {reason}, it is unknown which of them are "
+            f"{config.part}."
+        )
+    summaries_and_notes = tuple(summaries), tuple(notes)
+    return CollectedTraces(counts, plan, counter.sampled_traces, *summaries_and_notes, counter.n_unassigned)
 
 
 def _order_names(plan: SamplePlan, inputs: AnalysisInputs, scopes: dict[str, _PlaceboScope]) -> tuple[str, ...]:
@@ -258,32 +286,50 @@ class _TraceCounter:
     """Counts traces one by one, and keeps the sampled ones."""
 
     def __init__(
-        self, plan: SamplePlan, store: ColumnStore, source_index: dict[str, int], per_trace: Mapping[str, PerTrace]
+        self,
+        plan: SamplePlan,
+        store: ColumnStore,
+        source_index: dict[str, int],
+        per_trace: Mapping[str, PerTrace],
+        *,
+        is_whole: bool,
     ) -> None:
         self._plan, self._store, self._source_index, self._per_trace = plan, store, source_index, per_trace
+        self._is_whole = is_whole
+        """Whether the parts of traces are their whole texts."""
         self.sampled_traces: dict[int, SampledTrace] = {}
         self.token_samples: list[TokenSample] = []
         self.n_with_ids = 0
         """Traces with token ids and a tokenizer."""
         self.n_misspelled = 0
         """Of these, traces whose ids do not spell their text."""
+        self.n_unassigned = 0
+        """Traces with token ids of which it is unknown which ones lie in the part."""
 
     def add(
-        self, trace: Trace, name: str, text_markers: Sequence[TextMarker], token_marker: TokenMarker | None
+        self,
+        trace: Trace,
+        part: PartText,
+        name: str,
+        text_markers: Sequence[TextMarker],
+        token_marker: TokenMarker | None,
     ) -> None:
-        """Count one trace of the source `name`."""
+        """Count the part of one trace of the source `name`."""
         source_name, key = self._plan.display_names[name], stable_key(model_of_key(name), trace.id, trace.text)
-        words = word_offsets(trace.text)
-        marks = [marker(trace.text, words) for marker in text_markers]
+        words = word_offsets(part.text)
+        marks = [marker(part.text, words) for marker in text_markers]
         tokens: TokenMarks | None = None
         first_entropies = None
-        n_tokens = None if trace.token_ids is None else len(trace.token_ids)
+        n_tokens = len(trace.token_ids) if self._is_whole and trace.token_ids is not None else None
         if token_marker is not None:
-            tokens = token_marker(trace)
+            tokens = token_marker(trace, None if self._is_whole else part)
+            self.n_with_ids += trace.token_ids is not None
+            self.n_misspelled += tokens is None or not token_marker.spells(trace, tokens)
+        if tokens is not None and token_marker is not None:
             n_tokens = len(tokens.ids)
-            first_entropies = token_marker.first_entropies(trace, tokens, marks[0])
-            self.n_with_ids += tokens.pieces is not None
-            self.n_misspelled += not token_marker.spells(trace, tokens)
+            located_marks = replace(marks[0], starts=locate(part, marks[0].starts))
+            first_entropies = token_marker.first_entropies(trace, tokens, located_marks)
+        self.n_unassigned += n_tokens is None and trace.token_ids is not None
         problem = stable_key(problem_name(trace))
         fields = TraceFields(
             key=key,
@@ -298,10 +344,12 @@ class _TraceCounter:
             recorded_error=recorded_error_kind(trace),
         )
         sums = () if tokens is None else tokens.sums
-        self._store.add(fields, marks, sums, first_entropies, self._measure(trace, marks))
+        part_trace = trace if self._is_whole else _cut_trace(trace, part)
+        self._store.add(fields, marks, sums, first_entropies, self._measure(part_trace, marks))
         is_sampled = key <= self._plan.max_entropy_key
         if is_sampled and tokens is not None and trace.token_ids is not None and trace.entropies is not None:
             entropies = np.array(trace.entropies, np.float32)
+            entropies = entropies if tokens.in_part is None else entropies[tokens.in_part]
             self.token_samples.append(TokenSample(key, fields.source, problem, entropies, tokens.masks))
         if key in self._plan.sampled_keys:
             text_only = replace(trace, token_ids=None, logprobs=None, entropies=None)
@@ -318,3 +366,9 @@ class _TraceCounter:
                 where = f"the measure {name!r} failed on trace '{excerpt(trace.id)}'"
                 raise SgramError(f"{where}: {error!r:.200}; mend it, or uninstall its package") from error
         return numbers
+
+
+def _cut_trace(trace: Trace, part: PartText) -> Trace:
+    """Return the trace with the text of its part, as measures of single traces read it, without tokens and parts."""
+    meta = {name: field for name, field in trace.meta.items() if name != "parts"}
+    return replace(trace, text=part.text, token_ids=None, logprobs=None, entropies=None, meta=meta)

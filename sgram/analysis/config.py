@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgram.errors import UsageError
+from sgram.traces.part_texts import check_choice
+from sgram.traces.parts import PartChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class AnalysisConfig:
 
     pool_runs: bool = False
     """Take the traces of one model for one source, whatever their run."""
+    part: PartChoice = "all"
+    """Count the words and tokens of this part of each trace; traces that do not mark it are left out. Diagnoses and
+    equations are of whole traces."""
 
     def __post_init__(self) -> None:
         minimums = {
@@ -64,6 +69,7 @@ class AnalysisConfig:
         for name, minimum in minimums.items():
             if getattr(self, name) < minimum:
                 raise UsageError(f"{name} must be >= {minimum} (got {getattr(self, name)})")
+        check_choice(self.part)
         if not 0 < self.top < 1:
             raise UsageError(f"top must be between 0 and 1 (got {self.top})")
 

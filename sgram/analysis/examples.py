@@ -9,9 +9,12 @@ from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence, text_divergence
 from sgram.equations import Equation, check_equations
 from sgram.lexicon import Lexicon
+from sgram.tagging.part_marks import find_part_spans
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import Span, remove_overlaps
 from sgram.traces import Trace
+from sgram.traces.part_texts import part_text
+from sgram.traces.parts import PartChoice
 
 _MAX_RANKED_SPANS = 40
 """Spans of a candidate that count in its favor; longer traces have more spans and are not better examples."""
@@ -31,7 +34,7 @@ class TraceExample:
     trace: Trace
     source: str
     spans: tuple[Span, ...]
-    """Spans that do not overlap, by start."""
+    """Spans that do not overlap, by start; those of the part that is analyzed."""
     equations: tuple[Equation, ...]
     diagnosis: Diagnosis | None = None
     """None if the trace is not wrong or was not diagnosed."""
@@ -56,17 +59,20 @@ class ExampleBuilder:
         sampled_traces: Mapping[int, SampledTrace],
         lexicon_of_source: Callable[[str], Lexicon],
         diagnoses: Mapping[int, Diagnosis],
+        part: PartChoice = "all",
     ) -> None:
         self._sampled_traces, self._diagnoses = sampled_traces, diagnoses
         self._lexicon_of_source = lexicon_of_source
         self._finders: dict[str, SpanFinder] = {}
+        self._part: PartChoice = part
 
     def _find_spans(self, key: int) -> tuple[Span, ...]:
         source, trace = self._sampled_traces[key]
         lexicon = self._lexicon_of_source(source)
         if lexicon.digest not in self._finders:
             self._finders[lexicon.digest] = SpanFinder(lexicon)
-        return tuple(remove_overlaps(self._finders[lexicon.digest](trace.text)))
+        part = part_text(trace, self._part)
+        return tuple(remove_overlaps(find_part_spans(self._finders[lexicon.digest], part))) if part else ()
 
     def build_example(self, key: int) -> TraceExample:
         """Return the example of the trace with that key."""

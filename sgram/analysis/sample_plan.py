@@ -151,13 +151,13 @@ class TraceSurvey:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, trace: Trace, source: str) -> None:
-        """Add one trace of the source with that name."""
+    def add(self, trace: Trace, source: str, text: str | None = None) -> None:
+        """Add one trace of the source with that name; placebos are drawn from `text`, by default the trace's."""
         key = stable_key(model_of_key(source), trace.id, trace.text)
         n_entropies = len(trace.entropies or ())
         group = stable_key(group_name(trace))
         self._rows.append(_SurveyRow(key, source, outcome_index(trace), group, len(trace.text), n_entropies))
-        self.texts[source].add(key, trace.text)
+        self.texts[source].add(key, trace.text if text is None else text)
         self.source_sizes[source] += 1
 
     def plan(self, display_names: dict[str, str]) -> SamplePlan:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
-from sgram.cli.shared_flags import AsJson, DryRun
+from sgram.cli.shared_flags import AsJson, DryRun, Part
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces import TraceReader
@@ -63,6 +63,7 @@ def metrics(
     pool: Annotated[
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
+    part: Part = "all",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -88,6 +89,7 @@ def metrics(
         seed=seed,
         n_placebos=placebos,
         pool_runs=pool,
+        part=part,
     )
     _check_names(inputs, scoring, csv, dry_run)
     if dry_run:
@@ -100,7 +102,7 @@ def metrics(
         analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
     files = [] if csv is None else write_tables(analysis.tables, csv)
     if as_json:
-        print_json("metrics", _json_fields(analysis, table, files))
+        print_json("metrics", _json_fields(analysis, part, table, files))
     elif table:
         print_tables(analysis, table)
     else:
@@ -190,6 +192,7 @@ def _show_plan(
     sources, notes = find_inputs(inputs)
     plan: dict[str, Any] = {
         "lexicon": config.lexicon,
+        "part": config.part,
         "inputs": [{"path": source.typed_path, "kind": source.kind, "source": source.name} for source in sources],
     }
     if scoring.model is not None:
@@ -206,6 +209,7 @@ def _show_plan(
         return 0
     for source in sources:
         print_line(f"{source.kind:<8} {source.typed_path}" + (f"  ({source.name})" if source.name else ""))
+    print(f"part     {config.part}")
     if scoring.model is not None:
         cost = plan["scoring"]
         seconds = "unknown" if cost["seconds"] is None else f"about {cost['seconds']:,.0f} s"
@@ -216,7 +220,7 @@ def _show_plan(
     return 0
 
 
-def _json_fields(analysis: "Analysis", names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:
+def _json_fields(analysis: "Analysis", part: str, names: tuple[str, ...], files: list[Path]) -> dict[str, Any]:
     from sgram.reports.wording import findings_json
 
     tables = {
@@ -235,6 +239,7 @@ def _json_fields(analysis: "Analysis", names: tuple[str, ...], files: list[Path]
     }
     return {
         "title": analysis.title,
+        "part": part,
         "sources": list(analysis.sources),
         "tables": tables,
         "findings": findings_json(analysis),

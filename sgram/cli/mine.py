@@ -20,10 +20,11 @@ from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, outp
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
 from sgram.mining.config import MiningConfig, Resources
+from sgram.traces.part_texts import describe_part
 
 if TYPE_CHECKING:
     from sgram.cli.console import ShowProgress
-    from sgram.lexicon import Cluster
+    from sgram.lexicon import Cluster, Lexicon
     from sgram.mining.run import MiningJob, MiningOutcome
 
 # stage: (its title, unit shown, how many counts of the stage make one unit)
@@ -133,6 +134,7 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> None:
     seconds = round(15 + text_size / 20e6 / workers)
     min_problems = 1 if config.method == "paper" else "0.5 % of the problems, at least 4, at most half of them"
     settings = config.resolve_settings(0) | {
+        "part": config.part,
         "min_df": config.min_df or "0.5 % of the traces, at least 4",
         "min_problems": config.min_problems or min_problems,
     }
@@ -180,6 +182,10 @@ def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_jso
     )
     for warning in outcome.summary["warnings"]:
         note(f"warning: {warning}")
+    part, n_left_out = _mined_part(lexicon)
+    if part != "all":
+        n_traces = lexicon.source["inputs"]["traces"] + n_left_out
+        note(describe_part(part, n_traces, n_left_out))
     note(f"scorer {_scorer_description(lexicon.source['scorer'])}")
     note(f"embedder {lexicon.source['embedder']}, digest {lexicon.digest[:16]}")
     note(f"run {outcome.directory}" + (f", lexicon {output}" if output not in (None, "-") else ""))
@@ -199,6 +205,7 @@ def _scorer_description(scorer: Mapping[str, Any]) -> str:
 
 def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int) -> dict[str, object]:
     lexicon = outcome.lexicon
+    part, n_left_out = _mined_part(lexicon)
     clusters = [
         {
             "id": cluster.id,
@@ -215,12 +222,19 @@ def _outcome_json(outcome: "MiningOutcome", output: str | None, rows: int) -> di
         "run": str(outcome.directory),
         "digest": lexicon.digest,
         "rows": outcome.summary["rows"],
+        "part": part,
+        "left_out": n_left_out,
         "warnings": outcome.summary["warnings"],
         "grams": len(lexicon.grams),
         "core": [gram.text for gram in lexicon.core],
         "n_clusters": len(lexicon.clusters),
         "clusters": clusters,
     }
+
+
+def _mined_part(lexicon: "Lexicon") -> tuple[str, int]:
+    """Return the part of each trace that was mined, and how many traces were left out because they do not mark it."""
+    return lexicon.source["config"].get("part", "all"), lexicon.source["inputs"].get("left_out", 0)
 
 
 def _readable(outcome: "MiningOutcome") -> list["Cluster"]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sgram.cli.number_checks import check_minimum
+from sgram.traces.parts import PartChoice
 
 
 def path_argument(help_text: str) -> Parameter:
@@ -29,5 +30,8 @@ REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphe
 
 TracePaths = Annotated[list[str], path_argument("Files, folders, or - for stdin.")]
 Limit = Annotated[int | None, number_flag("limit", 1, "Stop after this many traces.")]
+Part = Annotated[
+    PartChoice, Parameter(help="Part of each trace: reasoning or answer. Traces that do not mark it are left out.")
+]
 DryRun = Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]

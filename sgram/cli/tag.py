@@ -12,12 +12,13 @@ from sgram.cli.console import note, note_hidden, print_json, print_next_table, p
 from sgram.cli.estimate_cells import percent, percent_interval
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
-from sgram.cli.shared_flags import LEXICON, AsJson, Limit, TracePaths, number_flag, output_flag
+from sgram.cli.shared_flags import LEXICON, AsJson, Limit, Part, TracePaths, number_flag, output_flag
 from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import Lexicon
 from sgram.traces import TraceReader
+from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def tag(
     output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
+    part: Part = "all",
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.")] = 0,
     as_json: AsJson = False,
@@ -77,7 +79,7 @@ def tag(
         _check_masks(output, reading)
     summary = TagSummary(Lexicon.load(lexicon), showing.n_traces)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
-    tagger = _tagger(summary.lexicon, reading)
+    tagger = _tagger(summary.lexicon, reading, part)
     _tag_traces(reader, tagger, summary, output, limit)
     if showing.html is not None:
         write_bytes(showing.html, _page(summary, tagger, seed, showing.html_traces))
@@ -87,6 +89,8 @@ def tag(
         fields = {
             "output": output,
             "html": None if showing.html is None else str(showing.html),
+            "part": part,
+            "left_out": tagger.selection.n_left_out,
             **summary.to_json(seed, _GRAMS_SHOWN),
             **_tokens_json(tagger),
             **row_counts_json(reader.report),
@@ -113,12 +117,13 @@ def _check_masks(output: str, reading: InputFlags) -> None:
         )
 
 
-def _tagger(lexicon: Lexicon, reading: InputFlags) -> "RolloutTagger":
+def _tagger(lexicon: Lexicon, reading: InputFlags, part: PartChoice) -> "RolloutTagger":
     from sgram.tagging.tagged_rollouts import RolloutTagger
 
     if reading.tokenizer is None:
-        return RolloutTagger(lexicon)
-    return RolloutTagger(lexicon, load_tokenizer(reading.tokenizer), tokenizer_name(reading.tokenizer))
+        return RolloutTagger(lexicon, part=part)
+    tokenizer = load_tokenizer(reading.tokenizer)
+    return RolloutTagger(lexicon, tokenizer, tokenizer_name(reading.tokenizer), part=part)
 
 
 def _tag_traces(
@@ -132,17 +137,25 @@ def _tag_traces(
         else:
             from sgram.tagging.masks import write_masks
 
-            write_masks(output, (trace.mask_row() for trace in tagged), summary.lexicon, tagger.vocabulary)
+            rows = (trace.mask_row() for trace in tagged)
+            write_masks(output, rows, summary.lexicon, tagger.vocabulary, tagger.selection.part)
 
 
 def _report_ids(tagger: "RolloutTagger", n_traces: int) -> None:
-    """Print where the token ids come from, and warn if they do not spell the texts."""
-    report = tagger.id_counts
+    """Print the part, where the token ids come from, and warn if they do not spell the texts."""
+    report, selection = tagger.id_counts, tagger.selection
+    if selection.part != "all":
+        note(selection.describe())
     if tagger.vocabulary is None:
         note("no --tokenizer: shares are shares of non-space characters; shares and masks of tokens need a tokenizer")
         return
     note(f"token ids: {report.n_with_ids:,} rollouts contain them, {report.n_encoded:,} were encoded from their text")
-    if report.n_mismatched:
+    if report.n_unaligned:
+        note(
+            f"warning: {report.n_unaligned:,} rollouts are left out: their ids do not spell their text, so it is "
+            f"unknown which of their tokens are {selection.part}"
+        )
+    elif report.n_mismatched:
         note(
             f"warning: {report.n_mismatched:,} of {n_traces:,} rollouts have ids that do not spell their text; "
             "their mask follows the ids"
@@ -168,6 +181,7 @@ def _tokens_json(tagger: "RolloutTagger") -> dict[str, object]:
             "encoded": ids.n_encoded,
             "unlike_text": ids.n_mismatched,
             "projected": ids.n_projected,
+            "left_out": ids.n_unaligned,
         },
     }
 
@@ -197,14 +211,16 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
     rows, _ = _main_rows(summary, seed)
     total, lexicon, n_traces = rows[0], summary.lexicon, len(summary.counts)
     page_tagged = summary.first_traces[:max_traces]
+    part = tagger.selection.part
     tokenizer = f" (tokenizer {tagger.vocabulary.name})" if tagger.vocabulary is not None else ""
     share = total.pooled
     interval = "" if share.ends is None else f" (95 % interval {percent_interval(*share.ends)})"
     columns, cells = share_table(rows, _unit(tagger), whole_names=True)
+    units = _unit(tagger) if part == "all" else f"{part} {_unit(tagger)}"
     page = TracePage(
-        title=f"{n_traces:,} traces, planning words marked",
+        title=f"{n_traces:,} traces, planning words {'' if part == 'all' else f'of the {part} '}marked",
         summary=(
-            f"{percent(share.value)}{interval} of the {total.n_units:,} {_unit(tagger)}{tokenizer} are planning: they "
+            f"{percent(share.value)}{interval} of the {total.n_units:,} {units}{tokenizer} are planning: they "
             f"belong to one of the {len(lexicon.grams):,} grams of the lexicon {lexicon.name}.",
             *([f"Below are the first {len(page_tagged):,} traces."] if len(page_tagged) < n_traces else []),
         ),

@@ -65,6 +65,7 @@ def _facts(tagged: "TaggedTrace") -> tuple[str, ...]:
     """Return what is known of a trace besides its text, a few words for each fact."""
     trace, (n_planning, total) = tagged.trace, tagged.count_units()
     unit = "characters" if tagged.planning_mask is None else "tokens"
+    unit = unit if tagged.part is None else f"{unit} of the part"
     fields = (("group", trace.group), ("model", trace.model), ("step", trace.step))
     facts = [f"{name} {field}" for name, field in fields if field is not None]
     share = f"{percent(n_planning / total if total else None)} of {total:,} {unit} planning"

@@ -5,6 +5,8 @@ from typing import Any
 
 from sgram.errors import UsageError
 from sgram.text import MAX_WORDS
+from sgram.traces.part_texts import check_choice
+from sgram.traces.parts import PartChoice
 
 METHODS = ("sgram", "paper")
 SCORERS = ("labels", "contrast")
@@ -46,8 +48,10 @@ class MiningConfig:
     """Mine correct traces only (sgram no, paper yes)."""
     explained: float | None = None
     """Drop a gram if one a word longer has this share of its df (sgram 0.9, paper off; above 1 is off)."""
+    part: PartChoice = "all"
+    """Mine only this part of each trace; traces that do not mark it are left out."""
     max_chars: int = 16_000
-    """Read only the first so many characters of a trace, so that a trace with a loop cannot fill the table."""
+    """Read only the first so many characters of a trace (of its part), so that a loop in it cannot fill the table."""
     embedder: str = "auto"
     """auto, sentence-transformers/all-MiniLM-L6-v2, static, hash, or a sentence-transformers model."""
     similarity: float | None = None
@@ -70,6 +74,7 @@ class MiningConfig:
             raise UsageError(
                 f"setting {self.setting!r} is a threshold of the scorer labels; leave it out, or use that scorer"
             )
+        check_choice(self.part)
         if isinstance(self.top, bool):
             raise UsageError(f"top must be a share or a number (got {self.top})")
         is_number = isinstance(self.top, int)
@@ -113,6 +118,8 @@ class MiningConfig:
             for name, setting in asdict(self).items()
         }
         settings.pop("name")
+        if self.part == "all":  # lexicons of whole traces keep the digests that they had before parts
+            del settings["part"]
         settings["contrast_models"] = list(self.contrast_models)
         if is_paper:
             del settings["scorer"]

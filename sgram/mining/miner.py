@@ -32,6 +32,7 @@ from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
 from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
+from sgram.traces.part_texts import PartSelection
 
 StageProgress = Callable[[str, int, int], None]
 """Is called with (stage, done, total); the unit depends on the stage, total is 0 if unknown."""
@@ -160,12 +161,14 @@ class Miner:
             self.progress(stage, done, total)
 
     def _encode(self, traces: Rollouts) -> tuple[Corpus, Mapping[str, Any]]:
-        """Return the corpus, and the count and digest of its traces; from `scratch` if an earlier fit saved them."""
+        """Return the corpus, and the counts and digest of its traces; from `scratch` if an earlier fit saved them."""
         memory_limit = self.resources.array_memory()
         if self.scratch and (saved := load_corpus(self.scratch, memory_limit)):
             return saved
-        settings, digests = self.config.resolve_settings(0), _TraceDigests()
-        documents = _iter_documents(as_traces(traces), settings["correct_only"], settings["max_chars"], digests)
+        settings, digests, selection = self.config.resolve_settings(0), _TraceDigests(), PartSelection(self.config.part)
+        documents = _iter_documents(
+            as_traces(traces), settings["correct_only"], settings["max_chars"], digests, selection
+        )
         corpus = encode_documents(
             documents,
             ArrayStore(self.scratch, memory_limit),
@@ -173,9 +176,12 @@ class Miner:
             keep_text=True,
             progress=lambda n_docs, n_bytes: self._report("read", n_docs, 0),
         )
+        inputs = digests.summary()
+        if self.config.part != "all":
+            inputs["left_out"] = selection.n_left_out
         if self.scratch:
-            save_corpus(corpus, digests.summary())
-        return corpus, digests.summary()
+            save_corpus(corpus, inputs)
+        return corpus, inputs
 
     def _count(self, corpus: Corpus, settings: Mapping[str, Any]) -> GramTable:
         min_df = max(2, settings["min_df"] // EXTENSION_SHARE)
@@ -341,10 +347,13 @@ class _TraceDigests:
     def __init__(self) -> None:
         self.total, self.n = 0, 0
 
-    def add(self, trace: Trace) -> int:
-        """Add a trace; return 64 bits of its own digest. Raise `InputError` if a text has a lone surrogate."""
+    def add(self, trace: Trace, mined_text: str) -> int:
+        """Add a trace of whose text `mined_text` is read; return 64 bits of its own digest.
+
+        Raise `InputError` if a text has a lone surrogate.
+        """
         trace_hash = hashlib.sha256()
-        for text in (trace.id, trace.text, trace.prompt, trace.group, trace.model, _dataset(trace)):
+        for text in (trace.id, mined_text, trace.prompt, trace.group, trace.model, _dataset(trace)):
             try:
                 text_bytes = b"" if text is None else text.encode()
             except UnicodeEncodeError:
@@ -370,20 +379,18 @@ def _dataset(trace: Trace) -> str | None:
 
 
 def _iter_documents(
-    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _TraceDigests
+    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _TraceDigests, selection: PartSelection
 ) -> Iterator[Document]:
-    """Yield traces as documents, cut to `max_chars` at a space, and add them to `digests`."""
-    for trace in traces:
-        if correct_only and trace.correct is not True:
-            continue
-        key = digests.add(trace)
+    """Yield the selected part of traces as documents, cut to `max_chars` at a space, and add them to `digests`."""
+    if correct_only:
+        traces = (trace for trace in traces if trace.correct is True)
+    for trace, part in selection(traces):
+        key = digests.add(trace, part.text)
         outcome = UNKNOWN if trace.correct is None else CORRECT if trace.correct else WRONG
         problem = trace.prompt if trace.prompt is not None else trace.group
         if problem is not None and len(problem) > 32:
             problem = hashlib.blake2b(problem.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        yield Document(
-            _cut_text(trace.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key
-        )
+        yield Document(_cut_text(part.text, max_chars), outcome, (problem, _dataset(trace), trace.model), trace.id, key)
 
 
 def _cut_text(text: str, max_chars: int) -> str:

@@ -118,9 +118,12 @@ class MiningJob:
     def identity(self, inputs: list[str]) -> dict[str, Any]:
         """Return everything that determines the result, as JSON; `inputs` are digests of the traces."""
         classifier, tokenizer = self._load_classifier(), self.options.tokenizer
+        config = asdict(self.config) | {"embedder": get_embedder(self.config.embedder, self.config.seed).name}
+        if self.config.part == "all":  # runs on whole traces keep the names that they had before parts
+            del config["part"]
         return {
             "sgram": __version__,
-            "config": asdict(self.config) | {"embedder": get_embedder(self.config.embedder, self.config.seed).name},
+            "config": config,
             "inputs": inputs,
             "background": self._digest_background() or "packaged",
             "classifier": classifier.digest if classifier else None,

@@ -4,6 +4,7 @@
 - `vocabulary`, `spelling`: the bytes of each token of any tokenizer.
 - `tagger`: planning masks of token ids; `stream`: the same while a model generates.
 - `projection`: what spans cover, if a tokenizer does not keep the text.
+- `part_marks`: spans and tokens that lie in one part of a trace.
 - `tagged_rollouts`: traces in, traces with spans and masks out; `masks`: masks in Parquet.
 - `planning_shares`, `summary`: how much is planning, with intervals; `span_frames`: spans as pandas tables.
 - `kernel`: the compiled code.

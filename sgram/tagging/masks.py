@@ -2,7 +2,7 @@
 
 Columns: ``id string, token_ids list<int32>, planning_mask list<bool>, spans list<struct<start, end, label>>``. A span
 has half-open character offsets into the trace's text; nested occurrences are included. The schema's metadata name the
-lexicon and the tokenizer of the masks, with their digests.
+lexicon and the tokenizer of the masks, with their digests, and the part of the responses that was tagged.
 """
 
 import os
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "sgram-masks", "1"
 _METADATA_KEYS = ("lexicon", "lexicon_digest", "tokenizer", "tokenizer_digest", "sgram")
+_PART_KEY, _WHOLE = "part", "all"
+"""Files without the key, which earlier versions wrote, hold masks of whole responses."""
 _ROW_GROUP_BYTES = 16 << 20
 _ROWS_READ = 64
 _MAX_INT32 = (1 << 31) - 1
@@ -107,11 +109,16 @@ def _build_table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
 
 
 def write_masks(
-    path: str | os.PathLike[str], rows: Iterable[MaskRow], lexicon: LexiconLike, vocabulary: "Vocabulary"
+    path: str | os.PathLike[str],
+    rows: Iterable[MaskRow],
+    lexicon: LexiconLike,
+    vocabulary: "Vocabulary",
+    part: str = _WHOLE,
 ) -> int:
     """Write masks made with `lexicon` for ids of `vocabulary` to the Parquet file `path`; return the number of rows.
 
-    Rows are read one by one and written in row groups of about 16 MiB. The file appears when all rows are written.
+    `part` is the part of each response that was tagged: all, reasoning or answer. Rows are read one by one and written
+    in row groups of about 16 MiB. The file appears when all rows are written.
     Equal rows give equal bytes. Raise `UsageError` if `path` does not end in .parquet or a row is invalid.
     """
     import pyarrow.parquet as pq
@@ -127,6 +134,7 @@ def write_masks(
         "tokenizer": vocabulary.name,
         "tokenizer_digest": vocabulary.digest,
         "sgram": __version__,
+        _PART_KEY: part,
     }
     schema = _build_schema({key: text.encode("utf-8", "backslashreplace") for key, text in metadata.items()})
     n_rows, n_bytes = 0, 0
@@ -146,8 +154,8 @@ def write_masks(
 class MaskReader:
     """An iterable of the `MaskRow`s of one file. Its length is their number; each iteration begins at the first row.
 
-    ``metadata`` names the origin of the masks: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram``. Rows
-    are read a few at a time. Raise `InputError` that names the file and, where possible, the row at fault.
+    ``metadata`` names the origin of the masks: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram, part``.
+    Rows are read a few at a time. Raise `InputError` that names the file and, where possible, the row at fault.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -170,7 +178,8 @@ class MaskReader:
         missing += [key for key in _METADATA_KEYS if key not in metadata]
         if missing:
             raise InputError(f"{self._name}: missing {', '.join(missing)}; write the masks again")
-        self.metadata: Mapping[str, str] = MappingProxyType({key: metadata[key] for key in _METADATA_KEYS})
+        origin = {_PART_KEY: _WHOLE} | metadata
+        self.metadata: Mapping[str, str] = MappingProxyType({key: origin[key] for key in (*_METADATA_KEYS, _PART_KEY)})
 
     def _open(self) -> "pq.ParquetFile":
         import pyarrow as pa

@@ -3,6 +3,9 @@
 If a rollout has the token ids that were sampled, the mask belongs to these; otherwise its text is encoded. A mask
 follows the bytes of the ids, with one exception: if the text is encoded here and the tokenizer loses text
 (`Vocabulary.keeps_text` is False), the spans of the text are projected through the encoder's offsets.
+
+If only one part of each trace is tagged, spans are those of the part, and the mask is their projection to the tokens.
+Ids and mask stay those of the whole response.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,17 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from sgram.array_types import BoolArray
+from sgram.array_types import AnyArray, BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.masks import MaskRow
+from sgram.tagging.part_marks import align_tokens, find_part_spans, part_characters, part_tokens
 from sgram.tagging.projection import planning_characters, project_spans
 from sgram.tagging.spans import Span
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
+from sgram.traces.part_texts import PartSelection, PartText
+from sgram.traces.parts import PartChoice
 
 if TYPE_CHECKING:
     from sgram.tagging.tagger import PlanningTagger
@@ -50,7 +56,10 @@ class TextTokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaggedTrace:
-    """A trace with every occurrence of the lexicon's grams in its text; ids and mask only with a tokenizer."""
+    """A trace with every occurrence of the lexicon's grams in its text, or in the part of it that was tagged.
+
+    Ids and mask are there only with a tokenizer.
+    """
 
     trace: Trace
     spans: list[Span]
@@ -58,13 +67,20 @@ class TaggedTrace:
     """int32 (T,), as sampled or as encoded."""
     planning_mask: BoolArray | None = None
     """bool (T,)."""
+    part: PartText | None = None
+    """The part that was tagged; None if it is the whole text."""
+    tokens_in_part: BoolArray | None = None
+    """bool (T,) whether each token lies in the part; None without a tokenizer or a part."""
 
     def count_units(self) -> tuple[int, int]:
-        """Return (planning units, all units): tokens, or without a tokenizer the non-space characters."""
+        """Return (planning units, all units) of the part: tokens, or without a tokenizer the non-space characters."""
         if self.planning_mask is not None:
-            return int(self.planning_mask.sum()), len(self.planning_mask)
-        is_planning, is_filled = planning_characters(self.spans, self.trace.text)
-        return int(is_planning.sum()), int(is_filled.sum())
+            units = self.planning_mask if self.tokens_in_part is None else self.planning_mask[self.tokens_in_part]
+            return int(units.sum()), len(units)
+        is_planning, is_unit = planning_characters(self.spans, self.trace.text)
+        if self.part is not None:
+            is_unit &= part_characters(self.part.intervals, len(self.trace.text))
+        return int(is_planning.sum()), int(is_unit.sum())
 
     def mask_row(self) -> MaskRow:
         """Return the row for `write_masks`. Raise `UsageError` if the trace was tagged without a tokenizer."""
@@ -87,6 +103,8 @@ class TokenIdCounts:
     """Of `n_with_ids`, those whose ids do not spell their text, up to the space around it."""
     n_projected: int = 0
     """Of `n_encoded`, those whose mask was projected through offsets."""
+    n_unaligned: int = 0
+    """Of `n_mismatched`, those that are left out because it is unknown which of their tokens lie in the part."""
 
 
 class _MaskTools(NamedTuple):
@@ -101,7 +119,9 @@ class RolloutTagger:
     """Tagger of traces; `id_counts` counts the traces so far by where their ids come from.
 
     `tokenizer` is one of the tokenizers library, `name` its name in messages and files; without a tokenizer only spans
-    are found. Memory is bounded by a batch: 64 traces, fewer if they are long.
+    are found. With `part`, only this part of each trace is tagged; traces without it are left out and counted in
+    `selection`, those whose ids do not spell their text in `id_counts`. Memory is bounded by a batch: 64 traces, fewer
+    if they are long.
 
     >>> from sgram.lexicon import Lexicon
     >>> tagger = RolloutTagger(Lexicon.from_grams(["let me"]))
@@ -109,11 +129,19 @@ class RolloutTagger:
     [2, 0]
     """
 
-    def __init__(self, lexicon: LexiconLike, tokenizer: TextTokenizer | None = None, name: str | None = None):
+    def __init__(
+        self,
+        lexicon: LexiconLike,
+        tokenizer: TextTokenizer | None = None,
+        name: str | None = None,
+        *,
+        part: PartChoice = "all",
+    ):
         from sgram.tagging.span_finder import SpanFinder
 
         lexicon = as_lexicon(lexicon)
         self._find = SpanFinder(lexicon)
+        self.selection = PartSelection(part)
         self._mask_tools: _MaskTools | None = None
         self.vocabulary: Vocabulary | None = None
         self.id_counts = TokenIdCounts()
@@ -127,12 +155,48 @@ class RolloutTagger:
     def __call__(self, traces: Rollouts) -> Iterator[TaggedTrace]:
         """Yield the `traces`, tagged, in their order; they are what `as_traces` takes.
 
-        Raise `InputError` if a trace has an id out of range."""
-        for batch in _batches(as_traces(traces)):
-            if self._mask_tools is None:
-                yield from (TaggedTrace(trace, self._find(trace.text)) for trace in batch)
-            else:
-                yield from self._tag_with_masks(batch, self._mask_tools)
+        Raise `InputError` if a trace has an id out of range, or if no trace has the part."""
+        selected = self.selection(as_traces(traces))
+        if self.selection.part == "all":
+            for batch in _batches(trace for trace, _ in selected):
+                if self._mask_tools is None:
+                    yield from (TaggedTrace(trace, self._find(trace.text)) for trace in batch)
+                else:
+                    yield from self._tag_with_masks(batch, self._mask_tools)
+        else:
+            for trace, part in selected:
+                spans = find_part_spans(self._find, part)
+                if self._mask_tools is None:
+                    yield TaggedTrace(trace, spans, part=part)
+                else:
+                    yield from self._tag_part_with_mask(trace, part, spans, self._mask_tools)
+
+    def _tag_part_with_mask(
+        self, trace: Trace, part: PartText, spans: list[Span], tools: _MaskTools
+    ) -> Iterator[TaggedTrace]:
+        """Yield the trace with its mask; nothing if it is unknown which of its tokens lie in the part."""
+        encoding = None
+        if trace.token_ids is not None:
+            self._check_ids(trace.id, trace.text, trace.token_ids, tools)
+            ids = np.array(trace.token_ids, np.int32)
+        else:
+            (encoding,) = tools.tokenizer.encode_batch([trace.text], add_special_tokens=False)
+            ids = np.array(encoding.ids, np.int32)
+            self.id_counts.n_encoded += 1
+            self.id_counts.n_projected += not tools.vocabulary.keeps_text
+        offsets: AnyArray | list[tuple[int, int]] | None = align_tokens(
+            ids,
+            trace.text,
+            tools.vocabulary,
+            lambda token_id: tools.tokenizer.decode([token_id], skip_special_tokens=False),
+        )
+        if offsets is None and encoding is not None:
+            offsets = encoding.offsets
+        if offsets is None:
+            self.id_counts.n_unaligned += 1
+            return
+        mask = project_spans(spans, trace.text, offsets)
+        yield TaggedTrace(trace, spans, ids, mask, part, part_tokens(part.intervals, len(trace.text), offsets))
 
     def _tag_with_masks(self, batch: list[Trace], tools: _MaskTools) -> Iterator[TaggedTrace]:
         texts = [trace.text for trace in batch if trace.token_ids is None]

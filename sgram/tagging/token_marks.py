@@ -13,12 +13,14 @@ from sgram.errors import InputError
 from sgram.files import digest, excerpt
 from sgram.lexicon import Lexicon
 from sgram.metrics.entropy import POSITIVE_LOGPROB
+from sgram.tagging.part_marks import align_tokens, find_part_spans, part_tokens
 from sgram.tagging.projection import project_spans
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.tagging.text_marks import TextMarks
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
+from sgram.traces.part_texts import PartText
 from sgram.traces.tokens import load_tokenizer
 
 MIN_LOGPROB = -1e6
@@ -43,13 +45,15 @@ class TokenMarks:
     """The tokens of one trace."""
 
     ids: IntArray
-    """(T,)"""
+    """(T,) tokens of the trace, or of one part of it."""
     masks: tuple[BoolArray, ...]
     """(T,) planning mask of each lexicon."""
     sums: tuple[TokenSums, ...]
     """Sums over planning and execution tokens of each lexicon."""
     pieces: list[bytes] | None = None
-    """Bytes of each token; None if the trace has no token ids and its text was encoded."""
+    """Bytes of each token of the whole trace; None if the trace has no token ids and its text was encoded."""
+    in_part: BoolArray | None = None
+    """(tokens of the whole trace,) whether each token lies in the part; None if all of them are counted."""
 
 
 class TokenMarker:
@@ -65,37 +69,54 @@ class TokenMarker:
         self._taggers = [PlanningTagger(lexicon, vocabulary) for lexicon in lexicons]
         self._finders = [SpanFinder(lexicon) for lexicon in lexicons]
 
-    def __call__(self, trace: Trace) -> TokenMarks:
-        """Return the tokens of `trace` as sampled; if it has no token ids, the tokens of its text.
+    def __call__(self, trace: Trace, part: PartText | None = None) -> TokenMarks | None:
+        """Return the tokens of `trace` as sampled, or those of one `part` of it; without token ids, those of its text.
 
-        Raise `InputError` if a token id is not in the tokenizer, or if an entropy or log-probability is out of range.
+        None if it is unknown which tokens lie in the part, because the ids do not spell the text. Raise `InputError` if
+        a token id is not in the tokenizer, or if an entropy or log-probability is out of range.
         """
-        offsets = None
-        if trace.token_ids is not None:
-            ids: IntArray = np.array(trace.token_ids, np.int64)
-            if len(ids) and ids.max() >= len(self.vocabulary.tokens):
-                raise InputError(
-                    f"trace '{excerpt(trace.id)}' contains the token id {ids.max()}, but the tokenizer has "
-                    f"{len(self.vocabulary.tokens):,} ids; name the tokenizer of the model that wrote the trace"
-                )
-        else:
-            encoding = self._tokenizer.encode(trace.text, add_special_tokens=False)
-            ids = np.array(encoding.ids, np.int64)
-            offsets = None if self.vocabulary.keeps_text else encoding.offsets
-        if offsets is None:
-            masks = tuple(tagger.tag_rows([ids])[0] for tagger in self._taggers)
-        else:
-            masks = tuple(project_spans(find(trace.text), trace.text, offsets) for find in self._finders)
-        if trace.token_ids is None:
-            return TokenMarks(ids, masks, tuple(token_sums(mask, None, None) for mask in masks))
+        ids, encoder_offsets = self._read_ids(trace)
         entropies, logprobs = (
-            None if numbers is None else np.array(numbers, np.float64) for numbers in (trace.entropies, trace.logprobs)
+            None if trace.token_ids is None or numbers is None else np.array(numbers, np.float64)
+            for numbers in (trace.entropies, trace.logprobs)
         )
         _check_range(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
         _check_range(trace, "logprobs", logprobs, MIN_LOGPROB, 0.0)
+        pieces = None if trace.token_ids is None else self.vocabulary.spell(ids.tolist())
+        in_part = None
+        if part is not None:
+            offsets = align_tokens(ids, trace.text, self.vocabulary, self._spell_special)
+            offsets = encoder_offsets if offsets is None else offsets
+            if offsets is None:
+                return None
+            in_part = part_tokens(part.intervals, len(trace.text), offsets)
+            spans = [find_part_spans(find, part) for find in self._finders]
+            masks = [project_spans(list_spans, trace.text, offsets)[in_part] for list_spans in spans]
+            ids = ids[in_part]
+            entropies, logprobs = (None if numbers is None else numbers[in_part] for numbers in (entropies, logprobs))
+        elif encoder_offsets is None or self.vocabulary.keeps_text:
+            masks = [tagger.tag_rows([ids])[0] for tagger in self._taggers]
+        else:
+            masks = [project_spans(find(trace.text), trace.text, encoder_offsets) for find in self._finders]
         surprisals = None if logprobs is None else -logprobs
         sums = tuple(token_sums(mask, entropies, surprisals) for mask in masks)
-        return TokenMarks(ids, masks, sums, self.vocabulary.spell(ids.tolist()))
+        return TokenMarks(ids, tuple(masks), sums, pieces, in_part)
+
+    def _read_ids(self, trace: Trace) -> tuple[IntArray, IntArray | None]:
+        """Return the token ids of a trace; if its text is encoded for them, also their character offsets, (T, 2)."""
+        if trace.token_ids is None:
+            encoding = self._tokenizer.encode(trace.text, add_special_tokens=False)
+            return np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        ids: IntArray = np.array(trace.token_ids, np.int64)
+        if len(ids) and ids.max() >= len(self.vocabulary.tokens):
+            raise InputError(
+                f"trace '{excerpt(trace.id)}' contains the token id {ids.max()}, but the tokenizer has "
+                f"{len(self.vocabulary.tokens):,} ids; name the tokenizer of the model that wrote the trace"
+            )
+        return ids, None
+
+    def _spell_special(self, token_id: int) -> str:
+        return str(self._tokenizer.decode([token_id], skip_special_tokens=False))
 
     def spells(self, trace: Trace, tokens: TokenMarks) -> bool:
         """Return whether the token ids of `trace` spell its text, apart from spaces at its ends.

@@ -6,7 +6,7 @@
 - `input_files`, `containers`: which files are read, and their rows.
 - `dialect`, `dialects`: how each tool writes a rollout, a file for each.
 - `aliases`, `completing`: what columns are called, and how they become the fields of a trace.
-- `messages`, `parts`: conversations as text, and which part of a text is reasoning.
+- `messages`, `parts`: conversations as text, and which part of a text is reasoning; `part_texts`: the text of one part.
 - `runs`, `outcomes`: names of runs, and rewards that say what is correct.
 - `tokens`: tokenizers, for exports that hold token ids.
 """

@@ -1,8 +1,9 @@
 """Parts of a text: which stretches are reasoning, answer, tool text and turns.
 
-A part is ``{"kind", "start", "end"}`` with half-open character offsets, as it stands in ``meta["parts"]``. A text
-without parts is all answer. Parts come in one of two ways: a tool that writes reasoning and answer apart gives pieces,
-which `join_pieces` joins; a text that marks its reasoning by tags is searched by `find_parts`.
+A part is ``{"kind", "start", "end"}`` with half-open character offsets, as it stands in ``meta["parts"]``. Of a text
+without parts it is unknown what is reasoning and what is answer. Parts come in one of two ways: a tool that writes
+reasoning and answer apart gives pieces, which `join_pieces` joins; a text that marks its reasoning by tags is searched
+by `find_parts`.
 
 Rules of `find_parts`
 ---------------------
@@ -28,6 +29,8 @@ from sgram.traces.trace import RowError, json_type
 
 PartKind = Literal["reasoning", "answer", "tool", "turn"]
 """`turn` spans all parts of one turn of the model, if there are several turns."""
+PartChoice = Literal["reasoning", "answer", "all"]
+"""What ``--part`` selects."""
 Piece = tuple[PartKind, str]
 """A stretch of a text before it is joined. ``("turn", "")`` marks the beginning of a turn."""
 SEPARATOR = "\n\n"
@@ -431,22 +434,20 @@ def check_parts(text: str, parts: Any) -> list[Part]:
     return list(parts)
 
 
-def select_part(text: str, parts: Any, kind: Literal["reasoning", "answer", "all"]) -> list[tuple[int, int]]:
-    """Return the (start, end) intervals of a text that ``--part`` selects, in order.
+def select_part(text: str, parts: Any, choice: PartChoice) -> list[tuple[int, int]]:
+    """Return the (start, end) intervals of a text that ``--part`` selects, in order; none if the text has no such part.
 
-    A text without any reasoning and answer part is all answer. Raise `RowError` if `parts` are not parts of `text`.
+    Of a text without parts it is unknown what is reasoning and what is answer: it has neither. Raise `RowError` if
+    `parts` are not parts of `text`.
 
     >>> text = "Hmm.</think>4"
-    >>> select_part(text, find_parts(text), "answer"), select_part("4", [], "answer"), select_part("4", [], "reasoning")
+    >>> select_part(text, find_parts(text), "answer"), select_part("4", [], "all"), select_part("4", [], "answer")
     ([(12, 13)], [(0, 1)], [])
     """
-    whole = [(0, len(text))] if text else []
-    if kind == "all":
-        return whole
-    valid_parts = check_parts(text, parts)
-    if not any(part["kind"] in ("reasoning", "answer") for part in valid_parts):
-        return whole if kind == "answer" else []
-    return [(part["start"], part["end"]) for part in valid_parts if part["kind"] == kind]
+    if choice == "all":
+        return [(0, len(text))] if text else []
+    selected = [part for part in check_parts(text, parts) if part["kind"] == choice]
+    return [(part["start"], part["end"]) for part in selected if part["start"] < part["end"]]
 
 
 def insert_reasoning(pieces: Sequence[Piece], texts: Sequence[str]) -> list[Piece]:

@@ -193,3 +193,22 @@ def test_help_needs_none_of_the_libraries(capsys):
     code, out, _ = call(capsys, "--help")
     assert code == 0
     assert "sgram metrics rollouts.jsonl --model smollm2" in out
+
+
+def test_one_part_is_counted_and_said_in_title_note_json_and_plan(tmp_path, capsys):
+    texts = ["<think>Wait, let me check.</think>\n\nIt is 4.", "So it is 4."]
+    traces = [Trace(id=f"{n}", group=f"p{n}", text=texts[n // 6], correct=n % 2 == 1, model="m") for n in range(8)]
+    write_traces(traces, tmp_path / "rollouts.jsonl")
+    arguments = (tmp_path / "rollouts.jsonl", "--part", "reasoning", "--placebos", 0)
+    code, out, err = call(capsys, *arguments)
+    assert code == 0
+    assert out.startswith("6 traces of m, reasoning only")
+    assert "Part reasoning: 2 of 8 traces have no marked reasoning and are left out; " in err
+    document = json.loads(call(capsys, *arguments, "--json")[1])
+    assert (document["part"], document["provenance"]["config"]["part"]) == ("reasoning", "reasoning")
+    columns = [column["name"] for column in document["tables"]["corpus"]["columns"]]
+    (row,) = document["tables"]["corpus"]["rows"]
+    # "Wait, let me check.", six times
+    assert row[columns.index("words")] == 24
+    assert "part     reasoning" in call(capsys, *arguments, "--dry-run")[1]
+    assert json.loads(call(capsys, *arguments, "--dry-run", "--json")[1])["part"] == "reasoning"

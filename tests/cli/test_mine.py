@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -423,3 +424,60 @@ def test_a_file_gets_no_escape_sequence(workdir):
         check=True,
     )
     assert "\x1b" not in ran.stdout + ran.stderr
+
+
+# -- one part of the traces -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unmarked(workdir) -> Path:
+    """The sample traces that mark no reasoning."""
+    write_traces((trace for trace in read_traces(SAMPLE) if "parts" not in trace.meta), workdir / "unmarked.jsonl")
+    return workdir / "unmarked.jsonl"
+
+
+@pytest.fixture
+def marked(unmarked, workdir) -> Path:
+    """These traces, each as the reasoning before a short answer, and 7 of them as they are."""
+    traces = list(read_traces(unmarked))
+    with_marks = [replace(trace, text=f"<think>{trace.text}</think>\n\nThe total is seven.") for trace in traces]
+    without = [replace(trace, id=f"plain-{trace.id}") for trace in traces[:7]]
+    write_traces([*with_marks, *without], workdir / "marked.jsonl")
+    return workdir / "marked.jsonl"
+
+
+def test_a_part_is_mined_and_said_in_notes_json_and_lexicon(marked, unmarked, workdir, capsys):
+    code, out, err = mine(capsys, marked, "--part", "reasoning", "--json", "-o", "my.json")
+    assert code == 0
+    n_traces = len(list(read_traces(marked)))
+    sentence = f"part reasoning: 7 of {n_traces} traces have no marked reasoning and are left out\n"
+    assert sentence in err
+    document, lexicon = json.loads(out), Lexicon.load(workdir / "my.json")
+    assert (document["part"], document["left_out"], document["rows"]["kept"]) == ("reasoning", 7, n_traces)
+    assert (lexicon.source["config"]["part"], lexicon.source["inputs"]["left_out"]) == ("reasoning", 7)
+    # the grams are those of the reasonings by themselves; the tags hold no word
+    mine(capsys, unmarked, "-o", "alone.json")
+    assert lexicon.grams == Lexicon.load(workdir / "alone.json").grams
+    # a finished run says the same
+    assert sentence in mine(capsys, marked, "--part", "reasoning")[2]
+
+
+def test_each_part_has_a_run_of_its_own(marked, workdir, capsys):
+    for part in ("all", "reasoning"):
+        assert mine(capsys, marked, "--part", part)[0] == 0
+    assert len(list((workdir / "reports").iterdir())) == 2
+    assert "already finished" in mine(capsys, marked)[2]
+
+
+def test_the_plan_says_the_part(marked, capsys):
+    assert "part=answer" in mine(capsys, marked, "--part", "answer", "--dry-run")[1]
+    assert json.loads(mine(capsys, marked, "--dry-run", "--json")[1])["config"]["part"] == "all"
+
+
+def test_traces_without_the_part_end_the_run(unmarked, capsys):
+    code, out, err = mine(capsys, unmarked, "--part", "reasoning")
+    assert (code, out) == (3, "")
+    assert err.startswith("sgram: none of the ")
+    assert "traces has marked reasoning" in err
+    code, _, err = mine(capsys, SAMPLE, "--part", "tool")
+    assert (code, err) == (2, 'sgram: Invalid value "tool" for --part. Choose from: "reasoning", "answer", "all".\n')

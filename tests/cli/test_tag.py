@@ -23,6 +23,7 @@ tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the
 
 SAMPLE = data_path("sample_traces.jsonl")
 TRACES = list(read_traces(SAMPLE))
+UNMARKED = [trace for trace in TRACES if "parts" not in trace.meta]
 UNKNOWN = "[UNK]"
 WANG = Lexicon.load("wang2025")
 
@@ -151,6 +152,52 @@ def test_a_tokenizer_that_loses_text_is_projected_and_said_to_be(models, tmp_pat
     assert row.planning_mask.all()
 
 
+def test_one_part_is_marked_and_said_in_notes_json_metadata_and_page(models, bpe, tmp_path, capsys):
+    text = "<think>\nWait, let me see.\n</think>\n\nWait, it is 4."
+    path = written(
+        tmp_path / "in.jsonl",
+        Trace(id="encoded", text=text),
+        Trace(id="given", text=text, token_ids=(*ids(bpe, text), bpe.token_to_id("<|im_end|>"))),
+        Trace(id="stranger", text=text + " So.", token_ids=ids(bpe, text)),
+        Trace(id="unmarked", text="Wait, it is 4."),
+    )
+    output, page = tmp_path / "masks.parquet", tmp_path / "page.html"
+    arguments = (path, "--tokenizer", models / "bpe", "--part", "reasoning", "-o", output, "--html", page)
+    document = tag_json(capsys, *arguments)
+    assert (document["part"], document["left_out"], document["n_traces"]) == ("reasoning", 1, 2)
+    assert document["ids"] == {"given": 2, "encoded": 1, "unlike_text": 1, "projected": 0, "left_out": 1}
+    masks = read_masks(output)
+    assert masks.metadata["part"] == "reasoning"
+    encoding = bpe.encode(text, add_special_tokens=False)
+    spans = [span for span in find_spans(text, WANG) if span.end < text.index("</think>")]
+    expected = project_spans(spans, text, encoding.offsets).tolist()
+    assert [(row.id, row.planning_mask.tolist()) for row in masks] == [
+        ("encoded", expected),
+        ("given", [*expected, False]),
+    ]
+    n_units = sum(end > start and start < text.index(">\n\nW") + 1 for start, end in encoding.offsets)
+    (total,) = [row for row in document["shares"] if row["model"] is row["outcome"] is None]
+    assert total["n_planning"] == 2 * sum(expected)
+    assert 0 < total["n_units"] <= 2 * n_units < 2 * len(encoding.ids)
+    assert "reasoning tokens" in page.read_text(encoding="utf-8")
+    code, out, err = tag(capsys, *arguments, "--show", "1")
+    assert code == 0
+    assert "part reasoning: 1 of 4 traces have no marked reasoning and are left out\n" in err
+    assert "warning: 1 rollouts are left out: their ids do not spell their text" in err
+    # the text is whole, and marked in the part alone
+    assert out.count("[backtracking: Wait]") == 1
+    assert "\n  Wait, it is 4." in out
+    assert "tokens of the part planning" in out
+
+
+def test_traces_without_the_part_end_the_run_and_no_file_is_written(models, tmp_path, capsys):
+    path, output = written(tmp_path / "in.jsonl", *UNMARKED), tmp_path / "masks.parquet"
+    code, out, err = tag(capsys, path, "--part", "answer", "--tokenizer", models / "bpe", "-o", output)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"sgram: none of the {len(UNMARKED)} traces has marked answer")
+    assert not output.exists()
+
+
 def test_an_export_of_ids_alone_is_tagged_with_the_tokenizer_that_reads_it(models, bpe, tmp_path, capsys):
     prompt, response = ids(bpe, "2+2?"), (*ids(bpe, "Wait, four."), 0)
     row = {
@@ -198,7 +245,7 @@ def test_json_tells_every_number(models, bpe, capsys, tmp_path):
     )
     assert document["lexicon"] == {"name": "wang2025", "digest": WANG.digest, "n_grams": 249}
     assert document["tokenizer"]["name"] == "bpe"
-    assert document["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0}
+    assert document["ids"] == {"given": 0, "encoded": 108, "unlike_text": 0, "projected": 0, "left_out": 0}
     assert (document["unit"], document["n_traces"], document["rows_in"], document["rows_quarantined"]) == (
         "tokens",
         108,

@@ -151,7 +151,7 @@ def test_an_explicit_setting_does_not_depend_on_the_method_whatever_the_method()
 
 
 def test_resolved_settings_are_json_of_every_field_but_the_name():
-    config = MiningConfig(contrast_models=("QwQ", "R1"), name="mine")
+    config = MiningConfig(contrast_models=("QwQ", "R1"), name="mine", part="answer")
     resolved = config.resolve_settings(100)
     canonical_json(resolved)
     assert resolved["contrast_models"] == ["QwQ", "R1"]

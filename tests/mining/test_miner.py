@@ -19,6 +19,7 @@ from sgram.mining.miner import _iter_documents, _TraceDigests
 from sgram.mining.moves import find_cluster_move
 from sgram.mining.select import ReadingRules
 from sgram.text import gram_words
+from sgram.traces.part_texts import PartSelection
 from tests.builders.mining_examples import METHODS, SAMPLE, count_uses, documents_of_grams, fast_config, sample_traces
 
 
@@ -38,7 +39,7 @@ class SmallShards(Miner):
 
     def _encode(self, traces):
         settings, digests = self.config.resolve_settings(0), _TraceDigests()
-        documents = _iter_documents(traces, settings["correct_only"], settings["max_chars"], digests)
+        documents = _iter_documents(traces, settings["correct_only"], settings["max_chars"], digests, PartSelection())
         store = ArrayStore(self.scratch, memory_limit=0)
         corpus = encode_documents(documents, store, self.resources.workers, self.shard_bytes, keep_text=True)
         return corpus, digests.summary()
@@ -120,6 +121,7 @@ def test_no_setting_is_without_effect(sample):
         "max_words": 3,
         "correct_only": True,
         "explained": 0.3,
+        "part": "reasoning",
         "max_chars": 200,
         "similarity": 0.4,
         "seed": 3,

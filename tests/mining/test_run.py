@@ -239,6 +239,7 @@ OTHER_SETTINGS = {
     "max_words": 4,
     "correct_only": True,
     "explained": 0.5,
+    "part": "answer",
     "max_chars": 900,
     "embedder": "static",
     "similarity": 0.5,

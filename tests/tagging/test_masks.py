@@ -28,6 +28,7 @@ METADATA = {
     "tokenizer": "a/tokenizer",
     "tokenizer_digest": VOCABULARY.digest,
     "sgram": sgram.__version__,
+    "part": "all",
 }
 
 

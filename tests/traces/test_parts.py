@@ -293,11 +293,15 @@ def test_a_selected_part_is_intervals_of_the_text():
     assert select_part(text, parts, "all") == [(0, 7)]
 
 
-def test_a_text_without_parts_is_all_answer():
+def test_a_text_without_parts_has_neither_reasoning_nor_answer():
     for parts in (None, [], [{"kind": "turn", "start": 0, "end": 1}]):
-        assert select_part("4", parts, "answer") == select_part("4", parts, "all") == [(0, 1)]
-        assert select_part("4", parts, "reasoning") == []
+        assert select_part("4", parts, "all") == [(0, 1)]
+        assert select_part("4", parts, "answer") == select_part("4", parts, "reasoning") == []
     assert select_part("", [], "all") == []
+
+
+def test_an_empty_part_is_no_interval():
+    assert select_part("4", [{"kind": "answer", "start": 1, "end": 1}], "answer") == []
 
 
 @pytest.mark.parametrize(
