@@ -19,11 +19,14 @@ from sgram.evaluation.train_sentence_scorer import (
     LabeledSentence,
     OutOfFold,
     Prior,
+    ScorerFit,
     fit_sentence_scorer,
     label_sentences,
     score_out_of_fold,
 )
 
+N_SPLITS = 3
+"""Partitions into folds over which figures and threshold are averaged."""
 OUTPUT = Path(__file__).parent / "scorers" / "sgram.json"
 # name of the prior: (file of labels, labels that mean planning)
 PRIORS = {
@@ -51,38 +54,37 @@ def read_priors(folder: Path) -> list[Prior]:
 def figures(out: OutOfFold, threshold: float) -> dict[str, float]:
     """Return the figures out of fold: rates at the threshold, precision at recall .75, kappa of the moves."""
     precision, recall, f1 = out.rates(threshold)
-    rows = {
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "precision at recall .75": out.precision_at_recall(0.75),
-    }
+    rows = {"precision": precision, "recall": recall, "f1": f1, "precision_at_recall_75": out.precision_at_recall(0.75)}
     pairs = out.move_pairs()
     if pairs:
         names = sorted(MOVES_OF_LABELS.values())
         codes = np.array([[names.index(move) for move in pair] for pair in pairs], np.int16)
         kappa = cohen_kappa(codes, len(names))
-        rows["kappa of moves"] = float(kappa.compute(kappa.features.sum(axis=0)[None])[0])
-    return {name: round(value, 4) for name, value in rows.items()}
+        rows["kappa_of_moves"] = float(kappa.compute(kappa.features.sum(axis=0)[None])[0])
+    return rows
 
 
 def main(folder: Path) -> None:
-    """Fit, measure, write, and print the figures."""
+    """Choose the threshold, fit, measure, write, and print the figures."""
     target, priors = read_target(folder), read_priors(folder)
-    out = score_out_of_fold(target, priors)
-    rates = figures(out, 0.5)
+    splits = [score_out_of_fold(target, priors, ScorerFit(seed=seed)) for seed in range(N_SPLITS)]
+    threshold = round(float(np.mean([out.best_threshold() for out in splits])), 2)
+    rows = [figures(out, threshold) for out in splits]
     source = {
         "target": "guideline_sentences: three model annotators by the packaged guideline",
         "priors": list(PRIORS),
         "sources": ["jinulee-v/reasoningflow (Apache-2.0)", "interp-reasoning/thought-anchors.com (MIT)"],
         "sentences": len(target),
-        "out_of_fold": rates,
+        "out_of_fold": {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]},
+        "splits": N_SPLITS,
         "built_by": "data/build_sentence_scorer.py",
     }
-    scorer = fit_sentence_scorer("sgram", target, priors, source=source)
+    scorer = fit_sentence_scorer("sgram", target, priors, ScorerFit(threshold=threshold), source)
     OUTPUT.parent.mkdir(exist_ok=True)
     scorer.save(OUTPUT)
-    print(f"{OUTPUT.name}: {len(scorer.planning.grams):,} grams, {OUTPUT.stat().st_size:,} bytes", rates)
+    for row in rows:
+        print({name: round(value, 4) for name, value in row.items()})
+    print(f"{OUTPUT.name}: {len(scorer.planning.grams):,} grams, {OUTPUT.stat().st_size:,} bytes", scorer.source)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from sgram.errors import SgramError as SgramError
 from sgram.lexicon import Cluster as Cluster
 from sgram.lexicon import Gram as Gram
 from sgram.lexicon import Lexicon as Lexicon
+from sgram.lexicon import SentenceScorer as SentenceScorer
 from sgram.mining import MiningConfig as MiningConfig
 from sgram.mining import mine as mine
+from sgram.tagging.sentence_finder import SentenceFinder as SentenceFinder
 from sgram.tagging.span_finder import SpanFinder as SpanFinder
 from sgram.tagging.spans import Span as Span
 from sgram.tagging.spans import find_spans as find_spans

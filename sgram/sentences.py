@@ -26,8 +26,7 @@ them equal.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sgram.scan import find_words
-from sgram.text import LETTER, Word, character_class
+from sgram.text import LETTER, Word, character_class, find_words
 
 START, END = "^", "$"
 NUMBER, QUESTION, ELLIPSIS, EQUALS, COLON, BREAK = "#", "?", "...", "=", ":", "|"

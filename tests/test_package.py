@@ -113,6 +113,7 @@ def test_the_wheel_holds_the_package_and_its_data():
         "moves.json",
         "background_short_cot.parquet",
         "lexicons/wang2025.json",
+        "scorers/sgram.json",
     ):
         assert (ROOT / "data" / name).is_file()
 

@@ -405,6 +405,7 @@ def test_every_public_name_is_there():
         "annotation_guideline.md",
         "lexicons/wang2025.json",
         "schemas/lexicon.schema.json",
+        "scorers/sgram.json",
     ],
 )
 def test_the_data_needed_at_run_time_are_there(name):

@@ -176,6 +176,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_of_its_data(file_names):
         "data/sample_labels.jsonl",
         "data/sample_traces.jsonl",
         "data/schemas/lexicon.schema.json",
+        "data/scorers/sgram.json",
         "data/sg_classifier.json",
         "reports/pages/annotation_page.css",
         "reports/pages/annotation_page.html.jinja",

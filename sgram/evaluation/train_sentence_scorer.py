@@ -39,6 +39,8 @@ MOVES_OF_LABELS: Mapping[str, str] = {
 """Labels of the packaged guideline -> moves."""
 
 
+_WINDOW = 11
+"""Points of the grid over which F1 is averaged before its maximum is taken."""
 LONGEST_GRAM = 3
 """Tokens of the longest gram by default: 4 give no more."""
 
@@ -85,7 +87,10 @@ class ScorerFit:
     min_weight: float = 0.05
     """Grams with a smaller weight are left out, in logits."""
     threshold: float = 0.5
-    n_folds: int = 5
+    """Probability from which a sentence is taken to plan."""
+    n_folds: int = 10
+    seed: int = 0
+    """Seed of the folds."""
 
     def __post_init__(self) -> None:
         if min(self.penalty, self.prior_penalty, self.prior_scale, self.move_penalty) <= 0 or self.n_folds < 2:
@@ -154,6 +159,19 @@ class OutOfFold:
         recall = hits / max(float(self.is_planning.sum()), 1.0)
         return precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)
 
+    def best_threshold(self) -> float:
+        """Return the threshold of the largest F1, averaged over its neighbors within .05, on a grid from .2 to .8.
+
+        >>> out = OutOfFold(np.array([0.9, 0.35, 0.1]), np.array([True, True, False]), (), (), ())
+        >>> out.best_threshold()
+        0.25
+        """
+        grid = np.round(np.arange(0.15, 0.851, 0.01), 2)
+        f1 = np.array([self.rates(threshold)[2] for threshold in grid])
+        smooth = np.convolve(f1, np.full(_WINDOW, 1 / _WINDOW), "valid")
+        best = np.flatnonzero(smooth >= smooth.max() - 1e-12)
+        return float(grid[_WINDOW // 2 : -(_WINDOW // 2)][best[len(best) // 2]])
+
     def precision_at_recall(self, recall: float) -> float:
         """Return the largest precision of any threshold whose recall is at least `recall`."""
         order = np.argsort(-self.probabilities, kind="stable")
@@ -217,11 +235,11 @@ def score_out_of_fold(
 ) -> OutOfFold:
     """Return probability and move of each sentence by a scorer that saw no sentence on its problem, nor a prior's.
 
-    With `fold_of`, sentences of equal value are left out together instead, one value at a time.
+    With `fold_of`, sentences of equal value are left out together instead, one value at a time. Raise `InputError` if
+    there are fewer problems than folds.
     """
-    keys = [
-        str(_fold(sentence.problem, fit.n_folds)) if fold_of is None else fold_of(sentence) for sentence in sentences
-    ]
+    folds = {} if fold_of is not None else _assign_folds(sentences, fit)
+    keys = [str(folds[sentence.problem]) if fold_of is None else fold_of(sentence) for sentence in sentences]
     probabilities = np.zeros(len(sentences))
     predicted: list[str | None] = [None] * len(sentences)
     for key in sorted(set(keys)):
@@ -251,8 +269,19 @@ def _plans(sentences: Sequence[LabeledSentence]) -> BoolArray:
     return np.array([sentence.is_planning for sentence in sentences], dtype=bool)
 
 
-def _fold(problem: str, n_folds: int) -> int:
-    return int.from_bytes(hashlib.sha256(problem.encode()).digest()[:8], "little") % n_folds
+def _assign_folds(sentences: Sequence[LabeledSentence], fit: ScorerFit) -> dict[str, int]:
+    """Return the fold of each problem: in turn, in the order of a seeded hash."""
+    problems = {sentence.problem for sentence in sentences}
+    if len(problems) < fit.n_folds:
+        raise InputError(
+            f"the labeled sentences cover {len(problems)} problems; cross-validation with {fit.n_folds} folds needs at "
+            f"least {fit.n_folds}"
+        )
+
+    def key(problem: str) -> bytes:
+        return hashlib.sha256(f"{fit.seed} {problem}".encode("utf-8", "surrogatepass")).digest()
+
+    return {problem: number % fit.n_folds for number, problem in enumerate(sorted(problems, key=key))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 - `document`: the JSON format, its checks and the shipped presets.
 - `loading`: lexicons by path or preset name.
 - `diff`, `merge`: what differs between two lexicons, and several lexicons as one.
+- `sentence_scorer`: `SentenceScorer`, a sentence's probability of planning and its move.
 - `checks`: warnings about a valid lexicon.
 """
 
@@ -12,6 +13,13 @@ from sgram.lexicon.diff import FieldChange, LexiconDiff, MovedGram, diff_lexicon
 from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon
 from sgram.lexicon.loading import LexiconLike, as_lexicon
 from sgram.lexicon.merge import merge_lexicons
+from sgram.lexicon.sentence_scorer import (
+    LinearWeights,
+    ScoredSentence,
+    SentenceScorer,
+    SentenceScorerLike,
+    as_sentence_scorer,
+)
 
 __all__ = [
     "MOVES",
@@ -23,8 +31,13 @@ __all__ = [
     "LexiconDiff",
     "LexiconLike",
     "LexiconWarning",
+    "LinearWeights",
     "MovedGram",
+    "ScoredSentence",
+    "SentenceScorer",
+    "SentenceScorerLike",
     "as_lexicon",
+    "as_sentence_scorer",
     "check_lexicon",
     "diff_lexicons",
     "merge_lexicons",

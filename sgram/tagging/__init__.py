@@ -1,6 +1,7 @@
 """Where grams of a lexicon occur: spans of texts and planning masks of token ids.
 
 - `spans`: the reference, `find_spans`; `span_finder`: the same, compiled, for a corpus.
+- `sentence_finder`: planning sentences, compiled; `mask_kinds`: what a mask marks, grams or sentences.
 - `vocabulary`, `spelling`: the bytes of each token of any tokenizer.
 - `tagger`: planning masks of token ids; `stream`: the same while a model generates.
 - `projection`: what spans cover, if a tokenizer does not keep the text.

@@ -7,12 +7,10 @@ from sgram.lexicon.sentence_scorer import SentenceScorerLike, as_sentence_scorer
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.kernel.sentence_scan import build_tables, scan_sentences
 from sgram.tagging.kernel.span_scan import to_character_offsets
-from sgram.tagging.spans import Span
+from sgram.tagging.spans import PLANNING, Span
 
 _MAX_BYTES = (1 << 31) - 1
 """Largest buffer whose offsets fit into int32."""
-PLANNING = "planning"
-"""Label of a planning sentence, if the scorer knows no moves."""
 
 
 class SentenceFinder:
@@ -33,12 +31,16 @@ class SentenceFinder:
 
     def __call__(self, text: str) -> list[Span]:
         """Return the planning sentences of `text` in order; a span's label is the sentence's move."""
-        least = self.scorer.least_total
-        return [
-            Span(start, end, self._moves[move] if move >= 0 else PLANNING)
-            for start, end, total, move in self.offsets(text).tolist()
-            if total >= least
-        ]
+        return [Span(start, end, self.label(move)) for start, end, _, move in self.planning_offsets(text).tolist()]
+
+    def label(self, move: int) -> str:
+        """Return the label of a planning sentence whose move has this number."""
+        return self._moves[move] if move >= 0 else PLANNING
+
+    def planning_offsets(self, text: str) -> Int32Array:
+        """Return the rows of `offsets` that belong to planning sentences."""
+        sentences = self.offsets(text)
+        return sentences[sentences[:, 2] >= self.scorer.least_total]
 
     def offsets(self, text: str) -> Int32Array:
         """Return (n, 4) int32: start and end (characters), sum of weights and number of the move of each sentence.

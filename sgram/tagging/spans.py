@@ -8,20 +8,33 @@ Rules that every other module of this room follows exactly (docs/tagging.md expl
 2. A span begins with the first character of the gram's first word and ends with the last character of its last word.
 3. `find_spans` returns every occurrence, also nested and overlapping ones; a mask is their union. For display,
    `remove_overlaps` keeps the longer of two overlapping spans.
+4. What is marked depends on the kind of mask: ``grams`` are rules 1 to 3; ``sentences`` are the planning sentences of a
+   scorer (`sgram.sentences`, `sgram.lexicon.sentence_scorer`); ``grams-in-sentences`` are the grams inside them. The
+   label of a span is the gram's move for the first kind, the sentence's for the others. No gram crosses the end of a
+   sentence, because each of these ends is the end of a sentence of grams too.
 
 `sgram.tagging.span_finder` is the compiled equivalent; tests compare the two.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from sgram.lexicon import LexiconLike, as_lexicon
+from sgram.errors import UsageError
+from sgram.files import excerpt
+from sgram.lexicon import Lexicon, LexiconLike, ScoredSentence, SentenceScorerLike, as_lexicon, as_sentence_scorer
 from sgram.text import MAX_WORDS, find_words
+
+MaskKind = Literal["grams", "sentences", "grams-in-sentences"]
+"""What a mask marks."""
+MASK_KINDS: tuple[MaskKind, ...] = get_args(MaskKind)
+PLANNING = "planning"
+"""Label of a planning sentence, if its scorer knows no moves."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """An occurrence of a gram: half-open character offsets into the unchanged text; the label is the gram's move.
+    """An occurrence of a gram, or a planning sentence: half-open character offsets into the unchanged text.
 
     >>> Span(6, 12, "verification", 0, "let me").n_words
     2
@@ -30,10 +43,11 @@ class Span:
     start: int
     end: int
     label: str
+    """The move."""
     cluster: int | None = None
     """Id of the gram's cluster in the lexicon."""
     gram: str = ""
-    """The gram: words in normal form, joined by one space."""
+    """The gram: words in normal form, joined by one space; empty for a sentence."""
 
     @property
     def n_words(self) -> int:
@@ -41,17 +55,51 @@ class Span:
         return self.gram.count(" ") + 1
 
 
-def find_spans(text: str, lexicon: LexiconLike) -> list[Span]:
+def find_spans(
+    text: str, lexicon: LexiconLike, mask: MaskKind = "grams", scorer: SentenceScorerLike = "sgram"
+) -> list[Span]:
     """Return every occurrence of the lexicon's grams in `text`, by start; spans that start together, longest first.
 
+    With another kind of `mask`, planning sentences by `scorer` are returned, or the grams inside of them. The text is
+    ``text[span.start:span.end]`` always.
+
     The normal form of ``text[span.start:span.end]`` is always the gram. This is pure Python, for reading and for single
-    texts; `SpanFinder` returns the same, fast enough for a corpus. `lexicon` is a `Lexicon`, its path, or the name of a
-    preset.
+    texts; `PlanningFinder` returns the same, fast enough for a corpus. `lexicon` is a `Lexicon`, its path, or the name
+    of a preset, `scorer` likewise. Raise `UsageError` for another kind of mask.
 
     >>> [span.gram for span in find_spans("Wait. Does this hold true?", "wang2025")]
     ['wait', 'does this hold true']
+    >>> text = "Wait, let me double-check. So it is 7."
+    >>> [(span.gram, span.label) for span in find_spans(text, "wang2025", "grams-in-sentences")]
+    [('wait', 'verification'), ('let me', 'verification')]
     """
+    check_mask_kind(mask)
     lexicon = as_lexicon(lexicon)
+    if mask == "grams":
+        return _find_grams(text, lexicon)
+    sentences = [sentence for sentence in as_sentence_scorer(scorer).score(text) if sentence.is_planning]
+    if mask == "sentences":
+        return [Span(sentence.start, sentence.end, sentence.move or PLANNING) for sentence in sentences]
+    return _inside(_find_grams(text, lexicon), sentences)
+
+
+def check_mask_kind(mask: str) -> None:
+    """Raise `UsageError` unless `mask` is a kind of mask."""
+    if mask not in MASK_KINDS:
+        raise UsageError(f"mask must be {', '.join(MASK_KINDS[:-1])} or {MASK_KINDS[-1]} (got {excerpt(str(mask))!r})")
+
+
+def _inside(grams: list[Span], sentences: list[ScoredSentence]) -> list[Span]:
+    """Return the grams that lie in a planning sentence, with its move as label."""
+    return [
+        Span(span.start, span.end, sentence.move or PLANNING, span.cluster, span.gram)
+        for span in grams
+        for sentence in sentences
+        if sentence.start <= span.start and span.end <= sentence.end
+    ]
+
+
+def _find_grams(text: str, lexicon: Lexicon) -> list[Span]:
     gram_clusters = {gram.words: cluster for cluster in lexicon.clusters for gram in cluster.grams}
     words = find_words(text)
     spans = []

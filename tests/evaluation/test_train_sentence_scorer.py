@@ -104,6 +104,18 @@ def test_rates_count_sentences_from_the_threshold():
     assert out.move_pairs() == [("a", "a"), ("b", "a")]
 
 
+def test_the_best_threshold_is_the_center_of_a_range():
+    # between .4 and .6 precision and recall are 1; the window of .1 fits there around .5
+    out = OutOfFold(np.array([0.9, 0.6, 0.4, 0.1]), np.array([True, True, False, False]), (), (), ())
+    assert out.rates(out.best_threshold()) == (1.0, 1.0, 1.0)
+    assert 0.45 <= out.best_threshold() <= 0.55
+
+
+def test_too_few_problems_for_the_folds_are_refused():
+    with pytest.raises(InputError, match="cover 2 problems"):
+        score_out_of_fold(target(2), fit=ScorerFit(n_folds=3))
+
+
 def test_labels_of_one_kind_and_options_out_of_range_are_refused():
     with pytest.raises(InputError, match="both kinds"):
         fit_sentence_scorer("own", [row for row in target() if row.is_planning])
