@@ -53,6 +53,8 @@ class ColumnNotes:
     """Column -> rows in which its value is of another shape than the field."""
     reward_columns: set[str] = field(default_factory=set)
     """Columns that the reward is from; if there are several, their numbers were added up."""
+    open_answer: str = ""
+    """Column `answer`, or one like it, that was read as the reference, as there is no better one."""
     shapes: set[tuple[str, ...]] = field(default_factory=set)
     """Names of the columns of rows that were looked at for `looks_like`."""
 
@@ -430,6 +432,7 @@ class _Row:
                 self.columns[origin] = self.values["reference"]
                 self._unread(origin, "reference")
             self._take("reference", column, value, read)
+            self.notes.open_answer = column
         else:
             self.notes.looks_like.setdefault(column, "reference or answer")
 

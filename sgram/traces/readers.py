@@ -508,7 +508,11 @@ class TraceReader:
 
 
 class _Repeats:
-    """Responses that a file holds several times, and groups of unequal size that only prompts tell."""
+    """Responses that a file holds several times, and what is odd about the groups of a file.
+
+    Odd are groups of unequal size that only prompts tell, and a column `answer` that differs within a group although it
+    was read as the reference.
+    """
 
     def __init__(self, report: FileReport) -> None:
         self._report = report
@@ -516,11 +520,16 @@ class _Repeats:
         self._value: Any = None
         self._n_repeats = 0
         self._group_sizes: Counter[str] = Counter()
+        self._references: dict[str, str] = {}
+        self._has_answers = False
+        """Whether a reference differs from another one of its group."""
 
     def is_repeat(self, trace: Trace, key: str) -> bool:
         """Return whether `trace` repeats a response under another value of ``meta[key]``. Also count its group."""
         if trace.step is not None and trace.group and len(self._group_sizes) < _MAX_GROUPS:
             self._group_sizes[trace.group] += trace.group == content_digest(trace.step, trace.prompt)
+        if self._report.columns.open_answer and trace.group and trace.reference and len(self._references) < _MAX_GROUPS:
+            self._has_answers |= self._references.setdefault(trace.group, trace.reference) != trace.reference
         value = trace.meta.get(key) if key else None
         if value is None:
             return False
@@ -537,6 +546,12 @@ class _Repeats:
             warnings.append(
                 f"{self._report.file}: groups have {min(sizes)} to {max(sizes)} traces; the file has no group id, so "
                 "equal prompts of one step are one group"
+            )
+        if self._has_answers:
+            column = excerpt(self._report.columns.open_answer)
+            warnings.append(
+                f"{self._report.file}: {column} was read as the reference, but it differs within a group; if it is the "
+                f"model's answer, --column answer={column}"
             )
         if self._n_repeats:
             warnings.append(
