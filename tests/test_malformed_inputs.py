@@ -181,7 +181,6 @@ READ_FIELDS: dict[str, tuple[str, object, object]] = {
     "prompt_is_messages": ("prompt", [{"role": "user", "content": "q"}], "q"),
     "prompt_is_a_text_in_brackets": ("prompt", '[{"x": 1}]', '[{"x": 1}]'),
     "model_is_null": ("model", None, None),
-    "reward_is_not_a_number": ("reward", float("nan"), None),
 }
 
 
@@ -194,6 +193,19 @@ def test_values_in_usual_spellings_are_read(name, tmp_path, capfd):
     (row,) = [json.loads(line) for line in output.read_bytes().splitlines()]
     assert (code, row.get(field), row.get("meta")) == (0, expected, None)
     assert err.startswith("1 traces written")
+
+
+def test_numbers_that_are_no_numbers_are_missing_and_counted_once_a_file(tmp_path, capfd):
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_text(
+        '{"id": "a", "text": "t", "reward": NaN, "entropy": [0.5, -Infinity]}\n{"id": "b", "text": "NaN", "step": 3}\n'
+    )
+    code, _, err = run([str(path), "-o", str(output)], capfd)
+    first, second = (json.loads(line) for line in output.read_bytes().splitlines())
+    assert (code, first.get("reward"), first["meta"], second["text"]) == (0, None, {"entropy": [0.5, None]}, "NaN")
+    assert f"warning: {path}: 2 numbers are NaN or infinite and read as missing" in " ".join(err.split())
+    path.write_text('{"id": "a", "text": "t", "reward": Infinity}\n')
+    assert "1 number is NaN or infinite and read as missing" in " ".join(run([str(path)], capfd)[2].split())
 
 
 def test_numbers_of_tokens_that_do_not_match_go_to_meta(tmp_path, capfd):

@@ -113,6 +113,8 @@ class FileReport(RowCounts):
     """Location and reason of the first of them."""
     rows_repeated: int = 0
     """Rows whose id, prompt and text were read before; they are among the skipped ones."""
+    numbers_missing: int = 0
+    """Numbers that are NaN or infinite in JSON, and were read as missing."""
     columns: ColumnNotes = field(default_factory=ColumnNotes)
     """What became of the columns."""
 
@@ -356,6 +358,7 @@ class TraceReader:
         repeats = _Repeats(report)
         may_be_foreign = file.path in self._in_folder and self._dialect is None
         for row in iter_rows(file, self.options.caps):
+            report.numbers_missing += row.n_missing
             for outcome in self._read_row(row, file, report):
                 if isinstance(outcome, FailedRowError):
                     report.rows_failed += 1
@@ -402,6 +405,10 @@ class TraceReader:
             "there"
             for column, count in report.columns.misfits.most_common()
         ]
+        if report.numbers_missing:
+            n_missing = report.numbers_missing
+            which = f"{n_missing:,} numbers are" if n_missing > 1 else "1 number is"
+            sentences.append(f"{file.name}: {which} NaN or infinite and read as missing")
         if report.rows_failed:
             sentences.append(
                 f"{file.name}: {_rows(report.rows_failed)} of failed rollouts skipped; first: {report.first_failure}"
