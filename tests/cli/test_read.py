@@ -60,6 +60,7 @@ def test_json_is_one_object_on_stdout(path, capfd):
             "rows_failed": 0,
             "first_failure": None,
             "rows_repeated": 0,
+            "numbers_missing": 0,
             "columns": {"read_as": {}, "looks_like": {}, "misfits": {}, "reward_columns": ["reward"]},
         }
     ]
