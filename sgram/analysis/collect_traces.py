@@ -20,6 +20,7 @@ from sgram.scan import word_offsets
 from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.traces import ReadOptions, Trace
+from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.tokens import load_tokenizer
 from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
 
@@ -277,10 +278,10 @@ class _TraceCounter:
         marks = [marker(trace.text, words) for marker in text_markers]
         tokens: TokenMarks | None = None
         first_entropies = None
-        n_tokens = None if trace.token_ids is None else len(trace.token_ids)
+        n_tokens = None if trace.token_ids is None else n_policy_tokens(trace)
         if token_marker is not None:
             tokens = token_marker(trace)
-            n_tokens = len(tokens.ids)
+            n_tokens = int(tokens.by_policy.sum())
             first_entropies = token_marker.first_entropies(trace, tokens, marks[0])
             self.n_with_ids += tokens.pieces is not None
             self.n_misspelled += not token_marker.spells(trace, tokens)
@@ -301,8 +302,9 @@ class _TraceCounter:
         self._store.add(fields, marks, sums, first_entropies, self._measure(trace, marks))
         is_sampled = key <= self._plan.max_entropy_key
         if is_sampled and tokens is not None and trace.token_ids is not None and trace.entropies is not None:
-            entropies = np.array(trace.entropies, np.float32)
-            self.token_samples.append(TokenSample(key, fields.source, problem, entropies, tokens.masks))
+            entropies = np.array(trace.entropies, np.float32)[tokens.by_policy]
+            masks = tuple(mask[tokens.by_policy] for mask in tokens.masks)
+            self.token_samples.append(TokenSample(key, fields.source, problem, entropies, masks))
         if key in self._plan.sampled_keys:
             text_only = replace(trace, token_ids=None, logprobs=None, entropies=None)
             self.sampled_traces[key] = SampledTrace(source_name, text_only)

@@ -19,6 +19,7 @@ from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.masks import MaskRow
 from sgram.tagging.projection import planning_characters, project_spans
 from sgram.tagging.spans import Span
+from sgram.tagging.token_marks import policy_mask
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
@@ -57,12 +58,14 @@ class TaggedTrace:
     token_ids: Int32Array | None = None
     """int32 (T,), as sampled or as encoded."""
     planning_mask: BoolArray | None = None
-    """bool (T,)."""
+    """bool (T,). Tokens that the policy did not write are False."""
+    n_tokens: int = 0
+    """Tokens that the policy wrote; at most T."""
 
     def count_units(self) -> tuple[int, int]:
-        """Return (planning units, all units): tokens, or without a tokenizer the non-space characters."""
+        """Return (planning units, all units): tokens of the policy, or without a tokenizer non-space characters."""
         if self.planning_mask is not None:
-            return int(self.planning_mask.sum()), len(self.planning_mask)
+            return int(self.planning_mask.sum()), self.n_tokens
         is_planning, is_filled = planning_characters(self.spans, self.trace.text)
         return int(is_planning.sum()), int(is_filled.sum())
 
@@ -155,7 +158,8 @@ class RolloutTagger:
         byte_masks = tools.tagger.tag_rows([ids[row] for row in rows_by_bytes])
         masks |= dict(zip(rows_by_bytes, byte_masks, strict=True))
         for row, trace in enumerate(batch):
-            yield TaggedTrace(trace, spans[row], ids[row], masks[row])
+            by_policy = policy_mask(trace, len(ids[row]))
+            yield TaggedTrace(trace, spans[row], ids[row], masks[row] & by_policy, int(by_policy.sum()))
 
     def _check_ids(self, trace_id: str, text: str, token_ids: tuple[int, ...], tools: _MaskTools) -> None:
         """Count a trace with ids. Raise `InputError` if an id is out of range."""

@@ -19,6 +19,7 @@ from sgram.tagging.tagger import PlanningTagger
 from sgram.tagging.text_marks import TextMarks
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
+from sgram.traces.policy_tokens import written_by_policy
 from sgram.traces.tokens import load_tokenizer
 
 MIN_LOGPROB = -1e6
@@ -45,9 +46,11 @@ class TokenMarks:
     ids: IntArray
     """(T,)"""
     masks: tuple[BoolArray, ...]
-    """(T,) planning mask of each lexicon."""
+    """(T,) planning mask of each lexicon; tokens that the policy did not write are False."""
     sums: tuple[TokenSums, ...]
     """Sums over planning and execution tokens of each lexicon."""
+    by_policy: BoolArray
+    """(T,) whether the policy wrote the token; the sums are over these alone."""
     pieces: list[bytes] | None = None
     """Bytes of each token; None if the trace has no token ids and its text was encoded."""
 
@@ -87,15 +90,19 @@ class TokenMarker:
         else:
             masks = tuple(project_spans(find(trace.text), trace.text, offsets) for find in self._finders)
         if trace.token_ids is None:
-            return TokenMarks(ids, masks, tuple(token_sums(mask, None, None) for mask in masks))
+            sums = tuple(token_sums(mask, None, None) for mask in masks)
+            return TokenMarks(ids, masks, sums, np.ones(len(ids), bool))
+        by_policy = policy_mask(trace, len(ids))
+        masks = tuple(mask & by_policy for mask in masks)
         entropies, logprobs = (
             None if numbers is None else np.array(numbers, np.float64) for numbers in (trace.entropies, trace.logprobs)
         )
         _check_range(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
         _check_range(trace, "logprobs", logprobs, MIN_LOGPROB, 0.0)
         surprisals = None if logprobs is None else -logprobs
-        sums = tuple(token_sums(mask, entropies, surprisals) for mask in masks)
-        return TokenMarks(ids, masks, sums, self.vocabulary.spell(ids.tolist()))
+        entropies, surprisals = (None if numbers is None else numbers[by_policy] for numbers in (entropies, surprisals))
+        sums = tuple(token_sums(mask[by_policy], entropies, surprisals) for mask in masks)
+        return TokenMarks(ids, masks, sums, by_policy, self.vocabulary.spell(ids.tolist()))
 
     def spells(self, trace: Trace, tokens: TokenMarks) -> bool:
         """Return whether the token ids of `trace` spell its text, apart from spaces at its ends.
@@ -107,7 +114,7 @@ class TokenMarker:
         return b"".join(tokens.pieces).strip() == trace.text.encode("utf-8", "surrogatepass").strip()
 
     def first_entropies(self, trace: Trace, tokens: TokenMarks, marks: TextMarks) -> FloatArray | None:
-        """Return the entropy of the first token of each span, (spans,), in nats.
+        """Return the entropy of the first token of each span, (spans,), in nats; NaN if the policy did not write it.
 
         None if the trace has no entropies, or its ids do not spell its text.
         """
@@ -118,8 +125,18 @@ class TokenMarker:
             return None
         token_ends = np.cumsum([len(piece) for piece in tokens.pieces])
         starts = marks.starts if trace.text.isascii() else _byte_offsets(text_bytes, marks.starts)
-        entropies: FloatArray = np.array(trace.entropies)[np.searchsorted(token_ends, starts, "right")]
-        return entropies
+        entropies: FloatArray = np.where(tokens.by_policy, np.array(trace.entropies, np.float64), np.nan)
+        return entropies[np.searchsorted(token_ends, starts, "right")]
+
+
+def policy_mask(trace: Trace, n_ids: int) -> BoolArray:
+    """Return which of `n_ids` token ids of a trace the policy wrote, bool (n_ids,).
+
+    >>> policy_mask(Trace(id="a", text="so 4", token_ids=(1, 2, 3), meta={"policy_ids": [[0, 1], [2, 3]]}), 3)
+    array([ True, False,  True])
+    """
+    by_policy = written_by_policy(trace)
+    return np.ones(n_ids, bool) if by_policy is None else np.array(by_policy, bool)
 
 
 def _check_range(trace: Trace, field: str, numbers: FloatArray | None, low: float, high: float) -> None:
