@@ -22,6 +22,7 @@ from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, 
 from sgram.traces.fields import as_text
 from sgram.traces.ids import IdRegistry, content_digest
 from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
+from sgram.traces.judged_copies import leave_out_copies
 from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import name_runs, split_run
@@ -200,6 +201,7 @@ class TraceReader:
         named = [split_run(os.fspath(path)) for path in listed]
         arguments = [(name, match) for name, path in named for match in expand_path(path)]
         self._files, self._warnings = find_input_files([path for _, path in arguments])
+        self._files = leave_out_copies(self._files, self.options.caps, self._warnings)
         self._runs = runs or name_runs(arguments, [file.path for file in self._files])
         single_files = {path for _, path in arguments}
         self._in_folder = {file.path for file in self._files if file.path not in single_files}
