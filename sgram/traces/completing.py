@@ -20,6 +20,7 @@ from sgram.traces.column_values import CONVERTERS, flag, lookup, number
 from sgram.traces.dialect import Fields, Record
 from sgram.traces.ids import content_digest
 from sgram.traces.messages import Conversation, read_conversation, reasoning_texts
+from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
 from sgram.traces.python_literals import read_literal
 from sgram.traces.reward_columns import finite_sum, main_reward, names_reward, said_correct, weighted_sum
@@ -31,6 +32,8 @@ _STICKY = frozenset({"reward", "correct"})
 _QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
 """Fields for which a value of another shape is another use of the name, not a fault."""
 _STRINGS = frozenset({"id", "group", "run", "answer", "reference", "model"})
+_MAX_HINTED = 60
+"""Most characters of the name of a column in a hint."""
 _MIN_HINTED = 20
 """Fewest characters of a single word that may be a response."""
 _MIN_WORDS = 3
@@ -381,9 +384,7 @@ class _Row:
                 texts[self.origins[name]] = value
         longest = max(texts, key=lambda name: (len(texts[name]), name), default="")
         is_long = " " in texts.get(longest, "").strip() or len(texts.get(longest, "")) >= _MIN_HINTED
-        hint = f"; if {excerpt(longest)} holds it, --column text={excerpt(longest)}" if is_long else ""
-        names = ", ".join(name for name in self.names if name not in (DOCUMENT_KEY, ROW_KEY))
-        return RowError(f"no column looks like the response: {excerpt(names) or 'there is none'}{hint}")
+        return no_response(self.names, longest if is_long else "")
 
     # -- prompt, reference, answer ----------------------------------------------------------------------------
 
@@ -549,6 +550,20 @@ class _Row:
         for column, name in (*unread, *resembling):
             if column not in read_columns:
                 self.notes.looks_like.setdefault(column, name)
+
+
+def no_response(names: Iterable[str], longest: str) -> RowError:
+    """Return the error for a record with columns of these `names`, of which `longest`, if any, may be the response.
+
+    >>> no_response(["topic", "words"], "")
+    RowError('no column looks like the response: topic, words')
+    """
+    shown = ", ".join(name for name in names if name not in (DOCUMENT_KEY, ROW_KEY))
+    columns = excerpt(shown) or "there is none"
+    if longest:
+        column = excerpt(longest, _MAX_HINTED)
+        columns = f"if {column} holds it, {name_option('columns', {'text': column})}; columns: {columns}"
+    return RowError(f"no column looks like the response: {columns}")
 
 
 # -- values ---------------------------------------------------------------------------------------------------

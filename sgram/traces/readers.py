@@ -15,14 +15,16 @@ from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import excerpt
 from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
-from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields
+from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields, no_response
 from sgram.traces.conditions import parse_conditions
 from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH, is_too_deep, may_be_deep
+from sgram.traces.containers.table import CONTAINERS
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
 from sgram.traces.fields import as_text
 from sgram.traces.ids import IdRegistry, content_digest
 from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
 from sgram.traces.judged_copies import leave_out_copies
+from sgram.traces.option_names import name_option
 from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import name_runs, split_run
@@ -209,6 +211,11 @@ class TraceReader:
     def _check_kinds(self) -> None:
         """Raise `UsageError` if the dialect does not fit a file, or the quarantine is one of the inputs."""
         quarantine = self.options.quarantine
+        if self._dialect is not None and self._dialect.container not in ("", *CONTAINERS):
+            raise UsageError(
+                f"the dialect {self._dialect.name} is read from the container {excerpt(self._dialect.container)!r}, "
+                f"which is unknown; known: {', '.join(CONTAINERS)}"
+            )
         owners = {dialect.container: dialect.name for dialect in self._known.values() if dialect.container}
         for file in self._files:
             if self._dialect is not None and self._dialect.container:
@@ -305,13 +312,11 @@ class TraceReader:
             return current
         dialect = detect(row.record)
         if dialect is None:
-            keys = excerpt(", ".join(sorted(map(str, row.record))))
             texts = [(len(value), key) for key, value in row.record.items() if isinstance(value, str)]
-            longest = excerpt(max(texts)[1]) if texts else ""
-            hint = f"; if {longest} holds the response, --column text={longest}" if texts else ""
-            raise RowError(f"no column looks like a response: {keys}{hint}")
+            raise no_response(sorted(map(str, row.record)), max(texts)[1] if texts else "")
         if dialect.needs_decode and self._dialect_options.decode is None:
-            raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
+            named = name_option("tokenizer", "tokenizer.json")
+            raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer: {named}")
         return dialect
 
     # -- rewards ------------------------------------------------------------------------------------------------
@@ -489,9 +494,8 @@ class TraceReader:
             return
         share = self._n_correct / self._n_judged
         if share > _EXTREME or share < 1 - _EXTREME:
-            self._warn(
-                [f"--correct-above {above:g} makes {100 * share:.1f} % of the rewarded traces correct; check it"]
-            )
+            named = name_option("correct_above", above)
+            self._warn([f"{named} makes {100 * share:.1f} % of the rewarded traces correct; check it"])
 
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""
@@ -512,7 +516,8 @@ class TraceReader:
             where = f"see {excerpt(self.options.quarantine)}" if self.options.quarantine else report.first_fault
             raise QuarantineError(
                 f"{report.rows_quarantined} of {report.rows_in} rows ({share:.1f} %) were set aside, more than "
-                f"{100 * self.options.max_bad:g} %: {reasons}; {where}; correct them or raise --max-bad"
+                f"{100 * self.options.max_bad:g} %: {reasons}; {where}; correct them or raise "
+                f"{name_option('max_bad')}"
             )
 
 
@@ -560,12 +565,13 @@ class _Repeats:
             column = excerpt(self._report.columns.open_answer)
             warnings.append(
                 f"{self._report.file}: {column} was read as the reference, but it differs within a group; if it is the "
-                f"model's answer, --column answer={column}"
+                f"model's answer, {name_option('columns', {'answer': column})}"
             )
         if self._n_repeats:
+            named = name_option("where", (f"meta.{self._key}=NAME",))
             warnings.append(
                 f"{self._report.file}: {self._n_repeats} rows whose {self._key} is not {excerpt(str(self._value))} "
-                f"were skipped, as they repeat its responses; --where meta.{self._key}=NAME chooses another"
+                f"were skipped, as they repeat its responses; {named} chooses another"
             )
         return warnings
 

@@ -261,7 +261,7 @@ def test_a_generated_text_begins_after_its_prompt():
 
 def test_a_content_is_the_response_beside_a_prompt_or_a_reasoning_only():
     assert shown({"input": "2+2?", "content": "It is 4."}, "text") == ("It is 4.",)
-    with pytest.raises(RowError, match="no column looks like the response: content, title"):
+    with pytest.raises(RowError, match=r"no column looks like the response: .*columns: content, title"):
         complete({"content": "A page.", "title": "t"})
 
 
@@ -292,7 +292,9 @@ def test_a_rollout_without_a_response_failed():
 
 def test_a_refusal_names_the_column_to_try():
     columns = {"problem": "A long problem, longer than all.", "solution": "It is 4.", "answer": "4", "level": 3}
-    with pytest.raises(RowError, match=r"no column .*: problem, solution, answer, level; .*--column text=solution$"):
+    with pytest.raises(
+        RowError, match=r"no column .*: if .*--column text=solution .*; columns: problem, solution, answer, level$"
+    ):
         complete(columns)
     with pytest.raises(RowError, match=r"the response: problem, level$"):
         complete({"problem": "2+2?", "level": 3})

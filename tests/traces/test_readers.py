@@ -432,7 +432,7 @@ def test_answers_that_differ_within_a_group_are_reported(tmp_path):
     assert [trace.reference for trace in reader] == ["4", "6", "5"]
     assert reader.report.warnings == [
         f"{path}: answer was read as the reference, but it differs within a group; if it is the model's answer, "
-        "--column answer=answer"
+        "--column answer=answer (columns={'answer': 'answer'} in Python)"
     ]
     named = TraceReader(path, options=ReadOptions(columns={"answer": "answer"}))
     assert ([(trace.answer, trace.reference) for trace in named][2], named.report.warnings) == (("5", None), [])
