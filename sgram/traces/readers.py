@@ -281,6 +281,8 @@ class TraceReader:
                 outcomes.append(error)
             except RecursionError:
                 outcomes.append(RowError(DEEP_FAULT))
+            except UsageError as error:  # of options that do not fit the row
+                raise UsageError(f"{_location(row, file)}: {error}") from error
         return outcomes or [FailedRowError("row holds no response")]
 
     def _parse(self, row: Row, file: InputFile, report: FileReport) -> tuple[Dialect, list[Fields]]:

@@ -117,7 +117,7 @@ def test_weights_of_rewards_are_taken(tmp_path, capfd):
     code, _, err = run(capfd, path, "--reward", "acc=1")
     assert (code, err) == (
         2,
-        "sgram: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward, advantage\n",
+        f"sgram: {path}:1: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward, advantage\n",
     )
 
 

@@ -438,6 +438,12 @@ def test_answers_that_differ_within_a_group_are_reported(tmp_path):
     assert ([(trace.answer, trace.reference) for trace in named][2], named.report.warnings) == (("5", None), [])
 
 
+def test_a_reward_that_is_missing_is_named_with_the_row(tmp_path):
+    path = put(tmp_path, "in.jsonl", {"prompt": "2+2?", "response": "It is 4.", "score": 1})
+    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}:1: no reward is called 'x'; the numbers here are: "):
+        list(TraceReader(path, options=ReadOptions(rewards={"x": 1.0})))
+
+
 def test_lm_eval_rows_of_a_second_answer_filter_are_skipped(tmp_path):
     def row(doc: int, name: str) -> dict:
         return {"doc_id": doc, "doc_hash": f"h{doc}", "resps": [[f"It is {doc}"]], "target": "1", "filter": name}
