@@ -17,7 +17,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("generated_response", "generated_answer", "generated_output", "model_output", "model_response"),
             *("model_completion", "model_generation", "model_solution", "assistant_response", "llm_response"),
             *("llm_output", "full_response", "raw_response", "full_output", "raw_output", "response_text", "resp"),
-            *("output_text", "completion_text", "output_response", "prediction", "predict", "model_prediction"),
+            *(
+                "output_text",
+                "completion_text",
+                "output_response",
+                "actual_output",
+                "model_outputs",
+                "prediction",
+                "predict",
+                "model_prediction",
+            ),
             *("attempt", "reply", "rollout", "assistant", "gpt"),
             *("responses", "completions", "outputs", "generations", "predictions", "samples", "candidates"),
             *("attempts", "rollouts", "output_list", "response_list", "completion_list", "generation_list"),
@@ -49,7 +58,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("is_right", "answer_correct", "is_answer_correct", "answer_is_correct", "is_equiv", "accuracy_reward"),
             *("grade", "graded", "verified", "is_verified", "is_passed", "solved", "resolved", "correctness_llama"),
             *("is_accurate", "judgement", "judgment", "verdict", "eval_correct", "judge_correct", "final_correct"),
-            *("is_match", "is_exact_match"),
+            *("is_match", "is_exact_match", "follow_all_instructions"),
         ),
         "reference": (
             *("reference", "reference_answer", "expected_answer", "gold_answer", "correct_answer", "ground_truth"),
@@ -106,7 +115,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Field -> names of columns, the likeliest first. A name with a dot is a key of an object, or of JSON in a string."""
-CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat")
+CONVERSATIONS = (
+    *("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "traj", "history", "trajectory"),
+    "message_history",
+)
 """Names of columns that hold the messages of a conversation."""
 OPEN_ANSWERS = ("answer", "final_answer", "answers")
 """Columns that hold the expected answer in some data sets, and the model's in others."""

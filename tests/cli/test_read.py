@@ -115,10 +115,8 @@ def test_weights_of_rewards_are_taken(tmp_path, capfd):
     weighted = run(capfd, path, "--json", "--reward", "accuracy_reward=1", "--reward", "format_reward=-0.5")
     assert json.loads(weighted[1])["mean_reward"] == 0.5
     code, _, err = run(capfd, path, "--reward", "acc=1")
-    assert (code, err) == (
-        2,
-        f"sgram: {path}:1: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward, advantage\n",
-    )
+    numbers = "accuracy_reward, format_reward, advantage"
+    assert (code, err) == (2, f"sgram: {path}:1: no reward is called 'acc'; the numbers here are: {numbers}\n")
 
 
 def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):

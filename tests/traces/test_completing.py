@@ -120,6 +120,15 @@ def test_a_named_column_replaces_what_the_dialect_read_out_of_the_record():
     assert (completed["text"], completed["meta"]) == ("prompt?", {"text": "4"})
 
 
+@pytest.mark.parametrize("name", ["traj", "history", "trajectory", "message_history"])
+def test_a_trajectory_of_an_agent_is_a_conversation(name):
+    messages = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]
+    assert shown({name: messages, "task_id": 3}, "prompt", "text", "group") == ("2+2?", "It is 4.", "3")
+    # LLaMA-Factory's history holds pairs, and no messages
+    alpaca = {"instruction": "3+3?", "output": "It is 6.", "history": [["2+2?", "It is 4."]]}
+    assert shown(alpaca, "prompt", "text") == ("3+3?", "It is 6.")
+
+
 def test_a_named_reference_is_not_replaced_by_an_answer():
     columns = {"question": "2+2?", "response": "It is 4.", "solution": "four", "answer": "4"}
     assert shown(columns, "reference")[0] == "4"

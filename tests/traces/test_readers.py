@@ -440,7 +440,9 @@ def test_answers_that_differ_within_a_group_are_reported(tmp_path):
 
 def test_a_reward_that_is_missing_is_named_with_the_row(tmp_path):
     path = put(tmp_path, "in.jsonl", {"prompt": "2+2?", "response": "It is 4.", "score": 1})
-    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}:1: no reward is called 'x'; the numbers here are: "):
+    with pytest.raises(
+        UsageError, match=rf"^{re.escape(str(path))}:1: no reward is called 'x'; the numbers here are: "
+    ):
         list(TraceReader(path, options=ReadOptions(rewards={"x": 1.0})))
 
 
