@@ -19,7 +19,7 @@ from sgram.traces.column_readers import Reader, are_messages, is_one_string, rea
 from sgram.traces.column_values import CONVERTERS, flag, lookup, number
 from sgram.traces.dialect import Fields, Record
 from sgram.traces.ids import content_digest
-from sgram.traces.messages import Conversation, read_conversation, reasoning_texts
+from sgram.traces.messages import Conversation, is_of_others, read_conversation, reasoning_texts
 from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
 from sgram.traces.python_literals import read_literal
@@ -278,6 +278,7 @@ class _Row:
             return list(pieces)
         column = self._conversation_column()
         if isinstance(text, str) and (text or column is None):
+            self._check_role()
             text = self._without_prompt(text)
             self._read_asked(column, text)
             return [("answer", text)]
@@ -306,6 +307,12 @@ class _Row:
         if conversation is not None:
             raise FailedRowError(conversation.failure)
         raise self._no_response()
+
+    def _check_role(self) -> None:
+        """Raise `FailedRowError` if the row is a single message that is not the model's."""
+        role = self.columns.get("role")
+        if plain_name(self.origins.get("text", "")) in ("text", "content") and is_of_others(role):
+            raise FailedRowError(f"the row is a message of the role {role}, not of the model")
 
     def _without_prompt(self, text: str) -> str:
         """Return a text without the prompt at its beginning, where tools write both into one column."""

@@ -129,6 +129,17 @@ def test_a_trajectory_of_an_agent_is_a_conversation(name):
     assert shown(alpaca, "prompt", "text") == ("3+3?", "It is 6.")
 
 
+def test_a_row_that_is_a_message_of_somebody_else_is_no_response():
+    # OpenAssistant has a row for each message of a tree
+    row = {"message_id": "m", "text": "2+2?", "lang": "en"}
+    for role in ("prompter", "user", "system", "Tool"):
+        with pytest.raises(FailedRowError, match=f"the row is a message of the role {role}, not of the model"):
+            complete({**row, "role": role})
+    for role in ("assistant", "pirate", None):
+        assert shown({**row, "role": role}, "text") == ("2+2?",)
+    assert shown({"response": "It is 4.", "role": "user"}, "text") == ("It is 4.",)
+
+
 def test_a_named_reference_is_not_replaced_by_an_answer():
     columns = {"question": "2+2?", "response": "It is 4.", "solution": "four", "answer": "4"}
     assert shown(columns, "reference")[0] == "4"
