@@ -158,7 +158,7 @@ _OTHERS = frozenset(
 _RESEMBLE = (
     ("reasoning", re.compile(r"(?:^|_)(?:reasoning|thinking|thoughts?|cot|rationale|explanation)$")),
     ("reward", re.compile(r"reward|(?:^|_)score$")),
-    ("correct", re.compile(r"(?:^|_)(?:correct|accuracy|accurate|passed|pass|grade)$")),
+    ("correct", re.compile(r"(?:^|_)(?:correct|correctness|accuracy|accurate|passed|pass|grade)$")),
     ("reference or answer", re.compile(r"(?:^|_)(?:answers?|gold|label|target|ground_truth|reference)$")),
     ("text", re.compile(r"(?:^|_)(?:response|completion|output|generation|chosen|solution|prediction)$")),
     ("model", re.compile(r"(?:^|_)model(?:_name|_id)?$")),
@@ -172,11 +172,11 @@ _NESTED = tuple((name.partition(".")[0], name) for name in ALIASES["reference"] 
 def plain_name(column: str) -> str:
     """Return the name of a column in lower case, its words joined by underscores.
 
-    >>> plain_name("Complex_CoT"), plain_name("finalAnswer"), plain_name("Ground Truth"), plain_name("is-correct")
+    >>> plain_name("Complex_CoT"), plain_name("finalAnswer"), plain_name("Ground Truth"), plain_name("Is-correct?")
     ('complex_cot', 'final_answer', 'ground_truth', 'is_correct')
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.replace("CoT", "Cot"))
-    return re.sub(r"[\s\-_]+", "_", spaced).strip("_").lower()
+    return re.sub(r"[\s\-_]+", "_", spaced).strip("_?!:").lower()
 
 
 def find_column(columns: Mapping[str, Any], field: str) -> str | None:

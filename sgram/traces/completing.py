@@ -195,7 +195,8 @@ class _Row:
                     continue
                 read = read_as(value)
                 if read is None:
-                    misfit = misfit or column
+                    is_count = name == "token_ids" and type(value) is int  # how many tokens there are
+                    misfit = misfit or ("" if is_count else column)
                     continue
                 is_read = True
                 if name == "text" and len(candidates) > 1:
@@ -553,6 +554,7 @@ class _Row:
         resembling = [
             (column, name) for column, name in self.plan.resembling if _resembles(name, self.columns.get(column))
         ]
+        resembling += [(column, "prompt and text") for column, value in self.columns.items() if _is_chat(value)]
         read_columns = {*self.notes.became, *self.notes.reward_columns, *self.origins.values()}
         for column, name in (*unread, *resembling):
             if column not in read_columns:
@@ -583,6 +585,12 @@ def _resembles(name: str, value: Any) -> bool:
     if name == "correct":
         return flag(value) is not None
     return isinstance(value, str) and value.strip() != ""
+
+
+def _is_chat(value: Any) -> bool:
+    """Return whether a value is messages of two roles or more."""
+    is_list = isinstance(value, list) and len(value) > 1 and are_messages(value)
+    return is_list and len({str(message.get("role") or message.get("from")) for message in value} - {"None"}) > 1
 
 
 def _has_words(text: str) -> bool:

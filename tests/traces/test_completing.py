@@ -140,6 +140,21 @@ def test_a_row_that_is_a_message_of_somebody_else_is_no_response():
     assert shown({"response": "It is 4.", "role": "user"}, "text") == ("It is 4.",)
 
 
+def test_messages_that_were_not_read_are_noted():
+    chat = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]
+    notes = ColumnNotes()
+    complete({"messages": chat, "rewritten_messages": chat, "labels": [1, 2]}, notes=notes)
+    assert notes.looks_like == {"rewritten_messages": "prompt and text"}
+
+
+def test_a_count_of_tokens_is_no_misfit():
+    notes = ColumnNotes()
+    complete({"response": "It is 4.", "response_tokens": 5}, notes=notes)
+    assert notes.misfits == {}
+    complete({"response": "It is 4.", "response_tokens": "five"}, notes=notes)
+    assert notes.misfits == {"response_tokens": 1}
+
+
 def test_a_named_reference_is_not_replaced_by_an_answer():
     columns = {"question": "2+2?", "response": "It is 4.", "solution": "four", "answer": "4"}
     assert shown(columns, "reference")[0] == "4"
