@@ -27,7 +27,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
                 "predict",
                 "model_prediction",
             ),
-            *("attempt", "reply", "rollout", "assistant", "gpt"),
+            *("attempt", "reply", "rollout", "continuation", "assistant", "gpt"),
             *("responses", "completions", "outputs", "generations", "predictions", "samples", "candidates"),
             *("attempts", "rollouts", "output_list", "response_list", "completion_list", "generation_list"),
             *("code", "content"),
@@ -35,7 +35,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "prompt": (
             *("prompt", "question", "query", "instruction", "input", "problem", "prompt_text", "input_text"),
             *("user_prompt", "full_prompt", "formatted_prompt", "input_prompt", "raw_prompt", "problem_statement"),
-            *("question_text", "problem_text", "question_content", "prompts", "origin_prompt", "user_input"),
+            *(
+                "question_text",
+                "problem_text",
+                "question_content",
+                "prompt_messages",
+                "input_messages",
+                "prompts",
+                "origin_prompt",
+                "user_input",
+            ),
             *(
                 "user_query",
                 "user_message",
@@ -117,7 +126,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Field -> names of columns, the likeliest first. A name with a dot is a key of an object, or of JSON in a string."""
 CONVERSATIONS = (
     *("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "traj", "history", "trajectory"),
-    "message_history",
+    *("message_history", "message_log"),
 )
 """Names of columns that hold the messages of a conversation."""
 OPEN_ANSWERS = ("answer", "final_answer", "answers")

@@ -120,7 +120,7 @@ def test_a_named_column_replaces_what_the_dialect_read_out_of_the_record():
     assert (completed["text"], completed["meta"]) == ("prompt?", {"text": "4"})
 
 
-@pytest.mark.parametrize("name", ["traj", "history", "trajectory", "message_history"])
+@pytest.mark.parametrize("name", ["traj", "history", "trajectory", "message_history", "message_log"])
 def test_a_trajectory_of_an_agent_is_a_conversation(name):
     messages = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]
     assert shown({name: messages, "task_id": 3}, "prompt", "text", "group") == ("2+2?", "It is 4.", "3")
