@@ -26,6 +26,8 @@ from tests.fuzz.containers import CONTAINERS, write_rows, write_saved
 from tests.fuzz.mutations import change_rows, copy
 from tests.fuzz.samples import samples
 
+_Outcome = tuple[str, tuple[int, ...], list[Trace]]
+_DAMAGE = re.compile(r": (?:corrupt|the archive is cut short)")
 _SLOW_S = 20.0
 _MAX_ROWS = 6
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -178,6 +180,9 @@ def check_pipe(path: Path, options: ReadOptions, folder: Path, faults: list[str]
     finally:
         os.close(reading)
         feeder.join()
+    if not expected[0] and _DAMAGE.search(outcome[0]):
+        return  # an archive in a pipe is copied before it is read: damage behind its rows ends the reading
+    expected, outcome = (_without_message(expected), _without_message(outcome))
     for name, through_file, through_pipe in zip(("error", "counts", "traces"), expected, outcome, strict=True):
         if through_file != through_pipe:
             shown = f"{through_file!s:.300} becomes {through_pipe!s:.300}"
@@ -187,16 +192,20 @@ def check_pipe(path: Path, options: ReadOptions, folder: Path, faults: list[str]
             return
 
 
-def _outcome(path: Path, options: ReadOptions) -> tuple[str, tuple[int, ...], list[Trace]]:
-    """Return the kind of error, the counts of rows, and the traces of a reading; no counts if it was refused."""
+def _outcome(path: Path, options: ReadOptions) -> _Outcome:
+    """Return the error, the counts of rows, and the traces of a reading; no counts if it was refused."""
     traces: list[Trace] = []
     try:
         reader = TraceReader(str(path), options=options)
         traces.extend(reader)
     except SgramError as error:
-        return type(error).__name__, (), traces
+        return f"{type(error).__name__}: {error}", (), traces
     report = reader.report
     return "", (report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined), traces
+
+
+def _without_message(outcome: _Outcome) -> _Outcome:
+    return outcome[0].partition(":")[0], *outcome[1:]
 
 
 def _feed(writing: int, data: bytes) -> None:
