@@ -95,8 +95,8 @@ BAD_ROWS: dict[str, tuple[bytes, str]] = {
     "text_is_a_number": (b'{"id":"b","text":4}', "field text is a number, not a string"),
     "text_is_an_array": (b'{"id":"b","text":["t"]}', "field text is an array, not a string"),
     "text_is_an_object": (b'{"id":"b","text":{"t":1}}', "field text is an object, not a string"),
-    "unknown_keys": (b'{"foo":1,"bar":2}', "no column looks like a response: bar, foo"),
-    "escape_sequence_in_a_key": (rb'{"\u001b]8;;x":1}', "no column looks like a response: \\x1b]8;;x"),
+    "unknown_keys": (b'{"foo":1,"bar":2}', "no column looks like the response: bar, foo"),
+    "escape_sequence_in_a_key": (rb'{"\u001b]8;;x":1}', "no column looks like the response: \\x1b]8;;x"),
     "text_over_the_cap": (
         b'{"id":"b","text":"' + b"x" * 10_000_001 + b'"}',
         "text is longer than the cap of 10000000 characters",
@@ -181,7 +181,6 @@ READ_FIELDS: dict[str, tuple[str, object, object]] = {
     "prompt_is_messages": ("prompt", [{"role": "user", "content": "q"}], "q"),
     "prompt_is_a_text_in_brackets": ("prompt", '[{"x": 1}]', '[{"x": 1}]'),
     "model_is_null": ("model", None, None),
-    "reward_is_not_a_number": ("reward", float("nan"), None),
 }
 
 
@@ -194,6 +193,19 @@ def test_values_in_usual_spellings_are_read(name, tmp_path, capfd):
     (row,) = [json.loads(line) for line in output.read_bytes().splitlines()]
     assert (code, row.get(field), row.get("meta")) == (0, expected, None)
     assert err.startswith("1 traces written")
+
+
+def test_numbers_that_are_no_numbers_are_missing_and_counted_once_a_file(tmp_path, capfd):
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_text(
+        '{"id": "a", "text": "t", "reward": NaN, "entropy": [0.5, -Infinity]}\n{"id": "b", "text": "NaN", "step": 3}\n'
+    )
+    code, _, err = run([str(path), "-o", str(output)], capfd)
+    first, second = (json.loads(line) for line in output.read_bytes().splitlines())
+    assert (code, first.get("reward"), first["meta"], second["text"]) == (0, None, {"entropy": [0.5, None]}, "NaN")
+    assert f"warning: {path}: 2 numbers are NaN or infinite and read as missing" in " ".join(err.split())
+    path.write_text('{"id": "a", "text": "t", "reward": Infinity}\n')
+    assert "1 number is NaN or infinite and read as missing" in " ".join(run([str(path)], capfd)[2].split())
 
 
 def test_numbers_of_tokens_that_do_not_match_go_to_meta(tmp_path, capfd):
@@ -366,7 +378,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "only_a_byte_order_mark": (_file("in.jsonl", b"\xef\xbb\xbf"), 3, "no rows in .*in.jsonl"),
     "empty_gzip": (_file("in.jsonl.gz", gzip.compress(b"", mtime=0)), 3, "no rows in"),
     "only_bad_rows": (_file("in.jsonl", b"x\ny\n"), 3, "can be used .2 read.; first: .*in.jsonl:1: not"),
-    "keys_of_no_dialect": (_file("in.jsonl", b'{"foo":1,"bar":2}\n'), 3, "no column looks like a response: bar, foo"),
+    "keys_of_no_dialect": (_file("in.jsonl", b'{"foo":1,"bar":2}\n'), 3, "no column looks like the response: bar, foo"),
     "binary": (_file("in.jsonl", bytes(range(256)) * 40), 3, "none of the rows can be used .41 read"),
     "utf_16": (_file("in.jsonl", FIRST.decode().encode("utf-16")), 3, "is UTF-16; convert it first"),
     "utf_16_without_mark": (_file("in.jsonl", FIRST.decode().encode("utf-16-le")), 3, "none of the rows can be used"),
@@ -406,7 +418,7 @@ UNUSABLE: dict[str, tuple[Make, int, str]] = {
     "parquet_of_other_columns": (
         _file("in.parquet", _parquet(a=[1], b=[2])),
         3,
-        "in.parquet:1: no column looks like a response: a, b",
+        "in.parquet:1: no column looks like the response: a, b",
     ),
     "parquet_of_wrong_types": (
         _file("in.parquet", _parquet(id=["a"], text=[1.5])),

@@ -22,6 +22,7 @@ from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
 from sgram.traces import ReadOptions, Trace
 from sgram.traces.part_texts import PartSelection, PartText, part_text
+from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.tokens import load_tokenizer
 from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
 
@@ -320,13 +321,13 @@ class _TraceCounter:
         marks = [marker(part.text, words) for marker in text_markers]
         tokens: TokenMarks | None = None
         first_entropies = None
-        n_tokens = len(trace.token_ids) if self._is_whole and trace.token_ids is not None else None
+        n_tokens = n_policy_tokens(trace) if self._is_whole and trace.token_ids is not None else None
         if token_marker is not None:
             tokens = token_marker(trace, None if self._is_whole else part)
             self.n_with_ids += trace.token_ids is not None
             self.n_misspelled += tokens is None or not token_marker.spells(trace, tokens)
         if tokens is not None and token_marker is not None:
-            n_tokens = len(tokens.ids)
+            n_tokens = int(tokens.by_policy.sum())
             located_marks = replace(marks[0], starts=locate(part, marks[0].starts))
             first_entropies = token_marker.first_entropies(trace, tokens, located_marks)
         self.n_unassigned += n_tokens is None and trace.token_ids is not None
@@ -349,8 +350,9 @@ class _TraceCounter:
         is_sampled = key <= self._plan.max_entropy_key
         if is_sampled and tokens is not None and trace.token_ids is not None and trace.entropies is not None:
             entropies = np.array(trace.entropies, np.float32)
-            entropies = entropies if tokens.in_part is None else entropies[tokens.in_part]
-            self.token_samples.append(TokenSample(key, fields.source, problem, entropies, tokens.masks))
+            entropies = (entropies if tokens.in_part is None else entropies[tokens.in_part])[tokens.by_policy]
+            masks = tuple(mask[tokens.by_policy] for mask in tokens.masks)
+            self.token_samples.append(TokenSample(key, fields.source, problem, entropies, masks))
         if key in self._plan.sampled_keys:
             text_only = replace(trace, token_ids=None, logprobs=None, entropies=None)
             self.sampled_traces[key] = SampledTrace(source_name, text_only)

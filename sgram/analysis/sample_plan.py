@@ -16,6 +16,7 @@ from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.sources import model_of_key
 from sgram.diagnosis.kinds import KINDS
 from sgram.traces import Trace
+from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, stable_key
 
 MAX_CANDIDATES = 4
@@ -154,7 +155,7 @@ class TraceSurvey:
     def add(self, trace: Trace, source: str, text: str | None = None) -> None:
         """Add one trace of the source with that name; placebos are drawn from `text`, by default the trace's."""
         key = stable_key(model_of_key(source), trace.id, trace.text)
-        n_entropies = len(trace.entropies or ())
+        n_entropies = 0 if trace.entropies is None or trace.token_ids is None else n_policy_tokens(trace)
         group = stable_key(group_name(trace))
         self._rows.append(_SurveyRow(key, source, outcome_index(trace), group, len(trace.text), n_entropies))
         self.texts[source].add(key, trace.text if text is None else text)

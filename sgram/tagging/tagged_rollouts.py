@@ -23,6 +23,7 @@ from sgram.tagging.masks import MaskRow
 from sgram.tagging.part_marks import align_tokens, find_part_spans, part_characters, part_tokens
 from sgram.tagging.projection import planning_characters, project_spans
 from sgram.tagging.spans import Span
+from sgram.tagging.token_marks import policy_mask
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
@@ -66,17 +67,22 @@ class TaggedTrace:
     token_ids: Int32Array | None = None
     """int32 (T,), as sampled or as encoded."""
     planning_mask: BoolArray | None = None
-    """bool (T,)."""
+    """bool (T,). Tokens that the policy did not write are False."""
     part: PartText | None = None
     """The part that was tagged; None if it is the whole text."""
     tokens_in_part: BoolArray | None = None
     """bool (T,) whether each token lies in the part; None without a tokenizer or a part."""
+    by_policy: BoolArray | None = None
+    """bool (T,) whether the policy wrote each token; None without a tokenizer."""
 
     def count_units(self) -> tuple[int, int]:
-        """Return (planning units, all units) of the part: tokens, or without a tokenizer the non-space characters."""
+        """Return (planning units, all units) of the part: tokens of the policy, or else the non-space characters."""
         if self.planning_mask is not None:
-            units = self.planning_mask if self.tokens_in_part is None else self.planning_mask[self.tokens_in_part]
-            return int(units.sum()), len(units)
+            is_counted = np.ones(len(self.planning_mask), bool)
+            for is_one_kind in (self.tokens_in_part, self.by_policy):
+                if is_one_kind is not None:
+                    is_counted &= is_one_kind
+            return int((self.planning_mask & is_counted).sum()), int(is_counted.sum())
         is_planning, is_unit = planning_characters(self.spans, self.trace.text)
         if self.part is not None:
             is_unit &= part_characters(self.part.intervals, len(self.trace.text))
@@ -195,8 +201,10 @@ class RolloutTagger:
         if offsets is None:
             self.id_counts.n_unaligned += 1
             return
-        mask = project_spans(spans, trace.text, offsets)
-        yield TaggedTrace(trace, spans, ids, mask, part, part_tokens(part.intervals, len(trace.text), offsets))
+        by_policy = policy_mask(trace, len(ids))
+        mask = project_spans(spans, trace.text, offsets) & by_policy
+        in_part = part_tokens(part.intervals, len(trace.text), offsets)
+        yield TaggedTrace(trace, spans, ids, mask, part, in_part, by_policy)
 
     def _tag_with_masks(self, batch: list[Trace], tools: _MaskTools) -> Iterator[TaggedTrace]:
         texts = [trace.text for trace in batch if trace.token_ids is None]
@@ -219,7 +227,8 @@ class RolloutTagger:
         byte_masks = tools.tagger.tag_rows([ids[row] for row in rows_by_bytes])
         masks |= dict(zip(rows_by_bytes, byte_masks, strict=True))
         for row, trace in enumerate(batch):
-            yield TaggedTrace(trace, spans[row], ids[row], masks[row])
+            by_policy = policy_mask(trace, len(ids[row]))
+            yield TaggedTrace(trace, spans[row], ids[row], masks[row] & by_policy, by_policy=by_policy)
 
     def _check_ids(self, trace_id: str, text: str, token_ids: tuple[int, ...], tools: _MaskTools) -> None:
         """Count a trace with ids. Raise `InputError` if an id is out of range."""

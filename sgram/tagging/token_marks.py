@@ -21,6 +21,7 @@ from sgram.tagging.text_marks import TextMarks
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 from sgram.traces.part_texts import PartText
+from sgram.traces.policy_tokens import written_by_policy
 from sgram.traces.tokens import load_tokenizer
 
 MIN_LOGPROB = -1e6
@@ -47,9 +48,11 @@ class TokenMarks:
     ids: IntArray
     """(T,) tokens of the trace, or of one part of it."""
     masks: tuple[BoolArray, ...]
-    """(T,) planning mask of each lexicon."""
+    """(T,) planning mask of each lexicon; tokens that the policy did not write are False."""
     sums: tuple[TokenSums, ...]
     """Sums over planning and execution tokens of each lexicon."""
+    by_policy: BoolArray
+    """(T,) whether the policy wrote the token; the sums are over these alone."""
     pieces: list[bytes] | None = None
     """Bytes of each token of the whole trace; None if the trace has no token ids and its text was encoded."""
     in_part: BoolArray | None = None
@@ -76,6 +79,7 @@ class TokenMarker:
         a token id is not in the tokenizer, or if an entropy or log-probability is out of range.
         """
         ids, encoder_offsets = self._read_ids(trace)
+        by_policy = policy_mask(trace, len(ids))
         entropies, logprobs = (
             None if trace.token_ids is None or numbers is None else np.array(numbers, np.float64)
             for numbers in (trace.entropies, trace.logprobs)
@@ -92,15 +96,17 @@ class TokenMarker:
             in_part = part_tokens(part.intervals, len(trace.text), offsets)
             spans = [find_part_spans(find, part) for find in self._finders]
             masks = [project_spans(list_spans, trace.text, offsets)[in_part] for list_spans in spans]
-            ids = ids[in_part]
+            ids, by_policy = ids[in_part], by_policy[in_part]
             entropies, logprobs = (None if numbers is None else numbers[in_part] for numbers in (entropies, logprobs))
         elif encoder_offsets is None or self.vocabulary.keeps_text:
             masks = [tagger.tag_rows([ids])[0] for tagger in self._taggers]
         else:
             masks = [project_spans(find(trace.text), trace.text, encoder_offsets) for find in self._finders]
         surprisals = None if logprobs is None else -logprobs
-        sums = tuple(token_sums(mask, entropies, surprisals) for mask in masks)
-        return TokenMarks(ids, tuple(masks), sums, pieces, in_part)
+        masks = [mask & by_policy for mask in masks]
+        entropies, surprisals = (None if numbers is None else numbers[by_policy] for numbers in (entropies, surprisals))
+        sums = tuple(token_sums(mask[by_policy], entropies, surprisals) for mask in masks)
+        return TokenMarks(ids, tuple(masks), sums, by_policy, pieces, in_part)
 
     def _read_ids(self, trace: Trace) -> tuple[IntArray, IntArray | None]:
         """Return the token ids of a trace; if its text is encoded for them, also their character offsets, (T, 2)."""
@@ -128,7 +134,7 @@ class TokenMarker:
         return b"".join(tokens.pieces).strip() == trace.text.encode("utf-8", "surrogatepass").strip()
 
     def first_entropies(self, trace: Trace, tokens: TokenMarks, marks: TextMarks) -> FloatArray | None:
-        """Return the entropy of the first token of each span, (spans,), in nats.
+        """Return the entropy of the first token of each span, (spans,), in nats; NaN if the policy did not write it.
 
         None if the trace has no entropies, or its ids do not spell its text.
         """
@@ -139,8 +145,19 @@ class TokenMarker:
             return None
         token_ends = np.cumsum([len(piece) for piece in tokens.pieces])
         starts = marks.starts if trace.text.isascii() else _byte_offsets(text_bytes, marks.starts)
-        entropies: FloatArray = np.array(trace.entropies)[np.searchsorted(token_ends, starts, "right")]
-        return entropies
+        by_policy = policy_mask(trace, len(trace.entropies))
+        entropies: FloatArray = np.where(by_policy, np.array(trace.entropies, np.float64), np.nan)
+        return entropies[np.searchsorted(token_ends, starts, "right")]
+
+
+def policy_mask(trace: Trace, n_ids: int) -> BoolArray:
+    """Return which of `n_ids` token ids of a trace the policy wrote, bool (n_ids,).
+
+    >>> policy_mask(Trace(id="a", text="so 4", token_ids=(1, 2, 3), meta={"policy_ids": [[0, 1], [2, 3]]}), 3)
+    array([ True, False,  True])
+    """
+    by_policy = written_by_policy(trace)
+    return np.ones(n_ids, bool) if by_policy is None else np.array(by_policy, bool)
 
 
 def _check_range(trace: Trace, field: str, numbers: FloatArray | None, low: float, high: float) -> None:

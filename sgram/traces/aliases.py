@@ -17,8 +17,17 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("generated_response", "generated_answer", "generated_output", "model_output", "model_response"),
             *("model_completion", "model_generation", "model_solution", "assistant_response", "llm_response"),
             *("llm_output", "full_response", "raw_response", "full_output", "raw_output", "response_text", "resp"),
-            *("output_text", "completion_text", "output_response", "prediction", "predict", "model_prediction"),
-            *("attempt", "reply", "rollout", "assistant", "gpt"),
+            *(
+                "output_text",
+                "completion_text",
+                "output_response",
+                "actual_output",
+                "model_outputs",
+                "prediction",
+                "predict",
+                "model_prediction",
+            ),
+            *("attempt", "reply", "rollout", "continuation", "assistant", "gpt"),
             *("responses", "completions", "outputs", "generations", "predictions", "samples", "candidates"),
             *("attempts", "rollouts", "output_list", "response_list", "completion_list", "generation_list"),
             *("code", "content"),
@@ -26,7 +35,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "prompt": (
             *("prompt", "question", "query", "instruction", "input", "problem", "prompt_text", "input_text"),
             *("user_prompt", "full_prompt", "formatted_prompt", "input_prompt", "raw_prompt", "problem_statement"),
-            *("question_text", "problem_text", "question_content", "prompts", "origin_prompt", "user_input"),
+            *(
+                "question_text",
+                "problem_text",
+                "question_content",
+                "prompt_messages",
+                "input_messages",
+                "prompts",
+                "origin_prompt",
+                "user_input",
+            ),
             *(
                 "user_query",
                 "user_message",
@@ -49,7 +67,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("is_right", "answer_correct", "is_answer_correct", "answer_is_correct", "is_equiv", "accuracy_reward"),
             *("grade", "graded", "verified", "is_verified", "is_passed", "solved", "resolved", "correctness_llama"),
             *("is_accurate", "judgement", "judgment", "verdict", "eval_correct", "judge_correct", "final_correct"),
-            *("is_match", "is_exact_match"),
+            *("is_match", "is_exact_match", "follow_all_instructions"),
         ),
         "reference": (
             *("reference", "reference_answer", "expected_answer", "gold_answer", "correct_answer", "ground_truth"),
@@ -106,7 +124,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Field -> names of columns, the likeliest first. A name with a dot is a key of an object, or of JSON in a string."""
-CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat")
+CONVERSATIONS = (
+    *("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "traj", "history", "trajectory"),
+    *("message_history", "message_log"),
+)
 """Names of columns that hold the messages of a conversation."""
 OPEN_ANSWERS = ("answer", "final_answer", "answers")
 """Columns that hold the expected answer in some data sets, and the model's in others."""
@@ -146,7 +167,7 @@ _OTHERS = frozenset(
 _RESEMBLE = (
     ("reasoning", re.compile(r"(?:^|_)(?:reasoning|thinking|thoughts?|cot|rationale|explanation)$")),
     ("reward", re.compile(r"reward|(?:^|_)score$")),
-    ("correct", re.compile(r"(?:^|_)(?:correct|accuracy|accurate|passed|pass|grade)$")),
+    ("correct", re.compile(r"(?:^|_)(?:correct|correctness|accuracy|accurate|passed|pass|grade)$")),
     ("reference or answer", re.compile(r"(?:^|_)(?:answers?|gold|label|target|ground_truth|reference)$")),
     ("text", re.compile(r"(?:^|_)(?:response|completion|output|generation|chosen|solution|prediction)$")),
     ("model", re.compile(r"(?:^|_)model(?:_name|_id)?$")),
@@ -160,11 +181,11 @@ _NESTED = tuple((name.partition(".")[0], name) for name in ALIASES["reference"] 
 def plain_name(column: str) -> str:
     """Return the name of a column in lower case, its words joined by underscores.
 
-    >>> plain_name("Complex_CoT"), plain_name("finalAnswer"), plain_name("Ground Truth"), plain_name("is-correct")
+    >>> plain_name("Complex_CoT"), plain_name("finalAnswer"), plain_name("Ground Truth"), plain_name("Is-correct?")
     ('complex_cot', 'final_answer', 'ground_truth', 'is_correct')
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.replace("CoT", "Cot"))
-    return re.sub(r"[\s\-_]+", "_", spaced).strip("_").lower()
+    return re.sub(r"[\s\-_]+", "_", spaced).strip("_?!:").lower()
 
 
 def find_column(columns: Mapping[str, Any], field: str) -> str | None:

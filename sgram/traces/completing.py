@@ -19,7 +19,8 @@ from sgram.traces.column_readers import Reader, are_messages, is_one_string, rea
 from sgram.traces.column_values import CONVERTERS, flag, lookup, number
 from sgram.traces.dialect import Fields, Record
 from sgram.traces.ids import prompt_group
-from sgram.traces.messages import Conversation, read_conversation, reasoning_texts
+from sgram.traces.messages import Conversation, is_of_others, read_conversation, reasoning_texts
+from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
 from sgram.traces.python_literals import read_literal
 from sgram.traces.reward_columns import finite_sum, main_reward, names_reward, said_correct, weighted_sum
@@ -33,6 +34,8 @@ _QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
 _STRINGS = frozenset({"id", "group", "run", "answer", "reference", "model"})
 _VERDICT = ("run", "reward", "correct")
 """Fields that tell for a run which of its responses are correct."""
+_MAX_HINTED = 60
+"""Most characters of the name of a column in a hint."""
 _MIN_HINTED = 20
 """Fewest characters of a single word that may be a response."""
 _MIN_WORDS = 3
@@ -55,6 +58,8 @@ class ColumnNotes:
     """Column -> rows in which its value is of another shape than the field."""
     reward_columns: set[str] = field(default_factory=set)
     """Columns that the reward is from; if there are several, their numbers were added up."""
+    open_answer: str = ""
+    """Column `answer`, or one like it, that was read as the reference, as there is no better one."""
     shapes: set[tuple[str, ...]] = field(default_factory=set)
     """Names of the columns of rows that were looked at for `looks_like`."""
 
@@ -202,7 +207,8 @@ class _Row:
                     continue
                 read = read_as(value)
                 if read is None:
-                    misfit = misfit or column
+                    is_count = name == "token_ids" and type(value) is int  # how many tokens there are
+                    misfit = misfit or ("" if is_count else column)
                     continue
                 is_read = True
                 if name == "text" and len(candidates) > 1:
@@ -288,6 +294,7 @@ class _Row:
             return list(pieces)
         column = self._conversation_column()
         if isinstance(text, str) and (text or column is None):
+            self._check_role()
             text = self._without_prompt(text)
             self._read_asked(column, text)
             return [("answer", text)]
@@ -316,6 +323,12 @@ class _Row:
         if conversation is not None:
             raise FailedRowError(conversation.failure)
         raise self._no_response()
+
+    def _check_role(self) -> None:
+        """Raise `FailedRowError` if the row is a single message that is not the model's."""
+        role = self.columns.get("role")
+        if plain_name(self.origins.get("text", "")) in ("text", "content") and is_of_others(role):
+            raise FailedRowError(f"the row is a message of the role {role}, not of the model")
 
     def _without_prompt(self, text: str) -> str:
         """Return a text without the prompt at its beginning, where tools write both into one column."""
@@ -394,9 +407,7 @@ class _Row:
                 texts[self.origins[name]] = value
         longest = max(texts, key=lambda name: (len(texts[name]), name), default="")
         is_long = " " in texts.get(longest, "").strip() or len(texts.get(longest, "")) >= _MIN_HINTED
-        hint = f"; if {excerpt(longest)} holds it, --column text={excerpt(longest)}" if is_long else ""
-        names = ", ".join(name for name in self.names if name not in (DOCUMENT_KEY, ROW_KEY))
-        return RowError(f"no column looks like the response: {excerpt(names) or 'there is none'}{hint}")
+        return no_response(self.names, longest if is_long else "")
 
     # -- prompt, reference, answer ----------------------------------------------------------------------------
 
@@ -445,6 +456,7 @@ class _Row:
                 self.columns[origin] = self.values["reference"]
                 self._unread(origin, "reference")
             self._take("reference", column, value, read)
+            self.notes.open_answer = column
         else:
             self.notes.looks_like.setdefault(column, "reference or answer")
 
@@ -568,10 +580,25 @@ class _Row:
         resembling = [
             (column, name) for column, name in self.plan.resembling if _resembles(name, self.columns.get(column))
         ]
+        resembling += [(column, "prompt and text") for column, value in self.columns.items() if _is_chat(value)]
         read_columns = {*self.notes.became, *self.notes.reward_columns, *self.origins.values()}
         for column, name in (*unread, *resembling):
             if column not in read_columns:
                 self.notes.looks_like.setdefault(column, name)
+
+
+def no_response(names: Iterable[str], longest: str) -> RowError:
+    """Return the error for a record with columns of these `names`, of which `longest`, if any, may be the response.
+
+    >>> no_response(["topic", "words"], "")
+    RowError('no column looks like the response: topic, words')
+    """
+    shown = ", ".join(name for name in names if name not in (DOCUMENT_KEY, ROW_KEY))
+    columns = excerpt(shown) or "there is none"
+    if longest:
+        column = excerpt(longest, _MAX_HINTED)
+        columns = f"if {column} holds it, {name_option('columns', {'text': column})}; columns: {columns}"
+    return RowError(f"no column looks like the response: {columns}")
 
 
 # -- values ---------------------------------------------------------------------------------------------------
@@ -584,6 +611,12 @@ def _resembles(name: str, value: Any) -> bool:
     if name == "correct":
         return flag(value) is not None
     return isinstance(value, str) and value.strip() != ""
+
+
+def _is_chat(value: Any) -> bool:
+    """Return whether a value is messages of two roles or more."""
+    is_list = isinstance(value, list) and len(value) > 1 and are_messages(value)
+    return is_list and len({str(message.get("role") or message.get("from")) for message in value} - {"None"}) > 1
 
 
 def _has_words(text: str) -> bool:

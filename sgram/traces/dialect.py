@@ -61,6 +61,9 @@ class Dialect:
     """Whether records hold token ids alone, so that reading them needs `DialectOptions.decode`."""
     repeated_by: str = ""
     """Key of ``meta``, if a file may hold each response once for each value of it: one value is read."""
+    judged_copy: tuple[str, str] | None = None
+    """(part of a file's path, what stands in its place in the path of the file that holds the same responses with
+    verdicts), if the tool writes both: of two such files the judged one is read."""
     rank: int = 0
     """Dialects are tried by increasing rank: special ones before general ones."""
 

@@ -1,4 +1,4 @@
-"""Names of the fields of a trace, and JSON values as text."""
+"""Names of the fields of a trace, a trace as a record, and JSON values as text."""
 
 from typing import Any
 
@@ -7,6 +7,24 @@ import orjson
 from sgram.traces.trace import FailedRowError, RowError, Trace, json_type
 
 TRACE_FIELDS = frozenset(Trace.__dataclass_fields__)
+_WRITTEN = tuple(name for name in Trace.__dataclass_fields__ if name != "meta")
+
+
+def record_of(trace: Trace) -> dict[str, Any]:
+    """Return the fields of a trace that are not None, without `meta`, as they are written.
+
+    Two fields are written as None. `correct` beside a reward says that no verdict follows from the reward. `reference`
+    beside an answer says that the answer is the model's; other people's `answer` is mostly the expected one.
+
+    >>> record_of(Trace(id="a", text="It is 4.", answer="4"))
+    {'id': 'a', 'text': 'It is 4.', 'answer': '4', 'reference': None}
+    """
+    record = {name: value for name in _WRITTEN if (value := getattr(trace, name)) is not None}
+    if trace.reward is not None:
+        record.setdefault("correct", None)
+    if trace.answer is not None:
+        record.setdefault("reference", None)
+    return record
 
 
 def is_number(value: Any) -> bool:

@@ -16,6 +16,7 @@ from sgram.files import excerpt
 from sgram.traces.containers.json_shapes import is_conversation, is_messages, open_document, open_line
 from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH
 from sgram.traces.containers.table import READ_SUFFIXES, suffix_of
+from sgram.traces.fields import record_of
 from sgram.traces.readers import ReadOptions, TraceReader
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import split_run
@@ -270,8 +271,7 @@ def _is_text(item: str | os.PathLike[str]) -> bool:
 
 
 def _fields_of(trace: Trace) -> dict[str, Any]:
-    fields = {name: getattr(trace, name) for name in Trace.__dataclass_fields__}
-    return {name: value for name, value in fields.items() if value is not None}
+    return {**record_of(trace), "meta": trace.meta}
 
 
 # -- rows -------------------------------------------------------------------------------------------------------------

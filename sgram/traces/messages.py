@@ -226,6 +226,15 @@ def _parse_messages(text: str) -> list[Any] | None:
     return rows if is_chat else None
 
 
+def is_of_others(role: object) -> bool:
+    """Return whether a role is known, and not that of the model.
+
+    >>> is_of_others("prompter"), is_of_others("assistant"), is_of_others("pirate")
+    (True, False, False)
+    """
+    return isinstance(role, str) and _ROLES.get(role.lower()) in ("user", "system", "tool")
+
+
 def _role(message: Mapping[str, Any], default_role: str | None, any_role: bool) -> str:
     """Return the role of a message: assistant, user, system, tool, call or reasoning.
 

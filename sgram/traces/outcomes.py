@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sgram.traces.option_names import name_option
+
 _NOT_CORRECTNESS = ("format", "length", "style", "tag")
 """Words in the name of a reward that says nothing about the answer."""
 _MAX_VALUES = 4
@@ -72,13 +74,13 @@ def describe(runs: Mapping[str, RunRewards]) -> list[str]:
         if rewards.threshold is not None:
             low = "0" if 0.0 in rewards.values else "-1"
             sentences.append(
-                f"{column} is {low} or 1 in all {rewards.n:,} rows{of_run}: read as wrong or right "
-                "(--no-infer-correct turns this off)"
+                f"{column} is {low} or 1 in all {rewards.n:,} rows{of_run}: read as wrong or right; "
+                f"{name_option('infer_correct', False)} turns this off"
             )
         elif rewards.n and not rewards.is_judged and rewards.high > rewards.low:
             middle = (rewards.low + rewards.high) / 2
             sentences.append(
                 f"{column}{of_run} goes from {rewards.low:g} to {rewards.high:g} and is not read as correctness; "
-                f"--correct-above {middle:g}, for example, would"
+                f"for example, {name_option('correct_above', middle)} would"
             )
     return sentences

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from sgram.errors import InputError
+from sgram.files import excerpt
 from sgram.traces.dialect import DialectOptions, Fields
 from sgram.traces.fields import is_number
 from sgram.traces.parts import Part, find_parts
-from sgram.traces.trace import RowError
+from sgram.traces.trace import RowError, Trace
 
 
 @dataclass(slots=True)
@@ -103,6 +105,42 @@ def policy_ranges(by_policy: Iterable[bool]) -> list[list[int]]:
             ranges.append([start, end])
         start = end
     return ranges
+
+
+def written_by_policy(trace: Trace) -> list[bool] | None:
+    """Return for each token id of a trace whether the policy wrote it; None if it wrote all of them, or there are none.
+
+    Statistics of tokens and planning masks leave out the others. Raise `InputError` if ``meta.policy_ids`` are no
+    ascending ranges within the ids.
+
+    >>> written_by_policy(Trace(id="a", text="so 4", token_ids=(1, 2, 3), meta={"policy_ids": [[0, 1], [2, 3]]}))
+    [True, False, True]
+    """
+    ranges = trace.meta.get("policy_ids")
+    if ranges is None or trace.token_ids is None:
+        return None
+    n_ids, end = len(trace.token_ids), 0
+    sampled = [False] * n_ids
+    for pair in ranges if isinstance(ranges, list | tuple) else [ranges]:
+        is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(bound) is int for bound in pair)
+        if not is_pair or not end <= pair[0] <= pair[1] <= n_ids:
+            raise InputError(
+                f"trace '{excerpt(trace.id)}': meta.policy_ids are no ascending ranges within its {n_ids} token ids; "
+                "correct or remove them"
+            )
+        start, end = pair
+        sampled[start:end] = [True] * (end - start)
+    return None if all(sampled) else sampled
+
+
+def n_policy_tokens(trace: Trace) -> int:
+    """Return how many of the token ids of a trace the policy wrote. Raise the error of `written_by_policy`.
+
+    >>> n_policy_tokens(Trace(id="a", text="so 4", token_ids=(1, 2, 3), meta={"policy_ids": [[0, 1], [2, 3]]}))
+    2
+    """
+    sampled = written_by_policy(trace)
+    return len(trace.token_ids or ()) if sampled is None else sum(sampled)
 
 
 def _parts(

@@ -15,13 +15,16 @@ from sgram.errors import InputError, QuarantineError, UsageError
 from sgram.files import excerpt
 from sgram.quarantine import Quarantine
 from sgram.safe_reading import Caps
-from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields
+from sgram.traces.completing import ColumnNotes, ColumnOptions, complete_fields, no_response
 from sgram.traces.conditions import parse_conditions
 from sgram.traces.containers.json_values import DEEP_FAULT, MAX_DEPTH, is_too_deep, may_be_deep
+from sgram.traces.containers.table import CONTAINERS
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
 from sgram.traces.fields import as_text
 from sgram.traces.ids import IdRegistry, prompt_group
 from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
+from sgram.traces.judged_copies import leave_out_copies
+from sgram.traces.option_names import name_option
 from sgram.traces.outcomes import RunRewards, describe
 from sgram.traces.rows import InputFile, Row
 from sgram.traces.runs import name_runs, split_run
@@ -113,6 +116,8 @@ class FileReport(RowCounts):
     """Location and reason of the first of them."""
     rows_repeated: int = 0
     """Rows whose id, prompt and text were read before; they are among the skipped ones."""
+    numbers_missing: int = 0
+    """Numbers that are NaN or infinite in JSON, and were read as missing."""
     columns: ColumnNotes = field(default_factory=ColumnNotes)
     """What became of the columns."""
 
@@ -198,6 +203,7 @@ class TraceReader:
         named = [split_run(os.fspath(path)) for path in listed]
         arguments = [(name, match) for name, path in named for match in expand_path(path)]
         self._files, self._warnings = find_input_files([path for _, path in arguments])
+        self._files = leave_out_copies(self._files, self.options.caps, self._warnings)
         self._runs = runs or name_runs(arguments, [file.path for file in self._files])
         single_files = {path for _, path in arguments}
         self._in_folder = {file.path for file in self._files if file.path not in single_files}
@@ -205,6 +211,11 @@ class TraceReader:
     def _check_kinds(self) -> None:
         """Raise `UsageError` if the dialect does not fit a file, or the quarantine is one of the inputs."""
         quarantine = self.options.quarantine
+        if self._dialect is not None and self._dialect.container not in ("", *CONTAINERS):
+            raise UsageError(
+                f"the dialect {self._dialect.name} is read from the container {excerpt(self._dialect.container)!r}, "
+                f"which is unknown; known: {', '.join(CONTAINERS)}"
+            )
         owners = {dialect.container: dialect.name for dialect in self._known.values() if dialect.container}
         for file in self._files:
             if self._dialect is not None and self._dialect.container:
@@ -276,6 +287,8 @@ class TraceReader:
                 outcomes.append(error)
             except RecursionError:
                 outcomes.append(RowError(DEEP_FAULT))
+            except UsageError as error:  # of options that do not fit the row
+                raise UsageError(f"{_location(row, file)}: {error}") from error
         return outcomes or [FailedRowError("row holds no response")]
 
     def _parse(self, row: Row, file: InputFile, report: FileReport) -> tuple[Dialect, list[Fields]]:
@@ -307,13 +320,11 @@ class TraceReader:
             return current
         dialect = detect(row.record)
         if dialect is None:
-            keys = excerpt(", ".join(sorted(map(str, row.record))))
             texts = [(len(value), key) for key, value in row.record.items() if isinstance(value, str)]
-            longest = excerpt(max(texts)[1]) if texts else ""
-            hint = f"; if {longest} holds the response, --column text={longest}" if texts else ""
-            raise RowError(f"no column looks like a response: {keys}{hint}")
+            raise no_response(sorted(map(str, row.record)), max(texts)[1] if texts else "")
         if dialect.needs_decode and self._dialect_options.decode is None:
-            raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
+            named = name_option("tokenizer", "tokenizer.json")
+            raise UsageError(f"{file.name} holds token ids, not text; name the tokenizer: {named}")
         return dialect
 
     # -- rewards ------------------------------------------------------------------------------------------------
@@ -362,6 +373,7 @@ class TraceReader:
         repeats = _Repeats(report)
         may_be_foreign = file.path in self._in_folder and self._dialect is None
         for row in iter_rows(file, self.options.caps):
+            report.numbers_missing += row.n_missing
             for outcome in self._read_row(row, file, report):
                 if isinstance(outcome, FailedRowError):
                     report.rows_failed += 1
@@ -408,6 +420,10 @@ class TraceReader:
             "there"
             for column, count in report.columns.misfits.most_common()
         ]
+        if report.numbers_missing:
+            n_missing = report.numbers_missing
+            which = f"{n_missing:,} numbers are" if n_missing > 1 else "1 number is"
+            sentences.append(f"{file.name}: {which} NaN or infinite and read as missing")
         if report.rows_failed:
             sentences.append(
                 f"{file.name}: {_rows(report.rows_failed)} of failed rollouts skipped; first: {report.first_failure}"
@@ -491,9 +507,8 @@ class TraceReader:
             return
         share = self._n_correct / self._n_judged
         if share > _EXTREME or share < 1 - _EXTREME:
-            self._warn(
-                [f"--correct-above {above:g} makes {100 * share:.1f} % of the rewarded traces correct; check it"]
-            )
+            named = name_option("correct_above", above)
+            self._warn([f"{named} makes {100 * share:.1f} % of the rewarded traces correct; check it"])
 
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""
@@ -514,12 +529,17 @@ class TraceReader:
             where = f"see {excerpt(self.options.quarantine)}" if self.options.quarantine else report.first_fault
             raise QuarantineError(
                 f"{report.rows_quarantined} of {report.rows_in} rows ({share:.1f} %) were set aside, more than "
-                f"{100 * self.options.max_bad:g} %: {reasons}; {where}; correct them or raise --max-bad"
+                f"{100 * self.options.max_bad:g} %: {reasons}; {where}; correct them or raise "
+                f"{name_option('max_bad')}"
             )
 
 
 class _Repeats:
-    """Responses that a file holds several times, and groups of unequal size that only prompts tell."""
+    """Responses that a file holds several times, and what is odd about the groups of a file.
+
+    Odd are groups of unequal size that only prompts tell, and a column `answer` that differs within a group although it
+    was read as the reference.
+    """
 
     def __init__(self, report: FileReport) -> None:
         self._report = report
@@ -527,11 +547,16 @@ class _Repeats:
         self._value: Any = None
         self._n_repeats = 0
         self._group_sizes: Counter[str] = Counter()
+        self._references: dict[str, str] = {}
+        self._has_answers = False
+        """Whether a reference differs from another one of its group."""
 
     def is_repeat(self, trace: Trace, key: str) -> bool:
         """Return whether `trace` repeats a response under another value of ``meta[key]``. Also count its group."""
         if trace.step is not None and trace.group and len(self._group_sizes) < _MAX_GROUPS:
             self._group_sizes[trace.group] += trace.group == prompt_group(trace.step, trace.prompt)
+        if self._report.columns.open_answer and trace.group and trace.reference and len(self._references) < _MAX_GROUPS:
+            self._has_answers |= self._references.setdefault(trace.group, trace.reference) != trace.reference
         value = trace.meta.get(key) if key else None
         if value is None:
             return False
@@ -549,10 +574,17 @@ class _Repeats:
                 f"{self._report.file}: groups have {min(sizes)} to {max(sizes)} traces; the file has no group id, so "
                 "equal prompts of one step are one group"
             )
+        if self._has_answers:
+            column = excerpt(self._report.columns.open_answer)
+            warnings.append(
+                f"{self._report.file}: {column} was read as the reference, but it differs within a group; if it is the "
+                f"model's answer, {name_option('columns', {'answer': column})}"
+            )
         if self._n_repeats:
+            named = name_option("where", (f"meta.{self._key}=NAME",))
             warnings.append(
                 f"{self._report.file}: {self._n_repeats} rows whose {self._key} is not {excerpt(str(self._value))} "
-                f"were skipped, as they repeat its responses; --where meta.{self._key}=NAME chooses another"
+                f"were skipped, as they repeat its responses; {named} chooses another"
             )
         return warnings
 

@@ -9,7 +9,10 @@ from sgram.errors import UsageError
 from sgram.files import excerpt
 
 _NAMED = re.compile(r"([^=/\\]{1,80})=(.+)", re.DOTALL)
-_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".eval")
+_SUFFIXES = (
+    *(".gz", ".zst", ".bz2", ".xz", ".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", ".arrow", ".feather"),
+    *(".eval", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".zip"),
+)
 
 
 def split_run(path: str) -> tuple[str | None, str]:
@@ -48,10 +51,20 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
         if names:
             named[file] = names.pop()
         else:
-            naming_paths[file] = os.path.realpath(folder) if folder is not None else os.path.realpath(file)
+            naming_paths[file] = _resolve(file if folder is None else folder)
     runs = named | _distinct_names(naming_paths)
     # the name of a file may be no text
     return {file: name.encode(errors="backslashreplace").decode() for file, name in runs.items()}
+
+
+def _resolve(path: str) -> str:
+    """Return the absolute path behind links; that of a pipe stays as it is, as what is behind `/dev/fd/63` has no name.
+
+    >>> _resolve("/a/../b.jsonl")
+    '/b.jsonl'
+    """
+    is_place = os.path.isfile(path) or os.path.isdir(path) or not os.path.lexists(path)  # noqa: PTH112, PTH113
+    return os.path.realpath(path) if is_place else os.path.abspath(path)  # noqa: PTH100
 
 
 def _leads_to(path: str, file: str) -> bool:
@@ -71,7 +84,7 @@ def _distinct_names(naming_paths: dict[str, str]) -> dict[str, str]:
     """Return the run of each file that no argument names; `naming_paths` are the files or folders that name them."""
     series: dict[tuple[str, str], list[str]] = {}
     for file, origin in naming_paths.items():
-        if origin == os.path.realpath(file):
+        if origin == _resolve(file):
             pattern = re.sub(r"\d+", "#", _stem(origin))
             series.setdefault((str(Path(origin).parent), pattern), []).append(file)
     origins = dict(naming_paths)

@@ -13,10 +13,10 @@ import orjson
 
 from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt, write_atomic
+from sgram.traces.fields import record_of
 from sgram.traces.trace import RowError, Trace, check_trace
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-_FIELDS = tuple(name for name in Trace.__dataclass_fields__ if name != "meta")
 FORMAT_HINT = "end its name in .jsonl, .jsonl.gz, .jsonl.zst or .parquet, or write - for stdout"
 """How the name of an output chooses its format, for messages."""
 
@@ -64,12 +64,10 @@ def _check_traces(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
 def _write_lines(traces: Iterable[tuple[Trace, bytes]], file: _ByteSink) -> int:
     n_traces = 0
     for trace, meta in traces:
-        fields = {name: value for name in _FIELDS if (value := getattr(trace, name)) is not None}
-        if trace.reward is not None and trace.correct is None:
-            fields["correct"] = None  # else a reader might infer it from the reward
+        record = record_of(trace)
         if trace.meta:
-            fields["meta"] = orjson.Fragment(meta)
-        file.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+            record["meta"] = orjson.Fragment(meta)
+        file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
         n_traces += 1
     return n_traces
 

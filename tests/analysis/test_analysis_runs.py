@@ -198,6 +198,35 @@ def test_texts_without_ids_are_encoded_by_the_tokenizer(tmp_path):
     assert "tokens" not in analysis.tables, "entropies are not known"
 
 
+def test_statistics_of_tokens_are_of_those_that_the_policy_wrote(tmp_path):
+    write_byte_tokenizer(tmp_path / "tokenizer.json")
+    build_lexicon().save(tmp_path / "lexicon.json")
+    config = AnalysisConfig(
+        lexicon=str(tmp_path / "lexicon.json"), tokenizer=str(tmp_path / "tokenizer.json"), n_placebos=0, n_draws=20
+    )
+    text = "so it wait go"
+    # a tool wrote "wait ": 5 of 13 bytes; the policy's are 2 planning bytes at 2 nats and 6 others at 0.5
+    numbers = [2.0, 2.0, *[0.5] * 4, *[0.0] * 5, 0.5, 0.5]
+    trace = build_trace(
+        "1",
+        text,
+        token_ids=tuple(byte_ids(text)),
+        entropies=tuple(numbers),
+        logprobs=tuple(-number for number in numbers),
+        meta={"policy_ids": [[0, 6], [11, 13]]},
+    )
+    analysis = analyze([write_rollouts(tmp_path, [trace])], config)
+    assert analysis.tables["corpus"].column("tokens") == [8]
+    assert record_of(analysis, "shares", outcome="all")["value"] == 2 / 8
+    for token_class, n_tokens, nats in (("planning", 2, 2.0), ("execution", 6, 0.5)):
+        record = record_of(analysis, "tokens", token_class=token_class)
+        assert (record["tokens"], record["entropy"], record["perplexity"]) == (
+            n_tokens,
+            nats,
+            pytest.approx(np.exp(nats)),
+        )
+
+
 def test_ids_that_the_tokenizer_lacks_are_refused_with_the_trace(tmp_path):
     write_byte_tokenizer(tmp_path / "tokenizer.json")
     path = write_rollouts(tmp_path, [build_trace("odd", "so", token_ids=(1, 5000))])

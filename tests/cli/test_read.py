@@ -60,6 +60,7 @@ def test_json_is_one_object_on_stdout(path, capfd):
             "rows_failed": 0,
             "first_failure": None,
             "rows_repeated": 0,
+            "numbers_missing": 0,
             "columns": {"read_as": {}, "looks_like": {}, "misfits": {}, "reward_columns": ["reward"]},
         }
     ]
@@ -114,10 +115,8 @@ def test_weights_of_rewards_are_taken(tmp_path, capfd):
     weighted = run(capfd, path, "--json", "--reward", "accuracy_reward=1", "--reward", "format_reward=-0.5")
     assert json.loads(weighted[1])["mean_reward"] == 0.5
     code, _, err = run(capfd, path, "--reward", "acc=1")
-    assert (code, err) == (
-        2,
-        "sgram: no reward is called 'acc'; the numbers here are: accuracy_reward, format_reward, advantage\n",
-    )
+    numbers = "accuracy_reward, format_reward, advantage"
+    assert (code, err) == (2, f"sgram: {path}:1: no reward is called 'acc'; the numbers here are: {numbers}\n")
 
 
 def test_shown_traces_cannot_drive_the_terminal(tmp_path, capfd):
@@ -214,7 +213,7 @@ def test_a_reward_that_is_read_as_correctness_is_said(tmp_path, capfd):
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     code, out, err = run(capfd, path)
     assert (code, "50.0 % of 4 judged" in out) == (0, True)
-    assert " ".join(err.split()).startswith("score is 0 or 1 in all 4 rows of in: read as wrong or right (--no-infer")
+    assert " ".join(err.split()).startswith("score is 0 or 1 in all 4 rows of in: read as wrong or right; --no-infer")
     code, out, err = run(capfd, path, "--no-infer-correct", "--json")
     assert (code, err, json.loads(out)["share_correct"]) == (0, "", None)
     code, out, err = run(capfd, path, "--json")

@@ -33,7 +33,7 @@ def main() -> int:
             for fault in faults:
                 print(fault.encode("utf-8", "backslashreplace").decode(), flush=True)
             if faults and options.keep:
-                shutil.copytree(folder, Path(options.keep) / str(number), dirs_exist_ok=True)
+                shutil.copytree(folder, Path(options.keep) / str(number), symlinks=True, dirs_exist_ok=True)
             shutil.rmtree(folder)
     seconds = time.process_time() - began
     print(f"{options.files} files, seed {options.seed}: {n_faulty} with faults ({seconds:.0f} s)")

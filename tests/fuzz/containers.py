@@ -10,6 +10,7 @@ import random
 import tarfile
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -259,6 +260,58 @@ def _write_log(rows: Rows, chance: random.Random) -> Written:
     return to_json(log, indent=chance.choice((None, 2))), ".json"
 
 
+_EVAL = {
+    "run_id": "r",
+    "created": "2026-01-01T00:00:00+00:00",
+    "task": "sums",
+    "model": "m",
+    "dataset": {},
+    "config": {},
+}
+
+
+def _write_packed_log(rows: Rows, chance: random.Random) -> Written:
+    """Return an Inspect log as a zip archive, as Inspect writes it: a header, summaries, and a file for each sample."""
+    samples = [row if isinstance(row, dict) else {"input": row} for row in rows]
+    names = [(sample.get("id", number), sample.get("epoch", 1)) for number, sample in enumerate(samples)]
+    members = {
+        "header.json": {"version": 2, "status": "success", "eval": _EVAL},
+        "summaries.json": [{"id": name, "epoch": epoch, "input": "", "target": ""} for name, epoch in names],
+    }
+    for (name, epoch), sample in zip(names, samples, strict=True):
+        members[f"samples/{str(name)[:100]}_epoch_{str(epoch)[:100]}.json"] = sample
+    if chance.random() < 0.2:
+        members.pop(chance.choice(list(members)))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in members.items():
+            data = to_json(value)
+            archive.writestr(
+                zipfile.ZipInfo(name.encode("utf-8", "replace").decode()),
+                _damage(data, chance) if chance.random() < 0.05 else data,
+            )
+    return file.getvalue(), ".eval"
+
+
+def write_saved(data: bytes, folder: Path, chance: random.Random) -> None:
+    """Write a data set as `datasets` saves it on disk, of which `data` is one file; some are damaged."""
+    split = chance.choice(("", "", "train"))
+    if split:
+        splits = chance.choice((["train"], ["train", "test"], []))
+        folder.mkdir()
+        (folder / "dataset_dict.json").write_bytes(to_json({"splits": splits}))
+    (folder / split).mkdir(exist_ok=True)
+    name = "data-00000-of-00001.arrow"
+    (folder / split / name).write_bytes(data)
+    files: Any = chance.choice(([{"filename": name}],) * 20 + ([{"filename": "../rows.arrow"}], [{}], None, [name], []))
+    state = {"_data_files": files, "_fingerprint": "f", "_split": split or None}
+    if chance.random() < 0.05:
+        state["_indices_data_files"] = [{"filename": "indices.arrow"}]
+    for setting, value in (("state.json", state), ("dataset_info.json", {"features": {}})):
+        data = to_json(value)
+        (folder / split / setting).write_bytes(_damage(data, chance) if chance.random() < 0.05 else data)
+
+
 CONTAINERS: dict[str, Callable[[Rows, random.Random], Written]] = {
     "lines": _write_lines,
     "array": _write_array,
@@ -272,6 +325,8 @@ CONTAINERS: dict[str, Callable[[Rows, random.Random], Written]] = {
     "tar": _write_tar,
     "zip": _write_zip,
     "log": _write_log,
+    "eval": _write_packed_log,
+    "saved": _write_arrow,
 }
-_ARCHIVES = frozenset({"tar", "zip"})
+_ARCHIVES = frozenset({"tar", "zip", "eval"})
 _TEXTS = frozenset({"lines", "array", "pretty", "wrapped", "keyed", "columnar", "csv", "log"})

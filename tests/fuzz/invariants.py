@@ -1,31 +1,37 @@
 """What reading must keep, whatever the input: counts, messages, identity, no exception of the program's own."""
 
 import logging
+import os
 import random
 import re
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from threading import Thread
+from typing import Any, NamedTuple
 
 import orjson
 
 from sgram.errors import SgramError
 from sgram.traces.containers.json_shapes import is_conversation
 from sgram.traces.dialect import all_dialects
-from sgram.traces.readers import ReadOptions, TraceReader
+from sgram.traces.readers import COLUMN_FIELDS, ReadOptions, TraceReader
 from sgram.traces.trace import Trace, check_trace
 from sgram.traces.writers import write_traces
 from tests.builders.analysis_examples import write_byte_tokenizer
-from tests.fuzz.containers import CONTAINERS, write_rows
+from tests.fuzz.containers import CONTAINERS, write_rows, write_saved
 from tests.fuzz.mutations import change_rows, copy
 from tests.fuzz.samples import samples
 
+_Outcome = tuple[str, tuple[int, ...], list[Trace]]
+_DAMAGE = re.compile(r": (?:corrupt|the archive is cut short)")
 _SLOW_S = 20.0
 _MAX_ROWS = 6
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONDITIONS = ("correct=true", "correct!=none", "reward>=0.5", "step<3", "length>10", "text~a", "meta.x=1", "run!=rows")
 _OUTPUTS = ("out.jsonl", "out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.parquet")
 
 
@@ -37,6 +43,8 @@ class Written(NamedTuple):
     dialect: str
     n_rows: int
     """How many rows must be found; 0 if that cannot be said."""
+    columns: tuple[str, ...]
+    """Names of the columns of its rows."""
 
 
 def write_file(seed: int, number: int, folder: Path) -> Written:
@@ -45,7 +53,7 @@ def write_file(seed: int, number: int, folder: Path) -> Written:
     containers, dialects = list(CONTAINERS), samples()
     container = containers[number % len(containers)]
     names = list(dialects)
-    name = "inspect" if container == "log" else names[number // len(containers) % len(names)]
+    name = "inspect" if container in ("log", "eval") else names[number // len(containers) % len(names)]
     rows = []
     for place in range(chance.choice((1, 1, 2, 2, 3, 4, _MAX_ROWS))):
         kind = chance.choice(names) if chance.random() < 0.04 else name
@@ -53,11 +61,15 @@ def write_file(seed: int, number: int, folder: Path) -> Written:
         rows.append(_tell_apart(copy(row), place) if place and chance.random() < 0.8 else row)
     rows = change_rows(rows, chance)
     data, suffix, is_whole = write_rows(rows, chance, container)
-    path = folder / f"rows{suffix}"
-    path.write_bytes(data)
+    path = folder / ("rows" if container == "saved" else f"rows{suffix}")
+    if container == "saved":
+        write_saved(data, path, chance)
+    else:
+        path.write_bytes(data)
     is_countable = is_whole and container in ("lines", "array", "parquet") and not is_conversation(rows)
     n_rows = sum(row not in ([], {}) for row in rows) if is_countable else 0
-    return Written(path, container, name, n_rows)
+    names_of_rows = sorted({str(name) for row in rows if isinstance(row, dict) for name in row})
+    return Written(path, container, name, n_rows, tuple(names_of_rows))
 
 
 def _tell_apart(row: object, place: int) -> object:
@@ -106,7 +118,9 @@ def _check(written: Written, folder: Path, chance: random.Random, faults: list[s
     quarantine = folder / "q.quarantine.jsonl"
     dialect = chance.choice(list(all_dialects())) if chance.random() < 0.06 else "auto"
     target = folder if chance.random() < 0.1 else path
-    options = ReadOptions(quarantine=quarantine, max_bad=1.0, tokenizer=_tokenizer(written, folder))
+    options = ReadOptions(
+        quarantine=quarantine, max_bad=1.0, tokenizer=_tokenizer(written, folder), **_choices(written, chance)
+    )
     traces: list[Trace] = []
     reader = None
     before = set(folder.iterdir())
@@ -126,10 +140,78 @@ def _check(written: Written, folder: Path, chance: random.Random, faults: list[s
         faults.append("a file is left behind")
     if traces and not caught:
         _check_identity(traces, folder, chance, faults)
+    if chance.random() < 0.15 and path.is_file() and path.suffix != ".eval":
+        check_pipe(path, replace(options, quarantine=None, infer_correct=False), folder, faults)
     if chance.random() < 0.2:
         with _expected(faults, path, target):
             for _ in TraceReader(str(target), dialect, on_error="raise"):
                 pass
+
+
+def _choices(written: Written, chance: random.Random) -> dict[str, Any]:
+    """Return options about columns, rewards and conditions; mostly none."""
+    names = [*written.columns, "reward", "missing", "meta.parts", "a.b"]
+    choices: dict[str, Any] = {}
+    if chance.random() < 0.12:
+        count = chance.choice((1, 1, 2))
+        choices["columns"] = {chance.choice(COLUMN_FIELDS): chance.choice(names) for _ in range(count)}
+    if chance.random() < 0.12:
+        choices["rewards"] = {
+            chance.choice(names): chance.choice((1.0, -0.5, 1e308)) for _ in range(chance.choice((1, 2)))
+        }
+    if chance.random() < 0.12:
+        choices["where"] = tuple(chance.choice(_CONDITIONS) for _ in range(chance.choice((1, 1, 2))))
+    if chance.random() < 0.05:
+        choices["correct_above"] = chance.choice((0.0, 0.5, -1e308))
+    return choices
+
+
+def check_pipe(path: Path, options: ReadOptions, folder: Path, faults: list[str]) -> None:
+    """Read the bytes of a file through a pipe of its name: the traces and the counts of rows must be the same."""
+    expected = _outcome(path, options)
+    reading, writing = os.pipe()
+    feeder = Thread(target=_feed, args=(writing, path.read_bytes()))
+    (folder / "pipe").mkdir(exist_ok=True)
+    pipe = folder / "pipe" / path.name
+    pipe.symlink_to(f"/dev/fd/{reading}")
+    feeder.start()
+    try:
+        outcome = _outcome(pipe, options)
+    finally:
+        os.close(reading)
+        feeder.join()
+    if not expected[0] and _DAMAGE.search(outcome[0]):
+        return  # an archive in a pipe is copied before it is read: damage behind its rows ends the reading
+    expected, outcome = (_without_message(expected), _without_message(outcome))
+    for name, through_file, through_pipe in zip(("error", "counts", "traces"), expected, outcome, strict=True):
+        if through_file != through_pipe:
+            shown = f"{through_file!s:.300} becomes {through_pipe!s:.300}"
+            if name == "traces":
+                shown = _first_difference(through_file, through_pipe)
+            faults.append(f"a pipe gives another {name}: {shown}")
+            return
+
+
+def _outcome(path: Path, options: ReadOptions) -> _Outcome:
+    """Return the error, the counts of rows, and the traces of a reading; no counts if it was refused."""
+    traces: list[Trace] = []
+    try:
+        reader = TraceReader(str(path), options=options)
+        traces.extend(reader)
+    except SgramError as error:
+        return f"{type(error).__name__}: {error}", (), traces
+    report = reader.report
+    return "", (report.rows_in, report.rows_kept, report.rows_skipped, report.rows_quarantined), traces
+
+
+def _without_message(outcome: _Outcome) -> _Outcome:
+    return outcome[0].partition(":")[0], *outcome[1:]
+
+
+def _feed(writing: int, data: bytes) -> None:
+    """Write into a pipe until its reader is gone."""
+    with suppress(BrokenPipeError), os.fdopen(writing, "wb") as file:
+        file.write(data)
 
 
 def _tokenizer(written: Written, folder: Path) -> Path | None:
@@ -192,7 +274,8 @@ def _check_report(reader: TraceReader, traces: list[Trace], quarantine: Path, st
     for message in (*report.warnings, *report.decisions):
         _check_message(message, faults)
     for message in report.warnings:
-        if not any(file.file in message for file in report.files) and not stopped:
+        is_of_all = message.startswith("--correct-above ")
+        if not is_of_all and not any(file.file in message for file in report.files) and not stopped:
             faults.append(f"a warning names no file: {message[:300]!r}")
 
 
@@ -221,14 +304,17 @@ def _check_identity(traces: list[Trace], folder: Path, chance: random.Random, fa
         faults.append("a file is left beside the output")
     read = list(TraceReader(str(output)))
     if not _are_equal(read, traces):
-        pair = next((pair for pair in zip(traces, read, strict=False) if not _are_equal([pair[0]], [pair[1]])), None)
-        shown = f"{len(traces)} and {len(read)} traces" if pair is None else _difference(*pair)
-        faults.append(f"writing and reading {output.name} gives other traces: {shown}")
+        faults.append(f"writing and reading {output.name} gives other traces: {_first_difference(traces, read)}")
 
 
 def _are_equal(first: list[Trace], second: list[Trace]) -> bool:
     """Return whether traces are equal, also in the types of numbers in `meta`."""
     return first == second and [repr(trace.meta) for trace in first] == [repr(trace.meta) for trace in second]
+
+
+def _first_difference(first: list[Trace], second: list[Trace]) -> str:
+    pair = next((pair for pair in zip(first, second, strict=False) if not _are_equal([pair[0]], [pair[1]])), None)
+    return f"{len(first)} and {len(second)} traces" if pair is None else _difference(*pair)
 
 
 def _difference(first: Trace, second: Trace) -> str:

@@ -60,6 +60,16 @@ def test_the_ids_of_a_rollout_are_tagged_unchanged():
     assert (tagger.id_counts.n_with_ids, tagger.id_counts.n_encoded, tagger.id_counts.n_mismatched) == (1, 0, 0)
 
 
+def test_tokens_of_tools_are_never_planning_and_not_counted():
+    ids = [trained_bpe().token_to_id(token) for token in (*"Wait", ",", *"wait")]
+    # a tool wrote ", wa"
+    trace = Trace(id="a", text="Wait,wait", token_ids=tuple(ids), meta={"policy_ids": [[0, 4], [7, 9]]})
+    tagged, _ = tag_trace(trace)
+    assert tagged.token_ids.tolist() == ids
+    assert tagged.planning_mask.tolist() == [True] * 4 + [False] * 3 + [True] * 2
+    assert tagged.count_units() == (6, 6)
+
+
 def test_rollouts_with_and_without_ids_may_be_mixed():
     bare = Trace(id="a", text=TEXT)
     whole = Trace(id="b", text=TEXT, token_ids=tuple(encode_text(TEXT).ids))

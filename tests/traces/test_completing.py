@@ -120,6 +120,41 @@ def test_a_named_column_replaces_what_the_dialect_read_out_of_the_record():
     assert (completed["text"], completed["meta"]) == ("prompt?", {"text": "4"})
 
 
+@pytest.mark.parametrize("name", ["traj", "history", "trajectory", "message_history", "message_log"])
+def test_a_trajectory_of_an_agent_is_a_conversation(name):
+    messages = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]
+    assert shown({name: messages, "task_id": 3}, "prompt", "text", "group") == ("2+2?", "It is 4.", "3")
+    # LLaMA-Factory's history holds pairs, and no messages
+    alpaca = {"instruction": "3+3?", "output": "It is 6.", "history": [["2+2?", "It is 4."]]}
+    assert shown(alpaca, "prompt", "text") == ("3+3?", "It is 6.")
+
+
+def test_a_row_that_is_a_message_of_somebody_else_is_no_response():
+    # OpenAssistant has a row for each message of a tree
+    row = {"message_id": "m", "text": "2+2?", "lang": "en"}
+    for role in ("prompter", "user", "system", "Tool"):
+        with pytest.raises(FailedRowError, match=f"the row is a message of the role {role}, not of the model"):
+            complete({**row, "role": role})
+    for role in ("assistant", "pirate", None):
+        assert shown({**row, "role": role}, "text") == ("2+2?",)
+    assert shown({"response": "It is 4.", "role": "user"}, "text") == ("It is 4.",)
+
+
+def test_messages_that_were_not_read_are_noted():
+    chat = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "It is 4."}]
+    notes = ColumnNotes()
+    complete({"messages": chat, "rewritten_messages": chat, "labels": [1, 2]}, notes=notes)
+    assert notes.looks_like == {"rewritten_messages": "prompt and text"}
+
+
+def test_a_count_of_tokens_is_no_misfit():
+    notes = ColumnNotes()
+    complete({"response": "It is 4.", "response_tokens": 5}, notes=notes)
+    assert notes.misfits == {}
+    complete({"response": "It is 4.", "response_tokens": "five"}, notes=notes)
+    assert notes.misfits == {"response_tokens": 1}
+
+
 def test_a_named_reference_is_not_replaced_by_an_answer():
     columns = {"question": "2+2?", "response": "It is 4.", "solution": "four", "answer": "4"}
     assert shown(columns, "reference")[0] == "4"
@@ -261,7 +296,7 @@ def test_a_generated_text_begins_after_its_prompt():
 
 def test_a_content_is_the_response_beside_a_prompt_or_a_reasoning_only():
     assert shown({"input": "2+2?", "content": "It is 4."}, "text") == ("It is 4.",)
-    with pytest.raises(RowError, match="no column looks like the response: content, title"):
+    with pytest.raises(RowError, match=r"no column looks like the response: .*columns: content, title"):
         complete({"content": "A page.", "title": "t"})
 
 
@@ -292,7 +327,9 @@ def test_a_rollout_without_a_response_failed():
 
 def test_a_refusal_names_the_column_to_try():
     columns = {"problem": "A long problem, longer than all.", "solution": "It is 4.", "answer": "4", "level": 3}
-    with pytest.raises(RowError, match=r"no column .*: problem, solution, answer, level; .*--column text=solution$"):
+    with pytest.raises(
+        RowError, match=r"no column .*: if .*--column text=solution .*; columns: problem, solution, answer, level$"
+    ):
         complete(columns)
     with pytest.raises(RowError, match=r"the response: problem, level$"):
         complete({"problem": "2+2?", "level": 3})

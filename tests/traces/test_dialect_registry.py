@@ -188,3 +188,17 @@ def test_a_dialect_that_fails_on_a_row_is_named_and_the_row_is_set_aside(tmp_pat
             list(TraceReader(path, on_error="raise"))
     finally:
         unregister_dialect("toy")
+
+
+def test_a_dialect_of_an_unknown_container_is_refused_with_the_known_ones(toy, tmp_path):
+    register_dialect(Dialect("boxed", "Boxed", lambda record, _: [{"text": record["zig"]}], container="crate"))
+    try:
+        path = tmp_path / "in.jsonl"
+        path.write_text('{"zig": "so"}\n')
+        with pytest.raises(
+            UsageError, match=r"the dialect boxed is read from .* 'crate', which is unknown; known: lines, "
+        ):
+            TraceReader(path, "boxed")
+        assert [trace.text for trace in TraceReader(path)] == ["so"]
+    finally:
+        unregister_dialect("boxed")

@@ -295,7 +295,7 @@ def test_something_else_among_traces_is_refused_by_its_number():
 
 def test_rows_that_cannot_be_used_are_an_error_with_the_number_of_the_first():
     bad = {"colour": "red"}
-    with pytest.raises(InputError, match="first: row 1 of the list: no column looks like a response: colour"):
+    with pytest.raises(InputError, match="first: row 1 of the list: no column looks like the response: if colour"):
         list(as_traces([bad]))
     frame = pd.DataFrame({"prompt": ["a?", "b?", "c?"], "response": ["so", "no", 1.5]})
     with pytest.raises(QuarantineError, match="row 3 of the DataFrame: "):

@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgram.errors import InputError
+from sgram.traces import Trace
 from sgram.traces.dialect import DialectOptions
-from sgram.traces.policy_tokens import PolicyTokens, add_policy_tokens, policy_ranges
+from sgram.traces.policy_tokens import (
+    PolicyTokens,
+    add_policy_tokens,
+    n_policy_tokens,
+    policy_ranges,
+    written_by_policy,
+)
 from sgram.traces.trace import RowError
 
 SPELLS = DialectOptions(decode=lambda ids: "".join(chr(token_id) for token_id in ids))
@@ -47,3 +55,27 @@ def test_turns_are_added_with_what_belongs_to_their_sampled_tokens():
 def test_ids_and_masks_that_do_not_fit_are_refused(ids, mask):
     with pytest.raises(RowError, match="token_ids"):
         PolicyTokens().extend(ids, mask)
+
+
+@given(st.lists(st.booleans(), max_size=8))
+def test_a_trace_says_which_tokens_the_policy_wrote(by_policy):
+    meta = {"policy_ids": policy_ranges(by_policy)}
+    trace = Trace(id="a", text="so", token_ids=(1,) * len(by_policy), meta=meta)
+    assert written_by_policy(trace) == (None if all(by_policy) else by_policy)
+    assert n_policy_tokens(trace) == sum(by_policy)
+
+
+def test_the_policy_wrote_all_tokens_of_a_trace_without_ranges():
+    assert written_by_policy(Trace(id="a", text="so", token_ids=(1, 2))) is None
+    assert n_policy_tokens(Trace(id="a", text="so", token_ids=(1, 2))) == 2
+    assert n_policy_tokens(Trace(id="a", text="so", meta={"policy_ids": [[0, 9]]})) == 0
+
+
+@pytest.mark.parametrize(
+    "ranges", [[[0, 3]], [[1, 2], [0, 1]], [[-1, 1]], [[0.0, 1.0]], [[0]], [0, 1], "all", [[2, 1]]]
+)
+def test_ranges_that_are_not_within_the_ids_are_refused_with_the_trace(ranges):
+    with pytest.raises(
+        InputError, match=r"trace 'odd': meta.policy_ids are no ascending ranges within its 2 token ids"
+    ):
+        written_by_policy(Trace(id="odd", text="so", token_ids=(1, 2), meta={"policy_ids": ranges}))

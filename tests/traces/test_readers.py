@@ -413,6 +413,39 @@ def test_unequal_groups_of_a_verl_dump_give_a_warning(tmp_path):
     assert not even.report.warnings
 
 
+def test_an_answer_beside_a_prompt_is_the_reference_unless_sgram_wrote_the_row(tmp_path):
+    asked = {"id": "a", "prompt": "2+2?", "text": "It is 5.", "answer": "4"}
+    (trace,) = read_traces(put(tmp_path, "theirs.jsonl", asked))
+    assert (trace.reference, trace.answer) == ("4", None)
+    (trace,) = read_traces(put(tmp_path, "ours.jsonl", {**asked, "answer": "5", "reference": None}))
+    assert (trace.reference, trace.answer) == (None, "5")
+    (trace,) = read_traces(put(tmp_path, "alone.jsonl", {"id": "a", "text": "It is 5.", "answer": "5"}))
+    assert (trace.reference, trace.answer) == (None, "5")
+
+
+def test_answers_that_differ_within_a_group_are_reported(tmp_path):
+    rows = [{"question": q, "response": f"It is {a}.", "answer": a} for q, a in (("2+2?", 4), ("3+3?", 6), ("2+2?", 5))]
+    same = TraceReader(put(tmp_path, "same.jsonl", *rows[:2], {**rows[2], "answer": 4}))
+    assert ([trace.reference for trace in same], same.report.warnings) == (["4", "6", "4"], [])
+    path = put(tmp_path, "differing.jsonl", *rows)
+    reader = TraceReader(path)
+    assert [trace.reference for trace in reader] == ["4", "6", "5"]
+    assert reader.report.warnings == [
+        f"{path}: answer was read as the reference, but it differs within a group; if it is the model's answer, "
+        "--column answer=answer (columns={'answer': 'answer'} in Python)"
+    ]
+    named = TraceReader(path, options=ReadOptions(columns={"answer": "answer"}))
+    assert ([(trace.answer, trace.reference) for trace in named][2], named.report.warnings) == (("5", None), [])
+
+
+def test_a_reward_that_is_missing_is_named_with_the_row(tmp_path):
+    path = put(tmp_path, "in.jsonl", {"prompt": "2+2?", "response": "It is 4.", "score": 1})
+    with pytest.raises(
+        UsageError, match=rf"^{re.escape(str(path))}:1: no reward is called 'x'; the numbers here are: "
+    ):
+        list(TraceReader(path, options=ReadOptions(rewards={"x": 1.0})))
+
+
 def test_lm_eval_rows_of_a_second_answer_filter_are_skipped(tmp_path):
     def row(doc: int, name: str) -> dict:
         return {"doc_id": doc, "doc_hash": f"h{doc}", "resps": [[f"It is {doc}"]], "target": "1", "filter": name}

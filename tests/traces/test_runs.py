@@ -1,5 +1,7 @@
 """Names of runs: by the user, by the place of the files; digits in names of files are steps or shards."""
 
+import os
+
 import pytest
 
 from sgram.errors import UsageError
@@ -60,3 +62,16 @@ def test_one_file_under_two_names_is_refused(tmp_path):
 def test_stdin_is_a_run():
     assert name_runs([(None, "-")], ["-"]) == {"-": "stdin"}
     assert name_runs([("grpo", "-")], ["-"]) == {"-": "grpo"}
+
+
+def test_a_pipe_names_its_run_by_its_path_as_given(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "rows.tar.gz").touch()
+    paths = [str(tmp_path / name) for name in ("pipe.jsonl", "rows.tar.gz")]
+    reading, writing = os.pipe()
+    (tmp_path / "substituted").symlink_to(f"/dev/fd/{reading}")
+    paths.append(str(tmp_path / "substituted"))
+    runs = name_runs([(None, path) for path in paths], paths)
+    os.close(reading)
+    os.close(writing)
+    assert list(runs.values()) == ["pipe", "rows", "substituted"]

@@ -86,7 +86,7 @@ def iter_csv(file: InputFile, caps: Caps) -> Iterator[Row]:
                     cells = next(reader, None)
                 except csv.Error as error:
                     if header is None:
-                        raise InputError(f"{file.name}: the header is not valid CSV: {error}") from None
+                        raise InputError(f"{file.name}: the header is not valid CSV: {excerpt(str(error))}") from None
                     # an unclosed quote swallows lines: only its own line is lost
                     yield _faulty(lines, f"not valid CSV: {error}", lines.record[:1])
                     lines.finish_record(1)

@@ -1,7 +1,7 @@
 """Outputs of EvalScope: ``predictions/<model>/<dataset>.jsonl`` and ``reviews/<model>/<dataset>.jsonl``.
 
-Both folders hold the same responses, the reviews with scores. A response has the same id, prompt and text in both, so
-that a reader can drop the repeat. Versions before 1.0 wrote objects like those of the chat API.
+Both folders hold the same responses, the reviews with scores; where there are both, the reviews are read. Versions
+before 1.0 wrote objects like those of the chat API.
 """
 
 import re
@@ -143,6 +143,7 @@ EVALSCOPE = Dialect(
         "model": "model",
     },
     source="modelscope/evalscope evalscope/api/evaluator/cache.py, evalscope/api/metric/scorer.py",
+    judged_copy=("/predictions/", "/reviews/"),
     rank=14,
 )
 EVALSCOPE_OLD = Dialect(
@@ -158,5 +159,6 @@ EVALSCOPE_OLD = Dialect(
         "choices[].review.result": "reward and correct",
     },
     source="modelscope/evalscope v0.15 evalscope/evaluator/evaluator.py",
+    judged_copy=("/predictions/", "/reviews/"),
     rank=12,
 )

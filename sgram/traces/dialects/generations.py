@@ -29,7 +29,8 @@ LISTS = (
     *("rollouts", "output_list", "response_list", "completion_list", "generation_list"),
 )
 """Names of lists of responses."""
-_NAMES = (*LISTS, *(name for name in ALIASES["text"] if name not in LISTS))
+_NAMES = (*LISTS, *(name for name in ALIASES["text"] if name not in LISTS and name != "content"))
+"""Names of columns that may hold a list of responses; a list of contents is one conversation."""
 _PER_RESPONSE = ("correct", "reward", "answer", "token_ids", "logprobs", "entropies")
 """Fields that each response has for itself."""
 _PER_TOKEN = ("token_ids", "logprobs", "entropies")

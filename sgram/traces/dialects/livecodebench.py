@@ -40,5 +40,6 @@ LIVECODEBENCH = Dialect(
         "question_id": "group",
     },
     source="LiveCodeBench/LiveCodeBench lcb_runner/benchmarks/code_generation.py",
+    judged_copy=(".json", "_eval_all.json"),
     rank=40,
 )

@@ -7,12 +7,14 @@ One trace for each model, all in one group. A column that begins or ends with th
 from typing import Any, NamedTuple
 
 from sgram.traces.aliases import (
+    CONVERSATIONS,
     find_column,
     is_alias,
     is_model_response,
     may_be_model,
     model_first,
     model_name,
+    plain_name,
     split_reasoning,
     split_response,
 )
@@ -30,7 +32,7 @@ class ModelColumns(NamedTuple):
 
 
 def find_models(record: Record) -> list[ModelColumns]:
-    """Return the columns of each model's response; empty if a column is named as the response of all.
+    """Return the columns of each model's response; empty if another column is named so, or holds all of it.
 
     A response needs a reasoning of the same model beside it, or a name that names a model.
 
@@ -59,7 +61,20 @@ def find_models(record: Record) -> list[ModelColumns]:
     response_columns = {columns.response for columns in models}
     if text_column is not None and text_column not in response_columns and isinstance(record[text_column], str):
         return []
+    if len(models) == 1 and models[0].reasoning is None and _is_said_in_full(record, record[models[0].response]):
+        return []
     return models
+
+
+def _is_said_in_full(record: Record, response: str) -> bool:
+    """Return whether a message of a conversation beside the response says it, and more: a reasoning before it."""
+    for column in record:
+        messages = record[column] if plain_name(column) in CONVERSATIONS else None
+        for message in messages if isinstance(messages, list) else ():
+            contents = [message.get(key) for key in ("content", "value")] if isinstance(message, dict) else []
+            if any(isinstance(content, str) and response in content and response != content for content in contents):
+                return True
+    return False
 
 
 def recognize(record: Record) -> bool:

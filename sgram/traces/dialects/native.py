@@ -12,7 +12,11 @@ from sgram.traces.trace import FailedRowError, wrong_type
 
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
-    """Return the fields as they stand; nothing is renamed, and `meta` is read back as it was written."""
+    """Return the fields as they stand, and `meta` as it was written.
+
+    An `answer` beside a prompt or group is left to the table of names if the row has no key `reference`: `write_traces`
+    writes that key beside the model's answer, so the row is of another origin, and its `answer` the expected one.
+    """
     fields = {name: value for name, value in record.items() if name in TRACE_FIELDS and name != "meta"}
     meta = {name: value for name, value in record.items() if name not in TRACE_FIELDS}
     text = fields.get("text")
@@ -20,13 +24,19 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
         raise FailedRowError("field text is missing")
     if not isinstance(text, str):
         raise wrong_type("text", text, "a string")
+    columns: dict[str, Any] = {}
+    is_asked = fields.get("prompt") is not None or fields.get("group") is not None
+    if is_asked and "reference" not in record and fields.get("answer") is not None:
+        columns["answer"] = fields.pop("answer")
     given = _loaded(record.get("meta"))
     if isinstance(given, Mapping):
         meta.update(given)
     elif given is not None:
-        fields["columns"] = {"meta": given}
+        columns["meta"] = given
     if "parts" not in meta and (parts := find_parts(text)):
         meta["parts"] = parts
+    if columns:
+        fields["columns"] = columns
     return [{**fields, "meta": meta}]
 
 

@@ -86,6 +86,7 @@ OPENCOMPASS = Dialect(
     columns=(frozenset({"origin_prompt", "prediction"}),),
     becomes={"prediction": "text", "origin_prompt": "prompt", "gold": "reference"},
     source="open-compass/opencompass opencompass/openicl/icl_inferencer/icl_base_inferencer.py",
+    judged_copy=("/predictions/", "/results/"),
     rank=40,
 )
 OPENCOMPASS_DETAILS = Dialect(
@@ -101,5 +102,6 @@ OPENCOMPASS_DETAILS = Dialect(
         "correct": "correct",
     },
     source="open-compass/opencompass opencompass/tasks/openicl_eval.py",
+    judged_copy=("/predictions/", "/results/"),
     rank=40,
 )

@@ -12,6 +12,7 @@ from sgram.traces.dialects.verifiers import agent_suffix, check_ok, trace_fields
 from sgram.traces.eval_rows import keep_words, mapping
 from sgram.traces.fields import as_text, is_number
 from sgram.traces.ids import content_digest
+from sgram.traces.option_names import name_option
 from sgram.traces.policy_tokens import PolicyTokens, add_policy_tokens, check_tokens
 from sgram.traces.trace import FailedRowError, RowError
 
@@ -24,7 +25,8 @@ def parse(record: Record, options: DialectOptions) -> list[Fields]:
         if record.get(name) is None:
             raise RowError(f"field {name} is missing")
     if options.decode is None:
-        raise UsageError("prime-rl exports hold token ids, not text; name the tokenizer (--tokenizer tokenizer.json)")
+        tokenizer = name_option("tokenizer", "tokenizer.json")
+        raise UsageError(f"prime-rl exports hold token ids, not text; name the tokenizer: {tokenizer}")
     token_ids, mask = check_tokens(record["token_ids"], record["loss_mask"], "token_ids", "loss_mask")
     if not any(mask):
         raise RowError("loss_mask selects no token")

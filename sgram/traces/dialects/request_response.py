@@ -28,6 +28,7 @@ from sgram.traces.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from sgram.traces.dialects.bedrock_converse import BEDROCK_CONVERSE
 from sgram.traces.dialects.chat_completions import CHAT_COMPLETIONS
 from sgram.traces.dialects.gemini import GEMINI
+from sgram.traces.dialects.langchain import LANGCHAIN
 from sgram.traces.dialects.ollama import OLLAMA
 from sgram.traces.dialects.openai_responses import OPENAI_RESPONSES
 from sgram.traces.dialects.vllm_outputs import SGLANG_OUTPUTS, TGI_OUTPUTS, VLLM_OUTPUTS
@@ -35,7 +36,7 @@ from sgram.traces.trace import FailedRowError, RowError, json_type
 
 API_DIALECTS = (
     *(CHAT_COMPLETIONS, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI, BEDROCK_CONVERSE, OLLAMA),
-    *(VLLM_OUTPUTS, SGLANG_OUTPUTS, TGI_OUTPUTS),
+    *(VLLM_OUTPUTS, SGLANG_OUTPUTS, TGI_OUTPUTS, LANGCHAIN),
 )
 """Dialects of single responses, in the order in which they are tried."""
 _REQUESTS = (

@@ -148,7 +148,7 @@ def test_a_row_without_a_response_is_refused_with_the_column_to_try(row):
     longest = max(
         (name for name in row if name not in ("problem", "question", "prompt")), key=lambda name: len(row[name])
     )
-    with pytest.raises(RowError, match=f"--column text={longest}$"):
+    with pytest.raises(RowError, match=f"response: if {longest} holds it, --column text={longest} "):
         read_row(row)
 
 

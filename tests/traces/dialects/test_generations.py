@@ -190,3 +190,22 @@ def test_a_column_that_the_user_names_may_hold_the_list():
 @given(mutations(OPEN_R1) | mutations({"instruction": "2+2?", "completions": [{"response": "4"}, {"response": "5"}]}))
 def test_any_mutation_gives_fields_or_one_sentence(row):
     assert gives_fields_or_row_error(GENERATIONS, row)
+
+
+def test_a_list_of_contents_is_no_list_of_responses():
+    # NeMo-RL logs the contents of a conversation without their roles
+    row = {"content": ["2+2?", "It is 4."], "rewards": 1.0, "input_lengths": 9}
+    assert find_generations(row) is None
+    assert detect(row) is None
+
+
+def test_continuations_of_a_prompt_are_responses():
+    # OLMES
+    row = {"doc_id": 0, "model_output": [{"continuation": "It is 4.", "num_tokens": 5}], "label": "4"}
+    (fields,) = read_row(row)
+    assert (fields["text"], fields["reference"], fields["meta"]["num_tokens"]) == ("It is 4.", "4", 5)
+
+
+def test_messages_of_a_prompt_beside_a_response_are_the_prompt():
+    (fields,) = read_row({"prompt_messages": [{"role": "user", "content": "2+2?"}], "response": "It is 4."})
+    assert (fields["prompt"], fields["text"]) == ("2+2?", "It is 4.")

@@ -93,3 +93,18 @@ def test_what_others_say_is_no_response(row):
 @given(mutations(S1K) | mutations(OPEN_THOUGHTS))
 def test_any_mutation_gives_fields_or_one_sentence(row):
     assert gives_fields_or_row_error(MODEL_COLUMNS, row)
+
+
+def test_a_conversation_that_says_all_of_a_response_and_more_is_read_in_its_place():
+    # KodCode: the code of the response stands in a column of its own
+    messages = [
+        {"from": "human", "value": "Write it."},
+        {"from": "gpt", "value": "<think>Hmm.</think>```python\nprint(4)\n```"},
+    ]
+    row = {"question": "Write it.", "r1_solution": "print(4)", "conversations": messages, "r1_correctness": "True"}
+    (fields,) = read_row(row)
+    assert fields["text"] == messages[1]["value"]
+    # another text in the conversation, such as the data set's own solution, is not the model's
+    messages[1]["value"] = "The old solution."
+    (fields,) = read_row(row)
+    assert (fields["text"], fields["model"]) == ("print(4)", "r1")
