@@ -66,6 +66,8 @@ ROOMS_OF = {
         "diagnosis/diagnosis_files.py",
     ],
     "narwhals": ["traces/from_python.py"],
+    "fsspec": ["urls.py"],
+    "aiohttp": ["urls.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
     "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
@@ -302,7 +304,7 @@ def test_the_floors_are_those_of_the_design():
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
         *("scan", "compiling", "progress_bars", "declarations", "text", "quarantine", "run_directory", "safe_reading"),
-        *("files", "array_types", "errors"),
+        *("stored_copies", "urls", "files", "array_types", "errors"),
     ]
 
 

@@ -19,7 +19,8 @@ from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
 from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
-from sgram.traces import ReadOptions, Trace
+from sgram.traces import ReadOptions, Trace, TraceReader
+from sgram.traces.input_files import check_unchanged, digest_file
 from sgram.traces.tokens import load_tokenizer
 from sgram.traces.trace_keys import group_name, outcome_index, problem_name, stable_key
 
@@ -42,6 +43,12 @@ class InputSummary:
     """Rows that could not be read."""
     first_fault: str = ""
     warnings: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+    """What was inferred."""
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each file that was read."""
+    n_bytes: int = 0
+    """Bytes of these files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,20 +82,31 @@ def collect_traces(
     """Read all traces twice: first to sample them and to draw placebos, then to count.
 
     `per_trace` are the functions of measures that are computed for each trace.
-    Raise `InputError` if an input cannot be read, or if the inputs have no trace.
+    Raise `InputError` if an input cannot be read or changes meanwhile, or if the inputs have no trace.
     """
     survey = TraceSurvey(config)
     summaries: list[InputSummary] = []
     lexicon_of_source: dict[str, Lexicon] = {}
-    for number, (source, lexicon) in enumerate(zip(inputs.sources, inputs.lexicons, strict=True), 1):
-        reader = source.reader(inputs.options, inputs.dialect)
+    readers = [source.reader(inputs.options, inputs.dialect) for source in inputs.sources]
+    for number, (source, lexicon, reader) in enumerate(zip(inputs.sources, inputs.lexicons, readers, strict=True), 1):
+        reader.copy_streams()
+        digests = tuple(map(digest_file, reader.files))
         for trace in reader:
             name = source.source_key(trace, config.pool_runs)
             lexicon_of_source.setdefault(name, lexicon)
             survey.add(trace, name)
         report = reader.report
         summaries.append(
-            InputSummary(source, report.rows_kept, report.rows_quarantined, report.first_fault, tuple(report.warnings))
+            InputSummary(
+                source,
+                report.rows_kept,
+                report.rows_quarantined,
+                report.first_fault,
+                tuple(report.warnings),
+                tuple(report.decisions),
+                digests,
+                reader.bytes_total or 0,
+            )
         )
         progress("reading", number, len(inputs.sources))
     if not len(survey):
@@ -98,7 +116,7 @@ def collect_traces(
     scopes = _placebo_scopes(inputs, display_names, lexicon_of_source)
     tokenizers = _shared_tokenizers(inputs, scopes)
     placebo_sets, notes = _draw_placebo_sets(survey, scopes, tokenizers, config, progress)
-    return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
+    return _count_traces(inputs, readers, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
 
 
 def _display_names(
@@ -189,6 +207,7 @@ def _draw_placebo_sets(
 
 def _count_traces(
     inputs: AnalysisInputs,
+    readers: Sequence[TraceReader],
     config: AnalysisConfig,
     progress: Progress,
     plan: SamplePlan,
@@ -210,8 +229,9 @@ def _count_traces(
     counter = _TraceCounter(plan, store, {name: source for source, name in enumerate(source_names)}, per_trace)
     token_markers: dict[tuple[str, int], TokenMarker] = {}
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
-    for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
-        for trace in source.reader(inputs.options, inputs.dialect):
+    for number, (summary, tokenizer, reader) in enumerate(zip(summaries, inputs.tokenizers, readers, strict=True), 1):
+        source = summary.source
+        for trace in reader:
             name = source.source_key(trace, config.pool_runs)
             set_index = placebo_set_of_source[name]
             token_marker = None
@@ -221,6 +241,7 @@ def _count_traces(
                     token_markers[key] = TokenMarker(tokenizer, lexicon_lists[set_index])
                 token_marker = token_markers[key]
             counter.add(trace, name, text_markers[set_index], token_marker)
+        check_unchanged(reader.files, summary.digests)
         progress("counting", number, len(inputs.sources))
     set_of_display_name = {plan.display_names[name]: index for name, index in placebo_set_of_source.items()}
     counts = TraceCounts(
