@@ -23,6 +23,8 @@ _CONNECT_SECONDS, _SILENT_SECONDS = 30, 120
 _VERSION_KEYS = ("ETag", "etag", "blob_id", "md5Hash", "content_md5")
 """Keys of fsspec's `info` that tell the content of a file."""
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "created")
+_BROKEN = {"ClientPayloadError", "PayloadEncodingError", "IncompleteRead"}
+"""Names of the errors of aiohttp and botocore for a response that is cut short."""
 _STATUS_REASONS = {401: "it needs a login", 403: "access is denied", 404: "there is no such file"}
 
 
@@ -224,6 +226,8 @@ def _reason(error: BaseException, url: str) -> str:
         return "there is no such file"
     if isinstance(last, PermissionError):
         return "access is denied"
+    if _BROKEN & {base.__name__ for cause in _causes(error) for base in type(cause).__mro__}:
+        return "the connection broke before the end"
     text = " ".join(str(last).split()).replace(url, printable_name(url))
     text = re.sub(r"(\w+://[^\s'\"?]*)\?[^\s'\")]*", r"\1?...", _USER.sub("", text))
     return excerpt(f"{type(last).__name__}: {text}" if text else type(last).__name__)

@@ -134,6 +134,12 @@ def test_a_refusal_says_why_and_no_secret(status, reason):
     assert str(error.value) == f"cannot read {served.url}/a.txt?...: {reason}; check the URL"
 
 
+def test_a_connection_that_breaks_is_an_error():
+    sentence = r"^cannot read http://.*/a\.txt: the connection broke before the end; check the URL$"
+    with serving_files({"/a.txt": b"wait, so"}, cut=4) as served, pytest.raises(InputError, match=sentence):
+        read(f"{served.url}/a.txt")
+
+
 def test_without_a_connection_a_sentence_says_so():
     with serving_files({}) as served:
         address = served.address

@@ -102,12 +102,13 @@ class MiningJob:
         self._reader()  # checks paths and options only
         if self.classifier is not None and not self._needs_classifier():
             raise UsageError("--classifier is for the scorer labels; leave it out, or use that scorer")
-        self._load_classifier()
+        if self.classifier is None or Path(self.classifier).is_file():
+            self._load_classifier()  # what can be read only once is read when the run starts
         weights = [self.options.correct_above or 0.0, *self.options.rewards.values()]
         if not all(map(math.isfinite, weights)):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
-        if "-" in self.paths and "-" in self.background:
-            raise UsageError("only one of the inputs can come from stdin; name files for the background")
+        if ["-" in self.paths, "-" in self.background, self.classifier == "-"].count(True) > 1:
+            raise UsageError("only one of the inputs can come from stdin; name files for the others")
         background = find_input_files(self.background)[0] if self.background else []
         if output in (None, "-"):
             return

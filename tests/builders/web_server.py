@@ -22,10 +22,10 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving_files(files: Mapping[str, bytes | int]) -> Iterator[Served]:
+def serving_files(files: Mapping[str, bytes | int], cut: int = 0) -> Iterator[Served]:
     """Serve the content of each path, or an HTTP status for it; other paths are not found.
 
-    What begins with ``<`` is a page, which may hold links.
+    What begins with ``<`` is a page, which may hold links. The last `cut` bytes are promised, but not sent.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,7 @@ def serving_files(files: Mapping[str, bytes | int]) -> Iterator[Served]:
             self.send_header("Content-Type", "text/html" if body[:1] == b"<" else "application/octet-stream")
             self.end_headers()
             if has_body:
-                self.wfile.write(body)
+                self.wfile.write(body[: len(body) - cut])
 
         def log_message(self, *_: object) -> None:
             pass

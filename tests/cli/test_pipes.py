@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sgram.cli import main
+from sgram.diagnosis.diagnose import diagnose
 from sgram.files import data_path
 from tests.builders.pipes import feeding
 
@@ -81,3 +82,11 @@ def test_lexicons_and_labels_may_be_pipes(capsys, tmp_path):
     with feeding(tmp_path / "lexicon", lexicon) as lexicon_pipe:
         out, _ = call(capsys, "tag", str(tmp_path / "in.jsonl"), "--lexicon", str(lexicon_pipe), "--json")
     assert out == call(capsys, "tag", str(tmp_path / "in.jsonl"), "--json")[0]
+
+
+def test_traces_of_a_pipe_are_diagnosed_from_python(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(ROWS)
+    with feeding(tmp_path / "pipe", ROWS) as pipe:
+        from_pipe = diagnose(pipe)
+    assert from_pipe == diagnose(tmp_path / "in.jsonl")
+    assert len(from_pipe) == 20

@@ -400,6 +400,9 @@ def test_a_classifier_of_ones_own_scores_and_is_named(tmp_path):
     assert outcome.lexicon.source["scorer"]["classifier"] == strict.digest
     assert min(gram.score for gram in outcome.lexicon.grams) >= 0.9
     assert 0 < len(outcome.lexicon.grams) < len(run(SAMPLE, tmp_path / "runs", config=config).lexicon.grams)
+    with feeding(tmp_path / "pipe", classifier_path.read_bytes()) as pipe:
+        from_pipe = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(pipe))
+    assert (from_pipe.directory, from_pipe.reused) == (outcome.directory, True)
 
 
 def test_resources_and_quarantine_name_no_other_directory(tmp_path):
@@ -674,7 +677,7 @@ def test_a_background_from_a_pipe_gives_what_the_file_gives(tmp_path):
         from_pipe = run(SAMPLE, tmp_path / "runs", background=(str(pipe),))
     from_file = run(SAMPLE, tmp_path / "runs", background=(str(terse),))
     assert (from_file.reused, from_file.lexicon) == (True, from_pipe.lexicon)
-    with pytest.raises(UsageError, match="only one of the inputs can come from stdin; name files for the background"):
+    with pytest.raises(UsageError, match="only one of the inputs can come from stdin; name files for the others"):
         run("-", tmp_path / "runs", background=("-",))
 
 
