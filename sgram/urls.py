@@ -83,7 +83,7 @@ def expand_url(url: str) -> list[str]:
     """
     with _as_sgram_errors(url):
         files, path = _file_system(url)
-        magic = "*[" if _HTTP.search(url) else "*?["
+        magic = "*[" if _HTTP.match(url) else "*?["
         if not any(character in location(url) for character in magic) or _exists(files, path):
             return [_full_url(files, path)]
         matches = sorted(map(str, files.glob(path)))
@@ -99,7 +99,7 @@ def list_folder(url: str) -> list[str] | None:
     """
     with _as_sgram_errors(url):
         files, path = _file_system(url)
-        is_folder = location(url).endswith("/") if _HTTP.search(url) else files.info(path)["type"] == "directory"
+        is_folder = location(url).endswith("/") if _HTTP.match(url) else files.info(path)["type"] == "directory"
         if not is_folder:
             files.info(path)
             return None
@@ -115,7 +115,7 @@ def open_url(url: str) -> Iterator[io.BufferedIOBase]:
     """
     with _as_sgram_errors(url):
         files, path = _file_system(url)
-        is_web = _HTTP.search(url) is not None
+        is_web = _HTTP.match(url) is not None
         version = None if is_web else _version(files.info(path))
         opened = files.open(path=path, mode="rb", **({"block_size": 0} if is_web else {}))
     with io.BufferedReader(_UrlReader(opened, url, files, path, version), _BUFFER) as reader:
@@ -166,7 +166,7 @@ def _file_system(url: str) -> tuple[Any, str]:
         raise UsageError("reading URLs needs fsspec; pip install 'sgram[remote]'") from error
     scheme = url.partition("://")[0].rpartition("::")[2].lower()
     try:
-        if scheme in ("http", "https"):
+        if _HTTP.match(url):
             fsspec.get_filesystem_class(scheme)
             return cast(tuple[Any, str], fsspec.core.url_to_fs(url, **_web_options()))
         return cast(tuple[Any, str], fsspec.core.url_to_fs(url))

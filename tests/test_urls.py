@@ -73,6 +73,12 @@ def test_a_file_in_memory_is_read(memory):
         read_bytes(f"{folder}/a.txt", 10, "a text")
 
 
+def test_a_chained_url_is_read(memory):
+    folder, put = memory
+    put("a.txt", b"wait")
+    assert read(f"simplecache::{folder}/a.txt") == b"wait"
+
+
 def test_patterns_and_folders(memory):
     folder, put = memory
     for name in ("b.jsonl", "a.jsonl", "c/d.jsonl", "c/[1].jsonl"):
