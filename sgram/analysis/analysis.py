@@ -97,6 +97,7 @@ def analyze(
     Raise `InputError` if an input cannot be read or no trace is found, `UsageError` if there is no input.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from sgram.traces import Trace, write_traces
     >>> path = Path(tempfile.mkdtemp(), "rollouts.jsonl")
     >>> _ = write_traces([Trace(id="1", text="wait, so it is 4", model="gpt", correct=True)], path)
