@@ -16,6 +16,8 @@ import zstandard
 
 from sgram.errors import InputError
 from sgram.files import excerpt
+from sgram.stored_copies import StoredCopy
+from sgram.urls import is_url, open_url, printable_name
 
 BLOCK = 1 << 20
 """Bytes read at a time, and the size of decompressed data from which the ratio cap applies."""
@@ -236,37 +238,62 @@ class _Snapshot(io.FileIO):
     def __init__(self, path: str | os.PathLike[str], size: int | None = None):
         super().__init__(path)
         status = os.fstat(self.fileno())
-        self._size = status.st_size if size is None else size
-        self._left = self._size if stat.S_ISREG(status.st_mode) else None
+        is_regular = stat.S_ISREG(status.st_mode)
+        self._size = None if not is_regular else status.st_size if size is None else size
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a place and return it; the end is that of the snapshot."""
+        if whence == os.SEEK_END and self._size is not None:
+            offset, whence = self._size + offset, os.SEEK_SET
+        self._at = super().seek(offset, whence)
+        return self._at
 
     def readinto(self, buffer: Any, /) -> int | None:
         """Read into `buffer` and return the number of bytes, 0 at the end of the snapshot."""
-        if self._left is None:
+        if self._size is None:
             return super().readinto(buffer)
-        window = memoryview(buffer)[: self._left]
+        window = memoryview(buffer)[: max(0, self._size - self._at)]
         if not window:
             return 0
         n_read = super().readinto(window) or 0
         if not n_read:
             raise InputError(
-                f"{excerpt(os.fspath(self.name), 1000)} shrank from {self._size} to {self._size - self._left} bytes "
-                "while it was read; read it again when nothing writes to it"
+                f"{excerpt(os.fspath(self.name), 1000)} shrank from {self._size} to "
+                f"{os.fstat(self.fileno()).st_size} bytes while it was read; read it again when nothing writes to it"
             )
-        self._left -= n_read
+        self._at += n_read
         return n_read
+
+    def readall(self) -> bytes:
+        """Return the rest of the snapshot."""
+        blocks = []
+        block = bytearray(_BUFFER)
+        while n_read := self.readinto(block):
+            blocks.append(bytes(block[:n_read]))
+        return b"".join(blocks)
 
 
 @contextmanager
-def open_raw(path: str | os.PathLike[str], size: int | None = None) -> Iterator[io.BufferedIOBase]:
+def open_raw(path: str | os.PathLike[str] | StoredCopy, size: int | None = None) -> Iterator[io.BufferedIOBase]:
     """Yield the file `path`, or stdin for ``-``, as stored: its first `size` bytes, by default those it has now.
 
-    Raise `InputError` if it cannot be opened; reading raises it if the file shrinks.
+    In place of a path, a URL or a copy of a stream may be given. Raise `InputError` if it cannot be opened; reading
+    raises it if the file shrinks.
 
     >>> from sgram.files import data_path
     >>> with open_raw(data_path("moves.json")) as file:
     ...     file.read(1)
     b'{'
     """
+    if isinstance(path, StoredCopy):
+        with path.open() as copy:
+            yield copy
+        return
+    if isinstance(path, str) and is_url(path):
+        with open_url(path) as file:
+            yield file
+        return
     if os.fspath(path) == "-":
         if sys.stdin is None:
             raise InputError("stdin is closed; name a file")
@@ -286,7 +313,7 @@ def open_raw(path: str | os.PathLike[str], size: int | None = None) -> Iterator[
 def open_input(
     path: str | os.PathLike[str], caps: Caps | None = None, size: int | None = None
 ) -> Iterator[InputStream]:
-    """Yield an `InputStream` over the file `path`, or over stdin for ``-``.
+    """Yield an `InputStream` over the file or URL `path`, or over stdin for ``-``.
 
     The first `size` bytes of a file are read, by default as many as it has when it is opened. Raise `InputError` if it
     cannot be opened; reading raises it if the file shrinks.
@@ -297,7 +324,7 @@ def open_input(
     True b'{'
     """
     with open_raw(path, size) as raw:
-        yield InputStream(raw, "stdin" if os.fspath(path) == "-" else excerpt(path), caps or Caps())
+        yield InputStream(raw, printable_name(path), caps or Caps())
 
 
 class StreamFile(io.RawIOBase):
@@ -391,7 +418,7 @@ def _make_line(number: int, offset: int, data: bytes, size: int, cap: int) -> Li
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int, kind: str) -> bytes:
-    """Return the content of a file (``-``: stdin), decompressed if it is gzip, zstd, bzip2 or xz.
+    """Return the content of a file or URL (``-``: stdin), decompressed if it is gzip, zstd, bzip2 or xz.
 
     Raise `InputError` if the file is damaged or larger than `max_bytes`; the message calls it by its `kind`, such as
     "a lexicon".

@@ -66,6 +66,8 @@ ROOMS_OF = {
         "diagnosis/diagnosis_files.py",
     ],
     "narwhals": ["traces/from_python.py"],
+    "fsspec": ["urls.py"],
+    "aiohttp": ["urls.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
     "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
@@ -306,18 +308,8 @@ def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *(
-            "sentences",
-            "scan",
-            "compiling",
-            "progress_bars",
-            "declarations",
-            "text",
-            "quarantine",
-            "run_directory",
-            "safe_reading",
-        ),
-        *("files", "array_types", "errors"),
+        *("sentences", "scan", "compiling", "progress_bars", "declarations", "text", "quarantine", "run_directory"),
+        *("safe_reading", "stored_copies", "urls", "files", "array_types", "errors"),
     ]
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from sgram.lexicon import Lexicon
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
 from sgram.traces.from_python import Rollouts, are_paths
+from sgram.urls import base_name
 
 _LIBRARIES = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
 _MAX_NAMED_SOURCES = 40
@@ -97,6 +97,7 @@ def analyze(
     Raise `InputError` if an input cannot be read or no trace is found, `UsageError` if there is no input.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from sgram.traces import Trace, write_traces
     >>> path = Path(tempfile.mkdtemp(), "rollouts.jsonl")
     >>> _ = write_traces([Trace(id="1", text="wait, so it is 4", model="gpt", correct=True)], path)
@@ -207,10 +208,11 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
     for summary in collected.input_summaries:
         if summary.n_set_aside:
             notes.append(
-                f"{summary.n_set_aside:,} rows of {summary.source.typed_path} could not be read; first: "
+                f"{summary.n_set_aside:,} rows of {summary.source.input_name} could not be read; first: "
                 f"{summary.first_fault}."
             )
-        notes += [f"{summary.source.typed_path}: {warning}" for warning in summary.warnings]
+        notes += [f"{summary.source.input_name}: {warning}" for warning in summary.warnings]
+        notes += [f"{summary.source.input_name}: {decision}" for decision in summary.decisions]
     notes += collected.notes
     labels = label_sources(plan.display_names)
     pooled = sorted(labels[key] for key, display_name in plan.display_names.items() if display_name == POOLED_SOURCES)
@@ -280,7 +282,7 @@ def _provenance(collected: CollectedTraces, inputs: AnalysisInputs, config: Anal
     for source in inputs.sources:
         summary = summary_of_source[id(source)]
         record = {
-            **source.provenance(),
+            **source.provenance(summary.digests, summary.n_bytes),
             "kind": source.kind,
             "traces": summary.n_traces,
             "set_aside": summary.n_set_aside,
@@ -309,7 +311,7 @@ def _provenance(collected: CollectedTraces, inputs: AnalysisInputs, config: Anal
 def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
     """Return `settings` with paths cut to their last part."""
     return {
-        name: Path(setting).name if isinstance(setting, str) and os.sep in setting else setting
+        name: base_name(setting) if isinstance(setting, str) and os.sep in setting else setting
         for name, setting in settings.items()
     }
 

@@ -20,7 +20,8 @@ from sgram.scan import word_offsets
 from sgram.tagging.part_marks import locate
 from sgram.tagging.text_marks import TextMarker, TextMarks
 from sgram.tagging.token_marks import TokenMarker, TokenMarks, tokenizer_digest
-from sgram.traces import ReadOptions, Trace
+from sgram.traces import ReadOptions, Trace, TraceReader
+from sgram.traces.input_files import check_unchanged, digest_file
 from sgram.traces.part_texts import PartSelection, PartText, part_text
 from sgram.traces.policy_tokens import n_policy_tokens
 from sgram.traces.tokens import load_tokenizer
@@ -45,6 +46,12 @@ class InputSummary:
     """Rows that could not be read."""
     first_fault: str = ""
     warnings: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+    """What was inferred."""
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each file that was read."""
+    n_bytes: int = 0
+    """Bytes of these files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +87,15 @@ def collect_traces(
     """Read all traces twice: first to sample them and to draw placebos, then to count.
 
     `per_trace` are the functions of measures that are computed for each trace.
-    Raise `InputError` if an input cannot be read, or if the inputs have no trace.
+    Raise `InputError` if an input cannot be read or changes meanwhile, or if the inputs have no trace.
     """
     survey, selection = TraceSurvey(config), PartSelection(config.part)
     summaries: list[InputSummary] = []
     lexicon_of_source: dict[str, Lexicon] = {}
-    for number, (source, lexicon) in enumerate(zip(inputs.sources, inputs.lexicons, strict=True), 1):
-        reader = source.reader(inputs.options, inputs.dialect)
+    readers = [source.reader(inputs.options, inputs.dialect) for source in inputs.sources]
+    for number, (source, lexicon, reader) in enumerate(zip(inputs.sources, inputs.lexicons, readers, strict=True), 1):
+        reader.copy_streams()
+        digests = tuple(map(digest_file, reader.files))
         n_selected = 0
         for trace in reader:
             part = selection.select(trace)
@@ -98,7 +107,16 @@ def collect_traces(
             survey.add(trace, name, part.text)
         report = reader.report
         summaries.append(
-            InputSummary(source, n_selected, report.rows_quarantined, report.first_fault, tuple(report.warnings))
+            InputSummary(
+                source,
+                n_selected,
+                report.rows_quarantined,
+                report.first_fault,
+                tuple(report.warnings),
+                tuple(report.decisions),
+                digests,
+                reader.bytes_total or 0,
+            )
         )
         progress("reading", number, len(inputs.sources))
     selection.check()
@@ -112,7 +130,7 @@ def collect_traces(
     if config.part != "all":
         what_is_whole = "correctness, answers, equations and diagnoses are of whole traces"
         notes.insert(0, f"{selection.describe().capitalize()}; {what_is_whole}.")
-    return _count_traces(inputs, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
+    return _count_traces(inputs, readers, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
 
 
 def _display_names(
@@ -203,6 +221,7 @@ def _draw_placebo_sets(
 
 def _count_traces(
     inputs: AnalysisInputs,
+    readers: Sequence[TraceReader],
     config: AnalysisConfig,
     progress: Progress,
     plan: SamplePlan,
@@ -225,8 +244,9 @@ def _count_traces(
     counter = _TraceCounter(plan, store, source_index, per_trace, is_whole=config.part == "all")
     token_markers: dict[tuple[str, int], TokenMarker] = {}
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
-    for number, (source, tokenizer) in enumerate(zip(inputs.sources, inputs.tokenizers, strict=True), 1):
-        for trace in source.reader(inputs.options, inputs.dialect):
+    for number, (summary, tokenizer, reader) in enumerate(zip(summaries, inputs.tokenizers, readers, strict=True), 1):
+        source = summary.source
+        for trace in reader:
             part = part_text(trace, config.part)
             if part is None:
                 continue
@@ -239,6 +259,7 @@ def _count_traces(
                     token_markers[key] = TokenMarker(tokenizer, lexicon_lists[set_index])
                 token_marker = token_markers[key]
             counter.add(trace, part, name, text_markers[set_index], token_marker)
+        check_unchanged(reader.files, summary.digests)
         progress("counting", number, len(inputs.sources))
     set_of_display_name = {plan.display_names[name]: index for name, index in placebo_set_of_source.items()}
     counts = TraceCounts(

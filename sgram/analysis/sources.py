@@ -1,6 +1,5 @@
 """Inputs of an analysis: training runs, comparisons of runs, and rollouts."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +12,10 @@ import orjson
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
-from sgram.traces.input_files import find_input_files
+from sgram.traces.input_files import expand_path, find_input_files
 from sgram.traces.runs import name_runs, split_run
 from sgram.traces.trace_keys import UNKNOWN_MODEL
+from sgram.urls import is_url, printable_name
 
 POOLED_SOURCES = "other sources"
 """Name of the pooled small sources."""
@@ -46,6 +46,15 @@ class Source:
     run_record: Mapping[str, Any] | None = None
     """The run's `config` and versions, as provenance reports them."""
 
+    @property
+    def input_name(self) -> str:
+        """The input as messages and reports call it.
+
+        >>> Source(None, "traces", "-", ("-",)).input_name
+        'stdin'
+        """
+        return printable_name(self.typed_path) if self.typed_path == "-" or is_url(self.typed_path) else self.typed_path
+
     def reader(self, options: ReadOptions | None = None, dialect: str = "auto") -> TraceReader:
         """Return a reader of its traces that sets invalid rows aside."""
         return TraceReader(
@@ -61,14 +70,16 @@ class Source:
             return self.name
         return f"{trace.model or ''}{_SEPARATOR}{'' if pool_runs else trace.run or ''}"
 
-    def provenance(self) -> dict[str, Any]:
-        """Return the input's name, digest and size in bytes. The digest does not depend on the names of files."""
-        files = [Path(file.path) for file in find_input_files(self.paths)[0]]
-        digests = sorted(_file_digest(path) for path in files)
+    def provenance(self, digests: Sequence[str], n_bytes: int) -> dict[str, Any]:
+        """Return the input's name, digest and size in bytes, by the digests of the files that were read.
+
+        The digest does not depend on the names of files.
+        """
+        digests = sorted(digests)
         input_digest = digests[0] if len(digests) == 1 else digest(canonical_json(digests))
-        typed_path = Path(self.typed_path)
-        path = typed_path.name if typed_path.is_absolute() else self.typed_path  # no folders of the machine
-        return {"path": path, "digest": input_digest, "bytes": sum(path.stat().st_size for path in files)}
+        path = Path(self.input_name)
+        name = path.name if path.is_absolute() else self.input_name  # no folders of the machine
+        return {"path": name, "digest": input_digest, "bytes": n_bytes}
 
 
 def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source], list[str]]:
@@ -77,15 +88,13 @@ def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source],
     A folder of runs yields all its runs, the directory of a comparison the runs that it compares. Runs come first,
     in the order of their names, which are unique; an input that is named twice is read once.
 
-    Raise `UsageError` if there is no input or an input is stdin, `InputError` if an input cannot be read.
+    Raise `UsageError` if there is no input, `InputError` if an input cannot be read.
     """
     if not inputs:
         raise UsageError("nothing to analyze; name rollout files or directories of training runs")
     sources: list[Source] = []
     notes: list[str] = []
     for path in map(_path_text, inputs):
-        if path == "-":
-            raise UsageError("cannot analyze stdin, because traces are read twice; save them in a file first")
         runs = _find_runs(Path(path), path, notes)
         sources += [Source(None, "traces", path, (split_run(path)[1],))] if runs is None else runs
     runs_by_path: dict[str, Source] = {}
@@ -127,7 +136,8 @@ def label_sources(keys: Iterable[str]) -> dict[str, str]:
 
 def _join_runs(rollouts: list[Source]) -> list[Source]:
     """Return `rollouts` with their runs named together; arguments of one run, such as its steps, become one source."""
-    arguments = [split_run(source.typed_path) for source in rollouts]
+    named = [split_run(source.typed_path) for source in rollouts]
+    arguments = [(name, match) for name, path in named for match in expand_path(path)]
     files = [[file.path for file in find_input_files(source.paths)[0]] for source in rollouts]
     runs = name_runs(arguments, [path for paths in files for path in paths])
     joined: dict[str, list[int]] = {}
@@ -139,7 +149,7 @@ def _join_runs(rollouts: list[Source]) -> list[Source]:
         members = [rollouts[row] for row in rows]
         typed_path = members[0].typed_path
         if len(members) > 1:
-            typed_path = f"{typed_path} and {len(members) - 1} more"
+            typed_path = f"{members[0].input_name} and {len(members) - 1} more"
         joined_paths = tuple(path for source in members for path in source.paths)
         run_of_file = {path: runs[path] for row in rows for path in files[row]}
         sources.append(replace(members[0], typed_path=typed_path, paths=joined_paths, runs=run_of_file))
@@ -283,11 +293,6 @@ def _name_runs(runs: list[Source]) -> list[Source]:
 
 def _short(setting: object) -> str:
     return excerpt(str(setting), _MAX_NAME)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pool_small_sources(sizes: Iterable[tuple[str, int]], max_sources: int) -> dict[str, str]:

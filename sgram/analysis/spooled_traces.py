@@ -35,7 +35,7 @@ def _notes(traces: object, name: str) -> list[str]:
         return []
     report = traces.report
     rejected = f"{report.rows_quarantined:,} rows of {name} could not be read; first: {report.first_fault}."
-    return [*([rejected] if report.rows_quarantined else []), *report.warnings]
+    return [*([rejected] if report.rows_quarantined else []), *report.warnings, *report.decisions]
 
 
 def reading_again(options: ReadOptions | None) -> ReadOptions:

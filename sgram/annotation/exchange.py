@@ -12,6 +12,7 @@ from sgram.annotation.ratings import Rating
 from sgram.annotation.tool_answers import ToolAnswer, get_item_id, get_text, parse_jsonl, parse_rater, read_export
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
+from sgram.urls import printable_name
 
 AnswerParser = Callable[[bytes, str], Iterator[ToolAnswer]]
 """Function of (content, file name for messages)."""
@@ -104,7 +105,7 @@ def read_answers(path: str | os.PathLike[str], format_name: str = "auto") -> lis
     Raise `InputError` if the file is invalid.
     """
     content = read_export(path)
-    file_name = "stdin" if os.fspath(path) == "-" else excerpt(path)
+    file_name = printable_name(path)
     detected = detect_format(content, file_name)  # also refuses an empty file, whatever the format
     return list(PARSERS[detected if format_name == "auto" else format_name](content, file_name))
 
@@ -151,7 +152,7 @@ def import_ratings(
                     )
                 n_repeated += 1
     if not answers:
-        names = ", ".join(excerpt(path) for path in paths[:3])
+        names = ", ".join(map(printable_name, paths[:3]))
         raise InputError(
             f"no item in {names} has a label ({n_unanswered:,} answers are empty or skipped); import files that "
             "annotators filled in"

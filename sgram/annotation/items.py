@@ -15,6 +15,7 @@ from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.lexicon import MOVE_MEANINGS, MOVES
 from sgram.safe_reading import iter_lines, open_input
+from sgram.urls import printable_name
 
 PROCEDURAL = "procedural"
 STRATEGIC = "strategic"
@@ -163,7 +164,7 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
     Raise `InputError`, with file and line, if the file is not an items file or does not match its digest.
     """
     rows = _read_rows(path)
-    location, header = next(rows, (excerpt(path), None))
+    location, header = next(rows, (printable_name(path), None))
     if header is None:
         raise InputError(f"{location} is empty; give the .items.jsonl file that was written beside the export")
     if header.get("format") != FORMAT:
@@ -193,10 +194,10 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
     try:
         sample = Sample(lexicon, seed, tuple(items), source)
     except UsageError as error:
-        raise InputError(f"{excerpt(path)}: {error}; export again") from None
+        raise InputError(f"{printable_name(path)}: {error}; export again") from None
     if header.get("n") != len(items) or header.get("digest") != sample.digest:
         raise InputError(
-            f"{excerpt(path)} was changed or truncated after the export ({len(items):,} rows, the header says "
+            f"{printable_name(path)} was changed or truncated after the export ({len(items):,} rows, the header says "
             f"{excerpt(str(header.get('n')), 20)}); export again with the same arguments, which gives the same items"
         )
     return sample

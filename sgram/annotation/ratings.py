@@ -24,6 +24,7 @@ import orjson
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.safe_reading import InputStream, Line, iter_lines, open_input
+from sgram.urls import printable_name
 
 _COLUMNS = ("item", "rater", "label")
 _LAYOUTS = (
@@ -86,7 +87,7 @@ def load_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
                 repetition = _describe_repetition(item, rater, label, first_row, location)
                 n_repeated, first_repeated = n_repeated + 1, first_repeated or repetition
     if not first_rows:
-        names = ", ".join("stdin" if os.fspath(path) == "-" else excerpt(path) for path in paths[:3])
+        names = ", ".join(map(printable_name, paths[:3]))
         blank = f" (all {n_blank} labels are empty)" if n_blank else ""
         raise InputError(f"no ratings in {names or 'no files'}{blank}; {_LAYOUTS}")
     ratings = sorted(Rating(item, rater, label) for (item, rater), (label, _) in first_rows.items())

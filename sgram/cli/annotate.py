@@ -29,7 +29,7 @@ app = cyclopts.App(
     help="Let people judge the grams of a lexicon in context, blindly mixed with random grams: docs/annotation.md.",
 )
 
-_PATHS = path_argument("Rollouts: files, folders, or - for stdin.")
+_PATHS = path_argument("Rollouts: files, folders, URLs, or - for stdin.")
 _OUTPUT = output_flag(
     "File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it."
 )

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -17,6 +16,7 @@ from sgram.errors import InputError, UsageError
 from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
 from sgram.files import excerpt
 from sgram.traces import TraceReader
+from sgram.urls import base_name, printable_name
 
 if TYPE_CHECKING:
     from sgram.evaluation.train_classifier import CrossValidation, LabelSet
@@ -116,8 +116,10 @@ def _label_set(path: str, annotator: str | None, positive: Sequence[str], weight
     positive_labels = frozenset(positive) or POSITIVE_LABELS
     documents = tuple(read_labels(path, annotator))
     if not any(unit.is_positive(positive_labels) for document in documents for unit in document.units):
-        raise InputError(f"{excerpt(path)} has no positive unit; name the labels that mean planning with --positive")
-    return LabelSet(Path(path).name, documents, weight, evaluated, positive_labels)
+        raise InputError(
+            f"{printable_name(path)} has no positive unit; name the labels that mean planning with --positive"
+        )
+    return LabelSet(base_name(path), documents, weight, evaluated, positive_labels)
 
 
 def _print_figures(classifier: "GramClassifier", cross_validation: "CrossValidation") -> None:

@@ -138,25 +138,17 @@ def diagnose(
 
 
 class _RereadTraces:
-    """The traces of the input paths, read again at each call; traces of stdin stay in memory."""
+    """The traces of the input paths, read again at each call; what can be read only once is copied to disk."""
 
     def __init__(self, paths: list[str], reading: InputFlags, output: str | None, limit: int | None):
-        options = reading.options(output)
-        silent_options = replace(options, quarantine=None, max_bad=1.0)
-        self.reader = TraceReader(paths, reading.dialect, options=options)
-        self._silent_reader = TraceReader(paths, reading.dialect, options=silent_options)
+        self.reader = TraceReader(paths, reading.dialect, options=reading.options(output))
         self._next_reader = self.reader
-        self._limit, self._is_stdin = limit, "-" in paths
-        self._stdin_traces: list[Trace] | None = None
+        self._limit = limit
 
     def __call__(self, stage: str) -> Iterable[Trace]:
         """Read the traces; unreadable rows are set aside and reported in the first pass only."""
-        if not self._is_stdin:
-            reader, self._next_reader = self._next_reader, self._silent_reader
-            return self._read(reader, stage)
-        if self._stdin_traces is None:
-            self._stdin_traces = list(self._read(self.reader, "reading"))
-        return self._stdin_traces
+        reader, self._next_reader = self._next_reader, self.reader.reread()
+        return self._read(reader, stage)
 
     def _read(self, reader: TraceReader, stage: str) -> Iterator[Trace]:
         with open_traces(reader, stage) as traces:

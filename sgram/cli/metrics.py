@@ -149,7 +149,7 @@ def _rollouts(inputs: list[str], reading: InputFlags) -> TraceReader:
     """Return a reader of the rollouts to score; raise `UsageError` for runs, whose rollouts have entropies."""
     from sgram.analysis.sources import find_inputs
 
-    runs = [source.typed_path for source in find_inputs(inputs)[0] if source.kind == "run"]
+    runs = [source.input_name for source in find_inputs(inputs)[0] if source.kind == "run"]
     if runs:
         raise UsageError(f"the rollouts of the run {excerpt(runs[0])} already have entropies; leave out --model")
     return TraceReader(inputs, reading.dialect, options=reading.options())
@@ -193,7 +193,7 @@ def _show_plan(
     plan: dict[str, Any] = {
         "lexicon": config.lexicon,
         "part": config.part,
-        "inputs": [{"path": source.typed_path, "kind": source.kind, "source": source.name} for source in sources],
+        "inputs": [{"path": source.input_name, "kind": source.kind, "source": source.name} for source in sources],
     }
     if scoring.model is not None:
         from sgram.scoring.log_probs import ScoringConfig
@@ -208,7 +208,7 @@ def _show_plan(
         print_json("metrics-plan", plan)
         return 0
     for source in sources:
-        print_line(f"{source.kind:<8} {source.typed_path}" + (f"  ({source.name})" if source.name else ""))
+        print_line(f"{source.kind:<8} {source.input_name}" + (f"  ({source.name})" if source.name else ""))
     print(f"part     {config.part}")
     if scoring.model is not None:
         cost = plan["scoring"]

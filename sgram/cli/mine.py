@@ -180,6 +180,8 @@ def show_outcome(outcome: "MiningOutcome", output: str | None, rows: int, as_jso
         f"{count['kept']:,} traces of {count['in']:,} rows{set_aside if count['quarantined'] else ''}; "
         f"{len(lexicon.grams):,} grams in {len(lexicon.clusters):,} clusters, {len(lexicon.core):,} for reading"
     )
+    for decision in outcome.summary["decisions"]:
+        note(decision)
     for warning in outcome.summary["warnings"]:
         note(f"warning: {warning}")
     part, n_left_out = _mined_part(lexicon)

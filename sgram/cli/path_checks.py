@@ -10,6 +10,7 @@ from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.traces.input_files import expand_path
 from sgram.traces.runs import split_run
+from sgram.urls import is_url, printable_name
 
 _ROW_FILE = re.compile(r"\.(jsonl|ndjson|parquet)(\.gz|\.zst)?$", re.IGNORECASE)
 
@@ -40,6 +41,8 @@ def check_outputs(
     for flag, path in paths.items():
         if path == "-":
             raise UsageError(f"{flag} cannot go to stdout; name a file")
+        if is_url(path):
+            raise UsageError(f"{flag} {printable_name(path)} is a URL; write to a file, and copy it there")
         if path.startswith("-"):
             raise UsageError(f"{flag} {path} is not a file name; write ./{path} if it is one")
         first_flag = flag_of.setdefault(os.path.realpath(path), flag)
@@ -54,7 +57,12 @@ def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[s
     An input may be ``NAME=PATH`` or a pattern. Without `in_folders`, row files may lie in input folders.
     """
     named = [split_run(path)[1] for path in inputs]
-    input_paths = {os.path.realpath(match) for path in named if path not in ("", "-") for match in _matches(path)}
+    input_paths = {
+        os.path.realpath(match)
+        for path in named
+        if path not in ("", "-") and not is_url(path)
+        for match in _matches(path)
+    }
     for path in paths:
         target = os.path.realpath(path)
         if target in input_paths:

@@ -33,7 +33,7 @@ _NAME_WIDTH = 34
 _COLUMNS_SHOWN = 30
 _SCALE = 2.0**-40
 """A power of two, which changes no digit of a reward."""
-_PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, - for stdin.")
+_PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, URLs, - for stdin.")
 _OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
 

@@ -16,6 +16,7 @@ from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, DryRun, number_flag, output_flag, path_argument
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
+from sgram.urls import base_name
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
@@ -117,9 +118,9 @@ def _command(
     paths: Sequence[str], lexicon: str | None, tokenizer: Path | None, model: str | None, seed: int, traces: int
 ) -> str:
     """Return the command that writes the page again, without folders of this machine."""
-    words = ["sgram", "report", *(Path(path).name for path in paths)]
+    words = ["sgram", "report", *map(base_name, paths)]
     for flag, argument in (("--lexicon", lexicon), ("--tokenizer", tokenizer), ("--model", model)):
-        words += [] if argument is None else [flag, Path(argument).name]
+        words += [] if argument is None else [flag, base_name(argument)]
     return shlex.join([*words, "--traces", str(traces), "--seed", str(seed)])
 
 
@@ -218,11 +219,11 @@ def _show_plan(paths: Sequence[str], output: Path, extra: ExtraFiles, as_json: b
     sources, notes = find_inputs(paths)
     outputs = [str(path) for path in (output, extra.markdown, extra.csv, extra.figures) if path is not None]
     if as_json:
-        inputs = [{"input": source.typed_path, "kind": source.kind, "name": source.name} for source in sources]
+        inputs = [{"input": source.input_name, "kind": source.kind, "name": source.name} for source in sources]
         print_json("report-plan", {"inputs": inputs, "writes": outputs, "notes": notes})
         return
     for source in sources:
-        print_line(f"read {source.kind} {source.typed_path}" + (f" ({source.name})" if source.name else ""))
+        print_line(f"read {source.kind} {source.input_name}" + (f" ({source.name})" if source.name else ""))
     for path in outputs:
         print_line(f"write {path}")
     for remark in notes:

@@ -24,11 +24,11 @@ def number_flag(name: str, minimum: int, help_text: str) -> Parameter:
 
 
 # allow_leading_hyphen permits "-" for stdin or stdout; `sgram.cli.path_checks` refuses other names with a hyphen
-LEXICON = path_argument("A lexicon file (- for stdin), or a preset such as wang2025.")
+LEXICON = path_argument("A lexicon file or URL (- for stdin), or a preset such as wang2025.")
 REPEATABLE = Parameter(negative="", show_default=False)
 REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphen=True)
 
-TracePaths = Annotated[list[str], path_argument("Files, folders, or - for stdin.")]
+TracePaths = Annotated[list[str], path_argument("Files, folders, URLs, or - for stdin.")]
 Limit = Annotated[int | None, number_flag("limit", 1, "Stop after this many traces.")]
 Part = Annotated[
     PartChoice, Parameter(help="Part of each trace: reasoning or answer. Traces that do not mark it are left out.")

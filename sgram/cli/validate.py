@@ -19,6 +19,7 @@ from sgram.files import excerpt, write_bytes
 from sgram.lexicon import Lexicon
 from sgram.reports.figures.precision_recall import figure_format, render_precision_recall
 from sgram.traces.tokens import load_tokenizer
+from sgram.urls import base_name, printable_name
 
 if TYPE_CHECKING:
     from sgram.evaluation.label_index import UnitIndex
@@ -198,15 +199,15 @@ def read_label_sets(paths: Sequence[str], flags: LabelFlags) -> list[IndexedLabe
     sets = []
     for path, file_documents, counts in zip(paths, documents, label_counts, strict=True):
         if not counts:
-            raise InputError(f"{excerpt(path)} has no labeled unit; each document needs units with a label")
+            raise InputError(f"{printable_name(path)} has no labeled unit; each document needs units with a label")
         positive_labels = tuple(label for label in _rank_labels(counts) if label in positive)
         if not positive_labels:
             raise InputError(
-                f"{excerpt(path)} has no positive unit; its labels are {_list_labels(counts)}: name those that mean "
-                "planning with --positive"
+                f"{printable_name(path)} has no positive unit; its labels are {_list_labels(counts)}: name those that "
+                "mean planning with --positive"
             )
         index = UnitIndex.from_documents(file_documents, positive, tokenizer)
-        sets.append(IndexedLabels("stdin" if path == "-" else Path(path).name, index, positive_labels))
+        sets.append(IndexedLabels("stdin" if path == "-" else base_name(path), index, positive_labels))
     return sets
 
 

@@ -10,7 +10,7 @@ from sgram.diagnosis.operations import EquationFinder
 from sgram.errors import InputError, UsageError
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.lexicon import LexiconLike
-from sgram.traces import Trace, as_traces
+from sgram.traces import Trace, TraceReader, as_traces
 from sgram.traces.from_python import Rollouts, can_be_reread
 
 
@@ -65,6 +65,8 @@ def diagnose(
     if siblings:
         raise UsageError("siblings belong to one trace; many traces are compared by their groups, so leave them out")
     given = as_traces(trace)
+    if isinstance(given, TraceReader):
+        given.copy_streams()  # the traces are read several times
     traces: Iterable[Trace] = given if can_be_reread(given) else list(given)
     with AnswerGrader() as answers:
         corpus = CorpusDiagnosis(lambda stage: traces, finder(lexicon), answers if judge_answers else None, check)

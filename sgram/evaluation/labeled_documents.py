@@ -24,6 +24,7 @@ from sgram.errors import InputError
 from sgram.files import excerpt
 from sgram.lexicon import MOVES
 from sgram.safe_reading import DamagedInputError, iter_lines, open_input
+from sgram.urls import printable_name
 
 POSITIVE_LABELS = frozenset(
     {
@@ -72,17 +73,17 @@ class LabeledDocument:
 
 
 def read_labels(path: str | Path, annotator: str | None = None) -> list[LabeledDocument]:
-    """Return the documents of a file, sorted by id.
+    """Return the documents of a file or URL, sorted by id.
 
     `annotator` selects whose records of ReasoningFlow are used. Raise `InputError`, with file and line, if a row is
     invalid, if units overlap or exceed their text, or if there is no labeled text.
     """
-    rows = list(_read_rows(path))
+    rows, file = list(_read_rows(path)), printable_name(path)
     if not rows:
-        raise InputError(f"{excerpt(path)} contains no labeled text; give a JSONL file with one document per line")
+        raise InputError(f"{file} contains no labeled text; give a JSONL file with one document per line")
     layouts = {_detect_layout(row, location) for row, location in rows}
     if len(layouts) > 1:
-        raise InputError(f"{excerpt(path)} mixes rows of {' and '.join(sorted(layouts))}; give a file of one layout")
+        raise InputError(f"{file} mixes rows of {' and '.join(sorted(layouts))}; give a file of one layout")
     parsers = {
         "sgram": _parse_sgram,
         "sentences": _parse_sentences,
@@ -91,10 +92,10 @@ def read_labels(path: str | Path, annotator: str | None = None) -> list[LabeledD
     }
     documents = list(parsers[layouts.pop()](rows, annotator))
     if not documents:
-        raise InputError(f"{excerpt(path)} contains no labels by {annotator!r}; name another annotator")
+        raise InputError(f"{file} contains no labels by {annotator!r}; name another annotator")
     duplicate_ids = [name for name, n in Counter(document.id for document in documents).items() if n > 1]
     if duplicate_ids:
-        raise InputError(f"{excerpt(path)} contains the document '{excerpt(duplicate_ids[0])}' twice; keep one")
+        raise InputError(f"{file} contains the document '{excerpt(duplicate_ids[0])}' twice; keep one")
     return sorted(documents, key=lambda document: document.id)
 
 
@@ -103,7 +104,7 @@ def _read_rows(path: str | Path) -> Iterator[_Row]:
     with open_input(path) as stream:
         try:
             for line in iter_lines(stream):
-                location = f"{excerpt(path)}, line {line.number}"
+                location = f"{printable_name(path)}, line {line.number}"
                 if line.fault:
                     raise InputError(f"{location}: {line.fault}; repair the file, or download it again")
                 if not line.data.strip():
@@ -118,7 +119,7 @@ def _read_rows(path: str | Path) -> Iterator[_Row]:
                     raise InputError(f"{location}: must be a JSON object (a document or a sentence)")
                 yield row, location
         except DamagedInputError as error:
-            raise InputError(f"{excerpt(path)}: {error}") from None
+            raise InputError(f"{printable_name(path)}: {error}") from None
 
 
 def _detect_layout(row: Mapping[str, Any], location: str) -> str:

@@ -16,6 +16,7 @@ from sgram.errors import InputError, UsageError
 from sgram.files import data_path, excerpt
 from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
+from sgram.urls import printable_name
 
 FORMAT = "sgram-lexicon"
 VERSION = 1
@@ -130,7 +131,7 @@ def _describe(value: Any) -> str:
 
 
 def read_document(path: str | os.PathLike[str]) -> Any:
-    """Return the JSON value in the file `path` (``-``: stdin), decompressed if it is gzip or zstd, not yet checked.
+    """Return the JSON value in the file or URL `path` (``-``: stdin), decompressed, not yet checked.
 
     Raise `InputError` if it cannot be read, is larger than `MAX_BYTES` or is not JSON.
 
@@ -164,8 +165,8 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def printable_path(path: str | os.PathLike[str]) -> str:
-    """Return the name of a file in messages: "stdin" for ``-``, else an excerpt of its path."""
-    return "stdin" if os.fspath(path) == "-" else excerpt(path)
+    """Return the name of a file or URL in messages: "stdin" for ``-``, else an excerpt of it."""
+    return printable_name(path)
 
 
 def preset_names() -> list[str]:

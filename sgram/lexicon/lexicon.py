@@ -295,7 +295,7 @@ class Lexicon:
 
     @classmethod
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "Lexicon":
-        """Return the lexicon in a file (``-``: stdin), or a preset by its bare name, such as ``wang2025``.
+        """Return the lexicon in a file (``-``: stdin) or URL, or a preset by its bare name, such as ``wang2025``.
 
         Raise `UsageError` if the name is unknown, `InputError` if the file cannot be read or is not a valid lexicon.
 

@@ -241,6 +241,7 @@ class Miner:
         labels, medoids, embedder = self._cluster(grams, settings["similarity"], core)
         tally = tally_occurrences(corpus, table, grams.label_grams(table, labels), self.resources.workers, spread=False)
         source |= {"scorer": {"name": scorer.name, "edge": round(lowest, 6), **scorer.provenance}, "embedder": embedder}
+        settings["embedder"] = embedder  # what auto or a folder was resolved to
         return self._build(candidates, scores, rows, labels, medoids, tally.df.sum(axis=1), source, core)
 
     def _choose_by_cluster_df(
@@ -262,6 +263,7 @@ class Miner:
         rank[top] = np.arange(len(top))
         rows = np.flatnonzero(rank[labels] >= 0)
         source |= {"scorer": {"name": "cluster-df", "clusters": len(medoids)}, "embedder": embedder}
+        settings["embedder"] = embedder  # what auto or a folder was resolved to
         scores = cluster_df[labels] / max(int(table.n_docs.sum()), 1)
         top_medoids = [medoids[cluster] for cluster in top.tolist()]
         core = select_core(candidates.take(rows))

@@ -1,7 +1,8 @@
 """A mining run as a directory, so that a killed run resumes and a finished run is reused.
 
-The directory is named by the digest of everything that determines the result (bytes of the inputs, config, version),
-so parts of another run cannot mix in. Products appear atomically, ``lexicon.json`` last: it marks the run as finished.
+The directory is named by the digest of everything that determines the result (bytes of the inputs, what was inferred
+from them, config, version), so parts of another run cannot mix in. After the inputs were read, their bytes are compared
+with that digest. Products appear atomically, ``lexicon.json`` last: it marks the run as finished.
 A killed run leaves the encoded traces, if all were read, and its vectors, chunk by chunk.
 """
 
@@ -10,8 +11,7 @@ import hashlib
 import math
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from sgram.mining.miner import Miner, MiningRecords
 from sgram.mining.score import Background, Scorer
 from sgram.run_directory import RunDirectory
 from sgram.traces import ReadOptions, Trace, TraceReader
-from sgram.traces.input_files import find_input_files
+from sgram.traces.input_files import check_unchanged, digest_file, find_input_files
 from sgram.traces.rows import InputFile
 
 Progress = Callable[[str, int, int, str], None]
@@ -61,6 +61,18 @@ class MiningOutcome:
     """Whether the run was already finished."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """Inputs of one run, with the digests by which the run is named."""
+
+    reader: TraceReader
+    digests: list[str]
+    """SHA-256 of each file of `reader`."""
+    background: TraceReader | None
+    background_digests: list[str]
+    classifier: GramClassifier | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiningJob:
     """One mining run: inputs, config, resources."""
@@ -87,17 +99,17 @@ class MiningJob:
 
         `output` is the file for the lexicon, "-" for stdout.
         """
-        TraceReader(self.paths, self.dialect, options=self.options)  # checks paths and options only
+        self._reader()  # checks paths and options only
         if self.classifier is not None and not self._needs_classifier():
             raise UsageError("--classifier is for the scorer labels; leave it out, or use that scorer")
-        self._load_classifier()
+        if self.classifier is None or Path(self.classifier).is_file():
+            self._load_classifier()  # what can be read only once is read when the run starts
         weights = [self.options.correct_above or 0.0, *self.options.rewards.values()]
         if not all(map(math.isfinite, weights)):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
+        if ["-" in self.paths, "-" in self.background, self.classifier == "-"].count(True) > 1:
+            raise UsageError("only one of the inputs can come from stdin; name files for the others")
         background = find_input_files(self.background)[0] if self.background else []
-        for input_file in background:
-            if input_file.size is None:
-                raise UsageError(f"{input_file.name} can be read only once; give the background as a file")
         if output in (None, "-"):
             return
         output_path = Path(output)
@@ -108,31 +120,51 @@ class MiningJob:
             if input_file.path != "-" and Path(input_file.path).resolve() in targets:
                 raise UsageError(f"{input_file.name} is an input; name another file for the lexicon")
 
-    def open_directory(self, progress: Progress | None = None) -> RunDirectory | None:
-        """Open (or create) the run's directory. None for stdin and pipes, whose bytes are unknown until read."""
-        input_files = find_input_files(self.paths)[0]
-        if any(input_file.size is None for input_file in input_files):
-            return None
-        return RunDirectory.open(self.runs, "mine", self.identity(_digest_files(input_files, progress)))
+    def open_directory(self, progress: Progress | None = None) -> RunDirectory:
+        """Open (or create) the run's directory. The inputs are read, as their bytes and what they say name it."""
+        return self._open_directory(self._open_inputs(progress))
 
-    def identity(self, inputs: list[str]) -> dict[str, Any]:
-        """Return everything that determines the result, as JSON; `inputs` are digests of the traces."""
-        classifier, tokenizer = self._load_classifier(), self.options.tokenizer
+    def _open_directory(self, inputs: _Inputs) -> RunDirectory:
+        return RunDirectory.open(self.runs, "mine", self._identity(inputs))
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that determines the result, as JSON. The inputs are read, as their bytes are part of it."""
+        return self._identity(self._open_inputs())
+
+    def _open_inputs(self, progress: Progress | None = None) -> _Inputs:
+        """Return readers of all inputs; what can be read only once is copied to disk."""
+        reader, background = self._reader(), None
+        reader.copy_streams()
+        digests, background_digests = _digest_files(reader.files, progress), []
+        if self.background:
+            background = TraceReader(self.background, options=ReadOptions(infer_correct=False))
+            background.copy_streams()
+            background_digests = _digest_files(background.files)
+        return _Inputs(reader, digests, background, background_digests, self._load_classifier())
+
+    def _reader(self) -> TraceReader:
+        return TraceReader(self.paths, self.dialect, options=self.options)
+
+    def _identity(self, inputs: _Inputs) -> dict[str, Any]:
+        tokenizer = self.options.tokenizer
         config = asdict(self.config) | {"embedder": get_embedder(self.config.embedder, self.config.seed).name}
         if self.config.part == "all":  # runs on whole traces keep the names that they had before parts
             del config["part"]
         return {
             "sgram": __version__,
             "config": config,
-            "inputs": inputs,
-            "background": self._digest_background() or "packaged",
-            "classifier": classifier.digest if classifier else None,
+            "inputs": sorted(inputs.digests),  # names and order do not matter
+            "background": sorted(inputs.background_digests) or "packaged",
+            "classifier": inputs.classifier.digest if inputs.classifier else None,
             "read": {
                 "dialect": self.dialect,
                 "where": sorted(self.options.where),
                 "max_bad": self.options.max_bad,
+                "columns": dict(self.options.columns),
                 "rewards": dict(self.options.rewards),
                 "correct_above": self.options.correct_above,
+                "infer_correct": self.options.infer_correct,
+                "decisions": _describe_decisions(inputs.reader, inputs.digests),
                 "tokenizer": None if tokenizer is None else _digest_tokenizer(tokenizer),
             },
         }
@@ -140,13 +172,12 @@ class MiningJob:
     def run(self, progress: Progress, fresh: bool = False) -> MiningOutcome:
         """Run the job, resume it, or load its products if it is finished; `fresh` starts it again.
 
-        Raise `SgramError` if another process runs the job, and every error of `check`, `TraceReader` and `Miner.fit`.
+        Raise `SgramError` if another process runs the job, `InputError` if an input changes while it is read, and every
+        error of `check`, `TraceReader` and `Miner.fit`.
         """
         self.check()
-        run = self.open_directory(progress)
-        if run is None:
-            with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
-                return self._mine(None, Path(scratch), progress)
+        inputs = self._open_inputs(progress)
+        run = self._open_directory(inputs)
         with _lock_run(run):
             if fresh:
                 for name in (*PRODUCTS, QUARANTINE):
@@ -161,7 +192,7 @@ class MiningJob:
                 unfinished.unlink()
             try:
                 _clear_scratch(scratch_path)
-                outcome = self._mine(run, scratch_path, progress)
+                outcome = self._mine(run, inputs, scratch_path, progress)
                 shutil.rmtree(scratch_path, ignore_errors=True)
             except SgramError:  # the same inputs will always fail, so resuming is useless
                 shutil.rmtree(scratch_path, ignore_errors=True)
@@ -170,11 +201,10 @@ class MiningJob:
                 _clear_scratch(scratch_path)
             return outcome
 
-    def _mine(self, run: RunDirectory | None, scratch: Path, progress: Progress) -> MiningOutcome:
+    def _mine(self, run: RunDirectory, inputs: _Inputs, scratch: Path, progress: Progress) -> MiningOutcome:
         scratch.mkdir(exist_ok=True)
-        stdin_quarantine = self.runs / f"stdin-{os.getpid()}.{QUARANTINE}"  # a run from stdin has no directory yet
-        quarantine = run.part(QUARANTINE) if run else self.options.quarantine or stdin_quarantine
-        reader = TraceReader(self.paths, self.dialect, options=replace(self.options, quarantine=quarantine))
+        quarantine = run.part(QUARANTINE)
+        reader = inputs.reader.reread(quarantine, self.options.max_bad)
 
         def report_stage(stage: str, done: int, total: int) -> None:
             if stage == "read":
@@ -188,28 +218,22 @@ class MiningJob:
         miner = Miner(
             self.config,
             self.resources,
-            scorer=self._make_scorer(),
+            scorer=self._make_scorer(inputs),
             scratch=scratch,
             keep_corpus=True,
             progress=report_stage,
         )
         try:
-            miner.fit(_read_and_summarize(reader, scratch / READ_SUMMARY))
+            miner.fit(_read_and_summarize(reader, inputs.digests, scratch / READ_SUMMARY))
         finally:
             _copy_quarantine(quarantine, self.options.quarantine)
-        if run is None:  # stdin is read now: the digest of its traces names the run
-            run = RunDirectory.open(self.runs, "mine", self.identity([miner.lexicon_.source["inputs"]["digest"]]))
-        summary = orjson.loads((scratch / READ_SUMMARY).read_bytes())
-        if summary["rows"]["quarantined"]:
-            _copy_quarantine(quarantine, run.part(QUARANTINE))
-            stdin_quarantine.unlink(missing_ok=True)
-        _write_products(run, miner, summary)
+        _write_products(run, miner, orjson.loads((scratch / READ_SUMMARY).read_bytes()))
         return _load_outcome(run, reused=False)
 
-    def _make_scorer(self) -> Scorer | None:
+    def _make_scorer(self, inputs: _Inputs) -> Scorer | None:
         if self.config.method == "paper":
             return None
-        return make_scorer(self.config, self._count_background(), self._load_classifier())
+        return make_scorer(self.config, self._count_background(inputs), inputs.classifier)
 
     def _needs_classifier(self) -> bool:
         return self.config.method != "paper" and self.config.scorer == "labels"
@@ -220,18 +244,16 @@ class MiningJob:
             return None
         return GramClassifier.packaged() if self.classifier is None else GramClassifier.load(self.classifier)
 
-    def _count_background(self) -> Background | None:
+    def _count_background(self, inputs: _Inputs) -> Background | None:
         """Return the background counted in the user's files; None if there are none."""
-        if not self.background:
+        if inputs.background is None:
             return None
-        texts = (trace.text[: self.config.max_chars] for trace in TraceReader(self.background))
+        texts = (trace.text[: self.config.max_chars] for trace in inputs.background)
         background = Background.count(texts, {}, self.resources.workers)
+        check_unchanged(inputs.background.files, inputs.background_digests)
         # The table's digest, not the files': the lexicon must not change with the order of their rows.
         origin = {"what": "traces given by the user", "digest": digest(canonical_json(dict(background.df)))}
         return replace(background, origin=origin)
-
-    def _digest_background(self) -> list[str]:
-        return _digest_files(find_input_files(self.background)[0]) if self.background else []
 
     def export(self, outcome: MiningOutcome, path: Path) -> Path:
         """Copy the lexicon to `path` and its examples beside it; return the path of the examples."""
@@ -261,16 +283,38 @@ def _clear_scratch(scratch: Path) -> None:
         scratch.rmdir()
 
 
-def _digest_files(input_files: list[InputFile], progress: Progress | None = None) -> list[str]:
-    """Return the SHA-256 of each input file, sorted: names and order do not matter."""
+def _digest_files(input_files: Sequence[InputFile], progress: Progress | None = None) -> list[str]:
+    """Return the SHA-256 of each input file."""
     digests = []
     total, done = sum(input_file.size or 0 for input_file in input_files), 0
     for input_file in input_files:
-        digests.append(_digest_file(Path(input_file.path)))
+        digests.append(digest_file(input_file))
         done += input_file.size or 0
         if progress is not None:
             progress("look", done, total, "")
-    return sorted(digests)
+    return digests
+
+
+def _describe_decisions(reader: TraceReader, digests: Sequence[str]) -> list[dict[str, Any]]:
+    """Return which rewards are read as correctness, as JSON: for each run its files and what its rewards are.
+
+    Files go by their digests, so their names do not matter. A run that the data name goes by its name.
+    """
+    files_of_run: dict[str, list[str]] = {}
+    for file, file_digest in zip(reader.files, digests, strict=True):
+        files_of_run.setdefault(reader.runs[file.path], []).append(file_digest)
+    decisions: list[dict[str, Any]] = [
+        {
+            "run": None if run in files_of_run else run,
+            "files": sorted(files_of_run.get(run, ())),
+            "columns": sorted(rewards.columns),
+            "rewards": rewards.n,
+            "correct_above": rewards.threshold,
+        }
+        for run, rewards in reader.survey().items()
+        if rewards.threshold is not None
+    ]
+    return sorted(decisions, key=canonical_json)
 
 
 def _digest_file(path: Path) -> str:
@@ -304,9 +348,13 @@ def _lock_run(run: RunDirectory) -> Iterator[None]:
         yield
 
 
-def _read_and_summarize(reader: TraceReader, path: Path) -> Iterator[Trace]:
-    """Yield the traces of `reader`; after the last one write the summary to `path`, for a run that resumes later."""
+def _read_and_summarize(reader: TraceReader, digests: Sequence[str], path: Path) -> Iterator[Trace]:
+    """Yield the traces of `reader`; after the last one write the summary to `path`, for a run that resumes later.
+
+    Raise `InputError` if a file has another digest than in `digests` by then.
+    """
     yield from reader
+    check_unchanged(reader.files, digests)
     write_bytes(path, pretty_json(_summary(reader)))
 
 
@@ -324,6 +372,7 @@ def _summary(reader: TraceReader) -> dict[str, Any]:
         "dialects": dict(report.dialects),
         "reasons": dict(report.reasons),
         "warnings": report.warnings,
+        "decisions": report.decisions,
     }
 
 

@@ -41,7 +41,7 @@ def as_traces(x: Rollouts, *, options: ReadOptions | None = None, dialect: str =
 
     `x` is one of these:
 
-    - a path, a pattern or ``NAME=PATH``, or a list of them, as for `TraceReader`;
+    - a path, a pattern, a URL or ``NAME=PATH``, or a list of them, as for `TraceReader`;
     - a DataFrame of pandas or polars, a `datasets.Dataset`, a `pyarrow.Table`, or an iterable of dicts. These are rows
       in any shape that files may have. Their traces have no run unless a column names it. NaN and NA are missing;
     - an iterable of texts, which become traces that have a text only;

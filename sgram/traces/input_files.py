@@ -1,17 +1,20 @@
 """From paths to rows: which files are read, and the records of each file."""
 
 import glob
+import hashlib
+import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 import orjson
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
-from sgram.safe_reading import Caps, find_compression, open_input, open_raw
+from sgram.safe_reading import BLOCK, Caps, InputStream, find_compression, open_raw
+from sgram.stored_copies import StoredCopy
 from sgram.traces.containers.table import (
     CONTAINERS,
     HEAD_BYTES,
@@ -25,6 +28,7 @@ from sgram.traces.containers.table import (
     suffix_of,
 )
 from sgram.traces.rows import InputFile, Row
+from sgram.urls import expand_url, is_url, list_folder, location, printable_name
 
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill")
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
@@ -35,15 +39,20 @@ _MAX_SETTINGS = 16 << 20
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
-def _input_file(path: str, status: os.stat_result) -> InputFile:
-    """Return the input file at `path`. Raise `InputError` for pickles, spreadsheets and unfinished exports."""
-    suffix = suffix_of(path)
+def _check_suffix(path: str) -> None:
+    """Raise `InputError` for pickles and spreadsheets."""
+    suffix = suffix_of(location(path))
     if suffix in _PICKLE_SUFFIXES:
         raise InputError(
-            f"{excerpt(path)} looks like a pickle, and loading one can run any code; save JSONL or Parquet"
+            f"{printable_name(path)} looks like a pickle, and loading one can run any code; save JSONL or Parquet"
         )
     if suffix in _SPREADSHEET_SUFFIXES:
-        raise InputError(f"{excerpt(path)} is a spreadsheet; save it as CSV")
+        raise InputError(f"{printable_name(path)} is a spreadsheet; save it as CSV")
+
+
+def _input_file(path: str, status: os.stat_result) -> InputFile:
+    """Return the input file at `path`. Raise `InputError` for pickles, spreadsheets and unfinished exports."""
+    _check_suffix(path)
     if is_unfinished(path):
         raise InputError(f"{excerpt(path)} has no STABLE marker beside it yet; read it when its step is done")
     if not stat.S_ISREG(status.st_mode):
@@ -51,14 +60,15 @@ def _input_file(path: str, status: os.stat_result) -> InputFile:
     return InputFile(path, find_container(path, _read_head(path, HEAD_BYTES)).name, status.st_size)
 
 
-def _read_head(path: str, size: int) -> bytes:
+def _read_head(path: str | StoredCopy, size: int) -> bytes:
     """Return the first `size` bytes of a regular file, decompressed as far as they go; none if it cannot be read."""
     try:
         with open_raw(path) as raw:
             head = raw.read(size)
         if find_compression(head):
             head = b""
-            with open_input(path) as stream:
+            with open_raw(path) as raw:
+                stream = InputStream(raw, "", Caps())
                 while len(head) < size and (block := stream.read()):
                     head += block
     except InputError:
@@ -147,9 +157,13 @@ def is_unfinished(path: str) -> bool:
     >>> is_unfinished("token_exports/step_3/rank_0.jsonl"), is_unfinished("rollouts.jsonl")
     (True, False)
     """
-    folder, name = Path(path).parent, Path(path).name
-    is_export = name.startswith("rank_") and suffix_of(name) in _EXPORT_SUFFIXES and folder.name.startswith("step_")
-    return is_export and not (folder / "STABLE").exists()
+    return _is_export(path) and not (Path(path).parent / "STABLE").exists()
+
+
+def _is_export(path: str) -> bool:
+    """Return whether `path` is named as a prime-rl export of a step."""
+    folder, name = PurePosixPath(path).parent.name, PurePosixPath(path).name
+    return name.startswith("rank_") and suffix_of(name) in _EXPORT_SUFFIXES and folder.startswith("step_")
 
 
 def _find_in_folder(path: str, warnings: list[str]) -> list[InputFile]:
@@ -177,17 +191,59 @@ def _find_in_folder(path: str, warnings: list[str]) -> list[InputFile]:
     return files
 
 
+# -- URLs -----------------------------------------------------------------------------------------------------------
+
+
+def _find_at_url(url: str, warnings: list[str]) -> list[InputFile]:
+    """Return the input file at `url`, or the files of the folder there, sorted by name, as of a folder on disk.
+
+    Raise `InputError` if it cannot be read or holds nothing.
+    """
+    listed = list_folder(url)
+    if listed is None:
+        _check_suffix(url)
+        return [InputFile(url, find_container(location(url), b"").name)]
+    listing = set(listed)
+    run_folders = [name.removesuffix("run.json") for name in listed if name.endswith("/run.json")]
+    files = []
+    for name in sorted(listed, key=lambda name: PurePosixPath(name).parts):
+        inner = PurePosixPath(location(name)[len(location(url).rstrip("/")) :])
+        if any(part.startswith(".") for part in inner.parts) or any(map(name.startswith, run_folders)):
+            continue
+        if suffix_of(inner.name) in CONTAINERS["archive"].suffixes:
+            warnings.append(f"{printable_name(name)} is left out, as it is an archive in a folder; name it to read it")
+        if not is_readable(inner.name):
+            continue
+        if _is_export(name) and f"{name.rpartition('/')[0]}/STABLE" not in listing:
+            warnings.append(f"{printable_name(name)} is left out: its step has no STABLE marker yet")
+            continue
+        if suffix_of(inner.name) in CONTAINERS["json"].suffixes and not _url_holds_rollouts(name):
+            continue
+        files.append(InputFile(name, find_container(inner.name, b"").name))
+    if not files:
+        reason = "; ".join(warnings[:1]) or f"it holds no file ending in {', '.join(READ_SUFFIXES)} with rollouts"
+        raise InputError(f"nothing to read in {printable_name(url)}: {reason}")
+    return files
+
+
+def _url_holds_rollouts(url: str) -> bool:
+    with open_raw(url) as raw:
+        return holds_rollouts(first_bytes(raw.read(JSON_HEAD_BYTES), JSON_HEAD_BYTES))
+
+
 # -- paths ----------------------------------------------------------------------------------------------------------
 
 
 def expand_path(path: str) -> list[str]:
     """Return the paths that `path` stands for: ``~`` is the home folder, and a pattern is expanded if it is no path.
 
-    Raise `InputError` if nothing matches a pattern.
+    A URL may be a pattern, too. Raise `InputError` if nothing matches a pattern.
 
     >>> expand_path("rollouts.jsonl"), expand_path("-")
     (['rollouts.jsonl'], ['-'])
     """
+    if is_url(path):
+        return expand_url(path)
     if path == "-" or os.path.lexists(path):
         return [path]
     expanded = os.path.expanduser(path)  # noqa: PTH111
@@ -202,8 +258,8 @@ def expand_path(path: str) -> list[str]:
 def find_input_files(paths: Paths) -> tuple[list[InputFile], list[str]]:
     """Return (input files, warnings) for `paths`, in their order; the files of a directory are sorted by name.
 
-    Patterns such as ``runs/*/step_*.jsonl`` are expanded. Raise `UsageError` if there are no paths, `InputError` if a
-    path cannot be read, is a pickle, or is a directory without traces.
+    A path may be a URL, also of a folder. Patterns such as ``runs/*/step_*.jsonl`` are expanded. Raise `UsageError` if
+    there are no paths, `InputError` if a path cannot be read, is a pickle, or is a directory without traces.
 
     >>> from sgram.files import data_path
     >>> files, warnings = find_input_files(data_path("sample_traces.jsonl"))
@@ -220,6 +276,9 @@ def find_input_files(paths: Paths) -> tuple[list[InputFile], list[str]]:
         if path == "-":
             files.append(InputFile("-", "lines"))
             continue
+        if is_url(path):
+            files += _find_at_url(path, warnings)
+            continue
         status = _stat(path)
         files += _find_in_folder(path, warnings) if stat.S_ISDIR(status.st_mode) else [_input_file(path, status)]
     return _without_repeats(files, warnings), warnings
@@ -229,7 +288,7 @@ def _without_repeats(files: list[InputFile], warnings: list[str]) -> list[InputF
     """Return `files` with each file once, however many paths lead to it; a repeat adds a warning."""
     by_real_path: dict[str, InputFile] = {}
     for file in files:
-        real_path = file.path if file.path == "-" else os.path.realpath(file.path)
+        real_path = file.path if file.path == "-" or is_url(file.path) else os.path.realpath(file.path)
         if real_path in by_real_path:
             warnings.append(f"{file.name} is named more than once; it is read once")
         else:
@@ -250,19 +309,81 @@ def iter_rows(file: InputFile, caps: Caps) -> Iterator[Row]:
     """
     if file.rows is not None:
         yield from file.rows()
-    elif file.size is None and file.raw is None and file.kind != "inspect":
+    elif file.is_stream and file.kind != "inspect":
         yield from _iter_pipe(file, caps)
     else:
+        if file.is_stream:
+            copy_stream(file)  # the library of Inspect reads files only
         yield from CONTAINERS[file.kind].rows(file, caps)
 
 
-def _iter_pipe(file: InputFile, caps: Caps) -> Iterator[Row]:
-    """Yield the rows of stdin or a pipe, whose container its first bytes tell."""
+def copy_stream(file: InputFile) -> None:
+    """Copy a file that can be read only once to disk; from now on the copy is read, as often as is needed.
+
+    Raise `InputError` if it cannot be read or the disk is full.
+    """
     with open_raw(file.path) as raw:
-        head = raw.read1(1 << 16)
-        while 0 < len(head) < HEAD_BYTES and (more := raw.read1(1 << 16)):
+        file.copy = StoredCopy(_Stored(raw, file.name), file.name)
+    file.size = file.copy.size
+    path = "" if file.path == "-" else location(file.path)
+    file.kind = find_container(path, _read_head(file.copy, HEAD_BYTES)).name
+
+
+def digest_file(file: InputFile) -> str:
+    """Return the SHA-256 of a file as stored, up to the size that it had when it was found.
+
+    Raise `InputError` if it cannot be read.
+
+    >>> from sgram.files import data_path
+    >>> (file,), _ = find_input_files(data_path("sample_traces.jsonl"))
+    >>> len(digest_file(file))
+    64
+    """
+    digest = hashlib.sha256()
+    with open_raw(file.stored, file.size) as raw:
+        blocks = _Stored(raw, file.name)
+        while block := blocks.read():
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_unchanged(files: Sequence[InputFile], digests: Sequence[str]) -> None:
+    """Raise `InputError` for a file whose digest is no longer that in `digests`, which are of the same order.
+
+    Copies cannot change, so they are not read.
+    """
+    for file, digest in zip(files, digests, strict=True):
+        if file.copy is None and digest_file(file) != digest:
+            raise InputError(
+                f"{file.name} changed while it was read, so what was read of it is mixed; run again when nothing "
+                "writes to it"
+            )
+
+
+class _Stored:
+    """Reader of blocks as they are stored."""
+
+    def __init__(self, raw: io.BufferedIOBase, name: str):
+        self._raw, self._name = raw, name
+
+    def read(self) -> bytes:
+        """Return the next block, empty at the end. Raise `InputError` if reading fails."""
+        try:
+            return self._raw.read1(BLOCK)
+        except OSError as error:
+            raise InputError(
+                f"cannot read {self._name}: {error.strerror or error}; check where it comes from"
+            ) from error
+
+
+def _iter_pipe(file: InputFile, caps: Caps) -> Iterator[Row]:
+    """Yield the rows of stdin, a pipe or a URL, whose container its first bytes tell."""
+    with open_raw(file.path) as raw:
+        blocks = _Stored(raw, file.name)
+        head = blocks.read()
+        while 0 < len(head) < HEAD_BYTES and (more := blocks.read()):
             head += more
-        path = "" if file.path == "-" else file.path
+        path = "" if file.path == "-" else location(file.path)
         container = find_container(path, first_bytes(head, HEAD_BYTES))
         file.raw = rewind(head, cast(BinaryIO, raw))
         try:

@@ -70,7 +70,7 @@ def describe(runs: Mapping[str, RunRewards]) -> list[str]:
     sentences = []
     for run, rewards in runs.items():
         column = ", ".join(sorted(rewards.columns)) or "reward"
-        of_run = f" of {run}" if run else ""
+        of_run = f" of {run}" if run and len(runs) > 1 else ""
         if rewards.threshold is not None:
             low = "0" if 0.0 in rewards.values else "-1"
             sentences.append(

@@ -8,7 +8,8 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sgram.errors import InputError, QuarantineError, UsageError
@@ -22,7 +23,7 @@ from sgram.traces.containers.table import CONTAINERS
 from sgram.traces.dialect import Dialect, DialectOptions, Fields, all_dialects, detect
 from sgram.traces.fields import as_text
 from sgram.traces.ids import IdRegistry, prompt_group
-from sgram.traces.input_files import Paths, expand_path, find_input_files, iter_rows
+from sgram.traces.input_files import Paths, copy_stream, expand_path, find_input_files, iter_rows
 from sgram.traces.judged_copies import leave_out_copies
 from sgram.traces.option_names import name_option
 from sgram.traces.outcomes import RunRewards, describe
@@ -227,6 +228,30 @@ class TraceReader:
                 raise UsageError(f"{file.name} is an input; name another file for the quarantine")
 
     @property
+    def files(self) -> list[InputFile]:
+        """The files that are read, as large as they were when the reader was made."""
+        return self._files
+
+    @property
+    def runs(self) -> Mapping[str, str]:
+        """Run of each file by its path, for traces whose data name none."""
+        return self._runs
+
+    def reread(self, quarantine: str | os.PathLike[str] | None = None, max_bad: float = 1.0) -> "TraceReader":
+        """Return a reader of the same files, as large as they were, by the same options and decisions.
+
+        It sets rows aside into `quarantine` only, and allows any share of them by default.
+        """
+        self.survey()
+        self.copy_streams()
+        reader = copy(self)
+        reader.options = replace(self.options, quarantine=quarantine, max_bad=max_bad)
+        reader._files = [replace(file, stream=None, share_read=0.0) for file in self._files]
+        reader._logged, reader.report = set(), ReadReport()
+        reader._check_kinds()
+        return reader
+
+    @property
     def input_paths(self) -> list[str]:
         """Paths of the files that are read; ``-`` is stdin."""
         return [file.path for file in self._files]
@@ -243,19 +268,19 @@ class TraceReader:
         return sum(file.bytes_read for file in self._files)
 
     def __iter__(self) -> Generator[Trace, None, None]:
-        if self._rewards is None:
-            self._rewards = self._survey_rewards() if self._surveys else {}
-        self.report = ReadReport(warnings=list(self._warnings), decisions=describe(self._rewards))
+        rewards = self.survey()
+        self.report = ReadReport(warnings=list(self._warnings), decisions=describe(rewards))
         self._ids = IdRegistry()
         self._first_foreign = ""
         self._quarantine = Quarantine(self.options.quarantine)
         self.report.reasons = self._quarantine.reasons
-        self._n_judged, self._n_correct = 0, 0
+        self._n_judged, self._n_correct, self._n_undecided = 0, 0, 0
         try:
             for file in self._files:
                 yield from self._read_file(file)
             self._check_usable()
             self._check_threshold()
+            self._report_undecided()
         finally:
             self._quarantine.close()
 
@@ -329,16 +354,37 @@ class TraceReader:
 
     # -- rewards ------------------------------------------------------------------------------------------------
 
-    @property
-    def _surveys(self) -> bool:
-        return self.options.infer_correct and self.options.correct_above is None and not self._reads_stream
+    def copy_streams(self) -> None:
+        """Copy stdin and pipes to disk, so that the traces can be read several times.
+
+        The copies are deleted with the reader. Raise `InputError` if the disk is full.
+        """
+        for file in self._files:
+            if file.is_stream:
+                copy_stream(file)
+        self._check_kinds()
+
+    def survey(self) -> Mapping[str, RunRewards]:
+        """Return what the rewards of each run are, by which they may say what is correct; none if the options say it.
+
+        The first call reads all rows of files whose rewards may say it.
+        """
+        if self._rewards is None:
+            self._rewards = self._survey_rewards() if self._surveys else {}
+        return self._rewards
 
     @property
-    def _reads_stream(self) -> bool:
-        return any(file.size is None for file in self._files)
+    def _surveys(self) -> bool:
+        return self.options.infer_correct and self.options.correct_above is None and not self._is_consumed
+
+    @property
+    def _is_consumed(self) -> bool:
+        """Whether the rows are in memory and can be iterated over only once."""
+        return any(file.rows is not None and file.size is None for file in self._files)
 
     def _survey_rewards(self) -> dict[str, RunRewards]:
         """Read the rewards of each run until they can no longer say what is correct."""
+        self.copy_streams()
         runs: dict[str, RunRewards] = {}
         for file in self._files:
             report = FileReport(file=file.name)
@@ -469,6 +515,8 @@ class TraceReader:
             fields["correct"] = fields["reward"] > threshold
             self._n_judged += 1
             self._n_correct += fields["correct"]
+        else:
+            self._n_undecided += 1
 
     def _reject_all(self, rows: list[tuple[Row, str]], file: InputFile, report: FileReport) -> None:
         for row, reason in rows:
@@ -509,6 +557,14 @@ class TraceReader:
         if share > _EXTREME or share < 1 - _EXTREME:
             named = name_option("correct_above", above)
             self._warn([f"{named} makes {100 * share:.1f} % of the rewarded traces correct; check it"])
+
+    def _report_undecided(self) -> None:
+        """Say so if rewards could not be looked at before they were read."""
+        if self._n_undecided and self._is_consumed and self.options.infer_correct:
+            self.report.decisions.append(
+                f"rewards of {self._files[0].name} are not read as correctness, as it can be iterated over only once; "
+                "give a list, or correct_above"
+            )
 
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""

@@ -1,11 +1,14 @@
 """Input files and their rows, as every container hands them out."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
 from sgram.files import excerpt
 from sgram.safe_reading import InputStream
+from sgram.stored_copies import StoredCopy
+from sgram.urls import printable_name
 
 DOCUMENT_KEY = "__document__"
 """Reserved key of a record that was taken out of a wrapper, such as ``{"model": "m", "data": [...]}``.
@@ -57,7 +60,7 @@ class InputFile:
     """
 
     path: str
-    """Path, or ``-`` for stdin."""
+    """Path or URL, or ``-`` for stdin."""
     kind: str
     """Name of its container: ``lines``, ``json``, ``parquet``, ``csv``, ``arrow``, ``archive`` or ``inspect``."""
     size: int | None = None
@@ -75,11 +78,27 @@ class InputFile:
 
     `size` is 0 if they can be returned several times, None if not.
     """
+    copy: StoredCopy | None = None
+    """Copy of stdin, a pipe or a URL that is read in place of `path`."""
+
+    @property
+    def stored(self) -> str | os.PathLike[str] | StoredCopy:
+        """What is opened: the copy if there is one, else the path."""
+        return self.path if self.copy is None else self.copy
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the file is read once from its beginning: stdin, a pipe, or a URL.
+
+        >>> InputFile("-", "lines").is_stream, InputFile("a.jsonl", "lines", size=20).is_stream
+        (True, False)
+        """
+        return self.size is None and self.rows is None and self.raw is None
 
     @property
     def name(self) -> str:
-        """The path, safe to print."""
-        path = "stdin" if self.path == "-" else excerpt(self.path, 1000)
+        """The path or URL, safe to print."""
+        path = printable_name(self.path, 1000)
         return f"{path}:{excerpt(self.member, 1000)}" if self.member else path
 
     def locate(self, row: Row) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sgram.errors import UsageError
-from sgram.files import excerpt
+from sgram.urls import is_url, location, printable_name
 
 _NAMED = re.compile(r"([^=/\\]{1,80})=(.+)", re.DOTALL)
 _SUFFIXES = (
@@ -32,7 +32,7 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
 
     A run is named by its argument, else by its folder, or by the stem of its file. Files of one folder whose stems
     differ in digits only (steps, shards) are one run, named by the folder. Equal names of different runs get as many
-    parent folders as tell them apart. Raise `UsageError` if one file belongs to two names.
+    parent folders as tell them apart. A pipe is a run of its own. Raise `UsageError` if one file belongs to two names.
 
     >>> name_runs([(None, "a/1.jsonl"), (None, "a/2.jsonl"), (None, "b.jsonl")], ["a/1.jsonl", "a/2.jsonl", "b.jsonl"])
     {'a/1.jsonl': 'a', 'a/2.jsonl': 'a', 'b.jsonl': 'b'}
@@ -45,32 +45,51 @@ def name_runs(arguments: Iterable[tuple[str | None, str]], files: Iterable[str])
             named[file] = next((name for name, path in pairs if path == "-" and name), "stdin")
             continue
         names = {name for name, path in pairs if name is not None and _leads_to(path, file)}
+        if not names and (pipe := _pipe_name(file)):
+            named[file] = pipe
+            continue
         if len(names) > 1:
-            raise UsageError(f"{excerpt(file)} belongs to the runs {', '.join(sorted(names))}; name it once")
-        folder = next((path for name, path in pairs if Path(path).is_dir() and _leads_to(path, file)), None)
+            raise UsageError(f"{printable_name(file)} belongs to the runs {', '.join(sorted(names))}; name it once")
+        folder = next((path for name, path in pairs if _is_above(path, file)), None)
         if names:
             named[file] = names.pop()
         else:
-            naming_paths[file] = _resolve(file if folder is None else folder)
+            naming_paths[file] = _place(file if folder is None else folder)
+    urls = [file for file in naming_paths if is_url(file)]
+    if len({_place(url) for url in urls}) < len(urls):
+        first = next(url for url in urls if sum(_place(url) == _place(other) for other in urls) > 1)
+        raise UsageError(f"several URLs are called {printable_name(first)}; name the run of each: NAME=URL")
     runs = named | _distinct_names(naming_paths)
     # the name of a file may be no text
     return {file: name.encode(errors="backslashreplace").decode() for file, name in runs.items()}
 
 
-def _resolve(path: str) -> str:
-    """Return the absolute path behind links; that of a pipe stays as it is, as what is behind `/dev/fd/63` has no name.
-
-    >>> _resolve("/a/../b.jsonl")
-    '/b.jsonl'
-    """
-    is_place = os.path.isfile(path) or os.path.isdir(path) or not os.path.lexists(path)  # noqa: PTH112, PTH113
-    return os.path.realpath(path) if is_place else os.path.abspath(path)  # noqa: PTH100
+def _pipe_name(file: str) -> str:
+    """Return the name of a pipe, which says nothing of a run but keeps it apart from others; empty for other files."""
+    if not Path(file).is_fifo():
+        return ""
+    is_unnamed = Path(file).parent in (Path("/dev/fd"), Path("/proc/self/fd"))
+    return f"pipe {Path(file).name}" if is_unnamed else _stem(file)
 
 
 def _leads_to(path: str, file: str) -> bool:
     """Return whether an argument is the file, or a folder above it."""
-    folder, target = os.path.realpath(path), os.path.realpath(file)
+    if is_url(path) and not _is_above(path, file):
+        return path == file
+    folder, target = _place(path), _place(file)
     return target == folder or target.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _is_above(path: str, file: str) -> bool:
+    """Return whether an argument is a folder above a file."""
+    if is_url(path):
+        return _place(file).startswith(_place(path).rstrip("/") + "/") and _place(file) != _place(path)
+    return Path(path).is_dir() and _leads_to(path, file)
+
+
+def _place(path: str) -> str:
+    """Return the real path of a file, or the URL without what is secret in it."""
+    return location(path) if is_url(path) else os.path.realpath(path)
 
 
 def _stem(path: str) -> str:
@@ -84,7 +103,7 @@ def _distinct_names(naming_paths: dict[str, str]) -> dict[str, str]:
     """Return the run of each file that no argument names; `naming_paths` are the files or folders that name them."""
     series: dict[tuple[str, str], list[str]] = {}
     for file, origin in naming_paths.items():
-        if origin == _resolve(file):
+        if origin == _place(file):
             pattern = re.sub(r"\d+", "#", _stem(origin))
             series.setdefault((str(Path(origin).parent), pattern), []).append(file)
     origins = dict(naming_paths)

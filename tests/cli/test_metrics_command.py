@@ -148,7 +148,6 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((rollouts, "--model", "smollm2", "-o", "x.txt"), "scored rollouts are written as .jsonl"),
         ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "name another path"),
         ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
-        (("-",), "read twice"),
         (("--no-such",), "unknown option --no-such"),
         ((rollouts, "--placebos", "-1"), "n_placebos must be >= 0 (got -1)"),
     ):

@@ -1,11 +1,11 @@
 import gzip
+import hashlib
 import io
 import json
 import os
 import random
 import subprocess
 import sys
-import threading
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from math import log, sqrt
@@ -27,6 +27,7 @@ from sgram.text import gram_words
 from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
 from tests.builders.mining_examples import SAMPLE, documents_of_grams
 from tests.builders.paths import ROOT
+from tests.builders.pipes import feeding
 
 LINES = SAMPLE.read_bytes().splitlines(keepends=True)
 CONFIG = MiningConfig(embedder="hash", scorer="contrast")
@@ -120,14 +121,109 @@ def test_stdin_gives_what_the_file_gives(tmp_path, truth, monkeypatch):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [outcomes[0].directory.name]
 
 
-def test_a_pipe_is_read_once_and_gives_what_the_file_gives(tmp_path, truth):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(b"".join(LINES),))
-    writer.start()
-    outcome = run(pipe, tmp_path / "runs")
-    writer.join()
+def test_a_pipe_gives_what_the_file_gives_in_the_same_directory(tmp_path, truth):
+    with feeding(tmp_path / "pipe", b"".join(LINES)) as pipe:
+        outcome = run(pipe, tmp_path / "runs")
     assert products(outcome) == truth
+    again = run(SAMPLE, tmp_path / "runs")
+    assert (again.directory, again.reused) == (outcome.directory, True)
+
+
+REWARDED = [
+    b'{"id": "%d", "prompt": "p%d", "text": "Let me verify. It is %d.", "score": %d}\n' % (n, n, n, n % 2)
+    for n in range(12)
+]
+"""Rewards that are 0 or 1: those of the odd rows are of correct traces."""
+
+
+@pytest.mark.parametrize("options", [ReadOptions(), ReadOptions(infer_correct=False), ReadOptions(correct_above=0.5)])
+def test_what_is_inferred_is_the_same_from_a_pipe_and_a_file(options, tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_bytes(b"".join(REWARDED))
+    with feeding(tmp_path / "pipe", file.read_bytes()) as pipe:
+        from_pipe = run(pipe, tmp_path / "runs", options=options)
+    assert sum(gram.df_correct for gram in from_pipe.lexicon.grams) > 0 or not options.infer_correct
+    from_file = run(file, tmp_path / "runs", options=options)
+    assert (from_file.directory, from_file.reused) == (from_pipe.directory, True)
+    fresh = run(file, tmp_path / "runs", options=options, fresh=True)
+    assert fresh.lexicon == from_pipe.lexicon
+
+
+def test_what_was_inferred_names_the_directory(tmp_path):
+    """The rewards of a run with verdicts of its own are not read as verdicts."""
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_bytes(b"".join(REWARDED))
+    second.write_bytes(b'{"id": "j", "prompt": "p", "text": "Let me verify.", "score": 1, "correct": false}\n')
+    apart = MiningJob(
+        paths=(str(first), str(second)), config=CONFIG, resources=Resources(), runs=tmp_path / "runs"
+    ).identity()["read"]["decisions"]
+    assert [(decision["rewards"], decision["correct_above"]) for decision in apart] == [(12, 0.5)]
+    assert apart[0]["files"] == [hashlib.sha256(first.read_bytes()).hexdigest()]
+    together = MiningJob(
+        paths=(f"x={first}", f"x={second}"), config=CONFIG, resources=Resources(), runs=tmp_path / "runs"
+    ).identity()["read"]["decisions"]
+    assert together == []
+
+
+# -- inputs that change ---------------------------------------------------------------------------------
+
+
+def change_when_read(monkeypatch, path: Path, change) -> None:
+    """Call `change` once when the traces of `path` are read to be mined, after the last one."""
+    read = job_module.TraceReader.__iter__
+
+    def reading(reader):
+        yield from read(reader)
+        if reader.input_paths == [str(path)]:
+            monkeypatch.setattr(job_module.TraceReader, "__iter__", read)
+            change(path)
+
+    monkeypatch.setattr(job_module.TraceReader, "__iter__", reading)
+
+
+def replace_a_word(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"36", b"37", 1))
+
+
+def swap_for_another(path: Path) -> None:
+    other = path.with_suffix(".other")
+    other.write_bytes(path.read_bytes()[:-1] + b" ")
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [replace_a_word, swap_for_another, lambda path: os.truncate(path, 10)])
+def test_an_input_that_changes_while_it_is_read_gives_no_result(change, tmp_path, monkeypatch, truth):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"".join(LINES))
+    change_when_read(monkeypatch, path, change)
+    with pytest.raises(InputError, match=r"in\.jsonl (changed|shrank .*) while it was read"):
+        run(path, tmp_path / "runs")
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert sorted(part.name for part in directory.iterdir()) == ["lock", "run.json"]
+    # under the same name, the same input is mined as ever
+    path.write_bytes(b"".join(LINES))
+    outcome = run(path, tmp_path / "runs")
+    assert (outcome.directory, outcome.reused, products(outcome)) == (directory, False, truth)
+
+
+def test_a_background_that_changes_while_it_is_read_gives_no_result(tmp_path, monkeypatch):
+    path = tmp_path / "background.jsonl"
+    path.write_bytes(b"".join(LINES))
+    change_when_read(monkeypatch, path, replace_a_word)
+    with pytest.raises(InputError, match=r"background\.jsonl changed while it was read"):
+        run(SAMPLE, tmp_path / "runs", background=(str(path),))
+
+
+def test_what_is_appended_while_an_input_is_read_is_not_mined(tmp_path, monkeypatch, truth):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"".join(LINES))
+
+    def append(path: Path) -> None:
+        with path.open("ab") as file:
+            file.write(LINES[0])
+
+    change_when_read(monkeypatch, path, append)
+    assert products(run(path, tmp_path / "runs")) == truth
 
 
 def test_conditions_leave_traces_out_as_if_they_were_not_there(tmp_path):
@@ -249,25 +345,45 @@ OTHER_SETTINGS = {
 }
 
 
+def test_an_embedder_goes_by_its_name_not_by_the_flag(tmp_path, monkeypatch):
+    monkeypatch.setattr("sgram.mining.embed._has_minilm", lambda: False)
+    by_flag, by_name = (
+        run(SAMPLE, tmp_path / "runs", config=replace(CONFIG, embedder=embedder)) for embedder in ("auto", "hash")
+    )
+    assert (by_name.directory, by_name.reused) == (by_flag.directory, True)
+    assert by_flag.lexicon.source["config"]["embedder"] == "hash"
+    fresh = run(SAMPLE, tmp_path / "runs", config=CONFIG, fresh=True)
+    assert fresh.lexicon.digest == by_flag.lexicon.digest
+
+
 def test_every_setting_names_another_directory(tmp_path):
     assert OTHER_SETTINGS.keys() == {field.name for field in fields(MiningConfig)}
     plain = job(SAMPLE, tmp_path)
-    identities = [plain.identity([])]
+    identities = [plain.identity()]
     for name, setting in OTHER_SETTINGS.items():
         if name == "embedder" and find_spec("wordllama") is None:
             continue
         scorer = {"scorer": "labels"} if name == "setting" else {}
-        identities.append(replace(plain, config=replace(CONFIG, **{name: setting}, **scorer)).identity([]))
+        identities.append(replace(plain, config=replace(CONFIG, **{name: setting}, **scorer)).identity())
     classifier_path = tmp_path / "own.json"
     replace(GramClassifier.packaged(), shrink=99.0).save(classifier_path)
     by_labels = replace(plain, config=replace(CONFIG, scorer="labels"))
-    identities.append(replace(by_labels, classifier=str(classifier_path)).identity([]))
+    identities.append(replace(by_labels, classifier=str(classifier_path)).identity())
     options = ReadOptions()
-    for change in ({"max_bad": 0.5}, {"where": ("correct=true",)}, {"rewards": {"a": 1.0}}, {"correct_above": 0.5}):
-        identities.append(replace(plain, options=replace(options, **change)).identity([]))
-    identities.append(replace(plain, dialect="sgram").identity([]))
-    identities.append(replace(plain, background=(str(SAMPLE),)).identity([]))
-    identities.append(plain.identity(["00"]))
+    for change in (
+        {"max_bad": 0.5},
+        {"where": ("correct=true",)},
+        {"columns": {"model": "model"}},
+        {"rewards": {"reward": 2.0}},
+        {"correct_above": 0.5},
+        {"infer_correct": False},
+    ):
+        identities.append(replace(plain, options=replace(options, **change)).identity())
+    identities.append(replace(plain, dialect="sgram").identity())
+    identities.append(replace(plain, background=(str(SAMPLE),)).identity())
+    less = tmp_path / "less.jsonl"
+    less.write_bytes(b"".join(LINES[1:]))
+    identities.append(job(less, tmp_path).identity())
     assert len({json.dumps(identity, sort_keys=True) for identity in identities}) == len(identities)
 
 
@@ -285,6 +401,9 @@ def test_a_classifier_of_ones_own_scores_and_is_named(tmp_path):
     assert outcome.lexicon.source["scorer"]["classifier"] == strict.digest
     assert min(gram.score for gram in outcome.lexicon.grams) >= 0.9
     assert 0 < len(outcome.lexicon.grams) < len(run(SAMPLE, tmp_path / "runs", config=config).lexicon.grams)
+    with feeding(tmp_path / "pipe", classifier_path.read_bytes()) as pipe:
+        from_pipe = run(SAMPLE, tmp_path / "runs", config=config, classifier=str(pipe))
+    assert (from_pipe.directory, from_pipe.reused) == (outcome.directory, True)
 
 
 def test_resources_and_quarantine_name_no_other_directory(tmp_path):
@@ -295,7 +414,7 @@ def test_resources_and_quarantine_name_no_other_directory(tmp_path):
         options=ReadOptions(quarantine=tmp_path / "q"),
         runs=tmp_path / "elsewhere",
     )
-    assert plain.identity([]) == other.identity([])
+    assert plain.identity() == other.identity()
 
 
 def test_another_version_of_sgram_is_another_run(tmp_path, monkeypatch):
@@ -305,14 +424,17 @@ def test_another_version_of_sgram_is_another_run(tmp_path, monkeypatch):
 
 
 def test_a_tokenizer_counts_by_its_content(tmp_path):
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
+    text = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "a")).to_str()
+
     def identity(path):
-        return job(SAMPLE, tmp_path, options=ReadOptions(tokenizer=path)).identity([])
+        return job(SAMPLE, tmp_path, options=ReadOptions(tokenizer=path)).identity()
 
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "tokenizer.json").write_text("{}")
-    (tmp_path / "b.json").write_text("{}")
+    (tmp_path / "a" / "tokenizer.json").write_text(text)
+    (tmp_path / "b.json").write_text(text)
     assert identity(tmp_path / "a") == identity(tmp_path / "b.json")
-    (tmp_path / "b.json").write_text("{ }")
+    (tmp_path / "b.json").write_text(f"{text} ")
     assert identity(tmp_path / "a") != identity(tmp_path / "b.json")
 
 
@@ -436,11 +558,11 @@ def test_the_background_is_known_by_content(tmp_path):
     for path in (first, second):
         path.write_bytes(b"".join(LINES[:50]))
     first_identity, second_identity = (
-        job(SAMPLE, tmp_path, background=(str(path),)).identity([]) for path in (first, second)
+        job(SAMPLE, tmp_path, background=(str(path),)).identity() for path in (first, second)
     )
     assert first_identity == second_identity
     second.write_bytes(b"".join(LINES[:51]))
-    assert job(SAMPLE, tmp_path, background=(str(second),)).identity([]) != first_identity
+    assert job(SAMPLE, tmp_path, background=(str(second),)).identity() != first_identity
 
 
 # -- rows set aside -------------------------------------------------------------------------------------
@@ -549,11 +671,15 @@ def test_a_directory_is_no_place_for_a_lexicon(tmp_path):
         job(SAMPLE, tmp_path / "runs").check(str(tmp_path))
 
 
-def test_a_background_that_can_be_read_only_once_is_refused(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for name in ("-", str(tmp_path / "pipe")):
-        with pytest.raises(UsageError, match="can be read only once; give the background as a file"):
-            run(SAMPLE, tmp_path / "runs", background=(name,))
+def test_a_background_from_a_pipe_gives_what_the_file_gives(tmp_path):
+    terse = tmp_path / "terse.jsonl"
+    write_traces((trace for trace in read_traces(SAMPLE) if trace.model == "sample-terse"), terse)
+    with feeding(tmp_path / "pipe", terse.read_bytes()) as pipe:
+        from_pipe = run(SAMPLE, tmp_path / "runs", background=(str(pipe),))
+    from_file = run(SAMPLE, tmp_path / "runs", background=(str(terse),))
+    assert (from_file.reused, from_file.lexicon) == (True, from_pipe.lexicon)
+    with pytest.raises(UsageError, match="only one of the inputs can come from stdin; name files for the others"):
+        run("-", tmp_path / "runs", background=("-",))
 
 
 def test_inputs_that_cannot_be_used_end_in_a_sentence(tmp_path):

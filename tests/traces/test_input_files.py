@@ -197,3 +197,13 @@ def test_what_sgram_wrote_itself_is_not_taken_for_traces(tmp_path):
     (run / "candidates.parquet").write_bytes(b"x")
     sources, _ = find_input_files(tmp_path)
     assert [Path(source.path).name for source in sources] == ["a.jsonl"]
+
+
+def test_a_table_reads_as_it_was_when_it_was_found(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jsonl", ROW)
+    (source,), _ = find_input_files(path)
+    with path.open("ab") as file:
+        file.write(bytes(1 << 17))  # after it, a zip file has no directory of its members where one is searched for
+    assert [row.record["id"] for row in iter_rows(source, Caps())] == ["a"]

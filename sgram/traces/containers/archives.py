@@ -14,8 +14,8 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from sgram.errors import InputError
 from sgram.files import excerpt
-from sgram.safe_reading import BLOCK, Caps, DamagedInputError, StreamFile, find_compression, open_input, open_raw
-from sgram.traces.containers.container import open_seekable
+from sgram.safe_reading import BLOCK, Caps, DamagedInputError, StreamFile, find_compression, open_raw
+from sgram.traces.containers.container import open_seekable, open_stream
 from sgram.traces.rows import InputFile
 
 _TAR_BLOCK = 512
@@ -193,16 +193,16 @@ def iter_members(file: InputFile, caps: Caps, wants: Wants) -> Iterator[InputFil
 
 
 def _is_packed_tar(file: InputFile) -> bool:
-    if file.raw is not None or file.path == "-":
+    if file.raw is not None:
         return False
-    with open_raw(file.path) as raw:
+    with open_raw(file.stored) as raw:
         return raw.seekable() and bool(find_compression(raw.read(6)))
 
 
 def _names_are_sorted(file: InputFile, caps: Caps, wants: Wants) -> bool:
     """Return whether a packed archive can be read in one pass, up to its damage if there is any."""
     last = ""
-    with open_input(file.path, caps, file.size) as stream, io.BufferedReader(StreamFile(stream)) as raw:
+    with open_stream(file, caps) as stream, io.BufferedReader(StreamFile(stream)) as raw:
         try:
             for member in _tar_members(_TarReader(raw)):
                 name = clean_name(member.name)
@@ -216,8 +216,7 @@ def _names_are_sorted(file: InputFile, caps: Caps, wants: Wants) -> bool:
 
 
 def _iter_packed_tar(file: InputFile, caps: Caps, wants: Wants) -> Iterator[InputFile]:
-    with open_input(file.path, caps, file.size) as stream, io.BufferedReader(StreamFile(stream)) as raw:
-        file.stream = stream
+    with open_stream(file, caps) as stream, io.BufferedReader(StreamFile(stream)) as raw:
         reader = _TarReader(raw)
         try:
             for member in _tar_members(reader):

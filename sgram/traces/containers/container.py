@@ -1,22 +1,13 @@
 """`Container`: one file format that holds rows, and how its files are opened."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from sgram.errors import InputError
-from sgram.safe_reading import (
-    BlockReader,
-    Caps,
-    DamagedInputError,
-    InputStream,
-    RawFile,
-    find_compression,
-    open_input,
-    open_raw,
-)
+from sgram.safe_reading import Caps, DamagedInputError, InputStream, RawFile, find_compression, open_raw
+from sgram.stored_copies import StoredCopy
 from sgram.traces.rows import InputFile, Row
 
 
@@ -53,9 +44,9 @@ def open_stream(file: InputFile, caps: Caps) -> Iterator[InputStream]:
         file.stream = InputStream(cast(RawFile, file.raw), file.name, caps)
         yield file.stream
         return
-    with open_input(file.path, caps, file.size) as stream:
-        file.stream = stream
-        yield stream
+    with open_raw(file.stored, file.size) as raw:
+        file.stream = InputStream(raw, file.name, caps)
+        yield file.stream
 
 
 @contextmanager
@@ -66,7 +57,7 @@ def open_seekable(file: InputFile, caps: Caps) -> Iterator[BinaryIO]:
     name. Raise `InputError` if the file cannot be opened, is damaged or passes a cap.
     """
     with ExitStack() as stack:
-        raw = file.raw or stack.enter_context(_open(file))
+        raw = file.raw or cast(BinaryIO, stack.enter_context(open_raw(file.stored, file.size)))
         if raw.seekable():
             head = raw.read(6)
             raw.seek(0)
@@ -75,39 +66,7 @@ def open_seekable(file: InputFile, caps: Caps) -> Iterator[BinaryIO]:
                 return
         stream = InputStream(cast(RawFile, raw), file.name, caps, is_text=False)
         try:
-            yield stack.enter_context(spool(stream))
+            copy = StoredCopy(stream, file.name)
         except DamagedInputError as error:
             raise InputError(f"{file.name}: {error}") from None
-
-
-@contextmanager
-def _open(file: InputFile) -> Iterator[BinaryIO]:
-    if file.path == "-":
-        with open_raw("-") as stdin:
-            yield cast(BinaryIO, stdin)
-        return
-    try:
-        opened = open(file.path, "rb")  # noqa: SIM115
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot read {file.name}: {reason}; check the path") from error
-    with opened:
-        yield opened
-
-
-@contextmanager
-def spool(stream: BlockReader) -> Iterator[BinaryIO]:
-    """Yield a temporary file without a name that holds what `stream` gives; it can seek.
-
-    Raise `InputError` if the disk is full.
-    """
-    with tempfile.TemporaryFile() as copy:
-        try:
-            while block := stream.read():
-                copy.write(block)
-            copy.seek(0)
-        except OSError as error:
-            raise InputError(
-                f"cannot unpack into a temporary file: {error.strerror}; free space or set TMPDIR"
-            ) from error
-        yield copy
+        yield cast(BinaryIO, stack.enter_context(copy.open()))

@@ -32,9 +32,9 @@ def _library() -> Any:
 def _check_archive(file: InputFile, caps: Caps) -> None:
     """Raise `InputError` if the log is not a zip archive or inflates past a cap."""
     try:
-        with zipfile.ZipFile(file.path) as archive:
+        with zipfile.ZipFile(_path(file)) as archive:
             member_sizes = [member.file_size for member in archive.infolist()]
-        stored = os.path.getsize(file.path)  # noqa: PTH202
+        stored = os.path.getsize(_path(file))  # noqa: PTH202
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise InputError(f"{file.name} is not an Inspect log: {error}; check the file") from error
     inflated = sum(member_sizes)
@@ -80,14 +80,14 @@ def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
     log = _library()
     _check_archive(file, caps)
     try:
-        header = log.read_eval_log(file.path, header_only=True, format="eval")
-        summaries = log.read_eval_log_sample_summaries(file.path, format="eval")
+        header = log.read_eval_log(_path(file), header_only=True, format="eval")
+        summaries = log.read_eval_log_sample_summaries(_path(file), format="eval")
     except Exception as error:  # the library promises no kind of error
         raise InputError(f"{file.name} cannot be read as an Inspect log: {_one_line(error)}") from error
     for number, summary in enumerate(summaries, 1):
         try:
             sample = log.read_eval_log_sample(
-                file.path,
+                _path(file),
                 summary.id,
                 summary.epoch,
                 resolve_attachments="core",
@@ -102,11 +102,15 @@ def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
         file.share_read = number / len(summaries)
 
 
+def _path(file: InputFile) -> str:
+    return file.path if file.copy is None else file.copy.path
+
+
 def _is_json(file: InputFile) -> bool:
     """Return whether a log is JSON, perhaps compressed: all that is not named as an archive and is none."""
-    if file.raw is not None or file.path == "-" or not file.path.lower().endswith(".eval"):
+    if file.raw is not None or not file.path.lower().endswith(".eval"):
         return True
-    with open_raw(file.path) as raw:
+    with open_raw(file.stored) as raw:
         return begins_inspect_log(raw.read(512))
 
 

@@ -21,8 +21,10 @@ import sgram
 from sgram.errors import InputError, MissingExtraError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.run_directory import RunDirectory
+from sgram.safe_reading import open_raw
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog
+from sgram.urls import is_url, printable_name
 
 if TYPE_CHECKING:
     from sgram.lexicon import Lexicon
@@ -53,7 +55,8 @@ class RunResult:
 def run_identity(config: RunConfig) -> dict[str, Any]:
     """Return what the name of a run's directory is the digest of: configuration and library versions.
 
-    A file among the settings counts by its content, not by its path. Raise `MissingExtraError` if a library is missing.
+    A file or URL among the settings counts by its content, not by its path. Raise `MissingExtraError` if a library is
+    missing.
     """
     try:
         import torch
@@ -64,8 +67,9 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
     settings = config.identity()
     for name in ("task", "lexicon"):
-        if settings[name] not in _BUILT_IN and Path(settings[name]).is_file():
-            settings[name] = f"file {digest(Path(settings[name]).read_bytes())}"
+        if settings[name] not in _BUILT_IN and _is_file(settings[name]):
+            with open_raw(settings[name]) as file:
+                settings[name] = f"file {digest(file.read())}"
     return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
 
 
@@ -109,6 +113,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         policy = setup.make_policy(model, tokenizer, config)
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
         lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress)
+        _check_unchanged(config, directory)
         start = _evaluate_start(config, policy, task, lexicon, directory.parent, on_progress)
         checkpoint = latest_checkpoint(directory)
         log = StepLog(directory, on_progress)
@@ -136,6 +141,17 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
             shutil.rmtree(path, ignore_errors=True)
     return _read_result(directory, config)
+
+
+def _is_file(setting: str) -> bool:
+    return is_url(setting) or Path(setting).is_file()
+
+
+def _check_unchanged(config: RunConfig, directory: Path) -> None:
+    """Raise `InputError` if a file among the settings is no longer what the directory is named by."""
+    if run_directory(config, directory.parent) != directory:
+        files = " or ".join(printable_name(setting) for setting in (config.task, config.lexicon) if _is_file(setting))
+        raise InputError(f"{files} changed while it was read; run again when nothing writes to it")
 
 
 _START_SETTINGS = (

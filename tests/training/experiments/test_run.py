@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,20 @@ def test_the_tiny_model_is_for_the_testbed_alone(tmp_path):
     problems.write_text('{"problem": "1+1", "answer": "2"}\n')
     with pytest.raises(UsageError, match="warmed up on the task testbed"):
         train(RunConfig(task=str(problems)), tmp_path / "runs")
+
+
+def test_a_lexicon_that_changes_while_the_run_starts_is_refused(done, tmp_path, monkeypatch):
+    from sgram.training.experiments import setup
+
+    path = tmp_path / "lexicon.json"
+    path.write_bytes((done.directory / "lexicon.json").read_bytes())
+    make_lexicon = setup.make_lexicon
+
+    def make_and_change(*arguments):
+        lexicon = make_lexicon(*arguments)
+        path.write_bytes(path.read_bytes() + b"\n")
+        return lexicon
+
+    monkeypatch.setattr(setup, "make_lexicon", make_and_change)
+    with pytest.raises(InputError, match=r"lexicon\.json changed while it was read"):
+        train(replace(CONFIG, lexicon=str(path)), done.root / "runs of a changed lexicon")
