@@ -74,4 +74,4 @@ def test_a_pipe_names_its_run_by_its_path_as_given(tmp_path):
     runs = name_runs([(None, path) for path in paths], paths)
     os.close(reading)
     os.close(writing)
-    assert list(runs.values()) == ["pipe", "rows", "substituted"]
+    assert [runs[path] for path in paths] == ["pipe", "rows", "substituted"]
