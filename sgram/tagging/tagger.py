@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 
 import numpy as np
@@ -13,15 +14,16 @@ import numpy.typing as npt
 
 from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.errors import UsageError
-from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
+from sgram.lexicon import MOVES, Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.kernel.compiled_types import Int8Array
 from sgram.tagging.kernel.pieces import Pieces
 from sgram.tagging.kernel.rows import tag_rows
 from sgram.tagging.kernel.tables import Tables
-from sgram.tagging.span_finder import SpanFinder
-from sgram.tagging.spans import Span
+from sgram.tagging.mask_kinds import PlanningFinder
+from sgram.tagging.spans import PLANNING, MaskKind, Span
 from sgram.tagging.stream import TaggingStream
+from sgram.tagging.text_masks import labels_of_tokens, mask_of_tokens
 from sgram.tagging.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -39,12 +41,15 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class PlanningTagger:
-    """Tagger that marks the tokens that spell grams of a lexicon, for token ids as they were sampled.
+    """Tagger that marks the planning tokens of token ids as they were sampled: by default what spells a gram.
 
     The mask equals `find_spans` on the text that the ids spell, projected by byte offsets, whatever the tokenizer and
     wherever it split the text. A token is a planning token if at least one of its bytes belongs to a non-space
     character inside a span. Special tokens, positions where `attention_mask` is 0, and ids without a token have no
     text: they are never planning tokens, and the text after them begins anew.
+
+    The kinds ``sentences`` and ``grams-in-sentences`` need whole sentences: the host computes their masks, wherever the
+    ids are, and says so once if they are on another device.
 
     - `lexicon`: a `Lexicon`, its path, or the name of a preset.
     - `tokenizer`: a tokenizer of transformers, tokenizers, tiktoken or sentencepiece, a list of byte strings by id
@@ -52,6 +57,8 @@ class PlanningTagger:
     - `device`: where to put tables in advance. They follow the ids in any case.
     - `vocab_size`: the model's, if it is padded beyond the tokenizer's.
     - `workers`: number of threads, by default the number of cores.
+    - `mask`: what is marked: ``grams``, ``sentences`` or ``grams-in-sentences``; `scorer`: the sentence scorer of the
+      last two, a `SentenceScorer`, its path or the name of a preset.
 
     A tagger never changes, so threads can share it. Raise `UsageError` if an argument is invalid, `InputError` if the
     lexicon cannot be read or the tokenizer's bytes cannot be recovered.
@@ -69,8 +76,11 @@ class PlanningTagger:
         *,
         vocab_size: int | None = None,
         workers: int | None = None,
+        mask: MaskKind = "grams",
+        scorer: SentenceScorerLike = "sgram",
     ):
         lexicon = as_lexicon(lexicon)
+        self._finder = PlanningFinder(lexicon, mask, scorer)
         if workers is not None and workers < 1:
             raise UsageError(f"workers must be >= 1 (got {workers})")
         self.lexicon: Lexicon = lexicon
@@ -78,13 +88,28 @@ class PlanningTagger:
         self.workers = workers or _count_cores()
         self._automaton = Automaton.from_lexicon(lexicon)
         self._tables = Tables.build(_build_pieces(self.vocabulary), self._automaton)
-        self._finder = SpanFinder(lexicon)
+        self._has_warned = False
         self._device_tables: dict[str, DeviceTables | None] = {}
         if device is not None:
             import torch
 
             if torch.device(device).type == "cuda":
                 self._tables_on(torch.zeros(0, device=device).device)  # "cuda" is the current one of several devices
+
+    @property
+    def mask(self) -> MaskKind:
+        """What is marked."""
+        return self._finder.mask
+
+    @property
+    def scorer(self) -> SentenceScorer | None:
+        """The sentence scorer; None for the kind ``grams``."""
+        return self._finder.scorer
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """Names of the moves, by the numbers that `labels` returns."""
+        return MOVES if self.scorer is None else (*self.scorer.moves, PLANNING)
 
     @overload
     def __call__(self, input_ids: "torch.Tensor", attention_mask: Any = None) -> "torch.Tensor": ...
@@ -99,7 +124,9 @@ class PlanningTagger:
         shape. On a CUDA device nothing is copied to the host and nothing waits, so that a CUDA graph can capture the
         call; there an id out of range is no error: it has no text.
         """
-        if _is_tensor(input_ids) and input_ids.device.type == "cuda":
+        if self.mask != "grams":
+            self._warn_of_host(input_ids)
+        elif _is_tensor(input_ids) and input_ids.device.type == "cuda":
             device_tables = self._tables_on(input_ids.device)
             if device_tables is not None:
                 return device_tables.tag(*_check_tensors(input_ids, attention_mask))
@@ -113,7 +140,7 @@ class PlanningTagger:
     def labels(self, input_ids: HostIds, attention_mask: Any = None) -> Int8Array: ...
 
     def labels(self, input_ids: Ids, attention_mask: Any = None) -> "AnyArray | torch.Tensor":
-        """Return the move of each token, int8, shape of `input_ids`: its index in `MOVES`, -1 for execution tokens.
+        """Return the move of each token, int8, shape of `input_ids`: its index in `moves`, -1 for execution tokens.
 
         A token in several spans has the move of the span with the most words, of equals the one that begins first.
         The host does the work, wherever the ids are. Raise `UsageError` as a call does.
@@ -162,7 +189,15 @@ class PlanningTagger:
         return self._map_rows(ids, attention_mask, lambda row, attention: self._read_row(row, attention)[0])
 
     def stream(self) -> TaggingStream:
-        """Return a tagger of one sequence whose ids arrive a few at a time."""
+        """Return a tagger of one sequence whose ids arrive a few at a time.
+
+        Raise `UsageError` for other kinds of masks than grams: whether a sentence plans is known at its end.
+        """
+        if self.mask != "grams":
+            raise UsageError(
+                f"a stream marks grams; the mask {self.mask} needs whole sentences: tag the ids when their row is "
+                "complete"
+            )
         return TaggingStream(self._tables, self._automaton, self.vocabulary)
 
     def _tag(
@@ -172,6 +207,8 @@ class PlanningTagger:
         flat_ids, attention_mask = ids.reshape(-1), attention_mask.reshape(-1)
         if row_ends is None:
             row_ends = np.arange(0, ids.size + 1, ids.shape[-1], dtype=np.int64)
+        if self.mask != "grams":
+            return self._tag_texts(flat_ids, attention_mask, row_ends, with_moves)
         mask = np.zeros(flat_ids.size, np.bool_)
         moves = np.full(flat_ids.size, -1, np.int8) if with_moves else np.zeros(0, np.int8)
         outputs = (mask, moves, np.zeros(moves.size, np.int8))
@@ -193,6 +230,39 @@ class PlanningTagger:
         if invalid_index is not None:
             raise self._out_of_range_error(int(flat_ids[invalid_index]), invalid_index, row_ends)
         return mask, moves
+
+    def _tag_texts(
+        self, ids: IntArray, attention_mask: BoolArray, row_ends: IntArray, with_moves: bool
+    ) -> tuple[BoolArray, Int8Array]:
+        """Return flat (mask, moves) of `ids` by way of the texts that they spell."""
+        n_ids = len(self.vocabulary.tokens)
+        is_read = attention_mask if attention_mask.size else np.ones(ids.size, np.bool_)
+        invalid = np.flatnonzero(is_read & ((ids < 0) | (ids >= n_ids)))
+        if invalid.size:
+            raise self._out_of_range_error(int(ids[invalid[0]]), int(invalid[0]), row_ends)
+        spelled = self.vocabulary.tokens
+        tokens = [spelled[token] if read else None for token, read in zip(ids.tolist(), is_read.tolist(), strict=True)]
+        rows = [tokens[start:end] for start, end in pairwise(row_ends.tolist())]
+
+        def tag_row(row: list[bytes | None]) -> tuple[BoolArray, Int8Array]:
+            labels = labels_of_tokens(row, self._finder, self.moves) if with_moves else np.zeros(0, np.int8)
+            return mask_of_tokens(row, self._finder), labels
+
+        with ThreadPoolExecutor(max(1, min(self.workers, len(rows)))) as pool:
+            tagged = list(pool.map(tag_row, rows))
+        masks, labels = zip(*tagged, strict=True) if tagged else ((), ())
+        return np.concatenate([np.zeros(0, np.bool_), *masks]), np.concatenate([np.zeros(0, np.int8), *labels])
+
+    def _warn_of_host(self, input_ids: Ids) -> None:
+        """Say once that ids on a device are copied to the host."""
+        if _is_tensor(input_ids) and input_ids.device.type != "cpu" and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"the mask {self.mask} needs whole sentences: ids on {input_ids.device} are copied to the host and "
+                "tagged there",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _out_of_range_error(self, token_id: int, index: int, row_ends: IntArray) -> UsageError:
         row = int(np.searchsorted(row_ends, index, side="right")) - 1
@@ -257,7 +327,9 @@ class PlanningTagger:
         return self._device_tables[name]
 
     def __repr__(self) -> str:
-        return f"PlanningTagger({self.lexicon!r}, {self.vocabulary.name!r}, {len(self.vocabulary.tokens)} ids)"
+        n_ids = len(self.vocabulary.tokens)
+        kind = "" if self.mask == "grams" else f", mask {self.mask} by {self.scorer!r}"
+        return f"PlanningTagger({self.lexicon!r}, {self.vocabulary.name!r}, {n_ids} ids{kind})"
 
 
 @lru_cache(maxsize=4)

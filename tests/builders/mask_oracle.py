@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from sgram import Lexicon, find_spans
+from sgram.lexicon import SentenceScorerLike
+from sgram.tagging.spans import MaskKind
 
 _invalid_ranges: list[tuple[int, int]] = []
 
@@ -39,7 +41,12 @@ def characters(text_bytes: bytes) -> list[tuple[str, int, int]]:
     return triples
 
 
-def oracle_mask(tokens: Sequence[bytes | None], lexicon: Lexicon) -> list[bool]:
+def oracle_mask(
+    tokens: Sequence[bytes | None],
+    lexicon: Lexicon,
+    mask_kind: MaskKind = "grams",
+    scorer: SentenceScorerLike = "sgram",
+) -> list[bool]:
     """Return the mask of a row: whether a token has a byte of a non-space character inside a span; None ends a text."""
     mask = [False] * len(tokens)
     begin = 0
@@ -52,7 +59,7 @@ def oracle_mask(tokens: Sequence[bytes | None], lexicon: Lexicon) -> list[bool]:
             end += 1
         triples = characters(b"".join(tokens[begin:end]))
         planning = set()
-        for span in find_spans("".join(character for character, _, _ in triples), lexicon):
+        for span in find_spans("".join(character for character, _, _ in triples), lexicon, mask_kind, scorer):
             for character, first, after in triples[span.start : span.end]:
                 if not character.isspace():
                     planning.update(range(first, after))

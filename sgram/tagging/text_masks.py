@@ -1,0 +1,96 @@
+"""Masks of token ids by way of their text: what needs whole sentences is computed on the host.
+
+The ids of a row are spelled, each stretch between tokens without text is a text of its own, and its spans are projected
+to the tokens by byte offsets. Bytes that are no UTF-8 are the characters that ``errors="replace"`` makes of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from sgram.array_types import BoolArray, IntArray
+from sgram.tagging.kernel.compiled_types import Int8Array
+from sgram.tagging.projection import planning_characters
+from sgram.tagging.spans import Span
+
+Find = Callable[[str], list[Span]]
+
+
+def mask_of_tokens(tokens: Sequence[bytes | None], find: Find) -> BoolArray:
+    """Return the planning mask, bool (T,), of the tokens with these bytes; a token of None has no text.
+
+    `find` returns the spans of a text. A token is a planning token if one of its bytes belongs to a non-space character
+    in a span.
+
+    >>> from sgram.tagging.mask_kinds import PlanningFinder
+    >>> find = PlanningFinder("wang2025", "sentences")
+    >>> mask_of_tokens([b"Wait, let", b" me check.", b" So", b" 4."], find).tolist()
+    [True, True, False, False]
+    """
+    mask = np.zeros(len(tokens), np.bool_)
+    for first, data, ends in _stretches(tokens):
+        text, widths = decode(data)
+        is_planning, _ = planning_characters(find(text), text)
+        n_before = np.concatenate(([0], np.cumsum(np.repeat(is_planning, widths))))
+        mask[first : first + len(ends) - 1] = n_before[ends[1:]] > n_before[ends[:-1]]
+    return mask
+
+
+def labels_of_tokens(tokens: Sequence[bytes | None], find: Find, labels: Sequence[str]) -> Int8Array:
+    """Return the index in `labels` of each token's label, int8 (T,); -1 for execution tokens.
+
+    A token in several spans has the label of the span with the most words, of equals the one that begins first.
+
+    >>> labels_of_tokens([b"so ", b"let me"], lambda text: [Span(3, 9, "b", 0, "let me")], ["a", "b"]).tolist()
+    [-1, 1]
+    """
+    indices = np.full(len(tokens), -1, np.int8)
+    for first, data, ends in _stretches(tokens):
+        text, widths = decode(data)
+        spans = sorted(find(text), key=lambda span: (-span.n_words, span.start))
+        _, is_filled = planning_characters((), text)
+        byte_ends = np.concatenate(([0], np.cumsum(widths)))
+        is_filled_byte = np.repeat(is_filled, widths)
+        for span in reversed(spans):  # the first in order is written last
+            start, end = byte_ends[span.start], byte_ends[span.end]
+            n_before = np.concatenate(([0], np.cumsum(is_filled_byte[start:end])))
+            bounds = (ends - start).clip(0, end - start)
+            covered = n_before[bounds[1:]] > n_before[bounds[:-1]]
+            indices[first : first + len(ends) - 1][covered] = labels.index(span.label)
+    return indices
+
+
+def _stretches(tokens: Sequence[bytes | None]) -> Iterator[tuple[int, bytes, IntArray]]:
+    """Yield (first token, bytes, ends of its tokens in these with a 0 in front) of each stretch of tokens with text."""
+    first = 0
+    for position in (*(row for row, token in enumerate(tokens) if token is None), len(tokens)):
+        stretch = [token for token in tokens[first:position] if token is not None]
+        if stretch:
+            yield first, b"".join(stretch), np.cumsum([0, *map(len, stretch)])
+        first = position + 1
+
+
+def decode(data: bytes) -> tuple[str, IntArray]:
+    r"""Return ``data.decode("utf-8", "replace")`` and the number of bytes of each of its characters.
+
+    >>> text, widths = decode(b"a\xc3\xa9\xf0\x9f4")
+    >>> text, widths.tolist()
+    ('aé\ufffd4', [1, 2, 2, 1])
+    """
+    pieces: list[str] = []
+    widths: list[IntArray] = []
+    position, rest = 0, memoryview(data)
+    while position < len(data):
+        try:
+            piece, end, n_replaced = str(rest[position:], "utf-8"), len(data), 0
+        except UnicodeDecodeError as error:
+            piece = str(rest[position : position + error.start], "utf-8")
+            end, n_replaced = position + error.end, error.end - error.start
+        pieces.append(piece)
+        codes = np.frombuffer(piece.encode("utf-32-le"), np.uint32)
+        widths.append(1 + (codes > 0x7F).astype(np.int64) + (codes > 0x7FF) + (codes > 0xFFFF))
+        if n_replaced:
+            pieces.append("\ufffd")
+            widths.append(np.array([n_replaced]))
+        position = end
+    return "".join(pieces), np.concatenate([np.zeros(0, np.int64), *widths])

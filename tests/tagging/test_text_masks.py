@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgram.errors import UsageError
+from sgram.lexicon import Lexicon, LinearWeights, SentenceScorer
+from sgram.tagging.tagger import PlanningTagger
+from sgram.tagging.text_masks import decode
+from tests.builders.mask_oracle import oracle_mask
+
+LEXICON = Lexicon.from_grams(["let me", "so", "wait"], move="deduction")
+SCORER = SentenceScorer(
+    "example",
+    LinearWeights(-1000, {"let me": 1500, "? $": 1200}),
+    {"first": LinearWeights(0, {"let me": 10}), "second": LinearWeights(5, {})},
+)
+KINDS = ("sentences", "grams-in-sentences")
+TOKENS = [
+    *(
+        None,
+        b"",
+        b" ",
+        b"Let",
+        b" me",
+        b"let me ",
+        b"So",
+        b" so",
+        b"wait",
+        b". ",
+        b"?",
+        b"\n",
+        b" \n",
+        b"\xc3",
+        b"\xa9",
+    ),
+    *(b"\xe2\x80", b"\x9d", b"\xff", b"x1", b"...", b". W", b"ait"),
+]
+
+
+@given(st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=30), st.sampled_from(KINDS))
+def test_the_mask_is_that_of_the_spelled_text_wherever_tokens_split_it(ids, kind):
+    tagger = PlanningTagger(LEXICON, TOKENS, mask=kind, scorer=SCORER)
+    expected = oracle_mask([TOKENS[token] for token in ids], LEXICON, kind, SCORER)
+    assert tagger(np.array(ids)).tolist() == expected
+    assert tagger.tag_rows([ids, [], ids])[2].tolist() == expected
+    assert (tagger.labels(np.array(ids)) >= 0).tolist() == expected
+
+
+def test_each_kind_marks_its_tokens_and_names_their_moves():
+    tokens = [b"Let", b" me", b" see", b".", b" So", b" it", b" is", b".", b" Wait", b"?"]
+    ids = list(range(len(tokens)))
+    sentences = PlanningTagger(LEXICON, tokens, mask="sentences", scorer=SCORER)
+    # "Let me see." plans by "let me", "Wait?" by its end; "So it is." does not
+    assert sentences(ids).tolist() == [True] * 4 + [False] * 4 + [True] * 2
+    assert [sentences.moves[move] if move >= 0 else "-" for move in sentences.labels(ids)] == (
+        ["first"] * 4 + ["-"] * 4 + ["second"] * 2
+    )
+    grams = PlanningTagger(LEXICON, tokens, mask="grams-in-sentences", scorer=SCORER)
+    assert grams(ids).tolist() == [True, True, *[False] * 6, True, False]
+    assert [grams.moves[move] if move >= 0 else "-" for move in grams.labels(ids)] == (
+        ["first"] * 2 + ["-"] * 6 + ["second", "-"]
+    )
+    assert [span.gram for span in grams.spans(ids)] == ["let me", "wait"]
+    assert grams.decode(ids) == "Let me see. So it is. Wait?"
+
+
+def test_masked_positions_have_no_text_and_ids_out_of_range_are_refused():
+    tagger = PlanningTagger(LEXICON, [b"Let", b" me", b"?"], mask="sentences", scorer=SCORER)
+    assert tagger([[0, 1, 2], [0, 9, 1]], [[1, 1, 1], [1, 0, 1]]).tolist() == [
+        [True, True, True],
+        [False, False, False],
+    ]
+    with pytest.raises(UsageError, match="id 9 in row 1, position 0"):
+        tagger([[0, 1], [9, 0]])
+    with pytest.raises(UsageError, match="a stream marks grams"):
+        tagger.stream()
+    with pytest.raises(UsageError, match="grams, sentences or grams-in-sentences"):
+        PlanningTagger(LEXICON, [b"so"], mask="words")
+
+
+def test_a_tagger_says_its_kind_and_its_scorer():
+    tagger = PlanningTagger(LEXICON, [b"so"], mask="sentences", scorer=SCORER)
+    assert (tagger.mask, tagger.scorer, "mask sentences by" in repr(tagger)) == ("sentences", SCORER, True)
+    plain = PlanningTagger(LEXICON, [b"so"])
+    assert (plain.mask, plain.scorer, "mask" in repr(plain)) == ("grams", None, False)
+
+
+@given(st.binary(max_size=12))
+def test_bytes_are_decoded_with_the_width_of_each_character(data):
+    text, widths = decode(data)
+    assert text == data.decode("utf-8", "replace")
+    assert (len(widths), widths.sum()) == (len(text), len(data))
+    ends = np.cumsum([0, *widths.tolist()])
+    for character, start, end in zip(text, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        assert data[start:end].decode("utf-8", "replace") == character
