@@ -436,7 +436,8 @@ class _Row:
         """Decide what the columns `solution` and `answer` are.
 
         A solution that the response holds is its own. `answer` is the reference beside a prompt (or what names it) or
-        a solution, if no other column is; else it may be the model's, is left in `meta`, and reported.
+        a solution, if no other column is; else it may be the model's, is left in `meta`, and reported. A column that is
+        named as the reference and empty in this row counts, too.
         """
         origin, reference = self.origins.get("reference", ""), self.values.get("reference")
         is_solution = plain_name(origin) in SOLUTIONS and "reference" not in self.named
@@ -451,6 +452,7 @@ class _Row:
         value = self.columns[column]
         read = CONVERTERS["reference"](value)
         is_open = "reference" not in self.fields and ("prompt" in self.fields or "group" in self.fields)
+        is_open = is_open and not self._has_empty_reference()
         if (is_open or is_solution) and read is not None:
             if is_solution:
                 self.columns[origin] = self.values["reference"]
@@ -459,6 +461,14 @@ class _Row:
             self.notes.open_answer = column
         else:
             self.notes.looks_like.setdefault(column, "reference or answer")
+
+    def _has_empty_reference(self) -> bool:
+        """Return whether a column is named as the reference, other than as a solution, and is empty in this row."""
+        named = next((columns for name, columns in self.plan.candidates if name == "reference"), ())
+        return any(
+            column in self.names and self.columns.get(column, "") == "" and plain_name(column) not in SOLUTIONS
+            for column, _, _ in named
+        )
 
     def _unread(self, column: str, name: str) -> None:
         if self.notes.became.get(column) == name:

@@ -566,3 +566,17 @@ def test_every_column_ends_in_a_field_or_in_meta(names):
     for value in (*columns.values(), "It is 4."):
         if value != columns.get("response"):
             assert value in repr(completed)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_answer_is_no_reference_where_the_column_of_the_reference_is_empty(empty):
+    notes = ColumnNotes()
+    columns = {"problem": "2+2?", "response": "It is 5.", "answer": "5", "reference_answer": empty}
+    fields = complete_fields({"columns": columns}, ColumnOptions(), notes)
+    assert ("reference" in fields, fields["meta"]["answer"]) == (False, "5")
+    assert notes.looks_like["answer"] == "reference or answer"
+    # a label that says whether the answer is right is no reference, so the answer may be it
+    labeled = complete_fields(
+        {"columns": {"problem": "2+2?", "response": "It is 4.", "answer": "4", "label": True}}, ColumnOptions(), notes
+    )
+    assert labeled["reference"] == "4"
