@@ -213,7 +213,7 @@ def test_a_reward_that_is_read_as_correctness_is_said(tmp_path, capfd):
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     code, out, err = run(capfd, path)
     assert (code, "50.0 % of 4 judged" in out) == (0, True)
-    assert " ".join(err.split()).startswith("score is 0 or 1 in all 4 rows: read as wrong or right (--no-infer")
+    assert " ".join(err.split()).startswith("score is 0 or 1 in all 4 rows: read as wrong or right; --no-infer")
     code, out, err = run(capfd, path, "--no-infer-correct", "--json")
     assert (code, err, json.loads(out)["share_correct"]) == (0, "", None)
     code, out, err = run(capfd, path, "--json")

@@ -113,10 +113,13 @@ def test_a_corpus_without_the_part_is_refused(traces):
         MiningConfig(part="tool")  # type: ignore[arg-type]
 
 
-def test_the_part_names_the_run_and_the_whole_text_names_it_as_before():
+def test_the_part_names_the_run_and_the_whole_text_names_it_as_before(tmp_path):
+    path = tmp_path / "traces.jsonl"
+    path.write_text('{"id": "a", "text": "Let me see."}\n')
+
     def identity(part: str) -> dict:
         config = MiningConfig(embedder="hash", part=part)  # type: ignore[arg-type]
-        return MiningJob(paths=(), config=config, resources=Resources()).identity([])["config"]
+        return MiningJob(paths=(str(path),), config=config, resources=Resources()).identity()["config"]
 
     assert identity("reasoning") == identity("all") | {"part": "reasoning"}
     assert "part" not in identity("all")
