@@ -83,11 +83,11 @@ EXPECTED = {
     "plan:decompose": ("goal-setting",),
     "plan:proceed": ("goal-setting",),
     "reflect:negative": ("backtracking",),
-    "reflect:uncertain": ("backtracking", "branching"),
-    "reflect:positive": ("verification",),
+    "reflect:uncertain": ("backtracking", "branching", "monitoring"),
+    "reflect:positive": ("verification", "monitoring"),
     "plan_generation": ("goal-setting", "branching"),
     "self_checking": ("verification",),
-    "uncertainty_management": ("backtracking", "branching"),
+    "uncertainty_management": ("backtracking", "branching", "monitoring"),
 }
 """Label of a unit -> moves that mean the same, as far as two schemas can. Of several labels the first here counts."""
 

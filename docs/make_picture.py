@@ -58,7 +58,7 @@ def draw_tag() -> None:
     recorded.print("$ sgram tag data/sample_traces.jsonl --show 1 --lines 18", style="bold")
     shown.Console = lambda **_: recorded
     tagger = RolloutTagger(Lexicon.load("wang2025"))
-    shown.show_traces([next(iter(tagger(read_traces([SAMPLE]))))], 18)
+    shown.show_traces([next(iter(tagger(read_traces([SAMPLE]))))], 18, tagger.lexicon.moves)
     draw(recorded, "tag")
 
 

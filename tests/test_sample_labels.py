@@ -42,9 +42,9 @@ def test_nothing_but_space_lies_between_the_units(documents):
             assert not document.text[start:end].strip()
 
 
-def test_every_move_but_other_is_there(documents):
+def test_every_move_but_other_and_monitoring_is_there(documents):
     labels = {label for document in documents for unit in document.units for label in unit.labels}
-    assert labels == {*MOVES, "execution"} - {"other"}
+    assert labels == {*MOVES, "execution"} - {"other", "monitoring"}
 
 
 def test_the_file_is_what_its_builder_makes(monkeypatch, tmp_path):

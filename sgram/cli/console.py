@@ -24,6 +24,7 @@ MOVE_COLORS = {
     "backtracking": "#d55e00",
     "verification": "#009e73",
     "goal-setting": "#cc79a7",
+    "monitoring": "#0072b2",
     "other": "default",
 }
 

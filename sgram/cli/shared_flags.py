@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sgram.cli.number_checks import check_minimum
+from sgram.tagging.spans import MaskKind
 from sgram.traces.parts import PartChoice
 
 
@@ -25,6 +26,7 @@ def number_flag(name: str, minimum: int, help_text: str) -> Parameter:
 
 # allow_leading_hyphen permits "-" for stdin or stdout; `sgram.cli.path_checks` refuses other names with a hyphen
 LEXICON = path_argument("A lexicon file or URL (- for stdin), or a preset such as wang2025.")
+SCORER = path_argument("A sentence scorer's file (- for stdin), or a preset; sgram by default.")
 REPEATABLE = Parameter(negative="", show_default=False)
 REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphen=True)
 
@@ -32,6 +34,10 @@ TracePaths = Annotated[list[str], path_argument("Files, folders, URLs, or - for 
 Limit = Annotated[int | None, number_flag("limit", 1, "Stop after this many traces.")]
 Part = Annotated[
     PartChoice, Parameter(help="Part of each trace: reasoning or answer. Traces that do not mark it are left out.")
+]
+Mask = Annotated[
+    MaskKind,
+    Parameter(help="What is marked: grams of the lexicon, planning sentences, or the grams inside planning sentences."),
 ]
 DryRun = Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]

@@ -12,11 +12,12 @@ from sgram.cli.console import note, note_hidden, print_json, print_next_table, p
 from sgram.cli.estimate_cells import percent, percent_interval
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
-from sgram.cli.shared_flags import LEXICON, AsJson, Limit, Part, TracePaths, number_flag, output_flag
+from sgram.cli.shared_flags import LEXICON, SCORER, AsJson, Limit, Mask, Part, TracePaths, number_flag, output_flag
 from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
+from sgram.tagging.spans import MaskKind
 from sgram.traces import TraceReader
 from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sgram.tagging.summary import TagSummary
     from sgram.tagging.tagged_rollouts import RolloutTagger
 
+DEFAULT_SCORER = "sgram"
 _GRAMS_SHOWN = 10
 _MODELS_SHOWN = 12
 
@@ -54,6 +56,8 @@ def tag(
     /,
     *,
     lexicon: Annotated[str, LEXICON] = "wang2025",
+    mask: Mask = "grams",
+    scorer: Annotated[str | None, SCORER] = None,
     output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
@@ -67,23 +71,30 @@ def tag(
     sgram tag rollouts.jsonl --tokenizer model/ -o masks.parquet
 
     sgram tag rollouts.jsonl --lexicon lexicon.json --show 3 --html page.html
+
+    sgram tag rollouts.jsonl --mask grams-in-sentences --show 3
     """
     from sgram.tagging.summary import TagSummary
 
     if as_json and showing.show:
         raise UsageError("--json and --show both write to stdout; leave one out")
     check_no_options(paths, "tag")
-    check_one_stdin([lexicon, *paths])
+    if scorer is not None and mask == "grams":
+        raise UsageError("--scorer scores sentences; give --mask sentences or --mask grams-in-sentences with it")
+    check_one_stdin([lexicon, *([scorer] if scorer else []), *paths])
     check_outputs({"-o": output, "--html": showing.html}, paths)
     if output is not None:
         _check_masks(output, reading)
-    summary = TagSummary(Lexicon.load(lexicon), showing.n_traces)
+    chosen_scorer = None if mask == "grams" else SentenceScorer.load(scorer or DEFAULT_SCORER)
+    summary = TagSummary(Lexicon.load(lexicon), showing.n_traces, mask, chosen_scorer)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
-    tagger = _tagger(summary.lexicon, reading, part)
+    tagger = _tagger(summary, reading, part)
     _tag_traces(reader, tagger, summary, output, limit)
     if showing.html is not None:
         write_bytes(showing.html, _page(summary, tagger, seed, showing.html_traces))
     report_reading(reader)
+    if chosen_scorer is not None:
+        note(_describe_mask(mask, chosen_scorer))
     _report_ids(tagger, len(summary.counts))
     if as_json:
         fields = {
@@ -100,7 +111,7 @@ def tag(
         _print_tables(summary, tagger, seed)
     if showing.show:
         print()
-        show_traces(summary.first_traces[: showing.show], showing.lines)
+        show_traces(summary.first_traces[: showing.show], showing.lines, summary.move_names)
     if output is not None:
         note(f"masks of {len(summary.counts):,} traces written to {output}")
     if showing.html is not None:
@@ -117,13 +128,20 @@ def _check_masks(output: str, reading: InputFlags) -> None:
         )
 
 
-def _tagger(lexicon: Lexicon, reading: InputFlags, part: PartChoice) -> "RolloutTagger":
+def _tagger(summary: "TagSummary", reading: InputFlags, part: PartChoice) -> "RolloutTagger":
     from sgram.tagging.tagged_rollouts import RolloutTagger
 
-    if reading.tokenizer is None:
-        return RolloutTagger(lexicon, part=part)
-    tokenizer = load_tokenizer(reading.tokenizer)
-    return RolloutTagger(lexicon, tokenizer, tokenizer_name(reading.tokenizer), part=part)
+    tokenizer = None if reading.tokenizer is None else load_tokenizer(reading.tokenizer)
+    name = None if reading.tokenizer is None else tokenizer_name(reading.tokenizer)
+    scorer = summary.scorer or DEFAULT_SCORER
+    return RolloutTagger(summary.lexicon, tokenizer, name, part=part, mask=summary.mask, scorer=scorer)
+
+
+def _describe_mask(mask: MaskKind, scorer: SentenceScorer) -> str:
+    marked = "planning sentences" if mask == "sentences" else "grams inside planning sentences"
+    unused = "; the lexicon is not used" if mask == "sentences" else ""
+    threshold = f"probability of {scorer.threshold:.2g} or more by the scorer {scorer.name}"
+    return f"mask: {marked} ({threshold}){unused}; moves are those of the sentences"
 
 
 def _tag_traces(
@@ -138,7 +156,9 @@ def _tag_traces(
             from sgram.tagging.masks import write_masks
 
             rows = (trace.mask_row() for trace in tagged)
-            write_masks(output, rows, summary.lexicon, tagger.vocabulary, tagger.selection.part)
+            write_masks(
+                output, rows, summary.lexicon, tagger.vocabulary, tagger.selection.part, tagger.mask, tagger.scorer
+            )
 
 
 def _report_ids(tagger: "RolloutTagger", n_traces: int) -> None:
@@ -202,7 +222,8 @@ def _print_tables(summary: "TagSummary", tagger: "RolloutTagger", seed: int) -> 
     print_next_table(("move", "spans", "of all"), moves)
     grams = summary.grams(_GRAMS_SHOWN)
     if grams:
-        print_next_table(("most frequent grams", "move", "spans", "traces"), grams)
+        move = "move" if summary.mask == "grams" else "main move"
+        print_next_table(("most frequent grams", move, "spans", "traces"), grams)
 
 
 def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces: int) -> bytes:
@@ -217,16 +238,24 @@ def _page(summary: "TagSummary", tagger: "RolloutTagger", seed: int, max_traces:
     interval = "" if share.ends is None else f" (95 % interval {percent_interval(*share.ends)})"
     columns, cells = share_table(rows, _unit(tagger), whole_names=True)
     units = _unit(tagger) if part == "all" else f"{part} {_unit(tagger)}"
+    of_lexicon = f"one of the {len(lexicon.grams):,} grams of the lexicon {lexicon.name}"
+    if summary.scorer is None:
+        reason = f"belong to {of_lexicon}"
+    elif summary.mask == "sentences":
+        reason = f"belong to a sentence that plans by the scorer {summary.scorer.name}"
+    else:
+        reason = f"belong to {of_lexicon}, inside a sentence that plans by the scorer {summary.scorer.name}"
+    marked = "sentences" if summary.mask == "sentences" else "words"
     page = TracePage(
-        title=f"{n_traces:,} traces, planning words {'' if part == 'all' else f'of the {part} '}marked",
+        title=f"{n_traces:,} traces, planning {marked} {'' if part == 'all' else f'of the {part} '}marked",
         summary=(
             f"{percent(share.value)}{interval} of the {total.n_units:,} {units}{tokenizer} are planning: they "
-            f"belong to one of the {len(lexicon.grams):,} grams of the lexicon {lexicon.name}.",
+            f"{reason}.",
             *([f"Below are the first {len(page_tagged):,} traces."] if len(page_tagged) < n_traces else []),
         ),
         columns=columns,
         rows=cells,
         move_counts={row.move: row.spans for row in summary.moves()},
-        traces=page_traces(page_tagged),
+        traces=page_traces(page_tagged, summary.scorer if summary.mask == "sentences" else None),
     )
     return render_trace_page(page)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, printable
 from sgram.cli.estimate_cells import percent, percent_interval, shorten_start
-from sgram.lexicon import MOVES
+from sgram.lexicon import SentenceScorer
 
 if TYPE_CHECKING:
     from sgram.reports.pages.trace_page import TraceView
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
 _WIDTH = 100
 _NAME_WIDTH = 26
+_NEAR_1 = 0.995
+"""Probability that two digits would round to 1."""
 
 
 def share_table(
@@ -39,17 +41,19 @@ def share_table(
 # -- terminal -------------------------------------------------------------------------------------------
 
 
-def show_traces(tagged_traces: Iterable["TaggedTrace"], max_lines: int) -> None:
-    """Print a legend and the traces, planning spans in their move's color, at most `max_lines` lines each (0: all).
+def show_traces(tagged_traces: Iterable["TaggedTrace"], max_lines: int, moves: Sequence[str]) -> None:
+    """Print a legend of the moves and the traces, at most `max_lines` lines each (0: all).
+
+    Planning spans have their move's color.
 
     Without color (NO_COLOR, a pipe), a span is written [move: words].
     """
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     in_color = console.is_terminal and not console.no_color and console.color_system is not None
     if in_color:
-        console.print(Text("  ").join(Text(move, _style(move)) for move in MOVES))
+        console.print(Text("  ").join(Text(move, _style(move)) for move in moves))
     else:
-        console.print(f"Planning spans are written [move: words]; moves: {', '.join(MOVES)}.", markup=False)
+        console.print(f"Planning spans are written [move: words]; moves: {', '.join(moves)}.", markup=False)
     for tagged in tagged_traces:
         console.print()
         console.print(Text(f"--- {printable('  '.join((tagged.trace.id, *_facts(tagged))))}"), soft_wrap=True)
@@ -57,7 +61,7 @@ def show_traces(tagged_traces: Iterable["TaggedTrace"], max_lines: int) -> None:
 
 
 def _style(move: str) -> str:
-    color = MOVE_COLORS[move]
+    color = MOVE_COLORS.get(move, "default")
     return "bold underline" if color == "default" else f"bold {color}"
 
 
@@ -107,13 +111,28 @@ def _show_text(tagged: "TaggedTrace", console: Console, in_color: bool, max_line
 # -- page -----------------------------------------------------------------------------------------------
 
 
-def page_traces(tagged_traces: Iterable["TaggedTrace"]) -> tuple["TraceView", ...]:
-    """Return the traces as plain data for the page."""
+def page_traces(
+    tagged_traces: Iterable["TaggedTrace"], scorer: SentenceScorer | None = None
+) -> tuple["TraceView", ...]:
+    """Return the traces as plain data for the page; with `scorer`, what speaks for each sentence is said."""
     from sgram.reports.pages.trace_page import TraceView
     from sgram.tagging.spans import remove_overlaps
 
-    return tuple(
-        TraceView(trace.id, _facts(tagged), trace.text, tuple(remove_overlaps(tagged.spans)), trace.prompt)
-        for tagged in tagged_traces
-        for trace in (tagged.trace,)
-    )
+    views = []
+    for tagged in tagged_traces:
+        trace, spans = tagged.trace, tuple(remove_overlaps(tagged.spans))
+        remarks = (
+            tuple(_describe_sentence(trace.text[span.start : span.end], scorer) for span in spans) if scorer else ()
+        )
+        views.append(TraceView(trace.id, _facts(tagged), trace.text, spans, trace.prompt, remarks))
+    return tuple(views)
+
+
+def _describe_sentence(text: str, scorer: SentenceScorer) -> str:
+    """Return the probability of a planning sentence, and the grams that speak most for it."""
+    sentence = scorer.score_sentence(text)
+    if sentence is None:
+        raise ValueError(f"{text!r:.40} has no word")
+    grams = ", ".join(f"'{gram.text}'" for gram in sentence.grams)
+    probability = f"{sentence.probability:.2f}" if sentence.probability < _NEAR_1 else "above 0.99"
+    return f"probability {probability}" + (f", most by {grams}" if grams else "")

@@ -1,6 +1,7 @@
 """Adapters that connect other libraries to sgram; each is a thin layer over the other rooms.
 
-- `spacy_component`: grams of a lexicon as spans of a spaCy Doc, in a pipeline component named ``sgram``.
+- `spacy_component`: grams of a lexicon or planning sentences as spans of a spaCy Doc, in a pipeline component named
+  ``sgram``.
 
 Nothing in sgram imports this room. A missing library is a `MissingExtraError` that names the extra to install.
 """

@@ -10,7 +10,7 @@
 
 from sgram.lexicon.checks import LexiconWarning, check_lexicon
 from sgram.lexicon.diff import FieldChange, LexiconDiff, MovedGram, diff_lexicons
-from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon, order_moves
 from sgram.lexicon.loading import LexiconLike, as_lexicon
 from sgram.lexicon.merge import merge_lexicons
 from sgram.lexicon.sentence_scorer import (
@@ -41,4 +41,5 @@ __all__ = [
     "check_lexicon",
     "diff_lexicons",
     "merge_lexicons",
+    "order_moves",
 ]

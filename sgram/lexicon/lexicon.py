@@ -37,11 +37,23 @@ MOVE_MEANINGS: Mapping[str, str] = MappingProxyType(
         "backtracking": "doubts, undoes, finds an error, reads something again",
         "verification": "checks a result or a step, or says that it will be checked",
         "goal-setting": "says what is asked or what is to be done next; plans",
-        "other": "no clear move: connectives, openers, hedges",
+        "monitoring": "assesses progress, certainty, difficulty or plausibility",
+        "other": "no clear move: connectives, openers",
     }
 )
 """Meaning of each move: what a planning span does."""
 MOVES = tuple(MOVE_MEANINGS)
+
+
+def order_moves(moves: Iterable[str]) -> tuple[str, ...]:
+    """Return distinct moves in the order of `MOVES`; behind them names that only a scorer has, by name.
+
+    >>> order_moves(["other", "branching", "guessing", "other"])
+    ('branching', 'other', 'guessing')
+    """
+    names = set(moves)
+    return (*(move for move in MOVES if move in names), *sorted(names.difference(MOVES)))
+
 
 _PLAIN_WORD = "[a-z]+(?:['-][a-z]+)*"
 _PLAIN_GRAM = re.compile(rf"{_PLAIN_WORD}(?: {_PLAIN_WORD}){{0,{MAX_WORDS - 1}}}")
@@ -241,6 +253,15 @@ class Lexicon:
     def grams(self) -> tuple[Gram, ...]:
         """All grams, cluster by cluster: the full list, which masks use."""
         return tuple(gram for cluster in self.clusters for gram in cluster.grams)
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """Moves that the clusters make, in the order of `MOVES`.
+
+        >>> Lexicon.from_grams(["wait"], move="backtracking").moves
+        ('backtracking',)
+        """
+        return order_moves(cluster.move for cluster in self.clusters)
 
     @property
     def core(self) -> tuple[Gram, ...]:

@@ -18,7 +18,7 @@ import orjson
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, data_path, digest, excerpt, pretty_json, write_bytes
 from sgram.safe_reading import read_bytes
-from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of
+from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of, sentence_tokens
 from sgram.text import find_words
 
 FORMAT, VERSION = "sgram-sentence-scorer", 1
@@ -117,6 +117,16 @@ class SentenceScorer:
     def score(self, text: str) -> list[ScoredSentence]:
         """Return the sentences of a text in order, scored. This is pure Python, for reading and for single texts."""
         return [self._scored(sentence.start, sentence.end, sentence.tokens) for sentence in find_sentences(text)]
+
+    def score_sentence(self, text: str) -> ScoredSentence | None:
+        """Return `text` scored as one sentence, whatever ends in it; None if it has no word.
+
+        >>> scorer = SentenceScorer("checks", LinearWeights(-1000, {"let me check": 3000}), {})
+        >>> [gram.text for gram in scorer.score_sentence("So let me check.").grams]
+        ['let me check']
+        """
+        tokens = sentence_tokens(text)
+        return self._scored(0, len(text), tokens) if tokens else None
 
     def _scored(self, start: int, end: int, tokens: tuple[str, ...]) -> ScoredSentence:
         grams = sorted({" ".join(gram) for gram in grams_of(tokens, self.max_tokens)})

@@ -2,7 +2,8 @@
 
 Columns: ``id string, token_ids list<int32>, planning_mask list<bool>, spans list<struct<start, end, label>>``. A span
 has half-open character offsets into the trace's text; nested occurrences are included. The schema's metadata name the
-lexicon and the tokenizer of the masks, with their digests, and the part of the responses that was tagged.
+lexicon and the tokenizer of the masks, with their digests, the part of the responses that was tagged, and the kind of
+mask, with the scorer and its digest if sentences were scored.
 """
 
 import os
@@ -17,9 +18,9 @@ from sgram import __version__
 from sgram.array_types import BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_atomic
-from sgram.lexicon import LexiconLike, as_lexicon
+from sgram.lexicon import LexiconLike, SentenceScorerLike, as_lexicon, as_sentence_scorer
 from sgram.tagging.kernel.compiled_types import Int32Array
-from sgram.tagging.spans import Span
+from sgram.tagging.spans import MaskKind, Span, check_mask_kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,10 @@ FORMAT, VERSION = "sgram-masks", "1"
 _METADATA_KEYS = ("lexicon", "lexicon_digest", "tokenizer", "tokenizer_digest", "sgram")
 _PART_KEY, _WHOLE = "part", "all"
 """Files without the key, which earlier versions wrote, hold masks of whole responses."""
+_MASK_KEY, _GRAMS = "mask", "grams"
+"""Files without the key, which earlier versions wrote, hold masks of grams."""
+_SCORER_KEYS = ("scorer", "scorer_digest")
+"""Keys of files whose mask needs a sentence scorer."""
 _ROW_GROUP_BYTES = 16 << 20
 _ROWS_READ = 64
 _MAX_INT32 = (1 << 31) - 1
@@ -114,12 +119,15 @@ def write_masks(
     lexicon: LexiconLike,
     vocabulary: "Vocabulary",
     part: str = _WHOLE,
+    mask: MaskKind = "grams",
+    scorer: SentenceScorerLike | None = None,
 ) -> int:
     """Write masks made with `lexicon` for ids of `vocabulary` to the Parquet file `path`; return the number of rows.
 
-    `part` is the part of each response that was tagged: all, reasoning or answer. Rows are read one by one and written
-    in row groups of about 16 MiB. The file appears when all rows are written.
-    Equal rows give equal bytes. Raise `UsageError` if `path` does not end in .parquet or a row is invalid.
+    `part` is the part of each response that was tagged: all, reasoning or answer. `mask` is what was marked, `scorer`
+    the sentence scorer of the kinds that have one. Rows are read one by one and written in row groups of about 16 MiB.
+    The file appears when all rows are written. Equal rows give equal bytes. Raise `UsageError` if `path` does not end
+    in .parquet, a row is invalid, or `scorer` is missing or given for a mask of grams.
     """
     import pyarrow.parquet as pq
 
@@ -135,6 +143,8 @@ def write_masks(
         "tokenizer_digest": vocabulary.digest,
         "sgram": __version__,
         _PART_KEY: part,
+        _MASK_KEY: mask,
+        **_scorer_metadata(mask, scorer),
     }
     schema = _build_schema({key: text.encode("utf-8", "backslashreplace") for key, text in metadata.items()})
     n_rows, n_bytes = 0, 0
@@ -151,10 +161,22 @@ def write_masks(
     return n_rows
 
 
+def _scorer_metadata(mask: MaskKind, scorer: SentenceScorerLike | None) -> dict[str, str]:
+    check_mask_kind(mask)
+    if (scorer is None) != (mask == _GRAMS):
+        problem = "a mask of grams has no sentence scorer" if scorer is not None else f"the mask {mask} needs a scorer"
+        raise UsageError(f"{problem}; give write_masks the mask and the scorer of the tagger")
+    if scorer is None:
+        return {}
+    scorer = as_sentence_scorer(scorer)
+    return dict(zip(_SCORER_KEYS, (scorer.name, scorer.digest), strict=True))
+
+
 class MaskReader:
     """An iterable of the `MaskRow`s of one file. Its length is their number; each iteration begins at the first row.
 
-    ``metadata`` names the origin of the masks: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram, part``.
+    ``metadata`` names the origin of the masks: ``lexicon, lexicon_digest, tokenizer, tokenizer_digest, sgram, part,
+    mask``, and ``scorer, scorer_digest`` if sentences were scored.
     Rows are read a few at a time. Raise `InputError` that names the file and, where possible, the row at fault.
     """
 
@@ -178,8 +200,9 @@ class MaskReader:
         missing += [key for key in _METADATA_KEYS if key not in metadata]
         if missing:
             raise InputError(f"{self._name}: missing {', '.join(missing)}; write the masks again")
-        origin = {_PART_KEY: _WHOLE} | metadata
-        self.metadata: Mapping[str, str] = MappingProxyType({key: origin[key] for key in (*_METADATA_KEYS, _PART_KEY)})
+        origin = {_PART_KEY: _WHOLE, _MASK_KEY: _GRAMS} | metadata
+        keys = (*_METADATA_KEYS, _PART_KEY, _MASK_KEY, *_SCORER_KEYS)
+        self.metadata: Mapping[str, str] = MappingProxyType({key: origin[key] for key in keys if key in origin})
 
     def _open(self) -> "pq.ParquetFile":
         import pyarrow as pa

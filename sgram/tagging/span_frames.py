@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sgram.errors import MissingExtraError, UsageError
-from sgram.lexicon import LexiconLike
-from sgram.tagging.spans import Span
+from sgram.lexicon import LexiconLike, SentenceScorerLike
+from sgram.tagging.spans import MaskKind, Span
 from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
 
@@ -38,10 +38,13 @@ def spans_to_frame(spans: Iterable[Span], text: str | None = None) -> "pd.DataFr
     return _build_frame(rows, types)
 
 
-def traces_to_frame(traces: Rollouts, lexicon: LexiconLike) -> "pd.DataFrame":
+def traces_to_frame(
+    traces: Rollouts, lexicon: LexiconLike, mask: MaskKind = "grams", scorer: SentenceScorerLike = "sgram"
+) -> "pd.DataFrame":
     """Return one row per span of `lexicon` in `traces`: id, group, model, step and correct, then `spans_to_frame`.
 
-    The table contains every occurrence, also nested ones, by trace and start; a trace without spans has no row. Raise
+    The table contains every occurrence, also nested ones, by trace and start; a trace without spans has no row. With
+    another kind of `mask`, the spans are planning sentences by `scorer`, or the grams inside of them. Raise
     `UsageError` if `traces` is one trace, `MissingExtraError` if pandas is not installed.
 
     >>> from sgram.lexicon import Lexicon
@@ -51,9 +54,9 @@ def traces_to_frame(traces: Rollouts, lexicon: LexiconLike) -> "pd.DataFrame":
     """
     if isinstance(traces, Trace):
         raise UsageError("traces must be several traces (got one trace); write [trace]")
-    from sgram.tagging.span_finder import SpanFinder
+    from sgram.tagging.mask_kinds import PlanningFinder
 
-    find = SpanFinder(lexicon)
+    find = PlanningFinder(lexicon, mask, scorer)
     rows = []
     for trace in as_traces(traces):
         trace_row = tuple(getattr(trace, name) for name in _TRACE_TYPES)

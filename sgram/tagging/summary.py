@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sgram.lexicon import MOVES, Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer, order_moves
 from sgram.tagging.planning_shares import Grouping, ShareCounts, ShareRow
-from sgram.tagging.spans import remove_overlaps
+from sgram.tagging.spans import PLANNING, MaskKind, remove_overlaps
 from sgram.tagging.tagged_rollouts import TaggedTrace
 
 _GROUPINGS: tuple[Grouping, ...] = ((), ("outcome",), ("model",), ("model", "outcome"))
@@ -22,7 +22,7 @@ class MoveRow(NamedTuple):
 
 
 class GramRow(NamedTuple):
-    """One gram: its move, its number of spans, and the number of traces that contain one."""
+    """One gram: its most frequent move, its number of spans, and the number of traces that contain one."""
 
     gram: str
     move: str
@@ -33,6 +33,9 @@ class GramRow(NamedTuple):
 @dataclass(slots=True)
 class TagSummary:
     """Counts over tagged traces. Spans are counted as they are displayed (`remove_overlaps`).
+
+    `mask` and `scorer` are those of the tagger. Planning sentences are no grams: of the kind ``sentences`` no grams are
+    counted.
 
     Memory: about 30 bytes per trace, and the first `max_first_traces` traces.
 
@@ -46,10 +49,12 @@ class TagSummary:
 
     lexicon: Lexicon
     max_first_traces: int = 0
+    mask: MaskKind = "grams"
+    scorer: SentenceScorer | None = None
     first_traces: list[TaggedTrace] = field(default_factory=list)
     counts: ShareCounts = field(default_factory=ShareCounts)
     _move_spans: Counter[str] = field(default_factory=Counter)
-    _gram_spans: Counter[str] = field(default_factory=Counter)
+    _gram_moves: dict[str, Counter[str]] = field(default_factory=dict)
     _gram_traces: Counter[str] = field(default_factory=Counter)
 
     def count_traces(self, tagged_traces: Iterable[TaggedTrace]) -> Iterator[TaggedTrace]:
@@ -58,7 +63,9 @@ class TagSummary:
             self.counts.add(tagged.trace, *tagged.count_units())
             spans = remove_overlaps(tagged.spans)
             self._move_spans.update(span.label for span in spans)
-            self._gram_spans.update(span.gram for span in spans)
+            for span in spans:
+                if span.gram:
+                    self._gram_moves.setdefault(span.gram, Counter())[span.label] += 1
             self._gram_traces.update({span.gram for span in spans})
             if len(self.first_traces) < self.max_first_traces:
                 self.first_traces.append(tagged)
@@ -68,30 +75,37 @@ class TagSummary:
         """Return the planning shares of all traces, then by outcome, by model, and by both."""
         return [row for grouping in _GROUPINGS for row in self.counts.table(grouping, seed)]
 
+    @property
+    def move_names(self) -> tuple[str, ...]:
+        """Moves that spans have or can have: the lexicon's, or for planning sentences the scorer's."""
+        possible = self.lexicon.moves if self.scorer is None else self.scorer.moves or (PLANNING,)
+        return order_moves([*possible, *self._move_spans])
+
     def moves(self) -> list[MoveRow]:
-        """Return a row per move, in the order of `MOVES`."""
+        """Return a row per move of `move_names`, in order."""
         total = sum(self._move_spans.values())
         return [
-            MoveRow(move, self._move_spans[move], self._move_spans[move] / total if total else None) for move in MOVES
+            MoveRow(move, self._move_spans[move], self._move_spans[move] / total if total else None)
+            for move in self.move_names
         ]
 
     def grams(self, max_grams: int) -> list[GramRow]:
         """Return the grams with the most spans, most first; equal counts in alphabetical order."""
-        ranked = sorted(self._gram_spans, key=lambda gram: (-self._gram_spans[gram], gram))[:max_grams]
-        return [GramRow(gram, self._move(gram), self._gram_spans[gram], self._gram_traces[gram]) for gram in ranked]
+        counts = {gram: moves.total() for gram, moves in self._gram_moves.items()}
+        ranked = sorted(counts, key=lambda gram: (-counts[gram], gram))[:max_grams]
+        return [GramRow(gram, self._main_move(gram), counts[gram], self._gram_traces[gram]) for gram in ranked]
 
-    def _move(self, gram: str) -> str:
-        match = self.lexicon.find(gram)
-        if match is None:
-            raise ValueError(f"'{gram}' is not in the lexicon {self.lexicon.name}; tag with the summary's lexicon")
-        cluster, _ = match
-        return cluster.move
+    def _main_move(self, gram: str) -> str:
+        moves = self._gram_moves[gram]
+        return max(order_moves(moves), key=moves.__getitem__)
 
     def to_json(self, seed: int = 0, max_grams: int = 10) -> dict[str, Any]:
         """Return the summary as JSON values; undefined numbers are None."""
-        lexicon = self.lexicon
+        lexicon, scorer = self.lexicon, self.scorer
         return {
             "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
+            "mask": self.mask,
+            "scorer": scorer and {"name": scorer.name, "digest": scorer.digest, "threshold": scorer.threshold},
             "n_traces": len(self.counts),
             "seed": seed,
             "shares": [row.to_json() for row in self.shares(seed)],

@@ -17,12 +17,12 @@ import numpy as np
 from sgram.array_types import AnyArray, BoolArray
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
-from sgram.lexicon import LexiconLike, as_lexicon
+from sgram.lexicon import Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike
 from sgram.tagging.kernel.compiled_types import Int32Array
 from sgram.tagging.masks import MaskRow
 from sgram.tagging.part_marks import align_tokens, find_part_spans, part_characters, part_tokens
 from sgram.tagging.projection import planning_characters, project_spans
-from sgram.tagging.spans import Span
+from sgram.tagging.spans import MaskKind, Span
 from sgram.tagging.token_marks import policy_mask
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace, as_traces
@@ -57,7 +57,7 @@ class TextTokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaggedTrace:
-    """A trace with every occurrence of the lexicon's grams in its text, or in the part of it that was tagged.
+    """A trace with the planning spans of its text, or of the part of it that was tagged: by default every gram.
 
     Ids and mask are there only with a tokenizer.
     """
@@ -126,8 +126,9 @@ class RolloutTagger:
 
     `tokenizer` is one of the tokenizers library, `name` its name in messages and files; without a tokenizer only spans
     are found. With `part`, only this part of each trace is tagged; traces without it are left out and counted in
-    `selection`, those whose ids do not spell their text in `id_counts`. Memory is bounded by a batch: 64 traces, fewer
-    if they are long.
+    `selection`, those whose ids do not spell their text in `id_counts`. `mask` is what is marked: ``grams``,
+    ``sentences`` or ``grams-in-sentences``; the last two need `scorer`, a `SentenceScorer`, its path or the name of a
+    preset. Memory is bounded by a batch: 64 traces, fewer if they are long.
 
     >>> from sgram.lexicon import Lexicon
     >>> tagger = RolloutTagger(Lexicon.from_grams(["let me"]))
@@ -142,11 +143,12 @@ class RolloutTagger:
         name: str | None = None,
         *,
         part: PartChoice = "all",
+        mask: MaskKind = "grams",
+        scorer: SentenceScorerLike = "sgram",
     ):
-        from sgram.tagging.span_finder import SpanFinder
+        from sgram.tagging.mask_kinds import PlanningFinder
 
-        lexicon = as_lexicon(lexicon)
-        self._find = SpanFinder(lexicon)
+        self._find = PlanningFinder(lexicon, mask, scorer)
         self.selection = PartSelection(part)
         self._mask_tools: _MaskTools | None = None
         self.vocabulary: Vocabulary | None = None
@@ -156,7 +158,26 @@ class RolloutTagger:
 
             vocabulary = Vocabulary.from_tokenizer(tokenizer)
             self.vocabulary = replace(vocabulary, name=name) if name else vocabulary
-            self._mask_tools = _MaskTools(tokenizer, self.vocabulary, PlanningTagger(lexicon, self.vocabulary))
+            self._mask_tools = _MaskTools(
+                tokenizer,
+                self.vocabulary,
+                PlanningTagger(self.lexicon, self.vocabulary, mask=mask, scorer=self.scorer or scorer),
+            )
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The lexicon."""
+        return self._find.lexicon
+
+    @property
+    def mask(self) -> MaskKind:
+        """What is marked."""
+        return self._find.mask
+
+    @property
+    def scorer(self) -> SentenceScorer | None:
+        """The sentence scorer; None for the kind ``grams``."""
+        return self._find.scorer
 
     def __call__(self, traces: Rollouts) -> Iterator[TaggedTrace]:
         """Yield the `traces`, tagged, in their order; they are what `as_traces` takes.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.errors import UsageError
-from sgram.lexicon import MOVES, Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike, as_lexicon
+from sgram.lexicon import Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.kernel.compiled_types import Int8Array
 from sgram.tagging.kernel.pieces import Pieces
@@ -108,8 +108,8 @@ class PlanningTagger:
 
     @property
     def moves(self) -> tuple[str, ...]:
-        """Names of the moves, by the numbers that `labels` returns."""
-        return MOVES if self.scorer is None else (*self.scorer.moves, PLANNING)
+        """Names of the moves, by the numbers that `labels` returns: the lexicon's, or for sentences the scorer's."""
+        return self._automaton.moves if self.scorer is None else (*self.scorer.moves, PLANNING)
 
     @overload
     def __call__(self, input_ids: "torch.Tensor", attention_mask: Any = None) -> "torch.Tensor": ...

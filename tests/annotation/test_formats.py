@@ -51,7 +51,7 @@ def test_the_config_is_xml_with_guideline_labels_and_hotkeys():
     view = ElementTree.fromstring(config)  # noqa: S314
     choices = view.findall("./Choices/Choice")
     assert [(choice.get("value"), choice.get("hotkey")) for choice in choices] == list(
-        zip(LABELS, "1234560", strict=True)
+        zip(LABELS, "12345670", strict=True)
     )
     assert all(choice.get("hint") for choice in choices)
     assert (view.find("Choices").get("toName"), view.find("Text").get("value")) == ("text", "$marked")

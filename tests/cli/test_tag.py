@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from sgram.cli import main
 from sgram.files import data_path
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer, order_moves
 from sgram.tagging.masks import read_masks
 from sgram.tagging.projection import project_spans
 from sgram.tagging.spans import find_spans
@@ -290,14 +291,7 @@ def test_the_tables_tell_shares_moves_and_grams(capsys):
         "sample-textbook",
     ]
     assert all(len(line) <= 80 for line in out.splitlines())
-    assert [line.split()[0] for line in moves.splitlines()[1:]] == [
-        "deduction",
-        "branching",
-        "backtracking",
-        "verification",
-        "goal-setting",
-        "other",
-    ]
+    assert [line.split()[0] for line in moves.splitlines()[1:]] == list(WANG.moves)
     assert grams.splitlines()[0].split() == ["most", "frequent", "grams", "move", "spans", "traces"]
     assert len(grams.splitlines()) == 11
 
@@ -444,6 +438,55 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
     assert not any(bad in html for bad in ("<script", "<img", "<b>", "<i>", "\u202e"))
 
 
+# -- kinds of masks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", ["sentences", "grams-in-sentences"])
+def test_a_kind_of_mask_marks_what_the_reference_finds(mask, models, bpe, tmp_path, capsys):
+    path, output = written(tmp_path / "in.jsonl", *TRACES[:6]), tmp_path / "masks.parquet"
+    document = tag_json(capsys, path, "--mask", mask, "--tokenizer", models / "bpe", "-o", output)
+    scorer = SentenceScorer.load("sgram")
+    named = {"name": "sgram", "digest": scorer.digest, "threshold": scorer.threshold}
+    assert (document["mask"], document["scorer"]) == (mask, named)
+    assert [row["move"] for row in document["moves"]] == list(order_moves(scorer.moves))
+    masks = read_masks(output)
+    assert (masks.metadata["mask"], masks.metadata["scorer_digest"]) == (mask, scorer.digest)
+    for trace, row in zip(TRACES, masks, strict=False):
+        spans = find_spans(trace.text, WANG, mask)
+        assert [(span.start, span.end, span.label) for span in row.spans] == [
+            (span.start, span.end, span.label) for span in spans
+        ]
+        offsets = bpe.encode(trace.text, add_special_tokens=False).offsets
+        assert row.planning_mask.tolist() == project_spans(spans, trace.text, offsets).tolist()
+    assert document["shares"][0]["n_planning"] == sum(int(row.planning_mask.sum()) for row in masks) > 0
+
+
+def test_sentences_of_the_reasoning_alone_are_marked(models, bpe, tmp_path, capsys):
+    text = "<think>\nWait, let me check that.\n</think>\n\nWait, let me check that."
+    path, output = written(tmp_path / "in.jsonl", Trace(id="a", text=text)), tmp_path / "masks.parquet"
+    flags = (path, "--mask", "sentences", "--part", "reasoning", "--tokenizer", models / "bpe", "-o", output)
+    assert tag(capsys, *flags)[0] == 0
+    (row,) = read_masks(output)
+    assert [text[span.start : span.end] for span in row.spans] == ["Wait, let me check that."]
+    assert bpe.decode(row.token_ids[row.planning_mask].tolist()) == "Wait, let me check that."
+
+
+def test_terminal_and_page_show_sentences_with_their_move_and_what_speaks_for_them(tmp_path, capsys):
+    path, page = written(tmp_path / "in.jsonl", Trace(id="a", text="Wait, let me check. It is 4.")), tmp_path / "p.html"
+    code, out, err = tag(capsys, path, "--mask", "sentences", "--show", 1, "--html", page)
+    assert code == 0
+    assert "mask: planning sentences (probability of 0.36 or more by the scorer sgram)" in err.replace("\n", " ")
+    assert "[verification: Wait, let me check.] It is 4." in out
+    assert "most frequent" not in out  # sentences are no grams
+    assert re.search(
+        r'class="m-verification" title="verification · probability above 0\.99, most by &#39;', page.read_text()
+    )
+    assert "belong to a sentence that plans by the scorer sgram" in page.read_text()
+    _, out, err = tag(capsys, path, "--mask", "grams-in-sentences", "--show", 1)
+    assert "[verification: Wait], [verification: let me] check. It is 4." in out
+    assert "main move" in out
+
+
 # -- what cannot be meant -------------------------------------------------------------------------------
 
 
@@ -463,6 +506,13 @@ def test_markup_in_a_trace_stays_text_on_the_page(tmp_path, capsys):
         (["--limit", "0"], "--limit must be >= 1 (got 0)"),
         (["--seed", "-1"], "--seed must be >= 0 (got -1)"),
         (["--whre", "x"], "unknown option --whre"),
+        (
+            ["--scorer", "sgram"],
+            "--scorer scores sentences; give --mask sentences or --mask grams-in-sentences with it",
+        ),
+        (["--mask", "sentences", "--scorer", "no-such"], "unknown sentence scorer 'no-such'; give a path or a preset"),
+        (["-", "--mask", "sentences", "--scorer", "-"], "only one of the inputs can come from stdin"),
+        (["--mask", "words"], 'Invalid value "words" for --mask'),
         (["--lexicon", "no-such"], "unknown lexicon 'no-such'; give a path or a preset"),
         (["-", "--lexicon", "-"], "only one of the inputs can come from stdin"),
     ],

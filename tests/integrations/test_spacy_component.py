@@ -2,10 +2,12 @@
 
 import doctest
 import functools
+import math
 import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import spacy
@@ -15,7 +17,7 @@ from spacy.tokens import Doc, DocBin
 
 from sgram.errors import InputError, UsageError
 from sgram.integrations.spacy_component import PlanningSpans
-from sgram.lexicon import MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon import Cluster, Gram, Lexicon, LinearWeights, SentenceScorer
 from sgram.tagging.spans import find_spans, remove_overlaps
 from tests.builders.paths import ROOT
 
@@ -279,7 +281,14 @@ def test_annotated_docs_keep_everything_in_a_docbin_and_in_bytes(path):
 
 def test_the_config_is_unchanged(path):
     config = pipeline(path, spans_key="plans").config["components"]["sgram"]
-    assert config == {"factory": "sgram", "lexicon": str(path), "spans_key": "plans", "overlaps": False}
+    assert config == {
+        "factory": "sgram",
+        "lexicon": str(path),
+        "spans_key": "plans",
+        "overlaps": False,
+        "mask": "grams",
+        "scorer": "sgram",
+    }
 
 
 # -- faults ---------------------------------------------------------------------------------------------
@@ -352,7 +361,7 @@ print([name in sys.modules for name in ("sgram.integrations.spacy_component", "s
 def test_the_analysis_of_pipes_names_what_is_assigned(path):
     nlp = pipeline(path)
     assert nlp.analyze_pipes()["summary"]["sgram"]["assigns"] == ["doc.spans"]
-    assert nlp.pipe_labels["sgram"] == list(MOVES)
+    assert nlp.pipe_labels["sgram"] == ["backtracking", "verification"]
 
 
 @pytest.mark.parametrize("used_before", [False, True])
@@ -375,6 +384,85 @@ def test_a_component_can_be_pickled_before_and_after_its_first_text(path):
         assert isinstance(copy, PlanningSpans)
         assert span_fields(copy(nlp.make_doc(TEXT))) == EXPECTED
         nlp(TEXT)
+
+
+# -- planning sentences ---------------------------------------------------------------------------------
+
+SCORER = SentenceScorer(
+    "example",
+    LinearWeights(-1000, {"let me": 1500, "check": 2500, "? $": 1200}),
+    {"monitoring": LinearWeights(5, {}), "verification": LinearWeights(0, {"check": 10})},
+)
+SENTENCES = "Wait, let me check. It is 4. Is it?"
+
+
+@pytest.fixture
+def scorer_path(tmp_path):
+    SCORER.save(tmp_path / "scorer.json")
+    return str(tmp_path / "scorer.json")
+
+
+def test_a_sentence_has_its_move_its_strongest_gram_and_its_score(path, scorer_path):
+    doc = pipeline(path, mask="sentences", scorer=scorer_path)(SENTENCES)
+    # -1000 + 1500 + 2500 = 3000; -1000 + 1200 = 200
+    assert span_fields(doc) == [
+        ("Wait, let me check.", "verification", "check", ""),
+        ("Is it?", "monitoring", "? $", ""),
+    ]
+    group = doc.spans["sgram"]
+    assert group.attrs["scores"] == [1 / (1 + math.exp(-3)), 1 / (1 + math.exp(-0.2))]
+    assert (group.attrs["mask"], group.attrs["scorer"], group.attrs["scorer_digest"]) == (
+        "sentences",
+        "example",
+        SCORER.digest,
+    )
+
+
+def test_grams_inside_sentences_have_the_move_of_the_sentence(path, scorer_path):
+    nlp = pipeline(path, mask="grams-in-sentences", scorer=scorer_path)
+    doc = nlp(SENTENCES + " Wait.")
+    assert span_fields(doc) == [
+        ("Wait", "verification", "wait", "1"),
+        ("let me check", "verification", "let me check", "0"),
+    ]
+    assert nlp.pipe_labels["sgram"] == ["verification", "monitoring"]
+
+
+@pytest.mark.parametrize("overlaps", [False, True])
+def test_sentences_that_share_a_token_keep_their_own_scores(path, scorer_path, overlaps):
+    text = "Let me。Check。"  # spaCy sees three tokens: "Let", "me。Check" and "。"
+    doc = pipeline(path, mask="sentences", scorer=scorer_path, overlaps=overlaps)(text)
+    fields = [("Let me。Check", "monitoring", "let me", ""), ("me。Check。", "verification", "check", "")]
+    assert span_fields(doc) == fields[: 2 if overlaps else 1]
+    scores = [1 / (1 + math.exp(-0.5)), 1 / (1 + math.exp(-1.5))]
+    assert doc.spans["sgram"].attrs["scores"] == scores[: 2 if overlaps else 1]
+
+
+def test_a_saved_pipeline_has_its_scorer_with_it(path, scorer_path, tmp_path):
+    nlp = pipeline(path, mask="sentences", scorer=scorer_path)
+    expected = span_fields(nlp(SENTENCES))
+    nlp.to_disk(tmp_path / "pipeline")
+    data = nlp.to_bytes()
+    path.unlink()
+    Path(scorer_path).unlink()
+    loaded = spacy.load(tmp_path / "pipeline")
+    assert span_fields(loaded(SENTENCES)) == expected
+    assert loaded.get_pipe("sgram").scorer == SCORER
+    from_bytes = pipeline(path, mask="sentences", scorer=scorer_path)
+    with pytest.raises(InputError, match="cannot read"):
+        from_bytes(SENTENCES)
+    assert span_fields(from_bytes.from_bytes(data)(SENTENCES)) == expected
+    copied = next(iter(DocBin(docs=[nlp(SENTENCES)]).get_docs(nlp.vocab)))
+    assert copied.spans["sgram"].attrs["scores"] == nlp(SENTENCES).spans["sgram"].attrs["scores"]
+
+
+def test_a_scorer_is_refused_where_sentences_are_not_scored(path):
+    component = pipeline(path).get_pipe("sgram")
+    assert component.scorer is None
+    with pytest.raises(UsageError, match="the mask grams has no sentence scorer"):
+        component.scorer = SCORER
+    with pytest.raises(UsageError, match="mask must be grams, sentences or grams-in-sentences"):
+        PlanningSpans("sgram", "wang2025", spans_key="sgram", overlaps=False, mask="words")
 
 
 # -- docs/tagging.md --------------------------------------------------------------------------------------

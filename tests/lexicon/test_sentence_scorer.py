@@ -26,6 +26,16 @@ def test_a_sentence_has_the_sum_of_its_grams_and_the_likeliest_move():
     assert third.probability == 1 / (1 + math.exp(1.9))
 
 
+def test_a_sentence_by_itself_is_scored_as_in_its_text():
+    text = "Wait, let me check. Let me see. It is 4."
+    for sentence in SCORER.score(text):
+        alone = SCORER.score_sentence(text[sentence.start : sentence.end])
+        assert alone == sentence._replace(start=0, end=sentence.end - sentence.start)
+    # one sentence, whatever ends in it: -1000 + 1500 + 700 + 400 - 900
+    assert SCORER.score_sentence(text).probability == 1 / (1 + math.exp(-0.7))
+    assert SCORER.score_sentence("4 = 4.") is None
+
+
 def test_a_gram_counts_once_in_a_sentence():
     # -1000 + 1500, however often "let me" stands there
     (sentence,) = SCORER.score("let me, let me, let me")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import sgram
 from sgram.errors import InputError, UsageError
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.tagging.masks import MaskRow, read_masks, write_masks
 from sgram.tagging.spans import Span
 from sgram.tagging.vocabulary import Vocabulary
@@ -29,6 +29,7 @@ METADATA = {
     "tokenizer_digest": VOCABULARY.digest,
     "sgram": sgram.__version__,
     "part": "all",
+    "mask": "grams",
 }
 
 
@@ -88,6 +89,30 @@ def test_the_metadata_name_lexicon_and_tokenizer(tmp_path):
     assert (stored[b"format"], stored[b"version"]) == (b"sgram-masks", b"1")
     with pytest.raises(TypeError):
         read_masks(path).metadata["lexicon"] = "another"
+
+
+def test_the_metadata_name_the_kind_of_mask_and_its_scorer(tmp_path):
+    path, scorer = tmp_path / "masks.parquet", SentenceScorer.load("sgram")
+    write_masks(path, ROWS, LEXICON, VOCABULARY, mask="sentences", scorer="sgram")
+    assert dict(read_masks(path).metadata) == METADATA | {
+        "mask": "sentences",
+        "scorer": "sgram",
+        "scorer_digest": scorer.digest,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mask", "scorer", "message"),
+    [
+        ("sentences", None, "the mask sentences needs a scorer"),
+        ("grams", "sgram", "a mask of grams has no sentence scorer"),
+        ("words", "sgram", "mask must be grams, sentences or grams-in-sentences"),
+    ],
+)
+def test_a_kind_of_mask_without_its_scorer_is_refused(mask, scorer, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        write_masks(tmp_path / "masks.parquet", ROWS, LEXICON, VOCABULARY, mask=mask, scorer=scorer)
+    assert not (tmp_path / "masks.parquet").exists()
 
 
 def test_a_name_that_is_no_unicode_is_written_as_escapes(tmp_path):
@@ -198,6 +223,11 @@ def store_columns(path, metadata=None, **columns):
 def test_the_stored_file_is_valid_when_nothing_is_replaced(tmp_path):
     (row,) = read_masks(store_columns(tmp_path / "masks.parquet"))
     assert as_tuple(row) == ("a", [1], [True], [])
+
+
+def test_a_file_of_an_earlier_version_holds_masks_of_grams_in_whole_responses(tmp_path):
+    path = store_columns(tmp_path / "masks.parquet", {"mask": None, "part": None})
+    assert dict(read_masks(path).metadata) == METADATA
 
 
 @pytest.mark.parametrize(

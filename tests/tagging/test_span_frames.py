@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sgram.errors import MissingExtraError, UsageError
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LinearWeights, SentenceScorer
 from sgram.tagging.span_frames import spans_to_frame, traces_to_frame
 from sgram.tagging.spans import Span, find_spans
 from sgram.traces import Trace
@@ -75,3 +75,10 @@ def test_a_missing_library_is_an_error_with_its_pip_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sgram\[pandas\]'"):
         spans_to_frame([])
+
+
+def test_planning_sentences_have_no_gram_and_no_cluster():
+    scorer = SentenceScorer("example", LinearWeights(-1000, {"wait": 2000}), {"monitoring": LinearWeights(0, {})})
+    frame = traces_to_frame([Trace(id="a", text="Wait, so. So it is.")], LEXICON, "sentences", scorer)
+    assert frame[["start", "end", "label", "text"]].to_numpy().tolist() == [[0, 9, "monitoring", "Wait, so."]]
+    assert frame[["gram", "cluster"]].isna().to_numpy().all()

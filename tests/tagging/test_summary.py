@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sgram.lexicon import MOVES, Cluster, Gram, Lexicon
+from sgram.lexicon import Cluster, Gram, Lexicon, LinearWeights, SentenceScorer
 from sgram.tagging.summary import TagSummary
 from sgram.tagging.tagged_rollouts import RolloutTagger
 from sgram.traces import Trace
@@ -43,11 +43,42 @@ def test_grams_are_counted_as_they_are_displayed():
 
 def test_moves_are_in_order_with_their_share_of_the_spans():
     rows = summarize().moves()
-    assert [row.move for row in rows] == list(MOVES)
-    nonzero = {row.move: (row.spans, row.share) for row in rows if row.spans}
     # 6 spans: wait a minute, wait, so; so, let me, so
-    assert nonzero == {"backtracking": (2, 2 / 6), "goal-setting": (1, 1 / 6), "other": (3, 3 / 6)}
+    assert rows == [("backtracking", 2, 2 / 6), ("goal-setting", 1, 1 / 6), ("other", 3, 3 / 6)]
     assert all(row.share is None for row in summarize(traces=[]).moves())
+
+
+def summarize_sentences(mask, scorer) -> TagSummary:
+    summary = TagSummary(LEXICON, mask=mask, scorer=scorer)
+    tagged_traces = RolloutTagger(LEXICON, mask=mask, scorer=scorer)(TRACES)
+    assert len(list(summary.count_traces(tagged_traces))) == len(TRACES)
+    return summary
+
+
+DOUBT = LinearWeights(0, {"^ wait": 10})
+SCORER = SentenceScorer(
+    "example", LinearWeights(-1000, {"wait": 2000}), {"guessing": LinearWeights(5, {}), "monitoring": DOUBT}
+)
+
+
+def test_planning_sentences_are_counted_by_their_move_and_are_no_grams():
+    summary = summarize_sentences("sentences", SCORER)
+    # "Wait a minute." and "Wait!" plan; a move of the scorer alone comes last; "So" and trace b have no "wait"
+    assert summary.moves() == [("monitoring", 2, 1.0), ("guessing", 0, 0.0)]
+    assert summary.grams(10) == []
+    document = summary.to_json()
+    assert (document["mask"], document["scorer"]["digest"]) == ("sentences", SCORER.digest)
+
+
+def test_grams_inside_sentences_have_the_move_of_their_sentences():
+    summary = summarize_sentences("grams-in-sentences", SCORER)
+    assert summary.grams(10) == [("wait", "monitoring", 1, 1), ("wait a minute", "monitoring", 1, 1)]
+    assert summary.moves() == [("monitoring", 2, 1.0), ("guessing", 0, 0.0)]
+
+
+def test_sentences_of_a_scorer_without_moves_are_called_planning():
+    summary = summarize_sentences("sentences", SentenceScorer("bare", SCORER.planning, {}))
+    assert summary.moves() == [("planning", 2, 1.0)]
 
 
 def test_shares_are_of_all_then_by_outcome_by_model_by_both():
@@ -75,5 +106,6 @@ def test_the_first_traces_are_kept():
 def test_the_summary_is_json(traces):
     document = summarize(traces=traces).to_json(seed=3, max_grams=2)
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert (document["mask"], document["scorer"]) == ("grams", None)
     assert document["lexicon"] == {"name": "made", "digest": LEXICON.digest, "n_grams": 4}
     assert (document["n_traces"], document["seed"], len(document["grams"])) == (len(traces), 3, 2 if traces else 0)

@@ -159,9 +159,15 @@ def test_a_token_in_several_spans_has_the_move_of_the_longest_then_of_the_first(
     )
     tagger = PlanningTagger(lexicon, TOKENS)
     labels = tagger.labels([WAIT, COMMA, LET, ME, SEE, DOT, LET])
-    names = [MOVES[label] if label >= 0 else None for label in labels]
+    names = [tagger.moves[label] if label >= 0 else None for label in labels]
     # "me" is in "let me" and "me see", both of two words: the first has it
     assert names == ["backtracking", None, "goal-setting", "goal-setting", "verification", None, "other"]
+
+
+def test_the_moves_of_labels_are_those_of_the_lexicon_in_the_usual_order():
+    tagger = PlanningTagger(with_moves(("wait", "other"), ("let me", "branching"), ("see", "other")), TOKENS)
+    assert tagger.moves == ("branching", "other")
+    assert tagger.labels([WAIT, LET, ME, DOT]).tolist() == [1, 0, 0, -1]
 
 
 def oracle_labels(tokens: list[bytes | None], lexicon: Lexicon) -> list[int]:
@@ -172,7 +178,7 @@ def oracle_labels(tokens: list[bytes | None], lexicon: Lexicon) -> list[int]:
     for span in spans:
         for character, first, after in chars[span.start : span.end]:
             for byte in range(first, after) if not character.isspace() else ():
-                rank = (span.n_words, -span.start, MOVES.index(span.label))
+                rank = (span.n_words, -span.start, lexicon.moves.index(span.label))
                 best[byte] = max(best.get(byte, rank), rank)
     labels, at = [], 0
     for token in tokens:

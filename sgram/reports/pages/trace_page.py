@@ -23,13 +23,16 @@ class TraceView:
     spans: tuple[Span, ...]
     """Planning spans that do not overlap."""
     prompt: str | None = None
+    remarks: tuple[str, ...] = ()
+    """What the title of each span adds to its move; by default its gram and cluster."""
 
     @property
     def stretches(self) -> tuple[MarkedStretch | Gap, ...]:
         """The text, split where spans begin and end."""
+        remarks = self.remarks or tuple(f"cluster {span.cluster} · '{span.gram}'" for span in self.spans)
         marks = (
-            Mark(span.start, span.end, "move", span.label, f"{span.label} · cluster {span.cluster} · '{span.gram}'")
-            for span in self.spans
+            Mark(span.start, span.end, "move", span.label, f"{span.label} · {remark}")
+            for span, remark in zip(self.spans, remarks, strict=True)
         )
         return split_by_marks(self.text, marks, [(0, len(self.text))])
 
@@ -61,5 +64,8 @@ def render_trace_page(page: TracePage) -> bytes:
     >>> b">Wait</mark>." in render_trace_page(TracePage("1 trace", (), (), (), {}, (trace,)))
     True
     """
-    legend = [(move, MOVE_MEANINGS[move], count) for move, count in page.move_counts.items()]
+    legend = [(move, MOVE_MEANINGS[move], count) for move, count in page.move_counts.items() if move in MOVE_MEANINGS]
+    uncolored = {move: count for move, count in page.move_counts.items() if move not in MOVE_MEANINGS}
+    if uncolored:  # they share the look of "other", so one switch is for all
+        legend.append((", ".join(uncolored), "moves without a color", sum(uncolored.values())))
     return render_page("trace_page", shared_styles=["moves"], title=page.title, page=page, legend=legend)

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sgram.lexicon import MOVES, Lexicon
+from sgram.lexicon import Lexicon
 from sgram.tagging.kernel.compiled_types import ByteArray, Int8Array, Int32Array
 
 DEAD, ROOT = 0, 1
@@ -42,18 +42,20 @@ class Automaton:
     longest_grams: Int32Array
     """(S,): number of words of the longest gram that ends in a state, 0 for none."""
     gram_moves: Int8Array
-    """(S,): move of that gram, an index into `MOVES`."""
+    """(S,): move of that gram, an index into `moves`."""
     depths: Int32Array
     """(S,): number of words of a state."""
     gram_rows: Int32Array
     """(S,): row in ``lexicon.grams`` of the gram that equals the state's words, -1 for none."""
     output_links: Int32Array
     """(S,): state of the longest proper suffix that is a gram, 0 for none."""
+    moves: tuple[str, ...]
+    """Names of the moves, by their numbers in `gram_moves`: those of the lexicon."""
 
     @classmethod
     @lru_cache(maxsize=4)
     def from_lexicon(cls, lexicon: Lexicon) -> "Automaton":
-        """Return the tables of all grams of `lexicon`. The last four are cached.
+        """Return the tables of all grams of `lexicon`. The last four lexicons' are cached.
 
         >>> automaton = Automaton.from_lexicon(Lexicon.from_grams(["let me", "let me see"]))
         >>> len(automaton.first_states), automaton.depths.tolist()
@@ -79,6 +81,7 @@ class Automaton:
             np.array(states.depths, np.int32),
             np.array(states.gram_rows, np.int32),
             np.array(states.output_links, np.int32),
+            lexicon.moves,
         )
 
 
@@ -123,7 +126,8 @@ class _WordStates:
     def from_lexicon(cls, lexicon: Lexicon, word_ids: dict[str, int]) -> "_WordStates":
         children: list[dict[int, int]] = [{}]
         gram_rows, depths = [-1], [0]
-        moves = [MOVES.index(cluster.move) for cluster in lexicon.clusters for _ in cluster.grams]
+        numbers = {move: number for number, move in enumerate(lexicon.moves)}
+        moves = [numbers[cluster.move] for cluster in lexicon.clusters for _ in cluster.grams]
         for row, gram in enumerate(lexicon.grams):
             state = 0
             for word in gram.words:

@@ -229,7 +229,7 @@ def test_keys_label_skip_undo_and_go_and_what_is_downloaded_is_imported(opened, 
     assert (tab.run(COUNT), pressed(tab)) == ("2 of 5", ["procedural"])
     tab.keys("j", "ArrowRight", "ArrowRight", "ArrowRight")
     assert (tab.run(COUNT), tab.run(STATUS)) == ("5 of 5", "This is the last passage.")
-    tab.keys("k", "x", "7", "s", "1")  # x and 7 are no keys
+    tab.keys("k", "x", "8", "s", "1")  # x and 8 are no keys
     assert tab.run("document.getElementById('summary').textContent") == "4 of 5 passages are labeled, 1 skipped."
     tab.keys("d")
     path = browser.downloaded()

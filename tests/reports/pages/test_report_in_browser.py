@@ -165,15 +165,28 @@ def test_colors_follow_the_system_until_the_reader_chooses(tab):
     tab.scheme("light")
 
 
+CLEAR, GRAY = "rgba(0, 0, 0, 0)", "rgb(138, 138, 133)"
+
+
+def mark_style(tab, selector: str, name: str) -> str:
+    return tab.run(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+
+
 def test_a_move_can_be_switched_off(tab):
-    color = "getComputedStyle(document.querySelector('details mark.m-other')).backgroundColor"
-    assert tab.run(color) != "rgba(0, 0, 0, 0)"
+    assert mark_style(tab, "details mark.m-other", "borderBottomColor") == GRAY
     tab.run("document.getElementById('m-other').click()")
-    assert tab.run(color) == "rgba(0, 0, 0, 0)"
-    assert (
-        tab.run("getComputedStyle(document.querySelector('.legend mark.m-other')).backgroundColor")
-        != "rgba(0, 0, 0, 0)"
-    )
+    assert mark_style(tab, "details mark.m-other", "borderBottomColor") == CLEAR
+    assert mark_style(tab, ".legend mark.m-other", "borderBottomColor") == GRAY
+
+
+def test_moves_have_a_color_and_other_has_none(tab):
+    colors = {
+        move: mark_style(tab, f".legend mark.m-{move}", "backgroundColor")
+        for move in ("backtracking", "monitoring", "other")
+    }
+    assert colors.pop("other") == CLEAR
+    assert CLEAR not in colors.values()
+    assert mark_style(tab, "details mark.m-other", "backgroundColor") == CLEAR
 
 
 @pytest.mark.parametrize(("width", "mobile"), [(320, True), (375, True), (768, True), (1280, False)])

@@ -221,6 +221,23 @@ def test_every_move_can_be_switched_off():
         assert f":root:has(#m-{move}:not(:checked)) details .m-{move}" in source
 
 
+def test_moves_that_only_a_scorer_has_share_one_switch_and_no_color():
+    source = render_trace_page(page(move_counts={"branching": 1, "guessing": 2, "planning": 3})).decode()
+    assert [attrs["id"] for attrs in Reader(source).of("input", type="checkbox")] == ["m-branching", "m-other"]
+    assert "guessing, planning</mark> <span>5</span>" in source
+
+
+def test_other_has_no_color():
+    style = parts.read_asset("moves.css")
+    assert 'mark[class~="m-other"], .chip[class~="m-other"] { background: none; }' in style
+    assert '.strip rect[class~="m-other"] { fill: none; }' in style
+
+
+def test_what_speaks_for_a_span_is_in_its_title():
+    view = TraceView("t", (), "Let me see.", (Span(0, 11, "goal-setting"),), None, ("probability 0.90",))
+    assert read(page(traces=(view,))).of("mark", title="goal-setting · probability 0.90")
+
+
 def test_dark_light_and_paper_are_all_thought_of():
     style = parts.read_asset("trace_page.css")
     for part in ("prefers-color-scheme: dark", "@media print", "color-scheme: light dark"):

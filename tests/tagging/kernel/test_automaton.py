@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram import Lexicon
-from sgram.lexicon import MOVES
 from sgram.tagging.kernel.automaton import DEAD, ROOT, Automaton
 
 
@@ -69,7 +68,7 @@ def test_a_state_has_the_longest_gram_that_ends_there_and_its_move():
     assert automaton.longest_grams[states].tolist() == [0, 0, 3, 4]
     cluster, gram = lexicon.find("use the fact that")
     assert lexicon.grams[automaton.gram_rows[states[-1]]] == gram
-    assert MOVES[automaton.gram_moves[states[-1]]] == cluster.move
+    assert automaton.moves[automaton.gram_moves[states[-1]]] == cluster.move
     assert automaton.depths[states].tolist() == [1, 2, 3, 4]
 
 
