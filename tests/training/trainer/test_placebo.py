@@ -80,7 +80,7 @@ def test_a_checkpoint_gives_back_the_same_placebo(kind):
     ids, mask = batch()
     planning = TAGGER(ids, mask) & mask
     first = drawn(kind, 3)
-    again = read_placebo(json.loads(json.dumps(first.to_json())), tokenizer(), len(tokenizer()))
+    again = read_placebo(json.loads(json.dumps(first.to_json())), TAGGER, tokenizer(), len(tokenizer()))
     assert again.to_json() == first.to_json()
     assert dict(again.source) == dict(first.source)
     assert torch.equal(again(ids, mask, planning), first(ids, mask, planning))
@@ -89,7 +89,7 @@ def test_a_checkpoint_gives_back_the_same_placebo(kind):
 @pytest.mark.parametrize("document", [{}, {"kind": "placebo"}, {"kind": "placebo-execution", "ids": 3, "source": {}}])
 def test_a_placebo_that_is_no_placebo_is_refused(document):
     with pytest.raises(InputError, match="cannot read the placebo of this checkpoint"):
-        read_placebo(document, tokenizer(), None)
+        read_placebo(document, TAGGER, tokenizer(), None)
 
 
 def test_a_lexicon_that_marks_nothing_has_no_placebo():
