@@ -33,7 +33,7 @@ from sgram.array_types import BoolArray
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.evaluation.label_index import UnitIndex
 from sgram.evaluation.labeled_documents import LabeledDocument, Unit
-from sgram.evaluation.placebo_lexicons import MIN_DF, draw_placebo_grams, draw_placebo_lexicon, draw_to_share
+from sgram.evaluation.placebo_lexicons import MIN_DF, TOLERANCE, draw_placebo_grams, draw_placebo_lexicon, draw_to_share
 from sgram.lexicon import Lexicon
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training.trainer.random_sentences import RandomSentences
@@ -41,6 +41,7 @@ from sgram.training.trainer.random_sentences import RandomSentences
 SENTENCE_TOLERANCE = 0.1
 """Maximum relative difference between the share of a placebo of sentences and that of the mask. Whole sentences are
 coarse: a response is met within about half a sentence."""
+_MAX_SCALINGS = 8
 
 
 class Placebo(Protocol):
@@ -123,7 +124,8 @@ class SentencePlacebo:
         """See `Placebo`."""
         kind = "placebo-execution" if self.sentences.execution_only else "placebo"
         inside = {"kind": kind} if self.inside is None else self.inside.to_json()
-        return {**inside, "sentences": {"draw": self.sentences.draw}, "source": dict(self.source)}
+        sentences = {"draw": self.sentences.draw, "scale": self.sentences.scale}
+        return {**inside, "sentences": sentences, "source": dict(self.source)}
 
 
 def draw_placebo(
@@ -171,10 +173,12 @@ def _draw_sentence_placebo(
         )
     sentences = RandomSentences(scorer, tagger.vocabulary, draw, execution_only=kind == "placebo-execution")
     inside: GramPlacebo | TokenPlacebo | None = None
-    if tagger.mask == "grams-in-sentences" and sentences.execution_only:
+    if tagger.mask == "sentences":
+        sentences = _scale_to_share(sentences, tagger, responses, n_planning)
+    elif sentences.execution_only:
         is_candidate = [sentences.mark(row) & ~mask for row, mask in zip(responses, masks, strict=True)]
         inside = _draw_token_placebo(tagger, responses, draw, is_candidate)
-    elif tagger.mask == "grams-in-sentences":
+    else:
         lexicon = _draw_inner_lexicon(sentences, tagger, responses, n_planning, tokenizer)
         inside = GramPlacebo(lexicon, tokenizer, vocab_size)
     n_marked = 0
@@ -200,6 +204,24 @@ def _draw_sentence_placebo(
         "wanted": round(n_planning / n_tokens, 6),
     }
     return SentencePlacebo(sentences, inside, source)
+
+
+def _scale_to_share(
+    sentences: RandomSentences, tagger: PlanningTagger, responses: Sequence[Sequence[int]], n_planning: int
+) -> RandomSentences:
+    """Return the random sentences with the scale at which they mark about `n_planning` tokens of the responses."""
+    for _ in range(_MAX_SCALINGS):
+        n_marked = sum(int(sentences.mark(row).sum()) for row in responses)
+        if not n_marked or abs(n_marked - n_planning) <= TOLERANCE * n_planning:
+            break
+        sentences = RandomSentences(
+            sentences.scorer,
+            tagger.vocabulary,
+            sentences.draw,
+            execution_only=sentences.execution_only,
+            scale=round(sentences.scale * n_planning / n_marked, 6),
+        )
+    return sentences
 
 
 def _draw_inner_lexicon(
@@ -297,6 +319,7 @@ def read_placebo(
             tagger.vocabulary,
             document["sentences"]["draw"],
             execution_only=document["kind"] == "placebo-execution",
+            scale=document["sentences"]["scale"],
         )
         return SentencePlacebo(sentences, inside, dict(document["source"]))
     except (KeyError, TypeError) as error:

@@ -32,14 +32,20 @@ class ResponseSentence:
 class RandomSentences:
     """Marks random sentences of each response, in place of its planning sentences by `scorer`.
 
-    Sentences are taken in random order; one is skipped if the number of marked tokens would then be farther from the
-    number of planning tokens. The order depends on the number `draw` and on the ids of the response, on nothing else:
-    a response has the same marks in every batch and after every resumption. With `execution_only` no planning sentence
-    is taken; a response that plans in more than half of its tokens then has fewer marked tokens.
+    Sentences are taken in random order until as many tokens are marked as the planning sentences have. The first
+    sentence that is longer than what is missing is the last one: it is taken with the probability that makes the
+    expected number of tokens right (all that are longer than twice what is missing are skipped).
+
+    The random numbers depend on the number `draw` and on the ids of the response, on nothing else: a response has the
+    same marks in every batch and after every resumption. With `execution_only` no planning sentence is taken; a
+    response that plans in more than half of its tokens then has fewer marked tokens. `scale` makes up for that: each
+    response is to have so many times the tokens of its planning sentences.
     """
 
-    def __init__(self, scorer: SentenceScorer, vocabulary: Vocabulary, draw: int, *, execution_only: bool) -> None:
-        self.scorer, self.draw, self.execution_only = scorer, draw, execution_only
+    def __init__(
+        self, scorer: SentenceScorer, vocabulary: Vocabulary, draw: int, *, execution_only: bool, scale: float = 1.0
+    ) -> None:
+        self.scorer, self.draw, self.execution_only, self.scale = scorer, draw, execution_only, scale
         self._vocabulary = vocabulary
         self._find = SentenceFinder(scorer)
 
@@ -71,16 +77,22 @@ class RandomSentences:
                 for sentence in sentences
                 if not sentence.is_planning
             ]
-        n_missing = int(is_planning.sum())
+        n_missing = self.scale * int(is_planning.sum())
         is_marked = np.zeros(len(row), np.bool_)
         chosen = []
-        for index in self._generator(row[is_read]).permutation(len(sentences)).tolist():
+        generator = self._generator(row[is_read])
+        for index in generator.permutation(len(sentences)).tolist():
             positions = sentences[index].positions
             n_new = int((~is_marked[positions]).sum())
-            if 0 < n_new < 2 * n_missing:  # nearer than before
+            if not 0 < n_new < 2 * n_missing:
+                continue
+            is_last = n_new > n_missing
+            if not is_last or generator.random() * n_new < n_missing:
                 is_marked[positions] = True
                 n_missing -= n_new
                 chosen.append(index)
+            if is_last:
+                break
         return [sentences[index] for index in sorted(chosen)]
 
     def _sentences(self, row: IntArray, is_read: BoolArray) -> list[ResponseSentence]:
