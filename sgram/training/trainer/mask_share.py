@@ -32,7 +32,8 @@ class MaskShareCheck(TrainerCallback):
         n_steps = min(FIRST_STEPS, state.max_steps)
         if not self._least_share or state.global_step != n_steps or not self.n_tokens:
             return
-        measured = f"of the {self.n_tokens:,} response tokens of the first {n_steps} steps"
+        steps = "the first step" if n_steps == 1 else f"the first {n_steps} steps"
+        measured = f"of the {self.n_tokens:,} response tokens of {steps}"
         if not self.n_marked:
             raise UsageError(
                 f"{self._description} marks none {measured}, so training is GRPO: check that the lexicon and the "
