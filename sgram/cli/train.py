@@ -42,11 +42,31 @@ def train(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{excerpt(out)} is a file; name a folder for the runs with -o")
     requested = requested_runs(config, settings, matrix)
+    _note_mask(requested)
     if dry_run:
         return _show_plan(requested, out, as_json)
     if requested.n_runs == 1:
         return _one_run(requested, out, as_json)
     return _many_runs(requested, out, as_json)
+
+
+def _note_mask(requested: RequestedRuns) -> None:
+    """Say what is marked if that is not every gram of the lexicon, and how to change it."""
+    config = requested.config
+    if not any(arm.apply(config).uses_scorer for arm in requested.arms):
+        return
+    from sgram.lexicon import SentenceScorer
+
+    scorer = SentenceScorer.load(config.scorer)
+    marked = {
+        "grams": "every gram of the lexicon",
+        "sentences": "planning sentences",
+        "grams-in-sentences": "grams of the lexicon inside planning sentences",
+    }[config.mask_kind]
+    note(
+        f"mask {config.mask} ({marked}), sentence scorer {excerpt(scorer.name)}, digest {scorer.digest[:12]}; "
+        "--mask grams marks every gram, as HICRA was published"
+    )
 
 
 def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
@@ -71,6 +91,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             "start": asdict(result.start),
             "final": asdict(result.final),
             "steps": len(result.steps),
+            "scorer": result.scorer,
             "curves": "curves.svg" if has_curves else None,
         }
         print_json("train", fields)

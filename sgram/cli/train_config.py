@@ -24,6 +24,9 @@ HELP = {
     "method": "How advantages are shaped: grpo, hicra, siren, placebo, ...",
     "alpha": "How much planning tokens are amplified.",
     "lexicon": "task (the task's own phrases), mined, a preset, or a file.",
+    "mask": "grams, sentences or grams-in-sentences; default: grams on the testbed, else grams-in-sentences.",
+    "scorer": "Sentence scorer of the last two masks: a preset or a file.",
+    "min_mask_share": "Share of marked tokens over the first five steps: below it a run warns, at 0 it stops; 0: off.",
     "placebo_draw": "Number of the placebo draw; default: the seed.",
     "seed": "Seed of sampling and of all else after the warm-up.",
     "steps": "Optimizer steps.",
@@ -134,6 +137,11 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
             raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
         verb[plural] = None
     arms = parse_arms([config.method] if verb["compare"] is None else _names(verb["compare"], "compare"))
+    if settings.get("scorer") is not None and not any(arm.apply(config).uses_scorer for arm in arms):
+        raise UsageError(
+            f"the mask {config.mask} uses no sentence scorer, so --scorer has no effect: add --mask grams-in-sentences "
+            "(or sentences), or leave --scorer out"
+        )
     jobs = 1 if verb["jobs"] is None else verb["jobs"]
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"jobs must be a whole number >= 1 (got {excerpt(str(jobs))})")

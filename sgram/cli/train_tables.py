@@ -177,6 +177,8 @@ def show_run(result: "RunResult") -> None:
     print_line(
         f"{config.method} on {config.task}, {config.steps} steps, seed {config.seed}, warm-up seed {config.warmup_seed}"
     )
+    by_scorer = f" by the sentence scorer {result.scorer[:12]}" if result.scorer else ""
+    print_line(f"planning tokens: mask {config.mask}{by_scorer}")
     print()
     kinds = ("strategic", "procedural", "format")
     measures = {f"{kind} errors": (start.errors.get(kind), final.errors.get(kind)) for kind in kinds}

@@ -14,7 +14,7 @@ import torch
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.traces import Trace
-from sgram.training.models import LoadedModel
+from sgram.training.models import LoadedModel, cache_argument
 from sgram.training.trainer.rollouts import DIGITS
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _score_batch(
             n_logits = min(end - start, end - first_needed)  # the prompt needs no logits
             logits = model(
                 input_ids=ids[:, start:end],
-                past_key_values=cache,
+                **cache_argument(model, cache),
                 use_cache=True,
                 position_ids=torch.arange(start, end, device=ids.device)[None].expand(len(rows), -1),
                 logits_to_keep=max(1, n_logits),

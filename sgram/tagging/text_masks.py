@@ -60,6 +60,30 @@ def labels_of_tokens(tokens: Sequence[bytes | None], find: Find, labels: Sequenc
     return indices
 
 
+def tokens_of_spans(tokens: Sequence[bytes | None], find: Find) -> list[tuple[Span, IntArray]]:
+    """Return each span that `find` finds, with the positions of its tokens, by the rule of `mask_of_tokens`.
+
+    Offsets of a span are characters of its stretch of tokens with text.
+
+    >>> find = lambda text: [Span(0, 2, "a"), Span(3, 7, "b")]
+    >>> [positions.tolist() for _, positions in tokens_of_spans([b"ab", b" c", b"d", b" e"], find)]
+    [[0], [1, 2, 3]]
+    """
+    span_tokens: list[tuple[Span, IntArray]] = []
+    for first, data, ends in _stretches(tokens):
+        text, widths = decode(data)
+        _, is_filled = planning_characters((), text)
+        n_filled = np.concatenate(([0], np.cumsum(np.repeat(is_filled, widths))))
+        byte_ends = np.concatenate(([0], np.cumsum(widths)))
+        for span in find(text):
+            start, end = byte_ends[span.start], byte_ends[span.end]
+            first_token = max(0, int(np.searchsorted(ends, start, "right")) - 1)
+            bounds = ends[first_token : int(np.searchsorted(ends, end)) + 1].clip(start, end)
+            is_covered = n_filled[bounds[1:]] > n_filled[bounds[:-1]]
+            span_tokens.append((span, first + first_token + np.flatnonzero(is_covered)))
+    return span_tokens
+
+
 def _stretches(tokens: Sequence[bytes | None]) -> Iterator[tuple[int, bytes, IntArray]]:
     """Yield (first token, bytes, ends of its tokens in these with a 0 in front) of each stretch of tokens with text."""
     first = 0

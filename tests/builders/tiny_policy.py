@@ -5,7 +5,7 @@ import random
 import torch
 from datasets import Dataset
 
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LinearWeights, SentenceScorer
 from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer
 from sgram.testbed.warmup import make_model
 from sgram.training import HICRAConfig, HICRATrainer
@@ -25,6 +25,25 @@ def lexicon() -> Lexicon:
     """Return a third of the words that are single tokens; a policy of random weights produces some of them."""
     words = sorted({token[1:].lower() for token in tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
     return Lexicon.from_grams(words[::3])
+
+
+def scorer() -> SentenceScorer:
+    """Return a scorer by which a sentence plans if it contains one of a third of the words of `lexicon`."""
+    words = [gram.text for gram in lexicon().grams]
+    return SentenceScorer(
+        "example", LinearWeights(-1000, dict.fromkeys(words[::3], 3000)), {"verification": LinearWeights(0, {})}
+    )
+
+
+def sentences(n: int = 96, seed: int = 0) -> list[list[int]]:
+    """Return the token ids of `n` responses of 4 to 8 sentences of 3 to 6 random words of the vocabulary."""
+    words = sorted({token[1:] for token in tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
+    rng = random.Random(seed)
+    texts = [
+        " ".join(" ".join(rng.choices(words, k=rng.randint(3, 6))).capitalize() + "." for _ in range(rng.randint(4, 8)))
+        for _ in range(n)
+    ]
+    return [tokenizer()(" " + text)["input_ids"] for text in texts]
 
 
 def responses(n: int = 96, seed: int = 0) -> list[list[int]]:

@@ -20,6 +20,7 @@ from sgram.cli import app, main, train_tables
 from sgram.cli.train_config import HELP, VERB_KEYS, MatrixFlags, TrainFlags, read_config, requested_runs
 from sgram.cli.train_tables import Board, curve, duration
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
+from sgram.lexicon import SentenceScorer
 from sgram.training.experiments.run_config import RunConfig
 from tests.builders.paths import ROOT
 from tests.builders.run_examples import config, result, step_row
@@ -229,6 +230,31 @@ def test_one_run_shows_start_and_end_and_where_to_go_on(capsys, tmp_path, traine
     assert "next: sgram mine 'my runs/train-hicra-0.2-0-0/rollouts' -o lexicon.json" in err
     assert (tmp_path / "my runs/train-hicra-0.2-0-0/curves.svg").read_bytes().startswith(b"<?xml")
     assert [config.method for config in trained_runs] == ["hicra"]
+
+
+def test_a_mask_of_sentences_is_said_in_one_line_with_the_way_to_the_published_one(capsys, trained_runs):
+    digest = SentenceScorer.load("sgram").digest[:12]
+    code, out, err = call(capsys, "--task", "problems.jsonl", "--model", "smollm2", "--lexicon", "wang2025")
+    line = (
+        "mask grams-in-sentences (grams of the lexicon inside planning sentences), sentence scorer sgram, digest "
+        f"{digest}; --mask grams marks every gram, as HICRA was published"
+    )
+    assert code == 0
+    assert " ".join(err.split()).count(line) == 1
+    assert "planning tokens: mask grams-in-sentences by the sentence scorer ab12ab12ab12" in out
+    assert trained_runs[-1].mask == "grams-in-sentences"
+    for arguments in (("--task", "problems.jsonl", "--mask", "grams", "--seed", "1"), ()):
+        code, out, err = call(capsys, *arguments)
+        assert (code, "as HICRA was published" in err) == (0, False)
+        assert "planning tokens: mask grams\n" in out
+
+
+def test_a_scorer_that_no_run_uses_is_refused(capsys, trained_runs):
+    code, _, err = call(capsys, "--scorer", "sgram")
+    assert (code, trained_runs) == (2, [])
+    assert "the mask grams uses no sentence scorer, so --scorer has no effect: add --mask" in err
+    assert call(capsys, "--scorer", "sgram", "--compare", "grpo,hicra:mask=sentences")[0] == 0
+    assert [config.mask for config in trained_runs] == ["grams", "sentences"]
 
 
 def test_a_finished_run_is_only_read(capsys, trained_runs):

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from sgram.errors import UsageError
 from sgram.lexicon import Lexicon, LinearWeights, SentenceScorer
+from sgram.tagging.mask_kinds import PlanningFinder
 from sgram.tagging.tagger import PlanningTagger
-from sgram.tagging.text_masks import decode
+from sgram.tagging.text_masks import decode, tokens_of_spans
 from tests.builders.mask_oracle import oracle_mask
 
 LEXICON = Lexicon.from_grams(["let me", "so", "wait"], move="deduction")
@@ -45,6 +46,10 @@ def test_the_mask_is_that_of_the_spelled_text_wherever_tokens_split_it(ids, kind
     assert tagger(np.array(ids)).tolist() == expected
     assert tagger.tag_rows([ids, [], ids])[2].tolist() == expected
     assert (tagger.labels(np.array(ids)) >= 0).tolist() == expected
+    # the tokens of each span, which together are those of the mask
+    span_tokens = tokens_of_spans([TOKENS[token] for token in ids], PlanningFinder(LEXICON, kind, SCORER))
+    positions = {position for _, span_positions in span_tokens for position in span_positions.tolist()}
+    assert sorted(positions) == np.flatnonzero(expected).tolist()
 
 
 def test_each_kind_marks_its_tokens_and_names_their_moves():

@@ -58,6 +58,10 @@ class RunRow:
     execution_entropy: float | None
     semantic_entropy: float | None
     length: float | None
+    mask: str
+    """Kind of the planning mask, by which planning and execution tokens are told apart."""
+    scorer: str
+    """Digest of the sentence scorer; empty if the mask needs none."""
     directory: str
     """Directory of the run, relative to the root of the matrix."""
 
@@ -271,6 +275,8 @@ def _make_row(cell: Cell, result: "RunResult", root: Path) -> RunRow:
         execution_entropy=final.execution_entropy,
         semantic_entropy=final.semantic_entropy,
         length=final.length,
+        mask=cell.config.mask_kind,
+        scorer=result.scorer or "",
         directory=str(directory.relative_to(root)) if directory.is_relative_to(root) else directory.name,
     )
 

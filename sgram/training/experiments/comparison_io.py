@@ -109,7 +109,7 @@ def to_markdown(comparison: ArmComparison) -> str:
     seeds, warmup_seeds = (", ".join(map(str, numbers)) for numbers in (comparison.seeds, comparison.warmup_seeds))
     lines = [
         f"{_count(len(comparison.arms), 'arm')}, {comparison.steps} steps each; seeds {seeds}, "
-        f"start models {warmup_seeds}: {_count(len(comparison.rows), 'run')}.",
+        f"start models {warmup_seeds}: {_count(len(comparison.rows), 'run')}. {_describe_masks(comparison)}".rstrip(),
         "",
         *_arm_table(comparison),
         "",
@@ -124,6 +124,13 @@ def to_markdown(comparison: ArmComparison) -> str:
     if comparison.differences:
         lines += [NOTES, ""]
     return "\n".join(lines)
+
+
+def _describe_masks(comparison: ArmComparison) -> str:
+    """Return a sentence about the masks of the runs; "" without runs."""
+    masks = dict.fromkeys((row.mask, row.scorer) for row in comparison.rows)
+    names = [f"{mask} (scorer {scorer[:12]})" if scorer else mask for mask, scorer in masks]
+    return f"Planning tokens are those of the mask {' or '.join(names)}." if names else ""
 
 
 def failure_line(failure: Failure) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.training.credit.registry import find_method
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.setup import (
@@ -47,6 +47,8 @@ def estimate_run_cost(config: RunConfig) -> RunCost:
     find_method(config.method)
     if config.lexicon not in ("task", "mined"):
         Lexicon.load(config.lexicon)
+    if config.uses_scorer:
+        SentenceScorer.load(config.scorer)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:

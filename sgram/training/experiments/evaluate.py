@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from sgram.grading.outcome import Problem, TaskOutcome
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorerLike
 from sgram.metrics import semantic_entropy
 from sgram.tagging.span_finder import SpanFinder
+from sgram.tagging.spans import MaskKind
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
@@ -161,10 +162,13 @@ def evaluate(
     n: int,
     seed: int = 0,
     on_sampled: Callable[[int], None] | None = None,
+    mask: MaskKind = "grams",
+    scorer: SentenceScorerLike = "sgram",
 ) -> PolicyEvaluation:
     """Sample `n` responses to the held-out problems, judge them and return the measurements.
 
-    Without a `lexicon` the entropies and the planning share are None.
+    `mask` and `scorer` say which tokens are planning tokens; semantic entropy is that of all grams. Without a `lexicon`
+    the entropies and the planning share are None.
     """
     problems = task.problems("test")
     responses = policy.sample(problems, n, seed, on_sampled)
@@ -179,7 +183,7 @@ def evaluate(
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
         by_problem=_count_by_problem(responses.problems, outcomes),
-        **_entropy_measures(policy, responses, lexicon),
+        **_entropy_measures(policy, responses, lexicon, mask, scorer),
     )
 
 
@@ -205,7 +209,9 @@ def _count_by_problem(problems: Sequence[Problem], outcomes: Sequence[TaskOutcom
     return tuple(counts.values())
 
 
-def _entropy_measures(policy: Policy, responses: SampledResponses, lexicon: Lexicon | None) -> dict[str, float]:
+def _entropy_measures(
+    policy: Policy, responses: SampledResponses, lexicon: Lexicon | None, mask: MaskKind, scorer: SentenceScorerLike
+) -> dict[str, float]:
     if lexicon is None:
         return {}
     find_spans = SpanFinder(lexicon)
@@ -214,11 +220,11 @@ def _entropy_measures(policy: Policy, responses: SampledResponses, lexicon: Lexi
     if (entropy := semantic_entropy(gram_counts)) is not None:
         measures["semantic_entropy"] = float(entropy)
     vocab_size = getattr(policy.model.config.get_text_config(), "vocab_size", None)
-    masks = PlanningTagger(lexicon, policy.tokenizer, vocab_size=vocab_size).tag_rows(responses.ids)
-    is_planning = torch.cat([torch.from_numpy(mask) for mask in masks])
+    tagger = PlanningTagger(lexicon, policy.tokenizer, vocab_size=vocab_size, mask=mask, scorer=scorer)
+    is_planning = torch.cat([torch.from_numpy(row_mask) for row_mask in tagger.tag_rows(responses.ids)])
     entropies = torch.cat(policy.entropies(responses)).double()
     measures["planning_share"] = is_planning.double().mean().item()
-    for name, mask in (("planning_entropy", is_planning), ("execution_entropy", ~is_planning)):
-        if mask.any():
-            measures[name] = entropies[mask].mean().item()
+    for name, is_class in (("planning_entropy", is_planning), ("execution_entropy", ~is_planning)):
+        if is_class.any():
+            measures[name] = entropies[is_class].mean().item()
     return measures

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sgram.array_types import BoolArray
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorerLike
 from sgram.mining import MiningConfig, mine
-from sgram.tagging.span_finder import SpanFinder
-from sgram.tagging.spans import Span
+from sgram.tagging.mask_kinds import PlanningFinder
+from sgram.tagging.spans import MaskKind, Span
 from sgram.traces import Trace
 from sgram.training.experiments.evaluate import SampledResponses
 from sgram.training.tasks.task import Task, TaskWithTruth
@@ -17,7 +17,7 @@ from sgram.training.trainer.rollouts import prompt_text
 
 
 class MaskQuality(NamedTuple):
-    """How well a lexicon marks the true planning spans, counted in non-space characters."""
+    """How well a mask marks the true planning spans, counted in non-space characters."""
 
     precision: float | None
     recall: float | None
@@ -50,9 +50,15 @@ def mine_from_responses(responses: SampledResponses, task: Task, config: MiningC
     return mine(make_start_traces(responses, task), config or MiningConfig())
 
 
-def measure_mask_quality(lexicon: Lexicon, responses: SampledResponses, task: TaskWithTruth) -> MaskQuality:
-    """Return precision and recall of a lexicon's spans against the true planning spans."""
-    find_spans = SpanFinder(lexicon)
+def measure_mask_quality(
+    lexicon: Lexicon,
+    responses: SampledResponses,
+    task: TaskWithTruth,
+    mask: MaskKind = "grams",
+    scorer: SentenceScorerLike = "sgram",
+) -> MaskQuality:
+    """Return precision and recall of what a mask marks against the true planning spans."""
+    find_spans = PlanningFinder(lexicon, mask, scorer)
     n_right = n_marked = n_true = n_characters = 0
     for problem, text in zip(responses.problems, responses.texts, strict=True):
         is_solid = np.array([not char.isspace() for char in text], bool)

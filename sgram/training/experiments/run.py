@@ -1,14 +1,15 @@
 """Train one run in a directory from which it can be resumed.
 
     train-<digest>/
-      run.json  metrics.jsonl  rollouts/step-000000.jsonl.gz ...  checkpoint-80/  model/  result.json
+      run.json  lexicon.json  scorer.json  metrics.jsonl  rollouts/step-000000.jsonl.gz ...  checkpoint-80/
+      model/  result.json
 
 A finished run is only read. An interrupted run continues from its last complete checkpoint and ends in the same bytes.
 """
 
 import gc
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,6 +21,7 @@ import orjson
 import sgram
 from sgram.errors import InputError, MissingExtraError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
 from sgram.training.experiments.run_config import RunConfig
@@ -50,13 +52,15 @@ class RunResult:
     and all that TRL logs, under TRL's names. A quantity that a step did not measure is absent."""
     evaluations: tuple[Mapping[str, Any], ...] = ()
     """``{"step", "evaluation"}`` of each measurement on held-out problems during training."""
+    scorer: str | None = None
+    """Digest of the sentence scorer; None if the mask (`RunConfig.mask`) needs none."""
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
     """Return what the name of a run's directory is the digest of: configuration and library versions.
 
-    A file or URL among the settings counts by its content, not by its path. Raise `MissingExtraError` if a library is
-    missing.
+    A file or URL among the settings counts by its content, not by its path, a sentence scorer by its digest; where the
+    mask needs none, it does not count. Raise `MissingExtraError` if a library is missing.
     """
     try:
         import torch
@@ -70,6 +74,7 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
         if settings[name] not in _BUILT_IN and _is_file(settings[name]):
             with open_raw(settings[name]) as file:
                 settings[name] = f"file {digest(file.read())}"
+    settings["scorer"] = SentenceScorer.load(config.scorer).digest if config.uses_scorer else None
     return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
 
 
@@ -112,9 +117,11 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
-        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress)
+        scorer = setup.load_scorer(config, directory)
+        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
         _check_unchanged(config, directory)
-        start = _evaluate_start(config, policy, task, lexicon, directory.parent, on_progress)
+        evaluate = partial(_evaluate, config, task=task, lexicon=lexicon, scorer=scorer, on_progress=on_progress)
+        start = _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy))
         checkpoint = latest_checkpoint(directory)
         log = StepLog(directory, on_progress)
         trainer = setup.make_trainer(
@@ -122,7 +129,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         policy = setup.make_policy(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
-        final = _evaluate(config, policy, task, lexicon, on_progress)
+        final = evaluate(policy)
         log.write()
         for note in setup.task_notes(task):
             on_progress({"stage": "measuring", "told": note})
@@ -135,6 +142,8 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
             "device": str(trainer.accelerator.device),
             "method": trainer.method.name,
             "lexicon": None if trainer.lexicon is None else trainer.lexicon.digest,
+            "mask": config.mask,
+            "scorer": None if trainer.scorer is None else trainer.scorer.digest,
             "placebo": None if trainer.placebo is None else dict(trainer.placebo.source),
         }
         write_bytes(directory / "result.json", pretty_json(document))
@@ -150,7 +159,8 @@ def _is_file(setting: str) -> bool:
 def _check_unchanged(config: RunConfig, directory: Path) -> None:
     """Raise `InputError` if a file among the settings is no longer what the directory is named by."""
     if run_directory(config, directory.parent) != directory:
-        files = " or ".join(printable_name(setting) for setting in (config.task, config.lexicon) if _is_file(setting))
+        settings = (config.task, config.lexicon, config.scorer)
+        files = " or ".join(printable_name(setting) for setting in settings if _is_file(setting))
         raise InputError(f"{files} changed while it was read; run again when nothing writes to it")
 
 
@@ -164,6 +174,8 @@ _START_SETTINGS = (
     "temperature",
     "eval_samples",
     "threads",
+    "mask",
+    "scorer",
 )
 """Settings that the evaluation of the starting policy depends on."""
 
@@ -177,12 +189,7 @@ def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
 
 
 def _evaluate_start(
-    config: RunConfig,
-    policy: "Policy",
-    task: "Task",
-    lexicon: "Lexicon | None",
-    root: Path,
-    on_progress: ProgressCallback,
+    config: RunConfig, lexicon: "Lexicon | None", root: Path, evaluate: "Callable[[], PolicyEvaluation]"
 ) -> "PolicyEvaluation":
     """Return the evaluation of the starting policy, stored in `root` because many runs share it."""
     from sgram.training.experiments.evaluate import PolicyEvaluation
@@ -190,13 +197,19 @@ def _evaluate_start(
     path = root / f"start-{_start_digest(config, lexicon)}.json"
     if path.exists():
         return PolicyEvaluation.from_json(orjson.loads(path.read_bytes()))
-    evaluation = _evaluate(config, policy, task, lexicon, on_progress)
+    evaluation = evaluate()
     write_bytes(path, pretty_json(evaluation.to_json()))
     return evaluation
 
 
 def _evaluate(
-    config: RunConfig, policy: "Policy", task: "Task", lexicon: "Lexicon | None", on_progress: ProgressCallback
+    config: RunConfig,
+    policy: "Policy",
+    *,
+    task: "Task",
+    lexicon: "Lexicon | None",
+    scorer: SentenceScorer | None,
+    on_progress: ProgressCallback,
 ) -> "PolicyEvaluation":
     from sgram.training.experiments.evaluate import evaluate
 
@@ -204,7 +217,9 @@ def _evaluate(
         on_progress({"stage": "measuring", "done": n_sampled, "of": config.eval_samples})
 
     report(0)
-    return evaluate(policy, task, lexicon, config.eval_samples, on_sampled=report)
+    return evaluate(
+        policy, task, lexicon, config.eval_samples, on_sampled=report, mask=config.mask_kind, scorer=scorer or "sgram"
+    )
 
 
 def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
@@ -239,6 +254,7 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
             PolicyEvaluation.from_json(document["final"]),
             tuple(steps),
             tuple(document["evaluations"]),
+            document.get("scorer"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
+from sgram.tagging.spans import MaskKind
 
 Scale = Literal["none", "std"]
 Schedule = Literal["linear", "constant", "cosine"]
@@ -37,6 +38,12 @@ class RunConfig:
     alpha: float = 0.2
     lexicon: str = "task"
     """"task" (the task's own phrases), "mined" (from responses of the starting policy), a preset or a file."""
+    mask: MaskKind | None = None
+    """What is marked; None: "grams" on the testbed, as published, else "grams-in-sentences". Never None afterwards."""
+    scorer: str = "sgram"
+    """Sentence scorer of the masks "sentences" and "grams-in-sentences": a preset or a file."""
+    min_mask_share: float = 0.01
+    """Share of marked tokens over the first five steps below which a run warns, and stops at 0; 0: no check."""
     placebo_draw: int | None = None
     """Number of the placebo draw; None: the seed."""
     seed: int = 0
@@ -89,8 +96,12 @@ class RunConfig:
         for name in ("temperature", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} must be > 0 (got {getattr(self, name)})")
-        for name in ("scale", "schedule"):
-            choices = get_args(Scale if name == "scale" else Schedule)
+        if self.mask is None:
+            object.__setattr__(self, "mask", "grams" if self.task == "testbed" else "grams-in-sentences")
+        if self.min_mask_share > 1:
+            raise UsageError(f"min_mask_share must be <= 1 (got {self.min_mask_share})")
+        for name, literal in (("scale", Scale), ("schedule", Schedule), ("mask", MaskKind)):
+            choices = get_args(literal)
             choice = getattr(self, name)
             if choice not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
@@ -121,6 +132,16 @@ class RunConfig:
                 field_settings[name] = _convert(types[name], setting, f"{prefix}{name}")
         return cls(**field_settings)
 
+    @property
+    def mask_kind(self) -> MaskKind:
+        """What is marked."""
+        return self.mask or "grams"
+
+    @property
+    def uses_scorer(self) -> bool:
+        """Whether the mask depends on the sentence scorer."""
+        return self.mask_kind != "grams"
+
     def identity(self) -> dict[str, Any]:
         """Return all settings as JSON values."""
         return asdict(self)
@@ -147,6 +168,7 @@ _LOWER_BOUNDS = {
     "save_every": 1,
     "threads": 1,
     "placebo_draw": 0,
+    "min_mask_share": 0,
     "temperature": 0,
     "learning_rate": 0,
 }
@@ -154,7 +176,7 @@ _TYPE_NAMES = {float: "a number", int: "an integer", str: "a string", bool: "tru
 
 
 def _is_optional(annotation: Any) -> bool:
-    return get_origin(annotation) is UnionType and type(None) in get_args(annotation)
+    return get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
 
 
 def _convert(annotation: Any, setting: Any, where: str) -> Any:

@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.progress_bars import no_progress_bars
 from sgram.training.credit.registry import find_method
 from sgram.training.experiments.evaluate import Policy, SampledResponses, evaluate
@@ -28,6 +28,8 @@ from sgram.training.trainer.trainer import HICRATrainer
 if TYPE_CHECKING:
     from sgram.testbed.task import Testbed
 
+SCORER_FILE = "scorer.json"
+"""Copy of the sentence scorer in the directory of a run."""
 START_SAMPLES = 512
 """Responses of the starting policy from which a lexicon is mined, and on which a placebo's share is matched."""
 _RISING_STEPS = 5
@@ -126,17 +128,19 @@ def make_lexicon(
     start_responses: Callable[[], SampledResponses],
     directory: Path,
     on_progress: ProgressCallback,
+    scorer: SentenceScorer | None = None,
 ) -> Lexicon | None:
     """Return the lexicon of a run, and write it to `directory`; None if the task has none and the method needs none.
 
     `start_responses` returns responses of the starting policy; it is called only if the lexicon is mined from them.
+    `scorer` is the run's.
     Raise `UsageError` if the method needs a lexicon that the task does not have.
     """
     path = directory / "lexicon.json"
     if path.exists():
         return Lexicon.load(path)
     if config.lexicon == "mined":
-        lexicon = _mine_lexicon(start_responses, task, on_progress)
+        lexicon = _mine_lexicon(config, start_responses, task, on_progress, scorer)
     elif config.lexicon != "task":
         lexicon = Lexicon.load(config.lexicon)
     elif isinstance(task, TaskWithTruth):
@@ -152,8 +156,21 @@ def make_lexicon(
     return lexicon
 
 
+def load_scorer(config: RunConfig, directory: Path) -> SentenceScorer | None:
+    """Return the sentence scorer of a run, and write it to `directory`; None if its mask needs none."""
+    if not config.uses_scorer:
+        return None
+    scorer = SentenceScorer.load(config.scorer)
+    scorer.save(directory / SCORER_FILE)
+    return scorer
+
+
 def _mine_lexicon(
-    start_responses: Callable[[], SampledResponses], task: Task, on_progress: ProgressCallback
+    config: RunConfig,
+    start_responses: Callable[[], SampledResponses],
+    task: Task,
+    on_progress: ProgressCallback,
+    scorer: SentenceScorer | None,
 ) -> Lexicon:
     from sgram.training.experiments.mine_from_policy import measure_mask_quality, mine_from_responses
 
@@ -162,7 +179,7 @@ def _mine_lexicon(
     lexicon = mine_from_responses(responses, task)
     note = f"{len(lexicon.grams):,} grams mined from {len(responses.texts):,} responses"
     if isinstance(task, TaskWithTruth):
-        quality = measure_mask_quality(lexicon, responses, task)
+        quality = measure_mask_quality(lexicon, responses, task, config.mask_kind, scorer or "sgram")
         measures = " and ".join(
             f"{name} {share:.3f}"
             for name, share in (("precision", quality.precision), ("recall", quality.recall))
@@ -187,6 +204,9 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         output_dir=str(directory),
         method=config.method,
         alpha=config.alpha,
+        mask=config.mask_kind,
+        scorer=str(directory / SCORER_FILE) if config.uses_scorer else config.scorer,
+        min_mask_share=config.min_mask_share,
         placebo_draw=config.placebo_draw,
         entropy_bonus=config.entropy_coef,
         siren_coef=config.siren_coef,

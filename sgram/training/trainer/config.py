@@ -6,6 +6,8 @@ from typing import Any
 from trl.trainer.grpo_config import GRPOConfig
 
 from sgram.errors import SgramError, UsageError
+from sgram.tagging.spans import check_mask_kind
+from sgram.training.credit.array_backend import check_number
 from sgram.training.credit.method import Method, MethodSettings
 from sgram.training.credit.registry import find_method
 
@@ -31,6 +33,23 @@ class HICRAConfig(GRPOConfig):
     )
     method_options: dict[str, Any] | str | None = field(
         default=None, metadata={"help": "Additional fields of MethodSettings, by name."}
+    )
+    mask: str = field(
+        default="grams",
+        metadata={
+            "help": "What is marked: grams (every gram of the lexicon, as published), sentences (planning sentences), "
+            "grams-in-sentences."
+        },
+    )
+    scorer: str = field(
+        default="sgram",
+        metadata={"help": "Sentence scorer of the masks sentences and grams-in-sentences: a path or a preset."},
+    )
+    min_mask_share: float = field(
+        default=0.01,
+        metadata={
+            "help": "A smaller share of marked tokens over the first five steps warns, none stops the run; 0: no check."
+        },
     )
     placebo_draw: int | None = field(
         default=None, metadata={"help": "Number of the placebo draw; None: the seed of the run."}
@@ -62,6 +81,13 @@ class HICRAConfig(GRPOConfig):
         super().__post_init__()
         method = self.credit_method
         self.method_settings  # noqa: B018  raises for a wrong setting here, not at the first step
+        check_mask_kind(self.mask)
+        check_number(self.min_mask_share, "min_mask_share", low=0, high=1)
+        if not isinstance(self.scorer, str):
+            raise UsageError(
+                f"scorer must be a path or the name of a preset (got {type(self.scorer).__name__}): save the scorer to "
+                "a file and give its path"
+            )
         if self.refresh_lexicon < 0 or self.recent_rollouts < 1:
             raise UsageError(
                 f"refresh_lexicon must be >= 0 (got {self.refresh_lexicon}) and recent_rollouts >= 1 "

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from sgram.training.models import cache_argument
+
 SHRINK = 0.8
 """The batch is shrunk when at most this fraction of its rows still runs; shrinking copies the cache."""
 
@@ -51,7 +53,7 @@ def sample_rows(
             input_ids=ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=cache,
+            **cache_argument(model, cache),
             use_cache=True,
             logits_to_keep=1,
         )

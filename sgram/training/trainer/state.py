@@ -36,6 +36,14 @@ class TrainerState:
     """Whether the lexicon is mined again during the run."""
     placebo: dict[str, Any] | None
     """`Placebo.to_json`."""
+    mask: str = "grams"
+    """Kind of the planning mask."""
+    scorer_digest: str | None = None
+    """Digest of the sentence scorer; None for the mask ``grams``."""
+    n_marked: int = 0
+    """Marked tokens of the first steps (`MaskShareCheck`)."""
+    n_tokens: int = 0
+    """Response tokens of the first steps."""
     lexicon: Lexicon | None = None
     """The lexicon, stored if it is refreshed."""
     sampled_batches: list[dict[str, torch.Tensor]] = field(default_factory=list)
@@ -53,11 +61,18 @@ class TrainerState:
             "lexicon": self.lexicon_digest,
             "refreshed": self.is_refreshed,
             "placebo": self.placebo,
+            "mask": self.mask,
+            "scorer": self.scorer_digest,
+            "n_marked": self.n_marked,
+            "n_tokens": self.n_tokens,
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "TrainerState":
-        """Return the state that `to_json` wrote, without lexicon, batches and traces."""
+        """Return the state that `to_json` wrote, without lexicon, batches and traces.
+
+        Checkpoints from before there were kinds of masks have none: they are of the mask ``grams``.
+        """
         return cls(
             step=document["step"],
             method=document["method"],
@@ -65,6 +80,10 @@ class TrainerState:
             lexicon_digest=document["lexicon"],
             is_refreshed=document["refreshed"],
             placebo=document["placebo"],
+            mask=document.get("mask", "grams"),
+            scorer_digest=document.get("scorer"),
+            n_marked=document.get("n_marked", 0),
+            n_tokens=document.get("n_tokens", 0),
         )
 
     def save(self, checkpoint: Path, process: int) -> None:
@@ -80,18 +99,36 @@ class TrainerState:
 
     @classmethod
     def load(
-        cls, checkpoint: Path, process: int, device: torch.device, *, method: str, lexicon_digest: str | None
+        cls,
+        checkpoint: Path,
+        process: int,
+        device: torch.device,
+        *,
+        method: str,
+        lexicon_digest: str | None,
+        mask: str = "grams",
+        scorer_digest: str | None = None,
     ) -> "TrainerState":
         """Return the state of this process in `checkpoint`, tensors on `device`.
 
-        Raise `InputError` if the checkpoint cannot be read, or if its method or lexicon is not the one of this run
-        (`method`, `lexicon_digest`).
+        Raise `InputError` if the checkpoint cannot be read, or if its method, mask, scorer or lexicon is not the one of
+        this run (`method`, `mask`, `scorer_digest`, `lexicon_digest`).
         """
         state = cls.from_json(_read_document(checkpoint / _STATE))
         if state.method != method:
             raise InputError(
                 f"{excerpt(checkpoint)} was trained by method {state.method}, not {method}: use the same method, or "
                 "another output_dir"
+            )
+        if state.mask != mask:
+            raise InputError(
+                f"{excerpt(checkpoint)} was trained with the mask {excerpt(state.mask)}, not {mask}: use the same one, "
+                "or another output_dir"
+            )
+        if state.scorer_digest != scorer_digest:
+            raise InputError(
+                f"{excerpt(checkpoint)} was trained with another sentence scorer: use the same one, or another "
+                "output_dir"
             )
         if state.is_refreshed:
             state.lexicon = Lexicon.load(checkpoint / _LEXICON)

@@ -16,8 +16,9 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from sgram.errors import SgramError
+from sgram.files import excerpt
 from sgram.grading.outcome import TaskOutcome
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training.credit.advantages import longer_than_group_mean
@@ -37,6 +38,7 @@ from sgram.training.trainer.checks import (
 )
 from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import LossReduction
+from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
 from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
@@ -52,9 +54,10 @@ from sgram.training.trainer.trl_contract import check_trl
 class HICRATrainer(GRPOTrainer):
     """TRL's GRPO trainer with the credit method of `HICRAConfig.method`. Takes all arguments of `GRPOTrainer`.
 
-    `lexicon` (a `Lexicon`, a path or a preset) defines the planning tokens. Methods without a mask need none and use it
-    for the log only. A placebo's share of tokens is matched on `placebo_responses` (token ids), by default on the
-    responses that are sampled first.
+    `lexicon` (a `Lexicon`, a path or a preset) defines the planning tokens; `HICRAConfig.mask` says whether these are
+    all of its grams, the planning sentences of a scorer, or the grams inside of these. Methods without a mask need no
+    lexicon and use it for the log only. A placebo's share of tokens is matched on `placebo_responses` (token ids), by
+    default on the responses that are sampled first. After the first five steps, `min_mask_share` is checked.
 
     Each step logs the planning share, entropies and advantages of planning and execution tokens, semantic entropy,
     pass@k and maj@k, and writes the sampled responses to ``<output_dir>/rollouts/``, which `sgram mine` reads.
@@ -83,6 +86,7 @@ class HICRATrainer(GRPOTrainer):
         self.method, self.method_settings = args.credit_method, args.method_settings
         check_processing_class(model, positional, named)
         self.lexicon = resolve_lexicon(lexicon, self.method)
+        self.scorer = None if args.mask == "grams" else SentenceScorer.load(args.scorer)
         self.placebo: Placebo | None = None
         self._placebo_responses = placebo_responses
         reward_functions = reward_funcs if isinstance(reward_funcs, list | tuple | None) else [reward_funcs]
@@ -95,6 +99,9 @@ class HICRATrainer(GRPOTrainer):
         text_config = self._unwrapped_model().config.get_text_config()
         self._vocab_size: int | None = getattr(text_config, "vocab_size", None)
         self._set_lexicon(self.lexicon)
+        self._mask_share = MaskShareCheck(self._describe_mask(), args.min_mask_share)
+        if self.method.mask != "none":
+            self.add_callback(self._mask_share)
         self.anchor: float | None = None
         self._nucleus_probe: NucleusProbe | None = None
         if self.method.penalty == "siren":
@@ -121,8 +128,22 @@ class HICRATrainer(GRPOTrainer):
 
     def _set_lexicon(self, lexicon: Lexicon | None) -> None:
         self.lexicon = lexicon
-        self.tagger = None if lexicon is None else PlanningTagger(lexicon, self._tokenizer, vocab_size=self._vocab_size)
-        self.finder = None if lexicon is None else SpanFinder(lexicon)
+        self.tagger: PlanningTagger | None = None
+        self.finder: SpanFinder | None = None
+        if lexicon is not None:
+            kind: Any = self.args.mask  # checked by the configuration
+            self.tagger = PlanningTagger(
+                lexicon, self._tokenizer, vocab_size=self._vocab_size, mask=kind, scorer=self.scorer or "sgram"
+            )
+            self.finder = SpanFinder(lexicon)  # semantic entropy is that of all grams, whatever the mask
+
+    def _describe_mask(self) -> str:
+        """Return method, mask and lexicon or scorer for messages."""
+        name = "" if self.lexicon is None else self.lexicon.name
+        by_scorer = "" if self.scorer is None else f"scorer {excerpt(self.scorer.name)}"
+        sources = {"grams": f"lexicon {excerpt(name)}", "sentences": by_scorer}
+        source = sources.get(self.args.mask, f"lexicon {excerpt(name)} and {by_scorer}")
+        return f"method {self.method.name} with the mask {self.args.mask} ({source})"
 
     def _unwrapped_model(self) -> Any:
         return self.accelerator.unwrap_model(self.model)
@@ -191,6 +212,8 @@ class HICRATrainer(GRPOTrainer):
         masking_seconds = time.perf_counter() - started
         n_rows = len(mask)
         rows = own_rows(self.accelerator, n_rows)
+        if self.method.mask != "none":
+            self._count_marked(credit_mask, mask)
         batch["planning_mask"] = planning_mask
         batch["credit_mask"] = credit_mask
         batch["row"] = torch.arange(n_rows, device=mask.device)
@@ -231,6 +254,14 @@ class HICRATrainer(GRPOTrainer):
         if self.placebo is None:
             self.placebo = self._draw_placebo(token_ids, mask)
         return planning_mask, self.placebo(token_ids, mask, planning_mask)
+
+    def _count_marked(self, credit_mask: torch.Tensor, mask: torch.Tensor) -> None:
+        """Count and log the tokens with credit, of all processes."""
+        counts = self.accelerator.reduce(torch.stack([credit_mask.sum(), mask.sum()]), "sum")
+        n_marked, n_tokens = (int(count) for count in counts.tolist())
+        self._mask_share.add(n_marked, n_tokens, self.state.global_step)
+        if n_tokens:
+            self._metrics["train"]["credit/share"].append(n_marked / n_tokens)
 
     def _draw_placebo(self, token_ids: torch.Tensor, mask: torch.Tensor) -> Placebo:
         if self.tagger is None:
@@ -448,6 +479,8 @@ class HICRATrainer(GRPOTrainer):
                 self.accelerator.device,
                 method=self.method.name,
                 lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
+                mask=self.args.mask,
+                scorer_digest=None if self.scorer is None else self.scorer.digest,
             )
             self._apply_state(state)
 
@@ -460,6 +493,10 @@ class HICRATrainer(GRPOTrainer):
             lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
             is_refreshed=bool(self.args.refresh_lexicon),
             placebo=None if self.placebo is None else self.placebo.to_json(),
+            mask=self.args.mask,
+            scorer_digest=None if self.scorer is None else self.scorer.digest,
+            n_marked=self._mask_share.n_marked,
+            n_tokens=self._mask_share.n_tokens,
             lexicon=self.lexicon,
         )
         if self._n_used_micro_batches and self._buffered_inputs is not None:
@@ -478,8 +515,9 @@ class HICRATrainer(GRPOTrainer):
         if state.is_refreshed:
             self._set_lexicon(state.lexicon)
         if state.placebo:
-            self.placebo = read_placebo(state.placebo, self._tokenizer, self._vocab_size)
+            self.placebo = read_placebo(state.placebo, self.tagger, self._tokenizer, self._vocab_size)
         self.anchor, self._step = state.anchor, state.step
+        self._mask_share.n_marked, self._mask_share.n_tokens = state.n_marked, state.n_tokens
         if state.sampled_batches:
             self._buffered_inputs = state.sampled_batches
         if state.traces:

@@ -133,3 +133,12 @@ def test_numbers_are_as_wide_as_they_need_to_be():
     ]
     assert [format_number(number, True) for number in (0.1, -0.1, -0.0001)] == ["+0.100", "-0.100", "+0.000"]
     assert [format_p_value(number) for number in (None, 0.0004, 0.0005, 1.0)] == ["-", "<.001", "0.001", "1.000"]
+
+
+def test_masks_and_scorers_of_the_runs_are_in_every_file(tmp_path):
+    comparison = compared(text="grpo,hicra:mask=sentences")
+    write_comparison(comparison, tmp_path)
+    sentence = "Planning tokens are those of the mask grams or sentences (scorer ab12ab12ab12)."
+    assert sentence in (tmp_path / "comparison.md").read_text()
+    runs = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
+    assert {(run["mask"], run["scorer"]) for run in runs} == {("grams", ""), ("sentences", "ab12" * 16)}

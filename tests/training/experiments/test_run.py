@@ -13,7 +13,7 @@ import pytest
 
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.mining import MiningConfig, mine
 from sgram.traces import read_traces
 from sgram.training.experiments.run import read_finished_run, replace_folder, run_identity, train
@@ -85,6 +85,22 @@ def test_a_run_is_whole_in_its_directory(done):
     assert {"run.json", "lexicon.json", "metrics.jsonl", "result.json", "model", "rollouts"} <= names
     assert not [name for name in names if name.startswith((".", "checkpoint-"))]
     assert {"warm-up", "measuring"} <= {row.get("stage") for row in done.told}
+
+
+def test_a_run_keeps_its_sentence_scorer_and_says_what_it_marked(done, tmp_path, monkeypatch):
+    monkeypatch.setenv("SGRAM_CACHE", str(done.root / "cache"))
+    config = replace(CONFIG, mask="sentences", steps=1, eval_every=0, eval_samples=4)
+    result = train(config, tmp_path / "runs")
+    digest = SentenceScorer.load("sgram").digest
+    assert SentenceScorer.load(result.directory / "scorer.json").digest == digest
+    document = json.loads((result.directory / "result.json").read_bytes())
+    identity = json.loads((result.directory / "run.json").read_bytes())
+    assert (document["mask"], document["scorer"], result.scorer) == ("sentences", digest, digest)
+    assert digest in str(identity)
+    assert "scorer.json" not in {path.name for path in done.directory.iterdir()}
+    # the start is measured with this mask, so it is not that of the other runs
+    (path,) = (tmp_path / "runs").glob("start-*.json")
+    assert path.name not in {other.name for other in (done.root / "runs").iterdir()}
 
 
 def test_its_rollouts_can_be_read_and_mined(done):
@@ -202,6 +218,13 @@ def test_what_names_a_run_is_what_shapes_it(tmp_path):
     copy.write_text("another")
     assert run_identity(RunConfig(task=str(copy))) != first
     assert run_identity(RunConfig(seed=1)) != run_identity(RunConfig())
+    # a sentence scorer counts by its digest, and only where the mask needs one
+    scorer = SentenceScorer.load("sgram")
+    scorer.save(tmp_path / "scorer.json")
+    sentences = run_identity(RunConfig(mask="sentences"))
+    assert (sentences["config"]["mask"], sentences["config"]["scorer"]) == ("sentences", scorer.digest)
+    assert run_identity(RunConfig(mask="sentences", scorer=str(tmp_path / "scorer.json"))) == sentences
+    assert run_identity(RunConfig(scorer=str(tmp_path / "scorer.json"))) == run_identity(RunConfig())
     assert json.loads(canonical_json(first)) == first
 
 

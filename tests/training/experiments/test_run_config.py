@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
+from sgram.tagging.spans import MASK_KINDS
 from sgram.training.experiments.run_config import RunConfig
 
 
@@ -93,6 +94,17 @@ def test_a_wrong_setting_is_named_with_its_file(settings, message):
 def test_what_cannot_be_meant_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         RunConfig(**settings)
+
+
+def test_the_testbed_keeps_the_published_mask_and_other_tasks_get_grams_in_sentences():
+    assert RunConfig().mask == RunConfig(method="placebo").mask == "grams"
+    assert RunConfig(task="problems.jsonl").mask == RunConfig(task="gym:countdown").mask == "grams-in-sentences"
+    assert RunConfig(task="problems.jsonl", mask="grams").identity()["mask"] == "grams"
+    assert [RunConfig(mask=mask).uses_scorer for mask in MASK_KINDS] == [False, True, True]
+    with pytest.raises(UsageError, match=r"mask must be one of grams, sentences, grams-in-sentences \(got words\)"):
+        RunConfig.from_mapping({"mask": "words"})
+    with pytest.raises(UsageError, match="min_mask_share must be <= 1"):
+        RunConfig(min_mask_share=1.5)
 
 
 def test_every_number_has_a_bound():

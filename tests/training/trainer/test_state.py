@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 import torch
 
-from sgram.errors import InputError
+from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json
 from sgram.lexicon import Lexicon
 from sgram.traces import read_traces
 from sgram.training.trainer.checkpoints import list_checkpoints
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
-from tests.builders.tiny_policy import lexicon, losses, responses, same, trainer, weights
+from tests.builders.tiny_policy import lexicon, losses, responses, same, scorer, sentences, trainer, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -33,6 +33,9 @@ SETTINGS = {
     "siren": {"max_steps": 3, "method": "siren", "siren_coef": 5.0, "num_iterations": 2},
     "placebo": {"max_steps": 3, "method": "placebo", "alpha": 0.5},
     "placebo-execution": {"max_steps": 3, "method": "placebo-execution", "alpha": 0.5},
+    "placebo of sentences": {"max_steps": 3, "method": "placebo", "alpha": 0.5, "mask": "sentences"},
+    "placebo inside of sentences": {"max_steps": 3, "method": "placebo", "alpha": 0.5, "mask": "grams-in-sentences"},
+    "grams in sentences": {"max_steps": 3, "alpha": 0.5, "mask": "grams-in-sentences"},
     "clip-cov": {
         "max_steps": 3,
         "method": "clip-cov",
@@ -45,7 +48,13 @@ SETTINGS = {
 def make_trainer(directory, **settings):
     """A trainer with what a placebo is matched on; resumed ones get other responses, which may not matter."""
     draw = settings.pop("draw", 0)
-    sampled = responses(seed=draw) if settings.get("method", "").startswith("placebo") else None
+    sampled = None
+    if settings.get("method", "").startswith("placebo"):
+        sampled = sentences(seed=draw) if "mask" in settings else responses(seed=draw)
+    if "mask" in settings:
+        path = directory / "scorer.json"
+        scorer().save(path)
+        settings = {"scorer": str(path), **settings}
     return trainer(directory, placebo_responses=sampled, **{**KEEP, **settings})
 
 
@@ -81,6 +90,7 @@ def test_a_run_goes_on_from_each_of_its_checkpoints_to_the_bit(tmp_path, setting
         assert losses(resumed) == losses(whole)  # the earlier ones are remembered
         assert log_rows(resumed) == log_rows(whole)
         assert resumed.anchor == whole.anchor
+        assert resumed._mask_share.n_tokens == whole._mask_share.n_tokens
         assert (resumed.placebo and resumed.placebo.to_json()) == (whole.placebo and whole.placebo.to_json())
         # rollouts are written when the loss has seen them all; those that were not, by then, are written now
         steps = settings.get("steps_per_generation", 1) // settings.get("gradient_accumulation_steps", 2) or 1
@@ -138,6 +148,26 @@ def test_a_checkpoint_of_another_lexicon_is_refused(checkpoint, tmp_path, grams)
     changed_checkpoint = changed(checkpoint, tmp_path, method=method)
     with pytest.raises(InputError, match="was trained with another lexicon: use the same one"):
         make_trainer(tmp_path, method=method, grams=grams).train(resume_from_checkpoint=str(changed_checkpoint))
+
+
+def test_a_checkpoint_of_another_mask_or_scorer_is_refused(checkpoint, tmp_path):
+    with pytest.raises(InputError, match=r"was trained with the mask grams, not sentences: use the same one"):
+        make_trainer(tmp_path, mask="sentences").train(resume_from_checkpoint=str(checkpoint))
+    changed_checkpoint = changed(checkpoint, tmp_path, mask="sentences", scorer="ab12")
+    with pytest.raises(InputError, match="was trained with another sentence scorer: use the same one"):
+        make_trainer(tmp_path, mask="sentences").train(resume_from_checkpoint=str(changed_checkpoint))
+
+
+def test_an_empty_mask_is_noticed_by_a_run_that_was_cut_off_too(tmp_path):
+    settings = {"max_steps": 6, "grams": Lexicon.from_grams(["heteroscedastic quaternions"])}
+    with pytest.raises(UsageError, match="of the first 5 steps"):
+        make_trainer(tmp_path, **settings).train()
+    checkpoint = list_checkpoints(tmp_path)[-1]  # the fifth step is checked before its checkpoint is written
+    assert checkpoint.name == "checkpoint-4"
+    with pytest.raises(UsageError, match="of the first 5 steps") as raised:
+        make_trainer(tmp_path, **settings).train(resume_from_checkpoint=str(checkpoint))
+    n_tokens = sum(len(trace.token_ids) for traces in rollouts_of(tmp_path).values() for trace in traces)
+    assert f"{n_tokens:,} response tokens" in str(raised.value)
 
 
 @pytest.mark.parametrize("broken", [None, b"{", b"[]", b"\xff"], ids=["absent", "cut off", "a list", "no text"])

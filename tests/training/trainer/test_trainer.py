@@ -20,6 +20,8 @@ from tests.builders.tiny_policy import (
     responses,
     reward,
     same,
+    scorer,
+    sentences,
     tokenizer,
     trained,
     trainer,
@@ -93,7 +95,10 @@ def test_amplification_changes_the_weights(tmp_path):
 
 def test_an_empty_mask_changes_nothing(tmp_path):
     absent = Lexicon.from_grams(["heteroscedastic quaternions"])
-    plain, amplified = (trained(tmp_path / "0", method="grpo"), trained(tmp_path / "1", alpha=0.5, grams=absent))
+    plain, amplified = (
+        trained(tmp_path / "0", method="grpo"),
+        trained(tmp_path / "1", alpha=0.5, grams=absent, min_mask_share=0),
+    )
     assert same(weights(plain), weights(amplified))
 
 
@@ -126,11 +131,11 @@ class Witness(HICRATrainer):
 GRAMS = lexicon()
 
 
-def oracle_mask(ids: list[int]) -> list[bool]:
+def oracle_mask(ids: list[int], mask: str = "grams") -> list[bool]:
     """Planning tokens by `find_spans` on the decoded text, projected by the length of what each prefix decodes to."""
     tokens = tokenizer()
     text = tokens.decode(ids)
-    spans = find_spans(text, GRAMS)
+    spans = find_spans(text, GRAMS, mask, scorer())
     marks, start = [], 0
     for count in range(1, len(ids) + 1):
         end = len(tokens.decode(ids[:count]))
@@ -227,6 +232,44 @@ def test_every_method_trains_and_logs_numbers(tmp_path, method):
     for name in ("planning/share", "planning/entropy", "execution/entropy", "execution/advantage", "pass@1", "reward"):
         assert math.isfinite(row[name]), name
     assert 0 < row["planning/share"] < 1
+
+
+@pytest.mark.parametrize("mask", ["sentences", "grams-in-sentences"])
+@pytest.mark.parametrize("method", ["hicra", "placebo", "placebo-execution"])
+def test_each_kind_of_mask_marks_what_it_says(tmp_path, mask, method):
+    scorer().save(tmp_path / "scorer.json")
+    settings = {"mask": mask, "scorer": str(tmp_path / "scorer.json"), "min_mask_share": 0, "max_steps": 1}
+    ours = trainer(tmp_path, placebo_responses=sentences(), method=method, **settings)
+    watched = []
+    original = ours._compute_loss
+    ours._compute_loss = lambda model, inputs: watched.append(inputs) or original(model, inputs)
+    ours.train()
+    assert (ours.scorer, ours.tagger.mask) == (scorer(), mask)
+    n_planning = n_credited = n_tokens = 0
+    for inputs in watched:
+        if method != "hicra":
+            arguments = inputs["completion_ids"], inputs["completion_mask"].bool(), inputs["planning_mask"]
+            assert torch.equal(inputs["credit_mask"], ours.placebo(*arguments))
+        for row, (_, ids) in enumerate(responses_of(inputs)):
+            planning, credit = (inputs[name][row, : len(ids)].tolist() for name in ("planning_mask", "credit_mask"))
+            assert planning == oracle_mask(ids, mask)
+            if method == "hicra":
+                assert credit == planning
+            n_planning, n_credited, n_tokens = n_planning + sum(planning), n_credited + sum(credit), n_tokens + len(ids)
+    row = ours.state.log_history[0]
+    assert 0 < n_planning < n_tokens
+    assert row["planning/share"] == pytest.approx(n_planning / n_tokens)
+    assert row["credit/share"] == pytest.approx(n_credited / n_tokens)
+    assert row["semantic_entropy"] > 0  # that of all grams
+
+
+def test_a_mask_without_a_marked_token_stops_the_run_and_a_small_one_warns(tmp_path):
+    absent = Lexicon.from_grams(["heteroscedastic quaternions"])
+    with pytest.raises(UsageError, match=r"method hicra with the mask grams \(lexicon custom\) marks none of the"):
+        trainer(tmp_path / "0", grams=absent).train()
+    trainer(tmp_path / "1", grams=absent, method="grpo").train()  # it uses no mask
+    with pytest.warns(RuntimeWarning, match="less than 1 of them: training differs little from GRPO"):
+        trainer(tmp_path / "2", min_mask_share=1.0).train()
 
 
 def test_siren_pulls_towards_its_anchor(tmp_path):
@@ -375,6 +418,10 @@ def test_a_missing_reward_counts_for_nothing(tmp_path):
         ({"method": "hicra-gated", "importance_sampling_level": "sequence"}, "use token"),
         ({"refresh_lexicon": 2, "save_rollouts": False}, "save_rollouts=True"),
         ({"method_options": {"aplha": 1}}, "the options are alpha"),
+        ({"mask": "words"}, r"mask must be grams, sentences or grams-in-sentences \(got 'words'\)"),
+        ({"mask": "sentences", "scorer": "sgarm"}, "did you mean sgram"),
+        ({"scorer": scorer()}, "save the scorer to a file and give its path"),
+        ({"min_mask_share": 2.0}, "min_mask_share must be a finite number >= 0 and <= 1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path, settings, message):
