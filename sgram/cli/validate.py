@@ -314,8 +314,8 @@ def _note_masks(name: str, masks: "MaskComparison") -> None:
         )
     if masks.in_sample is None:
         note(
-            f"the scorer {masks.scorer} does not record the digests of its labels: if {name} is among them, figures of "
-            "sentences are in-sample and too high"
+            f"the scorer {masks.scorer} does not record the digests of its labels: if it was fitted on {name}, its "
+            "figures are too high"
         )
     share = masks.row("grams-in-sentences").words.coverage.value or 0.0
     if share < _FEW_WORDS:
