@@ -27,6 +27,8 @@ _ABBREVIATIONS = np.array(sorted(int.from_bytes(word.encode(), "little") for wor
 _MOST_TOKENS = 16
 """More tokens than a word adds with the marks before it and at the end of its sentence."""
 _ONE = np.uint64(1)
+_LEADS_ON, _NAMES_MOVE = 1, 2
+"""Flags of a node: an edge begins at it; it has a weight of a move."""
 _COLUMNS = 4
 """Columns of the result: byte start, byte end, sum of the planning model, number of the move or -1."""
 
@@ -45,7 +47,7 @@ class SentenceTables(NamedTuple):
     edges: UInt64Array
     """Hash table of edges, (S, 2): (node * tokens + token) plus 1, or 0; and the node behind it."""
     nodes: Int32Array
-    """(N, 2): weight of the planning model, and whether an edge leads on: what is read of each node together."""
+    """(N, 2): weight of the planning model, and flags (`_LEADS_ON`, `_NAMES_MOVE`): what is read together."""
     weights: Int32Array
     """(N, 1 + moves): weights of the gram that ends at each node. The first nodes are the tokens."""
     intercepts: Int32Array
@@ -67,8 +69,8 @@ def build_tables(scorer: SentenceScorer) -> SentenceTables:
         for text, weight in model.grams.items():
             weights[nodes[tuple(text.split(" "))], column] = weight
     edges = {nodes[path[:-1]] * len(tokens) + tokens[path[-1]]: node for path, node in nodes.items() if len(path) > 1}
-    node_rows = np.stack([weights[:, 0], np.zeros(len(nodes), np.int32)], axis=1)
-    node_rows[[edge // len(tokens) for edge in edges], 1] = 1
+    node_rows = np.stack([weights[:, 0], _NAMES_MOVE * weights[:, 1:].any(axis=1).astype(np.int32)], axis=1)
+    node_rows[[edge // len(tokens) for edge in edges], 1] |= _LEADS_ON
     return SentenceTables(
         *_word_table(words),
         _edge_table(edges),
@@ -170,10 +172,10 @@ def _score_sentence(
     edges: UInt64Array,
     nodes: Int32Array,
 ) -> tuple[Integer, Integer]:
-    """Return (sum of the planning model, number of nodes touched) of the sentence ``tokens[:end]``.
+    """Return (sum of the planning model, number of nodes in `touched`) of the sentence ``tokens[:end]``.
 
-    `stamps` holds the stamp of the last sentence that touched each node, so that a gram counts once; the nodes are
-    written into `touched`. A stamp is one byte, so that the array stays in the fastest cache.
+    `stamps` holds the stamp of the last sentence that touched each node, so that a gram counts once; nodes with weights
+    of moves are written into `touched`. A stamp is one byte, so that the array stays in the fastest cache.
     """
     total, n_touched = np.int64(0), np.uint64(0)
     mask = np.uint64(edges.shape[0] - 1)
@@ -185,9 +187,10 @@ def _score_sentence(
             if stamps[row] != stamp:
                 stamps[row] = stamp
                 total += nodes[row, 0]
-                touched[n_touched] = node
-                n_touched += _ONE
-            if position == last or nodes[row, 1] == 0:
+                if nodes[row, 1] & _NAMES_MOVE:
+                    touched[n_touched] = node
+                    n_touched += _ONE
+            if position == last or nodes[row, 1] & _LEADS_ON == 0:
                 break
             position += 1
             token = np.int64(tokens[position])
