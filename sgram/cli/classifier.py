@@ -1,9 +1,9 @@
-"""``sgram validate --train``: train a classifier of grams on labels and traces."""
+"""``sgram validate --train``: train a classifier of grams on labels and traces, or a sentence scorer on labels."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -31,11 +31,13 @@ class ClassifierFlags:
     """Train a classifier for ``sgram mine --classifier``."""
 
     train: Annotated[bool, Parameter(negative="")] = False
-    """Train a classifier of grams on the labels instead of validating a lexicon; needs --traces and -o."""
+    """Train on the labels instead of validating a lexicon; needs -o, and --traces for a classifier of grams."""
+    unit: Literal["gram", "sentence"] = "gram"
+    """What is trained: a classifier of grams, or a sentence scorer."""
     traces: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
     """Rollouts (file or folder) that give the statistics of grams; rollouts on labeled problems are left out."""
     also_labels: Annotated[tuple[str, ...], REPEATABLE_PATH] = ()
-    """Labels for training only, such as a model's; may be repeated."""
+    """Labels for training only, such as a model's; may be repeated. A sentence scorer takes other schemas."""
     also_weight: float = 0.25
     """Weight of one occurrence in --also-labels."""
     features: str = "stats,words"
@@ -44,6 +46,8 @@ class ClassifierFlags:
     def check(self, lexicon: str | None, output: str | None) -> None:
         """Raise `UsageError` for an invalid combination of flags."""
         if not self.train:
+            if self.unit != "gram":
+                raise UsageError("--unit needs --train")
             flags = (self.traces, self.also_labels, self.also_weight, self.features)
             if flags != ((), (), ClassifierFlags.also_weight, ClassifierFlags.features):
                 raise UsageError("--traces, --also-labels, --also-weight and --features need --train")
@@ -52,12 +56,15 @@ class ClassifierFlags:
             return
         if lexicon is not None:
             raise UsageError(f"--train takes no lexicon; leave out {excerpt(lexicon)}, or --train")
-        if not self.traces:
+        if self.unit == "gram" and not self.traces:
             raise UsageError(
                 "--train needs --traces, rollouts like those that will be mined, for the statistics of grams"
             )
+        if self.unit == "sentence" and (self.traces or self.features != ClassifierFlags.features):
+            raise UsageError("--unit sentence is trained on labels alone; leave out --traces and --features")
         if output is None or output == "-":
-            raise UsageError("--train needs -o, a file for the classifier")
+            what = "classifier" if self.unit == "gram" else "sentence scorer"
+            raise UsageError(f"--train needs -o, a file for the {what}")
         if not self.also_weight > 0:
             raise UsageError(f"--also-weight must be > 0 (got {self.also_weight:g})")
         check_outputs({"-o": output}, (*self.traces, *self.also_labels))

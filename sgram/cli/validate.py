@@ -11,12 +11,13 @@ from cyclopts import Parameter
 from sgram.cli.classifier import ClassifierFlags, train
 from sgram.cli.console import note, print_json
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
+from sgram.cli.sentence_training import LabelChoice, ScorerFlags, calibrate_scorer, train_scorer
 from sgram.cli.shared_flags import LEXICON, REPEATABLE_PATH, AsJson, number_flag, output_flag
-from sgram.cli.validation_tables import panel, print_comparison, print_pruned
+from sgram.cli.validation_tables import panel, print_comparison, print_masks, print_pruned
 from sgram.errors import InputError, UsageError
 from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument, read_labels
 from sgram.files import excerpt, write_bytes
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.reports.figures.precision_recall import figure_format, render_precision_recall
 from sgram.traces.tokens import load_tokenizer
 from sgram.urls import base_name, printable_name
@@ -24,9 +25,10 @@ from sgram.urls import base_name, printable_name
 if TYPE_CHECKING:
     from sgram.evaluation.label_index import UnitIndex
     from sgram.evaluation.lexicon_comparison import LexiconComparison
+    from sgram.evaluation.mask_comparison import MaskComparison
     from sgram.evaluation.pruning import PrunedLexicon
 
-    MeasuredLabels = tuple["IndexedLabels", LexiconComparison]
+    MeasuredLabels = tuple["IndexedLabels", LexiconComparison, MaskComparison]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +72,9 @@ class CompareFlags:
     """Precision-recall figure to write: .svg, .png or .pdf."""
 
 
-_OUTPUT = output_flag("File for the pruned lexicon, or for the classifier with --train.")
+_FEW_WORDS = 0.02
+"""Share of marked words below which a scorer is taken not to know the texts' domain."""
+_OUTPUT = output_flag("File for the pruned lexicon, for what --train fits, or for the scorer of --calibrate.")
 
 
 @Parameter(name="*")
@@ -105,11 +109,12 @@ def validate(
     lexicon: Annotated[str | None, LEXICON] = None,
     /,
     *,
-    labels: Annotated[list[str], _LABELS],
+    labels: Annotated[tuple[str, ...], _LABELS] = (),
     reading: LabelFlags = LabelFlags(),
     comparing: CompareFlags = CompareFlags(),
     pruning: PruneFlags = PruneFlags(),
     training: ClassifierFlags = ClassifierFlags(),  # noqa: B008
+    scoring: ScorerFlags = ScorerFlags(),  # noqa: B008
     as_json: AsJson = False,
 ) -> None:
     """Measure how well a lexicon finds units labeled as planning, beside other lists and placebos.
@@ -119,12 +124,26 @@ def validate(
     sgram validate lexicon.json --labels labels.jsonl --min-precision 0.9 -o precise.json
 
     sgram validate --train --labels labels.jsonl --traces rollouts/ -o classifier.json
+
+    sgram validate --train --unit sentence --labels labels.jsonl -o scorer.json
+
+    sgram validate --calibrate my_labels.jsonl --scorer sgram -o mine.json
     """
+    choice = LabelChoice(reading.annotator, frozenset(reading.positive))
+    if scoring.calibrate is not None:
+        _check_calibration(lexicon, labels, training)
+        _check_training(reading, comparing, pruning, "--calibrate")
+        calibrate_scorer(scoring, choice, pruning.output, comparing.draws, comparing.seed, as_json)
+        return
+    if scoring.even_without_gain:
+        raise UsageError("--even-without-gain needs --calibrate")
+    if not labels:
+        raise UsageError("--labels is missing: name a JSONL file of labeled texts")
     if comparing.figure is not None:
         figure_format(comparing.figure)
     training.check(lexicon, pruning.output)
     if lexicon is None:
-        _check_training(reading, comparing, pruning)
+        _check_training(reading, comparing, pruning, "--train")
     else:
         pruning.check()
     inputs = [lexicon or "", *labels]
@@ -135,21 +154,26 @@ def validate(
     check_outputs(outputs, [*inputs, *compared, str(comparing.candidates or "")])
     if lexicon is None:
         output = pruning.output or ""
+        if training.unit == "sentence":
+            train_scorer(labels, training.also_labels, choice, output, comparing.seed, as_json)
+            return
         train(labels, reading.annotator, reading.positive, training, output, comparing.seed, as_json)
         return
     loaded, other_lexicons = Lexicon.load(lexicon), _load_others(comparing.beside)
+    scorer = SentenceScorer.load(scoring.scorer)
     sets = read_label_sets(labels, reading)
-    measured = _compare(loaded, sets, other_lexicons, comparing)
+    measured = _compare(loaded, scorer, sets, other_lexicons, comparing)
     pruned = _prune(loaded, sets, comparing, pruning)
     if as_json:
         _print_json(loaded, measured, pruned, comparing)
     else:
-        for label_set, comparison in measured:
+        for label_set, comparison, masks in measured:
             print_comparison(label_set.name, label_set.positive, comparison)
+            print_masks(masks)
         if pruned is not None and pruning.min_precision is not None:
             print_pruned([label_set.name for label_set in sets], pruned, pruning.min_precision)
     if comparing.figure is not None:
-        panels = [panel(label_set.name, comparison) for label_set, comparison in measured]
+        panels = [panel(label_set.name, comparison) for label_set, comparison, _ in measured]
         write_bytes(comparing.figure, render_precision_recall(panels, figure_format(comparing.figure)))
         note(f"figure written to {comparing.figure}")
     if pruned is not None and pruning.output is not None:
@@ -157,7 +181,15 @@ def validate(
         note(f"{len(pruned.lexicon.grams):,} of {len(loaded.grams):,} grams written to {pruning.output}")
 
 
-def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags) -> None:
+def _check_calibration(lexicon: str | None, labels: Sequence[str], training: ClassifierFlags) -> None:
+    """Raise `UsageError` for what --calibrate does not go with."""
+    if lexicon is not None:
+        raise UsageError(f"--calibrate takes no lexicon; leave out {excerpt(lexicon)}, or --calibrate")
+    if labels or training != ClassifierFlags():
+        raise UsageError("--calibrate takes the labeled sentences itself; leave out --labels, --train and its flags")
+
+
+def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: PruneFlags, verb: str) -> None:
     """Raise `UsageError` for flags that need a lexicon."""
     lexicon_flags = {
         "--beside": comparing.beside,
@@ -168,7 +200,7 @@ def _check_training(reading: LabelFlags, comparing: CompareFlags, pruning: Prune
     }
     for flag, argument in lexicon_flags.items():
         if argument:
-            raise UsageError(f"{flag} needs a lexicon; leave it out with --train")
+            raise UsageError(f"{flag} needs a lexicon; leave it out with {verb}")
 
 
 def _load_others(pairs: Sequence[str]) -> dict[str, Lexicon]:
@@ -227,10 +259,16 @@ def _list_labels(counts: Counter[str], limit: int = 12) -> str:
 
 
 def _compare(
-    lexicon: Lexicon, sets: Sequence[IndexedLabels], other_lexicons: dict[str, Lexicon], flags: CompareFlags
+    lexicon: Lexicon,
+    scorer: SentenceScorer,
+    sets: Sequence[IndexedLabels],
+    other_lexicons: dict[str, Lexicon],
+    flags: CompareFlags,
 ) -> "list[MeasuredLabels]":
     from sgram.evaluation.gram_scores import read_candidate_scores
+    from sgram.evaluation.label_index import UnitIndex
     from sgram.evaluation.lexicon_comparison import ComparisonConfig, compare_lexicons
+    from sgram.evaluation.mask_comparison import compare_masks
 
     candidates = None if flags.candidates is None else read_candidate_scores(flags.candidates)
     missing = [] if candidates is None else [gram.text for gram in lexicon.grams if gram.text not in candidates]
@@ -248,7 +286,12 @@ def _compare(
                 "so nothing can be measured; are text and lexicon in the same language?"
             )
         comparison = compare_lexicons(lexicon, label_set.index, other_lexicons, config, candidates)
-        measured.append((label_set, comparison))
+        words = label_set.index
+        if words.piece_name != "words":
+            words = UnitIndex.from_documents(words.documents, frozenset(label_set.positive))
+        masks = compare_masks(lexicon, scorer, words, other_lexicons, config)
+        measured.append((label_set, comparison, masks))
+        _note_masks(label_set.name, masks)
         if comparison.in_sample:
             note(
                 f"warning: {lexicon.name} was made with these labels ({label_set.name}), so its figures are in-sample "
@@ -260,6 +303,27 @@ def _compare(
                 "--by problem gives intervals over problems"
             )
     return measured
+
+
+def _note_masks(name: str, masks: "MaskComparison") -> None:
+    """Say where the scorer was fitted on these labels, or marks next to nothing."""
+    if masks.in_sample:
+        note(
+            f"warning: the scorer {masks.scorer} was fitted on these labels ({name}), so its figures are in-sample and "
+            "too high; use other labels"
+        )
+    if masks.in_sample is None:
+        note(
+            f"the scorer {masks.scorer} does not record the digests of its labels: if it was fitted on {name}, its "
+            "figures are too high"
+        )
+    share = masks.row("grams-in-sentences").words.coverage.value or 0.0
+    if share < _FEW_WORDS:
+        note(
+            f"warning: grams-in-sentences marks {100 * share:.1f} % of the words of {name}; if more of it plans, label "
+            f"50 to 150 sentences and adapt the scorer: sgram validate --calibrate labels.jsonl --scorer "
+            f"{masks.scorer} -o mine.json"
+        )
 
 
 def _prune(
@@ -295,8 +359,13 @@ def _print_json(
         "draws": flags.draws,
         "lexicon": {"name": lexicon.name, "digest": lexicon.digest, "n_grams": len(lexicon.grams)},
         "label_sets": [
-            {"name": label_set.name, "positive": list(label_set.positive), **comparison.to_json()}
-            for label_set, comparison in measured
+            {
+                "name": label_set.name,
+                "positive": list(label_set.positive),
+                **comparison.to_json(),
+                "masks": masks.to_json(),
+            }
+            for label_set, comparison, masks in measured
         ],
         "pruned": pruned_fields,
     }

@@ -10,6 +10,7 @@ from sgram.reports.figures.precision_recall import PlottedList, PlottedNumber, P
 if TYPE_CHECKING:
     from sgram.evaluation.gram_effects import GramEffect
     from sgram.evaluation.lexicon_comparison import ComparisonRow, LexiconComparison, ListCurve, OrderRow, PlaceboRow
+    from sgram.evaluation.mask_comparison import MaskComparison
     from sgram.evaluation.precision_recall import Rates
     from sgram.evaluation.pruning import PrunedLexicon
     from sgram.statistics import Estimate
@@ -172,6 +173,29 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
         print_next_table(("labels", "% marked", "precision", "recall", "F1"), rows)
     print_line()
     print_line("Use the out-of-fold figures: the grams were selected on other documents than those that measure them.")
+
+
+def print_masks(masks: "MaskComparison") -> None:
+    """Print what each kind of mask marks, on units and on words, and the agreement on moves."""
+    print_line(f"kinds of masks, sentences by the scorer {masks.scorer}")
+    for level in ("units", "words"):
+        rows = [
+            (shorten_end(row.name, _NAME_WIDTH), row.mask, *_cells(getattr(row, level)))
+            for row in sorted(masks.rows, key=lambda row: row.kind == "placebo")
+        ]
+        print_next_table((level, "mask", "% marked", "precision", "recall", "F1"), rows)
+    print_line()
+    if masks.wrong_removed is not None and masks.right_kept is not None:
+        print_line(
+            f"grams-in-sentences removes {100 * masks.wrong_removed:.0f} % of the wrong words of grams and keeps "
+            f"{100 * masks.right_kept:.0f} % of the right ones"
+        )
+    for moves in masks.moves:
+        print_line(
+            f"moves by {moves.name}: kappa {interval(moves.kappa)} on {moves.n_named:,} of {moves.n_labeled:,} "
+            "planning units with a labeled move"
+        )
+    print_line()
 
 
 def panel(name: str, comparison: "LexiconComparison") -> PrecisionRecallPanel:

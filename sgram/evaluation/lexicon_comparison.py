@@ -317,8 +317,8 @@ def _measure_placebos(
     """Measure placebos drawn from `candidates`, and the gap between them and the lexicon with these `occurrences`."""
     measure_rates = measure_units if level == "units" else measure_pieces
     share = float((occurrences.marked_units() if level == "units" else occurrences.covered_pieces()).mean())
-    placebos = [draw_placebo_grams(candidates, share, level, _placebo_seed(seed, draw)) for draw in range(N_PLACEBOS)]
-    placebo_rates = [measure_rates(index, _select_placebo(candidates, placebo), resamples) for placebo in placebos]
+    placebos = [draw_placebo_grams(candidates, share, level, placebo_seed(seed, draw)) for draw in range(N_PLACEBOS)]
+    placebo_rates = [measure_rates(index, select_placebo(candidates, placebo), resamples) for placebo in placebos]
     lexicon_rates, mean = measure_rates(index, occurrences, resamples), mean_rates(placebo_rates)
     return PlaceboRow(
         level,
@@ -328,22 +328,28 @@ def _measure_placebos(
         share,
         float(np.mean([placebo.share for placebo in placebos])),
         all(placebo.is_matched for placebo in placebos),
-        _summarize_placebos(placebo_rates, mean),
+        summarize_placebos(placebo_rates, mean),
         tuple((measure, rate_difference(lexicon_rates, mean, measure)) for measure in COMPARED),
     )
 
 
-def _placebo_seed(seed: int, draw: int) -> int:
+def placebo_seed(seed: int, draw: int) -> int:
+    """Return the seed of one of the placebos of a comparison.
+
+    >>> placebo_seed(1, 2) - placebo_seed(1, 0)
+    2
+    """
     return seed * N_PLACEBOS + draw
 
 
-def _select_placebo(candidates: GramOccurrences, placebo: PlaceboGrams) -> GramOccurrences:
+def select_placebo(candidates: GramOccurrences, placebo: PlaceboGrams) -> GramOccurrences:
+    """Return the occurrences of the candidates that a placebo consists of."""
     is_selected = np.zeros(candidates.n_grams, bool)
     is_selected[placebo.rows] = True
     return candidates.select(is_selected)
 
 
-def _summarize_placebos(placebo_rates: Sequence[ResampledRates], mean: ResampledRates) -> Rates:
+def summarize_placebos(placebo_rates: Sequence[ResampledRates], mean: ResampledRates) -> Rates:
     """Return the mean rates of the placebos, with their minimum and maximum as intervals."""
     rates = np.stack([placebo.rates for placebo in placebo_rates])
     estimates = []

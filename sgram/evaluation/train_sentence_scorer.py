@@ -21,6 +21,7 @@ import numpy as np
 
 from sgram.array_types import BoolArray, FloatArray
 from sgram.errors import InputError, MissingExtraError, UsageError
+from sgram.evaluation.label_index import labels_digest
 from sgram.evaluation.labeled_documents import LabeledDocument
 from sgram.lexicon.sentence_scorer import UNIT, LinearWeights, SentenceScorer, probability_of
 from sgram.sentences import grams_of, sentence_tokens
@@ -132,6 +133,17 @@ def label_sentences(
     return sentences
 
 
+def describe_labels(name: str, documents: Sequence[LabeledDocument]) -> dict[str, str]:
+    """Return a label set as the source of a scorer names it: by name and digest.
+
+    `sgram validate` warns if the source of a scorer has the digest of the labels that it is measured on.
+
+    >>> describe_labels("mine", [LabeledDocument("a", "Wait.", ())])["name"]
+    'mine'
+    """
+    return {"name": name, "digest": labels_digest(documents)}
+
+
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
     """Probabilities and moves of sentences by scorers that were fitted without their problems."""
@@ -238,7 +250,7 @@ def score_out_of_fold(
     With `fold_of`, sentences of equal value are left out together instead, one value at a time. Raise `InputError` if
     there are fewer problems than folds.
     """
-    folds = {} if fold_of is not None else _assign_folds(sentences, fit)
+    folds = {} if fold_of is not None else assign_folds(sentences, fit.n_folds, fit.seed)
     keys = [str(folds[sentence.problem]) if fold_of is None else fold_of(sentence) for sentence in sentences]
     probabilities = np.zeros(len(sentences))
     predicted: list[str | None] = [None] * len(sentences)
@@ -269,19 +281,22 @@ def _plans(sentences: Sequence[LabeledSentence]) -> BoolArray:
     return np.array([sentence.is_planning for sentence in sentences], dtype=bool)
 
 
-def _assign_folds(sentences: Sequence[LabeledSentence], fit: ScorerFit) -> dict[str, int]:
-    """Return the fold of each problem: in turn, in the order of a seeded hash."""
+def assign_folds(sentences: Iterable[LabeledSentence], n_folds: int, seed: int) -> dict[str, int]:
+    """Return the fold of each problem: in turn, in the order of a seeded hash.
+
+    Raise `InputError` if there are fewer problems than folds.
+    """
     problems = {sentence.problem for sentence in sentences}
-    if len(problems) < fit.n_folds:
+    if len(problems) < n_folds:
         raise InputError(
-            f"the labeled sentences cover {len(problems)} problems; cross-validation with {fit.n_folds} folds needs at "
-            f"least {fit.n_folds}"
+            f"the labeled sentences cover {len(problems)} problems; cross-validation with {n_folds} folds needs at "
+            f"least {n_folds}"
         )
 
     def key(problem: str) -> bytes:
-        return hashlib.sha256(f"{fit.seed} {problem}".encode("utf-8", "surrogatepass")).digest()
+        return hashlib.sha256(f"{seed} {problem}".encode("utf-8", "surrogatepass")).digest()
 
-    return {problem: number % fit.n_folds for number, problem in enumerate(sorted(problems, key=key))}
+    return {problem: number % n_folds for number, problem in enumerate(sorted(problems, key=key))}
 
 
 @dataclass(frozen=True, slots=True)

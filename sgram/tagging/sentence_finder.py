@@ -4,7 +4,7 @@ import numpy as np
 
 from sgram.errors import UsageError
 from sgram.lexicon.sentence_scorer import SentenceScorerLike, as_sentence_scorer
-from sgram.tagging.kernel.compiled_types import Int32Array
+from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
 from sgram.tagging.kernel.sentence_scan import build_tables, scan_sentences
 from sgram.tagging.kernel.span_scan import to_character_offsets
 from sgram.tagging.spans import PLANNING, Span
@@ -28,6 +28,7 @@ class SentenceFinder:
         self.scorer = scorer = as_sentence_scorer(scorer)
         self._tables = build_tables(scorer)
         self._moves = tuple(scorer.moves)
+        self._least_total = scorer.least_total
 
     def __call__(self, text: str) -> list[Span]:
         """Return the planning sentences of `text` in order; a span's label is the sentence's move."""
@@ -58,7 +59,12 @@ class SentenceFinder:
             raise UsageError(
                 f"a text must have fewer than {_MAX_BYTES:,} bytes (got {len(buffer) - 1:,}); split it into parts"
             )
-        sentences: Int32Array = scan_sentences(buffer, self._tables, self.scorer.least_total, self.scorer.max_tokens)
+        sentences = self.byte_offsets(buffer)
         if not text.isascii():
             to_character_offsets(buffer, sentences)
+        return sentences
+
+    def byte_offsets(self, buffer: ByteArray) -> Int32Array:
+        """Return `offsets` of a text in UTF-8 that ends in a newline, with offsets in bytes instead of characters."""
+        sentences: Int32Array = scan_sentences(buffer, self._least_total, self.scorer.max_tokens, *self._tables)
         return sentences

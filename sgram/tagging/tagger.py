@@ -23,7 +23,7 @@ from sgram.tagging.kernel.tables import Tables
 from sgram.tagging.mask_kinds import PlanningFinder
 from sgram.tagging.spans import PLANNING, MaskKind, Span
 from sgram.tagging.stream import TaggingStream
-from sgram.tagging.text_masks import labels_of_tokens, mask_of_tokens
+from sgram.tagging.text_masks import RowMasks, labels_of_tokens
 from sgram.tagging.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class PlanningTagger:
         self.workers = workers or _count_cores()
         self._automaton = Automaton.from_lexicon(lexicon)
         self._tables = Tables.build(_build_pieces(self.vocabulary), self._automaton)
+        self._row_masks = None if mask == "grams" else RowMasks(self.vocabulary.tokens, self._finder)
         self._has_warned = False
         self._device_tables: dict[str, DeviceTables | None] = {}
         if device is not None:
@@ -209,6 +210,12 @@ class PlanningTagger:
             row_ends = np.arange(0, ids.size + 1, ids.shape[-1], dtype=np.int64)
         if self.mask != "grams":
             return self._tag_texts(flat_ids, attention_mask, row_ends, with_moves)
+        return self._tag_grams(flat_ids, attention_mask, row_ends, with_moves)
+
+    def _tag_grams(
+        self, flat_ids: IntArray, attention_mask: BoolArray, row_ends: IntArray, with_moves: bool
+    ) -> tuple[BoolArray, Int8Array]:
+        """Return flat (mask, moves) of `flat_ids` for the kind ``grams``."""
         mask = np.zeros(flat_ids.size, np.bool_)
         moves = np.full(flat_ids.size, -1, np.int8) if with_moves else np.zeros(0, np.int8)
         outputs = (mask, moves, np.zeros(moves.size, np.int8))
@@ -236,22 +243,43 @@ class PlanningTagger:
     ) -> tuple[BoolArray, Int8Array]:
         """Return flat (mask, moves) of `ids` by way of the texts that they spell."""
         n_ids = len(self.vocabulary.tokens)
-        is_read = attention_mask if attention_mask.size else np.ones(ids.size, np.bool_)
-        invalid = np.flatnonzero(is_read & ((ids < 0) | (ids >= n_ids)))
-        if invalid.size:
-            raise self._out_of_range_error(int(ids[invalid[0]]), int(invalid[0]), row_ends)
-        spelled = self.vocabulary.tokens
-        tokens = [spelled[token] if read else None for token, read in zip(ids.tolist(), is_read.tolist(), strict=True)]
-        rows = [tokens[start:end] for start, end in pairwise(row_ends.tolist())]
+        is_outside = (ids < 0) | (ids >= n_ids)
+        if is_outside.any():
+            invalid = np.flatnonzero(is_outside & attention_mask if attention_mask.size else is_outside)
+            if invalid.size:
+                raise self._out_of_range_error(int(ids[invalid[0]]), int(invalid[0]), row_ends)
+        gram_mask = None
+        if self.mask == "grams-in-sentences" and not with_moves:
+            gram_mask = self._tag_grams(ids, attention_mask, row_ends, with_moves=False)[0]
+        row_masks, spelled = self._row_masks, self.vocabulary.tokens
+        mask, moves = np.zeros(ids.size, np.bool_), np.full(ids.size if with_moves else 0, -1, np.int8)
 
-        def tag_row(row: list[bytes | None]) -> tuple[BoolArray, Int8Array]:
-            labels = labels_of_tokens(row, self._finder, self.moves) if with_moves else np.zeros(0, np.int8)
-            return mask_of_tokens(row, self._finder), labels
+        def tag_row(bounds: tuple[int, int]) -> None:
+            row = slice(*bounds)
+            attention = attention_mask[row] if attention_mask.size else attention_mask
+            if with_moves:
+                is_read = attention.tolist() if attention.size else [True] * (bounds[1] - bounds[0])
+                pairs = zip(ids[row].tolist(), is_read, strict=True)
+                moves[row] = labels_of_tokens(
+                    [spelled[token] if read else None for token, read in pairs], self._finder, self.moves
+                )
+                mask[row] = moves[row] >= 0
+            elif row_masks is not None:
+                mask[row] = row_masks(ids[row], attention, None if gram_mask is None else gram_mask[row])
 
-        with ThreadPoolExecutor(max(1, min(self.workers, len(rows)))) as pool:
-            tagged = list(pool.map(tag_row, rows))
-        masks, labels = zip(*tagged, strict=True) if tagged else ((), ())
-        return np.concatenate([np.zeros(0, np.bool_), *masks]), np.concatenate([np.zeros(0, np.int8), *labels])
+        rows = list(pairwise(row_ends.tolist()))
+        n_threads = min(self.workers, len(rows))
+
+        def tag_block(thread: int) -> None:
+            for bounds in rows[thread::n_threads]:
+                tag_row(bounds)
+
+        if n_threads == 1:
+            tag_block(0)
+        elif n_threads:
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(tag_block, range(n_threads)))
+        return mask, moves
 
     def _warn_of_host(self, input_ids: Ids) -> None:
         """Say once that ids on a device are copied to the host."""

@@ -70,7 +70,8 @@ def test_tables_and_a_verdict_are_printed(capsys, mine, labels):
     assert "positive: planning (12 units, base rate .25)" in out
     for line in ("mine", "wang2025", "wang2025, 2+ words", "placebo, mean of 5", "hurts most", "helps most"):
         assert line in out
-    assert out.rstrip().splitlines()[-1].endswith(").")
+    assert sum(line.endswith(").") for line in out.splitlines()) == 1  # the verdict
+    assert "kinds of masks, sentences by the scorer sgram" in out
     assert "--by problem" in err
     tables = [line for line in out.splitlines()[4:15] if not line.startswith("the placebo")]
     assert max(map(len, tables)) <= 80

@@ -99,3 +99,47 @@ def test_bytes_are_decoded_with_the_width_of_each_character(data):
     ends = np.cumsum([0, *widths.tolist()])
     for character, start, end in zip(text, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         assert data[start:end].decode("utf-8", "replace") == character
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("let me ", "So it is. ", "wait? ", "再想一想。", "\u00a0", "\u3000? ", "é", "🤔", "\n", "…", "  "),
+                "a word longer than any other ",
+            ]
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(1, 20), min_size=1, max_size=8),
+    st.sampled_from(KINDS),
+)
+def test_the_fast_masks_are_those_of_the_oracle_for_tokens_of_any_length(pieces, lengths, kind):
+    data = "".join(pieces).encode()
+    tokens, position = [], 0
+    while position < len(data):
+        length = lengths[len(tokens) % len(lengths)]
+        tokens.append(data[position : position + length])
+        position += length
+    tokens.append(None)
+    tagger = PlanningTagger(LEXICON, tokens, mask=kind, scorer=SCORER, workers=2)
+    ids = np.arange(len(tokens))
+    expected = oracle_mask(tokens, LEXICON, kind, SCORER)
+    assert tagger.tag_rows([ids, ids[::-1], ids])[2].tolist() == expected
+    assert tagger(ids, np.arange(len(ids)) % 3 > 0).tolist() == oracle_mask(
+        [token if row % 3 > 0 else None for row, token in enumerate(tokens)], LEXICON, kind, SCORER
+    )
+
+
+def test_a_token_that_holds_two_sentences_is_marked_by_a_gram_of_the_planning_one_alone():
+    # "Let me." plans; the "so" of the second sentence does not stand in a planning one, the "so" of the third does
+    tokens = [b"Let me. So", b" it is.", b" Let me so. N", b"o."]
+    assert PlanningTagger(LEXICON, tokens[1:2] + [b" me. So"], mask="grams-in-sentences", scorer=SCORER)(
+        [1]
+    ).tolist() == [False]
+    tagger = PlanningTagger(LEXICON, [b"Let", b" see. So", *tokens], mask="grams-in-sentences", scorer=SCORER)
+    assert tagger([0, 1, 3]).tolist() == [False, False, False]
+    assert tagger([2, 3, 4, 5]).tolist() == [True, False, True, False]
+    # "? So": the planning sentence ends in the token, and its gram belongs to the next
+    question = PlanningTagger(LEXICON, [b"It", b"? So", b" it"], mask="grams-in-sentences", scorer=SCORER)
+    assert question([0, 1, 2]).tolist() == [False, False, False]

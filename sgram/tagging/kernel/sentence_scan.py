@@ -1,14 +1,14 @@
 """Sentences of a text with their sums of weights, compiled with numba; `SentenceFinder` calls it.
 
 The rules are those of `sgram.sentences`; tests hold both equal. A sentence's grams are followed in a trie whose edges
-lie in one hash table: the paths that are open are those that begin with one of the last tokens.
+lie in one hash table, from each of its tokens on.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sgram.array_types import UInt64Array
+from sgram.array_types import IntArray, UInt64Array
 from sgram.compiling import kernel
 from sgram.lexicon.sentence_scorer import SentenceScorer
 from sgram.scan import class_at, next_word
@@ -24,6 +24,11 @@ _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _PACKED_BYTES = 16
 """Bytes of a word that are compared as two integers; the others are compared one by one."""
 _ABBREVIATIONS = np.array(sorted(int.from_bytes(word.encode(), "little") for word in ABBREVIATIONS), np.uint64)
+_MOST_TOKENS = 16
+"""More tokens than a word adds with the marks before it and at the end of its sentence."""
+_ONE = np.uint64(1)
+_LEADS_ON, _NAMES_MOVE = 1, 2
+"""Flags of a node: an edge begins at it; it has a weight of a move."""
 _COLUMNS = 4
 """Columns of the result: byte start, byte end, sum of the planning model, number of the move or -1."""
 
@@ -39,11 +44,10 @@ class SentenceTables(NamedTuple):
     """The words one after another."""
     word_starts: Int32Array
     """(W,)"""
-    edge_keys: UInt64Array
-    """Hash table of edges: (node * tokens + token) plus 1, or 0."""
-    edge_targets: Int32Array
-    has_children: ByteArray
-    """(N,)"""
+    edges: UInt64Array
+    """Hash table of edges, (S, 2): (node * tokens + token) plus 1, or 0; and the node behind it."""
+    nodes: Int32Array
+    """(N, 2): weight of the planning model, and flags (`_LEADS_ON`, `_NAMES_MOVE`): what is read together."""
     weights: Int32Array
     """(N, 1 + moves): weights of the gram that ends at each node. The first nodes are the tokens."""
     intercepts: Int32Array
@@ -65,14 +69,12 @@ def build_tables(scorer: SentenceScorer) -> SentenceTables:
         for text, weight in model.grams.items():
             weights[nodes[tuple(text.split(" "))], column] = weight
     edges = {nodes[path[:-1]] * len(tokens) + tokens[path[-1]]: node for path, node in nodes.items() if len(path) > 1}
-    has_children = np.zeros(len(nodes), np.uint8)
-    has_children[[edge // len(tokens) for edge in edges]] = 1
-    edge_keys, edge_targets = _edge_table(edges)
+    node_rows = np.stack([weights[:, 0], _NAMES_MOVE * weights[:, 1:].any(axis=1).astype(np.int32)], axis=1)
+    node_rows[[edge // len(tokens) for edge in edges], 1] |= _LEADS_ON
     return SentenceTables(
         *_word_table(words),
-        edge_keys,
-        edge_targets,
-        has_children,
+        _edge_table(edges),
+        node_rows,
         weights,
         np.array([model.intercept for model in models], np.int32),
     )
@@ -97,15 +99,14 @@ def _word_table(words: list[str]) -> tuple[Int32Array, UInt64Array, ByteArray, I
     return slots, keys, np.frombuffer(b"".join(encoded) or b"\0", np.uint8), starts
 
 
-def _edge_table(edges: dict[int, int]) -> tuple[UInt64Array, Int32Array]:
-    keys = np.zeros(_capacity(len(edges)), np.uint64)
-    targets = np.full(len(keys), -1, np.int32)
+def _edge_table(edges: dict[int, int]) -> UInt64Array:
+    table = np.zeros((_capacity(len(edges)), 2), np.uint64)
     for edge, target in edges.items():
-        slot = _edge_slot(np.uint64(edge + 1), np.uint64(len(keys) - 1))
-        while keys[slot]:
-            slot = (slot + 1) & (len(keys) - 1)
-        keys[slot], targets[slot] = edge + 1, target
-    return keys, targets
+        slot = _edge_slot(np.uint64(edge + 1), np.uint64(len(table) - 1))
+        while table[slot, 0]:
+            slot = (slot + 1) & (len(table) - 1)
+        table[slot] = edge + 1, target
+    return table
 
 
 @kernel(inline="always")
@@ -148,64 +149,72 @@ def _word_number(
 
 
 @kernel(inline="always")
-def _follow(
-    node: Integer, token: Integer, n_tokens: Integer, edge_keys: UInt64Array, edge_targets: Int32Array
-) -> Integer:
+def _follow(node: Integer, token: Integer, n_tokens: Integer, edges: UInt64Array, mask: Integer) -> Integer:
     """Return the node behind `node` at `token`, or -1."""
     key = np.uint64(node * n_tokens + token + 1)
-    mask = edge_keys.shape[0] - 1
-    slot = _edge_slot(key, np.uint64(mask))
-    while edge_keys[slot] != 0:
-        if edge_keys[slot] == key:
-            return np.int64(edge_targets[slot])
-        slot = (slot + 1) & mask
+    slot = np.uint64(_edge_slot(key, mask))
+    while edges[slot, 0] != 0:
+        if edges[slot, 0] == key:
+            return np.int64(edges[slot, 1])
+        slot = (slot + _ONE) & mask
     return np.int64(-1)
 
 
 @kernel()
-def _add_token(
-    token: Integer,
-    state: Int32Array,
-    paths: Int32Array,
-    stamps: Int32Array,
+def _score_sentence(
+    tokens: Int32Array,
+    end: Integer,
+    stamp: Integer,
+    n_tokens: Integer,
+    max_tokens: Integer,
+    stamps: ByteArray,
     touched: Int32Array,
-    edge_keys: UInt64Array,
-    edge_targets: Int32Array,
-    has_children: ByteArray,
-    weights: Int32Array,
-) -> None:
-    """Count the grams that end with `token`. `state`: open paths, nodes touched, sentence, sum, tokens."""
-    n_paths, n_open = state[0], 0
-    for row in range(n_paths + 1):
-        if row < n_paths:
-            node = _follow(np.int64(paths[row]), np.int64(token), np.int64(state[4]), edge_keys, edge_targets)
-        else:
-            node = np.int64(token)
-        if node < 0:
-            continue
-        if stamps[node] != state[2]:
-            stamps[node] = state[2]
-            state[3] += weights[node, 0]
-            touched[state[1]] = node
-            state[1] += 1
-        if has_children[node]:
-            paths[n_open] = node
-            n_open += 1
-    state[0] = n_open
+    edges: UInt64Array,
+    nodes: Int32Array,
+) -> tuple[Integer, Integer]:
+    """Return (sum of the planning model, number of nodes in `touched`) of the sentence ``tokens[:end]``.
+
+    `stamps` holds the stamp of the last sentence that touched each node, so that a gram counts once; nodes with weights
+    of moves are written into `touched`. A stamp is one byte, so that the array stays in the fastest cache.
+    """
+    total, n_touched = np.int64(0), np.uint64(0)
+    mask = np.uint64(edges.shape[0] - 1)
+    for start in range(end):
+        node, position = np.int64(tokens[start]), np.int64(start)
+        last = min(np.int64(end), np.int64(start + max_tokens)) - 1
+        while node >= 0:
+            row = np.uint64(node)
+            if stamps[row] != stamp:
+                stamps[row] = stamp
+                total += nodes[row, 0]
+                if nodes[row, 1] & _NAMES_MOVE:
+                    touched[n_touched] = node
+                    n_touched += _ONE
+            if position == last or nodes[row, 1] & _LEADS_ON == 0:
+                break
+            position += 1
+            token = np.int64(tokens[position])
+            node = _follow(node, token, np.int64(n_tokens), edges, mask) if token >= 0 else np.int64(-1)
+    return total, np.int64(n_touched)
 
 
 @kernel()
-def _add_marks(
-    flags: Integer,
-    state: Int32Array,
-    paths: Int32Array,
-    stamps: Int32Array,
-    touched: Int32Array,
-    edge_keys: UInt64Array,
-    edge_targets: Int32Array,
-    has_children: ByteArray,
-    weights: Int32Array,
-) -> None:
+def _find_move(touched: Int32Array, n_touched: Integer, weights: Int32Array, totals: IntArray) -> Integer:
+    """Return the number of the move with the largest sum; `totals` holds the intercepts, and the sums afterwards."""
+    for row in range(n_touched):
+        node = touched[row]
+        for move in range(totals.shape[0]):
+            totals[move] += weights[node, move + 1]
+    best = 0
+    for move in range(totals.shape[0]):
+        if totals[move] > totals[best]:
+            best = move
+    return best
+
+
+@kernel()
+def _append_marks(flags: Integer, tokens: Int32Array, n: Integer) -> Integer:
+    """Write the marks of a gap behind ``tokens[:n]``; return the number of tokens."""
     for flag, token in (
         (_HAS_NUMBER, _NUMBER),
         (_HAS_QUESTION, _QUESTION),
@@ -214,7 +223,9 @@ def _add_marks(
         (_HAS_COLON, _COLON),
     ):
         if flags & flag:
-            _add_token(token, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+            tokens[n] = token
+            n += 1
+    return n
 
 
 @kernel(inline="always")
@@ -246,27 +257,83 @@ def _is_closer(code: Integer) -> Integer:
 
 
 @kernel()
-def scan_sentences(buffer: ByteArray, tables: SentenceTables, least_total: Integer, max_tokens: Integer) -> Int32Array:
-    """Return (n, 4) int32 of the sentences of a text that ends in a newline; see `_COLUMNS`."""
-    # arrays of a tuple are counted at each access
-    word_slots, word_keys, word_bytes, word_starts = (
-        tables.word_slots,
-        tables.word_keys,
-        tables.word_bytes,
-        tables.word_starts,
-    )
-    edge_keys, edge_targets, has_children = tables.edge_keys, tables.edge_targets, tables.has_children
-    weights, intercepts = tables.weights, tables.intercepts
+def scan_sentences(
+    buffer: ByteArray,
+    least_total: Integer,
+    max_tokens: Integer,
+    word_slots: Int32Array,
+    word_keys: UInt64Array,
+    word_bytes: ByteArray,
+    word_starts: Int32Array,
+    edges: UInt64Array,
+    nodes: Int32Array,
+    weights: Int32Array,
+    intercepts: Int32Array,
+) -> Int32Array:
+    """Return (n, 4) int32 of the sentences of a text that ends in a newline; see `_COLUMNS`.
+
+    The arrays behind `max_tokens` are those of `SentenceTables`, one by one: numba takes long to unpack a tuple.
+    """
+    rows = np.empty((buffer.shape[0] // 16 + 16, _COLUMNS), np.int32)
+    tokens = np.empty(1024, np.int32)
+    stamps = np.empty(weights.shape[0], np.uint8)
+    scratch = np.empty(buffer.shape[0] + 1, np.uint8)
+    while True:
+        touched = np.empty(tokens.shape[0] * max_tokens, np.int32)
+        n_rows, has_room = _scan(
+            buffer,
+            word_slots,
+            word_keys,
+            word_bytes,
+            word_starts,
+            edges,
+            nodes,
+            weights,
+            intercepts,
+            least_total,
+            max_tokens,
+            rows,
+            tokens,
+            touched,
+            stamps,
+            scratch,
+        )
+        if has_room:
+            return rows[:n_rows].copy()
+        if n_rows == rows.shape[0]:
+            rows = np.empty((2 * rows.shape[0], _COLUMNS), np.int32)
+        else:
+            tokens = np.empty(2 * tokens.shape[0], np.int32)
+
+
+@kernel()
+def _scan(
+    buffer: ByteArray,
+    word_slots: Int32Array,
+    word_keys: UInt64Array,
+    word_bytes: ByteArray,
+    word_starts: Int32Array,
+    edges: UInt64Array,
+    nodes: Int32Array,
+    weights: Int32Array,
+    intercepts: Int32Array,
+    least_total: Integer,
+    max_tokens: Integer,
+    rows: Int32Array,
+    tokens: Int32Array,
+    touched: Int32Array,
+    stamps: ByteArray,
+    scratch: ByteArray,
+) -> tuple[Integer, Integer]:
+    """Write the sentences into `rows`; return (their number, whether `rows` and `tokens` had room).
+
+    No array is replaced here: numba would count references to it for each word, which takes most of the time.
+    """
     end = buffer.shape[0]
-    rows = np.empty((end // 32 + 16, _COLUMNS), np.int32)
-    n_rows = 0
-    n_nodes, n_models = weights.shape
+    n_rows, n = np.int64(0), np.int64(0)  # n: tokens of the sentence at hand
+    n_models = weights.shape[1]
     n_tokens = 8 + word_keys.shape[0]
-    state = np.zeros(5, np.int32)
-    state[4] = n_tokens
-    paths, touched = np.empty(max_tokens + 1, np.int32), np.empty(n_nodes, np.int32)
-    stamps = np.full(n_nodes, -1, np.int32)
-    scratch = np.empty(end + 1, np.uint8)
+    move_totals = np.empty(n_models - 1, np.int64)
     start, position = np.int64(0), np.int64(0)
     last_end, last_low, last_length = np.int64(-1), np.uint64(0), np.int64(0)
     n_words, has_letter = 0, False
@@ -276,6 +343,10 @@ def scan_sentences(buffer: ByteArray, tables: SentenceTables, least_total: Integ
         flags, n_dots = 0, 0
         while position < gap_end:
             code = np.int64(buffer[position])
+            if code == 0x20:  # most gaps are one space
+                n_dots = 0
+                position += 1
+                continue
             width = 1
             if code >= 0x80:
                 code, width = _code_at(buffer, position)
@@ -326,23 +397,22 @@ def scan_sentences(buffer: ByteArray, tables: SentenceTables, least_total: Integ
                 continue
             has_letter = False
             if n_words:
-                _add_marks(flags, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
-                _add_token(_END, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+                n = np.int64(_append_marks(flags, tokens, n))
+                tokens[n] = _END
+                stamp = n_rows % 255
+                if stamp == 0:
+                    stamps[:] = 255
+                total, n_touched = _score_sentence(
+                    tokens, n + 1, stamp, n_tokens, max_tokens, stamps, touched, edges, nodes
+                )
+                total += intercepts[0]
                 if n_rows == rows.shape[0]:
-                    larger = np.empty((2 * n_rows, _COLUMNS), np.int32)
-                    larger[:n_rows] = rows
-                    rows = larger
-                total = state[3] + intercepts[0]
+                    return n_rows, False
                 rows[n_rows, 2], rows[n_rows, 3] = total, -1
                 if total >= least_total and n_models > 1:
-                    best = np.int64(0)
-                    for model in range(1, n_models):
-                        move_total = np.int64(intercepts[model])
-                        for row in range(state[1]):
-                            move_total += weights[touched[row], model]
-                        if model == 1 or move_total > best:
-                            best = move_total
-                            rows[n_rows, 3] = model - 1
+                    for move in range(n_models - 1):
+                        move_totals[move] = intercepts[move + 1]
+                    rows[n_rows, 3] = _find_move(touched, n_touched, weights, move_totals)
                 first, last = start, boundary
                 while buffer[first] == 0x20 or buffer[first] == 0x09 or buffer[first] == 0x0D or buffer[first] == 0x0A:
                     first += 1
@@ -357,20 +427,19 @@ def scan_sentences(buffer: ByteArray, tables: SentenceTables, least_total: Integ
                 n_rows += 1
             start, n_words, flags, n_dots = boundary, 0, 0, 0
         if word_start < 0:
-            return rows[:n_rows].copy()
+            return n_rows, True
         if n_words == 0:
-            state[0], state[1], state[3] = 0, 0, 0
-            state[2] += 1
-            _add_token(_START, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+            tokens[0], n = _START, np.int64(1)
+        if n + _MOST_TOKENS > tokens.shape[0]:
+            return n_rows, False
         if flags:
-            _add_marks(flags, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+            n = np.int64(_append_marks(flags, tokens, n))
         elif n_words and has_break:
-            _add_token(_BREAK, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+            tokens[n] = _BREAK
+            n += 1
         number = _word_number(low, high, length, scratch, word_slots, word_keys, word_bytes, word_starts)
-        if number < 0:
-            state[0] = 0
-        else:
-            _add_token(8 + number, state, paths, stamps, touched, edge_keys, edge_targets, has_children, weights)
+        tokens[n] = 8 + number if number >= 0 else -1
+        n += 1
         n_words += 1
         has_letter = True
         position, last_end, last_low, last_length = np.int64(word_end), np.int64(word_end), low, np.int64(length)
