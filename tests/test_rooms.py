@@ -110,9 +110,9 @@ EAGER = {
     ("training/tasks/gym_worker.py", "reasoning_gym"),
     *((f"training/trainer/{name}.py", "trl") for name in ("config", "trl_contract", "trainer")),
     *((f"training/trainer/{name}.py", "torch") for name in ("trainer", "siren", "checks", "state", "sampler")),
-    *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "step_metrics")),
+    *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "random_sentences", "step_metrics")),
     *((f"training/experiments/{name}.py", "torch") for name in ("estimate", "evaluate", "setup")),
-    ("training/trainer/checks.py", "transformers"),
+    *((f"training/trainer/{name}.py", "transformers") for name in ("checks", "mask_share")),
     ("training/experiments/setup.py", "datasets"),
     ("training/experiments/setup.py", "transformers"),
 }

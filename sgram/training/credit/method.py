@@ -124,7 +124,8 @@ class Method:
     source: str
     """The paper, or the method that this one is a control of."""
     mask: Literal["none", "planning", "placebo", "placebo-execution"] = "none"
-    """Tokens in `credit_mask` of the batches: none, planning tokens, random grams, or random execution tokens."""
+    """Tokens in `credit_mask` of the batches: none, planning tokens, or a control of these: random grams (sentences, if
+    the planning tokens are those of sentences), or random execution tokens."""
     at_rollout: AtRollout | None = None
     """Advantages when rows are sampled; None leaves them unchanged."""
     at_update: AtUpdate | None = None

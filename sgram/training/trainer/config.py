@@ -1,5 +1,6 @@
 """`HICRAConfig`: TRL's `GRPOConfig` with the settings of `HICRATrainer`."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +84,8 @@ class HICRAConfig(GRPOConfig):
         self.method_settings  # noqa: B018  raises for a wrong setting here, not at the first step
         check_mask_kind(self.mask)
         check_number(self.min_mask_share, "min_mask_share", low=0, high=1)
+        if isinstance(self.scorer, os.PathLike):
+            self.scorer = os.fspath(self.scorer)
         if not isinstance(self.scorer, str):
             raise UsageError(
                 f"scorer must be a path or the name of a preset (got {type(self.scorer).__name__}): save the scorer to "

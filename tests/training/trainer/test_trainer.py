@@ -238,7 +238,7 @@ def test_every_method_trains_and_logs_numbers(tmp_path, method):
 @pytest.mark.parametrize("method", ["hicra", "placebo", "placebo-execution"])
 def test_each_kind_of_mask_marks_what_it_says(tmp_path, mask, method):
     scorer().save(tmp_path / "scorer.json")
-    settings = {"mask": mask, "scorer": str(tmp_path / "scorer.json"), "min_mask_share": 0, "max_steps": 1}
+    settings = {"mask": mask, "scorer": tmp_path / "scorer.json", "min_mask_share": 0, "max_steps": 1}
     ours = trainer(tmp_path, placebo_responses=sentences(), method=method, **settings)
     watched = []
     original = ours._compute_loss
