@@ -4,9 +4,9 @@
 
 Finders: CPU of `SentenceFinder` against `SpanFinder` on the same real texts, by turns, the smallest of several rounds.
 Masks: CPU and wall time of 64 rows of 4,096 ids for each kind, with as many threads as cores.
-Equality: all traces of ../shared/data/traces by six tokenizers. Expected: the bytes of a row's tokens joined and decoded
-by Python, the spans of `PlanningFinder` in this text, projected to tokens by byte offsets; on 100 texts the spans are
-first compared with those of `find_spans`, the readable implementation.
+Equality: all traces of ../shared/data/traces by six tokenizers. Expected: the bytes of a row's tokens joined and
+decoded by Python, the spans of `PlanningFinder` in this text, projected to tokens by byte offsets; on 100 texts the
+spans are first compared with those of `find_spans`, the readable implementation.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tagging_equality import CHUNK, NAMES, encode, tokenizer_of, train_unigram
-from tagging_inputs import batch, gold_mask, machine, traces, training_tokenizer
+from tagging_inputs import batch, gold_mask, machine, traces, training_texts, training_tokenizer
 
 from sgram.lexicon import Lexicon
 from sgram.tagging.mask_kinds import PlanningFinder
@@ -53,27 +53,32 @@ def timed(functions: dict[str, Callable[[], object]]) -> dict[str, tuple[float, 
     return best
 
 
+def find_in(texts: list[str], find: Callable[[str], object]) -> None:
+    """Find spans in all texts."""
+    for text in texts:
+        find(text)
+
+
 def print_finders(texts: list[str], lexicon: Lexicon) -> None:
     """Print the cost of both finders."""
     sample = texts[:: max(1, len(texts) // 1000)][:1000]
     n_bytes = sum(len(text.encode()) for text in sample)
     spans, sentences = SpanFinder(lexicon), SentenceFinder("sgram")
-    best = timed(
-        {"spans": lambda: [spans(text) for text in sample], "sentences": lambda: [sentences(text) for text in sample]}
-    )
+    best = timed({"spans": lambda: find_in(sample, spans), "sentences": lambda: find_in(sample, sentences)})
     rates = {name: n_bytes / cpu / 1e6 for name, (cpu, _) in best.items()}
     print(f"{len(sample):,} texts, {n_bytes:,} bytes, {len(lexicon.grams):,} grams, one thread")
     print(f"SpanFinder {rates['spans']:.0f} MB/s, SentenceFinder {rates['sentences']:.0f} MB/s of CPU: ", end="")
     print(f"{best['sentences'][0] / best['spans'][0]:.2f} times the CPU\n")
 
 
-def print_masks(texts: list[str], lexicon: Lexicon) -> None:
+def print_masks(lexicon: Lexicon) -> None:
     """Print the cost of a mask of each kind."""
+    texts, source = training_texts()
     tokenizer, name = training_tokenizer(texts[:300])
     ids = batch(tokenizer, texts, ROWS, LENGTH)
     taggers = {kind: PlanningTagger(lexicon, tokenizer, mask=kind) for kind in MASK_KINDS}
     best = timed({kind: lambda tagger=tagger: tagger(ids) for kind, tagger in taggers.items()})
-    print(f"{ROWS} x {LENGTH:,} ids, {name}, {taggers['grams'].workers} threads")
+    print(f"{ROWS} x {LENGTH:,} ids of {source}; {name}, {taggers['grams'].workers} threads")
     print("| mask | planning | CPU ms | times the grams | wall ms | times the grams |\n|---|--:|--:|--:|--:|--:|")
     for kind, (cpu, wall) in best.items():
         ratios = cpu / best["grams"][0], wall / best["grams"][1]
@@ -180,7 +185,7 @@ def main() -> None:
     if "finders" in options.only:
         print_finders(texts, lexicon)
     if "masks" in options.only:
-        print_masks(texts, lexicon)
+        print_masks(lexicon)
     if "equality" in options.only:
         sys.exit(int(print_equality(texts, lexicon, options.workers) > 0))
 
