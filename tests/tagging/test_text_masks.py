@@ -109,6 +109,7 @@ def test_bytes_are_decoded_with_the_width_of_each_character(data):
                 "a word longer than any other ",
             ]
         ),
+        min_size=1,
         max_size=12,
     ),
     st.lists(st.integers(1, 20), min_size=1, max_size=8),
@@ -134,9 +135,6 @@ def test_the_fast_masks_are_those_of_the_oracle_for_tokens_of_any_length(pieces,
 def test_a_token_that_holds_two_sentences_is_marked_by_a_gram_of_the_planning_one_alone():
     # "Let me." plans; the "so" of the second sentence does not stand in a planning one, the "so" of the third does
     tokens = [b"Let me. So", b" it is.", b" Let me so. N", b"o."]
-    assert PlanningTagger(LEXICON, tokens[1:2] + [b" me. So"], mask="grams-in-sentences", scorer=SCORER)(
-        [1]
-    ).tolist() == [False]
     tagger = PlanningTagger(LEXICON, [b"Let", b" see. So", *tokens], mask="grams-in-sentences", scorer=SCORER)
     assert tagger([0, 1, 3]).tolist() == [False, False, False]
     assert tagger([2, 3, 4, 5]).tolist() == [True, False, True, False]
