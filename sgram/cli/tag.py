@@ -16,7 +16,7 @@ from sgram.cli.shared_flags import LEXICON, AsJson, Limit, Part, TracePaths, num
 from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.lexicon import Lexicon
+from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
 from sgram.traces import TraceReader
 from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
@@ -53,7 +53,7 @@ def tag(
     paths: TracePaths,
     /,
     *,
-    lexicon: Annotated[str, LEXICON] = "wang2025",
+    lexicon: Annotated[str, LEXICON] = DEFAULT_LEXICON,
     output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
@@ -84,6 +84,8 @@ def tag(
     if showing.html is not None:
         write_bytes(showing.html, _page(summary, tagger, seed, showing.html_traces))
     report_reading(reader)
+    if remark := connective_note(summary.lexicon):
+        note(remark)
     _report_ids(tagger, len(summary.counts))
     if as_json:
         fields = {

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgram.errors import InputError, MissingExtraError, SgramError
-from sgram.lexicon import MOVES, Lexicon
+from sgram.lexicon import DEFAULT_LEXICON, MOVES, Lexicon
 from sgram.tagging.spans import Span, remove_overlaps
 
 try:
@@ -151,7 +151,7 @@ def _widen_to_tokens(doc: Doc, span: Span) -> Span:
 
 
 @Language.factory(
-    "sgram", default_config={"lexicon": "wang2025", "spans_key": "sgram", "overlaps": False}, assigns=["doc.spans"]
+    "sgram", default_config={"lexicon": DEFAULT_LEXICON, "spans_key": "sgram", "overlaps": False}, assigns=["doc.spans"]
 )
 def make_component(nlp: Language, name: str, lexicon: str, spans_key: str, overlaps: bool) -> PlanningSpans:
     """Return the component for ``nlp.add_pipe("sgram", config={...})``.
