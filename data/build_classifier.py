@@ -2,28 +2,40 @@
 
     python data/build_classifier.py ../shared/data
 
-The argument is a folder with ``traces/`` and ``labels/``. Statistics are counted on long, searching traces;
-labels are ReasoningFlow's (people's) and Thought Anchors' (its authors' model's tags), both evaluated by
-cross-validation over problems, and ReasoningFlow's labels by a model, which only add to the training and count a
-quarter. Traces on the problems that are evaluated are left out, and so are degenerate loops. Shares and weights
-of grams are kept, no text.
+The argument is a folder with ``traces/`` and ``labels/``. The target are sentences labeled by the packaged guideline.
+They are too few to count grams in, so the packaged sentence scorer (build_sentence_scorer.py), which was fitted to them
+with labels of other schemas as priors, labels the sentences of long, searching traces; grams are counted there. Out of
+fold, the scorer is fitted without the fold's problems. Degenerate loops are left out. Shares and weights of grams are
+kept, no text.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from build_background import LOOP_CHARS, LOOP_RATIO, SHORT_MODELS
+from build_background import LOOP_CHARS, LOOP_RATIO, MAX_CHARS, SHORT_MODELS
+from build_sentence_scorer import fit_without, read_priors, read_target
 
-from sgram.evaluation.held_out_traces import HeldOutFilter
 from sgram.evaluation.labeled_documents import read_labels
-from sgram.evaluation.train_classifier import LabelSet, train_classifier
+from sgram.evaluation.train_classifier import FitConfig, LabelSet, ScoredTexts, train_classifier
+from sgram.lexicon.sentence_scorer import SentenceScorer
 from sgram.mining import Background, Miner, MiningConfig, Resources
 from sgram.traces import Trace, read_traces
 
 LONG_FILES = ("mip_overthinking", "skythought_longcot", "reasoningflow", "trace_topology", "marco_o1_demo")
-MACHINE_WEIGHT = 0.25
+TARGET = "guideline_sentences"
+TARGET_WEIGHT = 4.0
+"""A labeled occurrence counts as much as so many that the scorer labels."""
+FIT = FitConfig(softness=0.5, min_precision=0.9, clean_precision=0.94)
 OUTPUT = Path(__file__).parent / "sg_classifier.json"
+SOURCES = (
+    "jinulee-v/reasoningflow (Apache-2.0)",
+    "interp-reasoning/thought-anchors.com (MIT)",
+    "tianyi-lab/MiP-Overthinking (MIT)",
+    "NovaSky-AI/SkyThought (Apache-2.0)",
+    "markyx316/LLM-Reasoning-Trace-Topology (MIT)",
+    "AIDC-AI/Marco-o1 (Apache-2.0)",
+)
 
 
 def long_traces(folder: Path) -> Iterator[Trace]:
@@ -36,41 +48,39 @@ def long_traces(folder: Path) -> Iterator[Trace]:
 
 
 def label_sets(folder: Path) -> list[LabelSet]:
-    """The labels, people's first."""
-    names = {"ReasoningFlow, people": "reasoningflow_human", "Thought Anchors": "thought_anchors_chunks"}
-    sets = [LabelSet(name, tuple(read_labels(folder / "labels" / f"{file}.jsonl.gz"))) for name, file in names.items()]
-    machine = tuple(read_labels(folder / "labels" / "reasoningflow_llm.jsonl.gz"))
-    return [*sets, LabelSet("ReasoningFlow, a model", machine, MACHINE_WEIGHT, evaluated=False)]
+    """The sentences labeled by the packaged guideline."""
+    return [LabelSet(TARGET, tuple(read_labels(folder / "labels" / f"{TARGET}.jsonl.gz")), TARGET_WEIGHT)]
 
 
-def held_out(sets: list[LabelSet]) -> HeldOutFilter:
-    """What keeps back the traces on problems that are evaluated."""
-    return HeldOutFilter([document for each in sets if each.evaluated for document in each.documents])
+def scored_texts(folder: Path, traces: Sequence[Trace]) -> ScoredTexts:
+    """The traces, with scorers that are fitted as the packaged one."""
+    target, priors = read_target(folder), read_priors(folder)
+    packaged = SentenceScorer.load("sgram")
+
+    def fit_scorer(problems: frozenset[str]) -> SentenceScorer:
+        return fit_without(problems, target, priors, packaged.threshold) if problems else packaged
+
+    texts = tuple(trace.text[:MAX_CHARS] for trace in traces)
+    return ScoredTexts("long traces, by the packaged sentence scorer", texts, fit_scorer)
 
 
 def main(folder: Path) -> None:
     """Count, fit, write, and print the figures."""
-    sets = label_sets(folder)
-    miner = Miner(MiningConfig(), Resources(workers=2))
-    candidates, source = miner.measure_candidates(held_out(sets)(long_traces(folder)))
+    traces = list(long_traces(folder))
+    candidates, source = Miner(MiningConfig(), Resources(workers=2)).measure_candidates(traces)
     about = {
-        "what": "share of a gram's occurrences that lead a unit labeled as planning",
-        "sources": [
-            "jinulee-v/reasoningflow (Apache-2.0)",
-            "interp-reasoning/thought-anchors.com (MIT)",
-            "tianyi-lab/MiP-Overthinking (MIT)",
-            "NovaSky-AI/SkyThought (Apache-2.0)",
-            "markyx316/LLM-Reasoning-Trace-Topology (MIT)",
-            "AIDC-AI/Marco-o1 (Apache-2.0)",
-        ],
+        "what": "share of a gram's occurrences that lead a planning sentence",
+        "sources": list(SOURCES),
         "inputs": dict(source["inputs"]),
         "built_by": "data/build_classifier.py",
     }
-    classifier, found = train_classifier(candidates, Background.packaged(), sets, provenance=about)
+    classifier, cross_validation = train_classifier(
+        candidates, Background.packaged(), label_sets(folder), FIT, about, scored_texts(folder, traces)
+    )
     classifier.save(OUTPUT)
-    for name, figures in found.to_json().items():
+    for name, figures in cross_validation.to_json().items():
         print(name, figures)
-    print(f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", found.thresholds)
+    print(f"{OUTPUT.name}: {len(candidates):,} grams, {len(classifier.counts):,} with labels", classifier.thresholds)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,15 @@ of ReasoningFlow, a model's labels of more of its documents, and the tags of Tho
 model of its own. Weights of grams are kept, no text.
 """
 
+import gzip
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import orjson
+from build_background import problem_id
 
 from sgram.annotation.coefficients import cohen_kappa
 from sgram.evaluation.labeled_documents import POSITIVE_LABELS, read_labels
@@ -24,6 +29,7 @@ from sgram.evaluation.train_sentence_scorer import (
     label_sentences,
     score_out_of_fold,
 )
+from sgram.lexicon.sentence_scorer import SentenceScorer
 
 N_SPLITS = 3
 """Partitions into folds over which figures and threshold are averaged."""
@@ -44,11 +50,35 @@ def read_target(folder: Path) -> list[LabeledSentence]:
 
 
 def read_priors(folder: Path) -> list[Prior]:
-    """Return the sentences of other schemas."""
-    return [
-        Prior(name, label_sentences(read_labels(folder / "labels" / f"{file}.jsonl.gz"), frozenset(positive)))
-        for name, (file, positive) in PRIORS.items()
-    ]
+    """Return the sentences of other schemas, with the target's keys of problems."""
+    priors = []
+    for name, (file, positive) in PRIORS.items():
+        path = folder / "labels" / f"{file}.jsonl.gz"
+        problems = _problems_of_documents(path)
+        documents = [
+            replace(document, problem=problems.get(document.id, document.problem)) for document in read_labels(path)
+        ]
+        priors.append(Prior(name, label_sentences(documents, frozenset(positive))))
+    return priors
+
+
+def _problems_of_documents(path: Path) -> dict[str, str]:
+    """Return the key of each document's problem, where the file has the problem's text (ReasoningFlow)."""
+    with gzip.open(path) as lines:
+        rows = [orjson.loads(line) for line in lines]
+    return {row["doc_id"]: problem_id(row["problem"]) for row in rows if "doc_id" in row}
+
+
+def fit_without(
+    problems: frozenset[str], target: Sequence[LabeledSentence], priors: Sequence[Prior], threshold: float
+) -> SentenceScorer:
+    """Return the scorer that is fitted as the packaged one, to labels on other problems than these."""
+
+    def others(sentences: Sequence[LabeledSentence]) -> list[LabeledSentence]:
+        return [sentence for sentence in sentences if sentence.problem not in problems]
+
+    own_priors = [Prior(prior.name, others(prior.sentences)) for prior in priors]
+    return fit_sentence_scorer("fold", others(target), own_priors, ScorerFit(threshold=threshold))
 
 
 def figures(out: OutOfFold, threshold: float) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """The packaged classifier is what its script makes of the labels it names; keeps what it promises; holds no text."""
 
-import importlib.util
 import re
 
 import orjson
@@ -8,6 +7,7 @@ import pytest
 
 from sgram.evaluation.label_index import labels_digest
 from sgram.evaluation.labeled_documents import read_labels
+from sgram.lexicon import SentenceScorer
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
 from sgram.mining.features import STATS
@@ -17,11 +17,7 @@ from tests.builders.paths import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
 PACKAGED = ROOT / "data" / "sg_classifier.json"
-LABELS = {
-    "ReasoningFlow, people": "reasoningflow_human",
-    "Thought Anchors": "thought_anchors_chunks",
-    "ReasoningFlow, a model": "reasoningflow_llm",
-}
+LABELS = {"guideline_sentences": "guideline_sentences"}
 needs_labels = pytest.mark.skipif(
     not (SHARED / "labels").exists(), reason="the real labels (../shared/data) are not here"
 )
@@ -80,7 +76,7 @@ def test_its_counts_are_valid(packaged):
         assert n >= 1, gram
     assert len(packaged.counts) > 1000
     share = {gram: k / n for gram, (k, n) in packaged.counts.items()}
-    assert min(share[gram] for gram in ("maybe i", "let me check")) > 0.6
+    assert min(share[gram] for gram in ("wait", "alternatively", "maybe", "perhaps", "let me check")) > 0.8
     assert max(share[gram] for gram in ("the", "is", "equals")) < 0.3
 
 
@@ -100,15 +96,11 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
     source_names = " ".join(source["sources"])
     assert "jinulee-v/reasoningflow" in source_names
     assert "interp-reasoning/thought-anchors.com" in source_names
-    facts = [
-        (label_set["name"], label_set["documents"], label_set["weight"], label_set["evaluated"])
-        for label_set in source["labels"]
-    ]
-    assert facts == [
-        ("ReasoningFlow, people", 51, 1.0, True),
-        ("Thought Anchors", 40, 1.0, True),
-        ("ReasoningFlow, a model", 235, 0.25, False),
-    ]
+    (label_set,) = source["labels"]
+    assert (label_set["name"], label_set["documents"], label_set["evaluated"]) == ("guideline_sentences", 2082, True)
+    # a scorer that was fitted anew asks for a new classifier: run data/build_classifier.py, then build_lexicon.py
+    assert source["scored"]["scorer"] == SentenceScorer.load("sgram").digest
+    assert source["scored"]["texts"] == source["traces"]
     for label_set in (*source["labels"], source["inputs"]):
         assert re.fullmatch("[0-9a-f]{64}", label_set["digest"])
     assert source["inputs"]["traces"] == source["traces"] > 1000
@@ -117,13 +109,11 @@ def test_it_names_its_sources_their_licences_and_their_labels(packaged):
 
 
 @pytest.mark.parametrize("rates", ["default", "default_nested"])
-@pytest.mark.parametrize(
-    ("name", "min_precision", "min_recall"), [("ReasoningFlow, people", 0.64, 0.55), ("Thought Anchors", 0.64, 0.70)]
-)
-def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, min_precision, min_recall, rates):
-    rates_of = packaged.source["out_of_fold"][name]
-    assert rates_of[rates]["precision"] >= min_precision
-    assert rates_of[rates]["recall"] >= min_recall
+def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, rates):
+    rates_of = packaged.source["out_of_fold"]["guideline_sentences"]
+    assert rates_of[rates]["precision"] >= 0.89
+    assert rates_of[rates]["recall"] >= 0.75
+    assert rates_of[rates]["f1"] >= 0.82
     assert rates_of[rates]["precision"] > 2 * rates_of["base_rate"]
     assert rates_of["clean"]["precision"] > rates_of["default"]["precision"]
     assert rates_of["f1"]["recall"] >= rates_of["default"]["recall"]
@@ -132,8 +122,7 @@ def test_out_of_fold_it_finds_planning_as_well_as_it_promises(packaged, name, mi
 def test_figures_are_of_the_sets_that_are_evaluated(packaged):
     evaluated = {label_set["name"] for label_set in packaged.source["labels"] if label_set["evaluated"]}
     assert packaged.source["out_of_fold"].keys() == evaluated
-    for name, n_units in (("ReasoningFlow, people", 5408), ("Thought Anchors", 5814)):
-        assert packaged.source["out_of_fold"][name]["units"] == n_units
+    assert packaged.source["out_of_fold"]["guideline_sentences"]["units"] == 2082
 
 
 @needs_labels
@@ -151,22 +140,3 @@ def test_it_holds_no_line_of_the_labeled_texts(document):
             for unit in labeled_document.units:
                 text = labeled_document.text[unit.start : unit.end]
                 assert len(text.split()) <= MAX_WORDS or text not in classifier_texts
-
-
-@needs_labels
-def test_building_the_classifier_again_gives_the_packaged_file(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "data")  # it shares rules with the script that builds the background
-    spec = importlib.util.spec_from_file_location("build_classifier", ROOT / "data" / "build_classifier.py")
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    assert build.OUTPUT == PACKAGED
-    build.OUTPUT = tmp_path / "sg_classifier.json"
-    build.main(SHARED)
-    rebuilt, packaged = orjson.loads(build.OUTPUT.read_bytes()), orjson.loads(PACKAGED.read_bytes())
-    assert rebuilt["thresholds"] == packaged["thresholds"]
-    assert rebuilt["source"].keys() == packaged["source"].keys()
-    assert rebuilt["source"]["inputs"] == packaged["source"]["inputs"]
-    assert rebuilt["counts"].keys() == packaged["counts"].keys()
-    # the same machine makes the same bytes; another one's linear algebra may move the last digits
-    for block in ("bag", "intercept"):
-        assert rebuilt[block] == pytest.approx(packaged[block], rel=0.01, abs=1e-3), block

@@ -112,6 +112,7 @@ def test_the_wheel_holds_the_package_and_its_data():
         "sample_labels.jsonl",
         "moves.json",
         "background_short_cot.parquet",
+        "lexicons/sgram.json",
         "lexicons/wang2025.json",
         "scorers/sgram.json",
     ):

@@ -395,6 +395,7 @@ def test_every_public_name_is_there():
         "background_short_cot.parquet",
         "sg_classifier.json",
         "annotation_guideline.md",
+        "lexicons/sgram.json",
         "lexicons/wang2025.json",
         "schemas/lexicon.schema.json",
         "scorers/sgram.json",

@@ -27,7 +27,7 @@ from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, connective_note
 from sgram.metrics import PhaseOrder
 from sgram.traces import ReadOptions
 from sgram.traces.from_python import Rollouts, are_paths
@@ -214,6 +214,7 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
         notes += [f"{summary.source.input_name}: {warning}" for warning in summary.warnings]
         notes += [f"{summary.source.input_name}: {decision}" for decision in summary.decisions]
     notes += collected.notes
+    notes += [f"{remark[0].upper()}{remark[1:]}." for remark in map(connective_note, counts.lexicons) if remark]
     labels = label_sources(plan.display_names)
     pooled = sorted(labels[key] for key, display_name in plan.display_names.items() if display_name == POOLED_SOURCES)
     if pooled:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgram.errors import UsageError
+from sgram.lexicon import DEFAULT_LEXICON
 from sgram.traces.part_texts import check_choice
 from sgram.traces.parts import PartChoice
 
@@ -22,7 +23,7 @@ class AnalysisConfig:
 
     lexicon: str | None = None
     """Lexicon file or preset for all inputs. If None, a run uses its own lexicon and other traces `default_lexicon`."""
-    default_lexicon: str = "wang2025"
+    default_lexicon: str = DEFAULT_LEXICON
     tokenizer: str | None = None
     """tokenizer.json, or its folder, of the model that wrote the traces. A run brings its own tokenizer."""
     seed: int = 0

@@ -18,7 +18,7 @@ from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_j
 from sgram.cli.shared_flags import AsJson, Limit, TracePaths, number_flag, output_flag
 from sgram.errors import InputError
 from sgram.files import digest
-from sgram.lexicon import Lexicon
+from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
 from sgram.traces import Trace, TraceReader
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def diagnose(
     /,
     *,
     output: Annotated[str | None, _OUTPUT] = None,
-    lexicon: Annotated[str, _LEXICON] = "wang2025",
+    lexicon: Annotated[str, _LEXICON] = DEFAULT_LEXICON,
     csv: Annotated[Path | None, Parameter(help="CSV file for the diagnoses.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
@@ -106,8 +106,11 @@ def diagnose(
     judging.check()
     traces = _RereadTraces(paths, reading, output, limit)
     totals = _DiagnosisTotals(KindCounts(), show, judging.judge_traces if judging.judge else 0, seed, csv is not None)
+    plans = Lexicon.load(lexicon)
+    if remark := connective_note(plans):
+        note(remark)
     with AnswerGrader() as answers:
-        corpus = CorpusDiagnosis(traces, finder(Lexicon.load(lexicon)), answers if judge_answers else None)
+        corpus = CorpusDiagnosis(traces, finder(plans), answers if judge_answers else None)
         rows = totals.collect(corpus)
         if output is None:
             deque(rows, maxlen=0)

@@ -1,7 +1,7 @@
 """``sgram lexicon``: show, compare, merge, check and export lexicons."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ else:
 
 _FULL = Parameter(negative="--pruned", help="All grams (as masks use them), or only the core list that people read.")
 _NUMBERS = ("df", "count", "df_correct", "df_wrong", "score", "core")
-_MEMBERS_SHOWN = 6
+_MEMBERS_SHOWN, _TOPICS_SHOWN = 6, 10
 
 
 def _identity(lexicon: Lexicon) -> dict[str, Any]:
@@ -74,7 +74,10 @@ def show(
     move: Annotated[Move | None, Parameter(help="Only clusters that make this move.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a lexicon's clusters (or grams), the most frequent first, and its digest."""
+    """Show a lexicon's clusters (or grams) and its digest: those of the readable list first, the most frequent first.
+
+    With --json, rows are in the order of the file: the most frequent first.
+    """
     if top is not None and top < 0:
         raise UsageError(f"--top must be >= 0 (got {top}); 0 shows all rows")
     limit = (0 if as_json else 20) if top is None else top
@@ -82,6 +85,9 @@ def show(
     clusters = [cluster for cluster in loaded.clusters if move in (None, cluster.move)]
     gram_rows, cluster_rows = _gram_rows(clusters), [_cluster_row(cluster) for cluster in clusters]
     kind, rows = ("grams", gram_rows) if grams else ("clusters", cluster_rows)
+    if not as_json:
+        core = {gram.text for gram in loaded.core}
+        rows = sorted(rows, key=lambda row: core.isdisjoint([row["text"]] if grams else row["grams"]))
     printed = rows[: limit or None]
     if as_json:
         print_json("lexicon-show", {**_identity(loaded), "source": loaded.source, "n_rows": len(rows), kind: printed})
@@ -90,13 +96,22 @@ def show(
         names = ("text", "df", "score", "core", "move", "medoid")
         print_table(("gram", *names[1:]), [[_cell(row[name]) for name in names] for row in printed])
     else:
-        print_table(("rank", "move", "df", "medoid", "members"), [_cluster_cells(row) for row in printed])
+        print_table(("rank", "move", "df", "medoid", "members"), [_cluster_cells(row, core) for row in printed])
     note_hidden(len(rows) - len(printed), "rows", "--top 0 shows all")
+    if topics := _topics(loaded):
+        print_line(f"topics of its corpus, not in the readable list: {_join_first(topics, _TOPICS_SHOWN)}")
     print_line(_identity_line(loaded))
 
 
-def _cluster_cells(row: Mapping[str, Any]) -> tuple[object, ...]:
-    members = [gram for gram in row["grams"] if gram != row["medoid"]]
+def _topics(lexicon: Lexicon) -> list[str]:
+    """Return the grams that the source names as topics of its corpus, the most frequent first."""
+    topics = lexicon.source.get("topics")
+    names = topics.get("grams", ()) if isinstance(topics, Mapping) else ()
+    return [gram.text for gram in sorted(lexicon.grams, key=lambda gram: gram.rank) if gram.text in names]
+
+
+def _cluster_cells(row: Mapping[str, Any], core: Container[str]) -> tuple[object, ...]:
+    members = sorted((gram for gram in row["grams"] if gram != row["medoid"]), key=lambda gram: gram not in core)
     return row["rank"], row["move"], _cell(row["df"]), row["medoid"], _join_first(members, _MEMBERS_SHOWN)
 
 

@@ -48,7 +48,7 @@ def metrics(
     /,
     *,
     lexicon: Annotated[
-        str | None, Parameter(help="A lexicon file or preset; default: a run's own, and wang2025 for rollouts.")
+        str | None, Parameter(help="A lexicon file or preset; default: a run's own, and sgram for rollouts.")
     ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     scoring: ScoringFlags = ScoringFlags(),

@@ -16,7 +16,7 @@ from sgram.cli.shared_flags import LEXICON, SCORER, AsJson, Limit, Mask, Part, T
 from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
-from sgram.lexicon import Lexicon, SentenceScorer
+from sgram.lexicon import DEFAULT_LEXICON, Lexicon, SentenceScorer, connective_note
 from sgram.tagging.spans import MaskKind
 from sgram.traces import TraceReader
 from sgram.traces.parts import PartChoice
@@ -55,7 +55,7 @@ def tag(
     paths: TracePaths,
     /,
     *,
-    lexicon: Annotated[str, LEXICON] = "wang2025",
+    lexicon: Annotated[str, LEXICON] = DEFAULT_LEXICON,
     mask: Mask = "grams",
     scorer: Annotated[str | None, SCORER] = None,
     output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
@@ -93,6 +93,8 @@ def tag(
     if showing.html is not None:
         write_bytes(showing.html, _page(summary, tagger, seed, showing.html_traces))
     report_reading(reader)
+    if remark := connective_note(summary.lexicon):
+        note(remark)
     if chosen_scorer is not None:
         note(_describe_mask(mask, chosen_scorer))
     _report_ids(tagger, len(summary.counts))

@@ -6,6 +6,10 @@ an occurrence has the weight ``exp((l - l_best) / softness)``, where l is the lo
 l_best the largest in the unit. This is one step from shares towards a model of units by their best gram
 (multiple-instance learning).
 
+Labels of sentences go further by way of a sentence scorer: it labels the sentences of texts without labels, where a
+gram occurs a thousand times instead of three (`ScoredTexts`). Labels of other schemas are priors of that scorer and
+are never mixed with the target's.
+
 Everything that is chosen (thresholds) or reported comes from out-of-fold scores: units are scored by a classifier that
 was fitted without any document on their problem. Thresholds, with precision and recall over units that contain a gram
 of the list:
@@ -17,7 +21,7 @@ of the list:
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,12 +31,14 @@ import numpy as np
 from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.errors import InputError, MissingExtraError, UsageError
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex, labels_digest
-from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument
+from sgram.evaluation.labeled_documents import POSITIVE_LABELS, LabeledDocument, Unit
+from sgram.lexicon.sentence_scorer import SentenceScorer
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import CLIP, GramClassifier
 from sgram.mining.config import SETTINGS
 from sgram.mining.features import Features, compute_features
 from sgram.mining.score import Background
+from sgram.tagging.sentence_finder import SentenceFinder
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -56,6 +62,18 @@ class LabelSet:
     evaluated: bool = True
     """Whether thresholds and reported rates use it; otherwise it is used for training only."""
     positive: frozenset[str] = POSITIVE_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTexts:
+    """Texts without labels, whose sentences a scorer labels; they are used for training only."""
+
+    name: str
+    texts: tuple[str, ...]
+    fit_scorer: Callable[[frozenset[str]], SentenceScorer]
+    """Returns a scorer that saw no label on these problems; of no problems: the scorer that saw all labels."""
+    weight: float = 1.0
+    """Weight of one occurrence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +185,16 @@ def train_classifier(
     sets: Sequence[LabelSet],
     config: FitConfig | None = None,
     provenance: Mapping[str, Any] | None = None,
+    scored: ScoredTexts | None = None,
 ) -> tuple[GramClassifier, CrossValidation]:
     """Fit a classifier to all label sets, and cross-validate it; `provenance` is added to its source.
 
-    The traces behind `candidates` should not answer the labeled problems. Raise `InputError` if there are too few
-    labels.
+    `scored` texts add to the training what a sentence scorer says of them. Without them, the traces behind `candidates`
+    should not answer the labeled problems. Raise `InputError` if there are too few labels.
     """
     config = config or FitConfig()
     features = compute_features(candidates, background, config.blocks)
-    trainer = ClassifierTrainer(candidates.texts, features, sets, config)
+    trainer = ClassifierTrainer(candidates.texts, features, sets, config, scored)
     cross_validation = trainer.cross_validate()
     source = {
         "labels": [
@@ -188,6 +207,7 @@ def train_classifier(
             }
             for label_set in sets
         ],
+        **({"scored": trainer.scored.to_json()} if trainer.scored else {}),
         "config": config.to_json(),
         "candidates": len(candidates),
         "traces": int(candidates.n_docs.sum()),
@@ -201,12 +221,20 @@ def train_classifier(
 class ClassifierTrainer:
     """Indexed labels and features of M grams, which make fits on parts of the labels cheap."""
 
-    def __init__(self, texts: Sequence[str], features: Features, sets: Sequence[LabelSet], config: FitConfig) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        features: Features,
+        sets: Sequence[LabelSet],
+        config: FitConfig,
+        scored: ScoredTexts | None = None,
+    ) -> None:
         self.texts, self.features, self.config = list(texts), features, config
         self.sets = _deduplicate_sets(sets)
         self.indexes = [UnitIndex.from_documents(label_set.documents, label_set.positive) for label_set in self.sets]
         self.occurrences: list[GramOccurrences] = [index.find(self.texts) for index in self.indexes]
         self.folds = _assign_folds(self.sets, config)
+        self.scored = None if scored is None else _ScoredUnits(scored, self.texts, self.folds)
         self.bag_names, self.matrix, self.scaling = _build_design(features, config.min_grams)
 
     def fit(
@@ -268,13 +296,66 @@ class ClassifierTrainer:
             is_training = np.ones(index.n_units, bool)
             if left_out_fold is not None:
                 is_training = _find_unit_folds(index, self.folds) != left_out_fold
-            weights = label_set.weight * is_training[occurrences.unit]
-            if log_odds is not None:
-                distance = log_odds[occurrences.gram] - occurrences.max_scores(log_odds)[occurrences.unit]
-                weights = weights * np.exp(distance / self.config.softness)
-            k += np.bincount(occurrences.gram, weights * index.positive[occurrences.unit], minlength=len(k))
-            n += np.bincount(occurrences.gram, weights, minlength=len(n))
+            self._add_counts(k, n, occurrences, label_set.weight * is_training, index.positive, log_odds)
+        if self.scored is not None:
+            weights = np.full(self.scored.occurrences.n_units, self.scored.weight)
+            self._add_counts(k, n, self.scored.occurrences, weights, self.scored.positive(left_out_fold), log_odds)
         return k, n
+
+    def _add_counts(
+        self,
+        k: FloatArray,
+        n: FloatArray,
+        occurrences: GramOccurrences,
+        unit_weights: FloatArray,
+        positive: BoolArray,
+        log_odds: FloatArray | None,
+    ) -> None:
+        """Add to `k` and `n`, (M,), the occurrences in units with these weights and labels, (U,)."""
+        weights = unit_weights[occurrences.unit]
+        if log_odds is not None:
+            distance = log_odds[occurrences.gram] - occurrences.max_scores(log_odds)[occurrences.unit]
+            weights = weights * np.exp(distance / self.config.softness)
+        k += np.bincount(occurrences.gram, weights * positive[occurrences.unit], minlength=len(k))
+        n += np.bincount(occurrences.gram, weights, minlength=len(n))
+
+
+class _ScoredUnits:
+    """Sentences of texts without labels, and what the scorer of each fold says of them."""
+
+    def __init__(self, scored: ScoredTexts, grams: Sequence[str], folds: Mapping[str, int]) -> None:
+        self.name, self.weight, self._fit_scorer, self._folds = scored.name, scored.weight, scored.fit_scorer, folds
+        self.scorer = scored.fit_scorer(frozenset())
+        find = SentenceFinder(self.scorer)
+        documents = []
+        for number, text in enumerate(scored.texts):
+            units = tuple(Unit(start, end, ()) for start, end, *_ in find.offsets(text).tolist())
+            if units:
+                documents.append(LabeledDocument(str(number), text, units))
+        self._texts = [document.text for document in documents]
+        self.occurrences = UnitIndex.from_documents(documents).find(grams)
+        self._positive: dict[int | None, BoolArray] = {None: self._find_positive(self.scorer)}
+
+    def positive(self, left_out_fold: int | None) -> BoolArray:
+        """Return which sentences plan, (U,), by the scorer that saw no label of the fold."""
+        if left_out_fold not in self._positive:
+            problems = frozenset(problem for problem, fold in self._folds.items() if fold == left_out_fold)
+            self._positive[left_out_fold] = self._find_positive(self._fit_scorer(problems))
+        return self._positive[left_out_fold]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "texts": len(self._texts),
+            "sentences": self.occurrences.n_units,
+            "scorer": self.scorer.digest,
+            "weight": self.weight,
+        }
+
+    def _find_positive(self, scorer: SentenceScorer) -> BoolArray:
+        find, least_total = SentenceFinder(scorer), scorer.least_total
+        totals = [find.offsets(text)[:, 2] for text in self._texts]
+        return np.concatenate([np.zeros(0, np.int32), *totals]) >= least_total
 
 
 def choose_thresholds(

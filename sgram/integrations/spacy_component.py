@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.files import canonical_json
-from sgram.lexicon import MOVES, Lexicon, SentenceScorer, order_moves
+from sgram.lexicon import DEFAULT_LEXICON, MOVES, Lexicon, SentenceScorer, order_moves
 from sgram.tagging.spans import PLANNING, MaskKind, Span, check_mask_kind, remove_overlaps
 
 try:
@@ -231,7 +231,13 @@ def _widen_to_tokens(doc: Doc, span: Span) -> Span:
 
 @Language.factory(
     "sgram",
-    default_config={"lexicon": "wang2025", "spans_key": "sgram", "overlaps": False, "mask": "grams", "scorer": "sgram"},
+    default_config={
+        "lexicon": DEFAULT_LEXICON,
+        "spans_key": "sgram",
+        "overlaps": False,
+        "mask": "grams",
+        "scorer": "sgram",
+    },
     assigns=["doc.spans"],
 )
 def make_component(

@@ -8,8 +8,9 @@
 - `checks`: warnings about a valid lexicon.
 """
 
-from sgram.lexicon.checks import LexiconWarning, check_lexicon
+from sgram.lexicon.checks import LexiconWarning, check_lexicon, connective_note
 from sgram.lexicon.diff import FieldChange, LexiconDiff, MovedGram, diff_lexicons
+from sgram.lexicon.document import DEFAULT_LEXICON
 from sgram.lexicon.lexicon import MOVE_MEANINGS, MOVES, Cluster, Gram, Lexicon, order_moves
 from sgram.lexicon.loading import LexiconLike, as_lexicon
 from sgram.lexicon.merge import merge_lexicons
@@ -22,6 +23,7 @@ from sgram.lexicon.sentence_scorer import (
 )
 
 __all__ = [
+    "DEFAULT_LEXICON",
     "MOVES",
     "MOVE_MEANINGS",
     "Cluster",
@@ -39,6 +41,7 @@ __all__ = [
     "as_lexicon",
     "as_sentence_scorer",
     "check_lexicon",
+    "connective_note",
     "diff_lexicons",
     "merge_lexicons",
     "order_moves",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sgram.lexicon.document import DEFAULT_LEXICON
 from sgram.lexicon.lexicon import Gram, Lexicon
 from sgram.lexicon.loading import LexiconLike, as_lexicon
 
@@ -121,3 +122,15 @@ def _check_dfs(lexicon: Lexicon) -> Iterator[LexiconWarning]:
 def _check_moves(lexicon: Lexicon) -> Iterator[LexiconWarning]:
     if all(cluster.move == "other" for cluster in lexicon.clusters):
         yield LexiconWarning("no-move", (), "every cluster's move is 'other': figures by move will say nothing")
+
+
+def connective_note(lexicon: Lexicon) -> str | None:
+    """Return a line for users of a lexicon that marks "so", which hardly ever plans; None for other lexicons.
+
+    >>> connective_note(Lexicon.from_grams(["wait", "let me check"]))
+    >>> connective_note(Lexicon.load("wang2025"))
+    'the lexicon wang2025 marks the word "so", which seldom plans; the preset sgram does not'
+    """
+    if lexicon.find("so") is None:
+        return None
+    return f'the lexicon {lexicon.name} marks the word "so", which seldom plans; the preset {DEFAULT_LEXICON} does not'

@@ -169,6 +169,10 @@ def printable_path(path: str | os.PathLike[str]) -> str:
     return printable_name(path)
 
 
+DEFAULT_LEXICON = "sgram"
+"""Preset that verbs use where no lexicon is named."""
+
+
 def preset_names() -> list[str]:
     """Return the names of the shipped lexicons.
 

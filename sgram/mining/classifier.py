@@ -21,7 +21,7 @@ from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
 from sgram.mining.features import BLOCKS, STATS, Features, compute_features
 from sgram.mining.score import Background, ContrastScorer, Scorer
-from sgram.mining.select import LABELED, ReadingRules
+from sgram.mining.select import LABELED, ReadingRules, is_calculation
 from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
 
@@ -182,12 +182,16 @@ class GramClassifier:
         return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
     def shrink_to_labels(self, texts: list[str], estimate: FloatArray) -> FloatArray:
-        """Return the estimates, shrunk towards the labeled share of grams with labels, float64 (m,)."""
+        """Return the estimates, shrunk towards the labeled share of grams with labels, float64 (m,).
+
+        Phrases of a calculation ("multiply both", "calculate the total") get 0: what they say is carried out at once.
+        """
         pairs = np.array([self.counts.get(text, (0.0, 0.0)) for text in texts]).reshape(-1, 2)
-        return (pairs[:, 0] + self.shrink * estimate) / (pairs[:, 1] + self.shrink)
+        shares = (pairs[:, 0] + self.shrink * estimate) / (pairs[:, 1] + self.shrink)
+        return np.where(np.array([is_calculation(text) for text in texts], bool), 0.0, shares)
 
     def probability(self, candidates: Candidates, background: Background) -> FloatArray:
-        """Return the probability that an occurrence of each candidate guides the reasoning, float64 (m,) in (0, 1)."""
+        """Return the probability that an occurrence of each candidate guides the reasoning, float64 (m,) in [0, 1)."""
         features = compute_features(candidates, background, self.blocks)
         return self.shrink_to_labels(candidates.texts, self.estimate(features))
 

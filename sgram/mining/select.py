@@ -25,7 +25,7 @@ DANGLING = frozenset(
     other make makes being not no something""".split()
 )
 # Words at which the start of a phrase is missing if the gram hardly ever begins a sentence.
-LATE_STARTS = frozenset("of in that like would and is are which for with as by than or was be would could".split())
+LATE_STARTS = frozenset("of in me that like would and is are which for with as by than or was be would could".split())
 OPEN_ENDS = frozenset("i we should could can might to".split())
 """Dangling words that may end a phrase that labels mark as planning: "maybe i", "i should" open a plan."""
 COMPLETE_PHRASES = frozenset({"hold on", "what if", "what about", "how about", "how so"})
@@ -83,6 +83,16 @@ def keep_top(scores: FloatArray, texts: list[str], top: float | int, floor: floa
     lowest = max(float(np.sort(scores)[::-1][n - 1]), floor)
     rows = np.flatnonzero(scores >= lowest)
     return np.array(sorted(rows.tolist(), key=lambda row: (-scores[row], texts[row])), np.int64), lowest
+
+
+def is_calculation(text: str) -> bool:
+    """Return whether a gram says a calculation and nothing else.
+
+    >>> [text for text in ("calculate the total", "let me calculate", "the", "plug into") if is_calculation(text)]
+    ['calculate the total', 'plug into']
+    """
+    words = set(text.split(" "))
+    return not EXECUTION.isdisjoint(words) and words <= EXECUTION | FUNCTION_WORDS
 
 
 def is_complete_phrase(candidates: Candidates, row: int, rules: ReadingRules) -> bool:

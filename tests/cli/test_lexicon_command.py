@@ -62,7 +62,20 @@ def test_show_takes_top_move_and_grams(run, file):
     assert len(out.splitlines()) == 1 + 19 + 1
     assert err == ""
     _, out, _ = run("show", file, "--grams")
-    assert [line.split()[0] for line in out.splitlines()] == ["gram", "wait", "hold", "let", "made:"]
+    assert [line.split()[0] for line in out.splitlines()] == ["gram", "wait", "let", "hold", "made:"]
+
+
+def test_show_prints_the_readable_list_first_and_topics_apart(run, tmp_path):
+    # "maybe a typo" is in more traces than "wait", but is a topic and not in the readable list
+    path = tmp_path / "topics.json"
+    grams = [Gram(("maybe", "a", "typo"), 90, core=False), Gram(("wait",), 50)]
+    clusters = [Cluster(0, (gram,), gram.df, gram.text, "other") for gram in grams]
+    Lexicon.build("made", clusters, {"topics": {"grams": {"maybe a typo": "ill-posed"}}}).save(path)
+    lines = run("show", path)[1].splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == ["wait", "typo"]
+    assert lines[3] == "topics of its corpus, not in the readable list: maybe a typo"
+    rows = json.loads(run("show", path, "--json")[1])["clusters"]
+    assert [row["medoid"] for row in rows] == ["maybe a typo", "wait"]
 
 
 def test_show_json_is_one_object_with_all_rows_unless_top_says_otherwise(run, file):
@@ -260,7 +273,9 @@ def test_presets_are_listed_with_their_source(run):
     assert "wang2025" in out
     assert "arXiv 2509.03646v3" in out
     document = json.loads(run("presets", "--json")[1])
-    assert document["presets"][0]["n_grams"] == 249
+    presets = {preset["name"]: preset for preset in document["presets"]}
+    assert presets["wang2025"]["n_grams"] == 249
+    assert 250 <= presets["sgram"]["n_core"] <= 400
 
 
 def test_a_lexicon_is_read_from_standard_input(run, file, monkeypatch):

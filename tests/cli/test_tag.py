@@ -57,8 +57,10 @@ def bpe(models):
 
 
 def tag(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    """Run the verb; the published list, which stays as it is, is the lexicon where none is given."""
+    lexicon = () if "--lexicon" in arguments else ("--lexicon", "wang2025")
     with pytest.raises(SystemExit) as exit_info:
-        main(["tag", *map(str, arguments)])
+        main(["tag", *map(str, (*arguments, *lexicon))])
     return exit_info.value.code, *capsys.readouterr()
 
 
@@ -317,6 +319,19 @@ def test_traces_are_chosen_and_limited(capsys):
     assert (nothing["n_traces"], nothing["rows_skipped"], nothing["shares"][0]["pooled"]["value"]) == (0, 108, None)
     code, out, _ = tag(capsys, SAMPLE, "--where", "model=none-such", "--show", 1)
     assert (code, "most frequent" in out) == (0, False)
+
+
+def test_the_default_is_the_packaged_lexicon_and_the_published_one_is_said_to_mark_so(tmp_path, capsys):
+    path = written(tmp_path / "in.jsonl", Trace(id="a", text="So it is 4. Wait, let me check."))
+    with pytest.raises(SystemExit):
+        main(["tag", str(path), "--json"])
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["lexicon"]["name"] == "sgram"
+    assert [row["gram"] for row in document["grams"]] == ["wait let me check"]
+    assert 'marks the word "so"' not in err
+    _, _, err = tag(capsys, path)
+    assert 'the lexicon wang2025 marks the word "so"' in err
 
 
 def test_a_lexicon_of_one_s_own_comes_from_a_file_or_stdin(tmp_path, capsys, monkeypatch):

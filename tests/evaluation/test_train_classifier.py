@@ -20,10 +20,12 @@ from sgram.evaluation.train_classifier import (
     FitConfig,
     LabelSet,
     OutOfFoldScores,
+    ScoredTexts,
     choose_thresholds,
     problem_key,
     train_classifier,
 )
+from sgram.lexicon import LinearWeights, SentenceScorer
 from sgram.mining import Background, Miner, MiningConfig
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
@@ -90,6 +92,56 @@ def test_a_set_with_weight_a_quarter_counts_a_quarter():
     )
     classifier = fit_constant_features(["wait", "so", "hmm"], *sets, softness=EVEN)
     assert classifier.counts == approximately({"wait": (4, 4), "so": (4.75, 9)})
+
+
+# -- texts that a sentence scorer labels ----------------------------------------------------------------
+
+SAYS_WAIT = SentenceScorer("wait", LinearWeights(-1000, {"wait": 2000}), {})
+SAYS_NOTHING = SentenceScorer("nothing", LinearWeights(-1000, {"wait": 500}), {})
+
+
+def scored_trainer(fit_scorer):
+    """A trainer with labels of two problems, and two texts of three sentences, two of them with "wait"."""
+    texts = ("Wait, so it is. So it goes.", "Wait for it.", "4 = 4")
+    return ClassifierTrainer(
+        ["wait", "so"],
+        constant_features(["wait", "so"]),
+        [LabelSet("people", tuple(documents_with_carried_grams()))],
+        FitConfig(**{**WEIGHTLESS, "softness": EVEN}),
+        ScoredTexts("scored", texts, fit_scorer, weight=0.5),
+    )
+
+
+def test_sentences_that_the_scorer_takes_to_plan_count_as_planning():
+    # people: "wait" in 4 plans, "so" in 4 plans and 4 steps; at half a weight the texts add for "wait" 2 plans,
+    # for "so" 1 plan and 1 other sentence
+    trainer = scored_trainer(lambda problems: SAYS_WAIT)
+    classifier = trainer.fit(None, UNSET, {})
+    assert classifier.counts == approximately({"wait": (5, 5), "so": (4.5, 9)})
+    assert trainer.scored.to_json() == {
+        "name": "scored",
+        "texts": 2,
+        "sentences": 3,
+        "scorer": SAYS_WAIT.digest,
+        "weight": 0.5,
+    }
+
+
+def test_each_fold_has_a_scorer_that_saw_no_label_of_its_problems():
+    asked = []
+
+    def fit_scorer(problems):
+        asked.append(problems)
+        return SAYS_NOTHING if "p" in problems else SAYS_WAIT
+
+    trainer = scored_trainer(fit_scorer)
+    without_p = trainer.fit(trainer.folds["p"], UNSET, {})
+    without_q = trainer.fit(trainer.folds["q"], UNSET, {})
+    # one document is left, with "wait" in 2 plans; of the texts, the scorer without p finds no plan
+    assert without_p.counts["wait"] == pytest.approx((2, 3))
+    assert without_q.counts["wait"] == pytest.approx((3, 3))
+    trainer.cross_validate()
+    assert asked == [frozenset(), frozenset({"p"}), frozenset({"q"})]  # each is fitted once
 
 
 def test_only_the_best_gram_of_a_unit_counts_at_low_softness():

@@ -17,7 +17,7 @@ from spacy.tokens import Doc, DocBin
 
 from sgram.errors import InputError, UsageError
 from sgram.integrations.spacy_component import PlanningSpans
-from sgram.lexicon import Cluster, Gram, Lexicon, LinearWeights, SentenceScorer
+from sgram.lexicon import DEFAULT_LEXICON, Cluster, Gram, Lexicon, LinearWeights, SentenceScorer
 from sgram.tagging.spans import find_spans, remove_overlaps
 from tests.builders.paths import ROOT
 
@@ -76,9 +76,17 @@ def test_with_overlaps_every_occurrence_is_there_by_start_the_longest_first(path
     assert doc.spans["sgram"].has_overlap
 
 
-def test_the_default_lexicon_is_the_published_one():
+def test_the_default_lexicon_is_the_packaged_one():
     nlp = spacy.blank("en")
     nlp.add_pipe("sgram")
+    doc = nlp("So it is 4. Wait, let me double-check.")
+    assert [fields[2] for fields in span_fields(doc)] == ["wait let me double-check"]  # "so" is not marked
+    assert doc.spans["sgram"].attrs["lexicon"] == DEFAULT_LEXICON
+
+
+def test_a_preset_is_used_by_its_name():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sgram", config={"lexicon": "wang2025"})
     doc = nlp("Alternatively, let's try a different angle.")
     # cluster and move as in the preset, which has both grams
     cluster, _ = Lexicon.load("wang2025").find("let's try a different angle")
@@ -109,7 +117,7 @@ def test_a_group_of_the_same_key_is_replaced_and_others_stay(path):
 
 def test_two_components_write_two_groups(path):
     nlp = pipeline(path, spans_key="test")
-    nlp.add_pipe("sgram", name="published", config={"spans_key": "published"})
+    nlp.add_pipe("sgram", name="published", config={"spans_key": "published", "lexicon": "wang2025"})
     doc = nlp(TEXT)
     assert span_fields(doc, "test") == EXPECTED
     assert doc.spans["published"].attrs["lexicon"] == "wang2025"
@@ -343,7 +351,7 @@ def test_spacy_finds_the_component_without_an_import_of_sgram():
 import spacy
 nlp = spacy.blank("en")
 nlp.add_pipe("sgram")
-doc = nlp("Well, alternatively we count.")
+doc = nlp("Well, alternatively, count.")
 print([span.text for span in doc.spans["sgram"]])
 """
     assert run(program) == "['alternatively']\n"

@@ -150,7 +150,7 @@ def make_lexicon(
     else:
         raise UsageError(
             f"the task {config.task} has no lexicon of its own: pass --lexicon mined, a file of sgram mine, or a "
-            "preset such as wang2025"
+            "preset such as sgram"
         )
     lexicon.save(path)
     return lexicon

@@ -48,7 +48,7 @@ def resolve_lexicon(lexicon: Lexicon | str | None, method: Method) -> Lexicon | 
     if method.mask != "none":
         raise UsageError(
             f"method {method.name} gives credit to planning tokens, so it needs lexicon=: mine one from rollouts "
-            "(sgram mine TRACES -o lexicon.json), or name a preset such as wang2025"
+            "(sgram mine TRACES -o lexicon.json), or name a preset such as sgram"
         )
     return None
 
