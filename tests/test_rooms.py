@@ -88,6 +88,7 @@ ROOMS_OF = {
     "sklearn": ["evaluation/train_classifier.py", "evaluation/train_sentence_scorer.py"],
     "scipy": [
         "statistics/",
+        "evaluation/calibrate_sentence_scorer.py",
         "evaluation/train_classifier.py",
         "evaluation/train_sentence_scorer.py",
         "diagnosis/fit_locator.py",
