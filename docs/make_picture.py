@@ -16,6 +16,7 @@ from sgram import Lexicon, read_traces
 from sgram.cli import tagged_view as shown
 from sgram.cli.mine import cluster_table
 from sgram.files import data_path
+from sgram.lexicon import DEFAULT_LEXICON
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.run import MiningJob
 from sgram.tagging.tagged_rollouts import RolloutTagger
@@ -57,7 +58,7 @@ def draw_tag() -> None:
     recorded = console(100)
     recorded.print("$ sgram tag data/sample_traces.jsonl --show 1 --lines 18", style="bold")
     shown.Console = lambda **_: recorded
-    tagger = RolloutTagger(Lexicon.load("wang2025"))
+    tagger = RolloutTagger(Lexicon.load(DEFAULT_LEXICON))
     shown.show_traces([next(iter(tagger(read_traces([SAMPLE]))))], 18, tagger.lexicon.moves)
     draw(recorded, "tag")
 

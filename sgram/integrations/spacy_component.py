@@ -253,7 +253,7 @@ def make_component(
 
     >>> nlp = spacy.blank("en")
     >>> _ = nlp.add_pipe("sgram")
-    >>> doc = nlp("Alternatively, we count.")
+    >>> doc = nlp("Alternatively, count.")
     >>> [span.text for span in doc.spans["sgram"]]
     ['Alternatively']
     """
