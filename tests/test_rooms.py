@@ -89,6 +89,7 @@ ROOMS_OF = {
     "scipy": [
         "statistics/",
         "evaluation/train_classifier.py",
+        "evaluation/calibrate_sentence_scorer.py",
         "evaluation/train_sentence_scorer.py",
         "diagnosis/fit_locator.py",
     ],
