@@ -90,6 +90,7 @@ ROOMS_OF = {
         "statistics/",
         "evaluation/calibrate_sentence_scorer.py",
         "evaluation/train_classifier.py",
+        "evaluation/calibrate_sentence_scorer.py",
         "evaluation/train_sentence_scorer.py",
         "diagnosis/fit_locator.py",
     ],

@@ -7,4 +7,6 @@
 - `pruning` removes grams until a lexicon has a minimum precision on held-out documents.
 - `train_classifier` fits the gram classifier that `sgram.mining` scores candidates with; `held_out_traces` excludes
   labeled problems from its statistics.
+- `train_sentence_scorer` fits a sentence scorer, `calibrate_sentence_scorer` adapts one to a few labels,
+  `sentence_figures` measures both out of fold; `mask_comparison` measures every kind of mask, and moves.
 """
