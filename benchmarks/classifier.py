@@ -1,30 +1,26 @@
 """How good is the classifier of grams on text that it has not seen, and what do its parts give?
 
-    python benchmarks/classifier.py [--only figures choices calibration shuffled moves] [--embedding] [--by problem]
+    python benchmarks/classifier.py [--only figures calibration moves] [--by problem]
 
 Labels, traces and settings are those of data/build_classifier.py. Every figure is out of fold: a unit is scored by a
-classifier fitted without any document on its problem. "Nested" means that the threshold, too, was chosen on the other
-folds. Placebo: random candidates that mark the same share of units (mean of 5). Intervals: 95 %, bootstrap over
-documents, or with `--by problem` over problems, which are wider: the Thought Anchors are 4 traces on each of 10.
+classifier fitted without any label on its problem, and so is the sentence scorer behind it. "Nested" means that the
+threshold, too, was chosen on the other folds. Placebo: random candidates that mark the same share of units (mean of 5).
+Intervals: 95 %, bootstrap over documents, here sentences, or with `--by problem` over problems.
 """
 
 import argparse
-import gzip
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import orjson
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from build_classifier import MACHINE_WEIGHT, held_out, label_sets, long_traces
+from build_classifier import FIT, label_sets, long_traces, scored_texts
 from corpora import SHARED
 
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex
@@ -41,7 +37,6 @@ from sgram.evaluation.precision_recall_curve import chance_curve, summarize_curv
 from sgram.evaluation.train_classifier import (
     ClassifierTrainer,
     CrossValidation,
-    FitConfig,
     LabelSet,
     OutOfFoldScores,
     choose_thresholds,
@@ -57,37 +52,18 @@ from sgram.mining.moves import OTHER, find_move
 from sgram.mining.select import LABELED, keep_top, select_core
 from sgram.scan import find_words
 from sgram.statistics import Estimate
+from sgram.traces import Trace
 
 WORKERS = 2
-SEEDS = (0, 1, 2)
-"""Seeds of the folds over which choices are compared; 0 is that of the packaged figures."""
-N_SHUFFLES = 3
-PARTS = ("figures", "choices", "calibration", "shuffled", "moves")
-
-CHOICES: tuple[tuple[str, dict], ...] = (
-    ("statistics only", {"blocks": ("stats",)}),
-    ("words only", {"blocks": ("words",)}),
-    ("statistics, words, parts of speech", {"blocks": ("stats", "words", "pos")}),
-    ("statistics, words, embedding", {"blocks": ("stats", "words", "embedding")}),
-    ("one pass (softness without end)", {"softness": 1e9}),
-    *((f"softness {value:g}", {"softness": value}) for value in (0.5, 1.0, 2.0)),
-    *((f"model's labels count {value:g}", {"machine": value}) for value in (0.0, 0.25, 0.5, 1.0)),
-    *((f"shrink {value:g}", {"shrink": value}) for value in (2.0, 8.0, 30.0)),
-    *((f"penalty {value:g}", {"penalty": value}) for value in (0.01, 0.1, 1.0)),
-)
-"""What is changed in turn; a choice that is the packaged one anyway is left out of the table."""
+PARTS = ("figures", "calibration", "moves")
 
 EXPECTED = {
-    "plan:verify": ("verification",),
-    "plan:backtrack": ("backtracking", "branching"),
-    "plan:decompose": ("goal-setting",),
-    "plan:proceed": ("goal-setting",),
-    "reflect:negative": ("backtracking",),
-    "reflect:uncertain": ("backtracking", "branching", "monitoring"),
-    "reflect:positive": ("verification", "monitoring"),
-    "plan_generation": ("goal-setting", "branching"),
-    "self_checking": ("verification",),
-    "uncertainty_management": ("backtracking", "branching", "monitoring"),
+    "plan": ("goal-setting",),
+    "branch": ("branching",),
+    "backtrack": ("backtracking",),
+    "verify": ("verification",),
+    "monitor": ("monitoring",),
+    "deduce": ("deduction",),
 }
 """Label of a unit -> moves that mean the same, as far as two schemas can. Of several labels the first here counts."""
 
@@ -99,7 +75,8 @@ class Ground:
     sets: list[LabelSet]
     candidates: Candidates
     background: Background
-    features: dict[tuple[str, ...], Features]
+    features: Features
+    traces: list[Trace]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,43 +127,22 @@ class Crossed:
         return marks
 
 
-def loosen(tolerance: float) -> None:
-    """Let scikit-learn stop its fits sooner."""
-    import sklearn.linear_model as linear
-
-    plain = linear.LogisticRegression
-    linear.LogisticRegression = lambda **given: plain(**{**given, "tol": tolerance})
-
-
 def prepare() -> Ground:
     """Labels, candidates of the real traces, features of the packaged choice."""
     if not (SHARED / "labels").exists():
         raise SystemExit(f"no labels under {SHARED}: this benchmark needs them")
     sets = label_sets(SHARED)
     miner = Miner(MiningConfig(), Resources(workers=WORKERS))
-    candidates, _ = miner.measure_candidates(held_out(sets)(long_traces(SHARED)))
-    ground = Ground(sets, candidates, Background.packaged(), {})
-    add_features(ground, FitConfig().blocks)
-    return ground
-
-
-def add_features(ground: Ground, blocks: tuple[str, ...]) -> None:
-    """See to it that the features of `blocks` are there."""
-    if blocks not in ground.features:
-        ground.features[blocks] = compute_features(ground.candidates, ground.background, blocks)
-
-
-def trainer_of(
-    ground: Ground, config: FitConfig, machine: float | None = None, sets: Sequence[LabelSet] = ()
-) -> ClassifierTrainer:
-    """A trainer; `machine` is the weight of labels by a model, `sets` stand for the ground's own."""
-    sets = [one if one.evaluated or machine is None else replace(one, weight=machine) for one in sets or ground.sets]
-    return ClassifierTrainer(ground.candidates.texts, ground.features[config.blocks], sets, config)
+    traces = list(long_traces(SHARED))
+    candidates, _ = miner.measure_candidates(traces)
+    background = Background.packaged()
+    return Ground(sets, candidates, background, compute_features(candidates, background, FIT.blocks), traces)
 
 
 def cross(ground: Ground, by: GroupBy = "document") -> Crossed:
     """The packaged choice's cross-validation, classifiers kept."""
-    trainer = trainer_of(ground, FitConfig())
+    scored = scored_texts(SHARED, ground.traces)
+    trainer = ClassifierTrainer(ground.candidates.texts, ground.features, ground.sets, FIT, scored)
     config, unset = trainer.config, dict.fromkeys(SETTINGS, 0.5)
     fitted = [trainer.fit(fold, unset, {}) for fold in range(config.n_folds)]
     probabilities = np.stack([each.shrink_to_labels(trainer.texts, each.estimate(trainer.features)) for each in fitted])
@@ -280,7 +236,7 @@ def print_figures(ground: Ground, crossed: Crossed) -> None:
 
 def _drift(crossed: Crossed) -> float:
     """Largest difference of a rate from the packaged figures: a classifier not built from this code shows."""
-    aims = (FitConfig().min_precision, FitConfig().clean_precision)
+    aims = (FIT.min_precision, FIT.clean_precision)
     outs = tuple(one.out for one in crossed.sets)
     found = CrossValidation(sets=outs, thresholds=crossed.thresholds, aims=aims).to_json()
     packaged = GramClassifier.packaged().source["out_of_fold"]
@@ -291,100 +247,6 @@ def _drift(crossed: Crossed) -> float:
         if isinstance(rates, dict)
         for rate, value in rates.items()
     )
-
-
-# -- choices --------------------------------------------------------------------------------------------
-
-_GROUND: list[Ground] = []
-"""What a process of `in_parallel` works on."""
-
-
-def _areas(task: tuple[dict, int]) -> list[float]:
-    """Average precision on each evaluated set of one choice with one seed of folds."""
-    changes, seed = task
-    changes = dict(changes)
-    machine = changes.pop("machine", None)
-    config = replace(FitConfig(), seed=seed, **changes)
-    return [out.average_precision for out in trainer_of(_GROUND[0], config, machine).cross_validate().sets]
-
-
-def _shuffled_areas(seed: int) -> list[tuple[float, float, float]]:
-    """After fits to permuted labels: average precision on these, of random scores on these, and on the true ones."""
-    rng, ground = np.random.default_rng([seed, 0x5AFF1E]), _GROUND[0]
-    config = FitConfig(min_precision=0.0, clean_precision=0.0)  # no threshold could meet the packaged ones
-    trainer = trainer_of(ground, config, sets=[_shuffled(one, rng) for one in ground.sets])
-    true = [UnitIndex.from_documents(one.documents, one.positive).positive for one in ground.sets if one.evaluated]
-    at = [row for row, one in enumerate(trainer.sets) if one.evaluated]
-    rows = []
-    for row, out, positive in zip(at, trainer.cross_validate().sets, true, strict=True):
-        chance = chance_curve(trainer.indexes[row], trainer.occurrences[row])[2].value
-        rows.append((out.average_precision, chance, replace(out, positive=positive).average_precision))
-    return rows
-
-
-def _shuffled(one: LabelSet, rng: np.random.Generator) -> LabelSet:
-    """The same units, the labels of each document permuted among them."""
-    made = []
-    for document in one.documents:
-        labels = [document.units[row].labels for row in rng.permutation(len(document.units)).tolist()]
-        units = (replace(unit, labels=own) for unit, own in zip(document.units, labels, strict=True))
-        made.append(replace(document, units=tuple(units)))
-    return replace(one, documents=tuple(made))
-
-
-def in_parallel(ground: Ground, work: Callable, tasks: Sequence) -> list:
-    """`work` on every task, in `WORKERS` processes that hold the ground."""
-    context = get_context("spawn")  # a fork would take over half of the threads that torch has started
-    with ProcessPoolExecutor(WORKERS, context, _start, (ground,)) as pool:
-        return list(pool.map(work, tasks))
-
-
-def _start(ground: Ground) -> None:
-    loosen(1e-4)  # moves no average precision by more than .0002
-    _GROUND[:] = [ground]
-
-
-def print_choices(ground: Ground, embedding: bool) -> None:
-    """Mean out-of-fold average precision of other features and other fits, against the packaged choice."""
-    packaged = {name: getattr(FitConfig(), name) for name in ("blocks", "softness", "shrink", "penalty")}
-    packaged["machine"] = MACHINE_WEIGHT
-    rows = [("**packaged**", {})] + [
-        (name, changes)
-        for name, changes in CHOICES
-        if any(packaged[key] != value for key, value in changes.items())
-        and (embedding or "embedding" not in changes.get("blocks", ()))
-    ]
-    for _, changes in rows:
-        add_features(ground, changes.get("blocks", FitConfig().blocks))
-    tasks = [(changes, seed) for _, changes in rows for seed in SEEDS]
-    areas = np.array(in_parallel(ground, _areas, tasks)).reshape(len(rows), len(SEEDS), -1)
-    names = [one.name for one in ground.sets if one.evaluated]
-    told = ", ".join(f"{name} {value}" for name, value in packaged.items())
-    print(
-        f"packaged: {told}. Average precision, mean of {len(SEEDS)} seeds of folds; the last column is paired by "
-        f"seed, with the least and the largest\n\n| choice | {' | '.join(names)} | mean | less the packaged |\n"
-        f"|---|{'--:|' * (len(names) + 2)}"
-    )
-    for (name, _), own in zip(rows, areas, strict=True):
-        gain = (own - areas[0]).mean(axis=1)  # (seeds,)
-        told = f"{gain.mean():+.4f} [{gain.min():+.4f}, {gain.max():+.4f}]" if name != rows[0][0] else ""
-        each = " | ".join(f"{area:.3f}" for area in own.mean(axis=0))
-        print(f"| {name} | {each} | {own.mean():.3f} | {told} |")
-    print()
-
-
-def print_shuffled(ground: Ground) -> None:
-    """Labels permuted within documents: nothing may be left to learn."""
-    drawn = np.array(in_parallel(ground, _shuffled_areas, range(N_SHUFFLES)))  # (shuffles, sets, 3)
-    names = [one.name for one in ground.sets if one.evaluated]
-    print(
-        f"fitted to labels permuted within documents, mean of {N_SHUFFLES} (least, largest)\n\n"
-        "| average precision | on the permuted labels | random scores there | on the true labels |\n|---|--:|--:|--:|"
-    )
-    for at, name in enumerate(names):
-        cells = [f"{row.mean():.3f} ({row.min():.3f}, {row.max():.3f})" for row in drawn[:, at].T]
-        print(f"| {name} | {' | '.join(cells)} |")
-    print()
 
 
 # -- calibration ----------------------------------------------------------------------------------------
@@ -422,23 +284,6 @@ def _bins(out: OutOfFoldScores) -> Iterator[tuple[float, int, float, float]]:
 # -- moves ----------------------------------------------------------------------------------------------
 
 
-def read_kinds() -> dict[tuple[str, int, int], set[str]]:
-    """(document, start, end) of ReasoningFlow's units -> labels of the planning and reflecting edges into them."""
-    kinds: dict[tuple[str, int, int], set[str]] = {}
-    with gzip.open(SHARED / "labels" / "reasoningflow_human.jsonl.gz") as lines:
-        for record in map(orjson.loads, lines):
-            if record["annotator"] != "D":
-                continue
-            into: dict[str, set[str]] = {}
-            for edge in record["edges"]:
-                into.setdefault(edge["d"], set()).add(edge["label"])
-            for node in record["nodes"]:
-                key = (record["doc_id"], node["start"], node["end"])
-                if node["source"] == "response":
-                    kinds[key] = into.get(node["id"], set())
-    return kinds
-
-
 def kind_of(labels: set[str]) -> str:
     """The first of `EXPECTED` among the labels; "none of these" if there is none."""
     return next((name for name in EXPECTED if name in labels), "none of these")
@@ -447,17 +292,15 @@ def kind_of(labels: set[str]) -> str:
 def print_moves(ground: Ground, crossed: Crossed) -> None:
     """Moves that cues name against what people's labels say of the same unit, on units that are found and positive."""
     miner = Miner(MiningConfig(), Resources(workers=WORKERS))
-    lexicon = miner.fit(held_out(ground.sets)(long_traces(SHARED))).lexicon_
+    lexicon = miner.fit(ground.traces).lexicon_
     of_cluster = {gram.text: cluster.move for cluster in lexicon.clusters for gram in cluster.grams}
-    edges = read_kinds()
     for one in crossed.sets:
         best = best_grams(one, crossed)
-        units = [(document.id, unit) for document in one.index.documents for unit in document.units]
+        units = [unit for document in one.index.documents for unit in document.units]
         found = (one.out.scores >= crossed.cut(one, "default", nested=True)) & one.index.positive
         kinds, by_gram, by_cluster, by_text = [], [], [], []
         for row in np.flatnonzero(found).tolist():
-            document, unit = units[row]
-            labels = edges.get((document, unit.start, unit.end), set()) | set(unit.labels)
+            labels = set(units[row].labels)
             text = ground.candidates.texts[best[row]]
             kinds.append(kind_of(labels))
             by_gram.append(find_move(text.split(" ")))
@@ -513,7 +356,6 @@ def main() -> None:
     """Print the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--embedding", action="store_true", help="compare sentence embeddings, too (half an hour)")
     parser.add_argument("--by", choices=("document", "problem"), default="document")
     options = parser.parse_args()
     ground = prepare()
@@ -521,9 +363,7 @@ def main() -> None:
     print(f"{len(ground.candidates):,} candidates of {int(ground.candidates.n_docs.sum()):,} traces\n")
     work = {
         "figures": lambda: print_figures(ground, crossed),
-        "choices": lambda: print_choices(ground, options.embedding),
         "calibration": lambda: print_calibration(crossed),
-        "shuffled": lambda: print_shuffled(ground),
         "moves": lambda: print_moves(ground, crossed),
     }
     for part in PARTS:

@@ -1,9 +1,9 @@
-"""Do mined grams find the sentences that people call planning? Against other lists and placebos, on two label sets.
+"""Do mined grams find the sentences that plan, by the packaged guideline? Against other lists and placebos.
 
     python benchmarks/lexicon_quality.py [--embedder hash] [--by problem]
 
-Mined are the real traces of long chains of thought, less every problem that carries labels. The packaged classifier was
-fitted to these very labels, so what `sgram mine` gives is in-sample here and marked so. The honest rows are out of
+Mined are the real traces of long chains of thought, without their labels. The packaged classifier was fitted to these
+very labels, so what `sgram mine` gives is in-sample here and marked so. The honest rows are out of
 fold: for every fold a lexicon is selected as `sgram mine` does, by a classifier and thresholds that know nothing of
 the fold's problems, and judged on the fold's units only. Placebo: random candidates that mark the same share of units
 (mean of 5). Intervals: 95 %, bootstrap over documents, or with `--by problem` over problems; differences are paired.
@@ -19,9 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from build_classifier import held_out, long_traces
 from classifier import WORKERS, Crossed, Ground, Judged, chosen_rows, cross, interval, measured, placebos, prepare
-from corpora import SHARED
 
 from sgram.evaluation.gram_scores import frequency_scores, lexicon_scores, unit_scores
 from sgram.evaluation.precision_recall import rate_difference
@@ -50,8 +48,7 @@ def mine_all(ground: Ground, embedder: str | None) -> dict[str, Miner]:
         CONTRAST: MiningConfig(scorer="contrast", embedder=embedder or "hash"),
         PAPER: MiningConfig(method="paper", embedder=embedder or ("auto" if minilm else "hash")),
     }
-    traces = list(held_out(ground.sets)(long_traces(SHARED)))
-    return {name: Miner(config, Resources(workers=WORKERS)).fit(traces) for name, config in configs.items()}
+    return {name: Miner(config, Resources(workers=WORKERS)).fit(ground.traces) for name, config in configs.items()}
 
 
 def check_selection(ground: Ground, miners: dict[str, Miner]) -> None:
