@@ -17,7 +17,7 @@ from sgram.cli.read import InputFlags, open_traces, report_reading
 from sgram.cli.shared_flags import LEXICON, AsJson, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, connective_note
 from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
 from sgram.traces import TraceReader
 
@@ -84,6 +84,8 @@ def export(
     with open_traces(reader, "sampling") as traces:
         draw = draw_sample(traces, loaded, config)
     report_reading(reader)
+    if remark := connective_note(loaded):
+        note(remark)
     files = _write_export(draw, loaded, format_name, output)
     _report_draw(draw)
     if as_json:

@@ -167,7 +167,7 @@ def test_lengths_between_plans_are_classed(tmp_path):
     # execution words between the plans: 1, 3, 9: C_S = log10(9) / 2 = 0.477 > 0.2, ordered
     text = "so " + "we " + "so " + "we " * 3 + "so " + "we " * 9 + "so"
     path = write_rollouts(tmp_path, [build_trace("1", text, correct=True)])
-    analysis = analyze([path], AnalysisConfig(n_placebos=0, n_draws=20))
+    analysis = analyze([path], AnalysisConfig(lexicon="wang2025", n_placebos=0, n_draws=20))
     record = record_of(analysis, "architecture", outcome="all", kind="ordered")
     assert (record["traces"], record["share"]) == (1, 1)
     assert record["similarity"] == pytest.approx(math.log10(9) / 2)

@@ -81,7 +81,7 @@ def test_lexicons_and_labels_may_be_pipes(capsys, tmp_path):
     assert measured == expected
     with feeding(tmp_path / "lexicon", lexicon) as lexicon_pipe:
         out, _ = call(capsys, "tag", str(tmp_path / "in.jsonl"), "--lexicon", str(lexicon_pipe), "--json")
-    assert out == call(capsys, "tag", str(tmp_path / "in.jsonl"), "--json")[0]
+    assert out == call(capsys, "tag", str(tmp_path / "in.jsonl"), "--lexicon", "wang2025", "--json")[0]
 
 
 def test_traces_of_a_pipe_are_diagnosed_from_python(tmp_path):
