@@ -13,6 +13,7 @@ from sgram.analysis import Measure, all_measures
 from sgram.analysis.findings import Finding, Level
 from sgram.analysis.table import build_table
 from sgram.errors import UsageError
+from sgram.lexicon import MOVES
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages import templates as parts
 from sgram.reports.pages.placebo_comparison import compare_with_placebos
@@ -149,7 +150,7 @@ def test_moves_have_the_hues_that_the_page_of_traces_gives_them():
     rule = re.compile(r"^\.(m-[a-z-]+) \{ (--c: #[0-9a-f]{6}; --s: \w+;) \}", re.MULTILINE)
     sources = [render_report_page(analysis(), figures()), render_trace_page(TracePage("", (), (), (), {}, ()))]
     hues, trace_page_hues = (dict(rule.findall(source.decode())) for source in sources)
-    assert len(hues) == 6
+    assert set(hues) == {f"m-{move}" for move in MOVES}
     assert hues == trace_page_hues
     for move in hues:
         assert f":root:has(#{move}:not(:checked)) details .{move}" in sources[0].decode()
