@@ -78,10 +78,8 @@ class TaggedTrace:
     def count_units(self) -> tuple[int, int]:
         """Return (planning units, all units) of the part: tokens of the policy, or else the non-space characters."""
         if self.planning_mask is not None:
-            is_counted = np.ones(len(self.planning_mask), bool)
-            for is_one_kind in (self.tokens_in_part, self.by_policy):
-                if is_one_kind is not None:
-                    is_counted &= is_one_kind
+            conditions = [mask for mask in (self.tokens_in_part, self.by_policy) if mask is not None]
+            is_counted = np.logical_and.reduce([np.ones(len(self.planning_mask), bool), *conditions])
             return int((self.planning_mask & is_counted).sum()), int(is_counted.sum())
         is_planning, is_unit = planning_characters(self.spans, self.trace.text)
         if self.part is not None:
