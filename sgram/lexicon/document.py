@@ -4,16 +4,15 @@ Every fault is an `InputError` that names file, cluster and gram. A lexicon file
 bounded, every field's type is checked, unknown fields are refused, and nothing in it is executed.
 """
 
-import difflib
 import json
 import os
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from sgram.errors import InputError, UsageError
-from sgram.files import data_path, excerpt
+from sgram.errors import InputError
+from sgram.files import excerpt
+from sgram.lexicon.presets import find_file, names_in
 from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
 from sgram.urls import printable_name
@@ -138,7 +137,7 @@ def read_document(path: str | os.PathLike[str]) -> Any:
     >>> read_document(find_lexicon("wang2025"))["format"]
     'sgram-lexicon'
     """
-    where = printable_path(path)
+    where = printable_name(path)
     data = read_bytes(path, MAX_BYTES, "a lexicon")
     if data[:1] == b"\x80":
         raise InputError(f"{where} is a Python pickle, which sgram never loads; save the lexicon as JSON")
@@ -164,11 +163,6 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def printable_path(path: str | os.PathLike[str]) -> str:
-    """Return the name of a file or URL in messages: "stdin" for ``-``, else an excerpt of it."""
-    return printable_name(path)
-
-
 DEFAULT_LEXICON = "sgram"
 """Preset that verbs use where no lexicon is named."""
 
@@ -179,7 +173,7 @@ def preset_names() -> list[str]:
     >>> "wang2025" in preset_names()
     True
     """
-    return sorted(path.stem for path in data_path("lexicons").glob("*.json"))
+    return names_in("lexicons")
 
 
 def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
@@ -190,13 +184,4 @@ def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
     >>> find_lexicon("wang2025").name
     'wang2025.json'
     """
-    if not isinstance(name, str) or name == "-":
-        return name
-    presets = preset_names()
-    if name in presets:
-        return data_path("lexicons", f"{name}.json")
-    if "/" in name or os.sep in name or Path(name).suffix or (name and Path(name).exists()):
-        return name
-    similar = difflib.get_close_matches(name.lower(), presets, n=1)
-    suggestion = f" (did you mean {similar[0]}?)" if similar else ""
-    raise UsageError(f"unknown lexicon {_describe(name)}{suggestion}; give a path or a preset ({', '.join(presets)})")
+    return find_file(name, "lexicons", "lexicon")

@@ -17,17 +17,9 @@ from typing import Any
 
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
-from sgram.lexicon.document import (
-    FORMAT,
-    MAX_COUNT,
-    VERSION,
-    check_document,
-    find_lexicon,
-    preset_names,
-    printable_path,
-    read_document,
-)
+from sgram.lexicon.document import FORMAT, MAX_COUNT, VERSION, check_document, find_lexicon, preset_names, read_document
 from sgram.text import MAX_WORDS, NORMAL_FORM, gram_words
+from sgram.urls import printable_name
 
 # Wang et al. 2025 (HICRA), section 2.1, names the first three (it spells the third "backtracing").
 MOVE_MEANINGS: Mapping[str, str] = MappingProxyType(
@@ -324,7 +316,7 @@ class Lexicon:
         249
         """
         path = find_lexicon(path_or_preset)
-        return cls.from_json(read_document(path), printable_path(path))
+        return cls.from_json(read_document(path), printable_name(path))
 
     @staticmethod
     def presets() -> list[str]:

@@ -4,22 +4,22 @@ A scorer is a linear model over the grams of a sentence's tokens (`sgram.sentenc
 of a logit, so that sums do not depend on the order of terms. Each gram counts once in a sentence.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
 from sgram.errors import InputError, UsageError
-from sgram.files import canonical_json, data_path, digest, excerpt, pretty_json, write_bytes
+from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.lexicon.presets import find_file, names_in
 from sgram.safe_reading import read_bytes
 from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of, sentence_tokens
 from sgram.text import find_words
+from sgram.urls import printable_name
 
 FORMAT, VERSION = "sgram-sentence-scorer", 1
 MAX_BYTES = 64 << 20
@@ -196,8 +196,8 @@ class SentenceScorer:
         >>> SentenceScorer.load("sgram").name
         'sgram'
         """
-        path = _find(path_or_preset)
-        where = "stdin" if os.fspath(path) == "-" else excerpt(path)
+        path = find_file(path_or_preset, "scorers", "sentence scorer")
+        where = printable_name(path)
         try:
             document = orjson.loads(read_bytes(path, MAX_BYTES, "a sentence scorer"))
         except orjson.JSONDecodeError as error:
@@ -211,7 +211,7 @@ class SentenceScorer:
         >>> "sgram" in SentenceScorer.presets()
         True
         """
-        return sorted(path.stem for path in data_path("scorers").glob("*.json"))
+        return names_in("scorers")
 
     def __eq__(self, scorer: object) -> bool:
         return self.digest == scorer.digest if isinstance(scorer, SentenceScorer) else NotImplemented
@@ -278,19 +278,3 @@ def _is_word(token: str) -> bool:
 
 def _weights_json(weights: LinearWeights) -> dict[str, Any]:
     return {"intercept": weights.intercept, "grams": dict(weights.grams)}
-
-
-def _find(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """Return the file of a preset, or `name` itself if it is a path. Raise `UsageError` if it is neither."""
-    if not isinstance(name, str) or name == "-":
-        return name
-    presets = SentenceScorer.presets()
-    if name in presets:
-        return data_path("scorers", f"{name}.json")
-    if "/" in name or os.sep in name or Path(name).suffix or (name and Path(name).exists()):
-        return name
-    similar = difflib.get_close_matches(name.lower(), presets, n=1)
-    suggestion = f" (did you mean {similar[0]}?)" if similar else ""
-    raise UsageError(
-        f"unknown sentence scorer {excerpt(name)!r}{suggestion}; give a path or a preset ({', '.join(presets)})"
-    )

@@ -1,16 +1,11 @@
 """Planning sentences of texts, compiled: the fast equivalent of `SentenceScorer.score`."""
 
-import numpy as np
-
-from sgram.errors import UsageError
 from sgram.lexicon.sentence_scorer import SentenceScorerLike, as_sentence_scorer
 from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
 from sgram.tagging.kernel.sentence_scan import build_tables, scan_sentences
 from sgram.tagging.kernel.span_scan import to_character_offsets
+from sgram.tagging.span_finder import utf8_line
 from sgram.tagging.spans import PLANNING, Span
-
-_MAX_BYTES = (1 << 31) - 1
-"""Largest buffer whose offsets fit into int32."""
 
 
 class SentenceFinder:
@@ -54,11 +49,7 @@ class SentenceFinder:
         >>> SentenceFinder(scorer).offsets("Let me see. So it is.").tolist()
         [[0, 11, 2000, -1], [12, 21, -1000, -1]]
         """
-        buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
-        if len(buffer) > _MAX_BYTES:
-            raise UsageError(
-                f"a text must have fewer than {_MAX_BYTES:,} bytes (got {len(buffer) - 1:,}); split it into parts"
-            )
+        buffer = utf8_line(text)
         sentences = self.byte_offsets(buffer)
         if not text.isascii():
             to_character_offsets(buffer, sentences)

@@ -5,12 +5,28 @@ import numpy as np
 from sgram.errors import UsageError
 from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
-from sgram.tagging.kernel.compiled_types import Int32Array
+from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
 from sgram.tagging.kernel.span_scan import find_occurrences, flatten_trie, pack_states, to_character_offsets
 from sgram.tagging.spans import Span
 
 _MAX_BYTES = (1 << 31) - 1
 """Largest buffer whose offsets fit into int32."""
+
+
+def utf8_line(text: str) -> ByteArray:
+    """Return a text in UTF-8 with a newline at its end, as the kernels read it, uint8 (bytes,).
+
+    Raise `UsageError` if it has 2 GiB or more.
+
+    >>> utf8_line("so").tolist()
+    [115, 111, 10]
+    """
+    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
+    if len(buffer) > _MAX_BYTES:
+        raise UsageError(
+            f"a text must have fewer than {_MAX_BYTES:,} bytes (got {len(buffer) - 1:,}); split it into parts"
+        )
+    return buffer
 
 
 class SpanFinder:
@@ -53,11 +69,7 @@ class SpanFinder:
         >>> SpanFinder(Lexicon.from_grams(["let me"])).offsets("Let me see, let me.").tolist()
         [[0, 6, 0], [12, 18, 0]]
         """
-        buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
-        if len(buffer) > _MAX_BYTES:
-            raise UsageError(
-                f"a text must have fewer than {_MAX_BYTES:,} bytes (got {len(buffer) - 1:,}); split it into parts"
-            )
+        buffer = utf8_line(text)
         occurrences: Int32Array = find_occurrences(buffer, *self._tables)
         if not text.isascii():
             to_character_offsets(buffer, occurrences)
