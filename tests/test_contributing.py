@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 from sgram.analysis.registry import ENTRY_POINTS as MEASURES
+from sgram.lexicon.sentence_scorer import ENTRY_POINTS as SCORERS
 from sgram.traces.dialect import ENTRY_POINTS as DIALECTS
 from tests.builders.diffs import apply_diff
 from tests.builders.paths import ROOT
@@ -60,6 +61,11 @@ def run_python(copy, *arguments: str) -> str:
             ("outcome", "value", "wrong"),
         ),
         ("Add a verb", ("words", SAMPLE, "--top", "3"), ("word", "times", "the")),
+        (
+            "Add a sentence scorer",
+            ("tag", SAMPLE, "--mask", "sentences", "--scorer", "doubts", "--json"),
+            ('"name": "doubts"', '{"move": "monitoring"'),
+        ),
         ("Add a lexicon preset", ("lexicon", "show", "doubt"), ("backtracking", "let me start over", "3 grams")),
     ],
 )
@@ -108,7 +114,7 @@ def test_the_measure_of_the_page_has_a_figure_findings_and_a_section(copy):
 
 def test_the_entry_points_of_the_page_are_those_that_are_read():
     groups = [list(tomllib.loads(block)["project"]["entry-points"]) for block in blocks("toml")]
-    assert groups == [[DIALECTS], [MEASURES]]
+    assert groups == [[DIALECTS], [MEASURES], [SCORERS]]
 
 
 def test_what_the_page_tells_to_run_and_to_read_exists():
