@@ -66,7 +66,7 @@ MOVES_OF_EDGES = {
     "plan:proceed": "goal-setting",
 }
 MERGED = {"backtracking": "backtracking or branching", "branching": "backtracking or branching"}
-OWN = (20, 50, 150)
+OWN = (50, 150)
 N_OWN_DRAWS = 10
 
 
