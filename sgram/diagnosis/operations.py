@@ -48,14 +48,20 @@ _DIGITS = r"(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})"
 _NUMBER = re.compile(rf"[\s()]*(-?)[\s()]*({_DIGITS})[\s()]*(?:/[\s()]*({_DIGITS})[\s()]*)?[.:;]?\s*")
 _PLAIN = re.compile(rf"(?<![\w.]){_DIGITS}(?!\w)")
 _KEY_CHARACTERS = re.compile(r"[0-9.+\-*/^()!%A-Za-z]|\\sqrt|\\binom")
-_OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
+OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
+"""An operator between operands of a key."""
 _COMMUTATIVE = re.compile(r"([0-9.]+)([+*])([0-9.]+)")
 _OPERATOR_WORDS = re.compile(
-    r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<is>is|equals)) "
+    r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<equals>equals)) "
     r"(?=-?[$£€]?\d)",
     re.IGNORECASE,
 )
-_SIGN_OF_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "is": "="}
+_IS = re.compile(
+    r"(?P<operation>(?:[+*×·÷]|\\times|\\cdot| - )\s*[$£€]?(?:\d[\d,]*(?:\.\d+)?)) (?P<is>is) "
+    r"(?=-?[$£€]?\d[\d,]*(?:\.\d+)?(?![\d,.]*\s*(?:[-+*/×·÷^(=]|\\times|\\cdot|\d|to the\b)))"
+)
+"""The word "is" between an operation and its result; elsewhere it names a thing ("the term for k = 0 is 2 - 1")."""
+_SIGN_OF_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "equals": "="}
 _NAMED_ANSWER = re.compile(
     r"\banswer\b(?: is| was|:| =| are)*[^0-9\n-]{0,40}(-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?)", re.IGNORECASE
 )
@@ -159,7 +165,11 @@ def replace_operator_words(text: str) -> str:
     >>> replace_operator_words("so 6 times 6 is 36.")
     'so 6 *     6 =  36.'
     """
-    return _OPERATOR_WORDS.sub(_sign_of_match, text)
+    return _IS.sub(_equality_of_match, _OPERATOR_WORDS.sub(_sign_of_match, text))
+
+
+def _equality_of_match(match: re.Match[str]) -> str:
+    return match["operation"] + " =  "
 
 
 def _sign_of_match(match: re.Match[str]) -> str:
@@ -203,7 +213,7 @@ def _operations(equation: Equation) -> list[Operation]:
     operations = []
     for left_side, right_side in zip(sides, sides[1:], strict=False):
         result, key = parse_number(right_side), operation_key(left_side)
-        if result is not None and _OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
+        if result is not None and OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
             numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left_side))))
             operations.append(Operation(equation.start, equation.end, key, numbers, result, equation.verdict))
     return operations
