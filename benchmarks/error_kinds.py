@@ -121,7 +121,7 @@ def faulty_groups(preset: str, seed: int = 0) -> Iterator[tuple[list[Trace], dic
             traces.append(Trace(id=name, group=problem.id, prompt=problem.prompt, text=text, correct=not wrong))
             if wrong:
                 kind = FORMAL.get(fault, verdict.error)
-                truth[name] = "other" if kind == "format" else kind
+                truth[name] = "undecided" if kind == "format" else kind
         yield traces, truth
 
 
@@ -246,7 +246,7 @@ def rollout_tables(folder: Path) -> Iterator[str]:
 
 
 def _told(trace: Trace) -> str:
-    return "other" if trace.meta["error"] == "format" else trace.meta["error"]
+    return "undecided" if trace.meta["error"] == "format" else trace.meta["error"]
 
 
 def sample_tables() -> Iterator[str]:

@@ -27,10 +27,12 @@ _CORRECT, _WRONG = 0, 1
 RECORDED_KINDS = {
     "strategic": "strategic",
     "procedural": "procedural",
-    "format": "other",
-    "other": "other",
     "unfinished": "unfinished",
     "degenerate": "degenerate",
+    "format": "format",
+    "not-wrong": "not-wrong",
+    "undecided": "undecided",
+    "other": "undecided",  # the name before `undecided`
 }
 """Error kinds as checkers write them to ``meta.error``, and the kind of `sgram.diagnosis` that each stands for."""
 _MAX_KEY = 1 << 62
@@ -44,7 +46,7 @@ def recorded_error_kind(trace: Trace) -> int:
     """Return the index in `KINDS` of the error kind that a checker wrote to ``meta.error``; -1 if there is none.
 
     >>> KINDS[recorded_error_kind(Trace(id="1", text="so", meta={"error": "format"}))]
-    'other'
+    'format'
     """
     kind = trace.meta.get("error")
     return KINDS.index(RECORDED_KINDS[kind]) if isinstance(kind, str) and kind in RECORDED_KINDS else -1

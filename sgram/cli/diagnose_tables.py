@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MODELS_SHOWN = 12
 _EVIDENCE_SHOWN = 3
 _NAME_WIDTH = 18
-_RATED_KINDS = ("strategic", "procedural", "other")
+_RATED_KINDS = ("strategic", "procedural", "not-wrong", "undecided")
 """Kinds between which the judge decides."""
 
 
@@ -127,7 +127,7 @@ def agreement_of(judgments: "JudgmentPairs", seed: int) -> "Agreement":
 
 
 def _rated_kind(diagnosis: "Diagnosis") -> str:
-    return diagnosis.kind if diagnosis.kind in _RATED_KINDS else "other"
+    return diagnosis.kind if diagnosis.kind in _RATED_KINDS else "undecided"
 
 
 def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
@@ -138,7 +138,7 @@ def print_agreement(judgments: "JudgmentPairs", model: str, seed: int) -> None:
         return
     counts = Counter((judgment.kind, _rated_kind(diagnosis)) for judgment, diagnosis in pairs)
     print_next_table(
-        (f"{shorten_start(model, _NAME_WIDTH)} says", *(f"offline {kind}" for kind in _RATED_KINDS)),
+        (f"{shorten_start(model, _NAME_WIDTH)} / offline", *_RATED_KINDS),
         [(judged, *(counts[judged, offline] for offline in _RATED_KINDS)) for judged in _RATED_KINDS],
     )
     overall = agreement_of(judgments, seed).overall

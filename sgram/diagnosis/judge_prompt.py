@@ -27,7 +27,9 @@ CHOICES: Mapping[str, str] = MappingProxyType(
         "D": "The final answer is acceptable after all.",
     }
 )
-KIND_OF_CHOICE: Mapping[str, str] = MappingProxyType({"A": "other", "B": "procedural", "C": "strategic", "D": "other"})
+KIND_OF_CHOICE: Mapping[str, str] = MappingProxyType(
+    {"A": "undecided", "B": "procedural", "C": "strategic", "D": "not-wrong"}
+)
 """Error kind of each choice. The paper counts C as a planning error and the rest as other errors."""
 MAX_CHARS = 24_000
 """Most characters of a problem or response in the prompt; of a longer one its beginning and its end."""

@@ -36,7 +36,7 @@ class KindCounts:
     """Error kinds of wrong traces, which are added in any order; about 20 bytes a trace.
 
     >>> counts = KindCounts()
-    >>> for number, kind in enumerate(("strategic", "strategic", "procedural", "other")):
+    >>> for number, kind in enumerate(("strategic", "strategic", "procedural", "undecided")):
     ...     counts.add(Trace(id=str(number), text="", model="gpt"), kind)
     >>> [(row.kind, row.count, row.share.value) for row in counts.rows()][:2]
     [('strategic', 2, 0.5), ('procedural', 1, 0.25)]

@@ -1,16 +1,16 @@
 """What kind of error a wrong response makes, and what says so.
 
-In this order: a response that loops is degenerate; one that was cut off is unfinished; one that answers nothing, says
-nothing of the problem or answers what it should is other; what is left is strategic (the plan was wrong) or procedural
-(a slip in carrying it out), by the signals of `sgram.diagnosis.signals`. The paper lets a model choose (HICRA §4.2.1);
-here every choice can be read off its evidence.
+In this order: a response that loops is degenerate; one that was cut off is unfinished; one whose answer equals the
+reference is not wrong; one that answers nothing or says nothing of the problem is undecided; what is left is strategic
+(the plan was wrong) or procedural (a slip in carrying it out), by the signals of `sgram.diagnosis.signals`. The paper
+lets a model choose (HICRA §4.2.1); here every choice can be read off its evidence.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, has_answer
 from sgram.diagnosis.error_locator import locate_error
@@ -32,8 +32,8 @@ from sgram.tagging.spans import Span
 from sgram.text import find_words
 from sgram.traces import Trace
 
-Kind = Literal["strategic", "procedural", "other", "unfinished", "degenerate"]
-KINDS: tuple[Kind, ...] = ("strategic", "procedural", "other", "unfinished", "degenerate")
+Kind = Literal["strategic", "procedural", "unfinished", "degenerate", "format", "not-wrong", "undecided"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 SURE = 0.95
 """Confidence in what the form of a response shows: that it loops, or ends too early."""
 FAIRLY = 0.7
@@ -151,9 +151,12 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Diagnos
     for kind, evidence in forms:
         if evidence is not None:
             return _formal(trace, mine.work, kind, evidence, SURE)
+    if mine.work.answer is not None and mine.work.answer == reference_value(trace.reference):
+        equal = Evidence("its answer equals the reference; perhaps it was misjudged", None, None)
+        return _formal(trace, mine.work, "not-wrong", equal, FAIRLY)
     found = _neither(trace, mine, corrects)
     if found is not None:
-        return _formal(trace, mine.work, "other", found, FAIRLY)
+        return _formal(trace, mine.work, "undecided", found, FAIRLY)
     signals = equation_signals(mine.work, len(trace.text))
     works = [each.work for each in corrects]
     signals += claim_signals(mine.work, trace.text)
@@ -169,8 +172,6 @@ def _neither(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Evidence | N
     work, whole = mine.work, len(trace.text)
     if not work.operations and len(find_words(trace.text[:400])) < FEWEST_WORDS:
         return Evidence("it says nothing but an answer" if trace.text.strip() else "it is empty", 0, whole)
-    if work.answer is not None and work.answer == reference_value(trace.reference):
-        return Evidence("its answer equals the reference; perhaps it was misjudged", None, None)
     if not has_answer(trace) and not any(map(str.isdigit, trace.text.rstrip().rpartition("\n")[2])):
         return Evidence("it ends without an answer that could be found", max(0, whole - 80), whole)
     plans = [each.plan for each in corrects if each.plan is not None]

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
+from sgram.diagnosis.kinds import KINDS
 from sgram.errors import InputError, UsageError
 from sgram.traces import ReadOptions
 from tests.builders.analysis_examples import build_lexicon, build_trace, write_rollouts
@@ -131,10 +132,10 @@ def test_a_wrong_trace_is_diagnosed_and_its_equations_are_checked(tmp_path):
         ),  # a correct trace makes none
     ]
     analysis = analyze([write_rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=50))
-    # trace 1 is diagnosed: a slip; trace 3 has the recorded kind format, which is "other" here
+    # trace 1 is diagnosed: a slip; trace 3 has the recorded kind format, which stays "format"
     kinds = {record["kind"]: record["count"] for record in analysis.tables["errors"].records(source="m")}
-    assert kinds == {"strategic": 0, "procedural": 1, "other": 1, "unfinished": 0, "degenerate": 0}
-    assert record_of(analysis, "errors", kind="other")["of_judged"] == pytest.approx(1 / 2 * 2 / 4)
+    assert kinds == dict.fromkeys(KINDS, 0) | {"procedural": 1, "format": 1}
+    assert record_of(analysis, "errors", kind="format")["of_judged"] == pytest.approx(1 / 2 * 2 / 4)
     assert record_of(analysis, "diagnoses", trace="1")["kind"] == "procedural"
     assert "51" in record_of(analysis, "diagnoses", trace="1")["evidence"]
     record = record_of(analysis, "equations", outcome="wrong")

@@ -361,7 +361,7 @@ def equations(sources):
     )
 
 
-KINDS = ("strategic", "procedural", "other", "unfinished", "degenerate")
+KINDS = ("strategic", "procedural", "unfinished", "degenerate", "undecided")
 
 
 def errors(sources, steps=(None,)):
@@ -369,7 +369,7 @@ def errors(sources, steps=(None,)):
     for name in sources:
         for step_index, step in enumerate(steps):
             wrong = 40 - step_index if step is not None else 40
-            for kind, part in zip(KINDS, (0.5, 0.3, 0.1, 0.06, 0.04), strict=True):
+            for kind, part in zip(KINDS, (0.5, 0.3, 0.06, 0.04, 0.1), strict=True):
                 rows.append(
                     {
                         "source": name,

@@ -187,7 +187,7 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
 
         code, out, err = diagnose(capsys, file, *flags)
         assert (code, len(endpoint.bodies)) == (0, 2)
-        assert "small says" in out
+        assert "small / offline" in out
         assert "Cohen's kappa" in out
         assert "judge asked 2 times, 0 replies taken from the cache: 200 tokens in, 40 out" in err
 

@@ -89,19 +89,21 @@ def test_shares_of_kinds_are_counted_by_model_and_drawn_by_group():
         ("1", "x", "m", "strategic"),
         ("2", "x", "m", "strategic"),
         ("3", "y", "m", "procedural"),
-        ("4", None, None, "other"),
+        ("4", None, None, "undecided"),
     ):
         counts.add(Trace(id=name, group=group, model=model, text=""), kind)
     rows = {row.kind: row for row in counts.rows()}
     assert [(kind, rows[kind].count, rows[kind].share.value) for kind in KINDS] == [
         ("strategic", 2, 0.5),
         ("procedural", 1, 0.25),
-        ("other", 1, 0.25),
         ("unfinished", 0, 0.0),
         ("degenerate", 0, 0.0),
+        ("format", 0, 0.0),
+        ("not-wrong", 0, 0.0),
+        ("undecided", 1, 0.25),
     ]
     models = counts.rows(by_model=True)
-    assert [row.model for row in models] == ["m"] * 5 + ["unknown model"] * 5
+    assert [row.model for row in models] == ["m"] * 7 + ["unknown model"] * 7
     # of m: groups x (2 of 2) and y (0 of 1): a draw of x twice gives 1, of y twice 0
     assert (models[0].share.value, models[0].share.low, models[0].share.high) == (pytest.approx(2 / 3), 0.0, 1.0)
     assert KindCounts().rows() == KindCounts().rows(by_model=True) == []

@@ -39,10 +39,10 @@ def run_judge(
 def test_each_choice_becomes_its_kind(tmp_path):
     judgments, judge, endpoint, _ = run_judge(lambda body, number: verdict("ABCD"[number], f"r{number}"), tmp_path)
     assert [(judgment.trace_id, judgment.choice, judgment.kind, judgment.reason) for judgment in judgments] == [
-        ("t0", "A", "other", "r0"),
+        ("t0", "A", "undecided", "r0"),
         ("t1", "B", "procedural", "r1"),
         ("t2", "C", "strategic", "r2"),
-        ("t3", "D", "other", "r3"),
+        ("t3", "D", "not-wrong", "r3"),
     ]
     assert set(endpoint.paths) == {"/v1/chat/completions"}
     assert endpoint.bodies[0]["response_format"]["json_schema"]["schema"]["properties"]["choice"]["enum"] == list(

@@ -130,10 +130,10 @@ def test_without_any_evidence_a_wrong_plan_is_likelier_and_that_is_said():
 @pytest.mark.parametrize(
     ("text", "fields", "kind", "why"),
     [
-        ("", {}, "other", "it is empty"),
-        ("30.", {}, "other", "nothing but an answer"),
-        ("It is 30, so \\boxed{30.0}", {"reference": "30"}, "other", "equals the reference"),
-        ("One adds the pens of both kinds, and then one doubles.", {}, "other", "without an answer"),
+        ("", {}, "undecided", "it is empty"),
+        ("30.", {}, "undecided", "nothing but an answer"),
+        ("It is 30, so \\boxed{30.0}", {"reference": "30"}, "not-wrong", "equals the reference"),
+        ("One adds the pens of both kinds, and then one doubles.", {}, "undecided", "without an answer"),
         ("We add 6 and 9 and then we", {}, "unfinished", "in the middle"),
         ("We add and add. " + "and again " * 60, {}, "degenerate", "repeat the same 10"),
     ],
@@ -144,9 +144,9 @@ def test_loops_cutoffs_and_missing_answers_are_diagnosed_by_form(text, fields, k
     assert why in diagnosis.evidence[0].sentence
 
 
-def test_a_response_without_a_named_plan_is_other_where_all_siblings_name_theirs():
+def test_a_response_without_a_named_plan_is_undecided_where_all_siblings_name_theirs():
     text = "Let's try to 5 times back, the first. We get 6 * 9 = 54. The answer is 54."
-    assert diagnose(trace(text), SIBLINGS, LEXICON).kind == "other"
+    assert diagnose(trace(text), SIBLINGS, LEXICON).kind == "undecided"
     assert diagnose(trace(text), SIBLINGS).kind == "strategic"
     assert diagnose(trace(text), [*SIBLINGS, trace("It is 30.", True, "c")], LEXICON).kind == "strategic"
 

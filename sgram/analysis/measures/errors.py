@@ -57,8 +57,8 @@ ERRORS = Measure(
         STEP,
         text(
             "kind",
-            "strategic: a wrong plan; procedural: a slip in carrying it out; other: no answer, "
-            "or nothing to the point; unfinished: cut off; degenerate: a loop",
+            "strategic: a wrong plan; procedural: a slip in carrying it out; unfinished: cut off; degenerate: a loop; "
+            "format: right in another form; not-wrong: the answer equals the reference; undecided: no evidence for any",
         ),
         count("count", "wrong traces of the kind"),
         share("share", "of the wrong traces whose kind is known"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _Layer: TypeAlias = tuple[float, float, float]
-_PALETTE = (COLORS[0], COLORS[1], GRAY, COLORS[4], COLORS[3], COLORS[5], COLORS[2])
+_PALETTE = (COLORS[0], COLORS[1], COLORS[4], COLORS[3], COLORS[5], COLORS[2], GRAY)
 
 
 def draw_share_plot(spec: SharePlot, table: "Table", analysis: "Analysis") -> Figure | None:

@@ -215,7 +215,7 @@ def _format_diagnosis(diagnosis: "Diagnosis | None") -> str:
     """Return a line such as "Procedural error, first seen in step 2 (confidence 0.83)"; steps count from 1 here."""
     if diagnosis is None:
         return ""
-    has_error_name = diagnosis.kind in ("strategic", "procedural", "other")
+    has_error_name = diagnosis.kind in ("strategic", "procedural", "format")
     name = f"{shorten(diagnosis.kind)} error" if has_error_name else shorten(diagnosis.kind)
     step = "" if diagnosis.step is None else f", first seen in step {diagnosis.step + 1}"
     return f"{name[:1].upper()}{name[1:]}{step} (confidence {diagnosis.confidence:.2f})"

@@ -136,7 +136,7 @@ def test_evidence_that_names_a_place_alone_marks_the_first_words_of_its_line():
     ):
         evidence = (Evidence("here", start, None),)
         wrong_example.diagnosis = SimpleNamespace(
-            kind="other", step=None, start=None, end=None, evidence=evidence, confidence=0.5
+            kind="undecided", step=None, start=None, end=None, evidence=evidence, confidence=0.5
         )
         assert "".join(runs_with(build_example_view(wrong_example, 9000), "evidence")) == marked
 
