@@ -233,6 +233,6 @@ def _measurements_json(
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
         "kinds": counts.all_models(seed).to_json(),
-        "models": [row for model in counts.by_model(seed) for row in model.to_json()],
+        "models": [{"model": model.source, **row} for model in counts.by_model(seed) for row in model.to_json()],
         "judge": judge,
     }
