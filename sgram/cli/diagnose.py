@@ -104,7 +104,7 @@ def diagnose(
         select_writer(output)
     check_writable(path for path in (output, csv) if path is not None)
     judging.check()
-    traces = _RereadTraces(paths, reading, output, limit)
+    traces = RereadTraces(paths, reading, output, limit)
     totals = _DiagnosisTotals(KindCounts(), show, judging.judge_traces if judging.judge else 0, seed, csv is not None)
     plans = Lexicon.load(lexicon)
     if remark := connective_note(plans):
@@ -118,7 +118,7 @@ def diagnose(
             write_diagnoses(rows, output)
         unverifiable = answers.report.n_unverifiable
     report_reading(traces.reader)
-    _report_unjudged(corpus.report, judge_answers, unverifiable)
+    report_unjudged(corpus.report, judge_answers, unverifiable)
     if csv is not None:
         diagnose_tables.write_csv(totals.rows, csv)
     judgments = _ask_judge(totals.sample(), judging) if judging.judge and len(totals.counts) else None
@@ -140,7 +140,7 @@ def diagnose(
             note(f"{len(totals.counts):,} diagnoses written to {path}")
 
 
-class _RereadTraces:
+class RereadTraces:
     """The traces of the input paths, read again at each call; what can be read only once is copied to disk."""
 
     def __init__(self, paths: list[str], reading: InputFlags, output: str | None, limit: int | None):
@@ -158,7 +158,7 @@ class _RereadTraces:
             yield from islice(traces, self._limit)
 
 
-def _report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
+def report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
     """Print how many traces have no verdict, and why; raise `InputError` if none has one."""
     if not report.traces:
         raise InputError("no traces to diagnose; check the paths and --where")
