@@ -21,7 +21,7 @@ from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import Curve, PhaseOrder, build_curve, curve_band, phase_order
 from sgram.statistics import Estimate
 
-_SHARES = frozenset({"pass@1", "strategic errors", "procedural errors", "planning share"})
+_SHARES = frozenset({"pass@1", "planning share", *(f"{kind} errors" for kind in KINDS)})
 """Series between 0 and 1. Their bands are clipped, because a band from few problems is widened and may leave it."""
 _ENTROPY_SERIES = (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None))
 """Series with the bins that are counted; None for the words that follow grams."""
@@ -36,7 +36,7 @@ def build_series(counts: TraceCounts, source: int, error_kinds: IntArray) -> lis
         return []
     rows = counts.rows_with_step(source)
     return [
-        *_outcome_series(counts, rows, error_kinds),
+        *outcome_series(counts, rows, error_kinds),
         *_planning_share_series(counts, source, rows),
         *_entropy_series(counts, source, rows),
         *_token_series(counts, source, rows),
@@ -81,7 +81,11 @@ def _traces_at_steps(counts: TraceCounts, rows: IntArray, steps: Sequence[int]) 
     return [size_of_step.get(step, 0) for step in steps]
 
 
-def _outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) -> Iterator[StepSeries]:
+def outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) -> Iterator[StepSeries]:
+    """Yield accuracy, length and the share of each kind of error that occurs, over the steps of the traces in `rows`.
+
+    `error_kinds`, (traces,), are those of `build_series`.
+    """
     outcomes = counts.columns.outcome[rows]
     judged = rows[outcomes < 2]
     ones = np.ones(len(judged))
@@ -92,8 +96,10 @@ def _outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) 
     length_curve = _ratio_curve(counts, rows, words, np.ones(len(rows)))
     yield from _series_with_band(counts, "length", rows, length_curve)
     if len(judged) and (error_kinds[judged][correct == 0] >= 0).all():
-        for kind in ("strategic", "procedural"):
-            is_kind = (error_kinds[judged] == KINDS.index(kind)).astype(float)
+        for index, kind in enumerate(KINDS):
+            is_kind = (error_kinds[judged] == index).astype(float)
+            if not is_kind.any():
+                continue
             kind_curve = _ratio_curve(counts, judged, is_kind, ones)
             yield from _series_with_band(counts, f"{kind} errors", judged, kind_curve)
 

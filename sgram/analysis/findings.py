@@ -20,6 +20,7 @@ from sgram.statistics import (
     mean,
     read_interval,
     select_discoveries,
+    widen_by_steps,
     widen_share_difference,
 )
 
@@ -233,33 +234,51 @@ class Change(Question):
         """Yield the change of each source that has the series at two steps or more."""
         for source in context.sources:
             rows = table.records(source=source, series=self.series)
-            ends = self.ends([row for row in rows if row["list"] != "placebo"])
+            own_rows = [row for row in rows if row["list"] != "placebo"]
+            ends = self.ends(own_rows)
             if ends is None:
                 continue
-            first, last = ends
-            change = self._change(rows, first, last)
             placebo_ends = self.ends([row for row in rows if row["list"] == "placebo"])
             placebo = None if placebo_ends is None else placebo_ends[1].value - placebo_ends[0].value
-            yield self.compared(measure, source, first, last, change, placebo, len({row["step"] for row in rows}))
+            n_steps = len({row["step"] for row in rows})
+            yield self.compared(measure, source, *ends, self.change(own_rows), placebo, n_steps)
 
     def ends(self, rows: Sequence[Record]) -> tuple[Interval, Interval] | None:
         """Return the means over the first and the last tenth of the steps; None for fewer than two steps."""
         first, last = self._tenths(rows)
         return (mean([interval for interval, _ in first]), mean([interval for interval, _ in last])) if first else None
 
-    def _tenths(self, rows: Sequence[Record]) -> tuple[Sequence[tuple[Interval, Record]], ...]:
-        ordered = sorted(rows, key=lambda row: row.number("step") or 0.0)
-        complete = [(interval, row) for row in ordered if (interval := self.interval(row)) is not None]
-        n = min(max(1, round(END * len(complete))), len(complete) // 2)
-        return complete[:n], complete[len(complete) - n :]
+    def change(self, rows: Sequence[Record]) -> Interval:
+        """Return the last end less the first one, of rows at two steps or more.
 
-    def _change(self, rows: Sequence[Record], first: Interval, last: Interval) -> Interval:
-        """Return `last` less `first`; the interval of a share of few traces is widened."""
-        change = difference(last, first)
-        sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in self._tenths(rows)]
+        The interval covers the noise from step to step; that of a share also the small number of its traces.
+        """
+        tenths = self._tenths(rows)
+        first, last = (mean([interval for interval, _ in tenth]) for tenth in tenths)
+        change = self.cover_steps(difference(last, first), [interval.value for interval, _ in self._complete(rows)])
+        sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in tenths]
         if self.unit != "share" or not all(sizes) or any(row["list"] for row in rows):
             return change
         return widen_share_difference(change, [(first.value, sizes[0]), (last.value, sizes[1])])
+
+    def cover_steps(self, change: Interval, values: Sequence[float]) -> Interval:
+        """Return the change of `values`, (steps,), with an interval that covers their noise from step to step."""
+        return widen_by_steps(change, values, _n_end(len(values)))
+
+    def _complete(self, rows: Sequence[Record]) -> list[tuple[Interval, Record]]:
+        """Return the rows that have an interval, by step."""
+        ordered = sorted(rows, key=lambda row: row.number("step") or 0.0)
+        return [(interval, row) for row in ordered if (interval := self.interval(row)) is not None]
+
+    def _tenths(self, rows: Sequence[Record]) -> tuple[Sequence[tuple[Interval, Record]], ...]:
+        complete = self._complete(rows)
+        n = _n_end(len(complete))
+        return complete[:n], complete[len(complete) - n :]
+
+
+def _n_end(n_steps: int) -> int:
+    """Return the number of steps that count as the first ones, and as the last ones."""
+    return min(max(1, round(END * n_steps)), n_steps // 2)
 
 
 @dataclass(frozen=True, slots=True)

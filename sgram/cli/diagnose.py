@@ -22,7 +22,7 @@ from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
 from sgram.traces import Trace, TraceReader
 
 if TYPE_CHECKING:
-    from sgram.diagnosis.diagnose_traces import CorpusReport
+    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
     from sgram.diagnosis.judge import Judgment
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import Diagnosis
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and branching phrases mark plans.")
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
+_MAX_DIAGNOSED = number_flag(
+    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem."
+)
 _OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
 
@@ -47,10 +50,10 @@ class _DiagnosisTotals:
     judge_heap: list[tuple[int, int, Trace, "Diagnosis"]] = field(default_factory=list)
     rows: "DiagnosedTraces" = field(default_factory=list)
 
-    def collect(self, rows: Iterable[tuple[Trace, "Diagnosis"]]) -> Iterator[tuple[Trace, "Diagnosis"]]:
-        """Yield the same rows and collect them."""
-        for number, (trace, diagnosis) in enumerate(rows):
-            self.counts.add(trace, diagnosis.kind)
+    def collect(self, corpus: "CorpusDiagnosis") -> Iterator[tuple[Trace, "Diagnosis"]]:
+        """Yield the diagnosed traces and collect them."""
+        for number, (trace, diagnosis) in enumerate(corpus):
+            self.counts.add(trace, diagnosis.kind, corpus.weight(trace))
             examples = self.examples.setdefault(diagnosis.kind, [])
             if len(examples) < self.n_examples:
                 examples.append((trace, diagnosis))
@@ -81,6 +84,7 @@ def diagnose(
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
+    max_diagnosed: Annotated[int | None, _MAX_DIAGNOSED] = None,
     show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
@@ -110,17 +114,21 @@ def diagnose(
     if remark := connective_note(plans):
         note(remark)
     with AnswerGrader() as answers:
-        corpus = CorpusDiagnosis(traces, finder(plans), answers if judge_answers else None)
+
+        def check(report: "CorpusReport") -> None:
+            report_reading(traces.reader)
+            report_unjudged(report, judge_answers, answers.report.n_unverifiable)
+
+        corpus = CorpusDiagnosis(
+            traces, finder(plans), answers if judge_answers else None, max_diagnosed=max_diagnosed, check=check
+        )
         rows = totals.collect(corpus)
         if output is None:
             deque(rows, maxlen=0)
         else:
-            write_diagnoses(rows, output)
-        unverifiable = answers.report.n_unverifiable
-    report_reading(traces.reader)
-    report_unjudged(corpus.report, judge_answers, unverifiable)
+            write_diagnoses(rows, output, corpus.weight)
     if csv is not None:
-        diagnose_tables.write_csv(totals.rows, csv)
+        diagnose_tables.write_csv(totals.rows, csv, corpus.weight)
     judgments = _ask_judge(totals.sample(), judging) if judging.judge and len(totals.counts) else None
     if as_json:
         fields = {
@@ -159,7 +167,10 @@ class RereadTraces:
 
 
 def report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
-    """Print how many traces have no verdict, and why; raise `InputError` if none has one."""
+    """Print how many traces have no verdict, and why; raise `InputError` if none has one.
+
+    This comes before any file is written, so that one of an earlier call stays.
+    """
     if not report.traces:
         raise InputError("no traces to diagnose; check the paths and --where")
     n_unjudged = report.not_judged
@@ -176,6 +187,11 @@ def report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: i
         parts += [f"{unverifiable:,} could not be compared with it"] if unverifiable else []
         reasons = f": {', '.join(parts)}" if parts else ""
         note(f"{n_unjudged:,} of {report.traces:,} traces have no verdict and are left out{reasons}")
+    if report.diagnosed < report.wrong:
+        note(
+            f"{report.diagnosed:,} of {report.wrong:,} wrong traces are diagnosed, a sample stratified by step and "
+            "problem; shares are of all wrong traces (--max-diagnosed)"
+        )
     if not report.wrong:
         note(f"none of the {report.correct:,} judged traces is wrong; nothing to diagnose")
 
@@ -213,9 +229,10 @@ def _measurements_json(
         "n_traces": report.traces,
         "n_correct": report.correct,
         "n_wrong": report.wrong,
+        "n_diagnosed": report.diagnosed,
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
-        "kinds": [diagnose_tables.row_json(row) for row in counts.rows(seed=seed)],
-        "models": [diagnose_tables.row_json(row) for row in counts.rows(by_model=True, seed=seed)],
+        "kinds": counts.all_models(seed).to_json(),
+        "models": [row for model in counts.by_model(seed) for row in model.to_json()],
         "judge": judge,
     }

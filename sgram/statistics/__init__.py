@@ -29,6 +29,7 @@ from sgram.statistics.estimate import NORMAL_95, Estimate, round_number
 from sgram.statistics.interval import Interval, finite_number, read_interval
 from sgram.statistics.multiple_comparisons import holm, select_discoveries
 from sgram.statistics.proportions import share_difference, widen_share_difference, wilson_interval
+from sgram.statistics.step_noise import step_variance, widen_by_steps
 from sgram.statistics.student import LEVEL, Direction, MeanInterval, t_interval
 
 __all__ = [
@@ -59,8 +60,10 @@ __all__ = [
     "round_number",
     "select_discoveries",
     "share_difference",
+    "step_variance",
     "stratified_differences_by_problem",
     "t_interval",
+    "widen_by_steps",
     "widen_share_difference",
     "wilson_interval",
 ]

@@ -109,6 +109,19 @@ def test_two_wrong_traces_of_80_are_no_trend():
     assert finding.estimate.high == pytest.approx(half - 0.025)
 
 
+def test_steps_that_differ_at_random_are_no_trend():
+    """A share that jumps between .2 and .6 from step to step, each known to .01: the ends differ, as any two do."""
+    rows = [
+        {"source": "m", "series": "strategic errors", "list": None, "step": step, "value": v, "n": 64}
+        | {"low": v - 0.01, "high": v + 0.01}
+        for step, v in enumerate([0.6, 0.2] * 10)
+    ]
+    # the first two of 20 steps are .6 and .2, the last two .2 and .2: .2 less .4
+    (finding,) = findings_of("curves", [*rows[:-2], {**rows[-1], "step": 18}, rows[-1]])
+    assert finding.estimate.value == pytest.approx(-0.2)
+    assert finding.verdict == "no change"
+
+
 # -- arms -----------------------------------------------------------------------------------------------
 
 
