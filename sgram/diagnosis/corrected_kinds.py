@@ -112,8 +112,8 @@ class RatedKinds:
         if rated is not None:
             if rated.digest is not None and rated.digest != text_digest(trace):
                 raise InputError(
-                    f"trace '{excerpt(trace.id, 60)}' has another text than the one that was rated; diagnose the rollouts "
-                    "that were rated, or export and rate again"
+                    f"trace '{excerpt(trace.id, 60)}' has another text than the one that was rated; diagnose the "
+                    "rollouts that were rated, or export and rate again"
                 )
             self._found.add(trace.id)
             label = _TIED if rated.kind is None else KINDS.index(rated.kind)
@@ -165,9 +165,10 @@ class RatedKinds:
 
 
 def _cells(kinds: IntArray, code: int) -> list[str]:
-    """Return what the predictions say of the kind `code`: yes, no, or undecided, which is a no of its own for others."""
-    undecided = KINDS.index("undecided")
-    return np.where(kinds == code, "yes", np.where(kinds == undecided, "undecided", "no")).tolist()
+    """Return what the predictions say of the kind `code`: yes, no, or nothing (undecided, or no prediction)."""
+    says_nothing = (kinds == KINDS.index("undecided")) | (kinds == len(KINDS))
+    cells: list[str] = np.where(kinds == code, "yes", np.where(says_nothing, "nothing", "no")).tolist()
+    return cells
 
 
 def step_spans(steps: IntArray | Sequence[int]) -> list[tuple[int, int]]:
