@@ -26,6 +26,9 @@ _MODULES = {
     "PlanningTagger": "sgram.tagging.tagger",
     "analyze": "sgram.analysis",
     "diagnose": "sgram.diagnosis.diagnose",
+    "Grade": "sgram.grading.grader",
+    "grade": "sgram.grading.grader",
+    "grade_many": "sgram.grading.grader",
     "SgramError": "sgram.errors",
 }
 """Module that defines each public name."""

@@ -2,6 +2,9 @@
 from sgram.analysis import analyze as analyze
 from sgram.diagnosis.diagnose import diagnose as diagnose
 from sgram.errors import SgramError as SgramError
+from sgram.grading.grader import Grade as Grade
+from sgram.grading.grader import grade as grade
+from sgram.grading.grader import grade_many as grade_many
 from sgram.lexicon import Cluster as Cluster
 from sgram.lexicon import Gram as Gram
 from sgram.lexicon import Lexicon as Lexicon

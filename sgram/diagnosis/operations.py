@@ -20,7 +20,8 @@ MAX_OPERATIONS = 400
 """Most operations of a response; of more, the last ones, because the answer follows from them."""
 _TAIL_CHARS = 600
 """Characters at the end of a response in which the answer is named."""
-_RELATION = re.compile(r"==?|≈|\\approx\b|\\simeq\b|\\doteq\b|≃")
+RELATION = re.compile(r"==?|≈|\\approx\b|\\simeq\b|\\doteq\b|≃")
+"""A sign between two sides of an equation."""
 _NOTE = re.compile(r"<<[^<>\n]*>>")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{\s*([^{}]{1,40})\s*\}\s*\{\s*([^{}]{1,40})\s*\}|(\d)\s*(\d))")
 _WORDS = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{[^{}]*\}|[A-Za-z]{2,}/[A-Za-z]+|(?<![\\A-Za-z])[A-Za-z]{2,}")
@@ -48,14 +49,23 @@ _DIGITS = r"(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})"
 _NUMBER = re.compile(rf"[\s()]*(-?)[\s()]*({_DIGITS})[\s()]*(?:/[\s()]*({_DIGITS})[\s()]*)?[.:;]?\s*")
 _PLAIN = re.compile(rf"(?<![\w.]){_DIGITS}(?!\w)")
 _KEY_CHARACTERS = re.compile(r"[0-9.+\-*/^()!%A-Za-z]|\\sqrt|\\binom")
-_OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
+OPERATOR = re.compile(r"(?<=[0-9).!%])[-+*/^]")
+"""An operator between operands of a key."""
+_TIMES = re.compile(r"(?<=[\d)]) ?[xX] ?(?=[\d($.])")
+_UNIT_SLASH = re.compile(r"/(?=[-+*/)]|$)")
+"""The slash of a unit that was left out: 300/book * 4."""
 _COMMUTATIVE = re.compile(r"([0-9.]+)([+*])([0-9.]+)")
 _OPERATOR_WORDS = re.compile(
-    r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<is>is|equals)) "
+    r"(?<=\d) (?:(?P<plus>plus)|(?P<minus>minus)|(?P<times>times)|(?P<over>divided by)|(?P<equals>equals)) "
     r"(?=-?[$£€]?\d)",
     re.IGNORECASE,
 )
-_SIGN_OF_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "is": "="}
+_IS = re.compile(
+    r"(?P<operation>(?:[+*×·÷]|\\times|\\cdot| - )\s*[$£€]?(?:\d[\d,]*(?:\.\d+)?)) (?P<is>is) "
+    r"(?=-?[$£€]?\d[\d,]*(?:\.\d+)?(?![\d,.]*\s*(?:[-+*/×·÷^(=]|\\times|\\cdot|\d|to the\b)))"
+)
+"""The word "is" between an operation and its result; elsewhere it names a thing ("the term for k = 0 is 2 - 1")."""
+_SIGN_OF_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "equals": "="}
 _NAMED_ANSWER = re.compile(
     r"\banswer\b(?: is| was|:| =| are)*[^0-9\n-]{0,40}(-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?)", re.IGNORECASE
 )
@@ -159,7 +169,11 @@ def replace_operator_words(text: str) -> str:
     >>> replace_operator_words("so 6 times 6 is 36.")
     'so 6 *     6 =  36.'
     """
-    return _OPERATOR_WORDS.sub(_sign_of_match, text)
+    return _IS.sub(_equality_of_match, _OPERATOR_WORDS.sub(_sign_of_match, text))
+
+
+def _equality_of_match(match: re.Match[str]) -> str:
+    return match["operation"] + " =  "
 
 
 def _sign_of_match(match: re.Match[str]) -> str:
@@ -175,7 +189,7 @@ def parse_number(text: str) -> Fraction | None:
     >>> parse_number("x = 1,234 apples"), parse_number("\\\\frac{1}{2}"), parse_number("2x")
     (Fraction(1234, 1), Fraction(1, 2), None)
     """
-    plain = _MARKS.sub(" ", _plain(_RELATION.split(text[-200:])[-1]))
+    plain = _MARKS.sub(" ", _plain(RELATION.split(text[-200:])[-1]))
     match = _NUMBER.fullmatch(plain)
     if match is None:
         return None
@@ -199,11 +213,11 @@ def format_fraction(number: Fraction) -> str:
 
 def _operations(equation: Equation) -> list[Operation]:
     """Return the operations of an equation: several if it is a chain, none if it has symbols."""
-    sides = _RELATION.split(_NOTE.sub(" ", equation.text))
+    sides = RELATION.split(_NOTE.sub(" ", equation.text))
     operations = []
     for left_side, right_side in zip(sides, sides[1:], strict=False):
         result, key = parse_number(right_side), operation_key(left_side)
-        if result is not None and _OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
+        if result is not None and OPERATOR.search(key) and not re.search(r"(?<![\\a-z])[A-Za-z]", key):
             numbers = tuple(map(Fraction, _PLAIN.findall(_plain(left_side))))
             operations.append(Operation(equation.start, equation.end, key, numbers, result, equation.verdict))
     return operations
@@ -211,6 +225,7 @@ def _operations(equation: Equation) -> list[Operation]:
 
 def _plain(text: str) -> str:
     """Return `text` without words and units, with fractions and signs in one notation."""
+    text = _TIMES.sub("*", text)
     text = _THOUSANDS.sub("", _FRACTION.sub(_division, _WORDS.sub(" ", replace_operator_words(text))))
     return _SIGN.sub(lambda match: _SIGNS[match[0]], text)
 
@@ -229,6 +244,7 @@ def operation_key(text: str) -> str:
     ('2*16', '4+5')
     """
     key = "".join(_KEY_CHARACTERS.findall(_MARKS.sub("", _plain(text)))).replace("()", "")
+    key = _UNIT_SLASH.sub("", key)
     while key.startswith("(") and key.endswith(")") and not set("()") & set(key[1:-1]):
         key = key[1:-1]
     key = re.sub(r"(?<![A-Za-z])\((\.?\d+(?:\.\d+)?)\)", r"\1", key)

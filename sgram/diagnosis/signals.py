@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from sgram.diagnosis.claims import check_claims
 from sgram.diagnosis.degenerate import Evidence
-from sgram.diagnosis.operations import Operation, Work, format_fraction, operation_key, parse_number
+from sgram.diagnosis.operations import OPERATOR, Operation, Work, format_fraction, operation_key, parse_number
 from sgram.diagnosis.siblings import AnnouncedPlan, Divergence
 from sgram.equations import Equation
 from sgram.files import excerpt
@@ -57,14 +57,22 @@ class Signal:
 
 def slips(work: Work) -> list[Equation]:
     """The wrong equations of a response that it does not put right later on."""
-    right = {operation.key: operation.start for operation in work.operations if operation.verdict == "right"}
-    found = []
+    last_right: dict[str, int] = {}
     for equation in work.equations:
-        if equation.verdict == "wrong":
-            keys = [operation_key(side) for side in equation.text.split("=")[:-1]]
-            if not any(right.get(key, -1) > equation.start for key in keys):
-                found.append(equation)
-    return found
+        if equation.verdict == "right":
+            last_right |= dict.fromkeys(_operation_keys(equation), equation.start)
+    wrong = [equation for equation in work.equations if equation.verdict == "wrong"]
+    return [
+        equation
+        for equation in wrong
+        if not any(last_right.get(key, -1) > equation.start for key in _operation_keys(equation))
+    ]
+
+
+def _operation_keys(equation: Equation) -> list[str]:
+    """Return the keys of the sides of an equation that are operations."""
+    keys = [operation_key(side) for side in equation.text.split("=")]
+    return [key for key in keys if OPERATOR.search(key)]
 
 
 def equation_signals(work: Work, n_chars: int) -> list[Signal]:

@@ -81,7 +81,7 @@ NO_ERROR_FEATURES = (
 )
 """Features of there being no error."""
 
-_LABEL = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?(?:Step\s*\d+|\d{1,2})\s*[:.)]\s*(?:\*\*)?", re.IGNORECASE)
+_LABEL = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?(?:Step\s*\d+|\d{1,2})\s*[:.)](?!\d)\s*(?:\*\*)?", re.IGNORECASE)
 """The label of a step, which is removed because it says nothing about the step."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")

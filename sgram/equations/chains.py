@@ -38,8 +38,8 @@ class Side:
     pieces: list[NotationPiece] = field(default_factory=list)
     opaque: bool = False
     """Whether it contains notation that is not supported."""
-    units: bool = False
-    """Whether words after numbers were skipped as units."""
+    units: list[str] = field(default_factory=list)
+    """Words after numbers that were skipped as units, in small letters."""
     named: bool = False
     """Whether it directly follows a word, which may be its name."""
 
@@ -85,6 +85,9 @@ def _paragraph_chains(text: str, start: int, end: int) -> Iterator[Chain]:
         yield from _ParagraphReader(text, start, end).chains()
 
 
+_OVERLINES = (r"\overline", r"\bar", r"\dot")
+_FORMULA_START = re.compile(r"(?:(?:\\\[|\\\(|&|\\begin\{[a-z*]{1,12}\})\s*|\$[^\S\n]*)\Z")
+_FUNCTION_OF_SYMBOL = re.compile(r"(?:sin|cos|tan|cot|sec|csc|log|ln)(?:[α-ωΑ-Ω]|[xyzABC])")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n|^[^\S\n]*```.*?(?:^[^\S\n]*```|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -174,7 +177,8 @@ class _ParagraphReader:
         if is_times and following and following.kind == "number" and following.tight == tight:
             self._append(NotationPiece("sign", "*", start, end, tight))
             return index + 1
-        is_article = text in ("a", "A", "I") and not (following and following.kind in ("relation", "sign"))
+        is_operand = following and (following.kind in ("relation", "sign", "command", "function"))
+        is_article = text in ("a", "A", "I") and not is_operand
         if is_article and not self.side.pieces:
             self.before = text
             return index + 1
@@ -190,6 +194,8 @@ class _ParagraphReader:
                 return self._mark_opaque(index)
             if text == "," and self.depth > 0:
                 return self._mark_opaque(index)
+            if text == "." and following and following.text in _OVERLINES:  # 0.\overline{3}
+                return self._mark_opaque(index)
             if text == ":" and not self.side.pieces:
                 self.before = ":"
                 return index + 1
@@ -198,6 +204,7 @@ class _ParagraphReader:
         previous = self.pieces[index - 1] if index else None
         starts_line = previous is None or previous.kind == "break" or previous.text in (".", ":")
         is_mark = text in ("-", "*", "+", "–", "**") and starts_line and not self.side.pieces
+        is_mark = is_mark and not _FORMULA_START.search(self.text, max(0, start - 40), start)
         if is_mark and following and not following.tight:
             self.before = "\n"  # the mark of a list, or after a colon perhaps a sign
             return self._mark_opaque(index) if previous and previous.text == ":" else index + 1
@@ -282,6 +289,8 @@ class _ParagraphReader:
             return index + 1
         if not lower:
             return index + 1
+        if inside is None and _FUNCTION_OF_SYMBOL.fullmatch(text):  # 3sinθ
+            return self._mark_opaque(index)
         if lower in ("mod", "modulo") or "mod " in lower:
             self._mark_all_opaque()
             return index + 1
@@ -309,9 +318,13 @@ class _ParagraphReader:
         if last and (last.kind == "number" or last.text in (")", "}", "%", "°")):
             stop = self._unit_end(index)
             if stop is not None:
-                side.units = True
+                side.units.append(" ".join(piece.text.lower() for piece in self.pieces[index:stop]))
                 return stop
+        following = self._peek(index + 1)
+        is_inside = inside is not None and following and following.text in ("(", r"\sqrt", *FRACTIONS)
+        side.opaque = side.opaque or bool(is_inside)
         self._finish(lower)
+        self.side.opaque = self.side.opaque or bool(is_inside)  # 13.6 \text{ eV} (1/4 - 1/9)
         return index + 1
 
     def _append_name(self, text: str, start: int, tight: bool) -> None:
@@ -352,7 +365,7 @@ class _ParagraphReader:
         if following is None:
             continues = False
         else:
-            minus = "-" if self.pieces[index].text[0] == "\\" else "+"
+            minus = "-" if self.pieces[index].text.startswith("\\\\") else "+"
             continues_sum = self.signs and following.text in ("+", "×", r"\times", r"\cdot", minus)
             continues = bool(following.kind == "relation" or RELATIONS.get(following.text) or continues_sum)
         if not (continues or is_waiting):

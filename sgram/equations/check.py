@@ -12,11 +12,14 @@ from typing import Literal, TypeAlias
 
 from sgram.equations.chains import Chain, Side, find_chains
 from sgram.equations.evaluate import Number, evaluate, rounding_slack
+from sgram.equations.excuses import NOTATION_REASONS, Mismatch, find_excuse
 from sgram.equations.expressions import ExpressionError, Tree, contains_node, free_symbols, parse_expression
 from sgram.equations.identities import check_identity
 from sgram.equations.notation import OPENING
+from sgram.equations.plain_slips import is_plain_slip
 from sgram.files import excerpt
 
+_IN_PASSING = "a calculation in passing"
 SIDES_DIFFER = "the sides differ for some values"
 """Reason of an unchecked equation that is wrong if the right side was meant to rewrite the left one."""
 EquationVerdict: TypeAlias = Literal["right", "wrong", "unchecked"]
@@ -44,6 +47,8 @@ class Equation:
     verdict: EquationVerdict
     reason: str
     """Why it is wrong or unchecked, such as "17 * 3 is 51, not 52"; "" if it is right."""
+    is_plain: bool = False
+    """Whether it is wrong in plain numbers: an operation and its result, without units, functions or other readings."""
 
 
 def check_equations(text: str, limits: EquationLimits | None = None) -> list[Equation]:
@@ -52,7 +57,7 @@ def check_equations(text: str, limits: EquationLimits | None = None) -> list[Equ
     A chain is wrong if two neighboring sides are, and right if none is wrong and two neighboring sides are right.
 
     >>> check_equations("So 2 + 3 = 5.")
-    [Equation(start=3, end=12, text='2 + 3 = 5', verdict='right', reason='')]
+    [Equation(start=3, end=12, text='2 + 3 = 5', verdict='right', reason='', is_plain=False)]
     """
     limits = limits or EquationLimits()
     equations: list[Equation] = []
@@ -62,10 +67,10 @@ def check_equations(text: str, limits: EquationLimits | None = None) -> list[Equ
         sides = [side for side in chain.sides if side.pieces]
         start, end = sides[0].start, max(side.end for side in sides)
         verdict: EquationVerdict = "unchecked"
-        reason = "too many equations"
+        reason, is_plain = "too many equations", False
         if len(equations) < limits.equations:
-            verdict, reason = _check_chain(text, chain, limits)
-        equations.append(Equation(start, end, text[start:end], verdict, reason))
+            verdict, reason, is_plain = _check_chain(text, chain, limits)
+        equations.append(Equation(start, end, text[start:end], verdict, reason, is_plain))
     equations.sort(key=lambda equation: (equation.start, -equation.end))
     separate: list[Equation] = []
     for equation in equations:  # a calculator's note may lie inside the equation that it belongs to
@@ -74,23 +79,32 @@ def check_equations(text: str, limits: EquationLimits | None = None) -> list[Equ
     return separate
 
 
-def _check_chain(text: str, chain: Chain, limits: EquationLimits) -> tuple[EquationVerdict, str]:
+def _check_chain(text: str, chain: Chain, limits: EquationLimits) -> tuple[EquationVerdict, str, bool]:
+    """Return verdict, reason and whether the equation is wrong in plain numbers, which is told first."""
     trees = [_parse_side(side, limits) for side in chain.sides]
-    is_right, unchecked_reason = False, "holds what cannot be worked out"
+    is_right, unchecked_reason, wrong_reason = False, "holds what cannot be worked out", ""
+    is_running = False
     for index, sign in enumerate(chain.signs):
         left_tree, right_tree = trees[index], trees[index + 1]
         if sign == "?" or left_tree is None or right_tree is None or (sign == "≈" and "?" in chain.signs):
             continue
         sides = chain.sides[index], chain.sides[index + 1]
-        verdict, reason = _compare_sides(text, sides, (left_tree, right_tree), sign, index)
+        comparison = _compare_sides(text, sides, (left_tree, right_tree), sign, index)
+        verdict, reason, numbers = comparison.verdict, comparison.reason, comparison.numbers
         if verdict == "wrong":
-            excuse = _find_excuse(text, chain, sides)
-            if not excuse:
-                return "wrong", reason
-            verdict, reason = "unchecked", excuse
+            trees_of_sides, are_bare = (left_tree, right_tree), (_is_bare(left_tree), _is_bare(right_tree))
+            excuse = find_excuse(text, Mismatch(chain, sides, trees_of_sides, numbers, are_bare))
+            if not (excuse or is_running or numbers is None) and is_plain_slip(text, sides, trees_of_sides, *numbers):
+                return "wrong", reason, True
+            verdict, reason = ("unchecked", excuse) if excuse else (verdict, reason)
+        if verdict == "wrong":
+            wrong_reason = wrong_reason or reason
+        is_running = is_running or verdict == "wrong" or reason in (_IN_PASSING, *NOTATION_REASONS)
         is_right = is_right or verdict == "right"
         unchecked_reason = reason if verdict == "unchecked" else unchecked_reason
-    return ("right", "") if is_right else ("unchecked", unchecked_reason)
+    if wrong_reason:
+        return "wrong", wrong_reason, False
+    return ("right", "", False) if is_right else ("unchecked", unchecked_reason, False)
 
 
 def _parse_side(side: Side, limits: EquationLimits) -> Tree | None:
@@ -105,51 +119,55 @@ def _parse_side(side: Side, limits: EquationLimits) -> Tree | None:
 # -- two sides -----------------------------------------------------------------------------------------
 
 
-def _compare_sides(
-    text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], sign: str, index: int
-) -> tuple[EquationVerdict, str]:
-    """Return the verdict on two neighboring sides and its reason; `index` is that of the left one in its chain."""
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    verdict: EquationVerdict
+    reason: str
+    numbers: tuple[Number, Number] | None = None
+    """The numbers of the sides if they are wrong."""
+
+
+def _compare_sides(text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree], sign: str, index: int) -> _Comparison:
+    """Compare two neighboring sides; `index` is that of the left one in its chain."""
     left_tree, right_tree = trees
     if free_symbols(left_tree) | free_symbols(right_tree):
-        return _compare_symbolic(text, sides, trees, index)
+        return _Comparison(*_compare_symbolic(text, sides, trees, index))
     are_bare = (_is_bare(left_tree), _is_bare(right_tree))
     if all(are_bare):
-        return "unchecked", "two numbers"
+        return _Comparison("unchecked", "two numbers")
     if (sides[0].units or sides[0].named) and (are_bare[0] or (index == 0 and _is_proper_fraction(left_tree))):
-        return "unchecked", "a quantity is named"  # 15 liters of juice = 15 * 3/5
+        return _Comparison("unchecked", "a quantity is named")  # 15 liters of juice = 15 * 3/5
     try:
         left_numbers, right_numbers = evaluate(left_tree), evaluate(right_tree)
     except ExpressionError as error:
-        return "unchecked", str(error)
+        return _Comparison("unchecked", str(error))
     if any(_are_same(x, y) for x in left_numbers for y in right_numbers):
-        return "right", ""
+        return _Comparison("right", "")
     slack = _slack(trees)
     gaps = [(abs(float(x) - float(y)), x, y) for x in left_numbers for y in right_numbers]
     gap, x, y = min(gaps, key=lambda candidate: candidate[0])
     scale = max(abs(float(x)), abs(float(y)), 1e-9)
     n_decimals = max((_n_decimals(tree) for tree, is_bare in zip(trees, are_bare, strict=True) if is_bare), default=0)
-    if n_decimals and gap <= 1.001 * 10.0**-n_decimals:
-        return "right", ""
+    if gap <= 1e-9 * scale or (n_decimals and gap <= 1.001 * 10.0**-n_decimals):
+        return _Comparison("right", "")
+    is_whole = any(bare and float(number).is_integer() for bare, number in zip(are_bare, (x, y), strict=True))
     if sign == "≈":
-        if gap <= 0.51 or gap <= 0.01 * scale:
-            return "right", ""
+        if (is_whole and gap <= 0.51) or gap <= 0.01 * scale:
+            return _Comparison("right", "")
         if gap > max(slack, 0.1 * scale):
-            return "wrong", _mismatch_text(text, sides, x, y, are_bare)
-        return "unchecked", "rough"
+            return _Comparison("wrong", _mismatch_text(text, sides, x, y, are_bare), (x, y))
+        return _Comparison("unchecked", "rough")
     if contains_node(left_tree, "pi") != contains_node(right_tree, "pi") and gap <= 2e-3 * scale:
-        return "right", ""
+        return _Comparison("right", "")
     if gap <= slack * 1.001:
-        return "unchecked", "rounded"
-    is_rounded_whole = any(
-        is_bare and float(number).is_integer() for is_bare, number in zip(are_bare, (x, y), strict=True)
-    )
-    if gap < 1 and is_rounded_whole and not (float(x).is_integer() and float(y).is_integer()):
-        return "unchecked", "rounded to a whole number"
+        return _Comparison("unchecked", "rounded")
+    if gap < 1 and is_whole and not (float(x).is_integer() and float(y).is_integer()):
+        return _Comparison("unchecked", "rounded to a whole number")
     if any(side.units for side in sides) and _is_conversion(x, y):
-        return "unchecked", "units may differ"
+        return _Comparison("unchecked", "units may differ")
     if _is_running_calculation(sides, trees, left_numbers):
-        return "unchecked", "a calculation in passing"
-    return "wrong", _mismatch_text(text, sides, x, y, are_bare)
+        return _Comparison("unchecked", _IN_PASSING)
+    return _Comparison("wrong", _mismatch_text(text, sides, x, y, are_bare), (x, y))
 
 
 def _is_bare(tree: Tree) -> bool:
@@ -215,7 +233,8 @@ def _is_running_calculation(sides: tuple[Side, Side], trees: tuple[Tree, Tree], 
     first_operand = trees[1]
     while first_operand[0] in ("add", "subtract", "multiply", "divide"):
         first_operand = first_operand[1]
-    repeats_result = any(_are_same(x, y) for x in evaluate(first_operand) for y in left_numbers)
+    first_numbers = [float(number) for number in evaluate(first_operand)]
+    repeats_result = any(abs(x - float(y)) <= 0.01 * abs(float(y)) for x in first_numbers for y in left_numbers)
     if repeats_result and len(left_texts) > 1:
         return True
     return len(right_texts) < len(left_texts) and left_texts[: len(right_texts)] == right_texts
@@ -254,41 +273,7 @@ def _has_call(side: Side) -> bool:
     return any(piece.kind == "symbol" and following.text == "(" and following.tight for piece, following in pairs)
 
 
-# -- context -------------------------------------------------------------------------------------------
-
-_BEFORE = re.compile(
-    r"\b(?:if|suppose|supposing|assum\w+|whether|not|cannot|can't|isn't|doesn't|n't|instead of|test\w*|try\w*|guess\w*|"
-    r"hypothe\w+|would|imagine|wrong|incorrect\w*|mistake\w*|contradict\w*|mod|modulo|base|remainder|claim\w*|different)\b",
-    re.IGNORECASE,
-)
-_AFTER = re.compile(
-    r"^[^.\n]{0,60}?(?:n't|\bnot\b|absurd|never|wrong|cannot|\?|✗|✘|mod\b|base\b|"
-    r"remainder|\bonly if\b|approximat|round)",
-    re.IGNORECASE,
-)
-_REFUTED = re.compile(
-    r"contradict|impossible|not true|\bfalse|incorrect|"
-    r"not (?:correct|hold|work|satisf|equal|possible|a solution|valid|match)|"
-    r"n't (?:hold|work|satisf|equal|match)|no solution|inconsistent|≠|\\neq?\b|discard|extraneous|reject",
-    re.IGNORECASE,
-)
-_INTO = re.compile(r"into (?:the |this |our |each )?(?:\w+ )?equation|satisf|verif|check", re.IGNORECASE)
-_TRIAL = re.compile(r"substitut|plug|check|verif|satisf|equation|when |for ", re.IGNORECASE)
-
-
-def _find_excuse(text: str, chain: Chain, sides: tuple[Side, Side]) -> str:
-    """Return why a mismatch may be no mistake; "" if the context does not suggest it."""
-    chain_sides = [side for side in chain.sides if side.pieces]
-    start, end = chain_sides[0].start, chain_sides[-1].end
-    before = re.split(r"[.!?]\s|\n\n", text[max(0, start - 120) : start])[-1]
-    if _BEFORE.search(before):
-        return "perhaps a condition or refuted"
-    if _AFTER.search(text[end : end + 100]) or _REFUTED.search(text[start : end + 200]):
-        return "perhaps a condition or refuted"
-    has_bare_side = any(_is_bare(parse_expression(side.pieces)) for side in sides)
-    if (not has_bare_side and len(chain_sides) == 2 and _TRIAL.search(before)) or _INTO.search(before):
-        return "perhaps a condition that is tried"
-    return ""
+# -- reasons ------------------------------------------------------------------------------------------
 
 
 def _side_text(text: str, side: Side) -> str:

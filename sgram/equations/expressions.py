@@ -103,17 +103,30 @@ class _Parser:
             elif self.text() == "/":
                 self.index += 1
                 denominator = self.signed()
-                if self._starts_operand():
+                if denominator[0] == "number" and self._starts_power_of_ten():
+                    self.index += 1
+                    tree = _divide_by_scaled(tree, denominator, self.powered())  # 3 / 5 * 10^14
+                elif self._starts_operand():
                     factor = self.signed()  # 12/2(3)
                     left_to_right = ("multiply", ("divide", tree, denominator), factor)
                     tree = ("either", left_to_right, ("divide", tree, ("multiply", denominator, factor)))
                 else:
                     tree = ("divide", tree, denominator)
+            elif self._starts_comment():
+                tree = ("either", ("multiply", tree, self.powered()), tree)
             elif self._starts_operand():
                 mixed = self._mixed_number(tree)
                 tree = mixed if mixed else ("multiply", tree, self.powered())
             else:
                 return tree
+
+    def _starts_power_of_ten(self) -> bool:
+        return self.text() == "*" and self.text(1) == "10" and self.text(2) == "^"
+
+    def _starts_comment(self) -> bool:
+        """Return whether the current bracket stands apart after a number, as in 64 (2^6): a remark or a factor."""
+        follows_number = self.index > 0 and self.pieces[self.index - 1].kind == "number"
+        return self.text() == "(" and follows_number and not self.pieces[self.index].tight
 
     def _starts_operand(self) -> bool:
         if self.kind() == "number":
@@ -303,6 +316,12 @@ class _Parser:
         while self.kind() == "symbol" or self.text() == r"\pi":
             tree = ("multiply", tree, self.powered())
         return tree
+
+
+def _divide_by_scaled(tree: Tree, denominator: Tree, power: Tree) -> Tree:
+    """Return both readings of a / b * 10^k: the power of ten belongs to b, or it does not."""
+    scaled = ("multiply", denominator, power)
+    return ("either", ("divide", tree, scaled), ("multiply", ("divide", tree, denominator), power))
 
 
 def free_symbols(tree: Tree) -> frozenset[str]:

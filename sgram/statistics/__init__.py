@@ -23,6 +23,7 @@ from sgram.statistics.by_problem import (
     ratios_by_problem,
     stratified_differences_by_problem,
 )
+from sgram.statistics.corrected_shares import CorrectedShare, corrected_share
 from sgram.statistics.differences import difference, mean, p_value
 from sgram.statistics.estimate import NORMAL_95, Estimate, round_number
 from sgram.statistics.interval import Interval, finite_number, read_interval
@@ -35,12 +36,14 @@ __all__ = [
     "LEVEL",
     "NORMAL_95",
     "N_DRAWS",
+    "CorrectedShare",
     "Direction",
     "Estimate",
     "Interval",
     "MeanInterval",
     "Resamples",
     "Statistic",
+    "corrected_share",
     "difference",
     "draw_counts",
     "draw_group_sums",

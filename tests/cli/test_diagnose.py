@@ -199,7 +199,7 @@ def test_an_input_is_never_written_over(tmp_path, capsys):
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_path, capsys):
     def reply(body, number):
-        return verdict("B" if "16" in body["messages"][1]["content"] else "C")
+        return verdict("procedural" if "= 16," in body["messages"][1]["content"] else "strategic", "r", "The answer is")
 
     file = rollouts(
         tmp_path, *PAIR, Trace(id="p", group="g", text="6 * 9 = 54, 54 - 6 = 48. The answer is 48.", correct=False)
@@ -213,11 +213,13 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
 
         code, out, err = diagnose(capsys, file, *flags)
         assert (code, len(endpoint.bodies)) == (0, 2)
-        assert "small / offline" in out
+        assert "small / classifier" in out
+        assert '--- small: strategic at "The answer is"  p' in out
+        assert "classifier and small" in out
         assert "Cohen's kappa" in out
         assert "judge asked 2 times, 0 replies taken from the cache: 200 tokens in, 40 out" in err
 
         document = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
         assert len(endpoint.bodies) == 2  # remembered
-        (judgment,) = document["judge"]["judgements"]
+        (judgment,) = document["judge"]["judgments"]
         assert judgment["kind"] == {"w": "procedural", "p": "strategic"}[judgment["id"]]
