@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 from sgram.analysis.registry import ENTRY_POINTS as MEASURES
+from sgram.diagnosis.judges import ENTRY_POINTS as JUDGES
 from sgram.lexicon.sentence_scorer import ENTRY_POINTS as SCORERS
 from sgram.traces.dialect import ENTRY_POINTS as DIALECTS
 from tests.builders.diffs import apply_diff
@@ -35,7 +36,14 @@ def copy(tmp_path):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for file in ("README.md", "pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy2(ROOT / file, tmp_path / file)
-    for folder in ("tests/analysis", "tests/cli", "tests/lexicon", "tests/traces", "tests/traces/dialects"):
+    for folder in (
+        "tests/analysis",
+        "tests/cli",
+        "tests/diagnosis",
+        "tests/lexicon",
+        "tests/traces",
+        "tests/traces/dialects",
+    ):
         (tmp_path / folder).mkdir()
         shutil.copy2(ROOT / folder / "__init__.py", tmp_path / folder)
     return tmp_path
@@ -112,9 +120,25 @@ def test_the_measure_of_the_page_has_a_figure_findings_and_a_section(copy):
     assert "questions a trace" in page.lower()
 
 
+def test_the_judge_of_the_page_is_found_by_its_entry_point_and_asked(copy):
+    python_files = apply_diff(blocks("diff", section("Add a judge"))[0], copy)
+    run_python(copy, "-m", "pytest", "tests/diagnosis/test_last_number.py", "-p", "no:randomly")
+    (package,) = map(tomllib.loads, blocks("toml", section("Add a judge")))
+    metadata = copy / "sgram_last_number-0.1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sgram-last-number\nVersion: 0.1\n")
+    ((name, value),) = package["project"]["entry-points"][JUDGES].items()
+    (metadata / "entry_points.txt").write_text(f"[{JUDGES}]\n{name} = {value}\n")
+    output = run_python(copy, "-c", COMMAND, "diagnose", SAMPLE, "--judge", "last-number", "--judge-traces", "20")
+    assert "last-number / classifier" in output
+    assert "classifier and last-number" in output
+    run_python(copy, "-m", "ruff", "check", "--no-cache", *python_files)
+    run_python(copy, "-m", "ruff", "format", "--no-cache", "--check", *python_files)
+
+
 def test_the_entry_points_of_the_page_are_those_that_are_read():
     groups = [list(tomllib.loads(block)["project"]["entry-points"]) for block in blocks("toml")]
-    assert groups == [[DIALECTS], [MEASURES], [SCORERS]]
+    assert groups == [[DIALECTS], [MEASURES], [JUDGES], [SCORERS]]
 
 
 def test_what_the_page_tells_to_run_and_to_read_exists():

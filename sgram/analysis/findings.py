@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sgram.analysis.figure_specs import Cells
 from sgram.analysis.table import Record, Table
+from sgram.diagnosis.kind_shares import KindsOfErrors
 from sgram.metrics import PhaseOrder
 from sgram.statistics import (
     Estimate,
@@ -20,6 +21,7 @@ from sgram.statistics import (
     mean,
     read_interval,
     select_discoveries,
+    widen_by_steps,
     widen_share_difference,
 )
 
@@ -76,6 +78,10 @@ class Question:
         """Yield the finding of each source that has the data."""
         raise NotImplementedError
 
+    def summary(self, findings: Sequence["Finding"]) -> "Finding | None":
+        """Return what the findings of this question say of all sources together; None for fewer than two sources."""
+        return summarize(findings)
+
     def compared(
         self, measure: str, source: str, first: Interval, last: Interval, gap: Interval, placebo: float | None, n: int
     ) -> "Finding":
@@ -107,6 +113,10 @@ class Finding:
     """What is compared: the first and the last steps, or the two sides of a contrast."""
     verdicts: tuple[tuple[str, Verdict], ...] = ()
     """(source, verdict) of each source, in a finding about all of them."""
+    errors: tuple[KindsOfErrors, ...] = ()
+    """The kinds of errors of each source that it is about, if it is about kinds of errors."""
+    at_most: tuple[Estimate, Estimate] | None = None
+    """The most that `sides` may be, if undecided traces may add to them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON values, numbers rounded to 6 decimals."""
@@ -118,6 +128,8 @@ class Finding:
             "subject": self.subject or None,
             **{name: None if number is None else number.to_json() for name, number in estimates.items()},
             "sides": None if self.sides is None else [side.to_json() for side in self.sides],
+            "at_most": None if self.at_most is None else [side.to_json() for side in self.at_most],
+            "kinds": [{"source": errors.source, **row} for errors in self.errors for row in errors.to_json()] or None,
             "unit": self.question.unit,
             "verdict": self.verdict,
             "verdicts": dict(self.verdicts) or None,
@@ -233,33 +245,55 @@ class Change(Question):
         """Yield the change of each source that has the series at two steps or more."""
         for source in context.sources:
             rows = table.records(source=source, series=self.series)
-            ends = self.ends([row for row in rows if row["list"] != "placebo"])
+            own_rows = [row for row in rows if row["list"] != "placebo"]
+            ends = self.ends(own_rows)
             if ends is None:
                 continue
-            first, last = ends
-            change = self._change(rows, first, last)
             placebo_ends = self.ends([row for row in rows if row["list"] == "placebo"])
             placebo = None if placebo_ends is None else placebo_ends[1].value - placebo_ends[0].value
-            yield self.compared(measure, source, first, last, change, placebo, len({row["step"] for row in rows}))
+            n_steps = len({row["step"] for row in rows})
+            yield self.compared(measure, source, *ends, self.change(own_rows), placebo, n_steps)
 
     def ends(self, rows: Sequence[Record]) -> tuple[Interval, Interval] | None:
         """Return the means over the first and the last tenth of the steps; None for fewer than two steps."""
         first, last = self._tenths(rows)
         return (mean([interval for interval, _ in first]), mean([interval for interval, _ in last])) if first else None
 
-    def _tenths(self, rows: Sequence[Record]) -> tuple[Sequence[tuple[Interval, Record]], ...]:
-        ordered = sorted(rows, key=lambda row: row.number("step") or 0.0)
-        complete = [(interval, row) for row in ordered if (interval := self.interval(row)) is not None]
-        n = min(max(1, round(END * len(complete))), len(complete) // 2)
-        return complete[:n], complete[len(complete) - n :]
+    def change(self, rows: Sequence[Record], last_rows: Sequence[Record] | None = None) -> Interval:
+        """Return the last end less the first one, of rows at two steps or more.
 
-    def _change(self, rows: Sequence[Record], first: Interval, last: Interval) -> Interval:
-        """Return `last` less `first`; the interval of a share of few traces is widened."""
+        The interval covers the noise from step to step; that of a share also the small number of its traces. If
+        `last_rows` are given, the last end is theirs, and the noise that of both.
+        """
+        last_rows = rows if last_rows is None else last_rows
+        tenths = self._tenths(rows)[0], self._tenths(last_rows)[1]
+        first, last = (mean([interval for interval, _ in tenth]) for tenth in tenths)
         change = difference(last, first)
-        sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in self._tenths(rows)]
+        for series in (rows, last_rows):
+            change = self.cover_steps(change, [interval.value for interval, _ in self._complete(series)])
+        sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in tenths]
         if self.unit != "share" or not all(sizes) or any(row["list"] for row in rows):
             return change
         return widen_share_difference(change, [(first.value, sizes[0]), (last.value, sizes[1])])
+
+    def cover_steps(self, change: Interval, values: Sequence[float]) -> Interval:
+        """Return the change of `values`, (steps,), with an interval that covers their noise from step to step."""
+        return widen_by_steps(change, values, _n_end(len(values)))
+
+    def _complete(self, rows: Sequence[Record]) -> list[tuple[Interval, Record]]:
+        """Return the rows that have an interval, by step."""
+        ordered = sorted(rows, key=lambda row: row.number("step") or 0.0)
+        return [(interval, row) for row in ordered if (interval := self.interval(row)) is not None]
+
+    def _tenths(self, rows: Sequence[Record]) -> tuple[Sequence[tuple[Interval, Record]], ...]:
+        complete = self._complete(rows)
+        n = _n_end(len(complete))
+        return complete[:n], complete[len(complete) - n :]
+
+
+def _n_end(n_steps: int) -> int:
+    """Return the number of steps that count as the first ones, and as the last ones."""
+    return min(max(1, round(END * n_steps)), n_steps // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +385,16 @@ def summarize(findings: Sequence[Finding]) -> Finding | None:
     verdicts = tuple((finding.source or "", finding.verdict) for finding in findings)
     if verdict == "measured" and levels:
         verdicts = (levels[0][1], verdict), (levels[-1][1], verdict)
+    errors = tuple(errors for finding in findings for errors in finding.errors)
     return Finding(
-        first.measure, first.question, None, verdict=verdict, n=len(findings), sides=sides, verdicts=verdicts
+        first.measure,
+        first.question,
+        None,
+        verdict=verdict,
+        n=len(findings),
+        sides=sides,
+        verdicts=verdicts,
+        errors=errors,
     )
 
 
@@ -365,6 +407,6 @@ def build_findings(questions: Iterable[tuple[str, Question]], context: FindingCo
     for measure, question in questions:
         if measure in context.tables:
             by_source = list(question.findings(measure, context.tables[measure], context))
-            summary = summarize(by_source)
+            summary = question.summary(by_source)
             findings += [*([summary] if summary else []), *by_source]
     return tuple(findings)

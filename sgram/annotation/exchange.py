@@ -1,14 +1,15 @@
 """Export items for annotation tools, and import the answers as ratings."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sgram.annotation import formats_csv, formats_doccano, formats_label_studio, formats_prodigy
-from sgram.annotation.guideline import guideline_text, parse_guideline
-from sgram.annotation.items import LABELS, STRATEGIC, BlindedItem, Item, Sample, parse_json
+from sgram.annotation.items import BlindedItem, parse_json
 from sgram.annotation.ratings import Rating
+from sgram.annotation.tasks import PHRASES, AnnotationTask
 from sgram.annotation.tool_answers import ToolAnswer, get_item_id, get_text, parse_jsonl, parse_rater, read_export
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -39,7 +40,7 @@ SUFFIXES = {"label-studio": ".json", "prodigy": ".jsonl", "doccano": ".jsonl", "
 _MAX_RATER_CHARS = 200
 
 
-def encode_export(format_name: str, items: Sequence[BlindedItem]) -> dict[str, bytes]:
+def encode_export(format_name: str, items: Sequence[BlindedItem], task: AnnotationTask = PHRASES) -> dict[str, bytes]:
     """Return the files of an export by file name suffix; the suffix of the tasks is "".
 
     The HTML page is not built here (`sgram.reports.pages.annotation_page`). Raise `UsageError` if the format is
@@ -48,18 +49,18 @@ def encode_export(format_name: str, items: Sequence[BlindedItem]) -> dict[str, b
     >>> sorted(encode_export("csv", [BlindedItem("a1", "But wait, is it?", 4, 8)]))
     ['', '.guideline.md']
     """
-    guideline = guideline_text()
     if format_name == "label-studio":
-        config = formats_label_studio.encode_labeling_config(parse_guideline(guideline))
+        config = formats_label_studio.encode_labeling_config(task)
         return {"": formats_label_studio.encode_tasks(items), ".config.xml": config}
-    encoders = {
-        "prodigy": formats_prodigy.encode_tasks,
-        "doccano": formats_doccano.encode_tasks,
-        "csv": formats_csv.encode_tasks,
-    }
-    if format_name not in encoders:
+    if format_name == "prodigy":
+        tasks = formats_prodigy.encode_tasks(items, task)
+    elif format_name == "doccano":
+        tasks = formats_doccano.encode_tasks(items)
+    elif format_name == "csv":
+        tasks = formats_csv.encode_tasks(items)
+    else:
         raise UsageError(f"unknown format {excerpt(format_name, 40)!r}; must be one of {', '.join(FORMATS)}")
-    return {"": encoders[format_name](items), ".guideline.md": guideline.encode()}
+    return {"": tasks, ".guideline.md": task.guideline.encode()}
 
 
 def detect_format(content: bytes, file_name: str) -> str:
@@ -85,7 +86,7 @@ def detect_format(content: bytes, file_name: str) -> str:
     first_line = head.partition(b"\n")[0]
     row = parse_json(first_line, f"{file_name}:1")
     keys = set(row) if isinstance(row, dict) else set()
-    if {"format", "lexicon"} <= keys:
+    if "format" in keys and {"lexicon", "digest"} & keys:
         raise InputError(f"{file_name} is the items file of an export; give the file that an annotator filled in")
     if {"options", "accept", "answer"} & keys:
         return "prodigy"
@@ -110,6 +111,15 @@ def read_answers(path: str | os.PathLike[str], format_name: str = "auto") -> lis
     return list(PARSERS[detected if format_name == "auto" else format_name](content, file_name))
 
 
+class BlindedSample(Protocol):
+    """A sample, of which annotators see the blinded items."""
+
+    @property
+    def blinded_items(self) -> tuple[BlindedItem, ...]:
+        """The parts of the items that annotators see."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedRatings:
     """Ratings imported from files."""
@@ -123,31 +133,36 @@ class ImportedRatings:
 
 
 def import_ratings(
-    paths: Iterable[str | os.PathLike[str]], sample: Sample, *, format_name: str = "auto", rater: str | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    sample: BlindedSample,
+    *,
+    format_name: str = "auto",
+    rater: str | None = None,
+    task: AnnotationTask = PHRASES,
 ) -> ImportedRatings:
-    """Return the ratings in `paths` of the items of `sample`.
+    """Return the ratings in `paths` of the items of `sample`, with labels of `task`.
 
     A rating's rater is the one that the file names, else `rater`, else the file's name. Raise `InputError`, with the
     location, if an item is not in the sample, if its text was changed, if a label is unknown, or if a rater gives an
     item two labels; also if there is no label at all.
     """
     answers: dict[tuple[str, str], tuple[ToolAnswer, str]] = {}
-    items = {item.item: item for item in sample.items}
+    items = {item.item: item for item in sample.blinded_items}
     n_unanswered = n_repeated = 0
     paths = list(paths)
     for path in paths:
         for answer in read_answers(path, format_name):
-            check_answer(answer, items)
-            if answer.label is None:
+            label = check_answer(answer, items, task)
+            if label is None:
                 n_unanswered += 1
                 continue
             key = (answer.item, _choose_rater(answer, rater, path))
-            first_answer, first_label = answers.setdefault(key, (answer, answer.label))
+            first_answer, first_label = answers.setdefault(key, (answer, label))
             if first_answer is not answer:
-                if first_label != answer.label:
+                if first_label != label:
                     raise InputError(
                         f"{first_answer.location} and {answer.location}: rater '{excerpt(key[1], 60)}' gives item "
-                        f"'{excerpt(answer.item, 40)}' the labels '{first_label}' and '{answer.label}'; keep the "
+                        f"'{excerpt(answer.item, 40)}' the labels '{first_label}' and '{label}'; keep the "
                         "intended one"
                     )
                 n_repeated += 1
@@ -161,8 +176,11 @@ def import_ratings(
     return ImportedRatings(tuple(ratings), n_unanswered, n_repeated)
 
 
-def check_answer(answer: ToolAnswer, items: dict[str, Item]) -> None:
-    """Raise `InputError` if an answer's item, text, span or label does not match the export."""
+def check_answer(answer: ToolAnswer, items: Mapping[str, BlindedItem], task: AnnotationTask = PHRASES) -> str | None:
+    """Return the label of an answer, None if it has none.
+
+    Raise `InputError` if its item, text, span or label does not match the export.
+    """
     name, location = f"item '{excerpt(answer.item, 40)}'", answer.location
     item = items.get(answer.item)
     if item is None:
@@ -171,8 +189,8 @@ def check_answer(answer: ToolAnswer, items: dict[str, Item]) -> None:
         )
     if answer.text is not None and _normalize_line_ends(answer.text) != _normalize_line_ends(item.text):
         raise InputError(
-            f"{location}: the text of {name} was changed after the export, so its label does not apply to the phrase; "
-            "restore the text"
+            f"{location}: the text of {name} was changed after the export, so its label does not apply to it; restore "
+            "the text"
         )
     span = answer.span
     if span is not None and not (span[0] < item.end and item.start < span[1]):
@@ -180,11 +198,13 @@ def check_answer(answer: ToolAnswer, items: dict[str, Item]) -> None:
             f"{location}: {name} is labeled from {span[0]} to {span[1]}, but its phrase is at {item.start} to "
             f"{item.end}; label the phrase"
         )
-    if answer.label is not None and answer.label not in (*LABELS, STRATEGIC):
+    label = None if answer.label is None else task.find_label(answer.label)
+    if answer.label is not None and label is None:
         raise InputError(
             f"{location}: {name} has the unknown label '{excerpt(answer.label, 60)}'; must be one of "
-            f"{', '.join(LABELS)}"
+            f"{', '.join(task.labels)}"
         )
+    return label
 
 
 def _normalize_line_ends(text: str) -> str:

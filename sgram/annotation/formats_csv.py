@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from sgram.annotation.items import LABELS, BlindedItem
+from sgram.annotation.items import BlindedItem
 from sgram.annotation.tool_answers import MARKS, ToolAnswer, mark_phrase, parse_span
 from sgram.errors import InputError
 from sgram.files import excerpt
@@ -111,12 +111,7 @@ def _parse_row(columns: list[str], cells: list[str], location: str) -> ToolAnswe
         raise InputError(f"{location}: missing item; keep the column item of the export unchanged")
     span = _parse_offsets(row, location)
     return ToolAnswer(
-        location,
-        item,
-        (label.lower() if label.lower() in LABELS else label) or None,
-        row.get("rater", "").strip() or None,
-        _remove_marks(row.get("text"), span),
-        span,
+        location, item, label or None, row.get("rater", "").strip() or None, _remove_marks(row.get("text"), span), span
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from sgram.annotation.guideline import QUESTION, Block
-from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, parse_json
+from sgram.annotation.guideline import parse_guideline
+from sgram.annotation.items import BlindedItem, parse_json
+from sgram.annotation.tasks import PHRASES, AnnotationTask
 from sgram.annotation.tool_answers import (
     ToolAnswer,
     get_item_id,
@@ -44,16 +45,16 @@ def encode_tasks(items: Sequence[BlindedItem]) -> bytes:
     return (json.dumps(tasks, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def encode_labeling_config(guideline: Sequence[Block]) -> bytes:
+def encode_labeling_config(task: AnnotationTask = PHRASES) -> bytes:
     """Return the labeling config as XML: the collapsed guideline, the text, and a choice with a hotkey per label."""
     headers = [
         f'      <Header size="{4 if block.kind == "heading" else 6}" value={quoteattr(line)}/>'
-        for block in guideline
+        for block in parse_guideline(task.guideline)
         for line in block.plain
     ]
     choices = [
-        f'    <Choice value="{label}" hotkey="{LABEL_KEYS[label]}" hint={quoteattr(LABEL_MEANINGS[label])}/>'
-        for label in LABELS
+        f'    <Choice value="{label}" hotkey="{task.keys[label]}" hint={quoteattr(meaning)}/>'
+        for label, meaning in task.meanings.items()
     ]
     lines = [
         "<View>",
@@ -64,7 +65,7 @@ def encode_labeling_config(guideline: Sequence[Block]) -> bytes:
         "      </View>",
         "    </Panel>",
         "  </Collapse>",
-        f"  <Header value={quoteattr(QUESTION)}/>",
+        f"  <Header value={quoteattr(task.question)}/>",
         '  <Text name="text" value="$marked"/>',
         '  <Choices name="label" toName="text" choice="single-radio" required="true" showInline="false">',
         *choices,

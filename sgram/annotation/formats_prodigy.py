@@ -6,7 +6,8 @@ that was rejected or ignored, or accepted without a choice, gives an answer with
 
 from collections.abc import Iterator, Sequence
 
-from sgram.annotation.items import LABEL_MEANINGS, LABELS, BlindedItem
+from sgram.annotation.items import BlindedItem
+from sgram.annotation.tasks import PHRASES, AnnotationTask
 from sgram.annotation.tool_answers import (
     PLACEHOLDER,
     ToolAnswer,
@@ -25,9 +26,9 @@ from sgram.files import excerpt
 ANSWERS = ("accept", "reject", "ignore")
 
 
-def encode_tasks(items: Sequence[BlindedItem]) -> bytes:
+def encode_tasks(items: Sequence[BlindedItem], task: AnnotationTask = PHRASES) -> bytes:
     """Return the tasks as JSONL."""
-    options = [{"id": label, "text": f"{label}: {LABEL_MEANINGS[label]}"} for label in LABELS]
+    options = [{"id": label, "text": f"{label}: {meaning}"} for label, meaning in task.meanings.items()]
     return encode_jsonl(
         [
             {

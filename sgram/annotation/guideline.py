@@ -49,9 +49,9 @@ class Block:
         return tuple(f"• {line}" if self.kind in ("list", "table") else line for line in lines)
 
 
-def guideline_text() -> str:
-    """Return the guideline as Markdown."""
-    return data_path("annotation_guideline.md").read_text(encoding="utf-8")
+def guideline_text(file_name: str = "annotation_guideline.md") -> str:
+    """Return a guideline of data/ as Markdown, by default that of phrases."""
+    return data_path(file_name).read_text(encoding="utf-8")
 
 
 def parse_guideline(text: str) -> tuple[Block, ...]:

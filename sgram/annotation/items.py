@@ -163,7 +163,7 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
 
     Raise `InputError`, with file and line, if the file is not an items file or does not match its digest.
     """
-    rows = _read_rows(path)
+    rows = read_rows(path)
     location, header = next(rows, (printable_name(path), None))
     if header is None:
         raise InputError(f"{location} is empty; give the .items.jsonl file that was written beside the export")
@@ -203,8 +203,11 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
     return sample
 
 
-def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (location, JSON object) of every line that is not blank."""
+def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (location, JSON object) of every line of a file that is not blank.
+
+    Raise `InputError`, with file and line, if a line is not a JSON object.
+    """
     with open_input(path) as stream:
         for line in iter_lines(stream):
             location = f"{stream.name}:{line.number}"

@@ -14,7 +14,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -111,9 +111,17 @@ def write_ratings(path: str | os.PathLike[str], ratings: Iterable[Rating]) -> No
     Equal ratings in any order give equal bytes, and `read_ratings` returns them unchanged. Raise `UsageError` if the
     file name promises another format.
     """
+    rows = [{"item": rating.item, "label": rating.label, "rater": rating.rater} for rating in sorted(set(ratings))]
+    write_rating_rows(path, rows)
+
+
+def write_rating_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows with item, label, rater and more as JSONL, atomically; ``-`` is stdout.
+
+    Raise `UsageError` if the file name promises another format.
+    """
     if os.fspath(path).lower().endswith((".csv", ".gz", ".zst", ".parquet")):
         raise UsageError(f"{excerpt(path)}: ratings are written as plain JSONL; use a file name that ends in .jsonl")
-    rows = [{"item": rating.item, "label": rating.label, "rater": rating.rater} for rating in sorted(set(ratings))]
     content = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     if os.fspath(path) == "-":
         sys.stdout.buffer.write(content)

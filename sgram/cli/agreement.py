@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from sgram.annotation.items import PROCEDURAL, Sample
 from sgram.annotation.ratings import LoadedRatings, load_ratings
 from sgram.cli import agreement_tables
-from sgram.cli.annotate import load_sample
+from sgram.cli.annotate import load_any_sample
 from sgram.cli.console import note, print_json, print_line
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent
 from sgram.cli.path_checks import check_no_options, check_one_stdin
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _RELIABLE, _TENTATIVE = 0.8, 0.667
 
 _RATINGS = path_argument("Files of ratings, JSONL or CSV, or - for stdin.")
-_ITEMS = path_argument("The items file of the rated export; it says which items are SGs and which are controls.")
+_ITEMS = path_argument("The items file of the rated export; of phrases, it says which are SGs and which are controls.")
 _LEXICON = Parameter(help="Check that this lexicon (file or preset) was exported.")
 _STRATEGIC = Parameter(
     help="A label of strategic phrases; may be repeated. Default: the moves and strategic.", negative=""
@@ -57,16 +57,18 @@ def agreement(
     check_one_stdin([*paths, items or ""])
     if lexicon is not None and items is None:
         raise UsageError("--lexicon is compared with the items file of the export; give --items as well")
-    sample = None if items is None else load_sample(items, lexicon)
+    sample = None if items is None else load_any_sample(items, lexicon)
     loaded = load_ratings(paths)
     measured = measure_agreement(loaded.ratings, strategic or (), draws, seed)
-    shares = None if sample is None else _strategic_shares(loaded, measured, sample)
-    verdicts, warnings = list(_verdicts(measured, shares)), list(_warnings(loaded, measured, sample))
+    shares = _strategic_shares(loaded, measured, sample) if isinstance(sample, Sample) else None
+    n_items = None if sample is None else len(sample.items)
+    has_controls = sample is None or isinstance(sample, Sample)
+    verdicts, warnings = list(_verdicts(measured, shares)), list(_warnings(loaded, measured, n_items, has_controls))
     if as_json:
         fields = {
             **measured.to_json(),
             "judged_strategic": None if shares is None else shares.to_json(),
-            "lexicon": None if sample is None else sample.lexicon,
+            "lexicon": sample.lexicon if isinstance(sample, Sample) else None,
             "verdicts": verdicts,
             "warnings": warnings,
         }
@@ -79,7 +81,8 @@ def agreement(
     agreement_tables.print_raters(measured)
     if shares is not None:
         agreement_tables.print_strategic_shares(shares)
-    agreement_tables.print_disputes(measured.disputes, len(measured.disputes) if disputes else top, sample)
+    contexts = {} if sample is None else agreement_tables.item_contexts(sample.blinded_items)
+    agreement_tables.print_disputes(measured.disputes, len(measured.disputes) if disputes else top, contexts)
     print()
     for verdict in verdicts:
         print_line(verdict)
@@ -142,7 +145,7 @@ def _share_verdict(shares: "StrategicShares") -> Iterator[str]:
         yield "The interval of the difference contains 0: no difference between these SGs and random grams is shown."
 
 
-def _warnings(loaded: LoadedRatings, measured: "Agreement", sample: Sample | None) -> Iterator[str]:
+def _warnings(loaded: LoadedRatings, measured: "Agreement", n_items: int | None, has_controls: bool) -> Iterator[str]:
     """Yield what weakens the conclusions, one sentence each."""
     if loaded.n_repeated:
         ellipsis = f", and {loaded.n_repeated - 1:,} more" if loaded.n_repeated > 1 else ""
@@ -151,15 +154,15 @@ def _warnings(loaded: LoadedRatings, measured: "Agreement", sample: Sample | Non
         yield f"{loaded.n_blank:,} empty labels count as not rated"
     if similar := _similar_labels([question.name for question in measured.by_label]):
         yield f"the labels {similar} differ only in case or spaces, and count as different"
-    if sample is not None and (unrated := len(sample.items) - measured.n_items):
-        yield f"{unrated:,} of the {len(sample.items):,} items of the items file have no rating"
+    if n_items is not None and (unrated := n_items - measured.n_items):
+        yield f"{unrated:,} of the {n_items:,} items of the items file have no rating"
     strategic = measured.strategic
     if measured.is_skewed and strategic is not None and strategic.alpha.value is not None:
         yield (
             f"{percent(strategic.share)} of the ratings are strategic. Kappa and alpha are lower if one answer is "
             "frequent, even if raters are equally good (three raters who are right 9 times of 10, with 50, 86 or 95 % "
-            "of the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1, and rate as many "
-            "controls as SGs"
+            "of the items strategic: alpha 0.64, 0.46, 0.25; AC1 0.64, 0.73, 0.76): read AC1"
+            + (", and rate as many controls as SGs" if has_controls else "")
         )
 
 

@@ -1,8 +1,9 @@
 """Tables that ``sgram agreement`` prints."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from sgram.annotation.items import Item, Sample
+from sgram.annotation.items import BlindedItem
 from sgram.cli.console import note, note_hidden, print_next_table, print_table
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent, percent_interval
 
@@ -137,9 +138,13 @@ def print_strategic_shares(shares: "StrategicShares") -> None:
     print_next_table(("judged strategic", "share", "95 % interval", "rated", "tied (count half)"), rows)
 
 
-def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: Sample | None) -> None:
-    """Print the first `n_printed` disputed items, in context if the sample is known."""
-    contexts = {} if sample is None else {item.item: _in_context(item) for item in sample.items}
+def item_contexts(items: Iterable[BlindedItem]) -> dict[str, str]:
+    """Return the marked words of each item in brackets, with up to 50 characters of context on either side."""
+    return {item.item: _in_context(item) for item in items}
+
+
+def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, contexts: Mapping[str, str]) -> None:
+    """Print the first `n_printed` disputed items, with their contexts if there are any."""
     columns, rows = ["disputed item", "bits", "ratings", *(["in context"] if contexts else [])], []
     for dispute in disputes[:n_printed]:
         counts = ", ".join(f"{label} {n}" for label, n in dispute.counts)
@@ -150,9 +155,8 @@ def print_disputes(disputes: tuple["Dispute", ...], n_printed: int, sample: Samp
     note_hidden(len(disputes) - len(rows), "items in dispute", "--disputes shows all")
 
 
-def _in_context(item: Item) -> str:
-    """Return the gram in brackets with up to 50 characters of context on either side."""
+def _in_context(item: BlindedItem) -> str:
     before, after = item.text[: item.start], item.text[item.end :]
     before = before if len(before) <= _CONTEXT else f"...{before[-_CONTEXT:]}"
     after = after if len(after) <= _CONTEXT else f"{after[:_CONTEXT]}..."
-    return f"{before}[{item.blinded.gram}]{after}"
+    return f"{before}[{item.gram}]{after}"

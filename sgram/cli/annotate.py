@@ -1,4 +1,4 @@
-"""``sgram annotate``: export items to annotators, and import their ratings."""
+"""``sgram annotate``: export phrases or wrong traces to annotators, and import their ratings."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -8,28 +8,34 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from sgram.annotation.guideline import QUESTION, guideline_text, parse_guideline
-from sgram.annotation.items import LABEL_KEYS, LABEL_MEANINGS, LABELS, BlindedItem, Sample, encode_sample, read_sample
+from sgram.annotation.items import BlindedItem, Sample, encode_sample, read_rows, read_sample
 from sgram.annotation.ratings import write_ratings
-from sgram.cli.console import note, print_json, print_table
+from sgram.annotation.tasks import PHRASES, AnnotationTask
+from sgram.cli.console import note, print_json, print_next_table, print_table
+from sgram.cli.diagnose import RereadTraces, report_unjudged
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading
-from sgram.cli.shared_flags import LEXICON, AsJson, output_flag, path_argument
+from sgram.cli.shared_flags import AsJson, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
-from sgram.lexicon import Lexicon, connective_note
-from sgram.reports.pages.annotation_page import AnnotationPage, LabelChoice, render_annotation_page
+from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
+from sgram.reports.pages.annotation_page import AnnotationPage, render_annotation_page
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
     from sgram.annotation.sampling import Draw
+    from sgram.diagnosis.error_items import ErrorSample
 
 app = cyclopts.App(
     name="annotate",
-    help="Let people judge the grams of a lexicon in context, blindly mixed with random grams: docs/annotation.md.",
+    help="Let people judge the grams of a lexicon in context, or say why traces are wrong: docs/annotation.md.",
 )
 
-_PATHS = path_argument("Rollouts: files, folders, URLs, or - for stdin.")
+_SOURCES = path_argument("A lexicon file, or a preset, then rollouts; with --errors only rollouts.")
+_ERRORS = Parameter(negative="", help="Sample wrong traces, for people to say why they are wrong.")
+_N = Parameter(name=["--n", "-n"], help="Number of items; default: 200, with --errors 60.")
+_CONTROLS = Parameter(help="Share of the items that are random grams; default: 0.5.")
+_CONTEXT = Parameter(help="Maximum characters of context on either side; default: 240.")
 _OUTPUT = output_flag(
     "File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it."
 )
@@ -50,35 +56,54 @@ _FORMATS: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", "
 
 @app.command
 def export(
-    lexicon: Annotated[str, LEXICON],
-    paths: Annotated[list[str], _PATHS],
+    sources: Annotated[list[str], _SOURCES],
     /,
     *,
     output: Annotated[str, _OUTPUT],
+    errors: Annotated[bool, _ERRORS] = False,
     format_name: Annotated[Format | None, _FORMAT] = None,
-    n: Annotated[int, Parameter(name=["--n", "-n"], help="Number of items.")] = 200,
-    controls: Annotated[float, Parameter(help="Share of the items that are random grams.")] = 0.5,
+    n: Annotated[int | None, _N] = None,
+    controls: Annotated[float | None, _CONTROLS] = None,
     seed: Annotated[int, Parameter(help="Seed of the sample.")] = 0,
-    context: Annotated[int, Parameter(help="Maximum characters of context on either side.")] = 240,
+    context: Annotated[int | None, _CONTEXT] = None,
     all_grams: Annotated[bool, _ALL_GRAMS] = False,
     reading: InputFlags = InputFlags(),  # noqa: B008
     as_json: AsJson = False,
 ) -> None:
-    """Sample grams in context for people to label, half of them random grams, blindly mixed.
+    """Sample grams in context for people to label, half of them random grams, or wrong traces (--errors).
 
     sgram annotate export wang2025 rollouts.jsonl -n 200 -o annotate.html
 
     sgram annotate export lexicon.json runs/ --format label-studio -o tasks.json
-    """
-    from sgram.annotation.sampling import SamplingConfig, draw_sample
 
-    check_no_options((lexicon, *paths), "annotate export")
-    check_one_stdin((lexicon, *paths))
+    sgram annotate export rollouts.jsonl --errors -n 60 -o errors.html
+    """
+    check_no_options(sources, "annotate export")
+    check_one_stdin(sources)
     check_outputs({"-o": output})
     files_beside = [f"{_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
-    check_not_inputs([output, *files_beside], (lexicon, *paths), in_folders=False)
+    check_not_inputs([output, *files_beside], sources, in_folders=False)
     format_name = format_name or _find_format(output)
-    config = SamplingConfig(n=n, controls=controls, seed=seed, context=context, all_grams=all_grams)
+    if errors:
+        if all_grams or controls is not None or context is not None:
+            raise UsageError("--controls, --context and --all-grams are for phrases; leave them out with --errors")
+        _export_errors(sources, output, format_name, 60 if n is None else n, seed, reading, as_json)
+        return
+    from sgram.annotation.sampling import SamplingConfig, draw_sample
+
+    lexicon, *paths = sources
+    if not paths:
+        raise UsageError(
+            f"annotate export takes a lexicon and rollouts (got only {excerpt(lexicon, 80)}); for wrong traces add "
+            "--errors"
+        )
+    config = SamplingConfig(
+        n=200 if n is None else n,
+        controls=0.5 if controls is None else controls,
+        seed=seed,
+        context=240 if context is None else context,
+        all_grams=all_grams,
+    )
     loaded = Lexicon.load(lexicon)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
     with open_traces(reader, "sampling") as traces:
@@ -86,7 +111,8 @@ def export(
     report_reading(reader)
     if remark := connective_note(loaded):
         note(remark)
-    files = _write_export(draw, loaded, format_name, output)
+    page_title, key = f"Phrases of {loaded.name}", encode_sample(draw.sample)
+    files = _write_export(draw.sample.blinded_items, PHRASES, page_title, key, format_name, output)
     _report_draw(draw)
     if as_json:
         fields = {
@@ -107,6 +133,58 @@ def export(
         note(f"{description}: {path}")
 
 
+def _export_errors(
+    paths: list[str], output: str, format_name: Format, n: int, seed: int, reading: InputFlags, as_json: bool
+) -> None:
+    """Write a sample of wrong traces for annotators, and report it."""
+    from sgram.diagnosis.error_items import encode_error_sample
+    from sgram.diagnosis.kind_guideline import ERRORS
+
+    sample = _draw_errors(RereadTraces(paths, reading, output, None), n, seed)
+    key = encode_error_sample(sample)
+    files = _write_export(sample.blinded_items, ERRORS, "Wrong responses", key, format_name, output)
+    n_by_kind, n_by_source = (Counter(getattr(item, column) for item in sample.items) for column in ("kind", "source"))
+    if as_json:
+        fields = {
+            "files": [path for path, _ in files],
+            "export_format": format_name,
+            "seed": seed,
+            "digest": sample.digest,
+            "n": len(sample.items),
+            "n_wrong": sample.n_wrong,
+            "kinds": n_by_kind,
+            "sources": n_by_source,
+        }
+        print_json("annotate-export-errors", fields)
+    else:
+        print_table(("classifier's kind", "items"), n_by_kind.most_common())
+        print_next_table(("source", "items"), sorted(n_by_source.items()))
+    if len(sample.items) < n:
+        note(f"only {sample.n_wrong:,} traces are wrong; all of them are in the sample")
+    else:
+        note(f"{len(sample.items):,} of {sample.n_wrong:,} wrong traces")
+    for path, description in files:
+        note(f"{description}: {path}")
+
+
+def _draw_errors(traces: RereadTraces, n: int, seed: int) -> "ErrorSample":
+    """Return a sample of the wrong ones of `traces`."""
+    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
+    from sgram.diagnosis.error_items import ErrorSurvey, build_error_sample
+    from sgram.diagnosis.kinds import finder
+    from sgram.grading.fill_correct import AnswerGrader
+
+    survey = ErrorSurvey()
+    with AnswerGrader() as answers:
+        corpus = CorpusDiagnosis(traces, finder(Lexicon.load(DEFAULT_LEXICON)), answers)
+        for trace, diagnosis in corpus:
+            survey.add(trace, diagnosis.kind)
+        n_unverifiable = answers.report.n_unverifiable
+    report_reading(traces.reader)
+    report_unjudged(corpus.report, True, n_unverifiable)
+    return build_error_sample(traces("sampling"), survey, n, seed)
+
+
 def _find_format(output: str) -> Format:
     suffix = Path(output).suffix.lower()
     if suffix not in _FORMATS:
@@ -121,20 +199,21 @@ def _stem(output: str) -> str:
     return str(Path(output).with_suffix(""))
 
 
-def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str) -> list[tuple[str, str]]:
+def _write_export(
+    items: tuple[BlindedItem, ...], task: AnnotationTask, title: str, key_bytes: bytes, format_name: str, output: str
+) -> list[tuple[str, str]]:
     """Write the export, the files beside it and the key; return (path, description) of each."""
     from sgram.annotation.exchange import encode_export
 
-    key, key_bytes = f"{_stem(output)}.items.jsonl", encode_sample(draw.sample)
+    key = f"{_stem(output)}.items.jsonl"
     if Path(key).exists() and Path(key).read_bytes() != key_bytes:
         raise UsageError(f"{key} is the key of another sample and must not be overwritten; give -o another name")
-    blinded_items = draw.sample.blinded_items
     if format_name == "html":
-        contents = {"": _page(blinded_items, lexicon)}
+        contents = {"": render_annotation_page(AnnotationPage.of_task(task, title, items))}
     else:
-        contents = encode_export(format_name, blinded_items)
+        contents = encode_export(format_name, items, task)
     descriptions = {
-        "": f"{len(blinded_items):,} items for the annotators",
+        "": f"{len(items):,} items for the annotators",
         ".config.xml": "labeling config",
         ".guideline.md": "guideline for them",
     }
@@ -145,13 +224,6 @@ def _write_export(draw: "Draw", lexicon: Lexicon, format_name: str, output: str)
         files.append((path, descriptions[ending]))
     write_bytes(key, key_bytes)
     return [*files, (key, "key of the blinded items, not for them")]
-
-
-def _page(blinded_items: tuple[BlindedItem, ...], lexicon: Lexicon) -> bytes:
-    choices = tuple(LabelChoice(label, LABEL_KEYS[label], LABEL_MEANINGS[label]) for label in LABELS)
-    guideline = parse_guideline(guideline_text())
-    page = AnnotationPage(f"Phrases of {lexicon.name}", QUESTION, choices, guideline, blinded_items)
-    return render_annotation_page(page)
 
 
 def _report_draw(draw: "Draw") -> None:
@@ -194,6 +266,8 @@ def import_(
     sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
     """
     from sgram.annotation.exchange import import_ratings
+    from sgram.diagnosis.error_ratings import write_error_ratings
+    from sgram.diagnosis.kind_guideline import ERRORS
 
     if as_json and output == "-":
         raise UsageError("--json and the ratings both go to stdout; write -o FILE")
@@ -202,9 +276,13 @@ def import_(
     check_outputs({"-o": output}, [*files, items], stdout=True)
     if rater is not None and not rater.strip():
         raise UsageError("--rater is empty; give a name")
-    sample = load_sample(items, lexicon)
-    imported = import_ratings(files, sample, format_name=format_name, rater=rater)
-    write_ratings(output, imported.ratings)
+    sample = load_any_sample(items, lexicon)
+    if isinstance(sample, Sample):
+        imported = import_ratings(files, sample, format_name=format_name, rater=rater)
+        write_ratings(output, imported.ratings)
+    else:
+        imported = import_ratings(files, sample, format_name=format_name, rater=rater, task=ERRORS)
+        write_error_ratings(output, imported.ratings, sample)
     n_items, n_by_rater = len(sample.items), Counter(rating.rater for rating in imported.ratings)
     if as_json:
         fields = {
@@ -214,7 +292,7 @@ def import_(
             "n_unanswered": imported.n_unanswered,
             "n_repeated": imported.n_repeated,
             "raters": n_by_rater,
-            "lexicon": sample.lexicon,
+            "lexicon": sample.lexicon if isinstance(sample, Sample) else None,
         }
         print_json("annotate-import", fields)
     elif output != "-":
@@ -225,6 +303,23 @@ def import_(
         note(f"{imported.n_unanswered:,} answers are empty or skipped and give no rating")
     if output != "-":
         note(f"{len(imported.ratings):,} ratings written to {output}")
+
+
+def load_any_sample(items: str, lexicon: str | None = None) -> "Sample | ErrorSample":
+    """Return the sample of an items file, of phrases or of errors.
+
+    Raise `InputError` as `load_sample`, `UsageError` if `lexicon` is given for errors.
+    """
+    from sgram.diagnosis.error_items import is_error_sample, read_error_sample
+
+    if items == "-":
+        return load_sample(items, lexicon)
+    _, header = next(read_rows(items), ("", {}))
+    if not is_error_sample(header):
+        return load_sample(items, lexicon)
+    if lexicon is not None:
+        raise UsageError(f"{excerpt(items)} has wrong traces, which are of no lexicon; leave out --lexicon")
+    return read_error_sample(items)
 
 
 def load_sample(items: str, lexicon: str | None) -> Sample:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -10,27 +10,35 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sgram.cli import diagnose_tables
-from sgram.cli.console import meter, note, print_json
+from sgram.cli import diagnose_tables, judge_tables
+from sgram.cli.console import note, print_json
 from sgram.cli.judge_flags import JudgeFlags
 from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import AsJson, Limit, TracePaths, number_flag, output_flag
-from sgram.errors import InputError
+from sgram.errors import InputError, UsageError
 from sgram.files import digest
 from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
 from sgram.traces import Trace, TraceReader
 
 if TYPE_CHECKING:
-    from sgram.diagnosis.diagnose_traces import CorpusReport
+    from sgram.annotation.agreement import RaterPair
+    from sgram.diagnosis.corrected_kinds import RatedKinds
+    from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
     from sgram.diagnosis.judge import Judgment
     from sgram.diagnosis.kind_shares import KindCounts
-    from sgram.diagnosis.kinds import Diagnosis
+    from sgram.diagnosis.kinds import Diagnosis, Kind
 
     DiagnosedTraces = list[tuple[Trace, Diagnosis]]
 
 _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and branching phrases mark plans.")
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
+_MAX_DIAGNOSED = number_flag(
+    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem."
+)
+_RATINGS = Parameter(
+    help="Ratings of wrong rollouts, as sgram annotate import writes them; shares of kinds are corrected by them."
+)
 _OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
 
@@ -43,14 +51,19 @@ class _DiagnosisTotals:
     n_judged: int
     seed: int
     keeps_rows: bool
+    rated: "RatedKinds | None"
+    ask_judge: "Callable[[DiagnosedTraces], list[Judgment] | None] | None"
+    judgments: "list[Judgment] | None" = None
+    judged: "DiagnosedTraces" = field(default_factory=list)
+    rated_traces: "DiagnosedTraces" = field(default_factory=list)
     examples: "dict[str, DiagnosedTraces]" = field(default_factory=dict)
     judge_heap: list[tuple[int, int, Trace, "Diagnosis"]] = field(default_factory=list)
     rows: "DiagnosedTraces" = field(default_factory=list)
 
-    def collect(self, rows: Iterable[tuple[Trace, "Diagnosis"]]) -> Iterator[tuple[Trace, "Diagnosis"]]:
-        """Yield the same rows and collect them."""
-        for number, (trace, diagnosis) in enumerate(rows):
-            self.counts.add(trace, diagnosis.kind)
+    def collect(self, corpus: "CorpusDiagnosis") -> Iterator[tuple[Trace, "Diagnosis"]]:
+        """Yield the diagnosed traces and collect them, then ask the judge: an error leaves files as they are."""
+        for number, (trace, diagnosis) in enumerate(corpus):
+            self.counts.add(trace, diagnosis.kind, corpus.weight(trace))
             examples = self.examples.setdefault(diagnosis.kind, [])
             if len(examples) < self.n_examples:
                 examples.append((trace, diagnosis))
@@ -58,7 +71,16 @@ class _DiagnosisTotals:
                 self._add_to_sample(number, trace, diagnosis)
             if self.keeps_rows:
                 self.rows.append((replace(trace, text=""), diagnosis))
+            if self.rated is not None:
+                self.rated.add(trace, diagnosis.kind)
+                if trace.id in self.rated.ratings.traces:
+                    self.rated_traces.append((trace, diagnosis))
             yield trace, diagnosis
+        if self.rated is not None and len(self.counts) and not self.rated_traces:
+            raise InputError("none of the rated traces is among the wrong traces; give the rollouts that were rated")
+        if self.ask_judge is not None and len(self.counts):
+            self.judged = self.sample()
+            self.judgments = self.ask_judge(self.judged)
 
     def _add_to_sample(self, number: int, trace: Trace, diagnosis: "Diagnosis") -> None:
         """Keep the traces with the smallest digests of seed and id: the sample does not depend on the input's order."""
@@ -67,8 +89,37 @@ class _DiagnosisTotals:
         push(self.judge_heap, (rank, number, trace, diagnosis))
 
     def sample(self) -> "DiagnosedTraces":
-        """Return the judge's sample, sorted by trace id."""
-        return sorted(((trace, diagnosis) for _, _, trace, diagnosis in self.judge_heap), key=lambda row: row[0].id)
+        """Return what is judged, sorted by trace id: a random sample, and the rated traces."""
+        rows = {trace.id: (trace, diagnosis) for _, _, trace, diagnosis in self.judge_heap}
+        rows |= {trace.id: (trace, diagnosis) for trace, diagnosis in self.rated_traces}
+        return [rows[name] for name in sorted(rows)]
+
+    def classifier_kinds(self) -> "dict[str, Kind]":
+        """Return the classifier's kind of each trace that is rated or judged."""
+        return {trace.id: diagnosis.kind for trace, diagnosis in (*self.rated_traces, *self.judged)}
+
+    def agreement(self, judge_name: str) -> "list[RaterPair]":
+        """Return the agreement of classifier, judge and raters; none if there is neither judge nor rater."""
+        from sgram.diagnosis.kind_agreement import opinion_pairs
+
+        kinds = self.classifier_kinds()
+        if not kinds or (self.rated is None and self.judgments is None):
+            return []
+        judge = None if self.judgments is None else {judgment.trace_id: judgment.kind for judgment in self.judgments}
+        ratings = None if self.rated is None else self.rated.ratings
+        return opinion_pairs(kinds, judge, judge_name, ratings, self.seed)
+
+    def rated_by_judge(self) -> "RatedKinds | None":
+        """Return the judge's kinds beside the ratings; those that are judged as they are rated stand for no other."""
+        from sgram.diagnosis.corrected_kinds import RatedKinds
+
+        if self.rated is None or self.judgments is None:
+            return None
+        sampled = {trace.id for _, _, trace, _ in self.judge_heap}
+        table = RatedKinds(self.rated.ratings)
+        for (trace, _), judgment in zip(self.judged, self.judgments, strict=True):
+            table.add(trace, judgment.kind, float(trace.id in sampled))
+        return table
 
 
 def diagnose(
@@ -81,6 +132,8 @@ def diagnose(
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
+    max_diagnosed: Annotated[int | None, _MAX_DIAGNOSED] = None,
+    ratings: Annotated[str | None, _RATINGS] = None,
     show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
@@ -90,57 +143,80 @@ def diagnose(
 
     sgram diagnose rollouts.jsonl -o diagnoses.jsonl
 
+    sgram diagnose rollouts.jsonl --ratings rated.jsonl
+
     sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-32b --dry-run
     """
+    from sgram.diagnosis.corrected_kinds import RatedKinds
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
     from sgram.diagnosis.diagnosis_files import select_writer, write_diagnoses
+    from sgram.diagnosis.error_ratings import read_error_ratings
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
     from sgram.grading.fill_correct import AnswerGrader
 
     check_no_options(paths, "diagnose")
-    check_outputs({"-o": output, "--csv": csv}, paths)
+    check_outputs({"-o": output, "--csv": csv}, [*paths, *([] if ratings is None else [ratings])])
     if output is not None:
         select_writer(output)
     check_writable(path for path in (output, csv) if path is not None)
     judging.check()
-    traces = _RereadTraces(paths, reading, output, limit)
-    totals = _DiagnosisTotals(KindCounts(), show, judging.judge_traces if judging.judge else 0, seed, csv is not None)
+    if ratings is not None and max_diagnosed is not None:
+        raise UsageError("--ratings corrects the diagnoses of all wrong rollouts; leave out --max-diagnosed")
+    rated = None if ratings is None else RatedKinds(read_error_ratings(ratings))
+    traces = RereadTraces(paths, reading, output, limit)
+    totals = _DiagnosisTotals(
+        KindCounts(),
+        show,
+        judging.judge_traces if judging.judge else 0,
+        seed,
+        csv is not None,
+        rated,
+        judging.ask if judging.judge else None,
+    )
     plans = Lexicon.load(lexicon)
     if remark := connective_note(plans):
         note(remark)
     with AnswerGrader() as answers:
-        corpus = CorpusDiagnosis(traces, finder(plans), answers if judge_answers else None)
+
+        def check(report: "CorpusReport") -> None:
+            report_reading(traces.reader)
+            report_unjudged(report, judge_answers, answers.report.n_unverifiable)
+
+        corpus = CorpusDiagnosis(
+            traces, finder(plans), answers if judge_answers else None, max_diagnosed=max_diagnosed, check=check
+        )
         rows = totals.collect(corpus)
         if output is None:
             deque(rows, maxlen=0)
         else:
-            write_diagnoses(rows, output)
-        unverifiable = answers.report.n_unverifiable
-    report_reading(traces.reader)
-    _report_unjudged(corpus.report, judge_answers, unverifiable)
+            write_diagnoses(rows, output, corpus.weight)
     if csv is not None:
-        diagnose_tables.write_csv(totals.rows, csv)
-    judgments = _ask_judge(totals.sample(), judging) if judging.judge and len(totals.counts) else None
+        diagnose_tables.write_csv(totals.rows, csv, corpus.weight)
+    for remark in judge_tables.rating_notes(rated) if rated is not None and len(rated) else ():
+        note(remark)
     if as_json:
         fields = {
             "output": output,
             "csv": None if csv is None else str(csv),
-            **_measurements_json(corpus.report, totals, judgments),
+            **_measurements_json(corpus.report, totals, judging.name),
             **row_counts_json(traces.reader.report),
         }
         print_json("diagnose", fields)
     else:
         diagnose_tables.print_kinds(totals.counts, corpus.report, seed)
         diagnose_tables.print_examples(totals.examples)
-        if judgments is not None:
-            diagnose_tables.print_agreement(judgments, judging.judge_model, seed)
+        if totals.judgments is not None:
+            judge_tables.print_judgments(totals.judgments, totals.classifier_kinds(), judging.name, show)
+        if rated is not None and len(rated):
+            judge_tables.print_corrected(rated, totals.rated_by_judge(), judging.name)
+        judge_tables.print_agreement(totals.agreement(judging.name))
     for path in (output, csv):
         if path is not None:
             note(f"{len(totals.counts):,} diagnoses written to {path}")
 
 
-class _RereadTraces:
+class RereadTraces:
     """The traces of the input paths, read again at each call; what can be read only once is copied to disk."""
 
     def __init__(self, paths: list[str], reading: InputFlags, output: str | None, limit: int | None):
@@ -158,8 +234,11 @@ class _RereadTraces:
             yield from islice(traces, self._limit)
 
 
-def _report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
-    """Print how many traces have no verdict, and why; raise `InputError` if none has one."""
+def report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: int) -> None:
+    """Print how many traces have no verdict, and why; raise `InputError` if none has one.
+
+    This comes before any file is written, so that one of an earlier call stays.
+    """
     if not report.traces:
         raise InputError("no traces to diagnose; check the paths and --where")
     n_unjudged = report.not_judged
@@ -176,46 +255,31 @@ def _report_unjudged(report: "CorpusReport", judge_answers: bool, unverifiable: 
         parts += [f"{unverifiable:,} could not be compared with it"] if unverifiable else []
         reasons = f": {', '.join(parts)}" if parts else ""
         note(f"{n_unjudged:,} of {report.traces:,} traces have no verdict and are left out{reasons}")
+    if report.diagnosed < report.wrong:
+        note(
+            f"{report.diagnosed:,} of {report.wrong:,} wrong traces are diagnosed, a sample stratified by step and "
+            "problem; shares are of all wrong traces (--max-diagnosed)"
+        )
     if not report.wrong:
         note(f"none of the {report.correct:,} judged traces is wrong; nothing to diagnose")
 
 
-def _ask_judge(sample: "DiagnosedTraces", judging: JudgeFlags) -> "list[tuple[Judgment, Diagnosis]] | None":
-    """Return the judge's judgment and our diagnosis of each trace of the sample; None for a dry run."""
-    from sgram.diagnosis.judge import Judge, estimate_cost
+def _measurements_json(report: "CorpusReport", totals: _DiagnosisTotals, judge_name: str) -> dict[str, object]:
+    from sgram.diagnosis.kind_agreement import pair_json
 
-    config = judging.config()
-    traces = [trace for trace, _ in sample]
-    if judging.dry_run:
-        diagnose_tables.print_costs(estimate_cost(traces, config), config, planned=True)
-        return None
-    judge = Judge(config, judging.judge_dir)
-    judgments = []
-    with meter("judging", len(traces), "traces") as bar:
-        for number, (judgment, (_, diagnosis)) in enumerate(zip(judge(traces), sample, strict=True), 1):
-            judgments.append((judgment, diagnosis))
-            bar.update(number)
-    diagnose_tables.print_costs(judge.report, config)
-    return judgments
-
-
-def _measurements_json(
-    report: "CorpusReport", totals: _DiagnosisTotals, judgments: "list[tuple[Judgment, Diagnosis]] | None"
-) -> dict[str, object]:
-    counts, seed, judge = totals.counts, totals.seed, None
-    if judgments is not None:
-        has_kinds = any(judgment.kind for judgment, _ in judgments)
-        judge = {
-            "judgements": [judgment.to_json() for judgment, _ in judgments],
-            "agreement": diagnose_tables.agreement_of(judgments, seed).to_json() if has_kinds else None,
-        }
+    counts, seed, judgments, rated = totals.counts, totals.seed, totals.judgments, totals.rated
     return {
         "n_traces": report.traces,
         "n_correct": report.correct,
         "n_wrong": report.wrong,
+        "n_diagnosed": report.diagnosed,
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
-        "kinds": [diagnose_tables.row_json(row) for row in counts.rows(seed=seed)],
-        "models": [diagnose_tables.row_json(row) for row in counts.rows(by_model=True, seed=seed)],
-        "judge": judge,
+        "kinds": counts.all_models(seed).to_json(),
+        "models": [{"model": model.source, **row} for model in counts.by_model(seed) for row in model.to_json()],
+        "judge": None if judgments is None else {"judgments": [judgment.to_json() for judgment in judgments]},
+        "ratings": None
+        if rated is None or not len(rated)
+        else judge_tables.ratings_json(rated, totals.rated_by_judge()),
+        "agreement": [pair_json(pair) for pair in totals.agreement(judge_name)],
     }

@@ -2,23 +2,26 @@
 
 The traces are read three times: to find which are wrong and which correct siblings they are compared with, to compute
 the work of these siblings, and to diagnose. A few numbers a group and the work of the selected siblings are kept, never
-a text. The diagnoses do not depend on the order of the traces.
+a text. The diagnoses do not depend on the order of the traces. If more traces are wrong than a limit, a sample
+stratified by step and problem is diagnosed (`sgram.diagnosis.error_sample`).
 """
 
 import heapq
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from sgram.diagnosis.error_sample import draw_error_sample, sample_weights
 from sgram.diagnosis.kinds import Diagnosis, Seen, Spans, diagnose_seen, seen, sibling_rank
 from sgram.diagnosis.operations import EquationFinder
 from sgram.diagnosis.siblings import MAX_SIBLINGS
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace
+from sgram.traces.trace_keys import UNKNOWN_MODEL, problem_name, stable_key
 
 TracePass = Callable[[str], Iterable[Trace]]
 """Returns the same traces in the same order at every call. Its argument is the stage: "judging", "reading siblings" or
 "diagnosing"."""
-_WRONG, _CORRECT, _UNKNOWN = 0, 1, 2
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class CorpusReport:
     """Traces without a verdict that have no reference answer to compare with."""
     with_siblings: int = 0
     """Wrong traces with a correct sibling."""
+    diagnosed: int = 0
+    """Wrong traces that are diagnosed: all, or a sample."""
 
     @property
     def not_judged(self) -> int:
@@ -60,6 +65,43 @@ class _Group:
             heapq.heappushpop(self.siblings, sibling)
 
 
+_Stratum = tuple[str, int | None]
+
+
+def _stratum(trace: Trace) -> _Stratum:
+    """Return the model and the training step of a trace."""
+    return trace.model or UNKNOWN_MODEL, trace.step
+
+
+@dataclass(slots=True)
+class _WrongTraces:
+    """What a sample of the wrong traces is drawn by, about 30 bytes a trace."""
+
+    rows: "array[int]" = field(default_factory=lambda: array("q"))
+    strata: "array[int]" = field(default_factory=lambda: array("i"))
+    problems: "array[int]" = field(default_factory=lambda: array("q"))
+    keys: "array[int]" = field(default_factory=lambda: array("q"))
+    codes: dict[_Stratum, int] = field(default_factory=dict)
+
+    def add(self, trace: Trace, row: int) -> None:
+        self.rows.append(row)
+        self.strata.append(self.codes.setdefault(_stratum(trace), len(self.codes)))
+        self.problems.append(stable_key(problem_name(trace)))
+        self.keys.append(stable_key(trace.id, trace.text))
+
+    def sample(self, limit: int | None) -> tuple[set[int], dict[_Stratum, float]]:
+        """Return the rows that are diagnosed, and how many wrong traces a diagnosed one of each stratum stands for."""
+        names = list(self.codes)
+        strata = [names[code] for code in self.strata]
+        n_max = len(strata) if limit is None else limit
+        sample = draw_error_sample(strata, self.problems, self.keys, n_max)
+        is_diagnosed = [False] * len(strata)
+        for index in sample:
+            is_diagnosed[index] = True
+        weights = sample_weights(strata, is_diagnosed, [model for model, _ in strata])
+        return {self.rows[index] for index in sample}, {strata[index]: float(weights[index]) for index in sample}
+
+
 @dataclass(slots=True, eq=False)
 class CorpusDiagnosis:
     """Diagnoses the wrong ones of the traces that `read_traces` returns; iterating fills `report`.
@@ -75,26 +117,40 @@ class CorpusDiagnosis:
     answers: AnswerGrader | None = None
     """Compares the answers of traces without a verdict with their references."""
     find_equations: EquationFinder | None = None
+    max_diagnosed: int | None = None
+    """Most wrong traces that are diagnosed; None for all."""
+    check: Callable[[CorpusReport], None] | None = None
+    """Called with the report before any trace is diagnosed; an error that it raises ends the diagnosis."""
     report: CorpusReport = field(default_factory=CorpusReport)
+    _weights: dict[_Stratum, float] = field(default_factory=dict)
+
+    def weight(self, trace: Trace) -> float:
+        """Return how many wrong traces of its model and step a diagnosed trace stands for: 1 if all are diagnosed."""
+        return self._weights.get(_stratum(trace), 1.0)
 
     def __iter__(self) -> Iterator[tuple[Trace, Diagnosis]]:
         """Yield (wrong trace, diagnosis) in the order of the traces."""
-        verdicts, groups = self._survey()
-        siblings = self._read_siblings(groups)
-        if self.report.wrong:
+        wrong_traces, groups = self._survey()
+        sampled_rows, self._weights = wrong_traces.sample(self.max_diagnosed)
+        self.report.diagnosed = len(sampled_rows)
+        if self.check is not None:
+            self.check(self.report)
+        if sampled_rows:
+            siblings = self._read_siblings(groups)
             for row, trace in enumerate(self.read_traces("diagnosing")):
-                if verdicts[row] == _WRONG:
+                if row in sampled_rows:
                     wrong = replace(trace, correct=False)
                     solution = seen(wrong, self.find_spans, self.find_equations)
                     yield wrong, diagnose_seen(wrong, solution, siblings.get(trace.group or "", ()))
 
-    def _survey(self) -> tuple[bytearray, dict[str, _Group]]:
-        """Return the verdict on each trace, and the groups by name."""
+    def _survey(self) -> tuple[_WrongTraces, dict[str, _Group]]:
+        """Return the wrong traces, and the groups by name."""
         traces, report = self.read_traces("judging"), self.report
-        verdicts = bytearray()
+        wrong_traces = _WrongTraces()
         groups: dict[str, _Group] = {}
         for row, trace in enumerate(traces if self.answers is None else self.answers(traces)):
-            verdicts.append(_UNKNOWN if trace.correct is None else _CORRECT if trace.correct else _WRONG)
+            if trace.correct is False:
+                wrong_traces.add(trace, row)
             report.traces += 1
             report.correct += trace.correct is True
             report.wrong += trace.correct is False
@@ -102,7 +158,7 @@ class CorpusDiagnosis:
             if trace.group and trace.correct is not None:
                 groups.setdefault(trace.group, _Group()).add(trace, row)
         report.with_siblings = sum(group.n_wrong for group in groups.values() if group.siblings)
-        return verdicts, groups
+        return wrong_traces, groups
 
     def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
         """Return the solutions of the selected siblings in groups with a wrong trace, by rank."""

@@ -13,17 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sgram.diagnosis.judge_client import Endpoint, JudgeReply, RefusedError, UnansweredError, request_reply
 from sgram.diagnosis.judge_prompt import (
-    KIND_OF_CHOICE,
     PROMPT_NAME,
     SCHEMA,
+    Opinion,
     build_messages,
     count_characters,
+    find_quote,
     parse_reply,
 )
+from sgram.diagnosis.kinds import Kind
 from sgram.errors import SgramError, UsageError
 from sgram.files import canonical_json, digest
 from sgram.run_directory import RunDirectory
@@ -88,28 +90,31 @@ class Judgment:
     """The judge's opinion of one response."""
 
     trace_id: str
-    choice: str | None
-    """Letter of the majority; None if there is no majority, or no reply has a letter."""
+    kind: Kind | None
+    """Kind of the majority; None if there is no majority, or no reply names a kind."""
     share: float | None
-    """Share of the letters that equal `choice`, a measure of the judge's agreement with itself."""
-    letters: tuple[str | None, ...]
-    """Letter of each repeat, None for a reply without one."""
+    """Share of the replies with a kind that name `kind`, a measure of the judge's agreement with itself."""
+    kinds: tuple[Kind | None, ...]
+    """Kind in each reply, None for a reply without one."""
+    quote: str
+    """Words of the response where it goes wrong, from the first reply of the majority whose quote stands there; ""
+    if there is none."""
+    start: int | None
+    """Character offsets of the quote in the response."""
+    end: int | None
     reason: str
-    """Reason in the first reply with the letter of the majority."""
-
-    @property
-    def kind(self) -> str | None:
-        """Error kind of the choice."""
-        return None if self.choice is None else KIND_OF_CHOICE[self.choice]
+    """Reason in the reply with the quote, else in the first one of the majority."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the judgment as JSON values."""
         return {
             "id": self.trace_id,
-            "choice": self.choice,
             "kind": self.kind,
             "share": self.share,
-            "letters": list(self.letters),
+            "kinds": list(self.kinds),
+            "quote": self.quote,
+            "start": self.start,
+            "end": self.end,
             "reason": self.reason,
         }
 
@@ -125,11 +130,33 @@ class JudgeReport:
     n_retries: int = 0
     """Tries beyond the first."""
     n_malformed: int = 0
-    """Replies without a choice."""
+    """Replies without a kind."""
+    n_foreign_quotes: int = 0
+    """Quotes that do not stand in the response; they are dropped."""
     n_unanswered: int = 0
     first_fault: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+
+    def check_answered(self) -> None:
+        """Raise `SgramError` if questions were asked, and no reply to them names a kind."""
+        n_replies = self.n_replies + self.n_cached
+        if n_replies > self.n_malformed or not n_replies + self.n_unanswered:
+            return
+        if self.n_unanswered:
+            raise SgramError(f"the judge answered no question: {self.first_fault}; run again when it answers")
+        raise SgramError(
+            f"the judge named no kind in {self.n_malformed:,} replies; its model may be too small for the question, or "
+            "--judge-model may name another one"
+        )
+
+    def keep_own_words(self, trace: Trace, opinion: Opinion) -> Opinion:
+        """Return the opinion without a quote that does not stand in the response, and count what is wrong with it."""
+        self.n_malformed += opinion.kind is None
+        if not opinion.quote or find_quote(trace.text, opinion.quote) is not None:
+            return opinion
+        self.n_foreign_quotes += 1
+        return opinion._replace(quote="")
 
     def cost(self, config: JudgeConfig) -> float | None:
         """Return the price of the tokens of this run; None if `config` has no prices.
@@ -149,13 +176,6 @@ class _RequestForm:
 
     has_schema: bool = True
     limit_field: str = "max_tokens"
-
-
-class _Opinion(NamedTuple):
-    """Choice and reason in one reply."""
-
-    letter: str | None
-    reason: str
 
 
 def estimate_cost(traces: Iterable[Trace], config: JudgeConfig) -> JudgeReport:
@@ -200,9 +220,10 @@ class Judge:
                 requests = [(trace, repeat) for trace in block for repeat in range(repeats)]
                 opinions = list(threads.map(lambda request: self._opinion(run, *request), requests))
                 for row, trace in enumerate(block):
-                    yield _majority(trace.id, opinions[row * repeats : (row + 1) * repeats])
+                    yield majority_judgment(trace, opinions[row * repeats : (row + 1) * repeats])
+        self.report.check_answered()
 
-    def _opinion(self, run: RunDirectory, trace: Trace, repeat: int) -> _Opinion:
+    def _opinion(self, run: RunDirectory, trace: Trace, repeat: int) -> Opinion:
         """Return the opinion of one repeat, from the cache or the endpoint."""
         messages = build_messages(trace)
         name = digest(canonical_json({**self.config.identity(), "messages": messages, "repeat": repeat}))
@@ -213,16 +234,14 @@ class Judge:
         else:
             reply = self._request(messages)
             if reply is None:
-                return _Opinion(None, "")
+                return Opinion(None)
             content = reply.content
             document = {"content": content, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
             with run.write(part) as file:
                 file.write(canonical_json(document))
-        opinion = _Opinion(*parse_reply(content))
         with self._lock:
             self.report.n_cached += is_cached
-            self.report.n_malformed += opinion.letter is None
-        return opinion
+            return self.report.keep_own_words(trace, parse_reply(content))
 
     def _request(self, messages: Sequence[dict[str, str]]) -> JudgeReply | None:
         """Return the endpoint's reply and count it; None if it gives none to this request."""
@@ -292,14 +311,16 @@ def judge_traces(
     return list(judge(traces)), judge.report
 
 
-def _majority(trace_id: str, opinions: Sequence[_Opinion]) -> Judgment:
-    """Return the judgment with the letter that more opinions have than any other."""
-    letters = tuple(opinion.letter for opinion in opinions)
-    votes = Counter(letter for letter in letters if letter is not None)
+def majority_judgment(trace: Trace, opinions: Sequence[Opinion]) -> Judgment:
+    """Return the judgment with the kind that more opinions have than any other."""
+    kinds = tuple(opinion.kind for opinion in opinions)
+    votes = Counter(kind for kind in kinds if kind is not None)
     if not votes:
-        return Judgment(trace_id, None, None, letters, "")
+        return Judgment(trace.id, None, None, kinds, "", None, None, "")
     (winner, n_votes), *runners_up = votes.most_common()
     if runners_up and runners_up[0][1] == n_votes:
-        return Judgment(trace_id, None, n_votes / votes.total(), letters, "no majority")
-    reason = next(opinion.reason for opinion in opinions if opinion.letter == winner)
-    return Judgment(trace_id, winner, n_votes / votes.total(), letters, reason)
+        return Judgment(trace.id, None, n_votes / votes.total(), kinds, "", None, None, "no majority")
+    winners = [opinion for opinion in opinions if opinion.kind == winner]
+    chosen = next((opinion for opinion in winners if opinion.quote), winners[0])
+    start, end = find_quote(trace.text, chosen.quote) or (None, None)
+    return Judgment(trace.id, winner, n_votes / votes.total(), kinds, chosen.quote, start, end, chosen.reason)

@@ -1,19 +1,24 @@
 """Client of an OpenAI-compatible endpoint that repeats a request if that may help.
 
-The API key is read from the environment when a request is sent. It appears in no error and in no file.
+The API key is read from the environment when a request is sent. It appears in no error and in no file: it is taken out
+of whatever the server says, and a text that holds it in an encoded form is withheld (`sgram.diagnosis.key_removal`).
 """
 
 import http.client
 import json
 import math
 import os
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from sgram.diagnosis.key_removal import WITHHELD, remove_secret
 from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
 
@@ -21,6 +26,11 @@ MAX_REPLY = 1 << 20
 """Most bytes of a reply that are read."""
 MAX_WAIT = 120.0
 """Most seconds before the next try, whatever the server asks for."""
+MAX_TOTAL = 86_400.0
+MAX_CONTENT = 1 << 16
+"""Most characters of a reply that is read; a judge writes a few hundred."""
+_MAX_ERROR = 4096
+"""Bytes of an error's body that are read."""
 _RETRY_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_CONNECTION = 0
 """Stands for the status of a request without a response."""
@@ -41,6 +51,8 @@ class Endpoint:
     """Environment variable with the API key; if it is unset, no key is sent."""
     timeout: float = 120.0
     """Seconds without data from the server after which a try ends."""
+    total: float = 600.0
+    """Seconds after which a try ends, however much the server has sent."""
     retries: int = 5
     """Further tries after a failure that may be temporary: too many requests, server errors, no connection."""
 
@@ -54,8 +66,9 @@ class Endpoint:
             raise UsageError(
                 "the judge's URL ends in ?... or #..., which would be lost; give the part before its /chat/completions"
             )
-        if not self.timeout > 0:
-            raise UsageError(f"the judge's time limit must be > 0 seconds (got {self.timeout})")
+        for limit in (self.timeout, self.total):
+            if not 0 < limit <= MAX_TOTAL:
+                raise UsageError(f"the judge's time limit must be > 0 and at most {MAX_TOTAL:,} seconds (got {limit})")
         if self.retries < 0:
             raise UsageError(f"the judge's retries must be >= 0 (got {self.retries})")
 
@@ -70,7 +83,7 @@ class RefusedError(SgramError):
     def __init__(self, message: str, server_text: str) -> None:
         super().__init__(message)
         self.server_text = server_text
-        """The body of the response."""
+        """The beginning of the body of the response, without the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +103,15 @@ class _Response:
     """An HTTP response."""
 
     status: int
-    headers: Mapping[str, str]
-    """By lower-case name."""
+    retry_after: str | None
     body: bytes
+    key: str
+    """The key that was sent; "" if there is none."""
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body, without the key."""
+        return remove_secret(self.body[:_MAX_ERROR].decode(errors="replace"), self.key)
 
 
 def _split_url(url: str) -> SplitResult:
@@ -123,20 +142,24 @@ def request_reply(
         try:
             response = _post(endpoint, request_bytes)
         except (OSError, http.client.HTTPException) as error:
-            response = _Response(_NO_CONNECTION, {}, b"")
-            failure = f"{type(error).__name__}: {excerpt(str(error), 120)}"
+            response = _Response(_NO_CONNECTION, None, b"", "")
+            failure = f"{type(error).__name__}: {excerpt(remove_secret(str(error), read_key(endpoint)), 120)}"
         if response.status == 200:
-            reply = _parse_completion(response.body, attempt)
+            reply = _parse_completion(response, attempt)
             if reply is None:
                 raise UnansweredError(
-                    f"the judge at {url} sends no chat completion ({excerpt(response.body, 120)}); check its URL"
+                    f"the judge at {url} sends no chat completion ({excerpt(response.text, 120)}); check its URL"
+                )
+            if reply.content == WITHHELD:
+                raise UnansweredError(
+                    f"the judge at {url} repeats the key in a reply, which is not kept; check the judge"
                 )
             return reply
         if response.status != _NO_CONNECTION:
-            failure = f"status {response.status}: {excerpt(response.body, 160)}"
+            failure = f"status {response.status}: {excerpt(response.text, 160)}"
             _raise_if_permanent(endpoint, response, failure)
         if attempt < endpoint.retries:
-            sleep(_seconds_to_wait(response.headers.get("retry-after"), attempt))
+            sleep(_seconds_to_wait(response.retry_after, attempt))
     raise UnansweredError(f"the judge at {url} gave no reply in {endpoint.retries + 1} tries ({failure})")
 
 
@@ -149,9 +172,7 @@ def _raise_if_permanent(endpoint: Endpoint, response: _Response, failure: str) -
     if status in (401, 403):
         raise UsageError(f"the judge at {url} refuses the key ({status}); put a valid key into ${endpoint.api_key_env}")
     if status in (400, 422):
-        raise RefusedError(
-            f"the judge at {url} refuses the request ({failure})", response.body.decode(errors="replace")
-        )
+        raise RefusedError(f"the judge at {url} refuses the request ({failure})", response.text)
     raise UsageError(f"the judge at {url} cannot be asked ({failure}); check --judge and --judge-model")
 
 
@@ -165,45 +186,90 @@ def _seconds_to_wait(retry_after: str | None, attempt: int) -> float:
     return default if math.isnan(seconds) else min(max(seconds, 0.0), MAX_WAIT)
 
 
+def read_key(endpoint: Endpoint) -> str:
+    """Return the API key; "" if there is none. Raise `UsageError` if no header can contain it."""
+    key = os.environ.get(endpoint.api_key_env, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(f"invalid key in ${endpoint.api_key_env}: it has characters that no header can contain")
+    return key
+
+
+class _TimeLimit:
+    """Shuts a connection down after some seconds: limits of a socket start anew with every byte that it gets."""
+
+    def __init__(self, connection: http.client.HTTPConnection, seconds: float):
+        self._connection, self._seconds, self.is_over = connection, seconds, False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def _end(self) -> None:
+        self.is_over = True
+        open_socket = self._socket or self._connection.sock
+        if open_socket is not None:
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> "_TimeLimit":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._connection.close()
+
+    def connect(self) -> None:
+        """Connect, and keep the socket: the connection forgets it where the server closes after its reply."""
+        self._connection.connect()
+        self._socket = self._connection.sock
+        self.check()
+
+    def check(self) -> None:
+        """Raise `TimeoutError` if the time is over."""
+        if self.is_over:
+            raise TimeoutError(f"no complete reply in {self._seconds:g} s")
+
+
 def _post(endpoint: Endpoint, request_bytes: bytes) -> _Response:
     """Send one request. Raise `OSError` or `HTTPException` if there is no response, `UsageError` for an invalid key."""
     parts = _split_url(endpoint.base_url)
     host = parts.hostname or ""  # never empty, see `_split_url`
+    seconds = min(endpoint.timeout, endpoint.total)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
         context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=endpoint.timeout, context=context)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
     else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=endpoint.timeout)
+        connection = http.client.HTTPConnection(host, parts.port, timeout=seconds)
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    key = os.environ.get(endpoint.api_key_env, "").strip()
-    if key:
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError(f"invalid key in ${endpoint.api_key_env}: it has characters that no header can contain")
+    if key := read_key(endpoint):
         headers["Authorization"] = f"Bearer {key}"
-    try:
-        connection.request("POST", parts.path.rstrip("/") + "/chat/completions", request_bytes, headers)
-        response = connection.getresponse()
-        body = response.read(MAX_REPLY)
-        if key:
-            body = body.replace(key.encode(), b"[key]")  # some servers repeat the key in error messages
-        return _Response(response.status, {name.lower(): text for name, text in response.getheaders()}, body)
-    finally:
-        connection.close()
+    with _TimeLimit(connection, endpoint.total) as limit:
+        try:
+            limit.connect()
+            connection.request("POST", parts.path.rstrip("/") + "/chat/completions", request_bytes, headers)
+            response = connection.getresponse()
+            body = response.read(MAX_REPLY)
+        except (OSError, http.client.HTTPException, ValueError):  # what a connection raises that was shut down
+            limit.check()
+            raise
+        limit.check()
+        return _Response(response.status, response.getheader("Retry-After"), body, key)
 
 
-def _parse_completion(body: bytes, n_retries: int) -> JudgeReply | None:
-    """Return the reply in the body of a response; its content is "" if the message has no text.
+def _parse_completion(response: _Response, n_retries: int) -> JudgeReply | None:
+    """Return the reply in a response without the key; its content is "" if the message has no text, or too long a one.
 
     None if the body is not a chat completion.
     """
     try:
-        document = json.loads(body)
+        document = json.loads(response.body)
         content = document["choices"][0]["message"].get("content")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     usage = document.get("usage") if isinstance(document.get("usage"), dict) else {}
-    text = content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""  # no lone surrogates
+    text = content if isinstance(content, str) and len(content) <= MAX_CONTENT else ""
+    text = remove_secret(text.encode("utf-8", "replace").decode(), response.key)  # no lone surrogates
     return JudgeReply(
         text, _token_count(usage.get("prompt_tokens")), _token_count(usage.get("completion_tokens")), n_retries
     )

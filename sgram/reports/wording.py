@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from string import Formatter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from sgram.analysis.arms import ArmContrast
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
+from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measures.corpus import CorpusSize
 from sgram.analysis.measures.dynamics import PhaseOrderQuestion
+from sgram.analysis.measures.errors import KindBounds, KindLead
 from sgram.analysis.measures.placebo import Controls
-from sgram.reports.pages.table_cells import format_number
+from sgram.reports.kind_wording import kinds_sentence, rivals_sentence, sources_sentence
+from sgram.reports.words import Words, estimate_words
 from sgram.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 MAX_HEADLINES = 8
 _MAX_NAMED = 3
 """Most sources of one verdict that a sentence names."""
-_MAX_DECIMALS = 4
-_DECIMALS = {"share": 1, "points": 1, "words": 1, "steps": 0}
 _VERDICTS: tuple[Verdict, ...] = ("up", "down", "as placebo", "no change", "cannot say", "measured", "mixed")
 Templates = Mapping[Verdict, str]
 
@@ -67,6 +68,12 @@ _SENTENCES: dict[type[Question], Templates] = {
         "cannot say": "no placebo could be drawn, so no result is shown to be about planning.",
     },
     CorpusSize: {"measured": "{n} traces were read."},
+    KindBounds: {"measured": "{kinds}."},
+    KindLead: dict.fromkeys(("up", "down", "no change", "cannot say"), "{rivals}."),
+    KindChange: {
+        "cannot say": "{subject}: cannot say if there was a rise or a fall, between {first} at first and between "
+        "{last} at the end, as some kinds are undecided."
+    },
 }
 """Sentences about one source. Names in braces are filled in by `_fields`."""
 
@@ -85,6 +92,17 @@ _SUMMARIES: dict[type[Question], Templates] = {
         "down": "{subject} fell in {all}{extent}.",
         "no change": "{subject}: no change shown in {any}.",
         "as placebo": "{subject}: no change beyond random phrases in {any}.",
+    },
+    KindBounds: {"measured": "{kinds}."},
+    KindLead: {
+        "up": "strategic errors are more frequent than procedural ones in {all}, whatever the undecided are.",
+        "down": "procedural errors are more frequent than strategic ones in {all}, whatever the undecided are.",
+        "no change": "{subject}, which is more frequent: no difference shown in {any}.",
+        "cannot say": "{subject}, which is more frequent: cannot say in {any}, as it depends on the undecided.",
+        "mixed": "{subject}, which is more frequent: {verdicts}.",
+    },
+    KindChange: {
+        "cannot say": "{subject}: cannot say in {any} if there was a rise or a fall, as some kinds are undecided."
     },
     Contrast: {
         "up": "{subject} is higher for {compared} than for {reference} in {all}{extent}.",
@@ -142,15 +160,9 @@ _PHRASES: dict[type[Question], Templates] = {
         "as placebo": "no change beyond random phrases",
     },
     PhaseOrderQuestion: {"up": "execution", "down": "planning", "as placebo": "no difference from random phrases"},
+    KindLead: {"up": "strategic", "down": "procedural"},
 }
 """What `{verdicts}` of a sentence about several sources says of those with a verdict."""
-
-
-class Words(NamedTuple):
-    """A part of a statement: a number, an interval ("aside"), a name from data, or plain words ("")."""
-
-    text: str
-    style: Literal["", "number", "aside", "name"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,26 +267,28 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
     name = f"“{finding.subject}”" if is_phrase else finding.subject
     if is_phrase and finding.source is not None:
         name += f" in {finding.source}"
-    change = _estimate(finding.estimate, difference_unit, signed=unit != "ratio")
+    change = estimate_words(finding.estimate, difference_unit, signed=unit != "ratio")
     fields: dict[str, Sequence[Words]] = {
         "subject": [Words(question.subject)],
         "name": [Words(name, "name")],
-        "value": _estimate(finding.estimate, unit),
+        "value": estimate_words(finding.estimate, unit),
         "change": [Words("× "), *change] if unit == "ratio" else change,
-        "gap": _estimate(finding.estimate, difference_unit),
+        "gap": estimate_words(finding.estimate, difference_unit),
         "n": [Words(f"{finding.n or 0:,}", "number")],
         "all": [Words(f"both {source_kind}s" if n_sources == 2 else f"all {n_sources} {source_kind}s")],
         "any": [
             Words(f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s")
         ],
         "verdicts": _verdicts(finding, source_kind),
+        "kinds": [Words("kinds of errors: unknown")],
+        "rivals": [Words(f"{question.subject}: unknown")],
         "placebo": [],
         "because": [],
         "extent": [],
         **{field: [Words("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
     }
     if finding.placebo is not None:
-        placebo = _estimate(Estimate(finding.placebo.value), difference_unit, signed=True)
+        placebo = estimate_words(Estimate(finding.placebo.value), difference_unit, signed=True)
         fields["placebo"] = [Words("; random phrases: "), *placebo]
     if finding.estimate is not None:
         fields["because"] = [Words(", as the difference is "), *change]
@@ -290,15 +304,38 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
         # the sides of a summary are the smallest and the largest difference, others are what is compared
         is_difference = bool(finding.verdicts) and finding.verdict != "measured"
         side_unit = difference_unit if is_difference else unit
-        first, last = (_estimate(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
+        first, last = (estimate_words(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
         extent = first if first == last else [*first, Words(" to "), *last]
         fields |= {"first": first, "last": last, "range": extent, "extent": [Words(", "), *extent]}
+    if len(finding.errors) == 1:
+        fields |= {"kinds": kinds_sentence(finding.errors[0]), "rivals": rivals_sentence(finding.errors[0])}
+    elif finding.errors:
+        fields["kinds"] = sources_sentence(finding.errors)
+    if finding.at_most is not None and finding.sides is not None:
+        fields |= _ends_with_undecided(finding, finding.sides, finding.at_most, fields["change"])
     if finding.verdict == "measured" and finding.verdicts:
         fields |= {
             "lowest": [Words(finding.verdicts[0][0], "name")],
             "highest": [Words(finding.verdicts[-1][0], "name")],
         }
     return fields
+
+
+def _ends_with_undecided(
+    finding: Finding, sides: tuple[Estimate, Estimate], at_most: tuple[Estimate, Estimate], change: Sequence[Words]
+) -> dict[str, Sequence[Words]]:
+    """Return what a kind of error rises or falls from and to, if undecided traces may add to it."""
+    lows = [estimate_words(side, finding.question.unit) for side in sides]
+    highs = [estimate_words(side, finding.question.unit) for side in at_most]
+    if finding.verdict == "cannot say":
+        first, last = ([*low, Words(" and "), *high] for low, high in zip(lows, highs, strict=True))
+        return {"first": first, "last": last}
+    at_least, at_most_words = Words("at least "), Words("at most ")
+    if finding.verdict == "up":
+        first, last = [at_most_words, *highs[0]], [at_least, *lows[1]]
+    else:
+        first, last = [at_least, *lows[0]], [at_most_words, *highs[1]]
+    return {"first": first, "last": last, "change": [at_least, *change]}
 
 
 def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Words]:
@@ -330,26 +367,3 @@ def _capitalize(parts: Sequence[Words]) -> list[Words]:
     """Return the parts with a capital at the beginning of the sentence, unless it begins with a name."""
     first, *others = parts
     return [first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]), *others]
-
-
-# -- numbers --------------------------------------------------------------------------------------------
-
-
-def _estimate(estimate: Estimate | None, unit: str, signed: bool = False) -> list[Words]:
-    """Return a number with its unit, and its interval if it has one."""
-    if estimate is None or estimate.value is None:
-        return [Words("unknown")]
-    scale = 100 if unit in ("share", "points") else 1
-    decimals = _DECIMALS.get(unit, 2)
-    ends = estimate.ends or ()
-    nearest = min((abs(end) * scale for end in ends), default=0.0)
-    while 0 < nearest < 0.5 * 10**-decimals and decimals < _MAX_DECIMALS:
-        decimals += 1  # so that no end seems to be 0
-    number = format_number(estimate.value, decimals, scale)
-    sign = "+" if signed and estimate.value > 0 else ""
-    suffix = " %" if unit == "share" else f" {unit}" if unit not in ("", "ratio") else ""
-    parts = [Words(f"{sign}{number}{suffix}", "number")]
-    if ends:
-        interval = ", ".join(format_number(end, decimals, scale) for end in ends)
-        parts += [Words(" "), Words(f"[{interval}]", "aside")]
-    return parts

@@ -23,23 +23,27 @@ from sgram.statistics.by_problem import (
     ratios_by_problem,
     stratified_differences_by_problem,
 )
+from sgram.statistics.corrected_shares import CorrectedShare, corrected_share
 from sgram.statistics.differences import difference, mean, p_value
 from sgram.statistics.estimate import NORMAL_95, Estimate, round_number
 from sgram.statistics.interval import Interval, finite_number, read_interval
 from sgram.statistics.multiple_comparisons import holm, select_discoveries
 from sgram.statistics.proportions import share_difference, widen_share_difference, wilson_interval
+from sgram.statistics.step_noise import step_variance, widen_by_steps
 from sgram.statistics.student import LEVEL, Direction, MeanInterval, t_interval
 
 __all__ = [
     "LEVEL",
     "NORMAL_95",
     "N_DRAWS",
+    "CorrectedShare",
     "Direction",
     "Estimate",
     "Interval",
     "MeanInterval",
     "Resamples",
     "Statistic",
+    "corrected_share",
     "difference",
     "draw_counts",
     "draw_group_sums",
@@ -56,8 +60,10 @@ __all__ = [
     "round_number",
     "select_discoveries",
     "share_difference",
+    "step_variance",
     "stratified_differences_by_problem",
     "t_interval",
+    "widen_by_steps",
     "widen_share_difference",
     "wilson_interval",
 ]

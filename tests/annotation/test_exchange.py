@@ -80,6 +80,11 @@ def test_the_download_of_the_page_is_imported(write_file):
     assert import_ratings([path], ONE).ratings == (Rating("a1", "ada", "other"),)
 
 
+def test_labels_are_read_in_capitals_as_people_type_them(write_file):
+    path = write_file(b"item,label,rater\na1, Deduction,ada\n", "filled.csv")
+    assert import_ratings([path], ONE).ratings == (Rating("a1", "ada", "deduction"),)
+
+
 def test_strategic_without_a_move_is_a_label(write_file):
     path = write_file(ratings_rows({"a1": "strategic"}, "ada"))
     assert import_ratings([path], ONE).ratings == (Rating("a1", "ada", "strategic"),)

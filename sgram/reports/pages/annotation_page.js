@@ -119,8 +119,8 @@
 
   function go(step) {
     const to = Math.min(Math.max(at + step, 0), items.length);
-    if (to === items.length && items.some((each) => !answers.has(each.item))) return say("This is the last passage.");
-    if (to === at) return say("This is the first passage.");
+    if (to === items.length && items.some((each) => !answers.has(each.item))) return say(`This is the last ${sample.item_name}.`);
+    if (to === at) return say(`This is the first ${sample.item_name}.`);
     at = to;
     save(new Map());
     say("");
@@ -164,7 +164,7 @@
         throw new Error(`Line ${number + 1} of that file is not JSON: it is no download of this page.`);
       }
       if (!row || typeof row.rater !== "string" || !known.has(row.item) || !labels.has(row.label)) {
-        throw new Error(`Line ${number + 1} of that file is about another set of passages: it was not taken.`);
+        throw new Error(`Line ${number + 1} of that file is about another set of ${sample.item_name}s: it was not taken.`);
       }
       if (!found.has(row.rater)) found.set(row.rater, []);
       found.get(row.rater).push([row.item, row.label]);
@@ -220,7 +220,7 @@
     $("bar").title = `${n - skipped} answered, ${skipped} skipped, ${items.length - n} to go`;
     $("bar").firstElementChild.style.width = (100 * n) / items.length + "%";
     if (!working) {
-      $("summary").textContent = `${n - skipped} of ${items.length} passages are labeled` + (skipped ? `, ${skipped} skipped.` : ".");
+      $("summary").textContent = `${n - skipped} of ${items.length} ${sample.item_name}s are labeled` + (skipped ? `, ${skipped} skipped.` : ".");
       $("review").hidden = !skipped;
       return;
     }
@@ -237,7 +237,7 @@
     for (const button of $("choices").children) button.setAttribute("aria-pressed", String(button.dataset.label === given));
     document.querySelector("[data-do=skip]").setAttribute("aria-pressed", String(given === SKIP));
     scrollTo(0, 0);
-    mark.scrollIntoView({block: "nearest"}); // a long passage on a small screen
+    mark.scrollIntoView({block: "nearest"}); // a long text on a small screen
   }
 
   function showStart() {

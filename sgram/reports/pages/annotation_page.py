@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sgram.annotation.guideline import Block
+from sgram.annotation.guideline import Block, parse_guideline
 from sgram.annotation.items import BlindedItem
+from sgram.annotation.tasks import PHRASES, AnnotationTask
 from sgram.reports.pages.templates import render_page
 
 _SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
@@ -37,6 +38,17 @@ class AnnotationPage:
     choices: tuple[LabelChoice, ...]
     guideline: tuple[Block, ...]
     items: tuple[BlindedItem, ...]
+    item_name: str = PHRASES.item_name
+    """What annotators call an item."""
+    introduction: str = PHRASES.introduction
+    """What they see; the number of items stands before it."""
+
+    @classmethod
+    def of_task(cls, task: AnnotationTask, title: str, items: tuple[BlindedItem, ...]) -> "AnnotationPage":
+        """Return the page that asks the question of `task` about `items`."""
+        choices = tuple(LabelChoice(label, task.keys[label], meaning) for label, meaning in task.meanings.items())
+        guideline = parse_guideline(task.guideline)
+        return cls(title, task.question, choices, guideline, items, task.item_name, task.introduction)
 
     @property
     def digest(self) -> str:
@@ -54,6 +66,7 @@ def render_annotation_page(page: AnnotationPage) -> bytes:
     """
     sample = {
         "digest": page.digest,
+        "item_name": page.item_name,
         "labels": [asdict(choice) for choice in page.choices],
         "items": [asdict(item) for item in page.items],
     }

@@ -101,6 +101,7 @@ def test_the_items_are_all_there_is_to_know_of_them():
     assert not set(sample_json) & set("<>&\u2028")
     assert json.loads(sample_json) == {
         "digest": page().digest,
+        "item_name": "passage",
         "labels": [{"label": choice.label, "key": choice.key, "meaning": choice.meaning} for choice in CHOICES],
         "items": [{"item": item.item, "text": item.text, "start": item.start, "end": item.end} for item in ITEMS],
     }
