@@ -23,12 +23,12 @@ import numpy as np
 from sgram.analysis.build_series import outcome_series
 from sgram.analysis.collect_traces import AnalysisInputs, collect_traces
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.diagnoses import diagnose_sampled_traces, error_kinds
-from sgram.analysis.findings import Change, judge
+from sgram.analysis.diagnoses import diagnose_sampled_traces, error_kinds, error_weights
+from sgram.analysis.findings import FindingContext
+from sgram.analysis.kind_change import KindChange
+from sgram.analysis.measure import AnalysisData
+from sgram.analysis.measures.dynamics import CURVES
 from sgram.analysis.sources import find_inputs
-from sgram.analysis.step_series import StepSeries
-from sgram.analysis.table import Record
-from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import IntArray
 from sgram.lexicon import Lexicon
 from sgram.statistics import Interval, wilson_interval
@@ -38,7 +38,7 @@ from sgram.training.experiments.run_config import RunConfig
 ENDS = ("within steps", "and from step to step")
 
 
-class WithinSteps(Change):
+class WithinSteps(KindChange):
     """A change with an interval over the problems of the first and the last steps alone."""
 
     def cover_steps(self, change: Interval, values: Sequence[float]) -> Interval:
@@ -46,34 +46,39 @@ class WithinSteps(Change):
         return change
 
 
-def read_run(folder: Path, config: AnalysisConfig) -> tuple[TraceCounts, IntArray]:
+QUESTIONS = [
+    question
+    for question in CURVES.questions
+    if isinstance(question, KindChange) or question.name in ("accuracy over training", "length over training")
+]
+
+
+def read_run(folder: Path, config: AnalysisConfig) -> AnalysisData:
     """Return the counts and the error kinds of the traces of a run."""
     sources, _ = find_inputs([folder])
     lexicons = tuple(Lexicon.load(source.lexicon or "sgram") for source in sources)
     inputs = AnalysisInputs(tuple(sources), lexicons, (None,) * len(sources))
     collected = collect_traces(inputs, config, ignore, {})
     diagnoses, _ = diagnose_sampled_traces(collected, ignore)
-    return collected.counts, error_kinds(collected.counts, diagnoses)
+    kinds = error_kinds(collected.counts, diagnoses)
+    return AnalysisData(collected.counts, kinds, error_weights(collected.counts, kinds))
 
 
 def ignore(stage: str, done: int, total: int) -> None:
     """Show no progress."""
 
 
-def rows_of(series: StepSeries) -> list[Record]:
-    """Return a series as rows of the table `curves`."""
-    columns = zip(series.curve.steps, series.curve.values, series.low, series.high, series.n_traces, strict=True)
-    return [Record(step=step, list=None, value=value, low=low, high=high, n=n) for step, value, low, high, n in columns]
-
-
-def verdicts(counts: TraceCounts, kinds: IntArray, steps: IntArray) -> Iterator[tuple[str, str, str]]:
-    """Yield (series, which noise the interval covers, verdict) with the steps of the traces as given."""
-    ordered = replace(counts, columns=replace(counts.columns, step=steps))
-    for series in outcome_series(ordered, np.arange(len(steps)), kinds):
-        for covered, question in zip(ENDS, (WithinSteps, Change), strict=True):
-            unit = "words" if series.name == "length" else "share"
-            asked = question(name=series.name, subject=series.name, series=series.name, unit=unit)
-            yield series.name, covered, judge(asked.change(rows_of(series)))
+def verdicts(data: AnalysisData, steps: IntArray) -> Iterator[tuple[str, str, str]]:
+    """Yield (subject, which noise the interval covers, verdict) with the steps of the traces as given."""
+    counts = replace(data.counts, columns=replace(data.counts.columns, step=steps))
+    series = {0: list(outcome_series(counts, np.arange(len(steps)), data.error_kinds, data.error_weights))}
+    curves = CURVES.table(replace(data, counts=counts, series=series))
+    context = FindingContext({"curves": curves}, counts.source_names)
+    for question in QUESTIONS:
+        fields = {name: getattr(question, name) for name in ("name", "subject", "series", "unit")}
+        for covered, asked in zip(ENDS, (WithinSteps(**fields), question), strict=True):
+            for finding in asked.findings("curves", curves, context):
+                yield question.subject, covered, finding.verdict
 
 
 def shuffled(steps: IntArray, seed: int) -> IntArray:
@@ -82,20 +87,20 @@ def shuffled(steps: IntArray, seed: int) -> IntArray:
     return np.random.default_rng(seed).permutation(distinct)[index]
 
 
-def table(counts: TraceCounts, kinds: IntArray, n_shuffles: int) -> Iterator[str]:
+def table(data: AnalysisData, n_shuffles: int) -> Iterator[str]:
     """Yield the lines of a table with a row for each series."""
-    steps = counts.columns.step
-    true_order = {(series, covered): verdict for series, covered, verdict in verdicts(counts, kinds, steps)}
+    steps = data.counts.columns.step
+    true_order = {(subject, covered): verdict for subject, covered, verdict in verdicts(data, steps)}
     alarms: Counter[tuple[str, str]] = Counter()
     for seed in range(n_shuffles):
-        for series, covered, verdict in verdicts(counts, kinds, shuffled(steps, seed)):
-            alarms[series, covered] += verdict in ("up", "down")
-    yield f"| series | {' | '.join(f'{covered}, false of {n_shuffles}' for covered in ENDS)} | 95 % | true order |"
+        for subject, covered, verdict in verdicts(data, shuffled(steps, seed)):
+            alarms[subject, covered] += verdict in ("up", "down")
+    yield f"| subject | {' | '.join(f'{covered}, false of {n_shuffles}' for covered in ENDS)} | 95 % | true order |"
     yield "|---|--:|--:|---|---|"
-    for series in dict.fromkeys(name for name, _ in true_order):
-        before, after = (alarms[series, covered] for covered in ENDS)
+    for subject in dict.fromkeys(subject for subject, _ in true_order):
+        before, after = (alarms[subject, covered] for covered in ENDS)
         low, high = wilson_interval(after, n_shuffles)
-        yield f"| {series} | {before} | {after} | [{low:.3f}, {high:.3f}] | {true_order[series, ENDS[1]]} |"
+        yield f"| {subject} | {before} | {after} | [{low:.3f}, {high:.3f}] | {true_order[subject, ENDS[1]]} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -108,10 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     run = train(RunConfig(method="grpo", steps=asked.steps, seed=asked.seed), asked.runs, lambda row: None)
     for recorded, title in ((True, "as the checker recorded them"), (False, "as the offline diagnosis finds them")):
-        counts, kinds = read_run(run.directory, AnalysisConfig(n_placebos=0, recorded_errors=recorded))
-        n_wrong = int((counts.columns.outcome == 1).sum())
-        print(f"\nKinds {title}: {len(counts.columns):,} traces, {n_wrong:,} wrong, {asked.steps} steps\n")
-        for line in table(counts, kinds, asked.shuffles):
+        data = read_run(run.directory, AnalysisConfig(n_placebos=0, recorded_errors=recorded))
+        columns = data.counts.columns
+        n_wrong = int((columns.outcome == 1).sum())
+        print(f"\nKinds {title}: {len(columns):,} traces, {n_wrong:,} wrong, {asked.steps} steps\n")
+        for line in table(data, asked.shuffles):
             print(line, flush=True)
 
 

@@ -14,7 +14,7 @@ import sgram
 from sgram.analysis.build_series import build_series, find_phase_order
 from sgram.analysis.collect_traces import AnalysisInputs, CollectedTraces, Progress, collect_traces
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.diagnoses import TraceDiagnosis, diagnose_sampled_traces, error_kinds
+from sgram.analysis.diagnoses import TraceDiagnosis, diagnose_sampled_traces, error_kinds, error_weights
 from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
 from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_findings
 from sgram.analysis.measure import AnalysisData, Measure
@@ -129,12 +129,13 @@ def _analyze_sources(
     counts, plan = collected.counts, collected.plan
     diagnoses, checks = diagnose_sampled_traces(collected, progress)
     kinds = error_kinds(counts, diagnoses)
-    series = {source: build_series(counts, source, kinds) for source in range(counts.n_sources)}
+    weights = error_weights(counts, kinds)
+    series = {source: build_series(counts, source, kinds, weights) for source in range(counts.n_sources)}
     trace_diagnoses = [
         TraceDiagnosis(*collected.sampled_traces[key], diagnosis) for key, diagnosis in diagnoses.items()
     ]
     series = {source: source_series for source, source_series in series.items() if source_series}
-    data = AnalysisData(counts, kinds, trace_diagnoses, checks, series)
+    data = AnalysisData(counts, kinds, weights, trace_diagnoses, checks, series)
     tables = {}
     for number, measure in enumerate(measures, 1):
         table = measure.table(data)
@@ -229,7 +230,8 @@ def _notes(collected: CollectedTraces, inputs: AnalysisInputs, diagnoses: Mappin
         )
     if len(diagnoses) < plan.n_wrong:
         notes.append(
-            f"{len(diagnoses):,} of {plan.n_wrong:,} wrong traces were diagnosed, chosen by the digest of their text."
+            f"{len(diagnoses):,} of {plan.n_wrong:,} wrong traces were diagnosed, a sample stratified by step and "
+            "problem (--max-diagnosed, and memory for their texts, limit it)."
         )
     has_recorded_kind = counts.columns.recorded_error[counts.columns.outcome == 1] >= 0
     if counts.config.recorded_errors and has_recorded_kind.any():

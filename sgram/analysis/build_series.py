@@ -14,29 +14,31 @@ from sgram.analysis.measures.entropies import (
 )
 from sgram.analysis.measures.planning import planning_sizes, planning_unit
 from sgram.analysis.measures.tokens import CLASSES, TOKEN_MEASURES, measure_sums, measured_rows
-from sgram.analysis.step_series import MIN_STEPS, StepSeries
+from sgram.analysis.step_series import AT_MOST, MIN_STEPS, StepSeries
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import Curve, PhaseOrder, build_curve, curve_band, phase_order
 from sgram.statistics import Estimate
 
-_SHARES = frozenset({"pass@1", "planning share", *(f"{kind} errors" for kind in KINDS)})
+_SHARES = frozenset({"pass@1", "planning share", *(f"{kind} errors{end}" for kind in KINDS for end in ("", AT_MOST))})
 """Series between 0 and 1. Their bands are clipped, because a band from few problems is widened and may leave it."""
 _ENTROPY_SERIES = (("semantic entropy", "grams"), ("cluster entropy", "clusters"), ("conditional entropy", None))
 """Series with the bins that are counted; None for the words that follow grams."""
 
 
-def build_series(counts: TraceCounts, source: int, error_kinds: IntArray) -> list[StepSeries]:
+def build_series(
+    counts: TraceCounts, source: int, error_kinds: IntArray, error_weights: FloatArray
+) -> list[StepSeries]:
     """Return every quantity of a source over its steps; nothing if it has fewer than `MIN_STEPS` steps.
 
-    `error_kinds`, (traces,), are those of `sgram.analysis.measures.errors.error_kinds`.
+    `error_kinds` and `error_weights`, (traces,), are those of `sgram.analysis.diagnoses`.
     """
     if len(counts.steps(source)) < MIN_STEPS:
         return []
     rows = counts.rows_with_step(source)
     return [
-        *outcome_series(counts, rows, error_kinds),
+        *outcome_series(counts, rows, error_kinds, error_weights),
         *_planning_share_series(counts, source, rows),
         *_entropy_series(counts, source, rows),
         *_token_series(counts, source, rows),
@@ -81,10 +83,12 @@ def _traces_at_steps(counts: TraceCounts, rows: IntArray, steps: Sequence[int]) 
     return [size_of_step.get(step, 0) for step in steps]
 
 
-def outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) -> Iterator[StepSeries]:
-    """Yield accuracy, length and the share of each kind of error that occurs, over the steps of the traces in `rows`.
+def outcome_series(
+    counts: TraceCounts, rows: IntArray, error_kinds: IntArray, error_weights: FloatArray
+) -> Iterator[StepSeries]:
+    """Yield accuracy, length and the shares of the kinds of errors, over the steps of the traces in `rows`.
 
-    `error_kinds`, (traces,), are those of `build_series`.
+    `error_kinds` and `error_weights`, (traces,), are those of `build_series`.
     """
     outcomes = counts.columns.outcome[rows]
     judged = rows[outcomes < 2]
@@ -95,13 +99,30 @@ def outcome_series(counts: TraceCounts, rows: IntArray, error_kinds: IntArray) -
     words = counts.columns.words[rows].astype(float)
     length_curve = _ratio_curve(counts, rows, words, np.ones(len(rows)))
     yield from _series_with_band(counts, "length", rows, length_curve)
-    if len(judged) and (error_kinds[judged][correct == 0] >= 0).all():
-        for index, kind in enumerate(KINDS):
-            is_kind = (error_kinds[judged] == index).astype(float)
-            if not is_kind.any():
-                continue
-            kind_curve = _ratio_curve(counts, judged, is_kind, ones)
-            yield from _series_with_band(counts, f"{kind} errors", judged, kind_curve)
+    yield from _kind_series(counts, judged, error_kinds[judged], error_weights[judged])
+
+
+def _kind_series(counts: TraceCounts, judged: IntArray, kinds: IntArray, weights: FloatArray) -> Iterator[StepSeries]:
+    """Yield the share of each kind of error that occurs, of judged traces, and the most that it may be.
+
+    `kinds` and `weights` are those of the traces in `judged`. A step is left out if no kind of its errors is known.
+    """
+    steps = counts.columns.step[judged]
+    is_wrong = counts.columns.outcome[judged] == 1
+    unknown_steps = set(steps[is_wrong].tolist()) - set(steps[weights > 0].tolist())
+    is_known = ~np.isin(steps, sorted(unknown_steps))
+    judged, kinds, weights = judged[is_known], kinds[is_known], weights[is_known]
+    is_undecided = kinds == KINDS.index("undecided")
+    for index, kind in enumerate(KINDS):
+        is_kind = kinds == index
+        if not is_kind.any():
+            continue
+        series = {f"{kind} errors": is_kind}
+        if is_undecided.any() and kind != "undecided":
+            series[f"{kind} errors{AT_MOST}"] = is_kind | is_undecided
+        for name, is_counted in series.items():
+            curve = _ratio_curve(counts, judged, weights * is_counted, np.ones(len(judged)))
+            yield from _series_with_band(counts, name, judged, curve)
 
 
 def _planning_share_series(counts: TraceCounts, source: int, rows: IntArray) -> Iterator[StepSeries]:

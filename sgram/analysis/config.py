@@ -35,8 +35,9 @@ class AnalysisConfig:
     """Bootstrap draws of problems behind an interval."""
     max_sources: int = 24
     """Most sources with a name of their own; traces of smaller sources are pooled."""
-    max_diagnosed: int = 2000
-    """Most wrong traces that are diagnosed, and most traces of each outcome whose equations are checked."""
+    max_diagnosed: int = 5000
+    """Most wrong traces that are diagnosed, and most traces of each outcome whose equations are checked. Of more wrong
+    traces a sample stratified by source, step and problem is diagnosed; shares of kinds are weighted by it."""
     max_kept_chars: int = 24_000_000
     """Most characters of text in memory, for diagnoses and examples."""
     max_tokens: int = 4_000_000

@@ -8,7 +8,8 @@ import numpy as np
 
 from sgram.analysis.collect_traces import CollectedTraces, Progress
 from sgram.analysis.trace_counts import TraceCounts
-from sgram.array_types import IntArray
+from sgram.array_types import FloatArray, IntArray
+from sgram.diagnosis.error_sample import sample_weights
 from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
 from sgram.equations import Equation
 from sgram.tagging.span_finder import SpanFinder
@@ -56,6 +57,21 @@ def error_kinds(counts: TraceCounts, diagnoses: Mapping[int, Diagnosis]) -> IntA
         diagnosis = diagnoses.get(int(columns.key[row]))
         kinds[row] = -1 if diagnosis is None else KINDS.index(diagnosis.kind)
     return kinds
+
+
+def error_weights(counts: TraceCounts, kinds: IntArray) -> FloatArray:
+    """Return how many wrong traces each trace of a known kind stands for, (traces,); 0 for the others.
+
+    `kinds` are those of `error_kinds`. A recorded kind stands for itself, a diagnosis for the wrong traces without a
+    recorded kind of its source and step, as many as there are for each diagnosis.
+    """
+    columns = counts.columns
+    is_recorded = (columns.recorded_error >= 0) & counts.config.recorded_errors
+    weights = ((kinds >= 0) & is_recorded).astype(float)
+    rows = np.flatnonzero((columns.outcome == 1) & ~is_recorded)
+    sources, steps = columns.source[rows].tolist(), columns.step[rows].tolist()
+    weights[rows] = sample_weights(list(zip(sources, steps, strict=True)), kinds[rows] >= 0, sources)
+    return weights
 
 
 def diagnose_sampled_traces(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sgram.analysis.figure_specs import Cells
 from sgram.analysis.table import Record, Table
+from sgram.diagnosis.kind_shares import KindsOfErrors
 from sgram.metrics import PhaseOrder
 from sgram.statistics import (
     Estimate,
@@ -77,6 +78,10 @@ class Question:
         """Yield the finding of each source that has the data."""
         raise NotImplementedError
 
+    def summary(self, findings: Sequence["Finding"]) -> "Finding | None":
+        """Return what the findings of this question say of all sources together; None for fewer than two sources."""
+        return summarize(findings)
+
     def compared(
         self, measure: str, source: str, first: Interval, last: Interval, gap: Interval, placebo: float | None, n: int
     ) -> "Finding":
@@ -108,6 +113,10 @@ class Finding:
     """What is compared: the first and the last steps, or the two sides of a contrast."""
     verdicts: tuple[tuple[str, Verdict], ...] = ()
     """(source, verdict) of each source, in a finding about all of them."""
+    errors: tuple[KindsOfErrors, ...] = ()
+    """The kinds of errors of each source that it is about, if it is about kinds of errors."""
+    at_most: tuple[Estimate, Estimate] | None = None
+    """The most that `sides` may be, if undecided traces may add to them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON values, numbers rounded to 6 decimals."""
@@ -119,6 +128,8 @@ class Finding:
             "subject": self.subject or None,
             **{name: None if number is None else number.to_json() for name, number in estimates.items()},
             "sides": None if self.sides is None else [side.to_json() for side in self.sides],
+            "at_most": None if self.at_most is None else [side.to_json() for side in self.at_most],
+            "kinds": [{"source": errors.source, **row} for errors in self.errors for row in errors.to_json()] or None,
             "unit": self.question.unit,
             "verdict": self.verdict,
             "verdicts": dict(self.verdicts) or None,
@@ -248,14 +259,18 @@ class Change(Question):
         first, last = self._tenths(rows)
         return (mean([interval for interval, _ in first]), mean([interval for interval, _ in last])) if first else None
 
-    def change(self, rows: Sequence[Record]) -> Interval:
+    def change(self, rows: Sequence[Record], last_rows: Sequence[Record] | None = None) -> Interval:
         """Return the last end less the first one, of rows at two steps or more.
 
-        The interval covers the noise from step to step; that of a share also the small number of its traces.
+        The interval covers the noise from step to step; that of a share also the small number of its traces. If
+        `last_rows` are given, the last end is theirs, and the noise that of both.
         """
-        tenths = self._tenths(rows)
+        last_rows = rows if last_rows is None else last_rows
+        tenths = self._tenths(rows)[0], self._tenths(last_rows)[1]
         first, last = (mean([interval for interval, _ in tenth]) for tenth in tenths)
-        change = self.cover_steps(difference(last, first), [interval.value for interval, _ in self._complete(rows)])
+        change = difference(last, first)
+        for series in (rows, last_rows):
+            change = self.cover_steps(change, [interval.value for interval, _ in self._complete(series)])
         sizes = [sum(row.number("n") or 0 for _, row in tenth) for tenth in tenths]
         if self.unit != "share" or not all(sizes) or any(row["list"] for row in rows):
             return change
@@ -370,8 +385,16 @@ def summarize(findings: Sequence[Finding]) -> Finding | None:
     verdicts = tuple((finding.source or "", finding.verdict) for finding in findings)
     if verdict == "measured" and levels:
         verdicts = (levels[0][1], verdict), (levels[-1][1], verdict)
+    errors = tuple(errors for finding in findings for errors in finding.errors)
     return Finding(
-        first.measure, first.question, None, verdict=verdict, n=len(findings), sides=sides, verdicts=verdicts
+        first.measure,
+        first.question,
+        None,
+        verdict=verdict,
+        n=len(findings),
+        sides=sides,
+        verdicts=verdicts,
+        errors=errors,
     )
 
 
@@ -384,6 +407,6 @@ def build_findings(questions: Iterable[tuple[str, Question]], context: FindingCo
     for measure, question in questions:
         if measure in context.tables:
             by_source = list(question.findings(measure, context.tables[measure], context))
-            summary = summarize(by_source)
+            summary = question.summary(by_source)
             findings += [*([summary] if summary else []), *by_source]
     return tuple(findings)

@@ -14,7 +14,7 @@ from sgram.analysis.findings import Question
 from sgram.analysis.step_series import StepSeries
 from sgram.analysis.table import Column, Record, Table, build_table
 from sgram.analysis.trace_counts import PLACEBO, TraceCounts
-from sgram.array_types import IntArray
+from sgram.array_types import FloatArray, IntArray
 from sgram.errors import SgramError
 from sgram.statistics import Estimate
 
@@ -26,6 +26,8 @@ class AnalysisData:
     counts: TraceCounts
     error_kinds: IntArray
     """(traces,) index in `sgram.diagnosis.kinds.KINDS` of each error; -1 if there is none or it is unknown."""
+    error_weights: FloatArray
+    """(traces,) how many wrong traces each trace of a known kind stands for; 0 for the others."""
     diagnoses: Sequence[TraceDiagnosis] = ()
     equation_checks: Sequence[EquationCheck] = ()
     series: Mapping[int, Sequence[StepSeries]] = field(default_factory=dict)

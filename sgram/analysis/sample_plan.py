@@ -1,23 +1,26 @@
 """First pass over all traces: which of them are diagnosed, checked or shown as examples in the second pass.
 
 Traces are selected by the smallest keys. A key is a digest of source, id and text, so the selection is random with
-respect to what a trace is like, and does not depend on the order in which traces come.
+respect to what a trace is like, and does not depend on the order in which traces come. If not all wrong traces can be
+diagnosed, a sample stratified by source, step and problem is (`sgram.diagnosis.error_sample`).
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 
 import numpy as np
 
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.sources import model_of_key
+from sgram.diagnosis.error_sample import draw_error_sample
 from sgram.diagnosis.kinds import KINDS
 from sgram.traces import Trace
 from sgram.traces.policy_tokens import n_policy_tokens
-from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, stable_key
+from sgram.traces.trace_keys import OUTCOMES, group_name, outcome_index, problem_name, stable_key
 
 MAX_CANDIDATES = 4
 """Most candidates for one example; the one with the most kinds of moves is shown."""
@@ -101,6 +104,9 @@ class _SurveyRow:
     source: str
     outcome: int
     group: int
+    problem: int
+    step: int | None
+    has_recorded_kind: bool
     n_chars: int
     n_entropies: int
 
@@ -143,7 +149,7 @@ class SamplePlan:
 
 
 class TraceSurvey:
-    """Counts of the first pass, about 150 bytes a trace, and the texts from which placebos are drawn."""
+    """Counts of the first pass, about 200 bytes a trace, and the texts from which placebos are drawn."""
 
     def __init__(self, config: AnalysisConfig) -> None:
         self._config = config
@@ -159,28 +165,37 @@ class TraceSurvey:
         key = stable_key(model_of_key(source), trace.id, trace.text)
         n_entropies = 0 if trace.entropies is None or trace.token_ids is None else n_policy_tokens(trace)
         group = stable_key(group_name(trace))
-        self._rows.append(_SurveyRow(key, source, outcome_index(trace), group, len(trace.text), n_entropies))
+        row = _SurveyRow(
+            key=key,
+            source=source,
+            outcome=outcome_index(trace),
+            group=group,
+            problem=stable_key(problem_name(trace)),
+            step=trace.step,
+            has_recorded_kind=recorded_error_kind(trace) >= 0,
+            n_chars=len(trace.text),
+            n_entropies=n_entropies,
+        )
+        self._rows.append(row)
         self.texts[source].add(key, trace.text if text is None else text)
         self.source_sizes[source] += 1
 
     def plan(self, display_names: dict[str, str]) -> SamplePlan:
         """Decide which traces are kept; `display_names` maps each source to the name under which it is shown."""
         config, rows = self._config, sorted(self._rows, key=lambda row: row.key)
-        budget = config.max_kept_chars * 2 // 3
         correct_by_group: dict[int, list[_SurveyRow]] = defaultdict(list)
         for row in rows:
             if row.outcome == _CORRECT:
                 correct_by_group[row.group].append(row)
         wrong_rows = [row for row in rows if row.outcome == _WRONG]
-        diagnosed: list[int] = []
-        siblings: dict[int, tuple[int, ...]] = {}
-        for wrong in wrong_rows[: config.max_diagnosed]:
-            nearest = _rank_siblings(wrong, correct_by_group[wrong.group])[:MAX_SIBLINGS]
-            budget -= wrong.n_chars + sum(sibling.n_chars for sibling in nearest)
-            if budget < 0 and diagnosed:
-                break
-            diagnosed.append(wrong.key)
-            siblings[wrong.key] = tuple(sibling.key for sibling in nearest)
+
+        @cache
+        def find_siblings(wrong: _SurveyRow) -> tuple[_SurveyRow, ...]:
+            return tuple(_rank_siblings(wrong, correct_by_group[wrong.group])[:MAX_SIBLINGS])
+
+        diagnosed_rows = self._select_diagnosed(wrong_rows, find_siblings, display_names)
+        diagnosed = [row.key for row in diagnosed_rows]
+        siblings = {row.key: tuple(sibling.key for sibling in find_siblings(row)) for row in diagnosed_rows}
         equation_keys = {}
         for outcome in range(len(OUTCOMES)):
             outcome_rows = [row for row in rows if row.outcome == outcome]
@@ -203,6 +218,34 @@ class TraceSurvey:
             source_sizes=self.source_sizes,
             sampled_keys=frozenset(sampled_keys),
         )
+
+    def _select_diagnosed(
+        self,
+        wrong_rows: Sequence[_SurveyRow],
+        find_siblings: Callable[[_SurveyRow], Sequence[_SurveyRow]],
+        display_names: Mapping[str, str],
+    ) -> list[_SurveyRow]:
+        """Return the wrong traces that are diagnosed, as many as limit and memory allow, by key.
+
+        Those whose kind a checker recorded come last, since only the others need a diagnosis to be counted.
+        """
+        needs_diagnosis = [row for row in wrong_rows if not (self._config.recorded_errors and row.has_recorded_kind)]
+        others = [row for row in wrong_rows if self._config.recorded_errors and row.has_recorded_kind]
+        budget, limit = self._config.max_kept_chars * 2 // 3, self._config.max_diagnosed
+        selected: list[_SurveyRow] = []
+        for candidates in (needs_diagnosis, others):
+            strata = [(display_names[row.source], row.step) for row in candidates]
+            problems, keys = [row.problem for row in candidates], [row.key for row in candidates]
+            n_max = min(len(candidates), limit - len(selected))
+            while n_max > 0:
+                sample = [candidates[row] for row in draw_error_sample(strata, problems, keys, n_max)]
+                n_chars = sum(row.n_chars + sum(other.n_chars for other in find_siblings(row)) for row in sample)
+                if n_chars <= budget or (n_max == 1 and not selected):
+                    selected += sample
+                    budget -= n_chars
+                    break
+                n_max = min(n_max - 1, int(n_max * budget / n_chars))
+        return sorted(selected, key=lambda row: row.key)
 
 
 def _keys_within_budget(rows: Sequence[_SurveyRow], budget: int) -> frozenset[int]:

@@ -9,6 +9,8 @@ from sgram.metrics import Curve
 
 MIN_STEPS = 2
 """Fewest training steps of a series."""
+AT_MOST = ", at most"
+"""Ends the name of the series of what a kind of error may be at most: decided and undecided traces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

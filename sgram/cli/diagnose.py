@@ -276,7 +276,7 @@ def _measurements_json(report: "CorpusReport", totals: _DiagnosisTotals, judge_n
         "n_not_judged": report.not_judged,
         "n_wrong_with_siblings": report.with_siblings,
         "kinds": counts.all_models(seed).to_json(),
-        "models": [row for model in counts.by_model(seed) for row in model.to_json()],
+        "models": [{"model": model.source, **row} for model in counts.by_model(seed) for row in model.to_json()],
         "judge": None if judgments is None else {"judgments": [judgment.to_json() for judgment in judgments]},
         "ratings": None
         if rated is None or not len(rated)

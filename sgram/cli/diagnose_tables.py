@@ -39,7 +39,7 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
         heads = [share.kind for share in errors.kinds]
         model_cells: list[tuple[object, ...]] = []
         for model in models[:_MODELS_SHOWN]:
-            name = shorten_start(model.model or "", _NAME_WIDTH)
+            name = shorten_start(model.source or "", _NAME_WIDTH)
             shares = (percent(share.share.value, 6) for share in model.kinds)
             model_cells.append((name, model.n_wrong, *shares))
         print_table(("model", "wrong", *heads), model_cells)

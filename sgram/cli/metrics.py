@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
-from sgram.cli.shared_flags import AsJson, DryRun, Part
+from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, Part
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces import TraceReader
@@ -60,6 +60,7 @@ def metrics(
         Path | None, Parameter(help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
+    max_diagnosed: MaxDiagnosed = 5000,
     pool: Annotated[
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
@@ -89,6 +90,7 @@ def metrics(
         seed=seed,
         n_placebos=placebos,
         pool_runs=pool,
+        max_diagnosed=max_diagnosed,
         part=part,
     )
     _check_names(inputs, scoring, csv, dry_run)

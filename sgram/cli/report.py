@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
 from sgram.cli.read import InputFlags
-from sgram.cli.shared_flags import AsJson, DryRun, number_flag, output_flag, path_argument
+from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, number_flag, output_flag, path_argument
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.urls import base_name
@@ -58,6 +58,7 @@ def report(
     title: Annotated[str | None, Parameter(help="The page's title.")] = None,
     traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.")] = 12,
     seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.")] = 0,
+    max_diagnosed: MaxDiagnosed = 5000,
     pool: Annotated[
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
@@ -82,6 +83,7 @@ def report(
         n_examples=traces,
         n_siblings=min(traces, AnalysisConfig().n_siblings),
         pool_runs=pool,
+        max_diagnosed=max_diagnosed,
     )
     if dry_run:
         _show_plan(paths, output, extra, as_json)

@@ -35,6 +35,12 @@ Limit = Annotated[int | None, number_flag("limit", 1, "Stop after this many trac
 Part = Annotated[
     PartChoice, Parameter(help="Part of each trace: reasoning or answer. Traces that do not mark it are left out.")
 ]
+MaxDiagnosed = Annotated[
+    int,
+    number_flag(
+        "max-diagnosed", 0, "Diagnose at most this many wrong traces: above it a sample stratified by step and problem."
+    ),
+]
 Mask = Annotated[
     MaskKind,
     Parameter(help="What is marked: grams of the lexicon, planning sentences, or the grams inside planning sentences."),

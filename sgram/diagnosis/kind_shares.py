@@ -117,10 +117,10 @@ def _estimate(signs: FloatArray, total: FloatArray, drawn: FloatArray, n_problem
 
 @dataclass(frozen=True, slots=True)
 class KindsOfErrors:
-    """The kinds of the wrong traces of one model, or of all models."""
+    """The kinds of the wrong traces of one source, such as a model, or of all sources."""
 
-    model: str | None
-    """None for all models together."""
+    source: str | None
+    """None for all sources together."""
     n_wrong: int
     """Traces that the input calls wrong, or that are wrong by their reference."""
     n_diagnosed: int
@@ -134,9 +134,8 @@ class KindsOfErrors:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return a row of JSON values for each kind."""
-        fields: dict[str, Any] = {} if self.model is None else {"model": self.model}
         sizes = {"n_wrong": self.n_wrong, "n_diagnosed": self.n_diagnosed}
-        return [{**fields, **share.to_json(), **sizes} for share in self.kinds]
+        return [{**share.to_json(), **sizes} for share in self.kinds]
 
 
 class KindCounts:

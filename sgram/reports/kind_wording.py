@@ -1,7 +1,11 @@
 """The words of shares of error kinds: what is decided, what is not, and what the undecided leave open."""
 
+from collections.abc import Sequence
+
 from sgram.diagnosis.kind_shares import RIVALS, KindsOfErrors
+from sgram.diagnosis.kinds import KINDS
 from sgram.reports.words import Words, estimate_words
+from sgram.statistics import Estimate
 
 
 def kinds_sentence(errors: KindsOfErrors) -> list[Words]:
@@ -30,6 +34,23 @@ def kinds_sentence(errors: KindsOfErrors) -> list[Words]:
         at_least = "at least " if not_wrong.is_open else ""
         parts += [Words(f"; not wrong by their answers: {at_least}"), *estimate_words(not_wrong.share, "share")]
         parts += [Words(f" ({not_wrong.count:,})")]
+    return parts
+
+
+def sources_sentence(errors_of_sources: Sequence[KindsOfErrors]) -> list[Words]:
+    """Return the smallest and the largest share of each kind over several sources, which are named.
+
+    Kinds that no source has are left out. The sentence has no capital and no full stop.
+    """
+    parts = [Words(f"wrong traces of {len(errors_of_sources)} sources: ")]
+    kinds = [kind for kind in KINDS if kind in RIVALS or any(errors.kind(kind).count for errors in errors_of_sources)]
+    for index, kind in enumerate(kinds):
+        ranked = sorted((errors.kind(kind).share.value or 0.0, errors.source or "") for errors in errors_of_sources)
+        at_least = "at least " if any(errors.kind(kind).is_open for errors in errors_of_sources) else ""
+        parts += [Words(f"{', ' if index else ''}{'not wrong' if kind == 'not-wrong' else kind} {at_least}")]
+        for end, (share, source) in (("", ranked[0]), (" to ", ranked[-1])):
+            number = estimate_words(Estimate(share), "share")
+            parts += [Words(end), *number, Words(" ("), Words(source, "name"), Words(")")]
     return parts
 
 

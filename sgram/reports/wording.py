@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from sgram.analysis.arms import ArmContrast
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
+from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measures.corpus import CorpusSize
 from sgram.analysis.measures.dynamics import PhaseOrderQuestion
+from sgram.analysis.measures.errors import KindBounds, KindLead
 from sgram.analysis.measures.placebo import Controls
+from sgram.reports.kind_wording import kinds_sentence, rivals_sentence, sources_sentence
 from sgram.reports.words import Words, estimate_words
 from sgram.statistics import Estimate
 
@@ -65,6 +68,12 @@ _SENTENCES: dict[type[Question], Templates] = {
         "cannot say": "no placebo could be drawn, so no result is shown to be about planning.",
     },
     CorpusSize: {"measured": "{n} traces were read."},
+    KindBounds: {"measured": "{kinds}."},
+    KindLead: dict.fromkeys(("up", "down", "no change", "cannot say"), "{rivals}."),
+    KindChange: {
+        "cannot say": "{subject}: cannot say if there was a rise or a fall, between {first} at first and between "
+        "{last} at the end, as some kinds are undecided."
+    },
 }
 """Sentences about one source. Names in braces are filled in by `_fields`."""
 
@@ -83,6 +92,17 @@ _SUMMARIES: dict[type[Question], Templates] = {
         "down": "{subject} fell in {all}{extent}.",
         "no change": "{subject}: no change shown in {any}.",
         "as placebo": "{subject}: no change beyond random phrases in {any}.",
+    },
+    KindBounds: {"measured": "{kinds}."},
+    KindLead: {
+        "up": "strategic errors are more frequent than procedural ones in {all}, whatever the undecided are.",
+        "down": "procedural errors are more frequent than strategic ones in {all}, whatever the undecided are.",
+        "no change": "{subject}, which is more frequent: no difference shown in {any}.",
+        "cannot say": "{subject}, which is more frequent: cannot say in {any}, as it depends on the undecided.",
+        "mixed": "{subject}, which is more frequent: {verdicts}.",
+    },
+    KindChange: {
+        "cannot say": "{subject}: cannot say in {any} if there was a rise or a fall, as some kinds are undecided."
     },
     Contrast: {
         "up": "{subject} is higher for {compared} than for {reference} in {all}{extent}.",
@@ -140,6 +160,7 @@ _PHRASES: dict[type[Question], Templates] = {
         "as placebo": "no change beyond random phrases",
     },
     PhaseOrderQuestion: {"up": "execution", "down": "planning", "as placebo": "no difference from random phrases"},
+    KindLead: {"up": "strategic", "down": "procedural"},
 }
 """What `{verdicts}` of a sentence about several sources says of those with a verdict."""
 
@@ -259,6 +280,8 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
             Words(f"either of the 2 {source_kind}s" if n_sources == 2 else f"any of the {n_sources} {source_kind}s")
         ],
         "verdicts": _verdicts(finding, source_kind),
+        "kinds": [Words("kinds of errors: unknown")],
+        "rivals": [Words(f"{question.subject}: unknown")],
         "placebo": [],
         "because": [],
         "extent": [],
@@ -284,12 +307,35 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
         first, last = (estimate_words(Estimate(side.value), side_unit, is_difference) for side in finding.sides)
         extent = first if first == last else [*first, Words(" to "), *last]
         fields |= {"first": first, "last": last, "range": extent, "extent": [Words(", "), *extent]}
+    if len(finding.errors) == 1:
+        fields |= {"kinds": kinds_sentence(finding.errors[0]), "rivals": rivals_sentence(finding.errors[0])}
+    elif finding.errors:
+        fields["kinds"] = sources_sentence(finding.errors)
+    if finding.at_most is not None and finding.sides is not None:
+        fields |= _ends_with_undecided(finding, finding.sides, finding.at_most, fields["change"])
     if finding.verdict == "measured" and finding.verdicts:
         fields |= {
             "lowest": [Words(finding.verdicts[0][0], "name")],
             "highest": [Words(finding.verdicts[-1][0], "name")],
         }
     return fields
+
+
+def _ends_with_undecided(
+    finding: Finding, sides: tuple[Estimate, Estimate], at_most: tuple[Estimate, Estimate], change: Sequence[Words]
+) -> dict[str, Sequence[Words]]:
+    """Return what a kind of error rises or falls from and to, if undecided traces may add to it."""
+    lows = [estimate_words(side, finding.question.unit) for side in sides]
+    highs = [estimate_words(side, finding.question.unit) for side in at_most]
+    if finding.verdict == "cannot say":
+        first, last = ([*low, Words(" and "), *high] for low, high in zip(lows, highs, strict=True))
+        return {"first": first, "last": last}
+    at_least, at_most_words = Words("at least "), Words("at most ")
+    if finding.verdict == "up":
+        first, last = [at_most_words, *highs[0]], [at_least, *lows[1]]
+    else:
+        first, last = [at_least, *lows[0]], [at_most_words, *highs[1]]
+    return {"first": first, "last": last, "change": [at_least, *change]}
 
 
 def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Words]:

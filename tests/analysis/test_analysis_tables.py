@@ -150,6 +150,64 @@ def test_a_wrong_trace_is_diagnosed_and_its_equations_are_checked(tmp_path):
     }
 
 
+def undecided_run(n_steps=3, n=8):
+    """Wrong traces of which nothing shows what kind of error they make, and one slip at each step."""
+    slip = "We get 6 + 9 = 16, so 16 * 2 = 32. The answer is 32."
+    return [
+        build_trace(
+            f"{step}-{number}",
+            slip if number == 0 else "",
+            prompt=f"p{number % 4}",
+            group=f"{step}-p{number % 4}",
+            correct=False,
+            step=step,
+        )
+        for step in range(n_steps)
+        for number in range(n)
+    ]
+
+
+def test_the_undecided_are_between_what_a_kind_has_at_least_and_at_most(tmp_path):
+    path = write_rollouts(tmp_path, undecided_run())
+    analysis = analyze([path], AnalysisConfig(n_placebos=0, n_draws=100))
+    kinds = {row["kind"]: row for row in analysis.tables["errors"].records(step=None)}
+    # 3 slips of 24; an empty response shows nothing of its kind
+    assert (kinds["procedural"]["share"], kinds["procedural"]["at_most"]) == (3 / 24, 1)
+    assert (kinds["strategic"]["share"], kinds["strategic"]["at_most"]) == (0, 21 / 24)
+    assert kinds["undecided"]["at_most"] == kinds["undecided"]["share"] == 21 / 24
+    # in the curves the share is of the judged traces of a step, all of which are wrong here
+    curves = analysis.tables["curves"]
+    assert [row["value"] for row in curves.records(series="procedural errors")] == [1 / 8] * 3
+    assert [row["value"] for row in curves.records(series="procedural errors, at most")] == [1] * 3
+    (lead,) = [finding for finding in analysis.findings if finding.question.name == "strategic or procedural"]
+    assert lead.verdict == "cannot say"
+
+
+def test_a_sample_of_the_wrong_traces_stands_for_all_of_them(tmp_path):
+    # steps of 4, 16 and 40 wrong traces, a quarter of each with a slip: 12 diagnosed are 4 of each step
+    traces = [
+        build_trace(
+            f"{step}-{number}",
+            "We get 6 + 9 = 16, so 16 * 2 = 32. The answer is 32." if number % 4 == 0 else "",
+            prompt=f"p{number % 4}",
+            group=f"{step}-p{number % 4}",
+            correct=False,
+            step=step,
+        )
+        for step, size in ((1, 4), (2, 16), (3, 40))
+        for number in range(size)
+    ]
+    path = write_rollouts(tmp_path, traces)
+    analysis = analyze([path], AnalysisConfig(n_placebos=0, n_draws=100, max_diagnosed=12))
+    row = record_of(analysis, "errors", kind="procedural", step=None)
+    # one of the four of each step stands for 1, 4 and 10 traces: 15 of 60
+    assert (row["count"], row["diagnosed"], row["wrong"]) == (3, 12, 60)
+    assert row["share"] == pytest.approx(15 / 60)
+    assert [row["value"] for row in analysis.tables["curves"].records(series="procedural errors")] == [0.25] * 3
+    assert "12 of 60 wrong traces" in analysis.tables["errors"].note
+    assert any(note.startswith("12 of 60 wrong traces were diagnosed, a sample stratified") for note in analysis.notes)
+
+
 def test_recorded_error_kinds_can_be_ignored(tmp_path):
     traces = [
         build_trace("1", "17 * 3 = 52. The answer is 52.", correct=False, meta={"error": "strategic"}),

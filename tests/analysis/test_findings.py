@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.analysis.findings import FindingContext, judge, summarize
+from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import PhaseOrder
 from sgram.statistics import Estimate, Interval, share_difference
 from tests.builders.report_tables import TableAnalysis, full_analysis, table
@@ -120,6 +121,94 @@ def test_steps_that_differ_at_random_are_no_trend():
     (finding,) = findings_of("curves", [*rows[:-2], {**rows[-1], "step": 18}, rows[-1]])
     assert finding.estimate.value == pytest.approx(-0.2)
     assert finding.verdict == "no change"
+
+
+# -- kinds of errors ------------------------------------------------------------------------------------
+
+
+def kinds_over_steps(decided, undecided, n=10**6):
+    """Series of strategic errors at two steps, each known to .01, without and with the undecided."""
+    most = [share + open_share for share, open_share in zip(decided, undecided, strict=True)]
+    return [
+        *curve("strategic errors", None, *decided, n=n),
+        *(curve("strategic errors, at most", None, *most, n=n) if any(undecided) else ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decided", "undecided", "verdict"),
+    [
+        # .5 at first at least; at the end at most .2 + .1
+        ((0.5, 0.2), (0.2, 0.1), "down"),
+        # at the end at least .5; at first at most .1 + .2
+        ((0.1, 0.5), (0.2, 0.3), "up"),
+        # the undecided at the end may all be strategic
+        ((0.5, 0.2), (0.0, 0.4), "cannot say"),
+        ((0.1, 0.5), (0.45, 0.0), "cannot say"),
+        # .3 to .3 without a doubt but their intervals
+        ((0.3, 0.3), (0.1, 0.1), "cannot say"),
+        ((0.3, 0.3), (0.0, 0.0), "no change"),
+        ((0.5, 0.2), (0.0, 0.0), "down"),
+    ],
+)
+def test_errors_fell_only_if_the_undecided_cannot_turn_it(decided, undecided, verdict):
+    (finding,) = findings_of("curves", kinds_over_steps(decided, undecided), question="strategic errors over training")
+    assert finding.verdict == verdict
+    assert (finding.at_most is None) == (not any(undecided))
+    assert [side.value for side in finding.sides] == list(decided)
+
+
+def test_the_change_that_is_said_is_the_least_one():
+    rows = kinds_over_steps((0.5, 0.2), (0.2, 0.1))
+    (finding,) = findings_of("curves", rows, question="strategic errors over training")
+    # from .5 down to at most .3, both give or take .01
+    assert finding.estimate.value == pytest.approx(-0.2)
+    assert finding.estimate.high == pytest.approx(-0.2 + math.hypot(0.01, 0.01), abs=2e-3)
+    assert [side.value for side in finding.at_most] == [pytest.approx(0.7), pytest.approx(0.3)]
+
+
+def kind_findings(shares, by=0.02, leads=(0.0, 0.0)):
+    """Findings on shares of kinds of 100 wrong traces, each share and lead known to `by`."""
+    rows = [
+        {
+            **{"source": "m", "step": None},
+            "kind": kind,
+            "count": round(100 * share),
+            **{"share": share, "low": share - by, "high": share + by},
+            **{
+                f"at_most{end}": share + shares.get("undecided", 0) * (kind != "undecided")
+                for end in ("", "_low", "_high")
+            },
+            **{"of_judged": share, "diagnosed": 100, "wrong": 100},
+        }
+        for kind, share in ({kind: shares.get(kind, 0.0) for kind in KINDS}).items()
+    ]
+    lead_rows = [
+        {"source": "m", "kind": kind, "lead": lead, "low": lead - by, "high": lead + by}
+        for kind, lead in zip(("strategic", "procedural"), leads, strict=True)
+    ]
+    (bounds,) = findings_of("errors", rows)
+    (lead,) = findings_of("rivals", lead_rows, ("m",), "strategic or procedural", errors=table("errors", rows))
+    return bounds, lead
+
+
+@pytest.mark.parametrize(
+    ("shares", "leads", "verdict"),
+    [
+        ({"strategic": 0.8, "procedural": 0.1, "undecided": 0.1}, (0.6, -0.8), "up"),
+        ({"strategic": 0.1, "procedural": 0.7, "undecided": 0.2}, (-0.8, 0.4), "down"),
+        ({"strategic": 0.25, "procedural": 0.07, "undecided": 0.68}, (-0.5, -0.86), "cannot say"),
+        ({"strategic": 0.51, "procedural": 0.49}, (0.02, -0.02), "no change"),
+    ],
+)
+def test_a_kind_is_called_more_frequent_only_if_the_undecided_cannot_turn_it(shares, leads, verdict):
+    bounds, lead = kind_findings(shares, leads=leads)
+    assert (lead.verdict, lead.question.name) == (verdict, "strategic or procedural")
+    assert bounds.verdict == "measured"
+    (errors,) = bounds.errors
+    assert (errors.n_wrong, errors.n_diagnosed) == (100, 100)
+    assert errors.kind("strategic").share.value == shares["strategic"]
+    assert {row["kind"] for row in bounds.to_json()["kinds"]} == set(KINDS)
 
 
 # -- arms -----------------------------------------------------------------------------------------------

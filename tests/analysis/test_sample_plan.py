@@ -1,5 +1,7 @@
 """Selection of traces by digests and budgets."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,8 +61,53 @@ def test_no_more_wrong_traces_are_diagnosed_than_the_maximum():
     plan = plan_sample(ninety_traces(), max_diagnosed=7)
     assert (len(plan.diagnosed), plan.n_wrong) == (7, 30)
     keys = sorted(stable_key(trace.model, trace.id, trace.text) for trace in ninety_traces() if not trace.correct)
-    assert list(plan.diagnosed) == keys[:7], "those with the smallest keys"
+    assert sorted(plan.diagnosed) == list(plan.diagnosed)
+    assert set(plan.diagnosed) < set(keys)
     assert {len(keys) for keys in plan.equation_keys.values()} == {7, 0}
+
+
+def test_above_the_maximum_every_step_and_problem_has_its_part():
+    # steps 1 to 3 with 4, 40 and 40 wrong traces of 4 problems; 20 are diagnosed: all 4, then 8 of each, 2 a problem
+    traces = [
+        build_trace(f"{step}-{n}", f"It is {n}.", group=f"{step}-{n % 4}", prompt=f"p{n % 4}", correct=False, step=step)
+        for step, size in ((1, 4), (2, 40), (3, 40))
+        for n in range(size)
+    ]
+    by_key = {stable_key(trace.model, trace.id, trace.text): trace for trace in traces}
+    diagnosed = [by_key[key] for key in plan_sample(traces, max_diagnosed=20).diagnosed]
+    assert Counter(trace.step for trace in diagnosed) == {1: 4, 2: 8, 3: 8}
+    assert Counter((trace.step, trace.prompt) for trace in diagnosed if trace.step > 1) == {
+        (step, f"p{problem}"): 2 for step in (2, 3) for problem in range(4)
+    }
+    assert set(plan_sample(traces[::-1], max_diagnosed=20).diagnosed) == set(
+        plan_sample(traces, max_diagnosed=20).diagnosed
+    )
+
+
+def test_traces_with_a_recorded_kind_are_diagnosed_last():
+    traces = [
+        build_trace(f"{n}", "x" * (n + 1), correct=False, meta={"error": "strategic"} if n % 2 else {})
+        for n in range(20)
+    ]
+    by_key = {stable_key("m", trace.id, trace.text): trace for trace in traces}
+
+    def n_recorded(**settings):
+        return sum(bool(by_key[key].meta) for key in plan_sample(traces, **settings).diagnosed)
+
+    assert (n_recorded(max_diagnosed=10), n_recorded(max_diagnosed=14), n_recorded()) == (0, 4, 10)
+    assert n_recorded(max_diagnosed=10, recorded_errors=False) > 0
+
+
+def test_a_budget_of_characters_cuts_every_step_alike():
+    # 40 traces of 100 characters at each of two steps, two thirds of 3,000 characters: 20 traces
+    traces = [
+        build_trace(f"{step}-{n}", f"{n:02}" * 50, group=f"g{n % 8}", correct=False, step=step)
+        for step in (1, 2)
+        for n in range(40)
+    ]
+    by_key = {stable_key("m", trace.id, trace.text): trace for trace in traces}
+    plan = plan_sample(traces, max_kept_chars=3000)
+    assert Counter(by_key[key].step for key in plan.diagnosed) == {1: 10, 2: 10}
 
 
 def test_sampled_texts_have_a_budget_of_characters():

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from sgram.analysis import Finding, Measure, all_measures
 from sgram.analysis.findings import FindingContext, build_findings
 from sgram.analysis.table import Table, build_table
+from sgram.diagnosis.kinds import KINDS
 from tests.builders.real_columns import real_columns
 
 
@@ -361,15 +362,18 @@ def equations(sources):
     )
 
 
-KINDS = ("strategic", "procedural", "unfinished", "degenerate", "undecided")
+SHARES = {"strategic": 0.5, "procedural": 0.3, "unfinished": 0.06, "degenerate": 0.04, "undecided": 0.1}
 
 
 def errors(sources, steps=(None,)):
+    """Return shares of error kinds of 40 wrong traces, one wrong trace fewer at each step; 10 % are undecided."""
     rows = []
     for name in sources:
         for step_index, step in enumerate(steps):
             wrong = 40 - step_index if step is not None else 40
-            for kind, part in zip(KINDS, (0.5, 0.3, 0.06, 0.04, 0.1), strict=True):
+            for kind in KINDS:
+                part = SHARES.get(kind, 0.0)
+                most = part + (0 if kind == "undecided" else SHARES["undecided"])
                 rows.append(
                     {
                         "source": name,
@@ -379,10 +383,28 @@ def errors(sources, steps=(None,)):
                         "share": part,
                         "low": max(0.0, part - 0.04),
                         "high": part + 0.05,
+                        "at_most": most,
+                        "at_most_low": max(0.0, most - 0.04),
+                        "at_most_high": most + 0.05,
                         "of_judged": part * wrong / 100,
+                        "diagnosed": wrong,
+                        "wrong": wrong,
                     }
                 )
     return table("errors", rows)
+
+
+def rivals(sources):
+    """Return the leads of these shares: .5 - .3 - .1 and .3 - .5 - .1, give or take .08."""
+    leads = {"strategic": 0.1, "procedural": -0.3}
+    return table(
+        "rivals",
+        [
+            {"source": name, "kind": kind, "lead": lead, "low": lead - 0.08, "high": lead + 0.08}
+            for name in sources
+            for kind, lead in leads.items()
+        ],
+    )
 
 
 def architecture(sources, outcomes=("all", "correct", "wrong")):
@@ -422,6 +444,7 @@ def full_analysis(sources=("model-a", "model-b"), steps=range(0, 81, 5)):
         architecture,
         equations,
         placebo,
+        rivals,
     )
     tables = [make(sources) for make in makers] + [grams()]
     if steps:

@@ -84,7 +84,7 @@ def test_shares_are_counted_by_model_with_the_weights_of_their_traces():
     every = counts.all_models()
     assert (every.n_wrong, every.n_diagnosed, every.kind("strategic").share.value) == (5, 3, 0.6)
     models = counts.by_model()
-    assert [(model.model, model.n_wrong, model.n_diagnosed) for model in models] == [
+    assert [(model.source, model.n_wrong, model.n_diagnosed) for model in models] == [
         ("m", 4, 2),
         ("unknown model", 1, 1),
     ]

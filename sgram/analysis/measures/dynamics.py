@@ -1,6 +1,6 @@
 """Measures `curves`, `settling` and `aha`: quantities over training steps, when they settle, and what grows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,17 +8,27 @@ import numpy as np
 from sgram.analysis.arms import ArmContrast
 from sgram.analysis.figure_specs import CurveLine, CurvePanel, CurvePlot, DotMark, DotPlot, Panel
 from sgram.analysis.findings import Change, Discoveries, Finding, FindingContext, Question, Verdict
+from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
 from sgram.analysis.measures.entropies import binned_spans
-from sgram.analysis.step_series import MIN_STEPS, StepSeries, placebo_curve
+from sgram.analysis.step_series import AT_MOST, MIN_STEPS, StepSeries, placebo_curve
 from sgram.analysis.table import Table
 from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, number, text
 from sgram.analysis.trace_counts import PLACEBO, SGS, TraceCounts
+from sgram.diagnosis.kind_shares import RIVALS
+from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.metrics import change_point, curve_draws, growth, settle
 
 REFLECTION = ("backtracking", "verification", "branching")
 """Moves whose growth is called an "aha moment"."""
 _MAX_CLUSTERS = 30
+_KIND_SUBJECTS: Mapping[Kind, str] = {
+    "unfinished": "the share of unfinished traces",
+    "degenerate": "the share of degenerate traces",
+    "not-wrong": "the share of traces that are not wrong by their answers",
+    "undecided": "the share of wrong traces of an undecided kind",
+}
+"""Subjects of sentences about kinds that are no errors of planning or form."""
 
 
 def _curve_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
@@ -82,7 +92,11 @@ CURVES = Measure(
     (
         SOURCE,
         STEP,
-        text("series", "what is followed; entropies in nats, lengths in words, errors of judged traces"),
+        text(
+            "series",
+            "what is followed; entropies in nats, lengths in words, errors as shares of judged traces; at most: with "
+            "the undecided",
+        ),
         LIST,
         number("value", "the value at this step"),
         *INTERVAL,
@@ -129,8 +143,15 @@ CURVES = Measure(
     questions=(
         Change(name="accuracy over training", subject="accuracy", series="pass@1", rank=1),
         ArmContrast(name="accuracy of methods", subject="accuracy", series="pass@1", rank=2),
-        Change(name="strategic errors over training", subject="strategic errors", series="strategic errors", rank=3),
-        Change(name="procedural errors over training", subject="procedural errors", series="procedural errors", rank=3),
+        *(
+            KindChange(
+                name=f"{kind} errors over training",
+                subject=_KIND_SUBJECTS.get(kind, f"{kind} errors"),
+                series=f"{kind} errors",
+                rank=3 if kind in RIVALS else 0,
+            )
+            for kind in KINDS
+        ),
         Change(
             name="exploration over training",
             subject="strategic exploration (semantic entropy)",
@@ -165,6 +186,8 @@ def _settling_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
     seed, n_draws = data.counts.config.seed, data.counts.config.n_draws
     for source, source_series in data.series.items():
         for series in source_series:
+            if series.name.endswith(AT_MOST):
+                continue
             curve = series.curve
             draws = None if curve.samples is None else curve_draws(curve, n_draws, seed)
             settling = settle(curve.steps, curve.values, resamples=draws, seed=seed)

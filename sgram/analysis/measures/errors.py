@@ -1,4 +1,4 @@
-"""Measures `errors`, `diagnoses` and `equations`: which errors wrong traces make, and whether equations hold."""
+"""Measures `errors`, `rivals`, `diagnoses`, `equations`: which errors wrong traces make, and whether equations hold."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,47 +6,135 @@ from typing import Any
 import numpy as np
 
 from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, SharePlot
-from sgram.analysis.findings import Contrast, Level
+from sgram.analysis.findings import Contrast, Finding, FindingContext, Question, Verdict
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
+from sgram.analysis.table import Column, Record, Table
 from sgram.analysis.table_columns import OUTCOME, SHARE_INTERVAL, SOURCE, STEP, count, interval, number, share, text
-from sgram.analysis.trace_counts import TraceCounts
-from sgram.array_types import IntArray
+from sgram.diagnosis.kind_shares import RIVALS, KindShare, KindsOfErrors, bound_shares
 from sgram.diagnosis.kinds import KINDS
+from sgram.statistics import Estimate
 from sgram.traces.trace_keys import OUTCOMES, stable_key
 
 _MAX_EVIDENCE = 3
 """Most pieces of evidence that a row of the table `diagnoses` names."""
-_KINDS_CAUTION = (
-    "Error kinds are those that the traces record (meta.error); the others are guesses of an offline classifier."
+KINDS_CAUTION = (
+    "Kinds are those that the traces record (meta.error), or those of an offline diagnosis that decides on evidence "
+    "only: the bounds hold as far as its decisions are right, and the undecided may be of any kind."
 )
 
 
+def kinds_of_errors(data: AnalysisData, source: int, step: int | None = None) -> KindsOfErrors | None:
+    """Return the kinds of the wrong traces of a source, at all steps or at one; None if no kind is known."""
+    counts = data.counts
+    rows = counts.rows(source, outcome=1, step=step)
+    known = rows[data.error_weights[rows] > 0]
+    if not len(known):
+        return None
+    config = counts.config
+    kinds, weights = data.error_kinds[known], data.error_weights[known]
+    shares = bound_shares(kinds, counts.columns.problem[known], weights, config.n_draws, config.seed)
+    return KindsOfErrors(counts.source_names[source], len(rows), len(known), tuple(shares))
+
+
 def _error_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
-    counts, kinds = data.counts, data.error_kinds
+    counts = data.counts
     for source, source_name in enumerate(counts.source_names):
         for step in (None, *counts.steps(source)):
-            rows = counts.rows(source, step=step)
-            for record in _kind_records(counts, rows, kinds[rows]):
-                yield {"source": source_name, "step": step, **record}
+            errors = kinds_of_errors(data, source, step)
+            if errors is None:
+                continue
+            n_judged = int((counts.columns.outcome[counts.rows(source, step=step)] < 2).sum())
+            for kind_share in errors.kinds:
+                yield {
+                    "source": source_name,
+                    "step": step,
+                    "kind": kind_share.kind,
+                    "count": kind_share.count,
+                    **interval(kind_share.share, "share"),
+                    **_named_interval("at_most", kind_share.at_most),
+                    "of_judged": (kind_share.share.value or 0.0) * errors.n_wrong / n_judged,
+                    "diagnosed": errors.n_diagnosed,
+                    "wrong": errors.n_wrong,
+                }
 
 
-def _kind_records(counts: TraceCounts, rows: IntArray, kinds: IntArray) -> Iterator[dict[str, Any]]:
-    """Yield one record for each error kind; `kinds` are those of the traces in `rows`."""
-    outcomes = counts.columns.outcome[rows]
-    is_judged, has_kind = outcomes < 2, kinds >= 0
-    if not has_kind.any():
-        return
-    resamples = counts.row_resamples(rows)
-    wrong_share = float((outcomes == 1).sum() / is_judged.sum())
-    for kind_index, kind in enumerate(KINDS):
-        is_kind = kinds == kind_index
-        kind_share = resamples.ratio(is_kind.astype(float), has_kind.astype(float))
-        yield {
-            "kind": kind,
-            "count": int(is_kind.sum()),
-            **interval(kind_share, "share"),
-            "of_judged": None if kind_share.value is None else kind_share.value * wrong_share,
-        }
+def _named_interval(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _read_estimate(row: Record, value: str, low: str, high: str) -> Estimate:
+    return Estimate(row.number(value), row.number(low), row.number(high))
+
+
+def read_kinds(table: Table, source: str, rivals: Table | None = None) -> KindsOfErrors | None:
+    """Return the kinds of a source from the tables `errors` and `rivals`; None if it has none."""
+    rows = {row.text("kind"): row for row in table.records(source=source, step=None)}
+    if not all(kind in rows for kind in KINDS):
+        return None
+    leads = {} if rivals is None else {row.text("kind"): row for row in rivals.records(source=source)}
+    shares = [
+        KindShare(
+            kind,
+            int(rows[kind].number("count") or 0),
+            _read_estimate(rows[kind], "share", "low", "high"),
+            _read_estimate(rows[kind], "at_most", "at_most_low", "at_most_high"),
+            _read_estimate(leads[kind], "lead", "low", "high") if kind in leads else None,
+        )
+        for kind in KINDS
+    ]
+    first = rows[KINDS[0]]
+    sizes = int(first.number("wrong") or 0), int(first.number("diagnosed") or 0)
+    return KindsOfErrors(source, *sizes, tuple(shares))
+
+
+class KindBounds(Question):
+    """How the wrong traces are spread over kinds of errors: decided shares, and what is undecided."""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield the kinds of each source; the estimate is the decided share of strategic errors."""
+        for source in context.sources:
+            errors = read_kinds(table, source)
+            if errors is not None:
+                strategic = errors.kind("strategic").share
+                yield Finding(measure, self, source, strategic, n=errors.n_diagnosed, errors=(errors,))
+
+
+class KindLead(Question):
+    """Whether strategic or procedural errors are more frequent, whatever the undecided traces are."""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield "up" if strategic errors are more frequent, "down" if procedural ones are; the estimate is the lead."""
+        for source in context.sources:
+            errors = read_kinds(context.tables["errors"], source, table) if "errors" in context.tables else None
+            if errors is None:
+                continue
+            leader = next((kind for kind in RIVALS if errors.kind(kind).leads), None)
+            verdict: Verdict = "no change" if not errors.kind("undecided").count else "cannot say"
+            if leader is not None:
+                verdict = "up" if leader == "strategic" else "down"
+            lead = errors.kind(leader or "strategic").lead
+            yield Finding(measure, self, source, lead, verdict=verdict, n=errors.n_diagnosed, errors=(errors,))
+
+
+def _sampling_note(data: AnalysisData) -> str:
+    n_wrong, n_known = int((data.counts.columns.outcome == 1).sum()), int((data.error_weights > 0).sum())
+    bounds = (
+        "The share of a kind lies between share, which is decided, and at_most, which counts the undecided traces as "
+        "well; both with intervals over problems."
+    )
+    if n_known == n_wrong:
+        return bounds
+    return (
+        f"{bounds} Kinds are known of {n_known:,} of {n_wrong:,} wrong traces, a sample stratified by step and "
+        "problem; shares are weighted by it."
+    )
+
+
+def _at_most_columns() -> tuple[Column, ...]:
+    return (
+        share("at_most", "the same with the undecided traces"),
+        *(share(f"at_most_{column.name}", column.meaning) for column in SHARE_INTERVAL),
+    )
 
 
 ERRORS = Measure(
@@ -60,18 +148,26 @@ ERRORS = Measure(
             "strategic: a wrong plan; procedural: a slip in carrying it out; unfinished: cut off; degenerate: a loop; "
             "format: right in another form; not-wrong: the answer equals the reference; undecided: no evidence for any",
         ),
-        count("count", "wrong traces of the kind"),
-        share("share", "of the wrong traces whose kind is known"),
+        count("count", "diagnosed traces of the kind"),
+        share("share", "decided share of the wrong traces"),
         *SHARE_INTERVAL,
+        *_at_most_columns(),
         share("of_judged", "share, times the share of wrong traces among those judged"),
+        count("diagnosed", "wrong traces whose kind is known or was looked for"),
+        count("wrong", "wrong traces"),
     ),
     _error_records,
+    _sampling_note,
     needs="Kinds of errors need traces that are marked wrong",
     section="errors",
     is_open=True,
     quantities=(
         Quantity(
-            "kinds of errors, of wrong traces", "share", keys=("source", "kind"), extra=("count",), where={"step": None}
+            "kinds of errors, of wrong traces: at least",
+            "share",
+            keys=("source", "kind"),
+            extra=("at_most", "count"),
+            where={"step": None},
         ),
     ),
     figures=(
@@ -79,7 +175,7 @@ ERRORS = Measure(
             "errors",
             "What went wrong, over training steps",
             "Above: shares of all judged traces, stacked; the total is the error rate. Below: shares of the wrong "
-            f"ones. {_KINDS_CAUTION}",
+            f"ones. {KINDS_CAUTION}",
             kind="kind",
             value="share",
             value_at_step="of_judged",
@@ -87,38 +183,43 @@ ERRORS = Measure(
             dots=DotPlot(
                 "errors",
                 "What went wrong in the wrong traces",
-                f"Share of the wrong traces by kind of error. {_KINDS_CAUTION}",
-                (Panel("", "% of wrong traces", (DotMark("SGs", "share"),), 100),),
+                f"Share of the wrong traces by kind of error. {KINDS_CAUTION}",
+                (Panel("", "% of wrong traces", (DotMark("SGs", "share", "low", "at_most_high"),), 100),),
                 row_by="kind",
                 remark="{count} traces",
                 where={"step": None},
-                key="dots: share of wrong traces, with 95 % intervals",
+                key="dot: decided share; bar: the least to the most that it may be, with the undecided, at 95 %",
             ),
         ),
     ),
+    questions=(KindBounds(name="kinds of errors", subject="kinds of errors", rank=2, caution=KINDS_CAUTION),),
+)
+
+
+def _rival_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    for source, source_name in enumerate(data.counts.source_names):
+        errors = kinds_of_errors(data, source)
+        for kind in RIVALS if errors is not None else ():
+            lead = None if errors is None else errors.kind(kind).lead
+            if lead is not None:
+                yield {"source": source_name, "kind": kind, **interval(lead, "lead")}
+
+
+RIVALS_MEASURE = Measure(
+    "rivals",
+    "Strategic or procedural: which is more frequent",
+    (
+        SOURCE,
+        text("kind", "strategic or procedural"),
+        number("lead", "decided share of the kind, less the most that the other one may have"),
+        number("low", "lower end of its 95 % interval over problems; above 0 if this kind is more frequent"),
+        number("high", "upper end"),
+    ),
+    _rival_records,
+    "A kind is said to be more frequent only if it is so whatever kind the undecided traces are of.",
+    section="errors",
     questions=(
-        Contrast(
-            name="strategic or procedural",
-            subject="the share among wrong traces",
-            value="share",
-            by="kind",
-            sides=("procedural", "strategic"),
-            side_names=("procedural errors", "strategic errors"),
-            where={"step": None},
-            n="count",
-            rank=6,
-            caution=_KINDS_CAUTION,
-        ),
-        *(
-            Level(
-                name=f"{kind} errors",
-                subject=f"{kind} errors among wrong traces",
-                value="share",
-                where={"step": None, "kind": kind},
-                n="count",
-            )
-            for kind in ("strategic", "procedural")
-        ),
+        KindLead(name="strategic or procedural", subject="strategic or procedural", rank=3, caution=KINDS_CAUTION),
     ),
 )
 

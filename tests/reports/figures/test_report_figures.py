@@ -406,7 +406,7 @@ def test_stacked_errors_add_up_to_the_error_rate():
     # of 100 judged traces 40 are wrong at the first step: 20 + 12 + 2.4 + 1.6 + 4
     assert edges(upper) == [pytest.approx(top) for top in (20, 32, 34.4, 36, 40)]
     assert edges(lower) == [pytest.approx(100 * part + 5) for part in (0.5, 0.3, 0.06, 0.04, 0.1)]  # upper ends
-    assert [text.get_text() for text in upper.texts] == list(report_tables.KINDS)
+    assert [text.get_text() for text in upper.texts] == list(report_tables.SHARES)
     assert (upper.get_ylabel(), lower.get_ylabel()) == ("% of judged traces", "% of wrong traces")
 
 
@@ -417,7 +417,7 @@ def test_kinds_that_the_last_source_lacks_are_named_too():
         for row in rows
     ]
     figure = drawn(table("errors", rows), sources=("m", "n"))["errors"]
-    assert [text.get_text() for text in canvas_of(figure).axes[1].texts] == list(report_tables.KINDS)
+    assert [text.get_text() for text in canvas_of(figure).axes[1].texts] == list(report_tables.SHARES)
 
 
 def test_errors_without_steps_are_drawn_by_source():
