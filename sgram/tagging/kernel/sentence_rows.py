@@ -10,7 +10,7 @@ import numpy as np
 from sgram.array_types import BoolArray, IntArray, UInt64Array
 from sgram.compiling import kernel
 from sgram.tagging.kernel.compiled_types import ByteArray, IdArray, Int8Array, Int32Array, Integer
-from sgram.tagging.kernel.pieces import CONNECTOR, CONNECTOR_RUN, GAP, RUN
+from sgram.tagging.kernel.pieces import CONNECTOR, CONNECTOR_RUN, GAP, GAP_RUN, RUN
 from sgram.tagging.kernel.sentence_heads import (
     ABBREVIATED,
     ABBREVIATION,
@@ -36,6 +36,7 @@ from sgram.tagging.kernel.sentence_heads import (
     SILENT,
     SPACED,
     SPELLED,
+    STOPPED,
     UPPER,
     WORD,
 )
@@ -95,6 +96,37 @@ def _read_split_word(
         low, high, size = np.uint64(0), np.uint64(0), np.uint64(0)
     number = word_token(low, high, size, scratch, words, word_bytes)
     return number, np.int32(is_abbreviation(low, size))
+
+
+@kernel()
+def _next_start(ids: IdArray, codes: Int32Array, heads: Int32Array, first: Integer, end: Integer) -> Integer:
+    """Return a token at or before the next sentence with a marked token, at which some sentence begins, or `end`.
+
+    A sentence begins at `first`. Only those are seen that begin behind a plain word and stops: nothing has to be read
+    from `first` on to be sure of them.
+    """
+    marked = first
+    while marked < end and codes[marked] & MARKED == 0:
+        marked += _ONE
+    if marked == end:
+        return end
+    start = marked
+    while start > first + _ONE:
+        if (
+            codes[start] & UPPER
+            and codes[start] & CODE_KIND == GAP_RUN
+            and codes[start - _ONE] & CODE_KIND == GAP
+            and codes[start - _TWO] & (CODE_KIND | ABBREVIATION) == GAP_RUN
+        ):
+            stop_modes = heads[np.uint64(ids[start - _ONE]) * _COLUMNS + _MODES]
+            space_modes = heads[np.uint64(ids[start]) * _COLUMNS + _MODES]
+            if (
+                stop_modes >> MODE_BITS * HAS_LETTER & MODE_MASK == STOPPED
+                and space_modes >> MODE_BITS * STOPPED & MODE_MASK == SPACED
+            ):
+                return start
+        start -= _ONE
+    return first
 
 
 @kernel()
@@ -175,7 +207,12 @@ def _mark_row(
         if seen & MARKED == 0:
             continue
 
-        token = np.uint64(first)
+        token, last = np.uint64(first), end - np.uint64(is_cut)
+        if marks_grams:
+            token = _next_start(ids, codes, heads, token, last)
+            if token == last:
+                continue
+        start = token
         sentence_first, n, has_words = token, _ONE, False
         tokens[0] = START_TOKEN
         # dots: full stops right before this token; is_bad: the letters that come next are no word
@@ -183,7 +220,9 @@ def _mark_row(
         # of the open word: its first token and number, whether it is no word, an abbreviation, in several tokens
         is_open, word_first, word = False, token, np.int32(0)
         is_invalid, is_short, is_split = np.int32(0), np.int32(0), False
-        if was_cut:
+        if token != np.uint64(first):
+            mode = np.int32(SPACED)
+        elif was_cut:
             code = codes[token]
             head = np.uint64(ids[token]) * _COLUMNS
             flags = code >> LATER_MARKS_SHIFT & MARKS_MASK
@@ -252,10 +291,18 @@ def _mark_row(
                             # the sentence before may have marked the first token
                             if codes[other] & MARKED and moves[other] < 0:
                                 moves[other] = move
-                        if not is_last and code & FILLED:
+                        if not is_last and not marks_grams and code & FILLED:
                             moves[token] = move
                 if ends_line:
                     break
+                if marks_grams and token != start:
+                    start = _next_start(ids, codes, heads, token, last)
+                    if start == last:
+                        break
+                    if start != token:
+                        token, mode = start, np.int32(SPACED)
+                        has_words, flags = False, np.int32(0)
+                        continue
                 sentence_first, n, has_words, flags = token, _ONE, False, np.int32(0)
             if kind != GAP and kind != CONNECTOR:
                 is_open, word_first, word = True, token, heads[np.uint64(ids[token]) * _COLUMNS + _WORD]
@@ -317,9 +364,9 @@ def mark_rows(
             else:
                 codes[token] = flat_heads[token_id * _COLUMNS]
         if marks_grams:
-            for token in range(size):
-                is_marked = MARKED if gram_mask[begin + token] else 0
-                codes[token] = codes[token] & ~(MARKED | FILLED) | is_marked
+            row_grams = gram_mask[begin : begin + size]
+            for token in range(np.uint64(size)):
+                codes[token] = codes[token] & ~MARKED | np.int32(row_grams[token]) * MARKED
         codes[size] = SILENT
         could_mark, stamp = _mark_row(
             row_ids,
