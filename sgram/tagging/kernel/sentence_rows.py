@@ -46,6 +46,7 @@ from sgram.tagging.kernel.sentence_tables import (
     HAS_BREAK,
     HAS_ELLIPSIS,
     MOST_TOKENS,
+    NO_STAMP,
     PACKED_BYTES,
     START_TOKEN,
     append_marks,
@@ -55,7 +56,6 @@ from sgram.tagging.kernel.sentence_tables import (
 )
 from sgram.tagging.kernel.spelled_lines import mark_spelled_line
 
-_NO_STAMP = 255
 _ONE, _TWO, _EIGHT, _COLUMNS = np.uint64(1), np.uint64(2), np.uint64(8), np.uint64(N_COLUMNS)
 _MODES, _WORD = np.uint64(MODES), np.uint64(WORD)
 
@@ -141,7 +141,6 @@ def _mark_row(
     token_bytes: ByteArray,
     byte_ends: IntArray,
     tokens: Int32Array,
-    touched: Int32Array,
     stamps: ByteArray,
     stamp: Integer,
     least_total: Integer,
@@ -149,7 +148,7 @@ def _mark_row(
     names_moves: Integer,
     words: UInt64Array,
     word_bytes: ByteArray,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
     weights: Int32Array,
     intercepts: Int32Array,
@@ -278,15 +277,28 @@ def _mark_row(
                 if has_words:
                     n = append_marks(flags & ~HAS_BREAK, tokens, n)
                     tokens[n] = END_TOKEN
-                    if stamp == _NO_STAMP:
-                        stamps[:] = _NO_STAMP
+                    if stamp == NO_STAMP:
+                        stamps[:] = NO_STAMP
                         stamp = 0
-                    total, n_touched = sum_weights(tokens, n + _ONE, stamp, max_tokens, stamps, touched, edges, nodes)
-                    stamp += 1
-                    if total + intercepts[0] >= least_total:
+                    total = sum_weights(tokens, n + _ONE, stamp, max_tokens, stamps, edges, nodes) + intercepts[0]
+                    stamp += 2
+                    if total >= least_total:
                         move = np.int8(0)
                         if names_moves and move_totals.shape[0]:
-                            move = np.int8(likeliest_move(touched, n_touched, weights, intercepts, move_totals))
+                            move = np.int8(
+                                likeliest_move(
+                                    tokens,
+                                    n + _ONE,
+                                    stamp - 1,
+                                    max_tokens,
+                                    stamps,
+                                    edges,
+                                    nodes,
+                                    weights,
+                                    intercepts,
+                                    move_totals,
+                                )
+                            )
                         for other in range(sentence_first, token):
                             # the sentence before may have marked the first token
                             if codes[other] & MARKED and moves[other] < 0:
@@ -327,7 +339,7 @@ def mark_rows(
     names_moves: Integer,
     words: UInt64Array,
     word_bytes: ByteArray,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
     weights: Int32Array,
     intercepts: Int32Array,
@@ -347,8 +359,7 @@ def mark_rows(
         longest_row = max(longest_row, row_ends[row + 1] - row_ends[row])
     codes = np.empty(longest_row + 1, np.int32)
     tokens = np.empty(6 * longest_row + MOST_TOKENS + max_tokens, np.int32)
-    touched = np.empty(tokens.shape[0] * max_tokens, np.int32)
-    stamps, stamp = np.empty(nodes.shape[0], np.uint8), np.int64(_NO_STAMP)
+    stamps, stamp = np.empty(nodes.shape[0], np.uint8), np.int64(NO_STAMP)
     move_totals = np.empty(weights.shape[1] - 1, np.int64)
     has_attention, marks_grams = attention_mask.shape[0] > 0, gram_mask.shape[0] > 0
     n_ids, flat_heads = np.uint64(heads.shape[0]), heads.ravel()
@@ -379,7 +390,6 @@ def mark_rows(
             token_bytes,
             byte_ends,
             tokens,
-            touched,
             stamps,
             stamp,
             least_total,

@@ -19,6 +19,7 @@ from sgram.tagging.kernel.sentence_tables import (
     HAS_NUMBER,
     HAS_QUESTION,
     MOST_TOKENS,
+    NO_STAMP,
     START_TOKEN,
     append_marks,
     likeliest_move,
@@ -79,7 +80,7 @@ def scan_sentences(
     max_tokens: Integer,
     words: UInt64Array,
     word_bytes: ByteArray,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
     weights: Int32Array,
     intercepts: Int32Array,
@@ -93,7 +94,6 @@ def scan_sentences(
     stamps = np.empty(weights.shape[0], np.uint8)
     scratch = np.empty(buffer.shape[0] + 1, np.uint8)
     while True:
-        touched = np.empty(tokens.shape[0] * max_tokens, np.int32)
         n_rows, has_room = _scan(
             buffer,
             words,
@@ -106,7 +106,6 @@ def scan_sentences(
             max_tokens,
             rows,
             tokens,
-            touched,
             stamps,
             scratch,
         )
@@ -123,7 +122,7 @@ def _scan(
     buffer: ByteArray,
     words: UInt64Array,
     word_bytes: ByteArray,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
     weights: Int32Array,
     intercepts: Int32Array,
@@ -131,7 +130,6 @@ def _scan(
     max_tokens: Integer,
     rows: Int32Array,
     tokens: Int32Array,
-    touched: Int32Array,
     stamps: ByteArray,
     scratch: ByteArray,
 ) -> tuple[Integer, Integer]:
@@ -207,16 +205,17 @@ def _scan(
             if n_words:
                 n = append_marks(flags, tokens, n)
                 tokens[n] = END_TOKEN
-                stamp = n_rows % 255
+                stamp = 2 * n_rows % NO_STAMP
                 if stamp == 0:
-                    stamps[:] = 255
-                total, n_touched = sum_weights(tokens, n + _ONE, stamp, max_tokens, stamps, touched, edges, nodes)
-                total += intercepts[0]
+                    stamps[:] = NO_STAMP
+                total = sum_weights(tokens, n + _ONE, stamp, max_tokens, stamps, edges, nodes) + intercepts[0]
                 if n_rows == rows.shape[0]:
                     return n_rows, False
                 rows[n_rows, 2], rows[n_rows, 3] = total, -1
                 if total >= least_total and n_models > 1:
-                    rows[n_rows, 3] = likeliest_move(touched, n_touched, weights, intercepts, move_totals)
+                    rows[n_rows, 3] = likeliest_move(
+                        tokens, n + _ONE, stamp + 1, max_tokens, stamps, edges, nodes, weights, intercepts, move_totals
+                    )
                 first, last = start, boundary
                 while buffer[first] == 0x20 or buffer[first] == 0x09 or buffer[first] == 0x0D or buffer[first] == 0x0A:
                     first += 1

@@ -24,10 +24,12 @@ HAS_NUMBER, HAS_QUESTION, HAS_ELLIPSIS, HAS_EQUALS, HAS_COLON, HAS_BREAK = 1, 2,
 """Flags of the marks in a gap; the last one counts where there is no other."""
 MOST_TOKENS = 16
 """More tokens than a word adds with the marks before it, and than the end of a sentence adds."""
+NO_STAMP = 254
+"""A stamp of no sentence; those of sentences are the even numbers below it, and the odd ones for their moves."""
 _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 PACKED_BYTES = 16
 """Bytes of a word that are compared as two integers; the others are compared one by one."""
-_ONE = np.uint64(1)
+_ONE, _HALF, _LOWER_HALF = np.uint64(1), np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 class SentenceTables(NamedTuple):
@@ -38,10 +40,10 @@ class SentenceTables(NamedTuple):
     number with, 32 bits up, its start in `word_bytes`: what is read together."""
     word_bytes: ByteArray
     """The words one after another."""
-    edges: Int32Array
-    """(a power of two, 2): the node that an edge leaves, -1 for a free place, and the node that it leads to."""
+    edges: UInt64Array
+    """(a power of two,): the node that an edge leaves in the upper half, the node that it leads to in the lower one."""
     nodes: Int32Array
-    """(N, 3): weight of the planning model, base in `edges`, 1 if a move has a weight else 0."""
+    """(N, 2): weight of the planning model; twice the base in `edges`, plus 1 if a move has a weight."""
     weights: Int32Array
     """(N, 1 + moves): weights of the gram that ends at each node."""
     intercepts: Int32Array
@@ -78,7 +80,7 @@ def build_tables(scorer: SentenceScorer) -> SentenceTables:
     return SentenceTables(
         *_word_table(words),
         edge_table,
-        np.stack([weights[:, 0], bases, has_move], axis=1).astype(np.int32),
+        np.stack([weights[:, 0], 2 * bases + has_move], axis=1).astype(np.int32),
         weights,
         np.array([model.intercept for model in models], np.int32),
     )
@@ -102,14 +104,15 @@ def _word_table(words: list[str]) -> tuple[UInt64Array, ByteArray]:
     return table, np.frombuffer(bytearray(b"".join(encoded) or b"\0"), np.uint8)
 
 
-def _place_edges(edges: dict[int, dict[int, int]], n_nodes: int, n_tokens: int) -> tuple[IntArray, Int32Array]:
+def _place_edges(edges: dict[int, dict[int, int]], n_nodes: int, n_tokens: int) -> tuple[IntArray, UInt64Array]:
     """Return (base of each node, table of edges). `edges` are the nodes behind each token, by their first node.
 
     The nodes with the most edges go first, because they are hard to fit; those with one edge fill what is left free.
     """
     n_edges = sum(map(len, edges.values()))
     mask = _capacity(max(n_edges, n_tokens)) - 1
-    bases, table = np.zeros(n_nodes, np.int64), np.full((mask + 1, 2), -1, np.int32)
+    # a free place is an edge that leaves no node
+    bases, table = np.zeros(n_nodes, np.int64), np.full(mask + 1, n_nodes << 32, np.uint64)
     is_taken = bytearray(mask + 1)
     base = 0
     for node in sorted(edges, key=lambda node: (-len(edges[node]), node)):
@@ -119,7 +122,7 @@ def _place_edges(edges: dict[int, dict[int, int]], n_nodes: int, n_tokens: int) 
         bases[node] = base
         for token, target in edges[node].items():
             is_taken[base + token & mask] = 1
-            table[base + token & mask] = node, target
+            table[base + token & mask] = node << 32 | target
     return bases, table
 
 
@@ -144,9 +147,9 @@ def word_token(
         if words[slot, 0] == low and words[slot, 1] == high and words[slot, 2] == size:
             is_same = True
             for step in range(PACKED_BYTES, length):
-                is_same = is_same and word_bytes[np.int64(words[slot, 3] >> np.uint64(32)) + step] == scratch[step]
+                is_same = is_same and word_bytes[np.int64(words[slot, 3] >> _HALF) + step] == scratch[step]
             if is_same:
-                return np.int32(words[slot, 3] & np.uint64(0xFFFFFFFF))
+                return np.int32(words[slot, 3] & _LOWER_HALF)
         slot = (slot + _ONE) & mask
     return np.int32(NOWHERE)
 
@@ -177,48 +180,68 @@ def sum_weights(
     stamp: Integer,
     max_tokens: Integer,
     stamps: ByteArray,
-    touched: Int32Array,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
-) -> tuple[Integer, Integer]:
-    """Return (sum of the planning model without its intercept, number of nodes in `touched`) of a sentence.
+) -> Integer:
+    """Return the sum of the planning model, without its intercept, of the sentence ``tokens[:end]``.
 
-    The sentence is ``tokens[:end]``; `max_tokens` more are overwritten. `stamps` holds the stamp of the last sentence
-    that touched each node, so that a gram counts once; nodes with weights of moves are written into `touched`. A stamp
-    is one byte, so that the array stays in the fastest cache. Indices are unsigned because each access at a signed
-    index first tests for a negative one.
+    `max_tokens` more tokens are overwritten. `stamps` holds the stamp of the last sentence that touched each node, so
+    that a gram counts once. A stamp is one byte, so that the array stays in the fastest cache. Indices are unsigned
+    because each access at a signed index first tests for a negative one.
     """
-    total, n_touched, mask = np.int64(0), np.uint64(0), np.uint64(edges.shape[0] - 1)
+    total, mask = np.int64(0), np.uint64(edges.shape[0] - 1)
     tokens[end : end + max_tokens] = NOWHERE
     for start in range(np.uint64(end)):
-        node, position, last = np.uint64(tokens[start]), np.uint64(start), np.uint64(start + np.uint64(max_tokens))
+        node, position = np.uint64(tokens[start]), np.uint64(start)
+        last = position + np.uint64(max_tokens)
         while True:
-            is_new = np.int64(stamps[node] != stamp)
+            total += np.int64(stamps[node] != stamp) * nodes[node, 0]
             stamps[node] = stamp
-            total += is_new * nodes[node, 0]
-            touched[n_touched] = node
-            n_touched += np.uint64(is_new & nodes[node, 2])
             position += _ONE
             if position == last:
                 break
-            edge = (np.uint64(nodes[node, 1]) + np.uint64(tokens[position])) & mask
-            if np.uint64(edges[edge, 0]) != node:
+            edge = edges[(np.uint64(nodes[node, 1] >> 1) + np.uint64(tokens[position])) & mask]
+            if edge >> _HALF != node:
                 break
-            node = np.uint64(edges[edge, 1])
-    return total, np.int64(n_touched)
+            node = edge & _LOWER_HALF
+    return total
 
 
 @kernel()
 def likeliest_move(
-    touched: Int32Array, n_touched: Integer, weights: Int32Array, intercepts: Int32Array, totals: IntArray
+    tokens: Int32Array,
+    end: Integer,
+    stamp: Integer,
+    max_tokens: Integer,
+    stamps: ByteArray,
+    edges: UInt64Array,
+    nodes: Int32Array,
+    weights: Int32Array,
+    intercepts: Int32Array,
+    totals: IntArray,
 ) -> Integer:
-    """Return the number of the move with the largest sum; `totals` (moves,) holds the sums afterwards."""
+    """Return the number of the move with the largest sum for a sentence; `totals` (moves,) holds the sums afterwards.
+
+    The sentence, another stamp and the tables are those of `sum_weights`, which was called for the sentence.
+    """
+    mask = np.uint64(edges.shape[0] - 1)
     for move in range(totals.shape[0]):
         totals[move] = intercepts[move + 1]
-    for row in range(n_touched):
-        node = touched[row]
-        for move in range(totals.shape[0]):
-            totals[move] += weights[node, move + 1]
+    for start in range(np.uint64(end)):
+        node, position = np.uint64(tokens[start]), np.uint64(start)
+        last = position + np.uint64(max_tokens)
+        while True:
+            if nodes[node, 1] & 1 and stamps[node] != stamp:
+                for move in range(totals.shape[0]):
+                    totals[move] += weights[node, move + 1]
+                stamps[node] = stamp
+            position += _ONE
+            if position == last:
+                break
+            edge = edges[(np.uint64(nodes[node, 1] >> 1) + np.uint64(tokens[position])) & mask]
+            if edge >> _HALF != node:
+                break
+            node = edge & _LOWER_HALF
     best = 0
     for move in range(totals.shape[0]):
         if totals[move] > totals[best]:

@@ -79,7 +79,7 @@ def mark_spelled_line(
     names_moves: Integer,
     words: UInt64Array,
     word_bytes: ByteArray,
-    edges: Int32Array,
+    edges: UInt64Array,
     nodes: Int32Array,
     weights: Int32Array,
     intercepts: Int32Array,
