@@ -80,7 +80,7 @@ def _differs_by_more_than_rounding(tree: Tree, claimed: Number, computed: Number
         tree = tree[1]
     if tree[0] != "number":
         return True
-    unit = 10.0 ** -tree[2]
+    unit = float(10.0 ** -tree[2])
     if not tree[2]:
         digits = str(tree[1].numerator)
         n_zeros = len(digits) - len(digits.rstrip("0"))
