@@ -336,6 +336,8 @@ def _is_joined(gap: str) -> bool:
 
 def _stops_amid(ending: str) -> bool:
     """Return whether a response stops in the middle of a sentence or formula."""
+    if re.search(r"(?:^|[\s*(])[A-J][\s*)]*$", ending):
+        return False  # an option, not an article
     if _OPEN_ENDING.search(ending.rstrip("*_ ")) and not re.search(r"\*\*[^*]+[^*:]\*\*$", ending):
         return True
     if ending.rfind("\\[") > ending.rfind("\\]") or ending.rfind("\\(") > ending.rfind("\\)"):
