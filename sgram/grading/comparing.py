@@ -328,4 +328,4 @@ def _name_value(item: str) -> tuple[str, str]:
 
 def _looks_like_product(text: str) -> bool:
     r"""Return whether letters may be a formula: no spaces, at most three of them."""
-    return re.fullmatch(r"[A-Za-z]{1,3}", text) is not None
+    return re.fullmatch(r"[A-Za-z]{1,2}|[a-z]{3}", text) is not None

@@ -461,7 +461,7 @@ def _ending_formulas(ending: str) -> list[str]:
     sentence = _CLAUSE_END.sub("", sentence)
     bold = _BOLD.findall(sentence)
     pieces = [*bold[-1:], _COMPLEMENT.split(sentence)[-1], sentence]
-    return [text for piece in pieces if (text := plain(piece)) and _is_formula(text)]
+    return [text for piece in pieces if (text := plain(piece)) and (_is_formula(text) or parse_intervals(text))]
 
 
 def _is_formula(text: str) -> bool:
