@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from sgram.errors import UsageError
-from sgram.grading.checking import describe_unjudged
+from sgram.grading.pool import describe_unjudged
 from sgram.grading.outcome import TaskOutcome
 from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset_message
 
