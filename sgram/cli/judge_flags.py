@@ -36,7 +36,9 @@ class JudgeFlags:
     """Environment variable with the API key."""
     judge_parallel: int = 4
     """Requests in flight at the same time."""
-    judge_seconds: float = 600.0
+    judge_tokens: int = 600
+    """Most tokens of a reply; a model that thinks before it answers needs thousands."""
+    judge_seconds: float = 300.0
     """Time limit of one request, however much of its reply has come."""
     judge_dir: Path = Path("reports")
     """Folder for the replies; a second run asks only for missing ones."""
@@ -77,10 +79,13 @@ class JudgeFlags:
         from sgram.diagnosis.judge_client import Endpoint
 
         return JudgeConfig(
-            endpoint=Endpoint(self.judge or "", self.judge_key_env, total=self.judge_seconds),
+            endpoint=Endpoint(
+                self.judge or "", self.judge_key_env, timeout=self.judge_seconds, total=self.judge_seconds
+            ),
             model=self.judge_model,
             repeats=self.judge_repeats,
             temperature=self.judge_temperature,
+            max_tokens=self.judge_tokens,
             parallel=self.judge_parallel,
             price_in=self.price_in,
             price_out=self.price_out,

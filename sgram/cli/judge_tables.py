@@ -109,6 +109,7 @@ def print_corrected(table: "RatedKinds", judged: "RatedKinds | None", judge_name
         f"Corrected by {everything.n_rated:,} rated traces ({raters:,} rater{'s' if raters != 1 else ''}): shares of "
         "all wrong traces, valid whatever the classifier is worth."
     )
+    print_line(_lead_sentence(everything.lead))
     heads = ["kind of error", "classifier", "ratings alone [95 %]", "corrected [95 %]"]
     heads += [] if by_judge is None else [shorten_start(judge_name, _NAME_WIDTH), "corrected [95 %]"]
     rows = []
@@ -120,6 +121,21 @@ def print_corrected(table: "RatedKinds", judged: "RatedKinds | None", judge_name
     print_next_table(heads, rows)
     _print_groups("source", table.by_source())
     _print_groups("steps", table.by_step())
+
+
+def _lead_sentence(lead: "Estimate") -> str:
+    """Return which of strategic and procedural errors is more frequent, if the interval of the difference says so."""
+    low, high = lead.ends or (-1.0, 1.0)
+    if lead.value is None or low <= 0 <= high:
+        points = "" if lead.value is None else f" ({100 * lead.value:+.1f} points [{100 * low:.1f}, {100 * high:.1f}])"
+        return f"Strategic or procedural, which is more frequent: no difference shown{points}."
+    if low > 0:
+        return f"Strategic errors are more frequent than procedural ones: {_points(lead.value, low, high)}."
+    return f"Procedural errors are more frequent than strategic ones: {_points(-lead.value, -high, -low)}."
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"by {100 * value:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _print_groups(head: str, groups: "Sequence[CorrectedShares]") -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sgram.array_types import BoolArray, FloatArray, IntArray
+from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.diagnosis.error_items import source_name, text_digest
 from sgram.diagnosis.error_ratings import ErrorRatings
+from sgram.diagnosis.kind_shares import RIVALS
 from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.errors import InputError
 from sgram.files import excerpt
@@ -55,11 +56,14 @@ class CorrectedShares:
     n_traces: int
     n_rated: int
     kinds: tuple[CorrectedKind, ...]
+    lead: Estimate
+    """Share of strategic errors less that of procedural ones, corrected; its interval is at least a 95 % one."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the shares as JSON values."""
         kinds = [kind.to_json() for kind in self.kinds]
-        return {"name": self.name, "n_traces": self.n_traces, "n_rated": self.n_rated, "kinds": kinds}
+        sizes = {"n_traces": self.n_traces, "n_rated": self.n_rated}
+        return {"name": self.name, **sizes, "kinds": kinds, "lead": self.lead.to_json()}
 
 
 class RatedKinds:
@@ -151,7 +155,7 @@ class RatedKinds:
 
     def _measure(self, name: str, is_selected: BoolArray) -> CorrectedShares:
         kinds, labels = (np.array(column)[is_selected] for column in (self._kinds, self._labels))
-        problems = np.array(self._problems, np.int64)[is_selected].tolist()
+        problems = np.array(self._problems, np.int64)[is_selected]
         label_weights, row_weights = (
             np.array(column)[is_selected] for column in (self._label_weights, self._row_weights)
         )
@@ -161,14 +165,18 @@ class RatedKinds:
             share = corrected_share(is_kind, _cells(kinds, code), problems, label_weights, row_weights)
             predicted = float(row_weights[kinds == code].sum() / row_weights.sum()) if row_weights.any() else 0.0
             shares.append(CorrectedKind(kind, predicted, share.labels_alone, share.corrected))
-        return CorrectedShares(name, round(float(row_weights.sum())), int((labels >= 0).sum()), tuple(shares))
+        leads = np.where(labels == KINDS.index(RIVALS[0]), 1.0, np.where(labels == KINDS.index(RIVALS[1]), 0.0, 0.5))
+        leads = np.where(labels < 0, np.nan, leads)
+        lead = corrected_share(leads, kinds, problems, label_weights, row_weights).corrected
+        lead = lead.transform(lambda share: 2 * share - 1)
+        n_rated = int((labels >= 0).sum())
+        return CorrectedShares(name, round(float(row_weights.sum())), n_rated, tuple(shares), lead)
 
 
-def _cells(kinds: IntArray, code: int) -> list[str]:
+def _cells(kinds: IntArray, code: int) -> AnyArray:
     """Return what the predictions say of the kind `code`: yes, no, or nothing (undecided, or no prediction)."""
     says_nothing = (kinds == KINDS.index("undecided")) | (kinds == len(KINDS))
-    cells: list[str] = np.where(kinds == code, "yes", np.where(says_nothing, "nothing", "no")).tolist()
-    return cells
+    return np.where(kinds == code, "yes", np.where(says_nothing, "nothing", "no"))
 
 
 def step_spans(steps: IntArray | Sequence[int]) -> list[tuple[int, int]]:

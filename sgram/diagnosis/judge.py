@@ -146,8 +146,8 @@ class JudgeReport:
         if self.n_unanswered:
             raise SgramError(f"the judge answered no question: {self.first_fault}; run again when it answers")
         raise SgramError(
-            f"the judge named no kind in {self.n_malformed:,} replies; its model may be too small for the question, or "
-            "--judge-model may name another one"
+            f"the judge named no kind in {self.n_malformed:,} replies; its replies may be cut off (--judge-tokens), or "
+            "its model may be too small for the question"
         )
 
     def keep_own_words(self, trace: Trace, opinion: Opinion) -> Opinion:

@@ -84,13 +84,14 @@ def _shorten(text: str) -> str:
 
 
 def parse_reply(reply: str) -> Opinion:
-    r"""Return what a judge's `reply` says; its kind is None if it names none.
+    r"""Return what a judge's `reply` says after its thinking; its kind is None if it names none.
 
     >>> parse_reply('{"reason": "6 * 9 is 54", "quote": "6 * 9 = 56", "kind": "procedural"}')
     Opinion(kind='procedural', quote='6 * 9 = 56', reason='6 * 9 is 54')
     >>> parse_reply(r"The plan fails. \boxed{strategic}")
     Opinion(kind='strategic', quote='', reason='The plan fails.')
     """
+    reply = reply.rpartition("</think>")[2]
     verdict = _parse_object(reply)
     if verdict is not None:
         quote, reason = (verdict.get(name) for name in ("quote", "reason"))

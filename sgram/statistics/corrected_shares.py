@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sgram.array_types import BoolArray, FloatArray, IntArray
+from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.errors import UsageError
 from sgram.statistics.estimate import NORMAL_95, Estimate
 
@@ -41,14 +41,15 @@ class CorrectedShare:
 
 def corrected_share(
     labels: npt.ArrayLike,
-    predictions: Sequence[Hashable],
-    problems: Sequence[Hashable] | None = None,
+    predictions: Sequence[Hashable] | AnyArray,
+    problems: Sequence[Hashable] | AnyArray | None = None,
     label_weights: npt.ArrayLike | None = None,
     row_weights: npt.ArrayLike | None = None,
 ) -> CorrectedShare:
     """Return the share of the rows that have a label, with a 95 % interval over problems.
 
-    `labels`, (rows,), is 1 where raters give the label, 0 where they do not, NaN where nobody rated. `predictions`,
+    `labels`, (rows,), is 1 where raters give the label, 0 where they do not (or any number between, for a mean of such
+    numbers), NaN where nobody rated. `predictions`,
     (rows,), has any value that may say something about the label, such as the kind that a classifier gives. The
     labeled rows must be a random sample; `label_weights`, (rows,), are inverse probabilities of being rated (default:
     equal). A row stands for `row_weights`, (rows,), rows (default: for itself), if only a sample has predictions. Rows
@@ -69,7 +70,7 @@ def corrected_share(
         np.ones(len(truth)) if column is None else np.asarray(column, np.float64)
         for column in (label_weights, row_weights)
     )
-    problem_codes = _codes(range(len(truth)) if problems is None else problems)
+    problem_codes = _codes(np.arange(len(truth)) if problems is None else problems)
     if not len(truth) == len(predictions) == len(weights) == len(sizes) == len(problem_codes):
         raise UsageError("labels, predictions, problems and weights must have one number of rows")
     is_labeled = ~np.isnan(truth)
@@ -78,8 +79,7 @@ def corrected_share(
         return CorrectedShare(missing, missing, 0)
     one_cell = np.zeros(len(truth), np.int64)
     alone = _estimate(truth, one_cell, problem_codes, weights, sizes)
-    names = {name: code for code, name in enumerate(sorted(set(predictions), key=repr))}
-    cells = _pool(np.array([names[name] for name in predictions]), is_labeled)
+    cells = _pool(_codes(predictions), is_labeled)
     corrected = _estimate(truth, cells, problem_codes, weights, sizes)
     if _width(corrected) >= _width(alone):
         corrected = alone
@@ -99,7 +99,7 @@ def _estimate(
     value = float(cell_shares @ means)
     # Kish's (1965) numbers of independent labels: unequal weights, then problems with several rows
     n_effective = cell_weights**2 / np.bincount(label_cells, label_weights**2, n_cells)
-    problems_of_labels = _codes(problems[is_labeled].tolist())
+    problems_of_labels = _codes(problems[is_labeled])
     n_effective /= _design_effect(label_weights * (labels - means[label_cells]), label_weights, problems_of_labels)
     n_problems = int(problems_of_labels.max()) + 1
     if n_problems < 2:
@@ -147,13 +147,16 @@ def _pool(cells: IntArray, is_labeled: BoolArray) -> IntArray:
     if n_labels[order[n_kept:]].sum() < FEWEST_LABELS and n_kept < len(order):
         n_kept = max(0, n_kept - 1)
     codes = np.minimum(np.argsort(order, kind="stable"), n_kept)
-    return _codes(codes[cells].tolist())
+    return _codes(codes[cells])
 
 
-def _codes(labels: Sequence[Hashable]) -> IntArray:
-    """Return a code from 0 for each label, in the order in which labels first occur."""
-    codes: dict[Hashable, int] = {}
-    return np.array([codes.setdefault(label, len(codes)) for label in labels], np.int64)
+def _codes(labels: Sequence[Hashable] | AnyArray) -> IntArray:
+    """Return a code from 0 for each label, the same in any order of the rows."""
+    if isinstance(labels, np.ndarray):
+        codes: IntArray = np.unique(labels, return_inverse=True)[1]
+        return codes
+    codes_by_label = {label: code for code, label in enumerate(sorted(set(labels), key=repr))}
+    return np.array([codes_by_label[label] for label in labels], np.int64)
 
 
 def _sums(codes: IntArray, numbers: FloatArray) -> FloatArray:

@@ -57,6 +57,7 @@ def test_shares_are_corrected_and_printed_beside_those_of_the_classifier(run, ro
     assert "1 rated traces have no majority among their raters and are left out" in err
     assert "Corrected by 19 rated traces (2 raters): shares of all wrong traces" in out
     assert "ratings alone [95 %]" in out
+    assert "Strategic or procedural, which is more frequent: no difference shown (" in out
     lines = {tuple(line.split()[:3]) for line in out.splitlines()}
     assert {("m0", "20", "10"), ("m1", "20", "9")} <= lines or {("m0", "20", "9"), ("m1", "20", "10")} <= lines
     assert "ada and bob" in out

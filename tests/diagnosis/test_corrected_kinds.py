@@ -34,6 +34,10 @@ def test_each_kind_is_corrected_by_its_own_errors():
     assert shares["procedural"].corrected.value == pytest.approx(0.45)
     assert shares["format"].corrected.value == 0
     assert (table.n_rated, table.n_tied, table.missing) == (20, 0, ())
+    # .55 - .45; of 20 ratings no difference can be shown
+    lead = table.all_traces().lead
+    assert lead.value == pytest.approx(0.1)
+    assert lead.low < 0 < lead.high
 
 
 def test_sources_and_steps_have_shares_of_their_own():
@@ -127,6 +131,8 @@ def test_a_worthless_classifier_does_not_mislead():
     table = RatedKinds(ratings({str(row): truth[row] for row in range(0, 400, 4)}))
     for number in range(400):
         table.add(wrong_trace(str(number)), "strategic")  # whatever it is
+    lead = table.all_traces().lead
+    assert lead.low < (truth == "strategic").mean() - (truth == "procedural").mean() < lead.high < 0
     for kind in table.all_traces().kinds:
         low, high = kind.corrected.ends
         assert low <= float((truth == kind.kind).mean()) <= high

@@ -147,6 +147,7 @@ def test_many_questions_at_once_give_the_same_in_the_same_order(tmp_path):
         ("\\boxed{\\text{procedural}}", "procedural"),
         ('so: {"reason": "x", "kind": "Not wrong"} ok', "not-wrong"),
         ('{"kind": "unclear"}', "undecided"),
+        ('<think>{"kind": "strategic"}? No: {1, 2}.</think>{"kind": "format"}', "format"),
         ('{"kind": "strategic", "quote": 5, "reason": ["x"]}', "strategic"),
         ("I cannot say.", None),
         ('{"kind": "bad luck"}', None),
@@ -193,7 +194,7 @@ def test_a_body_that_is_no_completion_is_reported_and_never_cached(tmp_path, dat
 def test_a_judge_that_answers_no_question_is_an_error(tmp_path, n_traces):
     with pytest.raises(SgramError, match=r"status 500: broken.*run again when it answers"):
         run_judge(lambda body, number: (500, {}, b"broken"), tmp_path, TRACES[:n_traces], retries=0)
-    with pytest.raises(SgramError, match=f"named no kind in {n_traces} replies; its model may be too small"):
+    with pytest.raises(SgramError, match=f"named no kind in {n_traces} replies; its replies may be cut off"):
         run_judge(lambda body, number: completion("Hello!"), tmp_path / "other", TRACES[:n_traces])
     assert run_judge(lambda body, number: (500, {}, b""), tmp_path, [])[0] == []
 
