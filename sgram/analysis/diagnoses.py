@@ -13,11 +13,14 @@ from sgram.diagnosis.error_sample import sample_weights
 from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
 from sgram.diagnosis.regrading import regrade
 from sgram.equations import Equation
-from sgram.grading import Grader
+from sgram.grading import Grade
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.tagging.span_finder import SpanFinder
 from sgram.traces import Trace
 from sgram.traces.trace_keys import OUTCOMES, problem_name, stable_key
 
+_BLOCK_TRACES = 256
+"""Traces that are graded together."""
 _PROGRESS_EVERY = 16
 """Traces between two calls of `progress`."""
 
@@ -82,9 +85,10 @@ def regrade_correct_traces(collected: CollectedTraces) -> dict[int, bool]:
     They are those whose equations are checked. Wrong traces are graded when they are diagnosed.
     """
     keys = sorted(collected.plan.equation_keys.get(OUTCOMES.index("correct"), ()))
-    with Grader() as grader:
-        verdicts = regrade([collected.sampled_traces[key].trace for key in keys], grader.grade_many)
-    return {key: verdict for key, verdict in zip(keys, verdicts, strict=True) if verdict is not None}
+    with AnswerGrader() as grader:
+        grades = regrade([collected.sampled_traces[key].trace for key in keys], grader.grade)
+    pairs = zip(keys, grades, strict=True)
+    return {key: grade.correct for key, grade in pairs if grade is not None and grade.correct is not None}
 
 
 def regraded_shares(
@@ -135,9 +139,15 @@ def diagnose_sampled_traces(
     diagnoses: dict[int, Diagnosis] = {}
     checks: list[EquationCheck] = []
     total = len(plan.diagnosed) + plan.n_checked
-    for number, key in enumerate(plan.diagnosed):
+    grades: list[Grade | None] = []
+    with AnswerGrader() as grader:
+        for start in range(0, len(plan.diagnosed), _BLOCK_TRACES):
+            block = plan.diagnosed[start : start + _BLOCK_TRACES]
+            grades += regrade([sampled_traces[key].trace for key in block], grader.grade)
+            progress("diagnosing", 0, total)
+    for number, (key, grade) in enumerate(zip(plan.diagnosed, grades, strict=True)):
         siblings = [solution(sibling) for sibling in plan.siblings[key]]
-        diagnoses[key] = diagnose_seen(sampled_traces[key].trace, solution(key), siblings)
+        diagnoses[key] = diagnose_seen(sampled_traces[key].trace, solution(key), siblings, grade)
         if number % _PROGRESS_EVERY == 0:
             progress("diagnosing", number, total)
     for outcome, keys in sorted(plan.equation_keys.items()):

@@ -153,7 +153,6 @@ def diagnose(
     from sgram.diagnosis.error_ratings import read_error_ratings
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
-    from sgram.grading import Grader
     from sgram.grading.fill_correct import AnswerGrader
 
     check_no_options(paths, "diagnose")
@@ -178,7 +177,7 @@ def diagnose(
     plans = Lexicon.load(lexicon)
     if remark := connective_note(plans):
         note(remark)
-    with AnswerGrader() as answers, Grader() as grader:
+    with AnswerGrader() as answers:
 
         def check(report: "CorpusReport") -> None:
             report_reading(traces.reader)
@@ -188,7 +187,7 @@ def diagnose(
             traces,
             finder(plans),
             answers if judge_answers else None,
-            grade_many=grader.grade_many if judge_answers else None,
+            grade=answers.grade if judge_answers else None,
             max_diagnosed=max_diagnosed,
             check=check,
         )

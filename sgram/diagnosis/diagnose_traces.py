@@ -17,6 +17,7 @@ from sgram.diagnosis.kinds import Diagnosis, Seen, Spans, diagnose_seen, seen, s
 from sgram.diagnosis.operations import EquationFinder
 from sgram.diagnosis.regrading import AccuracyCounts, Regrade, regrade
 from sgram.diagnosis.siblings import MAX_SIBLINGS
+from sgram.grading import Grade
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace
 from sgram.traces.trace_keys import UNKNOWN_MODEL, problem_name, stable_key
@@ -121,9 +122,9 @@ class CorpusDiagnosis:
     answers: AnswerGrader | None = None
     """Compares the answers of traces without a verdict with their references."""
     find_equations: EquationFinder | None = None
-    grade_many: Regrade | None = None
-    """Grades the answers of traces that are correct by their own verdict, for `accuracy`; wrong ones are graded when
-    they are diagnosed."""
+    grade: Regrade | None = None
+    """Grades traces that have a verdict of their own: the correct ones for `accuracy`, the wrong ones for their kind.
+    If None, `diagnose_seen` grades the wrong ones, one by one."""
     max_diagnosed: int | None = None
     """Most wrong traces that are diagnosed; None for all."""
     check: Callable[[CorpusReport], None] | None = None
@@ -139,21 +140,23 @@ class CorpusDiagnosis:
 
     def __iter__(self) -> Iterator[tuple[Trace, Diagnosis]]:
         """Yield (wrong trace, diagnosis) in the order of the traces."""
-        wrong_traces, groups = self._survey()
-        sampled_rows, self._weights = wrong_traces.sample(self.max_diagnosed)
+        survey, groups = self._survey()
+        sampled_rows, self._weights = survey.sample(self.max_diagnosed)
         self.report.diagnosed = len(sampled_rows)
         if self.check is not None:
             self.check(self.report)
         if sampled_rows:
             siblings = self._read_siblings(groups)
-            for row, trace in enumerate(self.read_traces("diagnosing")):
-                if row in sampled_rows:
-                    wrong = replace(trace, correct=False)
-                    solution = seen(wrong, self.find_spans, self.find_equations)
-                    diagnosis = diagnose_seen(wrong, solution, siblings.get(trace.group or "", ()))
+            rows = enumerate(self.read_traces("diagnosing"))
+            wrong_traces = (replace(trace, correct=False) for row, trace in rows if row in sampled_rows)
+            while block := list(islice(wrong_traces, _BLOCK_TRACES)):
+                grades = [None] * len(block) if self.grade is None else regrade(block, self.grade)
+                for trace, verdict in zip(block, grades, strict=True):
+                    solution = seen(trace, self.find_spans, self.find_equations)
+                    diagnosis = diagnose_seen(trace, solution, siblings.get(trace.group or "", ()), verdict)
                     if diagnosis.kind == "not-wrong":
-                        self.accuracy.add_not_wrong(wrong, self.weight(wrong))
-                    yield wrong, diagnosis
+                        self.accuracy.add_not_wrong(trace, self.weight(trace))
+                    yield trace, diagnosis
 
     def _survey(self) -> tuple[_WrongTraces, dict[str, _Group]]:
         """Return the wrong traces, and the groups by name."""
@@ -177,12 +180,13 @@ class CorpusDiagnosis:
         """Yield each trace, with `correct` filled, and what the grader says of it if it was correct before."""
         traces = iter(self.read_traces("judging"))
         while block := list(islice(traces, _BLOCK_TRACES)):
-            regraded: dict[int, bool | None] = {}
-            if self.grade_many is not None:
+            grades: dict[int, Grade | None] = {}
+            if self.grade is not None:
                 rows = [row for row, trace in enumerate(block) if trace.correct]
-                regraded = dict(zip(rows, regrade([block[row] for row in rows], self.grade_many), strict=True))
+                grades = dict(zip(rows, regrade([block[row] for row in rows], self.grade), strict=True))
             for row, trace in enumerate(block if self.answers is None else self.answers(block)):
-                yield trace, regraded.get(row)
+                grade = grades.get(row)
+                yield trace, None if grade is None else grade.correct
 
     def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
         """Return the solutions of the selected siblings in groups with a wrong trace, by rank."""

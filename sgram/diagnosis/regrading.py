@@ -14,30 +14,31 @@ from sgram.statistics import Estimate, ratio_by_problem
 from sgram.traces import Trace
 from sgram.traces.trace_keys import problem_name, stable_key
 
-Regrade = Callable[[Sequence[str], Sequence[str], Sequence[str | None]], list[Grade]]
-"""Grades responses by their references and prompts, such as `Grader.grade_many`."""
+Regrade = Callable[[Sequence[Trace]], list[Grade]]
+"""Grades traces by their references, whatever their `correct` is: `AnswerGrader.grade`."""
 
 
-def regrade(traces: Sequence[Trace], grade_many: Regrade) -> list[bool | None]:
-    """Return what the grader says of each trace; None where it has no reference or cannot be compared.
+def regrade(traces: Sequence[Trace], grade: Regrade) -> list[Grade | None]:
+    """Return the grade of each trace; None where it has no reference.
 
-    If math-verify is not installed and one of the answers needs it, nothing is compared: grading again what has a
+    If math-verify is not installed and one of the answers needs it, no trace has a grade: grading again what has a
     verdict is no reason to fail.
 
-    >>> from sgram.grading import grade_many
-    >>> regrade([Trace(id="1", text="It is 5.", reference="4"), Trace(id="2", text="It is 5.")], grade_many)
+    >>> from sgram.grading.fill_correct import AnswerGrader
+    >>> traces = [Trace(id="1", text="It is 5.", reference="4"), Trace(id="2", text="It is 5.")]
+    >>> with AnswerGrader() as grader:
+    ...     [None if verdict is None else verdict.correct for verdict in regrade(traces, grader.grade)]
     [False, None]
     """
     rows = [row for row, trace in enumerate(traces) if trace.reference]
-    verdicts: list[bool | None] = [None] * len(traces)
-    texts, references = [traces[row].text for row in rows], [traces[row].reference or "" for row in rows]
+    grades: list[Grade | None] = [None] * len(traces)
     try:
-        grades = grade_many(texts, references, [traces[row].prompt for row in rows]) if rows else []
+        graded = grade([traces[row] for row in rows]) if rows else []
     except MissingExtraError:
-        return verdicts
-    for row, grade in zip(rows, grades, strict=True):
-        verdicts[row] = grade.correct
-    return verdicts
+        return grades
+    for row, verdict in zip(rows, graded, strict=True):
+        grades[row] = verdict
+    return grades
 
 
 @dataclass(slots=True)

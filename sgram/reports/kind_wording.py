@@ -80,8 +80,5 @@ def rivals_sentence(errors: KindsOfErrors) -> list[Words]:
             *estimate_words(errors.kind("procedural").share, "share"),
             Words(")"),
         ]
-    return [
-        Words(f"{which}: cannot say, as the undecided "),
-        *estimate_words(undecided.share, "share"),
-        Words(" decide it"),
-    ]
+    parts = [Words(f"{which}: cannot say, as it depends on the undecided (")]
+    return [*parts, *estimate_words(undecided.share, "share"), Words(")")]

@@ -10,7 +10,6 @@ from sgram.diagnosis.diagnosis_files import COLUMNS, table_row, write_diagnoses
 from sgram.diagnosis.kinds import diagnose_group
 from sgram.errors import InputError, UsageError
 from sgram.files import data_path
-from sgram.grading import grade_many
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace, read_traces
 
@@ -90,8 +89,9 @@ def test_accuracy_by_the_grader_is_counted_beside_that_of_the_traces():
         Trace(id="d", text="It is 6. The answer is 6.", reference="4", correct=False),
         Trace(id="e", text="It is 6.", correct=True),
     ]
-    corpus = CorpusDiagnosis(lambda stage: traces, grade_many=grade_many)
-    kinds = {trace.id: diagnosis.kind for trace, diagnosis in corpus}
+    with AnswerGrader(workers=1) as answers:
+        corpus = CorpusDiagnosis(lambda stage: traces, grade=answers.grade)
+        kinds = {trace.id: diagnosis.kind for trace, diagnosis in corpus}
     assert kinds["c"] == "not-wrong"
     # right by the traces: a, b, e of 5; by the grader: a, c, and e, which has no reference
     assert (corpus.accuracy.accuracy().value, corpus.accuracy.regraded().value) == (0.6, pytest.approx(0.6))
