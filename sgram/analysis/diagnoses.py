@@ -11,11 +11,16 @@ from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.error_sample import sample_weights
 from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
+from sgram.diagnosis.regrading import regrade
 from sgram.equations import Equation
+from sgram.grading import Grade
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.tagging.span_finder import SpanFinder
 from sgram.traces import Trace
-from sgram.traces.trace_keys import problem_name, stable_key
+from sgram.traces.trace_keys import OUTCOMES, problem_name, stable_key
 
+_BLOCK_TRACES = 256
+"""Traces that are graded together."""
 _PROGRESS_EVERY = 16
 """Traces between two calls of `progress`."""
 
@@ -74,6 +79,44 @@ def error_weights(counts: TraceCounts, kinds: IntArray) -> FloatArray:
     return weights
 
 
+def regrade_correct_traces(collected: CollectedTraces) -> dict[int, bool]:
+    """Return what the grader says of the sampled correct traces that have a reference, by key.
+
+    They are those whose equations are checked. Wrong traces are graded when they are diagnosed.
+    """
+    keys = sorted(collected.plan.equation_keys.get(OUTCOMES.index("correct"), ()))
+    with AnswerGrader() as grader:
+        grades = regrade([collected.sampled_traces[key].trace for key in keys], grader.grade)
+    pairs = zip(keys, grades, strict=True)
+    return {key: grade.correct for key, grade in pairs if grade is not None and grade.correct is not None}
+
+
+def regraded_shares(
+    counts: TraceCounts, kinds: IntArray, weights: FloatArray, regraded: Mapping[int, bool]
+) -> FloatArray:
+    """Return how much each judged trace adds to the number of correct ones by the grader, (traces,).
+
+    `kinds` and `weights` are those of `error_kinds` and `error_weights`, `regraded` that of `regrade_correct_traces`.
+    Correct traces that were not graded again, or have no reference, stay correct in the proportion of those graded in
+    their source. NaN for the traces of sources without a trace that was graded again.
+    """
+    columns = counts.columns
+    added = np.full(len(columns), np.nan)
+    verdicts = np.array([regraded.get(key, -1) for key in columns.key.tolist()], np.int64)
+    is_not_wrong = (kinds == KINDS.index("not-wrong")) & (columns.outcome == 1)
+    for source in range(counts.n_sources):
+        of_source = columns.source == source
+        is_correct = of_source & (columns.outcome == 0)
+        graded = verdicts[is_correct & (verdicts >= 0)]
+        if not len(graded) and not (of_source & is_not_wrong).any():
+            continue
+        stays = float(graded.mean()) if len(graded) else 1.0
+        added[of_source & (columns.outcome == 1)] = 0.0
+        added[is_correct] = np.where(verdicts[is_correct] >= 0, verdicts[is_correct], stays)
+        added[of_source & is_not_wrong] = weights[of_source & is_not_wrong]
+    return added
+
+
 def diagnose_sampled_traces(
     collected: CollectedTraces, progress: Progress
 ) -> tuple[dict[int, Diagnosis], list[EquationCheck]]:
@@ -96,9 +139,15 @@ def diagnose_sampled_traces(
     diagnoses: dict[int, Diagnosis] = {}
     checks: list[EquationCheck] = []
     total = len(plan.diagnosed) + plan.n_checked
-    for number, key in enumerate(plan.diagnosed):
+    grades: list[Grade | None] = []
+    with AnswerGrader() as grader:
+        for start in range(0, len(plan.diagnosed), _BLOCK_TRACES):
+            block = plan.diagnosed[start : start + _BLOCK_TRACES]
+            grades += regrade([sampled_traces[key].trace for key in block], grader.grade)
+            progress("diagnosing", 0, total)
+    for number, (key, grade) in enumerate(zip(plan.diagnosed, grades, strict=True)):
         siblings = [solution(sibling) for sibling in plan.siblings[key]]
-        diagnoses[key] = diagnose_seen(sampled_traces[key].trace, solution(key), siblings)
+        diagnoses[key] = diagnose_seen(sampled_traces[key].trace, solution(key), siblings, grade)
         if number % _PROGRESS_EVERY == 0:
             progress("diagnosing", number, total)
     for outcome, keys in sorted(plan.equation_keys.items()):

@@ -101,7 +101,8 @@ def test_json_is_one_object_of_findings_and_tables(capsys, sample, tmp_path, mon
     planning = next(finding for finding in document["findings"] if finding["question"] == "planning share")
     assert set(planning) == {
         *("measure", "question", "source", "subject", "estimate", "placebo", "sides", "unit", "verdict", "verdicts"),
-        *("n", "notes", "text"),
+        *("at_most", "kinds"),
+        *("n", "notes", "text", "at_most", "kinds"),
     }
     assert sum(row["traces"] for row in document["tables"]["corpus"]) == 18
 
