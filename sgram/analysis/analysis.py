@@ -14,7 +14,13 @@ import sgram
 from sgram.analysis.build_series import build_series, find_phase_order
 from sgram.analysis.collect_traces import AnalysisInputs, CollectedTraces, Progress, collect_traces
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.diagnoses import TraceDiagnosis, diagnose_sampled_traces, error_kinds, error_weights
+from sgram.analysis.diagnoses import (
+    TraceDiagnosis,
+    diagnose_sampled_traces,
+    error_kinds,
+    error_weights,
+    regrade_correct_traces,
+)
 from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
 from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_findings
 from sgram.analysis.measure import AnalysisData, Measure
@@ -135,7 +141,8 @@ def _analyze_sources(
         TraceDiagnosis(*collected.sampled_traces[key], diagnosis) for key, diagnosis in diagnoses.items()
     ]
     series = {source: source_series for source, source_series in series.items() if source_series}
-    data = AnalysisData(counts, kinds, weights, trace_diagnoses, checks, series)
+    regraded = regrade_correct_traces(collected)
+    data = AnalysisData(counts, kinds, weights, regraded, trace_diagnoses, checks, series)
     tables = {}
     for number, measure in enumerate(measures, 1):
         table = measure.table(data)

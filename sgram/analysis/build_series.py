@@ -17,6 +17,7 @@ from sgram.analysis.measures.tokens import CLASSES, TOKEN_MEASURES, measure_sums
 from sgram.analysis.step_series import AT_MOST, MIN_STEPS, StepSeries
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
+from sgram.diagnosis.kind_shares import RIVALS
 from sgram.diagnosis.kinds import KINDS
 from sgram.metrics import Curve, PhaseOrder, build_curve, curve_band, phase_order
 from sgram.statistics import Estimate
@@ -103,9 +104,10 @@ def outcome_series(
 
 
 def _kind_series(counts: TraceCounts, judged: IntArray, kinds: IntArray, weights: FloatArray) -> Iterator[StepSeries]:
-    """Yield the share of each kind of error that occurs, of judged traces, and the most that it may be.
+    """Yield the share of strategic, procedural and all other errors that occur, and the most that it may be.
 
-    `kinds` and `weights` are those of the traces in `judged`. A step is left out if no kind of its errors is known.
+    Shares are of judged traces. `kinds` and `weights` are those of the traces in `judged`. A step is left out if no
+    kind of its errors is known.
     """
     steps = counts.columns.step[judged]
     is_wrong = counts.columns.outcome[judged] == 1
@@ -115,7 +117,7 @@ def _kind_series(counts: TraceCounts, judged: IntArray, kinds: IntArray, weights
     is_undecided = kinds == KINDS.index("undecided")
     for index, kind in enumerate(KINDS):
         is_kind = kinds == index
-        if not is_kind.any():
+        if not is_kind.any() and kind not in RIVALS:
             continue
         series = {f"{kind} errors": is_kind}
         if is_undecided.any() and kind != "undecided":

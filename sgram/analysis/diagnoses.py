@@ -11,10 +11,12 @@ from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.error_sample import sample_weights
 from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
+from sgram.diagnosis.regrading import regrade
 from sgram.equations import Equation
+from sgram.grading import Grader
 from sgram.tagging.span_finder import SpanFinder
 from sgram.traces import Trace
-from sgram.traces.trace_keys import problem_name, stable_key
+from sgram.traces.trace_keys import OUTCOMES, problem_name, stable_key
 
 _PROGRESS_EVERY = 16
 """Traces between two calls of `progress`."""
@@ -72,6 +74,43 @@ def error_weights(counts: TraceCounts, kinds: IntArray) -> FloatArray:
     sources, steps = columns.source[rows].tolist(), columns.step[rows].tolist()
     weights[rows] = sample_weights(list(zip(sources, steps, strict=True)), kinds[rows] >= 0, sources)
     return weights
+
+
+def regrade_correct_traces(collected: CollectedTraces) -> dict[int, bool]:
+    """Return what the grader says of the sampled correct traces that have a reference, by key.
+
+    They are those whose equations are checked. Wrong traces are graded when they are diagnosed.
+    """
+    keys = sorted(collected.plan.equation_keys.get(OUTCOMES.index("correct"), ()))
+    with Grader() as grader:
+        verdicts = regrade([collected.sampled_traces[key].trace for key in keys], grader.grade_many)
+    return {key: verdict for key, verdict in zip(keys, verdicts, strict=True) if verdict is not None}
+
+
+def regraded_shares(
+    counts: TraceCounts, kinds: IntArray, weights: FloatArray, regraded: Mapping[int, bool]
+) -> FloatArray:
+    """Return how much each judged trace adds to the number of correct ones by the grader, (traces,).
+
+    `kinds` and `weights` are those of `error_kinds` and `error_weights`, `regraded` that of `regrade_correct_traces`.
+    Correct traces that were not graded again, or have no reference, stay correct in the proportion of those graded in
+    their source. NaN for the traces of sources without a trace that was graded again.
+    """
+    columns = counts.columns
+    added = np.full(len(columns), np.nan)
+    verdicts = np.array([regraded.get(key, -1) for key in columns.key.tolist()], np.int64)
+    is_not_wrong = (kinds == KINDS.index("not-wrong")) & (columns.outcome == 1)
+    for source in range(counts.n_sources):
+        of_source = columns.source == source
+        is_correct = of_source & (columns.outcome == 0)
+        graded = verdicts[is_correct & (verdicts >= 0)]
+        if not len(graded) and not (of_source & is_not_wrong).any():
+            continue
+        stays = float(graded.mean()) if len(graded) else 1.0
+        added[of_source & (columns.outcome == 1)] = 0.0
+        added[is_correct] = np.where(verdicts[is_correct] >= 0, verdicts[is_correct], stays)
+        added[of_source & is_not_wrong] = weights[of_source & is_not_wrong]
+    return added
 
 
 def diagnose_sampled_traces(

@@ -28,6 +28,8 @@ class AnalysisData:
     """(traces,) index in `sgram.diagnosis.kinds.KINDS` of each error; -1 if there is none or it is unknown."""
     error_weights: FloatArray
     """(traces,) how many wrong traces each trace of a known kind stands for; 0 for the others."""
+    regraded: Mapping[int, bool] = field(default_factory=dict)
+    """Key of a trace that is correct by the file -> whether the grader says so, too, of those graded again."""
     diagnoses: Sequence[TraceDiagnosis] = ()
     equation_checks: Sequence[EquationCheck] = ()
     series: Mapping[int, Sequence[StepSeries]] = field(default_factory=dict)

@@ -13,7 +13,19 @@ ENTRY_POINTS = "sgram.measures"
 """Group of entry points by which a package adds measures; each names a `Measure` or a sequence of them."""
 ORDER = (
     *("corpus", "success", "shares", "moves", "grams", "semantic_entropy", "conditional_entropy", "tokens", "overlap"),
-    *("curves", "settling", "aha", "scaling", "errors", "rivals", "diagnoses", "equations", "architecture", "placebo"),
+    *(
+        "curves",
+        "settling",
+        "aha",
+        "scaling",
+        "regrading",
+        "errors",
+        "rivals",
+        "diagnoses",
+        "equations",
+        "architecture",
+        "placebo",
+    ),
 )
 """The order of a report. Other measures of `sgram.analysis.measures` come after these, by the name of their file."""
 _registered: list[Measure] = []

@@ -150,6 +150,7 @@ def diagnose(
     from sgram.diagnosis.error_ratings import read_error_ratings
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import finder
+    from sgram.grading import Grader
     from sgram.grading.fill_correct import AnswerGrader
 
     check_no_options(paths, "diagnose")
@@ -174,14 +175,19 @@ def diagnose(
     plans = Lexicon.load(lexicon)
     if remark := connective_note(plans):
         note(remark)
-    with AnswerGrader() as answers:
+    with AnswerGrader() as answers, Grader() as grader:
 
         def check(report: "CorpusReport") -> None:
             report_reading(traces.reader)
             report_unjudged(report, judge_answers, answers.report.n_unverifiable)
 
         corpus = CorpusDiagnosis(
-            traces, finder(plans), answers if judge_answers else None, max_diagnosed=max_diagnosed, check=check
+            traces,
+            finder(plans),
+            answers if judge_answers else None,
+            grade_many=grader.grade_many if judge_answers else None,
+            max_diagnosed=max_diagnosed,
+            check=check,
         )
         rows = totals.collect(corpus)
         if output is None:
@@ -197,12 +203,19 @@ def diagnose(
             "output": output,
             "csv": None if csv is None else str(csv),
             **_measurements_json(corpus.report, totals, judging.name),
+            **diagnose_tables.accuracy_json(corpus.accuracy, seed),
             **row_counts_json(traces.reader.report),
         }
         print_json("diagnose", fields)
     else:
+        diagnose_tables.print_accuracy(corpus.accuracy, seed)
         diagnose_tables.print_kinds(totals.counts, corpus.report, seed)
         diagnose_tables.print_examples(totals.examples)
+        if rated is None and len(totals.counts):
+            note(
+                "these bounds hold as far as the decided kinds are right; sgram annotate export --errors draws rollouts"
+                " to rate, --ratings corrects the shares by them"
+            )
         if totals.judgments is not None:
             judge_tables.print_judgments(totals.judgments, totals.classifier_kinds(), judging.name, show)
         if rated is not None and len(rated):

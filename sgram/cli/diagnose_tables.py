@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sgram.cli.console import note_hidden, print_line, print_table
 from sgram.cli.estimate_cells import percent, shorten_start
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sgram.diagnosis.diagnosis_files import Weight
     from sgram.diagnosis.kind_shares import KindCounts, KindShare, KindsOfErrors
     from sgram.diagnosis.kinds import Diagnosis
+    from sgram.diagnosis.regrading import AccuracyCounts
     from sgram.statistics import Estimate
 
 _MODELS_SHOWN = 12
@@ -36,14 +37,36 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
     models = counts.by_model(seed)
     if len(models) > 1:
         print()
-        heads = [share.kind for share in errors.kinds]
+        kinds = [share.kind for share in errors.kinds if share.count]
         model_cells: list[tuple[object, ...]] = []
         for model in models[:_MODELS_SHOWN]:
             name = shorten_start(model.source or "", _NAME_WIDTH)
-            shares = (percent(share.share.value, 6) for share in model.kinds)
+            shares = (percent(model.kind(kind).share.value, 6) for kind in kinds)
             model_cells.append((name, model.n_wrong, *shares))
-        print_table(("model", "wrong", *heads), model_cells)
+        print_table(("model", "wrong", *kinds), model_cells)
         note_hidden(len(models) - _MODELS_SHOWN, "models")
+
+
+def print_accuracy(accuracy: "AccuracyCounts", seed: int) -> None:
+    """Print the accuracy by the verdicts of the file beside that by the grader, if the grader has one to add."""
+    if not (accuracy.n_regraded or accuracy.n_not_wrong):
+        return
+    by_file, by_grader = accuracy.accuracy(seed), accuracy.regraded(seed)
+    print_line(
+        f"Accuracy {_share_cell(by_file).strip()} by the file, {_share_cell(by_grader).strip()} regraded: the grader "
+        f"calls {accuracy.n_not_wrong:,.0f} wrong answers right and {accuracy.n_not_right:,} right ones wrong."
+    )
+
+
+def accuracy_json(accuracy: "AccuracyCounts", seed: int) -> dict[str, Any]:
+    """Return both accuracies as JSON values; the regraded one is null if no answer was graded again."""
+    is_regraded = bool(accuracy.n_regraded or accuracy.n_not_wrong)
+    return {
+        "accuracy": accuracy.accuracy(seed).to_json(),
+        "regraded_accuracy": accuracy.regraded(seed).to_json() if is_regraded else None,
+        "n_not_wrong": round(accuracy.n_not_wrong),
+        "n_not_right": accuracy.n_not_right,
+    }
 
 
 def print_headline(errors: "KindsOfErrors") -> None:

@@ -164,6 +164,47 @@ def has_answer(trace: Trace) -> bool:
     )
 
 
+_SERVICE_ERROR = re.compile(
+    r"(?:\W*(?:error|exception|traceback|warning|failed|failure|api ?error|http(?:error| status)?|status code)\b.{0,60}"
+    r"(?:respon|request|server|api|rate|limit|timeout|timed out|connect|model|token|quota|unavailable|internal|gateway|"
+    r"service|\b[45]\d\d\b)|\W*(?:request timed out|rate limit|internal server error|service unavailable|"
+    r"bad gateway|too many requests|connection (?:error|reset|refused|aborted)|failed to (?:get|fetch|generate)))",
+    re.IGNORECASE | re.DOTALL,
+)
+_MAX_ERROR_CHARS = 400
+_TEMPLATE = re.compile(
+    r"<\|[a-z_]{1,30}\|>(?:system|user|assistant)?|</?s>|\[/?INST\]|^\s*(?:system|user|assistant)\s*$|"
+    r"(?:please )?(?:reason|think) step by step,? and put your final answer (?:with)?in \\boxed\{\}\.?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ECHO_SHARE = 0.9
+"""Share of the words of a response that stand in the problem in the same order, from which it is an echo."""
+_WORD = re.compile(r"\w+")
+
+
+def find_no_response(trace: Trace) -> Evidence | None:
+    """Return why the text is no response to the problem: an error message of a service, or an echo; else None.
+
+    >>> find_no_response(Trace(id="1", text="Error: Failed to get response from the model")).sentence
+    'it is an error message of a service'
+    """
+    text = trace.text.strip()
+    if not text:
+        return None
+    if len(text) <= _MAX_ERROR_CHARS and _SERVICE_ERROR.match(text) and marked_answer(text) is None:
+        return Evidence("it is an error message of a service", 0, len(trace.text))
+    own = _TEMPLATE.sub(" ", text)
+    words = _WORD.findall(own.lower())
+    if not words:
+        return Evidence("it has only marks and instructions of a chat template", 0, len(trace.text))
+    problem = " ".join(_WORD.findall((trace.prompt or "").lower()))
+    if problem and marked_answer(text) is None and len(words) <= 1.2 * len(problem.split()) and len(words) > 3:
+        runs = [" ".join(words[at : at + 4]) for at in range(len(words) - 3)]
+        if sum(run in problem for run in runs) >= _ECHO_SHARE * len(runs):
+            return Evidence("it only repeats the problem", 0, len(trace.text))
+    return None
+
+
 def find_cutoff(trace: Trace) -> Evidence | None:
     """Return why the response is unfinished; None if it is complete.
 

@@ -8,20 +8,27 @@ computation is. A wrong answer with a closed and right derivation has a wrong pl
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sgram.diagnosis.operations import RELATION, Work, operation_key, parse_number
 from sgram.equations import Equation, ExpressionError, Tree, evaluate, find_chains, parse_expression
+from sgram.traces import Trace
 
 MAX_COMPUTATIONS = 300
 """Most computations of a response; of more, the last ones."""
 MAX_STEPS = 60
 """Most computations of a derivation."""
 MAX_KEY_CHARS = 120
+SMALL_CONSTANTS = frozenset(map(Fraction, range(3, 11)))
+"""Further numbers that need no source if the computations use all numbers that the problem has in digits."""
 CONSTANTS = frozenset(map(Fraction, (1, 2, 7, 12, 24, 60, 100, 365, 1000, 3600)))
 """Numbers that need no source: a half or a double, percent, and units of time and length."""
 _OPERATION = re.compile(r"(?<=[0-9).!%])[-+*/^!]|\\\\binom")
+_NAMED_OPERATION = re.compile(
+    r"[A-Za-z)}][^\S\n]*=[^\S\n]*((?:\\?\$)?\d[\d,.]*(?:[^\S\n]*(?:[-+*/×÷]|\\times|\\div|\\cdot)[^\S\n]*(?:\\?\$)?\d[\d,.]*)+)"
+    r"[^\S\n]*(?=\n|\Z)"
+)
 _NOTE = re.compile(r"<<([^<>\n]*)>>")
 _LETTERS = re.compile(r"(?<![\\a-z])[A-Za-z]")
 _DIGITS = re.compile(
@@ -47,10 +54,15 @@ def problem_numbers(prompt: str | None) -> frozenset[Fraction]:
     >>> [str(number) for number in sorted(problem_numbers("Ann has two dozen pens and 1.5 cups."))]
     ['3/2', '2', '12']
     """
-    text = prompt or ""
-    numbers = {Fraction(digits.replace(",", "")) for digits in _DIGITS.findall(text)}
-    words = _WORD.findall(text.lower())
-    return frozenset(numbers | {Fraction(_NUMBER_OF_WORD[word]) for word in words if word in _NUMBER_OF_WORD})
+    words = _WORD.findall((prompt or "").lower())
+    return frozenset(
+        digit_numbers(prompt) | {Fraction(_NUMBER_OF_WORD[word]) for word in words if word in _NUMBER_OF_WORD}
+    )
+
+
+def digit_numbers(prompt: str | None) -> frozenset[Fraction]:
+    """Return the numbers that a problem has in digits."""
+    return frozenset(Fraction(digits.replace(",", "")) for digits in _DIGITS.findall(prompt or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +99,20 @@ def is_rounded(value: Fraction, result: Fraction) -> bool:
     return n_decimals is not None and abs(value - result) * 10**n_decimals < 1 and value.denominator > 1
 
 
-def computations(work: Work) -> list[Computation]:
-    """Return the operations of the equations of a response that have one exact value, in order."""
+def computations(work: Work, text: str = "") -> list[Computation]:
+    """Return the operations of the equations of a response that have one exact value, in order.
+
+    In `text`, an operation that stands alone behind the name of a quantity is one, too: "Left over = 150 - 100".
+    """
     found: list[Computation] = []
     for equation in work.equations:
         found += _of_equation(equation)
-    return found[-MAX_COMPUTATIONS:]
+    spans = [(equation.start, equation.end) for equation in work.equations]
+    for match in _NAMED_OPERATION.finditer(text):
+        if not any(start < match.end() and match.start() < end for start, end in spans):
+            named = Equation(match.start(1), match.end(1), match[1], "unchecked", "")
+            found += _of_sides(named, match[1])
+    return sorted(found, key=lambda computation: computation.start)[-MAX_COMPUTATIONS:]
 
 
 def _of_equation(equation: Equation) -> Iterator[Computation]:
@@ -210,19 +230,25 @@ class Derivation:
         return changed.get(len(self.steps) - 1)
 
 
-def derive(work: Work, numbers: frozenset[Fraction]) -> Derivation | None:
-    """Return the derivation of the answer of a response from the `numbers` of its problem; None without a computation.
+def derive(work: Work, trace: Trace) -> Derivation | None:
+    """Return the derivation of the answer of a response from the numbers of its problem; None without a computation.
 
     >>> from sgram.diagnosis.operations import extract_work
-    >>> from sgram.traces import Trace
-    >>> work = extract_work(Trace(id="1", text="6 + 9 = 15, so 15 * 2 = 30. The answer is 30."))
-    >>> derivation = derive(work, problem_numbers("In each of two crates are 6 old and 9 new pens."))
+    >>> prompt = "In each of two crates are 6 old and 9 new pens."
+    >>> trace = Trace(id="1", text="6 + 9 = 15, so 15 * 2 = 30. The answer is 30.", prompt=prompt)
+    >>> derivation = derive(extract_work(trace), trace)
     >>> [step.key for step in derivation.steps], derivation.is_closed, derivation.is_right
     (['6+9', '2*15'], True, True)
     """
     if work.answer is None:
         return None
-    return _Deriver(computations(work), numbers).derive(work.answer)
+    own, numbers = computations(work, trace.text), problem_numbers(trace.prompt)
+    derivation = _Deriver(own, numbers).derive(work.answer)
+    given = digit_numbers(trace.prompt) - {1}
+    if derivation is not None and given and given <= derivation.from_problem:
+        small = derivation.missing & SMALL_CONSTANTS
+        return replace(derivation, missing=derivation.missing - small, constants=derivation.constants | small)
+    return derivation
 
 
 class _Deriver:

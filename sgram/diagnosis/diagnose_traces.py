@@ -10,10 +10,12 @@ import heapq
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from sgram.diagnosis.error_sample import draw_error_sample, sample_weights
 from sgram.diagnosis.kinds import Diagnosis, Seen, Spans, diagnose_seen, seen, sibling_rank
 from sgram.diagnosis.operations import EquationFinder
+from sgram.diagnosis.regrading import AccuracyCounts, Regrade, regrade
 from sgram.diagnosis.siblings import MAX_SIBLINGS
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace
@@ -65,6 +67,8 @@ class _Group:
             heapq.heappushpop(self.siblings, sibling)
 
 
+_BLOCK_TRACES = 256
+"""Traces that are graded together."""
 _Stratum = tuple[str, int | None]
 
 
@@ -117,11 +121,16 @@ class CorpusDiagnosis:
     answers: AnswerGrader | None = None
     """Compares the answers of traces without a verdict with their references."""
     find_equations: EquationFinder | None = None
+    grade_many: Regrade | None = None
+    """Grades the answers of traces that are correct by their own verdict, for `accuracy`; wrong ones are graded when
+    they are diagnosed."""
     max_diagnosed: int | None = None
     """Most wrong traces that are diagnosed; None for all."""
     check: Callable[[CorpusReport], None] | None = None
     """Called with the report before any trace is diagnosed; an error that it raises ends the diagnosis."""
     report: CorpusReport = field(default_factory=CorpusReport)
+    accuracy: AccuracyCounts = field(default_factory=AccuracyCounts)
+    """Accuracy by the verdicts of the traces and by the grader."""
     _weights: dict[_Stratum, float] = field(default_factory=dict)
 
     def weight(self, trace: Trace) -> float:
@@ -141,16 +150,20 @@ class CorpusDiagnosis:
                 if row in sampled_rows:
                     wrong = replace(trace, correct=False)
                     solution = seen(wrong, self.find_spans, self.find_equations)
-                    yield wrong, diagnose_seen(wrong, solution, siblings.get(trace.group or "", ()))
+                    diagnosis = diagnose_seen(wrong, solution, siblings.get(trace.group or "", ()))
+                    if diagnosis.kind == "not-wrong":
+                        self.accuracy.add_not_wrong(wrong, self.weight(wrong))
+                    yield wrong, diagnosis
 
     def _survey(self) -> tuple[_WrongTraces, dict[str, _Group]]:
         """Return the wrong traces, and the groups by name."""
-        traces, report = self.read_traces("judging"), self.report
-        wrong_traces = _WrongTraces()
+        report, wrong_traces = self.report, _WrongTraces()
         groups: dict[str, _Group] = {}
-        for row, trace in enumerate(traces if self.answers is None else self.answers(traces)):
+        for row, (trace, regraded) in enumerate(self._judged_traces()):
             if trace.correct is False:
                 wrong_traces.add(trace, row)
+            if trace.correct is not None:
+                self.accuracy.add(trace, regraded)
             report.traces += 1
             report.correct += trace.correct is True
             report.wrong += trace.correct is False
@@ -159,6 +172,17 @@ class CorpusDiagnosis:
                 groups.setdefault(trace.group, _Group()).add(trace, row)
         report.with_siblings = sum(group.n_wrong for group in groups.values() if group.siblings)
         return wrong_traces, groups
+
+    def _judged_traces(self) -> Iterator[tuple[Trace, bool | None]]:
+        """Yield each trace, with `correct` filled, and what the grader says of it if it was correct before."""
+        traces = iter(self.read_traces("judging"))
+        while block := list(islice(traces, _BLOCK_TRACES)):
+            regraded: dict[int, bool | None] = {}
+            if self.grade_many is not None:
+                rows = [row for row, trace in enumerate(block) if trace.correct]
+                regraded = dict(zip(rows, regrade([block[row] for row in rows], self.grade_many), strict=True))
+            for row, trace in enumerate(block if self.answers is None else self.answers(block)):
+                yield trace, regraded.get(row)
 
     def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
         """Return the solutions of the selected siblings in groups with a wrong trace, by rank."""

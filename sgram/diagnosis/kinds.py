@@ -1,32 +1,34 @@
 """What kind of error a wrong response makes, and what says so.
 
-In this order: a response that loops is degenerate; one that was cut off is unfinished; one whose answer equals the
-reference is not wrong; one that answers nothing or says nothing of the problem is undecided; what is left is strategic
-(the plan was wrong) or procedural (a slip in carrying it out), by the signals of `sgram.diagnosis.signals`. The paper
-lets a model choose (HICRA §4.2.1); here every choice can be read off its evidence.
+In this order: a response that the grader calls right is not wrong, or right in another form (format); one that loops is
+degenerate; one that was cut off is unfinished; one that answers nothing or says nothing of the problem is undecided.
+What is left is strategic (the plan was wrong) or procedural (carrying it out failed) where signals say so surely enough
+(`sgram.diagnosis.signals`, `sgram.diagnosis.kind_model`), and else undecided. The paper lets a model choose (HICRA
+§4.2.1); here every choice can be read off its evidence.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, has_answer
+from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, find_no_response, has_answer
 from sgram.diagnosis.error_locator import locate_error
+from sgram.diagnosis.kind_model import packaged_model
 from sgram.diagnosis.operations import EquationFinder, Work, extract_work
 from sgram.diagnosis.siblings import MAX_SIBLINGS, AnnouncedPlan, find_divergence, find_plans
 from sgram.diagnosis.signals import (
-    PRIOR,
     Signal,
-    answer_signals,
-    claim_signals,
-    equation_signals,
     plan_signals,
     reference_value,
     sibling_signals,
+    signal_names,
+    slips,
+    trace_signals,
 )
+from sgram.errors import MissingExtraError
 from sgram.files import digest, excerpt
+from sgram.grading import Grade, grade
 from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.tagging.spans import Span
 from sgram.text import find_words
@@ -36,8 +38,6 @@ Kind = Literal["strategic", "procedural", "unfinished", "degenerate", "format", 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SURE = 0.95
 """Confidence in what the form of a response shows: that it loops, or ends too early."""
-FAIRLY = 0.7
-"""Confidence that a response makes neither kind of error, where it gives no answer."""
 FEWEST_WORDS = 3
 """Words and equations without which there is nothing in a response that could be planned or carried out."""
 MAX_SPAN_CHARS = 40_000
@@ -62,7 +62,7 @@ class Diagnosis:
     evidence: tuple[Evidence, ...]
     """What speaks for `kind`, strongest first, then what speaks against it; never empty."""
     confidence: float
-    """Probability of `kind` by its signals; not fitted to anything, see docs/diagnosis.md."""
+    """Probability of `kind`, by shares of rated traces; 1 if it is undecided. See docs/diagnosis.md."""
     scores: Mapping[str, float]
     """Probability of each kind; they sum to 1."""
 
@@ -142,33 +142,46 @@ def sibling_rank(trace_id: str) -> str:
     return digest(trace_id.encode())
 
 
-def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Diagnosis:
-    """What is wrong with `trace`, of which `mine` was seen, and `corrects` of its correct siblings."""
+def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: Grade | None = None) -> Diagnosis:
+    """What is wrong with `trace`, of which `mine` was seen, and `corrects` of its correct siblings.
+
+    `verdict` is the grade of its answer, which is computed if it is None and the trace has a reference.
+    """
+    verdict = verdict or _graded(trace)
+    if verdict is not None and verdict.correct:
+        answer = "" if verdict.answer is None else f" {excerpt(verdict.answer, 40)}"
+        return _formal(trace, mine.work, "not-wrong", Evidence(f"its answer{answer} equals the reference"))
+    if verdict is not None and verdict.equal_after is not None:
+        sentence = f"its answer equals the reference after a change of form: {excerpt(verdict.equal_after, 120)}"
+        return _formal(trace, mine.work, "format", Evidence(sentence))
+    no_response = find_no_response(trace)
     forms: tuple[tuple[Kind, Evidence | None], ...] = (
+        ("undecided", no_response),
         ("degenerate", find_loop(trace.text)),
         ("unfinished", find_cutoff(trace)),
+        ("undecided", _neither(trace, mine, corrects)),
     )
     for kind, evidence in forms:
         if evidence is not None:
-            return _formal(trace, mine.work, kind, evidence, SURE)
-    if mine.work.answer is not None and mine.work.answer == reference_value(trace.reference):
-        equal = Evidence("its answer equals the reference; perhaps it was misjudged", None, None)
-        return _formal(trace, mine.work, "not-wrong", equal, FAIRLY)
-    found = _neither(trace, mine, corrects)
-    if found is not None:
-        return _formal(trace, mine.work, "undecided", found, FAIRLY)
-    signals = equation_signals(mine.work, len(trace.text))
-    works = [each.work for each in corrects]
-    signals += claim_signals(mine.work, trace.text)
-    has_slip = any(signal.weight > 0 for signal in signals)
-    signals += answer_signals(mine.work, reference_value(trace.reference))
-    signals += sibling_signals(mine.work, find_divergence(mine.work, works), has_slip)
+            return _formal(trace, mine.work, kind, evidence)
+    signals = trace_signals(trace, mine.work, reference_value(trace.reference))
+    signals += sibling_signals(find_divergence(mine.work, [each.work for each in corrects]))
     signals += plan_signals(mine.plan, [each.plan for each in corrects if each.plan is not None])
     return _weighed(trace, mine.work, signals)
 
 
+def _graded(trace: Trace) -> Grade | None:
+    """The grade of a trace; None without a reference, or if a formula cannot be compared here."""
+    if trace.reference is None or not trace.text.strip():
+        return None
+    try:
+        return grade(trace.text, trace.reference, trace.prompt)
+    except MissingExtraError:
+        return None
+
+
 def _neither(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Evidence | None:
-    """Why a response that is whole makes neither kind of error."""
+    """Why nothing can be said of a response that is whole."""
     work, whole = mine.work, len(trace.text)
     if not work.operations and len(find_words(trace.text[:400])) < FEWEST_WORDS:
         return Evidence("it says nothing but an answer" if trace.text.strip() else "it is empty", 0, whole)
@@ -181,55 +194,51 @@ def _neither(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Evidence | N
     return None
 
 
-def _formal(trace: Trace, work: Work, kind: Kind, found: Evidence, confidence: float) -> Diagnosis:
+def _formal(trace: Trace, work: Work, kind: Kind, found: Evidence) -> Diagnosis:
+    confidence = 1.0 if kind == "undecided" else SURE
     rest = (1 - confidence) / (len(KINDS) - 1)
     scores: dict[str, float] = {each: confidence if each == kind else rest for each in KINDS}
-    step = work.step_of(found.start)
+    step = None if kind == "undecided" else work.step_of(found.start)
     return Diagnosis(trace.id, kind, step, found.start, found.end, (found,), confidence, MappingProxyType(scores))
 
 
 def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
-    """Strategic or procedural by the sum of the weights."""
-    odds = PRIOR + sum(signal.weight for signal in signals)
-    procedural = 1 / (1 + math.exp(-odds))
-    kind: Kind = "procedural" if odds > 0 else "strategic"
-    sign = 1 if odds > 0 else -1
-    ranked = sorted(signals, key=lambda signal: -sign * signal.weight)
+    """Strategic or procedural if the signals say so surely enough, else undecided."""
+    model = packaged_model()
+    decided, probability = model.decide(signal_names(signals))
+    sign = -1 if decided == "strategic" else 1
+    ranked = sorted(signals, key=lambda signal: -sign * model.weights[signal.name])
+    speaking = [signal for signal in ranked if sign * model.weights[signal.name] > 0] if decided else []
     evidence = tuple(signal.evidence for signal in ranked)
-    speaking = [signal for signal in ranked if sign * signal.weight > 0]
-    if not speaking:
-        evidence = (_nothing(work), *evidence)
+    if decided is None:
+        evidence = (_nothing(work, signals), *evidence)
     step = next((signal.step for signal in speaking if signal.step is not None), None)
     if step is None and len(work.steps) > 1 and len(trace.text) <= MAX_SPAN_CHARS:
         step, likely = _likeliest(trace, work)
-        evidence = (*evidence, likely)
+        evidence = evidence if likely is None else (*evidence, likely)
     scores: dict[str, float] = dict.fromkeys(KINDS, 0.0)
-    scores |= {"strategic": 1 - procedural, "procedural": procedural}
+    if decided is None:
+        scores["undecided"] = 1.0
+    else:
+        other = "procedural" if decided == "strategic" else "strategic"
+        scores |= {decided: probability, other: 1 - probability}
+    kind: Kind = "undecided" if decided is None else "strategic" if decided == "strategic" else "procedural"
     first = evidence[0]
-    return Diagnosis(
-        trace.id,
-        kind,
-        step,
-        first.start,
-        first.end,
-        evidence,
-        max(procedural, 1 - procedural),
-        MappingProxyType(scores),
-    )
+    return Diagnosis(trace.id, kind, step, first.start, first.end, evidence, scores[kind], MappingProxyType(scores))
 
 
-def _likeliest(trace: Trace, work: Work) -> tuple[int, Evidence]:
-    """The step of the first error by what people marked elsewhere: right in about a third of the cases."""
+def _likeliest(trace: Trace, work: Work) -> tuple[int | None, Evidence | None]:
+    """The step of the first error by what people marked elsewhere, if that is sure enough."""
     found = locate_error(trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True)
-    step = found.step or 0  # never None here, as it is known to be wrong
-    at = work.steps[step]
-    place = f"step {step + 1} of {len(work.steps)}"
+    if found.step is None:
+        return None, None
+    at = work.steps[found.step]
+    place = f"step {found.step + 1} of {len(work.steps)}"
     by = f"{found.confidence:.0%}, by a model of people's marks: {found.reason}"
-    told = f"its first error is likeliest in {place} ({by})"
-    return step, Evidence(told, at.start, at.end)
+    return found.step, Evidence(f"its first error is likeliest in {place} ({by})", at.start, at.end)
 
 
-def _nothing(work: Work) -> Evidence:
+def _nothing(work: Work, signals: Sequence[Signal]) -> Evidence:
     right = sum(equation.verdict == "right" for equation in work.equations)
     total = len(work.equations)
     if not total:
@@ -238,4 +247,8 @@ def _nothing(work: Work) -> Evidence:
         told = "its equation holds" if total == 1 else f"all of its {total} equations hold"
     else:
         told = f"{right} of its {total} equations hold, the rest could not be checked"
-    return Evidence(f"no slip was found ({told}), so a wrong plan is likelier", None, None)
+        if slips(work):
+            told = f"{right} of its {total} equations hold"
+    if signals:
+        return Evidence(f"what was seen does not tell a wrong plan from a slip ({told})")
+    return Evidence(f"nothing shows a wrong plan or a slip ({told})")

@@ -1,43 +1,59 @@
-"""What speaks for a wrong plan or for a slip in carrying it out, each with its weight.
+"""What speaks for a wrong plan or for a failure in carrying it out.
 
-A signal's weight is added to log-odds: above 0 it speaks for a procedural error, below 0 for a strategic one. The
-weights are set by hand, in halves, and the same for every corpus; `benchmarks/error_kinds.py` measures what they are
-worth, and `docs/diagnosis.md` lists them.
+A signal is something seen in the response, such as an equation that does not hold. That nothing was seen is no signal.
+What each is worth is in `data/error_kinds.json` (`sgram.diagnosis.kind_model`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from sgram.diagnosis.claims import check_claims
+from sgram.diagnosis.counterfactuals import find_counterfactuals
 from sgram.diagnosis.degenerate import Evidence
+from sgram.diagnosis.derivations import Derivation, computations, derive
 from sgram.diagnosis.operations import OPERATOR, Operation, Work, format_fraction, operation_key, parse_number
 from sgram.diagnosis.siblings import AnnouncedPlan, Divergence
-from sgram.equations import Equation
+from sgram.equations import HAS_SYMBOLS, SIDES_DIFFER, Equation
+from sgram.equations.congruences import find_false_congruences
 from sgram.files import excerpt
+from sgram.traces import Trace
 
-PRIOR = -0.5
-"""Before any signal: a wrong answer without a wrong equation is more often a wrong plan."""
-WEIGHTS = {
-    "slip behind the answer": 3.0,
-    "slip elsewhere": 1.0,
-    "false claim": 2.0,
-    "another result than a sibling": 2.5,
-    "right result not final_answer": 2.5,
-    "work of a sibling": 2.5,
-    "one other number": 2.0,
-    "answer from nowhere": 0.5,
-    "plan of a sibling": 2.0,
-    "another plan": -3.5,
-    "other operations": -1.5,
-    "equations hold": -1.5,
-    "much unchecked": 1.0,
-}
-"""Log-odds for a procedural error."""
-UNCHECKED = 6.0
-"""Equations in a thousand characters that could not be checked, from which a slip may well hide in one of them."""
-_FEW = 2
-"""Right equations behind an answer from which they say that the arithmetic was right."""
+SIGNALS = (
+    "slip put right",
+    "slip behind the answer",
+    "slip elsewhere",
+    "false congruence",
+    "false claim",
+    "right result changed",
+    "right result not answered",
+    "sign turned",
+    "near the reference",
+    "another result than a sibling",
+    "one other number",
+    "work of a sibling",
+    "plan of a sibling",
+    "computation holds",
+    "other operation",
+    "other operations",
+    "another plan",
+)
+"""Names of all signals."""
+NEAR_REFERENCE = Fraction(1, 100)
+"""Largest difference, relative to the reference, of an answer that may come from rounding or a small slip."""
+_FEWEST_SOURCES = 3
+"""Fewest numbers of the problem and computations that show the whole way to an answer."""
+_LARGEST_SYMBOLIC_SHARE = 0.4
+"""Largest share of equations with symbols in a response whose computations show the whole way."""
+_MAX_NAMED = 4
+_DOUBT_CHARS = 160
+_DOUBT = re.compile(
+    r"\b(?:wait|hmm|mistake|incorrect|not right|seems off|recalculat\w*|let me (?:re|check)|double[- ]check|that's not|"
+    r"that can't|actually|oops|correction)|(?:n't|not) seem",
+    re.IGNORECASE,
+)
+"""Words soon after an equation from which it may be put right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +61,37 @@ class Signal:
     """Something seen in a wrong response that speaks for one kind of error."""
 
     name: str
-    """One of `WEIGHTS`."""
+    """One of `SIGNALS`."""
     evidence: Evidence
     step: int | None
 
-    @property
-    def weight(self) -> float:
-        """Log-odds that it adds."""
-        return WEIGHTS[self.name]
+
+def trace_signals(trace: Trace, work: Work, reference: Fraction | None) -> list[Signal]:
+    """Return what the response itself says; `reference` is None if the reference answer is no number."""
+    derivation = derive(work, trace)
+    changes = find_counterfactuals(work, derivation, reference)
+    signals = [
+        Signal(change.change, Evidence(change.sentence, change.start, change.end), work.step_of(change.start))
+        for change in changes
+    ]
+    names = {signal.name for signal in signals}
+    if "slip put right" not in names:
+        signals += slip_signals(work, trace.text)
+    signals += congruence_signals(work, trace.text)
+    signals += claim_signals(work, trace.text)
+    signals += answer_signals(work, reference)
+    is_number = reference is not None or trace.reference is None
+    failed = names & _CARRIED_OUT_WRONGLY or any(slip.is_plain for slip in slips(work))
+    if derivation is not None and is_number and not failed:
+        signals += derivation_signals(derivation, work)
+    return signals
+
+
+_CARRIED_OUT_WRONGLY = {"slip put right", "right result changed"}
 
 
 def slips(work: Work) -> list[Equation]:
-    """The wrong equations of a response that it does not put right later on."""
+    """Return the wrong equations of a response that it does not put right later on."""
     last_right: dict[str, int] = {}
     for equation in work.equations:
         if equation.verdict == "right":
@@ -75,34 +110,39 @@ def _operation_keys(equation: Equation) -> list[str]:
     return [key for key in keys if OPERATOR.search(key)]
 
 
-def equation_signals(work: Work, n_chars: int) -> list[Signal]:
-    """What its own equations say of a wrong response of `n_chars` characters."""
-    wrong, behind = slips(work), work.behind_answer()
-    fed = [equation for equation in wrong if _feeds(equation, work, behind)]
-    found = []
-    for equation in (fed or wrong)[:1]:
-        step = work.step_of(equation.start)
-        told = f"{equation.reason}{_at(step)}"
-        if fed:
-            told += ", and the answer rests on it" if work.answer is not None else ""
-        evidence = Evidence(told, equation.start, equation.end)
-        found.append(Signal("slip behind the answer" if fed else "slip elsewhere", evidence, step))
-    right = [operation for operation in behind if operation.verdict == "right"]
-    if not wrong and len(right) >= _FEW:
-        told = f"the {len(right)} equations that the answer rests on hold: {excerpt(right[-1].text, 60)} is the last"
-        found.append(Signal("equations hold", Evidence(told, right[0].start, right[-1].end), None))
-    unchecked = [equation for equation in work.equations if equation.verdict == "unchecked"]
-    if not wrong and 1000 * len(unchecked) >= UNCHECKED * n_chars > 0:
-        told = f"{len(unchecked)} of its {len(work.equations)} equations could not be checked, and may hide a slip"
-        found.append(Signal("much unchecked", Evidence(told, unchecked[0].start, unchecked[-1].end), None))
-    return found
+def slip_signals(work: Work, text: str) -> list[Signal]:
+    """Return the first slip in plain numbers, one behind the answer if there is one; doubted ones do not count."""
+    plain = [slip for slip in slips(work) if slip.is_plain and not _is_doubted(text, slip.end)]
+    behind = work.behind_answer()
+    fed = [slip for slip in plain if _feeds(slip, work, behind)]
+    for slip in (fed or plain)[:1]:
+        step = work.step_of(slip.start)
+        sentence = f"{slip.reason}{_at(step)}"
+        if fed and work.answer is not None:
+            sentence += ", and the answer rests on it"
+        name = "slip behind the answer" if fed else "slip elsewhere"
+        return [Signal(name, Evidence(sentence, slip.start, slip.end), step)]
+    return []
+
+
+def _is_doubted(text: str, end: int) -> bool:
+    return _DOUBT.search(text[end : end + _DOUBT_CHARS]) is not None
+
+
+def congruence_signals(work: Work, text: str) -> list[Signal]:
+    """Return the first false congruence of numbers that is not doubted."""
+    for congruence in find_false_congruences(text):
+        if not _is_doubted(text, congruence.end):
+            step = work.step_of(congruence.start)
+            evidence = Evidence(f"{congruence.reason}{_at(step)}", congruence.start, congruence.end)
+            return [Signal("false congruence", evidence, step)]
+    return []
 
 
 def claim_signals(work: Work, text: str) -> list[Signal]:
-    """Whether a claim without numbers, of an order or a state, is false (`sgram.diagnosis.claims`)."""
-    for step, claims in zip(
-        work.steps, check_claims([text[step.start : step.end] for step in work.steps]), strict=True
-    ):
+    """Return the first false claim of an order or a state (`sgram.diagnosis.claims`)."""
+    steps = [text[step.start : step.end] for step in work.steps]
+    for step, claims in zip(work.steps, check_claims(steps), strict=True):
         for claim in claims:
             if not claim.right:
                 evidence = Evidence(f"{claim.reason}{_at(step.index)}", step.start, step.end)
@@ -111,58 +151,97 @@ def claim_signals(work: Work, text: str) -> list[Signal]:
 
 
 def answer_signals(work: Work, reference: Fraction | None) -> list[Signal]:
-    """Whether the answer is what was computed before it."""
-    if work.answer is None or not work.operations:
+    """Return whether the last result is the reference though the answer is not, or the answer just misses it."""
+    own = computations(work)
+    if work.answer is None or reference is None or work.answer == reference or not own:
         return []
-    last = work.operations[-1]
-    if reference is not None and last.result == reference != work.answer:
-        told = f"{excerpt(last.text, 60)} is the right result, but the response answers {format_fraction(work.answer)}"
-        return [Signal("right result not final_answer", Evidence(told, last.start, last.end), work.step_of(last.start))]
-    if work.answer not in {operation.result for operation in work.operations}:
-        said = excerpt(last.text, 60)
-        told = f"the answer {format_fraction(work.answer)} is the result of none of its equations; the last is {said}"
-        return [Signal("answer from nowhere", Evidence(told, last.start, last.end), work.step_of(last.end - 1))]
+    last = own[-1]
+    step, here = work.step_of(last.start), (last.start, last.end)
+    if last.result == reference and work.answer not in {computation.result for computation in own}:
+        sentence = f"{excerpt(last.key, 60)} = {format_fraction(reference)} is the right result, but the response "
+        sentence += f"answers {format_fraction(work.answer)}"
+        return [Signal("right result not answered", Evidence(sentence, *here), step)]
+    has_decimals = any(computation.result.denominator > 1 for computation in own)
+    if has_decimals and 0 < abs(work.answer - reference) < NEAR_REFERENCE * abs(reference):
+        sentence = f"the answer {format_fraction(work.answer)} is within {float(NEAR_REFERENCE):.0%} of the reference "
+        sentence += f"{format_fraction(reference)}, which rounding or a small slip explains"
+        return [Signal("near the reference", Evidence(sentence, *here), None)]
     return []
 
 
-def sibling_signals(work: Work, found: Divergence | None, has_slip: bool) -> list[Signal]:
-    """What the first divergence from the correct siblings says.
-
-    Another operation speaks for another plan only where no slip is seen: right responses differ in their operations
-    too.
-    """
-    if found is None:
+def derivation_signals(derivation: Derivation, work: Work) -> list[Signal]:
+    """Return that the answer follows, by computations that hold, from numbers of the problem."""
+    if not (derivation.is_closed and derivation.is_right) or _is_notation(derivation) or _is_tail(derivation, work):
         return []
-    evidence = Evidence(found.evidence, found.start_wrong, None)
-    if found.kind == "result":
-        return [Signal("another result than a sibling", evidence, found.step)]
-    if found.kind == "number":
-        return [Signal("one other number", evidence, found.step)]
-    if found.kind == "answer":
-        return [Signal("work of a sibling", evidence, found.step)]
-    return [] if has_slip else [Signal("other operations", evidence, found.step)]
+    last = derivation.steps[-1]
+    numbers = sorted(derivation.from_problem)
+    named = ", ".join(map(format_fraction, numbers[:_MAX_NAMED])) + (", ..." if len(numbers) > _MAX_NAMED else "")
+    n_steps = len(derivation.steps)
+    whole = "its computation holds and leads" if n_steps == 1 else f"its {n_steps} computations hold and lead"
+    sentence = f"{whole} from numbers of the problem ({named}) to the answer: {excerpt(last.key, 60)} = "
+    sentence += f"{format_fraction(last.result)}{' is the last' if n_steps > 1 else ''}"
+    return [Signal("computation holds", Evidence(sentence, derivation.steps[0].start, last.end), None)]
+
+
+def _is_notation(derivation: Derivation) -> bool:
+    """Return whether the only computation is a proper fraction in lowest terms: a number rather than a step."""
+    last = derivation.steps[-1]
+    is_fraction = last.tree[0] == "divide" and all(part[0] == "number" for part in last.tree[1:])
+    is_single = len(derivation.steps) == 1 and is_fraction
+    return is_single and last.tree[1][1] < last.tree[2][1] == last.value.denominator
+
+
+def _is_tail(derivation: Derivation, work: Work) -> bool:
+    """Return whether the computations may be the end of a longer solution: few numbers of the problem, much algebra."""
+    n_sources = len(derivation.from_problem) + len(derivation.steps)
+    n_symbolic = sum(equation.reason in (HAS_SYMBOLS, SIDES_DIFFER) for equation in work.equations)
+    return n_sources < _FEWEST_SOURCES or n_symbolic > _LARGEST_SYMBOLIC_SHARE * len(work.equations)
+
+
+def sibling_signals(divergence: Divergence | None) -> list[Signal]:
+    """Return what the first divergence from the correct siblings says."""
+    if divergence is None:
+        return []
+    name = {
+        "result": "another result than a sibling",
+        "number": "one other number",
+        "answer": "work of a sibling",
+        "operation": "other operations",
+    }[divergence.kind]
+    return [Signal(name, Evidence(divergence.evidence, divergence.start_wrong, None), divergence.step)]
 
 
 def plan_signals(plan: AnnouncedPlan | None, plans: Sequence[AnnouncedPlan]) -> list[Signal]:
-    """Whether the plan announced last is one of those of the correct siblings."""
+    """Return whether the plan announced last is one of those of the correct siblings."""
     if plan is None or not plans:
         return []
     alike = sum(plan.name == other.name for other in plans)
     if alike:
-        told = f"its plan, '{excerpt(plan.name, 80)}', is that of {_of(alike, len(plans))}"
-        return [Signal("plan of a sibling", Evidence(told, plan.start, plan.end), None)]
+        sentence = f"its plan, '{excerpt(plan.name, 80)}', is that of {_of(alike, len(plans))}"
+        return [Signal("plan of a sibling", Evidence(sentence, plan.start, plan.end), None)]
     theirs = " or ".join(sorted({f"'{excerpt(other.name, 80)}'" for other in plans})[:3])
-    told = f"{_of(len(plans), len(plans))} set out to {theirs}; this response to '{excerpt(plan.name, 80)}'"
-    return [Signal("another plan", Evidence(told, plan.start, plan.end), None)]
+    sentence = f"{_of(len(plans), len(plans))} set out to {theirs}; this response to '{excerpt(plan.name, 80)}'"
+    return [Signal("another plan", Evidence(sentence, plan.start, plan.end), None)]
+
+
+def signal_names(signals: Iterable[Signal]) -> frozenset[str]:
+    """Return the names of signals."""
+    return frozenset(signal.name for signal in signals)
 
 
 def reference_value(reference: str | None) -> Fraction | None:
-    """The number that a reference answer is, None where it is none."""
-    return None if reference is None else parse_number(reference)
+    """Return the number that a reference answer is; None if it is anything else, such as "f(x) = 1".
+
+    >>> reference_value("1,234"), reference_value("f(x)=1")
+    (Fraction(1234, 1), None)
+    """
+    if reference is None or any(sign in reference for sign in "=<>≤≥"):
+        return None
+    return parse_number(reference)
 
 
 def _feeds(equation: Equation, work: Work, behind: Sequence[Operation]) -> bool:
-    """Whether the answer rests on `equation`, or cannot be followed to anything else."""
+    """Return whether the answer rests on `equation`, or cannot be followed to anything else."""
     if not behind:
         return work.answer is None or not any(operation.result == work.answer for operation in work.operations)
     return any(operation.start == equation.start for operation in behind)

@@ -11,6 +11,7 @@ values: an equation is right, wrong, or unchecked if it was not understood.
 
 from sgram.equations.chains import Chain, Side, find_chains
 from sgram.equations.check import (
+    HAS_SYMBOLS,
     SIDES_DIFFER,
     Equation,
     EquationLimits,
@@ -24,6 +25,7 @@ from sgram.equations.identities import check_identity
 from sgram.equations.notation import NotationPiece
 
 __all__ = [
+    "HAS_SYMBOLS",
     "SIDES_DIFFER",
     "Chain",
     "Equation",

@@ -20,6 +20,8 @@ from sgram.equations.plain_slips import is_plain_slip
 from sgram.files import excerpt
 
 _IN_PASSING = "a calculation in passing"
+HAS_SYMBOLS = "has symbols"
+"""Reason of an unchecked equation with symbols."""
 SIDES_DIFFER = "the sides differ for some values"
 """Reason of an unchecked equation that is wrong if the right side was meant to rewrite the left one."""
 EquationVerdict: TypeAlias = Literal["right", "wrong", "unchecked"]
@@ -254,14 +256,14 @@ def _compare_symbolic(
     """Return "right" for an identity in the same symbols; "wrong" if it fails and the text announces a rewriting."""
     left_tree, right_tree = trees
     if left_tree[0] == "symbol" or right_tree[0] == "symbol" or any(_has_call(side) for side in sides):
-        return "unchecked", "has symbols"
+        return "unchecked", HAS_SYMBOLS
     answer = check_identity(left_tree, right_tree)
     if answer == "yes":
         return "right", ""
     before = text[max(0, sides[0].start - 160) : sides[0].start]
     sentence = re.split(r"[.!?]\s", before)[-1]
     if answer != "no" or index == 0 or free_symbols(left_tree) & {"i", "e", "j"}:
-        return "unchecked", "has symbols"
+        return "unchecked", HAS_SYMBOLS
     if _REWRITING.search(sentence):
         return "wrong", f"{_side_text(text, sides[0])} is not {_side_text(text, sides[1])} for all values"
     return "unchecked", SIDES_DIFFER

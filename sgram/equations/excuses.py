@@ -163,6 +163,13 @@ def _has_flat_exponents(text: str, mismatch: Mismatch) -> bool:
     return any(abs(x - y) <= 1e-9 * max(abs(x), 1.0) for x in numbers[0] for y in numbers[1])
 
 
+def _is_quotient_with_remainder(text: str, mismatch: Mismatch) -> bool:
+    """Return whether a division stands for the number that is divided: 24 / 7 = 3 * 7 + 3."""
+    numbers = (mismatch.y, mismatch.x)
+    pairs = zip(mismatch.trees, numbers, strict=True)
+    return any(tree[0] == "divide" and tree[1][0] == "number" and tree[1][1] == number for tree, number in pairs)
+
+
 def _is_named_pi(text: str, mismatch: Mismatch) -> bool:
     return any(tree == ("pi",) for tree in mismatch.trees)
 
@@ -227,6 +234,7 @@ _OF_NUMBERS: tuple[tuple[str, Callable[[str, Mismatch], bool]], ...] = (
     ("units may differ", _mixes_units),
     ("percentages are read in two ways", _mixes_percentage),
     ("perhaps powers without their signs", _has_flat_exponents),
+    ("perhaps a quotient with remainder", _is_quotient_with_remainder),
     ("a quantity is named", _is_named_pi),
     ("perhaps a remainder", _is_remainder),
     ("perhaps hours of the day", _is_time_of_day),

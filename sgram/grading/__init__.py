@@ -1,16 +1,15 @@
 """Grading: whether the answer of a response is correct.
 
-- `answers`: the answer that a response marks (``\\boxed{}``, ``<answer>``, ``####``), read off the text.
-- `unmarked_answers`: the number that a response without such a mark ends on.
-- `checking`: `AnswerChecker` compares answers with references; its verdicts are `TaskOutcome`.
-- `equality`: comparison of two mathematical answers with math-verify; runs in worker processes only.
+- `grader`: `grade`, `grade_many` and `Grader` give a `Grade` for a response and its reference.
+- `final_statement`: where a response states its answer; `answers`, `unmarked_answers`: marks, and numbers at its end.
+- `judging`: what a reference is, and how a statement is read beside it; `letters`: multiple-choice questions.
+- `comparing`: when two answers are equal; `notation`, `numbers`, `units`, `sequences`, `texts`: how they are read.
+- `formulas`: comparison of formulas with math-verify; runs in worker processes only.
 - `pool`, `worker`: worker processes with limits on time and memory.
 - `outcome`: problems, outcomes of responses and grades of answers as types.
 - `fill_correct`: fills `Trace.correct` from the reference answers.
 
-- `grader`: `grade`, `grade_many` and `Grader` give a `Grade` for a response and its reference.
-
-Terms: an answer's verdict is an `AnswerGrade`, a response's a `TaskOutcome`. What went wrong in a wrong response is the
+Terms: a grader's verdict is a `Grade`, a task's a `TaskOutcome`. What went wrong in a wrong response is the
 subject of `sgram.diagnosis`.
 """
 

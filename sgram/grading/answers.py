@@ -32,7 +32,7 @@ def marked_answer(response: str, hashes: bool = True, max_chars: int = MAX_ANSWE
         answer = _boxed_answer(response, max_chars)
     if answer is None and hashes:
         answer = _answer_after_hashes(response, max_chars)
-    return None if answer is None else _unwrap_box(answer) or None
+    return None if answer is None else unwrap_box(answer) or None
 
 
 def last_line(response: str) -> str | None:
@@ -58,10 +58,10 @@ def response_tail(response: str) -> str | None:
     return tail.strip() or None
 
 
-def _unwrap_box(answer: str) -> str:
+def unwrap_box(answer: str) -> str:
     r"""Return `answer` without a ``\boxed{}`` around all of it."""
     answer = answer.strip()
-    content = _braced(answer, len("\\boxed"), len(answer)) if answer.startswith("\\boxed{") else None
+    content = braced(answer, len("\\boxed"), len(answer)) if answer.startswith("\\boxed{") else None
     return content.strip() if content is not None and len(content) + len("\\boxed{}") == len(answer) else answer
 
 
@@ -86,12 +86,12 @@ def _boxed_answer(response: str, max_chars: int) -> str | None:
         brace = start + len("\\boxed")
         while response[brace : brace + 1] == " ":
             brace += 1
-        if response[brace : brace + 1] == "{" and (content := _braced(response, brace, max_chars)) is not None:
+        if response[brace : brace + 1] == "{" and (content := braced(response, brace, max_chars)) is not None:
             return content
     return None
 
 
-def _braced(text: str, brace: int, max_chars: int) -> str | None:
+def braced(text: str, brace: int, max_chars: int) -> str | None:
     """Return the text between the brace at `brace` and its closing one; None if it is longer than `max_chars`."""
     depth, position = 0, brace
     end = min(len(text), brace + max_chars + 2)

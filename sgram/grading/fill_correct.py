@@ -1,13 +1,13 @@
 """Filling `Trace.correct` from the reference answers of traces that do not say whether they are correct.
 
-Answers are extracted and compared as in training: `sgram.grading.checking`, in worker processes with a time limit.
+Answers are judged as in training, by `sgram.grading.grader`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from sgram.grading.checking import AnswerChecker
+from sgram.grading.grader import Grade, Grader
 from sgram.grading.pool import PoolConfig
 from sgram.traces import Trace
 
@@ -36,18 +36,18 @@ class AnswerGrader:
     workers: int = 2
     """Number of worker processes."""
     seconds: float = 5.0
-    """Time limit of one comparison."""
+    """Limit of one comparison, in seconds of CPU time."""
     regrade: bool = False
     """Whether traces with a `correct` are compared as well; their `correct` stays."""
     report: GradingReport = field(default_factory=GradingReport)
-    _checker: AnswerChecker | None = None
+    _grader: Grader | None = None
 
     def __enter__(self) -> "AnswerGrader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._checker is not None:
-            self._checker.close()
+        if self._grader is not None:
+            self._grader.close()
 
     def __call__(self, traces: Iterable[Trace]) -> Iterator[Trace]:
         """Yield the same traces in their order, with `correct` filled if it is None and the reference decides it.
@@ -66,17 +66,28 @@ class AnswerGrader:
         rows = [row for row, trace in enumerate(block) if trace.reference and (trace.correct is None or self.regrade)]
         if not rows:
             return block
-        if self._checker is None:
-            self._checker = AnswerChecker(config=PoolConfig(self.workers, self.seconds))
-        references = [block[row].reference or "" for row in rows]
-        outcomes = self._checker.judge(references, [block[row].text for row in rows])
-        for row, outcome in zip(rows, outcomes, strict=True):
+        for row, grade in zip(rows, self.grade([block[row] for row in rows]), strict=True):
             trace = block[row]
-            self._count(trace, outcome.correct)
-            if trace.correct is None and outcome.correct is not None:
-                answer = trace.answer if trace.answer is not None else outcome.answer
-                block[row] = replace(trace, correct=outcome.correct, answer=answer)
+            self._count(trace, grade.correct)
+            if trace.correct is None and grade.correct is not None:
+                answer = trace.answer if trace.answer is not None else grade.answer
+                block[row] = replace(trace, correct=grade.correct, answer=answer)
         return block
+
+    def grade(self, traces: Sequence[Trace]) -> list[Grade]:
+        """Return the grade of each trace by its reference, whatever its `correct` is.
+
+        Where the file says which parts are reasoning and answer, the last part is graded.
+
+        >>> with AnswerGrader() as grader:
+        ...     [grade.correct for grade in grader.grade([Trace(id="a", text="It is 5.", reference="4", correct=True)])]
+        [False]
+        """
+        if self._grader is None:
+            self._grader = Grader(config=PoolConfig(self.workers, self.seconds))
+        responses = [answer_text(trace) for trace in traces]
+        references = [trace.reference or "" for trace in traces]
+        return self._grader.grade_many(responses, references, [trace.prompt for trace in traces])
 
     def _count(self, trace: Trace, correct: bool | None) -> None:
         report = self.report
@@ -88,3 +99,16 @@ class AnswerGrader:
         if trace.correct is not None:
             report.n_agreeing += trace.correct == correct
             report.n_differing += trace.correct != correct
+
+
+def answer_text(trace: Trace) -> str:
+    """Return the text of a trace that may hold its final answer: the last answer that its metadata mark, or all of it.
+
+    >>> parts = [{"kind": "reasoning", "start": 0, "end": 2}, {"kind": "answer", "start": 3, "end": 8}]
+    >>> answer_text(Trace(id="a", text="4? It's 5", meta={"parts": parts}))
+    "It's "
+    """
+    parts = [part for part in trace.meta.get("parts") or () if part["kind"] in ("reasoning", "answer")]
+    if not parts or parts[-1]["kind"] != "answer":
+        return trace.text
+    return trace.text[parts[-1]["start"] : parts[-1]["end"]]

@@ -7,11 +7,22 @@ the report, the metrics and the training judge by the same function.
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from sgram.grading.checking import AnswerChecker
-from sgram.grading.pool import PoolConfig
+from sgram.grading.comparing import FormulaNeededError, NoFormulas
+from sgram.grading.final_statement import final_part
+from sgram.grading.judging import judge
+from sgram.grading.letters import parse_options
+from sgram.grading.outcome import AnswerQuestion
+from sgram.grading.pool import PoolConfig, WorkerPool
+
+MAX_REFERENCE_CHARS = 20_000
+"""Characters of the longest reference that is read."""
+MAX_PART_CHARS = 40_000
+"""Characters at the end of a response that are read."""
+_PROMPT_CHARS = 2000
+"""Characters at the end of a prompt in which units and percentages are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,7 @@ class Grade:
     answer: str | None
     """Answer of the response in one spelling: equal answers are equal strings. None if the response has no answer."""
     why: str
-    """Sentence on what was compared."""
+    """What was compared, or why nothing could be."""
     equal_after: str | None = None
     """For an incorrect response: the conversion or rereading that makes it equal to the reference, and that is not
     accepted, such as "a unit converted"; None if there is none."""
@@ -31,15 +42,20 @@ class Grade:
 
 @dataclass(slots=True, eq=False)
 class Grader:
-    """Judge of responses by their reference answers; a context manager that ends its worker processes."""
+    """Judge of responses by their reference answers; a context manager that ends its worker processes.
+
+    Letters, numbers, words and lists of them are compared in this process, formulas in worker processes.
+    """
 
     marked_only: bool = False
-    """Whether an answer must be marked; if not, the final statement of a response may be its answer."""
+    """Whether an answer must be marked; if not, a statement or the end of a response may be its answer."""
+    convert_units: bool = False
+    """Whether an answer in another unit than the reference's is converted."""
     config: PoolConfig = field(default_factory=PoolConfig)
-    _checker: AnswerChecker = field(init=False)
+    pool: WorkerPool = field(init=False)
 
     def __post_init__(self) -> None:
-        self._checker = AnswerChecker(self.marked_only, self.config)
+        self.pool = WorkerPool("maths", "sgram[train]", self.config)
 
     def __enter__(self) -> "Grader":
         return self
@@ -50,14 +66,53 @@ class Grader:
     def grade_many(
         self, responses: Sequence[str], references: Sequence[str], prompts: Sequence[str | None] | None = None
     ) -> list[Grade]:
-        """Return one grade for each response. Raise `MissingExtraError` if a formula must be compared without
-        math-verify."""
-        outcomes = self._checker.judge(references, responses)
-        return [Grade(outcome.correct, outcome.answer, "") for outcome in outcomes]
+        """Return one grade for each response.
+
+        Raise `ValueError` if the lengths differ, `MissingExtraError` if a formula must be compared and math-verify is
+        not installed.
+        """
+        prompts = [None] * len(responses) if prompts is None else prompts
+        parts = [final_part(response) for response in responses]
+        rows = list(zip(parts, references, prompts, strict=True))
+        grades = self._grade_parts([self._question(part, reference, prompt or "") for part, reference, prompt in rows])
+        thinking_only = [row for row, part in enumerate(parts) if not part and responses[row].strip()]
+        questions = [self._question(responses[row], references[row], prompts[row] or "") for row in thinking_only]
+        for row, reread in zip(thinking_only, self._grade_parts(questions), strict=True):
+            if grades[row].correct is False:
+                equal_after = "an answer read out of its thinking" if reread.correct else None
+                grades[row] = replace(grades[row], why="the response ends with its thinking", equal_after=equal_after)
+        return grades
+
+    def _question(self, part: str, reference: str, prompt: str) -> AnswerQuestion:
+        return {
+            "reference": reference[:MAX_REFERENCE_CHARS],
+            "part": part[-MAX_PART_CHARS:],
+            "marked_only": self.marked_only,
+            "options": parse_options(prompt) if prompt else {},
+            "prompt": prompt[-_PROMPT_CHARS:],
+            "convert_units": self.convert_units,
+        }
+
+    def _grade_parts(self, questions: Sequence[AnswerQuestion]) -> list[Grade]:
+        """Return one grade for each final part of a response."""
+        grades = [_grade_here(question) for question in questions]
+        rows = [row for row, grade in enumerate(grades) if grade is None]
+        outcomes = self.pool.ask_with_reasons([questions[row] for row in rows])
+        for row, (reply, reason) in zip(rows, outcomes, strict=True):
+            grades[row] = Grade(None, None, f"not compared: {reason}") if reply is None else Grade(**reply)
+        return [grade for grade in grades if grade is not None]
 
     def close(self) -> None:
         """End the worker processes."""
-        self._checker.close()
+        self.pool.close()
+
+
+def _grade_here(question: AnswerQuestion) -> Grade | None:
+    """Return the grade of an answer without formulas; None if a formula must be compared."""
+    try:
+        return Grade(**judge(question, NoFormulas()))
+    except FormulaNeededError:
+        return None
 
 
 @lru_cache(maxsize=1)
@@ -89,5 +144,7 @@ def grade(response: str, reference: str, prompt: str | None = None) -> Grade:
 
     >>> grade("So she has \\boxed{1{,}234} apples.", "1234").correct
     True
+    >>> grade("The answer is 4.", "\\frac{}{2}").why
+    'the reference cannot be compared: a part of the formula is missing'
     """
     return grade_many([response], [reference], [prompt])[0]

@@ -41,24 +41,31 @@ class TaskOutcome:
 
 
 class AnswerQuestion(TypedDict):
-    """Question to a worker: is `answer` equal to `reference`?"""
+    """Question: is the answer of a response equal to the reference?"""
 
     reference: str
-    answer: str
-    marked: bool
-    """Whether `answer` is an answer and nothing else; if not, it is the end of a response."""
+    part: str
+    """Final part of the response."""
+    marked_only: bool
+    options: Mapping[str, str]
+    """Options of a multiple-choice question by their letters."""
+    prompt: str
+    """End of the problem, which says what is asked for."""
+    convert_units: bool
 
 
 class AnswerGrade(TypedDict):
-    """A worker's verdict on an answer."""
+    """Verdict on an answer; see `sgram.grading.grader.Grade`."""
 
-    correct: bool
+    correct: bool | None
     answer: str | None
-    """One string for all equal answers; None if the end of the response has no answer."""
+    """One string for all equal answers; None if the response has no answer."""
+    why: str
+    equal_after: str | None
 
 
 class AnswerFault(TypedDict):
     """A worker's reply if an answer cannot be graded."""
 
     fault: str
-    """Why the reference cannot be compared."""
+    """Why it cannot."""

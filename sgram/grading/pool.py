@@ -1,16 +1,19 @@
-"""A pool of worker processes that answer questions under a time limit and are killed past it.
+"""A pool of worker processes that answer questions under a limit of computing time and end past it.
 
-Questions and replies are JSON objects. A worker that is killed or fails loses the question that it works on and is
-started again for the next one. Equal questions are asked once. Replies come in the order of the questions and do not
-depend on the number of workers.
+Questions and replies are JSON objects. A worker that ends or fails loses the question that it works on and is started
+again for the next one. Equal questions are asked once. Replies come in the order of the questions and do not depend on
+the number of workers, nor on how busy the machine is: the limit is CPU time, which the operating system enforces, and
+what a worker does before it is ready counts for no question. No reply depends on the clock on the wall; only a worker
+that sleeps instead of computing is killed after a while.
 """
 
 import json
 import os
 import queue
+import selectors
+import signal
 import subprocess
 import sys
-import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +29,12 @@ Reply = Mapping[str, Any]
 _MAX_CACHED = 1 << 16
 _MIN_QUESTIONS_PER_WORKER = 8
 """Fewer questions do not start another worker, because starting one takes a second."""
-_MAX_SECONDS = 60.0
-"""Longest time limit of one call of `WorkerPool.ask` that a worker's own limit allows for."""
+_LOOK_SECONDS = 5.0
+"""Time between two looks at a worker that does not reply."""
+_MAX_SLEEPS = 12
+"""Looks in a row at which a worker sleeps and has not computed, after which it is killed."""
+_MAX_BLIND_LOOKS = 720
+"""The same where the system does not show what a process does."""
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 
@@ -44,9 +51,9 @@ class PoolConfig:
     workers: int = 2
     """Largest number of processes."""
     seconds: float = 5.0
-    """Time after which a worker that has not replied is killed."""
+    """CPU time after which a question without a reply ends its worker."""
     start_seconds: float = 180.0
-    """Time after which a worker that is not ready is killed."""
+    """CPU time after which a worker that is not ready ends."""
     memory: int = 1 << 30
     """Address space of a worker, in bytes."""
 
@@ -69,7 +76,7 @@ class PoolReport:
     n_repeated: int = 0
     """Questions that had been answered before."""
     n_killed: int = 0
-    """Questions whose worker was killed at the time limit."""
+    """Questions whose worker reached the time limit."""
     n_failed: int = 0
     """Questions whose reply is a fault, or whose worker ended by itself."""
     first_failure: str = ""
@@ -103,7 +110,16 @@ class WorkerPool:
     _n_earlier_starts: int = 0
 
     def ask(self, questions: Sequence[Question], seconds: float | None = None) -> list[Reply | None]:
-        """Return the reply to each question; None if its worker was killed, failed or replied with a fault.
+        """Return the reply to each question; None if its worker reached the limit, failed or replied with a fault.
+
+        See `ask_with_reasons`.
+        """
+        return [reply for reply, _ in self.ask_with_reasons(questions, seconds)]
+
+    def ask_with_reasons(
+        self, questions: Sequence[Question], seconds: float | None = None
+    ) -> list[tuple[Reply | None, str]]:
+        """Return (reply, "") to each question, or (None, why there is none).
 
         `seconds` replaces the time limit of the configuration. Raise `MissingExtraError` if a library of the workers
         is not installed, `SgramError` if a worker cannot start.
@@ -120,7 +136,7 @@ class WorkerPool:
         self.report.n_starts = self._n_earlier_starts + sum(worker.n_starts for worker in self._workers)
         while len(self._cache) > _MAX_CACHED:
             del self._cache[next(iter(self._cache))]
-        return [outcomes[key].reply for key in keys]
+        return [(outcomes[key].reply, outcomes[key].reason) for key in keys]
 
     def _ask_workers(self, keys: Sequence[bytes], limit: float) -> list[_Outcome]:
         """Return the outcome of each question, given as a line of JSON."""
@@ -165,6 +181,45 @@ class _Process:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
         )
         self.stdin, self.stdout = _pipe(self.popen.stdin), _pipe(self.popen.stdout)
+        self.n_questions = 0
+        self.has_taken = False
+        """Whether it was alive when it was asked."""
+        self.was_asleep = False
+        """Whether it was killed because it slept."""
+        self.has_closed = False
+
+    def read_line(self) -> bytes:
+        """Return the next line that the process writes; b"" if it ends, or sleeps and is killed for that."""
+        n_sleeps, last_time = 0, None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.stdout, selectors.EVENT_READ)
+            while not selector.select(_LOOK_SECONDS):
+                state = _computing_state(self.popen.pid)
+                if state is None:
+                    n_sleeps += 1
+                else:
+                    is_asleep = state[0] == "S" and state[1] == last_time
+                    n_sleeps, last_time = n_sleeps + 1 if is_asleep else 0, state[1]
+                if n_sleeps >= (_MAX_BLIND_LOOKS if state is None else _MAX_SLEEPS):
+                    self.was_asleep = True
+                    self.popen.kill()
+        line = self.stdout.readline()
+        self.has_closed = not line
+        return line
+
+    def wait_for_end(self) -> None:
+        """Wait for a process that closed its pipe, so that its exit code says why it ended."""
+        if self.has_closed:
+            self.popen.wait()
+
+
+def _computing_state(pid: int) -> tuple[str, str] | None:
+    """Return the state of a process and the time that it has computed; None if the system does not show them."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return fields[0].decode(), f"{fields[11]!r} {fields[12]!r}"
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
@@ -183,67 +238,51 @@ class _Worker:
         self._end: weakref.finalize[[_Process, int], _Worker] | None = None
 
     def ask(self, line: bytes, seconds: float) -> _Outcome:
-        """Return the outcome of the question `line` under a time limit."""
+        """Return the outcome of the question `line` under a limit of computing time."""
         for _ in range(2):
             process = self._process or self._start()
-            reply, is_late = self._read_reply(process, line, seconds)
+            is_new, process.n_questions = process.n_questions == 0, process.n_questions + 1
+            reply = self._read_reply(process, b"%r %s" % (float(seconds), line))
+            if reply is not None and "fault" in reply:
+                if reply["fault"].startswith("MemoryError") and not is_new:
+                    self.stop()  # what earlier questions left in memory must not decide
+                    continue
+                return _Outcome(None, reply["fault"])
             if reply is not None:
-                return _Outcome(None, reply["fault"]) if "fault" in reply else _Outcome(reply)
-            was_alive = is_late is not None
-            self.stop()
-            if is_late:
-                return _Outcome(None, f"the check took longer than {seconds:g} s", is_killed=True)
-            if was_alive:
+                return _Outcome(reply)
+            was_asleep, exit_code = process.was_asleep, self.stop()
+            if was_asleep:
+                return _Outcome(None, "the check waits for something instead of computing", is_killed=True)
+            if exit_code == -signal.SIGPROF:
+                return _Outcome(None, f"the check took longer than {seconds:g} s of CPU time", is_killed=True)
+            if is_new or process.has_taken:
                 return _Outcome(None, "the worker ended while it checked")
         raise SgramError(f"a worker that checks {self._kind} ends before it is asked; is there memory left?")
 
-    def _read_reply(self, process: _Process, line: bytes, seconds: float) -> tuple[Reply | None, bool | None]:
-        """Return (reply, whether the process was killed for being late).
-
-        The reply is None if there is none. The flag is None if the process had ended before it was asked.
-        """
-        is_late = threading.Event()
-
-        def kill() -> None:
-            is_late.set()
-            process.popen.kill()
-
-        timer = threading.Timer(seconds, kill)
-        timer.daemon = True
-        timer.start()
+    def _read_reply(self, process: _Process, line: bytes) -> Reply | None:
+        """Return the reply to a line; None if the process ends without one."""
+        process.has_taken = False
         try:
             process.stdin.write(line + b"\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-        except OSError:
-            return None, is_late.is_set() or None
-        finally:
-            timer.cancel()
-            timer.join()
-        if is_late.is_set():  # perhaps with its reply on the way: a process that was killed is not asked again
-            return None, True
-        try:
-            return json.loads(answer), False
-        except ValueError:
-            return None, False
+            process.has_taken = process.popen.poll() is None
+            reply: Reply = json.loads(process.read_line())
+        except (OSError, ValueError):
+            return None
+        return reply
 
     def _start(self) -> _Process:
         """Start the process and wait until it is ready."""
         config = self._config
         self.n_starts += 1
-        module, seconds = "sgram.grading.worker", 2 * max(config.seconds, _MAX_SECONDS)
-        process = _Process([sys.executable, "-P", "-B", "-m", module, self._kind, str(seconds), str(config.memory)])
+        limits = [str(float(config.start_seconds)), str(config.memory)]
+        process = _Process([sys.executable, "-P", "-B", "-m", "sgram.grading.worker", self._kind, *limits])
         self._process = process
         self._end = weakref.finalize(self, _end_process, process, os.getpid())
-        timer = threading.Timer(config.start_seconds, process.popen.kill)
-        timer.daemon = True
-        timer.start()
         try:
-            greeting = json.loads(process.stdout.readline() or b"{}")
+            greeting = json.loads(process.read_line() or b"{}")
         except ValueError:
             greeting = {}
-        finally:
-            timer.cancel()
         if greeting.get("ready"):
             return process
         self.stop()
@@ -251,15 +290,19 @@ class _Worker:
             reason = excerpt(greeting["missing"])
             raise MissingExtraError(f"checking answers needs more ({reason}): pip install '{self._extra}'")
         raise SgramError(
-            f"a worker that checks {self._kind} does not start within {config.start_seconds:g} s and "
+            f"a worker that checks {self._kind} does not start within {config.start_seconds:g} s of CPU time and "
             f"{config.memory >> 20} MiB; is there memory left?"
         )
 
-    def stop(self) -> None:
-        """End the process, if there is one."""
+    def stop(self) -> int | None:
+        """End the process, if there is one, and return its exit code."""
+        process = self._process
+        if process is not None:
+            process.wait_for_end()
         if self._end is not None:
             self._end()
         self._process = self._end = None
+        return None if process is None else process.popen.returncode
 
 
 def _end_process(process: _Process, owner: int) -> None:
@@ -280,3 +323,23 @@ def _environment() -> dict[str, str]:
     paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+
+
+def describe_unjudged(pool: WorkerPool) -> str:
+    """Return a sentence on the questions without a reply; "" if all have one.
+
+    >>> pool = WorkerPool("maths", "sgram[train]")
+    >>> pool.report.n_questions, pool.report.n_failed, pool.report.first_failure = 3, 1, "no memory"
+    >>> describe_unjudged(pool)
+    'of 3 checks 1 failed; they give no reward; the first: no memory'
+    """
+    report = pool.report
+    if not report.n_killed + report.n_failed:
+        return ""
+    failures = []
+    if report.n_killed:
+        failures.append(f"{report.n_killed:,} reached the limit of {pool.config.seconds:g} s of CPU time")
+    if report.n_failed:
+        failures.append(f"{report.n_failed:,} failed")
+    n_checks = report.n_questions - report.n_repeated
+    return f"of {n_checks:,} checks {' and '.join(failures)}; they give no reward; the first: {report.first_failure}"

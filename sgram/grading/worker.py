@@ -2,23 +2,28 @@
 
     python -m sgram.grading.worker maths SECONDS BYTES
 
+A line is the CPU time in seconds that the question may take, a space, and the question. The operating system ends the
+process when this time is used up (SIGPROF), however busy the machine is; `SECONDS` limits its start in the same way.
+Before it says that it is ready it does what its libraries do once.
+
 Answers were written by a model, and the libraries that check them may compute for ever, fill the memory, or evaluate an
-answer as code. So this process holds no secrets and has little memory. It ends by itself after `SECONDS` of computing
-on one question, in case its parent died and cannot kill it. Once it is ready it must not write files, start programs or
-open connections. This prevents accidents and simple tricks; it is not a sandbox against an expert of Python.
+answer as code. So this process holds no secrets and has little memory. Once it is ready it must not write files, start
+programs or open connections. This prevents accidents and simple tricks; it is not a sandbox against an expert of
+Python.
 """
 
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
-HANDLERS = {"maths": "sgram.grading.equality", "gym": "sgram.training.tasks.gym_worker"}
-"""Module whose ``reply`` answers each kind of question."""
+HANDLERS = {"maths": "sgram.grading.formulas", "gym": "sgram.training.tasks.gym_worker"}
+"""Module whose ``reply`` answers each kind of question; its ``warm_up``, if it has one, is called once before."""
 
 _FORBIDDEN_EVENTS = (
     "os.",
@@ -51,24 +56,34 @@ _ALLOWED_EVENTS = (
 
 def main(kind: str, seconds: str, memory: str) -> None:
     """Answer questions until stdin ends."""
+    _limit_computing(float(seconds))
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not mix with the replies
     _limit_memory(int(memory))
     try:
-        handler: Handler = importlib.import_module(HANDLERS[kind]).reply
+        module = importlib.import_module(HANDLERS[kind])
     except ImportError as error:
         _send(replies, {"missing": str(error)})
         return
+    handler: Handler = module.reply
+    getattr(module, "warm_up", lambda: None)()
+    _limit_computing(0)
     _send(replies, {"ready": True})
-    restart_clock = _computing_limit(float(seconds))
     sys.addaudithook(_refuse_event)
     for line in sys.stdin.buffer:
-        restart_clock()
+        limit, _, question = line.partition(b" ")
+        _limit_computing(float(limit))
         try:
-            reply = handler(json.loads(line))
+            reply = handler(json.loads(question))
         except Exception as error:
             reply = {"fault": f"{type(error).__name__}: {error}"[:500]}
+        _limit_computing(0)
         _send(replies, reply)
+
+
+def _limit_computing(seconds: float) -> None:
+    """Let the system end this process after `seconds` more of CPU time; 0: never."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _send(replies: BinaryIO, reply: Mapping[str, Any]) -> None:
@@ -93,23 +108,6 @@ def _lower_limit(resource: Any, limit: int, maximum: int) -> None:
             resource.setrlimit(limit, (maximum, hard))
         except (OSError, ValueError):
             return  # a system that has this limit in name only
-
-
-def _computing_limit(seconds: float) -> Callable[[], None]:
-    """Return a function that restarts the clock: after `seconds` of computing the system ends this process."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return lambda: None
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-
-    def restart_clock() -> None:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        end = int(usage.ru_utime + usage.ru_stime + seconds) + 1
-        if hard == resource.RLIM_INFINITY or end < hard:
-            resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
-
-    return restart_clock
 
 
 def _refuse_event(event: str, arguments: tuple[Any, ...]) -> None:

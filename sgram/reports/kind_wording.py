@@ -63,10 +63,11 @@ def rivals_sentence(errors: KindsOfErrors) -> list[Words]:
         share = errors.kind(kind)
         if share.leads:
             what_if = f", even if all undecided ones are {rival}" if share.is_open else ""
+            at_least, at_most = ("at least ", "at most ") if share.is_open else ("", "")
             return [
-                Words(f"{kind} errors are more frequent than {rival} ones{what_if}: at least "),
+                Words(f"{kind} errors are more frequent than {rival} ones{what_if}: {at_least}"),
                 *estimate_words(share.share, "share"),
-                Words(" against at most "),
+                Words(f" against {at_most}"),
                 *estimate_words(errors.kind(rival).at_most, "share"),
             ]
     which = "strategic or procedural, which is more frequent"

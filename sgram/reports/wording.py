@@ -11,7 +11,7 @@ from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Leve
 from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measures.corpus import CorpusSize
 from sgram.analysis.measures.dynamics import PhaseOrderQuestion
-from sgram.analysis.measures.errors import KindBounds, KindLead
+from sgram.analysis.measures.errors import KindBounds, KindLead, RegradedAccuracy
 from sgram.analysis.measures.placebo import Controls
 from sgram.reports.kind_wording import kinds_sentence, rivals_sentence, sources_sentence
 from sgram.reports.words import Words, estimate_words
@@ -68,6 +68,7 @@ _SENTENCES: dict[type[Question], Templates] = {
         "cannot say": "no placebo could be drawn, so no result is shown to be about planning.",
     },
     CorpusSize: {"measured": "{n} traces were read."},
+    RegradedAccuracy: {"measured": "{subject} is {first} by the file and {last} by the grader."},
     KindBounds: {"measured": "{kinds}."},
     KindLead: dict.fromkeys(("up", "down", "no change", "cannot say"), "{rivals}."),
     KindChange: {
@@ -93,6 +94,7 @@ _SUMMARIES: dict[type[Question], Templates] = {
         "no change": "{subject}: no change shown in {any}.",
         "as placebo": "{subject}: no change beyond random phrases in {any}.",
     },
+    RegradedAccuracy: {"measured": "{subject} by the grader: from {first} ({lowest}) to {last} ({highest})."},
     KindBounds: {"measured": "{kinds}."},
     KindLead: {
         "up": "strategic errors are more frequent than procedural ones in {all}, whatever the undecided are.",

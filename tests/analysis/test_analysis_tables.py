@@ -1,6 +1,7 @@
 """Tables of small traces; the computation of each number is given beside it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -206,6 +207,26 @@ def test_a_sample_of_the_wrong_traces_stands_for_all_of_them(tmp_path):
     assert [row["value"] for row in analysis.tables["curves"].records(series="procedural errors")] == [0.25] * 3
     assert "12 of 60 wrong traces" in analysis.tables["errors"].note
     assert any(note.startswith("12 of 60 wrong traces were diagnosed, a sample stratified") for note in analysis.notes)
+
+
+def test_accuracy_by_the_grader_stands_beside_that_of_the_file(tmp_path):
+    traces = [
+        build_trace("1", "It is 4. The answer is 4.", group="p", reference="4", correct=True),
+        build_trace("2", "It is 5. The answer is 5.", group="p", reference="4", correct=True),  # wrong by the grader
+        build_trace("3", "It is 4. The answer is 4.", group="q", reference="4", correct=False),  # right by the grader
+        build_trace("4", "It is 6. The answer is 6.", group="q", reference="4", correct=False),
+        build_trace("5", "So 2 + 2 = 4. The answer is 4.", group="r", reference="4", correct=True),
+    ]
+    analysis = analyze([write_rollouts(tmp_path, traces)], AnalysisConfig(n_placebos=0, n_draws=50))
+    row = record_of(analysis, "regrading")
+    # 3 of 5 by the file; 1, 3 and 5 by the grader
+    assert (row["accuracy"], row["regraded"]) == (0.6, pytest.approx(0.6))
+    assert (row["not_wrong"], row["not_right"], row["graded_again"], row["diagnosed"]) == (1, 1, 3, 2)
+    assert record_of(analysis, "corpus")["correct"] == 3, "the verdicts of the file stay"
+    assert record_of(analysis, "errors", kind="not-wrong")["count"] == 1
+    without = [replace(trace, reference=None) for trace in traces]
+    analysis = analyze([write_rollouts(tmp_path, without, "w.jsonl")], AnalysisConfig(n_placebos=0, n_draws=50))
+    assert "regrading" not in analysis.tables
 
 
 def test_recorded_error_kinds_can_be_ignored(tmp_path):

@@ -39,7 +39,9 @@ def analysis(tmp_path_factory):
     folder = tmp_path_factory.mktemp("measures")
     run = write_run(folder, "a", run_traces(), tokenizer=True)
     texts = ["so we add. wait no that is bad. " * (1 + n % 10) for n in range(40)]
-    traces = [build_trace(str(n), text, group=f"g{n // 4}", correct=n % 2 == 0) for n, text in enumerate(texts)]
+    traces = [
+        build_trace(str(n), text, group=f"g{n // 4}", correct=n % 2 == 0, reference="4") for n, text in enumerate(texts)
+    ]
     return analyze([run, write_rollouts(folder, traces)], AnalysisConfig(n_placebos=1, n_draws=20))
 
 

@@ -116,6 +116,24 @@ def test_above_a_limit_a_sample_is_diagnosed_and_said_to_be_one(tmp_path, capsys
     assert sum(row["share"] for row in document["kinds"]) == pytest.approx(1)
 
 
+def test_accuracy_by_the_grader_stands_beside_that_of_the_file(tmp_path, capsys):
+    traces = [
+        Trace(id="a", text="It is 4. The answer is 4.", reference="4", correct=True),
+        Trace(id="b", text="It is 4. The answer is 4.", reference="4", correct=False),
+        Trace(id="c", text=SLIP, reference="30", correct=False),
+    ]
+    file = rollouts(tmp_path, *traces)
+    _, out, _ = diagnose(capsys, file)
+    first = out.splitlines()[0]
+    assert first.startswith("Accuracy 33.3 % [")
+    assert " by the file, 66.7 % [" in first
+    assert first.endswith("the grader calls 1 wrong answers right and 0 right ones wrong.")
+    document = json.loads(diagnose(capsys, file, "--json")[1])
+    assert document["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert document["regraded_accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert (document["n_not_wrong"], document["n_not_right"], document["n_correct"]) == (1, 0, 1)
+
+
 def test_references_tell_right_from_wrong_unless_that_is_not_wanted(tmp_path, capsys):
     pytest.importorskip("math_verify", reason="answers are compared with sgram[train]")
     traces = [

@@ -10,6 +10,7 @@ from sgram.diagnosis.diagnosis_files import COLUMNS, table_row, write_diagnoses
 from sgram.diagnosis.kinds import diagnose_group
 from sgram.errors import InputError, UsageError
 from sgram.files import data_path
+from sgram.grading import grade_many
 from sgram.grading.fill_correct import AnswerGrader
 from sgram.traces import Trace, read_traces
 
@@ -79,6 +80,23 @@ def test_answers_are_judged_first_if_a_judge_of_answers_is_passed():
     with AnswerGrader(workers=1) as answers:
         ((trace, _),) = CorpusDiagnosis(lambda stage: traces, answers=answers)
     assert (trace.id, trace.correct) == ("a", False)
+
+
+def test_accuracy_by_the_grader_is_counted_beside_that_of_the_traces():
+    traces = [
+        Trace(id="a", text="It is 4. The answer is 4.", reference="4", correct=True),
+        Trace(id="b", text="It is 5. The answer is 5.", reference="4", correct=True),
+        Trace(id="c", text="It is 4. The answer is 4.", reference="4", correct=False),
+        Trace(id="d", text="It is 6. The answer is 6.", reference="4", correct=False),
+        Trace(id="e", text="It is 6.", correct=True),
+    ]
+    corpus = CorpusDiagnosis(lambda stage: traces, grade_many=grade_many)
+    kinds = {trace.id: diagnosis.kind for trace, diagnosis in corpus}
+    assert kinds["c"] == "not-wrong"
+    # right by the traces: a, b, e of 5; by the grader: a, c, and e, which has no reference
+    assert (corpus.accuracy.accuracy().value, corpus.accuracy.regraded().value) == (0.6, pytest.approx(0.6))
+    assert (corpus.accuracy.n_regraded, corpus.accuracy.n_not_wrong, corpus.accuracy.n_not_right) == (2, 1, 1)
+    assert (corpus.report.correct, corpus.report.wrong) == (3, 2)
 
 
 def run_of_steps():

@@ -47,4 +47,4 @@ def test_correct_is_filled_where_it_is_unknown_and_nowhere_else():
 def test_no_worker_starts_where_nothing_is_to_be_compared():
     with AnswerGrader() as grader:
         assert list(grader([trace("a", "x", None), trace("b", "x", "1", False)])) != []
-        assert grader._checker is None
+        assert grader._grader is None

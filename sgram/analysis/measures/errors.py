@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sgram.analysis.diagnoses import regraded_shares
 from sgram.analysis.figure_specs import DotMark, DotPlot, Panel, SharePlot
 from sgram.analysis.findings import Contrast, Finding, FindingContext, Question, Verdict
 from sgram.analysis.measure import AnalysisData, Measure, Quantity
@@ -192,7 +193,98 @@ ERRORS = Measure(
             ),
         ),
     ),
-    questions=(KindBounds(name="kinds of errors", subject="kinds of errors", rank=2, caution=KINDS_CAUTION),),
+    questions=(
+        KindBounds(name="kinds of errors", subject="kinds of errors", value="share", rank=2, caution=KINDS_CAUTION),
+    ),
+)
+
+
+class RegradedAccuracy(Question):
+    """Accuracy by the file beside accuracy by the grader."""
+
+    def findings(self, measure: str, table: Table, context: FindingContext) -> Iterator[Finding]:
+        """Yield both accuracies of each source as sides; the estimate is the regraded one."""
+        for source in context.sources:
+            for row in table.records(source=source):
+                by_file = _read_estimate(row, "accuracy", "low", "high")
+                regraded = _read_estimate(row, "regraded", "regraded_low", "regraded_high")
+                not_wrong, not_right = (int(row.number(name) or 0) for name in ("not_wrong", "not_right"))
+                notes = (
+                    f"the grader calls {not_wrong:,} answers right that are wrong by the file, and {not_right:,} wrong "
+                    "that are right by the file",
+                )
+                sides = by_file, regraded
+                yield Finding(measure, self, source, regraded, n=_judged(row), notes=notes, sides=sides)
+
+
+def _judged(row: Record) -> int:
+    return int(row.number("judged") or 0)
+
+
+def _regrading_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
+    counts = data.counts
+    columns = counts.columns
+    added = regraded_shares(counts, data.error_kinds, data.error_weights, data.regraded)
+    for source, source_name in enumerate(counts.source_names):
+        rows = counts.rows(source)
+        rows = rows[columns.outcome[rows] < 2]
+        if not len(rows) or np.isnan(added[rows]).any():
+            continue
+        resamples, ones = counts.row_resamples(rows), np.ones(len(rows))
+        is_correct = columns.outcome[rows] == 0
+        is_not_wrong = ~is_correct & (data.error_kinds[rows] == KINDS.index("not-wrong"))
+        verdicts = [data.regraded[key] for key in columns.key[rows[is_correct]].tolist() if key in data.regraded]
+        yield {
+            "source": source_name,
+            "judged": len(rows),
+            **interval(resamples.ratio(is_correct.astype(float), ones), "accuracy"),
+            **_named_interval("regraded", resamples.ratio(added[rows], ones)),
+            "not_wrong": int(is_not_wrong.sum()),
+            "diagnosed": int((data.error_weights[rows] > 0).sum()),
+            "not_right": verdicts.count(False),
+            "graded_again": len(verdicts),
+        }
+
+
+REGRADING = Measure(
+    "regrading",
+    "Accuracy by the file and by the grader",
+    (
+        SOURCE,
+        count("judged", "traces that are correct or wrong"),
+        share("accuracy", "correct ones by the file"),
+        *SHARE_INTERVAL,
+        share("regraded", "correct ones by the grader; by the file where it cannot compare"),
+        *(share(f"regraded_{column.name}", column.meaning) for column in SHARE_INTERVAL),
+        count("not_wrong", "wrong by the file, right by the grader"),
+        count("diagnosed", "wrong traces whose answers were graded again"),
+        count("not_right", "right by the file, wrong by the grader"),
+        count("graded_again", "right traces whose answers were graded again"),
+    ),
+    _regrading_records,
+    "The verdicts of the file are never changed. Correct and wrong traces, up to --max-diagnosed of each, are graded "
+    "again by their references; the others are taken to be like them.",
+    section="errors",
+    is_open=True,
+    quantities=(
+        Quantity(
+            "accuracy by the grader",
+            "regraded",
+            "regraded_low",
+            "regraded_high",
+            extra=("accuracy", "not_wrong", "not_right"),
+        ),
+    ),
+    questions=(
+        RegradedAccuracy(
+            name="regraded accuracy",
+            subject="accuracy",
+            value="regraded",
+            low="regraded_low",
+            high="regraded_high",
+            rank=2,
+        ),
+    ),
 )
 
 
@@ -219,7 +311,13 @@ RIVALS_MEASURE = Measure(
     "A kind is said to be more frequent only if it is so whatever kind the undecided traces are of.",
     section="errors",
     questions=(
-        KindLead(name="strategic or procedural", subject="strategic or procedural", rank=3, caution=KINDS_CAUTION),
+        KindLead(
+            name="strategic or procedural",
+            subject="strategic or procedural",
+            value="lead",
+            rank=3,
+            caution=KINDS_CAUTION,
+        ),
     ),
 )
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sgram.grading.answers import BOX_INSTRUCTION
-from sgram.grading.checking import AnswerChecker, describe_unjudged
+from sgram.grading.grader import Grade, Grader
 from sgram.grading.outcome import Problem, Split, TaskOutcome
-from sgram.grading.pool import PoolConfig
+from sgram.grading.pool import PoolConfig, describe_unjudged
 from sgram.training.tasks.problems import ProblemSet
-from sgram.training.tasks.prompts import add_instruction
+from sgram.training.tasks.prompts import add_instruction, prompt_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class AnswerTaskConfig:
     workers: int = 2
     """Largest number of processes that check answers at once."""
     seconds: float = 5.0
-    """Time limit of a check; a response whose check exceeds it has no reward."""
+    """Limit of a check, in seconds of CPU time; a response whose check exceeds it has no reward."""
 
 
 class AnswerTask:
@@ -33,7 +33,8 @@ class AnswerTask:
     def __init__(self, name: str, problem_set: ProblemSet, config: AnswerTaskConfig | None = None) -> None:
         self.name, self.config = name, config or AnswerTaskConfig()
         self.problem_set = problem_set
-        self.checker = AnswerChecker(self.config.marked_only, PoolConfig(self.config.workers, self.config.seconds))
+        pool_config = PoolConfig(self.config.workers, self.config.seconds)
+        self.grader = Grader(self.config.marked_only, config=pool_config)
         self._problems: dict[Split, tuple[Problem, ...]] = {
             "train": self._with_instruction(problem_set.train),
             "test": self._with_instruction(problem_set.test),
@@ -55,13 +56,27 @@ class AnswerTask:
         return self._problems[split]
 
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """Return one outcome a response; see `AnswerChecker.judge`."""
-        return self.checker.judge([problem.reference or "" for problem in problems], responses)
+        """Return one outcome a response: reward 1 if its answer equals the reference, else 0; see `Grader`.
+
+        The reward is None if the answer cannot be compared with the reference. All correct answers are equal strings.
+        A response without an answer has an error of format.
+        """
+        references = [problem.reference or "" for problem in problems]
+        grades = self.grader.grade_many(responses, references, [prompt_text(problem.prompt) for problem in problems])
+        return [_outcome(grade) for grade in grades]
 
     def describe_unjudged(self) -> str:
         """Return a sentence on the responses that could not be judged, "" if there are none."""
-        return describe_unjudged(self.checker.pool)
+        return describe_unjudged(self.grader.pool)
 
     def close(self) -> None:
         """End the worker processes."""
-        self.checker.close()
+        self.grader.close()
+
+
+def _outcome(grade: Grade) -> TaskOutcome:
+    if grade.correct is None:
+        return TaskOutcome(None, None)
+    return TaskOutcome(
+        float(grade.correct), grade.correct, grade.answer, None if grade.answer is not None else "format"
+    )

@@ -14,9 +14,8 @@ from typing import Any
 from sgram.errors import UsageError
 from sgram.files import canonical_json, excerpt
 from sgram.grading.answers import TAG_INSTRUCTION, last_line, marked_answer
-from sgram.grading.checking import describe_unjudged
 from sgram.grading.outcome import Problem, Split, TaskOutcome
-from sgram.grading.pool import PoolConfig, WorkerPool
+from sgram.grading.pool import PoolConfig, WorkerPool, describe_unjudged
 from sgram.training.tasks.prompts import add_instruction
 
 CORRECT = 0.99
@@ -48,7 +47,7 @@ class GymConfig:
     """Whether prompts are chats, for instruction-tuned models."""
     workers: int = 2
     seconds: float = 5.0
-    """Time limit of scoring one answer."""
+    """Limit of scoring one answer, in seconds of CPU time."""
     dataset: Mapping[str, Any] = field(default_factory=dict)
     """The dataset's own settings."""
 

@@ -21,5 +21,14 @@ def add_instruction(problem: Prompt, instruction: str, chat: bool = False) -> Pr
     return (*earlier, {**last, "content": _add_to_text(last["content"], instruction)})
 
 
+def prompt_text(prompt: Prompt) -> str:
+    """Return the text of a prompt, of a chat that of its last message.
+
+    >>> prompt_text(({"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1?"}))
+    '1+1?'
+    """
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
+
+
 def _add_to_text(text: str, instruction: str) -> str:
     return f"{text.rstrip()}\n\n{instruction}" if instruction else text
