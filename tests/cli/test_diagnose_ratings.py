@@ -139,7 +139,8 @@ def test_a_judge_is_corrected_by_ratings_and_compared_with_everybody(run, rollou
         assert agreement["raters", "small"] == 1.0
         assert {("classifier", "small"), ("classifier", "raters"), ("ada", "bob")} <= set(agreement)
         code, out, err = run("diagnose", rollouts, "--ratings", rated, *flags)
-        assert "small" in next(line for line in out.splitlines() if "ratings alone" in line)
+        heads = [line.split()[3] for line in out.splitlines() if "ratings alone [95 %]" in line]
+        assert heads == ["classifier", "small"]
         assert "0 times" in err  # all from the cache
 
 
