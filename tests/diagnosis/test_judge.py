@@ -364,6 +364,10 @@ def test_a_text_without_the_key_stays_as_it_is(text):
     assert remove_secret(text, "") == text
 
 
+def test_a_key_that_is_none_harms_no_words():
+    assert remove_secret("the empty set; EMPTY", "EMPTY") == "the empty set; [key]"
+
+
 def test_a_reply_that_drips_ends_at_the_total_time_limit(tmp_path):
     # a byte every 20 ms resets the limit of the socket, so only the total one ends it: 3,000 bytes would take a minute
     with serving(lambda body, number: verdict("format", "r" * 3000), drips=True) as endpoint:
