@@ -37,7 +37,8 @@ class SentenceRows:
         self._tokens, self._find, self._labels = tokens, find, labels_of(scorer)
         self._tables = build_tables(scorer)
         self._limits = scorer.least_total, scorer.max_tokens
-        self._pieces, self._heads = pieces, build_heads(pieces, self._tables)
+        self._pieces = pieces
+        self.heads = build_heads(pieces, self._tables)
 
     def mark(
         self,
@@ -60,7 +61,7 @@ class SentenceRows:
             attention_mask,
             gram_mask,
             row_ends,
-            self._heads,
+            self.heads,
             pieces.rows,
             pieces.letters,
             pieces.token_bytes,

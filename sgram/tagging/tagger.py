@@ -22,7 +22,7 @@ from sgram.tagging.kernel.tables import Tables
 from sgram.tagging.mask_kinds import PlanningFinder
 from sgram.tagging.sentence_rows import SentenceRows, labels_of
 from sgram.tagging.spans import MaskKind, Span
-from sgram.tagging.stream import TaggingStream
+from sgram.tagging.stream import GramStream, SentenceStream, TaggingStream
 from sgram.tagging.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -192,14 +192,15 @@ class PlanningTagger:
     def stream(self) -> TaggingStream:
         """Return a tagger of one sequence whose ids arrive a few at a time.
 
-        Raise `UsageError` for other kinds of masks than grams: whether a sentence plans is known at its end.
+        Whether a sentence plans is known at its end: the kinds with sentences settle its tokens then.
         """
-        if self.mask != "grams":
-            raise UsageError(
-                f"a stream marks grams; the mask {self.mask} needs whole sentences: tag the ids when their row is "
-                "complete"
-            )
-        return TaggingStream(self._tables, self._automaton, self.vocabulary)
+        if self._sentence_rows is None:
+            return GramStream(self._tables, self._automaton, self.vocabulary)
+
+        def tag(ids: IntArray) -> BoolArray:
+            return self._tag(ids, np.zeros(0, np.bool_), with_moves=False)[0]
+
+        return SentenceStream(tag, self._sentence_rows.heads, self.vocabulary)
 
     def _tag(
         self, ids: IntArray, attention_mask: BoolArray, *, with_moves: bool, row_ends: IntArray | None = None

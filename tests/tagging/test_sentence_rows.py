@@ -1,7 +1,7 @@
 """Rows of ids to the moves of their sentences: equal to the spelled text's, whatever the tokens."""
 
 import random
-from itertools import islice, product
+from itertools import chain, islice, product
 
 import numpy as np
 import pytest
@@ -75,7 +75,21 @@ SPELLED += [b"\xe2\x80", b"\xaf", b"\x99", b"\xc3", b"\xa9", b" \xe2\x89", b"\x8
 TOKENS = [*PLAIN, *SPELLED]
 TAGGERS = {kind: PlanningTagger(LEXICON, TOKENS, mask=kind, scorer=SCORER) for kind in KINDS}
 FINDERS = {kind: PlanningFinder(LEXICON, kind, SCORER) for kind in KINDS}
+STARTS, MIDDLES, STOPS = (
+    [TOKENS.index(piece.encode()) for piece in pieces]
+    for pieces in (
+        (" So", " Let", " X", "So", " É", "\nSo", "? So"),
+        (" let", " me", " so", " x", " Mr", " M", "r", "'s", " 12", ",", ":", "aries", "-", " X", "(", "frac"),
+        (".", "?", "...", ".)", ". ", ')"', "..", " ", "\n", "\n\n", "1"),
+    )
+)
+SENTENCES = st.tuples(
+    st.sampled_from(STARTS),
+    st.lists(st.sampled_from(MIDDLES), max_size=5),
+    st.lists(st.sampled_from(STOPS), min_size=1, max_size=2),
+).map(lambda parts: [parts[0], *parts[1], *parts[2]])
 ROWS = st.one_of(
+    st.lists(SENTENCES, min_size=1, max_size=6).map(lambda sentences: list(chain(*sentences))),
     st.lists(st.integers(0, len(PLAIN) - 1), min_size=1, max_size=40),
     st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=30),
 )
@@ -98,6 +112,35 @@ def test_rows_and_masked_positions_do_not_touch_each_other(rows, kind, seed):
     attention = [rng.random() < 0.8 for _ in row]
     read_tokens = [TOKENS[token] if is_read else None for token, is_read in zip(row, attention, strict=True)]
     assert tagger(row, attention).tolist() == oracle_mask(read_tokens, LEXICON, kind, SCORER)
+
+
+@settings(max_examples=200)
+@given(ROWS, st.lists(st.integers(1, 9), min_size=1, max_size=4), st.sampled_from(KINDS))
+def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_good(ids, lengths, kind):
+    tagger, end, early_masks = TAGGERS[kind], 0, []
+    stream = tagger.stream()
+    while end < len(ids):
+        length = lengths[len(early_masks) % len(lengths)]
+        assert stream.feed(ids[end : end + length]) == stream.n_settled
+        end = min(end + length, len(ids))
+        assert (len(stream), stream.mask.tolist()) == (end, tagger(ids[:end]).tolist())
+        early_masks.append(stream.mask[: stream.n_settled].tolist())
+    final = tagger(ids).tolist()
+    assert all(final[: len(early)] == early for early in early_masks)
+
+
+def test_a_stream_settles_a_sentence_at_its_end():
+    scorer = SentenceScorer("questions", LinearWeights(-5, {"? $": 10}), {})
+    words = [b"Let", b" me", b"?", b" So", b" Mr", b".", b" X", b"\n", b" it", b" is", None]
+    let, me, question, so, mr, dot, x, line, it, _, end = range(len(words))
+    stream = PlanningTagger(LEXICON, words, mask="sentences", scorer=scorer).stream()
+    assert stream.feed([let, me, question]) == 0  # "?" may be followed by a lower-case letter
+    assert stream.mask.tolist() == [True] * 3
+    # " So" begins a sentence; "Mr." ends none, so " X" goes on
+    assert (stream.feed(so), stream.feed([mr, dot, x])) == (3, 3)
+    assert stream.feed([question, line]) == 9  # a line end ends the sentence
+    assert stream.feed([it, end]) == 11  # so does the end of the text
+    assert stream.mask.tolist() == [True] * 8 + [False] * 3
 
 
 @pytest.mark.parametrize("kind", KINDS)

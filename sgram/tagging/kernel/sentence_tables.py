@@ -55,7 +55,7 @@ def build_tables(scorer: SentenceScorer) -> SentenceTables:
 
     >>> from sgram.lexicon.sentence_scorer import LinearWeights
     >>> tables = build_tables(SentenceScorer("checks", LinearWeights(-1000, {"let me": 3000}), {}))
-    >>> bytes(tables.word_bytes), len(tables.nodes), tables.nodes[:, 0].max()
+    >>> bytes(tables.word_bytes), len(tables.nodes), int(tables.nodes[:, 0].max())
     (b'letme', 12, 3000)
     """
     models = (scorer.planning, *scorer.moves.values())
