@@ -23,6 +23,7 @@ from sgram.traces.ids import prompt_group
 from sgram.traces.messages import Conversation, is_of_others, read_conversation, reasoning_texts
 from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
+from sgram.traces.plain_rows import complete_plain
 from sgram.traces.python_literals import read_literal
 from sgram.traces.reward_columns import finite_sum, main_reward, names_reward, said_correct, weighted_sum
 from sgram.traces.rows import DOCUMENT_KEY, ROW_KEY
@@ -98,6 +99,22 @@ def complete_fields(
     >>> trace["text"], trace["prompt"], trace["reference"], trace["meta"]["topic"], notes.became["gold"]
     ('Hmm, 2 and 2.\n\n4', '2+2?', '4', 'sums', 'reference')
     """
+    if not options.columns and not options.rewards:
+        plain = complete_plain(fields, notes, is_exact, is_survey)
+        if plain is not None:
+            return plain
+    return complete_in_full(fields, options, notes, record, is_exact, is_survey)
+
+
+def complete_in_full(
+    fields: Fields,
+    options: ColumnOptions,
+    notes: ColumnNotes,
+    record: Record | None = None,
+    is_exact: bool = False,
+    is_survey: bool = False,
+) -> Fields:
+    """Return what `complete_fields` returns, whether the row is plain or not."""
     row = _Row(fields, notes, is_exact)
     row.name_columns(options.columns, record)
     row.take_aliases()
