@@ -147,12 +147,13 @@ def _row_advantages(advantages: ArrayLike, response_mask: ArrayLike) -> list[flo
         return rows
     mask = backend.to_bools(response_mask, "the response mask")
     check_shape(mask, floats.shape, "the response mask", "the array of advantages")
-    rows = []
-    for row, (values, is_response) in enumerate(zip(floats, mask, strict=True)):
-        row_values = values[is_response]
-        if len(row_values) and not bool((row_values == row_values[0]).all()):
+    if not floats.shape[1]:
+        return [math.nan] * len(floats)
+    least = backend.xp.amin(backend.where(mask, floats, math.inf), 1).tolist()
+    greatest = backend.xp.amax(backend.where(mask, floats, -math.inf), 1).tolist()
+    for row, (low, high) in enumerate(zip(least, greatest, strict=True)):
+        if low < high:  # in a row without response token, low is +inf
             raise UsageError(
                 f"the advantages of row {row} differ from token to token; give the same one for all tokens of a row"
             )
-        rows.append(float(row_values[0]) if len(row_values) else math.nan)
-    return rows
+    return [low if low == high else math.nan for low, high in zip(least, greatest, strict=True)]
