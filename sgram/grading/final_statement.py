@@ -66,6 +66,7 @@ _OFFER = re.compile(
 """Sentences behind which nothing belongs to the answer."""
 _MAX_CHATTER = 5
 """Sentences at the end of a response among which such an offer is looked for."""
+_BULLETS = re.compile(r"(?:[^\S\n]*[-*•][^\S\n]+\S[^\n]*(?:\n|$)){2,}")
 _SENTENCE_END = re.compile(r"(?<=[.!?。])[\"'”’)*]*\s+(?=[^\s\d=<>+*/^_&)\]}a-z-])|(?<=[。！？])|\n+")
 _ADJECTIVES = r"(?:(?:final|correct|right|best|overall|numerical|most appropriate|most likely|only)\s+)*"
 _LABEL = re.compile(
@@ -284,6 +285,9 @@ def _content(text: str, start: int) -> str:
         return (display[1] or display[2] or "").strip()
     if rest.startswith("\n"):
         return ""
+    bullets = _BULLETS.match(rest)
+    if bullets:
+        return bullets.group().rstrip().rpartition("\n")[2].lstrip(" \t-*•").strip()  # of several answers the last
     end = _SENTENCE_END.search(rest)
     sentence = rest[: end.start()] if end else rest
     if end and re.fullmatch(r"\W*[A-Ja-j]\W*", sentence) and text[start + end.start() - 1 : start + end.start()] == ".":
