@@ -59,6 +59,8 @@ _NUMBER_WORDS = {
     )
 } | {word: 10 * tens for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_COMPOUND = re.compile(r"(?<![\w.])\d+\s*[A-Za-z]+(?:,?\s+(?:and\s+)?\d+(?:\.\d+)?\s*[A-Za-z]+){1,2}")
 _PART_WORDS = {
     **{"half": Fraction(1, 2), "halves": Fraction(1, 2), "third": Fraction(1, 3), "thirds": Fraction(1, 3)},
     **{"quarter": Fraction(1, 4), "quarters": Fraction(1, 4), "fifths": Fraction(1, 5), "sixths": Fraction(1, 6)},
@@ -103,6 +105,8 @@ def parse_number(text: str) -> Number | None:
         return None
     if text.startswith("(") and text.endswith(")") and text.count("(") == 1 and "," not in text:
         text = text[1:-1].strip()
+    if (quantity := _compound(text)) is not None:
+        return quantity
     match = _BODY.fullmatch(text)
     if match is None:
         return _number_word(text)
@@ -121,6 +125,42 @@ def parse_number(text: str) -> Number | None:
         unit = parse_unit("$") if match["currency"] and "$" in match["currency"] else None
         return replace(number, unit=unit)
     return _with_words(number, words)
+
+
+def compound_quantities(text: str) -> list[str]:
+    """Return the first quantity in several units that a text holds, and those in one unit that are as much.
+
+    >>> compound_quantities("It takes 225 minutes, or **3 hours and 45 minutes**.")
+    ['3 hours and 45 minutes', '225 minutes']
+    """
+    for match in _COMPOUND.finditer(text):
+        quantity = _compound(match.group())
+        if quantity is not None and quantity.unit is not None:
+            size = quantity.value * quantity.unit.factor
+            others = [f"{number} {unit}" for number, unit in _QUANTITY.findall(text) if _size(number, unit) == size]
+            return [match.group(), *others]
+    return []
+
+
+def _size(number: str, name: str) -> Fraction | None:
+    unit = parse_unit(name)
+    return None if unit is None else Fraction(number) * unit.factor
+
+
+def _compound(text: str) -> Number | None:
+    """Return a quantity in several units, such as "3 h 45 min", in the first of them; None for anything else."""
+    if not _COMPOUND.fullmatch(text):
+        return None
+    pieces = [(Fraction(number), parse_unit(unit)) for number, unit in _QUANTITY.findall(text)]
+    first = pieces[0][1]
+    if first is None:
+        return None
+    value, smallest = Fraction(0), first.factor
+    for row, (number, unit) in enumerate(pieces):
+        if unit is None or unit.dimension != first.dimension or (row and unit.factor >= smallest):
+            return None
+        value, smallest = value + number * unit.factor / first.factor, unit.factor
+    return Number(value, unit=first, words=text)
 
 
 def _with_words(number: Number, words: str) -> Number | None:
