@@ -5,8 +5,8 @@ import importlib.util
 import pytest
 
 from sgram.errors import UsageError
-from sgram.grading.pool import describe_unjudged
 from sgram.grading.outcome import TaskOutcome
+from sgram.grading.pool import describe_unjudged
 from sgram.training.tasks.gym import GymConfig, GymTask, unknown_dataset_message
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("reasoning_gym") is None, reason="needs sgram[gym]")
