@@ -26,7 +26,6 @@ from sgram.diagnosis.signals import (
     slips,
     trace_signals,
 )
-from sgram.diagnosis.stated_answers import is_same_time, other_form, states_reference
 from sgram.errors import MissingExtraError
 from sgram.files import digest, excerpt
 from sgram.grading import Grade, grade
@@ -150,25 +149,15 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: G
     """
     verdict = verdict or _graded(trace)
     if verdict is not None and verdict.correct:
-        answer = "" if verdict.answer is None else f" {excerpt(verdict.answer, 40)}"
-        return _formal(trace, mine.work, "not-wrong", Evidence(f"its answer{answer} equals the reference"))
+        equal = Evidence(f"its answer equals the reference {excerpt(trace.reference or '', 40)}".rstrip())
+        return _formal(trace, mine.work, "not-wrong", equal)
     reference = reference_value(trace.reference)
-    answer = None if verdict is None else verdict.answer
-    if trace.reference is not None and is_same_time(answer or "", trace.reference):
-        same = Evidence(f"its answer {excerpt(answer or '', 40)} is the time of the reference")
-        return _formal(trace, mine.work, "not-wrong", same)
-    if states_reference(trace, mine.work, reference):
-        stated = Evidence(f"it computes {trace.reference} last, which is the reference, and states it at its end")
-        return _formal(trace, mine.work, "not-wrong", stated)
-    if verdict is not None and verdict.equal_after is not None:
+    if verdict is not None and verdict.equal_after is not None and "thinking" not in verdict.equal_after:
         if "rounded" in verdict.equal_after:
             sentence = f"its answer misses the reference by rounding only: {excerpt(verdict.equal_after, 120)}"
             return _formal(trace, mine.work, "undecided", Evidence(sentence))
         sentence = f"its answer equals the reference after a change of form: {excerpt(verdict.equal_after, 120)}"
         return _formal(trace, mine.work, "format", Evidence(sentence))
-    form = other_form(trace, answer, reference)
-    if form is not None:
-        return _formal(trace, mine.work, "format", Evidence(f"its answer is the reference in another form: {form}"))
     no_response = find_no_response(trace)
     forms: tuple[tuple[Kind, Evidence | None], ...] = (
         ("undecided", no_response),
