@@ -20,6 +20,7 @@ MAX_COMPUTATIONS = 300
 MAX_STEPS = 60
 """Most computations of a derivation."""
 MAX_KEY_CHARS = 120
+_ROUNDING = Fraction(1, 50)
 SMALL_CONSTANTS = frozenset(map(Fraction, range(3, 11)))
 """Further numbers that need no source if the computations use all numbers that the problem has in digits."""
 CONSTANTS = frozenset(map(Fraction, (1, 2, 7, 12, 24, 60, 100, 365, 1000, 3600)))
@@ -97,6 +98,11 @@ def is_rounded(value: Fraction, result: Fraction) -> bool:
         return True
     n_decimals = next((n for n in range(12) if (result * 10**n).denominator == 1), None)
     return n_decimals is not None and abs(value - result) * 10**n_decimals < 1 and value.denominator > 1
+
+
+def _is_near_rounding(value: Fraction, answer: Fraction) -> bool:
+    """Return whether an answer is rounded or cut from `value` and differs by at most `_ROUNDING` of it."""
+    return is_rounded(value, answer) and abs(value - answer) <= _ROUNDING * abs(value)
 
 
 def computations(work: Work, text: str = "") -> list[Computation]:
@@ -282,7 +288,7 @@ class _Deriver:
             step = self.computations[index]
             if before < len(self.computations) and step.end > self.computations[before].start:
                 continue
-            if step.result == number or (is_answer and is_rounded(step.result, number)):
+            if step.result == number or (is_answer and _is_near_rounding(step.result, number)):
                 if step.is_right:
                     return self._first_of_chain(index)
                 wrong = index if wrong is None else wrong

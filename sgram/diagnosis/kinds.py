@@ -26,6 +26,7 @@ from sgram.diagnosis.signals import (
     slips,
     trace_signals,
 )
+from sgram.diagnosis.stated_answers import is_same_time, other_form, states_reference
 from sgram.errors import MissingExtraError
 from sgram.files import digest, excerpt
 from sgram.grading import Grade, grade
@@ -53,9 +54,9 @@ class Diagnosis:
     trace_id: str
     kind: Kind
     step: int | None
-    """Index of the step at which it goes wrong, from 0: that of a sign for `kind`, or else where a first error is
-    likeliest (`sgram.diagnosis.error_locator`), which its evidence tells. None where it has one step only, or too
-    many."""
+    """Index of the step at which it first goes wrong, from 0: where a change would lead to the reference, or where a
+    first error is likeliest (`sgram.diagnosis.error_locator`), which its evidence tells. None where neither is sure
+    enough."""
     start: int | None
     """Character offsets of what the first evidence points at."""
     end: int | None
@@ -151,9 +152,23 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: G
     if verdict is not None and verdict.correct:
         answer = "" if verdict.answer is None else f" {excerpt(verdict.answer, 40)}"
         return _formal(trace, mine.work, "not-wrong", Evidence(f"its answer{answer} equals the reference"))
+    reference = reference_value(trace.reference)
+    answer = None if verdict is None else verdict.answer
+    if trace.reference is not None and is_same_time(answer or "", trace.reference):
+        same = Evidence(f"its answer {excerpt(answer or '', 40)} is the time of the reference")
+        return _formal(trace, mine.work, "not-wrong", same)
+    if states_reference(trace, mine.work, reference):
+        stated = Evidence(f"it computes {trace.reference} last, which is the reference, and states it at its end")
+        return _formal(trace, mine.work, "not-wrong", stated)
     if verdict is not None and verdict.equal_after is not None:
+        if "rounded" in verdict.equal_after:
+            sentence = f"its answer misses the reference by rounding only: {excerpt(verdict.equal_after, 120)}"
+            return _formal(trace, mine.work, "undecided", Evidence(sentence))
         sentence = f"its answer equals the reference after a change of form: {excerpt(verdict.equal_after, 120)}"
         return _formal(trace, mine.work, "format", Evidence(sentence))
+    form = other_form(trace, answer, reference)
+    if form is not None:
+        return _formal(trace, mine.work, "format", Evidence(f"its answer is the reference in another form: {form}"))
     no_response = find_no_response(trace)
     forms: tuple[tuple[Kind, Evidence | None], ...] = (
         ("undecided", no_response),
@@ -164,7 +179,7 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: G
     for kind, evidence in forms:
         if evidence is not None:
             return _formal(trace, mine.work, kind, evidence)
-    signals = trace_signals(trace, mine.work, reference_value(trace.reference))
+    signals = trace_signals(trace, mine.work, reference)
     signals += sibling_signals(find_divergence(mine.work, [each.work for each in corrects]))
     signals += plan_signals(mine.plan, [each.plan for each in corrects if each.plan is not None])
     return _weighed(trace, mine.work, signals)
@@ -212,7 +227,7 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     evidence = tuple(signal.evidence for signal in ranked)
     if decided is None:
         evidence = (_nothing(work, signals), *evidence)
-    step = next((signal.step for signal in speaking if signal.step is not None), None)
+    step = next((signal.step for signal in speaking if signal.name in _PROVEN), None)
     if step is None and len(work.steps) > 1 and len(trace.text) <= MAX_SPAN_CHARS:
         step, likely = _likeliest(trace, work)
         evidence = evidence if likely is None else (*evidence, likely)
@@ -225,6 +240,10 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     kind: Kind = "undecided" if decided is None else "strategic" if decided == "strategic" else "procedural"
     first = evidence[0]
     return Diagnosis(trace.id, kind, step, first.start, first.end, evidence, scores[kind], MappingProxyType(scores))
+
+
+_PROVEN = ("slip put right", "right result changed")
+"""Signals whose step is where it goes wrong, because without them the answer would be the reference."""
 
 
 def _likeliest(trace: Trace, work: Work) -> tuple[int | None, Evidence | None]:

@@ -80,13 +80,13 @@ def _differs_by_more_than_rounding(tree: Tree, claimed: Number, computed: Number
         tree = tree[1]
     if tree[0] != "number":
         return True
-    unit = 10.0 ** -tree[2]
+    unit = float(10.0 ** -int(tree[2]))
     if not tree[2]:
         digits = str(tree[1].numerator)
         n_zeros = len(digits) - len(digits.rstrip("0"))
-        unit = 10.0**n_zeros if n_zeros >= _ROUND_ZEROS and tree[1] else 1.0
-    exact = not tree[2] and isinstance(computed, Fraction) and unit == 1.0
-    return exact or abs(float(claimed) - float(computed)) > _LAST_PLACES * unit * abs(scale)
+        unit = float(10**n_zeros) if n_zeros >= _ROUND_ZEROS and tree[1] else 1.0
+    is_exact = not tree[2] and isinstance(computed, Fraction) and unit == 1.0
+    return is_exact or abs(float(claimed) - float(computed)) > _LAST_PLACES * unit * abs(scale)
 
 
 def _is_unit_factor(x: Number, y: Number) -> bool:

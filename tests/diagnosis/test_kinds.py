@@ -43,7 +43,7 @@ def test_a_wrong_equation_that_the_answer_rests_on_is_procedural_with_its_place(
         SLIP.index("6 + 9") + 10,
     )
     assert diagnosis.evidence[0].sentence == "6 + 9 is 15, not 16 (step 1), and the answer rests on it"
-    assert diagnosis.step == 0
+    assert diagnosis.step is None  # a slip shows the kind; whether it is the first error is another question
     assert diagnosis.scores["procedural"] == pytest.approx(probability("slip behind the answer"))
 
 
@@ -93,6 +93,7 @@ def test_a_slip_without_which_the_answer_would_be_right_is_procedural():
     assert diagnosis.kind == "procedural"
     assert diagnosis.evidence[0].sentence == ("6+9 is 15, not 16; with 15 the answer would be 30, the reference")
     assert diagnosis.confidence == pytest.approx(probability("slip put right"))
+    assert diagnosis.step == 0  # without it the answer would be right
 
 
 def test_a_right_result_that_is_not_answered_decides_nothing():
@@ -136,6 +137,8 @@ def test_a_wrong_trace_that_the_grader_calls_right_is_not_wrong():
     wrong = trace(PLAN, reference="48")
     verdict = Grade(True, "48", "equal numbers")
     assert diagnose_seen(wrong, seen(wrong), [], verdict).kind == "not-wrong"
+    rounded = Grade(False, "48.2", "", "a number rounded to the digits of the reference")
+    assert diagnose_seen(wrong, seen(wrong), [], rounded).kind == "undecided"
     changed = Grade(False, "48", "", "minutes in hours")
     diagnosis = diagnose_seen(wrong, seen(wrong), [], changed)
     assert (diagnosis.kind, "minutes in hours" in diagnosis.evidence[0].sentence) == ("format", True)
