@@ -170,6 +170,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_of_its_data(file_names):
         "py.typed",
         "data/annotation_guideline.md",
         "data/background_short_cot.parquet",
+        "data/error_kinds.json",
         "data/error_locator.json",
         "data/lexicons/sgram.json",
         "data/lexicons/wang2025.json",

@@ -150,8 +150,8 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: G
     """
     verdict = verdict or _graded(trace)
     if verdict is not None and verdict.correct:
-        answer = "" if verdict.answer is None else f" {excerpt(verdict.answer, 40)}"
-        return _formal(trace, mine.work, "not-wrong", Evidence(f"its answer{answer} equals the reference"))
+        named = "" if verdict.answer is None else f" {excerpt(verdict.answer, 40)}"
+        return _formal(trace, mine.work, "not-wrong", Evidence(f"its answer{named} equals the reference"))
     reference = reference_value(trace.reference)
     answer = None if verdict is None else verdict.answer
     if trace.reference is not None and is_same_time(answer or "", trace.reference):
@@ -160,7 +160,7 @@ def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: G
     if states_reference(trace, mine.work, reference):
         stated = Evidence(f"it computes {trace.reference} last, which is the reference, and states it at its end")
         return _formal(trace, mine.work, "not-wrong", stated)
-    if verdict is not None and verdict.equal_after is not None:
+    if verdict is not None and verdict.equal_after is not None and "thinking" not in verdict.equal_after:
         if "rounded" in verdict.equal_after:
             sentence = f"its answer misses the reference by rounding only: {excerpt(verdict.equal_after, 120)}"
             return _formal(trace, mine.work, "undecided", Evidence(sentence))

@@ -44,6 +44,8 @@ _CUT_AFTER = re.compile(r"^(?:,\s?\d{3}\b|,\d|\s*:\s*-?\d|\s*<su[pb]>|\s*\^|\s+t
 _NOTATION_OF_BASES = re.compile(r"\b(?:binary|octal|hexadecimal|base[- ]?\d+|in base)\b", re.IGNORECASE)
 _MODULUS = re.compile(r"(?:mod(?:ulo)?\s*\{?\(?\s*|divid(?:ed|ing|e)\s*by\s*)(\d{1,9})", re.IGNORECASE)
 _HOURS = re.compile(r"\b(?:[ap]\.?m\b|o'clock|hours?|noon|midnight)", re.IGNORECASE)
+_FEWEST_FLAT = 2
+"""Fewest numbers with such a digit in an equation whose exponents may be lost: one has it by chance."""
 _FLAT_EXPONENT = re.compile(r"(\d+)([23])")
 _LOST_SIGN = re.compile(r"(?:[*×·x]|\\times|\\cdot)\s*10[-−–]\d")
 _CONVERTED_UNITS = re.compile(
@@ -145,6 +147,9 @@ def _adds_percentage(tree: Tree) -> bool:
 
 def _has_flat_exponents(text: str, mismatch: Mismatch) -> bool:
     """Return whether the sides agree once a last digit 2 or 3 is read as an exponent: 62 + 62 = 36 + 36."""
+    texts = [piece.text for side in mismatch.sides for piece in side.pieces if piece.kind == "number"]
+    if sum(_FLAT_EXPONENT.fullmatch(text) is not None for text in texts) < _FEWEST_FLAT:
+        return False
     numbers = []
     for side in mismatch.sides:
         pieces: list[NotationPiece] = []

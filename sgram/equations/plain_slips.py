@@ -17,6 +17,8 @@ _TIME_FACTORS = frozenset(Fraction(factor) for factor in (60, 3600, 24, 12, 7, 3
 _UNIT_AFTER = re.compile(r"^[^\S\n]*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{|[A-Za-z]{2,}|%|°)")
 _ROUND_ZEROS = 3
 """Zeros at the end of a whole number from which it may be rounded."""
+_DEDUCED = re.compile(r"(?:\\implies|\\Rightarrow|\\Longrightarrow|=>|[⇒⟹])\s*\Z")
+"""A sign of deduction before an equation, which may follow from others instead of stating a calculation."""
 _LAST_PLACES = 2.01
 """Units in the last place of a result that are still rounding."""
 
@@ -33,6 +35,10 @@ def is_plain_slip(text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree],
         return False
     claimed = 1 if results[1] else 0
     computed = 1 - claimed
+    if not claimed and not _is_factorization(trees[computed]):
+        return False  # 5 = -2.5 * 0: values put into an equation
+    if claimed and _DEDUCED.search(text, max(0, sides[0].start - 40), sides[0].start):
+        return False
     if trees[claimed][0] == "divide" and _is_part(sides[claimed], sides[computed]):
         return False
     if not _differs_by_more_than_rounding(trees[claimed], (x, y)[claimed], (x, y)[computed]):
@@ -42,6 +48,13 @@ def is_plain_slip(text: str, sides: tuple[Side, Side], trees: tuple[Tree, Tree],
     if _is_unit_factor(x, y) and _UNIT_AFTER.match(text[sides[claimed].end : sides[claimed].end + 30]):
         return False
     return _agrees_with_note(text, sides[computed], sides[claimed])
+
+
+def _is_factorization(tree: Tree) -> bool:
+    """Return whether a tree is a product of powers of whole numbers, as in 1404 = 2^2 * 3^3 * 13."""
+    if tree[0] == "number":
+        return bool(tree[1].denominator == 1)
+    return tree[0] in ("multiply", "power") and all(_is_factorization(part) for part in tree[1:])
 
 
 def _is_plain(tree: Tree) -> bool:
@@ -61,7 +74,7 @@ def _is_result(tree: Tree) -> bool:
 def _is_cut_result(side: Side, computed: Number) -> bool:
     """Return whether the digits of a result at the end of a text begin the right ones: 30 of 3081."""
     digits = "".join(filter(str.isdigit, side.pieces[-1].text))
-    return f"{float(computed):.15e}".replace(".", "").startswith(digits.lstrip("0"))
+    return bool(digits) and f"{float(computed):.15e}".replace(".", "").startswith(digits.lstrip("0"))
 
 
 def _is_part(claimed: Side, computed: Side) -> bool:

@@ -32,6 +32,7 @@ _RANGE = re.compile(
     r"\\infty|\\cup|\\(?:le|ge|ne)(?![a-z])|[<>]|^\[.*[)\[]$|^[(\]].*[\]\[]$|^\\mathbb\{R\}$", re.DOTALL
 )
 """An infinite end, a half-open interval, a union, an inequality."""
+_FULL_HOUR = re.compile(r"^(\d{1,2})(?::00)?\s*(?:[ap]\.?\s?m\.?|o'clock)?$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d{1,2}|\d{4,})$")
 _Item = TypeVar("_Item")
 _MIN_DIGITS = 3
@@ -235,8 +236,10 @@ class Comparison:
     def equal_after(self, reference: str, answer: str) -> str | None:
         """Return the conversion or rereading, in words, that makes two unequal answers equal; None if none does."""
         first, second = self._value(reference), self._value(answer)
-        if first is None or second is None:
+        if first is None:
             return self._other_order(reference, answer)
+        if second is None:
+            return _other_reading(first, answer)
         if first.unit and second.unit and first.unit.dimension == second.unit.dimension:
             if first.value * first.unit.factor == second.value * second.unit.factor:
                 return "a unit converted"
@@ -273,6 +276,19 @@ class Comparison:
         if first is None or second is None or first.kind == "matrix" or len(first.items) != len(second.items):
             return None
         return "a list in another order" if _match(list(first.items), list(second.items), self.equal) else None
+
+
+def _other_reading(reference: Number, answer: str) -> str | None:
+    """Return how an answer that is no number may mean the reference; None if it does not."""
+    clock = _FULL_HOUR.match(answer)
+    if clock and Fraction(clock[1]) == reference.value:
+        return "a time of day taken for its hour"
+    sequence = parse_sequence(answer)
+    numbers = [parse_number(item) for item in sequence.items] if sequence is not None else []
+    values = [number.value for number in numbers if number is not None]
+    if len(values) == len(numbers) > 1 and sum(values) == reference.value:
+        return "the parts of an answer added"
+    return None
 
 
 def _match(references: Sequence[_Item], answers: Sequence[_Item], equal: Callable[[_Item, _Item], bool]) -> bool:
@@ -328,4 +344,4 @@ def _name_value(item: str) -> tuple[str, str]:
 
 def _looks_like_product(text: str) -> bool:
     r"""Return whether letters may be a formula: no spaces, at most three of them."""
-    return re.fullmatch(r"[A-Za-z]{1,3}", text) is not None
+    return re.fullmatch(r"[A-Za-z]{1,2}|[a-z]{3}", text) is not None

@@ -58,8 +58,16 @@ _CHATTER = re.compile(
     r"q\.?e\.?d\.?\W*$|confidence\s*[:(]|\W*$)",
     re.IGNORECASE,
 )
+_OFFER = re.compile(
+    r"^[\W_]*(?:please\s+)?(?:let me know|feel free|is there (?:anything|something)|do you (?:want|need) me|"
+    r"would you like|if you have (?:any|more|other|further|another)|(?:i )?hope (?:this|that) helps)",
+    re.IGNORECASE,
+)
+"""Sentences behind which nothing belongs to the answer."""
+_MAX_CHATTER = 5
+"""Sentences at the end of a response among which such an offer is looked for."""
+_BULLETS = re.compile(r"(?:[^\S\n]*[-*•][^\S\n]+\S[^\n]*(?:\n|$)){2,}")
 _SENTENCE_END = re.compile(r"(?<=[.!?。])[\"'”’)*]*\s+(?=[^\s\d=<>+*/^_&)\]}a-z-])|(?<=[。！？])|\n+")
-_NOUN = r"(?:answer|choice|option|solution|result|value|response|ans)"
 _ADJECTIVES = r"(?:(?:final|correct|right|best|overall|numerical|most appropriate|most likely|only)\s+)*"
 _LABEL = re.compile(
     rf"^[^\S\n]*(?:[>#*_\-•\s]|\d+\.)*(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+|my\s+|our\s+)?"
@@ -204,13 +212,22 @@ def find_ending(part: str) -> str | None:
 
 
 def without_chatter(text: str) -> str:
-    """Return `text` without offers of help and the like behind its last statement."""
+    """Return `text` without offers of help and the like behind its last statement.
+
+    >>> without_chatter("She has 5. Is there anything else? I can do 20 more.")
+    'She has 5.'
+    """
     while True:
         stripped = text.rstrip()
         starts = [match.end() for match in _SENTENCE_END.finditer(stripped) if match.end() < len(stripped)]
-        start = starts[-1] if starts else 0
-        if start == 0 or stripped[start:].lstrip().startswith("\\") or not _CHATTER.match(stripped[start:]):
-            return stripped
+        for start in starts[-_MAX_CHATTER:]:
+            behind = stripped[start:]
+            if _OFFER.match(behind) and "\\boxed" not in behind and not re.search(r"answer", behind, re.IGNORECASE):
+                break
+        else:
+            start = starts[-1] if starts else 0
+            if start == 0 or stripped[start:].lstrip().startswith("\\") or not _CHATTER.match(stripped[start:]):
+                return stripped
         text = stripped[:start]
 
 
@@ -268,6 +285,9 @@ def _content(text: str, start: int) -> str:
         return (display[1] or display[2] or "").strip()
     if rest.startswith("\n"):
         return ""
+    bullets = _BULLETS.match(rest)
+    if bullets:
+        return bullets.group().rstrip().rpartition("\n")[2].lstrip(" \t-*•").strip()  # of several answers the last
     end = _SENTENCE_END.search(rest)
     sentence = rest[: end.start()] if end else rest
     if end and re.fullmatch(r"\W*[A-Ja-j]\W*", sentence) and text[start + end.start() - 1 : start + end.start()] == ".":

@@ -16,7 +16,7 @@ from sgram.grading.comparing import Comparison, Formulas, UnreadableError
 from sgram.grading.final_statement import Statement, find_statement, last_sentences
 from sgram.grading.letters import exact_letters, reference_letters, stated_letters
 from sgram.grading.notation import plain
-from sgram.grading.numbers import parse_number, spoken_number
+from sgram.grading.numbers import compound_quantities, parse_number, spoken_number
 from sgram.grading.outcome import AnswerGrade, AnswerQuestion
 from sgram.grading.sequences import parse_intervals, parse_sequence, right_side
 from sgram.grading.texts import MAX_WORDS, is_words, n_words, normal_text, states
@@ -45,6 +45,9 @@ _COMPLEMENT = re.compile(
     r"(?:also |then |exactly |precisely |just )*"
 )
 _HAS_VARIABLE = re.compile(r"(?<!=)\s[-+*/]\s*(?:\d*\.?\d+\s*)?\\?(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])[^=]*$")
+_CLOCK = re.compile(r"\d{1,2}(?::\d\d)?\s*[ap]\.?\s?(?:m\b\.?)?\.*", re.IGNORECASE)
+_MAX_WORDS_BEHIND = 4
+"""Words of a statement that begins with its number, if it holds others."""
 _IS_YES_NO = {"yes", "no", "true", "false"}
 
 
@@ -116,6 +119,8 @@ def _read_reference(text: str, options: Mapping[str, str]) -> list[Reference] | 
     content = plain(text)
     if content.casefold() in _PLACEHOLDERS or not re.search(r"\w|\\[a-zA-Z]", content):
         return "it holds no answer"
+    if _CLOCK.fullmatch(content):
+        return [Reference("words", content)]
     if parse_number(content) is not None:
         return [Reference("number", content)]
     if _BROKEN.search(content):
@@ -324,6 +329,8 @@ class _Judge:
             for answer in answers:
                 if parse_number(right_side(answer)[1]) is not None:
                     return _Reading(self.comparison.equal(self.reference.text, answer), answer)
+            if quantities := compound_quantities(plain(statement.text)):
+                return self._first_equal(quantities)
             number = _number_of(statement, self.comparison.prompt)
             if number is not None:
                 return _Reading(self.comparison.equal(self.reference.text, plain(number)), plain(number))
@@ -332,6 +339,8 @@ class _Judge:
                 return self._first_equal([spoken])
             formulas = [answer for answer in answers if re.search(r"\\(?:sqrt|frac|pi|infty|log|ln|e)|[\^=+]", answer)]
             return self._first_equal(formulas)
+        if quantities := compound_quantities(plain(next(iter(last_sentences(statement.text)), ""))):
+            return self._first_equal(quantities)
         number = final_number_text(statement.text)
         segments = _ending_formulas(statement.text)[:1]
         if number is not None and segments and _HAS_VARIABLE.search(segments[0]) and number in segments[0]:
@@ -423,8 +432,8 @@ def _stated_texts(statement: str) -> list[str]:
 def _number_of(statement: Statement, prompt: str) -> str | None:
     """Return the number that a statement means by its answer; None if it has no number.
 
-    The first of: what it begins with, what follows its last ``=``, its bold part, the number that was computed last
-    before it, the one number that the problem does not give, the last one.
+    The first of: what follows its last ``=``, what a short one begins with, its bold part, the number that was computed
+    last before it, the one number that the problem does not give, what it begins with, the last one.
     """
     clause = _CLAUSE_END.sub("", statement.text)
     if "=" in clause and (right := number_texts(clause.rpartition("=")[2])):
@@ -432,7 +441,8 @@ def _number_of(statement: Statement, prompt: str) -> str | None:
     numbers = number_texts(clause) or number_texts(statement.text)
     if not numbers:
         return None
-    if re.match(r"(?:\W|\\text|about|approximately|[A-Za-z]\s*=)*\d", clause) or len(set(numbers)) == 1:
+    begins = re.match(r"(?:\W|\\text|about|approximately|[A-Za-z]\s*=)*\d", clause) is not None
+    if (begins and n_words(clause) <= _MAX_WORDS_BEHIND) or len(set(numbers)) == 1:
         return numbers[0]
     bold = [number for part in _BOLD.findall(clause) for number in number_texts(part)]
     if len(set(bold)) == 1:
@@ -441,7 +451,7 @@ def _number_of(statement: Statement, prompt: str) -> str | None:
         return computed
     in_prompt = set(number_texts(prompt))
     new = [number for number in dict.fromkeys(numbers) if number not in in_prompt]
-    return new[0] if len(new) == 1 and prompt else numbers[-1]
+    return new[0] if len(new) == 1 and prompt else numbers[0 if begins else -1]
 
 
 def _ending_formulas(ending: str) -> list[str]:
@@ -461,7 +471,7 @@ def _ending_formulas(ending: str) -> list[str]:
     sentence = _CLAUSE_END.sub("", sentence)
     bold = _BOLD.findall(sentence)
     pieces = [*bold[-1:], _COMPLEMENT.split(sentence)[-1], sentence]
-    return [text for piece in pieces if (text := plain(piece)) and _is_formula(text)]
+    return [text for piece in pieces if (text := plain(piece)) and (_is_formula(text) or parse_intervals(text))]
 
 
 def _is_formula(text: str) -> bool:

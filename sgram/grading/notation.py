@@ -71,6 +71,7 @@ _RELATIONS = {
     r"\\mathbb\s*([RZNQC])(?![a-zA-Z])": r"\\mathbb{\1}",
 }
 _RELATION_TABLE = [(re.compile(pattern), sign) for pattern, sign in _RELATIONS.items()]
+_INFINITY_WORDS = re.compile(r"^(?:(minus |negative )|(?:plus |positive ))?infinity$", re.IGNORECASE)
 _END_MARKS = ".,;:"
 
 
@@ -92,7 +93,8 @@ def plain(text: str) -> str:
     text = _FRACTION_NAME.sub(r"\\frac", text)
     text = _SHORT_FRACTION.sub(_long_fraction, text)
     text = text.replace("**", "").replace("__", "").replace("`", "").replace("$", "")
-    return strip_marks(" ".join(text.split()))
+    text = strip_marks(" ".join(text.split()))
+    return _INFINITY_WORDS.sub(lambda words: "-\\infty" if words[1] else "\\infty", text)
 
 
 def superscripts_as_powers(text: str) -> str:

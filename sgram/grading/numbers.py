@@ -59,6 +59,15 @@ _NUMBER_WORDS = {
     )
 } | {word: 10 * tens for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_COMPOUND = re.compile(r"(?<![\w.])\d+\s*[A-Za-z]+(?:,?\s+(?:and\s+)?\d+(?:\.\d+)?\s*[A-Za-z]+){1,2}")
+_PART_WORDS = {
+    **{"half": Fraction(1, 2), "halves": Fraction(1, 2), "third": Fraction(1, 3), "thirds": Fraction(1, 3)},
+    **{"quarter": Fraction(1, 4), "quarters": Fraction(1, 4), "fifths": Fraction(1, 5), "sixths": Fraction(1, 6)},
+    **{"eighths": Fraction(1, 8), "tenths": Fraction(1, 10)},
+}
+_MAX_SPOKEN_WORDS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -96,6 +105,8 @@ def parse_number(text: str) -> Number | None:
         return None
     if text.startswith("(") and text.endswith(")") and text.count("(") == 1 and "," not in text:
         text = text[1:-1].strip()
+    if (quantity := _compound(text)) is not None:
+        return quantity
     match = _BODY.fullmatch(text)
     if match is None:
         return _number_word(text)
@@ -114,6 +125,42 @@ def parse_number(text: str) -> Number | None:
         unit = parse_unit("$") if match["currency"] and "$" in match["currency"] else None
         return replace(number, unit=unit)
     return _with_words(number, words)
+
+
+def compound_quantities(text: str) -> list[str]:
+    """Return the first quantity in several units that a text holds, and those in one unit that are as much.
+
+    >>> compound_quantities("It takes 225 minutes, or **3 hours and 45 minutes**.")
+    ['3 hours and 45 minutes', '225 minutes']
+    """
+    for match in _COMPOUND.finditer(text):
+        quantity = _compound(match.group())
+        if quantity is not None and quantity.unit is not None:
+            size = quantity.value * quantity.unit.factor
+            others = [f"{number} {unit}" for number, unit in _QUANTITY.findall(text) if _size(number, unit) == size]
+            return [match.group(), *others]
+    return []
+
+
+def _size(number: str, name: str) -> Fraction | None:
+    unit = parse_unit(name)
+    return None if unit is None else Fraction(number) * unit.factor
+
+
+def _compound(text: str) -> Number | None:
+    """Return a quantity in several units, such as "3 h 45 min", in the first of them; None for anything else."""
+    if not _COMPOUND.fullmatch(text):
+        return None
+    pieces = [(Fraction(number), parse_unit(unit)) for number, unit in _QUANTITY.findall(text)]
+    first = pieces[0][1]
+    if first is None:
+        return None
+    value, smallest = Fraction(0), first.factor
+    for row, (number, unit) in enumerate(pieces):
+        if unit is None or unit.dimension != first.dimension or (row and unit.factor >= smallest):
+            return None
+        value, smallest = value + number * unit.factor / first.factor, unit.factor
+    return Number(value, unit=first, words=text)
 
 
 def _with_words(number: Number, words: str) -> Number | None:
@@ -190,25 +237,52 @@ def _fraction(text: str) -> Fraction:
 
 
 def spoken_number(sentence: str) -> str | None:
-    """Return the one number of a sentence that is written as a word, "one" aside; None without one, or with several.
+    """Return the one number of a sentence that is written in words, "one" aside; None without one, or with several.
 
-    >>> spoken_number("There are three of them."), spoken_number("One of two or three")
-    ('three', None)
+    >>> spoken_number("There are three of them."), spoken_number("Two or three"), spoken_number("about one million")
+    ('three', None, 'one million')
     """
-    words = [
-        word for word in re.findall(r"[a-z]+(?:-[a-z]+)?", sentence.lower()) if _number_word(word) and word != "one"
-    ]
-    return words[0] if len(set(words)) == 1 else None
+    runs: list[list[str]] = [[]]
+    for word in re.findall(r"[a-z]+", sentence.lower()):
+        if word in _NUMBER_WORDS or word in _SCALE_WORDS or word in _PART_WORDS or (word == "and" and runs[-1]):
+            runs[-1].append(word)
+        else:
+            runs.append([])
+    texts = {re.sub(r"(?: and)+$", "", " ".join(run)) for run in runs if run}
+    texts = {text for text in texts if text != "one" and _spoken_value(text) is not None}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def _spoken_value(text: str) -> Fraction | None:
+    """Return the value of a number in words, such as "forty-two", "two hundred and five" or "one half"."""
+    words = [word for word in re.split(r"[\s-]+", text.lower()) if word]
+    if not words or len(words) > _MAX_SPOKEN_WORDS:
+        return None
+    sign = 1
+    if words[0] in ("minus", "negative"):
+        sign, words = -1, words[1:]
+    part = _PART_WORDS.get(words[-1]) if words else None
+    if part is not None:
+        words = ["one"] if words[:-1] in ([], ["a"]) else words[:-1]
+    total, group, last = Fraction(0), 0, None
+    for word in words:
+        if word in _NUMBER_WORDS:
+            number = _NUMBER_WORDS[word]
+            if last is not None and not (
+                last == 100 or (last >= 20 and last % 10 == 0 and 0 < number < 10 and last < 100)
+            ):
+                return None
+            group, last = group + number, number
+        elif word == "hundred":
+            group, last = max(group, 1) * 100, 100
+        elif word in ("thousand", "million", "billion", "trillion"):
+            total, group, last = total + max(group, 1) * 10 ** _SCALE_WORDS[word], 0, 100
+        elif word != "and" or last is None:
+            return None
+    return sign * (total + group) * (part or 1) if last is not None else None
 
 
 def _number_word(text: str) -> Number | None:
-    """Return the number that a word such as "twelve" or "forty-two" is."""
-    words = re.split(r"[\s-]+", text.lower(), maxsplit=2)
-    values = [_NUMBER_WORDS.get(word) for word in words[:2]]
-    if len(words) == 1 and values[0] is not None:
-        return Number(Fraction(values[0]), n_decimals=0)
-    if len(words) == 2 and None not in values:
-        tens, ones = values
-        if tens is not None and ones is not None and tens >= 20 and 0 < ones < 10:
-            return Number(Fraction(tens + ones), n_decimals=0)
-    return None
+    """Return the number that words such as "twelve" or "minus forty-two" are."""
+    value = _spoken_value(text)
+    return None if value is None else Number(value, n_decimals=0 if value.denominator == 1 else None)

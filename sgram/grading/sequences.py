@@ -2,10 +2,12 @@ r"""Answers of several parts: sets, ordered lists, matrices, intervals and inequ
 
 import re
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from sgram.grading.notation import closing_brace, strip_marks
 
+_MAX_SIGNS = 3
 MAX_ITEMS = 60
 """Items of the longest list that is taken apart."""
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -109,6 +111,8 @@ def parse_sequence(text: str) -> Sequence | None:
         if re.search(r"\\mid(?![a-zA-Z])|\||:", inner):
             return None
         return _bounded(Sequence("set", tuple(_expand(split_top(_AND.sub(",", inner))))))
+    if "\\pm" in text and len(expanded := _expand([text])) > 1 and len(split_top(text)) == 1:
+        return _bounded(Sequence("list", tuple(expanded)))
     for opening, kind in (("(", "tuple"), ("[", "brackets")):
         if text.startswith(opening) and text.endswith(_PAIRS[opening]) and _closes(text):
             items = split_top(text[1:-1])
@@ -215,13 +219,17 @@ def _intersect(bounds: list[list[Interval]]) -> list[Interval] | None:
 
 
 def _expand(items: list[str]) -> list[str]:
-    r"""Return `items` with ``a \pm b`` as two."""
+    r"""Return `items` with ``a \pm b`` as two, and ``(0, \pm 2)`` as two."""
     expanded: list[str] = []
     for item in items:
-        if item.count("\\pm") == 1:
-            expanded += [re.sub(r"^\+\s*", "", item.replace("\\pm", sign).strip()) for sign in "+-"]
-        else:
+        n_signs = item.count("\\pm")
+        if not 0 < n_signs <= _MAX_SIGNS:
             expanded.append(item)
+            continue
+        pieces = item.split("\\pm")
+        for signs in product("+-", repeat=n_signs):
+            signed = "".join(f"{sign}{piece}" for sign, piece in zip(signs, pieces[1:], strict=True))
+            expanded.append(re.sub(r"(^|[(,])\s*\+\s*", r"\1", pieces[0] + signed).strip())
     return expanded
 
 

@@ -22,6 +22,7 @@ _REASONS = re.compile(r"\b(?:because|since|although|as opposed to|while|whereas)
 _LEAD_INS = re.compile(
     r"^\W*(?:(?:so|thus|therefore|hence|then|and|finally|in conclusion|overall|consequently)\b\W*)+", re.IGNORECASE
 )
+_OTHERS = {"against", "over", "from", "before", "behind", "after", "beats", "beat", "defeats", "like", "of", "with"}
 _VERBS = {
     "is",
     "are",
@@ -39,6 +40,10 @@ _VERBS = {
     "choose",
     "chose",
 }
+_SHORT_WORD = re.compile(
+    r"[A-Z]{3}|(?i:no|yes|odd|all|any|off|old|eye|ear|egg|ice|oil|[bcdfghjklmnpqrstvwz][aeiou][bcdfghjklmnpqrstvwy])"
+)
+"""Words of three letters, not products of three variables: capitals, or a vowel between two consonants."""
 _FORMULA = re.compile(r"[\\^_=<>{}+*/|]|\d[a-zA-Z]|[a-zA-Z]\d")
 
 
@@ -61,13 +66,16 @@ def is_words(text: str) -> bool:
     (True, False, False)
     """
     content = plain(text)
-    if _FORMULA.search(content) and not re.fullmatch(r"[\w\s.,:;!?'\"()/&+-]*", content):
-        return False
     words = _WORD.findall(content)
+    if _FORMULA.search(content):
+        is_text = re.fullmatch(r"[\w\s.,:;!?'\"()/&+-]*", content) and any(len(word) > 3 for word in words)
+        if not is_text:
+            return False
     has_word = any(re.search(r"[^\W\d_]{2}", word) for word in words)
     is_set_as_text = re.search(r"\\(?:text|mbox|textbf|textit|textrm)\s*\{", text) is not None
     letters = sum(len(word) for word in words if word.isalpha())
-    return has_word and (is_set_as_text or letters >= 4 or len(words) > 1 or content.lower() in ("no", "yes"))
+    is_short_word = len(words) == 1 and _SHORT_WORD.fullmatch(words[0]) is not None
+    return has_word and (is_set_as_text or letters >= 4 or len(words) > 1 or is_short_word)
 
 
 def n_words(text: str) -> int:
@@ -92,6 +100,8 @@ def states(sentence: str, reference: str) -> bool:
     for part in parts:
         words = f" {normal_text(part)} "
         before, match, after = words.partition(f" {reference} ")
+        if match and before.split()[-1:] and before.split()[-1] in _OTHERS:
+            continue
         if match and (not after.strip() or not before.strip() or before.split()[-1] in _VERBS):
             return _NEGATIONS.search(f"{before} ") is None or _NEGATIONS.match(reference) is not None
     return False

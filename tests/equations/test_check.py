@@ -159,7 +159,9 @@ def test_huge_and_deep_notation_is_refused(text):
 def test_verdicts_on_whole_numbers_agree_with_python(a, sign, b, error):
     value = {"+": a + b, "-": a - b, "*": a * b}[sign] + error
     (equation,) = check_equations(f"so {a} {sign} {b} = {value}.")
-    assert equation.verdict == ("wrong" if error else "right")
+    is_distance = sign == "-" and 0 <= a < b and value >= 0  # 5 - 7 = 3 may be a range
+    is_turned = sign == "-" and value == b - a != 0  # 7 - 5 = -2 may be told from the other side
+    assert equation.verdict == ("right" if not error else "unchecked" if is_distance or is_turned else "wrong")
 
 
 @given(st.text(alphabet="0123456789+-*/=≈()[]{}\\frac sqrt$,.:<>x\n%!^_é三", max_size=80))
