@@ -385,6 +385,8 @@ class _TraceCounter:
             try:
                 by_list = [per_trace.compute(trace, mark) for mark in marks[: None if per_trace.by_list else 1]]
                 numbers[name] = np.array(by_list, float)
+            except SgramError:  # a sentence for the user
+                raise
             except Exception as error:  # of any kind, as the function may be another package's
                 where = f"the measure {name!r} failed on trace '{excerpt(trace.id)}'"
                 raise SgramError(f"{where}: {error!r:.200}; mend it, or uninstall its package") from error

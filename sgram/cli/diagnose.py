@@ -15,7 +15,7 @@ from sgram.cli.console import note, print_json
 from sgram.cli.judge_flags import JudgeFlags
 from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
-from sgram.cli.shared_flags import AsJson, Limit, TracePaths, number_flag, output_flag
+from sgram.cli.shared_flags import AsJson, Limit, Ratings, TracePaths, number_flag, output_flag
 from sgram.errors import InputError, UsageError
 from sgram.files import digest
 from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
@@ -35,9 +35,6 @@ _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and bra
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
 _MAX_DIAGNOSED = number_flag(
     "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem."
-)
-_RATINGS = Parameter(
-    help="Ratings of wrong rollouts, as sgram annotate import writes them; shares of kinds are corrected by them."
 )
 _OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
@@ -133,7 +130,7 @@ def diagnose(
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
     max_diagnosed: Annotated[int | None, _MAX_DIAGNOSED] = None,
-    ratings: Annotated[str | None, _RATINGS] = None,
+    ratings: Ratings = None,
     show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,

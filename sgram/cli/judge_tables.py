@@ -110,17 +110,19 @@ def print_corrected(table: "RatedKinds", judged: "RatedKinds | None", judge_name
         "all wrong traces, valid whatever the classifier is worth."
     )
     print_line(_lead_sentence(everything.lead))
-    heads = ["kind of error", "classifier", "ratings alone [95 %]", "corrected [95 %]"]
-    heads += [] if by_judge is None else [shorten_start(judge_name, _NAME_WIDTH), "corrected [95 %]"]
-    rows = []
-    for index, kind in enumerate(everything.kinds):
-        row = [kind.kind, percent(kind.predicted, 6), _cell(kind.ratings_alone), _cell(kind.corrected)]
-        if by_judge is not None:
-            row += [percent(by_judge.kinds[index].predicted, 6), _cell(by_judge.kinds[index].corrected)]
-        rows.append(row)
-    print_next_table(heads, rows)
+    _print_shares("classifier", everything)
+    if by_judge is not None:
+        _print_shares(shorten_start(judge_name, _NAME_WIDTH), by_judge)
     _print_groups("source", table.by_source())
     _print_groups("steps", table.by_step())
+
+
+def _print_shares(name: str, shares: "CorrectedShares") -> None:
+    rows = [
+        (kind.kind, percent(kind.predicted, 6), _cell(kind.ratings_alone), _cell(kind.corrected))
+        for kind in shares.kinds
+    ]
+    print_next_table(("kind of error", name, "ratings alone [95 %]", "corrected [95 %]"), rows)
 
 
 def _lead_sentence(lead: "Estimate") -> str:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
 from sgram.cli.read import InputFlags
-from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, number_flag, output_flag, path_argument
+from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, Ratings, number_flag, output_flag, path_argument
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.urls import base_name
@@ -59,6 +59,7 @@ def report(
     traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.")] = 12,
     seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.")] = 0,
     max_diagnosed: MaxDiagnosed = 5000,
+    ratings: Ratings = None,
     pool: Annotated[
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
@@ -72,8 +73,13 @@ def report(
     sgram report reports/train-0123456789ab reports/train-ba9876543210 --markdown report.md --figures figures/
     """
     from sgram.analysis.config import AnalysisConfig
+    from sgram.analysis.corrected_errors import measuring_corrected_errors
+    from sgram.diagnosis.error_ratings import read_error_ratings
 
     _check_names(paths, output, extra, reading.quarantine)
+    if ratings is not None:
+        check_not_inputs([output], [ratings])
+    rated = None if ratings is None else read_error_ratings(ratings)
     if model is not None:
         check_not_inputs([_scored_path(output)], paths)
     config = AnalysisConfig(
@@ -88,15 +94,16 @@ def report(
     if dry_run:
         _show_plan(paths, output, extra, as_json)
         return
-    command = _command(paths, lexicon, reading.tokenizer, model, seed, traces)
+    command = _command(paths, lexicon, reading.tokenizer, model, ratings, seed, traces)
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
-    analysis = _analyzed(paths, config, reading)
-    provenance = {**analysis.provenance, "command": command}
-    analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
-    page_figures, figures = _figures(analysis, extra)
-    size = _write_page(analysis, page_figures, output)
-    files = [output, *_write_extra(analysis, figures, extra)]
+    with measuring_corrected_errors(rated):
+        analysis = _analyzed(paths, config, reading)
+        provenance = {**analysis.provenance, "command": command}
+        analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
+        page_figures, figures = _figures(analysis, extra)
+        size = _write_page(analysis, page_figures, output)
+        files = [output, *_write_extra(analysis, figures, extra)]
     if as_json:
         _print_json(analysis, files)
         return
@@ -117,11 +124,22 @@ def report(
 
 
 def _command(
-    paths: Sequence[str], lexicon: str | None, tokenizer: Path | None, model: str | None, seed: int, traces: int
+    paths: Sequence[str],
+    lexicon: str | None,
+    tokenizer: Path | None,
+    model: str | None,
+    ratings: str | None,
+    seed: int,
+    traces: int,
 ) -> str:
     """Return the command that writes the page again, without folders of this machine."""
     words = ["sgram", "report", *map(base_name, paths)]
-    for flag, argument in (("--lexicon", lexicon), ("--tokenizer", tokenizer), ("--model", model)):
+    for flag, argument in (
+        ("--lexicon", lexicon),
+        ("--tokenizer", tokenizer),
+        ("--model", model),
+        ("--ratings", ratings),
+    ):
         words += [] if argument is None else [flag, base_name(argument)]
     return shlex.join([*words, "--traces", str(traces), "--seed", str(seed)])
 

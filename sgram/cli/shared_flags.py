@@ -41,6 +41,10 @@ MaxDiagnosed = Annotated[
         "max-diagnosed", 0, "Diagnose at most this many wrong traces: above it a sample stratified by step and problem."
     ),
 ]
+Ratings = Annotated[
+    str | None,
+    Parameter(help="Ratings of wrong traces, from sgram annotate import; shares of kinds are corrected by them."),
+]
 Mask = Annotated[
     MaskKind,
     Parameter(help="What is marked: grams of the lexicon, planning sentences, or the grams inside planning sentences."),

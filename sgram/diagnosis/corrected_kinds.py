@@ -13,7 +13,7 @@ import numpy as np
 
 from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.diagnosis.error_items import source_name, text_digest
-from sgram.diagnosis.error_ratings import ErrorRatings
+from sgram.diagnosis.error_ratings import ErrorRatings, RatedTrace
 from sgram.diagnosis.kind_shares import RIVALS
 from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.errors import InputError
@@ -114,14 +114,8 @@ class RatedKinds:
         label, weight = _UNRATED, 1.0
         rated = self.ratings.traces.get(trace.id)
         if rated is not None:
-            if rated.digest is not None and rated.digest != text_digest(trace):
-                raise InputError(
-                    f"trace '{excerpt(trace.id, 60)}' has another text than the one that was rated; diagnose the "
-                    "rollouts that were rated, or export and rate again"
-                )
             self._found.add(trace.id)
-            label = _TIED if rated.kind is None else KINDS.index(rated.kind)
-            weight = 1.0 if rated.probability is None else 1 / rated.probability
+            label, weight = label_of(trace, rated)
         self._kinds.append(len(KINDS) if kind is None else KINDS.index(kind))
         self._labels.append(label)
         self._source_codes.append(self._sources.setdefault(source_name(trace), len(self._sources)))
@@ -154,23 +148,44 @@ class RatedKinds:
         ]
 
     def _measure(self, name: str, is_selected: BoolArray) -> CorrectedShares:
-        kinds, labels = (np.array(column)[is_selected] for column in (self._kinds, self._labels))
-        problems = np.array(self._problems, np.int64)[is_selected]
-        label_weights, row_weights = (
-            np.array(column)[is_selected] for column in (self._label_weights, self._row_weights)
+        columns = (self._kinds, self._labels, self._problems, self._label_weights, self._row_weights)
+        return correct_shares(name, *(np.array(column)[is_selected] for column in columns))
+
+
+def label_of(trace: Trace, rated: RatedTrace) -> tuple[int, float]:
+    """Return what raters say of a trace, as index in `KINDS` (-2 for a tie), and the weight of the rating.
+
+    Raise `InputError` if its text is not the one that was rated.
+    """
+    if rated.digest is not None and rated.digest != text_digest(trace):
+        raise InputError(
+            f"trace '{excerpt(trace.id, 60)}' has another text than the one that was rated; diagnose the rollouts that "
+            "were rated, or export and rate again"
         )
-        shares = []
-        for code, kind in enumerate(KINDS):
-            is_kind: FloatArray = np.where(labels < 0, np.nan, labels == code)
-            share = corrected_share(is_kind, _cells(kinds, code), problems, label_weights, row_weights)
-            predicted = float(row_weights[kinds == code].sum() / row_weights.sum()) if row_weights.any() else 0.0
-            shares.append(CorrectedKind(kind, predicted, share.labels_alone, share.corrected))
-        leads = np.where(labels == KINDS.index(RIVALS[0]), 1.0, np.where(labels == KINDS.index(RIVALS[1]), 0.0, 0.5))
-        leads = np.where(labels < 0, np.nan, leads)
-        lead = corrected_share(leads, kinds, problems, label_weights, row_weights).corrected
-        lead = lead.transform(lambda share: 2 * share - 1)
-        n_rated = int((labels >= 0).sum())
-        return CorrectedShares(name, round(float(row_weights.sum())), n_rated, tuple(shares), lead)
+    label = _TIED if rated.kind is None else KINDS.index(rated.kind)
+    return label, 1.0 if rated.probability is None else 1 / rated.probability
+
+
+def correct_shares(
+    name: str, kinds: IntArray, labels: IntArray, problems: IntArray, label_weights: FloatArray, row_weights: FloatArray
+) -> CorrectedShares:
+    """Return the corrected shares of all kinds among wrong traces; all arrays are (traces,).
+
+    `kinds` are predictions, as indices in `KINDS`, `len(KINDS)` where there is none. `labels` are what raters say,
+    below 0 where there is no rating or a tie. The other arguments are those of `sgram.statistics.corrected_share`.
+    """
+    total = row_weights.sum()
+    shares = []
+    for code, kind in enumerate(KINDS):
+        is_kind: FloatArray = np.where(labels < 0, np.nan, labels == code)
+        share = corrected_share(is_kind, _cells(kinds, code), problems, label_weights, row_weights)
+        predicted = float(row_weights[kinds == code].sum() / total) if total else 0.0
+        shares.append(CorrectedKind(kind, predicted, share.labels_alone, share.corrected))
+    leads = np.where(labels == KINDS.index(RIVALS[0]), 1.0, np.where(labels == KINDS.index(RIVALS[1]), 0.0, 0.5))
+    leads = np.where(labels < 0, np.nan, leads)
+    lead = corrected_share(leads, kinds, problems, label_weights, row_weights).corrected
+    lead = lead.transform(lambda share: 2 * share - 1)
+    return CorrectedShares(name, round(float(total)), int((labels >= 0).sum()), tuple(shares), lead)
 
 
 def _cells(kinds: IntArray, code: int) -> AnyArray:

@@ -161,11 +161,11 @@ def build_error_sample(traces: Iterable[Trace], survey: ErrorSurvey, n: int, see
         raise UsageError(f"seed must be >= 0 and < 2^63 (got {seed})")
     if not len(survey):
         raise InputError("no trace is wrong, so there is no error to rate")
-    drawn = survey.draw(n, seed)
+    kinds_by_key = survey.draw(n, seed)
     probability = min(1.0, n / len(survey))
     items = []
     for trace in traces:
-        kind = drawn.pop(stable_key(trace.id), None)
+        kind = kinds_by_key.pop(stable_key(trace.id), None)
         if kind is not None:
             items.append(_build_item(trace, kind, probability, seed))
     return ErrorSample(seed, len(survey), tuple(items))

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 REPLACEMENT = "[key]"
 WITHHELD = "(withheld: it repeats the key)"
 MIN_ENCODED = 8
-"""Shorter secrets are replaced where they stand plainly, and not looked for in encodings: chance would find them."""
+"""Shorter secrets, such as the EMPTY of local servers, are replaced where they stand letter by letter, and not looked
+for in encodings or other capitals: chance would find them."""
 _DEPTH = 2
 """Encodings on top of each other that are undone."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
@@ -33,9 +34,9 @@ def remove_secret(text: str, secret: str) -> str:
     """
     if not secret:
         return text
-    text = re.sub(re.escape(secret), REPLACEMENT, text, flags=re.IGNORECASE)
     if len(secret) < MIN_ENCODED:
-        return text
+        return text.replace(secret, REPLACEMENT)
+    text = re.sub(re.escape(secret), REPLACEMENT, text, flags=re.IGNORECASE)
     return WITHHELD if _can_decode(text, secret.casefold(), _DEPTH) else text
 
 

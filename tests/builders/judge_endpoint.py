@@ -1,6 +1,7 @@
 """An OpenAI-compatible endpoint on the loopback interface, for tests of the judge."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,3 +84,25 @@ def serving(reply: Callable[[dict[str, Any], int], Reply], drips: bool = False) 
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serving_bytes(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
+    """Yield the URL of a server that reads the beginning of a request and then lets `answer` write what it likes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):  # the listener or the connection is closed
+            while True:
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    answer(connection, connection.recv(1 << 16))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)

@@ -1,5 +1,6 @@
 """``sgram diagnose`` with ratings and with a judge, as a user runs it."""
 
+import csv
 import json
 
 import pytest
@@ -92,6 +93,21 @@ def test_ratings_of_other_traces_are_named_and_those_of_other_texts_refused(run,
     assert (code, "leave out --max-diagnosed" in err) == (2, True)
 
 
+def test_the_report_has_corrected_shares_as_well(run, rollouts, rated, tmp_path):
+    files = ("-o", tmp_path / "report.html", "--csv", tmp_path / "tables")
+    code, _, err = run("report", rollouts, "--ratings", rated, "--traces", 0, *files)
+    assert code == 0, err
+    assert "Which errors wrong traces make, corrected by ratings" in (tmp_path / "report.html").read_text()
+    rows = list(csv.DictReader((tmp_path / "tables" / "corrected_errors.csv").open()))
+    shares = {(row["source"], row["kind"]): float(row["corrected"]) for row in rows if row["steps"] == "all"}
+    assert (shares["m0", "strategic"], shares["m1", "procedural"]) == (1.0, 1.0)
+    write_traces([wrong_trace(str(number), text="Another.") for number in range(40)], rollouts)
+    (tmp_path / "report.html").write_text("earlier")
+    code, _, err = run("report", rollouts, "--ratings", rated, *files)
+    assert (code, "has another text than the one that was rated" in err) == (3, True)
+    assert (tmp_path / "report.html").read_text() == "earlier"
+
+
 def test_ratings_by_trace_id_are_taken_for_a_random_sample_and_that_is_said(run, rollouts, tmp_path):
     rows = [{"item": str(number), "rater": "ada", "label": "unclear"} for number in range(0, 40, 4)]
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -123,7 +139,8 @@ def test_a_judge_is_corrected_by_ratings_and_compared_with_everybody(run, rollou
         assert agreement["raters", "small"] == 1.0
         assert {("classifier", "small"), ("classifier", "raters"), ("ada", "bob")} <= set(agreement)
         code, out, err = run("diagnose", rollouts, "--ratings", rated, *flags)
-        assert "small" in next(line for line in out.splitlines() if "ratings alone" in line)
+        heads = [line.split()[3] for line in out.splitlines() if "ratings alone [95 %]" in line]
+        assert heads == ["classifier", "small"]
         assert "0 times" in err  # all from the cache
 
 

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from sgram.annotation.exchange import encode_export, import_ratings
 from sgram.annotation.ratings import Rating, read_ratings
 from sgram.diagnosis.error_ratings import majority, read_error_ratings, write_error_ratings
+from sgram.diagnosis.kind_guideline import ERRORS
 from sgram.errors import InputError, UsageError
+from tests.builders.annotation_examples import ANNOTATORS
 from tests.builders.wrong_traces import error_sample, wrong_trace
 
 TRACES = [wrong_trace(str(number)) for number in range(10)]
@@ -38,6 +41,18 @@ def test_the_majority_counts_and_a_tie_is_no_kind(path):
 
 def test_the_file_holds_ratings_as_all_others_do(path):
     assert {rating.label for rating in read_ratings(path)} == {"strategic", "format", "procedural", "undecided"}
+
+
+@pytest.mark.parametrize(("name", "fill"), [(name, fill) for name, fills in ANNOTATORS.items() for fill in fills])
+def test_the_answers_of_every_tool_become_ratings(name, fill, tmp_path):
+    tasks = encode_export(name, SAMPLE.blinded_items, ERRORS)[""]
+    kinds = dict(zip([item.item for item in SAMPLE.items], ["strategic", "not-wrong", "undecided", None], strict=True))
+    (tmp_path / "filled").write_bytes(fill(tasks, kinds, "ada"))
+    imported = import_ratings([tmp_path / "filled"], SAMPLE, format_name=name, task=ERRORS)
+    assert {rating.item: rating.label for rating in imported.ratings} == {
+        item: kind for item, kind in kinds.items() if kind
+    }
+    assert imported.n_unanswered == 1
 
 
 def test_ratings_by_trace_id_are_read_without_text_and_chance(tmp_path):

@@ -1,6 +1,7 @@
 """A model as judge, against a real HTTP server on the loopback interface."""
 
 import json
+import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from html import escape
@@ -20,7 +21,7 @@ from sgram.diagnosis.kind_guideline import ERRORS
 from sgram.diagnosis.kinds import KINDS
 from sgram.errors import SgramError, UsageError
 from sgram.traces import Trace
-from tests.builders.judge_endpoint import Reply, completion, serving, verdict
+from tests.builders.judge_endpoint import Reply, completion, serving, serving_bytes, verdict
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 KEY = "sk-very-secret-0123456789"
@@ -363,6 +364,10 @@ def test_a_text_without_the_key_stays_as_it_is(text):
     assert remove_secret(text, "") == text
 
 
+def test_a_key_that_is_none_harms_no_words():
+    assert remove_secret("the empty set; EMPTY", "EMPTY") == "the empty set; [key]"
+
+
 def test_a_reply_that_drips_ends_at_the_total_time_limit(tmp_path):
     # a byte every 20 ms resets the limit of the socket, so only the total one ends it: 3,000 bytes would take a minute
     with serving(lambda body, number: verdict("format", "r" * 3000), drips=True) as endpoint:
@@ -370,6 +375,28 @@ def test_a_reply_that_drips_ends_at_the_total_time_limit(tmp_path):
         with pytest.raises(SgramError, match=r"TimeoutError: no complete reply in 0\.5 s"):
             list(Judge(limited, tmp_path)(TRACES[:1]))
     assert not [file for file in tmp_path.rglob("*.json") if file.name != "run.json"]
+
+
+def test_headers_that_drip_end_at_the_total_time_limit_too(tmp_path):
+    def drip(connection, request):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(3000):
+            connection.sendall(f"X-Wait-{number}: 1\r\n".encode() if number % 20 == 19 else b"")
+            time.sleep(0.02)
+
+    with serving_bytes(drip) as url:
+        limited = JudgeConfig(Endpoint(url, retries=0, timeout=20, total=0.5), "m")
+        with pytest.raises(SgramError, match=r"no complete reply in 0\.5 s"):
+            list(Judge(limited, tmp_path)(TRACES[:1]))
+
+
+def test_a_key_in_a_reply_that_is_no_http_is_in_no_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("SGRAM_JUDGE_KEY", KEY)
+    echo = lambda connection, request: connection.sendall(f"you sent {KEY}\r\n".encode())  # noqa: E731
+    with serving_bytes(echo) as url, pytest.raises(SgramError, match="BadStatusLine") as caught:
+        list(Judge(config(url, retries=0), tmp_path)(TRACES[:1]))
+    assert "[key]" in str(caught.value)
+    assert KEY not in str(caught.value)
 
 
 def test_without_a_key_none_is_sent(tmp_path, monkeypatch):
