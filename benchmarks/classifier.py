@@ -47,8 +47,9 @@ from sgram.mining import Background, Miner, MiningConfig, Resources
 from sgram.mining.candidates import Candidates
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.config import SETTINGS
+from sgram.mining.cues import OTHER
 from sgram.mining.features import Features, compute_features
-from sgram.mining.moves import OTHER, find_move
+from sgram.mining.moves import find_move, packaged_namer
 from sgram.mining.select import LABELED, keep_top, select_core
 from sgram.scan import find_words
 from sgram.statistics import Estimate
@@ -290,9 +291,10 @@ def kind_of(labels: set[str]) -> str:
 
 
 def print_moves(ground: Ground, crossed: Crossed) -> None:
-    """Moves that cues name against what people's labels say of the same unit, on units that are found and positive."""
+    """Print moves of grams and texts by the sentence scorer against people's labels, on marked units that plan."""
     miner = Miner(MiningConfig(), Resources(workers=WORKERS))
     lexicon = miner.fit(ground.traces).lexicon_
+    namer = packaged_namer()
     of_cluster = {gram.text: cluster.move for cluster in lexicon.clusters for gram in cluster.grams}
     for one in crossed.sets:
         best = best_grams(one, crossed)
@@ -303,9 +305,9 @@ def print_moves(ground: Ground, crossed: Crossed) -> None:
             labels = set(units[row].labels)
             text = ground.candidates.texts[best[row]]
             kinds.append(kind_of(labels))
-            by_gram.append(find_move(text.split(" ")))
+            by_gram.append(find_move(text.split(" "), namer))
             by_cluster.append(of_cluster.get(text, by_gram[-1]))
-            by_text.append(find_move([word.text for word in find_words(one.index.unit_text(row))]))
+            by_text.append(find_move([word.text for word in find_words(one.index.unit_text(row))], namer))
         print(f"**{one.name}**: {found.sum():,} units that are marked (default, nested) and positive\n")
         moves = [move for move in (*(m for m in MOVES if m != OTHER), OTHER) if move in by_gram]
         print(f"| label | units | {' | '.join(moves)} |\n|---|--:|{'--:|' * len(moves)}")

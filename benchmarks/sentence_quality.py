@@ -35,12 +35,15 @@ from sgram.evaluation.train_sentence_scorer import (
     OutOfFold,
     Prior,
     ScorerFit,
+    assign_folds,
     fit_sentence_scorer,
     label_sentences,
     score_out_of_fold,
 )
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.lexicon.sentence_scorer import probability_of
+from sgram.mining.cues import find_cue_move
+from sgram.mining.moves import find_move
 from sgram.sentences import grams_of, sentence_tokens
 from sgram.statistics import Estimate
 
@@ -63,7 +66,7 @@ MOVES_OF_EDGES = {
     "plan:proceed": "goal-setting",
 }
 MERGED = {"backtracking": "backtracking or branching", "branching": "backtracking or branching"}
-OWN = (20, 50, 150)
+OWN = (50, 150)
 N_OWN_DRAWS = 10
 
 
@@ -127,7 +130,7 @@ def print_moves(sentences: list[LabeledSentence], rows: list[dict]) -> None:
     training = [sentence for sentence, row in zip(sentences, rows, strict=True) if "reasoningflow" not in row["file"]]
     scorer = fit_sentence_scorer("without ReasoningFlow", training)
     records = [row for row in rows_of(LABELS / "reasoningflow_human.jsonl.gz") if row["annotator"] == "D"]
-    labels, moves, forced, problems, plans = [], [], [], [], []
+    labels, moves, forced, problems, units = [], [], [], [], []
     for record in records:
         told: dict[str, set[str]] = {}
         for edge in record["edges"]:
@@ -149,7 +152,7 @@ def print_moves(sentences: list[LabeledSentence], rows: list[dict]) -> None:
             best = max(named, key=lambda move: totals[move])
             forced.append(MERGED.get(best, best))
             problems.append(record["doc_id"])
-            plans.append(node["label"] == "planning")
+            units.append(LabeledSentence(frozenset(grams), node["label"] == "planning", labels[-1], record["doc_id"]))
     draws = ProblemDraws.from_problems(problems)
     counts = ", ".join(f"{name} {labels.count(name):,}" for name in sorted(set(labels)))
     print(
@@ -158,10 +161,44 @@ def print_moves(sentences: list[LabeledSentence], rows: list[dict]) -> None:
     print(f"kappa, the likeliest of all moves: {shown(draws.estimate(draw_kappa(draws, labels, moves)))}")
     of_these = draws.estimate(draw_kappa(draws, labels, forced))
     print(f"kappa, the likeliest of the moves that edges tell: {shown(of_these)}")
-    planned = [label if plan else None for label, plan in zip(labels, plans, strict=True)]
+    planned = [label if unit.is_planning else None for label, unit in zip(labels, units, strict=True)]
     for title, named in (("all moves", moves), ("these moves", forced)):
         estimate = draws.estimate(draw_kappa(draws, planned, named))
-        print(f"of {sum(plans):,} units labeled planning (no reflection), the likeliest of {title}: {shown(estimate)}")
+        n_units = sum(label is not None for label in planned)
+        print(f"of {n_units:,} units labeled planning (no reflection), the likeliest of {title}: {shown(estimate)}")
+    print_moves_of_edges(units, 10)
+
+
+def print_moves_of_edges(units: Sequence[LabeledSentence], n_folds: int) -> None:
+    """Print kappa of moves by a scorer that was fitted to the edges of other problems of ReasoningFlow."""
+    out = score_out_of_fold(units, fit=ScorerFit(n_folds=n_folds))
+    draws = ProblemDraws.from_problems(out.problems)
+    for title, kept in (("all units", [True] * len(units)), ("units labeled planning", out.is_planning.tolist())):
+        labels = [move if is_kept else None for move, is_kept in zip(out.moves, kept, strict=True)]
+        kappa = shown(draws.estimate(draw_kappa(draws, labels, out.predicted_moves)))
+        print(f"kappa, fitted to the edges of other problems ({n_folds} folds), {title}: {kappa}")
+
+
+def print_moves_of_grams(documents: list[LabeledDocument], sentences: list[LabeledSentence], lexicon: Lexicon) -> None:
+    """Print kappa of a sentence's move with the move of its longest gram: by cues, and by a scorer out of fold."""
+    index = UnitIndex.from_documents(documents)
+    texts = [gram.text for gram in lexicon.grams]
+    longest: dict[int, str] = {}
+    for gram, unit in zip(*index.find(texts).gram_unit_pairs(), strict=True):
+        longest[int(unit)] = max((longest.get(int(unit), ""), texts[gram]), key=lambda text: (text.count(" "), text))
+    rows = [row for row in sorted(longest) if sentences[row].move is not None]
+    folds = assign_folds(sentences, 10, 0)
+    scorers = [
+        fit_sentence_scorer("fold", [sentence for sentence in sentences if folds[sentence.problem] != fold])
+        for fold in range(10)
+    ]
+    words = [longest[row].split(" ") for row in rows]
+    by_scorer = [find_move(gram, scorers[folds[sentences[row].problem]]) for gram, row in zip(words, rows, strict=True)]
+    draws = ProblemDraws.from_problems([sentences[row].problem for row in rows])
+    labels = [sentences[row].move for row in rows]
+    print(f"\nMoves of the longest gram of {lexicon.name} in {len(rows):,} labeled planning sentences")
+    for title, moves in (("cues", [find_cue_move(gram) for gram in words]), ("a scorer out of fold", by_scorer)):
+        print(f"kappa, by {title}: {shown(draws.estimate(draw_kappa(draws, labels, moves)))}")
 
 
 def unit_grams(text: str, scorer: SentenceScorer) -> list[str]:
@@ -269,6 +306,7 @@ def main() -> None:
         print_families(sentences, rows, priors, threshold)
     if "moves" in options.only:
         print_moves(sentences, rows)
+        print_moves_of_grams(documents, sentences, Lexicon.load(options.lexicon))
     if "masks" in options.only:
         print_masks(documents, sentences, outs[0], Lexicon.load(options.lexicon), threshold)
     if "calibration" in options.only:

@@ -239,10 +239,8 @@ def planning_characters(text: str, spans: Iterable[tuple[int, int]]) -> np.ndarr
     inside = np.zeros(len(text), dtype=bool)
     for start, end in spans:
         inside[start:end] = True
-    for place in np.flatnonzero(inside).tolist():
-        if text[place] in BLANKS:
-            inside[place] = False
-    return inside
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return inside & ~np.isin(codes, [ord(blank) for blank in sorted(BLANKS)])
 
 
 def gold_mask(row: Sequence[int], tokens: Sequence[bytes | None], find: Find) -> np.ndarray:

@@ -25,6 +25,7 @@ from sgram.evaluation.train_sentence_scorer import (
     OutOfFold,
     Prior,
     ScorerFit,
+    describe_labels,
     fit_sentence_scorer,
     label_sentences,
     score_out_of_fold,
@@ -33,6 +34,7 @@ from sgram.lexicon.sentence_scorer import SentenceScorer
 
 N_SPLITS = 3
 """Partitions into folds over which figures and threshold are averaged."""
+TARGET = "guideline_sentences"
 OUTPUT = Path(__file__).parent / "scorers" / "sgram.json"
 # name of the prior: (file of labels, labels that mean planning)
 PRIORS = {
@@ -46,14 +48,19 @@ PRIORS = {
 
 def read_target(folder: Path) -> list[LabeledSentence]:
     """Return the sentences that are labeled by the packaged guideline."""
-    return label_sentences(read_labels(folder / "labels" / "guideline_sentences.jsonl.gz"), POSITIVE_LABELS)
+    return label_sentences(read_labels(labels_path(folder, TARGET)), POSITIVE_LABELS)
+
+
+def labels_path(folder: Path, name: str) -> Path:
+    """Return the file of a set of labels."""
+    return folder / "labels" / f"{name}.jsonl.gz"
 
 
 def read_priors(folder: Path) -> list[Prior]:
     """Return the sentences of other schemas, with the target's keys of problems."""
     priors = []
     for name, (file, positive) in PRIORS.items():
-        path = folder / "labels" / f"{file}.jsonl.gz"
+        path = labels_path(folder, file)
         problems = _problems_of_documents(path)
         documents = [
             replace(document, problem=problems.get(document.id, document.problem)) for document in read_labels(path)
@@ -101,8 +108,9 @@ def main(folder: Path) -> None:
     threshold = round(float(np.mean([out.best_threshold() for out in splits])), 2)
     rows = [figures(out, threshold) for out in splits]
     source = {
-        "target": "guideline_sentences: three model annotators by the packaged guideline",
-        "priors": list(PRIORS),
+        "target": "three model annotators by the packaged guideline",
+        "labels": [describe_labels(TARGET, read_labels(labels_path(folder, TARGET)))],
+        "priors": [describe_labels(name, read_labels(labels_path(folder, file))) for name, (file, _) in PRIORS.items()],
         "sources": ["jinulee-v/reasoningflow (Apache-2.0)", "interp-reasoning/thought-anchors.com (MIT)"],
         "sentences": len(target),
         "out_of_fold": {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]},

@@ -1,5 +1,6 @@
 """Declarations of one kind, such as dialects: those in the files of a package, and those that other packages add."""
 
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
@@ -35,7 +36,8 @@ def installed(group: str, kind: type[Declaration]) -> list[Declaration]:
     """
     declarations: list[Declaration] = []
     for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
-        origin = f"the {kind.__name__.lower()} {excerpt(entry.name)} ({excerpt(entry.value)})"
+        noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+        origin = f"the {noun} {excerpt(entry.name)} ({excerpt(entry.value)})"
         try:
             loaded = entry.load()
         except Exception as error:  # any error of foreign code

@@ -11,7 +11,9 @@ import pytest
 
 from sgram.analysis.registry import ENTRY_POINTS as MEASURES
 from sgram.diagnosis.judges import ENTRY_POINTS as JUDGES
+from sgram.lexicon.sentence_scorer import ENTRY_POINTS as SCORERS
 from sgram.traces.dialect import ENTRY_POINTS as DIALECTS
+from sgram.training.credit.registry import ENTRY_POINTS as METHODS
 from tests.builders.diffs import apply_diff
 from tests.builders.paths import ROOT
 
@@ -36,13 +38,16 @@ def copy(tmp_path):
     for file in ("README.md", "pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
         shutil.copy2(ROOT / file, tmp_path / file)
     for folder in (
-        "tests/analysis",
-        "tests/cli",
-        "tests/diagnosis",
-        "tests/lexicon",
-        "tests/traces",
-        "tests/traces/dialects",
+        "analysis",
+        "cli",
+        "diagnosis",
+        "lexicon",
+        "traces",
+        "traces/dialects",
+        "training",
+        "training/credit",
     ):
+        folder = f"tests/{folder}"
         (tmp_path / folder).mkdir()
         shutil.copy2(ROOT / folder / "__init__.py", tmp_path / folder)
     return tmp_path
@@ -68,6 +73,16 @@ def run_python(copy, *arguments: str) -> str:
             ("outcome", "value", "wrong"),
         ),
         ("Add a verb", ("words", SAMPLE, "--top", "3"), ("word", "times", "the")),
+        (
+            "Add a sentence scorer",
+            ("tag", SAMPLE, "--mask", "sentences", "--scorer", "doubts", "--json"),
+            ('"name": "doubts"', '{"move": "monitoring"'),
+        ),
+        (
+            "Add a credit method",
+            ("train", "--method", "opening", "--steps", "2", "--prompts", "2", "--max-tokens", "8", "--dry-run"),
+            ("runs     opening", "method=opening"),
+        ),
         ("Add a lexicon preset", ("lexicon", "show", "doubt"), ("backtracking", "let me start over", "3 grams")),
     ],
 )
@@ -93,9 +108,10 @@ def test_a_diff_of_the_page_applies_passes_its_test_and_works(copy, title, argum
     [
         ("Add a measure", ["sgram/analysis/measures/questions.py", "tests/analysis/test_questions.py"]),
         ("Add a dialect", ["sgram/traces/dialects/quizmaster.py", "tests/traces/dialects/test_quizmaster.py"]),
+        ("Add a credit method", ["sgram/training/credit/methods/opening.py", "tests/training/credit/test_opening.py"]),
     ],
 )
-def test_a_measure_and_a_dialect_are_a_declaration_and_its_test_and_nothing_else(title, files):
+def test_a_measure_a_dialect_and_a_method_are_a_declaration_and_its_test_and_nothing_else(title, files):
     (diff,) = blocks("diff", section(title))
     assert re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE) == files
     assert diff.count("--- /dev/null\n") == 2
@@ -132,7 +148,7 @@ def test_the_judge_of_the_page_is_found_by_its_entry_point_and_asked(copy):
 
 def test_the_entry_points_of_the_page_are_those_that_are_read():
     groups = [list(tomllib.loads(block)["project"]["entry-points"]) for block in blocks("toml")]
-    assert groups == [[DIALECTS], [MEASURES], [JUDGES]]
+    assert groups == [[DIALECTS], [MEASURES], [JUDGES], [SCORERS], [METHODS]]
 
 
 def test_what_the_page_tells_to_run_and_to_read_exists():

@@ -21,6 +21,8 @@ from sgram.lexicon.sentence_scorer import (
     SentenceScorer,
     SentenceScorerLike,
     as_sentence_scorer,
+    register_scorer,
+    unregister_scorer,
 )
 
 __all__ = [
@@ -46,4 +48,6 @@ __all__ = [
     "diff_lexicons",
     "merge_lexicons",
     "order_moves",
+    "register_scorer",
+    "unregister_scorer",
 ]

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from sgram.errors import UsageError
@@ -17,10 +18,22 @@ def names_in(folder: str) -> list[str]:
     return sorted(path.stem for path in data_path(folder).glob("*.json"))
 
 
-def find_file(name: str | os.PathLike[str], folder: str, noun: str) -> str | os.PathLike[str]:
+def is_path(name: str) -> bool:
+    """Return whether a name is that of a file by its form: stdin, with a separator, or with a suffix.
+
+    >>> is_path("runs/mine"), is_path("mine.json"), is_path("mine")
+    (True, True, False)
+    """
+    return name == "-" or "/" in name or os.sep in name or bool(Path(name).suffix)
+
+
+def find_file(
+    name: str | os.PathLike[str], folder: str, noun: str, others: Collection[str] = ()
+) -> str | os.PathLike[str]:
     """Return the file of a preset, or `name` itself if it is a path. A preset precedes a file of the same bare name.
 
-    Raise `UsageError` if `name` is neither; the message calls the value by its `noun`.
+    Raise `UsageError` if `name` is neither; the message calls the value by its `noun`, and lists the presets and
+    `others`.
 
     >>> find_file("wang2025", "lexicons", "lexicon").name
     'wang2025.json'
@@ -30,8 +43,9 @@ def find_file(name: str | os.PathLike[str], folder: str, noun: str) -> str | os.
     presets = names_in(folder)
     if name in presets:
         return data_path(folder, f"{name}.json")
-    if "/" in name or os.sep in name or Path(name).suffix or (name and Path(name).exists()):
+    if is_path(name) or (name and Path(name).exists()):
         return name
+    presets = sorted({*presets, *others})
     similar = difflib.get_close_matches(name.lower(), presets, n=1)
     suggestion = f" (did you mean {similar[0]}?)" if similar else ""
     shown = f"'{excerpt(name, 60)}'" + ("..." if len(name) > 60 else "")

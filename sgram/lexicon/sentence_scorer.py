@@ -13,14 +13,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
+from sgram.declarations import installed
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
-from sgram.lexicon.presets import find_file, names_in
+from sgram.lexicon.presets import find_file, is_path, names_in
 from sgram.safe_reading import read_bytes
 from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of, sentence_tokens
 from sgram.text import find_words
 from sgram.urls import printable_name
 
+ENTRY_POINTS = "sgram.scorers"
+"""Group of entry points by which installed packages add scorers."""
 FORMAT, VERSION = "sgram-sentence-scorer", 1
 MAX_BYTES = 64 << 20
 """Largest file of a scorer that is read, in bytes."""
@@ -191,12 +194,16 @@ class SentenceScorer:
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "SentenceScorer":
         """Return the scorer in a file (``-``: stdin), or a preset by its bare name, such as ``sgram``.
 
-        Raise `UsageError` if the name is unknown, `InputError` if the file cannot be read or is not a scorer.
+        Presets are the shipped scorers and those that `register_scorer` and installed packages add. Raise `UsageError`
+        if the name is unknown, `InputError` if the file cannot be read or is not a scorer.
 
         >>> SentenceScorer.load("sgram").name
         'sgram'
         """
-        path = find_file(path_or_preset, "scorers", "sentence scorer")
+        added = {} if _is_shipped_or_file(path_or_preset) else _added_scorers()
+        if path_or_preset in added:
+            return added[str(path_or_preset)]
+        path = find_file(path_or_preset, "scorers", "sentence scorer", added)
         where = printable_name(path)
         try:
             document = orjson.loads(read_bytes(path, MAX_BYTES, "a sentence scorer"))
@@ -206,12 +213,12 @@ class SentenceScorer:
 
     @staticmethod
     def presets() -> list[str]:
-        """Return the names of the shipped scorers.
+        """Return the names of the scorers that are shipped, registered or added by installed packages.
 
         >>> "sgram" in SentenceScorer.presets()
         True
         """
-        return names_in("scorers")
+        return sorted({*names_in("scorers"), *_added_scorers()})
 
     def __eq__(self, scorer: object) -> bool:
         return self.digest == scorer.digest if isinstance(scorer, SentenceScorer) else NotImplemented
@@ -241,6 +248,45 @@ def as_sentence_scorer(scorer: SentenceScorerLike) -> SentenceScorer:
             f"scorer must be a SentenceScorer (got {type(scorer).__name__}), its path or the name of a preset"
         )
     return SentenceScorer.load(scorer)
+
+
+_registered: dict[str, SentenceScorer] = {}
+
+
+def register_scorer(scorer: SentenceScorer) -> SentenceScorer:
+    """Make `scorer` a preset of this process by its name, and return it. An earlier one of that name is replaced.
+
+    Raise `UsageError` if a shipped scorer has the name, or if it looks like a path.
+
+    >>> doubts = register_scorer(SentenceScorer("doubts", LinearWeights(-1000, {"^ wait": 3000}), {}))
+    >>> SentenceScorer.load("doubts") is doubts
+    True
+    >>> unregister_scorer("doubts")
+    """
+    _registered[_free_name(scorer)] = scorer
+    return scorer
+
+
+def unregister_scorer(name: str) -> None:
+    """Remove a scorer that `register_scorer` added; nothing happens if there is none of that name."""
+    _registered.pop(name, None)
+
+
+def _added_scorers() -> dict[str, SentenceScorer]:
+    """Return the scorers of installed packages and the registered ones, which come first where names are equal."""
+    return {**{_free_name(scorer): scorer for scorer in installed(ENTRY_POINTS, SentenceScorer)}, **_registered}
+
+
+def _is_shipped_or_file(name: str | os.PathLike[str]) -> bool:
+    return not isinstance(name, str) or is_path(name) or name in names_in("scorers")
+
+
+def _free_name(scorer: SentenceScorer) -> str:
+    if scorer.name in names_in("scorers"):
+        raise UsageError(f"{excerpt(scorer.name, 60)!r} is the name of a shipped sentence scorer; take another name")
+    if is_path(scorer.name):
+        raise UsageError(f"the name {excerpt(scorer.name, 60)!r} looks like a path; a preset has letters, digits, -, _")
+    return scorer.name
 
 
 def probability_of(total: int) -> float:

@@ -8,6 +8,7 @@ The file is JSON with numbers, names and provenance; it holds no code.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,13 @@ class GramClassifier:
     """Setting -> lowest probability of a Strategic Gram; chosen by `sgram.evaluation.train_classifier`."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """Labels, traces and figures of the fit."""
+    _digest: str = field(default="", init=False, repr=False)
+    """`digest`, once it was asked for."""
 
     @classmethod
     def packaged(cls) -> "GramClassifier":
-        """Load the classifier shipped with sgram; data/README.md says what it was trained on."""
-        return cls.load(data_path("sg_classifier.json"))
+        """Return the classifier shipped with sgram, read once a process; data/README.md says what it was trained on."""
+        return _packaged()
 
     @classmethod
     def load(cls, path: str | Path) -> "GramClassifier":
@@ -151,7 +154,9 @@ class GramClassifier:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical document, in hex."""
-        return digest(canonical_json(self.to_json()))
+        if not self._digest:
+            object.__setattr__(self, "_digest", digest(canonical_json(self.to_json())))
+        return self._digest
 
     def __eq__(self, classifier: object) -> bool:
         return isinstance(classifier, GramClassifier) and self.digest == classifier.digest
@@ -194,6 +199,11 @@ class GramClassifier:
         """Return the probability that an occurrence of each candidate guides the reasoning, float64 (m,) in [0, 1)."""
         features = compute_features(candidates, background, self.blocks)
         return self.shrink_to_labels(candidates.texts, self.estimate(features))
+
+
+@cache
+def _packaged() -> GramClassifier:
+    return GramClassifier.load(data_path("sg_classifier.json"))
 
 
 @dataclass(frozen=True)

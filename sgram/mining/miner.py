@@ -26,7 +26,7 @@ from sgram.mining.corpus_cache import discard_corpus, load_corpus, save_corpus
 from sgram.mining.count import GramTable, count_grams
 from sgram.mining.embed import embed_texts, get_embedder
 from sgram.mining.examples import GramExample, find_examples
-from sgram.mining.moves import find_cluster_move
+from sgram.mining.moves import find_cluster_move, packaged_namer
 from sgram.mining.occurrences import tally_occurrences
 from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
@@ -282,6 +282,8 @@ class Miner:
     ) -> tuple[Lexicon, MiningRecords]:
         """Build the lexicon of the candidates in `rows`; `labels` and `core` have one value for each of them."""
         grams = candidates.take(rows)
+        namer = packaged_namer()
+        source |= {"moves": {"by": f"the sentence scorer {namer.name}", "scorer": namer.digest}}
         members: list[list[Gram]] = [[] for _ in medoids]
         df, gram_scores = grams.df_total.tolist(), scores[rows].tolist()
         for row, text in enumerate(grams.texts):
@@ -302,7 +304,7 @@ class Miner:
                 grams=tuple(cluster_grams),
                 df=int(cluster_df[label]),
                 medoid=medoids[label],
-                move=find_cluster_move((gram.words, gram.df or 0) for gram in cluster_grams),
+                move=find_cluster_move(((gram.words, gram.df or 0) for gram in cluster_grams), namer),
                 score=_mean_score(cluster_grams),
             )
             for label, cluster_grams in enumerate(members)

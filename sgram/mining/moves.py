@@ -1,66 +1,56 @@
-"""The move of a gram, by the cue phrases of data/moves.json.
+"""The moves of grams and clusters, by a sentence scorer.
 
-The cues name moves; they do not choose which grams are strategic. The file can be read and edited.
+A gram is scored as the beginning of a sentence. On labeled sentences whose move is that of their longest gram, this
+agrees with the labels about twice as well as cue phrases do (`benchmarks/sentence_quality.py --only moves`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
-import orjson
-
-from sgram.files import data_path
-from sgram.lexicon import MOVES
-from sgram.text import MAX_WORDS, gram_words
-
-OTHER = "other"
+from sgram.lexicon import MOVES, SentenceScorer
+from sgram.mining.cues import OTHER
+from sgram.sentences import grams_of, sentence_tokens
 
 
 @cache
-def load_cues() -> Mapping[tuple[str, ...], str]:
-    """Return the cues of data/moves.json: words -> move. A cue listed twice has the first of its moves.
+def packaged_namer() -> SentenceScorer:
+    """Return the sentence scorer that names the moves of mined lexicons.
 
-    Raise `ValueError` if the file has an unknown move.
+    >>> packaged_namer().name
+    'sgram'
     """
-    cues: dict[tuple[str, ...], str] = {}
-    for move, phrases in orjson.loads(data_path("moves.json").read_bytes())["cues"].items():
-        if move not in MOVES:
-            raise ValueError(f"data/moves.json: unknown move {move!r}; expected one of {', '.join(MOVES)}")
-        for phrase in phrases:
-            cues.setdefault(gram_words(phrase), move)
-    return cues
+    return SentenceScorer.load("sgram")
 
 
-@cache
-def _move_ranks() -> Mapping[str, int]:
-    return {move: rank for rank, move in enumerate(dict.fromkeys(load_cues().values()))}
+def find_move(words: Sequence[str], scorer: SentenceScorer) -> str:
+    """Return the likeliest move of a sentence that begins with `words`; "other" if the scorer does not know them.
 
+    A move that the lexicon format does not know is "other", too.
 
-def find_move(words: Sequence[str]) -> str:
-    """Return the move of the longest cue inside `words`; among equal lengths, the move listed first; else "other".
-
-    >>> find_move(["let", "me", "check", "this"])
-    'verification'
+    >>> scorer = packaged_namer()
+    >>> find_move(["let", "me", "check", "this"], scorer), find_move(["bananen"], scorer)
+    ('verification', 'other')
     """
-    cues, ranks = load_cues(), _move_ranks()
-    for n in range(min(len(words), MAX_WORDS), 0, -1):
-        grams = (tuple(words[start : start + n]) for start in range(len(words) - n + 1))
-        moves = {cues[gram] for gram in grams if gram in cues}
-        if moves:
-            return min(moves, key=ranks.__getitem__)
-    return OTHER
+    tokens = sentence_tokens(" ".join(words))[:-1]  # a gram may end anywhere in its sentence
+    grams = sorted({" ".join(gram) for gram in grams_of(tokens, scorer.max_tokens)})
+    if all(weights.grams.keys().isdisjoint(grams) for weights in scorer.moves.values()):
+        return OTHER
+    move = max(scorer.moves, key=lambda name: scorer.moves[name].total(grams))
+    return move if move in MOVES else OTHER
 
 
-def find_cluster_move(grams: Iterable[tuple[Sequence[str], int]]) -> str:
-    """Return the move with the largest sum of df over (words, df) of a cluster's grams; "other" only if no cue fits.
+def find_cluster_move(grams: Iterable[tuple[Sequence[str], int]], scorer: SentenceScorer) -> str:
+    """Return the move with the largest sum of df over (words, df) of a cluster's grams, the first of `MOVES` of equals.
 
-    >>> find_cluster_move([(["wait"], 5), (["let", "me", "check"], 3), (["check", "again"], 4)])
+    It is "other" only if all of its grams are.
+
+    >>> grams = [(["wait"], 5), (["let", "me", "check"], 3), (["check", "again"], 4)]
+    >>> find_cluster_move(grams, packaged_namer())
     'verification'
     """
     votes: Counter[str] = Counter()
     for words, df in grams:
-        votes[find_move(words)] += df
+        votes[find_move(words, scorer)] += df
     votes.pop(OTHER, None)
-    if not votes:
-        return OTHER
-    return max(votes, key=lambda move: (votes[move], -_move_ranks()[move]))
+    return max(votes, key=lambda move: (votes[move], -MOVES.index(move))) if votes else OTHER

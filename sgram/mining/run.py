@@ -29,6 +29,7 @@ from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.corpus_cache import MANIFEST
 from sgram.mining.embed import get_embedder
 from sgram.mining.miner import Miner, MiningRecords
+from sgram.mining.moves import packaged_namer
 from sgram.mining.score import Background, Scorer
 from sgram.run_directory import RunDirectory
 from sgram.traces import ReadOptions, Trace, TraceReader
@@ -156,6 +157,7 @@ class MiningJob:
             "inputs": sorted(inputs.digests),  # names and order do not matter
             "background": sorted(inputs.background_digests) or "packaged",
             "classifier": inputs.classifier.digest if inputs.classifier else None,
+            "moves": packaged_namer().digest,
             "read": {
                 "dialect": self.dialect,
                 "where": sorted(self.options.where),

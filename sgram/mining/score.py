@@ -7,6 +7,7 @@ A scorer implements the protocol `Scorer`. `ContrastScorer` is here; the scorer 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -69,8 +70,8 @@ class Background:
 
     @classmethod
     def packaged(cls) -> "Background":
-        """Load the table shipped with sgram; data/README.md says how it was built."""
-        return cls.load(data_path("background_short_cot.parquet"))
+        """Return the table shipped with sgram, read once a process; data/README.md says how it was built."""
+        return _packaged()
 
     @classmethod
     def count(cls, texts: Iterable[str], origin: Mapping[str, object], workers: int = 1) -> "Background":
@@ -124,6 +125,11 @@ class Background:
         table = table.replace_schema_metadata({"sgram-background": canonical_json(metadata)})
         with write_atomic(path) as file:
             parquet.write_table(table, file, compression="zstd", compression_level=19)
+
+
+@cache
+def _packaged() -> Background:
+    return Background.load(data_path("background_short_cot.parquet"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.lexicon.checks import FUNCTION_WORDS
 from sgram.mining.candidates import Candidates
-from sgram.mining.moves import OTHER, find_move
+from sgram.mining.cues import OTHER, find_cue_move
 
 # Words that leave a phrase incomplete when they end it. A list and not a tagger: it must work on mined text of any
 # quality and give the same answer on every machine.
@@ -120,7 +120,7 @@ def select_core(
     `is_eligible`, (m,), leaves grams out whatever the rules say.
     """
     rules = rules or PLAIN
-    moves = [find_move(text.split(" ")) for text in candidates.texts]
+    moves = [find_cue_move(text.split(" ")) for text in candidates.texts]
     n_named = sum(move != OTHER for move in moves)
     need_move = rules.need_move and n_named >= rules.named_share * len(moves)
     rows = [

@@ -3,7 +3,7 @@
 - `spans`: the reference, `find_spans`; `span_finder`: the same, compiled, for a corpus.
 - `sentence_finder`: planning sentences, compiled; `mask_kinds`: what a mask marks, grams or sentences.
 - `vocabulary`, `spelling`: the bytes of each token of any tokenizer.
-- `tagger`: planning masks of token ids; `stream`: the same while a model generates.
+- `tagger`: planning masks of token ids; `sentence_rows`: those of sentences; `stream`: both while a model generates.
 - `projection`: what spans cover, if a tokenizer does not keep the text.
 - `part_marks`: spans and tokens that lie in one part of a trace.
 - `tagged_rollouts`: traces in, traces with spans and masks out; `masks`: masks in Parquet.

@@ -2,7 +2,8 @@
 
 from sgram.lexicon.sentence_scorer import SentenceScorerLike, as_sentence_scorer
 from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
-from sgram.tagging.kernel.sentence_scan import build_tables, scan_sentences
+from sgram.tagging.kernel.sentence_scan import scan_sentences
+from sgram.tagging.kernel.sentence_tables import build_tables
 from sgram.tagging.kernel.span_scan import to_character_offsets
 from sgram.tagging.span_finder import utf8_line
 from sgram.tagging.spans import PLANNING, Span

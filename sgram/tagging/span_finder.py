@@ -21,7 +21,8 @@ def utf8_line(text: str) -> ByteArray:
     >>> utf8_line("so").tolist()
     [115, 111, 10]
     """
-    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass") + b"\n", np.uint8)
+    # writable, as the buffers are that kernels fill: for another type of array they would be compiled once more
+    buffer = np.frombuffer(bytearray(text.encode("utf-8", "surrogatepass") + b"\n"), np.uint8)
     if len(buffer) > _MAX_BYTES:
         raise UsageError(
             f"a text must have fewer than {_MAX_BYTES:,} bytes (got {len(buffer) - 1:,}); split it into parts"

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, overload
 
 import numpy as np
@@ -21,9 +20,9 @@ from sgram.tagging.kernel.pieces import Pieces
 from sgram.tagging.kernel.rows import tag_rows
 from sgram.tagging.kernel.tables import Tables
 from sgram.tagging.mask_kinds import PlanningFinder
-from sgram.tagging.spans import PLANNING, MaskKind, Span
-from sgram.tagging.stream import TaggingStream
-from sgram.tagging.text_masks import RowMasks, labels_of_tokens
+from sgram.tagging.sentence_rows import SentenceRows, labels_of
+from sgram.tagging.spans import MaskKind, Span
+from sgram.tagging.stream import GramStream, SentenceStream, TaggingStream
 from sgram.tagging.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -87,8 +86,9 @@ class PlanningTagger:
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, vocab_size)
         self.workers = workers or _count_cores()
         self._automaton = Automaton.from_lexicon(lexicon)
-        self._tables = Tables.build(_build_pieces(self.vocabulary), self._automaton)
-        self._row_masks = None if mask == "grams" else RowMasks(self.vocabulary.tokens, self._finder)
+        pieces = _build_pieces(self.vocabulary)
+        self._tables = Tables.build(pieces, self._automaton)
+        self._sentence_rows = None if mask == "grams" else SentenceRows(self.vocabulary.tokens, pieces, self._finder)
         self._has_warned = False
         self._device_tables: dict[str, DeviceTables | None] = {}
         if device is not None:
@@ -110,7 +110,7 @@ class PlanningTagger:
     @property
     def moves(self) -> tuple[str, ...]:
         """Names of the moves, by the numbers that `labels` returns: the lexicon's, or for sentences the scorer's."""
-        return self._automaton.moves if self.scorer is None else (*self.scorer.moves, PLANNING)
+        return self._automaton.moves if self.scorer is None else labels_of(self.scorer)
 
     @overload
     def __call__(self, input_ids: "torch.Tensor", attention_mask: Any = None) -> "torch.Tensor": ...
@@ -192,14 +192,15 @@ class PlanningTagger:
     def stream(self) -> TaggingStream:
         """Return a tagger of one sequence whose ids arrive a few at a time.
 
-        Raise `UsageError` for other kinds of masks than grams: whether a sentence plans is known at its end.
+        Whether a sentence plans is known at its end: the kinds with sentences settle its tokens then.
         """
-        if self.mask != "grams":
-            raise UsageError(
-                f"a stream marks grams; the mask {self.mask} needs whole sentences: tag the ids when their row is "
-                "complete"
-            )
-        return TaggingStream(self._tables, self._automaton, self.vocabulary)
+        if self._sentence_rows is None:
+            return GramStream(self._tables, self._automaton, self.vocabulary)
+
+        def tag(ids: IntArray) -> BoolArray:
+            return self._tag(ids, np.zeros(0, np.bool_), with_moves=False)[0]
+
+        return SentenceStream(tag, self._sentence_rows.heads, self.vocabulary)
 
     def _tag(
         self, ids: IntArray, attention_mask: BoolArray, *, with_moves: bool, row_ends: IntArray | None = None
@@ -208,17 +209,8 @@ class PlanningTagger:
         flat_ids, attention_mask = ids.reshape(-1), attention_mask.reshape(-1)
         if row_ends is None:
             row_ends = np.arange(0, ids.size + 1, ids.shape[-1], dtype=np.int64)
-        if self.mask != "grams":
-            return self._tag_texts(flat_ids, attention_mask, row_ends, with_moves)
-        return self._tag_grams(flat_ids, attention_mask, row_ends, with_moves)
-
-    def _tag_grams(
-        self, flat_ids: IntArray, attention_mask: BoolArray, row_ends: IntArray, with_moves: bool
-    ) -> tuple[BoolArray, Int8Array]:
-        """Return flat (mask, moves) of `flat_ids` for the kind ``grams``."""
         mask = np.zeros(flat_ids.size, np.bool_)
-        moves = np.full(flat_ids.size, -1, np.int8) if with_moves else np.zeros(0, np.int8)
-        outputs = (mask, moves, np.zeros(moves.size, np.int8))
+        moves = np.full(flat_ids.size if with_moves or self._sentence_rows else 0, -1, np.int8)
         n_rows = len(row_ends) - 1
         n_blocks = max(1, min(self.workers, n_rows, flat_ids.size // _MIN_TOKENS_PER_THREAD))
         cuts = [n_rows * block // n_blocks for block in range(n_blocks + 1)]
@@ -226,7 +218,7 @@ class PlanningTagger:
 
         def tag_block(block: int) -> int:
             block_ends = all_ends[cuts[block] : cuts[block + 1] + 1]
-            return int(tag_rows(flat_ids, attention_mask, block_ends, *self._tables, *outputs))
+            return self._tag_block(flat_ids, attention_mask, block_ends, mask, moves, with_moves)
 
         if n_blocks == 1:
             invalid_indices = [tag_block(0)]
@@ -236,50 +228,31 @@ class PlanningTagger:
         invalid_index = next((index for index in invalid_indices if index >= 0), None)
         if invalid_index is not None:
             raise self._out_of_range_error(int(flat_ids[invalid_index]), invalid_index, row_ends)
-        return mask, moves
+        return (mask if self._sentence_rows is None else moves >= 0), moves
 
-    def _tag_texts(
-        self, ids: IntArray, attention_mask: BoolArray, row_ends: IntArray, with_moves: bool
-    ) -> tuple[BoolArray, Int8Array]:
-        """Return flat (mask, moves) of `ids` by way of the texts that they spell."""
-        n_ids = len(self.vocabulary.tokens)
-        is_outside = (ids < 0) | (ids >= n_ids)
-        if is_outside.any():
-            invalid = np.flatnonzero(is_outside & attention_mask if attention_mask.size else is_outside)
-            if invalid.size:
-                raise self._out_of_range_error(int(ids[invalid[0]]), int(invalid[0]), row_ends)
-        gram_mask = None
-        if self.mask == "grams-in-sentences" and not with_moves:
-            gram_mask = self._tag_grams(ids, attention_mask, row_ends, with_moves=False)[0]
-        row_masks, spelled = self._row_masks, self.vocabulary.tokens
-        mask, moves = np.zeros(ids.size, np.bool_), np.full(ids.size if with_moves else 0, -1, np.int8)
+    def _tag_block(
+        self,
+        ids: IntArray,
+        attention_mask: BoolArray,
+        row_ends: IntArray,
+        mask: BoolArray,
+        moves: Int8Array,
+        with_moves: bool,
+    ) -> int:
+        """Mark some rows; return the index of an id that is out of range, or -1.
 
-        def tag_row(bounds: tuple[int, int]) -> None:
-            row = slice(*bounds)
-            attention = attention_mask[row] if attention_mask.size else attention_mask
-            if with_moves:
-                is_read = attention.tolist() if attention.size else [True] * (bounds[1] - bounds[0])
-                pairs = zip(ids[row].tolist(), is_read, strict=True)
-                moves[row] = labels_of_tokens(
-                    [spelled[token] if read else None for token, read in pairs], self._finder, self.moves
-                )
-                mask[row] = moves[row] >= 0
-            elif row_masks is not None:
-                mask[row] = row_masks(ids[row], attention, None if gram_mask is None else gram_mask[row])
-
-        rows = list(pairwise(row_ends.tolist()))
-        n_threads = min(self.workers, len(rows))
-
-        def tag_block(thread: int) -> None:
-            for bounds in rows[thread::n_threads]:
-                tag_row(bounds)
-
-        if n_threads == 1:
-            tag_block(0)
-        elif n_threads:
-            with ThreadPoolExecutor(n_threads) as pool:
-                list(pool.map(tag_block, range(n_threads)))
-        return mask, moves
+        For the kinds with sentences `moves` is the result, and `mask` that of the grams, if the kind needs them.
+        """
+        none = np.zeros(0, np.int8)
+        if self._sentence_rows is None:
+            outputs = (mask, moves, np.zeros(moves.size, np.int8))
+            return int(tag_rows(ids, attention_mask, row_ends, *self._tables, *outputs))
+        gram_mask = mask if self.mask == "grams-in-sentences" else mask[:0]
+        if gram_mask.size:
+            invalid_index = int(tag_rows(ids, attention_mask, row_ends, *self._tables, gram_mask, none, none))
+            if invalid_index >= 0:
+                return invalid_index
+        return self._sentence_rows.mark(ids, attention_mask, gram_mask, row_ends, moves, names_moves=with_moves)
 
     def _warn_of_host(self, input_ids: Ids) -> None:
         """Say once that ids on a device are copied to the host."""

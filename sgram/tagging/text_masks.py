@@ -1,108 +1,26 @@
-"""Masks of token ids by way of their text: what needs whole sentences is computed on the host.
+"""Labels of token ids by way of their text, for any spans: what the compiled way must equal.
 
-The ids of a row are spelled, each stretch between tokens without text is a text of its own, and its spans are projected
-to the tokens by byte offsets. Bytes that are no UTF-8 are the characters that ``errors="replace"`` makes of them.
-
-`mask_of_tokens` and `labels_of_tokens` do this for any spans. `RowMasks` is the fast way: its kernels spell a row into
-one buffer, scan its bytes, and mark its tokens. Grams inside sentences are there the tokens that both masks mark: a
-gram lies in one sentence, so the two differ only at a token that holds bytes of two sentences. Rows with such a token,
-or with bytes that are no UTF-8, go the slow way.
+Each stretch of tokens between those without text is a text of its own, and its spans are projected to the tokens by
+byte offsets. Bytes that are no UTF-8 are the characters that ``errors="replace"`` makes of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from sgram.array_types import BoolArray, IntArray
-from sgram.tagging.kernel.compiled_types import ByteArray, Int8Array
-from sgram.tagging.kernel.spelled_rows import ACROSS, SLACK, Arena, find_stretch, mark_sentences, spell_stretch
-from sgram.tagging.mask_kinds import PlanningFinder
+from sgram.array_types import IntArray
+from sgram.tagging.kernel.compiled_types import Int8Array
 from sgram.tagging.projection import planning_characters
-from sgram.tagging.sentence_finder import SentenceFinder
 from sgram.tagging.spans import Span
 
 Find = Callable[[str], list[Span]]
 
 
-class RowMasks:
-    """Masks of the kinds ``sentences`` and ``grams-in-sentences``, for rows of ids of one vocabulary.
-
-    `find` is the finder of the kind. Threads can share it.
-
-    >>> masks = RowMasks((b"Wait, let", b" me check.", b" So", b" 4."), PlanningFinder("wang2025", "sentences"))
-    >>> masks(np.arange(4), np.zeros(0, bool), None).tolist()
-    [True, True, False, False]
-    """
-
-    def __init__(self, tokens: tuple[bytes | None, ...], find: PlanningFinder) -> None:
-        if find.scorer is None:
-            raise ValueError("grams need no text")
-        self._tokens, self._find = tokens, find
-        self._arena = Arena.from_tokens(tokens)
-        # a mask needs no moves, and tables without their grams are smaller
-        self._sentences = SentenceFinder(replace(find.scorer, moves={}))
-
-    def __call__(self, ids: IntArray, attention_mask: BoolArray, gram_mask: BoolArray | None) -> BoolArray:
-        """Return the mask, bool (T,), of the ids of a row, (T,), which must be in range where they are attended to.
-
-        `attention_mask`, (T,), may be empty. `gram_mask`, (T,), is the mask of grams, None for the kind ``sentences``.
-        """
-        marks = self._mark(ids, attention_mask)
-        if marks is None or (gram_mask is not None and bool(((marks == ACROSS) & gram_mask).any())):
-            return mask_of_tokens(self._spell(ids, attention_mask), self._find)
-        return marks > 0 if gram_mask is None else (marks > 0) & gram_mask
-
-    def _mark(self, ids: IntArray, attention_mask: BoolArray) -> Int8Array | None:
-        """Return the marks of `mark_sentences`, int8 (T,); None if the bytes are no UTF-8."""
-        marks = np.zeros(len(ids), np.int8)
-        token_bytes, starts, has_text = self._arena
-        end = 0
-        while True:
-            first, end, n_bytes = find_stretch(ids, attention_mask, end, len(ids), starts, has_text)
-            if first == end:
-                return marks
-            room: ByteArray = np.empty(n_bytes + 1 + SLACK, np.uint8)
-            ends, is_ascii = spell_stretch(ids, first, end, token_bytes, starts, room)
-            buffer = room[: n_bytes + 1]
-            if not is_ascii:
-                try:
-                    buffer.tobytes().decode()
-                except UnicodeDecodeError:
-                    return None
-            mark_sentences(
-                buffer, self._sentences.byte_offsets(buffer), self._sentences.scorer.least_total, ends, first, marks
-            )
-
-    def _spell(self, ids: IntArray, attention_mask: BoolArray) -> list[bytes | None]:
-        is_read = attention_mask.tolist() if attention_mask.size else [True] * len(ids)
-        return [self._tokens[token] if read else None for token, read in zip(ids.tolist(), is_read, strict=True)]
-
-
-def mask_of_tokens(tokens: Sequence[bytes | None], find: Find) -> BoolArray:
-    """Return the planning mask, bool (T,), of the tokens with these bytes; a token of None has no text.
-
-    `find` returns the spans of a text. A token is a planning token if one of its bytes belongs to a non-space character
-    in a span.
-
-    >>> from sgram.tagging.mask_kinds import PlanningFinder
-    >>> find = PlanningFinder("wang2025", "sentences")
-    >>> mask_of_tokens([b"Wait, let", b" me check.", b" So", b" 4."], find).tolist()
-    [True, True, False, False]
-    """
-    mask = np.zeros(len(tokens), np.bool_)
-    for first, data, ends in _stretches(tokens):
-        text, widths = decode(data)
-        is_planning, _ = planning_characters(find(text), text)
-        n_before = np.concatenate(([0], np.cumsum(np.repeat(is_planning, widths))))
-        mask[first : first + len(ends) - 1] = n_before[ends[1:]] > n_before[ends[:-1]]
-    return mask
-
-
 def labels_of_tokens(tokens: Sequence[bytes | None], find: Find, labels: Sequence[str]) -> Int8Array:
     """Return the index in `labels` of each token's label, int8 (T,); -1 for execution tokens.
 
-    A token in several spans has the label of the span with the most words, of equals the one that begins first.
+    `find` returns the spans of a text. A token has the label of a span if one of its bytes belongs to a non-space
+    character in it; of several spans, of the one with the most words, of equals the one that begins first.
 
     >>> labels_of_tokens([b"so ", b"let me"], lambda text: [Span(3, 9, "b", 0, "let me")], ["a", "b"]).tolist()
     [-1, 1]
@@ -124,7 +42,7 @@ def labels_of_tokens(tokens: Sequence[bytes | None], find: Find, labels: Sequenc
 
 
 def tokens_of_spans(tokens: Sequence[bytes | None], find: Find) -> list[tuple[Span, IntArray]]:
-    """Return each span that `find` finds, with the positions of its tokens, by the rule of `mask_of_tokens`.
+    """Return each span that `find` finds, with the positions of its tokens, by the rule of `labels_of_tokens`.
 
     Offsets of a span are characters of its stretch of tokens with text.
 

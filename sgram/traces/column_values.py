@@ -34,6 +34,8 @@ def number(value: Any) -> float | None:
     >>> number("1.5"), number(True), number("nan"), number("12th")
     (1.5, 1.0, None, None)
     """
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         if len(value) > 40:
             return None
@@ -56,6 +58,8 @@ def whole(value: Any) -> int | None:
     >>> whole("12"), whole("12.0"), whole(3.5), whole(True)
     (12, 12, None, None)
     """
+    if type(value) is int:
+        return value if -(1 << 63) <= value < 1 << 63 else None
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -4,11 +4,12 @@ The order: columns that the user named, columns that the dialect knows, names in
 to `meta`. A value of another shape than its field stays in `meta` under its column's name, and is counted.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isfinite
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sgram.files import excerpt
@@ -22,11 +23,13 @@ from sgram.traces.ids import prompt_group
 from sgram.traces.messages import Conversation, is_of_others, read_conversation, reasoning_texts
 from sgram.traces.option_names import name_option
 from sgram.traces.parts import Part, Piece, find_parts, insert_reasoning, text_and_parts
+from sgram.traces.plain_rows import complete_plain
 from sgram.traces.python_literals import read_literal
 from sgram.traces.reward_columns import finite_sum, main_reward, names_reward, said_correct, weighted_sum
 from sgram.traces.rows import DOCUMENT_KEY, ROW_KEY
 from sgram.traces.trace import FailedRowError, RowError
 
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
 _STICKY = frozenset({"reward", "correct"})
 """Fields that are read from one column in all rows of a file: two columns of them mean two things."""
 _QUIET = frozenset({"reasoning", "text", "prompt", "run", "id"})
@@ -96,6 +99,22 @@ def complete_fields(
     >>> trace["text"], trace["prompt"], trace["reference"], trace["meta"]["topic"], notes.became["gold"]
     ('Hmm, 2 and 2.\n\n4', '2+2?', '4', 'sums', 'reference')
     """
+    if not options.columns and not options.rewards:
+        plain = complete_plain(fields, notes, is_exact, is_survey)
+        if plain is not None:
+            return plain
+    return complete_in_full(fields, options, notes, record, is_exact, is_survey)
+
+
+def complete_in_full(
+    fields: Fields,
+    options: ColumnOptions,
+    notes: ColumnNotes,
+    record: Record | None = None,
+    is_exact: bool = False,
+    is_survey: bool = False,
+) -> Fields:
+    """Return what `complete_fields` returns, whether the row is plain or not."""
     row = _Row(fields, notes, is_exact)
     row.name_columns(options.columns, record)
     row.take_aliases()
@@ -119,6 +138,10 @@ class _Plan(NamedTuple):
     resembling: tuple[tuple[str, str], ...]
     rewards: tuple[str, ...]
     """Columns that are named as rewards; none if one column is named as the reward."""
+    open_answers: tuple[str, ...]
+    """Columns that may hold the expected answer or the model's."""
+    is_of_document: bool
+    """Whether there are fields of the document that the rows were taken out of."""
 
 
 @lru_cache(maxsize=512)
@@ -133,7 +156,14 @@ def _plan(names: tuple[str, ...]) -> _Plan:
         if columns
     )
     rewards = () if "reward" in fields else tuple(name for name in names if names_reward(name))
-    return _Plan(candidates, plan.conversations, plan.resembling, rewards)
+    return _Plan(
+        candidates,
+        plan.conversations,
+        plan.resembling,
+        rewards,
+        tuple(name for name in names if plain_name(name) in OPEN_ANSWERS),
+        DOCUMENT_KEY in names or ROW_KEY in names,
+    )
 
 
 class _Row:
@@ -147,7 +177,7 @@ class _Row:
         self.columns = {
             name: value
             for name, value in row_columns.items()
-            if value is not None and (type(value) is not float or math.isfinite(value))
+            if value is not None and (type(value) is not float or isfinite(value))
         }
         self.names = tuple(row_columns)
         self.plan = _plan(self.names)
@@ -169,7 +199,7 @@ class _Row:
             value = lookup(self.columns, column)
             if value is None and record is not None:
                 value = lookup(record, column)
-            if value is None or (type(value) is float and not math.isfinite(value)):
+            if value is None or (type(value) is float and not isfinite(value)):
                 continue
             replaced = self.fields.pop(name, None)
             if replaced is not None and replaced != value:
@@ -192,6 +222,8 @@ class _Row:
     def take_aliases(self) -> None:
         """Move columns to the fields that they are named after, for fields that are still open."""
         fields, columns = self.fields, self.columns
+        if not columns:
+            return
         for name, candidates in self.plan.candidates:
             if name in fields or (name == "text" and "pieces" in fields) or (name == "reward" and "rewards" in fields):
                 continue
@@ -218,7 +250,7 @@ class _Row:
                 break
             if misfit and not is_read and name not in _QUIET:
                 self.notes.misfits[misfit] += 1
-        if DOCUMENT_KEY in columns or ROW_KEY in columns:
+        if self.plan.is_of_document:
             self._take_document()
 
     def _choose_text(self, candidates: Iterable[tuple[str, bool, Reader]]) -> str:
@@ -266,17 +298,21 @@ class _Row:
 
     def check_response(self) -> list[Piece]:
         """Return the pieces of the response; raise `RowError` if there is none."""
-        pieces = self._insert_reasoning(self._pieces())
-        if not self.is_exact and not any(text for _, text in pieces):
-            self._check_success()
-            if not pieces:
-                raise FailedRowError("the response has no text")
+        pieces = self._pieces()
+        if "reasoning" in self.fields:
+            pieces = self._insert_reasoning(pieces)
+        if self.is_exact:
+            return pieces
+        for _, text in pieces:
+            if text:
+                return pieces
+        self._check_success()
+        if not pieces:
+            raise FailedRowError("the response has no text")
         return pieces
 
     def _insert_reasoning(self, pieces: list[Piece]) -> list[Piece]:
-        reasoning = self.fields.pop("reasoning", None)
-        if reasoning is None:
-            return pieces
+        reasoning = self.fields.pop("reasoning")
         try:
             texts = reasoning_texts(reasoning)
         except RowError:
@@ -292,15 +328,19 @@ class _Row:
         pieces, text = self.fields.pop("pieces", None), self.fields.pop("text", None)
         if pieces is not None:
             return list(pieces)
-        column = self._conversation_column()
+        column = self._conversation_column() if self.plan.conversations else None
         if isinstance(text, str) and (text or column is None):
-            self._check_role()
-            text = self._without_prompt(text)
-            self._read_asked(column, text)
+            if "role" in self.columns:
+                self._check_role()
+            if "text" in self.origins:
+                text = self._without_prompt(text)
+            if column is not None:
+                self._read_asked(column, text)
             return [("answer", text)]
         if text is not None and not isinstance(text, str):
             reply = read_conversation(text if are_messages(text) else reply_message(text), prompt_messages="")
-            self._read_asked(column, None)
+            if column is not None:
+                self._read_asked(column, None)
             self._keep_calls(reply)
             return list(reply.pieces)
         conversation = None if column is None else read_conversation(_loaded(self.columns[column]))
@@ -326,13 +366,13 @@ class _Row:
 
     def _check_role(self) -> None:
         """Raise `FailedRowError` if the row is a single message that is not the model's."""
-        role = self.columns.get("role")
+        role = self.columns["role"]
         if plain_name(self.origins.get("text", "")) in ("text", "content") and is_of_others(role):
             raise FailedRowError(f"the row is a message of the role {role}, not of the model")
 
     def _without_prompt(self, text: str) -> str:
         """Return a text without the prompt at its beginning, where tools write both into one column."""
-        name, prompt = plain_name(self.origins.get("text", "")), self.fields.get("prompt")
+        name, prompt = plain_name(self.origins["text"]), self.fields.get("prompt")
         if name == "generated_text" and isinstance(prompt, str) and prompt:
             return text[len(prompt) :] if text.startswith(prompt) and text != prompt else text
         split = split_template(text) if name == "text" and prompt is None and "text" not in self.named else None
@@ -354,10 +394,8 @@ class _Row:
                 return column
         return None
 
-    def _read_asked(self, column: str | None, text: str | None) -> None:
+    def _read_asked(self, column: str, text: str | None) -> None:
         """Read the prompt out of messages beside a text; they are dropped if they say nothing else than both."""
-        if column is None:
-            return
         try:
             conversation = read_conversation(_loaded(self.columns[column]))
         except RowError:
@@ -439,6 +477,8 @@ class _Row:
         a solution, if no other column is; else it may be the model's, is left in `meta`, and reported. A column that is
         named as the reference and empty in this row counts, too.
         """
+        if "reference" not in self.origins and not self.named and not self.plan.open_answers:
+            return
         origin, reference = self.origins.get("reference", ""), self.values.get("reference")
         is_solution = plain_name(origin) in SOLUTIONS and "reference" not in self.named
         if is_solution and isinstance(reference, str) and _is_own(reference, text):
@@ -480,13 +520,19 @@ class _Row:
     def read_reward(self, weights: Mapping[str, float]) -> None:
         """Set the reward: the weighted sum that the user asked for, the one reward, or the sum of the rewards."""
         value = self.fields.pop("reward", None)
-        rewards: Mapping[str, Any] = self.fields.pop("rewards", {})
+        rewards: Mapping[str, Any] = self.fields.pop("rewards", _EMPTY)
+        if not weights and value is None:
+            if rewards or self.plan.rewards:
+                reward = self._summed(rewards)
+                if reward is not None:
+                    self.fields["reward"] = reward
+            return
         column = self.origins.get("reward", "reward")
         if value is not None and number(value) is None:
             self.columns.setdefault(column, value)
         if weights:
             reward = self._weighted(value, rewards, weights, column)
-        elif value is not None:
+        else:
             reward, columns = main_reward(column, value)
             if reward is not None:
                 self.notes.reward_columns.update(columns)
@@ -495,8 +541,6 @@ class _Row:
                 self.notes.looks_like.update(dict.fromkeys(columns, "reward"))
             else:
                 self.notes.misfits[column] += 1
-        else:
-            reward = self._summed(rewards)
         if reward is not None:
             self.fields["reward"] = reward
         correct = said_correct(value)
@@ -529,30 +573,27 @@ class _Row:
 
     def verdict(self) -> Fields:
         """Return run, reward and correctness in their types, as far as they are known."""
-        return {name: self._converted(name) for name in _VERDICT if self._converted(name) is not None}
+        converted = {name: self._convert(name, self.fields[name]) for name in _VERDICT if name in self.fields}
+        return {name: value for name, value in converted.items() if value is not None}
 
-    def _converted(self, name: str) -> Any:
-        """Return a field in its type; None if it is missing or of another shape."""
-        value = self.fields.get(name)
-        if value is None:
-            return None
-        is_read = name not in CONVERTERS or (name in self.origins and name not in self.named)
-        is_read |= self.is_exact and isinstance(value, str) and name in _STRINGS
-        return value if is_read else CONVERTERS[name](value)
+    def _convert(self, name: str, value: Any) -> Any:
+        """Return the value of a field in its type; None if it is missing or of another shape."""
+        convert = CONVERTERS.get(name)
+        if convert is None or value is None or (name in self.origins and name not in self.named):
+            return value
+        return value if self.is_exact and isinstance(value, str) and name in _STRINGS else convert(value)
 
     def complete(self, text: str, parts: list[Part]) -> Fields:
         """Return the fields in their types, and `meta` with all that is left."""
         completed: Fields = {}
         for name, value in self.fields.items():
-            converted = self._converted(name)
+            converted = self._convert(name, value)
             if converted is None:
                 self._set_aside(name, value)
             else:
                 completed[name] = converted
-        n_tokens = len(completed["token_ids"]) if "token_ids" in completed else None
-        for name in ("logprobs", "entropies"):
-            if n_tokens is not None and name in completed and len(completed[name]) != n_tokens:
-                self._set_aside(name, list(completed.pop(name)))
+        if "token_ids" in completed:
+            self._check_lengths(completed)
         if not self.is_exact:
             self._set_group(completed)
         meta = {**self.columns, **self.meta}
@@ -560,7 +601,14 @@ class _Row:
             meta["parts"] = parts
         if self.names not in self.notes.shapes:
             self._note_resembling(completed)
-        return {**completed, "text": text, "meta": meta}
+        completed["text"], completed["meta"] = text, meta
+        return completed
+
+    def _check_lengths(self, completed: Fields) -> None:
+        """Set numbers of tokens aside if they are more or fewer than the tokens."""
+        for name in ("logprobs", "entropies"):
+            if name in completed and len(completed[name]) != len(completed["token_ids"]):
+                self._set_aside(name, list(completed.pop(name)))
 
     def _set_group(self, completed: Fields) -> None:
         """Give the traces of one prompt at one step a group; what data call a group lasts for a step."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sgram.traces.option_names import name_option
 
 _NOT_CORRECTNESS = ("format", "length", "style", "tag")
 """Words in the name of a reward that says nothing about the answer."""
+_VERDICTS = frozenset({0.0, 1.0, -1.0})
 _MAX_VALUES = 4
 
 
@@ -29,8 +31,12 @@ class RunRewards:
 
     def add(self, reward: float) -> None:
         """Count the reward of one trace."""
-        self.low = min(self.low, reward) if self.n else reward
-        self.high = max(self.high, reward) if self.n else reward
+        if not self.n:
+            self.low = self.high = reward
+        elif reward < self.low:
+            self.low = reward
+        elif reward > self.high:
+            self.high = reward
         self.n += 1
         if len(self.values) <= _MAX_VALUES:
             self.values.add(reward)
@@ -40,13 +46,9 @@ class RunRewards:
         """Whether more rows can still make the rewards say what is correct."""
         return (
             not (self.is_judged or self.is_decided or self.is_cut)
-            and self.values <= {0.0, 1.0, -1.0}
-            and not self._speaks_of_form
+            and self.values <= _VERDICTS
+            and not any(map(_speaks_of_form, self.columns))
         )
-
-    @property
-    def _speaks_of_form(self) -> bool:
-        return any(word in column.lower() for column in self.columns for word in _NOT_CORRECTNESS)
 
     @property
     def threshold(self) -> float | None:
@@ -63,6 +65,11 @@ class RunRewards:
         if not self.is_open or len(self.columns) > 1 or self.values not in ({0.0, 1.0}, {-1.0, 1.0}):
             return None
         return 0.5 if 0.0 in self.values else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _speaks_of_form(column: str) -> bool:
+    return any(word in column.lower() for word in _NOT_CORRECTNESS)
 
 
 def describe(runs: Mapping[str, RunRewards]) -> list[str]:

@@ -22,7 +22,7 @@ Two models write no such pairs: gpt-oss (harmony channels, with or without their
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from sgram.traces.trace import RowError, json_type
@@ -166,8 +166,12 @@ def find_parts(text: str) -> list[Part]:
     []
     """
     blocks: list[_Block] = []
-    matches = [*_ANGLE_MARKER.finditer(text), *_BRACKET_MARKER.finditer(text), *_TRIANGLE_MARKER.finditer(text)]
-    if _is_pair(text, matches):  # most texts with markers; the rules give the same
+    matches = [*_ANGLE_MARKER.finditer(text)] if "<" in text else []
+    if "[" in text:
+        matches += _BRACKET_MARKER.finditer(text)
+    if not text.isascii():
+        matches += _TRIANGLE_MARKER.finditer(text)
+    if len(matches) == 2 and _is_pair(text, *matches):  # most texts with markers; the rules give the same
         blocks = [("reasoning", matches[0].start(), matches[1].end())]
     elif matches:
         if any(match.group() == _HARMONY_MESSAGE for match in matches):
@@ -176,35 +180,36 @@ def find_parts(text: str) -> list[Part]:
     elif text.startswith("analysis"):
         blocks = _bare_harmony_blocks(text)
     blocks = blocks or _granite_blocks(text)
-    return list(_cover(text, blocks)) if blocks else []
+    return _cover(text, blocks) if blocks else []
 
 
-def _is_pair(text: str, matches: Sequence[re.Match[str]]) -> bool:
-    """Return whether a text has one opening marker, its closing one, and no other; none of them is quoted."""
-    if len(matches) != 2:
-        return False
-    opening, closing = matches
+def _is_pair(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
+    """Return whether two markers are an opening one and its closing one; none of them is quoted."""
     names = opening.group(), closing.group()
     return names in _PAIRS and not _is_quoted(text, *opening.span()) and not _is_quoted(text, *closing.span())
 
 
-def _cover(text: str, blocks: Sequence[_Block]) -> Iterator[Part]:
-    """Yield blocks, and what lies between them as answer, without the whitespace around them."""
+def _cover(text: str, blocks: Sequence[_Block]) -> list[Part]:
+    """Return blocks, and what lies between them as answer, without the whitespace around them."""
+    parts: list[Part] = []
     position = 0
-    for kind, start, end in (*blocks, ("answer", len(text), len(text))):
-        yield from _part("answer", text, position, start)
-        yield from _part(kind, text, start, end)
+    for kind, start, end in blocks:
+        if position < start:
+            _add_part(parts, "answer", text, position, start)
+        _add_part(parts, kind, text, start, end)
         position = end
+    _add_part(parts, "answer", text, position, len(text))
+    return parts
 
 
-def _part(kind: PartKind, text: str, start: int, end: int) -> Iterator[Part]:
-    """Yield a stretch of text without the whitespace around it; nothing if there is nothing else."""
+def _add_part(parts: list[Part], kind: PartKind, text: str, start: int, end: int) -> None:
+    """Add a stretch of text without the whitespace around it; nothing if there is nothing else."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
     if start < end:
-        yield Part(kind=kind, start=start, end=end)
+        parts.append({"kind": kind, "start": start, "end": end})
 
 
 def _markers(text: str, matches: Sequence[re.Match[str]]) -> list[_Marker]:
@@ -221,7 +226,9 @@ def _markers(text: str, matches: Sequence[re.Match[str]]) -> list[_Marker]:
 
 def _is_quoted(text: str, start: int, end: int) -> bool:
     """Return whether quotation marks enclose a marker, or a code span of its line does."""
-    if start and text[end : end + 1] == _CLOSING_QUOTES.get(text[start - 1]):
+    if not start:
+        return False
+    if text[end : end + 1] == _CLOSING_QUOTES.get(text[start - 1]):
         return True
     before = text[max(0, start - _CODE_SPAN) : start].rpartition("\n")[2]
     return before.count("`") % 2 == 1 and "`" in text[end : end + _CODE_SPAN].partition("\n")[0]

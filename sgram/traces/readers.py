@@ -46,6 +46,8 @@ _MAX_GROUPS = 100_000
 _EXTREME = 0.99
 """Share of correct traces above which, or below the rest of which, a threshold is reported as doubtful."""
 
+_NESTED = frozenset({dict, list})
+
 log = logging.getLogger(__name__)
 
 
@@ -301,11 +303,8 @@ class TraceReader:
                     parsed_fields, self._column_options, report.columns, row.record, dialect.is_exact, is_survey
                 )
                 # what was a column is a level deeper in meta, and is written there
-                if (
-                    not is_survey
-                    and _may_be_too_deep(fields["meta"], row)
-                    and is_too_deep(fields["meta"], MAX_DEPTH - 1)
-                ):
+                meta = fields.get("meta")
+                if meta and _may_be_too_deep(meta, row) and is_too_deep(meta, MAX_DEPTH - 1):
                     raise RowError(DEEP_FAULT)
                 outcomes.append(fields)
             except RowError as error:
@@ -387,20 +386,24 @@ class TraceReader:
         self.copy_streams()
         runs: dict[str, RunRewards] = {}
         for file in self._files:
-            report = FileReport(file=file.name)
+            report, file_run = FileReport(file=file.name), self._runs[file.path]
             file.stream, file.share_read = None, 0.0
             for number, row in enumerate(iter_rows(file, self.options.caps)):
                 for fields in self._read_row(row, file, report, is_survey=True):
                     if isinstance(fields, RowError):
                         continue
-                    rewards = runs.setdefault(fields.get("run") or self._runs[file.path], RunRewards())
+                    run_name = fields.get("run") or file_run
+                    rewards = runs.get(run_name)
+                    if rewards is None:
+                        rewards = runs[run_name] = RunRewards()
                     rewards.is_judged |= "correct" in fields
                     # a trace that was written without a verdict says so; its reward may be a sum, or of form
-                    rewards.is_decided |= "correct" in row.record and self._known[report.dialect or ""].is_exact
+                    if "correct" in row.record and self._known[report.dialect or ""].is_exact:
+                        rewards.is_decided = True
                     if "reward" in fields:
                         rewards.add(fields["reward"])
                     rewards.columns |= report.columns.reward_columns
-                run = runs.get(self._runs[file.path])
+                run = runs.get(file_run)
                 if run is not None and not run.is_open and len(runs) == 1:
                     break
                 if number >= _MAX_SURVEYED and not any(found.n for found in runs.values()):
@@ -421,12 +424,13 @@ class TraceReader:
         for row in iter_rows(file, self.options.caps):
             report.numbers_missing += row.n_missing
             for outcome in self._read_row(row, file, report):
-                if isinstance(outcome, FailedRowError):
-                    report.rows_failed += 1
-                    report.first_failure = report.first_failure or f"{_location(row, file)}: {excerpt(str(outcome))}"
-                    self._count(report, "rows_skipped")
-                    continue
                 if isinstance(outcome, RowError):
+                    if isinstance(outcome, FailedRowError):
+                        report.rows_failed += 1
+                        failure = f"{_location(row, file)}: {excerpt(str(outcome))}"
+                        report.first_failure = report.first_failure or failure
+                        self._count(report, "rows_skipped")
+                        continue
                     if may_be_foreign and (not row.fault or row.fault.startswith(_NO_JSON)):
                         foreign.append((_shortened(row), str(outcome)))
                         continue
@@ -435,8 +439,9 @@ class TraceReader:
                     foreign.clear()
                     continue
                 may_be_foreign = False
-                self._reject_all(foreign, file, report)
-                foreign.clear()
+                if foreign:
+                    self._reject_all(foreign, file, report)
+                    foreign.clear()
                 trace = self._make_trace(outcome, row, file, report)
                 if trace is None:
                     continue
@@ -486,7 +491,8 @@ class TraceReader:
     def _make_trace(self, fields: Fields, row: Row, file: InputFile, report: FileReport) -> Trace | None:
         """Return the checked trace with a unique id; None if the row was rejected or repeats a trace."""
         fields.setdefault("run", report.run or None)
-        self._judge(fields)
+        if "correct" not in fields and "reward" in fields:
+            self._judge(fields)
         name = fields.pop("id", None)
         try:
             trace = check_trace(Trace(id=name or "?", **fields), self.options.caps.max_text_chars)
@@ -494,19 +500,19 @@ class TraceReader:
             self._reject(row, file, report, str(error))
             return None
         if not name:
-            name = self._ids.create(trace.prompt, trace.text, trace.step)
+            unique_name: str | None = self._ids.create(trace.prompt, trace.text, trace.step)
         else:
-            name = self._ids.make_unique(name, trace.prompt, trace.text)
-            if name is None:
+            unique_name = self._ids.make_unique(name, trace.prompt, trace.text)
+            if unique_name is None:
                 report.rows_repeated += 1
                 self._count(report, "rows_skipped")
                 return None
-        return Trace(id=name, **fields)
+        if unique_name != name:
+            object.__setattr__(trace, "id", unique_name)  # nobody else has the trace yet
+        return trace
 
     def _judge(self, fields: Fields) -> None:
-        """Set `correct` by the reward, where the user or the rewards of the run say how."""
-        if "correct" in fields or "reward" not in fields:
-            return
+        """Set `correct` by the reward, if the user or the rewards of the run say how."""
         threshold = self.options.correct_above
         if threshold is None and self._rewards:
             rewards = self._rewards.get(fields["run"] or "")
@@ -536,14 +542,18 @@ class TraceReader:
             self._check_usable()
 
     def _count(self, report: FileReport, outcome: _Outcome) -> None:
-        for counts in (self.report, report):
-            counts.rows_in += 1
-            if outcome == "rows_kept":
-                counts.rows_kept += 1
-            elif outcome == "rows_skipped":
-                counts.rows_skipped += 1
-            else:
-                counts.rows_quarantined += 1
+        whole = self.report
+        whole.rows_in += 1
+        report.rows_in += 1
+        if outcome == "rows_kept":
+            whole.rows_kept += 1
+            report.rows_kept += 1
+        elif outcome == "rows_skipped":
+            whole.rows_skipped += 1
+            report.rows_skipped += 1
+        else:
+            whole.rows_quarantined += 1
+            report.rows_quarantined += 1
 
     def _warn(self, warnings: list[str]) -> None:
         self.report.warnings += warnings[: max(0, _MAX_WARNINGS - len(self.report.warnings))]
@@ -648,7 +658,16 @@ class _Repeats:
 def _may_be_too_deep(meta: Mapping[str, Any], row: Row) -> bool:
     """Return whether `meta` is worth a search for deep nesting: brackets of a long row are counted first."""
     nested = [name for name, value in meta.items() if type(value) in (dict, list)]
-    return nested == ["parts"] or (bool(nested) and (row.data is None or may_be_deep(row.data)))
+    if nested == ["parts"]:
+        return not _is_flat(meta["parts"])
+    return bool(nested) and (row.data is None or may_be_deep(row.data))
+
+
+def _is_flat(parts: Any) -> bool:
+    """Return whether parts are what `find_parts` makes: a list of objects that hold no others."""
+    return type(parts) is list and all(
+        type(part) is dict and _NESTED.isdisjoint(map(type, part.values())) for part in parts
+    )
 
 
 def _location(row: Row, file: InputFile) -> str:

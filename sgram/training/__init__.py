@@ -13,9 +13,14 @@ _MODULES = {
     "HICRAConfig": "trainer.config",
     "HICRATrainer": "trainer.trainer",
     "METHODS": "credit.registry",
+    "CreditBatch": "credit.method",
+    "Method": "credit.method",
     "RunConfig": "experiments.run_config",
     "group_advantages": "credit.advantages",
     "hicra_advantages": "credit.advantages",
+    "register_method": "credit.registry",
+    "shape_advantages": "credit.shaping",
+    "unregister_method": "credit.registry",
     "train": "experiments.run",
 }
 __all__ = sorted(_MODULES)

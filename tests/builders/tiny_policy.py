@@ -71,6 +71,11 @@ def reward(completions, **_) -> list[float]:
     return [sum(char in "aeiou" for char in text) / max(1, len(text)) for text in completions]
 
 
+def binary_reward(completions, **_) -> list[float]:
+    """Return 1 for every third response, else 0; of eight, these are 2 of the first group of 4 and 1 of the second."""
+    return [float(row % 3 == 0) for row in range(len(completions))]
+
+
 def config(directory, **settings) -> HICRAConfig:
     """Return a configuration with small batches on the CPU: 8 responses in two micro-batches."""
     defaults = {

@@ -23,6 +23,7 @@ CASES = {
     "high-entropy": {"method_options": {"high_entropy_share": 0.3}},
     "siren": {"siren_coef": 1.0, "num_iterations": 2},
     "placebo-execution": {"alpha": 0.5},
+    "ktae": {},
     "accumulation": {"method": "hicra", "alpha": 0.5, "gradient_accumulation_steps": 2, "num_iterations": 2},
     "resumed": {
         "method": "hicra",
@@ -42,6 +43,11 @@ def response(prompt: list[int], position: int, step: int) -> list[int]:
     rng = random.Random(f"{prompt} {position} {step}")
     words = sorted({token[1:] for token in tiny.tokenizer().get_vocab() if token[:1] == "Ġ" and token[1:].isalpha()})
     return tiny.tokenizer()(" " + " ".join(rng.choices(words, k=rng.randint(3, 9))))["input_ids"][:12]
+
+
+def parity(completions: list[str], **_) -> list[float]:
+    """Return 1 for a response with an odd number of characters, else 0: two rewards, for methods that need two."""
+    return [float(len(text) % 2) for text in completions]
 
 
 class TableTrainer(HICRATrainer):
@@ -81,7 +87,7 @@ def train(case: str, folder: Path, world: int) -> HICRATrainer:
     def make_trainer() -> HICRATrainer:
         return TableTrainer(
             tiny.model(),
-            tiny.reward,
+            parity if case == "ktae" else tiny.reward,
             tiny.config(folder / case, **settings),
             train_dataset=tiny.problems(),
             processing_class=tiny.tokenizer(),

@@ -80,11 +80,15 @@ def test_the_demo_done_again_writes_the_same_bytes(demo_output, capsys, monkeypa
 
 
 def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path):
-    # two steps in place of sixty; the tiny policy is warmed up in full, in a cache of its own
+    # short in each of its parts: the policy starts from a cache of its own, so that it is warmed up
+    short = {"warmup_steps": 80, "eval_samples": 32}
     blocked = (
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from sgram.training.experiments.run_config import RunConfig\n"
+        "read = RunConfig.from_mapping\n"
+        f"RunConfig.from_mapping = lambda settings, where='': read({{**settings, **{short}}}, where)\n"
         "from sgram.cli import main\nmain(['demo', '--steps', '2'])"
     )
     ran = subprocess.run(
@@ -98,7 +102,9 @@ def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path)
     out = tmp_path / "reports" / "demo"
     assert ran.stdout.splitlines()[-1] == "reports/demo/report.html"
     runs = sorted((out / "training").glob("train-*"))
-    methods = [json.loads((run / "run.json").read_bytes())["config"]["method"] for run in runs]
+    configs = [json.loads((run / "run.json").read_bytes())["config"] for run in runs]
+    assert all(config.items() >= short.items() for config in configs)
+    methods = [config["method"] for config in configs]
     assert sorted(methods) == ["grpo", "hicra", "placebo"]
     page = (out / "report.html").read_text()
     assert all(method in page for method in methods)

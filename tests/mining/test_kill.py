@@ -17,10 +17,12 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sgram.mining.classifier import GramClassifier
 from tests.builders.paths import ROOT
 
 SAMPLE = ROOT / "data" / "sample_traces.jsonl"
@@ -129,6 +131,10 @@ class Trial:
             "hash",
             "--workers",
             "1",
+            "--background",
+            str(inputs.with_name("background.jsonl")),
+            "--classifier",
+            str(inputs.with_name("classifier.json")),
             "--runs",
             str(folder / "runs"),
             "-o",
@@ -251,7 +257,10 @@ def _main(root: Path, inputs: Path) -> None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Report of the script on the sample in three shards with one row that cannot be read."""
+    """Report of the script on the sample in three shards with one row that cannot be read.
+
+    The background and the classifier are small: loading those of sgram takes most of a run, and writes nothing.
+    """
     root = tmp_path_factory.mktemp("killed")
     inputs = root / "inputs"
     inputs.mkdir()
@@ -259,6 +268,10 @@ def report(tmp_path_factory):
     (inputs / "a.jsonl").write_bytes(b"".join(lines[:40]) + b"oops\n")
     (inputs / "b.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[40:80]), mtime=0))
     (inputs / "c.jsonl").write_bytes(b"".join(lines[80:]))
+    texts = ("We get 4.", "So we get 6.")
+    rows = [json.dumps({"id": str(number), "text": text}) for number, text in enumerate(texts)]
+    (root / "background.jsonl").write_text("\n".join(rows))
+    replace(GramClassifier.packaged(), bag={}, counts={}).save(root / "classifier.json")
     process = subprocess.run(
         [sys.executable, __file__, str(root), str(inputs)],
         cwd=ROOT,

@@ -16,7 +16,7 @@ from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import encode_documents
 from sgram.mining.embed import CHUNK
 from sgram.mining.miner import _iter_documents, _TraceDigests
-from sgram.mining.moves import find_cluster_move
+from sgram.mining.moves import find_cluster_move, packaged_namer
 from sgram.mining.select import ReadingRules
 from sgram.text import gram_words
 from sgram.traces.part_texts import PartSelection
@@ -171,7 +171,9 @@ def test_every_number_of_a_lexicon_is_that_of_a_naive_count(sample, settings):
         grams = [gram.text for gram in cluster.grams]
         assert cluster.df == len(set().union(*(documents[text] for text in grams)))
         assert cluster.medoid in grams
-        assert cluster.move == find_cluster_move((gram.words, len(documents[gram.text])) for gram in cluster.grams)
+        assert cluster.move == find_cluster_move(
+            ((gram.words, len(documents[gram.text])) for gram in cluster.grams), packaged_namer()
+        )
         for gram in cluster.grams:
             outcomes = Counter(traces[document].correct for document in documents[gram.text])
             assert (gram.df, gram.count) == (len(documents[gram.text]), count[gram.text])
@@ -223,7 +225,7 @@ def test_a_cluster_with_core_grams_is_named_by_one(plain):
 def test_the_source_says_what_went_in_and_neither_when_nor_where(sample, method, tmp_path):
     lexicon = Miner(fast_config(method=method), scratch=tmp_path).fit(sample).lexicon_
     source = lexicon.source
-    assert source.keys() == {"sgram", "config", "inputs", "scorer", "embedder", "counts"}
+    assert source.keys() == {"sgram", "config", "inputs", "scorer", "embedder", "moves", "counts"}
     assert source["config"] == fast_config(method=method).resolve_settings(source["inputs"]["traces"], 36)
     assert re.fullmatch("[0-9a-f]{64}", source["inputs"]["digest"])
     assert not source["inputs"]["digest"].startswith("0" * 16), "all of its bits are used"

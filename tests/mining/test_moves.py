@@ -1,89 +1,77 @@
-"""The move of a gram is that of the longest cue in it."""
+"""The move of a gram is the likeliest one of a sentence that begins with it."""
 
-from collections import Counter
-
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgram.files import data_path
-from sgram.lexicon import MOVES
-from sgram.mining.moves import OTHER, find_cluster_move, find_move, load_cues
-from sgram.text import MAX_WORDS, gram_words
+from sgram.lexicon import MOVES, LinearWeights, SentenceScorer
+from sgram.mining.moves import OTHER, find_cluster_move, find_move, packaged_namer
 
-CUES = orjson.loads(data_path("moves.json").read_bytes())["cues"]
-PHRASES = [phrase for phrases in CUES.values() for phrase in phrases]
-
-
-def test_every_cue_is_a_gram_in_normal_form():
-    assert [phrase for phrase in PHRASES if " ".join(gram_words(phrase)) != phrase] == []
-
-
-def test_every_move_of_the_table_is_a_known_one_with_cues():
-    assert set(CUES) == set(MOVES) - {OTHER}
-    assert all(CUES.values())
-
-
-def test_no_cue_is_listed_twice():
-    assert [phrase for phrase, n in Counter(PHRASES).items() if n > 1] == []
-
-
-def test_the_cues_are_those_of_the_table():
-    assert load_cues() == {tuple(phrase.split(" ")): move for move, phrases in CUES.items() for phrase in phrases}
-
-
-@pytest.mark.parametrize("move", list(CUES))
-def test_a_cue_by_itself_makes_its_own_move(move):
-    assert {phrase: find_move(phrase.split(" ")) for phrase in CUES[move]} == dict.fromkeys(CUES[move], move)
+SCORER = SentenceScorer(
+    "moves by hand",
+    LinearWeights(0, {"let me": 1}),
+    {
+        "verification": LinearWeights(-100, {"check": 500, "let me check": 300}),
+        "backtracking": LinearWeights(0, {"^ wait": 400, "wait": 200, "check $": 900}),
+        "hesitation": LinearWeights(0, {"hmm": 300}),
+    },
+)
 
 
 @pytest.mark.parametrize(
     ("gram", "move"),
     [
-        ("wait let me see", "goal-setting"),  # "let me see" (3) is longer than "wait" (1)
-        ("wait maybe", "backtracking"),  # one word each: backtracking is listed before branching
-        ("maybe wait", "backtracking"),  # wherever they stand
-        ("check another", "verification"),  # verification is listed before branching
-        ("so we use the fact that", "deduction"),
-        ("sum of the squares", OTHER),
-        ("waiting", OTHER),  # a cue is whole words
-        ("let me", OTHER),
-        ("sense make", OTHER),  # in their order
-        ("make no sense", OTHER),  # side by side
+        ("let me check", "verification"),  # -100 + 500 + 300 against 0
+        ("wait", "backtracking"),  # 400 + 200 against -100
+        ("wait let me check", "verification"),  # 700 against 600
+        ("check", "verification"),  # 400 against 0: a gram need not end its sentence
+        ("hmm", OTHER),  # "hesitation", which is no move of lexicons
+        ("the sum", OTHER),  # no weight knows these words
     ],
 )
-def test_the_longest_cue_decides_and_among_equals_the_move_listed_first(gram, move):
-    assert find_move(gram.split(" ")) == move
+def test_a_gram_has_the_likeliest_move_of_a_sentence_that_begins_with_it(gram, move):
+    assert find_move(gram.split(" "), SCORER) == move
 
 
-@given(st.lists(st.sampled_from(sorted({word for phrase in PHRASES for word in phrase.split()})), max_size=8))
-def test_a_move_is_that_of_a_longest_cue_for_any_words(words):
-    parts = {
-        (n, tuple(words[start : start + n])) for n in range(1, MAX_WORDS + 1) for start in range(len(words) - n + 1)
-    }
-    cues = load_cues()
-    longest = max((n for n, part in parts if part in cues), default=0)
-    moves = {cues[part] for n, part in parts if n == longest and part in cues}
-    assert find_move(words) == next((move for move in CUES if move in moves), OTHER)
+def test_a_scorer_without_moves_names_none():
+    assert find_move(["wait"], SentenceScorer("plain", SCORER.planning, {})) == OTHER
+    assert find_move([], SCORER) == OTHER
 
 
-def test_no_words_make_no_move():
-    assert find_move(()) == OTHER
+@pytest.mark.parametrize(
+    ("gram", "move"),
+    [
+        ("wait", "backtracking"),
+        ("alternatively maybe", "branching"),
+        ("let me double-check my calculations", "verification"),
+        ("i need to find", "goal-setting"),
+        ("i'm not sure", "monitoring"),
+        ("donaudampfschiff", OTHER),
+    ],
+)
+def test_the_packaged_scorer_names_moves_as_people_do(gram, move):
+    assert find_move(gram.split(" "), packaged_namer()) == move
 
 
 @pytest.mark.parametrize(
     ("grams", "move"),
     [
         ([("wait", 5), ("let me check", 7)], "verification"),
-        ([("wait", 5), ("hmm", 3), ("let me check", 7)], "backtracking"),  # 8 traces against 7
-        ([("wait", 7), ("let me check", 7)], "backtracking"),  # a tie goes to the move listed first
+        ([("wait", 5), ("wait wait", 3), ("let me check", 7)], "backtracking"),  # 8 traces against 7
+        ([("wait", 7), ("let me check", 7)], "backtracking"),  # of equals the first of `MOVES`
         ([("let me check", 7), ("wait", 7)], "backtracking"),
-        ([("sum of", 900), ("wait", 1)], "backtracking"),  # grams without a cue have no say
-        ([("sum of", 900), ("the number", 3)], OTHER),
+        ([("the sum", 900), ("wait", 1)], "backtracking"),  # grams without a move have no say
+        ([("the sum", 900), ("the number", 3)], OTHER),
         ([("wait", 0)], "backtracking"),
         ([], OTHER),
     ],
 )
 def test_a_clusters_move_has_the_most_df_behind_it(grams, move):
-    assert find_cluster_move((text.split(" "), df) for text, df in grams) == move
+    assert find_cluster_move(((text.split(" "), df) for text, df in grams), SCORER) == move
+
+
+@given(st.lists(st.tuples(st.sampled_from(["wait", "let me check", "hmm", "sum"]), st.integers(0, 9)), max_size=6))
+def test_a_clusters_move_does_not_depend_on_the_order_of_its_grams(grams):
+    rows = [(text.split(" "), df) for text, df in grams]
+    assert find_cluster_move(rows, SCORER) == find_cluster_move(rows[::-1], SCORER)
+    assert find_cluster_move(rows, SCORER) in (*MOVES, OTHER)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.lexicon import MOVES
-from sgram.mining.moves import OTHER, find_move, load_cues
+from sgram.mining.cues import OTHER, find_cue_move, load_cues
 from sgram.mining.select import (
     CLAUSE_OPENERS,
     COMPLETE_PHRASES,
@@ -292,7 +292,7 @@ def test_the_reading_list_holds_what_its_rules_say_in_any_order(rows, random):
     core, candidates = list_core(texts)
     random.shuffle(texts)
     assert list_core(texts)[0] == core
-    moves = {text: find_move(text.split(" ")) for text in candidates.texts}
+    moves = {text: find_cue_move(text.split(" ")) for text in candidates.texts}
     need_move = sum(move != OTHER for move in moves.values()) >= 0.1 * len(moves)
     for row, text in enumerate(candidates.texts):
         is_fit = is_complete_phrase(candidates, row, ReadingRules()) and not (need_move and moves[text] == OTHER)

@@ -78,8 +78,6 @@ def test_masked_positions_have_no_text_and_ids_out_of_range_are_refused():
     ]
     with pytest.raises(UsageError, match="id 9 in row 1, position 0"):
         tagger([[0, 1], [9, 0]])
-    with pytest.raises(UsageError, match="a stream marks grams"):
-        tagger.stream()
     with pytest.raises(UsageError, match="grams, sentences or grams-in-sentences"):
         PlanningTagger(LEXICON, [b"so"], mask="words")
 

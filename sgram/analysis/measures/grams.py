@@ -40,7 +40,7 @@ def _main_rows(counts: TraceCounts) -> IntArray:
 
 
 def _records(data: AnalysisData) -> Iterator[dict[str, Any]]:
-    """Yield the grams of the main lexicon that occur in the traces tagged by it, the most frequent first."""
+    """Yield the grams of the main lexicon that occur in the traces tagged by it, those in most traces first."""
     counts = data.counts
     lexicon, rows, lexicon_list = counts.lexicons[0], _main_rows(counts), counts.columns.lists[0]
     traces, grams, _ = counts.spans(lexicon_list, rows)
@@ -57,12 +57,13 @@ def _records(data: AnalysisData) -> Iterator[dict[str, Any]]:
     labels = [
         (gram.text, cluster.id, cluster.move, gram.core) for cluster in lexicon.clusters for gram in cluster.grams
     ]
-    ranked = sorted(np.flatnonzero(span_counts).tolist(), key=lambda gram: (-span_counts[gram], labels[gram][0]))
+    df = np.sum(df_by_outcome, axis=0)  # a loop repeats a gram a thousand times in one trace
+    ranked = sorted(np.flatnonzero(df).tolist(), key=lambda gram: (-df[gram], -span_counts[gram], labels[gram][0]))
     differences = _outcome_differences(counts, rows, pair_grams, pair_traces, ranked[:_MAX_COMPARED])
     for gram in ranked:
         gram_text, cluster_id, move, core = labels[gram]
         entropies = first_entropies[(grams == gram) & ~np.isnan(first_entropies)]
-        n_traces = int(sum(df[gram] for df in df_by_outcome))
+        n_traces = int(df[gram])
         yield {
             "gram": gram_text,
             "cluster": cluster_id,
@@ -85,7 +86,7 @@ def _note(data: AnalysisData) -> str:
     if len(counts.lexicons) > 1:
         note += "Sources that were tagged by another lexicon do not count here. "
     if n_occurring > _MAX_COMPARED:
-        note += f"The {_MAX_COMPARED} most frequent are compared. "
+        note += f"The {_MAX_COMPARED} that most traces hold are compared. "
     return note + (
         "The difference is taken within sources, so that a source that is right more often and speaks otherwise adds "
         "nothing to it. Intervals are 95 % by problem, each for itself: of twenty grams that make no difference about "

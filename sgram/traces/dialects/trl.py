@@ -8,7 +8,7 @@ floating-point numbers do whose names do not end in an id, a length, a level and
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sgram.traces.aliases import plain_name
 from sgram.traces.column_values import flag, number
@@ -61,13 +61,26 @@ def find_rewards(columns: Mapping[str, Any]) -> dict[str, Any]:
     >>> find_rewards({"correctness": 2.0, "length_penalty": -0.1, "problem_id": 0, "difficulty": 5.0})
     {'correctness': 2.0, 'length_penalty': -0.1}
     """
-    named = {name: value for name, value in columns.items() if names_reward(name)}
-    if named:
-        return named
-    return {name: value for name, value in columns.items() if _is_fraction(value) and _may_be_reward(name)}
+    names = _reward_names(tuple(columns))
+    if names.are_sure:
+        return {name: columns[name] for name in names.columns}
+    return {name: columns[name] for name in names.columns if _is_fraction(columns[name])}
 
 
-@lru_cache(maxsize=4096)
+class _RewardNames(NamedTuple):
+    """Columns of reward functions by their names."""
+
+    columns: tuple[str, ...]
+    are_sure: bool
+    """Whether the names speak of rewards; else the columns that hold floating-point numbers are rewards."""
+
+
+@lru_cache(maxsize=512)
+def _reward_names(columns: tuple[str, ...]) -> _RewardNames:
+    named = tuple(filter(names_reward, columns))
+    return _RewardNames(named or tuple(filter(_may_be_reward, columns)), bool(named))
+
+
 def _may_be_reward(column: str) -> bool:
     """Return whether nothing in a column's name says that its numbers are no rewards."""
     words = plain_name(column).split("_")
@@ -81,23 +94,23 @@ def _is_fraction(value: Any) -> bool:
 
 def read_completion(record: Record, step: str) -> Fields:
     """Return the fields of one completion, its step in the column `step`."""
-    columns = {name: value for name, value in record.items() if name not in ("prompt", "completion", step)}
+    columns = dict(record)
+    completion = columns.pop("completion", None)
+    fields: Fields = {"prompt": columns.pop("prompt", None), "step": columns.pop(step, None)}
     rewards = find_rewards(columns)
-    fields: Fields = {
-        "prompt": record.get("prompt"),
-        "step": record.get(step),
-        "meta": {name: None if _is_nan(value) else value for name, value in rewards.items()},
-        "columns": {name: value for name, value in columns.items() if name not in rewards},
-    }
+    fields["meta"] = {name: None if _is_nan(value) else value for name, value in rewards.items()}
     if rewards:
         fields["rewards"] = rewards
     for name in _ACCURACY:
         if name in columns and type(columns[name]) is not str and (correct := flag(columns[name])) is not None:
             fields["correct"] = correct
             break
-    completion = record.get("completion")
+    for name in rewards:
+        del columns[name]
+    fields["columns"] = columns
     if isinstance(completion, str) and not completion.startswith('[{"'):
-        return {**fields, "text": completion}
+        fields["text"] = completion
+        return fields
     if completion is None:
         raise FailedRowError("the completion is missing")
     conversation = read_conversation(completion, prompt_messages="")

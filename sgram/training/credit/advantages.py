@@ -23,8 +23,11 @@ from sgram.training.credit.array_backend import (
     ArrayLike,
     check_number,
     check_shape,
+    constant_entropies,
     group_rows,
     is_tensor,
+    second_mask,
+    token_arrays,
 )
 
 EPSILON = 1e-4
@@ -47,7 +50,7 @@ def group_advantages(rewards: ArrayLike, groups: Any, scale: Literal["none", "st
     if scale not in ("none", "std"):
         raise UsageError(f"scale must be 'none' or 'std' (got {scale!r:.80})")
     backend = ArrayBackend.of(rewards)
-    reward_by_row = _rewards_as_floats(rewards)
+    reward_by_row = rewards_as_floats(rewards)
     advantages = np.zeros(len(reward_by_row))
     for group in group_rows(groups, len(reward_by_row)):
         rows = [row for row in group if not math.isnan(reward_by_row[row])]
@@ -65,7 +68,7 @@ def group_advantages(rewards: ArrayLike, groups: Any, scale: Literal["none", "st
     return tensor_or_array
 
 
-def _rewards_as_floats(rewards: Any) -> list[float]:
+def rewards_as_floats(rewards: Any) -> list[float]:
     """Return rewards as floats; a missing one is NaN."""
     raw_rewards = rewards.tolist() if is_tensor(rewards) or isinstance(rewards, np.ndarray) else list(rewards)
     if not isinstance(raw_rewards, list):
@@ -110,41 +113,6 @@ def longer_than_group_mean(lengths: Sequence[int], groups: Any) -> BoolArray:
     return is_long
 
 
-def _token_arrays(
-    advantages: ArrayLike, mask: ArrayLike, name: str = "the planning mask"
-) -> tuple[ArrayBackend, Any, Any]:
-    """Return the backend, the advantages as (B, T) and the mask as bool (B, T)."""
-    backend = ArrayBackend.of(advantages)
-    token_mask = backend.to_bools(mask, name)
-    if token_mask.ndim != 2:
-        raise UsageError(f"{name} has shape {tuple(token_mask.shape)}; it must be (responses, tokens)")
-    return backend, _expand_to_tokens(backend, advantages, token_mask), token_mask
-
-
-def _expand_to_tokens(backend: ArrayBackend, advantages: ArrayLike, mask: Any) -> Any:
-    """Return advantages (B,) or (B, T) in the shape (B, T) of `mask`."""
-    floats = backend.to_floats(advantages, "advantages")
-    if floats.ndim == 1 and len(floats) == len(mask):
-        floats = floats[:, None] + backend.xp.zeros_like(mask, dtype=floats.dtype)
-    check_shape(floats, mask.shape, "the array of advantages", "the mask")
-    return floats  # (B, T)
-
-
-def _second_mask(backend: ArrayBackend, mask: ArrayLike, planning_mask: Any, name: str) -> Any:
-    """Return another mask as bool, of the shape of `planning_mask`."""
-    second_mask = backend.to_bools(mask, name)
-    check_shape(second_mask, planning_mask.shape, name, "the planning mask")
-    return second_mask
-
-
-def _constant_entropies(backend: ArrayBackend, entropies: ArrayLike, mask: Any) -> Any:
-    """Return entropies of the shape of `mask`, without gradient; a rounding below 0 becomes 0."""
-    floats = backend.to_floats(entropies, "entropies")
-    check_shape(floats, mask.shape, "the array of entropies", "the mask")
-    floats = floats if backend.xp is np else floats.detach()
-    return floats.clip(0)
-
-
 def hicra_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: float = 0.2) -> Array:
     """Return (B, T): A + alpha |A| on planning tokens, A elsewhere (HICRA §3, equation of A^H; there 0 < alpha < 1).
 
@@ -156,7 +124,7 @@ def hicra_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha: flo
            [-1. , -0.5]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    backend, plain_advantages, is_planning = token_arrays(advantages, planning_mask)
     token_advantages: Array = backend.where(
         is_planning, plain_advantages + alpha * abs(plain_advantages), plain_advantages
     )
@@ -173,7 +141,7 @@ def symmetric_advantages(advantages: ArrayLike, planning_mask: ArrayLike, alpha:
            [-1. , -1.5]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
+    backend, plain_advantages, is_planning = token_arrays(advantages, planning_mask)
     token_advantages: Array = backend.where(is_planning, plain_advantages + alpha * plain_advantages, plain_advantages)
     return token_advantages
 
@@ -193,8 +161,8 @@ def centered_advantages(
            [-1.5, -1. ]])
     """
     alpha = check_number(alpha, "alpha", 0)
-    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
-    is_planning = is_planning & _second_mask(backend, response_mask, is_planning, "the response mask")
+    backend, plain_advantages, is_planning = token_arrays(advantages, planning_mask)
+    is_planning = is_planning & second_mask(backend, response_mask, is_planning, "the response mask")
     bonus = backend.where(is_planning, alpha * abs(plain_advantages), 0.0)
     bonus_sums, token_counts = bonus.sum(1).tolist(), is_planning.sum(1).tolist()
     means = np.zeros(len(bonus_sums))
@@ -223,9 +191,9 @@ def gated_advantages(
     (As quoted, the planning mask might also be meant to act on all responses; here the gate holds for both.)
     """
     alpha, quantile = check_number(alpha, "alpha", 0), check_number(quantile, "the quantile", 0, 1)
-    backend, plain_advantages, is_planning = _token_arrays(advantages, planning_mask)
-    is_response = _second_mask(backend, response_mask, is_planning, "the response mask")
-    token_entropies = _constant_entropies(backend, entropies, is_planning)
+    backend, plain_advantages, is_planning = token_arrays(advantages, planning_mask)
+    is_response = second_mask(backend, response_mask, is_planning, "the response mask")
+    token_entropies = constant_entropies(backend, entropies, is_planning)
     gate = backend.to_bools(is_long, "is_long")
     check_shape(gate, is_planning.shape[:1], "the array of long responses", "a column of the planning mask")
     is_high = token_entropies > backend.row_quantiles(token_entropies, is_response, quantile)[:, None]
@@ -243,9 +211,9 @@ def squared_norms(
 
     If rows are spread over processes, add up each of the two sums over them and pass the totals to `norm_ratio`.
     """
-    backend, plain_advantages, _ = _token_arrays(advantages, planning_mask)
+    backend, plain_advantages, _ = token_arrays(advantages, planning_mask)
     hicra = hicra_advantages(plain_advantages, planning_mask, alpha)
-    is_response = _second_mask(backend, response_mask, plain_advantages, "the response mask")
+    is_response = second_mask(backend, response_mask, plain_advantages, "the response mask")
     plain_sum, hicra_sum = (
         backend.where(is_response, tensor * tensor, 0.0).sum()
         for tensor in map(_at_least_32_bits, (plain_advantages, hicra))
@@ -280,8 +248,8 @@ def matched_advantages(
     HICRA changes the size of the update as well as its direction; this control changes the size alone. `ratio` is the
     scale if it was computed over more rows than these (`norm_ratio`).
     """
-    backend, plain_advantages, _ = _token_arrays(advantages, planning_mask)
-    is_response = _second_mask(backend, response_mask, plain_advantages, "the response mask")
+    backend, plain_advantages, _ = token_arrays(advantages, planning_mask)
+    is_response = second_mask(backend, response_mask, plain_advantages, "the response mask")
     if ratio is None:
         ratio = norm_ratio(*squared_norms(plain_advantages, planning_mask, response_mask, alpha))
     ratio = check_number(ratio, "the ratio of norms", 0)
@@ -306,10 +274,10 @@ def entropy_advantages(
     """
     alpha, kappa = check_number(alpha, "alpha", 0), check_number(kappa, "kappa", 1)
     all_tokens = np.ones(tuple(entropies.shape) if hasattr(entropies, "shape") else np.shape(entropies))
-    backend, plain_advantages, mask = _token_arrays(
+    backend, plain_advantages, mask = token_arrays(
         advantages, all_tokens if response_mask is None else response_mask, "the mask"
     )
-    bonus = backend.xp.minimum(alpha * _constant_entropies(backend, entropies, mask), abs(plain_advantages) / kappa)
+    bonus = backend.xp.minimum(alpha * constant_entropies(backend, entropies, mask), abs(plain_advantages) / kappa)
     token_advantages: Array = backend.where(mask, plain_advantages + bonus, plain_advantages)
     return token_advantages
 
@@ -329,7 +297,7 @@ def high_entropy_mask(
     share = check_number(share, "the share of tokens", 0, 1, above=True)
     backend = ArrayBackend.of(entropies)
     is_response = backend.to_bools(response_mask, "the response mask")
-    token_entropies = _constant_entropies(backend, entropies, is_response)
+    token_entropies = constant_entropies(backend, entropies, is_response)
     if pooled_entropies is None:
         batch_entropies = token_entropies[is_response]
     else:
@@ -346,6 +314,6 @@ def mask_advantages(advantages: ArrayLike, mask: ArrayLike) -> Array:
     array([[ 2.,  0.],
            [ 0., -1.]])
     """
-    backend, plain_advantages, token_mask = _token_arrays(advantages, mask, "the mask")
+    backend, plain_advantages, token_mask = token_arrays(advantages, mask, "the mask")
     token_advantages: Array = backend.where(token_mask, plain_advantages, 0.0)
     return token_advantages

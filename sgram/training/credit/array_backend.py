@@ -161,3 +161,38 @@ def group_rows(groups: Any, n_rows: int) -> list[list[int]]:
             raise InputError(f"the group key of row {row} is missing; name the prompt that each row answers")
         rows.setdefault(key, []).append(row)
     return list(rows.values())
+
+
+def token_arrays(
+    advantages: ArrayLike, mask: ArrayLike, name: str = "the planning mask"
+) -> tuple[ArrayBackend, Any, Any]:
+    """Return the backend, the advantages as (B, T) and the mask as bool (B, T)."""
+    backend = ArrayBackend.of(advantages)
+    token_mask = backend.to_bools(mask, name)
+    if token_mask.ndim != 2:
+        raise UsageError(f"{name} has shape {tuple(token_mask.shape)}; it must be (responses, tokens)")
+    return backend, expand_to_tokens(backend, advantages, token_mask), token_mask
+
+
+def expand_to_tokens(backend: ArrayBackend, advantages: ArrayLike, mask: Any) -> Any:
+    """Return advantages (B,) or (B, T) in the shape (B, T) of `mask`."""
+    floats = backend.to_floats(advantages, "advantages")
+    if floats.ndim == 1 and len(floats) == len(mask):
+        floats = floats[:, None] + backend.xp.zeros_like(mask, dtype=floats.dtype)
+    check_shape(floats, mask.shape, "the array of advantages", "the mask")
+    return floats  # (B, T)
+
+
+def second_mask(backend: ArrayBackend, mask: ArrayLike, planning_mask: Any, name: str) -> Any:
+    """Return another mask as bool, of the shape of `planning_mask`."""
+    bool_mask = backend.to_bools(mask, name)
+    check_shape(bool_mask, planning_mask.shape, name, "the planning mask")
+    return bool_mask
+
+
+def constant_entropies(backend: ArrayBackend, entropies: ArrayLike, mask: Any) -> Any:
+    """Return entropies of the shape of `mask`, without gradient; a rounding below 0 becomes 0."""
+    floats = backend.to_floats(entropies, "entropies")
+    check_shape(floats, mask.shape, "the array of entropies", "the mask")
+    floats = floats if backend.xp is np else floats.detach()
+    return floats.clip(0)

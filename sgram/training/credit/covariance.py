@@ -9,7 +9,7 @@ does not depend on the device.
 from typing import TYPE_CHECKING
 
 from sgram.training.credit.array_backend import check_number, check_shape
-from sgram.training.credit.method import COVARIANCE_RATIO, MethodSettings, UpdateBatch
+from sgram.training.credit.method import COVARIANCE_RATIO, CreditBatch, MethodSettings
 
 if TYPE_CHECKING:
     import torch
@@ -97,17 +97,17 @@ def kl_cov_mask(
     return _mask_from_indices(response_mask, largest[covariances[largest] > 0])
 
 
-def kl_cov_penalty(logps: "torch.Tensor", batch: UpdateBatch, settings: MethodSettings) -> "torch.Tensor":
+def kl_cov_penalty(batch: CreditBatch, settings: MethodSettings) -> "torch.Tensor":
     """Return (B, T): coef * |log pi - log pi_old| on the tokens of `kl_cov_mask`, 0 elsewhere.
 
-    The gradient flows through `logps` alone. This is the term that KL-Cov adds to a token's loss -A pi / pi_old
-    (2505.22617); the caller reduces it like its policy loss. The paper's loss has no clipping; to train it as printed,
-    switch PPO's clipping off. At the first update of a batch the policies are equal, so the penalty and its gradient
-    are 0: it acts from the second update on.
+    The gradient flows through `CreditBatch.logps` alone. This is the term that KL-Cov adds to a token's loss
+    -A pi / pi_old (2505.22617); the caller reduces it like its policy loss. The paper's loss has no clipping; to train
+    it as printed, switch PPO's clipping off. At the first update of a batch the policies are equal, so the penalty and
+    its gradient are 0: it acts from the second update on.
     """
-    check_shape(batch.old_logps, logps.shape, "the array of old log-probabilities", "that of new ones")
-    is_selected = kl_cov_mask(batch.advantages, logps, batch.response_mask, ratio=settings.kl_cov_ratio)
-    distance: torch.Tensor = (logps - batch.old_logps.detach()).masked_fill(~is_selected, 0.0)
+    check_shape(batch.old_logps, batch.logps.shape, "the array of old log-probabilities", "that of new ones")
+    is_selected = kl_cov_mask(batch.advantages, batch.logps, batch.response_mask, ratio=settings.kl_cov_ratio)
+    distance: torch.Tensor = (batch.logps - batch.old_logps.detach()).masked_fill(~is_selected, 0.0)
     return settings.kl_cov_coef * distance.abs()
 
 

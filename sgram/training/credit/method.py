@@ -1,10 +1,12 @@
-"""Types of a credit method: its settings, the batches that it reads, and `Method` itself."""
+"""Types of a credit method: its settings, the batch that it reads, and `Method` itself."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, get_args
 
 from sgram.errors import UsageError
+from sgram.files import excerpt
 from sgram.training.credit.array_backend import check_number
 
 COVARIANCE_RATIO = 2e-4
@@ -55,6 +57,17 @@ class MethodSettings:
     """Fraction of the tokens that KL-Cov holds to the sampling policy (2505.22617)."""
     kl_cov_coef: float = _bounded(1.0, 0)
     """Weight of |log pi - log pi_old| on those tokens."""
+    ktae_weight: float = _bounded(1.0, 0)
+    """Largest value that KTAE adds to a token's advantage (2505.16826)."""
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any], where: str) -> "MethodSettings":
+        """Return these settings. Raise `UsageError` if one is unknown or out of its bounds; it begins with `where`."""
+        unknown = [name for name in settings if name not in cls.__dataclass_fields__]
+        if unknown:
+            names = ", ".join(cls.__dataclass_fields__)
+            raise UsageError(f"{where}: unknown option {excerpt(str(unknown[0]))!r}; the options are {names}")
+        return cls(**settings)
 
     def __post_init__(self) -> None:
         for name, setting in type(self).__dataclass_fields__.items():
@@ -66,36 +79,32 @@ class MethodSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RolloutBatch:
-    """Sampled responses: all rows of the groups in the batch, in any order. Arrays are all numpy or all torch."""
+class CreditBatch:
+    """What the functions of a method read: arrays of B responses and T tokens, all numpy or all torch.
+
+    When rows are sampled, these are all rows of their groups, in any order. In the loss, they are a micro-batch, which
+    may hold a part of a group. A field that nobody knows is None.
+    """
 
     advantages: Any
-    """(B,) float."""
+    """(B,) float, or (B, T): the group's when rows are sampled; in the loss, what `Method.at_rollout` made of them."""
     credit_mask: Any
     """(B, T) bool: the tokens that get credit, by `Method.mask`."""
     response_mask: Any
     """(B, T) bool: the tokens that are trained on."""
-    groups: Any
-    """(B,) keys."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UpdateBatch:
-    """A micro-batch of the loss under the current policy; tensors without gradient."""
-
-    advantages: Any
-    """(B, T) float, as `Method.at_rollout` left them."""
-    credit_mask: Any
-    """(B, T) bool, as in `RolloutBatch`."""
-    response_mask: Any
-    """(B, T) bool: the tokens that are trained on."""
-    entropies: Any
-    """(B, T) nats, of the current policy."""
-    logps: Any
-    """(B, T) log-probabilities of the tokens under the current policy."""
-    old_logps: Any
+    groups: Any = None
+    """(B,) keys: rows with equal keys answer the same prompt."""
+    token_ids: Any = None
+    """(B, T) integers, as sampled."""
+    rewards: Any = None
+    """(B,) float; NaN for a response that could not be judged."""
+    entropies: Any = None
+    """(B, T) nats, without gradient: of the current policy in the loss. `HICRATrainer` does not know them before."""
+    logps: Any = None
+    """(B, T) log-probabilities of the tokens under the current policy; with gradient only for `Method.penalty`."""
+    old_logps: Any = None
     """(B, T) log-probabilities under the policy that sampled the tokens."""
-    is_long: Any
+    is_long: Any = None
     """(B,) bool: responses longer than the mean of their group."""
     generator: Any = None
     """torch.Generator (or seed) of random draws."""
@@ -103,15 +112,26 @@ class UpdateBatch:
     """Function from the (n,) token entropies of this process to those of all processes; None for a single process."""
 
 
-AtRollout = Callable[[RolloutBatch, MethodSettings], Any]
-"""Function that returns (B, T) advantages of sampled responses."""
-AtUpdate = Callable[[UpdateBatch, MethodSettings], Any]
-"""Function that returns (B, T) advantages of one micro-batch."""
+SAMPLED_FIELDS = ("token_ids", "rewards")
+"""Fields of `CreditBatch` that `Method.needs` may name and that a trainer knows when rows are sampled."""
+LOSS_FIELDS = ("entropies", "logps", "old_logps")
+"""Fields of `CreditBatch` that `Method.needs` may name and that are known in the loss."""
+
+TokenRule: TypeAlias = Callable[[CreditBatch, MethodSettings], Any]
+"""Function that returns (B, T) numbers of a batch; (B,) numbers hold for every token of their row."""
+MaskName = Literal["none", "planning", "placebo", "placebo-execution"]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _is_rule(rule: Any) -> bool:
+    return rule is None or callable(rule)
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One credit method: a rule from group advantages and a mask to per-token advantages.
+
+    Raise `UsageError` if a field is invalid. A name has letters, digits, ".", "-" and "_".
 
     >>> halved = Method("halved", "A / 2 on every token", "example", at_rollout=lambda batch, _: batch.advantages / 2)
     >>> halved.mask, halved.penalty
@@ -123,18 +143,52 @@ class Method:
     """One line for the user who selects a method."""
     source: str
     """The paper, or the method that this one is a control of."""
-    mask: Literal["none", "planning", "placebo", "placebo-execution"] = "none"
-    """Tokens in `credit_mask` of the batches: none, planning tokens, or a control of these: random grams (sentences, if
+    mask: MaskName = "none"
+    """Tokens in `CreditBatch.credit_mask`: none, planning tokens, or a control of these: random grams (sentences, if
     the planning tokens are those of sentences), or random execution tokens."""
-    at_rollout: AtRollout | None = None
+    at_rollout: TokenRule | None = None
     """Advantages when rows are sampled; None leaves them unchanged."""
-    at_update: AtUpdate | None = None
+    at_update: TokenRule | None = None
     """Advantages in each micro-batch of the loss; None leaves them unchanged."""
-    penalty: Literal["none", "entropy", "siren", "kl-cov"] = "none"
-    """Term that is added to the loss."""
-    needs_entropies: bool = False
-    """Whether `at_update` or the penalty reads token entropies (SIREN computes its own, of the nucleus)."""
+    penalty: TokenRule | Literal["none", "entropy", "siren"] = "none"
+    """Term that is added to the loss: a function of per-token terms, whose gradient flows through `CreditBatch.logps`
+    and which the trainer reduces like its own per-token losses; or the name of a term that the trainer has itself."""
+    needs: tuple[str, ...] = ()
+    """Fields of `CreditBatch` without which the functions cannot work, beside advantages, masks and groups: of
+    `SAMPLED_FIELDS` and `LOSS_FIELDS`."""
     scale_rewards: Literal["std", "none"] | None = None
     """`scale` of `group_advantages` that the method prescribes; None if it prescribes none."""
     loss: Literal["dr_grpo"] | None = None
     """TRL's name of the loss that the method prescribes; None if it prescribes none."""
+
+    def __post_init__(self) -> None:
+        name: Any = self.name
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UsageError(f"the name of a method has letters, digits, '.', '-' and '_' (got {name!r:.80})")
+        needs: Any = self.needs
+        has_penalty = callable(self.penalty) or self.penalty in ("none", "entropy", "siren")
+        known = (*SAMPLED_FIELDS, *LOSS_FIELDS)
+        for setting, is_valid, expected in (
+            ("mask", self.mask in get_args(MaskName), f"one of {', '.join(get_args(MaskName))}"),
+            ("at_rollout", _is_rule(self.at_rollout), "a function of a batch and settings"),
+            ("at_update", _is_rule(self.at_update), "a function of a batch and settings"),
+            ("penalty", has_penalty, "a function of a batch and settings, none, entropy or siren"),
+            ("needs", isinstance(needs, tuple) and set(needs) <= set(known), f"a tuple of {', '.join(known)}"),
+        ):
+            if not is_valid:
+                raise UsageError(f"method {name}: {setting} must be {expected} (got {getattr(self, setting)!r:.80})")
+
+    @property
+    def acts_in_loss(self) -> bool:
+        """Whether a part of the method is computed in the loss, under the current policy."""
+        return self.at_update is not None or self.penalty != "none"
+
+    def sampled_part(self) -> "Method":
+        """Return the method without what acts in the loss, for a trainer that computes that part later.
+
+        >>> late = Method("late", "halves in the loss", "", at_update=lambda batch, _: batch.advantages / 2)
+        >>> late.acts_in_loss, late.sampled_part().acts_in_loss
+        (True, False)
+        """
+        needs = tuple(name for name in self.needs if name in SAMPLED_FIELDS) if self.at_rollout else ()
+        return replace(self, at_update=None, penalty="none", needs=needs, scale_rewards=None, loss=None)

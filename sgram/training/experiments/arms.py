@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,10 @@ SHARED = (
     "threads",
 )
 """Settings that every arm shares: the task, the start model, the amount of training and the evaluation."""
-CONTROL_METHODS = ("grpo", "grpo-matched", "hicra-symmetric", "hicra-centered", "placebo", "placebo-execution")
+CONTROL_METHODS = (
+    *("grpo", "grpo-matched", "hicra-scale", "hicra-push", "hicra-symmetric", "hicra-centered"),
+    *("placebo", "placebo-execution"),
+)
 """Methods that a claim about planning tokens must be compared with."""
 
 
@@ -154,10 +157,9 @@ def _format_setting(setting: Any) -> str:
 
 
 def _method_names() -> Collection[str]:
-    from sgram.training.credit.registry import METHODS
+    from sgram.training.credit.registry import all_methods
 
-    methods: Mapping[str, Any] = METHODS
-    return methods.keys()
+    return all_methods()
 
 
 def _setting_names() -> list[str]:

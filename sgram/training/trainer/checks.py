@@ -11,6 +11,7 @@ from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon
 from sgram.training.credit.method import Method
+from sgram.training.credit.shaping import check_known_when_sampled
 from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import PER_TOKEN_LOSSES
 
@@ -95,9 +96,10 @@ def check_combination(args: HICRAConfig, features: TrainerFeatures) -> None:
         )
     if getattr(args, "use_liger_kernel", False):
         raise UsageError("use_liger_kernel computes its own loss, which ignores (B, T) advantages: leave it out")
-    if method.penalty == "kl-cov" and args.loss_type not in PER_TOKEN_LOSSES:
+    check_known_when_sampled(method, "HICRATrainer")
+    if callable(method.penalty) and args.loss_type not in PER_TOKEN_LOSSES:
         raise UsageError(
-            f"method kl-cov adds to per-token losses ({', '.join(PER_TOKEN_LOSSES)}), not to {args.loss_type}"
+            f"method {method.name} adds to per-token losses ({', '.join(PER_TOKEN_LOSSES)}), not to {args.loss_type}"
         )
     if method.at_update is not None and args.importance_sampling_level == "sequence":
         raise UsageError(

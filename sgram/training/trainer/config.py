@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trl.trainer.grpo_config import GRPOConfig
 
@@ -10,8 +10,13 @@ from sgram.errors import SgramError, UsageError
 from sgram.tagging.spans import check_mask_kind
 from sgram.training.credit.array_backend import check_number
 from sgram.training.credit.method import Method, MethodSettings
-from sgram.training.credit.registry import find_method
+from sgram.training.credit.registry import check_name, find_method
 
+if TYPE_CHECKING:
+    MethodLike: TypeAlias = str | Method
+else:
+    MethodLike = str
+"""A method or its name. TRL's parser makes a flag of each field and knows no unions, so that it sees a string."""
 _TRL_SCALES = {"std": "group", "none": "none"}
 """`scale` of `group_advantages` -> TRL's `scale_rewards`."""
 
@@ -24,7 +29,9 @@ class HICRAConfig(GRPOConfig):
     invalid or contradict each other.
     """
 
-    method: str = field(default="hicra", metadata={"help": "Credit method; see sgram.training.credit.registry."})
+    method: MethodLike = field(
+        default="hicra", metadata={"help": "Credit method: a name (see sgram.training.credit.registry) or a Method."}
+    )
     alpha: float = field(default=0.2, metadata={"help": "HICRA's alpha, >= 0; the paper's is 0.2."})
     entropy_bonus: float | None = field(
         default=None, metadata={"help": "Coefficient of the uniform entropy bonus, for method entropy."}
@@ -81,6 +88,7 @@ class HICRAConfig(GRPOConfig):
             )
         super().__post_init__()
         method = self.credit_method
+        check_name(method)  # its name stands for it in checkpoints
         self.method_settings  # noqa: B018  raises for a wrong setting here, not at the first step
         check_mask_kind(self.mask)
         check_number(self.min_mask_share, "min_mask_share", low=0, high=1)
@@ -105,8 +113,16 @@ class HICRAConfig(GRPOConfig):
 
     @property
     def credit_method(self) -> Method:
-        """The method called `method`."""
+        """The method that `method` is or names."""
         return find_method(self.method)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all settings as JSON values, as transformers does; the method by its name."""
+        return {**super().to_dict(), "method": self.credit_method.name}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # checkpoints hold the pickled configuration: functions of a method may be lambdas, so its name stands for it
+        return {**self.__dict__, "method": self.credit_method.name}
 
     @property
     def method_settings(self) -> MethodSettings:
@@ -119,13 +135,8 @@ class HICRAConfig(GRPOConfig):
             "epsilon_high": self.epsilon_high,
         }
         options: Any = self.method_options or {}
-        try:
-            return MethodSettings(
-                **{**{name: number for name, number in named_settings.items() if number is not None}, **options}
-            )
-        except TypeError as error:
-            names = ", ".join(MethodSettings.__dataclass_fields__)
-            raise UsageError(f"method_options: {error}; the options are {names}") from error
+        settings = {name: number for name, number in named_settings.items() if number is not None}
+        return MethodSettings.from_mapping({**settings, **options}, "method_options")
 
     @property
     def micro_batches_per_generation(self) -> int:

@@ -4,12 +4,15 @@ import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.training.tasks.task import Task
+
+if TYPE_CHECKING:
+    import torch
 
 
 def check_rewards(reward_function: Any) -> Any:
@@ -75,6 +78,17 @@ def completion_text(completion: Any) -> str:
     if isinstance(completion, str):
         return completion
     return "".join(message.get("content") or "" for message in completion if message.get("role") == "assistant")
+
+
+def total_rewards(rewards: "torch.Tensor") -> "torch.Tensor":
+    """Return the (n,) sums of (n, reward functions) weighted rewards, without the missing ones; NaN if all are missing.
+
+    >>> import torch
+    >>> total_rewards(torch.tensor([[1.0, float("nan")], [float("nan"), float("nan")]])).tolist()
+    [1.0, nan]
+    """
+    is_missing = rewards.isnan()
+    return rewards.nansum(1).masked_fill(is_missing.all(1), math.nan)
 
 
 def find_outcomes(reward_functions: Sequence[Any], n_rows: int) -> list[TaskOutcome] | None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training.credit.advantages import longer_than_group_mean
-from sgram.training.credit.covariance import kl_cov_penalty
-from sgram.training.credit.method import RolloutBatch, UpdateBatch
+from sgram.training.credit.method import CreditBatch
 from sgram.training.credit.regularizers import anchored_loss, siren_entropy
+from sgram.training.credit.shaping import shape_advantages, update_advantages
 from sgram.training.trainer.checkpoints import STAGING, clear_staging, explain_disk_faults, publish_checkpoint
 from sgram.training.trainer.checks import (
     FiniteGradientCheck,
@@ -42,7 +43,7 @@ from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
 from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
-from sgram.training.trainer.rewards import check_rewards, find_outcomes
+from sgram.training.trainer.rewards import check_rewards, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
 from sgram.training.trainer.sampler import sample_rows
 from sgram.training.trainer.siren import NucleusProbe, check_siren
@@ -220,10 +221,11 @@ class HICRATrainer(GRPOTrainer):
         lengths = self.accelerator.gather(mask.sum(1)).tolist()
         is_long = longer_than_group_mean(lengths, [index // self.num_generations for index in range(len(lengths))])
         batch["longer"] = torch.from_numpy(is_long[rows]).to(mask.device)
-        if self.method.at_rollout is not None:
-            batch["advantages"] = self._shape_advantages(batch["advantages"], credit_mask, mask)
-        elif self.method.at_update is not None:
-            batch["advantages"] = batch["advantages"][:, None].expand(mask.shape).contiguous()
+        rewards = total_rewards(sampled_batch.rewards)
+        batch["reward"] = rewards[rows].to(mask.device)
+        batch["group"] = torch.arange(rows.start, rows.stop, device=mask.device) // self.num_generations
+        if self.method.at_rollout is not None or self.method.at_update is not None:
+            batch["advantages"] = self._shape_advantages(batch, credit_mask, mask, rewards)
         if self._nucleus_probe is not None and self.anchor is None:
             self.anchor = self._measure_anchor(batch, self._nucleus_probe)
         self._rollouts = Rollouts(make_traces(sampled_batch, self.state.global_step, rows, self.args.success_reward))
@@ -274,26 +276,35 @@ class HICRATrainer(GRPOTrainer):
         return draw_placebo(self.method.mask, self.tagger, responses, draw, self._tokenizer, self._vocab_size)
 
     def _shape_advantages(
-        self, advantages: torch.Tensor, credit_mask: torch.Tensor, mask: torch.Tensor
+        self, batch: Mapping[str, torch.Tensor], credit_mask: torch.Tensor, mask: torch.Tensor, rewards: torch.Tensor
     ) -> torch.Tensor:
-        """Return the method's (B, T) advantages. Groups may span processes, so the rows of all processes are read."""
-        if self.method.at_rollout is None:
-            return advantages
+        """Return the method's (B, T) advantages. Groups may span processes, so the rows of all processes are read.
+
+        `rewards` are those of all processes. What the method does in the loss is done there.
+        """
         n_rows, width = mask.shape
+        advantages, columns = batch["advantages"], torch.stack((batch["completion_ids"], credit_mask, mask), -1)
         if self.accelerator.num_processes > 1:
-            stacked_masks = self.accelerator.pad_across_processes(torch.stack((credit_mask, mask), -1).byte(), dim=1)
-            stacked_masks = self.accelerator.gather(stacked_masks).bool()
+            columns = self.accelerator.gather(self.accelerator.pad_across_processes(columns, dim=1))
             advantages = self.accelerator.gather(advantages)
-            credit_mask, mask = stacked_masks[..., 0], stacked_masks[..., 1]
+        token_ids, credit_mask, mask = columns[..., 0], columns[..., 1].bool(), columns[..., 2].bool()
         groups = torch.arange(len(advantages), device=mask.device) // self.num_generations
-        token_advantages: torch.Tensor = self.method.at_rollout(
-            RolloutBatch(advantages, credit_mask, mask, groups), self.method_settings
+        shaped, metrics = shape_advantages(
+            advantages,
+            token_ids,
+            mask,
+            groups,
+            credit_mask,
+            self.method.sampled_part(),
+            rewards=rewards,
+            **asdict(self.method_settings),
         )
-        return (
-            token_advantages[own_rows(self.accelerator, n_rows), :width].contiguous()
-            if len(token_advantages) > n_rows
-            else token_advantages
-        )
+        for name in ("credit/changed", "credit/norm_ratio"):  # `_count_marked` logs the share
+            if name in metrics and self.method.at_rollout is not None:
+                self._metrics["train"][name].append(metrics[name])
+        token_advantages: Any = shaped
+        own_advantages: torch.Tensor = token_advantages[own_rows(self.accelerator, n_rows), :width].contiguous()
+        return own_advantages
 
     def _measure_anchor(self, batch: Mapping[str, torch.Tensor], probe: NucleusProbe) -> float:
         """Return the peak nucleus entropy of the current policy over all responses of this step (SIREN's anchor)."""
@@ -321,20 +332,23 @@ class HICRATrainer(GRPOTrainer):
         logps, entropies = logps_and_entropies[:2]
         inputs["logps"], inputs["entropies"] = logps, entropies.detach()
         if self.method.at_update is not None:
-            inputs["advantages"] = self.method.at_update(self._update_batch(inputs), self.method_settings)
+            batch = self._update_batch(inputs, inputs["logps"].detach())
+            inputs["advantages"] = update_advantages(self.method, batch, self.method_settings)
         return logps_and_entropies
 
-    def _update_batch(self, inputs: Mapping[str, Any]) -> UpdateBatch:
-        logps = inputs["logps"].detach()
+    def _update_batch(self, inputs: Mapping[str, Any], logps: torch.Tensor) -> CreditBatch:
         old_logps = inputs.get("old_per_token_logps")
         generator = torch.Generator().manual_seed((self.args.seed << 32) ^ self._step)
-        return UpdateBatch(
+        return CreditBatch(
             advantages=inputs["advantages"],
             credit_mask=inputs["credit_mask"],
             response_mask=response_mask(inputs),
+            groups=inputs["group"],
+            token_ids=inputs["completion_ids"],
+            rewards=inputs["reward"],
             entropies=inputs["entropies"],
             logps=logps,
-            old_logps=logps if old_logps is None else old_logps,
+            old_logps=logps.detach() if old_logps is None else old_logps,
             is_long=inputs["longer"],
             generator=generator,
             gather_entropies=self._gather_entropies if self.accelerator.num_processes > 1 else None,
@@ -373,9 +387,9 @@ class HICRATrainer(GRPOTrainer):
         """Return the scalar that the method adds to TRL's loss; TRL adds the uniform entropy bonus itself."""
         if self.method.penalty == "siren":
             return self._siren_penalty(inputs)
-        if self.method.penalty == "kl-cov":
-            batch = self._update_batch(inputs)
-            token_terms = kl_cov_penalty(inputs["logps"], batch, self.method_settings)
+        if callable(self.method.penalty):
+            batch = self._update_batch(inputs, inputs["logps"])
+            token_terms = self.method.penalty(batch, self.method_settings)
             reduce_terms = LossReduction(
                 self.loss_type,
                 self.current_gradient_accumulation_steps,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sgram.errors import UsageError
 from sgram.training.credit.covariance import clip_cov_mask, kl_cov_mask, kl_cov_penalty, token_covariances
-from sgram.training.credit.method import MethodSettings, UpdateBatch
+from sgram.training.credit.method import CreditBatch, MethodSettings
 
 ADVANTAGES = torch.tensor([[4.0, 4.0, 4.0], [-2.0, -2.0, -2.0]])
 LOGPS = torch.tensor([[-0.5, -1.5, -9.0], [-1.0, -3.0, -2.0]])
@@ -154,8 +154,8 @@ def test_the_penalty_is_the_distance_to_the_old_policy_on_chosen_tokens():
     old[1, 1] += 0.2
     old[1, 2] += 7.0  # not chosen
     old[0, 2] = math.nan  # outside the response
-    batch = UpdateBatch(torch.tensor([4.0, -2.0]), None, MASK, None, None, old, None)
-    actual = kl_cov_penalty(logps, batch, MethodSettings(kl_cov_ratio=0.4, kl_cov_coef=0.5))
+    batch = CreditBatch(torch.tensor([4.0, -2.0]), None, MASK, logps=logps, old_logps=old)
+    actual = kl_cov_penalty(batch, MethodSettings(kl_cov_ratio=0.4, kl_cov_coef=0.5))
     torch.testing.assert_close(actual, torch.tensor([[0.05, 0, 0], [0, 0.1, 0]]))
     actual.sum().backward()
     torch.testing.assert_close(logps.grad, torch.tensor([[0.5, 0, 0], [0, -0.5, 0]]))
@@ -163,8 +163,8 @@ def test_the_penalty_is_the_distance_to_the_old_policy_on_chosen_tokens():
 
 def test_before_the_first_update_the_penalty_is_nothing():
     logps = LOGPS.clone().requires_grad_()
-    batch = UpdateBatch(ADVANTAGES, None, MASK, None, None, LOGPS, None)
-    actual = kl_cov_penalty(logps, batch, MethodSettings(kl_cov_ratio=1))
+    batch = CreditBatch(ADVANTAGES, None, MASK, logps=logps, old_logps=LOGPS)
+    actual = kl_cov_penalty(batch, MethodSettings(kl_cov_ratio=1))
     actual.sum().backward()
     assert (actual == 0).all()
     assert (logps.grad == 0).all()

@@ -7,14 +7,19 @@ import pytest
 import torch
 
 from sgram.errors import UsageError
-from sgram.training.credit.method import MethodSettings, RolloutBatch, UpdateBatch
+from sgram.training.credit.covariance import kl_cov_penalty
+from sgram.training.credit.method import CreditBatch, MethodSettings
 from sgram.training.credit.registry import METHODS, find_method
+from sgram.training.credit.shaping import rollout_advantages, update_advantages
 from tests.builders.paths import ROOT
 
 NAMES = [
     "grpo",
     "dr-grpo",
     "hicra",
+    "hicra-scale",
+    "hicra-push",
+    "hicra-correct",
     "hicra-symmetric",
     "hicra-centered",
     "hicra-gated",
@@ -27,6 +32,7 @@ NAMES = [
     "kl-cov",
     "entropy",
     "siren",
+    "ktae",
 ]
 A = torch.tensor([1.5, -0.5, -0.5, -0.5])
 PLANNING = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 0, 0]], dtype=torch.bool)
@@ -35,36 +41,29 @@ GROUPS = torch.tensor([0, 0, 0, 0])
 ENTROPIES = torch.tensor([[0.1, 0.9, 0.2], [0.5, 0.4, 9.0], [0.3, 0.8, 0.0], [0.2, 0.6, 9.0]])
 LOGPS = torch.tensor([[-0.1, -2.0, -0.2], [-0.5, -3.0, -9.0], [-0.1, -0.7, -1.0], [-0.2, -4.0, -9.0]])
 LONG = torch.tensor([True, False, True, False])
-ROLLOUT = RolloutBatch(A, PLANNING, MASK, GROUPS)
+IDS = torch.tensor([[7, 8, 9], [7, 9, 8], [7, 9, 9], [9, 7, 8]])
+REWARDS = torch.tensor([1.0, 0.0, 0.0, 0.0])
+ROLLOUT = CreditBatch(A, PLANNING, MASK, GROUPS, IDS, REWARDS)
 PLAIN = A[:, None].expand(4, 3)
 SETTINGS = MethodSettings(clip_cov_ratio=1.0, clip_cov_low=0.3)
 
 
-def update(**fields):
+def in_loss(rollout, **fields):
     batch = {
-        "advantages": PLAIN,
-        "credit_mask": PLANNING,
-        "response_mask": MASK,
         "entropies": ENTROPIES,
         "logps": LOGPS,
         "old_logps": LOGPS,
         "is_long": LONG,
         "generator": torch.Generator().manual_seed(0),
     }
-    return UpdateBatch(**batch | fields)
+    return dataclasses.replace(rollout, **batch | fields)
 
 
 def shaped(name, settings=SETTINGS, rollout=ROLLOUT, **fields):
     """(B, T) advantages as a trainer gets them: once at sampling, once in the loss."""
     method = find_method(name)
-    advantages = rollout.advantages[:, None].expand(rollout.response_mask.shape)
-    if method.at_rollout:
-        advantages = method.at_rollout(rollout, settings)
-    if method.at_update:
-        advantages = method.at_update(
-            update(**{"advantages": advantages, "response_mask": rollout.response_mask} | fields), settings
-        )
-    return advantages
+    advantages = rollout_advantages(method, rollout, settings)
+    return update_advantages(method, in_loss(rollout, advantages=advantages, **fields), settings)
 
 
 def test_the_methods_are_these():
@@ -86,6 +85,11 @@ def test_the_methods_are_these():
         ("hicra", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
         ("placebo", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
         ("placebo-execution", [[1.8, 1.5, 1.8], [-0.5, -0.4, -0.5], [-0.5] * 3, [-0.4, -0.5, -0.5]]),
+        # one of four correct, p 1/4: factor 1 + 0.2 (1 - 2/4) = 1.1
+        ("hicra-scale", [[1.65, 1.5, 1.65], [-0.5, -0.55, -0.5], [-0.5] * 3, [-0.55, -0.5, -0.5]]),
+        # mean |A| = (1.5 + 3 * 0.5) / 4 = 0.75: push 0.15
+        ("hicra-push", [[1.65, 1.5, 1.65], [-0.5, -0.35, -0.5], [-0.5] * 3, [-0.35, -0.5, -0.5]]),
+        ("hicra-correct", [[1.8, 1.5, 1.8], [-0.5] * 3, [-0.5] * 3, [-0.5] * 3]),
         ("hicra-symmetric", [[1.8, 1.5, 1.8], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
         # bonuses 0.3, 0.3, 0.1, 0.1, mean 0.2: pushes 0.1 and -0.1
         ("hicra-centered", [[1.6, 1.5, 1.6], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
@@ -121,12 +125,15 @@ def test_what_works_in_the_loss_leaves_advantages_alone(name):
 
 def test_what_a_trainer_must_know_of_each():
     assert {name: method.penalty for name, method in METHODS.items() if method.penalty != "none"} == {
-        "kl-cov": "kl-cov",
+        "kl-cov": kl_cov_penalty,
         "entropy": "entropy",
         "siren": "siren",
     }
     assert {name: method.mask for name, method in METHODS.items() if method.mask != "none"} == {
         "hicra": "planning",
+        "hicra-scale": "planning",
+        "hicra-push": "planning",
+        "hicra-correct": "planning",
         "hicra-symmetric": "planning",
         "hicra-centered": "planning",
         "hicra-gated": "planning",
@@ -138,19 +145,25 @@ def test_what_a_trainer_must_know_of_each():
     assert (METHODS["dr-grpo"].scale_rewards, METHODS["dr-grpo"].loss) == ("none", "dr_grpo")
 
 
-def test_a_method_that_needs_no_entropies_reads_none():
-    for name, method in METHODS.items():
-        if method.at_update:
-            if method.needs_entropies:
-                with pytest.raises((TypeError, AttributeError, UsageError)):
-                    shaped(name, entropies=None)
-            else:
-                shaped(name, entropies=None)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_reads_what_it_says_that_it_needs_and_nothing_else(name):
+    optional = {"token_ids", "rewards", "entropies", "logps", "old_logps"}
+    needs = METHODS[name].needs
+    shaped(
+        name,
+        rollout=dataclasses.replace(ROLLOUT, **dict.fromkeys({"token_ids", "rewards"} - set(needs))),
+        **dict.fromkeys({"entropies", "logps", "old_logps"} - set(needs)),
+    )
+    assert set(needs) <= optional
+    for missing in needs if METHODS[name].penalty == "none" else ():
+        rollout = dataclasses.replace(ROLLOUT, **{missing: None}) if missing in ("token_ids", "rewards") else ROLLOUT
+        with pytest.raises((TypeError, AttributeError, UsageError)):
+            shaped(name, rollout=rollout, **({missing: None} if rollout is ROLLOUT else {}))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_changes_where_all_advantages_are_0(name):
-    nothing = dataclasses.replace(ROLLOUT, advantages=torch.zeros(4))
+    nothing = dataclasses.replace(ROLLOUT, advantages=torch.zeros(4), rewards=torch.zeros(4))
     assert (shaped(name, rollout=nothing) == 0).all()
 
 
@@ -170,11 +183,10 @@ def test_nothing_changes_outside_the_response_nor_in_place(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_rows_does_not_matter(name):
     order = torch.tensor([2, 0, 3, 1])
-    rollout = RolloutBatch(A[order], PLANNING[order], MASK[order], GROUPS[order])
+    rollout = CreditBatch(A[order], PLANNING[order], MASK[order], GROUPS[order], IDS[order], REWARDS[order])
     actual = shaped(
         name,
         rollout=rollout,
-        credit_mask=PLANNING[order],
         entropies=ENTROPIES[order],
         logps=LOGPS[order],
         old_logps=LOGPS[order],
@@ -200,7 +212,8 @@ def test_clip_cov_needs_something_to_draw_with():
 
 
 def test_each_setting_is_read_by_a_method():
-    text = (ROOT / "sgram/training/credit/registry.py").read_text(encoding="utf-8")
+    files = (ROOT / "sgram/training/credit/methods").glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
     for name in MethodSettings.__dataclass_fields__:
         if not name.startswith(("entropy_coef", "siren_", "kl_cov_")):  # those are read where the loss is made
             assert f"settings.{name}" in text
@@ -242,6 +255,7 @@ def test_the_defaults_are_those_of_the_papers():
         "epsilon_high": 0.2,
         "kl_cov_ratio": 2e-4,
         "kl_cov_coef": 1.0,
+        "ktae_weight": 1.0,
     }
 
 
