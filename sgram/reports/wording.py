@@ -337,7 +337,7 @@ def _ends_with_undecided(
         first, last = [at_most_words, *highs[0]], [at_least, *lows[1]]
     else:
         first, last = [at_least, *lows[0]], [at_most_words, *highs[1]]
-    return {"first": first, "last": last, "change": [at_least, *change]}
+    return {"first": first, "last": last, "change": [*change, Words(" at least")]}
 
 
 def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Words]:

@@ -6,6 +6,10 @@ from typing import get_args
 import pytest
 
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, Verdict
+from sgram.analysis.kind_change import KindChange
+from sgram.analysis.measures.errors import KindBounds, KindLead
+from sgram.diagnosis.kind_shares import KindShare, KindsOfErrors
+from sgram.diagnosis.kinds import KINDS
 from sgram.reports.wording import MAX_HEADLINES, Words, findings_json, group_statements, headlines, word
 from sgram.statistics import Estimate
 from tests.builders.report_tables import TableAnalysis, full_analysis
@@ -130,6 +134,107 @@ def test_discoveries_are_counted_and_named():
     assert word(finding(ratio, "up", None, subject="so", estimate=estimate(2.5, 0.5))).text == (
         "“so”: more frequent, × 2.50 [2.00, 3.00]."
     )
+
+
+def kinds(source="m", n_diagnosed=40, **counts):
+    """Kinds of 40 wrong traces of a source, each share known to 6 points; without undecided ones by default."""
+    total = sum(counts.values())
+    shares = []
+    for kind in KINDS:
+        share = counts.get(kind.replace("-", "_"), 0) / total
+        most = share + (counts.get("undecided", 0) / total if kind != "undecided" else 0)
+        rival = {"strategic": "procedural", "procedural": "strategic"}.get(kind)
+        lead = None
+        if rival is not None:
+            lead = estimate(share - (counts.get(rival, 0) + counts.get("undecided", 0)) / total)
+        shares.append(KindShare(kind, counts.get(kind.replace("-", "_"), 0), estimate(share), estimate(most), lead))
+    return KindsOfErrors(source, 40, n_diagnosed, tuple(shares))
+
+
+def bounds_of(*errors):
+    fields = {"errors": errors, "estimate": None, "sides": None}
+    source = errors[0].source if len(errors) == 1 else None
+    verdicts = tuple((error.source, "measured") for error in errors) if len(errors) > 1 else ()
+    question = KindBounds(name="kinds", subject="kinds of errors")
+    return word(finding(question, "measured", source, verdicts=verdicts, **fields), with_source=False).text
+
+
+def test_kinds_are_said_as_what_they_are_at_least():
+    # 10, 4 and 26 of 40, each give or take 6.25 points
+    assert bounds_of(kinds(strategic=10, procedural=4, undecided=26)) == (
+        "Of 40 wrong traces: strategic at least 25.0 % [18.8, 31.2], procedural at least 10.0 % [3.8, 16.2], "
+        "undecided 65.0 % [58.8, 71.2]."
+    )
+
+
+def test_without_undecided_traces_shares_are_shares_and_a_sample_is_said():
+    assert bounds_of(kinds(strategic=5, procedural=3, not_wrong=2, n_diagnosed=10)) == (
+        "Of 40 wrong traces, 10 of them diagnosed: strategic 50.0 % [43.8, 56.2], procedural 30.0 % [23.8, 36.2]; "
+        "not wrong by their answers: 20.0 % [13.8, 26.2] (2)."
+    )
+
+
+def test_kinds_of_several_sources_are_ranges_with_their_sources():
+    assert bounds_of(kinds("a", strategic=30, procedural=10), kinds("b", strategic=10, undecided=30)) == (
+        "Wrong traces of 2 sources: strategic at least 25.0 % (b) to 75.0 % (a), procedural at least 0.0 % (b) to "
+        "25.0 % (a), undecided 0.0 % (a) to 75.0 % (b)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict", "text"),
+    [
+        (
+            {"strategic": 30, "procedural": 6, "undecided": 4},
+            "up",
+            "Strategic errors are more frequent than procedural ones, even if all undecided ones are procedural: at "
+            "least 75.0 % [68.8, 81.2] against at most 25.0 % [18.8, 31.2].",
+        ),
+        (
+            {"strategic": 10, "procedural": 30},
+            "down",
+            "Procedural errors are more frequent than strategic ones: 75.0 % [68.8, 81.2] against 25.0 % [18.8, 31.2].",
+        ),
+        (
+            {"strategic": 10, "procedural": 4, "undecided": 26},
+            "cannot say",
+            "Strategic or procedural, which is more frequent: cannot say, as it depends on the undecided (65.0 % "
+            "[58.8, 71.2]).",
+        ),
+        (
+            {"strategic": 20, "procedural": 20},
+            "no change",
+            "Strategic or procedural, which is more frequent: no difference shown (50.0 % [43.8, 56.2] against 50.0 % "
+            "[43.8, 56.2]).",
+        ),
+    ],
+)
+def test_which_kind_is_more_frequent_is_said_only_if_the_undecided_cannot_turn_it(counts, verdict, text):
+    question = KindLead(name="rivals", subject="strategic or procedural")
+    one = finding(question, verdict, errors=(kinds(**counts),))
+    assert word(one, with_source=False).text == text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        (
+            "down",
+            "Slips fell from at least 50.0 % [43.8, 56.2] to at most 25.0 % [18.8, 31.2], −25.0 points [−31.2, −18.8] "
+            "at least.",
+        ),
+        (
+            "cannot say",
+            "Slips: cannot say if there was a rise or a fall, between 50.0 % [43.8, 56.2] and 60.0 % [53.8, 66.2] at "
+            "first and between 12.5 % [6.2, 18.8] and 25.0 % [18.8, 31.2] at the end, as some kinds are undecided.",
+        ),
+    ],
+)
+def test_a_change_with_undecided_traces_names_the_ends_that_hold_whatever_they_are(verdict, text):
+    question = KindChange(name="slips", subject="slips", series="slips")
+    sides, at_most = (estimate(0.5), estimate(0.125)), (estimate(0.6), estimate(0.25))
+    one = finding(question, verdict, estimate=estimate(-0.25), sides=sides, at_most=at_most)
+    assert word(one, with_source=False).text == text
 
 
 def test_notes_follow_as_sentences():

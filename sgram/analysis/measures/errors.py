@@ -51,12 +51,17 @@ def _error_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
                     "step": step,
                     "kind": kind_share.kind,
                     "count": kind_share.count,
-                    **interval(kind_share.share, "share"),
+                    **interval(_without_empty_band(kind_share.share, step), "share"),
                     **_named_interval("at_most", kind_share.at_most),
                     "of_judged": (kind_share.share.value or 0.0) * errors.n_wrong / n_judged,
                     "diagnosed": errors.n_diagnosed,
                     "wrong": errors.n_wrong,
                 }
+
+
+def _without_empty_band(share: Estimate, step: int | None) -> Estimate:
+    """Return the share without an interval if the kind does not occur at a step: its bands would hide the others."""
+    return Estimate(0.0, n=share.n) if step is not None and not share.value else share
 
 
 def _named_interval(name: str, estimate: Estimate) -> dict[str, float | None]:

@@ -55,8 +55,9 @@ SECTION_PLANS = (
         "errors",
         "Errors by kind",
         "Traces with a wrong answer, by kind of error: a strategic error is a wrong approach; a procedural error is a "
-        "slip in a right approach (arithmetic, algebra); the other traces ran out of tokens, fell into a loop, or "
-        "could not be classified.",
+        "slip in a right approach (arithmetic, algebra); others ran out of tokens, fell into a loop, are right in "
+        "another form, or are not wrong by their answers. Where nothing shows the kind it is undecided: each kind then "
+        "has at least its decided share, and at most that and the undecided together.",
     ),
     SectionPlan(
         "controls",
