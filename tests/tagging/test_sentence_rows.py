@@ -157,6 +157,15 @@ def test_more_sentences_than_stamps_and_rows_without_sentences(kind):
     assert TAGGERS[kind]([len(PLAIN)] * 2).tolist() == [False, False]
 
 
+@pytest.mark.parametrize(("dots", "is_planning"), [("...", True), (".|.|.", True), (".|..", True), (".|. |.", False)])
+def test_three_dots_are_an_ellipsis_in_any_tokens(dots, is_planning):
+    # the only gram that weighs anything is the mark of an ellipsis
+    scorer = SentenceScorer("dots", LinearWeights(-5, {"...": 10}), {})
+    tokens = [b"so", *(token.encode() for token in dots.split("|"))]
+    tagger = PlanningTagger(LEXICON, tokens, mask="sentences", scorer=scorer)
+    assert tagger(np.arange(len(tokens))).all() == is_planning
+
+
 def test_a_word_in_many_tokens_is_one_word():
     # only "counterrevolutionaries" weighs anything: 22 letters in three tokens
     scorer = SentenceScorer("long", LinearWeights(-5, {LONG: 10}), {})
