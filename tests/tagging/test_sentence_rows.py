@@ -66,7 +66,7 @@ PLAIN: list[bytes | None] = [
         *("'.'", ".", "..", "...", "....", "…", "?", "!", ". ", "? ", ".)", ')"', " ", "  ", "\t", " \t", "\u00a0"),
         *("\u202f", "\n", "\n\n", ".\n", " ?\n\n", "\nSo", "?\n let", "\n  ", "\n1", ":\n\n", "=\n.", "\r\n", " \n"),
         *("1", " 12", "=", " =", ":", ": ", "_", "\\", " \\", "/", "<", ">", ",", ", ", "(x", "(", "=x", "²", "、"),
-        *("<think>", "</think>", "</Think>", ". <x>", "? 1X ", "? So", ". let", ".So"),
+        *("\n?", "\n=", "\n: ", "\n...", "<think>", "</think>", "</Think>", ". <x>", "? 1X ", "? So", ". let", ".So"),
     )
 ]
 """What is read without being spelled."""
@@ -88,7 +88,12 @@ SENTENCES = st.tuples(
     st.lists(st.sampled_from(MIDDLES), max_size=5),
     st.lists(st.sampled_from(STOPS), min_size=1, max_size=2),
 ).map(lambda parts: [parts[0], *parts[1], *parts[2]])
+GAPS = [
+    TOKENS.index(piece.encode()) for piece in (".", "..", "...", "?", " ", "\n", "\n?", "\n=", "\n: ", "\n...", "1")
+]
 ROWS = st.one_of(
+    # marks of gaps in several tokens
+    st.lists(st.one_of(st.sampled_from(GAPS), st.sampled_from(STARTS[:3])), min_size=1, max_size=20),
     st.lists(SENTENCES, min_size=1, max_size=6).map(lambda sentences: list(chain(*sentences))),
     st.lists(st.integers(0, len(PLAIN) - 1), min_size=1, max_size=40),
     st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=30),
@@ -150,6 +155,15 @@ def test_more_sentences_than_stamps_and_rows_without_sentences(kind):
     row_tokens = [TOKENS[token] for token in ids]
     assert TAGGERS[kind](ids).tolist() == oracle_mask(row_tokens, LEXICON, kind, SCORER)
     assert TAGGERS[kind]([len(PLAIN)] * 2).tolist() == [False, False]
+
+
+@pytest.mark.parametrize(("dots", "is_planning"), [("...", True), (".|.|.", True), (".|..", True), (".|. |.", False)])
+def test_three_dots_are_an_ellipsis_in_any_tokens(dots, is_planning):
+    # the only gram that weighs anything is the mark of an ellipsis
+    scorer = SentenceScorer("dots", LinearWeights(-5, {"...": 10}), {})
+    tokens = [b"so", *(token.encode() for token in dots.split("|"))]
+    tagger = PlanningTagger(LEXICON, tokens, mask="sentences", scorer=scorer)
+    assert tagger(np.arange(len(tokens))).all() == is_planning
 
 
 def test_a_word_in_many_tokens_is_one_word():
