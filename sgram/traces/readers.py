@@ -665,12 +665,11 @@ def _may_be_too_deep(meta: Mapping[str, Any], row: Row) -> bool:
 
 def _is_flat(parts: Any) -> bool:
     """Return whether parts are what `find_parts` makes: a list of objects that hold no others."""
-    if type(parts) is not list:
-        return False
-    for part in parts:
-        if type(part) is not dict or not _NESTED.isdisjoint(map(type, part.values())):
-            return False
-    return True
+    return type(parts) is list and all(map(_is_flat_part, parts))
+
+
+def _is_flat_part(part: Any) -> bool:
+    return type(part) is dict and _NESTED.isdisjoint(map(type, part.values()))
 
 
 def _location(row: Row, file: InputFile) -> str:
