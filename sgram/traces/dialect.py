@@ -69,9 +69,13 @@ class Dialect:
 
     def fits(self, record: Record) -> bool:
         """Return whether `record` is of this dialect. Raise `RowError` if the dialect fails on it."""
-        keys = record.keys()
-        if self.columns and not any(columns <= keys for columns in self.columns):
-            return False
+        if self.columns:
+            keys = record.keys()
+            for columns in self.columns:
+                if columns <= keys:
+                    break
+            else:
+                return False
         if self.recognize is None:
             return bool(self.columns)
         try:

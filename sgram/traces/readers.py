@@ -271,6 +271,7 @@ class TraceReader:
 
     def __iter__(self) -> Generator[Trace, None, None]:
         rewards = self.survey()
+        self._thresholds = {run: run_rewards.threshold for run, run_rewards in rewards.items()}
         self.report = ReadReport(warnings=list(self._warnings), decisions=describe(rewards))
         self._ids = IdRegistry()
         self._first_foreign = ""
@@ -514,9 +515,8 @@ class TraceReader:
     def _judge(self, fields: Fields) -> None:
         """Set `correct` by the reward, if the user or the rewards of the run say how."""
         threshold = self.options.correct_above
-        if threshold is None and self._rewards:
-            rewards = self._rewards.get(fields["run"] or "")
-            threshold = None if rewards is None else rewards.threshold
+        if threshold is None:
+            threshold = self._thresholds.get(fields["run"] or "")
         if threshold is not None:
             fields["correct"] = fields["reward"] > threshold
             self._n_judged += 1
@@ -665,9 +665,11 @@ def _may_be_too_deep(meta: Mapping[str, Any], row: Row) -> bool:
 
 def _is_flat(parts: Any) -> bool:
     """Return whether parts are what `find_parts` makes: a list of objects that hold no others."""
-    return type(parts) is list and all(
-        type(part) is dict and _NESTED.isdisjoint(map(type, part.values())) for part in parts
-    )
+    return type(parts) is list and all(map(_is_flat_part, parts))
+
+
+def _is_flat_part(part: Any) -> bool:
+    return type(part) is dict and _NESTED.isdisjoint(map(type, part.values()))
 
 
 def _location(row: Row, file: InputFile) -> str:
