@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
-from sgram.cli.shared_flags import AsJson, DryRun, Part
+from sgram.cli.shared_flags import AsJson, DryRun, JudgeAnswers, Part
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces import TraceReader
@@ -64,6 +64,7 @@ def metrics(
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
     part: Part = "all",
+    judge_answers: JudgeAnswers = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -89,6 +90,7 @@ def metrics(
         seed=seed,
         n_placebos=placebos,
         pool_runs=pool,
+        judge_answers=judge_answers,
         part=part,
     )
     _check_names(inputs, scoring, csv, dry_run)
