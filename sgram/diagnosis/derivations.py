@@ -111,7 +111,7 @@ def computations(work: Work, text: str = "") -> list[Computation]:
     In `text`, an operation that stands alone behind the name of a quantity is one, too: "Left over = 150 - 100".
     """
     found: list[Computation] = []
-    for equation in work.equations:
+    for equation in work.equations[-2 * MAX_COMPUTATIONS :]:
         found += _of_equation(equation)
     spans = [(equation.start, equation.end) for equation in work.equations]
     for match in _NAMED_OPERATION.finditer(text):
