@@ -106,6 +106,8 @@ def report(
         _show_plan(paths, output, extra, as_json)
         return
     command = _command(paths, lexicon, reading.tokenizer, model, ratings, seed, traces)
+    if max_diagnosed != AnalysisConfig().max_diagnosed:
+        command += f" --max-diagnosed {max_diagnosed}"
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
     with measuring_corrected_errors(rated):

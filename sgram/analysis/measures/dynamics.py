@@ -185,8 +185,9 @@ class PhaseOrderQuestion(Question):
 def _settling_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
     seed, n_draws = data.counts.config.seed, data.counts.config.n_draws
     for source, source_series in data.series.items():
+        bounds = {series.name for series in source_series if series.name.endswith(AT_MOST)}
         for series in source_series:
-            if series.name.endswith(AT_MOST):
+            if series.name in bounds or f"{series.name}{AT_MOST}" in bounds:  # its change may be another one
                 continue
             curve = series.curve
             draws = None if curve.samples is None else curve_draws(curve, n_draws, seed)
@@ -222,7 +223,8 @@ SETTLING = Measure(
         number("p_value", "of the curve being one line with noise"),
     ),
     _settling_records,
-    "Series that depend on a list are the lexicon's. A change that its noise could have made has no step.",
+    "Series that depend on a list are the lexicon's. A change that its noise could have made has no step. Kinds of "
+    "errors are left out if some traces are undecided.",
     needs="The step at which a curve settles needs traces of at least a handful of training steps",
     section="dynamics",
     questions=(PhaseOrderQuestion(name="what settles first", subject="execution", unit="steps", rank=5),),
