@@ -107,3 +107,10 @@ def test_the_compiled_finder_equals_the_reference_on_real_traces(name):
     find = SentenceFinder(scorer)
     for trace in islice(read_traces(SHARED / "traces" / f"{name}.jsonl.gz"), 12):
         assert scored(trace.text, scorer, find) == [sentence[:5] for sentence in scorer.score(trace.text)]
+
+
+def test_the_ends_of_a_sentence_alone_are_no_grams():
+    # "^" and "$" count in longer grams only: 1 + 2, as the reference has it
+    scorer = SentenceScorer("ends", LinearWeights(1, {"^": 50, "$": 70, "^ so": 2}), {})
+    assert SentenceFinder(scorer).offsets("So it is.").tolist() == [[0, 9, 3, -1]]
+    assert scorer.score("So it is.")[0].probability == probability_of(3)
