@@ -171,7 +171,7 @@ def find_parts(text: str) -> list[Part]:
         matches += _BRACKET_MARKER.finditer(text)
     if not text.isascii():
         matches += _TRIANGLE_MARKER.finditer(text)
-    if len(matches) == 2 and _is_pair(text, *matches):  # most texts with markers; the rules give the same
+    if _is_pair(text, matches):  # most texts with markers; the rules give the same
         blocks = [("reasoning", matches[0].start(), matches[1].end())]
     elif matches:
         if any(match.group() == _HARMONY_MESSAGE for match in matches):
@@ -183,8 +183,11 @@ def find_parts(text: str) -> list[Part]:
     return _cover(text, blocks) if blocks else []
 
 
-def _is_pair(text: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
-    """Return whether two markers are an opening one and its closing one; none of them is quoted."""
+def _is_pair(text: str, matches: Sequence[re.Match[str]]) -> bool:
+    """Return whether a text has one opening marker, its closing one, and no other; none of them is quoted."""
+    if len(matches) != 2:
+        return False
+    opening, closing = matches
     names = opening.group(), closing.group()
     return names in _PAIRS and not _is_quoted(text, *opening.span()) and not _is_quoted(text, *closing.span())
 
