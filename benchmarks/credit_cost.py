@@ -2,9 +2,9 @@
 
     python benchmarks/credit_cost.py [--methods hicra-scale,...] [--repeats 3] [--steps 6] [--out FILE]
 
-Both runs of a pair sample the same responses: the seed is the same, the learning rate next to nothing. A step's cost is
-the CPU time of the process in it, with one thread, so that other load of the machine counts little. Pairs are in
-alternating order; the first step of a run is left out.
+All runs of a repeat sample the same responses: the seed is the same, the learning rate next to nothing. A step's cost
+is the CPU time of the process in it, with one thread, so that other load of the machine counts little. The order of
+runs alternates; the first step of a run is left out.
 
 1. CPU seconds of a step over those of GRPO's step of the same number and seed: median and range of the pairs.
 2. CPU time inside the trainer's call that shapes advantages, as a share of the step.
@@ -52,21 +52,23 @@ def step_seconds(method: str, seed: int, n_steps: int, root: Path) -> tuple[list
 
 def compare(methods: Sequence[str], n_repeats: int, n_steps: int) -> Iterator[str]:
     """Yield the lines of the table."""
-    yield f"{'method':14}  step / GRPO's step: median (range) of pairs   shaping, share of a step"
+    ratios: dict[str, list[float]] = {method: [] for method in methods}
+    shares: dict[str, list[float]] = {method: [] for method in methods}
+    for repeat in range(n_repeats):
+        arms = ["grpo", *methods]
+        seconds, shaping = {}, {}
+        with tempfile.TemporaryDirectory() as root:
+            for arm in arms if repeat % 2 else arms[::-1]:
+                seconds[arm], shaping[arm] = step_seconds(arm, repeat, n_steps, Path(root))
+                print(f"repeat {repeat}: {arm}", file=sys.stderr, flush=True)
+        for method in methods:
+            ratios[method] += [ours / grpo for ours, grpo in zip(seconds[method], seconds["grpo"], strict=True)]
+            shares[method] += [part / step for part, step in zip(shaping[method], seconds[method], strict=True)]
+    yield "method          step / GRPO's: median (range) of pairs   shaping, share of a step: median, largest"
     for method in methods:
-        ratios, shares = [], []
-        for repeat in range(n_repeats):
-            seconds = {}
-            with tempfile.TemporaryDirectory() as root:
-                for arm in ("grpo", method) if repeat % 2 else (method, "grpo"):
-                    seconds[arm], shaping = step_seconds(arm, repeat, n_steps, Path(root))
-                    if arm == method:
-                        shares += [part / step for part, step in zip(shaping, seconds[arm], strict=True)]
-            ratios += [ours / grpo for ours, grpo in zip(seconds[method], seconds["grpo"], strict=True)]
-        yield (
-            f"{method:14}  {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of {len(ratios)}"
-            f"          median {statistics.median(shares):.2%}, at most {max(shares):.2%}"
-        )
+        pairs = ratios[method]
+        measured = f"{statistics.median(pairs):.3f} ({min(pairs):.3f} to {max(pairs):.3f}) of {len(pairs)}"
+        yield f"{method:14}  {measured:39}  {statistics.median(shares[method]):.2%}, {max(shares[method]):.2%}"
 
 
 def main() -> int:

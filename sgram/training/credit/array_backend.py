@@ -85,6 +85,18 @@ class ArrayBackend:
         mask = _to_numpy(array, name) != 0
         return mask if self.xp is np else self.xp.as_tensor(mask, device=self.device)
 
+    def to_integers(self, array: Any, name: str) -> Any:
+        """Return `array` as integers of this backend. Raise `UsageError`, which calls it `name`, if it holds others."""
+        try:
+            integers: AnyArray = np.asarray(array.cpu() if is_tensor(array) else array)
+        except ValueError:
+            integers = np.zeros(0)  # rows of unequal length
+        if integers.dtype.kind not in "iu":
+            raise UsageError(f"{name} must be integers in rows of equal length; pad the rows")
+        if self.xp is np:
+            return integers
+        return array.to(self.device) if is_tensor(array) else self.xp.as_tensor(integers, device=self.device)
+
     def where(self, mask: Any, inside: Any, outside: Any) -> Any:
         """Return `inside` where `mask` is true and `outside` elsewhere."""
         return self.xp.where(mask, inside, outside)

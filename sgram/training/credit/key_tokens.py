@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from sgram.array_types import BoolArray, FloatArray, IntArray
-from sgram.errors import UsageError
 from sgram.training.credit.advantages import rewards_as_floats
 from sgram.training.credit.array_backend import (
     Array,
+    ArrayBackend,
     ArrayLike,
     check_number,
     check_shape,
@@ -55,10 +55,8 @@ def ktae_advantages(
     """
     weight = check_number(weight, "the weight of KTAE", 0)
     backend, plain_advantages, is_response = token_arrays(advantages, response_mask, "the response mask")
-    ids = np.asarray(token_ids.cpu() if is_tensor(token_ids) else token_ids)
+    ids = ArrayBackend.of([]).to_integers(token_ids, "token ids")
     check_shape(ids, is_response.shape, "the array of token ids", "the response mask")
-    if ids.dtype.kind not in "iu":
-        raise UsageError(f"token ids must be integers (got {ids.dtype})")
     mask = is_response.cpu().numpy() if is_tensor(is_response) else is_response
     values = weight * _token_values(ids, mask, groups, rewards_as_floats(rewards))
     token_advantages: Array = backend.where(

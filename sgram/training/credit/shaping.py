@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sgram.errors import UsageError
-from sgram.training.credit.advantages import long_response_mask
+from sgram.training.credit.advantages import long_response_mask, rewards_as_floats
 from sgram.training.credit.array_backend import (
     Array,
     ArrayBackend,
@@ -44,7 +44,8 @@ def shape_advantages(
 
     - `advantages`: (B,), or (B, T) as trainers expand them; see `group_advantages`. A tensor gives a tensor on its
       device and of its type, anything else numpy float64.
-    - `token_ids`: (B, T) as sampled, padded. `response_mask`: (B, T), true for the tokens that are trained on.
+    - `token_ids`: (B, T) as sampled, padded; None if neither tagger nor method reads them.
+    - `response_mask`: (B, T), true for the tokens that are trained on.
     - `groups`: (B,) keys; rows of one prompt have one key, wherever they are. Pass every row of a group.
     - `tagger`: a `PlanningTagger`, any function of ids and mask that returns a mask, or the (B, T) mask itself; None
       for methods without a mask. The placebo methods need the mask of a placebo.
@@ -80,8 +81,8 @@ def shape_advantages(
         credit_mask=_credit_mask(credit_method, tagger, token_ids, response_mask, backend, mask),
         response_mask=mask,
         groups=groups,
-        token_ids=token_ids,
-        rewards=rewards,
+        token_ids=_token_ids(token_ids, backend, mask),
+        rewards=None if rewards is None else backend.to_floats(rewards_as_floats(rewards), "rewards"),
         entropies=None if entropies is None else constant_entropies(backend, entropies, mask),
         is_long=None if credit_method.at_update is None else long_response_mask(mask, groups),
     )
@@ -143,6 +144,15 @@ def _check_method(method: Method) -> None:
             f"method {method.name} prescribes the trainer's loss and the scale of rewards, which shape_advantages "
             'cannot set: set them there (group_advantages(..., scale="none")), and use method grpo'
         )
+
+
+def _token_ids(token_ids: Any, backend: ArrayBackend, mask: Any) -> Any:
+    """Return the (B, T) token ids as integers of the backend; None if there are none."""
+    if token_ids is None:
+        return None
+    integers = backend.to_integers(token_ids, "token ids")
+    check_shape(integers, mask.shape, "the array of token ids", "the response mask")
+    return integers
 
 
 def _credit_mask(

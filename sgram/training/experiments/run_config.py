@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.tagging.spans import MaskKind
+from sgram.training.credit.method import MethodSettings
 
 Scale = Literal["none", "std"]
 Schedule = Literal["linear", "constant", "cosine"]
@@ -107,6 +108,7 @@ class RunConfig:
                 raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
         for name in ("task_options", "method_options"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+        MethodSettings.from_mapping(self.method_options, "method_options")  # before a model is warmed up
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "") -> "RunConfig":

@@ -144,6 +144,31 @@ def test_what_cannot_be_shaped_is_refused_in_a_sentence_that_names_it(method, ta
         shape_advantages(A, IDS, MASK, GROUPS, tagger, method, **options)
 
 
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([[1, 2, 3], [1, 2], [1, 2, 3], [1, 2, 3]], "token ids must be integers in rows of equal length; pad the rows"),
+        (IDS / 1, "token ids must be integers"),
+        (IDS[:, :2], "the array of token ids has shape"),
+    ],
+)
+def test_token_ids_that_do_not_fit_are_refused(ids, message):
+    with pytest.raises(UsageError, match=message):
+        shape_advantages(A, ids, MASK, GROUPS, None, "grpo")
+
+
+@pytest.mark.parametrize(("kind", "advantages"), [(np.ndarray, A), (torch.Tensor, torch.from_numpy(A))])
+def test_a_method_of_ones_own_gets_arrays_of_one_library(kind, advantages):
+    def check(batch, _):
+        for array in (batch.advantages, batch.token_ids, batch.rewards, batch.response_mask, batch.credit_mask):
+            assert isinstance(array, kind)
+        assert [str(reward) for reward in batch.rewards.tolist()] == ["1.0", "nan", "0.0", "0.0"]
+        return batch.advantages
+
+    checked = Method("checked", "looks at its batch", "example", at_rollout=check)
+    shape_advantages(advantages, IDS.tolist(), MASK.tolist(), GROUPS, PLANNING, checked, rewards=[1.0, None, 0, 0])
+
+
 def test_arrays_need_no_torch():
     code = (
         "import sys; from sgram.training import shape_advantages\n"

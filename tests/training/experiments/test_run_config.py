@@ -63,6 +63,8 @@ def test_nothing_given_is_the_default():
         ({"steps": True}, "steps must be an integer \\(got True\\)"),
         ({"steps": 2.5}, "steps must be an integer \\(got 2.5\\)"),
         ({"alpha": "x"}, "alpha must be a number"),
+        ({"method_options": {"ktae_wight": 1}}, "method_options: unknown option 'ktae_wight'; the options are alpha, "),
+        ({"method_options": {"gate_quantile": 2}}, "gate_quantile must be a finite number >= 0 and <= 1"),
         ({"bf16": 1}, "bf16 must be true or false"),
         ({"method": 3}, "method must be a string"),
         ({"task_options": [1]}, "task_options must be a table"),
