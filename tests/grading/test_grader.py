@@ -75,6 +75,8 @@ def test_a_letter_is_understood_in_every_way_of_naming_it(grader, form, letter):
         ("A, C", "\\boxed{A and C}", True),
         ("AC", "Answer: A, C", False),  # without options AC is a product
         ("B", "A, C and D are incorrect, so it must be B.", True),
+        ("B", "I am torn between A and B, but choose B.", True),
+        ("A", "a", True),
         ("B", "I do not know.", False),
     ],
 )
@@ -137,6 +139,12 @@ def test_a_letter_and_the_text_of_its_option_are_one_answer(grader, prompt, refe
         ("4", "6 - 2 = 4.\n\n**Answer**: 3 loaves cost $4 more than 2 bagels.", True),
         ("1000000", "About one million people.", True),
         ("5", "She has 5 left. Is there anything else? I can do 20 more.", True),
+        ("12", "It's 12, not 13.", True),
+        ("13", "It's 12, not 13.", False),
+        ("12", "There are 12 of 20 left.", True),
+        ("12", "The answer is 12 or 13.", False),
+        ("0.5", "The answer is 1/2 or 50%.", True),
+        ("5600", "**Answer: Sue ate 5\u202f600 more calories than her sister.**", True),
         ("42", "I have no idea.", False),
         ("42", "", False),
     ],
