@@ -44,7 +44,7 @@ _SPECIAL_TOKENS = re.compile(
 )
 _ANSWER_TURN = re.compile(r"\nanswer\n(?!.*\nanswer\n)", re.DOTALL)
 """What decoding leaves of the token that begins the answer of s1 (simplescaling/s1), where it skips special tokens."""
-_SPACES = re.compile(r"[^\S\n]+")
+_SPACES = re.compile(r"[^\S\n]{2,}")
 _LINES = re.compile(r"\n(?: ?\n){2,}")
 _RUNS = re.compile(r"([^\w\s\\()\[\]{}])\1{4,}")
 _ANY_LINE = re.IGNORECASE | re.MULTILINE
@@ -365,7 +365,7 @@ def _is_joined(gap: str) -> bool:
 
 def _stops_amid(ending: str) -> bool:
     """Return whether a response stops in the middle of a sentence or formula."""
-    if re.search(r"(?:^|[\s*(])[A-J][\s*)]*$", ending):
+    if re.search(r"(?:^|[\s*(])[A-J][\s*)]*$", ending) or re.fullmatch(r"\W*\w\W*", ending):
         return False  # an option, not an article
     if _OPEN_ENDING.search(ending.rstrip("*_ ")) and not re.search(r"\*\*[^*]+[^*:]\*\*$", ending):
         return True

@@ -8,7 +8,7 @@ number, "She has 18 apples left." answers 18; where it is a letter, it answers n
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sgram.files import excerpt
@@ -48,6 +48,11 @@ _HAS_VARIABLE = re.compile(r"(?<!=)\s[-+*/]\s*(?:\d*\.?\d+\s*)?\\?(?<![a-zA-Z])[
 _CLOCK = re.compile(r"\d{1,2}(?::\d\d)?\s*[ap]\.?\s?(?:m\b\.?)?\.*", re.IGNORECASE)
 _MAX_WORDS_BEHIND = 4
 """Words of a statement that begins with its number, if it holds others."""
+_DENIED_NUMBER = re.compile(
+    r",?\s+(?:and\s+|but\s+)?(?:not|rather than|instead of)\s+-?\$?\d[\d,]*(?:\.\d+)?(?!\s*(?:but|%))"
+    r"|(?<=\d)\s+(?:out\s+)?of\s+(?:the\s+)?\d[\d,]*(?:\.\d+)?"
+)
+_ALTERNATIVES = re.compile(r"(-?\$?\d[\d,./]*%?),?\s+or\s+(-?\$?\d[\d,./]*%?)")
 _IS_YES_NO = {"yes", "no", "true", "false"}
 
 
@@ -324,6 +329,12 @@ class _Judge:
         return _Reading(True, answer) if self.comparison.equal(self.reference.text, answer) else None
 
     def _read_number(self, statement: Statement) -> _Reading | None:
+        statement = replace(statement, text=_DENIED_NUMBER.sub("", statement.text))
+        last = next(iter(last_sentences(statement.text)), "")
+        if alternatives := _ALTERNATIVES.search(last if statement.form == "ending" else statement.text):
+            numbers = [number_texts(side)[:1] for side in alternatives.groups()]
+            if all(numbers) and not all(self.comparison.equal(self.reference.text, plain(side[0])) for side in numbers):
+                return _Reading(False, plain(alternatives.group()))
         if statement.form == "stated":
             answers = [plain(text) for text in _stated_texts(statement.text)]
             for answer in answers:

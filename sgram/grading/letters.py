@@ -42,6 +42,10 @@ _DENIED_AFTER = re.compile(
     r"\(?\b([A-J])\)?(?:\s*(?:,|and|or|&)\s*\(?([A-J])\)?)*\s+(?:is|are|was|were)(?:\s+\w+){0,2}\s*"
     r"(?:n't|not|wrong|incorrect|false|invalid|excluded|eliminated|odd one)\b"
 )
+_CHOSEN = re.compile(
+    r"\b(?:choos\w+|chose|pick\w*|select\w*|go with|going with|prefer)\s+(?:option\s+|answer\s+)?\(?([A-J])\b\)?"
+    r"(?!\s*(?:,|/|and|or|&)\s*\(?[A-J]\b)"
+)
 _REASON = re.compile(r"\b(?:because|since|as (?:it|the|this|they)|whereas|while|which)\b")
 
 
@@ -94,7 +98,7 @@ def _options_by(mark: re.Pattern[str], prompt: str) -> dict[str, str]:
         return {}
     run = runs[-1]
     ends = [match.start() for match in run[1:]]
-    last_end = re.compile(r"\n\s*\n|\n(?=[A-Z][a-z]+ )|$").search(prompt, run[-1].end())
+    last_end = re.compile(r"\n\s*\n|\n(?=[A-Z][a-z]+[ :])|$").search(prompt, run[-1].end())
     ends.append(last_end.start() if last_end else len(prompt))
     return {match[1].upper(): _option_text(prompt[match.end() : end]) for match, end in zip(run, ends, strict=True)}
 
@@ -149,8 +153,9 @@ def stated_letters(sentence: str) -> frozenset[str]:
     reason = _REASON.search(text)
     for part in (text[: reason.start()], text) if reason else (text,):
         letters = [name for match in _SENTENCE_LETTERS.finditer(part) for name in match.groups() if name]
+        chosen = list(_CHOSEN.finditer(part))
         if letters:
-            return frozenset(letter.upper() for letter in letters)
+            return frozenset(letter.upper() for letter in (chosen[-1].groups() if chosen else letters))
     return frozenset()
 
 
