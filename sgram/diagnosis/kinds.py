@@ -16,7 +16,7 @@ from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, find_no
 from sgram.diagnosis.error_locator import locate_error
 from sgram.diagnosis.kind_model import packaged_model
 from sgram.diagnosis.operations import EquationFinder, Work, extract_work
-from sgram.diagnosis.siblings import MAX_SIBLINGS, AnnouncedPlan, find_divergence, find_plans
+from sgram.diagnosis.siblings import MAX_SIBLINGS, AnnouncedPlan, find_divergence, find_plans, names_computation
 from sgram.diagnosis.signals import (
     Signal,
     plan_signals,
@@ -86,14 +86,14 @@ class Seen:
 
     work: Work
     plan: AnnouncedPlan | None
-    """The plan announced last by a name of the lexicon."""
+    """The method announced last by a name of the lexicon."""
 
 
 def seen(trace: Trace, find: Spans | None = None, check: EquationFinder | None = None) -> Seen:
     """The work of a trace and the plan it announces last; `find` gives its planning spans, `check` its equations."""
     plans = []
     if find is not None and len(trace.text) <= MAX_SPAN_CHARS:
-        plans = find_plans(trace.text, find(trace.text))
+        plans = [plan for plan in find_plans(trace.text, find(trace.text)) if names_computation(plan.name)]
     return Seen(extract_work(trace, check), plans[-1] if plans else None)
 
 

@@ -206,6 +206,21 @@ class AnnouncedPlan:
     """A gram of the lexicon."""
 
 
+_OPERATION_WORDS = re.compile(
+    r"\b(?:add(?:ing)?|subtract(?:ing)?|multiply(?:ing)?|divid(?:e|ing)|doubl(?:e|ing)|tripl(?:e|ing)|halv(?:e|ing)|"
+    r"squar(?:e|ing)|product|quotient|sum|difference|ratio|average|remainder|minus|plus|times)\b"
+)
+
+
+def names_computation(name: str) -> bool:
+    """Return whether the name of a plan says at least two operations, so that it is a method rather than a phrase.
+
+    >>> names_computation("double the first and add"), names_computation("follow these steps")
+    (True, False)
+    """
+    return len(_OPERATION_WORDS.findall(name)) > 1
+
+
 def find_plans(text: str, spans: Sequence[Span]) -> list[AnnouncedPlan]:
     """Return the plans that `text` announces by name, in order; `spans` are its planning spans.
 

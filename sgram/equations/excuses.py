@@ -112,17 +112,36 @@ def _is_cut(text: str, mismatch: Mismatch) -> bool:
 
 def _is_range(text: str, mismatch: Mismatch) -> bool:
     """Return whether a difference of growing numbers is told as positive: a range, or the distance of the two."""
-    number = min(float(mismatch.x), float(mismatch.y)), max(float(mismatch.x), float(mismatch.y))
-    if any(_has_growing_difference(tree) for tree in mismatch.trees) and number[1] >= 0:
+    if max(float(mismatch.x), float(mismatch.y)) >= 0 and (
+        any(_is_growing_difference(tree) for tree in mismatch.trees)
+        or any(_has_tight_range(side) for side in mismatch.sides)
+    ):
         return True
     is_negated = abs(float(mismatch.x) + float(mismatch.y)) <= 1e-9 * max(abs(float(mismatch.x)), 1e-9)
-    return is_negated and any(contains_node(tree, "subtract") for tree in mismatch.trees)
+    return is_negated and any(_is_difference(tree) for tree in mismatch.trees)
 
 
-def _has_growing_difference(tree: Tree) -> bool:
-    if tree[0] == "subtract" and all(operand[0] == "number" for operand in tree[1:]) and tree[1][1] < tree[2][1]:
-        return True
-    return any(_has_growing_difference(operand) for operand in tree[1:] if isinstance(operand, tuple))
+def _is_growing_difference(tree: Tree) -> bool:
+    are_numbers = tree[0] == "subtract" and all(operand[0] == "number" for operand in tree[1:])
+    return are_numbers and bool(tree[1][1] < tree[2][1])
+
+
+def _is_difference(tree: Tree) -> bool:
+    """Return whether a tree only subtracts numbers: 48 - 40 - 21."""
+    return tree[0] == "subtract" and tree[2][0] == "number" and (tree[1][0] == "number" or _is_difference(tree[1]))
+
+
+def _has_tight_range(side: Side) -> bool:
+    """Return whether two growing numbers have a hyphen without spaces between them: 10 (100-199)."""
+    triples = zip(side.pieces, side.pieces[1:], side.pieces[2:], strict=False)
+    return any(
+        sign.text == "-" and sign.tight and second.tight and _is_growing(first.text, second.text)
+        for first, sign, second in triples
+    )
+
+
+def _is_growing(first: str, second: str) -> bool:
+    return first.isdigit() and second.isdigit() and int(first[:18]) < int(second[:18])
 
 
 def _mixes_units(text: str, mismatch: Mismatch) -> bool:

@@ -9,6 +9,7 @@ from sgram.diagnosis.kind_model import packaged_model
 from sgram.diagnosis.kinds import KINDS, chosen_siblings, diagnose, diagnose_group, diagnose_seen, seen
 from sgram.files import data_path
 from sgram.grading import Grade
+from sgram.lexicon import Lexicon
 from sgram.testbed.solver import Solver
 from sgram.testbed.task import Testbed
 from sgram.traces import Trace, read_traces
@@ -80,6 +81,14 @@ def test_a_plan_by_another_name_and_a_slip_contradict_each_other():
         "all 2 correct siblings set out to 'add both and then double'; this response to 'take the product minus the "
         "first'"
     ) in sentences
+
+
+def test_a_general_phrase_of_a_lexicon_names_no_plan():
+    lexicon = Lexicon.from_grams(["let's", "follow these steps", "think it over again"], move="goal-setting")
+    wrong, right = "Let's follow these steps. So it is 7.", "Let's follow these steps. It is 30."
+    other = "Let's think it over again. It is 30."
+    for sibling in (right, other):  # neither the same phrase nor another one is evidence
+        assert diagnose(trace(wrong), [trace(sibling, True, "a")], lexicon).kind == "undecided"
 
 
 def test_a_misread_number_under_the_plan_of_the_siblings_is_procedural():
