@@ -15,6 +15,7 @@ from sgram.array_types import FloatArray
 from sgram.errors import InputError, SgramError
 from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
 from sgram.files import excerpt
+from sgram.grading.fill_correct import AnswerGrader
 from sgram.lexicon import Lexicon
 from sgram.scan import word_offsets
 from sgram.tagging.part_marks import locate
@@ -89,6 +90,17 @@ def collect_traces(
     `per_trace` are the functions of measures that are computed for each trace.
     Raise `InputError` if an input cannot be read or changes meanwhile, or if the inputs have no trace.
     """
+    with AnswerGrader(needs_formulas=False) as answers:
+        return _collect_traces(inputs, config, progress, per_trace, answers if config.judge_answers else None)
+
+
+def _collect_traces(
+    inputs: AnalysisInputs,
+    config: AnalysisConfig,
+    progress: Progress,
+    per_trace: Mapping[str, PerTrace],
+    answers: AnswerGrader | None,
+) -> CollectedTraces:
     survey, selection = TraceSurvey(config), PartSelection(config.part)
     summaries: list[InputSummary] = []
     lexicon_of_source: dict[str, Lexicon] = {}
@@ -97,7 +109,7 @@ def collect_traces(
         reader.copy_streams()
         digests = tuple(map(digest_file, reader.files))
         n_selected = 0
-        for trace in reader:
+        for trace in reader if answers is None else answers(reader):
             part = selection.select(trace)
             if part is None:
                 continue
@@ -130,7 +142,22 @@ def collect_traces(
     if config.part != "all":
         what_is_whole = "correctness, answers, equations and diagnoses are of whole traces"
         notes.insert(0, f"{selection.describe().capitalize()}; {what_is_whole}.")
-    return _count_traces(inputs, readers, config, progress, plan, scopes, placebo_sets, summaries, notes, per_trace)
+    if answers is not None:
+        notes += _graded_note(answers)
+    sets = placebo_sets, summaries, notes
+    return _count_traces(inputs, readers, config, progress, plan, scopes, *sets, per_trace, answers)
+
+
+def _graded_note(answers: AnswerGrader) -> list[str]:
+    """Return a note on the traces that were judged by their reference answers, if there are any."""
+    report = answers.report
+    if not report.n_graded + report.n_unverifiable:
+        return []
+    left = f"; {report.n_unverifiable:,} could not be compared" if report.n_unverifiable else ""
+    return [
+        f"{report.n_graded:,} traces do not say whether they are correct and are judged by their reference "
+        f"answers{left} (--no-judge-answers leaves that out)."
+    ]
 
 
 def _display_names(
@@ -230,6 +257,7 @@ def _count_traces(
     summaries: list[InputSummary],
     notes: list[str],
     per_trace: Mapping[str, PerTrace],
+    answers: AnswerGrader | None,
 ) -> CollectedTraces:
     """Run the second pass."""
     index_of_scope = {
@@ -246,7 +274,7 @@ def _count_traces(
     tokenizer_digests = {path: tokenizer_digest(path) for path in inputs.tokenizers if path is not None}
     for number, (summary, tokenizer, reader) in enumerate(zip(summaries, inputs.tokenizers, readers, strict=True), 1):
         source = summary.source
-        for trace in reader:
+        for trace in reader if answers is None else answers(reader):
             part = part_text(trace, config.part)
             if part is None:
                 continue

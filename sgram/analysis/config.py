@@ -55,6 +55,9 @@ class AnalysisConfig:
     """Count the words and tokens of this part of each trace; traces that do not mark it are left out. Diagnoses and
     equations are of whole traces."""
 
+    judge_answers: bool = True
+    """Judge traces that do not say whether they are correct by their reference answers."""
+
     def __post_init__(self) -> None:
         minimums = {
             "seed": 0,

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
-from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, Part
+from sgram.cli.shared_flags import AsJson, DryRun, JudgeAnswers, MaxDiagnosed, Part
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces import TraceReader
@@ -65,6 +65,7 @@ def metrics(
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
     part: Part = "all",
+    judge_answers: JudgeAnswers = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -91,6 +92,7 @@ def metrics(
         n_placebos=placebos,
         pool_runs=pool,
         max_diagnosed=max_diagnosed,
+        judge_answers=judge_answers,
         part=part,
     )
     _check_names(inputs, scoring, csv, dry_run)

@@ -13,7 +13,16 @@ from cyclopts import Parameter
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
 from sgram.cli.read import InputFlags
-from sgram.cli.shared_flags import AsJson, DryRun, MaxDiagnosed, Ratings, number_flag, output_flag, path_argument
+from sgram.cli.shared_flags import (
+    AsJson,
+    DryRun,
+    JudgeAnswers,
+    MaxDiagnosed,
+    Ratings,
+    number_flag,
+    output_flag,
+    path_argument,
+)
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.urls import base_name
@@ -63,6 +72,7 @@ def report(
     pool: Annotated[
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
+    judge_answers: JudgeAnswers = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -90,6 +100,7 @@ def report(
         n_siblings=min(traces, AnalysisConfig().n_siblings),
         pool_runs=pool,
         max_diagnosed=max_diagnosed,
+        judge_answers=judge_answers,
     )
     if dry_run:
         _show_plan(paths, output, extra, as_json)

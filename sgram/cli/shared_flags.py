@@ -49,5 +49,9 @@ Mask = Annotated[
     MaskKind,
     Parameter(help="What is marked: grams of the lexicon, planning sentences, or the grams inside planning sentences."),
 ]
+JudgeAnswers = Annotated[
+    bool,
+    Parameter(help="If a rollout does not say whether it is correct, compare its answer with its reference answer."),
+]
 DryRun = Annotated[bool, Parameter(negative="", help="Print the plan, and stop.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object.")]

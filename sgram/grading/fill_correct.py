@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from sgram.errors import MissingExtraError
 from sgram.grading.grader import Grade, Grader
 from sgram.grading.pool import PoolConfig
 from sgram.traces import Trace
@@ -39,6 +40,8 @@ class AnswerGrader:
     """Limit of one comparison, in seconds of CPU time."""
     regrade: bool = False
     """Whether traces with a `correct` are compared as well; their `correct` stays."""
+    needs_formulas: bool = True
+    """Whether a formula without math-verify to compare it is an error; if not, the answer stays not judged."""
     report: GradingReport = field(default_factory=GradingReport)
     _grader: Grader | None = None
 
@@ -87,7 +90,14 @@ class AnswerGrader:
             self._grader = Grader(config=PoolConfig(self.workers, self.seconds))
         responses = [answer_text(trace) for trace in traces]
         references = [trace.reference or "" for trace in traces]
-        return self._grader.grade_many(responses, references, [trace.prompt for trace in traces])
+        prompts = [trace.prompt for trace in traces]
+        try:
+            return self._grader.grade_many(responses, references, prompts)
+        except MissingExtraError:
+            if self.needs_formulas:
+                raise
+            self._grader.with_formulas = False
+            return self._grader.grade_many(responses, references, prompts)
 
     def _count(self, trace: Trace, correct: bool | None) -> None:
         report = self.report

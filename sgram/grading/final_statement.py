@@ -25,6 +25,7 @@ ENDING_CHARS = 1000
 """Characters of an ending."""
 _MAX_STATEMENT = 600
 _MAX_BOXES = 64
+_MAX_STATEMENTS = 64
 _MAX_BEHIND_LABEL = 120
 """Characters that may follow the sentence behind a label such as "Answer:"."""
 _CONCLUSION_CHARS = 400
@@ -43,6 +44,9 @@ _SPECIAL_TOKENS = re.compile(
 )
 _ANSWER_TURN = re.compile(r"\nanswer\n(?!.*\nanswer\n)", re.DOTALL)
 """What decoding leaves of the token that begins the answer of s1 (simplescaling/s1), where it skips special tokens."""
+_SPACES = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r"\n(?: ?\n){2,}")
+_RUNS = re.compile(r"([^\w\s\\()\[\]{}])\1{4,}")
 _ANY_LINE = re.IGNORECASE | re.MULTILINE
 _NEXT_TURN = re.compile(
     r"\n\s*(?:\*\*|#+\s*)?(?:question|problem|q|human|user|input|instruction|exercise)\s*\d{0,3}\s*(?:\*\*)?\s*:|"
@@ -68,9 +72,9 @@ _MAX_CHATTER = 5
 """Sentences at the end of a response among which such an offer is looked for."""
 _BULLETS = re.compile(r"(?:[^\S\n]*[-*•][^\S\n]+\S[^\n]*(?:\n|$)){2,}")
 _SENTENCE_END = re.compile(r"(?<=[.!?。])[\"'”’)*]*\s+(?=[^\s\d=<>+*/^_&)\]}a-z-])|(?<=[。！？])|\n+")
-_ADJECTIVES = r"(?:(?:final|correct|right|best|overall|numerical|most appropriate|most likely|only)\s+)*"
+_ADJECTIVES = r"(?:(?:final|correct|right|best|overall|numerical|most appropriate|most likely|only)\s+){0,4}"
 _LABEL = re.compile(
-    rf"^[^\S\n]*(?:[>#*_\-•\s]|\d+\.)*(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+|my\s+|our\s+)?"
+    rf"^[^\S\n]*(?:[>#*_\-• ]|\d+\.){0, 12}(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+|my\s+|our\s+)?"
     rf"(?:{_ADJECTIVES}(?:answer|ans)s?|(?:final|correct)\s+(?:solution|result|value|choice|option)|answer\s*choice)"
     r"(?:\s*\([^()\n]{0,40}\))?(?:[*_\s]*[:：=][*_\s]*|[*_]*[^\S\n]*\n+[^\S\n]*(?=\S)|\.[^\S\n]+(?=\d|\())",
     re.IGNORECASE | re.MULTILINE,
@@ -110,7 +114,7 @@ _NO_CONTENT = re.compile(
     r"supposed|likely|probably|going to be|asked|required|needed|expressed|rounded|presented|written)\b",
     re.IGNORECASE,
 )
-_LEAD_IN = re.compile(r"^[^\S\n]*[*_]*[:：]?[*_]*\s*\n+\s*")
+_LEAD_IN = re.compile(r"^[^\S\n]*[*_]*[:：]?[*_]*\s*\n\s*")
 _JOINING = re.compile(
     r"^(?:[\s,;$*_.&]|\\[()\[\],;: ]|\\q?quad|\\text\s*\{\s*(?:and|or|,)?\s*\}|\\(?:text|mathrm)\{|\}|and|or|und|et|"
     r"(?:[A-Za-z]|\\[a-z]+)(?:_\{?\w+\}?)?\s*(?:=|:|\\in)|\([a-z0-9]{1,3}\)|[-•*]|\d\.)*$"
@@ -154,7 +158,12 @@ def final_part(response: str) -> str:
         thinking = "" if last["kind"] == "answer" else response[last["start"] : last["end"]]
         turn = _ANSWER_TURN.search(thinking)  # of a thinking that is never closed
         response = response[last["start"] : last["end"]] if not thinking else thinking[turn.end() :] if turn else ""
-    return _SPECIAL_TOKENS.sub(" ", response).strip()
+    return _short_runs(_SPECIAL_TOKENS.sub(" ", response)).strip()
+
+
+def _short_runs(text: str) -> str:
+    """Return `text` without long runs of spaces, empty lines and signs, over which searches would take long."""
+    return _RUNS.sub(r"\1\1\1\1", _LINES.sub("\n\n", _SPACES.sub(" ", text)))
 
 
 def find_statement(part: str, marked_only: bool = False) -> Iterator[Statement]:
@@ -265,7 +274,7 @@ def _marks(text: str, marked_only: bool) -> Iterator[tuple[int, Statement]]:
 
 def _stated(text: str) -> Iterator[tuple[int, Statement]]:
     for pattern in (_LABEL, _INLINE_LABEL, _SENTENCE, _LETTER_SENTENCE, _OTHER_LANGUAGES, _SHORT_LABEL):
-        for match in pattern.finditer(text):
+        for match in list(pattern.finditer(text))[-_MAX_STATEMENTS:]:
             content = _content(text, match.end())
             if content and not _NO_CONTENT.match(content) and "\\boxed" not in content:
                 rest = text[match.end() :].strip()

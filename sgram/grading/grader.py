@@ -52,6 +52,8 @@ class Grader:
     convert_units: bool = False
     """Whether an answer in another unit than the reference's is converted."""
     config: PoolConfig = field(default_factory=PoolConfig)
+    with_formulas: bool = True
+    """Whether formulas are compared; if not, an answer that needs it is not judged, and math-verify is not needed."""
     pool: WorkerPool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,8 @@ class Grader:
         """Return one grade for each final part of a response."""
         grades = [_grade_here(question) for question in questions]
         rows = [row for row, grade in enumerate(grades) if grade is None]
+        if not self.with_formulas:
+            return [grade or Grade(None, None, "not compared: it is a formula") for grade in grades]
         outcomes = self.pool.ask_with_reasons([questions[row] for row in rows])
         for row, (reply, reason) in zip(rows, outcomes, strict=True):
             grades[row] = Grade(None, None, f"not compared: {reason}") if reply is None else Grade(**reply)

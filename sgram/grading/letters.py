@@ -17,7 +17,7 @@ _OPTION_MARKS = (
     re.compile(r"(?:^|(?<=\s))\**([A-Z])\s*[.):]\**(?=\s)", re.MULTILINE),
     re.compile(r"(?:^|(?<=\s))\[([A-Z])\]", re.MULTILINE),
     re.compile(r"\(\s*([a-z])\s*\)"),
-    re.compile(r"^\s*([a-z])\s*[.)](?=\s)", re.MULTILINE),
+    re.compile(r"^[^\S\n]*([a-z])[^\S\n]*[.)](?=\s)", re.MULTILINE),
 )
 _MIN_OPTIONS = 2
 _MAX_PROMPT = 20_000

@@ -8,7 +8,7 @@ import pytest
 from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.sources import POOLED_SOURCES, find_inputs, pool_small_sources
 from sgram.errors import InputError, UsageError
-from sgram.traces import write_traces
+from sgram.traces import Trace, write_traces
 from tests.builders.analysis_examples import build_trace, write_rollouts, write_run
 
 QUICK = AnalysisConfig(n_placebos=0, n_draws=20, n_examples=0, n_siblings=0)
@@ -215,3 +215,20 @@ def test_step_files_of_one_folder_are_one_run(tmp_path):
     assert analysis.tables["corpus"].records()[0]["traces"] == 8
     named = analyze([f"mine={folder}"], QUICK)
     assert named.sources == ("mine",)
+
+
+def test_traces_without_a_verdict_are_judged_by_their_reference_unless_it_is_turned_off(tmp_path):
+    rows = [("The answer is (B).", "B", None), ("The answer is 4.", "5", None), ("It is 4.", "5", True)]
+    traces = [
+        Trace(id=str(row), text=text, reference=reference, correct=correct, model="m")
+        for row, (text, reference, correct) in enumerate(rows)
+    ]
+    path = tmp_path / "t.jsonl"
+    write_traces(traces, path)
+    names = ("correct", "wrong", "not_judged")
+    analysis = analyze([path], QUICK)
+    (judged,) = analysis.tables["corpus"].records()
+    assert [judged[name] for name in names] == [2, 1, 0], "the file's own verdict stays"
+    assert any("2 traces do not say whether they are correct" in note for note in analysis.notes)
+    (left,) = analyze([path], replace(QUICK, judge_answers=False)).tables["corpus"].records()
+    assert [left[name] for name in names] == [1, 0, 2]
