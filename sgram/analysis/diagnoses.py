@@ -82,7 +82,8 @@ def error_weights(counts: TraceCounts, kinds: IntArray) -> FloatArray:
 def regrade_correct_traces(collected: CollectedTraces) -> dict[int, bool]:
     """Return what the grader says of the sampled correct traces that have a reference, by key.
 
-    They are those whose equations are checked; none without `config.judge_answers`. Wrong traces are graded when they are diagnosed.
+    They are those whose equations are checked; none without `config.judge_answers`. Wrong traces are graded when they
+    are diagnosed.
     """
     if not collected.counts.config.judge_answers:
         return {}
