@@ -82,8 +82,11 @@ def error_weights(counts: TraceCounts, kinds: IntArray) -> FloatArray:
 def regrade_correct_traces(collected: CollectedTraces) -> dict[int, bool]:
     """Return what the grader says of the sampled correct traces that have a reference, by key.
 
-    They are those whose equations are checked. Wrong traces are graded when they are diagnosed.
+    They are those whose equations are checked; none without `config.judge_answers`. Wrong traces are graded when they
+    are diagnosed.
     """
+    if not collected.counts.config.judge_answers:
+        return {}
     keys = sorted(collected.plan.equation_keys.get(OUTCOMES.index("correct"), ()))
     with AnswerGrader() as grader:
         grades = regrade([collected.sampled_traces[key].trace for key in keys], grader.grade)

@@ -49,7 +49,7 @@ class AccuracyCounts:
     >>> for number, (correct, regraded) in enumerate(((True, True), (False, True), (True, None), (False, False))):
     ...     counts.add(Trace(id=str(number), text="", correct=correct), regraded)
     >>> counts.accuracy().value, counts.regraded().value, counts.n_not_wrong, counts.n_not_right
-    (0.5, 0.75, 1.0, 0)
+    (0.5, 0.75, 1, 0)
     """
 
     n_regraded: int = 0

@@ -209,6 +209,21 @@ def test_a_sample_of_the_wrong_traces_stands_for_all_of_them(tmp_path):
     assert any(note.startswith("12 of 60 wrong traces were diagnosed, a sample stratified") for note in analysis.notes)
 
 
+def test_a_recorded_kind_stands_for_itself_beside_a_sample_of_the_others(tmp_path):
+    slip = "We get 6 + 9 = 16, so 16 * 2 = 32. The answer is 32."
+    traces = [
+        build_trace(f"{n}", slip, group=f"g{n}", correct=False, meta={"error": "strategic"} if n < 10 else {})
+        for n in range(20)
+    ]
+    path = write_rollouts(tmp_path, traces)
+    table = analyze([path], AnalysisConfig(n_placebos=0, n_draws=20, max_diagnosed=5)).tables["errors"]
+    strategic, procedural = (table.records(kind=kind)[0] for kind in ("strategic", "procedural"))
+    # ten recorded; five slips that stand for ten
+    assert (strategic["count"], strategic["share"]) == (10, 0.5)
+    assert (procedural["count"], procedural["share"]) == (5, 0.5)
+    assert (procedural["diagnosed"], procedural["wrong"]) == (15, 20)
+
+
 def test_accuracy_by_the_grader_stands_beside_that_of_the_file(tmp_path):
     traces = [
         build_trace("1", "It is 4. The answer is 4.", group="p", reference="4", correct=True),
