@@ -1,12 +1,12 @@
 """What does a credit method cost in a step? New methods beside GRPO, on the same responses.
 
-    python benchmarks/credit_cost.py [--methods hicra-scale,...] [--repeats 3] [--steps 6] [--out FILE]
+    python benchmarks/credit_cost.py [--methods hicra-scale,...] [--rounds 6] [--out FILE]
 
-All runs of a repeat sample the same responses: the seed is the same, the learning rate next to nothing. A step's cost
-is the CPU time of the process in it, with one thread, so that other load of the machine counts little. The order of
-runs alternates; the first step of a run is left out.
+One run of the testbed whose trainer takes another method at each step: in a round, GRPO and every method get the same
+problems and the same seed, and the learning rate is next to nothing, so that they sample the same responses (checked).
+A step's cost is the CPU time of the process in it, with one thread. The order of methods changes from round to round.
 
-1. CPU seconds of a step over those of GRPO's step of the same number and seed: median and range of the pairs.
+1. CPU seconds of a step over those of GRPO's step in its round: median and range.
 2. CPU time inside the trainer's call that shapes advantages, as a share of the step.
 """
 
@@ -17,72 +17,80 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 METHODS = ("hicra-scale", "hicra-push", "hicra-correct", "ktae")
 
 
-def step_seconds(method: str, seed: int, n_steps: int, root: Path) -> tuple[list[float], list[float]]:
-    """Return the CPU seconds of each step but the first, and of them those that shaping took."""
+def measure_steps(arms: Sequence[str], n_rounds: int) -> list[dict[str, tuple[float, float]]]:
+    """Return for each round the CPU seconds of a step of each method, and of them those that shaping took."""
+    import torch
+
+    from sgram.training.credit.registry import find_method
     from sgram.training.experiments.run import train
     from sgram.training.experiments.run_config import RunConfig
     from sgram.training.trainer.trainer import HICRATrainer
 
-    marks, shaping = [], [0.0]
-    original = HICRATrainer._shape_advantages
+    steps: list[tuple[int, str, float]] = []
+    shaping: list[float] = []
+    inputs_of_round: list[Any] = [None]
+    sizes: dict[int, set[int]] = {}
+    generate, shape = HICRATrainer._generate_and_score_completions, HICRATrainer._shape_advantages
 
-    def shape(*arguments):
+    def generate_with(self, inputs):
+        number, place = divmod(self.state.global_step, len(arms))
+        arm = arms[(place + number) % len(arms)]
+        if not place:
+            inputs_of_round[0] = inputs
+        self.method = find_method(arm)
+        torch.manual_seed(number)
+        steps.append((number, arm, time.process_time()))
+        shaping.append(0.0)
+        batch = generate(self, inputs_of_round[0])
+        sizes.setdefault(number, set()).add(int(batch["completion_mask"].sum()))
+        return batch
+
+    def timed_shape(*arguments):
         started = time.process_time()
-        shaped = original(*arguments)
-        shaping[-1] += time.process_time() - started
+        shaped = shape(*arguments)
+        shaping[-1] = time.process_time() - started
         return shaped
 
-    def on_progress(row) -> None:
-        if "step" in row:
-            marks.append(time.process_time())
-            shaping.append(0.0)
-
-    HICRATrainer._shape_advantages = shape
+    HICRATrainer._generate_and_score_completions, HICRATrainer._shape_advantages = generate_with, timed_shape
     try:
-        config = RunConfig(method=method, seed=seed, steps=n_steps, learning_rate=1e-12, eval_samples=1)
-        train(config, root, on_progress)
-    finally:
-        HICRATrainer._shape_advantages = original
-    return [after - before for before, after in zip(marks, marks[1:], strict=False)], shaping[1 : len(marks)]
-
-
-def compare(methods: Sequence[str], n_repeats: int, n_steps: int) -> Iterator[str]:
-    """Yield the lines of the table."""
-    ratios: dict[str, list[float]] = {method: [] for method in methods}
-    shares: dict[str, list[float]] = {method: [] for method in methods}
-    for repeat in range(n_repeats):
-        arms = ["grpo", *methods]
-        seconds, shaping = {}, {}
+        n_steps = n_rounds * len(arms) + 1  # the last one only ends the step before it
+        config = RunConfig(method="hicra", steps=n_steps, learning_rate=1e-12, eval_samples=1, save_every=n_steps)
         with tempfile.TemporaryDirectory() as root:
-            for arm in arms if repeat % 2 else arms[::-1]:
-                seconds[arm], shaping[arm] = step_seconds(arm, repeat, n_steps, Path(root))
-                print(f"repeat {repeat}: {arm}", file=sys.stderr, flush=True)
-        for method in methods:
-            ratios[method] += [ours / grpo for ours, grpo in zip(seconds[method], seconds["grpo"], strict=True)]
-            shares[method] += [part / step for part, step in zip(shaping[method], seconds[method], strict=True)]
-    yield "method          step / GRPO's: median (range) of pairs   shaping, share of a step: median, largest"
+            train(config, Path(root))
+    finally:
+        HICRATrainer._generate_and_score_completions, HICRATrainer._shape_advantages = generate, shape
+    assert all(len(sizes[number]) == 1 for number in range(n_rounds)), "methods of a round sampled other responses"
+    rounds: list[dict[str, tuple[float, float]]] = [{} for _ in range(n_rounds)]
+    for index, ((number, arm, start), (_, _, end)) in enumerate(zip(steps, steps[1:], strict=False)):
+        rounds[number][arm] = (end - start, shaping[index])
+    return rounds
+
+
+def compare(methods: Sequence[str], n_rounds: int) -> Iterator[str]:
+    """Yield the lines of the table; the first round, in which code is loaded, is left out."""
+    rounds = measure_steps(["grpo", *methods], n_rounds + 1)[1:]
+    yield "method          step / GRPO's: median (range) of rounds   shaping, share of a step: median, largest"
     for method in methods:
-        pairs = ratios[method]
-        measured = f"{statistics.median(pairs):.3f} ({min(pairs):.3f} to {max(pairs):.3f}) of {len(pairs)}"
-        yield f"{method:14}  {measured:39}  {statistics.median(shares[method]):.2%}, {max(shares[method]):.2%}"
+        ratios = [steps[method][0] / steps["grpo"][0] for steps in rounds]
+        shares = [steps[method][1] / steps[method][0] for steps in rounds]
+        measured = f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of {len(ratios)}"
+        yield f"{method:14}  {measured:40}  {statistics.median(shares):.2%}, {max(shares):.2%}"
 
 
 def main() -> int:
     """Print the table, and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    lines = []
-    for line in compare(arguments.methods.split(","), arguments.repeats, arguments.steps):
-        print(line, flush=True)
-        lines.append(line)
+    lines = list(compare(arguments.methods.split(","), arguments.rounds))
+    print("\n".join(lines))
     if arguments.out:
         from sgram.files import write_bytes
 
