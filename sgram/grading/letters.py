@@ -26,6 +26,7 @@ _WHOLE = re.compile(
     r"[(\[{]*([A-Za-z])[)\]}]*\s*(?:$|(?P<mark>[.:),;]|-|\s-)(?P<text>.*)$)",
     re.DOTALL | re.IGNORECASE,
 )
+_SEVERAL = re.compile(r"[(\[]?[A-J][)\]]?(?:\s*(?:,|;|and|or|&|/)\s*[(\[]?[A-J][)\]]?)+[.!]?")
 _SET_OFF = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\])\s*(?P<text>.*)$", re.DOTALL)
 _SENTENCE_LETTERS = re.compile(
     r"\(\s*(?P<round>[A-Ja-j])\s*\)"
@@ -118,6 +119,8 @@ def exact_letters(answer: str, options: Mapping[str, str]) -> frozenset[str]:
     """
     text = plain(answer)
     text = re.sub(r"^[({\[]*(?=[A-Za-z][)}\]]*$)", "", text).rstrip(")}]") if len(text) < 6 else text
+    if _SEVERAL.fullmatch(text):
+        return frozenset(re.findall("[A-J]", text))
     match = _WHOLE.match(text)
     if match:
         letter = match[1]
@@ -130,8 +133,6 @@ def exact_letters(answer: str, options: Mapping[str, str]) -> frozenset[str]:
         if rest and match["mark"] in ("-", " -") and re.match(r"\d", rest):
             return frozenset()  # B-2
         return frozenset(letter.upper())
-    if re.fullmatch(r"\(?[A-J]\)?(?:\s*(?:,|;|and|or|&|/)\s*\(?[A-J]\)?)+", text):
-        return frozenset(re.findall("[A-J]", text))
     set_off = _SET_OFF.match(text)
     if set_off:
         return frozenset(set_off[1] or set_off[2])

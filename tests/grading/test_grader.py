@@ -72,6 +72,8 @@ def test_a_letter_is_understood_in_every_way_of_naming_it(grader, form, letter):
         ("D", "The answer is not D but C.", False),
         ("C", "The answer is not D but C.", True),
         ("B", "Answer: B or C", False),
+        ("A", "The answer is (A) or (B).", False),
+        ("A", "The answer is [A], [B] or [C]", False),
         ("A, C", "\\boxed{A and C}", True),
         ("AC", "Answer: A, C", False),  # without options AC is a product
         ("B", "A, C and D are incorrect, so it must be B.", True),
