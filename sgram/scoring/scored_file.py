@@ -70,7 +70,7 @@ def score_file(
 
     check_format(output)
     parts_folder = Path(f"{output}.parts")
-    identity = {"verb": "score", "model": _model_digest(loaded), "scoring": asdict(config), "sgram": sgram.__version__}
+    identity = {"verb": "score", "model": model_digest(loaded), "scoring": asdict(config), "sgram": sgram.__version__}
     run = RunDirectory.open(parts_folder, "score", identity)
     part_paths: list[Path] = []
     n_traces, n_scored, n_reused = 0, 0, 0
@@ -120,7 +120,7 @@ def _split_into_parts(reader: TraceReader) -> Iterator[list[Trace]]:
         yield part
 
 
-def _model_digest(loaded: "LoadedModel") -> str:
+def model_digest(loaded: "LoadedModel") -> str:
     """Return a digest of the weights: of a sample of each tensor, and of all names, shapes and types."""
     weights = hashlib.sha256()
     for name, tensor in sorted(loaded.model.state_dict().items()):
