@@ -195,15 +195,15 @@ def _show_plan(
     requests: "list[SampleRequest]", sampler: "LocalSampler | EndpointSampler", config: "SamplingConfig", as_json: bool
 ) -> None:
     """Print how many responses and tokens there would be, and how long it takes at most. Nothing is written."""
-    from sgram.scoring.local_sampler import LocalSampler
+    from sgram.scoring.endpoint_sampler import EndpointSampler
 
     problems = list({request.problem.id: request.problem for request in requests}.values())
     seconds = None
-    if isinstance(sampler, LocalSampler):
+    if isinstance(sampler, EndpointSampler):
+        prompt_tokens = sampler.estimate_prompt_tokens(problems)
+    else:
         prompt_tokens = sampler.encode_prompts(problems)
         seconds = sampler.measure_seconds(requests)
-    else:
-        prompt_tokens = sampler.estimate_prompt_tokens(problems)
     plan = {
         "problems": len(problems),
         "responses": len(requests),

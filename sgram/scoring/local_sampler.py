@@ -3,8 +3,8 @@
 - The random numbers of a response come from a generator of its own, seeded by problem and sample.
 - Log-probabilities and entropies come from a second pass, in which each sequence goes through the model alone.
 
-What is left is rounding: the logits of a row differ in their last bits between batches. In float32 another token is
-drawn about once in a million tokens; in bfloat16 and float16 it happens often.
+What is left is rounding: the logits of a row differ in their last bits between batches. In float32 this rarely
+changes a token; in bfloat16 and float16 it often does.
 """
 
 import time

@@ -109,7 +109,7 @@ class SampleParts:
     """Id of a response -> the file of its part."""
 
     @classmethod
-    def open(cls, run: RunDirectory) -> "SampleParts":
+    def resume(cls, run: RunDirectory) -> "SampleParts":
         """Return the parts that an earlier job left in `run`."""
         parts = cls(run)
         for path in sorted(run.path.glob("part-*.jsonl.gz")):
@@ -169,7 +169,7 @@ def sample_file(
         "sgram": sgram.__version__,
     }
     folder = Path(f"{output}.parts")
-    parts = SampleParts.open(RunDirectory.open(folder, "sample", identity))
+    parts = SampleParts.resume(RunDirectory.open(folder, "sample", identity))
     pending = [request for request in requests if request.id not in parts.part_of]
     report_start(len(pending))
     n_checked = 0 if allow_empty or config.max_tokens == 1 else min(N_CHECKED, len(pending))

@@ -105,13 +105,11 @@ def check_format(output: Path) -> None:
     >>> check_format(Path("scored.jsonl.gz"))
     >>> check_format(Path("scored.csv"))
     Traceback (most recent call last):
-    sgram.errors.UsageError: -o scored.csv: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet
+    sgram.errors.UsageError: -o scored.csv: rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet
     """
     name = str(output).lower().removesuffix(".gz").removesuffix(".zst")
     if not name.endswith((".jsonl", ".ndjson", ".parquet")):
-        raise UsageError(
-            f"-o {excerpt(output)}: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
-        )
+        raise UsageError(f"-o {excerpt(output)}: rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet")
 
 
 def _split_into_parts(reader: TraceReader) -> Iterator[list[Trace]]:
