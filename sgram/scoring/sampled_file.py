@@ -152,6 +152,8 @@ def sample_file(
 ) -> SampledFile:
     """Sample a response to each request, grade it, and write them to `output` in the order of `requests`.
 
+    The id of a row is that of its request and, after ``@``, a digest of the model and the settings.
+
     Responses of an interrupted job are in ``<output>.parts/`` under a digest of the model and the settings. The same
     command resumes after them; a command with other settings never uses them. If responses are missing, the parts
     stay, and the same command asks only for what is missing. `report_start` gets the number of responses to sample,
@@ -168,6 +170,8 @@ def sample_file(
         "requests": _digest_requests(requests),
         "sgram": sgram.__version__,
     }
+    # equal responses of two models stay two rows where both files are read together
+    job = digest(canonical_json([identity["sampler"], identity["sampling"]]))[:8]
     folder = Path(f"{output}.parts")
     parts = SampleParts.resume(RunDirectory.open(folder, "sample", identity))
     pending = [request for request in requests if request.id not in parts.part_of]
@@ -191,7 +195,7 @@ def sample_file(
     def read_parts() -> Iterator[Trace]:
         for trace in parts.read(requests):
             counts.add(trace)
-            yield trace
+            yield replace(trace, id=f"{trace.id}@{job}")
 
     write_traces(read_parts(), output)
     tokenizer_json = sampler.tokenizer_json()

@@ -68,7 +68,7 @@ class SampleRequest:
 
     @property
     def id(self) -> str:
-        """Id of the trace that the sample becomes.
+        """Id of the sample; that of its row has a digest of the job after it.
 
         >>> SampleRequest(Problem("p7", "1 + 1?"), 3).id
         'p7#3'

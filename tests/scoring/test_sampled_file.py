@@ -43,7 +43,9 @@ def sample(loaded, path, config=CONFIG, batch_size=4, problems=PROBLEMS, **setti
 
 
 def read(path):
-    return list(TraceReader([path], runs={str(path): ""}))
+    """Return the traces of a file, with the ids of their requests."""
+    traces = TraceReader([path], runs={str(path): ""})
+    return [replace(trace, id=trace.id.partition("@")[0]) for trace in traces]
 
 
 def test_the_bytes_do_not_depend_on_the_batch_size(loaded, tmp_path):
@@ -188,6 +190,15 @@ def test_empty_responses_at_the_start_stop_the_job_with_what_to_do(loaded, tmp_p
     sampled = sample(silent, tmp_path / "out.jsonl", allow_empty=True)
     assert (sampled.counts.n_samples, sampled.counts.n_empty, sampled.counts.n_correct) == (12, 12, 0)
     assert {trace.correct for trace in read(tmp_path / "out.jsonl")} == {False}, "an empty response is wrong"
+
+
+def test_equal_responses_of_two_jobs_stay_two_rows_where_both_files_are_read(loaded, tmp_path):
+    silent = ending_at_once(loaded)
+    paths = [tmp_path / "before.jsonl", tmp_path / "after.jsonl"]
+    for seed, path in enumerate(paths):
+        sample(silent, path, replace(CONFIG, seed=seed), allow_empty=True)
+    traces = list(TraceReader(paths))
+    assert len({trace.id for trace in traces}) == len(traces) == 24
 
 
 def test_a_job_without_any_response_fails_and_writes_nothing(tmp_path):
