@@ -1,5 +1,7 @@
 """``sgram sample``: sample responses of a model to problems, graded."""
 
+import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from sgram.grading.outcome import Problem
     from sgram.scoring.endpoint_sampler import EndpointSampler
     from sgram.scoring.local_sampler import LocalSampler
-    from sgram.scoring.sampled_file import SampledFile
+    from sgram.scoring.sampled_file import SampleCounts, SampledFile
     from sgram.scoring.sampling import SampleRequest, SamplingConfig
 
 _MODEL = Parameter(
@@ -131,9 +133,7 @@ def sample(
             config,
             allow_empty=allow_empty,
             report_start=lambda n_pending: _set_total(bar, n_pending, len(requests)),
-            report_progress=lambda counts: bar.update(
-                counts.n_samples, f"{counts.n_correct:,} of {counts.n_judged:,} correct"
-            ),
+            report_progress=lambda counts: bar.update(counts.n_samples, _progress_text(bar, counts)),
         )
     _report(sampled, requests, as_json)
 
@@ -189,6 +189,15 @@ def _set_total(bar: Meter, n_pending: int, n_requests: int) -> None:
         note(f"{n_requests - n_pending:,} of {n_requests:,} responses are there from an interrupted job")
     bar.total = n_pending
     bar.update(0)
+
+
+def _progress_text(bar: Meter, counts: "SampleCounts") -> str:
+    """Return what stands behind the progress: correct responses, and the time left where no bar shows it."""
+    text = f"{counts.n_correct:,} of {counts.n_judged:,} correct"
+    if sys.stderr.isatty() or not bar.total or not counts.n_samples:
+        return text
+    seconds = (time.monotonic() - bar.started) / counts.n_samples * (bar.total - counts.n_samples)
+    return f"{text}, about {_duration(seconds)} left"
 
 
 def _show_plan(
