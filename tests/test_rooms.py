@@ -103,6 +103,7 @@ LAZY = {
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
+    ("scoring/local_sampler.py", "torch"),
     ("scoring/log_probs.py", "torch"),
     ("traces/containers/parquet.py", "pyarrow"),
     ("integrations/spacy_component.py", "spacy"),

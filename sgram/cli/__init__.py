@@ -27,6 +27,7 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,  # cyclopts would exit without a message
 )
 app.command("sgram.cli.read:read", name="read")
+app.command("sgram.cli.sample:sample", name="sample")
 app.command("sgram.cli.mine:mine", name="mine")
 app.command("sgram.cli.lexicon:app", name="lexicon")
 app.command("sgram.cli.annotate:app", name="annotate")

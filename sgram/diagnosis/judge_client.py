@@ -46,7 +46,7 @@ class Endpoint:
     """
 
     base_url: str
-    """URL such as http://localhost:8000/v1; requests go to its /chat/completions."""
+    """URL such as http://localhost:8000/v1; requests go to its `path`."""
     api_key_env: str = "SGRAM_JUDGE_KEY"
     """Environment variable with the API key; if it is unset, no key is sent."""
     timeout: float = 120.0
@@ -55,22 +55,32 @@ class Endpoint:
     """Seconds after which a try ends, however much the server has sent."""
     retries: int = 5
     """Further tries after a failure that may be temporary: too many requests, server errors, no connection."""
+    path: str = "/chat/completions"
+    """What requests ask for below `base_url`."""
+    max_reply: int = MAX_REPLY
+    """Most bytes of a reply that are read."""
+    role: str = "judge"
+    """What messages call the model."""
+    flags: str = "--judge and --judge-model"
+    """Flags that messages tell to check."""
 
     def __post_init__(self) -> None:
-        parts = _split_url(self.base_url)
+        parts = _split_url(self.base_url, self.role)
         if parts.username is not None or parts.password is not None:
             raise UsageError(
-                f"the judge's URL contains a user or password; put the key into ${self.api_key_env} instead"
+                f"the {self.role}'s URL contains a user or password; put the key into ${self.api_key_env} instead"
             )
         if parts.query or parts.fragment:
             raise UsageError(
-                "the judge's URL ends in ?... or #..., which would be lost; give the part before its /chat/completions"
+                f"the {self.role}'s URL ends in ?... or #..., which would be lost; give the part before its {self.path}"
             )
         for limit in (self.timeout, self.total):
             if not 0 < limit <= MAX_TOTAL:
-                raise UsageError(f"the judge's time limit must be > 0 and at most {MAX_TOTAL:,} seconds (got {limit})")
+                raise UsageError(
+                    f"the {self.role}'s time limit must be > 0 and at most {MAX_TOTAL:,} seconds (got {limit})"
+                )
         if self.retries < 0:
-            raise UsageError(f"the judge's retries must be >= 0 (got {self.retries})")
+            raise UsageError(f"the {self.role}'s retries must be >= 0 (got {self.retries})")
 
 
 class UnansweredError(SgramError):
@@ -114,7 +124,7 @@ class _Response:
         return remove_secret(self.body[:_MAX_ERROR].decode(errors="replace"), self.key)
 
 
-def _split_url(url: str) -> SplitResult:
+def _split_url(url: str, role: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -123,7 +133,7 @@ def _split_url(url: str) -> SplitResult:
     is_plain = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise UsageError(
-            f"invalid http(s) URL of a judge: {excerpt(url, 80)}; give one such as http://localhost:8000/v1"
+            f"invalid http(s) URL of a {role}: {excerpt(url, 80)}; give one such as http://localhost:8000/v1"
         )
     return parts
 
@@ -136,8 +146,45 @@ def request_reply(
     Raise `UsageError` if the key or the address is refused, `RefusedError` if the request is, `UnansweredError` if the
     last try fails.
     """
-    request_bytes, failure = json.dumps(body).encode(), ""
+    response, n_retries = _request(endpoint, body, sleep)
+    reply = _parse_completion(response, n_retries)
+    if reply is None:
+        raise _no_completion(endpoint, response)
+    if reply.content == WITHHELD:
+        raise UnansweredError(
+            f"the {endpoint.role} at {excerpt(endpoint.base_url, 80)} repeats the key in a reply, which is not kept; "
+            f"check the {endpoint.role}"
+        )
+    return reply
+
+
+def request_document(
+    endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], None] = time.sleep
+) -> tuple[dict[str, Any], int]:
+    """Send the request `body` and return (the JSON object of the reply as sent, tries beyond the first).
+
+    The caller removes the key from what it keeps (`read_key`, `remove_secret`). Errors are those of `request_reply`.
+    """
+    response, n_retries = _request(endpoint, body, sleep)
+    try:
+        document = json.loads(response.body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise _no_completion(endpoint, response)
+    return document, n_retries
+
+
+def _no_completion(endpoint: Endpoint, response: _Response) -> UnansweredError:
     url = excerpt(endpoint.base_url, 80)
+    return UnansweredError(
+        f"the {endpoint.role} at {url} sends no chat completion ({excerpt(response.text, 120)}); check its URL"
+    )
+
+
+def _request(endpoint: Endpoint, body: Mapping[str, Any], sleep: Callable[[float], None]) -> tuple[_Response, int]:
+    """Return (the response with status 200, tries beyond the first)."""
+    request_bytes, failure = json.dumps(body).encode(), ""
     for attempt in range(endpoint.retries + 1):
         try:
             response = _post(endpoint, request_bytes)
@@ -145,22 +192,14 @@ def request_reply(
             response = _Response(_NO_CONNECTION, None, b"", "")
             failure = f"{type(error).__name__}: {excerpt(remove_secret(str(error), read_key(endpoint)), 120)}"
         if response.status == 200:
-            reply = _parse_completion(response, attempt)
-            if reply is None:
-                raise UnansweredError(
-                    f"the judge at {url} sends no chat completion ({excerpt(response.text, 120)}); check its URL"
-                )
-            if reply.content == WITHHELD:
-                raise UnansweredError(
-                    f"the judge at {url} repeats the key in a reply, which is not kept; check the judge"
-                )
-            return reply
+            return response, attempt
         if response.status != _NO_CONNECTION:
             failure = f"status {response.status}: {excerpt(response.text, 160)}"
             _raise_if_permanent(endpoint, response, failure)
         if attempt < endpoint.retries:
             sleep(_seconds_to_wait(response.retry_after, attempt))
-    raise UnansweredError(f"the judge at {url} gave no reply in {endpoint.retries + 1} tries ({failure})")
+    url = excerpt(endpoint.base_url, 80)
+    raise UnansweredError(f"the {endpoint.role} at {url} gave no reply in {endpoint.retries + 1} tries ({failure})")
 
 
 def _raise_if_permanent(endpoint: Endpoint, response: _Response, failure: str) -> None:
@@ -168,12 +207,12 @@ def _raise_if_permanent(endpoint: Endpoint, response: _Response, failure: str) -
     status = response.status
     if status in _RETRY_STATUSES:
         return
-    url = excerpt(endpoint.base_url, 80)
+    subject = f"the {endpoint.role} at {excerpt(endpoint.base_url, 80)}"
     if status in (401, 403):
-        raise UsageError(f"the judge at {url} refuses the key ({status}); put a valid key into ${endpoint.api_key_env}")
+        raise UsageError(f"{subject} refuses the key ({status}); put a valid key into ${endpoint.api_key_env}")
     if status in (400, 422):
-        raise RefusedError(f"the judge at {url} refuses the request ({failure})", response.text)
-    raise UsageError(f"the judge at {url} cannot be asked ({failure}); check --judge and --judge-model")
+        raise RefusedError(f"{subject} refuses the request ({failure})", response.text)
+    raise UsageError(f"{subject} cannot be asked ({failure}); check {endpoint.flags}")
 
 
 def _seconds_to_wait(retry_after: str | None, attempt: int) -> float:
@@ -232,7 +271,7 @@ class _TimeLimit:
 
 def _post(endpoint: Endpoint, request_bytes: bytes) -> _Response:
     """Send one request. Raise `OSError` or `HTTPException` if there is no response, `UsageError` for an invalid key."""
-    parts = _split_url(endpoint.base_url)
+    parts = _split_url(endpoint.base_url, endpoint.role)
     host = parts.hostname or ""  # never empty, see `_split_url`
     seconds = min(endpoint.timeout, endpoint.total)
     connection: http.client.HTTPConnection
@@ -247,9 +286,9 @@ def _post(endpoint: Endpoint, request_bytes: bytes) -> _Response:
     with _TimeLimit(connection, endpoint.total) as limit:
         try:
             limit.connect()
-            connection.request("POST", parts.path.rstrip("/") + "/chat/completions", request_bytes, headers)
+            connection.request("POST", parts.path.rstrip("/") + endpoint.path, request_bytes, headers)
             response = connection.getresponse()
-            body = response.read(MAX_REPLY)
+            body = response.read(endpoint.max_reply)
         except (OSError, http.client.HTTPException, ValueError):  # what a connection raises that was shut down
             limit.check()
             raise

@@ -143,6 +143,17 @@ def score_traces(traces: Sequence[Trace], loaded: LoadedModel, config: ScoringCo
     return scored_traces
 
 
+def score_sequence(
+    sequence: EncodedTrace, model: "PreTrainedModel", window: int | None = None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return (log-probabilities, entropies) of the response of one sequence, which goes through the model alone.
+
+    Other sequences cannot change them: rounding in a batch depends on the batch.
+    """
+    ((logprobs, entropies),) = _score_batch([sequence], model, window)
+    return _round(logprobs), _round(entropies)
+
+
 def _round(numbers: torch.Tensor) -> tuple[float, ...]:
     return tuple(round(number, DIGITS) + 0.0 for number in numbers.tolist())
 

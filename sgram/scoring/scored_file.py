@@ -70,7 +70,7 @@ def score_file(
 
     check_format(output)
     parts_folder = Path(f"{output}.parts")
-    identity = {"verb": "score", "model": _model_digest(loaded), "scoring": asdict(config), "sgram": sgram.__version__}
+    identity = {"verb": "score", "model": model_digest(loaded), "scoring": asdict(config), "sgram": sgram.__version__}
     run = RunDirectory.open(parts_folder, "score", identity)
     part_paths: list[Path] = []
     n_traces, n_scored, n_reused = 0, 0, 0
@@ -105,13 +105,11 @@ def check_format(output: Path) -> None:
     >>> check_format(Path("scored.jsonl.gz"))
     >>> check_format(Path("scored.csv"))
     Traceback (most recent call last):
-    sgram.errors.UsageError: -o scored.csv: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet
+    sgram.errors.UsageError: -o scored.csv: rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet
     """
     name = str(output).lower().removesuffix(".gz").removesuffix(".zst")
     if not name.endswith((".jsonl", ".ndjson", ".parquet")):
-        raise UsageError(
-            f"-o {excerpt(output)}: scored rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet"
-        )
+        raise UsageError(f"-o {excerpt(output)}: rollouts are written as .jsonl, .jsonl.gz, .jsonl.zst or .parquet")
 
 
 def _split_into_parts(reader: TraceReader) -> Iterator[list[Trace]]:
@@ -120,7 +118,7 @@ def _split_into_parts(reader: TraceReader) -> Iterator[list[Trace]]:
         yield part
 
 
-def _model_digest(loaded: "LoadedModel") -> str:
+def model_digest(loaded: "LoadedModel") -> str:
     """Return a digest of the weights: of a sample of each tensor, and of all names, shapes and types."""
     weights = hashlib.sha256()
     for name, tensor in sorted(loaded.model.state_dict().items()):

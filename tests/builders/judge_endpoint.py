@@ -47,8 +47,8 @@ def verdict(kind: str, reason: str = "because", quote: str = "") -> Reply:
 
 
 @contextmanager
-def serving(reply: Callable[[dict[str, Any], int], Reply], drips: bool = False) -> Iterator[Endpoint]:
-    """Serve an endpoint at `url` while the block runs."""
+def serving(reply: Callable[[dict[str, Any], int], Reply], drips: bool = False, port: int = 0) -> Iterator[Endpoint]:
+    """Serve an endpoint at `url` while the block runs; at `port`, if one is given."""
     endpoint = Endpoint(reply, drips=drips)
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ def serving(reply: Callable[[dict[str, Any], int], Reply], drips: bool = False) 
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -148,7 +148,7 @@ def test_names_that_cannot_be_meant_are_refused(capsys, rollouts, tmp_path):
         ((rollouts, "--csv", rollouts / "x"), "is not a folder; name another path"),
         ((rollouts, "--csv", "-"), "write ./- if it is one"),
         ((rollouts, "--model", "smollm2", "-o", "-"), "write ./- if it is one"),
-        ((rollouts, "--model", "smollm2", "-o", "x.txt"), "scored rollouts are written as .jsonl"),
+        ((rollouts, "--model", "smollm2", "-o", "x.txt"), "rollouts are written as .jsonl"),
         ((rollouts, "--model", "smollm2", "-o", tmp_path / ("a" * 300 + ".jsonl")), "name another path"),
         ((rollouts, "--quarantine", tmp_path / "q"), "sgram read --quarantine"),
         (("--no-such",), "unknown option --no-such"),

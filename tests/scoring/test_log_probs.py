@@ -181,5 +181,5 @@ def test_the_cost_counts_the_tokens_that_would_go_through_the_model(loaded):
 def test_a_name_without_a_format_is_refused_before_anything_is_computed(loaded, tmp_path):
     inputs = tmp_path / "in.jsonl"
     write_traces(build_traces()[:1], inputs)
-    with pytest.raises(UsageError, match=r"scored rollouts are written as \.jsonl"):
+    with pytest.raises(UsageError, match=r"rollouts are written as \.jsonl"):
         scored_file.score_file(TraceReader(inputs), loaded, tmp_path / "out.csv", ScoringConfig())

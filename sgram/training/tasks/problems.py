@@ -55,6 +55,8 @@ class ReadConfig:
     """Largest share of rows that may be set aside."""
     quarantine: str | os.PathLike[str] | None = None
     """File for the rows that are set aside; None: they are only counted."""
+    requires_answer: bool = True
+    """Whether a row without an answer is invalid; if not, its reference is None."""
 
     def __post_init__(self) -> None:
         for name in ("test_share", "max_bad"):
@@ -98,6 +100,7 @@ class _ProblemReader:
 
     problem_set: ProblemSet = field(default_factory=ProblemSet)
     quarantine: Quarantine = field(default_factory=Quarantine)
+    requires_answer: bool = True
     problems_by_prompt: dict[str, Problem] = field(default_factory=dict)
     """Digest of a prompt -> its problem."""
     ids: set[str] = field(default_factory=set)
@@ -111,7 +114,7 @@ class _ProblemReader:
             for row in iter_rows(file, Caps()):
                 self.problem_set.rows_in += 1
                 try:
-                    problem, row_split = _parse_problem(row)
+                    problem, row_split = _parse_problem(row, self.requires_answer)
                     is_new = self._register(problem)
                 except ProblemError as fault:
                     self._set_aside(file, row, str(fault))
@@ -151,7 +154,7 @@ def read_problems(path: str | os.PathLike[str], config: ReadConfig | None = None
     name the file and line of the first invalid row.
     """
     config = config or ReadConfig()
-    reader = _ProblemReader(quarantine=Quarantine(config.quarantine))
+    reader = _ProblemReader(quarantine=Quarantine(config.quarantine), requires_answer=config.requires_answer)
     problem_set = reader.problem_set
     try:
         held_out = [] if config.test is None else list(reader.read(config.test, "test"))
@@ -204,7 +207,7 @@ def _prompt_digest(prompt: Prompt) -> str:
 # -- one row --------------------------------------------------------------------------------------------
 
 
-def _parse_problem(row: Row) -> tuple[Problem, Split | None]:
+def _parse_problem(row: Row, requires_answer: bool) -> tuple[Problem, Split | None]:
     """Return the problem of a row and the split in it. Raise `ProblemError` if the row is invalid."""
     if row.fault:
         raise ProblemError(row.fault)
@@ -216,9 +219,9 @@ def _parse_problem(row: Row) -> tuple[Problem, Split | None]:
         raise ProblemError(f"a field is missing: {', '.join(PROBLEM_FIELDS[:-1])} or {PROBLEM_FIELDS[-1]}")
     prompt = _parse_prompt(record[problem_field], problem_field)
     answer_field = next((name for name in ANSWER_FIELDS if name in record), None)
-    if answer_field is None:
+    if answer_field is None and requires_answer:
         raise ProblemError(f"a field is missing: {', '.join(ANSWER_FIELDS[:-1])} or {ANSWER_FIELDS[-1]}")
-    reference = _parse_reference(record[answer_field], answer_field)
+    reference = None if answer_field is None else _parse_reference(record[answer_field], answer_field)
     split = record.get("split")
     if split is not None and split not in ("train", "test"):
         raise ProblemError(f"split must be train or test (got {_quote(split)})")

@@ -4,13 +4,15 @@
 models on a CPU, where most rows are short, this saves most of the time of a step.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import torch
 
 from sgram.training.models import cache_argument
 
+Draw: TypeAlias = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
+"""(logits (B, V), numbers of their prompts (B,), position in the responses) -> (B,) token ids."""
 SHRINK = 0.8
 """The batch is shrunk when at most this fraction of its rows still runs; shrinking copies the cache."""
 
@@ -27,11 +29,12 @@ def sample_rows(
     top_p: float = 1.0,
     top_k: int = 0,
     generator: torch.Generator | None = None,
+    draw: Draw | None = None,
 ) -> list[list[int]]:
     """Sample one response to each prompt; prompts and responses are token ids. Temperature 0 takes the likeliest token.
 
     A response ends with the first of `eos_ids`, which it includes, or after `max_new_tokens`. Random numbers come from
-    `generator`, by default torch's own, one for each row that still runs.
+    `generator`, by default torch's own, one for each row that still runs. `draw` takes the place of all of that.
     """
     from transformers import DynamicCache
 
@@ -57,7 +60,10 @@ def sample_rows(
             use_cache=True,
             logits_to_keep=1,
         )
-        tokens = draw_tokens(forward.logits[:, -1], temperature, top_p, top_k, generator)
+        logits = forward.logits[:, -1]
+        tokens = (
+            draw_tokens(logits, temperature, top_p, top_k, generator) if draw is None else draw(logits, rows, position)
+        )
         responses[rows[is_running], position] = tokens[is_running]
         is_ended = is_running & torch.isin(tokens, ends)
         lengths[rows[is_ended]] = position + 1
@@ -82,6 +88,16 @@ def draw_tokens(
     """Return (B,) one token id a row of `logits`, (B, V). `top_k` 0 and `top_p` 1 restrict nothing."""
     if temperature == 0:
         return logits.argmax(-1)
+    shares = restrict_logits(logits, temperature, top_p, top_k).softmax(-1)
+    return torch.multinomial(shares, 1, generator=generator)[:, 0]
+
+
+def restrict_logits(logits: torch.Tensor, temperature: float, top_p: float, top_k: int) -> torch.Tensor:
+    """Return (B, V) float32 `logits` divided by a `temperature` > 0; tokens that are never drawn have minus infinity.
+
+    >>> restrict_logits(torch.tensor([[0.0, 2.0, 1.0]]), temperature=2.0, top_p=1.0, top_k=2)
+    tensor([[  -inf, 1.0000, 0.5000]])
+    """
     logits = logits.float() / temperature
     if top_k and top_k < logits.shape[-1]:
         smallest = logits.topk(top_k).values[:, -1:]
@@ -91,4 +107,4 @@ def draw_tokens(
         shares = ordered.softmax(-1)
         is_beyond = shares.cumsum(-1) - shares >= top_p  # the token that reaches top_p stays
         logits = logits.masked_fill(is_beyond.scatter(-1, order, is_beyond), -torch.inf)
-    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+    return logits
