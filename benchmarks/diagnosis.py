@@ -30,7 +30,7 @@ from sgram.annotation.agreement import measure_agreement
 from sgram.annotation.ratings import Rating
 from sgram.diagnosis.error_locator import MIN_CONFIDENCE, locate_error
 from sgram.diagnosis.fit_locator import fit_locator
-from sgram.diagnosis.kinds import KINDS, Diagnosis, diagnose, seen
+from sgram.diagnosis.kinds import KINDS, Diagnosis, diagnose, read_solution
 from sgram.diagnosis.signals import slip_signals
 from sgram.files import digest
 from sgram.statistics import wilson_interval
@@ -126,7 +126,7 @@ def slip_lists() -> Iterator[str]:
         traces = [trace for trace in read_traces(path) if trace.correct is False and len(trace.text) <= MAX_CHARS]
         traces.sort(key=lambda trace: (trace.id not in rated, digest(trace.id.encode())))
         for trace in traces[: OTHER_TRACES + sum(trace.id in rated for trace in traces)]:
-            for signal in slip_signals(seen(trace).work, trace.text):
+            for signal in slip_signals(read_solution(trace).work, trace.text):
                 start, end = signal.evidence.start or 0, signal.evidence.end or 0
                 around = trace.text[max(0, start - 60) : end + 40].replace("\n", " ")
                 rating = " (rated)" * (trace.id in rated)
@@ -158,7 +158,7 @@ def location_tables() -> Iterator[str]:
 def rated_places(cases: Sequence[Case]) -> Iterator[tuple[float, bool]]:
     """The probability of the likeliest step, and whether the rated place is in it."""
     for case in cases:
-        work = seen(replace(case.trace)).work
+        work = read_solution(replace(case.trace)).work
         if not case.is_plan_or_slip or case.place is None or len(work.steps) < 2 or len(case.trace.text) > MAX_CHARS:
             continue
         steps = [case.trace.text[step.start : step.end] for step in work.steps]

@@ -32,7 +32,7 @@ from corpora import SHARED
 from sgram.annotation.agreement import measure_agreement
 from sgram.annotation.ratings import Rating
 from sgram.diagnosis.degenerate import LONG_TEXT, LOOP_RATIO, find_loop
-from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, finder
+from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, make_span_finder
 from sgram.diagnosis.operations import replace_operator_words
 from sgram.equations import check_equations
 from sgram.files import data_path, digest
@@ -135,7 +135,7 @@ def simple(text: str) -> str:
 
 def judged(groups, lexicon: Lexicon, names: Sequence[str]) -> list[Case]:
     """A case for each wrong trace; `names` are those of the ways to tell: alone, siblings, siblings and lexicon."""
-    cases, find = [], finder(lexicon)
+    cases, find = [], make_span_finder(lexicon)
     for traces, truth in groups:
         corrects = [trace for trace in traces if trace.correct]
         alone = {trace.id: diagnose(trace).kind for trace in traces if trace.id in truth}

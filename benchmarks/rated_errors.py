@@ -9,7 +9,7 @@ import numpy as np
 from corpora import SHARED
 
 from sgram.diagnosis.kind_model import KindModel, fit_kind_model
-from sgram.diagnosis.kinds import chosen_siblings, seen
+from sgram.diagnosis.kinds import read_solution, select_siblings
 from sgram.diagnosis.siblings import find_divergence
 from sgram.diagnosis.signals import reference_value, sibling_signals, signal_names, trace_signals
 from sgram.traces import Trace, read_traces
@@ -55,10 +55,10 @@ def rated_cases() -> list[Case]:
             if trace.correct:
                 siblings[trace.group].append(trace)
         for trace in sorted((trace for trace in traces if trace.id in rows), key=lambda trace: trace.id):
-            chosen = tuple(chosen_siblings(siblings[trace.group]))
-            work = seen(trace).work
+            chosen = tuple(select_siblings(siblings[trace.group]))
+            work = read_solution(trace).work
             signals = trace_signals(trace, work, reference_value(trace.reference))
-            signals += sibling_signals(find_divergence(work, [seen(peer).work for peer in chosen]))
+            signals += sibling_signals(find_divergence(work, [read_solution(peer).work for peer in chosen]))
             row = rows[trace.id]
             cases.append(Case(trace, chosen, file, row["kind"], row["X"]["at"], signal_names(signals)))
     return cases

@@ -10,7 +10,7 @@ from sgram.analysis.collect_traces import CollectedTraces, Progress
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.error_sample import sample_weights
-from sgram.diagnosis.kinds import KINDS, Diagnosis, Seen, diagnose_seen, seen
+from sgram.diagnosis.kinds import KINDS, Diagnosis, Solution, diagnose_solution, read_solution
 from sgram.diagnosis.regrading import regrade
 from sgram.equations import Equation
 from sgram.grading import Grade
@@ -130,13 +130,13 @@ def diagnose_sampled_traces(
     plan, sampled_traces, counts = collected.plan, collected.sampled_traces, collected.counts
     source_index = {name: source for source, name in enumerate(counts.source_names)}
     finders = {lexicon.digest: SpanFinder(lexicon) for lexicon in counts.lexicons}
-    solutions: dict[int, Seen] = {}
+    solutions: dict[int, Solution] = {}
 
-    def solution(key: int) -> Seen:
+    def solution(key: int) -> Solution:
         if key not in solutions:
             source_name, trace = sampled_traces[key]
             lexicon = counts.lexicon(source_index[source_name])
-            solutions[key] = seen(trace, finders[lexicon.digest])
+            solutions[key] = read_solution(trace, finders[lexicon.digest])
         return solutions[key]
 
     diagnoses: dict[int, Diagnosis] = {}
@@ -150,7 +150,7 @@ def diagnose_sampled_traces(
             progress("diagnosing", 0, total)
     for number, (key, grade) in enumerate(zip(plan.diagnosed, grades, strict=True)):
         siblings = [solution(sibling) for sibling in plan.siblings[key]]
-        diagnoses[key] = diagnose_seen(sampled_traces[key].trace, solution(key), siblings, grade)
+        diagnoses[key] = diagnose_solution(sampled_traces[key].trace, solution(key), siblings, grade)
         if number % _PROGRESS_EVERY == 0:
             progress("diagnosing", number, total)
     for outcome, keys in sorted(plan.equation_keys.items()):

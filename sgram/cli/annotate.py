@@ -171,12 +171,12 @@ def _draw_errors(traces: RereadTraces, n: int, seed: int) -> "ErrorSample":
     """Return a sample of the wrong ones of `traces`."""
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
     from sgram.diagnosis.error_items import ErrorSurvey, build_error_sample
-    from sgram.diagnosis.kinds import finder
+    from sgram.diagnosis.kinds import make_span_finder
     from sgram.grading.fill_correct import AnswerGrader
 
     survey = ErrorSurvey()
     with AnswerGrader() as answers:
-        corpus = CorpusDiagnosis(traces, finder(Lexicon.load(DEFAULT_LEXICON)), answers)
+        corpus = CorpusDiagnosis(traces, make_span_finder(Lexicon.load(DEFAULT_LEXICON)), answers)
         for trace, diagnosis in corpus:
             survey.add(trace, diagnosis.kind)
         n_unverifiable = answers.report.n_unverifiable

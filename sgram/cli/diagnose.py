@@ -149,7 +149,7 @@ def diagnose(
     from sgram.diagnosis.diagnosis_files import select_writer, write_diagnoses
     from sgram.diagnosis.error_ratings import read_error_ratings
     from sgram.diagnosis.kind_shares import KindCounts
-    from sgram.diagnosis.kinds import finder
+    from sgram.diagnosis.kinds import make_span_finder
     from sgram.grading.fill_correct import AnswerGrader
 
     check_no_options(paths, "diagnose")
@@ -182,7 +182,7 @@ def diagnose(
 
         corpus = CorpusDiagnosis(
             traces,
-            finder(plans),
+            make_span_finder(plans),
             answers if judge_answers else None,
             grade=answers.grade if judge_answers else None,
             max_diagnosed=max_diagnosed,

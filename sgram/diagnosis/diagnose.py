@@ -5,7 +5,7 @@ from typing import overload
 
 from sgram.diagnosis import kinds
 from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
-from sgram.diagnosis.kinds import Diagnosis, Spans, finder
+from sgram.diagnosis.kinds import Diagnosis, Spans, make_span_finder
 from sgram.diagnosis.operations import EquationFinder
 from sgram.errors import InputError, UsageError
 from sgram.grading.fill_correct import AnswerGrader
@@ -69,7 +69,9 @@ def diagnose(
         given.copy_streams()  # the traces are read several times
     traces: Iterable[Trace] = given if can_be_reread(given) else list(given)
     with AnswerGrader() as answers:
-        corpus = CorpusDiagnosis(lambda stage: traces, finder(lexicon), answers if judge_answers else None, check)
+        corpus = CorpusDiagnosis(
+            lambda stage: traces, make_span_finder(lexicon), answers if judge_answers else None, check
+        )
         diagnoses = [diagnosis for _, diagnosis in corpus]
     _check_judged(corpus.report)
     return diagnoses

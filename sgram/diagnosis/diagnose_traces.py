@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from sgram.diagnosis.error_sample import draw_error_sample, sample_weights
-from sgram.diagnosis.kinds import Diagnosis, Seen, Spans, diagnose_seen, seen, sibling_rank
+from sgram.diagnosis.kinds import Diagnosis, Solution, Spans, diagnose_solution, read_solution, sibling_rank
 from sgram.diagnosis.operations import EquationFinder
 from sgram.diagnosis.regrading import AccuracyCounts, Regrade, regrade
 from sgram.diagnosis.siblings import MAX_SIBLINGS
@@ -124,7 +124,7 @@ class CorpusDiagnosis:
     find_equations: EquationFinder | None = None
     grade: Regrade | None = None
     """Grades traces that have a verdict of their own: the correct ones for `accuracy`, the wrong ones for their kind.
-    If None, `diagnose_seen` grades the wrong ones, one by one."""
+    If None, `diagnose_solution` grades the wrong ones, one by one."""
     max_diagnosed: int | None = None
     """Most wrong traces that are diagnosed; None for all."""
     check: Callable[[CorpusReport], None] | None = None
@@ -152,8 +152,8 @@ class CorpusDiagnosis:
             while block := list(islice(wrong_traces, _BLOCK_TRACES)):
                 grades = [None] * len(block) if self.grade is None else regrade(block, self.grade)
                 for trace, verdict in zip(block, grades, strict=True):
-                    solution = seen(trace, self.find_spans, self.find_equations)
-                    diagnosis = diagnose_seen(trace, solution, siblings.get(trace.group or "", ()), verdict)
+                    solution = read_solution(trace, self.find_spans, self.find_equations)
+                    diagnosis = diagnose_solution(trace, solution, siblings.get(trace.group or "", ()), verdict)
                     if diagnosis.kind == "not-wrong":
                         self.accuracy.add_not_wrong(trace, self.weight(trace))
                     yield trace, diagnosis
@@ -188,7 +188,7 @@ class CorpusDiagnosis:
                 grade = grades.get(row)
                 yield trace, None if grade is None else grade.correct
 
-    def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Seen]]:
+    def _read_siblings(self, groups: dict[str, _Group]) -> dict[str, list[Solution]]:
         """Return the solutions of the selected siblings in groups with a wrong trace, by rank."""
         group_and_rank = {
             row: (name, -negative_rank)
@@ -196,20 +196,20 @@ class CorpusDiagnosis:
             if group.n_wrong
             for negative_rank, row in group.siblings
         }
-        ranked: dict[str, list[tuple[int, Seen]]] = {}
+        ranked: dict[str, list[tuple[int, Solution]]] = {}
         if group_and_rank:
             for row, trace in enumerate(self.read_traces("reading siblings")):
                 if row in group_and_rank:
                     name, rank = group_and_rank[row]
-                    solution = seen(trace, self.find_spans, self.find_equations)
+                    solution = read_solution(trace, self.find_spans, self.find_equations)
                     ranked.setdefault(name, []).append((rank, _without_text(solution)))
         return {name: [solution for _, solution in sorted(pairs, key=_rank)] for name, pairs in ranked.items()}
 
 
-def _without_text(solution: Seen) -> Seen:
+def _without_text(solution: Solution) -> Solution:
     """Return what siblings are compared by, without steps and equations."""
     return replace(solution, work=replace(solution.work, steps=(), equations=()))
 
 
-def _rank(pair: tuple[int, Seen]) -> int:
+def _rank(pair: tuple[int, Solution]) -> int:
     return pair[0]

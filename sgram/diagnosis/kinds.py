@@ -76,29 +76,34 @@ class Diagnosis:
             "end": self.end,
             "confidence": round(self.confidence, 6),
             "scores": {kind: round(score, 6) for kind, score in self.scores.items()},
-            "evidence": [{"what": each.sentence, "start": each.start, "end": each.end} for each in self.evidence],
+            "evidence": [
+                {"what": evidence.sentence, "start": evidence.start, "end": evidence.end} for evidence in self.evidence
+            ],
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What diagnosing needs of a trace; of a correct sibling this is all that is kept."""
+class Solution:
+    """What a diagnosis reads of a trace; of a correct sibling nothing else is kept."""
 
     work: Work
     plan: AnnouncedPlan | None
     """The method announced last by a name of the lexicon."""
 
 
-def seen(trace: Trace, find: Spans | None = None, check: EquationFinder | None = None) -> Seen:
-    """The work of a trace and the plan it announces last; `find` gives its planning spans, `check` its equations."""
+def read_solution(trace: Trace, find: Spans | None = None, check: EquationFinder | None = None) -> Solution:
+    """Return the work of a trace and the plan that it announces last.
+
+    `find` returns its planning spans, `check` its equations.
+    """
     plans = []
     if find is not None and len(trace.text) <= MAX_SPAN_CHARS:
         plans = [plan for plan in find_plans(trace.text, find(trace.text)) if names_computation(plan.name)]
-    return Seen(extract_work(trace, check), plans[-1] if plans else None)
+    return Solution(extract_work(trace, check), plans[-1] if plans else None)
 
 
-def finder(lexicon: LexiconLike | Spans | None) -> Spans | None:
-    """What finds the spans of `lexicon`: a `Lexicon`, its path, the name of a preset, or a finder."""
+def make_span_finder(lexicon: LexiconLike | Spans | None) -> Spans | None:
+    """Return a function that finds the spans of `lexicon`: a `Lexicon`, its path or preset name, or such a function."""
     if lexicon is None or (callable(lexicon) and not isinstance(lexicon, Lexicon)):
         return lexicon
     from sgram.tagging.span_finder import SpanFinder
@@ -116,66 +121,68 @@ def diagnose(
 
     `lexicon` (or what finds its spans) tells the plans that are announced; `check` is another way to find equations.
     """
-    find = finder(lexicon)
-    corrects = [seen(each, find, check) for each in chosen_siblings(siblings)]
-    return diagnose_seen(trace, seen(trace, find, check), corrects)
+    find = make_span_finder(lexicon)
+    peers = [read_solution(sibling, find, check) for sibling in select_siblings(siblings)]
+    return diagnose_solution(trace, read_solution(trace, find, check), peers)
 
 
 def diagnose_group(
     traces: Iterable[Trace], lexicon: LexiconLike | Spans | None = None, check: EquationFinder | None = None
 ) -> list[Diagnosis]:
-    """Diagnoses of those of a group that are wrong, in their order."""
-    traces, find = list(traces), finder(lexicon)
+    """Return the diagnoses of the wrong traces of a group, in their order."""
+    traces, find = list(traces), make_span_finder(lexicon)
     wrong = [trace for trace in traces if trace.correct is False]
-    corrects = [seen(each, find, check) for each in chosen_siblings(traces)] if wrong else []
-    return [diagnose_seen(trace, seen(trace, find, check), corrects) for trace in wrong]
+    peers = [read_solution(sibling, find, check) for sibling in select_siblings(traces)] if wrong else []
+    return [diagnose_solution(trace, read_solution(trace, find, check), peers) for trace in wrong]
 
 
-def chosen_siblings(traces: Iterable[Trace]) -> list[Trace]:
-    """The correct ones of `traces` that others are compared with, at most `MAX_SIBLINGS`, by digests of their ids."""
-    corrects = sorted((trace for trace in traces if trace.correct), key=lambda trace: sibling_rank(trace.id))
-    return corrects[:MAX_SIBLINGS]
+def select_siblings(traces: Iterable[Trace]) -> list[Trace]:
+    """Return the correct traces that wrong ones are compared with: at most `MAX_SIBLINGS`, by digests of their ids."""
+    correct = sorted((trace for trace in traces if trace.correct), key=lambda trace: sibling_rank(trace.id))
+    return correct[:MAX_SIBLINGS]
 
 
 def sibling_rank(trace_id: str) -> str:
-    """What siblings are chosen by, smallest first: no order of input or of ids matters."""
+    """Return the key by which siblings are chosen, smallest first: no order of input or of ids matters."""
     return digest(trace_id.encode())
 
 
-def diagnose_seen(trace: Trace, mine: Seen, corrects: Sequence[Seen], verdict: Grade | None = None) -> Diagnosis:
-    """What is wrong with `trace`, of which `mine` was seen, and `corrects` of its correct siblings.
+def diagnose_solution(
+    trace: Trace, solution: Solution, peers: Sequence[Solution], verdict: Grade | None = None
+) -> Diagnosis:
+    """Return what is wrong with `trace`, whose `solution` is read; `peers` are the solutions of correct siblings.
 
     `verdict` is the grade of its answer, which is computed if it is None and the trace has a reference.
     """
-    verdict = verdict or _graded(trace)
+    verdict = verdict or _grade_trace(trace)
     if verdict is not None and verdict.correct:
         equal = Evidence(f"its answer equals the reference {excerpt(trace.reference or '', 40)}".rstrip())
-        return _formal(trace, mine.work, "not-wrong", equal)
+        return _diagnose_by_form(trace, solution.work, "not-wrong", equal)
     reference = reference_value(trace.reference)
     if verdict is not None and verdict.equal_after is not None and "thinking" not in verdict.equal_after:
         if "rounded" in verdict.equal_after:
             sentence = f"its answer misses the reference by rounding only: {excerpt(verdict.equal_after, 120)}"
-            return _formal(trace, mine.work, "undecided", Evidence(sentence))
+            return _diagnose_by_form(trace, solution.work, "undecided", Evidence(sentence))
         sentence = f"its answer equals the reference after a change of form: {excerpt(verdict.equal_after, 120)}"
-        return _formal(trace, mine.work, "format", Evidence(sentence))
+        return _diagnose_by_form(trace, solution.work, "format", Evidence(sentence))
     no_response = find_no_response(trace)
     forms: tuple[tuple[Kind, Evidence | None], ...] = (
         ("undecided", no_response),
         ("degenerate", find_loop(trace.text)),
         ("unfinished", find_cutoff(trace)),
-        ("undecided", _neither(trace, mine, corrects)),
+        ("undecided", _find_no_attempt(trace, solution, peers)),
     )
     for kind, evidence in forms:
         if evidence is not None:
-            return _formal(trace, mine.work, kind, evidence)
-    signals = trace_signals(trace, mine.work, reference)
-    signals += sibling_signals(find_divergence(mine.work, [each.work for each in corrects]))
-    signals += plan_signals(mine.plan, [each.plan for each in corrects if each.plan is not None])
-    return _weighed(trace, mine.work, signals)
+            return _diagnose_by_form(trace, solution.work, kind, evidence)
+    signals = trace_signals(trace, solution.work, reference)
+    signals += sibling_signals(find_divergence(solution.work, [peer.work for peer in peers]))
+    signals += plan_signals(solution.plan, [peer.plan for peer in peers if peer.plan is not None])
+    return _diagnose_by_signals(trace, solution.work, signals)
 
 
-def _graded(trace: Trace) -> Grade | None:
-    """The grade of a trace; None without a reference, or if a formula cannot be compared here."""
+def _grade_trace(trace: Trace) -> Grade | None:
+    """Return the grade of a trace; None without a reference, or if a formula cannot be compared here."""
     if trace.reference is None or not trace.text.strip():
         return None
     try:
@@ -184,30 +191,32 @@ def _graded(trace: Trace) -> Grade | None:
         return None
 
 
-def _neither(trace: Trace, mine: Seen, corrects: Sequence[Seen]) -> Evidence | None:
-    """Why nothing can be said of a response that is whole."""
-    work, whole = mine.work, len(trace.text)
+def _find_no_attempt(trace: Trace, solution: Solution, peers: Sequence[Solution]) -> Evidence | None:
+    """Return what shows that a whole response is no attempt of which a kind could be said; None if it is one."""
+    work, whole = solution.work, len(trace.text)
     if not work.operations and len(find_words(trace.text[:400])) < FEWEST_WORDS:
         return Evidence("it says nothing but an answer" if trace.text.strip() else "it is empty", 0, whole)
     if not has_answer(trace) and not any(map(str.isdigit, trace.text.rstrip().rpartition("\n")[2])):
         return Evidence("it ends without an answer that could be found", max(0, whole - 80), whole)
-    plans = [each.plan for each in corrects if each.plan is not None]
-    if corrects and mine.plan is None and len(plans) == len(corrects):
-        told = f"it announces no plan by its name, as all correct siblings do: '{excerpt(plans[0].name, 80)}'"
-        return Evidence(told, 0, min(whole, 200))
+    plans = [peer.plan for peer in peers if peer.plan is not None]
+    if peers and solution.plan is None and len(plans) == len(peers):
+        reason = f"it announces no plan by its name, as all correct siblings do: '{excerpt(plans[0].name, 80)}'"
+        return Evidence(reason, 0, min(whole, 200))
     return None
 
 
-def _formal(trace: Trace, work: Work, kind: Kind, found: Evidence) -> Diagnosis:
+def _diagnose_by_form(trace: Trace, work: Work, kind: Kind, evidence: Evidence) -> Diagnosis:
     confidence = 1.0 if kind == "undecided" else SURE
-    rest = (1 - confidence) / (len(KINDS) - 1)
-    scores: dict[str, float] = {each: confidence if each == kind else rest for each in KINDS}
-    step = None if kind == "undecided" else work.step_of(found.start)
-    return Diagnosis(trace.id, kind, step, found.start, found.end, (found,), confidence, MappingProxyType(scores))
+    remainder = (1 - confidence) / (len(KINDS) - 1)
+    scores: dict[str, float] = {name: confidence if name == kind else remainder for name in KINDS}
+    step = None if kind == "undecided" else work.step_of(evidence.start)
+    return Diagnosis(
+        trace.id, kind, step, evidence.start, evidence.end, (evidence,), confidence, MappingProxyType(scores)
+    )
 
 
-def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
-    """Strategic or procedural if the signals say so surely enough, else undecided."""
+def _diagnose_by_signals(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
+    """Return strategic or procedural if the signals are sure enough, else undecided."""
     model = packaged_model()
     decided, probability = model.decide(signal_names(signals))
     sign = -1 if decided == "strategic" else 1
@@ -215,17 +224,17 @@ def _weighed(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
     speaking = [signal for signal in ranked if sign * model.weights[signal.name] > 0] if decided else []
     evidence = tuple(signal.evidence for signal in ranked)
     if decided is None:
-        evidence = (_nothing(work, signals), *evidence)
+        evidence = (_explain_undecided(work, signals), *evidence)
     step = next((signal.step for signal in speaking if signal.name in _PROVEN), None)
     if step is None and len(work.steps) > 1 and len(trace.text) <= MAX_SPAN_CHARS:
-        step, likely = _likeliest(trace, work)
+        step, likely = _locate_first_error(trace, work)
         evidence = evidence if likely is None else (*evidence, likely)
     scores: dict[str, float] = dict.fromkeys(KINDS, 0.0)
     if decided is None:
         scores["undecided"] = 1.0
     else:
-        other = "procedural" if decided == "strategic" else "strategic"
-        scores |= {decided: probability, other: 1 - probability}
+        rival = "procedural" if decided == "strategic" else "strategic"
+        scores |= {decided: probability, rival: 1 - probability}
     kind: Kind = "undecided" if decided is None else "strategic" if decided == "strategic" else "procedural"
     first = evidence[0]
     return Diagnosis(trace.id, kind, step, first.start, first.end, evidence, scores[kind], MappingProxyType(scores))
@@ -235,28 +244,28 @@ _PROVEN = ("slip put right", "right result changed")
 """Signals whose step is where it goes wrong, because without them the answer would be the reference."""
 
 
-def _likeliest(trace: Trace, work: Work) -> tuple[int | None, Evidence | None]:
-    """The step of the first error by what people marked elsewhere, if that is sure enough."""
-    found = locate_error(trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True)
-    if found.step is None:
+def _locate_first_error(trace: Trace, work: Work) -> tuple[int | None, Evidence | None]:
+    """Return the step of the first error by a model of people's marks, with its evidence, if it is sure enough."""
+    location = locate_error(trace.prompt, [trace.text[step.start : step.end] for step in work.steps], known_wrong=True)
+    if location.step is None:
         return None, None
-    at = work.steps[found.step]
-    place = f"step {found.step + 1} of {len(work.steps)}"
-    by = f"{found.confidence:.0%}, by a model of people's marks: {found.reason}"
-    return found.step, Evidence(f"its first error is likeliest in {place} ({by})", at.start, at.end)
+    step = work.steps[location.step]
+    place = f"step {location.step + 1} of {len(work.steps)}"
+    by = f"{location.confidence:.0%}, by a model of people's marks: {location.reason}"
+    return location.step, Evidence(f"its first error is likeliest in {place} ({by})", step.start, step.end)
 
 
-def _nothing(work: Work, signals: Sequence[Signal]) -> Evidence:
+def _explain_undecided(work: Work, signals: Sequence[Signal]) -> Evidence:
     right = sum(equation.verdict == "right" for equation in work.equations)
     total = len(work.equations)
     if not total:
-        told = "it holds no equation"
+        reason = "it holds no equation"
     elif right == total:
-        told = "its equation holds" if total == 1 else f"all of its {total} equations hold"
+        reason = "its equation holds" if total == 1 else f"all of its {total} equations hold"
     else:
-        told = f"{right} of its {total} equations hold, the rest could not be checked"
+        reason = f"{right} of its {total} equations hold, the rest could not be checked"
         if slips(work):
-            told = f"{right} of its {total} equations hold"
+            reason = f"{right} of its {total} equations hold"
     if signals:
-        return Evidence(f"what was seen does not tell a wrong plan from a slip ({told})")
-    return Evidence(f"nothing shows a wrong plan or a slip ({told})")
+        return Evidence(f"what was seen does not tell a wrong plan from a slip ({reason})")
+    return Evidence(f"nothing shows a wrong plan or a slip ({reason})")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.diagnosis.kind_model import packaged_model
-from sgram.diagnosis.kinds import KINDS, chosen_siblings, diagnose, diagnose_group, diagnose_seen, seen
+from sgram.diagnosis.kinds import KINDS, diagnose, diagnose_group, diagnose_solution, read_solution, select_siblings
 from sgram.files import data_path
 from sgram.grading import Grade
 from sgram.lexicon import Lexicon
@@ -145,11 +145,11 @@ def test_the_absence_of_evidence_decides_nothing(text):
 def test_a_wrong_trace_that_the_grader_calls_right_is_not_wrong():
     wrong = trace(PLAN, reference="48")
     verdict = Grade(True, "48", "equal numbers")
-    assert diagnose_seen(wrong, seen(wrong), [], verdict).kind == "not-wrong"
+    assert diagnose_solution(wrong, read_solution(wrong), [], verdict).kind == "not-wrong"
     rounded = Grade(False, "48.2", "", "a number rounded to the digits of the reference")
-    assert diagnose_seen(wrong, seen(wrong), [], rounded).kind == "undecided"
+    assert diagnose_solution(wrong, read_solution(wrong), [], rounded).kind == "undecided"
     changed = Grade(False, "48", "", "minutes in hours")
-    diagnosis = diagnose_seen(wrong, seen(wrong), [], changed)
+    diagnosis = diagnose_solution(wrong, read_solution(wrong), [], changed)
     assert (diagnosis.kind, "minutes in hours" in diagnosis.evidence[0].sentence) == ("format", True)
 
 
@@ -198,8 +198,8 @@ def test_a_group_gives_a_diagnosis_for_each_wrong_trace_in_order():
 
 def test_siblings_are_chosen_in_any_order_alike():
     siblings = [trace(RIGHT, True, f"t{number}") for number in range(20)]
-    assert chosen_siblings(siblings) == chosen_siblings(siblings[::-1])
-    assert len(chosen_siblings(siblings)) == 8
+    assert select_siblings(siblings) == select_siblings(siblings[::-1])
+    assert len(select_siblings(siblings)) == 8
 
 
 @given(st.text(max_size=300), st.sampled_from(["", SLIP, PLAN]))
