@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from sgram.lexicon import MOVES, SentenceScorer
-from sgram.mining.cues import OTHER
+from sgram.mining.cues import OTHER, load_cues
 from sgram.sentences import grams_of, sentence_tokens
 
 
@@ -26,12 +26,17 @@ def packaged_namer() -> SentenceScorer:
 def find_move(words: Sequence[str], scorer: SentenceScorer) -> str:
     """Return the likeliest move of a sentence that begins with `words`; "other" if the scorer does not know them.
 
-    A move that the lexicon format does not know is "other", too.
+    A move that the lexicon format does not know is "other", too. Labels hold few deductions, so a scorer hardly learns
+    them: a gram with a cue of deduction of three words or more ("use the fact") is one.
 
     >>> scorer = packaged_namer()
     >>> find_move(["let", "me", "check", "this"], scorer), find_move(["bananen"], scorer)
     ('verification', 'other')
     """
+    cues = load_cues()
+    parts = (tuple(words[start:end]) for start in range(len(words)) for end in range(start + 3, len(words) + 1))
+    if any(cues.get(part) == "deduction" for part in parts):
+        return "deduction"
     tokens = sentence_tokens(" ".join(words))[:-1]  # a gram may end anywhere in its sentence
     grams = sorted({" ".join(gram) for gram in grams_of(tokens, scorer.max_tokens)})
     if all(weights.grams.keys().isdisjoint(grams) for weights in scorer.moves.values()):

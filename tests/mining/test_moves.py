@@ -25,6 +25,8 @@ SCORER = SentenceScorer(
         ("wait", "backtracking"),  # 400 + 200 against -100
         ("wait let me check", "verification"),  # 700 against 600
         ("check", "verification"),  # 400 against 0: a gram need not end its sentence
+        ("check the fact that", "deduction"),  # a cue of three words
+        ("since check", "verification"),  # a cue of one word does not count
         ("hmm", OTHER),  # "hesitation", which is no move of lexicons
         ("the sum", OTHER),  # no weight knows these words
     ],
@@ -36,6 +38,7 @@ def test_a_gram_has_the_likeliest_move_of_a_sentence_that_begins_with_it(gram, m
 def test_a_scorer_without_moves_names_none():
     assert find_move(["wait"], SentenceScorer("plain", SCORER.planning, {})) == OTHER
     assert find_move([], SCORER) == OTHER
+    assert find_move(["use", "the", "fact"], SCORER) == "deduction"
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_findings_of_many_sources_are_a_nested_list_without_markup():
     assert lines[first].startswith(f"- The planning share: from 12.3 % ({name}) to 25.0 % (")
     assert lines[first + 1] == f"  - {name}: 12.3 % \\[11.3, 13.3\\]."
     assert "<b>" not in text
-    assert "guesses of an offline classifier." in text  # what a reader must know of a finding
+    assert "the undecided may be of any kind." in text  # what a reader must know of a finding
 
 
 def test_an_analysis_without_findings_has_no_list_of_them():

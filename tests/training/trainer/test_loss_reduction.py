@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sgram.training.credit.method import Method
 from sgram.training.trainer.loss_reduction import PER_TOKEN_LOSSES, LossReduction
 from tests.builders.tiny_policy import losses, trained
 
@@ -44,16 +45,17 @@ def test_nothing_to_learn_from_is_zero(loss_type):
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dr_grpo", "dapo"])
-def test_a_term_weighs_as_much_as_the_same_term_in_the_loss_of_trl(tmp_path, monkeypatch, loss_type):
+def test_a_term_weighs_as_much_as_the_same_term_in_the_loss_of_trl(tmp_path, loss_type):
     # The penalty of every token is its own loss at the first update: -A times the ratio, which is 1. Added through
-    # `LossReduction` it doubles TRL's loss, micro-batch by micro-batch; "kl-cov" has a per-token penalty to replace.
-    def same_term(logps, batch, settings):
-        return -batch.advantages[:, None] * (logps - logps.detach()).exp() if batch.advantages.dim() == 1 else None
+    # `LossReduction` it doubles TRL's loss, micro-batch by micro-batch.
+    def same_term(batch, settings):
+        advantages = batch.advantages[:, None] if batch.advantages.dim() == 1 else batch.advantages
+        return -advantages * (batch.logps - batch.logps.detach()).exp()
 
+    doubled = Method("doubled", "the loss once more", "this test", penalty=same_term)
     settings = {"loss_type": loss_type, "max_steps": 1, "optim": "sgd", "max_grad_norm": 0.0}
     plain = trained(tmp_path / "plain", method="grpo", **settings)
-    monkeypatch.setattr("sgram.training.trainer.trainer.kl_cov_penalty", same_term)
-    double = trained(tmp_path / "double", method="kl-cov", **settings)
+    double = trained(tmp_path / "double", method=doubled, **settings)
     (plain_loss, plain_norm), (double_loss, double_norm) = losses(plain)[0], losses(double)[0]
     assert plain_norm > 1e-3
     assert double_norm == pytest.approx(2 * plain_norm, rel=1e-4)
