@@ -1,15 +1,28 @@
 """Declarations of one kind, such as dialects: those in the files of a package, and those that other packages add."""
 
 import re
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
 
 Declaration = TypeVar("Declaration")
+
+
+class Named(Protocol):
+    """A declaration with a name."""
+
+    @property
+    def name(self) -> str:
+        """The name by which users call it."""
+        ...
+
+
+NamedDeclaration = TypeVar("NamedDeclaration", bound=Named)
 
 
 def declared_in(package: str, kind: type[Declaration]) -> list[Declaration]:
@@ -47,3 +60,31 @@ def installed(group: str, kind: type[Declaration]) -> list[Declaration]:
             raise UsageError(f"{origin} is not a {kind.__name__} or a list of them; mend or uninstall its package")
         declarations += declared
     return declarations
+
+
+def with_distinct_names(declarations: Iterable[NamedDeclaration], noun: str) -> tuple[NamedDeclaration, ...]:
+    """Return declarations whose names differ. Raise `UsageError` if two have the same one.
+
+    >>> with_distinct_names([], "judge")
+    ()
+    """
+    every = tuple(declarations)
+    names = [declaration.name for declaration in every]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{names.count(name)} {noun}s are named {name!r}; rename or uninstall one of them")
+    return every
+
+
+def add_declaration(
+    declaration: NamedDeclaration, registered: list[NamedDeclaration], known: Iterable[NamedDeclaration], noun: str
+) -> NamedDeclaration:
+    """Append a declaration to `registered` unless it is there, and return it.
+
+    Raise `UsageError` if another one of `known` has its name.
+    """
+    if any(other.name == declaration.name and other is not declaration for other in known):
+        raise UsageError(f"a {noun} named {declaration.name!r} exists already; choose another name")
+    if declaration not in registered:
+        registered.append(declaration)
+    return declaration

@@ -6,8 +6,7 @@ A file in that folder that declares a `Measure` is found by itself; `ORDER` only
 from functools import cache
 
 from sgram.analysis.measure import Measure
-from sgram.declarations import declared_in, installed
-from sgram.errors import UsageError
+from sgram.declarations import add_declaration, declared_in, installed, with_distinct_names
 
 ENTRY_POINTS = "sgram.measures"
 """Group of entry points by which a package adds measures; each names a `Measure` or a sequence of them."""
@@ -42,11 +41,7 @@ def register_measure(measure: Measure) -> Measure:
     ('lines', 'lines')
     >>> unregister_measure("lines")
     """
-    if any(other.name == measure.name and other is not measure for other in all_measures()):
-        raise UsageError(f"a measure named {measure.name!r} exists already; choose another name")
-    if measure not in _registered:
-        _registered.append(measure)
-    return measure
+    return add_declaration(measure, _registered, all_measures(), "measure")
 
 
 def unregister_measure(name: str) -> None:
@@ -59,12 +54,7 @@ def all_measures() -> tuple[Measure, ...]:
 
     Raise `UsageError` if a package's measure cannot be loaded or two measures have the same name.
     """
-    every = [*_own_measures(), *installed(ENTRY_POINTS, Measure), *_registered]
-    names = [measure.name for measure in every]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"{names.count(name)} measures are named {name!r}; rename or uninstall one of them")
-    return tuple(every)
+    return with_distinct_names([*_own_measures(), *installed(ENTRY_POINTS, Measure), *_registered], "measure")
 
 
 @cache

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sgram.declarations import installed
+from sgram.declarations import add_declaration, installed, with_distinct_names
 from sgram.diagnosis.judge import MAX_FAILURES, JudgeReport, Judgment, majority_judgment
 from sgram.diagnosis.judge_prompt import Opinion, parse_kind
 from sgram.errors import SgramError, UsageError
@@ -61,11 +61,7 @@ def register_judge(judge: ErrorJudge) -> ErrorJudge:
     True
     >>> unregister_judge("short")
     """
-    if any(other.name == judge.name and other is not judge for other in all_judges()):
-        raise UsageError(f"a judge named {judge.name!r} exists already; choose another name")
-    if judge not in _registered:
-        _registered.append(judge)
-    return judge
+    return add_declaration(judge, _registered, all_judges(), "judge")
 
 
 def unregister_judge(name: str) -> None:
@@ -78,12 +74,7 @@ def all_judges() -> tuple[ErrorJudge, ...]:
 
     Raise `UsageError` if a package's judge cannot be loaded or two judges have the same name.
     """
-    every = [*installed(ENTRY_POINTS, ErrorJudge), *_registered]
-    names = [judge.name for judge in every]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"{names.count(name)} judges are named {name!r}; rename or uninstall one of them")
-    return tuple(every)
+    return with_distinct_names([*installed(ENTRY_POINTS, ErrorJudge), *_registered], "judge")
 
 
 def find_judge(name: str) -> ErrorJudge:

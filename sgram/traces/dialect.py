@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sgram.declarations import declared_in, installed
+from sgram.declarations import add_declaration, declared_in, installed
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.traces.trace import RowError
@@ -92,11 +92,7 @@ def register_dialect(dialect: Dialect) -> Dialect:
 
     Raise `UsageError` if another dialect has its name.
     """
-    if any(other.name == dialect.name and other is not dialect for other in all_dialects().values()):
-        raise UsageError(f"a dialect named {dialect.name!r} exists already; choose another name")
-    if dialect not in _registered:
-        _registered.append(dialect)
-    return dialect
+    return add_declaration(dialect, _registered, all_dialects().values(), "dialect")
 
 
 def unregister_dialect(name: str) -> None:
