@@ -92,6 +92,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             "final": asdict(result.final),
             "steps": len(result.steps),
             "scorer": result.scorer,
+            "chat": result.chat,
             "curves": "curves.svg" if has_curves else None,
         }
         print_json("train", fields)

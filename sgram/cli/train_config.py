@@ -19,6 +19,7 @@ HELP = {
     "task": "testbed, gym:DATASET, or a file of JSONL problems.",
     "task_options": "A setting of the task, as key=value; may be repeated.",
     "model": "testbed (a tiny model warmed up on the task), smollm2, or a Hugging Face folder or name.",
+    "chat": "Prompts are chats, by the tokenizer's chat template; default: where it has one.",
     "warmup_seed": "Seed of the tiny model that training starts from.",
     "warmup_steps": "Supervised steps of the tiny model; default: until it begins to solve problems.",
     "method": "How advantages are shaped: grpo, hicra, siren, placebo, ...",

@@ -81,6 +81,7 @@ class Board:
         self.n_runs, self.n_finished, self.n_failed = n_runs, 0, 0
         self._running: dict[int, _RunProgress] = {}
         self._history: list[tuple[str, Mapping[str, Any]]] = []
+        self._sentences: set[str] = set()
         self._live = Live(console=stderr_console(), transient=True, auto_refresh=False) if live else None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -91,16 +92,23 @@ class Board:
         if kind == "step":
             self._record_step(run, event)
         elif kind == "stage":
-            if run.stage != event["stage"] and self._live is None:
+            if event.get("told"):
+                self._tell(run, event["stage"], event["told"])
+            elif run.stage != event["stage"] and self._live is None:
                 note(f"{run.labels}: {event['stage']}")
             run.stage = event["stage"]
-            if event.get("told"):
-                self._print(f"{run.labels}: {event['told']}")
         elif kind in ("finished", "failed"):
             del self._running[event["cell"]]
             self._record_end(run, event)
         if self._live is not None:
             self._live.update(self.table(), refresh=True)
+
+    def _tell(self, run: _RunProgress, stage: str, sentence: str) -> None:
+        """Print a sentence of a run; the form of the prompts once, because all runs share it."""
+        if stage == "prompts" and sentence in self._sentences:
+            return
+        self._sentences.add(sentence)
+        self._print(f"{run.labels}: {sentence}")
 
     def _record_step(self, run: _RunProgress, event: Mapping[str, Any]) -> None:
         run.row, run.stage = event, ""

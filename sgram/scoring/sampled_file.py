@@ -15,7 +15,7 @@ from sgram.run_directory import RunDirectory
 from sgram.scoring.sampling import Sampler, SampleRequest, SamplingConfig
 from sgram.scoring.scored_file import check_format
 from sgram.traces import Trace, TraceReader, write_traces
-from sgram.training.tasks.prompts import prompt_text
+from sgram.training.tasks.prompts import is_empty_response, prompt_text
 
 N_CHECKED = 16
 """Responses at the start that are looked at: if more than half of them are empty, sampling stops."""
@@ -97,7 +97,7 @@ def is_empty(trace: Trace) -> bool:
     >>> is_empty(Trace(id="a", text="4", token_ids=(19,))), is_empty(Trace(id="a", text="4", token_ids=(19, 2)))
     (True, False)
     """
-    return not trace.text.strip() or (trace.token_ids is not None and len(trace.token_ids) <= 1)
+    return is_empty_response(trace.text, None if trace.token_ids is None else len(trace.token_ids))
 
 
 @dataclass(slots=True)

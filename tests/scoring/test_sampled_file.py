@@ -135,13 +135,13 @@ def test_prompts_go_through_the_chat_template_where_there_is_one(loaded):
     chat = with_template(loaded)
     config = replace(CONFIG, system="Be brief.", instruction="Box it.")
     sampler = LocalSampler(chat, "tiny", config)
-    assert "chat template (--no-chat" in sampler.describe()
+    assert sampler.describe() == "prompts are chats, by the chat template of tiny; --no-chat sends plain text"
     (traces,) = sampler.sample(make_requests(PROBLEMS[:1], 1))
     assert traces[0].prompt == f"Be brief.\n\n{PROBLEMS[0].prompt}\n\nBox it."
     text = f"system: Be brief.\nuser: {PROBLEMS[0].prompt}\n\nBox it.\n"
     assert sampler._prompts["p0"].ids == tuple(loaded.tokenizer(text)["input_ids"])
     plain = LocalSampler(chat, "tiny", replace(config, system=""), chat=False)
-    assert "without the tokenizer's chat template (--no-chat)" in plain.describe()
+    assert plain.describe() == "prompts are plain text, without the chat template of tiny (--no-chat)"
     (traces,) = plain.sample(make_requests(PROBLEMS[:1], 1))
     assert traces[0].prompt == f"{PROBLEMS[0].prompt}\n\nBox it."
     assert "has no chat template" in LocalSampler(loaded, "tiny", config).describe()

@@ -54,6 +54,8 @@ class RunResult:
     """``{"step", "evaluation"}`` of each measurement on held-out problems during training."""
     scorer: str | None = None
     """Digest of the sentence scorer; None if the mask (`RunConfig.mask`) needs none."""
+    chat: bool = False
+    """Whether prompts were chats."""
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
@@ -116,13 +118,17 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
     with setup.quiet_libraries(), setup.open_task(config) as task:
         model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
+        if config.model != "testbed":
+            on_progress({"stage": "prompts", "told": policy.form.describe()})
+        checkpoint = latest_checkpoint(directory)
+        if checkpoint is None:
+            setup.check_start(policy, task)
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
         scorer = setup.load_scorer(config, directory)
         lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
         _check_unchanged(config, directory)
         evaluate = partial(_evaluate, config, task=task, lexicon=lexicon, scorer=scorer, on_progress=on_progress)
         start = _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy))
-        checkpoint = latest_checkpoint(directory)
         log = StepLog(directory, on_progress)
         trainer = setup.make_trainer(
             config, directory, model, tokenizer, task, lexicon, start_responses, checkpoint is not None, log
@@ -139,6 +145,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
             "start": start.to_json(),
             "final": final.to_json(),
             "evaluations": log.evaluations,
+            "chat": policy.form.is_chat,
             "device": str(trainer.accelerator.device),
             "method": trainer.method.name,
             "lexicon": None if trainer.lexicon is None else trainer.lexicon.digest,
@@ -168,6 +175,7 @@ _START_SETTINGS = (
     "task",
     "task_options",
     "model",
+    "chat",
     "warmup_seed",
     "warmup_steps",
     "max_tokens",
@@ -255,6 +263,7 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
             tuple(steps),
             tuple(document["evaluations"]),
             document.get("scorer"),
+            document["chat"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
