@@ -205,7 +205,19 @@ def show_run(result: "RunResult") -> None:
     means = curve(result.steps)
     if means:
         print()
-        print(f"accuracy, means of {EVERY} steps: " + " ".join(_number(mean) for mean in means))
+        print(f"accuracy, {_describe_blocks(len(result.steps))}: " + " ".join(_number(mean) for mean in means))
+
+
+def _describe_blocks(n_steps: int) -> str:
+    """Return over how many steps the means of `curve` are.
+
+    >>> _describe_blocks(4), _describe_blocks(20), _describe_blocks(21)
+    ('mean of 4 steps', 'means of 10 steps', 'means of 10 steps, the last of 1')
+    """
+    n_last = n_steps % EVERY
+    if n_steps <= EVERY:
+        return f"mean of {n_steps} steps" if n_steps > 1 else "of 1 step"
+    return f"means of {EVERY} steps" + (f", the last of {n_last}" if n_last else "")
 
 
 def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:

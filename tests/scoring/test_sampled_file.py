@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("transformers", reason="needs sgram[train]")
 
 from sgram.errors import InputError, SgramError, UsageError  # noqa: E402
 from sgram.grading.outcome import Problem  # noqa: E402
+from sgram.run_directory import lock_folder  # noqa: E402
 from sgram.scoring.local_sampler import LocalSampler, draw_by_uniforms  # noqa: E402
 from sgram.scoring.log_probs import EncodedTrace, score_sequence  # noqa: E402
 from sgram.scoring.sampled_file import sample_file  # noqa: E402
@@ -83,6 +85,16 @@ def test_an_interrupted_job_resumes_and_writes_the_bytes_of_an_unbroken_one(load
     assert resumed.n_reused == 8  # two batches of 4
     assert (tmp_path / "cut.jsonl.gz").read_bytes() == (tmp_path / "whole.jsonl.gz").read_bytes()
     assert not (tmp_path / "cut.jsonl.gz.parts").exists()
+
+
+def test_a_second_job_with_the_same_output_is_refused_at_once(loaded, tmp_path):
+    output = tmp_path / "out.jsonl"
+    with lock_folder(Path(f"{output}.parts")):
+        for config in (CONFIG, replace(CONFIG, seed=1)):
+            with pytest.raises(SgramError, match=r"another process is working on this run \(.*out\.jsonl\.parts\)"):
+                sample(loaded, output, config)
+    assert sample(loaded, output).counts.n_samples == 12
+    assert not Path(f"{output}.parts").exists()
 
 
 def test_a_row_has_ids_scores_verdict_and_its_problem(loaded, tmp_path):

@@ -1,8 +1,8 @@
 """Train one run in a directory from which it can be resumed.
 
     train-<digest>/
-      run.json  lexicon.json  scorer.json  metrics.jsonl  rollouts/step-000000.jsonl.gz ...  checkpoint-80/
-      model/  result.json
+      run.json  lexicon.json  scorer.json  metrics.jsonl  timings.jsonl  rollouts/step-000000.jsonl.gz ...
+      checkpoint-80/  model/  result.json  lock
 
 A finished run is only read. An interrupted run continues from its last complete checkpoint and ends in the same bytes.
 """
@@ -25,7 +25,7 @@ from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
 from sgram.training.experiments.run_config import RunConfig
-from sgram.training.experiments.step_log import ProgressCallback, StepLog
+from sgram.training.experiments.step_log import ProgressCallback, StepLog, read_steps
 from sgram.urls import is_url, printable_name
 
 if TYPE_CHECKING:
@@ -95,23 +95,28 @@ def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda 
     """Train the run of `config`, or continue it, in its directory under `root`, and return its result.
 
     `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
-    "warm-up", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
+    "warm-up", "prompts", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
+    Raise `SgramError` if another process trains the same run.
     """
-    directory = RunDirectory.open(root, "train", run_identity(config)).path
-    if (directory / "result.json").exists():
-        return _read_result(directory, config)
+    result = read_finished_run(config, root)
+    if result is not None:
+        return result
     import torch
 
+    run = RunDirectory.open(root, "train", run_identity(config))
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        return _train(config, directory, on_progress)
+        with run.lock():
+            if not run.has("result.json"):  # another process may have finished it by now
+                _train(config, run.path, on_progress)
     finally:
         torch.set_num_threads(threads)
         gc.collect()
+    return _read_result(run.path, config)
 
 
-def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> RunResult:
+def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> None:
     from sgram.training.experiments import setup
     from sgram.training.trainer.checkpoints import latest_checkpoint
 
@@ -156,7 +161,6 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         write_bytes(directory / "result.json", pretty_json(document))
         for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
             shutil.rmtree(path, ignore_errors=True)
-    return _read_result(directory, config)
 
 
 def _is_file(setting: str) -> bool:
@@ -252,7 +256,7 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
 
     try:
         document = orjson.loads((directory / "result.json").read_bytes())
-        steps = [orjson.loads(line) for line in (directory / "metrics.jsonl").read_bytes().splitlines()]
+        steps = read_steps(directory)
         if {name: document.get(name) for name in _FORMAT} != _FORMAT:
             raise ValueError("it was written by another version")
         return RunResult(
@@ -260,7 +264,7 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
             config,
             PolicyEvaluation.from_json(document["start"]),
             PolicyEvaluation.from_json(document["final"]),
-            tuple(steps),
+            steps,
             tuple(document["evaluations"]),
             document.get("scorer"),
             document["chat"],

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sgram.errors import InputError, UsageError
+from sgram.errors import InputError, SgramError, UsageError
 from sgram.files import canonical_json
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.mining import MiningConfig, mine
+from sgram.run_directory import lock_folder
 from sgram.traces import read_traces
-from sgram.training.experiments.run import read_finished_run, replace_folder, run_identity, train
+from sgram.training.experiments.run import read_finished_run, replace_folder, run_directory, run_identity, train
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import make_row
 from tests.builders.paths import ROOT
@@ -60,11 +61,6 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
-def without_clocks(data: bytes) -> list[dict]:
-    rows = [json.loads(line) for line in data.splitlines()]
-    return [{name: value for name, value in row.items() if "time" not in name and "second" not in name} for row in rows]
-
-
 def test_a_run_is_whole_in_its_directory(done):
     result = done.result
     assert result.config == CONFIG
@@ -81,6 +77,10 @@ def test_a_run_is_whole_in_its_directory(done):
         assert {"reward", "pass_at_1", "planning_share", "entropy_execution", "length", "seconds", "loss"} <= row.keys()
     lines = (done.directory / "metrics.jsonl").read_bytes().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+    assert not [name for line in lines for name in json.loads(line) if "time" in name or "second" in name]
+    timings = [json.loads(line) for line in (done.directory / "timings.jsonl").read_bytes().splitlines()]
+    assert [row["step"] for row in timings] == [1, 2, 3, 4]
+    assert all({"step", "seconds", "time/masking", "time/judging"} == row.keys() for row in timings)
     names = {path.name for path in done.directory.iterdir()}
     assert {"run.json", "lexicon.json", "metrics.jsonl", "result.json", "model", "rollouts"} <= names
     assert not [name for name in names if name.startswith((".", "checkpoint-"))]
@@ -140,6 +140,16 @@ def test_a_finished_run_is_only_read(done):
     assert read_finished_run(RunConfig(seed=5), done.root / "runs") is None
 
 
+def test_a_second_process_of_the_same_run_is_refused_at_once(done, tmp_path):
+    config = replace(CONFIG, seed=1)
+    directory = run_directory(config, tmp_path)
+    with lock_folder(directory), pytest.raises(SgramError, match=rf"another process .*{directory.name}\); wait for it"):
+        train(config, tmp_path)
+    assert sorted(path.name for path in directory.iterdir()) == ["lock", "run.json"], "nothing else was touched"
+    with lock_folder(done.directory):  # a finished run is read while another process holds it
+        assert train(CONFIG, done.root / "runs") == done.result
+
+
 @pytest.mark.parametrize("name", ["result.json", "metrics.jsonl"])
 def test_a_finished_run_that_is_damaged_is_told(done, tmp_path, name):
     import shutil
@@ -196,8 +206,9 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(done, tmp_path, monkeypatch
     result = train(CONFIG, tmp_path / "runs", progress.append)
     assert not [row for row in progress if row.get("stage") == "warm-up"]
     assert len([row for row in progress if "step" in row]) <= 2
-    ours, theirs = contents(result.directory), contents(done.directory)
-    assert without_clocks(ours.pop("metrics.jsonl")) == without_clocks(theirs.pop("metrics.jsonl"))
+    ours, theirs = both = contents(result.directory), contents(done.directory)
+    timings = [{row["step"] for row in map(json.loads, files.pop("timings.jsonl").splitlines())} for files in both]
+    assert timings == [{1, 2, 3, 4}] * 2
     assert {name for name in ours if not name.startswith(".")} == theirs.keys()
     for name in theirs:
         assert ours[name] == theirs[name], name
