@@ -47,6 +47,7 @@ HELP = {
     "siren_coef": "Coefficient of SIREN's squared distance, for method siren.",
     "method_options": "Another setting of the method, as key=value; may be repeated.",
     "lora_rank": "Rank of LoRA adapters; 0: all weights are trained.",
+    "merge": "Write the adapter merged into its base model, too; also of a finished run.",
     "bf16": "Compute in bfloat16.",
     "refresh_lexicon": "Mine the lexicon again from recent rollouts every so many steps; 0: never.",
     "eval_samples": "Responses to held-out problems, before and after.",

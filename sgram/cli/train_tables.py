@@ -104,8 +104,8 @@ class Board:
             self._live.update(self.table(), refresh=True)
 
     def _tell(self, run: _RunProgress, stage: str, sentence: str) -> None:
-        """Print a sentence of a run; the form of the prompts once, because all runs share it."""
-        if stage == "prompts" and sentence in self._sentences:
+        """Print a sentence of a run; one on the start model once, because all runs share it."""
+        if stage == "start" and sentence in self._sentences:
             return
         self._sentences.add(sentence)
         self._print(f"{run.labels}: {sentence}")

@@ -2,7 +2,7 @@
 
     train-<digest>/
       run.json  lexicon.json  scorer.json  metrics.jsonl  timings.jsonl  rollouts/step-000000.jsonl.gz ...
-      checkpoint-80/  model/  result.json  lock
+      checkpoint-80/  model/  merged/  result.json  lock
 
 A finished run is only read. An interrupted run continues from its last complete checkpoint and ends in the same bytes.
 """
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _BUILT_IN = ("testbed", "task", "mined")
 """Values of the settings task and lexicon that name no file."""
+MERGED_FOLDER = "merged"
+"""Folder of a run for its adapter merged into the base model."""
 _FORMAT = {"format": "sgram-training-result", "version": 1}
 
 
@@ -72,6 +74,7 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
         raise MissingExtraError(f"training needs {error.name}: pip install 'sgram[train]'") from error
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
     settings = config.identity()
+    del settings["merge"]  # a finished run can be merged later
     for name in ("task", "lexicon"):
         if settings[name] not in _BUILT_IN and _is_file(settings[name]):
             with open_raw(settings[name]) as file:
@@ -88,15 +91,20 @@ def run_directory(config: RunConfig, root: Path) -> Path:
 def read_finished_run(config: RunConfig, root: Path) -> RunResult | None:
     """Return the result of a finished run, or None. Raise `InputError` if the result cannot be read."""
     directory = run_directory(config, root)
-    return _read_result(directory, config) if (directory / "result.json").exists() else None
+    return _read_result(directory, config) if _is_finished(config, directory) else None
+
+
+def _is_finished(config: RunConfig, directory: Path) -> bool:
+    is_merged = (directory / MERGED_FOLDER / "config.json").exists()  # written last
+    return (directory / "result.json").exists() and (is_merged or not config.merge)
 
 
 def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda row: None) -> RunResult:
     """Train the run of `config`, or continue it, in its directory under `root`, and return its result.
 
     `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
-    "warm-up", "prompts", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
-    Raise `SgramError` if another process trains the same run.
+    "warm-up", "start", "sampling", "mining", "measuring" and "merging". A resumed run does not report its earlier steps
+    again. Raise `SgramError` if another process trains the same run.
     """
     result = read_finished_run(config, root)
     if result is not None:
@@ -110,6 +118,9 @@ def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda 
         with run.lock():
             if not run.has("result.json"):  # another process may have finished it by now
                 _train(config, run.path, on_progress)
+            if not _is_finished(config, run.path):
+                on_progress({"stage": "merging"})
+                _merge_adapter(run.path)
     finally:
         torch.set_num_threads(threads)
         gc.collect()
@@ -123,8 +134,8 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
     with setup.quiet_libraries(), setup.open_task(config) as task:
         model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
-        if config.model != "testbed":
-            on_progress({"stage": "prompts", "told": policy.form.describe()})
+        for sentence in setup.describe_start(config, policy):
+            on_progress({"stage": "start", "told": sentence})
         checkpoint = latest_checkpoint(directory)
         if checkpoint is None:
             setup.check_start(policy, task)
@@ -235,9 +246,18 @@ def _evaluate(
 
 
 def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    for adapter in getattr(model, "peft_config", {}).values():
+        adapter.target_modules = sorted(adapter.target_modules)  # the order of a set differs between processes
     with replace_folder(directory / "model") as folder:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
+        model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+
+
+def _merge_adapter(directory: Path) -> None:
+    from sgram.training.models import load_model, save_model
+
+    save_model(load_model(str(directory / "model")), directory / MERGED_FOLDER)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ class RunConfig:
     method_options: Mapping[str, Any] = field(default_factory=dict)
     lora_rank: int = 0
     """Rank of LoRA adapters; 0: all weights are trained."""
+    merge: bool = False
+    """Whether the adapter is also written merged into its base model. It does not change the run."""
     bf16: bool = False
     refresh_lexicon: int = 0
     """Number of steps after which the lexicon is mined again from recent rollouts; 0: never."""
@@ -108,6 +110,8 @@ class RunConfig:
             choice = getattr(self, name)
             if choice not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
+        if self.merge and not self.lora_rank:
+            raise UsageError("merge writes an adapter merged into its base model; set lora_rank, or leave merge out")
         if "chat" in self.task_options:
             raise UsageError("chat is no option of a task; use --chat or --no-chat (chat = true in a file)")
         for name in ("task_options", "method_options"):

@@ -19,6 +19,7 @@ from sgram.training.credit.registry import find_method
 from sgram.training.experiments.evaluate import Policy, SampledResponses, evaluate
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog
+from sgram.training.models import adapter_base, is_adapter
 from sgram.training.tasks.prompts import PromptForm, is_empty_response
 from sgram.training.tasks.task import Task, TaskWithTruth
 from sgram.training.tasks.task_names import make_task
@@ -47,6 +48,8 @@ def quiet_libraries() -> Iterator[None]:
     try:
         with warnings.catch_warnings(), no_progress_bars():
             warnings.simplefilter("ignore", FutureWarning)
+            # PEFT looks for a vocabulary that grew; the base of an adapter may be an adapter, which has no config.json
+            warnings.filterwarnings("ignore", message="Could not find a config file in")
             yield
     finally:
         transformers_logging.set_verbosity(verbosity)
@@ -83,7 +86,22 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     )
     model: Any
     model, tokenizer = load_policy(folder)
+    model.name_or_path = str(Path(folder).resolve())  # the base that an adapter names, from any working directory
     return model.to(compute_device()), tokenizer
+
+
+def describe_start(config: RunConfig, policy: Policy) -> list[str]:
+    """Return sentences on the model that training starts from, and on the form of its prompts; none for the testbed."""
+    if config.model == "testbed":
+        return []
+    sentences = [policy.form.describe()]
+    if is_adapter(config.model):
+        trained = f"a new adapter of rank {config.lora_rank} is" if config.lora_rank else "all weights are"
+        sentences.append(
+            f"the adapter in {excerpt(config.model)} is merged into its base {excerpt(adapter_base(config.model))}, "
+            f"and {trained} trained from there"
+        )
+    return sentences
 
 
 def check_testbed(task: Task, config: RunConfig) -> "Testbed":
