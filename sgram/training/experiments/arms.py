@@ -17,6 +17,7 @@ SHARED = (
     "task",
     "task_options",
     "model",
+    "chat",
     "warmup_seed",
     "warmup_steps",
     "seed",

@@ -13,6 +13,7 @@ from sgram.metrics import semantic_entropy
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import MaskKind
 from sgram.tagging.tagger import PlanningTagger
+from sgram.training.tasks.prompts import PromptForm
 from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
 
@@ -66,12 +67,20 @@ class SampledResponses:
 
 
 class Policy:
-    """A model and its tokenizer with fixed sampling settings."""
+    """A model and its tokenizer with fixed sampling settings. Prompts have the form `form`, by default the model's."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_tokens: int,
+        temperature: float,
+        eos_ids: Sequence[int],
+        form: PromptForm | None = None,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
+        self.form = form or PromptForm.choose(tokenizer, "the model")
         self.max_tokens, self.temperature, self.eos_ids = max_tokens, temperature, tuple(eos_ids)
 
     def sample(
@@ -105,11 +114,8 @@ class Policy:
         return SampledResponses(sampled_problems, ids, self.tokenizer.batch_decode(ids, skip_special_tokens=True))
 
     def prompt_ids(self, problem: Problem) -> list[int]:
-        """Return a prompt as token ids; messages go through the tokenizer's chat template."""
-        if isinstance(problem.prompt, str):
-            return list(self.tokenizer(problem.prompt)["input_ids"])
-        encoding = self.tokenizer.apply_chat_template(list(problem.prompt), add_generation_prompt=True, tokenize=True)
-        return list(encoding["input_ids"] if isinstance(encoding, Mapping) else encoding)
+        """Return a prompt as token ids. Raise `UsageError` if it cannot have the form of the others."""
+        return self.form.encode(problem.prompt, problem.id)
 
     @torch.no_grad()
     def entropies(self, responses: SampledResponses) -> list[torch.Tensor]:

@@ -32,6 +32,8 @@ class RunConfig:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     model: str = "testbed"
     """"testbed" (a tiny model, warmed up on the task), "smollm2", or a Hugging Face folder or name."""
+    chat: bool | None = None
+    """Whether prompts are chats, by the tokenizer's chat template; None: where it has one."""
     warmup_seed: int = 0
     warmup_steps: int | None = None
     """Supervised steps of the tiny model; None: as many as it needs to solve some problems."""
@@ -70,6 +72,8 @@ class RunConfig:
     method_options: Mapping[str, Any] = field(default_factory=dict)
     lora_rank: int = 0
     """Rank of LoRA adapters; 0: all weights are trained."""
+    merge: bool = False
+    """Whether the adapter is also written merged into its base model. It does not change the run."""
     bf16: bool = False
     refresh_lexicon: int = 0
     """Number of steps after which the lexicon is mined again from recent rollouts; 0: never."""
@@ -106,6 +110,10 @@ class RunConfig:
             choice = getattr(self, name)
             if choice not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
+        if self.merge and not self.lora_rank:
+            raise UsageError("merge writes an adapter merged into its base model; set lora_rank, or leave merge out")
+        if "chat" in self.task_options:
+            raise UsageError("chat is no option of a task; use --chat or --no-chat (chat = true in a file)")
         for name in ("task_options", "method_options"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
         MethodSettings.from_mapping(self.method_options, "method_options")  # before a model is warmed up

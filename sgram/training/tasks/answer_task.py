@@ -17,8 +17,6 @@ class AnswerTaskConfig:
 
     instruction: str = BOX_INSTRUCTION
     """Text after each problem; "" for none."""
-    chat: bool = False
-    """Whether texts become chats, for instruction-tuned models."""
     marked_only: bool = False
     """Whether an answer must be marked (`sgram.grading.answers`); if not, the end of a response may be its answer."""
     workers: int = 2
@@ -43,10 +41,7 @@ class AnswerTask:
     def _with_instruction(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return tuple(
             Problem(
-                problem.id,
-                add_instruction(problem.prompt, self.config.instruction, self.config.chat),
-                problem.reference,
-                problem.meta,
+                problem.id, add_instruction(problem.prompt, self.config.instruction), problem.reference, problem.meta
             )
             for problem in problems
         )

@@ -43,8 +43,6 @@ class GymConfig:
     """Whether an answer must be marked; if not, the last line may be the answer."""
     instruction: str = TAG_INSTRUCTION
     """Text after each question."""
-    chat: bool = False
-    """Whether prompts are chats, for instruction-tuned models."""
     workers: int = 2
     seconds: float = 5.0
     """Limit of scoring one answer, in seconds of CPU time."""
@@ -132,7 +130,7 @@ class GymTask:
             for index, (question, answer) in enumerate(pairs, first):
                 if question not in questions and len(problems) < n_problems:
                     questions.add(question)
-                    prompt = add_instruction(question, self.config.instruction, self.config.chat)
+                    prompt = add_instruction(question, self.config.instruction)
                     meta = {"entry": {**query, "first": index}}
                     problems.append(Problem(f"{self.dataset}-{split}-{index}", prompt, answer, meta))
         if len(problems) < n_problems:

@@ -1,13 +1,16 @@
 """How good a policy is: sampled by a seed alone, judged problem by problem."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from sgram.errors import UsageError
 from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.tagging.spans import find_spans
 from sgram.training.experiments import evaluate as evaluating
+from sgram.training.experiments import setup
 from sgram.training.experiments.evaluate import Policy, PolicyEvaluation, evaluate
 from tests.builders.tiny_policy import PROMPTS, lexicon, model, tokenizer
 
@@ -147,6 +150,8 @@ def test_an_evaluation_is_read_back_as_it_was(policy):
 
 def test_messages_go_through_the_chat_template():
     class Chat:
+        chat_template = "{{ messages }}"
+
         def apply_chat_template(self, messages, add_generation_prompt, tokenize):
             assert add_generation_prompt
             assert tokenize
@@ -154,3 +159,31 @@ def test_messages_go_through_the_chat_template():
 
     policy = Policy(None, Chat(), max_tokens=1, temperature=1.0, eos_ids=[0])
     assert policy.prompt_ids(Problem("a", ({"role": "user", "content": "How many?"},))) == [1, 7]
+
+
+def test_a_policy_that_ends_at_once_stops_the_run_before_it_trains():
+    class Silent(torch.nn.Module):
+        """Every distribution is sure of the end of text."""
+
+        def __init__(self, config):
+            super().__init__()
+            self.config, self.weight = config, torch.nn.Parameter(torch.zeros(1))
+            self.device = self.weight.device
+
+        def forward(self, input_ids, past_key_values=None, **_):
+            logits = torch.zeros(*input_ids.shape, len(tokenizer()))
+            logits[..., tokenizer().eos_token_id] = 1e4
+            return SimpleNamespace(logits=logits)
+
+    task = SimpleNamespace(problems=lambda split: PROBLEMS)
+    settings = {"max_tokens": 8, "temperature": 1.0, "eos_ids": [tokenizer().eos_token_id]}
+    with pytest.raises(UsageError) as raised:
+        setup.check_start(Policy(Silent(model().config), tokenizer(), **settings), task)
+    assert str(raised.value) == (
+        "16 of 16 responses of the starting policy are empty or one token, so that nothing can be learned; the prompt "
+        f"of problem p0 ends with {PROMPTS[0]!r}; if this is a chat model, take a tokenizer with its chat template; "
+        "else end prompts as the model expects; or try another --model, or --max-tokens above 8"
+    )
+    state = torch.random.get_rng_state()
+    setup.check_start(Policy(model(), tokenizer(), **settings), task)  # random words are words
+    assert torch.equal(torch.random.get_rng_state(), state), "training draws the same numbers as without the check"
