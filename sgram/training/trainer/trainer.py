@@ -43,7 +43,7 @@ from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
 from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
-from sgram.training.trainer.rewards import check_rewards, find_outcomes, total_rewards
+from sgram.training.trainer.rewards import check_rewards, find_error_kinds, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
 from sgram.training.trainer.sampler import sample_rows
 from sgram.training.trainer.siren import NucleusProbe, check_siren
@@ -450,7 +450,9 @@ class HICRATrainer(GRPOTrainer):
         all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
         metrics = success_metrics(correct, answers, self.num_generations)
-        metrics |= error_shares(correct, errors) | gram_entropy(sum(all_counts, Counter()))
+        shares = error_shares(correct, errors, find_error_kinds(self.reward_funcs))
+        metrics |= {f"error/{kind}": share for kind, share in shares.items() if share is not None}
+        metrics |= gram_entropy(sum(all_counts, Counter()))
         metrics |= {"time/masking": masking_seconds, "time/judging": sampled_batch.judging_seconds}
         for name, number in metrics.items():
             self._metrics["train"][name].append(number)
