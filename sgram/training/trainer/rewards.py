@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.grading.outcome import ErrorKind, Problem, TaskOutcome
+from sgram.traces.parts import SEPARATOR
 from sgram.training.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -72,14 +73,15 @@ class TaskReward:
 
 
 def completion_text(completion: Any) -> str:
-    """Return a response as text: a string as it is, of messages the contents of the assistant's.
+    """Return a response as text: a string as it is, of messages the contents of the assistant's, by blank lines.
 
     >>> completion_text([{"role": "assistant", "content": "So 4."}, {"role": "tool", "content": "42"}])
     'So 4.'
     """
     if isinstance(completion, str):
         return completion
-    return "".join(message.get("content") or "" for message in completion if message.get("role") == "assistant")
+    contents = [message.get("content") or "" for message in completion if message.get("role") == "assistant"]
+    return SEPARATOR.join(content for content in contents if content)
 
 
 def total_rewards(rewards: "torch.Tensor") -> "torch.Tensor":

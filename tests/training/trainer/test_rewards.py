@@ -105,5 +105,5 @@ def test_a_response_of_messages_is_what_the_assistant_says():
         {"role": "assistant", "content": None},
         {"role": "assistant", "content": "So 42."},
     ]
-    assert completion_text(messages) == "Let me look. So 42."
+    assert completion_text(messages) == "Let me look. \n\nSo 42."
     assert completion_text("So 42.") == "So 42."
