@@ -229,9 +229,9 @@ def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def show_comparison(comparison: "ArmComparison") -> None:
     """Print the arms, then the differences in pass@1 of arms and controls; the files contain the other measures."""
-    from sgram.training.experiments.comparison_io import NOTES, arm_means
+    from sgram.training.experiments.comparison_io import NOTES, arm_means, known_columns
 
-    columns = {
+    all_columns = {
         "start": "start",
         "pass_at_1": "pass@1",
         "accuracy": "of run",
@@ -239,6 +239,7 @@ def show_comparison(comparison: "ArmComparison") -> None:
         "planning_entropy": "H plan",
         "execution_entropy": "H exec",
     }
+    columns = known_columns(comparison, all_columns)
     print_table(
         ("arm", "runs", *columns.values()),
         [(arm, n_runs, *(_number(means[name]) for name in columns)) for arm, n_runs, means in arm_means(comparison)],

@@ -16,6 +16,7 @@ from sgram.tagging.tagger import PlanningTagger
 from sgram.training.tasks.prompts import PromptForm
 from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
+from sgram.training.trainer.step_metrics import error_shares
 
 _SAMPLED_TOKENS = 1 << 15
 """Upper bound of the tokens sampled in one batch, without prompts."""
@@ -29,8 +30,8 @@ class PolicyEvaluation:
 
     n: int
     pass_at_1: float | None
-    errors: Mapping[str, float]
-    """Share of strategic, procedural and format errors; empty if the task does not tell them apart."""
+    errors: Mapping[str, float | None]
+    """Share of strategic, procedural and format errors; None if the task does not recognize the kind."""
     planning_entropy: float | None = None
     execution_entropy: float | None = None
     planning_share: float | None = None
@@ -179,31 +180,18 @@ def evaluate(
     problems = task.problems("test")
     responses = policy.sample(problems, n, seed, on_sampled)
     outcomes = task.judge(responses.problems, responses.texts)
-    judged_outcomes = [outcome for outcome in outcomes if outcome.correct is not None]
-    n_correct = sum(bool(outcome.correct) for outcome in judged_outcomes)
+    correct = [outcome.correct for outcome in outcomes]
+    judged = [is_correct for is_correct in correct if is_correct is not None]
     lengths = [len(ids) for ids in responses.ids]
     return PolicyEvaluation(
-        n=len(judged_outcomes),
-        pass_at_1=n_correct / len(judged_outcomes) if judged_outcomes else None,
-        errors=_error_shares(judged_outcomes),
+        n=len(judged),
+        pass_at_1=sum(judged) / len(judged) if judged else None,
+        errors=error_shares(correct, [outcome.error for outcome in outcomes], getattr(task, "error_kinds", None)),
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
         by_problem=_count_by_problem(responses.problems, outcomes),
         **_entropy_measures(policy, responses, lexicon, mask, scorer),
     )
-
-
-def _error_shares(judged_outcomes: Sequence[TaskOutcome]) -> dict[str, float]:
-    counts = Counter(outcome.error for outcome in judged_outcomes if outcome.error is not None)
-    if not counts and not all(outcome.correct for outcome in judged_outcomes):
-        return {}  # the task does not tell error kinds apart
-    if not judged_outcomes:
-        return {}
-    return {
-        "strategic": counts["strategic"] / len(judged_outcomes),
-        "procedural": counts["procedural"] / len(judged_outcomes),
-        "format": counts["format"] / len(judged_outcomes),
-    }
 
 
 def _count_by_problem(problems: Sequence[Problem], outcomes: Sequence[TaskOutcome]) -> tuple[tuple[int, int], ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from sgram.files import write_bytes
+from sgram.grading.outcome import ERROR_KINDS
 
 ProgressCallback = Callable[[Mapping[str, Any]], None]
 """Function that is called with each row of a step, and with rows ``{"stage": ...}`` between steps."""
@@ -32,10 +33,12 @@ ROW_NAMES = {
 def make_row(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trainer's log of one step as a row of metrics.jsonl: finite numbers only, named by `ROW_NAMES`.
 
-    >>> make_row({"step": 3, "pass@1": 0.5, "loss": float("nan"), "note": "text"})
-    {'step': 3, 'pass_at_1': 0.5}
+    The share of an error kind that the task does not recognize is None.
+
+    >>> make_row({"step": 3, "pass@1": 0.5, "loss": float("nan"), "note": "text", "error/format": 0.25})
+    {'error_strategic': None, 'error_procedural': None, 'error_format': 0.25, 'step': 3, 'pass_at_1': 0.5}
     """
-    row = {}
+    row: dict[str, Any] = {ROW_NAMES[f"error/{kind}"]: None for kind in ERROR_KINDS}
     for name, number in logs.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or number - number != 0:
             continue

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sgram.grading.answers import BOX_INSTRUCTION
 from sgram.grading.grader import Grade, Grader
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig, describe_unjudged
 from sgram.training.tasks.problems import ProblemSet
 from sgram.training.tasks.prompts import add_instruction, prompt_text
@@ -27,6 +27,8 @@ class AnswerTaskConfig:
 
 class AnswerTask:
     """Problems with answers as a task. Worker processes start when the first response is judged."""
+
+    error_kinds: frozenset[ErrorKind] = frozenset({"format"})
 
     def __init__(self, name: str, problem_set: ProblemSet, config: AnswerTaskConfig | None = None) -> None:
         self.name, self.config = name, config or AnswerTaskConfig()

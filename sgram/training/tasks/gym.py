@@ -14,7 +14,7 @@ from typing import Any
 from sgram.errors import UsageError
 from sgram.files import canonical_json, excerpt
 from sgram.grading.answers import TAG_INSTRUCTION, last_line, marked_answer
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig, WorkerPool, describe_unjudged
 from sgram.training.tasks.prompts import add_instruction
 
@@ -58,6 +58,8 @@ class GymConfig:
 
 class GymTask:
     """A dataset of reasoning-gym as a task. A worker process makes its problems when they are first needed."""
+
+    error_kinds: frozenset[ErrorKind] = frozenset({"format"})
 
     def __init__(self, dataset: str, config: GymConfig | None = None) -> None:
         self.dataset, self.config = dataset, config or GymConfig()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
 from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
-from sgram.training.trainer.rewards import check_rewards, find_outcomes, total_rewards
+from sgram.training.trainer.rewards import check_rewards, find_error_kinds, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
 from sgram.training.trainer.sampler import sample_rows
 from sgram.training.trainer.siren import NucleusProbe, check_siren
@@ -112,6 +113,7 @@ class HICRATrainer(GRPOTrainer):
         self._rollouts: Rollouts | None = None
         self._trace_ids: list[str] = []
         self._sampled: SampledBatch | None = None
+        self._tool_masks: Sequence[Sequence[int]] | None = None
         self._update_inputs: dict[str, Any] | None = None
         self._is_staging = False
         self._train_sampler: Any = None
@@ -183,6 +185,11 @@ class HICRATrainer(GRPOTrainer):
             model.train(was_training)
         return rows, None
 
+    def _generate(self, prompts: Any) -> Any:
+        generated = super()._generate(prompts)
+        self._tool_masks = generated[2]  # kept here, because TRL clears those of truncated rows in the batch
+        return generated
+
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         started = time.perf_counter()
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -191,9 +198,11 @@ class HICRATrainer(GRPOTrainer):
             prompts,
             completions,
             completion_ids_list,
+            partial(self._tokenizer.decode, skip_special_tokens=True),
             rewards * self.reward_weights.to(rewards.device),
             find_outcomes(self.reward_funcs, len(prompts)),
             time.perf_counter() - started,
+            self._tool_masks,
         )
         return rewards
 
@@ -450,7 +459,9 @@ class HICRATrainer(GRPOTrainer):
         all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
         metrics = success_metrics(correct, answers, self.num_generations)
-        metrics |= error_shares(correct, errors) | gram_entropy(sum(all_counts, Counter()))
+        shares = error_shares(correct, errors, find_error_kinds(self.reward_funcs))
+        metrics |= {f"error/{kind}": share for kind, share in shares.items() if share is not None}
+        metrics |= gram_entropy(sum(all_counts, Counter()))
         metrics |= {"time/masking": masking_seconds, "time/judging": sampled_batch.judging_seconds}
         for name, number in metrics.items():
             self._metrics["train"][name].append(number)
