@@ -24,6 +24,7 @@ from sgram.files import canonical_json, digest, excerpt, pretty_json, write_byte
 from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
+from sgram.training.experiments.ranks import Ranks, check_shared_disk, gather_weights, join_ranks, launched_ranks
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog
 from sgram.urls import is_url, printable_name
@@ -57,7 +58,7 @@ class RunResult:
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
-    """Return what the name of a run's directory is the digest of: configuration and library versions.
+    """Return what the name of a run's directory is the digest of: configuration, library versions and processes.
 
     A file or URL among the settings counts by its content, not by its path, a sentence scorer by its digest; where the
     mask needs none, it does not count. Raise `MissingExtraError` if a library is missing.
@@ -75,7 +76,8 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
             with open_raw(settings[name]) as file:
                 settings[name] = f"file {digest(file.read())}"
     settings["scorer"] = SentenceScorer.load(config.scorer).digest if config.uses_scorer else None
-    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
+    processes = launched_ranks().identity()
+    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions, **processes}
 
 
 def run_directory(config: RunConfig, root: Path) -> Path:
@@ -94,46 +96,66 @@ def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda 
 
     `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
     "warm-up", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
+
+    If a launcher has started several processes, each of them calls this function, and the main one reports.
     """
-    directory = RunDirectory.open(root, "train", run_identity(config)).path
-    if (directory / "result.json").exists():
-        return _read_result(directory, config)
-    import torch
+    with join_ranks(config) as ranks:
+        directory = run_directory(config, root)
+        if ranks.is_main:
+            RunDirectory.open(root, "train", run_identity(config))
+        check_shared_disk(ranks, directory)
+        if (directory / "result.json").exists():
+            return _read_result(directory, config)
+        import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(config.threads)
-    try:
-        return _train(config, directory, on_progress)
-    finally:
-        torch.set_num_threads(threads)
-        gc.collect()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(config.threads)
+        try:
+            return _train(config, directory, on_progress if ranks.is_main else lambda row: None, ranks)
+        finally:
+            torch.set_num_threads(threads)
+            gc.collect()
 
 
-def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> RunResult:
+def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> RunResult:
     from sgram.training.experiments import setup
     from sgram.training.trainer.checkpoints import latest_checkpoint
 
     with setup.quiet_libraries(), setup.open_task(config) as task:
-        model, tokenizer = setup.load_start_model(config, task, on_progress)
+        with ranks.main_first():
+            model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
-        scorer = setup.load_scorer(config, directory)
-        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
+        with ranks.main_first():
+            scorer = setup.load_scorer(config, directory)
+            lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
         _check_unchanged(config, directory)
         evaluate = partial(_evaluate, config, task=task, lexicon=lexicon, scorer=scorer, on_progress=on_progress)
-        start = _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy))
+        start = ranks.on_main(lambda: _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy)))
         checkpoint = latest_checkpoint(directory)
         log = StepLog(directory, on_progress)
         trainer = setup.make_trainer(
-            config, directory, model, tokenizer, task, lexicon, start_responses, checkpoint is not None, log
+            config,
+            directory,
+            model,
+            tokenizer,
+            task,
+            lexicon,
+            partial(ranks.on_main, start_responses),
+            checkpoint is not None,
+            log,
         )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        policy = setup.make_policy(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
+        weights = gather_weights(ranks, trainer)
+        if not ranks.is_main:
+            ranks.wait()
+            return _read_result(directory, config)
+        _save_model(trainer, tokenizer, directory, weights)
+        policy = setup.make_policy(_whole_model(trainer, directory, weights), tokenizer, config)
         final = evaluate(policy)
         log.write()
         for note in setup.task_notes(task):
             on_progress({"stage": "measuring", "told": note})
-        _save_model(trainer, tokenizer, directory)
         document = {
             **_FORMAT,
             "start": start.to_json(),
@@ -149,6 +171,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         write_bytes(directory / "result.json", pretty_json(document))
         for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
             shutil.rmtree(path, ignore_errors=True)
+        ranks.wait()
     return _read_result(directory, config)
 
 
@@ -183,6 +206,8 @@ _START_SETTINGS = (
 def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
     """Return a digest of everything that the evaluation of the starting policy depends on."""
     identity = run_identity(config)
+    for name in launched_ranks().identity():  # the main process measures it alone
+        del identity[name]
     settings = {name: identity["config"][name] for name in _START_SETTINGS}
     lexicon_digest = None if lexicon is None else lexicon.digest
     return digest(canonical_json({**identity, "config": settings, "lexicon": lexicon_digest}))[:12]
@@ -222,10 +247,21 @@ def _evaluate(
     )
 
 
-def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
+def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path, weights: dict[str, Any] | None) -> None:
+    """Write the trained model; `weights` are those of a sharded one, else None."""
     with replace_folder(directory / "model") as folder:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder, state_dict=weights)
         tokenizer.save_pretrained(folder)
+
+
+def _whole_model(trainer: "HICRATrainer", directory: Path, weights: dict[str, Any] | None) -> Any:
+    """Return the trained model; a sharded one as it was saved, because sampling from it would need all processes."""
+    if weights is None:
+        return trainer.accelerator.unwrap_model(trainer.model)
+    from sgram.training.experiments.setup import compute_device
+    from sgram.training.models import load_model
+
+    return load_model(str(directory / "model"), device=compute_device()).model
 
 
 @contextmanager
