@@ -10,7 +10,7 @@ A finished run is only read. An interrupted run continues from its last complete
 import gc
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from sgram.files import canonical_json, digest, excerpt, pretty_json, write_byte
 from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
+from sgram.training.experiments.ranks import Ranks, check_shared_disk, gather_weights, join_ranks, launched_ranks
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog, read_steps
 from sgram.urls import is_url, printable_name
@@ -61,7 +62,7 @@ class RunResult:
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
-    """Return what the name of a run's directory is the digest of: configuration and library versions.
+    """Return what the name of a run's directory is the digest of: configuration, library versions and processes.
 
     A file or URL among the settings counts by its content, not by its path, a sentence scorer by its digest; where the
     mask needs none, it does not count. Raise `MissingExtraError` if a library is missing.
@@ -80,7 +81,8 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
             with open_raw(settings[name]) as file:
                 settings[name] = f"file {digest(file.read())}"
     settings["scorer"] = SentenceScorer.load(config.scorer).digest if config.uses_scorer else None
-    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
+    processes = launched_ranks().identity()
+    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions, **processes}
 
 
 def run_directory(config: RunConfig, root: Path) -> Path:
@@ -104,58 +106,82 @@ def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda 
 
     `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
     "warm-up", "start", "sampling", "mining", "measuring" and "merging". A resumed run does not report its earlier steps
-    again. Raise `SgramError` if another process trains the same run.
+    again. If a launcher has started several processes, each of them calls this function, and the main one reports.
+    Raise `SgramError` if another process trains the same run.
     """
-    result = read_finished_run(config, root)
-    if result is not None:
-        return result
+    with join_ranks(config) as ranks:
+        directory = run_directory(config, root)
+        lock: AbstractContextManager[None] = nullcontext()
+        if ranks.is_main and not _is_finished(config, directory):
+            lock = RunDirectory.open(root, "train", run_identity(config)).lock()
+        with lock:
+            check_shared_disk(ranks, directory)
+            _train_unless_finished(config, directory, on_progress if ranks.is_main else lambda row: None, ranks)
+        return _read_result(directory, config)
+
+
+def _train_unless_finished(config: RunConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> None:
     import torch
 
-    run = RunDirectory.open(root, "train", run_identity(config))
+    if ranks.on_main(lambda: _is_finished(config, directory)):
+        return
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        with run.lock():
-            if not run.has("result.json"):  # another process may have finished it by now
-                _train(config, run.path, on_progress)
-            if not _is_finished(config, run.path):
-                on_progress({"stage": "merging"})
-                _merge_adapter(run.path)
+        if not ranks.on_main((directory / "result.json").exists):
+            _train(config, directory, on_progress, ranks)
+        if ranks.is_main and config.merge:
+            on_progress({"stage": "merging"})
+            _merge_adapter(directory)
+        ranks.wait()
     finally:
         torch.set_num_threads(threads)
         gc.collect()
-    return _read_result(run.path, config)
 
 
-def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> None:
+def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> None:
     from sgram.training.experiments import setup
     from sgram.training.trainer.checkpoints import latest_checkpoint
 
     with setup.quiet_libraries(), setup.open_task(config) as task:
-        model, tokenizer = setup.load_start_model(config, task, on_progress)
+        with ranks.main_first():
+            model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
         for sentence in setup.describe_start(config, policy):
             on_progress({"stage": "start", "told": sentence})
         checkpoint = latest_checkpoint(directory)
         if checkpoint is None:
-            setup.check_start(policy, task)
+            ranks.on_main(lambda: setup.check_start(policy, task))
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
-        scorer = setup.load_scorer(config, directory)
-        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
+        with ranks.main_first():
+            scorer = setup.load_scorer(config, directory)
+            lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
         _check_unchanged(config, directory)
         evaluate = partial(_evaluate, config, task=task, lexicon=lexicon, scorer=scorer, on_progress=on_progress)
-        start = _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy))
+        start = ranks.on_main(lambda: _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy)))
         log = StepLog(directory, on_progress)
         trainer = setup.make_trainer(
-            config, directory, model, tokenizer, task, lexicon, start_responses, checkpoint is not None, log
+            config,
+            directory,
+            model,
+            tokenizer,
+            task,
+            lexicon,
+            partial(ranks.on_main, start_responses),
+            checkpoint is not None,
+            log,
         )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        policy = setup.make_policy(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
+        weights = gather_weights(ranks, trainer)
+        if not ranks.is_main:
+            ranks.wait()
+            return
+        _save_model(trainer, tokenizer, directory, weights)
+        policy = setup.make_policy(_whole_model(trainer, directory, weights), tokenizer, config)
         final = evaluate(policy)
         log.write()
         for note in setup.task_notes(task):
             on_progress({"stage": "measuring", "told": note})
-        _save_model(trainer, tokenizer, directory)
         document = {
             **_FORMAT,
             "start": start.to_json(),
@@ -172,6 +198,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         write_bytes(directory / "result.json", pretty_json(document))
         for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
             shutil.rmtree(path, ignore_errors=True)
+        ranks.wait()
 
 
 def _is_file(setting: str) -> bool:
@@ -206,6 +233,8 @@ _START_SETTINGS = (
 def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
     """Return a digest of everything that the evaluation of the starting policy depends on."""
     identity = run_identity(config)
+    for name in launched_ranks().identity():  # the main process measures it alone
+        del identity[name]
     settings = {name: identity["config"][name] for name in _START_SETTINGS}
     lexicon_digest = None if lexicon is None else lexicon.digest
     return digest(canonical_json({**identity, "config": settings, "lexicon": lexicon_digest}))[:12]
@@ -245,12 +274,13 @@ def _evaluate(
     )
 
 
-def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
+def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path, weights: dict[str, Any] | None) -> None:
+    """Write the trained model; `weights` are those of a sharded one, else None."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.target_modules = sorted(adapter.target_modules)  # the order of a set differs between processes
     with replace_folder(directory / "model") as folder:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
         tokenizer.save_pretrained(folder)
 
 
@@ -258,6 +288,16 @@ def _merge_adapter(directory: Path) -> None:
     from sgram.training.models import load_model, save_model
 
     save_model(load_model(str(directory / "model")), directory / MERGED_FOLDER)
+
+
+def _whole_model(trainer: "HICRATrainer", directory: Path, weights: dict[str, Any] | None) -> Any:
+    """Return the trained model; a sharded one as it was saved, because sampling from it would need all processes."""
+    if weights is None:
+        return trainer.accelerator.unwrap_model(trainer.model)
+    from sgram.training.experiments.setup import compute_device
+    from sgram.training.models import load_model
+
+    return load_model(str(directory / "model"), device=compute_device()).model
 
 
 @contextmanager

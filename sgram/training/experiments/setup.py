@@ -17,6 +17,7 @@ from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.progress_bars import no_progress_bars
 from sgram.training.credit.registry import find_method
 from sgram.training.experiments.evaluate import Policy, SampledResponses, evaluate
+from sgram.training.experiments.ranks import launched_ranks
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog
 from sgram.training.models import adapter_base, is_adapter
@@ -210,7 +211,8 @@ def load_scorer(config: RunConfig, directory: Path) -> SentenceScorer | None:
     if not config.uses_scorer:
         return None
     scorer = SentenceScorer.load(config.scorer)
-    scorer.save(directory / SCORER_FILE)
+    if launched_ranks().is_main:
+        scorer.save(directory / SCORER_FILE)
     return scorer
 
 
@@ -247,8 +249,9 @@ def task_notes(task: Task) -> list[str]:
 
 
 def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
-    """Return the trainer's configuration for a run."""
-    n_rows = config.prompts * config.samples
+    """Return the trainer's configuration for a run; the processes of a launcher share its batch."""
+    ranks = launched_ranks()
+    n_rows = config.prompts * config.samples // ranks.n_processes
     return HICRAConfig(
         output_dir=str(directory),
         method=config.method,
@@ -261,7 +264,7 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         siren_coef=config.siren_coef,
         method_options=dict(config.method_options) or None,
         refresh_lexicon=config.refresh_lexicon,
-        drop_finished_rows=not on_gpu,
+        drop_finished_rows=not (on_gpu or ranks.sharding),
         success_reward=None,
         per_device_train_batch_size=n_rows // config.accumulation,
         gradient_accumulation_steps=config.accumulation,
@@ -367,6 +370,8 @@ class _LogForwarder(TrainerCallback):
         """Evaluate every `eval_every` steps, without changing the random state of training."""
         interval = self._config.eval_every
         if not interval or state.global_step % interval or state.global_step == state.max_steps:
+            return
+        if not state.is_world_process_zero:
             return
         policy = make_policy(model, processing_class, self._config)
         evaluation = evaluate(policy, self._task, None, self._config.eval_samples)

@@ -42,7 +42,13 @@ from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import LossReduction
 from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
-from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
+from sgram.training.trainer.processes import (
+    check_same_settings,
+    gather_list,
+    gather_uneven,
+    own_rows,
+    synchronize_generation,
+)
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
 from sgram.training.trainer.rewards import check_rewards, find_error_kinds, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
@@ -97,7 +103,8 @@ class HICRATrainer(GRPOTrainer):
         )
         is_sharded = bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
         check_combination(args, self._features(is_sharded))
-        self.add_callback(FiniteGradientCheck(self.names_of_traces, is_sharded))
+        check_same_settings(self.accelerator, self._shared_settings())
+        self.add_callback(FiniteGradientCheck(self.names_of_traces, self.accelerator))
         text_config = self._unwrapped_model().config.get_text_config()
         self._vocab_size: int | None = getattr(text_config, "vocab_size", None)
         self._set_lexicon(self.lexicon)
@@ -128,6 +135,16 @@ class HICRATrainer(GRPOTrainer):
             has_tools=bool(self.tools),
             is_sharded=is_sharded,
         )
+
+    def _shared_settings(self) -> dict[str, object]:
+        """Return what must be the same in all processes."""
+        return {
+            "method": self.method.name,
+            "alpha": self.method_settings.alpha,
+            "mask": self.args.mask,
+            "lexicon": None if self.lexicon is None else self.lexicon.digest,
+            "scorer": None if self.scorer is None else self.scorer.digest,
+        }
 
     def _set_lexicon(self, lexicon: Lexicon | None) -> None:
         self.lexicon = lexicon
@@ -166,6 +183,8 @@ class HICRATrainer(GRPOTrainer):
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: Any, *args: Any, **named: Any
     ) -> Any:
         if not self.args.drop_finished_rows:
+            if self.is_fsdp_enabled:
+                synchronize_generation(self._unwrapped_model())
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, *args, **named)
         model = self.accelerator.unwrap_model(self.model_wrapped)
         was_training = model.training
@@ -506,6 +525,7 @@ class HICRATrainer(GRPOTrainer):
                 lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
                 mask=self.args.mask,
                 scorer_digest=None if self.scorer is None else self.scorer.digest,
+                n_processes=self.accelerator.num_processes,
             )
             self._apply_state(state)
 
