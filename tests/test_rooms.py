@@ -72,6 +72,7 @@ ROOMS_OF = {
     "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["progress_bars.py", "testbed/", "training/", "scoring/"],
+    "tqdm": ["progress_bars.py"],
     "huggingface_hub": ["mining/embed.py", "training/models.py"],
     "safetensors": ["mining/embed.py", "testbed/", "training/"],
     "trl": ["training/"],
