@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "math_verify": "math-verify",
     "reasoning_gym": "reasoning-gym",
+    "transfer_queue": "transferqueue",
 }
 # distributions that come with one that is declared
 COMES_WITH = {

@@ -25,7 +25,7 @@ ROOMS_OF = {
     "jinja2": ["reports/"],
     "pandas": ["tagging/span_frames.py", "analysis/table.py"],
     "numba": ["compiling.py"],
-    "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/"],
+    "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/", "integrations/verl/"],
     "triton": ["tagging/kernel/gpu.py"],
     "numpy": [
         "array_types.py",
@@ -83,6 +83,8 @@ ROOMS_OF = {
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
     "spacy": ["integrations/spacy_component.py"],
+    "verl": ["integrations/verl/"],
+    "transfer_queue": ["integrations/verl/"],
     "matplotlib": ["reports/"],
     "krippendorff": ["annotation/coefficients.py"],
     "statsmodels": ["annotation/coefficients.py"],
@@ -101,6 +103,7 @@ LAZY = {
     *("pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors"),
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
     *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
+    *("verl", "transfer_queue"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
