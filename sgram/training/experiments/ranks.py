@@ -205,4 +205,5 @@ def gather_weights(ranks: Ranks, trainer: Any) -> dict[str, Any] | None:
     if not ranks.sharding:
         return None
     weights: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model)
-    return weights
+    tied_names = getattr(trainer.accelerator.unwrap_model(trainer.model), "all_tied_weights_keys", {})
+    return {name: weight for name, weight in weights.items() if name not in tied_names}  # once, as of a whole model
