@@ -127,9 +127,9 @@ def test_processes_that_do_not_share_a_disk_are_refused(together):
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
 def test_a_run_of_two_processes_leaves_one_directory_and_one_report(together, monkeypatch, kind):
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", str(kind == "fsdp2").lower())
+    launched = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": str(kind == "fsdp2").lower()}
+    for name, setting in launched.items():
+        monkeypatch.setenv(name, setting)
     config = RunConfig(**two_processes.RUN)
     result = read_finished_run(config, together / f"{kind}-runs")
     assert [row["step"] for row in result.steps] == [1, 2]
