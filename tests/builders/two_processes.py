@@ -45,7 +45,9 @@ CASES = {
 SHARDED = ("hicra", "hicra-centered", "high-entropy", "ktae")
 """Cases that are also trained with a model sharded by FSDP2."""
 RESUMED = {"resumed-full": "FULL_STATE_DICT", "resumed-shards": "SHARDED_STATE_DICT"}
-"""Case -> how FSDP2 writes its checkpoints; the settings are those of the case "resumed"."""
+"""Case -> how FSDP2 writes its checkpoints; the settings are those of the case "resumed", and these:"""
+SHARDED_RESUME = {"max_steps": 2, "optim": "adamw_torch", "learning_rate": 1e-3}
+"""Settings by which a checkpoint holds samples that are not used up, and a state of the optimizer."""
 RUN = {
     "task": "testbed",
     "method": "hicra",
@@ -236,7 +238,7 @@ def train_sharded(folder: Path, rank: int) -> None:
             record(folder, f"fsdp2-{case}", train(case, folder / "fsdp2", 2))
     for name, state_dict_type in RESUMED.items():
         with sharding(state_dict_type):
-            record(folder, name, train("resumed", folder / name, 2, optim="adamw_torch", learning_rate=1e-3))
+            record(folder, name, train("resumed", folder / name, 2, **SHARDED_RESUME))
     with sharding():
         (folder / f"broken-{rank}.txt").write_text(break_gradient(folder, rank))
 

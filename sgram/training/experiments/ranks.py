@@ -80,11 +80,14 @@ class Ranks:
 
 
 def launched_ranks() -> Ranks:
-    """Return what the launcher's environment says of this process; without one, a process of its own."""
+    """Return what the launcher's environment says of this process; without one, a process of its own.
+
+    A machine of a cluster may say `RANK` itself, without a launcher; only launchers say `LOCAL_RANK`.
+    """
     environment = os.environ
     is_on = {name: environment.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED")}
     sharding = "deepspeed" if is_on["DEEPSPEED"] else "fsdp" if is_on["FSDP"] else ""
-    if "RANK" not in environment:
+    if "RANK" not in environment or "LOCAL_RANK" not in environment:
         return Ranks(sharding=sharding)
     return Ranks(int(environment["RANK"]), int(environment.get("WORLD_SIZE", "1")), sharding)
 
@@ -133,6 +136,7 @@ def join_ranks(config: "RunConfig") -> Iterator[Ranks]:
         return
     import torch
     from accelerate import PartialState
+    from accelerate.state import AcceleratorState
 
     # every process loads the whole model: without values, as this setting has it, it could not be moved or measured
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
@@ -150,6 +154,7 @@ def join_ranks(config: "RunConfig") -> Iterator[Ranks]:
         ) from error
     if is_first and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        AcceleratorState._reset_state(reset_partial_state=True)  # it would take the group for a living one
 
 
 def _check_sharding() -> None:
@@ -205,4 +210,5 @@ def gather_weights(ranks: Ranks, trainer: Any) -> dict[str, Any] | None:
     if not ranks.sharding:
         return None
     weights: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model)
-    return weights
+    tied_names = getattr(trainer.accelerator.unwrap_model(trainer.model), "all_tied_weights_keys", {})
+    return {name: weight for name, weight in weights.items() if name not in tied_names}  # once, as of a whole model

@@ -290,6 +290,7 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         save_steps=config.save_every,
         save_total_limit=1,
         report_to="none",
+        log_level_replica="error",  # processes that are not the main one; "warning" by default
         disable_tqdm=True,
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,

@@ -59,16 +59,6 @@ def check_same_settings(accelerator: Any, settings: Mapping[str, object]) -> Non
             )
 
 
-def synchronize_generation(model: Any) -> None:
-    """Let ``model.generate`` go on in every process until the longest response of all has ended.
-
-    Shards are collected in each forward pass, so that processes must do equally many. transformers sees to that for the
-    models that it has sharded itself, which it marks; accelerate leaves no mark on those that it shards (FSDP2).
-    """
-    causal_model = model.get_base_model() if hasattr(model, "get_base_model") else model
-    causal_model._is_fsdp_managed_module = True
-
-
 def own_rows(accelerator: Any, n_rows: int) -> slice:
     """Return the rows of this process, `n_rows` of them, in what was gathered from all processes."""
     first = accelerator.process_index * n_rows

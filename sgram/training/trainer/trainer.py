@@ -42,13 +42,7 @@ from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import LossReduction
 from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
-from sgram.training.trainer.processes import (
-    check_same_settings,
-    gather_list,
-    gather_uneven,
-    own_rows,
-    synchronize_generation,
-)
+from sgram.training.trainer.processes import check_same_settings, gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
 from sgram.training.trainer.rewards import check_rewards, find_error_kinds, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
@@ -183,8 +177,6 @@ class HICRATrainer(GRPOTrainer):
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, num_generations: Any, *args: Any, **named: Any
     ) -> Any:
         if not self.args.drop_finished_rows:
-            if self.is_fsdp_enabled:
-                synchronize_generation(self._unwrapped_model())
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, num_generations, *args, **named)
         model = self.accelerator.unwrap_model(self.model_wrapped)
         was_training = model.training

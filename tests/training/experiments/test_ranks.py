@@ -18,6 +18,8 @@ def launch(monkeypatch, **environment: str) -> None:
 def test_without_a_launcher_a_process_is_on_its_own(monkeypatch):
     assert launched_ranks() == Ranks()
     launch(monkeypatch, RANK="1", WORLD_SIZE="2")
+    assert launched_ranks() == Ranks()  # of a cluster, not of a launcher
+    launch(monkeypatch, LOCAL_RANK="1")
     assert launched_ranks() == Ranks(1, 2)
     launch(monkeypatch, ACCELERATE_USE_FSDP="true")
     assert launched_ranks() == Ranks(1, 2, "fsdp")
@@ -28,7 +30,12 @@ def test_without_a_launcher_a_process_is_on_its_own(monkeypatch):
 def test_a_run_of_several_processes_has_a_directory_of_its_own(monkeypatch, tmp_path):
     # its processes draw random numbers of their own, so that it samples other responses
     config, directories = RunConfig(), set()
-    for environment in ({}, {"RANK": "0", "WORLD_SIZE": "2"}, {"ACCELERATE_USE_FSDP": "true"}, {"WORLD_SIZE": "4"}):
+    for environment in (
+        {},
+        {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"},
+        {"ACCELERATE_USE_FSDP": "true"},
+        {"WORLD_SIZE": "4"},
+    ):
         launch(monkeypatch, **environment)
         directories.add(run_directory(config, tmp_path))
     assert len(directories) == 4
@@ -69,12 +76,12 @@ def test_what_a_sharded_model_cannot_do_is_refused(monkeypatch, sharding, versio
 
 
 def test_a_comparison_is_not_started_by_a_launcher(monkeypatch, tmp_path):
-    launch(monkeypatch, RANK="0", WORLD_SIZE="2")
+    launch(monkeypatch, RANK="0", LOCAL_RANK="0", WORLD_SIZE="2")
     with pytest.raises(UsageError, match="train one run together: leave --compare and several seeds out"):
         train(matrix=MatrixFlags(seeds="0,1"), out=tmp_path, dry_run=True)
 
 
 def test_only_the_main_process_shows_a_plan(monkeypatch, tmp_path, capsys):
-    launch(monkeypatch, RANK="1", WORLD_SIZE="2")
+    launch(monkeypatch, RANK="1", LOCAL_RANK="1", WORLD_SIZE="2")
     assert train(out=tmp_path, dry_run=True) == 0
     assert capsys.readouterr() == ("", "")
