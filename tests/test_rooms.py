@@ -25,7 +25,10 @@ ROOMS_OF = {
     "jinja2": ["reports/"],
     "pandas": ["tagging/span_frames.py", "analysis/table.py"],
     "numba": ["compiling.py"],
-    "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/"],
+    "torch": [
+        *("tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/"),
+        "integrations/trackers.py",  # TensorBoard's writer
+    ],
     "triton": ["tagging/kernel/gpu.py"],
     "numpy": [
         "array_types.py",
@@ -82,6 +85,9 @@ ROOMS_OF = {
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
     "spacy": ["integrations/spacy_component.py"],
+    "mlflow": ["integrations/trackers.py"],
+    "trackio": ["integrations/trackers.py"],
+    "wandb": ["integrations/trackers.py"],
     "matplotlib": ["reports/"],
     "krippendorff": ["annotation/coefficients.py"],
     "statsmodels": ["annotation/coefficients.py"],
@@ -100,6 +106,7 @@ LAZY = {
     *("pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors"),
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
     *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
+    *("mlflow", "trackio", "wandb"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
