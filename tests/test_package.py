@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
     "math_verify": "math-verify",
+    "mlflow": "mlflow-skinny",
     "reasoning_gym": "reasoning-gym",
     "transfer_queue": "transferqueue",
 }

@@ -25,7 +25,10 @@ ROOMS_OF = {
     "jinja2": ["reports/"],
     "pandas": ["tagging/span_frames.py", "analysis/table.py"],
     "numba": ["compiling.py"],
-    "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/", "integrations/verl/"],
+    "torch": [
+        *("tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/", "integrations/verl/"),
+        "integrations/trackers.py",  # TensorBoard's writer
+    ],
     "triton": ["tagging/kernel/gpu.py"],
     "numpy": [
         "array_types.py",
@@ -85,6 +88,9 @@ ROOMS_OF = {
     "spacy": ["integrations/spacy_component.py"],
     "verl": ["integrations/verl/"],
     "transfer_queue": ["integrations/verl/"],
+    "mlflow": ["integrations/trackers.py"],
+    "trackio": ["integrations/trackers.py"],
+    "wandb": ["integrations/trackers.py"],
     "matplotlib": ["reports/"],
     "krippendorff": ["annotation/coefficients.py"],
     "statsmodels": ["annotation/coefficients.py"],
@@ -104,6 +110,7 @@ LAZY = {
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
     *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
     *("verl", "transfer_queue"),
+    *("mlflow", "trackio", "wandb"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
