@@ -30,7 +30,6 @@ CASES: dict[str, dict[str, object]] = {
     "vocabulary of 128,000": {**WIDE, "--model": "wide-128000"},
     "vocabulary of 128,000, hicra": {**WIDE, "--model": "wide-128000", "--method": "hicra", "--lexicon": "sgram"},
     "smollm2, 1 x 4 of 32 tokens": {**SMOL, "--samples": 4, "--max-tokens": 32},
-    "smollm2, 1 x 8 of 128 tokens": {**SMOL, "--samples": 8, "--max-tokens": 128},
     "smollm2, adapter, 1 x 4 of 32": {**SMOL, "--samples": 4, "--max-tokens": 32, "--lora-rank": 8},
 }
 

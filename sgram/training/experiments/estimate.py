@@ -148,7 +148,7 @@ class _ModelShape:
 
 _FLOAT = 4
 """Bytes of a number: weights, gradients and logits are float32, also in a run with bf16."""
-LIBRARIES = 850 << 20
+LIBRARIES = 900 << 20
 """Bytes of a process that has loaded PyTorch, TRL and what they load, with a tiny model (benchmarks/README.md)."""
 _SAVED_HIDDEN, _SAVED_INNER = 11, 4
 """Vectors that one layer keeps for the backward pass: of the size of its output, and of its inner one."""
