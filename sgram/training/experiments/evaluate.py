@@ -20,8 +20,27 @@ from sgram.training.trainer.step_metrics import error_shares
 
 _SAMPLED_TOKENS = 1 << 15
 """Upper bound of the tokens sampled in one batch, without prompts."""
-_FORWARD_TOKENS = 4096
-"""Upper bound of the tokens whose logits are in memory at once."""
+_FORWARD_TOKENS, _FORWARD_LOGITS = 4096, 1 << 25
+"""Upper bounds of the tokens and of the logits that are in memory at once, in some copies; one response may exceed
+them."""
+
+
+def sampled_rows(max_tokens: int) -> int:
+    """Return how many responses are sampled in one batch.
+
+    >>> sampled_rows(112)
+    292
+    """
+    return max(1, _SAMPLED_TOKENS // max_tokens)
+
+
+def forward_tokens(vocab: int, longest: int) -> int:
+    """Return for how many tokens logits are computed at once, if no sequence has more than `longest` tokens.
+
+    >>> forward_tokens(640, 200), forward_tokens(49_152, 200), forward_tokens(49_152, 2000)
+    (4096, 682, 2000)
+    """
+    return max(longest, min(_FORWARD_TOKENS, _FORWARD_LOGITS // vocab))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,7 @@ class Policy:
         self.model.eval()
         ids: list[list[int]] = []
         try:
-            size = max(1, _SAMPLED_TOKENS // self.max_tokens)
+            size = sampled_rows(self.max_tokens)
             for start in range(0, n, size):
                 ids += sample_rows(
                     self.model,
@@ -126,12 +145,13 @@ class Policy:
         ]
         widths = [len(prompt) + len(ids) for prompt, ids in pairs]
         entropies: dict[int, torch.Tensor] = {}
+        limit = forward_tokens(self.model.config.get_text_config().vocab_size, max(widths, default=0))
         was_training = self.model.training
         self.model.eval()
         try:
             batch: list[int] = []
             for row in sorted(range(len(pairs)), key=widths.__getitem__):
-                if batch and widths[row] * (len(batch) + 1) > _FORWARD_TOKENS:
+                if batch and widths[row] * (len(batch) + 1) > limit:
                     entropies |= self._batch_entropies(batch, pairs)
                     batch = []
                 batch.append(row)
