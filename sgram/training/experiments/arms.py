@@ -18,7 +18,7 @@ SHARED = (
     "task_options",
     "model",
     "warmup_seed",
-    "warmup_steps",
+    "sft_steps",
     "seed",
     "steps",
     "prompts",
@@ -29,6 +29,7 @@ SHARED = (
     "eval_samples",
     "eval_every",
     "threads",
+    "report_to",
 )
 """Settings that every arm shares: the task, the start model, the amount of training and the evaluation."""
 CONTROL_METHODS = (

@@ -19,6 +19,8 @@ else:
 """A method or its name. TRL's parser makes a flag of each field and knows no unions, so that it sees a string."""
 TRL_SCALES = {"std": "group", "none": "none"}
 """`scale` of `group_advantages` -> TRL's `scale_rewards`."""
+_OWN_NAMES = {"entropy_coef": "entropy_bonus", "epsilon_low": "epsilon"}
+"""Fields of `MethodSettings` -> those of `HICRAConfig` with another name."""
 _UNSET: Any = None
 """Default of the fields of TRL that a method may prescribe: whatever else they hold, somebody gave it."""
 
@@ -173,6 +175,13 @@ class HICRAConfig(GRPOConfig):
         }
         options: Any = self.method_options or {}
         settings = {name: number for name, number in named_settings.items() if number is not None}
+        for name in settings.keys() & set(options):
+            if options[name] != settings[name]:
+                own_name = _OWN_NAMES.get(name, name)
+                raise UsageError(
+                    f"method_options sets {name} to {options[name]}, and {own_name} is {settings[name]}: set "
+                    f"{own_name} alone"
+                )
         return MethodSettings.from_mapping({**settings, **options}, "method_options")
 
     @property

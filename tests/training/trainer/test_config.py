@@ -60,6 +60,8 @@ def test_what_is_given_without_a_prescription_is_taken(tmp_path):
             "entropy_coef=0.001, but entropy_coef=0.01 was given: .*entropy_bonus",
         ),
         ({"method": "entropy", "entropy_coef": 0.0}, "but entropy_coef=0.0 was given"),
+        ({"method_options": {"alpha": 0.5}}, "method_options sets alpha to 0.5, and alpha is 0.2: set alpha alone"),
+        ({"method_options": {"epsilon_low": 0.1}}, "sets epsilon_low to 0.1, and epsilon is 0.2: set epsilon alone"),
     ],
 )
 def test_what_contradicts_the_method_is_refused_with_both_values(tmp_path, settings, message):
