@@ -133,7 +133,7 @@ def smoke() -> Study:
     config = RunConfig(
         task="testbed",
         task_options={"methods": 2, "largest": 4},
-        warmup_steps=5,
+        sft_steps=5,
         steps=2,
         prompts=2,
         samples=2,

@@ -97,10 +97,13 @@ class Policy:
         max_tokens: int,
         temperature: float,
         eos_ids: Sequence[int],
+        top_p: float = 1.0,
+        top_k: int = 0,
         form: PromptForm | None = None,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.form = form or PromptForm.choose(tokenizer, "the model")
+        self.top_p, self.top_k = top_p, top_k
         self.max_tokens, self.temperature, self.eos_ids = max_tokens, temperature, tuple(eos_ids)
 
     def sample(
@@ -125,6 +128,8 @@ class Policy:
                     eos_ids=self.eos_ids,
                     pad_id=self.tokenizer.pad_token_id,
                     temperature=self.temperature,
+                    top_p=self.top_p,
+                    top_k=self.top_k,
                     generator=generator,
                 )
                 if on_sampled is not None:
@@ -139,7 +144,10 @@ class Policy:
 
     @torch.no_grad()
     def entropies(self, responses: SampledResponses) -> list[torch.Tensor]:
-        """Return, for each response, the entropies (nats) of the distributions that its tokens were drawn from."""
+        """Return, for each response, the entropies (nats) of the policy's distributions at the sampling temperature.
+
+        They are those before `top_p` and `top_k`, as in training.
+        """
         pairs = [
             (self.prompt_ids(problem), ids) for problem, ids in zip(responses.problems, responses.ids, strict=True)
         ]

@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
-from sgram.errors import UsageError
+from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.progress_bars import no_progress_bars
@@ -24,7 +24,7 @@ from sgram.training.models import adapter_base, is_adapter
 from sgram.training.tasks.prompts import PromptForm, is_empty_response
 from sgram.training.tasks.task import Task, TaskWithTruth
 from sgram.training.tasks.task_names import make_task
-from sgram.training.trainer.config import HICRAConfig
+from sgram.training.trainer.config import TRL_SCALES, HICRAConfig
 from sgram.training.trainer.rewards import TaskReward
 from sgram.training.trainer.trainer import HICRATrainer
 
@@ -37,8 +37,6 @@ START_SAMPLES = 512
 """Responses of the starting policy from which a lexicon is mined, and on which a placebo's share is matched."""
 N_CHECKED = 16
 """Responses of the starting policy that are looked at before anything else: most of them must have text."""
-_RISING_STEPS = 5
-"""Steps over which the learning rate rises."""
 
 
 @contextmanager
@@ -76,7 +74,7 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     from sgram.testbed import WarmUpConfig, load_policy, warm_policy
 
     testbed = check_testbed(task, config)
-    step_settings = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
+    step_settings = {} if config.sft_steps is None else {"steps": config.sft_steps}
     warm_up = WarmUpConfig(seed=config.warmup_seed, **step_settings)
     folder = warm_policy(
         testbed.config,
@@ -133,6 +131,8 @@ def make_policy(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
         tokenizer,
         max_tokens=config.max_tokens,
         temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
         eos_ids=eos_id if isinstance(eos_id, list) else [eos_id],
         form=prompt_form(tokenizer, config),
     )
@@ -248,6 +248,25 @@ def task_notes(task: Task) -> list[str]:
     return [note for note in notes if note]
 
 
+def _check_trackers(names: list[str]) -> list[str]:
+    """Return `names`. Raise `UsageError` for one that transformers does not know, or whose package is missing."""
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    installed = get_available_reporting_integrations()
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise UsageError(
+                f"report_to names the unknown tracker {excerpt(name)}; transformers knows "
+                f"{', '.join(sorted(INTEGRATION_TO_CALLBACK))}"
+            )
+        if name not in installed:
+            raise MissingExtraError(f"report_to {name} needs its package: pip install {name}")
+    return names
+
+
 def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
     """Return the trainer's configuration for a run; the processes of a launcher share its batch."""
     ranks = launched_ranks()
@@ -273,23 +292,27 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         num_iterations=config.iterations,
         max_completion_length=config.max_tokens,
         temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.schedule,
-        warmup_steps=_RISING_STEPS,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
         max_steps=config.steps,
-        loss_type=config.loss,
-        scale_rewards={"std": "group", "none": "none"}[config.scale],
+        loss_type=config.loss_type,
+        scale_rewards=TRL_SCALES[config.advantage_scale],
+        importance_sampling_level=config.importance_sampling,
         epsilon=config.clip_low,
         epsilon_high=config.clip_high,
-        beta=0.0,
+        beta=config.beta,
         seed=config.seed,
         bf16=config.bf16,
         fp16=False,
-        gradient_checkpointing=False,
+        gradient_checkpointing=config.gradient_checkpointing,
         logging_steps=1,
         save_steps=config.save_every,
         save_total_limit=1,
-        report_to="none",
+        report_to=_check_trackers(config.trackers) or "none",
         log_level_replica="error",  # processes that are not the main one; "warning" by default
         disable_tqdm=True,
         use_cpu=not on_gpu,

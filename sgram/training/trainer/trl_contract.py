@@ -37,7 +37,14 @@ PARAMETERS = {
 }
 """Overridden or called method -> the parameters that it must have."""
 PHRASES = {
-    "_compute_loss": ('inputs["advantages"]', "advantages.unsqueeze(1)", "_get_per_token_logps_and_entropies("),
+    "_compute_loss": (
+        'inputs["advantages"]',
+        "advantages.unsqueeze(1)",
+        "_get_per_token_logps_and_entropies(",
+        'inputs.get("old_per_token_logps")',
+        "log_ratio = per_token_logps - old_per_token_logps",
+        'self.importance_sampling_level == "token"',
+    ),
     "_prepare_inputs": ("shuffle_sequence_dict", "split_tensor_dict", "_buffered_inputs", "self._step"),
     "_generate": ("return prompt_ids, completion_ids, tool_mask,",),
     "_generate_and_score_completions": ('"advantages": advantages', '"completion_mask": completion_mask'),

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWa
 
 # a policy warmed up for three steps earns nothing: the entropy bonus is what moves its weights
 CONFIG = RunConfig(
-    warmup_steps=3,
+    sft_steps=3,
     steps=4,
     save_every=1,
     prompts=2,
