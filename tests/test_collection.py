@@ -10,8 +10,12 @@ from tests.builders.paths import ROOT
 
 
 def collect(*arguments: str, hash_seed: str) -> list[str]:
-    """Collect tests in a fresh interpreter and return their ids, sorted."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "--disable-socket", *arguments]
+    """Collect tests in a fresh interpreter and return their ids, sorted.
+
+    Without pytest-randomly, which changes the order only: it imports PyTorch (by way of thinc) when it is loaded.
+    """
+    options = ["--collect-only", "-q", "-o", "addopts=", "--disable-socket", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTEST_ADDOPTS": ""}
     environment = {name: text for name, text in environment.items() if not name.startswith("PYTEST_XDIST")}
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)

@@ -90,9 +90,15 @@ class Table:
         return [finite_number(cell) for cell in self.column(name)]
 
     def records(self, **cells: Cell) -> list[Record]:
-        """Return the rows as mappings; if `cells` are named, only rows that hold these cells."""
-        records = (Record(zip(self.names, row, strict=True)) for row in self.rows)
-        return [record for record in records if all(record[name] == cell for name, cell in cells.items())]
+        """Return the rows as mappings; if `cells` are named, only rows that hold these cells.
+
+        Raise `ValueError` if a column is unknown.
+        """
+        names, rows = self.names, self.rows
+        for name, cell in cells.items():  # rows first: a table of many sources is read once for each of them
+            position = names.index(name)
+            rows = tuple(row for row in rows if row[position] == cell)
+        return [Record(zip(names, row, strict=True)) for row in rows]
 
     def frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas DataFrame; counts become the nullable type Int64.

@@ -7,6 +7,7 @@ code with the tables and machines that it checks.
 import codecs
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 from hypothesis import strategies as st
 
@@ -57,12 +58,7 @@ def oracle_mask(
         end = begin
         while end < len(tokens) and tokens[end] is not None:
             end += 1
-        triples = characters(b"".join(tokens[begin:end]))
-        planning = set()
-        for span in find_spans("".join(character for character, _, _ in triples), lexicon, mask_kind, scorer):
-            for character, first, after in triples[span.start : span.end]:
-                if not character.isspace():
-                    planning.update(range(first, after))
+        planning = _planning_bytes(b"".join(tokens[begin:end]), lexicon, mask_kind, scorer)
         first_byte = 0
         for index in range(begin, end):
             end_byte = first_byte + len(tokens[index])
@@ -72,22 +68,45 @@ def oracle_mask(
     return mask
 
 
+@lru_cache(maxsize=32)
+def _planning_bytes(
+    text_bytes: bytes, lexicon: Lexicon, mask_kind: MaskKind, scorer: SentenceScorerLike
+) -> frozenset[int]:
+    """Return the positions of the bytes of non-space characters inside a span; a text is cut in many ways."""
+    triples = characters(text_bytes)
+    planning: set[int] = set()
+    for span in find_spans("".join(character for character, _, _ in triples), lexicon, mask_kind, scorer):
+        for character, first, after in triples[span.start : span.end]:
+            if not character.isspace():
+                planning.update(range(first, after))
+    return frozenset(planning)
+
+
 class Cutter:
     """Splits bytes into tokens of a vocabulary at random, in every way that the tokens allow."""
 
     def __init__(self, tokens: Sequence[bytes | None]):
         self.token_ids = {token: token_id for token_id, token in enumerate(tokens) if token}
         self.max_length = max(map(len, self.token_ids))
+        self._text_bytes, self._sizes = b"", {}
+
+    def sizes(self, text_bytes: bytes, at: int) -> list[int]:
+        """Return the lengths of the tokens that begin at a byte, ascending; kept for the text asked for last."""
+        if text_bytes != self._text_bytes:
+            self._text_bytes, self._sizes = text_bytes, {}
+        if at not in self._sizes:
+            longest = min(self.max_length, len(text_bytes) - at)
+            self._sizes[at] = [n for n in range(1, longest + 1) if text_bytes[at : at + n] in self.token_ids]
+        return self._sizes[at]
 
     def cut(self, text_bytes: bytes, rng: random.Random, longest_share: float) -> list[int] | None:
         """Return ids that spell `text_bytes`, or None; with probability `longest_share` the longest token is taken."""
         ids, at = [], 0
         while at < len(text_bytes):
-            sizes = [n for n in range(1, self.max_length + 1) if text_bytes[at : at + n] in self.token_ids]
-            sizes = [n for n in sizes if at + n <= len(text_bytes)]
+            sizes = self.sizes(text_bytes, at)
             if not sizes:
                 return None
-            size = max(sizes) if rng.random() < longest_share else rng.choice(sizes)
+            size = sizes[-1] if rng.random() < longest_share else rng.choice(sizes)
             ids.append(self.token_ids[text_bytes[at : at + size]])
             at += size
         return ids

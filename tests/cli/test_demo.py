@@ -80,16 +80,19 @@ def test_the_demo_done_again_writes_the_same_bytes(demo_output, capsys, monkeypa
 
 
 def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path):
-    # short in each of its parts: the policy starts from a cache of its own, so that it is warmed up
-    short = {"sft_steps": 80, "eval_samples": 32}
+    # short in each of its parts: the policy starts from a cache of its own, so that it is warmed up; in one process,
+    # which may not ask for the network
+    short = {"sft_steps": 80, "eval_samples": 32, "prompts": 4, "samples": 4}
     blocked = (
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from sgram.training.experiments import setup\n"
         "from sgram.training.experiments.run_config import RunConfig\n"
+        "setup.START_SAMPLES = 128\n"
         "read = RunConfig.from_mapping\n"
         f"RunConfig.from_mapping = lambda settings, where='': read({{**settings, **{short}}}, where)\n"
-        "from sgram.cli import main\nmain(['demo', '--steps', '2'])"
+        "from sgram.cli import main\nmain(['demo', '--steps', '2', '--jobs', '1'])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", blocked],

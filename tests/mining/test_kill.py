@@ -228,11 +228,11 @@ def _kill_everywhere(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[
 
 
 def _kill_at_random(root: Path, inputs: Path, truth: dict[str, bytes]) -> dict[str, object]:
-    """Runs killed at random times until one comes through, and then once more; for 40 starts in all."""
+    """Runs killed at random times until one comes through, and then once more; for 24 starts in all."""
     draw = random.Random(5)
     faults: list[str] = []
     kills, trial = 0, None
-    for start in range(40):
+    for start in range(24):
         trial = trial or Trial(root / f"random-{start}", inputs, truth)
         killed = trial.killed_after(draw.uniform(0.0, 0.25)) == -signal.SIGKILL
         faults += [f"start {start}: {fault}" for fault in trial.find_faults()]

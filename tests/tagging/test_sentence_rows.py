@@ -1,6 +1,7 @@
 """Rows of ids to the moves of their sentences: equal to the spelled text's, whatever the tokens."""
 
 import random
+from functools import cache
 from itertools import chain, islice, product
 
 import numpy as np
@@ -73,7 +74,6 @@ PLAIN: list[bytes | None] = [
 SPELLED = [None, b"", b"let me ", b"So. X", b"a1 ", b"x1", "。".encode(), b"\xff"]
 SPELLED += [b"\xe2\x80", b"\xaf", b"\x99", b"\xc3", b"\xa9", b" \xe2\x89", b"\x88"]
 TOKENS = [*PLAIN, *SPELLED]
-TAGGERS = {kind: PlanningTagger(LEXICON, TOKENS, mask=kind, scorer=SCORER) for kind in KINDS}
 FINDERS = {kind: PlanningFinder(LEXICON, kind, SCORER) for kind in KINDS}
 STARTS, MIDDLES, STOPS = (
     [TOKENS.index(piece.encode()) for piece in pieces]
@@ -100,10 +100,15 @@ ROWS = st.one_of(
 )
 
 
+@cache  # not at import: every process that collects the tests would compile the kernels
+def tagger_of(kind: str) -> PlanningTagger:
+    return PlanningTagger(LEXICON, TOKENS, mask=kind, scorer=SCORER)
+
+
 @settings(max_examples=600)
 @given(ROWS, st.sampled_from(KINDS))
 def test_masks_and_labels_are_those_of_the_spelled_text(ids, kind):
-    tagger, row_tokens = TAGGERS[kind], [TOKENS[token] for token in ids]
+    tagger, row_tokens = tagger_of(kind), [TOKENS[token] for token in ids]
     assert tagger(np.array(ids)).tolist() == oracle_mask(row_tokens, LEXICON, kind, SCORER)
     expected = labels_of_tokens(row_tokens, FINDERS[kind], tagger.moves).tolist()
     assert tagger.labels(np.array(ids)).tolist() == expected
@@ -111,7 +116,7 @@ def test_masks_and_labels_are_those_of_the_spelled_text(ids, kind):
 
 @given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from(KINDS), st.integers(0, 9))
 def test_rows_and_masked_positions_do_not_touch_each_other(rows, kind, seed):
-    tagger, rng = TAGGERS[kind], random.Random(seed)
+    tagger, rng = tagger_of(kind), random.Random(seed)
     assert [mask.tolist() for mask in tagger.tag_rows(rows)] == [tagger(row).tolist() for row in rows]
     row = rows[0]
     attention = [rng.random() < 0.8 for _ in row]
@@ -122,7 +127,7 @@ def test_rows_and_masked_positions_do_not_touch_each_other(rows, kind, seed):
 @settings(max_examples=200)
 @given(ROWS, st.lists(st.integers(1, 9), min_size=1, max_size=4), st.sampled_from(KINDS))
 def test_a_stream_has_the_mask_of_what_it_was_fed_at_every_step_and_settles_for_good(ids, lengths, kind):
-    tagger, end, early_masks = TAGGERS[kind], 0, []
+    tagger, end, early_masks = tagger_of(kind), 0, []
     stream = tagger.stream()
     while end < len(ids):
         length = lengths[len(early_masks) % len(lengths)]
@@ -153,8 +158,8 @@ def test_more_sentences_than_stamps_and_rows_without_sentences(kind):
     rng = random.Random(1)
     ids = rng.choices(range(len(PLAIN)), k=6_000)
     row_tokens = [TOKENS[token] for token in ids]
-    assert TAGGERS[kind](ids).tolist() == oracle_mask(row_tokens, LEXICON, kind, SCORER)
-    assert TAGGERS[kind]([len(PLAIN)] * 2).tolist() == [False, False]
+    assert tagger_of(kind)(ids).tolist() == oracle_mask(row_tokens, LEXICON, kind, SCORER)
+    assert tagger_of(kind)([len(PLAIN)] * 2).tolist() == [False, False]
 
 
 @pytest.mark.parametrize(("dots", "is_planning"), [("...", True), (".|.|.", True), (".|..", True), (".|. |.", False)])
@@ -182,7 +187,7 @@ def test_real_tokens_of_real_traces_have_the_masks_of_their_text(name):
     for kind in KINDS:
         tagger = PlanningTagger("wang2025", tokenizer, mask=kind)
         find = PlanningFinder("wang2025", kind)
-        for trace in islice(read_traces(SHARED / "traces" / f"{name}.jsonl.gz"), 40):
+        for trace in islice(read_traces(SHARED / "traces" / f"{name}.jsonl.gz"), 15):
             ids = encode(tokenizer, trace.text)
             row_tokens = [tagger.vocabulary.tokens[token] for token in ids]
             assert tagger.labels(ids).tolist() == labels_of_tokens(row_tokens, find, tagger.moves).tolist()

@@ -554,8 +554,11 @@ def test_every_row_gives_fields_or_a_row_error(columns, has_text):
 @given(st.sampled_from(sorted(FULL)), JSON, st.sampled_from([{}, {"acc": 1.0}]))
 @settings(max_examples=600)
 def test_no_change_of_a_good_row_raises_anything_else(name, value, rewards):
+    columns = {**FULL, name: value}
+    before = copy.deepcopy(columns)
     with suppress(RowError, UsageError):
-        complete({**FULL, name: value}, rewards=rewards)
+        assert isinstance(complete(columns, rewards=rewards)["text"], str)
+    assert columns == before
 
 
 @given(st.sets(st.sampled_from([*NAMES, "topic", "my_score", "judge_reasoning"]), max_size=10))

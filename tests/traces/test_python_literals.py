@@ -46,4 +46,5 @@ def test_anything_else_is_refused(text):
 @given(st.text(alphabet="[]{}(),:'\"\\ 1.eNoneTrufals-", max_size=40))
 def test_no_string_raises_anything_but_a_row_error(text):
     with suppress(RowError):
-        read_literal(text)
+        value = read_literal(text)
+        assert read_literal(str([value])) == [value]

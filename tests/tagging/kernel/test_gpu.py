@@ -20,7 +20,7 @@ from sgram import Lexicon, PlanningTagger  # noqa: E402
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
-SETTINGS = settings(max_examples=400 if ON_GPU else 15, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=400 if ON_GPU else 8, deadline=None, suppress_health_check=list(HealthCheck))
 BYTES = [bytes([byte]) for byte in range(256)] + [None, b"", b"let me", b" so ", b"\xe2\x80", b"\xa0\xc2", b"'s"]
 
 
