@@ -19,7 +19,10 @@ from tests.builders import two_processes
 from tests.builders.paths import ROOT
 from tests.builders.tiny_policy import model, weights
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.timeout(600),  # the first test waits for the two processes, which a busy machine slows down
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def together(tmp_path_factory):
         with output.open("wb") as file:
             running.append(subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT))
     try:
-        codes = [process.wait(timeout=240) for process in running]
+        codes = [process.wait(timeout=540) for process in running]
     finally:
         for process in running:
             process.kill()
