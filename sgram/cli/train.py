@@ -118,6 +118,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             "final": asdict(result.final),
             "steps": len(result.steps),
             "scorer": result.scorer,
+            "chat": result.chat,
             "curves": "curves.svg" if has_curves else None,
         }
         print_json("train", fields)
@@ -126,6 +127,12 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     if reused:
         note("This run is already finished; its result was read.")
     note(f"run {result.directory}" + (", curves.svg in it" if has_curves else ""))
+    if config.lora_rank:
+        merged = f"; {result.directory}/{runs.MERGED_FOLDER} has all weights" if config.merge else ""
+        note(
+            f"{result.directory}/model is an adapter of {excerpt(config.model)}"
+            + (merged or "; --merge writes all weights, too")
+        )
     rollouts = shlex.quote(f"{result.directory}/rollouts")
     note(f"next: sgram mine {rollouts} -o lexicon.json")
     note(f"      sgram tag {rollouts} --lexicon lexicon.json --show 1")
@@ -166,7 +173,7 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
 
 def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
     """Return the directory of a comparison; its name depends on the runs requested, not on those finished."""
-    varied = ("method", "seed", "warmup_seed")
+    varied = ("method", "seed", "warmup_seed", "merge")
     shared = {name: setting for name, setting in requested.config.identity().items() if name not in varied}
     identity = {
         "verb": "compare",

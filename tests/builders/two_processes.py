@@ -51,7 +51,7 @@ SHARDED_RESUME = {"max_steps": 2, "optim": "adamw_torch", "learning_rate": 1e-3}
 RUN = {
     "task": "testbed",
     "method": "hicra",
-    "warmup_steps": 3,
+    "sft_steps": 3,
     "steps": 2,
     "save_every": 1,
     "prompts": 3,

@@ -81,7 +81,7 @@ def test_the_demo_done_again_writes_the_same_bytes(demo_output, capsys, monkeypa
 
 def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path):
     # short in each of its parts: the policy starts from a cache of its own, so that it is warmed up
-    short = {"warmup_steps": 80, "eval_samples": 32}
+    short = {"sft_steps": 80, "eval_samples": 32}
     blocked = (
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"

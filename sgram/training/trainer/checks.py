@@ -10,12 +10,13 @@ from transformers import AutoTokenizer, TrainerCallback
 
 from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
-from sgram.lexicon import Lexicon
+from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.training.credit.method import Method
 from sgram.training.credit.shaping import check_known_when_sampled
 from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import PER_TOKEN_LOSSES
 from sgram.training.trainer.processes import gather_list, holds_anywhere
+from sgram.training.trainer.sequence_ratio import find_token_obstacle
 
 TraceNames = Callable[[list[int] | None], list[str]]
 """Function from rows of the current batch (None: all rows) to the ids of their traces."""
@@ -39,19 +40,17 @@ def resolve_config(args: Any, model: Any) -> HICRAConfig:
     return args
 
 
-def resolve_lexicon(lexicon: Lexicon | str | None, method: Method) -> Lexicon | None:
-    """Return the lexicon, loaded if it is a path or preset.
+def resolve_lexicon(lexicon: LexiconLike | None, method: Method) -> Lexicon | None:
+    """Return the lexicon, loaded if it is a path or preset, made if it is a list of phrases.
 
     Raise `UsageError` if the method needs a lexicon and there is none; no default is used instead.
     """
-    if isinstance(lexicon, Lexicon):
-        return lexicon
     if lexicon is not None:
-        return Lexicon.load(lexicon)
+        return as_lexicon(lexicon)
     if method.mask != "none":
         raise UsageError(
             f"method {method.name} gives credit to planning tokens, so it needs lexicon=: mine one from rollouts "
-            "(sgram mine TRACES -o lexicon.json), or name a preset such as sgram"
+            "(sgram mine TRACES -o lexicon.json), name a preset such as sgram, or list phrases"
         )
     return None
 
@@ -73,6 +72,39 @@ def check_processing_class(model: Any, positional: Sequence[Any], named: Mapping
         raise UsageError(
             f"cannot find a tokenizer for the model {excerpt(name)!r} ({reason}): pass processing_class="
         ) from error
+
+
+def check_reference_name(model: Any, beta: float, named: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if TRL would look for the weights of the reference model (beta > 0), but has no name for them.
+
+    With an adapter TRL needs none: the reference is the model without it.
+    """
+    has_adapter = named.get("peft_config") is not None or hasattr(model, "peft_config")
+    if beta and not has_adapter and not _model_name(model):
+        raise UsageError(
+            "with beta > 0 TRL loads the reference model by the name of the model, and this model has none: save it "
+            "with its tokenizer and pass the folder as model, or set beta=0"
+        )
+
+
+def check_reference(model: torch.nn.Module, reference: torch.nn.Module | None) -> None:
+    """Raise `UsageError` if the reference that TRL loaded by name has other weights than the model at the start.
+
+    They are compared in bfloat16, because the two may be loaded in different types.
+    """
+    if reference is None:
+        return
+    weights = dict(reference.named_parameters())
+    for name, weight in model.named_parameters():
+        expected = weights.get(name)
+        if expected is None or expected.shape != weight.shape:  # quantized differently
+            continue
+        if not torch.equal(weight.detach().bfloat16(), expected.detach().to(weight.device).bfloat16()):
+            raise UsageError(
+                f"with beta > 0 TRL loads the reference model by name, and {excerpt(_model_name(model))} has other "
+                f"weights than the model that is trained ({excerpt(name)}): save the model and pass the folder as "
+                "model, or set beta=0"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +135,12 @@ def check_combination(args: HICRAConfig, features: TrainerFeatures) -> None:
         raise UsageError(
             f"method {method.name} adds to per-token losses ({', '.join(PER_TOKEN_LOSSES)}), not to {args.loss_type}"
         )
-    if method.at_update is not None and args.importance_sampling_level == "sequence":
-        raise UsageError(
-            f"method {method.name} weights single tokens, which importance_sampling_level=sequence does not: use token"
-        )
+    if args.importance_sampling_level not in ("token", "sequence"):  # TRL would sample first, then stop
+        level = excerpt(str(args.importance_sampling_level))
+        raise UsageError(f"importance_sampling_level must be token or sequence (got {level})")
+    obstacle = find_token_obstacle(method, args.loss_type, args.importance_sampling_level)
+    if obstacle is not None:
+        raise UsageError(obstacle)
     if args.refresh_lexicon and not args.save_rollouts:
         raise UsageError("refresh_lexicon reads the rollouts that save_rollouts=True writes: leave that on")
     if args.refresh_lexicon and not features.has_lexicon:

@@ -45,6 +45,9 @@ def test_a_lexicon_is_needed_where_planning_tokens_are_and_nowhere_else(tmp_path
     assert resolve_lexicon(None, find_method("grpo")) is None
     assert resolve_lexicon(str(path), find_method("grpo")).digest == lexicon().digest
     assert resolve_lexicon("wang2025", find_method("hicra")).grams
+    assert [gram.text for gram in resolve_lexicon(["Hold on!"], find_method("hicra")).grams] == ["hold on"]
+    with pytest.raises(UsageError, match="text 1 of the list is not a gram"):
+        resolve_lexicon([""], find_method("hicra"))
     with pytest.raises(UsageError, match="method hicra-centered gives credit to planning tokens, so it needs lexicon="):
         resolve_lexicon(None, find_method("hicra-centered"))
 
