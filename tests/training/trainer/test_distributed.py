@@ -138,7 +138,8 @@ def test_a_run_of_two_processes_leaves_one_directory_and_one_report(together, mo
     assert [row["step"] for row in result.steps] == [1, 2]
     assert (result.start.n, result.final.n) == (8, 8)
     assert sorted(path.name for path in result.directory.iterdir()) == [
-        *("curves.svg", "lexicon.json", "metrics.jsonl", "model", "result.json", "rollouts", "run.json")
+        *("curves.svg", "lexicon.json", "lock", "metrics.jsonl", "model", "result.json", "rollouts", "run.json"),
+        "timings.jsonl",
     ]
     assert sorted(path.name.split("-")[0] for path in result.directory.parent.iterdir()) == ["start", "train"]
     traces = list(read_traces(sorted((result.directory / "rollouts").iterdir())))
