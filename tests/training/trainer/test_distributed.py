@@ -19,7 +19,10 @@ from tests.builders import two_processes
 from tests.builders.paths import ROOT
 from tests.builders.tiny_policy import model, weights
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.timeout(600),  # the first test waits for the two processes, which a busy machine slows down
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def together(tmp_path_factory):
         with output.open("wb") as file:
             running.append(subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT))
     try:
-        codes = [process.wait(timeout=240) for process in running]
+        codes = [process.wait(timeout=540) for process in running]
     finally:
         for process in running:
             process.kill()
@@ -135,7 +138,8 @@ def test_a_run_of_two_processes_leaves_one_directory_and_one_report(together, mo
     assert [row["step"] for row in result.steps] == [1, 2]
     assert (result.start.n, result.final.n) == (8, 8)
     assert sorted(path.name for path in result.directory.iterdir()) == [
-        *("curves.svg", "lexicon.json", "metrics.jsonl", "model", "result.json", "rollouts", "run.json")
+        *("curves.svg", "lexicon.json", "lock", "metrics.jsonl", "model", "result.json", "rollouts", "run.json"),
+        "timings.jsonl",
     ]
     assert sorted(path.name.split("-")[0] for path in result.directory.parent.iterdir()) == ["start", "train"]
     traces = list(read_traces(sorted((result.directory / "rollouts").iterdir())))
