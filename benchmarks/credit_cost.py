@@ -10,7 +10,7 @@ A step's cost is the CPU time of the process in it, with one thread. The order o
 2. CPU time inside the trainer's call that shapes advantages, as a share of the step. On a loaded machine this is the
    finer figure: it is all that a method without a part in the loss adds.
 
-Left out are dr-grpo, entropy and siren, which are made when the trainer is. Both placebos use the first one's draw.
+Left out are dr-grpo, entropy, siren and the placebos, which are made when the trainer is.
 """
 
 import argparse
@@ -123,7 +123,10 @@ def default_methods() -> list[str]:
     return [
         method.name
         for method in METHODS.values()
-        if method.name != "grpo" and method.loss is None and not isinstance(method.penalty, str)
+        if method.name != "grpo"
+        and method.loss is None
+        and method.mask in ("none", "planning")
+        and method.penalty not in ("entropy", "siren")
     ]
 
 

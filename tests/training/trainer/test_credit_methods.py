@@ -137,16 +137,27 @@ FIRST = Method("first-tokens", "(1 + alpha) A on the first three tokens", "a pac
 """
 CODE = """
 import json, sys
+from sgram.cli import main
 from sgram.training.experiments.arms import parse_arms
 from tests.builders.tiny_policy import trained
 
 parse_arms("grpo,first-tokens")
 ours = trained(sys.argv[1], method="first-tokens", alpha=1.0, max_steps=2)
-print(json.dumps([row for row in ours.state.log_history if "loss" in row]))
+print(json.dumps([row for row in ours.state.log_history if "loss" in row]), flush=True)
+main(["train", sys.argv[1] + ".toml", "--method", "first-tokens", "--json", "-o", sys.argv[1] + "-cli"])
+"""
+SMALL = """
+steps = 1
+warmup_steps = 2
+prompts = 2
+samples = 2
+max_tokens = 8
+eval_samples = 2
+task_options = {methods = 2, largest = 4}
 """
 
 
-def test_a_method_of_an_installed_package_trains(tmp_path):
+def test_a_method_of_an_installed_package_trains_with_the_trainer_and_with_the_command(tmp_path):
     site = tmp_path / "site"
     metadata = site / "sgram_first-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -159,11 +170,14 @@ def test_a_method_of_an_installed_package_trains(tmp_path):
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
     }
+    (tmp_path / "run.toml").write_text(SMALL)
     command = [sys.executable, "-c", CODE, str(tmp_path / "run")]
     process = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    rows = json.loads(process.stdout.splitlines()[-1])
+    of_trainer, of_command = process.stdout.splitlines()[-2:]
+    rows, document = json.loads(of_trainer), json.loads(of_command)
     assert [row["step"] for row in rows] == [1, 2]
     # at most 3 of at most 12 tokens of each response whose group has unequal rewards
     assert 0 < rows[0]["credit/changed"] <= 1
     assert rows[0]["credit/norm_ratio"] > 1
+    assert (document["config"]["method"], document["steps"]) == ("first-tokens", 1)
