@@ -19,7 +19,8 @@ os.environ["SGRAM_QUIET_COMPILING"] = "1"
 def pytest_collection() -> Generator[None, object, object]:
     """Look for no garbage while tests are imported, and later only among what the tests make.
 
-    What is imported stays until the end: PyTorch and the tests are millions of objects, and every training asks for a collection.
+    What is imported stays until the end: PyTorch and the tests are millions of objects, and every training asks for a
+    collection.
     """
     gc.disable()
     try:
