@@ -1,6 +1,7 @@
-.PHONY: demo test fuzz lint dist dist-check clean
+.PHONY: demo test test-verl fuzz lint dist dist-check clean
 PYTHON ?= python3
 VENV := .venv
+VERL := .venv-verl
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -24,6 +25,20 @@ demo: $(VENV)/.demo
 # Two processes of one thread each, a file of tests to a process.
 test: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# verl cannot live in the environment above, because it asks for an older transformers. Here it is, with what its trainers
+# import and no more; torch and all the rest are those of the environment above, by the file _shared.pth.
+$(VERL)/.verl: $(VENV)/.test tests_verl/requirements.txt
+	test -x $(VERL)/bin/python || $(BIN)/python -m venv $(VERL)
+	$(VERL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests_verl/requirements.txt
+	site=$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"); \
+	echo "import site; site.addsitedir('$$site')" > \
+	"$$($(VERL)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/_shared.pth"
+	touch $@
+
+# The adapter for verl against verl's own trainers, on the CPU. These tests are not among those of `make test`.
+test-verl: $(VERL)/.verl
+	OMP_NUM_THREADS=1 $(VERL)/bin/python -m pytest tests_verl
 
 # Read N files of changed and damaged rollouts; SEED=... chooses others. A fault is printed, and fails.
 N := 20000
@@ -63,4 +78,4 @@ dist-check: dist
 	test -s report.html
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VERL) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

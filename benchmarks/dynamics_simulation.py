@@ -5,9 +5,10 @@
 Each setting is two curves, drawn anew in each run: 8 problems a step, whose mean has the noise given as its standard
 error, in parts of the total change. Exponential curves lose all but 1/e in 1/16 (early), 1/8 or 1/4 (late) of the
 steps; logistic ones are half way at 1/4, 2/5 or 5/9 of them. "Problems drawn": the problems are known; "residuals
-drawn": their means only are, and the noise is what smoothing leaves. A verdict is false where it says the wrong order,
-or any where there is none: classes that settle at once, that do not move, or of which only one does. Nothing is read
-from disk; the same numbers come out every time. About two minutes on one core.
+drawn": their means only are, and the noise is what smoothing leaves. With a wander, the mean of each step is also off
+by a noise of 0.1 that all of its problems share, so that the problems do not show it. A verdict is false where it says
+the wrong order, or any where there is none: classes that settle at once, that do not move, or of which only one does.
+Nothing is read from disk; the same numbers come out every time. About three minutes on one core.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from sgram.metrics import Curve, phase_order
 
 STEPS = (20, 80, 200)
 NOISE = ((0.02, 0.02), (0.02, 0.08), (0.05, 0.05), (0.1, 0.1))
+WANDERS = (0.0, 0.1)
 N_PROBLEMS, N_DRAWS = 8, 300
 TRUE = {"execution first": "yes", "planning first": "no"}
 PLACES = {
@@ -44,32 +46,39 @@ def truth(shape: str, place: str, n: int) -> np.ndarray:
     return np.exp(-steps / at) if shape == "exponential" else 1 / (1 + np.exp((steps - at) * 20))
 
 
-def measured(values: np.ndarray, noise: float, rng: np.random.Generator) -> Curve:
-    """`values` as a few problems a step show them."""
+def sample_curve(values: np.ndarray, noise: float, wander: float, rng: np.random.Generator) -> Curve:
+    """Return `values` as a few problems a step show them, if each step is off by `wander`."""
     spread = noise * np.sqrt(N_PROBLEMS)
     samples = values[:, None] + rng.normal(0, spread, (len(values), N_PROBLEMS))
+    if wander:
+        samples += rng.normal(0, wander, (len(values), 1))
     return Curve(tuple(range(len(values))), tuple(samples.mean(axis=1)), tuple(map(tuple, samples)))
 
 
-def verdicts(shape: str, order: str, n: int, noise: tuple[float, float], runs: int) -> dict[str, Counter]:
-    """What is resampled -> how often each answer came."""
-    found = {"problems": Counter(), "residuals": Counter()}
-    rng = np.random.default_rng([n, *(int(1000 * each) for each in noise), *order.encode(), *shape.encode()])
+def count_verdicts(
+    shape: str, order: str, n: int, noise: tuple[float, float], wander: float, runs: int
+) -> dict[str, Counter]:
+    """Return how often each answer came, by what is drawn."""
+    answers = {"problems": Counter(), "residuals": Counter()}
+    rng = np.random.default_rng([n, *(int(1000 * level) for level in noise), *order.encode(), *shape.encode()])
     for seed in range(runs):
-        curves = [measured(truth(shape, place, n), own, rng) for place, own in zip(ORDERS[order], noise, strict=True)]
-        known = phase_order(*curves, seed=seed, n_draws=N_DRAWS)
-        means = phase_order(*(Curve(each.steps, each.values) for each in curves), seed=seed, n_draws=N_DRAWS)
-        found["problems"][known.answer] += 1
-        found["residuals"][means.answer] += 1
-    return found
+        curves = [
+            sample_curve(truth(shape, place, n), level, wander, rng)
+            for place, level in zip(ORDERS[order], noise, strict=True)
+        ]
+        by_problem = phase_order(*curves, seed=seed, n_draws=N_DRAWS)
+        by_residual = phase_order(*(Curve(curve.steps, curve.values) for curve in curves), seed=seed, n_draws=N_DRAWS)
+        answers["problems"][by_problem.answer] += 1
+        answers["residuals"][by_residual.answer] += 1
+    return answers
 
 
-def false(order: str, counts: Counter) -> int:
-    """Verdicts that are not true."""
+def count_false(order: str, counts: Counter) -> int:
+    """Return the number of verdicts that are not true."""
     return sum(count for answer, count in counts.items() if answer not in ("cannot say", TRUE.get(order)))
 
 
-def shown(counts: Counter) -> str:
+def format_shares(counts: Counter) -> str:
     n = sum(counts.values())
     return " / ".join(f"{counts[answer] / n:.2f}" for answer in ("yes", "no", "cannot say"))
 
@@ -78,24 +87,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=40, help="pairs of curves a setting")
     runs = parser.parse_args().runs
-    totals: dict[tuple[str, str], Counter] = {}
+    totals: dict[tuple[str, float, str], Counter] = {}
     print("yes / no / cannot say, problems drawn:\n")
-    print("| shape | order | noise, execution; planning | " + " | ".join(f"{n} steps" for n in STEPS) + " |")
-    print("|---|---|---|" + "---|" * len(STEPS))
-    for shape, order, noise in itertools.product(PLACES, ORDERS, NOISE):
+    print("| shape | order | wander | noise, execution; planning | " + " | ".join(f"{n} steps" for n in STEPS) + " |")
+    print("|---|---|--:|---|" + "---|" * len(STEPS))
+    for shape, order, wander, noise in itertools.product(PLACES, ORDERS, WANDERS, NOISE):
         cells = []
         for n in STEPS:
-            found = verdicts(shape, order, n, noise, runs)
-            cells.append(shown(found["problems"]))
-            for kind, counts in found.items():
-                totals.setdefault((order, kind), Counter()).update(counts)
+            answers = count_verdicts(shape, order, n, noise, wander, runs)
+            cells.append(format_shares(answers["problems"]))
+            for drawn, counts in answers.items():
+                totals.setdefault((order, wander, drawn), Counter()).update(counts)
         if order != "neither moves":
-            print(f"| {shape} | {order} | {noise[0]}; {noise[1]} | " + " | ".join(cells) + " |", flush=True)
+            print(f"| {shape} | {order} | {wander} | {noise[0]}; {noise[1]} | " + " | ".join(cells) + " |", flush=True)
     print("\nAll shapes, noises and numbers of steps:\n")
-    print("| order | drawn | pairs of curves | yes / no / cannot say | false verdicts |\n|---|---|--:|---|--:|")
-    for (order, kind), counts in totals.items():
+    print("| order | wander | drawn | pairs of curves | yes / no / cannot say | false verdicts |")
+    print("|---|--:|---|--:|---|--:|")
+    for (order, wander, drawn), counts in totals.items():
         n = sum(counts.values())
-        print(f"| {order} | {kind} | {n} | {shown(counts)} | {false(order, counts) / n:.3f} |")
+        shares = format_shares(counts)
+        print(f"| {order} | {wander} | {drawn} | {n} | {shares} | {count_false(order, counts) / n:.3f} |")
 
 
 if __name__ == "__main__":

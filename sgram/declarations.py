@@ -83,7 +83,7 @@ def add_declaration(
 
     Raise `UsageError` if another one of `known` has its name.
     """
-    if any(other.name == declaration.name and other is not declaration for other in known):
+    if any(rival.name == declaration.name and rival is not declaration for rival in known):
         raise UsageError(f"a {noun} named {declaration.name!r} exists already; choose another name")
     if declaration not in registered:
         registered.append(declaration)

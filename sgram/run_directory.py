@@ -1,15 +1,18 @@
 """Run directories: the parts of one run, in a folder named after a digest of the run's identity."""
 
+import fcntl
 import os
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sgram.errors import SgramError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_atomic, write_bytes
+
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,10 @@ class RunDirectory:
             )
         return run
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Return a context manager that locks the run for this process; see `lock_folder`."""
+        return lock_folder(self.path)
+
     def part(self, name: str) -> Path:
         """Return the path of the part `name`, whether it exists or not. Raise `ValueError` if `name` is unsafe."""
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.=-]*(/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*", name):
@@ -56,3 +63,24 @@ class RunDirectory:
     def write(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Return a context manager: a binary file that becomes the part `name` when the block ends without an error."""
         return write_atomic(self.part(name))
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock `folder` for this process during the block, by the file ``lock`` in it; the folder is made if it is missing.
+
+    The system releases the lock when the process ends, also if it is killed. Raise `SgramError` if another process has
+    the lock, or the file system has no locks.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SgramError(f"another process is working on this run ({excerpt(folder)}); wait for it") from None
+        except OSError as error:
+            raise SgramError(
+                f"cannot lock {excerpt(folder)} ({error.strerror}), so that two processes might write it at once; use "
+                "a folder on another disk"
+            ) from error
+        yield

@@ -60,8 +60,8 @@ def printable_name(path: str | os.PathLike[str], limit: int = 200) -> str:
     text = os.fspath(path)
     if text == "-":
         return "stdin"
-    shown = location(text)
-    return excerpt(f"{shown}?..." if "?" in text[len(shown) :] else shown, limit)
+    location_text = location(text)
+    return excerpt(f"{location_text}?..." if "?" in text[len(location_text) :] else location_text, limit)
 
 
 def base_name(path: str | os.PathLike[str]) -> str:

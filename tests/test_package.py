@@ -23,7 +23,9 @@ DISTRIBUTIONS = {
     "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
     "math_verify": "math-verify",
+    "mlflow": "mlflow-skinny",
     "reasoning_gym": "reasoning-gym",
+    "transfer_queue": "transferqueue",
 }
 # distributions that come with one that is declared
 COMES_WITH = {

@@ -26,7 +26,10 @@ ROOMS_OF = {
     "jinja2": ["reports/"],
     "pandas": ["tagging/span_frames.py", "analysis/table.py"],
     "numba": ["compiling.py"],
-    "torch": ["tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/"],
+    "torch": [
+        *("tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/", "integrations/verl/"),
+        "integrations/trackers.py",  # TensorBoard's writer
+    ],
     "triton": ["tagging/kernel/gpu.py"],
     "numpy": [
         "array_types.py",
@@ -73,6 +76,7 @@ ROOMS_OF = {
     "inspect_ai": ["traces/containers/inspect_logs.py"],
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["progress_bars.py", "testbed/", "training/", "scoring/"],
+    "tqdm": ["progress_bars.py"],
     "huggingface_hub": ["mining/embed.py", "training/models.py"],
     "safetensors": ["mining/embed.py", "testbed/", "training/"],
     "trl": ["training/"],
@@ -83,6 +87,11 @@ ROOMS_OF = {
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
     "spacy": ["integrations/spacy_component.py"],
+    "verl": ["integrations/verl/"],
+    "transfer_queue": ["integrations/verl/"],
+    "mlflow": ["integrations/trackers.py"],
+    "trackio": ["integrations/trackers.py"],
+    "wandb": ["integrations/trackers.py"],
     "matplotlib": ["reports/"],
     "krippendorff": ["annotation/coefficients.py"],
     "statsmodels": ["annotation/coefficients.py"],
@@ -101,6 +110,8 @@ LAZY = {
     *("pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors"),
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
     *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
+    *("verl", "transfer_queue"),
+    *("mlflow", "trackio", "wandb"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
 EAGER = {
@@ -308,7 +319,7 @@ def test_every_room_has_its_floor_and_nothing_is_imported_upward():
     floor = {room: number for number, rooms in enumerate(layers()) for room in rooms}
     for name in NAMES:
         room = name.partition("/")[0].removesuffix(".py")
-        if room == "__init__":
+        if room in ("__init__", "__main__"):  # the latter calls the command line
             continue
         for node in ast.walk(parsed(name)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sgram."):

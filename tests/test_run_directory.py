@@ -1,12 +1,18 @@
 """The folder of a run and its parts."""
 
+import errno
+import fcntl
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from sgram.errors import SgramError
 from sgram.files import canonical_json, digest
-from sgram.run_directory import RunDirectory
+from sgram.run_directory import RunDirectory, lock_folder
+from tests.builders.paths import ROOT
 
 
 def test_a_run_directory_is_named_by_verb_and_identity(tmp_path):
@@ -41,3 +47,27 @@ def test_a_run_directory_of_another_run_is_refused(tmp_path):
 def test_a_part_stays_inside_its_run(tmp_path, name):
     with pytest.raises(ValueError, match=r"^invalid name for a part of a run: "):
         RunDirectory(tmp_path).part(name)
+
+
+def test_a_lock_is_for_one_process_and_dies_with_it(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from sgram.run_directory import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])):\n    print('locked', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "run")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "locked\n"
+        with pytest.raises(SgramError, match=r"^another process is working on this run \(.*run\); wait for it$"):
+            lock_folder(tmp_path / "run").__enter__()
+        first.kill()  # not even a chance to clean up
+    with lock_folder(tmp_path / "run"):
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["lock"]
+
+
+def test_a_disk_without_locks_is_refused_with_what_to_do(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(SgramError, match=r"cannot lock .* \(.*\), so that .*; use a folder on another disk"):
+        lock_folder(tmp_path).__enter__()

@@ -153,10 +153,10 @@ def _graded_note(answers: AnswerGrader) -> list[str]:
     report = answers.report
     if not report.n_graded + report.n_unverifiable:
         return []
-    left = f"; {report.n_unverifiable:,} could not be compared" if report.n_unverifiable else ""
+    unverifiable_note = f"; {report.n_unverifiable:,} could not be compared" if report.n_unverifiable else ""
     return [
         f"{report.n_graded:,} traces do not say whether they are correct and are judged by their reference "
-        f"answers{left} (--no-judge-answers leaves that out)."
+        f"answers{unverifiable_note} (--no-judge-answers leaves that out)."
     ]
 
 

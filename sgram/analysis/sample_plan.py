@@ -239,7 +239,7 @@ class TraceSurvey:
             n_max = min(len(candidates), limit - len(selected))
             while n_max > 0:
                 sample = [candidates[row] for row in draw_error_sample(strata, problems, keys, n_max)]
-                n_chars = sum(row.n_chars + sum(other.n_chars for other in find_siblings(row)) for row in sample)
+                n_chars = sum(row.n_chars + sum(sibling.n_chars for sibling in find_siblings(row)) for row in sample)
                 if n_chars <= budget or (n_max == 1 and not selected):
                     selected += sample
                     budget -= n_chars

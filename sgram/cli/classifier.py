@@ -63,8 +63,8 @@ class ClassifierFlags:
         if self.unit == "sentence" and (self.traces or self.features != ClassifierFlags.features):
             raise UsageError("--unit sentence is trained on labels alone; leave out --traces and --features")
         if output is None or output == "-":
-            what = "classifier" if self.unit == "gram" else "sentence scorer"
-            raise UsageError(f"--train needs -o, a file for the {what}")
+            noun = "classifier" if self.unit == "gram" else "sentence scorer"
+            raise UsageError(f"--train needs -o, a file for the {noun}")
         if not self.also_weight > 0:
             raise UsageError(f"--also-weight must be > 0 (got {self.also_weight:g})")
         check_outputs({"-o": output}, (*self.traces, *self.also_labels))

@@ -30,8 +30,8 @@ def print_costs(report: "JudgeReport", config: "JudgeConfig | None", planned: bo
         money = "" if cost is None else f", {cost:,.4f} at --price-in and --price-out"
         tokens = f"{report.tokens_in:,} tokens in, {report.tokens_out:,} out{money}"
     if planned:
-        about = f": about {tokens}" if tokens else ""
-        note(f"the judge would be asked {report.n_replies:,} times{about}; no request was sent")
+        tokens_note = f": about {tokens}" if tokens else ""
+        note(f"the judge would be asked {report.n_replies:,} times{tokens_note}; no request was sent")
         return
     answered = f": {tokens}" if tokens else ""
     note(f"judge asked {report.n_replies:,} times, {report.n_cached:,} replies taken from the cache{answered}")
@@ -49,7 +49,9 @@ def print_judgments(judgments: "Sequence[Judgment]", kinds: "Mapping[str, Kind]"
     """Print the judge's kinds against those of the classifier, and the first judgments with their quotes."""
     judged = [judgment for judgment in judgments if judgment.kind is not None]
     counts = Counter((judgment.kind, kinds[judgment.trace_id]) for judgment in judged)
-    rows = sorted({kind for kind, _ in counts}, key=lambda kind: -sum(counts[kind, other] for _, other in counts))
+    rows = sorted(
+        {kind for kind, _ in counts}, key=lambda kind: -sum(counts[kind, second_kind] for _, second_kind in counts)
+    )
     columns = sorted({kind for _, kind in counts})
     print_next_table(
         (f"{shorten_start(name, _NAME_WIDTH)} / classifier", *columns),
@@ -83,8 +85,8 @@ def rating_notes(table: "RatedKinds") -> Iterator[str]:
     ratings = table.ratings
     if table.missing:
         names = ", ".join(f"'{excerpt(name, 60)}'" for name in table.missing[:_NAMES_SHOWN])
-        more = ", ..." if len(table.missing) > _NAMES_SHOWN else ""
-        yield f"{len(table.missing):,} rated traces are not among the wrong traces and are left out: {names}{more}"
+        ellipsis = ", ..." if len(table.missing) > _NAMES_SHOWN else ""
+        yield f"{len(table.missing):,} rated traces are not among the wrong traces and are left out: {names}{ellipsis}"
     if table.n_tied:
         yield f"{table.n_tied:,} rated traces have no majority among their raters and are left out"
     if ratings.n_wrong is None:

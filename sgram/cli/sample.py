@@ -55,8 +55,8 @@ class SamplingFlags:
     """Text of a system message before each problem."""
     instruction: str = BOX_INSTRUCTION
     """Text after each problem that has an answer; "" for none."""
-    chat: Annotated[bool, Parameter(name="--chat", negative="--no-chat")] = True
-    """Use the chat template, where the tokenizer has one; --no-chat sends text."""
+    chat: Annotated[bool | None, Parameter(name="--chat", negative="--no-chat")] = None
+    """Use the chat template; --no-chat sends text. Default: where the tokenizer has one."""
 
     def config(self) -> "SamplingConfig":
         """Return these flags as a configuration; raise `UsageError` if it refuses them."""
@@ -154,12 +154,12 @@ def _read_problems(path: str, split: Literal["train", "test"] | None, limit: int
 
 
 def _make_sampler(
-    model: str, config: "SamplingConfig", chat: bool, source: SourceFlags
+    model: str, config: "SamplingConfig", chat: bool | None, source: SourceFlags
 ) -> "LocalSampler | EndpointSampler":
     if "://" in model:
         from sgram.scoring.endpoint_sampler import EndpointSampler, make_endpoint
 
-        endpoint = make_endpoint(model, chat, source.key_env, source.timeout)
+        endpoint = make_endpoint(model, chat is not False, source.key_env, source.timeout)
         return EndpointSampler(endpoint, source.model_name, config, source.parallel)
     if source.model_name:
         raise UsageError("--model-name is the name of a model at an endpoint; give the endpoint's URL with --model")

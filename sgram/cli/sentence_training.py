@@ -83,14 +83,14 @@ def train_scorer(
             "--unit sentence takes one --labels, the schema to learn; give files of other schemas as --also-labels"
         )
     documents, sentences = choice.read(labels[0], LONGEST_GRAM)
-    others = [(path, *choice.read(path, LONGEST_GRAM)) for path in also_labels]
-    priors = [Prior(base_name(path), prior_sentences) for path, _, prior_sentences in others]
+    prior_labels = [(path, *choice.read(path, LONGEST_GRAM)) for path in also_labels]
+    priors = [Prior(base_name(path), prior_sentences) for path, _, prior_sentences in prior_labels]
     out = score_out_of_fold(sentences, priors, ScorerFit(seed=seed))
     threshold = round(out.best_threshold(), 2)
     figures = _figures_of(out, threshold, seed)
     source = {
         "labels": [describe_labels(base_name(labels[0]), documents)],
-        "priors": [describe_labels(base_name(path), prior_documents) for path, prior_documents, _ in others],
+        "priors": [describe_labels(base_name(path), prior_documents) for path, prior_documents, _ in prior_labels],
         "sentences": len(sentences),
         "out_of_fold": {name: estimate.to_json() for name, estimate in figures.items()},
     }
@@ -192,8 +192,8 @@ def calibrate_scorer(
         print_line(_verdict(measured.is_shown, is_calibrated))
     if output is not None:
         result.save(output)
-        what = "calibrated scorer" if is_calibrated else f"scorer {scorer.name}, unchanged,"
-        note(f"{what} {result.digest[:16]} written to {output}; use it with: --mask sentences --scorer {output}")
+        scorer_name = "calibrated scorer" if is_calibrated else f"scorer {scorer.name}, unchanged,"
+        note(f"{scorer_name} {result.digest[:16]} written to {output}; use it with: --mask sentences --scorer {output}")
     else:
         note("nothing is written; name a file with -o")
 

@@ -1,6 +1,7 @@
 """``sgram train``: train a policy, or compare several methods."""
 
 import shlex
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
 from sgram.run_directory import RunDirectory
 from sgram.training.experiments import run as runs
+from sgram.training.experiments.ranks import check_ranks, launched_ranks
+from sgram.training.experiments.run_config import RunConfig
 
 if TYPE_CHECKING:
     from sgram.training.experiments.compare import ArmComparison
@@ -38,10 +41,22 @@ def train(
     sgram train config.toml --alpha 0.5 --steps 120
 
     sgram train --compare grpo,hicra,placebo --seeds 0,1,2 --jobs 2
+
+    torchrun --nproc-per-node 2 -m sgram train config.toml
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{excerpt(out)} is a file; name a folder for the runs with -o")
     requested = requested_runs(config, settings, matrix)
+    ranks = launched_ranks()
+    if ranks.identity() and requested.n_runs > 1:
+        raise UsageError(
+            "the processes of a launcher train one run together: leave --compare and several seeds out, or start sgram "
+            "train without torchrun and accelerate"
+        )
+    if requested.n_runs == 1:
+        check_ranks(ranks, _single_config(requested))
+    if not ranks.is_main:
+        return 0 if dry_run else _follow(requested, out)
     _note_mask(requested)
     if dry_run:
         return _show_plan(requested, out, as_json)
@@ -69,12 +84,23 @@ def _note_mask(requested: RequestedRuns) -> None:
     )
 
 
+def _follow(requested: RequestedRuns, out: Path) -> int:
+    """Train as one of several processes that is not the main one: print nothing, except an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runs.train(_single_config(requested), out)
+    return 0
+
+
+def _single_config(requested: RequestedRuns) -> RunConfig:
+    return requested.arms[0].apply(requested.config, seed=requested.seeds[0], warmup_seed=requested.warmup_seeds[0])
+
+
 def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
-    arm = requested.arms[0]
-    config = arm.apply(requested.config, seed=requested.seeds[0], warmup_seed=requested.warmup_seeds[0])
+    arm, config = requested.arms[0], _single_config(requested)
     result = runs.read_finished_run(config, out)
     reused = result is not None
-    if result is None:
+    if result is None or launched_ranks().n_processes > 1:  # several processes agree about it
         labels = {"arm": arm.name, "seed": config.seed, "warmup_seed": config.warmup_seed, "steps": config.steps}
         with board(1).shown() as update:
 
@@ -92,6 +118,7 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
             "final": asdict(result.final),
             "steps": len(result.steps),
             "scorer": result.scorer,
+            "chat": result.chat,
             "curves": "curves.svg" if has_curves else None,
         }
         print_json("train", fields)
@@ -100,6 +127,12 @@ def _one_run(requested: RequestedRuns, out: Path, as_json: bool) -> int:
     if reused:
         note("This run is already finished; its result was read.")
     note(f"run {result.directory}" + (", curves.svg in it" if has_curves else ""))
+    if config.lora_rank:
+        merged = f"; {result.directory}/{runs.MERGED_FOLDER} has all weights" if config.merge else ""
+        note(
+            f"{result.directory}/model is an adapter of {excerpt(config.model)}"
+            + (merged or "; --merge writes all weights, too")
+        )
     rollouts = shlex.quote(f"{result.directory}/rollouts")
     note(f"next: sgram mine {rollouts} -o lexicon.json")
     note(f"      sgram tag {rollouts} --lexicon lexicon.json --show 1")
@@ -140,7 +173,7 @@ def _many_runs(requested: RequestedRuns, out: Path, as_json: bool) -> int:
 
 def comparison_directory(requested: RequestedRuns, out: Path) -> Path:
     """Return the directory of a comparison; its name depends on the runs requested, not on those finished."""
-    varied = ("method", "seed", "warmup_seed")
+    varied = ("method", "seed", "warmup_seed", "merge")
     shared = {name: setting for name, setting in requested.config.identity().items() if name not in varied}
     identity = {
         "verb": "compare",

@@ -81,6 +81,7 @@ class Board:
         self.n_runs, self.n_finished, self.n_failed = n_runs, 0, 0
         self._running: dict[int, _RunProgress] = {}
         self._history: list[tuple[str, Mapping[str, Any]]] = []
+        self._sentences: set[str] = set()
         self._live = Live(console=stderr_console(), transient=True, auto_refresh=False) if live else None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -91,16 +92,23 @@ class Board:
         if kind == "step":
             self._record_step(run, event)
         elif kind == "stage":
-            if run.stage != event["stage"] and self._live is None:
+            if event.get("told"):
+                self._tell(run, event["stage"], event["told"])
+            elif run.stage != event["stage"] and self._live is None:
                 note(f"{run.labels}: {event['stage']}")
             run.stage = event["stage"]
-            if event.get("told"):
-                self._print(f"{run.labels}: {event['told']}")
         elif kind in ("finished", "failed"):
             del self._running[event["cell"]]
             self._record_end(run, event)
         if self._live is not None:
             self._live.update(self.table(), refresh=True)
+
+    def _tell(self, run: _RunProgress, stage: str, sentence: str) -> None:
+        """Print a sentence of a run; one on the start model once, because all runs share it."""
+        if stage == "start" and sentence in self._sentences:
+            return
+        self._sentences.add(sentence)
+        self._print(f"{run.labels}: {sentence}")
 
     def _record_step(self, run: _RunProgress, event: Mapping[str, Any]) -> None:
         run.row, run.stage = event, ""
@@ -197,7 +205,19 @@ def show_run(result: "RunResult") -> None:
     means = curve(result.steps)
     if means:
         print()
-        print(f"accuracy, means of {EVERY} steps: " + " ".join(_number(mean) for mean in means))
+        print(f"accuracy, {_describe_blocks(len(result.steps))}: " + " ".join(_number(mean) for mean in means))
+
+
+def _describe_blocks(n_steps: int) -> str:
+    """Return over how many steps the means of `curve` are.
+
+    >>> _describe_blocks(4), _describe_blocks(20), _describe_blocks(21)
+    ('mean of 4 steps', 'means of 10 steps', 'means of 10 steps, the last of 1')
+    """
+    n_last = n_steps % EVERY
+    if n_steps <= EVERY:
+        return f"mean of {n_steps} steps" if n_steps > 1 else "of 1 step"
+    return f"means of {EVERY} steps" + (f", the last of {n_last}" if n_last else "")
 
 
 def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -209,9 +229,9 @@ def curve(rows: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def show_comparison(comparison: "ArmComparison") -> None:
     """Print the arms, then the differences in pass@1 of arms and controls; the files contain the other measures."""
-    from sgram.training.experiments.comparison_io import NOTES, arm_means
+    from sgram.training.experiments.comparison_io import NOTES, arm_means, known_columns
 
-    columns = {
+    all_columns = {
         "start": "start",
         "pass_at_1": "pass@1",
         "accuracy": "of run",
@@ -219,6 +239,7 @@ def show_comparison(comparison: "ArmComparison") -> None:
         "planning_entropy": "H plan",
         "execution_entropy": "H exec",
     }
+    columns = known_columns(comparison, all_columns)
     print_table(
         ("arm", "runs", *columns.values()),
         [(arm, n_runs, *(_number(means[name]) for name in columns)) for arm, n_runs, means in arm_means(comparison)],

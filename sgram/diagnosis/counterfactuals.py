@@ -46,16 +46,16 @@ def find_counterfactuals(work: Work, derivation: Derivation | None, reference: F
     """
     if reference is None or work.answer is None or work.answer == reference:
         return []
-    own = computations(work)
-    found = [_right_result_changed(own, work.answer, reference)]
+    own_computations = computations(work)
+    counterfactuals = [_right_result_changed(own_computations, work.answer, reference)]
     if work.answer == -reference:
-        last = own[-1] if own else None
+        last = own_computations[-1] if own_computations else None
         start, end = (last.start, last.end) if last is not None else (0, 0)
         sentence = f"the answer is the reference {format_fraction(reference)} with the other sign"
-        found.append(Counterfactual("sign turned", sentence, start, end))
+        counterfactuals.append(Counterfactual("sign turned", sentence, start, end))
     if derivation is not None:
-        found += [_slip_put_right(derivation, reference), _other_operation(derivation, reference)]
-    return [counterfactual for counterfactual in found if counterfactual is not None]
+        counterfactuals += [_slip_put_right(derivation, reference), _other_operation(derivation, reference)]
+    return [counterfactual for counterfactual in counterfactuals if counterfactual is not None]
 
 
 def _slip_put_right(derivation: Derivation, reference: Fraction) -> Counterfactual | None:
@@ -68,12 +68,14 @@ def _slip_put_right(derivation: Derivation, reference: Fraction) -> Counterfactu
     return None
 
 
-def _right_result_changed(own: Sequence[Computation], answer: Fraction, reference: Fraction) -> Counterfactual | None:
+def _right_result_changed(
+    own_computations: Sequence[Computation], answer: Fraction, reference: Fraction
+) -> Counterfactual | None:
     """Return where the response had the reference, by the same operation with a number that differs a little."""
-    for right in own:
+    for right in own_computations:
         if right.result != reference or not right.is_right:
             continue
-        for step in own:
+        for step in own_computations:
             if step.result == answer and _shape(step.tree) == _shape(right.tree):
                 pairs = [
                     (number, meant)

@@ -193,8 +193,8 @@ def find_no_response(trace: Trace) -> Evidence | None:
         return None
     if len(text) <= _MAX_ERROR_CHARS and _SERVICE_ERROR.match(text) and marked_answer(text) is None:
         return Evidence("it is an error message of a service", 0, len(trace.text))
-    own = _TEMPLATE.sub(" ", text)
-    words = _WORD.findall(own.lower())
+    own_text = _TEMPLATE.sub(" ", text)
+    words = _WORD.findall(own_text.lower())
     if not words:
         return Evidence("it has only marks and instructions of a chat template", 0, len(trace.text))
     problem = " ".join(_WORD.findall((trace.prompt or "").lower()))

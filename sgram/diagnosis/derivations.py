@@ -110,15 +110,15 @@ def computations(work: Work, text: str = "") -> list[Computation]:
 
     In `text`, an operation that stands alone behind the name of a quantity is one, too: "Left over = 150 - 100".
     """
-    found: list[Computation] = []
+    results: list[Computation] = []
     for equation in work.equations[-2 * MAX_COMPUTATIONS :]:
-        found += _of_equation(equation)
+        results += _of_equation(equation)
     spans = [(equation.start, equation.end) for equation in work.equations]
     for match in _NAMED_OPERATION.finditer(text):
         if not any(start < match.end() and match.start() < end for start, end in spans):
             named = Equation(match.start(1), match.end(1), match[1], "unchecked", "")
-            found += _of_sides(named, match[1])
-    return sorted(found, key=lambda computation: computation.start)[-MAX_COMPUTATIONS:]
+            results += _of_sides(named, match[1])
+    return sorted(results, key=lambda computation: computation.start)[-MAX_COMPUTATIONS:]
 
 
 def _of_equation(equation: Equation) -> Iterator[Computation]:
@@ -248,10 +248,10 @@ def derive(work: Work, trace: Trace) -> Derivation | None:
     """
     if work.answer is None:
         return None
-    own, numbers = computations(work, trace.text), problem_numbers(trace.prompt)
-    derivation = _Deriver(own, numbers).derive(work.answer)
-    given = digit_numbers(trace.prompt) - {1}
-    if derivation is not None and given and given <= derivation.from_problem:
+    own_computations, numbers = computations(work, trace.text), problem_numbers(trace.prompt)
+    derivation = _Deriver(own_computations, numbers).derive(work.answer)
+    prompt_numbers = digit_numbers(trace.prompt) - {1}
+    if derivation is not None and prompt_numbers and prompt_numbers <= derivation.from_problem:
         small = derivation.missing & SMALL_CONSTANTS
         return replace(derivation, missing=derivation.missing - small, constants=derivation.constants | small)
     return derivation

@@ -76,8 +76,8 @@ def majority(kinds: Iterable[Kind]) -> Kind | None:
     >>> majority(["strategic", "procedural", "strategic"]), majority(["strategic", "procedural"])
     ('strategic', None)
     """
-    (winner, n_votes), *others = Counter(kinds).most_common()
-    return None if others and others[0][1] == n_votes else winner
+    (winner, n_votes), *rivals = Counter(kinds).most_common()
+    return None if rivals and rivals[0][1] == n_votes else winner
 
 
 def read_error_ratings(path: str | os.PathLike[str]) -> ErrorRatings:

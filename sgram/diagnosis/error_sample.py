@@ -27,15 +27,15 @@ def allocate(sizes: Mapping[Stratum, int], limit: int) -> dict[Stratum, int]:
     """
     numbers = dict.fromkeys(sizes, 0)
     open_strata = [stratum for stratum, size in sizes.items() if size]
-    left = min(limit, sum(sizes.values()))
-    while left >= len(open_strata) > 0:
-        part = left // len(open_strata)
+    n_left = min(limit, sum(sizes.values()))
+    while n_left >= len(open_strata) > 0:
+        part = n_left // len(open_strata)
         for stratum in open_strata:
             added = min(part, sizes[stratum] - numbers[stratum])
             numbers[stratum] += added
-            left -= added
+            n_left -= added
         open_strata = [stratum for stratum in open_strata if numbers[stratum] < sizes[stratum]]
-    for stratum in sorted(open_strata, key=lambda stratum: digest(repr(stratum).encode()))[:left]:
+    for stratum in sorted(open_strata, key=lambda stratum: digest(repr(stratum).encode()))[:n_left]:
         numbers[stratum] += 1
     return numbers
 

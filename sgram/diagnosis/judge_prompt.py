@@ -124,8 +124,8 @@ def find_quote(response: str, quote: str) -> tuple[int, int] | None:
     words = quote.split()
     if not words:
         return None
-    found = re.search(r"\s+".join(map(re.escape, words)), response)
-    return None if found is None else found.span()
+    quote_match = re.search(r"\s+".join(map(re.escape, words)), response)
+    return None if quote_match is None else quote_match.span()
 
 
 def _parse_object(reply: str) -> Mapping[str, Any] | None:

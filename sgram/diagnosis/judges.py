@@ -83,10 +83,10 @@ def find_judge(name: str) -> ErrorJudge:
     for judge in judges:
         if judge.name == name:
             return judge
-    known = f"; judges of installed packages are {', '.join(judge.name for judge in judges)}" if judges else ""
+    judges_note = f"; judges of installed packages are {', '.join(judge.name for judge in judges)}" if judges else ""
     raise UsageError(
         f"unknown judge {excerpt(name, 80)!r}; give the URL of an OpenAI-compatible endpoint, such as "
-        f"http://localhost:8000/v1{known}"
+        f"http://localhost:8000/v1{judges_note}"
     )
 
 

@@ -83,7 +83,7 @@ def bound_shares(
     by_problem = np.zeros((len(distinct), len(KINDS)))
     np.add.at(by_problem, (codes, kinds), weights)
     resamples = Resamples(by_problem, n_draws, seed)
-    drawn = resamples.sums(by_problem[resamples.representatives])
+    drawn_sums = resamples.sums(by_problem[resamples.representatives])
     n_problems, total = len(distinct), by_problem.sum(axis=0)
     counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
     of_kind = np.eye(len(KINDS))
@@ -93,13 +93,17 @@ def bound_shares(
         lead = None
         if kind in RIVALS:
             rival = KINDS.index(RIVALS[1 - RIVALS.index(kind)])
-            lead = _estimate(of_kind[index] - of_kind[rival] - of_kind[UNDECIDED], total, drawn, n_problems, lowest=-1)
-        share, at_most = (_estimate(signs, total, drawn, n_problems) for signs in (of_kind[index], widest))
+            lead = _estimate(
+                of_kind[index] - of_kind[rival] - of_kind[UNDECIDED], total, drawn_sums, n_problems, lowest=-1
+            )
+        share, at_most = (_estimate(signs, total, drawn_sums, n_problems) for signs in (of_kind[index], widest))
         shares.append(KindShare(kind, counts[index], share, at_most, lead))
     return shares
 
 
-def _estimate(signs: FloatArray, total: FloatArray, drawn: FloatArray, n_problems: int, lowest: int = 0) -> Estimate:
+def _estimate(
+    signs: FloatArray, total: FloatArray, drawn_sums: FloatArray, n_problems: int, lowest: int = 0
+) -> Estimate:
     """Return the sum of the shares times `signs`, which lies between `lowest` and 1, with its interval.
 
     `total`, (kinds,), and `drawn`, (draws, kinds), are numbers of traces of each kind.
@@ -107,7 +111,7 @@ def _estimate(signs: FloatArray, total: FloatArray, drawn: FloatArray, n_problem
     value = float(total @ signs / total.sum())
     if n_problems < 2:
         return Estimate(value, n=n_problems, undefined="there is one problem")
-    low, high = percentile_interval(drawn @ signs / drawn.sum(axis=1))
+    low, high = percentile_interval(drawn_sums @ signs / drawn_sums.sum(axis=1))
     if low == high:
         width = 1 - lowest
         ends = wilson_interval((value - lowest) / width * n_problems, n_problems)

@@ -250,9 +250,9 @@ def _locate_first_error(trace: Trace, work: Work) -> tuple[int | None, Evidence 
     if location.step is None:
         return None, None
     step = work.steps[location.step]
-    place = f"step {location.step + 1} of {len(work.steps)}"
+    step_name = f"step {location.step + 1} of {len(work.steps)}"
     by = f"{location.confidence:.0%}, by a model of people's marks: {location.reason}"
-    return location.step, Evidence(f"its first error is likeliest in {place} ({by})", step.start, step.end)
+    return location.step, Evidence(f"its first error is likeliest in {step_name} ({by})", step.start, step.end)
 
 
 def _explain_undecided(work: Work, signals: Sequence[Signal]) -> Evidence:

@@ -152,20 +152,20 @@ def claim_signals(work: Work, text: str) -> list[Signal]:
 
 def answer_signals(work: Work, reference: Fraction | None) -> list[Signal]:
     """Return whether the last result is the reference though the answer is not, or the answer just misses it."""
-    own = computations(work)
-    if work.answer is None or reference is None or work.answer == reference or not own:
+    own_computations = computations(work)
+    if work.answer is None or reference is None or work.answer == reference or not own_computations:
         return []
-    last = own[-1]
-    step, here = work.step_of(last.start), (last.start, last.end)
-    if last.result == reference and work.answer not in {computation.result for computation in own}:
+    last = own_computations[-1]
+    step, last_range = work.step_of(last.start), (last.start, last.end)
+    if last.result == reference and work.answer not in {computation.result for computation in own_computations}:
         sentence = f"{excerpt(last.key, 60)} = {format_fraction(reference)} is the right result, but the response "
         sentence += f"answers {format_fraction(work.answer)}"
-        return [Signal("right result not answered", Evidence(sentence, *here), step)]
-    has_decimals = any(computation.result.denominator > 1 for computation in own)
+        return [Signal("right result not answered", Evidence(sentence, *last_range), step)]
+    has_decimals = any(computation.result.denominator > 1 for computation in own_computations)
     if has_decimals and 0 < abs(work.answer - reference) < NEAR_REFERENCE * abs(reference):
         sentence = f"the answer {format_fraction(work.answer)} is within {float(NEAR_REFERENCE):.0%} of the reference "
         sentence += f"{format_fraction(reference)}, which rounding or a small slip explains"
-        return [Signal("near the reference", Evidence(sentence, *here), None)]
+        return [Signal("near the reference", Evidence(sentence, *last_range), None)]
     return []
 
 
@@ -215,12 +215,12 @@ def plan_signals(plan: AnnouncedPlan | None, plans: Sequence[AnnouncedPlan]) -> 
     """Return whether the plan announced last is one of those of the correct siblings."""
     if plan is None or not plans:
         return []
-    alike = sum(plan.name == other.name for other in plans)
+    alike = sum(plan.name == sibling_plan.name for sibling_plan in plans)
     if alike:
         sentence = f"its plan, '{excerpt(plan.name, 80)}', is that of {_of(alike, len(plans))}"
         return [Signal("plan of a sibling", Evidence(sentence, plan.start, plan.end), None)]
-    theirs = " or ".join(sorted({f"'{excerpt(other.name, 80)}'" for other in plans})[:3])
-    sentence = f"{_of(len(plans), len(plans))} set out to {theirs}; this response to '{excerpt(plan.name, 80)}'"
+    plan_names = " or ".join(sorted({f"'{excerpt(sibling_plan.name, 80)}'" for sibling_plan in plans})[:3])
+    sentence = f"{_of(len(plans), len(plans))} set out to {plan_names}; this response to '{excerpt(plan.name, 80)}'"
     return [Signal("another plan", Evidence(sentence, plan.start, plan.end), None)]
 
 

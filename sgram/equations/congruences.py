@@ -42,7 +42,7 @@ def find_false_congruences(text: str) -> list[FalseCongruence]:
     >>> [found.reason for found in find_false_congruences(r"so 4^4 + 1 = 257 \equiv 0 \pmod{289}, 7 \equiv 2 \pmod 5")]
     ['257 is not congruent to 0 modulo 289']
     """
-    found = []
+    congruences = []
     for sign in _SIGN.finditer(text):
         right = _RIGHT.match(text, sign.end())
         if sign["negated"] or right is None or int(right["modulus"]) < 2:
@@ -51,17 +51,17 @@ def find_false_congruences(text: str) -> list[FalseCongruence]:
         ends = [match.end() for match in _LEFT_END.finditer(before)]
         if not ends:
             continue
-        left = before[ends[-1] :].strip()
+        left_side = before[ends[-1] :].strip()
         if before[: ends[-1]].rstrip().endswith(("≡", r"\equiv")):  # n ≡ 5 ≡ 4: the numbers are compared
             continue
-        number = _whole_number(left)
+        number = _whole_number(left_side)
         is_reduced = number is not None and (abs(number) >= int(right["modulus"]) or before[: ends[-1]].endswith("="))
         if not is_reduced or number is None or _is_no_statement(text, sign.start(), right.end()):
             continue
         if (number - int(right["right"])) % int(right["modulus"]):
-            reason = f"{left} is not congruent to {right['right']} modulo {right['modulus']}"
-            found.append(FalseCongruence(sign.start() - len(before) + ends[-1], right.end(), reason))
-    return found
+            reason = f"{left_side} is not congruent to {right['right']} modulo {right['modulus']}"
+            congruences.append(FalseCongruence(sign.start() - len(before) + ends[-1], right.end(), reason))
+    return congruences
 
 
 def _is_no_statement(text: str, start: int, end: int) -> bool:

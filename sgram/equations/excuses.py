@@ -225,9 +225,9 @@ def _repeats_condition(text: str, mismatch: Mismatch) -> bool:
     lines = [line for line in re.split(r"\\\\|\n", text[max(0, start - 300) : start]) if "=" in line]
     if not lines:
         return False
-    left, _, right = lines[-1].rpartition("=")
+    left_side, _, right = lines[-1].rpartition("=")
     value = re.sub(r"[\s$]|\\[\])]", "", right).strip(".,")
-    return value == text[claimed.start : claimed.end].strip() and re.search(r"[A-Za-z]", left) is not None
+    return value == text[claimed.start : claimed.end].strip() and re.search(r"[A-Za-z]", left_side) is not None
 
 
 def _is_remainder(text: str, mismatch: Mismatch) -> bool:

@@ -193,8 +193,8 @@ def compare_lexicons(
     config = config or ComparisonConfig()
     resamples = DocumentResamples.from_index(index, config.by, config.n_draws, config.seed)
     lexicon = as_lexicon(lexicon)
-    others = {name: as_lexicon(other) for name, other in (other_lexicons or {}).items()}
-    lists = _build_lists(lexicon, index, others)
+    compared_lexicons = {name: as_lexicon(other) for name, other in (other_lexicons or {}).items()}
+    lists = _build_lists(lexicon, index, compared_lexicons)
     occurrences = lists[0].occurrences
     lexicon_rates = measure_units(index, occurrences, resamples)
     rows = []

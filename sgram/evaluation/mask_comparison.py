@@ -118,13 +118,13 @@ def compare_masks(
     """
     config = config or ComparisonConfig()
     lexicon, scorer = as_lexicon(lexicon), as_sentence_scorer(scorer)
-    others = {name: as_lexicon(other) for name, other in (other_lexicons or {}).items()}
+    compared_lexicons = {name: as_lexicon(other) for name, other in (other_lexicons or {}).items()}
     resamples = DocumentResamples.from_index(index, config.by, config.n_draws, config.seed)
     words = _LabeledWords(index)
     lexicons: list[tuple[str, str, Lexicon]] = [("lexicon", lexicon.name, lexicon)]
     if lexicon.name != PUBLISHED:
         lexicons.append(("published", PUBLISHED, as_lexicon(PUBLISHED)))
-    lexicons += [("beside", name, other) for name, other in others.items()]
+    lexicons += [("beside", name, other) for name, other in compared_lexicons.items()]
     rows: list[MaskRow] = []
     marks: dict[MaskKind, BoolArray] = {}
     for kind, name, compared in lexicons:
@@ -250,15 +250,15 @@ def _placebos(
     kinds: tuple[MaskKind, ...] = ("sentences", "grams-in-sentences")
     for mask in kinds:
         n_marked = int(marks[mask].sum())
-        drawn = []
+        draws = []
         for draw in range(N_PLACEBOS):
             draw_seed = placebo_seed(seed, draw)
             if mask == "sentences":
                 placebo = _random_sentences(starts, pieces, index.n_pieces, n_marked, draw_seed)
             else:
                 placebo = _random_grams(candidates, n_marked / max(1, index.n_pieces), draw_seed)
-            drawn.append(_resample(index, placebo, resamples))
-        by_level = [[rates[level] for rates in drawn] for level in (0, 1)]
+            draws.append(_resample(index, placebo, resamples))
+        by_level = [[rates[level] for rates in draws] for level in (0, 1)]
         units, placebo_words = (summarize_placebos(rates, mean_rates(rates)) for rates in by_level)
         rows.append(MaskRow(f"placebo, mean of {N_PLACEBOS}", PLACEBO, mask, units, placebo_words))
     return rows

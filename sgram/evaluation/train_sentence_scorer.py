@@ -225,7 +225,7 @@ def fit_sentence_scorer(
     if not 0 < labels.sum() < len(labels):
         raise InputError("the labeled sentences must be of both kinds, planning and not; give labels of both")
     models = [_fit_linear(prior.sentences, _plans(prior.sentences), fit.prior_penalty, fit) for prior in priors]
-    own = _fit_linear(sentences, labels, fit.penalty, fit, models)
+    own_model = _fit_linear(sentences, labels, fit.penalty, fit, models)
     moves = sorted({sentence.move for sentence in sentences if sentence.move is not None})
     planning = [sentence for sentence in sentences if sentence.move is not None]
     move_models = {
@@ -236,7 +236,7 @@ def fit_sentence_scorer(
         for move in (moves if len(moves) > 1 else ())
     }
     provenance = {**(source or {}), "fit": asdict(fit)}
-    return SentenceScorer(name, _rounded(own, fit.min_weight), move_models, fit.threshold, provenance)
+    return SentenceScorer(name, _rounded(own_model, fit.min_weight), move_models, fit.threshold, provenance)
 
 
 def score_out_of_fold(

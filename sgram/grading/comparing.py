@@ -148,18 +148,20 @@ class Comparison:
         """Return whether two equalities, or an equality and a value, are equal; None if neither is an equality."""
         if parse_sequence(reference) is not None or parse_sequence(answer) is not None:
             return None
-        (left, right), (answer_left, answer_right) = right_side(reference), right_side(answer)
+        (reference_left, right), (answer_left, answer_right) = right_side(reference), right_side(answer)
         if right == reference and answer_right == answer:
             return None
-        if left and answer_left and _name(left) != _name(answer_left):
-            if len(left.split()) > 1 or len(answer_left.split()) > 1:
+        if reference_left and answer_left and _name(reference_left) != _name(answer_left):
+            if len(reference_left.split()) > 1 or len(answer_left.split()) > 1:
                 return self.equal(right, answer_right)  # a description, not a variable
-            if is_words(left) and is_words(right):
-                return normal_text(left) == normal_text(answer_right) and normal_text(right) == normal_text(answer_left)
+            if is_words(reference_left) and is_words(right):
+                return normal_text(reference_left) == normal_text(answer_right) and normal_text(right) == normal_text(
+                    answer_left
+                )
             return parse_number(right) is None and self.formulas.equal(reference, answer)
-        if left and not answer_left and "=" in answer and "=" in reference:
+        if reference_left and not answer_left and "=" in answer and "=" in reference:
             return self.formulas.equal(reference, answer)
-        if answer_left and not left and "=" in reference and "=" in answer:
+        if answer_left and not reference_left and "=" in reference and "=" in answer:
             return self.formulas.equal(reference, answer)
         if "=" in right or "=" in answer_right:
             return self.formulas.equal(reference, answer)
@@ -168,10 +170,12 @@ class Comparison:
     def _ranges_equal(self, reference: str, answer: str) -> bool | None:
         ranges = parse_intervals(reference), parse_intervals(answer)
         if ranges[0] is None or ranges[1] is None:
-            text, other = (reference, answer) if ranges[1] is None else (answer, reference)
+            text, range_text = (reference, answer) if ranges[1] is None else (answer, reference)
             if parse_intervals(text) is None or not _is_range(text):
                 return None
-            is_other = parse_number(other) is not None or is_words(other) or parse_sequence(other) is not None
+            is_other = (
+                parse_number(range_text) is not None or is_words(range_text) or parse_sequence(range_text) is not None
+            )
             return False if is_other else None
         if reference.startswith("(") and answer.startswith("(") and not (_is_range(reference) or _is_range(answer)):
             return None  # two points
@@ -191,10 +195,10 @@ class Comparison:
             return None
         if parsed[0] is None or parsed[1] is None:
             single = reference if parsed[0] is None else answer
-            other = parsed[0] or parsed[1]
-            if other is not None and len(other.items) == 1:  # a set of one
-                return self.equal(other.items[0], single) if parsed[0] else self.equal(single, other.items[0])
-            if other is not None and other.kind == "list" and (is_words(reference) or is_words(answer)):
+            sequence = parsed[0] or parsed[1]
+            if sequence is not None and len(sequence.items) == 1:  # a set of one
+                return self.equal(sequence.items[0], single) if parsed[0] else self.equal(single, sequence.items[0])
+            if sequence is not None and sequence.kind == "list" and (is_words(reference) or is_words(answer)):
                 return None
             if "\\begin" in single or "\\cup" in single or "\\mid" in single:
                 return None
@@ -253,8 +257,8 @@ class Comparison:
             asks_percent = _ASKS_PERCENT.search(self.prompt) is not None
             if asks_percent or first.is_percent or second.is_percent:
                 return "a share and a percentage taken for each other"
-        for based, other in ((first, second), (second, first)):
-            if based.base is not None and other.base is None and _in_base(based) == other.value:
+        for based, plain_value in ((first, second), (second, first)):
+            if based.base is not None and plain_value.base is None and _in_base(based) == plain_value.value:
                 return f"a number of base {based.base} written in base 10"
         if _rounds_to(second.share, first):
             return "a number rounded to the digits of the reference"

@@ -176,11 +176,11 @@ def find_statement(part: str, marked_only: bool = False) -> Iterator[Statement]:
     """
     window = part[-WINDOW_CHARS:]
     window = _without_next_turn(window)
-    found = sorted(_marks(window, marked_only), key=lambda mark: mark[0], reverse=True)
+    marks = sorted(_marks(window, marked_only), key=lambda mark: mark[0], reverse=True)
     is_cut_off = _stops_amid(without_chatter(window[-ENDING_CHARS:]))
     is_final = False
     concludes = not is_cut_off and _CONCLUSION.search(window[-_CONCLUSION_CHARS:]) is not None
-    for start, statement in found:
+    for start, statement in marks:
         if concludes and statement.form == "stated" and len(window) - start > _MAX_BEFORE_CONCLUSION:
             break  # what it concludes at its end counts
         if is_cut_off and statement.form == "stated" and len(window) - start > _MAX_AFTER_STATEMENT:
@@ -277,8 +277,8 @@ def _stated(text: str) -> Iterator[tuple[int, Statement]]:
         for match in list(pattern.finditer(text))[-_MAX_STATEMENTS:]:
             content = _content(text, match.end())
             if content and not _NO_CONTENT.match(content) and "\\boxed" not in content:
-                rest = text[match.end() :].strip()
-                if pattern is _LABEL and len(rest) > len(content) + _MAX_BEHIND_LABEL and len(content.split()) > 4:
+                remainder = text[match.end() :].strip()
+                if pattern is _LABEL and len(remainder) > len(content) + _MAX_BEHIND_LABEL and len(content.split()) > 4:
                     continue  # the heading of a solution
                 before = text[max(0, match.start() - ENDING_CHARS) : match.start()]
                 yield match.start(), Statement(content, "stated", before=before)
@@ -286,21 +286,21 @@ def _stated(text: str) -> Iterator[tuple[int, Statement]]:
 
 def _content(text: str, start: int) -> str:
     """Return the sentence or displayed formula that begins at `start`."""
-    rest = text[start : start + _MAX_STATEMENT]
-    rest = rest[lead.end() :] if (lead := _LEAD_IN.match(rest)) else rest
-    rest = rest.lstrip(" \t")
-    display = re.match(r"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$)", rest, re.DOTALL)
+    statement = text[start : start + _MAX_STATEMENT]
+    statement = statement[lead.end() :] if (lead := _LEAD_IN.match(statement)) else statement
+    statement = statement.lstrip(" \t")
+    display = re.match(r"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$)", statement, re.DOTALL)
     if display:
         return (display[1] or display[2] or "").strip()
-    if rest.startswith("\n"):
+    if statement.startswith("\n"):
         return ""
-    bullets = _BULLETS.match(rest)
+    bullets = _BULLETS.match(statement)
     if bullets:
         return bullets.group().rstrip().rpartition("\n")[2].lstrip(" \t-*•").strip()  # of several answers the last
-    end = _SENTENCE_END.search(rest)
-    sentence = rest[: end.start()] if end else rest
+    end = _SENTENCE_END.search(statement)
+    sentence = statement[: end.start()] if end else statement
     if end and re.fullmatch(r"\W*[A-Ja-j]\W*", sentence) and text[start + end.start() - 1 : start + end.start()] == ".":
-        return rest.partition("\n")[0].strip()  # "B. 4 apples"
+        return statement.partition("\n")[0].strip()  # "B. 4 apples"
     return sentence.strip()
 
 

@@ -175,12 +175,12 @@ def _grade_by_list(
     grade = _Judge(whole, comparison, options).grade(statements)
     if grade["correct"]:
         return grade
-    grades = [one.grade(statements) for one in judges]
-    if all(one["correct"] for one in grades):
+    grades = [judge.grade(statements) for judge in judges]
+    if all(judge["correct"] for judge in grades):
         return grades[0]
-    if any(one["correct"] for one in grades):
+    if any(judge["correct"] for judge in grades):
         return _grade(None, None, "the reference lists several answers and does not say whether one is enough")
-    return next((one for one in grades if one["answer"] is not None), grades[0])
+    return next((judge for judge in grades if judge["answer"] is not None), grades[0])
 
 
 @dataclass(frozen=True, slots=True)

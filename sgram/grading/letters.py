@@ -124,13 +124,15 @@ def exact_letters(answer: str, options: Mapping[str, str]) -> frozenset[str]:
     match = _WHOLE.match(text)
     if match:
         letter = match[1]
-        rest = (match["text"] or "").strip()
-        if rest and letter.islower() and letter.upper() not in options:
+        option_text = (match["text"] or "").strip()
+        if option_text and letter.islower() and letter.upper() not in options:
             return frozenset()
-        several = re.fullmatch(r"[,;]?\s*(?:and|or)?\s*\(?([A-J])\)?(?:\s*[,;]?\s*(?:and|or)?\s*\(?([A-J])\)?)*", rest)
-        if rest and several and match["mark"] in (",", ";"):
-            return frozenset(re.findall("[A-J]", letter + rest))
-        if rest and match["mark"] in ("-", " -") and re.match(r"\d", rest):
+        several = re.fullmatch(
+            r"[,;]?\s*(?:and|or)?\s*\(?([A-J])\)?(?:\s*[,;]?\s*(?:and|or)?\s*\(?([A-J])\)?)*", option_text
+        )
+        if option_text and several and match["mark"] in (",", ";"):
+            return frozenset(re.findall("[A-J]", letter + option_text))
+        if option_text and match["mark"] in ("-", " -") and re.match(r"\d", option_text):
             return frozenset()  # B-2
         return frozenset(letter.upper())
     set_off = _SET_OFF.match(text)
@@ -138,8 +140,8 @@ def exact_letters(answer: str, options: Mapping[str, str]) -> frozenset[str]:
         return frozenset(set_off[1] or set_off[2])
     if len(options) > 1 and 1 < len(text) <= len(options) and set(text) <= set(options):
         return frozenset(text)
-    letter, _, rest = text.partition(" ")
-    if letter in options and rest and plain(rest).casefold() == options[letter].casefold():
+    letter, _, option_text = text.partition(" ")
+    if letter in options and option_text and plain(option_text).casefold() == options[letter].casefold():
         return frozenset(letter)
     return frozenset()
 
@@ -154,9 +156,9 @@ def stated_letters(sentence: str) -> frozenset[str]:
     reason = _REASON.search(text)
     for part in (text[: reason.start()], text) if reason else (text,):
         letters = [name for match in _SENTENCE_LETTERS.finditer(part) for name in match.groups() if name]
-        chosen = list(_CHOSEN.finditer(part))
+        choices = list(_CHOSEN.finditer(part))
         if letters:
-            return frozenset(letter.upper() for letter in (chosen[-1].groups() if chosen else letters))
+            return frozenset(letter.upper() for letter in (choices[-1].groups() if choices else letters))
     return frozenset()
 
 

@@ -137,8 +137,10 @@ def compound_quantities(text: str) -> list[str]:
         quantity = _compound(match.group())
         if quantity is not None and quantity.unit is not None:
             size = quantity.value * quantity.unit.factor
-            others = [f"{number} {unit}" for number, unit in _QUANTITY.findall(text) if _size(number, unit) == size]
-            return [match.group(), *others]
+            equal_quantities = [
+                f"{number} {unit}" for number, unit in _QUANTITY.findall(text) if _size(number, unit) == size
+            ]
+            return [match.group(), *equal_quantities]
     return []
 
 

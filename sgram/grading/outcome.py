@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 Split = Literal["train", "test"]
 ErrorKind = Literal["strategic", "procedural", "format"]
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class TaskOutcome:
     answer: str | None = None
     """Answer of the response; equal answers are equal strings."""
     error: ErrorKind | None = None
-    """Kind of the error if the task knows it; None if the response is correct or the kind is unknown."""
+    """One of the kinds that the task recognizes (`Task.error_kinds`); None if the response has no error of them."""
 
 
 class AnswerQuestion(TypedDict):

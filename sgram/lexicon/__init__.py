@@ -3,7 +3,7 @@
 - `lexicon`: the frozen dataclasses `Gram`, `Cluster` and `Lexicon`, and the moves.
 - `document`: the JSON format, its checks and the shipped presets.
 - `presets`: files of shipped values by their names.
-- `loading`: lexicons by path or preset name.
+- `loading`: lexicons by path, preset name or list of phrases.
 - `diff`, `merge`: what differs between two lexicons, and several lexicons as one.
 - `sentence_scorer`: `SentenceScorer`, a sentence's probability of planning and its move.
 - `checks`: warnings about a valid lexicon.

@@ -48,5 +48,5 @@ def find_file(
     presets = sorted({*presets, *others})
     similar = difflib.get_close_matches(name.lower(), presets, n=1)
     suggestion = f" (did you mean {similar[0]}?)" if similar else ""
-    shown = f"'{excerpt(name, 60)}'" + ("..." if len(name) > 60 else "")
-    raise UsageError(f"unknown {noun} {shown}{suggestion}; give a path or a preset ({', '.join(presets)})")
+    displayed_name = f"'{excerpt(name, 60)}'" + ("..." if len(name) > 60 else "")
+    raise UsageError(f"unknown {noun} {displayed_name}{suggestion}; give a path or a preset ({', '.join(presets)})")

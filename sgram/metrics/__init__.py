@@ -11,7 +11,7 @@ the field `undefined`. Intervals over problems come from `sgram.statistics`.
 from sgram.metrics.architecture import Architecture, architecture
 from sgram.metrics.change_point import ChangePoint, change_point
 from sgram.metrics.conditional import ConditionalEntropy, conditional_entropy, conditional_entropy_at_size
-from sgram.metrics.curve import Curve, build_curve, curve_band, curve_draws
+from sgram.metrics.curve import Curve, build_curve, curve_band, curve_draws, trend_draws
 from sgram.metrics.dynamics import PhaseOrder, phase_order
 from sgram.metrics.entropy import (
     SemanticEntropy,
@@ -73,4 +73,5 @@ __all__ = [
     "settle",
     "stratified_differences_by_problem",
     "token_entropy",
+    "trend_draws",
 ]

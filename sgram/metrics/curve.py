@@ -18,6 +18,7 @@ from sgram.array_types import FloatArray
 from sgram.errors import UsageError
 from sgram.statistics import N_DRAWS
 from sgram.statistics.bootstrap import PERCENTILES
+from sgram.statistics.step_noise import FEWEST_STEPS
 
 MAX_CORRELATION = 0.95
 """Largest correlation of noise from one step to the next; more is a trend."""
@@ -155,6 +156,33 @@ def curve_draws(
     means = np.add.reduceat(weights * samples, starts) / np.add.reduceat(weights, starts)
     draws: FloatArray = values + (np.concatenate(blocks) - means) * widening
     return draws
+
+
+def trend_draws(
+    curve: Curve, n_draws: int = N_DRAWS, seed: int = 0, problems: Iterable[Hashable] | None = None
+) -> FloatArray:
+    """Return `curve_draws` with the noise from step to step that problems do not explain, (draws, steps).
+
+    Problems sampled within a step show how well its value is known, not how much the value wanders from step to step,
+    with the policy or with the batch. What smoothing removes from the curve beyond the variance of the draws is drawn
+    as well. With fewer than `FEWEST_STEPS` steps this noise is not known, and the draws are those of the problems.
+
+    >>> jumps = Curve(tuple(range(40)), (0.0, 1.0) * 20, ((-0.1, 0.1), (0.9, 1.1)) * 20)
+    >>> bool(trend_draws(jumps, 200).std() > 4 * curve_draws(jumps, 200).std())
+    True
+    """
+    draws = curve_draws(curve, n_draws, seed, problems)
+    values = np.asarray(curve.values, np.float64)
+    if not has_samples(curve) or len(values) < FEWEST_STEPS:
+        return draws
+    noise, n_fitted = residuals(values)
+    variance = float((noise**2).mean())
+    explained = float((draws - values).var(axis=1).mean())  # along the steps: a problem at every step moves all of them
+    if variance <= explained:
+        return draws
+    step_noise = draw_noise(noise, n_fitted, n_draws, np.random.default_rng([seed, 0xC1]))
+    widened: FloatArray = draws + math.sqrt(1 - explained / variance) * step_noise
+    return widened
 
 
 def has_samples(curve: Curve) -> bool:

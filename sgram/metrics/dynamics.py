@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from sgram.metrics.curve import Curve, curve_draws, has_samples, problem_names
+from sgram.metrics.curve import Curve, has_samples, problem_names, trend_draws
 from sgram.metrics.settling import MIN_STEPS, SHARE, Settling, interval_with_value, settle_with_draws
 from sgram.statistics import N_DRAWS, Estimate
 
@@ -38,7 +38,8 @@ class PhaseOrder:
     """Steps from the settling of execution to that of planning; above 0 if execution is first."""
     n_steps: int
     resampled: ResampledUnit
-    """Source of the intervals: draws of problems, or of the residuals of the smoothed curves."""
+    """Source of the intervals: draws of problems and of the noise between steps beyond them (`trend_draws`), or of the
+    residuals of the smoothed curves alone."""
 
 
 def phase_order(
@@ -47,7 +48,8 @@ def phase_order(
     """Return whether execution tokens settle before planning tokens; the module docstring has the rule.
 
     Steps that only one curve has are left out. If both curves have at least two problems at every step, problems are
-    drawn, the same draws for both curves; otherwise the noise about the smoothed curves is. Neither curve's unit nor
+    drawn, the same draws for both curves, and the noise from step to step that they do not explain; otherwise the noise
+    about the smoothed curves is. Neither curve's unit nor
     its level changes more than the numbers in the sentence.
 
     >>> steps = tuple(range(40))
@@ -64,9 +66,9 @@ def phase_order(
         if len(curve.steps) < MIN_STEPS:
             draws = np.zeros((1, len(curve.steps)))  # not used
         elif resampled == "problems":
-            draws = curve_draws(curve, n_draws, seed, problem_names(execution, planning))
+            draws = trend_draws(curve, n_draws, seed, problem_names(execution, planning))
         else:
-            draws = curve_draws(Curve(curve.steps, curve.values), n_draws, seed)
+            draws = trend_draws(Curve(curve.steps, curve.values), n_draws, seed)
         settlings.append(settle_with_draws(curve.steps, curve.values, draws, share))
     (execution_settling, execution_draws), (planning_settling, planning_draws) = settlings
     if execution_draws is None or planning_draws is None:

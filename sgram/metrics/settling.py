@@ -63,7 +63,7 @@ def settle(
 ) -> Settling:
     """Return the step from which a curve has made `share` of its total change for good; see the module docstring.
 
-    `resamples`, (draws, steps), are curves as they might have come out, such as `curve_draws` of problems. Without
+    `resamples`, (draws, steps), are curves as they might have come out, such as `trend_draws` of problems. Without
     them the noise about the smoothed curve is drawn. The result does not depend on the scale of the values. Raise
     `UsageError` for an invalid share or if the numbers of values and steps differ.
 

@@ -6,13 +6,11 @@ with that digest. Products appear atomically, ``lexicon.json`` last: it marks th
 A killed run leaves the encoded traces, if all were read, and its vectors, chunk by chunk.
 """
 
-import fcntl
 import hashlib
 import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -180,7 +178,7 @@ class MiningJob:
         self.check()
         inputs = self._open_inputs(progress)
         run = self._open_directory(inputs)
-        with _lock_run(run):
+        with run.lock():
             if fresh:
                 for name in (*PRODUCTS, QUARANTINE):
                     run.part(name).unlink(missing_ok=True)
@@ -334,20 +332,6 @@ def _digest_tokenizer(path: str | os.PathLike[str]) -> list[str]:
     tokenizer = Path(path)
     files = [*tokenizer.rglob("tokenizer.json"), *tokenizer.glob("refs/main")] if tokenizer.is_dir() else [tokenizer]
     return sorted(map(_digest_file, files))
-
-
-@contextmanager
-def _lock_run(run: RunDirectory) -> Iterator[None]:
-    """Lock the run for this process; the system releases the lock when the process ends.
-
-    Raise `SgramError` if another process has the lock.
-    """
-    with open(run.part("lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SgramError(f"another process is working on this run ({run.path}); wait for it") from None
-        yield
 
 
 def _read_and_summarize(reader: TraceReader, digests: Sequence[str], path: Path) -> Iterator[Trace]:

@@ -70,15 +70,15 @@ def rivals_sentence(errors: KindsOfErrors) -> list[Words]:
                 Words(f" against {at_most}"),
                 *estimate_words(errors.kind(rival).at_most, "share"),
             ]
-    which = "strategic or procedural, which is more frequent"
+    rival_kinds = "strategic or procedural, which is more frequent"
     undecided = errors.kind("undecided")
     if not undecided.count:
         return [
-            Words(f"{which}: no difference shown ("),
+            Words(f"{rival_kinds}: no difference shown ("),
             *estimate_words(errors.kind("strategic").share, "share"),
             Words(" against "),
             *estimate_words(errors.kind("procedural").share, "share"),
             Words(")"),
         ]
-    parts = [Words(f"{which}: cannot say, as it depends on the undecided (")]
+    parts = [Words(f"{rival_kinds}: cannot say, as it depends on the undecided (")]
     return [*parts, *estimate_words(undecided.share, "share"), Words(")")]

@@ -367,5 +367,8 @@ def _fill(template: str, fields: Mapping[str, Sequence[Words]]) -> list[Words]:
 
 def _capitalize(parts: Sequence[Words]) -> list[Words]:
     """Return the parts with a capital at the beginning of the sentence, unless it begins with a name."""
-    first, *others = parts
-    return [first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]), *others]
+    first, *later_parts = parts
+    return [
+        first if first.style == "name" else first._replace(text=first.text[:1].upper() + first.text[1:]),
+        *later_parts,
+    ]

@@ -24,6 +24,7 @@ from sgram.scoring.sampling import SampleRequest, SamplingConfig, make_messages,
 from sgram.scoring.scored_file import model_digest
 from sgram.traces import Trace
 from sgram.training.models import LoadedModel
+from sgram.training.tasks.prompts import PromptForm
 from sgram.training.trainer.rollouts import prompt_text
 from sgram.training.trainer.sampler import restrict_logits, sample_rows
 
@@ -46,26 +47,23 @@ class LocalSampler:
     name: str
     config: SamplingConfig
     batch_size: int = 8
-    chat: bool = True
-    """Whether prompts go through the tokenizer's chat template, if it has one."""
+    chat: bool | None = None
+    """Whether prompts go through the tokenizer's chat template; None: if it has one."""
     n_missing: int = 0
     first_fault: str = ""
     _prompts: dict[str, EncodedPrompt] = field(default_factory=dict)
     """Id of a problem -> its prompt."""
+    _form: PromptForm = field(init=False)
 
     def __post_init__(self) -> None:
+        self._form = PromptForm.choose(self.loaded.tokenizer, self.name, self.chat)
         if self.batch_size < 1:
             raise UsageError(f"the batch size must be >= 1 (got {self.batch_size})")
 
     @property
-    def has_template(self) -> bool:
-        """Whether the tokenizer has a chat template."""
-        return bool(getattr(self.loaded.tokenizer, "chat_template", None))
-
-    @property
     def uses_chat(self) -> bool:
         """Whether prompts go through the chat template."""
-        return self.chat and self.has_template
+        return self._form.is_chat
 
     @property
     def end_ids(self) -> list[int]:
@@ -76,19 +74,11 @@ class LocalSampler:
 
     def describe(self) -> str:
         """Return in words how prompts reach the model."""
-        if self.uses_chat:
-            return "prompts go through the tokenizer's chat template (--no-chat sends their text)"
-        if self.has_template:
-            return "prompts are sent as text, without the tokenizer's chat template (--no-chat)"
-        return "prompts are sent as text: the tokenizer has no chat template"
+        return self._form.describe()
 
     def suggest(self) -> str:
         """Return what to do if responses are empty."""
-        if self.uses_chat:
-            return "if the model was never trained on chats, use --no-chat; if it is a checkpoint, look at its training"
-        if self.has_template:
-            return "the tokenizer has a chat template: leave out --no-chat"
-        return "if this is a chat model, take a tokenizer with its chat template; else end prompts as the model expects"
+        return self._form.suggest()
 
     def identity(self) -> dict[str, Any]:
         """Return what a response depends on, besides the request."""
@@ -133,21 +123,12 @@ class LocalSampler:
         return n_tokens
 
     def _encode_prompt(self, problem: Problem) -> EncodedPrompt:
-        tokenizer: Any = self.loaded.tokenizer
-        if not self.uses_chat:
-            text = make_text(problem, self.config, "--no-chat" if self.has_template else "no chat template")
-            ids = list(tokenizer(text)["input_ids"])
-            return EncodedPrompt(text, tuple(ids or [tokenizer.bos_token_id or tokenizer.eos_token_id]))
-        messages = [dict(message) for message in make_messages(problem, self.config)]
-        try:
-            encoding = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True)
-        except Exception as error:  # a template raises whatever its author chose
-            raise UsageError(
-                f"the chat template refuses problem {excerpt(problem.id, 60)}: {excerpt(str(error), 120)}; use "
-                "--no-chat, or change its messages" + (" or leave out --system" if self.config.system else "")
-            ) from error
-        ids = list(encoding if isinstance(encoding, list) else encoding["input_ids"])
-        return EncodedPrompt(prompt_text(messages), tuple(ids))
+        if not self._form.is_chat:
+            text = make_text(problem, self.config, self._form.reason)
+            return EncodedPrompt(text, tuple(self._form.encode(text, problem.id)))
+        messages = make_messages(problem, self.config)
+        remedy = " or leave out --system" if self.config.system else ""
+        return EncodedPrompt(prompt_text(messages), tuple(self._form.encode(messages, problem.id, remedy)))
 
     def sample(self, requests: Sequence[SampleRequest]) -> Iterator[list[Trace]]:
         """Yield the responses batch by batch, in the order of `requests`."""

@@ -11,11 +11,11 @@ import sgram
 from sgram.errors import SgramError, UsageError
 from sgram.files import canonical_json, digest, write_bytes
 from sgram.grading.grader import Grader
-from sgram.run_directory import RunDirectory
+from sgram.run_directory import LOCK_FILE, RunDirectory, lock_folder
 from sgram.scoring.sampling import Sampler, SampleRequest, SamplingConfig
 from sgram.scoring.scored_file import check_format
 from sgram.traces import Trace, TraceReader, write_traces
-from sgram.training.tasks.prompts import prompt_text
+from sgram.training.tasks.prompts import is_empty_response, prompt_text
 
 N_CHECKED = 16
 """Responses at the start that are looked at: if more than half of them are empty, sampling stops."""
@@ -97,7 +97,7 @@ def is_empty(trace: Trace) -> bool:
     >>> is_empty(Trace(id="a", text="4", token_ids=(19,))), is_empty(Trace(id="a", text="4", token_ids=(19, 2)))
     (True, False)
     """
-    return not trace.text.strip() or (trace.token_ids is not None and len(trace.token_ids) <= 1)
+    return is_empty_response(trace.text, None if trace.token_ids is None else len(trace.token_ids))
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ def sample_file(
     `report_progress` the counts so far.
 
     Raise `UsageError` if `output` has no format for rollouts or the first responses are empty (`StartCheck`),
-    `SgramError` if there is no response at all.
+    `SgramError` if there is no response at all, or if another process samples into `output`.
     """
     check_format(output)
     identity = {
@@ -173,40 +173,42 @@ def sample_file(
     # equal responses of two models stay two rows where both files are read together
     job = digest(canonical_json([identity["sampler"], identity["sampling"]]))[:8]
     folder = Path(f"{output}.parts")
-    parts = SampleParts.resume(RunDirectory.open(folder, "sample", identity))
-    pending = [request for request in requests if request.id not in parts.part_of]
-    report_start(len(pending))
-    n_checked = 0 if allow_empty or config.max_tokens == 1 else min(N_CHECKED, len(pending))
-    check, counts = StartCheck(n_checked, sampler.suggest()), SampleCounts()
-    problems = {request.id: prompt_text(request.problem.prompt) for request in requests}
-    with Grader() as grader:
-        for traces in sampler.sample(pending):
-            check.add(traces)
-            graded = grade_traces(traces, grader, problems)
-            parts.add(graded)
-            for trace in graded:
+    with lock_folder(folder):  # whatever their settings, two jobs would write the same output
+        parts = SampleParts.resume(RunDirectory.open(folder, "sample", identity))
+        pending = [request for request in requests if request.id not in parts.part_of]
+        report_start(len(pending))
+        n_checked = 0 if allow_empty or config.max_tokens == 1 else min(N_CHECKED, len(pending))
+        check, counts = StartCheck(n_checked, sampler.suggest()), SampleCounts()
+        problems = {request.id: prompt_text(request.problem.prompt) for request in requests}
+        with Grader() as grader:
+            for traces in sampler.sample(pending):
+                check.add(traces)
+                graded = grade_traces(traces, grader, problems)
+                parts.add(graded)
+                for trace in graded:
+                    counts.add(trace)
+                report_progress(counts)
+        n_missing = sum(request.id not in parts.part_of for request in requests)
+        if n_missing == len(requests):
+            raise SgramError(f"there is no response: {sampler.first_fault}; run the same command again")
+        counts = SampleCounts()
+
+        def read_parts() -> Iterator[Trace]:
+            for trace in parts.read(requests):
                 counts.add(trace)
-            report_progress(counts)
-    n_missing = sum(request.id not in parts.part_of for request in requests)
-    if n_missing == len(requests):
-        raise SgramError(f"there is no response: {sampler.first_fault}; run the same command again")
-    counts = SampleCounts()
+                yield replace(trace, id=f"{trace.id}@{job}")
 
-    def read_parts() -> Iterator[Trace]:
-        for trace in parts.read(requests):
-            counts.add(trace)
-            yield replace(trace, id=f"{trace.id}@{job}")
-
-    write_traces(read_parts(), output)
-    tokenizer_json = sampler.tokenizer_json()
-    tokenizer = None if tokenizer_json is None else Path(f"{output}.tokenizer.json")
-    if tokenizer is not None and tokenizer_json is not None:
-        write_bytes(tokenizer, tokenizer_json)
-    if not n_missing:
-        shutil.rmtree(parts.run.path)
-        with suppress(OSError):  # parts of other settings stay
-            folder.rmdir()
-    return SampledFile(output, tokenizer, counts, len(requests) - len(pending), n_missing, sampler.first_fault)
+        write_traces(read_parts(), output)
+        tokenizer_json = sampler.tokenizer_json()
+        tokenizer = None if tokenizer_json is None else Path(f"{output}.tokenizer.json")
+        if tokenizer is not None and tokenizer_json is not None:
+            write_bytes(tokenizer, tokenizer_json)
+        if not n_missing:
+            shutil.rmtree(parts.run.path)
+            (folder / LOCK_FILE).unlink()
+            with suppress(OSError):  # parts of other settings stay
+                folder.rmdir()
+        return SampledFile(output, tokenizer, counts, len(requests) - len(pending), n_missing, sampler.first_fault)
 
 
 def _digest_requests(requests: Sequence[SampleRequest]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +11,7 @@ from sgram.files import excerpt
 from sgram.grading.answers import BOX_INSTRUCTION
 from sgram.grading.outcome import Problem
 from sgram.traces import Trace
-from sgram.training.tasks.prompts import add_instruction
-
-Messages = tuple[Mapping[str, str], ...]
+from sgram.training.tasks.prompts import Messages, add_instruction, as_messages, as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +119,7 @@ def make_messages(problem: Problem, config: SamplingConfig) -> Messages:
     >>> make_messages(Problem("a", "1 + 1?"), SamplingConfig(system="Be brief."))
     ({'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': '1 + 1?'})
     """
-    prompt = add_instruction(problem.prompt, _instruction(problem, config), chat=True)
-    messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else prompt
+    messages = as_messages(add_instruction(problem.prompt, _instruction(problem, config)))
     if not config.system:
         return messages
     if messages[0]["role"] in ("system", "developer"):
@@ -142,15 +139,7 @@ def make_text(problem: Problem, config: SamplingConfig, reason: str) -> str:
     """
     if config.system:
         raise UsageError(f"--system needs a chat, and there is none ({reason}); leave out --system")
-    if not isinstance(problem.prompt, str) and len(problem.prompt) > 1:
-        raise UsageError(
-            f"problem {excerpt(problem.id, 60)} is a conversation of {len(problem.prompt)} messages, which needs a "
-            f"chat, and there is none ({reason}); write its prompt as one text"
-        )
-    text = problem.prompt if isinstance(problem.prompt, str) else problem.prompt[0]["content"]
-    with_instruction = add_instruction(text, _instruction(problem, config))
-    assert isinstance(with_instruction, str)  # noqa: S101  a text stays a text, for mypy
-    return with_instruction
+    return as_text(add_instruction(problem.prompt, _instruction(problem, config)), problem.id, reason)
 
 
 def _instruction(problem: Problem, config: SamplingConfig) -> str:

@@ -11,8 +11,8 @@ from sgram.tagging.spans import MaskKind, Span, check_mask_kind
 class PlanningFinder:
     """Finder of the spans of one kind of mask, equal to `find_spans`, fast enough for a corpus.
 
-    `lexicon` is a `Lexicon`, its path, or the name of a preset; `scorer` likewise, and unused for ``grams``. Raise
-    `UsageError` for another kind of mask.
+    `lexicon` is a `Lexicon`, its path, the name of a preset or a list of phrases; `scorer` is a `SentenceScorer`, its
+    path or a preset, and unused for ``grams``. Raise `UsageError` for another kind of mask.
 
     >>> find = PlanningFinder("wang2025", "grams-in-sentences")
     >>> [(span.gram, span.label) for span in find("Wait, let me double-check. So it is 7.")]

@@ -8,6 +8,7 @@ from sgram.array_types import AnyArray, BoolArray, IntArray
 from sgram.tagging.spans import Span
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces.part_texts import STRETCH_BREAK, PartText
+from sgram.traces.policy_tokens import turn_pieces
 
 Intervals = Sequence[tuple[int, int]]
 
@@ -73,12 +74,17 @@ def part_tokens(intervals: Intervals, n_chars: int, offsets: Sequence[tuple[int,
 
 
 def align_tokens(
-    token_ids: Sequence[int] | AnyArray, text: str, vocabulary: Vocabulary, spell_special: Callable[[int], str]
+    token_ids: Sequence[int] | AnyArray,
+    text: str,
+    vocabulary: Vocabulary,
+    spell_special: Callable[[int], str],
+    by_policy: BoolArray | None = None,
 ) -> IntArray | None:
     """Return the half-open character offsets of tokens in `text`, (T, 2); None if the ids do not spell it.
 
     Special tokens may be written out in the text or not; `spell_special` returns the text of one. Spaces at the ends
-    of the text do not matter. A character whose bytes several tokens share belongs to each of them.
+    of the text do not matter. A character whose bytes several tokens share belongs to each of them. With `by_policy`,
+    (T,) whether the policy wrote each token, the text may hold its turns alone, joined by a blank line.
 
     >>> vocabulary = Vocabulary.from_tokenizer([b"wait", b" so", None])
     >>> align_tokens([0, 2, 1], "wait so", vocabulary, lambda _: "<eos>").tolist()
@@ -89,13 +95,21 @@ def align_tokens(
     """
     row = [int(token_id) for token_id in token_ids]
     pieces = vocabulary.spell(row)
-    offsets = _align_pieces(pieces, text)
+    is_sampled = [True] * len(row) if by_policy is None else by_policy.tolist()
+    offsets = _align_turns(pieces, text, is_sampled)
     if offsets is not None:
         return offsets
     special_ids = {token_id for token_id in row if vocabulary.tokens[token_id] is None}
     special_pieces = {token_id: spell_special(token_id).encode() for token_id in special_ids}
     pieces = [special_pieces.get(token_id, piece) for token_id, piece in zip(row, pieces, strict=True)]
-    return _align_pieces(pieces, text)
+    return _align_turns(pieces, text, is_sampled)
+
+
+def _align_turns(pieces: Sequence[bytes], text: str, is_sampled: Sequence[bool]) -> IntArray | None:
+    offsets = _align_pieces(pieces, text)
+    if offsets is None and not all(is_sampled):
+        return _align_pieces(turn_pieces(pieces, is_sampled), text)
+    return offsets
 
 
 def _align_pieces(pieces: Sequence[bytes], text: str) -> IntArray | None:

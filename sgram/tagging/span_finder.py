@@ -33,7 +33,7 @@ def utf8_line(text: str) -> ByteArray:
 class SpanFinder:
     """Finder of every occurrence of a lexicon's grams in a text, equal to `find_spans`, fast enough for a corpus.
 
-    `lexicon` is a `Lexicon`, its path, or the name of a preset.
+    `lexicon` is a `Lexicon`, its path, the name of a preset, or a list of phrases.
 
     >>> from sgram.lexicon import Lexicon
     >>> find = SpanFinder(Lexicon.from_grams(["let me", "let me check"]))

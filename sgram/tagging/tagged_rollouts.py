@@ -29,6 +29,7 @@ from sgram.traces import Trace, as_traces
 from sgram.traces.from_python import Rollouts
 from sgram.traces.part_texts import PartSelection, PartText
 from sgram.traces.parts import PartChoice
+from sgram.traces.policy_tokens import turn_pieces, written_by_policy
 
 if TYPE_CHECKING:
     from sgram.tagging.tagger import PlanningTagger
@@ -202,25 +203,26 @@ class RolloutTagger:
         """Yield the trace with its mask; nothing if it is unknown which of its tokens lie in the part."""
         encoding = None
         if trace.token_ids is not None:
-            self._check_ids(trace.id, trace.text, trace.token_ids, tools)
+            self._check_ids(trace, trace.token_ids, tools)
             ids = np.array(trace.token_ids, np.int32)
         else:
             (encoding,) = tools.tokenizer.encode_batch([trace.text], add_special_tokens=False)
             ids = np.array(encoding.ids, np.int32)
             self.id_counts.n_encoded += 1
             self.id_counts.n_projected += not tools.vocabulary.keeps_text
+        by_policy = policy_mask(trace, len(ids))
         offsets: AnyArray | list[tuple[int, int]] | None = align_tokens(
             ids,
             trace.text,
             tools.vocabulary,
             lambda token_id: tools.tokenizer.decode([token_id], skip_special_tokens=False),
+            by_policy,
         )
         if offsets is None and encoding is not None:
             offsets = encoding.offsets
         if offsets is None:
             self.id_counts.n_unaligned += 1
             return
-        by_policy = policy_mask(trace, len(ids))
         mask = project_spans(spans, trace.text, offsets) & by_policy
         in_part = part_tokens(part.intervals, len(trace.text), offsets)
         yield TaggedTrace(trace, spans, ids, mask, part, in_part, by_policy)
@@ -233,7 +235,7 @@ class RolloutTagger:
         masks: dict[int, BoolArray] = {}
         for row, trace in enumerate(batch):
             if trace.token_ids is not None:
-                self._check_ids(trace.id, trace.text, trace.token_ids, tools)
+                self._check_ids(trace, trace.token_ids, tools)
                 ids.append(np.array(trace.token_ids, np.int32))
                 continue
             encoding = next(encodings)
@@ -249,22 +251,26 @@ class RolloutTagger:
             by_policy = policy_mask(trace, len(ids[row]))
             yield TaggedTrace(trace, spans[row], ids[row], masks[row] & by_policy, by_policy=by_policy)
 
-    def _check_ids(self, trace_id: str, text: str, token_ids: tuple[int, ...], tools: _MaskTools) -> None:
+    def _check_ids(self, trace: Trace, token_ids: tuple[int, ...], tools: _MaskTools) -> None:
         """Count a trace with ids. Raise `InputError` if an id is out of range."""
         largest, n_ids = max(token_ids, default=-1), len(tools.vocabulary.tokens)
         if largest >= n_ids:
             raise InputError(
-                f"trace '{excerpt(trace_id)}' has the token id {largest}, but the tokenizer "
+                f"trace '{excerpt(trace.id)}' has the token id {largest}, but the tokenizer "
                 f"{excerpt(tools.vocabulary.name)} has {n_ids:,} ids; name the tokenizer of the model that wrote it"
             )
         self.id_counts.n_with_ids += 1
-        self.id_counts.n_mismatched += not _spells(token_ids, text, tools)
+        self.id_counts.n_mismatched += not _spells(trace, token_ids, tools)
 
 
-def _spells(token_ids: tuple[int, ...], text: str, tools: _MaskTools) -> bool:
-    """Return whether the ids spell `text`, with special tokens written out or left out."""
-    stripped = text.strip()
-    if b"".join(tools.vocabulary.spell(token_ids)).decode(errors="replace").strip() == stripped:
+def _spells(trace: Trace, token_ids: tuple[int, ...], tools: _MaskTools) -> bool:
+    """Return whether the ids spell the text, with special tokens written out or left out; or the policy's turns do."""
+    stripped = trace.text.strip()
+    pieces = tools.vocabulary.spell(token_ids)
+    if b"".join(pieces).decode(errors="replace").strip() == stripped:
+        return True
+    by_policy = written_by_policy(trace)
+    if by_policy is not None and b"".join(turn_pieces(pieces, by_policy)).decode(errors="replace") == stripped:
         return True
     return tools.tokenizer.decode(list(token_ids), skip_special_tokens=False).strip() == stripped
 

@@ -50,7 +50,7 @@ class PlanningTagger:
     The kinds ``sentences`` and ``grams-in-sentences`` need whole sentences: the host computes their masks, wherever the
     ids are, and says so once if they are on another device.
 
-    - `lexicon`: a `Lexicon`, its path, or the name of a preset.
+    - `lexicon`: a `Lexicon`, its path, the name of a preset, or a list of phrases.
     - `tokenizer`: a tokenizer of transformers, tokenizers, tiktoken or sentencepiece, a list of byte strings by id
       (None: no text), a dict of byte strings to ids, or a `Vocabulary`.
     - `device`: where to put tables in advance. They follow the ids in any case.

@@ -84,12 +84,12 @@ def decode(data: bytes) -> tuple[str, IntArray]:
     """
     pieces: list[str] = []
     widths: list[IntArray] = []
-    position, rest = 0, memoryview(data)
+    position, remaining = 0, memoryview(data)
     while position < len(data):
         try:
-            piece, end, n_replaced = str(rest[position:], "utf-8"), len(data), 0
+            piece, end, n_replaced = str(remaining[position:], "utf-8"), len(data), 0
         except UnicodeDecodeError as error:
-            piece = str(rest[position : position + error.start], "utf-8")
+            piece = str(remaining[position : position + error.start], "utf-8")
             end, n_replaced = position + error.end, error.end - error.start
         pieces.append(piece)
         codes = np.frombuffer(piece.encode("utf-32-le"), np.uint32)

@@ -21,7 +21,7 @@ from sgram.tagging.text_marks import TextMarks
 from sgram.tagging.vocabulary import Vocabulary
 from sgram.traces import Trace
 from sgram.traces.part_texts import PartText
-from sgram.traces.policy_tokens import written_by_policy
+from sgram.traces.policy_tokens import turn_pieces, written_by_policy
 from sgram.traces.tokens import load_tokenizer
 
 MIN_LOGPROB = -1e6
@@ -54,7 +54,8 @@ class TokenMarks:
     by_policy: BoolArray
     """(T,) whether the policy wrote the token; the sums are over these alone."""
     pieces: list[bytes] | None = None
-    """Bytes of each token of the whole trace; None if the trace has no token ids and its text was encoded."""
+    """Bytes that each token of the whole trace has in its text (`turn_pieces` if that holds the policy's turns alone);
+    None if the trace has no token ids and its text was encoded."""
     in_part: BoolArray | None = None
     """(tokens of the whole trace,) whether each token lies in the part; None if all of them are counted."""
 
@@ -86,10 +87,10 @@ class TokenMarker:
         )
         _check_range(trace, "entropies", entropies, 0.0, math.log(2 * len(self.vocabulary)))
         _check_range(trace, "logprobs", logprobs, MIN_LOGPROB, 0.0)
-        pieces = None if trace.token_ids is None else self.vocabulary.spell(ids.tolist())
+        pieces = None if trace.token_ids is None else self._spell(trace, ids, by_policy)
         in_part = None
         if part is not None:
-            offsets = align_tokens(ids, trace.text, self.vocabulary, self._spell_special)
+            offsets = align_tokens(ids, trace.text, self.vocabulary, self._spell_special, by_policy)
             offsets = encoder_offsets if offsets is None else offsets
             if offsets is None:
                 return None
@@ -120,6 +121,13 @@ class TokenMarker:
                 f"{len(self.vocabulary.tokens):,} ids; name the tokenizer of the model that wrote the trace"
             )
         return ids, None
+
+    def _spell(self, trace: Trace, ids: IntArray, by_policy: BoolArray) -> list[bytes]:
+        """Return the bytes of each token; those that it has in the text if that holds the policy's turns alone."""
+        pieces = self.vocabulary.spell(ids.tolist())
+        if by_policy.all() or b"".join(pieces).strip() == trace.text.encode("utf-8", "surrogatepass").strip():
+            return pieces
+        return turn_pieces(pieces, by_policy.tolist())
 
     def _spell_special(self, token_id: int) -> str:
         return str(self._tokenizer.decode([token_id], skip_special_tokens=False))

@@ -12,7 +12,7 @@ from typing import Any
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ERROR_KINDS, ErrorKind, Problem, Split, TaskOutcome
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.tagging.spans import Span
 from sgram.testbed.methods import BY_KEY, SolutionMethod
@@ -49,6 +49,7 @@ class Testbed:
     """
 
     __test__ = False  # for pytest: not a class of tests
+    error_kinds: frozenset[ErrorKind] = frozenset(ERROR_KINDS)
 
     def __init__(self, config: TestbedConfig = TestbedConfig()) -> None:  # noqa: B008  frozen
         self.config = config

@@ -195,8 +195,8 @@ def find_column(columns: Mapping[str, Any], field: str) -> str | None:
     ('Question', None)
     """
     ranks = _RANKS[field]
-    found = [(ranks[name], column) for column in columns if (name := plain_name(column)) in ranks]
-    return next((column for _, column in sorted(found) if columns[column] is not None), None)
+    ranked_columns = [(ranks[name], column) for column in columns if (name := plain_name(column)) in ranks]
+    return next((column for _, column in sorted(ranked_columns) if columns[column] is not None), None)
 
 
 def is_alias(column: str, *fields: str) -> bool:
@@ -244,12 +244,12 @@ def plan_columns(columns: tuple[str, ...]) -> ColumnPlan:
             ranked = [(0, apart[0])] if len(apart) == 1 else []
         if ranked:
             candidates[field] = tuple(column for _, column in sorted(ranked))
-    known = {column for found in candidates.values() for column in found}
+    candidate_columns = {column for found in candidates.values() for column in found}
     conversations = {name: column for column, name in names.items() if name in CONVERSATIONS}
     resembling = []
     for column, name in names.items():
         field = next((field for field, pattern in _RESEMBLE if pattern.search(name)), "")
-        if field and column not in known and name not in OPEN_ANSWERS:
+        if field and column not in candidate_columns and name not in OPEN_ANSWERS:
             resembling.append((column, field))
     return ColumnPlan(
         tuple(candidates.items()),
@@ -277,8 +277,8 @@ def model_first(column: str) -> str:
 
 def _split(name: str, ends: Iterable[str]) -> tuple[str, str] | None:
     """Return (first part, end) of a name that has one of `ends` after an underscore; the longest end counts."""
-    found = max((end for end in ends if name.endswith(f"_{end}")), key=len, default="")
-    return (name[: -len(found) - 1], found) if found and len(name) > len(found) + 1 else None
+    longest_end = max((end for end in ends if name.endswith(f"_{end}")), key=len, default="")
+    return (name[: -len(longest_end) - 1], longest_end) if longest_end and len(name) > len(longest_end) + 1 else None
 
 
 def split_reasoning(column: str) -> str | None:

@@ -50,10 +50,10 @@ def reply_message(value: Any) -> dict[str, Any] | None:
     reasoning = find_column(value, "reasoning")
     if text is None or not isinstance(value[text], str):
         return None
-    said = {"role": "assistant", "content": value[text]}
+    message = {"role": "assistant", "content": value[text]}
     if reasoning is None:
-        return said if plain_name(text) != "answer" else None
-    return {**said, "reasoning": value[reasoning]}
+        return message if plain_name(text) != "answer" else None
+    return {**message, "reasoning": value[reasoning]}
 
 
 def _as_prompt(value: Any) -> Any:

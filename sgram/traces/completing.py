@@ -651,8 +651,8 @@ def no_response(names: Iterable[str], longest: str) -> RowError:
     >>> no_response(["topic", "words"], "")
     RowError('no column looks like the response: topic, words')
     """
-    shown = ", ".join(name for name in names if name not in (DOCUMENT_KEY, ROW_KEY))
-    columns = excerpt(shown) or "there is none"
+    listed_names = ", ".join(name for name in names if name not in (DOCUMENT_KEY, ROW_KEY))
+    columns = excerpt(listed_names) or "there is none"
     if longest:
         column = excerpt(longest, _MAX_HINTED)
         columns = f"if {column} holds it, {name_option('columns', {'text': column})}; columns: {columns}"

@@ -381,8 +381,8 @@ def _iter_pipe(file: InputFile, caps: Caps) -> Iterator[Row]:
     with open_raw(file.path) as raw:
         blocks = _Stored(raw, file.name)
         head = blocks.read()
-        while 0 < len(head) < HEAD_BYTES and (more := blocks.read()):
-            head += more
+        while 0 < len(head) < HEAD_BYTES and (block := blocks.read()):
+            head += block
         path = "" if file.path == "-" else location(file.path)
         container = find_container(path, first_bytes(head, HEAD_BYTES))
         file.raw = rewind(head, cast(BinaryIO, raw))

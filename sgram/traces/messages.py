@@ -311,9 +311,11 @@ def _separate_reasoning(message: Mapping[str, Any]) -> list[str]:
         for key in _REASONING_KEYS:
             texts = reasoning_texts(fields.get(key), f"{key} of a message") if key in fields else []
             squeezed = squeeze("".join(texts))
-            if not squeezed or any(squeezed in squeeze("".join(other)) for other in reasoning):
+            if not squeezed or any(squeezed in squeeze("".join(reasoning_part)) for reasoning_part in reasoning):
                 continue
-            reasoning = [other for other in reasoning if squeeze("".join(other)) not in squeezed]
+            reasoning = [
+                reasoning_part for reasoning_part in reasoning if squeeze("".join(reasoning_part)) not in squeezed
+            ]
             reasoning.append(texts)
     return [text for texts in reasoning for text in texts]
 

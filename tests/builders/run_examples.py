@@ -51,6 +51,7 @@ class Result:
     final: Evaluation
     steps: tuple[Mapping[str, Any], ...]
     scorer: str | None = None
+    chat: bool = False
 
 
 def step_row(step: int, accuracy: float, **columns: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_the_demo_done_again_writes_the_same_bytes(demo_output, capsys, monkeypa
 def test_the_whole_chain_trains_measures_and_reports_without_a_network(tmp_path):
     # short in each of its parts: the policy starts from a cache of its own, so that it is warmed up; in one process,
     # which may not ask for the network
-    short = {"warmup_steps": 80, "eval_samples": 32, "prompts": 4, "samples": 4}
+    short = {"sft_steps": 80, "eval_samples": 32, "prompts": 4, "samples": 4}
     blocked = (
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"

@@ -50,9 +50,7 @@ def test_sampling_writes_rows_that_a_report_reads(model, problems, tmp_path, cap
     code, out, err = call(capsys, "sample", "--model", model, "--problems", problems, *FLAGS, "-o", "a.jsonl.gz")
     assert code == 0, err
     assert out == "a.jsonl.gz\n"
-    assert err.startswith(
-        f"2 responses to each of 4 problems from {model}: prompts are sent as text: the tokenizer has"
-    )
+    assert err.startswith(f"2 responses to each of 4 problems from {model}: prompts are plain text: the tokenizer of")
     assert "3 problems with an answer end with 'Put your final answer in \\boxed{}.' (--instruction)" in err
     assert "1 problems have no answer: their responses are not graded" in err
     assert "8 responses written to a.jsonl.gz" in err

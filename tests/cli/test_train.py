@@ -453,5 +453,13 @@ def test_durations_and_curves_by_hand():
     ]
     rows = [{"pass_at_1": 0.1 * (step > 10)} for step in range(1, 21)] + [{"pass_at_1": 0.5}, {}]
     assert curve(rows) == [0.0, pytest.approx(0.1), 0.5]
+    described = [train_tables._describe_blocks(n) for n in (1, 4, 10, 20, 21)]
+    assert described == [
+        "of 1 step",
+        "mean of 4 steps",
+        "mean of 10 steps",
+        "means of 10 steps",
+        "means of 10 steps, the last of 1",
+    ]
     assert train_tables.cell("planning_share", 0.404) == "40 %"
     assert train_tables.cell("reward", None) == "-"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
-from sgram.metrics import Curve, build_curve, curve_band, curve_draws
+from sgram.metrics import Curve, build_curve, curve_band, curve_draws, trend_draws
 from sgram.metrics.curve import draw_noise, residuals, smooth
 
 STEPS, PROBLEMS = [2, 1, 1, 2, 1], ["p", "p", "q", "p", "p"]
@@ -97,6 +97,19 @@ def test_without_problems_there_is_no_band_and_noise_is_what_smoothing_leaves():
     assert curve_band(sampled(((1.0,), (2.0,)))) is None  # one problem has no spread
     assert curve_draws(curve, 500).std(axis=0) == pytest.approx(np.ones(200), abs=0.3)
     assert np.mean(curve_draws(curve, 500).std(axis=0)) == pytest.approx(1, rel=0.1)
+
+
+def test_the_noise_that_all_problems_of_a_step_share_is_drawn_too():
+    rng = np.random.default_rng(8)
+    wander = rng.normal(0, 1, (200, 1))  # of each step; its ten problems differ by 0.1 only: means by 0.1 / sqrt(10)
+    curve = sampled(tuple(map(tuple, wander + rng.normal(0, 0.1, (200, 10)))))
+    assert np.mean(curve_draws(curve, 500).std(axis=0)) == pytest.approx(0.1 / np.sqrt(10), rel=0.1)
+    assert np.mean(trend_draws(curve, 500).std(axis=0)) == pytest.approx(1, rel=0.1)
+    # problems that explain the whole spread of the steps leave next to nothing to add
+    independent = sampled(tuple(map(tuple, rng.normal(0, 1, (200, 10)))))
+    assert np.mean(trend_draws(independent, 500).std(axis=0)) == pytest.approx(1 / np.sqrt(10), rel=0.1)
+    few = sampled(tuple(map(tuple, rng.normal(0, 1, (6, 10)))))  # fewer than seven steps
+    assert (trend_draws(few, 20) == curve_draws(few, 20)).all()
 
 
 def test_residuals_of_a_short_curve_are_widened_for_the_noise_it_follows():

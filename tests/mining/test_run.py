@@ -504,10 +504,10 @@ HOLD = """
 import sys
 from pathlib import Path
 from sgram.mining import MiningConfig, Resources
-from sgram.mining.run import MiningJob, _lock_run
+from sgram.mining.run import MiningJob
 config = MiningConfig(embedder="hash", scorer="contrast")
 job = MiningJob(paths=(sys.argv[1],), config=config, resources=Resources(), runs=Path(sys.argv[2]))
-with _lock_run(job.open_directory()):
+with job.open_directory().lock():
     print("locked", flush=True)
     sys.stdin.read()
 """

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("transformers", reason="needs sgram[train]")
 
 from sgram.errors import InputError, SgramError, UsageError  # noqa: E402
 from sgram.grading.outcome import Problem  # noqa: E402
+from sgram.run_directory import lock_folder  # noqa: E402
 from sgram.scoring.local_sampler import LocalSampler, draw_by_uniforms  # noqa: E402
 from sgram.scoring.log_probs import EncodedTrace, score_sequence  # noqa: E402
 from sgram.scoring.sampled_file import sample_file  # noqa: E402
@@ -85,6 +87,16 @@ def test_an_interrupted_job_resumes_and_writes_the_bytes_of_an_unbroken_one(load
     assert not (tmp_path / "cut.jsonl.gz.parts").exists()
 
 
+def test_a_second_job_with_the_same_output_is_refused_at_once(loaded, tmp_path):
+    output = tmp_path / "out.jsonl"
+    with lock_folder(Path(f"{output}.parts")):
+        for config in (CONFIG, replace(CONFIG, seed=1)):
+            with pytest.raises(SgramError, match=r"another process is working on this run \(.*out\.jsonl\.parts\)"):
+                sample(loaded, output, config)
+    assert sample(loaded, output).counts.n_samples == 12
+    assert not Path(f"{output}.parts").exists()
+
+
 def test_a_row_has_ids_scores_verdict_and_its_problem(loaded, tmp_path):
     sampled = sample(loaded, tmp_path / "out.jsonl")
     traces = read(tmp_path / "out.jsonl")
@@ -135,13 +147,13 @@ def test_prompts_go_through_the_chat_template_where_there_is_one(loaded):
     chat = with_template(loaded)
     config = replace(CONFIG, system="Be brief.", instruction="Box it.")
     sampler = LocalSampler(chat, "tiny", config)
-    assert "chat template (--no-chat" in sampler.describe()
+    assert sampler.describe() == "prompts are chats, by the chat template of tiny; --no-chat sends plain text"
     (traces,) = sampler.sample(make_requests(PROBLEMS[:1], 1))
     assert traces[0].prompt == f"Be brief.\n\n{PROBLEMS[0].prompt}\n\nBox it."
     text = f"system: Be brief.\nuser: {PROBLEMS[0].prompt}\n\nBox it.\n"
     assert sampler._prompts["p0"].ids == tuple(loaded.tokenizer(text)["input_ids"])
     plain = LocalSampler(chat, "tiny", replace(config, system=""), chat=False)
-    assert "without the tokenizer's chat template (--no-chat)" in plain.describe()
+    assert plain.describe() == "prompts are plain text, without the chat template of tiny (--no-chat)"
     (traces,) = plain.sample(make_requests(PROBLEMS[:1], 1))
     assert traces[0].prompt == f"{PROBLEMS[0].prompt}\n\nBox it."
     assert "has no chat template" in LocalSampler(loaded, "tiny", config).describe()

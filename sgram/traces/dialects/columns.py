@@ -33,10 +33,12 @@ def _message_notes(messages: Any) -> dict[str, Any]:
     for message in messages if isinstance(messages, list) else ():
         info = message.get("info") if isinstance(message, Mapping) else None
         if isinstance(info, Mapping):
-            said = {key: value for key, value in info.items() if value is not None and not key.endswith("_content")}
-            if message.get("role") == "assistant" and "source" in said:
-                said["model"] = said.pop("source")
-            notes.update(said)
+            message_fields = {
+                key: value for key, value in info.items() if value is not None and not key.endswith("_content")
+            }
+            if message.get("role") == "assistant" and "source" in message_fields:
+                message_fields["model"] = message_fields.pop("source")
+            notes.update(message_fields)
     return notes
 
 

@@ -17,7 +17,7 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     fields: Fields = {
         "text": text,
         "prompt": record.get("input_prompt"),
-        "reference": next((found for path in _REFERENCES if (found := lookup(record, path)) is not None), None),
+        "reference": next((reference for path in _REFERENCES if (reference := lookup(record, path)) is not None), None),
         "columns": {name: value for name, value in record.items() if name not in _READ},
     }
     score = _total(record.get("score"))

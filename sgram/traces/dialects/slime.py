@@ -105,11 +105,11 @@ def policy_ranges(mask: Any, length: int) -> list[list[int]] | None:
     if not isinstance(mask, list) or len(mask) != length or any(value not in (0, 1) for value in mask):
         return None
     ranges: list[list[int]] = []
-    for place, value in enumerate(mask):
-        if value and ranges and ranges[-1][1] == place:
-            ranges[-1][1] = place + 1
+    for token_index, value in enumerate(mask):
+        if value and ranges and ranges[-1][1] == token_index:
+            ranges[-1][1] = token_index + 1
         elif value:
-            ranges.append([place, place + 1])
+            ranges.append([token_index, token_index + 1])
     return ranges or None
 
 

@@ -176,8 +176,11 @@ def parse_tgi(record: Record, options: DialectOptions) -> list[Fields]:
     check_success(record)
     details = record["details"]
     others = details.get("best_of_sequences")
-    own = {name: value for name, value in details.items() if name != "best_of_sequences"}
-    sequences = [{**own, "generated_text": record["generated_text"]}, *(others if isinstance(others, list) else [])]
+    own_details = {name: value for name, value in details.items() if name != "best_of_sequences"}
+    sequences = [
+        {**own_details, "generated_text": record["generated_text"]},
+        *(others if isinstance(others, list) else []),
+    ]
     samples = [_read_sequence(sequence, options) for sequence in sequences]
     prompt = request_prompt(record.get("inputs"))
     columns = {name: value for name, value in record.items() if name not in ("generated_text", "details", "inputs")}

@@ -17,8 +17,9 @@ SHARED = (
     "task",
     "task_options",
     "model",
+    "chat",
     "warmup_seed",
-    "warmup_steps",
+    "sft_steps",
     "seed",
     "steps",
     "prompts",
@@ -29,6 +30,7 @@ SHARED = (
     "eval_samples",
     "eval_every",
     "threads",
+    "report_to",
 )
 """Settings that every arm shares: the task, the start model, the amount of training and the evaluation."""
 CONTROL_METHODS = (

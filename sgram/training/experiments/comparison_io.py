@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sgram.files import pretty_json, write_bytes
+from sgram.grading.outcome import ERROR_KINDS
 from sgram.training.experiments.compare import MEASURES, ArmComparison, Difference, RunRow, mean_or_none
 from sgram.training.experiments.matrix import Failure
 
@@ -180,12 +181,19 @@ def format_interval(difference: Difference) -> str:
     return f"{mean} [{format_number(interval.low, True)}, {format_number(interval.high, True)}]"
 
 
+def known_columns(comparison: ArmComparison, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return `columns` (field of `RunRow` -> title) without the error kinds that no run has a share of."""
+    unknown = {kind for kind in ERROR_KINDS if all(getattr(row, kind) is None for row in comparison.rows)}
+    return {name: title for name, title in columns.items() if name not in unknown}
+
+
 def _arm_table(comparison: ArmComparison) -> list[str]:
+    columns = known_columns(comparison, ARM_COLUMNS)
     lines = ["### Arms: means over runs, least and greatest pass@1 in brackets", ""]
-    lines += _table_head(["arm", "runs", *ARM_COLUMNS.values()])
+    lines += _table_head(["arm", "runs", *columns.values()])
     for arm, n_runs, means in arm_means(comparison):
         rates = [row.pass_at_1 for row in comparison.rows if row.arm == arm and row.pass_at_1 is not None]
-        cells = {name: format_number(mean) for name, mean in means.items()}
+        cells = {name: format_number(means[name]) for name in columns}
         if len(rates) > 1:
             cells["pass_at_1"] += f" [{format_number(min(rates))}, {format_number(max(rates))}]"
         lines.append(_line([arm, n_runs, *cells.values()]))

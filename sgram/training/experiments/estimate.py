@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from trl.kernels.chunked_logprob import TOKEN_CHUNK_SIZE
+from trl.trainer.utils import _CHUNKED_LOGPROB_CHUNK_SIZE
 
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.training.credit.registry import find_method
+from sgram.training.experiments.evaluate import forward_tokens, sampled_rows
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.setup import (
     check_testbed,
@@ -32,7 +35,8 @@ class RunCost:
 
     parameters: int | None
     memory: int | None
-    """Bytes: weights, gradients, Adam's moments, the cache of sampling and the activations of one micro-batch."""
+    """Bytes on a CPU: libraries, weights, Adam's moments, a reference model, and the largest of sampling, an update
+    (activations and logits of one micro-batch, gradients) and measuring."""
     tokens_per_step: int | None
     """Response tokens of a step if every response has `max_tokens`."""
     seconds_per_step: float | None
@@ -95,20 +99,99 @@ def _measure_cost(config: RunConfig, model: Any, tokenizer: Any, task: Task) -> 
     model.zero_grad(set_to_none=True)
     return RunCost(
         parameters=n_weights,
-        memory=_memory_bytes(config, model, n_weights, longest),
+        memory=_memory_bytes(config, model, n_weights, width),
         tokens_per_step=n_rows * config.max_tokens,
         seconds_per_step=sampling_seconds + update_seconds * config.iterations,
     )
 
 
-def _memory_bytes(config: RunConfig, model: Any, n_weights: int, longest: int) -> int:
-    text_config = model.config.get_text_config()
-    head_size = getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads
-    n_heads = getattr(text_config, "num_key_value_heads", None) or text_config.num_attention_heads
+@dataclass(frozen=True, slots=True)
+class _ModelShape:
+    """Sizes of a model that its memory depends on."""
+
+    layers: int
+    hidden: int
+    inner: int
+    keys: int
+    """Numbers in the keys of one token and layer."""
+    vocab: int
+
+    @classmethod
+    def of(cls, model: Any) -> "_ModelShape":
+        config = model.config.get_text_config()
+        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        n_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        return cls(
+            layers=config.num_hidden_layers,
+            hidden=config.hidden_size,
+            inner=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+            keys=n_heads * head_size,
+            vocab=config.vocab_size,
+        )
+
+    def sampling_bytes(self, n_rows: int, width: int, longest: int) -> int:
+        """Return the bytes of sampling: the cache of keys and values, the prompts' pass, and copies of the logits."""
+        cache = 2 * self.layers * n_rows * longest * self.keys
+        prompts = n_rows * width * (_PASS_HIDDEN * self.hidden + _PASS_INNER * self.inner)
+        return _FLOAT * (cache + max(prompts, _SAMPLING_LOGITS * n_rows * self.vocab))
+
+    def update_bytes(self, n_rows: int, longest: int) -> int:
+        """Return the bytes of one forward and backward pass, without gradients of weights.
+
+        TRL computes log-probabilities of all positions in tiles, and the gradient of the head in a tensor of its own.
+        """
+        n_tokens = n_rows * longest
+        activations = self.layers * n_tokens * (_SAVED_HIDDEN * self.hidden + _SAVED_INNER * self.inner)
+        tile = min(n_tokens, TOKEN_CHUNK_SIZE) * min(self.vocab, _CHUNKED_LOGPROB_CHUNK_SIZE)
+        return _FLOAT * (activations + _TILE_COPIES * tile + self.vocab * self.hidden)
+
+
+_FLOAT = 4
+"""Bytes of a number: weights, gradients and logits are float32, also in a run with bf16."""
+LIBRARIES = 900 << 20
+"""Bytes of a process that has loaded PyTorch, TRL and what they load, with a tiny model (benchmarks/README.md)."""
+_SAVED_HIDDEN, _SAVED_INNER = 11, 4
+"""Vectors that one layer keeps for the backward pass: of the size of its output, and of its inner one."""
+_PASS_HIDDEN, _PASS_INNER = 6, 3
+"""Vectors that one layer needs while it computes its output."""
+_TILE_COPIES = 6
+"""Copies of a tile of logits in TRL's backward pass without Triton: the tile, its scaled form, probabilities, ..."""
+_SAMPLING_LOGITS, _ENTROPY_LOGITS = 4, 4
+"""Copies of the logits while a token is drawn, and while entropies are computed."""
+
+
+def _memory_bytes(config: RunConfig, model: Any, n_weights: int, width: int) -> int:
+    """Return the peak of a run: what stays all the time, and the largest of what comes after another.
+
+    `width` is the number of tokens of the longest prompt.
+    """
+    shape = _ModelShape.of(model)
+    longest = width + config.max_tokens
     n_rows = config.prompts * config.samples
-    cache_bytes = 2 * text_config.num_hidden_layers * n_rows * longest * n_heads * head_size * 4
-    inner_size = getattr(text_config, "intermediate_size", None) or 4 * text_config.hidden_size
-    token_bytes = text_config.num_hidden_layers * (10 * text_config.hidden_size + 3 * inner_size) * 4
-    activation_bytes = n_rows // config.accumulation * longest * token_bytes
-    n_trained = n_weights if not config.lora_rank else n_weights // 50
-    return int(4 * n_weights + 12 * n_trained + max(cache_bytes, activation_bytes))
+    n_trained = _count_adapter_weights(model, config.lora_rank) if config.lora_rank else n_weights
+    gradients = _FLOAT * n_trained
+    update = shape.update_bytes(n_rows // config.accumulation, longest)
+    # the backward pass frees activations while it makes gradients, unless those of an earlier part are there
+    update = update + gradients if config.accumulation > 1 else max(update, gradients)
+    n_measured_rows = min(config.eval_samples, sampled_rows(config.max_tokens))
+    stages = [
+        shape.sampling_bytes(n_rows, width, longest),
+        shape.sampling_bytes(n_measured_rows, width, longest),
+        update,
+    ]
+    if config.lexicon != "task" or config.task == "testbed":
+        stages.append(_FLOAT * _ENTROPY_LOGITS * forward_tokens(shape.vocab, longest) * shape.vocab)
+    has_reference = bool(getattr(config, "beta", 0)) and not config.lora_rank
+    weights = _FLOAT * ((2 if has_reference else 1) * n_weights + (n_trained if config.lora_rank else 0))
+    optimizer = 2 * _FLOAT * n_trained
+    return int(LIBRARIES + weights + optimizer + max(stages))
+
+
+def _count_adapter_weights(model: Any, rank: int) -> int:
+    """Return the number of weights of adapters on all linear layers but the head."""
+    head = model.get_output_embeddings()
+    return sum(
+        rank * (module.in_features + module.out_features)
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    )

@@ -13,13 +13,34 @@ from sgram.metrics import semantic_entropy
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.spans import MaskKind
 from sgram.tagging.tagger import PlanningTagger
+from sgram.training.tasks.prompts import PromptForm
 from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
+from sgram.training.trainer.step_metrics import error_shares
 
 _SAMPLED_TOKENS = 1 << 15
 """Upper bound of the tokens sampled in one batch, without prompts."""
-_FORWARD_TOKENS = 4096
-"""Upper bound of the tokens whose logits are in memory at once."""
+_FORWARD_TOKENS, _FORWARD_LOGITS = 4096, 1 << 25
+"""Upper bounds of the tokens and of the logits that are in memory at once, in some copies; one response may exceed
+them."""
+
+
+def sampled_rows(max_tokens: int) -> int:
+    """Return how many responses are sampled in one batch.
+
+    >>> sampled_rows(112)
+    292
+    """
+    return max(1, _SAMPLED_TOKENS // max_tokens)
+
+
+def forward_tokens(vocab: int, longest: int) -> int:
+    """Return for how many tokens logits are computed at once, if no sequence has more than `longest` tokens.
+
+    >>> forward_tokens(640, 200), forward_tokens(49_152, 200), forward_tokens(49_152, 2000)
+    (4096, 682, 2000)
+    """
+    return max(longest, min(_FORWARD_TOKENS, _FORWARD_LOGITS // vocab))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,8 @@ class PolicyEvaluation:
 
     n: int
     pass_at_1: float | None
-    errors: Mapping[str, float]
-    """Share of strategic, procedural and format errors; empty if the task does not tell them apart."""
+    errors: Mapping[str, float | None]
+    """Share of strategic, procedural and format errors; None if the task does not recognize the kind."""
     planning_entropy: float | None = None
     execution_entropy: float | None = None
     planning_share: float | None = None
@@ -66,12 +87,23 @@ class SampledResponses:
 
 
 class Policy:
-    """A model and its tokenizer with fixed sampling settings."""
+    """A model and its tokenizer with fixed sampling settings. Prompts have the form `form`, by default the model's."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, max_tokens: int, temperature: float, eos_ids: Sequence[int]
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_tokens: int,
+        temperature: float,
+        eos_ids: Sequence[int],
+        top_p: float = 1.0,
+        top_k: int = 0,
+        form: PromptForm | None = None,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
+        self.form = form or PromptForm.choose(tokenizer, "the model")
+        self.top_p, self.top_k = top_p, top_k
         self.max_tokens, self.temperature, self.eos_ids = max_tokens, temperature, tuple(eos_ids)
 
     def sample(
@@ -87,7 +119,7 @@ class Policy:
         self.model.eval()
         ids: list[list[int]] = []
         try:
-            size = max(1, _SAMPLED_TOKENS // self.max_tokens)
+            size = sampled_rows(self.max_tokens)
             for start in range(0, n, size):
                 ids += sample_rows(
                     self.model,
@@ -96,6 +128,8 @@ class Policy:
                     eos_ids=self.eos_ids,
                     pad_id=self.tokenizer.pad_token_id,
                     temperature=self.temperature,
+                    top_p=self.top_p,
+                    top_k=self.top_k,
                     generator=generator,
                 )
                 if on_sampled is not None:
@@ -105,26 +139,27 @@ class Policy:
         return SampledResponses(sampled_problems, ids, self.tokenizer.batch_decode(ids, skip_special_tokens=True))
 
     def prompt_ids(self, problem: Problem) -> list[int]:
-        """Return a prompt as token ids; messages go through the tokenizer's chat template."""
-        if isinstance(problem.prompt, str):
-            return list(self.tokenizer(problem.prompt)["input_ids"])
-        encoding = self.tokenizer.apply_chat_template(list(problem.prompt), add_generation_prompt=True, tokenize=True)
-        return list(encoding["input_ids"] if isinstance(encoding, Mapping) else encoding)
+        """Return a prompt as token ids. Raise `UsageError` if it cannot have the form of the others."""
+        return self.form.encode(problem.prompt, problem.id)
 
     @torch.no_grad()
     def entropies(self, responses: SampledResponses) -> list[torch.Tensor]:
-        """Return, for each response, the entropies (nats) of the distributions that its tokens were drawn from."""
+        """Return, for each response, the entropies (nats) of the policy's distributions at the sampling temperature.
+
+        They are those before `top_p` and `top_k`, as in training.
+        """
         pairs = [
             (self.prompt_ids(problem), ids) for problem, ids in zip(responses.problems, responses.ids, strict=True)
         ]
         widths = [len(prompt) + len(ids) for prompt, ids in pairs]
         entropies: dict[int, torch.Tensor] = {}
+        limit = forward_tokens(self.model.config.get_text_config().vocab_size, max(widths, default=0))
         was_training = self.model.training
         self.model.eval()
         try:
             batch: list[int] = []
             for row in sorted(range(len(pairs)), key=widths.__getitem__):
-                if batch and widths[row] * (len(batch) + 1) > _FORWARD_TOKENS:
+                if batch and widths[row] * (len(batch) + 1) > limit:
                     entropies |= self._batch_entropies(batch, pairs)
                     batch = []
                 batch.append(row)
@@ -173,31 +208,18 @@ def evaluate(
     problems = task.problems("test")
     responses = policy.sample(problems, n, seed, on_sampled)
     outcomes = task.judge(responses.problems, responses.texts)
-    judged_outcomes = [outcome for outcome in outcomes if outcome.correct is not None]
-    n_correct = sum(bool(outcome.correct) for outcome in judged_outcomes)
+    correct = [outcome.correct for outcome in outcomes]
+    judged = [is_correct for is_correct in correct if is_correct is not None]
     lengths = [len(ids) for ids in responses.ids]
     return PolicyEvaluation(
-        n=len(judged_outcomes),
-        pass_at_1=n_correct / len(judged_outcomes) if judged_outcomes else None,
-        errors=_error_shares(judged_outcomes),
+        n=len(judged),
+        pass_at_1=sum(judged) / len(judged) if judged else None,
+        errors=error_shares(correct, [outcome.error for outcome in outcomes], getattr(task, "error_kinds", None)),
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
         by_problem=_count_by_problem(responses.problems, outcomes),
         **_entropy_measures(policy, responses, lexicon, mask, scorer),
     )
-
-
-def _error_shares(judged_outcomes: Sequence[TaskOutcome]) -> dict[str, float]:
-    counts = Counter(outcome.error for outcome in judged_outcomes if outcome.error is not None)
-    if not counts and not all(outcome.correct for outcome in judged_outcomes):
-        return {}  # the task does not tell error kinds apart
-    if not judged_outcomes:
-        return {}
-    return {
-        "strategic": counts["strategic"] / len(judged_outcomes),
-        "procedural": counts["procedural"] / len(judged_outcomes),
-        "format": counts["format"] / len(judged_outcomes),
-    }
 
 
 def _count_by_problem(problems: Sequence[Problem], outcomes: Sequence[TaskOutcome]) -> tuple[tuple[int, int], ...]:

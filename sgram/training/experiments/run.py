@@ -1,8 +1,8 @@
 """Train one run in a directory from which it can be resumed.
 
     train-<digest>/
-      run.json  lexicon.json  scorer.json  metrics.jsonl  rollouts/step-000000.jsonl.gz ...  checkpoint-80/
-      model/  result.json
+      run.json  lexicon.json  scorer.json  metrics.jsonl  timings.jsonl  rollouts/step-000000.jsonl.gz ...
+      checkpoint-80/  model/  merged/  result.json  lock
 
 A finished run is only read. An interrupted run continues from its last complete checkpoint and ends in the same bytes.
 """
@@ -10,7 +10,7 @@ A finished run is only read. An interrupted run continues from its last complete
 import gc
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,8 +24,9 @@ from sgram.files import canonical_json, digest, excerpt, pretty_json, write_byte
 from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
+from sgram.training.experiments.ranks import Ranks, check_shared_disk, gather_weights, join_ranks, launched_ranks
 from sgram.training.experiments.run_config import RunConfig
-from sgram.training.experiments.step_log import ProgressCallback, StepLog
+from sgram.training.experiments.step_log import ProgressCallback, StepLog, read_steps
 from sgram.urls import is_url, printable_name
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _BUILT_IN = ("testbed", "task", "mined")
 """Values of the settings task and lexicon that name no file."""
+MERGED_FOLDER = "merged"
+"""Folder of a run for its adapter merged into the base model."""
 _FORMAT = {"format": "sgram-training-result", "version": 1}
 
 
@@ -54,10 +57,12 @@ class RunResult:
     """``{"step", "evaluation"}`` of each measurement on held-out problems during training."""
     scorer: str | None = None
     """Digest of the sentence scorer; None if the mask (`RunConfig.mask`) needs none."""
+    chat: bool = False
+    """Whether prompts were chats."""
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
-    """Return what the name of a run's directory is the digest of: configuration and library versions.
+    """Return what the name of a run's directory is the digest of: configuration, library versions and processes.
 
     A file or URL among the settings counts by its content, not by its path, a sentence scorer by its digest; where the
     mask needs none, it does not count. Raise `MissingExtraError` if a library is missing.
@@ -70,12 +75,14 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
         raise MissingExtraError(f"training needs {error.name}: pip install 'sgram[train]'") from error
     versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
     settings = config.identity()
+    del settings["merge"]  # a finished run can be merged later
     for name in ("task", "lexicon"):
         if settings[name] not in _BUILT_IN and _is_file(settings[name]):
             with open_raw(settings[name]) as file:
                 settings[name] = f"file {digest(file.read())}"
     settings["scorer"] = SentenceScorer.load(config.scorer).digest if config.uses_scorer else None
-    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions}
+    processes = launched_ranks().identity()
+    return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions, **processes}
 
 
 def run_directory(config: RunConfig, root: Path) -> Path:
@@ -86,59 +93,101 @@ def run_directory(config: RunConfig, root: Path) -> Path:
 def read_finished_run(config: RunConfig, root: Path) -> RunResult | None:
     """Return the result of a finished run, or None. Raise `InputError` if the result cannot be read."""
     directory = run_directory(config, root)
-    return _read_result(directory, config) if (directory / "result.json").exists() else None
+    return _read_result(directory, config) if _is_finished(config, directory) else None
+
+
+def _is_finished(config: RunConfig, directory: Path) -> bool:
+    is_merged = (directory / MERGED_FOLDER / "config.json").exists()  # written last
+    return (directory / "result.json").exists() and (is_merged or not config.merge)
 
 
 def train(config: RunConfig, root: Path, on_progress: ProgressCallback = lambda row: None) -> RunResult:
     """Train the run of `config`, or continue it, in its directory under `root`, and return its result.
 
     `on_progress` gets the row of each step, which holds ``"step"``, and rows ``{"stage": ..., ...}`` of the stages
-    "warm-up", "sampling", "mining" and "measuring". A resumed run does not report its earlier steps again.
+    "warm-up", "start", "sampling", "mining", "measuring" and "merging". A resumed run does not report its earlier steps
+    again. If a launcher has started several processes, each of them calls this function, and the main one reports.
+    Raise `SgramError` if another process trains the same run.
     """
-    directory = RunDirectory.open(root, "train", run_identity(config)).path
-    if (directory / "result.json").exists():
+    with join_ranks(config) as ranks:
+        directory = run_directory(config, root)
+        lock: AbstractContextManager[None] = nullcontext()
+        if ranks.is_main and not _is_finished(config, directory):
+            lock = RunDirectory.open(root, "train", run_identity(config)).lock()
+        with lock:
+            check_shared_disk(ranks, directory)
+            _train_unless_finished(config, directory, on_progress if ranks.is_main else lambda row: None, ranks)
         return _read_result(directory, config)
+
+
+def _train_unless_finished(config: RunConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> None:
     import torch
 
+    if ranks.on_main(lambda: _is_finished(config, directory)):
+        return
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        return _train(config, directory, on_progress)
+        if not ranks.on_main((directory / "result.json").exists):
+            _train(config, directory, on_progress, ranks)
+        if ranks.is_main and config.merge:
+            on_progress({"stage": "merging"})
+            _merge_adapter(directory)
+        ranks.wait()
     finally:
         torch.set_num_threads(threads)
         gc.collect()
 
 
-def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) -> RunResult:
+def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ranks: Ranks) -> None:
     from sgram.training.experiments import setup
     from sgram.training.trainer.checkpoints import latest_checkpoint
 
     with setup.quiet_libraries(), setup.open_task(config) as task:
-        model, tokenizer = setup.load_start_model(config, task, on_progress)
+        with ranks.main_first():
+            model, tokenizer = setup.load_start_model(config, task, on_progress)
         policy = setup.make_policy(model, tokenizer, config)
+        for sentence in setup.describe_start(config, policy):
+            on_progress({"stage": "start", "told": sentence})
+        checkpoint = latest_checkpoint(directory)
+        if checkpoint is None:
+            ranks.on_main(lambda: setup.check_start(policy, task))
         start_responses = cache(partial(setup.sample_start_policy, policy, task, on_progress))
-        scorer = setup.load_scorer(config, directory)
-        lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
+        with ranks.main_first():
+            scorer = setup.load_scorer(config, directory)
+            lexicon = setup.make_lexicon(config, task, start_responses, directory, on_progress, scorer)
         _check_unchanged(config, directory)
         evaluate = partial(_evaluate, config, task=task, lexicon=lexicon, scorer=scorer, on_progress=on_progress)
-        start = _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy))
-        checkpoint = latest_checkpoint(directory)
+        start = ranks.on_main(lambda: _evaluate_start(config, lexicon, directory.parent, partial(evaluate, policy)))
         log = StepLog(directory, on_progress)
         trainer = setup.make_trainer(
-            config, directory, model, tokenizer, task, lexicon, start_responses, checkpoint is not None, log
+            config,
+            directory,
+            model,
+            tokenizer,
+            task,
+            lexicon,
+            partial(ranks.on_main, start_responses),
+            checkpoint is not None,
+            log,
         )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        policy = setup.make_policy(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config)
+        weights = gather_weights(ranks, trainer)
+        if not ranks.is_main:
+            ranks.wait()
+            return
+        _save_model(trainer, tokenizer, directory, weights)
+        policy = setup.make_policy(_whole_model(trainer, directory, weights), tokenizer, config)
         final = evaluate(policy)
         log.write()
         for note in setup.task_notes(task):
             on_progress({"stage": "measuring", "told": note})
-        _save_model(trainer, tokenizer, directory)
         document = {
             **_FORMAT,
             "start": start.to_json(),
             "final": final.to_json(),
             "evaluations": log.evaluations,
+            "chat": policy.form.is_chat,
             "device": str(trainer.accelerator.device),
             "method": trainer.method.name,
             "lexicon": None if trainer.lexicon is None else trainer.lexicon.digest,
@@ -149,7 +198,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback) ->
         write_bytes(directory / "result.json", pretty_json(document))
         for path in directory.glob("checkpoint-*"):  # the model is saved, so no checkpoint is needed any more
             shutil.rmtree(path, ignore_errors=True)
-    return _read_result(directory, config)
+        ranks.wait()
 
 
 def _is_file(setting: str) -> bool:
@@ -168,10 +217,13 @@ _START_SETTINGS = (
     "task",
     "task_options",
     "model",
+    "chat",
     "warmup_seed",
-    "warmup_steps",
+    "sft_steps",
     "max_tokens",
     "temperature",
+    "top_p",
+    "top_k",
     "eval_samples",
     "threads",
     "mask",
@@ -183,6 +235,8 @@ _START_SETTINGS = (
 def _start_digest(config: RunConfig, lexicon: "Lexicon | None") -> str:
     """Return a digest of everything that the evaluation of the starting policy depends on."""
     identity = run_identity(config)
+    for name in launched_ranks().identity():  # the main process measures it alone
+        del identity[name]
     settings = {name: identity["config"][name] for name in _START_SETTINGS}
     lexicon_digest = None if lexicon is None else lexicon.digest
     return digest(canonical_json({**identity, "config": settings, "lexicon": lexicon_digest}))[:12]
@@ -222,10 +276,30 @@ def _evaluate(
     )
 
 
-def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path) -> None:
+def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path, weights: dict[str, Any] | None) -> None:
+    """Write the trained model; `weights` are those of a sharded one, else None."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    for adapter in getattr(model, "peft_config", {}).values():
+        adapter.target_modules = sorted(adapter.target_modules)  # the order of a set differs between processes
     with replace_folder(directory / "model") as folder:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
         tokenizer.save_pretrained(folder)
+
+
+def _merge_adapter(directory: Path) -> None:
+    from sgram.training.models import load_model, save_model
+
+    save_model(load_model(str(directory / "model")), directory / MERGED_FOLDER)
+
+
+def _whole_model(trainer: "HICRATrainer", directory: Path, weights: dict[str, Any] | None) -> Any:
+    """Return the trained model; a sharded one as it was saved, because sampling from it would need all processes."""
+    if weights is None:
+        return trainer.accelerator.unwrap_model(trainer.model)
+    from sgram.training.experiments.setup import compute_device
+    from sgram.training.models import load_model
+
+    return load_model(str(directory / "model"), device=compute_device()).model
 
 
 @contextmanager
@@ -244,7 +318,7 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
 
     try:
         document = orjson.loads((directory / "result.json").read_bytes())
-        steps = [orjson.loads(line) for line in (directory / "metrics.jsonl").read_bytes().splitlines()]
+        steps = read_steps(directory)
         if {name: document.get(name) for name in _FORMAT} != _FORMAT:
             raise ValueError("it was written by another version")
         return RunResult(
@@ -252,9 +326,10 @@ def _read_result(directory: Path, config: RunConfig) -> RunResult:
             config,
             PolicyEvaluation.from_json(document["start"]),
             PolicyEvaluation.from_json(document["final"]),
-            tuple(steps),
+            steps,
             tuple(document["evaluations"]),
             document.get("scorer"),
+            document["chat"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -10,10 +10,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.tagging.spans import MaskKind
-from sgram.training.credit.method import MethodSettings
+from sgram.training.credit.method import Method, MethodSettings
+from sgram.training.trainer.loss_reduction import LOSS_TYPES
+from sgram.training.trainer.sequence_ratio import find_token_obstacle
 
 Scale = Literal["none", "std"]
 Schedule = Literal["linear", "constant", "cosine"]
+RatioLevel = Literal["token", "sequence"]
+_WARMUP_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,10 @@ class RunConfig:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     model: str = "testbed"
     """"testbed" (a tiny model, warmed up on the task), "smollm2", or a Hugging Face folder or name."""
+    chat: bool | None = None
+    """Whether prompts are chats, by the tokenizer's chat template; None: where it has one."""
     warmup_seed: int = 0
-    warmup_steps: int | None = None
+    sft_steps: int | None = None
     """Supervised steps of the tiny model; None: as many as it needs to solve some problems."""
     method: str = "hicra"
     alpha: float = 0.2
@@ -56,13 +62,26 @@ class RunConfig:
     max_tokens: int = 112
     learning_rate: float = 5e-4
     schedule: Schedule = "linear"
+    warmup_steps: int = _WARMUP_STEPS
+    """Steps over which the learning rate rises from 0 to `learning_rate`."""
+    weight_decay: float = 0.0
     temperature: float = 1.0
-    scale: Scale = "std"
-    """Whether a group's advantages are divided by their standard deviation (GRPO) or not (the HICRA paper, Dr.GRPO)."""
-    loss: str = "dapo"
-    """TRL's loss_type."""
+    top_p: float = 1.0
+    """Probability mass that tokens are sampled from, in training and evaluation; 1: all of it."""
+    top_k: int = 0
+    """Number of likeliest tokens that are sampled from, in training and evaluation; 0: all of them."""
+    scale: Scale | None = None
+    """Whether a group's advantages are divided by their standard deviation (GRPO) or not (the HICRA paper, Dr.GRPO);
+    None: what the method prescribes, else "std"."""
+    loss: str | None = None
+    """TRL's loss_type; None: what the method prescribes, else "dapo"."""
+    importance_sampling: RatioLevel = "token"
+    """Level of the ratio of policies: of each token, or of the whole response (GSPO)."""
     clip_low: float = 0.2
     clip_high: float = 0.28
+    """How far above 1 the ratio is clipped; with loss "cispo", the bound of the ratio itself."""
+    beta: float = 0.0
+    """Weight of the KL divergence from the policy at the start; above 0, that policy is in memory, too."""
     iterations: int = 1
     accumulation: int = 1
     entropy_coef: float | None = None
@@ -70,7 +89,13 @@ class RunConfig:
     method_options: Mapping[str, Any] = field(default_factory=dict)
     lora_rank: int = 0
     """Rank of LoRA adapters; 0: all weights are trained."""
+    merge: bool = False
+    """Whether the adapter is also written merged into its base model. It does not change the run."""
     bf16: bool = False
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass, for less memory."""
+    report_to: str = "none"
+    """Trackers of transformers that get every row of the log, separated by commas, or "none"."""
     refresh_lexicon: int = 0
     """Number of steps after which the lexicon is mined again from recent rollouts; 0: never."""
     eval_samples: int = 480
@@ -101,14 +126,75 @@ class RunConfig:
             object.__setattr__(self, "mask", "grams" if self.task == "testbed" else "grams-in-sentences")
         if self.min_mask_share > 1:
             raise UsageError(f"min_mask_share must be <= 1 (got {self.min_mask_share})")
-        for name, literal in (("scale", Scale), ("schedule", Schedule), ("mask", MaskKind)):
-            choices = get_args(literal)
+        if not 0 < self.top_p <= 1:
+            raise UsageError(f"top_p must be > 0 and <= 1 (got {self.top_p})")
+        if self.warmup_steps > max(self.steps, _WARMUP_STEPS):
+            raise UsageError(
+                f"warmup_steps must be <= steps (got {self.warmup_steps} and {self.steps}): the learning rate rises "
+                "over them; the supervised steps of the tiny model are sft_steps"
+            )
+        for name, choices in (
+            ("scale", (None, *get_args(Scale))),
+            ("schedule", get_args(Schedule)),
+            ("mask", get_args(MaskKind)),
+            ("loss", (None, *LOSS_TYPES)),
+            ("importance_sampling", get_args(RatioLevel)),
+        ):
             choice = getattr(self, name)
             if choice not in choices:
+                choices = tuple(known for known in choices if known is not None)
                 raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
+        if self.merge and not self.lora_rank:
+            raise UsageError("merge writes an adapter merged into its base model; set lora_rank, or leave merge out")
+        if "chat" in self.task_options:
+            raise UsageError("chat is no option of a task; use --chat or --no-chat (chat = true in a file)")
         for name in ("task_options", "method_options"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
         MethodSettings.from_mapping(self.method_options, "method_options")  # before a model is warmed up
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        """Raise `UsageError` if method and loss do not go together; an unknown method is named where it is needed."""
+        method = self._known_method()
+        if method is not None:
+            for name, prescribed in (("scale", method.scale_rewards), ("loss", method.loss)):
+                given = getattr(self, name)
+                if None not in (given, prescribed) and given != prescribed:
+                    raise UsageError(
+                        f"method {method.name} prescribes {name} {prescribed}, but {name} {given} was given: leave "
+                        f"{name} out, or choose another method"
+                    )
+            obstacle = find_token_obstacle(method, self.loss_type, self.importance_sampling)
+            if obstacle is not None:
+                raise UsageError(obstacle)
+        if self.loss_type == "cispo" and self.clip_high < 1:
+            raise UsageError(
+                f"with loss cispo, clip_high is the bound of the ratio itself, so {self.clip_high} would bound every "
+                "ratio: give clip_high >= 1 (TRL recommends 5)"
+            )
+
+    def _known_method(self) -> Method | None:
+        from sgram.training.credit.registry import METHODS, all_methods
+
+        return METHODS.get(self.method) or all_methods().get(self.method)
+
+    @property
+    def loss_type(self) -> str:
+        """TRL's loss_type: what was given or what the method prescribes, else "dapo"."""
+        method = self._known_method()
+        return self.loss or (method and method.loss) or "dapo"
+
+    @property
+    def advantage_scale(self) -> Scale:
+        """What was given as `scale` or what the method prescribes, else "std"."""
+        method = self._known_method()
+        return self.scale or (method and method.scale_rewards) or "std"
+
+    @property
+    def trackers(self) -> list[str]:
+        """The names in `report_to`; none for "none"."""
+        names = [name.strip() for name in self.report_to.split(",")]
+        return [name for name in names if name and name != "none"]
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "") -> "RunConfig":
@@ -145,13 +231,18 @@ class RunConfig:
         return self.mask_kind != "grams"
 
     def identity(self) -> dict[str, Any]:
-        """Return all settings as JSON values."""
-        return asdict(self)
+        """Return all settings as JSON values; scale and loss are those that the run has."""
+        return {**asdict(self), "scale": self.advantage_scale, "loss": self.loss_type}
 
 
 _LOWER_BOUNDS = {
     "warmup_seed": 0,
-    "warmup_steps": 1,
+    "sft_steps": 1,
+    "warmup_steps": 0,
+    "weight_decay": 0,
+    "top_p": 0,
+    "top_k": 0,
+    "beta": 0,
     "alpha": 0,
     "seed": 0,
     "steps": 1,

@@ -11,17 +11,20 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
-from sgram.errors import UsageError
+from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.progress_bars import no_progress_bars
 from sgram.training.credit.registry import find_method
 from sgram.training.experiments.evaluate import Policy, SampledResponses, evaluate
+from sgram.training.experiments.ranks import launched_ranks
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import ProgressCallback, StepLog
+from sgram.training.models import adapter_base, is_adapter
+from sgram.training.tasks.prompts import PromptForm, is_empty_response
 from sgram.training.tasks.task import Task, TaskWithTruth
 from sgram.training.tasks.task_names import make_task
-from sgram.training.trainer.config import HICRAConfig
+from sgram.training.trainer.config import TRL_SCALES, HICRAConfig
 from sgram.training.trainer.rewards import TaskReward
 from sgram.training.trainer.trainer import HICRATrainer
 
@@ -32,8 +35,8 @@ SCORER_FILE = "scorer.json"
 """Copy of the sentence scorer in the directory of a run."""
 START_SAMPLES = 512
 """Responses of the starting policy from which a lexicon is mined, and on which a placebo's share is matched."""
-_RISING_STEPS = 5
-"""Steps over which the learning rate rises."""
+N_CHECKED = 16
+"""Responses of the starting policy that are looked at before anything else: most of them must have text."""
 
 
 @contextmanager
@@ -44,6 +47,8 @@ def quiet_libraries() -> Iterator[None]:
     try:
         with warnings.catch_warnings(), no_progress_bars():
             warnings.simplefilter("ignore", FutureWarning)
+            # PEFT looks for a vocabulary that grew; the base of an adapter may be an adapter, which has no config.json
+            warnings.filterwarnings("ignore", message="Could not find a config file in")
             yield
     finally:
         transformers_logging.set_verbosity(verbosity)
@@ -69,7 +74,7 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     from sgram.testbed import WarmUpConfig, load_policy, warm_policy
 
     testbed = check_testbed(task, config)
-    step_settings = {} if config.warmup_steps is None else {"steps": config.warmup_steps}
+    step_settings = {} if config.sft_steps is None else {"steps": config.sft_steps}
     warm_up = WarmUpConfig(seed=config.warmup_seed, **step_settings)
     folder = warm_policy(
         testbed.config,
@@ -80,7 +85,22 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
     )
     model: Any
     model, tokenizer = load_policy(folder)
+    model.name_or_path = str(Path(folder).resolve())  # the base that an adapter names, from any working directory
     return model.to(compute_device()), tokenizer
+
+
+def describe_start(config: RunConfig, policy: Policy) -> list[str]:
+    """Return sentences on the model that training starts from, and on the form of its prompts; none for the testbed."""
+    if config.model == "testbed":
+        return []
+    sentences = [policy.form.describe()]
+    if is_adapter(config.model):
+        trained = f"a new adapter of rank {config.lora_rank} is" if config.lora_rank else "all weights are"
+        sentences.append(
+            f"the adapter in {excerpt(config.model)} is merged into its base {excerpt(adapter_base(config.model))}, "
+            f"and {trained} trained from there"
+        )
+    return sentences
 
 
 def check_testbed(task: Task, config: RunConfig) -> "Testbed":
@@ -100,7 +120,10 @@ def compute_device() -> str:
 
 
 def make_policy(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
-    """Return the model as a policy with the sampling settings of the run."""
+    """Return the model as a policy with the sampling settings and the form of prompts of the run.
+
+    Raise `UsageError` if the run asks for chats and the tokenizer has no chat template.
+    """
     eos_id = model.generation_config.eos_token_id if model.generation_config is not None else None
     eos_id = tokenizer.eos_token_id if eos_id is None else eos_id
     return Policy(
@@ -108,8 +131,35 @@ def make_policy(model: Any, tokenizer: Any, config: RunConfig) -> Policy:
         tokenizer,
         max_tokens=config.max_tokens,
         temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
         eos_ids=eos_id if isinstance(eos_id, list) else [eos_id],
+        form=prompt_form(tokenizer, config),
     )
+
+
+def prompt_form(tokenizer: Any, config: RunConfig) -> PromptForm:
+    """Return how prompts reach the model of a run."""
+    return PromptForm.choose(tokenizer, config.model, config.chat)
+
+
+def check_start(policy: Policy, task: Task) -> None:
+    """Sample a few responses to training problems, whose random numbers are not those of training.
+
+    Raise `UsageError` if more than half of them are empty or one token: the prompts have a wrong form.
+    """
+    if policy.max_tokens == 1:
+        return
+    problem, *_ = problems = task.problems("train")
+    responses = policy.sample(problems, N_CHECKED, seed=2)
+    n_empty = sum(is_empty_response(text, len(ids)) for text, ids in zip(responses.texts, responses.ids, strict=True))
+    if 2 * n_empty > N_CHECKED:
+        raise UsageError(
+            f"{n_empty} of {N_CHECKED} responses of the starting policy are empty or one token, so that nothing can be "
+            f"learned; the prompt of problem {excerpt(problem.id, 60)} ends with "
+            f"{policy.form.prompt_end(problem.prompt, problem.id)!r}; {policy.form.suggest()}; or try another --model, "
+            f"or --max-tokens above {policy.max_tokens}"
+        )
 
 
 def sample_start_policy(policy: Policy, task: Task, on_progress: ProgressCallback) -> SampledResponses:
@@ -161,7 +211,8 @@ def load_scorer(config: RunConfig, directory: Path) -> SentenceScorer | None:
     if not config.uses_scorer:
         return None
     scorer = SentenceScorer.load(config.scorer)
-    scorer.save(directory / SCORER_FILE)
+    if launched_ranks().is_main:
+        scorer.save(directory / SCORER_FILE)
     return scorer
 
 
@@ -197,9 +248,29 @@ def task_notes(task: Task) -> list[str]:
     return [note for note in notes if note]
 
 
+def _check_trackers(names: list[str]) -> list[str]:
+    """Return `names`. Raise `UsageError` for one that transformers does not know, or whose package is missing."""
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    installed = get_available_reporting_integrations()
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise UsageError(
+                f"report_to names the unknown tracker {excerpt(name)}; transformers knows "
+                f"{', '.join(sorted(INTEGRATION_TO_CALLBACK))}"
+            )
+        if name not in installed:
+            raise MissingExtraError(f"report_to {name} needs its package: pip install {name}")
+    return names
+
+
 def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRAConfig:
-    """Return the trainer's configuration for a run."""
-    n_rows = config.prompts * config.samples
+    """Return the trainer's configuration for a run; the processes of a launcher share its batch."""
+    ranks = launched_ranks()
+    n_rows = config.prompts * config.samples // ranks.n_processes
     return HICRAConfig(
         output_dir=str(directory),
         method=config.method,
@@ -212,7 +283,7 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         siren_coef=config.siren_coef,
         method_options=dict(config.method_options) or None,
         refresh_lexicon=config.refresh_lexicon,
-        drop_finished_rows=not on_gpu,
+        drop_finished_rows=not (on_gpu or ranks.sharding),
         success_reward=None,
         per_device_train_batch_size=n_rows // config.accumulation,
         gradient_accumulation_steps=config.accumulation,
@@ -221,23 +292,28 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         num_iterations=config.iterations,
         max_completion_length=config.max_tokens,
         temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.schedule,
-        warmup_steps=_RISING_STEPS,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
         max_steps=config.steps,
-        loss_type=config.loss,
-        scale_rewards={"std": "group", "none": "none"}[config.scale],
+        loss_type=config.loss_type,
+        scale_rewards=TRL_SCALES[config.advantage_scale],
+        importance_sampling_level=config.importance_sampling,
         epsilon=config.clip_low,
         epsilon_high=config.clip_high,
-        beta=0.0,
+        beta=config.beta,
         seed=config.seed,
         bf16=config.bf16,
         fp16=False,
-        gradient_checkpointing=False,
+        gradient_checkpointing=config.gradient_checkpointing,
         logging_steps=1,
         save_steps=config.save_every,
         save_total_limit=1,
-        report_to="none",
+        report_to=_check_trackers(config.trackers) or "none",
+        log_level_replica="error",  # processes that are not the main one; "warning" by default
         disable_tqdm=True,
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
@@ -257,10 +333,11 @@ def make_trainer(
 ) -> HICRATrainer:
     """Return the trainer of a run. A placebo is drawn on `start_responses`, unless a checkpoint holds it already."""
     problems = task.problems("train")
-    rows = [
-        {"prompt": problem.prompt if isinstance(problem.prompt, str) else list(problem.prompt), "problem": problem.id}
-        for problem in problems
-    ]
+    form = prompt_form(tokenizer, config)
+    rows = []
+    for problem in problems:
+        prompt = form.apply(problem.prompt, problem.id)
+        rows.append({"prompt": prompt if isinstance(prompt, str) else list(prompt), "problem": problem.id})
     placebo_responses = None
     if find_method(config.method).mask.startswith("placebo") and not is_resumed:
         placebo_responses = start_responses().ids
@@ -317,6 +394,8 @@ class _LogForwarder(TrainerCallback):
         """Evaluate every `eval_every` steps, without changing the random state of training."""
         interval = self._config.eval_every
         if not interval or state.global_step % interval or state.global_step == state.max_steps:
+            return
+        if not state.is_world_process_zero:
             return
         policy = make_policy(model, processing_class, self._config)
         evaluation = evaluate(policy, self._task, None, self._config.eval_samples)

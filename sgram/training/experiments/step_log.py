@@ -1,4 +1,7 @@
-"""The rows of metrics.jsonl: one a step, collected while a run trains and written atomically."""
+"""The rows of metrics.jsonl and timings.jsonl: one a step, collected while a run trains and written atomically.
+
+What depends on the clock is in timings.jsonl, so that metrics.jsonl has the same bytes after an interruption.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,10 +10,12 @@ from typing import Any
 import orjson
 
 from sgram.files import write_bytes
+from sgram.grading.outcome import ERROR_KINDS
 
 ProgressCallback = Callable[[Mapping[str, Any]], None]
 """Function that is called with each row of a step, and with rows ``{"stage": ...}`` between steps."""
 
+METRICS_FILE, TIMINGS_FILE = "metrics.jsonl", "timings.jsonl"
 ROW_NAMES = {
     "step_time": "seconds",
     "pass@1": "pass_at_1",
@@ -28,10 +33,12 @@ ROW_NAMES = {
 def make_row(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trainer's log of one step as a row of metrics.jsonl: finite numbers only, named by `ROW_NAMES`.
 
-    >>> make_row({"step": 3, "pass@1": 0.5, "loss": float("nan"), "note": "text"})
-    {'step': 3, 'pass_at_1': 0.5}
+    The share of an error kind that the task does not recognize is None.
+
+    >>> make_row({"step": 3, "pass@1": 0.5, "loss": float("nan"), "note": "text", "error/format": 0.25})
+    {'error_strategic': None, 'error_procedural': None, 'error_format': 0.25, 'step': 3, 'pass_at_1': 0.5}
     """
-    row = {}
+    row: dict[str, Any] = {ROW_NAMES[f"error/{kind}"]: None for kind in ERROR_KINDS}
     for name, number in logs.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or number - number != 0:
             continue
@@ -39,11 +46,25 @@ def make_row(logs: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+def is_timing(name: str) -> bool:
+    """Return whether a quantity depends on the clock, such as seconds and tokens per second.
+
+    >>> [is_timing(name) for name in ("seconds", "time/masking", "train_tokens_per_second", "num_tokens", "reward")]
+    [True, True, True, False, False]
+    """
+    return name in _TIMINGS or name.startswith(_TIMING_PREFIXES) or name.endswith(_TIMING_SUFFIXES)
+
+
+_TIMINGS = ("seconds", "step_time")
+_TIMING_PREFIXES = ("time/", "profiling/")
+_TIMING_SUFFIXES = ("_runtime", "_per_second", "_seconds")
+
+
 class StepLog:
     """The rows of one run, in memory until `write`."""
 
     def __init__(self, directory: Path, on_progress: ProgressCallback) -> None:
-        self._path, self._on_progress = directory / "metrics.jsonl", on_progress
+        self._directory, self._on_progress = directory, on_progress
         self.rows: list[dict[str, Any]] = []
         self.evaluations: list[dict[str, Any]] = []
         """``{"step", "evaluation"}`` of each measurement on held-out problems during training."""
@@ -60,5 +81,26 @@ class StepLog:
         self._on_progress(row)
 
     def write(self) -> None:
-        """Write all rows atomically."""
-        write_bytes(self._path, b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in self.rows))
+        """Write all rows atomically, to two files."""
+        for file, has_timings in ((TIMINGS_FILE, True), (METRICS_FILE, False)):
+            rows = [
+                {name: number for name, number in row.items() if name == "step" or is_timing(name) == has_timings}
+                for row in self.rows
+            ]
+            lines = [orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in rows]
+            write_bytes(self._directory / file, b"".join(lines))
+
+
+def read_steps(directory: Path) -> tuple[dict[str, Any], ...]:
+    """Return the rows of a run's steps, with their timings if there are any.
+
+    Raise `OSError`, `ValueError`, `KeyError` or `TypeError` if a file cannot be read.
+    """
+    rows = _read_rows(directory / METRICS_FILE)
+    timings = _read_rows(directory / TIMINGS_FILE) if (directory / TIMINGS_FILE).exists() else []
+    timings_by_step = {row["step"]: row for row in timings}
+    return tuple({**timings_by_step.get(row["step"], {}), **row} for row in rows)
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]

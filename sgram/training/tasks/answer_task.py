@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sgram.grading.answers import BOX_INSTRUCTION
 from sgram.grading.grader import Grade, Grader
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig, describe_unjudged
 from sgram.training.tasks.problems import ProblemSet
 from sgram.training.tasks.prompts import add_instruction, prompt_text
@@ -17,8 +17,6 @@ class AnswerTaskConfig:
 
     instruction: str = BOX_INSTRUCTION
     """Text after each problem; "" for none."""
-    chat: bool = False
-    """Whether texts become chats, for instruction-tuned models."""
     marked_only: bool = False
     """Whether an answer must be marked (`sgram.grading.answers`); if not, the end of a response may be its answer."""
     workers: int = 2
@@ -29,6 +27,8 @@ class AnswerTaskConfig:
 
 class AnswerTask:
     """Problems with answers as a task. Worker processes start when the first response is judged."""
+
+    error_kinds: frozenset[ErrorKind] = frozenset({"format"})
 
     def __init__(self, name: str, problem_set: ProblemSet, config: AnswerTaskConfig | None = None) -> None:
         self.name, self.config = name, config or AnswerTaskConfig()
@@ -43,10 +43,7 @@ class AnswerTask:
     def _with_instruction(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         return tuple(
             Problem(
-                problem.id,
-                add_instruction(problem.prompt, self.config.instruction, self.config.chat),
-                problem.reference,
-                problem.meta,
+                problem.id, add_instruction(problem.prompt, self.config.instruction), problem.reference, problem.meta
             )
             for problem in problems
         )

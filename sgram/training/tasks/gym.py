@@ -14,7 +14,7 @@ from typing import Any
 from sgram.errors import UsageError
 from sgram.files import canonical_json, excerpt
 from sgram.grading.answers import TAG_INSTRUCTION, last_line, marked_answer
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, Split, TaskOutcome
 from sgram.grading.pool import PoolConfig, WorkerPool, describe_unjudged
 from sgram.training.tasks.prompts import add_instruction
 
@@ -43,8 +43,6 @@ class GymConfig:
     """Whether an answer must be marked; if not, the last line may be the answer."""
     instruction: str = TAG_INSTRUCTION
     """Text after each question."""
-    chat: bool = False
-    """Whether prompts are chats, for instruction-tuned models."""
     workers: int = 2
     seconds: float = 5.0
     """Limit of scoring one answer, in seconds of CPU time."""
@@ -60,6 +58,8 @@ class GymConfig:
 
 class GymTask:
     """A dataset of reasoning-gym as a task. A worker process makes its problems when they are first needed."""
+
+    error_kinds: frozenset[ErrorKind] = frozenset({"format"})
 
     def __init__(self, dataset: str, config: GymConfig | None = None) -> None:
         self.dataset, self.config = dataset, config or GymConfig()
@@ -132,7 +132,7 @@ class GymTask:
             for index, (question, answer) in enumerate(pairs, first):
                 if question not in questions and len(problems) < n_problems:
                     questions.add(question)
-                    prompt = add_instruction(question, self.config.instruction, self.config.chat)
+                    prompt = add_instruction(question, self.config.instruction)
                     meta = {"entry": {**query, "first": index}}
                     problems.append(Problem(f"{self.dataset}-{split}-{index}", prompt, answer, meta))
         if len(problems) < n_problems:

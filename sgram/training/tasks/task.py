@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from sgram.grading.outcome import Problem, Split, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, Split, TaskOutcome
 from sgram.lexicon import Lexicon
 from sgram.tagging.spans import Span
 
@@ -12,6 +12,9 @@ class Task(Protocol):
     """Problems and their judge. The same task and seed give the same problems in the same order."""
 
     name: str
+    error_kinds: frozenset[ErrorKind]
+    """Kinds of error that `judge` recognizes; empty if none. Shares of other kinds are unknown, not 0: they are null in
+    files and absent from tables. A task without this attribute recognizes none."""
 
     def problems(self, split: Split) -> Sequence[Problem]:
         """Return the problems of a split; no problem is in both splits."""

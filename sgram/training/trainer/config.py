@@ -17,16 +17,37 @@ if TYPE_CHECKING:
 else:
     MethodLike = str
 """A method or its name. TRL's parser makes a flag of each field and knows no unions, so that it sees a string."""
-_TRL_SCALES = {"std": "group", "none": "none"}
+TRL_SCALES = {"std": "group", "none": "none"}
 """`scale` of `group_advantages` -> TRL's `scale_rewards`."""
+_OWN_NAMES = {"entropy_coef": "entropy_bonus", "epsilon_low": "epsilon"}
+"""Fields of `MethodSettings` -> those of `HICRAConfig` with another name."""
+_UNSET: Any = None
+"""Default of the fields of TRL that a method may prescribe: whatever else they hold, somebody gave it."""
+
+
+def _prescribed_field(name: str) -> Any:
+    """Return the field of `GRPOConfig` called `name` with the default `_UNSET`."""
+    metadata = GRPOConfig.__dataclass_fields__[name].metadata
+    help_text = f"{metadata['help']} If not given: what the method prescribes, else {_trl_default(name)!r}."
+    return field(default=_UNSET, metadata={**metadata, "help": help_text})
+
+
+def _trl_default(name: str) -> Any:
+    return GRPOConfig.__dataclass_fields__[name].default
 
 
 @dataclass
 class HICRAConfig(GRPOConfig):
     """TRL's `GRPOConfig` and the settings of `HICRATrainer`. The fields of `GRPOConfig` keep their meaning.
 
-    With ``method="grpo"`` or ``alpha=0``, training is bit for bit TRL's GRPO. Raise `UsageError` if settings are
-    invalid or contradict each other.
+    With ``method="grpo"`` or ``alpha=0``, training is bit for bit TRL's GRPO (with ``alpha=0`` and ratios of whole
+    responses: up to rounding). A method may prescribe `loss_type` and `scale_rewards` (dr-grpo) or `entropy_coef`
+    (entropy); if it does not, those that are not given are TRL's. Raise `UsageError` if settings are invalid or
+    contradict each other, or if another value was given than the method prescribes. A copy with another method needs
+    None for the three.
+
+    >>> HICRAConfig("out", method="dr-grpo", use_cpu=True, bf16=False).loss_type
+    'dr_grpo'
     """
 
     method: MethodLike = field(
@@ -78,6 +99,10 @@ class HICRAConfig(GRPOConfig):
         metadata={"help": "Sample with a loop that drops finished rows; for small models, where it is faster."},
     )
 
+    loss_type: str = _prescribed_field("loss_type")
+    scale_rewards: str = _prescribed_field("scale_rewards")
+    entropy_coef: float = _prescribed_field("entropy_coef")
+
     _VALID_DICT_FIELDS = [*GRPOConfig._VALID_DICT_FIELDS, "method_options"]  # noqa: RUF012  as TRL declares it
 
     def __post_init__(self) -> None:
@@ -104,12 +129,26 @@ class HICRAConfig(GRPOConfig):
                 f"refresh_lexicon must be >= 0 (got {self.refresh_lexicon}) and recent_rollouts >= 1 "
                 f"(got {self.recent_rollouts})"
             )
-        if method.scale_rewards is not None:
-            self.scale_rewards = _TRL_SCALES[method.scale_rewards]
-        if method.loss is not None:
-            self.loss_type = method.loss
-        if method.penalty == "entropy":  # TRL has this term itself
-            self.entropy_coef = self.method_settings.entropy_coef
+        self._take_prescribed(method)
+
+    def _take_prescribed(self, method: Method) -> None:
+        """Set what the method prescribes. Raise `UsageError` if another value was given."""
+        prescribed = {
+            "loss_type": method.loss,
+            "scale_rewards": None if method.scale_rewards is None else TRL_SCALES[method.scale_rewards],
+            # TRL has the term of the entropy itself
+            "entropy_coef": self.method_settings.entropy_coef if method.penalty == "entropy" else None,
+        }
+        for name, setting in prescribed.items():
+            given = getattr(self, name)
+            if setting is not None and given is not None and given != setting:
+                hint = ", or set entropy_bonus" if name == "entropy_coef" else ""
+                raise UsageError(
+                    f"method {method.name} prescribes {name}={setting!r}, but {name}={given!r} was given: leave {name} "
+                    f"out{hint}, or choose another method"
+                )
+            if given is None:
+                setattr(self, name, _trl_default(name) if setting is None else setting)
 
     @property
     def credit_method(self) -> Method:
@@ -132,10 +171,17 @@ class HICRAConfig(GRPOConfig):
             "entropy_coef": self.entropy_bonus,
             "siren_coef": self.siren_coef,
             "epsilon_low": self.epsilon,
-            "epsilon_high": self.epsilon_high,
+            "epsilon_high": self.epsilon if self.epsilon_high is None else self.epsilon_high,  # as TRL does
         }
         options: Any = self.method_options or {}
         settings = {name: number for name, number in named_settings.items() if number is not None}
+        for name in settings.keys() & set(options):
+            if options[name] != settings[name]:
+                own_name = _OWN_NAMES.get(name, name)
+                raise UsageError(
+                    f"method_options sets {name} to {options[name]}, and {own_name} is {settings[name]}: set "
+                    f"{own_name} alone"
+                )
         return MethodSettings.from_mapping({**settings, **options}, "method_options")
 
     @property

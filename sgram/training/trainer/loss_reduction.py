@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+LOSS_TYPES = ("grpo", "bnpo", "dr_grpo", "dapo", "luspo", "cispo", "sapo", "vespo")
+"""TRL's `loss_type` values whose gradients with advantages per token are tested against losses written by hand."""
 PER_TOKEN_LOSSES = ("grpo", "bnpo", "dr_grpo", "dapo")
 """TRL's `loss_type` values that sum a loss per token, which a penalty per token can be added to."""
 

@@ -1,7 +1,11 @@
 """Exchange between the processes of a distributed run, through an accelerator of `accelerate`."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from sgram.errors import SgramError
+from sgram.files import excerpt
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +26,37 @@ def gather_uneven(accelerator: Any, local: "torch.Tensor") -> "torch.Tensor":
     padded = accelerator.pad_across_processes(local.contiguous(), dim=0, pad_index=math.nan)
     all_rows: torch.Tensor = accelerator.gather(padded)
     return all_rows[~all_rows.isnan()]
+
+
+def holds_anywhere(accelerator: Any, condition: bool) -> bool:
+    """Return whether `condition` is true in some process; the answer is the same in all of them.
+
+    >>> from types import SimpleNamespace
+    >>> holds_anywhere(SimpleNamespace(num_processes=1), True)
+    True
+    """
+    if accelerator.num_processes == 1:
+        return condition
+    import torch
+
+    n_true = accelerator.reduce(torch.tensor(float(condition), device=accelerator.device), "sum")
+    return bool(n_true > 0)
+
+
+def check_same_settings(accelerator: Any, settings: Mapping[str, object]) -> None:
+    """Raise `SgramError` in every process if a value of `settings` is not the same in all of them.
+
+    Values are compared as text, so that a digest, a name or a number will do.
+    """
+    by_process = gather_list(accelerator, [{name: str(setting) for name, setting in settings.items()}])
+    for name in settings:
+        values = [own_settings[name] for own_settings in by_process]
+        if len(set(values)) > 1:
+            listed = ", ".join(f"{excerpt(value, 64)} in process {number}" for number, value in enumerate(values))
+            raise SgramError(
+                f"the processes of this run do not have the same {name}: {listed}; start them all with the same "
+                "settings and files"
+            )
 
 
 def own_rows(accelerator: Any, n_rows: int) -> slice:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
-from sgram.grading.outcome import Problem, TaskOutcome
+from sgram.grading.outcome import ErrorKind, Problem, TaskOutcome
+from sgram.traces.parts import SEPARATOR
 from sgram.training.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class TaskReward:
 
     def __init__(self, task: Task, problems: Sequence[Problem]) -> None:
         self.task = task
+        self.error_kinds: frozenset[ErrorKind] | None = getattr(task, "error_kinds", None)
+        """Those of the task; None if it does not declare them."""
         self._problems = {problem.id: problem for problem in problems}
         self.outcomes: list[TaskOutcome] = []
         """One outcome a row of the last call."""
@@ -70,14 +73,15 @@ class TaskReward:
 
 
 def completion_text(completion: Any) -> str:
-    """Return a response as text: a string as it is, of messages the contents of the assistant's.
+    """Return a response as text: a string as it is, of messages the contents of the assistant's, by blank lines.
 
     >>> completion_text([{"role": "assistant", "content": "So 4."}, {"role": "tool", "content": "42"}])
     'So 4.'
     """
     if isinstance(completion, str):
         return completion
-    return "".join(message.get("content") or "" for message in completion if message.get("role") == "assistant")
+    contents = [message.get("content") or "" for message in completion if message.get("role") == "assistant"]
+    return SEPARATOR.join(content for content in contents if content)
 
 
 def total_rewards(rewards: "torch.Tensor") -> "torch.Tensor":
@@ -96,14 +100,24 @@ def find_outcomes(reward_functions: Sequence[Any], n_rows: int) -> list[TaskOutc
 
     Raise `UsageError` unless there is one outcome a row.
     """
-    for reward_function in reward_functions:
-        outcomes = getattr(getattr(reward_function, "reward_function", reward_function), "outcomes", None)
-        if outcomes is None:
-            continue
-        if len(outcomes) != n_rows:
-            raise UsageError(
-                f"{len(outcomes)} outcomes for {n_rows} responses; a reward function must replace its outcomes at each "
-                "call"
-            )
-        return list(outcomes)
-    return None
+    judge = _find_judge(reward_functions)
+    if judge is None:
+        return None
+    if len(judge.outcomes) != n_rows:
+        raise UsageError(
+            f"{len(judge.outcomes)} outcomes for {n_rows} responses; a reward function must replace its outcomes at "
+            "each call"
+        )
+    return list(judge.outcomes)
+
+
+def find_error_kinds(reward_functions: Sequence[Any]) -> frozenset[ErrorKind] | None:
+    """Return the `error_kinds` of the reward function that `find_outcomes` reads; None if it does not declare them."""
+    kinds: frozenset[ErrorKind] | None = getattr(_find_judge(reward_functions), "error_kinds", None)
+    return kinds
+
+
+def _find_judge(reward_functions: Sequence[Any]) -> Any:
+    """Return the first reward function that has outcomes, or None."""
+    originals = (getattr(function, "reward_function", function) for function in reward_functions)
+    return next((original for original in originals if getattr(original, "outcomes", None) is not None), None)

@@ -2,9 +2,13 @@
 
 Log-probabilities and entropies become known when the loss is computed, micro-batch by micro-batch and with rows
 shuffled. Each row is filled in by its number, and the traces are written when all rows are filled.
+
+Rows of several turns (tools, environments, a ``rollout_func`` with ``env_mask``) are written as `sgram.traces` reads
+them: the text is the policy's turns, joined by a blank line, ``meta.parts`` are its parts, and ``meta.policy_ids`` are
+the half-open ranges of ``token_ids`` that the policy wrote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +19,8 @@ from sgram.array_types import AnyArray, BoolArray, FloatArray
 from sgram.files import digest
 from sgram.grading.outcome import TaskOutcome
 from sgram.traces import Trace, TraceReader, write_traces
-from sgram.training.trainer.rewards import completion_text
+from sgram.traces.parts import Piece, text_and_parts
+from sgram.traces.policy_tokens import TURN_SPACE, policy_ranges, written_by_policy
 
 if TYPE_CHECKING:
     import torch
@@ -35,11 +40,15 @@ class SampledBatch:
     completions: Sequence[Any]
     """Text or messages."""
     token_ids: Sequence[Sequence[int]]
+    decode: Callable[[Sequence[int]], str]
+    """Spells token ids, without special tokens."""
     rewards: "torch.Tensor"
     """(rows of all processes, reward functions), weighted; NaN if missing."""
     outcomes: Sequence[TaskOutcome] | None
     """One outcome a response if a reward function has them."""
     judging_seconds: float = 0.0
+    tool_masks: Sequence[Sequence[int]] | None = None
+    """For each row, 1 for tokens that the policy wrote, 0 for those of tools; None if the policy wrote all of them."""
 
 
 @dataclass(slots=True)
@@ -53,16 +62,19 @@ class Rollouts:
     def fill(self, rows: Sequence[int], logprobs: AnyArray, entropies: AnyArray, mask: BoolArray) -> None:
         """Fill in the log-probabilities and entropies, (B, T), of these batch `rows`, the first time that each occurs.
 
-        Positions outside `mask` (padding, words of tools) at the end of a row are dropped. If a position inside the
-        response is missing, the trace gets neither.
+        Positions behind the response are dropped, and tokens that the policy did not write (`policy_ids`) have zeros.
+        If a token of the policy lies outside `mask` or has a number that is not finite, the trace gets neither.
         """
         for index, row in enumerate(rows):
             trace = self.traces[row]
             size = len(trace.token_ids or ())
             self.filled_rows.add(row)
-            if not size or size > mask.shape[1] or not mask[index, :size].all():
+            by_policy = np.array(written_by_policy(trace) or [True] * size, bool)
+            if not by_policy.any() or size > mask.shape[1] or not mask[index, :size][by_policy].all():
                 continue
-            row_logprobs, row_entropies = _round(logprobs[index, :size]), _round(entropies[index, :size])
+            row_logprobs, row_entropies = (
+                _round(np.where(by_policy, numbers[index, :size], 0.0)) for numbers in (logprobs, entropies)
+            )
             is_finite = np.isfinite(row_logprobs).all() and np.isfinite(row_entropies).all()
             if trace.entropies is None and is_finite:
                 self.traces[row] = replace(
@@ -84,9 +96,10 @@ def make_traces(batch: SampledBatch, step: int, rows: slice, success_reward: flo
     rewards = batch.rewards[rows].nansum(1)
     is_missing = batch.rewards[rows].isnan().all(1)
     outcomes: Sequence[TaskOutcome | None] = batch.outcomes or [None] * len(rewards)
-    columns = zip(batch.inputs, batch.prompts, batch.completions, batch.token_ids, outcomes, strict=True)
+    tool_masks: Sequence[Sequence[int] | None] = batch.tool_masks or [None] * len(rewards)
+    columns = zip(batch.inputs, batch.prompts, batch.completions, batch.token_ids, outcomes, tool_masks, strict=True)
     traces = []
-    for index, (dataset_row, prompt, completion, token_ids, outcome) in enumerate(columns):
+    for index, (dataset_row, prompt, completion, token_ids, outcome, tool_mask) in enumerate(columns):
         reward = None if is_missing[index] else rewards[index].item()
         if outcome is not None:
             correct = outcome.correct
@@ -94,13 +107,15 @@ def make_traces(batch: SampledBatch, step: int, rows: slice, success_reward: flo
             correct = None if reward is None or success_reward is None else reward >= success_reward
         text = prompt_text(prompt)
         problem = str(dataset_row.get("problem") or dataset_row.get("id") or digest(text.encode())[:12])
-        meta = {"error": outcome.error} if outcome is not None and outcome.error else {}
+        response, meta = _text_and_meta(completion, token_ids, tool_mask, batch.decode)
+        if outcome is not None and outcome.error:
+            meta["error"] = outcome.error
         traces.append(
             Trace(
                 id=f"{step:06d}-{rows.start + index:05d}",
                 group=f"{step:06d}-{problem}",
                 prompt=text,
-                text=completion_text(completion),
+                text=response,
                 reward=reward,
                 correct=correct,
                 answer=None if outcome is None else outcome.answer,
@@ -110,6 +125,23 @@ def make_traces(batch: SampledBatch, step: int, rows: slice, success_reward: flo
             )
         )
     return traces
+
+
+def _text_and_meta(
+    completion: Any, token_ids: Sequence[int], tool_mask: Sequence[int] | None, decode: Callable[[Sequence[int]], str]
+) -> tuple[str, dict[str, Any]]:
+    """Return the policy's words, and what `meta` holds of turns.
+
+    The words are what the ids spell: TRL takes reasoning and tool calls out of the contents of messages.
+    """
+    if tool_mask is None or all(tool_mask):
+        return completion if isinstance(completion, str) else decode(token_ids), {}
+    ranges = policy_ranges(bool(is_sampled) for is_sampled in tool_mask)
+    pieces: list[Piece] = []
+    for start, end in ranges:
+        pieces += [("turn", ""), ("answer", decode(token_ids[start:end]).strip(TURN_SPACE))]
+    text, parts = text_and_parts(pieces)
+    return text, {"policy_ids": ranges, **({"parts": parts} if parts else {})}
 
 
 def _round(numbers: AnyArray) -> FloatArray:

@@ -108,11 +108,13 @@ class TrainerState:
         lexicon_digest: str | None,
         mask: str = "grams",
         scorer_digest: str | None = None,
+        n_processes: int = 1,
     ) -> "TrainerState":
         """Return the state of this process in `checkpoint`, tensors on `device`.
 
         Raise `InputError` if the checkpoint cannot be read, or if its method, mask, scorer or lexicon is not the one of
-        this run (`method`, `mask`, `scorer_digest`, `lexicon_digest`).
+        this run (`method`, `mask`, `scorer_digest`, `lexicon_digest`), or if it holds samples of another number of
+        processes than `n_processes`.
         """
         state = cls.from_json(_read_document(checkpoint / _STATE))
         if state.method != method:
@@ -135,6 +137,12 @@ class TrainerState:
         elif state.lexicon_digest != lexicon_digest:
             raise InputError(
                 f"{excerpt(checkpoint)} was trained with another lexicon: use the same one, or another output_dir"
+            )
+        n_sampling = len(list(checkpoint.glob("sampled-*")))
+        if n_sampling not in (0, n_processes):
+            raise InputError(
+                f"{excerpt(checkpoint)} holds samples of {n_sampling} processes that are not used up: resume with as "
+                f"many processes as then (now: {n_processes})"
             )
         if (path := _batches_path(checkpoint, process)).exists():
             state.sampled_batches = _load_batches(path, device)

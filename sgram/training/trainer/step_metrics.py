@@ -1,10 +1,13 @@
 """Metrics logged at each step: means over planning and execution tokens, success, error kinds, semantic entropy."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 
+from sgram.errors import UsageError
+from sgram.files import excerpt
+from sgram.grading.outcome import ERROR_KINDS, ErrorKind
 from sgram.metrics import maj_at_k, pass_at_k, semantic_entropy
 
 _SUMS = ("tokens", "entropy", "advantage", "magnitude", "logprob")
@@ -73,17 +76,28 @@ def success_metrics(correct: Sequence[bool | None], answers: Sequence[str | None
     return metrics
 
 
-def error_shares(correct: Sequence[bool | None], errors: Sequence[str | None]) -> dict[str, float]:
-    """Return the share of each error kind among the judged responses; empty if no kind is known.
+def error_shares(
+    correct: Sequence[bool | None], errors: Sequence[str | None], kinds: Collection[ErrorKind] | None
+) -> dict[str, float | None]:
+    """Return the share of each error kind among the judged responses.
 
-    >>> error_shares([True, False], [None, "format"])
-    {'error/strategic': 0.0, 'error/procedural': 0.0, 'error/format': 0.5}
+    It is None for kinds that are not among the recognized `kinds`, and for all if nothing was judged. `kinds` is None
+    if the task does not declare them (`Task.error_kinds`). Raise `UsageError` if it does and `errors` has another kind.
+
+    >>> error_shares([True, False, None], [None, "format", None], {"format"})
+    {'strategic': None, 'procedural': None, 'format': 0.5}
     """
     judged_errors = [error for is_correct, error in zip(correct, errors, strict=True) if is_correct is not None]
-    if not any(judged_errors):
-        return {}
-    counts = Counter(error for error in judged_errors if error is not None)
-    return {f"error/{kind}": counts[kind] / len(judged_errors) for kind in ("strategic", "procedural", "format")}
+    undeclared = sorted({error for error in judged_errors if error is not None and error not in (kinds or ())})
+    if undeclared and kinds is not None:
+        raise UsageError(
+            f"the task reports the error kind {excerpt(undeclared[0], 40)!r}, but its error_kinds are "
+            f"{', '.join(sorted(kinds)) or 'empty'}; declare every kind that the task can recognize"
+        )
+    if not judged_errors:
+        return dict.fromkeys(ERROR_KINDS)
+    counts = Counter(judged_errors)
+    return {kind: counts[kind] / len(judged_errors) if kind in (kinds or ()) else None for kind in ERROR_KINDS}
 
 
 def gram_entropy(gram_counts: Counter[str]) -> dict[str, float]:

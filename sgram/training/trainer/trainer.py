@@ -2,7 +2,8 @@
 
 The mask is computed from the sampled ids while rows are still in group order, and stays with its row through TRL's
 shuffling, splitting and reuse. A method that needs the current policy's entropies acts inside TRL's own loss: TRL reads
-the advantages after it has computed the entropies, from a copy of the inputs that belongs to this trainer.
+the advantages after it has computed the entropies, from a copy of the inputs that belongs to this trainer. In the same
+place the old log-probabilities are replaced where a sequence-level ratio would undo the mask (`sequence_ratio`).
 """
 
 import time
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from sgram.errors import SgramError
 from sgram.files import excerpt
 from sgram.grading.outcome import TaskOutcome
-from sgram.lexicon import Lexicon, SentenceScorer
+from sgram.lexicon import Lexicon, LexiconLike, SentenceScorer
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
 from sgram.training.credit.advantages import longer_than_group_mean
@@ -34,6 +36,8 @@ from sgram.training.trainer.checks import (
     check_groups,
     check_loss,
     check_processing_class,
+    check_reference,
+    check_reference_name,
     resolve_config,
     resolve_lexicon,
 )
@@ -41,11 +45,12 @@ from sgram.training.trainer.config import HICRAConfig
 from sgram.training.trainer.loss_reduction import LossReduction
 from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
-from sgram.training.trainer.processes import gather_list, gather_uneven, own_rows
+from sgram.training.trainer.processes import check_same_settings, gather_list, gather_uneven, own_rows
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
-from sgram.training.trainer.rewards import check_rewards, find_outcomes, total_rewards
+from sgram.training.trainer.rewards import check_rewards, find_error_kinds, find_outcomes, total_rewards
 from sgram.training.trainer.rollouts import Rollouts, SampledBatch, make_traces, rollouts_path, write_rollouts
 from sgram.training.trainer.sampler import sample_rows
+from sgram.training.trainer.sequence_ratio import gspo_token_old_logps, takes_token_ratio
 from sgram.training.trainer.siren import NucleusProbe, check_siren
 from sgram.training.trainer.state import TrainerState
 from sgram.training.trainer.step_metrics import TokenClassSums, error_shares, gram_entropy, success_metrics
@@ -55,10 +60,11 @@ from sgram.training.trainer.trl_contract import check_trl
 class HICRATrainer(GRPOTrainer):
     """TRL's GRPO trainer with the credit method of `HICRAConfig.method`. Takes all arguments of `GRPOTrainer`.
 
-    `lexicon` (a `Lexicon`, a path or a preset) defines the planning tokens; `HICRAConfig.mask` says whether these are
-    all of its grams, the planning sentences of a scorer, or the grams inside of these. Methods without a mask need no
-    lexicon and use it for the log only. A placebo's share of tokens is matched on `placebo_responses` (token ids), by
-    default on the responses that are sampled first. After the first five steps, `min_mask_share` is checked.
+    `lexicon` (a `Lexicon`, a path, a preset or a list of phrases) defines the planning tokens; `HICRAConfig.mask` says
+    whether these are all of its grams, the planning sentences of a scorer, or the grams inside of these. Methods
+    without a mask need no lexicon and use it for the log only. A placebo's share of tokens is matched on
+    `placebo_responses` (token ids), by default on the responses that are sampled first. After the first five steps,
+    `min_mask_share` is checked.
 
     Each step logs the planning share, entropies and advantages of planning and execution tokens, semantic entropy,
     pass@k and maj@k, and writes the sampled responses to ``<output_dir>/rollouts/``, which `sgram mine` reads.
@@ -78,7 +84,7 @@ class HICRATrainer(GRPOTrainer):
         reward_funcs: Any = None,
         args: HICRAConfig | None = None,
         *positional: Any,
-        lexicon: Lexicon | str | None = None,
+        lexicon: LexiconLike | None = None,
         placebo_responses: Sequence[Sequence[int]] | None = None,
         **named: Any,
     ) -> None:
@@ -86,6 +92,7 @@ class HICRATrainer(GRPOTrainer):
         args = resolve_config(args, model)
         self.method, self.method_settings = args.credit_method, args.method_settings
         check_processing_class(model, positional, named)
+        check_reference_name(model, args.beta, named)
         self.lexicon = resolve_lexicon(lexicon, self.method)
         self.scorer = None if args.mask == "grams" else SentenceScorer.load(args.scorer)
         self.placebo: Placebo | None = None
@@ -96,7 +103,11 @@ class HICRATrainer(GRPOTrainer):
         )
         is_sharded = bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
         check_combination(args, self._features(is_sharded))
-        self.add_callback(FiniteGradientCheck(self.names_of_traces, is_sharded))
+        check_same_settings(self.accelerator, self._shared_settings())
+        if not is_sharded:
+            check_reference(self._unwrapped_model(), self.ref_model)
+        self._takes_token_ratio = takes_token_ratio(self.method, args.loss_type, args.importance_sampling_level)
+        self.add_callback(FiniteGradientCheck(self.names_of_traces, self.accelerator))
         text_config = self._unwrapped_model().config.get_text_config()
         self._vocab_size: int | None = getattr(text_config, "vocab_size", None)
         self._set_lexicon(self.lexicon)
@@ -112,6 +123,7 @@ class HICRATrainer(GRPOTrainer):
         self._rollouts: Rollouts | None = None
         self._trace_ids: list[str] = []
         self._sampled: SampledBatch | None = None
+        self._tool_masks: Sequence[Sequence[int]] | None = None
         self._update_inputs: dict[str, Any] | None = None
         self._is_staging = False
         self._train_sampler: Any = None
@@ -126,6 +138,16 @@ class HICRATrainer(GRPOTrainer):
             has_tools=bool(self.tools),
             is_sharded=is_sharded,
         )
+
+    def _shared_settings(self) -> dict[str, object]:
+        """Return what must be the same in all processes."""
+        return {
+            "method": self.method.name,
+            "alpha": self.method_settings.alpha,
+            "mask": self.args.mask,
+            "lexicon": None if self.lexicon is None else self.lexicon.digest,
+            "scorer": None if self.scorer is None else self.scorer.digest,
+        }
 
     def _set_lexicon(self, lexicon: Lexicon | None) -> None:
         self.lexicon = lexicon
@@ -183,6 +205,11 @@ class HICRATrainer(GRPOTrainer):
             model.train(was_training)
         return rows, None
 
+    def _generate(self, prompts: Any) -> Any:
+        generated = super()._generate(prompts)
+        self._tool_masks = generated[2]  # kept here, because TRL clears those of truncated rows in the batch
+        return generated
+
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         started = time.perf_counter()
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -191,9 +218,11 @@ class HICRATrainer(GRPOTrainer):
             prompts,
             completions,
             completion_ids_list,
+            partial(self._tokenizer.decode, skip_special_tokens=True),
             rewards * self.reward_weights.to(rewards.device),
             find_outcomes(self.reward_funcs, len(prompts)),
             time.perf_counter() - started,
+            self._tool_masks,
         )
         return rewards
 
@@ -334,6 +363,10 @@ class HICRATrainer(GRPOTrainer):
         if self.method.at_update is not None:
             batch = self._update_batch(inputs, inputs["logps"].detach())
             inputs["advantages"] = update_advantages(self.method, batch, self.method_settings)
+        if self._takes_token_ratio:  # TRL reads the old log-probabilities after this
+            inputs["old_per_token_logps"] = gspo_token_old_logps(
+                logps, inputs.get("old_per_token_logps"), response_mask(inputs)
+            )
         return logps_and_entropies
 
     def _update_batch(self, inputs: Mapping[str, Any], logps: torch.Tensor) -> CreditBatch:
@@ -361,11 +394,16 @@ class HICRATrainer(GRPOTrainer):
         if "planning_mask" not in inputs:  # evaluation
             return super()._compute_loss(model, inputs)
         inputs = dict(inputs)  # a copy, because TRL uses its buffer again at the next iteration
+        old_logps = inputs.get("old_per_token_logps")
         self._update_inputs = inputs
+        if self._takes_token_ratio:
+            self.importance_sampling_level = "token"
         try:
             loss = super()._compute_loss(model, inputs)
         finally:
             self._update_inputs = None
+            self.importance_sampling_level = self.args.importance_sampling_level
+        inputs["old_per_token_logps"] = old_logps
         loss = loss + self._penalty(inputs)
         mask = response_mask(inputs)
         self._fill_rollouts(inputs, mask)
@@ -450,7 +488,9 @@ class HICRATrainer(GRPOTrainer):
         all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
         metrics = success_metrics(correct, answers, self.num_generations)
-        metrics |= error_shares(correct, errors) | gram_entropy(sum(all_counts, Counter()))
+        shares = error_shares(correct, errors, find_error_kinds(self.reward_funcs))
+        metrics |= {f"error/{kind}": share for kind, share in shares.items() if share is not None}
+        metrics |= gram_entropy(sum(all_counts, Counter()))
         metrics |= {"time/masking": masking_seconds, "time/judging": sampled_batch.judging_seconds}
         for name, number in metrics.items():
             self._metrics["train"][name].append(number)
@@ -495,6 +535,7 @@ class HICRATrainer(GRPOTrainer):
                 lexicon_digest=None if self.lexicon is None else self.lexicon.digest,
                 mask=self.args.mask,
                 scorer_digest=None if self.scorer is None else self.scorer.digest,
+                n_processes=self.accelerator.num_processes,
             )
             self._apply_state(state)
 

@@ -24,6 +24,7 @@ PARAMETERS = {
         "compute_entropy",
     ),
     "_generate_single_turn": ("prompt_ids", "images", "multimodal_fields", "num_generations"),
+    "_generate": ("prompts",),
     "_calculate_rewards": ("inputs", "prompts", "completions", "completion_ids_list"),
     "_compute_loss": ("model", "inputs"),
     "_get_train_sampler": ("dataset",),
@@ -36,8 +37,16 @@ PARAMETERS = {
 }
 """Overridden or called method -> the parameters that it must have."""
 PHRASES = {
-    "_compute_loss": ('inputs["advantages"]', "advantages.unsqueeze(1)", "_get_per_token_logps_and_entropies("),
+    "_compute_loss": (
+        'inputs["advantages"]',
+        "advantages.unsqueeze(1)",
+        "_get_per_token_logps_and_entropies(",
+        'inputs.get("old_per_token_logps")',
+        "log_ratio = per_token_logps - old_per_token_logps",
+        'self.importance_sampling_level == "token"',
+    ),
     "_prepare_inputs": ("shuffle_sequence_dict", "split_tensor_dict", "_buffered_inputs", "self._step"),
+    "_generate": ("return prompt_ids, completion_ids, tool_mask,",),
     "_generate_and_score_completions": ('"advantages": advantages', '"completion_mask": completion_mask'),
 }
 """Method -> phrases that its source must contain, because an override relies on them."""

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="intervals need scipy")
 
+from sgram.cli.train_tables import show_comparison
 from sgram.errors import SgramError
 from sgram.training.experiments.arms import parse_arms
 from sgram.training.experiments.compare import MEASURES, compare
@@ -142,3 +143,18 @@ def test_masks_and_scorers_of_the_runs_are_in_every_file(tmp_path):
     assert sentence in (tmp_path / "comparison.md").read_text()
     runs = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
     assert {(run["mask"], run["scorer"]) for run in runs} == {("grams", ""), ("sentences", "ab12" * 16)}
+
+
+def test_an_error_kind_that_no_run_recognizes_is_null_in_files_and_absent_from_tables(capsys):
+    def answers_only(config, root, on_progress):
+        run = result(config, root, 0.4)
+        return replace(run, final=replace(run.final, errors={"strategic": None, "procedural": None, "format": 0.04}))
+
+    comparison = compared(run=answers_only)
+    assert {row["strategic"] for row in to_json(comparison)["runs"]} == {None}
+    text = to_markdown(comparison)
+    assert "strategic" not in text
+    assert "procedural" not in text
+    assert "| arm | runs | start | pass@1 | mean of run | form | H planning |" in text
+    show_comparison(comparison)
+    assert "strategic" not in capsys.readouterr().out

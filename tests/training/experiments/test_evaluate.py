@@ -1,16 +1,20 @@
 """How good a policy is: sampled by a seed alone, judged problem by problem."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from sgram.errors import UsageError
 from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.tagging.spans import find_spans
 from sgram.training.experiments import evaluate as evaluating
+from sgram.training.experiments import setup
 from sgram.training.experiments.evaluate import Policy, PolicyEvaluation, evaluate
 from tests.builders.tiny_policy import PROMPTS, lexicon, model, tokenizer
 
+UNKNOWN = {"strategic": None, "procedural": None, "format": None}
 PROBLEMS = [Problem(f"p{number}", text) for number, text in enumerate(PROMPTS)]
 
 
@@ -18,7 +22,7 @@ class Vowels:
     """A response is right if it has an even number of letters a; without letters it cannot be judged."""
 
     def __init__(self, kinds=("strategic", "format")):
-        self.kinds, self.asked = kinds, []
+        self.kinds, self.error_kinds, self.asked = kinds, frozenset(kinds), []
 
     def problems(self, split):
         assert split == "test"
@@ -91,8 +95,8 @@ def test_an_evaluation_counts_what_was_judged(policy):
     assert evaluation.n == len(judged)
     assert evaluation.pass_at_1 == pytest.approx(sum(outcome.correct for outcome in judged) / len(judged))
     assert evaluation.length == pytest.approx(sum(map(len, sampled.ids)) / 30)
-    assert evaluation.errors["procedural"] == 0
-    assert sum(evaluation.errors.values()) == pytest.approx(1 - evaluation.pass_at_1)
+    assert evaluation.errors["procedural"] is None  # the task does not recognize it
+    assert evaluation.errors["strategic"] + evaluation.errors["format"] == pytest.approx(1 - evaluation.pass_at_1)
     assert sum(n for n, _ in evaluation.by_problem) == evaluation.n
     assert sum(right for _, right in evaluation.by_problem) / evaluation.n == pytest.approx(evaluation.pass_at_1)
     assert evaluation.n_problems == 4
@@ -121,7 +125,7 @@ def test_entropies_and_share_are_by_kind_of_token(policy):
 
 def test_without_a_lexicon_or_kinds_of_errors_nothing_is_said_of_them(policy):
     evaluation = evaluate(policy, Vowels(kinds=()), None, 12)
-    assert evaluation.errors == {}
+    assert evaluation.errors == UNKNOWN
     assert (
         evaluation.planning_entropy
         is evaluation.execution_entropy
@@ -137,7 +141,7 @@ def test_what_nobody_can_judge_has_no_success(policy):
             return [TaskOutcome(None, None)] * len(responses)
 
     evaluation = evaluate(policy, Nobody(), None, 4)
-    assert (evaluation.n, evaluation.pass_at_1, evaluation.errors, evaluation.by_problem) == (0, None, {}, ())
+    assert (evaluation.n, evaluation.pass_at_1, evaluation.errors, evaluation.by_problem) == (0, None, UNKNOWN, ())
 
 
 def test_an_evaluation_is_read_back_as_it_was(policy):
@@ -147,6 +151,8 @@ def test_an_evaluation_is_read_back_as_it_was(policy):
 
 def test_messages_go_through_the_chat_template():
     class Chat:
+        chat_template = "{{ messages }}"
+
         def apply_chat_template(self, messages, add_generation_prompt, tokenize):
             assert add_generation_prompt
             assert tokenize
@@ -154,3 +160,31 @@ def test_messages_go_through_the_chat_template():
 
     policy = Policy(None, Chat(), max_tokens=1, temperature=1.0, eos_ids=[0])
     assert policy.prompt_ids(Problem("a", ({"role": "user", "content": "How many?"},))) == [1, 7]
+
+
+def test_a_policy_that_ends_at_once_stops_the_run_before_it_trains():
+    class Silent(torch.nn.Module):
+        """Every distribution is sure of the end of text."""
+
+        def __init__(self, config):
+            super().__init__()
+            self.config, self.weight = config, torch.nn.Parameter(torch.zeros(1))
+            self.device = self.weight.device
+
+        def forward(self, input_ids, past_key_values=None, **_):
+            logits = torch.zeros(*input_ids.shape, len(tokenizer()))
+            logits[..., tokenizer().eos_token_id] = 1e4
+            return SimpleNamespace(logits=logits)
+
+    task = SimpleNamespace(problems=lambda split: PROBLEMS)
+    settings = {"max_tokens": 8, "temperature": 1.0, "eos_ids": [tokenizer().eos_token_id]}
+    with pytest.raises(UsageError) as raised:
+        setup.check_start(Policy(Silent(model().config), tokenizer(), **settings), task)
+    assert str(raised.value) == (
+        "16 of 16 responses of the starting policy are empty or one token, so that nothing can be learned; the prompt "
+        f"of problem p0 ends with {PROMPTS[0]!r}; if this is a chat model, take a tokenizer with its chat template; "
+        "else end prompts as the model expects; or try another --model, or --max-tokens above 8"
+    )
+    state = torch.random.get_rng_state()
+    setup.check_start(Policy(model(), tokenizer(), **settings), task)  # random words are words
+    assert torch.equal(torch.random.get_rng_state(), state), "training draws the same numbers as without the check"

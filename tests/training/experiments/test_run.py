@@ -1,6 +1,7 @@
 """A run: whole in its directory, read when it is finished, and the same to the bit however often it was killed."""
 
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -11,21 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from sgram.errors import InputError, UsageError
+from sgram.errors import InputError, SgramError, UsageError
 from sgram.files import canonical_json
 from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.mining import MiningConfig, mine
+from sgram.run_directory import lock_folder
 from sgram.traces import read_traces
-from sgram.training.experiments.run import read_finished_run, replace_folder, run_identity, train
+from sgram.training.experiments import setup
+from sgram.training.experiments.run import read_finished_run, replace_folder, run_directory, run_identity, train
 from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.step_log import make_row
+from tests.builders import tiny_policy
 from tests.builders.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 # a policy warmed up for three steps earns nothing: the entropy bonus is what moves its weights
 CONFIG = RunConfig(
-    warmup_steps=3,
+    sft_steps=3,
     steps=4,
     save_every=1,
     prompts=2,
@@ -60,11 +64,6 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
-def without_clocks(data: bytes) -> list[dict]:
-    rows = [json.loads(line) for line in data.splitlines()]
-    return [{name: value for name, value in row.items() if "time" not in name and "second" not in name} for row in rows]
-
-
 def test_a_run_is_whole_in_its_directory(done):
     result = done.result
     assert result.config == CONFIG
@@ -81,6 +80,10 @@ def test_a_run_is_whole_in_its_directory(done):
         assert {"reward", "pass_at_1", "planning_share", "entropy_execution", "length", "seconds", "loss"} <= row.keys()
     lines = (done.directory / "metrics.jsonl").read_bytes().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+    assert not [name for line in lines for name in json.loads(line) if "time" in name or "second" in name]
+    timings = [json.loads(line) for line in (done.directory / "timings.jsonl").read_bytes().splitlines()]
+    assert [row["step"] for row in timings] == [1, 2, 3, 4]
+    assert all({"step", "seconds", "time/masking", "time/judging"} == row.keys() for row in timings)
     names = {path.name for path in done.directory.iterdir()}
     assert {"run.json", "lexicon.json", "metrics.jsonl", "result.json", "model", "rollouts"} <= names
     assert not [name for name in names if name.startswith((".", "checkpoint-"))]
@@ -140,6 +143,16 @@ def test_a_finished_run_is_only_read(done):
     assert read_finished_run(RunConfig(seed=5), done.root / "runs") is None
 
 
+def test_a_second_process_of_the_same_run_is_refused_at_once(done, tmp_path):
+    config = replace(CONFIG, seed=1)
+    directory = run_directory(config, tmp_path)
+    with lock_folder(directory), pytest.raises(SgramError, match=rf"another process .*{directory.name}\); wait for it"):
+        train(config, tmp_path)
+    assert sorted(path.name for path in directory.iterdir()) == ["lock", "run.json"], "nothing else was touched"
+    with lock_folder(done.directory):  # a finished run is read while another process holds it
+        assert train(CONFIG, done.root / "runs") == done.result
+
+
 @pytest.mark.parametrize("name", ["result.json", "metrics.jsonl"])
 def test_a_finished_run_that_is_damaged_is_told(done, tmp_path, name):
     import shutil
@@ -196,8 +209,9 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(done, tmp_path, monkeypatch
     result = train(CONFIG, tmp_path / "runs", progress.append)
     assert not [row for row in progress if row.get("stage") == "warm-up"]
     assert len([row for row in progress if "step" in row]) <= 2
-    ours, theirs = contents(result.directory), contents(done.directory)
-    assert without_clocks(ours.pop("metrics.jsonl")) == without_clocks(theirs.pop("metrics.jsonl"))
+    ours, theirs = both = contents(result.directory), contents(done.directory)
+    timings = [{row["step"] for row in map(json.loads, files.pop("timings.jsonl").splitlines())} for files in both]
+    assert timings == [{1, 2, 3, 4}] * 2
     assert {name for name in ours if not name.startswith(".")} == theirs.keys()
     for name in theirs:
         assert ours[name] == theirs[name], name
@@ -253,8 +267,10 @@ def test_a_row_holds_finite_numbers_by_the_names_of_the_house():
         "z": True,
         "n": None,
         "loss": -0.0,
+        "error/format": 0.0,
     }
-    assert make_row(logs) == {"step": 3, "pass_at_1": 0.5, "seconds": 2.0, "loss": 0.0}
+    unknown = {"error_strategic": None, "error_procedural": None}  # the task does not recognize these kinds
+    assert make_row(logs) == {"step": 3, "pass_at_1": 0.5, "seconds": 2.0, "loss": 0.0, "error_format": 0.0, **unknown}
 
 
 def test_the_tiny_model_is_for_the_testbed_alone(tmp_path):
@@ -265,8 +281,6 @@ def test_the_tiny_model_is_for_the_testbed_alone(tmp_path):
 
 
 def test_a_lexicon_that_changes_while_the_run_starts_is_refused(done, tmp_path, monkeypatch):
-    from sgram.training.experiments import setup
-
     path = tmp_path / "lexicon.json"
     path.write_bytes((done.directory / "lexicon.json").read_bytes())
     make_lexicon = setup.make_lexicon
@@ -279,3 +293,80 @@ def test_a_lexicon_that_changes_while_the_run_starts_is_refused(done, tmp_path, 
     monkeypatch.setattr(setup, "make_lexicon", make_and_change)
     with pytest.raises(InputError, match=r"lexicon\.json changed while it was read"):
         train(replace(CONFIG, lexicon=str(path)), done.root / "runs of a changed lexicon")
+
+
+# -- a model that is not the testbed's ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory):
+    """A run of an adapter on a model with a chat template and a file of problems: (config, root, result, progress)."""
+    pytest.importorskip("peft", reason="needs sgram[lora]")
+    import torch
+
+    from sgram.training.models import LoadedModel, save_model
+
+    root = tmp_path_factory.mktemp("adapted")
+    tokenizer = copy.deepcopy(tiny_policy.tokenizer())
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}A: "
+    with torch.random.fork_rng():
+        save_model(LoadedModel(tiny_policy.model(), tokenizer), root / "base")
+    problems = root / "problems.jsonl"
+    problems.write_text("".join(f'{{"problem": "{n} and 1?", "answer": "{n + 1}"}}\n' for n in range(8)))
+    config = RunConfig(
+        task=str(problems),
+        model=str(root / "base"),
+        method="entropy",  # without rewards, its bonus moves the weights
+        entropy_coef=5.0,
+        learning_rate=0.05,
+        lora_rank=2,
+        mask="grams",
+        steps=2,  # the learning rate of the first one is 0
+        prompts=1,
+        samples=2,
+        max_tokens=6,
+        eval_samples=4,
+    )
+    progress = []
+    return config, root, train(config, root / "runs", progress.append), progress
+
+
+def test_prompts_are_chats_where_the_tokenizer_has_a_template_and_the_run_says_so(adapted):
+    config, root, result, progress = adapted
+    told = [row["told"] for row in progress if row.get("stage") == "start"]
+    assert told == [f"prompts are chats, by the chat template of {root / 'base'}; --no-chat sends plain text"]
+    assert result.chat
+    assert json.loads((result.directory / "result.json").read_bytes())["chat"] is True
+    assert json.loads((result.directory / "run.json").read_bytes())["config"]["chat"] is None
+    trace = next(iter(read_traces([result.directory / "rollouts"])))
+    assert trace.prompt.endswith(" and 1?\n\nPut your final answer in \\boxed{}.")
+    assert run_identity(replace(config, chat=False)) != run_identity(config)
+
+
+def test_an_adapter_that_a_run_leaves_can_be_loaded_merged_later_and_trained_on(adapted):
+    import torch
+
+    from sgram.training.models import adapter_base, load_model
+
+    config, root, result, _ = adapted
+    model = result.directory / "model"
+    assert adapter_base(model) == str((root / "base").resolve())
+    assert not (result.directory / "merged").exists()
+    before, after = (load_model(str(folder)).model.state_dict() for folder in (root / "base", model))
+    assert max(float((after[name] - before[name]).abs().max()) for name in after) > 1e-4
+    merging = replace(config, merge=True)
+    assert read_finished_run(merging, root / "runs") is None, "its adapter is not merged yet"
+    progress = []
+    assert train(merging, root / "runs", progress.append).directory == result.directory
+    assert [row["stage"] for row in progress] == ["merging"], "the finished run is not trained again"
+    merged = load_model(str(result.directory / "merged")).model.state_dict()
+    assert all(torch.equal(merged[name], after[name]) for name in after)
+    sentences = setup.describe_start(
+        replace(config, model=str(model)), setup.make_policy(*load_model(str(model)), config)
+    )
+    assert sentences[1] == (
+        f"the adapter in {model} is merged into its base {root / 'base'}, and a new adapter of rank 2 is trained from "
+        "there"
+    )
+    with pytest.raises(UsageError, match="set lora_rank, or leave merge out"):
+        RunConfig(merge=True)

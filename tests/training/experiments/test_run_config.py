@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sgram.errors import UsageError
 from sgram.tagging.spans import MASK_KINDS
+from sgram.training.experiments.arms import parse_arms
 from sgram.training.experiments.run_config import RunConfig
 
 
@@ -31,10 +32,10 @@ def test_the_defaults_are_a_run():
 )
 def test_what_is_written_down_is_read_back(seed, steps, alpha, scale, bf16, options, warmup):
     config = RunConfig(
-        seed=seed, steps=steps, alpha=alpha, scale=scale, bf16=bf16, task_options=options, warmup_steps=warmup
+        seed=seed, steps=steps, alpha=alpha, scale=scale, bf16=bf16, task_options=options, sft_steps=warmup
     )
     again = RunConfig.from_mapping(json.loads(json.dumps(config.identity())))
-    assert again == config
+    assert again.identity() == config.identity()
     assert list(again.task_options) == sorted(options)  # in whatever order they were given
 
 
@@ -91,11 +92,38 @@ def test_a_wrong_setting_is_named_with_its_file(settings, message):
         ({"prompts": 3, "samples": 4, "accumulation": 5}, "accumulation 5 does not divide the 12 responses of a step"),
         ({"placebo_draw": -1}, "placebo_draw"),
         ({"entropy_coef": -1.0}, "entropy_coef"),
+        ({"top_p": 0.0}, r"top_p must be > 0 and <= 1 \(got 0.0\)"),
+        ({"top_p": 1.1}, "top_p must be > 0 and <= 1"),
+        ({"loss": "dpo"}, r"loss must be one of grpo, bnpo, dr_grpo, dapo, luspo, cispo, sapo, vespo \(got dpo\)"),
+        ({"importance_sampling": "group"}, r"importance_sampling must be one of token, sequence \(got group\)"),
+        ({"steps": 60, "warmup_steps": 80}, r"warmup_steps must be <= steps \(got 80 and 60\): .* are sft_steps"),
+        (
+            {"loss": "cispo"},
+            "clip_high is the bound of the ratio itself, so 0.28 would bound every ratio: give clip_high",
+        ),
+        ({"method": "clip-cov", "importance_sampling": "sequence"}, "clip-cov reads which tokens the loss clips"),
+        ({"method": "dr-grpo", "loss": "dapo"}, "method dr-grpo prescribes loss dr_grpo, but loss dapo was given"),
+        ({"method": "dr-grpo", "scale": "std"}, "method dr-grpo prescribes scale none, but scale std was given"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         RunConfig(**settings)
+
+
+def test_what_is_not_given_is_the_methods_and_is_written_down():
+    assert (RunConfig().loss_type, RunConfig().advantage_scale) == ("dapo", "std")
+    drawn = RunConfig(method="dr-grpo")
+    assert (drawn.identity()["loss"], drawn.identity()["scale"]) == ("dr_grpo", "none")
+    assert RunConfig(method="dr-grpo", loss="dr_grpo", scale="none").identity() == drawn.identity()
+    # the arms of a comparison have what their methods prescribe; what is given holds for all, or is an error
+    arm = parse_arms("dr-grpo")[0]
+    assert arm.apply(RunConfig()).identity() == drawn.identity()
+    assert arm.apply(RunConfig(scale="none")).loss_type == "dr_grpo"
+    with pytest.raises(UsageError, match="prescribes loss dr_grpo, but loss grpo was given"):
+        arm.apply(RunConfig(loss="grpo"))
+    assert RunConfig(report_to="tensorboard, trackio").trackers == ["tensorboard", "trackio"]
+    assert RunConfig().trackers == RunConfig(report_to="").trackers == []
 
 
 def test_the_testbed_keeps_the_published_mask_and_other_tasks_get_grams_in_sentences():

@@ -187,14 +187,13 @@ def test_the_instruction_follows_the_problem():
     chat = ({"role": "system", "content": "s"}, {"role": "user", "content": "1+1? "})
     assert add_instruction("1+1?\n", "Be brief.") == "1+1?\n\nBe brief."
     assert add_instruction("1+1?", "") == "1+1?"
-    assert add_instruction("1+1?", "Be brief.", chat=True) == ({"role": "user", "content": "1+1?\n\nBe brief."},)
     assert add_instruction(chat, "Be brief.") == (chat[0], {"role": "user", "content": "1+1?\n\nBe brief."})
 
 
 def test_a_task_puts_its_problems_as_it_is_told(tmp_path):
     read = read_problems(write(tmp_path / "p.jsonl", *many(3, split="train")))
-    task = AnswerTask("p", read, AnswerTaskConfig(instruction="Go.", chat=True))
-    assert [problem.prompt[0]["content"] for problem in task.problems("train")] == [f"p{n}\n\nGo." for n in range(3)]
+    task = AnswerTask("p", read, AnswerTaskConfig(instruction="Go."))
+    assert [problem.prompt for problem in task.problems("train")] == [f"p{n}\n\nGo." for n in range(3)]
     assert [problem.id for problem in task.problems("train")] == [problem.id for problem in read.train]
     assert task.describe_unjudged() == ""
     task.close()

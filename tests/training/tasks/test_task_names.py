@@ -37,10 +37,10 @@ def test_the_testbed_takes_its_own_options():
 
 @pytest.mark.skipif(importlib.util.find_spec("math_verify") is None, reason="needs sgram[train]")
 def test_a_path_is_a_file_of_problems(problems):
-    task = make_task(problems, {"test_share": 0.5, "chat": True, "seconds": 2.0})
+    task = make_task(problems, {"test_share": 0.5, "workers": 1, "seconds": 2.0})
     assert len(task.problems("train")) + len(task.problems("test")) == 10
     assert task.name == "problems.jsonl"
-    assert (task.config.chat, task.config.seconds) == (True, 2.0)
+    assert (task.config.workers, task.config.seconds) == (1, 2.0)
     with pytest.raises(UsageError, match=r"a file of problems has no option 'test_shar' \(did you mean test_share\?\)"):
         make_task(problems, {"test_shar": 0.5})
     with pytest.raises(InputError, match=r"cannot read .*nowhere\.jsonl"):

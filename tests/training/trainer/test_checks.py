@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.training.credit.registry import find_method
 from sgram.training.trainer.checks import (
+    FiniteGradientCheck,
     TrainerFeatures,
     check_combination,
     check_groups,
@@ -43,6 +45,9 @@ def test_a_lexicon_is_needed_where_planning_tokens_are_and_nowhere_else(tmp_path
     assert resolve_lexicon(None, find_method("grpo")) is None
     assert resolve_lexicon(str(path), find_method("grpo")).digest == lexicon().digest
     assert resolve_lexicon("wang2025", find_method("hicra")).grams
+    assert [gram.text for gram in resolve_lexicon(["Hold on!"], find_method("hicra")).grams] == ["hold on"]
+    with pytest.raises(UsageError, match="text 1 of the list is not a gram"):
+        resolve_lexicon([""], find_method("hicra"))
     with pytest.raises(UsageError, match="method hicra-centered gives credit to planning tokens, so it needs lexicon="):
         resolve_lexicon(None, find_method("hicra-centered"))
 
@@ -92,6 +97,21 @@ def test_gradients_that_are_no_numbers_stop_before_the_update(tmp_path):
         ours.train()
     for name, value in policy.named_parameters():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize(("norm", "is_right"), [(2.5, True), (None, True), (math.nan, False), (math.inf, False)])
+def test_deepspeed_has_updated_when_its_gradient_is_known(tmp_path, norm, is_right):
+    # DeepSpeed is no dependency: this is the only function of its engine that the check calls
+    engine = SimpleNamespace(get_global_grad_norm=lambda: norm)
+    accelerator = SimpleNamespace(num_processes=1, deepspeed_engine_wrapped=engine)
+    check = FiniteGradientCheck(lambda rows: [f"trace-{row}" for row in range(20)], accelerator)
+    step = partial(check.on_pre_optimizer_step, config(tmp_path), SimpleNamespace(global_step=2), None)
+    if is_right:
+        step()
+        return
+    applied = "DeepSpeed has already applied it, so only earlier checkpoints hold good weights"
+    with pytest.raises(SgramError, match=rf"the gradient of step 3 .*; {applied}. Traces: trace-0 to trace-19\."):
+        step()
 
 
 PLAIN = TrainerFeatures(n_problems=4, has_lexicon=True, has_tools=False, is_sharded=False)

@@ -7,7 +7,7 @@ import torch
 
 from sgram.errors import InputError, UsageError
 from sgram.grading.outcome import Problem, TaskOutcome
-from sgram.training.trainer.rewards import TaskReward, check_rewards, completion_text, find_outcomes
+from sgram.training.trainer.rewards import TaskReward, check_rewards, completion_text, find_error_kinds, find_outcomes
 
 
 def constant(value):
@@ -89,6 +89,15 @@ def test_the_verdicts_are_those_of_the_last_call():
         find_outcomes(rewards, 3)
 
 
+def test_kinds_of_errors_are_those_of_the_task_that_judges():
+    class FormJudge(Judge):
+        error_kinds = frozenset({"format"})
+
+    assert find_error_kinds([constant(0.0), check_rewards(TaskReward(FormJudge(), PROBLEMS))]) == {"format"}
+    assert find_error_kinds([check_rewards(TaskReward(Judge(), PROBLEMS))]) is None  # it does not say
+    assert find_error_kinds([constant(0.0)]) is None  # nobody judges
+
+
 def test_a_response_of_messages_is_what_the_assistant_says():
     messages = [
         {"role": "assistant", "content": "Let me look. "},
@@ -96,5 +105,5 @@ def test_a_response_of_messages_is_what_the_assistant_says():
         {"role": "assistant", "content": None},
         {"role": "assistant", "content": "So 42."},
     ]
-    assert completion_text(messages) == "Let me look. So 42."
+    assert completion_text(messages) == "Let me look. \n\nSo 42."
     assert completion_text("So 42.") == "So 42."

@@ -22,6 +22,11 @@ from sgram.training.trainer.rollouts import (
 )
 
 IDS = [[5, 6, 7], [8], [9, 9]]
+SPELLED = {5: " wait", 6: " 42 ", 7: " so", 8: "4", 9: "!"}
+
+
+def spell(ids):
+    return "".join(SPELLED[token_id] for token_id in ids)
 
 
 def sampled(outcomes=None, rewards=((1.0,), (0.0,), (float("nan"),))):
@@ -30,6 +35,7 @@ def sampled(outcomes=None, rewards=((1.0,), (0.0,), (float("nan"),))):
         prompts=["p", "p", "q"],
         completions=["x", "y", "z"],
         token_ids=IDS,
+        decode=spell,
         outcomes=outcomes,
         rewards=torch.tensor([[9.0]] * 3 + [list(row) for row in rewards]),  # those of another process come first
     )
@@ -65,6 +71,61 @@ def test_several_rewards_add_up():
     nan = float("nan")
     batch = replace(sampled(), rewards=torch.tensor([[1.0, 0.5], [nan, 0.25], [nan, nan]]))
     assert [trace.reward for trace in make_traces(batch, 0, slice(0, 3), 1.0)] == [1.5, 0.25, None]
+
+
+def test_a_row_of_several_turns_holds_the_policy_s_words_by_blank_lines():
+    # of the first row, a tool wrote the second token; of the others, the policy wrote everything
+    batch = replace(sampled(), tool_masks=[[1, 0, 1], [1], [1, 1]])
+    first, second, third = make_traces(batch, 0, PROCESS_ROWS, 1.0)
+    assert first.text == "wait\n\nso"
+    assert first.token_ids == (5, 6, 7)
+    assert first.meta == {
+        "policy_ids": [[0, 1], [2, 3]],
+        "parts": [
+            {"kind": "turn", "start": 0, "end": 4},
+            {"kind": "answer", "start": 0, "end": 4},
+            {"kind": "turn", "start": 6, "end": 8},
+            {"kind": "answer", "start": 6, "end": 8},
+        ],
+    }
+    assert (second.text, second.meta, third.text, third.meta) == ("y", {}, "z", {})
+
+
+def test_thinking_is_a_part_of_its_turn():
+    words = {5: "<think>Hmm.</think> wait", 6: " 42 ", 7: "so"}
+    batch = replace(
+        sampled(), tool_masks=[[1, 0, 1], [1], [1, 1]], decode=lambda ids: "".join(words[token_id] for token_id in ids)
+    )
+    trace = make_traces(batch, 0, PROCESS_ROWS, 1.0)[0]
+    texts = [(part["kind"], trace.text[part["start"] : part["end"]]) for part in trace.meta["parts"]]
+    assert texts == [
+        ("turn", "<think>Hmm.</think> wait"),
+        ("reasoning", "<think>Hmm.</think>"),
+        ("answer", "wait"),
+        ("turn", "so"),
+        ("answer", "so"),
+    ]
+
+
+def test_turns_without_words_are_left_out():
+    batch = replace(sampled(), tool_masks=[[0, 0, 1], [0], [1, 1]])
+    first, second, _ = make_traces(batch, 0, PROCESS_ROWS, 1.0)
+    assert (first.text, first.meta) == ("so", {"policy_ids": [[2, 3]]})  # one turn: it is the whole text
+    assert (second.text, second.meta) == ("", {"policy_ids": []})
+
+
+def test_messages_are_what_their_ids_spell():
+    # TRL takes the thinking and the calls out of the content
+    batch = replace(sampled(), completions=[[{"role": "assistant", "content": "so"}], "y", "z"])
+    assert make_traces(batch, 0, PROCESS_ROWS, 1.0)[0].text == " wait 42  so"
+
+
+def test_tokens_of_tools_have_zeros_and_those_of_the_policy_their_own_numbers():
+    rollouts = Rollouts(make_traces(replace(sampled(), tool_masks=[[1, 0, 1], [1], [1, 1]]), 0, PROCESS_ROWS, 1.0))
+    values = np.array([[-1.0, float("nan"), -3.0]], np.float32)
+    rollouts.fill([0], values, -values, np.array([[True, False, True]]))
+    assert rollouts.traces[0].logprobs == (-1.0, 0.0, -3.0)
+    assert rollouts.traces[0].entropies == (1.0, 0.0, 3.0)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -118,7 +179,7 @@ def test_only_the_policy_that_sampled_is_written_down():
 @pytest.mark.parametrize(
     ("values", "mask"),
     [
-        ([-1.0, -2.0, -3.0], [True, False, True]),  # a tool's words in between
+        ([-1.0, -2.0, -3.0], [True, False, True]),  # a token of the policy was not counted
         ([-1.0, float("nan"), -3.0], [True] * 3),
         ([-1.0, float("-inf"), -3.0], [True] * 3),
         ([-1.0, -2.0], [True] * 2),  # cut off

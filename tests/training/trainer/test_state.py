@@ -14,6 +14,7 @@ from sgram.lexicon import Lexicon
 from sgram.traces import read_traces
 from sgram.training.trainer.checkpoints import list_checkpoints
 from sgram.training.trainer.refresh_lexicon import refresh_lexicon
+from sgram.training.trainer.state import TrainerState
 from tests.builders.tiny_policy import lexicon, losses, responses, same, scorer, sentences, trainer, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -183,3 +184,17 @@ def test_a_checkpoint_of_another_version_is_refused(checkpoint, tmp_path):
     changed_checkpoint = changed(checkpoint, tmp_path, version=2)
     with pytest.raises(InputError, match="was written by another version of sgram"):
         make_trainer(tmp_path).train(resume_from_checkpoint=str(changed_checkpoint))
+
+
+def test_unused_samples_of_two_processes_are_no_whole_step_for_one(tmp_path):
+    samples = [{"row": torch.arange(2)}]
+    state = TrainerState(1, "grpo", None, None, False, None, sampled_batches=samples)
+    for process in (0, 1):
+        state.save(tmp_path, process)
+    load = partial(TrainerState.load, tmp_path, 1, torch.device("cpu"), method="grpo", lexicon_digest=None)
+    assert torch.equal(load(n_processes=2).sampled_batches[0]["row"], torch.arange(2))
+    for n_processes in (1, 3):
+        with pytest.raises(
+            InputError, match=rf"samples of 2 processes .* as many processes as then \(now: {n_processes}"
+        ):
+            load(n_processes=n_processes)

@@ -8,6 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgram.errors import UsageError
+from sgram.grading.outcome import ERROR_KINDS
 from sgram.training.trainer.step_metrics import TokenClassSums, error_shares, gram_entropy, success_metrics
 
 
@@ -101,8 +103,28 @@ def test_a_group_that_was_not_judged_whole_is_left_out():
 def test_errors_are_shares_of_what_was_judged():
     correct = [True, False, False, None, False]
     errors = [None, "strategic", "format", "strategic", "strategic"]  # the fourth was not judged
-    assert error_shares(correct, errors) == {"error/strategic": 0.5, "error/procedural": 0.0, "error/format": 0.25}
-    assert error_shares([False, True], [None, None]) == {}  # the task cannot tell
+    shares = error_shares(correct, errors, frozenset(ERROR_KINDS))
+    assert shares == {"strategic": 0.5, "procedural": 0.0, "format": 0.25}
+
+
+UNKNOWN = {"strategic": None, "procedural": None, "format": None}
+
+
+def test_a_kind_that_the_task_does_not_recognize_has_no_share():
+    errors = [None, "format", None]
+    assert error_shares([True, False, False], errors, {"format"}) == {**UNKNOWN, "format": 1 / 3}
+    # without an error of form its share is 0, which is known
+    assert error_shares([True, False], [None, None], {"format"}) == {**UNKNOWN, "format": 0.0}
+    assert error_shares([True, False], [None, None], frozenset()) == UNKNOWN
+    # a task that does not say what it recognizes recognizes nothing, whatever its outcomes name
+    assert error_shares([True, False], [None, "format"], None) == UNKNOWN
+    assert error_shares([None], ["format"], {"format"}) == UNKNOWN  # a share of nothing is no number
+    assert error_shares([], [], {"format"}) == UNKNOWN
+
+
+def test_a_kind_that_the_task_has_not_declared_is_refused():
+    with pytest.raises(UsageError, match=r"reports the error kind 'strategic', but its error_kinds are format;"):
+        error_shares([False, False], ["format", "strategic"], {"format"})
 
 
 def test_semantic_entropy_is_in_nats():

@@ -417,7 +417,6 @@ def test_a_missing_reward_counts_for_nothing(tmp_path):
         ({"alpha": math.nan}, "alpha"),
         ({"num_generations": 1}, "num_generations must be >= 2"),
         ({"method": "kl-cov", "loss_type": "cispo"}, "kl-cov adds to per-token losses"),
-        ({"method": "hicra-gated", "importance_sampling_level": "sequence"}, "use token"),
         ({"refresh_lexicon": 2, "save_rollouts": False}, "save_rollouts=True"),
         ({"method_options": {"aplha": 1}}, "the options are alpha"),
         ({"mask": "words"}, r"mask must be grams, sentences or grams-in-sentences \(got 'words'\)"),

@@ -49,6 +49,9 @@ def test_missing_phrases_are_reported():
 
     assert find_trl_changes(Other) == [
         "the source of _compute_loss lacks _get_per_token_logps_and_entropies(",
+        'the source of _compute_loss lacks inputs.get("old_per_token_logps")',
+        "the source of _compute_loss lacks log_ratio = per_token_logps - old_per_token_logps",
+        'the source of _compute_loss lacks self.importance_sampling_level == "token"',
         "the source of _prepare_inputs lacks shuffle_sequence_dict",
         "the source of _prepare_inputs lacks split_tensor_dict",
         "the source of _prepare_inputs lacks _buffered_inputs",

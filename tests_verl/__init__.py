@@ -1,0 +1,1 @@
+"""Contract tests of `sgram.integrations.verl` against the real verl, in an environment of its own: `make test-verl`."""
