@@ -1,6 +1,8 @@
 """Settings of the whole suite."""
 
+import gc
 import os
+from collections.abc import Generator
 
 import hypothesis
 import pytest
@@ -11,6 +13,27 @@ hypothesis.settings.register_profile("sgram", deadline=None, derandomize="SGRAM_
 hypothesis.settings.load_profile("sgram")
 # The note about compiling appears in the first process only; tests that compare stderr must not depend on that.
 os.environ["SGRAM_QUIET_COMPILING"] = "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are imported, and later only among what the tests make.
+
+    What is imported stays until the end: PyTorch and the tests are millions of objects, and every training asks for a
+    collection.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Give back what was passed over: libraries report what is not freed at the end as leaks."""
+    gc.unfreeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -12,6 +12,9 @@ def test_what_a_record_does_not_know_is_none_and_what_no_column_knows_is_refused
     assert table.rows == (("wait", 3, None), ("so", None, 0.5))
     assert table.column("count") == [3, None]
     assert table.records(gram="so") == [{"gram": "so", "count": None, "share": 0.5}]
+    assert table.records(gram="so", count=3) == []
+    with pytest.raises(ValueError, match="not in tuple"):
+        table.records(cost=1)
     with pytest.raises(ValueError, match="grams has no column cost"):
         build_table("grams", "Grams", COLUMNS, [{"gram": "wait", "cost": 1}])
 
