@@ -82,7 +82,7 @@ ROOMS_OF = {
     "trl": ["training/"],
     "datasets": ["training/experiments/setup.py"],
     "accelerate": ["training/"],
-    "peft": ["training/experiments/setup.py"],
+    "peft": ["training/experiments/setup.py", "training/models.py"],
     "math_verify": ["grading/formulas.py"],
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
@@ -127,13 +127,14 @@ EAGER = {
     *((f"training/trainer/{name}.py", "torch") for name in ("trainer", "siren", "checks", "state", "sampler")),
     *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "random_sentences", "step_metrics")),
     *((f"training/experiments/{name}.py", "torch") for name in ("estimate", "evaluate", "setup")),
+    ("training/experiments/estimate.py", "trl"),
     *((f"training/trainer/{name}.py", "transformers") for name in ("checks", "mask_share")),
     ("training/experiments/setup.py", "datasets"),
     ("training/experiments/setup.py", "transformers"),
 }
 WRITERS = {
     "files.py": "the one module that opens files for writing",
-    "mining/run.py": "the lock of a run, which holds nothing",
+    "run_directory.py": "the lock of a folder, which holds nothing",
     "mining/array_store.py": "scratch arrays, which no other process reads",
 }
 
@@ -222,8 +223,8 @@ def test_only_one_module_opens_files_for_writing(name):
 
 
 def test_outside_files_only_a_lock_and_scratch_arrays_are_written():
-    locks = [call for written, call in calls(parsed("mining/run.py")) if writes(written, call)]
-    assert [ast.unparse(call) for call in locks] == ["open(run.part('lock'), 'w')"]
+    locks = [call for written, call in calls(parsed("run_directory.py")) if writes(written, call)]
+    assert [ast.unparse(call) for call in locks] == ["(folder / LOCK_FILE).open('w')"]
     arrays = [call for written, call in calls(parsed("mining/array_store.py")) if writes(written, call)]
     assert [ast.unparse(call.func) for call in arrays] == ["np.save"]
 
@@ -276,11 +277,22 @@ def test_nothing_asks_the_global_generator_the_clock_or_the_current_folder(name)
         "os.getcwd",
         "Path.cwd",
         "os.chdir",
-        "warnings.filterwarnings",
         "logging.basicConfig",
     }
     assert not {written for written, _ in calls(parsed(name))} & forbidden
+    filters = [call.lineno for written, call in calls(parsed(name)) if written == "warnings.filterwarnings"]
+    restored = {call.lineno for block in _blocks_that_restore_warnings(parsed(name)) for _, call in calls(block)}
+    assert [line for line in filters if line not in restored] == [], "the filter stays changed for the whole process"
     assert "random" not in {library for library, _ in imports(parsed(name))}
+
+
+def _blocks_that_restore_warnings(tree: ast.Module) -> list[ast.With]:
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.With)]
+    return [
+        block
+        for block in blocks
+        if any(ast.unparse(item.context_expr).startswith("warnings.catch_warnings(") for item in block.items)
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
