@@ -81,10 +81,10 @@ def _measure_cost(config: RunConfig, model: Any, tokenizer: Any, task: Task) -> 
     n_weights = sum(parameter.numel() for parameter in model.parameters())
     n_rows = config.prompts * config.samples
     n_tried_rows = n_rows if n_weights < _SMALL else min(n_rows, _FEW_ROWS)
-    n_tried_tokens = min(config.max_tokens, _TRIED_TOKENS)
+    n_tried_tokens = min(config.token_limit, _TRIED_TOKENS)
     problems = task.problems("train")
     prompts = [policy.prompt_ids(problems[row % len(problems)]) for row in range(n_tried_rows)]
-    scale = config.max_tokens / n_tried_tokens * n_rows / n_tried_rows
+    scale = config.token_limit / n_tried_tokens * n_rows / n_tried_rows
     started = time.perf_counter()
     # eos_ids=[-1]: no token ends a response, because the bound is for the longest one
     sample_rows(model, prompts, max_new_tokens=n_tried_tokens, eos_ids=[-1], pad_id=tokenizer.pad_token_id)
@@ -94,13 +94,13 @@ def _measure_cost(config: RunConfig, model: Any, tokenizer: Any, task: Task) -> 
     started = time.perf_counter()
     model(input_ids=ids, labels=ids).loss.backward()
     tried_seconds = time.perf_counter() - started
-    longest = width + config.max_tokens
+    longest = width + config.token_limit
     update_seconds = tried_seconds * n_rows / n_tried_rows * longest / (width + n_tried_tokens)
     model.zero_grad(set_to_none=True)
     return RunCost(
         parameters=n_weights,
         memory=_memory_bytes(config, model, n_weights, width),
-        tokens_per_step=n_rows * config.max_tokens,
+        tokens_per_step=n_rows * config.token_limit,
         seconds_per_step=sampling_seconds + update_seconds * config.iterations,
     )
 
@@ -166,14 +166,14 @@ def _memory_bytes(config: RunConfig, model: Any, n_weights: int, width: int) -> 
     `width` is the number of tokens of the longest prompt.
     """
     shape = _ModelShape.of(model)
-    longest = width + config.max_tokens
+    longest = width + config.token_limit
     n_rows = config.prompts * config.samples
     n_trained = _count_adapter_weights(model, config.lora_rank) if config.lora_rank else n_weights
     gradients = _FLOAT * n_trained
     update = shape.update_bytes(n_rows // config.accumulation, longest)
     # the backward pass frees activations while it makes gradients, unless those of an earlier part are there
     update = update + gradients if config.accumulation > 1 else max(update, gradients)
-    n_measured_rows = min(config.eval_samples, sampled_rows(config.max_tokens))
+    n_measured_rows = min(config.eval_samples, sampled_rows(config.token_limit))
     stages = [
         shape.sampling_bytes(n_rows, width, longest),
         shape.sampling_bytes(n_measured_rows, width, longest),

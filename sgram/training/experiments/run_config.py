@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from sgram.errors import UsageError
+from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
 from sgram.tagging.spans import MaskKind
 from sgram.training.credit.method import Method, MethodSettings
@@ -59,8 +59,10 @@ class RunConfig:
     """Problems a step."""
     samples: int = 8
     """Responses to each problem: the size of a group."""
-    max_tokens: int = 112
-    learning_rate: float = 5e-4
+    max_tokens: int | None = None
+    """Maximum tokens of a response; None: 112 on the testbed, else 512. Never None afterwards."""
+    learning_rate: float | None = None
+    """None: 5e-4 on the testbed, whose model is tiny, else 1e-6, or 1e-5 for adapters. Never None afterwards."""
     schedule: Schedule = "linear"
     warmup_steps: int = _WARMUP_STEPS
     """Steps over which the learning rate rises from 0 to `learning_rate`."""
@@ -107,6 +109,14 @@ class RunConfig:
     """CPU threads of PyTorch. The last digits of a result depend on it."""
 
     def __post_init__(self) -> None:
+        on_testbed = self.task == "testbed"
+        for name, default in (
+            ("mask", "grams" if on_testbed else "grams-in-sentences"),
+            ("max_tokens", 112 if on_testbed else 512),
+            ("learning_rate", 5e-4 if on_testbed else 1e-5 if self.lora_rank else 1e-6),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
         for name, low in _LOWER_BOUNDS.items():
             number = getattr(self, name)
             if number is not None and not (math.isfinite(number) and number >= low):
@@ -122,8 +132,6 @@ class RunConfig:
         for name in ("temperature", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} must be > 0 (got {getattr(self, name)})")
-        if self.mask is None:
-            object.__setattr__(self, "mask", "grams" if self.task == "testbed" else "grams-in-sentences")
         if self.min_mask_share > 1:
             raise UsageError(f"min_mask_share must be <= 1 (got {self.min_mask_share})")
         if not 0 < self.top_p <= 1:
@@ -219,6 +227,20 @@ class RunConfig:
             if setting is not None or _is_optional(types[name]):
                 field_settings[name] = _convert(types[name], setting, f"{prefix}{name}")
         return cls(**field_settings)
+
+    @property
+    def token_limit(self) -> int:
+        """`max_tokens` as it is after the defaults."""
+        if self.max_tokens is None:
+            raise SgramError("a configuration has no max_tokens")
+        return self.max_tokens
+
+    @property
+    def peak_rate(self) -> float:
+        """`learning_rate` as it is after the defaults."""
+        if self.learning_rate is None:
+            raise SgramError("a configuration has no learning_rate")
+        return self.learning_rate
 
     @property
     def mask_kind(self) -> MaskKind:

@@ -144,3 +144,11 @@ def test_every_number_has_a_bound():
     for name in numbers:
         with pytest.raises(UsageError, match=name):
             RunConfig(**{name: -1})
+
+
+def test_a_real_model_is_trained_with_a_small_rate_and_room_for_its_responses():
+    testbed, real = RunConfig(), RunConfig(task="problems.jsonl", model="smollm2")
+    assert (testbed.learning_rate, testbed.max_tokens) == (5e-4, 112)
+    assert (real.learning_rate, real.max_tokens) == (1e-6, 512)
+    assert RunConfig(task="problems.jsonl", model="smollm2", lora_rank=8).learning_rate == 1e-5
+    assert RunConfig(task="problems.jsonl", learning_rate=2e-4, max_tokens=64).identity()["learning_rate"] == 2e-4
