@@ -38,6 +38,8 @@ class TaskOutcome:
     """Answer of the response; equal answers are equal strings."""
     error: ErrorKind | None = None
     """Kind of the error if the task knows it; None if the response is correct or the kind is unknown."""
+    details: Mapping[str, bool] = field(default_factory=dict)
+    """What else the task's checker knows, under the name by which its share is logged."""
 
 
 class AnswerQuestion(TypedDict):

@@ -1,11 +1,12 @@
 """The warm-up: reproducible bit by bit, learns from responses only, by a schedule of steps."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sgram.errors import SgramError, UsageError
-from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer, warm_up
+from sgram.testbed import TestbedConfig, TwoStepConfig, WarmUpConfig, make_tokenizer, warm_up
 from sgram.testbed import warmup as module
 from sgram.testbed.problems import problems_in_split
 
@@ -66,6 +67,20 @@ def test_it_learns_and_reports_each_step():
     assert sum(row["loss"] for row in rows[-5:]) / 5 < 5
     assert not model.training
     assert {weights.dtype for weights in model.parameters()} == {torch.float32}
+
+
+def test_a_family_may_have_a_second_stage_at_a_rate_of_its_own():
+    rows = []
+    testbed = TwoStepConfig(sloppy_steps=2, sloppy_rate=0.5, warmup_batch=4)
+    warm_up(testbed, TINY, on_step=rows.append)
+    assert [(row["step"], row["steps"]) for row in rows] == [(step, 5) for step in range(5)]
+    # three steps: 1, then down to .05 in 1.2 steps; two steps of half the rate: 1 - .95 * 0 and .05
+    assert [row["rate"] for row in rows] == pytest.approx([1, 0.84166667, 0.05, 0.5, 0.025])
+    one_stage = weights(testbed=TwoStepConfig(sloppy_steps=0, warmup_batch=4))
+    assert are_equal(one_stage, weights(testbed=TwoStepConfig(sloppy_steps=0, warmup_batch=4, omits=0.1)))
+    assert not are_equal(one_stage, weights(testbed=testbed))
+    # the second stage has responses of its own, drawn from another generator
+    assert not are_equal(weights(testbed=testbed), weights(testbed=replace(testbed, omits=0.0)))
 
 
 def test_the_rate_is_constant_and_then_falls_by_steps():

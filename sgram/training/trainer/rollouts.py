@@ -94,7 +94,8 @@ def make_traces(batch: SampledBatch, step: int, rows: slice, success_reward: flo
             correct = None if reward is None or success_reward is None else reward >= success_reward
         text = prompt_text(prompt)
         problem = str(dataset_row.get("problem") or dataset_row.get("id") or digest(text.encode())[:12])
-        meta = {"error": outcome.error} if outcome is not None and outcome.error else {}
+        meta: dict[str, Any] = {"error": outcome.error} if outcome is not None and outcome.error else {}
+        meta |= {} if outcome is None else outcome.details
         traces.append(
             Trace(
                 id=f"{step:06d}-{rows.start + index:05d}",
