@@ -43,6 +43,12 @@ class Family:
     stages: Callable[[Any, WarmUpConfig], tuple[Stage, ...]]
     make_tokenizer: Callable[[Any, int], str]
     """Returns the tokenizer as JSON; the number is the largest size of its vocabulary."""
+    batches_by_length: bool
+    """Whether the responses of a batch of the warm-up have similar lengths, so that few tokens are padding.
+
+    In the family of two steps they do not: such a batch would have methods of one kind only, and the policy would not
+    learn which number of the problem a method takes (docs/testbed.md).
+    """
 
 
 def family_of(config: AnyConfig) -> Family:
@@ -77,11 +83,12 @@ def _two_step_stages(config: TwoStepConfig, warm_up: WarmUpConfig) -> tuple[Stag
 
 _FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
     {
-        TestbedConfig: Family(lambda config: WarmUpConfig(), _story_stages, train_tokenizer),
+        TestbedConfig: Family(lambda config: WarmUpConfig(), _story_stages, train_tokenizer, batches_by_length=True),
         TwoStepConfig: Family(
             lambda config: WarmUpConfig(steps=600, batch=config.warmup_batch),
             _two_step_stages,
             lambda config, vocabulary: make_word_tokenizer(config),
+            batches_by_length=False,
         ),
     }
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 POOL_BATCHES = 32
-"""Batches drawn together and sorted by length, so that few tokens are padding."""
+"""Batches drawn together, and sorted by length if the family says so."""
 CONSTANT_SHARE = 0.6
 """Share of the steps at the full learning rate; then it falls to `FINAL_SCALE` of itself."""
 FINAL_SCALE = 0.05
@@ -63,9 +63,10 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "L
 def draw_batches(
     testbed: AnyConfig, config: WarmUpConfig, tokenizer: "PreTrainedTokenizerFast", stage: int = 0
 ) -> Iterator[list[TokenRow]]:
-    """Yield batches of a `stage` of the warm-up without end; the rows of a batch have similar lengths."""
+    """Yield batches of a `stage` of the warm-up without end."""
     problems = problems_in_split(testbed, "train")
-    write_response = family_of(testbed).stages(testbed, config)[stage].write_response
+    family = family_of(testbed)
+    write_response = family.stages(testbed, config)[stage].write_response
     seeds = [config.seed, testbed.seed, 0x3A21]
     rng = np.random.default_rng([*seeds, stage] if stage else seeds)
     while True:
@@ -77,7 +78,8 @@ def draw_batches(
             (prompt + response + [tokenizer.eos_token_id], len(prompt))
             for prompt, response in zip(prompt_ids, tokenizer(responses)["input_ids"], strict=True)
         ]
-        rows.sort(key=lambda row: len(row[0]))  # stable, so rows of equal length stay in the order of the draw
+        if family.batches_by_length:
+            rows.sort(key=lambda row: len(row[0]))  # stable: rows of equal length stay in the order of the draw
         for batch in rng.permutation(POOL_BATCHES):
             yield rows[batch * config.batch : (batch + 1) * config.batch]
 

@@ -119,6 +119,14 @@ def test_batches_hold_training_problems_and_end_with_the_end():
     assert firsts[:32] != sorted(firsts[:32])  # but batches are not
 
 
+def test_batches_of_the_hard_testbed_mix_the_methods():
+    testbed = TwoStepConfig()
+    stream = module.draw_batches(testbed, WarmUpConfig(batch=32), make_tokenizer(testbed))
+    lengths = [[len(ids) for ids, _ in next(stream)] for _ in range(5)]
+    # the longest responses multiply by 9, the shortest by 2 or 3: a batch of 32 has both
+    assert all(max(batch) - min(batch) > 20 for batch in lengths)
+
+
 def test_the_model_has_the_size_that_was_asked_for():
     model = module.make_model(make_tokenizer(TestbedConfig()), WarmUpConfig(layers=4))
     # 640 x 128 embeddings, 4 layers of 4 x 128 x 128 + 3 x 128 x 352 weights and 2 x 128 norms, 128 of the last norm
