@@ -33,9 +33,9 @@ class TwoStepSolver:
     >>> from sgram.testbed.problems import problems_in_split
     >>> problem = problems_in_split(TwoStepConfig(), "train")[0]
     >>> problem.prompt
-    'In 9 crates are 5 cards each, some stolen. How many cards?\\n'
+    'In 9 crates are 7 pens each, some lost. How many pens?\\n'
     >>> TwoStepSolver(TwoStepConfig(execution=1), Faults())(problem, np.random.default_rng(0))
-    'Perhaps multiply and drop-three. This makes 9 * 5 = 45. Then 45 - 3 = 42. The answer is 42.'
+    'Maybe multiply and drop-one. This makes 9 * 7 = 63. Then 63 - 1 = 62. The answer is 62.'
     """
 
     def __init__(self, config: TwoStepConfig, faults: Faults) -> None:
