@@ -3,8 +3,8 @@
     python benchmarks/testbed_figures.py [--responses 400] [--seed 0]
 
 Prints one row for each preset of `sgram.testbed`, for whoever changes a preset or adds one. The responses are those of
-the sloppy solver to the first training problems; a policy trained by reward plans a little less and writes shorter
-responses.
+the sloppy solver, that of the last stage of the warm-up, to the first training problems; a policy trained by reward
+plans a little less and writes shorter responses.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgram.tagging.spans import Span
-from sgram.testbed.problems import TestbedConfig, problems_in_split
-from sgram.testbed.solver import Solver
+from sgram.testbed.families import default_warm_up, family_of
+from sgram.testbed.problems import AnyConfig, problems_in_split
 from sgram.testbed.task import PRESETS, Testbed
 from sgram.testbed.tokenizer import make_tokenizer
 
@@ -35,9 +35,10 @@ class TestbedFigures:
     solver_pass_at_1: float
 
 
-def measure_testbed(config: TestbedConfig, n_responses: int = 400, seed: int = 0) -> TestbedFigures:
+def measure_testbed(config: AnyConfig, n_responses: int = 400, seed: int = 0) -> TestbedFigures:
     """Return the figures over `n_responses` responses drawn by `seed`."""
-    problems, solver, testbed = problems_in_split(config, "train"), Solver(config), Testbed(config)
+    problems, testbed = problems_in_split(config, "train"), Testbed(config)
+    solver = family_of(config).stages(config, default_warm_up(config))[-1].write_response
     sample = [problems[index % len(problems)] for index in range(n_responses)]
     rng = np.random.default_rng(seed)
     responses = [solver(problem, rng) for problem in sample]

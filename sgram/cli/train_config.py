@@ -12,9 +12,10 @@ from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.training.experiments.arms import Arm, did_you_mean, parse_arms
 from sgram.training.experiments.run_config import RunConfig
+from sgram.training.experiments.run_presets import apply_preset
 
-VERB_KEYS = ("seeds", "warmup_seeds", "compare", "controls", "jobs")
-"""Keys of a file that set the number of runs; all others are settings of a run."""
+VERB_KEYS = ("seeds", "warmup_seeds", "compare", "controls", "jobs", "preset")
+"""Keys of a file that set the number of runs, or many settings; all others are settings of a run."""
 HELP = {
     "task": "testbed, gym:DATASET, or a file of JSONL problems.",
     "task_options": "A setting of the task, as key=value; may be repeated.",
@@ -97,7 +98,7 @@ else:
 
 @dataclass(frozen=True)
 class MatrixFlags:
-    """Number and choice of runs."""
+    """Number and choice of runs, and the preset that their settings begin with."""
 
     compare: str | None = None
     """Arms to run and compare: grpo,hicra,hicra:alpha=0.5,placebo."""
@@ -109,6 +110,8 @@ class MatrixFlags:
     """Several seeds of the tiny model: all runs from each of them."""
     jobs: int | None = None
     """Runs at the same time. [default: 1]"""
+    preset: str | None = None
+    """Settings that belong together, where neither a flag nor the file says otherwise: hard (the hard testbed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,10 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
     }
     settings = {name: setting for name, setting in file_settings.items() if name not in VERB_KEYS}
     settings |= {name: setting for name, setting in flag_settings.items() if setting is not None} | tables
-    config = RunConfig.from_mapping(settings, "" if file is None else excerpt(file))
     verb = {key: file_settings.get(key) for key in VERB_KEYS}
     verb |= {key: setting for key in VERB_KEYS if (setting := getattr(matrix, key)) is not None}
+    settings = apply_preset(verb["preset"], settings)
+    config = RunConfig.from_mapping(settings, "" if file is None else excerpt(file))
     for plural, singular in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
         if flag_settings[singular] is None:
             continue

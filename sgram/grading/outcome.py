@@ -39,6 +39,8 @@ class TaskOutcome:
     """Answer of the response; equal answers are equal strings."""
     error: ErrorKind | None = None
     """One of the kinds that the task recognizes (`Task.error_kinds`); None if the response has no error of them."""
+    details: Mapping[str, bool] = field(default_factory=dict)
+    """What else the task's checker knows, under the name by which its share is logged."""
 
 
 class AnswerQuestion(TypedDict):

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from sgram.testbed.task import PRESETS as PRESETS
     from sgram.testbed.task import Testbed as Testbed
     from sgram.testbed.tokenizer import make_tokenizer as make_tokenizer
-    from sgram.testbed.warmup import WarmUpConfig as WarmUpConfig
+    from sgram.testbed.two_step_config import TwoStepConfig as TwoStepConfig
     from sgram.testbed.warmup import warm_up as warm_up
+    from sgram.testbed.warmup_config import WarmUpConfig as WarmUpConfig
 
 _MODULE_OF = {
     "PRESETS": "task",
@@ -23,7 +24,8 @@ _MODULE_OF = {
     "TestbedConfig": "problems",
     "Solver": "solver",
     "make_tokenizer": "tokenizer",
-    "WarmUpConfig": "warmup",
+    "TwoStepConfig": "two_step_config",
+    "WarmUpConfig": "warmup_config",
     "warm_up": "warmup",
     "warm_policy": "policy",
     "load_policy": "policy",

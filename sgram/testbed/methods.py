@@ -40,7 +40,7 @@ class SolutionMethod:
     name: str
     """The words by which a response announces it: 1 to 6 words that can follow "let's try to"."""
     steps: tuple[MethodStep, MethodStep]
-    stories: tuple[Story, Story]
+    stories: tuple[Story, ...]
 
     def operations(self, a: int, b: int) -> list[tuple[str, int, int, int]]:
         """Return (operator, first operand, second operand, result) of each step on the numbers `a` and `b`.

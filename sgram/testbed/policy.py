@@ -17,8 +17,9 @@ import sgram
 from sgram.errors import InputError, SgramError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, private_temporary_folder, write_bytes
 from sgram.progress_bars import no_progress_bars
-from sgram.testbed.problems import TestbedConfig
-from sgram.testbed.warmup import OnStep, WarmUpConfig, warm_up
+from sgram.testbed.problems import AnyConfig, TestbedConfig
+from sgram.testbed.warmup import OnStep, warm_up
+from sgram.testbed.warmup_config import WarmUpConfig
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -43,7 +44,7 @@ def cache_folder() -> Path:
     return folder if is_writable else private_temporary_folder("cache") or folder
 
 
-def policy_identity(testbed: TestbedConfig, config: WarmUpConfig, device: str = "cpu") -> dict[str, Any]:
+def policy_identity(testbed: AnyConfig, config: WarmUpConfig, device: str = "cpu") -> dict[str, Any]:
     """Return everything that shapes a warm policy, as JSON: settings, versions of this code and of the libraries."""
     import tokenizers
     import torch
@@ -64,7 +65,7 @@ def policy_identity(testbed: TestbedConfig, config: WarmUpConfig, device: str = 
 
 
 def warm_policy(
-    testbed: TestbedConfig = TestbedConfig(),  # noqa: B008  frozen
+    testbed: AnyConfig = TestbedConfig(),  # noqa: B008  frozen
     config: WarmUpConfig = WarmUpConfig(),  # noqa: B008  frozen
     cache: str | os.PathLike[str] | None = None,
     *,
@@ -97,7 +98,7 @@ def warm_policy(
 
 def _make_policy(
     folder: Path,
-    testbed: TestbedConfig,
+    testbed: AnyConfig,
     config: WarmUpConfig,
     identity: dict[str, Any],
     on_step: OnStep | None,

@@ -1,18 +1,22 @@
 """Word problems in which one method is right, and their split into train and test.
 
 A problem is a method, one of its stories and two numbers. It is left out if another method in play gives the same
-answer, so that a wrong method always fails. The problems and their split depend only on the digests of their numbers
-and names, and on the seed.
+answer, so that a wrong method always fails, or if its answer is out of the range of the settings. The problems and
+their split depend only on the digests of their numbers and names, and on the seed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
+from typing import ClassVar
 
 from sgram.errors import UsageError
 from sgram.grading.outcome import Problem, Split
-from sgram.testbed.methods import METHODS, NOUNS, SolutionMethod
+from sgram.testbed.bounds import check_whole_numbers
+from sgram.testbed.methods import BY_KEY, METHODS, NOUNS, SolutionMethod
+from sgram.testbed.two_step_config import TwoStepConfig
+from sgram.testbed.wording import PHRASES
 
 MAX_PROBLEMS = 4000
 """Problems of one testbed in both splits; if more are possible, so many are drawn."""
@@ -22,7 +26,7 @@ TEST_PROBLEMS = 120
 
 @dataclass(frozen=True, slots=True)
 class TestbedConfig:
-    """Settings of the built-in task. Raise `UsageError` if a setting is out of range.
+    """Settings of the built-in task of stories. Raise `UsageError` if a setting is out of range.
 
     >>> TestbedConfig(methods=3).largest
     9
@@ -39,32 +43,34 @@ class TestbedConfig:
     seed: int = 0
     """Seed of the problems and their split."""
 
+    all_methods: ClassVar[tuple[SolutionMethod, ...]] = METHODS
+    methods_by_key: ClassVar[Mapping[str, SolutionMethod]] = BY_KEY
+    phrases: ClassVar[Mapping[str, tuple[str, ...]]] = PHRASES
+    highest_answer: ClassVar[int | None] = None
+
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("methods", 2, len(METHODS)),
-            ("largest", 4, 999),
-            ("execution", 1, 4),
-            ("seed", 0, 2**32 - 1),
-        ):
-            number = getattr(self, name)
-            if type(number) is not int or not low <= number <= high:
-                raise UsageError(f"testbed: {name} must be a whole number from {low} to {high} (got {number!r})")
+        bounds = (("methods", 2, len(METHODS)), ("largest", 4, 999), ("execution", 1, 4), ("seed", 0, 2**32 - 1))
+        check_whole_numbers("testbed", self, bounds)
+
+    @property
+    def available_methods(self) -> tuple[SolutionMethod, ...]:
+        """The methods in play."""
+        return METHODS[: self.methods]
 
 
-def available_methods(config: TestbedConfig) -> tuple[SolutionMethod, ...]:
-    """Return the methods in play."""
-    return METHODS[: config.methods]
+AnyConfig = TestbedConfig | TwoStepConfig
+"""Settings of a testbed; their type is its family of problems, solver, tokenizer and warm-up (`families`)."""
 
 
 @cache
-def make_problems(config: TestbedConfig) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+def make_problems(config: AnyConfig) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     """Return (train, test): distinct problems in an order drawn by the seed.
 
     >>> train, test = make_problems(TestbedConfig())
     >>> len(train), len(test)
     (422, 120)
     """
-    stories = [(method, story) for method in available_methods(config) for story in range(len(method.stories))]
+    stories = [(method, story) for method in config.available_methods for story in range(len(method.stories))]
     n_numbers = config.largest - 1
     n_possible = len(stories) * n_numbers**2
     codes: Iterable[int]
@@ -90,10 +96,12 @@ def _draw(seed: int, purpose: str, number: int) -> int:
     return int.from_bytes(blake2b(f"{seed} {purpose} {number}".encode(), digest_size=8).digest(), "big")
 
 
-def _make_problem(config: TestbedConfig, method: SolutionMethod, story: int, a: int, b: int) -> Problem | None:
-    """Return the problem, or None if another method in play gives the same answer."""
+def _make_problem(config: AnyConfig, method: SolutionMethod, story: int, a: int, b: int) -> Problem | None:
+    """Return the problem; None if its answer is out of range, or if another method in play gives the same answer."""
     answer = method.answer(a, b)
-    if any(rival.answer(a, b) == answer for rival in available_methods(config) if rival is not method):
+    if config.highest_answer is not None and not 1 <= answer <= config.highest_answer:
+        return None
+    if any(rival.answer(a, b) == answer for rival in config.available_methods if rival != method):
         return None
     name = f"{method.key}-{story}-{a}-{b}"
     noun = NOUNS[_draw(0, name, 0) % len(NOUNS)]
@@ -102,7 +110,7 @@ def _make_problem(config: TestbedConfig, method: SolutionMethod, story: int, a: 
     return Problem(name, f"{text} How many {noun}?\n", str(answer), meta)
 
 
-def problems_in_split(config: TestbedConfig, split: Split) -> tuple[Problem, ...]:
+def problems_in_split(config: AnyConfig, split: Split) -> tuple[Problem, ...]:
     """Return the problems of one split. Raise `UsageError` if the split is unknown."""
     if split not in ("train", "test"):
         raise UsageError(f"testbed: unknown split {split!r}; expected train or test")

@@ -12,7 +12,7 @@ import numpy as np
 from sgram.grading.outcome import Problem
 from sgram.testbed.arithmetic import write_out
 from sgram.testbed.methods import BY_KEY, SolutionMethod
-from sgram.testbed.problems import TestbedConfig, available_methods
+from sgram.testbed.problems import TestbedConfig
 from sgram.testbed.wording import ANSWER, CLUE_LEADS, EQUATION_LEADS, OPERATOR_WORDS, PHRASES
 
 
@@ -48,7 +48,7 @@ class Solver:
     """
 
     def __init__(self, config: TestbedConfig, habits: Habits = Habits()) -> None:
-        self._config, self._habits, self._methods = config, habits, available_methods(config)
+        self._config, self._habits, self._methods = config, habits, config.available_methods
 
     def __call__(self, problem: Problem, rng: np.random.Generator) -> str:
         """Return one response to `problem`, without an end-of-text token."""

@@ -8,24 +8,22 @@ machine, with any number of threads.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sgram.errors import SgramError, UsageError
-from sgram.testbed.problems import TestbedConfig, problems_in_split
-from sgram.testbed.solver import Solver
-from sgram.testbed.tokenizer import VOCABULARY, make_tokenizer
+from sgram.errors import SgramError
+from sgram.testbed.families import family_of
+from sgram.testbed.problems import AnyConfig, problems_in_split
+from sgram.testbed.tokenizer import make_tokenizer
+from sgram.testbed.warmup_config import HEAD_WIDTH, WarmUpConfig
 
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-HEAD_WIDTH = 32
-"""Width of an attention head."""
 POOL_BATCHES = 32
-"""Batches drawn together and sorted by length, so that few tokens are padding."""
+"""Batches drawn together, and sorted by length if the family says so."""
 CONSTANT_SHARE = 0.6
 """Share of the steps at the full learning rate; then it falls to `FINAL_SCALE` of itself."""
 FINAL_SCALE = 0.05
@@ -35,48 +33,6 @@ TokenRow = tuple[list[int], int]
 """Ids of a prompt, its response and the end token; number of ids in the prompt."""
 OnStep = Callable[[Mapping[str, Any]], None]
 """Is called after each step with its number, the number of steps, the loss and the scale of the learning rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUpConfig:
-    """Size and training of the tiny policy. Raise `UsageError` if a setting is out of range.
-
-    >>> WarmUpConfig(steps=10).width
-    128
-    """
-
-    steps: int = 500
-    batch: int = 16
-    """Responses a step."""
-    seed: int = 0
-    """Seed of the first weights and of the training data."""
-    layers: int = 2
-    width: int = 128
-    """Width of the residual stream; a multiple of 32, the width of a head."""
-    vocabulary: int = VOCABULARY
-    """Largest number of tokens; the tokenizer has fewer if the texts have no more pairs to merge."""
-    matrix_rate: float = 0.02
-    """Learning rate of the matrices inside the layers, by Muon."""
-    other_rate: float = 4e-3
-    """Learning rate of embeddings and norms, by AdamW."""
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("steps", 1, 10**7),
-            ("batch", 1, 10**5),
-            ("seed", 0, 2**32 - 1),
-            ("layers", 1, 64),
-            ("width", HEAD_WIDTH, 8192),
-            ("vocabulary", 300, 10**5),
-        ):
-            number = getattr(self, name)
-            if type(number) is not int or not low <= number <= high:
-                raise UsageError(f"warm-up: {name} must be a whole number from {low} to {high} (got {number!r})")
-        if self.width % HEAD_WIDTH:
-            raise UsageError(f"warm-up: width must be a multiple of {HEAD_WIDTH} (got {self.width})")
-        for name in ("matrix_rate", "other_rate"):
-            if not 0 < getattr(self, name) < 1:
-                raise UsageError(f"warm-up: {name} must be between 0 and 1 (got {getattr(self, name)!r})")
 
 
 def make_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "LlamaForCausalLM":
@@ -105,29 +61,39 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", config: WarmUpConfig) -> "L
 
 
 def draw_batches(
-    testbed: TestbedConfig, config: WarmUpConfig, tokenizer: "PreTrainedTokenizerFast"
+    testbed: AnyConfig, config: WarmUpConfig, tokenizer: "PreTrainedTokenizerFast", stage: int = 0
 ) -> Iterator[list[TokenRow]]:
-    """Yield batches of rows without end; the rows of a batch have similar lengths."""
-    problems, solver = problems_in_split(testbed, "train"), Solver(testbed)
-    rng = np.random.default_rng([config.seed, testbed.seed, 0x3A21])
+    """Yield batches of a `stage` of the warm-up without end."""
+    problems = problems_in_split(testbed, "train")
+    family = family_of(testbed)
+    write_response = family.stages(testbed, config)[stage].write_response
+    seeds = [config.seed, testbed.seed, 0x3A21]
+    rng = np.random.default_rng([*seeds, stage] if stage else seeds)
     while True:
         indices = rng.integers(len(problems), size=POOL_BATCHES * config.batch)
         pool = [problems[int(index)] for index in indices]
-        responses = [solver(problem, rng) for problem in pool]
+        responses = [write_response(problem, rng) for problem in pool]
         prompt_ids = tokenizer([problem.prompt for problem in pool])["input_ids"]
         rows = [
             (prompt + response + [tokenizer.eos_token_id], len(prompt))
             for prompt, response in zip(prompt_ids, tokenizer(responses)["input_ids"], strict=True)
         ]
-        rows.sort(key=lambda row: len(row[0]))  # stable, so rows of equal length stay in the order of the draw
+        if family.batches_by_length:
+            rows.sort(key=lambda row: len(row[0]))  # stable: rows of equal length stay in the order of the draw
         for batch in rng.permutation(POOL_BATCHES):
             yield rows[batch * config.batch : (batch + 1) * config.batch]
 
 
 def warm_up(
-    testbed: TestbedConfig, config: WarmUpConfig = WarmUpConfig(), *, on_step: OnStep | None = None, device: str = "cpu"
+    testbed: AnyConfig,
+    config: WarmUpConfig = WarmUpConfig(),  # noqa: B008  frozen
+    *,
+    on_step: OnStep | None = None,
+    device: str = "cpu",
 ) -> "LlamaForCausalLM":
-    """Return the policy after `config.steps` steps, in fp32 and eval mode.
+    """Return the policy after all stages of the warm-up, in fp32 and eval mode.
+
+    The first stage has `config.steps` steps; the family of `testbed` may have further ones.
 
     Raise `SgramError` if a loss is not finite.
     """
@@ -148,7 +114,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def _train(testbed: TestbedConfig, config: WarmUpConfig, on_step: OnStep | None, device: str) -> "LlamaForCausalLM":
+def _train(testbed: AnyConfig, config: WarmUpConfig, on_step: OnStep | None, device: str) -> "LlamaForCausalLM":
     import torch
 
     tokenizer = make_tokenizer(testbed, config.vocabulary)
@@ -163,20 +129,25 @@ def _train(testbed: TestbedConfig, config: WarmUpConfig, on_step: OnStep | None,
         torch.optim.AdamW(other_weights, lr=config.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    for step, rows in zip(range(config.steps), draw_batches(testbed, config, tokenizer), strict=False):
-        scale = _rate_scale(step, config.steps)
-        for optimizer, rate in zip(optimizers, rates, strict=True):
-            optimizer.param_groups[0]["lr"] = rate * scale
-        loss = response_loss(model, rows, tokenizer.pad_token_id)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-        if not torch.isfinite(norm):
-            raise SgramError(f"warm-up: the loss is not finite at step {step}; lower the learning rates")
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        if on_step is not None:
-            on_step({"step": step, "steps": config.steps, "loss": loss.item(), "rate": scale})
+    stages = family_of(testbed).stages(testbed, config)
+    n_steps, done = sum(stage.steps for stage in stages), 0
+    for number, stage in enumerate(stages):
+        batches = draw_batches(testbed, config, tokenizer, number)
+        for stage_step, rows in zip(range(stage.steps), batches, strict=False):
+            step, scale = done + stage_step, stage.rate * _rate_scale(stage_step, stage.steps)
+            for optimizer, rate in zip(optimizers, rates, strict=True):
+                optimizer.param_groups[0]["lr"] = rate * scale
+            loss = response_loss(model, rows, tokenizer.pad_token_id)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+            if not torch.isfinite(norm):
+                raise SgramError(f"warm-up: the loss is not finite at step {step}; lower the learning rates")
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            if on_step is not None:
+                on_step({"step": step, "steps": n_steps, "loss": loss.item(), "rate": scale})
+        done += stage.steps
     model.eval()
     return model
 

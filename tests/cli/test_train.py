@@ -109,6 +109,19 @@ def test_flags_override_the_file_and_the_file_the_defaults(tmp_path):
     assert requested_runs(None, TrainFlags(), MatrixFlags()).config == RunConfig()
 
 
+def test_a_preset_gives_what_neither_a_flag_nor_the_file_says(tmp_path):
+    text = 'preset = "hard"\nsteps = 150\n[task_options]\nomits = 0.5\n'
+    config = asked(tmp_path, text, learning_rate=4e-4, task_options=("slips=0",)).config
+    assert config.task_options == {"preset": "hard", "omits": 0.5, "slips": 0}
+    assert (config.task, config.steps, config.samples, config.learning_rate) == ("testbed", 150, 16, 4e-4)
+    assert config.schedule == "constant"
+    assert requested_runs(None, TrainFlags(), MatrixFlags(preset="hard")).config.steps == 75
+    with pytest.raises(UsageError, match="unknown preset 'hrad'; the presets are hard"):
+        asked(tmp_path, matrix=MatrixFlags(preset="hrad"))
+    with pytest.raises(UsageError, match=r"the preset hard is for the task testbed \(got gym:countdown\)"):
+        asked(tmp_path, matrix=MatrixFlags(preset="hard"), task="gym:countdown")
+
+
 def test_values_of_options_are_read_as_toml_reads_them(tmp_path):
     options = ("a=5", "b=0.5", "c=true", 'd="5"', "e=two words", "f=[1, 2]")
     assert asked(tmp_path, task_options=options).config.task_options == {

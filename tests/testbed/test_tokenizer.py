@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sgram.tagging.tagger import PlanningTagger
 from sgram.testbed import Solver, Testbed, TestbedConfig, make_tokenizer
-from sgram.testbed import tokenizer as module
+from sgram.testbed import story_tokenizer as module
 from sgram.testbed.methods import METHODS
 
 pytest.importorskip("transformers", reason="needs sgram[train]")
@@ -17,7 +17,7 @@ TOKENIZER = make_tokenizer(TestbedConfig())
 
 def test_equal_settings_give_equal_bytes(tmp_path):
     make_tokenizer(TestbedConfig()).save_pretrained(tmp_path / "one")
-    module._train_tokenizer.cache_clear()
+    module.train_tokenizer.cache_clear()
     make_tokenizer(TestbedConfig()).save_pretrained(tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["tokenizer.json", "tokenizer_config.json"]

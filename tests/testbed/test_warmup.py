@@ -1,11 +1,12 @@
 """The warm-up: reproducible bit by bit, learns from responses only, by a schedule of steps."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sgram.errors import SgramError, UsageError
-from sgram.testbed import TestbedConfig, WarmUpConfig, make_tokenizer, warm_up
+from sgram.testbed import TestbedConfig, TwoStepConfig, WarmUpConfig, make_tokenizer, warm_up
 from sgram.testbed import warmup as module
 from sgram.testbed.problems import problems_in_split
 
@@ -68,6 +69,20 @@ def test_it_learns_and_reports_each_step():
     assert {weights.dtype for weights in model.parameters()} == {torch.float32}
 
 
+def test_a_family_may_have_a_second_stage_at_a_rate_of_its_own():
+    rows = []
+    testbed = TwoStepConfig(sloppy_steps=2, sloppy_rate=0.5, warmup_batch=4)
+    warm_up(testbed, TINY, on_step=rows.append)
+    assert [(row["step"], row["steps"]) for row in rows] == [(step, 5) for step in range(5)]
+    # three steps: 1, then down to .05 in 1.2 steps; two steps of half the rate: 1 - .95 * 0 and .05
+    assert [row["rate"] for row in rows] == pytest.approx([1, 0.84166667, 0.05, 0.5, 0.025])
+    one_stage = weights(testbed=TwoStepConfig(sloppy_steps=0, warmup_batch=4))
+    assert are_equal(one_stage, weights(testbed=TwoStepConfig(sloppy_steps=0, warmup_batch=4, omits=0.1)))
+    assert not are_equal(one_stage, weights(testbed=testbed))
+    # the second stage has responses of its own, drawn from another generator
+    assert not are_equal(weights(testbed=testbed), weights(testbed=replace(testbed, omits=0.0)))
+
+
 def test_the_rate_is_constant_and_then_falls_by_steps():
     # 10 steps: the first six at full rate, then in four equal falls of .95 / 4 to .05
     scales = [module._rate_scale(step, 10) for step in range(10)]
@@ -102,6 +117,14 @@ def test_batches_hold_training_problems_and_end_with_the_end():
     assert sorted(spread)[len(spread) // 2] <= 4  # rows of a batch are alike in length
     firsts = [len(rows[0][0]) for rows in batches]
     assert firsts[:32] != sorted(firsts[:32])  # but batches are not
+
+
+def test_batches_of_the_hard_testbed_mix_the_methods():
+    testbed = TwoStepConfig()
+    stream = module.draw_batches(testbed, WarmUpConfig(batch=32), make_tokenizer(testbed))
+    lengths = [[len(ids) for ids, _ in next(stream)] for _ in range(5)]
+    # the longest responses multiply by 9, the shortest by 2 or 3: a batch of 32 has both
+    assert all(max(batch) - min(batch) > 20 for batch in lengths)
 
 
 def test_the_model_has_the_size_that_was_asked_for():

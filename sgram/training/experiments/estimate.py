@@ -67,12 +67,13 @@ def _make_model(config: RunConfig, task: Task) -> tuple[Any, Any]:
     """Return (model, tokenizer); the tiny model is not warmed up for this."""
     if config.model != "testbed":
         return load_start_model(config, task, lambda row: None)
-    from sgram.testbed import WarmUpConfig, make_tokenizer
+    from sgram.testbed import make_tokenizer
+    from sgram.testbed.families import default_warm_up
     from sgram.testbed.warmup import make_model
 
     testbed = check_testbed(task, config)
     tokenizer = make_tokenizer(testbed.config)
-    model: Any = make_model(tokenizer, WarmUpConfig())
+    model: Any = make_model(tokenizer, default_warm_up(testbed.config))
     return model.to(compute_device()), tokenizer
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from sgram.tagging.tagger import PlanningTagger
 from sgram.training.tasks.prompts import PromptForm
 from sgram.training.tasks.task import Task
 from sgram.training.trainer.sampler import sample_rows
-from sgram.training.trainer.step_metrics import error_shares
+from sgram.training.trainer.step_metrics import detail_shares, error_shares
 
 _SAMPLED_TOKENS = 1 << 15
 """Upper bound of the tokens sampled in one batch, without prompts."""
@@ -60,6 +60,8 @@ class PolicyEvaluation:
     n_problems: int = 0
     by_problem: tuple[tuple[int, int], ...] = ()
     """(responses, correct responses) of each problem, in the task's order: for intervals over problems."""
+    details: Mapping[str, float] = field(default_factory=dict)
+    """Share of responses for which each detail of their outcome (`TaskOutcome.details`) is true."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values."""
@@ -218,6 +220,7 @@ def evaluate(
         length=sum(lengths) / len(lengths),
         n_problems=min(n, len(problems)),
         by_problem=_count_by_problem(responses.problems, outcomes),
+        details=detail_shares(outcome.details for outcome in outcomes),
         **_entropy_measures(policy, responses, lexicon, mask, scorer),
     )
 

@@ -71,16 +71,16 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
 
         loaded_model = load_model(config.model, device=compute_device())
         return loaded_model.model, loaded_model.tokenizer
-    from sgram.testbed import WarmUpConfig, load_policy, warm_policy
+    from sgram.testbed import load_policy, warm_policy
+    from sgram.testbed.families import default_warm_up
 
     testbed = check_testbed(task, config)
-    step_settings = {} if config.sft_steps is None else {"steps": config.sft_steps}
-    warm_up = WarmUpConfig(seed=config.warmup_seed, **step_settings)
+    warm_up = default_warm_up(testbed.config, config.warmup_seed, config.sft_steps)
     folder = warm_policy(
         testbed.config,
         warm_up,
         on_step=lambda row: on_progress(
-            {"stage": "warm-up", "done": row["step"], "of": warm_up.steps, "loss": row["loss"]}
+            {"stage": "warm-up", "done": row["step"], "of": row["steps"], "loss": row["loss"]}
         ),
     )
     model: Any

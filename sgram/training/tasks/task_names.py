@@ -12,7 +12,7 @@ a path                  problems with answers, JSONL or Parquet (`problems`)    
 import difflib
 import importlib.util
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ TESTBED, GYM = "testbed", "gym:"
 def make_task(name: str, options: Mapping[str, Any] | None = None) -> Task:
     """Return the task called `name` with its `options`.
 
-    Options are the fields of `TestbedConfig`; or of `GymConfig`, with all other options for the dataset; or of
-    `ReadConfig` and `AnswerTaskConfig`. Raise `UsageError` for an unknown name or option, `MissingExtraError` if a
-    library is not installed.
+    Options are a `preset` of the testbed and the fields of its settings (`TestbedConfig`, or `TwoStepConfig` with
+    preset "hard"); or of `GymConfig`, with all other options for the dataset; or of `ReadConfig` and
+    `AnswerTaskConfig`. Raise `UsageError` for an unknown name or option, `MissingExtraError` if a library is not
+    installed.
 
     >>> make_task("testbed", {"methods": 3}).name
     'testbed'
@@ -49,10 +50,16 @@ def make_task(name: str, options: Mapping[str, Any] | None = None) -> Task:
 
 
 def _make_testbed(options: Mapping[str, Any]) -> Task:
-    from sgram.testbed import Testbed, TestbedConfig
+    from sgram.testbed import PRESETS, Testbed
 
-    _check_names(options, {field.name for field in fields(TestbedConfig)}, TESTBED)
-    task: Task = Testbed(TestbedConfig(**options))
+    preset = str(options.get("preset", "default"))
+    if preset not in PRESETS:
+        raise UsageError(f"testbed has no preset {excerpt(preset, 60)!r}; it has {', '.join(PRESETS)}")
+    config = PRESETS[preset]
+    settings = {name: option for name, option in options.items() if name != "preset"}
+    owner = TESTBED if preset == "default" else f"{TESTBED} with preset={preset}"
+    _check_names(settings, {"preset", *(field.name for field in fields(config))}, owner)
+    task: Task = Testbed(replace(config, **settings))
     return task
 
 

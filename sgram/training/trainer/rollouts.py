@@ -110,6 +110,7 @@ def make_traces(batch: SampledBatch, step: int, rows: slice, success_reward: flo
         response, meta = _text_and_meta(completion, token_ids, tool_mask, batch.decode)
         if outcome is not None and outcome.error:
             meta["error"] = outcome.error
+        meta |= {} if outcome is None else outcome.details
         traces.append(
             Trace(
                 id=f"{step:06d}-{rows.start + index:05d}",

@@ -1,7 +1,7 @@
 """Metrics logged at each step: means over planning and execution tokens, success, error kinds, semantic entropy."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import torch
 
@@ -110,3 +110,16 @@ def gram_entropy(gram_counts: Counter[str]) -> dict[str, float]:
     if entropy is None:
         return {}
     return {"semantic_entropy": float(entropy), "grams": float(sum(gram_counts.values()))}
+
+
+def detail_shares(details: Iterable[Mapping[str, bool]]) -> dict[str, float]:
+    """Return the share of true values of each detail, among the responses whose outcome has it.
+
+    >>> detail_shares([{"right_method": True}, {"right_method": False, "right_execution": True}])
+    {'right_method': 0.5, 'right_execution': 1.0}
+    """
+    values: dict[str, list[bool]] = {}
+    for outcome_details in details:
+        for name, is_true in outcome_details.items():
+            values.setdefault(name, []).append(is_true)
+    return {name: sum(flags) / len(flags) for name, flags in values.items()}

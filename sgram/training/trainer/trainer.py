@@ -53,7 +53,13 @@ from sgram.training.trainer.sampler import sample_rows
 from sgram.training.trainer.sequence_ratio import gspo_token_old_logps, takes_token_ratio
 from sgram.training.trainer.siren import NucleusProbe, check_siren
 from sgram.training.trainer.state import TrainerState
-from sgram.training.trainer.step_metrics import TokenClassSums, error_shares, gram_entropy, success_metrics
+from sgram.training.trainer.step_metrics import (
+    TokenClassSums,
+    detail_shares,
+    error_shares,
+    gram_entropy,
+    success_metrics,
+)
 from sgram.training.trainer.trl_contract import check_trl
 
 
@@ -485,6 +491,7 @@ class HICRATrainer(GRPOTrainer):
         outcomes: Sequence[TaskOutcome | None] = sampled_batch.outcomes or [None] * len(traces)
         rows = gather_list(self.accelerator, [(trace.correct, trace.answer) for trace in traces])
         errors = gather_list(self.accelerator, [None if outcome is None else outcome.error for outcome in outcomes])
+        details = gather_list(self.accelerator, [{} if outcome is None else outcome.details for outcome in outcomes])
         all_counts = gather_list(self.accelerator, [gram_counts])
         correct, answers = zip(*rows, strict=True)
         metrics = success_metrics(correct, answers, self.num_generations)
@@ -492,6 +499,7 @@ class HICRATrainer(GRPOTrainer):
         metrics |= {f"error/{kind}": share for kind, share in shares.items() if share is not None}
         metrics |= gram_entropy(sum(all_counts, Counter()))
         metrics |= {"time/masking": masking_seconds, "time/judging": sampled_batch.judging_seconds}
+        metrics |= detail_shares(details)
         for name, number in metrics.items():
             self._metrics["train"][name].append(number)
 

@@ -106,6 +106,22 @@ def test_a_run_keeps_its_sentence_scorer_and_says_what_it_marked(done, tmp_path,
     assert path.name not in {other.name for other in (done.root / "runs").iterdir()}
 
 
+def test_a_run_of_the_hard_testbed_logs_method_and_execution_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("SGRAM_CACHE", str(tmp_path / "cache"))
+    options = {"preset": "hard", "sloppy_steps": 1, "warmup_batch": 2}
+    result = train(replace(CONFIG, task_options=options, steps=1, eval_every=0), tmp_path / "runs")
+    (row,) = result.steps
+    traces = list(read_traces(sorted((result.directory / "rollouts").iterdir())))
+    for name in ("testbed/right_method", "testbed/right_execution"):
+        facts = [trace.meta[name] for trace in traces if name in trace.meta]  # no execution without a method
+        assert len(facts) == len(traces) or name == "testbed/right_execution"
+        assert row.get(name) == (sum(facts) / len(facts) if facts else None)
+    for measured in (result.start, result.final):
+        assert set(measured.details) <= {"testbed/right_method", "testbed/right_execution"}
+        assert 0 <= measured.details["testbed/right_method"] <= 1
+    assert result.start == read_finished_run(result.config, tmp_path / "runs").start
+
+
 def test_its_rollouts_can_be_read_and_mined(done):
     files = sorted((done.directory / "rollouts").iterdir())
     assert len(files) == 4

@@ -131,12 +131,9 @@ def test_code_in_an_answer_is_really_evaluated(make):
     assert "the worker ended while it checked" in describe_unjudged(task.pool)
 
 
-def test_chats_are_made_for_models_that_follow(make):
-    task = make("chain_sum", size=1, test_size=0, chat=True, instruction="Be brief.")
-    (problem,) = task.problems("train")
-    (message,) = problem.prompt
-    assert message["role"] == "user"
-    assert message["content"].endswith("\n\nBe brief.")
+def test_the_instruction_stands_behind_the_question(make):
+    (problem,) = make("chain_sum", size=1, test_size=0, instruction="Be brief.").problems("train")
+    assert problem.prompt.endswith("\n\nBe brief.")
 
 
 def test_an_unknown_dataset_or_setting_is_refused(make):

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from sgram.errors import InputError, MissingExtraError, UsageError
+from sgram.testbed import TestbedConfig, TwoStepConfig
 from sgram.training.tasks import task_names as make
 from sgram.training.tasks.task_names import make_task
 
@@ -33,6 +34,15 @@ def test_the_testbed_takes_its_own_options():
     assert task.config.methods == 3
     with pytest.raises(UsageError, match=r"testbed has no option 'metods' \(did you mean methods\?\); it has "):
         make_task("testbed", {"metods": 3})
+
+
+def test_a_preset_of_the_testbed_has_options_of_its_own():
+    assert make_task("testbed", {"preset": "long", "methods": 3}).config == TestbedConfig(3, largest=99, execution=3)
+    assert make_task("testbed", {"preset": "hard", "omits": 0.4}).config == TwoStepConfig(omits=0.4)
+    with pytest.raises(UsageError, match="testbed with preset=hard has no option 'methods'"):
+        make_task("testbed", {"preset": "hard", "methods": 3})
+    with pytest.raises(UsageError, match="testbed has no preset 'harder'; it has default, middle, long, hard"):
+        make_task("testbed", {"preset": "harder"})
 
 
 @pytest.mark.skipif(importlib.util.find_spec("math_verify") is None, reason="needs sgram[train]")

@@ -1,0 +1,94 @@
+"""The two families of testbeds: stories, and methods of two steps. A family is found by the type of its settings.
+
+Beside the data that the settings hold (methods, phrases), a family has a tokenizer, and a warm-up of one or more
+stages, each with a solver whose responses the policy imitates.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from sgram.grading.outcome import Problem
+from sgram.testbed.problems import AnyConfig, TestbedConfig
+from sgram.testbed.solver import Solver
+from sgram.testbed.story_tokenizer import train_tokenizer
+from sgram.testbed.two_step_config import TwoStepConfig
+from sgram.testbed.two_step_solver import Faults, TwoStepSolver
+from sgram.testbed.warmup_config import WarmUpConfig
+from sgram.testbed.word_tokenizer import make_word_tokenizer
+
+Writer = Callable[[Problem, np.random.Generator], str]
+"""A solver: writes a response to a problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the warm-up: supervised steps on the responses of one solver."""
+
+    steps: int
+    rate: float
+    """Factor of the learning rates."""
+    write_response: Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the settings of one type decide. Each function gets the settings first."""
+
+    warm_up: Callable[[Any], WarmUpConfig]
+    """Default size and training of the tiny policy."""
+    stages: Callable[[Any, WarmUpConfig], tuple[Stage, ...]]
+    make_tokenizer: Callable[[Any, int], str]
+    """Returns the tokenizer as JSON; the number is the largest size of its vocabulary."""
+    batches_by_length: bool
+    """Whether the responses of a batch of the warm-up have similar lengths, so that few tokens are padding.
+
+    In the family of two steps they do not: such a batch would have methods of one kind only, and the policy would not
+    learn which number of the problem a method takes (docs/testbed.md).
+    """
+
+
+def family_of(config: AnyConfig) -> Family:
+    """Return the family of a testbed's settings.
+
+    >>> [stage.steps for stage in family_of(TwoStepConfig()).stages(TwoStepConfig(), WarmUpConfig(steps=600))]
+    [600, 100]
+    """
+    return _FAMILIES[type(config)]
+
+
+def default_warm_up(config: AnyConfig, seed: int = 0, steps: int | None = None) -> WarmUpConfig:
+    """Return the warm-up of a testbed; `steps` are those of its first stage, None: as many as it needs.
+
+    >>> default_warm_up(TestbedConfig()).steps, default_warm_up(TwoStepConfig(), steps=50).steps
+    (500, 50)
+    """
+    warm_up = family_of(config).warm_up(config)
+    return replace(warm_up, seed=seed, **({} if steps is None else {"steps": steps}))
+
+
+def _story_stages(config: TestbedConfig, warm_up: WarmUpConfig) -> tuple[Stage, ...]:
+    return (Stage(warm_up.steps, 1.0, Solver(config)),)
+
+
+def _two_step_stages(config: TwoStepConfig, warm_up: WarmUpConfig) -> tuple[Stage, ...]:
+    """Return two stages: capable, then sloppy. Faults from the start would keep arithmetic from being learned."""
+    capable = TwoStepSolver(config, Faults(config.insight))
+    sloppy = TwoStepSolver(config, Faults(config.sloppy_insight, config.omits, config.slips))
+    return (Stage(warm_up.steps, 1.0, capable), Stage(config.sloppy_steps, config.sloppy_rate, sloppy))
+
+
+_FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
+    {
+        TestbedConfig: Family(lambda config: WarmUpConfig(), _story_stages, train_tokenizer, batches_by_length=True),
+        TwoStepConfig: Family(
+            lambda config: WarmUpConfig(steps=600, batch=config.warmup_batch),
+            _two_step_stages,
+            lambda config, vocabulary: make_word_tokenizer(config),
+            batches_by_length=False,
+        ),
+    }
+)
