@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
 COMES_WITH = {
     "scipy": "scikit-learn",
     "transformers": "sentence-transformers",
+    "tqdm": "sentence-transformers",
     "huggingface_hub": "sentence-transformers",
     "tokenizers": "sentence-transformers",
     "safetensors": "sentence-transformers",
