@@ -138,7 +138,8 @@ class Meter:
         seconds = time.monotonic() - self.started
         if seconds < 0.5 or not self.done:
             return ""
-        return f"{self.done / seconds:,.0f} {self.unit}/s"
+        rate = self.done / seconds
+        return f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.2g} {self.unit}/s"
 
     def update(self, done: float, suffix: str = "") -> None:
         """Set how many units are done in all; `suffix` stands behind the bar."""
@@ -148,7 +149,8 @@ class Meter:
         elif time.monotonic() - self.last_logged >= _LOG_INTERVAL:
             self.last_logged = time.monotonic()
             total = f" of {self.total:,.0f}" if self.total else ""
-            note(f"{self.stage}: {self.done:,.0f}{total} {self.unit}, {self.rate()} {suffix}".rstrip(", "))
+            parts = [f"{self.done:,.0f}{total} {self.unit}", self.rate(), suffix]
+            note(f"{self.stage}: {', '.join(part for part in parts if part)}")
 
     def close(self) -> None:
         """Remove the bar from the terminal."""

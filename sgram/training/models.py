@@ -172,7 +172,8 @@ def _load_from_hub(name: str, dtype: Any) -> LoadedModel:
 
 def _call_loader(name: str, load: Callable[[], LoadedModel], hint: str = "") -> LoadedModel:
     """Return what `load` returns. Raise `InputError` for any error of the libraries."""
-    with no_progress_bars():
+    with no_progress_bars(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # transformers about its own names, where PEFT uses old ones
         try:
             loaded_model = load()
         except Exception as error:

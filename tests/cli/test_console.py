@@ -145,7 +145,7 @@ def test_progress_without_a_terminal_speaks_at_most_every_30_seconds(clock, caps
         "",
         "reading: 300 of 2,000 MB, 10 MB/s\n"
         "reading: 600 of 2,000 MB, 10 MB/s\n"
-        "reading: 900 of 2,000 MB, 10 MB/s 3 rows set aside\n",
+        "reading: 900 of 2,000 MB, 10 MB/s, 3 rows set aside\n",
     )
 
 
@@ -168,6 +168,14 @@ def test_an_unknown_total_is_left_out(clock, capsys):
         clock[0] += 40
         bar.update(1234567)
     assert capsys.readouterr().err == "reading: 1,234,567 rows, 30,864 rows/s\n"  # 1234567 / 40 = 30864.2
+
+
+def test_a_slow_rate_keeps_two_digits(clock, capsys):
+    with meter("sampling", 12, "responses") as bar:
+        clock[0] += 75
+        bar.update(8, "0 of 8 correct")
+    # 8 / 75 = 0.1067 a second, which is not 0
+    assert capsys.readouterr().err == "sampling: 8 of 12 responses, 0.11 responses/s, 0 of 8 correct\n"
 
 
 def test_there_is_no_rate_in_the_first_half_second(clock):
