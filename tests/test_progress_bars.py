@@ -18,3 +18,14 @@ def test_bars_of_all_libraries_are_hidden_inside_the_block_and_shown_after_it(ca
     assert inside.getvalue() == ""
     assert "3/3" in after.getvalue()
     assert logging.is_progress_bar_enabled()
+
+
+def test_blocks_that_overlap_restore_the_bars_in_any_order():
+    first, second, after = no_progress_bars(), no_progress_bars(), io.StringIO()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not logging.is_progress_bar_enabled(), "the second block is open"
+    second.__exit__(None, None, None)
+    assert list(tqdm(range(3), file=after)) == [0, 1, 2]
+    assert "3/3" in after.getvalue()

@@ -134,6 +134,8 @@ def trackio(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trackio")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRACKIO_DIR", str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
+            patch.delitem(sys.modules, name)  # it reads the variable when it is imported, which others may have done
         library = pytest.importorskip("trackio", reason="needs sgram[trackio]")
         assert folder == library.utils.TRACKIO_DIR
         yield library
