@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Generator
 
 import hypothesis
@@ -13,6 +14,9 @@ hypothesis.settings.register_profile("sgram", deadline=None, derandomize="SGRAM_
 hypothesis.settings.load_profile("sgram")
 # The note about compiling appears in the first process only; tests that compare stderr must not depend on that.
 os.environ["SGRAM_QUIET_COMPILING"] = "1"
+# trackio reads this once, when it is imported; TRL imports it with itself.
+_TRACKIO = tempfile.TemporaryDirectory(prefix="sgram-trackio-")
+os.environ["TRACKIO_DIR"] = _TRACKIO.name
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """Numbers in experiment trackers: those of training by TRL's `report_to`, those of an analysis by `log`."""
 
+import os
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -129,16 +130,11 @@ def read_trackio(run):
 
 
 @pytest.fixture(scope="module")
-def trackio(tmp_path_factory):
-    """The library, whose files are in a folder of the test's."""
-    folder = tmp_path_factory.mktemp("trackio")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRACKIO_DIR", str(folder))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
-            patch.delitem(sys.modules, name)  # it reads the variable when it is imported, which others may have done
-        library = pytest.importorskip("trackio", reason="needs sgram[trackio]")
-        assert folder == library.utils.TRACKIO_DIR
-        yield library
+def trackio():
+    """The library, whose files are in a folder of the tests (tests/conftest.py)."""
+    library = pytest.importorskip("trackio", reason="needs sgram[trackio]")
+    assert str(library.utils.TRACKIO_DIR) == os.environ["TRACKIO_DIR"]
+    return library
 
 
 @pytest.fixture(scope="module")
