@@ -22,6 +22,17 @@ class MethodStep:
     first: str
     second: str
 
+    def operands(self, number_of: Mapping[str, int]) -> tuple[int, int]:
+        """Return the two numbers of the operation; `number_of` has those of "a", "b" and "r".
+
+        >>> MethodStep("*", "r", "3").operands({"r": 13})
+        (13, 3)
+        """
+        first, second = (
+            number_of[operand] if operand in number_of else int(operand) for operand in (self.first, self.second)
+        )
+        return first, second
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -53,9 +64,7 @@ class SolutionMethod:
         number_of = {"a": a, "b": b}
         operations = []
         for step in self.steps:
-            first, second = (
-                number_of[operand] if operand in number_of else int(operand) for operand in (step.first, step.second)
-            )
+            first, second = step.operands(number_of)
             number_of["r"] = OPERATORS[step.operator](first, second)
             operations.append((step.operator, first, second, number_of["r"]))
         return operations

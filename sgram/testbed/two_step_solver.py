@@ -52,9 +52,7 @@ class TwoStepSolver:
         numbers = {"a": int(problem.meta["a"]), "b": int(problem.meta["b"])}
         texts = []
         for step in method.steps[:n_steps]:
-            first, second = (
-                numbers[operand] if operand in numbers else int(operand) for operand in (step.first, step.second)
-            )
+            first, second = step.operands(numbers)
             text, numbers["r"] = self._write_operation(first, step.operator, second, config.execution, rng)
             texts.append(text)
         opener = openers[int(rng.integers(len(openers)))]

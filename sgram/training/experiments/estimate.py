@@ -182,7 +182,7 @@ def _memory_bytes(config: RunConfig, model: Any, n_weights: int, width: int) -> 
     ]
     if config.lexicon != "task" or config.task == "testbed":
         stages.append(_FLOAT * _ENTROPY_LOGITS * forward_tokens(shape.vocab, longest) * shape.vocab)
-    has_reference = bool(getattr(config, "beta", 0)) and not config.lora_rank
+    has_reference = config.beta > 0 and not config.lora_rank
     weights = _FLOAT * ((2 if has_reference else 1) * n_weights + (n_trained if config.lora_rank else 0))
     optimizer = 2 * _FLOAT * n_trained
     return int(LIBRARIES + weights + optimizer + max(stages))

@@ -1,7 +1,7 @@
 """Prompts: a problem's text or chat, followed by an instruction how to answer, in the form that a model expects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sgram.errors import UsageError
@@ -87,13 +87,13 @@ class PromptForm:
 
         Raise `UsageError` if `chat` is true and the tokenizer has no template.
         """
-        has_template = bool(getattr(tokenizer, "chat_template", None))
-        if chat and not has_template:
+        form = cls(tokenizer, model, is_chat=False)
+        if chat and not form.has_template:
             raise UsageError(
                 f"--chat needs a chat template, and the tokenizer of {excerpt(model, 100)} has none: leave out --chat, "
                 "or take a tokenizer with a template"
             )
-        return cls(tokenizer, model, has_template if chat is None else chat)
+        return replace(form, is_chat=form.has_template if chat is None else chat)
 
     @property
     def has_template(self) -> bool:
