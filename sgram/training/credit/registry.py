@@ -17,8 +17,8 @@ ENTRY_POINTS = "sgram.credit"
 """Group of entry points by which a package adds methods; each names a `Method` or a sequence of them."""
 ORDER = (
     *("grpo", "dr-grpo", "hicra", "hicra-scale", "hicra-push", "hicra-correct", "hicra-symmetric", "hicra-centered"),
-    *("hicra-gated", "placebo", "placebo-execution", "grpo-matched", "high-entropy", "entropy-advantage", "clip-cov"),
-    *("kl-cov", "entropy", "siren", "ktae"),
+    *("hicra-gated", "placebo", "placebo-execution", "execution-scale", "execution-symmetric", "grpo-matched"),
+    *("high-entropy", "entropy-advantage", "clip-cov", "kl-cov", "entropy", "siren", "ktae"),
 )
 """The order of lists. Other methods of `sgram.training.credit.methods` come after these, by the name of their file."""
 

@@ -35,7 +35,7 @@ SHARED = (
 """Settings that every arm shares: the task, the start model, the amount of training and the evaluation."""
 CONTROL_METHODS = (
     *("grpo", "grpo-matched", "hicra-scale", "hicra-push", "hicra-symmetric", "hicra-centered"),
-    *("placebo", "placebo-execution"),
+    *("placebo", "placebo-execution", "execution-scale", "execution-symmetric"),
 )
 """Methods that a claim about planning tokens must be compared with."""
 

@@ -25,6 +25,8 @@ NAMES = [
     "hicra-gated",
     "placebo",
     "placebo-execution",
+    "execution-scale",
+    "execution-symmetric",
     "grpo-matched",
     "high-entropy",
     "entropy-advantage",
@@ -91,6 +93,9 @@ def test_the_methods_are_these():
         ("hicra-push", [[1.65, 1.5, 1.65], [-0.5, -0.35, -0.5], [-0.5] * 3, [-0.35, -0.5, -0.5]]),
         ("hicra-correct", [[1.8, 1.5, 1.8], [-0.5] * 3, [-0.5] * 3, [-0.5] * 3]),
         ("hicra-symmetric", [[1.8, 1.5, 1.8], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
+        # the rules of hicra-scale and hicra-symmetric; the trainer's mask says that the tokens are execution tokens
+        ("execution-scale", [[1.65, 1.5, 1.65], [-0.5, -0.55, -0.5], [-0.5] * 3, [-0.55, -0.5, -0.5]]),
+        ("execution-symmetric", [[1.8, 1.5, 1.8], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
         # bonuses 0.3, 0.3, 0.1, 0.1, mean 0.2: pushes 0.1 and -0.1
         ("hicra-centered", [[1.6, 1.5, 1.6], [-0.5, -0.6, -0.5], [-0.5] * 3, [-0.6, -0.5, -0.5]]),
         # row 0 alone is correct and long; the 0.7 quantile of 0.1, 0.2, 0.9 is 0.48: token 1 is high, 0 and 2 plan
@@ -140,6 +145,8 @@ def test_what_a_trainer_must_know_of_each():
         "grpo-matched": "planning",
         "placebo": "placebo",
         "placebo-execution": "placebo-execution",
+        "execution-scale": "placebo-execution",
+        "execution-symmetric": "placebo-execution",
     }
     assert {name for name, method in METHODS.items() if method.scale_rewards or method.loss} == {"dr-grpo"}
     assert (METHODS["dr-grpo"].scale_rewards, METHODS["dr-grpo"].loss) == ("none", "dr_grpo")

@@ -23,7 +23,8 @@ def hicra_rule(batch: CreditBatch, settings: MethodSettings) -> Any:
     return hicra_advantages(batch.advantages, credited_tokens(batch), settings.alpha)
 
 
-def _scale(batch: CreditBatch, settings: MethodSettings) -> Any:
+def scale_rule(batch: CreditBatch, settings: MethodSettings) -> Any:
+    """Return (1 + alpha (1 - 2p)) A on the tokens with credit, p the share of the greater reward in the group."""
     return scale_advantages(
         batch.advantages, batch.credit_mask, batch.groups, batch.response_mask, settings.alpha, batch.rewards
     )
@@ -39,7 +40,8 @@ def _correct(batch: CreditBatch, settings: MethodSettings) -> Any:
     return correct_advantages(batch.advantages, credited_tokens(batch), settings.alpha)
 
 
-def _symmetric(batch: CreditBatch, settings: MethodSettings) -> Any:
+def symmetric_rule(batch: CreditBatch, settings: MethodSettings) -> Any:
+    """Return (1 + alpha) A on the tokens with credit."""
     return symmetric_advantages(batch.advantages, credited_tokens(batch), settings.alpha)
 
 
@@ -69,7 +71,7 @@ SCALE = Method(
     "(1 + alpha (1 - 2p)) A on planning tokens: HICRA without its push",
     "part of hicra",
     "planning",
-    _scale,
+    scale_rule,
 )
 PUSH = Method(
     "hicra-push",
@@ -86,7 +88,7 @@ SYMMETRIC = Method(
     "(1 + alpha) A on planning tokens: penalties grow, too",
     "control of hicra",
     "planning",
-    _symmetric,
+    symmetric_rule,
 )
 CENTERED = Method(
     "hicra-centered", "HICRA less the mean push on a group's planning tokens", "control of hicra", "planning", _centered
