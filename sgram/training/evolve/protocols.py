@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
+from sgram.array_types import FloatArray
 from sgram.grading.outcome import Problem, TaskOutcome
 
 Role = Literal["proposer", "solver", "judge"]
@@ -148,3 +149,25 @@ class EvolveTaskWithTruth(EvolveTask, Protocol):
 
     def levels(self) -> Mapping[str, str]:
         """Return the level (easy, middle or hard) of each kind of question, by the start policy's failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A sampled text and its token ids, with the end token if it has ended."""
+
+    text: str
+    ids: tuple[int, ...]
+
+
+class Writer(Protocol):
+    """A policy that writes texts: the current weights of a trainer, or a frozen model."""
+
+    tokenizer: Any
+
+    def write(self, prompts: Sequence[str]) -> list[Written]:
+        """Sample one text for each prompt, all in one call of the sampler."""
+
+    def token_shares(
+        self, prompts: Sequence[str], ids: Sequence[Sequence[int]], candidates: Sequence[int]
+    ) -> FloatArray:
+        """Return (N, C): the probability of each candidate as the next token behind prompt i and ``ids[i]``."""
