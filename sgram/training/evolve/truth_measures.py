@@ -65,10 +65,8 @@ def mean_score(scores: Sequence[float] | FloatArray, truths: Sequence[bool] | Bo
     0.5
     """
     score, is_right, _ = _scored(scores, truths)
-    chosen = score[is_right == truth]
-    if not len(chosen):
-        return Estimate(None, n=0, undefined=_missing_side(score, is_right))
-    return Estimate(float(chosen.mean()), n=len(chosen))
+    chosen = score[is_right == truth].tolist()
+    return mean(chosen, "" if chosen else _missing_side(score, is_right))
 
 
 def share_unparsable(scores: Sequence[float] | FloatArray) -> Estimate:
@@ -86,8 +84,18 @@ def share(flags: Iterable[bool] | BoolArray, undefined: str = "there is no row")
     >>> share([True, False, False, False]).value
     0.25
     """
-    values = [bool(flag) for flag in flags]
-    return Estimate(sum(values) / len(values), n=len(values)) if values else Estimate(None, n=0, undefined=undefined)
+    return mean([float(bool(flag)) for flag in flags], undefined)
+
+
+def mean(numbers: Sequence[float], undefined: str = "there is no row") -> Estimate:
+    """Return the mean of numbers; `undefined` is the reason if there is none.
+
+    >>> mean([0.25, 0.75]).value
+    0.5
+    """
+    if not numbers:
+        return Estimate(None, n=0, undefined=undefined)
+    return Estimate(math.fsum(numbers) / len(numbers), n=len(numbers))
 
 
 def effective_classes(kinds: Iterable[Hashable | None]) -> Estimate:
@@ -124,9 +132,7 @@ def mean_failure(kinds: Iterable[str | None], failures: Mapping[str, float] | No
     if failures is None:
         return Estimate(None, n=0, undefined="the task has no table of the start solver's failures")
     rates = [failures[kind] for kind in kinds if kind is not None and kind in failures]
-    if not rates:
-        return Estimate(None, n=0, undefined="no valid question was proposed")
-    return Estimate(math.fsum(rates) / len(rates), n=len(rates))
+    return mean(rates, "no valid question was proposed")
 
 
 def correlation(judged: Sequence[float] | FloatArray, true: Sequence[float] | FloatArray) -> Estimate:
