@@ -1,9 +1,8 @@
 """The four claims of Multi-Agent Evolve (arXiv 2510.23595), each with a verdict: yes, no or cannot say.
 
 A claim has conditions. It holds if all of them do, and fails if one of them fails. A condition compares a number of
-each run with a bound, by Student's 95 % interval over the runs of different seeds: above it yes, below it no, else it
-cannot say. Runs from one start policy are not independent of it, so the verdicts speak of the start policies that were
-used.
+each run with a bound, by the 95 % interval over the runs of different seeds: above it yes, below it no, else it cannot
+say. With one start policy the verdicts speak of that policy only.
 """
 
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from sgram.training.evolve.run_statistics import (
     accepted_quantity,
     accuracy,
     judge_quantity,
+    name_reason,
     over_runs,
     paired,
     proposal_quantity,
@@ -233,7 +233,7 @@ def _settled(runs: Runs, name: str, title: str) -> Condition:
     verdict: ClaimVerdict = "cannot say"
     if len(flags) > 1:
         verdict = "yes" if all(flags) else "cannot say" if any(flags) else "no"
-    interval = t_interval(fractions)
+    interval = name_reason(t_interval(fractions), "no run has a step at which it settles")
     note = f"settled in {sum(flags)} of {len(flags)} runs, without a change in {len(flags) - len(fractions)}"
     return Condition(f"{title} settles, part of the run", interval, verdict, note if flags else "no run has this curve")
 

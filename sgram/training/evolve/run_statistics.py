@@ -1,11 +1,15 @@
-"""Numbers of runs of `sgram evolve`, with Student's 95 % intervals over the runs of different seeds."""
+"""Numbers of runs of `sgram evolve`, with 95 % intervals over the runs of different seeds.
+
+They are Student's with one start policy; with several, seeds and start policies both count as random.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from sgram.statistics import MeanInterval, t_interval
+from sgram.statistics import MeanInterval
 from sgram.training.evolve.evolve_run import EvolveRun, Quantity
 from sgram.training.evolve.measures import EvolveEvaluation
+from sgram.training.experiments.compare import pair_interval
 
 Runs = Sequence[EvolveRun]
 RunsByArm = Mapping[str, Runs]
@@ -39,22 +43,25 @@ def accepted_quantity(name: str) -> Quantity:
 
 
 def over_runs(runs: Runs, number: Callable[[EvolveRun], float | None]) -> MeanInterval:
-    """Return Student's interval over the runs that have the number."""
-    numbers = [value for run in runs if (value := number(run)) is not None]
-    interval = t_interval(numbers)
-    if interval.n > 1:
-        return interval
-    reason = "no run" if not runs else "no run has this number" if not interval.n else "one run has no spread"
-    return replace(interval, undefined=reason)
+    """Return the mean over the runs that have the number, with its interval (`pair_interval`)."""
+    numbers = {run.pair: value for run in runs if (value := number(run)) is not None}
+    return name_reason(pair_interval(numbers), "no run has this number" if runs else "no run")
 
 
 def paired(first: Runs, second: Runs, number: Callable[[EvolveRun], float | None]) -> MeanInterval:
-    """Return Student's interval of `first` less `second`, over pairs of one seed and one warm-up seed."""
+    """Return the mean of `first` less `second` over pairs of one seed and one warm-up seed, with its interval."""
     second_numbers = {run.pair: number(run) for run in second}
-    differences = [
-        value - other
+    differences = {
+        run.pair: value - other
         for run in first
         if (value := number(run)) is not None and (other := second_numbers.get(run.pair)) is not None
-    ]
-    interval = t_interval(differences)
-    return interval if interval.n > 1 else replace(interval, undefined=interval.undefined if second else "no run of it")
+    }
+    return name_reason(pair_interval(differences), "no pair of runs has this number" if second else "no run of it")
+
+
+def name_reason(interval: MeanInterval, without: str) -> MeanInterval:
+    """Return `interval` with its reason in terms of runs; `without` is the reason if there is no number."""
+    if interval.low is not None:
+        return interval
+    reasons = {0: without, 1: "one run has no spread"}
+    return replace(interval, undefined=reasons.get(interval.n, f"equal in {interval.n} runs"))
