@@ -24,11 +24,11 @@ from sgram.training.experiments.comparison_io import format_number
 from sgram.training.experiments.markdown_tables import table_cell, table_head, table_line
 
 NOTES = (
-    "Brackets are 95 % intervals over the runs of different seeds: Student's with one start policy. A condition holds "
-    '("yes") if its interval lies above its bound, fails ("no") if it lies below, else it cannot say; numbers without a '
-    "verdict decide nothing. Arrows lead from the start to the last evaluation, means over runs. True difficulty is the "
-    "failure rate of the start policy on the kinds of the valid questions. The judge is that of the current weights, in "
-    "every arm; leniency is the mean score of wrong answers."
+    "Brackets are 95 % intervals over the runs of different seeds: Student's with one start policy. A condition "
+    'holds ("yes") if its interval lies above its bound, fails ("no") if it lies below, else it cannot say; numbers '
+    "without a verdict decide nothing. Arrows lead from the start to the last evaluation, means over runs. True "
+    "difficulty is the failure rate of the start policy on the kinds of the valid questions. The judge is that of "
+    "the current weights, in every arm; leniency is the mean score of wrong answers."
 )
 CLAIMS_CHECK = "testbed/claims_check"
 """Detail of an outcome: the answer claims that a check was passed."""
