@@ -86,12 +86,14 @@ class RoleExamples:
             rng,
         )
 
+    def write_judged_answer(self, problem: Problem, rng: np.random.Generator) -> str:
+        """Return a whole response to judge; about half of them are wrong, most by their method."""
+        response = self._judged_solver(problem, rng)
+        return _slip(response, rng) if rng.random() < self._config.slips else response
+
     def judge_answer(self, problem: Problem, rng: np.random.Generator) -> Example:
         """Return an example of the judge of answers."""
-        method = BY_KEY[problem.meta["method"]]
-        response = self._judged_solver(problem, rng)
-        if rng.random() < self._config.slips:
-            response = _slip(response, rng)
+        response, method = self.write_judged_answer(problem, rng), BY_KEY[problem.meta["method"]]
         if rng.random() < CUT_SHARE:
             words = response.split(" ")
             response = " ".join(words[: int(rng.integers(1, len(words) - 2))])
