@@ -11,7 +11,7 @@ from sgram.training.evolve.arm_names import ARMS, arm_title
 from sgram.training.evolve.claims import Claim, Condition, judge_claims
 from sgram.training.evolve.evaluation import FROZEN, POLICY
 from sgram.training.evolve.evolve_run import EvolveRun, Quantity
-from sgram.training.evolve.measures import LEVELS, EvolveEvaluation, JudgeMeasures
+from sgram.training.evolve.measures import CLAIMS_CHECK, LEVELS, EvolveEvaluation, JudgeMeasures
 from sgram.training.evolve.run_statistics import (
     RunsByArm,
     accepted_quantity,
@@ -31,8 +31,6 @@ NOTES = (
     "difficulty is the failure rate of the start policy on the kinds of the valid questions. The judge is that of "
     "the current weights, in every arm; leniency is the mean score of wrong answers."
 )
-CLAIMS_CHECK = "testbed/claims_check"
-"""Detail of an outcome: the answer claims that a check was passed."""
 
 
 @dataclass(frozen=True, slots=True)
