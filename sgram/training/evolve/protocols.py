@@ -15,6 +15,15 @@ MAX_SCORE = 10
 """Judges give whole scores from 1 to this one (2510.23595 §3); a score s counts as (s - 1) / 9."""
 
 
+def share_of_score(score: float) -> float:
+    """Return a score in 1..`MAX_SCORE`, or a mean of such scores, as a number in [0, 1].
+
+    >>> share_of_score(1), share_of_score(5.5), share_of_score(10)
+    (0.0, 0.5, 1.0)
+    """
+    return (score - 1) / (MAX_SCORE - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the parser of a role reads in its text: a value, or the name of the fault for which there is none.
