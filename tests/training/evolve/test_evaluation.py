@@ -206,7 +206,7 @@ def test_the_judged_difficulty_of_accepted_questions_stands_beside_the_true_one(
     accepted = evaluation.accepted
     assert (accepted.n, accepted.valid, accepted.judged_difficulty) == (4, 0.75, pytest.approx(1.75 / 4))
     assert accepted.true_difficulty == pytest.approx((0.25 + 0.75 + 0.75) / 3)
-    # valid ones: judged .5 .25 0, true .25 .75 .75: deviations .25 0 -.25 and -1/3 1/6 1/6, so r = -.125 / sqrt(.125 / 6)
+    # valid ones: judged .5 .25 0, true .25 .75 .75, deviations .25 0 -.25 and -1/3 1/6 1/6, r = -.125 / sqrt(.125 / 6)
     assert accepted.correlation == pytest.approx(-(3**0.5) / 2)
 
 
