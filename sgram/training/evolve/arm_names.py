@@ -17,9 +17,13 @@ ARMS: Mapping[str, str] = MappingProxyType(
         "no-difficulty": "evolve:difficulty=off",
         "calibrated": "evolve:judge_reward=calibrated",
         "narrow-questions": "evolve:fixed_questions=start:judge=oracle:proposer=none",
+        "trusting-judge": "evolve:judge_mark_trust=0.8",
     }
 )
-"""Short name -> arm in the notation of `sgram.training.experiments.arms.parse_arms`, its settings sorted by name."""
+"""Short name -> arm in the notation of `sgram.training.experiments.arms.parse_arms`, its settings sorted by name.
+
+The trusting judge is warmed up on verdicts that take a concluding phrase in a wrong answer for a sign that it is right.
+"""
 
 
 def expand_arm(name: str) -> str:

@@ -93,7 +93,7 @@ def evaluate_evolve(
     questions = [question_text(problem) for problem in problems]
     prompts = [task.forms.solver_prompt(question) for question in questions]
     prompts += [task.forms.proposer_prompt(rng, reference) for reference in references]
-    written = writer.write(prompts)
+    written = writer.write(prompts) if prompts else []
     answers, proposals = written[: len(problems)], written[len(problems) :]
     outcomes = task.judge_responses(problems, [answer.text for answer in answers])
     own, fixed = _judge_all(judges, questions, answers, outcomes, fixed_pairs)
@@ -107,7 +107,7 @@ def evaluate_evolve(
         levels={} if truth is None else dict(truth.levels()),
         errors=errors,
         wrong_details=details,
-        length=sum(len(answer.ids) for answer in answers) / len(answers),
+        length=mean([float(len(answer.ids)) for answer in answers]).value,
         own=own,
         fixed=fixed,
         questions=proposal_judges,
@@ -120,14 +120,14 @@ def evaluate_evolve(
 def choose_problems(problems: Sequence[Problem], sizes: EvaluationSizes) -> list[Problem]:
     """Return one problem an answer: the first problems of the task, the answers to one of them side by side.
 
-    With few problems, more answers are sampled to each. Raise `UsageError` if there is no problem.
+    With few problems, more answers are sampled to each; without any there is no answer.
 
     >>> two = [Problem("a", "1+1?"), Problem("b", "1+2?")]
     >>> [problem.id for problem in choose_problems(two, EvaluationSizes(answers=4, answers_per_question=2))]
     ['a', 'a', 'b', 'b']
     """
     if not problems:
-        raise UsageError("the task has no held-out problem, so accuracy cannot be measured")
+        return []
     n_problems = min(len(problems), -(-sizes.answers // sizes.answers_per_question))
     rows = [problems[number % n_problems] for number in range(sizes.answers)]
     order = {problem.id: index for index, problem in enumerate(problems)}
@@ -185,6 +185,8 @@ def _judge_all(
     own, fixed = {}, {}
     for name, judge in judges.items():
         pairs = () if name == FROZEN else fixed_pairs
+        if not questions and not pairs:
+            continue
         verdicts = judge.judge_answers(
             [*questions, *(pair.question for pair in pairs)],
             [*(answer.text for answer in answers), *(pair.answer for pair in pairs)],

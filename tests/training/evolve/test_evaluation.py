@@ -224,13 +224,30 @@ def test_a_task_without_truth_has_accuracy_and_says_what_it_does_not_know():
     assert evaluation.proposals.undefined["valid"] == "task sums does not know which questions are valid"
 
 
+class UnansweredTask(SumTask):
+    """Questions without references: nothing is held out."""
+
+    def held_out_problems(self):
+        return []
+
+
+def test_without_held_out_problems_accuracy_is_not_measured_and_no_judge_is_asked():
+    task, judge = UnansweredTask(), ScoringJudge(SCORES)
+    evaluation = evaluate_evolve(
+        WrittenTexts(["Q: 1 + 1?"]), {POLICY: judge}, task, np.random.default_rng(0), references=[None]
+    )
+    assert (evaluation.n, evaluation.accuracy, evaluation.length, evaluation.own) == (0, None, None, {})
+    assert evaluation.proposals.readable == 1.0
+    assert judge.judged == []
+    assert EvolveEvaluation.from_json(evaluation.to_json()) == evaluation
+
+
 def test_problems_are_the_first_ones_and_few_problems_get_more_answers():
     problems = [Problem(str(number), f"{number}?") for number in range(5)]
     sizes = EvaluationSizes(answers=6, answers_per_question=2)
     assert [problem.id for problem in choose_problems(problems, sizes)] == ["0", "0", "1", "1", "2", "2"]
     assert [problem.id for problem in choose_problems(problems[:1], sizes)] == ["0"] * 6
-    with pytest.raises(UsageError, match="no held-out problem"):
-        choose_problems([], sizes)
+    assert choose_problems([], sizes) == []
     with pytest.raises(UsageError, match="at least one answer"):
         EvaluationSizes(answers=0)
 
