@@ -360,13 +360,14 @@ def make_trainer(
         lexicon=lexicon,
         placebo_responses=placebo_responses,
         callbacks=[_LogForwarder(log, config, task)],
-        peft_config=_lora_config(config),
+        peft_config=lora_config(config),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _lora_config(config: RunConfig) -> Any:
+def lora_config(config: RunConfig) -> Any:
+    """Return PEFT's configuration of the adapters of a run; None if all weights are trained."""
     if not config.lora_rank:
         return None
     from peft import LoraConfig
