@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from sgram.errors import UsageError
 from sgram.files import pretty_json, write_bytes
 from sgram.reports.figures.evolve_curves import draw_evolve_curves
 from sgram.training.evolve.arm_names import ARMS, METHOD, arm_title
@@ -65,15 +66,16 @@ def print_progress(event: Mapping[str, Any]) -> None:
     print(f"{time.strftime('%H:%M:%S')} {name}: {event['event']}{detail}", file=sys.stderr, flush=True)
 
 
-def collect(
-    config: EvolveConfig, chosen: Sequence[Cell], outcomes: Sequence[Any], options: argparse.Namespace
-) -> tuple[list[Cell], list[EvolveResult | Failure | None]]:
-    """Return the cells of all arms, the chosen ones first, and the outcome of each; None if it was not run."""
+def other_arms(config: EvolveConfig, chosen: Sequence[Cell], options: argparse.Namespace) -> list[Cell]:
+    """Return the runs of the named arms that this call does not ask for, without those that do not fit the settings."""
     names = {cell.arm for cell in chosen}
-    others = [arm for arm in parse_evolve_arms(list(ARMS)) if arm.name not in names]
-    other_cells = evolve_cells(config, others, options.seeds, options.warmup_seeds) if others else []
-    finished = [read_finished_evolve(cell.config, options.root) for cell in other_cells]
-    return [*chosen, *other_cells], [*outcomes, *finished]
+    cells = []
+    for arm in parse_evolve_arms([text for text in ARMS.values() if text not in names]):
+        try:
+            cells += evolve_cells(config, [arm], options.seeds, options.warmup_seeds)
+        except UsageError:
+            continue
+    return cells
 
 
 def describe(config: EvolveConfig) -> str:
@@ -138,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes: list[Any] = [read_finished_evolve(cell.config, options.root) for cell in chosen]
     else:
         outcomes = run_evolve_matrix(chosen, options.root, jobs=options.jobs, on_progress=print_progress)
-    cells, all_outcomes = collect(config, chosen, outcomes, options)
+    others = other_arms(config, chosen, options)
+    cells = [*chosen, *others]
+    all_outcomes = [*outcomes, *(read_finished_evolve(cell.config, options.root) for cell in others)]
     comparison = summarize_evolve(cells, all_outcomes, expected=tuple(ARMS))
     write(comparison, config, cost_table(cells, all_outcomes), options.out)
     print((options.out / "evolve_testbed.md").read_text(encoding="utf-8"))
