@@ -17,6 +17,7 @@ HELP = {
     **TRAIN_HELP,
     "task": "testbed, or a file of JSONL questions.",
     "model": "testbed (a tiny model warmed up on all roles), smollm2, or a Hugging Face folder or name.",
+    "sft_steps": "Supervised steps of the tiny model; default: as many as the three roles need.",
     "train_roles": "Roles whose texts are trained on, such as solver,judge; default: the solver, a learned proposer, "
     "and the judge if it is the policy.",
     "proposer": "Who proposes questions: learned (current weights), frozen (those at the start), none (fixed ones).",

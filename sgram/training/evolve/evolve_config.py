@@ -42,6 +42,8 @@ class EvolveConfig:
     chat: bool | None = None
     """Whether prompts are chats, by the tokenizer's chat template; None: where it has one."""
     warmup_seed: int = 0
+    sft_steps: int | None = None
+    """Supervised steps of the tiny model; None: as many as the three roles need."""
     seed: int = 0
     steps: int = 80
     train_roles: str | None = None

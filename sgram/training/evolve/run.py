@@ -37,7 +37,18 @@ POOLS_FOLDER = "pools"
 """Folder of a finished run, and of each checkpoint, for the pools."""
 _FORMAT = {"format": "sgram-evolve-result", "version": 1}
 _START_SETTINGS = (
-    *("task", "task_options", "model", "chat", "warmup_seed", "max_tokens", "temperature", "top_p", "top_k"),
+    *(
+        "task",
+        "task_options",
+        "model",
+        "chat",
+        "warmup_seed",
+        "sft_steps",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+    ),
     *("judge_samples", "expected_score", "eval_samples", "eval_proposals", "threads"),
     *("judge_quality", "judge_mark_trust"),
 )

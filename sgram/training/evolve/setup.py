@@ -54,13 +54,13 @@ def make_evolve_task(config: EvolveConfig) -> EvolveTask:
 def load_start_model(config: EvolveConfig, task: EvolveTask, on_progress: ProgressCallback) -> tuple[Any, Any]:
     """Return the (model, tokenizer) that training starts from; the tiny model is warmed up if it is not cached."""
     if config.model == "testbed":
-        if not config.on_testbed:
+        from sgram.training.evolve import testbed_task
+
+        if not isinstance(task, testbed_task.TestbedEvolveTask):
             raise UsageError(
                 f"the model testbed is warmed up on the task testbed; name a --model for {excerpt(config.task)}"
             )
-        from sgram.training.evolve import testbed_task
-
-        return testbed_task.load_start_model(task, config.warmup_seed, on_progress)
+        return testbed_task.load_start_model(task, config.warmup_seed, on_progress, config.sft_steps)
     from sgram.training.models import load_model
 
     loaded = load_model(config.model, device=run_setup.compute_device())
@@ -71,9 +71,9 @@ def start_failures(config: EvolveConfig, task: EvolveTask, frozen: Policy | None
     """Return the failure rates of the policy at the start by kind of question; None if the task has no kinds."""
     if config.model != "testbed" or frozen is None:
         return None
-    from sgram.training.evolve.testbed_task import failure_table
+    from sgram.training.evolve.testbed_task import TestbedEvolveTask, failure_table
 
-    return failure_table(frozen, task)
+    return failure_table(frozen, task) if isinstance(task, TestbedEvolveTask) else None
 
 
 def make_judge(config: EvolveConfig, task: EvolveTask, writer: PolicyWriter, frozen: PolicyWriter | None) -> Judge:
