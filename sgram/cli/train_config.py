@@ -64,16 +64,19 @@ HELP = {
     "save_every": "Steps between checkpoints, from which an interrupted run resumes.",
     "threads": "CPU threads of PyTorch; the last digits of results depend on it.",
 }
-_TABLES = {"task_options": "task-option", "method_options": "method-option"}
+TABLES = {"task_options": "task-option", "method_options": "method-option"}
+"""Setting that is a table -> its flag."""
 
 
-def _flag(field: "Field[Any]", hints: Mapping[str, Any]) -> tuple[str, Any, Any]:
+def setting_flag(
+    field: "Field[Any]", hints: Mapping[str, Any], help_texts: Mapping[str, str] = HELP
+) -> tuple[str, Any, Any]:
     """Return a setting as an optional flag: (name, type, default); None means that the file decides."""
     default = field.default if field.default is not MISSING else None
-    help_text = HELP.get(field.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
-    if field.name in _TABLES:
+    help_text = help_texts.get(field.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
+    if field.name in TABLES:
         parameter = Parameter(
-            name=f"--{_TABLES[field.name]}", help=help_text, negative="", show_default=False, allow_leading_hyphen=True
+            name=f"--{TABLES[field.name]}", help=help_text, negative="", show_default=False, allow_leading_hyphen=True
         )
         return field.name, Annotated[tuple[str, ...], parameter], ()
     parameter = Parameter(help=help_text, show_default=False, allow_leading_hyphen=True)
@@ -90,7 +93,7 @@ if TYPE_CHECKING:
 else:
     TrainFlags = make_dataclass(
         "TrainFlags",
-        [_flag(field, get_type_hints(RunConfig)) for field in fields(RunConfig)],
+        [setting_flag(field, get_type_hints(RunConfig)) for field in fields(RunConfig)],
         namespace={"__module__": __name__},  # otherwise cyclopts takes the class for one from the standard library
         frozen=True,
     )
@@ -135,11 +138,7 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
     """Return the runs that the file and the flags ask for; flags override the file. Raise `UsageError` if invalid."""
     file_settings = {} if file is None else read_config(file)
     flag_settings = {field.name: getattr(flags, field.name) for field in fields(flags)}
-    tables = {
-        name: {**file_settings.get(name, {}), **_table(flag_settings.pop(name), flag)} for name, flag in _TABLES.items()
-    }
-    settings = {name: setting for name, setting in file_settings.items() if name not in VERB_KEYS}
-    settings |= {name: setting for name, setting in flag_settings.items() if setting is not None} | tables
+    settings = merge_settings(file_settings, flag_settings, VERB_KEYS)
     verb = {key: file_settings.get(key) for key in VERB_KEYS}
     verb |= {key: setting for key in VERB_KEYS if (setting := getattr(matrix, key)) is not None}
     settings = apply_preset(verb["preset"], settings)
@@ -150,23 +149,43 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
         if getattr(matrix, plural) is not None:
             raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
         verb[plural] = None
-    arms = parse_arms([config.method] if verb["compare"] is None else _names(verb["compare"], "compare"))
+    arms = parse_arms([config.method] if verb["compare"] is None else arm_names(verb["compare"], "compare"))
     if settings.get("scorer") is not None and not any(arm.apply(config).uses_scorer for arm in arms):
         raise UsageError(
             f"the mask {config.mask} uses no sentence scorer, so --scorer has no effect: add --mask grams-in-sentences "
             "(or sentences), or leave --scorer out"
         )
-    jobs = 1 if verb["jobs"] is None else verb["jobs"]
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise UsageError(f"jobs must be a whole number >= 1 (got {excerpt(str(jobs))})")
-    controls = None if verb["controls"] is None else tuple(_names(verb["controls"], "controls"))
-    seeds = _numbers(verb["seeds"], "seeds", config.seed)
-    warmup_seeds = _numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed)
+    jobs = check_jobs(verb["jobs"])
+    controls = None if verb["controls"] is None else tuple(arm_names(verb["controls"], "controls"))
+    seeds = seed_numbers(verb["seeds"], "seeds", config.seed)
+    warmup_seeds = seed_numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed)
     return RequestedRuns(config, tuple(arms), controls, seeds, warmup_seeds, jobs)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the settings of a TOML file, by field name; raise `InputError` or `UsageError` if it is invalid."""
+def merge_settings(
+    file_settings: Mapping[str, Any], flag_settings: Mapping[str, Any], verb_keys: Sequence[str]
+) -> dict[str, Any]:
+    """Return the settings of a run by file and flags, of which flags are stronger; tables are merged key by key."""
+    settings = {name: setting for name, setting in file_settings.items() if name not in verb_keys}
+    settings |= {name: setting for name, setting in flag_settings.items() if setting is not None}
+    for name, flag in TABLES.items():
+        settings[name] = {**file_settings.get(name, {}), **_table(flag_settings[name], flag)}
+    return settings
+
+
+def check_jobs(jobs: Any) -> int:
+    """Return the number of runs at the same time, 1 for None. Raise `UsageError` if it is no whole number >= 1."""
+    jobs = 1 if jobs is None else jobs
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs must be a whole number >= 1 (got {excerpt(str(jobs))})")
+    return jobs
+
+
+def read_config(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the settings of a TOML file, by name; raise `InputError` or `UsageError` if it is invalid.
+
+    `names` are the settings that it may have, by default those of `sgram train`.
+    """
     name_of_file = excerpt(path)
     try:
         document = tomllib.loads(path.read_bytes().decode("utf-8"))
@@ -176,7 +195,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{name_of_file} is not UTF-8 ({error}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name_of_file} is not valid TOML: {error}; write settings as steps = 80") from error
-    names = [field.name for field in fields(RunConfig)] + list(VERB_KEYS)
+    if names is None:
+        names = [field.name for field in fields(RunConfig)] + list(VERB_KEYS)
     settings: dict[str, Any] = {}
     for key, setting in document.items():
         name = key.replace("-", "_")
@@ -184,7 +204,7 @@ def read_config(path: Path) -> dict[str, Any]:
             raise UsageError(f"{name_of_file}: unknown setting {excerpt(key)}; {did_you_mean(name, names)}")
         if name in settings:
             raise UsageError(f"{name_of_file} sets {name} twice, also as {excerpt(key)}; leave one out")
-        if name in _TABLES and not isinstance(setting, dict):
+        if name in TABLES and not isinstance(setting, dict):
             raise UsageError(f"{name_of_file}: {name} must be a table, written below [{name}]")
         settings[name] = setting
     return settings
@@ -204,7 +224,7 @@ def _table(pairs: Sequence[str], flag: str) -> dict[str, Any]:
     return settings
 
 
-def _names(setting: Any, key: str) -> list[str]:
+def arm_names(setting: Any, key: str) -> list[str]:
     """Return names separated by commas, or a list of names, as a list."""
     names = setting.split(",") if isinstance(setting, str) else setting
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -212,7 +232,7 @@ def _names(setting: Any, key: str) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _numbers(setting: Any, key: str, default: int) -> tuple[int, ...]:
+def seed_numbers(setting: Any, key: str, default: int) -> tuple[int, ...]:
     """Return different whole numbers >= 0, sorted, from ``0,1,2`` or a list."""
     if setting is None:
         return (default,)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 EVERY = 10
 """Steps between two progress lines."""
 _HISTORY = 10
-_COLUMNS = (
+Columns = Sequence[tuple[str, str]]
+"""Numbers of a step that a board shows: names and titles."""
+_COLUMNS: Columns = (
     ("reward", "reward"),
     ("pass_at_1", "accuracy"),
     ("planning_share", "planning"),
@@ -77,8 +79,9 @@ class Board:
     Events are the rows of `sgram.training.experiments.matrix.run_matrix`.
     """
 
-    def __init__(self, n_runs: int, live: bool):
+    def __init__(self, n_runs: int, live: bool, columns: Columns = _COLUMNS):
         self.n_runs, self.n_finished, self.n_failed = n_runs, 0, 0
+        self._columns = columns
         self._running: dict[int, _RunProgress] = {}
         self._history: list[tuple[str, Mapping[str, Any]]] = []
         self._sentences: set[str] = set()
@@ -134,7 +137,9 @@ class Board:
             self._live.console.print(Text(printable(text)), soft_wrap=True)
 
     def _line(self, run: _RunProgress) -> str:
-        numbers = [f"{title} {cell(name, run.row[name])}" for name, title in _COLUMNS if run.row.get(name) is not None]
+        numbers = [
+            f"{title} {cell(name, run.row[name])}" for name, title in self._columns if run.row.get(name) is not None
+        ]
         seconds_left = run.seconds_left()
         if seconds_left and run.step < run.steps:
             numbers.append(f"{duration(seconds_left)} left")
@@ -147,7 +152,7 @@ class Board:
         table = Table(box=None, pad_edge=False, header_style="bold", caption=caption if self.n_runs > 1 else None)
         table.caption_justify = "left"
         table.add_column("run", no_wrap=True, overflow="ellipsis")
-        for title in ("step", *(title for _, title in _COLUMNS), "left"):
+        for title in ("step", *(title for _, title in self._columns), "left"):
             table.add_column(title, justify="right", no_wrap=True)
         newest = [run.row for run in self._running.values()]
         for labels, row in self._history if self.n_runs == 1 else ():
@@ -161,7 +166,7 @@ class Board:
 
     def _cells(self, row: Mapping[str, Any], steps: int | None = None) -> list[str]:
         step = f"{int(row.get('step', 0))}" + (f"/{steps}" if steps else "")
-        return [step, *(cell(name, row.get(name)) for name, _ in _COLUMNS)]
+        return [step, *(cell(name, row.get(name)) for name, _ in self._columns)]
 
     @contextmanager
     def shown(self) -> Iterator["Board"]:
@@ -170,9 +175,9 @@ class Board:
             yield self
 
 
-def board(n_runs: int) -> Board:
+def board(n_runs: int, columns: Columns = _COLUMNS) -> Board:
     """Return a live board if stderr is a terminal and NO_COLOR is not set, else one of plain lines."""
-    return Board(n_runs, live=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+    return Board(n_runs, live=sys.stderr.isatty() and not os.environ.get("NO_COLOR"), columns=columns)
 
 
 # -- at the end -----------------------------------------------------------------------------------------
@@ -197,15 +202,15 @@ def show_run(result: "RunResult") -> None:
         ("length", "tokens in a response"),
     ):
         measures[title] = (getattr(start, name), getattr(final, name))
-    rows = [("pass@1 [95 %]", _pass_at_1(start), _pass_at_1(final), _change(start.pass_at_1, final.pass_at_1))]
+    rows = [("pass@1 [95 %]", _pass_at_1(start), _pass_at_1(final), change_text(start.pass_at_1, final.pass_at_1))]
     for title, (before, after) in measures.items():
         if before is not None or after is not None:
-            rows.append((title, _number(before), _number(after), _change(before, after)))
+            rows.append((title, number_text(before), number_text(after), change_text(before, after)))
     print_table(("held-out problems", "start", "end", "change"), rows)
     means = curve(result.steps)
     if means:
         print()
-        print(f"accuracy, {_describe_blocks(len(result.steps))}: " + " ".join(_number(mean) for mean in means))
+        print(f"accuracy, {_describe_blocks(len(result.steps))}: " + " ".join(number_text(mean) for mean in means))
 
 
 def _describe_blocks(n_steps: int) -> str:
@@ -242,7 +247,10 @@ def show_comparison(comparison: "ArmComparison") -> None:
     columns = known_columns(comparison, all_columns)
     print_table(
         ("arm", "runs", *columns.values()),
-        [(arm, n_runs, *(_number(means[name]) for name in columns)) for arm, n_runs, means in arm_means(comparison)],
+        [
+            (arm, n_runs, *(number_text(means[name]) for name in columns))
+            for arm, n_runs, means in arm_means(comparison)
+        ],
     )
     rows = [_difference_row(row) for row in comparison.differences if row.measure == "pass_at_1"]
     if rows:
@@ -264,7 +272,7 @@ def _pass_at_1(evaluation: "PolicyEvaluation") -> str:
     if evaluation.pass_at_1 is None:
         return "-"
     low, high = _pass_at_1_interval(evaluation, evaluation.pass_at_1)
-    return f"{_number(evaluation.pass_at_1)} [{_number(low)} {_number(high)}]"
+    return f"{number_text(evaluation.pass_at_1)} [{number_text(low)} {number_text(high)}]"
 
 
 def _pass_at_1_interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tuple[float | None, float | None]:
@@ -280,18 +288,18 @@ def _pass_at_1_interval(evaluation: "PolicyEvaluation", pass_at_1: float) -> tup
     return estimate.low, estimate.high
 
 
-def _number(number: float | None) -> str:
+def number_text(number: float | None) -> str:
     if number is None:
         return "-"
     return f"{number:.1f}" if abs(number) >= 10 else f"{number:.3f}"
 
 
-def _change(before: float | None, after: float | None) -> str:
+def change_text(before: float | None, after: float | None) -> str:
     if before is None or after is None:
         return "-"
     return f"{after - before:+.1f}" if abs(after) >= 10 else _signed(after - before)
 
 
 def _signed(number: float | None) -> str:
-    text = _number(number)
+    text = number_text(number)
     return text if text.startswith("-") else f"+{text}"

@@ -24,6 +24,7 @@ from sgram.statistics.by_problem import (
     stratified_differences_by_problem,
 )
 from sgram.statistics.corrected_shares import CorrectedShare, corrected_share
+from sgram.statistics.crossed import CrossedError, crossed_error, crossed_interval, detectable_difference
 from sgram.statistics.differences import difference, mean, p_value
 from sgram.statistics.estimate import NORMAL_95, Estimate, round_number
 from sgram.statistics.interval import Interval, finite_number, read_interval
@@ -37,6 +38,7 @@ __all__ = [
     "NORMAL_95",
     "N_DRAWS",
     "CorrectedShare",
+    "CrossedError",
     "Direction",
     "Estimate",
     "Interval",
@@ -44,6 +46,9 @@ __all__ = [
     "Resamples",
     "Statistic",
     "corrected_share",
+    "crossed_error",
+    "crossed_interval",
+    "detectable_difference",
     "difference",
     "draw_counts",
     "draw_group_sums",

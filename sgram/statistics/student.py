@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sgram.errors import MissingExtraError
 from sgram.statistics.estimate import NORMAL_95
@@ -75,11 +75,17 @@ def t_interval(numbers: Sequence[float]) -> MeanInterval:
     standard_deviation = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (n - 1))
     if standard_deviation <= 1e-9 * max(1.0, abs(mean)):
         return MeanInterval(n, mean, n_above=n_above, undefined=f"all {n} differences are equal")
-    try:
-        from scipy.stats import t
-    except ImportError as error:
-        raise MissingExtraError(f"an interval needs scipy ({error}); pip install 'sgram[train]'") from error
+    t = student_distribution()
     standard_error = standard_deviation / math.sqrt(n)
     half_width = float(t.ppf((1 + LEVEL) / 2, n - 1)) * standard_error
     p_value = float(2 * t.sf(abs(mean) / standard_error, n - 1))
     return MeanInterval(n, mean, mean - half_width, mean + half_width, p_value, n_above)
+
+
+def student_distribution() -> Any:
+    """Return scipy's t distribution. Raise `MissingExtraError` if scipy is not installed."""
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise MissingExtraError(f"an interval needs scipy ({error}); pip install 'sgram[train]'") from error
+    return t

@@ -1,4 +1,4 @@
-"""The two families of testbeds: stories, and methods of two steps. A family is found by the type of its settings.
+"""The families of testbeds: stories, methods of two steps, and roles. A family is found by the type of its settings.
 
 Beside the data that the settings hold (methods, phrases), a family has a tokenizer, and a warm-up of one or more
 stages, each with a solver whose responses the policy imitates.
@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from sgram.grading.outcome import Problem
+from sgram.testbed.examples import Example
 from sgram.testbed.problems import AnyConfig, TestbedConfig
+from sgram.testbed.role_examples import RoleExamples
+from sgram.testbed.role_tokenizer import train_role_tokenizer
+from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import Solver
 from sgram.testbed.story_tokenizer import train_tokenizer
 from sgram.testbed.two_step_config import TwoStepConfig
@@ -32,6 +36,14 @@ class Stage:
     rate: float
     """Factor of the learning rates."""
     write_response: Writer
+    write_example: Callable[[Problem, np.random.Generator], Example] | None = None
+    """Writes what is learned; None: the responses to the problems."""
+
+    def draw_example(self, problem: Problem, rng: np.random.Generator) -> Example:
+        """Return what is learned from a draw of `problem`."""
+        if self.write_example is not None:
+            return self.write_example(problem, rng)
+        return Example(str(problem.prompt), self.write_response(problem, rng))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,16 @@ def _two_step_stages(config: TwoStepConfig, warm_up: WarmUpConfig) -> tuple[Stag
     return (Stage(warm_up.steps, 1.0, capable), Stage(config.sloppy_steps, config.sloppy_rate, sloppy))
 
 
+def _role_stages(config: RolesConfig, warm_up: WarmUpConfig) -> tuple[Stage, ...]:
+    """Return one stage, and a short second one if verdicts are wrong now and then: they are hardly learned at once."""
+    right = RoleExamples(config.with_right_verdicts())
+    stages = (Stage(warm_up.steps, 1.0, right.solver, right),)
+    if not config.learns_verdicts_apart:
+        return stages
+    faulty = RoleExamples(config)
+    return (*stages, Stage(config.verdict_steps, 0.3, faulty.solver, faulty))
+
+
 _FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
     {
         TestbedConfig: Family(lambda config: WarmUpConfig(), _story_stages, train_tokenizer, batches_by_length=True),
@@ -88,6 +110,12 @@ _FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
             lambda config: WarmUpConfig(steps=600, batch=config.warmup_batch),
             _two_step_stages,
             lambda config, vocabulary: make_word_tokenizer(config),
+            batches_by_length=False,
+        ),
+        RolesConfig: Family(
+            lambda config: WarmUpConfig(steps=1200, batch=32),
+            _role_stages,
+            train_role_tokenizer,
             batches_by_length=False,
         ),
     }

@@ -14,7 +14,7 @@ from typing import ClassVar
 from sgram.errors import UsageError
 from sgram.grading.outcome import Problem, Split
 from sgram.testbed.bounds import check_whole_numbers
-from sgram.testbed.methods import BY_KEY, METHODS, NOUNS, SolutionMethod
+from sgram.testbed.methods import BY_KEY, METHODS, NOUNS, SolutionMethod, Story
 from sgram.testbed.two_step_config import TwoStepConfig
 from sgram.testbed.wording import PHRASES
 
@@ -82,7 +82,7 @@ def make_problems(config: AnyConfig) -> tuple[tuple[Problem, ...], tuple[Problem
     for code in codes:
         quotient, b = divmod(code, n_numbers)
         story_index, a = divmod(quotient, n_numbers)
-        problem = _make_problem(config, *stories[story_index], a + 2, b + 2)
+        problem = make_problem(config, *stories[story_index], a + 2, b + 2)
         if problem is not None:
             problems.append(problem)
         if len(problems) == MAX_PROBLEMS:
@@ -96,18 +96,36 @@ def _draw(seed: int, purpose: str, number: int) -> int:
     return int.from_bytes(blake2b(f"{seed} {purpose} {number}".encode(), digest_size=8).digest(), "big")
 
 
-def _make_problem(config: AnyConfig, method: SolutionMethod, story: int, a: int, b: int) -> Problem | None:
-    """Return the problem; None if its answer is out of range, or if another method in play gives the same answer."""
+def question_template(story: Story) -> str:
+    """Return the text of a problem with the fields {a}, {b} and {noun}.
+
+    >>> question_template(METHODS[0].stories[0])
+    'In each of two crates are {a} old and {b} new {noun}. How many {noun}?'
+    """
+    return f"{story.text} How many {{noun}}?"
+
+
+def make_problem(
+    config: AnyConfig, method: SolutionMethod, story: int, a: int, b: int, noun: str | None = None
+) -> Problem | None:
+    """Return the problem; None if its answer is out of range, or if another method in play gives the same answer.
+
+    If `noun` is None, it is the noun that the problem has in its split. A problem with another noun has another id.
+
+    >>> make_problem(TestbedConfig(), METHODS[0], 0, 6, 7).id, make_problem(TestbedConfig(), METHODS[0], 0, 2, 2)
+    ('double-0-6-7', None)
+    """
     answer = method.answer(a, b)
     if config.highest_answer is not None and not 1 <= answer <= config.highest_answer:
         return None
     if any(rival.answer(a, b) == answer for rival in config.available_methods if rival != method):
         return None
     name = f"{method.key}-{story}-{a}-{b}"
-    noun = NOUNS[_draw(0, name, 0) % len(NOUNS)]
-    text = method.stories[story].text.format(a=a, b=b, noun=noun)
+    own_noun = NOUNS[_draw(0, name, 0) % len(NOUNS)]
+    noun = noun or own_noun
+    text = question_template(method.stories[story]).format(a=a, b=b, noun=noun)
     meta = {"method": method.key, "story": story, "a": a, "b": b}
-    return Problem(name, f"{text} How many {noun}?\n", str(answer), meta)
+    return Problem(name if noun == own_noun else f"{name}-{noun}", f"{text}\n", str(answer), meta)
 
 
 def problems_in_split(config: AnyConfig, split: Split) -> tuple[Problem, ...]:

@@ -5,6 +5,7 @@ a failed check: it is right about two times in five, where consistent checking w
 and the verdicts of its checks are always right, so planning is what can be learned by reward.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +48,12 @@ class Solver:
     "Let's try to double the first and add. We get "
     """
 
-    def __init__(self, config: TestbedConfig, habits: Habits = Habits()) -> None:
+    def __init__(
+        self, config: TestbedConfig, habits: Habits = Habits(), insights: Mapping[str, float] | None = None
+    ) -> None:
+        """`insights` maps the key of a method to `Habits.right_method_weight` where that method is right."""
         self._config, self._habits, self._methods = config, habits, config.available_methods
+        self._insights = insights or {}
 
     def __call__(self, problem: Problem, rng: np.random.Generator) -> str:
         """Return one response to `problem`, without an end-of-text token."""
@@ -81,7 +86,8 @@ class Solver:
     def _draw_method(
         self, untried: list[SolutionMethod], right_method: SolutionMethod, rng: np.random.Generator
     ) -> SolutionMethod:
-        weights = [self._habits.right_method_weight if method is right_method else 1.0 for method in untried]
+        insight = self._insights.get(right_method.key, self._habits.right_method_weight)
+        weights = [insight if method is right_method else 1.0 for method in untried]
         position = rng.random() * sum(weights)
         for method, weight in zip(untried, weights, strict=True):
             position -= weight

@@ -5,6 +5,7 @@ small model can learn arithmetic by heart. If they are larger, each digit is a t
 by digits. Equal settings give equal bytes.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -29,10 +30,15 @@ def has_small_numbers(config: TestbedConfig) -> bool:
 @cache
 def train_tokenizer(config: TestbedConfig, vocabulary: int) -> str:
     """Return the trained tokenizer as JSON."""
+    return train_on_texts(_training_texts(config), has_small_numbers(config), vocabulary)
+
+
+def train_on_texts(texts: Iterable[str], numbers_are_small: bool, vocabulary: int) -> str:
+    """Return a tokenizer trained on `texts`, as JSON; a number below 100 is one token if all numbers are small."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    number = " ?[0-9]{1,2}" if has_small_numbers(config) else " ?[0-9]"
+    number = " ?[0-9]{1,2}" if numbers_are_small else " ?[0-9]"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(rf"{number}| ?[^\s0-9\p{{L}}]| ?[\p{{L}}'-]+|\s+"), "isolated"),
@@ -46,7 +52,7 @@ def train_tokenizer(config: TestbedConfig, vocabulary: int) -> str:
         special_tokens=[PAD, END],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
-    tokenizer.train_from_iterator(_training_texts(config), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer.to_str()
 
 
@@ -58,5 +64,9 @@ def _training_texts(config: TestbedConfig) -> list[str]:
     for index in range(N_TEXTS):
         problem = problems[index % len(problems)]
         texts += [str(problem.prompt), solver(problem, rng)]
-    numbers = range(WHOLE_NUMBERS if has_small_numbers(config) else 10)
-    return texts + [f" {number}" for number in numbers] * 1000
+    return texts + number_texts(has_small_numbers(config))
+
+
+def number_texts(numbers_are_small: bool) -> list[str]:
+    """Return every short number, often enough to become a token."""
+    return [f" {number}" for number in range(WHOLE_NUMBERS if numbers_are_small else 10)] * 1000

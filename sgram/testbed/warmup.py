@@ -8,7 +8,7 @@ machine, with any number of threads.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,17 @@ CONSTANT_SHARE = 0.6
 FINAL_SCALE = 0.05
 MAX_GRADIENT_NORM = 1.0
 
-TokenRow = tuple[list[int], int]
-"""Ids of a prompt, its response and the end token; number of ids in the prompt."""
+
+class TokenRow(NamedTuple):
+    """An example as token ids."""
+
+    ids: list[int]
+    """Of the prompt, the text behind it and the end token."""
+    n_prompt: int
+    last_word: Mapping[int, float] | None = None
+    """Shares of the tokens that may stand before the end token; None: the token that does."""
+
+
 OnStep = Callable[[Mapping[str, Any]], None]
 """Is called after each step with its number, the number of steps, the loss and the scale of the learning rate."""
 
@@ -66,22 +75,33 @@ def draw_batches(
     """Yield batches of a `stage` of the warm-up without end."""
     problems = problems_in_split(testbed, "train")
     family = family_of(testbed)
-    write_response = family.stages(testbed, config)[stage].write_response
+    draw_example = family.stages(testbed, config)[stage].draw_example
     seeds = [config.seed, testbed.seed, 0x3A21]
     rng = np.random.default_rng([*seeds, stage] if stage else seeds)
     while True:
         indices = rng.integers(len(problems), size=POOL_BATCHES * config.batch)
         pool = [problems[int(index)] for index in indices]
-        responses = [write_response(problem, rng) for problem in pool]
-        prompt_ids = tokenizer([problem.prompt for problem in pool])["input_ids"]
+        examples = [draw_example(problem, rng) for problem in pool]
+        prompt_ids = tokenizer([example.prompt for example in examples])["input_ids"]
+        text_ids = tokenizer([example.text for example in examples])["input_ids"]
         rows = [
-            (prompt + response + [tokenizer.eos_token_id], len(prompt))
-            for prompt, response in zip(prompt_ids, tokenizer(responses)["input_ids"], strict=True)
+            TokenRow(prompt + text + [tokenizer.eos_token_id], len(prompt), _word_ids(example.last_word, tokenizer))
+            for example, prompt, text in zip(examples, prompt_ids, text_ids, strict=True)
         ]
         if family.batches_by_length:
-            rows.sort(key=lambda row: len(row[0]))  # stable: rows of equal length stay in the order of the draw
+            rows.sort(key=lambda row: len(row.ids))  # stable: rows of equal length stay in the order of the draw
         for batch in rng.permutation(POOL_BATCHES):
             yield rows[batch * config.batch : (batch + 1) * config.batch]
+
+
+def _word_ids(shares: Mapping[str, float] | None, tokenizer: "PreTrainedTokenizerFast") -> Mapping[int, float] | None:
+    """Return the shares by token. Raise `SgramError` if a word is not one token."""
+    if shares is None:
+        return None
+    ids = tokenizer(list(shares))["input_ids"]
+    if any(len(word_ids) != 1 for word_ids in ids):
+        raise SgramError(f"warm-up: every word of {list(shares)} must be one token")
+    return {word_ids[0]: share for word_ids, share in zip(ids, shares.values(), strict=True)}
 
 
 def warm_up(
@@ -159,15 +179,28 @@ def _rate_scale(step: int, steps: int) -> float:
 
 
 def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) -> "torch.Tensor":
-    """Return the mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right."""
+    """Return the mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right.
+
+    The cross-entropy of a last word with shares is against them; it is not 0 where they are met.
+    """
     import torch
 
-    longest = max(len(token_ids) for token_ids, _ in rows)
-    padded = torch.tensor([token_ids + [pad_id] * (longest - len(token_ids)) for token_ids, _ in rows])  # (B, T)
+    longest = max(len(row.ids) for row in rows)
+    padded = torch.tensor([row.ids + [pad_id] * (longest - len(row.ids)) for row in rows])  # (B, T)
     is_response = torch.zeros(padded.shape, dtype=torch.bool)  # (B, T)
-    for row, (token_ids, n_prompt) in enumerate(rows):
-        is_response[row, n_prompt : len(token_ids)] = True
+    for index, row in enumerate(rows):
+        is_response[index, row.n_prompt : len(row.ids)] = True
     padded, is_response = padded.to(model.device), is_response.to(model.device)
     hidden = model.model(input_ids=padded, use_cache=False).last_hidden_state  # (B, T, D)
     logits = model.lm_head(hidden[:, :-1][is_response[:, 1:]])  # (N, V): only before a token of a response
-    return torch.nn.functional.cross_entropy(logits, padded[:, 1:][is_response[:, 1:]])
+    targets = padded[:, 1:][is_response[:, 1:]]  # (N,)
+    if all(row.last_word is None for row in rows):
+        return torch.nn.functional.cross_entropy(logits, targets)
+    shares = torch.nn.functional.one_hot(targets, logits.shape[1]).to(logits.dtype)  # (N, V)
+    end = 0
+    for row in rows:
+        end += len(row.ids) - row.n_prompt
+        if row.last_word is not None:
+            shares[end - 2] = 0
+            shares[end - 2, list(row.last_word)] = torch.tensor(list(row.last_word.values()), device=model.device)
+    return torch.nn.functional.cross_entropy(logits, shares)

@@ -9,6 +9,7 @@ from sgram.tagging.tagger import PlanningTagger
 from sgram.testbed import Solver, Testbed, TestbedConfig, make_tokenizer
 from sgram.testbed import story_tokenizer as module
 from sgram.testbed.methods import METHODS
+from sgram.testbed.roles_config import RolesConfig
 
 pytest.importorskip("transformers", reason="needs sgram[train]")
 
@@ -90,3 +91,11 @@ def test_the_mask_of_the_true_lexicon_is_the_truth_token_by_token():
         assert tag(np.array([encoded["input_ids"]]))[0].tolist() == expected
         planning += sum(expected)
     assert planning > 1000
+
+
+def test_the_tokenizer_of_roles_has_scores_and_numbers_as_tokens():
+    tokenizer = make_tokenizer(RolesConfig())
+    assert len(tokenizer) == 640
+    ids = tokenizer("39. Given 26. Score 10")["input_ids"]
+    assert [tokenizer.decode(token_id) for token_id in ids[-5:]] == [" Given", " 26", ".", " Score", " 10"]
+    assert all(len(tokenizer(f" {number}")["input_ids"]) == 1 for number in range(100))

@@ -9,6 +9,7 @@ from sgram.errors import SgramError, UsageError
 from sgram.testbed import TestbedConfig, TwoStepConfig, WarmUpConfig, make_tokenizer, warm_up
 from sgram.testbed import warmup as module
 from sgram.testbed.problems import problems_in_split
+from sgram.testbed.roles_config import RolesConfig
 
 torch = pytest.importorskip("torch", reason="needs sgram[train]")
 pytest.importorskip("transformers", reason="needs sgram[train]")
@@ -93,15 +94,42 @@ def test_the_rate_is_constant_and_then_falls_by_steps():
 def test_only_responses_are_learned():
     tokenizer = make_tokenizer(TestbedConfig())
     model = module.make_model(tokenizer, TINY)
-    rows = [([5, 6, 7, 8, 1], 2), ([9, 10, 11, 1], 3)]
+    rows = [module.TokenRow([5, 6, 7, 8, 1], 2), module.TokenRow([9, 10, 11, 1], 3)]
     with torch.no_grad():
         # by hand, row by row without padding: the tokens 7, 8, 1 of the first and 1 of the second
         parts = []
-        for ids, n_prompt in rows:
+        for ids, n_prompt, _ in rows:
             logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
             parts += [-logits[position - 1, ids[position]].item() for position in range(n_prompt, len(ids))]
         assert len(parts) == 4
         assert module.response_loss(model, rows, 0).item() == pytest.approx(sum(parts) / 4, abs=1e-5)
+
+
+def test_a_last_word_is_learned_by_its_shares():
+    model = module.make_model(make_tokenizer(TestbedConfig()), TINY)
+    rows = [module.TokenRow([5, 6, 7, 8, 1], 2, {20: 0.25, 30: 0.75}), module.TokenRow([9, 10, 11, 1], 3)]
+    with torch.no_grad():
+        # by hand: 7 and 1 of the first as they are, in place of 8 a quarter of 20 and three quarters of 30
+        first = model(torch.tensor([rows[0].ids])).logits[0].log_softmax(-1)
+        second = model(torch.tensor([rows[1].ids])).logits[0].log_softmax(-1)
+        total = first[1, 7] + 0.25 * first[2, 20] + 0.75 * first[2, 30] + first[3, 1] + second[2, 1]
+        assert module.response_loss(model, rows, 0).item() == pytest.approx(-total.item() / 4, abs=1e-5)
+
+
+def test_batches_of_the_testbed_of_roles_have_the_shares_of_scores():
+    testbed = RolesConfig(quality=0.75)
+    tokenizer = make_tokenizer(testbed)
+    for stage, good in ((0, 1.0), (1, 0.75)):  # the first stage has right verdicts only
+        rows = next(module.draw_batches(testbed, WarmUpConfig(batch=60), tokenizer, stage))
+        verdicts = [row for row in rows if row.last_word is not None]
+        assert verdicts
+        for row in verdicts:
+            assert row.ids[-2] in row.last_word
+            assert tokenizer.decode(row.ids[-3]) == " Score"
+            by_side = [0.0, 0.0]
+            for token_id, share in row.last_word.items():
+                by_side[int(tokenizer.decode(token_id)) >= 8] += share
+            assert max(by_side) == pytest.approx(good)
 
 
 def test_batches_hold_training_problems_and_end_with_the_end():
@@ -111,18 +139,18 @@ def test_batches_hold_training_problems_and_end_with_the_end():
     batches = [next(stream) for _ in range(40)]  # more than one pool
     for rows in batches:
         assert len(rows) == 4
-        assert all(tokenizer.decode(ids[:n_prompt]) in train for ids, n_prompt in rows)
-        assert all(ids[-1] == tokenizer.eos_token_id and ids.count(tokenizer.eos_token_id) == 1 for ids, _ in rows)
-    spread = [max(len(ids) for ids, _ in rows) - min(len(ids) for ids, _ in rows) for rows in batches]
+        assert all(tokenizer.decode(ids[:n_prompt]) in train for ids, n_prompt, _ in rows)
+        assert all(ids[-1] == tokenizer.eos_token_id and ids.count(tokenizer.eos_token_id) == 1 for ids, *_ in rows)
+    spread = [max(len(row.ids) for row in rows) - min(len(row.ids) for row in rows) for rows in batches]
     assert sorted(spread)[len(spread) // 2] <= 4  # rows of a batch are alike in length
-    firsts = [len(rows[0][0]) for rows in batches]
+    firsts = [len(rows[0].ids) for rows in batches]
     assert firsts[:32] != sorted(firsts[:32])  # but batches are not
 
 
 def test_batches_of_the_hard_testbed_mix_the_methods():
     testbed = TwoStepConfig()
     stream = module.draw_batches(testbed, WarmUpConfig(batch=32), make_tokenizer(testbed))
-    lengths = [[len(ids) for ids, _ in next(stream)] for _ in range(5)]
+    lengths = [[len(row.ids) for row in next(stream)] for _ in range(5)]
     # the longest responses multiply by 9, the shortest by 2 or 3: a batch of 32 has both
     assert all(max(batch) - min(batch) > 20 for batch in lengths)
 

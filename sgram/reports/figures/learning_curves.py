@@ -6,7 +6,7 @@ each, with the other arms in pale gray behind.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from sgram.errors import UsageError
 from sgram.files import write_bytes
@@ -65,7 +65,15 @@ def running_means(rows: Iterable[StepRow], quantity: Quantity, window: int = WIN
     }
 
 
-def build_band(runs: Sequence["RunResult"], quantity: Quantity, window: int = WINDOW) -> Band:
+class SteppedRun(Protocol):
+    """A run with the rows of its steps."""
+
+    @property
+    def steps(self) -> Sequence[StepRow]:
+        """Rows of the steps."""
+
+
+def build_band(runs: Sequence[SteppedRun], quantity: Quantity, window: int = WINDOW) -> Band:
     """Return the means of the runs of one arm over the steps that all have, from the lowest to the highest run."""
     curves = [running_means(run.steps, quantity, window) for run in runs]
     band = []

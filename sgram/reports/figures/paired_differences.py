@@ -26,8 +26,8 @@ def draw_paired_differences(comparison: "ArmComparison", path: str | Path, measu
     arms = [f"less {control}" for control in comparison.controls], list(comparison.arms)
     rows.sort(key=lambda row: (arms[0].index(row.head), arms[1].index(row.name)))
     key = (
-        f"{MEASURES[measure]}: arm less control within pairs of one seed and one start model; bars: 95 % intervals "
-        "(Student); filled: excludes 0; at the right: pairs"
+        f"{MEASURES[measure]}: arm less control within pairs of one seed and one start model; bars: 95 % intervals; "
+        "filled: excludes 0; at the right: pairs"
     )
     panel = Panel(unit="difference", from_zero=False, reference=0.0)
     figure = draw_rows(DotPlot("differences", MEASURES[measure], "", (panel,), key=key), rows)

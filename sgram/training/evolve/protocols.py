@@ -134,7 +134,10 @@ class EvolveTask(Protocol):
     """A task on which one policy proposes, solves and judges."""
 
     name: str
-    forms: RoleForms
+
+    @property
+    def forms(self) -> RoleForms:
+        """How the roles are asked and read."""
 
     def start_questions(self) -> Sequence[str]:
         """Return the questions that the pool starts with."""

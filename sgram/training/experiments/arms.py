@@ -69,13 +69,17 @@ class Arm:
 
 
 def parse_arms(
-    text: str | Sequence[str], methods: Collection[str] | None = None, settings: Collection[str] | None = None
+    text: str | Sequence[str],
+    methods: Collection[str] | None = None,
+    settings: Collection[str] | None = None,
+    shared: Collection[str] = (*SHARED, "method"),
 ) -> list[Arm]:
     """Return the arms in `text`, such as ``grpo,hicra,hicra:alpha=0.5,placebo:placebo_draw=3:scale=none``.
 
     An arm is a method and its settings after colons. A setting is a number, true or false, else text. Raise
     `UsageError` if a method or setting is unknown, if all arms share the setting, or if an arm is named twice.
-    `methods` and `settings` default to those of `sgram.training.credit.registry` and `RunConfig`.
+    `methods` and `settings` default to those of `sgram.training.credit.registry` and `RunConfig`; `shared` are the
+    settings that no arm may have of its own.
 
     >>> parse_arms("grpo,hicra:alpha=0.5")
     [Arm(method='grpo', overrides=()), Arm(method='hicra', overrides=(('alpha', 0.5),))]
@@ -83,7 +87,7 @@ def parse_arms(
     methods = _method_names() if methods is None else methods
     settings = _setting_names() if settings is None else settings
     parts = text.split(",") if isinstance(text, str) else list(text)
-    arms = [_parse_arm(part.strip(), methods, settings) for part in parts]
+    arms = [_parse_arm(part.strip(), methods, settings, shared) for part in parts]
     names = [arm.name for arm in arms]
     repeated_name = next((name for name in names if names.count(name) > 1), None)
     if repeated_name is not None:
@@ -118,7 +122,7 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
     return f"did you mean {' or '.join(near_names)}?" if near_names else f"the names are {', '.join(sorted(names))}"
 
 
-def _parse_arm(text: str, methods: Collection[str], settings: Collection[str]) -> Arm:
+def _parse_arm(text: str, methods: Collection[str], settings: Collection[str], shared: Collection[str]) -> Arm:
     method, *parts = text.split(":")
     if not method:
         raise UsageError("an arm has no method; write arms as grpo,hicra,hicra:alpha=0.5")
@@ -130,10 +134,10 @@ def _parse_arm(text: str, methods: Collection[str], settings: Collection[str]) -
         key = key.replace("-", "_")
         if not (key and sign and setting):
             raise UsageError(f"invalid setting {excerpt(part)!r} of arm {excerpt(text)}; write hicra:alpha=0.5")
-        if key in SHARED or key == "method":
+        if key in shared:
             raise UsageError(f"arm {excerpt(text)} sets {key}, which all arms share; set it for all of them")
         if key not in settings:
-            arm_settings = set(settings) - set(SHARED) - {"method"}
+            arm_settings = set(settings) - set(shared)
             raise UsageError(f"arm {excerpt(text)}: unknown setting {excerpt(key)}; {did_you_mean(key, arm_settings)}")
         if key in overrides:
             raise UsageError(f"arm {excerpt(text)} sets {key} twice")

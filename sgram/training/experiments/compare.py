@@ -1,8 +1,8 @@
 """Compare arms with controls over the same seeds and start models, with paired intervals.
 
 Every arm runs with every seed from every start model (warm-up seed), for equally many steps. Two arms are compared
-within each pair of (seed, warm-up seed), which removes what a seed or a start model does to both. Pairs with the same
-start model are not independent of it: the intervals are about runs from the start models that were used.
+within each pair of (seed, warm-up seed), which removes what a seed or a start model does to both. Pairs with one seed or
+one start model are not independent of each other: where there are several of both, intervals are `crossed_interval`s.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
-from sgram.statistics import LEVEL, Direction, MeanInterval, holm, t_interval
+from sgram.statistics import LEVEL, Direction, MeanInterval, crossed_interval, holm, t_interval
 from sgram.training.experiments.arms import Arm, choose_controls
 from sgram.training.experiments.matrix import Cell, Failure, ReadFunction, RunFunction, run_matrix
 from sgram.training.experiments.step_log import ProgressCallback
@@ -241,13 +241,32 @@ def paired_differences(
         for arm in arms:
             if arm != control:
                 pairs = [pair for pair in numbers[arm] if pair in numbers[control]]
-                intervals[arm, control] = t_interval([numbers[arm][pair] - numbers[control][pair] for pair in pairs])
+                intervals[arm, control] = pair_interval(
+                    {pair: numbers[arm][pair] - numbers[control][pair] for pair in pairs}
+                )
     p_values = {frozenset(arm_pair): interval.p for arm_pair, interval in intervals.items()}
     adjusted_p_values = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return [
         Difference(arm, control, measure, interval, adjusted_p_values[frozenset((arm, control))])
         for (arm, control), interval in intervals.items()
     ]
+
+
+def pair_interval(differences: Mapping[tuple[int, int], float]) -> MeanInterval:
+    """Return the mean of `differences`, (seed, warm-up seed) -> number, with its 95 % interval.
+
+    With several start models it is that over seeds and start models, and seeds that one of them lacks are left out;
+    with one start model, or without two complete seeds, it is Student's.
+
+    >>> pair_interval({(0, 0): 0.1, (1, 0): 0.3}).n, pair_interval({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0}).n
+    (2, 3)
+    """
+    starts = {start for _, start in differences}
+    seeds = {seed for seed, _ in differences}
+    complete = {seed for seed in seeds if all((seed, start) in differences for start in starts)}
+    if len(starts) < 2 or len(complete) < 2:
+        return t_interval([differences[pair] for pair in sorted(differences)])
+    return crossed_interval({pair: number for pair, number in differences.items() if pair[0] in complete})
 
 
 def _fail_if_short(cell: Cell, result: "RunResult", steps: int) -> "RunResult | Failure":

@@ -10,6 +10,7 @@ from typing import Any
 from sgram.files import pretty_json, write_bytes
 from sgram.grading.outcome import ERROR_KINDS
 from sgram.training.experiments.compare import MEASURES, ArmComparison, Difference, RunRow, mean_or_none
+from sgram.training.experiments.markdown_tables import table_cell, table_head, table_line
 from sgram.training.experiments.matrix import Failure
 
 ARM_COLUMNS = {
@@ -26,10 +27,11 @@ ARM_COLUMNS = {
 }
 """Field of `RunRow` -> title of its column in the table of arms."""
 NOTES = (
-    "Differences are taken within pairs of runs of one seed and one start model; brackets are Student's 95 % intervals "
-    'over these pairs. "higher" and "lower" are said where an interval excludes 0, "cannot say" where it does not; '
-    "Holm's p is that of a difference among all that are compared in the same number (two controls count once). Runs "
-    "from one start model are not independent of it: the intervals speak of the start models that were used."
+    "Differences are taken within pairs of runs of one seed and one start model. Brackets are 95 % intervals: Student's "
+    "over the pairs where there is one start model or one seed, else intervals over both factors, because runs of one "
+    "seed or from one start model are not independent (a seed that some start model lacks is then left out). "
+    '"higher" and "lower" are said where an interval excludes 0, "cannot say" where it does not; Holm\'s p is that of a '
+    "difference among all that are compared in the same number (two controls count once)."
 )
 
 
@@ -121,7 +123,7 @@ def to_markdown(comparison: ArmComparison) -> str:
         lines += _measure_table(comparison, measure)
     if comparison.failures:
         lines += ["### Runs that failed", ""]
-        lines += [f"- {_cell(failure_line(failure))}" for failure in comparison.failures] + [""]
+        lines += [f"- {table_cell(failure_line(failure))}" for failure in comparison.failures] + [""]
     if comparison.differences:
         lines += [NOTES, ""]
     return "\n".join(lines)
@@ -190,13 +192,13 @@ def known_columns(comparison: ArmComparison, columns: Mapping[str, str]) -> dict
 def _arm_table(comparison: ArmComparison) -> list[str]:
     columns = known_columns(comparison, ARM_COLUMNS)
     lines = ["### Arms: means over runs, least and greatest pass@1 in brackets", ""]
-    lines += _table_head(["arm", "runs", *columns.values()])
+    lines += table_head(["arm", "runs", *columns.values()])
     for arm, n_runs, means in arm_means(comparison):
         rates = [row.pass_at_1 for row in comparison.rows if row.arm == arm and row.pass_at_1 is not None]
         cells = {name: format_number(means[name]) for name in columns}
         if len(rates) > 1:
             cells["pass_at_1"] += f" [{format_number(min(rates))}, {format_number(max(rates))}]"
-        lines.append(_line([arm, n_runs, *cells.values()]))
+        lines.append(table_line([arm, n_runs, *cells.values()]))
     return lines
 
 
@@ -208,8 +210,8 @@ def _control_table(comparison: ArmComparison, control: str) -> list[str]:
     ]
     if not differences:
         return []
-    lines = [f"### pass@1 at the end, less that of {_cell(control)}", ""]
-    lines += _table_head(["arm", "difference", "above 0", "p", "Holm's p", "by itself", "among all"])
+    lines = [f"### pass@1 at the end, less that of {table_cell(control)}", ""]
+    lines += table_head(["arm", "difference", "above 0", "p", "Holm's p", "by itself", "among all"])
     for difference in differences:
         interval = difference.interval
         cells = [
@@ -221,7 +223,7 @@ def _control_table(comparison: ArmComparison, control: str) -> list[str]:
             difference.verdict,
             difference.holm_verdict,
         ]
-        lines.append(_line(cells))
+        lines.append(table_line(cells))
     return [*lines, ""]
 
 
@@ -230,11 +232,11 @@ def _measure_table(comparison: ArmComparison, measure: str) -> list[str]:
     if not any(difference.interval.n for difference in differences):
         return []
     lines = [f"### {MEASURES[measure][0].upper()}{MEASURES[measure][1:]}: arm less control", ""]
-    lines += _table_head(["arm", *(f"less {control}" for control in comparison.controls)])
+    lines += table_head(["arm", *(f"less {control}" for control in comparison.controls)])
     for arm in comparison.arms:
         cells = {difference.control: _short_cell(difference) for difference in differences if difference.arm == arm}
         if cells:
-            lines.append(_line([arm, *(cells.get(control, "") for control in comparison.controls)]))
+            lines.append(table_line([arm, *(cells.get(control, "") for control in comparison.controls)]))
     return [*lines, ""]
 
 
@@ -245,22 +247,6 @@ def _short_cell(difference: Difference) -> str:
         return mean
     text = f"{mean} ± {format_number((interval.high - interval.low) / 2)}"
     return text if difference.verdict == "cannot say" else f"{text}, {difference.verdict}"
-
-
-def _table_head(names: Sequence[str]) -> list[str]:
-    return [_line(names), "|" + "|".join(["---"] + ["--:"] * (len(names) - 1)) + "|"]
-
-
-def _line(cells: Iterable[object]) -> str:
-    return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
-
-
-def _cell(text: str) -> str:
-    """Return text that stays in its table cell and holds no HTML tag."""
-    text = " ".join(text.split())
-    for character, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*")):
-        text = text.replace(character, escaped)
-    return text
 
 
 def _count(n: int, noun: str) -> str:

@@ -67,13 +67,7 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
     A file or URL among the settings counts by its content, not by its path, a sentence scorer by its digest; where the
     mask needs none, it does not count. Raise `MissingExtraError` if a library is missing.
     """
-    try:
-        import torch
-        import transformers
-        import trl
-    except ImportError as error:
-        raise MissingExtraError(f"training needs {error.name}: pip install 'sgram[train]'") from error
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
+    versions = library_versions()
     settings = config.identity()
     del settings["merge"]  # a finished run can be merged later
     for name in ("task", "lexicon"):
@@ -83,6 +77,17 @@ def run_identity(config: RunConfig) -> dict[str, Any]:
     settings["scorer"] = SentenceScorer.load(config.scorer).digest if config.uses_scorer else None
     processes = launched_ranks().identity()
     return {"verb": "train", "config": settings, "sgram": sgram.__version__, "versions": versions, **processes}
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that train. Raise `MissingExtraError` if one is missing."""
+    try:
+        import torch
+        import transformers
+        import trl
+    except ImportError as error:
+        raise MissingExtraError(f"training needs {error.name}: pip install 'sgram[train]'") from error
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
 
 
 def run_directory(config: RunConfig, root: Path) -> Path:
@@ -176,7 +181,7 @@ def _train(config: RunConfig, directory: Path, on_progress: ProgressCallback, ra
         if not ranks.is_main:
             ranks.wait()
             return
-        _save_model(trainer, tokenizer, directory, weights)
+        save_trained_model(trainer, tokenizer, directory, weights)
         policy = setup.make_policy(_whole_model(trainer, directory, weights), tokenizer, config)
         final = evaluate(policy)
         log.write()
@@ -276,8 +281,10 @@ def _evaluate(
     )
 
 
-def _save_model(trainer: "HICRATrainer", tokenizer: Any, directory: Path, weights: dict[str, Any] | None) -> None:
-    """Write the trained model; `weights` are those of a sharded one, else None."""
+def save_trained_model(
+    trainer: "HICRATrainer", tokenizer: Any, directory: Path, weights: dict[str, Any] | None = None
+) -> None:
+    """Write the trained model to ``model`` in a run's directory; `weights` are those of a sharded one, else None."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.target_modules = sorted(adapter.target_modules)  # the order of a set differs between processes

@@ -213,20 +213,7 @@ class RunConfig:
         >>> RunConfig.from_mapping({"learning-rate": 1}).learning_rate
         1.0
         """
-        types = {setting.name: setting.type for setting in fields(cls)}
-        prefix = f"{where}: " if where else ""
-        field_settings = {}
-        for key, setting in settings.items():
-            name = key.replace("-", "_")
-            if name not in types:
-                near_names = get_close_matches(name, list(types), n=3, cutoff=0.5)
-                hint = (
-                    f"did you mean {' or '.join(near_names)}?" if near_names else f"the settings are {', '.join(types)}"
-                )
-                raise UsageError(f"{prefix}unknown setting {excerpt(key)}; {hint}")
-            if setting is not None or _is_optional(types[name]):
-                field_settings[name] = _convert(types[name], setting, f"{prefix}{name}")
-        return cls(**field_settings)
+        return cls(**convert_settings(cls, settings, where))
 
     @property
     def token_limit(self) -> int:
@@ -255,6 +242,26 @@ class RunConfig:
     def identity(self) -> dict[str, Any]:
         """Return all settings as JSON values; scale and loss are those that the run has."""
         return {**asdict(self), "scale": self.advantage_scale, "loss": self.loss_type}
+
+
+def convert_settings(cls: type[Any], settings: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Return `settings` by the fields of the dataclass `cls`, in the types of its fields; see `RunConfig.from_mapping`.
+
+    >>> convert_settings(RunConfig, {"learning-rate": 1, "steps": 5.0})
+    {'learning_rate': 1.0, 'steps': 5}
+    """
+    types = {setting.name: setting.type for setting in fields(cls)}
+    prefix = f"{where}: " if where else ""
+    field_settings = {}
+    for key, setting in settings.items():
+        name = key.replace("-", "_")
+        if name not in types:
+            near_names = get_close_matches(name, list(types), n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near_names)}?" if near_names else f"the settings are {', '.join(types)}"
+            raise UsageError(f"{prefix}unknown setting {excerpt(key)}; {hint}")
+        if setting is not None or _is_optional(types[name]):
+            field_settings[name] = _convert(types[name], setting, f"{prefix}{name}")
+    return field_settings
 
 
 _LOWER_BOUNDS = {

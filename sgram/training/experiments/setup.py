@@ -29,6 +29,7 @@ from sgram.training.trainer.rewards import TaskReward
 from sgram.training.trainer.trainer import HICRATrainer
 
 if TYPE_CHECKING:
+    from sgram.testbed.problems import AnyConfig
     from sgram.testbed.task import Testbed
 
 SCORER_FILE = "scorer.json"
@@ -71,14 +72,23 @@ def load_start_model(config: RunConfig, task: Task, on_progress: ProgressCallbac
 
         loaded_model = load_model(config.model, device=compute_device())
         return loaded_model.model, loaded_model.tokenizer
+    testbed = check_testbed(task, config)
+    return load_warm_policy(testbed.config, config.warmup_seed, config.sft_steps, on_progress)
+
+
+def load_warm_policy(
+    testbed: "AnyConfig", warmup_seed: int, steps: int | None, on_progress: ProgressCallback
+) -> tuple[Any, Any]:
+    """Return (model, tokenizer) of the tiny policy of a testbed; it is warmed up if it is not cached.
+
+    `steps` are those of the first stage of the warm-up; None: as many as it needs.
+    """
     from sgram.testbed import load_policy, warm_policy
     from sgram.testbed.families import default_warm_up
 
-    testbed = check_testbed(task, config)
-    warm_up = default_warm_up(testbed.config, config.warmup_seed, config.sft_steps)
     folder = warm_policy(
-        testbed.config,
-        warm_up,
+        testbed,
+        default_warm_up(testbed, warmup_seed, steps),
         on_step=lambda row: on_progress(
             {"stage": "warm-up", "done": row["step"], "of": row["steps"], "loss": row["loss"]}
         ),
@@ -350,13 +360,14 @@ def make_trainer(
         lexicon=lexicon,
         placebo_responses=placebo_responses,
         callbacks=[_LogForwarder(log, config, task)],
-        peft_config=_lora_config(config),
+        peft_config=lora_config(config),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _lora_config(config: RunConfig) -> Any:
+def lora_config(config: RunConfig) -> Any:
+    """Return PEFT's configuration of the adapters of a run; None if all weights are trained."""
     if not config.lora_rank:
         return None
     from peft import LoraConfig

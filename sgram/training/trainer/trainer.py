@@ -24,6 +24,7 @@ from sgram.grading.outcome import TaskOutcome
 from sgram.lexicon import Lexicon, LexiconLike, SentenceScorer
 from sgram.tagging.span_finder import SpanFinder
 from sgram.tagging.tagger import PlanningTagger
+from sgram.traces import Trace
 from sgram.training.credit.advantages import longer_than_group_mean
 from sgram.training.credit.method import CreditBatch
 from sgram.training.credit.regularizers import anchored_loss, siren_entropy
@@ -242,6 +243,7 @@ class HICRATrainer(GRPOTrainer):
         if sampled_batch is None:
             raise SgramError("TRL has sampled responses without computing their rewards")
         check_groups(sampled_batch.prompts, self.accelerator.process_index, self.num_generations)
+        self._change_batch(batch)
         mask = response_mask(batch)
         started = time.perf_counter()
         planning_mask, credit_mask = self._masks(batch["completion_ids"], mask)
@@ -263,10 +265,16 @@ class HICRATrainer(GRPOTrainer):
             batch["advantages"] = self._shape_advantages(batch, credit_mask, mask, rewards)
         if self._nucleus_probe is not None and self.anchor is None:
             self.anchor = self._measure_anchor(batch, self._nucleus_probe)
-        self._rollouts = Rollouts(make_traces(sampled_batch, self.state.global_step, rows, self.args.success_reward))
+        self._rollouts = Rollouts(self._make_traces(sampled_batch, rows))
         self._trace_ids = [trace.id for trace in self._rollouts.traces]
         self._log_sampled(sampled_batch, self._rollouts, masking_seconds)
         return batch
+
+    def _change_batch(self, batch: dict[str, Any]) -> None:
+        """Change what TRL has made of the sampled responses, before their advantages are shaped; here nothing."""
+
+    def _make_traces(self, sampled_batch: SampledBatch, rows: slice) -> list[Trace]:
+        return make_traces(sampled_batch, self.state.global_step, rows, self.args.success_reward)
 
     def names_of_traces(self, rows: list[int] | None) -> list[str]:
         """Return the ids of the traces in `rows` of the current batch (None: all), and write the rollouts so far."""
@@ -324,6 +332,20 @@ class HICRATrainer(GRPOTrainer):
             advantages = self.accelerator.gather(advantages)
         token_ids, credit_mask, mask = columns[..., 0], columns[..., 1].bool(), columns[..., 2].bool()
         groups = torch.arange(len(advantages), device=mask.device) // self.num_generations
+        token_advantages = self._shape_rows(advantages, token_ids, mask, groups, credit_mask, rewards)
+        own_advantages: torch.Tensor = token_advantages[own_rows(self.accelerator, n_rows), :width].contiguous()
+        return own_advantages
+
+    def _shape_rows(
+        self,
+        advantages: torch.Tensor,
+        token_ids: torch.Tensor,
+        mask: torch.Tensor,
+        groups: torch.Tensor,
+        credit_mask: torch.Tensor,
+        rewards: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the method's (B, T) advantages of these rows, which are those of all processes."""
         shaped, metrics = shape_advantages(
             advantages,
             token_ids,
@@ -338,8 +360,7 @@ class HICRATrainer(GRPOTrainer):
             if name in metrics and self.method.at_rollout is not None:
                 self._metrics["train"][name].append(metrics[name])
         token_advantages: Any = shaped
-        own_advantages: torch.Tensor = token_advantages[own_rows(self.accelerator, n_rows), :width].contiguous()
-        return own_advantages
+        return torch.as_tensor(token_advantages)
 
     def _measure_anchor(self, batch: Mapping[str, torch.Tensor], probe: NucleusProbe) -> float:
         """Return the peak nucleus entropy of the current policy over all responses of this step (SIREN's anchor)."""
@@ -350,8 +371,12 @@ class HICRATrainer(GRPOTrainer):
             super()._get_per_token_logps_and_entropies(
                 self.model, ids, attention_mask, mask.shape[1], batch_size=self.args.per_device_train_batch_size
             )
-        entropy = siren_entropy(probe.take(), mask, self.method_settings.siren_peak_share)
+        entropy = self._siren_entropy(probe, batch)
         return float(self.accelerator.gather(entropy.detach().reshape(1)).mean().item())
+
+    def _siren_entropy(self, probe: NucleusProbe, batch: Mapping[str, Any]) -> torch.Tensor:
+        """Return the peak nucleus entropy of the rows whose entropies `probe` has recorded."""
+        return siren_entropy(probe.take(), response_mask(batch), self.method_settings.siren_peak_share)
 
     # -- loss -------------------------------------------------------------------------------------------
 
@@ -367,13 +392,18 @@ class HICRATrainer(GRPOTrainer):
         logps, entropies = logps_and_entropies[:2]
         inputs["logps"], inputs["entropies"] = logps, entropies.detach()
         if self.method.at_update is not None:
-            batch = self._update_batch(inputs, inputs["logps"].detach())
-            inputs["advantages"] = update_advantages(self.method, batch, self.method_settings)
+            inputs["advantages"] = self._updated_advantages(inputs)
         if self._takes_token_ratio:  # TRL reads the old log-probabilities after this
             inputs["old_per_token_logps"] = gspo_token_old_logps(
                 logps, inputs.get("old_per_token_logps"), response_mask(inputs)
             )
         return logps_and_entropies
+
+    def _updated_advantages(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the (B, T) advantages of a micro-batch by the part of the method that acts in the loss."""
+        batch = self._update_batch(inputs, inputs["logps"].detach())
+        advantages: torch.Tensor = update_advantages(self.method, batch, self.method_settings)
+        return advantages
 
     def _update_batch(self, inputs: Mapping[str, Any], logps: torch.Tensor) -> CreditBatch:
         old_logps = inputs.get("old_per_token_logps")
@@ -432,8 +462,6 @@ class HICRATrainer(GRPOTrainer):
         if self.method.penalty == "siren":
             return self._siren_penalty(inputs)
         if callable(self.method.penalty):
-            batch = self._update_batch(inputs, inputs["logps"])
-            token_terms = self.method.penalty(batch, self.method_settings)
             reduce_terms = LossReduction(
                 self.loss_type,
                 self.current_gradient_accumulation_steps,
@@ -441,14 +469,20 @@ class HICRATrainer(GRPOTrainer):
                 self.args.n_steps_per_generation,
                 self.accelerator.num_processes,
             )
-            return reduce_terms(token_terms, batch.response_mask, inputs["num_items_in_batch"])
+            return reduce_terms(self._penalty_terms(inputs), response_mask(inputs), inputs["num_items_in_batch"])
         return 0.0
+
+    def _penalty_terms(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the (B, T) terms that a method with a penalty of its own adds to the loss of a micro-batch."""
+        penalty: Any = self.method.penalty
+        terms: torch.Tensor = penalty(self._update_batch(inputs, inputs["logps"]), self.method_settings)
+        return terms
 
     def _siren_penalty(self, inputs: Mapping[str, Any]) -> torch.Tensor:
         probe, anchor = self._nucleus_probe, self.anchor
         if probe is None or anchor is None:
             raise SgramError("SIREN's anchor is missing: no step has sampled responses to measure it on")
-        entropy = siren_entropy(probe.take(), response_mask(inputs), self.method_settings.siren_peak_share)
+        entropy = self._siren_entropy(probe, inputs)
         if self.accelerator.num_processes > 1:  # the distance is that of all rows: gradients are averaged later
             constant_entropy = entropy.detach()
             entropy = entropy + (self.accelerator.reduce(constant_entropy, "mean") - constant_entropy)
@@ -525,12 +559,16 @@ class HICRATrainer(GRPOTrainer):
                 super()._save_checkpoint(model, trial)
                 checkpoint = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
                 self._checkpoint_state().save(checkpoint, self.accelerator.process_index)
+                self._save_more(checkpoint)
             finally:
                 self._is_staging = False
             self.accelerator.wait_for_everyone()
             if self.accelerator.is_main_process:
                 publish_checkpoint(directory, self.args.save_total_limit)
             self.accelerator.wait_for_everyone()
+
+    def _save_more(self, checkpoint: Path) -> None:
+        """Write what else a checkpoint must hold into its folder before it is published; here nothing."""
 
     def _load_optimizer_and_scheduler(self, checkpoint: Any) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

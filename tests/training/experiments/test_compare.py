@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("scipy", reason="intervals need scipy")
 
 from sgram.errors import MissingExtraError, SgramError, UsageError
+from sgram.statistics import crossed_interval, t_interval
 from sgram.training.experiments.arms import parse_arms
-from sgram.training.experiments.compare import MEASURES, compare, paired_differences
+from sgram.training.experiments.compare import MEASURES, compare, pair_interval, paired_differences
 from sgram.training.experiments.comparison_io import to_json
 from tests.builders.run_examples import METHODS, SETTINGS, Evaluation, config, result
 
@@ -131,6 +132,15 @@ def test_start_models_make_pairs_too():
         ("grpo", 1, 1),
     ]
     assert comparison.difference("hicra", "grpo").interval.n == 6
+
+
+def test_the_interval_over_several_start_models_is_that_of_two_factors():
+    differences = {(0, 0): 0.1, (1, 0): 0.2, (0, 1): 0.3, (1, 1): 0.5}
+    assert pair_interval(differences) == crossed_interval(differences)
+    # seed 2 has one start model of two, so it is left out
+    assert pair_interval({**differences, (2, 0): 9.0}) == crossed_interval(differences)
+    # one complete seed tells nothing of the spread between seeds
+    assert pair_interval({(0, 0): 0.1, (0, 1): 0.3, (1, 0): 0.4}) == t_interval([0.1, 0.3, 0.4])
 
 
 def test_all_arms_of_a_pair_run_before_the_next_pair():
