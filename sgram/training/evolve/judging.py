@@ -74,7 +74,9 @@ class OracleJudge:
 
 
 class RandomJudge:
-    """Uniform scores in [0, 1) that the seed and the text determine: neither the order nor other texts matter.
+    """Uniform scores in [0, 1) that seed, step and text determine: neither the order nor other texts matter.
+
+    In another step a text has another score. Were it the same, a policy could learn which texts are scored high.
 
     >>> judge = RandomJudge(0)
     >>> judge.judge_questions(["1 + 1?", "1 + 2?"]) == judge.judge_questions(["1 + 2?", "1 + 1?"])[::-1]
@@ -84,7 +86,11 @@ class RandomJudge:
     name = "random"
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
+        self._seed, self._step = seed, 0
+
+    def restart(self, step: int) -> None:
+        """Begin the scores of a step."""
+        self._step = step
 
     def judge_questions(self, questions: Sequence[str]) -> list[Verdict]:
         """Return a random score for each question."""
@@ -96,7 +102,9 @@ class RandomJudge:
         return [Verdict(self._draw("answer", *pair)) for pair in zip(questions, answers, strict=True)]
 
     def _draw(self, *texts: str) -> float:
-        return int(digest(canonical_json([self._seed, *texts]))[:13], 16) / 16**13  # 52 bits: exact, below 1
+        return (
+            int(digest(canonical_json([self._seed, self._step, *texts]))[:13], 16) / 16**13
+        )  # 52 bits: exact, below 1
 
 
 @dataclass(slots=True)
