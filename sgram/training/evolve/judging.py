@@ -140,8 +140,8 @@ class TextJudge:
         """Return one verdict for each prompt of a judge, of questions and answers alike, all sampled in one call."""
         if not prompts:
             return []
-        asked = [prompt for prompt in prompts for _ in range(self.samples)]
-        return _mean_verdicts(self.read(asked, self.writer.write(asked)), self.samples)
+        prompt_copies = [prompt for prompt in prompts for _ in range(self.samples)]
+        return _mean_verdicts(self.read(prompt_copies, self.writer.write(prompt_copies)), self.samples)
 
     def read(self, prompts: Sequence[str], written: Sequence[Written]) -> list[Verdict]:
         """Return one verdict for each text that a judge has written in reply to a prompt.
@@ -226,9 +226,9 @@ class EndpointJudge:
         Raise `UsageError` if the endpoint refuses the key or the requests, `SgramError` if it answers none of the
         first ones.
         """
-        asked = [prompt for prompt in prompts for _ in range(self.samples)]
+        prompt_copies = [prompt for prompt in prompts for _ in range(self.samples)]
         with ThreadPoolExecutor(self.parallel) as threads:
-            verdicts = list(threads.map(self._ask, asked))
+            verdicts = list(threads.map(self._ask, prompt_copies))
         return _mean_verdicts(verdicts, self.samples)
 
     def _ask(self, prompt: str) -> Verdict:
