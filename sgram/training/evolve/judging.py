@@ -74,7 +74,9 @@ class OracleJudge:
 
 
 class RandomJudge:
-    """Uniform scores in [0, 1) that the seed and the text determine: neither the order nor other texts matter.
+    """Uniform scores in [0, 1) that seed, step and text determine: neither the order nor other texts matter.
+
+    In another step a text has another score. Were it the same, a policy could learn which texts are scored high.
 
     >>> judge = RandomJudge(0)
     >>> judge.judge_questions(["1 + 1?", "1 + 2?"]) == judge.judge_questions(["1 + 2?", "1 + 1?"])[::-1]
@@ -84,7 +86,11 @@ class RandomJudge:
     name = "random"
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
+        self._seed, self._step = seed, 0
+
+    def restart(self, step: int) -> None:
+        """Begin the scores of a step."""
+        self._step = step
 
     def judge_questions(self, questions: Sequence[str]) -> list[Verdict]:
         """Return a random score for each question."""
@@ -96,7 +102,9 @@ class RandomJudge:
         return [Verdict(self._draw("answer", *pair)) for pair in zip(questions, answers, strict=True)]
 
     def _draw(self, *texts: str) -> float:
-        return int(digest(canonical_json([self._seed, *texts]))[:13], 16) / 16**13  # 52 bits: exact, below 1
+        return (
+            int(digest(canonical_json([self._seed, self._step, *texts]))[:13], 16) / 16**13
+        )  # 52 bits: exact, below 1
 
 
 @dataclass(slots=True)
@@ -132,8 +140,8 @@ class TextJudge:
         """Return one verdict for each prompt of a judge, of questions and answers alike, all sampled in one call."""
         if not prompts:
             return []
-        asked = [prompt for prompt in prompts for _ in range(self.samples)]
-        return _mean_verdicts(self.read(asked, self.writer.write(asked)), self.samples)
+        prompt_copies = [prompt for prompt in prompts for _ in range(self.samples)]
+        return _mean_verdicts(self.read(prompt_copies, self.writer.write(prompt_copies)), self.samples)
 
     def read(self, prompts: Sequence[str], written: Sequence[Written]) -> list[Verdict]:
         """Return one verdict for each text that a judge has written in reply to a prompt.
@@ -218,9 +226,9 @@ class EndpointJudge:
         Raise `UsageError` if the endpoint refuses the key or the requests, `SgramError` if it answers none of the
         first ones.
         """
-        asked = [prompt for prompt in prompts for _ in range(self.samples)]
+        prompt_copies = [prompt for prompt in prompts for _ in range(self.samples)]
         with ThreadPoolExecutor(self.parallel) as threads:
-            verdicts = list(threads.map(self._ask, asked))
+            verdicts = list(threads.map(self._ask, prompt_copies))
         return _mean_verdicts(verdicts, self.samples)
 
     def _ask(self, prompt: str) -> Verdict:

@@ -1,13 +1,17 @@
 """A file of questions in natural language as a task of `sgram evolve`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from sgram.errors import InputError
+from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.grading.outcome import Problem, TaskOutcome
 from sgram.training.evolve.chat_forms import ChatForms
+from sgram.training.evolve.line_forms import LineForms
 from sgram.training.evolve.protocols import RoleForms
 from sgram.training.tasks.answer_task import AnswerTask, AnswerTaskConfig
 from sgram.training.tasks.problems import ProblemSet, ReadConfig, read_problems
@@ -46,6 +50,25 @@ class QuestionTask:
             self.name, ProblemSet(_with_reference(train), _with_reference(held_out)), answer_config or _NO_INSTRUCTION
         )
 
+    @classmethod
+    def from_options(cls, path: str | os.PathLike[str], options: Mapping[str, Any]) -> "QuestionTask":
+        """Return the task with the `options` of a command line: fields of `ReadConfig`, and ``marks``.
+
+        ``marks="tags"`` is `ChatForms`, ``marks="lines"`` is `LineForms`, for small models. Raise `UsageError` for
+        other options, and the errors of the task itself.
+        """
+        read_options = {"requires_answer": False, **options}
+        marks = read_options.pop("marks", "tags")
+        names = [field.name for field in fields(ReadConfig)]
+        for name in read_options:
+            if name not in names:
+                raise UsageError(
+                    f"a file of questions has no option {excerpt(name, 60)!r}; it has {', '.join(sorted(names))}, marks"
+                )
+        if marks not in _FORMS:
+            raise UsageError(f"marks must be {' or '.join(_FORMS)} (got {excerpt(str(marks), 40)!r})")
+        return cls(path, ReadConfig(**read_options), _FORMS[marks]())
+
     def start_questions(self) -> Sequence[str]:
         """Return the questions for training, in file order."""
         return self._start_questions
@@ -76,6 +99,7 @@ class QuestionTask:
         self._grader.close()
 
 
+_FORMS: Mapping[str, Callable[[], RoleForms]] = MappingProxyType({"tags": ChatForms, "lines": LineForms})
 _NO_INSTRUCTION = AnswerTaskConfig(instruction="")
 """The solver's prompt says how to answer."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from sgram.array_types import AnyArray
 from sgram.grading.outcome import TaskOutcome
 from sgram.training.evolve.evolve_config import EvolveConfig
+from sgram.training.evolve.judging import RandomJudge
 from sgram.training.evolve.pool import PoolPair, PoolQuestion, question_id
 from sgram.training.evolve.protocols import Judge, Reading, Role, RoleForms, Written
 from sgram.training.evolve.rewards import (
@@ -87,6 +88,8 @@ class StepSampler:
         """
         for writer in self.writers:
             writer.restart(step)
+        if isinstance(self.judge, RandomJudge):
+            self.judge.restart(step)
         rng = np.random.default_rng([self.config.seed, _DRAWS, step])
         texts = self._write_rows(rng, step + 1)
         self._write_trials(texts)

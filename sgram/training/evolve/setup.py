@@ -48,7 +48,7 @@ def make_evolve_task(config: EvolveConfig) -> EvolveTask:
         return TestbedEvolveTask.from_options(config.testbed_options)
     from sgram.training.evolve.question_task import QuestionTask
 
-    return QuestionTask(config.task)
+    return QuestionTask.from_options(config.task, config.task_options)
 
 
 def load_start_model(config: EvolveConfig, task: EvolveTask, on_progress: ProgressCallback) -> tuple[Any, Any]:

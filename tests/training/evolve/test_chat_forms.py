@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sgram.training.evolve import chat_forms
 from sgram.training.evolve.chat_forms import MAX_QUESTION_CHARS, TOPICS, ChatForms
+from sgram.training.evolve.line_forms import LineForms
 from sgram.training.evolve.protocols import RoleForms
 
 FORMS: RoleForms = ChatForms()
@@ -172,6 +173,56 @@ def test_what_follows_the_thinking_is_read():
 def test_very_long_texts_are_read(inside, fault):
     text = inside * 30_000 + inside.replace("<s", "</s") * 30_000
     assert FORMS.read_judgement(text).fault == fault
+
+
+# -- labels in place of tags ----------------------------------------------------------------------------
+
+LINES: RoleForms = LineForms()
+LINE_READERS = {"question": LINES.read_proposal, "answer": LINES.read_answer, "score": LINES.read_judgement}
+LINE_STRUCTURES = {
+    "no-TAG": ["", "{x}", "so {l} {x}", "{t}: {x}", "{l_} : {x}", "<think>\n{l} {x}\n</think>Done.", "**{l}** {x}"],
+    "several-TAGs": ["{l} {x}\n{l} {x}", "{l} {x} {l} {x}", "{l}{l}", "{l} {x}\n\nand {l}"],
+    "empty-TAG": ["{l}", "It is {x}.\n{l} \t\n", "{l}\n\n\n"],
+    "unfinished-thinking": ["<think>{x}", "<think>\n{l} {x}"],
+}
+
+
+@pytest.mark.parametrize("tag", list(CONTENTS))
+def test_labels_are_read_with_the_same_faults(tag):
+    parts = {"l": f"{tag.capitalize()}:", "l_": tag.capitalize(), "t": tag, "x": CONTENTS[tag]}
+    for fault, structures in LINE_STRUCTURES.items():
+        for structure in structures:
+            reading = LINE_READERS[tag](structure.format(**parts))
+            assert (value_of(reading), reading.fault) == (None, named(fault, tag)), structure
+
+
+def test_scores_behind_a_label_have_the_same_faults():
+    lines = [(fault, score) for fault, scores in SCORES.items() for score in scores if not {"\n", ":"} & {*score}]
+    assert len(lines) > 30
+    for fault, score in lines:
+        assert LINES.read_judgement(f"It is right.\nScore: {score}").fault == fault, score
+
+
+def test_labels_give_the_question_up_to_an_empty_line_and_the_rest_of_the_line_of_answer_and_score():
+    assert LINES.read_proposal("Sure!\nQuestion: Tom has 3 pens.\nHow many?\n\nSolution: 3").value == (
+        "Tom has 3 pens.\nHow many?"
+    )
+    assert LINES.read_proposal("Question:\n\nHow many?").value == "How many?"
+    assert LINES.read_answer("<think>Answer: 4</think>Answer: 5 pens\nIt is clear.").value == "5 pens"
+    judgement = LINES.read_judgement("My Score: is high.\n Score:  10\nDone")
+    assert (judgement.score, judgement.analysis) == (10, "My Score: is high.")
+    assert LINES.read_answer("Score: 10\nAnswer: 5").fault == "judge-marker"
+    assert LINES.read_proposal("Question: How many? Answer: 5").fault == "other-tag"
+    assert LINES.read_proposal("Question: How many? Score: 5").fault == "judge-marker"
+
+
+def test_prompts_of_labels_differ_from_those_of_tags_in_the_mark_only():
+    prompt = LINES.judge_answer_prompt("What is 2 + 3?", "It is 5.")
+    assert prompt.rpartition("\n")[0] == FORMS.judge_answer_prompt("What is 2 + 3?", "It is 5.").rpartition("\n")[0]
+    assert 'a line that has "Score:" and the score alone' in prompt
+    assert 'with "Question:"' in LINES.proposer_prompt(np.random.default_rng(0), None)
+    assert 'a line that has "Answer:"' in LINES.solver_prompt("What is 2 + 3?")
+    assert not any(tag in prompt for tag in ("<score>", "<answer>", "<question>"))
 
 
 # -- prompts --------------------------------------------------------------------------------------------

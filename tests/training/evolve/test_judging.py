@@ -73,6 +73,16 @@ def test_random_scores_are_spread_and_differ_by_seed_and_by_kind_of_text():
     assert first != scores(RandomJudge(0).judge_answers(texts, texts))
 
 
+def test_a_text_has_another_random_score_in_another_step():
+    judge, texts = RandomJudge(0), [str(number) for number in range(50)]
+    first = scores(judge.judge_questions(texts))
+    judge.restart(1)
+    second = scores(judge.judge_questions(texts))
+    assert not set(first) & set(second)
+    judge.restart(0)
+    assert scores(judge.judge_questions(texts)) == first
+
+
 # -- a policy that writes -------------------------------------------------------------------------------
 
 

@@ -67,3 +67,16 @@ def test_chats_of_one_message_are_questions_and_longer_ones_are_refused(write):
 def test_a_file_in_which_every_question_is_held_out_is_refused(write):
     with pytest.raises(InputError, match=r"no questions to start from in .*questions.jsonl: all of them are held out"):
         QuestionTask(write([{"question": "What is 2 + 3?", "split": "test"}]))
+
+
+def test_options_name_the_marks_and_how_the_file_is_read(write):
+    path = write([{"question": f"Name {number} primes.", "answer": "2"} for number in range(20)])
+    task = QuestionTask.from_options(path, {"marks": "lines", "test_share": 0.5, "seed": 1})
+    assert task.forms.score_marker == "Score:"
+    assert len(task.start_questions()) + len(task.held_out_problems()) == 20
+    assert 2 <= len(task.held_out_problems()) <= 18
+    assert QuestionTask.from_options(path, {}).forms.score_marker == "<score>"
+    with pytest.raises(UsageError, match=r"a file of questions has no option 'metods'; it has .*test_share, marks"):
+        QuestionTask.from_options(path, {"metods": 3})
+    with pytest.raises(UsageError, match=r"marks must be tags or lines \(got 'xml'\)"):
+        QuestionTask.from_options(path, {"marks": "xml"})
