@@ -1,133 +1,165 @@
-"""Is it the planning tokens? HICRA beside GRPO, matched updates, variants, placebos, the entropy bonus and SIREN.
+"""Is it the planning tokens? HICRA beside its parts and controls on the hard testbed, each at its own best rate.
 
-    python benchmarks/training_comparison.py [--seeds 0,1,2] [--warmup-seeds 0,1] [--jobs 2] [--steps 80]
+    python benchmarks/training_comparison.py [--jobs 2] [--minutes 60] [--seeds 0-3] [--starts 0-2] [--root DIR]
     python benchmarks/training_comparison.py --collect
-    python benchmarks/training_comparison.py --coefficients 0.001,0.01,0.1 [--seeds 0,1]
 
-Every arm runs on the built-in testbed with every seed from every start model, for equally many steps and otherwise
-equal settings. Two arms are compared within pairs of one seed and one start model, and differences carry Student's 95 %
-intervals over those pairs. No setting was tuned for an arm. A run that is cut off goes on where it stopped and a
-finished one is only read, so the same command may be given again until all are there; --collect makes the tables of
-those that are.
+1. Rates: every arm with three learning rates, on two pairs of seed and start model that are not used again.
+2. Comparison: every arm at its best rate, with every seed from every start model.
+3. Regularizers: the uniform entropy bonus and SIREN at three strengths, at GRPO's best rate.
+4. Gradients: the cosine between the gradient with and without an arm's credit, at the start and behind GRPO's runs.
 
-The committed tables are of --arms grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,\
-entropy:entropy_coef=0.01,siren:siren_coef=0.5 and of --coefficients 0.02,0.1,0.5 --seeds 0,1 --warmup-seeds 0; the two
-strengths were chosen before any run, as round multiples of the papers'.
+The same command adds what is missing: finished runs are read from training_comparison.jsonl beside this file, a run
+that was cut off goes on at its last checkpoint under --root. More seeds (--seeds 0-11) and arms (--arms hicra_.2,ktae)
+are added in the same way. --minutes starts no further run after that time. --collect runs nothing.
 
-Writes training_comparison.md and .json beside this file, with the curves and differences as pictures; with
---coefficients, instead, the uniform entropy bonus and SIREN at several strengths, as entropy_regularizers.md and .png.
+Writes training_comparison.jsonl (a record a run), training_comparison.md and training_comparison.png; the page says
+what is missing.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regularizer_figure import draw_entropy_regularizers
+sys.path.insert(0, str(Path(__file__).parent))
+from gradient_cosines import read_cosines, update_cosines
+from training_design import (
+    ARMS,
+    BASELINE,
+    MORE_ARMS,
+    SEEDS,
+    STARTS,
+    PlannedRun,
+    choose_rate,
+    matrix_runs,
+    rate_runs,
+    regularizer_runs,
+)
+from training_figure import draw_comparison
+from training_page import page
+from training_records import RunRecord, read_records, record_of, write_records
 
-from sgram.cli.train_tables import board
 from sgram.errors import SgramError
-from sgram.files import pretty_json, write_bytes
-from sgram.reports.figures.learning_curves import draw_learning_curves
-from sgram.reports.figures.paired_differences import draw_paired_differences
-from sgram.training.experiments.arms import parse_arms
-from sgram.training.experiments.compare import ArmComparison, compare
-from sgram.training.experiments.comparison_io import to_json, to_markdown
-from sgram.training.experiments.run_config import RunConfig
+from sgram.files import write_bytes
+from sgram.training.experiments.matrix import Cell, Failure, run_matrix
 
 HERE = Path(__file__).parent
-PICTURED = ("grpo", "hicra", "placebo")
-"""Arms in the README's picture."""
-ARMS = (
-    "grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,entropy,siren,"
-    "grpo:learning_rate=7e-4"
-)
+RECORDS, PAGE, FIGURE = (HERE / f"training_comparison.{suffix}" for suffix in ("jsonl", "md", "png"))
+COSINES = HERE / "gradient_cosines.json"
+ROOT = HERE.parent / "reports" / "training_comparison"
+RUNS_A_BATCH = 2
+"""Runs of each job between two writes of the records."""
+
+Records = dict[tuple[str, float, int, int], RunRecord]
 
 
-def not_run(config: RunConfig, root: Path, tell: Any) -> None:
-    """Stands in for training where finished runs are only collected."""
-    raise SgramError("not run yet")
+def planned_runs(
+    arms: Sequence[str], seeds: Sequence[int], starts: Sequence[int], records: Records
+) -> list[PlannedRun]:
+    """Return the runs that can be planned now: those of a comparison need the rates that were chosen."""
+    means = {key: record.mean_of_run for key, record in records.items()}
+    runs = rate_runs(arms)
+    rates = {arm: rate for arm in arms if (rate := choose_rate(means, arm)) is not None}
+    runs += matrix_runs(rates, seeds, starts)
+    if BASELINE in rates:
+        runs += regularizer_runs(rates[BASELINE])
+    return runs
 
 
-def numbers(text: str) -> list[int]:
-    """0,1,2 as numbers."""
-    return [int(each) for each in text.split(",")]
-
-
-def runs_of(arms: str, config: RunConfig, given: argparse.Namespace) -> ArmComparison:
-    """The matrix, run or collected."""
+def train_missing(runs: Iterable[PlannedRun], records: Records, root: Path, jobs: int, end: float) -> list[Failure]:
+    """Train the runs without a record, `jobs` at once, and write the records; start none after `end`."""
     from sgram.training.experiments.run import read_finished_run, train
 
-    chosen = parse_arms(arms)
-    shown = board(len(chosen) * len(given.seeds) * len(given.warmup_seeds))
-    with shown.shown():
-        return compare(
-            config,
-            chosen,
-            given.seeds,
-            given.warmup_seeds,
-            given.root,
-            jobs=1 if given.collect else given.jobs,
-            run=not_run if given.collect else train,
-            read_finished=read_finished_run,
-            on_progress=(lambda event: None) if given.collect else shown,
-        )
+    failures: list[Failure] = []
+    missing = [run for run in runs if run.key not in records]
+    size = RUNS_A_BATCH * jobs
+    for first in range(0, len(missing), size):
+        if time.monotonic() >= end:
+            break
+        batch = missing[first : first + size]
+        cells = [Cell(run.arm, run.config()) for run in batch]
+        outcomes = run_matrix(cells, root, run=train, read_finished=read_finished_run, jobs=jobs, on_progress=_report)
+        for run, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                failures.append(outcome)
+            else:
+                records[run.key] = record_of(run, outcome)
+        write_records(RECORDS, records.values())
+    return failures
 
 
-def settings(config: RunConfig) -> Mapping[str, Any]:
-    """What all arms share."""
-    varied = ("method", "seed", "warmup_seed", "entropy_coef", "siren_coef")
-    return {key: value for key, value in config.identity().items() if key not in varied and value not in (None, {})}
+def collect_finished(runs: Iterable[PlannedRun], records: Records, root: Path) -> None:
+    """Add the records of runs that have ended under `root`."""
+    from sgram.training.experiments.run import read_finished_run
+
+    for run in runs:
+        if run.key not in records and (result := read_finished_run(run.config(), root)) is not None:
+            records[run.key] = record_of(run, result)
+    write_records(RECORDS, records.values())
 
 
-def write(made: ArmComparison, config: RunConfig, name: str, pictures: Mapping[str, str]) -> None:
-    """Tables and numbers beside this file."""
-    shared = ", ".join(f"{key} {value}" for key, value in settings(config).items())
-    head = f"Made by `benchmarks/training_comparison.py`. Shared settings: {shared}.\n"
-    shown = "".join(f"\n![{told}]({file})\n" for file, told in pictures.items())
-    write_bytes(HERE / f"{name}.md", f"{head}\n{to_markdown(made)}{shown}".encode())
-    write_bytes(HERE / f"{name}.json", pretty_json({**to_json(made), "settings": settings(config)}))
+def _report(event: Mapping[str, Any]) -> None:
+    if event["event"] in ("started", "finished", "failed"):
+        place = f"{event['arm']}, seed {event['seed']}, start model {event['warmup_seed']}"
+        print(f"{event['event']}: {place} {event.get('message', '')}".rstrip(), file=sys.stderr, flush=True)
+
+
+def parse_numbers(text: str) -> list[int]:
+    """Return the numbers in a text such as 0,3 or 0-11.
+
+    >>> parse_numbers("0-2,7")
+    [0, 1, 2, 7]
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
+
+
+def parse_more_arms(text: str) -> list[str]:
+    """Return names of `MORE_ARMS` in a text with underscores for spaces."""
+    names = [name.replace("_", " ") for name in text.split(",")] if text else []
+    for name in names:
+        if name not in MORE_ARMS:
+            choices = ", ".join(known.replace(" ", "_") for known in MORE_ARMS)
+            raise SystemExit(f"no arm {name.replace(' ', '_')!r}; the arms that can be added are {choices}")
+    return names
 
 
 def main() -> int:
-    """Run, write, and tell what is missing."""
+    """Run what is missing, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arms", default=ARMS)
-    parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
-    parser.add_argument("--warmup-seeds", type=numbers, default=[0, 1])
-    parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--arms", default="", help="further arms, such as hicra_.2,correct_1,placebo_1,ktae")
+    parser.add_argument("--seeds", type=parse_numbers, default=list(SEEDS))
+    parser.add_argument("--starts", type=parse_numbers, default=list(STARTS))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--root", type=Path, default=HERE.parent / "reports" / "training_comparison")
-    parser.add_argument("--coefficients", help="strengths of the uniform bonus and of SIREN, as 0.001,0.01")
-    parser.add_argument("--collect", action="store_true", help="only read runs that have ended")
-    given = parser.parse_args()
-    config = RunConfig(steps=given.steps)
-    if given.coefficients:
-        strengths = given.coefficients.split(",")
-        arms = ["grpo"] + [f"{kind}:{kind}_coef={each}" for kind in ("entropy", "siren") for each in strengths]
-        made = runs_of(",".join(arms), config, given)
-        runs = [run for results in made.results.values() for run in results]
-        if runs:
-            draw_entropy_regularizers(runs, HERE / "entropy_regularizers.png")
-            write(made, config, "entropy_regularizers", {"entropy_regularizers.png": "token entropy by step"})
-    else:
-        made = runs_of(given.arms, config, given)
-        pictures = {"training_curves.png": "curves by arm", "training_differences.png": "paired differences"}
-        if made.rows:
-            draw_learning_curves(made.results, HERE / "training_curves.png")
-            draw_paired_differences(made, HERE / "training_differences.png")
-            few = {name: made.results[name] for name in PICTURED if made.results.get(name)}
-            if len(few) == len(PICTURED):
-                draw_learning_curves(few, HERE.parent / "docs" / "training.png")
-            write(made, config, "training_comparison", pictures)
-    print(f"{len(made.rows)} runs, {len(made.failures)} missing or failed", file=sys.stderr)
-    for failure in made.failures:
-        print(
-            f"  {failure.arm}, seed {failure.seed}, warm-up seed {failure.warmup_seed}: {failure.message}",
-            file=sys.stderr,
-        )
-    return 1 if made.failures else 0
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run after so long")
+    parser.add_argument("--root", type=Path, default=ROOT, help="directory of the runs")
+    parser.add_argument("--collect", action="store_true", help="only read runs that have ended, and write the page")
+    options = parser.parse_args()
+    arms = [*ARMS, *parse_more_arms(options.arms)]
+    records, end = read_records(RECORDS), time.monotonic() + 60 * options.minutes
+    failures: list[Failure] = []
+    for _ in range(2):  # the rates that the first round chooses plan the runs of the second
+        runs = planned_runs(arms, options.seeds, options.starts, records)
+        if options.collect:
+            collect_finished(runs, records, options.root)
+        else:
+            failures += train_missing(runs, records, options.root, options.jobs, end)
+    runs = planned_runs(arms, options.seeds, options.starts, records)
+    if not options.collect and time.monotonic() < end:
+        update_cosines(COSINES, records, arms, options.starts, options.root)
+    text = page(records, read_cosines(COSINES), arms, options.seeds, options.starts)
+    write_bytes(PAGE, text.encode())
+    draw_comparison(records, arms, FIGURE)
+    n_missing = sum(run.key not in records for run in runs)
+    print(f"{len(records)} runs, {n_missing} of those planned so far are missing", file=sys.stderr)
+    for failure in failures:
+        print(f"failed: {failure.arm}, seed {failure.seed}: {failure.message}", file=sys.stderr)
+    return 1 if failures or n_missing else 0
 
 
 if __name__ == "__main__":

@@ -163,6 +163,16 @@ class ResponseParser:
             n_false_verdicts=n_false,
         )
 
+    def claims_passed_check(self, response: str) -> bool:
+        """Return whether a response says of an attempt that it fits, rightly or not.
+
+        >>> from sgram.testbed.problems import TestbedConfig
+        >>> parser = make_parser(TestbedConfig())
+        >>> [parser.claims_passed_check(text) for text in ("To verify, it works.", "To verify, so that can't be it.")]
+        [True, False]
+        """
+        return any(kind == "match" for _, kind in self._iter_phrases(response))
+
     def _iter_phrases(self, response: str) -> Iterator[tuple[re.Match[str], str]]:
         """Yield (match, kind) of each planning phrase, in order."""
         for match in self._phrase.finditer(response):

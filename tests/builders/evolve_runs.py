@@ -34,7 +34,7 @@ def evaluation(accuracy, *, auc=0.8, frozen_auc=0.8, wrong=0.3, classes=8.0, val
     )
 
 
-def step_rows(n=20, *, difficulty=(0.6, 0.6), valid=(0.7, 0.7), judged=(0.5, 0.5), new=12.0):
+def step_rows(n=20, *, difficulty=(0.6, 0.6), valid=(0.7, 0.7), judged=(0.5, 0.5), solve_rate=(0.4, 0.4), new=12.0):
     """Return rows of `n` steps whose numbers change evenly from the first to the second of each pair."""
 
     def line(ends, step):
@@ -47,6 +47,7 @@ def step_rows(n=20, *, difficulty=(0.6, 0.6), valid=(0.7, 0.7), judged=(0.5, 0.5
             "proposer/valid": line(valid, step),
             "proposer/difficulty": line(judged, step),
             "proposer/kinds": 7.0,
+            "proposer/solve_rate": line(solve_rate, step),
             "proposer/new": new,
             "solver/true_accuracy": 0.3,
             "judge/auc": 0.8,

@@ -38,18 +38,21 @@ class PanelSpec(NamedTuple):
 PANELS = (
     PanelSpec("Proposer", "true difficulty, accepted", "proposer/true_difficulty"),
     PanelSpec("Proposer", "judged difficulty", "proposer/difficulty"),
+    PanelSpec("Proposer", "solve rate, valid and fresh", "proposer/solve_rate"),
     PanelSpec("Proposer", "valid questions, share", "proposer/valid"),
     PanelSpec("Proposer", "effective classes", "classes", "number"),
     PanelSpec("Proposer", "new questions a step", "proposer/new", "number"),
     PanelSpec("Solver", "held-out accuracy", "accuracy"),
     PanelSpec("Solver", "accuracy on easy kinds", "easy"),
     PanelSpec("Solver", "accuracy on hard kinds", "hard"),
-    PanelSpec("Solver", "judge's score of answers", "solver/score"),
+    PanelSpec("Solver", "accuracy, questions of the pool", "solver/true_accuracy"),
+    PanelSpec("Solver", "judge's score of these answers", "solver/score"),
     PanelSpec("Solver", "wrong answers that claim a check", "claims_check"),
     PanelSpec("Judge", "AUC on own answers", "auc", "AUC"),
     PanelSpec("Judge", "frozen judge, same answers", "frozen_auc", "AUC"),
     PanelSpec("Judge", "AUC within a question", "auc_within", "AUC"),
     PanelSpec("Judge", "score of wrong answers (leniency)", "wrong"),
+    PanelSpec("Judge", "AUC on fixed pairs", "fixed_auc", "AUC"),
     PanelSpec("Judge", "unparsable judgements", "unparsable"),
 )
 """Panels in their order, those of one role in one row."""
@@ -87,7 +90,7 @@ def draw_evolve_curves(arms: Arms, path: str | Path) -> None:
     if not panels:
         raise UsageError("the runs have no number that this figure shows")
     are_shared = len(arms) <= _MAX_SHARED_ARMS
-    size = (12.0, 6.9) if are_shared else (1.3 + 1.35 * len(arms), 1.2 + 1.05 * len(panels))
+    size = (13.6, 6.9) if are_shared else (1.3 + 1.35 * len(arms), 1.2 + 1.05 * len(panels))
     draw = _draw_roles if are_shared else _draw_columns
     write_bytes(path, render_figure(size, lambda figure: draw(figure, arms, panels), figure_format(str(path))))
 

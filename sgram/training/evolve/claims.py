@@ -201,7 +201,7 @@ def _equilibrium_claim(runs: Runs) -> Claim:
         Condition("new questions a step, last fifth of the run", new, above(new, MIN_NEW)),
     )
     settled = (
-        _settled(runs, "proposer/difficulty", "judged difficulty of fresh questions (1 - their solve rate)"),
+        _settled(runs, "proposer/solve_rate", "solve rate of valid fresh questions"),
         _settled(runs, "proposer/true_difficulty", "true difficulty of accepted questions"),
     )
     is_collapse = any(condition.verdict == "no" for condition in narrow)

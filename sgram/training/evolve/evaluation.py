@@ -30,7 +30,7 @@ from sgram.training.evolve.truth_measures import (
     share,
     share_unparsable,
 )
-from sgram.training.tasks.prompts import prompt_text
+from sgram.training.evolve.truths import question_text
 
 POLICY, FROZEN = "policy", "frozen"
 """Names of judges: the current weights, the start policy."""
@@ -132,11 +132,6 @@ def choose_problems(problems: Sequence[Problem], sizes: EvaluationSizes) -> list
     rows = [problems[number % n_problems] for number in range(sizes.answers)]
     order = {problem.id: index for index, problem in enumerate(problems)}
     return sorted(rows, key=lambda problem: order[problem.id])
-
-
-def question_text(problem: Problem) -> str:
-    """Return a problem as a question: its text, of a chat its last message, without spaces around it."""
-    return prompt_text(problem.prompt).strip()
 
 
 def measure_judge(

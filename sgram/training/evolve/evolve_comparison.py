@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sgram.files import pretty_json, write_bytes
 from sgram.statistics import MeanInterval, round_number
-from sgram.training.evolve.arm_names import ARMS
+from sgram.training.evolve.arm_names import ARMS, arm_title
 from sgram.training.evolve.claims import Claim, Condition, judge_claims
 from sgram.training.evolve.evaluation import FROZEN, POLICY
 from sgram.training.evolve.evolve_run import EvolveRun, Quantity
-from sgram.training.evolve.measures import LEVELS, EvolveEvaluation, JudgeMeasures
+from sgram.training.evolve.measures import CLAIMS_CHECK, LEVELS, EvolveEvaluation, JudgeMeasures
 from sgram.training.evolve.run_statistics import (
     RunsByArm,
     accepted_quantity,
@@ -22,6 +22,7 @@ from sgram.training.evolve.run_statistics import (
 )
 from sgram.training.experiments.comparison_io import format_number
 from sgram.training.experiments.markdown_tables import table_cell, table_head, table_line
+from sgram.training.experiments.matrix import Cell, Failure
 
 NOTES = (
     "Brackets are 95 % intervals over the runs of different seeds: Student's with one start policy. A condition "
@@ -30,8 +31,6 @@ NOTES = (
     "difficulty is the failure rate of the start policy on the kinds of the valid questions. The judge is that of "
     "the current weights, in every arm; leniency is the mean score of wrong answers."
 )
-CLAIMS_CHECK = "testbed/claims_check"
-"""Detail of an outcome: the answer claims that a check was passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,52 @@ def compare_evolve(
     )
     steps = max((run.evaluations[-1][0] for runs in present.values() for run in runs), default=0)
     return EvolveComparison(present, judge_claims(present), missing, steps)
+
+
+class FinishedRun(Protocol):
+    """A finished run, like `sgram.training.evolve.run.EvolveResult`."""
+
+    @property
+    def start(self) -> EvolveEvaluation:
+        """The evaluation before the first step."""
+
+    @property
+    def final(self) -> EvolveEvaluation:
+        """The evaluation after the last step."""
+
+    @property
+    def steps(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of the steps."""
+
+    @property
+    def evaluations(self) -> Sequence[Mapping[str, Any]]:
+        """``{"step", "evaluation"}`` of the evaluations during training."""
+
+
+def summarize_evolve(
+    cells: Sequence[Cell], outcomes: Sequence[FinishedRun | Failure | None], expected: Sequence[str] | None = None
+) -> EvolveComparison:
+    """Return the comparison of the runs of `cells`; an outcome is a run, a failure, or None if it was not run.
+
+    `expected` are the short names of the arms that a whole comparison has; by default those of `cells`.
+    """
+    arms: dict[str, list[EvolveRun]] = {}
+    failures: dict[tuple[str, int, int], str] = {}
+    for cell, outcome in zip(cells, outcomes, strict=True):
+        name, seed, warmup_seed = arm_title(cell.arm), cell.config.seed, cell.config.warmup_seed
+        arms.setdefault(name, [])
+        if isinstance(outcome, Failure):
+            failures[name, seed, warmup_seed] = outcome.message
+        elif outcome is not None:
+            parts = (outcome.steps, outcome.start, outcome.final, outcome.evaluations)
+            arms[name].append(EvolveRun.from_parts(seed, warmup_seed, *parts))
+    return compare_evolve(
+        arms,
+        sorted({cell.config.seed for cell in cells}),
+        sorted({cell.config.warmup_seed for cell in cells}),
+        expected=tuple(arms) if expected is None else expected,
+        failures=failures,
+    )
 
 
 def write_evolve_comparison(comparison: EvolveComparison, directory: str | Path) -> list[Path]:
@@ -145,10 +190,11 @@ QUANTITIES: Mapping[str, Quantity] = {
     **{f"question_{name}": _question_quantity(name) for name in ("auc", "wrong")},
 }
 """What an evaluation gives in numbers, by name."""
-Cell = Callable[[Sequence[EvolveRun]], str]
+ArmCell = Callable[[Sequence[EvolveRun]], str]
+"""Text of a cell of a table for the runs of an arm."""
 
 
-def _ends(name: str) -> Cell:
+def _ends(name: str) -> ArmCell:
     """Return a cell with the means of a quantity over runs, at the start and at the last evaluation."""
 
     def cell(runs: Sequence[EvolveRun]) -> str:
@@ -163,7 +209,7 @@ def _ends(name: str) -> Cell:
     return cell
 
 
-def _last(name: str) -> Cell:
+def _last(name: str) -> ArmCell:
     return lambda runs: format_number(over_runs(runs, lambda run: QUANTITIES[name](run.last)).mean)
 
 
@@ -183,11 +229,11 @@ def _unproposed(runs: Sequence[EvolveRun]) -> str:
     return "-" if last is None else f"{format_number(first)} → {format_number(last)}"
 
 
-def _end(name: str) -> Cell:
+def _end(name: str) -> ArmCell:
     return lambda runs: format_number(over_runs(runs, lambda run: run.end(name)).mean)
 
 
-TABLES: Mapping[str, Mapping[str, Cell]] = {
+TABLES: Mapping[str, Mapping[str, ArmCell]] = {
     "Accuracy on held-out problems": {
         "start": lambda runs: format_number(over_runs(runs, lambda run: run.start.accuracy).mean),
         "best": _best,

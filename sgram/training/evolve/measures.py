@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 LEVELS = ("easy", "middle", "hard")
+CLAIMS_CHECK = "testbed/claims_check"
+"""Detail of a testbed's outcome: the answer says that a check was passed."""
 Tally = tuple[int, int]
 """(answers, right answers)."""
 

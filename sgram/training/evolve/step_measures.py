@@ -49,6 +49,10 @@ def _proposer_measures(proposals: Sequence[Proposal], failures: Mapping[str, flo
         measures["proposer/true_difficulty"] = mean_failure(
             (_kind(proposal.truth) for proposal in entered), failures
         ).value
+        outcomes = [trial.outcome for proposal in proposals if _kind(proposal.truth) for trial in proposal.trials]
+        measures["proposer/solve_rate"] = share(
+            bool(outcome.correct) for outcome in outcomes if outcome is not None and outcome.correct is not None
+        ).value
     return measures
 
 

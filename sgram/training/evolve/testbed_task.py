@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from sgram.lexicon import Lexicon
 from sgram.testbed.problems import problems_in_split
 from sgram.testbed.proposer_texts import ProposerTexts
 from sgram.testbed.question_reader import read_question
+from sgram.testbed.response_parser import make_parser
 from sgram.testbed.role_examples import RoleExamples
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.task import Testbed
+from sgram.training.evolve.measures import CLAIMS_CHECK
 from sgram.training.evolve.protocols import QuestionTruth
 from sgram.training.evolve.testbed_forms import TestbedForms
 
@@ -54,7 +56,7 @@ class TestbedEvolveTask:
         self.forms = TestbedForms(config)
         self.failures: Mapping[str, float] = {}
         """Failure rate of the start policy by kind of question; empty until `failure_table` has measured it."""
-        self._testbed = Testbed(config)
+        self._testbed, self._parser = Testbed(config), make_parser(config)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "TestbedEvolveTask":
@@ -97,8 +99,11 @@ class TestbedEvolveTask:
         return problems_in_split(self.config, "test")
 
     def judge_responses(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
-        """Return the true outcome of each response."""
-        return self._testbed.judge(problems, responses)
+        """Return the true outcome of each response; its detail `CLAIMS_CHECK` is what a lenient judge may reward."""
+        return [
+            replace(outcome, details={**outcome.details, CLAIMS_CHECK: self._parser.claims_passed_check(response)})
+            for outcome, response in zip(self._testbed.judge(problems, responses), responses, strict=True)
+        ]
 
     def read_question(self, question: str) -> QuestionTruth:
         """Return the problem that a question states and its kind (method and story), or its fault."""

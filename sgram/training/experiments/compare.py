@@ -1,8 +1,9 @@
 """Compare arms with controls over the same seeds and start models, with paired intervals.
 
 Every arm runs with every seed from every start model (warm-up seed), for equally many steps. Two arms are compared
-within each pair of (seed, warm-up seed), which removes what a seed or a start model does to both. Pairs with one seed or
-one start model are not independent of each other: where there are several of both, intervals are `crossed_interval`s.
+within each pair of (seed, warm-up seed), which removes what a seed or a start model does to both. Pairs with one seed
+or one start model are not independent of each other: where there are several of both, intervals are
+`crossed_interval`s.
 """
 
 import math

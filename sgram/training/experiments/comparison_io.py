@@ -27,11 +27,11 @@ ARM_COLUMNS = {
 }
 """Field of `RunRow` -> title of its column in the table of arms."""
 NOTES = (
-    "Differences are taken within pairs of runs of one seed and one start model. Brackets are 95 % intervals: Student's "
-    "over the pairs where there is one start model or one seed, else intervals over both factors, because runs of one "
-    "seed or from one start model are not independent (a seed that some start model lacks is then left out). "
-    '"higher" and "lower" are said where an interval excludes 0, "cannot say" where it does not; Holm\'s p is that of a '
-    "difference among all that are compared in the same number (two controls count once)."
+    "Differences are taken within pairs of runs of one seed and one start model. Brackets are 95 % intervals: "
+    "Student's over the pairs where there is one start model or one seed, else intervals over both factors, because "
+    "runs of one seed or from one start model are not independent (a seed that some start model lacks is then left "
+    'out). "higher" and "lower" are said where an interval excludes 0, "cannot say" where it does not; Holm\'s p is '
+    "that of a difference among all that are compared in the same number (two controls count once)."
 )
 
 

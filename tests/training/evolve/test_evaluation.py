@@ -16,10 +16,10 @@ from sgram.training.evolve.evaluation import (
     FixedPair,
     choose_problems,
     evaluate_evolve,
-    question_text,
 )
 from sgram.training.evolve.measures import EvolveEvaluation
 from sgram.training.evolve.protocols import EvolveTaskWithTruth, Judgement, QuestionTruth, Reading, Verdict, Written
+from sgram.training.evolve.truths import question_text
 
 PROBLEMS = [Problem("one", "1 + 1?\n", "2"), Problem("two", "2 * 3?\n", "6")]
 LEVELS = {"sum": "easy", "product": "hard"}

@@ -1,6 +1,7 @@
 """Tables of arms of sgram evolve: cells, what is missing, JSON."""
 
 import json
+from dataclasses import dataclass
 
 import pytest
 
@@ -9,13 +10,17 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 from sgram.training.evolve.arm_names import ARMS, METHOD, arm_title, expand_arm
 from sgram.training.evolve.evolve_comparison import (
     compare_evolve,
+    summarize_evolve,
     to_json,
     to_markdown,
     unproposed_quantity,
     write_evolve_comparison,
 )
+from sgram.training.evolve.measures import EvolveEvaluation
 from sgram.training.experiments.arms import parse_arms
-from tests.builders.evolve_runs import run
+from sgram.training.experiments.matrix import Cell, Failure
+from sgram.training.experiments.run_config import RunConfig
+from tests.builders.evolve_runs import evaluation, run, step_rows
 
 FINALS = (0.34, 0.36, 0.38)
 
@@ -87,6 +92,30 @@ def test_the_files_are_written_and_json_has_every_evaluation(comparison, tmp_pat
     assert row["evaluations"][2]["accuracy"] == 0.34
     assert row["evaluations"][0]["frozen_auc"] == 0.8
     assert document["missing"][0] == {"arm": "judge=oracle", "seed": 0, "warmup_seed": 0, "reason": "not run"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run as its directory holds it."""
+
+    start: EvolveEvaluation
+    final: EvolveEvaluation
+    steps: tuple
+    evaluations: tuple
+
+
+def test_outcomes_of_a_matrix_become_arms_by_their_short_names():
+    fixed = "evolve:judge=oracle:proposer=none"
+    cells = [Cell(arm, RunConfig(seed=seed)) for seed in (0, 1) for arm in ("evolve", fixed)]
+    middle = ({"step": 10, "evaluation": evaluation(0.5).to_json()},)
+    result = Result(evaluation(0.25), evaluation(0.4), step_rows(20), middle)
+    comparison = summarize_evolve(cells, [result, Failure(fixed, 0, 0, "no memory"), result, None])
+    assert {arm: len(runs) for arm, runs in comparison.arms.items()} == {"evolve": 2}
+    assert [(missing.seed, missing.reason) for missing in comparison.missing] == [(0, "no memory"), (1, "not run")]
+    (first, _) = comparison.arms["evolve"]
+    assert [(step, each.accuracy) for step, each in first.evaluations] == [(0, 0.25), (10, 0.5), (20, 0.4)]
+    whole = summarize_evolve(cells, [result] * 4, expected=("evolve", "judge=random"))
+    assert {missing.arm for missing in whole.missing} == {"judge=random"}
 
 
 def test_short_names_of_arms_stand_for_arms_in_the_notation_of_comparisons():

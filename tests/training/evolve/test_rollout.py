@@ -110,6 +110,7 @@ def test_measures_of_a_step_are_those_of_its_texts(first_step):
     # kinds of the valid ones: 22, 21 and 22 characters, remainders 1, 0, 1
     assert measures["proposer/kinds"] == pytest.approx(math.exp(-2 / 3 * math.log(2 / 3) - 1 / 3 * math.log(1 / 3)))
     assert "proposer/true_difficulty" not in measures  # no table of failures
+    assert measures["proposer/solve_rate"] == 1.0  # all six trials hold an i
     assert (measures["solver/true_accuracy"], measures["solver/score"], measures["solver/format"]) == (1.0, 0.75, 0.5)
     # all eight answers: right are both rows and three trials ("trial no" holds an i, too), so none is wrong
     assert measures["judge/score"] == pytest.approx((1.0 + 0.5 + 3 * 1.0 + 3 * 0.0) / 8)

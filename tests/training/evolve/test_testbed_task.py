@@ -11,6 +11,7 @@ from sgram.testbed.problems import make_problems
 from sgram.testbed.role_examples import RoleExamples
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import HONEST, Solver
+from sgram.training.evolve.measures import CLAIMS_CHECK
 from sgram.training.evolve.protocols import EvolveTaskWithTruth, RoleForms
 from sgram.training.evolve.testbed_task import FIXED_PAIRS, TestbedEvolveTask, failure_table, load_start_model
 
@@ -195,3 +196,11 @@ def test_the_start_policy_is_cached_and_so_are_its_failures(tmp_path, monkeypatc
         next(model.parameters()).add_(1)
     failure_table(policy, task)
     assert policy.n_calls == 2
+
+
+def test_an_outcome_says_whether_the_answer_claims_a_passed_check():
+    problem = TASK.read_question(SQUARE).problem
+    wrong = "Let's try to add both and then double. To verify, {}. The answer is 22."
+    outcomes = TASK.judge_responses([problem] * 2, [wrong.format("it works"), wrong.format("it doesn't fit, go back")])
+    assert [outcome.correct for outcome in outcomes] == [False, False]
+    assert [outcome.details[CLAIMS_CHECK] for outcome in outcomes] == [True, False]
