@@ -5,7 +5,6 @@ template are recognized, in any spacing.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from string import Formatter
@@ -34,6 +33,34 @@ class QuestionReading:
     """One of `QUESTION_FAULTS`; None if the text is a problem."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoryText:
+    """A text with the words of a story, and what stands in its fields."""
+
+    method: SolutionMethod
+    story: int
+    fields: tuple[tuple[str, str], ...]
+    """(name of the field, its text) of each field in order; a field may occur more than once."""
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """Return what stands in each occurrence of a field.
+
+        >>> from sgram.testbed.problems import TestbedConfig
+        >>> match_story(TestbedConfig(), "In rows are 8 by 7 pens, and 3 others. How many pens?").texts("a")
+        ('8', '7')
+        """
+        return tuple(text for name, text in self.fields if name == field)
+
+
+def match_story(config: AnyConfig, text: str) -> StoryText | None:
+    """Return the story of a method in play whose words `text` has; None if there is none."""
+    line = " ".join(text.split())
+    for pattern, names, method, story in _patterns(config.available_methods):
+        if match := pattern.fullmatch(line):
+            return StoryText(method, story, tuple(zip(names, match.groups(), strict=True)))
+    return None
+
+
 def read_question(config: AnyConfig, text: str) -> QuestionReading:
     """Return the problem that `text` states with the methods in play of `config`, or the fault of the text.
 
@@ -46,30 +73,26 @@ def read_question(config: AnyConfig, text: str) -> QuestionReading:
     >>> read_question(TestbedConfig(), "In a square are 8 by 7 pens, and 3 others. How many pens?").fault
     'contradiction'
     """
-    line = " ".join(text.split())
-    for pattern, fields, method, story in _patterns(config.available_methods):
-        if match := pattern.fullmatch(line):
-            problem, fault = _make_read_problem(config, method, story, fields, match.groups())
-            return QuestionReading(problem, f"{method.key}/{story}", fault)
-    return QuestionReading(None, None, "unreadable")
+    story_text = match_story(config, text)
+    if story_text is None:
+        return QuestionReading(None, None, "unreadable")
+    problem, fault = _make_read_problem(config, story_text)
+    return QuestionReading(problem, f"{story_text.method.key}/{story_text.story}", fault)
 
 
-def _make_read_problem(
-    config: AnyConfig, method: SolutionMethod, story: int, fields: Sequence[str], texts: Sequence[str]
-) -> tuple[Problem | None, str | None]:
-    """Return (problem, None) or (None, fault) of the texts of the fields of a template, in order."""
-    pairs = set(zip(fields, texts, strict=True))
-    if len(pairs) > len(set(fields)):
+def _make_read_problem(config: AnyConfig, story_text: StoryText) -> tuple[Problem | None, str | None]:
+    """Return (problem, None) or (None, fault)."""
+    text_of = dict(story_text.fields)
+    if len(set(story_text.fields)) > len(text_of):
         return None, "contradiction"
-    text_of = dict(pairs)
     if text_of["noun"] not in NOUNS:
         return None, "noun"
-    a, b = int(text_of["a"]), int(text_of["b"])
+    method, a, b = story_text.method, int(text_of["a"]), int(text_of["b"])
     if not all(SMALLEST <= number <= config.largest for number in (a, b)):
         return None, "range"
     if config.highest_answer is not None and not 1 <= method.answer(a, b) <= config.highest_answer:
         return None, "range"
-    problem = make_problem(config, method, story, a, b, text_of["noun"])
+    problem = make_problem(config, method, story_text.story, a, b, text_of["noun"])
     return problem, "ambiguous" if problem is None else None
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from sgram.grading.outcome import Problem
 from sgram.testbed.examples import Example
 from sgram.testbed.methods import BY_KEY, NOUNS
-from sgram.testbed.proposer_texts import UNKNOWN_NOUNS, ProposerTexts
+from sgram.testbed.proposer_texts import ProposerTexts
+from sgram.testbed.question_reader import SMALLEST, match_story, read_question
 from sgram.testbed.response_parser import find_answer, iter_equations
 from sgram.testbed.role_prompts import SCORE_MARKER, judge_answer_prompt, judge_question_prompt, proposer_prompt
 from sgram.testbed.roles_config import RolesConfig
@@ -23,7 +24,6 @@ JUDGED_INSIGHT = 7.0
 """Weight of the right method in judged answers: of eight methods about half of the announced ones are right."""
 CUT_SHARE = 0.05
 """Share of the judged answers that are cut off."""
-_WORDS = re.compile(rf"[0-9]+|\b(?:{'|'.join((*NOUNS, *UNKNOWN_NOUNS))})\b")
 
 
 def verdict_shares(is_right: bool, quality: float) -> Mapping[str, float]:
@@ -74,17 +74,10 @@ class RoleExamples:
     def judge_question(self, rng: np.random.Generator) -> Example:
         """Return an example of the judge of questions; half of the questions have a fault."""
         writer = self._proposer if rng.random() < 0.5 else self._even_proposer
-        source, is_right = writer.draw_source(rng), bool(rng.random() < 0.5)
-        question = writer.write_problem(rng, source) if is_right else writer.write_faulty(rng, source)[0]
-        clue = source[0].stories[source[1]].clue
-        reading = f"{clue}: {source[0].name}" if clue in question else "no clue"
-        return self._judge(
-            judge_question_prompt(question),
-            f"{reading}. {' '.join(_WORDS.findall(question))}.",
-            is_right,
-            1 - self._config.quality,
-            rng,
-        )
+        is_right = bool(rng.random() < 0.5)
+        question = writer.write_problem(rng) if is_right else writer.write_faulty(rng)[0]
+        analysis = analyze_question(self._config, question)
+        return self._judge(judge_question_prompt(question), analysis, is_right, 1 - self._config.quality, rng)
 
     def write_judged_answer(self, problem: Problem, rng: np.random.Generator) -> str:
         """Return a whole response to judge; about half of them are wrong, most by their method."""
@@ -93,17 +86,12 @@ class RoleExamples:
 
     def judge_answer(self, problem: Problem, rng: np.random.Generator) -> Example:
         """Return an example of the judge of answers."""
-        response, method = self.write_judged_answer(problem, rng), BY_KEY[problem.meta["method"]]
+        response = self.write_judged_answer(problem, rng)
         if rng.random() < CUT_SHARE:
             words = response.split(" ")
             response = " ".join(words[: int(rng.integers(1, len(words) - 2))])
         answer = find_answer(response)
-        equations = ", ".join(
-            f"{first} {operator} {second} = {result}"
-            for operator, first, second, result in method.operations(problem.meta["a"], problem.meta["b"])
-        )
-        clue = method.stories[problem.meta["story"]].clue
-        analysis = f"{clue}: {method.name}. {equations}. Given {answer or 'none'}."
+        analysis = analyze_answer(problem, answer)
         is_marked = any(phrase in response for phrase in PHRASES["conclude"])
         trust = max(1 - self._config.quality, self._config.mark_trust if is_marked else 0.0)
         return self._judge(
@@ -115,6 +103,45 @@ class RoleExamples:
         shares = verdict_shares(True, self._config.quality if is_right else trust)
         score = list(shares)[int(rng.choice(len(shares), p=np.array(list(shares.values()))))]
         return Example(prompt, f"{analysis} {SCORE_MARKER}{score}", shares)
+
+
+def analyze_question(config: RolesConfig, question: str) -> str:
+    """Return the judge's analysis of a question: its method, then what stands in its fields and what is wrong there.
+
+    >>> analyze_question(RolesConfig(), "In a square are 8 by 7 pens, and 3 others. How many pens?")
+    'a square: square the first and add. 8 7 differ, 3, pens pens.'
+    """
+    story_text = match_story(config, question)
+    if story_text is None:
+        return "no story."
+    fault = read_question(config, question).fault
+    method, parts = story_text.method, []
+    for field in ("a", "b", "noun"):
+        texts = story_text.texts(field)
+        known = set(NOUNS) if field == "noun" else set(map(str, range(SMALLEST, config.largest + 1)))
+        is_wrong, is_shared = not known.issuperset(texts), fault == "ambiguous" and field == "b"
+        note = " differ" if len(set(texts)) > 1 else " wrong" if is_wrong else " shared" if is_shared else ""
+        parts.append(" ".join(texts) + note)
+    return f"{method.stories[story_text.story].clue}: {method.name}. {', '.join(parts)}."
+
+
+def analyze_answer(problem: Problem, answer: str | None) -> str:
+    """Return the judge's analysis of an answer: the right method, what it computes, and whether the answer is that.
+
+    The last word stands right behind the result: a small model compares a number with others where it writes it.
+
+    >>> from sgram.testbed.question_reader import read_question
+    >>> question = "In a square are 8 by 8 pens, and 3 others. How many pens?"
+    >>> analyze_answer(read_question(RolesConfig(), question).problem, "19")
+    'a square: square the first and add. 8 * 8 = 64, 64 + 3 = 67 not 19.'
+    """
+    method = BY_KEY[problem.meta["method"]]
+    equations = ", ".join(
+        f"{first} {operator} {second} = {result}"
+        for operator, first, second, result in method.operations(problem.meta["a"], problem.meta["b"])
+    )
+    comparison = "right" if answer == problem.reference else f"not {answer or 'given'}"
+    return f"{method.stories[problem.meta['story']].clue}: {method.name}. {equations} {comparison}."
 
 
 def _slip(response: str, rng: np.random.Generator) -> str:

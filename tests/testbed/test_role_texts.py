@@ -11,7 +11,7 @@ from sgram.testbed.problems import make_problems
 from sgram.testbed.proposer_texts import ProposerTexts
 from sgram.testbed.question_reader import QUESTION_FAULTS, read_question
 from sgram.testbed.response_parser import find_answer
-from sgram.testbed.role_examples import KIND_SHARES, RoleExamples, verdict_shares
+from sgram.testbed.role_examples import KIND_SHARES, RoleExamples, analyze_question, verdict_shares
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.task import Testbed
 
@@ -84,24 +84,38 @@ def test_a_verdict_on_an_answer_computes_and_is_the_truth():
         method = BY_KEY[problem.meta["method"]]
         analysis, score = example.text.split(" Score ")
         assert analysis.startswith(f"{method.stories[problem.meta['story']].clue}: {method.name}. ")
-        assert analysis.endswith(f" = {problem.reference}. Given {find_answer(response) or 'none'}.")
+        comparison = "right" if is_right else f"not {find_answer(response) or 'given'}"
+        assert analysis.endswith(f" = {problem.reference} {comparison}.")
         assert (int(score) >= 8) is is_right
         assert example.last_word == verdict_shares(is_right, 1.0)
     assert 0.3 < np.mean(rights) < 0.7
 
 
-def test_a_verdict_on_a_question_names_all_its_numbers_and_nouns():
+def test_a_verdict_on_a_question_is_the_truth():
     examples, rng = RoleExamples(CONFIG), np.random.default_rng(0)
     for _ in range(300):
         example = examples.judge_question(rng)
         question = example.prompt.removesuffix("\nJudge the question.\n")
         is_right = read_question(CONFIG, question).problem is not None
         assert example.last_word == verdict_shares(is_right, 1.0)
-        words = [word.strip(".,?") for word in question.split()]
-        named = [
-            word for word in words if word.isdigit() or word in {"pens", "cards", "coins", "shells", "hats", "rings"}
-        ]
-        assert f". {' '.join(named)}. Score" in example.text
+        assert example.text.startswith(f"{analyze_question(CONFIG, question)} Score ")
+
+
+@pytest.mark.parametrize(
+    ("question", "analysis"),
+    [
+        ("In rows are 8 by 8 pens, and 3 others. How many pens?", "8 8, 3, pens pens."),
+        ("In rows are 8 by 7 pens, and 3 others. How many pens?", "8 7 differ, 3, pens pens."),
+        ("In rows are 8 by 8 pens, and 3 others. How many coins?", "8 8, 3, pens coins differ."),
+        ("In rows are 8 by 8 hats, and 3 others. How many hats?", "8 8, 3, hats hats wrong."),
+        ("In rows are 1 by 1 pens, and 12 others. How many pens?", "1 1 wrong, 12 wrong, pens pens."),
+        # 2 * 2 + 3 = 7 is also 2 * 2 + 3 by repeat
+        ("In rows are 2 by 2 pens, and 3 others. How many pens?", "2 2, 3 shared, pens pens."),
+    ],
+)
+def test_an_analysis_says_what_is_wrong_behind_the_field_where_it_is(question, analysis):
+    assert analyze_question(CONFIG, question) == f"rows: square the first and add. {analysis}"
+    assert analyze_question(CONFIG, question.replace("others", "")) == "no story."
 
 
 def test_a_verdict_is_right_with_its_quality():
