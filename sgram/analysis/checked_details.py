@@ -42,7 +42,7 @@ _JUDGES: Mapping[str, tuple[str, str]] = {
     "semantic entropy": ("execution entropy", "semantic entropy"),
 }
 """What says which of the two settles first, without a checker: series of execution and of planning."""
-_RANDOM = "token entropy of random grams"
+_RANDOM = "entropy of random grams"
 _FIRST: Mapping[str, First] = {"yes": "execution", "no": "planning"}
 _VERDICTS: Mapping[str, Verdict] = {"execution": "up", "planning": "down"}
 
@@ -261,7 +261,11 @@ class CheckedOrder(Question):
             steps, remark = truth.number(self.value), truth.text("remark")
             estimate = None if steps is None else Estimate(steps, truth.number(self.low), truth.number(self.high))
             verdicts = tuple((row.text("judged_by"), _verdict(row)) for row in rows if row is not truth)
-            n, notes = truth.number("n"), (remark,) if remark else ()
+            half = next(iter(table.records(source=source, judged_by=CHECKER, of_change=HALF)), Record())
+            by_half = ""
+            if _verdict(truth) == "cannot say" != _verdict(half):
+                by_half = f"by half of the change, {half.text('first')} settles first"
+            n, notes = truth.number("n"), tuple(filter(None, (remark, by_half)))
             yield Finding(
                 measure,
                 self,

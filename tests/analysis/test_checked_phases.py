@@ -92,6 +92,19 @@ def test_half_of_the_change_has_rows_of_its_own(tmp_path):
     assert (records["checker"]["execution_step"], records["checker"]["planning_step"]) == (EARLY - 4, LATE - 4)
 
 
+def test_where_nearly_all_of_a_change_cannot_be_dated_the_sentence_says_what_half_of_it_says():
+    cells = {"source": "m", "judged_by": "checker", "steps": 9, "low": -10, "high": 14}
+    records = [
+        {**cells, "of_change": 0.9, "first": "cannot say"},
+        {**cells, "of_change": 0.5, "first": "execution", "low": 3},
+    ]
+    (finding,) = TableAnalysis({"testbed_phases": table("testbed_phases", records)}, ("m",)).findings
+    assert word(finding, with_source=False).text == (
+        "The testbed's checker cannot say whether execution or planning settles first, as the difference is +9 steps "
+        "[−10, 14]. By half of the change, execution settles first."
+    )
+
+
 def test_shares_are_of_the_responses_that_have_the_detail_and_stand_among_the_curves(tmp_path):
     traces = rows([(EXECUTION, EARLY), (PLANNING, LATE)])
     silent = build_trace("silent", "so", step=30, model=None, prompt="5", group="30-5", meta={PLANNING: False})
