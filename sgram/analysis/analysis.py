@@ -27,6 +27,7 @@ from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.registry import all_measures
 from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources
 from sgram.analysis.spooled_traces import reading_again, spooled
+from sgram.analysis.step_series import StepSeries
 from sgram.analysis.table import Table
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import BoolArray
@@ -137,10 +138,12 @@ def _analyze_sources(
     kinds = error_kinds(counts, diagnoses)
     weights = error_weights(counts, kinds)
     series = {
-        source: [
-            *build_series(counts, source, kinds, weights),
-            *(of_measure for measure in measures for of_measure in measure.series(counts, source)),
-        ]
+        source: _distinct_series(
+            [
+                *build_series(counts, source, kinds, weights),
+                *(of_measure for measure in measures for of_measure in measure.series(counts, source)),
+            ]
+        )
         for source in range(counts.n_sources)
     }
     trace_diagnoses = [
@@ -182,6 +185,14 @@ def _analyze_sources(
         measures=measures,
         source_kind=_source_kind(analysis_inputs.sources),
     )
+
+
+def _distinct_series(series: Sequence[StepSeries]) -> list[StepSeries]:
+    """Return the first series of each name: two measures may follow the same quantity."""
+    by_name: dict[str, StepSeries] = {}
+    for one_series in series:
+        by_name.setdefault(one_series.name, one_series)
+    return list(by_name.values())
 
 
 def _load_lexicons(

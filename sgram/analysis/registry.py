@@ -16,6 +16,7 @@ ORDER = (
         "curves",
         "settling",
         "testbed_phases",
+        "testbed_result_phases",
         "aha",
         "scaling",
         "regrading",

@@ -35,6 +35,8 @@ PRESETS: Mapping[str, AnyConfig] = MappingProxyType(
 """Settings by name, planning from two fifths of the tokens to less than a tenth; "hard": 20 methods of two steps."""
 RIGHT_METHOD, RIGHT_EXECUTION = "testbed/right_method", "testbed/right_execution"
 """Names of the details of an outcome: the method announced last is right; it is carried out, whichever it is."""
+RIGHT_RESULT = "testbed/right_result"
+"""Name of a detail: the answer is that of the method announced last, right or wrong, whatever is written between."""
 
 
 class Testbed:
@@ -63,7 +65,7 @@ class Testbed:
     def judge(self, problems: Sequence[Problem], responses: Sequence[str]) -> list[TaskOutcome]:
         """Return one outcome a response: reward 1.0 if correct, else 0.0 with the kind of error.
 
-        Its details are `RIGHT_METHOD` and, if a method is announced, `RIGHT_EXECUTION`.
+        Its details are `RIGHT_METHOD` and, if a method is announced, `RIGHT_EXECUTION` and `RIGHT_RESULT`.
 
         Raise `UsageError` if the lengths differ or a problem is not one of the testbed's.
         """
@@ -80,7 +82,8 @@ class Testbed:
             return TaskOutcome(0.0, False, answer, "format", {RIGHT_METHOD: False})
         is_planned = announcements[-1][1] == method
         is_executed = is_execution_right(announcements[-1], a, b, response, answer, self.config.execution)
-        details = {RIGHT_METHOD: is_planned, RIGHT_EXECUTION: is_executed}
+        has_result = answer == str(announcements[-1][1].answer(a, b))
+        details = {RIGHT_METHOD: is_planned, RIGHT_EXECUTION: is_executed, RIGHT_RESULT: has_result}
         if answer == str(method.answer(a, b)):
             return TaskOutcome(1.0, True, answer, None, details)
         error: ErrorKind = "procedural" if is_planned and answer is not None else "strategic"

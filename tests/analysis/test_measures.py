@@ -8,7 +8,7 @@ import pytest
 from sgram.analysis import AnalysisConfig, Column, all_measures, analyze, build_table
 from sgram.analysis.figure_specs import BinPlot, CurvePlot, DotPlot, SharePlot
 from sgram.analysis.measure import Quantity
-from sgram.testbed.task import RIGHT_EXECUTION, RIGHT_METHOD
+from sgram.testbed.task import RIGHT_EXECUTION, RIGHT_METHOD, RIGHT_RESULT
 from tests.builders.analysis_examples import build_trace, byte_ids, write_rollouts, write_run
 
 MEASURES = {measure.name: measure for measure in all_measures()}
@@ -27,7 +27,7 @@ def run_traces():
             ids = byte_ids(text)
             entropies = tuple(2.0 - step / 4 + position % 3 for position in range(len(ids)))
             fields = {"step": step, "prompt": f"p{index}", "group": f"{step}-{index}", "correct": index != 0}
-            fields["meta"] = {RIGHT_EXECUTION: step > 0, RIGHT_METHOD: index == step}
+            fields["meta"] = {RIGHT_EXECUTION: step > 0, RIGHT_RESULT: step > 0, RIGHT_METHOD: index == step}
             logprobs = tuple(-entropy for entropy in entropies)
             traces.append(
                 build_trace(f"{step}-{index}", text, token_ids=ids, entropies=entropies, logprobs=logprobs, **fields)

@@ -15,7 +15,7 @@ from sgram.testbed import PRESETS, Testbed, TwoStepConfig
 from sgram.testbed.families import default_warm_up, family_of
 from sgram.testbed.methods import OPERATORS
 from sgram.testbed.problems import make_problems
-from sgram.testbed.task import RIGHT_EXECUTION, RIGHT_METHOD
+from sgram.testbed.task import RIGHT_EXECUTION, RIGHT_METHOD, RIGHT_RESULT
 from sgram.testbed.two_step_methods import TWO_STEP_METHODS
 from sgram.testbed.two_step_solver import Faults, TwoStepSolver
 
@@ -80,11 +80,11 @@ def test_no_other_method_gives_the_answer_and_answers_are_from_1_to_99():
 def test_a_right_response_is_right_in_every_respect():
     outcome = judge(RIGHT)
     assert (outcome.reward, outcome.correct, outcome.answer, outcome.error) == (1.0, True, "18", None)
-    assert outcome.details == {RIGHT_METHOD: True, RIGHT_EXECUTION: True}
+    assert outcome.details == {RIGHT_METHOD: True, RIGHT_EXECUTION: True, RIGHT_RESULT: True}
 
 
 @pytest.mark.parametrize(
-    ("response", "reward", "error", "method", "execution"),
+    ("response", "reward", "error", "method", "execution", "result"),
     [
         # another method, carried out
         (
@@ -94,9 +94,10 @@ def test_a_right_response_is_right_in_every_respect():
             "strategic",
             False,
             True,
+            True,
         ),
         # the right method without its second step
-        (RIGHT.split(" Then")[0] + " The answer is 21.", 0.0, "procedural", True, False),
+        (RIGHT.split(" Then")[0] + " The answer is 21.", 0.0, "procedural", True, False, False),
         # a slip: 14 + 7 = 22
         (
             "Maybe triple-second and drop-three. This makes 7 * 3: 7 + 7 = 14, 14 + 7 = 22, so 7 * 3 = 22. "
@@ -105,25 +106,33 @@ def test_a_right_response_is_right_in_every_respect():
             "procedural",
             True,
             False,
+            False,
         ),
         # a slip that does not reach the answer: rewarded, but not carried out
-        (RIGHT.replace("7 + 7 = 14", "7 + 7 = 15"), 1.0, None, True, False),
+        (RIGHT.replace("7 + 7 = 14", "7 + 7 = 15"), 1.0, None, True, False, True),
         # the answer by luck: another method, whose equations are those of the right one
-        (RIGHT.replace("triple-second", "multiply"), 1.0, None, False, False),
+        (RIGHT.replace("triple-second", "multiply"), 1.0, None, False, False, False),
         # an equation of another method
-        (RIGHT.replace(" The answer", " Then 4 + 4 = 8. The answer"), 1.0, None, True, False),
+        (RIGHT.replace(" The answer", " Then 4 + 4 = 8. The answer"), 1.0, None, True, False, True),
         # what is written out may be left out
-        ("Possibly triple-second and drop-three. 7 * 3 = 21. 21 - 3 = 18. The answer is 18.", 1.0, None, True, True),
+        (
+            "Possibly triple-second and drop-three. 7 * 3 = 21. 21 - 3 = 18. The answer is 18.",
+            1.0,
+            None,
+            True,
+            True,
+            True,
+        ),
         # no answer
-        (RIGHT.split(" The")[0], 0.0, "strategic", True, False),
+        (RIGHT.split(" The")[0], 0.0, "strategic", True, False, False),
         # the method announced last counts, and equations before it do not
-        ("Maybe multiply and add-five. 2 * 7 = 15. " + RIGHT, 1.0, None, True, True),
+        ("Maybe multiply and add-five. 2 * 7 = 15. " + RIGHT, 1.0, None, True, True, True),
     ],
 )
-def test_method_and_execution_are_judged_apart(response, reward, error, method, execution):
+def test_method_and_execution_are_judged_apart(response, reward, error, method, execution, result):
     outcome = judge(response)
     assert (outcome.reward, outcome.error) == (reward, error)
-    assert outcome.details == {RIGHT_METHOD: method, RIGHT_EXECUTION: execution}
+    assert outcome.details == {RIGHT_METHOD: method, RIGHT_EXECUTION: execution, RIGHT_RESULT: result}
 
 
 def test_without_a_method_there_is_no_execution_to_judge():
@@ -142,7 +151,7 @@ def test_a_response_is_judged_by_the_faults_put_into_it(draw, reads, omits):
     assert parsed.n_wrong_equations == parsed.n_unrelated_equations == 0
     is_right = parsed.methods[0].key == problem.meta["method"]
     assert is_right or not reads
-    assert outcome.details == {RIGHT_METHOD: is_right, RIGHT_EXECUTION: not omits}
+    assert outcome.details == {RIGHT_METHOD: is_right, RIGHT_EXECUTION: not omits, RIGHT_RESULT: not omits}
     if not omits:
         assert outcome.correct == is_right  # no other method gives the answer
     # with a step left out, the answer is the result of the first step, which is never that of the whole method
