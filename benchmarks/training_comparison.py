@@ -3,7 +3,8 @@
     python benchmarks/training_comparison.py [--jobs 2] [--minutes 60] [--seeds 0-3] [--starts 0-2] [--root DIR]
     python benchmarks/training_comparison.py --collect
 
-1. Rates: every arm with three learning rates, on two pairs of seed and start model that are not used again.
+1. Rates: every arm with three learning rates, on two pairs of seed and start model that are not used again; a
+   fourth one if the best is at an edge.
 2. Comparison: every arm at its best rate, with every seed from every start model.
 3. Regularizers: the uniform entropy bonus and SIREN at three strengths, at GRPO's best rate.
 4. Gradients: the cosine between the gradient with and without an arm's credit, at the start and behind GRPO's runs.
@@ -60,7 +61,7 @@ def planned_runs(
 ) -> list[PlannedRun]:
     """Return the runs that can be planned now: those of a comparison need the rates that were chosen."""
     means = {key: record.mean_of_run for key, record in records.items()}
-    runs = rate_runs(arms)
+    runs = rate_runs(arms, means)
     rates = {arm: rate for arm in arms if (rate := choose_rate(means, arm)) is not None}
     runs += matrix_runs(rates, seeds, starts)
     if BASELINE in rates:
@@ -143,7 +144,7 @@ def main() -> int:
     arms = [*ARMS, *parse_more_arms(options.arms)]
     records, end = read_records(RECORDS), time.monotonic() + 60 * options.minutes
     failures: list[Failure] = []
-    for _ in range(2):  # the rates that the first round chooses plan the runs of the second
+    for _ in range(3):  # rates, the rates beyond an edge, the comparison at the rates that they choose
         runs = planned_runs(arms, options.seeds, options.starts, records)
         if options.collect:
             collect_finished(runs, records, options.root)

@@ -2,7 +2,7 @@
 
 Arms are compared at the best of three learning rates of each, because a larger rate does for plain GRPO much of what
 credit for planning tokens does. The rate is that with the greatest mean of run over `RATE_PAIRS`, whose seeds no
-comparison uses.
+comparison uses. Where the best of the three is the smallest or the largest, the next one beyond it is tried, too.
 """
 
 import math
@@ -14,7 +14,10 @@ from sgram.training.experiments.run_config import RunConfig
 from sgram.training.experiments.run_presets import apply_preset
 
 STEPS = 100
-RATES = (5e-4, 7e-4, 1e-3)
+RATES = (3.5e-4, 5e-4, 7e-4)
+EDGE_RATES: Mapping[float, float] = {3.5e-4: 2.5e-4, 7e-4: 1e-3}
+"""Rate at an edge of `RATES` -> the one that is tried if it is the best."""
+ALL_RATES = tuple(sorted((*RATES, *EDGE_RATES.values())))
 RATE_PAIRS = ((100, 0), (101, 1))
 """(seed, start model) of the runs by which a rate is chosen."""
 SEEDS, STARTS = (0, 1, 2, 3), (0, 1, 2)
@@ -69,9 +72,32 @@ class PlannedRun:
         return arm.apply(base, seed=self.seed, warmup_seed=self.start)
 
 
-def rate_runs(arms: Iterable[str]) -> list[PlannedRun]:
-    """Return the runs by which the rate of each arm is chosen."""
-    return [PlannedRun(arm, rate, seed, start) for seed, start in RATE_PAIRS for arm in arms for rate in RATES]
+MeansOfRun = Mapping[tuple[str, float, int, int], float]
+"""Arm, rate, seed, start model -> mean of run."""
+
+
+def rate_runs(arms: Iterable[str], means_of_run: MeansOfRun) -> list[PlannedRun]:
+    """Return the runs by which the rate of each arm is chosen, as far as they can be planned."""
+    rates = {arm: rates_of_choice(means_of_run, arm) for arm in arms}
+    return [
+        PlannedRun(arm, rate, seed, start)
+        for seed, start in RATE_PAIRS
+        for arm, arm_rates in rates.items()
+        for rate in arm_rates
+    ]
+
+
+def rates_of_choice(means_of_run: MeansOfRun, arm: str) -> tuple[float, ...]:
+    """Return the rates that an arm is tried with: `RATES`, and the next one if the best of these is at an edge.
+
+    >>> rates_of_choice({("grpo", rate, *pair): rate for rate in RATES for pair in RATE_PAIRS}, "grpo")
+    (0.00035, 0.0005, 0.0007, 0.001)
+    """
+    means = mean_by_rate(means_of_run, arm)
+    if not set(RATES) <= set(means):
+        return RATES
+    further_rate = EDGE_RATES.get(_best(means, RATES))
+    return RATES if further_rate is None else tuple(sorted((*RATES, further_rate)))
 
 
 def matrix_runs(rates: Mapping[str, float], seeds: Sequence[int], starts: Sequence[int]) -> list[PlannedRun]:
@@ -84,23 +110,25 @@ def regularizer_runs(baseline_rate: float) -> list[PlannedRun]:
     return [PlannedRun(arm, baseline_rate, seed, start) for seed, start in REGULARIZER_PAIRS for arm in REGULARIZERS]
 
 
-def mean_by_rate(means_of_run: Mapping[tuple[str, float, int, int], float], arm: str) -> dict[float, float]:
+def mean_by_rate(means_of_run: MeansOfRun, arm: str) -> dict[float, float]:
     """Return rate -> mean over `RATE_PAIRS` of the mean of run; rates without all of their runs are absent."""
     means: dict[float, float] = {}
-    for rate in RATES:
+    for rate in ALL_RATES:
         keys = [(arm, rate, seed, start) for seed, start in RATE_PAIRS]
         if all(key in means_of_run for key in keys):
             means[rate] = math.fsum(means_of_run[key] for key in keys) / len(keys)
     return means
 
 
-def choose_rate(means_of_run: Mapping[tuple[str, float, int, int], float], arm: str) -> float | None:
+def choose_rate(means_of_run: MeansOfRun, arm: str) -> float | None:
     """Return the rate with the greatest mean, of equal ones the smallest; None until all runs of the choice are there.
 
-    >>> choose_rate({("grpo", rate, *pair): rate for rate in RATES for pair in RATE_PAIRS}, "grpo")
-    0.001
+    >>> choose_rate({("grpo", rate, *pair): -rate for rate in ALL_RATES for pair in RATE_PAIRS}, "grpo")
+    0.00025
     """
-    means = mean_by_rate(means_of_run, arm)
-    if len(means) < len(RATES):
-        return None
-    return max(RATES, key=lambda rate: (means[rate], -rate))
+    means, rates = mean_by_rate(means_of_run, arm), rates_of_choice(means_of_run, arm)
+    return _best(means, rates) if set(rates) <= set(means) else None
+
+
+def _best(means: Mapping[float, float], rates: Iterable[float]) -> float:
+    return max(rates, key=lambda rate: (means[rate], -rate))

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from gradient_cosines import PLACES
 from training_design import (
+    ALL_RATES,
     ARMS,
     BASELINE,
     CONTROLS,
     RATE_PAIRS,
-    RATES,
     REGULARIZER_PAIRS,
     REGULARIZERS,
     STEPS,
@@ -363,18 +363,21 @@ _ENTROPIES = ("planning_entropy", "execution_entropy", "semantic_entropy")
 def rates_table(design: Design) -> list[str]:
     """Return the choice of learning rates."""
     means = {key: record.mean_of_run for key, record in design.records.items()}
-    lines = [
-        "## Choice of learning rates: mean of run",
-        "",
-        *_head("arm", *(format_rate(rate) for rate in RATES), "chosen"),
-    ]
+    head = _head("arm", *(format_rate(rate) for rate in ALL_RATES), "chosen")
+    lines = ["## Choice of learning rates: mean of run", "", *head]
     for arm in design.arms:
-        by_rate, rate = mean_by_rate(means, arm), design.rates.get(arm)
-        edge = " (edge of the grid)" if rate in (min(RATES), max(RATES)) else ""
-        cells = [format_number(by_rate.get(rate)) for rate in RATES]
-        lines.append(_line([arm, *cells, f"{format_rate(rate)}{edge}" if rate else "not yet"]))
+        by_rate, chosen = mean_by_rate(means, arm), design.rates.get(arm)
+        edge = " (the last one tried)" if chosen in (min(ALL_RATES), max(ALL_RATES)) else ""
+        cells = [format_number(by_rate.get(rate)) for rate in ALL_RATES]
+        lines.append(_line([arm, *cells, f"{format_rate(chosen)}{edge}" if chosen else "not yet"]))
     pairs = " and ".join(f"seed {seed} from start model {start}" for seed, start in RATE_PAIRS)
-    return [*lines, "", f"Means of two runs: {pairs}. No comparison uses these seeds.", ""]
+    return [
+        *lines,
+        "",
+        f"Means of two runs: {pairs}. No comparison uses these seeds. The smallest and the largest rate are tried "
+        "where the best of the others is next to them.",
+        "",
+    ]
 
 
 def exploratory_tables(design: Design) -> list[str]:
@@ -457,10 +460,10 @@ def method_section(design: Design) -> list[str]:
 def format_rate(rate: float | None) -> str:
     """Return a learning rate for a table.
 
-    >>> format_rate(5e-4), format_rate(None)
-    ('5e-4', '-')
+    >>> format_rate(5e-4), format_rate(1e-3), format_rate(None)
+    ('5e-4', '10e-4', '-')
     """
-    return "-" if rate is None else f"{rate:.0e}".replace("e-0", "e-")
+    return "-" if rate is None else f"{10_000 * rate:g}e-4"
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -15,7 +15,17 @@ from tests.builders.run_examples import config, result
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from training_comparison import parse_numbers, planned_runs
-from training_design import ARMS, CONTROLS, RATE_PAIRS, RATES, REGULARIZERS, PlannedRun, choose_rate
+from training_design import (
+    ALL_RATES,
+    ARMS,
+    CONTROLS,
+    RATE_PAIRS,
+    RATES,
+    REGULARIZERS,
+    PlannedRun,
+    choose_rate,
+    rate_runs,
+)
 from training_page import Design, page, primary_family
 from training_records import RunRecord, read_records, record_of, write_records
 
@@ -30,11 +40,12 @@ def record(arm, rate, seed, start, mean):
 
 
 def rate_records():
-    """Return the runs of the rates; 7e-4 is the best of hicra 1, 5e-4 of the other arms."""
+    """Return the runs of the rates; 7e-4 is the best of hicra 1, which was tried with 1e-3, too, 5e-4 of the others."""
     best = {**dict.fromkeys(ARMS, 5e-4), "hicra 1": 7e-4}
     return [
         record(arm, rate, *pair, 0.3 if rate == best[arm] else 0.2)
-        for arm, rate, pair in product(ARMS, RATES, RATE_PAIRS)
+        for arm, rate, pair in product(ARMS, ALL_RATES, RATE_PAIRS)
+        if rate in RATES or (arm, rate) == ("hicra 1", 1e-3)
     ]
 
 
@@ -52,19 +63,32 @@ def by_key(*records):
     return {record.key: record for record in records}
 
 
-def test_the_rate_of_an_arm_is_the_one_with_the_greatest_mean_of_run():
-    means = {
-        ("grpo", rate, *pair): mean for (rate, mean) in zip(RATES, (0.1, 0.3, 0.2), strict=True) for pair in RATE_PAIRS
+def means_of(*means):
+    """Return the means of run of grpo by rate, equal on both pairs."""
+    return {
+        ("grpo", rate, *pair): mean for rate, mean in zip(ALL_RATES, means, strict=True) for pair in RATE_PAIRS if mean
     }
-    assert choose_rate(means, "grpo") == RATES[1]
-    # of equal means the smallest rate, because it changes the policy least
-    assert choose_rate(dict.fromkeys(means, 0.2), "grpo") == RATES[0]
-    # .3 and .1 at 7e-4 are .2 on average: the largest rate has the same, and is larger
-    assert choose_rate({**means, ("grpo", RATES[1], *RATE_PAIRS[0]): 0.1}, "grpo") == RATES[1]
+
+
+def test_the_rate_of_an_arm_is_the_one_with_the_greatest_mean_of_run():
+    # rates 2.5e-4, 3.5e-4, 5e-4, 7e-4, 1e-3; None was not tried
+    assert choose_rate(means_of(None, 0.1, 0.3, 0.2, None), "grpo") == 5e-4
+    # .3 and .1 at 5e-4 are .2 on average, as at 7e-4: the smaller rate, because it changes the policy less
+    assert choose_rate({**means_of(None, 0.1, 0.3, 0.2, None), ("grpo", 5e-4, *RATE_PAIRS[0]): 0.1}, "grpo") == 5e-4
+
+
+def test_where_the_best_rate_is_at_an_edge_the_next_one_is_tried():
+    assert choose_rate(means_of(None, 0.3, 0.2, 0.1, None), "grpo") is None
+    assert {run.rate for run in rate_runs(["grpo"], means_of(None, 0.3, 0.2, 0.1, None))} == {2.5e-4, *RATES}
+    assert choose_rate(means_of(0.4, 0.3, 0.2, 0.1, None), "grpo") == 2.5e-4
+    assert choose_rate(means_of(0.2, 0.3, 0.2, 0.1, None), "grpo") == 3.5e-4
+    assert choose_rate(means_of(None, 0.1, 0.2, 0.3, 0.4), "grpo") == 1e-3
+    # a rate beyond the edge that was run for another reason does not count
+    assert choose_rate(means_of(None, 0.1, 0.3, 0.2, 0.4), "grpo") == 5e-4
 
 
 def test_no_rate_is_chosen_before_all_of_its_runs_are_there():
-    means = {("grpo", rate, *pair): rate for rate in RATES for pair in RATE_PAIRS}
+    means = means_of(None, 0.1, 0.3, 0.2, None)
     del means["grpo", RATES[0], *RATE_PAIRS[1]]
     assert choose_rate(means, "grpo") is None
 
@@ -73,9 +97,9 @@ def test_the_runs_of_the_comparison_are_planned_once_the_rates_are_chosen():
     first = planned_runs(list(ARMS), SEEDS, STARTS, {})
     assert len(first) == len(ARMS) * len(RATES) * len(RATE_PAIRS) == 48
     later = planned_runs(list(ARMS), SEEDS, STARTS, by_key(*rate_records()))
-    # 8 arms x 4 seeds x 3 start models, and 6 regularizers on two pairs
-    assert len(later) == 48 + 96 + 12
-    assert {run.rate for run in later[48:] if run.arm == "hicra 1"} == {7e-4}
+    # two more for hicra 1, whose best is at the edge; 8 arms x 4 seeds x 3 start models; 6 regularizers on two pairs
+    assert len(later) == 48 + 2 + 96 + 12
+    assert {run.rate for run in later[50:] if run.arm == "hicra 1"} == {7e-4}
     assert len({run.key for run in later}) == len(later)
 
 
@@ -141,8 +165,8 @@ def test_the_page_of_a_complete_comparison_says_what_came_of_it_first():
     assert "have a mean accuracy over 100 steps of 0.435 and 0.300" in first
     assert second.startswith("Of its 6 controls, HICRA is ")
     assert third.startswith("With 4 seeds and 3 start models the smallest difference")
-    assert "| hicra 1 | 0.200 | 0.300 | 0.200 | 7e-4 |" in text
-    assert "| grpo | 0.300 | 0.200 | 0.200 | 5e-4 (edge of the grid) |" in text
+    assert "| hicra 1 | - | 0.200 | 0.200 | 0.300 | 0.200 | 7e-4 |" in text
+    assert "| grpo | - | 0.200 | 0.300 | 0.200 | - | 5e-4 |" in text
     assert "cannot say" in next(
         line for line in text.splitlines() if line.startswith("| A uniform entropy bonus hurts")
     )

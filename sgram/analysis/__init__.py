@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sgram.analysis.analysis import Analysis, analyze
+    from sgram.analysis.checked_details import checked_phases
     from sgram.analysis.config import AnalysisConfig
     from sgram.analysis.examples import SiblingPair, TraceExample
     from sgram.analysis.findings import Finding
@@ -20,6 +21,7 @@ _MODULES = {
     "Analysis": "analysis",
     "analyze": "analysis",
     "AnalysisConfig": "config",
+    "checked_phases": "checked_details",
     "TraceExample": "examples",
     "SiblingPair": "examples",
     "Finding": "findings",
@@ -44,6 +46,7 @@ __all__ = [
     "all_measures",
     "analyze",
     "build_table",
+    "checked_phases",
     "register_measure",
     "trace_mean",
     "unregister_measure",

@@ -136,7 +136,13 @@ def _analyze_sources(
     diagnoses, checks = diagnose_sampled_traces(collected, progress)
     kinds = error_kinds(counts, diagnoses)
     weights = error_weights(counts, kinds)
-    series = {source: build_series(counts, source, kinds, weights) for source in range(counts.n_sources)}
+    series = {
+        source: [
+            *build_series(counts, source, kinds, weights),
+            *(of_measure for measure in measures for of_measure in measure.series(counts, source)),
+        ]
+        for source in range(counts.n_sources)
+    }
     trace_diagnoses = [
         TraceDiagnosis(*collected.sampled_traces[key], diagnosis) for key, diagnosis in diagnoses.items()
     ]

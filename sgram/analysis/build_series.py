@@ -63,6 +63,8 @@ def _series_with_band(
     curve: Curve,
     placebo_curves: Sequence[Curve] = (),
     depends_on_lexicon: bool = False,
+    *,
+    is_share: bool = False,
 ) -> Iterator[StepSeries]:
     """Yield the series of `curve` with its band, unless it has too few steps."""
     if len(curve.steps) < MIN_STEPS:
@@ -71,7 +73,7 @@ def _series_with_band(
     low: Sequence[float | None] = [None] * len(curve.steps)
     high = low
     if band is not None:
-        lower, upper = (np.clip(bound, 0, 1) for bound in band) if name in _SHARES else band
+        lower, upper = (np.clip(bound, 0, 1) for bound in band) if is_share or name in _SHARES else band
         low, high = lower.tolist(), upper.tolist()
     n_traces = _traces_at_steps(counts, rows, curve.steps)
     yield StepSeries(name, curve, low, high, n_traces, tuple(placebo_curves), depends_on_lexicon)
@@ -82,6 +84,19 @@ def _traces_at_steps(counts: TraceCounts, rows: IntArray, steps: Sequence[int]) 
     distinct, sizes = np.unique(counts.columns.step[rows], return_counts=True)
     size_of_step = dict(zip(distinct.tolist(), sizes.tolist(), strict=True))
     return [size_of_step.get(step, 0) for step in steps]
+
+
+def mean_series(
+    counts: TraceCounts, name: str, rows: IntArray, numbers: FloatArray, *, is_share: bool = False
+) -> Iterator[StepSeries]:
+    """Yield the mean of `numbers`, (rows,), of the traces in `rows` over their steps; NaN is no number of a trace.
+
+    `is_share` says that the numbers lie between 0 and 1. Nothing is yielded for fewer than `MIN_STEPS` steps.
+    """
+    is_known = ~np.isnan(numbers)
+    rows, numbers = rows[is_known], numbers[is_known]
+    curve = _ratio_curve(counts, rows, numbers, np.ones(len(rows)))
+    yield from _series_with_band(counts, name, rows, curve, is_share=is_share)
 
 
 def outcome_series(

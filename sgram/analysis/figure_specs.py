@@ -109,6 +109,8 @@ class CurvePlot:
     title: str
     caption: str
     panels: tuple[CurvePanel, ...]
+    table: str = ""
+    """Table whose series are drawn, such as "curves"; "" for that of the measure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Finding:
     sides: tuple[Estimate, Estimate] | None = None
     """What is compared: the first and the last steps, or the two sides of a contrast."""
     verdicts: tuple[tuple[str, Verdict], ...] = ()
-    """(source, verdict) of each source, in a finding about all of them."""
+    """(source, verdict) of each source, in a finding about all of them; of one source, verdicts by other means."""
     errors: tuple[KindsOfErrors, ...] = ()
     """The kinds of errors of each source that it is about, if it is about kinds of errors."""
     at_most: tuple[Estimate, Estimate] | None = None

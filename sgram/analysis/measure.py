@@ -4,6 +4,7 @@ Tables, comparisons with placebos, sections, figures, findings, CSV files and te
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -53,6 +54,8 @@ class Quantity:
     where: Cells = field(default_factory=dict)
     last_step: bool = False
     """Whether only the last step of each source counts, in a table with a row for each step."""
+    shows_undefined: bool = False
+    """Whether rows without a number are shown, too, because their other columns say something."""
     unit: str = ""
     """Unit of the number, such as "nats"; "share" for a share in a column of numbers; "" for a pure number."""
 
@@ -67,14 +70,14 @@ class Quantity:
         return Estimate(row.number(self.value), row.number(self.low), row.number(self.high))
 
     def pairs(self, table: Table, sources: Sequence[str] | None = None) -> Iterator[tuple[Record, Record | None]]:
-        """Yield each row with a value beside the placebo's row of the same keys, None if there is none."""
+        """Yield each row that is shown beside the placebo's row of the same keys, None if there is none."""
         rows = [row for row in table.records(**self.where) if sources is None or row.get("source") in (None, *sources)]
         if self.last_step:
             last = {row["source"]: row["step"] for row in sorted(rows, key=lambda row: row.number("step") or 0.0)}
             rows = [row for row in rows if row["step"] == last[row["source"]]]
         placebos = {self._key(row): row for row in rows if row.get("list") == PLACEBO}
         for row in rows:
-            if row.get("list") != PLACEBO and row.number(self.value) is not None:
+            if row.get("list") != PLACEBO and (self.shows_undefined or row.number(self.value) is not None):
                 yield row, placebos.get(self._key(row))
 
     def _key(self, row: Record) -> tuple[str, ...]:
@@ -104,12 +107,25 @@ class Measure:
     figures: tuple[FigureSpec, ...] = ()
     questions: tuple[Question, ...] = ()
     per_trace: PerTrace | None = None
+    step_series: Callable[[TraceCounts, int], Iterable[StepSeries]] | None = None
+    """Yields quantities of a source over its steps, which the tables `curves` and `settling` then have, too."""
 
     def table(self, data: AnalysisData) -> Table:
         """Return the table, without rows if the data do not allow it; raise `SgramError` if a function of it fails."""
-        try:
+        with self._naming_failures():
             note = self.note if isinstance(self.note, str) else self.note(data)
             return build_table(self.name, self.title, self.columns, self.records(data), note)
+
+    def series(self, counts: TraceCounts, source: int) -> list[StepSeries]:
+        """Return what the measure follows over the steps of a source; raise `SgramError` if its function fails."""
+        with self._naming_failures():
+            return [] if self.step_series is None else list(self.step_series(counts, source))
+
+    @contextmanager
+    def _naming_failures(self) -> Iterator[None]:
+        """Raise `SgramError` with the name of the measure for any error inside the block."""
+        try:
+            yield
         except Exception as error:  # of any kind, as the functions may be another package's
             message = f"the measure {self.name!r} failed: {error!r:.200}; mend it, or uninstall its package"
             raise SgramError(message) from error

@@ -15,6 +15,7 @@ ORDER = (
     *(
         "curves",
         "settling",
+        "testbed_phases",
         "aha",
         "scaling",
         "regrading",

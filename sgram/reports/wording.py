@@ -7,6 +7,7 @@ from string import Formatter
 from typing import TYPE_CHECKING
 
 from sgram.analysis.arms import ArmContrast
+from sgram.analysis.checked_details import CheckedOrder, agreement
 from sgram.analysis.findings import Change, Contrast, Discoveries, Finding, Level, Question, SourceKind, Verdict
 from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measures.corpus import CorpusSize
@@ -57,10 +58,15 @@ _SENTENCES: dict[type[Question], Templates] = {
     },
     Discoveries: {"up": "{name}: {words}, {change}.", "down": "{name}: {words}, {change}."},
     PhaseOrderQuestion: {
-        "up": "execution settles before planning, by {change}{placebo}.",
-        "down": "planning settles before execution, by {change}{placebo}.",
-        "as placebo": "what settles first: no difference from random phrases ({change}{placebo}).",
-        "cannot say": "cannot say whether execution or planning settles first{because}.",
+        "up": "by token entropy, execution settles before planning, by {change}{placebo}.",
+        "down": "by token entropy, planning settles before execution, by {change}{placebo}.",
+        "as placebo": "what settles first by token entropy: no difference from random phrases ({change}{placebo}).",
+        "cannot say": "token entropy cannot say whether execution or planning settles first{because}.",
+    },
+    CheckedOrder: {
+        "up": "by {subject}, execution settles before planning, by {change}{witnesses}.",
+        "down": "by {subject}, planning settles before execution, by {change}{witnesses}.",
+        "cannot say": "{subject} cannot say whether execution or planning settles first{because}{witnesses}.",
     },
     Controls: {
         "measured": "{n} placebos stand beside the results: lists of random phrases that mark as many {name} as the "
@@ -121,11 +127,17 @@ _SUMMARIES: dict[type[Question], Templates] = {
         "mixed": "of {n} {things}, judged together: {ups} {high}, {downs} {low}.",
     },
     PhaseOrderQuestion: {
-        "up": "execution settles before planning in {all}.",
-        "down": "planning settles before execution in {all}.",
-        "as placebo": "what settles first: no difference from random phrases in {any}.",
-        "cannot say": "cannot say in {any} whether execution or planning settles first.",
-        "mixed": "what settles first: {verdicts}.",
+        "up": "by token entropy, execution settles before planning in {all}.",
+        "down": "by token entropy, planning settles before execution in {all}.",
+        "as placebo": "what settles first by token entropy: no difference from random phrases in {any}.",
+        "cannot say": "token entropy cannot say in {any} whether execution or planning settles first.",
+        "mixed": "what settles first by token entropy: {verdicts}.",
+    },
+    CheckedOrder: {
+        "up": "by {subject}, execution settles before planning in {all}.",
+        "down": "by {subject}, planning settles before execution in {all}.",
+        "cannot say": "{subject} cannot say in {any} whether execution or planning settles first.",
+        "mixed": "what settles first by {subject}: {verdicts}.",
     },
 }
 """Sentences about several sources, or about many comparisons."""
@@ -137,6 +149,11 @@ _DETAILS: dict[type[Question], Templates] = {
         "no change": "no difference shown ({last} against {first}, {change}).",
         "as placebo": "no difference beyond random phrases ({last} against {first}, {change}{placebo}).",
         "cannot say": "cannot say.",
+    },
+    CheckedOrder: {
+        "up": "execution settles before planning, by {change}{witnesses}.",
+        "down": "planning settles before execution, by {change}{witnesses}.",
+        "cannot say": "cannot say whether execution or planning settles first{because}{witnesses}.",
     },
     ArmContrast: {
         "up": "{name}: higher, {change}, seeds: {n}.",
@@ -162,9 +179,19 @@ _PHRASES: dict[type[Question], Templates] = {
         "as placebo": "no change beyond random phrases",
     },
     PhaseOrderQuestion: {"up": "execution", "down": "planning", "as placebo": "no difference from random phrases"},
+    CheckedOrder: {"up": "execution", "down": "planning"},
     KindLead: {"up": "strategic", "down": "procedural"},
 }
 """What `{verdicts}` of a sentence about several sources says of those with a verdict."""
+
+_WITNESS_VERBS: Mapping[str, tuple[str, str]] = {
+    "agrees": ("agrees", "agree"),
+    "contradicts": ("contradicts it", "contradict it"),
+    "cannot say": ("cannot say", "cannot say"),
+    "execution": ("says execution", "say execution"),
+    "planning": ("says planning", "say planning"),
+}
+"""What one or several entropies do beside a checker: agree with it or, if it cannot say, say something themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +232,8 @@ def word(
     >>> word(Finding("curves", accuracy, None, verdict="up", n=3, verdicts=(("a", "up"),) * 3), "run").text
     'Accuracy rose in all 3 runs.'
     """
-    is_summary = bool(finding.verdicts) or (isinstance(finding.question, Discoveries) and not finding.subject)
+    is_discoveries = isinstance(finding.question, Discoveries)
+    is_summary = (finding.source is None and bool(finding.verdicts)) or (is_discoveries and not finding.subject)
     template = _lookup(_SUMMARIES if is_summary else _SENTENCES, finding.question, finding.verdict)
     if not with_subject:
         details = _lookup(_DETAILS, finding.question, finding.verdict)
@@ -286,6 +314,7 @@ def _fields(finding: Finding, source_kind: SourceKind) -> dict[str, Sequence[Wor
         "rivals": [Words(f"{question.subject}: unknown")],
         "placebo": [],
         "because": [],
+        "witnesses": _witnesses(finding) if isinstance(question, CheckedOrder) else [],
         "extent": [],
         **{field: [Words("unknown")] for field in ("first", "last", "range", "lowest", "highest")},
     }
@@ -354,6 +383,21 @@ def _verdicts(finding: Finding, source_kind: SourceKind) -> list[Words]:
             separator = "; " if any("," in name for name in names) else ", "
             parts += [Words(" ("), Words(separator.join(names), "name"), Words(")")]
     return parts
+
+
+def _witnesses(finding: Finding) -> list[Words]:
+    """Return which entropies agree with the checker or, if it cannot say, what they say themselves."""
+    names: dict[str, list[str]] = {}
+    for judge, verdict in finding.verdicts if finding.source is not None else ():
+        is_checked = finding.verdict != "cannot say"
+        answer = agreement(verdict, finding.verdict) if is_checked else _lookup(_PHRASES, finding.question, verdict)
+        names.setdefault(answer, []).append(judge)
+    clauses = [
+        f"{' and '.join(filter(None, (', '.join(judges[:-1]), judges[-1])))} {_WITNESS_VERBS[answer][len(judges) > 1]}"
+        for answer, judges in names.items()
+        if answer in _WITNESS_VERBS
+    ]
+    return [Words(f"; {', '.join(clauses)}")] if clauses else []
 
 
 def _fill(template: str, fields: Mapping[str, Sequence[Words]]) -> list[Words]:

@@ -8,6 +8,7 @@ import pytest
 from sgram.analysis import AnalysisConfig, Column, all_measures, analyze, build_table
 from sgram.analysis.figure_specs import BinPlot, CurvePlot, DotPlot, SharePlot
 from sgram.analysis.measure import Quantity
+from sgram.testbed.task import RIGHT_EXECUTION, RIGHT_METHOD
 from tests.builders.analysis_examples import build_trace, byte_ids, write_rollouts, write_run
 
 MEASURES = {measure.name: measure for measure in all_measures()}
@@ -26,6 +27,7 @@ def run_traces():
             ids = byte_ids(text)
             entropies = tuple(2.0 - step / 4 + position % 3 for position in range(len(ids)))
             fields = {"step": step, "prompt": f"p{index}", "group": f"{step}-{index}", "correct": index != 0}
+            fields["meta"] = {RIGHT_EXECUTION: step > 0, RIGHT_METHOD: index == step}
             logprobs = tuple(-entropy for entropy in entropies)
             traces.append(
                 build_trace(f"{step}-{index}", text, token_ids=ids, entropies=entropies, logprobs=logprobs, **fields)
@@ -85,7 +87,10 @@ def test_a_measure_reads_columns_that_it_declares(measure):
         ends = {quantity.low, quantity.high}
         assert ends <= names or measure.name == "architecture", "only the shares of classes have no interval"
     for figure in measure.figures:
-        columns_read |= columns_of_figure(figure)
+        if isinstance(figure, CurvePlot) and figure.table:  # it shows series in the table of another measure
+            assert columns_of_figure(figure) <= {column.name for column in MEASURES[figure.table].columns}
+        else:
+            columns_read |= columns_of_figure(figure)
     assert columns_read <= names
 
 

@@ -95,7 +95,7 @@ CURVES = Measure(
         text(
             "series",
             "what is followed; entropies in nats, lengths in words, errors as shares of judged traces; at most: with "
-            "the undecided",
+            "the undecided; details of a checker by their names",
         ),
         LIST,
         number("value", "the value at this step"),
@@ -227,7 +227,7 @@ SETTLING = Measure(
     "errors are left out if some traces are undecided.",
     needs="The step at which a curve settles needs traces of at least a handful of training steps",
     section="dynamics",
-    questions=(PhaseOrderQuestion(name="what settles first", subject="execution", unit="steps", rank=5),),
+    questions=(PhaseOrderQuestion(name="what settles first", subject="execution", unit="steps", rank=4),),
 )
 
 

@@ -25,8 +25,13 @@ def build_figures(analysis: "Analysis") -> list[Figure]:
         for measure in analysis.measures
         if measure.section and measure.name in analysis.tables
         for spec in measure.figures
-        if (figure := draw_figure(spec, analysis.tables[measure.name], analysis)) is not None
+        if (figure := draw_figure(spec, _table_of(spec, measure.name, analysis), analysis)) is not None
     ]
+
+
+def _table_of(spec: FigureSpec, measure_name: str, analysis: "Analysis") -> "Table":
+    """Return the table that a figure shows; a series that a measure declares makes the table `curves` present."""
+    return analysis.tables[(isinstance(spec, CurvePlot) and spec.table) or measure_name]
 
 
 def draw_figure(spec: FigureSpec, table: "Table", analysis: "Analysis") -> Figure | None:

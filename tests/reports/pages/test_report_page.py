@@ -257,7 +257,7 @@ def test_headlines_lead_to_their_statements(page):
 def test_statements_stand_in_the_section_of_their_measure_and_those_of_unknown_sections_among_more(page):
     assert "“but wait” in grpo, seed 0: more frequent" in page.text(tag="section", of_id="lexicon")
     dynamics = page.text(tag="section", of_id="dynamics")
-    assert "cannot say whether execution or planning settles first. No curve settles." in dynamics
+    assert "token entropy cannot say whether execution or planning settles first. No curve settles." in dynamics
     errors = page.text(tag="section", of_id="errors")
     assert "strategic or procedural, which is more frequent: cannot say" in errors.lower()
     assert "the undecided may be of any kind." in errors
