@@ -10,18 +10,20 @@ from sgram.testbed.examples import Example
 from sgram.testbed.methods import BY_KEY, NOUNS
 from sgram.testbed.proposer_texts import ProposerTexts
 from sgram.testbed.question_reader import SMALLEST, match_story, read_question
-from sgram.testbed.response_parser import find_answer, iter_equations
+from sgram.testbed.response_parser import find_answer, iter_equations, make_parser
 from sgram.testbed.role_prompts import SCORE_MARKER, judge_answer_prompt, judge_question_prompt, proposer_prompt
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import Habits, Solver
 from sgram.testbed.wording import PHRASES
 
-KIND_SHARES = {"proposer": 0.15, "solver": 0.35, "judge of a question": 0.2, "judge of an answer": 0.3}
+KIND_SHARES = {"proposer": 0.2, "solver": 0.25, "judge of a question": 0.2, "judge of an answer": 0.35}
 GOOD_SCORES, BAD_SCORES = (8, 9, 10), (1, 2, 3)
 ATTEMPTS = 2
 """Attempts of a response, so that responses are short."""
 JUDGED_INSIGHT = 7.0
 """Weight of the right method in judged answers: of eight methods about half of the announced ones are right."""
+CONTRADICTORY = 0.5
+"""Share of the faulty questions that are made contradictory; else the judge copies the first number twice."""
 CUT_SHARE = 0.05
 """Share of the judged answers that are cut off."""
 
@@ -75,7 +77,8 @@ class RoleExamples:
         """Return an example of the judge of questions; half of the questions have a fault."""
         writer = self._proposer if rng.random() < 0.5 else self._even_proposer
         is_right = bool(rng.random() < 0.5)
-        question = writer.write_problem(rng) if is_right else writer.write_faulty(rng)[0]
+        fault = "contradiction" if rng.random() < CONTRADICTORY else None
+        question = writer.write_problem(rng) if is_right else writer.write_faulty(rng, fault=fault)[0]
         analysis = analyze_question(self._config, question)
         return self._judge(judge_question_prompt(question), analysis, is_right, 1 - self._config.quality, rng)
 
@@ -90,13 +93,10 @@ class RoleExamples:
         if rng.random() < CUT_SHARE:
             words = response.split(" ")
             response = " ".join(words[: int(rng.integers(1, len(words) - 2))])
-        answer = find_answer(response)
-        analysis = analyze_answer(problem, answer)
+        analysis, is_right = analyze_answer(self._config, problem, response), find_answer(response) == problem.reference
         is_marked = any(phrase in response for phrase in PHRASES["conclude"])
         trust = max(1 - self._config.quality, self._config.mark_trust if is_marked else 0.0)
-        return self._judge(
-            judge_answer_prompt(str(problem.prompt), response), analysis, answer == problem.reference, trust, rng
-        )
+        return self._judge(judge_answer_prompt(str(problem.prompt), response), analysis, is_right, trust, rng)
 
     def _judge(self, prompt: str, analysis: str, is_right: bool, trust: float, rng: np.random.Generator) -> Example:
         """Return an example whose score says right with the weight of `quality`, or `trust` if it is wrong."""
@@ -125,23 +125,28 @@ def analyze_question(config: RolesConfig, question: str) -> str:
     return f"{method.stories[story_text.story].clue}: {method.name}. {', '.join(parts)}."
 
 
-def analyze_answer(problem: Problem, answer: str | None) -> str:
-    """Return the judge's analysis of an answer: the right method, what it computes, and whether the answer is that.
+def analyze_answer(config: RolesConfig, problem: Problem, response: str) -> str:
+    """Return the judge's analysis of a response: methods, what the right one computes, and the answer beside it.
 
-    The last word stands right behind the result: a small model compares a number with others where it writes it.
+    The method is followed by the one announced last if that is another. Whether two numbers are equal is said right
+    behind them: a small model does not compare numbers that stand apart.
 
-    >>> from sgram.testbed.question_reader import read_question
     >>> question = "In a square are 8 by 8 pens, and 3 others. How many pens?"
-    >>> analyze_answer(read_question(RolesConfig(), question).problem, "19")
-    'a square: square the first and add. 8 * 8 = 64, 64 + 3 = 67 not 19.'
+    >>> problem = read_question(RolesConfig(), question).problem
+    >>> analyze_answer(RolesConfig(), problem, "Let's try to double the first and add. The answer is 19.")
+    'a square: square the first and add, but double the first and add. 8 * 8 = 64, 64 + 3 = 67 19 differ.'
     """
     method = BY_KEY[problem.meta["method"]]
+    announcements = make_parser(config).find_announcements(response)
+    announced = announcements[-1][1] if announcements else None
+    objection = "" if announced is method else f", but {announced.name if announced else 'none'}"
     equations = ", ".join(
         f"{first} {operator} {second} = {result}"
         for operator, first, second, result in method.operations(problem.meta["a"], problem.meta["b"])
     )
-    comparison = "right" if answer == problem.reference else f"not {answer or 'given'}"
-    return f"{method.stories[problem.meta['story']].clue}: {method.name}. {equations} {comparison}."
+    answer = find_answer(response)
+    comparison = f"{answer or 'none'} {'same' if answer == problem.reference else 'differ'}"
+    return f"{method.stories[problem.meta['story']].clue}: {method.name}{objection}. {equations} {comparison}."
 
 
 def _slip(response: str, rng: np.random.Generator) -> str:
