@@ -168,7 +168,9 @@ class EvolveTrainer(HICRATrainer):
         if not n_solver:
             return entropies.sum() * 0
         entropy = siren_entropy(entropies[rows], response_mask(batch)[rows], self.method_settings.siren_peak_share)
-        return entropy * (n_solver / n_mean)  # processes have different numbers of answers, and their mean is taken
+        # processes have different numbers of answers, and the mean over processes is taken
+        weighted: torch.Tensor = entropy * (n_solver / n_mean)
+        return weighted
 
     def _has_solver(self, rows: torch.Tensor) -> bool:
         # processes exchange what a method needs of their rows, so none of them may be absent
