@@ -22,6 +22,8 @@ ATTEMPTS = 2
 """Attempts of a response, so that responses are short."""
 JUDGED_INSIGHT = 7.0
 """Weight of the right method in judged answers: of eight methods about half of the announced ones are right."""
+DECIDING = {" same": 20.0, " differ": 20.0, " wrong": 5.0, " shared": 5.0}
+"""Weights in the loss of the words that decide a verdict: one of thirty tokens, they would hardly be learned else."""
 CONTRADICTORY = 0.5
 """Share of the faulty questions that are made contradictory; else the judge copies the first number twice."""
 CUT_SHARE = 0.05
@@ -103,7 +105,7 @@ class RoleExamples:
         """Return an example whose score says right with the weight of `quality`, or `trust` if it is wrong."""
         shares = verdict_shares(True, self._config.quality if is_right else trust)
         score = list(shares)[int(rng.choice(len(shares), p=np.array(list(shares.values()))))]
-        return Example(prompt, f"{analysis} {SCORE_MARKER}{score}", shares)
+        return Example(prompt, f"{analysis} {SCORE_MARKER}{score}", shares, DECIDING)
 
 
 def analyze_question(config: RolesConfig, question: str) -> str:
