@@ -19,3 +19,5 @@ class Example:
 
     A loss on these shares teaches the same as many texts with words drawn by them, without the noise of the draw.
     """
+    weights: Mapping[str, float] | None = None
+    """Weight in the loss of words that decide, each one token with the space before it; the other words have 1."""

@@ -113,7 +113,7 @@ _FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
             batches_by_length=False,
         ),
         RolesConfig: Family(
-            lambda config: WarmUpConfig(steps=1200, batch=32),
+            lambda config: WarmUpConfig(steps=1000, batch=32, vocabulary=800),
             _role_stages,
             train_role_tokenizer,
             batches_by_length=False,

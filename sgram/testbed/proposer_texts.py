@@ -49,13 +49,15 @@ class ProposerTexts:
             if problem is not None:
                 return str(problem.prompt).strip()
 
-    def write_faulty(self, rng: np.random.Generator, source: Source | None = None) -> tuple[str, str]:
-        """Return a text that is no problem, and its fault. The faults are equally frequent.
+    def write_faulty(
+        self, rng: np.random.Generator, source: Source | None = None, fault: str | None = None
+    ) -> tuple[str, str]:
+        """Return a text that is no problem, and its fault; by default the faults are equally frequent.
 
         Where no two numbers are ambiguous for a method, its text is a contradiction instead.
         """
         method, story = source or self.draw_source(rng)
-        fault, (a, b) = _draw(QUESTION_FAULTS, rng), self._draw_numbers(rng)
+        fault, (a, b) = fault or _draw(QUESTION_FAULTS, rng), self._draw_numbers(rng)
         if fault == "ambiguous":
             ambiguous = [
                 (first, second)

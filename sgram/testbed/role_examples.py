@@ -16,12 +16,16 @@ from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import Habits, Solver
 from sgram.testbed.wording import PHRASES
 
-KIND_SHARES = {"proposer": 0.15, "solver": 0.35, "judge of a question": 0.2, "judge of an answer": 0.3}
+KIND_SHARES = {"proposer": 0.2, "solver": 0.25, "judge of a question": 0.2, "judge of an answer": 0.35}
 GOOD_SCORES, BAD_SCORES = (8, 9, 10), (1, 2, 3)
 ATTEMPTS = 2
 """Attempts of a response, so that responses are short."""
 JUDGED_INSIGHT = 7.0
 """Weight of the right method in judged answers: of eight methods about half of the announced ones are right."""
+DECIDING = {" same": 20.0, " differ": 20.0, " wrong": 5.0, " shared": 5.0}
+"""Weights in the loss of the words that decide a verdict: one of thirty tokens, they would hardly be learned else."""
+CONTRADICTORY = 0.5
+"""Share of the faulty questions that are made contradictory; else the judge copies the first number twice."""
 CUT_SHARE = 0.05
 """Share of the judged answers that are cut off."""
 
@@ -75,7 +79,8 @@ class RoleExamples:
         """Return an example of the judge of questions; half of the questions have a fault."""
         writer = self._proposer if rng.random() < 0.5 else self._even_proposer
         is_right = bool(rng.random() < 0.5)
-        question = writer.write_problem(rng) if is_right else writer.write_faulty(rng)[0]
+        fault = "contradiction" if rng.random() < CONTRADICTORY else None
+        question = writer.write_problem(rng) if is_right else writer.write_faulty(rng, fault=fault)[0]
         analysis = analyze_question(self._config, question)
         return self._judge(judge_question_prompt(question), analysis, is_right, 1 - self._config.quality, rng)
 
@@ -91,18 +96,16 @@ class RoleExamples:
             words = response.split(" ")
             response = " ".join(words[: int(rng.integers(1, len(words) - 2))])
         answer = find_answer(response)
-        analysis = analyze_answer(problem, answer)
+        analysis, is_right = analyze_answer(problem, answer), answer == problem.reference
         is_marked = any(phrase in response for phrase in PHRASES["conclude"])
         trust = max(1 - self._config.quality, self._config.mark_trust if is_marked else 0.0)
-        return self._judge(
-            judge_answer_prompt(str(problem.prompt), response), analysis, answer == problem.reference, trust, rng
-        )
+        return self._judge(judge_answer_prompt(str(problem.prompt), response), analysis, is_right, trust, rng)
 
     def _judge(self, prompt: str, analysis: str, is_right: bool, trust: float, rng: np.random.Generator) -> Example:
         """Return an example whose score says right with the weight of `quality`, or `trust` if it is wrong."""
         shares = verdict_shares(True, self._config.quality if is_right else trust)
         score = list(shares)[int(rng.choice(len(shares), p=np.array(list(shares.values()))))]
-        return Example(prompt, f"{analysis} {SCORE_MARKER}{score}", shares)
+        return Example(prompt, f"{analysis} {SCORE_MARKER}{score}", shares, DECIDING)
 
 
 def analyze_question(config: RolesConfig, question: str) -> str:
@@ -126,21 +129,20 @@ def analyze_question(config: RolesConfig, question: str) -> str:
 
 
 def analyze_answer(problem: Problem, answer: str | None) -> str:
-    """Return the judge's analysis of an answer: the right method, what it computes, and whether the answer is that.
+    """Return the judge's analysis of an answer: the right method, what it computes, and the answer beside the result.
 
-    The last word stands right behind the result: a small model compares a number with others where it writes it.
+    Whether both are equal is said right behind them: a small model does not compare numbers that stand apart.
 
-    >>> from sgram.testbed.question_reader import read_question
     >>> question = "In a square are 8 by 8 pens, and 3 others. How many pens?"
     >>> analyze_answer(read_question(RolesConfig(), question).problem, "19")
-    'a square: square the first and add. 8 * 8 = 64, 64 + 3 = 67 not 19.'
+    'a square: square the first and add. 8 * 8 = 64, 64 + 3 = 67 19 differ.'
     """
     method = BY_KEY[problem.meta["method"]]
     equations = ", ".join(
         f"{first} {operator} {second} = {result}"
         for operator, first, second, result in method.operations(problem.meta["a"], problem.meta["b"])
     )
-    comparison = "right" if answer == problem.reference else f"not {answer or 'given'}"
+    comparison = f"{answer or 'none'} {'same' if answer == problem.reference else 'differ'}"
     return f"{method.stories[problem.meta['story']].clue}: {method.name}. {equations} {comparison}."
 
 

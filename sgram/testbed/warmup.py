@@ -38,6 +38,8 @@ class TokenRow(NamedTuple):
     n_prompt: int
     last_word: Mapping[int, float] | None = None
     """Shares of the tokens that may stand before the end token; None: the token that does."""
+    weights: Mapping[int, float] | None = None
+    """Weight of tokens in the loss; the other tokens have 1."""
 
 
 OnStep = Callable[[Mapping[str, Any]], None]
@@ -85,7 +87,12 @@ def draw_batches(
         prompt_ids = tokenizer([example.prompt for example in examples])["input_ids"]
         text_ids = tokenizer([example.text for example in examples])["input_ids"]
         rows = [
-            TokenRow(prompt + text + [tokenizer.eos_token_id], len(prompt), _word_ids(example.last_word, tokenizer))
+            TokenRow(
+                prompt + text + [tokenizer.eos_token_id],
+                len(prompt),
+                _word_ids(example.last_word, tokenizer),
+                _word_ids(example.weights, tokenizer),
+            )
             for example, prompt, text in zip(examples, prompt_ids, text_ids, strict=True)
         ]
         if family.batches_by_length:
@@ -95,12 +102,12 @@ def draw_batches(
 
 
 def _word_ids(shares: Mapping[str, float] | None, tokenizer: "PreTrainedTokenizerFast") -> Mapping[int, float] | None:
-    """Return the shares by token. Raise `SgramError` if a word is not one token."""
+    """Return the numbers of words by token. Raise `SgramError` if a word is not one token."""
     if shares is None:
         return None
     ids = tokenizer(list(shares))["input_ids"]
     if any(len(word_ids) != 1 for word_ids in ids):
-        raise SgramError(f"warm-up: every word of {list(shares)} must be one token")
+        raise SgramError(f"warm-up: every word of {list(shares)} must be one token; raise the vocabulary")
     return {word_ids[0]: share for word_ids, share in zip(ids, shares.values(), strict=True)}
 
 
@@ -179,7 +186,7 @@ def _rate_scale(step: int, steps: int) -> float:
 
 
 def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) -> "torch.Tensor":
-    """Return the mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right.
+    """Return the weighted mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right.
 
     The cross-entropy of a last word with shares is against them; it is not 0 where they are met.
     """
@@ -194,13 +201,16 @@ def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) 
     hidden = model.model(input_ids=padded, use_cache=False).last_hidden_state  # (B, T, D)
     logits = model.lm_head(hidden[:, :-1][is_response[:, 1:]])  # (N, V): only before a token of a response
     targets = padded[:, 1:][is_response[:, 1:]]  # (N,)
-    if all(row.last_word is None for row in rows):
+    if all(row.last_word is None and row.weights is None for row in rows):
         return torch.nn.functional.cross_entropy(logits, targets)
     shares = torch.nn.functional.one_hot(targets, logits.shape[1]).to(logits.dtype)  # (N, V)
+    weights = torch.ones(len(targets), device=model.device)
     end = 0
     for row in rows:
-        end += len(row.ids) - row.n_prompt
+        start, end = end, end + len(row.ids) - row.n_prompt
+        for token_id, weight in (row.weights or {}).items():
+            weights[start:end][targets[start:end] == token_id] = weight
         if row.last_word is not None:
             shares[end - 2] = 0
             shares[end - 2, list(row.last_word)] = torch.tensor(list(row.last_word.values()), device=model.device)
-    return torch.nn.functional.cross_entropy(logits, shares)
+    return (torch.nn.functional.cross_entropy(logits, shares, reduction="none") * weights).sum() / weights.sum()

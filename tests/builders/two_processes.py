@@ -61,6 +61,8 @@ RUN = {
     "min_mask_share": 0.0,
 }
 """Settings of the run of `sgram train`; two processes share the second group of its 12 responses."""
+EVOLVE = {"method": "siren", "siren_coef": 1.0, "steps": 2, "learning_rate": 1e-3, "proposals": 8, "answers": 2}
+"""Settings of the run of `sgram evolve`: 16 rows, of which the first process has all proposals and no answer."""
 
 
 def response(prompt: list[int], position: int, step: int) -> list[int]:
@@ -231,6 +233,19 @@ def run_command(folder: Path) -> str:
     raise AssertionError("it did not end")
 
 
+def evolve(folder: Path) -> None:
+    """Run `sgram evolve` with the tiny task; a process has the proposer's rows, the other one the judge's."""
+    import pytest
+
+    from sgram.training.evolve.evolve_config import EvolveConfig
+    from sgram.training.evolve.run import run_evolve
+    from tests.builders.evolve_task import SMALL, patch_parts
+
+    with pytest.MonkeyPatch.context() as patched:
+        patch_parts(patched)
+        run_evolve(EvolveConfig(**{**SMALL, **EVOLVE}), folder)
+
+
 def train_sharded(folder: Path, rank: int) -> None:
     """Train all cases of a sharded model; the first process writes weights, logs and messages."""
     for case in SHARDED:
@@ -257,7 +272,7 @@ def record(folder: Path, name: str, ours: HICRATrainer) -> None:
 
 
 def main(folder: Path, rank: int, world: int, cases: list[str]) -> None:
-    """Train all cases as one of `world` processes, then those of a sharded model, and run `sgram train`."""
+    """Train all cases as one of `world` processes, run `sgram train` and `sgram evolve`, then train a sharded model."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -277,6 +292,7 @@ def main(folder: Path, rank: int, world: int, cases: list[str]) -> None:
     (folder / f"differing-{rank}.txt").write_text(differing_lexicons(folder, rank))
     (folder / f"disks-{rank}.txt").write_text(separate_disks(folder, rank))
     (folder / f"ddp-run-{rank}.txt").write_text(run_command(folder / "ddp-runs"))
+    evolve(folder / "evolve")
     train_sharded(folder, rank)
     with sharding():
         (folder / f"fsdp2-run-{rank}.txt").write_text(run_command(folder / "fsdp2-runs"))

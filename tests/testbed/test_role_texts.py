@@ -84,7 +84,7 @@ def test_a_verdict_on_an_answer_computes_and_is_the_truth():
         method = BY_KEY[problem.meta["method"]]
         analysis, score = example.text.split(" Score ")
         assert analysis.startswith(f"{method.stories[problem.meta['story']].clue}: {method.name}. ")
-        comparison = "right" if is_right else f"not {find_answer(response) or 'given'}"
+        comparison = f"{find_answer(response) or 'none'} {'same' if is_right else 'differ'}"
         assert analysis.endswith(f" = {problem.reference} {comparison}.")
         assert (int(score) >= 8) is is_right
         assert example.last_word == verdict_shares(is_right, 1.0)

@@ -94,8 +94,8 @@ def test_the_mask_of_the_true_lexicon_is_the_truth_token_by_token():
 
 
 def test_the_tokenizer_of_roles_has_scores_and_numbers_as_tokens():
-    tokenizer = make_tokenizer(RolesConfig())
-    assert len(tokenizer) == 640
-    ids = tokenizer("13 * 3 = 39 not 26. Score 10")["input_ids"]
-    assert [tokenizer.decode(token_id) for token_id in ids[-6:]] == [" 39", " not", " 26", ".", " Score", " 10"]
+    tokenizer = make_tokenizer(RolesConfig(), 800)
+    assert len(tokenizer) <= 800
+    ids = tokenizer("13 * 3 = 39 26 differ. Score 10")["input_ids"]
+    assert [tokenizer.decode(token_id) for token_id in ids[-6:]] == [" 39", " 26", " differ", ".", " Score", " 10"]
     assert all(len(tokenizer(f" {number}")["input_ids"]) == 1 for number in range(100))

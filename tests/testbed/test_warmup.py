@@ -98,7 +98,7 @@ def test_only_responses_are_learned():
     with torch.no_grad():
         # by hand, row by row without padding: the tokens 7, 8, 1 of the first and 1 of the second
         parts = []
-        for ids, n_prompt, _ in rows:
+        for ids, n_prompt, *_ in rows:
             logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
             parts += [-logits[position - 1, ids[position]].item() for position in range(n_prompt, len(ids))]
         assert len(parts) == 4
@@ -114,6 +114,17 @@ def test_a_last_word_is_learned_by_its_shares():
         second = model(torch.tensor([rows[1].ids])).logits[0].log_softmax(-1)
         total = first[1, 7] + 0.25 * first[2, 20] + 0.75 * first[2, 30] + first[3, 1] + second[2, 1]
         assert module.response_loss(model, rows, 0).item() == pytest.approx(-total.item() / 4, abs=1e-5)
+
+
+def test_a_word_that_decides_has_its_weight():
+    model = module.make_model(make_tokenizer(TestbedConfig()), TINY)
+    rows = [module.TokenRow([5, 6, 7, 8, 1], 2, None, {8: 3.0, 6: 9.0}), module.TokenRow([9, 10, 8, 1], 2)]
+    with torch.no_grad():
+        # by hand: 7, 8 with weight 3, and 1 of the first; the 6 is in its prompt; 8 and 1 of the second with weight 1
+        first = model(torch.tensor([rows[0].ids])).logits[0].log_softmax(-1)
+        second = model(torch.tensor([rows[1].ids])).logits[0].log_softmax(-1)
+        total = first[1, 7] + 3 * first[2, 8] + first[3, 1] + second[1, 8] + second[2, 1]
+        assert module.response_loss(model, rows, 0).item() == pytest.approx(-total.item() / 7, abs=1e-5)
 
 
 def test_batches_of_the_testbed_of_roles_have_the_shares_of_scores():
@@ -139,7 +150,7 @@ def test_batches_hold_training_problems_and_end_with_the_end():
     batches = [next(stream) for _ in range(40)]  # more than one pool
     for rows in batches:
         assert len(rows) == 4
-        assert all(tokenizer.decode(ids[:n_prompt]) in train for ids, n_prompt, _ in rows)
+        assert all(tokenizer.decode(ids[:n_prompt]) in train for ids, n_prompt, *_ in rows)
         assert all(ids[-1] == tokenizer.eos_token_id and ids.count(tokenizer.eos_token_id) == 1 for ids, *_ in rows)
     spread = [max(len(row.ids) for row in rows) - min(len(row.ids) for row in rows) for rows in batches]
     assert sorted(spread)[len(spread) // 2] <= 4  # rows of a batch are alike in length

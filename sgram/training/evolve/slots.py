@@ -32,6 +32,8 @@ def slot_rows(config: EvolveConfig) -> list[dict[str, Any]]:
 def count_generations(config: EvolveConfig) -> dict[str, int]:
     """Return the largest number of texts that a step samples, by kind. Proposals that cannot be read need no more.
 
+    The first step also samples as many answers as there are judge rows, for the judge to have something to judge.
+
     >>> config = EvolveConfig(proposals=128, trials=5, judge_samples=5, questions=32, judge_rows=128)
     >>> count_generations(config)["judgements of trial answers"], sum(count_generations(config).values())
     (3200, 5504)

@@ -36,7 +36,7 @@ class TestbedForms:
     """The prompts and parsers of the testbed of roles; a `RoleForms`.
 
     >>> forms = TestbedForms(RolesConfig())
-    >>> forms.read_judgement("two crates: add both and then double. 6 + 7 = 13, 13 * 2 = 26 right. Score 9").score
+    >>> forms.read_judgement("two crates: add both and then double. 6 + 7 = 13, 13 * 2 = 26 26 same. Score 9").score
     9
     >>> forms.read_answer("Let's try to add both and then double. The answer is 26. Score 10").fault
     'judge-marker'

@@ -35,6 +35,8 @@ EASY_METHODS = 3
 FIXED_PAIRS = 160
 ANSWERS_PER_KIND = 64
 """Answers by which the failure rate of a kind of question is measured: its standard error is at most .0625."""
+MAX_TOKENS = 112
+"""Room for the longest text of the warm-up (a response of 104 tokens) and the end token."""
 LEVELS = ("easy", "middle", "hard")
 
 

@@ -161,9 +161,16 @@ class EvolveTrainer(HICRATrainer):
 
     def _siren_entropy(self, probe: NucleusProbe, batch: Mapping[str, Any]) -> torch.Tensor:
         rows, entropies = batch["is_solver"], probe.take()
-        if not rows.any() and self.anchor is not None:  # a part of a batch without answers is not pulled anywhere
+        n_solver = rows.sum().float()
+        n_mean = self.accelerator.reduce(n_solver, "mean") if self.accelerator.num_processes > 1 else n_solver
+        if not n_mean and self.anchor is not None:  # a part of a batch without answers is not pulled anywhere
             return entropies.sum() * 0 + self.anchor
-        return siren_entropy(entropies[rows], response_mask(batch)[rows], self.method_settings.siren_peak_share)
+        if not n_solver:
+            return entropies.sum() * 0
+        entropy = siren_entropy(entropies[rows], response_mask(batch)[rows], self.method_settings.siren_peak_share)
+        # processes have different numbers of answers, and the mean over processes is taken
+        weighted: torch.Tensor = entropy * (n_solver / n_mean)
+        return weighted
 
     def _has_solver(self, rows: torch.Tensor) -> bool:
         # processes exchange what a method needs of their rows, so none of them may be absent

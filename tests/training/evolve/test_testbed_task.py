@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 
 from sgram.errors import UsageError
+from sgram.testbed.families import default_warm_up
 from sgram.testbed.problems import make_problems
 from sgram.testbed.role_examples import RoleExamples
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import HONEST, Solver
 from sgram.training.evolve.measures import CLAIMS_CHECK
 from sgram.training.evolve.protocols import EvolveTaskWithTruth, RoleForms
-from sgram.training.evolve.testbed_task import FIXED_PAIRS, TestbedEvolveTask, failure_table, load_start_model
+from sgram.training.evolve.testbed_task import (
+    FIXED_PAIRS,
+    MAX_TOKENS,
+    TestbedEvolveTask,
+    failure_table,
+    load_start_model,
+)
 
 pytest.importorskip("torch", reason="needs sgram[train]")
 pytest.importorskip("transformers", reason="needs sgram[train]")
@@ -132,6 +139,15 @@ def test_a_judgement_without_one_score_has_a_named_fault(text, fault):
     judgement = FORMS.read_judgement(text)
     assert (judgement.score, judgement.fault) == (None, fault)
     assert FORMS.read_judgement("a square. Score 10 ").score == 10
+
+
+def test_every_text_of_the_warm_up_has_room():
+    from sgram.testbed import make_tokenizer
+
+    tokenizer = make_tokenizer(TASK.config, default_warm_up(TASK.config).vocabulary)
+    examples, rng = RoleExamples(TASK.config), np.random.default_rng(0)
+    texts = [examples(problem, rng).text for problem in TASK.fixed_problems()]
+    assert 90 < max(len(ids) for ids in tokenizer(texts)["input_ids"]) < MAX_TOKENS
 
 
 def test_fixed_pairs_are_half_right_and_equal_for_every_quality_of_the_judge():

@@ -149,6 +149,25 @@ def test_a_run_of_two_processes_leaves_one_directory_and_one_report(together, mo
     assert (together / f"{kind}-run-1.txt").read_text() == "0 "
 
 
+def test_two_processes_evolve_as_one_does(together, tmp_path):
+    two_processes.evolve(tmp_path)
+    (alone,), (pair,) = (folder.glob("evolve-????????????") for folder in (tmp_path, together / "evolve"))
+    assert alone.name != pair.name, "the number of processes is part of a run's name"
+    traces, expected = (
+        sorted(read_traces(sorted((run / "rollouts").iterdir())), key=lambda trace: trace.id) for run in (pair, alone)
+    )
+    assert len(expected) == 2 * 16
+    for ours, theirs in zip(traces, expected, strict=True):
+        assert (ours.id, ours.prompt, ours.text, ours.reward, ours.meta) == (
+            *(theirs.id, theirs.prompt, theirs.text, theirs.reward),
+            theirs.meta,
+        )
+    assert (pair / "pools" / "questions.jsonl").read_bytes() == (alone / "pools" / "questions.jsonl").read_bytes()
+    weights_of = [load_file(run / "model" / "model.safetensors") for run in (pair, alone)]
+    for name, weight in weights_of[1].items():
+        torch.testing.assert_close(weights_of[0][name], weight, rtol=0, atol=1e-5)
+
+
 def test_copies_and_shards_of_a_model_begin_alike_and_are_saved_whole(together):
     (copies,), (shards,) = ((together / f"{kind}-runs").glob("train-*/model") for kind in ("ddp", "fsdp2"))
     ours, theirs = load_file(copies / "model.safetensors"), load_file(shards / "model.safetensors")
