@@ -16,7 +16,16 @@ from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import Habits, Solver
 from sgram.testbed.wording import PHRASES
 
-KIND_SHARES = {"proposer": 0.2, "solver": 0.25, "judge of a question": 0.2, "judge of an answer": 0.35}
+KIND_SHARES = {
+    "proposer": 0.2,
+    "solver": 0.25,
+    "judge of a question": 0.2,
+    "judge of an answer": 0.27,
+    "comparison": 0.08,
+}
+"""Kinds of texts. Comparisons belong to no role: they teach the judge when two numbers are the same."""
+COMPARISONS = 12
+"""Comparisons in a text of them."""
 GOOD_SCORES, BAD_SCORES = (8, 9, 10), (1, 2, 3)
 ATTEMPTS = 2
 """Attempts of a response, so that responses are short."""
@@ -62,6 +71,8 @@ class RoleExamples:
             return Example(str(problem.prompt), self.solver(problem, rng))
         if kind == "proposer":
             return self.propose(rng)
+        if kind == "comparison":
+            return _compare(rng)
         return self.judge_question(rng) if kind == "judge of a question" else self.judge_answer(problem, rng)
 
     def propose(self, rng: np.random.Generator) -> Example:
@@ -144,6 +155,16 @@ def analyze_answer(problem: Problem, answer: str | None) -> str:
     )
     comparison = f"{answer or 'none'} {'same' if answer == problem.reference else 'differ'}"
     return f"{method.stories[problem.meta['story']].clue}: {method.name}. {equations} {comparison}."
+
+
+def _compare(rng: np.random.Generator) -> Example:
+    """Return a text of comparisons of two numbers as they end the analysis of an answer; half of them are equal."""
+    sentences = []
+    for number in rng.integers(1, 100, size=COMPARISONS):
+        other = int(number) if rng.random() < 0.5 else int(rng.integers(1, 100))
+        sentences.append(f"= {number} {other} {'same' if other == number else 'differ'}.")
+    drawn = {f" {number}": 0.0 for number in range(1, 100)}  # nothing can be learned of which numbers are drawn
+    return Example("Compare.\n", " ".join(sentences), None, {**DECIDING, **drawn})
 
 
 def _slip(response: str, rng: np.random.Generator) -> str:

@@ -50,12 +50,12 @@ def test_the_proposer_prefers_easy_methods_and_small_numbers():
 
 def test_the_kinds_of_examples_have_their_shares():
     write_example, rng = RoleExamples(CONFIG), np.random.default_rng(0)
-    ends = ("question.\n", "Judge the question.\n", "Judge the answer.\n")
+    ends = ("question.\n", "Judge the question.\n", "Judge the answer.\n", "Compare.\n")
     counts = Counter()
     for index in range(2000):
         prompt = write_example(TRAIN[index % len(TRAIN)], rng).prompt
         counts[max((end for end in ends if prompt.endswith(end)), key=len, default="solver")] += 1
-    assert [counts[end] / 2000 for end in (ends[0], "solver", ends[1], ends[2])] == pytest.approx(
+    assert [counts[end] / 2000 for end in (ends[0], "solver", *ends[1:])] == pytest.approx(
         list(KIND_SHARES.values()), abs=0.04
     )
 
