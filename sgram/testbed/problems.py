@@ -112,7 +112,7 @@ def make_problem(
 
     If `noun` is None, it is the noun that the problem has in its split. A problem with another noun has another id.
 
-    >>> make_problem(TestbedConfig(), METHODS[0], 0, 6, 7).id, make_problem(TestbedConfig(), METHODS[0], 0, 2, 2)
+    >>> make_problem(TestbedConfig(), METHODS[0], 0, 6, 7).id, make_problem(TestbedConfig(), METHODS[0], 0, 3, 3)
     ('double-0-6-7', None)
     """
     answer = method.answer(a, b)

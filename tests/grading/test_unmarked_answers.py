@@ -76,4 +76,4 @@ def test_a_value_is_found_in_any_notation(value, before, words):
 @given(st.text(alphabet="0123456789.,-$*=/\\{} \n\u202fa", max_size=60))
 def test_the_result_for_any_ending_is_a_number_or_none(ending):
     number = final_number(ending)
-    assert number is None or re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?", number)
+    assert number is None or re.fullmatch(r"-?\d+(\.\d+)?(/\d+)?|-?\d+ \d+/\d+", number)  # "3 1/2" is a number

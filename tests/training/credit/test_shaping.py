@@ -41,7 +41,7 @@ def test_a_tagger_marks_the_tokens_that_a_method_gives_credit_to():
 
 @pytest.mark.parametrize("name", [name for name in METHODS if not METHODS[name].acts_in_loss and name != "dr-grpo"])
 def test_arrays_tensors_and_masks_give_the_same(name):
-    tagger = PLANNING if name.startswith("placebo") else TAGGER
+    tagger = PLANNING if METHODS[name].mask.startswith("placebo") else TAGGER
     arrays, metrics = shape_advantages(A, IDS, MASK, GROUPS, tagger, name, rewards=REWARDS)
     tensors, tensor_metrics = shape_advantages(
         torch.from_numpy(A).float(),

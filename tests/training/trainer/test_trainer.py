@@ -224,8 +224,8 @@ def test_gradients_are_those_of_a_loss_written_by_hand(tmp_path, settings, n_mic
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_method_trains_and_logs_numbers(tmp_path, method):
-    sampled = responses() if method.startswith("placebo") else None
-    rewards = binary_reward if method in ("hicra-scale", "hicra-push", "ktae") else reward
+    sampled = responses() if METHODS[method].mask.startswith("placebo") else None
+    rewards = binary_reward if method in ("hicra-scale", "hicra-push", "execution-scale", "ktae") else reward
     ours = trainer(tmp_path, rewards=rewards, method=method, num_iterations=2, max_steps=2, placebo_responses=sampled)
     before = weights(ours)
     ours.train()
