@@ -25,6 +25,7 @@ from sgram.statistics import MeanInterval, crossed_error, detectable_difference,
 from sgram.training.experiments.compare import pair_interval
 from sgram.training.experiments.comparison_io import format_number, format_p_value
 
+FIGURE_LINES = ("![Accuracy by step, and HICRA less each control](training_comparison.png)", "")
 Records = Mapping[tuple[str, float, int, int], RunRecord]
 Cosines = Mapping[tuple[str, int, str], Mapping[str, float]]
 Measure = Callable[[RunRecord], float | None]
@@ -103,8 +104,7 @@ def page(records: Records, cosines: Cosines, arms: Sequence[str], seeds: Sequenc
         "",
         *summary(design, family),
         "",
-        "![Accuracy by step, and HICRA less each control](training_comparison.png)",
-        "",
+        *(FIGURE_LINES if design.runs(BASELINE) and design.runs(TREATMENT) else ()),
         *primary_table(design, family),
         *claims_table(design, family),
         *arms_table(design, cosines),

@@ -113,23 +113,25 @@ class StepSampler:
         n_judged = config.n_rows("judge")
         if n_judged and not len(state.pairs):
             self._start_pairs(rng, n_judged, step)
-        drawn = [question for question in self._draw(n_answered, rng) for _ in range(config.answers)]
+        questions = [question for question in self._draw(n_answered, rng) for _ in range(config.answers)]
         pairs = state.pairs.draw(n_judged, rng) if n_judged else []
         n_proposals = 0 if config.proposer == "none" else config.proposals
         proposer_prompts = [forms.proposer_prompt(rng, self._reference(rng)) for _ in range(n_proposals)]
-        solver_prompts = [forms.solver_prompt(question.text) for question in drawn]
+        solver_prompts = [forms.solver_prompt(question.text) for question in questions]
         judge_prompts = [forms.judge_answer_prompt(pair.question, pair.answer) for pair in pairs]
         if config.proposer == "frozen" and self.frozen is not None:
             written = [*self.frozen.write(proposer_prompts), *self.writer.write([*solver_prompts, *judge_prompts])]
         else:
             written = self.writer.write([*proposer_prompts, *solver_prompts, *judge_prompts])
-        proposed, answered, judged = _split(written, n_proposals, len(drawn))
-        outcomes = self.truths.judge_answers([question.text for question in drawn], [text.text for text in answered])
+        proposed, answered, judged = _split(written, n_proposals, len(questions))
+        outcomes = self.truths.judge_answers(
+            [question.text for question in questions], [text.text for text in answered]
+        )
         return StepTexts(
             [self._read_proposal(prompt, text) for prompt, text in zip(proposer_prompts, proposed, strict=True)],
             [
                 Answer(question.text, question.id, prompt, text, forms.read_answer(text.text), outcome)
-                for question, prompt, text, outcome in zip(drawn, solver_prompts, answered, outcomes, strict=True)
+                for question, prompt, text, outcome in zip(questions, solver_prompts, answered, outcomes, strict=True)
             ],
             [
                 JudgeRow(pair, prompt, text, forms.read_judgement(text.text))
@@ -166,12 +168,12 @@ class StepSampler:
 
     def _write_trials(self, texts: StepTexts) -> None:
         readable = [proposal for proposal in texts.proposals if proposal.is_readable]
-        asked = [proposal for proposal in readable for _ in range(self.config.trials)]
-        questions = [proposal.reading.value or "" for proposal in asked]
+        tried = [proposal for proposal in readable for _ in range(self.config.trials)]
+        questions = [proposal.reading.value or "" for proposal in tried]
         prompts = [self.forms.solver_prompt(question) for question in questions]
         written = self.writer.write(prompts) if prompts else []
         outcomes = self.truths.judge_answers(questions, [text.text for text in written])
-        for proposal, question, prompt, text, outcome in zip(asked, questions, prompts, written, outcomes, strict=True):
+        for proposal, question, prompt, text, outcome in zip(tried, questions, prompts, written, outcomes, strict=True):
             reading = self.forms.read_answer(text.text)
             proposal.trials.append(Answer(question, "", prompt, text, reading, outcome))
 
@@ -295,10 +297,10 @@ class StepSampler:
         outcome: TaskOutcome | None,
         meta: Mapping[str, Any],
     ) -> SampledRow:
-        known_reward = None if np.isnan(reward) else reward
-        known = TaskOutcome(known_reward, None)
+        task_reward = None if np.isnan(reward) else reward
+        row_outcome = TaskOutcome(task_reward, None)
         if outcome is not None:
-            known = TaskOutcome(known_reward, outcome.correct, outcome.answer, outcome.error, outcome.details)
+            row_outcome = TaskOutcome(task_reward, outcome.correct, outcome.answer, outcome.error, outcome.details)
         return SampledRow(
             role,
             prompt,
@@ -306,7 +308,7 @@ class StepSampler:
             written,
             reward,
             group,
-            known,
+            row_outcome,
             {"role": role, **{name: _rounded(value) for name, value in meta.items() if value is not None}},
         )
 

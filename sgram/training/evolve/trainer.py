@@ -112,10 +112,10 @@ class EvolveTrainer(HICRATrainer):
             whiten=config.whiten,
             lengths=[len(row.written.ids) for row in rows] if config.whiten == "tokens" else None,
         )
-        own = own_rows(self.accelerator, len(batch["completion_ids"]))
-        given = batch["advantages"]
-        batch["advantages"] = torch.as_tensor(advantages[own], dtype=given.dtype, device=given.device)
-        batch["is_solver"] = self._is_solver(own)
+        rows_here = own_rows(self.accelerator, len(batch["completion_ids"]))
+        by_group = batch["advantages"]
+        batch["advantages"] = torch.as_tensor(advantages[rows_here], dtype=by_group.dtype, device=by_group.device)
+        batch["is_solver"] = self._is_solver(rows_here)
         for name, number in self._sampled_step.measures.items():
             self._metrics["train"][name].append(number)
 
