@@ -148,7 +148,7 @@ main(["train", sys.argv[1] + ".toml", "--method", "first-tokens", "--json", "-o"
 """
 SMALL = """
 steps = 1
-warmup_steps = 2
+sft_steps = 2
 prompts = 2
 samples = 2
 max_tokens = 8
