@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gradient_cosines import read_cosines, update_cosines
+from seed_lists import parse_seeds
 from training_design import (
     ARMS,
     BASELINE,
@@ -107,19 +108,6 @@ def _report(event: Mapping[str, Any]) -> None:
         print(f"{event['event']}: {place} {event.get('message', '')}".rstrip(), file=sys.stderr, flush=True)
 
 
-def parse_numbers(text: str) -> list[int]:
-    """Return the numbers in a text such as 0,3 or 0-11.
-
-    >>> parse_numbers("0-2,7")
-    [0, 1, 2, 7]
-    """
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
-
-
 def parse_more_arms(text: str) -> list[str]:
     """Return names of `MORE_ARMS` in a text with underscores for spaces."""
     names = [name.replace("_", " ") for name in text.split(",")] if text else []
@@ -134,8 +122,8 @@ def main() -> int:
     """Run what is missing, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arms", default="", help="further arms, such as hicra_.2,correct_1,placebo_1,ktae")
-    parser.add_argument("--seeds", type=parse_numbers, default=list(SEEDS))
-    parser.add_argument("--starts", type=parse_numbers, default=list(STARTS))
+    parser.add_argument("--seeds", type=parse_seeds, default=SEEDS)
+    parser.add_argument("--starts", type=parse_seeds, default=STARTS)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run after so long")
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the runs")

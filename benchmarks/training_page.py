@@ -22,8 +22,9 @@ from training_design import (
 from training_records import RunRecord
 
 from sgram.statistics import MeanInterval, crossed_error, detectable_difference, holm, t_interval
-from sgram.training.experiments.compare import pair_interval
+from sgram.training.experiments.compare import complete_pairs, pair_interval
 from sgram.training.experiments.comparison_io import format_number, format_p_value
+from sgram.training.experiments.markdown_tables import table_head, table_line
 
 FIGURE_LINES = ("![Accuracy by step, and HICRA less each control](training_comparison.png)", "")
 Records = Mapping[tuple[str, float, int, int], RunRecord]
@@ -129,13 +130,13 @@ def primary_family(design: Design) -> list[PrimaryRow]:
 
 def _given_starts(pairs: Mapping[tuple[int, int], float]) -> MeanInterval:
     """Return Student's interval over the seeds' means; seeds that a start model lacks are left out."""
-    complete = _complete(pairs)
+    complete = complete_pairs(pairs)
     seeds = sorted({seed for seed, _ in complete})
     return t_interval([statistics.fmean(complete[pair] for pair in complete if pair[0] == seed) for seed in seeds])
 
 
 def _detectable(pairs: Mapping[tuple[int, int], float]) -> tuple[float, float] | None:
-    complete = _complete(pairs)
+    complete = complete_pairs(pairs)
     if len({seed for seed, _ in complete}) < 2 or len({start for _, start in complete}) < 2:
         return None
     error = crossed_error(complete)
@@ -145,11 +146,6 @@ def _detectable(pairs: Mapping[tuple[int, int], float]) -> tuple[float, float] |
         detectable_difference(*error, level, POWER) for level in (SIGNIFICANCE, SIGNIFICANCE / len(CONTROLS))
     )
     return by_itself, as_first
-
-
-def _complete(pairs: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
-    starts = {start for _, start in pairs}
-    return {pair: number for pair, number in pairs.items() if all((pair[0], start) in pairs for start in starts)}
 
 
 def summary(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
@@ -203,9 +199,11 @@ def primary_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
     lines = [
         "## Primary family: mean of run, HICRA (alpha 1) less each control",
         "",
-        *_head(
-            *("less", "difference", "above 0", "p", "Holm's p", "verdict", "for these start models", "found with 80 %"),
-            "as the first of the family",
+        *table_head(
+            [
+                *("less", "difference", "above 0", "p", "Holm's p", "verdict", "for these start models"),
+                *("found with 80 %", "as the first of the family"),
+            ]
         ),
     ]
     for row in family:
@@ -218,7 +216,7 @@ def primary_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
             format_p_value(row.interval.p),
             format_p_value(row.holm_p),
         ]
-        lines.append(_line([*cells, row.verdict, _interval(row.given_starts), *detectable]))
+        lines.append(table_line([*cells, row.verdict, _interval(row.given_starts), *detectable]))
     return [
         *lines,
         "",
@@ -247,8 +245,8 @@ def claims_table(design: Design, family: Sequence[PrimaryRow]) -> list[str]:
         ("HICRA's maj@16 is above GRPO's", *_answer(majority)),
         *_regularizer_claims(design),
     ]
-    lines = ["## Verdicts on the claims", "", *_head("claim", "verdict", "figures")]
-    lines += [_line(row) for row in rows]
+    lines = ["## Verdicts on the claims", "", *table_head(["claim", "verdict", "figures"])]
+    lines += [table_line(row) for row in rows]
     return [
         *lines,
         "",
@@ -323,7 +321,7 @@ def arms_table(design: Design, cosines: Cosines) -> list[str]:
     titles = ["arm", "rate", "runs", "mean of run", *(f"steps to {level:g}" for level in LEVELS), "held out"]
     titles += ["right method", "right execution", "maj@16", "pass@16", "H planning", "H execution", "H semantic"]
     titles += ["tokens", "cosine at the start", "cosine at the end"]
-    lines = ["## Arms", "", *_head(*titles)]
+    lines = ["## Arms", "", *table_head(titles)]
     for arm in design.arms:
         runs = design.runs(arm)
         cells = [arm, format_rate(design.rates.get(arm)), str(len(runs)), _mean(record.mean_of_run for record in runs)]
@@ -335,7 +333,7 @@ def arms_table(design: Design, cosines: Cosines) -> list[str]:
         for place in PLACES:
             known = [row["cosine"] for key, row in cosines.items() if (key[0], key[2]) == (arm, place)]
             cells.append("1" if arm == BASELINE else _mean(known))
-        lines.append(_line(cells))
+        lines.append(table_line(cells))
     starts = [next((run for run in design.runs(BASELINE) if run.start == start), None) for start in design.starts]
     before = ", ".join(
         f"{start}: {format_number(run.before['pass_at_1'])}"
@@ -363,13 +361,13 @@ _ENTROPIES = ("planning_entropy", "execution_entropy", "semantic_entropy")
 def rates_table(design: Design) -> list[str]:
     """Return the choice of learning rates."""
     means = {key: record.mean_of_run for key, record in design.records.items()}
-    head = _head("arm", *(format_rate(rate) for rate in ALL_RATES), "chosen")
+    head = table_head(["arm", *(format_rate(rate) for rate in ALL_RATES), "chosen"])
     lines = ["## Choice of learning rates: mean of run", "", *head]
     for arm in design.arms:
         by_rate, chosen = mean_by_rate(means, arm), design.rates.get(arm)
         edge = " (the last one tried)" if chosen in (min(ALL_RATES), max(ALL_RATES)) else ""
         cells = [format_number(by_rate.get(rate)) for rate in ALL_RATES]
-        lines.append(_line([arm, *cells, f"{format_rate(chosen)}{edge}" if chosen else "not yet"]))
+        lines.append(table_line([arm, *cells, f"{format_rate(chosen)}{edge}" if chosen else "not yet"]))
     pairs = " and ".join(f"seed {seed} from start model {start}" for seed, start in RATE_PAIRS)
     return [
         *lines,
@@ -383,7 +381,7 @@ def rates_table(design: Design) -> list[str]:
 def exploratory_tables(design: Design) -> list[str]:
     """Return every arm less GRPO in the exploratory measures."""
     others = [arm for arm in design.arms if arm != BASELINE]
-    lines = ["## Exploratory: each arm less GRPO at the end of a run", "", *_head("arm", *MEASURES)]
+    lines = ["## Exploratory: each arm less GRPO at the end of a run", "", *table_head(["arm", *MEASURES])]
     tables = {name: _exploratory(design, others, name) for name in MEASURES}
     for arm in others:
         cells = []
@@ -394,7 +392,7 @@ def exploratory_tables(design: Design) -> list[str]:
             else:
                 said = "" if row.verdict == "cannot say" else f", {row.verdict}"
                 cells.append(f"{_interval(row.interval)}{said}")
-        lines.append(_line([arm, *cells]))
+        lines.append(table_line([arm, *cells]))
     return [
         *lines,
         "",
@@ -425,14 +423,14 @@ def regularizer_table(design: Design) -> list[str]:
         "H semantic",
         "tokens",
     ]
-    lines = ["## Uniform entropy bonus and SIREN, at GRPO's rate", "", *_head(*titles)]
+    lines = ["## Uniform entropy bonus and SIREN, at GRPO's rate", "", *table_head(titles)]
     baseline = [record for record in design.runs(BASELINE) if record.pair in REGULARIZER_PAIRS]
     for arm in (BASELINE, *REGULARIZERS):
         runs = baseline if arm == BASELINE else design.runs(arm)
         less = "" if arm == BASELINE else _interval(_regularizer_interval(design, arm))
         names = ("pass_at_1", *_ENTROPIES, "length")
         cells = [_mean(record.after.get(name) for record in runs) for name in names]
-        lines.append(_line([arm, str(len(runs)), _mean(record.mean_of_run for record in runs), less, *cells]))
+        lines.append(table_line([arm, str(len(runs)), _mean(record.mean_of_run for record in runs), less, *cells]))
     return [*lines, "", "Two seeds from one start model; numbers behind the names are coefficients.", ""]
 
 
@@ -490,11 +488,3 @@ def _interval(interval: MeanInterval) -> str:
     if interval.low is None or interval.high is None:
         return f"{mean} ({interval.undefined})"
     return f"{mean} [{format_number(interval.low, True)}, {format_number(interval.high, True)}]"
-
-
-def _head(*titles: str) -> list[str]:
-    return [_line(titles), "|---" + "|--:" * (len(titles) - 1) + "|"]
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -25,6 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED
+from seed_lists import parse_seeds
 
 from sgram.errors import SgramError
 from sgram.files import pretty_json, write_bytes
@@ -262,22 +263,13 @@ def dry_run(study: Study, root: Path) -> None:
     print()
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    """Seeds as people write them: 0,3 or 0-9."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        seeds += range(int(first), int(last or first) + 1)
-    return tuple(dict.fromkeys(seeds))
-
-
 def main() -> None:
     """Go on with the runs, then one table a study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("studies", nargs="*", default=["testbed", "smollm2"], metavar="testbed|smollm2")
     parser.add_argument("--minutes", type=float, default=4.5, help="end after so long; the next call goes on")
     parser.add_argument("--root", type=Path, default=ROOT)
-    parser.add_argument("--seeds", type=_seeds, default=tuple(range(5)), help="such as 0-9")
+    parser.add_argument("--seeds", type=parse_seeds, default=tuple(range(5)), help="such as 0-9")
     parser.add_argument("--problems", type=Path, default=SHARED / "problems" / "gsm8k_train.jsonl")
     parser.add_argument("--held-out", type=Path, default=SHARED / "problems" / "gsm8k_test.jsonl")
     parser.add_argument("--out", type=Path, help="also write the markdown here")

@@ -14,7 +14,8 @@ from tests.builders.run_examples import config, result
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from training_comparison import parse_numbers, planned_runs
+from seed_lists import parse_seeds
+from training_comparison import planned_runs
 from training_design import (
     ALL_RATES,
     ARMS,
@@ -200,4 +201,4 @@ def test_a_record_holds_what_the_page_reads_of_a_run():
 
 
 def test_numbers_are_written_as_lists_and_ranges():
-    assert parse_numbers("0-3,7") == [0, 1, 2, 3, 7]
+    assert parse_seeds("0-3,7") == (0, 1, 2, 3, 7)

@@ -5,8 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sgram.cli.train_config import HELP as TRAIN_HELP
-from sgram.cli.train_config import arm_names, check_jobs, merge_settings, read_config, seed_numbers, setting_flag
-from sgram.errors import UsageError
+from sgram.cli.train_config import (
+    arm_names,
+    check_jobs,
+    merge_settings,
+    read_config,
+    seed_numbers,
+    setting_flag,
+    verb_settings,
+)
 from sgram.files import excerpt
 from sgram.training.evolve.evolve_config import EvolveConfig
 from sgram.training.evolve.evolve_matrix import EvolveArm, parse_evolve_arms
@@ -104,15 +111,8 @@ def requested_evolve(file: Path | None, flags: Any, matrix: EvolveMatrixFlags) -
     file_settings = {} if file is None else read_config(file, [*names, *VERB_KEYS])
     flag_settings = {name: getattr(flags, name) for name in names}
     settings = merge_settings(file_settings, flag_settings, VERB_KEYS)
-    verb = {key: file_settings.get(key) for key in VERB_KEYS}
-    verb |= {key: setting for key in VERB_KEYS if (setting := getattr(matrix, key)) is not None}
+    verb = verb_settings(file_settings, flag_settings, matrix, VERB_KEYS)
     config = EvolveConfig.from_mapping(settings, "" if file is None else excerpt(file))
-    for plural, singular in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
-        if flag_settings[singular] is None:
-            continue
-        if getattr(matrix, plural) is not None:
-            raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
-        verb[plural] = None
     is_comparison = verb["compare"] is not None
     arms = parse_evolve_arms(arm_names(verb["compare"], "compare") if is_comparison else ["evolve"])
     return RequestedEvolve(

@@ -139,16 +139,9 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
     file_settings = {} if file is None else read_config(file)
     flag_settings = {field.name: getattr(flags, field.name) for field in fields(flags)}
     settings = merge_settings(file_settings, flag_settings, VERB_KEYS)
-    verb = {key: file_settings.get(key) for key in VERB_KEYS}
-    verb |= {key: setting for key in VERB_KEYS if (setting := getattr(matrix, key)) is not None}
+    verb = verb_settings(file_settings, flag_settings, matrix, VERB_KEYS)
     settings = apply_preset(verb["preset"], settings)
     config = RunConfig.from_mapping(settings, "" if file is None else excerpt(file))
-    for plural, singular in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
-        if flag_settings[singular] is None:
-            continue
-        if getattr(matrix, plural) is not None:
-            raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
-        verb[plural] = None
     arms = parse_arms([config.method] if verb["compare"] is None else arm_names(verb["compare"], "compare"))
     if settings.get("scorer") is not None and not any(arm.apply(config).uses_scorer for arm in arms):
         raise UsageError(
@@ -160,6 +153,25 @@ def requested_runs(file: Path | None, flags: Any, matrix: MatrixFlags) -> Reques
     seeds = seed_numbers(verb["seeds"], "seeds", config.seed)
     warmup_seeds = seed_numbers(verb["warmup_seeds"], "warmup_seeds", config.warmup_seed)
     return RequestedRuns(config, tuple(arms), controls, seeds, warmup_seeds, jobs)
+
+
+def verb_settings(
+    file_settings: Mapping[str, Any], flag_settings: Mapping[str, Any], matrix: Any, verb_keys: Sequence[str]
+) -> dict[str, Any]:
+    """Return what sets the number of runs by file and flags (`matrix`), of which flags are stronger; None if not set.
+
+    A single seed among `flag_settings` takes the place of the file's seeds. Raise `UsageError` if a flag sets those,
+    too.
+    """
+    verb = {key: file_settings.get(key) for key in verb_keys}
+    verb |= {key: setting for key in verb_keys if (setting := getattr(matrix, key)) is not None}
+    for plural, singular in (("seeds", "seed"), ("warmup_seeds", "warmup_seed")):
+        if flag_settings[singular] is None:
+            continue
+        if getattr(matrix, plural) is not None:
+            raise UsageError(f"--{plural} and --{singular} set the same; give one of them".replace("_", "-"))
+        verb[plural] = None
+    return verb
 
 
 def merge_settings(

@@ -25,7 +25,7 @@ from sgram.safe_reading import open_raw
 from sgram.training.evolve.evolve_config import EvolveConfig
 from sgram.training.evolve.measures import EvolveEvaluation
 from sgram.training.experiments.ranks import Ranks, check_shared_disk, join_ranks, launched_ranks
-from sgram.training.experiments.run import library_versions, replace_folder, save_trained_model
+from sgram.training.experiments.run import library_versions, reading_result, replace_folder, save_trained_model
 from sgram.training.experiments.step_log import ProgressCallback, StepLog, read_steps
 from sgram.urls import is_url
 
@@ -212,20 +212,12 @@ def _evaluate_start(
 
 
 def _read_result(directory: Path, config: EvolveConfig) -> EvolveResult:
-    try:
-        document = orjson.loads((directory / "result.json").read_bytes())
-        steps = read_steps(directory)
-        if {name: document.get(name) for name in _FORMAT} != _FORMAT:
-            raise ValueError("it was written by another version")
+    with reading_result(directory, _FORMAT) as document:
         return EvolveResult(
             directory,
             config,
             EvolveEvaluation.from_json(document["start"]),
             EvolveEvaluation.from_json(document["final"]),
-            steps,
+            read_steps(directory),
             tuple(document["evaluations"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"cannot read the result in {excerpt(directory)} ({error}); delete the directory and run again"
-        ) from error

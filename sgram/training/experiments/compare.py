@@ -262,12 +262,22 @@ def pair_interval(differences: Mapping[tuple[int, int], float]) -> MeanInterval:
     >>> pair_interval({(0, 0): 0.1, (1, 0): 0.3}).n, pair_interval({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0}).n
     (2, 3)
     """
-    starts = {start for _, start in differences}
-    seeds = {seed for seed, _ in differences}
-    complete = {seed for seed in seeds if all((seed, start) in differences for start in starts)}
-    if len(starts) < 2 or len(complete) < 2:
+    grid = complete_pairs(differences)
+    if min(len({seed for seed, _ in grid}), len({start for _, start in grid})) < 2:
         return t_interval([differences[pair] for pair in sorted(differences)])
-    return crossed_interval({pair: number for pair, number in differences.items() if pair[0] in complete})
+    return crossed_interval(grid)
+
+
+def complete_pairs(differences: Mapping[tuple[int, int], float]) -> dict[tuple[int, int], float]:
+    """Return the `differences` of the seeds that every start model has.
+
+    >>> complete_pairs({(0, 0): 1.0, (0, 1): 2.0, (1, 0): 3.0})
+    {(0, 0): 1.0, (0, 1): 2.0}
+    """
+    starts = {start for _, start in differences}
+    return {
+        pair: number for pair, number in differences.items() if all((pair[0], start) in differences for start in starts)
+    }
 
 
 def _fail_if_short(cell: Cell, result: "RunResult", steps: int) -> "RunResult | Failure":

@@ -320,25 +320,34 @@ def replace_folder(target: Path) -> Iterator[Path]:
     staging.rename(target)
 
 
+@contextmanager
+def reading_result(directory: Path, form: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the document of a run's ``result.json``, which must have the fields of `form`.
+
+    Raise `InputError` if it cannot be read, or if the block cannot take what it needs from it.
+    """
+    try:
+        document: dict[str, Any] = orjson.loads((directory / "result.json").read_bytes())
+        if {name: document.get(name) for name in form} != form:
+            raise ValueError("it was written by another version")
+        yield document
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"cannot read the result in {excerpt(directory)} ({error}); delete the directory and run again"
+        ) from error
+
+
 def _read_result(directory: Path, config: RunConfig) -> RunResult:
     from sgram.training.experiments.evaluate import PolicyEvaluation
 
-    try:
-        document = orjson.loads((directory / "result.json").read_bytes())
-        steps = read_steps(directory)
-        if {name: document.get(name) for name in _FORMAT} != _FORMAT:
-            raise ValueError("it was written by another version")
+    with reading_result(directory, _FORMAT) as document:
         return RunResult(
             directory,
             config,
             PolicyEvaluation.from_json(document["start"]),
             PolicyEvaluation.from_json(document["final"]),
-            steps,
+            read_steps(directory),
             tuple(document["evaluations"]),
             document.get("scorer"),
             document["chat"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"cannot read the result in {excerpt(directory)} ({error}); delete the directory and run again"
-        ) from error
