@@ -51,7 +51,7 @@ HERE = Path(__file__).parent
 RECORDS, PAGE, FIGURE = (HERE / f"training_comparison.{suffix}" for suffix in ("jsonl", "md", "png"))
 COSINES = HERE / "gradient_cosines.json"
 ROOT = HERE.parent / "reports" / "training_comparison"
-RUNS_A_BATCH = 2
+RUNS_A_BATCH = 8
 """Runs of each job between two writes of the records."""
 
 Records = dict[tuple[str, float, int, int], RunRecord]
