@@ -63,7 +63,7 @@ ROOMS_OF = {
     "pyarrow": [
         "traces/",
         "lexicon/",
-        "mining/run.py",
+        "mining/products.py",
         "mining/score.py",
         "tagging/masks.py",
         "evaluation/gram_scores.py",

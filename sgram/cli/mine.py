@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import cyclopts
 from cyclopts import Parameter, Token
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +26,8 @@ from sgram.traces.part_texts import describe_part
 if TYPE_CHECKING:
     from sgram.cli.console import ShowProgress
     from sgram.lexicon import Cluster, Lexicon
-    from sgram.mining.run import MiningJob, MiningOutcome
+    from sgram.mining.products import MiningOutcome
+    from sgram.mining.run import MiningJob
 
 # stage: (its title, unit shown, how many counts of the stage make one unit)
 _STAGES = {
@@ -48,8 +50,21 @@ def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
         raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
-_BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
-_CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
+CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+
+
+app = cyclopts.App(name="mine", help_format="plaintext", help="Mine a lexicon of Strategic Grams from rollouts.")
+for _step, _help in {
+    "split": "By parts: read traces once, and write them as parts.",
+    "part": "By parts, pass 1: count the grams of one part alone.",
+    "union": "By parts: unite the frequent grams of all parts.",
+    "count": "By parts, pass 2: count the union in one part.",
+    "choose": "By parts: add up all counts, score and cluster the grams.",
+    "describe": "By parts, pass 3: count the clusters in one part.",
+    "join": "By parts: run what is missing, and write the lexicon.",
+}.items():
+    app.command(f"sgram.cli.mine_parts:{_step}", name=_step, help=_help)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +74,15 @@ class MiningFlags(MiningConfig):
     top: Annotated[int | float | None, Parameter(converter=_share_or_number)] = None
 
 
+@app.default
 def mine(
     paths: TracePaths,
     /,
     *,
     output: Annotated[str | None, output_flag("File for the lexicon; - for stdout.")] = None,
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
-    background: Annotated[list[str] | None, _BACKGROUND] = None,
-    classifier: Annotated[str | None, _CLASSIFIER] = None,
+    background: Annotated[list[str] | None, BACKGROUND] = None,
+    classifier: Annotated[str | None, CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
@@ -86,6 +102,7 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
+    from sgram.mining.products import export_lexicon
     from sgram.mining.run import MiningJob
 
     check_outputs({"-o": output}, stdout=True)
@@ -111,7 +128,7 @@ def mine(
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
     elif output is not None:
-        job.export(outcome, Path(output))
+        export_lexicon(outcome, Path(output))
     show_outcome(outcome, output, rows, as_json)
     if config.embedder == "auto" and outcome.lexicon.source["embedder"] == "hash":
         note(
