@@ -87,6 +87,7 @@ ROOMS_OF = {
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
     "spacy": ["integrations/spacy_component.py"],
+    "ray": ["integrations/ray_engine.py"],
     "verl": ["integrations/verl/"],
     "transfer_queue": ["integrations/verl/"],
     "mlflow": ["integrations/trackers.py"],

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
+from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, output_flag, path_argument
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 _STAGES = {
     "look": ("checking inputs", "MB", 1e6),
     "read": ("reading", "MB", 1e6),
+    "part": ("counting parts", "parts", 1),
+    "union": ("uniting grams", "steps", 1),
     "count": ("counting", "shards", 1),
+    "describe": ("describing clusters", "parts", 1),
     "candidates": ("measuring", "grams", 1),
     "embed": ("embedding", "grams", 1),
     "cluster": ("clustering", "grams", 1),
@@ -89,6 +93,9 @@ def mine(
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
     rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
+    engine: EngineName = "threads",
+    parts: Annotated[int, number_flag("parts", 1, "Number of parts with --engine ray.")] = 16,
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -102,6 +109,7 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
+    from sgram.mining.parts.job import mine_by_parts
     from sgram.mining.products import export_lexicon
     from sgram.mining.run import MiningJob
 
@@ -124,7 +132,11 @@ def mine(
         _show_plan(job, output, as_json)
         return
     with switching_meter() as show:
-        outcome = job.run(partial(_show_progress, show), fresh=fresh)
+        report = partial(_show_progress, show)
+        if engine == "ray":
+            outcome = mine_by_parts(job, parts, open_engine(engine, address), report, fresh)
+        else:
+            outcome = job.run(report, fresh=fresh)
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
     elif output is not None:

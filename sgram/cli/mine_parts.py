@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, switching_meter
+from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.mine import BACKGROUND, CLASSIFIER, MiningFlags, show_outcome
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
@@ -19,6 +20,7 @@ from sgram.files import excerpt, parse_size
 from sgram.mining.config import Resources
 
 if TYPE_CHECKING:
+    from sgram.mining.parts.corpus import StepProgress
     from sgram.mining.parts.plan import SplitPlan
     from sgram.mining.parts.steps import PartStep
 
@@ -161,17 +163,25 @@ def union(folder: Folder, /, *, workers: Workers = WORKERS, memory: Memory = "2G
     print_line(f"{about['grams']:,} grams to count, of {about['reported']:,} that the parts report")
 
 
-def choose(folder: Folder, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
+def choose(
+    folder: Folder,
+    /,
+    *,
+    engine: EngineName = "threads",
+    address: Address = "auto",
+    workers: Workers = WORKERS,
+    memory: Memory = "2GiB",
+) -> None:
     """Add up the counts of all parts, score the grams and cluster them; runs part, union and count if missing.
 
     sgram mine choose parts/
     """
     from sgram.mining.parts.job import choose as choose_grams
     from sgram.mining.parts.plan import SplitPlan
-    from sgram.mining.parts.steps import CHOICE, ThreadEngine
+    from sgram.mining.parts.steps import CHOICE
 
-    with _step_meter() as report:
-        choose_grams(folder, _resources(workers, memory), ThreadEngine(), report)
+    with step_meter() as report:
+        choose_grams(folder, _resources(workers, memory), open_engine(engine, address), report)
     print_line(f"chosen: {SplitPlan.load(folder).folder / CHOICE}")
 
 
@@ -180,6 +190,8 @@ def join(
     /,
     *,
     output: Annotated[str | None, output_flag("File for the lexicon; - for stdout.")] = None,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     workers: Workers = WORKERS,
     memory: Memory = "2GiB",
     rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
@@ -191,14 +203,13 @@ def join(
     sgram mine join parts/ -o lexicon.json
     """
     from sgram.mining.parts.job import join as join_parts
-    from sgram.mining.parts.steps import ThreadEngine
     from sgram.mining.products import export_lexicon
 
     check_outputs({"-o": output}, stdout=True)
     if as_json and output == "-":
         raise UsageError("--json and -o - both write to stdout; choose one")
-    with _step_meter() as report:
-        outcome = join_parts(folder, _resources(workers, memory), ThreadEngine(), report, fresh=fresh)
+    with step_meter() as report:
+        outcome = join_parts(folder, _resources(workers, memory), open_engine(engine, address), report, fresh=fresh)
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
     elif output is not None:
@@ -229,7 +240,11 @@ def _with_meter(paths: Sequence[Path], stage: str) -> Iterable[Path]:
 
 
 @contextmanager
-def _step_meter() -> Iterator[Any]:
+def step_meter() -> Iterator["StepProgress"]:
     """Yield a function that shows (step, done, total)."""
     with switching_meter() as show:
-        yield lambda step, done, total: show(_STAGES.get(step, step), done, total or None, "", "")
+
+        def report(step: str, done: int, total: int) -> None:
+            show(_STAGES.get(step, step), done, total or None, "", "")
+
+        yield report

@@ -57,8 +57,8 @@ class ArrayStore:
         if isinstance(array, np.ndarray):
             return array[start:stop]
         if isinstance(array, tuple):
-            file, name_in_file = array
-            return file.get(name_in_file, start, stop)
+            array_file, name_in_file = array
+            return array_file.get(name_in_file, start, stop)
         # The offset is computed from the header, so that a slice costs one seek and no mapping: mapped pages
         # would count as resident memory.
         with array.open("rb") as file:

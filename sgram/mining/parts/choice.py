@@ -47,7 +47,7 @@ class Choice:
         arrays = table_arrays(words, [(level.prefix, level.suffix) for level in self.table.levels[1:]])
         arrays |= {f"clusters-{n}": clusters for n, clusters in enumerate(self.clusters, 1)}
         arrays["medoids"], arrays["medoid-ends"] = pack_strings(medoid.encode() for medoid in self.medoids)
-        write_step(path, plan, arrays, choice=self.digest)
+        write_step(path, plan, arrays, choice=self.digest, grams=len(self.table))
 
     @classmethod
     def read(cls, path: Path, plan: SplitPlan) -> "Choice":

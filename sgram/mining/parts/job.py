@@ -169,6 +169,32 @@ def join(
         return load_outcome(run, reused=False)
 
 
+def mine_by_parts(
+    job: MiningJob, n_parts: int, engine: Engine, progress: Progress, fresh: bool = False
+) -> MiningOutcome:
+    """Mine as `MiningJob.run` does, but by parts, which `engine` runs; the parts lie in the run's directory meanwhile.
+
+    A killed run goes on with the parts that are finished. Raise every error of `split_traces` and `join`.
+    """
+
+    def report_step(step: str, done: int, total: int) -> None:
+        progress(step, done, total, "")
+
+    run = job.open_directory(progress)
+    folder = run.path / "parts"
+    if not fresh and all(map(run.has, PRODUCTS)):
+        return load_outcome(run, reused=True)
+    if fresh or not (folder / PLAN).exists():
+        split_traces(job, folder, n_parts, fresh=True, progress=progress)
+    with run.lock():
+        outcome = join(folder, job.resources, engine, report_step, fresh=fresh)
+        for name in PRODUCTS[::-1]:  # the lexicon last: it marks the run as finished
+            with run.write(name) as file:
+                file.write((outcome.directory / name).read_bytes())
+        shutil.rmtree(folder)
+        return load_outcome(run, reused=False)
+
+
 def _make_miner(plan: SplitPlan, resources: Resources, progress: StepProgress) -> Miner:
     return Miner(plan.config, resources, scorer=_make_scorer(plan), scratch=plan.folder, progress=progress)
 

@@ -69,7 +69,9 @@ class SplitPlan:
                 )
             names = [column.name for column in fields(cls) if column.name not in ("folder", "config", "parts")]
             config = MiningConfig(**plan["config"] | {"contrast_models": tuple(plan["config"]["contrast_models"])})
-            columns = {name: tuple(plan[name]) if isinstance(plan[name], list) else plan[name] for name in names}
+            columns: dict[str, Any] = {
+                name: tuple(plan[name]) if isinstance(plan[name], list) else plan[name] for name in names
+            }
             parts = tuple(PlannedPart(**part | {"files": tuple(part["files"])}) for part in plan["parts"])
             return cls(folder=folder, config=config, parts=parts, **columns)
         except (OSError, ValueError, KeyError, TypeError) as error:
