@@ -15,6 +15,7 @@ from sgram.mining.candidates import Candidates
 from sgram.mining.corpus import Corpus
 from sgram.mining.count import GramTable
 from sgram.mining.examples import N_EXAMPLES, GramExample, find_keyed_examples
+from sgram.mining.measures import label_medoids
 from sgram.mining.occurrences import count_labels
 from sgram.mining.parts.files import read_step, read_table, table_arrays, write_step
 from sgram.mining.parts.plan import PlannedPart, SplitPlan
@@ -28,24 +29,26 @@ class Choice:
     """Counts are not in it."""
     clusters: list[Int32Array]
     """Cluster of each gram of the table, by level; -1 for none."""
+    medoid_labels: list[Int32Array]
+    """For each gram of the table the cluster whose medoid it is, by level; -1 for none."""
     medoids: list[str]
-
-    @property
-    def digest(self) -> str:
-        """Digest of the grams and their clusters."""
-        arrays = [*self.clusters, *(level.last for level in self.table.levels)]
-        return digest(canonical_json([self.medoids, self.table.words]) + b"".join(array.tobytes() for array in arrays))
+    digest: str
+    """Digest of the grams and their clusters."""
 
     @classmethod
     def of(cls, table: GramTable, grams: Candidates, clusters: IntArray, medoids: Sequence[str]) -> "Choice":
         """Return the choice of `grams`, whose clusters are `clusters`, (m,)."""
-        return cls(table, grams.label_grams(table, clusters), list(medoids))
+        labels = grams.label_grams(table, clusters)
+        arrays = [*labels, *(level.last for level in table.levels)]
+        content = canonical_json([list(medoids), table.words]) + b"".join(array.tobytes() for array in arrays)
+        return cls(table, labels, label_medoids(table, grams, medoids), list(medoids), digest(content))
 
     def write(self, path: Path, plan: SplitPlan) -> None:
         """Write the choice."""
         words = [word.encode("utf-8", "surrogatepass") for word in self.table.words]
         arrays = table_arrays(words, [(level.prefix, level.suffix) for level in self.table.levels[1:]])
-        arrays |= {f"clusters-{n}": clusters for n, clusters in enumerate(self.clusters, 1)}
+        for n, labels in enumerate(zip(self.clusters, self.medoid_labels, strict=True), 1):
+            arrays[f"clusters-{n}"], arrays[f"medoids-{n}"] = labels
         arrays["medoids"], arrays["medoid-ends"] = pack_strings(medoid.encode() for medoid in self.medoids)
         write_step(path, plan, arrays, choice=self.digest, grams=len(self.table))
 
@@ -54,20 +57,11 @@ class Choice:
         """Read the choice of a split. Raise `InputError` if it is missing or of another split."""
         file = read_step(path, plan)
         table = read_table(file)
-        clusters = [file.get(f"clusters-{n}") for n in range(1, len(table.levels) + 1)]
+        clusters, medoid_labels = (
+            [file.get(f"{kind}-{n}") for n in range(1, len(table.levels) + 1)] for kind in ("clusters", "medoids")
+        )
         medoids = [medoid.decode() for medoid in unpack_strings(file.get("medoids"), file.get("medoid-ends"))]
-        return cls(table, clusters, medoids)
-
-    def medoid_labels(self) -> list[Int32Array]:
-        """Return for each gram of the table the cluster whose medoid it is, by level; -1 for none."""
-        cluster_of_medoid = {medoid: cluster for cluster, medoid in enumerate(self.medoids)}
-        labels = []
-        for n, clusters in enumerate(self.clusters, 1):
-            level_labels = np.full(len(clusters), -1, np.int32)
-            rows = np.flatnonzero(clusters >= 0)
-            level_labels[rows] = [cluster_of_medoid.get(text, -1) for text in self.table.texts(n, rows)]
-            labels.append(level_labels)
-        return labels
+        return cls(table, clusters, medoid_labels, medoids, str(file.about["choice"]))
 
 
 def write_part_clusters(
@@ -78,7 +72,7 @@ def write_part_clusters(
     counts = count_labels(corpus, choice.table, choice.clusters, workers)
     df = np.zeros(n_clusters, np.int64)
     df[: len(counts.df)] = counts.df.sum(axis=1)
-    examples = find_keyed_examples(corpus, choice.table, choice.medoid_labels(), choice.medoids)
+    examples = find_keyed_examples(corpus, choice.table, choice.medoid_labels, choice.medoids)
     rows = [
         {"cluster": cluster, "key": key} | asdict(example)
         for cluster, cluster_examples in enumerate(examples)

@@ -15,7 +15,7 @@ from sgram.mining.array_store import ArrayStore
 from sgram.mining.config import Resources
 from sgram.mining.parts.choice import Choice, write_part_clusters
 from sgram.mining.parts.exact_counts import Union, write_part_counts
-from sgram.mining.parts.files import is_written, open_corpus
+from sgram.mining.parts.files import is_written, open_corpus, read_step
 from sgram.mining.parts.part_grams import write_part_grams, write_union
 from sgram.mining.parts.plan import SplitPlan
 
@@ -30,7 +30,7 @@ def step_path(plan: SplitPlan, step: PartStep, part: str) -> Path:
 
 def is_done(plan: SplitPlan, step: PartStep, part: str) -> bool:
     """Return whether a step of a part is finished; `describe` must be of the present choice."""
-    about = {"choice": Choice.read(plan.folder / CHOICE, plan).digest} if step == "describe" else {}
+    about = {"choice": read_step(plan.folder / CHOICE, plan).about["choice"]} if step == "describe" else {}
     return is_written(step_path(plan, step, part), plan, **about)
 
 
