@@ -1,6 +1,7 @@
 """Parts of mining as tasks of a Ray cluster. Files are the protocol: the tasks and the driver share the folder."""
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ class RayEngine:
         if ray.is_initialized():
             return
         try:
+            _check_reachable(address)
             ray.init(
                 address=None if address == "local" else address,
                 log_to_driver=False,
                 logging_level="ERROR",
                 configure_logging=False,
             )
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(
                 f"there is no Ray cluster at {excerpt(address)} ({excerpt(reason)}); start one with ray start --head, "
@@ -70,6 +72,13 @@ class RayEngine:
                     "or split into more parts"
                 ) from None
             yield part
+
+
+def _check_reachable(address: str) -> None:
+    """Raise `OSError` if nothing listens at ``HOST:PORT``; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and "://" not in address and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _run_part(folder: str, step: PartStep, part: str, resources: Resources, environment: dict[str, str]) -> None:
