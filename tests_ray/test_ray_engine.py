@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import ray
 
+from sgram.engines import SerialEngine
 from sgram.errors import InputError, UsageError
 from sgram.integrations.ray_engine import RayEngine
 from sgram.mining.config import Resources
 from sgram.mining.parts.job import join, split_traces
-from sgram.mining.parts.steps import ThreadEngine
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, SUMMARY
 from sgram.mining.run import MiningJob
 from tests.builders.mining_examples import SAMPLE, fast_config
@@ -48,7 +48,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def by_threads(tmp_path_factory) -> dict[str, bytes]:
     folder = split(tmp_path_factory.mktemp("threads") / "parts", 3)
-    join(folder, Resources(), ThreadEngine(), silent)
+    join(folder, Resources(), SerialEngine(), silent)
     return bytes_of(folder)
 
 
@@ -69,7 +69,7 @@ def test_a_killed_worker_is_replaced(engine, by_threads, tmp_path):
         while not killed:
             for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    is_task = (process / "cmdline").read_bytes().startswith(b"ray::_run_part")
+                    is_task = (process / "cmdline").read_bytes().startswith(b"ray::_call")
                 except OSError:
                     continue
                 if is_task:
@@ -104,7 +104,7 @@ def test_what_a_killed_driver_left_is_used(by_threads, tmp_path):
     driver.kill()
     driver.wait()
     assert not (folder / LEXICON).exists()
-    join(folder, Resources(), ThreadEngine(), silent)
+    join(folder, Resources(), SerialEngine(), silent)
     assert bytes_of(folder) == by_threads
 
 

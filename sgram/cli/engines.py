@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from sgram.mining.parts.steps import Engine
+    from sgram.engines import Engine
 
 EngineName = Annotated[
     Literal["threads", "ray"], Parameter(help="What runs the parts: threads of this machine, or a Ray cluster.")
@@ -24,6 +24,6 @@ def open_engine(name: str, address: str) -> "Engine":
         from sgram.integrations.ray_engine import RayEngine
 
         return RayEngine(address)
-    from sgram.mining.parts.steps import ThreadEngine
+    from sgram.engines import SerialEngine
 
-    return ThreadEngine()
+    return SerialEngine()

@@ -1,26 +1,25 @@
-"""Parts of mining as tasks of a Ray cluster. Files are the protocol: the tasks and the driver share the folder."""
+"""Tasks on a Ray cluster. Files are the protocol: the tasks and the driver share the folders that they name."""
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from sgram.engines import Outcome
 from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt
-from sgram.mining.config import Resources
-from sgram.mining.parts.steps import PartStep, run_part
 
 RETRIES = 3
 """How often Ray runs a task again whose worker was killed."""
+_PASSED = ("NUMBA_CACHE_DIR", "SGRAM_CACHE")
+"""Variables of the environment that workers get from the driver."""
 
 
 class RayEngine:
-    """Engine that runs each part as a task; see `sgram.mining.parts.steps.Engine`.
+    """Engine on a Ray cluster; see `sgram.engines.Engine`.
 
     `address` is that of a running cluster, ``auto`` finds the one of this machine, ``local`` starts one that ends with
-    this process. A task asks for as many CPUs as its resources have workers. Only names of files pass through Ray, so
-    the driver's memory does not grow with the parts. Raise `MissingExtraError` if ray is not installed, `UsageError` if
+    this process. Raise `MissingExtraError` if ray is not installed, `UsageError` if
     there is no cluster at `address`.
     """
 
@@ -47,31 +46,33 @@ class RayEngine:
                 "name its address, or use --address local"
             ) from None
 
-    def run_parts(self, folder: Path, step: PartStep, parts: Sequence[str], resources: Resources) -> Iterator[str]:
-        """Run a step of `parts`; yield the name of each part that is finished.
+    def run(
+        self, function: Callable[..., Outcome], tasks: Sequence[tuple[Any, ...]], n_cpus: int = 1
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Call `function` with the arguments of each task; yield (index of the task, outcome) as the tasks end.
 
-        Raise the error of a part that fails; `SgramError` if a part's worker is killed again and again.
+        Raise the error of a task that fails; `SgramError` if the worker of a task is killed again and again.
         """
         ray = self._ray
-        task = ray.remote(num_cpus=resources.workers, max_retries=RETRIES)(_run_part)
-        settings = {name: os.environ[name] for name in ("NUMBA_CACHE_DIR",) if name in os.environ}
-        pending: dict[Any, str] = {
-            task.remote(str(folder.resolve()), step, part, resources, settings): part for part in parts
+        remote = ray.remote(num_cpus=n_cpus, max_retries=RETRIES)(_call)
+        environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        pending: dict[Any, int] = {
+            remote.remote(function, arguments, environment): index for index, arguments in enumerate(tasks)
         }
         while pending:
-            finished, _ = ray.wait(list(pending), num_returns=1)
-            part = pending.pop(finished[0])
+            (finished,), _ = ray.wait(list(pending), num_returns=1)
+            index = pending.pop(finished)
             try:
-                ray.get(finished[0])
+                outcome = ray.get(finished)
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause
                 raise cause if isinstance(cause, SgramError) else error from None
             except ray.exceptions.WorkerCrashedError as error:
                 raise SgramError(
-                    f"the worker of part {part} died {RETRIES + 1} times ({excerpt(str(error))}); give it more memory, "
-                    "or split into more parts"
+                    f"the worker of task {index + 1} of {len(tasks)} died {RETRIES + 1} times ({excerpt(str(error))}); "
+                    "give it more memory, or split the input into smaller parts"
                 ) from None
-            yield part
+            yield index, outcome
 
 
 def _check_reachable(address: str) -> None:
@@ -81,6 +82,6 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _run_part(folder: str, step: PartStep, part: str, resources: Resources, environment: dict[str, str]) -> None:
+def _call(function: Callable[..., Outcome], arguments: tuple[Any, ...], environment: dict[str, str]) -> Outcome:
     os.environ.update(environment)
-    run_part(Path(folder), step, part, resources)
+    return function(*arguments)

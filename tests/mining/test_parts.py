@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sgram.engines import SerialEngine
 from sgram.errors import InputError, UsageError
 from sgram.mining.array_files import ArrayFile, ArrayWriter, pack_strings, unpack_strings, write_arrays
 from sgram.mining.config import MiningConfig, Resources
@@ -19,7 +20,7 @@ from sgram.mining.parts.exact_counts import Union
 from sgram.mining.parts.files import read_table
 from sgram.mining.parts.job import choose, join, split_traces
 from sgram.mining.parts.plan import LEAST_LOCAL_DF, SplitPlan, group_parts, local_threshold
-from sgram.mining.parts.steps import UNION, ThreadEngine, run_part, run_union
+from sgram.mining.parts.steps import UNION, run_part, run_union
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, SUMMARY
 from sgram.mining.run import MiningJob
 from sgram.traces import Trace, write_traces
@@ -48,7 +49,7 @@ def bytes_of(folder):
 
 
 def join_parts(folder, **options):
-    return join(folder, Resources(), ThreadEngine(), silent, **options)
+    return join(folder, Resources(), SerialEngine(), silent, **options)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_choose_and_describe_are_steps_of_their_own_and_join_runs_what_is_missin
         run_union(plan, Resources())
     with pytest.raises(InputError, match="run sgram mine choose first"):
         run_part(tmp_path / "parts", "describe", "000", Resources())
-    choose(tmp_path / "parts", Resources(), ThreadEngine(), silent)
+    choose(tmp_path / "parts", Resources(), SerialEngine(), silent)
     assert not (tmp_path / "parts" / LEXICON).exists()
     run_part(tmp_path / "parts", "describe", "001", Resources())
     before = (tmp_path / "parts" / "describe" / "001.arrays").stat().st_mtime_ns
@@ -219,7 +220,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from sgram.mining.config import Resources
-from sgram.mining.parts import steps
+from sgram.engines import SerialEngine
 from sgram.mining.parts.job import join
 write, n_left = os.replace, [int(sys.argv[2])]
 def replace(*paths):
@@ -228,7 +229,7 @@ def replace(*paths):
         os.kill(os.getpid(), 9)
     write(*paths)
 os.replace = replace
-join(Path(sys.argv[1]), Resources(), steps.ThreadEngine(), lambda *_: None)
+join(Path(sys.argv[1]), Resources(), SerialEngine(), lambda *_: None)
 """
 
 

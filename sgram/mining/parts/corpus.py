@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sgram.array_types import FloatArray, Int32Array, IntArray
+from sgram.engines import Engine
 from sgram.mining.candidates import Candidates, check_model_sides, contrast_sides
 from sgram.mining.config import Resources
 from sgram.mining.count import GramTable
@@ -15,7 +16,7 @@ from sgram.mining.parts.choice import Choice, PartedClusters
 from sgram.mining.parts.exact_counts import Union, UnionCounts, add_counts, frequent_table, read_facet_bits
 from sgram.mining.parts.files import is_written
 from sgram.mining.parts.plan import SplitPlan
-from sgram.mining.parts.steps import CHOICE, UNION, Engine, run_missing_parts, run_union
+from sgram.mining.parts.steps import CHOICE, UNION, run_missing_parts, run_union
 
 StepProgress = Callable[[str, int, int], None]
 """Is called with (step, parts done, parts)."""

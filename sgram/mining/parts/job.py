@@ -4,6 +4,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from sgram.engines import Engine
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.mining.classifier import GramClassifier, make_scorer
@@ -13,7 +14,7 @@ from sgram.mining.miner import Miner, TraceDigests, iter_documents, no_traces_me
 from sgram.mining.parts.corpus import PartedCorpus, StepProgress, StopAfterChoice
 from sgram.mining.parts.plan import LEAST_LOCAL_DF, PLAN, PlannedPart, SplitPlan, group_parts
 from sgram.mining.parts.split import PartOf, file_name, split_documents
-from sgram.mining.parts.steps import CHOICE, UNION, Engine
+from sgram.mining.parts.steps import CHOICE, UNION
 from sgram.mining.products import PRODUCTS, MiningOutcome, load_outcome, reading_summary, write_products
 from sgram.mining.run import QUARANTINE, MiningJob, Progress, copy_quarantine
 from sgram.mining.score import Background, Scorer

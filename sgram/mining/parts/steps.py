@@ -5,10 +5,11 @@ finished is not run again.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
+from sgram.engines import Engine
 from sgram.errors import InputError
 from sgram.files import excerpt
 from sgram.mining.array_store import ArrayStore
@@ -86,24 +87,6 @@ def run_union(plan: SplitPlan, resources: Resources) -> None:
         write_union(plan, paths, path, ArrayStore(Path(scratch), resources.array_memory()))
 
 
-class Engine(Protocol):
-    """Runs a step of several parts."""
-
-    def run_parts(self, folder: Path, step: PartStep, parts: Sequence[str], resources: Resources) -> Iterable[str]:
-        """Run a step of `parts`; yield the name of each part that is finished."""
-        ...
-
-
-class ThreadEngine:
-    """Runs the parts one after the other in this process; each uses the threads of its resources."""
-
-    def run_parts(self, folder: Path, step: PartStep, parts: Sequence[str], resources: Resources) -> Iterable[str]:
-        """Run a step of `parts`; yield the name of each part that is finished."""
-        for part in parts:
-            run_part(folder, step, part, resources)
-            yield part
-
-
 def run_missing_parts(
     plan: SplitPlan, step: PartStep, engine: Engine, resources: Resources, progress: Callable[[int, int], None]
 ) -> list[Path]:
@@ -111,7 +94,8 @@ def run_missing_parts(
     missing = [part.name for part in plan.parts if not is_done(plan, step, part.name)]
     n_done, n_parts = len(plan.parts) - len(missing), len(plan.parts)
     progress(n_done, n_parts)
-    for _ in engine.run_parts(plan.folder, step, missing, resources) if missing else ():
+    tasks = [(plan.folder.resolve(), step, part, resources) for part in missing]
+    for _ in engine.run(run_part, tasks, resources.workers):
         n_done += 1
         progress(n_done, n_parts)
     return require_parts(plan, step)
