@@ -14,11 +14,14 @@ import ray
 from sgram.engines import SerialEngine
 from sgram.errors import InputError, UsageError
 from sgram.integrations.ray_engine import RayEngine
+from sgram.lexicon import Lexicon
 from sgram.mining.config import Resources
 from sgram.mining.parts.job import join, split_traces
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, SUMMARY
 from sgram.mining.run import MiningJob
-from tests.builders.mining_examples import SAMPLE, fast_config
+from sgram.tagging.tagged_files import TagSettings, plan_files, tag_file
+from sgram.traces import TraceReader, write_traces
+from tests.builders.mining_examples import SAMPLE, fast_config, sample_traces
 
 pytestmark = pytest.mark.enable_socket  # Ray's processes talk to each other
 os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -89,6 +92,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from sgram.integrations.ray_engine import RayEngine
+from sgram.lexicon import Lexicon
 from sgram.mining.config import Resources
 from sgram.mining.parts.job import join
 join(Path(sys.argv[1]), Resources(), RayEngine("local"), lambda *_: None)
@@ -106,6 +110,27 @@ def test_what_a_killed_driver_left_is_used(by_threads, tmp_path):
     assert not (folder / LEXICON).exists()
     join(folder, Resources(), SerialEngine(), silent)
     assert bytes_of(folder) == by_threads
+
+
+def test_files_are_tagged_to_the_bytes_of_this_process(engine, tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "rollouts").mkdir()
+    traces = sample_traces()
+    for number in range(3):
+        write_traces(traces[number::3], tmp_path / "rollouts" / f"{number}.jsonl")
+    settings = TagSettings(Lexicon.load("wang2025"), str(tmp_path / "tokenizer.json"))
+    for name, some_engine in (("here", SerialEngine()), ("ray", engine)):
+        reader = TraceReader(tmp_path / "rollouts")
+        tasks = plan_files(reader, tmp_path / name, settings, "auto", reader.options)
+        outcomes = dict(some_engine.run(tag_file, [(task,) for task in tasks]))
+        assert [outcomes[index].traces for index in range(3)] == [36, 36, 36]
+    for path in (tmp_path / "here").glob("*.parquet"):
+        assert (tmp_path / "ray" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_the_error_of_a_part_is_that_of_the_command(engine, tmp_path):

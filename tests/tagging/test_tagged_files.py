@@ -1,6 +1,7 @@
 """A folder of tagged traces: each file is that of its input alone, and a file that is there is not made again."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sgram.tagging.tagged_files import QUARANTINES, TagSettings, plan_files, tag
 from sgram.tagging.tagged_rollouts import RolloutTagger
 from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
 from tests.builders.mining_examples import sample_traces
+from tests.builders.paths import ROOT
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers comes with the embedder")
 LEXICON = Lexicon.load("wang2025")
@@ -172,3 +174,22 @@ def test_options_that_do_not_fit_a_folder_are_refused(
     assert code == 2
     assert message in err
     assert not (tmp_path / "tagged").exists()
+
+
+def test_the_recipe_for_datasets_gives_the_masks_of_the_tagger_in_two_processes(tokenizer, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="datasets comes with the trainer")
+    from transformers import PreTrainedTokenizerFast
+
+    text = (ROOT / "docs" / "tagging.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```python\n(from datasets import load_dataset\nfrom sgram.+?)```", text, re.DOTALL)
+    rows = [{"response": trace.text} for trace in sample_traces()[:12]]
+    (tmp_path / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    names = {"tokenizer": PreTrainedTokenizerFast(tokenizer_file=str(tokenizer))}
+    exec(recipe, names)  # noqa: S102  the code of the page
+    tagger = RolloutTagger("sgram", tokenizers.Tokenizer.from_file(str(tokenizer)))
+    expected = [tagged.mask_row() for tagged in tagger(sample_traces()[:12])]
+    assert names["tagged"]["planning_mask"][:] == [row.planning_mask.tolist() for row in expected]
+    assert names["tagged"]["token_ids"][:] == [row.token_ids.tolist() for row in expected]
+    assert any(map(any, names["tagged"]["planning_mask"]))

@@ -10,7 +10,6 @@ from sgram.traces.fields import TRACE_FIELDS
 from sgram.traces.parts import find_parts
 from sgram.traces.trace import FailedRowError, wrong_type
 
-
 MASK_COLUMNS = frozenset({"planning_mask", "spans"})
 """Columns that `sgram tag -o FOLDER/` writes beside the fields of a trace; they are made of the trace, and not read."""
 
