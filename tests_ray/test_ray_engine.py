@@ -113,11 +113,12 @@ def test_what_a_killed_driver_left_is_used(by_threads, tmp_path):
 
 
 def test_files_are_tagged_to_the_bytes_of_this_process(engine, tmp_path):
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "rollouts").mkdir()
     traces = sample_traces()
