@@ -189,7 +189,9 @@ def test_the_model_has_the_size_that_was_asked_for():
 
 def test_a_loss_that_is_not_finite_stops_the_warm_up(monkeypatch):
     monkeypatch.setattr(
-        module, "response_loss", lambda model, rows, pad, rows_a_pass: sum(p.sum() for p in model.parameters()) * math.inf
+        module,
+        "response_loss",
+        lambda model, rows, pad, rows_a_pass: sum(p.sum() for p in model.parameters()) * math.inf,
     )
     with pytest.raises(SgramError, match="the loss is not finite at step 0"):
         warm_up(TestbedConfig(), TINY)
