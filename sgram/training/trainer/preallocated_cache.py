@@ -35,10 +35,10 @@ class PreallocatedLayer(DynamicLayer):
         self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)
         return self.keys, self.values
 
-    def _make_buffer(self, states: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    def _make_buffer(self, states: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
         """Return a buffer for states such as `like` that begins with `states`, which may be none."""
         buffer = like.new_empty((*like.shape[:-2], self._capacity, like.shape[-1]))
-        if states.numel():
+        if states is not None and states.numel():
             buffer[..., : states.shape[-2], :] = states
         return buffer
 
@@ -47,7 +47,7 @@ class PreallocatedLayer(DynamicLayer):
         if self._buffers is None:
             return
         length = self.get_seq_length()
-        selected = [states[indices] for states in (self.keys, self.values)]
+        selected = [buffer[..., :length, :][indices] for buffer in self._buffers]
         keys, values = (self._make_buffer(states, states) for states in selected)
         self._buffers = keys, values
         self.keys, self.values = keys[..., :length, :], values[..., :length, :]
