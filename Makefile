@@ -1,4 +1,4 @@
-.PHONY: demo test test-verl fuzz lint dist dist-check clean
+.PHONY: demo test test-verl test-ray fuzz lint dist dist-check clean
 PYTHON ?= python3
 VENV := .venv
 VERL := .venv-verl
@@ -39,6 +39,10 @@ $(VERL)/.verl: $(VENV)/.test tests_verl/requirements.txt
 # The adapter for verl against verl's own trainers, on the CPU. These tests are not among those of `make test`.
 test-verl: $(VERL)/.verl
 	OMP_NUM_THREADS=1 $(VERL)/bin/python -m pytest tests_verl
+
+# Mining by parts on a Ray cluster of this machine. Ray is in the environment with verl, which needs it, too.
+test-ray: $(VERL)/.verl
+	OMP_NUM_THREADS=1 $(VERL)/bin/python -m pytest tests_ray
 
 # Read N files of changed and damaged rollouts; SEED=... chooses others. A fault is printed, and fails.
 N := 20000

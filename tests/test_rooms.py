@@ -63,7 +63,7 @@ ROOMS_OF = {
     "pyarrow": [
         "traces/",
         "lexicon/",
-        "mining/run.py",
+        "mining/products.py",
         "mining/score.py",
         "tagging/masks.py",
         "evaluation/gram_scores.py",
@@ -87,6 +87,7 @@ ROOMS_OF = {
     "sympy": ["grading/formulas.py"],
     "reasoning_gym": ["training/tasks/gym_worker.py"],
     "spacy": ["integrations/spacy_component.py"],
+    "ray": ["integrations/ray_engine.py"],
     "verl": ["integrations/verl/"],
     "transfer_queue": ["integrations/verl/"],
     "mlflow": ["integrations/trackers.py"],

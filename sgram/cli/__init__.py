@@ -28,7 +28,7 @@ app = cyclopts.App(
 )
 app.command("sgram.cli.read:read", name="read")
 app.command("sgram.cli.sample:sample", name="sample")
-app.command("sgram.cli.mine:mine", name="mine")
+app.command("sgram.cli.mine:app", name="mine")
 app.command("sgram.cli.lexicon:app", name="lexicon")
 app.command("sgram.cli.annotate:app", name="annotate")
 app.command("sgram.cli.agreement:agreement", name="agreement")

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import cyclopts
 from cyclopts import Parameter, Token
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
+from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, output_flag, path_argument
@@ -25,13 +27,17 @@ from sgram.traces.part_texts import describe_part
 if TYPE_CHECKING:
     from sgram.cli.console import ShowProgress
     from sgram.lexicon import Cluster, Lexicon
-    from sgram.mining.run import MiningJob, MiningOutcome
+    from sgram.mining.products import MiningOutcome
+    from sgram.mining.run import MiningJob
 
 # stage: (its title, unit shown, how many counts of the stage make one unit)
 _STAGES = {
     "look": ("checking inputs", "MB", 1e6),
     "read": ("reading", "MB", 1e6),
+    "part": ("counting parts", "parts", 1),
+    "union": ("uniting grams", "steps", 1),
     "count": ("counting", "shards", 1),
+    "describe": ("describing clusters", "parts", 1),
     "candidates": ("measuring", "grams", 1),
     "embed": ("embedding", "grams", 1),
     "cluster": ("clustering", "grams", 1),
@@ -48,8 +54,21 @@ def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
         raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
-_BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
-_CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
+CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+
+
+app = cyclopts.App(name="mine", help_format="plaintext", help="Mine a lexicon of Strategic Grams from rollouts.")
+for _step, _help in {
+    "split": "By parts: read traces once, and write them as parts.",
+    "part": "By parts, pass 1: count the grams of one part alone.",
+    "union": "By parts: unite the frequent grams of all parts.",
+    "count": "By parts, pass 2: count the union in one part.",
+    "choose": "By parts: add up all counts, score and cluster the grams.",
+    "describe": "By parts, pass 3: count the clusters in one part.",
+    "join": "By parts: run what is missing, and write the lexicon.",
+}.items():
+    app.command(f"sgram.cli.mine_parts:{_step}", name=_step, help=_help)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +78,24 @@ class MiningFlags(MiningConfig):
     top: Annotated[int | float | None, Parameter(converter=_share_or_number)] = None
 
 
+@app.default
 def mine(
     paths: TracePaths,
     /,
     *,
     output: Annotated[str | None, output_flag("File for the lexicon; - for stdout.")] = None,
     config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),
-    background: Annotated[list[str] | None, _BACKGROUND] = None,
-    classifier: Annotated[str | None, _CLASSIFIER] = None,
+    background: Annotated[list[str] | None, BACKGROUND] = None,
+    classifier: Annotated[str | None, CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
     memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
     rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
     fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
+    engine: EngineName = "threads",
+    parts: Annotated[int, number_flag("parts", 1, "Number of parts with --engine ray.")] = 16,
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -86,6 +109,8 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
+    from sgram.mining.parts.job import mine_by_parts
+    from sgram.mining.products import export_lexicon
     from sgram.mining.run import MiningJob
 
     check_outputs({"-o": output}, stdout=True)
@@ -107,11 +132,15 @@ def mine(
         _show_plan(job, output, as_json)
         return
     with switching_meter() as show:
-        outcome = job.run(partial(_show_progress, show), fresh=fresh)
+        report = partial(_show_progress, show)
+        if engine == "ray":
+            outcome = mine_by_parts(job, parts, open_engine(engine, address), report, fresh)
+        else:
+            outcome = job.run(report, fresh=fresh)
     if output == "-":
         sys.stdout.buffer.write(outcome.lexicon.to_bytes())
     elif output is not None:
-        job.export(outcome, Path(output))
+        export_lexicon(outcome, Path(output))
     show_outcome(outcome, output, rows, as_json)
     if config.embedder == "auto" and outcome.lexicon.source["embedder"] == "hash":
         note(

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sgram.cli.console import note, note_hidden, print_json, print_next_table, print_table
+from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.estimate_cells import percent, percent_interval
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import LEXICON, SCORER, AsJson, Limit, Mask, Part, TracePaths, number_flag, output_flag
+from sgram.cli.tag_folder import is_folder_name, tag_folder
 from sgram.cli.tagged_view import page_traces, share_table, show_traces
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import DEFAULT_LEXICON, Lexicon, SentenceScorer, connective_note
 from sgram.tagging.spans import MaskKind
+from sgram.tagging.tagged_files import TagSettings
 from sgram.traces import TraceReader
 from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from sgram.tagging.tagged_rollouts import RolloutTagger
 
 DEFAULT_SCORER = "sgram"
+_OUTPUT = "Parquet file for the masks, or a folder for traces with masks, a file for each input; needs --tokenizer."
 _GRAMS_SHOWN = 10
 _MODELS_SHOWN = 12
 
@@ -58,17 +62,21 @@ def tag(
     lexicon: Annotated[str, LEXICON] = DEFAULT_LEXICON,
     mask: Mask = "grams",
     scorer: Annotated[str | None, SCORER] = None,
-    output: Annotated[str | None, output_flag("Parquet file for the masks; needs --tokenizer.")] = None,
+    output: Annotated[str | None, output_flag(_OUTPUT)] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     showing: ShowFlags = ShowFlags(),
     part: Part = "all",
     limit: Limit = None,
     seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.")] = 0,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Mark the planning tokens of rollouts, and measure how much of them is planning.
 
     sgram tag rollouts.jsonl --tokenizer model/ -o masks.parquet
+
+    sgram tag rollouts/ --tokenizer model/ -o tagged/
 
     sgram tag rollouts.jsonl --lexicon lexicon.json --show 3 --html page.html
 
@@ -86,6 +94,20 @@ def tag(
     if output is not None:
         _check_masks(output, reading)
     chosen_scorer = None if mask == "grams" else SentenceScorer.load(scorer or DEFAULT_SCORER)
+    if output is not None and is_folder_name(output):
+        if showing.n_traces or limit is not None:
+            raise UsageError(f"-o {output} is a folder of files; leave out --show, --html and --limit")
+        tag_folder(
+            paths,
+            output,
+            reading,
+            TagSettings(Lexicon.load(lexicon), str(reading.tokenizer), part, mask, chosen_scorer),
+            open_engine(engine, address),
+            as_json,
+        )
+        return
+    if engine != "threads":
+        raise UsageError("--engine is for a folder of masks; name one with -o, such as -o tagged/")
     summary = TagSummary(Lexicon.load(lexicon), showing.n_traces, mask, chosen_scorer)
     reader = TraceReader(paths, reading.dialect, options=reading.options(output))
     tagger = _tagger(summary, reading, part)
@@ -121,8 +143,10 @@ def tag(
 
 
 def _check_masks(output: str, reading: InputFlags) -> None:
-    if not output.lower().endswith(".parquet"):
-        raise UsageError(f"-o {output}: masks are written as Parquet; end the name in .parquet")
+    if not (output.lower().endswith(".parquet") or is_folder_name(output)):
+        raise UsageError(
+            f"-o {output}: masks are written as Parquet; end the name in .parquet, or in / for a folder of files"
+        )
     if reading.tokenizer is None:
         raise UsageError(
             "-o needs --tokenizer, which gives the text of token ids; name the tokenizer.json (or its folder) of the "

@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 
 from sgram.array_types import AnyArray
+from sgram.mining.array_files import ArrayFile
 
 
 def return_freed_memory() -> None:
@@ -32,7 +33,7 @@ class ArrayStore:
     def __init__(self, directory: Path | None = None, memory_limit: int = 1 << 62) -> None:
         self.directory, self.memory_limit = directory, memory_limit
         self.bytes_in_memory = self.bytes_on_disk = 0
-        self._arrays: dict[str, AnyArray | Path] = {}
+        self._arrays: dict[str, AnyArray | Path | tuple[ArrayFile, str]] = {}
         self._lock = Lock()  # threads put arrays at the same time
 
     def put(self, name: str, array: AnyArray) -> None:
@@ -55,6 +56,9 @@ class ArrayStore:
         array = self._arrays[name]
         if isinstance(array, np.ndarray):
             return array[start:stop]
+        if isinstance(array, tuple):
+            array_file, name_in_file = array
+            return array_file.get(name_in_file, start, stop)
         # The offset is computed from the header, so that a slice costs one seek and no mapping: mapped pages
         # would count as resident memory.
         with array.open("rb") as file:
@@ -90,13 +94,17 @@ class ArrayStore:
         for name in names:
             self._arrays[name] = self._file_path(name)
 
+    def adopt_array(self, name: str, file: ArrayFile, name_in_file: str) -> None:
+        """Register an array of a file of arrays under `name`. The file is only read."""
+        self._arrays[name] = (file, name_in_file)
+
     def drop(self, name: str) -> None:
         """Remove the array under `name`, if there is one."""
         array = self._arrays.pop(name, None)
         if isinstance(array, np.ndarray):
             with self._lock:
                 self.bytes_in_memory -= array.nbytes
-        elif array is not None:
+        elif isinstance(array, Path):
             array.unlink(missing_ok=True)
 
     def _file_path(self, name: str) -> Path:

@@ -4,17 +4,19 @@ A gram is a candidate if it is in at least `min_df` traces, contains no one-lett
 gram one word longer explains it (is in nearly all of the same traces).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from sgram.array_types import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
 from sgram.errors import UsageError
 from sgram.mining.corpus import CORRECT, FACETS, WRONG, Corpus
 from sgram.mining.count import GramTable
-from sgram.mining.occurrences import tally_occurrences
+from sgram.mining.occurrences import Tally, tally_occurrences
 
 
 @dataclass(slots=True)
@@ -106,7 +108,22 @@ def find_candidates(
     explained: float | None = 0.9,
     workers: int = 1,
 ) -> Candidates:
+    """Return the candidates of a corpus with their statistics; see `measure_candidates`."""
+    tally = partial(tally_occurrences, corpus, workers=workers)
+    return measure_candidates(table, tally, lengths=lengths, min_df=min_df, explained=explained)
+
+
+def measure_candidates(
+    table: GramTable,
+    tally: Callable[[GramTable, Sequence[Int32Array]], Tally],
+    *,
+    lengths: tuple[int, int],
+    min_df: int,
+    explained: float | None = 0.9,
+) -> Candidates:
     """Return the candidates of `lengths` (shortest, longest) with their statistics.
+
+    `tally` counts the labeled grams of the table in its documents, as `tally_occurrences` does.
 
     A gram is explained, and left out, if a candidate one word longer has at least `explained` of its df (None: no
     gram is explained). `table` may hold one level more than the longest length: it is used for `follows` and `leads`
@@ -129,7 +146,8 @@ def find_candidates(
         return _no_candidates(table)
     columns = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
     texts = [text for part_texts, _ in parts for text in part_texts]
-    return Candidates(texts=texts, **columns, **_occurrence_columns(columns, corpus, table, workers))
+    labels = _label_grams(table, columns["n"], columns["row"], np.arange(len(columns["n"])))
+    return Candidates(texts=texts, **columns, **_occurrence_columns(columns, table, tally(table, labels)))
 
 
 def _largest_extension(
@@ -185,12 +203,8 @@ def _level_columns(table: GramTable, n: int, rows: IntArray) -> dict[str, AnyArr
     }
 
 
-def _occurrence_columns(
-    columns: dict[str, AnyArray], corpus: Corpus, table: GramTable, workers: int
-) -> dict[str, AnyArray]:
-    """Return the columns that need a pass over the corpus, for the grams in `columns`."""
-    labels = _label_grams(table, columns["n"], columns["row"], np.arange(len(columns["n"])))
-    tally = tally_occurrences(corpus, table, labels, workers)
+def _occurrence_columns(columns: dict[str, AnyArray], table: GramTable, tally: Tally) -> dict[str, AnyArray]:
+    """Return the columns that need a pass over the documents, for the grams in `columns`."""
     df, count = columns["df"], columns["count"]
     return {
         "burstiness": count / df.sum(axis=1),
@@ -224,21 +238,43 @@ def model_contrast(
 
     float64 (m,), +1 smoothed. Raise `UsageError` if one side has no trace.
     """
-    facet = FACETS.index("model")
-    model_ids = corpus.facet_values[facet]
-    side_of_model = np.zeros(len(model_ids) + 1, np.int8)  # the last row, for id -1, is "model unknown"
-    for name, model_id in model_ids.items():
-        side_of_model[model_id] = any(part in name for part in models)
-    sizes = np.zeros(2, np.int64)
+    side_of_model = find_model_sides(corpus.facet_values[MODEL_FACET], models)
+    n_docs = put_model_sides(corpus, side_of_model)
+    check_model_sides(n_docs, corpus.facet_values[MODEL_FACET], models)
+    tally = tally_occurrences(corpus, table, candidates.label_grams(table), workers, sides=MODEL_SIDES, spread=False)
+    return contrast_sides(tally.df, n_docs)
+
+
+MODEL_FACET = FACETS.index("model")
+MODEL_SIDES = "sides"
+"""Kind of the arrays with the side of each document: 1 if its model is among those that are contrasted."""
+
+
+def find_model_sides(model_ids: Iterable[str], models: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return for each model, in the order of the ids, whether its name contains one of `models`; then 0 for unknown."""
+    return np.array([*(any(part in name for part in models) for name in model_ids), False], np.int8)
+
+
+def put_model_sides(corpus: Corpus, side_of_model: npt.NDArray[np.int8]) -> IntArray:
+    """Put the side of each document into the corpus's store; return the documents of each side, (2,)."""
+    n_docs = np.zeros(2, np.int64)
     for shard in corpus.shards:
-        sides = side_of_model[corpus.store.get(f"facets-{shard.number}")[:, facet]]
-        corpus.store.put(f"sides-{shard.number}", sides)
-        sizes += np.bincount(sides, minlength=2)
-    if not sizes.all():
+        sides = side_of_model[corpus.store.get(f"facets-{shard.number}")[:, MODEL_FACET]]
+        corpus.store.put(f"{MODEL_SIDES}-{shard.number}", sides)
+        n_docs += np.bincount(sides, minlength=2)
+    return n_docs
+
+
+def check_model_sides(n_docs: IntArray, model_ids: Iterable[str], models: Sequence[str]) -> None:
+    """Raise `UsageError` if a side of the contrast of models has no document."""
+    if not n_docs.all():
         names = ", ".join(sorted(model_ids)[:10]) or "none"
         raise UsageError(f"contrast_models {list(models)} leaves one side without traces; models in the input: {names}")
-    tally = tally_occurrences(corpus, table, candidates.label_grams(table), workers, sides="sides", spread=False)
-    log_rate: FloatArray = np.log((tally.df[:, :2] + 1) / (sizes + 1))
+
+
+def contrast_sides(df: IntArray, n_docs: IntArray) -> FloatArray:
+    """Return the log ratio of df rates, side 1 by side 0, +1 smoothed; `df`, (m, 2 or more), is by side."""
+    log_rate: FloatArray = np.log((df[:, :2] + 1) / (n_docs + 1))
     return log_rate[:, 1] - log_rate[:, 0]
 
 

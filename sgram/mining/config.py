@@ -1,5 +1,7 @@
 """Settings of a mining run, and the resources that it may use."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ METHODS = ("sgram", "paper")
 SCORERS = ("labels", "contrast")
 SETTINGS = ("default", "f1", "clean")
 """Named thresholds of a classifier of grams."""
+EXTENSION_SHARE = 4
+"""Grams are counted down to a quarter of `min_df`: a rarer gram can show that a frequent one is a fragment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +131,18 @@ class MiningConfig:
             del settings["setting"]
         _check_lengths(settings["min_words"], settings["max_words"])
         return settings
+
+
+def least_counted_df(settings: Mapping[str, Any]) -> int:
+    """Return the fewest documents with a gram that is counted, by resolved settings.
+
+    >>> least_counted_df({"min_df": 88, "explained": 0.9})
+    22
+    """
+    min_df = max(2, settings["min_df"] // EXTENSION_SHARE)
+    if settings["explained"] is not None:  # an extension of this df explains a gram of the config's `min_df`
+        min_df = min(min_df, math.ceil(settings["explained"] * settings["min_df"]))
+    return int(min(min_df, settings["min_df"]))
 
 
 def _check_lengths(min_words: int, max_words: int) -> None:

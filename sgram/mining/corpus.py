@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sgram.array_types import ByteArray, Int32Array, IntArray
+from sgram.array_types import AnyArray, ByteArray, Int32Array, IntArray
 from sgram.mining.array_store import ArrayStore
 from sgram.scan import scan_shard
 
@@ -58,10 +58,11 @@ class ScannedTexts:
     count: Int32Array
 
 
-class _Batch:
-    """Documents of one outcome that will become one shard."""
+class DocumentBatch:
+    """Documents of one part and one outcome that will become one shard."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: int, outcome: int) -> None:
+        self.part, self.outcome = part, outcome
         self.texts: list[bytes] = []
         self.facets: list[tuple[int, ...]] = []
         self.names: list[str] = []
@@ -89,25 +90,23 @@ class Corpus:
     n_docs: IntArray = field(default_factory=lambda: np.zeros(N_OUTCOMES, np.int64))
     """Documents by outcome."""
 
-    def add_shard(self, scanned: ScannedTexts, outcome: int, batch: _Batch, keep_text: bool) -> None:
-        """Add one scanned shard: store its word ids and merge its vocabulary."""
+    def add_shard(self, scanned: ScannedTexts, batch: DocumentBatch, keep_text: bool) -> None:
+        """Add one scanned batch as a shard; texts, names and keys are stored only with `keep_text`."""
         number = len(self.shards)
-        shard = Shard(number, outcome, len(scanned.id_ends), int(scanned.count.sum()), batch.n_bytes)
-        word_ids = self._merge_words(scanned.arena.tobytes(), scanned.word_ends.tolist())
-        self.df[word_ids, outcome] += scanned.df
-        self.count[word_ids, outcome] += scanned.count
-        self.n_docs[outcome] += shard.n_docs
-        self.store.put(f"ids-{number}", scanned.ids)
-        self.store.put(f"ends-{number}", scanned.id_ends)
-        self.store.put(f"words-map-{number}", word_ids)
-        self.store.put(f"facets-{number}", np.array(batch.facets, np.int32).reshape(-1, len(FACETS)))
-        if keep_text:
-            self.store.put(f"keys-of-{number}", np.array(batch.keys, np.uint64))
-            self.store.put(f"text-{number}", np.frombuffer(b"".join(batch.texts), np.uint8))
-            sizes = [len(text) for text in batch.texts]
-            self.store.put(f"text-ends-{number}", np.cumsum(sizes, dtype=np.int64))
-            names = "\0".join(name.replace("\0", " ") for name in batch.names)
-            self.store.put(f"names-{number}", np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8))
+        for kind, array in document_arrays(scanned, batch, keep_text).items():
+            self.store.put(f"{kind}-{number}", array)
+        shard = Shard(number, batch.outcome, len(scanned.id_ends), int(scanned.count.sum()), batch.n_bytes)
+        self.merge_shard(shard, scanned.arena, scanned.word_ends, scanned.df, scanned.count)
+
+    def merge_shard(
+        self, shard: Shard, arena: ByteArray, word_ends: IntArray, df: Int32Array, count: Int32Array
+    ) -> None:
+        """Merge the vocabulary of a shard whose documents are in the store: its words with their df and count."""
+        word_ids = self._merge_words(arena.tobytes(), word_ends.tolist())
+        self.df[word_ids, shard.outcome] += df
+        self.count[word_ids, shard.outcome] += count
+        self.n_docs[shard.outcome] += shard.n_docs
+        self.store.put(f"words-map-{shard.number}", word_ids)
         self.shards.append(shard)
 
     def _merge_words(self, arena: bytes, word_ends: list[int]) -> Int32Array:
@@ -134,6 +133,24 @@ class Corpus:
         return sum(shard.n_words for shard in self.shards)
 
 
+def document_arrays(scanned: ScannedTexts, batch: DocumentBatch, keep_text: bool) -> dict[str, AnyArray]:
+    """Return the arrays of a shard's documents by kind; texts, names and keys only with `keep_text`."""
+    arrays: dict[str, AnyArray] = {
+        "ids": scanned.ids,
+        "ends": scanned.id_ends,
+        "facets": np.array(batch.facets, np.int32).reshape(-1, len(FACETS)),
+    }
+    if keep_text:
+        names = "\0".join(name.replace("\0", " ") for name in batch.names)
+        arrays |= {
+            "keys-of": np.array(batch.keys, np.uint64),
+            "text": np.frombuffer(b"".join(batch.texts), np.uint8),
+            "text-ends": np.cumsum([len(text) for text in batch.texts], dtype=np.int64),
+            "names": np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8),
+        }
+    return arrays
+
+
 def _scan_texts(texts: list[bytes]) -> ScannedTexts:
     buffer = np.frombuffer(b"\n".join([*texts, b""]), np.uint8)
     return ScannedTexts(*scan_shard(buffer, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)))
@@ -158,33 +175,54 @@ def encode_documents(
     """
     corpus = Corpus(store or ArrayStore())
     corpus.facet_values = tuple({} for _ in FACETS)
+    for batch, scanned in scan_documents(documents, corpus.facet_values, workers, shard_bytes, progress=progress):
+        corpus.add_shard(scanned, batch, keep_text)
+    return corpus
+
+
+def scan_documents(
+    documents: Iterable[Document],
+    facet_values: tuple[dict[str, int], ...],
+    workers: int = 1,
+    shard_bytes: int = SHARD_BYTES,
+    *,
+    part_of: Callable[[Document], int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[DocumentBatch, ScannedTexts]]:
+    """Yield batches of documents of one outcome and one part, and what scanning them gave.
+
+    New values of facets are added to `facet_values`. `part_of` gives the part of a document, by default 0. At most
+    `workers` + 1 batches are scanned ahead.
+    """
     n_docs = n_bytes = 0
-    in_flight: deque[tuple[Future[ScannedTexts], int, _Batch]] = deque()
+    in_flight: deque[tuple[DocumentBatch, Future[ScannedTexts]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-
-        def add_oldest() -> None:
-            future, outcome, batch = in_flight.popleft()
-            corpus.add_shard(future.result(), outcome, batch, keep_text)
-
-        for outcome, batch in _iter_batches(documents, corpus.facet_values, shard_bytes):
-            in_flight.append((pool.submit(_scan_texts, batch.texts), outcome, batch))
+        for batch in _iter_batches(documents, facet_values, shard_bytes, part_of):
+            in_flight.append((batch, pool.submit(_scan_texts, batch.texts)))
             n_docs, n_bytes = n_docs + len(batch.texts), n_bytes + batch.n_bytes
             if progress is not None:
                 progress(n_docs, n_bytes)
             if len(in_flight) > workers:
-                add_oldest()
+                oldest, future = in_flight.popleft()
+                yield oldest, future.result()
         while in_flight:
-            add_oldest()
-    return corpus
+            oldest, future = in_flight.popleft()
+            yield oldest, future.result()
 
 
 def _iter_batches(
-    documents: Iterable[Document], facet_values: tuple[dict[str, int], ...], shard_bytes: int
-) -> Iterator[tuple[int, _Batch]]:
-    """Yield (outcome, batch): documents grouped by outcome into batches of about `shard_bytes`."""
-    batches = [_Batch() for _ in range(N_OUTCOMES)]
+    documents: Iterable[Document],
+    facet_values: tuple[dict[str, int], ...],
+    shard_bytes: int,
+    part_of: Callable[[Document], int] | None,
+) -> Iterator[DocumentBatch]:
+    """Yield the documents in batches of about `shard_bytes`, each of one part and one outcome."""
+    batches: dict[tuple[int, int], DocumentBatch] = {}
     for document in documents:
-        batch = batches[document.outcome]
+        key = (0 if part_of is None else part_of(document), document.outcome)
+        batch = batches.get(key)
+        if batch is None:
+            batch = batches[key] = DocumentBatch(*key)
         text = document.text.encode("utf-8", "surrogatepass")
         batch.texts.append(text)
         batch.names.append(document.name)
@@ -197,8 +235,6 @@ def _iter_batches(
             )
         )
         if batch.n_bytes >= shard_bytes:
-            yield document.outcome, batch
-            batches[document.outcome] = _Batch()
-    for outcome, batch in enumerate(batches):
-        if batch.texts:
-            yield outcome, batch
+            yield batches.pop(key)
+    for key in sorted(batches):
+        yield batches[key]

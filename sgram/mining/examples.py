@@ -16,6 +16,8 @@ from sgram.mining.count import GramTable
 from sgram.mining.occurrences import Trie, TrieArrays, map_words, step_trie
 from sgram.scan import BREAK, word_offsets
 
+N_EXAMPLES = 3
+"""Examples of each gram."""
 NO_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -73,12 +75,20 @@ def _find_first_uses(
 
 
 def find_examples(
-    corpus: Corpus, table: GramTable, labels: Sequence[Int32Array], texts: Sequence[str], n_examples: int = 3
+    corpus: Corpus, table: GramTable, labels: Sequence[Int32Array], texts: Sequence[str], n_examples: int = N_EXAMPLES
 ) -> list[list[GramExample]]:
     """Return for each labeled gram its first use in each of the `n_examples` traces with the smallest keys.
 
     The label of a gram is its index in `texts`. The corpus must have been encoded with ``keep_text=True``.
     """
+    keyed_examples = find_keyed_examples(corpus, table, labels, texts, n_examples)
+    return [[example for _, example in examples] for examples in keyed_examples]
+
+
+def find_keyed_examples(
+    corpus: Corpus, table: GramTable, labels: Sequence[Int32Array], texts: Sequence[str], n_examples: int = N_EXAMPLES
+) -> list[list[tuple[int, GramExample]]]:
+    """Return the examples of `find_examples` with the keys of their traces, smallest first."""
     trie = Trie.build(table, labels)
     new_ids = map_words(corpus, table)
     store = corpus.store
@@ -101,9 +111,9 @@ def find_examples(
     return _load_examples(corpus, smallest, texts)
 
 
-def _load_examples(corpus: Corpus, smallest: UInt64Array, texts: Sequence[str]) -> list[list[GramExample]]:
-    """Return the examples of each label, in the order of their keys."""
-    ranked: list[list[tuple[int, GramExample]]] = [[] for _ in texts]
+def _load_examples(corpus: Corpus, smallest: UInt64Array, texts: Sequence[str]) -> list[list[tuple[int, GramExample]]]:
+    """Return (key, example) of each label, in the order of their keys."""
+    ranked: list[list[tuple[int, int, GramExample]]] = [[] for _ in texts]
     for shard in corpus.shards:
         uses = np.argwhere((smallest[:, :, 3] == shard.number) & (smallest[:, :, 0] != NO_KEY))
         if not len(uses):
@@ -114,8 +124,9 @@ def _load_examples(corpus: Corpus, smallest: UInt64Array, texts: Sequence[str]) 
             doc, word = int(smallest[label, rank, 1]), int(smallest[label, rank, 2])
             text_bytes = corpus.store.get(f"text-{shard.number}", int(ends[doc]), int(ends[doc + 1]))
             text = text_bytes.tobytes().decode("utf-8", "surrogatepass")
-            ranked[label].append((rank, _cut_context(texts[label], names[doc], text, word)))
-    return [[example for _, example in sorted(examples, key=itemgetter(0))] for examples in ranked]
+            key = int(smallest[label, rank, 0])
+            ranked[label].append((rank, key, _cut_context(texts[label], names[doc], text, word)))
+    return [[(key, example) for _, key, example in sorted(examples, key=itemgetter(0))] for examples in ranked]
 
 
 def _cut_context(gram: str, trace: str, text: str, word: int, context: int = 90) -> GramExample:

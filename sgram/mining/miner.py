@@ -4,7 +4,6 @@ Both methods share all steps. They differ in `Miner._choose_by_score` and `Miner
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,17 +16,17 @@ from sgram.array_types import BoolArray, Float32Array, FloatArray, IntArray
 from sgram.errors import InputError, SgramError
 from sgram.lexicon import Cluster, Gram, Lexicon
 from sgram.mining.array_store import ArrayStore, return_freed_memory
-from sgram.mining.candidates import Candidates, find_candidates, model_contrast
+from sgram.mining.candidates import Candidates, measure_candidates
 from sgram.mining.classifier import make_scorer
 from sgram.mining.cluster import find_communities, find_medoids
-from sgram.mining.config import MiningConfig, Resources
-from sgram.mining.corpus import CORRECT, FACETS, UNKNOWN, WRONG, Corpus, Document, encode_documents
+from sgram.mining.config import MiningConfig, Resources, least_counted_df
+from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Corpus, Document, encode_documents
 from sgram.mining.corpus_cache import discard_corpus, load_corpus, save_corpus
-from sgram.mining.count import GramTable, count_grams
+from sgram.mining.count import GramTable
 from sgram.mining.embed import embed_texts, get_embedder
-from sgram.mining.examples import GramExample, find_examples
+from sgram.mining.examples import GramExample
+from sgram.mining.measures import ClusterUses, CorpusMeasures, EncodedCorpus
 from sgram.mining.moves import find_cluster_move, packaged_namer
-from sgram.mining.occurrences import tally_occurrences
 from sgram.mining.score import Scorer
 from sgram.mining.select import ReadingRules, is_complete_phrase, keep_top, select_core
 from sgram.traces import Trace, as_traces
@@ -37,8 +36,6 @@ from sgram.traces.part_texts import PartSelection
 StageProgress = Callable[[str, int, int], None]
 """Is called with (stage, done, total); the unit depends on the stage, total is 0 if unknown."""
 
-EXTENSION_SHARE = 4
-"""Grams are counted down to a quarter of `min_df`: a rarer gram can show that a frequent one is a fragment."""
 LONGEST_WORD = 200
 """Characters before `max_chars` in which a cut searches for a space."""
 
@@ -111,41 +108,48 @@ class Miner:
 
     def fit(self, traces: Rollouts) -> "Miner":
         """Mine `traces`; see `mine`."""
-        corpus, table, candidates, source = self._measure(traces)
-        choose = self._choose_by_cluster_df if self.config.method == "paper" else self._choose_by_score
-        self.lexicon_, self.records_ = choose(corpus, table, candidates, source)
-        self._report("examples", 0, len(self.lexicon_.clusters))
-        self.records_.examples = self._find_examples(corpus, table)
+        corpus, inputs = self._encode(traces)
+        self.fit_corpus(EncodedCorpus(corpus, self.resources.workers), inputs)
         if self.scratch and not self.keep_corpus:
             discard_corpus(self.scratch)
         return self
 
+    def fit_corpus(self, corpus: CorpusMeasures, inputs: Mapping[str, Any]) -> "Miner":
+        """Mine an encoded corpus; `inputs` has the number and the digest of its traces."""
+        table, candidates, source = self._measure(corpus, inputs)
+        choose = self._choose_by_cluster_df if self.config.method == "paper" else self._choose_by_score
+        self.lexicon_, self.records_ = choose(corpus, table, candidates, source)
+        return self
+
     def measure_candidates(self, traces: Rollouts) -> tuple[Candidates, Mapping[str, Any]]:
         """Return the candidates of `traces` with their statistics, and the source of a lexicon made of them."""
-        _, _, candidates, source = self._measure(traces)
+        corpus, inputs = self._encode(traces)
+        _, candidates, source = self._measure(EncodedCorpus(corpus, self.resources.workers), inputs)
         return candidates, source
 
-    def _measure(self, traces: Rollouts) -> tuple[Corpus, GramTable, Candidates, dict[str, Any]]:
-        corpus, inputs = self._encode(traces)
+    def _measure(
+        self, corpus: CorpusMeasures, inputs: Mapping[str, Any]
+    ) -> tuple[GramTable, Candidates, dict[str, Any]]:
         n_docs = int(corpus.n_docs.sum())
-        settings = self.config.resolve_settings(n_docs, len(corpus.facet_values[FACETS.index("problem")]))
+        settings = self.config.resolve_settings(n_docs, corpus.n_problems)
         if not n_docs:
-            raise InputError(_no_traces_message(self.config, settings))
+            raise InputError(no_traces_message(self.config, settings))
         source = {"sgram": __version__, "config": settings, "inputs": inputs}
-        table = self._count(corpus, settings)
+        table = corpus.count(
+            least_counted_df(settings),
+            settings["max_words"] + 1,
+            lambda done, total: self._report("count", done, total),
+        )
         self._report("candidates", 0, len(table))
-        candidates = find_candidates(
-            corpus,
+        candidates = measure_candidates(
             table,
+            corpus.tally,
             lengths=(settings["min_words"], settings["max_words"]),
             min_df=settings["min_df"],
             explained=settings["explained"],
-            workers=self.resources.workers,
         )
         if self.config.contrast_models:
-            candidates.model_contrast = model_contrast(
-                corpus, table, candidates, self.config.contrast_models, self.resources.workers
-            )
+            candidates.model_contrast = corpus.contrast_models(table, candidates, self.config.contrast_models)
         n_problems = np.maximum(candidates.problems, 1)  # every trace belongs to a problem, known or not
         candidates = candidates.take(np.flatnonzero(n_problems >= settings["min_problems"]))
         if not len(candidates):
@@ -154,7 +158,7 @@ class Miner:
                 "problems; give more traces, or a lower --min-df or --min-problems"
             )
         self._report("candidates", len(table), len(table))
-        return corpus, table, candidates, source
+        return table, candidates, source
 
     def _report(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -165,8 +169,8 @@ class Miner:
         memory_limit = self.resources.array_memory()
         if self.scratch and (saved := load_corpus(self.scratch, memory_limit)):
             return saved
-        settings, digests, selection = self.config.resolve_settings(0), _TraceDigests(), PartSelection(self.config.part)
-        documents = _iter_documents(
+        settings, digests, selection = self.config.resolve_settings(0), TraceDigests(), PartSelection(self.config.part)
+        documents = iter_documents(
             as_traces(traces), settings["correct_only"], settings["max_chars"], digests, selection
         )
         corpus = encode_documents(
@@ -182,18 +186,6 @@ class Miner:
         if self.scratch:
             save_corpus(corpus, inputs)
         return corpus, inputs
-
-    def _count(self, corpus: Corpus, settings: Mapping[str, Any]) -> GramTable:
-        min_df = max(2, settings["min_df"] // EXTENSION_SHARE)
-        if settings["explained"] is not None:  # an extension of this df explains a gram of the config's `min_df`
-            min_df = min(min_df, math.ceil(settings["explained"] * settings["min_df"]))
-        return count_grams(
-            corpus,
-            min(min_df, settings["min_df"]),
-            settings["max_words"] + 1,
-            self.resources.workers,
-            progress=lambda done, total: self._report("count", done, total),
-        )
 
     def _cluster(
         self, grams: Candidates, similarity: float, core: BoolArray | None = None
@@ -218,7 +210,7 @@ class Miner:
         return labels, medoids, embedder.name
 
     def _choose_by_score(
-        self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict[str, Any]
+        self, corpus: CorpusMeasures, table: GramTable, candidates: Candidates, source: dict[str, Any]
     ) -> tuple[Lexicon, MiningRecords]:
         """Choose grams by score, then cluster them to name them."""
         settings = source["config"]
@@ -239,13 +231,13 @@ class Miner:
         grams = candidates.take(rows)
         core = select_core(grams, scorer.reading_rules, is_eligible=scores[rows] >= scorer.core_floor)
         labels, medoids, embedder = self._cluster(grams, settings["similarity"], core)
-        tally = tally_occurrences(corpus, table, grams.label_grams(table, labels), self.resources.workers, spread=False)
+        uses = corpus.find_clusters(table, grams, labels, medoids)
         source |= {"scorer": {"name": scorer.name, "edge": round(lowest, 6), **scorer.provenance}, "embedder": embedder}
         settings["embedder"] = embedder  # what auto or a folder was resolved to
-        return self._build(candidates, scores, rows, labels, medoids, tally.df.sum(axis=1), source, core)
+        return self._build(candidates, scores, rows, labels, medoids, uses, source, core)
 
     def _choose_by_cluster_df(
-        self, corpus: Corpus, table: GramTable, candidates: Candidates, source: dict[str, Any]
+        self, corpus: CorpusMeasures, table: GramTable, candidates: Candidates, source: dict[str, Any]
     ) -> tuple[Lexicon, MiningRecords]:
         """Cluster all candidates, rank clusters by ClusterDF and keep the top share with all their grams (HICRA §2.1).
 
@@ -254,20 +246,14 @@ class Miner:
         """
         settings = source["config"]
         labels, medoids, embedder = self._cluster(candidates, settings["similarity"])
-        tally = tally_occurrences(
-            corpus, table, candidates.label_grams(table, labels), self.resources.workers, spread=False
-        )
-        cluster_df = tally.df.sum(axis=1)
-        top, _ = keep_top(cluster_df.astype(float), medoids, settings["top"])
-        rank = np.full(len(medoids), -1)
-        rank[top] = np.arange(len(top))
-        rows = np.flatnonzero(rank[labels] >= 0)
+        uses = corpus.find_clusters(table, candidates, labels, medoids)
+        top, _ = keep_top(uses.df.astype(float), medoids, settings["top"])
+        rows = np.flatnonzero(np.isin(labels, top))
         source |= {"scorer": {"name": "cluster-df", "clusters": len(medoids)}, "embedder": embedder}
         settings["embedder"] = embedder  # what auto or a folder was resolved to
-        scores = cluster_df[labels] / max(int(table.n_docs.sum()), 1)
-        top_medoids = [medoids[cluster] for cluster in top.tolist()]
+        scores = uses.df[labels] / max(int(table.n_docs.sum()), 1)
         core = select_core(candidates.take(rows))
-        return self._build(candidates, scores, rows, rank[labels[rows]], top_medoids, cluster_df[top], source, core)
+        return self._build(candidates, scores, rows, labels[rows], medoids, uses, source, core)
 
     def _build(
         self,
@@ -276,18 +262,21 @@ class Miner:
         rows: IntArray,
         labels: IntArray,
         medoids: Sequence[str],
-        cluster_df: IntArray,
+        uses: ClusterUses,
         source: dict[str, Any],
         core: BoolArray,
     ) -> tuple[Lexicon, MiningRecords]:
-        """Build the lexicon of the candidates in `rows`; `labels` and `core` have one value for each of them."""
+        """Build the lexicon of the candidates in `rows`; `labels` and `core` have one value for each of them.
+
+        A label is the number of a cluster in `medoids` and `uses`; clusters without a row are left out.
+        """
         grams = candidates.take(rows)
         namer = packaged_namer()
         source |= {"moves": {"by": f"the sentence scorer {namer.name}", "scorer": namer.digest}}
-        members: list[list[Gram]] = [[] for _ in medoids]
+        members: dict[int, list[Gram]] = {label: [] for label in sorted(set(labels.tolist()))}
         df, gram_scores = grams.df_total.tolist(), scores[rows].tolist()
         for row, text in enumerate(grams.texts):
-            members[labels[row]].append(
+            members[int(labels[row])].append(
                 Gram(
                     tuple(text.split(" ")),
                     df=df[row],
@@ -302,28 +291,24 @@ class Miner:
             Cluster(
                 id=0,
                 grams=tuple(cluster_grams),
-                df=int(cluster_df[label]),
+                df=int(uses.df[label]),
                 medoid=medoids[label],
                 move=find_cluster_move(((gram.words, gram.df or 0) for gram in cluster_grams), namer),
                 score=_mean_score(cluster_grams),
             )
-            for label, cluster_grams in enumerate(members)
+            for label, cluster_grams in members.items()
         ]
         counts = {"candidates": len(candidates), "grams": len(rows), "core": int(core.sum()), "clusters": len(clusters)}
         lexicon = Lexicon.build(self.config.name, clusters, source | {"counts": counts})
-        id_of_medoid = {cluster.medoid: cluster.id for cluster in lexicon.clusters}
-        cluster_ids = np.array([id_of_medoid[medoids[label]] for label in labels])
-        return lexicon, MiningRecords(candidates, scores, rows, cluster_ids, core, counts=counts)
-
-    def _find_examples(self, corpus: Corpus, table: GramTable) -> dict[int, list[GramExample]]:
-        """Return uses of the medoid of each cluster, by cluster id."""
-        candidates = self.records_.candidates
-        row_of_text = {text: row for row, text in enumerate(candidates.texts)}
-        medoids = [cluster.medoid for cluster in self.lexicon_.clusters]
-        labels = np.full(len(candidates), -1, np.int32)
-        labels[[row_of_text[text] for text in medoids]] = np.arange(len(medoids))
-        examples = find_examples(corpus, table, candidates.label_grams(table, labels), medoids)
-        return dict(enumerate(examples))
+        label_of_medoid = {medoids[label]: label for label in members}
+        id_of_label = {label_of_medoid[cluster.medoid]: cluster.id for cluster in lexicon.clusters}
+        cluster_ids = np.array([id_of_label[label] for label in labels.tolist()])
+        self._report("examples", 0, len(clusters))
+        examples = uses.find_examples([label_of_medoid[cluster.medoid] for cluster in lexicon.clusters])
+        records = MiningRecords(
+            candidates, scores, rows, cluster_ids, core, examples=dict(enumerate(examples)), counts=counts
+        )
+        return lexicon, records
 
 
 def _mean_score(grams: Sequence[Gram]) -> float:
@@ -345,7 +330,7 @@ def _choose_medoids(vectors: Float32Array, labels: IntArray, grams: Candidates, 
     return medoid_rows
 
 
-class _TraceDigests:
+class TraceDigests:
     """Digest of a multiset of traces: the sum of their digests modulo 2**256, so that order does not matter."""
 
     def __init__(self) -> None:
@@ -382,8 +367,8 @@ def _dataset(trace: Trace) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _iter_documents(
-    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: _TraceDigests, selection: PartSelection
+def iter_documents(
+    traces: Iterable[Trace], correct_only: bool, max_chars: int, digests: TraceDigests, selection: PartSelection
 ) -> Iterator[Document]:
     """Yield the selected part of traces as documents, cut to `max_chars` at a space, and add them to `digests`."""
     if correct_only:
@@ -406,7 +391,8 @@ def _cut_text(text: str, max_chars: int) -> str:
     return text[: space if space > 0 else max_chars]
 
 
-def _no_traces_message(config: MiningConfig, settings: Mapping[str, Any]) -> str:
+def no_traces_message(config: MiningConfig, settings: Mapping[str, Any]) -> str:
+    """Return why there is nothing to mine."""
     if settings["correct_only"]:
         return f"no trace is known to be correct, and method {config.method!r} mines correct traces only"
     return "there are no traces to mine"

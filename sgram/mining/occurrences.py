@@ -3,7 +3,7 @@
 The pass follows a trie of word ids from every position, so its cost hardly depends on the number of grams.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -100,7 +100,7 @@ def step_trie(slots: UInt64Array, nodes: Int32Array, node: int, word: int) -> np
     return np.int32(-1)
 
 
-_TallyArrays = tuple[IntArray, IntArray, Int32Array, ByteArray]
+_CountArrays = tuple[IntArray, IntArray, IntArray, Int32Array, ByteArray]
 
 
 @kernel()
@@ -112,20 +112,22 @@ def _tally_shard(
     sides: npt.NDArray[np.int8],
     facets: Int32Array,
     first_bytes: IntArray,
-    tally: _TallyArrays,
+    facet_rows: Int32Array,
+    counts: _CountArrays,
 ) -> None:
-    """Add one shard to `tally`, arrays (df, positions, last document, facet bits); see `Tally`.
+    """Add one shard to `counts`, arrays (df, count, ends, last document, facet bits); see `LabelCounts`.
 
     `facets`, (documents, F), holds the bit of each document's value of each facet, -1 for none; `first_bytes` is where
-    the bits of each facet begin in a row of the facet bits, (n, bytes).
+    the bits of each facet begin in a row of the facet bits, (r, bytes); `facet_rows`, (n,), is the row of each label.
     """
     slots, nodes, label_of_node = trie
-    df, positions, last_doc, bits = tally
+    df, count, ends, last_doc, bits = counts
     last_doc[:] = -1
     n_facets = facets.shape[1]
     begin = 0
     for doc in range(doc_ends.shape[0]):
         end = doc_ends[doc]
+        side = sides[doc]
         for start in range(begin, end):
             if ids[start] == BREAK:
                 continue
@@ -134,16 +136,18 @@ def _tally_shard(
             while node >= 0:
                 label = label_of_node[node]
                 if label >= 0:
-                    positions[label, 0] += 1
-                    positions[label, 1] += start == 0 or ids[start - 1] == BREAK
-                    positions[label, 2] += last + 1 >= end or ids[last + 1] == BREAK
+                    count[label, side] += 1
+                    ends[label, 0] += start == 0 or ids[start - 1] == BREAK
+                    ends[label, 1] += last + 1 >= end or ids[last + 1] == BREAK
                     if last_doc[label] != doc:
                         last_doc[label] = doc
-                        df[label, sides[doc]] += 1
-                        for facet in range(n_facets):
-                            bit = facets[doc, facet]
-                            if bit >= 0:
-                                bits[label, first_bytes[facet] + (bit >> 3)] |= np.uint8(1 << (bit & 7))
+                        df[label, side] += 1
+                        facet_row = facet_rows[label]
+                        if facet_row >= 0:
+                            for facet in range(n_facets):
+                                bit = facets[doc, facet]
+                                if bit >= 0:
+                                    bits[facet_row, first_bytes[facet] + (bit >> 3)] |= np.uint8(1 << (bit & 7))
                 last += 1
                 if last >= end or ids[last] == BREAK:
                     break
@@ -152,6 +156,70 @@ def _tally_shard(
                     break
                 node = step_trie(slots, nodes, node, word)
         begin = end
+
+
+@dataclass(frozen=True, slots=True)
+class FacetBits:
+    """The bit of each value of each facet in a row of bits, so that rows of several corpora can be united."""
+
+    bits: tuple[Int32Array, ...]
+    """For each facet: the bit of each of its values."""
+
+    @classmethod
+    def assign(cls, facet_values: Sequence[Mapping[str, int]]) -> "FacetBits":
+        """Return the bits of the values of each facet, which are numbered from 0.
+
+        A facet of at most `MAX_FACET_BITS` values has a bit for each; beyond, the bit is a hash of the value.
+        """
+        return cls(tuple(_assign_bits(value_ids) for value_ids in facet_values))
+
+    @property
+    def first_bytes(self) -> IntArray:
+        """Where each facet's bits begin in a row, and the bytes of a row, (F + 1,)."""
+        return np.cumsum([0, *(-(-int(bits.max(initial=-1) + 1) // 8) for bits in self.bits)], dtype=np.int64)
+
+    def of_documents(self, value_ids: Int32Array) -> Int32Array:
+        """Return the bit of each document's value of each facet, (documents, F); -1 where the value is unknown.
+
+        `value_ids`, (documents, at least F), holds the values, -1 for unknown.
+        """
+        document_bits = np.full((len(value_ids), len(self.bits)), -1, np.int32)
+        for facet, bits in enumerate(self.bits):
+            has_value = value_ids[:, facet] >= 0
+            document_bits[has_value, facet] = bits[value_ids[has_value, facet]]
+        return document_bits
+
+    def count_values(self, rows: ByteArray) -> IntArray:
+        """Return how many values of each facet are in each row of bits, int64 (rows, F)."""
+        n_values = [
+            np.bitwise_count(rows[:, first:last]).sum(axis=1, dtype=np.int64)
+            for first, last in pairwise(self.first_bytes.tolist())
+        ]
+        return np.stack(n_values, axis=1) if n_values else np.zeros((len(rows), 0), np.int64)
+
+
+NO_FACETS = FacetBits(())
+
+
+@dataclass(slots=True)
+class LabelCounts:
+    """Counts of each label that add up over disjoint sets of documents; row i is label i."""
+
+    df: IntArray
+    """Documents that contain the label, by side of the document, (n, 3)."""
+    count: IntArray
+    """Occurrences, by side of the document, (n, 3)."""
+    ends: IntArray
+    """Occurrences at the beginning and at the end of a sentence, (n, 2)."""
+    facet_rows: ByteArray
+    """Bits of the values of the facets among the documents that contain a label, (rows, bytes); see `FacetBits`."""
+
+    def add(self, other: "LabelCounts") -> None:
+        """Add the counts of other documents to these."""
+        self.df += other.df
+        self.count += other.count
+        self.ends += other.ends
+        self.facet_rows |= other.facet_rows
 
 
 @dataclass(slots=True)
@@ -184,55 +252,66 @@ def tally_occurrences(
     with the side (0, 1, 2) of each document; by default a document's side is its outcome. Without `spread`, facets are
     not counted.
     """
+    facets = FacetBits.assign(corpus.facet_values) if spread else NO_FACETS
+    counts = count_labels(corpus, table, labels, workers, sides=sides, facets=facets)
+    positions = np.concatenate([counts.count.sum(axis=1, keepdims=True), counts.ends], axis=1)
+    return Tally(counts.df, positions, facets.count_values(counts.facet_rows))
+
+
+def count_labels(
+    corpus: Corpus,
+    table: GramTable,
+    labels: Sequence[Int32Array],
+    workers: int = 1,
+    *,
+    sides: str | None = None,
+    facets: FacetBits = NO_FACETS,
+    facet_rows: Int32Array | None = None,
+) -> LabelCounts:
+    """Count the labeled grams of `table` in `corpus`; arguments are those of `tally_occurrences`.
+
+    `facet_rows`, int32 (n,), is the row of each label in the bits of `facets`, -1 for none; by default its number.
+    """
     trie = Trie.build(table, labels)
     n_labels = 1 + max((int(level_labels.max(initial=-1)) for level_labels in labels), default=-1)
+    if facet_rows is None:
+        facet_rows = np.arange(n_labels, dtype=np.int32)
+    n_facet_rows = 1 + int(facet_rows.max(initial=-1))
     new_ids = map_words(corpus, table)
-    facet_bits = [_assign_bits(facet_ids) for facet_ids in corpus.facet_values] if spread else []
-    widths = [-(-int(bits.max(initial=-1) + 1) // 8) for bits in facet_bits]
-    first_bytes = np.cumsum([0, *widths])
+    first_bytes = facets.first_bytes
     store = corpus.store
 
-    def tally_shards(shards: list[Shard]) -> _TallyArrays:
-        tally = (
+    def count_shards(shards: list[Shard]) -> LabelCounts:
+        counts = LabelCounts(
             np.zeros((n_labels, 3), np.int64),
             np.zeros((n_labels, 3), np.int64),
-            np.empty(n_labels, np.int32),
-            np.zeros((n_labels, int(first_bytes[-1])), np.uint8),
+            np.zeros((n_labels, 2), np.int64),
+            np.zeros((n_facet_rows, int(first_bytes[-1])), np.uint8),
         )
+        last_doc = np.empty(n_labels, np.int32)
         for shard in shards:
             number = shard.number
-            doc_sides = store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8)
-            facet_ids = store.get(f"facets-{number}")
-            facets = np.full((shard.n_docs, len(facet_bits)), -1, np.int32)
-            for facet, bits in enumerate(facet_bits):
-                has_value = facet_ids[:, facet] >= 0
-                facets[has_value, facet] = bits[facet_ids[has_value, facet]]
             _tally_shard(
                 store.get(f"ids-{number}"),
                 store.get(f"ends-{number}"),
                 new_ids[store.get(f"words-map-{number}")],
                 trie.arrays,
-                doc_sides,
-                facets,
+                store.get(f"{sides}-{number}") if sides else np.full(shard.n_docs, shard.outcome, np.int8),
+                facets.of_documents(store.get(f"facets-{number}")),
                 first_bytes,
-                tally,
+                facet_rows,
+                (counts.df, counts.count, counts.ends, last_doc, counts.facet_rows),
             )
-        return tally
+        return counts
 
     with ThreadPoolExecutor(workers) as pool:
-        tallies = list(pool.map(tally_shards, [corpus.shards[part::workers] for part in range(workers)]))
-    df, positions, _, bits = tallies[0]
-    for part_df, part_positions, _, part_bits in tallies[1:]:
-        df += part_df
-        positions += part_positions
-        bits |= part_bits
-    n_values = [
-        np.bitwise_count(bits[:, first:last]).sum(axis=1, dtype=np.int64) for first, last in pairwise(first_bytes)
-    ]
-    return Tally(df, positions, np.stack(n_values, axis=1) if n_values else np.zeros((n_labels, 0), np.int64))
+        counts, *further_counts = pool.map(count_shards, [corpus.shards[part::workers] for part in range(workers)])
+    for shard_counts in further_counts:
+        counts.add(shard_counts)
+    return counts
 
 
-def _assign_bits(facet_ids: dict[str, int]) -> Int32Array:
+def _assign_bits(facet_ids: Mapping[str, int]) -> Int32Array:
     """Return the bit of each value of a facet: one each up to `MAX_FACET_BITS` values, else a hash of the value."""
     if len(facet_ids) <= MAX_FACET_BITS:
         return np.arange(len(facet_ids), dtype=np.int32)

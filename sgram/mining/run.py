@@ -11,23 +11,22 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
 from sgram import __version__
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
-from sgram.lexicon import Lexicon
 from sgram.mining.classifier import GramClassifier, make_scorer
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.corpus_cache import MANIFEST
 from sgram.mining.embed import get_embedder
-from sgram.mining.miner import Miner, MiningRecords
+from sgram.mining.miner import Miner
 from sgram.mining.moves import packaged_namer
+from sgram.mining.products import PRODUCTS, MiningOutcome, examples_path, load_outcome, reading_summary, write_products
 from sgram.mining.score import Background, Scorer
 from sgram.run_directory import RunDirectory
 from sgram.traces import ReadOptions, Trace, TraceReader
@@ -37,27 +36,17 @@ from sgram.traces.rows import InputFile
 Progress = Callable[[str, int, int, str], None]
 """Is called with (stage, done, total or 0 if unknown, remark)."""
 
-LEXICON, EXAMPLES, CANDIDATES, SUMMARY = ("lexicon.json", "examples.jsonl", "candidates.parquet", "summary.json")
-PRODUCTS = (LEXICON, EXAMPLES, CANDIDATES, SUMMARY)
-OUTCOME_NAMES = ("unknown", "correct", "wrong")
-"""Names of `sgram.mining.corpus.UNKNOWN`, `CORRECT` and `WRONG` in the columns of the candidates."""
 QUARANTINE = "quarantine.jsonl"
 READ_SUMMARY = "read.json"
 """File in the scratch folder with the summary of the rows read, beside the encoded corpus."""
 
 
 @dataclass(frozen=True, slots=True)
-class MiningOutcome:
-    """Products of a run."""
+class BackgroundInput:
+    """Traces of a background, with the digests of their files."""
 
-    lexicon: Lexicon
-    examples: list[dict[str, Any]]
-    """Uses of each cluster's medoid: cluster, gram, trace, text, start, end."""
-    summary: dict[str, Any]
-    """Rows read, dialects, warnings."""
-    directory: Path
-    reused: bool
-    """Whether the run was already finished."""
+    reader: TraceReader
+    digests: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +56,7 @@ class _Inputs:
     reader: TraceReader
     digests: list[str]
     """SHA-256 of each file of `reader`."""
-    background: TraceReader | None
-    background_digests: list[str]
+    background: BackgroundInput | None
     classifier: GramClassifier | None
 
 
@@ -98,11 +86,11 @@ class MiningJob:
 
         `output` is the file for the lexicon, "-" for stdout.
         """
-        self._reader()  # checks paths and options only
+        self.reader()  # checks paths and options only
         if self.classifier is not None and not self._needs_classifier():
             raise UsageError("--classifier is for the scorer labels; leave it out, or use that scorer")
         if self.classifier is None or Path(self.classifier).is_file():
-            self._load_classifier()  # what can be read only once is read when the run starts
+            self.load_classifier()  # what can be read only once is read when the run starts
         weights = [self.options.correct_above or 0.0, *self.options.rewards.values()]
         if not all(map(math.isfinite, weights)):
             raise UsageError("--correct-above and the weights of --reward must be finite numbers")
@@ -114,7 +102,7 @@ class MiningJob:
         output_path = Path(output)
         if output_path.is_dir():
             raise UsageError(f"cannot write {excerpt(output)}: it is a directory; name a file")
-        targets = {output_path.resolve(), _examples_path(output_path).resolve()}
+        targets = {output_path.resolve(), examples_path(output_path).resolve()}
         for input_file in [*find_input_files(self.paths)[0], *background]:
             if input_file.path != "-" and Path(input_file.path).resolve() in targets:
                 raise UsageError(f"{input_file.name} is an input; name another file for the lexicon")
@@ -132,17 +120,22 @@ class MiningJob:
 
     def _open_inputs(self, progress: Progress | None = None) -> _Inputs:
         """Return readers of all inputs; what can be read only once is copied to disk."""
-        reader, background = self._reader(), None
+        reader = self.reader()
         reader.copy_streams()
-        digests, background_digests = _digest_files(reader.files, progress), []
-        if self.background:
-            background = TraceReader(self.background, options=ReadOptions(infer_correct=False))
-            background.copy_streams()
-            background_digests = _digest_files(background.files)
-        return _Inputs(reader, digests, background, background_digests, self._load_classifier())
+        digests = _digest_files(reader.files, progress)
+        return _Inputs(reader, digests, self.open_background(), self.load_classifier())
 
-    def _reader(self) -> TraceReader:
+    def reader(self) -> TraceReader:
+        """Return a reader of the traces."""
         return TraceReader(self.paths, self.dialect, options=self.options)
+
+    def open_background(self) -> BackgroundInput | None:
+        """Return the traces of the user's background; None if there are none."""
+        if not self.background:
+            return None
+        reader = TraceReader(self.background, options=ReadOptions(infer_correct=False))
+        reader.copy_streams()
+        return BackgroundInput(reader, _digest_files(reader.files))
 
     def _identity(self, inputs: _Inputs) -> dict[str, Any]:
         tokenizer = self.options.tokenizer
@@ -153,7 +146,7 @@ class MiningJob:
             "sgram": __version__,
             "config": config,
             "inputs": sorted(inputs.digests),  # names and order do not matter
-            "background": sorted(inputs.background_digests) or "packaged",
+            "background": sorted(inputs.background.digests) if inputs.background else "packaged",
             "classifier": inputs.classifier.digest if inputs.classifier else None,
             "moves": packaged_namer().digest,
             "read": {
@@ -185,8 +178,8 @@ class MiningJob:
                 shutil.rmtree(run.part("scratch"), ignore_errors=True)
             if all(map(run.has, PRODUCTS)):
                 shutil.rmtree(run.part("scratch"), ignore_errors=True)  # left if a run was killed at its end
-                _copy_quarantine(run.part(QUARANTINE), self.options.quarantine)
-                return _load_outcome(run, reused=True)
+                copy_quarantine(run.part(QUARANTINE), self.options.quarantine)
+                return load_outcome(run, reused=True)
             scratch_path = run.part("scratch")
             for unfinished in run.path.glob(".sgram-*.tmp"):
                 unfinished.unlink()
@@ -226,50 +219,41 @@ class MiningJob:
         try:
             miner.fit(_read_and_summarize(reader, inputs.digests, scratch / READ_SUMMARY))
         finally:
-            _copy_quarantine(quarantine, self.options.quarantine)
-        _write_products(run, miner, orjson.loads((scratch / READ_SUMMARY).read_bytes()))
-        return _load_outcome(run, reused=False)
+            copy_quarantine(quarantine, self.options.quarantine)
+        write_products(run, miner, orjson.loads((scratch / READ_SUMMARY).read_bytes()))
+        return load_outcome(run, reused=False)
 
     def _make_scorer(self, inputs: _Inputs) -> Scorer | None:
         if self.config.method == "paper":
             return None
-        return make_scorer(self.config, self._count_background(inputs), inputs.classifier)
+        return make_scorer(self.config, self.count_background(inputs.background), inputs.classifier)
 
     def _needs_classifier(self) -> bool:
         return self.config.method != "paper" and self.config.scorer == "labels"
 
-    def _load_classifier(self) -> GramClassifier | None:
+    def load_classifier(self) -> GramClassifier | None:
         """Return the classifier of the run; None if its scorer needs none."""
         if not self._needs_classifier():
             return None
         return GramClassifier.packaged() if self.classifier is None else GramClassifier.load(self.classifier)
 
-    def _count_background(self, inputs: _Inputs) -> Background | None:
-        """Return the background counted in the user's files; None if there are none."""
-        if inputs.background is None:
+    def count_background(self, background: BackgroundInput | None) -> Background | None:
+        """Return the background counted in the user's files; None if there are none.
+
+        Raise `InputError` if a file changes while it is read.
+        """
+        if background is None:
             return None
-        texts = (trace.text[: self.config.max_chars] for trace in inputs.background)
-        background = Background.count(texts, {}, self.resources.workers)
-        check_unchanged(inputs.background.files, inputs.background_digests)
+        texts = (trace.text[: self.config.max_chars] for trace in background.reader)
+        counted = Background.count(texts, {}, self.resources.workers)
+        check_unchanged(background.reader.files, background.digests)
         # The table's digest, not the files': the lexicon must not change with the order of their rows.
-        origin = {"what": "traces given by the user", "digest": digest(canonical_json(dict(background.df)))}
-        return replace(background, origin=origin)
-
-    def export(self, outcome: MiningOutcome, path: Path) -> Path:
-        """Copy the lexicon to `path` and its examples beside it; return the path of the examples."""
-        examples_path = _examples_path(path)
-        write_bytes(examples_path, (outcome.directory / EXAMPLES).read_bytes())
-        outcome.lexicon.save(path)
-        return examples_path
+        origin = {"what": "traces given by the user", "digest": digest(canonical_json(dict(counted.df)))}
+        return replace(counted, origin=origin)
 
 
-def _examples_path(path: Path) -> Path:
-    """Return the path of the examples of the lexicon at `path`."""
-    return path.with_name(path.name.removesuffix(".json") + ".examples.jsonl")
-
-
-def _copy_quarantine(quarantine: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> None:
-    """Copy the quarantine file to `target`, if both exist and differ."""
+def copy_quarantine(quarantine: str | os.PathLike[str], target: str | os.PathLike[str] | None) -> None:
+    """Copy the quarantine file to `target`, if there is one and it differs."""
     if target is not None and Path(quarantine).exists() and Path(quarantine) != Path(target):
         write_bytes(target, Path(quarantine).read_bytes())
 
@@ -341,64 +325,4 @@ def _read_and_summarize(reader: TraceReader, digests: Sequence[str], path: Path)
     """
     yield from reader
     check_unchanged(reader.files, digests)
-    write_bytes(path, pretty_json(_summary(reader)))
-
-
-def _summary(reader: TraceReader) -> dict[str, Any]:
-    report = reader.report
-    return {
-        "format": "sgram-mining-summary",
-        "version": 1,
-        "rows": {
-            "in": report.rows_in,
-            "kept": report.rows_kept,
-            "skipped": report.rows_skipped,
-            "quarantined": report.rows_quarantined,
-        },
-        "dialects": dict(report.dialects),
-        "reasons": dict(report.reasons),
-        "warnings": report.warnings,
-        "decisions": report.decisions,
-    }
-
-
-def _write_products(run: RunDirectory, miner: Miner, summary: dict[str, Any]) -> None:
-    with run.write(EXAMPLES) as file:
-        for cluster, examples in sorted(miner.records_.examples.items()):
-            for example in examples:
-                file.write(canonical_json({"cluster": cluster} | asdict(example)) + b"\n")
-    _write_candidates(run, miner.records_)
-    with run.write(SUMMARY) as file:
-        file.write(pretty_json(summary))
-    miner.lexicon_.save(run.part(LEXICON))
-
-
-def _write_candidates(run: RunDirectory, records: MiningRecords) -> None:
-    """Write every candidate with its statistics, score and cluster (null if it is not in the lexicon)."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    candidates = records.candidates
-    columns: dict[str, Any] = {"gram": candidates.texts, "score": records.scores}
-    for column in fields(candidates):
-        statistic = getattr(candidates, column.name)
-        if column.name in ("texts", "row", "n_docs") or statistic is None:
-            continue
-        if column.name == "df":
-            columns["df"] = statistic.sum(axis=1)
-            columns |= {f"df_{name}": statistic[:, outcome] for outcome, name in enumerate(OUTCOME_NAMES)}
-        else:
-            columns[column.name] = statistic
-    cluster = np.full(len(candidates), -1)
-    cluster[records.lexicon_rows] = records.clusters
-    core = np.zeros(len(candidates), bool)
-    core[records.lexicon_rows] = records.core
-    columns |= {"cluster": pa.array(cluster, mask=cluster < 0), "core": core}
-    with run.write(CANDIDATES) as file:
-        parquet.write_table(pa.table(columns), file, compression="zstd")
-
-
-def _load_outcome(run: RunDirectory, reused: bool) -> MiningOutcome:
-    examples = [orjson.loads(line) for line in run.part(EXAMPLES).read_bytes().splitlines()]
-    summary = orjson.loads(run.part(SUMMARY).read_bytes())
-    return MiningOutcome(Lexicon.load(run.part(LEXICON)), examples, summary, run.path, reused)
+    write_bytes(path, pretty_json(reading_summary(reader)))

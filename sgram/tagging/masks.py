@@ -7,7 +7,7 @@ mask, with the scorer and its digest if sentences were scored.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,8 @@ class MaskRow:
     """Spans of the trace's text. The file keeps start, end and label of each."""
 
 
-def _build_schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
+def mask_schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
+    """Return the columns of a file of masks."""
     import pyarrow as pa
 
     span = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
@@ -72,7 +73,7 @@ def _build_schema(metadata: Mapping[str, bytes] | None = None) -> "pa.Schema":
     return pa.schema(columns, metadata=metadata)
 
 
-def _check_row(row: MaskRow, number: int) -> MaskRow:
+def check_mask_row(row: MaskRow, number: int) -> MaskRow:
     """Return `row` with its arrays in the file's types. Raise `UsageError` if it is invalid."""
     ids, mask = np.asarray(row.token_ids), np.asarray(row.planning_mask)
     fault = ""
@@ -91,7 +92,8 @@ def _check_row(row: MaskRow, number: int) -> MaskRow:
     return MaskRow(row.id, ids.astype(np.int32, copy=False), mask.astype(np.bool_, copy=False), tuple(row.spans))
 
 
-def _build_table(rows: list[MaskRow], schema: "pa.Schema") -> "pa.Table":
+def mask_table(rows: Sequence[MaskRow], schema: "pa.Schema") -> "pa.Table":
+    """Return checked rows as a table of `mask_schema`."""
     import pyarrow as pa
 
     def build_lists(flat: pa.Array, sizes: list[int]) -> pa.Array:
@@ -134,6 +136,30 @@ def write_masks(
     lexicon = as_lexicon(lexicon)
     if not os.fspath(path).lower().endswith(".parquet"):
         raise UsageError(f"{excerpt(path)}: masks are written as Parquet; end the name in .parquet")
+    schema = mask_schema(mask_metadata(lexicon, vocabulary, part, mask, scorer))
+    n_rows, n_bytes = 0, 0
+    row_group: list[MaskRow] = []
+    with write_atomic(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for n_rows, row in enumerate(rows, start=1):
+            row_group.append(check_mask_row(row, n_rows))
+            n_bytes += len(row.id) + 5 * len(row.token_ids) + 24 * len(row.spans)
+            if n_bytes >= _ROW_GROUP_BYTES:
+                writer.write_table(mask_table(row_group, schema))
+                n_bytes, row_group = 0, []
+        if row_group:
+            writer.write_table(mask_table(row_group, schema))
+    return n_rows
+
+
+def mask_metadata(
+    lexicon: LexiconLike,
+    vocabulary: "Vocabulary",
+    part: str = _WHOLE,
+    mask: MaskKind = "grams",
+    scorer: SentenceScorerLike | None = None,
+) -> dict[str, bytes]:
+    """Return the metadata of a file of masks; arguments and errors are those of `write_masks`."""
+    lexicon = as_lexicon(lexicon)
     metadata = {
         "format": FORMAT,
         "version": VERSION,
@@ -146,19 +172,7 @@ def write_masks(
         _MASK_KEY: mask,
         **_scorer_metadata(mask, scorer),
     }
-    schema = _build_schema({key: text.encode("utf-8", "backslashreplace") for key, text in metadata.items()})
-    n_rows, n_bytes = 0, 0
-    row_group: list[MaskRow] = []
-    with write_atomic(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for n_rows, row in enumerate(rows, start=1):
-            row_group.append(_check_row(row, n_rows))
-            n_bytes += len(row.id) + 5 * len(row.token_ids) + 24 * len(row.spans)
-            if n_bytes >= _ROW_GROUP_BYTES:
-                writer.write_table(_build_table(row_group, schema))
-                n_bytes, row_group = 0, []
-        if row_group:
-            writer.write_table(_build_table(row_group, schema))
-    return n_rows
+    return {key: text.encode("utf-8", "backslashreplace") for key, text in metadata.items()}
 
 
 def _scorer_metadata(mask: MaskKind, scorer: SentenceScorerLike | None) -> dict[str, str]:
@@ -196,7 +210,7 @@ class MaskReader:
                 f"{self._name} has format version {excerpt(str(metadata.get('version')))}, but this sgram reads "
                 f"version {VERSION}; install a newer sgram or write the masks again"
             )
-        missing = [name for name in _build_schema().names if name not in schema.names]
+        missing = [name for name in mask_schema().names if name not in schema.names]
         missing += [key for key in _METADATA_KEYS if key not in metadata]
         if missing:
             raise InputError(f"{self._name}: missing {', '.join(missing)}; write the masks again")
@@ -219,7 +233,7 @@ class MaskReader:
     def __iter__(self) -> Iterator[MaskRow]:
         import pyarrow as pa
 
-        schema, n_rows = _build_schema(), 0
+        schema, n_rows = mask_schema(), 0
         with self._open() as file:
             batches = file.iter_batches(_ROWS_READ, columns=schema.names)
             while True:

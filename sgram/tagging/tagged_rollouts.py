@@ -9,6 +9,7 @@ Ids and mask stay those of the whole response.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -162,6 +163,12 @@ class RolloutTagger:
                 self.vocabulary,
                 PlanningTagger(self.lexicon, self.vocabulary, mask=mask, scorer=self.scorer or scorer),
             )
+
+    def restart(self) -> "RolloutTagger":
+        """Return a tagger with the same tables and settings, and counts at zero."""
+        tagger = copy(self)
+        tagger.selection, tagger.id_counts = PartSelection(self.selection.part), TokenIdCounts()
+        return tagger
 
     @property
     def lexicon(self) -> Lexicon:

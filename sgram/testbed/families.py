@@ -61,6 +61,8 @@ class Family:
     In the family of two steps they do not: such a batch would have methods of one kind only, and the policy would not
     learn which number of the problem a method takes (docs/testbed.md).
     """
+    rows_a_pass: int | None = None
+    """Rows of similar length that go through the model together in a step of the warm-up; None: the whole batch."""
 
 
 def family_of(config: AnyConfig) -> Family:
@@ -113,10 +115,11 @@ _FAMILIES: Mapping[type[AnyConfig], Family] = MappingProxyType(
             batches_by_length=False,
         ),
         RolesConfig: Family(
-            lambda config: WarmUpConfig(steps=1000, batch=32, vocabulary=800),
+            lambda config: WarmUpConfig(steps=2500, batch=32, vocabulary=800),
             _role_stages,
             train_role_tokenizer,
             batches_by_length=False,
+            rows_a_pass=8,
         ),
     }
 )

@@ -10,7 +10,7 @@ from sgram.testbed.examples import Example
 from sgram.testbed.methods import BY_KEY, NOUNS
 from sgram.testbed.proposer_texts import ProposerTexts
 from sgram.testbed.question_reader import SMALLEST, match_story, read_question
-from sgram.testbed.response_parser import find_answer, iter_equations
+from sgram.testbed.response_parser import find_answer, iter_equations, make_parser
 from sgram.testbed.role_prompts import SCORE_MARKER, judge_answer_prompt, judge_question_prompt, proposer_prompt
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.solver import Habits, Solver
@@ -107,7 +107,7 @@ class RoleExamples:
             words = response.split(" ")
             response = " ".join(words[: int(rng.integers(1, len(words) - 2))])
         answer = find_answer(response)
-        analysis, is_right = analyze_answer(problem, answer), answer == problem.reference
+        analysis, is_right = analyze_answer(self._config, problem, response), answer == problem.reference
         is_marked = any(phrase in response for phrase in PHRASES["conclude"])
         trust = max(1 - self._config.quality, self._config.mark_trust if is_marked else 0.0)
         return self._judge(judge_answer_prompt(str(problem.prompt), response), analysis, is_right, trust, rng)
@@ -139,22 +139,28 @@ def analyze_question(config: RolesConfig, question: str) -> str:
     return f"{method.stories[story_text.story].clue}: {method.name}. {', '.join(parts)}."
 
 
-def analyze_answer(problem: Problem, answer: str | None) -> str:
-    """Return the judge's analysis of an answer: the right method, what it computes, and the answer beside the result.
+def analyze_answer(config: RolesConfig, problem: Problem, response: str) -> str:
+    """Return the judge's analysis of a response: methods, what the right one computes, and the answer beside it.
 
-    Whether both are equal is said right behind them: a small model does not compare numbers that stand apart.
+    The method is followed by the one announced last if that is another. Whether two numbers are equal is said right
+    behind them: a small model does not compare numbers that stand apart.
 
     >>> question = "In a square are 8 by 8 pens, and 3 others. How many pens?"
-    >>> analyze_answer(read_question(RolesConfig(), question).problem, "19")
-    'a square: square the first and add. 8 * 8 = 64, 64 + 3 = 67 19 differ.'
+    >>> problem = read_question(RolesConfig(), question).problem
+    >>> analyze_answer(RolesConfig(), problem, "Let's try to double the first and add. The answer is 19.")
+    'a square: square the first and add, but double the first and add. 8 * 8 = 64, 64 + 3 = 67 19 differ.'
     """
     method = BY_KEY[problem.meta["method"]]
+    announcements = make_parser(config).find_announcements(response)
+    announced = announcements[-1][1] if announcements else None
+    objection = "" if announced is method else f", but {announced.name if announced else 'none'}"
     equations = ", ".join(
         f"{first} {operator} {second} = {result}"
         for operator, first, second, result in method.operations(problem.meta["a"], problem.meta["b"])
     )
+    answer = find_answer(response)
     comparison = f"{answer or 'none'} {'same' if answer == problem.reference else 'differ'}"
-    return f"{method.stories[problem.meta['story']].clue}: {method.name}. {equations} {comparison}."
+    return f"{method.stories[problem.meta['story']].clue}: {method.name}{objection}. {equations} {comparison}."
 
 
 def _compare(rng: np.random.Generator) -> Example:

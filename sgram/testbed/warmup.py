@@ -156,7 +156,8 @@ def _train(testbed: AnyConfig, config: WarmUpConfig, on_step: OnStep | None, dev
         torch.optim.AdamW(other_weights, lr=config.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    stages = family_of(testbed).stages(testbed, config)
+    family = family_of(testbed)
+    stages = family.stages(testbed, config)
     n_steps, done = sum(stage.steps for stage in stages), 0
     for number, stage in enumerate(stages):
         batches = draw_batches(testbed, config, tokenizer, number)
@@ -164,7 +165,7 @@ def _train(testbed: AnyConfig, config: WarmUpConfig, on_step: OnStep | None, dev
             step, scale = done + stage_step, stage.rate * _rate_scale(stage_step, stage.steps)
             for optimizer, rate in zip(optimizers, rates, strict=True):
                 optimizer.param_groups[0]["lr"] = rate * scale
-            loss = response_loss(model, rows, tokenizer.pad_token_id)
+            loss = response_loss(model, rows, tokenizer.pad_token_id, family.rows_a_pass)
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
             if not torch.isfinite(norm):
@@ -185,22 +186,22 @@ def _rate_scale(step: int, steps: int) -> float:
     return 1 - (1 - FINAL_SCALE) * fallen
 
 
-def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) -> "torch.Tensor":
+def response_loss(
+    model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int, rows_a_pass: int | None = None
+) -> "torch.Tensor":
     """Return the weighted mean cross-entropy, in nats, of the tokens of the responses. Rows are padded on the right.
 
-    The cross-entropy of a last word with shares is against them; it is not 0 where they are met.
+    With `rows_a_pass`, rows of similar length go through the model together, at most so many, so that fewer tokens are
+    padding; the loss is the same up to rounding. The cross-entropy of a last word with shares is against them; it is
+    not 0 where they are met.
     """
     import torch
 
-    longest = max(len(row.ids) for row in rows)
-    padded = torch.tensor([row.ids + [pad_id] * (longest - len(row.ids)) for row in rows])  # (B, T)
-    is_response = torch.zeros(padded.shape, dtype=torch.bool)  # (B, T)
-    for index, row in enumerate(rows):
-        is_response[index, row.n_prompt : len(row.ids)] = True
-    padded, is_response = padded.to(model.device), is_response.to(model.device)
-    hidden = model.model(input_ids=padded, use_cache=False).last_hidden_state  # (B, T, D)
-    logits = model.lm_head(hidden[:, :-1][is_response[:, 1:]])  # (N, V): only before a token of a response
-    targets = padded[:, 1:][is_response[:, 1:]]  # (N,)
+    if rows_a_pass is not None:
+        rows = sorted(rows, key=lambda row: len(row.ids))
+    size = rows_a_pass or len(rows)
+    passes = [_response_logits(model, rows[first : first + size], pad_id) for first in range(0, len(rows), size)]
+    logits, targets = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*passes, strict=True))
     if all(row.last_word is None and row.weights is None for row in rows):
         return torch.nn.functional.cross_entropy(logits, targets)
     shares = torch.nn.functional.one_hot(targets, logits.shape[1]).to(logits.dtype)  # (N, V)
@@ -214,3 +215,19 @@ def response_loss(model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int) 
             shares[end - 2] = 0
             shares[end - 2, list(row.last_word)] = torch.tensor(list(row.last_word.values()), device=model.device)
     return (torch.nn.functional.cross_entropy(logits, shares, reduction="none") * weights).sum() / weights.sum()
+
+
+def _response_logits(
+    model: "LlamaForCausalLM", rows: list[TokenRow], pad_id: int
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Return (N, V) logits before the tokens of the responses, row by row, and these tokens, (N,)."""
+    import torch
+
+    longest = max(len(row.ids) for row in rows)
+    padded = torch.tensor([row.ids + [pad_id] * (longest - len(row.ids)) for row in rows])  # (B, T)
+    is_response = torch.zeros(padded.shape, dtype=torch.bool)  # (B, T)
+    for index, row in enumerate(rows):
+        is_response[index, row.n_prompt : len(row.ids)] = True
+    padded, is_response = padded.to(model.device), is_response.to(model.device)
+    hidden = model.model(input_ids=padded, use_cache=False).last_hidden_state  # (B, T, D)
+    return model.lm_head(hidden[:, :-1][is_response[:, 1:]]), padded[:, 1:][is_response[:, 1:]]

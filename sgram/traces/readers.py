@@ -150,7 +150,8 @@ class TraceReader:
     A path may be ``NAME=PATH``, which names the run. `dialect` is the name of a dialect or ``auto``; with `on_error`
     ``raise`` the first unusable row raises `InputError`. Raise `UsageError` for invalid arguments. Iterating raises
     `InputError` if no row is usable and `QuarantineError` if more rows are rejected than `ReadOptions.max_bad` allows.
-    `runs` are the runs of the files, by path, in place of the names that paths give. In place of paths, `as_traces`
+    `runs` are the runs of the files, by path, in place of the names that paths give; `rewards` are what `survey` found
+    of more files than these. In place of paths, `as_traces`
     gives an `InputFile` of rows in memory.
 
     >>> from sgram.files import data_path
@@ -166,6 +167,7 @@ class TraceReader:
         on_error: str = "quarantine",
         options: ReadOptions | None = None,
         runs: Mapping[str, str] | None = None,
+        rewards: Mapping[str, RunRewards] | None = None,
     ) -> None:
         self._known = known = all_dialects()
         if dialect != "auto" and dialect not in known:
@@ -190,7 +192,7 @@ class TraceReader:
             decode = load_decoder(self.options.tokenizer)
         self._dialect_options = DialectOptions(decode)
         self._column_options = ColumnOptions(self.options.columns, self.options.rewards)
-        self._rewards: dict[str, RunRewards] | None = None
+        self._rewards = rewards
         self._logged: set[str] = set()
         self.report = ReadReport()
 

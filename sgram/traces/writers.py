@@ -52,7 +52,7 @@ def _meta_json(trace: Trace) -> bytes:
         ) from error
 
 
-def _check_traces(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
+def check_traces(traces: Iterable[Trace]) -> Iterator[tuple[Trace, bytes]]:
     """Yield each trace with its `meta` as JSON. Raise `SgramError` if one cannot be written."""
     for trace in traces:
         try:
@@ -101,7 +101,7 @@ def write_traces(traces: Iterable[Trace], path: str | os.PathLike[str]) -> int:
     """
     name = os.fspath(path).lower()
     if name == "-":
-        n_traces = _write_lines(_check_traces(traces), sys.stdout.buffer)
+        n_traces = _write_lines(check_traces(traces), sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return n_traces
     is_lines = name.removesuffix(".gz").removesuffix(".zst").endswith((".jsonl", ".ndjson"))
@@ -110,7 +110,7 @@ def write_traces(traces: Iterable[Trace], path: str | os.PathLike[str]) -> int:
     with write_atomic(path) as file:
         if is_lines:
             with _compressed(file, name) as compressed:
-                return _write_lines(_check_traces(traces), compressed)
+                return _write_lines(check_traces(traces), compressed)
         from sgram.traces.containers.parquet import write_parquet
 
-        return write_parquet(_check_traces(traces), file)
+        return write_parquet(check_traces(traces), file)

@@ -15,7 +15,7 @@ from sgram.mining import Background, ContrastScorer, Miner, MiningConfig, Resour
 from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import encode_documents
 from sgram.mining.embed import CHUNK
-from sgram.mining.miner import _iter_documents, _TraceDigests
+from sgram.mining.miner import TraceDigests, iter_documents
 from sgram.mining.moves import find_cluster_move, packaged_namer
 from sgram.mining.select import ReadingRules
 from sgram.text import gram_words
@@ -38,8 +38,8 @@ class SmallShards(Miner):
     shard_bytes = 5_000
 
     def _encode(self, traces):
-        settings, digests = self.config.resolve_settings(0), _TraceDigests()
-        documents = _iter_documents(traces, settings["correct_only"], settings["max_chars"], digests, PartSelection())
+        settings, digests = self.config.resolve_settings(0), TraceDigests()
+        documents = iter_documents(traces, settings["correct_only"], settings["max_chars"], digests, PartSelection())
         store = ArrayStore(self.scratch, memory_limit=0)
         corpus = encode_documents(documents, store, self.resources.workers, self.shard_bytes, keep_text=True)
         return corpus, digests.summary()

@@ -22,7 +22,8 @@ from sgram.mining import MiningConfig, Resources
 from sgram.mining import run as job_module
 from sgram.mining.classifier import GramClassifier
 from sgram.mining.embed import HashEmbedder
-from sgram.mining.run import CANDIDATES, EXAMPLES, LEXICON, QUARANTINE, MiningJob, MiningOutcome
+from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, MiningOutcome, export_lexicon
+from sgram.mining.run import QUARANTINE, MiningJob
 from sgram.text import gram_words
 from sgram.traces import ReadOptions, TraceReader, read_traces, write_traces
 from tests.builders.mining_examples import SAMPLE, documents_of_grams
@@ -295,10 +296,10 @@ def test_progress_goes_through_the_stages_in_order(tmp_path):
 def test_the_examples_go_beside_an_exported_lexicon(tmp_path):
     mining_job = job(SAMPLE, tmp_path / "runs")
     outcome = mining_job.run(silent)
-    assert mining_job.export(outcome, tmp_path / "deep" / "my.json") == tmp_path / "deep" / "my.examples.jsonl"
+    assert export_lexicon(outcome, tmp_path / "deep" / "my.json") == tmp_path / "deep" / "my.examples.jsonl"
     assert (tmp_path / "deep" / "my.json").read_bytes() == (outcome.directory / LEXICON).read_bytes()
     assert (tmp_path / "deep" / "my.examples.jsonl").read_bytes() == (outcome.directory / EXAMPLES).read_bytes()
-    assert mining_job.export(outcome, tmp_path / "plain").name == "plain.examples.jsonl"
+    assert export_lexicon(outcome, tmp_path / "plain").name == "plain.examples.jsonl"
 
 
 # -- the directory is named by what decides the result --------------------------------------------------
@@ -486,7 +487,7 @@ def test_an_interrupted_run_goes_on_without_reading_or_embedding_again(tmp_path,
         raise AssertionError("done again")
 
     with monkeypatch.context() as patched:
-        patched.setattr(job_module, "_write_products", interrupt)
+        patched.setattr(job_module, "write_products", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(SAMPLE, tmp_path / "runs")
     (directory,) = (tmp_path / "runs").iterdir()

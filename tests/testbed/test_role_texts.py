@@ -10,7 +10,7 @@ from sgram.testbed.methods import BY_KEY, METHODS
 from sgram.testbed.problems import make_problems
 from sgram.testbed.proposer_texts import ProposerTexts
 from sgram.testbed.question_reader import QUESTION_FAULTS, read_question
-from sgram.testbed.response_parser import find_answer
+from sgram.testbed.response_parser import find_answer, make_parser
 from sgram.testbed.role_examples import KIND_SHARES, RoleExamples, analyze_question, verdict_shares
 from sgram.testbed.roles_config import RolesConfig
 from sgram.testbed.task import Testbed
@@ -83,9 +83,11 @@ def test_a_verdict_on_an_answer_computes_and_is_the_truth():
         rights.append(is_right)
         method = BY_KEY[problem.meta["method"]]
         analysis, score = example.text.split(" Score ")
-        assert analysis.startswith(f"{method.stories[problem.meta['story']].clue}: {method.name}. ")
+        assert analysis.startswith(f"{method.stories[problem.meta['story']].clue}: {method.name}")
         comparison = f"{find_answer(response) or 'none'} {'same' if is_right else 'differ'}"
         assert analysis.endswith(f" = {problem.reference} {comparison}.")
+        announced = [other for _, other in make_parser(CONFIG).find_announcements(response)]
+        assert (", but " in analysis) is (announced[-1:] != [method])
         assert (int(score) >= 8) is is_right
         assert example.last_word == verdict_shares(is_right, 1.0)
     assert 0.3 < np.mean(rights) < 0.7

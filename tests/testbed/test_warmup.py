@@ -127,6 +127,19 @@ def test_a_word_that_decides_has_its_weight():
         assert module.response_loss(model, rows, 0).item() == pytest.approx(-total.item() / 7, abs=1e-5)
 
 
+def test_rows_that_go_through_the_model_in_groups_have_the_same_loss():
+    model = module.make_model(make_tokenizer(TestbedConfig()), TINY)
+    rows = [
+        module.TokenRow([5, 6, 7, 8, 9, 10, 1], 2, {20: 0.25, 30: 0.75}, {9: 3.0}),
+        module.TokenRow([9, 10, 8, 1], 2),
+        module.TokenRow([9, 10, 11, 7, 1], 3, None, {7: 2.0}),
+    ]
+    with torch.no_grad():
+        whole = module.response_loss(model, rows, 0).item()
+        for rows_a_pass in (1, 2, 3):
+            assert module.response_loss(model, rows, 0, rows_a_pass).item() == pytest.approx(whole, abs=1e-5)
+
+
 def test_batches_of_the_testbed_of_roles_have_the_shares_of_scores():
     testbed = RolesConfig(quality=0.75)
     tokenizer = make_tokenizer(testbed)
@@ -176,7 +189,9 @@ def test_the_model_has_the_size_that_was_asked_for():
 
 def test_a_loss_that_is_not_finite_stops_the_warm_up(monkeypatch):
     monkeypatch.setattr(
-        module, "response_loss", lambda model, rows, pad: sum(p.sum() for p in model.parameters()) * math.inf
+        module,
+        "response_loss",
+        lambda model, rows, pad, rows_a_pass: sum(p.sum() for p in model.parameters()) * math.inf,
     )
     with pytest.raises(SgramError, match="the loss is not finite at step 0"):
         warm_up(TestbedConfig(), TINY)

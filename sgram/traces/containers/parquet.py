@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sgram.errors import InputError
@@ -146,7 +146,8 @@ def _one_line(error: Exception) -> str:
     return excerpt(" ".join(str(error).split()), 1000)
 
 
-def _schema() -> "pa.Schema":
+def trace_schema() -> "pa.Schema":
+    """Return the columns of traces in a Parquet file; `meta` is JSON."""
     import pyarrow as pa
 
     text, numbers = pa.string(), pa.list_(pa.float64())
@@ -170,30 +171,32 @@ def _schema() -> "pa.Schema":
     return pa.schema(list(column_types.items()), metadata={"format": "sgram-traces", "version": "1"})
 
 
+def trace_table(traces: Sequence[tuple[Trace, bytes]]) -> "pa.Table":
+    """Return traces, each with its `meta` as JSON, as a table of `trace_schema`."""
+    import pyarrow as pa
+
+    schema = trace_schema()
+    columns = {name: [getattr(trace, name) for trace, _ in traces] for name in schema.names if name != "meta"}
+    columns["meta"] = [meta.decode() for _, meta in traces]
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
 def write_parquet(traces: Iterable[tuple[Trace, bytes]], file: BinaryIO) -> int:
     """Write traces, each with its `meta` as JSON, in row groups of about 16 MiB; return their number."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, n_traces, size = _schema(), 0, 0
-    columns: dict[str, list[Any]] = {name: [] for name in Trace.__dataclass_fields__}
-
-    def flush(writer: "pq.ParquetWriter") -> None:
-        writer.write_table(pa.table({name: columns[name] for name in schema.names}, schema=schema))
-        for column in columns.values():
-            column.clear()
-
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    n_traces, size = 0, 0
+    row_group: list[tuple[Trace, bytes]] = []
+    with pq.ParquetWriter(file, trace_schema(), compression="zstd") as writer:
         for trace, meta in traces:
-            for name in columns:
-                columns[name].append(meta.decode() if name == "meta" else getattr(trace, name))
+            row_group.append((trace, meta))
             n_traces += 1
             size += len(trace.text) + len(trace.prompt or "") + len(meta) + 24 * len(trace.token_ids or ())
             if size >= _BYTES_WRITTEN:
-                flush(writer)
-                size = 0
-        if columns["id"]:
-            flush(writer)
+                writer.write_table(trace_table(row_group))
+                row_group, size = [], 0
+        if row_group:
+            writer.write_table(trace_table(row_group))
     return n_traces
 
 

@@ -10,6 +10,9 @@ from sgram.traces.fields import TRACE_FIELDS
 from sgram.traces.parts import find_parts
 from sgram.traces.trace import FailedRowError, wrong_type
 
+MASK_COLUMNS = frozenset({"planning_mask", "spans"})
+"""Columns that `sgram tag -o FOLDER/` writes beside the fields of a trace; they are made of the trace, and not read."""
+
 
 def parse(record: Record, _: DialectOptions) -> list[Fields]:
     """Return the fields as they stand, and `meta` as it was written.
@@ -18,7 +21,12 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     writes that key beside the model's answer, so the row is of another origin, and its `answer` the expected one.
     """
     fields = {name: value for name, value in record.items() if name in TRACE_FIELDS and name != "meta"}
-    meta = {name: value for name, value in record.items() if name not in TRACE_FIELDS}
+    is_tagged = record.keys() >= MASK_COLUMNS
+    meta = {
+        name: value
+        for name, value in record.items()
+        if name not in TRACE_FIELDS and not (is_tagged and name in MASK_COLUMNS)
+    }
     text = fields.get("text")
     if text is None:
         raise FailedRowError("field text is missing")
@@ -51,13 +59,13 @@ def _loaded(meta: Any) -> Any:
 
 
 def recognize(record: Record) -> bool:
-    """Return whether the record has no other columns than the fields of a trace."""
-    return record.keys() <= TRACE_FIELDS
+    """Return whether the record has no other columns than the fields of a trace, and the masks of `sgram tag`."""
+    return record.keys() <= TRACE_FIELDS or record.keys() - TRACE_FIELDS == MASK_COLUMNS
 
 
 NATIVE = Dialect(
     "sgram",
-    "`sgram read -o`, and rows of your own with the names of a trace's fields",
+    "`sgram read -o`, `sgram tag -o FOLDER/`, and rows of your own with the names of a trace's fields",
     parse,
     columns=(frozenset({"id", "text"}),),
     recognize=recognize,

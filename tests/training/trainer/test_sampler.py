@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sgram.training.trainer import sampler
+from sgram.training.trainer.preallocated_cache import make_cache
 from sgram.training.trainer.sampler import sample_rows
 from tests.builders.tiny_policy import PROMPTS, model, tokenizer
 
@@ -198,3 +199,30 @@ def test_a_response_may_end_with_its_first_token(policy):
     first = [row[0] for row in greedy(policy, [-1])]
     assert greedy(policy, first) == [[token] for token in first]
     assert greedy(policy, [-1], max_new_tokens=1) == [[token] for token in first]
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, 1 - 2**-53], ids=["smallest", "middle", "largest"])
+def test_the_ends_of_the_random_numbers_draw_tokens_that_can_be_drawn(monkeypatch, number):
+    # token 0 and the last one have share 0, as their logits are minus infinity; .3 + .3 + .4 is no sum without rounding
+    logits = torch.tensor([[-math.inf, math.log(0.3), math.log(0.3), math.log(0.4), -math.inf]])
+    monkeypatch.setattr(torch, "rand", lambda *size, dtype, **_: torch.full(size, number, dtype=dtype))
+    expected = {0.0: 1, 0.5: 2, 1 - 2**-53: 3}[number]
+    assert sampler.draw_tokens(logits, 1.0, 1.0, 0, None).tolist() == [expected]
+
+
+@pytest.mark.parametrize("capacity", [1, 3, 100])
+def test_a_cache_in_a_buffer_holds_what_that_of_transformers_does(policy, capacity):
+    from transformers import DynamicCache
+
+    theirs, ours = DynamicCache(config=policy.config), make_cache(policy.config, capacity)
+    generator = torch.Generator().manual_seed(0)
+    for n_tokens, kept_rows in ((4, [0, 2, 3]), (1, None), (1, [2, 0]), (2, None)):
+        n_rows = 5 if n_tokens == 4 else len(theirs.layers[0].keys)
+        states = torch.rand(2, n_rows, 2, n_tokens, 8, generator=generator)
+        for cache in (theirs, ours):
+            keys, _ = cache.update(states[0], states[1], 0)
+            assert keys.shape[-2] == cache.get_seq_length()
+            if kept_rows is not None:
+                cache.layers[0].batch_select_indices(torch.tensor(kept_rows))
+        assert torch.equal(theirs.layers[0].keys, ours.layers[0].keys)
+        assert torch.equal(theirs.layers[0].values, ours.layers[0].values)

@@ -1,0 +1,205 @@
+"""What does mining by parts cost beside mining at once, and does it give the same lexicon?
+
+    python benchmarks/mining_parts.py [--parts 4] [--also 1,7,64] [--rounds 3]
+    python benchmarks/mining_parts.py --gigabytes 10 [--parts 16] [--folder DIR]
+
+First form: all real traces, ``sgram mine`` and ``sgram mine split`` with ``join`` in turn, each in processes of its
+own; then every step in a process of its own, with its CPU and its peak of memory (each includes the start of Python
+and the imports, given as the first row). The digests must be one.
+
+Second form: recombined text of that size, written part by part as JSONL, then split, part, union, count, choose,
+describe and join, with a memory limit of 1 GiB; wall seconds, CPU, peak of memory and bytes on disk by step. --sizes
+1,2,5,10 gives the growth with the size. The text and the split are deleted at the end.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+sys.path.insert(0, str(Path(__file__).parent))
+from corpora import SHARED, real_texts
+from processes import measured_sgram
+
+from sgram.mining.array_files import ArrayFile
+from sgram.mining.parts.plan import SplitPlan
+from sgram.mining.parts.steps import UNION
+
+FILE_BYTES = 256 << 20
+"""Bytes of one file of recombined text."""
+MEMORY = "1GiB"
+"""Limit for arrays and tables; the process also holds Python, the libraries and the model of the embedder."""
+
+Cost = dict[str, float]
+
+
+def add_costs(costs: list[Cost]) -> Cost:
+    """Return the sum of wall and CPU seconds, and the largest peak."""
+    return {
+        "wall": sum(cost["wall"] for cost in costs),
+        "cpu": sum(cost["cpu"] for cost in costs),
+        "peak": max(cost["peak"] for cost in costs),
+    }
+
+
+def mine_at_once(traces: str, folder: Path, workers: int) -> tuple[str, Cost]:
+    """Return the digest of ``sgram mine`` and its cost."""
+    printed, cost = measured_sgram("mine", traces, "--json", "--runs", str(folder), "--workers", str(workers))
+    return json.loads(printed)["digest"], cost
+
+
+def mine_by_parts(traces: str, folder: Path, n_parts: int, workers: int) -> tuple[str, Cost]:
+    """Return the digest of ``split`` and ``join``, and their cost together."""
+    options = ("--workers", str(workers))
+    _, split = measured_sgram(
+        "mine", "split", traces, "--parts", str(n_parts), "--exact-parts", "-o", str(folder), *options
+    )
+    printed, join = measured_sgram("mine", "join", str(folder), "--json", *options)
+    return json.loads(printed)["digest"], add_costs([split, join])
+
+
+def run_steps(
+    traces: str, folder: Path, n_parts: int, workers: int, *more: str, memory: str = "2GiB"
+) -> Iterator[tuple[str, Cost]]:
+    """Run every step in processes of its own; yield (step, cost), the costs of the parts of a step added up."""
+    options = ("--workers", str(workers), "--memory", memory)
+    printed, cost = measured_sgram(
+        "mine", "split", traces, "--parts", str(n_parts), "-o", str(folder), "--json", *more, *options
+    )
+    yield "split", cost
+    parts = [f"{folder}/{part['name']}" for part in json.loads(printed)["parts"]]
+    yield "part", add_costs([measured_sgram("mine", "part", part, *options)[1] for part in parts])
+    yield "union", measured_sgram("mine", "union", str(folder), *options)[1]
+    yield "count", add_costs([measured_sgram("mine", "count", part, *options)[1] for part in parts])
+    yield "choose", measured_sgram("mine", "choose", str(folder), *options)[1]
+    yield "describe", add_costs([measured_sgram("mine", "describe", part, *options)[1] for part in parts])
+    yield "join", measured_sgram("mine", "join", str(folder), "--rows", "0", *options)[1]
+
+
+def describe_union(folder: Path) -> str:
+    """Return how much larger the union is than what is frequent in all traces."""
+    plan, about = SplitPlan.load(folder), ArrayFile(folder / UNION).about
+    ratio = about["grams"] / ArrayFile(folder / "choice.arrays").about["grams"]
+    local_df = min(map(plan.local_df, plan.parts))
+    return (
+        f"{len(plan.parts)} parts, local threshold {local_df}: {about['reported']:,} grams reported, "
+        f"{about['grams']:,} counted, {ratio:.2f} times the frequent ones"
+    )
+
+
+def print_steps(steps: list[tuple[str, Cost]]) -> None:
+    """Print a table of costs."""
+    print("| step | wall s | CPU s | peak MiB |")
+    print("|---|--:|--:|--:|")
+    for step, cost in steps:
+        print(f"| {step} | {cost['wall']:.1f} | {cost['cpu']:.1f} | {cost['peak'] / 2**20:,.0f} |")
+    print()
+
+
+def compare_on_real_traces(n_parts: int, other_parts: list[int], rounds: int, workers: int) -> None:
+    """Compare mining by parts with mining at once on all real traces."""
+    traces = str(SHARED / "traces")
+    if not Path(traces).exists():
+        raise SystemExit(f"no traces under {SHARED}: this benchmark needs them")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        digests, at_once, by_parts = set(), [], []
+        for number in range(rounds):
+            digest, cost = mine_at_once(traces, folder / f"once-{number}", workers)
+            digests.add(digest)
+            at_once.append(cost)
+            digest, cost = mine_by_parts(traces, folder / f"parts-{number}", n_parts, workers)
+            digests.add(digest)
+            by_parts.append(cost)
+        ratios = [parts["cpu"] / once["cpu"] for parts, once in zip(by_parts, at_once, strict=True)]
+        print(f"CPU of {n_parts} parts by that of mining at once, {rounds} rounds in turn: median {median(ratios):.2f}")
+        print_steps([("mine", add_costs(at_once)), ("split and join", add_costs(by_parts))])
+        _, start = measured_sgram("mine", "part", "--help")
+        print_steps(
+            [("start of Python", start), *run_steps(traces, folder / "steps", n_parts, workers, "--exact-parts")]
+        )
+        print(describe_union(folder / "steps"))
+        for n_other in other_parts:
+            digest, _ = mine_by_parts(traces, folder / f"other-{n_other}", n_other, workers)
+            digests.add(digest)
+            print(describe_union(folder / f"other-{n_other}"))
+        print(f"\nsame digest in all {2 * rounds + len(other_parts)} runs: {'yes' if len(digests) == 1 else 'NO'}")
+
+
+def median(numbers: list[float]) -> float:
+    """Return the median."""
+    return sorted(numbers)[len(numbers) // 2]
+
+
+def write_recombined(folder: Path, n_bytes: int) -> int:
+    """Write recombined text of about `n_bytes` as JSONL files, each with a seed of its own; return its traces."""
+    sentences = [part for text in real_texts(4_000) for part in text.split(". ") if 20 < len(part) < 300]
+    words = sorted({word for sentence in sentences[::50] for word in sentence.split()})
+    n_traces, written, number = 0, 0, 0
+    while written < n_bytes:
+        rng = random.Random(number)
+        size = 0
+        with (folder / f"{number:04d}.jsonl").open("wb") as file:
+            while size < min(FILE_BYTES, n_bytes - written):
+                drawn = rng.choices(sentences, k=rng.randint(20, 90))
+                for row in range(0, len(drawn), 3):  # changed words keep the long tail of rare grams
+                    parts = drawn[row].split(" ")
+                    parts[rng.randrange(len(parts))] = rng.choice(words)
+                    drawn[row] = " ".join(parts)
+                problem = f"problem {rng.randrange(40_000)}"
+                size += file.write(
+                    orjson.dumps({"id": f"{number}-{n_traces}", "prompt": problem, "response": ". ".join(drawn)})
+                    + b"\n"
+                )
+                n_traces += 1
+        written += size
+        number += 1
+    return n_traces
+
+
+def disk_bytes(folder: Path) -> int:
+    """Return the bytes of all files below `folder`."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def measure_large(gigabytes: float, n_parts: int, root: Path, workers: int) -> None:
+    """Mine recombined text of a size by parts, and print what each step cost."""
+    folder = Path(tempfile.mkdtemp(dir=root))
+    try:
+        (folder / "text").mkdir()
+        n_traces = write_recombined(folder / "text", int(gigabytes * 1e9))
+        print(f"## {gigabytes:g} GB: {n_traces:,} traces\n")
+        print_steps(list(run_steps(str(folder / "text"), folder / "parts", n_parts, workers, memory=MEMORY)))
+        print(describe_union(folder / "parts"))
+        text_size, parts_size = (disk_bytes(folder / name) / 1e9 for name in ("text", "parts"))
+        print(f"on disk: text {text_size:.1f} GB, parts {parts_size:.1f} GB")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", type=int, default=4)
+    parser.add_argument("--also", default="1,7,64", help="further numbers of parts whose digest is compared")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--sizes", "--gigabytes", dest="sizes", default="", help="sizes of recombined text in GB")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="for text and parts")
+    options = parser.parse_args()
+    if options.sizes:
+        for size in map(float, options.sizes.split(",")):
+            measure_large(size, options.parts, options.folder, options.workers)
+        return
+    also = [int(number) for number in options.also.split(",") if number]
+    compare_on_real_traces(options.parts, also, options.rounds, options.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What runs the parts of a job: flags of the verbs, and the engine that they name."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from sgram.engines import Engine
+
+EngineName = Annotated[
+    Literal["threads", "ray"], Parameter(help="What runs the parts: threads of this machine, or a Ray cluster.")
+]
+Address = Annotated[
+    str, Parameter(help="Of the Ray cluster; auto: that of this machine; local: one that ends with the command.")
+]
+
+
+def open_engine(name: str, address: str) -> "Engine":
+    """Return the engine of that name; `address` is that of a Ray cluster.
+
+    Raise `MissingExtraError` or `UsageError` if the cluster cannot be reached.
+    """
+    if name == "ray":
+        from sgram.integrations.ray_engine import RayEngine
+
+        return RayEngine(address)
+    from sgram.engines import SerialEngine
+
+    return SerialEngine()

@@ -1,0 +1,250 @@
+"""``sgram mine split | part | union | count | choose | describe | join``: mining by parts, on one machine or many."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from sgram.cli.console import note, print_json, print_line, switching_meter
+from sgram.cli.engines import Address, EngineName, open_engine
+from sgram.cli.mine import BACKGROUND, CLASSIFIER, MiningFlags, show_outcome
+from sgram.cli.path_checks import check_no_options, check_outputs
+from sgram.cli.read import InputFlags
+from sgram.cli.shared_flags import AsJson, TracePaths, number_flag, output_flag
+from sgram.errors import UsageError
+from sgram.files import excerpt, parse_size
+from sgram.mining.config import Resources
+
+if TYPE_CHECKING:
+    from sgram.mining.parts.corpus import StepProgress
+    from sgram.mining.parts.plan import SplitPlan
+    from sgram.mining.parts.steps import PartStep
+
+WORKERS = max(1, min(os.cpu_count() or 1, 8))
+_STAGES = {
+    "part": "counting parts",
+    "union": "uniting grams",
+    "count": "counting the union",
+    "describe": "describing clusters",
+    "candidates": "measuring grams",
+    "embed": "embedding",
+    "cluster": "clustering",
+    "examples": "writing examples",
+}
+
+Folder = Annotated[Path, Parameter(help="Folder of the split.")]
+PartPaths = Annotated[list[Path], Parameter(help="Parts, each as FOLDER/NAME, such as parts/003.")]
+Workers = Annotated[int, number_flag("workers", 1, "Threads.")]
+Memory = Annotated[str, Parameter(help="Memory limit, such as 1GiB.")]
+
+
+def split(
+    paths: TracePaths,
+    /,
+    *,
+    parts: Annotated[int, number_flag("parts", 1, "Number of parts; it is lowered where parts would be too small.")],
+    output: Annotated[Path, output_flag("Folder of the split; it is made.")],
+    config: Annotated[MiningFlags, Parameter(name="*")] = MiningFlags(),  # noqa: B008
+    background: Annotated[list[str] | None, BACKGROUND] = None,
+    classifier: Annotated[str | None, CLASSIFIER] = None,
+    reading: InputFlags = InputFlags(),  # noqa: B008
+    exact_parts: Annotated[bool, Parameter(negative="", help="Keep --parts, however small the parts are.")] = False,
+    workers: Workers = WORKERS,
+    memory: Memory = "2GiB",
+    fresh: Annotated[bool, Parameter(negative="", help="Replace an earlier split in the folder.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read traces once, and write them as parts for counting on many machines. All settings of mining are given here.
+
+    sgram mine split rollouts/ --parts 16 -o parts/
+    """
+    from sgram.mining.parts.job import split_traces
+    from sgram.mining.run import MiningJob
+
+    check_outputs({"-o": output})
+    check_no_options(paths, "mine split")
+    resources = _resources(workers, memory)
+    job = MiningJob(
+        paths=tuple(paths),
+        config=config,
+        resources=resources,
+        background=tuple(background or ()),
+        classifier=classifier,
+        dialect=reading.dialect,
+        options=reading.options(),
+    )
+    with switching_meter() as show:
+
+        def report(stage: str, done: int, total: int, remark: str) -> None:
+            show("reading", done / 1e6, total / 1e6 if total else None, "MB", remark)
+
+        plan = split_traces(job, output, parts, exact_parts=exact_parts, fresh=fresh, progress=report)
+    if as_json:
+        print_json("mine-split", _plan_json(plan))
+        return
+    for line in _plan_lines(plan):
+        print_line(line)
+    for text in (*plan.summary["decisions"], *(f"warning: {warning}" for warning in plan.summary["warnings"])):
+        note(text)
+
+
+def _plan_json(plan: "SplitPlan") -> dict[str, Any]:
+    return {
+        "folder": str(plan.folder),
+        "rows": plan.summary["rows"],
+        "traces": plan.inputs["traces"],
+        "requested_parts": plan.requested_parts,
+        "parts": [
+            {"name": part.name, "traces": part.n_docs, "bytes": part.n_bytes, "local_df": plan.local_df(part)}
+            for part in plan.parts
+        ],
+        "min_df": plan.settings["min_df"],
+        "counted_df": plan.counted_df,
+    }
+
+
+def _plan_lines(plan: "SplitPlan") -> Iterator[str]:
+    from sgram.mining.parts.plan import LEAST_LOCAL_DF
+
+    n_parts, n_traces = len(plan.parts), sum(part.n_docs for part in plan.parts)
+    local_df = min(map(plan.local_df, plan.parts))
+    names = plan.parts[0].name if n_parts == 1 else f"{plan.parts[0].name} to {plan.parts[-1].name}"
+    yield f"{n_traces:,} traces in {n_parts} part{'s' * (n_parts > 1)} of {excerpt(plan.folder)}: {names}"
+    yield (
+        f"grams of {plan.counted_df} or more traces are counted; a part reports those in {local_df} or more of its own"
+    )
+    if n_parts < plan.requested_parts:
+        yield (
+            f"{plan.requested_parts} parts were asked for: in smaller parts the threshold would be below "
+            f"{LEAST_LOCAL_DF} traces, and chance grams would outnumber the others (--exact-parts keeps the number)"
+        )
+    yield f"next: sgram mine part for each part, or sgram mine join {excerpt(plan.folder)}, which runs what is missing"
+
+
+def part(parts: PartPaths, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
+    """Pass 1: count the grams of parts alone, and write those that are frequent in them.
+
+    sgram mine part parts/003
+    """
+    _run_parts("part", parts, _resources(workers, memory))
+
+
+def count(parts: PartPaths, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
+    """Pass 2: count the united grams in parts exactly.
+
+    sgram mine count parts/003
+    """
+    _run_parts("count", parts, _resources(workers, memory))
+
+
+def describe(parts: PartPaths, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
+    """Pass 3: count the chosen clusters in parts, and find examples of their use.
+
+    sgram mine describe parts/003
+    """
+    _run_parts("describe", parts, _resources(workers, memory))
+
+
+def union(folder: Folder, /, *, workers: Workers = WORKERS, memory: Memory = "2GiB") -> None:
+    """Unite the frequent grams of all parts.
+
+    sgram mine union parts/
+    """
+    from sgram.mining.array_files import ArrayFile
+    from sgram.mining.parts.plan import SplitPlan
+    from sgram.mining.parts.steps import UNION, run_union
+
+    run_union(SplitPlan.load(folder), _resources(workers, memory))
+    about = ArrayFile(folder / UNION).about
+    print_line(f"{about['grams']:,} grams to count, of {about['reported']:,} that the parts report")
+
+
+def choose(
+    folder: Folder,
+    /,
+    *,
+    engine: EngineName = "threads",
+    address: Address = "auto",
+    workers: Workers = WORKERS,
+    memory: Memory = "2GiB",
+) -> None:
+    """Add up the counts of all parts, score the grams and cluster them; runs part, union and count if missing.
+
+    sgram mine choose parts/
+    """
+    from sgram.mining.parts.job import choose as choose_grams
+    from sgram.mining.parts.plan import SplitPlan
+    from sgram.mining.parts.steps import CHOICE
+
+    with step_meter() as report:
+        choose_grams(folder, _resources(workers, memory), open_engine(engine, address), report)
+    print_line(f"chosen: {SplitPlan.load(folder).folder / CHOICE}")
+
+
+def join(
+    folder: Folder,
+    /,
+    *,
+    output: Annotated[str | None, output_flag("File for the lexicon; - for stdout.")] = None,
+    engine: EngineName = "threads",
+    address: Address = "auto",
+    workers: Workers = WORKERS,
+    memory: Memory = "2GiB",
+    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
+    fresh: Annotated[bool, Parameter(negative="", help="Join again, even if this was done; parts are kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every step that is missing, and write the lexicon: that of sgram mine on the same traces.
+
+    sgram mine join parts/ -o lexicon.json
+    """
+    from sgram.mining.parts.job import join as join_parts
+    from sgram.mining.products import export_lexicon
+
+    check_outputs({"-o": output}, stdout=True)
+    if as_json and output == "-":
+        raise UsageError("--json and -o - both write to stdout; choose one")
+    with step_meter() as report:
+        outcome = join_parts(folder, _resources(workers, memory), open_engine(engine, address), report, fresh=fresh)
+    if output == "-":
+        sys.stdout.buffer.write(outcome.lexicon.to_bytes())
+    elif output is not None:
+        export_lexicon(outcome, Path(output))
+    show_outcome(outcome, output, rows, as_json)
+
+
+def _resources(workers: int, memory: str) -> Resources:
+    return Resources(workers=workers, memory=parse_size(memory))
+
+
+def _run_parts(step: "PartStep", paths: Sequence[Path], resources: Resources) -> None:
+    from sgram.mining.parts.steps import run_part
+
+    if not paths:
+        raise UsageError(f"name the parts, such as sgram mine {step} parts/000")
+    for path in _with_meter(paths, _STAGES[step]):
+        run_part(path.parent, step, path.name, resources)
+    print_line(f"{step}: {', '.join(excerpt(path) for path in paths[:5])}{' and more' if len(paths) > 5 else ''}")
+
+
+def _with_meter(paths: Sequence[Path], stage: str) -> Iterable[Path]:
+    with switching_meter() as show:
+        for number, path in enumerate(paths):
+            show(stage, number, len(paths), "parts", path.name)
+            yield path
+        show(stage, len(paths), len(paths), "parts", "")
+
+
+@contextmanager
+def step_meter() -> Iterator["StepProgress"]:
+    """Yield a function that shows (step, done, total)."""
+    with switching_meter() as show:
+
+        def report(step: str, done: int, total: int) -> None:
+            show(_STAGES.get(step, step), done, total or None, "", "")
+
+        yield report

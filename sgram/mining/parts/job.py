@@ -1,0 +1,211 @@
+"""Mining by parts as jobs over a folder: split traces, choose grams, join the parts to a lexicon."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from sgram.engines import Engine
+from sgram.errors import InputError, UsageError
+from sgram.files import excerpt
+from sgram.mining.classifier import GramClassifier, make_scorer
+from sgram.mining.config import Resources
+from sgram.mining.corpus import FACETS
+from sgram.mining.miner import Miner, TraceDigests, iter_documents, no_traces_message
+from sgram.mining.parts.corpus import PartedCorpus, StepProgress, StopAfterChoice
+from sgram.mining.parts.plan import LEAST_LOCAL_DF, PLAN, PlannedPart, SplitPlan, group_parts
+from sgram.mining.parts.split import PartOf, file_name, split_documents
+from sgram.mining.parts.steps import CHOICE, UNION
+from sgram.mining.products import PRODUCTS, MiningOutcome, load_outcome, reading_summary, write_products
+from sgram.mining.run import QUARANTINE, MiningJob, Progress, copy_quarantine
+from sgram.mining.score import Background, Scorer
+from sgram.run_directory import LOCK_FILE, RunDirectory
+from sgram.traces.part_texts import PartSelection
+from sgram.traces.rows import InputFile
+from sgram.urls import is_url
+
+CLASSIFIER, BACKGROUND = "classifier.json", "background.parquet"
+FILES = (PLAN, CLASSIFIER, BACKGROUND, QUARANTINE, UNION, CHOICE)
+FOLDERS = ("split", "part", "count", "describe", "vectors")
+MOST_PARTS = 500
+"""Files that `split` writes at the same time; systems allow about 1,000."""
+
+
+def split_traces(
+    job: MiningJob,
+    folder: Path,
+    n_parts: int,
+    *,
+    exact_parts: bool = False,
+    fresh: bool = False,
+    part_of: PartOf | None = None,
+    progress: Progress | None = None,
+) -> SplitPlan:
+    """Split the traces of a job into parts in `folder`, and write the plan.
+
+    The number of parts is lowered until the local threshold of every part is at least
+    `sgram.mining.parts.plan.LEAST_LOCAL_DF`, unless `exact_parts`. `fresh` replaces an earlier split. Raise
+    `UsageError` if the folder holds one or `n_parts` is invalid, `InputError` if there is nothing to mine, and every
+    error of `MiningJob.check` and `TraceReader`.
+    """
+    if not 1 <= n_parts <= MOST_PARTS:
+        raise UsageError(f"the number of parts must be 1 to {MOST_PARTS} (got {n_parts})")
+    job.check()
+    run = RunDirectory(folder)
+    with run.lock():
+        _clear(folder, fresh)
+        classifier = job.load_classifier()
+        if classifier is not None and job.classifier is not None:
+            classifier.save(folder / CLASSIFIER)
+        background = None if job.config.method == "paper" else job.count_background(job.open_background())
+        if background is not None:
+            background.save(folder / BACKGROUND)
+        quarantine = run.part(QUARANTINE)
+        reader = job.reader().reread(quarantine, job.options.max_bad)
+        stamps = [_stamp(file) for file in reader.files]
+        settings, digests, selection = job.config.resolve_settings(0), TraceDigests(), PartSelection(job.config.part)
+        documents = iter_documents(reader, settings["correct_only"], settings["max_chars"], digests, selection)
+
+        def report_reading(_n_docs: int, _n_bytes: int) -> None:
+            if progress is not None:
+                progress("read", reader.bytes_read, reader.bytes_total or 0, f"{reader.report.rows_in:,} rows")
+
+        try:
+            sizes = split_documents(documents, folder / "split", n_parts, job.resources, part_of, report_reading)
+        finally:
+            copy_quarantine(quarantine, job.options.quarantine)
+        for file, stamp in zip(reader.files, stamps, strict=True):
+            if _stamp(file) != stamp:
+                raise InputError(f"{file.name} changed while it was read; split again when nothing writes to it")
+        summary = digests.summary()
+        if job.config.part != "all":
+            summary["left_out"] = selection.n_left_out
+        if not digests.n:
+            raise InputError(no_traces_message(job.config, settings))
+        docs_of_part = sizes.n_docs.sum(axis=1).tolist()
+        plan = SplitPlan(
+            folder=folder,
+            config=job.config,
+            inputs=summary,
+            n_docs=tuple(sizes.n_docs.sum(axis=0).tolist()),
+            n_problems=len(sizes.facet_values[FACETS.index("problem")]),
+            models=tuple(sizes.facet_values[FACETS.index("model")]),
+            parts=(),
+            requested_parts=n_parts,
+            classifier=classifier.digest if classifier is not None and job.classifier is not None else None,
+            background=background is not None,
+            summary=reading_summary(reader),
+        )
+        counted_df = plan.counted_df
+        groups = group_parts(docs_of_part, counted_df, 1 if exact_parts else LEAST_LOCAL_DF)
+        plan = plan.with_parts(
+            [
+                PlannedPart(
+                    f"{number:03d}",
+                    tuple(file_name(part) for part in group),
+                    sum(docs_of_part[part] for part in group),
+                    sum(int(sizes.n_bytes[part]) for part in group),
+                )
+                for number, group in enumerate(groups)
+            ]
+        )
+        plan.save()
+        return SplitPlan.load(folder)
+
+
+def _clear(folder: Path, fresh: bool) -> None:
+    """Delete an earlier split and what was made of it.
+
+    Raise `UsageError` for a finished one unless `fresh`, and if the folder holds files of something else.
+    """
+    if (folder / PLAN).exists() and not fresh:
+        raise UsageError(f"{excerpt(folder)} holds a finished split; use it, or split again with --fresh")
+    names = (*FILES, *FOLDERS, *PRODUCTS)
+    others = sorted(path.name for path in folder.iterdir() if path.name not in (*names, LOCK_FILE))
+    unfinished = [name for name in others if name.startswith(".sgram-")]
+    if len(others) > len(unfinished):
+        first = next(name for name in others if name not in unfinished)
+        raise UsageError(f"{excerpt(folder)} holds other files ({excerpt(first)}); name a folder for the split alone")
+    for name in (*names, *unfinished):  # the plan first: without it the rest is an unfinished split
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _stamp(file: InputFile) -> tuple[int, int] | None:
+    """Return the size of a file and when it was written; None for a copy, a URL or rows in memory."""
+    if file.copy is not None or is_url(file.path) or not Path(file.path).is_file():
+        return None
+    status = Path(file.path).stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def choose(folder: Path, resources: Resources, engine: Engine, progress: StepProgress) -> None:
+    """Run `part`, `union` and `count` where they are missing, and write the chosen clusters."""
+    plan = SplitPlan.load(folder)
+    corpus = PartedCorpus(plan, engine, resources, progress, stops_after_choice=True)
+    with suppress(StopAfterChoice):
+        _make_miner(plan, resources, progress).fit_corpus(corpus, plan.inputs)
+
+
+def join(
+    folder: Path, resources: Resources, engine: Engine, progress: StepProgress, fresh: bool = False
+) -> MiningOutcome:
+    """Run every step that is missing, and return the lexicon, which is that of `MiningJob.run` on the same traces.
+
+    The products are those of a mining run, in `folder`; a finished join is loaded unless `fresh`. Raise `InputError` if
+    the folder holds no split, `SgramError` if another process joins it, and every error of `Miner.fit`.
+    """
+    plan, run = SplitPlan.load(folder), RunDirectory(folder)
+    with run.lock():
+        if fresh:
+            for name in PRODUCTS:
+                run.part(name).unlink(missing_ok=True)
+        if all(map(run.has, PRODUCTS)):
+            return load_outcome(run, reused=True)
+        miner = _make_miner(plan, resources, progress)
+        miner.fit_corpus(PartedCorpus(plan, engine, resources, progress), plan.inputs)
+        write_products(run, miner, dict(plan.summary))
+        return load_outcome(run, reused=False)
+
+
+def mine_by_parts(
+    job: MiningJob, n_parts: int, engine: Engine, progress: Progress, fresh: bool = False
+) -> MiningOutcome:
+    """Mine as `MiningJob.run` does, but by parts, which `engine` runs; the parts lie in the run's directory meanwhile.
+
+    A killed run goes on with the parts that are finished. Raise every error of `split_traces` and `join`.
+    """
+
+    def report_step(step: str, done: int, total: int) -> None:
+        progress(step, done, total, "")
+
+    run = job.open_directory(progress)
+    folder = run.path / "parts"
+    if not fresh and all(map(run.has, PRODUCTS)):
+        return load_outcome(run, reused=True)
+    if fresh or not (folder / PLAN).exists():
+        split_traces(job, folder, n_parts, fresh=True, progress=progress)
+    with run.lock():
+        outcome = join(folder, job.resources, engine, report_step, fresh=fresh)
+        for name in PRODUCTS[::-1]:  # the lexicon last: it marks the run as finished
+            with run.write(name) as file:
+                file.write((outcome.directory / name).read_bytes())
+        shutil.rmtree(folder)
+        return load_outcome(run, reused=False)
+
+
+def _make_miner(plan: SplitPlan, resources: Resources, progress: StepProgress) -> Miner:
+    return Miner(plan.config, resources, scorer=_make_scorer(plan), scratch=plan.folder, progress=progress)
+
+
+def _make_scorer(plan: SplitPlan) -> Scorer | None:
+    """Return the scorer of the plan's config; None for the method of the paper, which has none."""
+    if plan.config.method == "paper":
+        return None
+    background = Background.load(plan.folder / BACKGROUND) if plan.background else None
+    classifier = None if plan.classifier is None else GramClassifier.load(plan.folder / CLASSIFIER)
+    if classifier is not None and classifier.digest != plan.classifier:
+        raise InputError(f"{excerpt(plan.folder / CLASSIFIER)} is not the classifier of the split; split again")
+    return make_scorer(plan.config, background, classifier)

@@ -1,0 +1,101 @@
+"""The steps of mining by parts, as functions of a folder and the name of a part.
+
+Every step writes one file, atomically: run twice or by two machines at once, it writes the same bytes. A step that is
+finished is not run again.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from sgram.engines import Engine
+from sgram.errors import InputError
+from sgram.files import excerpt
+from sgram.mining.array_store import ArrayStore
+from sgram.mining.config import Resources
+from sgram.mining.parts.choice import Choice, write_part_clusters
+from sgram.mining.parts.exact_counts import Union, write_part_counts
+from sgram.mining.parts.files import is_written, open_corpus, read_step
+from sgram.mining.parts.part_grams import write_part_grams, write_union
+from sgram.mining.parts.plan import SplitPlan
+
+PartStep = Literal["part", "count", "describe"]
+UNION, CHOICE = "union.arrays", "choice.arrays"
+
+
+def step_path(plan: SplitPlan, step: PartStep, part: str) -> Path:
+    """Return the path of the file that a step writes for a part."""
+    return plan.folder / step / f"{part}.arrays"
+
+
+def is_done(plan: SplitPlan, step: PartStep, part: str) -> bool:
+    """Return whether a step of a part is finished; `describe` must be of the present choice."""
+    about = {"choice": read_step(plan.folder / CHOICE, plan).about["choice"]} if step == "describe" else {}
+    return is_written(step_path(plan, step, part), plan, **about)
+
+
+def run_part(folder: Path, step: PartStep, part: str, resources: Resources) -> None:
+    """Run a step of one part, unless it is finished.
+
+    Raise `InputError` if the folder holds no split, or a file of an earlier step is missing or of another split.
+    """
+    plan = SplitPlan.load(folder)
+    planned_part = plan.part(part)
+    if step != "part":
+        require_file(plan, UNION if step == "count" else CHOICE, "union" if step == "count" else "choose")
+    if is_done(plan, step, part):
+        return
+    path = step_path(plan, step, part)
+    with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
+        corpus = open_corpus(plan, planned_part, Path(scratch), resources.array_memory())
+        if step == "part":
+            write_part_grams(plan, planned_part, corpus, resources.workers, path)
+        elif step == "count":
+            union = Union.read(plan.folder / UNION, plan)
+            write_part_counts(plan, planned_part, corpus, union, resources.workers, path)
+        else:
+            choice = Choice.read(plan.folder / CHOICE, plan)
+            write_part_clusters(plan, planned_part, corpus, choice, resources.workers, path)
+
+
+def require_file(plan: SplitPlan, name: str, step: str) -> None:
+    """Raise `InputError` if the file of a step that all parts need is missing."""
+    if not is_written(plan.folder / name, plan):
+        raise InputError(f"{excerpt(plan.folder)} has no finished {name}; run sgram mine {step} first")
+
+
+def require_parts(plan: SplitPlan, step: PartStep) -> list[Path]:
+    """Return the files of a step of all parts. Raise `InputError` if some are missing."""
+    missing = [part.name for part in plan.parts if not is_done(plan, step, part.name)]
+    if missing:
+        listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise InputError(
+            f"{excerpt(plan.folder)}: sgram mine {step} has not been run for the parts {listed}; run it for them, or "
+            "sgram mine join, which runs what is missing"
+        )
+    return [step_path(plan, step, part.name) for part in plan.parts]
+
+
+def run_union(plan: SplitPlan, resources: Resources) -> None:
+    """Unite the grams of all parts, unless this is finished. Raise `InputError` if a part is missing."""
+    path = plan.folder / UNION
+    if is_written(path, plan):
+        return
+    paths = require_parts(plan, "part")
+    with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
+        write_union(plan, paths, path, ArrayStore(Path(scratch), resources.array_memory()))
+
+
+def run_missing_parts(
+    plan: SplitPlan, step: PartStep, engine: Engine, resources: Resources, progress: Callable[[int, int], None]
+) -> list[Path]:
+    """Run a step of all parts for which it is not finished; return the files of all parts."""
+    missing = [part.name for part in plan.parts if not is_done(plan, step, part.name)]
+    n_done, n_parts = len(plan.parts) - len(missing), len(plan.parts)
+    progress(n_done, n_parts)
+    tasks = [(plan.folder.resolve(), step, part, resources) for part in missing]
+    for _ in engine.run(run_part, tasks, resources.workers):
+        n_done += 1
+        progress(n_done, n_parts)
+    return require_parts(plan, step)
