@@ -13,6 +13,8 @@ from sgram.errors import SgramError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_atomic, write_bytes
 
 LOCK_FILE = "lock"
+DESCRIPTION = "run.json"
+"""File that says what a run is made of; folders that hold one are not read as inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,18 @@ class RunDirectory:
         Raise `SgramError` if the directory's ``run.json`` describes another identity.
         """
         run = cls(Path(root) / f"{verb}-{digest(canonical_json(identity))[:12]}")
-        description, description_path = pretty_json(identity), run.path / "run.json"
+        description, description_path = pretty_json(identity), run.path / DESCRIPTION
         if not description_path.exists():
-            write_bytes(description_path, description)
+            run.describe(identity)
         elif description_path.read_bytes() != description:
             raise SgramError(
                 f"{excerpt(description_path)} describes another run; delete its directory or use another one"
             )
         return run
+
+    def describe(self, identity: Mapping[str, Any]) -> None:
+        """Write what the run is made of to the directory's ``run.json``."""
+        write_bytes(self.path / DESCRIPTION, pretty_json(identity))
 
     def lock(self) -> AbstractContextManager[None]:
         """Return a context manager that locks the run for this process; see `lock_folder`."""

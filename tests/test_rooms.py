@@ -66,6 +66,7 @@ ROOMS_OF = {
         "mining/products.py",
         "mining/score.py",
         "tagging/masks.py",
+        "tagging/tagged_files.py",
         "evaluation/gram_scores.py",
         "diagnosis/diagnosis_files.py",
     ],
@@ -111,7 +112,7 @@ LAZY = {
     *("pyarrow", "tokenizers", "inspect_ai", "sentence_transformers", "transformers", "huggingface_hub", "safetensors"),
     *("torch", "pandas", "sklearn", "spacy", "matplotlib", "jinja2", "triton", "krippendorff", "statsmodels", "scipy"),
     *("trl", "datasets", "accelerate", "peft", "math_verify", "sympy", "reasoning_gym", "narwhals"),
-    *("verl", "transfer_queue"),
+    *("ray", "verl", "transfer_queue"),
     *("mlflow", "trackio", "wandb"),
 }
 # modules that are themselves imported lazily, so that they may import these at once; spaCy imports its component
@@ -126,10 +127,11 @@ EAGER = {
     ("training/tasks/gym_worker.py", "reasoning_gym"),
     *((f"training/trainer/{name}.py", "trl") for name in ("config", "trl_contract", "trainer")),
     *((f"training/trainer/{name}.py", "torch") for name in ("trainer", "siren", "checks", "state", "sampler")),
-    *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "random_sentences", "step_metrics")),
+    *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "preallocated_cache", "random_sentences")),
+    ("training/trainer/step_metrics.py", "torch"),
     *((f"training/experiments/{name}.py", "torch") for name in ("estimate", "evaluate", "setup")),
     ("training/experiments/estimate.py", "trl"),
-    *((f"training/trainer/{name}.py", "transformers") for name in ("checks", "mask_share")),
+    *((f"training/trainer/{name}.py", "transformers") for name in ("checks", "mask_share", "preallocated_cache")),
     *((f"training/evolve/{name}.py", "torch") for name in ("trainer", "writers")),
     *((f"training/evolve/{name}.py", "transformers") for name in ("evolve_log", "setup")),
     *(("training/evolve/trainer.py", name) for name in ("accelerate", "trl")),
@@ -348,8 +350,8 @@ def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
         *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *("sentences", "scan", "compiling", "progress_bars", "declarations", "text", "quarantine", "run_directory"),
-        *("safe_reading", "stored_copies", "urls", "files", "array_types", "errors"),
+        *("sentences", "scan", "compiling", "progress_bars", "declarations", "engines", "text", "quarantine"),
+        *("run_directory", "safe_reading", "stored_copies", "urls", "files", "array_types", "errors"),
     ]
 
 

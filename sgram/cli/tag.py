@@ -20,7 +20,6 @@ from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import DEFAULT_LEXICON, Lexicon, SentenceScorer, connective_note
 from sgram.tagging.spans import MaskKind
-from sgram.tagging.tagged_files import TagSettings
 from sgram.traces import TraceReader
 from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
@@ -95,6 +94,8 @@ def tag(
         _check_masks(output, reading)
     chosen_scorer = None if mask == "grams" else SentenceScorer.load(scorer or DEFAULT_SCORER)
     if output is not None and is_folder_name(output):
+        from sgram.tagging.tagged_files import TagSettings
+
         if showing.n_traces or limit is not None:
             raise UsageError(f"-o {output} is a folder of files; leave out --show, --html and --limit")
         tag_folder(

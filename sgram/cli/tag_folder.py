@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sgram.cli.console import note, print_json, print_table, switching_meter
 from sgram.cli.estimate_cells import percent
+from sgram.cli.path_checks import check_not_inputs
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
 from sgram.files import excerpt
@@ -39,6 +40,7 @@ def tag_folder(
     if reading.quarantine is not None:
         raise UsageError("--quarantine names one file; a folder of masks has a folder for the rows set aside")
     folder = Path(output)
+    check_not_inputs([folder / "traces.parquet"], paths)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{excerpt(output)} is a file; name a folder")
     options = reading.options()

@@ -5,14 +5,13 @@ belongs to, and ``planning_mask`` and ``spans`` (`sgram.tagging.masks`). Every f
 tags and writes it; a file that is there already, made of the same input with the same settings, is not made again.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from sgram import __version__
 from sgram.errors import UsageError
@@ -249,7 +248,7 @@ def _read_report(path: Path, identity: str) -> FileReport | None:
     try:
         with pq.ParquetFile(path) as file:
             metadata = file.metadata.metadata or {}
-        stored = orjson.loads(metadata.get(_REPORT_KEY, b"{}"))
+        stored = json.loads(metadata.get(_REPORT_KEY, b"{}"))
         if stored.get("identity") != identity:
             return None
         return replace(FileReport(**stored["report"]), reused=True)

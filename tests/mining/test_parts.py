@@ -210,6 +210,15 @@ def test_a_split_takes_a_folder_of_its_own(tmp_path):
         split_traces(job(fast_config()), tmp_path / "parts", 501)
 
 
+def test_a_split_in_the_folder_of_its_inputs_is_not_read_as_an_input(tmp_path):
+    path = sample_with_models(tmp_path)
+    split_traces(job(fast_config(), tmp_path), tmp_path / "parts", 2, exact_parts=True)
+    join_parts(tmp_path / "parts")  # leaves JSON Lines, JSON and Parquet there
+    plan = split_traces(job(fast_config(), tmp_path), tmp_path / "parts", 2, exact_parts=True, fresh=True)
+    assert plan.inputs["traces"] == 108
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == [path.name]
+
+
 def test_a_part_that_is_not_there_is_named(tmp_path):
     split_traces(job(fast_config()), tmp_path, 3, exact_parts=True)
     with pytest.raises(UsageError, match="no part '009'; its parts are 000 to 002"):

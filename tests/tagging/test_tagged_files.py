@@ -162,6 +162,7 @@ def test_the_command_writes_a_data_set_and_sets_broken_rows_aside(rollouts, toke
     [
         (("-o", "tagged/"), "-o needs --tokenizer"),
         (("-o", "tagged/", "--tokenizer", "TOKENIZER", "--show", "1"), "leave out --show, --html and --limit"),
+        (("-o", "rollouts/tagged/", "--tokenizer", "TOKENIZER"), "lies in an input folder, where it would be read"),
         (("--engine", "ray"), "--engine is for a folder of masks"),
         (("-o", "masks.txt", "--tokenizer", "TOKENIZER"), "or in / for a folder of files"),
     ],

@@ -18,13 +18,13 @@ from sgram.mining.parts.steps import CHOICE, UNION
 from sgram.mining.products import PRODUCTS, MiningOutcome, load_outcome, reading_summary, write_products
 from sgram.mining.run import QUARANTINE, MiningJob, Progress, copy_quarantine
 from sgram.mining.score import Background, Scorer
-from sgram.run_directory import LOCK_FILE, RunDirectory
+from sgram.run_directory import DESCRIPTION, LOCK_FILE, RunDirectory
 from sgram.traces.part_texts import PartSelection
 from sgram.traces.rows import InputFile
 from sgram.urls import is_url
 
 CLASSIFIER, BACKGROUND = "classifier.json", "background.parquet"
-FILES = (PLAN, CLASSIFIER, BACKGROUND, QUARANTINE, UNION, CHOICE)
+FILES = (PLAN, DESCRIPTION, CLASSIFIER, BACKGROUND, QUARANTINE, UNION, CHOICE)
 FOLDERS = ("split", "part", "count", "describe", "vectors")
 MOST_PARTS = 500
 """Files that `split` writes at the same time; systems allow about 1,000."""
@@ -53,6 +53,7 @@ def split_traces(
     run = RunDirectory(folder)
     with run.lock():
         _clear(folder, fresh)
+        run.describe({"verb": "mine split"})  # folders with a run.json are not read as inputs
         classifier = job.load_classifier()
         if classifier is not None and job.classifier is not None:
             classifier.save(folder / CLASSIFIER)
