@@ -54,6 +54,8 @@ def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
         raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
+WORKERS = max(1, min(os.cpu_count() or 1, 8))
+"""Threads by default."""
 BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
 CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
 
@@ -88,7 +90,7 @@ def mine(
     background: Annotated[list[str] | None, BACKGROUND] = None,
     classifier: Annotated[str | None, CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
-    workers: Annotated[int, Parameter(help="Threads.")] = max(1, min(os.cpu_count() or 1, 8)),
+    workers: Annotated[int, Parameter(help="Threads.")] = WORKERS,
     memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
     runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
     rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
@@ -109,14 +111,11 @@ def mine(
 
     sgram mine rollouts.parquet --method paper -o paper.json
     """
-    from sgram.mining.parts.job import mine_by_parts
-    from sgram.mining.products import export_lexicon
     from sgram.mining.run import MiningJob
 
     check_outputs({"-o": output}, stdout=True)
     check_no_options(paths, "mine")
-    if as_json and output == "-":
-        raise UsageError("--json and -o - both write to stdout; choose one")
+    check_one_output(output, as_json)
     job = MiningJob(
         paths=tuple(paths),
         config=config,
@@ -134,19 +133,34 @@ def mine(
     with switching_meter() as show:
         report = partial(_show_progress, show)
         if engine == "ray":
+            from sgram.mining.parts.job import mine_by_parts
+
             outcome = mine_by_parts(job, parts, open_engine(engine, address), report, fresh)
         else:
             outcome = job.run(report, fresh=fresh)
-    if output == "-":
-        sys.stdout.buffer.write(outcome.lexicon.to_bytes())
-    elif output is not None:
-        export_lexicon(outcome, Path(output))
+    write_lexicon(outcome, output)
     show_outcome(outcome, output, rows, as_json)
     if config.embedder == "auto" and outcome.lexicon.source["embedder"] == "hash":
         note(
             "all-MiniLM-L6-v2 is not installed, so grams were clustered by their words and letters: "
             "pip install 'sgram[embed]'"
         )
+
+
+def check_one_output(output: str | None, as_json: bool) -> None:
+    """Raise `UsageError` if the lexicon and the JSON object would both go to stdout."""
+    if as_json and output == "-":
+        raise UsageError("--json and -o - both write to stdout; choose one")
+
+
+def write_lexicon(outcome: "MiningOutcome", output: str | None) -> None:
+    """Write the lexicon to stdout for ``-``, else with its examples to a file; None writes nothing."""
+    from sgram.mining.products import export_lexicon
+
+    if output == "-":
+        sys.stdout.buffer.write(outcome.lexicon.to_bytes())
+    elif output is not None:
+        export_lexicon(outcome, Path(output))
 
 
 def _show_progress(show: "ShowProgress", stage: str, done: int, total: int, remark: str) -> None:

@@ -1,7 +1,5 @@
 """``sgram mine split | part | union | count | choose | describe | join``: mining by parts, on one machine or many."""
 
-import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +9,10 @@ from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, switching_meter
 from sgram.cli.engines import Address, EngineName, open_engine
-from sgram.cli.mine import BACKGROUND, CLASSIFIER, MiningFlags, show_outcome
+from sgram.cli.mine import BACKGROUND, CLASSIFIER, WORKERS, MiningFlags, check_one_output, show_outcome, write_lexicon
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, TracePaths, number_flag, output_flag
-from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
 from sgram.mining.config import Resources
 
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from sgram.mining.parts.plan import SplitPlan
     from sgram.mining.parts.steps import PartStep
 
-WORKERS = max(1, min(os.cpu_count() or 1, 8))
 _STAGES = {
     "part": "counting parts",
     "union": "uniting grams",
@@ -203,17 +199,12 @@ def join(
     sgram mine join parts/ -o lexicon.json
     """
     from sgram.mining.parts.job import join as join_parts
-    from sgram.mining.products import export_lexicon
 
     check_outputs({"-o": output}, stdout=True)
-    if as_json and output == "-":
-        raise UsageError("--json and -o - both write to stdout; choose one")
+    check_one_output(output, as_json)
     with step_meter() as report:
         outcome = join_parts(folder, _resources(workers, memory), open_engine(engine, address), report, fresh=fresh)
-    if output == "-":
-        sys.stdout.buffer.write(outcome.lexicon.to_bytes())
-    elif output is not None:
-        export_lexicon(outcome, Path(output))
+    write_lexicon(outcome, output)
     show_outcome(outcome, output, rows, as_json)
 
 
@@ -224,8 +215,6 @@ def _resources(workers: int, memory: str) -> Resources:
 def _run_parts(step: "PartStep", paths: Sequence[Path], resources: Resources) -> None:
     from sgram.mining.parts.steps import run_part
 
-    if not paths:
-        raise UsageError(f"name the parts, such as sgram mine {step} parts/000")
     for path in _with_meter(paths, _STAGES[step]):
         run_part(path.parent, step, path.name, resources)
     print_line(f"{step}: {', '.join(excerpt(path) for path in paths[:5])}{' and more' if len(paths) > 5 else ''}")

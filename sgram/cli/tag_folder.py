@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,18 +66,7 @@ def _json(folder: Path, reports: Sequence["FileReport"]) -> dict[str, object]:
     return {
         "output": str(folder),
         "files": [
-            {
-                "source": report.source,
-                "traces": report.traces,
-                "tokens": report.tokens,
-                "planning": report.planning,
-                "spans": report.spans,
-                "left_out": report.left_out,
-                "rows": report.rows,
-                "ids": report.ids,
-                "reused": report.reused,
-            }
-            for report in reports
+            {name: setting for name, setting in asdict(report).items() if name != "warnings"} for report in reports
         ],
     }
 

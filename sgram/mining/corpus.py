@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sgram.array_types import AnyArray, ByteArray, Int32Array, IntArray
+from sgram.mining.array_files import pack_strings
 from sgram.mining.array_store import ArrayStore
 from sgram.scan import scan_shard
 
@@ -142,10 +143,11 @@ def document_arrays(scanned: ScannedTexts, batch: DocumentBatch, keep_text: bool
     }
     if keep_text:
         names = "\0".join(name.replace("\0", " ") for name in batch.names)
+        text, text_ends = pack_strings(batch.texts)
         arrays |= {
             "keys-of": np.array(batch.keys, np.uint64),
-            "text": np.frombuffer(b"".join(batch.texts), np.uint8),
-            "text-ends": np.cumsum([len(text) for text in batch.texts], dtype=np.int64),
+            "text": text,
+            "text-ends": text_ends,
             "names": np.frombuffer(names.encode("utf-8", "surrogatepass"), np.uint8),
         }
     return arrays

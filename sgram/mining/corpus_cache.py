@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
 from sgram.array_types import AnyArray
 from sgram.files import canonical_json, write_bytes
+from sgram.mining.array_files import pack_strings, unpack_strings
 from sgram.mining.array_store import ArrayStore
 from sgram.mining.corpus import Corpus, Shard
 
@@ -30,8 +30,7 @@ def save_corpus(corpus: Corpus, inputs: Mapping[str, Any]) -> None:
     if store.directory is None:
         raise ValueError("cannot save a corpus whose array store has no directory")
     n_words = len(corpus.words)
-    ends = np.cumsum([len(word) for word in corpus.words], dtype=np.int64)
-    arena = np.frombuffer(b"".join(corpus.words), np.uint8)
+    arena, ends = pack_strings(corpus.words)
     arrays: tuple[AnyArray, ...] = (arena, ends, corpus.df[:n_words], corpus.count[:n_words], corpus.n_docs)
     for name, array in zip(_VOCABULARY, arrays, strict=True):
         store.put(name, array)
@@ -66,11 +65,7 @@ def load_corpus(directory: Path, memory_limit: int) -> tuple[Corpus, Mapping[str
     store = ArrayStore(directory, memory_limit)
     store.adopt_files(paths)
     arena, ends, df, count, n_docs = (store.get(name) for name in _VOCABULARY)
-    arena_bytes, start = arena.tobytes(), 0
-    words: dict[bytes, int] = {}
-    for word_id, end in enumerate(ends.tolist()):
-        words[arena_bytes[start:end]] = word_id
-        start = end
+    words = {word: word_id for word_id, word in enumerate(unpack_strings(arena, ends))}
     facet_values = tuple({name: number for number, name in enumerate(names)} for names in manifest["facets"])
     shards = [Shard(**shard) for shard in manifest["shards"]]
     return Corpus(store, shards, words, df, count, facet_values, n_docs), manifest["about"]

@@ -214,6 +214,21 @@ class LabelCounts:
     facet_rows: ByteArray
     """Bits of the values of the facets among the documents that contain a label, (rows, bytes); see `FacetBits`."""
 
+    @classmethod
+    def zeros(cls, n_labels: int, n_facet_rows: int, n_bytes: int) -> "LabelCounts":
+        """Return counts of no document; the bits of a label's facets take `n_bytes`."""
+        return cls(
+            np.zeros((n_labels, 3), np.int64),
+            np.zeros((n_labels, 3), np.int64),
+            np.zeros((n_labels, 2), np.int64),
+            np.zeros((n_facet_rows, n_bytes), np.uint8),
+        )
+
+    @property
+    def positions(self) -> IntArray:
+        """Occurrences: all, at the beginning of a sentence, at the end of a sentence, (n, 3)."""
+        return np.concatenate([self.count.sum(axis=1, keepdims=True), self.ends], axis=1)
+
     def add(self, other: "LabelCounts") -> None:
         """Add the counts of other documents to these."""
         self.df += other.df
@@ -254,8 +269,7 @@ def tally_occurrences(
     """
     facets = FacetBits.assign(corpus.facet_values) if spread else NO_FACETS
     counts = count_labels(corpus, table, labels, workers, sides=sides, facets=facets)
-    positions = np.concatenate([counts.count.sum(axis=1, keepdims=True), counts.ends], axis=1)
-    return Tally(counts.df, positions, facets.count_values(counts.facet_rows))
+    return Tally(counts.df, counts.positions, facets.count_values(counts.facet_rows))
 
 
 def count_labels(
@@ -282,12 +296,7 @@ def count_labels(
     store = corpus.store
 
     def count_shards(shards: list[Shard]) -> LabelCounts:
-        counts = LabelCounts(
-            np.zeros((n_labels, 3), np.int64),
-            np.zeros((n_labels, 3), np.int64),
-            np.zeros((n_labels, 2), np.int64),
-            np.zeros((n_facet_rows, int(first_bytes[-1])), np.uint8),
-        )
+        counts = LabelCounts.zeros(n_labels, n_facet_rows, int(first_bytes[-1]))
         last_doc = np.empty(n_labels, np.int32)
         for shard in shards:
             number = shard.number

@@ -68,17 +68,14 @@ def write_part_clusters(
     plan: SplitPlan, part: PlannedPart, corpus: Corpus, choice: Choice, workers: int, path: Path
 ) -> None:
     """Write in how many documents of a part each cluster is, and uses of its medoid."""
-    n_clusters = len(choice.medoids)
     counts = count_labels(corpus, choice.table, choice.clusters, workers)
-    df = np.zeros(n_clusters, np.int64)
-    df[: len(counts.df)] = counts.df.sum(axis=1)
     examples = find_keyed_examples(corpus, choice.table, choice.medoid_labels, choice.medoids)
     rows = [
         {"cluster": cluster, "key": key} | asdict(example)
         for cluster, cluster_examples in enumerate(examples)
         for key, example in cluster_examples
     ]
-    arrays: dict[str, AnyArray] = {"df": df}
+    arrays: dict[str, AnyArray] = {"df": counts.df.sum(axis=1)}
     arrays["examples"], arrays["example-ends"] = pack_strings(map(canonical_json, rows))
     write_step(path, plan, arrays, part=part.name, choice=choice.digest)
 

@@ -74,9 +74,8 @@ class PartedCorpus:
         counts, facet_rows = self._counts.counts, self._union.facet_rows[rows]
         if (facet_rows < 0).any():
             raise ValueError("facets are counted for grams only that may be candidates")
-        positions = np.concatenate([counts.count[rows].sum(axis=1, keepdims=True), counts.ends[rows]], axis=1)
         spread = read_facet_bits(self.plan).count_values(counts.facet_rows[facet_rows])
-        return Tally(counts.df[rows], positions, spread)
+        return Tally(counts.df[rows], counts.positions[rows], spread)
 
     def _union_rows(self, labels: Sequence[Int32Array]) -> IntArray:
         """Return the label in the union of the gram of each label. Raise `ValueError` unless each has one gram."""

@@ -68,23 +68,17 @@ def write_part_counts(
     counts = count_labels(
         corpus, union.table, union.labels(), workers, facets=read_facet_bits(plan), facet_rows=union.facet_rows
     )
-    n_labels = len(union.facet_rows)
     arrays: dict[str, AnyArray] = {
-        "df": _with_rows(counts.df, n_labels).astype(np.int32),
-        "count": _with_rows(counts.count, n_labels),
-        "ends": _with_rows(counts.ends, n_labels),
+        "df": counts.df.astype(np.int32),
+        "count": counts.count,
+        "ends": counts.ends,
         "facet-rows": counts.facet_rows,
     }
     if plan.config.contrast_models:
         n_side_docs = put_model_sides(corpus, find_model_sides(plan.models, plan.config.contrast_models))
         sides = count_labels(corpus, union.table, union.facet_labels(), workers, sides=MODEL_SIDES)
-        arrays |= {"side-df": _with_rows(sides.df, union.n_facet_rows).astype(np.int32), "side-docs": n_side_docs}
+        arrays |= {"side-df": sides.df.astype(np.int32), "side-docs": n_side_docs}
     write_step(path, plan, arrays, part=part.name)
-
-
-def _with_rows(array: IntArray, n_rows: int) -> IntArray:
-    """Return `array` with rows of zeros up to `n_rows`; labels at the end that occur nowhere have no row."""
-    return np.concatenate([array, np.zeros((n_rows - len(array), *array.shape[1:]), array.dtype)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +94,8 @@ class UnionCounts:
 
 def add_counts(plan: SplitPlan, union: Union, paths: Sequence[Path]) -> UnionCounts:
     """Return the sum of the counts of all parts; memory does not depend on their number."""
-    n_labels = len(union.facet_rows)
     n_bytes = int(read_facet_bits(plan).first_bytes[-1])
-    total = LabelCounts(
-        np.zeros((n_labels, 3), np.int64),
-        np.zeros((n_labels, 3), np.int64),
-        np.zeros((n_labels, 2), np.int64),
-        np.zeros((union.n_facet_rows, n_bytes), np.uint8),
-    )
+    total = LabelCounts.zeros(len(union.facet_rows), union.n_facet_rows, n_bytes)
     has_sides = bool(plan.config.contrast_models)
     side_df, side_docs = np.zeros((union.n_facet_rows, 3), np.int64), np.zeros(2, np.int64)
     for path in paths:

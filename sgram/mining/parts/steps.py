@@ -98,4 +98,4 @@ def run_missing_parts(
     for _ in engine.run(run_part, tasks, resources.workers):
         n_done += 1
         progress(n_done, n_parts)
-    return require_parts(plan, step)
+    return [step_path(plan, step, part.name) for part in plan.parts]
