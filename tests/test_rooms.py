@@ -128,7 +128,7 @@ EAGER = {
     *((f"training/trainer/{name}.py", "trl") for name in ("config", "trl_contract", "trainer")),
     *((f"training/trainer/{name}.py", "torch") for name in ("trainer", "siren", "checks", "state", "sampler")),
     *((f"training/trainer/{name}.py", "torch") for name in ("placebo", "preallocated_cache", "random_sentences")),
-    ("training/trainer/step_metrics.py", "torch"),
+    *((f"training/trainer/{name}.py", "torch") for name in ("length_blocks", "step_metrics")),
     *((f"training/experiments/{name}.py", "torch") for name in ("estimate", "evaluate", "setup")),
     ("training/experiments/estimate.py", "trl"),
     *((f"training/trainer/{name}.py", "transformers") for name in ("checks", "mask_share", "preallocated_cache")),

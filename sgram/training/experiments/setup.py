@@ -294,6 +294,7 @@ def trainer_config(config: RunConfig, directory: Path, on_gpu: bool) -> HICRACon
         method_options=dict(config.method_options) or None,
         refresh_lexicon=config.refresh_lexicon,
         drop_finished_rows=not (on_gpu or ranks.sharding),
+        trim_padding=not (on_gpu or ranks.sharding),
         success_reward=None,
         per_device_train_batch_size=n_rows // config.accumulation,
         gradient_accumulation_steps=config.accumulation,

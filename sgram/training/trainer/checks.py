@@ -149,6 +149,8 @@ def check_combination(args: HICRAConfig, features: TrainerFeatures) -> None:
         raise UsageError(
             "drop_finished_rows samples with the model itself: it does not work with vLLM, tools or a sharded model"
         )
+    if args.trim_padding and features.is_sharded:  # the processes would gather weights a different number of times
+        raise UsageError("trim_padding does not work with a sharded model: leave it out")
 
 
 def _n_prompts_per_generation(args: HICRAConfig) -> int:

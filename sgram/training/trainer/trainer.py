@@ -43,6 +43,7 @@ from sgram.training.trainer.checks import (
     resolve_lexicon,
 )
 from sgram.training.trainer.config import HICRAConfig
+from sgram.training.trainer.length_blocks import ROWS_A_BLOCK, compute_by_length
 from sgram.training.trainer.loss_reduction import LossReduction
 from sgram.training.trainer.mask_share import MaskShareCheck
 from sgram.training.trainer.placebo import Placebo, draw_placebo, read_placebo
@@ -388,7 +389,7 @@ class HICRATrainer(GRPOTrainer):
         if self._nucleus_probe is not None:
             recording = self._nucleus_probe.recording(self.accelerator.unwrap_model(model), response_mask(inputs))
         with recording:
-            logps_and_entropies = super()._get_per_token_logps_and_entropies(model, *args, **named)
+            logps_and_entropies = self._compute_logps_and_entropies(model, *args, **named)
         logps, entropies = logps_and_entropies[:2]
         inputs["logps"], inputs["entropies"] = logps, entropies.detach()
         if self.method.at_update is not None:
@@ -398,6 +399,23 @@ class HICRATrainer(GRPOTrainer):
                 logps, inputs.get("old_per_token_logps"), response_mask(inputs)
             )
         return logps_and_entropies
+
+    def _compute_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, n_kept: int, *args: Any, **named: Any
+    ) -> Any:
+        """Return what TRL returns, without most of the padding if `trim_padding` is set and all rows are text."""
+        compute = super()._get_per_token_logps_and_entropies
+        further_inputs = [*args, *(named[name] for name in named.keys() - {"compute_entropy"})]
+        is_text = all(value is None or value is False for value in further_inputs)
+        if not (self.args.trim_padding and is_text) or self._nucleus_probe is not None:
+            return compute(model, input_ids, attention_mask, n_kept, *args, **named)
+
+        def compute_block(*block: Any) -> tuple[torch.Tensor, torch.Tensor]:
+            logps, entropies, _ = compute(model, *block, compute_entropy=True)
+            return logps, entropies
+
+        logps, entropies = compute_by_length(compute_block, input_ids, attention_mask, n_kept, ROWS_A_BLOCK)
+        return logps, entropies, None
 
     def _updated_advantages(self, inputs: Mapping[str, Any]) -> torch.Tensor:
         """Return the (B, T) advantages of a micro-batch by the part of the method that acts in the loss."""

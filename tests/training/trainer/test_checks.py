@@ -125,6 +125,13 @@ def test_dropping_rows_is_for_models_of_its_own(tmp_path, feature):
         check_combination(args, replace(PLAIN, **{feature: True}))
 
 
+def test_padding_of_a_sharded_model_is_not_trimmed(tmp_path):
+    args = config(tmp_path, trim_padding=True)
+    check_combination(args, PLAIN)
+    with pytest.raises(UsageError, match="trim_padding does not work with a sharded model"):
+        check_combination(args, replace(PLAIN, is_sharded=True))
+
+
 def test_a_trainer_with_tools_cannot_drop_rows(tmp_path):
     ours = trainer(tmp_path)
     ours.args.drop_finished_rows = True
