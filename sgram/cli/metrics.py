@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
+from sgram.cli.engines import Address, EngineName, open_cluster
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
 from sgram.cli.shared_flags import AsJson, DryRun, JudgeAnswers, MaxDiagnosed, Part
@@ -66,6 +67,8 @@ def metrics(
     ] = False,
     part: Part = "all",
     judge_answers: JudgeAnswers = True,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -103,7 +106,14 @@ def metrics(
         inputs, config = [str(scored.path)], replace(config, tokenizer=str(scored.tokenizer))
         reading = replace(reading, dialect="sgram")
     with stage_meters(STAGES) as update:
-        analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
+        analysis = analyze(
+            inputs,
+            config,
+            update,
+            options=reading.options(),
+            dialect=reading.dialect,
+            engine=open_cluster(engine, address),
+        )
     files = [] if csv is None else write_tables(analysis.tables, csv)
     if as_json:
         print_json("metrics", _json_fields(analysis, part, table, files))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
+from sgram.cli.engines import Address, EngineName, open_cluster
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import (
@@ -29,6 +30,7 @@ from sgram.urls import base_name
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
+    from sgram.engines import Engine
     from sgram.reports.figures.figure import Figure, RenderedFigure
 
 _PATHS = path_argument("Training runs (or folders of them, or a comparison), files or folders of rollouts.")
@@ -73,6 +75,8 @@ def report(
         bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
     ] = False,
     judge_answers: JudgeAnswers = True,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +115,7 @@ def report(
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
     with measuring_corrected_errors(rated):
-        analysis = _analyzed(paths, config, reading)
+        analysis = _analyzed(paths, config, reading, open_cluster(engine, address))
         provenance = {**analysis.provenance, "command": command}
         analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
         page_figures, figures = _figures(analysis, extra)
@@ -191,12 +195,14 @@ def _scored_path(page: Path) -> Path:
     return page.with_name(f"{page.stem}.scored.jsonl.gz")
 
 
-def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags) -> "Analysis":
+def _analyzed(
+    paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags, engine: "Engine | None"
+) -> "Analysis":
     from sgram.analysis import analyze
     from sgram.cli.metrics import STAGES
 
     with stage_meters(STAGES) as update:
-        return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect)
+        return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect, engine=engine)
 
 
 def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFigure"], list["Figure"]]:
