@@ -66,18 +66,18 @@ def describe_sample(sample: Sample) -> str:
     >>> from sgram.annotation.items import Item
     >>> item = Item("a1", "sg", "wait", 3, "backtracking", "t7", None, "But wait, is it?", 4, 8)
     >>> describe_sample(Sample("0123456789abcdef", 0, (item,), {"name": "mined"}))
-    'The 1 item is an occurrence of Strategic Grams of the lexicon mined (SHA-256 0123456789ab).'
+    'The sample has 1 occurrence of Strategic Grams of the lexicon mined (SHA-256 0123456789ab).'
     """
-    n = len(sample.items)
     n_controls = sum(item.kind == "control" for item in sample.items)
     name = str(sample.source.get("name", "without a name"))
-    grams = f"of Strategic Grams of the lexicon {name} (SHA-256 {sample.lexicon[:12]})"
+    occurrences = _count(len(sample.items) - n_controls, "occurrence")
+    lexicon = f"the lexicon {name} (SHA-256 {sample.lexicon[:12]})"
+    grams = f"The sample has {occurrences} of Strategic Grams of {lexicon}"
     if not n_controls:
-        return f"The {_count(n, 'item')} {'is an occurrence' if n == 1 else 'are occurrences'} {grams}."
+        return f"{grams}."
     return (
-        f"Of the {_count(n, 'item')}, {n - n_controls:,} are occurrences {grams} and {n_controls:,} are random phrases "
-        "of the same traces as controls. Raters saw each phrase marked in its passage, in random order, without "
-        "knowing which of the two it is."
+        f"{grams} and, as controls, {_count(n_controls, 'random phrase')} of the same traces. Raters saw each phrase "
+        "marked in its passage, in random order, without knowing which of the two it is."
     )
 
 

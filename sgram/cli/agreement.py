@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sgram.annotation.items import PROCEDURAL, Sample
-from sgram.annotation.ratings import LoadedRatings, load_ratings
+from sgram.annotation.ratings import LoadedRatings, Rating, load_ratings
 from sgram.cli import agreement_tables
 from sgram.cli.agreement_files import PaperFlags, write_paper_files
 from sgram.cli.annotation_files import load_any_sample, split_raters
@@ -76,7 +76,7 @@ def agreement(
     measured = measure_agreement(loaded.ratings, strategic or (), draws, seed)
     shares = _strategic_shares(loaded, measured, sample) if isinstance(sample, Sample) else None
     matrix = count_confusions(RatingTable.from_ratings(loaded.ratings))
-    design = _design(measured, sample, shares, verdicts)
+    design = _design(loaded.ratings, measured, sample, shares, verdicts)
     n_items = None if sample is None else len(sample.items)
     has_controls = sample is None or isinstance(sample, Sample)
     conclusions, warnings = list(_verdicts(measured, shares)), list(_warnings(loaded, measured, n_items, has_controls))
@@ -109,9 +109,14 @@ def agreement(
 
 
 def _design(
-    measured: "Agreement", sample: "Sample | ErrorSample | None", shares: "StrategicShares | None", verdicts: str | None
+    ratings: tuple[Rating, ...],
+    measured: "Agreement",
+    sample: "Sample | ErrorSample | None",
+    shares: "StrategicShares | None",
+    verdicts: str | None,
 ) -> "StudyDesign":
     """Return what the methods paragraph says of the study beside its ratings."""
+    from sgram.annotation.adjudication import decide_gold
     from sgram.annotation.agreement_methods import StudyDesign, describe_sample, library_versions
 
     description = ""
@@ -124,8 +129,9 @@ def _design(
         )
     n_verdicts = None
     if verdicts is not None:
-        decided = {verdict.item for verdict in load_ratings(verdicts).ratings}
-        n_verdicts = sum(dispute.item in decided for dispute in measured.disputes)
+        gold = decide_gold(ratings, load_ratings(verdicts).ratings)
+        items_with_verdict = {label.item for label in gold.labels if label.basis == "verdict"}
+        n_verdicts = sum(dispute.item in items_with_verdict for dispute in measured.disputes)
     return StudyDesign(description=description, shares=shares, n_verdicts=n_verdicts, versions=library_versions())
 
 

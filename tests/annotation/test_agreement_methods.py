@@ -64,7 +64,8 @@ def test_phrases_have_their_design_shares_and_verdicts():
     design = StudyDesign("item", describe_sample(phrases), shares, 1, {"krippendorff": "9.9"})
     sentences = describe_methods(measured, design)
     text = " ".join(sentences)
-    assert "Of the 2 items, 1 are occurrences of Strategic Grams of the lexicon mined (SHA-256 dddddddddddd)" in text
+    assert "The sample has 1 occurrence of Strategic Grams of the lexicon mined (SHA-256 dddddddddddd) and, as" in text
+    assert "controls, 1 random phrase of the same traces" in text
     assert "On whether a label is strategic (branching, deduction) or not, percent agreement is 1.00" in text
     assert "50.0% of the ratings are strategic" in text
     # Wilson, 1 of 1: 20.7 to 100 %

@@ -4,7 +4,7 @@ import re
 
 COMMANDS = {
     *("subsection", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "small", "setlength"),
-    *("tabcolsep", "includegraphics", "linewidth", "begin", "end"),
+    *("tabcolsep", "ref", "includegraphics", "linewidth", "begin", "end"),
     *("textbackslash", "textasciicircum", "textasciitilde", "textasciigrave", "textless", "textgreater", "textbar"),
     *("char", "ldots", "times", "pm", "le", "ge", "ne", "to", "circ"),
     *("alpha", "beta", "gamma", "kappa", "mu", "sigma", "Omega"),

@@ -202,6 +202,9 @@ def test_json_has_the_paragraph_and_the_matrix_and_verdicts_are_counted(run, rat
         "Raters differ on 4 items (40.0% of those with at least two ratings); an adjudicator decided 1 of them."
         in (document["methods"])
     )
+    verdicts.write_text("item,label,rater\nzz,branching,eve\n")
+    code, _, err = run(ratings, "--verdicts", verdicts)
+    assert (code, "the verdict on item 'zz' is on no rated item" in err) == (3, True)
     assert (document["confusion"]["kind"], document["confusion"]["labels"]) == (
         "coincidences",
         ["branching", "deduction", "procedural"],

@@ -25,6 +25,14 @@ from sgram.reports.pages.exports import encode_csv, escape_markdown
 from sgram.reports.pages.latex import escape_latex, latex_table, needs_unicode_engine
 from sgram.statistics import Estimate
 
+_CONTENTS = {
+    "coefficients": "the coefficients",
+    "labels": "the agreement on each label",
+    "pairs": "that of each pair of raters",
+    "strategic": "the shares judged strategic",
+    "confusion": "the labels that raters confuse",
+}
+"""What each table shows, by its name."""
 _INTERVALS = "Brackets are 95% bootstrap intervals over items."
 _MAX_PAIRS = 28
 """Pairs of raters in a table: those of eight raters. The CSV file has all."""
@@ -204,10 +212,13 @@ def render_latex(section: AgreementSection, figure: str | None = None) -> str:
     `figure` is the path of the confusion matrix as PDF or PNG, relative to the file of the section; it then stands in
     place of the table, and needs the package graphicx.
     """
-    parts = [r"\subsection{Inter-rater agreement}", "\n".join(map(escape_latex, section.methods))]
-    for table in section.tables:
-        if table.name == "confusion" and figure is not None:
-            continue
+    tables = [table for table in section.tables if table.name != "confusion" or figure is None]
+    references = {table.name: rf"Table~\ref{{tab:agreement-{table.name}}}" for table in tables}
+    if figure is not None:
+        references["confusion"] = r"Figure~\ref{fig:agreement-confusion}"
+    sentences = [*map(escape_latex, section.methods), _point_to(references)]
+    parts = [r"\subsection{Inter-rater agreement}", "\n".join(sentences)]
+    for table in tables:
         label = f"tab:agreement-{table.name}"
         is_wide = len(table.columns) > _MAX_NORMAL_COLUMNS
         parts.append(latex_table(label, table.caption, table.columns, table.rows, is_small=is_wide))
@@ -220,8 +231,18 @@ def render_latex(section: AgreementSection, figure: str | None = None) -> str:
     ]
     if needs_unicode_engine("".join(parts)):
         head.append("% Some letters need LuaLaTeX or XeLaTeX, and a font that has them.")
-    references = [f"% {_comment(reference)}" for reference in section.references]
-    return "\n\n".join(["\n".join(head), *parts, "\n".join(["% References:", *references])]) + "\n"
+    sources = [f"% {_comment(reference)}" for reference in section.references]
+    return "\n\n".join(["\n".join(head), *parts, "\n".join(["% References:", *sources])]) + "\n"
+
+
+def _point_to(references: Mapping[str, str]) -> str:
+    """Return a sentence that says which table or figure has what.
+
+    >>> _point_to({"coefficients": "Table 1", "confusion": "Figure 1"})
+    'Table 1 has the coefficients, Figure 1 has the labels that raters confuse.'
+    """
+    clauses = [f"{reference} has {_CONTENTS[name]}" for name, reference in references.items()]
+    return f"{', '.join(clauses)}."
 
 
 def _latex_figure(matrix: ConfusionMatrix, figure: str) -> str:
@@ -252,7 +273,9 @@ def can_include(figure: str) -> bool:
 
 def render_markdown(section: AgreementSection, figure: str | None = None) -> str:
     """Return the section as Markdown; `figure` is the path of the confusion matrix, relative to the file."""
-    parts = ["## Inter-rater agreement", " ".join(map(escape_markdown, section.methods))]
+    references = {table.name: f"Table {number}" for number, table in enumerate(section.tables, 1)}
+    sentences = [*map(escape_markdown, section.methods), _point_to(references)]
+    parts = ["## Inter-rater agreement", " ".join(sentences)]
     for number, table in enumerate(section.tables, 1):
         ruler = ["---", *("---:" for _ in table.columns[1:])]
         lines = [[escape_markdown(name) for name in table.columns], ruler]

@@ -54,6 +54,7 @@ def test_the_section_has_the_paragraph_and_every_table():
     assert "1 0 & 4 & 1 \\\\\n    2 1 & 1 & 4 \\\\" in latex
     assert "rows are the labels of R1, columns those of R2" in latex
     assert "% Fleiss, J. L. (1971)." in latex
+    assert "Table~\\ref{tab:agreement-confusion} has the labels that raters confuse." in latex
     assert "rater00" not in latex
     assert render_latex(section_of(of_table([[4, 1], [1, 4]]))) == latex
 
