@@ -11,6 +11,7 @@ import sys
 
 import cyclopts
 
+from sgram.cli.command_line import describe_error, mend
 from sgram.cli.overview import ABOUT, as_help, print_overview
 from sgram.cli.verbs import VERBS
 from sgram.compiling import announce_compilation
@@ -57,7 +58,7 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         return _report(str(error), error.exit_code)
     except cyclopts.CycloptsError as error:
-        return _report(str(error), 2)
+        return _report(describe_error(error), 2)
     except KeyboardInterrupt:
         return _report("interrupted; no file is half written, and the same command resumes from finished parts", 130)
     except BrokenPipeError:
@@ -80,7 +81,7 @@ def _call(arguments: list[str]) -> object:
     if not arguments or arguments in (["--help"], ["-h"]):
         print_overview(first=not arguments)
         return 0
-    return app(arguments, exit_on_error=False, print_error=False)
+    return app(mend(app, arguments), exit_on_error=False, print_error=False)
 
 
 def _report_unexpected(error: Exception) -> int:

@@ -171,16 +171,6 @@ def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path):
 # -- finding the way ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "wrong", "meant"),
-    [(["mien"], "mien", "mine"), (["raed"], "raed", "read"), (["lexicon", "shwo"], "shwo", "show")],
-)
-def test_a_wrong_verb_is_answered_with_the_nearest(arguments, wrong, meant, capsys):
-    code, out, err = run(capsys, *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f'sgram: Unknown command "{wrong}". Did you mean "{meant}"?')
-
-
 def test_a_wrong_verb_cannot_drive_the_terminal(capsys):
     code, _, err = run(capsys, "mi\x1b[2J\u202ene\n[red]")
     assert (code, err.count("\n")) == (2, 1)
