@@ -10,8 +10,10 @@ import os
 import sys
 
 import cyclopts
+from cyclopts.help import DefaultFormatter
 
 from sgram.cli.command_line import describe_error, mend
+from sgram.cli.option_groups import METHOD, help_columns, shown_default
 from sgram.cli.overview import ABOUT, as_help, print_overview
 from sgram.cli.verbs import VERBS
 from sgram.compiling import announce_compilation
@@ -22,6 +24,9 @@ app = cyclopts.App(
     help=ABOUT,
     version=lambda: __import__("sgram").__version__,
     help_format="plaintext",
+    group_parameters=METHOD,
+    help_formatter=DefaultFormatter(column_specs=help_columns),
+    default_parameter=cyclopts.Parameter(show_default=shown_default, negative_iterable=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # cyclopts would exit without a message
 )

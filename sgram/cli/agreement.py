@@ -12,6 +12,7 @@ from sgram.cli import agreement_tables
 from sgram.cli.annotate import load_any_sample
 from sgram.cli.console import note, print_json, print_line
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_one_stdin
 from sgram.cli.shared_flags import AsJson, number_flag, path_argument
 from sgram.errors import UsageError
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 _RELIABLE, _TENTATIVE = 0.8, 0.667
 
 _RATINGS = path_argument("Files of ratings, JSONL or CSV, or - for stdin.")
-_ITEMS = path_argument("The items file of the rated export; of phrases, it says which are SGs and which are controls.")
-_LEXICON = Parameter(help="Check that this lexicon (file or preset) was exported.")
+_ITEMS = path_argument(
+    "The items file of the rated export; of phrases, it says which are SGs and which are controls.", INPUT
+)
+_LEXICON = Parameter(group=INPUT, help="Check that this lexicon (file or preset) was exported.")
 _STRATEGIC = Parameter(
     help="A label of strategic phrases; may be repeated. Default: the moves and strategic.", negative=""
 )
@@ -39,10 +42,12 @@ def agreement(
     items: Annotated[str | None, _ITEMS] = None,
     lexicon: Annotated[str | None, _LEXICON] = None,
     strategic: Annotated[list[str] | None, _STRATEGIC] = None,
-    top: Annotated[int, number_flag("top", 0, "Number of disputed items to print, the most disputed first.")] = 5,
-    disputes: Annotated[bool, Parameter(negative="", help="Print all disputed items.")] = False,
-    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.")] = 1000,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.")] = 0,
+    top: Annotated[
+        int, number_flag("top", 0, "Number of disputed items to print, the most disputed first.", OUTPUT)
+    ] = 5,
+    disputes: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Print all disputed items.")] = False,
+    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.", ADVANCED)] = 1000,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.", ADVANCED)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how far raters agree, who differs and on what, and which share of the items is judged strategic.

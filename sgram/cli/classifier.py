@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from sgram.cli.console import note, print_json, print_table
 from sgram.cli.estimate_cells import shorten_end
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NAME_WIDTH = 18
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Training (--train)", sort_key=3))
 @dataclass(frozen=True)
 class ClassifierFlags:
     """Train a classifier for ``sgram mine --classifier``."""

@@ -63,7 +63,8 @@ def mend(app: cyclopts.App, arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     if asks_for_help:
         return list(arguments)
-    arguments_of_verb = command.assemble_argument_collection()
+    with app.app_stack(apps):
+        arguments_of_verb = command.assemble_argument_collection()
     options = {name: argument for argument in arguments_of_verb for name in argument.names if name.startswith("-")}
     takes_files = any(
         argument.index is not None and argument.parameter.allow_leading_hyphen for argument in arguments_of_verb

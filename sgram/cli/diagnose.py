@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from sgram.cli import diagnose_tables, judge_tables
 from sgram.cli.console import note, print_json
 from sgram.cli.judge_flags import JudgeFlags
+from sgram.cli.option_groups import ADVANCED, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import AsJson, Limit, Ratings, TracePaths, number_flag, output_flag
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and branching phrases mark plans.")
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
 _MAX_DIAGNOSED = number_flag(
-    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem."
+    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem.", ADVANCED
 )
 _OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
@@ -125,15 +126,15 @@ def diagnose(
     *,
     output: Annotated[str | None, _OUTPUT] = None,
     lexicon: Annotated[str, _LEXICON] = DEFAULT_LEXICON,
-    csv: Annotated[Path | None, Parameter(help="CSV file for the diagnoses.")] = None,
+    csv: Annotated[Path | None, Parameter(group=OUTPUT, help="CSV file for the diagnoses.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
     max_diagnosed: Annotated[int | None, _MAX_DIAGNOSED] = None,
     ratings: Ratings = None,
-    show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
+    show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.", OUTPUT)] = 1,
     limit: Limit = None,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of intervals and of the judge's sample.", ADVANCED)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Classify each wrong rollout: a wrong plan, an error in carrying it out, or another kind of error.
@@ -142,7 +143,7 @@ def diagnose(
 
     sgram diagnose rollouts.jsonl --ratings rated.jsonl
 
-    sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-32b --dry-run
+    sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-8b
     """
     from sgram.diagnosis.corrected_kinds import RatedKinds
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis

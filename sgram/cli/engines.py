@@ -4,14 +4,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from sgram.cli.option_groups import ADVANCED
+
 if TYPE_CHECKING:
     from sgram.engines import Engine
 
 EngineName = Annotated[
-    Literal["threads", "ray"], Parameter(help="What runs the parts: threads of this machine, or a Ray cluster.")
+    Literal["threads", "ray"],
+    Parameter(group=ADVANCED, help="What runs the parts: threads of this machine, or a Ray cluster."),
 ]
 Address = Annotated[
-    str, Parameter(help="Of the Ray cluster; auto: that of this machine; local: one that ends with the command.")
+    str,
+    Parameter(
+        group=ADVANCED, help="Of the Ray cluster; auto: that of this machine; local: one that ends with the command."
+    ),
 ]
 
 

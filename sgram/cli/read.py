@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from sgram.cli.console import meter, note, print_json, print_line, print_next_table, print_table
 from sgram.cli.estimate_cells import percent, shorten_start
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Dialect = str
 else:
     Dialect = Literal[("auto", *all_dialects())]
+_ADVANCED = Parameter(group=ADVANCED)
 _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _NAME_WIDTH = 34
@@ -37,18 +39,18 @@ _PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), 
 _OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=INPUT)
 @dataclass(frozen=True)
 class InputFlags:
     """How traces are read; all verbs that read traces have these flags."""
 
-    dialect: Dialect = "auto"
-    """Tool that wrote the rows; auto recognizes it by their keys."""
+    dialect: Annotated[Dialect, Parameter(show_choices=False)] = "auto"
+    """Tool that wrote the rows, such as verl, trl or inspect (docs/formats.md); auto: by their keys."""
     where: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Condition on traces, such as correct=true, model~R1 or step>=100; may be repeated."""
-    quarantine: Path | None = None
+    quarantine: Annotated[Path | None, _ADVANCED] = None
     """File for the rows that cannot be read; default: beside the output, if there is one."""
-    max_bad: float = 0.01
+    max_bad: Annotated[float, _ADVANCED] = 0.01
     """Largest allowed share of such rows; a larger share ends with exit code 4."""
     tokenizer: Path | None = None
     """tokenizer.json (or its folder): for exports with token ids and no text, and for token masks."""
@@ -56,7 +58,7 @@ class InputFlags:
     """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
     """If a row does not say whether it is correct: correct means a reward above this."""
-    infer_correct: bool = True
+    infer_correct: Annotated[bool, _ADVANCED] = True
     """Read a reward that is 0 or 1 (-1 or 1) in all rows of a run as wrong or right, if no column says it."""
     column: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Column that holds a field of a trace, as field=NAME, such as text=my_output; may be repeated."""
@@ -187,7 +189,7 @@ def read(
     output: Annotated[str | None, _OUTPUT] = None,
     flags: InputFlags | None = None,
     limit: Limit = None,
-    show: Annotated[int, number_flag("show", 0, "Print this many traces.")] = 0,
+    show: Annotated[int, number_flag("show", 0, "Print this many traces.", OUTPUT)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Summarize rollouts, or convert them to JSONL or Parquet.

@@ -232,7 +232,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
     ("arguments", "sentence"),
     [
         (["--whre", "x"], "unknown option --whre; did you mean --where? See sgram mine --help"),
-        (["--method", "foo"], "unknown method 'foo'; expected sgram or paper"),
+        (["--method", "foo"], "invalid --method 'foo'; choose from sgram, paper"),
         (["--top", "0"], "top must be a share in (0, 1] or a whole number >= 1 (got 0)"),
         (["--top", "2.5"], "top must be a share in (0, 1] or a whole number >= 1 (got 2.5)"),
         (["--top", "-1"], "top must be a share in (0, 1] or a whole number >= 1 (got -1.0)"),
