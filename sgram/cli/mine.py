@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter, Token
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
+from sgram.cli.console import (
+    MOVE_COLORS,
+    WholeWords,
+    describe_settings,
+    note,
+    print_json,
+    print_lines,
+    printable,
+    stdout_console,
+    switching_meter,
+)
 from sgram.cli.engines import Address, EngineName, open_engine
+from sgram.cli.estimate_cells import name_files
 from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT, PARTS
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
@@ -224,9 +234,9 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> None:
         }
         print_json("mining-plan", plan)
         return
-    file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files[:10]]
+    file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files]
     if len(files) > 10:
-        file_lines.append(f"... and {len(files) - 10:,} more")
+        file_lines = [name_files([name for name, _ in files])]
     lines = [
         ("inputs", f"{len(files):,} files, {size / 1e6:,.1f} MB, about {text_size / 1e6:,.0f} MB of text"),
         *(("", line) for line in file_lines),
@@ -316,8 +326,11 @@ def _readable(outcome: "MiningOutcome") -> list["Cluster"]:
     return [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
 
 
-def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
-    """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context."""
+def cluster_table(outcome: "MiningOutcome", rows: int, width: int = 130) -> Table:
+    """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context.
+
+    A narrow terminal (`width`) has no room for members, and a very narrow one has none for contexts.
+    """
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
     columns: dict[str, dict[str, Any]] = {
@@ -327,7 +340,8 @@ def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
         "members": {"ratio": 2, "overflow": "ellipsis"},
         "in context": {"ratio": 3, "overflow": "ellipsis"},
     }
-    for name, options in columns.items():
+    n_columns = 5 if width >= 100 else 4 if width >= 76 else 3
+    for name, options in list(columns.items())[:3] + list(columns.items())[3:][5 - n_columns :]:
         table.add_column(name, no_wrap=True, **options)
     for cluster in _readable(outcome)[:rows]:
         other_grams = (gram for gram in cluster.grams if gram.text != cluster.medoid)
@@ -335,13 +349,15 @@ def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
         ellipsis = f" +{len(members) - 4}" if len(members) > 4 else ""
         color = MOVE_COLORS[cluster.move]
         context = _in_context(example_of.get(cluster.id), color)
-        member_text = Text(", ".join(members[:4]) + ellipsis)
-        table.add_row(Text(cluster.move, color), f"{cluster.df:,}", Text(cluster.medoid), member_text, context)
+        member_text = WholeWords(Text(", ".join(members[:4]) + ellipsis))
+        named = (Text(cluster.move, color), f"{cluster.df:,}", WholeWords(Text(cluster.medoid)))
+        table.add_row(*named, *(member_text, WholeWords(context))[5 - n_columns :])
     return table
 
 
 def _show_clusters(outcome: "MiningOutcome", rows: int) -> None:
-    Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(cluster_table(outcome, rows))
+    console = stdout_console(130)
+    console.print(cluster_table(outcome, rows, console.width))
     readable = len(_readable(outcome))
     if readable > rows:
         n_mask_only = len(outcome.lexicon.clusters) - readable

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_json, print_line, print_next_table, print_table
-from sgram.cli.estimate_cells import percent, shorten_start
+from sgram.cli.console import meter, name_width, note, print_json, print_line, print_next_table, print_table
+from sgram.cli.estimate_cells import name_files, percent, shorten_start
 from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
@@ -33,6 +33,8 @@ _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _NAME_WIDTH = 34
 _COLUMNS_SHOWN = 30
+_FILES_LISTED = 12
+"""More files than so many are not listed one by one."""
 _SCALE = 2.0**-40
 """A power of two, which changes no digit of a reward."""
 _PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, URLs, - for stdin.")
@@ -275,8 +277,8 @@ def _print_columns(reader: TraceReader) -> None:
 
 def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     report = reader.report
-    rows = [(shorten_start(file.file, _NAME_WIDTH), file.dialect or "-", *_counts(file)) for file in report.files]
-    if len(rows) > 1:
+    rows = _file_rows(report.files)
+    if len(report.files) > 1:
         rows.append(("all", "", *_counts(report)))
     print_table(("file", "dialect", "rows", "kept", "skipped", "set aside"), rows)
     numbers = summary.numbers()
@@ -293,6 +295,22 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     ]
     print_next_table(("kept traces", ""), facts)
     _print_columns(reader)
+
+
+def _file_rows(files: Sequence[FileReport]) -> list[tuple[object, ...]]:
+    """Return a row for each file; of many files, those of a dialect that were read whole share one row."""
+    rows: list[tuple[object, ...]] = []
+    shared: dict[str, list[FileReport]] = {}
+    for file in files:
+        if len(files) > _FILES_LISTED and not file.rows_quarantined:
+            shared.setdefault(file.dialect or "-", []).append(file)
+        else:
+            name = shorten_start(file.file, name_width(_NAME_WIDTH))
+            rows.append((name, file.dialect or "-", *_counts(file)))
+    for dialect, together in shared.items():
+        names = name_files([file.file for file in together])
+        rows.append((names, dialect, *map(sum, zip(*map(_counts, together), strict=True))))
+    return rows
 
 
 def _counts(report: RowCounts) -> tuple[int, int, int, int]:
