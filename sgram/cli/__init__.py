@@ -16,7 +16,7 @@ from sgram.cli.command_line import describe_error, mend
 from sgram.cli.option_groups import METHOD, help_columns, shown_default
 from sgram.cli.overview import ABOUT, as_help, print_overview
 from sgram.cli.verbs import VERBS
-from sgram.compiling import announce_compilation
+from sgram.compiling import NOTE, QUIET, announce_compilation
 from sgram.errors import SgramError
 
 app = cyclopts.App(
@@ -48,11 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _announce_compiling() -> None:
     from sgram.cli.console import note
 
-    note("compiling kernels; this takes about 20 seconds and happens once")
+    note(NOTE)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    if "SGRAM_QUIET_COMPILING" not in os.environ:
+    if QUIET not in os.environ:
         announce_compilation(_announce_compiling)
     try:
         result = _call(arguments)

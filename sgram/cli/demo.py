@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from sgram.cli import app
 from sgram.cli.console import note
 from sgram.cli.option_groups import ADVANCED, OUTPUT
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import number_flag
 from sgram.files import data_path
 
@@ -32,6 +33,7 @@ def demo(
 
     Finished training runs are not repeated: an interrupted demo resumes where it stopped.
     """
+    check_outputs({"-o": out}, folders=["-o"])
     started = time.monotonic()
     sample, labels = data_path("sample_traces.jsonl"), data_path("sample_labels.jsonl")
     mined, page = out / "lexicon.json", out / "report.html"

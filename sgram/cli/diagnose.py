@@ -14,7 +14,7 @@ from sgram.cli import diagnose_tables, judge_tables
 from sgram.cli.console import note, print_json
 from sgram.cli.judge_flags import JudgeFlags
 from sgram.cli.option_groups import ADVANCED, OUTPUT
-from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
+from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import AsJson, Limit, Ratings, TracePaths, number_flag, output_flag
 from sgram.errors import InputError, UsageError
@@ -157,7 +157,6 @@ def diagnose(
     check_outputs({"-o": output, "--csv": csv}, [*paths, *([] if ratings is None else [ratings])])
     if output is not None:
         select_writer(output)
-    check_writable(path for path in (output, csv) if path is not None)
     judging.check()
     if ratings is not None and max_diagnosed is not None:
         raise UsageError("--ratings corrects the diagnoses of all wrong rollouts; leave out --max-diagnosed")

@@ -27,7 +27,7 @@ from sgram.cli.console import (
 from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.estimate_cells import name_files
 from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT, PARTS
-from sgram.cli.path_checks import check_no_options, check_outputs
+from sgram.cli.path_checks import check_folder, check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
@@ -153,6 +153,7 @@ def mine(
     from sgram.mining.run import MiningJob
 
     check_outputs({"-o": output}, stdout=True)
+    check_folder(runs)
     check_no_options(paths, "mine")
     check_one_output(output, as_json)
     job = MiningJob(

@@ -68,7 +68,7 @@ def split(
     from sgram.mining.parts.job import split_traces
     from sgram.mining.run import MiningJob
 
-    check_outputs({"-o": output})
+    check_outputs({"-o": output}, folders=["-o"])
     check_no_options(paths, "mine split")
     resources = _resources(workers, memory)
     job = MiningJob(

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
 from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
-from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import (
     AsJson,
@@ -166,17 +166,12 @@ def _check_names(paths: Sequence[str], output: Path, extra: ExtraFiles, quaranti
         raise UsageError("--quarantine is invalid here, as rollouts are read twice; use sgram read --quarantine")
     check_outputs({"-o": output, "--markdown": extra.markdown}, paths)
     for flag, folder in (("--csv", extra.csv), ("--figures", extra.figures)):
-        check_outputs({flag: folder})
-        if folder is not None:
-            if folder.is_file():
-                raise UsageError(f"{excerpt(folder)} is a file; name a folder")
-            check_writable([folder / "table.csv"])
+        check_outputs({flag: folder}, folders=[flag])
     for path in filter(None, (output, extra.markdown)):
         if path.suffix.lower() in _INPUT_SUFFIXES:
             raise UsageError(
                 f"{excerpt(path)} would be read as rollouts; end a page's name in .html, Markdown's in .md"
             )
-        check_writable([path])
 
 
 def _scored(

@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from sgram.cli.console import Meter, meter, note, print_json, print_line, print_lines
 from sgram.cli.option_groups import ADVANCED, INPUT
-from sgram.cli.path_checks import check_outputs, check_writable
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import AsJson, DryRun, number_flag, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -121,7 +121,6 @@ def sample(
     if output is not None:
         check_outputs({"-o": output}, [problems])
         check_format(output)
-        check_writable([output])
     chosen_problems = _read_problems(problems, split, limit)
     requests = make_requests(chosen_problems, config.n)
     sampler = _make_sampler(model, config, sampling.chat, source)

@@ -90,11 +90,12 @@ def tag(
     if scorer is not None and mask == "grams":
         raise UsageError("--scorer scores sentences; give --mask sentences or --mask grams-in-sentences with it")
     check_one_stdin([lexicon, *([scorer] if scorer else []), *paths])
-    check_outputs({"-o": output, "--html": showing.html}, paths)
+    folders = ["-o"] if output is not None and is_folder_name(output) else []
+    check_outputs({"-o": output, "--html": showing.html}, paths, folders=folders)
     if output is not None:
         _check_masks(output, reading)
     chosen_scorer = None if mask == "grams" else SentenceScorer.load(scorer or DEFAULT_SCORER)
-    if output is not None and is_folder_name(output):
+    if output is not None and folders:
         from sgram.tagging.tagged_files import TagSettings
 
         if showing.n_traces or limit is not None:

@@ -257,7 +257,7 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
         (["--quarantine", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the quarantine"),
         (["-o", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the lexicon"),
         (["-o", "--json"], "-o --json is not a file name"),
-        (["-o", "."], "cannot write .: it is a directory; name a file"),
+        (["-o", "."], "cannot write .: it is a folder; name another path"),
         (["--method"], "--method needs a value; see sgram mine --help"),
     ],
 )
