@@ -11,7 +11,6 @@ import re
 import secrets
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +18,7 @@ from typing import Any, BinaryIO
 
 from sgram.errors import SgramError, UsageError
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
-
+_HAS_LOCKS = os.name == "posix"
 _LEFTOVER_SECONDS = 60
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -127,8 +122,10 @@ def _publish(temporary: Path, target: Path) -> None:
 
 def _lock(file: BinaryIO) -> bool:
     """Lock a file until it is closed; return False if another process or file object has locked it."""
-    if fcntl is None:
+    if not _HAS_LOCKS:
         return False
+    import fcntl
+
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # it is locked, or the file system has no locks
@@ -139,19 +136,19 @@ def _lock(file: BinaryIO) -> bool:
 _cleaned_folders: set[str] = set()
 
 
-def _remove_leftovers(folder: Path) -> None:
+def _remove_leftovers(folder: Path, now: float) -> None:
     """Remove the temporary files that killed processes left in `folder`; once a process for each folder.
 
     A file that is being written is locked by its writer. A new one may not be locked yet, so that one that is younger
-    than a minute is left alone.
+    than a minute is left alone; `now` is the time of a file that was just made there.
     """
-    if fcntl is None or str(folder) in _cleaned_folders:
+    if not _HAS_LOCKS or str(folder) in _cleaned_folders:
         return
     _cleaned_folders.add(str(folder))
     with suppress(OSError):
         for path in folder.glob(".sgram-*.tmp"):
             with suppress(OSError), open(path, "rb") as file:
-                is_old = time.time() - os.fstat(file.fileno()).st_mtime > _LEFTOVER_SECONDS
+                is_old = now - os.fstat(file.fileno()).st_mtime > _LEFTOVER_SECONDS
                 if is_old and _lock(file):
                     path.unlink()
 
@@ -181,19 +178,19 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 yield device
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target.parent)
         temporary = target.parent / f".sgram-{secrets.token_hex(8)}.tmp"
         with open(temporary, "x+b") as file:  # x is O_CREAT and O_EXCL
             _lock(file)
+            _remove_leftovers(target.parent, os.fstat(file.fileno()).st_mtime)
             if target.exists():
                 temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             is_opening = False
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is not None:  # under the lock, so that no other process takes the file for a leftover
+            if _HAS_LOCKS:  # under the lock, so that no other process takes the file for a leftover
                 _publish(temporary, target)
-        if fcntl is None:  # Windows renames no open file
+        if not _HAS_LOCKS:  # Windows renames no open file
             _publish(temporary, target)
     except BaseException as error:
         if temporary is not None:

@@ -40,7 +40,6 @@ NOT_VERBS = {
     "presets": "sgram lexicon presets lists the lexicons that are shipped",
 }
 """Words that people take for verbs, and what to use instead."""
-_CHOICES_SHOWN = 12
 _OPTION = re.compile(r"-[^\d.\s]")
 
 
@@ -166,7 +165,7 @@ def _mend_choice(name: str, value: str, argument: "Argument") -> str:
     if choice := spelled.get(value.lower().replace("_", "-")):
         return choice
     near_names = nearest(value, choices) if value else []
-    listed = ", ".join(choices) if len(choices) <= _CHOICES_SHOWN else f"{', '.join(choices[:_CHOICES_SHOWN])}, ..."
+    listed = ", ".join(choices)
     remedy = f"did you mean {' or '.join(near_names)}? C" if near_names else "c"
     raise UsageError(f"invalid {name} '{excerpt(value, 60)}'; {remedy}hoose from {listed}")
 

@@ -36,10 +36,13 @@ def in_group(parameter: Parameter, group: Group | None) -> Parameter:
 
 def help_columns(console: "Console", options: "ConsoleOptions", entries: "list[HelpEntry]") -> "tuple[ColumnSpec, ...]":
     """Return the columns of a panel of help, of which the first is so wide that no name of an option is broken."""
-    from attrs import evolve
+    from cyclopts.help import ColumnSpec
     from cyclopts.help.specs import NameRenderer, get_default_parameter_columns
 
     *mark, names, description = get_default_parameter_columns(console, options, entries)
     longest = max((len(word) for entry in entries for word in entry.display_labels_with_metavar), default=0)
     width = max(names.max_width or 0, longest + 2)
-    return (*mark, evolve(names, renderer=NameRenderer(max_width=width), max_width=width), description)
+    names = ColumnSpec(
+        renderer=NameRenderer(max_width=width), header=names.header, justify="left", style=names.style, max_width=width
+    )
+    return (*mark, names, description)

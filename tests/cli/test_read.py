@@ -263,9 +263,9 @@ def test_a_wrong_flag_of_the_command_line_ends_with_code_2(path, capfd):
     assert run(capfd)[0] == 2
 
 
-def test_help_names_every_dialect(capfd):
-    code, out, _ = run(capfd, "--help")
-    assert code == 0
+def test_an_unknown_dialect_is_answered_with_every_dialect(capfd):
+    code, _, out = run(capfd, "in.jsonl", "--dialect", "klingon")
+    assert code == 2
     for dialect in (
         "sgram",
         "columns",
