@@ -18,6 +18,7 @@ from sgram.cli.annotation_files import (
     write_export,
 )
 from sgram.cli.console import note, print_json, print_table
+from sgram.cli.option_groups import INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.shared_flags import AsJson, output_flag, path_argument
 from sgram.errors import InputError, UsageError
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from sgram.diagnosis.error_items import ErrorSample
 
 _RATINGS = path_argument("Files of ratings, JSONL or CSV, as FILE or RATER=FILE; - for stdin.")
-_ITEMS = path_argument("The items file of the rated export.")
-_TEXTS = path_argument("Texts of items that sgram did not export: JSONL or CSV with item and text.")
-_VERDICTS = path_argument("Ratings of the adjudicator: the filled-in table of disputes, or JSONL.")
+_ITEMS = path_argument("The items file of the rated export.", INPUT)
+_TEXTS = path_argument("Texts of items that sgram did not export: JSONL or CSV with item and text.", INPUT)
+_VERDICTS = path_argument("Ratings of the adjudicator: the filled-in table of disputes, or JSONL.", INPUT)
 _DISPUTES = output_flag("File for the adjudicator.")
-_FORMAT = Parameter(name="--format", help="Default: by the suffix of the name, .csv, .html or .json.")
+_FORMAT = Parameter(group=OUTPUT, name="--format", help="Default: by the suffix of the name, .csv, .html or .json.")
 _GOLD = output_flag("JSONL file for the gold labels; - for stdout.")
 _MAJORITY = Parameter(
     negative="", help="Decide disputes without a verdict by the label of more than half of the item's raters."

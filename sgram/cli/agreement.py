@@ -13,6 +13,7 @@ from sgram.cli.agreement_files import PaperFlags, write_paper_files
 from sgram.cli.annotation_files import load_any_sample, split_raters
 from sgram.cli.console import note, print_json, print_line
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_one_stdin
 from sgram.cli.shared_flags import AsJson, number_flag, path_argument
 from sgram.errors import UsageError
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 _RELIABLE, _TENTATIVE = 0.8, 0.667
 
 _RATINGS = path_argument("Files of ratings, JSONL or CSV, as FILE or RATER=FILE (a file of one rater); - for stdin.")
-_ITEMS = path_argument("The items file of the rated export; of phrases, it says which are SGs and which are controls.")
-_LEXICON = Parameter(help="Check that this lexicon (file or preset) was exported.")
-_VERDICTS = path_argument("Verdicts of an adjudicator on disputed items, for the methods paragraph.")
+_ITEMS = path_argument(
+    "The items file of the rated export; of phrases, it says which are SGs and which are controls.", INPUT
+)
+_LEXICON = Parameter(group=INPUT, help="Check that this lexicon (file or preset) was exported.")
+_VERDICTS = path_argument("Verdicts of an adjudicator on disputed items, for the methods paragraph.", INPUT)
 _STRATEGIC = Parameter(
     help="A label of strategic phrases; may be repeated. Default: the moves and strategic.", negative=""
 )
@@ -45,10 +48,12 @@ def agreement(
     strategic: Annotated[list[str] | None, _STRATEGIC] = None,
     verdicts: Annotated[str | None, _VERDICTS] = None,
     paper: PaperFlags = PaperFlags(),  # noqa: B008
-    top: Annotated[int, number_flag("top", 0, "Number of disputed items to print, the most disputed first.")] = 5,
-    disputes: Annotated[bool, Parameter(negative="", help="Print all disputed items.")] = False,
-    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.")] = 1000,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.")] = 0,
+    top: Annotated[
+        int, number_flag("top", 0, "Number of disputed items to print, the most disputed first.", OUTPUT)
+    ] = 5,
+    disputes: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Print all disputed items.")] = False,
+    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws of items.", ADVANCED)] = 1000,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the draws.", ADVANCED)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how far raters agree, who differs and on what, and which share of the items is judged strategic.

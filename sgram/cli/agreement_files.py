@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from sgram.cli.console import note
+from sgram.cli.option_groups import OUTPUT
 from sgram.cli.path_checks import check_outputs, check_writable
 from sgram.errors import UsageError
 from sgram.files import excerpt, write_bytes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {"latex": (".tex",), "markdown": (".md", ".markdown"), "csv": (".csv",)}
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True)
 class PaperFlags:
     """Files for a paper."""

@@ -23,6 +23,7 @@ from sgram.cli.annotation_files import (
 )
 from sgram.cli.console import note, print_json, print_next_table, print_table
 from sgram.cli.diagnose import RereadTraces, report_unjudged
+from sgram.cli.option_groups import ADVANCED, INPUT, METHOD, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading
 from sgram.cli.shared_flags import AsJson, output_flag, path_argument
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 app = cyclopts.App(
     name="annotate",
     help="Let people judge the grams of a lexicon in context, or say why traces are wrong: docs/annotation.md.",
+    group_parameters=METHOD,
 )
 
 _SOURCES = path_argument("A lexicon file, or a preset, then rollouts; with --errors only rollouts.")
@@ -49,15 +51,15 @@ _OUTPUT = output_flag(
     "File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it."
 )
 _FORMAT = Parameter(
-    name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
+    group=OUTPUT, name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
 )
 _ALL_GRAMS = Parameter(negative="", help="Sample from all grams, not only from the core.")
 _FILES = path_argument("Files that the annotators filled in, as FILE or RATER=FILE; - for stdin.")
-_ITEMS = path_argument("The .items.jsonl file of the export.")
-_RATER = Parameter(help="Name of the rater if the files contain none; default: the file's name.")
-_EXPORTED = path_argument("Check that the items are of this lexicon (file or preset).")
+_ITEMS = path_argument("The .items.jsonl file of the export.", INPUT)
+_RATER = Parameter(group=INPUT, help="Name of the rater if the files contain none; default: the file's name.")
+_EXPORTED = path_argument("Check that the items are of this lexicon (file or preset).", INPUT)
 _RATINGS = output_flag("JSONL file for the ratings; - for stdout.")
-_FROM = Parameter(name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
+_FROM = Parameter(group=INPUT, name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
 
 
 @app.command
@@ -70,13 +72,15 @@ def export(
     format_name: Annotated[Format | None, _FORMAT] = None,
     n: Annotated[int | None, _N] = None,
     controls: Annotated[float | None, _CONTROLS] = None,
-    seed: Annotated[int, Parameter(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, Parameter(group=ADVANCED, help="Seed of the sample.")] = 0,
     context: Annotated[int | None, _CONTEXT] = None,
     all_grams: Annotated[bool, _ALL_GRAMS] = False,
     reading: InputFlags = InputFlags(),  # noqa: B008
     as_json: AsJson = False,
 ) -> None:
-    """Sample grams in context for people to label, half of them random grams, or wrong traces (--errors).
+    """Sample phrases for people to label, or wrong traces (--errors).
+
+    Phrases stand in context, and half of them are random phrases.
 
     sgram annotate export wang2025 rollouts.jsonl -n 200 -o annotate.html
 
@@ -228,9 +232,9 @@ def import_(
 ) -> None:
     """Convert the annotators' answers to ratings: item, rater, label.
 
-    sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
+    sgram annotate import r-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
 
-    sgram annotate import ada=project-1.json ben=project-2.csv --items annotate.items.jsonl -o ratings.jsonl
+    sgram annotate import ada=a.json ben=b.csv --items a.items.jsonl -o ratings.jsonl
     """
     from sgram.annotation.exchange import import_ratings
     from sgram.diagnosis.error_ratings import write_error_ratings

@@ -4,15 +4,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from sgram.cli.option_groups import ADVANCED
+
 if TYPE_CHECKING:
     from sgram.engines import Engine
 
 EngineName = Annotated[
     Literal["threads", "ray"],
-    Parameter(help="What runs the parts or files: this machine, or a Ray cluster that sees the same files."),
+    Parameter(
+        group=ADVANCED, help="What runs the parts or files: this machine, or a Ray cluster that sees the same files."
+    ),
 ]
 Address = Annotated[
-    str, Parameter(help="Of the Ray cluster; auto: that of this machine; local: one that ends with the command.")
+    str,
+    Parameter(
+        group=ADVANCED, help="Of the Ray cluster; auto: that of this machine; local: one that ends with the command."
+    ),
 ]
 
 

@@ -277,7 +277,7 @@ def _trend_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
     if not heights:
         return None
     scale = _Scale(min([0.0, *heights]) if plan.unit == "share" else min(heights), max(heights))
-    cells = []
+    cells: list[GridCell | None] = []
     for source in analysis.sources:
         finding = _finding(analysis, plan.trend.finding, source)
         if len(series[source]) < 2 or finding is None or finding.sides is None:
@@ -312,7 +312,7 @@ def _level_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
     if not ends:
         return None
     scale = _Scale(min(0.0, *ends) if plan.unit == "share" else min(ends), max(ends))
-    cells = []
+    cells: list[GridCell | None] = []
     for level in levels:
         if level is None:
             cells.append(None)
@@ -339,7 +339,7 @@ def _placebo_row(analysis: "Analysis") -> GridRow | None:
             if source is not None and row.text("verdict") != "no interval":
                 counts[source][0] += row.text("verdict") != "no difference shown"
                 counts[source][1] += 1
-    cells = []
+    cells: list[GridCell | None] = []
     for source in analysis.sources:
         n_beyond, n_compared = counts[source]
         if not n_compared:
