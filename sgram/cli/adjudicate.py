@@ -103,7 +103,7 @@ def gold(
 ) -> None:
     """Write one label per item: the verdict, else what all raters agree on; the input of sgram validate --labels.
 
-    sgram annotate gold ratings.jsonl --verdicts disputes.csv --items study.items.jsonl -o gold.jsonl
+    sgram annotate gold r.jsonl --verdicts v.csv --items s.items.jsonl -o gold.jsonl
     """
     from sgram.annotation.adjudication import check_verdicts, decide_gold, gold_rows
 

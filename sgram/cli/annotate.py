@@ -234,7 +234,7 @@ def import_(
 
     sgram annotate import r-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
 
-    sgram annotate import ada=a.json ben=b.csv --items a.items.jsonl -o ratings.jsonl
+    sgram annotate import ada=a.json ben=b.csv --items a.items.jsonl -o r.jsonl
     """
     from sgram.annotation.exchange import import_ratings
     from sgram.diagnosis.error_ratings import write_error_ratings
