@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from sgram.analysis.build_series import outcome_series
-from sgram.analysis.collect_traces import AnalysisInputs, collect_traces
+from sgram.analysis.collect_traces import collect_traces
 from sgram.analysis.config import AnalysisConfig
 from sgram.analysis.diagnoses import diagnose_sampled_traces, error_kinds, error_weights
 from sgram.analysis.findings import FindingContext
+from sgram.analysis.input_passes import AnalysisInputs
 from sgram.analysis.kind_change import KindChange
 from sgram.analysis.measure import AnalysisData
 from sgram.analysis.measures.dynamics import CURVES
@@ -58,7 +59,7 @@ def read_run(folder: Path, config: AnalysisConfig) -> AnalysisData:
     sources, _ = find_inputs([folder])
     lexicons = tuple(Lexicon.load(source.lexicon or "sgram") for source in sources)
     inputs = AnalysisInputs(tuple(sources), lexicons, (None,) * len(sources))
-    collected = collect_traces(inputs, config, ignore, {})
+    collected = collect_traces(inputs, config, ignore, ())
     diagnoses, _ = diagnose_sampled_traces(collected, ignore)
     kinds = error_kinds(collected.counts, diagnoses)
     return AnalysisData(collected.counts, kinds, error_weights(collected.counts, kinds))

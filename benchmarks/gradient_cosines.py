@@ -8,7 +8,7 @@ baseline's run with seed 0. `training_comparison.py` calls this.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,16 +55,44 @@ def update_cosines(
     root: Path,
 ) -> None:
     """Add the cosines that `path` lacks and that can be measured: the end needs the baseline's run under `root`."""
-    cosines, arms = read_cosines(path), [arm for arm in arms if arm != BASELINE]
+    cosines = read_cosines(path)
+    for run, place, missing in _missing_cosines(cosines, records, arms, starts):
+        rows = measure_cosines(run, place, missing, root)
+        cosines |= {(arm, run.start, place): row for arm, row in rows.items()}
+    rows = [{"arm": arm, "start": start, "place": place, **row} for (arm, start, place), row in sorted(cosines.items())]
+    write_bytes(path, pretty_json(rows))
+
+
+def missing_baseline_runs(
+    path: Path,
+    records: Mapping[tuple[str, float, int, int], RunRecord],
+    arms: Iterable[str],
+    starts: Iterable[int],
+    root: Path,
+) -> list[PlannedRun]:
+    """Return the runs of the baseline whose models `update_cosines` needs and `root` lacks."""
+    from sgram.training.experiments.run import run_directory
+
+    runs = [run for run, place, _ in _missing_cosines(read_cosines(path), records, arms, starts) if place == "end"]
+    return [run for run in runs if not (run_directory(run.config(), root) / "model").is_dir()]
+
+
+def _missing_cosines(
+    cosines: Mapping[Key, Any],
+    records: Mapping[tuple[str, float, int, int], RunRecord],
+    arms: Iterable[str],
+    starts: Iterable[int],
+) -> Iterator[tuple[PlannedRun, str, list[str]]]:
+    """Yield the baseline's run, the place and the arms without a cosine, for each start model and place."""
+    arms = [arm for arm in arms if arm != BASELINE]
     rate = choose_rate({key: record.mean_of_run for key, record in records.items()}, BASELINE)
+    if rate is None:
+        return
     for start in starts:
         for place in PLACES:
             missing = [arm for arm in arms if (arm, start, place) not in cosines]
-            if missing and rate is not None:
-                run = PlannedRun(BASELINE, rate, 0, start)
-                cosines |= {(arm, start, place): row for arm, row in measure_cosines(run, place, missing, root).items()}
-    rows = [{"arm": arm, "start": start, "place": place, **row} for (arm, start, place), row in sorted(cosines.items())]
-    write_bytes(path, pretty_json(rows))
+            if missing:
+                yield PlannedRun(BASELINE, rate, 0, start), place, missing
 
 
 def measure_cosines(run: PlannedRun, place: str, arms: Sequence[str], root: Path) -> dict[str, dict[str, float]]:

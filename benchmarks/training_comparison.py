@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gradient_cosines import read_cosines, update_cosines
+from gradient_cosines import missing_baseline_runs, read_cosines, update_cosines
 from seed_lists import parse_seeds
 from training_design import (
     ARMS,
@@ -92,6 +92,15 @@ def train_missing(runs: Iterable[PlannedRun], records: Records, root: Path, jobs
     return failures
 
 
+def train_again(runs: Sequence[PlannedRun], root: Path, jobs: int) -> list[Failure]:
+    """Train recorded runs whose models are needed and are not under `root`; their records stay."""
+    from sgram.training.experiments.run import read_finished_run, train
+
+    cells = [Cell(run.arm, run.config()) for run in runs]
+    outcomes = run_matrix(cells, root, run=train, read_finished=read_finished_run, jobs=jobs, on_progress=_report)
+    return [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+
+
 def collect_finished(runs: Iterable[PlannedRun], records: Records, root: Path) -> None:
     """Add the records of runs that have ended under `root`."""
     from sgram.training.experiments.run import read_finished_run
@@ -140,7 +149,9 @@ def main() -> int:
             failures += train_missing(runs, records, options.root, options.jobs, end)
     runs = planned_runs(arms, options.seeds, options.starts, records)
     if not options.collect and time.monotonic() < end:
-        update_cosines(COSINES, records, arms, options.starts, options.root)
+        cosines_of = (COSINES, records, arms, options.starts, options.root)
+        failures += train_again(missing_baseline_runs(*cosines_of), options.root, options.jobs)
+        update_cosines(*cosines_of)
     text = page(records, read_cosines(COSINES), arms, options.seeds, options.starts)
     write_bytes(PAGE, text.encode())
     draw_comparison(records, arms, FIGURE)

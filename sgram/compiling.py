@@ -4,6 +4,8 @@ numba stores compiled code beside the source, or else in the user's cache folder
 write to neither of them. `kernel` then uses a private folder below the system's temporary one, or no cache.
 """
 
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +16,18 @@ from sgram.files import private_temporary_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_announcements: list[Callable[[], None]] = []
+NOTE = "compiling kernels; this takes about 20 seconds and happens once"
+QUIET = "SGRAM_QUIET_COMPILING"
+"""Environment variable that silences the note."""
+
+
+def _log_note() -> None:
+    """Log the note, which Python prints on stderr unless logging is configured otherwise."""
+    if QUIET not in os.environ:
+        logging.getLogger(__name__).warning(NOTE)
+
+
+_announcements: list[Callable[[], None]] = [_log_note]
 _config_lock = threading.Lock()
 
 
@@ -51,7 +64,8 @@ def kernel(*, inline: Literal["never", "always"] = "never", fastmath: bool = Fal
 def announce_compilation(announce: Callable[[], None]) -> None:
     """Call `announce` once, before this process compiles its next kernel; it replaces an earlier announcement.
 
-    It is not called if all kernels come from the cache. Compiling takes seconds, so a command line should say so.
+    It is not called if all kernels come from the cache. Without a call of this function, a warning is logged by the
+    logger ``sgram.compiling``, unless the environment has SGRAM_QUIET_COMPILING.
     """
     _announcements[:] = [announce]
 

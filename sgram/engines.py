@@ -14,11 +14,16 @@ class Engine(Protocol):
     """Runs tasks."""
 
     def run(
-        self, function: Callable[..., Outcome], tasks: Sequence[tuple[Any, ...]], n_cpus: int = 1
+        self,
+        function: Callable[..., Outcome],
+        tasks: Sequence[tuple[Any, ...]],
+        n_cpus: int = 1,
+        shared: tuple[Any, ...] = (),
     ) -> Iterator[tuple[int, Outcome]]:
         """Call `function` with the arguments of each task, which uses `n_cpus`; yield (index of the task, outcome).
 
-        The outcomes come in the order in which the tasks end. Raise the error of a task.
+        `shared` are further arguments of every task, which are sent to each machine once. The outcomes come in the
+        order in which the tasks end. Raise the error of a task.
         """
         ...
 
@@ -31,8 +36,12 @@ class SerialEngine:
     """
 
     def run(
-        self, function: Callable[..., Outcome], tasks: Sequence[tuple[Any, ...]], n_cpus: int = 1
+        self,
+        function: Callable[..., Outcome],
+        tasks: Sequence[tuple[Any, ...]],
+        n_cpus: int = 1,
+        shared: tuple[Any, ...] = (),
     ) -> Iterator[tuple[int, Outcome]]:
         """Call `function` with the arguments of each task; yield (index of the task, outcome)."""
         for index, arguments in enumerate(tasks):
-            yield index, function(*arguments)
+            yield index, function(*arguments, *shared)

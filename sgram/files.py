@@ -12,12 +12,14 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sgram.errors import SgramError, UsageError
 
+_HAS_LOCKS = os.name == "posix"
+_LEFTOVER_SECONDS = 60
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -118,6 +120,39 @@ def _publish(temporary: Path, target: Path) -> None:
             os.close(directory)
 
 
+def _lock(file: BinaryIO) -> bool:
+    """Lock a file until it is closed; return False if another process or file object has locked it."""
+    if not _HAS_LOCKS:
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # it is locked, or the file system has no locks
+        return False
+    return True
+
+
+_cleaned_folders: set[str] = set()
+
+
+def _remove_leftovers(folder: Path, now: float) -> None:
+    """Remove the temporary files that killed processes left in `folder`; once a process for each folder.
+
+    A file that is being written is locked by its writer. A new one may not be locked yet, so that one that is younger
+    than a minute is left alone; `now` is the time of a file that was just made there.
+    """
+    if not _HAS_LOCKS or str(folder) in _cleaned_folders:
+        return
+    _cleaned_folders.add(str(folder))
+    with suppress(OSError):
+        for path in folder.glob(".sgram-*.tmp"):
+            with suppress(OSError), open(path, "rb") as file:
+                is_old = now - os.fstat(file.fileno()).st_mtime > _LEFTOVER_SECONDS
+                if is_old and _lock(file):
+                    path.unlink()
+
+
 @contextmanager
 def write_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Yield a binary file that replaces `path` when the block ends without an error.
@@ -128,8 +163,8 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     errors of the block itself pass unchanged.
 
     Accepted limits: the disk holds both files for a moment; owner, ACLs and hard links of the old file are not
-    kept; a SIGKILL leaves a ``.sgram-*.tmp`` behind; of two writers the last one wins; the directory is not
-    flushed on Windows.
+    kept; a SIGKILL leaves a ``.sgram-*.tmp`` behind, which the next process that writes there removes; of two writers
+    the last one wins; the directory is not flushed on Windows.
     """
     temporary: Path | None = None
     is_opening = True
@@ -145,13 +180,18 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".sgram-{secrets.token_hex(8)}.tmp"
         with open(temporary, "x+b") as file:  # x is O_CREAT and O_EXCL
+            _lock(file)
+            _remove_leftovers(target.parent, os.fstat(file.fileno()).st_mtime)
             if target.exists():
                 temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             is_opening = False
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _publish(temporary, target)
+            if _HAS_LOCKS:  # under the lock, so that no other process takes the file for a leftover
+                _publish(temporary, target)
+        if not _HAS_LOCKS:  # Windows renames no open file
+            _publish(temporary, target)
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -239,3 +239,17 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__
+
+
+def hub_hint(name: str) -> str:
+    """Return the end of a message about a model of the hub that cannot be loaded: what to download, and how.
+
+    >>> hub_hint("Qwen/Qwen3-0.6B").split(", ")[1]
+    'run hf download Qwen/Qwen3-0.6B --local-dir Qwen3-0.6B on one that is online'
+    """
+    shown = excerpt(name, 100)
+    folder = shown.rpartition("/")[2]
+    return (
+        f"check the name; if this machine is offline, run hf download {shown} --local-dir {folder} on one that is "
+        f"online, copy the folder {folder} here, and give its path in place of the name"
+    )

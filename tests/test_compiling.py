@@ -106,6 +106,20 @@ def test_a_writable_package_holds_its_own_cache(site):
     assert output_lines(site, RUN_KERNEL) == LOADED
 
 
+def test_a_compilation_from_python_is_announced_on_stderr_once_and_can_be_silenced(site):
+    code = "\n".join(line for line in RUN_KERNEL.splitlines() if "announce" not in line)
+    for quiet in ("", "1"):
+        environment = {name: text for name, text in os.environ.items() if name != "SGRAM_QUIET_COMPILING"}
+        environment |= {"SGRAM_QUIET_COMPILING": quiet} if quiet else {}
+        environment |= {"HOME": str(site.parent / "home"), "TMPDIR": str(site.parent / f"temporary{quiet}")}
+        (site.parent / f"temporary{quiet}").mkdir(exist_ok=True)
+        process = subprocess.run(
+            [sys.executable, "-c", code], cwd=site, env=environment, capture_output=True, text=True, check=True
+        )
+        note = "compiling kernels; this takes about 20 seconds and happens once\n"
+        assert process.stderr == ("" if quiet else note)
+
+
 def test_the_hook_of_the_command_line_loads_no_compiler():
     code = "import sys, sgram.compiling; print([name for name in ('numba', 'numpy') if name in sys.modules])"
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sgram.files
 from sgram.errors import SgramError, UsageError
 from sgram.files import canonical_json, data_path, digest, excerpt, parse_size, pretty_json, write_atomic, write_bytes
 from tests.builders.paths import ROOT
@@ -157,6 +158,30 @@ def test_a_failed_block_leaves_the_old_file_and_no_temporary_one(tmp_path, error
     assert not leftovers(tmp_path)
 
 
+def test_leftovers_of_killed_processes_are_removed_by_the_next_one_that_writes_there(tmp_path):
+    code = """
+import os, sys
+from sgram.files import write_atomic
+with write_atomic(sys.argv[1] + "/out.bin") as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    (leftover,) = leftovers(tmp_path)
+    with write_atomic(tmp_path / "being_written.bin") as file:
+        (current,) = (path for path in leftovers(tmp_path) if path != leftover)
+        for path in (leftover, current):
+            os.utime(path, (0, 0))  # long ago
+        sgram.files._cleaned_folders.clear()  # as in a new process
+        write_bytes(tmp_path / "other.bin", b"b")
+        # the leftover is gone; what is being written is not
+        assert leftovers(tmp_path) == [current]
+        file.write(b"a")
+    assert not leftovers(tmp_path)
+    assert (tmp_path / "being_written.bin").read_bytes() == b"a"
+
+
 def test_the_mode_of_the_old_file_is_kept_and_a_new_one_follows_the_umask(tmp_path):
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
@@ -205,6 +230,7 @@ def test_errors_of_the_block_itself_keep_their_type(tmp_path):
 
 FULL_DISK = """
 import resource, signal, sys
+import sgram.files
 from sgram.errors import SgramError
 from sgram.files import write_atomic
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -34,6 +34,7 @@ ROOMS_OF = {
     "numpy": [
         "array_types.py",
         "scan.py",
+        "file_passes.py",
         "statistics/",
         "metrics/",
         "mining/",
@@ -349,8 +350,18 @@ def test_every_room_has_its_floor_and_nothing_is_imported_upward():
 def test_the_floors_are_those_of_the_design():
     assert [room for rooms in layers() for room in rooms] == [
         *("cli", "integrations", "reports", "analysis", "scoring", "training", "testbed", "diagnosis", "evaluation"),
-        *("annotation", "tagging", "mining", "lexicon", "grading", "traces", "equations", "metrics", "statistics"),
-        *("sentences", "scan", "compiling", "progress_bars", "declarations", "engines", "text", "quarantine"),
+        *("annotation", "tagging", "mining", "lexicon", "grading", "file_passes", "traces", "equations", "metrics"),
+        *(
+            "statistics",
+            "sentences",
+            "scan",
+            "compiling",
+            "progress_bars",
+            "declarations",
+            "engines",
+            "text",
+            "quarantine",
+        ),
         *("run_directory", "safe_reading", "stored_copies", "urls", "files", "array_types", "errors"),
     ]
 

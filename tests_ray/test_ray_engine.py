@@ -1,5 +1,6 @@
 """Parts as Ray tasks give the bytes of threads, also when a worker or the driver is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,8 +12,13 @@ from pathlib import Path
 import pytest
 import ray
 
+from sgram.analysis import AnalysisConfig, analyze
+from sgram.cli import main
+from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
+from sgram.diagnosis.file_passes import DiagnosisSettings, FilePasses
 from sgram.engines import SerialEngine
 from sgram.errors import InputError, UsageError
+from sgram.files import data_path
 from sgram.integrations.ray_engine import RayEngine
 from sgram.lexicon import Lexicon
 from sgram.mining.config import Resources
@@ -20,7 +26,7 @@ from sgram.mining.parts.job import join, split_traces
 from sgram.mining.products import CANDIDATES, EXAMPLES, LEXICON, SUMMARY
 from sgram.mining.run import MiningJob
 from sgram.tagging.tagged_files import TagSettings, plan_files, tag_file
-from sgram.traces import TraceReader, write_traces
+from sgram.traces import TraceReader, read_traces, write_traces
 from tests.builders.mining_examples import SAMPLE, fast_config, sample_traces
 
 pytestmark = pytest.mark.enable_socket  # Ray's processes talk to each other
@@ -132,6 +138,38 @@ def test_files_are_tagged_to_the_bytes_of_this_process(engine, tmp_path):
         assert [outcomes[index].traces for index in range(3)] == [36, 36, 36]
     for path in (tmp_path / "here").glob("*.parquet"):
         assert (tmp_path / "ray" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_files_are_measured_and_diagnosed_as_in_this_process(engine, tmp_path):
+    folder = tmp_path / "rollouts"
+    folder.mkdir()
+    traces = list(read_traces(data_path("sample_traces.jsonl")))
+    for number in range(3):  # each id of the last rows is in two files
+        write_traces([*traces[number::3], *traces[-number:]], folder / f"{number}.jsonl")
+    config = AnalysisConfig(n_placebos=1, n_draws=20)
+    here, there = (analyze(folder, config, engine=some_engine) for some_engine in (None, engine))
+    assert {name: table.rows for name, table in there.tables.items()} == {
+        name: table.rows for name, table in here.tables.items()
+    }
+    assert (there.notes, there.provenance) == (here.notes, here.provenance)
+    settings = DiagnosisSettings(Lexicon.load("sgram"))
+    by_ray, by_file = (
+        list(CorpusDiagnosis(passes=FilePasses(TraceReader(folder), "auto", settings, some_engine)))
+        for some_engine in (engine, SerialEngine())
+    )
+    assert by_ray == by_file
+    assert len(by_ray) == 40
+
+
+@pytest.mark.parametrize("verb", ["metrics", "diagnose"])
+def test_the_command_line_prints_the_same_by_ray(verb, capsys):
+    outputs = []
+    for flags in ((), ("--engine", "ray", "--address", "local")):
+        with pytest.raises(SystemExit) as ended:
+            main([verb, str(data_path("sample_traces.jsonl")), "--json", *flags])
+        assert not ended.value.code
+        outputs.append(json.loads(capsys.readouterr().out))
+    assert outputs[0] == outputs[1]
 
 
 def test_the_error_of_a_part_is_that_of_the_command(engine, tmp_path):

@@ -12,17 +12,13 @@ import numpy as np
 
 import sgram
 from sgram.analysis.build_series import build_series, find_phase_order
-from sgram.analysis.collect_traces import AnalysisInputs, CollectedTraces, Progress, collect_traces
+from sgram.analysis.collect_traces import CollectedTraces, collect_traces
 from sgram.analysis.config import AnalysisConfig
-from sgram.analysis.diagnoses import (
-    TraceDiagnosis,
-    diagnose_sampled_traces,
-    error_kinds,
-    error_weights,
-    regrade_correct_traces,
-)
+from sgram.analysis.diagnosed_traces import TraceDiagnosis
+from sgram.analysis.diagnoses import diagnose_sampled_traces, error_kinds, error_weights, regrade_correct_traces
 from sgram.analysis.examples import ExampleBuilder, SiblingPair, TraceExample
 from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_findings
+from sgram.analysis.input_passes import AnalysisInputs, Progress
 from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.registry import all_measures
 from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources
@@ -32,6 +28,7 @@ from sgram.analysis.table import Table
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import BoolArray
 from sgram.diagnosis.kinds import Diagnosis
+from sgram.engines import Engine
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon, connective_note
@@ -93,12 +90,14 @@ def analyze(
     *,
     options: ReadOptions | None = None,
     dialect: str = "auto",
+    engine: Engine | None = None,
 ) -> Analysis:
     """Return every table that `inputs` allow.
 
     `inputs` are directories of training runs or comparisons, rollouts of any format, or whatever else `as_traces`
     takes; what is no path is kept in a temporary file meanwhile, as it is read twice. `options` and `dialect` say how
-    rollouts are read. `progress` is called with (stage, parts done, parts in all). The analysis depends on the traces,
+    rollouts are read. `progress` is called with (stage, parts done, parts in all). `engine` reads files as tasks, such
+    as those of a Ray cluster; without one they are read here, with the same result. The analysis depends on the traces,
     on `config` and on the versions of `sgram` and its libraries, not on the order of the inputs.
 
     Raise `InputError` if an input cannot be read or no trace is found, `UsageError` if there is no input.
@@ -114,7 +113,7 @@ def analyze(
     config = config or AnalysisConfig()
     if are_paths(inputs):
         sources, notes = find_inputs([inputs] if isinstance(inputs, str | os.PathLike) else list(inputs))
-        return _analyze_sources(sources, notes, config, progress, options, dialect)
+        return _analyze_sources(sources, notes, config, progress, options, dialect, engine)
     with spooled(inputs, options, dialect) as (source, notes):
         analysis = _analyze_sources([source], notes, config, progress, reading_again(options), "sgram")
     prefix = f"{source.paths[0]}: "
@@ -128,11 +127,12 @@ def _analyze_sources(
     progress: Progress,
     options: ReadOptions | None,
     dialect: str,
+    engine: Engine | None = None,
 ) -> Analysis:
     analysis_inputs = _load_lexicons(sources, config, options or ReadOptions(), dialect)
     measures = all_measures()
-    per_trace = {measure.name: measure.per_trace for measure in measures if measure.per_trace is not None}
-    collected = collect_traces(analysis_inputs, config, progress, per_trace)
+    per_trace = [measure.name for measure in measures if measure.per_trace is not None]
+    collected = collect_traces(analysis_inputs, config, progress, per_trace, engine)
     counts, plan = collected.counts, collected.plan
     diagnoses, checks = diagnose_sampled_traces(collected, progress)
     kinds = error_kinds(counts, diagnoses)

@@ -120,6 +120,10 @@ class _ListBuffers:
         self.entropy.extend(sums.entropy or _UNKNOWN)
         self.nll.extend(sums.nll or _UNKNOWN)
 
+    def merge(self, buffers: "_ListBuffers") -> None:
+        for buffer in fields(self):
+            getattr(self, buffer.name).extend(getattr(buffers, buffer.name))
+
     def columns(self, order: IntArray) -> ListColumns:
         """Return the columns with the traces in this order."""
         sizes = np.array(self.n_spans, np.int64)
@@ -177,6 +181,16 @@ class ColumnStore:
         for name, by_list in (per_trace or {}).items():
             self._per_trace.setdefault(name, []).append(by_list)
         self._n_traces += 1
+
+    def merge(self, store: "ColumnStore") -> None:
+        """Add the traces of another store with as many gram lists."""
+        for name, numbers in self._fields.items():
+            numbers.extend(store._fields[name])
+        for buffers, added_buffers in zip(self._lists, store._lists, strict=True):
+            buffers.merge(added_buffers)
+        for name, rows in store._per_trace.items():
+            self._per_trace.setdefault(name, []).extend(rows)
+        self._n_traces += store._n_traces
 
     def columns(self) -> Columns:
         """Return all traces, sorted by their fields."""

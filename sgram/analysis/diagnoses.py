@@ -1,12 +1,12 @@
 """Diagnoses of wrong traces and checks of equations, of the sampled traces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from sgram.analysis.collect_traces import CollectedTraces, Progress
+from sgram.analysis.collect_traces import CollectedTraces
+from sgram.analysis.diagnosed_traces import EquationCheck
+from sgram.analysis.input_passes import Progress
 from sgram.analysis.trace_counts import TraceCounts
 from sgram.array_types import FloatArray, IntArray
 from sgram.diagnosis.error_sample import sample_weights
@@ -23,24 +23,6 @@ _BLOCK_TRACES = 256
 """Traces that are graded together."""
 _PROGRESS_EVERY = 16
 """Traces between two calls of `progress`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EquationCheck:
-    """A trace with the verdicts on its equations."""
-
-    source: int
-    outcome: int
-    problem: int
-    verdicts: tuple[str, ...]
-
-
-class TraceDiagnosis(NamedTuple):
-    """A wrong trace with its diagnosis."""
-
-    source: str
-    trace: Trace
-    diagnosis: Diagnosis
 
 
 def equation_check(source: int, trace: Trace, outcome: int, equations: Sequence[Equation]) -> EquationCheck:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sgram.analysis.columns_store import PerTrace
-from sgram.analysis.diagnoses import EquationCheck, TraceDiagnosis
+from sgram.analysis.diagnosed_traces import EquationCheck, TraceDiagnosis
 from sgram.analysis.figure_specs import Cells, FigureSpec
 from sgram.analysis.findings import Question
 from sgram.analysis.step_series import StepSeries

@@ -3,10 +3,14 @@
 A file in that folder that declares a `Measure` is found by itself; `ORDER` only says which measures come first.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
+from sgram.analysis.columns_store import PerTrace
 from sgram.analysis.measure import Measure
 from sgram.declarations import add_declaration, declared_in, installed, with_distinct_names
+from sgram.errors import SgramError
+from sgram.files import excerpt
 
 ENTRY_POINTS = "sgram.measures"
 """Group of entry points by which a package adds measures; each names a `Measure` or a sequence of them."""
@@ -65,3 +69,20 @@ def _own_measures() -> tuple[Measure, ...]:
     declared = declared_in("sgram.analysis.measures", Measure)
     rank = {name: index for index, name in enumerate(ORDER)}
     return tuple(sorted(declared, key=lambda measure: rank.get(measure.name, len(rank))))
+
+
+def per_trace_functions(names: Iterable[str]) -> dict[str, PerTrace]:
+    """Return the functions of these measures that are computed for each trace.
+
+    Raise `SgramError` if this process does not know one of the measures.
+    """
+    known = {measure.name: measure.per_trace for measure in all_measures() if measure.per_trace is not None}
+    functions = {}
+    for name in names:
+        if name not in known:
+            raise SgramError(
+                f"this process does not know the measure {excerpt(name)!r}: install its package on every machine of "
+                "the cluster, or leave out --engine"
+            )
+        functions[name] = known[name]
+    return functions

@@ -154,7 +154,8 @@ class TraceSurvey:
     def __init__(self, config: AnalysisConfig) -> None:
         self._config = config
         self._rows: list[_SurveyRow] = []
-        self.texts: dict[str, TextSample] = defaultdict(lambda: TextSample(config.placebo_chars))
+        self.texts: dict[str, TextSample] = {}
+        """Source -> texts from which its placebos are drawn."""
         self.source_sizes: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -177,8 +178,20 @@ class TraceSurvey:
             n_entropies=n_entropies,
         )
         self._rows.append(row)
-        self.texts[source].add(key, trace.text if text is None else text)
+        self._texts_of(source).add(key, trace.text if text is None else text)
         self.source_sizes[source] += 1
+
+    def _texts_of(self, source: str) -> TextSample:
+        if source not in self.texts:
+            self.texts[source] = TextSample(self._config.placebo_chars)
+        return self.texts[source]
+
+    def merge(self, survey: "TraceSurvey") -> None:
+        """Add the traces of another survey with the same settings."""
+        self._rows += survey._rows
+        for source, sample in survey.texts.items():
+            self._texts_of(source).merge(sample)
+        self.source_sizes.update(survey.source_sizes)
 
     def plan(self, display_names: dict[str, str]) -> SamplePlan:
         """Decide which traces are kept; `display_names` maps each source to the name under which it is shown."""

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from sgram.annotation import formats_csv, formats_doccano, formats_label_studio, formats_prodigy
 from sgram.annotation.items import BlindedItem, parse_json
+from sgram.annotation.rater_names import check_one_rater, check_unnamed, name_file_raters, require_rater
 from sgram.annotation.ratings import Rating
 from sgram.annotation.tasks import PHRASES, AnnotationTask
 from sgram.annotation.tool_answers import ToolAnswer, get_item_id, get_text, parse_jsonl, parse_rater, read_export
@@ -108,7 +108,9 @@ def read_answers(path: str | os.PathLike[str], format_name: str = "auto") -> lis
     content = read_export(path)
     file_name = printable_name(path)
     detected = detect_format(content, file_name)  # also refuses an empty file, whatever the format
-    return list(PARSERS[detected if format_name == "auto" else format_name](content, file_name))
+    if format_name == "auto" or (format_name == "label-studio" and detected == "csv"):  # Label Studio exports CSV too
+        format_name = detected
+    return list(PARSERS[format_name](content, file_name))
 
 
 class BlindedSample(Protocol):
@@ -138,25 +140,36 @@ def import_ratings(
     *,
     format_name: str = "auto",
     rater: str | None = None,
+    names: Mapping[str, str] | None = None,
     task: AnnotationTask = PHRASES,
 ) -> ImportedRatings:
     """Return the ratings in `paths` of the items of `sample`, with labels of `task`.
 
-    A rating's rater is the one that the file names, else `rater`, else the file's name. Raise `InputError`, with the
-    location, if an item is not in the sample, if its text was changed, if a label is unknown, or if a rater gives an
-    item two labels; also if there is no label at all.
+    A rating's rater is the one that the file names, else `rater`, else the file's name. `names` are the raters of files
+    of one rater, by path; they replace what the file says. Raise `InputError`, with the location, if an item is not in
+    the sample, if its text was changed, if a label is unknown, if a rater gives an item two labels, if a file names no
+    rater and has two answers for an item, or if a file in `names` has several raters; also if there is no label at all.
     """
     answers: dict[tuple[str, str], tuple[ToolAnswer, str]] = {}
     items = {item.item: item for item in sample.blinded_items}
     n_unanswered = n_repeated = 0
     paths = list(paths)
+    default_raters = name_file_raters(paths, names)
     for path in paths:
-        for answer in read_answers(path, format_name):
+        file_answers = read_answers(path, format_name)
+        file_rater = (names or {}).get(os.fspath(path))
+        if file_rater is not None:
+            check_one_rater(file_rater, {answer.rater for answer in file_answers if answer.rater}, printable_name(path))
+        unnamed: dict[str, str] = {}  # item -> location
+        for answer in file_answers:
             label = check_answer(answer, items, task)
             if label is None:
                 n_unanswered += 1
                 continue
-            key = (answer.item, _choose_rater(answer, rater, path))
+            if answer.rater is None:
+                check_unnamed(answer.item, unnamed.setdefault(answer.item, answer.location), answer.location)
+            name = file_rater or answer.rater or rater or default_raters[os.fspath(path)]
+            key = (answer.item, _check_name(require_rater(name, path, answer.location), answer.location))
             first_answer, first_label = answers.setdefault(key, (answer, label))
             if first_answer is not answer:
                 if first_label != label:
@@ -167,12 +180,12 @@ def import_ratings(
                     )
                 n_repeated += 1
     if not answers:
-        names = ", ".join(map(printable_name, paths[:3]))
+        file_list = ", ".join(map(printable_name, paths[:3]))
         raise InputError(
-            f"no item in {names} has a label ({n_unanswered:,} answers are empty or skipped); import files that "
+            f"no item in {file_list} has a label ({n_unanswered:,} answers are empty or skipped); import files that "
             "annotators filled in"
         )
-    ratings = sorted(Rating(item, name, label) for (item, name), (_, label) in answers.items())
+    ratings = sorted(Rating(item, answer_rater, label) for (item, answer_rater), (_, label) in answers.items())
     return ImportedRatings(tuple(ratings), n_unanswered, n_repeated)
 
 
@@ -212,14 +225,10 @@ def _normalize_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _choose_rater(answer: ToolAnswer, default_rater: str | None, path: str | os.PathLike[str]) -> str:
-    name = answer.rater or default_rater
-    if name is None:
-        if os.fspath(path) == "-":
-            raise InputError(f"{answer.location}: missing rater; name the rater (--rater NAME)")
-        name = Path(path).name.partition(".")[0] or Path(path).name
-    if len(name) > _MAX_RATER_CHARS:
+def _check_name(rater: str, location: str) -> str:
+    """Return `rater`; raise `InputError` if the name is too long."""
+    if len(rater) > _MAX_RATER_CHARS:
         raise InputError(
-            f"{answer.location}: a rater's name must have at most {_MAX_RATER_CHARS} characters (got {len(name)})"
+            f"{location}: a rater's name must have at most {_MAX_RATER_CHARS} characters (got {len(rater)})"
         )
-    return name
+    return rater

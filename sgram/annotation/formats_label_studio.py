@@ -1,7 +1,8 @@
-"""Write items as Label Studio tasks with a labeling config, and read Label Studio's JSON export.
+"""Write items as Label Studio tasks with a labeling config, and read Label Studio's JSON and JSON-MIN exports.
 
-Tasks are a JSON list. The export is read in the format "JSON", which gives one answer per annotation; an annotation
-that was skipped (``was_cancelled``) or has no choice gives an answer without a label.
+Tasks are a JSON list. The format "JSON" gives one answer per annotation; an annotation that was skipped
+(``was_cancelled``) or has no choice gives an answer without a label. The format "JSON-MIN" is a list of flat objects,
+one per annotation: the fields of the task, the choice as ``label``, and ``annotator``; it lacks skipped annotations.
 """
 
 import json
@@ -17,6 +18,7 @@ from sgram.annotation.tool_answers import (
     get_item_id,
     get_text,
     mark_phrase,
+    parse_choice,
     parse_rater,
     parse_span,
     require_list,
@@ -83,11 +85,14 @@ def parse_answers(content: bytes, file_name: str) -> Iterator[ToolAnswer]:
     tasks = parse_json(content, file_name)
     if not isinstance(tasks, list):
         raise InputError(
-            f"{file_name} is not a list of tasks; export from Label Studio as JSON (not as JSON-MIN or JSONL)"
+            f"{file_name} is not a list of tasks; export from Label Studio as JSON, JSON-MIN or CSV (not as JSONL)"
         )
     for number, task in enumerate(tasks, start=1):
         location = f"{file_name}, task {number}"
         task = require_object(task, location)
+        if "data" not in task and "annotations" not in task:
+            yield _parse_flat_task(task, location)
+            continue
         item = get_item_id(task, location)
         task_data = require_object(task.get("data"), f"{location}, data")
         span = parse_span(task_data.get("start"), task_data.get("end"))
@@ -96,6 +101,20 @@ def parse_answers(content: bytes, file_name: str) -> Iterator[ToolAnswer]:
             label = None if annotation.get("was_cancelled") is True else _parse_label(annotation, location)
             rater = _parse_completed_by(annotation.get("completed_by"))
             yield ToolAnswer(location, item, label, rater, get_text(task_data, location), span)
+
+
+def _parse_flat_task(task: dict[str, Any], location: str) -> ToolAnswer:
+    """Return the answer of an object of the format JSON-MIN."""
+    missing = [key for key in ("item", "label", "annotator") if key not in task]
+    if missing:
+        raise InputError(
+            f"{location} is an object of Label Studio's JSON-MIN without {' and '.join(missing)} (its keys are "
+            f"{excerpt(', '.join(task), 80)}); export the project as JSON, and import the answers to the tasks and "
+            "the labeling config that sgram annotate export wrote"
+        )
+    span = parse_span(task.get("start"), task.get("end"))
+    label, rater = parse_choice(task["label"], location), _parse_completed_by(task["annotator"])
+    return ToolAnswer(location, get_item_id(task, location), label, rater, get_text(task, location), span)
 
 
 def _parse_label(annotation: dict[str, Any], location: str) -> str | None:

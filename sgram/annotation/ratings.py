@@ -5,9 +5,11 @@ Three layouts are read, plain or compressed with gzip or zstd, and detected by c
 * JSONL, one rating per line: ``{"item": ..., "rater": ..., "label": ...}``;
 * JSONL, one item per line: ``{"item": ..., "labels": {rater: label}}``; instead of ``item``, the line may have ``id``,
   or ``doc_id``, ``start`` and ``end``;
-* CSV (comma, semicolon or tab) with a header that names item, rater and label.
+* CSV (comma, semicolon or tab) with a header that names item, rater and label. The rater's column may have another
+  name of `RATER_COLUMNS`, such as ``annotator`` in Label Studio's CSV.
 
-Other keys and columns are ignored. A null or empty label means that there is no rating.
+Other keys and columns are ignored. A null or empty label means that there is no rating. A file of one rater need not
+name the rater, if the caller does, or if it is one of several files (then the rater is the file's name).
 """
 
 import csv
@@ -21,12 +23,13 @@ from typing import Any
 
 import orjson
 
+from sgram.annotation.rater_names import check_one_rater, check_unnamed, name_file_raters, require_rater
+from sgram.annotation.tool_answers import RATER_COLUMNS
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt, write_bytes
 from sgram.safe_reading import InputStream, Line, iter_lines, open_input
 from sgram.urls import printable_name
 
-_COLUMNS = ("item", "rater", "label")
 _LAYOUTS = (
     'a row must be {"item", "rater", "label"}, or {"item", "labels": {rater: label}}, or a CSV line under the header '
     "item,rater,label"
@@ -54,6 +57,8 @@ class LoadedRatings:
     """Description of the first repeated row; "" if there is none."""
     n_blank: int
     """Ratings whose label is null or empty."""
+    file_raters: tuple[tuple[str, str], ...] = ()
+    """(file, rater) of the files that name no rater themselves, in their order."""
 
 
 def read_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[Rating]:
@@ -64,22 +69,40 @@ def read_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     return list(load_ratings(paths).ratings)
 
 
-def load_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> LoadedRatings:
+def load_ratings(
+    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str], names: Mapping[str, str] | None = None
+) -> LoadedRatings:
     """Load the ratings in the files `paths` (``-``: stdin); the order of files and rows does not matter.
 
-    Raise `InputError`, with file and line, if a row is invalid, if a rater gives an item two labels, or if there is no
-    rating at all.
+    `names` are the raters of files of one rater, by path; they replace the name that the file has for its rater. Raise
+    `InputError`, with file and line, if a row is invalid, if a rater gives an item two labels, if a file in `names` has
+    ratings of several raters, or if there is no rating at all.
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    names = names or {}
+    default_raters = name_file_raters(paths, names)
     first_rows: dict[tuple[str, str], tuple[str, str]] = {}  # (item, rater) -> (label, location)
     n_repeated, first_repeated, n_blank = 0, "", 0
+    file_raters: dict[str, str] = {}
     for path in paths:
+        name = names.get(os.fspath(path))
+        file_names: set[str] = set()  # raters that the file names itself
+        unnamed_rows: dict[str, str] = {}  # item -> location
         with open_input(path) as stream:
-            for number, item, rater, label in _read_rows(stream):
+            for number, item, own_rater, label in _read_rows(stream, len(paths) > 1 or name is not None):
                 if label is None:
                     n_blank += 1
                     continue
                 location = f"{stream.name}:{number}"
+                if own_rater is None:
+                    rater = require_rater(default_raters[os.fspath(path)], path, location)
+                    check_unnamed(item, unnamed_rows.setdefault(item, location), location)
+                    file_raters[stream.name] = rater
+                else:
+                    file_names.add(own_rater)
+                    rater = name or own_rater
+                    if name is not None:
+                        check_one_rater(name, file_names, stream.name)
                 first_row = first_rows.get((item, rater))
                 if first_row is None:
                     first_rows[item, rater] = (label, location)
@@ -87,11 +110,11 @@ def load_ratings(paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
                 repetition = _describe_repetition(item, rater, label, first_row, location)
                 n_repeated, first_repeated = n_repeated + 1, first_repeated or repetition
     if not first_rows:
-        names = ", ".join(map(printable_name, paths[:3]))
+        file_list = ", ".join(map(printable_name, paths[:3]))
         blank = f" (all {n_blank} labels are empty)" if n_blank else ""
-        raise InputError(f"no ratings in {names or 'no files'}{blank}; {_LAYOUTS}")
+        raise InputError(f"no ratings in {file_list or 'no files'}{blank}; {_LAYOUTS}")
     ratings = sorted(Rating(item, rater, label) for (item, rater), (label, _) in first_rows.items())
-    return LoadedRatings(tuple(ratings), n_repeated, first_repeated, n_blank)
+    return LoadedRatings(tuple(ratings), n_repeated, first_repeated, n_blank, tuple(file_raters.items()))
 
 
 def _describe_repetition(item: str, rater: str, label: str, first_row: tuple[str, str], location: str) -> str:
@@ -132,12 +155,12 @@ def write_rating_rows(path: str | os.PathLike[str], rows: Iterable[Mapping[str, 
 
 # -- rows -----------------------------------------------------------------------------------------------
 
-_Row = tuple[int, str, str, str | None]
-"""(line number, item, rater, label or None)."""
+_Row = tuple[int, str, str | None, str | None]
+"""(line number, item, rater or None, label or None)."""
 
 
-def _read_rows(stream: InputStream) -> Iterator[_Row]:
-    """Yield every rating in `stream`."""
+def _read_rows(stream: InputStream, may_lack_rater: bool) -> Iterator[_Row]:
+    """Yield every rating in `stream`; raise `InputError` for one without a rater, unless `may_lack_rater`."""
     lines = _read_lines(stream)
     first_line = next((line for line in lines if line.data.strip()), None)
     if first_line is None:
@@ -148,7 +171,8 @@ def _read_rows(stream: InputStream) -> Iterator[_Row]:
             f"{stream.name} is a JSON array, as Label Studio exports; convert it to ratings with sgram annotate import"
         )
     all_lines = chain([first_line], lines)
-    yield from (_read_json_rows if first_byte == b"{" else _read_csv_rows)(all_lines, stream.name)
+    parse = _read_json_rows if first_byte == b"{" else _read_csv_rows
+    yield from parse(all_lines, stream.name, may_lack_rater)
 
 
 def _read_lines(stream: InputStream) -> Iterator[Line]:
@@ -158,7 +182,7 @@ def _read_lines(stream: InputStream) -> Iterator[Line]:
         yield line
 
 
-def _read_json_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
+def _read_json_rows(lines: Iterable[Line], file_name: str, may_lack_rater: bool) -> Iterator[_Row]:
     for line in lines:
         if not line.data.strip():
             continue
@@ -169,52 +193,65 @@ def _read_json_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
             raise InputError(f"{location} is not valid JSON ({excerpt(str(error))}); {_LAYOUTS}") from None
         if not isinstance(record, dict):
             raise InputError(f"{location} is not a JSON object; {_LAYOUTS}")
-        for item, rater, label in _parse_record(record, location):
+        for item, rater, label in _parse_record(record, location, may_lack_rater):
             yield line.number, item, rater, label
 
 
-def _parse_record(record: dict[str, Any], location: str) -> Iterator[tuple[str, str, str | None]]:
-    """Yield (item, rater, label or None) of every rating in a JSON object."""
+def _parse_record(
+    record: dict[str, Any], location: str, may_lack_rater: bool
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield (item, rater or None, label or None) of every rating in a JSON object."""
     if "format" in record and "item" not in record:
         format_name = excerpt(str(record["format"]), 40)
         hint = "; give it with --items" if format_name == "sgram-annotation" else ""
         raise InputError(f"{location} is the header of a file of the format '{format_name}', not of ratings{hint}")
-    item = _parse_item(record, location)
+    item = parse_item(record, location)
     if "labels" in record and "label" in record:
         raise InputError(f"{location} has both label and labels; keep one of them")
     if "labels" not in record:
-        if missing := [name for name in _COLUMNS if name not in record]:
+        required = ("label",) if may_lack_rater else ("rater", "label")
+        if missing := [name for name in required if name not in record]:
             raise InputError(f"{location}: missing {' and '.join(missing)}; {_LAYOUTS}")
-        yield item, *_parse_rating(record["rater"], record["label"], location)
+        yield item, *_parse_rating(record.get("rater"), record["label"], location, may_lack_rater)
         return
     labels = record["labels"]
     if not isinstance(labels, dict):
         raise InputError(f"{location}: labels must be an object {{rater: label}} (got {_excerpt_json(labels)})")
     for rater, label in labels.items():
-        yield item, *_parse_rating(rater, label, location)
+        yield item, *_parse_rating(rater, label, location, False)
 
 
-def _parse_item(record: dict[str, Any], location: str) -> str:
-    for name in ("item", "id"):
-        if name in record:
-            return _parse_name(record[name], name, location)
-    if all(name in record for name in ("doc_id", "start", "end")):
-        return "{}:{}-{}".format(*(_parse_name(record[name], name, location) for name in ("doc_id", "start", "end")))
+def parse_item(record: Mapping[str, Any], location: str) -> str:
+    """Return the item of a row: its ``item``, else document (``doc_id`` or ``id``) and offsets, else its ``id``.
+
+    Raise `InputError` if the row has none of them.
+
+    >>> parse_item({"id": "t7", "start": 0, "end": 9}, "row 1"), parse_item({"id": "t7"}, "row 1")
+    ('t7:0-9', 't7')
+    """
+    if "item" in record:
+        return _parse_name(record["item"], "item", location)
+    document = next((name for name in ("doc_id", "id") if name in record), None)
+    if document and "start" in record and "end" in record:
+        return "{}:{}-{}".format(*(_parse_name(record[name], name, location) for name in (document, "start", "end")))
+    if "id" in record:
+        return _parse_name(record["id"], "id", location)
     raise InputError(f"{location}: missing item; {_LAYOUTS}")
 
 
-def _read_csv_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
+def _read_csv_rows(lines: Iterable[Line], file_name: str, may_lack_rater: bool) -> Iterator[_Row]:
     line_numbers: list[int] = []  # of the lines passed to the CSV reader so far
     texts = _decode_lines(lines, file_name, line_numbers)
     header = next(texts)
-    delimiter = next((mark for mark in ",;\t" if set(_COLUMNS) <= set(_split_header(header, mark))), None)
-    if delimiter is None:
+    delimiter = max(",;\t", key=lambda mark: len(_split_header(header, mark)))
+    columns = _split_header(header, delimiter)
+    rater_column = next((columns.index(column) for column in RATER_COLUMNS if column in columns), None)
+    if not {"item", "label"} <= set(columns) or (rater_column is None and not may_lack_rater):
         raise InputError(
             f"{file_name}:{line_numbers[0]}: the header '{excerpt(header.strip(), 80)}' does not name item, rater and "
             f"label; {_LAYOUTS}"
         )
-    columns = _split_header(header, delimiter)
-    item_column, rater_column, label_column = (columns.index(column) for column in _COLUMNS)
+    item_column, label_column = columns.index("item"), columns.index("label")
     reader, n_lines_before = csv.reader(texts, delimiter=delimiter, strict=True), 1
     while True:
         try:
@@ -235,7 +272,8 @@ def _read_csv_rows(lines: Iterable[Line], file_name: str) -> Iterator[_Row]:
                 f"contains {'a tab' if delimiter == chr(9) else delimiter}"
             )
         item = _parse_name(cells[item_column], "item", location)
-        yield number, item, *_parse_rating(cells[rater_column], cells[label_column], location)
+        rater = None if rater_column is None else cells[rater_column]
+        yield number, item, *_parse_rating(rater, cells[label_column], location, rater_column is None)
 
 
 def _decode_lines(lines: Iterable[Line], file_name: str, line_numbers: list[int]) -> Iterator[str]:
@@ -250,7 +288,7 @@ def _decode_lines(lines: Iterable[Line], file_name: str, line_numbers: list[int]
 
 def _split_header(header: str, delimiter: str) -> list[str]:
     try:
-        return [cell.strip().lower() for cell in next(csv.reader([header], delimiter=delimiter))]
+        return [cell.lstrip("\ufeff").strip(' "').lower() for cell in next(csv.reader([header], delimiter=delimiter))]
     except csv.Error:
         return []
 
@@ -263,10 +301,12 @@ def _parse_name(field: Any, name: str, location: str) -> str:
     return text
 
 
-def _parse_rating(rater: Any, label: Any, location: str) -> tuple[str, str | None]:
-    """Return (rater, label); ("", None) if the label is null or empty, whatever the rater."""
+def _parse_rating(rater: Any, label: Any, location: str, may_lack_rater: bool) -> tuple[str | None, str | None]:
+    """Return (rater, label); (None, None) if the label is null or empty, whatever the rater."""
     if label is None or (type(label) is str and not label.strip()):
-        return "", None
+        return None, None
+    if rater is None and may_lack_rater:
+        return None, _parse_name(label, "label", location)
     return _parse_name(rater, "rater", location), _parse_name(label, "label", location)
 
 

@@ -15,6 +15,8 @@ MARKS = ("⟦", "⟧")
 """Marks around the phrase, for tools that cannot highlight it."""
 PLACEHOLDER = "phrase"
 """Label of the span that a tool highlights; it is not an answer."""
+RATER_COLUMNS = ("rater", "annotator", "coder", "completed_by", "username", "user")
+"""Columns of tables that name the rater, the first of them that a table has."""
 MAX_BYTES = 256 << 20
 """Size of the largest export file that is read."""
 
@@ -136,6 +138,26 @@ def require_single_label(labels: list[Any], location: str) -> str | None:
             f"{location} has {len(answers)} labels ({excerpt(', '.join(answers), 120)}); keep the intended one"
         )
     return answers[0] if answers else None
+
+
+def parse_choice(field: Any, location: str) -> str | None:
+    """Return the label in a column of Label Studio's CSV or JSON-MIN; None if the answer is empty.
+
+    One choice is a text, several are ``{"choices": [...]}``, regions are a list of objects with ``labels``. Raise
+    `InputError` if there are several labels.
+
+    >>> parse_choice("deduction", "row 2"), parse_choice('[{"start": 4, "end": 8, "labels": ["other"]}]', "row 3")
+    ('deduction', 'other')
+    """
+    if isinstance(field, str) and field.lstrip()[:1] in ("{", "["):
+        field = parse_json(field.encode(), location)
+    labels: list[Any] = []
+    for answer in field if isinstance(field, list) else [field]:
+        if isinstance(answer, dict):
+            labels += require_list(answer.get("choices", answer.get("labels")), "the answer", location)
+        elif answer not in (None, ""):
+            labels.append(answer)
+    return require_single_label(labels, location)
 
 
 def parse_span(start: Any, end: Any) -> tuple[int, int] | None:

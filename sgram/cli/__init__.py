@@ -1,6 +1,7 @@
 """The command line: one file for each verb, with its flags, progress and printing.
 
-A verb is imported when it is called, so that ``sgram --help`` needs none of its libraries.
+The verbs are listed in `sgram.cli.verbs`. A verb is imported when it is called, so that ``sgram --help`` needs none of
+its libraries.
 """
 
 import errno
@@ -9,37 +10,28 @@ import os
 import sys
 
 import cyclopts
+from cyclopts.help import DefaultFormatter
 
-from sgram.compiling import announce_compilation
+from sgram.cli.command_line import describe_error, mend
+from sgram.cli.option_groups import METHOD, help_columns, shown_default
+from sgram.cli.overview import ABOUT, as_help, print_overview
+from sgram.cli.verbs import VERBS
+from sgram.compiling import NOTE, QUIET, announce_compilation
 from sgram.errors import SgramError
-
-EXIT_CODES = (
-    "exit codes: 0 done, 1 internal error, 2 usage, 3 unusable input, 4 over the quarantine limit, 130 interrupted"
-)
 
 app = cyclopts.App(
     name="sgram",
-    help="Find, prove, tag and train on the phrases that carry a reasoning model's plan.",
-    help_epilogue=EXIT_CODES,
+    help=ABOUT,
     version=lambda: __import__("sgram").__version__,
     help_format="plaintext",
+    group_parameters=METHOD,
+    help_formatter=DefaultFormatter(column_specs=help_columns),
+    default_parameter=cyclopts.Parameter(show_default=shown_default, negative_iterable=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # cyclopts would exit without a message
 )
-app.command("sgram.cli.read:read", name="read")
-app.command("sgram.cli.sample:sample", name="sample")
-app.command("sgram.cli.mine:app", name="mine")
-app.command("sgram.cli.lexicon:app", name="lexicon")
-app.command("sgram.cli.annotate:app", name="annotate")
-app.command("sgram.cli.agreement:agreement", name="agreement")
-app.command("sgram.cli.validate:validate", name="validate")
-app.command("sgram.cli.tag:tag", name="tag")
-app.command("sgram.cli.train:train", name="train")
-app.command("sgram.cli.evolve:evolve", name="evolve")
-app.command("sgram.cli.report:report", name="report")
-app.command("sgram.cli.diagnose:diagnose", name="diagnose")
-app.command("sgram.cli.metrics:metrics", name="metrics")
-app.command("sgram.cli.demo:demo", name="demo")
+for _verb in VERBS:
+    app.command(_verb.target, name=_verb.name)
 app.register_install_completion_command()
 
 
@@ -56,14 +48,14 @@ def main(arguments: list[str] | None = None) -> None:
 def _announce_compiling() -> None:
     from sgram.cli.console import note
 
-    note("compiling kernels; this takes about 20 seconds and happens once")
+    note(NOTE)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    if "SGRAM_QUIET_COMPILING" not in os.environ:
+    if QUIET not in os.environ:
         announce_compilation(_announce_compiling)
     try:
-        result = app(arguments, exit_on_error=False, print_error=False)
+        result = _call(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where an error can still be reported
     except SgramError as error:
@@ -71,7 +63,7 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         return _report(str(error), error.exit_code)
     except cyclopts.CycloptsError as error:
-        return _report(str(error), 2)
+        return _report(describe_error(error), 2)
     except KeyboardInterrupt:
         return _report("interrupted; no file is half written, and the same command resumes from finished parts", 130)
     except BrokenPipeError:
@@ -86,6 +78,15 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         return _report_unexpected(error)
     return result if isinstance(result, int) else 0
+
+
+def _call(arguments: list[str]) -> object:
+    """Print the overview, or run the verb and return its result."""
+    arguments = as_help(arguments)
+    if not arguments or arguments in (["--help"], ["-h"]):
+        print_overview(first=not arguments)
+        return 0
+    return app(mend(app, arguments), exit_on_error=False, print_error=False)
 
 
 def _report_unexpected(error: Exception) -> int:

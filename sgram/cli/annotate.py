@@ -2,24 +2,34 @@
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
 
-from sgram.annotation.items import BlindedItem, Sample, encode_sample, read_rows, read_sample
+from sgram.annotation.items import Sample, encode_sample
 from sgram.annotation.ratings import write_ratings
-from sgram.annotation.tasks import PHRASES, AnnotationTask
+from sgram.annotation.tasks import PHRASES
+from sgram.cli import adjudicate
+from sgram.cli.annotation_files import (
+    ERRORS_TITLE,
+    PHRASES_TITLE,
+    Format,
+    file_stem,
+    find_format,
+    load_any_sample,
+    split_raters,
+    write_export,
+)
 from sgram.cli.console import note, print_json, print_next_table, print_table
 from sgram.cli.diagnose import RereadTraces, report_unjudged
+from sgram.cli.option_groups import ADVANCED, INPUT, METHOD, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading
 from sgram.cli.shared_flags import AsJson, output_flag, path_argument
-from sgram.errors import InputError, UsageError
-from sgram.files import excerpt, write_bytes
+from sgram.errors import UsageError
+from sgram.files import excerpt
 from sgram.lexicon import DEFAULT_LEXICON, Lexicon, connective_note
-from sgram.reports.pages.annotation_page import AnnotationPage, render_annotation_page
 from sgram.traces import TraceReader
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
 app = cyclopts.App(
     name="annotate",
     help="Let people judge the grams of a lexicon in context, or say why traces are wrong: docs/annotation.md.",
+    group_parameters=METHOD,
 )
 
 _SOURCES = path_argument("A lexicon file, or a preset, then rollouts; with --errors only rollouts.")
@@ -40,18 +51,15 @@ _OUTPUT = output_flag(
     "File for the annotators; its key (.items.jsonl, hide it from them) and the guideline are written beside it."
 )
 _FORMAT = Parameter(
-    name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
+    group=OUTPUT, name="--format", help="Default: by the suffix of the name, .html (one offline page), .json or .csv."
 )
 _ALL_GRAMS = Parameter(negative="", help="Sample from all grams, not only from the core.")
-_FILES = path_argument("Files that the annotators filled in; - for stdin.")
-_ITEMS = path_argument("The .items.jsonl file of the export.")
-_RATER = Parameter(help="Name of the rater if the file contains none; default: the file's name.")
-_EXPORTED = path_argument("Check that the items are of this lexicon (file or preset).")
+_FILES = path_argument("Files that the annotators filled in, as FILE or RATER=FILE; - for stdin.")
+_ITEMS = path_argument("The .items.jsonl file of the export.", INPUT)
+_RATER = Parameter(group=INPUT, help="Name of the rater if the files contain none; default: the file's name.")
+_EXPORTED = path_argument("Check that the items are of this lexicon (file or preset).", INPUT)
 _RATINGS = output_flag("JSONL file for the ratings; - for stdout.")
-_FROM = Parameter(name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
-Format = Literal["label-studio", "prodigy", "doccano", "csv", "html"]
-_FORMATS: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "label-studio"}
-"""Format of a file name's suffix."""
+_FROM = Parameter(group=INPUT, name="--format", help="Tool that wrote the files; auto recognizes it by their content.")
 
 
 @app.command
@@ -64,13 +72,15 @@ def export(
     format_name: Annotated[Format | None, _FORMAT] = None,
     n: Annotated[int | None, _N] = None,
     controls: Annotated[float | None, _CONTROLS] = None,
-    seed: Annotated[int, Parameter(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, Parameter(group=ADVANCED, help="Seed of the sample.")] = 0,
     context: Annotated[int | None, _CONTEXT] = None,
     all_grams: Annotated[bool, _ALL_GRAMS] = False,
     reading: InputFlags = InputFlags(),  # noqa: B008
     as_json: AsJson = False,
 ) -> None:
-    """Sample grams in context for people to label, half of them random grams, or wrong traces (--errors).
+    """Sample phrases for people to label, or wrong traces (--errors).
+
+    Phrases stand in context, and half of them are random phrases.
 
     sgram annotate export wang2025 rollouts.jsonl -n 200 -o annotate.html
 
@@ -81,9 +91,9 @@ def export(
     check_no_options(sources, "annotate export")
     check_one_stdin(sources)
     check_outputs({"-o": output})
-    files_beside = [f"{_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
+    files_beside = [f"{file_stem(output)}{ending}" for ending in (".items.jsonl", ".config.xml", ".guideline.md")]
     check_not_inputs([output, *files_beside], sources, in_folders=False)
-    format_name = format_name or _find_format(output)
+    format_name = format_name or find_format(output)
     if errors:
         if all_grams or controls is not None or context is not None:
             raise UsageError("--controls, --context and --all-grams are for phrases; leave them out with --errors")
@@ -111,8 +121,8 @@ def export(
     report_reading(reader)
     if remark := connective_note(loaded):
         note(remark)
-    page_title, key = f"Phrases of {loaded.name}", encode_sample(draw.sample)
-    files = _write_export(draw.sample.blinded_items, PHRASES, page_title, key, format_name, output)
+    key = encode_sample(draw.sample)
+    files = write_export(draw.sample.blinded_items, PHRASES, PHRASES_TITLE, key, format_name, output)
     _report_draw(draw)
     if as_json:
         fields = {
@@ -142,7 +152,7 @@ def _export_errors(
 
     sample = _draw_errors(RereadTraces(paths, reading, output, None), n, seed)
     key = encode_error_sample(sample)
-    files = _write_export(sample.blinded_items, ERRORS, "Wrong responses", key, format_name, output)
+    files = write_export(sample.blinded_items, ERRORS, ERRORS_TITLE, key, format_name, output)
     n_by_kind, n_by_source = (Counter(getattr(item, column) for item in sample.items) for column in ("kind", "source"))
     if as_json:
         fields = {
@@ -185,47 +195,6 @@ def _draw_errors(traces: RereadTraces, n: int, seed: int) -> "ErrorSample":
     return build_error_sample(traces("sampling"), survey, n, seed)
 
 
-def _find_format(output: str) -> Format:
-    suffix = Path(output).suffix.lower()
-    if suffix not in _FORMATS:
-        raise UsageError(
-            f"-o {output} does not determine the format; name it: --format label-studio, prodigy, doccano, csv or html"
-        )
-    return _FORMATS[suffix]
-
-
-def _stem(output: str) -> str:
-    """Return the file name of an export without its suffix."""
-    return str(Path(output).with_suffix(""))
-
-
-def _write_export(
-    items: tuple[BlindedItem, ...], task: AnnotationTask, title: str, key_bytes: bytes, format_name: str, output: str
-) -> list[tuple[str, str]]:
-    """Write the export, the files beside it and the key; return (path, description) of each."""
-    from sgram.annotation.exchange import encode_export
-
-    key = f"{_stem(output)}.items.jsonl"
-    if Path(key).exists() and Path(key).read_bytes() != key_bytes:
-        raise UsageError(f"{key} is the key of another sample and must not be overwritten; give -o another name")
-    if format_name == "html":
-        contents = {"": render_annotation_page(AnnotationPage.of_task(task, title, items))}
-    else:
-        contents = encode_export(format_name, items, task)
-    descriptions = {
-        "": f"{len(items):,} items for the annotators",
-        ".config.xml": "labeling config",
-        ".guideline.md": "guideline for them",
-    }
-    files = []
-    for ending, content in contents.items():
-        path = f"{_stem(output)}{ending}" if ending else output
-        write_bytes(path, content)
-        files.append((path, descriptions[ending]))
-    write_bytes(key, key_bytes)
-    return [*files, (key, "key of the blinded items, not for them")]
-
-
 def _report_draw(draw: "Draw") -> None:
     """Print the number of candidates, and warn if there were too few."""
     counts = draw.candidate_counts
@@ -263,7 +232,9 @@ def import_(
 ) -> None:
     """Convert the annotators' answers to ratings: item, rater, label.
 
-    sgram annotate import ratings-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
+    sgram annotate import r-*.jsonl --items annotate.items.jsonl -o ratings.jsonl
+
+    sgram annotate import ada=a.json ben=b.csv --items a.items.jsonl -o r.jsonl
     """
     from sgram.annotation.exchange import import_ratings
     from sgram.diagnosis.error_ratings import write_error_ratings
@@ -272,16 +243,17 @@ def import_(
     if as_json and output == "-":
         raise UsageError("--json and the ratings both go to stdout; write -o FILE")
     check_no_options(files, "annotate import")
+    files, names = split_raters(files)
     check_one_stdin([*files, items])
     check_outputs({"-o": output}, [*files, items], stdout=True)
     if rater is not None and not rater.strip():
         raise UsageError("--rater is empty; give a name")
     sample = load_any_sample(items, lexicon)
     if isinstance(sample, Sample):
-        imported = import_ratings(files, sample, format_name=format_name, rater=rater)
+        imported = import_ratings(files, sample, format_name=format_name, rater=rater, names=names)
         write_ratings(output, imported.ratings)
     else:
-        imported = import_ratings(files, sample, format_name=format_name, rater=rater, task=ERRORS)
+        imported = import_ratings(files, sample, format_name=format_name, rater=rater, names=names, task=ERRORS)
         write_error_ratings(output, imported.ratings, sample)
     n_items, n_by_rater = len(sample.items), Counter(rating.rater for rating in imported.ratings)
     if as_json:
@@ -305,30 +277,5 @@ def import_(
         note(f"{len(imported.ratings):,} ratings written to {output}")
 
 
-def load_any_sample(items: str, lexicon: str | None = None) -> "Sample | ErrorSample":
-    """Return the sample of an items file, of phrases or of errors.
-
-    Raise `InputError` as `load_sample`, `UsageError` if `lexicon` is given for errors.
-    """
-    from sgram.diagnosis.error_items import is_error_sample, read_error_sample
-
-    if items == "-":
-        return load_sample(items, lexicon)
-    _, header = next(read_rows(items), ("", {}))
-    if not is_error_sample(header):
-        return load_sample(items, lexicon)
-    if lexicon is not None:
-        raise UsageError(f"{excerpt(items)} has wrong traces, which are of no lexicon; leave out --lexicon")
-    return read_error_sample(items)
-
-
-def load_sample(items: str, lexicon: str | None) -> Sample:
-    """Return the sample of an items file; raise `InputError` if it was not drawn from `lexicon` (None: any)."""
-    sample = read_sample(items)
-    if lexicon is not None and Lexicon.load(lexicon).digest != sample.lexicon:
-        raise InputError(
-            f"{excerpt(items)} has items of the lexicon {excerpt(sample.lexicon, 12)} "
-            f"({excerpt(str(sample.source.get('name', 'no name')), 40)}), not of {excerpt(lexicon)}; name the lexicon "
-            "that was exported"
-        )
-    return sample
+app.command(adjudicate.disputes)
+app.command(adjudicate.gold)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-from sgram.cli.console import note, print_json, print_table
+from sgram.cli.console import name_width, note, print_json, print_table
 from sgram.cli.estimate_cells import shorten_end
 from sgram.cli.path_checks import check_outputs
 from sgram.cli.read import open_traces, report_reading
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NAME_WIDTH = 18
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Training (--train)", sort_key=3))
 @dataclass(frozen=True)
 class ClassifierFlags:
     """Train a classifier for ``sgram mine --classifier``."""
@@ -137,7 +137,7 @@ def _print_figures(classifier: "GramClassifier", cross_validation: "CrossValidat
             plain, nested = figures[setting], figures[f"{setting}_nested"]
             rates = (plain["precision"], plain["recall"], plain["f1"], nested["precision"], nested["recall"])
             rounded = (round(number, 3) for number in (threshold, *rates))
-            rows.append((shorten_end(name, _NAME_WIDTH), setting, *rounded))
+            rows.append((shorten_end(name, name_width(_NAME_WIDTH)), setting, *rounded))
     print_table(("labels", "setting", "from", "P", "R", "F1", "nested P", "nested R"), rows)
     for name, figures in all_figures.items():
         note(

@@ -6,16 +6,20 @@ never strings that it would parse as markup.
 """
 
 import json
+import os
 import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from sgram.cli.table_layout import column_widths, crop_words
 
 # Okabe and Ito's palette: distinct for any kind of color vision, on light and dark backgrounds.
 MOVE_COLORS = {
@@ -27,6 +31,21 @@ MOVE_COLORS = {
     "monitoring": "#0072b2",
     "other": "default",
 }
+
+KIND_COLORS = {
+    "strategic": "#d55e00",
+    "procedural": "#0072b2",
+    "unfinished": "#e69f00",
+    "degenerate": "#cc79a7",
+    "format": "#56b4e9",
+    "not-wrong": "#009e73",
+    "undecided": "default",
+}
+COLORED_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(("move", "main move"), MOVE_COLORS),
+    **dict.fromkeys(("kind", "kind of error", "classifier's kind"), KIND_COLORS),
+}
+"""Columns of tables whose cells have the color of their move or of their kind of error."""
 
 ShowProgress = Callable[[str, float, float | None, str, str], None]
 """A function of (stage, done, total, unit, suffix) that shows the progress of a stage."""
@@ -53,6 +72,20 @@ def printable(text: str) -> str:
 def stderr_console() -> Console:
     """Return a console on stderr; it honors NO_COLOR."""
     return Console(stderr=True, highlight=False)
+
+
+def stdout_console(width_elsewhere: int | None = None) -> Console:
+    """Return a console on stdout, as wide as the terminal, or as COLUMNS says.
+
+    Where there is neither, such as in a pipe, it has `width_elsewhere` columns, by default 80.
+    """
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return Console(highlight=False, width=None if is_known else width_elsewhere)
+
+
+def name_width(least: int) -> int:
+    """Return how many characters a name in a table may have: `least` at 80 columns, more in a wider terminal."""
+    return least + max(0, stdout_console().width - 80)
 
 
 def note(message: str) -> None:
@@ -96,20 +129,50 @@ def print_json(kind: str, fields: Mapping[str, object]) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print a table on stdout, numbers aligned right; title, headers and cells are plain text, never markup."""
+    console = stdout_console()
+    cells = [[cell if isinstance(cell, Text) else _cell_text(cell) for cell in row] for row in rows]
+    heads = [printable(column) for column in columns]
+    widths = column_widths(
+        [[head, *(row[index].plain for row in cells)] for index, head in enumerate(heads)], console.width, 2
+    )
     heading = Text(printable(title)) if title else None
-    table = Table(title=heading, box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for index, column in enumerate(columns):
+    table = Table(
+        title=heading, box=None, pad_edge=False, header_style="bold", title_justify="left", padding=(0, 2, 0, 0)
+    )
+    for index, head in enumerate(heads):
         is_numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(Text(printable(column)), justify="right" if is_numeric else "left", no_wrap=is_numeric)
-    for row in rows:
-        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else printable(str(cell))) for cell in row))
-    Console(highlight=False).print(table)
+        title_text = Text(head, KIND_COLORS.get(head, ""))
+        table.add_column(title_text, justify="right" if is_numeric else "left", width=widths[index])
+        for row in cells:
+            row[index].stylize(COLORED_COLUMNS.get(head, {}).get(row[index].plain, ""))
+    for row in cells:
+        table.add_row(*row)
+    console.width = max(console.width, sum(widths) + 2 * len(widths))  # a line is wider than the terminal, not cut
+    console.print(table)
+
+
+def _cell_text(cell: object) -> Text:
+    """Return a cell as plain text; whole numbers get commas."""
+    return Text(f"{cell:,}" if isinstance(cell, int) else printable(str(cell)))
 
 
 def print_next_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on stdout, below a blank line."""
     print()
     print_table(columns, rows)
+
+
+class WholeWords:
+    """A cell of one line that shows as many whole words as its column takes."""
+
+    def __init__(self, text: Text):
+        self.text = text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, max(1, self.text.cell_len)).clamp(max_width=options.max_width)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield crop_words(self.text, options.max_width)
 
 
 class Meter:

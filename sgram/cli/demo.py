@@ -10,6 +10,8 @@ from cyclopts import Parameter
 
 from sgram.cli import app
 from sgram.cli.console import note
+from sgram.cli.option_groups import ADVANCED, OUTPUT
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import number_flag
 from sgram.files import data_path
 
@@ -18,15 +20,20 @@ ARMS = "grpo,hicra,placebo"
 
 def demo(
     *,
-    out: Annotated[Path, Parameter(help="Folder for the demo's output.")] = Path("reports/demo"),
-    embedder: Annotated[str, Parameter(help="auto, hash, static or a sentence-transformers model.")] = "auto",
+    out: Annotated[Path, Parameter(name=["--output", "-o"], group=OUTPUT, help="Folder for the demo's output.")] = Path(
+        "reports/demo"
+    ),
+    embedder: Annotated[
+        str, Parameter(group=ADVANCED, help="auto, hash, static or a sentence-transformers model.")
+    ] = "auto",
     steps: Annotated[int, number_flag("steps", 0, "Steps of each training run; 0: do not train.")] = 60,
-    jobs: Annotated[int, number_flag("jobs", 1, "Training runs at the same time, one thread each.")] = 2,
+    jobs: Annotated[int, number_flag("jobs", 1, "Training runs at the same time, one thread each.", ADVANCED)] = 2,
 ) -> None:
     """Mine, validate, tag, train a tiny policy with and without HICRA, measure, and write one report; offline.
 
     Finished training runs are not repeated: an interrupted demo resumes where it stopped.
     """
+    check_outputs({"-o": out}, folders=["-o"])
     started = time.monotonic()
     sample, labels = data_path("sample_traces.jsonl"), data_path("sample_labels.jsonl")
     mined, page = out / "lexicon.json", out / "report.html"

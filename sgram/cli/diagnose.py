@@ -12,8 +12,10 @@ from cyclopts import Parameter
 
 from sgram.cli import diagnose_tables, judge_tables
 from sgram.cli.console import note, print_json
+from sgram.cli.engines import Address, EngineName, open_cluster
 from sgram.cli.judge_flags import JudgeFlags
-from sgram.cli.path_checks import check_no_options, check_outputs, check_writable
+from sgram.cli.option_groups import ADVANCED, OUTPUT
+from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import AsJson, Limit, Ratings, TracePaths, number_flag, output_flag
 from sgram.errors import InputError, UsageError
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 _LEXICON = Parameter(help="A lexicon file, or a preset; its goal-setting and branching phrases mark plans.")
 _ANSWERS = Parameter(help="If a rollout has no verdict, compare its answer with its reference answer.")
 _MAX_DIAGNOSED = number_flag(
-    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem."
+    "max-diagnosed", 1, "Diagnose at most this many wrong rollouts: a sample stratified by step and problem.", ADVANCED
 )
 _OUTPUT = output_flag("File for the diagnoses, one in each row: .jsonl or .parquet.")
 
@@ -125,15 +127,17 @@ def diagnose(
     *,
     output: Annotated[str | None, _OUTPUT] = None,
     lexicon: Annotated[str, _LEXICON] = DEFAULT_LEXICON,
-    csv: Annotated[Path | None, Parameter(help="CSV file for the diagnoses.")] = None,
+    csv: Annotated[Path | None, Parameter(group=OUTPUT, help="CSV file for the diagnoses.")] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     judging: JudgeFlags = JudgeFlags(),  # noqa: B008
     judge_answers: Annotated[bool, _ANSWERS] = True,
     max_diagnosed: Annotated[int | None, _MAX_DIAGNOSED] = None,
     ratings: Ratings = None,
-    show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.")] = 1,
+    show: Annotated[int, number_flag("show", 0, "Examples to print for each kind.", OUTPUT)] = 1,
     limit: Limit = None,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals and of the judge's sample.")] = 0,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of intervals and of the judge's sample.", ADVANCED)] = 0,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Classify each wrong rollout: a wrong plan, an error in carrying it out, or another kind of error.
@@ -142,12 +146,13 @@ def diagnose(
 
     sgram diagnose rollouts.jsonl --ratings rated.jsonl
 
-    sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-32b --dry-run
+    sgram diagnose rollouts/ --judge http://localhost:8000/v1 --judge-model qwen3-8b
     """
     from sgram.diagnosis.corrected_kinds import RatedKinds
     from sgram.diagnosis.diagnose_traces import CorpusDiagnosis
     from sgram.diagnosis.diagnosis_files import select_writer, write_diagnoses
     from sgram.diagnosis.error_ratings import read_error_ratings
+    from sgram.diagnosis.file_passes import DiagnosisSettings, FilePasses
     from sgram.diagnosis.kind_shares import KindCounts
     from sgram.diagnosis.kinds import make_span_finder
     from sgram.grading.fill_correct import AnswerGrader
@@ -156,11 +161,12 @@ def diagnose(
     check_outputs({"-o": output, "--csv": csv}, [*paths, *([] if ratings is None else [ratings])])
     if output is not None:
         select_writer(output)
-    check_writable(path for path in (output, csv) if path is not None)
     judging.check()
     if ratings is not None and max_diagnosed is not None:
         raise UsageError("--ratings corrects the diagnoses of all wrong rollouts; leave out --max-diagnosed")
     rated = None if ratings is None else RatedKinds(read_error_ratings(ratings))
+    if engine != "threads" and limit is not None:
+        raise UsageError("--limit counts traces over all files, which --engine ray reads one by one; leave one out")
     traces = RereadTraces(paths, reading, output, limit)
     totals = _DiagnosisTotals(
         KindCounts(),
@@ -174,11 +180,18 @@ def diagnose(
     plans = Lexicon.load(lexicon)
     if remark := connective_note(plans):
         note(remark)
+    cluster = open_cluster(engine, address)
+    file_passes = (
+        None
+        if cluster is None
+        else FilePasses(traces.reader, reading.dialect, DiagnosisSettings(plans, judge_answers), cluster)
+    )
     with AnswerGrader() as answers:
 
         def check(report: "CorpusReport") -> None:
             report_reading(traces.reader)
-            report_unjudged(report, judge_answers, answers.report.n_unverifiable)
+            grading = answers.report if file_passes is None else file_passes.grading
+            report_unjudged(report, judge_answers, grading.n_unverifiable)
 
         corpus = CorpusDiagnosis(
             traces,
@@ -187,6 +200,7 @@ def diagnose(
             grade=answers.grade if judge_answers else None,
             max_diagnosed=max_diagnosed,
             check=check,
+            passes=file_passes,
         )
         rows = totals.collect(corpus)
         if output is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgram.cli.console import note_hidden, print_line, print_table
+from sgram.cli.console import name_width, note_hidden, print_line, print_table
 from sgram.cli.estimate_cells import percent, shorten_start
 from sgram.files import write_bytes
 from sgram.traces import Trace
@@ -40,7 +40,7 @@ def print_kinds(counts: "KindCounts", report: "CorpusReport", seed: int) -> None
         kinds = [share.kind for share in errors.kinds if share.count]
         model_cells: list[tuple[object, ...]] = []
         for model in models[:_MODELS_SHOWN]:
-            name = shorten_start(model.source or "", _NAME_WIDTH)
+            name = shorten_start(model.source or "", name_width(_NAME_WIDTH))
             shares = (percent(model.kind(kind).share.value, 6) for kind in kinds)
             model_cells.append((name, model.n_wrong, *shares))
         print_table(("model", "wrong", *kinds), model_cells)

@@ -1,5 +1,7 @@
 """Numbers, shares, intervals and names as cells of tables; "-" means unknown, undefined or no interval."""
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +30,20 @@ def decimal(number: float | None) -> str:
 def decimal_interval(estimate: "Estimate") -> str:
     """Return the interval of an estimate with three decimals."""
     return "-" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def name_files(names: Sequence[str]) -> str:
+    """Return many file names as one: how many, the first and the last.
+
+    >>> name_files(["runs/step_1.jsonl", "runs/step_2.jsonl", "runs/step_10.jsonl"])
+    '3 files, step_1.jsonl to step_10.jsonl'
+    >>> name_files(["step_1/rank_0.jsonl", "step_2/rank_0.jsonl"])
+    '2 files, step_1/rank_0.jsonl to step_2/rank_0.jsonl'
+    """
+    ends = [PurePosixPath(name) for name in (names[0], names[-1])]
+    n_parts = 1 if ends[0].name != ends[1].name else 2
+    first, last = ("/".join(path.parts[-n_parts:]) for path in ends)
+    return names[0] if len(names) == 1 else f"{len(names):,} files, {first} to {last}"
 
 
 def shorten_end(name: str, limit: int) -> str:

@@ -11,10 +11,11 @@ from cyclopts import Parameter
 from sgram.cli.console import describe_settings, note, print_json, print_lines
 from sgram.cli.evolve_config import EvolveFlags, EvolveMatrixFlags, RequestedEvolve, requested_evolve
 from sgram.cli.evolve_tables import COLUMNS, show_evolve, show_verdicts
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import AsJson, DryRun
+from sgram.cli.train_config import RUNS, RUNS_FOLDER
 from sgram.cli.train_tables import board
 from sgram.errors import MissingExtraError, UsageError
-from sgram.files import excerpt
 from sgram.run_directory import RunDirectory
 from sgram.training.evolve import run as runs
 from sgram.training.evolve.arm_names import ARMS, arm_title
@@ -31,8 +32,8 @@ def evolve(
     /,
     *,
     settings: Annotated[EvolveFlags, Parameter(name="*")] = EvolveFlags(),  # noqa: B008
-    matrix: Annotated[EvolveMatrixFlags, Parameter(name="*")] = EvolveMatrixFlags(),  # noqa: B008
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path("reports"),
+    matrix: Annotated[EvolveMatrixFlags, Parameter(name="*", group=RUNS)] = EvolveMatrixFlags(),  # noqa: B008
+    out: Annotated[Path, RUNS_FOLDER] = Path("reports"),
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -42,12 +43,11 @@ def evolve(
 
     sgram evolve --judge oracle --gate oracle --method hicra
 
-    sgram evolve --compare evolve,judge=random,judge=oracle,fixed-questions --seeds 0,1,2 --jobs 2
+    sgram evolve --compare evolve,judge=random,judge=oracle --seeds 0,1,2 --jobs 2
 
     sgram evolve --task questions.jsonl --model smollm2 --dry-run
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{excerpt(out)} is a file; name a folder for the runs with -o")
+    check_outputs({"-o": out}, folders=["-o"])
     requested = requested_evolve(config, settings, matrix)
     ranks = launched_ranks()
     if ranks.identity() and requested.n_runs > 1:

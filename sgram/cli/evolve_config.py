@@ -78,7 +78,7 @@ class EvolveMatrixFlags:
     """Number and choice of runs."""
 
     compare: str | None = None
-    """Arms to run and compare: evolve,judge=oracle,fixed-questions,evolve:gate=0.7:trials=4."""
+    """Arms to run and compare: evolve,judge=oracle,evolve:gate=0.7:trials=4."""
     seeds: str | None = None
     """Several seeds, such as 0,1,2: one run for each."""
     warmup_seeds: str | None = None

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from sgram.cli import judge_tables
 from sgram.cli.console import meter
 from sgram.cli.number_checks import check_minimum
+from sgram.cli.option_groups import JUDGE
 from sgram.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sgram.traces import Trace
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=JUDGE)
 @dataclass(frozen=True)
 class JudgeFlags:
     """Ask a model as well; without --judge no model is asked."""

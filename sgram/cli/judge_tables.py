@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, note_hidden, print_line, print_next_table
+from sgram.cli.console import name_width, note, note_hidden, print_line, print_next_table
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent, shorten_start
 from sgram.files import excerpt
 
@@ -54,7 +54,7 @@ def print_judgments(judgments: "Sequence[Judgment]", kinds: "Mapping[str, Kind]"
     )
     columns = sorted({kind for _, kind in counts})
     print_next_table(
-        (f"{shorten_start(name, _NAME_WIDTH)} / classifier", *columns),
+        (f"{shorten_start(name, name_width(_NAME_WIDTH))} / classifier", *columns),
         [(kind, *(counts[kind, column] for column in columns)) for kind in rows],
     )
     for judgment in judged[:n_examples]:
@@ -73,7 +73,7 @@ def print_agreement(pairs: "Sequence[RaterPair]") -> None:
         return
     rows = []
     for pair in pairs[:_PAIRS_SHOWN]:
-        names = " and ".join(shorten_start(name, _NAME_WIDTH) for name in (pair.first, pair.second))
+        names = " and ".join(shorten_start(name, name_width(_NAME_WIDTH)) for name in (pair.first, pair.second))
         interval = pair.kappa.undefined if pair.kappa.value is None else decimal_interval(pair.kappa)
         rows.append((names, pair.n_items, percent(pair.agreement.value, 6), decimal(pair.kappa.value), interval))
     print_next_table(("agreement on kinds", "traces", "agree", "Cohen's kappa", "95 % interval"), rows)
@@ -114,7 +114,7 @@ def print_corrected(table: "RatedKinds", judged: "RatedKinds | None", judge_name
     print_line(_lead_sentence(everything.lead))
     _print_shares("classifier", everything)
     if by_judge is not None:
-        _print_shares(shorten_start(judge_name, _NAME_WIDTH), by_judge)
+        _print_shares(shorten_start(judge_name, name_width(_NAME_WIDTH)), by_judge)
     _print_groups("source", table.by_source())
     _print_groups("steps", table.by_step())
 
@@ -147,7 +147,12 @@ def _print_groups(head: str, groups: "Sequence[CorrectedShares]") -> None:
     if len(groups) < 2:
         return
     rows = [
-        (shorten_start(group.name, _NAME_WIDTH), group.n_traces, group.n_rated, *map(_cell, _of_rivals(group)))
+        (
+            shorten_start(group.name, name_width(_NAME_WIDTH)),
+            group.n_traces,
+            group.n_rated,
+            *map(_cell, _of_rivals(group)),
+        )
         for group in groups[:_GROUPS_SHOWN]
     ]
     print_next_table((head, "wrong", "rated", "strategic, corrected", "procedural, corrected"), rows)

@@ -9,13 +9,16 @@ import cyclopts
 from cyclopts import Parameter
 
 from sgram.cli.console import note, note_hidden, print_json, print_line, print_table
+from sgram.cli.option_groups import METHOD, OUTPUT
 from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import LEXICON, AsJson, output_flag
 from sgram.errors import UsageError
 from sgram.files import write_bytes
 from sgram.lexicon import MOVES, Cluster, Gram, Lexicon, check_lexicon, diff_lexicons, merge_lexicons
 
-app = cyclopts.App(name="lexicon", help="Show, compare, merge, check and export lexicons (files or presets).")
+app = cyclopts.App(
+    name="lexicon", help="Show, compare, merge, check and export lexicons (files or presets).", group_parameters=METHOD
+)
 
 Source = Annotated[str, LEXICON]
 Target = Annotated[str, output_flag("File to write (- for stdout).")]
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
 else:
     Move = Literal[MOVES]
 
-_FULL = Parameter(negative="--pruned", help="All grams (as masks use them), or only the core list that people read.")
+_FULL = Parameter(
+    group=OUTPUT, negative="--pruned", help="All grams (as masks use them), or only the core list that people read."
+)
 _NUMBERS = ("df", "count", "df_correct", "df_wrong", "score", "core")
 _MEMBERS_SHOWN, _TOPICS_SHOWN = 6, 10
 
@@ -69,12 +74,18 @@ def show(
     lexicon: Source,
     /,
     *,
-    top: Annotated[int | None, Parameter(help="Rows to show, 0 for all. Default: 20; all with --json.")] = None,
-    grams: Annotated[bool, Parameter(negative="", help="Show one row for each gram instead of each cluster.")] = False,
-    move: Annotated[Move | None, Parameter(help="Only clusters that make this move.")] = None,
+    top: Annotated[
+        int | None, Parameter(group=OUTPUT, help="Rows to show, 0 for all. Default: 20; all with --json.")
+    ] = None,
+    grams: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="Show one row for each gram instead of each cluster.")
+    ] = False,
+    move: Annotated[Move | None, Parameter(group=OUTPUT, help="Only clusters that make this move.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a lexicon's clusters (or grams) and its digest: those of the readable list first, the most frequent first.
+    """Show the clusters (or grams) of a lexicon and its digest.
+
+    Those of the readable list come first, the most frequent first.
 
     With --json, rows are in the order of the file: the most frequent first.
     """
@@ -138,7 +149,10 @@ def _gram_row(cluster: Cluster, gram: Gram) -> dict[str, Any]:
 
 @app.command
 def diff(old: Source, new: Source, /, *, as_json: AsJson = False) -> None:
-    """Show how NEW differs from OLD: grams added, removed, moved between clusters, and changed numbers."""
+    """Show how NEW differs from OLD.
+
+    These are grams added, removed, moved between clusters, and changed numbers.
+    """
     before, after = Lexicon.load(old), Lexicon.load(new)
     difference = diff_lexicons(before, after)
     if as_json:
@@ -165,9 +179,14 @@ def diff(old: Source, new: Source, /, *, as_json: AsJson = False) -> None:
 def merge(
     *lexicons: Source,
     output: Target,
-    name: Annotated[str, Parameter(help="Name of the merged lexicon; default: that of the output file.")] = "",
+    name: Annotated[
+        str, Parameter(group=OUTPUT, help="Name of the merged lexicon; default: that of the output file.")
+    ] = "",
 ) -> None:
-    """Merge two or more lexicons: the union of their grams; clusters that share a gram become one."""
+    """Merge two or more lexicons.
+
+    The result is the union of their grams; clusters that share a gram become one.
+    """
     if len(lexicons) < 2:
         raise UsageError(f"merge needs two or more lexicons (got {len(lexicons)})")
     check_outputs({"-o": output}, stdout=True)
@@ -182,7 +201,10 @@ def merge(
 
 @app.command
 def check(lexicon: Source, /, *, as_json: AsJson = False) -> None:
-    """Warn of grams that make a lexicon noisy or hard to read; the exit code is 0 also with findings."""
+    """Warn of grams that make a lexicon noisy or hard to read.
+
+    The exit code is 0 also with findings.
+    """
     loaded = Lexicon.load(lexicon)
     findings = check_lexicon(loaded)
     if as_json:
@@ -200,11 +222,13 @@ def export(
     lexicon: Source,
     /,
     *,
-    form: Annotated[Literal["txt", "csv", "jsonl"], Parameter(name="--format", help="Format of the list.")] = "txt",
+    form: Annotated[
+        Literal["txt", "csv", "jsonl"], Parameter(group=OUTPUT, name="--format", help="Format of the list.")
+    ] = "txt",
     full: Annotated[bool, _FULL] = False,
     output: Target = "-",
 ) -> None:
-    """Write a lexicon's grams as a plain list, a CSV table or JSON lines."""
+    """Write grams as a plain list, a CSV table or JSON lines."""
     check_outputs({"-o": output}, stdout=True)
     rows = [row for row in _gram_rows(Lexicon.load(lexicon).clusters) if full or row["core"]]
     text = {"txt": _as_text, "csv": _as_csv, "jsonl": _as_jsonl}[form](rows)

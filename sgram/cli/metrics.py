@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from sgram.cli.console import meter, note, print_json, print_line, stage_meters
+from sgram.cli.engines import Address, EngineName, open_cluster
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_writable
 from sgram.cli.read import InputFlags, report_reading
 from sgram.cli.shared_flags import AsJson, DryRun, JudgeAnswers, MaxDiagnosed, Part
@@ -22,15 +24,16 @@ if TYPE_CHECKING:
 _INPUTS = Parameter(
     help="Directories of training runs or comparisons; files and folders of rollouts.", allow_leading_hyphen=True
 )
+_SCORING = Group("Scoring by a local model", sort_key=3)
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_SCORING)
 @dataclass(frozen=True)
 class ScoringFlags:
     """Compute log-probabilities and entropies with a local model, for rollouts without them."""
 
     model: str | None = None
-    """Compute them with this model: a folder, smollm2, or a name on the hub; needs -o."""
+    """Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); needs -o."""
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], allow_leading_hyphen=True)] = None
     """File for the scored rollouts (.jsonl.gz); use it as input next time."""
     max_length: int | None = None
@@ -54,18 +57,22 @@ def metrics(
     scoring: ScoringFlags = ScoringFlags(),
     placebos: Annotated[int, Parameter(help="Number of placebo lexicons of random grams.")] = 3,
     table: Annotated[
-        tuple[str, ...], Parameter(help="Print this table in full; may be repeated.", negative="", show_default=False)
+        tuple[str, ...],
+        Parameter(group=OUTPUT, help="Print this table in full; may be repeated.", negative="", show_default=False),
     ] = (),
     csv: Annotated[
-        Path | None, Parameter(help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
+        Path | None, Parameter(group=OUTPUT, help="Folder for all tables as CSV files.", allow_leading_hyphen=True)
     ] = None,
-    seed: Annotated[int, Parameter(help="Seed of intervals and placebos.")] = 0,
+    seed: Annotated[int, Parameter(group=ADVANCED, help="Seed of intervals and placebos.")] = 0,
     max_diagnosed: MaxDiagnosed = 5000,
     pool: Annotated[
-        bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
+        bool,
+        Parameter(group=INPUT, negative="", help="Take the traces of one model for one source, whatever their run."),
     ] = False,
     part: Part = "all",
     judge_answers: JudgeAnswers = True,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -103,7 +110,14 @@ def metrics(
         inputs, config = [str(scored.path)], replace(config, tokenizer=str(scored.tokenizer))
         reading = replace(reading, dialect="sgram")
     with stage_meters(STAGES) as update:
-        analysis = analyze(inputs, config, update, options=reading.options(), dialect=reading.dialect)
+        analysis = analyze(
+            inputs,
+            config,
+            update,
+            options=reading.options(),
+            dialect=reading.dialect,
+            engine=open_cluster(engine, address),
+        )
     files = [] if csv is None else write_tables(analysis.tables, csv)
     if as_json:
         print_json("metrics", _json_fields(analysis, part, table, files))

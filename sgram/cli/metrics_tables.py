@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import note, print_line, print_table, printable
+from sgram.cli.console import name_width, note, print_line, print_table, printable
 from sgram.cli.estimate_cells import percent, shorten_start
 from sgram.errors import UsageError
 
@@ -57,7 +57,7 @@ def _print_quantity(table: "Table", quantity: "Quantity", sources: Sequence[str]
         numbers = [_estimate(quantity.estimate(row), kind)]
         if has_placebos:
             numbers.append("-" if placebo is None else _estimate(quantity.estimate(placebo), kind))
-        names = [shorten_start(row.text(key) or "-", _WIDTH) for key in quantity.keys]
+        names = [shorten_start(row.text(key) or "-", name_width(_WIDTH)) for key in quantity.keys]
         rows.append([*names, *numbers, *(_cell(row[name], kinds[name]) for name in quantity.extra)])
     if rows:
         heads = ("SGs [95 %]", "placebo [draws]") if has_placebos else ("value [95 %]",)

@@ -10,19 +10,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter, Token
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLORS, describe_settings, note, print_json, print_lines, printable, switching_meter
+from sgram.cli.console import (
+    MOVE_COLORS,
+    WholeWords,
+    describe_settings,
+    note,
+    print_json,
+    print_lines,
+    printable,
+    stdout_console,
+    switching_meter,
+)
 from sgram.cli.engines import Address, EngineName, open_engine
-from sgram.cli.path_checks import check_no_options, check_outputs
+from sgram.cli.estimate_cells import name_files
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT, PARTS
+from sgram.cli.path_checks import check_folder, check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, DryRun, TracePaths, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
 from sgram.files import excerpt, parse_size
-from sgram.mining.config import MiningConfig, Resources
+from sgram.mining.config import METHODS, SCORERS, SETTINGS, MiningConfig, Resources
 from sgram.traces.part_texts import describe_part
+from sgram.traces.parts import PartChoice
 
 if TYPE_CHECKING:
     from sgram.cli.console import ShowProgress
@@ -54,30 +66,55 @@ def _share_or_number(_: object, tokens: Sequence[Token]) -> int | float:
         raise UsageError(f"--top {excerpt(text)} is neither a share, such as 0.2, nor a whole number") from None
 
 
+_ADVANCED = Parameter(group=ADVANCED)
+_TOP = (
+    "Maximum to keep: a share (0.2) or a number (500), of grams, or of clusters (paper); default: all above the "
+    "threshold (labels), 0.2 (contrast, paper)."
+)
 WORKERS = max(1, min(os.cpu_count() or 1, 8))
 """Threads by default."""
-BACKGROUND = Parameter(help="Traces of short chains of thought to contrast with; default: packaged.")
-CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.")
+BACKGROUND = Parameter(
+    group=ADVANCED, negative="", help="Traces of short chains of thought to contrast with; default: packaged."
+)
+CLASSIFIER = path_argument("Classifier of grams, as sgram validate --train writes it; default: packaged.", ADVANCED)
 
 
-app = cyclopts.App(name="mine", help_format="plaintext", help="Mine a lexicon of Strategic Grams from rollouts.")
-for _step, _help in {
-    "split": "By parts: read traces once, and write them as parts.",
-    "part": "By parts, pass 1: count the grams of one part alone.",
-    "union": "By parts: unite the frequent grams of all parts.",
-    "count": "By parts, pass 2: count the union in one part.",
-    "choose": "By parts: add up all counts, score and cluster the grams.",
-    "describe": "By parts, pass 3: count the clusters in one part.",
-    "join": "By parts: run what is missing, and write the lexicon.",
-}.items():
-    app.command(f"sgram.cli.mine_parts:{_step}", name=_step, help=_help)
+app = cyclopts.App(
+    name="mine", help_format="plaintext", group_commands=PARTS, usage="Usage: sgram mine [OPTIONS] PATHS"
+)
+# the help of a step is given here, so that the help of mine need not import it
+for _number, (_step, _line, _example) in enumerate(
+    (
+        ("split", "Read traces once, with all settings of mining, and write parts.", "rollouts/ --parts 16 -o parts/"),
+        ("part", "Pass 1: count the grams of parts alone.", "parts/003"),
+        ("union", "Unite the frequent grams of all parts.", "parts/"),
+        ("count", "Pass 2: count the united grams in parts exactly.", "parts/003"),
+        ("choose", "Add up the counts, score and cluster the grams.", "parts/"),
+        ("describe", "Pass 3: count the chosen clusters in parts, find examples.", "parts/003"),
+        ("join", "Run every step that is missing, and write the lexicon.", "parts/ -o lexicon.json"),
+    )
+):
+    _text = f"{_line}\n\nsgram mine {_step} {_example}"
+    app.command(f"sgram.cli.mine_parts:{_step}", name=_step, help=_text, sort_key=_number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiningFlags(MiningConfig):
     """`MiningConfig` as flags."""
 
-    top: Annotated[int | float | None, Parameter(converter=_share_or_number)] = None
+    method: Annotated[str, Parameter(choices=METHODS, show_choices=False)] = "sgram"
+    scorer: Annotated[str, Parameter(choices=SCORERS, show_choices=False)] = "labels"
+    setting: Annotated[str, Parameter(choices=SETTINGS, show_choices=False)] = "default"
+    top: Annotated[int | float | None, Parameter(converter=_share_or_number, help=_TOP)] = None
+    min_problems: Annotated[int | None, _ADVANCED] = None
+    explained: Annotated[float | None, _ADVANCED] = None
+    part: Annotated[PartChoice, Parameter(group=INPUT)] = "all"
+    max_chars: Annotated[int, Parameter(group=INPUT)] = 16_000
+    embedder: Annotated[str, _ADVANCED] = "auto"
+    similarity: Annotated[float | None, _ADVANCED] = None
+    contrast_models: Annotated[tuple[str, ...], Parameter(group=ADVANCED, show_default=False)] = ()
+    seed: Annotated[int, _ADVANCED] = 0
+    name: Annotated[str, Parameter(group=OUTPUT)] = "mined"
 
 
 @app.default
@@ -90,13 +127,15 @@ def mine(
     background: Annotated[list[str] | None, BACKGROUND] = None,
     classifier: Annotated[str | None, CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
-    workers: Annotated[int, Parameter(help="Threads.")] = WORKERS,
-    memory: Annotated[str, Parameter(help="Memory limit, such as 1GiB.")] = "2GiB",
-    runs: Annotated[Path, Parameter(help="Folder for the run's directory.")] = Path("reports"),
-    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
-    fresh: Annotated[bool, Parameter(negative="", help="Start over, even if this run is finished.")] = False,
+    workers: Annotated[int, Parameter(group=ADVANCED, help="Threads.")] = WORKERS,
+    memory: Annotated[str, Parameter(group=ADVANCED, help="Memory limit, such as 1GiB.")] = "2GiB",
+    runs: Annotated[Path, Parameter(group=OUTPUT, help="Folder for the run's directory.")] = Path("reports"),
+    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.", OUTPUT)] = 20,
+    fresh: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="Start over, even if this run is finished.")
+    ] = False,
     engine: EngineName = "threads",
-    parts: Annotated[int, number_flag("parts", 1, "Number of parts with --engine ray.")] = 16,
+    parts: Annotated[int, number_flag("parts", 1, "Number of parts with --engine ray.", ADVANCED)] = 16,
     address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -114,6 +153,7 @@ def mine(
     from sgram.mining.run import MiningJob
 
     check_outputs({"-o": output}, stdout=True)
+    check_folder(runs)
     check_no_options(paths, "mine")
     check_one_output(output, as_json)
     job = MiningJob(
@@ -195,9 +235,9 @@ def _show_plan(job: "MiningJob", output: str | None, as_json: bool) -> None:
         }
         print_json("mining-plan", plan)
         return
-    file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files[:10]]
+    file_lines = [name if n_bytes is None else f"{name}  {n_bytes / 1e6:,.1f} MB" for name, n_bytes in files]
     if len(files) > 10:
-        file_lines.append(f"... and {len(files) - 10:,} more")
+        file_lines = [name_files([name for name, _ in files])]
     lines = [
         ("inputs", f"{len(files):,} files, {size / 1e6:,.1f} MB, about {text_size / 1e6:,.0f} MB of text"),
         *(("", line) for line in file_lines),
@@ -287,8 +327,11 @@ def _readable(outcome: "MiningOutcome") -> list["Cluster"]:
     return [cluster for cluster in outcome.lexicon.clusters if any(gram.core for gram in cluster.grams)]
 
 
-def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
-    """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context."""
+def cluster_table(outcome: "MiningOutcome", rows: int, width: int = 130) -> Table:
+    """Return the top clusters with core grams as a table: move, ClusterDF, medoid, members, an example in context.
+
+    A narrow terminal (`width`) has no room for members, and a very narrow one has none for contexts.
+    """
     example_of = {example["cluster"]: example for example in reversed(outcome.examples)}
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=True)
     columns: dict[str, dict[str, Any]] = {
@@ -298,7 +341,8 @@ def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
         "members": {"ratio": 2, "overflow": "ellipsis"},
         "in context": {"ratio": 3, "overflow": "ellipsis"},
     }
-    for name, options in columns.items():
+    n_columns = 5 if width >= 100 else 4 if width >= 76 else 3
+    for name, options in list(columns.items())[:3] + list(columns.items())[3:][5 - n_columns :]:
         table.add_column(name, no_wrap=True, **options)
     for cluster in _readable(outcome)[:rows]:
         other_grams = (gram for gram in cluster.grams if gram.text != cluster.medoid)
@@ -306,13 +350,15 @@ def cluster_table(outcome: "MiningOutcome", rows: int) -> Table:
         ellipsis = f" +{len(members) - 4}" if len(members) > 4 else ""
         color = MOVE_COLORS[cluster.move]
         context = _in_context(example_of.get(cluster.id), color)
-        member_text = Text(", ".join(members[:4]) + ellipsis)
-        table.add_row(Text(cluster.move, color), f"{cluster.df:,}", Text(cluster.medoid), member_text, context)
+        member_text = WholeWords(Text(", ".join(members[:4]) + ellipsis))
+        named = (Text(cluster.move, color), f"{cluster.df:,}", WholeWords(Text(cluster.medoid)))
+        table.add_row(*named, *(member_text, WholeWords(context))[5 - n_columns :])
     return table
 
 
 def _show_clusters(outcome: "MiningOutcome", rows: int) -> None:
-    Console(highlight=False, width=None if sys.stdout.isatty() else 130).print(cluster_table(outcome, rows))
+    console = stdout_console(130)
+    console.print(cluster_table(outcome, rows, console.width))
     readable = len(_readable(outcome))
     if readable > rows:
         n_mask_only = len(outcome.lexicon.clusters) - readable

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from sgram.cli.console import note, print_json, print_line, switching_meter
 from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.mine import BACKGROUND, CLASSIFIER, WORKERS, MiningFlags, check_one_output, show_outcome, write_lexicon
+from sgram.cli.option_groups import ADVANCED, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import AsJson, TracePaths, number_flag, output_flag
@@ -34,8 +35,8 @@ _STAGES = {
 
 Folder = Annotated[Path, Parameter(help="Folder of the split.")]
 PartPaths = Annotated[list[Path], Parameter(help="Parts, each as FOLDER/NAME, such as parts/003.")]
-Workers = Annotated[int, number_flag("workers", 1, "Threads.")]
-Memory = Annotated[str, Parameter(help="Memory limit, such as 1GiB.")]
+Workers = Annotated[int, number_flag("workers", 1, "Threads.", ADVANCED)]
+Memory = Annotated[str, Parameter(group=ADVANCED, help="Memory limit, such as 1GiB.")]
 
 
 def split(
@@ -48,20 +49,26 @@ def split(
     background: Annotated[list[str] | None, BACKGROUND] = None,
     classifier: Annotated[str | None, CLASSIFIER] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
-    exact_parts: Annotated[bool, Parameter(negative="", help="Keep --parts, however small the parts are.")] = False,
+    exact_parts: Annotated[
+        bool, Parameter(negative="", group=ADVANCED, help="Keep --parts, however small the parts are.")
+    ] = False,
     workers: Workers = WORKERS,
     memory: Memory = "2GiB",
-    fresh: Annotated[bool, Parameter(negative="", help="Replace an earlier split in the folder.")] = False,
+    fresh: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="Replace an earlier split in the folder.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read traces once, and write them as parts for counting on many machines. All settings of mining are given here.
+    """Read traces once, and write them as parts for counting on many machines.
+
+    All settings of mining are given here.
 
     sgram mine split rollouts/ --parts 16 -o parts/
     """
     from sgram.mining.parts.job import split_traces
     from sgram.mining.run import MiningJob
 
-    check_outputs({"-o": output})
+    check_outputs({"-o": output}, folders=["-o"])
     check_no_options(paths, "mine split")
     resources = _resources(workers, memory)
     job = MiningJob(
@@ -190,8 +197,10 @@ def join(
     address: Address = "auto",
     workers: Workers = WORKERS,
     memory: Memory = "2GiB",
-    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.")] = 20,
-    fresh: Annotated[bool, Parameter(negative="", help="Join again, even if this was done; parts are kept.")] = False,
+    rows: Annotated[int, number_flag("rows", 0, "Clusters in the table at the end.", OUTPUT)] = 20,
+    fresh: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="Join again, even if this was done; parts are kept.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run every step that is missing, and write the lexicon: that of sgram mine on the same traces.

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,11 +29,15 @@ def check_one_stdin(paths: Iterable[str]) -> None:
 
 
 def check_outputs(
-    outputs: Mapping[str, str | os.PathLike[str] | None], inputs: Iterable[str] = (), stdout: bool = False
+    outputs: Mapping[str, str | os.PathLike[str] | None],
+    inputs: Iterable[str] = (),
+    stdout: bool = False,
+    folders: Collection[str] = (),
 ) -> None:
-    """Raise `UsageError` for an output that is an unknown option, another output, or an input.
+    """Raise `UsageError` for an output that is an unknown option, another output, or an input, or cannot be written.
 
-    `outputs` maps each flag to its file; None means that the flag is not set. With `stdout`, - is stdout.
+    `outputs` maps each flag to its file, or to its folder if the flag is in `folders`; None means that the flag is not
+    set. With `stdout`, - is stdout.
     """
     skipped = (None, "-") if stdout else (None,)
     paths = {flag: str(output) for flag, output in outputs.items() if output not in skipped}
@@ -49,6 +53,10 @@ def check_outputs(
         if first_flag != flag:
             raise UsageError(f"{first_flag} and {flag} both name {path}; give each a file of its own")
     check_not_inputs(paths.values(), inputs)
+    check_writable(path for flag, path in paths.items() if flag not in folders)
+    for flag in folders:
+        if flag in paths:
+            check_folder(paths[flag])
 
 
 def check_not_inputs(paths: Iterable[str | os.PathLike[str]], inputs: Iterable[str], in_folders: bool = True) -> None:
@@ -92,6 +100,13 @@ def check_writable(paths: Iterable[str | os.PathLike[str]]) -> None:
             obstacle = error.strerror or str(error)
         if obstacle:
             raise UsageError(f"cannot write {excerpt(path)}: {obstacle}; name another path")
+
+
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Raise `UsageError` for a folder in which no file could be written; a missing one is fine."""
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise UsageError(f"{excerpt(folder)} is a file; name a folder")
+    check_writable([Path(folder) / "any"])
 
 
 def _obstacle(target: Path) -> str:

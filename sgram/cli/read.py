@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sgram.cli.console import meter, note, print_json, print_line, print_next_table, print_table
-from sgram.cli.estimate_cells import percent, shorten_start
+from sgram.cli.console import meter, name_width, note, print_json, print_line, print_next_table, print_table
+from sgram.cli.estimate_cells import name_files, percent, shorten_start
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.shared_flags import REPEATABLE, AsJson, Limit, number_flag, output_flag, path_argument
 from sgram.errors import UsageError
@@ -27,28 +28,31 @@ if TYPE_CHECKING:
     Dialect = str
 else:
     Dialect = Literal[("auto", *all_dialects())]
+_ADVANCED = Parameter(group=ADVANCED)
 _MODELS_SHOWN = 8
 _MODELS_COUNTED = 10_000
 _NAME_WIDTH = 34
 _COLUMNS_SHOWN = 30
+_FILES_LISTED = 12
+"""More files than so many are not listed one by one."""
 _SCALE = 2.0**-40
 """A power of two, which changes no digit of a reward."""
 _PATHS = path_argument("Files (.jsonl, .json, .parquet, .eval; also .gz, .zst), directories, URLs, - for stdin.")
 _OUTPUT = output_flag("File for the traces: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; - for JSONL on stdout.")
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=INPUT)
 @dataclass(frozen=True)
 class InputFlags:
     """How traces are read; all verbs that read traces have these flags."""
 
-    dialect: Dialect = "auto"
-    """Tool that wrote the rows; auto recognizes it by their keys."""
+    dialect: Annotated[Dialect, Parameter(show_choices=False)] = "auto"
+    """Tool that wrote the rows, such as verl, trl or inspect (docs/formats.md); auto: by their keys."""
     where: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Condition on traces, such as correct=true, model~R1 or step>=100; may be repeated."""
-    quarantine: Path | None = None
+    quarantine: Annotated[Path | None, _ADVANCED] = None
     """File for the rows that cannot be read; default: beside the output, if there is one."""
-    max_bad: float = 0.01
+    max_bad: Annotated[float, _ADVANCED] = 0.01
     """Largest allowed share of such rows; a larger share ends with exit code 4."""
     tokenizer: Path | None = None
     """tokenizer.json (or its folder): for exports with token ids and no text, and for token masks."""
@@ -56,7 +60,7 @@ class InputFlags:
     """Weight of one reward column, as name=weight; may be repeated. Default: all columns with weight 1."""
     correct_above: float | None = None
     """If a row does not say whether it is correct: correct means a reward above this."""
-    infer_correct: bool = True
+    infer_correct: Annotated[bool, _ADVANCED] = True
     """Read a reward that is 0 or 1 (-1 or 1) in all rows of a run as wrong or right, if no column says it."""
     column: Annotated[tuple[str, ...], REPEATABLE] = ()
     """Column that holds a field of a trace, as field=NAME, such as text=my_output; may be repeated."""
@@ -187,7 +191,7 @@ def read(
     output: Annotated[str | None, _OUTPUT] = None,
     flags: InputFlags | None = None,
     limit: Limit = None,
-    show: Annotated[int, number_flag("show", 0, "Print this many traces.")] = 0,
+    show: Annotated[int, number_flag("show", 0, "Print this many traces.", OUTPUT)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Summarize rollouts, or convert them to JSONL or Parquet.
@@ -273,8 +277,8 @@ def _print_columns(reader: TraceReader) -> None:
 
 def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     report = reader.report
-    rows = [(shorten_start(file.file, _NAME_WIDTH), file.dialect or "-", *_counts(file)) for file in report.files]
-    if len(rows) > 1:
+    rows = _file_rows(report.files)
+    if len(report.files) > 1:
         rows.append(("all", "", *_counts(report)))
     print_table(("file", "dialect", "rows", "kept", "skipped", "set aside"), rows)
     numbers = summary.numbers()
@@ -291,6 +295,22 @@ def _print_tables(reader: TraceReader, summary: _Summary) -> None:
     ]
     print_next_table(("kept traces", ""), facts)
     _print_columns(reader)
+
+
+def _file_rows(files: Sequence[FileReport]) -> list[tuple[object, ...]]:
+    """Return a row for each file; of many files, those of a dialect that were read whole share one row."""
+    rows: list[tuple[object, ...]] = []
+    shared: dict[str, list[FileReport]] = {}
+    for file in files:
+        if len(files) > _FILES_LISTED and not file.rows_quarantined:
+            shared.setdefault(file.dialect or "-", []).append(file)
+        else:
+            name = shorten_start(file.file, name_width(_NAME_WIDTH))
+            rows.append((name, file.dialect or "-", *_counts(file)))
+    for dialect, together in shared.items():
+        names = name_files([file.file for file in together])
+        rows.append((names, dialect, *map(sum, zip(*map(_counts, together), strict=True))))
+    return rows
 
 
 def _counts(report: RowCounts) -> tuple[int, int, int, int]:

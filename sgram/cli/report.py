@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from sgram.cli.console import note, print_json, print_line, printable, stage_meters
-from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs, check_writable
+from sgram.cli.engines import Address, EngineName, open_cluster
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
+from sgram.cli.path_checks import check_no_options, check_not_inputs, check_outputs
 from sgram.cli.read import InputFlags
 from sgram.cli.shared_flags import (
     AsJson,
@@ -29,6 +31,7 @@ from sgram.urls import base_name
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis, AnalysisConfig
+    from sgram.engines import Engine
     from sgram.reports.figures.figure import Figure, RenderedFigure
 
 _PATHS = path_argument("Training runs (or folders of them, or a comparison), files or folders of rollouts.")
@@ -40,7 +43,7 @@ _MODEL = Parameter(
 _INPUT_SUFFIXES = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True)
 class ExtraFiles:
     """Files that are written beside the page."""
@@ -64,15 +67,18 @@ def report(
     model: Annotated[str | None, _MODEL] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     extra: ExtraFiles = ExtraFiles(),
-    title: Annotated[str | None, Parameter(help="The page's title.")] = None,
-    traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.")] = 12,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.")] = 0,
+    title: Annotated[str | None, Parameter(group=OUTPUT, help="The page's title.")] = None,
+    traces: Annotated[int, number_flag("traces", 0, "Traces shown in full on the page.", OUTPUT)] = 12,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of placebos and of bootstrap intervals.", ADVANCED)] = 0,
     max_diagnosed: MaxDiagnosed = 5000,
     ratings: Ratings = None,
     pool: Annotated[
-        bool, Parameter(negative="", help="Take the traces of one model for one source, whatever their run.")
+        bool,
+        Parameter(group=INPUT, negative="", help="Take the traces of one model for one source, whatever their run."),
     ] = False,
     judge_answers: JudgeAnswers = True,
+    engine: EngineName = "threads",
+    address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +86,7 @@ def report(
 
     sgram report rollouts.jsonl -o report.html
 
-    sgram report reports/train-0123456789ab reports/train-ba9876543210 --markdown report.md --figures figures/
+    sgram report reports/train-1a2b reports/train-3c4d --markdown report.md
     """
     from sgram.analysis.config import AnalysisConfig
     from sgram.analysis.corrected_errors import measuring_corrected_errors
@@ -111,7 +117,7 @@ def report(
     if model is not None:
         paths, config, reading = _scored(paths, config, reading, model, output)
     with measuring_corrected_errors(rated):
-        analysis = _analyzed(paths, config, reading)
+        analysis = _analyzed(paths, config, reading, open_cluster(engine, address))
         provenance = {**analysis.provenance, "command": command}
         analysis = replace(analysis, title=title or analysis.title, provenance=provenance)
         page_figures, figures = _figures(analysis, extra)
@@ -164,17 +170,12 @@ def _check_names(paths: Sequence[str], output: Path, extra: ExtraFiles, quaranti
         raise UsageError("--quarantine is invalid here, as rollouts are read twice; use sgram read --quarantine")
     check_outputs({"-o": output, "--markdown": extra.markdown}, paths)
     for flag, folder in (("--csv", extra.csv), ("--figures", extra.figures)):
-        check_outputs({flag: folder})
-        if folder is not None:
-            if folder.is_file():
-                raise UsageError(f"{excerpt(folder)} is a file; name a folder")
-            check_writable([folder / "table.csv"])
+        check_outputs({flag: folder}, folders=[flag])
     for path in filter(None, (output, extra.markdown)):
         if path.suffix.lower() in _INPUT_SUFFIXES:
             raise UsageError(
                 f"{excerpt(path)} would be read as rollouts; end a page's name in .html, Markdown's in .md"
             )
-        check_writable([path])
 
 
 def _scored(
@@ -191,12 +192,14 @@ def _scored_path(page: Path) -> Path:
     return page.with_name(f"{page.stem}.scored.jsonl.gz")
 
 
-def _analyzed(paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags) -> "Analysis":
+def _analyzed(
+    paths: Sequence[str], config: "AnalysisConfig", reading: InputFlags, engine: "Engine | None"
+) -> "Analysis":
     from sgram.analysis import analyze
     from sgram.cli.metrics import STAGES
 
     with stage_meters(STAGES) as update:
-        return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect)
+        return analyze(paths, config, update, options=reading.options(), dialect=reading.dialect, engine=engine)
 
 
 def _figures(analysis: "Analysis", extra: ExtraFiles) -> tuple[list["RenderedFigure"], list["Figure"]]:

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from sgram.cli.console import Meter, meter, note, print_json, print_line, print_lines
-from sgram.cli.path_checks import check_outputs, check_writable
+from sgram.cli.option_groups import ADVANCED, INPUT
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import AsJson, DryRun, number_flag, output_flag, path_argument
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
     from sgram.scoring.sampled_file import SampleCounts, SampledFile
     from sgram.scoring.sampling import SampleRequest, SamplingConfig
 
+_ADVANCED = Parameter(group=ADVANCED)
+_MODEL_GROUP = Group("Model", sort_key=3)
 _MODEL = Parameter(
+    group=INPUT,
     help="A folder, smollm2, a name on the hub, or the URL of an OpenAI-compatible endpoint such as "
-    "http://localhost:8000/v1."
+    "http://localhost:8000/v1.",
 )
 _PROBLEMS = path_argument(
-    "Problems, JSONL or Parquet: problem, question or prompt (text or messages); answer if known."
+    "Problems, JSONL or Parquet: problem, question or prompt (text or messages); answer if known.", INPUT
 )
 _OUTPUT = output_flag("File for the graded responses (.jsonl.gz).")
-_SPLIT = Parameter(help="Only the problems that sgram train --task holds out (test) or trains on (train).")
-_ALLOW_EMPTY = Parameter(negative="", help="Sample on if most of the first responses are empty.")
+_SPLIT = Parameter(group=INPUT, help="Only the problems that sgram train --task holds out (test) or trains on (train).")
+_ALLOW_EMPTY = Parameter(group=ADVANCED, negative="", help="Sample on if most of the first responses are empty.")
 
 
 @Parameter(name="*")
@@ -43,19 +47,19 @@ class SamplingFlags:
     """Responses to each problem."""
     temperature: float = 1.0
     """0 takes the likeliest token; needs -n 1."""
-    top_p: float = 1.0
+    top_p: Annotated[float, _ADVANCED] = 1.0
     """Draw from the likeliest tokens that have this share of probability together."""
-    top_k: int = 0
+    top_k: Annotated[int, _ADVANCED] = 0
     """Draw from this many likeliest tokens; 0: from all."""
     max_tokens: int = 1024
     """Most tokens of a response."""
-    seed: int = 0
+    seed: Annotated[int, _ADVANCED] = 0
     """The same seed gives the same responses; of an endpoint as far as its server keeps seeds."""
-    system: str = ""
+    system: Annotated[str, _ADVANCED] = ""
     """Text of a system message before each problem."""
-    instruction: str = BOX_INSTRUCTION
+    instruction: Annotated[str, _ADVANCED] = BOX_INSTRUCTION
     """Text after each problem that has an answer; "" for none."""
-    chat: Annotated[bool | None, Parameter(name="--chat", negative="--no-chat")] = None
+    chat: Annotated[bool | None, Parameter(group=ADVANCED, name="--chat", negative="--no-chat")] = None
     """Use the chat template; --no-chat sends text. Default: where the tokenizer has one."""
 
     def config(self) -> "SamplingConfig":
@@ -67,7 +71,7 @@ class SamplingFlags:
         )
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_MODEL_GROUP)
 @dataclass(frozen=True)
 class SourceFlags:
     """Where the model runs."""
@@ -96,7 +100,7 @@ def sample(
     sampling: SamplingFlags = SamplingFlags(),
     source: SourceFlags = SourceFlags(),
     split: Annotated[Literal["train", "test"] | None, _SPLIT] = None,
-    limit: Annotated[int | None, number_flag("limit", 1, "Only the first problems, this many.")] = None,
+    limit: Annotated[int | None, number_flag("limit", 1, "Only the first problems, this many.", INPUT)] = None,
     allow_empty: Annotated[bool, _ALLOW_EMPTY] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -105,7 +109,7 @@ def sample(
 
     sgram sample --model smollm2 --problems gsm8k.jsonl -n 8 -o before.jsonl.gz
 
-    sgram sample --model http://localhost:8000/v1 --model-name Qwen/Qwen3-8B --problems aime.jsonl -o qwen3.jsonl.gz
+    sgram sample --model http://localhost:8000/v1 --problems p.jsonl -o out.jsonl.gz
     """
     from sgram.scoring.sampled_file import sample_file
     from sgram.scoring.sampling import make_requests
@@ -117,7 +121,6 @@ def sample(
     if output is not None:
         check_outputs({"-o": output}, [problems])
         check_format(output)
-        check_writable([output])
     chosen_problems = _read_problems(problems, split, limit)
     requests = make_requests(chosen_problems, config.n)
     sampler = _make_sampler(model, config, sampling.chat, source)

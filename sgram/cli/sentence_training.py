@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from sgram.cli.console import note, print_json, print_line, print_table
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
@@ -29,7 +29,7 @@ _TITLES = {
 }
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Sentence scorer", sort_key=3))
 @dataclass(frozen=True)
 class ScorerFlags:
     """Sentence scorer: which one is measured, or adapted to labels of your own."""

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from sgram.cli.console import note, note_hidden, print_json, print_next_table, print_table
 from sgram.cli.engines import Address, EngineName, open_engine
 from sgram.cli.estimate_cells import percent, percent_interval
+from sgram.cli.option_groups import ADVANCED, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.read import InputFlags, open_traces, report_reading, row_counts_json
 from sgram.cli.shared_flags import LEXICON, SCORER, AsJson, Limit, Mask, Part, TracePaths, number_flag, output_flag
@@ -35,7 +36,7 @@ _GRAMS_SHOWN = 10
 _MODELS_SHOWN = 12
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True)
 class ShowFlags:
     """Which traces are printed or written to a page."""
@@ -66,7 +67,7 @@ def tag(
     showing: ShowFlags = ShowFlags(),
     part: Part = "all",
     limit: Limit = None,
-    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, number_flag("seed", 0, "Seed of the bootstrap intervals.", ADVANCED)] = 0,
     engine: EngineName = "threads",
     address: Address = "auto",
     as_json: AsJson = False,
@@ -89,11 +90,12 @@ def tag(
     if scorer is not None and mask == "grams":
         raise UsageError("--scorer scores sentences; give --mask sentences or --mask grams-in-sentences with it")
     check_one_stdin([lexicon, *([scorer] if scorer else []), *paths])
-    check_outputs({"-o": output, "--html": showing.html}, paths)
+    folders = ["-o"] if output is not None and is_folder_name(output) else []
+    check_outputs({"-o": output, "--html": showing.html}, paths, folders=folders)
     if output is not None:
         _check_masks(output, reading)
     chosen_scorer = None if mask == "grams" else SentenceScorer.load(scorer or DEFAULT_SCORER)
-    if output is not None and is_folder_name(output):
+    if output is not None and folders:
         from sgram.tagging.tagged_files import TagSettings
 
         if showing.n_traces or limit is not None:

@@ -11,7 +11,6 @@ from sgram.cli.estimate_cells import percent
 from sgram.cli.path_checks import check_not_inputs
 from sgram.cli.read import InputFlags
 from sgram.errors import UsageError
-from sgram.files import excerpt
 from sgram.traces import TraceReader
 from sgram.traces.part_texts import describe_part
 from sgram.urls import printable_name
@@ -42,8 +41,6 @@ def tag_folder(
         raise UsageError("--quarantine names one file; a folder of masks has a folder for the rows set aside")
     folder = Path(output)
     check_not_inputs([folder / "traces.parquet"], paths)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{excerpt(output)} is a file; name a folder")
     options = reading.options()
     reader = TraceReader(paths, reading.dialect, options=options)
     tasks = plan_files(reader, folder, settings, reading.dialect, options)

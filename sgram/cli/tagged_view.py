@@ -1,6 +1,5 @@
 """Tagged traces for people: printed in a terminal, and as plain data for the HTML page."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sgram.cli.console import MOVE_COLORS, printable
+from sgram.cli.console import MOVE_COLORS, name_width, printable, stdout_console
 from sgram.cli.estimate_cells import percent, percent_interval, shorten_start
 from sgram.lexicon import SentenceScorer
 
@@ -33,7 +32,7 @@ def share_table(
     for row in rows:
         name = row.model or row.outcome or "all"
         planning = percent(row.pooled.value, 6), percent_interval(row.pooled.low, row.pooled.high)
-        name = name if whole_names else shorten_start(name, _NAME_WIDTH)
+        name = name if whole_names else shorten_start(name, name_width(_NAME_WIDTH))
         cells.append((name, *planning, percent(row.mean.value, 6), row.n_traces, row.n_units))
     return columns, cells
 
@@ -48,7 +47,7 @@ def show_traces(tagged_traces: Iterable["TaggedTrace"], max_lines: int, moves: S
 
     Without color (NO_COLOR, a pipe), a span is written [move: words].
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = stdout_console(_WIDTH)
     in_color = console.is_terminal and not console.no_color and console.color_system is not None
     if in_color:
         console.print(Text("  ").join(Text(move, _style(move)) for move in moves))

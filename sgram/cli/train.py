@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from sgram.cli.console import describe_settings, note, print_json, print_lines
+from sgram.cli.path_checks import check_outputs
 from sgram.cli.shared_flags import AsJson, DryRun
-from sgram.cli.train_config import MatrixFlags, RequestedRuns, TrainFlags, requested_runs
+from sgram.cli.train_config import RUNS, RUNS_FOLDER, MatrixFlags, RequestedRuns, TrainFlags, requested_runs
 from sgram.cli.train_tables import board, duration, show_comparison, show_run
 from sgram.errors import MissingExtraError, UsageError
 from sgram.files import excerpt
@@ -29,8 +30,8 @@ def train(
     /,
     *,
     settings: Annotated[TrainFlags, Parameter(name="*")] = TrainFlags(),  # noqa: B008
-    matrix: Annotated[MatrixFlags, Parameter(name="*")] = MatrixFlags(),  # noqa: B008
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder for the runs' directories.")] = Path("reports"),
+    matrix: Annotated[MatrixFlags, Parameter(name="*", group=RUNS)] = MatrixFlags(),  # noqa: B008
+    out: Annotated[Path, RUNS_FOLDER] = Path("reports"),
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -44,8 +45,7 @@ def train(
 
     torchrun --nproc-per-node 2 -m sgram train config.toml
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{excerpt(out)} is a file; name a folder for the runs with -o")
+    check_outputs({"-o": out}, folders=["-o"])
     requested = requested_runs(config, settings, matrix)
     ranks = launched_ranks()
     if ranks.identity() and requested.n_runs > 1:

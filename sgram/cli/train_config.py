@@ -6,8 +6,9 @@ from dataclasses import MISSING, Field, dataclass, fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from sgram.cli.option_groups import ADVANCED, INPUT, METHOD, OUTPUT, shown_default
 from sgram.errors import InputError, UsageError
 from sgram.files import excerpt
 from sgram.training.experiments.arms import Arm, did_you_mean, parse_arms
@@ -64,6 +65,23 @@ HELP = {
     "save_every": "Steps between checkpoints, from which an interrupted run resumes.",
     "threads": "CPU threads of PyTorch; the last digits of results depend on it.",
 }
+RUNS = Group("Several runs", sort_key=3)
+RUNS_FOLDER = Parameter(
+    name=["--output", "-o"], group=OUTPUT, allow_leading_hyphen=True, help="Folder for the runs' directories."
+)
+INPUTS = (
+    *("task", "task_options", "model", "chat", "lexicon", "scorer", "warmup_seed", "sft_steps", "seed"),
+    *("judge_model", "fixed_questions"),
+)
+"""Settings that stand under Input in help."""
+OUTPUTS = ("report_to", "merge", "eval_samples", "eval_every", "eval_proposals", "save_every")
+"""Settings that stand under Output in help."""
+BASICS = (
+    *("method", "alpha", "mask", "steps", "prompts", "samples", "max_tokens", "learning_rate", "temperature", "scale"),
+    *("loss", "beta", "lora_rank", "train_roles", "proposer", "judge", "gate", "proposals", "trials", "questions"),
+    *("answers", "difficulty"),
+)
+"""Settings that stand under Method in help; all others are advanced."""
 TABLES = {"task_options": "task-option", "method_options": "method-option"}
 """Setting that is a table -> its flag."""
 
@@ -73,14 +91,25 @@ def setting_flag(
 ) -> tuple[str, Any, Any]:
     """Return a setting as an optional flag: (name, type, default); None means that the file decides."""
     default = field.default if field.default is not MISSING else None
-    help_text = help_texts.get(field.name, "") + (f" [default: {default}]" if default not in (None, "") else "")
+    help_text = help_texts.get(field.name, "") + (
+        f" [default: {default}]" if shown_default(default) not in (None, "none") else ""
+    )
+    parameter = Parameter(
+        help=help_text, show_default=False, allow_leading_hyphen=True, group=_setting_group(field.name)
+    )
     if field.name in TABLES:
-        parameter = Parameter(
-            name=f"--{TABLES[field.name]}", help=help_text, negative="", show_default=False, allow_leading_hyphen=True
-        )
+        parameter = Parameter.combine(parameter, Parameter(name=f"--{TABLES[field.name]}", negative=""))
         return field.name, Annotated[tuple[str, ...], parameter], ()
-    parameter = Parameter(help=help_text, show_default=False, allow_leading_hyphen=True)
     return field.name, Annotated[hints[field.name] | None, parameter], None
+
+
+def _setting_group(name: str) -> Group:
+    """Return the heading of a setting in help."""
+    if name in INPUTS:
+        return INPUT
+    if name in OUTPUTS:
+        return OUTPUT
+    return METHOD if name in BASICS else ADVANCED
 
 
 if TYPE_CHECKING:

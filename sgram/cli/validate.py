@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from sgram.cli.classifier import ClassifierFlags, train
 from sgram.cli.console import note, print_json
+from sgram.cli.option_groups import ADVANCED, INPUT, OUTPUT
 from sgram.cli.path_checks import check_no_options, check_one_stdin, check_outputs
 from sgram.cli.sentence_training import LabelChoice, ScorerFlags, calibrate_scorer, train_scorer
 from sgram.cli.shared_flags import LEXICON, REPEATABLE_PATH, AsJson, number_flag, output_flag
@@ -41,7 +42,7 @@ class IndexedLabels:
     """Positive labels that occur, the most frequent first."""
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=INPUT)
 @dataclass(frozen=True)
 class LabelFlags:
     """Choice of labels and units."""
@@ -63,12 +64,14 @@ class CompareFlags:
     """Another lexicon, as name=lexicon; may be repeated."""
     candidates: Path | None = None
     """candidates.parquet of the mining run: its scores extend the curve beyond the lexicon."""
-    by: Literal["document", "problem"] = "document"
+    by: Annotated[Literal["document", "problem"], Parameter(group=ADVANCED)] = "document"
     """Unit of the bootstrap intervals."""
-    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws.")] = 1000
-    seed: Annotated[int, number_flag("seed", 0, "Seed of draws, placebos and folds.")] = 0
-    top: Annotated[int, number_flag("top", 0, "Number of most harmful and of most helpful grams to print.")] = 10
-    figure: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    draws: Annotated[int, number_flag("draws", 1, "Bootstrap draws.", ADVANCED)] = 1000
+    seed: Annotated[int, number_flag("seed", 0, "Seed of draws, placebos and folds.", ADVANCED)] = 0
+    top: Annotated[int, number_flag("top", 0, "Number of most harmful and of most helpful grams to print.", OUTPUT)] = (
+        10
+    )
+    figure: Annotated[str | None, Parameter(group=OUTPUT, allow_leading_hyphen=True)] = None
     """Precision-recall figure to write: .svg, .png or .pdf."""
 
 
@@ -99,6 +102,7 @@ class PruneFlags:
 
 
 _LABELS = Parameter(
+    group=INPUT,
     help="JSONL of labeled texts (docs/validation.md); may be repeated; each file is evaluated separately.",
     negative="",
     allow_leading_hyphen=True,
@@ -121,9 +125,9 @@ def validate(
 
     sgram validate lexicon.json --labels labels.jsonl --figure pr.svg
 
-    sgram validate lexicon.json --labels labels.jsonl --min-precision 0.9 -o precise.json
+    sgram validate lexicon.json --labels labels.jsonl --min-precision 0.9 -o p.json
 
-    sgram validate --train --labels labels.jsonl --traces rollouts/ -o classifier.json
+    sgram validate --train --labels labels.jsonl --traces rollouts/ -o fit.json
 
     sgram validate --train --unit sentence --labels labels.jsonl -o scorer.json
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import print_line, print_next_table
+from sgram.cli.console import name_width, print_line, print_next_table
 from sgram.cli.estimate_cells import shorten_end
 from sgram.reports.figures.precision_recall import PlottedList, PlottedNumber, PrecisionRecallPanel
 
@@ -73,7 +73,7 @@ def print_comparison(name: str, positive: Sequence[str], comparison: "LexiconCom
 
 def _print_rates(unit: str, rows: "Iterable[tuple[ComparisonRow, Rates]]", placebo: "PlaceboRow") -> None:
     table_rows: list[tuple[object, ...]] = [
-        (shorten_end(row.name, _NAME_WIDTH), row.evaluation.n_grams, *_cells(rates)) for row, rates in rows
+        (shorten_end(row.name, name_width(_NAME_WIDTH)), row.evaluation.n_grams, *_cells(rates)) for row, rates in rows
     ]
     table_rows.append((f"placebo, mean of {placebo.n_draws}", round(placebo.n_grams), *_cells(placebo.rates)))
     print_next_table((unit, "grams", "% marked", "precision", "recall", "F1"), table_rows)
@@ -90,7 +90,7 @@ def _cells(rates: "Rates") -> tuple[str, ...]:
 
 
 def _curve_row(curve: "ListCurve") -> tuple[str, ...]:
-    row = (shorten_end(curve.name, _NAME_WIDTH), interval(curve.average_precision))
+    row = (shorten_end(curve.name, name_width(_NAME_WIDTH)), interval(curve.average_precision))
     if curve.summary is None:
         return (*row, "", "", "", "")
     best = curve.summary.best
@@ -166,7 +166,7 @@ def print_pruned(names: Sequence[str], pruned: "PrunedLexicon", min_precision: f
     print_line(f"of the {pruned.n_dropped:,} removed grams, {pruned.n_unseen:,} occur in no labeled unit")
     for name, pruned_rates in zip(names, pruned.rates, strict=True):
         rows = [
-            (shorten_end(name, _NAME_WIDTH), *_cells(pruned_rates.whole)),
+            (shorten_end(name, name_width(_NAME_WIDTH)), *_cells(pruned_rates.whole)),
             (f"out of {pruned.n_folds} folds", *_cells(pruned_rates.out_of_fold)),
             ("in-sample", *_cells(pruned_rates.in_sample)),
         ]
@@ -180,7 +180,7 @@ def print_masks(masks: "MaskComparison") -> None:
     print_line(f"kinds of masks, sentences by the scorer {masks.scorer}")
     for level in ("units", "words"):
         rows = [
-            (shorten_end(row.name, _NAME_WIDTH), row.mask, *_cells(getattr(row, level)))
+            (shorten_end(row.name, name_width(_NAME_WIDTH)), row.mask, *_cells(getattr(row, level)))
             for row in sorted(masks.rows, key=lambda row: row.kind == "placebo")
         ]
         print_next_table((level, "mask", "% marked", "precision", "recall", "F1"), rows)

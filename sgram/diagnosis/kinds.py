@@ -9,7 +9,6 @@ What is left is strategic (the plan was wrong) or procedural (carrying it out fa
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from sgram.diagnosis.degenerate import Evidence, find_cutoff, find_loop, find_no_response, has_answer
@@ -210,9 +209,7 @@ def _diagnose_by_form(trace: Trace, work: Work, kind: Kind, evidence: Evidence) 
     remainder = (1 - confidence) / (len(KINDS) - 1)
     scores: dict[str, float] = {name: confidence if name == kind else remainder for name in KINDS}
     step = None if kind == "undecided" else work.step_of(evidence.start)
-    return Diagnosis(
-        trace.id, kind, step, evidence.start, evidence.end, (evidence,), confidence, MappingProxyType(scores)
-    )
+    return Diagnosis(trace.id, kind, step, evidence.start, evidence.end, (evidence,), confidence, scores)
 
 
 def _diagnose_by_signals(trace: Trace, work: Work, signals: Sequence[Signal]) -> Diagnosis:
@@ -237,7 +234,7 @@ def _diagnose_by_signals(trace: Trace, work: Work, signals: Sequence[Signal]) ->
         scores |= {decided: probability, rival: 1 - probability}
     kind: Kind = "undecided" if decided is None else "strategic" if decided == "strategic" else "procedural"
     first = evidence[0]
-    return Diagnosis(trace.id, kind, step, first.start, first.end, evidence, scores[kind], MappingProxyType(scores))
+    return Diagnosis(trace.id, kind, step, first.start, first.end, evidence, scores[kind], scores)
 
 
 _PROVEN = ("slip put right", "right result changed")

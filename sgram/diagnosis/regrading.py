@@ -72,6 +72,16 @@ class AccuracyCounts:
         self.n_not_right += verdict and regraded is False
         self.n_not_wrong += not verdict and regraded is True
 
+    def merge(self, counts: "AccuracyCounts") -> None:
+        """Add the counts of other traces."""
+        for problem, sums in counts._by_problem.items():
+            own_sums = self._by_problem.setdefault(problem, [0.0, 0.0, 0.0])
+            for index, number in enumerate(sums):
+                own_sums[index] += number
+        self.n_regraded += counts.n_regraded
+        self.n_not_wrong += counts.n_not_wrong
+        self.n_not_right += counts.n_not_right
+
     def add_not_wrong(self, trace: Trace, weight: float) -> None:
         """Call one counted wrong trace right by the grader; it stands for `weight` traces."""
         self._by_problem[stable_key(problem_name(trace))][2] += weight

@@ -4,7 +4,7 @@ Answers are judged as in training, by `sgram.grading.grader`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 
 from sgram.errors import MissingExtraError
@@ -28,6 +28,11 @@ class GradingReport:
     """Graded traces whose `correct` was set before, to what the comparison finds."""
     n_differing: int = 0
     """Graded traces whose `correct` was set before, to the opposite."""
+
+    def merge(self, report: "GradingReport") -> None:
+        """Add the counts of other traces."""
+        for count in fields(self):
+            setattr(self, count.name, getattr(self, count.name) + getattr(report, count.name))
 
 
 @dataclass(slots=True, eq=False)

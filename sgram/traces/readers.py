@@ -7,7 +7,7 @@ Guarantees: ``rows_in == rows_kept + rows_skipped + rows_quarantined``; memory d
 import logging
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -137,6 +137,16 @@ class ReadReport(RowCounts):
     warnings: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
     """What was inferred, in sentences, and how to overrule it."""
+    n_judged: int = 0
+    """Traces whose reward says whether they are correct."""
+    n_correct: int = 0
+    """Correct ones of these."""
+    n_undecided: int = 0
+    """Traces whose reward does not say it."""
+    quarantine_rows: list[bytes] = field(default_factory=list)
+    """Rejected rows as the quarantine writes them, if one file of an input was read by itself."""
+    first_foreign: str = ""
+    """Location and reason of the first row of a file that was left out because it holds no rollouts."""
 
     @property
     def first_fault(self) -> str:
@@ -237,6 +247,11 @@ class TraceReader:
         return self._files
 
     @property
+    def in_folder(self) -> frozenset[str]:
+        """Paths of the files that were found in a folder, where files of other kinds are left out."""
+        return frozenset(self._in_folder)
+
+    @property
     def runs(self) -> Mapping[str, str]:
         """Run of each file by its path, for traces whose data name none."""
         return self._runs
@@ -274,20 +289,59 @@ class TraceReader:
     def __iter__(self) -> Generator[Trace, None, None]:
         rewards = self.survey()
         self._thresholds = {run: run_rewards.threshold for run, run_rewards in rewards.items()}
-        self.report = ReadReport(warnings=list(self._warnings), decisions=describe(rewards))
-        self._ids = IdRegistry()
-        self._first_foreign = ""
-        self._quarantine = Quarantine(self.options.quarantine)
+        self.report = self._new_report()
+        self._ids = self._new_ids()
+        self._quarantine = self._new_quarantine()
         self.report.reasons = self._quarantine.reasons
-        self._n_judged, self._n_correct, self._n_undecided = 0, 0, 0
         try:
             for file in self._files:
                 yield from self._read_file(file)
-            self._check_usable()
-            self._check_threshold()
-            self._report_undecided()
+            self._check_whole()
         finally:
             self._quarantine.close()
+
+    def _new_report(self) -> ReadReport:
+        return ReadReport(warnings=list(self._warnings), decisions=describe(self.survey()))
+
+    def _new_ids(self) -> IdRegistry:
+        return IdRegistry()
+
+    def _new_quarantine(self) -> Quarantine:
+        return Quarantine(self.options.quarantine)
+
+    def _check_whole(self) -> None:
+        """Check and report what only the whole reading shows."""
+        self._check_usable()
+        self._check_threshold()
+        self._report_undecided()
+
+    def adopt(self, reports: Iterable[ReadReport]) -> None:
+        """Take over what `sgram.traces.file_tasks` reported of each file, in the order of `files`, as its own report.
+
+        Raise what reading all files raises at the end.
+        """
+        self.report = whole = self._new_report()
+        quarantine = self._new_quarantine()
+        whole.reasons = quarantine.reasons
+        try:
+            self._add_reports(reports, quarantine)
+            self._check_whole()
+        finally:
+            quarantine.close()
+
+    def _add_reports(self, reports: Iterable[ReadReport], quarantine: Quarantine) -> None:
+        whole = self.report
+        for report in reports:
+            for name in ("rows_in", "rows_kept", "rows_skipped", "rows_quarantined", "n_judged", "n_correct"):
+                setattr(whole, name, getattr(whole, name) + getattr(report, name))
+            whole.n_undecided += report.n_undecided
+            whole.files += report.files
+            whole.dialects += report.dialects
+            quarantine.add_rows(report.quarantine_rows, report.reasons)
+            whole.first_foreign = whole.first_foreign or report.first_foreign
+            self._warn(report.warnings)
+            for file in report.files:
+                self._log_faults(file)
 
     # -- rows to fields ---------------------------------------------------------------------------------------
 
@@ -466,7 +520,7 @@ class TraceReader:
         if foreign:
             row, reason = foreign[0]
             fault = f"{_location(row, file)}: {excerpt(reason)}"
-            self._first_foreign = self._first_foreign or fault
+            self.report.first_foreign = self.report.first_foreign or fault
             rows_text = f"its first {len(foreign):,} rows" if len(foreign) >= _MAX_FOREIGN else "its rows"
             self._warn([f"{file.name} is left out: none of {rows_text} is a rollout ({excerpt(reason)})"])
         sentences = [
@@ -487,8 +541,12 @@ class TraceReader:
                 f"{file.name}: {_rows(report.rows_repeated)} skipped: their id, prompt and text were read before"
             )
         self._warn(sentences)
-        if report.rows_quarantined and self.options.quarantine is None and file.path not in self._logged:
-            self._logged.add(file.path)
+        self._log_faults(report)
+
+    def _log_faults(self, report: FileReport) -> None:
+        """Log that rows of a file were set aside, once a file, unless a quarantine has them."""
+        if report.rows_quarantined and self.options.quarantine is None and report.file not in self._logged:
+            self._logged.add(report.file)
             log.warning("%s: rows set aside: %d; %s", report.file, report.rows_quarantined, report.first_fault)
 
     def _make_trace(self, fields: Fields, row: Row, file: InputFile, report: FileReport) -> Trace | None:
@@ -521,10 +579,10 @@ class TraceReader:
             threshold = self._thresholds.get(fields["run"] or "")
         if threshold is not None:
             fields["correct"] = fields["reward"] > threshold
-            self._n_judged += 1
-            self._n_correct += fields["correct"]
+            self.report.n_judged += 1
+            self.report.n_correct += fields["correct"]
         else:
-            self._n_undecided += 1
+            self.report.n_undecided += 1
 
     def _reject_all(self, rows: list[tuple[Row, str]], file: InputFile, report: FileReport) -> None:
         for row, reason in rows:
@@ -563,16 +621,16 @@ class TraceReader:
     def _check_threshold(self) -> None:
         """Warn if `correct_above` makes nearly all or nearly no traces correct."""
         above = self.options.correct_above
-        if above is None or not self._n_judged:
+        if above is None or not self.report.n_judged:
             return
-        share = self._n_correct / self._n_judged
+        share = self.report.n_correct / self.report.n_judged
         if share > _EXTREME or share < 1 - _EXTREME:
             named = name_option("correct_above", above)
             self._warn([f"{named} makes {100 * share:.1f} % of the rewarded traces correct; check it"])
 
     def _report_undecided(self) -> None:
         """Say so if rewards could not be looked at before they were read."""
-        if self._n_undecided and self._is_consumed and self.options.infer_correct:
+        if self.report.n_undecided and self._is_consumed and self.options.infer_correct:
             self.report.decisions.append(
                 f"rewards of {self._files[0].name} are not read as correctness, as it can be iterated over only once; "
                 "give a list, or correct_above"
@@ -581,8 +639,8 @@ class TraceReader:
     def _check_usable(self) -> None:
         """Raise `InputError` if no row is usable, `QuarantineError` if more than the allowed share is rejected."""
         report = self.report
-        if report.rows_in == 0 and self._first_foreign:
-            raise InputError(f"none of the rows can be used; first: {self._first_foreign}; see docs/formats.md")
+        if report.rows_in == 0 and report.first_foreign:
+            raise InputError(f"none of the rows can be used; first: {report.first_foreign}; see docs/formats.md")
         if report.rows_in == 0:
             names = ", ".join(file.name for file in self._files[:3])
             raise InputError(f"no rows in {names}; check that these are the right files")

@@ -31,6 +31,7 @@ from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
 from sgram.files import excerpt, write_atomic
 from sgram.progress_bars import no_progress_bars
 from sgram.testbed.policy import cache_folder
+from sgram.urls import hub_hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -159,14 +160,13 @@ def _load_folder(folder: Path, dtype: Any, name: str = "") -> LoadedModel:
 def _load_from_hub(name: str, dtype: Any) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    hint = "; check the name, and that you are online or the model is in the local cache"
     return _call_loader(
         f"model {name}",
         lambda: LoadedModel(
             AutoModelForCausalLM.from_pretrained(name, dtype=dtype, use_safetensors=True, trust_remote_code=False),
             AutoTokenizer.from_pretrained(name, trust_remote_code=False),
         ),
-        hint,
+        f"; {hub_hint(name)}",
     )
 
 

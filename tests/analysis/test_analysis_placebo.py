@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
-from sgram.analysis.collect_traces import RUNS_SCOPE, AnalysisInputs, _placebo_scopes
+from sgram.analysis.collect_traces import RUNS_SCOPE, _placebo_scopes
+from sgram.analysis.input_passes import AnalysisInputs
 from sgram.analysis.sources import Source
 from sgram.evaluation.placebo_sets import draw_placebos
 from sgram.lexicon import Lexicon

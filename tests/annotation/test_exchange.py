@@ -18,7 +18,15 @@ from sgram.annotation.exchange import (
 from sgram.annotation.items import LABELS
 from sgram.annotation.ratings import Rating
 from sgram.errors import InputError, UsageError
-from tests.builders.annotation_examples import ANNOTATORS, filled_samples, in_prodigy, item, sample
+from tests.builders.annotation_examples import (
+    ANNOTATORS,
+    filled_samples,
+    in_label_studio_csv,
+    in_label_studio_min,
+    in_prodigy,
+    item,
+    sample,
+)
 
 ONE = sample(item())
 EXPORTS = [(name, fill) for name, fills in ANNOTATORS.items() for fill in fills]
@@ -56,6 +64,69 @@ def test_export_and_import_preserve_ratings_and_texts(sampled_labels, rater):
             assert answer.text == items[answer.item].text
             assert answer.span in ((items[answer.item].start, items[answer.item].end), None)
             assert answer.span is not None or fill.__name__ == "in_doccano_documents"
+
+
+@given(filled_samples(), st.sampled_from(["ada@example.org", "Zoë 👩‍💻", "=cmd"]))
+@settings(max_examples=40)
+def test_flat_exports_of_label_studio_preserve_ratings_and_texts(sampled_labels, rater):
+    sampled, labels = sampled_labels
+    items = {sampled_item.item: sampled_item for sampled_item in sampled.items}
+    for fill, parser in ((in_label_studio_csv, "csv"), (in_label_studio_min, "label-studio")):
+        data = fill(encode_export("label-studio", sampled.blinded_items)[""], labels, rater)
+        assert detect_format(data, "here") == parser
+        answers = list(PARSERS[parser](data, "here"))
+        assert {answer.item: answer.label for answer in answers} == {
+            name: label for name, label in labels.items() if label
+        }
+        assert {answer.rater for answer in answers} == {rater}
+        for answer in answers:
+            check_answer(answer, items)
+            assert answer.text == items[answer.item].text
+
+
+@pytest.mark.parametrize("fill", [in_label_studio_csv, in_label_studio_min])
+@pytest.mark.parametrize("format_name", ["auto", "label-studio"])
+def test_two_annotators_of_one_label_studio_export_are_two_raters(fill, format_name, write_file):
+    tasks = encode_export("label-studio", ONE.blinded_items)[""]
+    first, second = (fill(tasks, {"a1": label}, rater) for label, rater in (("other", "ada"), ("deduction", "bob")))
+    both = first + second.partition(b"\n")[2] if fill is in_label_studio_csv else first[:-1] + b"," + second[1:]
+    imported = import_ratings([write_file(both)], ONE, format_name=format_name)
+    assert imported.ratings == (Rating("a1", "ada", "other"), Rating("a1", "bob", "deduction"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_and_quoted_headers_are_read(encoding, write_file):
+    for table in (
+        '"Item";"Text; marked";"Label";"Rater"\n"a1";"x";"other";"ada"\n',
+        '\n"item"\t"text, shown, marked"\t"label"\t"annotator"\na1\tx\tother\tada\n',
+    ):
+        assert import_ratings([write_file(table.encode(encoding))], ONE).ratings == (Rating("a1", "ada", "other"),)
+
+
+def test_a_named_file_has_one_rater(write_file):
+    path = write_file(b"item,label,rater\na1,other,3\n", "a.csv")
+    assert import_ratings([path], ONE, names={str(path): "ada"}).ratings == (Rating("a1", "ada", "other"),)
+    two = sample(item("a1"), item("b2"))
+    path = write_file(b"item,label,rater\na1,other,3\nb2,other,4\n", "b.csv")
+    with pytest.raises(InputError, match="has ratings of several raters \\('3', '4'\\), which would become one, 'ada'"):
+        import_ratings([path], two, names={str(path): "ada"})
+
+
+def test_two_answers_in_a_file_without_raters_may_be_of_two_raters(write_file):
+    path = write_file(b"item,label\na1,other\na1,other\n", "a.csv")
+    with pytest.raises(InputError, match=r"row 2 and .*row 3 both label item 'a1' and name no rater"):
+        import_ratings([path], ONE)
+
+
+def test_files_of_one_name_in_two_folders_do_not_become_one_rater(tmp_path):
+    paths = [tmp_path / folder / "ratings.csv" for folder in ("x", "y")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("item,label\na1,other\n")
+    with pytest.raises(InputError, match="missing rater, and other files have the name 'ratings' too; name the rater"):
+        import_ratings(paths, ONE)
+    names = {str(path): path.parent.name for path in paths}
+    assert [rating.rater for rating in import_ratings(paths, ONE, names=names).ratings] == ["x", "y"]
 
 
 @pytest.mark.parametrize(("name", "fill"), EXPORTS)
@@ -138,6 +209,14 @@ PRODIGY_OTHER = in_prodigy(PRODIGY, {"a1": "other"}, "ada")
         (
             b'{"format": "sgram-annotation", "lexicon": "d"}\n',
             "is the items file of an export; give the file that an annotator filled in",
+        ),
+        (
+            b'[{"id": 1, "text": "x", "sentiment": "other", "annotator": 1}]',
+            "task 1 is an object of Label Studio's JSON-MIN without item and label \\(its keys are id, text, sentiment",
+        ),
+        (
+            b"id,text,sentiment,annotator,annotation_id\n1,x,other,1,2\n",
+            "is Label Studio's CSV, with 0 columns named item; import its export of the tasks",
         ),
         (b"[1]", "task 1 must be a JSON object \\(got 1\\)"),
         (b"[", "is not valid JSON"),

@@ -49,9 +49,24 @@ def fault(path) -> str:
         b"\xef\xbb\xbfitem,rater,label\r\ni2,ben,branching\r\n\r\ni1,anna,procedural",
         b'note;Label;RATER;item\n"a;b\nc";branching;ben;i2\n;procedural;anna;i1\n',
         b"item\trater\tlabel\ni2\tben\tbranching\ni1\tanna\tprocedural\n",
+        b'\xef\xbb\xbf"Item";"Rater";"Label"\r\n"i2";"ben";"branching"\r\n"i1";"anna";"procedural"\r\n',
+        b'item,"note, of the rater",annotator,label\ni2,x,ben,branching\ni1,,anna,procedural\n',
         b'{"item": "i2", "labels": {"ben": "branching"}}\n{"id": "i1", "labels": {"anna": "procedural"}}\n',
     ],
-    ids=["jsonl", "bom_crlf", "blank_lines", "gzip", "zstd", "csv", "csv_bom_crlf", "csv_quoted", "tab", "wide"],
+    ids=[
+        "jsonl",
+        "bom_crlf",
+        "blank_lines",
+        "gzip",
+        "zstd",
+        "csv",
+        "csv_bom_crlf",
+        "csv_quoted",
+        "tab",
+        "csv_quoted_header",
+        "csv_annotator",
+        "wide",
+    ],
 )
 def test_every_layout_gives_the_same_sorted_ratings(write_file, content):
     assert read_ratings(write_file(content, "whatever")) == RATINGS
@@ -60,6 +75,37 @@ def test_every_layout_gives_the_same_sorted_ratings(write_file, content):
 def test_a_wide_row_is_named_by_its_document_and_offsets_where_it_has_no_id(write_file):
     row = {"doc_id": "d", "start": 3, "end": 9, "text": "x", "labels": {"A": "planning", "D": "fact", "B": None}}
     assert read_ratings(write_file(json.dumps(row))) == [Rating("d:3-9", "A", "planning"), Rating("d:3-9", "D", "fact")]
+
+
+def test_sentences_of_one_document_are_items_of_their_own(write_file):
+    rows = [{"id": "d", "start": n, "end": n + 1, "labels": {"A": "plan"}} for n in (0, 1)]
+    path = write_file("\n".join(map(json.dumps, rows)))
+    assert [rating.item for rating in read_ratings(path)] == ["d:0-1", "d:1-2"]
+
+
+def test_each_of_several_files_without_raters_is_of_the_rater_that_it_is_named_after(write_file):
+    ben = write_file("item,label\ni2,branching\n", "ben.csv")
+    anna = write_file('{"item": "i1", "label": "procedural"}\n', "anna.jsonl")
+    loaded = load_ratings([ben, anna])
+    assert list(loaded.ratings) == RATINGS
+    assert loaded.file_raters == ((str(ben), "ben"), (str(anna), "anna"))
+    assert [rating.rater for rating in load_ratings([ben, anna], {str(ben): "zoe"}).ratings] == ["anna", "zoe"]
+    assert "does not name item, rater and label" in fault(ben)
+    assert load_ratings(ben, {str(ben): "zoe"}).ratings[0].rater == "zoe"
+
+
+def test_a_name_replaces_the_only_rater_of_a_file_and_never_two(write_file):
+    one = write_file("item,label,annotator\ni1,x,3\ni2,x,3\n", "a.csv")
+    assert {rating.rater for rating in load_ratings(one, {str(one): "ada"}).ratings} == {"ada"}
+    two = write_file("item,label,annotator\ni1,x,3\ni2,x,4\n", "b.csv")
+    with pytest.raises(InputError, match=r"has ratings of several raters \('3', '4'\), which would become one, 'ada'"):
+        load_ratings(two, {str(two): "ada"})
+
+
+def test_two_labels_of_an_item_in_a_file_without_raters_are_refused(write_file):
+    path = write_file("item,label\ni1,x\ni1,x\n", "a.csv")
+    with pytest.raises(InputError, match=r":2 and .*:3 both label item 'i1' and name no rater"):
+        load_ratings(path, {str(path): "ada"})
 
 
 def test_integers_are_names(write_file):

@@ -97,6 +97,37 @@ def in_label_studio(data, labels, rater):
     return json.dumps(tasks).encode()
 
 
+def in_label_studio_flat(data, labels, rater):
+    """The rows of Label Studio's CSV and JSON-MIN: one per annotation, without those that were skipped."""
+    return [
+        {
+            "id": 100 + number,
+            **task["data"],
+            "label": labels[task["data"]["item"]],
+            "annotator": rater,
+            "annotation_id": number,
+            "created_at": "2026-01-02T03:04:05Z",
+            "updated_at": "2026-01-02T03:04:06Z",
+            "lead_time": 1.5,
+        }
+        for number, task in enumerate(json.loads(data))
+        if labels[task["data"]["item"]]
+    ]
+
+
+def in_label_studio_min(data, labels, rater):
+    return json.dumps(in_label_studio_flat(data, labels, rater)).encode()
+
+
+def in_label_studio_csv(data, labels, rater):
+    rows = in_label_studio_flat(data, labels, rater)
+    saved = io.StringIO(newline="")
+    table = csv.DictWriter(saved, rows[0])
+    table.writeheader()
+    table.writerows(rows)
+    return saved.getvalue().encode()
+
+
 def in_prodigy(data, labels, rater):
     rows = []
     for line in data.decode().split("\n")[:-1]:

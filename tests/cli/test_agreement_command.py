@@ -8,6 +8,7 @@ from sgram.annotation.items import Item, Sample, encode_sample
 from sgram.annotation.ratings import Rating, write_ratings
 from sgram.cli import main
 from sgram.lexicon import Lexicon
+from tests.builders.latex_check import check_latex
 
 pytest.importorskip("krippendorff", reason="krippendorff comes with the extra validate")
 pytest.importorskip("statsmodels", reason="statsmodels comes with the extra validate")
@@ -163,6 +164,65 @@ def test_other_people_s_labels_are_named(run, tmp_path):
     assert (code, err) == (2, "sgram: no rating has the label 'plan'; the labels are 'fact', 'other', 'planning'\n")
 
 
+# -- files for a paper -----------------------------------------------------------------------------------
+
+
+def test_the_section_the_numbers_and_the_figure_are_written(run, ratings, items, tmp_path):
+    files = {name: tmp_path / f"paper.{name}" for name in ("tex", "md", "csv", "pdf")}
+    flags = ("--latex", files["tex"], "--markdown", files["md"], "--csv", files["csv"], "--figure", files["pdf"])
+    code, _, err = run(ratings, "--items", items, *flags)
+    assert code == 0
+    assert "raters in these files: R1 is anna, R2 is ben, R3 is chi" in err
+    latex, markdown = files["tex"].read_text(), files["md"].read_text()
+    assert check_latex(latex) == {"table": 4, "tabular": 4, "figure": 1}
+    assert "\\includegraphics[width=0.8\\linewidth]{paper.pdf}" in latex
+    assert "90.0\\% [46.3\\%, 98.9\\%] of the 5 rated Strategic Grams" in latex
+    assert "![Confusion matrix](<paper.pdf>)" in markdown
+    assert files["csv"].read_text().startswith("statistic,question,rater_1,rater_2,label_1,label_2,value,low,high,n,")
+    assert files["pdf"].read_bytes().startswith(b"%PDF")
+    assert not [name for name in ("anna", "ben,") if name in latex + markdown + files["csv"].read_text()]
+    before = [path.read_bytes() for path in files.values()]
+    run(ratings, "--items", items, *flags)
+    assert [path.read_bytes() for path in files.values()] == before
+    run(ratings, "--latex", files["tex"], "--rater-names")
+    assert "anna, ben" in files["tex"].read_text()
+
+
+def test_a_figure_that_latex_cannot_include_leaves_the_matrix_as_a_table(run, ratings, tmp_path):
+    _, _, err = run(ratings, "--latex", tmp_path / "a.tex", "--figure", tmp_path / "c.svg")
+    assert "LaTeX cannot include" in err
+    assert "tab:agreement-confusion" in (tmp_path / "a.tex").read_text()
+
+
+def test_json_has_the_paragraph_and_the_matrix_and_verdicts_are_counted(run, ratings, tmp_path):
+    verdicts = tmp_path / "verdicts.csv"
+    verdicts.write_text("item,label,rater\ns3,branching,eve\nc3,,eve\n")
+    document = json.loads(run(ratings, "--verdicts", verdicts, "--json")[1])
+    assert (
+        "Raters differ on 4 items (40.0% of those with at least two ratings); an adjudicator decided 1 of them."
+        in (document["methods"])
+    )
+    verdicts.write_text("item,label,rater\nzz,branching,eve\n")
+    code, _, err = run(ratings, "--verdicts", verdicts)
+    assert (code, "the verdict on item 'zz' is on no rated item" in err) == (3, True)
+    assert (document["confusion"]["kind"], document["confusion"]["labels"]) == (
+        "coincidences",
+        ["branching", "deduction", "procedural"],
+    )
+
+
+def test_several_files_of_one_rater_are_read_in_one_call(run, tmp_path):
+    for rater, labels in (("ada", "xy"), ("ben", "xx")):
+        rows = "".join(f"i{n},{label}\n" for n, label in enumerate(labels))
+        (tmp_path / f"{rater}.csv").write_text(f'\ufeff"Item","Label"\n{rows}')
+    code, out, err = run(tmp_path / "ada.csv", f"Zoe={tmp_path / 'ben.csv'}")
+    assert code == 0
+    assert line(out, "Zoe, ada")[2:4] == ["2", "0.500"]
+    assert "ada.csv names no rater: its ratings are of 'ada'" in err
+    code, _, err = run(f"Zoe={tmp_path / 'ben.csv'}", f"Eve={tmp_path / 'ben.csv'}")
+    assert (code, "is of the rater Zoe and of Eve" in err) == (2, True)
+
+
 # -- what is wrong with ratings -------------------------------------------------------------------------
 
 
@@ -238,6 +298,10 @@ def test_flags_that_cannot_be_meant_are_refused(run, ratings, items):
         ((ratings, "--top", -1), "--top must be >= 0 (got -1)"),
         ((ratings, "--draws", 0), "--draws must be >= 1"),
         ((ratings, "--seed", -1), "--seed must be >= 0 (got -1)"),
+        ((ratings, "--latex", "a.pdf"), "--latex a.pdf: the name must end in .tex"),
+        ((ratings, "--figure", "a.gif"), "a.gif: a figure's name must end in .svg, .png, .pdf"),
+        ((ratings, "--csv", "-"), "--csv cannot go to stdout; name a file"),
+        ((ratings, "--rater-names"), "--rater-names is for --latex, --markdown, --csv and --figure"),
         ((ratings, "--lexicon", "wang2025"), "give --items as well"),
         ((ratings, "--items", items, "--strategic", "x"), "no rating has the label 'x'"),
     ):

@@ -81,6 +81,20 @@ def test_the_page_holds_the_items_and_says_nothing_of_their_kind(exported):
     assert all(set(page_item) == {"item", "text", "start", "end"} for page_item in sample["items"])
 
 
+def test_no_page_names_the_lexicon_that_the_phrases_are_from(exported):
+    _, path = exported
+    page = path.read_text(encoding="utf-8")
+    assert "<title>Phrases in context</title>" in page
+    assert "wang2025" not in page
+
+
+def test_files_may_be_named_after_their_raters(exported, run, tmp_path):
+    items, _ = exported
+    first = downloaded(tmp_path / "a.jsonl", items[:2], rater="3")
+    code, out, _ = run("import", f"ada={first}", "--items", tmp_path / "page.items.jsonl")
+    assert (code, [json.loads(line)["rater"] for line in out.splitlines()]) == (0, ["ada", "ada"])
+
+
 def test_a_table_tells_what_was_drawn(run, tmp_path):
     code, out, err = run("export", "wang2025", SAMPLE, "-n", 20, "-o", tmp_path / "page.html")
     lines = [line.split() for line in out.splitlines()]

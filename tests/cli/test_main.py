@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -170,32 +171,47 @@ def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path):
 # -- finding the way ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "wrong", "meant"),
-    [(["mien"], "mien", "mine"), (["raed"], "raed", "read"), (["lexicon", "shwo"], "shwo", "show")],
-)
-def test_a_wrong_verb_is_answered_with_the_nearest(arguments, wrong, meant, capsys):
-    code, out, err = run(capsys, *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f'sgram: Unknown command "{wrong}". Did you mean "{meant}"?')
-
-
 def test_a_wrong_verb_cannot_drive_the_terminal(capsys):
     code, _, err = run(capsys, "mi\x1b[2J\u202ene\n[red]")
     assert (code, err.count("\n")) == (2, 1)
     assert "mi\\x1b[2J\\u202ene [red]" in err
 
 
-def test_the_version_is_the_packages(capsys):
-    assert run(capsys, "--version") == (0, f"{sgram.__version__}\n", "")
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_the_version_is_the_packages(word, capsys):
+    assert run(capsys, word) == (0, f"{sgram.__version__}\n", "")
 
 
-def test_without_a_verb_the_help_is_shown(capsys):
+def test_without_a_verb_it_says_what_to_do_first_and_lists_the_verbs(capsys):
     code, out, err = run(capsys)
     assert (code, err) == (0, "")
-    assert out == run(capsys, "--help")[1]
-    for verb in VERBS:
-        assert verb in out
+    assert out.index("What to do first:\n  sgram demo ") < out.index("\nLook\n")
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+def test_help_has_one_line_a_verb_grouped_by_the_work_within_80_columns(words, capsys):
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    groups = ["Look", "Find", "Validate", "Mark", "Train", "See"]
+    assert [line for line in lines if line in groups] == groups
+    listed = [line.split()[0] for line in lines[lines.index("Look") :] if re.match(r"  \S", line)]
+    assert sorted(listed) == sorted(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["help", "read"], ["read", "--help"]),
+        (["help", "read", "--help"], ["read", "--help"]),
+        (["help", "lexicon", "show"], ["lexicon", "show", "-h"]),
+    ],
+)
+def test_help_with_a_verb_is_the_help_of_the_verb(words, same, capsys):
+    assert run(capsys, *words) == run(capsys, *same)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -231,8 +231,8 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--whre", "x"], "unknown option --whre; see sgram mine --help"),
-        (["--method", "foo"], "unknown method 'foo'; expected sgram or paper"),
+        (["--whre", "x"], "unknown option --whre; did you mean --where? See sgram mine --help"),
+        (["--method", "foo"], "invalid --method 'foo'; choose from sgram, paper"),
         (["--top", "0"], "top must be a share in (0, 1] or a whole number >= 1 (got 0)"),
         (["--top", "2.5"], "top must be a share in (0, 1] or a whole number >= 1 (got 2.5)"),
         (["--top", "-1"], "top must be a share in (0, 1] or a whole number >= 1 (got -1.0)"),
@@ -247,9 +247,9 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
         (["--memory", "huge"], "invalid size 'huge': write bytes or a unit"),
         (["--memory", "1MB"], "memory must be >= 512MiB"),
         (["--rows", "-3"], "--rows must be >= 0 (got -3)"),
-        (["--rows", "many"], 'Invalid value for --rows: unable to convert "many" into int.'),
-        (["--rows", "\x1b[2J\n[red]"], 'Invalid value for --rows: unable to convert "\\x1b[2J [red]"'),
-        (["--dialect", "klingon"], 'Invalid value "klingon" for --dialect. Choose from: "auto"'),
+        (["--rows", "many"], "invalid --rows 'many'; give a whole number"),
+        (["--rows", "\x1b[2J\n[red]"], "invalid --rows '\\x1b[2J\\n[red]'; give a whole number"),
+        (["--dialect", "klingon"], "invalid --dialect 'klingon'; choose from auto, "),
         (["--where", "color=red"], "condition 'color=red' is invalid"),
         (["--reward", "acc"], "invalid --reward 'acc'"),
         (["--max-bad", "nan"], "max_bad must be a share of rows from 0 to 1 (got nan)"),
@@ -257,8 +257,8 @@ def test_a_dry_run_meets_what_a_run_would_meet_at_its_start(workdir, capsys):
         (["--quarantine", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the quarantine"),
         (["-o", str(SAMPLE)], f"{SAMPLE} is an input; name another file for the lexicon"),
         (["-o", "--json"], "-o --json is not a file name"),
-        (["-o", "."], "cannot write .: it is a directory; name a file"),
-        (["--method"], 'Command "mine" parameter --method requires an argument.'),
+        (["-o", "."], "cannot write .: it is a folder; name another path"),
+        (["--method"], "--method needs a value; see sgram mine --help"),
     ],
 )
 def test_what_cannot_be_meant_is_told_in_one_sentence(arguments, sentence, workdir, capsys):
@@ -285,7 +285,9 @@ def test_nothing_to_mine_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as exit_info:
         main(["mine"])
     assert exit_info.value.code == 2
-    assert capsys.readouterr().err == 'sgram: Command "mine" parameter PATHS requires an argument.\n'
+    assert capsys.readouterr().err == (
+        "sgram: sgram mine needs PATHS (Files, folders, URLs, or - for stdin); see sgram mine --help\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -480,4 +482,4 @@ def test_traces_without_the_part_end_the_run(unmarked, capsys):
     assert err.startswith("sgram: none of the ")
     assert "traces has marked reasoning" in err
     code, _, err = mine(capsys, SAMPLE, "--part", "tool")
-    assert (code, err) == (2, 'sgram: Invalid value "tool" for --part. Choose from: "reasoning", "answer", "all".\n')
+    assert (code, err) == (2, "sgram: invalid --part 'tool'; choose from reasoning, answer, all\n")

@@ -1,5 +1,6 @@
 import pytest
 
+from sgram.cli import main
 from sgram.cli.path_checks import check_no_options, check_not_inputs, check_one_stdin, check_outputs, check_writable
 from sgram.errors import UsageError
 
@@ -52,6 +53,45 @@ def test_an_unwritable_path_is_refused_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(UsageError, match="no permission to write in"):
         check_writable([tmp_path / "x.html"])
+
+
+def test_outputs_are_checked_before_the_work_begins(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for outputs, folders, sentence in (
+        ({"-o": tmp_path}, (), "it is a folder; name another path"),
+        ({"--csv": tmp_path / "file" / "x.csv"}, (), "file is not a folder; name another path"),
+        ({"-o": tmp_path / "file"}, ["-o"], "is a file; name a folder"),
+        ({"-o": tmp_path / "file" / "x"}, ["-o"], "file is not a folder; name another path"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            check_outputs(outputs, folders=folders)
+    check_outputs({"-o": tmp_path, "--html": tmp_path / "new" / "page.html"}, folders=["-o"])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["read", "in.jsonl"],
+        ["mine", "in.jsonl"],
+        ["diagnose", "in.jsonl"],
+        ["report", "in.jsonl"],
+        ["train"],
+        ["evolve"],
+        ["demo"],
+        ["lexicon", "merge", "sgram", "wang2025"],
+        ["annotate", "export", "sgram", "in.jsonl"],
+        ["validate", "sgram", "--labels", "in.jsonl", "--min-precision", "0.9"],
+    ],
+    ids=" ".join,
+)
+def test_every_verb_refuses_an_output_that_cannot_be_written_before_it_reads(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SystemExit) as exit_info:  # in.jsonl does not exist, and nobody notices
+        main([*words, "-o", "file/out.html"])
+    assert exit_info.value.code == 2
+    assert "cannot write file/out.html" in capsys.readouterr().err
 
 
 def test_one_input_can_come_from_stdin():

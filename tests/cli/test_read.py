@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -34,6 +35,21 @@ def test_a_summary_tells_what_is_there(path, capfd):
     # (7 + 10 + 2) / 3 = 6.33 characters; 1 of 2 judged is correct
     for words in ("sgram", "groups", "2", "6 characters", "50.0 % of 2 judged", "0.5", "m2 (2), m1 (1)"):
         assert words in out
+
+
+def test_many_files_are_one_line_and_those_with_broken_rows_have_their_own(tmp_path, capfd):
+    for step in range(1, 41):
+        traces = [replace(trace, id=f"{trace.id}{step}", text=f"It is {step}", step=step) for trace in TRACES[:2]]
+        write_traces(traces, tmp_path / f"step_{step}.jsonl")
+    (tmp_path / "step_7.jsonl").write_text('{"id":"x","text":5}\n{"id":"y","text":"good"}\n')
+    code, out, _ = run(capfd, tmp_path, "--max-bad", "0.5")
+    assert code == 0
+    table = [" ".join(line.split()) for line in out.split("\n\n")[0].splitlines()]
+    # 39 files of 2 rows; of the other one, 1 of 2 rows was kept
+    assert table[1].endswith("step_7.jsonl sgram 2 1 0 1")
+    assert table[2] == "39 files, step_1.jsonl to step_40.jsonl sgram 78 78 0 0"
+    assert table[3] == "all 80 79 0 1"
+    assert len(table) == 4
 
 
 def test_json_is_one_object_on_stdout(path, capfd):
@@ -247,9 +263,9 @@ def test_a_wrong_flag_of_the_command_line_ends_with_code_2(path, capfd):
     assert run(capfd)[0] == 2
 
 
-def test_help_names_every_dialect(capfd):
-    code, out, _ = run(capfd, "--help")
-    assert code == 0
+def test_an_unknown_dialect_is_answered_with_every_dialect(capfd):
+    code, _, out = run(capfd, "in.jsonl", "--dialect", "klingon")
+    assert code == 2
     for dialect in (
         "sgram",
         "columns",

@@ -183,8 +183,8 @@ def test_a_file_that_cannot_be_read_is_unusable_input(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("--stesp", "5"), 2, "Unknown option: --stesp. Did you mean --steps?"),
-        (("-x.toml",), 2, "Unknown option: -x.toml"),
+        (("--stesp", "5"), 2, "unknown option --stesp; did you mean --steps?"),
+        (("-x.toml",), 2, "unknown option -x.toml; see sgram train --help"),
         (("none.toml",), 3, "cannot read none.toml"),
         (("--seed", "1", "--seeds", "1,2"), 2, "--seeds and --seed set the same; give one of them"),
         (("--warmup-seed", "1", "--warmup-seeds", "1,2"), 2, "--warmup-seeds and --warmup-seed set the same"),

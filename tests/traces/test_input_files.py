@@ -51,6 +51,18 @@ def test_a_folder_gives_known_files_sorted_by_parts(tmp_path):
     assert all(source.size == len(ROW) for source in sources)
 
 
+def test_numbers_in_names_are_sorted_by_their_value_in_folders_and_patterns(tmp_path):
+    names = [f"step_{step}/rank_{rank}.jsonl" for step in (1, 2, 10) for rank in (0, 9, 10)]
+    for name in reversed(names):
+        put(tmp_path / name)
+        put(tmp_path / name.replace("/rank", "_rank"))
+        (tmp_path / name).with_name("STABLE").touch()
+    in_folder = [os.path.relpath(file.path, tmp_path) for file in find_input_files(tmp_path)[0]]
+    assert [name for name in in_folder if "/" in name] == names
+    by_pattern = [name for name, _ in found(str(tmp_path / "step_*.jsonl"))]
+    assert by_pattern == [name.replace("/", "_") for name in names]
+
+
 def test_json_files_of_a_folder_are_read_if_they_hold_rollouts(tmp_path):
     put(tmp_path / "rows.json", b'[{"prompt": "2+2?", "response": "4"}]')
     put(tmp_path / "logs" / "rows.json.gz", gzip.compress(b'{"data": [{"prompt": "2+2?", "response": "4"}]}'))

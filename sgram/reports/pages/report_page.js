@@ -36,7 +36,8 @@
       head.setAttribute("aria-sort", "none");
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      if (head.querySelector("a")) button.setAttribute("aria-label", `Sort by ${head.textContent.trim()}`);
+      else button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
         const now = head.getAttribute("aria-sort");
@@ -113,7 +114,7 @@
     for (const section of document.querySelectorAll("main > section")) watch.observe(section);
   }
 
-  for (const table of document.querySelectorAll("table")) if (table.tBodies[0].rows.length > 1) sortable(table);
+  for (const table of document.querySelectorAll("table:not(.unsorted)")) if (table.tBodies[0].rows.length > 1) sortable(table);
   for (const tools of document.querySelectorAll(".tabled > .tools")) filterable(tools, tools.parentElement.querySelector("table"));
   const traceTools = document.getElementById("trace-tools");
   if (traceTools !== null) filterTraces(traceTools);

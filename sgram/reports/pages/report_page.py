@@ -18,6 +18,8 @@ from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
+from sgram.reports.pages.question_grid import build_grid
+from sgram.reports.pages.report_alerts import find_alerts
 from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
 from sgram.reports.pages.table_cells import format_table
@@ -118,14 +120,19 @@ def _render(
     examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
     siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
     groups = group_statements(analysis)
+    anchors = {group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)}
     return render_page(
         "report_page",
-        shared_styles=["moves"],
+        shared_styles=["moves", "question_grid"],
         with_pictures=True,
         title=shorten(analysis.title, _LONGEST_TITLE),
         facts=_headline_facts(analysis, tables),
+        alerts=find_alerts(analysis),
+        grid=build_grid(analysis),
+        source_kind=analysis.source_kind,
         headlines=headlines(analysis),
-        anchors={group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)},
+        anchors=anchors,
+        named_anchors={question.name: anchor for question, anchor in anchors.items()},
         max_details=max(_MIN_DETAILS, _MAX_DETAILS // reduction),
         longest_part=max(_SHORTEST_PART, _LONGEST_PART // reduction),
         sections=arrange_sections(analysis.measures, tables, figures, groups),

@@ -36,14 +36,6 @@ class Section:
 SECTION_PLANS = (
     SectionPlan("summary", "Summary"),
     SectionPlan(
-        "lexicon",
-        "The lexicon",
-        "The phrases that count as planning here. A gram belongs to a cluster of phrases with the same meaning; a "
-        "cluster makes one move. The difference is the share of correct traces that contain the gram minus that of "
-        "wrong ones, within sources: it says where a phrase occurs, not what it does.",
-    ),
-    SectionPlan("traces", "Traces"),
-    SectionPlan(
         "dynamics",
         "Entropies and dynamics",
         "Semantic entropy says how many different strategies are in use: Shannon entropy of the SGs' frequencies, in "
@@ -59,6 +51,14 @@ SECTION_PLANS = (
         "another form, or are not wrong by their answers. Where nothing shows the kind it is undecided: each kind then "
         "has at least its decided share, and at most that and the undecided together.",
     ),
+    SectionPlan("traces", "Traces"),
+    SectionPlan(
+        "lexicon",
+        "The lexicon",
+        "The phrases that count as planning here. A gram belongs to a cluster of phrases with the same meaning; a "
+        "cluster makes one move. The difference is the share of correct traces that contain the gram minus that of "
+        "wrong ones, within sources: it says where a phrase occurs, not what it does.",
+    ),
     SectionPlan(
         "controls",
         "Controls: SGs beside placebos",
@@ -73,7 +73,7 @@ SECTION_PLANS = (
 _OTHER = "more"
 """Section of measures and figures whose section is not known; it is left out if it is empty."""
 _OVERVIEW = "glance"
-"""Table at the head of the summary that belongs to no measure."""
+"""Table of the summary that belongs to no measure."""
 _MAX_OPEN_ROWS = 24
 """A longer table is folded if its section has a figure."""
 _NEVER_FOLDED = ("grams",)
@@ -96,8 +96,8 @@ def arrange_sections(
         section_measures = [measure for measure in measures if measure.section and _home(measure.section) == plan.id]
         section_figures = tuple(figure for figure in figures if _home(figure.section) == plan.id)
         groups = tuple(group for group in statements if _home(group.section) == plan.id)
-        open_tables = [tables[_OVERVIEW]] if plan.id == "summary" and _OVERVIEW in tables else []
-        folded_tables: list[Table] = []
+        open_tables: list[Table] = []
+        folded_tables = [tables[_OVERVIEW]] if plan.id == "summary" and _OVERVIEW in tables else []
         for measure in section_measures:
             if measure.name in tables:
                 table = tables[measure.name]

@@ -1,0 +1,177 @@
+"""The first screen: each question with what the tables and findings say of each source."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sgram.analysis import AnalysisConfig, analyze
+from sgram.analysis.findings import Change, Finding, Level
+from sgram.analysis.table import build_table
+from sgram.files import data_path
+from sgram.reports.pages.question_grid import HEIGHT, WIDTH, build_grid
+from sgram.reports.pages.report_alerts import find_alerts
+from sgram.statistics import Estimate
+from tests.builders.report_analyses import column
+
+CURVE_COLUMNS = (
+    column("source"),
+    *(column(name, "number") for name in ("step", "value")),
+    *(column(name) for name in ("series", "list")),
+)
+ACCURACY = Change(name="accuracy over training", subject="accuracy", series="pass@1")
+
+
+def hand_made(rows, findings=(), sources=("a", "b"), tables=()):
+    """Return what a grid reads of an analysis."""
+    return SimpleNamespace(
+        sources=sources,
+        tables={"curves": build_table("curves", "", CURVE_COLUMNS, rows), **dict(tables)},
+        findings=tuple(findings),
+        measures=(),
+        provenance={},
+    )
+
+
+def curve(source, heights, series="pass@1", list_name=""):
+    return [
+        {"source": source, "step": step, "value": height, "series": series, "list": list_name}
+        for step, height in enumerate(heights)
+    ]
+
+
+def risen(source, first, last, verdict="up"):
+    sides = Estimate(first), Estimate(last)
+    return Finding("curves", ACCURACY, source, Estimate(last - first, 0.1, 0.9), verdict=verdict, sides=sides)
+
+
+def test_a_change_has_its_ends_its_verdict_and_a_curve_on_the_scale_of_the_row():
+    rows = [*curve("a", [0.0, 0.5, 1.0]), *curve("b", [0.5, 0.5, 0.5])]
+    grid = build_grid(hand_made(rows, [risen("a", 0.0, 1.0), risen("b", 0.5, 0.5, "no change")]))
+    row = next(row for row in grid.rows if row.name == "accuracy")
+    first, second = row.cells
+    assert (first.numbers, first.sign, first.verdict) == (("0.0", "100.0"), "▲", "up")
+    assert first.detail == "change +100.0 points [10.0, 90.0]"
+    assert (second.numbers, second.verdict) == (("50.0", "50.0"), "no change shown")
+    # margins of 4 %: x = 40, 500, 960 of 1000; 0 lies at 288 of 300, .5 at 150, 1 at 12
+    assert first.curve.raw == "40,288 500,150 960,12"
+    assert second.curve.raw == "40,150 500,150 960,150"
+    assert (first.curve.band, first.curve.placebo) == ("", "")
+
+
+def test_a_source_without_the_series_has_no_answer_and_a_row_without_answers_is_left_out():
+    grid = build_grid(hand_made(curve("a", [0.0, 1.0]), [risen("a", 0.0, 1.0)]))
+    assert [row.name for row in grid.rows] == ["accuracy", "placebo"]
+    assert grid.rows[0].cells[1] is None
+    assert [cell.verdict for cell in grid.rows[1].cells] == ["cannot say", "cannot say"]
+
+
+def test_undecided_kinds_are_a_band_and_the_numbers_are_bounds():
+    change = Change(name="strategic errors over training", subject="strategic errors", series="strategic errors")
+    finding = Finding(
+        "curves",
+        change,
+        "a",
+        Estimate(-0.2, -0.5, 0.1),
+        verdict="cannot say",
+        sides=(Estimate(0.4), Estimate(0.2)),
+        at_most=(Estimate(0.6), Estimate(0.5)),
+    )
+    rows = [*curve("a", [0.4, 0.2], "strategic errors"), *curve("a", [0.6, 0.5], "strategic errors, at most")]
+    (row,) = [row for row in build_grid(hand_made(rows, [finding], ("a",))).rows if row.name == "strategic errors"]
+    assert row.cells[0].numbers == ("40.0–60.0", "20.0–50.0")
+    assert row.cells[0].verdict == "cannot say"
+    # on a scale from 0 to .6: y of .6 is 12, of .5 is 58, of .2 is 196, of .4 is 104
+    assert row.cells[0].curve.band == "40,12 960,58 960,196 40,104"
+
+
+def test_random_phrases_are_drawn_beside_the_variety_of_strategies_only():
+    change = Change(name="exploration over training", subject="x", unit="nats", series="semantic entropy")
+    finding = Finding("curves", change, "a", Estimate(1.0), verdict="up", sides=(Estimate(1.0), Estimate(2.0)))
+    rows = [
+        *curve("a", [1.0, 2.0], "semantic entropy", "SGs"),
+        *curve("a", [1.0, 1.0], "semantic entropy", "placebo"),
+        *curve("a", [0.0, 1.0]),
+        *curve("a", [0.5, 0.5], list_name="placebo"),
+    ]
+    grid = build_grid(hand_made(rows, [finding, risen("a", 0.0, 1.0)], ("a",)))
+    curves = {row.name: row.cells[0].curve for row in grid.rows if row.cells[0].curve}
+    assert curves["exploration"].placebo == "40,288 960,288"
+    assert curves["accuracy"].placebo == ""
+
+
+@pytest.mark.parametrize(("n_steps", "n_points"), [(2, 2), (120, 120), (121, 61), (10_000, 120)])
+def test_long_curves_are_thinned(n_steps, n_points):
+    grid = build_grid(hand_made(curve("a", [step / n_steps for step in range(n_steps)]), [risen("a", 0, 1)], ("a",)))
+    points = [tuple(map(int, point.split(","))) for point in grid.rows[0].cells[0].curve.raw.split()]
+    assert len(points) == n_points
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
+
+
+def test_models_are_rows_with_dots_and_intervals():
+    analysis = analyze(data_path("sample_traces.jsonl"), AnalysisConfig(n_placebos=2, n_draws=50))
+    grid = build_grid(analysis)
+    assert grid.questions_are_columns
+    by_name = {row.name: row for row in grid.rows}
+    # 22 of 36, 22 of 36 and 24 of 36 right; of the 14, 14 and 12 wrong, half have a wrong plan
+    assert [cell.numbers for cell in by_name["accuracy"].cells] == [("61.1",), ("61.1",), ("66.7",)]
+    assert [cell.numbers for cell in by_name["strategic errors"].cells] == [("50.0",)] * 3
+    for row in grid.rows:
+        for cell in row.cells:
+            if cell is not None and cell.dot is not None:
+                assert 0 <= cell.dot.low <= cell.dot.value <= cell.dot.high <= WIDTH
+    assert by_name["exploration"].cells[0].dot.placebo is not None
+    assert "phases" not in by_name
+
+
+def test_more_runs_than_fit_beside_each_other_are_rows():
+    sources = tuple("abcde")
+    rows = [row for source in sources for row in curve(source, [0.0, 1.0])]
+    grid = build_grid(hand_made(rows, [risen(source, 0.0, 1.0) for source in sources], sources))
+    assert grid.has_steps
+    assert grid.questions_are_columns
+    assert not build_grid(hand_made(rows, [risen("a", 0.0, 1.0)], sources[:4])).questions_are_columns
+
+
+def corpus(correct, wrong):
+    names = ("source", "correct", "wrong")
+    columns = (column("source"), column("correct", "count"), column("wrong", "count"))
+    return build_table("corpus", "", columns, [dict(zip(names, ("a", correct, wrong), strict=True))])
+
+
+def run_input(method, seed):
+    return {"kind": "run", "config": {"method": method, "seed": seed}}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ([run_input("grpo", 0)], "One run: what differs from other runs may be the seed."),
+        ([run_input("grpo", 0), run_input("hicra", 0)], "One run of each method"),
+        ([run_input("grpo", 0), run_input("grpo", 1), run_input("hicra", 0)], ""),
+        ([{"kind": "traces"}], ""),
+    ],
+)
+def test_runs_without_another_seed_are_an_alert(inputs, sentence):
+    analysis = hand_made([], sources=("a",), tables={"corpus": corpus(1, 1)}.items())
+    analysis.provenance = {"inputs": inputs}
+    alerts = [alert for alert in find_alerts(analysis) if "seed" in alert]
+    assert len(alerts) == bool(sentence)
+    assert all(alert.startswith(sentence) for alert in alerts)
+
+
+def test_nothing_judged_and_no_placebo_are_alerts():
+    analysis = hand_made([], sources=("a",), tables={"corpus": corpus(0, 0)}.items())
+    assert [alert.partition(",")[0] for alert in find_alerts(analysis)] == [
+        "No trace is known to be right or wrong",
+        "No random phrases stand beside the results",
+    ]
+    level = Level(name="accuracy", subject="accuracy")
+    analysis.findings = (Finding("success", level, "a", Estimate(1.0)),)
+    assert len(find_alerts(analysis)) == 2
+
+
+def test_the_alerts_of_the_sample():
+    analysis = analyze(data_path("sample_traces.jsonl"), AnalysisConfig(n_placebos=0, n_draws=20))
+    assert [alert.partition(",")[0] for alert in find_alerts(analysis)] == [
+        "No random phrases stand beside the results"
+    ]
