@@ -38,8 +38,6 @@ from sgram.training.experiments.comparison_io import to_json, to_markdown
 from sgram.training.experiments.run_config import RunConfig
 
 HERE = Path(__file__).parent
-PICTURED = ("grpo", "hicra", "placebo")
-"""Arms in the README's picture."""
 ARMS = (
     "grpo,grpo-matched,hicra,hicra-symmetric,hicra-centered,placebo,placebo-execution,entropy,siren,"
     "grpo:learning_rate=7e-4"
@@ -118,9 +116,6 @@ def main() -> int:
         if made.rows:
             draw_learning_curves(made.results, HERE / "easy_testbed_curves.png")
             draw_paired_differences(made, HERE / "easy_testbed_differences.png")
-            few = {name: made.results[name] for name in PICTURED if made.results.get(name)}
-            if len(few) == len(PICTURED):
-                draw_learning_curves(few, HERE.parent / "docs" / "training.png")
             write(made, config, "easy_testbed_comparison", pictures)
     print(f"{len(made.rows)} runs, {len(made.failures)} missing or failed", file=sys.stderr)
     for failure in made.failures:

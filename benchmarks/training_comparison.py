@@ -13,8 +13,8 @@ The same command adds what is missing: finished runs are read from training_comp
 that was cut off goes on at its last checkpoint under --root. More seeds (--seeds 0-11) and arms (--arms hicra_.2,ktae)
 are added in the same way. --minutes starts no further run after that time. --collect runs nothing.
 
-Writes training_comparison.jsonl (a record a run), training_comparison.md and training_comparison.png; the page says
-what is missing.
+Writes training_comparison.jsonl (a record a run), training_comparison.md and training_comparison.png, which is copied
+to docs/training.png for the README; the page says what is missing.
 """
 
 import argparse
@@ -49,6 +49,7 @@ from sgram.training.experiments.matrix import Cell, Failure, run_matrix
 
 HERE = Path(__file__).parent
 RECORDS, PAGE, FIGURE = (HERE / f"training_comparison.{suffix}" for suffix in ("jsonl", "md", "png"))
+README_FIGURE = HERE.parent / "docs" / "training.png"
 COSINES = HERE / "gradient_cosines.json"
 ROOT = HERE.parent / "reports" / "training_comparison"
 RUNS_A_BATCH = 8
@@ -155,6 +156,7 @@ def main() -> int:
     text = page(records, read_cosines(COSINES), arms, options.seeds, options.starts)
     write_bytes(PAGE, text.encode())
     draw_comparison(records, arms, FIGURE)
+    write_bytes(README_FIGURE, FIGURE.read_bytes())
     n_missing = sum(run.key not in records for run in runs)
     print(f"{len(records)} runs, {n_missing} of those planned so far are missing", file=sys.stderr)
     for failure in failures:
