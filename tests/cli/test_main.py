@@ -174,7 +174,7 @@ def test_a_terminal_that_is_not_utf8_gets_escapes(tmp_path):
 def test_a_wrong_verb_cannot_drive_the_terminal(capsys):
     code, _, err = run(capsys, "mi\x1b[2J\u202ene\n[red]")
     assert (code, err.count("\n")) == (2, 1)
-    assert "mi\\x1b[2J\\u202ene [red]" in err
+    assert "mi\\x1b[2J\\u202ene\\n[red]" in err
 
 
 @pytest.mark.parametrize("word", ["--version", "-V", "version"])

@@ -99,4 +99,4 @@ def test_every_step_says_what_it_does_in_the_help(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
     for step in STEPS:
-        assert re.search(rf"^\W+{step}\s+By parts", out, re.MULTILINE), step
+        assert re.search(rf"^\W+{step}\s+\w+ ", out.partition("Steps, for more traces")[2], re.MULTILINE), step

@@ -58,9 +58,9 @@ def test_one_path_many_paths_and_folders_are_read(tmp_path):
     put(tmp_path, "runs/config.json", {"lr": 1})
     put(tmp_path, "runs/b/2.jsonl.quarantine.jsonl", {"file": "x"})
     single = put(tmp_path, "single.txt", row_of("s"))
-    assert [trace.id for trace in read_traces(tmp_path / "runs")] == ["a", "b10", "b2"]
+    assert [trace.id for trace in read_traces(tmp_path / "runs")] == ["a", "b2", "b10"]
     assert [trace.id for trace in read_traces(str(single))] == ["s"]
-    assert [trace.id for trace in read_traces([single, str(tmp_path / "runs")])] == ["s", "a", "b10", "b2"]
+    assert [trace.id for trace in read_traces([single, str(tmp_path / "runs")])] == ["s", "a", "b2", "b10"]
 
 
 def test_each_file_is_of_its_own_dialect(tmp_path):
