@@ -14,6 +14,8 @@ hypothesis.settings.register_profile("sgram", deadline=None, derandomize="SGRAM_
 hypothesis.settings.load_profile("sgram")
 # The note about compiling appears in the first process only; tests that compare stderr must not depend on that.
 os.environ["SGRAM_QUIET_COMPILING"] = "1"
+# pytest-xdist sets it for its workers: what is printed must not depend on how the tests are run.
+os.environ.pop("COLUMNS", None)
 # trackio reads this once, when it is imported; TRL imports it with itself.
 _TRACKIO = tempfile.TemporaryDirectory(prefix="sgram-trackio-")
 os.environ["TRACKIO_DIR"] = _TRACKIO.name

@@ -46,8 +46,7 @@ def the_run(folder: Path) -> Path:
 # -- stdout carries data, stderr carries talk -----------------------------------------------------------
 
 
-def test_the_table_goes_to_stdout_and_the_talk_to_stderr(workdir, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")  # a narrower table leaves columns out
+def test_the_table_goes_to_stdout_and_the_talk_to_stderr(workdir, capsys):
     code, out, err = mine(capsys, SAMPLE)
     lexicon = Lexicon.load(the_run(workdir) / "lexicon.json")
     assert code == 0

@@ -363,8 +363,8 @@ def test_without_color_spans_are_named_in_brackets(tmp_path, capsys):
     code, out, _ = tag(capsys, path, "--show", 1)
     assert code == 0
     assert out.split("\n\n", 3)[3] == (
-        "Planning spans are written [move: words]; moves: deduction, branching, \n"
-        "backtracking, verification, goal-setting, other.\n"
+        "Planning spans are written [move: words]; moves: deduction, branching, backtracking, verification, \n"
+        "goal-setting, other.\n"
         "\n"
         "--- t\\x1b1  model m  wrong  27.5 % of 40 characters planning\n"
         "  [backtracking: Wait], [goal-setting: let me] see.\n"
