@@ -98,7 +98,7 @@ def test_the_report_has_corrected_shares_as_well(run, rollouts, rated, tmp_path)
     code, _, err = run("report", rollouts, "--ratings", rated, "--traces", 0, *files)
     assert code == 0, err
     assert "Which errors wrong traces make, corrected by ratings" in (tmp_path / "report.html").read_text()
-    rows = list(csv.DictReader((tmp_path / "tables" / "corrected_errors.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "tables" / "corrected_errors.csv").read_text().splitlines()))
     shares = {(row["source"], row["kind"]): float(row["corrected"]) for row in rows if row["steps"] == "all"}
     assert (shares["m0", "strategic"], shares["m1", "procedural"]) == (1.0, 1.0)
     write_traces([wrong_trace(str(number), text="Another.") for number in range(40)], rollouts)
