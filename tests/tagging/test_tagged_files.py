@@ -1,6 +1,7 @@
 """A folder of tagged traces: each file is that of its input alone, and a file that is there is not made again."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,7 @@ def test_options_that_do_not_fit_a_folder_are_refused(
 
 
 def test_the_recipe_for_datasets_gives_the_masks_of_the_tagger_in_two_processes(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "environ", os.environ)  # datasets puts a copy in its place, which others do not read
     datasets = pytest.importorskip("datasets", reason="datasets comes with the trainer")
     from transformers import PreTrainedTokenizerFast
 
