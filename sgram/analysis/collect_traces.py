@@ -15,7 +15,7 @@ from sgram.analysis.trace_counts import TraceCounts
 from sgram.engines import Engine
 from sgram.errors import InputError
 from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
-from sgram.grading.fill_correct import GradingReport
+from sgram.grading.fill_correct import AnswerGrader, GradingReport
 from sgram.lexicon import Lexicon
 from sgram.traces.tokens import load_tokenizer
 
@@ -71,7 +71,8 @@ def collect_traces(
     they are read here. Raise `InputError` if an input cannot be read or changes meanwhile, or if the inputs have no
     trace.
     """
-    with SerialPasses(inputs) if engine is None else EnginePasses(inputs, engine) as passes:
+    with AnswerGrader(needs_formulas=False) as grader:
+        passes = SerialPasses(inputs, grader) if engine is None else EnginePasses(inputs, engine)
         return _collect_traces(inputs, passes, config, progress, measures)
 
 

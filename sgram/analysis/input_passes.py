@@ -6,7 +6,6 @@ Both ways give the same surveys and counts (`sgram.traces.file_tasks` says how).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import TracebackType
 from typing import Protocol
 
 from sgram.analysis.config import AnalysisConfig
@@ -43,13 +42,7 @@ class AnalysisInputs:
 
 
 class InputPasses(Protocol):
-    """Reads the inputs twice; a context manager that ends what it started."""
-
-    def __enter__(self) -> "InputPasses": ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+    """Reads the inputs twice."""
 
     def survey(self, config: AnalysisConfig, progress: Progress) -> Iterator[PassSurvey]:
         """Yield the survey of each source, in their order. Raise every error of `TraceReader`."""
@@ -63,16 +56,9 @@ class InputPasses(Protocol):
 class SerialPasses:
     """Reads all files of an input together, in this process."""
 
-    def __init__(self, inputs: AnalysisInputs) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: AnalysisInputs, grader: AnswerGrader) -> None:
+        self._inputs, self._grader = inputs, grader
         self._readers = inputs.readers()
-        self._grader = AnswerGrader(needs_formulas=False)
-
-    def __enter__(self) -> "SerialPasses":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._grader.__exit__()
 
     def _judged(self, reader: TraceReader, config: AnalysisConfig) -> Iterable[Trace]:
         return self._grader(reader) if config.judge_answers else reader
@@ -109,12 +95,6 @@ class EnginePasses:
         self._files: list[list[FileTask]] = []
         for source, reader in zip(inputs.sources, self._readers, strict=True):
             self._files.append(file_tasks(reader, "sgram" if source.kind == "run" else inputs.dialect))
-
-    def __enter__(self) -> "EnginePasses":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def _task_source(self, index: int) -> Source:
         return replace(self._inputs.sources[index], runs={}, run_record=None)  # a task needs neither

@@ -47,6 +47,8 @@ _EXTREME = 0.99
 """Share of correct traces above which, or below the rest of which, a threshold is reported as doubtful."""
 
 _NESTED = frozenset({dict, list})
+_SUMMED = ("rows_in", "rows_kept", "rows_skipped", "rows_quarantined", "n_judged", "n_correct", "n_undecided")
+"""Counts of a `ReadReport` that are those of its files together."""
 
 log = logging.getLogger(__name__)
 
@@ -332,9 +334,8 @@ class TraceReader:
     def _add_reports(self, reports: Iterable[ReadReport], quarantine: Quarantine) -> None:
         whole = self.report
         for report in reports:
-            for name in ("rows_in", "rows_kept", "rows_skipped", "rows_quarantined", "n_judged", "n_correct"):
+            for name in _SUMMED:
                 setattr(whole, name, getattr(whole, name) + getattr(report, name))
-            whole.n_undecided += report.n_undecided
             whole.files += report.files
             whole.dialects += report.dialects
             quarantine.add_rows(report.quarantine_rows, report.reasons)

@@ -97,14 +97,15 @@ def _verdict(sgs: Estimate, placebo: Estimate) -> str:
 
 def _positions(pairs: Sequence[tuple[str, Estimate, Estimate]]) -> tuple[tuple[int, ...], ...]:
     """Return the positions of each row on the scale of all; a missing end has the position of its value."""
-    rows = [(*_ends(sgs), *_ends(placebo)) for _, sgs, placebo in pairs]
+    rows = [(*ends_and_value(sgs), *ends_and_value(placebo)) for _, sgs, placebo in pairs]
     low, high = min(map(min, rows)), max(map(max, rows))
     margin = (high - low) * _SCALE_MARGIN or 1.0
     width = high - low + 2 * margin
     return tuple(tuple(round((number - low + margin) / width * _SCALE_WIDTH) for number in row) for row in rows)
 
 
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
+def ends_and_value(estimate: Estimate) -> tuple[float, float, float]:
+    """Return the low end, the value and the high end; ends that are missing are the value."""
     value = estimate.value or 0.0
     low, high = estimate.ends or (value, value)
     return low, value, high

@@ -16,7 +16,7 @@ from sgram.analysis.step_series import AT_MOST
 from sgram.analysis.table import Record, Table
 from sgram.analysis.trace_counts import PLACEBO, SGS
 from sgram.diagnosis.kind_shares import RIVALS
-from sgram.reports.pages.placebo_comparison import compare_with_placebos
+from sgram.reports.pages.placebo_comparison import PlaceboComparison, ends_and_value
 from sgram.reports.words import estimate_words
 from sgram.statistics import Estimate
 
@@ -138,14 +138,14 @@ class _Plan:
     unit: str = "share"
 
 
-def build_grid(analysis: "Analysis") -> QuestionGrid:
-    """Return the grid of all sources of an analysis; rows without an answer are left out."""
+def build_grid(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> QuestionGrid:
+    """Return the grid of all sources of an analysis and its `comparisons`; rows without an answer are left out."""
     has_steps = "curves" in analysis.tables
     rows = []
     for plan in PLANS:
         row = _trend_row(analysis, plan) if has_steps else None
         rows.append(row or _level_row(analysis, plan))
-    rows.insert(_PLACEBO_ROW, _placebo_row(analysis))
+    rows.insert(_PLACEBO_ROW, _placebo_row(analysis, comparisons))
     rows.insert(_PHASE_ROW, _phase_row(analysis))
     kept = tuple(row for row in rows if row is not None and any(row.cells))
     return QuestionGrid(analysis.sources, kept, has_steps)
@@ -308,7 +308,14 @@ def _trend_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
 def _level_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
     """Return the row of a level; None if no source has it."""
     levels = [plan.level(analysis, source) for source in analysis.sources]
-    ends = [end for level in levels if level for estimate in level if estimate is not None for end in _ends(estimate)]
+    ends = [
+        end
+        for level in levels
+        if level
+        for estimate in level
+        if estimate is not None
+        for end in ends_and_value(estimate)
+    ]
     if not ends:
         return None
     scale = _Scale(min(0.0, *ends) if plan.unit == "share" else min(ends), max(ends))
@@ -318,22 +325,24 @@ def _level_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
             cells.append(None)
             continue
         estimate, placebo = level
-        low, value, high = _ends(estimate)
+        low, value, high = ends_and_value(estimate)
         dot = GridDot(
             scale.position(low),
             scale.position(value),
             scale.position(high),
-            None if placebo is None else (scale.position(_ends(placebo)[0]), scale.position(_ends(placebo)[2])),
+            None
+            if placebo is None
+            else (scale.position(ends_and_value(placebo)[0]), scale.position(ends_and_value(placebo)[2])),
         )
         words = "".join(part.text for part in estimate_words(estimate, plan.unit))
         cells.append(GridCell((_number(value, plan.unit),), detail=words, dot=dot, sort_key=value))
     return GridRow(plan.name, plan.question, plan.units[1], "", plan.section, tuple(cells))
 
 
-def _placebo_row(analysis: "Analysis") -> GridRow | None:
+def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> GridRow:
     """Return of how many quantities the lexicon lies beyond random phrases, for each source."""
     counts = {source: [0, 0] for source in analysis.sources}
-    for comparison in compare_with_placebos(analysis.measures, analysis.tables):
+    for comparison in comparisons:
         for row in comparison.table.records():
             source = next((name for name in analysis.sources if row.text("of").split(" · ")[0] == name), None)
             if source is not None and row.text("verdict") != "no interval":
@@ -455,12 +464,6 @@ def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]
 
 def _path(points: Sequence[tuple[float, float]], steps: _Scale, heights: _Scale) -> str:
     return " ".join(f"{steps.position(x)},{HEIGHT - heights.position(y, HEIGHT)}" for x, y in points)
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    value = estimate.value or 0.0
-    low, high = estimate.ends or (value, value)
-    return low, value, high
 
 
 def _number(value: float | None, unit: str) -> str:

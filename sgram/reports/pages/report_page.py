@@ -120,6 +120,7 @@ def _render(
     examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
     siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
     groups = group_statements(analysis)
+    comparisons = compare_with_placebos(analysis.measures, tables)
     anchors = {group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)}
     return render_page(
         "report_page",
@@ -128,7 +129,7 @@ def _render(
         title=shorten(analysis.title, _LONGEST_TITLE),
         facts=_headline_facts(analysis, tables),
         alerts=find_alerts(analysis),
-        grid=build_grid(analysis),
+        grid=build_grid(analysis, comparisons),
         source_kind=analysis.source_kind,
         headlines=headlines(analysis),
         anchors=anchors,
@@ -140,7 +141,7 @@ def _render(
         format_rows=lambda table: format_table(table, _max_rows(table.name, max_rows)),
         picture_address=picture_address,
         legend=_legend(tables),
-        comparisons=compare_with_placebos(analysis.measures, tables),
+        comparisons=comparisons,
         examples=examples,
         open_example=_first_open_example(examples),
         siblings=siblings,

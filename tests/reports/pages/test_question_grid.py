@@ -8,6 +8,7 @@ from sgram.analysis import AnalysisConfig, analyze
 from sgram.analysis.findings import Change, Finding, Level
 from sgram.analysis.table import build_table
 from sgram.files import data_path
+from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.question_grid import HEIGHT, WIDTH, build_grid
 from sgram.reports.pages.report_alerts import find_alerts
 from sgram.statistics import Estimate
@@ -19,6 +20,11 @@ CURVE_COLUMNS = (
     *(column(name) for name in ("series", "list")),
 )
 ACCURACY = Change(name="accuracy over training", subject="accuracy", series="pass@1")
+
+
+def grid_of(analysis):
+    """Return the grid, with the comparisons that the page shows."""
+    return build_grid(analysis, compare_with_placebos(analysis.measures, analysis.tables))
 
 
 def hand_made(rows, findings=(), sources=("a", "b"), tables=()):
@@ -46,7 +52,7 @@ def risen(source, first, last, verdict="up"):
 
 def test_a_change_has_its_ends_its_verdict_and_a_curve_on_the_scale_of_the_row():
     rows = [*curve("a", [0.0, 0.5, 1.0]), *curve("b", [0.5, 0.5, 0.5])]
-    grid = build_grid(hand_made(rows, [risen("a", 0.0, 1.0), risen("b", 0.5, 0.5, "no change")]))
+    grid = grid_of(hand_made(rows, [risen("a", 0.0, 1.0), risen("b", 0.5, 0.5, "no change")]))
     row = next(row for row in grid.rows if row.name == "accuracy")
     first, second = row.cells
     assert (first.numbers, first.sign, first.verdict) == (("0.0", "100.0"), "▲", "up")
@@ -59,7 +65,7 @@ def test_a_change_has_its_ends_its_verdict_and_a_curve_on_the_scale_of_the_row()
 
 
 def test_a_source_without_the_series_has_no_answer_and_a_row_without_answers_is_left_out():
-    grid = build_grid(hand_made(curve("a", [0.0, 1.0]), [risen("a", 0.0, 1.0)]))
+    grid = grid_of(hand_made(curve("a", [0.0, 1.0]), [risen("a", 0.0, 1.0)]))
     assert [row.name for row in grid.rows] == ["accuracy", "placebo"]
     assert grid.rows[0].cells[1] is None
     assert [cell.verdict for cell in grid.rows[1].cells] == ["cannot say", "cannot say"]
@@ -77,7 +83,7 @@ def test_undecided_kinds_are_a_band_and_the_numbers_are_bounds():
         at_most=(Estimate(0.6), Estimate(0.5)),
     )
     rows = [*curve("a", [0.4, 0.2], "strategic errors"), *curve("a", [0.6, 0.5], "strategic errors, at most")]
-    (row,) = [row for row in build_grid(hand_made(rows, [finding], ("a",))).rows if row.name == "strategic errors"]
+    (row,) = [row for row in grid_of(hand_made(rows, [finding], ("a",))).rows if row.name == "strategic errors"]
     assert row.cells[0].numbers == ("40.0–60.0", "20.0–50.0")
     assert row.cells[0].verdict == "cannot say"
     # on a scale from 0 to .6: y of .6 is 12, of .5 is 58, of .2 is 196, of .4 is 104
@@ -93,7 +99,7 @@ def test_random_phrases_are_drawn_beside_the_variety_of_strategies_only():
         *curve("a", [0.0, 1.0]),
         *curve("a", [0.5, 0.5], list_name="placebo"),
     ]
-    grid = build_grid(hand_made(rows, [finding, risen("a", 0.0, 1.0)], ("a",)))
+    grid = grid_of(hand_made(rows, [finding, risen("a", 0.0, 1.0)], ("a",)))
     curves = {row.name: row.cells[0].curve for row in grid.rows if row.cells[0].curve}
     assert curves["exploration"].placebo == "40,288 960,288"
     assert curves["accuracy"].placebo == ""
@@ -101,7 +107,7 @@ def test_random_phrases_are_drawn_beside_the_variety_of_strategies_only():
 
 @pytest.mark.parametrize(("n_steps", "n_points"), [(2, 2), (120, 120), (121, 61), (10_000, 120)])
 def test_long_curves_are_thinned(n_steps, n_points):
-    grid = build_grid(hand_made(curve("a", [step / n_steps for step in range(n_steps)]), [risen("a", 0, 1)], ("a",)))
+    grid = grid_of(hand_made(curve("a", [step / n_steps for step in range(n_steps)]), [risen("a", 0, 1)], ("a",)))
     points = [tuple(map(int, point.split(","))) for point in grid.rows[0].cells[0].curve.raw.split()]
     assert len(points) == n_points
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
@@ -109,7 +115,7 @@ def test_long_curves_are_thinned(n_steps, n_points):
 
 def test_models_are_rows_with_dots_and_intervals():
     analysis = analyze(data_path("sample_traces.jsonl"), AnalysisConfig(n_placebos=2, n_draws=50))
-    grid = build_grid(analysis)
+    grid = grid_of(analysis)
     assert grid.questions_are_columns
     by_name = {row.name: row for row in grid.rows}
     # 22 of 36, 22 of 36 and 24 of 36 right; of the 14, 14 and 12 wrong, half have a wrong plan
@@ -126,10 +132,10 @@ def test_models_are_rows_with_dots_and_intervals():
 def test_more_runs_than_fit_beside_each_other_are_rows():
     sources = tuple("abcde")
     rows = [row for source in sources for row in curve(source, [0.0, 1.0])]
-    grid = build_grid(hand_made(rows, [risen(source, 0.0, 1.0) for source in sources], sources))
+    grid = grid_of(hand_made(rows, [risen(source, 0.0, 1.0) for source in sources], sources))
     assert grid.has_steps
     assert grid.questions_are_columns
-    assert not build_grid(hand_made(rows, [risen("a", 0.0, 1.0)], sources[:4])).questions_are_columns
+    assert not grid_of(hand_made(rows, [risen("a", 0.0, 1.0)], sources[:4])).questions_are_columns
 
 
 def corpus(correct, wrong):
