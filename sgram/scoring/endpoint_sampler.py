@@ -172,7 +172,10 @@ class EndpointSampler:
                 return
             try:
                 outbox.put(self._answer(request, self.sleep or _waiting(stop)))
+            except UnansweredError as error:
+                outbox.put(error)
             except Exception as error:  # raised again by the thread that reads the outbox
+                stop.set()  # before another thread asks: no request can succeed, and each may be paid for
                 outbox.put(error)
 
     def _answer(self, request: SampleRequest, sleep: Callable[[float], None]) -> Trace:
