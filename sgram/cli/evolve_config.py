@@ -50,7 +50,7 @@ HELP = {
     "method": "How the advantages of the solver's texts are shaped: grpo, hicra, siren, placebo, ...",
     "lexicon": "task (the task's own phrases), a preset, or a file.",
     "max_tokens": "Maximum tokens of any text; default: 112 on the testbed, else 512.",
-    "learning_rate": "Learning rate; default: 2.5e-4 on the testbed, else 1e-6, or 1e-5 with --lora-rank.",
+    "learning_rate": "Learning rate; default: 1.75e-4 on the testbed, else 1e-6, or 1e-5 with --lora-rank.",
     "scale": "Whether advantages of a role are divided by their deviation; default: the method's, else std.",
     "eval_samples": "Answers to held-out problems in each measurement.",
     "eval_proposals": "Fresh proposals in each measurement.",

@@ -15,7 +15,8 @@ safetensors only.
 """
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from hashlib import blake2b, file_digest
 from importlib import metadata
@@ -50,7 +51,11 @@ CACHE_VERSION = "sgram-vectors-1"
 
 
 class Embedder(Protocol):
-    """An embedder of texts. An optional attribute `version` changes if the same text gives other bytes."""
+    """An embedder of texts.
+
+    An optional attribute `version` changes if the same text gives other bytes; an optional attribute `parallel` is the
+    number of threads that may call `encode` at a time.
+    """
 
     @property
     def name(self) -> str:
@@ -110,6 +115,11 @@ class SentenceEmbedder:
                 f"embedding with {name} needs sentence-transformers: pip install 'sgram[embed]'; or choose hash"
             )
         self.name, self._local_folder = name, folder
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the model needs no download."""
+        return self._local_folder is not None or _find_cached_folder(self.name) is not None
 
     @cached_property
     def folder(self) -> Path:
@@ -349,6 +359,23 @@ def _embed_chunk(chunk: list[str], embedder: Embedder, cache: Path | None, reuse
     return vectors
 
 
+def _embed_chunks(
+    distinct: Sequence[str], embedder: Embedder, cache: Path | None, reuse: bool
+) -> Iterator[Float32Array]:
+    """Yield the vectors of the chunks of distinct texts, in order."""
+    chunks = [list(distinct[start : start + CHUNK]) for start in range(0, len(distinct), CHUNK)]
+    embed = partial(_embed_chunk, embedder=embedder, cache=cache, reuse=reuse)
+    n_threads = min(getattr(embedder, "parallel", 1), len(chunks))
+    if n_threads == 1:
+        yield from map(embed, chunks)
+        return
+    threads = ThreadPoolExecutor(n_threads)
+    try:
+        yield from threads.map(embed, chunks)
+    finally:
+        threads.shutdown(cancel_futures=True)  # after an error the other chunks are not encoded
+
+
 def embed_texts(
     texts: Sequence[str],
     embedder: Embedder,
@@ -369,11 +396,12 @@ def embed_texts(
         return np.empty((0, 0), dtype=np.float32)
     for reuse in (True, False):
         parts: list[Float32Array] = []
-        for start in range(0, len(distinct), CHUNK):
-            chunk = distinct[start : start + CHUNK]
-            parts.append(_embed_chunk(chunk, embedder, cache, reuse))
+        n_done = 0
+        for part in _embed_chunks(distinct, embedder, cache, reuse):
+            parts.append(part)
+            n_done += len(part)
             if progress is not None:
-                progress(start + len(chunk), len(distinct))
+                progress(n_done, len(distinct))
         if len({part.shape[1] for part in parts}) == 1:
             break  # otherwise a cache file has another width, and it is unknown which one
     row_of_text = {text: row for row, text in enumerate(distinct)}

@@ -23,7 +23,7 @@ from sgram.mining.config import MiningConfig, Resources, least_counted_df
 from sgram.mining.corpus import CORRECT, UNKNOWN, WRONG, Corpus, Document, encode_documents
 from sgram.mining.corpus_cache import discard_corpus, load_corpus, save_corpus
 from sgram.mining.count import GramTable
-from sgram.mining.embed import embed_texts, get_embedder
+from sgram.mining.embed import Embedder, embed_texts, get_embedder
 from sgram.mining.examples import GramExample
 from sgram.mining.measures import ClusterUses, CorpusMeasures, EncodedCorpus
 from sgram.mining.moves import find_cluster_move, packaged_namer
@@ -83,8 +83,8 @@ class Miner:
 
     The constructor only stores its arguments. Results end in an underscore: `lexicon_`, `records_`. `scratch` is a
     folder for this one fit. A fit that was killed resumes from the files in it, so never use the folder of an
-    unfinished fit for other traces. `keep_corpus` leaves the encoded traces in it after the fit, for a folder whose
-    name identifies its inputs (`sgram.mining.run`).
+    unfinished fit for other traces. `embedder` replaces the one that the config names. `keep_corpus` leaves the encoded
+    traces in `scratch` after the fit, for a folder whose name identifies its inputs (`sgram.mining.run`).
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class Miner:
         resources: Resources | None = None,
         *,
         scorer: Scorer | None = None,
+        embedder: Embedder | None = None,
         scratch: Path | None = None,
         keep_corpus: bool = False,
         progress: StageProgress | None = None,
@@ -100,6 +101,7 @@ class Miner:
         self.config = config or MiningConfig()
         self.resources = resources or Resources()
         self.scorer = scorer
+        self.embedder = embedder
         self.scratch = scratch
         self.keep_corpus = keep_corpus
         self.progress = progress
@@ -197,7 +199,7 @@ class Miner:
         """
         texts = grams.texts
         return_freed_memory()  # the sentence encoder needs the memory that counting no longer needs
-        embedder = get_embedder(self.config.embedder, self.config.seed)
+        embedder = self.embedder or get_embedder(self.config.embedder, self.config.seed)
         cache = self.scratch / "vectors" if self.scratch else None
         vectors = embed_texts(texts, embedder, cache, progress=lambda done, total: self._report("embed", done, total))
         self._report("cluster", 0, len(texts))

@@ -23,7 +23,8 @@ from sgram.files import canonical_json, digest, excerpt, pretty_json, write_byte
 from sgram.mining.classifier import GramClassifier, make_scorer
 from sgram.mining.config import MiningConfig, Resources
 from sgram.mining.corpus_cache import MANIFEST
-from sgram.mining.embed import get_embedder
+from sgram.mining.embed import Embedder, get_embedder
+from sgram.mining.encoding_process import open_embedder
 from sgram.mining.miner import Miner
 from sgram.mining.moves import packaged_namer
 from sgram.mining.products import PRODUCTS, MiningOutcome, examples_path, load_outcome, reading_summary, write_products
@@ -169,6 +170,11 @@ class MiningJob:
         error of `check`, `TraceReader` and `Miner.fit`.
         """
         self.check()
+        config = self.config
+        with open_embedder(config.embedder, config.seed, self.resources.workers) as embedder:
+            return self._run(embedder, progress, fresh)
+
+    def _run(self, embedder: Embedder, progress: Progress, fresh: bool) -> MiningOutcome:
         inputs = self._open_inputs(progress)
         run = self._open_directory(inputs)
         with run.lock():
@@ -185,7 +191,7 @@ class MiningJob:
                 unfinished.unlink()
             try:
                 _clear_scratch(scratch_path)
-                outcome = self._mine(run, inputs, scratch_path, progress)
+                outcome = self._mine(run, inputs, embedder, scratch_path, progress)
                 shutil.rmtree(scratch_path, ignore_errors=True)
             except SgramError:  # the same inputs will always fail, so resuming is useless
                 shutil.rmtree(scratch_path, ignore_errors=True)
@@ -194,7 +200,9 @@ class MiningJob:
                 _clear_scratch(scratch_path)
             return outcome
 
-    def _mine(self, run: RunDirectory, inputs: _Inputs, scratch: Path, progress: Progress) -> MiningOutcome:
+    def _mine(
+        self, run: RunDirectory, inputs: _Inputs, embedder: Embedder, scratch: Path, progress: Progress
+    ) -> MiningOutcome:
         scratch.mkdir(exist_ok=True)
         quarantine = run.part(QUARANTINE)
         reader = inputs.reader.reread(quarantine, self.options.max_bad)
@@ -212,6 +220,7 @@ class MiningJob:
             self.config,
             self.resources,
             scorer=self._make_scorer(inputs),
+            embedder=embedder,
             scratch=scratch,
             keep_corpus=True,
             progress=report_stage,

@@ -10,6 +10,8 @@ from sgram.files import excerpt
 from sgram.mining.classifier import GramClassifier, make_scorer
 from sgram.mining.config import Resources
 from sgram.mining.corpus import FACETS
+from sgram.mining.embed import Embedder
+from sgram.mining.encoding_process import open_embedder
 from sgram.mining.miner import Miner, TraceDigests, iter_documents, no_traces_message
 from sgram.mining.parts.corpus import PartedCorpus, StepProgress, StopAfterChoice
 from sgram.mining.parts.plan import LEAST_LOCAL_DF, PLAN, PlannedPart, SplitPlan, group_parts
@@ -165,8 +167,9 @@ def join(
                 run.part(name).unlink(missing_ok=True)
         if all(map(run.has, PRODUCTS)):
             return load_outcome(run, reused=True)
-        miner = _make_miner(plan, resources, progress)
-        miner.fit_corpus(PartedCorpus(plan, engine, resources, progress), plan.inputs)
+        with open_embedder(plan.config.embedder, plan.config.seed, resources.workers) as embedder:
+            miner = _make_miner(plan, resources, progress, embedder)
+            miner.fit_corpus(PartedCorpus(plan, engine, resources, progress), plan.inputs)
         write_products(run, miner, dict(plan.summary))
         return load_outcome(run, reused=False)
 
@@ -197,8 +200,11 @@ def mine_by_parts(
         return load_outcome(run, reused=False)
 
 
-def _make_miner(plan: SplitPlan, resources: Resources, progress: StepProgress) -> Miner:
-    return Miner(plan.config, resources, scorer=_make_scorer(plan), scratch=plan.folder, progress=progress)
+def _make_miner(
+    plan: SplitPlan, resources: Resources, progress: StepProgress, embedder: Embedder | None = None
+) -> Miner:
+    scorer = _make_scorer(plan)
+    return Miner(plan.config, resources, scorer=scorer, embedder=embedder, scratch=plan.folder, progress=progress)
 
 
 def _make_scorer(plan: SplitPlan) -> Scorer | None:

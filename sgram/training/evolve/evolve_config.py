@@ -104,7 +104,7 @@ class EvolveConfig:
     max_tokens: int | None = None
     """Maximum tokens of any text; None: what the testbed's texts need, else 512."""
     learning_rate: float | None = None
-    """None: 2.5e-4 on the testbed, whose model is tiny, else 1e-6, or 1e-5 for adapters."""
+    """None: 1.75e-4 on the testbed, whose model is tiny, else 1e-6, or 1e-5 for adapters."""
     schedule: Schedule = "constant"
     warmup_steps: int = 5
     weight_decay: float = 0.0
@@ -137,7 +137,7 @@ class EvolveConfig:
         if self.max_tokens is None:
             object.__setattr__(self, "max_tokens", 112 if self.on_testbed else 512)
         if self.learning_rate is None:
-            rate = 2.5e-4 if self.on_testbed else 1e-5 if self.lora_rank else 1e-6
+            rate = 1.75e-4 if self.on_testbed else 1e-5 if self.lora_rank else 1e-6
             object.__setattr__(self, "learning_rate", rate)
         for name, low in _LOWER_BOUNDS.items():
             if getattr(self, name) < low:

@@ -3,7 +3,7 @@
 =========  ==================================================================================
 name       questions that enter
 =========  ==================================================================================
-``q0.5``   quality at least the quantile 0.5 of the recent qualities
+``q0.5``   quality at least the quantile 0.5 of the recent qualities, and above the lowest of them
 ``0.7``    quality at least 0.7, as in 2510.23595
 ``oracle`` valid by the truth of the task
 ``none``   all
@@ -52,6 +52,8 @@ class Gate:
     """Steps up to now in a row in which no question entered, and the number of questions in them."""
     all_entered: tuple[int, int] = (0, 0)
     """Steps up to now in a row in which all questions entered, and the number of questions in them."""
+    may_admit_all: bool = False
+    """Whether all questions may enter for long, because qualities are the truth: a proposer may write no other ones."""
 
     @classmethod
     def parse(cls, text: str) -> "Gate":
@@ -87,7 +89,8 @@ class Gate:
         question is valid, are read by `oracle`.
 
         Raise `SgramError` if none, or all, of at least `MIN_USELESS_QUESTIONS` questions have entered in
-        `MAX_USELESS_STEPS` steps in a row (through `oracle`, all may enter; through `none`, they do). Raise
+        `MAX_USELESS_STEPS` steps in a row (through `oracle`, or with `may_admit_all`, all may enter; through `none`,
+        they do). Raise
         `UsageError` if `oracle` is given no truth, `InputError` if a quality is not in [0, 1].
         """
         floats = np.array([math.nan if quality is None else quality for quality in qualities], np.float64)
@@ -103,12 +106,14 @@ class Gate:
             admitted = np.array(truths, bool)
         else:
             admitted = floats >= (self.threshold or 0.0)  # False for NaN
+            if self.kind == "quantile" and self.recent and min(self.recent) < max(self.recent):
+                admitted &= floats > min(self.recent)  # where most qualities are 0, the better ones are those above 0
         self._count(admitted)
         return admitted
 
     @property
     def threshold(self) -> float | None:
-        """Lowest quality that enters, by the qualities so far; None if qualities do not decide or there are none."""
+        """Lowest quality that can enter, by the qualities so far; None if qualities do not decide or there are none."""
         if self.kind == "threshold":
             return self.level
         return float(np.quantile(self.recent, self.level)) if self.kind == "quantile" and self.recent else None
@@ -118,7 +123,7 @@ class Gate:
         n_questions, n_admitted = len(admitted), int(admitted.sum())
         if not n_questions:
             return
-        may_admit_all = self.kind in ("oracle", "none")
+        may_admit_all = self.may_admit_all or self.kind in ("oracle", "none")
         self.none_entered = _extend(self.none_entered, n_questions, n_admitted == 0)
         self.all_entered = _extend(self.all_entered, n_questions, n_admitted == n_questions and not may_admit_all)
         for share, (n_steps, n_seen) in (("none", self.none_entered), ("all", self.all_entered)):
@@ -140,6 +145,7 @@ class Gate:
             "recent": list(self.recent),
             "none": [*self.none_entered],
             "all": [*self.all_entered],
+            "may_admit_all": self.may_admit_all,
         }
 
     @classmethod
@@ -152,6 +158,7 @@ class Gate:
         True
         """
         gate = cls.parse(document["gate"])
+        gate.may_admit_all = bool(document.get("may_admit_all", False))
         gate.recent = [float(quality) for quality in document["recent"]]
         gate.none_entered, gate.all_entered = (
             (int(n_steps), int(n_questions)) for n_steps, n_questions in (document["none"], document["all"])

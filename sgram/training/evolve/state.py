@@ -1,6 +1,6 @@
 """What a run of `sgram evolve` remembers from step to step, beside its weights: pools and gate."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class EvolveState:
         questions = QuestionPool(task.forms.normal_form)
         for text in texts:
             questions.add(PoolQuestion(question_id(task.forms.normal_form(text)), text, 0, source))
-        return cls(questions, PairPool(), Gate.parse(config.gate))
+        gate = replace(Gate.parse(config.gate), may_admit_all=config.judge == "oracle")
+        return cls(questions, PairPool(), gate)
 
     def save(self, folder: Path) -> None:
         """Write the state into a folder, each file atomically."""

@@ -69,9 +69,9 @@ def test_a_configuration_survives_json_to_the_last_setting():
 
 
 def test_the_testbed_has_the_rate_at_which_a_random_judge_does_no_harm():
-    assert EvolveConfig().learning_rate == 2.5e-4
+    assert EvolveConfig().learning_rate == 1.75e-4
     assert EvolveConfig(task="q.jsonl", model="smollm2").learning_rate == 1e-6
-    assert EvolveConfig().run_config().learning_rate == 2.5e-4
+    assert EvolveConfig().run_config().learning_rate == 1.75e-4
 
 
 def test_trl_is_given_one_row_for_each_group_of_slots_in_their_order():

@@ -26,6 +26,19 @@ def test_a_quantile_is_that_of_the_recent_qualities_with_those_of_the_step():
     assert gate.threshold == 0.5
 
 
+def test_of_few_kinds_of_qualities_the_lowest_never_passes_a_quantile():
+    # the median of 0, 0, 1 is 0, which all would reach
+    assert Gate.parse("q0.5").admit([0.0, 1.0, 0.0]).tolist() == [False, True, False]
+    assert Gate.parse("q0.5").admit([0.0, 0.0]).tolist() == [True, True], "no quality is better than another"
+
+
+def test_all_questions_may_enter_for_long_where_qualities_are_the_truth():
+    gate = Gate("quantile", 0.5, may_admit_all=True)
+    for _ in range(2 * MAX_USELESS_STEPS):
+        assert gate.admit([1.0] * 20).all()
+    assert Gate.from_json(json.loads(json.dumps(gate.to_json()))) == gate
+
+
 def test_only_the_latest_qualities_count():
     gate = Gate.parse("q0.5")
     gate.admit([0.9] * 100)

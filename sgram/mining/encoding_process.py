@@ -1,0 +1,144 @@
+"""A sentence encoder in processes of its own, which load it while this process reads and counts.
+
+Importing sentence-transformers takes longer than everything else in a short mining run, and it holds Python's lock. So
+another process imports the library and loads the model from the start of a run. It then forks itself into one process
+a core, each with one thread: the matrices of short phrases are too small for more.
+
+A process gets texts as JSON and returns the bytes of an array. If it ends early, for whatever reason, this process
+encodes by itself, with the same vectors or the same error.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+
+import numpy as np
+
+from sgram.array_types import AnyArray
+from sgram.mining.embed import Embedder, SentenceEmbedder, get_embedder
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+_PACKAGES = Path(__file__).resolve().parents[2]
+
+
+class EncodingProcess:
+    """An embedder whose texts are encoded in `n_processes` other processes. `close` ends them."""
+
+    def __init__(self, embedder: SentenceEmbedder, n_processes: int) -> None:
+        self.name, self.parallel = embedder.name, n_processes
+        self.n_encoded = 0
+        """Calls of `encode` that another process answered."""
+        self._embedder = embedder
+        self._own_model = Lock()
+        self._connections: SimpleQueue[Connection | None] = SimpleQueue()
+        """Free connections; None stands for one whose process has ended."""
+        pairs = [socket.socketpair() for _ in range(n_processes)]
+        try:
+            theirs = [str(there.fileno()) for _, there in pairs]
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module; no shell
+                [sys.executable, "-m", __name__, embedder.name, str(embedder.folder), *theirs],
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": _search_path()},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[there.fileno() for _, there in pairs],
+            )
+            self._all_connections = [Connection(here.detach()) for here, _ in pairs]
+        finally:
+            for here, there in pairs:
+                here.close()
+                there.close()
+        for connection in self._all_connections:
+            self._connections.put(connection)
+
+    @property
+    def version(self) -> str:
+        """Version of the embedder."""
+        return self._embedder.version
+
+    def encode(self, texts: Sequence[str]) -> AnyArray:
+        """Return the vectors of `texts`, float32 (n, d). Up to `parallel` threads may call at a time."""
+        connection = self._connections.get()
+        vectors = None
+        try:
+            if connection is not None:
+                vectors = _ask(connection, texts)
+        finally:
+            self._connections.put(connection if vectors is not None else None)
+        if vectors is not None:
+            self.n_encoded += 1
+            return vectors
+        with self._own_model:
+            return self._embedder.encode(texts)
+
+    def close(self) -> None:
+        """End the processes."""
+        for connection in self._all_connections:
+            connection.close()
+        self._process.kill()  # the processes that it forked end as their connections are closed
+        self._process.wait()
+
+
+@contextmanager
+def open_embedder(name: str = "auto", seed: int = 0, workers: int = 1) -> Iterator[Embedder]:
+    """Yield the embedder of that name, see `get_embedder`.
+
+    With two workers or more, a sentence encoder that is on this machine is loaded by processes of its own, at once,
+    unless this process has imported sentence-transformers already.
+    """
+    embedder = get_embedder(name, seed)
+    is_worth_it = workers > 1 and hasattr(os, "fork") and "sentence_transformers" not in sys.modules
+    if not (is_worth_it and isinstance(embedder, SentenceEmbedder) and embedder.is_on_disk):
+        yield embedder
+        return
+    process = EncodingProcess(embedder, workers)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def _search_path() -> str:
+    """Return PYTHONPATH for a process that imports this package and what this process can import."""
+    return os.pathsep.join(dict.fromkeys([str(_PACKAGES), *filter(None, sys.path)]))
+
+
+def _ask(connection: Connection, texts: Sequence[str]) -> AnyArray | None:
+    """Return the vectors that the process behind `connection` sends; None if it has ended."""
+    with suppress(OSError, EOFError):
+        connection.send_bytes(json.dumps(list(texts)).encode())
+        shape = json.loads(connection.recv_bytes())
+        return np.frombuffer(connection.recv_bytes(), "<f4").reshape(shape)
+    return None
+
+
+def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
+    """Load the model, fork into one process a connection, and answer until the connection is closed."""
+    embedder.encode(["so"])
+    connections = [Connection(descriptor) for descriptor in descriptors]
+    mine = connections[0]
+    for connection in connections[1:]:
+        if not os.fork():
+            mine = connection
+            break
+    for connection in connections:
+        if connection is not mine:  # a connection ends when its one process does
+            connection.close()
+    with suppress(OSError, EOFError):
+        while True:
+            vectors = np.ascontiguousarray(embedder.encode(json.loads(mine.recv_bytes())), "<f4")
+            mine.send_bytes(json.dumps(vectors.shape).encode())
+            mine.send_bytes(vectors.tobytes())
+
+
+if __name__ == "__main__":
+    name, folder, *numbers = sys.argv[1:]
+    _serve(SentenceEmbedder(name, Path(folder)), list(map(int, numbers)))
