@@ -83,7 +83,8 @@ class EncodingProcess:
         """End the processes."""
         for connection in self._all_connections:
             connection.close()
-        self._process.kill()  # the processes that it forked end as their connections are closed
+        if not self.n_encoded:
+            self._process.kill()  # it may be importing still; what it has forked ends with its connections
         self._process.wait()
 
 
@@ -125,9 +126,12 @@ def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
     embedder.encode(["so"])
     connections = [Connection(descriptor) for descriptor in descriptors]
     mine = connections[0]
+    forked = []
     for connection in connections[1:]:
-        if not os.fork():
-            mine = connection
+        if process_id := os.fork():
+            forked.append(process_id)
+        else:
+            mine, forked = connection, []
             break
     for connection in connections:
         if connection is not mine:  # a connection ends when its one process does
@@ -137,6 +141,9 @@ def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
             vectors = np.ascontiguousarray(embedder.encode(json.loads(mine.recv_bytes())), "<f4")
             mine.send_bytes(json.dumps(vectors.shape).encode())
             mine.send_bytes(vectors.tobytes())
+    for process_id in forked:
+        os.waitpid(process_id, 0)
+    os._exit(0)  # without the clean-up of large libraries
 
 
 if __name__ == "__main__":
