@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpora import SHARED
 from processes import measured_sgram
 
-
 HERE = Path(__file__).parents[1]
 
 

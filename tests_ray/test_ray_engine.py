@@ -133,7 +133,7 @@ def test_files_are_tagged_to_the_bytes_of_this_process(engine, tmp_path):
     settings = TagSettings(Lexicon.load("wang2025"), str(tmp_path / "tokenizer.json"))
     for name, some_engine in (("here", SerialEngine()), ("ray", engine)):
         reader = TraceReader(tmp_path / "rollouts")
-        tasks = plan_files(reader, tmp_path / name, settings, "auto", reader.options)
+        tasks = plan_files(reader, tmp_path / name, settings, "auto")
         outcomes = dict(some_engine.run(tag_file, [(task,) for task in tasks]))
         assert [outcomes[index].traces for index in range(3)] == [36, 36, 36]
     for path in (tmp_path / "here").glob("*.parquet"):

@@ -41,9 +41,8 @@ def tag_folder(
         raise UsageError("--quarantine names one file; a folder of masks has a folder for the rows set aside")
     folder = Path(output)
     check_not_inputs([folder / "traces.parquet"], paths)
-    options = reading.options()
-    reader = TraceReader(paths, reading.dialect, options=options)
-    tasks = plan_files(reader, folder, settings, reading.dialect, options)
+    reader = TraceReader(paths, reading.dialect, options=reading.options())
+    tasks = plan_files(reader, folder, settings, reading.dialect)
     folder.mkdir(parents=True, exist_ok=True)
     reports: list[FileReport | None] = [None] * len(tasks)
     with switching_meter() as show:

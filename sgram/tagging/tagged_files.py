@@ -20,9 +20,9 @@ from sgram.lexicon import Lexicon, SentenceScorer
 from sgram.tagging.masks import check_mask_row, mask_metadata, mask_schema, mask_table
 from sgram.tagging.spans import MaskKind
 from sgram.tagging.tagged_rollouts import RolloutTagger, TaggedTrace
-from sgram.traces import ReadOptions, TraceReader
+from sgram.traces import TraceReader
 from sgram.traces.containers.parquet import trace_schema, trace_table
-from sgram.traces.outcomes import RunRewards
+from sgram.traces.file_tasks import FileTask, file_tasks
 from sgram.traces.parts import PartChoice
 from sgram.traces.tokens import load_tokenizer, tokenizer_name
 from sgram.traces.writers import check_traces
@@ -61,28 +61,22 @@ class TagSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class FileTask:
-    """One file to tag. Everything that was decided over all files is in it."""
+class TagTask:
+    """One file to tag, and the file to write."""
 
-    source: str
-    """Path or URL of the input."""
+    input: FileTask
     target: Path
-    run: str
-    """Run of its traces, where the data name none."""
-    dialect: str
-    options: ReadOptions
-    rewards: Mapping[str, RunRewards]
-    """What the rewards of each run are."""
     settings: TagSettings
 
     def identity(self, tokenizer_digest: str) -> str:
         """Return the digest of the input's state and all settings; "" if the input has no state that can be known."""
-        if is_url(self.source):
+        source = self.input
+        if is_url(source.path):
             return ""
-        status = Path(self.source).stat()
-        reading = asdict(replace(self.options, quarantine=None, tokenizer=None)) | {"dialect": self.dialect}
-        thresholds = {run: rewards.threshold for run, rewards in self.rewards.items()}
-        parts = [self.source, status.st_size, status.st_mtime_ns, self.run, reading, thresholds]
+        status = Path(source.path).stat()
+        reading = asdict(replace(source.options, quarantine=None, tokenizer=None)) | {"dialect": source.dialect}
+        thresholds = {run: rewards.threshold for run, rewards in source.rewards.items()}
+        parts = [source.path, source.is_in_folder, status.st_size, status.st_mtime_ns, source.run, reading, thresholds]
         return digest(canonical_json([*parts, self.settings.identity, tokenizer_digest]))
 
 
@@ -108,29 +102,19 @@ class FileReport:
     """Whether the file was there already."""
 
 
-def plan_files(
-    reader: TraceReader, folder: Path, settings: TagSettings, dialect: str, options: ReadOptions
-) -> list[FileTask]:
+def plan_files(reader: TraceReader, folder: Path, settings: TagSettings, dialect: str) -> list[TagTask]:
     """Return a task for each file of `reader`, whose survey of the rewards is part of every one.
 
     Raise `UsageError` for stdin and pipes, and if `folder` holds Parquet files of other inputs.
     """
-    for file in reader.files:
-        if file.path == "-" or (file.is_stream and not is_url(file.path)):
-            raise UsageError(f"{file.name} can be read only once; name files for a folder of masks, or a file with -o")
-    targets = _name_targets([file.path for file in reader.files])
+    inputs = file_tasks(reader, dialect)
+    targets = _name_targets([task.path for task in inputs])
     others = sorted(path.name for path in folder.glob("*.parquet") if path.name not in set(targets.values()))
     if others:
         raise UsageError(
             f"{excerpt(folder)} holds files of other inputs ({excerpt(others[0])}); name another folder, or remove them"
         )
-    rewards = reader.survey()
-    return [
-        FileTask(
-            file.path, folder / targets[file.path], reader.runs[file.path], dialect, options, dict(rewards), settings
-        )
-        for file in reader.files
-    ]
+    return [TagTask(task, folder / targets[task.path], settings) for task in inputs]
 
 
 def _name_targets(paths: Sequence[str]) -> dict[str, str]:
@@ -145,8 +129,10 @@ def _name_targets(paths: Sequence[str]) -> dict[str, str]:
     return {path: "__".join(place.parts[n_shared:]) + ".parquet" for path, place in places.items()}
 
 
-def tag_file(task: FileTask) -> FileReport:
+def tag_file(task: TagTask) -> FileReport:
     """Read, tag and write one file; return what became of it. A finished file is only looked at.
+
+    A file of a folder that holds no rollouts becomes a file without rows.
 
     Raise every error of `TraceReader` and `RolloutTagger`, and `UsageError` if a trace has no mask.
     """
@@ -158,14 +144,8 @@ def tag_file(task: FileTask) -> FileReport:
     if identity and (report := _read_report(task.target, identity)) is not None:
         return report
     quarantine = task.target.parent / QUARANTINES / f"{task.target.name}.jsonl"
-    reader = TraceReader(
-        [task.source],
-        task.dialect,
-        options=replace(task.options, quarantine=quarantine),
-        runs={task.source: task.run},
-        rewards=task.rewards,
-    )
-    report = FileReport(task.source)
+    reader = task.input.lone_reader(quarantine)
+    report = FileReport(task.input.path)
     settings = task.settings
     metadata = mask_metadata(settings.lexicon, vocabulary, settings.part, settings.mask, tagger.scorer)
     _write_tagged(

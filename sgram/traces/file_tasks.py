@@ -5,6 +5,7 @@ that several files have are the exception: a pass logs the ids of its file, and 
 are read again with `EarlierIds`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -33,8 +34,16 @@ class FileTask:
     earlier: EarlierIds = NO_EARLIER_IDS
 
     def reader(self) -> "FileTaskReader":
-        """Return a reader of this file."""
+        """Return a reader of this file, whose report `TraceReader.adopt` takes."""
         return FileTaskReader(self)
+
+    def lone_reader(self, quarantine: str | os.PathLike[str]) -> "LoneFileReader":
+        """Return a reader that also checks this file, for a job that writes an output for each file.
+
+        Invalid rows are written to `quarantine`. A file of a folder that holds no rollouts gives no trace, and a
+        warning.
+        """
+        return LoneFileReader(self, quarantine)
 
 
 def file_tasks(reader: TraceReader, dialect: str) -> list[FileTask]:
@@ -50,6 +59,20 @@ def file_tasks(reader: TraceReader, dialect: str) -> list[FileTask]:
         FileTask(file.path, reader.runs[file.path], dialect, reader.options, rewards, file.path in reader.in_folder)
         for file in reader.files
     ]
+
+
+class LoneFileReader(TraceReader):
+    """A reader of one file of an input, which checks this file as if it were the whole input."""
+
+    def __init__(self, task: FileTask, quarantine: str | os.PathLike[str]) -> None:
+        options = replace(task.options, quarantine=quarantine)
+        super().__init__([task.path], task.dialect, options=options, runs={task.path: task.run}, rewards=task.rewards)
+        self._in_folder = {task.path} if task.is_in_folder else set()
+
+    def _check_usable(self) -> None:
+        is_left_out = self.report.first_foreign and not self.report.rows_in
+        if not is_left_out:
+            super()._check_usable()
 
 
 class FileTaskReader(TraceReader):

@@ -11,7 +11,7 @@ import pytest
 
 from sgram.cli import main
 from sgram.engines import SerialEngine
-from sgram.errors import UsageError
+from sgram.errors import InputError, UsageError
 from sgram.lexicon import Lexicon
 from sgram.tagging.masks import read_masks, write_masks
 from sgram.tagging.tagged_files import QUARANTINES, TagSettings, plan_files, tag_file
@@ -52,11 +52,7 @@ def rollouts(tmp_path) -> Path:
 def tag_folder(rollouts, target, tokenizer, lexicon=LEXICON, **settings):
     options = ReadOptions()
     tasks = plan_files(
-        TraceReader(rollouts, options=options),
-        target,
-        TagSettings(lexicon, str(tokenizer), **settings),
-        "auto",
-        options,
+        TraceReader(rollouts, options=options), target, TagSettings(lexicon, str(tokenizer), **settings), "auto"
     )
     return [report for _, report in SerialEngine().run(tag_file, [(task,) for task in tasks])]
 
@@ -120,6 +116,16 @@ def test_what_rewards_mean_is_decided_over_all_files(tokenizer, tmp_path):
     correct = pq.read_table(tmp_path / "tagged" / "step_2.jsonl.parquet")["correct"].to_pylist()
     assert correct == [True, True]
     assert pq.read_table(tmp_path / "tagged" / "step_1.jsonl.parquet")["run"].to_pylist() == ["run", "run"]
+
+
+def test_a_file_of_a_folder_without_rollouts_is_left_out(rollouts, tokenizer, tmp_path):
+    (rollouts / "metrics.jsonl").write_text('{"best_metric": 0.5}')
+    reports = {Path(report.source).name: report for report in tag_folder(rollouts, tmp_path / "tagged", tokenizer)}
+    assert reports["metrics.jsonl"].traces == 0
+    assert "is left out: none of its rows is a rollout" in reports["metrics.jsonl"].warnings[0]
+    assert reports["b.jsonl.gz"].traces == 40
+    with pytest.raises(InputError, match="best_metric"):
+        tag_folder(rollouts / "metrics.jsonl", tmp_path / "other", tokenizer)
 
 
 def test_files_of_other_inputs_are_not_mixed_in(rollouts, tokenizer, tmp_path):
