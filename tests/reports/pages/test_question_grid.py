@@ -9,8 +9,8 @@ from sgram.analysis.arms import ArmContrast
 from sgram.analysis.findings import Change, Finding, Level
 from sgram.analysis.table import build_table
 from sgram.files import data_path
-from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.grid_pictures import HEIGHT, WIDTH
+from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.question_grid import build_grid
 from sgram.reports.pages.report_alerts import find_alerts
 from sgram.reports.wording import group_statements
