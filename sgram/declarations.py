@@ -25,6 +25,20 @@ class Named(Protocol):
 NamedDeclaration = TypeVar("NamedDeclaration", bound=Named)
 
 
+def match_name(word: str, names: Iterable[str]) -> str:
+    """Return the one of `names` that `word` means in whatever case, with _ for -; an unknown word as it is.
+
+    >>> match_name("HICRA_push", ["hicra", "hicra-push"]), match_name("other", ["hicra"])
+    ('hicra-push', 'other')
+    """
+    spelled_names = {}
+    for name in names:
+        if name == word:
+            return word
+        spelled_names.setdefault(name.lower().replace("_", "-"), name)
+    return spelled_names.get(word.lower().replace("_", "-"), word)
+
+
 def declared_in(package: str, kind: type[Declaration]) -> list[Declaration]:
     """Return the instances of `kind` that the modules of a package name, by module, each once.
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from sgram.errors import SgramError, UsageError
 
 _HAS_LOCKS = os.name == "posix"
 _LEFTOVER_SECONDS = 60
+_FOLDER_LOCK = ".lock"
+"""File in a scratch folder that its process has locked."""
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -137,20 +140,25 @@ _cleaned_folders: set[str] = set()
 
 
 def _remove_leftovers(folder: Path, now: float) -> None:
-    """Remove the temporary files that killed processes left in `folder`; once a process for each folder.
+    """Remove the temporary files and folders that killed processes left in `folder`; once a process for each folder.
 
-    A file that is being written is locked by its writer. A new one may not be locked yet, so that one that is younger
-    than a minute is left alone; `now` is the time of a file that was just made there.
+    A file that is being written is locked by its writer, a folder by the file `_FOLDER_LOCK` in it. A new one may not
+    be locked yet, so that one that is younger than a minute is left alone; `now` is the time of a file that was just
+    made there.
     """
     if not _HAS_LOCKS or str(folder) in _cleaned_folders:
         return
     _cleaned_folders.add(str(folder))
     with suppress(OSError):
         for path in folder.glob(".sgram-*.tmp"):
-            with suppress(OSError), open(path, "rb") as file:
+            is_folder = path.is_dir() and not path.is_symlink()
+            with suppress(OSError), open(path / _FOLDER_LOCK if is_folder else path, "rb") as file:
                 is_old = now - os.fstat(file.fileno()).st_mtime > _LEFTOVER_SECONDS
                 if is_old and _lock(file):
-                    path.unlink()
+                    if is_folder:
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink()
 
 
 @contextmanager
@@ -200,6 +208,36 @@ def write_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             reason = getattr(error, "strerror", None) or error
             raise SgramError(f"cannot write {excerpt(path)}: {reason}; choose another path") from error
         raise
+
+
+@contextmanager
+def scratch_folder(parent: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """Yield a new folder in `parent` (created if missing; None: the system's temporary folder), removed at the end.
+
+    A SIGKILL leaves a ``.sgram-*.tmp`` behind, which the next process that makes a scratch folder or writes a file
+    there removes. Raise `SgramError` if the folder cannot be made.
+
+    >>> with scratch_folder() as folder:
+    ...     _ = (folder / "part").write_bytes(b"1")
+    >>> folder.exists()
+    False
+    """
+    root = Path(tempfile.gettempdir() if parent is None else parent)
+    folder = root / f".sgram-{secrets.token_hex(8)}.tmp"
+    contents = folder / "files"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        contents.mkdir()
+    except OSError as error:
+        raise SgramError(f"cannot write {excerpt(root)}: {error.strerror or error}; choose another folder") from error
+    try:
+        with open(folder / _FOLDER_LOCK, "x+b") as file:
+            _lock(file)
+            _remove_leftovers(root, os.fstat(file.fileno()).st_mtime)
+            yield contents
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

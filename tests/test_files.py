@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 import sgram.files
 from sgram.errors import SgramError, UsageError
-from sgram.files import canonical_json, data_path, digest, excerpt, parse_size, pretty_json, write_atomic, write_bytes
+from sgram.files import (
+    canonical_json,
+    data_path,
+    digest,
+    excerpt,
+    parse_size,
+    pretty_json,
+    scratch_folder,
+    write_atomic,
+    write_bytes,
+)
 from tests.builders.paths import ROOT
 
 
@@ -180,6 +190,38 @@ with write_atomic(sys.argv[1] + "/out.bin") as file:
         file.write(b"a")
     assert not leftovers(tmp_path)
     assert (tmp_path / "being_written.bin").read_bytes() == b"a"
+
+
+def test_scratch_folders_of_killed_processes_are_removed_by_the_next_one(tmp_path):
+    code = """
+import os, sys
+from sgram.files import scratch_folder
+with scratch_folder(sys.argv[1]) as folder:
+    (folder / "part").write_bytes(b"half")
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    (leftover,) = leftovers(tmp_path)
+    assert (leftover / "files" / "part").read_bytes() == b"half"
+    with scratch_folder(tmp_path) as current:
+        for folder in (leftover, current.parent):
+            os.utime(folder / ".lock", (0, 0))  # long ago
+        sgram.files._cleaned_folders.clear()  # as in a new process
+        write_bytes(tmp_path / "other.bin", b"b")
+        # the leftover is gone; what another process works in is not
+        assert leftovers(tmp_path) == [current.parent]
+    assert not leftovers(tmp_path)
+
+
+def test_a_scratch_folder_is_removed_after_an_error(tmp_path):
+    def fail() -> None:
+        with scratch_folder(tmp_path / "new") as folder:
+            (folder / "part").write_bytes(b"half")
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        fail()
+    assert not leftovers(tmp_path / "new")
 
 
 def test_the_mode_of_the_old_file_is_kept_and_a_new_one_follows_the_umask(tmp_path):

@@ -17,6 +17,7 @@ from sgram.errors import InputError
 from sgram.evaluation.placebo_sets import PlaceboSet, draw_placebos
 from sgram.grading.fill_correct import AnswerGrader, GradingReport
 from sgram.lexicon import Lexicon
+from sgram.traces.input_files import natural_key
 from sgram.traces.tokens import load_tokenizer
 
 RUNS_SCOPE = "training runs"
@@ -286,6 +287,13 @@ def _order_names(plan: SamplePlan, inputs: AnalysisInputs, scopes: dict[str, _Pl
         sizes[display_name] = sizes.get(display_name, 0) + plan.source_sizes[name]
     return tuple(
         sorted(
-            sizes, key=lambda name: (name == POOLED_SOURCES, run_order.get(name, len(run_order)), -sizes[name], name)
+            sizes,
+            key=lambda name: (
+                name == POOLED_SOURCES,
+                run_order.get(name, len(run_order)),
+                -sizes[name],
+                natural_key(name),
+                name,
+            ),
         )
     )

@@ -12,7 +12,7 @@ import orjson
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt
 from sgram.traces import ReadOptions, Trace, TraceReader
-from sgram.traces.input_files import expand_path, find_input_files
+from sgram.traces.input_files import expand_path, find_input_files, natural_key
 from sgram.traces.runs import name_runs, split_run
 from sgram.traces.trace_keys import UNKNOWN_MODEL
 from sgram.urls import is_url, printable_name
@@ -98,7 +98,10 @@ def find_inputs(inputs: Sequence[str | os.PathLike[str]]) -> tuple[list[Source],
         runs = _find_runs(Path(path), path, notes)
         sources += [Source(None, "traces", path, (split_run(path)[1],))] if runs is None else runs
     runs_by_path: dict[str, Source] = {}
-    for source in sorted((source for source in sources if source.kind == "run"), key=lambda source: source.typed_path):
+    for source in sorted(
+        (source for source in sources if source.kind == "run"),
+        key=lambda source: (natural_key(source.typed_path), source.typed_path),
+    ):
         runs_by_path.setdefault(os.path.realpath(source.paths[0]), source)
     rollouts_by_path = {os.path.realpath(source.paths[0]): source for source in sources if source.kind == "traces"}
     named_runs = _name_runs(list(runs_by_path.values()))
@@ -285,10 +288,16 @@ def _name_runs(runs: list[Source]) -> list[Source]:
         for name, run in zip(names, runs, strict=True)
     ]
     named_runs, copies = [], Counter[str]()
-    for name, run in sorted(zip(names, runs, strict=True), key=lambda pair: (pair[0], pair[1].typed_path)):
+    for name, run in sorted(zip(names, runs, strict=True), key=_natural_order):
         copies[name] += 1  # a copy of a run in another folder
         named_runs.append(replace(run, name=name if copies[name] == 1 else f"{name}, {copies[name]}"))
     return named_runs
+
+
+def _natural_order(named_run: tuple[str, Source]) -> tuple[object, ...]:
+    """Return the key of a run's name and of its path, by which "seed 2" comes before "seed 10"."""
+    name, run = named_run
+    return natural_key(name), name, natural_key(run.typed_path), run.typed_path
 
 
 def _short(setting: object) -> str:
@@ -303,7 +312,7 @@ def pool_small_sources(sizes: Iterable[tuple[str, int]], max_sources: int) -> di
     >>> pool_small_sources([("a", 9), ("b", 5), ("c", 1)], 2)
     {'a': 'a', 'b': 'other sources', 'c': 'other sources'}
     """
-    ranked = sorted(sizes, key=lambda pair: (-pair[1], pair[0]))
+    ranked = sorted(sizes, key=lambda pair: (-pair[1], natural_key(pair[0]), pair[0]))
     largest = ranked if len(ranked) <= max_sources else ranked[: max_sources - 1]
     large_names = {name for name, _ in largest}
     return {name: name if name in large_names else POOLED_SOURCES for name, _ in ranked}

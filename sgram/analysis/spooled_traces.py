@@ -1,11 +1,10 @@
 """Rollouts that are no files, kept in a temporary file while they are analyzed, because they are read twice."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sgram.analysis.sources import Source
+from sgram.files import scratch_folder
 from sgram.traces import ReadOptions, TraceReader, as_traces, write_traces
 from sgram.traces.from_python import Rollouts, name_of
 
@@ -14,6 +13,7 @@ from sgram.traces.from_python import Rollouts, name_of
 def spooled(inputs: Rollouts, options: ReadOptions | None, dialect: str) -> Iterator[tuple[Source, list[str]]]:
     """Yield the source of rollouts that `as_traces` takes, and notes for the user; the file is deleted afterwards.
 
+    >>> from pathlib import Path
     >>> with spooled([{"text": "so it is 4"}], None, "auto") as (source, _):
     ...     path = Path(source.paths[0])
     ...     source.typed_path, [trace.text for trace in source.reader()], path.exists()
@@ -22,8 +22,8 @@ def spooled(inputs: Rollouts, options: ReadOptions | None, dialect: str) -> Iter
     False
     """
     name = name_of(inputs)
-    with tempfile.TemporaryDirectory(prefix="sgram-") as folder:
-        path = str(Path(folder, "traces.jsonl"))
+    with scratch_folder() as folder:
+        path = str(folder / "traces.jsonl")
         traces = as_traces(inputs, options=options, dialect=dialect)
         write_traces(traces, path)
         yield Source(None, "traces", name, (path,), runs={path: ""}), _notes(traces, name)

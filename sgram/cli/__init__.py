@@ -31,7 +31,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,  # cyclopts would exit without a message
 )
 for _verb in VERBS:
-    app.command(_verb.target, name=_verb.name)
+    _words = {"usage": f"Usage: sgram {_verb.name} {_verb.usage}"} if _verb.usage else {}
+    app.command(_verb.target, name=_verb.name, **_words)
 app.register_install_completion_command()
 
 

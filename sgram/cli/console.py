@@ -104,6 +104,12 @@ def print_line(line: str = "") -> None:
     print(printable(line))
 
 
+def print_heading(kind: str, rest: str, before: str = "") -> None:
+    """Print the line "--- `before``kind``rest`" on stdout, the kind of error in its color."""
+    line = Text.assemble("--- ", printable(before), (printable(kind), KIND_COLORS.get(kind, "")), printable(rest))
+    stdout_console().print(line, soft_wrap=True)
+
+
 def print_lines(lines: Iterable[tuple[str, str]]) -> None:
     """Print pairs of a title and a text on stdout, one pair a line, texts below each other."""
     for title, text in lines:

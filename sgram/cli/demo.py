@@ -16,6 +16,12 @@ from sgram.cli.shared_flags import number_flag
 from sgram.files import data_path
 
 ARMS = "grpo,hicra,placebo"
+CHIEF_QUESTIONS = (
+    ("accuracy of methods", "accuracy over training", "accuracy"),
+    ("strategic errors over training", "kinds of errors"),
+    ("exploration over training", "planning share"),
+)
+"""Questions of a report of which the demo says the answers at its end: of each row the first that has one."""
 
 
 def demo(
@@ -59,11 +65,28 @@ def demo(
     chain.run("metrics", *inputs, "--lexicon", lexicon, "--csv", out / "tables", "--table", table)
     chain.announce("Writing the report")
     markdown = out / "report.md"
-    chain.run("report", *inputs, "--lexicon", lexicon, "-o", page, "--markdown", markdown, "--title", "sgram demo")
+    report = ["report", *inputs, "--lexicon", lexicon, "-o", page, "--markdown", markdown, "--title", "sgram demo"]
+    statements = chain.run(*report)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     note(f"Done in {minutes} min {seconds} s. Next: sgram report YOUR_ROLLOUTS.jsonl -o report.html")
-    note("Open in a browser:")
+    note("What was found:")
+    for sentence in chief_sentences(statements):
+        note(f"  {sentence}")
+    note(f"Open in a browser: {page.resolve().as_uri()}")
     print(page)
+
+
+def chief_sentences(statements: object) -> list[str]:
+    """Return at most three sentences of the headlines of a report: on accuracy, on errors, on strategies or planning.
+
+    >>> chief_sentences(None)
+    []
+    """
+    if not isinstance(statements, tuple):
+        return []
+    texts: dict[str, str] = {statement.finding.question.name: statement.text for statement in statements}
+    chosen = (next((name for name in names if name in texts), None) for names in CHIEF_QUESTIONS)
+    return [texts[name] for name in chosen if name is not None]
 
 
 class _Chain:
@@ -77,12 +100,14 @@ class _Chain:
         note("" if self._step == 1 else "\n")
         note(f"[{self._step}/{self._total}] {title}")
 
-    def run(self, *words: object) -> None:
+    def run(self, *words: object) -> object:
+        """Run a command and return what its verb returns; exit with its exit code if that is not 0."""
         arguments = [str(word) for word in words]
         note(f"$ sgram {shlex.join(arguments)}")
-        code = app(arguments, exit_on_error=False, print_error=False)
-        if isinstance(code, int) and code:
-            raise SystemExit(code)
+        result = app(arguments, exit_on_error=False, print_error=False)
+        if isinstance(result, int) and result:
+            raise SystemExit(result)
+        return result
 
 
 def _run_directories(root: Path, steps: int, jobs: int) -> Sequence[Path]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgram.cli.console import name_width, note_hidden, print_line, print_table
+from sgram.cli.console import name_width, note_hidden, print_heading, print_line, print_table
 from sgram.cli.estimate_cells import percent, shorten_start
 from sgram.files import write_bytes
 from sgram.traces import Trace
@@ -100,7 +100,7 @@ def print_examples(examples: Mapping[str, Sequence[tuple[Trace, "Diagnosis"]]]) 
         for trace, diagnosis in examples.get(kind, ()):
             step = "" if diagnosis.step is None else f", step {diagnosis.step + 1}"
             print()
-            print_line(f"--- {kind} ({percent(diagnosis.confidence)}{step})  {trace.id}")
+            print_heading(kind, f" ({percent(diagnosis.confidence)}{step})  {trace.id}")
             for evidence in diagnosis.evidence[:_EVIDENCE_SHOWN]:
                 position = "" if evidence.start is None else f"  [at {evidence.start:,}]"
                 print_line(f"  {evidence.sentence}{position}")

@@ -224,7 +224,7 @@ def _show_plan(requested: RequestedEvolve, out: Path, as_json: bool) -> int:
         lines.append(
             (
                 arm if len(counts) > 1 else "a step",
-                f"at most {total:,} texts ({parts}); judgements are {n_judgements / total:.0%} of them"
+                f"at most {total:,} texts ({parts}); judgments are {n_judgements / total:.0%} of them"
                 + (f"; the first step {kinds['judge rows']} more answers" if kinds["judge rows"] else ""),
             )
         )

@@ -38,7 +38,7 @@ class JudgeFlags:
     judge_parallel: int = 4
     """Requests in flight at the same time."""
     judge_tokens: int = 600
-    """Most tokens of a reply; a model that thinks before it answers needs thousands."""
+    """Maximum tokens of a reply; a model that thinks before it answers needs thousands."""
     judge_seconds: float = 300.0
     """Time limit of one request, however much of its reply has come."""
     judge_dir: Path = Path("reports")

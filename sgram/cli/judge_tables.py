@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sgram.cli.console import name_width, note, note_hidden, print_line, print_next_table
+from rich.text import Text
+
+from sgram.cli.console import KIND_COLORS, name_width, note, note_hidden, print_heading, print_line, print_next_table
 from sgram.cli.estimate_cells import decimal, decimal_interval, percent, shorten_start
 from sgram.files import excerpt
 
@@ -55,12 +57,12 @@ def print_judgments(judgments: "Sequence[Judgment]", kinds: "Mapping[str, Kind]"
     columns = sorted({kind for _, kind in counts})
     print_next_table(
         (f"{shorten_start(name, name_width(_NAME_WIDTH))} / classifier", *columns),
-        [(kind, *(counts[kind, column] for column in columns)) for kind in rows],
+        [(Text(kind, KIND_COLORS.get(kind, "")), *(counts[kind, column] for column in columns)) for kind in rows],
     )
     for judgment in judged[:n_examples]:
         quote = f' at "{excerpt(judgment.quote, _QUOTE_CHARS)}"' if judgment.quote else ""
         print()
-        print_line(f"--- {name}: {judgment.kind}{quote}  {judgment.trace_id}")
+        print_heading(judgment.kind or "", f"{quote}  {judgment.trace_id}", f"{name}: ")
         print_line(f"  {judgment.reason}")
     shares = [judgment.share for judgment in judged if len(judgment.kinds) > 1 and judgment.share is not None]
     if shares:

@@ -81,7 +81,7 @@ def report(
     address: Address = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
-) -> None:
+) -> tuple[object, ...]:
     """Measure runs or traces and write the results as one page; traces are tagged first.
 
     sgram report rollouts.jsonl -o report.html
@@ -110,7 +110,7 @@ def report(
     )
     if dry_run:
         _show_plan(paths, output, extra, as_json)
-        return
+        return ()
     command = _command(paths, lexicon, reading.tokenizer, model, ratings, seed, traces)
     if max_diagnosed != AnalysisConfig().max_diagnosed:
         command += f" --max-diagnosed {max_diagnosed}"
@@ -125,14 +125,15 @@ def report(
         files = [output, *_write_extra(analysis, figures, extra)]
     if as_json:
         _print_json(analysis, files)
-        return
+        return ()
     from sgram.reports.wording import headlines
 
+    statements = headlines(analysis)
     counts = {"tables": analysis.tables, "figures": page_figures, "findings": analysis.findings}
     amounts = ", ".join(f"{len(parts):,} {noun}" for noun, parts in counts.items())
     for line in (
         *analysis.notes,
-        *(printable(statement.text) for statement in headlines(analysis)),
+        *(printable(statement.text) for statement in statements),
         f"{amounts}; {size / 1e6:.1f} MB",
     ):
         note(line)
@@ -140,6 +141,7 @@ def report(
         names = [path.name for path in files[1:] if path.parent == folder]
         note(f"written to {folder}: {', '.join(names) if n < 4 else f'{n} files'}")
     print_line(str(output))
+    return tuple(statements)  # for verbs that call this one
 
 
 def _command(

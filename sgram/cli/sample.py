@@ -52,7 +52,7 @@ class SamplingFlags:
     top_k: Annotated[int, _ADVANCED] = 0
     """Draw from this many likeliest tokens; 0: from all."""
     max_tokens: int = 1024
-    """Most tokens of a response."""
+    """Maximum tokens of a response."""
     seed: Annotated[int, _ADVANCED] = 0
     """The same seed gives the same responses; of an endpoint as far as its server keeps seeds."""
     system: Annotated[str, _ADVANCED] = ""

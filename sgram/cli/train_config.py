@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter
 
@@ -27,7 +27,7 @@ HELP = {
     "method": "How advantages are shaped: grpo, hicra, siren, placebo, ...",
     "alpha": "How much planning tokens are amplified.",
     "lexicon": "task (the task's own phrases), mined, a preset, or a file.",
-    "mask": "grams, sentences or grams-in-sentences; default: grams on the testbed, else grams-in-sentences.",
+    "mask": "What is marked; default: grams on the testbed, else grams-in-sentences.",
     "scorer": "Sentence scorer of the last two masks: a preset or a file.",
     "min_mask_share": "Share of marked tokens over the first five steps: below it a run warns, at 0 it stops; 0: off.",
     "placebo_draw": "Number of the placebo draw; default: the seed.",
@@ -91,16 +91,30 @@ def setting_flag(
 ) -> tuple[str, Any, Any]:
     """Return a setting as an optional flag: (name, type, default); None means that the file decides."""
     default = field.default if field.default is not MISSING else None
-    help_text = help_texts.get(field.name, "") + (
-        f" [default: {default}]" if shown_default(default) not in (None, "none") else ""
-    )
+    help_text = help_texts.get(field.name, "")
+    if choices := _choices(hints[field.name]):
+        help_text += f" [choices: {', '.join(choices)}]"
+    if shown_default(default) not in (None, "none"):
+        help_text += f" [default: {default}]"
     parameter = Parameter(
-        help=help_text, show_default=False, allow_leading_hyphen=True, group=_setting_group(field.name)
+        help=help_text,
+        show_default=False,
+        show_choices=False,
+        allow_leading_hyphen=True,
+        group=_setting_group(field.name),
     )
     if field.name in TABLES:
         parameter = Parameter.combine(parameter, Parameter(name=f"--{TABLES[field.name]}", negative=""))
         return field.name, Annotated[tuple[str, ...], parameter], ()
     return field.name, Annotated[hints[field.name] | None, parameter], None
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """Return the choices of a setting that is a Literal, or a Literal or None; () of any other."""
+    for member in (hint, *get_args(hint)):
+        if get_origin(member) is Literal:
+            return tuple(get_args(member))
+    return ()
 
 
 def _setting_group(name: str) -> Group:

@@ -16,6 +16,8 @@ class Verb:
     """What it does, in one line."""
     target: str
     """Its function or `cyclopts.App`, as ``module:name``; it is imported when the verb is called."""
+    usage: str = ""
+    """Its arguments, where cyclopts would only say ARGS."""
 
 
 # in the order of the work; verbs of one group stand together
@@ -25,12 +27,24 @@ VERBS = (
     Verb("sample", "Look", "Sample responses of a model to problems, graded.", "sgram.cli.sample:sample"),
     Verb("mine", "Find", "Mine a lexicon: the phrases that carry the plan.", "sgram.cli.mine:app"),
     Verb("lexicon", "Find", "Show, compare, merge, check and export lexicons.", "sgram.cli.lexicon:app"),
-    Verb("validate", "Validate", "Measure a lexicon on labeled text; train scorers.", "sgram.cli.validate:validate"),
+    Verb(
+        "validate",
+        "Validate",
+        "Measure a lexicon on labeled text; train scorers.",
+        "sgram.cli.validate:validate",
+        "[OPTIONS] [LEXICON]",
+    ),
     Verb("annotate", "Validate", "Let people judge phrases or errors, blind.", "sgram.cli.annotate:app"),
     Verb("agreement", "Validate", "Measure how far raters agree.", "sgram.cli.agreement:agreement"),
     Verb("tag", "Mark", "Mark planning words and token ids of rollouts.", "sgram.cli.tag:tag"),
-    Verb("train", "Train", "Train a policy with HICRA or a control.", "sgram.cli.train:train"),
-    Verb("evolve", "Train", "Train one model to propose, solve and judge.", "sgram.cli.evolve:evolve"),
+    Verb("train", "Train", "Train a policy with HICRA or a control.", "sgram.cli.train:train", "[OPTIONS] [CONFIG]"),
+    Verb(
+        "evolve",
+        "Train",
+        "Train one model to propose, solve and judge.",
+        "sgram.cli.evolve:evolve",
+        "[OPTIONS] [CONFIG]",
+    ),
     Verb("metrics", "See", "Print tables about rollouts and runs.", "sgram.cli.metrics:metrics"),
     Verb("diagnose", "See", "Say why each wrong rollout is wrong.", "sgram.cli.diagnose:diagnose"),
     Verb("report", "See", "Write one page of all results, with figures.", "sgram.cli.report:report"),

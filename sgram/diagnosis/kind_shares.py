@@ -15,6 +15,7 @@ from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.diagnosis.kinds import KINDS, Kind
 from sgram.statistics import N_DRAWS, Estimate, Resamples, percentile_interval, round_number, wilson_interval
 from sgram.traces import Trace
+from sgram.traces.input_files import natural_key
 from sgram.traces.trace_keys import UNKNOWN_MODEL, problem_name, stable_key
 
 UNDECIDED = KINDS.index("undecided")
@@ -176,7 +177,7 @@ class KindCounts:
         """Return the kinds of each model, the model with most diagnosed traces first."""
         names, models = list(self._model_codes), np.array(self._models, np.int64)
         sizes = np.bincount(models, minlength=len(names))
-        ranked = sorted(range(len(names)), key=lambda code: (-sizes[code], names[code]))
+        ranked = sorted(range(len(names)), key=lambda code: (-sizes[code], natural_key(names[code]), names[code]))
         return [self._measure(names[code], models == code, seed, n_draws) for code in ranked]
 
     def _measure(self, model: str | None, is_selected: BoolArray, seed: int, n_draws: int) -> KindsOfErrors:

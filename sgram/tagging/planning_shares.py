@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sgram.array_types import BoolArray, FloatArray, IntArray
 from sgram.statistics import N_DRAWS, Estimate, draw_group_sums, estimate_from_draws
 from sgram.traces import Trace
+from sgram.traces.input_files import natural_key
 from sgram.traces.trace_keys import OUTCOMES, UNKNOWN_MODEL, outcome_index
 
 Grouping: TypeAlias = tuple[Literal["model", "outcome"], ...]
@@ -86,7 +87,7 @@ class ShareCounts:
         names = sorted(self._model_codes, key=self._model_codes.__getitem__)
         models, outcomes = np.array(self._model), np.array(self._outcome)
         sizes = np.bincount(models, minlength=len(names))
-        ranked = sorted(range(len(names)), key=lambda code: (-sizes[code], names[code]))
+        ranked = sorted(range(len(names)), key=lambda code: (-sizes[code], natural_key(names[code]), names[code]))
         model_codes: list[int | None] = [*ranked] if "model" in grouping else [None]
         outcome_codes: list[int | None] = [*range(len(OUTCOMES))] if "outcome" in grouping else [None]
         rows = []

@@ -18,7 +18,6 @@ import importlib.util
 import inspect
 import re
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from importlib import metadata
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from sgram.errors import InputError, MissingExtraError, SgramError, UsageError
-from sgram.files import excerpt, write_atomic
+from sgram.files import excerpt, scratch_folder, write_atomic
 from sgram.progress_bars import no_progress_bars
 from sgram.testbed.policy import cache_folder
 from sgram.urls import hub_hint
@@ -311,8 +310,7 @@ def save_model(loaded_model: LoadedModel, folder: Path) -> None:
     A folder that holds the configuration therefore holds the whole model, also if several processes write it. Raise
     `SgramError` if the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".sgram-") as scratch:
+    with scratch_folder(folder) as scratch:
         try:
             with no_progress_bars():
                 loaded_model.tokenizer.save_pretrained(scratch)
@@ -321,7 +319,7 @@ def save_model(loaded_model: LoadedModel, folder: Path) -> None:
             raise SgramError(
                 f"cannot write {excerpt(folder)}: {error.strerror or error}; use another folder"
             ) from error
-        files = sorted(path for path in Path(scratch).rglob("*") if path.is_file())
+        files = sorted(path for path in scratch.rglob("*") if path.is_file())
         for path in sorted(files, key=lambda path: path.name == _LAST_FILE):
             with path.open("rb") as source, write_atomic(folder / path.relative_to(scratch)) as target:
                 shutil.copyfileobj(source, target, 1 << 20)

@@ -105,7 +105,7 @@ def test_the_plan_counts_texts_by_kind_and_trains_nothing(evolved, capsys, tmp_p
     assert run("--dry-run", "--judge-samples", "5") == 0
     out = capsys.readouterr().out
     assert "at most 612 texts (20 proposals, 40 trial answers" in out  # 112 and 5 x 100 judgements
-    assert "judgements are 82% of them" in out
+    assert "judgments are 82% of them" in out
     assert run("--dry-run", "--json", "--compare", "evolve,fixed-questions", "--seeds", "0,1") == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["runs"], plan["generations"]["evolve"]["judgements of answers"]) == (4, 40)

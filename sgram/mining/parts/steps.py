@@ -4,14 +4,13 @@ Every step writes one file, atomically: run twice or by two machines at once, it
 finished is not run again.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from sgram.engines import Engine
 from sgram.errors import InputError
-from sgram.files import excerpt
+from sgram.files import excerpt, scratch_folder
 from sgram.mining.array_store import ArrayStore
 from sgram.mining.config import Resources
 from sgram.mining.parts.choice import Choice, write_part_clusters
@@ -47,8 +46,8 @@ def run_part(folder: Path, step: PartStep, part: str, resources: Resources) -> N
     if is_done(plan, step, part):
         return
     path = step_path(plan, step, part)
-    with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
-        corpus = open_corpus(plan, planned_part, Path(scratch), resources.array_memory())
+    with scratch_folder() as scratch:
+        corpus = open_corpus(plan, planned_part, scratch, resources.array_memory())
         if step == "part":
             write_part_grams(plan, planned_part, corpus, resources.workers, path)
         elif step == "count":
@@ -83,8 +82,8 @@ def run_union(plan: SplitPlan, resources: Resources) -> None:
     if is_written(path, plan):
         return
     paths = require_parts(plan, "part")
-    with tempfile.TemporaryDirectory(prefix="sgram-") as scratch:
-        write_union(plan, paths, path, ArrayStore(Path(scratch), resources.array_memory()))
+    with scratch_folder() as scratch:
+        write_union(plan, paths, path, ArrayStore(scratch, resources.array_memory()))
 
 
 def run_missing_parts(

@@ -36,6 +36,8 @@ class RenderedFigure:
     svg: bytes
     section: str = ""
     """Section of the report that shows it: that of its measure."""
+    is_panel: bool = False
+    """Whether it is small and stands beside others of its kind."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,7 @@ class Figure:
     """Width and height in inches."""
     draw: Callable[["Canvas"], None]
     section: str = ""
+    is_panel: bool = False
 
     def bytes(self, form: str = "svg") -> bytes:
         """Return the bytes of the figure as ``svg``, ``png`` or ``pdf``."""
@@ -56,7 +59,7 @@ class Figure:
 
     def render(self) -> RenderedFigure:
         """Return the figure drawn for a page."""
-        return RenderedFigure(self.name, self.title, self.caption, self.bytes(), self.section)
+        return RenderedFigure(self.name, self.title, self.caption, self.bytes(), self.section, self.is_panel)
 
 
 class Point(NamedTuple):

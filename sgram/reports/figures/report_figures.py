@@ -1,4 +1,4 @@
-"""All figures of an analysis, in the order of a report: those that its measures declare."""
+"""All figures of an analysis, in the order of a report: those of its questions, and those that its measures declare."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from sgram.reports.figures.bin_plot import draw_bin_plot
 from sgram.reports.figures.curve_plot import draw_curve_plot
 from sgram.reports.figures.dot_plot import draw_dot_plot
 from sgram.reports.figures.figure import Figure
+from sgram.reports.figures.question_curves import draw_question_curves
 from sgram.reports.figures.share_plot import draw_share_plot
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ def build_figures(analysis: "Analysis") -> list[Figure]:
 
     A figure shows the sources with the most traces; its caption says how many are omitted.
     """
-    return [
+    declared = [
         replace(figure, section=measure.section)
         for measure in analysis.measures
         if measure.section and measure.name in analysis.tables
         for spec in measure.figures
         if (figure := draw_figure(spec, _table_of(spec, measure.name, analysis), analysis)) is not None
     ]
+    return [*draw_question_curves(analysis), *declared]
 
 
 def _table_of(spec: FigureSpec, measure_name: str, analysis: "Analysis") -> "Table":

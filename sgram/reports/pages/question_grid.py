@@ -4,20 +4,22 @@ A cell shows a change over training steps (first and last value, a small curve) 
 random phrases in gray). All numbers and verdicts come from tables and findings of the analysis.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from sgram.analysis.arms import ArmContrast
 from sgram.analysis.checked_details import CheckedOrder
 from sgram.analysis.findings import Finding, Verdict
 from sgram.analysis.measures.dynamics import PhaseOrderQuestion
 from sgram.analysis.step_series import AT_MOST
-from sgram.analysis.table import Record, Table
 from sgram.analysis.trace_counts import PLACEBO, SGS
-from sgram.diagnosis.kind_shares import RIVALS
+from sgram.reports.pages.grid_levels import GridLevel, find_finding, find_level
+from sgram.reports.pages.grid_pictures import GridCurve, GridDot, GridScale, draw_curve, draw_dot
 from sgram.reports.pages.placebo_comparison import PlaceboComparison, ends_and_value
-from sgram.reports.words import estimate_words
+from sgram.reports.questions import QUESTIONS, ReportQuestion, StepPoint, read_steps
+from sgram.reports.wording import StatementGroup, word
+from sgram.reports.words import Words, estimate_words
 from sgram.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -33,35 +35,9 @@ SIGNS: Mapping[Verdict, tuple[str, str]] = {
     "mixed": ("?", "cannot say"),
 }
 """Verdict -> its sign and its words."""
-WIDTH, HEIGHT = 1000, 300
-"""Size of a curve, in units of its picture."""
-MAX_POINTS = 120
-"""Points of a curve; of more steps, means of neighbors are drawn."""
-SMOOTHED_SHARE = 0.1
-"""Share of the steps over which a curve is smoothed."""
-
-
-@dataclass(frozen=True, slots=True)
-class GridCurve:
-    """A quantity over training steps, as points of a picture of `WIDTH` x `HEIGHT`; y grows downward."""
-
-    raw: str
-    smooth: str
-    band: str
-    """Outline of what undecided traces may add; "" if there are none."""
-    placebo: str
-    """The same of random phrases, smoothed; "" if they have none."""
-
-
-@dataclass(frozen=True, slots=True)
-class GridDot:
-    """A level with its interval, as positions from 0 to `WIDTH`."""
-
-    low: int
-    value: int
-    high: int
-    placebo: tuple[int, int] | None
-    """Range of random phrases; None where they have none."""
+MAX_COLUMNS = 4
+"""Runs beside each other; of more, each is a row."""
+_PLACEBO_NOTE = "What random phrases show, too, is not about planning."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +62,19 @@ class GridRow:
 
     name: str
     question: str
+    short_name: str
+    """Head of a narrow column."""
     unit: str
     """What the numbers are: "% of answers"."""
+    note: str
+    """What else the pictures show."""
     finding: str
     """Name of the question whose finding says more; "" if it is a level."""
     section: str
     """Section of the page that says more."""
     cells: tuple[GridCell | None, ...]
+    sentence: tuple[Words, ...] = ()
+    """What holds of all sources together; empty if there is one source, or nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,234 +91,143 @@ class QuestionGrid:
         return not self.has_steps or len(self.sources) > MAX_COLUMNS
 
 
-MAX_COLUMNS = 4
-"""Runs beside each other; of more, each is a row."""
+def build_grid(
+    analysis: "Analysis", comparisons: Sequence[PlaceboComparison], groups: Sequence[StatementGroup] = ()
+) -> QuestionGrid:
+    """Return the grid of all sources of an analysis and its `comparisons`; rows without an answer are left out.
 
-
-@dataclass(frozen=True, slots=True)
-class _Trend:
-    """A question about a change over training steps."""
-
-    finding: str
-    """Name of the finding's question."""
-    series: str
-    has_band: bool = False
-    has_placebo: bool = False
-    """Whether random phrases are drawn beside it; of the planning share they are the same by construction."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    name: str
-    question: str
-    section: str
-    trend: _Trend
-    level: Callable[["Analysis", str], tuple[Estimate, Estimate | None] | None]
-    """(analysis, source) -> the level and that of random phrases; None if the source has none."""
-    units: tuple[str, str]
-    """What the numbers of a change and of a level are."""
-    unit: str = "share"
-
-
-def build_grid(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> QuestionGrid:
-    """Return the grid of all sources of an analysis and its `comparisons`; rows without an answer are left out."""
+    The sentences of its rows are headlines of `groups`.
+    """
     has_steps = "curves" in analysis.tables
-    rows = []
-    for plan in PLANS:
-        row = _trend_row(analysis, plan) if has_steps else None
-        rows.append(row or _level_row(analysis, plan))
+    rows: list[GridRow | None] = []
+    for question in QUESTIONS:
+        row = _trend_row(analysis, question) if has_steps else None
+        rows.append(row or _level_row(analysis, question))
     rows.insert(_PLACEBO_ROW, _placebo_row(analysis, comparisons))
     rows.insert(_PHASE_ROW, _phase_row(analysis))
-    kept = tuple(row for row in rows if row is not None and any(row.cells))
-    return QuestionGrid(analysis.sources, kept, has_steps)
-
-
-# -- levels ---------------------------------------------------------------------------------------------
-
-
-def _finding(analysis: "Analysis", question: str, source: str) -> Finding | None:
-    return next(
-        (
-            finding
-            for finding in analysis.findings
-            if finding.question.name == question and finding.source == source and not finding.subject
-        ),
-        None,
+    kept = (row for row in rows if row is not None and any(row.cells))
+    return QuestionGrid(
+        analysis.sources, tuple(replace(row, sentence=_sentence(row, groups)) for row in kept), has_steps
     )
 
 
-def _level_of(question: str) -> Callable[["Analysis", str], tuple[Estimate, Estimate | None] | None]:
-    def level(analysis: "Analysis", source: str) -> tuple[Estimate, Estimate | None] | None:
-        finding = _finding(analysis, question, source)
-        return None if finding is None or finding.estimate is None else (finding.estimate, None)
-
-    return level
-
-
-def _kind_level(kind: str) -> Callable[["Analysis", str], tuple[Estimate, Estimate | None] | None]:
-    """Return the share of a kind among the wrong traces, from its decided share to that with the undecided."""
-
-    def level(analysis: "Analysis", source: str) -> tuple[Estimate, Estimate | None] | None:
-        table = analysis.tables.get("errors")
-        rows = [] if table is None else table.records(source=source, step=None, kind=kind)
-        if not rows or rows[0].number("share") is None:
-            return None
-        row = rows[0]
-        return Estimate(row.number("share"), row.number("low"), row.number("at_most_high")), None
-
-    return level
-
-
-def _length(analysis: "Analysis", source: str) -> tuple[Estimate, Estimate | None] | None:
-    table = analysis.tables.get("corpus")
-    rows = [] if table is None else table.records(source=source)
-    return (Estimate(rows[0].number("length")), None) if rows and rows[0].number("length") is not None else None
-
-
-def _variety(analysis: "Analysis", source: str) -> tuple[Estimate, Estimate | None] | None:
-    """Return the semantic entropy over grams at equal size, and that of random phrases."""
-    table = analysis.tables.get("semantic_entropy")
-    rows = [] if table is None else table.records(source=source, outcome="all", bins="grams")
-    by_list = {row.text("list"): row for row in rows}
-    if "SGs" not in by_list or by_list["SGs"].number("at_size") is None:
-        return None
-    estimates = [
-        Estimate(row.number("at_size"), row.number("low"), row.number("high"))
-        for row in (by_list["SGs"], by_list.get("placebo", Record()))
-    ]
-    return estimates[0], estimates[1] if estimates[1].value is not None else None
+def _sentence(row: GridRow, groups: Sequence[StatementGroup]) -> tuple[Words, ...]:
+    """Return what holds of all sources: of accuracy, how methods differ, if several were trained."""
+    if row.name in ("accuracy", "placebo"):
+        for statement in (statement for group in groups for statement in (group.headline, *group.details)):
+            finding = statement.finding
+            if isinstance(finding.question, ArmContrast) and (
+                row.name == "accuracy" or finding.subject.endswith(" against placebo")
+            ):
+                return word(finding).parts
+    if row.name == "placebo":
+        return (Words(_PLACEBO_NOTE),)
+    headlines = (group.headline for group in groups if group.headline.finding.question.name == row.finding)
+    return next((headline.parts for headline in headlines if headline.finding.source is None), ())
 
 
 # -- rows -----------------------------------------------------------------------------------------------
 
-PLANS = (
-    _Plan(
-        "accuracy",
-        "How often is the answer right?",
-        "dynamics",
-        _Trend("accuracy over training", "pass@1"),
-        _level_of("accuracy"),
-        ("% of answers", "% of answers"),
-    ),
-    *(
-        _Plan(
-            f"{kind} errors",
-            question,
-            "errors",
-            _Trend(f"{kind} errors over training", f"{kind} errors", has_band=True),
-            _kind_level(kind),
-            ("% of judged traces; pale: with the undecided", "% of wrong traces; bar: with the undecided"),
-        )
-        for kind, question in zip(RIVALS, ("How often is the plan wrong?", "How often does a step slip?"), strict=True)
-    ),
-    _Plan(
-        "exploration",
-        "How varied are the strategies?",
-        "dynamics",
-        _Trend("exploration over training", "semantic entropy", has_placebo=True),
-        _variety,
-        ("semantic entropy, nats; gray: random phrases", "semantic entropy, nats; gray: random phrases"),
-        unit="nats",
-    ),
-    _Plan(
-        "planning",
-        "How much of it is planning?",
-        "lexicon",
-        _Trend("planning over training", "planning share"),
-        _level_of("planning share"),
-        ("% of words or tokens", "% of words or tokens"),
-    ),
-    _Plan(
-        "length",
-        "How long are the traces?",
-        "dynamics",
-        _Trend("length over training", "length"),
-        _length,
-        ("words or tokens", "words"),
-        unit="words",
-    ),
-)
-"""The questions that have numbers, in their order."""
 _PLACEBO_ROW, _PHASE_ROW = 5, 6
 """Places of the questions whose answers are words."""
 
 
-def _trend_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
+def _trend_row(analysis: "Analysis", question: ReportQuestion) -> GridRow | None:
     """Return the row of a change over training steps; None if no source has the series."""
     table = analysis.tables["curves"]
-    series = {source: _points(table, source, plan.trend.series) for source in analysis.sources}
-    placebos = {
-        source: _points(table, source, plan.trend.series, PLACEBO) if plan.trend.has_placebo else []
-        for source in analysis.sources
-    }
-    bands = {
-        source: _points(table, source, f"{plan.trend.series}{AT_MOST}") if plan.trend.has_band else []
-        for source in analysis.sources
-    }
-    heights = [height for points in (*series.values(), *bands.values(), *placebos.values()) for _, height in points]
+
+    def read(series: str, is_drawn: bool = True, list_name: str = SGS) -> dict[str, list[StepPoint]]:
+        return {source: read_steps(table, source, series, list_name) if is_drawn else [] for source in analysis.sources}
+
+    curves = read(question.series)
+    bands = read(f"{question.series}{AT_MOST}", question.has_band)
+    placebos = read(question.series, question.has_placebo, PLACEBO)
+    heights = [height for points in (*curves.values(), *bands.values(), *placebos.values()) for _, height in points]
     if not heights:
         return None
-    scale = _Scale(min([0.0, *heights]) if plan.unit == "share" else min(heights), max(heights))
+    changes = {source: find_finding(analysis, question.finding, source) for source in analysis.sources}
+    levels = {
+        source: find_level(analysis, question, source, beside_steps=True)
+        for source, change in changes.items()
+        if len(curves[source]) < 2 or change is None or change.sides is None
+    }
+    ends = _level_ends(levels.values())
+    scale = _scale([*heights, *(ends if question.has_one_scale else [])], question)
+    level_scale = scale if question.has_one_scale or not ends else _scale(ends, question)
     cells: list[GridCell | None] = []
-    for source in analysis.sources:
-        finding = _finding(analysis, plan.trend.finding, source)
-        if len(series[source]) < 2 or finding is None or finding.sides is None:
-            cells.append(None)
-            continue
-        sign, verdict = SIGNS[finding.verdict]
-        change = "".join(part.text for part in estimate_words(finding.estimate, _change_unit(plan.unit), signed=True))
-        numbers = tuple(_number(side.value, plan.unit) for side in finding.sides)
-        if finding.at_most is not None:
-            numbers = tuple(
-                f"{_number(side.value, plan.unit)}–{_number(most.value, plan.unit)}"
-                for side, most in zip(finding.sides, finding.at_most, strict=True)
-            )
-        cells.append(
-            GridCell(
-                numbers,
-                sign,
-                verdict,
-                f"change {change}",
-                curve=_curve(series[source], bands[source], placebos[source], scale),
-                tone=_tone(finding.verdict),
-                sort_key=None if finding.estimate is None else finding.estimate.value,
-            )
-        )
-    return GridRow(plan.name, plan.question, plan.units[0], plan.trend.finding, plan.section, tuple(cells))
+    for source, change in changes.items():
+        if source in levels or change is None:
+            has_steps = bool(table.records(source=source))
+            cells.append(_level_beside_steps(levels[source], question, level_scale, has_steps))
+        else:
+            curve = draw_curve(curves[source], bands[source], placebos[source], scale)
+            cells.append(_change_cell(change, question, curve))
+    return _row(question, 0, tuple(cells), question.finding)
 
 
-def _level_row(analysis: "Analysis", plan: _Plan) -> GridRow | None:
+def _level_row(analysis: "Analysis", question: ReportQuestion) -> GridRow | None:
     """Return the row of a level; None if no source has it."""
-    levels = [plan.level(analysis, source) for source in analysis.sources]
-    ends = [
-        end
-        for level in levels
-        if level
-        for estimate in level
-        if estimate is not None
-        for end in ends_and_value(estimate)
-    ]
+    levels = [find_level(analysis, question, source, beside_steps=False) for source in analysis.sources]
+    ends = _level_ends(levels)
     if not ends:
         return None
-    scale = _Scale(min(0.0, *ends) if plan.unit == "share" else min(ends), max(ends))
-    cells: list[GridCell | None] = []
-    for level in levels:
-        if level is None:
-            cells.append(None)
-            continue
-        estimate, placebo = level
-        low, value, high = ends_and_value(estimate)
-        dot = GridDot(
-            scale.position(low),
-            scale.position(value),
-            scale.position(high),
-            None
-            if placebo is None
-            else (scale.position(ends_and_value(placebo)[0]), scale.position(ends_and_value(placebo)[2])),
-        )
-        words = "".join(part.text for part in estimate_words(estimate, plan.unit))
-        cells.append(GridCell((_number(value, plan.unit),), detail=words, dot=dot, sort_key=value))
-    return GridRow(plan.name, plan.question, plan.units[1], "", plan.section, tuple(cells))
+    scale = _scale(ends, question)
+    return _row(question, 1, tuple(level and _level_cell(level, question, scale) for level in levels))
+
+
+def _row(question: ReportQuestion, form: int, cells: tuple[GridCell | None, ...], finding: str = "") -> GridRow:
+    return GridRow(
+        question.name,
+        question.question,
+        question.short_name,
+        question.units[form],
+        question.notes[form],
+        finding,
+        question.section,
+        cells,
+    )
+
+
+def _change_cell(finding: Finding, question: ReportQuestion, curve: GridCurve) -> GridCell:
+    """Return the cell of a change over training steps."""
+    sign, verdict = SIGNS[finding.verdict]
+    unit = "points" if question.unit == "share" else question.unit
+    change = "".join(part.text for part in estimate_words(finding.estimate, unit, signed=True))
+    sides = finding.sides or ()
+    numbers = tuple(_number(side.value, question.unit) for side in sides)
+    if finding.at_most is not None:
+        pairs = zip(sides, finding.at_most, strict=True)
+        numbers = tuple(_range(side.value, most.value, question.unit) for side, most in pairs)
+    sort_key = None if finding.estimate is None else finding.estimate.value
+    return GridCell(
+        numbers, sign, verdict, f"change {change}", curve=curve, tone=_tone(finding.verdict), sort_key=sort_key
+    )
+
+
+def _level_cell(level: GridLevel, question: ReportQuestion, scale: GridScale) -> GridCell:
+    """Return the cell of a level."""
+    value = level.estimate.value
+    dot = draw_dot(_drawn(level), level.placebo, scale)
+    words = "".join(part.text for part in estimate_words(level.estimate, question.unit))
+    number = _number(value, question.unit)
+    if level.at_most is not None:
+        number = _range(value, level.at_most, question.unit)
+        words = f"{number}{' %' if question.unit == 'share' else ''}, from the decided to those with the undecided"
+    return GridCell((number,), detail=words, dot=dot, sort_key=value)
+
+
+def _level_beside_steps(
+    level: GridLevel | None, question: ReportQuestion, scale: GridScale, has_steps: bool
+) -> GridCell | None:
+    """Return the cell of a source that has no change over training steps: its level, without a verdict."""
+    if level is None:
+        return None
+    remark = "all steps together" if has_steps else "no steps"
+    cell = _level_cell(level, question, scale)
+    detail = f"{cell.detail} over all traces; {'too few steps' if has_steps else 'no training steps'}"
+    if not question.has_one_scale:
+        detail += "; at another sample size than steps, so not comparable with them"
+    return replace(cell, verdict=remark, detail=detail, sort_key=None)
 
 
 def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison]) -> GridRow:
@@ -360,13 +251,19 @@ def _placebo_row(analysis: "Analysis", comparisons: Sequence[PlaceboComparison])
                 (f"{n_beyond} of {n_compared}",),
                 "≈" if not n_beyond else "≠",
                 verdict,
-                f"{n_beyond} of {n_compared} quantities lie beyond random phrases",
                 tone="up" if n_beyond else "flat",
                 sort_key=n_beyond / n_compared,
             )
         )
     return GridRow(
-        "placebo", "Is it the planning tokens?", "quantities beyond random phrases", "", "controls", tuple(cells)
+        "placebo",
+        "Is it the planning tokens?",
+        "Planning tokens?",
+        "quantities beyond random phrases",
+        "",
+        "",
+        "controls",
+        tuple(cells),
     )
 
 
@@ -391,10 +288,17 @@ def _phase_row(analysis: "Analysis") -> GridRow | None:
             sign, words = "", "execution" if finding.verdict == "up" else "planning"
         by = "by token entropy" if _by_entropy(finding) else f"by {finding.question.subject}"
         cells.append(GridCell((), sign, words, by, tone="" if finding.verdict in ("up", "down") else "unknown"))
-    return (
-        GridRow("phases", "What settles first?", "over training steps", question, "dynamics", tuple(cells))
-        if any(cells)
-        else None
+    if not any(cells):
+        return None
+    return GridRow(
+        "phases",
+        "What settles first?",
+        "Settles first",
+        "planning or execution",
+        "",
+        question,
+        "dynamics",
+        tuple(cells),
     )
 
 
@@ -402,68 +306,34 @@ def _by_entropy(finding: Finding) -> bool:
     return isinstance(finding.question, PhaseOrderQuestion)
 
 
-# -- pictures -------------------------------------------------------------------------------------------
+# -- numbers --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
-
-    def position(self, value: float, size: int = WIDTH) -> int:
-        """Return where a value lies, from 0 to `size`, with a margin at both ends."""
-        span = self.high - self.low or 1.0
-        return round(size * (0.04 + 0.92 * (value - self.low) / span))
+def _drawn(level: GridLevel) -> Estimate:
+    """Return the interval that is drawn: of a kind of error at least to what the undecided may add."""
+    low, value, high = ends_and_value(level.estimate)
+    return Estimate(value, low, max(high, level.at_most or high))
 
 
-def _points(table: Table, source: str, series: str, list_name: str = SGS) -> list[tuple[float, float]]:
-    """Return (step, value) of a series, by step: of the lexicon, and of what no lexicon decides, or of the placebo."""
-    rows = [row for row in table.records(source=source, series=series) if (row["list"] or SGS) == list_name]
-    pairs = [(row.number("step"), row.number("value")) for row in rows]
-    return sorted((step, value) for step, value in pairs if step is not None and value is not None)
-
-
-def _curve(
-    points: Sequence[tuple[float, float]],
-    band: Sequence[tuple[float, float]],
-    placebo: Sequence[tuple[float, float]],
-    scale: _Scale,
-) -> GridCurve:
-    steps = _Scale(points[0][0], points[-1][0])
-    smooth = _smoothed(points)
-    outline = ""
-    if any(most > least for (_, least), (_, most) in zip(points, band, strict=False)):
-        outline = _path([*_smoothed(band), *reversed(smooth)], steps, scale)
-    return GridCurve(
-        _path(_thinned(points), steps, scale),
-        _path(smooth, steps, scale),
-        outline,
-        _path(_smoothed(placebo), steps, scale) if placebo else "",
-    )
-
-
-def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return at most `MAX_POINTS` means of neighboring points."""
-    size = math.ceil(len(points) / MAX_POINTS)
-    blocks = [points[start : start + size] for start in range(0, len(points), size)]
+def _level_ends(levels: Iterable[GridLevel | None]) -> list[float]:
+    """Return all ends of levels and of the random phrases beside them."""
     return [
-        (math.fsum(x for x, _ in block) / len(block), math.fsum(y for _, y in block) / len(block)) for block in blocks
+        end
+        for level in levels
+        if level is not None
+        for estimate in (_drawn(level), level.placebo)
+        if estimate is not None
+        for end in ends_and_value(estimate)
     ]
 
 
-def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return centered means over a tenth of the steps; at the ends over as many as there are."""
-    half = round(SMOOTHED_SHARE * len(points) / 2)
-    heights = [height for _, height in points]
-    means = []
-    for index, (step, _) in enumerate(points):
-        window = heights[max(0, index - half) : index + half + 1]
-        means.append((step, math.fsum(window) / len(window)))
-    return _thinned(means)
+def _scale(numbers: Sequence[float], question: ReportQuestion) -> GridScale:
+    """Return the scale of a row; that of shares begins at 0."""
+    return GridScale(min([0.0, *numbers]) if question.unit == "share" else min(numbers), max(numbers))
 
 
-def _path(points: Sequence[tuple[float, float]], steps: _Scale, heights: _Scale) -> str:
-    return " ".join(f"{steps.position(x)},{HEIGHT - heights.position(y, HEIGHT)}" for x, y in points)
+def _range(least: float | None, most: float | None, unit: str) -> str:
+    return f"{_number(least, unit)}–{_number(most, unit)}"
 
 
 def _number(value: float | None, unit: str) -> str:
@@ -473,10 +343,6 @@ def _number(value: float | None, unit: str) -> str:
         .removesuffix(f" {unit}")
         .removesuffix(" %")
     )
-
-
-def _change_unit(unit: str) -> str:
-    return "points" if unit == "share" else unit
 
 
 def _tone(verdict: Verdict) -> Literal["up", "down", "flat", "unknown", ""]:

@@ -34,6 +34,8 @@ def _one_seed(analysis: "Analysis") -> str:
         config = record.get("config")
         if record.get("kind") == "run" and isinstance(config, dict):
             seeds[str(config.get("method"))].add(str(config.get("seed")))
+    if not seeds and len(analysis.tables.get("curves", ())) and len(analysis.sources) == 1:
+        return "One run: what it shows may be the seed."
     if not seeds or any(len(of_method) > 1 for of_method in seeds.values()):
         return ""
     of_each = " of each method" if len(seeds) > 1 else ""

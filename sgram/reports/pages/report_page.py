@@ -24,7 +24,7 @@ from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
 from sgram.reports.pages.table_cells import format_table
 from sgram.reports.pages.templates import render_page, shorten
-from sgram.reports.wording import group_statements, headlines
+from sgram.reports.wording import group_statements
 
 if TYPE_CHECKING:
     from sgram.analysis import Analysis
@@ -129,9 +129,8 @@ def _render(
         title=shorten(analysis.title, _LONGEST_TITLE),
         facts=_headline_facts(analysis, tables),
         alerts=find_alerts(analysis),
-        grid=build_grid(analysis, comparisons),
+        grid=build_grid(analysis, comparisons, groups),
         source_kind=analysis.source_kind,
-        headlines=headlines(analysis),
         anchors=anchors,
         named_anchors={question.name: anchor for question, anchor in anchors.items()},
         max_details=max(_MIN_DETAILS, _MAX_DETAILS // reduction),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from sgram.declarations import declared_in, installed
+from sgram.declarations import declared_in, installed, match_name
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.training.credit.method import Method
@@ -72,7 +72,7 @@ def all_methods() -> dict[str, Method]:
 
 
 def find_method(method: object) -> Method:
-    """Return the method called `method`, or `method` itself if it is a `Method`.
+    """Return the method called `method`, in whatever case, or `method` itself if it is a `Method`.
 
     Raise `UsageError` with the nearest names if the name is unknown.
 
@@ -84,11 +84,20 @@ def find_method(method: object) -> Method:
     if isinstance(method, str) and method in METHODS:
         return METHODS[method]
     methods = all_methods()
-    if isinstance(method, str) and method in methods:
-        return methods[method]
+    if isinstance(method, str) and (name := spelled_method(method)) in methods:
+        return methods[name]
     near_names = get_close_matches(str(method).lower(), methods, n=3, cutoff=0.5)
     hint = f" (did you mean {' or '.join(near_names)}?)" if near_names else ""
     raise UsageError(f"unknown method {str(method)!r:.80}{hint}; the methods are {', '.join(methods)}")
+
+
+def spelled_method(name: str) -> str:
+    """Return the name of the method that `name` means in whatever case, with _ for -; an unknown name as it is.
+
+    >>> spelled_method("HICRA_push"), spelled_method("Hicra"), spelled_method("unknown")
+    ('hicra-push', 'hicra', 'unknown')
+    """
+    return name if name in METHODS else match_name(name, all_methods())
 
 
 def check_name(method: Method) -> None:

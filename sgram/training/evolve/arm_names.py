@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from sgram.declarations import match_name
+
 METHOD = "evolve"
 """The arm that the claims are about."""
 ARMS: Mapping[str, str] = MappingProxyType(
@@ -27,12 +29,12 @@ The trusting judge is warmed up on verdicts that take a concluding phrase in a w
 
 
 def expand_arm(name: str) -> str:
-    """Return the arm that a short name stands for; any other text as it is.
+    """Return the arm that a short name stands for, in whatever case; any other text as it is.
 
     >>> expand_arm("fixed-questions"), expand_arm("evolve:steps=5")
     ('evolve:judge=oracle:proposer=none', 'evolve:steps=5')
     """
-    return ARMS.get(name, name)
+    return ARMS.get(match_name(name, ARMS), name)
 
 
 def arm_title(arm: str) -> str:

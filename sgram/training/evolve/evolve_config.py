@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from sgram.declarations import match_name
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.tagging.spans import MaskKind
@@ -145,6 +146,7 @@ class EvolveConfig:
         if not 0 <= self.references <= 1:
             raise UsageError(f"references must be >= 0 and <= 1 (got {self.references})")
         for name, choices in _CHOICES.items():
+            object.__setattr__(self, name, match_name(getattr(self, name), choices))
             if getattr(self, name) not in choices:
                 raise UsageError(
                     f"{name} must be one of {', '.join(choices)} (got {excerpt(str(getattr(self, name)))})"
@@ -157,6 +159,7 @@ class EvolveConfig:
             object.__setattr__(self, name, getattr(run_config, name))
 
     def _check_judge(self) -> None:
+        object.__setattr__(self, "judge", match_name(self.judge, JUDGES))
         if self.judge not in JUDGES and not is_url(self.judge):
             raise UsageError(
                 f"judge must be one of {', '.join(JUDGES)}, or the URL of an endpoint (got {excerpt(self.judge)})"
@@ -184,6 +187,7 @@ class EvolveConfig:
                     f"{name} must be a multiple of answers, {self.answers} (got {count}): rows are sampled in groups"
                 )
         method = find_method(self.method)
+        object.__setattr__(self, "method", method.name)
         if method.penalty == "entropy":
             raise UsageError(
                 f"the bonus of method {self.method} acts on the texts of every role: choose siren, which acts on the "

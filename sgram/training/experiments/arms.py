@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from sgram.declarations import match_name
 from sgram.errors import UsageError
 from sgram.files import excerpt
 
@@ -106,6 +107,7 @@ def choose_controls(arms: Sequence[Arm], names: Sequence[str] | None = None) -> 
     if names is None:
         return [arm for arm in arms if arm.is_control] or list(arms[:1])
     arms_by_name = {arm.name: arm for arm in arms}
+    names = [match_name(name, arms_by_name) for name in names]
     for name in names:
         if name not in arms_by_name:
             raise UsageError(f"the control {excerpt(name)} is not among the arms, {', '.join(arms_by_name)}")
@@ -123,7 +125,8 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
 
 
 def _parse_arm(text: str, methods: Collection[str], settings: Collection[str], shared: Collection[str]) -> Arm:
-    method, *parts = text.split(":")
+    written, *parts = text.split(":")
+    method = match_name(written.strip(), methods)
     if not method:
         raise UsageError("an arm has no method; write arms as grpo,hicra,hicra:alpha=0.5")
     if method not in methods:
@@ -131,7 +134,7 @@ def _parse_arm(text: str, methods: Collection[str], settings: Collection[str], s
     overrides: dict[str, Any] = {}
     for part in parts:
         key, sign, setting = (piece.strip() for piece in part.partition("="))
-        key = key.replace("-", "_")
+        key = key.lower().replace("-", "_")
         if not (key and sign and setting):
             raise UsageError(f"invalid setting {excerpt(part)!r} of arm {excerpt(text)}; write hicra:alpha=0.5")
         if key in shared:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from sgram.declarations import match_name
 from sgram.errors import SgramError, UsageError
 from sgram.files import excerpt
 from sgram.tagging.spans import MaskKind
@@ -109,6 +110,9 @@ class RunConfig:
     """CPU threads of PyTorch. The last digits of a result depend on it."""
 
     def __post_init__(self) -> None:
+        from sgram.training.credit.registry import spelled_method
+
+        object.__setattr__(self, "method", spelled_method(self.method))
         on_testbed = self.task == "testbed"
         for name, default in (
             ("mask", "grams" if on_testbed else "grams-in-sentences"),
@@ -148,10 +152,12 @@ class RunConfig:
             ("loss", (None, *LOSS_TYPES)),
             ("importance_sampling", get_args(RatioLevel)),
         ):
-            choice = getattr(self, name)
+            choice, names = getattr(self, name), [known for known in choices if known is not None]
+            if isinstance(choice, str):
+                choice = match_name(choice, names)
+                object.__setattr__(self, name, choice)
             if choice not in choices:
-                choices = tuple(known for known in choices if known is not None)
-                raise UsageError(f"{name} must be one of {', '.join(choices)} (got {excerpt(str(choice))})")
+                raise UsageError(f"{name} must be one of {', '.join(names)} (got {excerpt(str(choice))})")
         if self.merge and not self.lora_rank:
             raise UsageError("merge writes an adapter merged into its base model; set lora_rank, or leave merge out")
         if "chat" in self.task_options:

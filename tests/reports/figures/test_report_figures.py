@@ -24,7 +24,9 @@ from sgram.reports.figures.source_selection import MAX_SOURCES, distinct_labels,
 from tests.builders import report_tables
 from tests.builders.report_tables import TableAnalysis, full_analysis, table
 
+QUESTION_FIGURES = ("question-accuracy", "question-exploration", "question-planning", "question-length")
 TABLE_OF = {
+    **dict.fromkeys(QUESTION_FIGURES, "curves"),
     "success": "success",
     "planning-share": "shares",
     "moves": "moves",
@@ -104,17 +106,18 @@ def row_names(figure):
 # -- which figures there are -----------------------------------------------------------------------------
 
 
-def test_every_figure_of_a_measure_is_drawn_in_the_order_of_the_measures():
+def test_figures_of_questions_are_drawn_first_then_those_of_measures_in_their_order():
     figures = build_figures(full_analysis())
     assert [figure.name for figure in figures] == list(TABLE_OF)
     sections = {measure.name: measure.section for measure in all_measures()}
     for figure in figures:
-        assert figure.section == sections[TABLE_OF[figure.name]] != ""
+        is_panel = figure.name in QUESTION_FIGURES
+        assert figure.section == ("summary" if is_panel else sections[TABLE_OF[figure.name]]) != ""
+        assert figure.render().is_panel == is_panel
         assert re.fullmatch("[a-z]+(-[a-z]+)*", figure.name)
         assert figure.caption.endswith(".")
         assert "  " not in figure.caption
         assert not re.search("[{}]", figure.caption + " ".join(texts(figure)))
-    assert figures[0].render().section == "summary"
 
 
 def test_measures_of_other_packages_are_drawn_if_they_have_a_section():
@@ -325,6 +328,28 @@ def test_of_outcomes_all_stands_alone_if_it_equals_the_other():
 
 
 # -- curves, bins, shares --------------------------------------------------------------------------------
+
+
+def test_the_curves_of_a_question_are_those_of_all_runs_smoothed_over_the_steps_and_named():
+    figure = named(full_analysis(("a", "b"), steps=range(0, 200, 10)))["question-exploration"]
+    (axes,) = canvas_of(figure).axes
+    colors = [line.get_color() for line in axes.lines]
+    # of each run random phrases, the steps and the smoothed curve, in one color
+    assert len(colors) == 6
+    assert len(set(colors[:3])) == len(set(colors[3:])) == 1
+    assert colors[0] != colors[3]
+    steps, smooth = axes.lines[1], axes.lines[2]
+    assert steps.get_alpha() < 0.5 < smooth.get_linewidth()
+    heights = steps.get_ydata().tolist()
+    # 20 steps: means of 3 of them
+    assert smooth.get_ydata()[5] == pytest.approx(sum(heights[4:7]) / 3)
+    assert {"a", "b", "random phrases"} <= set(texts(figure))
+    assert axes.get_legend() is None
+    assert figure.caption == "Smoothed; faint: the steps. Dashed: random phrases."
+
+
+def test_a_single_run_has_no_name_in_its_panel():
+    assert "a" not in texts(named(full_analysis(("a",)))["question-accuracy"])
 
 
 def test_curves_are_relative_where_the_panel_says_so():
@@ -553,7 +578,7 @@ def test_the_order_of_rows_does_not_matter():
         assert sorted(texts(before[name])) == sorted(texts(after[name]))
 
 
-@pytest.mark.parametrize("name", ["moves", "exploration", "success"])
+@pytest.mark.parametrize("name", ["moves", "exploration", "success", "question-exploration"])
 def test_nothing_that_is_written_overlaps_in_a_crowded_figure(name):
     """The boxes of the names beside the panels, as they are laid out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -5,12 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from sgram.analysis import AnalysisConfig, analyze
+from sgram.analysis.arms import ArmContrast
 from sgram.analysis.findings import Change, Finding, Level
 from sgram.analysis.table import build_table
 from sgram.files import data_path
+from sgram.reports.pages.grid_pictures import HEIGHT, WIDTH
 from sgram.reports.pages.placebo_comparison import compare_with_placebos
-from sgram.reports.pages.question_grid import HEIGHT, WIDTH, build_grid
+from sgram.reports.pages.question_grid import build_grid
 from sgram.reports.pages.report_alerts import find_alerts
+from sgram.reports.wording import group_statements
 from sgram.statistics import Estimate
 from tests.builders.report_analyses import column
 
@@ -69,6 +72,72 @@ def test_a_source_without_the_series_has_no_answer_and_a_row_without_answers_is_
     assert [row.name for row in grid.rows] == ["accuracy", "placebo"]
     assert grid.rows[0].cells[1] is None
     assert [cell.verdict for cell in grid.rows[1].cells] == ["cannot say", "cannot say"]
+
+
+def level(name, source, value, low, high):
+    return Finding("success", Level(name=name, subject=name), source, Estimate(value, low, high))
+
+
+def test_a_source_without_steps_beside_runs_has_its_level_and_no_verdict_of_change():
+    corpus_table = build_table(
+        "corpus",
+        "",
+        (column("source"), *(column(name, "number") for name in ("correct", "wrong", "length"))),
+        [{"source": "b", "correct": 3, "wrong": 1, "length": 40.0}],
+    )
+    errors_table = build_table(
+        "errors",
+        "",
+        (
+            *(column(name) for name in ("source", "kind")),
+            *(column(name, "number") for name in ("step", "share", "low", "at_most", "at_most_high")),
+        ),
+        [{"source": "b", "kind": "strategic", "step": None, "share": 0.5, "low": 0.2, "at_most": 0.75}],
+    )
+    change = Change(name="strategic errors over training", subject="strategic errors", series="strategic errors")
+    fallen = Finding("curves", change, "a", Estimate(-0.3), verdict="down", sides=(Estimate(0.6), Estimate(0.3)))
+    rows = [*curve("a", [0.0, 1.0]), *curve("a", [0.6, 0.3], "strategic errors")]
+    findings = [risen("a", 0.0, 1.0), level("accuracy", "b", 0.75, 0.5, 0.875), fallen]
+    tables = {"corpus": corpus_table, "errors": errors_table}.items()
+    by_name = {row.name: row for row in grid_of(hand_made(rows, findings, tables=tables)).rows}
+    accuracy = by_name["accuracy"].cells[1]
+    assert (accuracy.numbers, accuracy.sign, accuracy.verdict, accuracy.curve) == (("75.0",), "", "no steps", None)
+    assert accuracy.detail == "75.0 % [50.0, 87.5] over all traces; no training steps"
+    # on the scale of the curves, from 0 to 1: 40 + 920 * .75 = 730, of .5 500, of .875 845
+    assert (accuracy.dot.low, accuracy.dot.value, accuracy.dot.high) == (500, 730, 845)
+    # of 4 judged traces 1 is wrong: half to three quarters of it, as shares of the judged traces
+    assert by_name["strategic errors"].cells[1].numbers == ("12.5–18.8",)
+    assert by_name["length"].cells[1].numbers == ("40.0",)
+
+
+def test_a_run_with_too_few_steps_of_a_series_says_so():
+    rows = [*curve("a", [0.0, 1.0]), *curve("b", [0.5])]
+    findings = [risen("a", 0.0, 1.0), level("accuracy", "b", 0.5, 0.25, 0.75)]
+    cell = grid_of(hand_made(rows, findings)).rows[0].cells[1]
+    assert cell.verdict == "all steps together"
+    assert cell.detail.endswith("over all traces; too few steps")
+
+
+def test_rows_say_in_a_sentence_what_holds_of_all_runs_or_how_methods_differ():
+    rows = [*curve("a", [0.0, 1.0]), *curve("b", [0.0, 1.0])]
+    both = Finding("curves", ACCURACY, None, verdict="up", n=2, verdicts=(("a", "up"), ("b", "up")))
+    analysis = hand_made(rows, [both, risen("a", 0.0, 1.0), risen("b", 0.0, 1.0)])
+    analysis.source_kind = "run"
+
+    def sentences():
+        grid = build_grid(analysis, [], group_statements(analysis))
+        return {row.name: "".join(part.text for part in row.sentence) for row in grid.rows}
+
+    assert sentences()["accuracy"] == "Accuracy rose in both runs."
+    assert sentences()["placebo"] == "What random phrases show, too, is not about planning."
+    contrast = ArmContrast(name="accuracy of methods", subject="accuracy", series="pass@1")
+    gap = Estimate(0.125, -0.25, 0.5)
+    pairs = ("hicra against grpo", "hicra against placebo")
+    analysis.findings += tuple(
+        Finding("curves", contrast, None, gap, verdict="no change", n=1, subject=pair) for pair in pairs
+    )
+    assert "no difference shown for hicra against grpo" in sentences()["accuracy"]
+    assert "no difference shown for hicra against placebo" in sentences()["placebo"]
 
 
 def test_undecided_kinds_are_a_band_and_the_numbers_are_bounds():

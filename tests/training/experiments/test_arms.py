@@ -82,3 +82,8 @@ def test_controls_are_the_methods_that_are_controls_else_the_first_arm_else_thos
     assert choose_controls(parsed, ["siren", "siren"]) == arms("siren")
     with pytest.raises(UsageError, match="the control entropy is not among the arms, hicra, grpo"):
         choose_controls(parsed, ["entropy"])
+
+
+def test_methods_settings_and_choices_are_taken_in_any_case():
+    assert [arm.name for arm in parse_arms("GRPO,Hicra_Push:Alpha=0.5")] == ["grpo", "hicra-push:alpha=0.5"]
+    assert [arm.name for arm in choose_controls(parse_arms("hicra,grpo"), ["GRPO"])] == ["grpo"]

@@ -152,3 +152,8 @@ def test_a_real_model_is_trained_with_a_small_rate_and_room_for_its_responses():
     assert (real.learning_rate, real.max_tokens) == (1e-6, 512)
     assert RunConfig(task="problems.jsonl", model="smollm2", lora_rank=8).learning_rate == 1e-5
     assert RunConfig(task="problems.jsonl", learning_rate=2e-4, max_tokens=64).identity()["learning_rate"] == 2e-4
+
+
+def test_names_of_methods_and_choices_are_taken_in_any_case_and_kept_as_they_are_declared():
+    read = RunConfig(method="HICRA_Push", mask="Grams_in_Sentences", scale="STD", schedule="Cosine")
+    assert read == RunConfig(method="hicra-push", mask="grams-in-sentences", scale="std", schedule="cosine")
