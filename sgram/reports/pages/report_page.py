@@ -129,7 +129,7 @@ def _render(
     anchors = {group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)}
     return render_page(
         "report_page",
-        shared_styles=["moves", "question_grid", "trace_lookup"],
+        shared_styles=["base", "moves", "traces", "question_grid"],
         shared_scripts=_scripts(analysis),
         with_pictures=True,
         title=shorten(analysis.title, _LONGEST_TITLE),

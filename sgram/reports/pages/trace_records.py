@@ -19,7 +19,7 @@ from sgram.reports.pages.report_traces import (
     step_marks,
 )
 from sgram.reports.pages.templates import shorten
-from sgram.traces.trace_keys import stable_key
+from sgram.traces.trace_keys import trace_identity
 
 if TYPE_CHECKING:
     from sgram.analysis import TraceExample
@@ -81,9 +81,7 @@ def trace_summary(example: "TraceExample") -> dict[str, Any]:
 
 def trace_key(example: "TraceExample") -> str:
     """Return the trace's name in addresses (12 hex digits): it depends on model, run, step, id and text alone."""
-    trace = example.trace
-    step = None if trace.step is None else str(trace.step)
-    return f"{stable_key(trace.model, trace.run, step, trace.id, trace.text):016x}"[-12:]
+    return f"{trace_identity(example.trace):016x}"[-12:]
 
 
 def lookup_data(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
