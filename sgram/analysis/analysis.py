@@ -68,6 +68,8 @@ class Analysis:
     """All measures, in the order of a report; those whose tables are absent, too."""
     source_kind: SourceKind = "source"
     """What the sources are: runs, models, or both ("source")."""
+    lookup: tuple[TraceExample, ...] = ()
+    """Traces that a page can be searched for, by source, step and id: all, or a sample (`max_lookup_chars`)."""
 
     def frame(self, name: str) -> Any:
         """Return a table as a pandas DataFrame.
@@ -184,6 +186,7 @@ def _analyze_sources(
         findings=build_findings(questions, context),
         measures=measures,
         source_kind=_source_kind(analysis_inputs.sources),
+        lookup=example_builder.build_lookup(counts.source_names, config.max_lookup_chars),
     )
 
 

@@ -44,6 +44,9 @@ class AnalysisConfig:
     """Most tokens whose entropies are in memory, to find the tokens of highest entropy of each source."""
     n_examples: int = 12
     n_siblings: int = 8
+    max_lookup_chars: int = 0
+    """Most characters of text of the traces that can be looked up on a page; of more traces, a sample by the digest of
+    source, id and text. The default is none."""
     top: float = 0.3
     """Share of the tokens that count as tokens of high entropy (HICRA Fig. 10)."""
     recorded_errors: bool = True
@@ -67,6 +70,7 @@ class AnalysisConfig:
             "max_diagnosed": 0,
             "n_examples": 0,
             "n_siblings": 0,
+            "max_lookup_chars": 0,
             "placebo_chars": 1,
             "max_kept_chars": 0,
             "max_tokens": 0,

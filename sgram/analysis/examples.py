@@ -1,6 +1,6 @@
 """Example traces and pairs of sibling traces, with their spans, equations and diagnoses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,6 +92,25 @@ class ExampleBuilder:
             *_, best_key = min(ranked)
             examples.append(self.build_example(best_key))
         return tuple(examples)
+
+    def build_lookup(self, source_names: Sequence[str], max_characters: int) -> tuple[TraceExample, ...]:
+        """Return the traces whose texts fit into `max_characters`, those with the smallest keys, in a reader's order.
+
+        The order is that of `source_names`, then step, id and key.
+        """
+        keys = []
+        for key in sorted(self._sampled_traces):
+            n_characters = len(self._sampled_traces[key].trace.text)
+            if n_characters <= max_characters:
+                max_characters -= n_characters
+                keys.append(key)
+        order = {name: index for index, name in enumerate(source_names)}
+
+        def rank(key: int) -> tuple[int, int, str, int]:
+            source, trace = self._sampled_traces[key]
+            return order[source], -1 if trace.step is None else trace.step, trace.id, key
+
+        return tuple(self.build_example(key) for key in sorted(keys, key=rank))
 
     def build_sibling_pairs(self, plan: SamplePlan) -> tuple[SiblingPair, ...]:
         """Return the pairs of a correct and a wrong trace of one group."""

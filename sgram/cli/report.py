@@ -40,6 +40,8 @@ _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
     "they are written beside the page in .scored.jsonl.gz."
 )
+_LOOKUP_CHARS = 300_000
+"""Characters of the traces that can be looked up on the page; `sgram view` shows any number."""
 _INPUT_SUFFIXES = {".jsonl", ".json", ".parquet", ".gz", ".zst", ".eval"}
 
 
@@ -103,6 +105,7 @@ def report(
         tokenizer=None if reading.tokenizer is None else str(reading.tokenizer),
         seed=seed,
         n_examples=traces,
+        max_lookup_chars=_LOOKUP_CHARS,
         n_siblings=min(traces, AnalysisConfig().n_siblings),
         pool_runs=pool,
         max_diagnosed=max_diagnosed,

@@ -47,6 +47,7 @@ VERBS = (
     ),
     Verb("metrics", "See", "Print tables about rollouts and runs.", "sgram.cli.metrics:metrics"),
     Verb("diagnose", "See", "Say why each wrong rollout is wrong.", "sgram.cli.diagnose:diagnose"),
+    Verb("view", "See", "Browse and search the traces in a browser, locally.", "sgram.cli.view:view"),
     Verb("report", "See", "Write one page of all results, with figures.", "sgram.cli.report:report"),
 )
 

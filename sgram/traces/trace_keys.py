@@ -23,6 +23,15 @@ def stable_key(*parts: str | None) -> int:
     return (int.from_bytes(digest.digest(), "little") >> 2) or 1
 
 
+def trace_identity(trace: Trace) -> int:
+    """Return the `stable_key` of a trace by its model, run, step, id and text, whatever the input around it.
+
+    >>> trace_identity(Trace(id="1", text="so")) == trace_identity(Trace(id="1", text="so", step=2))
+    False
+    """
+    return stable_key(trace.model, trace.run, None if trace.step is None else str(trace.step), trace.id, trace.text)
+
+
 def problem_name(trace: Trace) -> str:
     """Return what identifies the problem of a trace in a bootstrap over problems.
 

@@ -651,6 +651,7 @@ def analysis(word: Callable[[str], str] = str, **fields: object) -> SimpleNamesp
             "seed": 0,
         },
         "notes": (word("Of 1,200 traces 3 are shown."),),
+        "lookup": (wrong, correct),
     }
     return SimpleNamespace(**{**defaults, **fields})
 

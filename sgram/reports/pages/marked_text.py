@@ -190,6 +190,8 @@ def style_stretch(stretch: MarkedStretch) -> tuple[str, str, str]:
             continue
         tag = "mark" if mark.layer == "move" or tag == "mark" else "span"
         classes += _LAYER_CLASSES[mark.layer] if mark.layer != "move" else [move_class(mark.name)]
+        if mark.layer == "step":
+            classes += ["step-start"] * (mark in stretch.begins) + ["step-end"] * (mark in stretch.ends)
         if mark.layer == "equation":
             classes += [mark.name, "last"] if mark in stretch.ends else [mark.name]
         titles.append(mark.title)

@@ -1,6 +1,6 @@
 
 "use strict";
-// Sorting and filtering of tables and traces, and which section is in view. The page can be read without it.
+// Sorting and filtering of tables, the tools of examples, and which section is in view. The page can be read without it.
 (() => {
   const text = new Intl.Collator("en", {numeric: true, sensitivity: "base"});
   const fold = (said) => said.normalize("NFKC").toLowerCase();
@@ -77,28 +77,21 @@
     apply();
   }
 
-  function filterTraces(tools) {
-    const traces = [...document.querySelectorAll("details.trace")];
-    const said = traces.map((trace) => fold(trace.textContent));
-    const search = tools.querySelector("input[type=search]");
-    const selects = [...tools.querySelectorAll("select")];
-    const output = tools.querySelector("output");
+  // -- examples and siblings: the same tools as in the look-up ----------------------------------------
 
-    function apply() {
-      const wanted = fold(search.value).trim();
-      let shown = 0;
-      traces.forEach((trace, number) => {
-        const kept = said[number].includes(wanted)
-          && selects.every((select) => !select.value || trace.dataset[select.dataset.of] === select.value);
-        trace.hidden = !kept;
-        shown += kept;
-      });
-      output.textContent = `${shown} of ${traces.length} traces`;
+  function equip(text) {
+    const box = text.closest("article, details");
+    const place = text.closest("details");
+    showFormulas(text);
+    text.before(traceText.tools(box, `#${place.id}`, () => traceText.written(text)));
+  }
+
+  function openTarget() {
+    const target = document.getElementById(location.hash.slice(1));
+    if (target instanceof HTMLDetailsElement && !target.open) {
+      target.open = true;
+      target.scrollIntoView({block: "start"});
     }
-
-    tools.addEventListener("input", apply);
-    tools.hidden = false;
-    apply();
   }
 
   // -- which section is in view ------------------------------------------------------------------------
@@ -116,7 +109,8 @@
 
   for (const table of document.querySelectorAll("table:not(.unsorted)")) if (table.tBodies[0].rows.length > 1) sortable(table);
   for (const tools of document.querySelectorAll(".tabled > .tools")) filterable(tools, tools.parentElement.querySelector("table"));
-  const traceTools = document.getElementById("trace-tools");
-  if (traceTools !== null) filterTraces(traceTools);
+  for (const text of document.querySelectorAll(".trace > .text, .pair .text")) equip(text);
+  addEventListener("hashchange", openTarget);
+  openTarget();
   if ("IntersectionObserver" in window) follow();
 })();

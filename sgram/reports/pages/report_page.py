@@ -1,13 +1,13 @@
 """An analysis as one offline HTML page for people.
 
 The page makes no network request: its content security policy allows only the inline script and style sheet, by their
-digests, and embedded pictures. The page is readable without the script, which adds sorting and filtering.
+digests, and embedded pictures. The page is readable without the script, which adds sorting, filtering and looking up
+traces.
 
 A page stays under `ReportConfig.max_bytes` for any input: every text has a maximum length, texts of traces, rows of
 tables and statements are cut, and figures are left out; the page says what is left out.
 """
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.analysis.table import Column, Table, build_table
 from sgram.errors import UsageError
-from sgram.lexicon import MOVE_MEANINGS
+from sgram.lexicon import MOVE_MEANINGS, MOVES
 from sgram.reports.figures.figure import RenderedFigure
+from sgram.reports.pages.picture_addresses import picture_address
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from sgram.reports.pages.question_grid import build_grid
 from sgram.reports.pages.report_alerts import find_alerts
@@ -24,6 +25,7 @@ from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
 from sgram.reports.pages.table_cells import format_table
 from sgram.reports.pages.templates import render_page, shorten
+from sgram.reports.pages.trace_records import has_tex, lookup_choices, lookup_data, script_json, trace_record
 from sgram.reports.wording import group_statements
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def _select_figures(figures: Sequence[RenderedFigure], max_bytes: int) -> tuple[
     """Return the figures that fit into `max_bytes` of a page, and the titles of the others."""
     fitting_figures, omitted_titles = [], []
     for figure in figures:
-        size = len(figure.svg) * 4 // 3 + _FIGURE_FRAME_BYTES  # in base64
+        size = len(picture_address(figure.svg)) + _FIGURE_FRAME_BYTES
         if size <= max_bytes:
             max_bytes -= size
             fitting_figures.append(figure)
@@ -117,6 +119,9 @@ def _render(
     max_characters, max_rows = config.trace_chars // reduction, config.max_rows // reduction
     if reduction >= _NO_TRACES_FROM:
         n_examples = n_siblings = 0
+    every = reduction if reduction < _NO_TRACES_FROM else len(analysis.lookup) + 1
+    records = [trace_record(example) for example in analysis.lookup[every - 1 :: every]]
+    lookup = lookup_data(records) if records else None
     examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
     siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
     groups = group_statements(analysis)
@@ -124,7 +129,8 @@ def _render(
     anchors = {group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)}
     return render_page(
         "report_page",
-        shared_styles=["moves", "question_grid"],
+        shared_styles=["base", "moves", "traces", "question_grid"],
+        shared_scripts=_scripts(analysis),
         with_pictures=True,
         title=shorten(analysis.title, _LONGEST_TITLE),
         facts=_headline_facts(analysis, tables),
@@ -144,6 +150,10 @@ def _render(
         examples=examples,
         open_example=_first_open_example(examples),
         siblings=siblings,
+        lookup=lookup,
+        lookup_json=script_json(lookup),
+        lookup_choices=lookup_choices(records),
+        all_moves=MOVES,
         n_examples=len(analysis.examples),
         n_siblings=len(analysis.sibling_pairs),
         max_characters=max_characters,
@@ -155,6 +165,13 @@ def _render(
         n_omitted_notes=max(0, len(analysis.notes) - _MAX_NOTES),
         is_reduced=reduction > 1,
     )
+
+
+def _scripts(analysis: "Analysis") -> list[str]:
+    """Return the scripts of the traces; KaTeX, which is large, only if there is a formula."""
+    examples = (*analysis.examples, *analysis.lookup, *(pair.wrong for pair in analysis.sibling_pairs))
+    texts = (text for example in examples for text in (example.trace.text, example.trace.prompt or ""))
+    return [*(["katex.min"] if has_tex(texts) else []), "tex", "trace_text", "trace_lookup"]
 
 
 def _max_rows(table_name: str, max_rows: int) -> int:
@@ -225,8 +242,3 @@ def _first_open_example(examples: Sequence[ExampleView]) -> int:
     """Return the index of the example that is open at first: the wrong one with the most kinds of moves."""
     n_moves = [len({move for move, _, _ in example.bars}) if example.outcome == "wrong" else -1 for example in examples]
     return n_moves.index(max(n_moves)) if n_moves else 0
-
-
-def picture_address(svg: bytes) -> str:
-    """Return an SVG as a data URL for an image element, in which it can neither run scripts nor load files."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"

@@ -28,6 +28,9 @@ _LONGEST_REASON = 300
 _LONGEST_EQUATION = 120
 _LONGEST_ANSWER = 60
 _MAX_NOTES = 40
+_LONGEST_WORD = 60
+"""Characters that an end moves at most to the end of its word."""
+_SPACES = " \t\r\n"
 _POINT_LENGTH = 40
 """Maximum characters that are marked if evidence refers to a single position."""
 _HEAD_SHARE, _SIBLING_HEAD_SHARE = 1 / 3, 1 / 8
@@ -98,11 +101,10 @@ def build_example_view(example: "TraceExample", max_characters: int, fork: int |
     windows = choose_windows(text, foci, max_characters, _HEAD_SHARE if fork is None else _SIBLING_HEAD_SHARE)
     marks = [
         *_move_marks(example.spans, windows),
-        *_equation_marks(example.equations, wrong_equations),
-        *_evidence_marks(text, evidence),
+        *equation_marks(example.equations, wrong_equations),
+        *evidence_marks(text, evidence),
+        *step_marks(diagnosis, text),
     ]
-    if diagnosis is not None and diagnosis.start is not None:
-        marks.append(Mark(*_offsets(diagnosis.start, diagnosis.end), "step", "step", "the step with the error"))
     if fork is not None:
         marks.append(Mark(fork, len(text), "fork", "fork"))
     stretches = split_by_marks(text, marks, windows)
@@ -113,12 +115,12 @@ def build_example_view(example: "TraceExample", max_characters: int, fork: int |
         source=shorten(example.source),
         outcome=OUTCOMES[trace.correct],
         kind=shorten(diagnosis.kind) if diagnosis is not None else "",
-        facts=tuple(_facts(example)),
+        facts=tuple(list_facts(example)),
         prompt=shorten(trace.prompt or "", _LONGEST_PROMPT),
         stretches=stretches,
         n_before_fork=next((index for index, stretch in enumerate(stretches) if _begins_fork(stretch)), None),
         bars=tuple(build_strip(len(text), example.spans)),
-        diagnosis=_format_diagnosis(diagnosis),
+        diagnosis=format_diagnosis(diagnosis),
         evidence=tuple(
             Note(_letter(number), shorten(reason.sentence, _LONGEST_REASON), has_anchor=("evidence", number) in anchors)
             for number, reason in enumerate(evidence[:_MAX_NOTES], 1)
@@ -159,7 +161,8 @@ def _move_marks(spans: Iterable["Span"], windows: Sequence[Window]) -> Iterator[
             yield Mark(span.start, span.end, "move", span.label, shorten(f"{span.label}: {span.gram}"))
 
 
-def _equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["Equation"]) -> Iterator[Mark]:
+def equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["Equation"]) -> Iterator[Mark]:
+    """Yield a mark for each equation that was checked; a wrong one has the number of its note."""
     numbers = {id(equation): number for number, equation in enumerate(wrong_equations[:_MAX_NOTES], 1)}
     for equation in equations:
         if equation.verdict in ("right", "wrong"):
@@ -167,15 +170,63 @@ def _equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["
             yield Mark(equation.start, equation.end, "equation", equation.verdict, reason, number)
 
 
-def _evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
+def evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
+    """Yield a mark for each passage that a diagnosis rests on; it begins and ends with whole words.
+
+    For a single position, the first words of its line are marked.
+
+    >>> from sgram.diagnosis.degenerate import Evidence
+    >>> text = "It is therefore 12."
+    >>> [text[mark.start : mark.end] for mark in evidence_marks(text, [Evidence("wrong", 8, 17)])]
+    ['therefore 12']
+    """
     for number, reason in enumerate(evidence[:_MAX_NOTES], 1):
         if reason.start is not None:
             start, end = _offsets(reason.start, reason.end)
             if end - start < 2:  # a position, not a passage: mark the first words of its line
+                start = _word_start(text, start)
                 line = text[start : start + _POINT_LENGTH + 1].partition("\n")[0]
                 words = line if len(line) <= _POINT_LENGTH else line.rpartition(" ")[0] or line[:_POINT_LENGTH]
                 end = start + max(1, len(words))
+            start, end = _whole_words(text, start, end)
             yield Mark(start, end, "evidence", _letter(number), shorten(reason.sentence, _LONGEST_REASON), number)
+
+
+def step_marks(diagnosis: "Diagnosis | None", text: str) -> Iterator[Mark]:
+    """Yield the mark of the step with the error, if it is known; it begins and ends with whole words."""
+    if diagnosis is not None and diagnosis.start is not None:
+        start, end = _whole_words(text, *_offsets(diagnosis.start, diagnosis.end))
+        yield Mark(start, end, "step", "step", "the step with the error")
+
+
+def _whole_words(text: str, start: int, end: int) -> Window:
+    """Return the ends moved outwards so that no word is cut, and inwards over spaces."""
+    start, last = _word_start(text, start), min(end, len(text))
+    end = last
+    while end < len(text) and _cuts_word(text, end):
+        end += 1
+        if end - last > _LONGEST_WORD:
+            end = last
+            break
+    while start < end - 1 and text[start] in _SPACES:
+        start += 1
+    while end - 1 > start and text[end - 1] in _SPACES:
+        end -= 1
+    return start, end
+
+
+def _word_start(text: str, position: int) -> int:
+    """Return the start of the word that `position` lies in; far back, `position` itself."""
+    start = position
+    while start > 0 and _cuts_word(text, start):
+        start -= 1
+        if position - start > _LONGEST_WORD:
+            return position
+    return start
+
+
+def _cuts_word(text: str, position: int) -> bool:
+    return 0 < position < len(text) and text[position - 1].isalnum() and text[position].isalnum()
 
 
 def _offsets(start: int, end: int | None) -> Window:
@@ -199,7 +250,8 @@ def _letter(number: int) -> str:
 # -- facts ----------------------------------------------------------------------------------------------
 
 
-def _facts(example: "TraceExample") -> Iterator[str]:
+def list_facts(example: "TraceExample") -> Iterator[str]:
+    """Yield facts for the summary line of a trace, a few words each."""
     trace = example.trace
     if trace.step is not None:
         yield f"step {trace.step:,}"
@@ -211,7 +263,7 @@ def _facts(example: "TraceExample") -> Iterator[str]:
         yield f"reference {shorten(trace.reference, _LONGEST_ANSWER)}"
 
 
-def _format_diagnosis(diagnosis: "Diagnosis | None") -> str:
+def format_diagnosis(diagnosis: "Diagnosis | None") -> str:
     """Return a line such as "Procedural error, first seen in step 2 (confidence 0.83)"; steps count from 1 here."""
     if diagnosis is None:
         return ""

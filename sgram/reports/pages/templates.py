@@ -7,6 +7,7 @@ page.
 
 import base64
 import hashlib
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 240
 """Maximum characters of a text if nothing else is said, such as that of a cell."""
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _JOINERS = "\u200c\u200d"
 
 
@@ -40,21 +42,29 @@ def policy_digest(text: str) -> str:
 
 
 def render_page(
-    name: str, *, shared_styles: Sequence[str] = (), with_pictures: bool = False, **content: object
+    name: str,
+    *,
+    shared_styles: Sequence[str] = (),
+    shared_scripts: Sequence[str] = (),
+    with_pictures: bool = False,
+    asks_own_server: bool = False,
+    **content: object,
 ) -> bytes:
     """Return a page as UTF-8 HTML: the template `name` filled with `content`; equal contents give equal bytes.
 
-    Its style sheets and its script, if it has one, stand inside it. The content security policy allows these, by their
-    digests, and with `with_pictures` embedded pictures; it allows no request. Raise `jinja2.UndefinedError` if the
-    template needs a content that is missing.
+    Its style sheets and its script, if it has one, stand inside it; those that pages share come first. The content
+    security policy allows these, by their digests, and with `with_pictures` embedded pictures. It allows no request,
+    except with `asks_own_server` those to the server of the page. Raise `jinja2.UndefinedError` if the template needs a
+    content that is missing.
     """
     style = "".join(read_asset(f"{sheet}.css") for sheet in (*shared_styles, name))
-    script = read_asset(f"{name}.js")
+    script = "".join(read_asset(f"{part}.js") for part in (*shared_scripts, name))
     policy = (
         "default-src 'none'; "
         + (f"script-src 'sha256-{policy_digest(script)}'; " if script else "")
         + f"style-src 'sha256-{policy_digest(style)}'; "
         + ("img-src data:; " if with_pictures else "")
+        + ("connect-src 'self'; " if asks_own_server else "")
         + "base-uri 'none'; form-action 'none'"
     )
     template = _environment().get_template(f"{name}.html.jinja")
@@ -74,7 +84,12 @@ def _environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"move_class": move_class, "shorten": shorten, "style_stretch": style_stretch}
+    environment.filters |= {
+        "move_class": move_class,
+        "shorten": shorten,
+        "squeeze": squeeze_blank_lines,
+        "style_stretch": style_stretch,
+    }
     return environment
 
 
@@ -93,6 +108,15 @@ def escape_invisible(text: object) -> str:
         character.encode("unicode_escape", "surrogatepass").decode() if _is_unsafe(character) else character
         for character in lines
     )
+
+
+def squeeze_blank_lines(text: str) -> str:
+    """Return `text` with a single blank line for several in a row.
+
+    >>> squeeze_blank_lines("one\\n\\n \\n\\ntwo")
+    'one\\n\\ntwo'
+    """
+    return _BLANK_LINES.sub("\n\n", text.replace("\r\n", "\n"))
 
 
 def _is_unsafe(character: str) -> bool:

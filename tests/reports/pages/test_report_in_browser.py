@@ -1,5 +1,7 @@
 """The report in a real browser: sorting, filtering, colors, moves switched off, small screens, no script, paper."""
 
+import json
+
 import pytest
 
 from sgram.reports.pages.report_page import render_report_page
@@ -20,7 +22,9 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    with_long_trace = analysis(examples=(*analysis().examples, example(LONG, False, name="t4", source="hicra, seed 0")))
+    long_trace = example(LONG, False, name="t4", source="hicra, seed 0")
+    plain = analysis()
+    with_long_trace = analysis(examples=(*plain.examples, long_trace), lookup=(*plain.lookup, long_trace))
     path.write_bytes(render_report_page(with_long_trace, figures()))
     return path
 
@@ -129,21 +133,60 @@ def test_rows_are_filtered_by_text_by_move_and_by_core_at_once(tab):
     assert tab.run(row_count) == "0 of 9 rows"
 
 
-def test_traces_are_filtered_by_what_they_say_their_outcome_and_their_source(tab):
-    visible_ids = "[...document.querySelectorAll('details.trace')].filter(each => !each.hidden).map(each => each.id)"
-    tools = "document.getElementById('trace-tools')"
-    change = ".dispatchEvent(new Event('input', {bubbles: true}))"
-    assert tab.run(visible_ids) == ["t1", "t2", "t3", "t4"]
-    tab.run(f"{tools}.querySelector('[data-of=outcome]').value = 'wrong'; {tools}{change}")
-    assert tab.run(visible_ids) == ["t1", "t4"]
-    tab.run(f"{tools}.querySelector('[data-of=source]').value = 'hicra, seed 0'; {tools}{change}")
-    assert tab.run(visible_ids) == ["t4"]
-    assert tab.run(f"{tools}.querySelector('output').textContent") == "1 of 4 traces"
+IDS = "[...document.querySelectorAll('#lookup .trace .id')].map(each => each.textContent)"
+COUNT = "document.querySelector('#lookup output').textContent"
+
+
+def look_up(tab, **values: str) -> list[str]:
+    """Set the filters of the look-up and return the ids of the traces that it shows."""
+    names = ("q", "where", "source", "outcome", "kind", "move")
     tab.run(
-        f"{tools}.querySelectorAll('select').forEach(each => {{ each.value = '' }});"
-        f"{tools}.querySelector('input').value = 'THE ANSWER IS 51'; {tools}{change}"
+        f"(values => {{ for (const one of document.querySelectorAll('#lookup [name]')) one.value = values[one.name];"
+        " document.querySelector('#lookup .tools').dispatchEvent(new Event('input')); })"
+        f"({json.dumps({name: values.get(name, '') for name in names})})"
     )
-    assert tab.run(visible_ids) == ["t2"]
+    tab.run("new Promise(done => setTimeout(done, 0))")
+    return tab.run(IDS)
+
+
+def test_traces_are_looked_up_by_id_text_phrase_source_outcome_kind_and_move(tab):
+    assert look_up(tab) == ["t1", "t2", "t4"]
+    assert tab.run(COUNT) == "3 traces"
+    assert look_up(tab, q="T2") == ["t2"]
+    assert look_up(tab, q="THE ANSWER IS 51") == ["t2"]
+    assert look_up(tab, q="the answer is 51", where="id") == []
+    assert tab.run(COUNT) == "0 traces"
+    # the word is in all texts, the phrase in those of the wrong traces
+    assert look_up(tab, q="but wait", where="phrase") == ["t1", "t4"]
+    assert look_up(tab, q="pens", where="phrase") == []
+    assert look_up(tab, outcome="wrong") == look_up(tab, kind="procedural") == ["t1", "t4"]
+    assert look_up(tab, outcome="wrong", source="hicra, seed 0") == ["t4"]
+    assert look_up(tab, move="6", outcome="correct") == ["t2"]
+
+
+def test_a_link_of_a_trace_opens_it_whatever_the_filters_are(tab):
+    link = tab.run("document.querySelector('#lookup .trace').id")
+    assert look_up(tab, q="nothing like it") == []
+    tab.run(f"location.hash = '#{link}'")
+    assert tab.until("document.querySelector('#lookup .trace')?.open ?? false", bool)
+    assert tab.run(IDS) == ["t1"]
+    assert tab.until("document.querySelectorAll('#lookup .trace .ev').length", bool) == 1
+
+
+def test_keys_lead_to_the_next_phrase_and_the_next_diagnosis_of_a_trace(tab):
+    tab.run("document.querySelector('#lookup .trace').open = true")
+    assert tab.until("document.querySelectorAll('#lookup .trace mark').length", bool) == 3
+    tab.run("document.querySelector('#lookup .trace summary').focus()")
+    here = "document.querySelector('#lookup .here')?.textContent"
+    phrases = []
+    for _ in range(4):
+        tab.keys("n")
+        phrases.append(tab.run(here))
+    assert phrases == ["So then", "But wait", "let me try", "So then"]
+    tab.keys("d")  # the step with the error begins with the phrase that was reached last
+    assert tab.run(here) == "3 * 17 = 52"
+    tab.keys("d")
+    assert tab.run(here) == "So then"
 
 
 GROUND = "getComputedStyle(document.body).backgroundColor"

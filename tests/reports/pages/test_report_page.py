@@ -106,12 +106,12 @@ def test_the_policy_allows_the_one_script_the_one_style_sheet_and_pictures_insid
     )
     assert not {name for _, attrs, _ in reader.elements for name in attrs if name.startswith("on") or name == "style"}
     assert not re.search(
-        r"https?://|url\(|@import|innerHTML|insertAdjacent|eval\(|fetch\(|XMLHttp|localStorage", source
+        r"https?://(?!www\.w3\.org/)|url\(|@import|innerHTML|insertAdjacent|eval\(|fetch\(|XMLHttp|localStorage", source
     )
     links = [attrs["href"] for attrs in reader.of("a")]
     assert links
     assert all(link.startswith("#") for link in links)
-    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in reader.of("img"))
+    assert all(attrs["src"].startswith("data:image/svg+xml,") for attrs in reader.of("img"))
 
 
 def test_every_link_has_its_place_and_no_id_stands_twice(page):
@@ -467,7 +467,7 @@ def test_comparisons_beyond_the_most_are_counted():
 
 
 def test_figures_that_do_not_fit_are_named():
-    large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 400_000)
+    large = RenderedFigure("dynamics", "A large one", "", b"<svg>" + b"x" * 500_000)
     html = render_report_page(analysis(), [*figures(), large], ReportConfig(max_bytes=900_000))
     reader = Reader(html.decode())
     assert len(reader.of("img")) == 5

@@ -126,13 +126,13 @@ def test_evidence_of_which_there_is_very_much_is_lettered_on_and_cut():
 
 def test_evidence_that_names_a_place_alone_marks_the_first_words_of_its_line():
     wrong_example = example("first\nsecond line\n" + "x" * 90 + " " + "word " * 20, False)
-    # 40 characters from 109 on are 8 words; from 110 on they end inside the ninth
+    # 40 characters from 109 on are 8 words; 110 lies in the first of them, 18 in a word of 90 characters
     for start, marked in (
         (6, "second line"),
         (13, "line"),
-        (18, "x" * 40),
+        (18, "x" * 90),
         (109, ("word " * 8).rstrip()),
-        (110, "ord " + ("word " * 7).rstrip()),
+        (110, ("word " * 8).rstrip()),
     ):
         evidence = (Evidence("here", start, None),)
         wrong_example.diagnosis = SimpleNamespace(
