@@ -29,6 +29,7 @@ _MODULES = {
     "Grade": "sgram.grading.grader",
     "grade": "sgram.grading.grader",
     "grade_many": "sgram.grading.grader",
+    "show": "sgram.reports.notebooks.show",
     "SgramError": "sgram.errors",
 }
 """Module that defines each public name."""

@@ -11,6 +11,7 @@ from sgram.lexicon import Lexicon as Lexicon
 from sgram.lexicon import SentenceScorer as SentenceScorer
 from sgram.mining import MiningConfig as MiningConfig
 from sgram.mining import mine as mine
+from sgram.reports.notebooks.show import show as show
 from sgram.tagging.sentence_finder import SentenceFinder as SentenceFinder
 from sgram.tagging.span_finder import SpanFinder as SpanFinder
 from sgram.tagging.spans import Span as Span

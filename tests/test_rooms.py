@@ -24,7 +24,7 @@ ROOMS_OF = {
     "cyclopts": ["cli/"],
     "rich": ["cli/"],
     "jinja2": ["reports/"],
-    "pandas": ["tagging/span_frames.py", "analysis/table.py"],
+    "pandas": ["frames.py"],
     "numba": ["compiling.py"],
     "torch": [
         *("tagging/tagger.py", "tagging/kernel/gpu.py", "testbed/", "training/", "scoring/", "integrations/verl/"),
@@ -71,7 +71,7 @@ ROOMS_OF = {
         "evaluation/gram_scores.py",
         "diagnosis/diagnosis_files.py",
     ],
-    "narwhals": ["traces/from_python.py"],
+    "narwhals": ["traces/from_python.py", "frames.py"],
     "fsspec": ["urls.py"],
     "aiohttp": ["urls.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
@@ -358,11 +358,12 @@ def test_the_floors_are_those_of_the_design():
             "compiling",
             "progress_bars",
             "declarations",
+            "notebook_html",
             "engines",
             "text",
             "quarantine",
         ),
-        *("run_directory", "safe_reading", "stored_copies", "urls", "files", "array_types", "errors"),
+        *("run_directory", "safe_reading", "stored_copies", "urls", "frames", "files", "array_types", "errors"),
     ]
 
 

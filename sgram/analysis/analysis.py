@@ -31,8 +31,10 @@ from sgram.diagnosis.kinds import Diagnosis
 from sgram.engines import Engine
 from sgram.errors import UsageError
 from sgram.files import excerpt
+from sgram.frames import Backend
 from sgram.lexicon import Lexicon, connective_note
 from sgram.metrics import PhaseOrder
+from sgram.notebook_html import render_notebook_html
 from sgram.traces import ReadOptions
 from sgram.traces.from_python import Rollouts, are_paths
 from sgram.urls import base_name
@@ -42,9 +44,14 @@ _MAX_NAMED_SOURCES = 40
 """Pooled sources that a note names."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Analysis:
-    """The tables of some inputs, with examples, provenance and notes."""
+    """The tables of some inputs, with examples, provenance and notes. Notebooks show the grid of questions of a report.
+
+    >>> from sgram.traces import Trace
+    >>> analyze([Trace(id="1", text="wait, so it is 4", model="gpt", correct=True)], AnalysisConfig(n_placebos=0))
+    Analysis('1 traces of gpt', 1 source, ... tables, ... findings)
+    """
 
     title: str
     lexicon: Lexicon
@@ -71,14 +78,28 @@ class Analysis:
     lookup: tuple[TraceExample, ...] = ()
     """Traces that a page can be searched for, by source, step and id: all, or a sample (`max_lookup_chars`)."""
 
-    def frame(self, name: str) -> Any:
-        """Return a table as a pandas DataFrame.
+    def frame(self, name: str, backend: Backend | None = None) -> Any:
+        """Return a table as a data frame of ``pandas`` or ``polars`` (`sgram.frames.build_frame`).
 
-        Raise `UsageError` if the analysis has no such table, `MissingExtraError` if pandas is not installed.
+        Raise `UsageError` if the analysis has no such table, `MissingExtraError` if the library is not installed.
         """
         if name not in self.tables:
             raise UsageError(f"no table {excerpt(name, 60)!r} in this analysis; it has {', '.join(self.tables)}")
-        return self.tables[name].frame()
+        return self.tables[name].frame(backend)
+
+    def _repr_html_(self) -> str:
+        return render_notebook_html(self)
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{count:,} {noun}{'' if count == 1 else 's'}"
+            for count, noun in (
+                (len(self.sources), "source"),
+                (len(self.tables), "table"),
+                (len(self.findings), "finding"),
+            )
+        ]
+        return f"Analysis({excerpt(self.title, 120)!r}, {', '.join(counts)})"
 
 
 def _ignore_progress(stage: str, done: int, total: int) -> None:

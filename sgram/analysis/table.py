@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from sgram.errors import MissingExtraError
+from sgram.files import excerpt
+from sgram.frames import Backend, CellKind, build_frame
+from sgram.notebook_html import render_notebook_html
 from sgram.statistics import finite_number
-
-if TYPE_CHECKING:
-    import pandas
 
 ColumnKind = Literal["text", "count", "share", "number", "flag"]
 Cell: TypeAlias = str | int | float | bool | None
@@ -24,6 +23,15 @@ class Column:
     meaning: str
     kind: ColumnKind = "text"
     """A share lies between 0 and 1 and is shown as per cent; a count is an integer."""
+
+
+_FRAME_KINDS: Mapping[ColumnKind, CellKind] = {
+    "text": "text",
+    "count": "count",
+    "share": "number",
+    "number": "number",
+    "flag": "flag",
+}
 
 
 class Record(dict[str, Cell]):
@@ -44,9 +52,11 @@ class Record(dict[str, Cell]):
         return finite_number(self.get(name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Table:
     """Rows of cells under columns. None marks a cell that was not measured or is undefined.
+
+    Notebooks show its first rows.
 
     >>> table = build_table("counts", "Counts", [Column("gram", "the words"), Column("n", "spans", "count")],
     ...                     [{"gram": "wait", "n": 3}, {"gram": "so"}])
@@ -54,6 +64,8 @@ class Table:
     (['wait', 'so'], [3.0, None])
     >>> table.records(gram="so")
     [{'gram': 'so', 'n': None}]
+    >>> table
+    Table('counts', 2 rows of gram, n)
     """
 
     name: str
@@ -100,20 +112,22 @@ class Table:
             rows = tuple(row for row in rows if row[position] == cell)
         return [Record(zip(names, row, strict=True)) for row in rows]
 
-    def frame(self) -> "pandas.DataFrame":
-        """Return the table as a pandas DataFrame; counts become the nullable type Int64.
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return the table as a data frame of ``pandas`` or ``polars`` (`sgram.frames.build_frame`).
 
-        Raise `MissingExtraError` if pandas is not installed.
+        Raise `MissingExtraError` if the library is not installed.
+
+        >>> build_table("n", "N", [Column("n", "spans", "count")], [{"n": 3}, {}]).frame().n.sum()
+        np.int64(3)
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingExtraError(f"a data frame needs pandas ({error}); pip install 'sgram[pandas]'") from error
-        dtypes = {"count": "Int64", "share": "float64", "number": "float64", "flag": "boolean", "text": "str"}
-        series = {
-            column.name: pd.Series(self.column(column.name), dtype=dtypes[column.kind]) for column in self.columns
-        }
-        return pd.DataFrame(series, columns=list(self.names))
+        return build_frame({column.name: _FRAME_KINDS[column.kind] for column in self.columns}, self.rows, backend)
+
+    def _repr_html_(self) -> str:
+        return render_notebook_html(self)
+
+    def __repr__(self) -> str:
+        n_rows = f"{len(self):,} row{'' if len(self) == 1 else 's'}"
+        return f"Table({self.name!r}, {n_rows} of {excerpt(', '.join(self.names), 160)})"
 
 
 def build_table(

@@ -27,6 +27,7 @@ from sgram.annotation.rating_table import MISSING, CodeArray, RatingTable
 from sgram.annotation.ratings import Rating
 from sgram.errors import UsageError
 from sgram.files import excerpt
+from sgram.frames import Backend, CellKind, build_frame, interval_columns
 from sgram.lexicon import MOVES
 from sgram.statistics import N_DRAWS, Estimate, Resamples, round_number
 
@@ -88,7 +89,16 @@ class LabelAgreement:
         }
 
 
-@dataclass(frozen=True, slots=True)
+_FRAME_COLUMNS: dict[str, CellKind] = {
+    "question": "text",
+    "coefficient": "text",
+    "raters": "text",
+    "n_items": "offset",
+    **interval_columns("value"),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Agreement:
     """Agreement of the raters of one set of items."""
 
@@ -143,6 +153,39 @@ class Agreement:
             "draws": self.n_draws,
             "seed": self.seed,
         }
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per question and coefficient, then one per pair of raters.
+
+        Questions are all labels, strategic or not, and each label against all others. Columns are question,
+        coefficient, raters (of a pair; missing where all raters count), n_items, value, value_low and value_high.
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+
+        >>> ratings = [Rating(item, rater, "plan") for item in "ab" for rater in ("ada", "ben")]
+        >>> measure_agreement(ratings, n_draws=10).frame().query("question == 'all labels'").value.tolist()[:1]
+        [1.0]
+        """
+        strategic = [] if self.strategic is None else [("strategic", self.strategic)]
+        questions = [
+            ("all labels", self.overall),
+            *strategic,
+            *((f"label {label.name}", label) for label in self.by_label),
+        ]
+        n_items = {"agreement": self.n_items_with_two, "alpha": self.n_items_with_two, "ac1": self.n_items_with_two}
+        rows: list[tuple[Any, ...]] = []
+        for question, label in questions:
+            for coefficient, n in {**n_items, "fleiss": self.n_items_with_all}.items():
+                rows.append((question, coefficient, None, n, *getattr(label, coefficient).numbers))
+            for pair in label.pairs:
+                raters = f"{pair.first}, {pair.second}"
+                rows.append((question, "agreement", raters, pair.n_items, *pair.agreement.numbers))
+                rows.append((question, "kappa", raters, pair.n_items, *pair.kappa.numbers))
+        return build_frame(_FRAME_COLUMNS, rows, backend)
+
+    def __repr__(self) -> str:
+        alpha = "undefined" if self.overall.alpha.value is None else f"{self.overall.alpha.value:.3f}"
+        return f"Agreement({self.n_items:,} items, {self.n_raters:,} raters, alpha {alpha})"
 
 
 def strategic_labels(labels: Collection[str], named: Iterable[str] = ()) -> tuple[str, ...]:

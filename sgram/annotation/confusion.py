@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sgram.annotation.rating_table import MISSING, RatingTable
+from sgram.frames import Backend, build_frame
 from sgram.statistics import round_number
 
 
@@ -38,6 +39,19 @@ class ConfusionMatrix:
             tuple(count / total if total else None for count in row)
             for row, total in zip(self.counts, totals, strict=True)
         )
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per cell: row, column, count, and its share of the row.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        rows = (
+            (row_label, column_label, count, share)
+            for row_label, counts, shares in zip(self.labels, self.counts, self.row_shares, strict=True)
+            for column_label, count, share in zip(self.labels, counts, shares, strict=True)
+        )
+        return build_frame({"row": "text", "column": "text", "count": "number", "share": "number"}, rows, backend)
 
     def to_json(self) -> dict[str, Any]:
         """Return the matrix as JSON values, rounded to 6 decimals."""

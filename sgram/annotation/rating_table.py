@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from sgram.annotation.ratings import Rating
 from sgram.array_types import IntArray
 from sgram.errors import InputError
 from sgram.files import excerpt
+from sgram.frames import Backend, build_frame
 
 CodeArray = npt.NDArray[np.int16]
 """Label codes, (items, raters) unless said otherwise: indices of labels, `MISSING` where there is no rating."""
@@ -18,7 +20,7 @@ MAX_LABELS = 32
 MISSING = -1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RatingTable:
     """Labels by item and rater, independent of the order of the ratings."""
 
@@ -73,6 +75,24 @@ class RatingTable:
     def counts(self) -> IntArray:
         """(items, labels) number of raters who gave each label."""
         return count_labels(self.codes, len(self.labels))
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per rating: item, rater, label; a missing rating is an absent row.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        rows = (
+            (item, rater, self.labels[code])
+            for item, codes in zip(self.items, self.codes.tolist(), strict=True)
+            for rater, code in zip(self.raters, codes, strict=True)
+            if code != MISSING
+        )
+        return build_frame({"item": "text", "rater": "text", "label": "text"}, rows, backend)
+
+    def __repr__(self) -> str:
+        n_items, n_raters, n_labels = len(self.items), len(self.raters), len(self.labels)
+        return f"RatingTable({n_items:,} items, {n_raters:,} raters, {n_labels:,} labels)"
 
     def against_rest(self, name: str, labels: Iterable[str]) -> "RatingTable":
         """Return the binary table in which `labels` are merged into `name` and all other labels into "rest"."""

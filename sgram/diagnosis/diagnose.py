@@ -5,6 +5,7 @@ from typing import overload
 
 from sgram.diagnosis import kinds
 from sgram.diagnosis.diagnose_traces import CorpusDiagnosis, CorpusReport
+from sgram.diagnosis.diagnosis_list import DiagnosisList
 from sgram.diagnosis.kinds import Diagnosis, Spans, make_span_finder
 from sgram.diagnosis.operations import EquationFinder
 from sgram.errors import InputError, UsageError
@@ -31,7 +32,7 @@ def diagnose(
     check: EquationFinder | None = ...,
     *,
     judge_answers: bool = ...,
-) -> list[Diagnosis]: ...
+) -> DiagnosisList: ...
 
 
 def diagnose(
@@ -41,7 +42,7 @@ def diagnose(
     check: EquationFinder | None = None,
     *,
     judge_answers: bool = True,
-) -> Diagnosis | list[Diagnosis]:
+) -> Diagnosis | DiagnosisList:
     """Return what is wrong with a wrong trace, or with each wrong one of many, in their order.
 
     One `Trace` is compared with the correct ones of its `siblings`. Anything else is what `as_traces` takes: a list of
@@ -49,7 +50,7 @@ def diagnose(
     `judge_answers`, traces that do not say whether they are correct are judged by their reference answers.
 
     `lexicon` is a `Lexicon`, its path, the name of a preset, or what finds spans; it tells the plans that are
-    announced. `check` is another way to find equations.
+    announced. `check` is another way to find equations. The list of many has the method `frame`.
 
     Raise `UsageError` for siblings of many traces, `InputError` if none of them is known to be correct or wrong, and
     what `as_traces` and reading raise.
@@ -72,7 +73,7 @@ def diagnose(
         corpus = CorpusDiagnosis(
             lambda stage: traces, make_span_finder(lexicon), answers if judge_answers else None, check
         )
-        diagnoses = [diagnosis for _, diagnosis in corpus]
+        diagnoses = DiagnosisList(diagnosis for _, diagnosis in corpus)
     _check_judged(corpus.report)
     return diagnoses
 

@@ -29,6 +29,7 @@ from sgram.errors import MissingExtraError
 from sgram.files import digest, excerpt
 from sgram.grading import Grade, grade
 from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
+from sgram.notebook_html import render_notebook_html
 from sgram.tagging.spans import Span
 from sgram.text import find_words
 from sgram.traces import Trace
@@ -45,9 +46,13 @@ MAX_SPAN_CHARS = 40_000
 Spans = Callable[[str], Sequence[Span]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis:
-    """What is wrong with one response."""
+    """What is wrong with one response. Notebooks show its kind, its evidence and the probability of each kind.
+
+    >>> diagnose(Trace(id="1", text="We get 6 + 9 = 14. The answer is 14.", correct=False))
+    Diagnosis('1', procedural, confidence 0...: '6 + 9 is 15, not 14 (step 1)...')
+    """
 
     trace_id: str
     kind: Kind
@@ -79,6 +84,14 @@ class Diagnosis:
                 {"what": evidence.sentence, "start": evidence.start, "end": evidence.end} for evidence in self.evidence
             ],
         }
+
+    def _repr_html_(self) -> str:
+        return render_notebook_html(self)
+
+    def __repr__(self) -> str:
+        step = "" if self.step is None else f", step {self.step}"
+        reason = f": {excerpt(self.evidence[0].sentence, 100)!r}" if self.evidence else ""
+        return f"Diagnosis({excerpt(self.trace_id, 60)!r}, {self.kind}, confidence {self.confidence:.2f}{step}{reason})"
 
 
 @dataclass(frozen=True, slots=True)

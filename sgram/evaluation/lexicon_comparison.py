@@ -12,6 +12,7 @@ from sgram.evaluation.gram_scores import frequency_scores, lexicon_scores, unit_
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex, labels_digest
 from sgram.evaluation.placebo_lexicons import MIN_DF, N_PLACEBOS, PlaceboGrams, PlaceboLevel, draw_placebo_grams
 from sgram.evaluation.precision_recall import (
+    RATE_COLUMNS,
     MEASURES,
     DocumentResamples,
     GroupBy,
@@ -33,6 +34,7 @@ from sgram.evaluation.precision_recall_curve import (
     compare_at_coverage,
     summarize_curve,
 )
+from sgram.frames import Backend, CellKind, build_frame
 from sgram.lexicon import Lexicon, LexiconLike, as_lexicon
 from sgram.statistics import N_DRAWS, Estimate
 
@@ -139,7 +141,7 @@ class OrderRow:
         return plain
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LexiconComparison:
     """A lexicon compared with other lists and with placebos on one label set."""
 
@@ -158,6 +160,28 @@ class LexiconComparison:
     best: tuple[GramEffect, ...]
     in_sample: bool
     """Whether the lexicon was trained or pruned on this label set."""
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with two rows per list: its rates on units, and on words or tokens.
+
+        The last two rows are the means of placebos that mark as much; their intervals reach from the smallest to the
+        largest placebo. `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise
+        `MissingExtraError` if it is not installed.
+        """
+        rows: list[tuple[Any, ...]] = []
+        for row in self.rows:
+            evaluation = row.evaluation
+            names = row.name, row.kind
+            rows.append((*names, "units", evaluation.n_grams, *evaluation.units.cells))
+            rows.append((*names, evaluation.piece_name, evaluation.n_grams, *evaluation.pieces.cells))
+        for placebo, level in zip(self.placebos, ("units", self.rows[0].evaluation.piece_name), strict=True):
+            rows.append(("placebo", "placebo", level, placebo.n_grams, *placebo.rates.cells))
+        columns: dict[str, CellKind] = {"name": "text", "kind": "text", "level": "text", "grams": "number"}
+        return build_frame({**columns, **RATE_COLUMNS}, rows, backend)
+
+    def __repr__(self) -> str:
+        names = ", ".join(repr(row.name[:40]) for row in self.rows[:4])
+        return f"LexiconComparison({names}, {self.n_documents:,} documents, {self.n_problems:,} problems)"
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""

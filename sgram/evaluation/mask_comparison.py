@@ -21,6 +21,7 @@ from sgram.evaluation.lexicon_comparison import (
 )
 from sgram.evaluation.placebo_lexicons import MIN_DF, N_PLACEBOS, draw_placebo_grams, draw_to_share
 from sgram.evaluation.precision_recall import (
+    RATE_COLUMNS,
     DocumentResamples,
     Rates,
     ResampledRates,
@@ -30,6 +31,7 @@ from sgram.evaluation.precision_recall import (
 )
 from sgram.evaluation.sentence_figures import ProblemDraws, draw_kappa
 from sgram.evaluation.train_sentence_scorer import MOVES_OF_LABELS
+from sgram.frames import Backend, build_frame
 from sgram.lexicon import MOVES, Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike, as_lexicon
 from sgram.lexicon.sentence_scorer import as_sentence_scorer
 from sgram.scan import word_offsets
@@ -69,7 +71,7 @@ class MoveAgreement:
     """Planning units with one labeled move."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MaskComparison:
     """The kinds of masks on one label set."""
 
@@ -88,6 +90,22 @@ class MaskComparison:
     def row(self, mask: MaskKind, kind: str = "lexicon") -> MaskRow:
         """Return the row of a kind of mask."""
         return next(row for row in self.rows if row.mask == mask and row.kind == kind)
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with two rows per kind of mask: its rates on units, and on words.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        rows = (
+            (row.name, row.kind, row.mask, level, *rates.cells)
+            for row in self.rows
+            for level, rates in (("units", row.units), ("words", row.words))
+        )
+        return build_frame({**dict.fromkeys(("name", "kind", "mask", "level"), "text"), **RATE_COLUMNS}, rows, backend)
+
+    def __repr__(self) -> str:
+        return f"MaskComparison(scorer {self.scorer[:60]!r}, {len(self.rows)} masks)"
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex
+from sgram.frames import CellKind, interval_columns
 from sgram.statistics import N_DRAWS, Estimate, draw_counts, estimate_from_draws
 
 GroupBy = Literal["document", "problem"]
@@ -39,6 +40,13 @@ def plain_record(record: Any) -> Any:
     return tuple(map(plain_record, record)) if isinstance(record, tuple) else record
 
 
+RATE_COLUMNS: dict[str, CellKind] = {
+    **dict.fromkeys(("n", "marked", "positive", "hits"), "number"),  # means of placebos are not whole
+    **{column: kind for measure in MEASURES for column, kind in interval_columns(measure).items()},
+}
+"""Columns of `Rates.cells` in a data frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Rates of marks against labels, with their counts."""
@@ -52,6 +60,12 @@ class Rates:
     recall: Estimate
     f1: Estimate
     coverage: Estimate
+
+    @property
+    def cells(self) -> tuple[float | None, ...]:
+        """The cells of a data frame under `RATE_COLUMNS`."""
+        rates = (number for measure in MEASURES for number in getattr(self, measure).numbers)
+        return self.n, self.n_marked, self.n_positive, self.n_hits, *rates
 
     def to_json(self) -> dict[str, Any]:
         """Return the rates as JSON values."""

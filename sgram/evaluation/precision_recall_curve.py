@@ -13,6 +13,7 @@ import numpy as np
 from sgram.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex
 from sgram.evaluation.precision_recall import DocumentResamples, estimate_rate, plain_record
+from sgram.frames import Backend, build_frame
 from sgram.statistics import Estimate
 
 PRECISIONS = (0.9, 0.8, 0.7)
@@ -20,7 +21,7 @@ PRECISIONS = (0.9, 0.8, 0.7)
 _NOT_REACHED = "no threshold reaches it"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PrecisionRecallCurve:
     """Marked units and hits at each threshold, from the highest; arrays (K,). The last threshold marks all units.
 
@@ -43,6 +44,21 @@ class PrecisionRecallCurve:
         unit_weights = np.ones(len(scores)) if weights is None else weights
         hits = np.cumsum((unit_weights * positive)[order])[ends]
         return cls(scores[order][ends], np.cumsum(unit_weights[order])[ends], hits)
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per threshold: threshold, marked, hits, precision, recall.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        arrays = self.thresholds, self.marked, self.hits, self.precision, self.recall
+        names = "threshold", "marked", "hits", "precision", "recall"
+        return build_frame(
+            dict.fromkeys(names, "number"), zip(*(array.tolist() for array in arrays), strict=True), backend
+        )
+
+    def __repr__(self) -> str:
+        return f"PrecisionRecallCurve({len(self.thresholds):,} thresholds)"
 
     @property
     def is_list(self) -> BoolArray:

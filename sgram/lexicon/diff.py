@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sgram.frames import Backend, build_frame
 from sgram.lexicon.lexicon import Gram
 from sgram.lexicon.loading import LexiconLike, as_lexicon
 
@@ -32,9 +33,13 @@ class FieldChange:
     new: float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LexiconDiff:
-    """Differences between an old and a new lexicon. It is false if all grams are equal."""
+    """Differences between an old and a new lexicon. It is false if all grams are equal.
+
+    >>> diff_lexicons(["wait", "hold on"], ["wait", "let me check"])
+    LexiconDiff(1 added, 1 removed, 0 moved, 0 changed)
+    """
 
     added: tuple[Gram, ...]
     removed: tuple[Gram, ...]
@@ -43,6 +48,30 @@ class LexiconDiff:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.moved or self.changed)
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per difference: change, gram, field, old and new, as texts.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+
+        >>> diff_lexicons(["wait", "hold on"], ["wait"]).frame()[["change", "gram"]].values.tolist()
+        [['removed', 'hold on']]
+        """
+        rows: list[tuple[str | None, ...]] = []
+        for kind, grams in (("added", self.added), ("removed", self.removed)):
+            rows += [(kind, gram.text, None, None, None) for gram in grams]
+        for moved in self.moved:
+            names = ("medoid", moved.old_medoid, moved.new_medoid), ("move", moved.old_move, moved.new_move)
+            rows += [("moved", moved.text, name, old, new) for name, old, new in names if old != new]
+        for change in self.changed:
+            numbers = (None if number is None else str(number) for number in (change.old, change.new))
+            rows.append(("changed", change.text, change.field, *numbers))
+        return build_frame(dict.fromkeys(("change", "gram", "field", "old", "new"), "text"), rows, backend)
+
+    def __repr__(self) -> str:
+        counts = (f"{len(getattr(self, name)):,} {name}" for name in ("added", "removed", "moved", "changed"))
+        return f"LexiconDiff({', '.join(counts)})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the differences as JSON values; added and removed grams by their texts."""

@@ -9,7 +9,7 @@ import math
 import operator
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,7 +17,9 @@ from typing import Any
 
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.frames import Backend, CellKind, build_frame
 from sgram.lexicon.document import FORMAT, MAX_COUNT, VERSION, check_document, find_lexicon, preset_names, read_document
+from sgram.notebook_html import render_notebook_html
 from sgram.text import MAX_WORDS, NORMAL_FORM, gram_words
 from sgram.urls import printable_name
 
@@ -143,12 +145,16 @@ def _round_score(score: Any, owner: str) -> float | None:
     return round(number, 6) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cluster:
     """Grams with the same meaning and move, named after one of them.
 
     Raise `UsageError` if there are no grams, the medoid is not one of them, the move is unknown, or a number is
     invalid.
+
+    >>> grams = (Gram(("wait",), df=9), Gram(("hold", "on"), df=2))
+    >>> Cluster(0, grams, 10, "wait", "backtracking")
+    Cluster(0, 'wait', backtracking, 2 grams, df 10)
     """
 
     id: int
@@ -180,16 +186,37 @@ class Cluster:
         """Sort key of the canonical order: frequent first, then by medoid."""
         return (-(self.df or 0), self.medoid)
 
+    def __repr__(self) -> str:
+        n_grams = f"{len(self.grams)} gram{'' if len(self.grams) == 1 else 's'}"
+        df = "" if self.df is None else f", df {self.df}"
+        return f"Cluster({self.id}, {self.medoid!r}, {self.move}, {n_grams}{df})"
+
+
+_GRAM_NAMES: dict[str, CellKind] = {"gram": "text", "cluster": "offset", "medoid": "text", "move": "text"}
+_GRAM_NUMBERS: dict[str, CellKind] = {
+    "df": "count",
+    "count": "count",
+    "df_correct": "count",
+    "df_wrong": "count",
+    "score": "number",
+    "core": "flag",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Lexicon:
     """Set of Strategic Grams in ranked clusters, with its provenance. Two lexicons are equal if their digests are.
+
+    ``len(lexicon)`` is the number of grams, iteration gives the grams cluster by cluster, and ``in`` says whether a
+    text, in any spelling of the same words, is one of them. Notebooks show a lexicon as a table of its clusters.
 
     Raise `UsageError` if there is no gram, a gram appears twice, or the ids of the clusters are not their ranks.
 
     >>> lexicon = Lexicon.from_grams(["Wait", "let me check"])
     >>> lexicon
     Lexicon('custom', 2 grams in 2 clusters, digest 0243f3a8ee7c)
+    >>> len(lexicon), [gram.text for gram in lexicon], "Let me check!" in lexicon
+    (2, ['let me check', 'wait'], True)
     """
 
     name: str
@@ -272,6 +299,22 @@ class Lexicon:
         except UsageError:
             return None
 
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per gram, cluster by cluster; a number that the lexicon lacks is missing.
+
+        Columns are gram, cluster, medoid, move, df, count, df_correct, df_wrong, score and core. `backend` is
+        ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not installed.
+
+        >>> Lexicon.from_grams(["wait"], move="backtracking").frame()[["gram", "move"]].values.tolist()
+        [['wait', 'backtracking']]
+        """
+        rows = (
+            (gram.text, cluster.id, cluster.medoid, cluster.move, *(getattr(gram, name) for name in _GRAM_NUMBERS))
+            for cluster in self.clusters
+            for gram in cluster.grams
+        )
+        return build_frame({**_GRAM_NAMES, **_GRAM_NUMBERS}, rows, backend)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document of format version 1, without missing values."""
         return {
@@ -322,6 +365,20 @@ class Lexicon:
     def presets() -> list[str]:
         """Return the names of the shipped lexicons."""
         return preset_names()
+
+    def __len__(self) -> int:
+        return len(self._grams_by_words)
+
+    def __iter__(self) -> Iterator[Gram]:
+        return iter(self.grams)
+
+    def __contains__(self, gram: object) -> bool:
+        if isinstance(gram, Gram):
+            return gram.words in self._grams_by_words
+        return isinstance(gram, str) and self.find(gram) is not None
+
+    def _repr_html_(self) -> str:
+        return render_notebook_html(self)
 
     def __eq__(self, lexicon: object) -> bool:
         return self.digest == lexicon.digest if isinstance(lexicon, Lexicon) else NotImplemented

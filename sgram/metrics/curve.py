@@ -11,11 +11,13 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sgram.array_types import FloatArray
 from sgram.errors import UsageError
+from sgram.frames import Backend, build_frame
 from sgram.statistics import N_DRAWS
 from sgram.statistics.bootstrap import PERCENTILES
 from sgram.statistics.step_noise import FEWEST_STEPS
@@ -26,14 +28,17 @@ _MAX_FLOATS = 1 << 22
 """Random numbers or window weights that are held at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Curve:
     """Values at increasing steps; if known, also the values of the problems of each step and their weights.
 
     Raise `UsageError` if lengths differ, steps do not increase, or a number is not finite.
 
-    >>> Curve((10, 20, 30), (0.5, 0.25, 0.125)).at([10, 30]).values
+    >>> curve = Curve((10, 20, 30), (0.5, 0.25, 0.125))
+    >>> curve.at([10, 30]).values
     (0.5, 0.125)
+    >>> curve
+    Curve(3 steps from 10 to 30, values from 0.5 to 0.125)
     """
 
     steps: tuple[int, ...]
@@ -64,6 +69,19 @@ class Curve:
                 raise UsageError("a weight of a curve is missing or below 0")
             if not np.isfinite(samples).all():
                 raise UsageError("a sample of a curve is missing or not finite; give it the weight 0")
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame of the columns step and value; `backend` is ``pandas`` or ``polars``.
+
+        Raise `MissingExtraError` if the library is not installed (`sgram.frames.build_frame`).
+        """
+        return build_frame({"step": "offset", "value": "number"}, zip(self.steps, self.values, strict=True), backend)
+
+    def __repr__(self) -> str:
+        if not self.steps:
+            return "Curve(0 steps)"
+        values = f"values from {self.values[0]:.4g} to {self.values[-1]:.4g}"
+        return f"Curve({len(self.steps):,} steps from {self.steps[0]} to {self.steps[-1]}, {values})"
 
     def at(self, steps: Iterable[int]) -> "Curve":
         """Return the curve at those of its steps that are among `steps`."""

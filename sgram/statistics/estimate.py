@@ -38,6 +38,11 @@ class Estimate:
         """Return (low, high); None if there is no interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
+    @property
+    def numbers(self) -> tuple[float | None, float | None, float | None]:
+        """Return (value, low, high), the cells of a data frame."""
+        return self.value, self.low, self.high
+
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON values, rounded to 6 decimals."""
         return {

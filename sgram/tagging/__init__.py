@@ -7,7 +7,7 @@
 - `projection`: what spans cover, if a tokenizer does not keep the text.
 - `part_marks`: spans and tokens that lie in one part of a trace.
 - `tagged_rollouts`: traces in, traces with spans and masks out; `masks`: masks in Parquet.
-- `planning_shares`, `summary`: how much is planning, with intervals; `span_frames`: spans as pandas tables.
+- `planning_shares`, `summary`: how much is planning, with intervals; `span_frames`: spans as data frames.
 - `kernel`: the compiled code.
 
 >>> from sgram import Lexicon, PlanningTagger, find_spans

@@ -4,8 +4,9 @@ import numpy as np
 
 from sgram.lexicon import Lexicon, LexiconLike, SentenceScorer, SentenceScorerLike, as_lexicon
 from sgram.tagging.sentence_finder import SentenceFinder
+from sgram.tagging.span import Span, SpanList
 from sgram.tagging.span_finder import SpanFinder
-from sgram.tagging.spans import MaskKind, Span, check_mask_kind
+from sgram.tagging.spans import MaskKind, check_mask_kind
 
 
 class PlanningFinder:
@@ -31,7 +32,7 @@ class PlanningFinder:
         """The sentence scorer; None for ``grams``."""
         return None if self._find_sentences is None else self._find_sentences.scorer
 
-    def __call__(self, text: str) -> list[Span]:
+    def __call__(self, text: str) -> SpanList:
         """Return the spans of `text` by start; of spans that start together, the longest comes first."""
         if self._find_sentences is None:
             return self._find_grams(text)
@@ -39,11 +40,12 @@ class PlanningFinder:
             return self._find_sentences(text)
         grams, sentences = self._find_grams(text), self._find_sentences.planning_offsets(text)
         if not grams or not len(sentences):
-            return []
+            return SpanList([], text)
         rows = np.searchsorted(sentences[:, 0], [span.start for span in grams], side="right") - 1
         ends, moves = sentences[rows, 1].tolist(), sentences[rows, 3].tolist()
-        return [
+        spans = [
             Span(span.start, span.end, self._find_sentences.label(move), span.cluster, span.gram)
             for span, row, end, move in zip(grams, rows.tolist(), ends, moves, strict=True)
             if row >= 0 and span.end <= end
         ]
+        return SpanList(spans, text)

@@ -6,7 +6,8 @@ from sgram.tagging.kernel.sentence_scan import scan_sentences
 from sgram.tagging.kernel.sentence_tables import build_tables
 from sgram.tagging.kernel.span_scan import to_character_offsets
 from sgram.tagging.span_finder import utf8_line
-from sgram.tagging.spans import PLANNING, Span
+from sgram.tagging.span import Span, SpanList
+from sgram.tagging.spans import PLANNING
 
 
 class SentenceFinder:
@@ -26,9 +27,10 @@ class SentenceFinder:
         self._moves = tuple(scorer.moves)
         self._least_total = scorer.least_total
 
-    def __call__(self, text: str) -> list[Span]:
+    def __call__(self, text: str) -> SpanList:
         """Return the planning sentences of `text` in order; a span's label is the sentence's move."""
-        return [Span(start, end, self.label(move)) for start, end, _, move in self.planning_offsets(text).tolist()]
+        sentences = self.planning_offsets(text).tolist()
+        return SpanList([Span(start, end, self.label(move)) for start, end, _, move in sentences], text)
 
     def label(self, move: int) -> str:
         """Return the label of a planning sentence whose move has this number."""
@@ -60,3 +62,6 @@ class SentenceFinder:
         """Return `offsets` of a text in UTF-8 that ends in a newline, with offsets in bytes instead of characters."""
         sentences: Int32Array = scan_sentences(buffer, self._least_total, self.scorer.max_tokens, *self._tables)
         return sentences
+
+    def __repr__(self) -> str:
+        return f"SentenceFinder({self.scorer!r})"

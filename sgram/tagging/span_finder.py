@@ -7,7 +7,7 @@ from sgram.lexicon import LexiconLike, as_lexicon
 from sgram.tagging.kernel.automaton import Automaton
 from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
 from sgram.tagging.kernel.span_scan import find_occurrences, flatten_trie, pack_states, to_character_offsets
-from sgram.tagging.spans import Span
+from sgram.tagging.span import Span, SpanList
 
 _MAX_BYTES = (1 << 31) - 1
 """Largest buffer whose offsets fit into int32."""
@@ -56,10 +56,10 @@ class SpanFinder:
             (cluster.move, cluster.id, gram.text) for cluster in lexicon.clusters for gram in cluster.grams
         ]
 
-    def __call__(self, text: str) -> list[Span]:
+    def __call__(self, text: str) -> SpanList:
         """Return the spans of `text` by start; of spans that start together, the longest comes first."""
         span_fields = self._span_fields
-        return [Span(start, end, *span_fields[row]) for start, end, row in self.offsets(text).tolist()]
+        return SpanList([Span(start, end, *span_fields[row]) for start, end, row in self.offsets(text).tolist()], text)
 
     def offsets(self, text: str) -> Int32Array:
         """Return (n, 3) int32: start and end (characters) and row in ``lexicon.grams`` of each occurrence, same order.
@@ -75,3 +75,6 @@ class SpanFinder:
         if not text.isascii():
             to_character_offsets(buffer, occurrences)
         return occurrences
+
+    def __repr__(self) -> str:
+        return f"SpanFinder({self.lexicon!r})"

@@ -17,12 +17,13 @@ Rules that every other module of this room follows exactly (docs/tagging.md expl
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
 from sgram.lexicon import Lexicon, LexiconLike, ScoredSentence, SentenceScorerLike, as_lexicon, as_sentence_scorer
+from sgram.tagging.span import Span as Span
+from sgram.tagging.span import SpanList
 from sgram.text import MAX_WORDS, find_words
 
 MaskKind = Literal["grams", "sentences", "grams-in-sentences"]
@@ -32,39 +33,17 @@ PLANNING = "planning"
 """Label of a planning sentence, if its scorer knows no moves."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """An occurrence of a gram, or a planning sentence: half-open character offsets into the unchanged text.
-
-    >>> Span(6, 12, "verification", 0, "let me").n_words
-    2
-    """
-
-    start: int
-    end: int
-    label: str
-    """The move."""
-    cluster: int | None = None
-    """Id of the gram's cluster in the lexicon."""
-    gram: str = ""
-    """The gram: words in normal form, joined by one space; empty for a sentence."""
-
-    @property
-    def n_words(self) -> int:
-        """Number of words of the gram."""
-        return self.gram.count(" ") + 1
-
-
 def find_spans(
     text: str, lexicon: LexiconLike, mask: MaskKind = "grams", scorer: SentenceScorerLike = "sgram"
-) -> list[Span]:
+) -> SpanList:
     """Return every occurrence of the lexicon's grams in `text`, by start; spans that start together, longest first.
 
     With another kind of `mask`, planning sentences by `scorer` are returned, or the grams inside of them. The text is
     ``text[span.start:span.end]`` always.
 
     The normal form of ``text[span.start:span.end]`` is always the gram. This is pure Python, for reading and for single
-    texts; `PlanningFinder` returns the same, fast enough for a corpus. `lexicon` is a `Lexicon`, its path, the name of
+    texts; `PlanningFinder` returns the same, fast enough for a corpus. The list has the method `frame`, and notebooks show
+    the text with its spans marked. `lexicon` is a `Lexicon`, its path, the name of
     a preset or a list of phrases, `scorer` a `SentenceScorer`, its path or a preset. Raise `UsageError` for another
     kind of mask.
 
@@ -77,11 +56,13 @@ def find_spans(
     check_mask_kind(mask)
     lexicon = as_lexicon(lexicon)
     if mask == "grams":
-        return _find_grams(text, lexicon)
+        return SpanList(_find_grams(text, lexicon), text)
     sentences = [sentence for sentence in as_sentence_scorer(scorer).score(text) if sentence.is_planning]
     if mask == "sentences":
-        return [Span(sentence.start, sentence.end, sentence.move or PLANNING) for sentence in sentences]
-    return _inside(_find_grams(text, lexicon), sentences)
+        spans = [Span(sentence.start, sentence.end, sentence.move or PLANNING) for sentence in sentences]
+    else:
+        spans = _inside(_find_grams(text, lexicon), sentences)
+    return SpanList(spans, text)
 
 
 def check_mask_kind(mask: str) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from sgram.errors import UsageError
+from sgram.files import excerpt
+from sgram.frames import Backend, CellKind, build_frame, interval_columns
 from sgram.lexicon import Lexicon, SentenceScorer, order_moves
 from sgram.tagging.planning_shares import Grouping, ShareCounts, ShareRow
 from sgram.tagging.spans import PLANNING, MaskKind, remove_overlaps
@@ -30,7 +33,17 @@ class GramRow(NamedTuple):
     traces: int
 
 
-@dataclass(slots=True)
+_SHARE_COLUMNS: dict[str, CellKind] = {
+    **dict.fromkeys(("model", "outcome"), "text"),
+    **dict.fromkeys(("n_traces", "n_groups", "n_units", "n_planning"), "offset"),
+    **interval_columns("pooled"),
+    **interval_columns("mean"),
+}
+_MOVE_COLUMNS: dict[str, CellKind] = {"move": "text", "spans": "offset", "share": "number"}
+_GRAM_COLUMNS: dict[str, CellKind] = {"gram": "text", "move": "text", "spans": "offset", "traces": "offset"}
+
+
+@dataclass(slots=True, repr=False)
 class TagSummary:
     """Counts over tagged traces. Spans are counted as they are displayed (`remove_overlaps`).
 
@@ -98,6 +111,31 @@ class TagSummary:
     def _main_move(self, gram: str) -> str:
         moves = self._gram_moves[gram]
         return max(order_moves(moves), key=moves.__getitem__)
+
+    def frame(self, name: str = "shares", backend: Backend | None = None) -> Any:
+        """Return the planning shares as a data frame, or with the name "moves" or "grams" the spans of each.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `UsageError` for another name,
+        `MissingExtraError` if the library is not installed.
+        """
+        if name == "moves":
+            return build_frame(_MOVE_COLUMNS, self.moves(), backend)
+        if name == "grams":
+            return build_frame(_GRAM_COLUMNS, self.grams(len(self._gram_moves)), backend)
+        if name != "shares":
+            raise UsageError(f"a summary has the tables shares, moves and grams (got {excerpt(name, 60)!r})")
+        share_rows = (
+            (
+                *(row.model, row.outcome, row.n_traces, row.n_groups, row.n_units, row.n_planning),
+                *row.pooled.numbers,
+                *row.mean.numbers,
+            )
+            for row in self.shares()
+        )
+        return build_frame(_SHARE_COLUMNS, share_rows, backend)
+
+    def __repr__(self) -> str:
+        return f"TagSummary({self.lexicon!r}, mask {self.mask}, {len(self.counts):,} traces)"
 
     def to_json(self, seed: int = 0, max_grams: int = 10) -> dict[str, Any]:
         """Return the summary as JSON values; undefined numbers are None."""

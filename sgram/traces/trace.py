@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgram.errors import InputError
+from sgram.notebook_html import render_notebook_html
 
 
 class RowError(InputError):
@@ -16,13 +17,17 @@ class FailedRowError(RowError):
     """A row that says itself that its rollout failed; it is skipped and counted, and is no fault of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trace:
     """One sampled response to a prompt. A missing field is None, never 0 or an empty string.
+
+    Notebooks show its prompt and text; `sgram.show` marks the planning in it.
 
     >>> trace = Trace(id="a", text="Wait, 2 + 2 is 4.", correct=True)
     >>> trace.correct, trace.reward
     (True, None)
+    >>> trace
+    Trace('a', correct=True, 17 characters: 'Wait, 2 + 2 is 4.')
     """
 
     id: str
@@ -51,6 +56,28 @@ class Trace:
     """Entropy of the next-token distribution at each sampled token, in nats."""
     meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """All other fields of the record, as JSON values."""
+
+    def _repr_html_(self) -> str:
+        return render_notebook_html(self)
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in _NAMED_FIELDS}
+        fields = [f"{name}={_cut(value)}" for name, value in values.items() if value is not None]
+        tokens = [] if self.token_ids is None else [f"{len(self.token_ids):,} tokens"]
+        text = f"{len(self.text):,} characters: {_cut(self.text)}"
+        return f"Trace({', '.join([_cut(self.id), *fields, *tokens, text])})"
+
+
+_NAMED_FIELDS = ("group", "run", "model", "step", "reward", "correct")
+"""Fields that the representation of a trace names."""
+_LONGEST_FIELD = 40
+
+
+def _cut(value: object) -> str:
+    """Return the representation of a field, of a long text that of its beginning."""
+    if isinstance(value, str) and len(value) > _LONGEST_FIELD:
+        return repr(value[: _LONGEST_FIELD - 3] + "...")
+    return repr(value)
 
 
 _STRING_FIELDS = ("group", "run", "prompt", "answer", "reference", "model")

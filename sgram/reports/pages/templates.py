@@ -71,6 +71,14 @@ def render_page(
     return template.render(style=style, script=script, policy=policy, **content).encode()
 
 
+def render_fragment(name: str, **content: object) -> str:
+    """Return the template `name` filled with `content` as HTML that stands inside another page.
+
+    Raise `jinja2.UndefinedError` if the template needs a content that is missing.
+    """
+    return _environment().get_template(f"{name}.html.jinja").render(**content)
+
+
 @cache
 def _environment() -> "jinja2.Environment":
     """Return the environment of all templates, which escapes all that is inserted unless a template made it."""

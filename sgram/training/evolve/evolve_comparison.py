@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sgram.files import pretty_json, write_bytes
+from sgram.files import excerpt, pretty_json, write_bytes
+from sgram.frames import Backend, CellKind, build_frame, interval_columns
 from sgram.statistics import MeanInterval, round_number
 from sgram.training.evolve.arm_names import ARMS, arm_title
 from sgram.training.evolve.claims import Claim, Condition, judge_claims
@@ -43,7 +44,15 @@ class MissingRun:
     reason: str = "not run"
 
 
-@dataclass(frozen=True, slots=True)
+_CLAIM_COLUMNS: dict[str, CellKind] = {
+    **dict.fromkeys(("claim", "condition"), "text"),
+    "runs": "offset",
+    **interval_columns("mean"),
+    **dict.fromkeys(("verdict", "note"), "text"),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class EvolveComparison:
     """Runs by the short name of their arm, the verdicts on the claims, and the runs that are missing."""
 
@@ -51,6 +60,27 @@ class EvolveComparison:
     claims: tuple[Claim, ...]
     missing: tuple[MissingRun, ...]
     steps: int
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per condition of each claim, and per number that stands beside a claim.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        rows = (
+            (
+                *(claim.key, condition.name, condition.interval.n),
+                *(condition.interval.mean, condition.interval.low, condition.interval.high),
+                *(condition.verdict, condition.note or None),
+            )
+            for claim in self.claims
+            for condition in (*claim.conditions, *claim.beside)
+        )
+        return build_frame(_CLAIM_COLUMNS, rows, backend)
+
+    def __repr__(self) -> str:
+        n_runs = sum(map(len, self.arms.values()))
+        return f"EvolveComparison({excerpt(', '.join(self.arms), 160)}; {n_runs:,} runs, {len(self.missing):,} missing)"
 
 
 def compare_evolve(

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sgram.errors import UsageError
 from sgram.files import excerpt
+from sgram.frames import Backend, CellKind, build_frame, interval_columns
 from sgram.statistics import LEVEL, Direction, MeanInterval, crossed_interval, holm, t_interval
 from sgram.training.experiments.arms import Arm, choose_controls
 from sgram.training.experiments.matrix import Cell, Failure, ReadFunction, RunFunction, run_matrix
@@ -95,7 +96,24 @@ class Difference:
         return self.interval.direction if is_significant else "cannot say"
 
 
-@dataclass(frozen=True, slots=True)
+_DIFFERENCE_COLUMNS: dict[str, CellKind] = {
+    **dict.fromkeys(("arm", "control", "measure"), "text"),
+    "pairs": "offset",
+    **interval_columns("difference"),
+    "p": "number",
+    "holm_p": "number",
+    "verdict": "text",
+    "holm_verdict": "text",
+}
+_RUN_COLUMNS: dict[str, CellKind] = {
+    "arm": "text",
+    **dict.fromkeys(("seed", "warmup_seed", "steps", "n"), "offset"),
+    **dict.fromkeys(("start", *MEASURES), "number"),
+    **dict.fromkeys(("mask", "scorer", "directory"), "text"),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ArmComparison:
     """A matrix of runs and their paired differences. The order in which runs end does not matter."""
 
@@ -109,6 +127,31 @@ class ArmComparison:
     failures: tuple[Failure, ...]
     results: Mapping[str, tuple["RunResult", ...]]
     """The runs of each arm, for figures."""
+
+    def frame(self, name: str = "differences", backend: Backend | None = None) -> Any:
+        """Return the paired differences as a data frame, or with the name "runs" one row per run.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `UsageError` for another name,
+        `MissingExtraError` if the library is not installed.
+        """
+        if name == "runs":
+            run_rows = (tuple(getattr(row, column) for column in _RUN_COLUMNS) for row in self.rows)
+            return build_frame(_RUN_COLUMNS, run_rows, backend)
+        if name != "differences":
+            raise UsageError(f"a comparison has the tables differences and runs (got {excerpt(name, 60)!r})")
+        difference_rows = (
+            (
+                *(difference.arm, difference.control, difference.measure, difference.interval.n),
+                *(difference.interval.mean, difference.interval.low, difference.interval.high),
+                *(difference.interval.p, difference.holm_p, difference.verdict, difference.holm_verdict),
+            )
+            for difference in self.differences
+        )
+        return build_frame(_DIFFERENCE_COLUMNS, difference_rows, backend)
+
+    def __repr__(self) -> str:
+        arms = excerpt(", ".join(self.arms), 160)
+        return f"ArmComparison({arms}; {len(self.rows):,} runs, {len(self.failures):,} failed)"
 
     def difference(self, arm: str, control: str, measure: str = "pass_at_1") -> Difference:
         """Return the difference between `arm` and `control` in `measure`."""

@@ -21,6 +21,7 @@ import orjson
 import sgram
 from sgram.errors import InputError, MissingExtraError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.frames import Backend, CellKind, build_frame
 from sgram.lexicon import SentenceScorer
 from sgram.run_directory import RunDirectory
 from sgram.safe_reading import open_raw
@@ -42,7 +43,7 @@ MERGED_FOLDER = "merged"
 _FORMAT = {"format": "sgram-training-result", "version": 1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """A finished run, as its directory holds it."""
 
@@ -59,6 +60,25 @@ class RunResult:
     """Digest of the sentence scorer; None if the mask (`RunConfig.mask`) needs none."""
     chat: bool = False
     """Whether prompts were chats."""
+
+    def frame(self, backend: Backend | None = None) -> Any:
+        """Return a data frame with one row per step and a column for each number that a step has.
+
+        `backend` is ``pandas`` or ``polars`` (`sgram.frames.build_frame`). Raise `MissingExtraError` if it is not
+        installed.
+        """
+        numbers = dict.fromkeys(
+            name for row in self.steps for name, number in row.items() if isinstance(number, int | float)
+        )
+        columns: dict[str, CellKind] = {name: "count" if name == "step" else "number" for name in numbers}
+        rows = (
+            tuple(number if isinstance(number := row.get(name), int | float) else None for name in columns)
+            for row in self.steps
+        )
+        return build_frame(columns, rows, backend)
+
+    def __repr__(self) -> str:
+        return f"RunResult({excerpt(self.directory.name, 60)!r}, {len(self.steps):,} steps)"
 
 
 def run_identity(config: RunConfig) -> dict[str, Any]:
