@@ -19,6 +19,7 @@ WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 # module -> distribution, where their names differ
 DISTRIBUTIONS = {
+    "huggingface_hub": "huggingface-hub",
     "inspect_ai": "inspect-ai",
     "sentence_transformers": "sentence-transformers",
     "sklearn": "scikit-learn",
@@ -32,7 +33,6 @@ COMES_WITH = {
     "scipy": "scikit-learn",
     "transformers": "sentence-transformers",
     "tqdm": "sentence-transformers",
-    "huggingface_hub": "sentence-transformers",
     "tokenizers": "sentence-transformers",
     "safetensors": "sentence-transformers",
     "sympy": "math-verify",

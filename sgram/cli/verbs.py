@@ -34,6 +34,7 @@ VERBS = (
     Verb("metrics", "See", "Print tables about rollouts and runs.", "sgram.cli.metrics:metrics"),
     Verb("diagnose", "See", "Say why each wrong rollout is wrong.", "sgram.cli.diagnose:diagnose"),
     Verb("report", "See", "Write one page of all results, with figures.", "sgram.cli.report:report"),
+    Verb("publish", "Share", "Publish a lexicon or a scorer on the hub.", "sgram.cli.publish:publish"),
 )
 
 FIRST_STEPS = (

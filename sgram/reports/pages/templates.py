@@ -7,12 +7,12 @@ page.
 
 import base64
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sgram.markdown import escape_invisible as escape_invisible
 from sgram.reports.pages.marked_text import move_class, style_stretch
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 240
 """Maximum characters of a text if nothing else is said, such as that of a cell."""
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"
 
 
 def read_asset(name: str) -> str:
@@ -76,27 +74,6 @@ def _environment() -> "jinja2.Environment":
     )
     environment.filters |= {"move_class": move_class, "shorten": shorten, "style_stretch": style_stretch}
     return environment
-
-
-def escape_invisible(text: object) -> str:
-    r"""Return `text` with control, bidi and other format characters as visible escapes.
-
-    Line breaks, tabs and joiners (which emoji need) stay as they are; a Windows line break becomes a line feed.
-
-    >>> escape_invisible("a\x1b[2J \u202eevil")
-    'a\\x1b[2J \\u202eevil'
-    """
-    lines = str(text).replace("\r\n", "\n")
-    if lines.isprintable():
-        return lines
-    return "".join(
-        character.encode("unicode_escape", "surrogatepass").decode() if _is_unsafe(character) else character
-        for character in lines
-    )
-
-
-def _is_unsafe(character: str) -> bool:
-    return unicodedata.category(character) in _UNSAFE_CATEGORIES and character not in "\n\t" + _JOINERS
 
 
 def shorten(text: object, longest: int = LONGEST_TEXT) -> str:
