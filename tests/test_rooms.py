@@ -76,6 +76,7 @@ ROOMS_OF = {
     "aiohttp": ["urls.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
     "inspect_ai": ["traces/containers/inspect_logs.py", "integrations/inspect/"],
+    "anyio": ["integrations/inspect/"],  # inspect-ai runs scorers by it
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["progress_bars.py", "testbed/", "training/", "scoring/"],
     "tqdm": ["progress_bars.py"],
@@ -123,6 +124,7 @@ EAGER = {
     ("traces/containers/parquet.py", "pyarrow"),
     ("integrations/spacy_component.py", "spacy"),
     ("tagging/kernel/gpu.py", "triton"),
+    ("integrations/inspect/scorers.py", "inspect_ai"),
     ("grading/formulas.py", "math_verify"),
     ("grading/formulas.py", "sympy"),
     ("training/tasks/gym_worker.py", "reasoning_gym"),

@@ -100,8 +100,8 @@ def provenance_section(source: Mapping[str, Any]) -> CardSection:
     """Return the fields of a value's source as a table: one row for each text or number, named by its path."""
     rows = list(_flatten(source))
     table = markdown_table(["field", "value"], rows[:MAX_ROWS])
-    rest = f"\n\n{len(rows) - MAX_ROWS:,} more fields are in the file." if len(rows) > MAX_ROWS else ""
-    return CardSection("Provenance", f"{table}{rest}" if rows else "The file says nothing about its origin.")
+    omission = f"\n\n{len(rows) - MAX_ROWS:,} more fields are in the file." if len(rows) > MAX_ROWS else ""
+    return CardSection("Provenance", f"{table}{omission}" if rows else "The file says nothing about its origin.")
 
 
 def _flatten(field: Any, path: str = "") -> Iterator[tuple[str, str]]:

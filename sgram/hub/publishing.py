@@ -83,5 +83,5 @@ def _as_sgram_errors(name: str, token: str | bool | None) -> Iterator[None]:
         words = " ".join(str(getattr(error, "server_message", None) or "").split())
         if isinstance(token, str) and token:
             words = words.replace(token, "...")
-        said = f" ({excerpt(words)})" if words else ""
-        raise SgramError(f"cannot publish {name}: {fault.reason}{said}; {fault.remedy}") from error
+        answer = f" ({excerpt(words)})" if words else ""
+        raise SgramError(f"cannot publish {name}: {fault.reason}{answer}; {fault.remedy}") from error
