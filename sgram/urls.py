@@ -14,6 +14,9 @@ from typing import Any, cast
 
 from sgram.errors import InputError, SgramError, UsageError
 from sgram.files import excerpt
+from sgram.hub.addresses import is_hub_address
+from sgram.hub.faults import explain_fault
+from sgram.hub.publishing import hub_endpoint
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[A-Za-z][A-Za-z0-9+.-]*)*://")
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
@@ -169,7 +172,8 @@ def _file_system(url: str) -> tuple[Any, str]:
         if _HTTP.match(url):
             fsspec.get_filesystem_class(scheme)
             return cast(tuple[Any, str], fsspec.core.url_to_fs(url, **_web_options()))
-        return cast(tuple[Any, str], fsspec.core.url_to_fs(url))
+        options = {"endpoint": endpoint} if scheme == "hf" and (endpoint := hub_endpoint()) else {}
+        return cast(tuple[Any, str], fsspec.core.url_to_fs(url, **options))
     except ImportError as error:
         package = str(known_implementations.get(scheme, {}).get("class", "")).partition(".")[0]
         missing = (
@@ -211,6 +215,9 @@ def _as_sgram_errors(url: str) -> Iterator[None]:
     except SgramError:
         raise
     except Exception as error:  # the libraries below fsspec promise no kind of error
+        if is_hub_address(url):
+            fault = explain_fault(error)
+            raise InputError(f"cannot read {printable_name(url)}: {fault.reason}; {fault.remedy}") from error
         raise InputError(f"cannot read {printable_name(url)}: {_reason(error, url)}; check the URL") from error
 
 

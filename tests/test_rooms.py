@@ -75,11 +75,12 @@ ROOMS_OF = {
     "fsspec": ["urls.py"],
     "aiohttp": ["urls.py"],
     "tokenizers": ["traces/tokens.py", "mining/embed.py", "testbed/"],
-    "inspect_ai": ["traces/containers/inspect_logs.py"],
+    "inspect_ai": ["traces/containers/inspect_logs.py", "integrations/inspect/"],
+    "anyio": ["integrations/inspect/"],  # inspect-ai runs scorers by it
     "sentence_transformers": ["mining/embed.py"],
     "transformers": ["progress_bars.py", "testbed/", "training/", "scoring/"],
     "tqdm": ["progress_bars.py"],
-    "huggingface_hub": ["mining/embed.py", "training/models.py"],
+    "huggingface_hub": ["hub/publishing.py", "mining/embed.py", "training/models.py"],
     "safetensors": ["mining/embed.py", "testbed/", "training/"],
     "trl": ["training/"],
     "datasets": ["training/evolve/setup.py", "training/experiments/setup.py"],
@@ -123,6 +124,7 @@ EAGER = {
     ("traces/containers/parquet.py", "pyarrow"),
     ("integrations/spacy_component.py", "spacy"),
     ("tagging/kernel/gpu.py", "triton"),
+    ("integrations/inspect/scorers.py", "inspect_ai"),
     ("grading/formulas.py", "math_verify"),
     ("grading/formulas.py", "sympy"),
     ("training/tasks/gym_worker.py", "reasoning_gym"),
@@ -363,7 +365,8 @@ def test_the_floors_are_those_of_the_design():
             "text",
             "quarantine",
         ),
-        *("run_directory", "safe_reading", "stored_copies", "urls", "frames", "files", "array_types", "errors"),
+        *("run_directory", "safe_reading", "stored_copies", "urls", "hub", "markdown", "frames", "files"),
+        *("array_types", "errors"),
     ]
 
 

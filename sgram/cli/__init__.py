@@ -18,6 +18,7 @@ from sgram.cli.overview import ABOUT, as_help, print_overview
 from sgram.cli.verbs import VERBS
 from sgram.compiling import NOTE, QUIET, announce_compilation
 from sgram.errors import SgramError
+from sgram.hub.load_notes import announce_loads
 
 app = cyclopts.App(
     name="sgram",
@@ -52,9 +53,16 @@ def _announce_compiling() -> None:
     note(NOTE)
 
 
+def _announce_load(sentence: str) -> None:
+    from sgram.cli.console import note
+
+    note(sentence)
+
+
 def _run(arguments: list[str], debug: bool) -> int:
     if QUIET not in os.environ:
         announce_compilation(_announce_compiling)
+    announce_loads(_announce_load)
     try:
         result = _call(arguments)
         if sys.stdout is not None:

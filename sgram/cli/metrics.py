@@ -51,7 +51,8 @@ def metrics(
     /,
     *,
     lexicon: Annotated[
-        str | None, Parameter(help="A lexicon file or preset; default: a run's own, and sgram for rollouts.")
+        str | None,
+        Parameter(help="A lexicon file, hf://owner/name or preset; default: a run's own, and sgram for rollouts."),
     ] = None,
     reading: InputFlags = InputFlags(),  # noqa: B008
     scoring: ScoringFlags = ScoringFlags(),

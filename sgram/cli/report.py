@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sgram.reports.figures.figure import Figure, RenderedFigure
 
 _PATHS = path_argument("Training runs (or folders of them, or a comparison), files or folders of rollouts.")
-_LEXICON = Parameter(help="A lexicon file, or a preset; default: a run's own, and sgram for traces.")
+_LEXICON = Parameter(help="A lexicon file, hf://owner/name, or a preset; default: a run's own, and sgram for traces.")
 _MODEL = Parameter(
     help="Compute log-probabilities and entropies with this model (a folder, smollm2, a name on the hub); "
     "they are written beside the page in .scored.jsonl.gz."

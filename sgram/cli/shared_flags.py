@@ -27,8 +27,8 @@ def number_flag(name: str, minimum: int, help_text: str, group: Group | None = N
 
 
 # allow_leading_hyphen permits "-" for stdin or stdout; `sgram.cli.path_checks` refuses other names with a hyphen
-LEXICON = path_argument("A lexicon file or URL (- for stdin), or a preset such as sgram.")
-SCORER = path_argument("A sentence scorer's file (- for stdin), or a preset; sgram by default.")
+LEXICON = path_argument("A lexicon file or URL (- for stdin), hf://owner/name, or a preset such as sgram.")
+SCORER = path_argument("A sentence scorer's file (- for stdin), hf://owner/name, or a preset; sgram by default.")
 REPEATABLE = Parameter(negative="", show_default=False)
 REPEATABLE_PATH = Parameter(negative="", show_default=False, allow_leading_hyphen=True)
 

@@ -49,6 +49,7 @@ VERBS = (
     Verb("diagnose", "See", "Say why each wrong rollout is wrong.", "sgram.cli.diagnose:diagnose"),
     Verb("view", "See", "Browse and search the traces in a browser, locally.", "sgram.cli.view:view"),
     Verb("report", "See", "Write one page of all results, with figures.", "sgram.cli.report:report"),
+    Verb("publish", "Share", "Publish a lexicon or a scorer on the hub.", "sgram.cli.publish:publish"),
 )
 
 FIRST_STEPS = (

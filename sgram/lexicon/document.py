@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sgram.errors import InputError
 from sgram.files import excerpt
+from sgram.hub.addresses import hub_file
 from sgram.lexicon.presets import find_file, names_in
 from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
@@ -163,6 +164,8 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+HUB_LEXICON = "lexicon.json"
+"""File of a repository of the hub that holds its lexicon."""
 DEFAULT_LEXICON = "sgram"
 """Preset that verbs use where no lexicon is named."""
 
@@ -179,9 +182,9 @@ def preset_names() -> list[str]:
 def find_lexicon(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
     """Return the file of a preset, or `name` itself if it is a path. A preset precedes a file of the same bare name.
 
-    Raise `UsageError` if `name` is neither.
+    A repository of the hub stands for its lexicon.json. Raise `UsageError` if `name` is neither.
 
     >>> find_lexicon("wang2025").name
     'wang2025.json'
     """
-    return find_file(name, "lexicons", "lexicon")
+    return hub_file(find_file(name, "lexicons", "lexicon"), HUB_LEXICON)

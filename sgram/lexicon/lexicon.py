@@ -18,7 +18,20 @@ from typing import Any
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
 from sgram.frames import Backend, CellKind, build_frame
-from sgram.lexicon.document import FORMAT, MAX_COUNT, VERSION, check_document, find_lexicon, preset_names, read_document
+from sgram.hub.addresses import check_repository
+from sgram.hub.card import CardFields
+from sgram.hub.load_notes import note_load
+from sgram.hub.publishing import PublishedCommit, publish_files
+from sgram.lexicon.document import (
+    FORMAT,
+    HUB_LEXICON,
+    MAX_COUNT,
+    VERSION,
+    check_document,
+    find_lexicon,
+    preset_names,
+    read_document,
+)
 from sgram.notebook_html import render_notebook_html
 from sgram.text import MAX_WORDS, NORMAL_FORM, gram_words
 from sgram.urls import printable_name
@@ -349,17 +362,62 @@ class Lexicon:
         """Write the file atomically. Raise `SgramError` if it cannot be written."""
         write_bytes(path, self.to_bytes())
 
+    def hub_files(self, repository: str, card: CardFields | None = None) -> dict[str, bytes]:
+        """Return the files that `push_to_hub` sends, content by name: the lexicon and its card, README.md.
+
+        Raise `UsageError` if `repository` is not ``owner/name``, or if the figures of `card` are those of another one.
+
+        >>> sorted(Lexicon.from_grams(["wait"]).hub_files("owner/name"))
+        ['README.md', 'lexicon.json']
+        """
+        from sgram.lexicon.lexicon_card import render_lexicon_card
+
+        name = check_repository(repository)
+        readme = render_lexicon_card(self.to_json(), self.moves, self.digest, name, card or CardFields())
+        return {"README.md": readme, HUB_LEXICON: self.to_bytes()}
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        card: CardFields | None = None,
+        endpoint: str | None = None,
+    ) -> PublishedCommit:
+        """Publish the lexicon with its card in the repository ``owner/name`` of the hub, and return the commit.
+
+        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
+        a branch. `token` is by default that of ``hf auth login``. `card` says what the lexicon itself does not know,
+        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
+        `hub_files` and `sgram.hub.publishing.publish_files` raise.
+        """
+        return publish_files(
+            repository,
+            self.hub_files(repository, card),
+            f"Lexicon {excerpt(self.name, 60)}, digest {self.digest[:16]}",
+            private=private,
+            token=token,
+            revision=revision,
+            endpoint=endpoint,
+        )
+
     @classmethod
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "Lexicon":
         """Return the lexicon in a file (``-``: stdin) or URL, or a preset by its bare name, such as ``wang2025``.
 
-        Raise `UsageError` if the name is unknown, `InputError` if the file cannot be read or is not a valid lexicon.
+        ``hf://owner/name`` is lexicon.json in a repository of the hub, ``hf://owner/name@revision/file.json`` another
+        file of it. Raise `UsageError` if the name is unknown, `InputError` if the file cannot be read or is not a valid
+        lexicon.
 
         >>> len(Lexicon.load("wang2025").grams)
         249
         """
         path = find_lexicon(path_or_preset)
-        return cls.from_json(read_document(path), printable_name(path))
+        lexicon = cls.from_json(read_document(path), printable_name(path))
+        note_load("lexicon", lexicon.name, path, lexicon.digest)
+        return lexicon
 
     @staticmethod
     def presets() -> list[str]:

@@ -16,6 +16,10 @@ import orjson
 from sgram.declarations import installed
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, digest, excerpt, pretty_json, write_bytes
+from sgram.hub.addresses import check_repository, hub_file
+from sgram.hub.card import CardFields
+from sgram.hub.load_notes import note_load
+from sgram.hub.publishing import PublishedCommit, publish_files
 from sgram.lexicon.presets import find_file, is_path, names_in
 from sgram.safe_reading import read_bytes
 from sgram.sentences import MARKS, SENTENCE_FORM, find_sentences, grams_of, sentence_tokens
@@ -25,6 +29,8 @@ from sgram.urls import printable_name
 ENTRY_POINTS = "sgram.scorers"
 """Group of entry points by which installed packages add scorers."""
 FORMAT, VERSION = "sgram-sentence-scorer", 1
+HUB_SCORER = "scorer.json"
+"""File of a repository of the hub that holds its sentence scorer."""
 MAX_BYTES = 64 << 20
 """Largest file of a scorer that is read, in bytes."""
 MAX_TOKENS = 4
@@ -190,12 +196,51 @@ class SentenceScorer:
         """Write the file atomically. Raise `SgramError` if it cannot be written."""
         write_bytes(path, self.to_bytes())
 
+    def hub_files(self, repository: str, card: CardFields | None = None) -> dict[str, bytes]:
+        """Return the files that `push_to_hub` sends, content by name: the scorer and its card, README.md.
+
+        Raise `UsageError` if `repository` is not ``owner/name``, or if the figures of `card` are those of another one.
+        """
+        from sgram.lexicon.scorer_card import render_scorer_card
+
+        name = check_repository(repository)
+        readme = render_scorer_card(self.to_json(), self.digest, name, card or CardFields())
+        return {"README.md": readme, HUB_SCORER: self.to_bytes()}
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        card: CardFields | None = None,
+        endpoint: str | None = None,
+    ) -> PublishedCommit:
+        """Publish the scorer with its card in the repository ``owner/name`` of the hub, and return the commit.
+
+        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
+        a branch. `token` is by default that of ``hf auth login``. `card` says what the scorer itself does not know,
+        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
+        `hub_files` and `sgram.hub.publishing.publish_files` raise.
+        """
+        return publish_files(
+            repository,
+            self.hub_files(repository, card),
+            f"Sentence scorer {excerpt(self.name, 60)}, digest {self.digest[:16]}",
+            private=private,
+            token=token,
+            revision=revision,
+            endpoint=endpoint,
+        )
+
     @classmethod
     def load(cls, path_or_preset: str | os.PathLike[str]) -> "SentenceScorer":
-        """Return the scorer in a file (``-``: stdin), or a preset by its bare name, such as ``sgram``.
+        """Return the scorer in a file (``-``: stdin) or URL, or a preset by its bare name, such as ``sgram``.
 
-        Presets are the shipped scorers and those that `register_scorer` and installed packages add. Raise `UsageError`
-        if the name is unknown, `InputError` if the file cannot be read or is not a scorer.
+        ``hf://owner/name`` is scorer.json in a repository of the hub. Presets are the shipped scorers and those that
+        `register_scorer` and installed packages add. Raise `UsageError` if the name is unknown, `InputError` if the
+        file cannot be read or is not a scorer.
 
         >>> SentenceScorer.load("sgram").name
         'sgram'
@@ -203,13 +248,15 @@ class SentenceScorer:
         added = {} if _is_shipped_or_file(path_or_preset) else _added_scorers()
         if path_or_preset in added:
             return added[str(path_or_preset)]
-        path = find_file(path_or_preset, "scorers", "sentence scorer", added)
+        path = hub_file(find_file(path_or_preset, "scorers", "sentence scorer", added), HUB_SCORER)
         where = printable_name(path)
         try:
             document = orjson.loads(read_bytes(path, MAX_BYTES, "a sentence scorer"))
         except orjson.JSONDecodeError as error:
             raise InputError(f"{where} is not JSON: {excerpt(str(error))}; a sentence scorer is one object") from None
-        return cls.from_json(document, where)
+        scorer = cls.from_json(document, where)
+        note_load("sentence scorer", scorer.name, path, scorer.digest)
+        return scorer
 
     @staticmethod
     def presets() -> list[str]:

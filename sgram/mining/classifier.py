@@ -6,6 +6,7 @@ shrunk towards their share: ``(k + shrink * estimate) / (n + shrink)`` for k pla
 The file is JSON with numbers, names and provenance; it holds no code.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,10 @@ import orjson
 from sgram.array_types import FloatArray
 from sgram.errors import InputError, UsageError
 from sgram.files import canonical_json, data_path, digest, excerpt, write_bytes
+from sgram.hub.addresses import check_repository, hub_file, is_hub_address
+from sgram.hub.card import CardFields
+from sgram.hub.load_notes import note_load
+from sgram.hub.publishing import PublishedCommit, publish_files
 from sgram.mining.candidates import Candidates
 from sgram.mining.config import SETTINGS, MiningConfig
 from sgram.mining.features import BLOCKS, STATS, Features, compute_features
@@ -25,11 +30,14 @@ from sgram.mining.score import Background, ContrastScorer, Scorer
 from sgram.mining.select import LABELED, ReadingRules, is_calculation
 from sgram.safe_reading import read_bytes
 from sgram.text import NORMAL_FORM
+from sgram.urls import printable_name
 
 FORMAT, VERSION = "sgram-classifier", 1
 CLIP = 4.0
 """Scaled statistics are clipped to so many standard deviations, so that a small corpus gives no extreme values."""
 MAX_BYTES = 64 << 20
+HUB_CLASSIFIER = "classifier.json"
+"""File of a repository of the hub that holds its classifier of grams."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +70,34 @@ class GramClassifier:
         return _packaged()
 
     @classmethod
-    def load(cls, path: str | Path) -> "GramClassifier":
-        """Read a classifier written by `save`. Raise `InputError` if the file is missing, damaged or not one."""
+    def load(cls, path: str | os.PathLike[str]) -> "GramClassifier":
+        """Return the classifier in a file or URL that `save` wrote.
+
+        ``hf://owner/name`` is classifier.json in a repository of the hub. Raise `InputError` if the file is missing,
+        damaged or not a classifier.
+        """
+        path = hub_file(path, HUB_CLASSIFIER)
+        name = printable_name(path)
         try:
             document = orjson.loads(read_bytes(path, MAX_BYTES, "a classifier"))
         except orjson.JSONDecodeError as error:
-            raise InputError(f"{excerpt(path)} is not JSON: {excerpt(str(error))}") from None
+            raise InputError(f"{name} is not JSON: {excerpt(str(error))}") from None
+        classifier = cls.from_json(document, name)
+        if is_hub_address(path):
+            note_load("classifier", "of grams", path, classifier.digest)
+        return classifier
+
+    @classmethod
+    def from_json(cls, document: Any, where: str = "the document") -> "GramClassifier":
+        """Return the classifier of a JSON document. Raise `InputError` with `where` if it is none."""
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(
-                f'{excerpt(path)} is not a classifier: expected a JSON object with "format": "{FORMAT}", as written '
+                f'{where} is not a classifier: expected a JSON object with "format": "{FORMAT}", as written '
                 "by sgram validate --train"
             )
         if document.get("version") != VERSION or document.get("words") != NORMAL_FORM:
             raise InputError(
-                f"{excerpt(path)} has version {excerpt(str(document.get('version')), 40)} and words "
+                f"{where} has version {excerpt(str(document.get('version')), 40)} and words "
                 f"{excerpt(str(document.get('words')), 40)}; this sgram reads {VERSION} and {NORMAL_FORM}: train the "
                 "classifier again"
             )
@@ -83,7 +105,7 @@ class GramClassifier:
             return cls._parse(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{excerpt(path)} is damaged ({excerpt(str(error))}); train it again with sgram validate --train"
+                f"{where} is damaged ({excerpt(str(error))}); train it again with sgram validate --train"
             ) from None
 
     @classmethod
@@ -150,6 +172,44 @@ class GramClassifier:
     def save(self, path: str | Path) -> None:
         """Write the file atomically."""
         write_bytes(path, self.to_bytes())
+
+    def hub_files(self, repository: str, card: CardFields | None = None) -> dict[str, bytes]:
+        """Return the files that `push_to_hub` sends, content by name: the classifier and its card, README.md.
+
+        Raise `UsageError` if `repository` is not ``owner/name``, or if the figures of `card` are those of another one.
+        """
+        from sgram.mining.classifier_card import render_classifier_card
+
+        name = check_repository(repository)
+        readme = render_classifier_card(self.to_json(), self.digest, name, card or CardFields())
+        return {"README.md": readme, HUB_CLASSIFIER: self.to_bytes()}
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        card: CardFields | None = None,
+        endpoint: str | None = None,
+    ) -> PublishedCommit:
+        """Publish the classifier with its card in the repository ``owner/name`` of the hub, and return the commit.
+
+        The repository is created if it is missing, `private` or public (by default as its owner has set); `revision` is
+        a branch. `token` is by default that of ``hf auth login``. `card` says what the classifier itself does not know,
+        such as its license. `endpoint` is the address of another hub, by default ``HF_ENDPOINT``. Raise what
+        `hub_files` and `sgram.hub.publishing.publish_files` raise.
+        """
+        return publish_files(
+            repository,
+            self.hub_files(repository, card),
+            f"Classifier of grams, digest {self.digest[:16]}",
+            private=private,
+            token=token,
+            revision=revision,
+            endpoint=endpoint,
+        )
 
     @property
     def digest(self) -> str:

@@ -5,15 +5,15 @@ can be taken for markup.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgram.analysis.table import Cell, Table
 from sgram.files import write_bytes
+from sgram.markdown import escape_invisible
+from sgram.markdown import escape_markdown as escape_markdown
 from sgram.reports.pages.table_cells import FormattedTable, format_table
-from sgram.reports.pages.templates import escape_invisible
 from sgram.reports.wording import group_statements
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 MAX_MARKDOWN_ROWS = 60
 """Maximum rows of a table in Markdown; CSV contains all rows."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_MARKUP = re.compile(
-    r"([\\`*_{}\[\]<>#!|~$&@])|(?<=^)([-+=])|(?<=^)(\d+)(?=[.)](?:\s|$))|:(?=//)|(?<=www)\.", re.IGNORECASE
-)
 _QUOTE = '"'
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 def encode_csv(table: Table) -> bytes:
@@ -94,21 +90,6 @@ def render_markdown(
     if analysis.notes:
         parts += ["## Notes", "\n".join(f"- {escape_markdown(note)}" for note in analysis.notes)]
     return "\n\n".join(parts) + "\n"
-
-
-def escape_markdown(text: str) -> str:
-    r"""Return `text` on one line, with all Markdown and HTML markup escaped.
-
-    >>> escape_markdown("<b>a|b</b> *c*")
-    '&lt;b&gt;a\\|b&lt;/b&gt; \\*c\\*'
-    """
-    line = " ".join(escape_invisible(text).split())
-    return _MARKUP.sub(_escape_match, line)
-
-
-def _escape_match(match: re.Match[str]) -> str:
-    text = match.group()
-    return f"&#{ord(text[0])};{text[1:]}" if text.isdecimal() else _ENTITIES.get(text, f"\\{text}")
 
 
 def _escape_path(path: str) -> str:

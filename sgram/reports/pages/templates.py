@@ -8,12 +8,12 @@ page.
 import base64
 import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sgram.markdown import escape_invisible as escape_invisible
 from sgram.reports.pages.marked_text import move_class, style_stretch
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 240
 """Maximum characters of a text if nothing else is said, such as that of a cell."""
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
-_JOINERS = "\u200c\u200d"
 
 
 def read_asset(name: str) -> str:
@@ -101,23 +99,7 @@ def _environment() -> "jinja2.Environment":
     return environment
 
 
-def escape_invisible(text: object) -> str:
-    r"""Return `text` with control, bidi and other format characters as visible escapes.
-
-    Line breaks, tabs and joiners (which emoji need) stay as they are; a Windows line break becomes a line feed.
-
-    >>> escape_invisible("a\x1b[2J \u202eevil")
-    'a\\x1b[2J \\u202eevil'
-    """
-    lines = str(text).replace("\r\n", "\n")
-    if lines.isprintable():
-        return lines
-    return "".join(
-        character.encode("unicode_escape", "surrogatepass").decode() if _is_unsafe(character) else character
-        for character in lines
-    )
-
-
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 def squeeze_blank_lines(text: str) -> str:
     """Return `text` with a single blank line for several in a row.
 
@@ -125,10 +107,6 @@ def squeeze_blank_lines(text: str) -> str:
     'one\\n\\ntwo'
     """
     return _BLANK_LINES.sub("\n\n", text.replace("\r\n", "\n"))
-
-
-def _is_unsafe(character: str) -> bool:
-    return unicodedata.category(character) in _UNSAFE_CATEGORIES and character not in "\n\t" + _JOINERS
 
 
 def shorten(text: object, longest: int = LONGEST_TEXT) -> str:

@@ -11,6 +11,7 @@ from sgram.safe_reading import Caps, DamagedInputError
 from sgram.traces.containers.container import open_stream
 from sgram.traces.containers.json_scanner import JsonEndError, JsonScanner
 from sgram.traces.containers.json_values import DEEP_FAULT, fault_of, is_too_deep, loads
+from sgram.traces.own_scores import own_mark
 from sgram.traces.rows import InputFile, Row
 
 _ATTACHMENT = "attachment://"
@@ -122,7 +123,7 @@ def _record(sample: Mapping[str, Any], header: Mapping[str, Any], max_chars: int
         "completion": resolve(_completion(output or {})),
         "target": resolve(sample.get("target")),
         "scores": {
-            name: {"value": score.get("value"), "answer": score.get("answer")}
+            name: {"value": score.get("value"), "answer": score.get("answer"), **own_mark(score.get("metadata"))}
             for name, score in (scores or {}).items()
             if type(score) is dict
         },

@@ -14,6 +14,7 @@ from sgram.errors import InputError, MissingExtraError
 from sgram.safe_reading import BLOCK, Caps, open_raw
 from sgram.traces.containers.container import Container
 from sgram.traces.containers.inspect_json import begins_inspect_log, iter_inspect_json
+from sgram.traces.own_scores import own_mark
 from sgram.traces.rows import InputFile, Row
 
 _EXCLUDED_FIELDS = {"events", "store", "timelines", "events_data"}
@@ -29,18 +30,18 @@ def _library() -> Any:
     return inspect_ai.log
 
 
-def _check_archive(file: InputFile, caps: Caps) -> None:
-    """Raise `InputError` if the log is not a zip archive or inflates past a cap."""
+def check_archive(path: str | os.PathLike[str], name: str, caps: Caps) -> None:
+    """Raise `InputError` if the log at `path`, which messages call `name`, is not a zip archive or inflates too far."""
     try:
-        with zipfile.ZipFile(_path(file)) as archive:
+        with zipfile.ZipFile(path) as archive:
             member_sizes = [member.file_size for member in archive.infolist()]
-        stored = os.path.getsize(_path(file))  # noqa: PTH202
+        stored = os.path.getsize(path)  # noqa: PTH202
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(f"{file.name} is not an Inspect log: {error}; check the file") from error
+        raise InputError(f"{name} is not an Inspect log: {error}; check the file") from error
     inflated = sum(member_sizes)
     is_bomb = inflated > max(BLOCK, caps.max_inflation * stored)
     if is_bomb or inflated > caps.max_inflated_bytes or max(member_sizes, default=0) > 4 * caps.max_line_bytes:
-        raise InputError(f"{file.name} inflates from {stored} to {inflated} bytes, more than the cap allows")
+        raise InputError(f"{name} inflates from {stored} to {inflated} bytes, more than the cap allows")
 
 
 def _record(sample: Any, header: Any) -> dict[str, Any]:
@@ -51,7 +52,10 @@ def _record(sample: Any, header: Any) -> dict[str, Any]:
             return [message.model_dump(exclude_none=True) for message in messages]
         return messages
 
-    scores = {name: {"value": score.value, "answer": score.answer} for name, score in (sample.scores or {}).items()}
+    scores = {
+        name: {"value": score.value, "answer": score.answer, **own_mark(score.metadata)}
+        for name, score in (sample.scores or {}).items()
+    }
     return {
         "id": str(sample.id),
         "epoch": sample.epoch,
@@ -78,7 +82,7 @@ def iter_samples(file: InputFile, caps: Caps) -> Iterator[Row]:
         yield from iter_inspect_json(file, caps)
         return
     log = _library()
-    _check_archive(file, caps)
+    check_archive(_path(file), file.name, caps)
     try:
         header = log.read_eval_log(_path(file), header_only=True, format="eval")
         summaries = log.read_eval_log_sample_summaries(_path(file), format="eval")

@@ -1,7 +1,7 @@
 """Samples of Inspect logs (``.eval`` and ``.json``): as the container of logs hands them out, or as a log holds them.
 
 The first scorer's grade is the reward. If scorers disagree on what is correct, `sgram.traces.eval_rows.choose_score`
-says which counts, and ``meta`` says so.
+says which counts, and ``meta`` says so. Scores of planning (`sgram.integrations.inspect`) are no grades.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from sgram.traces.eval_rows import (
     strings,
 )
 from sgram.traces.fields import as_text
+from sgram.traces.own_scores import without_own
 from sgram.traces.parts import Piece
 from sgram.traces.trace import FailedRowError
 
@@ -31,8 +32,9 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     document = mapping(record.get("__document__"))
     header = mapping(document.get("eval"))
     scores = mapping(record.get("scores"))
+    judging_scores = without_own(scores)
     error = record.get("error")
-    if error and not scores:
+    if error and not judging_scores:
         raise FailedRowError(f"the sample ended with an error: {error_text(error)}")
     task, model, run = (record.get(name) or header.get(key) for name, key in _HEADER)
     prompt, pieces = _conversation(record)
@@ -51,7 +53,8 @@ def parse(record: Record, _: DialectOptions) -> list[Fields]:
     fields["meta"] = {name: value for name, value in values.items() if value is not None}
     if scores:
         fields["meta"]["scores"] = {name: mapping(score).get("value") for name, score in scores.items()}
-        _add_scores(fields, scores)
+    if judging_scores:
+        _add_scores(fields, judging_scores)
     return keep_words([fields])
 
 
