@@ -17,7 +17,7 @@ from sgram.training.evolve.evolve_comparison import QUANTITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
     from sgram.training.evolve.evolve_run import EvolveRun
 
@@ -110,12 +110,18 @@ def _key(arms: Arms) -> str:
 
 
 def _draw_roles(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:
-    roles = list(dict.fromkeys(spec.role for spec, _ in panels))
-    n_columns = max(sum(spec.role == role for spec, _ in panels) for role in roles)
-    rows = figure.subfigures(len(roles), 1, squeeze=False)[:, 0]
-    for number, (role, row) in enumerate(zip(roles, rows, strict=True)):
-        row.suptitle(role, x=0.005, ha="left", fontsize=10, fontweight="bold")
-        _draw_role(row, arms, [panel for panel in panels if panel[0].role == role], n_columns, number == len(roles) - 1)
+    panels_of_role: dict[str, list[Panel]] = {}
+    for panel in panels:
+        panels_of_role.setdefault(panel[0].role, []).append(panel)
+    grid = figure.subplots(len(panels_of_role), max(map(len, panels_of_role.values())), squeeze=False)
+    for row, (role, role_panels) in zip(grid, panels_of_role.items(), strict=True):
+        row[0].set_ylabel(role, fontsize=10, fontweight="bold")
+        for axes in row[len(role_panels) :]:
+            axes.remove()
+        for axes, (spec, bands) in zip(row, role_panels, strict=False):
+            _draw_panel(axes, arms, spec, bands)
+            if row is grid[-1]:
+                axes.set_xlabel("step", fontsize=8)
     lines = [
         figure.axes[0].plot([], [], color=COLORS[index], linestyle=_line_style(index), label=_arm_label(arm, runs))[0]
         for index, (arm, runs) in enumerate(arms.items())
@@ -124,18 +130,12 @@ def _draw_roles(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:
     draw_key(figure, _key(arms))
 
 
-def _draw_role(row: "SubFigure", arms: Arms, panels: Sequence[Panel], n_columns: int, is_last: bool) -> None:
-    grid = row.subplots(1, n_columns, squeeze=False)[0]
-    for axes in grid[len(panels) :]:
-        axes.remove()
-    for axes, (spec, bands) in zip(grid, panels, strict=False):
-        for index, arm in enumerate(arms):
-            draw_curve(axes, bands[arm], COLORS[index], line_style=_line_style(index))
-        axes.set_title(spec.title, fontsize=8)
-        axes.tick_params(labelsize=7)
-        _set_limits(axes, spec)
-        if is_last:
-            axes.set_xlabel("step", fontsize=8)
+def _draw_panel(axes: "Axes", arms: Arms, spec: PanelSpec, bands: Mapping[str, Band]) -> None:
+    for index, arm in enumerate(arms):
+        draw_curve(axes, bands[arm], COLORS[index], line_style=_line_style(index))
+    axes.set_title(_broken(spec.title), fontsize=8)
+    axes.tick_params(labelsize=7)
+    _set_limits(axes, spec)
 
 
 def _draw_columns(figure: "Figure", arms: Arms, panels: Sequence[Panel]) -> None:

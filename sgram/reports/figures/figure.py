@@ -92,6 +92,8 @@ def draw_curve(
     axes: "Axes", points: Sequence[Point], color: str, marker: str = "o", line_style: LineStyle = "-"
 ) -> None:
     """Draw points as a line with a band for their intervals; a line of few points has marks, too."""
+    if not points:
+        return  # an empty line with marks counts as a point in the corner of the figure, and the layout collapses
     band = [(point.x, point.low, point.high) for point in points if point.low is not None and point.high is not None]
     if len(band) == 1:
         axes.vlines(*band[0], color=color, linewidth=1.1, zorder=2)

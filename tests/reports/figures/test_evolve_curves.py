@@ -10,6 +10,7 @@ pytest.importorskip("scipy", reason="intervals need scipy")
 from sgram.errors import UsageError
 from sgram.reports.figures import evolve_curves
 from sgram.reports.figures.evolve_curves import draw_evolve_curves, evaluation_band
+from sgram.reports.figures.figure import draw_curve
 from sgram.training.evolve.evolve_comparison import QUANTITIES
 from sgram.training.evolve.evolve_run import EvolveRun
 from tests.builders.evolve_runs import evaluation, run
@@ -49,6 +50,15 @@ def test_few_arms_share_panels_and_the_figure_has_equal_bytes(tmp_path):
     figure = drawn(SHARED, tmp_path)
     assert figure == drawn(SHARED, tmp_path)
     assert b'width="979.2pt"' in figure  # 13.6 inches of 72 points
+
+
+def test_a_curve_without_points_draws_nothing():
+    # matplotlib counts an empty line with marks as a point at (0, 0) of the figure, and the layout collapses
+    from matplotlib.figure import Figure
+
+    axes = Figure(layout="constrained").subplots()
+    draw_curve(axes, [], "#000000")
+    assert not axes.lines
 
 
 @pytest.mark.usefixtures("_two_panels")
