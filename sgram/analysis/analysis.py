@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from typing import Any
@@ -21,7 +21,7 @@ from sgram.analysis.findings import Finding, FindingContext, SourceKind, build_f
 from sgram.analysis.input_passes import AnalysisInputs, Progress
 from sgram.analysis.measure import AnalysisData, Measure
 from sgram.analysis.registry import all_measures
-from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources
+from sgram.analysis.sources import POOLED_SOURCES, Source, find_inputs, label_sources, model_of_key
 from sgram.analysis.spooled_traces import reading_again, spooled
 from sgram.analysis.step_series import StepSeries
 from sgram.analysis.table import Table
@@ -37,6 +37,7 @@ from sgram.metrics import PhaseOrder
 from sgram.notebook_html import render_notebook_html
 from sgram.traces import ReadOptions
 from sgram.traces.from_python import Rollouts, are_paths
+from sgram.traces.trace_keys import UNKNOWN_MODEL
 from sgram.urls import base_name
 
 _LIBRARIES = ("numpy", "numba", "tokenizers", "sympy", "math-verify")
@@ -206,7 +207,7 @@ def _analyze_sources(
         placebo_phase_orders=placebo_phase_orders,
         findings=build_findings(questions, context),
         measures=measures,
-        source_kind=_source_kind(analysis_inputs.sources),
+        source_kind=_source_kind(analysis_inputs.sources, collected.plan.display_names),
         lookup=example_builder.build_lookup(counts.source_names, config.max_lookup_chars),
     )
 
@@ -236,9 +237,13 @@ def _load_lexicons(
     return AnalysisInputs(tuple(sources), tuple(lexicons), tokenizers, options, dialect)
 
 
-def _source_kind(sources: Sequence[Source]) -> SourceKind:
+def _source_kind(sources: Sequence[Source], keys: Iterable[str]) -> SourceKind:
+    """Return what the sources are; rollouts that name no model are told apart by their runs."""
     kinds = {source.kind for source in sources}
-    return "source" if len(kinds) != 1 else "run" if "run" in kinds else "model"
+    if len(kinds) != 1:
+        return "source"
+    models = [model_of_key(key) for key in keys]
+    return "run" if "run" in kinds or (len(models) > 1 and set(models) == {UNKNOWN_MODEL}) else "model"
 
 
 def _title(counts: TraceCounts) -> str:

@@ -65,7 +65,7 @@ QUESTIONS = (
             f"{kind} errors",
             "",
             ("% of judged traces", "% of wrong traces"),
-            ("pale: with the undecided", "bar: with the undecided"),
+            ("pale: undecided", "bar: with the undecided"),
             has_band=True,
         )
         for kind, question, short_name in zip(
