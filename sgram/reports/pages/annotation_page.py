@@ -7,16 +7,12 @@ items) until the annotator downloads them.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sgram.annotation.guideline import Block, parse_guideline
 from sgram.annotation.items import BlindedItem
 from sgram.annotation.tasks import PHRASES, AnnotationTask
-from sgram.reports.pages.templates import render_page
-
-_SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
+from sgram.reports.pages.templates import render_page, script_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class AnnotationPage:
     @property
     def digest(self) -> str:
         """Digest of the items (16 hex digits), under which the browser stores the answers."""
-        return hashlib.sha256(_script_json([asdict(item) for item in self.items]).encode()).hexdigest()[:16]
+        return hashlib.sha256(script_json([asdict(item) for item in self.items]).encode()).hexdigest()[:16]
 
 
 def render_annotation_page(page: AnnotationPage) -> bytes:
@@ -70,9 +66,6 @@ def render_annotation_page(page: AnnotationPage) -> bytes:
         "labels": [asdict(choice) for choice in page.choices],
         "items": [asdict(item) for item in page.items],
     }
-    return render_page("annotation_page", title=page.title, page=page, sample=_script_json(sample))
-
-
-def _script_json(document: Mapping[str, object] | Sequence[object]) -> str:
-    """Return JSON in ASCII that can stand inside a script element."""
-    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
+    return render_page(
+        "annotation_page", shared_styles=["base"], title=page.title, page=page, sample=script_json(sample)
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sgram.analysis.measure import Measure, Quantity
 from sgram.analysis.table import Record, Table, build_table
 from sgram.analysis.table_columns import count, interval, number, share, text
-from sgram.analysis.trace_counts import PLACEBO, SGS
+from sgram.analysis.trace_counts import SGS
 from sgram.statistics import Estimate
 
 _SCALE_WIDTH = 1000
@@ -55,7 +55,7 @@ def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison |
     pairs = [
         (" · ".join(filter(None, map(row.text, quantity.keys))), quantity.estimate(row), quantity.estimate(placebo))
         for row, placebo in quantity.pairs(table)
-        if placebo is not None and placebo.number(quantity.value) is not None
+        if placebo is not None and placebo.number(quantity.value) is not None and not _is_matched(quantity, row)
     ]
     if not pairs:
         return None
@@ -84,6 +84,11 @@ def _compare(name: str, table: Table, quantity: Quantity) -> PlaceboComparison |
     ]
     title = f"{quantity.title[:1].upper()}{quantity.title[1:]}{unit}"
     return PlaceboComparison(build_table(name, title, columns, records), _positions(pairs))
+
+
+def _is_matched(quantity: Quantity, row: Record) -> bool:
+    """Return whether placebos were drawn to have the quantity of `row`, so that there is nothing to compare."""
+    return quantity.title == "planning share" and row.get("outcome") == "all"
 
 
 def _verdict(sgs: Estimate, placebo: Estimate) -> str:
@@ -122,7 +127,6 @@ _OVERVIEW_COLUMNS = (
     share("planning", "words or tokens that belong to an SG"),
     share("low", "low end of the 95 % interval of the planning share, by bootstrap over problems"),
     share("high", "high end of it"),
-    share("placebo", "words or tokens that random grams mark, mean over the draws"),
 )
 
 
@@ -140,7 +144,6 @@ def summarize_sources(tables: Mapping[str, Table]) -> Table | None:
     for row in tables["corpus"].records():
         n_correct, n_wrong = row.number("correct") or 0.0, row.number("wrong") or 0.0
         sgs = share_rows.get((row["source"], SGS), Record())
-        placebo = share_rows.get((row["source"], PLACEBO), Record())
         records.append(
             {
                 "source": row["source"],
@@ -151,7 +154,6 @@ def summarize_sources(tables: Mapping[str, Table]) -> Table | None:
                 "planning": sgs.get("value"),
                 "low": sgs.get("low"),
                 "high": sgs.get("high"),
-                "placebo": placebo.get("value"),
             }
         )
     return build_table("glance", "The sources at a glance", _OVERVIEW_COLUMNS, records)

@@ -94,6 +94,18 @@
     }
   }
 
+  // -- figures: they fit the screen, and are shown in their own size if asked --------------------------------
+
+  function enlargeable(plate) {
+    const toggle = () => plate.classList.toggle("whole");
+    plate.addEventListener("click", toggle);
+    plate.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      toggle();
+    });
+  }
+
   // -- which section is in view ------------------------------------------------------------------------
 
   function follow() {
@@ -110,6 +122,7 @@
   for (const table of document.querySelectorAll("table:not(.unsorted)")) if (table.tBodies[0].rows.length > 1) sortable(table);
   for (const tools of document.querySelectorAll(".tabled > .tools")) filterable(tools, tools.parentElement.querySelector("table"));
   for (const text of document.querySelectorAll(".trace > .text, .pair .text")) equip(text);
+  for (const plate of document.querySelectorAll(".plate")) enlargeable(plate);
   addEventListener("hashchange", openTarget);
   openTarget();
   if ("IntersectionObserver" in window) follow();

@@ -17,6 +17,7 @@ from sgram.analysis.table import Column, Table, build_table
 from sgram.errors import UsageError
 from sgram.lexicon import MOVE_MEANINGS, MOVES
 from sgram.reports.figures.figure import RenderedFigure
+from sgram.reports.pages.page_tables import adapt_tables
 from sgram.reports.pages.picture_addresses import picture_address
 from sgram.reports.pages.placebo_comparison import compare_with_placebos, summarize_sources
 from sgram.reports.pages.question_grid import build_grid
@@ -24,8 +25,8 @@ from sgram.reports.pages.report_alerts import find_alerts
 from sgram.reports.pages.report_sections import arrange_sections
 from sgram.reports.pages.report_traces import ExampleView, build_example_view, build_siblings_view
 from sgram.reports.pages.table_cells import format_table
-from sgram.reports.pages.templates import render_page, shorten
-from sgram.reports.pages.trace_records import has_tex, lookup_choices, lookup_data, script_json, trace_record
+from sgram.reports.pages.templates import render_page, script_json, shorten
+from sgram.reports.pages.trace_records import has_tex, lookup_choices, lookup_data, trace_record
 from sgram.reports.wording import group_statements
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _render(
     reduction: int,
 ) -> bytes:
     """Return the page with all amounts divided by `reduction`."""
-    tables = dict(analysis.tables)
+    tables = adapt_tables(analysis.tables)
     overview = summarize_sources(tables)
     if overview is not None:
         tables["glance"] = overview
@@ -125,7 +126,7 @@ def _render(
     examples = [build_example_view(example, max_characters) for example in analysis.examples[:n_examples]]
     siblings = [build_siblings_view(pair, max_characters // 2) for pair in analysis.sibling_pairs[:n_siblings]]
     groups = group_statements(analysis)
-    comparisons = compare_with_placebos(analysis.measures, tables)
+    comparisons = compare_with_placebos(analysis.measures, analysis.tables)
     anchors = {group.headline.finding.question: f"finding-{number}" for number, group in enumerate(groups, 1)}
     return render_page(
         "report_page",

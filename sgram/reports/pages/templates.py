@@ -7,6 +7,7 @@ page.
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 240
 """Maximum characters of a text if nothing else is said, such as that of a cell."""
+_SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -117,3 +119,12 @@ def shorten(text: object, longest: int = LONGEST_TEXT) -> str:
     """
     full_text = str(text)
     return full_text if len(full_text) <= longest else f"{full_text[: longest - 1]}…"
+
+
+def script_json(document: object) -> str:
+    """Return JSON in ASCII that can stand inside a script element.
+
+    >>> script_json(["</script>"])
+    '["\\\\u003c/script\\\\u003e"]'
+    """
+    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)

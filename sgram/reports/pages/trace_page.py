@@ -68,4 +68,6 @@ def render_trace_page(page: TracePage) -> bytes:
     uncolored = {move: count for move, count in page.move_counts.items() if move not in MOVE_MEANINGS}
     if uncolored:  # they share the look of "other", so one switch is for all
         legend.append((", ".join(uncolored), "moves without a color", sum(uncolored.values())))
-    return render_page("trace_page", shared_styles=["moves"], title=page.title, page=page, legend=legend)
+    return render_page(
+        "trace_page", shared_styles=["base", "moves", "traces"], title=page.title, page=page, legend=legend
+    )

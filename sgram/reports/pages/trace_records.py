@@ -4,7 +4,6 @@ A text is stored once, as it is; marks are offsets into it, counted in UTF-16 un
 what is invisible visible (`sgram/reports/pages/trace_text.js`). The report page and `sgram view` use the same records.
 """
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from sgram.traces.trace_keys import trace_identity
 if TYPE_CHECKING:
     from sgram.analysis import TraceExample
 
-_SCRIPT_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 _LONGEST_PROMPT = 6000
 _MAX_LISTED_SPANS = 20_000
 TEX_SIGNS = ("$", "\\(", "\\[", "\\begin{")
@@ -114,15 +112,6 @@ def lookup_choices(records: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]
         name: [text for text in orders[name] if text in texts] if name in orders else sorted(texts - {""})
         for name, texts in chosen.items()
     }
-
-
-def script_json(document: object) -> str:
-    """Return JSON in ASCII that can stand inside a script element.
-
-    >>> script_json(["</script>"])
-    '["\\\\u003c/script\\\\u003e"]'
-    """
-    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_SCRIPT_ESCAPES)
 
 
 def has_tex(texts: Iterable[str]) -> bool:
