@@ -18,7 +18,7 @@ from sgram.frames import BACKENDS, build_frame
 from tests.builders.lexicon_examples import doubts
 from tests.builders.mining_examples import fast_config, sample_traces
 
-TEXT = "Wait, let me double-check. So it is 7."
+TEXT = "Wait, let me double-check. It is 7."
 LONGEST_REPR = 320
 
 
@@ -111,7 +111,7 @@ def test_a_frame_is_of_polars_where_polars_is_asked_for():
 
 def test_without_pandas_a_frame_is_of_polars_and_without_both_the_pip_line_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingExtraError, match=r"needs polars .*pip install 'sgram\[polars\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs polars.*pip install 'sgram\[polars\]'"):
         doubts().frame("polars")
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"needs pandas .*pip install 'sgram\[pandas\]'"):
@@ -138,7 +138,7 @@ def test_spans_are_found_and_shown_by_the_name_of_a_preset():
     assert spans.text == TEXT
     shown = show(TEXT, "wang2025")
     assert shown.spans == spans
-    assert str(shown) == f"[Wait|{spans[0].label}], [let me|{spans[1].label}] double-check. So it is 7."
+    assert str(shown) == f"[Wait|{spans[0].label}], [let me|{spans[1].label}] double-check. It is 7."
     assert shown.frame().gram.tolist() == ["wait", "let me"]
     assert "<mark" in shown._repr_html_()
     assert "<mark" in spans._repr_html_()
