@@ -59,6 +59,8 @@ def _choose_backend(backend: str | None) -> Backend:
 
 
 def _polars_frame(columns: Mapping[str, CellKind], cells: Sequence[Sequence[Any]]) -> Any:
+    if find_spec("polars") is None:
+        raise MissingExtraError("a data frame needs polars, which is not installed; pip install 'sgram[polars]'")
     import narwhals
 
     types = {
@@ -74,10 +76,7 @@ def _polars_frame(columns: Mapping[str, CellKind], cells: Sequence[Sequence[Any]
         name: [float(cell) if kind == "number" and cell is not None else cell for cell in column]
         for (name, kind), column in zip(columns.items(), cells, strict=True)
     }
-    try:
-        return narwhals.from_dict(values, schema=schema, backend="polars").to_native()
-    except ImportError as error:
-        raise MissingExtraError(f"a data frame needs polars ({error}); pip install 'sgram[polars]'") from error
+    return narwhals.from_dict(values, schema=schema, backend="polars").to_native()
 
 
 def interval_columns(name: str) -> dict[str, CellKind]:

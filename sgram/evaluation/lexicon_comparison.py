@@ -12,8 +12,8 @@ from sgram.evaluation.gram_scores import frequency_scores, lexicon_scores, unit_
 from sgram.evaluation.label_index import GramOccurrences, UnitIndex, labels_digest
 from sgram.evaluation.placebo_lexicons import MIN_DF, N_PLACEBOS, PlaceboGrams, PlaceboLevel, draw_placebo_grams
 from sgram.evaluation.precision_recall import (
-    RATE_COLUMNS,
     MEASURES,
+    RATE_COLUMNS,
     DocumentResamples,
     GroupBy,
     LexiconEvaluation,

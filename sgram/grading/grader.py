@@ -27,7 +27,12 @@ _PROMPT_CHARS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """Verdict on one response."""
+    """Verdict on one response.
+
+    >>> verdict = grade("So the answer is 4.", "5")
+    >>> verdict.correct, verdict.answer
+    (False, '4')
+    """
 
     correct: bool | None
     """Whether the answer equals the reference; None if they cannot be compared, which `why` explains."""

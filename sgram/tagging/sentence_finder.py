@@ -5,8 +5,8 @@ from sgram.tagging.kernel.compiled_types import ByteArray, Int32Array
 from sgram.tagging.kernel.sentence_scan import scan_sentences
 from sgram.tagging.kernel.sentence_tables import build_tables
 from sgram.tagging.kernel.span_scan import to_character_offsets
-from sgram.tagging.span_finder import utf8_line
 from sgram.tagging.span import Span, SpanList
+from sgram.tagging.span_finder import utf8_line
 from sgram.tagging.spans import PLANNING
 
 

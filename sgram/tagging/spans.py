@@ -42,10 +42,9 @@ def find_spans(
     ``text[span.start:span.end]`` always.
 
     The normal form of ``text[span.start:span.end]`` is always the gram. This is pure Python, for reading and for single
-    texts; `PlanningFinder` returns the same, fast enough for a corpus. The list has the method `frame`, and notebooks show
-    the text with its spans marked. `lexicon` is a `Lexicon`, its path, the name of
-    a preset or a list of phrases, `scorer` a `SentenceScorer`, its path or a preset. Raise `UsageError` for another
-    kind of mask.
+    texts; `PlanningFinder` returns the same, fast enough for a corpus. The list has the method `frame`, and notebooks
+    show the text with its spans marked. `lexicon` is a `Lexicon`, its path, the name of a preset or a list of phrases,
+    `scorer` a `SentenceScorer`, its path or a preset. Raise `UsageError` for another kind of mask.
 
     >>> [span.gram for span in find_spans("Wait. Does this hold true?", "wang2025")]
     ['wait', 'does this hold true']

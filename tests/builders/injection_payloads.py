@@ -1,4 +1,4 @@
-"""120 texts that try to act as markup, script, template, formula or control characters."""
+"""200 texts that try to act as markup, script, template, formula or control characters: 120, and 80 for notebooks."""
 
 _RAN = "window.__pwned=1"
 
@@ -130,6 +130,51 @@ CHARACTERS = [
     "👩\u200d💻🏳\ufe0f\u200d🌈👍🏽🇩🇪",
     "e" + "\u0301\u0489" * 60,
 ]
+# -- texts for outputs of notebooks: MathJax, the elements and classes of their pages, what breaks out of the block
+_TAGS = ("img src=x onerror", "svg onload", "iframe onload", "body onpageshow", "object onerror", "embed onload")
+_FORMULAS = (
+    rf"$\href{{javascript:{_RAN}}}{{x}}$",
+    rf"\(\href{{javascript:{_RAN}}}{{x}}\)",
+    rf"$$\href{{javascript:{_RAN}}}{{x}}$$",
+    rf"\[\unicode{{x}}\href{{javascript:{_RAN}}}{{x}}\]",
+    rf"\begin{{equation}}\href{{javascript:{_RAN}}}{{x}}\end{{equation}}",
+    r"$\class{jp-Notebook}{x}\cssId{main}{x}\style{position:fixed}{x}$",
+    r"$\require{html}\data{onclick=alert(1)}{x}$",
+    r"$\newcommand{\x}{\x\x}\x$",
+    r"\input{/etc/passwd} \def\a{\a}\a",
+    r"\ref{x} \label{x} \eqref{x} \tag{x}",
+)
+_ENDS = ("</div>", "</p></div></div>", "</style>", "</b></p>", "</td></tr></tbody></table></div></div>", "</details>")
+NOTEBOOK = tuple(
+    dict.fromkeys(
+        [
+            *_FORMULAS,
+            *(f"{end}<{tag}={_RAN}>" for end in _ENDS for tag in _TAGS),
+            *(f"{end}<script>{_RAN}</script>" for end in _ENDS[:2] + _ENDS[3:]),
+            *(f'"><{tag}={_RAN} x="' for tag in _TAGS),
+            *(f'" {handler}={_RAN} x="' for handler in ("onclick", "onfocus", "onmouseover", "onanimationstart")),
+            f"</div><div class='jp-OutputArea-output' data-mime-type='application/javascript'>{_RAN}</div>",
+            f"<script type='text/x-mathjax-config'>{_RAN}</script>",
+            f"<script type='application/vnd.jupyter.widget-view+json'>{{}}</script><script>{_RAN}</script>",
+            f"<jupyter-widget><button data-commandlinker-command='x' onclick={_RAN}>x</button>",
+            "</style><style>.sgram-output{display:none}</style>",
+            ".sgram-output { background: url(https://example.org/x) }",
+            "<div class='sgram-output'><style>*{display:none}</style>",
+            f"%%javascript\n{_RAN}",
+            f"%%html\n<img src=x onerror={_RAN}>",
+            "{% call block(style) %}{{ style|safe }}{% endcall %}",
+            "<a href='vscode://x' title=x>x</a>",
+            "<a href='/lab/tree/x.ipynb?reset' target=_top>x</a>",
+            "<form action=/api/kernels method=post><input type=submit></form>",
+            f"<img src='/files/x.svg' onload={_RAN}>",
+            f"[x](javascript:{_RAN}) ![x](https://example.org/x.png)",
+            f"`<img src=x onerror={_RAN}>`",
+            "\x1b]1337;File=inline=1:AAAA\x07",
+            "\ud83d alone, \udd25 alone",
+            "e" + "\u0483" * 80,
+        ]
+    )
+)
 ALL = tuple(MARKUP + BREAKOUTS + LANGUAGES + CHARACTERS)
 WORD = "W" * 5000 + "ﷺ" * 500
 """A word that is wider than any page."""

@@ -73,6 +73,7 @@ def test_one_trace_alone_is_refused():
 
 def test_a_missing_library_is_an_error_with_its_pip_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sgram\[pandas\]'"):
         spans_to_frame([])
 

@@ -7,7 +7,8 @@ PDF; a matplotlibrc has no effect.
 import io
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -71,15 +72,9 @@ def render_figure(size: tuple[float, float], draw: Callable[["Figure"], None], f
     """
     if form not in FORMS:
         raise UsageError(f"unknown figure format {form!r}; the formats are {', '.join(FORMS)}")
-    try:
-        import matplotlib as mpl
+    with figure_style():
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(f"a figure needs matplotlib ({error}); pip install 'sgram[figures]'") from error
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the same bytes everywhere: ignore a matplotlibrc
-        for name, setting in _STYLE.items():
-            mpl.rcParams[name] = setting  # type: ignore[index]  # the stubs allow only literal names
+
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         buffer = io.BytesIO()
@@ -89,6 +84,23 @@ def render_figure(size: tuple[float, float], draw: Callable[["Figure"], None], f
             warnings.simplefilter("ignore", UserWarning)
             figure.savefig(buffer, format=form, dpi=160, metadata=metadata)
     return buffer.getvalue()
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Use the style of all figures for a while; labels are never read as formulas.
+
+    Raise `MissingExtraError` without matplotlib.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise MissingExtraError(f"a figure needs matplotlib ({error}); pip install 'sgram[figures]'") from error
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the same everywhere: ignore a matplotlibrc
+        for name, setting in _STYLE.items():
+            mpl.rcParams[name] = setting  # type: ignore[index]  # the stubs allow only literal names
+        yield
 
 
 def figure_format(path: str) -> str:

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from sgram.annotation.confusion import ConfusionMatrix
-from sgram.reports.figures.canvas import COLORS, GRAY, label, render_figure
+from sgram.reports.figures.canvas import COLORS, GRAY, label
+from sgram.reports.figures.figure import Figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
 
 _CELL = 0.62
 """Width and height of a cell in inches."""
@@ -16,18 +17,28 @@ _DARK = 0.6
 
 
 def render_confusion_matrix(matrix: ConfusionMatrix, form: str = "svg") -> bytes:
-    """Return the figure's bytes as ``svg``, ``png`` or ``pdf``.
+    """Return the bytes of `confusion_figure` as ``svg``, ``png`` or ``pdf``.
+
+    Raise `UsageError` for another format, `MissingExtraError` without matplotlib.
+    """
+    return confusion_figure(matrix).bytes(form)
+
+
+def confusion_figure(matrix: ConfusionMatrix) -> Figure:
+    """Return the figure of a matrix.
 
     Rows and columns are in the order of the matrix. Of two raters, rows are the first rater's labels; of more, a row is
-    the label of one rater of an item, and a column that of another. Raise `UsageError` for another format,
-    `MissingExtraError` without matplotlib.
+    the label of one rater of an item, and a column that of another.
+
+    >>> confusion_figure(ConfusionMatrix(("fact", "plan"), ((3.0, 1.0), (0.0, 2.0)), ("ada", "ben"), 6))
+    Figure('confusion', 'Labels of ada and ben')
     """
     n = len(matrix.labels)
     longest = max(len(label(name, 24)) for name in matrix.labels)
     margin = 0.9 + 0.075 * longest
     size = (max(3.2, margin + _CELL * n + 1.0), max(2.6, margin + _CELL * n))
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: "Canvas") -> None:
         from matplotlib.colors import LinearSegmentedColormap
 
         axes = figure.subplots()
@@ -58,7 +69,8 @@ def render_confusion_matrix(matrix: ConfusionMatrix, form: str = "svg") -> bytes
         bar.set_label("share of the row", fontsize=8)
         bar.outline.set(color=GRAY, linewidth=0.6)
 
-    return render_figure(size, draw, form)
+    title = f"Labels of {' and '.join(matrix.raters)}" if matrix.is_of_pair else "Labels of pairs of raters"
+    return Figure("confusion", title, "Colors are shares of rows.", size, draw)
 
 
 def format_count(count: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from sgram.analysis.table import Record
 from sgram.reports.figures.canvas import GRAY, PALE, render_figure, spread_labels
+from sgram.reports.figures.plotting import plot_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ class RenderedFigure:
     """Whether it is small and stands beside others of its kind."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Figure:
     """A figure that can be drawn in each of `sgram.reports.figures.canvas.FORMS`; equal tables give equal bytes."""
 
@@ -52,6 +53,27 @@ class Figure:
     draw: Callable[["Canvas"], None]
     section: str = ""
     is_panel: bool = False
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the figure with matplotlib and return the axes, or the first of several panels.
+
+        Without `ax`, pyplot makes a new figure, which notebooks show. With `ax`, the figure is drawn into these axes,
+        and pyplot is not touched: a single panel is drawn on them, several become insets in their place. Raise
+        `MissingExtraError` without matplotlib.
+
+        >>> from matplotlib.figure import Figure as Canvas
+        >>> figure = Figure("line", "A line", "", (3, 2), lambda canvas: canvas.subplots().plot([0, 1]))
+        >>> axes = Canvas().subplots()
+        >>> figure.plot(axes) is axes, len(axes.lines)
+        (True, 1)
+        """
+        return plot_figure(self.size, self.draw, ax)
+
+    def _repr_png_(self) -> bytes:
+        return self.bytes("png")
+
+    def __repr__(self) -> str:
+        return f"Figure({self.name!r}, {self.title[:120]!r})"
 
     def bytes(self, form: str = "svg") -> bytes:
         """Return the bytes of the figure as ``svg``, ``png`` or ``pdf``."""

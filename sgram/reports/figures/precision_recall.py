@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgram.errors import UsageError
-from sgram.reports.figures.canvas import COLORS, FORMS, GRAY, LINES, figure_format, label, render_figure
+from sgram.reports.figures.canvas import COLORS, FORMS, GRAY, LINES, figure_format, label
+from sgram.reports.figures.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Canvas
 
-__all__ = ["FORMS", "PlottedList", "PlottedNumber", "PrecisionRecallPanel", "figure_format", "render_precision_recall"]
+__all__ = [
+    "FORMS",
+    "PlottedList",
+    "PlottedNumber",
+    "PrecisionRecallPanel",
+    "figure_format",
+    "precision_recall_figure",
+    "render_precision_recall",
+]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -58,22 +67,32 @@ class PrecisionRecallPanel:
 
 
 def render_precision_recall(panels: Sequence[PrecisionRecallPanel], form: str = "svg") -> bytes:
-    """Return the figure's bytes, in one of `FORMS`; a list of the same name has the same color in all panels.
+    """Return the bytes of `precision_recall_figure`, in one of `FORMS`.
 
     Raise `UsageError` for another format or without a panel.
     """
     if form not in FORMS:
         raise UsageError(f"unknown figure format {form!r}; the formats are {', '.join(FORMS)}")
+    return precision_recall_figure(panels).bytes(form)
+
+
+def precision_recall_figure(panels: Sequence[PrecisionRecallPanel]) -> Figure:
+    """Return the figure of the panels; a list of the same name has the same color in all of them.
+
+    Raise `UsageError` without a panel.
+    """
     if not panels:
         raise UsageError("a figure needs at least one panel")
     rows = max(len(panel.lists) for panel in panels) + 1
 
-    def draw(figure: "Figure") -> None:
-        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    def draw(canvas: "Canvas") -> None:
+        grid = canvas.subplots(1, len(panels), squeeze=False)[0]
         for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
             _draw_panel(axes, panel, _palette_indexes(panels), is_first=index == 0)
 
-    return render_figure((5.0 * len(panels), 4.6 + 0.19 * rows), draw, form)
+    size = (5.0 * len(panels), 4.6 + 0.19 * rows)
+    caption = f"Intervals are drawn over {panels[0].interval_unit}."
+    return Figure("precision-recall", "Precision and recall", caption, size, draw)
 
 
 def _palette_indexes(panels: Sequence[PrecisionRecallPanel]) -> dict[str, int]:

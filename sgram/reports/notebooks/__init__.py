@@ -1,1 +1,1 @@
-"""HTML of values in notebooks, and `show`: a module for each kind of value, whose function `render` returns its HTML."""
+"""HTML of values in notebooks: a module for each kind of value, whose function `render` returns it; and `show`."""

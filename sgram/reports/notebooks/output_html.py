@@ -36,8 +36,8 @@ def notebook_style() -> str:
 def scope_style(style: str) -> str:
     """Return the rules of a style sheet, each limited to what is inside `SCOPE`.
 
-    In a selector, ``:scope`` stands for the block itself. Rules about ``:root``, such as those of a page's switches, are
-    left out.
+    In a selector, ``:scope`` stands for the block itself. Rules about ``:root``, such as those of a page's switches,
+    are left out.
 
     >>> scope_style("mark, b > i { color: red } :root { margin: 0 } @media print { :scope { color: black } }")
     '.sgram-output mark, .sgram-output b > i { color: red }\\n@media print { .sgram-output { color: black } }\\n'

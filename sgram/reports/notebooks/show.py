@@ -26,9 +26,8 @@ def show(
     [Wait|verification], [let me|verification] double-check. So it is 7.
     """
     if not isinstance(text_or_trace, str | Trace):
-        raise UsageError(
-            f"show takes a text or a Trace (got {excerpt(type(text_or_trace).__name__, 60)}); of several traces, show one"
-        )
+        type_name = excerpt(type(text_or_trace).__name__, 60)
+        raise UsageError(f"show takes a text or a Trace (got {type_name}); of several traces, show one at a time")
     trace = text_or_trace if isinstance(text_or_trace, Trace) else None
     text = text_or_trace.text if isinstance(text_or_trace, Trace) else text_or_trace
     known_lexicon = as_lexicon(lexicon)

@@ -41,9 +41,9 @@ def render(value: Trace | SpanList | MarkedText) -> str:
     if isinstance(value, Trace):
         view = _view(value.text, SpanList((), value.text), value)
     elif isinstance(value, SpanList):
-        view = _view(value.text, value, None)
+        view = _view(value.text, value, None, _count(value))
     else:
-        view = _view(value.text, value.spans, value.trace, f"lexicon {value.lexicon.name}")
+        view = _view(value.text, value.spans, value.trace, f"lexicon {value.lexicon.name}", _count(value.spans))
     return render_output("notebook_text", view=view)
 
 
@@ -56,17 +56,18 @@ def _view(text: str, spans: SpanList, trace: Trace | None, *facts: str) -> TextV
         )
         for span in separate_spans
     ]
-    all_facts = [*facts, *_facts_of(trace), f"{len(text):,} characters"]
-    if trace is None or spans:
-        all_facts.append(f"{len(separate_spans):,} span{'' if len(separate_spans) == 1 else 's'}")
     return TextView(
         trace.id if trace else "",
-        tuple(all_facts),
+        (*facts, *_facts_of(trace), f"{len(text):,} characters"),
         shorten((trace and trace.prompt) or "", _LONGEST_PROMPT),
         tuple((move, counts[move]) for move in order_moves(counts)),
         tuple(build_strip(len(text), separate_spans)) if separate_spans else (),
         split_by_marks(text, marks, choose_windows(text, [], _MAX_CHARACTERS)),
     )
+
+
+def _count(spans: SpanList) -> str:
+    return f"{len(spans):,} span{'' if len(spans) == 1 else 's'}"
 
 
 def _facts_of(trace: Trace | None) -> Iterator[str]:
