@@ -217,8 +217,16 @@ def _as_sgram_errors(url: str) -> Iterator[None]:
     except Exception as error:  # the libraries below fsspec promise no kind of error
         if is_hub_address(url):
             fault = explain_fault(error)
+            _forget_hub()
             raise InputError(f"cannot read {printable_name(url)}: {fault.reason}; {fault.remedy}") from error
         raise InputError(f"cannot read {printable_name(url)}: {_reason(error, url)}; check the URL") from error
+
+
+def _forget_hub() -> None:
+    """Make fsspec forget what it knows of the hub: it would repeat an error that a login has mended."""
+    import fsspec
+
+    fsspec.get_filesystem_class("hf").clear_instance_cache()
 
 
 def _reason(error: BaseException, url: str) -> str:

@@ -76,7 +76,9 @@ WORKERS = max(1, min(os.cpu_count() or 1, 8))
 BACKGROUND = Parameter(
     group=ADVANCED, negative="", help="Traces of short chains of thought to contrast with; default: packaged."
 )
-CLASSIFIER = path_argument("Classifier of grams that sgram validate --train wrote, or hf://owner/name; default: packaged.", ADVANCED)
+CLASSIFIER = path_argument(
+    "Classifier of grams that sgram validate --train wrote, or hf://owner/name; default: packaged.", ADVANCED
+)
 
 
 app = cyclopts.App(

@@ -10,6 +10,7 @@ SCHEME = "hf://"
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(f"{_NAME}/{_NAME}")
 _ROOT = re.compile(r"hf://(?:(?:datasets|models|spaces)/)?[^/@]+/[^/@]+(?:@(?:refs/(?:pr|convert)/)?[^/@]+)?/?")
+_COMMIT = re.compile(r"hf://(?:\w+/)?[^/@]+/[^/@]+@[0-9a-f]{40}(?:/|$)")
 _LONGEST_ID = 96
 
 
@@ -20,6 +21,15 @@ def is_hub_address(path: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     return isinstance(path, str) and path.lower().startswith(SCHEME)
+
+
+def is_pinned(path: str | os.PathLike[str]) -> bool:
+    """Return whether `path` is an address of the hub with a commit, so that it always has the same content.
+
+    >>> is_pinned("hf://owner/name@" + "0f" * 20), is_pinned("hf://owner/name@main")
+    (True, False)
+    """
+    return is_hub_address(path) and _COMMIT.match(os.fspath(path)) is not None
 
 
 def hub_file(path: str | os.PathLike[str], file_name: str) -> str | os.PathLike[str]:

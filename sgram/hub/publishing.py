@@ -48,7 +48,7 @@ def publish_files(
     """
     name = check_repository(repository)
     hub = _client(endpoint, token)
-    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub import CommitOperationAdd, HfFileSystem
 
     with _as_sgram_errors(name, token):
         hub.create_repo(name, private=private, exist_ok=True)
@@ -60,6 +60,7 @@ def publish_files(
             hub.create_branch(name, branch=revision, exist_ok=True)
         operations = [CommitOperationAdd(file_name, content) for file_name, content in sorted(files.items())]
         commit = hub.create_commit(name, operations, commit_message=message, revision=revision)
+        HfFileSystem.clear_instance_cache()  # it remembers the files that were there
         return PublishedCommit(f"{SCHEME}{name}@{commit.oid}", str(commit.commit_url))
 
 

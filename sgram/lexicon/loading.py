@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from sgram.errors import UsageError
+from sgram.hub.addresses import is_pinned
 from sgram.lexicon.document import find_lexicon
 from sgram.lexicon.lexicon import Lexicon
 
@@ -15,6 +16,8 @@ LexiconLike: TypeAlias = Lexicon | str | os.PathLike[str] | Collection[str]
 
 def as_lexicon(lexicon: LexiconLike) -> Lexicon:
     """Return `lexicon` itself, the one in a file or of a preset, which is kept until its file changes, or of phrases.
+
+    One of the hub is kept if its address names a commit, else downloaded again.
 
     Raise `UsageError` if it is none of these, the name is unknown or a phrase is not a gram, `InputError` if the file
     cannot be read.
@@ -34,6 +37,8 @@ def as_lexicon(lexicon: LexiconLike) -> Lexicon:
             "phrases"
         )
     path = find_lexicon(lexicon)
+    if is_pinned(path):
+        return _load(os.fspath(path), ())
     try:
         status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):  # stdin, or what loading reports

@@ -196,7 +196,7 @@ def test_help_has_one_line_a_verb_grouped_by_the_work_within_80_columns(words, c
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
-    groups = ["Look", "Find", "Validate", "Mark", "Train", "See"]
+    groups = ["Look", "Find", "Validate", "Mark", "Train", "See", "Share"]
     assert [line for line in lines if line in groups] == groups
     listed = [line.split()[0] for line in lines[lines.index("Look") :] if re.match(r"  \S", line)]
     assert sorted(listed) == sorted(VERBS)

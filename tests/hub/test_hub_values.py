@@ -53,12 +53,16 @@ def call(capsys, *arguments: object) -> tuple[int, str, str]:
 
 
 def test_a_published_lexicon_is_loaded_by_its_name_revision_and_file(hub):
+    with pytest.raises(InputError, match="no such repository"):
+        Lexicon.load("hf://org/checks")
     first = LEXICON.push_to_hub("org/checks", token=WRITER, card=CardFields(license="mit"))
+    assert Lexicon.load("hf://org/checks") == LEXICON
     second = OTHER.push_to_hub("hf://org/checks", token=WRITER)
     assert Lexicon.load("hf://org/checks") == OTHER
     assert Lexicon.load(first.address) == LEXICON
     assert Lexicon.load("hf://org/checks@main/lexicon.json") == OTHER
     assert as_lexicon(second.address) == OTHER
+    assert as_lexicon(second.address) is as_lexicon(second.address)
     assert [span.gram for span in find_spans("Wait.", "hf://org/checks")] == ["wait"]
     assert first.url == f"{hub.url}/org/checks/commit/{first.address.rpartition('@')[2]}"
     assert hub.messages[0] == f"Lexicon checks, digest {LEXICON.digest[:16]}"
@@ -119,8 +123,7 @@ def test_a_private_repository_is_private_and_read_with_a_token(hub, monkeypatch)
     assert hub.repositories["org/secret"].private
     with pytest.raises(InputError, match="no such repository, or it is private; check the name; for a private one run"):
         Lexicon.load("hf://org/secret")
-    monkeypatch.setenv("HF_TOKEN", READER)
-    huggingface_hub.HfFileSystem.clear_instance_cache()
+    monkeypatch.setenv("HF_TOKEN", READER)  # the refusal of a moment ago is not remembered
     assert Lexicon.load("hf://org/secret") == LEXICON
 
 
