@@ -1,7 +1,8 @@
-.PHONY: demo test test-verl test-ray fuzz lint dist dist-check clean
+.PHONY: demo test test-verl test-ray fuzz lint docs dist dist-check clean
 PYTHON ?= python3
 VENV := .venv
 VERL := .venv-verl
+DOCS := .venv-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -56,6 +57,22 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# MkDocs has an environment of its own, as verl has.
+$(DOCS)/.docs: $(VENV)/.test docs/requirements.txt
+	test -x $(DOCS)/bin/python || $(BIN)/python -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r docs/requirements.txt
+	site=$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"); \
+	echo "import site; site.addsitedir('$$site')" > \
+	"$$($(DOCS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/_shared.pth"
+	touch $@
+
+# The docs site, in site/. What the pages say to run is run, and a warning is an error. RUN=tutorials/agreement runs the
+# pages with this in their path only, RUN=none runs nothing.
+RUN :=
+docs: $(DOCS)/.docs
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 SGRAM_DOCS_RUN="$(RUN)" PATH="$$PWD/$(BIN):$$PATH" $(DOCS)/bin/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 # What builds the wheel. Neither the package nor its dependencies are needed for that.
 $(VENV)/.dist: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -82,4 +99,4 @@ dist-check: dist
 	test -s report.html
 
 clean:
-	rm -rf $(VENV) $(VERL) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VERL) $(DOCS) site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
