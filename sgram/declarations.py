@@ -31,7 +31,7 @@ def match_name(word: str, names: Iterable[str]) -> str:
     >>> match_name("HICRA_push", ["hicra", "hicra-push"]), match_name("other", ["hicra"])
     ('hicra-push', 'other')
     """
-    spelled_names = {}
+    spelled_names: dict[str, str] = {}
     for name in names:
         if name == word:
             return word

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
 from sgram.cli import main
+from sgram.cli.demo import chief_sentences
 from sgram.lexicon import Lexicon
 from sgram.mining import MiningConfig, mine
 from sgram.traces import read_traces
@@ -43,7 +45,20 @@ def test_the_demo_ends_with_the_path_of_its_report(demo_output):
     folder, out, err = demo_output
     assert out.splitlines()[-1] == "shown/report.html"
     assert (folder / "report.html").read_bytes().startswith(b"<!doctype html>")
-    assert "Open in a browser:" in err
+    sentences_text, _, address = err.partition("What was found:\n")[2].partition("Open in a browser: ")
+    assert address.strip() == (folder / "report.html").resolve().as_uri()
+    sentences = sentences_text.splitlines()
+    assert 0 < len(sentences) <= 3
+    assert all(sentence.startswith("  ") and sentence.endswith(".") for sentence in sentences)
+
+
+def test_what_was_found_is_a_sentence_each_on_accuracy_errors_and_strategies():
+    names = ("accuracy over training", "accuracy of methods", "kinds of errors", "what settles first", "planning share")
+    statements = tuple(
+        SimpleNamespace(finding=SimpleNamespace(question=SimpleNamespace(name=name)), text=name) for name in names
+    )
+    assert chief_sentences(statements) == ["accuracy of methods", "kinds of errors", "planning share"]
+    assert chief_sentences(statements[:1]) == ["accuracy over training"]
 
 
 def test_what_the_demo_mines_is_what_mining_finds(demo_output):

@@ -172,7 +172,7 @@ def _level_row(analysis: "Analysis", question: ReportQuestion) -> GridRow | None
     if not ends:
         return None
     scale = _scale(ends, question)
-    return _row(question, 1, tuple(level and _level_cell(level, question, scale) for level in levels))
+    return _row(question, 1, tuple(None if level is None else _level_cell(level, question, scale) for level in levels))
 
 
 def _row(question: ReportQuestion, form: int, cells: tuple[GridCell | None, ...], finding: str = "") -> GridRow:
