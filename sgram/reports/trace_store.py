@@ -109,18 +109,18 @@ class TraceStore:
             for source, outcome, kind, moves in rows
         )
 
-    def find(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+    def find(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Return the number of traces that match, and the summaries of those on the page that is asked for.
 
-        `wanted` has the fields of the look-up: q, where, source, outcome, kind, move, page and key. Unknown fields are
+        `query` has the fields of the look-up: q, where, source, outcome, kind, move, page and key. Unknown fields are
         ignored.
         """
-        move, page, where = wanted.get("move", ""), wanted.get("page", ""), wanted.get("where", "")
+        move, page, where = query.get("move", ""), query.get("page", ""), query.get("where", "")
         columns = {"id": ["id"], "text": ["text"], "phrase": ["phrase"]}.get(where, ["id", "text"])
         values = {
-            **{name: wanted.get(name, "") for name in ("source", "outcome", "kind", "key")},
+            **{name: query.get(name, "") for name in ("source", "outcome", "kind", "key")},
             "move": f",{int(move)}," if move.isdecimal() and len(move) < _LONGEST_NUMBER else move,
-            "words": _storable(fold(wanted.get("q", "")[:_PATTERN_LIMIT]).strip()),
+            "words": _storable(fold(query.get("q", "")[:_PATTERN_LIMIT]).strip()),
             **{f"in_{column}": column in columns for column in ("id", "text", "phrase")},
             "first": PAGE_TRACES * (int(page) if page.isdecimal() and len(page) < _LONGEST_NUMBER else 0),
             "count": PAGE_TRACES,
@@ -141,9 +141,9 @@ class TraceStore:
         equations = tuple(check_equations(trace.text))
         return trace_record(TraceExample(trace, source, spans, equations, self._diagnoses.get(key)))
 
-    def _select(self, query: str, values: Mapping[str, object] | None = None) -> list[Any]:
+    def _select(self, statement: str, values: Mapping[str, object] | None = None) -> list[Any]:
         with self._lock:  # the server answers in several threads
-            return self._database.execute(query, values or {}).fetchall()
+            return self._database.execute(statement, values or {}).fetchall()
 
 
 def fold(text: str) -> str:

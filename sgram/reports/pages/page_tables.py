@@ -12,12 +12,12 @@ from sgram.analysis.trace_counts import PLACEBO
 
 def adapt_tables(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return `tables` with those of planning shares and of grams as a page shows them."""
-    adapted = dict(tables)
+    page_tables = dict(tables)
     if "shares" in tables:
-        adapted["shares"] = without_matched_placebos(tables["shares"])
+        page_tables["shares"] = without_matched_placebos(tables["shares"])
     if "grams" in tables:
-        adapted["grams"] = without_contradicting_shares(tables["grams"])
-    return adapted
+        page_tables["grams"] = without_contradicting_shares(tables["grams"])
+    return page_tables
 
 
 def without_matched_placebos(table: Table) -> Table:

@@ -170,7 +170,8 @@ def _render(
 
 def _scripts(analysis: "Analysis") -> list[str]:
     """Return the scripts of the traces; KaTeX, which is large, only if there is a formula."""
-    examples = (*analysis.examples, *analysis.lookup, *(pair.wrong for pair in analysis.sibling_pairs))
+    siblings = (example for pair in analysis.sibling_pairs for example in (pair.wrong, pair.correct))
+    examples = (*analysis.examples, *analysis.lookup, *siblings)
     texts = (text for example in examples for text in (example.trace.text, example.trace.prompt or ""))
     return [*(["katex.min"] if has_tex(texts) else []), "tex", "trace_text", "trace_lookup"]
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 OUTCOMES = {True: "correct", False: "wrong", None: "not judged"}
 _LONGEST_PROMPT = 1500
-_LONGEST_REASON = 300
+LONGEST_REASON = 300
 _LONGEST_EQUATION = 120
 _LONGEST_ANSWER = 60
-_MAX_NOTES = 40
+MAX_NOTES = 40
 _LONGEST_WORD = 60
 """Characters that an end moves at most to the end of its word."""
 _SPACES = " \t\r\n"
@@ -122,17 +122,17 @@ def build_example_view(example: "TraceExample", max_characters: int, fork: int |
         bars=tuple(build_strip(len(text), example.spans)),
         diagnosis=format_diagnosis(diagnosis),
         evidence=tuple(
-            Note(_letter(number), shorten(reason.sentence, _LONGEST_REASON), has_anchor=("evidence", number) in anchors)
-            for number, reason in enumerate(evidence[:_MAX_NOTES], 1)
+            Note(_letter(number), shorten(reason.sentence, LONGEST_REASON), has_anchor=("evidence", number) in anchors)
+            for number, reason in enumerate(evidence[:MAX_NOTES], 1)
         ),
         wrong_equations=tuple(
             Note(
                 str(number),
-                shorten(equation.reason, _LONGEST_REASON),
+                shorten(equation.reason, LONGEST_REASON),
                 shorten(equation.text, _LONGEST_EQUATION),
                 ("equation", number) in anchors,
             )
-            for number, equation in enumerate(wrong_equations[:_MAX_NOTES], 1)
+            for number, equation in enumerate(wrong_equations[:MAX_NOTES], 1)
         ),
         n_wrong=len(wrong_equations),
         n_right=sum(equation.verdict == "right" for equation in example.equations),
@@ -148,7 +148,7 @@ def build_siblings_view(siblings: "SiblingPair", max_characters: int) -> Sibling
         shorten(siblings.prompt or "", _LONGEST_PROMPT),
         build_example_view(siblings.wrong, max_characters, starts[0]),
         build_example_view(siblings.correct, max_characters, starts[1]),
-        "" if divergence is None else shorten(divergence.evidence, 2 * _LONGEST_REASON),
+        "" if divergence is None else shorten(divergence.evidence, 2 * LONGEST_REASON),
     )
 
 
@@ -163,10 +163,10 @@ def _move_marks(spans: Iterable["Span"], windows: Sequence[Window]) -> Iterator[
 
 def equation_marks(equations: Iterable["Equation"], wrong_equations: Sequence["Equation"]) -> Iterator[Mark]:
     """Yield a mark for each equation that was checked; a wrong one has the number of its note."""
-    numbers = {id(equation): number for number, equation in enumerate(wrong_equations[:_MAX_NOTES], 1)}
+    numbers = {id(equation): number for number, equation in enumerate(wrong_equations[:MAX_NOTES], 1)}
     for equation in equations:
         if equation.verdict in ("right", "wrong"):
-            reason, number = shorten(equation.reason, _LONGEST_REASON), numbers.get(id(equation), 0)
+            reason, number = shorten(equation.reason, LONGEST_REASON), numbers.get(id(equation), 0)
             yield Mark(equation.start, equation.end, "equation", equation.verdict, reason, number)
 
 
@@ -180,7 +180,7 @@ def evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
     >>> [text[mark.start : mark.end] for mark in evidence_marks(text, [Evidence("wrong", 8, 17)])]
     ['therefore 12']
     """
-    for number, reason in enumerate(evidence[:_MAX_NOTES], 1):
+    for number, reason in enumerate(evidence[:MAX_NOTES], 1):
         if reason.start is not None:
             start, end = _offsets(reason.start, reason.end)
             if end - start < 2:  # a position, not a passage: mark the first words of its line
@@ -189,7 +189,7 @@ def evidence_marks(text: str, evidence: Sequence["Evidence"]) -> Iterator[Mark]:
                 words = line if len(line) <= _POINT_LENGTH else line.rpartition(" ")[0] or line[:_POINT_LENGTH]
                 end = start + max(1, len(words))
             start, end = _whole_words(text, start, end)
-            yield Mark(start, end, "evidence", _letter(number), shorten(reason.sentence, _LONGEST_REASON), number)
+            yield Mark(start, end, "evidence", _letter(number), shorten(reason.sentence, LONGEST_REASON), number)
 
 
 def step_marks(diagnosis: "Diagnosis | None", text: str) -> Iterator[Mark]:

@@ -15,13 +15,15 @@ const showFormulas = (() => {
   const NEEDS_TRUST = /\\(href|url|includegraphics|html[A-Z]\w*)/; // without trust, KaTeX shows the command's name alone
   const LONGEST = 2000; // characters of a formula
   const MOST = 500; // formulas of a text
+  const DEEPEST = 40, MOST_NODES = 3000; // of a formula: browsers lay out deep ones in exponential time
   const LONGEST_TEXT = 400000;
   const FORMULA = new RegExp(
     String.raw`(?<!\\)\$\$([^$]{1,2000}?)\$\$|\\\[((?:(?!\\\[)[\s\S]){1,2000}?)\\\]|\\\(((?:(?!\\\()[\s\S]){1,2000}?)\\\)`
     + String.raw`|(\\begin\{(equation|align|gather|aligned|cases|[bpvBV]?matrix)\*?\}[\s\S]{1,2000}?\\end\{\5\*?\})`
     + String.raw`|(?<![\\$\w])\$([^\s$](?:[^$\n]{0,400}?[^\s$\\])?)\$(?![\d$])`, "g");
 
-  function element(node) {
+  function element(node, depth, budget) {
+    if (depth > DEEPEST || --budget.nodes < 0) throw new Error("a formula that is too large");
     if (node.text !== undefined && node.type === undefined) return document.createTextNode(node.text);
     if (node.width !== undefined && node.type === undefined && !node.children) {
       if (node.character) return document.createTextNode(node.character);
@@ -41,7 +43,7 @@ const showFormulas = (() => {
       }
     }
     for (const child of node.children || []) {
-      const inner = element(child);
+      const inner = element(child, depth + 1, budget);
       if (inner !== null) made.append(inner);
     }
     return made;
@@ -52,7 +54,7 @@ const showFormulas = (() => {
       displayMode: display, output: "mathml", trust: false, strict: "ignore", throwOnError: true,
       maxExpand: 300, maxSize: 20, macros: {},
     });
-    const math = element(tree);
+    const math = element(tree, 0, {nodes: MOST_NODES});
     const box = document.createElement("span");
     const raw = document.createElement("span");
     box.className = display ? "tex block" : "tex";

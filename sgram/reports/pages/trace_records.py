@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sgram.lexicon import MOVES
 from sgram.reports.pages.report_traces import (
+    LONGEST_REASON,
+    MAX_NOTES,
     OUTCOMES,
     equation_marks,
     evidence_marks,
@@ -54,8 +56,8 @@ def trace_record(example: "TraceExample") -> dict[str, Any]:
         ],
         "diagnosis": format_diagnosis(diagnosis),
         "evidence": [
-            [shorten(reason.sentence, 300), *_ends(evidence_of.get(number), offsets)]
-            for number, reason in enumerate(evidence[:40], 1)
+            [shorten(reason.sentence, LONGEST_REASON), *_ends(evidence_of.get(number), offsets)]
+            for number, reason in enumerate(evidence[:MAX_NOTES], 1)
         ],
         "step": [offset for mark in step_marks(diagnosis, trace.text) for offset in _ends(mark, offsets)],
     }
@@ -102,15 +104,15 @@ def lookup_choices(records: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]
     >>> lookup_choices([{"source": "m", "outcome": "wrong", "kind": "", "moves": [2]}])["move"]
     ['backtracking']
     """
-    chosen: dict[str, set[str]] = {"source": set(), "outcome": set(), "kind": set(), "move": set()}
+    values: dict[str, set[str]] = {"source": set(), "outcome": set(), "kind": set(), "move": set()}
     for record in records:
         for name in ("source", "outcome", "kind"):
-            chosen[name].add(record[name])
-        chosen["move"].update(MOVES[index] for index in record["moves"])
+            values[name].add(record[name])
+        values["move"].update(MOVES[index] for index in record["moves"])
     orders = {"outcome": list(OUTCOMES.values()), "move": list(MOVES)}
     return {
         name: [text for text in orders[name] if text in texts] if name in orders else sorted(texts - {""})
-        for name, texts in chosen.items()
+        for name, texts in values.items()
     }
 
 

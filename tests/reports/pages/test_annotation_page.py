@@ -128,7 +128,7 @@ def test_the_guideline_and_every_label_with_its_key_are_on_the_page():
 
 
 def test_dark_and_small_screens_are_thought_of():
-    style = parts.read_asset("annotation_page.css")
+    style = parts.read_asset("base.css") + parts.read_asset("annotation_page.css")
     for part in ("prefers-color-scheme: dark", "max-width: 560px", "prefers-reduced-motion", "focus-visible"):
         assert part in style
 

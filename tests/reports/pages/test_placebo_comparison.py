@@ -84,7 +84,8 @@ def test_every_quantity_that_is_known_of_both_is_compared():
     }
     source = "grpo, seed 0"
     assert subjects == {
-        "Planning share": ([f"{source} · all · words", f"{source} · wrong · words"], "share"),
+        # placebos mark as much of all traces by construction: only that of wrong ones is compared
+        "Planning share": ([f"{source} · wrong · words"], "share"),
         "Semantic entropy at equal size, nats": ([f"{source} · grams"], "number"),
         "Entropy of what follows a span, nats": ([source], "number"),
         "Token entropy, nats": ([f"{source} · planning", f"{source} · execution"], "number"),

@@ -16,6 +16,7 @@ from sgram.errors import UsageError
 from sgram.lexicon import MOVES
 from sgram.reports.figures.figure import RenderedFigure
 from sgram.reports.pages import templates as parts
+from sgram.reports.pages.page_tables import adapt_tables
 from sgram.reports.pages.placebo_comparison import compare_with_placebos
 from sgram.reports.pages.report_page import ReportConfig, render_report_page
 from sgram.reports.pages.report_sections import SECTION_PLANS
@@ -135,7 +136,7 @@ def test_files_beside_the_module_end_with_one_line_end(ending):
 
 
 def test_dark_light_small_screens_and_paper_are_all_thought_of():
-    style = parts.read_asset("report_page.css")
+    style = parts.read_asset("base.css") + parts.read_asset("report_page.css")
     for part in (
         "prefers-color-scheme: dark",
         "max-width: 560px",
@@ -172,7 +173,7 @@ def contrast(color: str, background: str) -> float:
 
 
 def test_text_can_be_told_from_its_ground_in_every_theme():
-    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", parts.read_asset("report_page.css"))
+    blocks = re.findall(r"\{([^{}]*--ground:[^{}]*)\}", parts.read_asset("base.css"))
     assert len(blocks) == 4  # light; dark by the system's wish and by the reader's; paper
     for block in blocks:
         colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", block))
@@ -183,7 +184,8 @@ def test_text_can_be_told_from_its_ground_in_every_theme():
             ("good", "good-ground"),
             ("bad", "bad-ground"),
             ("warn", "warn-ground"),
-            ("ink", "ev"),
+            ("ev", "card"),
+            ("ev", "ground"),
             ("ink", "step"),
             ("card", "bad"),
             ("ground", "ink"),
@@ -317,7 +319,10 @@ def test_a_table_is_captioned_has_units_in_its_head_and_numbers_to_the_right(pag
 
 def test_rows_of_placebos_are_quiet(page):
     assert len(page.of("tr", **{"class": "placebo"})) == sum(
-        row["list"] == "placebo" for table in tables().values() for row in table.records() if "list" in row
+        row["list"] == "placebo"
+        for table in adapt_tables(tables()).values()
+        for row in table.records()
+        if "list" in row
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sgram.cli.console import MOVE_COLORS
 from sgram.lexicon import MOVE_MEANINGS, MOVES
 from sgram.reports.pages import templates as parts
-from sgram.reports.pages.templates import escape_invisible
+from sgram.reports.pages.templates import escape_invisible, squeeze_blank_lines
 from sgram.reports.pages.trace_page import TracePage, TraceView, render_trace_page
 from sgram.tagging.spans import Span
 
@@ -158,6 +158,8 @@ def test_markup_in_anything_given_is_text():
         "width",
         "height",
         "scope",
+        "role",
+        "tabindex",
     }
     assert "{{ 7*7 }}" in reader.text_in("h1")
 
@@ -180,7 +182,7 @@ def test_any_text_is_shown_as_its_visible_form(text):
     assert not {unicodedata.bidirectional(character) for character in escaped} & DIRECTORS
     assert not text or reader.of("mark", title=f"other · cluster None · '{escaped}'")
     divs = "".join(part for where, part in reader.texts if where[-1:] == ("div",))
-    assert divs == escaped + escaped  # prompt, and the stretch that is not marked
+    assert divs == escaped + squeeze_blank_lines(escaped)  # prompt, and the stretch that is not marked
 
 
 def test_line_ends_of_windows_are_line_ends():
@@ -239,7 +241,7 @@ def test_what_speaks_for_a_span_is_in_its_title():
 
 
 def test_dark_light_and_paper_are_all_thought_of():
-    style = parts.read_asset("trace_page.css")
+    style = "".join(map(parts.read_asset, ("base.css", "traces.css", "trace_page.css")))
     for part in ("prefers-color-scheme: dark", "@media print", "color-scheme: light dark"):
         assert part in style
 
