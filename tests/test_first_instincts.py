@@ -168,8 +168,9 @@ def test_the_text_of_show_moves_no_cursor_and_hides_nothing():
 
 def test_a_lexicon_is_mined_of_whatever_holds_the_rows(rows, tmp_path):
     lexicons = {name: mine(table, fast_config()) for name, table in tables_of(rows, tmp_path).items()}
+    assert all(len(lexicon) > 10 for lexicon in lexicons.values()), lexicons
+    lexicons.pop("glob")  # its files are two runs
     assert len({tuple(gram.text for gram in lexicon) for lexicon in lexicons.values()}) == 1, lexicons
-    assert len(lexicons["dicts"]) > 10
 
 
 def test_traces_come_out_of_whatever_holds_the_rows(rows, tmp_path):
