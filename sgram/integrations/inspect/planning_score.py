@@ -48,7 +48,7 @@ class PlanningScorer:
     >>> round(score.value["planning_share"], 2), score.value["error_procedural"]
     (0.36, 0.0)
     >>> score.explanation
-    '36 % of the text plans: 1 x backtracking, 1 x verification. The answer is correct.'
+    '36 % of the text plans: 1 x backtracking, 1 x goal-setting. The answer is correct.'
     """
 
     def __init__(
