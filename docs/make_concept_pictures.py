@@ -142,9 +142,9 @@ def draw_kinds() -> str:
 def random_spans(text: str, share: float) -> list[tuple[int, int, str]]:
     """Return phrases that stand at regular places of a text and cover about this share of it."""
     found, spans, covered = find_words(text), [], 0
-    for index in range(3, len(found) - 2, 6):
+    for index in range(2, len(found) - 2, 4):
         first, last = found[index], found[index + 2]
-        if covered >= share * len(text) or "\n" in text[first.start : last.end]:
+        if covered >= share * len(text) or set(".\n") & set(text[first.start : last.end]):
             continue
         spans.append((first.start, last.end, "placebo"))
         covered += last.end - first.start

@@ -37,7 +37,8 @@ def load_script(path: str) -> ModuleType:
 
 def blocks(text: str) -> list[tuple[str, str]]:
     """Return the first line and the text of each fenced block, also of those inside a tab."""
-    return [(head, body) for _, head, body in re.findall(r"^( *)```([^\n]+)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)]
+    found = re.findall(r"^( *)```([^\n]+)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [(head, body) for _, head, body in found]
 
 
 def nav_pages(nav: Any) -> list[str]:

@@ -72,7 +72,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if not EXECUTED.search(markdown):
         return markdown
     if not runs(src_uri):
-        return EXECUTED.sub(r"\1", markdown)
+        return re.sub(r'^(\s*```\w+) exec="on".*$', r"\1", markdown, flags=re.MULTILINE)
     folder = fresh_folder(src_uri)
     if src_uri == FRONT_PAGE:
         prepare_checkout(folder)
