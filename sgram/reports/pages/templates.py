@@ -102,6 +102,8 @@ def _environment() -> "jinja2.Environment":
 
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
 def squeeze_blank_lines(text: str) -> str:
     """Return `text` with a single blank line for several in a row.
 
