@@ -104,10 +104,10 @@ def test_nothing_in_tex_runs_asks_or_grows_without_bound(browser, tmp_path):
     for number in range(1, -(-len(texts) // 20)):
         first = tab.run("document.querySelector('#lookup .trace').id")
         tab.run("[...document.querySelectorAll('.pager button')].at(-1).click()")
-        tab.until("document.querySelector('#lookup .trace').id", lambda key, first=first: key != first)
+        tab.until("document.querySelector('#lookup .trace').id", lambda key, first=first: key != first, 60)
         tab.run(OPEN)
         n_here = min(20, len(texts) - 20 * number)
-        tab.until("document.querySelectorAll('#lookup .text').length", lambda n, expected=n_here: n == expected)
+        tab.until("document.querySelectorAll('#lookup .text').length", lambda n, expected=n_here: n == expected, 60)
     # the pages were all opened; what follows holds of the last one, complaints and requests of all of them
     assert tab.run("typeof window.__pwned") == "undefined"
     assert (tab.dialogs, tab.complaints) == ([], [])
