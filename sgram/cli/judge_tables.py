@@ -50,7 +50,7 @@ def print_costs(report: "JudgeReport", config: "JudgeConfig | None", planned: bo
 def print_judgments(judgments: "Sequence[Judgment]", kinds: "Mapping[str, Kind]", name: str, n_examples: int) -> None:
     """Print the judge's kinds against those of the classifier, and the first judgments with their quotes."""
     judged = [judgment for judgment in judgments if judgment.kind is not None]
-    counts = Counter((judgment.kind, kinds[judgment.trace_id]) for judgment in judged)
+    counts = Counter((str(judgment.kind), kinds[judgment.trace_id]) for judgment in judged)
     rows = sorted(
         {kind for kind, _ in counts}, key=lambda kind: -sum(counts[kind, second_kind] for _, second_kind in counts)
     )

@@ -37,25 +37,25 @@ class EncodingProcess:
         self.n_encoded = 0
         """Calls of `encode` that another process answered."""
         self._embedder = embedder
-        self._own_model = Lock()
+        self._model_lock = Lock()
         self._connections: SimpleQueue[Connection | None] = SimpleQueue()
         """Free connections; None stands for one whose process has ended."""
         pairs = [socket.socketpair() for _ in range(n_processes)]
         try:
-            theirs = [str(there.fileno()) for _, there in pairs]
+            child_ends = [child_end.fileno() for _, child_end in pairs]
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module; no shell
-                [sys.executable, "-m", __name__, embedder.name, str(embedder.folder), *theirs],
+                [sys.executable, "-m", __name__, embedder.name, str(embedder.folder), *map(str, child_ends)],
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": _search_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[there.fileno() for _, there in pairs],
+                pass_fds=child_ends,
             )
-            self._all_connections = [Connection(here.detach()) for here, _ in pairs]
+            self._all_connections = [Connection(parent_end.detach()) for parent_end, _ in pairs]
         finally:
-            for here, there in pairs:
-                here.close()
-                there.close()
+            for parent_end, child_end in pairs:
+                parent_end.close()
+                child_end.close()
         for connection in self._all_connections:
             self._connections.put(connection)
 
@@ -76,7 +76,7 @@ class EncodingProcess:
         if vectors is not None:
             self.n_encoded += 1
             return vectors
-        with self._own_model:
+        with self._model_lock:
             return self._embedder.encode(texts)
 
     def close(self) -> None:
@@ -125,22 +125,22 @@ def _serve(embedder: Embedder, descriptors: Sequence[int]) -> None:
     """Load the model, fork into one process a connection, and answer until the connection is closed."""
     embedder.encode(["so"])
     connections = [Connection(descriptor) for descriptor in descriptors]
-    mine = connections[0]
+    served = connections[0]
     forked = []
     for connection in connections[1:]:
         if process_id := os.fork():
             forked.append(process_id)
         else:
-            mine, forked = connection, []
+            served, forked = connection, []
             break
     for connection in connections:
-        if connection is not mine:  # a connection ends when its one process does
+        if connection is not served:  # a connection ends when its one process does
             connection.close()
     with suppress(OSError, EOFError):
         while True:
-            vectors = np.ascontiguousarray(embedder.encode(json.loads(mine.recv_bytes())), "<f4")
-            mine.send_bytes(json.dumps(vectors.shape).encode())
-            mine.send_bytes(vectors.tobytes())
+            vectors = np.ascontiguousarray(embedder.encode(json.loads(served.recv_bytes())), "<f4")
+            served.send_bytes(json.dumps(vectors.shape).encode())
+            served.send_bytes(vectors.tobytes())
     for process_id in forked:
         os.waitpid(process_id, 0)
     os._exit(0)  # without the clean-up of large libraries

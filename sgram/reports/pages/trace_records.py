@@ -92,7 +92,7 @@ def lookup_data(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
     indexes: dict[str, int] = {}
     traces = [
-        record | ({"prompt": indexes.setdefault(record["prompt"], len(indexes))} if "prompt" in record else {})
+        {**record} | ({"prompt": indexes.setdefault(record["prompt"], len(indexes))} if "prompt" in record else {})
         for record in records
     ]
     return {"prompts": list(indexes), "traces": traces}
