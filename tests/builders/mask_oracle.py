@@ -6,6 +6,7 @@ code with the tables and machines that it checks.
 
 import codecs
 import random
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -40,6 +41,11 @@ def characters(text_bytes: bytes) -> list[tuple[str, int, int]]:
         begin = end
     assert begin == len(text_bytes)
     return triples
+
+
+def is_white(character: str) -> bool:
+    """Whether docs/tagging.md calls a character white space: a separator of Unicode (category Zs), tab, CR or LF."""
+    return character in "\t\r\n" or unicodedata.category(character) == "Zs"
 
 
 def oracle_mask(
@@ -77,7 +83,7 @@ def _planning_bytes(
     planning: set[int] = set()
     for span in find_spans("".join(character for character, _, _ in triples), lexicon, mask_kind, scorer):
         for character, first, after in triples[span.start : span.end]:
-            if not character.isspace():
+            if not is_white(character):
                 planning.update(range(first, after))
     return frozenset(planning)
 

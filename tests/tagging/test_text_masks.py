@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sgram.errors import UsageError
@@ -40,6 +40,7 @@ TOKENS = [
 
 
 @given(st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=30), st.sampled_from(KINDS))
+@example([15, 14, 5], "sentences")  # U+2029, a line end that is no white space of a mask, split over two tokens
 def test_the_mask_is_that_of_the_spelled_text_wherever_tokens_split_it(ids, kind):
     tagger = PlanningTagger(LEXICON, TOKENS, mask=kind, scorer=SCORER)
     expected = oracle_mask([TOKENS[token] for token in ids], LEXICON, kind, SCORER)
