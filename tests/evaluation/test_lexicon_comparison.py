@@ -51,6 +51,10 @@ def test_a_lexicon_is_compared_with_the_published_list_and_others():
     assert gain.low > 0
     assert (comparison.n_documents, comparison.n_problems, comparison.in_sample) == (24, 12, False)
     assert json.loads(json.dumps(comparison.to_json(), allow_nan=False))["rows"][0]["name"] == "mine"
+    frame = comparison.frame()  # two rows a list, for units and pieces, and two of placebos
+    assert frame.name.tolist() == [row.name for row in comparison.rows for _ in range(2)] + ["placebo"] * 2
+    assert frame.recall.iloc[0] == 1.0
+    assert frame.precision_high.notna().all()
 
 
 def test_the_published_list_is_not_compared_with_itself():

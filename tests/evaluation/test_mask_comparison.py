@@ -71,6 +71,9 @@ def test_published_and_other_lists_are_measured_by_kind_and_the_published_one_on
         ("beside", "mine", "grams"),
         ("beside", "mine", "grams-in-sentences"),
     ]
+    frame = masks.frame()  # two rows a mask: units and words
+    assert frame["mask"].tolist() == [row.mask for row in masks.rows for _ in range(2)]
+    assert frame.marked.tolist()[1::2] == [row.words.n_marked for row in masks.rows]
     masks = compare_masks("wang2025", SCORER, INDEX, config=CONFIG)
     assert [row.kind for row in masks.rows].count("published") == 0
 

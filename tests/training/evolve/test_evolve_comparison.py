@@ -1,6 +1,7 @@
 """Tables of arms of sgram evolve: cells, what is missing, JSON."""
 
 import json
+import math
 from dataclasses import dataclass
 
 import pytest
@@ -123,3 +124,11 @@ def test_short_names_of_arms_stand_for_arms_in_the_notation_of_comparisons():
     settings = {part.split("=")[0] for arm in ARMS.values() for part in arm.split(":")[1:]}
     arms = parse_arms(list(ARMS.values()), methods=[METHOD], settings=settings)
     assert [arm.name for arm in arms] == list(ARMS.values())
+
+
+def test_a_frame_has_a_row_for_each_condition(comparison):
+    frame = comparison.frame()
+    conditions = [row for claim in comparison.claims for row in (*claim.conditions, *claim.beside)]
+    means = [None if math.isnan(mean) else mean for mean in frame["mean"].tolist()]
+    assert means == [row.interval.mean for row in conditions]
+    assert frame.verdict.fillna("").tolist() == [row.verdict or "" for row in conditions]

@@ -67,6 +67,16 @@ def test_a_row_tells_what_a_run_came_to():
     assert row.directory == "train-hicra-0.2-1-0"
 
 
+def test_a_comparison_has_a_frame_of_differences_and_one_of_runs():
+    comparison = compared()
+    differences = comparison.frame()
+    assert len(differences) == len(comparison.differences)
+    assert differences.iloc[0][["arm", "control", "pairs"]].tolist() == ["hicra", "grpo", 3]
+    assert comparison.frame("runs").arm.tolist() == ["grpo"] * 3 + ["hicra"] * 3
+    with pytest.raises(UsageError, match="has the tables differences and runs"):
+        comparison.frame("arms")
+
+
 def test_every_arm_is_held_against_every_control_that_is_there():
     comparison = compared("grpo,hicra,siren,placebo", run=lambda config, root, on_progress: result(config, root, 0.4))
     assert comparison.controls == ("grpo", "placebo")
