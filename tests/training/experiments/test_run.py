@@ -69,6 +69,7 @@ def test_a_run_is_whole_in_its_directory(done):
     assert result.config == CONFIG
     assert result.directory.parent == done.root / "runs"
     assert [row["step"] for row in result.steps] == [1, 2, 3, 4]
+    assert result.frame()["step"].tolist() == [1, 2, 3, 4]
     assert [row["step"] for row in done.told if "step" in row] == [1, 2, 3, 4]
     assert [row["step"] for row in result.evaluations] == [2]  # the last is the final one
     for measured in (result.start, result.final):
