@@ -60,9 +60,10 @@ def _mostly_undecided(analysis: "Analysis") -> str:
     if len(names) == len(analysis.sources):
         where = ""
     else:
-        more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+        n_others = len(names) - _MAX_NAMED
+        more = f" and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else ""
         where = f" of {', '.join(names[:_MAX_NAMED])}{more}"
-    return f"Half of the wrong traces{where} or more show no kind of error: shares of kinds are bounds."
+    return f"Half or more of the wrong traces{where} show no kind of error: shares of kinds are bounds."
 
 
 def _errors_of_sources(analysis: "Analysis") -> list[KindsOfErrors]:
