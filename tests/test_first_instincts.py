@@ -229,7 +229,7 @@ def test_what_displays_itself_displays_as_html_that_is_the_same_each_time(rows):
         html = value._repr_html_()
         assert html.startswith('<div class="sgram-output')
         assert html == value._repr_html_()
-        assert len(html) < 300_000
+        assert len(html) < 350_000
 
 
 @pytest.mark.parametrize("name", [name for name in sgram.__all__ if name != "__version__"])

@@ -14,7 +14,7 @@ SAMPLE = str(ROOT / "data" / "sample_traces.jsonl")
 WRONG = [
     (["mien"], "unknown verb mien; did you mean mine? See sgram --help"),
     (["help", "raed"], "unknown verb raed; did you mean read? See sgram --help"),
-    (["xyzzy"], "unknown verb xyzzy; choose from demo, read, sample, .*, report. See sgram --help"),
+    (["xyzzy"], "unknown verb xyzzy; choose from demo, read, sample, .*, publish. See sgram --help"),
     (["lexicon", "shwo"], "unknown verb shwo of sgram lexicon; did you mean show? See sgram lexicon --help"),
     (["analyze", SAMPLE], "there is no verb analyze: use sgram metrics (.*) or sgram report (.*)"),
     (["rollouts.jsonl"], "rollouts.jsonl is no verb; the verb comes first, such as sgram read rollouts.jsonl"),

@@ -1,6 +1,7 @@
 """The command: a page and its files, what it refuses, what it says of odd inputs; on a few of the shipped traces."""
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -131,8 +132,8 @@ def test_the_terminal_shows_the_headlines_of_the_page(capsys, sample, tmp_path, 
     texts = {finding["text"] for finding in json.loads(out)["findings"]}
     shown = [line for line in err.splitlines() if line in texts]
     assert len(shown) >= 3
-    links = re.findall(r'<a class="up" href="#finding-', page.read_text())
-    assert len(shown) == len(links)
+    statements = html.unescape(re.sub(r"<[^>]+>", "", page.read_text()))
+    assert [text for text in shown if " ".join(text.split()) not in " ".join(statements.split())] == []
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ def test_the_style_is_that_of_the_notebook_and_stays_in_the_block():
         assert name in style
     assert not re.search(r"url\(|@import|https?:|expression|</", style)
     flat = re.sub(r"@media[^{]*\{((?:[^{}]|\{[^{}]*\})*)\}", r"\1", style)
-    selectors = [selector for head in re.findall(r"([^{}]+)\{[^{}]*\}", flat) for selector in head.split(",")]
+    selectors = [
+        selector for head in re.findall(r"([^{}]+)\{[^{}]*\}", flat) for selector in re.split(r",(?![^()]*\))", head)
+    ]
     assert len(selectors) > 40
     assert [selector for selector in selectors if ".sgram-output" not in selector] == []
     assert ".sgram-output .m-deduction" in style  # the colors are those of the pages

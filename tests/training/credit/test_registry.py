@@ -270,7 +270,8 @@ def test_a_wrong_name_meets_the_nearest_ones():
     with pytest.raises(UsageError, match=r"unknown method 'hicra-centred' \(did you mean hicra-centered"):
         find_method("hicra-centred")
     with pytest.raises(UsageError, match=r"did you mean .*dr-grpo.*; the methods are grpo, dr-grpo, hicra"):
-        find_method("DR_GRPO")
+        find_method("dr-grp")
+    assert find_method("DR_GRPO").name == "dr-grpo"
     with pytest.raises(UsageError, match="unknown method 'zzz'; the methods are"):
         find_method("zzz")
     with pytest.raises(UsageError, match="unknown method"):
